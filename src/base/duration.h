@@ -1,0 +1,18 @@
+/* Durations: microseconds in an int64_t, as people write them and as they say them. */
+#ifndef BASE_DURATION_H
+#define BASE_DURATION_H
+
+#include <stdint.h>
+
+#define DURATION_TEXT_MAX 24
+
+/* Reads a number of seconds ("300", "0.5") or a number with one of PostgreSQL's units (us, ms, s,
+ * min, h, d). Returns 0, -EINVAL when it is no duration, -ERANGE when negative or over 10 years;
+ * *ret_usec is untouched on failure. */
+int duration_parse(const char *text, int64_t *ret_usec) __attribute__((warn_unused_result));
+
+/* As people say it, two units at most: 0.1s, 12s, 7m12s, 3h04m, 3d04h. Negative is "-". Returns
+ * text, at most 7 columns wide below 10,000 days. */
+char *duration_format(int64_t usec, char text[static DURATION_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,85 @@
+/* Clocks, PostgreSQL's epoch and RFC 3339. */
+#include "base/instant.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* 2000-01-01 as seen from 1970-01-01: src/include/datatype/timestamp.h, POSTGRES_EPOCH_JDATE. */
+#define POSTGRES_EPOCH (INT64_C(946684800) * USEC_PER_SEC)
+
+static int64_t read_clock(clockid_t clock)
+{
+	struct timespec ts;
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+int64_t instant_now(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+int64_t instant_monotonic(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t instant_from_postgres(int64_t timestamptz)
+{
+	int64_t instant;
+	if (timestamptz == INT64_MIN || timestamptz == INT64_MAX ||
+		__builtin_add_overflow(timestamptz, POSTGRES_EPOCH, &instant))
+		return INSTANT_UNKNOWN;
+	return instant;
+}
+
+int64_t instant_to_postgres(int64_t instant)
+{
+	return instant - POSTGRES_EPOCH;
+}
+
+int64_t instant_elapsed(int64_t from, int64_t to)
+{
+	if (from == INSTANT_UNKNOWN || to == INSTANT_UNKNOWN)
+		return -1;
+	int64_t elapsed;
+	if (__builtin_sub_overflow(to, from, &elapsed))
+		return -1;
+	return elapsed > 0 ? elapsed : 0;
+}
+
+/* Floor division: instants before 1970 keep a positive fraction. */
+static time_t split(int64_t instant, int *ret_usec)
+{
+	int64_t usec = instant % USEC_PER_SEC;
+	int64_t sec = instant / USEC_PER_SEC;
+	if (usec < 0) {
+		usec += USEC_PER_SEC;
+		sec--;
+	}
+	*ret_usec = (int)usec;
+	return (time_t)sec;
+}
+
+char *instant_rfc3339(int64_t instant, char text[static INSTANT_TEXT_MAX])
+{
+	int usec;
+	time_t sec = split(instant, &usec);
+	struct tm tm;
+	char day[INSTANT_TEXT_MAX - 10];
+	if (!gmtime_r(&sec, &tm) || !strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm))
+		strcpy(day, "?");
+	snprintf(text, INSTANT_TEXT_MAX, "%s.%06dZ", day, usec);
+	return text;
+}
+
+char *instant_clock(int64_t instant, char text[static INSTANT_TEXT_MAX])
+{
+	int usec;
+	time_t sec = split(instant, &usec);
+	struct tm tm;
+	if (!localtime_r(&sec, &tm) || !strftime(text, INSTANT_TEXT_MAX, "%H:%M:%S", &tm))
+		strcpy(text, "?");
+	return text;
+}

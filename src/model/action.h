@@ -1,0 +1,67 @@
+/* What was planned and what came of it: the words the plan's dialog, the audit log and JSON share.
+ */
+#ifndef MODEL_ACTION_H
+#define MODEL_ACTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/activity.h"
+#include "model/verdict.h"
+
+struct arena;
+
+enum action_kind {
+	ACTION_KILL_LEAKED,
+	ACTION_TERMINATE,
+	ACTION_CANCEL,
+};
+
+enum action_result {
+	RESULT_PENDING,
+	RESULT_TERMINATED,
+	RESULT_GONE,    /* ended before us */
+	RESULT_CHANGED, /* it came back to life: left alone */
+	RESULT_DENIED,
+	RESULT_TIMEOUT, /* signalled, and still there after the deadline; or no answer */
+};
+
+/* One session, as it was when the plan was made. The act happens only if it still is. */
+struct action_target {
+	int32_t pid;
+	int64_t backend_start, state_change, xact_start; /* server clock */
+	enum backend_state state;
+	const char *state_text; /* the server's word: compared in the act */
+	enum reason reason;
+	enum certainty certainty;
+	int64_t age; /* µs */
+	const char *database, *user, *application_name, *query;
+	const char *process; /* "python3 main.py", NULL when not known */
+	int32_t process_pid; /* 0 when not known */
+	const char *loses;   /* "open transaction, 7m12s"; NULL when nothing is lost */
+	bool selected;       /* false: unticked */
+	enum action_result result;
+	const char *detail; /* the server's words, the GRANT that would help; NULL */
+};
+
+struct action_plan {
+	struct arena *arena; /* owns everything here, the plan itself too */
+	enum action_kind kind;
+	int64_t made_at;
+	const char *server; /* "app @ 127.0.0.1:5432" */
+	struct action_target *targets;
+	size_t n_targets;
+};
+
+/* Frees it; NULL is allowed. */
+void action_plan_free(struct action_plan *plan);
+
+/* "kill_leaked", "terminate", "cancel" */
+const char *action_kind_name(enum action_kind kind);
+/* "terminated", "gone" …; "pending" before the act. */
+const char *action_result_name(enum action_result result);
+/* denied and timeout: the session is still there. */
+bool action_result_survived(enum action_result result);
+
+#endif

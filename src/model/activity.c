@@ -1,0 +1,108 @@
+/* The activity block's life, and PostgreSQL's words for states and kinds. */
+#include "model/activity.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+
+static const struct {
+	const char *word;
+	enum backend_state state;
+} states[] = {
+	{ "active", BACKEND_STATE_ACTIVE },
+	{ "idle", BACKEND_STATE_IDLE },
+	{ "idle in transaction", BACKEND_STATE_IN_TRANSACTION },
+	{ "idle in transaction (aborted)", BACKEND_STATE_IN_ABORTED_TRANSACTION },
+	{ "fastpath function call", BACKEND_STATE_FASTPATH },
+	{ "starting", BACKEND_STATE_STARTING },
+};
+
+struct activity *activity_new(void)
+{
+	struct arena *arena = arena_new();
+	struct activity *activity = arena_alloc(arena, sizeof(*activity));
+	*activity = (struct activity){
+		.arena = arena,
+		.refs = 1,
+		.asked_at = INSTANT_UNKNOWN,
+		.taken_at = INSTANT_UNKNOWN,
+	};
+	return activity;
+}
+
+struct activity *activity_ref(const struct activity *activity)
+{
+	struct activity *shared = (struct activity *)activity;
+	shared->refs++;
+	return shared;
+}
+
+void activity_unref(const struct activity *activity)
+{
+	struct activity *shared = (struct activity *)activity;
+	if (shared && --shared->refs == 0)
+		arena_free(shared->arena);
+}
+
+enum backend_state backend_state_parse(const char *word)
+{
+	for (size_t i = 0; word && i < sizeof(states) / sizeof(states[0]); i++)
+		if (strcmp(word, states[i].word) == 0)
+			return states[i].state;
+	return BACKEND_STATE_UNKNOWN;
+}
+
+enum backend_kind backend_kind_parse(const char *backend_type)
+{
+	if (!backend_type)
+		return BACKEND_HIDDEN;
+	if (strcmp(backend_type, "client backend") == 0)
+		return BACKEND_CLIENT;
+	if (strcmp(backend_type, "walsender") == 0)
+		return BACKEND_WALSENDER;
+	return BACKEND_OTHER;
+}
+
+/* Past one comment, nested as SQL allows it; to the end when it is not closed. */
+static const char *skip_block_comment(const char *s)
+{
+	int depth = 0;
+	do {
+		if (s[0] == '/' && s[1] == '*') {
+			depth++;
+			s += 2;
+		} else if (s[0] == '*' && s[1] == '/') {
+			depth--;
+			s += 2;
+		} else {
+			s++;
+		}
+	} while (depth > 0 && *s);
+	return s;
+}
+
+static const char *skip_blanks_and_comments(const char *s)
+{
+	for (;;) {
+		if (isspace((unsigned char)*s) || *s == ';')
+			s++;
+		else if (s[0] == '-' && s[1] == '-')
+			s += strcspn(s, "\n");
+		else if (s[0] == '/' && s[1] == '*')
+			s = skip_block_comment(s);
+		else
+			return s;
+	}
+}
+
+bool backend_query_is_listen(const char *query)
+{
+	if (!query)
+		return false;
+	query = skip_blanks_and_comments(query);
+	return strncasecmp(query, "listen", 6) == 0 &&
+		(isspace((unsigned char)query[6]) || query[6] == '"' || query[6] == '/');
+}

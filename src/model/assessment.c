@@ -1,0 +1,61 @@
+/* The assessment's words and its end. */
+#include "model/assessment.h"
+
+#include "base/arena.h"
+
+static const char *const server_status_names[] = {
+	[SERVER_CONNECTING] = "connecting",
+	[SERVER_OK] = "ok",
+	[SERVER_FULL] = "full",
+	[SERVER_REFUSED] = "refused",
+	[SERVER_DENIED] = "denied",
+	[SERVER_STALE] = "stale",
+};
+
+static const char *const source_status_names[] = {
+	[SOURCE_WAITING] = "waiting",
+	[SOURCE_OK] = "ok",
+	[SOURCE_STALE] = "stale",
+	[SOURCE_FAILED] = "failed",
+};
+
+static const char *const matched_by_names[] = {
+	[MATCHED_PAGE] = "page",
+	[MATCHED_TCP] = "tcp",
+	[MATCHED_UNIX] = "unix",
+	[MATCHED_PGBOUNCER] = "pgbouncer",
+	[MATCHED_PROXY] = "proxy",
+	[MATCHED_NAME] = "name",
+};
+
+const char *server_status_name(enum server_status status)
+{
+	return server_status_names[status];
+}
+
+const char *source_status_name(enum source_status status)
+{
+	return source_status_names[status];
+}
+
+const char *matched_by_name(enum matched_by matched_by)
+{
+	return matched_by_names[matched_by];
+}
+
+const struct client_process *assessment_process(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	if (connection->process == NO_PROCESS)
+		return NULL;
+	return &assessment->processes[connection->process];
+}
+
+void assessment_free(struct assessment *assessment)
+{
+	if (!assessment)
+		return;
+	activity_unref(assessment->activity);
+	peers_unref(assessment->peers);
+	arena_free(assessment->arena);
+}

@@ -1,0 +1,134 @@
+/* The judged picture of one server at one instant: what the screen shows and --json prints. Built
+ * by analyze/assess, const from then on; view, report and action read it and nothing else. */
+#ifndef MODEL_ASSESSMENT_H
+#define MODEL_ASSESSMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/activity.h"
+#include "model/peers.h"
+#include "model/verdict.h"
+
+struct arena;
+
+enum server_status {
+	SERVER_CONNECTING,
+	SERVER_OK,
+	SERVER_FULL,    /* SQLSTATE 53300: no slot left for us */
+	SERVER_REFUSED, /* nobody answers, or it hung up */
+	SERVER_DENIED,  /* credentials, pg_hba.conf, no such database */
+	SERVER_STALE,   /* connected, but the last answer is overdue */
+};
+
+/* Where and how we are connected; strings are clean, NULL when not known. */
+struct server_state {
+	enum server_status status;
+	const char *host; /* as asked for: a name, an address, or a socket's folder */
+	int port;
+	const char *database, *user;
+	const char *error; /* what the server or libpq said last; NULL when all is well */
+	const char *hint;  /* what to do next; NULL when there is nothing to say */
+	char sqlstate[6];  /* "" when none */
+	int64_t latency;   /* µs of the last statement; −1 before the first */
+	int64_t retry_at;  /* when the next attempt is due (wall); INSTANT_UNKNOWN when connected */
+};
+
+enum source_id {
+	SOURCE_ACTIVITY,
+	SOURCE_PEERS,
+};
+#define SOURCE_COUNT (SOURCE_PEERS + 1)
+
+enum source_status {
+	SOURCE_WAITING, /* no answer yet */
+	SOURCE_OK,
+	SOURCE_STALE, /* the rows are older than they should be */
+	SOURCE_FAILED,
+};
+
+struct source_state {
+	const char *name; /* "activity" */
+	enum source_status status;
+	int64_t taken_at; /* of the rows shown; INSTANT_UNKNOWN without any */
+	const char *error;
+};
+
+/* How a connection's process was found. */
+enum matched_by {
+	MATCHED_NONE,
+	MATCHED_PAGE,
+	MATCHED_TCP,
+	MATCHED_UNIX,
+	MATCHED_PGBOUNCER,
+	MATCHED_PROXY,
+	MATCHED_NAME,
+};
+#define MATCHED_COUNT (MATCHED_NAME + 1)
+
+/* What became of the client's end. */
+enum client_end {
+	CLIENT_END_UNKNOWN,     /* not looked yet, or what we see proves nothing */
+	CLIENT_END_ELSEWHERE,   /* on another machine, or behind something that hides it */
+	CLIENT_END_NOT_VISIBLE, /* here, but we may not see which process holds it */
+	CLIENT_END_HELD,        /* a process of this machine holds it */
+	CLIENT_END_GONE,        /* it was here, and no socket has it any more */
+};
+
+#define NO_PROCESS UINT32_MAX
+
+/* One connection with everything known of it. */
+struct connection {
+	const struct backend *backend;
+	struct verdict verdict;
+	enum client_end end;
+	enum matched_by matched_by; /* MATCHED_NONE without a process */
+	uint32_t process;           /* index into the assessment's processes, or NO_PROCESS */
+	bool seen_here;             /* its client end was seen in this namespace, now or before */
+	bool in_scope;              /* --app: shown and acted on */
+};
+
+/* A process at the other end of connections; also one that is gone, while they live on. */
+struct client_process {
+	struct process process;
+	uint32_t connections, leaked; /* in scope */
+	bool alive;
+};
+
+/* max = used + free + reserved unless reserved slots are in use. −1 is "not known". */
+struct slots {
+	int max, reserved, used, free;
+	int by_status[STATUS_COUNT]; /* sums up to used; −1 each when not known */
+};
+
+struct assessment {
+	struct arena *arena; /* owns all but the two blocks, which it holds references to */
+	int64_t now;         /* our wall clock, when it was made */
+	int64_t server_now;  /* the server's, at that moment; ages are judged by it */
+	struct server_state server;
+	struct source_state sources[SOURCE_COUNT];
+	const struct activity *activity; /* NULL before the first answer */
+	const struct peers *peers;       /* NULL before the first dump */
+	struct slots slots;
+	struct connection *connections; /* in the activity's order; system processes left out */
+	size_t n_connections;
+	struct client_process *processes;
+	size_t n_processes;
+	size_t n_leaked; /* in scope */
+	bool settled;    /* every client end has been looked for since its backend came up */
+};
+
+const char *server_status_name(enum server_status status);
+const char *source_status_name(enum source_status status);
+/* NULL for MATCHED_NONE. */
+const char *matched_by_name(enum matched_by matched_by);
+
+/* The connection's process, or NULL. */
+const struct client_process *assessment_process(
+	const struct assessment *assessment, const struct connection *connection);
+
+/* Frees it and drops its references; NULL is allowed. */
+void assessment_free(struct assessment *assessment);
+
+#endif

@@ -1,0 +1,39 @@
+/* One end of a connection: an address and a port, or a Unix socket. */
+#ifndef MODEL_ENDPOINT_H
+#define MODEL_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sockaddr;
+
+#define ENDPOINT_TEXT_MAX 64
+
+/* An IPv4 address mapped into IPv6 (::ffff:127.0.0.1) is held as IPv4: two-stack sockets show the
+ * one or the other for the same connection. */
+struct endpoint {
+	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX (no address), AF_UNSPEC: not known */
+	uint16_t port;  /* host byte order; 0 for AF_UNIX and AF_UNSPEC */
+	uint8_t address[16];
+};
+
+/* From an AF_INET or AF_INET6 address in network byte order. */
+struct endpoint endpoint_make(int family, const void *address, uint16_t port);
+
+/* AF_UNSPEC for a family it does not know. */
+struct endpoint endpoint_from_sockaddr(const struct sockaddr *sockaddr);
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b);
+bool endpoint_is_loopback(const struct endpoint *endpoint);
+
+/* A hash key of address and port, for base/map. */
+uint64_t endpoint_key(const struct endpoint *endpoint);
+
+/* 127.0.0.1:5432, [::1]:5432, "local" for a Unix socket, "" when not known. Returns text. */
+char *endpoint_format(const struct endpoint *endpoint, char text[static ENDPOINT_TEXT_MAX]);
+
+/* The address alone, as PostgreSQL writes client_addr; "" without one. Returns text. */
+char *endpoint_address(const struct endpoint *endpoint, char text[static ENDPOINT_TEXT_MAX]);
+
+#endif

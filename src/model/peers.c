@@ -1,0 +1,50 @@
+/* The peers block's life, and the look-up of a socket's holders. */
+#include "model/peers.h"
+
+#include "base/arena.h"
+#include "base/instant.h"
+
+struct peers *peers_new(void)
+{
+	struct arena *arena = arena_new();
+	struct peers *peers = arena_alloc(arena, sizeof(*peers));
+	*peers = (struct peers){
+		.arena = arena,
+		.refs = 1,
+		.dumped_at = INSTANT_UNKNOWN,
+		.scanned_at = INSTANT_UNKNOWN,
+	};
+	return peers;
+}
+
+struct peers *peers_ref(const struct peers *peers)
+{
+	struct peers *shared = (struct peers *)peers;
+	shared->refs++;
+	return shared;
+}
+
+void peers_unref(const struct peers *peers)
+{
+	struct peers *shared = (struct peers *)peers;
+	if (shared && --shared->refs == 0)
+		arena_free(shared->arena);
+}
+
+const struct socket_owner *peers_owners(
+	const struct peers *peers, uint32_t inode, size_t *ret_count)
+{
+	size_t low = 0, high = peers->n_owners;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (peers->owners[middle].inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	size_t end = low;
+	while (end < peers->n_owners && peers->owners[end].inode == inode)
+		end++;
+	*ret_count = end - low;
+	return end > low ? &peers->owners[low] : NULL;
+}

@@ -1,0 +1,39 @@
+/* Patterns, and the roles that belong to a managed service. */
+#include "model/rules.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+/* The services' own roles: ending one of their sessions harms the service, not a leak.
+ * Cloud SQL: https://cloud.google.com/sql/docs/postgres/users; RDS and Azure: their user guides. */
+static const char *const service_users[] = {
+	"cloudsqladmin",
+	"cloudsqlagent",
+	"cloudsqlconnpooladmin",
+	"cloudsqlimportexport",
+	"cloudsqllogical",
+	"cloudsqlobservability",
+	"cloudsqlreplica",
+	"alloydbadmin",
+	"alloydbagent",
+	"rdsadmin",
+	"rdsrepladmin",
+	"azuresu",
+	"azure_superuser",
+};
+
+bool patterns_match(const struct patterns *patterns, const char *text)
+{
+	for (size_t i = 0; text && i < patterns->count; i++)
+		if (fnmatch(patterns->items[i], text, 0) == 0)
+			return true;
+	return false;
+}
+
+bool rules_is_service_user(const char *user)
+{
+	for (size_t i = 0; user && i < sizeof(service_users) / sizeof(service_users[0]); i++)
+		if (strcmp(user, service_users[i]) == 0)
+			return true;
+	return false;
+}

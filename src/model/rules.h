@@ -1,0 +1,32 @@
+/* What the verdicts are judged by: thresholds and protections. Const while dbtop runs. */
+#ifndef MODEL_RULES_H
+#define MODEL_RULES_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RULES_IDLE_DEFAULT        (INT64_C(300) * 1000000)
+#define RULES_TRANSACTION_DEFAULT (INT64_C(300) * 1000000)
+#define RULES_HELD_DEFAULT        (INT64_C(60) * 1000000)
+
+/* Shell patterns, fnmatch(3) without flags. */
+struct patterns {
+	const char **items;
+	size_t count;
+};
+
+struct rules {
+	int64_t idle, transaction, held; /* µs; "longer than", so the limit itself is no leak */
+	struct patterns protected_applications, protected_users, protected_processes;
+	const regex_t *scope; /* --app: application_name or process name; NULL: everything */
+};
+
+/* False for NULL text. */
+bool patterns_match(const struct patterns *patterns, const char *text);
+
+/* Whether a role is a managed service's own: cloudsqladmin, rdsadmin, azure_superuser … */
+bool rules_is_service_user(const char *user);
+
+#endif

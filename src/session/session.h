@@ -1,0 +1,75 @@
+/* One persistent, asynchronous connection to a PostgreSQL server: it connects, comes back after a
+ * loss with backoff and jitter, and runs statements one at a time, first come, first served.
+ *
+ * Nothing here blocks the loop: names are resolved by libuv's threads, libpq is polled. It is
+ * opened once, early, and kept: on a full server the slot it holds is what makes dbtop useful. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct session;
+struct server_state;
+struct endpoint;
+
+/* What a statement brought. result is NULL when the connection was lost before the answer was
+ * whole; it belongs to the session and is gone after the call. sent_at is our wall clock when the
+ * statement went out; INSTANT_UNKNOWN when it never did. */
+typedef void session_done_fn(void *data, const PGresult *result, int64_t sent_at);
+
+/* A statement with binary results. All pointers are copied. */
+struct session_statement {
+	const char *sql;
+	int n_params;
+	const char *const *params; /* text format; NULL is SQL's NULL */
+};
+
+struct session_callbacks {
+	void *data;
+	/* Ready for statements, after every (re)connection. */
+	void (*ready)(void *data);
+	/* session_state() tells something new. */
+	void (*changed)(void *data);
+};
+
+/* keywords and values as PQconnectStartParams() takes them, without application_name; copied.
+ * Never NULL. It does nothing before session_start(). */
+struct session *session_new(uv_loop_t *loop, const char *const *keywords, const char *const *values,
+	const struct session_callbacks *callbacks);
+
+/* Begins to connect. */
+void session_start(struct session *session);
+
+/* Statements not answered yet are dropped without their callback. NULL is allowed. The handles
+ * close in the loop's next turns: run it until it is empty. */
+void session_free(struct session *session);
+
+/* Sends the statement as soon as those before it are answered. False, and no callback, when there
+ * is no connection. */
+bool session_query(struct session *session, const struct session_statement *statement,
+	session_done_fn *done, void *data) __attribute__((warn_unused_result));
+
+/* Forgets all of data's statements: those not sent yet never will be, the callbacks are not called.
+ */
+void session_forget(struct session *session, const void *data);
+
+/* Asks the password and connects again at once: after SERVER_DENIED. */
+void session_set_password(struct session *session, const char *password);
+/* The server asked for a password and there was none. */
+bool session_needs_password(const struct session *session);
+
+bool session_is_ready(const struct session *session);
+
+/* How it stands; strings live until the next change. */
+const struct server_state *session_state(const struct session *session);
+
+/* The live connection for PQserverVersion() and its like; NULL while there is none. */
+PGconn *session_connection(const struct session *session);
+
+/* Where the server is, kept from the last time its address was known: AF_UNSPEC before that. */
+struct endpoint session_server_endpoint(const struct session *session);
+
+#endif

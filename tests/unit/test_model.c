@@ -1,0 +1,122 @@
+/* model: endpoints, PostgreSQL's words, history. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "base/instant.h"
+#include "model/activity.h"
+#include "model/endpoint.h"
+#include "model/history.h"
+#include "model/rules.h"
+
+static struct endpoint parse(int family, const char *text, uint16_t port)
+{
+	unsigned char address[16];
+	assert_int_equal(inet_pton(family, text, address), 1);
+	return endpoint_make(family, address, port);
+}
+
+static void endpoint_folds_mapped_addresses(void **state)
+{
+	(void)state;
+	struct endpoint v4 = parse(AF_INET, "127.0.0.1", 5432);
+	struct endpoint mapped = parse(AF_INET6, "::ffff:127.0.0.1", 5432);
+	assert_true(endpoint_equal(&v4, &mapped));
+	assert_int_equal(endpoint_key(&v4), endpoint_key(&mapped));
+	assert_true(endpoint_is_loopback(&mapped));
+	struct endpoint v6 = parse(AF_INET6, "::1", 5432);
+	assert_false(endpoint_equal(&v4, &v6));
+	assert_true(endpoint_is_loopback(&v6));
+}
+
+static void endpoint_is_written_as_people_type_it(void **state)
+{
+	(void)state;
+	char text[ENDPOINT_TEXT_MAX];
+	struct endpoint v4 = parse(AF_INET, "10.1.2.3", 5432), v6 = parse(AF_INET6, "fe80::1", 80);
+	struct endpoint local = { .family = AF_UNIX }, none = { 0 };
+	assert_string_equal(endpoint_format(&v4, text), "10.1.2.3:5432");
+	assert_string_equal(endpoint_format(&v6, text), "[fe80::1]:80");
+	assert_string_equal(endpoint_address(&v6, text), "fe80::1");
+	assert_string_equal(endpoint_format(&local, text), "local");
+	assert_string_equal(endpoint_format(&none, text), "");
+}
+
+static void listen_is_seen_past_comments(void **state)
+{
+	(void)state;
+	static const char *const yes[] = { "LISTEN jobs", "listen \"a b\"", "  \n LISTEN\tjobs",
+		"/* app */ LISTEN jobs", "-- hi\nLISTEN jobs", "/* a /* b */ c */ listen x;",
+		";LISTEN x" };
+	static const char *const no[] = { "", "LISTENER", "SELECT 'LISTEN x'", "UNLISTEN jobs",
+		"/* LISTEN x", "-- LISTEN x", "LISTEN", "/*" };
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(backend_query_is_listen(yes[i]));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(backend_query_is_listen(no[i]));
+	assert_false(backend_query_is_listen(NULL));
+}
+
+static void unknown_words_are_unknown(void **state)
+{
+	(void)state;
+	assert_int_equal(backend_state_parse(NULL), BACKEND_STATE_UNKNOWN);
+	assert_int_equal(backend_state_parse("disabled"), BACKEND_STATE_UNKNOWN);
+	assert_int_equal(backend_state_parse("idle"), BACKEND_STATE_IDLE);
+	assert_int_equal(backend_kind_parse(NULL), BACKEND_HIDDEN);
+	assert_int_equal(backend_kind_parse("client backend"), BACKEND_CLIENT);
+	assert_int_equal(backend_kind_parse("autovacuum worker"), BACKEND_OTHER);
+}
+
+static void history_keeps_the_largest_of_a_second(void **state)
+{
+	(void)state;
+	static struct history history;
+	assert_null(history_get(&history, 0));
+	history_add(&history, (struct history_sample){ .at = 1000000, .used = 3, .leaked = 1 });
+	history_add(&history, (struct history_sample){ .at = 1900000, .used = 5, .leaked = 0 });
+	history_add(&history, (struct history_sample){ .at = 2000000, .used = 2, .leaked = 0 });
+	assert_int_equal(history.count, 2);
+	assert_int_equal(history_get(&history, 0)->used, 2);
+	assert_int_equal(history_get(&history, 1)->used, 5);
+	assert_int_equal(history_get(&history, 1)->leaked, 1);
+	for (int i = 3; i < 3 + 2 * HISTORY_SAMPLES; i++)
+		history_add(&history, (struct history_sample){ .at = i * USEC_PER_SEC, .used = i });
+	assert_int_equal(history.count, HISTORY_SAMPLES);
+	assert_int_equal(history_get(&history, 0)->used, 2 + 2 * HISTORY_SAMPLES);
+	assert_non_null(history_get(&history, HISTORY_SAMPLES - 1));
+	assert_null(history_get(&history, HISTORY_SAMPLES));
+}
+
+static void patterns_and_service_users(void **state)
+{
+	(void)state;
+	const char *items[] = { "psql*", "backup" };
+	struct patterns patterns = { .items = items, .count = 2 };
+	assert_true(patterns_match(&patterns, "psql - nightly"));
+	assert_true(patterns_match(&patterns, "backup"));
+	assert_false(patterns_match(&patterns, "my psql"));
+	assert_false(patterns_match(&patterns, NULL));
+	assert_true(rules_is_service_user("cloudsqladmin"));
+	assert_false(rules_is_service_user("cloudsqladmin2"));
+	assert_false(rules_is_service_user(NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(endpoint_folds_mapped_addresses),
+		cmocka_unit_test(endpoint_is_written_as_people_type_it),
+		cmocka_unit_test(listen_is_seen_past_comments),
+		cmocka_unit_test(unknown_words_are_unknown),
+		cmocka_unit_test(history_keeps_the_largest_of_a_second),
+		cmocka_unit_test(patterns_and_service_users),
+	};
+	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}
