@@ -12,8 +12,8 @@
 #include <uv.h>
 
 struct session;
+struct peers_target;
 struct server_state;
-struct endpoint;
 
 /* What a statement brought. result is NULL when the connection was lost before the answer was
  * whole; it belongs to the session and is gone after the call. sent_at is our wall clock when the
@@ -56,9 +56,10 @@ bool session_query(struct session *session, const struct session_statement *stat
  */
 void session_forget(struct session *session, const void *data);
 
-/* Asks the password and connects again at once: after SERVER_DENIED. */
+/* Takes the password for this and all later attempts, and tries at once. */
 void session_set_password(struct session *session, const char *password);
-/* The server asked for a password and there was none. */
+/* The server asked for a password, and there was none or it was wrong: no further attempt is made
+ * before session_set_password(). */
 bool session_needs_password(const struct session *session);
 
 bool session_is_ready(const struct session *session);
@@ -69,7 +70,8 @@ const struct server_state *session_state(const struct session *session);
 /* The live connection for PQserverVersion() and its like; NULL while there is none. */
 PGconn *session_connection(const struct session *session);
 
-/* Where the server is, kept from the last time its address was known: AF_UNSPEC before that. */
-struct endpoint session_server_endpoint(const struct session *session);
+/* Where the server is and which end is ours: what collect/clients looks for. The server's address
+ * is kept from the last attempt that learnt it, ours is there only while we are connected. */
+void session_locate(const struct session *session, struct peers_target *ret_target);
 
 #endif

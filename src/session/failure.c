@@ -1,0 +1,120 @@
+/* From libpq's words to a status, a line and a hint. */
+#include "session/failure.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+/* https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest prefix that fits. */
+static const struct {
+	const char *sqlstate;
+	enum server_status status;
+	const char *hint;
+} codes[] = {
+	{ "53300", SERVER_FULL,
+		"every slot is taken: dbtop enters as soon as one is free; end a process shown "
+		"below" },
+	{ "53", SERVER_FULL, NULL },
+	{ "28P01", SERVER_DENIED, "check the password, or the line for this server in ~/.pgpass" },
+	{ "28000", SERVER_DENIED, "check -U, and the server's pg_hba.conf" },
+	{ "3D000", SERVER_DENIED, "name another database: dbtop -d postgres" },
+	{ "42501", SERVER_DENIED, "the role may not connect: GRANT CONNECT ON DATABASE … TO …;" },
+	{ "55000", SERVER_DENIED, "the database takes no connections: name another with -d" },
+	{ "57P03", SERVER_REFUSED, "the server is starting up or shutting down" },
+	{ "57P01", SERVER_REFUSED, "the server ended our session" },
+	{ "57P02", SERVER_REFUSED, "the server crashed, and recovers" },
+};
+
+/* Without a SQLSTATE it never reached a server that speaks: the words are libpq's or the C
+ * library's. */
+static const struct {
+	const char *words;
+	enum server_status status;
+	const char *hint;
+} phrases[] = {
+	{ "no password supplied", SERVER_DENIED, "the server asks for a password: try -W" },
+	{ "Connection refused", SERVER_REFUSED, "is the server running there? try -h and -p" },
+	{ "No such file or directory", SERVER_REFUSED,
+		"no server listens on that socket: try -h and -p, or start PostgreSQL" },
+	{ "SSL", SERVER_REFUSED, "check sslmode and the certificates" },
+};
+
+static const char *skip_prefix(const char *message)
+{
+	/* 'connection to server at "h" (1.2.3.4), port 5432 failed: ' says what the title says */
+	const char *failed = strstr(message, " failed: ");
+	const char *line_end = strchr(message, '\n');
+	if (strncmp(message, "connection to server", 20) == 0 && failed &&
+		(!line_end || failed < line_end))
+		return failed + 9;
+	return message;
+}
+
+/* "FATAL:  53300: sorry, …": past the severity and the code, which goes to ret_sqlstate. */
+static const char *split_sqlstate(const char *line, char ret_sqlstate[static 6])
+{
+	const char *colon = strstr(line, ":  ");
+	if (!colon)
+		return line;
+	const char *code = colon + 3;
+	for (int i = 0; i < 5; i++)
+		if (!isdigit((unsigned char)code[i]) && !isupper((unsigned char)code[i]))
+			return line;
+	if (code[5] != ':')
+		return line;
+	memcpy(ret_sqlstate, code, 5);
+	ret_sqlstate[5] = '\0';
+	return code + 6 + strspn(code + 6, " ");
+}
+
+static void judge_code(struct failure *failure)
+{
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (strncmp(failure->sqlstate, codes[i].sqlstate, strlen(codes[i].sqlstate)) == 0) {
+			failure->status = codes[i].status;
+			failure->hint = codes[i].hint;
+			return;
+		}
+	}
+}
+
+static void judge_words(struct failure *failure)
+{
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (strstr(failure->text, phrases[i].words)) {
+			failure->status = phrases[i].status;
+			failure->hint = phrases[i].hint;
+			return;
+		}
+	}
+}
+
+/* With several addresses libpq's message has a part for each: the first that a server itself said
+ * tells more than "connection refused" of the address before it. */
+static const char *telling_line(const char *message)
+{
+	for (const char *line = message; line && *line;) {
+		char sqlstate[6] = "";
+		split_sqlstate(skip_prefix(line), sqlstate);
+		if (sqlstate[0])
+			return line;
+		const char *next = strchr(line, '\n');
+		line = next ? next + 1 : NULL;
+	}
+	return message;
+}
+
+struct failure failure_read(struct arena *arena, const char *message)
+{
+	struct failure failure = { .status = SERVER_REFUSED };
+	const char *line = skip_prefix(telling_line(message));
+	line = split_sqlstate(line, failure.sqlstate);
+	failure.text = text_clean(arena, line, strcspn(line, "\n"), TEXT_LINE);
+	if (failure.sqlstate[0])
+		judge_code(&failure);
+	else
+		judge_words(&failure);
+	return failure;
+}
