@@ -86,7 +86,9 @@ struct connection {
 	enum matched_by matched_by; /* MATCHED_NONE without a process */
 	uint32_t process;           /* index into the assessment's processes, or NO_PROCESS */
 	bool seen_here;             /* its client end was seen in this namespace, now or before */
-	bool in_scope;              /* --app: shown and acted on */
+	int64_t first_seen; /* our wall clock, when the first statement that showed it was sent */
+	bool looked;        /* the sockets were dumped after that */
+	bool in_scope;      /* --app: shown and acted on */
 };
 
 /* A process at the other end of connections; also one that is gone, while they live on. */

@@ -11,6 +11,7 @@ struct peers *peers_new(void)
 	*peers = (struct peers){
 		.arena = arena,
 		.refs = 1,
+		.backend_started_at = INSTANT_UNKNOWN,
 		.dumped_at = INSTANT_UNKNOWN,
 		.scanned_at = INSTANT_UNKNOWN,
 	};

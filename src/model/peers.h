@@ -14,6 +14,15 @@
 
 struct arena;
 
+/* Where the server is, as our own connection found it: what peers are looked for. */
+struct peers_target {
+	struct endpoint server; /* its address as we reached it; AF_UNSPEC: not known yet */
+	uint16_t port;          /* its port, also when we came over a Unix socket: .s.PGSQL.PORT */
+	struct endpoint own;    /* our own end; AF_UNSPEC without a connection */
+	uint32_t own_inode;     /* our own socket's inode; 0 without a connection */
+	int32_t backend_pid;    /* our backend, by the server's word; 0 without */
+};
+
 /* A process that holds at least one end of a connection to the server. Strings are clean; NULL is
  * "could not be read". */
 struct process {
@@ -42,7 +51,9 @@ struct unix_socket {
 	uint32_t inode;
 	uint32_t peer;  /* the other end's inode; 0: it has none any more */
 	bool shut;      /* both directions shut down: the other end was closed */
-	bool at_server; /* bound to the server's socket path: the server's end */
+	bool at_server; /* bound to …/.s.PGSQL.PORT: a server's end. The folder is not compared: it
+			   has many spellings, and whose end it is, the backend that holds it tells
+			 */
 };
 
 /* Who holds a socket; several rows for one inode when it was inherited by a fork. */
@@ -54,9 +65,12 @@ struct socket_owner {
 struct peers {
 	struct arena *arena; /* owns everything here, the block itself too */
 	int refs;
-	int64_t dumped_at;  /* our wall clock just before the socket dump began */
-	int64_t scanned_at; /* … before /proc/PID/fd was read */
-	bool tcp_known;     /* false: the dump failed, its rows say nothing */
+	struct peers_target target; /* what was looked for */
+	int64_t backend_started_at; /* when target.backend_pid began, by this machine's /proc;
+				       INSTANT_UNKNOWN when there is no such process */
+	int64_t dumped_at;          /* our wall clock just before the socket dump began */
+	int64_t scanned_at;         /* … before /proc/PID/fd was read */
+	bool tcp_known;             /* false: the dump failed, its rows say nothing */
 	bool unix_known;
 	bool other_namespaces;  /* this machine forwards packets, or other network namespaces exist:
 				   a  local address may be shared with sockets that we cannot see */
@@ -72,15 +86,6 @@ struct peers {
 	size_t n_processes;
 	struct endpoint *local_addresses; /* of this machine's interfaces; port 0 */
 	size_t n_local_addresses;
-};
-
-/* Where the server is, as our own connection found it: what peers are looked for. */
-struct peers_target {
-	struct endpoint server; /* AF_UNIX: unix_path tells; AF_UNSPEC: not known yet */
-	char unix_path[108];    /* sun_path: /run/postgresql/.s.PGSQL.5432 */
-	struct endpoint own;    /* our own end (TCP) */
-	uint32_t own_inode;     /* our own socket's inode; 0 without a connection */
-	int32_t backend_pid;    /* our backend, by the server's word; 0 without */
 };
 
 struct peers *peers_new(void);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -286,10 +285,7 @@ static void locate(struct session *session)
 		return;
 	struct peers_target *location = &session->location;
 	location->server = endpoint_from_sockaddr((struct sockaddr *)&address);
-	if (address.ss_family == AF_UNIX) {
-		const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
-		memcpy(location->unix_path, un->sun_path, sizeof(location->unix_path) - 1);
-	}
+	location->port = (uint16_t)atoi(PQport(session->conn));
 	size = sizeof(address);
 	if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
 		location->own = endpoint_from_sockaddr((struct sockaddr *)&address);
