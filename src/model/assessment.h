@@ -88,6 +88,8 @@ struct connection {
 	bool seen_here;             /* its client end was seen in this namespace, now or before */
 	int64_t first_seen; /* our wall clock, when the first statement that showed it was sent */
 	bool looked;        /* the sockets were dumped after that */
+	int64_t missed_at;  /* the first dump that lacked an end that was seen here before, and of
+			       which nothing else tells; INSTANT_UNKNOWN otherwise */
 	bool in_scope;      /* --app: shown and acted on */
 };
 

@@ -23,8 +23,8 @@ struct peers_target {
 	int32_t backend_pid;    /* our backend, by the server's word; 0 without */
 };
 
-/* A process that holds at least one end of a connection to the server. Strings are clean; NULL is
- * "could not be read". */
+/* A process that holds an end of a connection to the server, or did: it stays in the block while it
+ * lives, and for a while after. Strings are clean; NULL is "could not be read". */
 struct process {
 	int32_t pid;
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid its identity */

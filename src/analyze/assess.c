@@ -1,0 +1,141 @@
+/* Join, then judge, then count. */
+#include "analyze/assess.h"
+
+#include <string.h>
+
+#include "analyze/classify.h"
+#include "analyze/join.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "model/rules.h"
+
+/* Workers have no client at their other end; for a plain role their rows are hidden like the
+ * others, but without a user. */
+static bool is_connection(const struct backend *backend)
+{
+	if (backend->kind == BACKEND_HIDDEN)
+		return backend->user != NULL;
+	return backend->kind != BACKEND_OTHER;
+}
+
+static bool takes_slot(const struct backend *backend)
+{
+	return backend->kind == BACKEND_CLIENT || backend->kind == BACKEND_HIDDEN;
+}
+
+static void list_connections(struct assessment *assessment)
+{
+	const struct activity *activity = assessment->activity;
+	assessment->connections = arena_array(
+		assessment->arena, activity->n_backends, sizeof(*assessment->connections));
+	for (size_t i = 0; i < activity->n_backends; i++)
+		if (is_connection(&activity->backends[i]))
+			assessment->connections[assessment->n_connections++].backend =
+				&activity->backends[i];
+}
+
+static bool matches(const regex_t *scope, const char *text)
+{
+	return text && regexec(scope, text, 0, NULL, 0) == 0;
+}
+
+static void judge(
+	struct assessment *assessment, struct connection *connection, const struct rules *rules)
+{
+	const struct backend *backend = connection->backend;
+	const struct client_process *process = assessment_process(assessment, connection);
+	const struct evidence evidence = {
+		.own = backend->pid == assessment->activity->server.own_pid,
+		.end = connection->end,
+		.process_name = process ? process->process.name : NULL,
+	};
+	connection->verdict = classify_backend(backend, &evidence, rules, assessment->server_now);
+	connection->in_scope = !rules->scope || matches(rules->scope, backend->application_name) ||
+		matches(rules->scope, evidence.process_name);
+}
+
+static void count(struct assessment *assessment, const struct connection *connection)
+{
+	bool leaked = connection->verdict.status == STATUS_LEAKED;
+	if (takes_slot(connection->backend)) {
+		assessment->slots.used++;
+		assessment->slots.by_status[connection->verdict.status]++;
+	}
+	if (!connection->in_scope)
+		return;
+	assessment->n_leaked += leaked;
+	if (connection->process != NO_PROCESS) {
+		assessment->processes[connection->process].connections++;
+		assessment->processes[connection->process].leaked += leaked;
+	}
+}
+
+static bool is_settled(const struct assessment *assessment)
+{
+	if (!assessment->activity || !assessment->peers ||
+		assessment->activity->asked_at < assessment->peers->dumped_at)
+		return false;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (!assessment->connections[i].looked)
+			return false;
+	return true;
+}
+
+static void set_unknown_slots(struct slots *slots)
+{
+	*slots = (struct slots){ .max = -1, .reserved = -1, .used = -1, .free = -1 };
+	for (int i = 0; i < STATUS_COUNT; i++)
+		slots->by_status[i] = -1;
+}
+
+static void judge_all(struct assessment *assessment, const struct rules *rules)
+{
+	const struct server_facts *facts = &assessment->activity->server;
+	struct slots *slots = &assessment->slots;
+	assessment->server_now = facts->clock;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		judge(assessment, &assessment->connections[i], rules);
+		count(assessment, &assessment->connections[i]);
+	}
+	slots->max = facts->max_connections;
+	slots->reserved = facts->reserved;
+	slots->free = slots->max - slots->reserved - slots->used;
+	if (slots->free < 0)
+		slots->free = 0;
+}
+
+static struct server_state copy_state(struct arena *arena, const struct server_state *server)
+{
+	struct server_state copy = *server;
+	copy.host = arena_strdup(arena, server->host);
+	copy.database = arena_strdup(arena, server->database);
+	copy.user = arena_strdup(arena, server->user);
+	copy.error = arena_strdup(arena, server->error);
+	copy.hint = arena_strdup(arena, server->hint);
+	return copy;
+}
+
+struct assessment *assess(const struct assess_input *input, const struct assessment *previous)
+{
+	struct arena *arena = arena_new();
+	struct assessment *assessment = arena_alloc(arena, sizeof(*assessment));
+	assessment->arena = arena;
+	assessment->now = input->now;
+	assessment->server_now = INSTANT_UNKNOWN;
+	assessment->server = copy_state(arena, input->server);
+	for (int i = 0; i < SOURCE_COUNT; i++) {
+		assessment->sources[i] = input->sources[i];
+		assessment->sources[i].error = arena_strdup(arena, input->sources[i].error);
+	}
+	assessment->activity = input->activity ? activity_ref(input->activity) : NULL;
+	assessment->peers = input->peers ? peers_ref(input->peers) : NULL;
+	if (assessment->activity)
+		list_connections(assessment);
+	join_clients(assessment, previous);
+	if (assessment->activity)
+		judge_all(assessment, input->rules);
+	else
+		set_unknown_slots(&assessment->slots);
+	assessment->settled = is_settled(assessment);
+	return assessment;
+}

@@ -1,0 +1,22 @@
+/* From what the sources brought to one judged picture. Pure: clocks and rules come from outside. */
+#ifndef ANALYZE_ASSESS_H
+#define ANALYZE_ASSESS_H
+
+#include "model/assessment.h"
+
+struct rules;
+
+struct assess_input {
+	const struct activity *activity; /* NULL before the first answer; a reference is taken */
+	const struct peers *peers;       /* likewise */
+	const struct server_state *server;
+	struct source_state sources[SOURCE_COUNT];
+	const struct rules *rules;
+	int64_t now; /* our wall clock */
+};
+
+/* Never NULL; the caller frees it with assessment_free(). `previous` is the one before of the same
+ * server, or NULL; it is not needed after. */
+struct assessment *assess(const struct assess_input *input, const struct assessment *previous);
+
+#endif

@@ -1,0 +1,86 @@
+/* The rules of the interface, in its order: firm protections, proofs, soft protections, ages. */
+#include "analyze/classify.h"
+
+#include <stddef.h>
+
+#include "base/instant.h"
+#include "model/activity.h"
+#include "model/rules.h"
+
+static const enum status status_of_state[] = {
+	[BACKEND_STATE_UNKNOWN] = STATUS_UNKNOWN,
+	[BACKEND_STATE_STARTING] = STATUS_ACTIVE,
+	[BACKEND_STATE_ACTIVE] = STATUS_ACTIVE,
+	[BACKEND_STATE_FASTPATH] = STATUS_ACTIVE,
+	[BACKEND_STATE_IDLE] = STATUS_IDLE,
+	[BACKEND_STATE_IN_TRANSACTION] = STATUS_IDLE_IN_TRANSACTION,
+	[BACKEND_STATE_IN_ABORTED_TRANSACTION] = STATUS_IDLE_IN_TRANSACTION,
+};
+
+/* Holds whatever is known of the connection. */
+static enum protection firm_protection(
+	const struct backend *backend, const struct evidence *evidence, const struct rules *rules)
+{
+	if (evidence->own)
+		return PROTECTION_OWN;
+	if (backend->kind == BACKEND_WALSENDER || backend->kind == BACKEND_OTHER ||
+		rules_is_service_user(backend->user))
+		return PROTECTION_SYSTEM;
+	if (patterns_match(&rules->protected_applications, backend->application_name) ||
+		patterns_match(&rules->protected_processes, evidence->process_name))
+		return PROTECTION_APPLICATION;
+	if (patterns_match(&rules->protected_users, backend->user))
+		return PROTECTION_USER;
+	return PROTECTION_NONE;
+}
+
+/* Holds against a presumption, not against a proof. */
+static enum protection soft_protection(const struct backend *backend)
+{
+	if (backend->listening)
+		return PROTECTION_LISTENER;
+	if (backend->advisory_lock)
+		return PROTECTION_ADVISORY_LOCK;
+	return PROTECTION_NONE;
+}
+
+static enum reason presumed_leak(enum status status, int64_t age, const struct rules *rules)
+{
+	/* an unknown age is −1, and longer than nothing */
+	if (status == STATUS_IDLE_IN_TRANSACTION && age > rules->transaction)
+		return REASON_IDLE_IN_TRANSACTION_TOO_LONG;
+	if (status == STATUS_IDLE && age > rules->idle)
+		return REASON_IDLE_TOO_LONG;
+	return REASON_NONE;
+}
+
+static struct verdict leaked(enum reason reason, enum certainty certainty, int64_t age)
+{
+	return (struct verdict){
+		.status = STATUS_LEAKED,
+		.reason = reason,
+		.certainty = certainty,
+		.age = age,
+	};
+}
+
+struct verdict classify_backend(const struct backend *backend, const struct evidence *evidence,
+	const struct rules *rules, int64_t server_now)
+{
+	int64_t age = instant_elapsed(backend->state_change, server_now);
+	struct verdict verdict = { .status = status_of_state[backend->state], .age = age };
+	if (backend->kind == BACKEND_HIDDEN)
+		return (struct verdict){ .status = STATUS_UNKNOWN, .age = -1 };
+	verdict.protection = firm_protection(backend, evidence, rules);
+	if (verdict.protection)
+		return verdict;
+	if (evidence->end == CLIENT_END_GONE)
+		return leaked(REASON_CLIENT_GONE, CERTAINTY_PROVEN, age);
+	verdict.protection = soft_protection(backend);
+	if (verdict.protection)
+		return verdict;
+	enum reason reason = presumed_leak(verdict.status, age, rules);
+	if (reason)
+		return leaked(reason, CERTAINTY_PRESUMED, age);
+	return verdict;
+}

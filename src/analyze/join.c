@@ -1,0 +1,393 @@
+/* Sockets to processes to connections. */
+#include "analyze/join.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+
+/* /proc counts a process's start in ticks of 10 ms from a boot time that is itself rounded. */
+#define START_TOLERANCE (2 * USEC_PER_SEC)
+
+struct join {
+	struct assessment *assessment;
+	const struct assessment *previous;
+	const struct peers *peers;
+	struct map *previous_by_identity; /* index into previous' connections */
+	struct map *tcp_by_local;  /* index into peers->tcp; of ends with the server's port afar */
+	struct map *tcp_by_remote; /* … and near */
+	struct map *unix_by_backend; /* backend pid → index into peers->unix_sockets */
+	struct map *process_by_pid;  /* index into the assessment's processes */
+	bool server_here;            /* proven to be on this machine, in our namespaces */
+	bool unchanged;              /* the server sees our end as we do */
+};
+
+static uint64_t identity(int32_t pid, int64_t start)
+{
+	return map_mix((uint64_t)pid, (uint64_t)start);
+}
+
+/* An end that no process has open any more is a remainder the kernel keeps for a while. */
+static bool is_held(const struct tcp_socket *socket)
+{
+	return socket->inode != 0;
+}
+
+static bool is_local(const struct join *join, const struct endpoint *endpoint)
+{
+	if (endpoint_is_loopback(endpoint))
+		return true;
+	for (size_t i = 0; i < join->peers->n_local_addresses; i++)
+		if (endpoint_same_address(&join->peers->local_addresses[i], endpoint))
+			return true;
+	return false;
+}
+
+static const struct backend *own_backend(const struct join *join)
+{
+	const struct activity *activity = join->assessment->activity;
+	for (size_t i = 0; i < activity->n_backends; i++)
+		if (activity->backends[i].pid == activity->server.own_pid)
+			return &activity->backends[i];
+	return NULL;
+}
+
+/* Whether the far end of a client's socket is the server that we watch. */
+static bool is_server_address(const struct join *join, const struct endpoint *remote)
+{
+	if (endpoint_same_address(remote, &join->peers->target.server))
+		return true;
+	return join->server_here && is_local(join, remote);
+}
+
+static void index_tcp(struct join *join)
+{
+	const struct peers *peers = join->peers;
+	for (size_t i = 0; i < peers->n_tcp; i++) {
+		const struct tcp_socket *socket = &peers->tcp[i];
+		uint32_t index = (uint32_t)i;
+		if (socket->remote.port == peers->target.port &&
+			is_server_address(join, &socket->remote)) {
+			uint64_t key = endpoint_key(&socket->local);
+			/* the server may be reached by several of its addresses from one port */
+			uint32_t before = map_get(join->tcp_by_local, key);
+			if (before == MAP_NONE || !is_held(&peers->tcp[before]))
+				map_set(join->tcp_by_local, key, index);
+		}
+		if (socket->local.port == peers->target.port)
+			map_set(join->tcp_by_remote, endpoint_key(&socket->remote), index);
+	}
+}
+
+static void index_unix(struct join *join)
+{
+	const struct peers *peers = join->peers;
+	for (size_t i = 0; i < peers->n_unix; i++) {
+		size_t count;
+		const struct socket_owner *owners =
+			peers_owners(peers, peers->unix_sockets[i].inode, &count);
+		for (size_t owner = 0; owner < count; owner++)
+			map_set(join->unix_by_backend,
+				(uint64_t)peers->processes[owners[owner].process].pid, (uint32_t)i);
+	}
+}
+
+static void index_previous(struct join *join)
+{
+	const struct assessment *previous = join->previous;
+	for (size_t i = 0; previous && i < previous->n_connections; i++) {
+		const struct backend *backend = previous->connections[i].backend;
+		map_set(join->previous_by_identity, identity(backend->pid, backend->start),
+			(uint32_t)i);
+	}
+}
+
+static bool began_with(const struct backend *backend, int64_t process_started_at)
+{
+	if (backend->start == INSTANT_UNKNOWN || process_started_at == INSTANT_UNKNOWN)
+		return false;
+	int64_t apart = llabs(backend->start - process_started_at);
+	return apart <= START_TOLERANCE;
+}
+
+/* Both ends of our own connection are in the dump. */
+static bool own_ends_are_here(const struct join *join, const struct backend *own)
+{
+	const struct peers *peers = join->peers;
+	const struct peers_target *target = &peers->target;
+	if (own->client.family == AF_UNIX && target->own.family == AF_UNIX) {
+		for (size_t i = 0; i < peers->n_unix; i++)
+			if (target->own_inode && peers->unix_sockets[i].peer == target->own_inode)
+				return true;
+		return false;
+	}
+	for (size_t i = 0; i < peers->n_tcp; i++)
+		if (endpoint_equal(&peers->tcp[i].local, &target->server) &&
+			endpoint_equal(&peers->tcp[i].remote, &target->own))
+			return endpoint_equal(&own->client, &target->own);
+	return false;
+}
+
+/* Learns where the server is from the one connection whose both ends we know: our own. */
+static void place_server(struct join *join)
+{
+	const struct peers_target *target = &join->peers->target;
+	const struct backend *own = own_backend(join);
+	if (!own || !target->backend_pid || own->pid != target->backend_pid)
+		return;
+	join->unchanged =
+		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
+	join->server_here =
+		began_with(own, join->peers->backend_started_at) && own_ends_are_here(join, own);
+}
+
+static uint32_t add_process(struct join *join, const struct client_process *process)
+{
+	struct assessment *assessment = join->assessment;
+	uint32_t index = (uint32_t)assessment->n_processes++;
+	assessment->processes[index] = *process;
+	return index;
+}
+
+/* The assessment's own entry for a process of the peers block. */
+static uint32_t use_process(struct join *join, uint32_t peer)
+{
+	const struct process *process = &join->peers->processes[peer];
+	uint32_t index = map_get(join->process_by_pid, (uint64_t)process->pid);
+	if (index != MAP_NONE)
+		return index;
+	const struct client_process entry = {
+		.process = *process,
+		.alive = process->ended_at == INSTANT_UNKNOWN,
+	};
+	index = add_process(join, &entry);
+	map_set(join->process_by_pid, (uint64_t)process->pid, index);
+	return index;
+}
+
+/* The same process in the newest block, or MAP_NONE. */
+static uint32_t find_peer(const struct join *join, const struct process *process)
+{
+	for (size_t i = 0; i < join->peers->n_processes; i++)
+		if (join->peers->processes[i].pid == process->pid &&
+			join->peers->processes[i].start_ticks == process->start_ticks)
+			return (uint32_t)i;
+	return MAP_NONE;
+}
+
+/* A process that left its connections behind, alive or not; known from before when it is in no
+ * block any more, so the strings are copied. */
+static uint32_t recall_process(struct join *join, const struct client_process *before)
+{
+	struct arena *arena = join->assessment->arena;
+	uint32_t peer = find_peer(join, &before->process);
+	if (peer != MAP_NONE)
+		return use_process(join, peer);
+	/* a pid that is used again must not be taken for its predecessor */
+	uint64_t key = map_mix((uint64_t)before->process.pid, before->process.start_ticks);
+	uint32_t index = map_get(join->process_by_pid, key);
+	if (index != MAP_NONE)
+		return index;
+	struct client_process entry = { .process = before->process };
+	struct process *process = &entry.process;
+	process->name = arena_strdup(arena, process->name);
+	process->command = arena_strdup(arena, process->command);
+	process->user = arena_strdup(arena, process->user);
+	process->unit = arena_strdup(arena, process->unit);
+	process->container = arena_strdup(arena, process->container);
+	if (process->ended_at == INSTANT_UNKNOWN)
+		process->ended_at = join->assessment->now;
+	index = add_process(join, &entry);
+	map_set(join->process_by_pid, key, index);
+	return index;
+}
+
+static void set_holder(struct join *join, struct connection *connection, uint32_t inode,
+	enum matched_by matched_by)
+{
+	size_t count;
+	const struct socket_owner *owner = peers_owners(join->peers, inode, &count);
+	connection->seen_here = true;
+	connection->missed_at = INSTANT_UNKNOWN;
+	connection->end = CLIENT_END_NOT_VISIBLE;
+	if (!owner)
+		return;
+	connection->end = CLIENT_END_HELD;
+	connection->matched_by = matched_by;
+	connection->process = use_process(join, owner->process);
+}
+
+/* The proof of the second kind, and that of the first kind but for its own conditions: the backend
+ * was there before the dump and is still there after it. */
+static bool outlived_the_dump(const struct join *join, const struct connection *connection)
+{
+	return connection->looked && join->assessment->activity->asked_at >= join->peers->dumped_at;
+}
+
+/* The server's end of a connection whose client closed: waiting to be closed itself, or reset. */
+static bool server_end_is_closed(const struct join *join, const struct endpoint *client)
+{
+	uint32_t index = map_get(join->tcp_by_remote, endpoint_key(client));
+	return index == MAP_NONE || join->peers->tcp[index].state != TCP_ESTABLISHED;
+}
+
+/* An end that was here is missing: believed when a second dump says so as well. */
+static bool missed_again(const struct join *join, struct connection *connection)
+{
+	int64_t dumped_at = join->peers->dumped_at;
+	if (!connection->seen_here)
+		return false;
+	if (connection->missed_at == INSTANT_UNKNOWN)
+		connection->missed_at = dumped_at;
+	if (connection->missed_at < dumped_at)
+		return true;
+	connection->looked = false;
+	return false;
+}
+
+static void join_tcp(struct join *join, struct connection *connection)
+{
+	const struct endpoint *client = &connection->backend->client;
+	if (!join->peers->tcp_known || (!join->unchanged && !join->server_here))
+		return;
+	if (!is_local(join, client) || (endpoint_is_loopback(client) && !join->server_here)) {
+		connection->end = CLIENT_END_ELSEWHERE;
+		return;
+	}
+	uint32_t index = map_get(join->tcp_by_local, endpoint_key(client));
+	if (index != MAP_NONE && is_held(&join->peers->tcp[index])) {
+		set_holder(join, connection, join->peers->tcp[index].inode, MATCHED_TCP);
+		return;
+	}
+	bool gone = join->server_here ? server_end_is_closed(join, client)
+				      : missed_again(join, connection);
+	if (gone && outlived_the_dump(join, connection))
+		connection->end = CLIENT_END_GONE;
+}
+
+static void join_unix(struct join *join, struct connection *connection)
+{
+	if (!join->peers->unix_known)
+		return;
+	if (!join->server_here) {
+		connection->end = CLIENT_END_ELSEWHERE;
+		return;
+	}
+	uint32_t index = map_get(join->unix_by_backend, (uint64_t)connection->backend->pid);
+	if (index == MAP_NONE) {
+		/* the backend is another user's: its descriptors are not for us to read */
+		connection->end = connection->looked ? CLIENT_END_NOT_VISIBLE : CLIENT_END_UNKNOWN;
+		return;
+	}
+	const struct unix_socket *socket = &join->peers->unix_sockets[index];
+	if (socket->peer && !socket->shut)
+		set_holder(join, connection, socket->peer, MATCHED_UNIX);
+	else if (outlived_the_dump(join, connection))
+		connection->end = CLIENT_END_GONE;
+}
+
+/* What the assessment before knew of this very session. */
+static void remember(struct join *join, struct connection *connection)
+{
+	const struct backend *backend = connection->backend;
+	uint32_t index =
+		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
+	connection->first_seen = join->assessment->activity->asked_at;
+	connection->missed_at = INSTANT_UNKNOWN;
+	if (index != MAP_NONE) {
+		const struct connection *before = &join->previous->connections[index];
+		connection->first_seen = before->first_seen;
+		connection->seen_here = before->seen_here;
+		connection->missed_at = before->missed_at;
+	}
+	connection->looked = join->peers && join->peers->dumped_at > connection->first_seen;
+}
+
+static void recall_holder(struct join *join, struct connection *connection)
+{
+	const struct backend *backend = connection->backend;
+	uint32_t index =
+		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
+	if (index == MAP_NONE)
+		return;
+	const struct connection *before = &join->previous->connections[index];
+	const struct client_process *process = assessment_process(join->previous, before);
+	if (!process)
+		return;
+	connection->process = recall_process(join, process);
+	connection->matched_by = before->matched_by;
+}
+
+static void join_one(struct join *join, struct connection *connection)
+{
+	connection->process = NO_PROCESS;
+	remember(join, connection);
+	if (!join->peers)
+		return;
+	switch (connection->backend->client.family) {
+	case AF_INET:
+	case AF_INET6: join_tcp(join, connection); break;
+	case AF_UNIX: join_unix(join, connection); break;
+	default: break;
+	}
+	if (connection->end == CLIENT_END_GONE || connection->missed_at != INSTANT_UNKNOWN)
+		recall_holder(join, connection);
+}
+
+/* Without an answer from the server the sockets alone tell who holds its slots. */
+static void list_holders(struct join *join)
+{
+	const struct peers *peers = join->peers;
+	for (size_t i = 0; i < peers->n_tcp; i++) {
+		size_t count;
+		const struct tcp_socket *socket = &peers->tcp[i];
+		const struct socket_owner *owner = peers_owners(peers, socket->inode, &count);
+		if (owner && socket->remote.port == peers->target.port &&
+			is_server_address(join, &socket->remote))
+			join->assessment->processes[use_process(join, owner->process)]
+				.connections++;
+	}
+	for (size_t i = 0; i < peers->n_unix; i++) {
+		size_t count;
+		const struct socket_owner *owner =
+			peers_owners(peers, peers->unix_sockets[i].peer, &count);
+		if (owner && peers->unix_sockets[i].peer)
+			join->assessment->processes[use_process(join, owner->process)]
+				.connections++;
+	}
+}
+
+void join_clients(struct assessment *assessment, const struct assessment *previous)
+{
+	struct arena *arena = assessment->arena;
+	const struct peers *peers = assessment->peers;
+	size_t n_peers = peers ? peers->n_processes : 0;
+	struct join join = {
+		.assessment = assessment,
+		.previous = previous,
+		.peers = peers,
+		.previous_by_identity = map_new(arena, previous ? previous->n_connections : 0),
+		.process_by_pid = map_new(arena, n_peers),
+	};
+	/* at most all that hold a socket now, and all that are remembered */
+	assessment->processes = arena_array(arena, n_peers + (previous ? previous->n_processes : 0),
+		sizeof(*assessment->processes));
+	index_previous(&join);
+	if (peers) {
+		join.tcp_by_local = map_new(arena, peers->n_tcp);
+		join.tcp_by_remote = map_new(arena, peers->n_tcp);
+		join.unix_by_backend = map_new(arena, peers->n_unix);
+		if (assessment->activity)
+			place_server(&join);
+		index_tcp(&join);
+		index_unix(&join);
+	}
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		join_one(&join, &assessment->connections[i]);
+	if (peers && !assessment->activity)
+		list_holders(&join);
+}

@@ -1,0 +1,430 @@
+/* analyze/join and analyze/assess: small worlds of sockets, processes and backends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "analyze/assess.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "model/rules.h"
+
+#define T0      (INT64_C(1800000000) * USEC_PER_SEC)
+#define OWN_PID 900 /* our backend */
+#define PORT    5432
+#define MOST    16
+
+/* A world at one instant. Backends 1, 2, … have pid 1000 + i and began at T0 − 100 s; our own is
+ * always there. Rows are asked for at `asked`, sockets dumped at `dumped`. */
+struct world {
+	struct activity *activity;
+	struct peers *peers;
+	const char *server, *own;
+	bool unix_own;
+};
+
+static struct endpoint at(const char *address, uint16_t port)
+{
+	unsigned char bytes[16];
+	if (inet_pton(AF_INET, address, bytes) == 1)
+		return endpoint_make(AF_INET, bytes, port);
+	assert_int_equal(inet_pton(AF_INET6, address, bytes), 1);
+	return endpoint_make(AF_INET6, bytes, port);
+}
+
+static struct backend *add_backend(struct world *world, int32_t pid, struct endpoint client)
+{
+	struct activity *activity = world->activity;
+	assert_true(activity->n_backends < MOST);
+	struct backend *backend = &activity->backends[activity->n_backends++];
+	*backend = (struct backend){ .pid = pid,
+		.start = T0 - 100 * USEC_PER_SEC,
+		.kind = BACKEND_CLIENT,
+		.state = BACKEND_STATE_ACTIVE,
+		.state_text = "active",
+		.state_change = T0 - 10 * USEC_PER_SEC,
+		.client = client,
+		.user = "app" };
+	return backend;
+}
+
+static struct tcp_socket *add_tcp(
+	struct world *world, struct endpoint local, struct endpoint remote, uint32_t inode)
+{
+	struct peers *peers = world->peers;
+	assert_true(peers->n_tcp < MOST);
+	struct tcp_socket *socket = &peers->tcp[peers->n_tcp++];
+	*socket = (struct tcp_socket){ .local = local,
+		.remote = remote,
+		.inode = inode,
+		.state = inode ? TCP_ESTABLISHED : TCP_FIN_WAIT2 };
+	return socket;
+}
+
+static void add_unix(struct world *world, uint32_t inode, uint32_t peer)
+{
+	struct peers *peers = world->peers;
+	peers->unix_sockets[peers->n_unix++] = (struct unix_socket){
+		.inode = inode, .peer = peer, .shut = !peer, .at_server = true
+	};
+}
+
+/* Inodes are added in rising order. */
+static void add_owner(struct world *world, uint32_t inode, int32_t pid, const char *name)
+{
+	struct peers *peers = world->peers;
+	uint32_t i = (uint32_t)peers->n_processes++;
+	peers->processes[i] = (struct process){ .pid = pid,
+		.start_ticks = (uint64_t)pid,
+		.name = name,
+		.ended_at = INSTANT_UNKNOWN,
+		.cpu_percent = NAN,
+		.rss_bytes = -1 };
+	peers->owners[peers->n_owners++] = (struct socket_owner){ .inode = inode, .process = i };
+}
+
+static struct world world_new(const char *server, const char *own, int64_t asked, int64_t dumped)
+{
+	struct world world = { .activity = activity_new(), .peers = peers_new() };
+	struct activity *activity = world.activity;
+	struct peers *peers = world.peers;
+	activity->backends = arena_array(activity->arena, MOST, sizeof(struct backend));
+	activity->asked_at = asked;
+	activity->server = (struct server_facts){ .version = 150020,
+		.max_connections = 25,
+		.reserved = 3,
+		.clock = asked,
+		.own_pid = OWN_PID };
+	peers->tcp = arena_array(peers->arena, MOST, sizeof(struct tcp_socket));
+	peers->unix_sockets = arena_array(peers->arena, MOST, sizeof(struct unix_socket));
+	peers->owners = arena_array(peers->arena, MOST, sizeof(struct socket_owner));
+	peers->processes = arena_array(peers->arena, MOST, sizeof(struct process));
+	peers->local_addresses = arena_array(peers->arena, 1, sizeof(struct endpoint));
+	peers->local_addresses[0] = at("10.0.0.5", 0);
+	peers->n_local_addresses = 1;
+	peers->dumped_at = dumped;
+	peers->tcp_known = peers->unix_known = true;
+	peers->target = (struct peers_target){ .port = PORT,
+		.own_inode = 10,
+		.backend_pid = OWN_PID,
+		.own = { .family = AF_UNIX },
+		.server = { .family = AF_UNIX } };
+	peers->backend_started_at = T0 - 100 * USEC_PER_SEC;
+	struct endpoint own_end = { .family = AF_UNIX };
+	if (server) {
+		own_end = at(own, 40000);
+		peers->target.server = at(server, PORT);
+		peers->target.own = own_end;
+		add_tcp(&world, own_end, peers->target.server, 10);
+		add_tcp(&world, peers->target.server, own_end, 11);
+	} else {
+		add_unix(&world, 11, 10);
+	}
+	add_owner(&world, 10, 77, "dbtop");
+	add_owner(&world, 11, OWN_PID, "postgres");
+	add_backend(&world, OWN_PID, own_end);
+	return world;
+}
+
+/* The assessment holds its references; the world is used up. */
+static struct assessment *settle(struct world *world, const struct assessment *previous)
+{
+	static const struct rules rules = { .idle = 300 * USEC_PER_SEC,
+		.transaction = 300 * USEC_PER_SEC };
+	static const struct server_state server = { .status = SERVER_OK, .latency = -1 };
+	const struct assess_input input = { .activity = world->activity,
+		.peers = world->peers,
+		.server = &server,
+		.rules = &rules,
+		.now = T0 };
+	struct assessment *assessment = assess(&input, previous);
+	activity_unref(world->activity);
+	peers_unref(world->peers);
+	return assessment;
+}
+
+static const struct connection *find(const struct assessment *assessment, int32_t pid)
+{
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (assessment->connections[i].backend->pid == pid)
+			return &assessment->connections[i];
+	fail_msg("no connection %d", pid);
+	return NULL;
+}
+
+static void check(
+	const struct assessment *assessment, int32_t pid, enum client_end end, const char *process)
+{
+	const struct connection *connection = find(assessment, pid);
+	const struct client_process *found = assessment_process(assessment, connection);
+	assert_int_equal(connection->end, end);
+	if (process)
+		assert_string_equal(found ? found->process.name : "(none)", process);
+	else
+		assert_null(found);
+}
+
+/* Two rounds, as dbtop makes them: rows, dump, rows again. `build` adds to both. */
+static struct assessment *observe(
+	const char *server, const char *own, void (*build)(struct world *world))
+{
+	struct world first = world_new(server, own, T0 - 3 * USEC_PER_SEC, T0 - 4 * USEC_PER_SEC);
+	build(&first);
+	struct assessment *before = settle(&first, NULL);
+	struct world second = world_new(server, own, T0 - 1 * USEC_PER_SEC, T0 - 2 * USEC_PER_SEC);
+	build(&second);
+	struct assessment *after = settle(&second, before);
+	assessment_free(before);
+	return after;
+}
+
+static void local_tcp(struct world *world)
+{
+	add_backend(world, 1001, at("127.0.0.1", 5001));
+	add_backend(
+		world, 1002, at("127.0.0.1", 5002)); /* its client was killed: an orphan remains */
+	add_backend(world, 1003, at("127.0.0.1", 5003)); /* … and nothing at all */
+	add_backend(world, 1004,
+		at("127.0.0.1", 5004)); /* another namespace's: the server's end lives */
+	add_backend(world, 1005, at("10.9.9.9", 5005));  /* another machine */
+	add_backend(world, 1006, at("127.0.0.1", 5006)); /* another user's process */
+	struct endpoint server = at("127.0.0.1", PORT);
+	add_tcp(world, at("127.0.0.1", 5001), server, 21);
+	add_tcp(world, server, at("127.0.0.1", 5001), 22);
+	add_tcp(world, at("127.0.0.1", 5002), server, 0);
+	add_tcp(world, server, at("127.0.0.1", 5002), 24)->state = TCP_CLOSE_WAIT;
+	add_tcp(world, server, at("127.0.0.1", 5004), 25);
+	add_tcp(world, at("127.0.0.1", 5006), server, 26);
+	add_owner(world, 21, 4312, "python3");
+}
+
+static void a_local_server_over_tcp(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", local_tcp);
+	check(assessment, OWN_PID, CLIENT_END_HELD, "dbtop");
+	check(assessment, 1001, CLIENT_END_HELD, "python3");
+	check(assessment, 1002, CLIENT_END_GONE, NULL);
+	check(assessment, 1003, CLIENT_END_GONE, NULL);
+	check(assessment, 1004, CLIENT_END_UNKNOWN, NULL);
+	check(assessment, 1005, CLIENT_END_ELSEWHERE, NULL);
+	check(assessment, 1006, CLIENT_END_NOT_VISIBLE, NULL);
+	assert_int_equal(find(assessment, 1001)->matched_by, MATCHED_TCP);
+	assert_int_equal(find(assessment, 1002)->verdict.reason, REASON_CLIENT_GONE);
+	assert_int_equal(assessment->n_leaked, 2);
+	assert_int_equal(assessment->slots.used, 7);
+	assert_int_equal(assessment->slots.free, 15);
+	assert_true(assessment->settled);
+	assessment_free(assessment);
+}
+
+static void nothing_is_gone_before_it_was_looked_for_and_seen_again(void **state)
+{
+	(void)state;
+	/* the dump is older than the first sight of the rows */
+	struct world old = world_new("127.0.0.1", "127.0.0.1", T0, T0 - USEC_PER_SEC);
+	local_tcp(&old);
+	struct assessment *first = settle(&old, NULL);
+	assert_int_equal(first->n_leaked, 0);
+	assert_false(first->settled);
+	/* a dump since, but the rows are older than it */
+	struct world dumped = world_new("127.0.0.1", "127.0.0.1", T0, T0 + USEC_PER_SEC);
+	local_tcp(&dumped);
+	struct assessment *second = settle(&dumped, first);
+	check(second, 1001, CLIENT_END_HELD, "python3");
+	assert_int_equal(second->n_leaked, 0);
+	assert_false(second->settled);
+	/* and the rows again */
+	struct world again =
+		world_new("127.0.0.1", "127.0.0.1", T0 + 2 * USEC_PER_SEC, T0 + USEC_PER_SEC);
+	local_tcp(&again);
+	struct assessment *third = settle(&again, second);
+	assert_int_equal(third->n_leaked, 2);
+	assert_true(third->settled);
+	assessment_free(first);
+	assessment_free(second);
+	assessment_free(third);
+}
+
+static void behind_a_tunnel(struct world *world)
+{
+	/* the far server's 127.0.0.1: none of these ports is ours */
+	world->activity->backends[0].client = at("127.0.0.1", 33333);
+	add_backend(world, 1001, at("127.0.0.1", 5001));
+	add_backend(world, 1002, at("10.0.0.5", 5002));
+}
+
+static void a_tunnel_hides_every_client(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", behind_a_tunnel);
+	check(assessment, 1001, CLIENT_END_UNKNOWN, NULL);
+	check(assessment, 1002, CLIENT_END_UNKNOWN, NULL);
+	assert_int_equal(assessment->n_leaked, 0);
+	assessment_free(assessment);
+}
+
+static void in_a_container(struct world *world)
+{
+	/* the host's network but pids of its own: our backend's number is somebody else's here */
+	world->peers->backend_started_at = T0 - 5000 * USEC_PER_SEC;
+	add_backend(world, 1001, at("127.0.0.1", 5001));
+}
+
+static void a_server_with_other_pids_is_not_here(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", in_a_container);
+	check(assessment, 1001, CLIENT_END_ELSEWHERE, NULL);
+	assert_int_equal(assessment->n_leaked, 0);
+	assessment_free(assessment);
+}
+
+static void no_dump(struct world *world)
+{
+	local_tcp(world);
+	world->peers->tcp_known = false;
+	world->peers->n_tcp = 0;
+}
+
+static void a_failed_dump_proves_nothing(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", no_dump);
+	check(assessment, 1003, CLIENT_END_UNKNOWN, NULL);
+	assert_int_equal(assessment->n_leaked, 0);
+	assessment_free(assessment);
+}
+
+static struct world remote_world(int64_t second, bool with_client)
+{
+	struct world world = world_new("192.0.2.7", "10.0.0.5", T0 + second * USEC_PER_SEC,
+		T0 + second * USEC_PER_SEC - 1);
+	world.peers->n_tcp = 1; /* only our own end of our own connection is here */
+	world.peers->backend_started_at = INSTANT_UNKNOWN;
+	add_backend(&world, 1001, at("10.0.0.5", 5001));
+	add_backend(&world, 1002, at("10.0.0.5", 5002));  /* never seen: may be a container's */
+	add_backend(&world, 1003, at("127.0.0.1", 5001)); /* the server's own loopback */
+	if (with_client) {
+		add_tcp(&world, at("10.0.0.5", 5001), at("192.0.2.7", PORT), 21);
+		add_owner(&world, 21, 4312, "python3");
+	}
+	return world;
+}
+
+static void a_remote_servers_client_is_gone_when_two_dumps_miss_it(void **state)
+{
+	(void)state;
+	struct assessment *before = NULL;
+	for (int second = 0; second < 5; second++) {
+		struct world world = remote_world(second, second < 2);
+		struct assessment *now = settle(&world, before);
+		assessment_free(before);
+		before = now;
+		if (second == 1)
+			check(now, 1001, CLIENT_END_HELD, "python3");
+		if (second == 2)
+			check(now, 1001, CLIENT_END_UNKNOWN, "python3");
+		if (second >= 3) {
+			check(now, 1001, CLIENT_END_GONE, "python3");
+			assert_int_equal(now->n_leaked, 1);
+		}
+		check(now, 1002, CLIENT_END_UNKNOWN, NULL);
+		check(now, 1003, CLIENT_END_ELSEWHERE, NULL);
+	}
+	assessment_free(before);
+}
+
+static void over_unix(struct world *world)
+{
+	struct endpoint local = { .family = AF_UNIX };
+	add_backend(world, 1001, local);
+	add_backend(world, 1002, local); /* client gone */
+	add_backend(world, 1003, local); /* its backend's descriptors are hidden */
+	add_unix(world, 31, 32);
+	add_unix(world, 33, 0);
+	add_owner(world, 31, 1001, "postgres");
+	add_owner(world, 32, 4312, "python3");
+	add_owner(world, 33, 1002, "postgres");
+}
+
+static void a_local_server_over_a_unix_socket(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe(NULL, NULL, over_unix);
+	check(assessment, OWN_PID, CLIENT_END_HELD, "dbtop");
+	check(assessment, 1001, CLIENT_END_HELD, "python3");
+	check(assessment, 1002, CLIENT_END_GONE, NULL);
+	check(assessment, 1003, CLIENT_END_NOT_VISIBLE, NULL);
+	assert_int_equal(find(assessment, 1001)->matched_by, MATCHED_UNIX);
+	assert_int_equal(assessment->n_leaked, 1);
+	assessment_free(assessment);
+}
+
+static void a_process_that_went_is_remembered(void **state)
+{
+	(void)state;
+	struct assessment *before = observe(NULL, NULL, over_unix);
+	for (int round = 1; round < 4; round++) {
+		struct world world = world_new(NULL, NULL, T0 + round * 2 * USEC_PER_SEC,
+			T0 + (round * 2 - 1) * USEC_PER_SEC);
+		add_backend(&world, 1001, (struct endpoint){ .family = AF_UNIX });
+		add_unix(&world, 31, 0);
+		add_owner(&world, 31, 1001, "postgres");
+		struct assessment *now = settle(&world, before);
+		assessment_free(before);
+		before = now;
+		check(now, 1001, CLIENT_END_GONE, "python3");
+		const struct client_process *process = assessment_process(now, find(now, 1001));
+		assert_false(process->alive);
+		assert_int_equal(process->process.pid, 4312);
+		assert_int_equal(process->process.ended_at, T0);
+		assert_int_equal(process->connections, 1);
+		assert_int_equal(process->leaked, 1);
+	}
+	assessment_free(before);
+}
+
+static void a_full_server_shows_the_processes_at_its_sockets(void **state)
+{
+	(void)state;
+	struct world world = world_new("127.0.0.1", "127.0.0.1", T0, T0 - 1);
+	local_tcp(&world);
+	const struct rules rules = { 0 };
+	const struct server_state server = { .status = SERVER_FULL };
+	const struct assess_input input = {
+		.peers = world.peers, .server = &server, .rules = &rules, .now = T0
+	};
+	struct assessment *assessment = assess(&input, NULL);
+	assert_int_equal(assessment->slots.used, -1);
+	assert_int_equal(assessment->slots.by_status[STATUS_LEAKED], -1);
+	assert_int_equal(assessment->n_processes, 2); /* dbtop and python3; no postgres */
+	assert_string_equal(assessment->processes[1].process.name, "python3");
+	assert_int_equal(assessment->processes[1].connections, 1);
+	assessment_free(assessment);
+	activity_unref(world.activity);
+	peers_unref(world.peers);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_local_server_over_tcp),
+		cmocka_unit_test(nothing_is_gone_before_it_was_looked_for_and_seen_again),
+		cmocka_unit_test(a_tunnel_hides_every_client),
+		cmocka_unit_test(a_server_with_other_pids_is_not_here),
+		cmocka_unit_test(a_failed_dump_proves_nothing),
+		cmocka_unit_test(a_remote_servers_client_is_gone_when_two_dumps_miss_it),
+		cmocka_unit_test(a_local_server_over_a_unix_socket),
+		cmocka_unit_test(a_process_that_went_is_remembered),
+		cmocka_unit_test(a_full_server_shows_the_processes_at_its_sockets),
+	};
+	return cmocka_run_group_tests_name("join", tests, NULL, NULL);
+}
