@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "model/assessment.h"
 #include "session/failure.h"
+#include "session/params.h"
 #include "session/resolve.h"
 #include "session/statement.h"
 
@@ -57,9 +58,7 @@ enum phase {
 struct session {
 	uv_loop_t *loop;
 	struct session_callbacks callbacks;
-	char *keywords[MOST_OPTIONS], *values[MOST_OPTIONS];
-	size_t n_options;
-	char *password; /* kept, so that it is asked for once */
+	struct params params; /* with the password, once it was asked for */
 
 	enum phase phase;
 	struct resolve *resolve;
@@ -90,29 +89,6 @@ static void close_handle(void *handle)
 	uv_close(handle, free_handle);
 }
 
-static void set_option(struct session *session, const char *keyword, const char *value)
-{
-	for (size_t i = 0; i < session->n_options; i++) {
-		if (strcmp(session->keywords[i], keyword) == 0) {
-			free(session->values[i]);
-			session->values[i] = mem_strdup(value);
-			return;
-		}
-	}
-	if (session->n_options == MOST_OPTIONS)
-		return;
-	session->keywords[session->n_options] = mem_strdup(keyword);
-	session->values[session->n_options++] = mem_strdup(value);
-}
-
-static const char *option(const struct session *session, const char *keyword)
-{
-	for (size_t i = 0; i < session->n_options; i++)
-		if (strcmp(session->keywords[i], keyword) == 0)
-			return session->values[i];
-	return NULL;
-}
-
 static const char *clean_copy(struct session *session, const char *text)
 {
 	return text && *text ? text_clean(session->texts, text, strlen(text), TEXT_LINE) : NULL;
@@ -123,10 +99,13 @@ static void name_server(struct session *session, struct server_state *state)
 {
 	const PGconn *conn = session->conn;
 	const char *port = conn ? PQport(conn) : NULL;
-	state->host = clean_copy(session, conn ? PQhost(conn) : option(session, "host"));
+	state->host =
+		clean_copy(session, conn ? PQhost(conn) : params_get(&session->params, "host"));
 	state->port = port && *port ? atoi(port) : 5432;
-	state->database = clean_copy(session, conn ? PQdb(conn) : option(session, "dbname"));
-	state->user = clean_copy(session, conn ? PQuser(conn) : option(session, "user"));
+	state->database =
+		clean_copy(session, conn ? PQdb(conn) : params_get(&session->params, "dbname"));
+	state->user =
+		clean_copy(session, conn ? PQuser(conn) : params_get(&session->params, "user"));
 }
 
 static void set_state(struct session *session, enum server_status status, const char *message)
@@ -232,7 +211,7 @@ static void lose(struct session *session, const char *message)
 	PQfinish(session->conn);
 	session->conn = NULL;
 	fail_all(session);
-	if (needs_password && !session->password) {
+	if (needs_password) {
 		session->state.status = SERVER_DENIED;
 		session->state.hint = "the server asks for a password";
 		session->state.sqlstate[0] = '\0';
@@ -411,31 +390,19 @@ static void send_next(struct session *session)
 
 static void begin(struct session *session, const char *hosts, const char *addresses)
 {
-	const char *keywords[MOST_OPTIONS + 12], *values[MOST_OPTIONS + 12];
-	size_t n = 0;
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++, n++) {
-		keywords[n] = defaults[i][0];
-		values[n] = defaults[i][1];
+	struct params params = { 0 };
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		params_set(&params, defaults[i][0], defaults[i][1]);
+	params_lay_over(&params, &session->params);
+	if (addresses) {
+		params_set(&params, "host", hosts);
+		params_set(&params, "hostaddr", addresses);
 	}
-	for (size_t i = 0; i < session->n_options; i++, n++) {
-		keywords[n] = session->keywords[i];
-		values[n] = session->values[i];
-	}
-	const char *const ours[][2] = {
-		{ "host", hosts },
-		{ "hostaddr", addresses },
-		{ "password", session->password },
-		{ "application_name", "dbtop" },
-		{ "client_encoding", "UTF8" },
-	};
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		if (!ours[i][1])
-			continue;
-		keywords[n] = ours[i][0];
-		values[n++] = ours[i][1];
-	}
-	keywords[n] = values[n] = NULL;
-	session->conn = PQconnectStartParams(keywords, values, 0);
+	params_set(&params, "application_name", "dbtop");
+	params_set(&params, "client_encoding", "UTF8");
+	session->conn = PQconnectStartParams(
+		(const char *const *)params.keywords, (const char *const *)params.values, 0);
+	params_clear(&params);
 	if (!session->conn) {
 		lose(session, "out of memory");
 		return;
@@ -460,16 +427,17 @@ static void on_resolved(void *data, const char *hosts, const char *addresses, co
 		return;
 	}
 	CLEANUP(cleanup_free)
-	char *message = mem_printf("could not look up \"%s\": %s", option(session, "host"), error);
+	char *message = mem_printf(
+		"could not look up \"%s\": %s", params_get(&session->params, "host"), error);
 	lose(session, message);
 }
 
 static void connect_now(struct session *session)
 {
-	const char *host = option(session, "host");
+	const char *host = params_get(&session->params, "host");
 	uv_timer_stop(session->retry);
 	session->state.retry_at = INSTANT_UNKNOWN;
-	if (resolve_is_name(host) && !option(session, "hostaddr")) {
+	if (resolve_is_name(host) && !params_get(&session->params, "hostaddr")) {
 		session->phase = PHASE_RESOLVING;
 		session->resolve = resolve_start(session->loop, host, on_resolved, session);
 	} else {
@@ -482,9 +450,10 @@ static void connect_now(struct session *session)
 static void take_environment(struct session *session)
 {
 	const char *host = getenv("PGHOST");
-	if (host && *host && !option(session, "host") && !option(session, "service") &&
-		!getenv("PGSERVICE") && !getenv("PGHOSTADDR"))
-		set_option(session, "host", host);
+	if (host && *host && !params_get(&session->params, "host") &&
+		!params_get(&session->params, "service") && !getenv("PGSERVICE") &&
+		!getenv("PGHOSTADDR"))
+		params_set(&session->params, "host", host);
 }
 
 static uv_timer_t *timer_new(struct session *session)
@@ -495,8 +464,8 @@ static uv_timer_t *timer_new(struct session *session)
 	return timer;
 }
 
-struct session *session_new(uv_loop_t *loop, const char *const *keywords, const char *const *values,
-	const struct session_callbacks *callbacks)
+struct session *session_new(
+	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks)
 {
 	struct session *session = mem_alloc(sizeof(*session));
 	session->loop = loop;
@@ -505,9 +474,7 @@ struct session *session_new(uv_loop_t *loop, const char *const *keywords, const 
 	session->texts = arena_new();
 	session->state.latency = -1;
 	session->state.retry_at = INSTANT_UNKNOWN;
-	for (size_t i = 0; keywords[i]; i++)
-		if (values[i])
-			set_option(session, keywords[i], values[i]);
+	params_lay_over(&session->params, params);
 	take_environment(session);
 	session->retry = timer_new(session);
 	session->deadline = timer_new(session);
@@ -531,13 +498,7 @@ void session_free(struct session *session)
 	PQclear(session->result);
 	PQfinish(session->conn);
 	statement_queue_deinit(&session->queue);
-	for (size_t i = 0; i < session->n_options; i++) {
-		free(session->keywords[i]);
-		free(session->values[i]);
-	}
-	if (session->password)
-		explicit_bzero(session->password, strlen(session->password));
-	free(session->password);
+	params_clear(&session->params);
 	arena_free(session->texts);
 	free(session);
 }
@@ -559,10 +520,7 @@ void session_forget(struct session *session, const void *data)
 
 void session_set_password(struct session *session, const char *password)
 {
-	if (session->password)
-		explicit_bzero(session->password, strlen(session->password));
-	free(session->password);
-	session->password = mem_strdup(password);
+	params_set(&session->params, "password", password);
 	if (session->phase == PHASE_WAITING)
 		connect_now(session);
 }
@@ -572,7 +530,7 @@ bool session_needs_password(const struct session *session)
 	if (session->phase != PHASE_WAITING || session->state.status != SERVER_DENIED)
 		return false;
 	bool refused = strcmp(session->state.sqlstate, "28P01") == 0;
-	return refused || (!session->state.sqlstate[0] && !session->password);
+	return refused || !session->state.sqlstate[0];
 }
 
 bool session_is_ready(const struct session *session)

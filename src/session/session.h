@@ -11,9 +11,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct session;
+struct params;
 struct peers_target;
 struct server_state;
+struct session;
 
 /* What a statement brought. result is NULL when the connection was lost before the answer was
  * whole; it belongs to the session and is gone after the call. sent_at is our wall clock when the
@@ -35,10 +36,10 @@ struct session_callbacks {
 	void (*changed)(void *data);
 };
 
-/* keywords and values as PQconnectStartParams() takes them, without application_name; copied.
- * Never NULL. It does nothing before session_start(). */
-struct session *session_new(uv_loop_t *loop, const char *const *keywords, const char *const *values,
-	const struct session_callbacks *callbacks);
+/* The parameters are copied; application_name is dbtop's own. Never NULL. It does nothing before
+ * session_start(). */
+struct session *session_new(
+	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks);
 
 /* Begins to connect. */
 void session_start(struct session *session);

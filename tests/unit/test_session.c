@@ -1,0 +1,158 @@
+/* session: what a failed connection means, which hosts are looked up, parameters, the queue. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "session/failure.h"
+#include "session/params.h"
+#include "session/resolve.h"
+#include "session/statement.h"
+
+static void failures_are_told_by_their_code(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *message;
+		enum server_status status;
+		const char *sqlstate, *text;
+	} cases[] = {
+		/* as libpq 15 writes them */
+		{ "connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  53300: sorry, "
+		  "too many "
+		  "clients already\nLOCATION:  InitProcess, proc.c:359\n",
+			SERVER_FULL, "53300", "sorry, too many clients already" },
+		{ "connection to server on socket \"/run/postgresql/.s.PGSQL.5432\" failed: FATAL: "
+		  " 53300: "
+		  "remaining connection slots are reserved for roles with the SUPERUSER "
+		  "attribute\n",
+			SERVER_FULL, "53300",
+			"remaining connection slots are reserved for roles with the SUPERUSER "
+			"attribute" },
+		{ "connection to server at \"h\" (10.1.2.3), port 5432 failed: FATAL:  28P01: "
+		  "password "
+		  "authentication failed for user \"app\"\n",
+			SERVER_DENIED, "28P01", "password authentication failed for user \"app\"" },
+		{ "connection to server at \"h\" (10.1.2.3), port 5432 failed: SCHWERWIEGEND:  "
+		  "3D000: "
+		  "Datenbank »x« existiert nicht\n",
+			SERVER_DENIED, "3D000", "Datenbank »x« existiert nicht" },
+		{ "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs "
+		  "the server "
+		  "running on that host and accepting TCP/IP connections?\n",
+			SERVER_REFUSED, "", "Connection refused" },
+		{ "connection to server at \"::1\", port 1 failed: Connection refused\n\tIs the "
+		  "server running?\n"
+		  "connection to server at \"127.0.0.1\", port 1 failed: FATAL:  57P03: the "
+		  "database system is "
+		  "starting up\n",
+			SERVER_REFUSED, "57P03", "the database system is starting up" },
+		{ "connection to server at \"h\", port 1 failed: fe_sendauth: no password "
+		  "supplied\n",
+			SERVER_DENIED, "", "fe_sendauth: no password supplied" },
+		{ "FATAL:  57P01: terminating connection due to administrator command\n",
+			SERVER_REFUSED, "57P01",
+			"terminating connection due to administrator command" },
+		{ "could not look up \"x\": unknown node or service", SERVER_REFUSED, "",
+			"could not look up \"x\": unknown node or service" },
+		{ "", SERVER_REFUSED, "", "" },
+		{ "FATAL:  5330", SERVER_REFUSED, "", "FATAL:  5330" },
+		{ "FATAL:  53300: \033[2Jboo", SERVER_FULL, "53300", "␛[2Jboo" },
+	};
+	struct arena *arena = arena_new();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct failure failure = failure_read(arena, cases[i].message);
+		assert_int_equal(failure.status, cases[i].status);
+		assert_string_equal(failure.sqlstate, cases[i].sqlstate);
+		assert_string_equal(failure.text, cases[i].text);
+	}
+	arena_free(arena);
+}
+
+static void only_names_are_looked_up(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "localhost", "db.example.org", "10.1.2", "1.2.3.4.5" };
+	static const char *const others[] = { "", "/run/postgresql", "@socket", "127.0.0.1", "::1",
+		"a,b" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(resolve_is_name(names[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(resolve_is_name(others[i]));
+	assert_false(resolve_is_name(NULL));
+}
+
+static void params_hold_each_keyword_once(void **state)
+{
+	(void)state;
+	struct params params = { 0 }, over = { 0 };
+	params_set(&params, "host", "a");
+	params_set(&params, "port", "1");
+	params_set(&over, "host", "b");
+	params_set(&over, "user", "u");
+	params_lay_over(&params, &over);
+	assert_int_equal(params.count, 3);
+	assert_string_equal(params_get(&params, "host"), "b");
+	assert_string_equal(params_get(&params, "user"), "u");
+	assert_null(params_get(&params, "dbname"));
+	assert_null(params.keywords[params.count]);
+	for (int i = 0; i < 2 * PARAMS_MOST; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "k%d", i);
+		params_set(&params, name, "v");
+	}
+	assert_int_equal(params.count, PARAMS_MOST);
+	assert_null(params.keywords[PARAMS_MOST]);
+	params_clear(&params);
+	params_clear(&over);
+	assert_null(params_get(&params, "host"));
+}
+
+static void on_done(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)result;
+	(void)sent_at;
+	*(int *)data += 1;
+}
+
+static void what_was_not_sent_is_forgotten(void **state)
+{
+	(void)state;
+	struct statement_queue queue;
+	int ours = 0, theirs = 0;
+	const char *params[] = { "1", NULL };
+	const struct session_statement statement = { "SELECT $1, $2", 2, params };
+	statement_queue_init(&queue);
+	statement_push(&queue, &statement, on_done, &ours);
+	statement_push(&queue, &statement, on_done, &theirs);
+	statement_push(&queue, &statement, on_done, &ours);
+	queue.first->sent_at = 5;
+	statement_forget(&queue, &ours);
+	assert_null(queue.first->done);
+	assert_ptr_equal(queue.first->next->data, &theirs);
+	assert_null(queue.first->next->next);
+	statement_push(&queue, &statement, on_done, &ours);
+	statement_free(statement_pop(&queue));
+	assert_ptr_equal(queue.first->data, &theirs);
+	assert_null(queue.first->params[1]);
+	assert_ptr_equal(queue.first->next->data, &ours);
+	statement_queue_deinit(&queue);
+	assert_null(statement_pop(&queue));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(failures_are_told_by_their_code),
+		cmocka_unit_test(only_names_are_looked_up),
+		cmocka_unit_test(params_hold_each_keyword_once),
+		cmocka_unit_test(what_was_not_sent_is_forgotten),
+	};
+	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
