@@ -1,0 +1,146 @@
+/* A key's value into its field, by the key's type. */
+#include "config/field.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "config/document.h"
+#include "config/theme.h"
+#include "config/value.h"
+
+/* Where a value goes, and what it must be. */
+struct target {
+	struct arena *arena;
+	const struct config_key *key;
+	void *field;
+};
+
+static int read_boolean(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	return value_boolean(node, target->field, ret_error);
+}
+
+static int read_integer(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	return value_integer(node, target->key->min, target->key->max, target->field, ret_error);
+}
+
+static int read_seconds(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	return value_seconds(node, target->key->min, target->key->max, target->field, ret_error);
+}
+
+static int read_duration(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	return value_duration(node, target->key->min, target->key->max, target->field, ret_error);
+}
+
+static int read_text(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	return value_text(node, target->field, ret_error);
+}
+
+static int read_theme(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	if (node->kind != NODE_TEXT || !theme_name_is_valid(node->text))
+		return value_unexpected(node, "a theme's name", ret_error);
+	return value_text(node, target->field, ret_error);
+}
+
+static int read_url(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	const char *text;
+	int r = value_text(node, &text, ret_error);
+	if (r < 0)
+		return r;
+	/* not repeated in the error: it may hold a password */
+	if (*text && strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+		return document_error(
+			node, ret_error, "expected \"\", or a URL with http:// or https://");
+	*(const char **)target->field = text;
+	return 0;
+}
+
+static int read_list(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	struct config_list *list = target->field;
+	return value_list(target->arena, node, &list->items, &list->count, ret_error);
+}
+
+static int read_patterns(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	struct patterns *patterns = target->field;
+	return value_list(target->arena, node, &patterns->items, &patterns->count, ret_error);
+}
+
+/* CONNINFO on the command line may be a database's name: a name that is a conninfo itself could
+ * never be meant. */
+static int read_database(const struct node *node, struct config_database *ret_database,
+	struct config_error *ret_error)
+{
+	if (strchr(node->key, '=') || strstr(node->key, "://"))
+		return document_error(node, ret_error, "expected a name, not a conninfo");
+	const char *conninfo;
+	int r = value_text(node, &conninfo, ret_error);
+	if (r < 0)
+		return r;
+	if (!*conninfo)
+		return document_error(node, ret_error, "expected a conninfo, found \"\"");
+	*ret_database = (struct config_database){ .name = node->key, .conninfo = conninfo };
+	return 0;
+}
+
+static int read_databases(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	if (node->kind != NODE_MAP && node->kind != NODE_NOTHING)
+		return document_error(node, ret_error, "expected lines of the form NAME: CONNINFO");
+	size_t count = 0;
+	for (const struct node *entry = node->first; entry; entry = entry->next)
+		count++;
+	struct config_database *items = arena_array(target->arena, count + 1, sizeof(*items));
+	struct config_database *item = items;
+	for (const struct node *entry = node->first; entry; entry = entry->next) {
+		int r = read_database(entry, item++, ret_error);
+		if (r < 0)
+			return r;
+	}
+	*(struct config_databases *)target->field =
+		(struct config_databases){ .items = items, .count = count };
+	return 0;
+}
+
+static int (*const readers[])(
+	const struct target *target, const struct node *node, struct config_error *ret_error) = {
+	[CONFIG_BOOLEAN] = read_boolean,
+	[CONFIG_INTEGER] = read_integer,
+	[CONFIG_SECONDS] = read_seconds,
+	[CONFIG_DURATION] = read_duration,
+	[CONFIG_TEXT] = read_text,
+	[CONFIG_THEME] = read_theme,
+	[CONFIG_URL] = read_url,
+	[CONFIG_LIST] = read_list,
+	[CONFIG_PATTERNS] = read_patterns,
+	[CONFIG_DATABASES] = read_databases,
+};
+
+int field_read(struct config *config, const struct config_key *key, const struct node *node,
+	struct config_error *ret_error)
+{
+	const struct target target = {
+		.arena = config->arena,
+		.key = key,
+		.field = (char *)config + key->offset,
+	};
+	return readers[key->type](&target, node, ret_error);
+}
