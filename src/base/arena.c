@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define FIRST_CHUNK  4096
-#define LARGEST_STEP (256 * 1024)
+#define LARGEST_STEP (64 * 1024) /* below malloc's threshold for mapping memory afresh */
 
 struct chunk {
 	struct chunk *next;
@@ -68,7 +68,8 @@ static void grow(struct arena *arena, size_t needed)
 	arena->chunks = chunk_new(size > needed ? size : needed, arena->chunks);
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Not zeroed: for what is written over at once. */
+static void *reserve(struct arena *arena, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);
 	size_t needed = (size + align - 1) & ~(align - 1);
@@ -78,7 +79,12 @@ void *arena_alloc(struct arena *arena, size_t size)
 		grow(arena, needed);
 	void *p = arena->chunks->data + arena->chunks->used;
 	arena->chunks->used += needed;
-	return memset(p, 0, needed);
+	return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(reserve(arena, size), 0, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -91,8 +97,9 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 char *arena_strndup(struct arena *arena, const char *s, size_t len)
 {
-	char *copy = arena_alloc(arena, len + 1);
+	char *copy = reserve(arena, len + 1);
 	memcpy(copy, s, len);
+	copy[len] = '\0';
 	return copy;
 }
 
