@@ -1,0 +1,24 @@
+/* A process that cleans up after us, also when we are killed: it waits for our end, then kills the
+ * processes it was told of and removes a folder. */
+#ifndef APP_GUARDIAN_H
+#define APP_GUARDIAN_H
+
+#include <sys/types.h>
+
+struct guardian {
+	int orders; /* the end of this pipe is our end */
+	int done;   /* … and the end of this one tells that all is removed */
+};
+
+/* The folder is removed with all that is in it. Returns 0 or a negative errno. */
+int guardian_start(const char *folder, struct guardian *ret_guardian)
+	__attribute__((warn_unused_result));
+
+/* One more process to kill in the end, with SIGKILL or, for a postmaster, SIGQUIT first. It must be
+ * alive: the guardian takes hold of it before the call returns or soon after. */
+void guardian_watch(struct guardian *guardian, pid_t pid);
+
+/* Lets it do its work, and waits for that. */
+void guardian_finish(struct guardian *guardian);
+
+#endif

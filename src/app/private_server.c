@@ -1,0 +1,353 @@
+/* initdb, postgres, and the guardian that removes both. */
+#include "app/private_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <libpq-fe.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "app/guardian.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+
+#define START_TIMEOUT  (30 * USEC_PER_SEC)
+#define MOST_ARGUMENTS 96
+
+struct private_server {
+	char *bin;    /* where initdb and postgres are */
+	char *folder; /* data, log and socket are in it */
+	char *conninfo;
+	char **arguments; /* of postgres */
+	int n_arguments;
+	int port;
+	uid_t uid;
+	gid_t gid;
+	pid_t postmaster;
+	struct guardian guardian;
+};
+
+/* The user PostgreSQL runs as: ourselves, unless we are root. */
+static int choose_user(struct private_server *server, char *error)
+{
+	static const char *const names[] = { "postgres", "nobody" };
+	server->uid = getuid();
+	server->gid = getgid();
+	if (server->uid != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct passwd *user = getpwnam(names[i]);
+		if (!user)
+			continue;
+		server->uid = user->pw_uid;
+		server->gid = user->pw_gid;
+		return 0;
+	}
+	snprintf(error, PRIVATE_SERVER_ERROR_MAX,
+		"PostgreSQL does not run as root, and there is no user postgres or nobody");
+	return -ENOENT;
+}
+
+static bool has_server(const char *folder)
+{
+	CLEANUP(cleanup_free) char *initdb = mem_printf("%s/initdb", folder);
+	CLEANUP(cleanup_free) char *postgres = mem_printf("%s/postgres", folder);
+	return access(initdb, X_OK) == 0 && access(postgres, X_OK) == 0;
+}
+
+/* PATH first; Debian keeps each version's programs in a folder of its own. */
+static char *find_bin(void)
+{
+	CLEANUP(cleanup_free) char *path = mem_strdup(getenv("PATH"));
+	for (char *rest = path, *folder; rest && (folder = strsep(&rest, ":"));)
+		if (*folder && has_server(folder))
+			return mem_strdup(folder);
+	static const char *const patterns[] = { "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
+		"/usr/local/pgsql*/bin" };
+	char *found = NULL;
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]) && !found; i++) {
+		glob_t matches;
+		if (glob(patterns[i], 0, NULL, &matches) != 0)
+			continue;
+		/* sorted: the last is the newest */
+		for (size_t match = matches.gl_pathc; match-- > 0 && !found;)
+			if (has_server(matches.gl_pathv[match]))
+				found = mem_strdup(matches.gl_pathv[match]);
+		globfree(&matches);
+	}
+	return found;
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		return -errno;
+	return ntohs(address.sin_port);
+}
+
+/* Runs in the child: never returns. */
+__attribute__((noreturn)) static void run(
+	const struct private_server *server, const char *program, char *const arguments[])
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/log", server->folder);
+	int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/%s", server->bin, program);
+	/* Ctrl+C in our terminal is not the server's affair */
+	setsid();
+	dup2(null, STDIN_FILENO);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+	if (chdir(server->folder) != 0)
+		_exit(126);
+	if (getuid() == 0 &&
+		(setgroups(0, NULL) != 0 || setgid(server->gid) != 0 || setuid(server->uid) != 0))
+		_exit(126);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	execv(path, arguments);
+	_exit(127);
+}
+
+/* The end of the log: what went wrong stands there. */
+static void read_log(const struct private_server *server, const char *what, char *error)
+{
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", server->folder);
+	CLEANUP(cleanup_file) FILE *log = fopen(path, "re");
+	char line[300], last[300] = "no log";
+	while (log && fgets(line, sizeof(line), log))
+		if (line[0] != '\n')
+			strcpy(last, line);
+	last[strcspn(last, "\n")] = '\0';
+	snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s: %s", what, last);
+}
+
+static int init_database(struct private_server *server, char *error)
+{
+	char data[] = "data";
+	char *arguments[] = { (char *)"initdb", (char *)"-D", data, (char *)"-U",
+		(char *)"postgres", (char *)"-A", (char *)"trust", (char *)"-E", (char *)"UTF8",
+		(char *)"--locale=C", (char *)"--no-sync", (char *)"--no-instructions", NULL };
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(server, "initdb", arguments);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (status == 0)
+		return 0;
+	read_log(server, "initdb failed", error);
+	return -EIO;
+}
+
+static void add_argument(struct private_server *server, char *argument)
+{
+	if (server->n_arguments < MOST_ARGUMENTS)
+		server->arguments[server->n_arguments++] = argument;
+	else
+		free(argument);
+}
+
+static void add_setting(struct private_server *server, const char *setting)
+{
+	add_argument(server, mem_strdup("-c"));
+	add_argument(server, mem_strdup(setting));
+}
+
+static void build_arguments(
+	struct private_server *server, const struct private_server_options *options)
+{
+	static const char *const settings[] = { "max_connections=25", "shared_buffers=16MB",
+		"fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off",
+		"max_wal_senders=4", "wal_level=replica", "logging_collector=off",
+		"log_line_prefix=%m [%p] %q%u@%d ", "unix_socket_permissions=0777" };
+	server->arguments = mem_alloc((MOST_ARGUMENTS + 1) * sizeof(char *));
+	add_argument(server, mem_strdup("postgres"));
+	add_argument(server, mem_strdup("-D"));
+	add_argument(server, mem_strdup("data"));
+	add_argument(server, mem_strdup("-k"));
+	add_argument(server, mem_strdup(server->folder));
+	add_argument(server, mem_strdup("-p"));
+	add_argument(server, mem_printf("%d", server->port));
+	add_setting(server, options->tcp ? "listen_addresses=127.0.0.1,::1" : "listen_addresses=");
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		add_setting(server, settings[i]);
+	for (size_t i = 0; options->settings && options->settings[i]; i++)
+		add_setting(server, options->settings[i]);
+}
+
+static int wait_until_up(struct private_server *server, char *error)
+{
+	int64_t deadline = instant_monotonic() + START_TIMEOUT;
+	while (PQping(server->conninfo) != PQPING_OK) {
+		int status;
+		if (waitpid(server->postmaster, &status, WNOHANG) == server->postmaster) {
+			server->postmaster = 0;
+			read_log(server, "postgres ended", error);
+			return -EIO;
+		}
+		if (instant_monotonic() > deadline) {
+			read_log(server, "postgres does not come up", error);
+			return -ETIMEDOUT;
+		}
+		usleep(5000);
+	}
+	return 0;
+}
+
+static int launch(struct private_server *server, char *error)
+{
+	pid_t child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		run(server, "postgres", server->arguments);
+	server->postmaster = child;
+	guardian_watch(&server->guardian, child);
+	return wait_until_up(server, error);
+}
+
+/* The path of a socket has at most 107 bytes: $TMPDIR may be too deep for it. */
+static int make_folder(struct private_server *server, char *error)
+{
+	const char *tmp = getenv("TMPDIR");
+	if (!tmp || *tmp != '/' || strlen(tmp) > 60)
+		tmp = "/tmp";
+	server->folder = mem_printf("%s/dbtop-XXXXXX", tmp);
+	if (!mkdtemp(server->folder)) {
+		int r = -errno;
+		snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s: %s", server->folder, strerror(-r));
+		free(server->folder);
+		server->folder = NULL;
+		return r;
+	}
+	/* clients of any user reach the socket; initdb gives its own folder 0700 */
+	if (chmod(server->folder, 0755) != 0 ||
+		(getuid() == 0 && chown(server->folder, server->uid, server->gid) != 0))
+		return -errno;
+	return 0;
+}
+
+static int set_up(
+	struct private_server *server, const struct private_server_options *options, char *error)
+{
+	server->bin = find_bin();
+	if (!server->bin) {
+		snprintf(error, PRIVATE_SERVER_ERROR_MAX,
+			"PostgreSQL's server is not installed (Debian: apt-get install "
+			"postgresql)");
+		return -ENOENT;
+	}
+	int r = choose_user(server, error);
+	if (r == 0)
+		r = make_folder(server, error);
+	if (r == 0)
+		r = guardian_start(server->folder, &server->guardian);
+	if (r < 0)
+		return r;
+	server->port = free_port();
+	if (server->port < 0)
+		return server->port;
+	server->conninfo = mem_printf(
+		"host=%s port=%d user=postgres dbname=postgres", server->folder, server->port);
+	build_arguments(server, options);
+	r = init_database(server, error);
+	return r < 0 ? r : launch(server, error);
+}
+
+int private_server_start(const struct private_server_options *options,
+	struct private_server **ret_server, char error[static PRIVATE_SERVER_ERROR_MAX])
+{
+	struct private_server *server = mem_alloc(sizeof(*server));
+	server->guardian = (struct guardian){ -1, -1 };
+	error[0] = '\0';
+	int r = set_up(server, options, error);
+	if (r < 0) {
+		if (!error[0])
+			snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s", strerror(-r));
+		private_server_stop(server);
+		return r;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+void private_server_stop(struct private_server *server)
+{
+	if (!server)
+		return;
+	if (server->postmaster > 0) {
+		/* faster than waiting for the guardian to notice, and ours to reap */
+		kill(server->postmaster, SIGQUIT);
+		while (waitpid(server->postmaster, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (server->guardian.orders >= 0)
+		guardian_finish(&server->guardian);
+	else if (server->folder)
+		rmdir(server->folder);
+	for (int i = 0; i < server->n_arguments; i++)
+		free(server->arguments[i]);
+	free(server->arguments);
+	free(server->conninfo);
+	free(server->folder);
+	free(server->bin);
+	free(server);
+}
+
+int private_server_restart(
+	struct private_server *server, char error[static PRIVATE_SERVER_ERROR_MAX])
+{
+	kill(server->postmaster, SIGINT); /* a fast shutdown */
+	while (waitpid(server->postmaster, NULL, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return launch(server, error);
+}
+
+void private_server_guard(struct private_server *server, pid_t pid)
+{
+	guardian_watch(&server->guardian, pid);
+}
+
+const char *private_server_conninfo(const struct private_server *server)
+{
+	return server->conninfo;
+}
+
+const char *private_server_folder(const struct private_server *server)
+{
+	return server->folder;
+}
+
+int private_server_port(const struct private_server *server)
+{
+	return server->port;
+}
+
+pid_t private_server_pid(const struct private_server *server)
+{
+	return server->postmaster;
+}
