@@ -1,0 +1,43 @@
+/* A line of text in several styles, built piece by piece before it is put into the grid. */
+#ifndef VIEW_LINE_H
+#define VIEW_LINE_H
+
+#include <stddef.h>
+
+#include "model/style.h"
+#include "view/grid.h"
+
+#define LINE_BYTES 2560 /* 500 columns and more */
+#define LINE_SPANS 16   /* more pieces take the last one's style */
+
+/* Left uninitialised but for line_begin(): most of it is never used. */
+struct line {
+	size_t length, n_spans;
+	struct span spans[LINE_SPANS];
+	char text[LINE_BYTES]; /* terminated */
+};
+
+void line_begin(struct line *line);
+
+/* What does not fit is left out. */
+void line_add(struct line *line, enum style style, const char *text);
+void line_add_bytes(struct line *line, enum style style, const char *text, size_t length);
+void line_printf(struct line *line, enum style style, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same with each run of blanks, tabs and line breaks as one blank: a statement on one line. */
+void line_add_folded(struct line *line, enum style style, const char *text);
+
+/* " · " when there is something before it, then the text. */
+void line_add_next(struct line *line, enum style style, const char *text);
+
+/* Leaves out the last parts, as line_add_next() made them, until the rest fits or is one part. */
+void line_keep_parts(const struct grid *grid, struct line *line, int width);
+
+int line_width(const struct grid *grid, const struct line *line);
+
+/* As grid_put(). */
+int line_put(struct grid *grid, int x, int y, int width, const struct line *line);
+void line_put_right(struct grid *grid, int x, int y, int width, const struct line *line);
+
+#endif
