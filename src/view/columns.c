@@ -1,0 +1,336 @@
+/* What each column shows of a connection, and what it sorts by. */
+#include "view/columns.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "model/assessment.h"
+#include "view/line.h"
+
+/* Statuses as the eye should meet them, worst first. */
+static const struct {
+	const char *word, *narrow;
+	enum style style, row;
+	unsigned int order;
+} statuses[] = {
+	[STATUS_UNKNOWN] = { "unknown", "unknown", STYLE_DIM, STYLE_DIM, 4 },
+	[STATUS_ACTIVE] = { "active", "active", STYLE_ACTIVE, STYLE_TEXT, 2 },
+	[STATUS_IDLE] = { "idle", "idle", STYLE_DIM, STYLE_DIM, 3 },
+	[STATUS_IDLE_IN_TRANSACTION] = { "in transaction", "in txn", STYLE_CAUTION, STYLE_TEXT, 1 },
+	[STATUS_LEAKED] = { "LEAKED", "LEAKED", STYLE_LEAKED, STYLE_TEXT, 0 },
+};
+
+enum style column_row_style(const struct connection *connection)
+{
+	return statuses[connection->verdict.status].row;
+}
+
+static enum style status_style(const struct connection *connection)
+{
+	return statuses[connection->verdict.status].style;
+}
+
+static int digits(uint32_t number)
+{
+	int count = 1;
+	for (; number >= 10; number /= 10)
+		count++;
+	return count;
+}
+
+static void backend_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)assessment, (void)narrow;
+	bool leaked = connection->verdict.status == STATUS_LEAKED;
+	line_printf(line, leaked ? STYLE_LEAKED : column_row_style(connection), "%d",
+		connection->backend->pid);
+}
+
+static int backend_measure(const struct connection *connection, bool narrow)
+{
+	(void)narrow;
+	return digits((uint32_t)connection->backend->pid);
+}
+
+static uint64_t backend_key(const struct connection *connection)
+{
+	return (uint64_t)connection->backend->pid;
+}
+
+/* LEAKED is proven, LEAKED? presumed. */
+static void status_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)assessment;
+	enum status status = connection->verdict.status;
+	line_add(line, statuses[status].style,
+		narrow ? statuses[status].narrow : statuses[status].word);
+	if (connection->verdict.certainty == CERTAINTY_PRESUMED)
+		line_add(line, statuses[status].style, "?");
+}
+
+/* The longest there is, whatever it is now: what comes and goes must not move the columns. */
+static int status_measure(const struct connection *connection, bool narrow)
+{
+	(void)connection;
+	return (int)(narrow ? sizeof("LEAKED?") : sizeof("in transaction")) - 1;
+}
+
+/* Longest first; not known (−1) is last. */
+static uint64_t for_key(const struct connection *connection)
+{
+	return UINT64_MAX / 2 - (uint64_t)(connection->verdict.age + 1);
+}
+
+/* Worst first, then longest. */
+static uint64_t status_key(const struct connection *connection)
+{
+	uint64_t order = statuses[connection->verdict.status].order;
+	return order << 60 | for_key(connection) >> 4;
+}
+
+static void for_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)assessment;
+	char text[DURATION_TEXT_MAX];
+	duration_format(connection->verdict.age, text);
+	size_t number = strspn(text, "0123456789");
+	if (narrow && number && text[number] != '.')
+		text[number + 1] = '\0'; /* 7m12s → 7m */
+	line_add(line, status_style(connection), text);
+}
+
+static int for_measure(const struct connection *connection, bool narrow)
+{
+	(void)connection;
+	return narrow ? 4 : 7;
+}
+
+/* Paths keep their tail: /usr/bin/python3 is python3. */
+static void add_word(struct line *line, enum style style, const char *word, size_t length)
+{
+	const char *slash = *word == '/' ? memrchr(word, '/', length) : NULL;
+	if (slash && slash + 1 < word + length) {
+		length -= (size_t)(slash + 1 - word);
+		word = slash + 1;
+	}
+	line_add_bytes(line, style, word, length);
+}
+
+void column_process_title(const struct process *process, enum style style, struct line *line)
+{
+	const char *at = process->command ? process->command : process->name;
+	at = at ? at + strspn(at, " ") : "";
+	if (!*at)
+		at = "unnamed process";
+	while (*at) {
+		size_t length = strcspn(at, " ");
+		add_word(line, style, at, length);
+		at += length;
+		if (*at)
+			line_add(line, style, " ");
+		at += strspn(at, " ");
+	}
+}
+
+/* In a process's place, when there is none. */
+static const char *const without_process[] = {
+	[CLIENT_END_UNKNOWN] = "…",
+	[CLIENT_END_ELSEWHERE] = "elsewhere",
+	[CLIENT_END_NOT_VISIBLE] = "another user's",
+	[CLIENT_END_HELD] = "…",
+	[CLIENT_END_GONE] = "gone",
+};
+
+static void process_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)narrow;
+	const struct client_process *process = assessment_process(assessment, connection);
+	if (!process) {
+		bool hidden = connection->backend->kind == BACKEND_HIDDEN;
+		line_add(
+			line, STYLE_DIM, hidden ? "not visible" : without_process[connection->end]);
+		return;
+	}
+	if (!process->alive)
+		line_add(line, STYLE_DIM, "gone: ");
+	column_process_title(&process->process, column_row_style(connection), line);
+	line_printf(line, STYLE_DIM, " %d", process->process.pid);
+}
+
+static int process_measure(const struct connection *connection, bool narrow)
+{
+	(void)connection;
+	return narrow ? 16 : 30;
+}
+
+static const char *process_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	const struct client_process *process = assessment_process(assessment, connection);
+	return process ? process->process.command : NULL;
+}
+
+static const char *application_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	(void)assessment;
+	return connection->backend->application_name;
+}
+
+static const char *user_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	(void)assessment;
+	return connection->backend->user;
+}
+
+static const char *database_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	(void)assessment;
+	return connection->backend->database;
+}
+
+static void client_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)assessment, (void)narrow;
+	char text[ENDPOINT_TEXT_MAX];
+	line_add(line, column_row_style(connection),
+		endpoint_format(&connection->backend->client, text));
+}
+
+/* As long as endpoint_format() writes it, without writing it: this is asked of every connection. */
+static int client_measure(const struct connection *connection, bool narrow)
+{
+	(void)narrow;
+	const struct endpoint *client = &connection->backend->client;
+	char text[ENDPOINT_TEXT_MAX];
+	if (client->family == AF_UNSPEC)
+		return 0;
+	if (client->family != AF_INET)
+		return (int)strlen(endpoint_format(client, text));
+	int width = 4 + digits(client->port);
+	for (int i = 0; i < 4; i++)
+		width += digits(client->address[i]);
+	return width;
+}
+
+static uint64_t client_key(const struct connection *connection)
+{
+	const struct endpoint *client = &connection->backend->client;
+	uint64_t key = 0;
+	for (int i = 0; i < 6; i++)
+		key = key << 8 | client->address[i];
+	return client->family == AF_UNSPEC ? UINT64_MAX : key << 16 | client->port;
+}
+
+static const char *query_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	(void)assessment;
+	return connection->backend->query;
+}
+
+/* Why it is what it is, before what it does. */
+static void add_why(const struct connection *connection, struct line *line)
+{
+	const struct verdict *verdict = &connection->verdict;
+	const struct backend *backend = connection->backend;
+	if (verdict->status == STATUS_UNKNOWN)
+		line_add(line, STYLE_DIM, "hidden from this role");
+	else if (verdict->reason != REASON_NONE)
+		line_add(line, STYLE_LEAKED, reason_phrase(verdict->reason));
+	else if (verdict->protection != PROTECTION_NONE)
+		line_add(line, STYLE_PROTECTED, protection_phrase(verdict->protection));
+	if (backend->state == BACKEND_STATE_IN_ABORTED_TRANSACTION)
+		line_add_next(line, STYLE_CAUTION, "aborted");
+	if (verdict->status == STATUS_ACTIVE && backend->wait_event_type &&
+		strcmp(backend->wait_event_type, "Lock") == 0)
+		line_add_next(line, STYLE_CAUTION, "waits for a lock");
+}
+
+static void query_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)assessment, (void)narrow;
+	const char *query = connection->backend->query;
+	add_why(connection, line);
+	if (!query || !*query || connection->verdict.protection == PROTECTION_OWN)
+		return;
+	line_add_next(line, STYLE_DIM, "");
+	line_add_folded(line, column_row_style(connection), query);
+}
+
+/* In the order they are shown. */
+static const struct column columns[] = {
+	[COLUMN_BACKEND] = { "BACKEND", "backend", "pid", .right = true, .widest = 10,
+		.format = backend_format, .measure = backend_measure, .key = backend_key },
+	[COLUMN_STATUS] = { "STATUS", "status", NULL, .widest = 14, .format = status_format,
+		.measure = status_measure, .key = status_key },
+	[COLUMN_FOR] = { "FOR", "for", NULL, .right = true, .widest = 7, .format = for_format,
+		.measure = for_measure, .key = for_key },
+	[COLUMN_PROCESS] = { "PROCESS", "process", "command", .widest = 30,
+		.measure = process_measure, .text = process_text, .format = process_format },
+	[COLUMN_APPLICATION] = { "APPLICATION", "application", NULL, .widest = 20,
+		.text = application_text },
+	[COLUMN_USER] = { "USER", "user", "role", .widest = 16, .text = user_text },
+	[COLUMN_DATABASE] = { "DATABASE", "database", "db", .widest = 16, .text = database_text },
+	[COLUMN_CLIENT] = { "CLIENT", "client", "address", .widest = 47, .format = client_format,
+		.measure = client_measure, .key = client_key },
+	[COLUMN_QUERY] = { "QUERY, OR WHY", "query", "why", .text = query_text,
+		.format = query_format },
+};
+
+const struct column *column_get(enum column_id id)
+{
+	return &columns[id];
+}
+
+static bool begins(const char *whole, const char *name, size_t length)
+{
+	return whole && strncasecmp(whole, name, length) == 0;
+}
+
+enum column_id column_find(const char *name, size_t length)
+{
+	for (size_t i = 0; length && i < COLUMN_COUNT; i++)
+		if (begins(columns[i].field, name, length) ||
+			begins(columns[i].alias, name, length))
+			return (enum column_id)i;
+	return COLUMN_NONE;
+}
+
+void column_format(enum column_id id, const struct assessment *assessment,
+	const struct connection *connection, bool narrow, struct line *line)
+{
+	const struct column *column = &columns[id];
+	line_begin(line);
+	if (column->format) {
+		column->format(assessment, connection, narrow, line);
+		return;
+	}
+	const char *text = column->text(assessment, connection);
+	line_add(line, column_row_style(connection), text ? text : "");
+}
+
+int column_measure(enum column_id id, const struct assessment *assessment,
+	const struct connection *connection, bool narrow)
+{
+	const struct column *column = &columns[id];
+	int width = column->widest;
+	if (column->measure) {
+		width = column->measure(connection, narrow);
+	} else if (!column->format) {
+		const char *text = column->text(assessment, connection);
+		width = text ? text_width(text) : 0;
+	}
+	return width < column->widest ? width : column->widest;
+}

@@ -1,0 +1,142 @@
+/* The filter: parsed once, asked of every connection. */
+#include "view/filter.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <uchar.h>
+#include <wctype.h>
+
+#include "base/text.h"
+#include "view/line.h"
+
+static void add_term(struct filter *filter, size_t from, size_t length)
+{
+	struct filter_term term = { .column = COLUMN_NONE };
+	const char *text = filter->text + from;
+	term.negated = *text == '!';
+	size_t skip = term.negated;
+	const char *colon = memchr(text + skip, ':', length - skip);
+	if (colon) {
+		term.column = column_find(text + skip, (size_t)(colon - text) - skip);
+		if (term.column != COLUMN_NONE)
+			skip = (size_t)(colon - text) + 1;
+	}
+	term.from = from + skip;
+	term.length = length - skip;
+	/* "!" and "user:" are only the beginning of something */
+	if (term.length && filter->n_terms < FILTER_TERMS_MAX)
+		filter->terms[filter->n_terms++] = term;
+}
+
+void filter_set(struct filter *filter, const char *text)
+{
+	size_t length = strlen(text);
+	if (length >= FILTER_TEXT_MAX) {
+		length = FILTER_TEXT_MAX - 1;
+		while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+	}
+	memmove(filter->text, text, length);
+	filter->text[length] = '\0';
+	filter->n_terms = 0;
+	for (size_t from = 0; from < length;) {
+		size_t end = from + strcspn(filter->text + from, " ");
+		if (end > from)
+			add_term(filter, from, end - from);
+		from = end + 1;
+	}
+}
+
+static char32_t fold(char32_t c)
+{
+	return c < 0x80 ? (char32_t)tolower((int)c) : (char32_t)towlower((wint_t)c);
+}
+
+/* The bytes of text that match the term from its first character on; 0 for none. */
+static size_t match_here(const char *text, const char *term, size_t length)
+{
+	const char *at = text, *end = term + length;
+	while (term < end) {
+		char32_t c = text_next(&at);
+		if (!c || fold(c) != fold(text_next(&term)))
+			return 0;
+	}
+	return (size_t)(at - text);
+}
+
+static long find_term(
+	const char *text, size_t from, const char *term, size_t length, size_t *ret_length)
+{
+	/* most places are ruled out by one byte; what is not ASCII may change its length */
+	unsigned char first = (unsigned char)*term;
+	int lower = tolower(first), upper = toupper(first);
+	for (const char *at = text + from; *at; at++) {
+		unsigned char byte = (unsigned char)*at;
+		if (first < 0x80 ? byte != lower && byte != upper : byte < 0x80)
+			continue;
+		size_t matched = match_here(at, term, length);
+		if (matched) {
+			*ret_length = matched;
+			return at - text;
+		}
+	}
+	return -1;
+}
+
+/* A connection, and room for what one of its columns shows. */
+struct texts {
+	const struct assessment *assessment;
+	const struct connection *connection;
+	struct line line;
+};
+
+static bool term_in_column(const struct filter *filter, const struct filter_term *term,
+	enum column_id id, struct texts *texts)
+{
+	size_t length;
+	column_format(id, texts->assessment, texts->connection, false, &texts->line);
+	return find_term(texts->line.text, 0, filter->text + term->from, term->length, &length) >=
+		0;
+}
+
+static bool term_matches(
+	const struct filter *filter, const struct filter_term *term, struct texts *texts)
+{
+	if (term->column != COLUMN_NONE)
+		return term_in_column(filter, term, term->column, texts);
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		if (term_in_column(filter, term, (enum column_id)i, texts))
+			return true;
+	return false;
+}
+
+bool filter_matches(const struct filter *filter, const struct assessment *assessment,
+	const struct connection *connection)
+{
+	struct texts texts;
+	texts.assessment = assessment;
+	texts.connection = connection;
+	for (size_t i = 0; i < filter->n_terms; i++)
+		if (term_matches(filter, &filter->terms[i], &texts) == filter->terms[i].negated)
+			return false;
+	return true;
+}
+
+long filter_find(const struct filter *filter, enum column_id column, const char *text, size_t from,
+	size_t *ret_length)
+{
+	long best = -1;
+	for (size_t i = 0; i < filter->n_terms; i++) {
+		const struct filter_term *term = &filter->terms[i];
+		bool looks_here = term->column == COLUMN_NONE || term->column == column;
+		if (term->negated || !looks_here)
+			continue;
+		size_t length;
+		long at = find_term(text, from, filter->text + term->from, term->length, &length);
+		if (at >= 0 && (best < 0 || at < best)) {
+			best = at;
+			*ret_length = length;
+		}
+	}
+	return best;
+}

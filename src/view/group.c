@@ -1,0 +1,70 @@
+/* Groups: by process, and what stands in for one when it is not known. */
+#include "view/group.h"
+
+#include <string.h>
+
+#include "model/assessment.h"
+
+static struct identity make(enum group_kind kind, uint64_t key)
+{
+	return (struct identity){ .kind = IDENTITY_GROUP, .a = kind, .b = key };
+}
+
+struct identity group_of_process(const struct assessment *assessment, uint32_t process)
+{
+	const struct process *found = &assessment->processes[process].process;
+	return make(GROUP_PROCESS, found->start_ticks << 22 ^ (uint64_t)found->pid);
+}
+
+/* The address without its port. */
+static uint64_t address_key(const struct connection *connection)
+{
+	struct endpoint address = connection->backend->client;
+	address.port = 0;
+	return endpoint_key(&address);
+}
+
+static enum group_kind without_process(const struct connection *connection)
+{
+	if (connection->backend->kind == BACKEND_HIDDEN)
+		return GROUP_HIDDEN;
+	switch (connection->end) {
+	case CLIENT_END_ELSEWHERE: return GROUP_ADDRESS;
+	case CLIENT_END_NOT_VISIBLE: return GROUP_NOT_VISIBLE;
+	case CLIENT_END_GONE: return GROUP_GONE;
+	default: return GROUP_LOOKING;
+	}
+}
+
+static enum group_kind by_process(const struct assessment *assessment,
+	const struct connection *connection, struct identity *ret_identity)
+{
+	if (connection->process != NO_PROCESS) {
+		*ret_identity = group_of_process(assessment, connection->process);
+		return GROUP_PROCESS;
+	}
+	enum group_kind kind = without_process(connection);
+	*ret_identity = make(kind, kind == GROUP_ADDRESS ? address_key(connection) : 0);
+	return kind;
+}
+
+enum group_kind group_of(const struct assessment *assessment, const struct connection *connection,
+	enum grouping grouping, struct identity *ret_identity)
+{
+	const struct backend *backend = connection->backend;
+	switch (grouping) {
+	case GROUPING_PROCESS: return by_process(assessment, connection, ret_identity);
+	case GROUPING_APPLICATION:
+		*ret_identity = make(GROUP_APPLICATION, identity_hash(backend->application_name));
+		return GROUP_APPLICATION;
+	case GROUPING_DATABASE:
+		*ret_identity = make(GROUP_DATABASE, identity_hash(backend->database));
+		return GROUP_DATABASE;
+	default: *ret_identity = make(GROUP_FLAT, 0); return GROUP_FLAT;
+	}
+}
+
+bool group_is_last(enum group_kind kind)
+{
+	return kind >= GROUP_LOOKING;
+}

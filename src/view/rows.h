@@ -1,0 +1,91 @@
+/* The list the table shows: connections filtered, grouped and sorted; indices only, nothing is
+ * formatted. */
+#ifndef VIEW_ROWS_H
+#define VIEW_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "view/columns.h"
+#include "view/identity.h"
+
+struct arena;
+struct assessment;
+struct connection;
+struct filter;
+
+enum grouping {
+	GROUPING_PROCESS,
+	GROUPING_APPLICATION,
+	GROUPING_DATABASE,
+	GROUPING_FLAT,
+};
+#define GROUPING_COUNT (GROUPING_FLAT + 1)
+
+/* What the members of a group have in common. */
+enum group_kind {
+	GROUP_PROCESS,     /* their process, alive or gone */
+	GROUP_APPLICATION, /* their application_name */
+	GROUP_DATABASE,
+	GROUP_ADDRESS,     /* a client address on another machine */
+	GROUP_LOOKING,     /* their client end has not been looked for yet */
+	GROUP_GONE,        /* nobody has their client end, and nobody was seen with it */
+	GROUP_NOT_VISIBLE, /* their process is here, but not ours to see */
+	GROUP_HIDDEN,      /* the server hides them from our role */
+	GROUP_FLAT,        /* nothing; its header is not shown */
+};
+
+struct group {
+	struct identity identity;
+	enum group_kind kind;
+	uint32_t first, count;  /* its members, in rows.members */
+	uint32_t sample;        /* one of its connections: what they have in common stands there */
+	uint32_t process;       /* GROUP_PROCESS: index into the assessment's processes */
+	uint32_t leaked, total; /* of the members; all of them, also without the filter */
+	bool folded;
+};
+
+struct member {
+	struct identity identity;
+	uint32_t connection; /* index into the assessment's connections */
+};
+
+#define ROW_HEADER UINT32_MAX
+
+struct row {
+	uint32_t group;
+	uint32_t member; /* ROW_HEADER: the group's own row */
+};
+
+struct rows_options {
+	enum grouping grouping;
+	enum column_id sort;
+	bool reverse;
+	const struct filter *filter;
+	const struct identity_set *folded;
+};
+
+/* Identities are copies: rows may be asked after their assessment is gone. */
+struct rows {
+	struct arena *arena; /* owns the arrays; NULL before the first build */
+	struct group *groups;
+	struct member *members;
+	struct row *rows;
+	size_t n_groups, n_members, n_rows;
+	size_t n_total; /* connections in scope, also those filtered out */
+};
+
+/* Replaces what it held. */
+void rows_build(
+	struct rows *rows, const struct assessment *assessment, const struct rows_options *options);
+void rows_deinit(struct rows *rows);
+
+struct identity rows_identity(const struct rows *rows, size_t row);
+/* The row of an identity, or rows->n_rows. */
+size_t rows_find(const struct rows *rows, struct identity identity);
+
+/* "process" */
+const char *grouping_name(enum grouping grouping);
+
+#endif
