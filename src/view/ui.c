@@ -1,0 +1,324 @@
+/* The operations of the table and of the pages over it. */
+#include "view/ui.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/action.h"
+#include "model/assessment.h"
+
+void ui_init(struct ui_state *ui, const struct key_help *keys, size_t n_keys)
+{
+	*ui = (struct ui_state){
+		.keys = keys,
+		.n_keys = n_keys,
+		.interval = 1000000,
+		.sort = COLUMN_STATUS,
+		.shown = (1u << COLUMN_COUNT) - 1,
+	};
+}
+
+void ui_deinit(struct ui_state *ui)
+{
+	rows_deinit(&ui->rows);
+	identity_set_deinit(&ui->folded);
+	identity_set_deinit(&ui->tagged);
+	arena_free(ui->last.arena);
+	arena_free(ui->before.arena);
+	free(ui->message_title);
+	free(ui->message);
+	free(ui->notice);
+	*ui = (struct ui_state){ 0 };
+}
+
+static size_t moved(size_t at, long by, size_t count)
+{
+	size_t last = count ? count - 1 : 0;
+	if (at > last)
+		at = last;
+	if (by < 0)
+		return (size_t)-by < at ? at - (size_t)-by : 0;
+	return (size_t)by < last - at ? at + (size_t)by : last;
+}
+
+void ui_select(struct ui_state *ui, size_t row)
+{
+	ui->row = moved(row, 0, ui->rows.n_rows);
+	ui->selected = rows_identity(&ui->rows, ui->row);
+}
+
+/* Help and messages scroll, plans have a cursor. */
+static void move_in_page(struct ui_state *ui, long by)
+{
+	if (ui_current_page(ui) == PAGE_PLAN || ui_current_page(ui) == PAGE_RESULTS) {
+		ui->cursor = moved(ui->cursor, by, ui->dialog_lines);
+		return;
+	}
+	size_t beyond = ui->dialog_lines > ui->dialog_rows ? ui->dialog_lines - ui->dialog_rows : 0;
+	ui->scroll = moved(ui->scroll, by, beyond + 1);
+}
+
+void ui_move(struct ui_state *ui, long rows)
+{
+	ui_notice(ui, STYLE_TEXT, NULL);
+	if (ui->depth)
+		move_in_page(ui, rows);
+	else
+		ui_select(ui, moved(ui->row, rows, ui->rows.n_rows));
+}
+
+void ui_page(struct ui_state *ui, int pages)
+{
+	size_t page = ui->depth ? ui->dialog_rows : ui->page_rows;
+	/* one line stays, so that the eye keeps its place */
+	ui_move(ui, pages * (page > 1 ? (long)page - 1 : 1));
+}
+
+void ui_home(struct ui_state *ui)
+{
+	ui_move(ui, -LONG_MAX);
+}
+
+void ui_end(struct ui_state *ui)
+{
+	ui_move(ui, LONG_MAX);
+}
+
+static const struct group *current_group(const struct ui_state *ui)
+{
+	if (ui->row >= ui->rows.n_rows)
+		return NULL;
+	const struct group *group = &ui->rows.groups[ui->rows.rows[ui->row].group];
+	return group->kind == GROUP_FLAT ? NULL : group;
+}
+
+void ui_set_folded(struct ui_state *ui, bool folded)
+{
+	const struct group *group = current_group(ui);
+	if (!group)
+		return;
+	identity_set_put(&ui->folded, group->identity, folded);
+	if (folded)
+		ui_select(ui, rows_find(&ui->rows, group->identity));
+}
+
+void ui_toggle_fold(struct ui_state *ui)
+{
+	const struct group *group = current_group(ui);
+	if (group)
+		ui_set_folded(ui, !identity_set_has(&ui->folded, group->identity));
+}
+
+/* The members under the cursor: one, or a group's. */
+static const struct member *current_members(const struct ui_state *ui, size_t *ret_count)
+{
+	*ret_count = 0;
+	if (ui->row >= ui->rows.n_rows)
+		return NULL;
+	const struct row *row = &ui->rows.rows[ui->row];
+	if (row->member != ROW_HEADER) {
+		*ret_count = 1;
+		return &ui->rows.members[row->member];
+	}
+	*ret_count = ui->rows.groups[row->group].count;
+	return ui->rows.members + ui->rows.groups[row->group].first;
+}
+
+void ui_toggle_tag(struct ui_state *ui)
+{
+	size_t count;
+	const struct member *members = current_members(ui, &count);
+	bool tag = false;
+	for (size_t i = 0; i < count; i++)
+		tag = tag || !identity_set_has(&ui->tagged, members[i].identity);
+	for (size_t i = 0; i < count; i++)
+		identity_set_put(&ui->tagged, members[i].identity, tag);
+	ui_move(ui, 1);
+}
+
+void ui_untag_all(struct ui_state *ui)
+{
+	identity_set_clear(&ui->tagged);
+}
+
+bool ui_is_tagged(const struct ui_state *ui, const struct backend *backend)
+{
+	return ui->tagged.count && identity_set_has(&ui->tagged, identity_of(backend));
+}
+
+static bool is_current(const struct member *members, size_t count, struct identity identity)
+{
+	for (size_t i = 0; i < count; i++)
+		if (identity_equal(members[i].identity, identity))
+			return true;
+	return false;
+}
+
+size_t ui_chosen(
+	const struct ui_state *ui, const struct assessment *assessment, uint32_t *ret_connections)
+{
+	size_t count, chosen = 0, tagged = 0;
+	const struct member *members = current_members(ui, &count);
+	for (uint32_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (connection->in_scope && ui_is_tagged(ui, connection->backend))
+			ret_connections[tagged++] = i;
+	}
+	if (tagged)
+		return tagged;
+	for (uint32_t i = 0; i < assessment->n_connections; i++)
+		if (is_current(members, count, identity_of(assessment->connections[i].backend)))
+			ret_connections[chosen++] = i;
+	return chosen;
+}
+
+void ui_sort_by(struct ui_state *ui, enum column_id column)
+{
+	ui->reverse = ui->sort == column && !ui->reverse;
+	ui->sort = column;
+}
+
+void ui_next_sort(struct ui_state *ui)
+{
+	unsigned int next = ui->sort;
+	do
+		next = (next + 1) % COLUMN_COUNT;
+	while (!(ui->shown & 1u << next) && next != ui->sort);
+	ui->sort = (enum column_id)next;
+	ui->reverse = false;
+}
+
+void ui_toggle_reverse(struct ui_state *ui)
+{
+	ui->reverse = !ui->reverse;
+}
+
+void ui_next_grouping(struct ui_state *ui)
+{
+	ui->grouping = (ui->grouping + 1) % GROUPING_COUNT;
+}
+
+void ui_toggle_pause(struct ui_state *ui)
+{
+	ui->paused = !ui->paused;
+}
+
+void ui_filter_begin(struct ui_state *ui)
+{
+	ui->filter_editing = true;
+}
+
+void ui_filter_type(struct ui_state *ui, char32_t c)
+{
+	char text[FILTER_TEXT_MAX + 4];
+	size_t length = strlen(ui->filter.text);
+	memcpy(text, ui->filter.text, length);
+	length += text_encode(c, text + length);
+	text[length] = '\0';
+	if (length < FILTER_TEXT_MAX)
+		filter_set(&ui->filter, text);
+}
+
+static void keep_typed(struct ui_state *ui, size_t length)
+{
+	char text[FILTER_TEXT_MAX];
+	memcpy(text, ui->filter.text, length);
+	text[length] = '\0';
+	filter_set(&ui->filter, text);
+}
+
+void ui_filter_erase(struct ui_state *ui)
+{
+	size_t length = strlen(ui->filter.text);
+	while (length && ((unsigned char)ui->filter.text[--length] & 0xc0) == 0x80)
+		;
+	keep_typed(ui, length);
+}
+
+void ui_filter_erase_word(struct ui_state *ui)
+{
+	size_t length = strlen(ui->filter.text);
+	while (length && ui->filter.text[length - 1] == ' ')
+		length--;
+	while (length && ui->filter.text[length - 1] != ' ')
+		length--;
+	keep_typed(ui, length);
+}
+
+void ui_filter_keep(struct ui_state *ui)
+{
+	ui->filter_editing = false;
+}
+
+void ui_filter_clear(struct ui_state *ui)
+{
+	ui->filter_editing = false;
+	filter_set(&ui->filter, "");
+}
+
+enum page ui_current_page(const struct ui_state *ui)
+{
+	return ui->depth ? ui->pages[ui->depth - 1] : PAGE_MAIN;
+}
+
+void ui_push(struct ui_state *ui, enum page page)
+{
+	if (ui->depth < UI_PAGES_MAX)
+		ui->depth++;
+	ui->pages[ui->depth - 1] = page;
+	ui->scroll = ui->cursor = ui->dialog_top = 0;
+}
+
+void ui_pop(struct ui_state *ui)
+{
+	if (ui->depth)
+		ui->depth--;
+	ui->scroll = ui->cursor = ui->dialog_top = 0;
+}
+
+void ui_pop_all(struct ui_state *ui)
+{
+	while (ui->depth)
+		ui_pop(ui);
+}
+
+static void replace(char **string, const char *with)
+{
+	free(*string);
+	*string = mem_strdup(with);
+}
+
+void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text)
+{
+	replace(&ui->message_title, title);
+	replace(&ui->message, text);
+	ui->message_style = style;
+	ui_push(ui, PAGE_MESSAGE);
+}
+
+void ui_notice(struct ui_state *ui, enum style style, const char *text)
+{
+	replace(&ui->notice, text);
+	ui->notice_style = style;
+}
+
+void ui_toggle_target(struct ui_state *ui, struct action_plan *plan)
+{
+	if (ui->cursor >= plan->n_targets)
+		return;
+	plan->targets[ui->cursor].selected = !plan->targets[ui->cursor].selected;
+	ui->cursor = moved(ui->cursor, 1, plan->n_targets);
+}
+
+void ui_toggle_targets(struct action_plan *plan)
+{
+	bool all = true;
+	for (size_t i = 0; i < plan->n_targets; i++)
+		all = all && plan->targets[i].selected;
+	for (size_t i = 0; i < plan->n_targets; i++)
+		plan->targets[i].selected = !all;
+}

@@ -1,0 +1,146 @@
+/* What the user chose, and the operations on it. It knows no keys: the app's keymap calls these.
+ *
+ * The rows are those of the last frame: an operation acts on what the user saw, also when the data
+ * behind it has been replaced since. */
+#ifndef VIEW_UI_H
+#define VIEW_UI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uchar.h>
+
+#include "model/style.h"
+#include "view/filter.h"
+#include "view/identity.h"
+#include "view/rows.h"
+
+struct assessment;
+struct action_plan;
+
+enum page {
+	PAGE_MAIN,
+	PAGE_HELP,
+	PAGE_PLAN,    /* the plan, to be ticked and confirmed */
+	PAGE_RESULTS, /* the same plan, while it is carried out and after */
+	PAGE_MESSAGE,
+};
+
+#define UI_PAGES_MAX 8 /* pages that lie over each other; more replace the top one */
+
+/* One line of the key bar and of the help, in the app's order: what matters most comes first. */
+struct key_help {
+	const char *keys; /* "k", "Ctrl-L", "↑ ↓" */
+	const char *what; /* for the help: "end the leaked connections" */
+	const char *bar;  /* for the bar: "kill # leaked"; # is how many are leaked, or ticked.
+			     NULL: not there */
+	enum page page;   /* where it works: the bar of this page shows it */
+	bool always;      /* it stays in the bar when others have to go */
+};
+
+/* What a connection or the server was in the last refresh: what differs is bold for one. */
+struct ui_seen {
+	struct arena *arena;
+	struct map *statuses; /* identity → status; NULL before the first refresh */
+	int used, leaked;
+};
+
+struct ui_state {
+	/* set by the app */
+	const struct key_help *keys;
+	size_t n_keys;
+	int64_t now;      /* wall clock of the frame; 0: the assessment's */
+	int64_t interval; /* µs between refreshes */
+	bool ascii;
+	bool paused;
+	bool readonly;
+
+	/* the table */
+	enum grouping grouping;
+	enum column_id sort;
+	bool reverse;
+	struct filter filter;
+	bool filter_editing;
+	struct identity_set folded, tagged;
+	struct identity selected;
+
+	/* the pages over it; pages[depth − 1] is on top, depth 0 is the main page */
+	enum page pages[UI_PAGES_MAX];
+	size_t depth;
+	size_t cursor; /* in the plan */
+	size_t scroll; /* of help and message */
+	char *message_title, *message;
+	enum style message_style;
+	char *notice; /* one line above the keys, until the next operation; NULL */
+	enum style notice_style;
+
+	/* settled by each frame: view/settle.h */
+	struct rows rows;
+	size_t row, top;     /* the selected row, the first one shown */
+	size_t page_rows;    /* rows the table has room for */
+	unsigned int shown;  /* columns: 1 << enum column_id */
+	size_t dialog_top;   /* the first of its lines that the dialog shows */
+	size_t dialog_rows;  /* how many it has room for … */
+	size_t dialog_lines; /* … and how many it has */
+	int64_t assessed_at; /* which refresh it was */
+	struct ui_seen last, before;
+};
+
+/* keys is the app's, and outlives it. */
+void ui_init(struct ui_state *ui, const struct key_help *keys, size_t n_keys);
+void ui_deinit(struct ui_state *ui);
+
+/* Moving: in the table, or in the dialog on top. Past the end is the end. */
+void ui_move(struct ui_state *ui, long rows);
+void ui_page(struct ui_state *ui, int pages);
+void ui_home(struct ui_state *ui);
+void ui_end(struct ui_state *ui);
+/* A row of the table, by its index. */
+void ui_select(struct ui_state *ui, size_t row);
+
+/* The group under the cursor, or that of the connection under it. */
+void ui_toggle_fold(struct ui_state *ui);
+void ui_set_folded(struct ui_state *ui, bool folded);
+
+/* The connection under the cursor, or all of the group's; the cursor moves on. */
+void ui_toggle_tag(struct ui_state *ui);
+void ui_untag_all(struct ui_state *ui);
+bool ui_is_tagged(const struct ui_state *ui, const struct backend *backend);
+
+/* What an action is for: the tagged connections, else the one under the cursor, else its group's.
+ * Indices into the assessment's connections; room for all of them is needed. Returns how many. */
+size_t ui_chosen(
+	const struct ui_state *ui, const struct assessment *assessment, uint32_t *ret_connections);
+
+void ui_next_sort(struct ui_state *ui);
+void ui_toggle_reverse(struct ui_state *ui);
+void ui_sort_by(struct ui_state *ui, enum column_id column);
+void ui_next_grouping(struct ui_state *ui);
+void ui_toggle_pause(struct ui_state *ui);
+
+/* The filter: live while it is typed. */
+void ui_filter_begin(struct ui_state *ui);
+void ui_filter_type(struct ui_state *ui, char32_t c);
+void ui_filter_erase(struct ui_state *ui);      /* the last character */
+void ui_filter_erase_word(struct ui_state *ui); /* the last word */
+void ui_filter_keep(struct ui_state *ui);       /* ends the typing */
+void ui_filter_clear(struct ui_state *ui);      /* ends it, and shows everything */
+
+enum page ui_current_page(const struct ui_state *ui);
+void ui_push(struct ui_state *ui, enum page page);
+/* Closes the page on top; nothing on the main page. */
+void ui_pop(struct ui_state *ui);
+/* Back to the main page. */
+void ui_pop_all(struct ui_state *ui);
+
+/* Opens a message; both strings are copied. */
+void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text);
+/* One line above the keys; copied. */
+void ui_notice(struct ui_state *ui, enum style style, const char *text);
+
+/* Ticks or unticks the target under the cursor, and moves on. */
+void ui_toggle_target(struct ui_state *ui, struct action_plan *plan);
+/* Ticks all, or unticks all when all are ticked. */
+void ui_toggle_targets(struct action_plan *plan);
+
+#endif
