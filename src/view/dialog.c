@@ -1,0 +1,171 @@
+/* The box, its frame and its scrolling; what stands in it is the page's. */
+#include "view/dialog.h"
+
+#include <stdio.h>
+
+#include "view/frame.h"
+#include "view/header.h"
+#include "view/keybar.h"
+#include "view/settle.h"
+
+#define FRAME        2 /* columns on each side: the line and a blank */
+#define NOTE_GAP     3
+#define FRAMED_WIDE  28
+#define FRAMED_TALL  7
+#define LEAST_FOOTER 2 /* a blank line and the keys */
+
+struct box {
+	struct rect inside;
+	bool framed, footer_is_split;
+	int footer;
+};
+
+static int smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* Whether note and keys need a line each. */
+static bool needs_split(const struct frame *frame, const struct dialog *dialog, int width)
+{
+	if (!dialog->note)
+		return false;
+	int note = grid_width(frame->grid, dialog->note);
+	int keys = keybar_width(frame, dialog->page, dialog->count);
+	return keys && note + NOTE_GAP + keys > width;
+}
+
+static struct box place(const struct frame *frame, const struct dialog *dialog)
+{
+	const struct grid *grid = frame->grid;
+	struct box box = { .framed = grid->width >= FRAMED_WIDE && grid->height >= FRAMED_TALL };
+	if (!box.framed) {
+		box.footer = grid->height > 3 ? 1 : 0;
+		box.inside = (struct rect){ 0, 0, grid->width, grid->height };
+		return box;
+	}
+	int keys = keybar_width(frame, dialog->page, dialog->count);
+	int title = grid_width(grid, dialog->title) + 2;
+	int wanted = larger(larger(dialog->width, keys), title);
+	int width = smaller(wanted, grid->width - 2 * FRAME - 2);
+	box.footer_is_split = needs_split(frame, dialog, width) && grid->height > 12;
+	box.footer = LEAST_FOOTER + box.footer_is_split;
+	int lines = grid->height - 2 - box.footer;
+	if (dialog->n_lines < (size_t)lines)
+		lines = (int)dialog->n_lines;
+	int height = larger(lines, 1) + box.footer;
+	int y = (grid->height - height) / 2;
+	/* how full it is stays in sight */
+	int below_header = HEADER_LINES + 2;
+	if (y < below_header && below_header + height < grid->height - 1)
+		y = below_header;
+	box.inside = (struct rect){ (grid->width - width) / 2, y, width, height };
+	return box;
+}
+
+int dialog_width(const struct frame *frame, const struct dialog *dialog)
+{
+	return place(frame, dialog).inside.width;
+}
+
+static void draw_frame(struct grid *grid, struct rect inside)
+{
+	int left = inside.x - FRAME, right = inside.x + inside.width + FRAME - 1;
+	int top = inside.y - 1, bottom = inside.y + inside.height;
+	grid_fill(grid, (struct rect){ left, top, right - left + 1, bottom - top + 1 }, ' ',
+		STYLE_DIALOG);
+	grid_fill(grid, (struct rect){ left, top, right - left + 1, 1 }, U'─', STYLE_DIALOG_FRAME);
+	grid_fill(
+		grid, (struct rect){ left, bottom, right - left + 1, 1 }, U'─', STYLE_DIALOG_FRAME);
+	grid_fill(grid, (struct rect){ left, top, 1, bottom - top + 1 }, U'│', STYLE_DIALOG_FRAME);
+	grid_fill(grid, (struct rect){ right, top, 1, bottom - top + 1 }, U'│', STYLE_DIALOG_FRAME);
+	grid_char(grid, left, top, U'┌', STYLE_DIALOG_FRAME);
+	grid_char(grid, right, top, U'┐', STYLE_DIALOG_FRAME);
+	grid_char(grid, left, bottom, U'└', STYLE_DIALOG_FRAME);
+	grid_char(grid, right, bottom, U'┘', STYLE_DIALOG_FRAME);
+}
+
+static void draw_title(const struct frame *frame, const struct dialog *dialog, struct rect inside)
+{
+	char text[256];
+	snprintf(text, sizeof(text), " %s ", dialog->title);
+	grid_put(frame->grid, inside.x - 1, inside.y - 1, inside.width + 2, text,
+		dialog->title_style);
+}
+
+static void draw_footer(
+	const struct frame *frame, const struct dialog *dialog, const struct box *box)
+{
+	struct rect inside = box->inside;
+	int y = inside.y + inside.height - 1;
+	int keys = smaller(keybar_width(frame, dialog->page, dialog->count), inside.width);
+	int x = box->framed ? inside.x + inside.width - keys : inside.x;
+	keybar_draw(frame, x, y, inside.x + inside.width - x, dialog->page, dialog->count);
+	if (!dialog->note || !box->framed)
+		return;
+	if (box->footer_is_split)
+		grid_put(frame->grid, inside.x, y - 1, inside.width, dialog->note, STYLE_DIM);
+	else if (!needs_split(frame, dialog, inside.width))
+		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_DIM);
+}
+
+/* "3–12 of 40" in the lower frame, when there is more than is shown. */
+static void draw_position(const struct frame *frame, struct rect inside)
+{
+	const struct ui_state *ui = frame->ui;
+	if (ui->dialog_lines <= ui->dialog_rows)
+		return;
+	char text[64];
+	snprintf(text, sizeof(text), " %zu–%zu of %zu ", ui->dialog_top + 1,
+		ui->dialog_top + ui->dialog_rows, ui->dialog_lines);
+	grid_put_right(
+		frame->grid, inside.x, inside.y + inside.height, inside.width + 1, text, STYLE_DIM);
+}
+
+static void settle(struct ui_state *ui, const struct dialog *dialog, size_t rows)
+{
+	ui->dialog_rows = rows;
+	ui->dialog_lines = dialog->n_lines;
+	if (dialog->has_cursor) {
+		if (ui->cursor >= dialog->n_lines)
+			ui->cursor = dialog->n_lines ? dialog->n_lines - 1 : 0;
+		ui->dialog_top = settle_first(ui->dialog_top, ui->cursor, rows, dialog->n_lines);
+		return;
+	}
+	size_t beyond = dialog->n_lines > rows ? dialog->n_lines - rows : 0;
+	if (ui->scroll > beyond)
+		ui->scroll = beyond;
+	ui->dialog_top = ui->scroll;
+}
+
+void dialog_draw(const struct frame *frame, const struct dialog *dialog)
+{
+	struct grid *grid = frame->grid;
+	struct ui_state *ui = frame->ui;
+	struct box box = place(frame, dialog);
+	struct rect inside = box.inside;
+	if (box.framed) {
+		draw_frame(grid, inside);
+		draw_title(frame, dialog, inside);
+	} else {
+		grid_fill(grid, inside, ' ', STYLE_DIALOG);
+	}
+	int rows = larger(inside.height - box.footer, 0);
+	settle(ui, dialog, (size_t)rows);
+	for (int i = 0; i < rows && ui->dialog_top + (size_t)i < dialog->n_lines; i++) {
+		size_t index = ui->dialog_top + (size_t)i;
+		struct rect where = { inside.x, inside.y + i, inside.width, 1 };
+		dialog->draw_line(frame, dialog, index, where);
+		if (dialog->has_cursor && index == ui->cursor)
+			grid_overlay(grid, where, OVERLAY_SELECTED);
+	}
+	if (box.footer)
+		draw_footer(frame, dialog, &box);
+	if (box.framed)
+		draw_position(frame, inside);
+}

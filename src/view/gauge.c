@@ -1,0 +1,118 @@
+/* Bars made of block characters. */
+#include "view/gauge.h"
+
+#include "model/assessment.h"
+#include "model/history.h"
+#include "view/grid.h"
+
+#define CELLS_MAX 512
+
+struct part {
+	int slots;
+	char32_t glyph;
+	enum style style;
+	int cells;
+};
+
+/* Cuts `width` in proportion; the largest part pays for those that would vanish. */
+static void divide(struct part *parts, size_t n_parts, int width, int total)
+{
+	int sum = 0, done = 0, largest = 0;
+	for (size_t i = 0; i < n_parts; i++) {
+		sum += parts[i].slots;
+		int end = (int)(((int64_t)sum * width + total / 2) / total);
+		parts[i].cells = end - done;
+		done = end;
+		if (parts[i].slots && !parts[i].cells)
+			parts[i].cells = 1;
+	}
+	int cells = 0;
+	for (size_t i = 0; i < n_parts; i++) {
+		cells += parts[i].cells;
+		if (parts[i].cells > parts[largest].cells)
+			largest = (int)i;
+	}
+	parts[largest].cells -= cells - width;
+}
+
+static int at_least_zero(int number)
+{
+	return number > 0 ? number : 0;
+}
+
+void gauge_slots(struct grid *grid, int x, int y, int width, const struct slots *slots)
+{
+	if (slots->max <= 0 || slots->used < 0 || width <= 0)
+		return;
+	int leaked = at_least_zero(slots->by_status[STATUS_LEAKED]);
+	int free = at_least_zero(slots->free);
+	struct part parts[] = {
+		{ at_least_zero(slots->used - leaked), U'█', STYLE_USED, 0 },
+		{ leaked, U'▓', STYLE_USED_LEAKED, 0 },
+		{ free, U'░', STYLE_FREE, 0 },
+		/* as far as they are not in use themselves */
+		{ at_least_zero(slots->max - slots->used - free), U'▒', STYLE_RESERVED, 0 },
+	};
+	const size_t n_parts = sizeof(parts) / sizeof(parts[0]);
+	int total = 0;
+	for (size_t i = 0; i < n_parts; i++)
+		total += parts[i].slots;
+	if (!total)
+		return;
+	divide(parts, n_parts, width, total);
+	for (size_t i = 0; i < n_parts; i++) {
+		grid_fill(grid, (struct rect){ x, y, parts[i].cells, 1 }, parts[i].glyph,
+			parts[i].style);
+		x += parts[i].cells;
+	}
+}
+
+struct bucket {
+	int used, leaked; /* −1: not known */
+};
+
+static int larger(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* The largest of each bucket; one without a sample is as the one before it, up to the newest. */
+static void fill_buckets(struct bucket *buckets, int n_buckets, const struct history *history,
+	int64_t now, int64_t span)
+{
+	int newest = -1;
+	const struct history_sample *sample;
+	for (int i = 0; i < n_buckets; i++)
+		buckets[i] = (struct bucket){ -2, -2 };
+	for (size_t i = 0; (sample = history_get(history, i)); i++) {
+		int64_t age = now - sample->at;
+		if (age >= span)
+			break;
+		int at = n_buckets - 1 - (int)((age > 0 ? age : 0) * n_buckets / span);
+		buckets[at].used = larger(buckets[at].used, sample->used);
+		buckets[at].leaked = larger(buckets[at].leaked, sample->leaked);
+		newest = larger(newest, at);
+	}
+	for (int i = 1; i <= newest; i++)
+		if (buckets[i].used == -2)
+			buckets[i] = buckets[i - 1];
+}
+
+void gauge_history(struct grid *grid, int x, int y, int width, const struct history *history,
+	int max, int64_t now, int64_t span)
+{
+	static const char32_t bars[] = U"▁▂▃▄▅▆▇█";
+	struct bucket buckets[CELLS_MAX];
+	if (width <= 0 || max <= 0)
+		return;
+	width = width < CELLS_MAX ? width : CELLS_MAX;
+	fill_buckets(buckets, width, history, now, span);
+	for (int i = 0; i < width; i++) {
+		if (buckets[i].used < 0)
+			continue;
+		int level = (int)(((int64_t)buckets[i].used * 8 + max - 1) / max);
+		level = level < 1 ? 1 : level > 8 ? 8 : level;
+		grid_char(grid, x + i, y, bars[level - 1],
+			buckets[i].leaked > 0 ? STYLE_USED_LEAKED : STYLE_USED);
+	}
+}

@@ -1,0 +1,20 @@
+/* The two pictures of the header: how full the server is, and how it came to be. */
+#ifndef VIEW_GAUGE_H
+#define VIEW_GAUGE_H
+
+#include <stdint.h>
+
+struct grid;
+struct history;
+struct slots;
+
+/* All slots in `width` cells: used, leaked, free, reserved, each with a glyph and a style of its
+ * own. What is not zero has one cell at least. Nothing when the slots are not known. */
+void gauge_slots(struct grid *grid, int x, int y, int width, const struct slots *slots);
+
+/* The slots used over the last `span` µs before `now`, one cell a bucket, `max` is full height;
+ * where some were leaked it says so by its style. */
+void gauge_history(struct grid *grid, int x, int y, int width, const struct history *history,
+	int max, int64_t now, int64_t span);
+
+#endif

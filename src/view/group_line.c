@@ -1,0 +1,225 @@
+/* What a group's row says. */
+#include "view/group_line.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "view/columns.h"
+#include "view/line.h"
+#include "view/rows.h"
+
+static const struct process *process_of(
+	const struct assessment *assessment, const struct group *group)
+{
+	return &assessment->processes[group->process].process;
+}
+
+static const struct backend *sample_of(
+	const struct assessment *assessment, const struct group *group)
+{
+	return assessment->connections[group->sample].backend;
+}
+
+static void name_process(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	if (!assessment->processes[group->process].alive)
+		line_add(line, STYLE_GROUP, "gone: ");
+	column_process_title(process_of(assessment, group), STYLE_GROUP, line);
+}
+
+/* The details end where nothing more is known. */
+static void add_bytes(struct line *line, int64_t bytes)
+{
+	static const char units[] = "KMGTPE";
+	double number = (double)bytes / 1024;
+	int unit = 0;
+	for (; number >= 1000 && units[unit + 1]; unit++)
+		number /= 1024;
+	line_add_next(line, STYLE_DIM, "");
+	line_printf(line, STYLE_DIM, number < 9.95 ? "%.1f%c" : "%.0f%c", number, units[unit]);
+}
+
+static void detail_gone(const struct process *process, int64_t now, struct line *line)
+{
+	char text[DURATION_TEXT_MAX];
+	if (process->ended_at == INSTANT_UNKNOWN) {
+		line_add_next(line, STYLE_DIM, "ended");
+		return;
+	}
+	duration_format(instant_elapsed(process->ended_at, now), text);
+	char *unit = text + strspn(text, "0123456789.");
+	if (*unit)
+		unit[1] = '\0'; /* 31m02s → 31m */
+	line_add_next(line, STYLE_DIM, "ended ");
+	line_printf(line, STYLE_DIM, "%s ago", text);
+}
+
+static void detail_process(const struct assessment *assessment, const struct group *group,
+	int64_t now, struct line *line)
+{
+	const struct process *process = process_of(assessment, group);
+	line_printf(line, STYLE_DIM, "%d", process->pid);
+	if (!assessment->processes[group->process].alive) {
+		detail_gone(process, now, line);
+		return;
+	}
+	if (process->user && *process->user)
+		line_add_next(line, STYLE_DIM, process->user);
+	if (process->unit && *process->unit)
+		line_add_next(line, STYLE_DIM, process->unit);
+	if (process->container) {
+		line_add_next(line, STYLE_DIM, "container ");
+		line_add(line, STYLE_DIM, process->container);
+	}
+	if (!isnan(process->cpu_percent)) {
+		line_add_next(line, STYLE_DIM, "cpu ");
+		line_printf(line, STYLE_DIM, "%.1f%%", process->cpu_percent);
+	}
+	if (process->rss_bytes >= 0)
+		add_bytes(line, process->rss_bytes);
+}
+
+static void name_application(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	const char *name = sample_of(assessment, group)->application_name;
+	line_add(line, STYLE_GROUP, name && *name ? name : "without application_name");
+}
+
+static void name_database(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	const char *name = sample_of(assessment, group)->database;
+	line_add(line, STYLE_GROUP, name ? name : "without database");
+}
+
+static void name_address(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	endpoint_address(&sample_of(assessment, group)->client, text);
+	line_add(line, STYLE_GROUP, "elsewhere: ");
+	line_add(line, STYLE_GROUP, *text ? text : "behind a socket");
+}
+
+static void name_looking(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	(void)group;
+	line_add(line, STYLE_GROUP,
+		assessment->settled ? "process not known" : "looking for the process …");
+}
+
+/* As the statement needs it: quoted unless it is a plain name. */
+static void add_role(struct line *line, enum style style, const char *role)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+	if (role[strspn(role, plain)] == '\0' && *role && strchr("0123456789", *role) == NULL) {
+		line_add(line, style, role);
+		return;
+	}
+	line_add(line, style, "\"");
+	for (; *role; role++) {
+		line_add_bytes(line, style, role, 1);
+		if (*role == '"')
+			line_add(line, style, "\"");
+	}
+	line_add(line, style, "\"");
+}
+
+static void detail_hidden(const struct assessment *assessment, const struct group *group,
+	int64_t now, struct line *line)
+{
+	(void)group, (void)now;
+	const char *role = assessment->server.user;
+	line_add(line, STYLE_TEXT, "GRANT pg_monitor TO ");
+	add_role(line, STYLE_TEXT, role ? role : "role");
+	line_add(line, STYLE_TEXT, ";");
+}
+
+/* A name or a function that makes one; the same for details. */
+static const struct {
+	const char *name;
+	void (*make_name)(
+		const struct assessment *assessment, const struct group *group, struct line *line);
+	const char *details;
+	void (*make_details)(const struct assessment *assessment, const struct group *group,
+		int64_t now, struct line *line);
+} kinds[] = {
+	[GROUP_PROCESS] = { .make_name = name_process, .make_details = detail_process },
+	[GROUP_APPLICATION] = { .make_name = name_application, .details = "" },
+	[GROUP_DATABASE] = { .make_name = name_database, .details = "" },
+	[GROUP_ADDRESS] = { .make_name = name_address, .details = "on another machine" },
+	[GROUP_LOOKING] = { .make_name = name_looking, .details = "" },
+	[GROUP_GONE] = { "client gone", .details = "no process has their client end any more" },
+	[GROUP_NOT_VISIBLE] = { "another user's process", .details = "sudo dbtop shows which" },
+	[GROUP_HIDDEN] = { "not visible to this role", .make_details = detail_hidden },
+	[GROUP_FLAT] = { "", .details = "" },
+};
+
+void group_line_name(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	line_begin(line);
+	if (kinds[group->kind].make_name)
+		kinds[group->kind].make_name(assessment, group, line);
+	else
+		line_add(line, STYLE_GROUP, kinds[group->kind].name);
+}
+
+void group_line_details(const struct assessment *assessment, const struct group *group, int64_t now,
+	struct line *line)
+{
+	line_begin(line);
+	if (kinds[group->kind].make_details)
+		kinds[group->kind].make_details(assessment, group, now, line);
+	else
+		line_add(line, STYLE_DIM, kinds[group->kind].details);
+}
+
+static void add_leaked(struct line *line, const struct group *group, int digits)
+{
+	if (group->leaked)
+		line_printf(line, STYLE_LEAKED, "   %*u leaked", digits, group->leaked);
+	else
+		line_printf(line, STYLE_DIM, "   %*s       ", digits, "");
+}
+
+static void counts_long(const struct group *group, int digits, struct line *line)
+{
+	if (group->count && group->count < group->total)
+		line_printf(line, STYLE_DIM, "%u of ", group->count);
+	line_printf(line, STYLE_TEXT, "%*u", digits, group->total);
+	line_add(line, STYLE_DIM, group->total == 1 ? " connection " : " connections");
+	add_leaked(line, group, digits);
+}
+
+static void counts_medium(const struct group *group, int digits, struct line *line)
+{
+	line_printf(line, STYLE_TEXT, "%*u", digits, group->total);
+	add_leaked(line, group, digits);
+}
+
+static void counts_short(const struct group *group, int digits, struct line *line)
+{
+	(void)digits;
+	if (group->leaked)
+		line_printf(line, STYLE_LEAKED, "%u leaked", group->leaked);
+	else
+		line_printf(line, STYLE_DIM, "%u", group->total);
+}
+
+void group_line_counts(const struct group *group, int digits, int table_width, struct line *line)
+{
+	line_begin(line);
+	if (table_width >= 100)
+		counts_long(group, digits, line);
+	else if (table_width >= 60)
+		counts_medium(group, digits, line);
+	else
+		counts_short(group, digits, line);
+}

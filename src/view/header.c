@@ -1,0 +1,339 @@
+/* The header's lines. What does not fit is left out whole, the least important first. */
+#include "view/header.h"
+
+#include <stdio.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "view/frame.h"
+#include "view/gauge.h"
+#include "view/grid.h"
+#include "view/line.h"
+#include "view/trouble.h"
+#include "view/ui.h"
+
+#define HISTORY_SPAN (300 * USEC_PER_SEC)
+#define LABEL_WIDTH  8 /* " slots  " */
+#define GAP          3
+#define SMALL_GAUGE  24
+
+/* How fresh the picture is: the word first, then how old, or how often. */
+static void add_freshness(const struct frame *frame, struct line *line)
+{
+	const struct assessment *assessment = frame->assessment;
+	char text[DURATION_TEXT_MAX];
+	int64_t age = trouble_age(assessment, frame->now);
+	if (trouble_is_stale(assessment)) {
+		bool lost = assessment->server.status != SERVER_OK &&
+			assessment->server.status != SERVER_STALE;
+		line_add(line, STYLE_CAUTION, lost ? "reconnecting" : "waiting");
+	} else if (!assessment->activity) {
+		line_add(line, STYLE_CAUTION, server_status_name(assessment->server.status));
+	} else if (frame->ui->paused) {
+		line_printf(line, STYLE_CAUTION, "paused %s", duration_format(age, text));
+	} else {
+		line_add(line, STYLE_GOOD, "live");
+		line_printf(line, STYLE_DIM, " %s", duration_format(frame->ui->interval, text));
+	}
+}
+
+/* Returns the column it begins at. */
+static int draw_title_right(const struct frame *frame, int y)
+{
+	int right = frame->grid->width - 1;
+	struct line line;
+	char text[INSTANT_TEXT_MAX];
+	line_begin(&line);
+	if (frame->ui->readonly)
+		line_add(&line, STYLE_DIM, "read-only  ");
+	add_freshness(frame, &line);
+	line_printf(&line, STYLE_DIM, "  %s", instant_clock(frame->now, text));
+	int width = line_width(frame->grid, &line);
+	if (width > right / 2)
+		return right;
+	line_put(frame->grid, right - width, y, width, &line);
+	return right - width;
+}
+
+/* Puts one part and moves on; false when there is no room for it. */
+static bool put_part(struct grid *grid, int *x, int y, int right, const struct line *line)
+{
+	int width = line_width(grid, line);
+	if (*x + width > right)
+		return false;
+	line_put(grid, *x, y, width, line);
+	*x += width + GAP;
+	return true;
+}
+
+static void draw_server_facts(
+	struct grid *grid, int x, int y, int right, const struct assessment *assessment)
+{
+	const struct server_facts *facts =
+		assessment->activity ? &assessment->activity->server : NULL;
+	struct line line;
+	char text[DURATION_TEXT_MAX];
+	line_begin(&line);
+	if (facts && facts->version >= 100000)
+		line_printf(&line, STYLE_DIM, "PostgreSQL %d.%d", facts->version / 10000,
+			facts->version % 10000);
+	if (line.length && !put_part(grid, &x, y, right, &line))
+		return;
+	line_begin(&line);
+	if (facts && facts->started_at != INSTANT_UNKNOWN)
+		line_printf(&line, STYLE_DIM, "up %s",
+			duration_format(
+				instant_elapsed(facts->started_at, assessment->server_now), text));
+	if (line.length && !put_part(grid, &x, y, right, &line))
+		return;
+	line_begin(&line);
+	if (assessment->server.latency >= 0)
+		line_printf(&line, STYLE_DIM, "%.1f ms", (double)assessment->server.latency / 1000);
+	if (line.length)
+		put_part(grid, &x, y, right, &line);
+}
+
+static void title_text(const struct server_state *server, char *text, size_t size)
+{
+	const char *database = server->database ? server->database : "";
+	if (server->host)
+		snprintf(text, size, "%s @ %s:%d", database, server->host, server->port);
+	else
+		snprintf(text, size, "%s", *database ? database : "dbtop");
+}
+
+static void draw_title(const struct frame *frame, int y)
+{
+	struct grid *grid = frame->grid;
+	char title[512];
+	int right = draw_title_right(frame, y);
+	title_text(&frame->assessment->server, title, sizeof(title));
+	int x = 1 + grid_put(grid, 1, y, right - 1 - GAP, title, STYLE_TITLE) + GAP;
+	draw_server_facts(grid, x, y, right - GAP, frame->assessment);
+}
+
+static void slots_text(const struct slots *slots, struct line *line)
+{
+	line_printf(line, STYLE_STRONG, "%d of %d", slots->used, slots->max);
+	line_add(line, STYLE_TEXT, " used");
+	line_printf(line, slots->free > 0 ? STYLE_TEXT : STYLE_LEAKED, "   %d free", slots->free);
+	line_printf(line, STYLE_DIM, "   %d reserved", slots->reserved);
+}
+
+/* Not let in: "full" is all we know, and all that matters. */
+static void draw_unknown_slots(const struct frame *frame, int y)
+{
+	static const char full[] = "FULL: no slot is left";
+	struct grid *grid = frame->grid;
+	int x = grid->width - (int)sizeof(full);
+	if (frame->assessment->server.status != SERVER_FULL) {
+		grid_put(grid, LABEL_WIDTH, y, grid->width - LABEL_WIDTH - 1, "not known yet",
+			STYLE_DIM);
+		return;
+	}
+	grid_put(grid, x, y, (int)sizeof(full) - 1, full, STYLE_LEAKED);
+	grid_fill(
+		grid, (struct rect){ LABEL_WIDTH, y, x - GAP - LABEL_WIDTH, 1 }, U'█', STYLE_USED);
+}
+
+static void draw_slots(const struct frame *frame, int y)
+{
+	struct grid *grid = frame->grid;
+	const struct slots *slots = &frame->assessment->slots;
+	struct line line;
+	line_begin(&line);
+	grid_put(grid, 1, y, LABEL_WIDTH, "slots", STYLE_DIM);
+	if (slots->max < 0 || slots->used < 0) {
+		draw_unknown_slots(frame, y);
+		return;
+	}
+	slots_text(slots, &line);
+	int width = line_width(grid, &line), x = grid->width - 1 - width;
+	line_put(grid, x, y, width, &line);
+	gauge_slots(grid, LABEL_WIDTH, y, x - GAP - LABEL_WIDTH, slots);
+	if (frame->ui->before.statuses && frame->ui->before.used != slots->used)
+		grid_overlay(grid, (struct rect){ x, y, width, 1 }, OVERLAY_CHANGED);
+}
+
+static void leaked_text(int leaked, struct line *line)
+{
+	if (leaked > 0)
+		line_printf(line, STYLE_LEAKED, "✗ %d leaked", leaked);
+	else if (leaked == 0)
+		line_add(line, STYLE_GOOD, "✓ none leaked");
+}
+
+/* The statuses beside LEAKED, in the order the eye should meet them. */
+static const struct {
+	enum status status;
+	const char *word;
+	enum style style;
+	bool only_some; /* left out when there is none */
+} counts[] = {
+	{ STATUS_IDLE_IN_TRANSACTION, "in transaction", STYLE_CAUTION, false },
+	{ STATUS_ACTIVE, "active", STYLE_ACTIVE, false },
+	{ STATUS_IDLE, "idle", STYLE_DIM, false },
+	{ STATUS_UNKNOWN, "unknown", STYLE_DIM, true },
+};
+
+static int draw_counts(const struct frame *frame, int x, int y)
+{
+	struct grid *grid = frame->grid;
+	const struct slots *slots = &frame->assessment->slots;
+	struct line line;
+	int start = x, leaked = slots->by_status[STATUS_LEAKED], right = grid->width - 1;
+	if (leaked < 0)
+		return x;
+	line_begin(&line);
+	leaked_text(leaked, &line);
+	put_part(grid, &x, y, right, &line);
+	if (frame->ui->before.statuses && frame->ui->before.leaked != leaked)
+		grid_overlay(grid, (struct rect){ start, y, x - start - GAP, 1 }, OVERLAY_CHANGED);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		int count = slots->by_status[counts[i].status];
+		if (!count && counts[i].only_some)
+			continue;
+		line_begin(&line);
+		line_printf(&line, count ? counts[i].style : STYLE_DIM, "%d", count);
+		line_printf(&line, STYLE_DIM, " %s", counts[i].word);
+		if (!put_part(grid, &x, y, right, &line))
+			break;
+	}
+	return x;
+}
+
+static void draw_history(const struct frame *frame, int x, int y)
+{
+	struct grid *grid = frame->grid;
+	static const char label[] = "  last 5 min";
+	const int label_width = (int)sizeof(label) - 1;
+	int width = grid->width - 1 - label_width - x;
+	if (!frame->history || frame->assessment->slots.max < 0 || width < 12)
+		return;
+	if (width > 60) {
+		x += width - 60;
+		width = 60;
+	}
+	gauge_history(grid, x, y, width, frame->history, frame->assessment->slots.max, frame->now,
+		HISTORY_SPAN);
+	grid_put(grid, x + width, y, label_width, label, STYLE_DIM);
+}
+
+void header_draw(const struct frame *frame, int y)
+{
+	draw_title(frame, y);
+	draw_slots(frame, y + 1);
+	int x = draw_counts(frame, LABEL_WIDTH, y + 2);
+	draw_history(frame, x, y + 2);
+}
+
+/* The two numbers, in as few words as can be: which forms there are, longest first. */
+struct form {
+	const char *before, *after;
+};
+
+static const struct form used_forms[] = { { "", " used" }, { "", "" } };
+static const struct form leaked_forms[] = { { "✗ ", " leaked" }, { "", " leaked" }, { "✗", "" },
+	{ "", "" } };
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static void add_used(const struct frame *frame, const struct form *form, struct line *line)
+{
+	const struct slots *slots = &frame->assessment->slots;
+	bool full = frame->assessment->server.status == SERVER_FULL;
+	if (slots->used >= 0 && slots->max >= 0)
+		line_printf(line, STYLE_STRONG, "%d/%d%s", slots->used, slots->max, form->after);
+	else
+		line_add(line, full ? STYLE_LEAKED : STYLE_CAUTION,
+			full ? "FULL" : server_status_name(frame->assessment->server.status));
+}
+
+static void add_leaked(const struct frame *frame, const struct form *form, struct line *line)
+{
+	int leaked = frame->assessment->slots.by_status[STATUS_LEAKED];
+	if (leaked >= 0)
+		line_printf(line, leaked ? STYLE_LEAKED : STYLE_GOOD, "%s%d%s",
+			leaked ? form->before : "", leaked, form->after);
+}
+
+void header_draw_line(const struct frame *frame, int y)
+{
+	struct grid *grid = frame->grid;
+	struct line line;
+	char age[DURATION_TEXT_MAX];
+	line_begin(&line);
+	add_used(frame, &used_forms[0], &line);
+	if (frame->assessment->slots.used >= 0)
+		line_add(&line, STYLE_DIM, " · ");
+	add_leaked(frame, &leaked_forms[1], &line);
+	if (trouble_is_stale(frame->assessment))
+		line_printf(&line, STYLE_CAUTION, " · %s old",
+			duration_format(trouble_age(frame->assessment, frame->now), age));
+	else if (frame->ui->paused)
+		line_add(&line, STYLE_CAUTION, " · paused");
+	int x = 1 + line_put(grid, 1, y, grid->width - 2, &line) + 2;
+	int width = grid->width - 1 - x;
+	if (width > SMALL_GAUGE) {
+		x += width - SMALL_GAUGE;
+		width = SMALL_GAUGE;
+	}
+	if (width >= SMALL_GAUGE / 3)
+		gauge_slots(grid, x, y, width, &frame->assessment->slots);
+}
+
+static bool put_if_fits(struct grid *grid, int y, const struct line *line)
+{
+	if (line_width(grid, line) > grid->width)
+		return false;
+	line_put(grid, 0, y, grid->width, line);
+	return true;
+}
+
+/* In a single line the number that calls for action goes last. */
+static void draw_in_one_line(const struct frame *frame)
+{
+	static const struct {
+		int used, leaked; /* forms; −1: left out */
+		const char *between;
+	} both[] = { { 0, 1, " · " }, { 1, 1, " · " }, { 1, 2, " " }, { -1, 2, "" },
+		{ -1, 3, "" } };
+	struct line line;
+	for (size_t i = 0; i < LENGTH(both); i++) {
+		line_begin(&line);
+		if (both[i].used >= 0)
+			add_used(frame, &used_forms[both[i].used], &line);
+		if (frame->assessment->slots.used >= 0)
+			line_add(&line, STYLE_DIM, both[i].between);
+		add_leaked(frame, &leaked_forms[both[i].leaked], &line);
+		if (line.length && put_if_fits(frame->grid, 0, &line))
+			return;
+	}
+	grid_char(frame->grid, 0, 0, U'…', STYLE_LEAKED);
+}
+
+void header_draw_numbers(const struct frame *frame)
+{
+	struct line line;
+	if (frame->grid->height < 2) {
+		draw_in_one_line(frame);
+		return;
+	}
+	bool done = false;
+	for (size_t i = 0; i < LENGTH(used_forms) && !done; i++) {
+		line_begin(&line);
+		add_used(frame, &used_forms[i], &line);
+		done = put_if_fits(frame->grid, 0, &line);
+	}
+	if (!done)
+		grid_char(frame->grid, 0, 0, U'…', STYLE_STRONG);
+	done = false;
+	for (size_t i = 0; i < LENGTH(leaked_forms) && !done; i++) {
+		line_begin(&line);
+		add_leaked(frame, &leaked_forms[i], &line);
+		done = put_if_fits(frame->grid, 1, &line);
+	}
+	if (!done)
+		grid_char(frame->grid, 0, 1, U'…', STYLE_LEAKED);
+}

@@ -1,0 +1,18 @@
+/* The header: which server, how full, how many leaked. */
+#ifndef VIEW_HEADER_H
+#define VIEW_HEADER_H
+
+struct frame;
+
+#define HEADER_LINES 3
+
+/* From line y on: the server, its slots, its connections. */
+void header_draw(const struct frame *frame, int y);
+
+/* The numbers and a small gauge in one line, for small screens. */
+void header_draw_line(const struct frame *frame, int y);
+
+/* The numbers alone, in as few words as fit: for the smallest screens. */
+void header_draw_numbers(const struct frame *frame);
+
+#endif

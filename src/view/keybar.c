@@ -1,0 +1,142 @@
+/* Keys and their labels, as many as fit. */
+#include "view/keybar.h"
+
+#include <string.h>
+
+#include "view/frame.h"
+#include "view/grid.h"
+#include "view/line.h"
+
+#define KEYS_MAX   32
+#define WIDE_GAP   3
+#define NARROW_GAP 2
+#define KEYS_ALONE 60 /* columns below which keys stand without labels */
+
+struct item {
+	size_t key; /* index into ui->keys */
+	bool shown;
+};
+
+struct bar {
+	struct item items[KEYS_MAX];
+	size_t n_items;
+	bool labels;
+	int gap;
+};
+
+/* "kill # leaked" → "kill 4 leaked"; with a zero there is nothing to press it for, and no number.
+ */
+static void add_label(struct line *line, const char *label, size_t count)
+{
+	const char *mark = strchr(label, '#');
+	if (!mark) {
+		line_add(line, STYLE_KEY_LABEL, label);
+		return;
+	}
+	line_add_bytes(line, STYLE_KEY_LABEL, label, (size_t)(mark - label));
+	if (count)
+		line_printf(line, STYLE_KEY_LABEL, "%zu", count);
+	/* "kill leaked": one of the two blanks is enough */
+	line_add(line, STYLE_KEY_LABEL, !count && mark[1] == ' ' ? mark + 2 : mark + 1);
+}
+
+static void make_item(const struct key_help *key, bool label, size_t count, struct line *line)
+{
+	line_begin(line);
+	line_add(line, STYLE_KEY, key->keys);
+	if (label && *key->bar) {
+		line_add(line, STYLE_KEY_LABEL, " ");
+		add_label(line, key->bar, count);
+	}
+}
+
+static int width_of(const struct frame *frame, const struct bar *bar, size_t count)
+{
+	struct line line;
+	int width = 0;
+	for (size_t i = 0; i < bar->n_items; i++) {
+		if (!bar->items[i].shown)
+			continue;
+		make_item(&frame->ui->keys[bar->items[i].key], bar->labels, count, &line);
+		width += line_width(frame->grid, &line) + bar->gap;
+	}
+	return width ? width - bar->gap : 0;
+}
+
+/* Hides the last key that need not stay; false when there is none. */
+static bool hide_one(const struct frame *frame, struct bar *bar)
+{
+	for (size_t i = bar->n_items; i-- > 0;) {
+		if (bar->items[i].shown && !frame->ui->keys[bar->items[i].key].always) {
+			bar->items[i].shown = false;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct bar collect(const struct frame *frame, enum page page)
+{
+	struct bar bar = { .labels = true, .gap = WIDE_GAP };
+	const struct ui_state *ui = frame->ui;
+	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
+		if (ui->keys[i].bar && ui->keys[i].page == page)
+			bar.items[bar.n_items++] = (struct item){ i, true };
+	return bar;
+}
+
+int keybar_width(const struct frame *frame, enum page page, size_t count)
+{
+	struct bar bar = collect(frame, page);
+	return width_of(frame, &bar, count);
+}
+
+static void fit(const struct frame *frame, struct bar *bar, enum page page, size_t count, int width)
+{
+	if (width_of(frame, bar, count) > width)
+		bar->gap = NARROW_GAP;
+	if (page == PAGE_MAIN && width < KEYS_ALONE)
+		bar->labels = false;
+	while (width_of(frame, bar, count) > width && hide_one(frame, bar))
+		;
+	if (width_of(frame, bar, count) > width)
+		bar->labels = false;
+}
+
+int keybar_draw(const struct frame *frame, int x, int y, int width, enum page page, size_t count)
+{
+	struct bar bar = collect(frame, page);
+	fit(frame, &bar, page, count, width);
+	int at = x;
+	for (size_t i = 0; i < bar.n_items; i++) {
+		struct line line;
+		if (!bar.items[i].shown)
+			continue;
+		make_item(&frame->ui->keys[bar.items[i].key], bar.labels, count, &line);
+		int columns = line_width(frame->grid, &line);
+		if (at + columns > x + width)
+			break;
+		line_put(frame->grid, at, y, columns, &line);
+		grid_add_hit(frame->grid, (struct rect){ at, y, columns, 1 }, HIT_KEY,
+			(uint32_t)bar.items[i].key);
+		at += columns + bar.gap;
+	}
+	return at > x ? at - x - bar.gap : 0;
+}
+
+void keybar_draw_filter(const struct frame *frame, int y)
+{
+	static const char hint[] = "Enter keeps it   Esc shows all";
+	struct grid *grid = frame->grid;
+	int right = grid->width - 1;
+	int room = (int)sizeof(hint) - 1;
+	if (grid->width >= 2 * room) {
+		right -= room;
+		grid_put(grid, right, y, room, hint, STYLE_DIM);
+		right -= NARROW_GAP;
+	}
+	grid_put(grid, 1, y, 2, "/", STYLE_KEY);
+	/* the end of what is typed is what one looks at */
+	int x = 3 + grid_put_tail(grid, 3, y, right - 4, frame->ui->filter.text, STYLE_STRONG);
+	grid_char(grid, x, y, U'▏', STYLE_KEY);
+}

@@ -1,0 +1,312 @@
+/* The plan's dialogs: a row a target, in columns as wide as their contents. */
+#include "view/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "model/action.h"
+#include "view/dialog.h"
+#include "view/frame.h"
+#include "view/line.h"
+
+#define GAP 2
+
+/* A field of a target: what it says of a target. */
+struct field {
+	bool right;
+	int most;      /* columns; 0: what is left over */
+	int sacrifice; /* 1 goes first; 0 stays */
+	void (*format)(const struct action_plan *plan, const struct action_target *target,
+		struct line *line);
+};
+
+static void format_tick(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	line_add(line, target->selected ? STYLE_STRONG : STYLE_DIM,
+		target->selected ? "[x]" : "[ ]");
+}
+
+/* What is unticked is at rest. */
+static enum style style_of(const struct action_target *target, enum style style)
+{
+	return target->selected ? style : STYLE_DIM;
+}
+
+static void format_pid(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	line_printf(line, style_of(target, STYLE_TEXT), "%d", target->pid);
+}
+
+static void format_process(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	if (target->process)
+		line_add(line, style_of(target, STYLE_TEXT), target->process);
+	if (target->process && target->process_pid)
+		line_printf(line, STYLE_DIM, " %d", target->process_pid);
+}
+
+static void format_application(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	const char *name = target->application_name;
+	line_add(line, style_of(target, STYLE_TEXT), name ? name : "");
+}
+
+static void format_age(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	char text[DURATION_TEXT_MAX];
+	line_add(line, style_of(target, STYLE_TEXT), duration_format(target->age, text));
+}
+
+static void format_certainty(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	const char *name = certainty_name(target->certainty);
+	bool proven = target->certainty == CERTAINTY_PROVEN;
+	line_add(line, style_of(target, proven ? STYLE_LEAKED : STYLE_CAUTION), name ? name : "");
+}
+
+static void format_reason(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	const char *phrase = reason_phrase(target->reason);
+	if (!phrase)
+		phrase = target->state_text ? target->state_text : "";
+	line_add(line, style_of(target, STYLE_TEXT), phrase);
+}
+
+static void format_loses(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	if (!target->loses)
+		return;
+	line_add(line, STYLE_DIM, "loses: ");
+	line_add(line, style_of(target, STYLE_CAUTION), target->loses);
+}
+
+static const struct {
+	const char *word, *sign;
+	enum style style;
+} results[] = {
+	[RESULT_PENDING] = { "…", "·", STYLE_DIM },
+	[RESULT_TERMINATED] = { "terminated", "✓", STYLE_GOOD },
+	[RESULT_GONE] = { "ended before us", "✓", STYLE_DIM },
+	[RESULT_CHANGED] = { "came back to life: left alone", "–", STYLE_CAUTION },
+	[RESULT_DENIED] = { "denied", "✗", STYLE_LEAKED },
+	[RESULT_TIMEOUT] = { "still there", "✗", STYLE_LEAKED },
+};
+
+static void format_sign(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	enum action_result result = target->selected ? target->result : RESULT_PENDING;
+	line_add(line, results[result].style, results[result].sign);
+}
+
+static void format_result(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	if (!target->selected)
+		line_add(line, STYLE_DIM, "left alone");
+	else if (target->result == RESULT_TERMINATED && plan->kind == ACTION_CANCEL)
+		line_add(line, STYLE_GOOD, "cancelled");
+	else
+		line_add(line, results[target->result].style, results[target->result].word);
+}
+
+static void format_detail(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	line_add(line, STYLE_TEXT, target->detail ? target->detail : "");
+}
+
+static const struct field plan_fields[] = {
+	{ .most = 3, .format = format_tick },
+	{ .right = true, .most = 10, .format = format_pid },
+	{ .most = 28, .sacrifice = 2, .format = format_process },
+	{ .most = 20, .sacrifice = 4, .format = format_application },
+	{ .right = true, .most = 7, .sacrifice = 5, .format = format_age },
+	{ .most = 8, .sacrifice = 3, .format = format_certainty },
+	{ .most = 28, .format = format_reason },
+	{ .most = 60, .sacrifice = 1, .format = format_loses },
+};
+
+static const struct field result_fields[] = {
+	{ .most = 1, .format = format_sign },
+	{ .right = true, .most = 10, .format = format_pid },
+	{ .most = 28, .sacrifice = 1, .format = format_process },
+	{ .most = 20, .sacrifice = 2, .format = format_application },
+	{ .most = 30, .format = format_result },
+	{ .most = 60, .format = format_detail },
+};
+
+#define FIELDS_MAX 8
+
+/* The columns of one dialog, and how wide each is; 0: left out. */
+struct sheet {
+	const struct action_plan *plan;
+	const struct field *fields;
+	size_t n_fields;
+	int widths[FIELDS_MAX];
+};
+
+static void measure(const struct grid *grid, struct sheet *sheet)
+{
+	struct line line;
+	for (size_t i = 0; i < sheet->plan->n_targets; i++) {
+		for (size_t c = 0; c < sheet->n_fields; c++) {
+			line_begin(&line);
+			sheet->fields[c].format(sheet->plan, &sheet->plan->targets[i], &line);
+			int width = line_width(grid, &line);
+			if (width > sheet->fields[c].most)
+				width = sheet->fields[c].most;
+			if (width > sheet->widths[c])
+				sheet->widths[c] = width;
+		}
+	}
+}
+
+static int width_of(const struct sheet *sheet)
+{
+	int width = 0;
+	for (size_t c = 0; c < sheet->n_fields; c++)
+		if (sheet->widths[c])
+			width += sheet->widths[c] + GAP;
+	return width ? width - GAP : 0;
+}
+
+/* Drops columns until the rest fits; the one that is dropped first may be cut instead, as long as
+ * half of it can be read. */
+static void fit(struct sheet *sheet, int width)
+{
+	for (int turn = 1; turn <= FIELDS_MAX && width_of(sheet) > width; turn++) {
+		for (size_t c = 0; c < sheet->n_fields; c++) {
+			if (sheet->fields[c].sacrifice != turn)
+				continue;
+			int over = width_of(sheet) - width;
+			if (over <= sheet->widths[c] / 2)
+				sheet->widths[c] -= over;
+			else
+				sheet->widths[c] = 0;
+		}
+	}
+}
+
+static void draw_target(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	const struct sheet *sheet = dialog->data;
+	struct line line;
+	int x = where.x, end = where.x + where.width;
+	for (size_t c = 0; c < sheet->n_fields && x < end; c++) {
+		int width = sheet->widths[c];
+		if (!width)
+			continue;
+		if (width > end - x)
+			width = end - x;
+		line_begin(&line);
+		sheet->fields[c].format(sheet->plan, &sheet->plan->targets[index], &line);
+		if (sheet->fields[c].right)
+			line_put_right(frame->grid, x, where.y, width, &line);
+		else
+			line_put(frame->grid, x, where.y, width, &line);
+		x += width + GAP;
+	}
+	grid_add_hit(frame->grid, where, HIT_TARGET, (uint32_t)index);
+}
+
+static size_t count_ticked(const struct action_plan *plan)
+{
+	size_t ticked = 0;
+	for (size_t i = 0; i < plan->n_targets; i++)
+		ticked += plan->targets[i].selected;
+	return ticked;
+}
+
+static void plan_title(const struct action_plan *plan, char *text, size_t size)
+{
+	static const struct {
+		const char *before, *one, *many;
+	} titles[] = {
+		[ACTION_KILL_LEAKED] = { "End", "leaked connection?", "leaked connections?" },
+		[ACTION_TERMINATE] = { "End", "connection?", "connections?" },
+		[ACTION_CANCEL] = { "Cancel the query of", "connection?", "connections?" },
+	};
+	snprintf(text, size, "%s %zu %s", titles[plan->kind].before, plan->n_targets,
+		plan->n_targets == 1 ? titles[plan->kind].one : titles[plan->kind].many);
+}
+
+static void draw(const struct frame *frame, const struct field *fields, size_t n_fields,
+	struct dialog *dialog)
+{
+	struct sheet sheet = { .plan = frame->plan, .fields = fields, .n_fields = n_fields };
+	measure(frame->grid, &sheet);
+	dialog->width = width_of(&sheet);
+	dialog->n_lines = frame->plan->n_targets;
+	dialog->data = &sheet;
+	dialog->draw_line = draw_target;
+	fit(&sheet, dialog_width(frame, dialog));
+	dialog_draw(frame, dialog);
+}
+
+void plan_draw(const struct frame *frame)
+{
+	char title[128];
+	plan_title(frame->plan, title, sizeof(title));
+	struct dialog dialog = {
+		.title = title,
+		.title_style = STYLE_STRONG,
+		.has_cursor = true,
+		.note = "each is checked again in the moment it is ended",
+		.page = PAGE_PLAN,
+		.count = count_ticked(frame->plan),
+	};
+	draw(frame, plan_fields, sizeof(plan_fields) / sizeof(plan_fields[0]), &dialog);
+}
+
+static void result_title(const struct action_plan *plan, char *text, size_t size)
+{
+	size_t counts[RESULT_TIMEOUT + 1] = { 0 }, survived = 0, all = 0;
+	for (size_t i = 0; i < plan->n_targets; i++) {
+		if (!plan->targets[i].selected)
+			continue;
+		all++;
+		counts[plan->targets[i].result]++;
+		survived += action_result_survived(plan->targets[i].result);
+	}
+	if (counts[RESULT_PENDING])
+		snprintf(text, size, "%zu of %zu done …", all - counts[RESULT_PENDING], all);
+	else if (survived)
+		snprintf(text, size, "%zu of %zu still there", survived, all);
+	else
+		snprintf(text, size, "done: %zu of %zu %s", counts[RESULT_TERMINATED], all,
+			plan->kind == ACTION_CANCEL ? "cancelled" : "ended");
+}
+
+void plan_draw_results(const struct frame *frame)
+{
+	char title[128];
+	result_title(frame->plan, title, sizeof(title));
+	struct dialog dialog = {
+		.title = title,
+		.title_style = STYLE_STRONG,
+		.has_cursor = true,
+		.page = PAGE_RESULTS,
+	};
+	draw(frame, result_fields, sizeof(result_fields) / sizeof(result_fields[0]), &dialog);
+}

@@ -1,0 +1,11 @@
+/* The plan: what is about to be ended, why, and what is lost with it; then what came of it. */
+#ifndef VIEW_PLAN_H
+#define VIEW_PLAN_H
+
+struct frame;
+
+/* Both draw frame->plan. */
+void plan_draw(const struct frame *frame);
+void plan_draw_results(const struct frame *frame);
+
+#endif

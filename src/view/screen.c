@@ -1,0 +1,221 @@
+/* The frame's parts, from the top to the bottom, and which of them a size has room for. */
+#include "view/screen.h"
+
+#include <stdio.h>
+
+#include "model/assessment.h"
+#include "view/frame.h"
+#include "view/grid.h"
+#include "view/header.h"
+#include "view/help.h"
+#include "view/keybar.h"
+#include "view/line.h"
+#include "view/message.h"
+#include "view/plan.h"
+#include "view/settle.h"
+#include "view/table.h"
+#include "view/trouble.h"
+#include "view/ui.h"
+
+/* What there is room for, smallest first. */
+static const struct shape {
+	int width, height; /* from this size on */
+	bool header;       /* three lines of it; else one */
+	bool heading;      /* the table has titles */
+	bool keys;
+	bool closing_rule; /* a line between the table and the keys */
+	bool numbers_only;
+} shapes[] = {
+	{ 0, 0, .numbers_only = true },
+	{ 30, 3 },
+	{ 40, 10, .keys = true },
+	{ 60, 14, .header = true, .heading = true, .keys = true },
+	{ 60, 20, .header = true, .heading = true, .keys = true, .closing_rule = true },
+};
+
+static struct shape shape_of(int width, int height)
+{
+	struct shape shape = shapes[0];
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		if (width >= shapes[i].width && height >= shapes[i].height)
+			shape = shapes[i];
+	return shape;
+}
+
+static void draw_rule(struct grid *grid, int y)
+{
+	grid_fill(grid, (struct rect){ 0, y, grid->width, 1 }, U'─', STYLE_DIM);
+}
+
+/* "── filter: worker · 3 of 18 ──": what is not shown must not be forgotten. */
+static void draw_filter_state(const struct frame *frame, int y)
+{
+	const struct ui_state *ui = frame->ui;
+	char text[FILTER_TEXT_MAX + 64];
+	if (!ui->filter.n_terms)
+		return;
+	snprintf(text, sizeof(text), " filter: %s · %zu of %zu ", ui->filter.text,
+		ui->rows.n_members, ui->rows.n_total);
+	grid_put(frame->grid, 2, y, frame->grid->width - 4, text, STYLE_CAUTION);
+}
+
+/* "1–28 of 1003", when there is more than is shown. */
+static void draw_position(const struct frame *frame, int y)
+{
+	const struct ui_state *ui = frame->ui;
+	if (ui->rows.n_rows <= ui->page_rows)
+		return;
+	char text[64];
+	snprintf(text, sizeof(text), " %zu–%zu of %zu ", ui->top + 1, ui->top + ui->page_rows,
+		ui->rows.n_rows);
+	grid_put_right(frame->grid, 0, y, frame->grid->width - 2, text, STYLE_DIM);
+}
+
+/* Draws what is wrong from y on; returns the lines it took. */
+static int draw_trouble(const struct frame *frame, int x, int y, int lines)
+{
+	struct trouble trouble;
+	struct grid *grid = frame->grid;
+	int width = grid->width - x - 1, start = y;
+	if (lines < 1 || !trouble_get(frame->assessment, frame->now, &trouble))
+		return 0;
+	struct line line;
+	line_begin(&line);
+	line_add(&line, STYLE_CAUTION, trouble.summary);
+	if (*trouble.retry)
+		line_add_next(&line, STYLE_DIM, trouble.retry);
+	line_put(grid, x, y++, width, &line);
+	if (trouble.error && lines > 2)
+		grid_put(grid, x, y++, width, trouble.error, STYLE_DIM);
+	if (trouble.hint && lines > 1) {
+		line_begin(&line);
+		line_add(&line, STYLE_KEY, "→ ");
+		line_add(&line, STYLE_TEXT, trouble.hint);
+		line_put(grid, x, y++, width, &line);
+	}
+	return y - start;
+}
+
+/* Why the table is empty, when it is not for trouble's sake. */
+static void draw_nothing(const struct frame *frame, int y)
+{
+	struct grid *grid = frame->grid;
+	bool filtered = frame->ui->filter.n_terms > 0;
+	if (frame->ui->rows.n_rows || !frame->assessment->activity)
+		return;
+	grid_put(grid, LAYOUT_GUTTER, y, grid->width - LAYOUT_GUTTER - 1,
+		filtered ? "Nothing matches the filter." : "Nobody is connected.", STYLE_TEXT);
+	if (filtered)
+		grid_put(grid, LAYOUT_GUTTER, y + 1, grid->width - LAYOUT_GUTTER - 1,
+			"Esc shows everything again", STYLE_DIM);
+}
+
+static void draw_table(const struct frame *frame, bool heading, int y, int lines)
+{
+	struct ui_state *ui = frame->ui;
+	if (lines <= 0)
+		return;
+	struct layout layout = layout_columns(
+		frame->assessment, &ui->rows, ui->grouping, heading, frame->grid->width);
+	ui->shown = layout.shown;
+	if (heading && ui->rows.n_members) {
+		table_draw_heading(frame, &layout, y++);
+		lines--;
+	}
+	table_draw_rows(frame, &layout, y, lines);
+	draw_nothing(frame, y);
+	if (trouble_is_stale(frame->assessment))
+		grid_restyle(
+			frame->grid, (struct rect){ 0, y, frame->grid->width, lines }, STYLE_DIM);
+}
+
+static void draw_bottom(const struct frame *frame, int y)
+{
+	const struct ui_state *ui = frame->ui;
+	if (ui_current_page(ui) != PAGE_MAIN)
+		return;
+	if (ui->filter_editing)
+		keybar_draw_filter(frame, y);
+	else if (ui->notice)
+		grid_put(frame->grid, 1, y, frame->grid->width - 2, ui->notice, ui->notice_style);
+	else
+		keybar_draw(frame, 1, y, frame->grid->width - 2, PAGE_MAIN,
+			frame->assessment->n_leaked);
+}
+
+static void draw_main(const struct frame *frame, const struct shape *shape)
+{
+	struct grid *grid = frame->grid;
+	bool bare = !frame->assessment->activity;
+	int y = 0, rule = 0, end = grid->height;
+	if (shape->header) {
+		header_draw(frame, y);
+		y += HEADER_LINES;
+	} else {
+		header_draw_line(frame, y++);
+	}
+	if (shape->keys || frame->ui->filter_editing)
+		draw_bottom(frame, --end);
+	if (shape->closing_rule)
+		draw_rule(grid, --end);
+	if (!bare && shape->header)
+		y += draw_trouble(frame, 1, y, grid->height >= 24 ? 3 : 1);
+	if (shape->header) {
+		rule = y++;
+		draw_rule(grid, rule);
+		draw_filter_state(frame, rule);
+	}
+	if (bare) {
+		y += shape->header;
+		y += draw_trouble(frame, LAYOUT_GUTTER, y, end - y);
+		y += shape->header;
+	}
+	draw_table(frame, shape->heading, y, end - y);
+	if (shape->header)
+		draw_position(frame, shape->closing_rule ? end : rule);
+}
+
+/* What lies below a page steps back, but for the header. */
+static void draw_page(const struct frame *frame)
+{
+	struct grid *grid = frame->grid;
+	if (ui_current_page(frame->ui) != PAGE_MAIN)
+		grid_restyle(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height },
+			STYLE_DIM);
+	switch (ui_current_page(frame->ui)) {
+	case PAGE_MAIN: return;
+	case PAGE_HELP: help_draw(frame); return;
+	case PAGE_MESSAGE: message_draw(frame); return;
+	case PAGE_PLAN:
+		if (frame->plan)
+			plan_draw(frame);
+		return;
+	case PAGE_RESULTS:
+		if (frame->plan)
+			plan_draw_results(frame);
+		return;
+	}
+}
+
+void screen_build(const struct assessment *assessment, const struct history *history,
+	struct ui_state *ui, const struct action_plan *plan, int width, int height,
+	struct grid *grid)
+{
+	struct frame frame = {
+		.grid = grid,
+		.assessment = assessment,
+		.history = history,
+		.plan = plan,
+		.ui = ui,
+		.now = ui->now ? ui->now : assessment->now,
+	};
+	struct shape shape = shape_of(width, height);
+	grid->ascii = ui->ascii;
+	grid_reset(grid, width > 0 ? width : 0, height > 0 ? height : 0);
+	settle_rows(ui, assessment);
+	if (shape.numbers_only)
+		header_draw_numbers(&frame);
+	else
+		draw_main(&frame, &shape);
+	draw_page(&frame);
+}

@@ -1,0 +1,17 @@
+/* One frame: everything on the screen, at any size. */
+#ifndef VIEW_SCREEN_H
+#define VIEW_SCREEN_H
+
+struct action_plan;
+struct assessment;
+struct grid;
+struct history;
+struct ui_state;
+
+/* Draws the frame into the grid, which it resizes. history may be NULL; plan is NULL unless the
+ * plan's pages are open. Settles ui's selection and scrolling: see view/settle.h. */
+void screen_build(const struct assessment *assessment, const struct history *history,
+	struct ui_state *ui, const struct action_plan *plan, int width, int height,
+	struct grid *grid);
+
+#endif

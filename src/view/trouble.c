@@ -1,0 +1,110 @@
+/* A sentence for every state a server can be in but the good one. */
+#include "view/trouble.h"
+
+#include <stdio.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+
+/* With no row to show: a sentence around host:port. With rows: the cause in a few words. */
+static const struct {
+	const char *before, *after;
+	const char *cause;
+	const char *hint; /* unless the session has a better one */
+} troubles[] = {
+	[SERVER_CONNECTING] = { "Connecting to ", " …", "connection lost", NULL },
+	[SERVER_OK] = { "Waiting for the first answer of ", " …", NULL, NULL },
+	[SERVER_FULL] = { "The server is full: ", " has no slot left for us", "server full",
+		"connect as a superuser: a few slots are reserved for them" },
+	[SERVER_REFUSED] = { "Nobody answers at ", "", "no answer",
+		"is it running, and is this the right place?  dbtop -h HOST -p PORT" },
+	[SERVER_DENIED] = { "The server at ", " does not let us in", "not let in",
+		"dbtop -U USER -d DATABASE, with the password in PGPASSWORD or ~/.pgpass" },
+	[SERVER_STALE] = { "Waiting for the first answer of ", " …", NULL, NULL },
+};
+
+int64_t trouble_age(const struct assessment *assessment, int64_t now)
+{
+	return instant_elapsed(assessment->sources[SOURCE_ACTIVITY].taken_at, now);
+}
+
+bool trouble_is_stale(const struct assessment *assessment)
+{
+	return assessment->activity &&
+		(assessment->server.status != SERVER_OK ||
+			assessment->sources[SOURCE_ACTIVITY].status == SOURCE_STALE ||
+			assessment->sources[SOURCE_ACTIVITY].status == SOURCE_FAILED);
+}
+
+static void describe_stale(
+	const struct assessment *assessment, int64_t now, struct trouble *ret_trouble)
+{
+	const struct server_state *server = &assessment->server;
+	char age[DURATION_TEXT_MAX];
+	duration_format(trouble_age(assessment, now), age);
+	const char *cause = troubles[server->status].cause;
+	if (cause)
+		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX, "data %s old: reconnecting (%s)",
+			age, cause);
+	else
+		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
+			"data %s old: waiting for the server's answer", age);
+}
+
+static void describe_empty(const struct assessment *assessment, struct trouble *ret_trouble)
+{
+	const struct server_state *server = &assessment->server;
+	char place[128] = "the server";
+	if (server->host)
+		snprintf(place, sizeof(place), "%s:%d", server->host, server->port);
+	snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX, "%s%s%s", troubles[server->status].before,
+		place, troubles[server->status].after);
+}
+
+static void describe_retry(
+	const struct server_state *server, int64_t now, struct trouble *ret_trouble)
+{
+	if (server->retry_at == INSTANT_UNKNOWN)
+		return;
+	int64_t seconds =
+		(instant_elapsed(now, server->retry_at) + USEC_PER_SEC - 1) / USEC_PER_SEC;
+	if (seconds > 0)
+		snprintf(ret_trouble->retry, TROUBLE_TEXT_MAX, "trying again in %lds",
+			(long)seconds);
+	else
+		snprintf(ret_trouble->retry, TROUBLE_TEXT_MAX, "trying again");
+}
+
+/* The server is well, but the kernel would not tell who holds its connections. */
+static bool describe_peers(const struct assessment *assessment, struct trouble *ret_trouble)
+{
+	const struct source_state *peers = &assessment->sources[SOURCE_PEERS];
+	if (peers->status != SOURCE_FAILED)
+		return false;
+	snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
+		"the connections' processes cannot be looked for");
+	ret_trouble->error = peers->error;
+	return true;
+}
+
+bool trouble_get(const struct assessment *assessment, int64_t now, struct trouble *ret_trouble)
+{
+	struct trouble trouble = { 0 };
+	const struct server_state *server = &assessment->server;
+	if (assessment->activity && !trouble_is_stale(assessment)) {
+		if (!describe_peers(assessment, &trouble))
+			return false;
+		*ret_trouble = trouble;
+		return true;
+	}
+	trouble.error = server->error;
+	trouble.hint = server->hint ? server->hint : troubles[server->status].hint;
+	if (assessment->activity)
+		describe_stale(assessment, now, &trouble);
+	else
+		describe_empty(assessment, &trouble);
+	describe_retry(server, now, &trouble);
+	*ret_trouble = trouble;
+	return true;
+}
