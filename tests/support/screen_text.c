@@ -1,0 +1,152 @@
+/* Cells back to text. */
+#include "screen_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "view/grid.h"
+#include "view/ui.h"
+
+const struct key_help screen_keys[] = {
+	{ "k", "end the leaked connections: shows the plan first", "kill # leaked", PAGE_MAIN,
+		true },
+	{ "K", "end the tagged connections, or the selected one", "kill", PAGE_MAIN, false },
+	{ "c", "cancel the query of the tagged or selected", "cancel", PAGE_MAIN, false },
+	{ "/", "filter, live", "filter", PAGE_MAIN, false },
+	{ "s", "sort by the next column", "sort", PAGE_MAIN, false },
+	{ "S", "reverse the order", NULL, PAGE_MAIN, false },
+	{ "g", "group by process, application, database, or not at all", "group", PAGE_MAIN,
+		false },
+	{ "p", "pause", "pause", PAGE_MAIN, false },
+	{ "Space", "tag", NULL, PAGE_MAIN, false },
+	{ "u", "untag all", NULL, PAGE_MAIN, false },
+	{ "↑ ↓ PgUp PgDn", "move", NULL, PAGE_MAIN, false },
+	{ "?", "this help", "help", PAGE_MAIN, true },
+	{ "q", "quit", "quit", PAGE_MAIN, true },
+	{ "Space", "tick or untick", "untick", PAGE_PLAN, false },
+	{ "Enter", "end what is ticked", "end #", PAGE_PLAN, true },
+	{ "Esc", "leave them alone", "leave them alone", PAGE_PLAN, true },
+	{ "Enter", "close", "close", PAGE_RESULTS, true },
+	{ "Esc", "close", "close", PAGE_HELP, true },
+	{ "Enter", "close", "close", PAGE_MESSAGE, true },
+};
+const size_t n_screen_keys = sizeof(screen_keys) / sizeof(screen_keys[0]);
+
+static const char *const colors[STYLE_COUNT] = {
+	[STYLE_DIM] = "90",
+	[STYLE_STRONG] = "1",
+	[STYLE_TITLE] = "1",
+	[STYLE_HEADING] = "90",
+	[STYLE_SORTED] = "1",
+	[STYLE_GROUP] = "1",
+	[STYLE_ACTIVE] = "32",
+	[STYLE_CAUTION] = "33",
+	[STYLE_LEAKED] = "1;31",
+	[STYLE_GOOD] = "32",
+	[STYLE_PROTECTED] = "36",
+	[STYLE_USED] = "34",
+	[STYLE_USED_LEAKED] = "31",
+	[STYLE_FREE] = "90",
+	[STYLE_RESERVED] = "90",
+	[STYLE_KEY] = "1;36",
+	[STYLE_DIALOG_FRAME] = "90",
+};
+
+static void write_color(FILE *out, const struct cell *cell)
+{
+	fprintf(out, "\033[0;%s%s%s%sm", colors[cell->style] ? colors[cell->style] : "",
+		cell->overlay & OVERLAY_SELECTED ? ";7" : "",
+		cell->overlay & OVERLAY_CHANGED ? ";1" : "",
+		cell->overlay & OVERLAY_MATCH ? ";4" : "");
+}
+
+static void write_char(FILE *out, char32_t c)
+{
+	char bytes[4];
+	if (c)
+		fwrite(bytes, 1, text_encode(c, bytes), out);
+}
+
+static int last_used(const struct grid *grid, int y)
+{
+	int x = grid->width;
+	while (x > 0 && grid_cell(grid, x - 1, y)->c == ' ')
+		x--;
+	return x;
+}
+
+static char *render(const struct grid *grid, int colored)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	for (int y = 0; y < grid->height; y++) {
+		int end = colored ? grid->width : last_used(grid, y);
+		for (int x = 0; x < end; x++) {
+			const struct cell *cell = grid_cell(grid, x, y);
+			if (colored)
+				write_color(out, cell);
+			write_char(out, cell->c);
+			for (int i = 0; i < GRID_MARKS; i++)
+				write_char(out, cell->marks[i]);
+		}
+		fputs(colored ? "\033[0m\n" : "\n", out);
+	}
+	fclose(out);
+	return text;
+}
+
+char *screen_text(const struct grid *grid)
+{
+	return render(grid, 0);
+}
+
+char *screen_text_colored(const struct grid *grid)
+{
+	return render(grid, 1);
+}
+
+static struct action_target make_target(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	const struct client_process *process = assessment_process(assessment, connection);
+	const struct backend *backend = connection->backend;
+	return (struct action_target){
+		.pid = backend->pid,
+		.backend_start = backend->start,
+		.state_text = backend->state_text,
+		.reason = connection->verdict.reason,
+		.certainty = connection->verdict.certainty,
+		.age = connection->verdict.age,
+		.application_name = backend->application_name,
+		.process = process ? process->process.command : NULL,
+		.process_pid = process ? process->process.pid : 0,
+		.loses = backend->state == BACKEND_STATE_IN_TRANSACTION ? "open transaction, 7m12s"
+			: backend->state == BACKEND_STATE_ACTIVE        ? "running statement"
+									: NULL,
+		.selected = connection->verdict.certainty == CERTAINTY_PROVEN,
+	};
+}
+
+struct action_plan *screen_plan(const struct assessment *assessment, bool done)
+{
+	struct arena *arena = arena_new();
+	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
+	plan->arena = arena;
+	plan->targets = arena_array(arena, assessment->n_connections, sizeof(*plan->targets));
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (assessment->connections[i].verdict.status == STATUS_LEAKED)
+			plan->targets[plan->n_targets++] =
+				make_target(assessment, &assessment->connections[i]);
+	for (size_t i = 0; done && i < plan->n_targets; i++) {
+		plan->targets[i].result = (enum action_result)(1 + i % RESULT_TIMEOUT);
+		if (plan->targets[i].result == RESULT_DENIED)
+			plan->targets[i].detail = "GRANT pg_signal_backend TO dbtop;";
+	}
+	return plan;
+}

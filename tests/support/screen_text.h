@@ -1,0 +1,28 @@
+/* A grid as text: what golden screens are compared with, and what people look at. */
+#ifndef SUPPORT_SCREEN_TEXT_H
+#define SUPPORT_SCREEN_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "view/ui.h"
+
+struct action_plan;
+struct assessment;
+struct grid;
+
+/* One line a row, blanks at its end left out. The caller frees it. */
+char *screen_text(const struct grid *grid);
+
+/* The same with colours (ANSI), roughly as the default theme has them. */
+char *screen_text_colored(const struct grid *grid);
+
+/* A plan to end everything leaked in the assessment, the presumed ones unticked. With `done`, what
+ * came of it: one of each result. */
+struct action_plan *screen_plan(const struct assessment *assessment, bool done);
+
+/* Keys like the app's. */
+extern const struct key_help screen_keys[];
+extern const size_t n_screen_keys;
+
+#endif

@@ -1,0 +1,64 @@
+/* Shows a sample's screen: show_screen [-c] KIND WIDTH HEIGHT [PAGE [FILTER [GROUPING]]]. KIND is
+ * enum sample_kind's number, or 1000 and up for that many connections; -c is with colours. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/instant.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "model/history.h"
+#include "sample.h"
+#include "screen_text.h"
+#include "view/grid.h"
+#include "view/screen.h"
+#include "view/ui.h"
+
+static int number(int argc, char **argv, int i, int otherwise)
+{
+	return argc > i ? atoi(argv[i]) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_ALL, "");
+	setenv("TZ", "UTC", 1);
+	bool colored = argc > 1 && strcmp(argv[1], "-c") == 0;
+	argc -= colored;
+	argv += colored;
+	int kind = number(argc, argv, 1, 0);
+	struct assessment *assessment = kind < SAMPLE_COUNT
+		? sample_assessment((enum sample_kind)kind)
+		: sample_many((size_t)kind, 20);
+	static struct history history;
+	for (int i = 300; i >= 0; i--)
+		history_add(&history,
+			(struct history_sample){ .at = SAMPLE_NOW - i * USEC_PER_SEC,
+				.used = 6 + (300 - i) / 25,
+				.leaked = i < 120 ? 2 : 0 });
+	struct ui_state ui;
+	ui_init(&ui, screen_keys, n_screen_keys);
+	if (argc > 5)
+		filter_set(&ui.filter, argv[5]);
+	ui.grouping = (enum grouping)number(argc, argv, 6, 0);
+	struct grid grid;
+	grid_init(&grid);
+	if (number(argc, argv, 4, 0))
+		ui_push(&ui, (enum page)number(argc, argv, 4, 0));
+	struct action_plan *plan = screen_plan(assessment, ui_current_page(&ui) == PAGE_RESULTS);
+	ui_message(&ui, STYLE_CAUTION, "Not allowed",
+		"dbtop was started with --readonly: it looks, and takes no action.");
+	if (number(argc, argv, 4, 0) != PAGE_MESSAGE)
+		ui_pop(&ui);
+	screen_build(assessment, &history, &ui, plan, number(argc, argv, 2, 120),
+		number(argc, argv, 3, 36), &grid);
+	char *text = colored ? screen_text_colored(&grid) : screen_text(&grid);
+	fputs(text, stdout);
+	free(text);
+	action_plan_free(plan);
+	grid_deinit(&grid);
+	ui_deinit(&ui);
+	assessment_free(assessment);
+	return 0;
+}
