@@ -16,6 +16,7 @@ static const char *const result_names[] = {
 	[RESULT_CHANGED] = "changed",
 	[RESULT_DENIED] = "denied",
 	[RESULT_TIMEOUT] = "timeout",
+	[RESULT_CANCELLED] = "cancelled",
 };
 
 void action_plan_free(struct action_plan *plan)

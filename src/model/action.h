@@ -24,7 +24,8 @@ enum action_result {
 	RESULT_GONE,    /* ended before us */
 	RESULT_CHANGED, /* it came back to life: left alone */
 	RESULT_DENIED,
-	RESULT_TIMEOUT, /* signalled, and still there after the deadline; or no answer */
+	RESULT_TIMEOUT,   /* signalled, and still there after the deadline; or no answer */
+	RESULT_CANCELLED, /* the statement ended, the session lives on */
 };
 
 /* One session, as it was when the plan was made. The act happens only if it still is. */
@@ -43,6 +44,11 @@ struct action_target {
 	bool selected;       /* false: unticked */
 	enum action_result result;
 	const char *detail; /* the server's words, the GRANT that would help; NULL */
+	/* What the act itself saw; unknown and NULL before it, and when there was nothing to see.
+	 */
+	int64_t seen_at; /* server clock, just before the check */
+	const char *seen_state;
+	int64_t seen_state_change;
 };
 
 struct action_plan {
@@ -50,6 +56,7 @@ struct action_plan {
 	enum action_kind kind;
 	int64_t made_at;
 	const char *server; /* "app @ 127.0.0.1:5432" */
+	const char *role;   /* the database role that acts; NULL when not known */
 	struct action_target *targets;
 	size_t n_targets;
 };
