@@ -234,6 +234,10 @@ static void add_connection(
 		.matched_by = has_process ? matched : MATCHED_NONE,
 		.process = has_process ? (uint32_t)row->process : NO_PROCESS,
 		.seen_here = has_process,
+		.first_seen = SAMPLE_NOW - MINUTES(10),
+		.looked = true,
+		.missed_at = row->verdict.reason == REASON_CLIENT_GONE ? SAMPLE_NOW - MINUTES(9)
+								       : INSTANT_UNKNOWN,
 		.in_scope = true,
 	};
 	connection->verdict.age = row->age;
