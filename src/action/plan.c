@@ -1,0 +1,159 @@
+/* Builds plans from an assessment. */
+#include "action/plan.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/duration.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+
+static bool may_be_ended(const struct connection *connection)
+{
+	enum protection protection = connection->verdict.protection;
+	return connection->in_scope && connection->backend->kind == BACKEND_CLIENT &&
+		connection->backend->start != INSTANT_UNKNOWN && protection != PROTECTION_OWN &&
+		protection != PROTECTION_SYSTEM;
+}
+
+static bool is_running(enum backend_state state)
+{
+	return state == BACKEND_STATE_ACTIVE || state == BACKEND_STATE_FASTPATH;
+}
+
+/* NULL when the session holds nothing: an aborted transaction is lost already. */
+static const char *loses(struct arena *arena, const struct backend *backend, int64_t now)
+{
+	const char *what;
+	int64_t since;
+	if (is_running(backend->state)) {
+		what = "running statement";
+		since = backend->query_start;
+	} else if (backend->state == BACKEND_STATE_IN_TRANSACTION) {
+		what = "open transaction";
+		since = backend->xact_start;
+	} else {
+		return NULL;
+	}
+	if (since == INSTANT_UNKNOWN)
+		return what;
+	char age[DURATION_TEXT_MAX];
+	return arena_printf(
+		arena, "%s, %s", what, duration_format(instant_elapsed(since, now), age));
+}
+
+static struct action_target make_target(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection)
+{
+	const struct backend *backend = connection->backend;
+	const struct client_process *process = assessment_process(assessment, connection);
+	return (struct action_target){
+		.pid = backend->pid,
+		.backend_start = backend->start,
+		.state_change = backend->state_change,
+		.xact_start = backend->xact_start,
+		.state = backend->state,
+		.state_text = arena_strdup(arena, backend->state_text),
+		.reason = connection->verdict.reason,
+		.certainty = connection->verdict.certainty,
+		.age = connection->verdict.age,
+		.database = arena_strdup(arena, backend->database),
+		.user = arena_strdup(arena, backend->user),
+		.application_name = arena_strdup(arena, backend->application_name),
+		.query = arena_strdup(arena, backend->query),
+		.process = process ? arena_strdup(arena, process->process.command) : NULL,
+		.process_pid = process ? process->process.pid : 0,
+		.loses = loses(arena, backend, assessment->server_now),
+		.selected = true,
+		.seen_at = INSTANT_UNKNOWN,
+		.seen_state_change = INSTANT_UNKNOWN,
+	};
+}
+
+/* Proven first, then the oldest, then by pid so that the order is always the same. */
+static int compare_targets(const void *a, const void *b)
+{
+	const struct action_target *x = a, *y = b;
+	if (x->certainty != y->certainty)
+		return x->certainty > y->certainty ? -1 : 1;
+	if (x->age != y->age)
+		return x->age > y->age ? -1 : 1;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static struct action_plan *new_plan(const struct assessment *assessment, enum action_kind kind)
+{
+	const struct server_state *server = &assessment->server;
+	struct arena *arena = arena_new();
+	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
+	*plan = (struct action_plan){
+		.arena = arena,
+		.kind = kind,
+		.made_at = assessment->now,
+		.server =
+			arena_printf(arena, "%s @ %s:%d", server->database ? server->database : "?",
+				server->host ? server->host : "?", server->port),
+		.role = arena_strdup(arena, server->user),
+		.targets = arena_array(arena, assessment->n_connections, sizeof(*plan->targets)),
+	};
+	return plan;
+}
+
+static void add_target(struct action_plan *plan, const struct assessment *assessment,
+	const struct connection *connection)
+{
+	plan->targets[plan->n_targets++] = make_target(plan->arena, assessment, connection);
+}
+
+static void sort_targets(struct action_plan *plan)
+{
+	if (plan->n_targets)
+		qsort(plan->targets, plan->n_targets, sizeof(*plan->targets), compare_targets);
+}
+
+struct action_plan *plan_kill_leaked(const struct assessment *assessment, bool proven_only)
+{
+	struct action_plan *plan = new_plan(assessment, ACTION_KILL_LEAKED);
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (connection->verdict.status != STATUS_LEAKED || !may_be_ended(connection))
+			continue;
+		if (!proven_only || connection->verdict.certainty == CERTAINTY_PROVEN)
+			add_target(plan, assessment, connection);
+	}
+	sort_targets(plan);
+	return plan;
+}
+
+static bool is_chosen(
+	const struct backend *backend, const struct plan_session *sessions, size_t n_sessions)
+{
+	for (size_t i = 0; i < n_sessions; i++)
+		if (sessions[i].pid == backend->pid && sessions[i].start == backend->start)
+			return true;
+	return false;
+}
+
+struct action_plan *plan_selected(const struct assessment *assessment, enum action_kind kind,
+	const struct plan_session *sessions, size_t n_sessions)
+{
+	struct action_plan *plan = new_plan(assessment, kind);
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (kind == ACTION_CANCEL && !is_running(connection->backend->state))
+			continue;
+		if (may_be_ended(connection) &&
+			is_chosen(connection->backend, sessions, n_sessions))
+			add_target(plan, assessment, connection);
+	}
+	sort_targets(plan);
+	return plan;
+}
+
+size_t plan_count_selected(const struct action_plan *plan)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < plan->n_targets; i++)
+		count += plan->targets[i].selected;
+	return count;
+}

@@ -1,0 +1,34 @@
+/* Plans: exactly which sessions an action is about, and what each of them would lose. Pure. */
+#ifndef ACTION_PLAN_H
+#define ACTION_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/action.h"
+
+struct assessment;
+
+/* A session's identity. */
+struct plan_session {
+	int32_t pid;
+	int64_t start; /* backend_start */
+};
+
+/* No plan ever names our own sessions, the system's, rows hidden from our role or rows out of scope
+ * (--app). Its targets are all selected; the proven leaks stand first, then the presumed ones, the
+ * oldest first. It copies every string and outlives the assessment; the caller frees it with
+ * action_plan_free(). */
+
+/* Every leaked connection; with proven_only the presumed leaks are left out. */
+struct action_plan *plan_kill_leaked(const struct assessment *assessment, bool proven_only);
+
+/* The chosen sessions, as far as they still exist; for ACTION_CANCEL those that run a statement. */
+struct action_plan *plan_selected(const struct assessment *assessment, enum action_kind kind,
+	const struct plan_session *sessions, size_t n_sessions);
+
+/* How many targets are ticked. */
+size_t plan_count_selected(const struct action_plan *plan);
+
+#endif

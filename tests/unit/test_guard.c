@@ -1,0 +1,102 @@
+/* action/guard: allow, ask, refuse. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "action/guard.h"
+#include "base/instant.h"
+#include "model/action.h"
+
+#define AT(seconds) ((seconds)*USEC_PER_SEC)
+
+static struct action_target targets[8];
+
+static struct action_plan plan_of(size_t selected, size_t unticked)
+{
+	for (size_t i = 0; i < selected + unticked; i++)
+		targets[i] = (struct action_target){ .selected = i < selected };
+	return (struct action_plan){ .targets = targets, .n_targets = selected + unticked };
+}
+
+static void refuses_readonly_and_empty_plans(void **state)
+{
+	(void)state;
+	static const struct guard_history history;
+	struct guard_limits readonly = { .readonly = true }, none = { 0 };
+	struct action_plan plan = plan_of(2, 0);
+	struct guard_answer answer = guard_check(&plan, &readonly, &history, 0);
+	assert_int_equal(answer.verdict, GUARD_REFUSE);
+	assert_string_equal(answer.why, "readonly: no action can be taken");
+
+	plan = plan_of(0, 0);
+	answer = guard_check(&plan, &none, &history, 0);
+	assert_int_equal(answer.verdict, GUARD_REFUSE);
+	assert_string_equal(answer.why, "nothing to do");
+
+	plan = plan_of(0, 3);
+	answer = guard_check(&plan, &none, &history, 0);
+	assert_int_equal(answer.verdict, GUARD_REFUSE);
+	assert_string_equal(answer.why, "nothing is ticked");
+}
+
+static void the_limit_is_the_last_number_that_is_allowed(void **state)
+{
+	(void)state;
+	struct guard_history history = { 0 };
+	struct guard_limits limits = { .per_minute = 5 };
+	struct action_plan plan = plan_of(5, 3);
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1000)).verdict, GUARD_ALLOW);
+	assert_string_equal(guard_check(&plan, &limits, &history, AT(1000)).why, "");
+
+	plan = plan_of(6, 0);
+	struct guard_answer answer = guard_check(&plan, &limits, &history, AT(1000));
+	assert_int_equal(answer.verdict, GUARD_CONFIRM);
+	assert_string_equal(
+		answer.why, "6 sessions would be ended within a minute, the limit is 5");
+
+	limits.per_minute = 0;
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1000)).verdict, GUARD_ALLOW);
+}
+
+static void what_was_ended_counts_for_a_minute(void **state)
+{
+	(void)state;
+	struct guard_history history = { 0 };
+	struct guard_limits limits = { .per_minute = 5 };
+	struct action_plan plan = plan_of(1, 0);
+	guard_note(&history, 2, AT(1000));
+	guard_note(&history, 2, AT(1000) + 999999);
+	guard_note(&history, 1, AT(1030));
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1031)).verdict, GUARD_CONFIRM);
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1059)).verdict, GUARD_CONFIRM);
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1060)).verdict, GUARD_ALLOW);
+
+	/* the same slot of the ring, a minute later */
+	guard_note(&history, 4, AT(1060));
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1061)).verdict, GUARD_CONFIRM);
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(1090)).verdict, GUARD_ALLOW);
+}
+
+static void a_cancel_ends_no_session(void **state)
+{
+	(void)state;
+	struct guard_history history = { 0 };
+	struct guard_limits limits = { .per_minute = 1 };
+	struct action_plan plan = plan_of(4, 0);
+	plan.kind = ACTION_CANCEL;
+	assert_int_equal(guard_check(&plan, &limits, &history, AT(9)).verdict, GUARD_ALLOW);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refuses_readonly_and_empty_plans),
+		cmocka_unit_test(the_limit_is_the_last_number_that_is_allowed),
+		cmocka_unit_test(what_was_ended_counts_for_a_minute),
+		cmocka_unit_test(a_cancel_ends_no_session),
+	};
+	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+/* action/plan: exactly which sessions, in which order, and what they lose. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "action/plan.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "sample.h"
+
+static void assert_pids(const struct action_plan *plan, const int32_t *pids, size_t count)
+{
+	assert_int_equal(plan->n_targets, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(plan->targets[i].pid, pids[i]);
+}
+
+static struct plan_session session_of(struct assessment *assessment, int32_t pid)
+{
+	return (struct plan_session){ pid, sample_find(assessment, pid)->backend->start };
+}
+
+static void kill_leaked_names_proven_before_presumed_then_oldest(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	assert_pids(plan, (int32_t[]){ 9801, 9802, 9912, 9770 }, 4);
+	assert_int_equal(plan->kind, ACTION_KILL_LEAKED);
+	assert_int_equal(plan->made_at, SAMPLE_NOW);
+	assert_string_equal(plan->server, "app @ 127.0.0.1:5432");
+	assert_string_equal(plan->role, "dbtop");
+	assert_int_equal(plan_count_selected(plan), 4);
+	action_plan_free(plan);
+
+	plan = plan_kill_leaked(assessment, true);
+	assert_pids(plan, (int32_t[]){ 9801, 9802, 9912 }, 3);
+	action_plan_free(plan);
+	assessment_free(assessment);
+}
+
+static void a_plan_outlives_its_assessment(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_HOSTILE);
+	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	const struct backend *backend = sample_find(assessment, 9912)->backend;
+	const struct action_target *target = &plan->targets[2];
+	assert_string_equal(target->query, backend->query);
+	assert_ptr_not_equal(target->query, backend->query);
+	assert_ptr_not_equal(target->application_name, backend->application_name);
+	assert_ptr_not_equal(target->user, backend->user);
+	assert_ptr_not_equal(target->database, backend->database);
+	assert_ptr_not_equal(target->state_text, backend->state_text);
+	const struct client_process *process =
+		assessment_process(assessment, sample_find(assessment, 9912));
+	assert_ptr_not_equal(target->process, process->process.command);
+	assessment_free(assessment);
+	assert_string_equal(plan->targets[2].state_text, "idle in transaction");
+	assert_int_equal(plan->targets[2].process_pid, 4312);
+	action_plan_free(plan);
+}
+
+static void a_target_carries_its_identity_and_state(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	const struct backend *backend = sample_find(assessment, 9912)->backend;
+	const struct action_target *target = &plan->targets[2];
+	assert_int_equal(target->backend_start, backend->start);
+	assert_int_equal(target->state_change, backend->state_change);
+	assert_int_equal(target->state, BACKEND_STATE_IN_TRANSACTION);
+	assert_int_equal(target->reason, REASON_HELD_TOO_LONG);
+	assert_int_equal(target->certainty, CERTAINTY_PROVEN);
+	assert_true(target->selected);
+	assert_int_equal(target->result, RESULT_PENDING);
+	assert_int_equal(target->seen_at, INSTANT_UNKNOWN);
+	action_plan_free(plan);
+	assessment_free(assessment);
+}
+
+static void what_is_lost_is_said_in_words(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct backend *worker = (struct backend *)sample_find(assessment, 9802)->backend;
+	worker->query_start = INSTANT_UNKNOWN;
+	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	assert_string_equal(plan->targets[0].loses, "running statement, 31m10s");
+	assert_string_equal(plan->targets[1].loses, "running statement");
+	assert_string_equal(plan->targets[2].loses, "open transaction, 7m12s");
+	assert_null(plan->targets[3].loses);
+	action_plan_free(plan);
+
+	/* nothing of an aborted transaction can be kept */
+	struct backend *aborted = (struct backend *)sample_find(assessment, 9912)->backend;
+	aborted->state = BACKEND_STATE_IN_ABORTED_TRANSACTION;
+	plan = plan_kill_leaked(assessment, true);
+	assert_null(plan->targets[2].loses);
+	action_plan_free(plan);
+	assessment_free(assessment);
+}
+
+/* Whatever the verdict says, these are never named. */
+static void kill_leaked_never_names_what_is_not_ours_to_end(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		struct connection *connection = &assessment->connections[i];
+		connection->verdict.status = STATUS_LEAKED;
+		connection->verdict.certainty = CERTAINTY_PROVEN;
+	}
+	((struct backend *)sample_find(assessment, 9960)->backend)->kind = BACKEND_WALSENDER;
+	((struct backend *)sample_find(assessment, 9961)->backend)->kind = BACKEND_OTHER;
+	((struct backend *)sample_find(assessment, 9962)->backend)->start = INSTANT_UNKNOWN;
+	sample_find(assessment, 9963)->in_scope = false;
+	/* own 9990, system 9970, hidden 9980 and 9981, and the four above */
+	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	assert_int_equal(plan->n_targets, 18 - 8);
+	static const int32_t never[] = { 9960, 9961, 9962, 9963, 9970, 9980, 9981, 9990 };
+	for (size_t i = 0; i < plan->n_targets; i++)
+		for (size_t j = 0; j < sizeof(never) / sizeof(never[0]); j++)
+			assert_int_not_equal(plan->targets[i].pid, never[j]);
+	action_plan_free(plan);
+	assessment_free(assessment);
+}
+
+static void selected_takes_what_was_chosen_and_may_be_ended(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	const struct plan_session chosen[] = {
+		session_of(assessment, 9914), /* its pool's reserve: chosen by hand, so be it */
+		session_of(assessment, 9970), /* the service's own */
+		session_of(assessment, 9980), /* hidden */
+		session_of(assessment, 9990), /* ours */
+		session_of(assessment, 9971), /* a listener, idle for longest */
+		{ 9950, session_of(assessment, 9950).start + 1 }, /* the pid is another's by now */
+		{ 4, 5 },
+	};
+	struct action_plan *plan = plan_selected(
+		assessment, ACTION_TERMINATE, chosen, sizeof(chosen) / sizeof(chosen[0]));
+	assert_pids(plan, (int32_t[]){ 9971, 9914 }, 2);
+	assert_int_equal(plan->targets[0].reason, REASON_NONE);
+	action_plan_free(plan);
+	assessment_free(assessment);
+}
+
+static void cancel_takes_only_what_runs(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	const struct plan_session chosen[] = {
+		session_of(assessment, 9912), /* idle in transaction */
+		session_of(assessment, 9914), /* idle */
+		session_of(assessment, 9913), /* active */
+		session_of(assessment, 9990), /* active, and ours */
+	};
+	struct action_plan *plan = plan_selected(assessment, ACTION_CANCEL, chosen, 4);
+	assert_pids(plan, (int32_t[]){ 9913 }, 1);
+	assert_int_equal(plan->kind, ACTION_CANCEL);
+	action_plan_free(plan);
+	assessment_free(assessment);
+}
+
+static void without_a_server_the_plan_is_empty(void **state)
+{
+	(void)state;
+	static const enum sample_kind kinds[] = { SAMPLE_FULL, SAMPLE_REFUSED, SAMPLE_CONNECTING,
+		SAMPLE_EMPTY };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct assessment *assessment = sample_assessment(kinds[i]);
+		struct action_plan *plan = plan_kill_leaked(assessment, false);
+		assert_int_equal(plan->n_targets, 0);
+		assert_int_equal(plan_count_selected(plan), 0);
+		action_plan_free(plan);
+		assessment_free(assessment);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kill_leaked_names_proven_before_presumed_then_oldest),
+		cmocka_unit_test(a_plan_outlives_its_assessment),
+		cmocka_unit_test(a_target_carries_its_identity_and_state),
+		cmocka_unit_test(what_is_lost_is_said_in_words),
+		cmocka_unit_test(kill_leaked_never_names_what_is_not_ours_to_end),
+		cmocka_unit_test(selected_takes_what_was_chosen_and_may_be_ended),
+		cmocka_unit_test(cancel_takes_only_what_runs),
+		cmocka_unit_test(without_a_server_the_plan_is_empty),
+	};
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
