@@ -1,0 +1,223 @@
+/* Appends to the audit log. */
+#include "action/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "action/plan.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define SCHEMA 1
+
+struct audit {
+	struct arena *arena;
+	const char *path;
+	const char *user, *tty; /* NULL when not known */
+	char error[256];        /* "" when the last line was written */
+};
+
+char *audit_default_path(void)
+{
+	/* a relative path is to be ignored, says the XDG Base Directory Specification */
+	const char *state = getenv("XDG_STATE_HOME");
+	if (state && state[0] == '/')
+		return mem_printf("%s/dbtop/actions.jsonl", state);
+	const char *home = getenv("HOME");
+	if (home && home[0] == '/')
+		return mem_printf("%s/.local/state/dbtop/actions.jsonl", home);
+	return NULL;
+}
+
+static const char *clean(struct arena *arena, const char *text)
+{
+	return text ? text_clean(arena, text, strlen(text), TEXT_LINE) : NULL;
+}
+
+struct audit *audit_new(const char *path)
+{
+	struct arena *arena = arena_new();
+	struct audit *audit = arena_alloc(arena, sizeof(*audit));
+	const struct passwd *passwd = getpwuid(getuid());
+	*audit = (struct audit){
+		.arena = arena,
+		.path = arena_strdup(arena, path),
+		.user = clean(arena, passwd ? passwd->pw_name : NULL),
+		.tty = clean(arena, ttyname(STDERR_FILENO)),
+	};
+	return audit;
+}
+
+void audit_free(struct audit *audit)
+{
+	if (audit)
+		arena_free(audit->arena);
+}
+
+/* The folders above the file, for us alone. */
+static int make_folders(const char *path)
+{
+	CLEANUP(cleanup_free) char *folder = mem_strdup(path);
+	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return 0;
+}
+
+/* O_NONBLOCK: a FIFO in the file's place must not hang us. */
+static int open_log(const char *path, int *ret_fd, struct stat *ret_stat)
+{
+	CLEANUP(cleanup_fd)
+	int fd = open(path,
+		O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ENOTSUP;
+	*ret_stat = st;
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+/* Moves the log aside, unless another dbtop does so in this moment or has just done it. */
+static int rotate(const char *path, int fd, const struct stat *st)
+{
+	struct stat named;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || lstat(path, &named) != 0 ||
+		named.st_ino != st->st_ino || named.st_dev != st->st_dev)
+		return 0;
+	CLEANUP(cleanup_free) char *aside = mem_printf("%s.1", path);
+	return rename(path, aside) == 0 ? 0 : -errno;
+}
+
+/* A line that a full disk cut short must not spoil the next one. */
+static bool ends_in_mid_line(int fd, off_t size)
+{
+	char last;
+	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+static int append(const char *path, const char *line)
+{
+	CLEANUP(cleanup_fd) int fd = -1;
+	struct stat st;
+	int r = make_folders(path);
+	if (r == 0)
+		r = open_log(path, &fd, &st);
+	if (r == 0 && st.st_size >= AUDIT_SIZE_MAX) {
+		r = rotate(path, fd, &st);
+		close(fd);
+		fd = -1;
+		if (r == 0)
+			r = open_log(path, &fd, &st);
+	}
+	if (r < 0)
+		return r;
+	CLEANUP(cleanup_free)
+	char *whole = mem_printf("%s%s\n", ends_in_mid_line(fd, st.st_size) ? "\n" : "", line);
+	size_t length = strlen(whole);
+	ssize_t written = write(fd, whole, length);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == length ? 0 : -ENOSPC;
+}
+
+static void set_error(struct audit *audit, int error)
+{
+	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",
+		audit->path, error == -ENOTSUP ? "Not a regular file" : strerror(-error));
+}
+
+/* Takes the object. */
+static void write_line(struct audit *audit, json_t *object)
+{
+	audit->error[0] = '\0';
+	CLEANUP(cleanup_free) char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	json_decref(object);
+	if (!audit->path) {
+		snprintf(audit->error, sizeof(audit->error),
+			"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
+		return;
+	}
+	int r = line ? append(audit->path, line) : -EILSEQ;
+	if (r < 0)
+		set_error(audit, r);
+}
+
+static json_t *json_instant(int64_t instant)
+{
+	char text[INSTANT_TEXT_MAX];
+	return instant == INSTANT_UNKNOWN ? json_null()
+					  : json_string(instant_rfc3339(instant, text));
+}
+
+static json_t *who(const struct audit *audit, const struct action_plan *plan)
+{
+	return json_pack("{ss? si si ss? ss?}", "user", audit->user, "uid", (int)getuid(), "pid",
+		(int)getpid(), "tty", audit->tty, "role", plan->role);
+}
+
+static json_t *describe_session(const struct action_target *target)
+{
+	return json_pack("{si so ss? ss? ss? ss? so}", "pid", target->pid, "backend_start",
+		json_instant(target->backend_start), "database", target->database, "user",
+		target->user, "application_name", target->application_name, "process",
+		target->process, "process_pid",
+		target->process_pid ? json_integer(target->process_pid) : json_null());
+}
+
+static json_t *describe_plan(const struct action_target *target)
+{
+	return json_pack("{ss? so ss? ss? so}", "state", target->state_text, "state_change",
+		json_instant(target->state_change), "reason", reason_name(target->reason),
+		"certainty", certainty_name(target->certainty), "seconds",
+		target->age < 0 ? json_null()
+				: json_real((double)(target->age / USEC_PER_MSEC) / 1000));
+}
+
+static json_t *describe_seen(const struct action_target *target)
+{
+	return json_pack("{so ss? so}", "at", json_instant(target->seen_at), "state",
+		target->seen_state, "state_change", json_instant(target->seen_state_change));
+}
+
+void audit_action(struct audit *audit, const struct action_plan *plan, int64_t now)
+{
+	write_line(audit,
+		json_pack("{si so ss ss so ss? sI}", "schema", SCHEMA, "at", json_instant(now),
+			"event", "action", "action", action_kind_name(plan->kind), "who",
+			who(audit, plan), "server", plan->server, "targets",
+			(json_int_t)plan_count_selected(plan)));
+}
+
+void audit_result(struct audit *audit, const struct action_plan *plan,
+	const struct action_target *target, int64_t now)
+{
+	write_line(audit,
+		json_pack("{si so ss ss so ss? so so so ss ss?}", "schema", SCHEMA, "at",
+			json_instant(now), "event", "result", "action",
+			action_kind_name(plan->kind), "who", who(audit, plan), "server",
+			plan->server, "session", describe_session(target), "planned",
+			describe_plan(target), "seen", describe_seen(target), "result",
+			action_result_name(target->result), "detail", target->detail));
+}
+
+const char *audit_error(const struct audit *audit)
+{
+	return audit->error[0] ? audit->error : NULL;
+}

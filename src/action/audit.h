@@ -1,0 +1,37 @@
+/* The audit log: one JSON line for each action begun and for each session's result, in
+ * $XDG_STATE_HOME/dbtop/actions.jsonl. It tells when, who, what was seen, what was done and what
+ * came of it; never the text of a query.
+ *
+ * A log that cannot be written never stops an action: audit_error() tells the user why. */
+#ifndef ACTION_AUDIT_H
+#define ACTION_AUDIT_H
+
+#include <stdint.h>
+
+struct action_plan;
+struct action_target;
+struct audit;
+
+/* The log's size at which it is moved aside, to PATH.1. */
+#define AUDIT_SIZE_MAX (INT64_C(10) << 20)
+
+/* From XDG_STATE_HOME, else HOME; the caller frees it. NULL when neither tells. */
+char *audit_default_path(void);
+
+/* path is copied; NULL is a log that fails. Who we are is asked here, once. Never NULL; the file is
+ * opened for each line, so that it can be moved or removed at any time. */
+struct audit *audit_new(const char *path);
+/* NULL is allowed. */
+void audit_free(struct audit *audit);
+
+/* An action begins with the plan's selected targets. */
+void audit_action(struct audit *audit, const struct action_plan *plan, int64_t now);
+
+/* A target of the plan has its result. */
+void audit_result(struct audit *audit, const struct action_plan *plan,
+	const struct action_target *target, int64_t now);
+
+/* Why the last line could not be written; NULL when it was. Lives until the next line. */
+const char *audit_error(const struct audit *audit);
+
+#endif
