@@ -1,0 +1,284 @@
+/* Check and signal in one statement.
+ *
+ * A session has no lock that would hold it still, so no statement can check and signal a session
+ * atomically: it may wake up in between. The statement keeps that gap as short as SQL allows.
+ * pg_stat_get_activity() copies the status of every session, and judging its rows takes some 20 µs
+ * more; so, last of all, the copy is thrown away and what changes when a session wakes up is read
+ * again: the start of its statement from a fresh copy, then its wait event, which is never copied
+ * but read from the live process entry. CASE guarantees the order. From there to the signal it is
+ * about a microsecond. A signal that meets a session before it has begun to work ends it before
+ * it reads what its client sent.
+ *
+ * The second reading goes by the entry's number (before 16 its place in the copy, which moves when
+ * sessions come and go): where the number is another session's by now, the first reading stands. */
+#include "action/act.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/text.h"
+
+/* A session at rest waits for its client; one with a client that reads no more may still be
+ * writing its last answer. Anything else is a session at work. */
+#define AT_REST(wait_event) "coalesce(" wait_event " IN ('ClientRead', 'ClientWrite'), false)"
+
+/* Columns: the outcome, the server's clock before the check, the state and state_change seen, a
+ * hint. */
+#define CHECK_AND(signal)                                                                          \
+	"SELECT CASE"                                                                              \
+	" WHEN a.pid IS NULL THEN 'gone'"                                                          \
+	" WHEN a.backend_start IS NULL THEN 'hidden'"                                              \
+	" WHEN a.backend_start <> $2::timestamptz THEN 'gone'"                                     \
+	" WHEN a.backend_type IS DISTINCT FROM 'client backend' OR a.pid = pg_backend_pid()"       \
+	" THEN 'refused'"                                                                          \
+	" WHEN a.state IS DISTINCT FROM $3::text"                                                  \
+	" OR a.state_change IS DISTINCT FROM $4::timestamptz THEN 'changed'"                       \
+	" WHEN $5::bool AND NOT " AT_REST("a.wait_event") " THEN 'changed'"                        \
+							  " WHEN pg_stat_clear_snapshot()::text "  \
+							  "IS NULL THEN 'changed'" /* never: it is \
+										      void */      \
+							  " WHEN pg_stat_get_backend_pid(b.id) = " \
+							  "a.pid"                                  \
+							  " AND "                                  \
+							  "pg_stat_get_backend_activity_start(b."  \
+							  "id) IS DISTINCT FROM a.query_start"     \
+							  " THEN 'changed'"                        \
+							  " WHEN $5::bool AND "                    \
+							  "pg_stat_get_backend_pid(b.id) = a.pid"  \
+							  " AND NOT " AT_REST(                     \
+								  "pg_stat_get_backend_wait_"      \
+								  "event(b.id)") " THEN 'changed'" \
+										 " WHEN " signal   \
+										 "(a.pid) THEN "   \
+										 "'signalled'"     \
+										 " ELSE 'gone' "   \
+										 "END,"            \
+										 " t.at, "         \
+										 "a.state, "       \
+										 "a.state_change," \
+										 " CASE WHEN "     \
+										 "a.pid IS NOT "   \
+										 "NULL AND "       \
+										 "a.backend_"      \
+										 "start IS NULL"   \
+										 " THEN "          \
+										 "format('GRANT "  \
+										 "pg_monitor TO "  \
+										 "%I;', "          \
+										 "current_user) "  \
+										 "END"             \
+										 " FROM (SELECT "  \
+										 "$1::int4 AS "    \
+										 "pid, "           \
+										 "clock_"          \
+										 "timestamp() AS " \
+										 "at) t"           \
+										 " LEFT JOIN "     \
+										 "LATERAL "        \
+										 "(SELECT i AS "   \
+										 "id FROM "        \
+										 "pg_stat_get_"    \
+										 "backend_idset()" \
+										 " i"              \
+										 " WHERE "         \
+										 "pg_stat_get_"    \
+										 "backend_pid(i) " \
+										 "= t.pid) b ON "  \
+										 "true"            \
+										 " LEFT JOIN "     \
+										 "LATERAL "        \
+										 "pg_stat_get_"    \
+										 "activity(t.pid)" \
+										 " a ON true"
+
+enum { COLUMN_OUTCOME, COLUMN_CLOCK, COLUMN_STATE, COLUMN_STATE_CHANGE, COLUMN_HINT, N_COLUMNS };
+
+static const char terminate_sql[] = CHECK_AND("pg_terminate_backend");
+static const char cancel_sql[] = CHECK_AND("pg_cancel_backend");
+
+static const char why_sql[] =
+	"SELECT CASE WHEN r.rolsuper THEN 'only a superuser may end a superuser''s session'"
+	" ELSE format('GRANT pg_signal_backend TO %I;', current_user) END"
+	" FROM pg_stat_get_activity($1::int4) a JOIN pg_roles r ON r.oid = a.usesysid";
+
+static const char look_sql[] =
+	"SELECT t.n FROM json_to_recordset($1::json)"
+	" AS t(n int4, pid int4, start timestamptz, change timestamptz)"
+	" JOIN pg_stat_get_activity(NULL::int4) a ON a.pid = t.pid AND a.backend_start = t.start"
+	" WHERE t.change IS NULL OR a.state_change = t.change";
+
+static bool is_at_rest(enum backend_state state)
+{
+	return state == BACKEND_STATE_IDLE || state == BACKEND_STATE_IN_TRANSACTION ||
+		state == BACKEND_STATE_IN_ABORTED_TRANSACTION;
+}
+
+/* A literal with six digits is read exactly; sums with intervals may pass through a double. NULL
+ * for unknown. */
+static const char *timestamp(int64_t instant, char text[static INSTANT_TEXT_MAX])
+{
+	return instant == INSTANT_UNKNOWN ? NULL : instant_rfc3339(instant, text);
+}
+
+bool act_signal(struct session *session, enum action_kind kind, const struct action_target *target,
+	session_done_fn *done, void *data)
+{
+	char pid[16], start[INSTANT_TEXT_MAX], change[INSTANT_TEXT_MAX];
+	snprintf(pid, sizeof(pid), "%d", target->pid);
+	const char *params[] = { pid, timestamp(target->backend_start, start), target->state_text,
+		timestamp(target->state_change, change), is_at_rest(target->state) ? "t" : "f" };
+	struct session_statement statement = {
+		.sql = kind == ACTION_CANCEL ? cancel_sql : terminate_sql,
+		.n_params = 5,
+		.params = params,
+	};
+	return session_query(session, &statement, done, data);
+}
+
+bool act_ask_why(struct session *session, const struct action_target *target, session_done_fn *done,
+	void *data)
+{
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", target->pid);
+	const char *params[] = { pid };
+	struct session_statement statement = { .sql = why_sql, .n_params = 1, .params = params };
+	return session_query(session, &statement, done, data);
+}
+
+/* What act_look() asks about, as the JSON array that look_sql reads. */
+static char *list_sessions(const struct action_plan *plan)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < plan->n_targets; i++) {
+		const struct action_target *target = &plan->targets[i];
+		char start[INSTANT_TEXT_MAX], change[INSTANT_TEXT_MAX];
+		if (!target->selected || target->result != RESULT_PENDING)
+			continue;
+		json_array_append_new(list,
+			json_pack("{si si ss? ss?}", "n", (int)i, "pid", target->pid, "start",
+				timestamp(target->backend_start, start), "change",
+				plan->kind == ACTION_CANCEL
+					? timestamp(target->state_change, change)
+					: NULL));
+	}
+	char *text = json_dumps(list, JSON_COMPACT);
+	json_decref(list);
+	return text;
+}
+
+bool act_look(
+	struct session *session, const struct action_plan *plan, session_done_fn *done, void *data)
+{
+	CLEANUP(cleanup_free) char *sessions = list_sessions(plan);
+	const char *params[] = { sessions };
+	struct session_statement statement = { .sql = look_sql, .n_params = 1, .params = params };
+	return session_query(session, &statement, done, data);
+}
+
+static const char *clean_field(
+	struct arena *arena, const PGresult *result, int column, const char *otherwise)
+{
+	if (PQgetisnull(result, 0, column))
+		return otherwise;
+	return text_clean(arena, PQgetvalue(result, 0, column),
+		(size_t)PQgetlength(result, 0, column), TEXT_LINE);
+}
+
+static int64_t instant_field(const PGresult *result, int column)
+{
+	int64_t value;
+	if (PQgetisnull(result, 0, column) || PQgetlength(result, 0, column) != sizeof(value))
+		return INSTANT_UNKNOWN;
+	memcpy(&value, PQgetvalue(result, 0, column), sizeof(value));
+	return instant_from_postgres((int64_t)be64toh((uint64_t)value));
+}
+
+/* A whole answer of one row? */
+static bool is_row(const PGresult *result, int n_columns)
+{
+	return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
+		PQnfields(result) == n_columns;
+}
+
+static const struct {
+	const char *outcome;
+	enum action_result result;
+	const char *detail;
+} outcomes[] = {
+	{ "signalled", RESULT_PENDING, NULL },
+	{ "gone", RESULT_GONE, NULL },
+	{ "changed", RESULT_CHANGED, NULL },
+	{ "hidden", RESULT_DENIED, "our role does not see this session" },
+	{ "refused", RESULT_DENIED, "not a client's session, or dbtop's own" },
+};
+
+static enum action_result read_outcome(
+	const PGresult *result, struct arena *arena, struct action_target *target)
+{
+	const char *outcome = clean_field(arena, result, COLUMN_OUTCOME, "");
+	target->seen_at = instant_field(result, COLUMN_CLOCK);
+	target->seen_state = clean_field(arena, result, COLUMN_STATE, NULL);
+	target->seen_state_change = instant_field(result, COLUMN_STATE_CHANGE);
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		if (strcmp(outcome, outcomes[i].outcome) == 0) {
+			target->detail =
+				clean_field(arena, result, COLUMN_HINT, outcomes[i].detail);
+			return outcomes[i].result;
+		}
+	target->detail = "the server's answer is not understood";
+	return RESULT_TIMEOUT;
+}
+
+/* The words change between versions and languages, the code does not. */
+static enum action_result read_error(
+	const PGresult *result, struct arena *arena, struct action_target *target)
+{
+	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	if (code && strcmp(code, "42501") == 0)
+		return RESULT_DENIED;
+	target->detail = message ? text_clean(arena, message, strlen(message), TEXT_LINE)
+				 : "the server's answer is not understood";
+	/* class 57: a timeout, a shutdown; anything else is the server's refusal */
+	return code && strncmp(code, "57", 2) != 0 ? RESULT_DENIED : RESULT_TIMEOUT;
+}
+
+enum action_result act_read_signal(
+	const PGresult *result, struct arena *arena, struct action_target *target)
+{
+	if (!result) {
+		target->detail = "the connection was lost before the answer came";
+		return RESULT_TIMEOUT;
+	}
+	if (!is_row(result, N_COLUMNS))
+		return read_error(result, arena, target);
+	return read_outcome(result, arena, target);
+}
+
+const char *act_read_why(const PGresult *result, struct arena *arena)
+{
+	static const char unknown[] = "permission denied";
+	return is_row(result, 1) ? clean_field(arena, result, 0, unknown) : unknown;
+}
+
+bool act_read_look(const PGresult *result, const struct action_plan *plan, bool *present)
+{
+	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != 1)
+		return false;
+	memset(present, 0, plan->n_targets * sizeof(*present));
+	for (int row = 0; row < PQntuples(result); row++) {
+		uint32_t i;
+		if (PQgetlength(result, row, 0) != sizeof(i))
+			return false;
+		memcpy(&i, PQgetvalue(result, row, 0), sizeof(i));
+		i = ntohl(i);
+		if (i < plan->n_targets)
+			present[i] = true;
+	}
+	return true;
+}

@@ -1,0 +1,45 @@
+/* The statements behind an action: the one that checks and signals in one go, the one that looks
+ * who is still there, and what their answers mean.
+ *
+ * Everything is decided inside the server, in the act. What is left between the check and the
+ * signal is a gap of about a microsecond: act.c tells why it cannot be closed. */
+#ifndef ACTION_ACT_H
+#define ACTION_ACT_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "model/action.h"
+#include "session/session.h"
+
+struct arena;
+
+/* Each of the three sends one statement; false when there is no connection. */
+
+/* Ends the target's session, or cancels its statement, if it is still exactly as planned. */
+bool act_signal(struct session *session, enum action_kind kind, const struct action_target *target,
+	session_done_fn *done, void *data) __attribute__((warn_unused_result));
+
+/* After SQLSTATE 42501: which privilege was missing. */
+bool act_ask_why(struct session *session, const struct action_target *target, session_done_fn *done,
+	void *data) __attribute__((warn_unused_result));
+
+/* Which of the plan's targets that are selected and pending are still there; for ACTION_CANCEL,
+ * still at the same statement. */
+bool act_look(struct session *session, const struct action_plan *plan, session_done_fn *done,
+	void *data) __attribute__((warn_unused_result));
+
+/* What act_signal's answer means; NULL is a lost connection. RESULT_PENDING: signalled, and whether
+ * it had an effect is still to be seen. The target's seen_* and detail are filled in, strings in
+ * the arena; RESULT_DENIED without a detail: act_ask_why() tells. */
+enum action_result act_read_signal(
+	const PGresult *result, struct arena *arena, struct action_target *target);
+
+/* The sentence for the detail; never NULL. */
+const char *act_read_why(const PGresult *result, struct arena *arena);
+
+/* Sets present[i] for each of the plan's targets. False when the answer tells nothing. */
+bool act_read_look(const PGresult *result, const struct action_plan *plan, bool *present)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,293 @@
+/* The executor's phases: starting → signalling (→ asking why) → pausing ⇄ looking → done.
+ *
+ * One timer serves them all: in a phase that waits for an answer it is the deadline. A statement
+ * that is not answered in time is forgotten, so that nothing of it is sent later, when the plan is
+ * no longer true. */
+#include "action/execute.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "action/act.h"
+#include "action/audit.h"
+#include "action/plan.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+
+/* A session leaves within a few milliseconds; from then on it is asked for less often. */
+#define FIRST_PAUSE_MS 5
+#define LAST_PAUSE_MS  50
+
+enum phase {
+	PHASE_RESTING,
+	PHASE_STARTING,
+	PHASE_SIGNALLING,
+	PHASE_ASKING_WHY,
+	PHASE_PAUSING,
+	PHASE_LOOKING,
+};
+
+struct executor {
+	struct session *session;
+	struct execute_options options;
+	struct execute_callbacks callbacks;
+	uv_timer_t timer;
+
+	enum phase phase;
+	struct action_plan *plan;
+	bool *present;      /* one a target: what the last look saw */
+	size_t current;     /* the target being signalled */
+	int64_t give_up_at; /* monotonic: looking ends */
+	uint64_t pause;     /* ms before the next look */
+};
+
+static void signal_next(struct executor *executor);
+static void look(struct executor *executor);
+
+static void on_timer(uv_timer_t *timer);
+
+static void enter(struct executor *executor, enum phase phase, uint64_t timeout_ms)
+{
+	executor->phase = phase;
+	uv_timer_start(&executor->timer, on_timer, timeout_ms, 0);
+}
+
+static uint64_t answer_timeout(const struct executor *executor)
+{
+	return (uint64_t)(executor->options.deadline / USEC_PER_MSEC);
+}
+
+static struct action_target *current_target(struct executor *executor)
+{
+	return &executor->plan->targets[executor->current];
+}
+
+static void settle(struct executor *executor, struct action_target *target,
+	enum action_result result, const char *detail)
+{
+	target->result = result;
+	if (detail)
+		target->detail = detail;
+	if (executor->options.audit)
+		audit_result(executor->options.audit, executor->plan, target, instant_now());
+	if (executor->callbacks.progress)
+		executor->callbacks.progress(executor->callbacks.data);
+}
+
+/* Every selected target without a result gets this one. */
+static void settle_rest(struct executor *executor, size_t from, const char *detail)
+{
+	for (size_t i = from; i < executor->plan->n_targets; i++) {
+		struct action_target *target = &executor->plan->targets[i];
+		if (target->selected && target->result == RESULT_PENDING)
+			settle(executor, target, RESULT_TIMEOUT, detail);
+	}
+}
+
+/* The callback comes last: it may run the next plan, or free us. */
+static void finish(struct executor *executor)
+{
+	uv_timer_stop(&executor->timer);
+	free(executor->present);
+	executor->present = NULL;
+	executor->plan = NULL;
+	executor->phase = PHASE_RESTING;
+	executor->callbacks.done(executor->callbacks.data);
+}
+
+static bool is_pending(const struct action_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_targets; i++)
+		if (plan->targets[i].selected && plan->targets[i].result == RESULT_PENDING)
+			return true;
+	return false;
+}
+
+static void begin_looking(struct executor *executor)
+{
+	if (!is_pending(executor->plan)) {
+		finish(executor);
+		return;
+	}
+	executor->give_up_at = instant_monotonic() + executor->options.deadline;
+	executor->pause = FIRST_PAUSE_MS;
+	enter(executor, PHASE_PAUSING, executor->pause);
+}
+
+static void on_why(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct executor *executor = data;
+	settle(executor, current_target(executor), RESULT_DENIED,
+		act_read_why(result, executor->plan->arena));
+	executor->current++;
+	signal_next(executor);
+}
+
+static void ask_why(struct executor *executor)
+{
+	enter(executor, PHASE_ASKING_WHY, answer_timeout(executor));
+	if (!act_ask_why(executor->session, current_target(executor), on_why, executor))
+		on_why(executor, NULL, INSTANT_UNKNOWN);
+}
+
+static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct executor *executor = data;
+	struct action_target *target = current_target(executor);
+	enum action_result outcome = act_read_signal(result, executor->plan->arena, target);
+	if (outcome == RESULT_DENIED && !target->detail) {
+		ask_why(executor);
+		return;
+	}
+	if (outcome != RESULT_PENDING)
+		settle(executor, target, outcome, NULL);
+	executor->current++;
+	signal_next(executor);
+}
+
+/* A connection that is lost in the call answers before it returns. */
+static void signal_next(struct executor *executor)
+{
+	const struct action_plan *plan = executor->plan;
+	for (; executor->current < plan->n_targets; executor->current++) {
+		struct action_target *target = current_target(executor);
+		if (!target->selected)
+			continue;
+		enter(executor, PHASE_SIGNALLING, answer_timeout(executor));
+		if (act_signal(executor->session, plan->kind, target, on_signalled, executor))
+			return;
+		settle(executor, target, RESULT_TIMEOUT, "not connected: nothing was sent");
+	}
+	begin_looking(executor);
+}
+
+static void pause_looking(struct executor *executor)
+{
+	if (!is_pending(executor->plan)) {
+		finish(executor);
+	} else if (instant_monotonic() >= executor->give_up_at) {
+		settle_rest(executor, 0, "signalled, but still there after the deadline");
+		finish(executor);
+	} else {
+		executor->pause *= 2;
+		if (executor->pause > LAST_PAUSE_MS)
+			executor->pause = LAST_PAUSE_MS;
+		enter(executor, PHASE_PAUSING, executor->pause);
+	}
+}
+
+static void on_look(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct executor *executor = data;
+	struct action_plan *plan = executor->plan;
+	enum action_result done =
+		plan->kind == ACTION_CANCEL ? RESULT_CANCELLED : RESULT_TERMINATED;
+	if (act_read_look(result, plan, executor->present))
+		for (size_t i = 0; i < plan->n_targets; i++) {
+			struct action_target *target = &plan->targets[i];
+			if (target->selected && target->result == RESULT_PENDING &&
+				!executor->present[i])
+				settle(executor, target, done, NULL);
+		}
+	pause_looking(executor);
+}
+
+static void look(struct executor *executor)
+{
+	int64_t left = executor->give_up_at - instant_monotonic();
+	enter(executor, PHASE_LOOKING, left > 0 ? (uint64_t)(left / USEC_PER_MSEC) : 0);
+	/* lost for the moment: it comes back, or the deadline comes */
+	if (!act_look(executor->session, executor->plan, on_look, executor))
+		pause_looking(executor);
+}
+
+static void give_up_signalling(struct executor *executor)
+{
+	session_forget(executor->session, executor);
+	struct action_target *target = current_target(executor);
+	settle(executor, target, RESULT_TIMEOUT, "the server did not answer");
+	settle_rest(executor, executor->current + 1, "the server did not answer: nothing was sent");
+	begin_looking(executor);
+}
+
+static void give_up_asking_why(struct executor *executor)
+{
+	session_forget(executor->session, executor);
+	on_why(executor, NULL, INSTANT_UNKNOWN);
+}
+
+static void give_up_looking(struct executor *executor)
+{
+	session_forget(executor->session, executor);
+	settle_rest(executor, 0, "signalled, but the server did not tell whether it is gone");
+	finish(executor);
+}
+
+static void (*const timer_steps[])(struct executor *executor) = {
+	[PHASE_STARTING] = signal_next,
+	[PHASE_SIGNALLING] = give_up_signalling,
+	[PHASE_ASKING_WHY] = give_up_asking_why,
+	[PHASE_PAUSING] = look,
+	[PHASE_LOOKING] = give_up_looking,
+};
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct executor *executor = timer->data;
+	timer_steps[executor->phase](executor);
+}
+
+struct executor *execute_new(uv_loop_t *loop, struct session *session,
+	const struct execute_options *options, const struct execute_callbacks *callbacks)
+{
+	struct executor *executor = mem_alloc(sizeof(*executor));
+	*executor = (struct executor){
+		.session = session,
+		.options = *options,
+		.callbacks = *callbacks,
+		.phase = PHASE_RESTING,
+	};
+	uv_timer_init(loop, &executor->timer);
+	executor->timer.data = executor;
+	return executor;
+}
+
+int execute_run(struct executor *executor, struct action_plan *plan)
+{
+	if (executor->options.readonly)
+		return -EPERM;
+	if (executor->phase != PHASE_RESTING)
+		return -EBUSY;
+	if (plan_count_selected(plan) == 0)
+		return -EINVAL;
+	executor->plan = plan;
+	executor->current = 0;
+	executor->present = mem_alloc(plan->n_targets * sizeof(*executor->present));
+	if (executor->options.audit)
+		audit_action(executor->options.audit, plan, instant_now());
+	enter(executor, PHASE_STARTING, 0);
+	return 0;
+}
+
+bool execute_busy(const struct executor *executor)
+{
+	return executor->phase != PHASE_RESTING;
+}
+
+static void free_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void execute_free(struct executor *executor)
+{
+	if (!executor)
+		return;
+	session_forget(executor->session, executor);
+	free(executor->present);
+	uv_close((uv_handle_t *)&executor->timer, free_closed);
+}
