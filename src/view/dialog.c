@@ -73,12 +73,17 @@ int dialog_width(const struct frame *frame, const struct dialog *dialog)
 	return place(frame, dialog).inside.width;
 }
 
+static struct rect around(struct rect inside)
+{
+	return (struct rect){ inside.x - FRAME, inside.y - 1, inside.width + 2 * FRAME,
+		inside.height + 2 };
+}
+
 static void draw_frame(struct grid *grid, struct rect inside)
 {
 	int left = inside.x - FRAME, right = inside.x + inside.width + FRAME - 1;
 	int top = inside.y - 1, bottom = inside.y + inside.height;
-	grid_fill(grid, (struct rect){ left, top, right - left + 1, bottom - top + 1 }, ' ',
-		STYLE_DIALOG);
+	grid_fill(grid, around(inside), ' ', STYLE_DIALOG);
 	grid_fill(grid, (struct rect){ left, top, right - left + 1, 1 }, U'─', STYLE_DIALOG_FRAME);
 	grid_fill(
 		grid, (struct rect){ left, bottom, right - left + 1, 1 }, U'─', STYLE_DIALOG_FRAME);
@@ -166,6 +171,7 @@ void dialog_draw(const struct frame *frame, const struct dialog *dialog)
 	}
 	if (box.footer)
 		draw_footer(frame, dialog, &box);
+	grid_overlay(grid, box.framed ? around(inside) : inside, OVERLAY_DIALOG);
 	if (box.framed)
 		draw_position(frame, inside);
 }

@@ -16,6 +16,7 @@ enum overlay {
 	OVERLAY_SELECTED = 1 << 0,
 	OVERLAY_CHANGED = 1 << 1,
 	OVERLAY_MATCH = 1 << 2,
+	OVERLAY_DIALOG = 1 << 3, /* on a dialog's ground */
 };
 
 /* Compared with memcmp(): no padding. */

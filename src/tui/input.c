@@ -1,0 +1,121 @@
+/* From ncurses' keys to ours; unknown sequences are swallowed whole, so that no part of one is
+ * taken for a key. */
+#include "tui/input.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+
+#include "tui/internal.h"
+
+#define ESCAPE       27
+#define SEQUENCE_MAX 64  /* an escape sequence that does not end is none */
+#define PASSED_OVER  256 /* bytes of no use in one call: the loop has other work, too */
+
+static const struct {
+	wint_t code;
+	enum input_key key;
+} special_keys[] = {
+	{ KEY_ENTER, INPUT_ENTER },
+	{ KEY_BACKSPACE, INPUT_BACKSPACE },
+	{ KEY_DC, INPUT_DELETE },
+	{ KEY_BTAB, INPUT_BACKTAB },
+	{ KEY_UP, INPUT_UP },
+	{ KEY_DOWN, INPUT_DOWN },
+	{ KEY_LEFT, INPUT_LEFT },
+	{ KEY_RIGHT, INPUT_RIGHT },
+	{ KEY_HOME, INPUT_HOME },
+	{ KEY_FIND, INPUT_HOME }, /* the Linux console's names */
+	{ KEY_END, INPUT_END },
+	{ KEY_SELECT, INPUT_END },
+	{ KEY_PPAGE, INPUT_PAGE_UP },
+	{ KEY_NPAGE, INPUT_PAGE_DOWN },
+};
+
+static bool from_code(wint_t code, struct key_event *ret_event)
+{
+	for (size_t i = 0; i < sizeof(special_keys) / sizeof(special_keys[0]); i++) {
+		if (special_keys[i].code == code) {
+			*ret_event = (struct key_event){ special_keys[i].key, 0 };
+			return true;
+		}
+	}
+	if (code > KEY_F(0) && code <= KEY_F(12)) {
+		*ret_event = (struct key_event){ INPUT_FUNCTION, (char32_t)(code - KEY_F(0)) };
+		return true;
+	}
+	return false;
+}
+
+static bool from_char(wint_t c, struct key_event *ret_event)
+{
+	struct key_event event = { INPUT_CHAR, (char32_t)c };
+	if (c == '\r' || c == '\n')
+		event = (struct key_event){ INPUT_ENTER, 0 };
+	else if (c == '\t')
+		event = (struct key_event){ INPUT_TAB, 0 };
+	else if (c == 0x7f || c == '\b')
+		event = (struct key_event){ INPUT_BACKSPACE, 0 };
+	else if (c < 0x20)
+		event = (struct key_event){ INPUT_CTRL,
+			(char32_t)(c >= 1 && c <= 26 ? c + 'a' - 1 : c + '@') };
+	else if (c >= 0x80 && c < 0xa0)
+		return false;
+	*ret_event = event;
+	return true;
+}
+
+/* After Esc: nothing follows a key that was pressed, at least not at once. What follows is a
+ * sequence that ncurses does not know, or a key with Alt; neither is ours. */
+static bool is_lone_escape(struct tui *tui)
+{
+	wint_t c;
+	if (wget_wch(tui->keys, &c) == ERR)
+		return true;
+	if (c == 'O') {
+		(void)wget_wch(tui->keys, &c);
+	} else if (c == '[') {
+		/* parameters, then a final byte: ECMA-48, 5.4 */
+		for (int i = 0; i < SEQUENCE_MAX; i++)
+			if (wget_wch(tui->keys, &c) != OK || (c >= 0x40 && c <= 0x7e))
+				break;
+	}
+	return false;
+}
+
+static int poll_now(const struct tui *tui)
+{
+	struct pollfd poll_fd = { .fd = fileno(tui->in), .events = POLLIN };
+	if (poll(&poll_fd, 1, 0) <= 0)
+		return 0;
+	/* a terminal that hung up reads as empty for ever */
+	return poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL) ? -EIO : 1;
+}
+
+int input_read(struct tui *tui, struct key_event *ret_event)
+{
+	for (int i = 0; i < PASSED_OVER; i++) {
+		wint_t c;
+		int kind = wget_wch(tui->keys, &c);
+		if (kind == ERR) {
+			/* nothing there, or bytes that are no character: then go on behind them */
+			int more = poll_now(tui);
+			if (more <= 0)
+				return more;
+			continue;
+		}
+		bool found;
+		if (kind == KEY_CODE_YES) {
+			found = from_code(c, ret_event);
+		} else if (c == ESCAPE) {
+			found = is_lone_escape(tui);
+			if (found)
+				*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
+		} else {
+			found = from_char(c, ret_event);
+		}
+		if (found)
+			return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* Keys: what was pressed, whatever bytes it took. */
+#ifndef TUI_INPUT_H
+#define TUI_INPUT_H
+
+#include <stdbool.h>
+#include <uchar.h>
+
+struct tui;
+
+enum input_key {
+	INPUT_CHAR,     /* c: printable */
+	INPUT_CTRL,     /* c: the letter, 'a' to 'z', or one of @[\]^_ */
+	INPUT_FUNCTION, /* c: 1 for F1 */
+	INPUT_ENTER,
+	INPUT_ESCAPE,
+	INPUT_BACKSPACE,
+	INPUT_DELETE,
+	INPUT_TAB,
+	INPUT_BACKTAB,
+	INPUT_UP,
+	INPUT_DOWN,
+	INPUT_LEFT,
+	INPUT_RIGHT,
+	INPUT_HOME,
+	INPUT_END,
+	INPUT_PAGE_UP,
+	INPUT_PAGE_DOWN,
+};
+
+struct key_event {
+	enum input_key key;
+	char32_t c;
+};
+
+/* The next key, if there is one; never waits, but for what follows an Esc (25 ms at most). What is
+ * no key is passed over. Returns 1, 0 for none, -EIO when the terminal is gone. */
+int input_read(struct tui *tui, struct key_event *ret_event) __attribute__((warn_unused_result));
+
+#endif

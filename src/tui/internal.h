@@ -1,0 +1,24 @@
+/* What the layer's files share. */
+#ifndef TUI_INTERNAL_H
+#define TUI_INTERNAL_H
+
+#include <ncurses.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "tui/paint.h"
+#include "view/grid.h"
+
+struct tui {
+	FILE *in, *out;
+	SCREEN *screen;
+	WINDOW *keys; /* where keys are read from */
+	int colors;   /* 0: attributes alone */
+	struct paint paint;
+	struct grid shown; /* what the terminal shows */
+	bool spoilt;       /* it shows something else: write everything */
+	cchar_t *run;      /* room for one line */
+	int run_size;
+};
+
+#endif

@@ -1,0 +1,95 @@
+/* Colour pairs are made as they are needed: a theme has few. */
+#include "tui/paint.h"
+
+#include <ncurses.h>
+
+#include "config/theme.h"
+#include "view/grid.h"
+
+struct pairs {
+	struct {
+		int fg, bg;
+	} made[PAINT_PAIRS];
+	int count, most; /* pair 0 is the terminal's own */
+};
+
+static short pair_of(struct pairs *pairs, int fg, int bg)
+{
+	for (int i = 0; i < pairs->count; i++)
+		if (pairs->made[i].fg == fg && pairs->made[i].bg == bg)
+			return (short)i;
+	/* a terminal that has no more shows its own colours */
+	if (pairs->count >= pairs->most ||
+		init_pair((short)pairs->count, (short)fg, (short)bg) == ERR)
+		return 0;
+	pairs->made[pairs->count].fg = fg;
+	pairs->made[pairs->count].bg = bg;
+	return (short)pairs->count++;
+}
+
+/* In the order they are laid: the cursor's is on top. */
+static const struct {
+	enum overlay overlay;
+	enum style style;
+} overlays[] = {
+	{ OVERLAY_CHANGED, STYLE_CHANGED },
+	{ OVERLAY_MATCH, STYLE_MATCH },
+	{ OVERLAY_SELECTED, STYLE_SELECTED },
+};
+
+static void lay_over(struct theme_style *style, const struct theme_style *over)
+{
+	if (over->fg != THEME_DEFAULT)
+		style->fg = over->fg;
+	if (over->bg != THEME_DEFAULT)
+		style->bg = over->bg;
+	style->bold |= over->bold;
+	style->dim |= over->dim;
+	style->underline |= over->underline;
+	style->italic |= over->italic;
+	style->reverse |= over->reverse;
+}
+
+/* In a dialog, what has no colour of its own has the dialog's. */
+static void lay_under(struct theme_style *style, const struct theme_style *under)
+{
+	if (style->fg == THEME_DEFAULT)
+		style->fg = under->fg;
+	if (style->bg == THEME_DEFAULT)
+		style->bg = under->bg;
+}
+
+static struct theme_style combine(const struct theme *theme, enum style style, unsigned int overlay)
+{
+	struct theme_style result = theme->styles[style];
+	if (overlay & OVERLAY_DIALOG)
+		lay_under(&result, &theme->styles[STYLE_DIALOG]);
+	for (size_t i = 0; i < sizeof(overlays) / sizeof(overlays[0]); i++)
+		if (overlay & overlays[i].overlay)
+			lay_over(&result, &theme->styles[overlays[i].style]);
+	return result;
+}
+
+static uint32_t attributes(const struct theme_style *style)
+{
+	return (uint32_t)((style->bold ? A_BOLD : 0) | (style->dim ? A_DIM : 0) |
+		(style->underline ? A_UNDERLINE : 0) | (style->reverse ? A_REVERSE : 0) |
+		(style->italic ? A_ITALIC : 0));
+}
+
+void paint_init(struct paint *paint, const struct theme *theme, int colors)
+{
+	/* direct-colour terminals number their colours otherwise, but for the first eight */
+	struct theme reduced = theme_reduce(theme, colors > 256 ? 8 : colors);
+	struct pairs pairs = { .count = 1,
+		.most = COLOR_PAIRS < PAINT_PAIRS ? COLOR_PAIRS : PAINT_PAIRS };
+	pairs.made[0].fg = pairs.made[0].bg = THEME_DEFAULT;
+	for (unsigned int style = 0; style < STYLE_COUNT; style++) {
+		for (unsigned int overlay = 0; overlay < PAINT_OVERLAYS; overlay++) {
+			struct theme_style look = combine(&reduced, (enum style)style, overlay);
+			paint->looks[style][overlay].attributes = attributes(&look);
+			paint->looks[style][overlay].pair =
+				colors >= 8 ? pair_of(&pairs, look.fg, look.bg) : 0;
+		}
+	}
+}

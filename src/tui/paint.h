@@ -1,0 +1,24 @@
+/* A theme made ready for a terminal: styles and what is laid over them → attributes and pairs. */
+#ifndef TUI_PAINT_H
+#define TUI_PAINT_H
+
+#include <stdint.h>
+
+#include "model/style.h"
+
+struct theme;
+
+#define PAINT_OVERLAYS 16 /* combinations of enum overlay's bits */
+#define PAINT_PAIRS    256
+
+struct paint {
+	struct {
+		uint32_t attributes; /* attr_t without a colour */
+		short pair;
+	} looks[STYLE_COUNT][PAINT_OVERLAYS];
+};
+
+/* colors: how many the terminal has; 0 for attributes alone. ncurses has been started. */
+void paint_init(struct paint *paint, const struct theme *theme, int colors);
+
+#endif

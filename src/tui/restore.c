@@ -1,0 +1,63 @@
+/* The one piece of state that has to be global: a signal handler has no argument. */
+#include "tui/restore.h"
+
+#include <ncurses.h>
+#include <signal.h>
+#include <string.h>
+#include <term.h>
+#include <unistd.h>
+
+static struct {
+	volatile sig_atomic_t armed;
+	int fd;
+	struct termios modes;
+	char bytes[256];
+	size_t length;
+} saved;
+
+void restore_save(int fd)
+{
+	saved.fd = fd;
+	saved.length = 0;
+	tcgetattr(fd, &saved.modes);
+}
+
+/* Without the delays ($<5>) that a terminal of today does not need. */
+static void add(const char *capability)
+{
+	const char *string = tigetstr(capability);
+	if (!string || string == (const char *)-1)
+		return;
+	while (*string && saved.length < sizeof(saved.bytes)) {
+		if (string[0] == '$' && string[1] == '<' && strchr(string, '>'))
+			string = strchr(string, '>') + 1;
+		else
+			saved.bytes[saved.length++] = *string++;
+	}
+}
+
+void restore_arm(void)
+{
+	saved.length = 0;
+	add("sgr0");  /* no attributes … */
+	add("op");    /* … and no colours */
+	add("cnorm"); /* the cursor is seen */
+	add("rmkx");  /* the keypad as it was */
+	add("rmcup"); /* back to the shell's screen */
+	saved.armed = 1;
+}
+
+void restore_disarm(void)
+{
+	saved.armed = 0;
+}
+
+void restore_now(void)
+{
+	if (!saved.armed)
+		return;
+	saved.armed = 0;
+	ssize_t written = write(saved.fd, saved.bytes, saved.length);
+	(void)written;
+	tcsetattr(saved.fd, TCSANOW, &saved.modes);
+}

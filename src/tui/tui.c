@@ -1,0 +1,198 @@
+/* ncurses, and the grid it shows. */
+#include "tui/tui.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <ncurses.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "tui/draw.h"
+#include "tui/internal.h"
+#include "tui/restore.h"
+#include "view/grid.h"
+
+#define ESCAPE_DELAY 25 /* ms: a lone Esc is a key after that */
+
+/* A descriptor of our own: the loop makes it non-blocking, and the shell shares standard input's.
+ */
+static int open_input(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && ttyname(STDIN_FILENO))
+		fd = open(ttyname(STDIN_FILENO), O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -ENOTTY : fd;
+}
+
+static int open_output(void)
+{
+	int fd = isatty(STDOUT_FILENO) ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+				       : open("/dev/tty", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? -ENOTTY : fd;
+}
+
+static int open_terminal(struct tui *tui)
+{
+	int in = open_input();
+	if (in < 0)
+		return in;
+	tui->in = fdopen(in, "r");
+	int out = open_output();
+	if (out < 0)
+		return out;
+	tui->out = fdopen(out, "w");
+	return tui->in && tui->out ? 0 : -ENOMEM;
+}
+
+static void close_terminal(struct tui *tui)
+{
+	if (tui->in)
+		fclose(tui->in);
+	if (tui->out)
+		fclose(tui->out);
+}
+
+/* ncurses takes over the signals that would end or stop us; the app has its own ways. */
+static SCREEN *start_screen(struct tui *tui)
+{
+	static const int taken[] = { SIGINT, SIGTERM, SIGTSTP, SIGWINCH };
+	struct sigaction before[sizeof(taken) / sizeof(taken[0])];
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		sigaction(taken[i], NULL, &before[i]);
+	SCREEN *screen = newterm(NULL, tui->out, tui->in);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		sigaction(taken[i], &before[i], NULL);
+	return screen;
+}
+
+static int count_colors(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	if ((no_color && *no_color) || !has_colors())
+		return 0;
+	start_color();
+	if (use_default_colors() == ERR)
+		assume_default_colors(COLOR_WHITE, COLOR_BLACK);
+	return COLORS;
+}
+
+static void set_modes(struct tui *tui)
+{
+	cbreak();
+	noecho();
+	nonl();
+	set_escdelay(ESCAPE_DELAY);
+	typeahead(-1); /* a frame is never left half drawn because a key came */
+	curs_set(0);
+	leaveok(stdscr, TRUE);
+	/* keys are read from a pad: reading from a window would refresh it */
+	tui->keys = newpad(1, 1);
+	keypad(tui->keys, TRUE);
+	nodelay(tui->keys, TRUE);
+}
+
+int tui_new(const struct theme *theme, struct tui **ret_tui)
+{
+	struct tui *tui = mem_alloc(sizeof(*tui));
+	int r = open_terminal(tui);
+	if (r < 0)
+		goto closed;
+	restore_save(fileno(tui->out));
+	tui->screen = start_screen(tui);
+	r = -ENOTSUP;
+	if (!tui->screen)
+		goto closed;
+	restore_arm();
+	set_modes(tui);
+	tui->colors = count_colors();
+	grid_init(&tui->shown);
+	tui_set_theme(tui, theme);
+	tui_resize(tui);
+	*ret_tui = tui;
+	return 0;
+
+closed:
+	close_terminal(tui);
+	free(tui);
+	return r;
+}
+
+void tui_free(struct tui *tui)
+{
+	if (!tui)
+		return;
+	delwin(tui->keys);
+	endwin();
+	restore_disarm();
+	delscreen(tui->screen);
+	close_terminal(tui);
+	grid_deinit(&tui->shown);
+	free(tui->run);
+	free(tui);
+}
+
+int tui_fd(const struct tui *tui)
+{
+	return fileno(tui->in);
+}
+
+void tui_size(const struct tui *tui, int *ret_width, int *ret_height)
+{
+	(void)tui;
+	getmaxyx(stdscr, *ret_height, *ret_width);
+}
+
+bool tui_is_ascii(const struct tui *tui)
+{
+	(void)tui;
+	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+}
+
+void tui_set_theme(struct tui *tui, const struct theme *theme)
+{
+	paint_init(&tui->paint, theme, tui->colors);
+	tui_redraw(tui);
+}
+
+void tui_draw(struct tui *tui, const struct grid *grid)
+{
+	draw_grid(tui, grid);
+}
+
+void tui_redraw(struct tui *tui)
+{
+	tui->spoilt = true;
+}
+
+void tui_resize(struct tui *tui)
+{
+	struct winsize size;
+	if (ioctl(fileno(tui->out), TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+		resize_term(size.ws_row, size.ws_col);
+	tui_redraw(tui);
+}
+
+void tui_suspend(struct tui *tui)
+{
+	(void)tui;
+	endwin();
+	restore_disarm();
+}
+
+void tui_resume(struct tui *tui)
+{
+	restore_arm();
+	reset_prog_mode();
+	tui_resize(tui);
+}
+
+void tui_crash_restore(void)
+{
+	restore_now();
+}

@@ -1,0 +1,46 @@
+/* The terminal: grids go out, only what changed of them. There is one, as ncurses has one. */
+#ifndef TUI_TUI_H
+#define TUI_TUI_H
+
+#include <stdbool.h>
+
+struct grid;
+struct theme;
+struct tui;
+
+/* Takes over the terminal: standard input and output, or /dev/tty when they are something else.
+ * The theme is copied; NO_COLOR in the environment leaves its attributes alone. Signals keep the
+ * handlers they had. Returns 0, -ENOTTY without a terminal, -ENOTSUP when its type (TERM) is not
+ * known; any other negative errno is of opening it. */
+int tui_new(const struct theme *theme, struct tui **ret_tui) __attribute__((warn_unused_result));
+
+/* Gives the terminal back as it was. NULL is allowed. */
+void tui_free(struct tui *tui);
+
+/* For the loop: readable when there is input. Non-blocking; nobody else's descriptor is. */
+int tui_fd(const struct tui *tui);
+
+void tui_size(const struct tui *tui, int *ret_width, int *ret_height);
+
+/* The locale can write ASCII only: grids should hold nothing else. */
+bool tui_is_ascii(const struct tui *tui);
+
+void tui_set_theme(struct tui *tui, const struct theme *theme);
+
+/* Shows the grid. What it shows already is not written again: an unchanged grid is no byte. */
+void tui_draw(struct tui *tui, const struct grid *grid);
+
+/* The next grid is written as a whole: the screen was spoilt. */
+void tui_redraw(struct tui *tui);
+
+/* After SIGWINCH: asks the terminal for its size. */
+void tui_resize(struct tui *tui);
+
+/* Before stopping (SIGTSTP): gives the terminal back. After SIGCONT: takes it again. */
+void tui_suspend(struct tui *tui);
+void tui_resume(struct tui *tui);
+
+/* Gives the terminal back from a signal handler: async-signal-safe, does nothing without a tui. */
+void tui_crash_restore(void);
+
+#endif
