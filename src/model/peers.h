@@ -75,7 +75,8 @@ struct peers {
 	bool other_namespaces;  /* this machine forwards packets, or other network namespaces exist:
 				   a  local address may be shared with sockets that we cannot see */
 	int n_refused;          /* processes whose descriptors we may not read */
-	struct tcp_socket *tcp; /* those with the server's port at either end */
+	struct tcp_socket *tcp; /* those with the server's port at either end; first those at the
+				   target's address, then those at others: it may have several */
 	size_t n_tcp;
 	struct unix_socket *unix_sockets; /* the server's ends */
 	size_t n_unix;
