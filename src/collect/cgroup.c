@@ -1,0 +1,123 @@
+/* Reads the paths of control groups.
+ *
+ * systemd names a unit's group after it, below its slices: /system.slice/jarvis.service. Container
+ * engines put the id's 64 hexadecimal digits into the last folders, each with a prefix of its own:
+ * /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, …slice:cri-containerd:ID,
+ * kubepods/burstable/podUID/ID. */
+#include "collect/cgroup.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+#define ID_DIGITS    64
+#define SHOWN_DIGITS 12
+
+struct span {
+	const char *start;
+	size_t length;
+};
+
+static bool starts_with(struct span span, const char *prefix)
+{
+	size_t length = strlen(prefix);
+	return span.length >= length && memcmp(span.start, prefix, length) == 0;
+}
+
+static bool ends_with(struct span span, const char *suffix)
+{
+	size_t length = strlen(suffix);
+	return span.length > length &&
+		memcmp(span.start + span.length - length, suffix, length) == 0;
+}
+
+/* The last part of the path before *end; moves *end to before it. */
+static bool previous_part(const char *path, const char **end, struct span *ret)
+{
+	while (*end > path && (*end)[-1] == '/')
+		(*end)--;
+	if (*end == path)
+		return false;
+	const char *start = *end;
+	while (start > path && start[-1] != '/')
+		start--;
+	*ret = (struct span){ start, (size_t)(*end - start) };
+	*end = start;
+	return true;
+}
+
+/* A run of exactly 64 hexadecimal digits; NULL without. The monitor that an engine runs beside a
+ * container (libpod-conmon-ID.scope) is not in it. */
+static const char *container_id(struct span part)
+{
+	static const char *const monitors[] = { "libpod-conmon-", "crio-conmon-" };
+	for (size_t i = 0; i < sizeof(monitors) / sizeof(monitors[0]); i++)
+		if (starts_with(part, monitors[i]))
+			return NULL;
+	size_t run = 0;
+	for (size_t i = 0; i <= part.length; i++) {
+		if (i < part.length && isalnum((unsigned char)part.start[i])) {
+			bool digit = isxdigit((unsigned char)part.start[i]);
+			run = digit && run <= ID_DIGITS ? run + 1 : ID_DIGITS + 1;
+			continue;
+		}
+		if (run == ID_DIGITS)
+			return part.start + i - ID_DIGITS;
+		run = 0;
+	}
+	return NULL;
+}
+
+static bool is_unit(struct span part)
+{
+	if (ends_with(part, ".scope"))
+		return true;
+	return ends_with(part, ".service") && !starts_with(part, "user@");
+}
+
+/* The deepest part decides: a unit may keep groups of its own below its own. */
+static void read_path(struct arena *arena, struct span path, struct cgroup *cgroup)
+{
+	const char *end = path.start + path.length;
+	struct span part;
+	while (previous_part(path.start, &end, &part)) {
+		const char *id = container_id(part);
+		if (id && !cgroup->container)
+			cgroup->container = arena_strndup(arena, id, SHOWN_DIGITS);
+		if (!id && !cgroup->unit && is_unit(part))
+			cgroup->unit = text_clean(arena, part.start, part.length, TEXT_LINE);
+	}
+}
+
+/* A line is HIERARCHY:CONTROLLERS:PATH. A group that was removed while the process is in it has a
+ * mark behind its path. */
+static struct span path_of(struct span line)
+{
+	static const char removed[] = " (deleted)";
+	const char *path = memchr(line.start, ':', line.length);
+	const char *end = line.start + line.length;
+	if (path)
+		path = memchr(path + 1, ':', (size_t)(end - path - 1));
+	if (!path)
+		return (struct span){ end, 0 };
+	struct span span = { path + 1, (size_t)(end - path - 1) };
+	if (ends_with(span, removed))
+		span.length -= sizeof(removed) - 1;
+	return span;
+}
+
+struct cgroup cgroup_parse(struct arena *arena, const char *text)
+{
+	struct cgroup cgroup = { .unit = NULL };
+	while (*text) {
+		struct span line = { text, strcspn(text, "\n") };
+		read_path(arena, path_of(line), &cgroup);
+		text += line.length;
+		text += *text == '\n';
+	}
+	return cgroup;
+}

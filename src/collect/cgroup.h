@@ -1,0 +1,17 @@
+/* The systemd unit and the container that a control group's path tells. */
+#ifndef COLLECT_CGROUP_H
+#define COLLECT_CGROUP_H
+
+struct arena;
+
+struct cgroup {
+	const char *unit;      /* "jarvis.service", "session-3.scope"; NULL for none */
+	const char *container; /* the first 12 digits of its id; NULL for none */
+};
+
+/* Reads the text of /proc/PID/cgroup (cgroups(7)), of version 1, 2 or both. Strings are clean and
+ * in the arena. A unit that only wraps the container (docker-ID.scope) and a user's whole manager
+ * (user@1000.service) are no unit. */
+struct cgroup cgroup_parse(struct arena *arena, const char *text);
+
+#endif

@@ -1,0 +1,188 @@
+/* Joins arguments and masks secrets. The patterns are guesses, so each takes the longest stretch
+ * that may belong to the secret. */
+#include "collect/cmdline.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+static const char mask[] = "***";
+
+/* What a secret's name ends with. */
+static const struct {
+	const char *text;
+	bool alone; /* it is one only when no letter stands before it: "pass", not "bypass" */
+} secret_names[] = {
+	{ "password", false },
+	{ "passwd", false },
+	{ "passphrase", false },
+	{ "secret", false },
+	{ "token", false },
+	{ "apikey", false },
+	{ "api_key", false },
+	{ "api-key", false },
+	{ "secret_key", false },
+	{ "secret-key", false },
+	{ "access_key", false },
+	{ "access-key", false },
+	{ "authorization", false },
+	{ "pass", true },
+	{ "pwd", true },
+};
+
+struct line {
+	char *text;
+	size_t length;
+};
+
+static void append(struct line *line, const char *bytes, size_t size)
+{
+	memcpy(line->text + line->length, bytes, size);
+	line->length += size;
+}
+
+/* The name ends before `end`. */
+static bool is_secret_name(const char *start, const char *end)
+{
+	for (size_t i = 0; i < sizeof(secret_names) / sizeof(secret_names[0]); i++) {
+		size_t length = strlen(secret_names[i].text);
+		if ((size_t)(end - start) < length)
+			continue;
+		const char *name = end - length;
+		if (strncasecmp(name, secret_names[i].text, length) != 0)
+			continue;
+		if (!secret_names[i].alone || name == start || !isalpha((unsigned char)name[-1]))
+			return true;
+	}
+	return false;
+}
+
+static const char *skip_spaces(const char *p, const char *end)
+{
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	return p;
+}
+
+static const char *skip_word(const char *p, const char *end)
+{
+	while (p < end && !isspace((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* Behind the closing quote, with backslashes skipped; the end when it is missing. */
+static const char *skip_quoted(const char *p, const char *end)
+{
+	char quote = *p++;
+	for (; p < end && *p != quote; p++)
+		if (*p == '\\' && p + 1 < end)
+			p++;
+	return p < end ? p + 1 : end;
+}
+
+/* Where the secret that begins at `p` ends. One that is the whole value of an option, a variable or
+ * a header (--password=two words) goes to the argument's end, one inside of a conninfo string to
+ * the next space. */
+static const char *secret_end(const char *p, const char *end, bool whole)
+{
+	if (whole)
+		return end;
+	if (p < end && (*p == '\'' || *p == '"'))
+		return skip_word(skip_quoted(p, end), end);
+	return skip_word(p, end);
+}
+
+/* NAME=SECRET or "NAME": SECRET at the separator `at`: returns where the secret starts, or NULL. */
+static const char *assigned_secret(const char *start, const char *at, const char *end)
+{
+	if (*at != '=' && *at != ':')
+		return NULL;
+	const char *name_end = at;
+	while (name_end > start &&
+		(isspace((unsigned char)name_end[-1]) || name_end[-1] == '"' ||
+			name_end[-1] == '\''))
+		name_end--;
+	return is_secret_name(start, name_end) ? skip_spaces(at + 1, end) : NULL;
+}
+
+/* scheme://user:SECRET@host, `at` its "://": returns where the secret starts and *ret_end where it
+ * ends, or NULL. A '/' or '@' that was not escaped belongs to the secret, as far as one can tell.
+ */
+static const char *url_secret(const char *at, const char *end, const char **ret_end)
+{
+	const char *start = at + 3;
+	const char *word_end = skip_word(start, end);
+	const char *slash = memchr(start, '/', (size_t)(word_end - start));
+	const char *host_end = slash ? slash : word_end;
+	const char *last = memrchr(start, '@', (size_t)(host_end - start));
+	if (!last)
+		last = memrchr(start, '@', (size_t)(word_end - start));
+	const char *colon = last ? memchr(start, ':', (size_t)(last - start)) : NULL;
+	if (!colon)
+		return NULL;
+	*ret_end = last;
+	return colon + 1;
+}
+
+static bool is_whole_value(const char *start, const char *separator)
+{
+	if (start[0] == '-' || *separator == ':')
+		return true;
+	for (const char *p = start; p < separator; p++)
+		if (!isalnum((unsigned char)*p) && *p != '_')
+			return false;
+	return isupper((unsigned char)start[0]);
+}
+
+static void append_argument(struct line *line, const char *start, const char *end)
+{
+	for (const char *p = start; p < end;) {
+		const char *secret = NULL, *after = end;
+		if (end - p > 3 && memcmp(p, "://", 3) == 0)
+			secret = url_secret(p, end, &after);
+		if (!secret && (secret = assigned_secret(start, p, end)))
+			after = secret_end(secret, end, is_whole_value(start, p));
+		if (!secret || secret == after) {
+			append(line, p++, 1);
+			continue;
+		}
+		append(line, p, (size_t)(secret - p));
+		append(line, mask, sizeof(mask) - 1);
+		p = after;
+	}
+}
+
+/* --password SECRET: the next argument, unless that is an option, too. */
+static bool announces_secret(const char *start, const char *end)
+{
+	return end - start > 2 && start[0] == '-' && is_secret_name(start, end);
+}
+
+const char *cmdline_format(struct arena *arena, const char *bytes, size_t size)
+{
+	while (size && (bytes[size - 1] == '\0' || bytes[size - 1] == ' '))
+		size--;
+	if (!size)
+		return NULL;
+	/* a mask stands for at least one byte, a space for the zero byte before it */
+	struct line line = { .text = arena_alloc(arena, size * 4) };
+	bool hide = false;
+	for (const char *p = bytes, *end = bytes + size; p < end; p++) {
+		const char *stop = memchr(p, '\0', (size_t)(end - p));
+		stop = stop ? stop : end;
+		if (line.length)
+			append(&line, " ", 1);
+		if (hide && *p != '-')
+			append(&line, mask, sizeof(mask) - 1);
+		else
+			append_argument(&line, p, stop);
+		hide = announces_secret(p, stop);
+		p = stop;
+	}
+	return text_clean(arena, line.text, line.length, TEXT_LINE);
+}

@@ -1,0 +1,203 @@
+/* The walk over /proc/PID/fd. Most of its time goes into readlink(): one for each descriptor of the
+ * machine. */
+#include "collect/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "collect/procfs.h"
+
+struct walk {
+	const struct map *wanted;
+	char own_namespace[64]; /* "" when it is not known */
+	struct descriptors_holder *holders;
+	size_t n_holders, holders_room;
+	struct descriptors_process *processes;
+	size_t n_processes, processes_room;
+	int n_refused;
+	bool other_network_namespaces;
+};
+
+/* A symbolic link's text; "" when it cannot be read. */
+static void read_link(int folder, const char *path, char *text, size_t size)
+{
+	ssize_t length = readlinkat(folder, path, text, size - 1);
+	text[length < 0 ? 0 : length] = '\0';
+}
+
+static DIR *open_folder(int parent, const char *path)
+{
+	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	DIR *folder = fdopendir(fd);
+	if (!folder)
+		close(fd);
+	return folder;
+}
+
+/* "socket:[1234]"; 0 for every other descriptor. */
+static uint32_t socket_inode(const char *link)
+{
+	static const char prefix[] = "socket:[";
+	if (strncmp(link, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	unsigned long long inode = strtoull(link + sizeof(prefix) - 1, NULL, 10);
+	return inode <= UINT32_MAX ? (uint32_t)inode : 0;
+}
+
+static void add_holder(struct walk *walk, uint32_t inode)
+{
+	if (walk->n_holders == walk->holders_room) {
+		walk->holders_room = walk->holders_room ? walk->holders_room * 2 : 256;
+		walk->holders =
+			mem_resize(walk->holders, walk->holders_room, sizeof(*walk->holders));
+	}
+	walk->holders[walk->n_holders++] =
+		(struct descriptors_holder){ inode, (uint32_t)walk->n_processes };
+}
+
+static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat *stat)
+{
+	if (walk->n_processes == walk->processes_room) {
+		walk->processes_room = walk->processes_room ? walk->processes_room * 2 : 64;
+		walk->processes =
+			mem_resize(walk->processes, walk->processes_room, sizeof(*walk->processes));
+	}
+	walk->processes[walk->n_processes++] = (struct descriptors_process){ pid, *stat };
+}
+
+/* The process is identified through the same open folder as its descriptors, which stays this
+ * process's: no other can take its place. When it exits first, what it held is forgotten. */
+static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
+{
+	size_t first = walk->n_holders;
+	char link[64];
+	for (struct dirent *entry; (entry = readdir(folder));) {
+		if (entry->d_name[0] == '.')
+			continue;
+		read_link(dirfd(folder), entry->d_name, link, sizeof(link));
+		uint32_t inode = socket_inode(link);
+		if (inode && map_get(walk->wanted, inode) != MAP_NONE)
+			add_holder(walk, inode);
+	}
+	struct procfs_stat stat;
+	if (walk->n_holders == first)
+		return;
+	if (procfs_stat_at(dirfd(folder), "../stat", &stat) == 0)
+		add_process(walk, pid, &stat);
+	else
+		walk->n_holders = first;
+}
+
+/* Kernel threads refuse, too, but there is nothing to see. */
+static void note_refusal(struct walk *walk, int root, int32_t pid)
+{
+	char path[32];
+	struct procfs_stat stat;
+	snprintf(path, sizeof(path), "%" PRId32 "/stat", pid);
+	if (procfs_stat_at(root, path, &stat) == 0 && !stat.kernel_thread)
+		walk->n_refused++;
+}
+
+static void compare_namespace(struct walk *walk, int root, int32_t pid)
+{
+	char path[32], namespace[sizeof(walk->own_namespace)];
+	if (walk->other_network_namespaces || !walk->own_namespace[0])
+		return;
+	snprintf(path, sizeof(path), "%" PRId32 "/ns/net", pid);
+	read_link(root, path, namespace, sizeof(namespace));
+	if (namespace[0] && strcmp(namespace, walk->own_namespace) != 0)
+		walk->other_network_namespaces = true;
+}
+
+static void walk_process(struct walk *walk, int root, int32_t pid)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "%" PRId32 "/fd", pid);
+	CLEANUP(cleanup_dir) DIR *folder = open_folder(root, path);
+	if (folder)
+		walk_descriptors(walk, pid, folder);
+	else if (errno == EACCES || errno == EPERM)
+		note_refusal(walk, root, pid);
+	compare_namespace(walk, root, pid);
+}
+
+/* The pid that a folder's name is; 0 for any other name. */
+static int32_t pid_of(const char *name)
+{
+	char *end;
+	if (name[0] < '1' || name[0] > '9')
+		return 0;
+	long pid = strtol(name, &end, 10);
+	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
+}
+
+static int compare_holders(const void *a, const void *b, void *processes)
+{
+	const struct descriptors_holder *x = a, *y = b;
+	const struct descriptors_process *p = (struct descriptors_process *)processes + x->process;
+	const struct descriptors_process *q = (struct descriptors_process *)processes + y->process;
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (p->stat.start_ticks != q->stat.start_ticks)
+		return p->stat.start_ticks < q->stat.start_ticks ? -1 : 1;
+	return (p->pid > q->pid) - (p->pid < q->pid);
+}
+
+/* A process may have the same socket at several descriptors: sorted, they are neighbours. */
+static size_t remove_repeated(struct descriptors_holder *holders, size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct descriptors_holder *last = kept ? &holders[kept - 1] : NULL;
+		if (!last || last->inode != holders[i].inode || last->process != holders[i].process)
+			holders[kept++] = holders[i];
+	}
+	return kept;
+}
+
+static void hand_over(struct walk *walk, struct arena *arena, struct descriptors_scan *ret)
+{
+	*ret = (struct descriptors_scan){
+		.holders = arena_array(arena, walk->n_holders, sizeof(*walk->holders)),
+		.processes = arena_array(arena, walk->n_processes, sizeof(*walk->processes)),
+		.n_processes = walk->n_processes,
+		.n_refused = walk->n_refused,
+		.other_network_namespaces = walk->other_network_namespaces,
+	};
+	if (!walk->n_holders)
+		return;
+	qsort_r(walk->holders, walk->n_holders, sizeof(*walk->holders), compare_holders,
+		walk->processes);
+	ret->n_holders = remove_repeated(walk->holders, walk->n_holders);
+	memcpy(ret->holders, walk->holders, ret->n_holders * sizeof(*ret->holders));
+	memcpy(ret->processes, walk->processes, ret->n_processes * sizeof(*ret->processes));
+}
+
+int descriptors_scan(
+	int root, const struct map *wanted, struct arena *arena, struct descriptors_scan *ret)
+{
+	struct walk walk = { .wanted = wanted };
+	CLEANUP(cleanup_dir) DIR *processes = open_folder(root, ".");
+	if (!processes)
+		return -errno;
+	read_link(root, "self/ns/net", walk.own_namespace, sizeof(walk.own_namespace));
+	for (struct dirent *entry; (entry = readdir(processes));) {
+		int32_t pid = pid_of(entry->d_name);
+		if (pid)
+			walk_process(&walk, root, pid);
+	}
+	hand_over(&walk, arena, ret);
+	free(walk.holders);
+	free(walk.processes);
+	return 0;
+}

@@ -1,0 +1,318 @@
+/* Reads the files of /proc/PID. */
+#include "collect/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "collect/cgroup.h"
+#include "collect/cmdline.h"
+#include "model/peers.h"
+
+/* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+
+/* TASK_COMM_LEN − 1: a name of this length may have been cut. */
+#define COMM_CUT 15
+
+/* How far the kernel's btime, in whole seconds, may be from a more precise reading of it. */
+#define BOOT_TOLERANCE (2 * USEC_PER_SEC)
+
+struct procfs {
+	int root;
+	int64_t ticks_per_second;
+	int64_t boot_time; /* from /proc/stat */
+	struct arena *arena;
+	struct map *users; /* uid → index into user_names */
+	const char **user_names;
+	uint32_t n_users;
+};
+
+/* Reads at most size − 1 bytes and terminates them. Returns their number or a negative errno. */
+static ssize_t read_file(int folder, const char *path, char *bytes, size_t size)
+{
+	CLEANUP(cleanup_fd) int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	size_t length = 0;
+	while (length < size - 1) {
+		ssize_t n = read(fd, bytes + length, size - 1 - length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	bytes[length] = '\0';
+	return (ssize_t)length;
+}
+
+/* The number behind a label at the start of a line; −1 when it is not there. */
+static int64_t labelled_number(const char *text, const char *label)
+{
+	size_t length = strlen(label);
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, label, length) == 0)
+			return strtoll(line + length, NULL, 10);
+	}
+	return -1;
+}
+
+static int64_t read_boot_time(int root)
+{
+	/* the line follows one a processor and one of all interrupts: it may be far down */
+	enum { SIZE = 256 * 1024 };
+	CLEANUP(cleanup_free) char *text = mem_alloc(SIZE);
+	if (read_file(root, "stat", text, SIZE) < 0)
+		return INSTANT_UNKNOWN;
+	int64_t seconds = labelled_number(text, "btime ");
+	return seconds > 0 ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
+}
+
+struct procfs *procfs_new(const char *root)
+{
+	struct procfs *procfs = mem_alloc(sizeof(*procfs));
+	procfs->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	procfs->ticks_per_second = sysconf(_SC_CLK_TCK);
+	procfs->boot_time = read_boot_time(procfs->root);
+	procfs->arena = arena_new();
+	procfs->users = map_new(procfs->arena, 16);
+	return procfs;
+}
+
+void procfs_free(struct procfs *procfs)
+{
+	if (!procfs)
+		return;
+	if (procfs->root >= 0)
+		close(procfs->root);
+	arena_free(procfs->arena);
+	free(procfs->user_names);
+	free(procfs);
+}
+
+int procfs_root(const struct procfs *procfs)
+{
+	return procfs->root;
+}
+
+int64_t procfs_ticks_per_second(const struct procfs *procfs)
+{
+	return procfs->ticks_per_second;
+}
+
+bool procfs_exists(const struct procfs *procfs, int32_t pid)
+{
+	char path[16];
+	snprintf(path, sizeof(path), "%" PRId32, pid);
+	return faccessat(procfs->root, path, F_OK, 0) == 0;
+}
+
+/* Fields are counted as in proc(5): the first behind the name is 3, the state. */
+static void read_fields(const char *text, struct procfs_stat *stat)
+{
+	enum { FLAGS = 9, UTIME = 14, STIME = 15, START = 22, RSS = 24 };
+	for (int field = 4; field <= RSS; field++) {
+		char *end;
+		unsigned long long value = strtoull(text, &end, 10);
+		switch (field) {
+		case FLAGS: stat->kernel_thread = (value & PF_KTHREAD) != 0; break;
+		case UTIME:
+		case STIME: stat->cpu_ticks += value; break;
+		case START: stat->start_ticks = value; break;
+		case RSS: stat->rss_bytes = (int64_t)value; break;
+		default: break;
+		}
+		if (end == text)
+			return;
+		text = end;
+	}
+}
+
+int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
+{
+	char text[1024];
+	ssize_t length = read_file(folder, path, text, sizeof(text));
+	if (length < 0)
+		return (int)length;
+	/* the name may hold anything, also ") S 1 (": the last bracket ends it */
+	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+	if (!open || !close || close < open || close[1] != ' ' || !close[2])
+		return -EBADMSG;
+	struct procfs_stat stat = { .state = close[2] };
+	snprintf(stat.comm, sizeof(stat.comm), "%.*s", (int)(close - open - 1), open + 1);
+	read_fields(close + 3, &stat);
+	stat.rss_bytes *= sysconf(_SC_PAGESIZE);
+	*ret = stat;
+	return 0;
+}
+
+int procfs_stat(const struct procfs *procfs, int32_t pid, struct procfs_stat *ret)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "%" PRId32 "/stat", pid);
+	return procfs_stat_at(procfs->root, path, ret);
+}
+
+bool procfs_has_ended(const struct procfs_stat *stat)
+{
+	return stat->state == 'Z' || stat->state == 'X' || stat->state == 'x';
+}
+
+static int64_t clock_usec(clockid_t clock)
+{
+	struct timespec now = { 0 };
+	clock_gettime(clock, &now);
+	return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* btime is cut to whole seconds. When the tree is this machine's, which its btime tells, the clocks
+ * know better, and follow when the wall clock is set. */
+static int64_t boot_time(const struct procfs *procfs)
+{
+	int64_t precise = instant_now() - clock_usec(CLOCK_BOOTTIME);
+	int64_t difference = precise - procfs->boot_time;
+	bool same = difference > -BOOT_TOLERANCE && difference < BOOT_TOLERANCE;
+	return same ? precise : procfs->boot_time;
+}
+
+int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks)
+{
+	uint64_t seconds = start_ticks / (uint64_t)procfs->ticks_per_second;
+	uint64_t rest = start_ticks % (uint64_t)procfs->ticks_per_second;
+	if (procfs->boot_time == INSTANT_UNKNOWN || seconds > INT32_MAX)
+		return INSTANT_UNKNOWN;
+	return boot_time(procfs) + (int64_t)seconds * USEC_PER_SEC +
+		(int64_t)rest * USEC_PER_SEC / procfs->ticks_per_second;
+}
+
+static const char *look_up_user(struct arena *arena, uint32_t uid)
+{
+	char bytes[4096];
+	struct passwd entry, *found = NULL;
+	if (getpwuid_r(uid, &entry, bytes, sizeof(bytes), &found) == 0 && found &&
+		found->pw_name[0])
+		return text_clean(arena, found->pw_name, strlen(found->pw_name), TEXT_LINE);
+	return arena_printf(arena, "%" PRIu32, uid);
+}
+
+static const char *user_name(struct procfs *procfs, uint32_t uid)
+{
+	uint32_t i = map_get(procfs->users, uid);
+	if (i == MAP_NONE) {
+		i = procfs->n_users++;
+		procfs->user_names = mem_resize(
+			procfs->user_names, procfs->n_users, sizeof(*procfs->user_names));
+		procfs->user_names[i] = look_up_user(procfs->arena, uid);
+		map_set(procfs->users, uid, i);
+	}
+	return procfs->user_names[i];
+}
+
+/* The effective user. Not the folder's owner: that is root for a process that changed its own. */
+static void describe_user(struct procfs *procfs, int folder, struct arena *arena, struct process *p)
+{
+	char text[4096];
+	uint32_t ignored, effective;
+	p->uid = UINT32_MAX;
+	if (read_file(folder, "status", text, sizeof(text)) < 0)
+		return;
+	const char *line = strstr(text, "\nUid:");
+	if (!line || sscanf(line + 5, "%" SCNu32 "%" SCNu32, &ignored, &effective) != 2)
+		return;
+	p->uid = effective;
+	p->user = arena_strdup(arena, user_name(procfs, effective));
+}
+
+/* The kernel's name is cut to 15 bytes; the program's own name for itself may tell the rest. */
+static const char *whole_name(struct arena *arena, const char *comm, const char *arguments)
+{
+	size_t length = strlen(comm);
+	const char *slash = strrchr(arguments, '/');
+	const char *base = slash ? slash + 1 : arguments;
+	size_t whole = strcspn(base, " ");
+	if (length == COMM_CUT && whole > length && strncmp(base, comm, length) == 0)
+		return text_clean(arena, base, whole, TEXT_LINE);
+	return text_clean(arena, comm, length, TEXT_LINE);
+}
+
+static void describe_command(
+	int folder, struct arena *arena, const struct procfs_stat *stat, struct process *p)
+{
+	char bytes[CMDLINE_MAX + 1];
+	ssize_t size = read_file(folder, "cmdline", bytes, sizeof(bytes));
+	p->name = whole_name(arena, stat->comm, size > 0 ? bytes : "");
+	if (size >= 0)
+		p->command = cmdline_format(arena, bytes, (size_t)size);
+	if (size >= 0 && !p->command)
+		p->command = arena_printf(arena, "[%s]", p->name);
+}
+
+static void describe_cgroup(int folder, struct arena *arena, struct process *p)
+{
+	char text[8192];
+	if (read_file(folder, "cgroup", text, sizeof(text)) < 0)
+		return;
+	struct cgroup cgroup = cgroup_parse(arena, text);
+	p->unit = cgroup.unit;
+	p->container = cgroup.container;
+}
+
+/* All files are opened through one folder: when the process exits they are gone, also when its pid
+ * is taken by another meanwhile. */
+int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, struct process *ret,
+	struct procfs_stat *ret_stat)
+{
+	char path[16];
+	struct procfs_stat stat;
+	snprintf(path, sizeof(path), "%" PRId32, pid);
+	CLEANUP(cleanup_fd)
+	int folder = openat(procfs->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	int error = procfs_stat_at(folder, "stat", &stat);
+	if (error < 0)
+		return error;
+	struct process process = {
+		.pid = pid,
+		.start_ticks = stat.start_ticks,
+		.started_at = procfs_started_at(procfs, stat.start_ticks),
+		.ended_at = procfs_has_ended(&stat) ? instant_now() : INSTANT_UNKNOWN,
+		.cpu_percent = NAN,
+		.rss_bytes = stat.rss_bytes,
+	};
+	describe_command(folder, arena, &stat, &process);
+	describe_user(procfs, folder, arena, &process);
+	describe_cgroup(folder, arena, &process);
+	*ret = process;
+	*ret_stat = stat;
+	return 0;
+}
+
+static bool is_set(const struct procfs *procfs, const char *path)
+{
+	char text[16];
+	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
+}
+
+bool procfs_forwards_packets(const struct procfs *procfs)
+{
+	return is_set(procfs, "sys/net/ipv4/ip_forward") ||
+		is_set(procfs, "sys/net/ipv6/conf/all/forwarding");
+}

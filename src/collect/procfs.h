@@ -1,0 +1,68 @@
+/* What /proc tells of one process. See proc(5).
+ *
+ * The root is a parameter, so that tests replay recorded trees. Every call is made for a process
+ * that may exit at any moment: that is -ESRCH, an ordinary result. */
+#ifndef COLLECT_PROCFS_H
+#define COLLECT_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct procfs;
+struct process;
+
+#define PROCFS_COMM_MAX 64
+
+/* From /proc/PID/stat. */
+struct procfs_stat {
+	char comm[PROCFS_COMM_MAX]; /* as the kernel has it: cut, and not clean */
+	char state;
+	bool kernel_thread;
+	uint64_t start_ticks; /* after boot, in clock ticks */
+	uint64_t cpu_ticks;   /* user and system time */
+	int64_t rss_bytes;
+};
+
+/* Never NULL; of a root that is not there, every call fails. Not for two threads at a time. */
+struct procfs *procfs_new(const char *root) __attribute__((returns_nonnull));
+
+/* NULL is allowed. */
+void procfs_free(struct procfs *procfs);
+
+/* The root's descriptor, borrowed; negative when it could not be opened. */
+int procfs_root(const struct procfs *procfs);
+
+/* Whether the pid is taken, by whichever process: the cheapest question there is. */
+bool procfs_exists(const struct procfs *procfs, int32_t pid);
+
+/* Returns 0, -ESRCH when there is no such process, or a negative errno. */
+int procfs_stat(const struct procfs *procfs, int32_t pid, struct procfs_stat *ret)
+	__attribute__((warn_unused_result));
+
+/* As procfs_stat(), from any folder: `path` is relative to it, as openat() takes it. */
+int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
+	__attribute__((warn_unused_result));
+
+/* A zombie has ended, whatever its pid says. */
+bool procfs_has_ended(const struct procfs_stat *stat);
+
+/* When a process with these start_ticks began, as an instant; INSTANT_UNKNOWN when the time of boot
+ * could not be read. */
+int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks);
+
+/* Fills in everything about the process except cpu_percent, which is NAN; its strings go to the
+ * arena. *ret_stat is what the facts were read with. May block in the system's user database.
+ * Returns 0, -ESRCH when the process is gone, or a negative errno. */
+int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, struct process *ret,
+	struct procfs_stat *ret_stat) __attribute__((warn_unused_result));
+
+/* Clock ticks a second, of start_ticks and cpu_ticks. */
+int64_t procfs_ticks_per_second(const struct procfs *procfs);
+
+/* Whether this machine forwards packets between networks (net.ipv4.ip_forward,
+ * net.ipv6.conf.all.forwarding). */
+bool procfs_forwards_packets(const struct procfs *procfs);
+
+#endif
