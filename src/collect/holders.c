@@ -1,0 +1,338 @@
+/* The last walk and the processes that it found: one generation, made anew by the next walk. */
+#include "collect/holders.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "collect/descriptors.h"
+#include "collect/procfs.h"
+#include "model/peers.h"
+
+/* A socket that the walk looked for. */
+struct known_socket {
+	int64_t listed_at; /* monotonic, when it was first asked for */
+	bool settled;      /* it was old enough at the walk: it is not looked for again */
+	bool client;
+	unsigned look; /* the last one that asked for it */
+};
+
+/* A process that the walk found. */
+struct known_process {
+	struct process facts; /* strings in the generation's arena */
+	char comm[PROCFS_COMM_MAX];
+	uint64_t cpu_ticks;
+	int64_t checked_at; /* monotonic */
+	bool client;
+	unsigned look;      /* the last one it has part in */
+	uint32_t published; /* its index there */
+};
+
+struct holding {
+	uint32_t inode;
+	uint32_t socket, process; /* indexes */
+};
+
+struct generation {
+	struct arena *arena;
+	struct map *sockets_by_inode, *processes_by_key;
+	struct known_socket *sockets;
+	struct known_process *processes;
+	struct holding *holdings; /* sorted as descriptors_scan() does */
+	size_t n_processes, n_holdings;
+	int64_t scanned_at; /* our wall clock */
+	int n_refused;
+	bool other_network_namespaces;
+};
+
+struct holders {
+	struct procfs *procfs;
+	struct generation generation;
+	int64_t now; /* monotonic, of the look under way */
+	unsigned look, walks;
+};
+
+static struct generation generation_new(size_t n_sockets)
+{
+	struct arena *arena = arena_new();
+	return (struct generation){
+		.arena = arena,
+		.sockets_by_inode = map_new(arena, n_sockets),
+		.processes_by_key = map_new(arena, 0),
+		.sockets = arena_array(arena, n_sockets, sizeof(struct known_socket)),
+		.scanned_at = INSTANT_UNKNOWN,
+	};
+}
+
+struct holders *holders_new(const char *proc_root)
+{
+	struct holders *holders = mem_alloc(sizeof(*holders));
+	holders->procfs = procfs_new(proc_root);
+	holders->generation = generation_new(0);
+	return holders;
+}
+
+void holders_free(struct holders *holders)
+{
+	if (!holders)
+		return;
+	arena_free(holders->generation.arena);
+	procfs_free(holders->procfs);
+	free(holders);
+}
+
+unsigned holders_walks(const struct holders *holders)
+{
+	return holders->walks;
+}
+
+static uint64_t process_key(int32_t pid, uint64_t start_ticks)
+{
+	return map_mix((uint64_t)pid, start_ticks);
+}
+
+static void list_sockets(const struct holders *holders, const struct holders_wanted *wanted,
+	size_t n, struct generation *next)
+{
+	const struct generation *last = &holders->generation;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t known = map_get(last->sockets_by_inode, wanted[i].inode);
+		int64_t listed_at =
+			known == MAP_NONE ? holders->now : last->sockets[known].listed_at;
+		map_set(next->sockets_by_inode, wanted[i].inode, (uint32_t)i);
+		next->sockets[i] = (struct known_socket){
+			.listed_at = listed_at,
+			.settled = holders->now - listed_at >= HOLDERS_SETTLE,
+		};
+	}
+}
+
+static void describe(struct holders *holders, const struct descriptors_process *found,
+	struct arena *arena, struct known_process *ret)
+{
+	struct procfs_stat stat;
+	if (procfs_describe(holders->procfs, arena, found->pid, &ret->facts, &stat) < 0 ||
+		stat.start_ticks != found->stat.start_ticks) {
+		stat = found->stat;
+		ret->facts = (struct process){
+			.pid = found->pid,
+			.start_ticks = stat.start_ticks,
+			.started_at = procfs_started_at(holders->procfs, stat.start_ticks),
+			.ended_at = instant_now(),
+			.name = text_clean(arena, stat.comm, sizeof(stat.comm), TEXT_LINE),
+			.uid = UINT32_MAX,
+			.cpu_percent = NAN,
+			.rss_bytes = -1,
+		};
+	}
+	memcpy(ret->comm, stat.comm, sizeof(ret->comm));
+	ret->cpu_ticks = stat.cpu_ticks;
+	ret->checked_at = holders->now;
+}
+
+static void keep(const struct known_process *last, struct arena *arena, struct known_process *ret)
+{
+	*ret = *last;
+	ret->facts.name = arena_strdup(arena, last->facts.name);
+	ret->facts.command = arena_strdup(arena, last->facts.command);
+	ret->facts.user = arena_strdup(arena, last->facts.user);
+	ret->facts.unit = arena_strdup(arena, last->facts.unit);
+	ret->facts.container = arena_strdup(arena, last->facts.container);
+}
+
+/* Another name is another program, whose start closed what it was not to inherit. */
+static bool is_same(const struct known_process *process, const struct procfs_stat *stat)
+{
+	return !procfs_has_ended(stat) && stat->start_ticks == process->facts.start_ticks &&
+		strcmp(stat->comm, process->comm) == 0;
+}
+
+/* What is known of a process is kept as long as it is the same. */
+static void list_processes(
+	struct holders *holders, const struct descriptors_scan *scan, struct generation *next)
+{
+	const struct generation *last = &holders->generation;
+	next->n_processes = scan->n_processes;
+	next->processes = arena_array(next->arena, scan->n_processes, sizeof(*next->processes));
+	for (uint32_t i = 0; i < scan->n_processes; i++) {
+		const struct descriptors_process *found = &scan->processes[i];
+		uint64_t key = process_key(found->pid, found->stat.start_ticks);
+		uint32_t known = map_get(last->processes_by_key, key);
+		if (known != MAP_NONE && is_same(&last->processes[known], &found->stat))
+			keep(&last->processes[known], next->arena, &next->processes[i]);
+		else
+			describe(holders, found, next->arena, &next->processes[i]);
+		map_set(next->processes_by_key, key, i);
+	}
+}
+
+static void list_holdings(const struct descriptors_scan *scan, struct generation *next)
+{
+	next->n_holdings = scan->n_holders;
+	next->holdings = arena_array(next->arena, scan->n_holders, sizeof(*next->holdings));
+	for (size_t i = 0; i < scan->n_holders; i++) {
+		uint32_t inode = scan->holders[i].inode;
+		next->holdings[i] = (struct holding){
+			.inode = inode,
+			.socket = map_get(next->sockets_by_inode, inode),
+			.process = scan->holders[i].process,
+		};
+	}
+}
+
+/* When /proc cannot be read the last generation stays. */
+static void walk(struct holders *holders, const struct holders_wanted *wanted, size_t n)
+{
+	struct generation next = generation_new(n);
+	struct descriptors_scan scan;
+	list_sockets(holders, wanted, n, &next);
+	next.scanned_at = instant_now();
+	holders->walks++;
+	if (descriptors_scan(
+		    procfs_root(holders->procfs), next.sockets_by_inode, next.arena, &scan) < 0) {
+		arena_free(next.arena);
+		return;
+	}
+	list_processes(holders, &scan, &next);
+	list_holdings(&scan, &next);
+	next.n_refused = scan.n_refused;
+	next.other_network_namespaces = scan.other_network_namespaces;
+	arena_free(holders->generation.arena);
+	holders->generation = next;
+}
+
+static void mark_process(struct holders *holders, struct known_process *process, bool client)
+{
+	if (process->look != holders->look)
+		process->client = false;
+	process->look = holders->look;
+	process->client |= client;
+}
+
+/* Marks the sockets that are asked for, and their holders. False when the last walk did not look
+ * for one, or looked too early. */
+static bool mark(struct holders *holders, const struct holders_wanted *wanted, size_t n)
+{
+	struct generation *generation = &holders->generation;
+	bool known = true;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t index = map_get(generation->sockets_by_inode, wanted[i].inode);
+		if (index == MAP_NONE) {
+			known = false;
+			continue;
+		}
+		struct known_socket *socket = &generation->sockets[index];
+		socket->look = holders->look;
+		socket->client = wanted[i].client;
+		known &= socket->settled || holders->now - socket->listed_at < HOLDERS_SETTLE;
+	}
+	for (size_t i = 0; i < generation->n_holdings; i++) {
+		const struct holding *holding = &generation->holdings[i];
+		const struct known_socket *socket = &generation->sockets[holding->socket];
+		if (socket->look == holders->look)
+			mark_process(
+				holders, &generation->processes[holding->process], socket->client);
+	}
+	return known;
+}
+
+/* False when the process is not what it was. */
+static bool sample(struct holders *holders, struct known_process *process)
+{
+	struct procfs_stat stat;
+	if (procfs_stat(holders->procfs, process->facts.pid, &stat) < 0 || !is_same(process, &stat))
+		return false;
+	double ticks = (double)stat.cpu_ticks - (double)process->cpu_ticks;
+	double seconds = (double)(holders->now - process->checked_at) / USEC_PER_SEC;
+	double percent = 100 * ticks / (double)procfs_ticks_per_second(holders->procfs) / seconds;
+	process->facts.cpu_percent = percent > 0 ? percent : 0;
+	process->facts.rss_bytes = stat.rss_bytes;
+	process->cpu_ticks = stat.cpu_ticks;
+	return true;
+}
+
+/* A process that holds a client's end is sampled when it is time, and else asked for. The server's
+ * own, of which there is one for each connection, are only asked for when it is time: when one
+ * ends, so does its connection. False when one is not what it was. */
+static bool follow(struct holders *holders)
+{
+	struct generation *generation = &holders->generation;
+	bool same = true;
+	for (size_t i = 0; i < generation->n_processes; i++) {
+		struct known_process *process = &generation->processes[i];
+		if (process->look != holders->look)
+			continue;
+		bool due = holders->now - process->checked_at >= HOLDERS_SAMPLE;
+		if (due && process->client)
+			same &= sample(holders, process);
+		else if (due || process->client)
+			same &= procfs_exists(holders->procfs, process->facts.pid);
+		if (due)
+			process->checked_at = holders->now;
+	}
+	return same;
+}
+
+static void publish_processes(struct holders *holders, struct peers *peers)
+{
+	struct generation *generation = &holders->generation;
+	peers->processes =
+		arena_array(peers->arena, generation->n_processes, sizeof(*peers->processes));
+	for (size_t i = 0; i < generation->n_processes; i++) {
+		struct known_process *process = &generation->processes[i];
+		if (process->look != holders->look)
+			continue;
+		struct known_process copy;
+		keep(process, peers->arena, &copy);
+		process->published = (uint32_t)peers->n_processes;
+		peers->processes[peers->n_processes++] = copy.facts;
+	}
+}
+
+static void publish_owners(const struct holders *holders, struct peers *peers)
+{
+	const struct generation *generation = &holders->generation;
+	peers->owners = arena_array(peers->arena, generation->n_holdings, sizeof(*peers->owners));
+	for (size_t i = 0; i < generation->n_holdings; i++) {
+		const struct holding *holding = &generation->holdings[i];
+		if (generation->sockets[holding->socket].look != holders->look)
+			continue;
+		peers->owners[peers->n_owners++] = (struct socket_owner){
+			.inode = holding->inode,
+			.process = generation->processes[holding->process].published,
+		};
+	}
+}
+
+static int64_t backend_started_at(const struct holders *holders, int32_t pid)
+{
+	struct procfs_stat stat;
+	if (pid <= 0 || procfs_stat(holders->procfs, pid, &stat) < 0 || procfs_has_ended(&stat))
+		return INSTANT_UNKNOWN;
+	return procfs_started_at(holders->procfs, stat.start_ticks);
+}
+
+void holders_look(struct holders *holders, const struct holders_wanted *wanted, size_t n_wanted,
+	bool fresh, int64_t now, struct peers *peers)
+{
+	holders->now = now;
+	holders->look++;
+	bool known = mark(holders, wanted, n_wanted);
+	bool same = follow(holders);
+	if (fresh || !known || !same) {
+		walk(holders, wanted, n_wanted);
+		(void)mark(holders, wanted, n_wanted);
+	}
+	publish_processes(holders, peers);
+	publish_owners(holders, peers);
+	peers->scanned_at = holders->generation.scanned_at;
+	peers->n_refused = holders->generation.n_refused;
+	peers->other_namespaces = holders->generation.other_network_namespaces ||
+		procfs_forwards_packets(holders->procfs);
+	peers->backend_started_at = backend_started_at(holders, peers->target.backend_pid);
+}
