@@ -334,7 +334,8 @@ static void join_one(struct join *join, struct connection *connection)
 	case AF_UNIX: join_unix(join, connection); break;
 	default: break;
 	}
-	if (connection->end == CLIENT_END_GONE || connection->missed_at != INSTANT_UNKNOWN)
+	/* whoever held an end that was here is told of after it, too */
+	if (connection->process == NO_PROCESS && connection->seen_here)
 		recall_holder(join, connection);
 }
 
