@@ -1,0 +1,364 @@
+/* The report: how full, how many leaked, whose, which, and what to do next. */
+#include "report/summary.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/assessment.h"
+
+#define LABEL_WIDTH 7
+
+struct summary {
+	const struct assessment *assessment;
+	const struct summary_options *options;
+	struct printer printer;
+	const struct connection **order; /* in scope and not hidden, a process's rows together */
+	size_t n_order, n_hidden;
+};
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void put_label(struct summary *summary, const char *label)
+{
+	printer_cell(&summary->printer, label, LABEL_WIDTH);
+}
+
+/* 15.20 of 150020. */
+static void put_version(struct printer *printer, int version)
+{
+	printer_format(printer, "   PostgreSQL %d.%d", version / 10000, version % 10000);
+}
+
+static void put_server(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct assessment *assessment = summary->assessment;
+	const struct server_state *server = &assessment->server;
+	printer_text(printer, server->database ? server->database : "?");
+	printer_text(printer, " @ ");
+	printer_text(printer, server->host ? server->host : "?");
+	printer_format(printer, ":%d", server->port);
+	if (assessment->activity) {
+		char up[DURATION_TEXT_MAX];
+		const struct server_facts *facts = &assessment->activity->server;
+		put_version(printer, facts->version);
+		printer_format(printer, "   up %s",
+			duration_format(
+				instant_elapsed(facts->started_at, assessment->server_now), up));
+	}
+	printer_end_line(printer);
+}
+
+/* The server's trouble as a sentence, and what to do next. */
+static void put_trouble(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct assessment *assessment = summary->assessment;
+	const struct server_state *server = &assessment->server;
+	if (server->status == SERVER_OK)
+		return;
+	put_label(summary, server_status_name(server->status));
+	printer_text(printer, "  ");
+	if (assessment->activity) {
+		char age[DURATION_TEXT_MAX];
+		printer_format(printer, "data %s old: ",
+			duration_format(
+				instant_elapsed(assessment->activity->taken_at, assessment->now),
+				age));
+	}
+	printer_text(printer, server->error ? server->error : "no answer yet");
+	printer_end_line(printer);
+	if (server->hint) {
+		put_label(summary, "next");
+		printer_text(printer, "  ");
+		printer_text(printer, server->hint);
+		printer_end_line(printer);
+	}
+}
+
+static void put_failed_sources(struct summary *summary)
+{
+	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+		const struct source_state *source = &summary->assessment->sources[i];
+		if (source->status != SOURCE_FAILED || i == SOURCE_ACTIVITY)
+			continue;
+		put_label(summary, source->name);
+		printer_text(&summary->printer, "  ");
+		printer_text(&summary->printer, source->error ? source->error : "failed");
+		printer_end_line(&summary->printer);
+	}
+}
+
+/* The slots, in the order of the gauge. */
+static void put_gauge(struct summary *summary, const struct slots *slots)
+{
+	static const char *const marks[2][4] = { { "#", "L", ".", "x" }, { "█", "▓", "░", "▒" } };
+	struct printer *printer = &summary->printer;
+	int room = printer->style.width - LABEL_WIDTH - 45;
+	int leaked = slots->by_status[STATUS_LEAKED];
+	const int parts[4] = { slots->used - leaked, leaked, slots->free, slots->reserved };
+	if (room > 40)
+		room = 40;
+	if (room < 10 || slots->max <= 0)
+		return;
+	printer_text(printer, "   ");
+	int64_t sum = 0, drawn = 0;
+	for (size_t i = 0; i < 4; i++)
+		for (sum += parts[i]; drawn < sum * room / slots->max && drawn < room; drawn++)
+			printer_text(printer, marks[printer->style.utf8][i]);
+}
+
+static void put_slots(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct slots *slots = &summary->assessment->slots;
+	put_label(summary, "slots");
+	if (slots->used < 0) {
+		printer_text(printer, "  not known: the server did not let us look");
+		printer_end_line(printer);
+		return;
+	}
+	printer_format(printer, "  %d of %d used   %d free   %d reserved", slots->used, slots->max,
+		slots->free, slots->reserved);
+	put_gauge(summary, slots);
+	printer_end_line(printer);
+	put_label(summary, "");
+	printer_format(printer, "  active %d   idle %d   in transaction %d   leaked %d",
+		slots->by_status[STATUS_ACTIVE], slots->by_status[STATUS_IDLE],
+		slots->by_status[STATUS_IDLE_IN_TRANSACTION], slots->by_status[STATUS_LEAKED]);
+	if (slots->by_status[STATUS_UNKNOWN] > 0)
+		printer_format(printer, "   not visible %d", slots->by_status[STATUS_UNKNOWN]);
+	printer_end_line(printer);
+}
+
+static bool is_leaked(const struct connection *connection)
+{
+	return connection->verdict.status == STATUS_LEAKED;
+}
+
+/* Processes with leaks first, then those with the most connections; those without a process last.
+ * Within one: the leaked first, then the oldest. */
+static int compare_connections(const void *a, const void *b, void *data)
+{
+	const struct connection *x = *(const struct connection *const *)a;
+	const struct connection *y = *(const struct connection *const *)b;
+	const struct assessment *assessment = data;
+	const struct client_process *p = assessment_process(assessment, x);
+	const struct client_process *q = assessment_process(assessment, y);
+	if (p != q) {
+		if (!p || !q)
+			return p ? -1 : 1;
+		if (p->leaked != q->leaked)
+			return p->leaked > q->leaked ? -1 : 1;
+		if (p->connections != q->connections)
+			return p->connections > q->connections ? -1 : 1;
+		return x->process < y->process ? -1 : 1;
+	}
+	if (is_leaked(x) != is_leaked(y))
+		return is_leaked(x) ? -1 : 1;
+	if (x->verdict.age != y->verdict.age)
+		return x->verdict.age > y->verdict.age ? -1 : 1;
+	return (x->backend->pid > y->backend->pid) - (x->backend->pid < y->backend->pid);
+}
+
+static void order_connections(struct summary *summary)
+{
+	const struct assessment *assessment = summary->assessment;
+	summary->order = mem_alloc((assessment->n_connections + 1) * sizeof(*summary->order));
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (!connection->in_scope)
+			continue;
+		if (connection->backend->kind == BACKEND_HIDDEN)
+			summary->n_hidden++;
+		else
+			summary->order[summary->n_order++] = connection;
+	}
+	qsort_r(summary->order, summary->n_order, sizeof(*summary->order), compare_connections,
+		(void *)assessment);
+}
+
+static void put_process_facts(struct summary *summary, const struct client_process *client)
+{
+	struct printer *printer = &summary->printer;
+	const struct process *process = &client->process;
+	printer_format(printer, "  pid %d", process->pid);
+	if (!client->alive) {
+		char ago[DURATION_TEXT_MAX];
+		printer_format(printer, ", ended %s ago",
+			duration_format(
+				instant_elapsed(process->ended_at, summary->assessment->now), ago));
+		return;
+	}
+	if (process->user) {
+		printer_text(printer, ", ");
+		printer_text(printer, process->user);
+	}
+	const char *home = process->container ? process->container : process->unit;
+	if (home) {
+		printer_text(printer, ", ");
+		printer_text(printer, home);
+	}
+}
+
+static void put_process(struct summary *summary, const struct client_process *client)
+{
+	struct printer *printer = &summary->printer;
+	const char *name = client->process.command ? client->process.command : client->process.name;
+	printer_end_line(printer);
+	printer_cut(printer, name ? name : "process", printer->style.width / 2);
+	put_process_facts(summary, client);
+	printer_format(
+		printer, ": %u connection%s", client->connections, plural(client->connections));
+	if (client->leaked)
+		printer_format(printer, ", %u leaked", client->leaked);
+	printer_end_line(printer);
+}
+
+static void put_row(struct summary *summary, const struct connection *connection)
+{
+	static const char *const words[STATUS_COUNT] = {
+		[STATUS_UNKNOWN] = "unknown",
+		[STATUS_ACTIVE] = "active",
+		[STATUS_IDLE] = "idle",
+		[STATUS_IDLE_IN_TRANSACTION] = "in transaction",
+		[STATUS_LEAKED] = "LEAKED",
+	};
+	struct printer *printer = &summary->printer;
+	const struct backend *backend = connection->backend;
+	const struct verdict *verdict = &connection->verdict;
+	char age[DURATION_TEXT_MAX], client[ENDPOINT_TEXT_MAX];
+	printer_format(printer, "%s%8d  ", is_leaked(connection) ? "!" : " ", backend->pid);
+	printer_cell(printer, words[verdict->status], 14);
+	printer_format(printer, "%8s  ", duration_format(verdict->age, age));
+	printer_cell(printer, backend->application_name, 16);
+	printer_text(printer, "  ");
+	printer_text(printer, endpoint_format(&backend->client, client));
+	printer_end_line(printer);
+}
+
+/* Why it leaked or is left alone, and its statement: under the row. */
+static void put_why(struct summary *summary, const struct connection *connection)
+{
+	struct printer *printer = &summary->printer;
+	const struct verdict *verdict = &connection->verdict;
+	const char *protection = protection_phrase(verdict->protection);
+	const char *query = summary->options->no_query_text ? NULL : connection->backend->query;
+	if (!is_leaked(connection) && !protection && !query)
+		return;
+	printer_move(printer, 11);
+	if (is_leaked(connection))
+		printer_format(printer, "%s, %s", reason_phrase(verdict->reason),
+			certainty_name(verdict->certainty));
+	printer_text(printer, protection);
+	if (query && printer->column > 11)
+		printer_text(printer, ": ");
+	printer_rest(printer, query);
+	printer_end_line(printer);
+}
+
+static void put_group_title(struct summary *summary, const struct connection *connection)
+{
+	const struct client_process *client = assessment_process(summary->assessment, connection);
+	if (client) {
+		put_process(summary, client);
+		return;
+	}
+	printer_end_line(&summary->printer);
+	printer_text(&summary->printer, "at the other end no process that is visible from here");
+	printer_end_line(&summary->printer);
+}
+
+static void put_connections(struct summary *summary)
+{
+	for (size_t i = 0; i < summary->n_order; i++) {
+		const struct connection *connection = summary->order[i];
+		if (i == 0 || connection->process != summary->order[i - 1]->process)
+			put_group_title(summary, connection);
+		put_row(summary, connection);
+		put_why(summary, connection);
+	}
+}
+
+/* Without an answer from the server: who holds sockets to it. */
+static void put_holders(struct summary *summary)
+{
+	const struct assessment *assessment = summary->assessment;
+	for (size_t i = 0; !assessment->activity && i < assessment->n_processes; i++)
+		if (assessment->processes[i].connections > 0)
+			put_process(summary, &assessment->processes[i]);
+}
+
+/* Quoted as SQL wants it. */
+static void put_identifier(struct printer *printer, const char *name)
+{
+	size_t simple = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
+	if (simple > 0 && name[simple] == '\0' && !isdigit((unsigned char)name[0])) {
+		printer_text(printer, name);
+		return;
+	}
+	printer_text(printer, "\"");
+	for (char32_t c; (c = text_next(&name));) {
+		char bytes[8] = "";
+		bytes[text_encode(c, bytes)] = '\0';
+		printer_text(printer, c == '"' ? "\"\"" : bytes);
+	}
+	printer_text(printer, "\"");
+}
+
+static void put_hidden(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const char *role = summary->assessment->server.user;
+	if (summary->n_hidden == 0)
+		return;
+	printer_end_line(printer);
+	printer_format(printer,
+		"%zu connection%s not visible to this role; to see them: ", summary->n_hidden,
+		plural(summary->n_hidden));
+	printer_text(printer, "GRANT pg_monitor TO ");
+	put_identifier(printer, role ? role : "this_role");
+	printer_text(printer, ";");
+	printer_end_line(printer);
+}
+
+static void put_next_step(struct summary *summary)
+{
+	if (summary->assessment->n_leaked == 0)
+		return;
+	printer_end_line(&summary->printer);
+	printer_format(&summary->printer,
+		"%zu leaked; what would be ended: dbtop --kill-leaked "
+		"--dry-run",
+		summary->assessment->n_leaked);
+	printer_end_line(&summary->printer);
+}
+
+int summary_print(
+	const struct assessment *assessment, const struct summary_options *options, FILE *file)
+{
+	struct summary summary = {
+		.assessment = assessment,
+		.options = options,
+		.printer = { .file = file, .style = options->style },
+	};
+	order_connections(&summary);
+	put_server(&summary);
+	put_trouble(&summary);
+	put_failed_sources(&summary);
+	put_slots(&summary);
+	put_connections(&summary);
+	put_holders(&summary);
+	put_hidden(&summary);
+	put_next_step(&summary);
+	free(summary.order);
+	return printer_flush(&summary.printer);
+}

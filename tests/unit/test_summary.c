@@ -1,0 +1,222 @@
+/* report/summary: the report for people. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "model/assessment.h"
+#include "report/summary.h"
+#include "sample.h"
+
+static const struct summary_options utf8 = { .style = { .utf8 = true, .width = 80 } };
+static const struct summary_options ascii = { .style = { .utf8 = false, .width = 80 } };
+
+static char *print(const struct assessment *assessment, const struct summary_options *options)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	assert_int_equal(summary_print(assessment, options, file), 0);
+	fclose(file);
+	return text;
+}
+
+static char *print_sample(enum sample_kind kind, const struct summary_options *options)
+{
+	struct assessment *assessment = sample_assessment(kind);
+	char *text = print(assessment, options);
+	assessment_free(assessment);
+	return text;
+}
+
+static const char *find(const char *text, const char *words)
+{
+	const char *found = strstr(text, words);
+	if (!found)
+		fail_msg("no \"%s\" in:\n%s", words, text);
+	return found;
+}
+
+static void the_eye_meets_things_in_their_order(void **state)
+{
+	(void)state;
+	static const char *const order[] = {
+		"app @ 127.0.0.1:5432   PostgreSQL 15.20   up 3d04h\n",
+		"slots    18 of 25 used   4 free   3 reserved   ███████████████▓▓▓▓▓░░░░▒▒▒▒\n",
+		"active 3   idle 7   in transaction 2   leaked 4   not visible 2\n",
+		"\npython3 worker.py  pid 3999, ended 31m00s ago: 2 connections, 2 leaked\n",
+		"!    9801  LEAKED          31m10s  worker            127.0.0.1:50110\n",
+		"           client gone, proven: COPY events FROM STDIN\n",
+		"!    9802  LEAKED",
+		"\npython3 main.py  pid 4312, app, app.service: 3 connections, 1 leaked\n",
+		"!    9912  LEAKED",
+		"held too long, proven: UPDATE outbox SET sent_at = now() WHERE id = …\n",
+		"     9914  idle",
+		"in its pool's reserve: COMMIT\n",
+		"     9913  active",
+		"\njava -jar reports.jar --nightly",
+		"!    9770  LEAKED",
+		"\nnode server.js  pid 6001, app, web.service: 5 connections\n",
+		"\nat the other end no process that is visible from here\n",
+		"     9971  idle             3h20m  jobs              10.0.0.7:40102\n",
+		"waits for notifications: LISTEN jobs\n",
+		"\n2 connections not visible to this role; to see them: GRANT pg_monitor TO "
+		"dbtop;\n",
+		"\n4 leaked; what would be ended: dbtop --kill-leaked --dry-run\n",
+	};
+	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &utf8);
+	const char *rest = text;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		rest = find(rest, order[i]);
+}
+
+/* But for the server's own sentences, which are worth their length. */
+static void lines_fit_into_80_columns(void **state)
+{
+	(void)state;
+	static const enum sample_kind kinds[] = { SAMPLE_SCREEN, SAMPLE_EMPTY, SAMPLE_CONNECTING };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		CLEANUP(cleanup_free) char *text = print_sample(kinds[i], &utf8);
+		char *rest = text;
+		for (char *line; (line = strsep(&rest, "\n"));)
+			assert_in_range(text_width(line), 0, 80);
+	}
+}
+
+static void plain_ascii_is_nothing_else(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < SAMPLE_COUNT; kind++) {
+		CLEANUP(cleanup_free) char *text = print_sample((enum sample_kind)kind, &ascii);
+		for (const char *c = text; *c; c++)
+			assert_true(*c == '\n' || (*c >= ' ' && *c <= '~'));
+	}
+	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &ascii);
+	find(text, "###############LLLLL....xxxx\n");
+	find(text, "WHERE id ...\n");
+}
+
+/* What a client calls itself is neither a line nor a title of ours. */
+static void hostile_strings_stay_in_their_cells(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *screen = print_sample(SAMPLE_SCREEN, &utf8);
+	CLEANUP(cleanup_free) char *hostile = print_sample(SAMPLE_HOSTILE, &utf8);
+	size_t leaked = 0, lines[2] = { 0 };
+	for (const char *c = screen; *c; c++)
+		lines[0] += *c == '\n';
+	for (const char *c = hostile; *c; c++) {
+		lines[1] += *c == '\n';
+		assert_true(*c == '\n' || (unsigned char)*c >= ' ');
+		leaked += strncmp(c, "\n! ", 3) == 0;
+	}
+	assert_int_equal(leaked, 4);
+	/* the service's session has a statement now: a line more at most */
+	assert_in_range(lines[1], lines[0], lines[0] + 1);
+}
+
+static void trouble_is_a_sentence_and_what_to_do_next(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *full = print_sample(SAMPLE_FULL, &utf8);
+	find(full, "full     FATAL: remaining connection slots are reserved");
+	find(full, "\nnext     end a session");
+	find(full, "slots    not known");
+	find(full, "\nnode server.js  pid 6001, app, web.service: 5 connections\n");
+	assert_null(strstr(full, "worker.py"));
+
+	CLEANUP(cleanup_free) char *refused = print_sample(SAMPLE_REFUSED, &utf8);
+	find(refused, "refused  connection to server");
+	find(refused, "next     is PostgreSQL running there?");
+
+	CLEANUP(cleanup_free) char *stale = print_sample(SAMPLE_STALE, &utf8);
+	find(stale, "full     data 14s old: FATAL");
+	find(stale, "9912  LEAKED");
+
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	assessment->sources[SOURCE_PEERS].status = SOURCE_FAILED;
+	assessment->sources[SOURCE_PEERS].error = "the sockets cannot be read";
+	CLEANUP(cleanup_free) char *blind = print(assessment, &utf8);
+	find(blind, "\npeers    the sockets cannot be read\n");
+	assessment_free(assessment);
+}
+
+static void a_quiet_server_is_quiet(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_EMPTY, &utf8);
+	assert_null(strstr(text, "--kill-leaked"));
+	assert_null(strstr(text, "GRANT"));
+	find(text, "1 of 100 used   96 free   3 reserved");
+	find(text, "dbtop  pid 7100, alice: 1 connection\n");
+}
+
+static void no_query_text_leaves_none(void **state)
+{
+	(void)state;
+	struct summary_options silent = utf8;
+	silent.no_query_text = true;
+	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &silent);
+	static const char *const words[] = { "SELECT", "UPDATE", "COPY", "COMMIT", "LISTEN" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		assert_null(strstr(text, words[i]));
+	find(text, "held too long, proven\n");
+}
+
+static void a_role_is_quoted_as_sql_wants_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *role, *grant;
+	} cases[] = {
+		{ "app_2", "TO app_2;" },
+		{ "My Role", "TO \"My Role\";" },
+		{ "2nd", "TO \"2nd\";" },
+		{ "a\"; DROP", "TO \"a\"\"; DROP\";" },
+		{ "größe", "TO \"größe\";" },
+		{ "", "TO \"\";" },
+	};
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assessment->server.user = cases[i].role;
+		CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
+		find(text, cases[i].grant);
+	}
+	assessment_free(assessment);
+}
+
+static void any_width_will_do(void **state)
+{
+	(void)state;
+	for (int width = 1; width < 300; width += 7) {
+		struct summary_options options = { .style = { .utf8 = width % 2, .width = width } };
+		CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_HOSTILE, &options);
+		find(text, "9912  LEAKED");
+	}
+}
+
+int main(void)
+{
+	setlocale(LC_ALL, "C.UTF-8");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_eye_meets_things_in_their_order),
+		cmocka_unit_test(lines_fit_into_80_columns),
+		cmocka_unit_test(plain_ascii_is_nothing_else),
+		cmocka_unit_test(hostile_strings_stay_in_their_cells),
+		cmocka_unit_test(trouble_is_a_sentence_and_what_to_do_next),
+		cmocka_unit_test(a_quiet_server_is_quiet),
+		cmocka_unit_test(no_query_text_leaves_none),
+		cmocka_unit_test(a_role_is_quoted_as_sql_wants_it),
+		cmocka_unit_test(any_width_will_do),
+	};
+	return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
+}
