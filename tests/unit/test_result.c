@@ -1,0 +1,226 @@
+/* report/result, report/exit_status: what an action came to, for people and for scripts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "report/exit_status.h"
+#include "report/result.h"
+#include "sample.h"
+
+static const struct printer_style style = { .utf8 = true, .width = 80 };
+
+#define N_TARGETS 4
+
+static struct action_target targets[N_TARGETS];
+static struct action_plan plan;
+
+static int set_up(void **state)
+{
+	(void)state;
+	static const struct action_target fresh[N_TARGETS] = {
+		{ .pid = 9801,
+			.reason = REASON_CLIENT_GONE,
+			.certainty = CERTAINTY_PROVEN,
+			.age = 1870000000,
+			.application_name = "worker",
+			.process = "python3 worker.py",
+			.process_pid = 3999,
+			.loses = "running statement, 31m10s",
+			.selected = true },
+		{ .pid = 9912,
+			.reason = REASON_HELD_TOO_LONG,
+			.certainty = CERTAINTY_PROVEN,
+			.age = 432000000,
+			.application_name = "app/4312/1",
+			.selected = true },
+		{ .pid = 9913, .age = -1, .state_text = "idle", .selected = true },
+		{ .pid = 9999, .age = 1, .selected = false },
+	};
+	memcpy(targets, fresh, sizeof(targets));
+	plan = (struct action_plan){
+		.kind = ACTION_KILL_LEAKED,
+		.made_at = SAMPLE_NOW,
+		.server = "app @ 127.0.0.1:5432",
+		.targets = targets,
+		.n_targets = N_TARGETS,
+	};
+	return 0;
+}
+
+static void carry_out(void)
+{
+	targets[0].result = RESULT_TERMINATED;
+	targets[1].result = RESULT_DENIED;
+	targets[1].detail = "GRANT pg_signal_backend TO dbtop;";
+	targets[2].result = RESULT_TIMEOUT;
+}
+
+static void people_read_the_plan(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	assert_int_equal(result_print_plan(&plan, &style, file), 0);
+	fclose(file);
+	assert_string_equal(text,
+		"would end 3 leaked connections on app @ 127.0.0.1:5432\n"
+		"     9801   31m10s  worker            client gone, proven\n"
+		"           process: python3 worker.py\n"
+		"           loses: running statement, 31m10s\n"
+		"     9912    7m12s  app/4312/1        held too long, proven\n"
+		"     9913        -                    idle\n");
+}
+
+static void people_read_the_result(void **state)
+{
+	(void)state;
+	carry_out();
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	assert_int_equal(result_print_text(&plan, &style, file), 0);
+	fclose(file);
+	assert_string_equal(text,
+		"ended 1 of 3 leaked connections on app @ 127.0.0.1:5432\n"
+		"     9801  terminated   31m10s  worker            client gone, proven\n"
+		"     9912  denied        7m12s  app/4312/1        held too long, proven\n"
+		"           GRANT pg_signal_backend TO dbtop;\n"
+		"     9913  timeout           -                    idle\n"
+		"2 survived: 9912 9913\n");
+}
+
+static json_t *print_json(bool dry_run)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	assert_int_equal(result_print_json(&plan, dry_run, file), 0);
+	fclose(file);
+	assert_ptr_equal(strchr(text, '\n'), text + size - 1);
+	json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(json);
+	return json;
+}
+
+static const char *string_at(json_t *json, const char *list, size_t i, const char *key)
+{
+	return json_string_value(
+		json_object_get(json_array_get(json_object_get(json, list), i), key));
+}
+
+static void scripts_read_the_result(void **state)
+{
+	(void)state;
+	carry_out();
+	json_t *json = print_json(false);
+	assert_int_equal(json_integer_value(json_object_get(json, "schema")), 1);
+	assert_string_equal(json_string_value(json_object_get(json, "action")), "kill_leaked");
+	assert_int_equal(json_integer_value(json_object_get(json, "terminated")), 1);
+	assert_int_equal(json_array_size(json_object_get(json, "targets")), 3);
+	assert_string_equal(string_at(json, "targets", 0, "result"), "terminated");
+	assert_string_equal(string_at(json, "targets", 0, "reason"), "client_gone");
+	assert_string_equal(string_at(json, "targets", 1, "result"), "denied");
+	assert_string_equal(string_at(json, "targets", 1, "detail"), targets[1].detail);
+	assert_null(string_at(json, "targets", 2, "reason"));
+	json_t *survivors = json_object_get(json, "survivors");
+	assert_int_equal(json_array_size(survivors), 2);
+	assert_int_equal(json_integer_value(json_array_get(survivors, 0)), 9912);
+	assert_int_equal(json_integer_value(json_array_get(survivors, 1)), 9913);
+	json_decref(json);
+}
+
+static void of_a_dry_run_each_result_is_null(void **state)
+{
+	(void)state;
+	json_t *json = print_json(true);
+	assert_true(json_is_true(json_object_get(json, "dry_run")));
+	json_t *list = json_object_get(json, "targets");
+	assert_int_equal(json_array_size(list), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(json_is_null(json_object_get(json_array_get(list, i), "result")));
+	assert_int_equal(json_integer_value(json_object_get(json, "terminated")), 0);
+	assert_int_equal(json_array_size(json_object_get(json, "survivors")), 0);
+	json_decref(json);
+}
+
+static void results_map_to_exit_statuses(void **state)
+{
+	(void)state;
+	static const struct {
+		enum action_result result;
+		int status;
+	} cases[] = {
+		{ RESULT_TERMINATED, 0 },
+		{ RESULT_CANCELLED, 0 },
+		{ RESULT_GONE, 0 },
+		{ RESULT_CHANGED, 0 },
+		{ RESULT_DENIED, 1 },
+		{ RESULT_TIMEOUT, 1 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		targets[0].result = targets[1].result = RESULT_TERMINATED;
+		targets[2].result = cases[i].result;
+		targets[3].result = RESULT_TIMEOUT; /* not selected: not ours to tell */
+		assert_int_equal(exit_status_of_result(&plan), cases[i].status);
+	}
+	assert_int_equal(exit_status_of_plan(&plan), 1);
+	plan.n_targets = 0;
+	assert_int_equal(exit_status_of_plan(&plan), 0);
+	assert_int_equal(exit_status_of_result(&plan), 0);
+}
+
+static void snapshots_map_to_exit_statuses(void **state)
+{
+	(void)state;
+	static const struct {
+		enum sample_kind kind;
+		int status;
+	} cases[] = {
+		{ SAMPLE_SCREEN, 1 },
+		{ SAMPLE_EMPTY, 0 },
+		{ SAMPLE_STALE, 3 },
+		{ SAMPLE_FULL, 3 },
+		{ SAMPLE_REFUSED, 3 },
+		{ SAMPLE_CONNECTING, 3 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct assessment *assessment = sample_assessment(cases[i].kind);
+		assert_int_equal(exit_status_of_snapshot(assessment), cases[i].status);
+		assessment_free(assessment);
+	}
+	/* none among those we see, but there are some that we do not see */
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	assessment->n_leaked = 0;
+	assert_int_equal(exit_status_of_snapshot(assessment), 3);
+	sample_find(assessment, 9980)->in_scope = false;
+	sample_find(assessment, 9981)->in_scope = false;
+	assert_int_equal(exit_status_of_snapshot(assessment), 0);
+	assessment_free(assessment);
+}
+
+int main(void)
+{
+	setlocale(LC_ALL, "C.UTF-8");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(people_read_the_plan, set_up),
+		cmocka_unit_test_setup(people_read_the_result, set_up),
+		cmocka_unit_test_setup(scripts_read_the_result, set_up),
+		cmocka_unit_test_setup(of_a_dry_run_each_result_is_null, set_up),
+		cmocka_unit_test_setup(results_map_to_exit_statuses, set_up),
+		cmocka_unit_test(snapshots_map_to_exit_statuses),
+	};
+	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
+}
