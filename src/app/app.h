@@ -1,0 +1,34 @@
+/* What every mode starts from: the options laid over the config file. */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "app/options.h"
+#include "app/target.h"
+#include "model/rules.h"
+#include "session/params.h"
+
+struct config;
+struct log;
+
+struct app {
+	struct options options;
+	const char *config_path; /* NULL: built-in defaults */
+	struct config *config;   /* with the options laid over it */
+	struct rules rules;      /* the config's, with --app's scope */
+	regex_t scope;
+	bool scoped;
+	struct params params;
+	struct log *log; /* NULL: none */
+	uv_loop_t loop;
+};
+
+/* The target of this run, not started: the caller sets what the mode needs. */
+struct target_options app_target_options(const struct app *app);
+
+/* Notes in the log how the server stands. */
+void app_log_state(const struct app *app, const struct assessment *assessment);
+
+#endif

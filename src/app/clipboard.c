@@ -1,0 +1,46 @@
+/* OSC 52: "set the clipboard to this base64", as xterm's control sequences define it. */
+#include "app/clipboard.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+/* What terminals take at the most: xterm's limit, and tmux's. */
+#define MOST_BYTES 74000
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static size_t encode(const unsigned char *bytes, size_t len, char *text)
+{
+	char *to = text;
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t group = (uint32_t)bytes[i] << 16;
+		if (left > 1)
+			group |= (uint32_t)bytes[i + 1] << 8;
+		if (left > 2)
+			group |= bytes[i + 2];
+		*to++ = digits[group >> 18];
+		*to++ = digits[group >> 12 & 63];
+		*to++ = left > 1 ? digits[group >> 6 & 63] : '=';
+		*to++ = left > 2 ? digits[group & 63] : '=';
+	}
+	return (size_t)(to - text);
+}
+
+void clipboard_copy(const char *text)
+{
+	static const char start[] = "\033]52;c;", end[] = "\a";
+	size_t len = strnlen(text, MOST_BYTES);
+	CLEANUP(cleanup_free)
+	char *sequence = mem_alloc(sizeof(start) + sizeof(end) + len / 3 * 4 + 4);
+	char *to = stpcpy(sequence, start);
+	to += encode((const unsigned char *)text, len, to);
+	to = stpcpy(to, end);
+	ssize_t written = write(STDOUT_FILENO, sequence, (size_t)(to - sequence));
+	(void)written;
+}

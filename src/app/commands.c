@@ -1,0 +1,303 @@
+/* The commands behind the keys. An action is planned from what the screen shows, asked about on a
+ * page of its own, checked by the guard, and only then handed to the executor. */
+#include "app/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "action/execute.h"
+#include "action/plan.h"
+#include "app/app.h"
+#include "app/clipboard.h"
+#include "app/dashboard.h"
+#include "app/details.h"
+#include "base/cleanup.h"
+#include "base/duration.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "model/assessment.h"
+
+static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
+	30000000, 60000000 };
+#define INTERVALS (sizeof(intervals) / sizeof(intervals[0]))
+
+void command_up(struct dashboard *dashboard)
+{
+	ui_move(&dashboard->ui, -1);
+}
+
+void command_down(struct dashboard *dashboard)
+{
+	ui_move(&dashboard->ui, 1);
+}
+
+void command_page_up(struct dashboard *dashboard)
+{
+	ui_page(&dashboard->ui, -1);
+}
+
+void command_page_down(struct dashboard *dashboard)
+{
+	ui_page(&dashboard->ui, 1);
+}
+
+void command_home(struct dashboard *dashboard)
+{
+	ui_home(&dashboard->ui);
+}
+
+void command_end(struct dashboard *dashboard)
+{
+	ui_end(&dashboard->ui);
+}
+
+void command_tag(struct dashboard *dashboard)
+{
+	ui_toggle_tag(&dashboard->ui);
+}
+
+void command_untag(struct dashboard *dashboard)
+{
+	ui_untag_all(&dashboard->ui);
+}
+
+void command_fold(struct dashboard *dashboard)
+{
+	ui_set_folded(&dashboard->ui, true);
+}
+
+void command_unfold(struct dashboard *dashboard)
+{
+	ui_set_folded(&dashboard->ui, false);
+}
+
+/* The connection under the cursor alone, whatever is tagged; NULL on a group. */
+static const struct connection *current(const struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const struct rows *rows = &dashboard->ui.rows;
+	if (dashboard->ui.row >= rows->n_rows)
+		return NULL;
+	uint32_t member = rows->rows[dashboard->ui.row].member;
+	if (member == ROW_HEADER)
+		return NULL;
+	/* the rows are those of the last frame, which this assessment was drawn in */
+	uint32_t index = rows->members[member].connection;
+	return index < assessment->n_connections ? &assessment->connections[index] : NULL;
+}
+
+void command_enter(struct dashboard *dashboard)
+{
+	const struct connection *connection = current(dashboard);
+	if (!connection) {
+		ui_toggle_fold(&dashboard->ui);
+		return;
+	}
+	CLEANUP(cleanup_free) char *title = mem_printf("backend %d", connection->backend->pid);
+	CLEANUP(cleanup_free)
+	char *text = details_text(target_assessment(dashboard->target), connection);
+	ui_message(&dashboard->ui, STYLE_TEXT, title, text);
+}
+
+void command_filter(struct dashboard *dashboard)
+{
+	ui_filter_begin(&dashboard->ui);
+}
+
+void command_sort(struct dashboard *dashboard)
+{
+	ui_next_sort(&dashboard->ui);
+}
+
+void command_reverse(struct dashboard *dashboard)
+{
+	ui_toggle_reverse(&dashboard->ui);
+}
+
+void command_group(struct dashboard *dashboard)
+{
+	ui_next_grouping(&dashboard->ui);
+}
+
+void command_pause(struct dashboard *dashboard)
+{
+	ui_toggle_pause(&dashboard->ui);
+	target_pause(dashboard->target, dashboard->ui.paused);
+}
+
+static void set_interval(struct dashboard *dashboard, int64_t interval)
+{
+	char text[64], length[DURATION_TEXT_MAX];
+	dashboard->ui.interval = interval;
+	target_set_interval(dashboard->target, interval);
+	snprintf(text, sizeof(text), "every %s", duration_format(interval, length));
+	ui_notice(&dashboard->ui, STYLE_DIM, text);
+}
+
+void command_slower(struct dashboard *dashboard)
+{
+	for (size_t i = 0; i < INTERVALS; i++) {
+		if (intervals[i] > dashboard->ui.interval) {
+			set_interval(dashboard, intervals[i]);
+			return;
+		}
+	}
+}
+
+void command_faster(struct dashboard *dashboard)
+{
+	for (size_t i = INTERVALS; i-- > 0;) {
+		if (intervals[i] < dashboard->ui.interval) {
+			set_interval(dashboard, intervals[i]);
+			return;
+		}
+	}
+}
+
+void command_copy(struct dashboard *dashboard)
+{
+	const struct connection *connection = current(dashboard);
+	if (!connection || !connection->backend->query) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "no statement here to copy");
+		return;
+	}
+	clipboard_copy(connection->backend->query);
+	ui_notice(&dashboard->ui, STYLE_GOOD, "copied, if the terminal allows it (OSC 52)");
+}
+
+void command_help(struct dashboard *dashboard)
+{
+	if (ui_current_page(&dashboard->ui) != PAGE_HELP)
+		ui_push(&dashboard->ui, PAGE_HELP);
+}
+
+/* Esc: the page on top, then the filter, then the tags. */
+void command_back(struct dashboard *dashboard)
+{
+	if (ui_current_page(&dashboard->ui) != PAGE_MAIN)
+		ui_pop(&dashboard->ui);
+	else
+		ui_filter_clear(&dashboard->ui);
+}
+
+void command_quit(struct dashboard *dashboard)
+{
+	dashboard_leave(dashboard, 0);
+}
+
+void command_suspend(struct dashboard *dashboard)
+{
+	dashboard_suspend(dashboard);
+}
+
+void command_redraw(struct dashboard *dashboard)
+{
+	dashboard_redraw(dashboard);
+}
+
+static bool is_free_to_act(struct dashboard *dashboard)
+{
+	if (dashboard->app->config->readonly)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "read-only: nothing can be ended");
+	else if (execute_busy(dashboard->executor))
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "still at work on the last plan");
+	else
+		return true;
+	return false;
+}
+
+static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
+{
+	action_plan_free(dashboard->plan);
+	dashboard->plan = NULL;
+	dashboard->limit_confirmed = false;
+	if (plan->n_targets == 0) {
+		action_plan_free(plan);
+		ui_notice(&dashboard->ui, STYLE_GOOD, otherwise);
+		return;
+	}
+	dashboard->plan = plan;
+	dashboard->ui.cursor = 0;
+	ui_push(&dashboard->ui, PAGE_PLAN);
+}
+
+void command_kill_leaked(struct dashboard *dashboard)
+{
+	if (is_free_to_act(dashboard))
+		open_plan(dashboard, plan_kill_leaked(target_assessment(dashboard->target), false),
+			"no connection is leaked");
+}
+
+static void plan_for_chosen(
+	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	if (!is_free_to_act(dashboard))
+		return;
+	CLEANUP(cleanup_free)
+	uint32_t *chosen = mem_resize(NULL, assessment->n_connections, sizeof(*chosen));
+	size_t count = ui_chosen(&dashboard->ui, assessment, chosen);
+	CLEANUP(cleanup_free)
+	struct plan_session *sessions = mem_resize(NULL, count, sizeof(*sessions));
+	for (size_t i = 0; i < count; i++) {
+		const struct backend *backend = assessment->connections[chosen[i]].backend;
+		sessions[i] = (struct plan_session){ backend->pid, backend->start };
+	}
+	open_plan(dashboard, plan_selected(assessment, kind, sessions, count), otherwise);
+}
+
+void command_terminate(struct dashboard *dashboard)
+{
+	plan_for_chosen(dashboard, ACTION_TERMINATE,
+		"nothing here can be ended: it is dbtop's own, the system's, or hidden");
+}
+
+void command_cancel(struct dashboard *dashboard)
+{
+	plan_for_chosen(dashboard, ACTION_CANCEL, "no statement runs here");
+}
+
+void command_tick(struct dashboard *dashboard)
+{
+	ui_toggle_target(&dashboard->ui, dashboard->plan);
+}
+
+void command_tick_all(struct dashboard *dashboard)
+{
+	ui_toggle_targets(dashboard->plan);
+}
+
+/* The guard's word, and a second Enter where it asks for one. */
+static bool is_allowed(struct dashboard *dashboard)
+{
+	const struct guard_limits limits = {
+		.readonly = dashboard->app->config->readonly,
+		.per_minute = dashboard->app->config->kill_limit,
+	};
+	struct guard_answer answer =
+		guard_check(dashboard->plan, &limits, &dashboard->ended, instant_monotonic());
+	if (answer.verdict == GUARD_ALLOW ||
+		(answer.verdict == GUARD_CONFIRM && dashboard->limit_confirmed))
+		return true;
+	dashboard->limit_confirmed = answer.verdict == GUARD_CONFIRM;
+	ui_notice(&dashboard->ui, STYLE_CAUTION, answer.why);
+	return false;
+}
+
+void command_confirm(struct dashboard *dashboard)
+{
+	struct action_plan *plan = dashboard->plan;
+	if (!is_allowed(dashboard))
+		return;
+	int r = execute_run(dashboard->executor, plan);
+	if (r < 0) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			r == -EPERM ? "read-only: nothing can be ended" : "nothing is ticked");
+		return;
+	}
+	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());
+	ui_pop(&dashboard->ui);
+	ui_push(&dashboard->ui, PAGE_RESULTS);
+}

@@ -1,0 +1,21 @@
+/* What the keys do: operations on the view's state, and requests for actions. */
+#ifndef APP_COMMANDS_H
+#define APP_COMMANDS_H
+
+struct dashboard;
+
+typedef void command_fn(struct dashboard *dashboard);
+
+command_fn command_up, command_down, command_page_up, command_page_down, command_home, command_end;
+command_fn command_tag, command_untag, command_enter, command_fold, command_unfold;
+command_fn command_filter, command_sort, command_reverse, command_group;
+command_fn command_pause, command_slower, command_faster, command_copy;
+command_fn command_help, command_back, command_quit, command_suspend, command_redraw;
+
+/* Actions: each opens its plan. */
+command_fn command_kill_leaked, command_terminate, command_cancel;
+
+/* On the plan's page. */
+command_fn command_tick, command_tick_all, command_confirm;
+
+#endif

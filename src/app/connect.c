@@ -1,0 +1,107 @@
+/* psql's ways to name a server. */
+#include "app/connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+
+#include "app/options.h"
+#include "base/cleanup.h"
+#include "config/config.h"
+#include "session/params.h"
+
+static bool is_conninfo(const char *text)
+{
+	return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0 ||
+		strchr(text, '=') != NULL;
+}
+
+int connect_conninfo(const char *conninfo, struct params *params)
+{
+	char *error = NULL;
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, &error);
+	if (!parsed) {
+		/* libpq's message ends with a line break, and names no secret */
+		fprintf(stderr, "dbtop: %s", error ? error : "out of memory\n");
+		PQfreemem(error);
+		return -EINVAL;
+	}
+	for (const PQconninfoOption *option = parsed; option->keyword; option++)
+		if (option->val)
+			params_set(params, option->keyword, option->val);
+	PQconninfoFree(parsed);
+	return 0;
+}
+
+static int take_name(struct params *params, const struct config *config, const char *text)
+{
+	for (size_t i = 0; i < config->databases.count; i++)
+		if (strcmp(config->databases.items[i].name, text) == 0)
+			return connect_conninfo(config->databases.items[i].conninfo, params);
+	if (is_conninfo(text))
+		return connect_conninfo(text, params);
+	params_set(params, "dbname", text);
+	return 0;
+}
+
+int connect_params(
+	const struct options *options, const struct config *config, struct params *ret_params)
+{
+	struct params params = { 0 };
+	int r = 0;
+	if (options->conninfo)
+		r = take_name(&params, config, options->conninfo);
+	if (r == 0 && options->database)
+		r = is_conninfo(options->database)
+			? connect_conninfo(options->database, &params)
+			: (params_set(&params, "dbname", options->database), 0);
+	if (r < 0) {
+		params_clear(&params);
+		return r;
+	}
+	if (options->host)
+		params_set(&params, "host", options->host);
+	if (options->port)
+		params_set(&params, "port", options->port);
+	if (options->user)
+		params_set(&params, "user", options->user);
+	*ret_params = params;
+	return 0;
+}
+
+static char *read_line(FILE *terminal)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t length = getline(&line, &size, terminal);
+	if (length < 0) {
+		free(line);
+		return NULL;
+	}
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+char *connect_ask_password(const char *user)
+{
+	CLEANUP(cleanup_file) FILE *terminal = fopen("/dev/tty", "r+e");
+	struct termios before;
+	if (!terminal || tcgetattr(fileno(terminal), &before) != 0)
+		return NULL;
+	struct termios silent = before;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	if (user)
+		fprintf(terminal, "Password for user %s: ", user);
+	else
+		fputs("Password: ", terminal);
+	fflush(terminal);
+	tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
+	char *password = read_line(terminal);
+	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+	fputs("\n", terminal);
+	return password;
+}

@@ -1,0 +1,23 @@
+/* From the command line and the config file to what libpq connects with. */
+#ifndef APP_CONNECT_H
+#define APP_CONNECT_H
+
+struct config;
+struct options;
+struct params;
+
+/* CONNINFO may be a URI, key=value pairs, the name of one of the config file's databases, or else a
+ * database's name, as in psql; so may -d. The options -h -p -U -d stand over it. Returns 0, or
+ * −EINVAL after one line on stderr. The caller clears them. */
+int connect_params(const struct options *options, const struct config *config,
+	struct params *ret_params) __attribute__((warn_unused_result));
+
+/* Reads one conninfo, URI or pairs, over the list. 0, or −EINVAL after one line on stderr. */
+int connect_conninfo(const char *conninfo, struct params *params)
+	__attribute__((warn_unused_result));
+
+/* Asks for a password on the terminal, without echo. NULL when there is no terminal, or the input
+ * ended; else the caller frees it. Waits: only for use before the screen is taken. */
+char *connect_ask_password(const char *user);
+
+#endif

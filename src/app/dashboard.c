@@ -1,0 +1,351 @@
+/* The loop: keys and answers change the state, and before it sleeps the frame is drawn once. */
+#include "app/dashboard.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "action/audit.h"
+#include "action/execute.h"
+#include "app/app.h"
+#include "app/connect.h"
+#include "app/crash.h"
+#include "app/demo.h"
+#include "app/keymap.h"
+#include "app/log.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "session/session.h"
+#include "tui/input.h"
+#include "tui/tui.h"
+#include "view/screen.h"
+
+/* A fast server answers before this, and the first thing seen is the answer. */
+#define PATIENCE_MS 40
+
+/* The demo's limits: its faults show within seconds. */
+#define DEMO_LIMIT    (2 * USEC_PER_SEC)
+#define DEMO_INTERVAL (USEC_PER_SEC / 2)
+
+static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
+	SIGCONT };
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void close_handle(void *handle)
+{
+	if (handle)
+		uv_close(handle, free_handle);
+}
+
+void dashboard_leave(struct dashboard *dashboard, int status)
+{
+	dashboard->leaving = true;
+	dashboard->status = status;
+	uv_stop(&dashboard->app->loop);
+}
+
+void dashboard_redraw(struct dashboard *dashboard)
+{
+	tui_redraw(dashboard->tui);
+	dashboard->dirty = true;
+}
+
+void dashboard_suspend(struct dashboard *dashboard)
+{
+	if (dashboard->tui)
+		tui_suspend(dashboard->tui);
+	/* the whole job, as the terminal's driver would do it */
+	kill(0, SIGSTOP);
+	if (dashboard->tui) {
+		tui_resume(dashboard->tui);
+		tui_resize(dashboard->tui);
+		dashboard_redraw(dashboard);
+	}
+}
+
+static void draw(struct dashboard *dashboard)
+{
+	int width, height;
+	tui_size(dashboard->tui, &width, &height);
+	dashboard->ui.now = instant_now();
+	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
+		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
+	tui_draw(dashboard->tui, &dashboard->grid);
+	dashboard->dirty = false;
+}
+
+/* Runs once before each sleep of the loop: however much happened, one frame. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct dashboard *dashboard = prepare->data;
+	if (dashboard->dirty && dashboard->tui)
+		draw(dashboard);
+}
+
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	struct dashboard *dashboard = poll->data;
+	struct key_event event;
+	int r = status < 0 ? -EIO : 0;
+	while (!dashboard->leaving && r >= 0 && (r = input_read(dashboard->tui, &event)) == 1)
+		keymap_press(dashboard, &event);
+	/* a terminal that went away is a hang-up */
+	if (r < 0)
+		dashboard_leave(dashboard, 128 + SIGHUP);
+	dashboard->dirty = true;
+}
+
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+	struct dashboard *dashboard = handle->data;
+	switch (signal_number) {
+	case SIGWINCH:
+		if (dashboard->tui)
+			tui_resize(dashboard->tui);
+		dashboard->dirty = true;
+		break;
+	case SIGTSTP: dashboard_suspend(dashboard); break;
+	case SIGCONT:
+		/* stopped by SIGSTOP, which nobody hears of before: the shell had the terminal */
+		if (dashboard->tui) {
+			tui_resume(dashboard->tui);
+			dashboard_redraw(dashboard);
+		}
+		break;
+	default: dashboard_leave(dashboard, 128 + signal_number); break;
+	}
+}
+
+/* Takes the screen; from here on the terminal is the dashboard's. */
+static void take_screen(struct dashboard *dashboard)
+{
+	if (dashboard->tui || dashboard->leaving)
+		return;
+	uv_timer_stop(dashboard->patience);
+	int r = tui_new(&dashboard->theme, &dashboard->tui);
+	if (r < 0) {
+		fprintf(stderr, "dbtop: %s\n",
+			r == -ENOTTY ? "the dashboard needs a terminal; try --once or --json"
+				: r == -ENOTSUP ? "this terminal's type (TERM) is not known; try "
+						  "TERM=xterm-256color"
+						: strerror(-r));
+		dashboard_leave(dashboard, EXIT_UNKNOWN);
+		return;
+	}
+	dashboard->ui.ascii = tui_is_ascii(dashboard->tui);
+	dashboard->grid.ascii = dashboard->ui.ascii;
+	dashboard->dirty = true;
+	uv_poll_init(&dashboard->app->loop, dashboard->input, tui_fd(dashboard->tui));
+	dashboard->input->data = dashboard;
+	uv_poll_start(dashboard->input, UV_READABLE, on_input);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	take_screen(timer->data);
+}
+
+/* The server wants a password: asked on the plain terminal, as psql does, before the screen is
+ * taken; in the middle of things the screen is left for it. */
+static void ask_password(struct dashboard *dashboard)
+{
+	struct session *session = target_session(dashboard->target);
+	if (dashboard->app->options.never_password || dashboard->leaving)
+		return;
+	if (dashboard->tui)
+		tui_suspend(dashboard->tui);
+	const struct server_state *state = session_state(session);
+	if (state->sqlstate[0])
+		fprintf(stderr, "dbtop: %s\n", state->error);
+	char *password = connect_ask_password(state->user);
+	if (dashboard->tui) {
+		tui_resume(dashboard->tui);
+		dashboard_redraw(dashboard);
+	}
+	if (!password || !*password) {
+		free(password);
+		dashboard_leave(dashboard, EXIT_UNKNOWN);
+		return;
+	}
+	session_set_password(session, password);
+	explicit_bzero(password, strlen(password));
+	free(password);
+}
+
+static void on_assessed(void *data)
+{
+	struct dashboard *dashboard = data;
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	app_log_state(dashboard->app, assessment);
+	dashboard->dirty = true;
+	if (session_needs_password(target_session(dashboard->target)))
+		ask_password(dashboard);
+	else if (assessment->server.status != SERVER_CONNECTING && assessment->activity)
+		take_screen(dashboard);
+}
+
+static void on_progress(void *data)
+{
+	struct dashboard *dashboard = data;
+	dashboard->dirty = true;
+}
+
+static void log_results(struct dashboard *dashboard)
+{
+	const struct action_plan *plan = dashboard->plan;
+	for (size_t i = 0; i < plan->n_targets; i++)
+		if (plan->targets[i].selected)
+			log_write(dashboard->app->log, "%s: backend %d: %s",
+				action_kind_name(plan->kind), plan->targets[i].pid,
+				action_result_name(plan->targets[i].result));
+}
+
+static void on_done(void *data)
+{
+	struct dashboard *dashboard = data;
+	const char *error = audit_error(dashboard->audit);
+	log_results(dashboard);
+	if (error)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
+	target_refresh(dashboard->target);
+	dashboard->dirty = true;
+}
+
+static int load_theme(struct dashboard *dashboard)
+{
+	struct arena *arena = arena_new();
+	const struct config_places places =
+		config_places(arena, getenv("XDG_CONFIG_HOME"), getenv("HOME"));
+	struct config_error error;
+	int r = theme_find(dashboard->app->config->theme, theme_folders(arena, places.user),
+		&dashboard->theme, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	arena_free(arena);
+	return r;
+}
+
+static void watch_signals(struct dashboard *dashboard)
+{
+	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++) {
+		uv_signal_t *handle = mem_alloc(sizeof(*handle));
+		uv_signal_init(&dashboard->app->loop, handle);
+		handle->data = dashboard;
+		uv_signal_start(handle, on_signal, signals[i]);
+		dashboard->signals[i] = handle;
+	}
+}
+
+static void open_dashboard(struct dashboard *dashboard)
+{
+	struct app *app = dashboard->app;
+	size_t n_keys;
+	const struct key_help *keys = keymap_help(&n_keys);
+	ui_init(&dashboard->ui, keys, n_keys);
+	dashboard->ui.interval = app->config->interval;
+	dashboard->ui.readonly = app->config->readonly;
+	grid_init(&dashboard->grid);
+	struct target_options options = app_target_options(app);
+	options.data = dashboard;
+	options.assessed = on_assessed;
+	dashboard->target = target_new(&app->loop, &options);
+	CLEANUP(cleanup_free) char *path = audit_default_path();
+	dashboard->audit = audit_new(path);
+	const struct execute_options execute = {
+		.readonly = app->config->readonly,
+		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.audit = dashboard->audit,
+	};
+	const struct execute_callbacks callbacks = {
+		.data = dashboard,
+		.progress = on_progress,
+		.done = on_done,
+	};
+	dashboard->executor =
+		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
+	dashboard->input = mem_alloc(sizeof(*dashboard->input));
+	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
+	uv_prepare_init(&app->loop, dashboard->draw);
+	dashboard->draw->data = dashboard;
+	uv_prepare_start(dashboard->draw, on_prepare);
+	dashboard->patience = mem_alloc(sizeof(*dashboard->patience));
+	uv_timer_init(&app->loop, dashboard->patience);
+	dashboard->patience->data = dashboard;
+	uv_timer_start(dashboard->patience, on_patience, PATIENCE_MS, 0);
+	watch_signals(dashboard);
+}
+
+static void close_dashboard(struct dashboard *dashboard)
+{
+	/* before the terminal is closed that it watches */
+	if (dashboard->tui)
+		close_handle(dashboard->input);
+	else
+		free(dashboard->input);
+	tui_free(dashboard->tui);
+	close_handle(dashboard->draw);
+	close_handle(dashboard->patience);
+	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
+		close_handle(dashboard->signals[i]);
+	execute_free(dashboard->executor);
+	target_free(dashboard->target);
+	audit_free(dashboard->audit);
+	action_plan_free(dashboard->plan);
+	ui_deinit(&dashboard->ui);
+	grid_deinit(&dashboard->grid);
+}
+
+int dashboard_run(struct app *app)
+{
+	struct dashboard dashboard = { .app = app };
+	if (load_theme(&dashboard) < 0)
+		return EXIT_USAGE;
+	mem_on_exhausted(tui_crash_restore);
+	crash_install(tui_crash_restore);
+	open_dashboard(&dashboard);
+	target_start(dashboard.target);
+	if (!dashboard.leaving)
+		uv_run(&app->loop, UV_RUN_DEFAULT);
+	close_dashboard(&dashboard);
+	return dashboard.status;
+}
+
+int dashboard_run_demo(struct app *app)
+{
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	struct demo *demo;
+	if (!isatty(STDOUT_FILENO)) {
+		fputs("dbtop: --demo opens the dashboard, which needs a terminal\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (!app->options.interval)
+		app->config->interval = DEMO_INTERVAL;
+	if (!app->options.idle_limit)
+		app->rules.idle = DEMO_LIMIT;
+	if (!app->options.transaction_limit)
+		app->rules.transaction = DEMO_LIMIT;
+	fputs("dbtop: starting a private PostgreSQL and an application that leaks …\n", stderr);
+	int r = demo_start(&demo, error);
+	if (r < 0) {
+		fprintf(stderr, "dbtop: --demo: %s\n", error);
+		return EXIT_UNKNOWN;
+	}
+	r = connect_conninfo(demo_conninfo(demo), &app->params);
+	int status = r < 0 ? EXIT_UNKNOWN : dashboard_run(app);
+	demo_stop(demo);
+	return status;
+}

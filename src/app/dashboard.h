@@ -1,0 +1,63 @@
+/* The dashboard: one loop, one screen, the pages that lie over it. */
+#ifndef APP_DASHBOARD_H
+#define APP_DASHBOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "action/guard.h"
+#include "config/theme.h"
+#include "view/grid.h"
+#include "view/ui.h"
+
+struct app;
+struct assessment;
+struct audit;
+struct executor;
+struct target;
+struct tui;
+
+#define DASHBOARD_SIGNALS 7
+
+/* Shared by the files of the dashboard: the loop (dashboard.c), the keys (keymap.c) and what they
+ * do (commands.c). */
+struct dashboard {
+	struct app *app;
+	struct target *target;
+	struct audit *audit;
+	struct executor *executor;
+	struct tui *tui; /* NULL until the screen is taken */
+	struct theme theme;
+	struct ui_state ui;
+	struct grid grid;
+	struct action_plan *plan; /* of the plan's pages, and of a run under way; NULL */
+	struct guard_history ended;
+	bool limit_confirmed; /* "more than the limit: really?" was asked for this plan */
+	bool dirty;           /* the frame is not what it should be */
+	bool leaving;
+	int status; /* the exit status */
+
+	uv_poll_t *input;
+	uv_prepare_t *draw;
+	uv_timer_t *patience; /* how long the first frame waits for the first answer */
+	uv_signal_t *signals[DASHBOARD_SIGNALS];
+};
+
+/* Returns the exit status: 0 after quitting, 128 + n after a signal, 3 without a usable terminal.
+ */
+int dashboard_run(struct app *app);
+
+/* The same on a private server with a leaking application, and limits of seconds. */
+int dashboard_run_demo(struct app *app);
+
+/* Ends the loop with this exit status. */
+void dashboard_leave(struct dashboard *dashboard, int status);
+
+/* Stops as Ctrl+Z does, with the terminal as it was; returns when continued. */
+void dashboard_suspend(struct dashboard *dashboard);
+
+/* Everything is drawn again, whatever the terminal shows now. */
+void dashboard_redraw(struct dashboard *dashboard);
+
+#endif

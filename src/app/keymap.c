@@ -1,0 +1,168 @@
+/* One table: a row a command, with its keys, the page it belongs to and its words for the key bar
+ * and the help. */
+#include "app/keymap.h"
+
+#include "app/commands.h"
+#include "app/dashboard.h"
+#include "tui/input.h"
+
+#define MOST_KEYS 6
+
+#define CHAR(letter)                                                                               \
+	{                                                                                          \
+		INPUT_CHAR, letter                                                                 \
+	}
+#define CONTROL(letter)                                                                            \
+	{                                                                                          \
+		INPUT_CTRL, letter                                                                 \
+	}
+#define FUNCTION(number)                                                                           \
+	{                                                                                          \
+		INPUT_FUNCTION, number                                                             \
+	}
+#define KEY(name)                                                                                  \
+	{                                                                                          \
+		INPUT_##name, 0                                                                    \
+	}
+
+/* A row belongs to a page; on every page those of ANYWHERE come after its own. */
+#define ANYWHERE (-1)
+
+static const struct binding {
+	int page; /* enum page, or ANYWHERE */
+	command_fn *run;
+	struct key_event keys[MOST_KEYS]; /* ends with {0, 0} */
+	const char *names, *bar, *what;
+	bool always; /* stays in the bar when there is no room for all */
+} bindings[] = {
+	{ PAGE_MAIN, command_kill_leaked, { CHAR('k') }, "k", "kill # leaked",
+		"end the leaked connections; shows the plan first", true },
+	{ PAGE_MAIN, command_terminate, { CHAR('K') }, "K", "kill",
+		"end the tagged connections, or the one under the cursor", true },
+	{ PAGE_MAIN, command_cancel, { CHAR('c') }, "c", "cancel", "cancel their statements",
+		false },
+	{ PAGE_MAIN, command_filter, { CHAR('/') }, "/", "filter",
+		"show what matches: text, field:text, !text", true },
+	{ PAGE_MAIN, command_sort, { CHAR('s') }, "s", "sort", "sort by the next column", false },
+	{ PAGE_MAIN, command_reverse, { CHAR('S') }, "S", NULL, "sort the other way round", false },
+	{ PAGE_MAIN, command_group, { CHAR('g') }, "g", "group",
+		"group by process, application, database, or not", false },
+	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "pause", "keep the picture; again: go on",
+		false },
+	{ PAGE_MAIN, command_tag, { CHAR(' ') }, "Space", NULL, "tag for K and c", false },
+	{ PAGE_MAIN, command_untag, { CHAR('u') }, "u", NULL, "untag all", false },
+	{ PAGE_MAIN, command_enter, { KEY(ENTER) }, "Enter", NULL,
+		"details of a connection; fold a group", false },
+	{ PAGE_MAIN, command_fold, { KEY(LEFT) }, "←", NULL, "fold the group", false },
+	{ PAGE_MAIN, command_unfold, { KEY(RIGHT) }, "→", NULL, "unfold it", false },
+	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+", NULL, "refresh less often", false },
+	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, "refresh more often", false },
+	{ PAGE_MAIN, command_copy, { CHAR('y') }, "y", NULL, "copy the statement", false },
+	{ PAGE_PLAN, command_tick, { CHAR(' ') }, "Space", "untick", "tick or untick a target",
+		true },
+	{ PAGE_PLAN, command_tick_all, { CHAR('a') }, "a", "all", "tick or untick all", false },
+	{ PAGE_PLAN, command_confirm, { KEY(ENTER) }, "Enter", "end #", "end the ticked ones",
+		true },
+	{ PAGE_PLAN, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them alone",
+		"end none", true },
+	{ PAGE_RESULTS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
+		true },
+	{ PAGE_HELP, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER), CHAR('?') }, "Esc",
+		"close", "back", true },
+	{ PAGE_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
+		true },
+	{ ANYWHERE, command_up, { KEY(UP), CONTROL('p') }, "↑", NULL, "up", false },
+	{ ANYWHERE, command_down, { KEY(DOWN), CHAR('j'), CONTROL('n') }, "↓ j", NULL, "down",
+		false },
+	{ ANYWHERE, command_page_up, { KEY(PAGE_UP), CONTROL('b'), CONTROL('u'), CHAR('b') },
+		"PgUp Ctrl-U", NULL, "a page up", false },
+	{ ANYWHERE, command_page_down,
+		{ KEY(PAGE_DOWN), CHAR('J'), CONTROL('f'), CONTROL('d'), CHAR('f') },
+		"PgDn J Ctrl-D", NULL, "a page down", false },
+	{ ANYWHERE, command_home, { KEY(HOME), CHAR('<') }, "Home", NULL, "to the first", false },
+	{ ANYWHERE, command_end, { KEY(END), CHAR('G'), CHAR('>') }, "End G", NULL, "to the last",
+		false },
+	{ ANYWHERE, command_back, { KEY(ESCAPE) }, "Esc", NULL, "back; clears the filter", false },
+	{ ANYWHERE, command_help, { CHAR('?'), FUNCTION(1) }, "?", "help", "this page (also F1)",
+		true },
+	{ ANYWHERE, command_redraw, { CONTROL('l') }, "Ctrl-L", NULL, "draw the screen afresh",
+		false },
+	{ ANYWHERE, command_suspend, { CONTROL('z') }, "Ctrl-Z", NULL, "suspend dbtop", false },
+	{ ANYWHERE, command_quit, { CHAR('q'), FUNCTION(10), CONTROL('c') }, "q", "quit",
+		"quit (also F10, Ctrl-C)", true },
+};
+#define BINDINGS (sizeof(bindings) / sizeof(bindings[0]))
+
+const struct key_help *keymap_help(size_t *ret_count)
+{
+	static struct key_help help[BINDINGS];
+	for (size_t i = 0; i < BINDINGS; i++)
+		help[i] = (struct key_help){
+			.keys = bindings[i].names,
+			.what = bindings[i].what,
+			.bar = bindings[i].bar,
+			.page = bindings[i].page == ANYWHERE ? PAGE_MAIN
+							     : (enum page)bindings[i].page,
+			.always = bindings[i].always,
+		};
+	*ret_count = BINDINGS;
+	return help;
+}
+
+static bool is_bound(const struct binding *binding, const struct key_event *event)
+{
+	for (size_t i = 0; i < MOST_KEYS; i++) {
+		const struct key_event *key = &binding->keys[i];
+		bool ends = key->key == INPUT_CHAR && key->c == 0;
+		if (ends)
+			return false;
+		if (key->key == event->key && key->c == event->c)
+			return true;
+	}
+	return false;
+}
+
+static const struct binding *find(int page, const struct key_event *event)
+{
+	for (size_t i = 0; i < BINDINGS; i++)
+		if (bindings[i].page == page && is_bound(&bindings[i], event))
+			return &bindings[i];
+	return NULL;
+}
+
+/* While the filter is typed every key is text but these. */
+static void press_in_filter(struct ui_state *ui, const struct key_event *event)
+{
+	switch (event->key) {
+	case INPUT_CHAR: ui_filter_type(ui, event->c); break;
+	case INPUT_CTRL:
+		if (event->c == 'w' || event->c == 'u')
+			ui_filter_erase_word(ui);
+		break;
+	case INPUT_BACKSPACE:
+	case INPUT_DELETE: ui_filter_erase(ui); break;
+	case INPUT_ENTER: ui_filter_keep(ui); break;
+	case INPUT_ESCAPE: ui_filter_clear(ui); break;
+	case INPUT_UP: ui_move(ui, -1); break;
+	case INPUT_DOWN: ui_move(ui, 1); break;
+	default: break;
+	}
+}
+
+static bool is_quit(const struct key_event *event)
+{
+	return event->key == INPUT_CTRL && event->c == 'c';
+}
+
+void keymap_press(struct dashboard *dashboard, const struct key_event *event)
+{
+	if (dashboard->ui.filter_editing && !is_quit(event)) {
+		press_in_filter(&dashboard->ui, event);
+		return;
+	}
+	const struct binding *binding = find((int)ui_current_page(&dashboard->ui), event);
+	if (!binding)
+		binding = find(ANYWHERE, event);
+	if (binding)
+		binding->run(dashboard);
+}

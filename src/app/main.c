@@ -1,0 +1,197 @@
+/* Options, config file, connection parameters; then the mode. */
+#include <errno.h>
+#include <locale.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "app/connect.h"
+#include "app/dashboard.h"
+#include "app/demo.h"
+#include "app/demo_app.h"
+#include "app/headless.h"
+#include "app/log.h"
+#include "base/arena.h"
+#include "config/config.h"
+#include "model/assessment.h"
+#include "version.h"
+
+struct target_options app_target_options(const struct app *app)
+{
+	return (struct target_options){
+		.params = &app->params,
+		.rules = &app->rules,
+		.interval = app->config->interval,
+		.no_query_text = app->options.no_query_text,
+	};
+}
+
+void app_log_state(const struct app *app, const struct assessment *assessment)
+{
+	const struct server_state *server = &assessment->server;
+	log_write(app->log, "%s:%d %s%s%s", server->host ? server->host : "local", server->port,
+		server_status_name(server->status), server->error ? ": " : "",
+		server->error ? server->error : "");
+}
+
+static int load_config(struct app *app, struct arena *arena)
+{
+	const struct config_places places =
+		config_places(arena, getenv("XDG_CONFIG_HOME"), getenv("HOME"));
+	struct config_error error;
+	if (config_find(arena, app->options.config, &places, &app->config_path) != 0) {
+		app->config = config_defaults();
+		return 0;
+	}
+	int r = config_load(app->config_path, &app->config, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	return r;
+}
+
+/* Which options stand over which keys: checked as the file is. */
+static int lay_options_over(struct app *app)
+{
+	const struct options *options = &app->options;
+	const struct {
+		const char *value, *key, *origin;
+	} overs[] = {
+		{ options->interval, "interval", "--interval" },
+		{ options->theme, "theme", "--theme" },
+		{ options->log, "log", "--log" },
+		{ options->idle_limit, "leaks.idle", "--idle-limit" },
+		{ options->transaction_limit, "leaks.transaction", "--transaction-limit" },
+		{ options->held_limit, "leaks.held", "--held-limit" },
+		{ options->readonly ? "true" : NULL, "readonly", "--readonly" },
+	};
+	struct config_error error;
+	for (size_t i = 0; i < sizeof(overs) / sizeof(overs[0]); i++) {
+		if (!overs[i].value)
+			continue;
+		int r = config_set(
+			app->config, overs[i].key, overs[i].value, overs[i].origin, &error);
+		if (r < 0) {
+			fprintf(stderr, "dbtop: %s\n", error.text);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int set_scope(struct app *app)
+{
+	app->rules = app->config->rules;
+	if (!app->options.app)
+		return 0;
+	int error = regcomp(&app->scope, app->options.app, REG_EXTENDED | REG_NOSUB);
+	if (error) {
+		char text[128];
+		regerror(error, &app->scope, text, sizeof(text));
+		fprintf(stderr, "dbtop: --app: %s: \"%s\"\n", text, app->options.app);
+		return -EINVAL;
+	}
+	app->scoped = true;
+	app->rules.scope = &app->scope;
+	return 0;
+}
+
+static int open_log(struct app *app)
+{
+	if (!*app->config->log)
+		return 0;
+	int r = log_open(app->config->log, &app->log);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s: %s\n", app->config->log, strerror(-r));
+	return r;
+}
+
+/* -W asks first; the password stands over one in CONNINFO, as in psql. */
+static int ask_password(struct app *app)
+{
+	if (!app->options.ask_password)
+		return 0;
+	char *password = connect_ask_password(params_get(&app->params, "user"));
+	if (!password) {
+		fputs("dbtop: -W: there is no terminal to ask on\n", stderr);
+		return -ENOTTY;
+	}
+	params_set(&app->params, "password", password);
+	explicit_bzero(password, strlen(password));
+	free(password);
+	return 0;
+}
+
+static int prepare(struct app *app, struct arena *arena)
+{
+	int r = load_config(app, arena);
+	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = set_scope(app)) < 0 ||
+		(r = open_log(app)) < 0)
+		return r;
+	if (app->options.mode == MODE_DEMO)
+		return 0;
+	r = connect_params(&app->options, app->config, &app->params);
+	return r < 0 ? r : ask_password(app);
+}
+
+static int run(struct app *app)
+{
+	switch (app->options.mode) {
+	case MODE_DASHBOARD: return dashboard_run(app);
+	case MODE_DEMO: return dashboard_run_demo(app);
+	default: return headless_run(app);
+	}
+}
+
+static void release(struct app *app)
+{
+	params_clear(&app->params);
+	log_close(app->log);
+	if (app->scoped)
+		regfree(&app->scope);
+	config_free(app->config);
+}
+
+static int start(struct app *app)
+{
+	struct arena *arena = arena_new();
+	int status = EXIT_USAGE;
+	if (prepare(app, arena) == 0) {
+		uv_loop_init(&app->loop);
+		status = run(app);
+		/* what was freed closes its handles in here */
+		uv_run(&app->loop, UV_RUN_DEFAULT);
+		uv_loop_close(&app->loop);
+	}
+	release(app);
+	arena_free(arena);
+	return status;
+}
+
+/* Each refresh frees what the one before needed. Handed back to the kernel and faulted in again,
+ * that memory would cost more than the rows in it. */
+static void keep_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
+int main(int argc, char **argv)
+{
+	if (demo_app_requested())
+		return demo_app_main();
+	struct app app = { 0 };
+	/* not LC_ALL: numbers are read and written with a point everywhere */
+	setlocale(LC_CTYPE, "");
+	keep_heap();
+	/* a reader that left is an error of write(), not our end */
+	signal(SIGPIPE, SIG_IGN);
+	if (options_parse(argc, argv, &app.options) < 0)
+		return EXIT_USAGE;
+	switch (app.options.mode) {
+	case MODE_HELP: options_help(stdout); return EXIT_CLEAN;
+	case MODE_VERSION: puts("dbtop " DBTOP_VERSION); return EXIT_CLEAN;
+	default: return start(&app);
+	}
+}

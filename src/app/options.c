@@ -1,0 +1,229 @@
+/* One table: parsing and --help read it, and a test holds the man page against it. */
+#include "app/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+	KIND_FLAG,  /* bool at offset */
+	KIND_TEXT,  /* const char * at offset */
+	KIND_COUNT, /* long at offset, at least 1 */
+	KIND_MODE,  /* value is the mode */
+};
+
+#define AT(member) offsetof(struct options, member)
+
+/* In --help a row's left column is `left`, or made of its names; a row without help stands in the
+ * left column of another. */
+static const struct option_row {
+	const char *name, *argument;
+	char letter;
+	enum kind kind;
+	size_t offset;
+	enum mode mode;
+	const char *left, *help;
+} rows[] = {
+	{ "host", "HOST", 'h', KIND_TEXT, AT(host), 0, "-h HOST  -p PORT  -U USER  -d NAME",
+		"as in psql; PG* and ~/.pgpass work, too" },
+	{ "port", "PORT", 'p', KIND_TEXT, AT(port), 0, NULL, NULL },
+	{ "username", "USER", 'U', KIND_TEXT, AT(user), 0, NULL, NULL },
+	{ "dbname", "NAME", 'd', KIND_TEXT, AT(database), 0, NULL, NULL },
+	{ "no-password", NULL, 'w', KIND_FLAG, AT(never_password), 0, "-w, -W",
+		"never ask for a password; ask first" },
+	{ "password", NULL, 'W', KIND_FLAG, AT(ask_password), 0, NULL, NULL },
+	{ "config", "FILE", 'c', KIND_TEXT, AT(config), 0, NULL,
+		"instead of ~/.config/dbtop/config.yaml" },
+	{ "interval", "SECONDS", 'i', KIND_TEXT, AT(interval), 0, NULL,
+		"between refreshes, 0.1 to 3600 [1]" },
+	{ "theme", "NAME", 't', KIND_TEXT, AT(theme), 0, NULL, "colours: a theme's name" },
+	{ "app", "REGEX", 'a', KIND_TEXT, AT(app), 0, NULL, "only what matches; actions obey it" },
+	{ "readonly", NULL, 0, KIND_FLAG, AT(readonly), 0, NULL, "no action can be taken" },
+	{ "idle-limit", "TIME", 0, KIND_TEXT, AT(idle_limit), 0, NULL,
+		"leaked when idle for longer [5min]" },
+	{ "transaction-limit", "TIME", 0, KIND_TEXT, AT(transaction_limit), 0, NULL,
+		"... when idle in transaction [5min]" },
+	{ "held-limit", "TIME", 0, KIND_TEXT, AT(held_limit), 0, NULL,
+		"... when not given back to its pool [1min]" },
+	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL,
+		"show and record no statement" },
+	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "what dbtop itself did and met" },
+	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, NULL, "one report as text" },
+	{ "json", NULL, 0, KIND_FLAG, AT(json), 0, "--json [--count N | --follow]",
+		"one line of JSON a snapshot" },
+	{ "count", "N", 0, KIND_COUNT, AT(count), 0, NULL, NULL },
+	{ "follow", NULL, 0, KIND_FLAG, AT(follow), 0, NULL, NULL },
+	{ "kill-leaked", NULL, 0, KIND_MODE, 0, MODE_KILL_LEAKED, NULL,
+		"end the leaked connections; asks first" },
+	{ "dry-run", NULL, 0, KIND_FLAG, AT(dry_run), 0, "  --dry-run  --yes  --proven-only",
+		"only show them; don't ask; not the presumed" },
+	{ "yes", NULL, 0, KIND_FLAG, AT(yes), 0, NULL, NULL },
+	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
+	{ "demo", NULL, 0, KIND_MODE, 0, MODE_DEMO, NULL,
+		"a private server with a leaking application" },
+	{ "help", NULL, 0, KIND_MODE, 0, MODE_HELP, NULL, NULL },
+	{ "version", NULL, 0, KIND_MODE, 0, MODE_VERSION, NULL, NULL },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int read_count(const struct option_row *row, const char *text, long *ret_count)
+{
+	char *end;
+	errno = 0;
+	long count = strtol(text, &end, 10);
+	if (errno || end == text || *end || count < 1) {
+		fprintf(stderr,
+			"dbtop: --%s: expected a number from 1, found \"%s\"\nTry 'dbtop "
+			"--help'.\n",
+			row->name, text);
+		return -EINVAL;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static int set_mode(struct options *options, const struct option_row *row)
+{
+	/* --help wins over everything, as everywhere */
+	if (options->mode == MODE_HELP || options->mode == MODE_VERSION)
+		return 0;
+	bool informs = row->mode == MODE_HELP || row->mode == MODE_VERSION;
+	if (options->mode != MODE_DASHBOARD && options->mode != row->mode && !informs) {
+		fprintf(stderr, "dbtop: --%s: only one mode at a time\nTry 'dbtop --help'.\n",
+			row->name);
+		return -EINVAL;
+	}
+	options->mode = row->mode;
+	return 0;
+}
+
+static int set(struct options *options, const struct option_row *row, const char *value)
+{
+	char *field = (char *)options + row->offset;
+	switch (row->kind) {
+	case KIND_FLAG: *(bool *)field = true; return 0;
+	case KIND_TEXT: *(const char **)field = value; return 0;
+	case KIND_COUNT: return read_count(row, value, (long *)field);
+	case KIND_MODE: return set_mode(options, row);
+	}
+	return -EINVAL;
+}
+
+static int refuse(const char *text)
+{
+	fprintf(stderr, "dbtop: %s\nTry 'dbtop --help'.\n", text);
+	return -EINVAL;
+}
+
+/* Options that mean something only beside others: ignoring one would hide a mistake. */
+static int check(struct options *options)
+{
+	if (options->mode == MODE_HELP || options->mode == MODE_VERSION)
+		return 0;
+	if (options->never_password && options->ask_password)
+		return refuse("-w and -W exclude each other");
+	if (options->json && (options->mode == MODE_DASHBOARD || options->mode == MODE_ONCE))
+		options->mode = MODE_JSON;
+	if (options->json && options->mode == MODE_DEMO)
+		return refuse("--demo opens the dashboard: --json has no place beside it");
+	if ((options->count || options->follow) && options->mode != MODE_JSON)
+		return refuse("--count and --follow go with --json");
+	if (options->count && options->follow)
+		return refuse("--count and --follow exclude each other");
+	if ((options->dry_run || options->yes || options->proven_only) &&
+		options->mode != MODE_KILL_LEAKED)
+		return refuse("--dry-run, --yes and --proven-only go with --kill-leaked");
+	if (options->readonly && options->mode == MODE_KILL_LEAKED && !options->dry_run)
+		return refuse("--readonly forbids --kill-leaked; --dry-run shows its plan");
+	return 0;
+}
+
+static const struct option_row *find_row(int index, int letter, const struct option *longs)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (index >= 0 ? strcmp(rows[i].name, longs[index].name) == 0
+			       : rows[i].letter == letter)
+			return &rows[i];
+	return NULL;
+}
+
+static int take_operand(struct options *options, int argc, char **argv)
+{
+	if (optind < argc)
+		options->conninfo = argv[optind++];
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "dbtop: one CONNINFO at most, found \"%s\" as well\nTry 'dbtop --help'.\n",
+		argv[optind]);
+	return -EINVAL;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options)
+{
+	struct option longs[ROWS + 1] = { 0 };
+	char letters[ROWS * 2 + 1] = "";
+	size_t n_letters = 0;
+	for (size_t i = 0; i < ROWS; i++) {
+		longs[i] = (struct option){ .name = rows[i].name,
+			.has_arg = rows[i].argument ? required_argument : no_argument };
+		if (rows[i].letter)
+			letters[n_letters++] = rows[i].letter;
+		if (rows[i].letter && rows[i].argument)
+			letters[n_letters++] = ':';
+	}
+	struct options options = { 0 };
+	optind = 1;
+	for (;;) {
+		int index = -1;
+		int letter = getopt_long(argc, argv, letters, longs, &index);
+		if (letter == -1)
+			break;
+		const struct option_row *row = find_row(index, letter, longs);
+		if (!row) /* getopt has said what is wrong */
+			return refuse("see the usage");
+		int r = set(&options, row, optarg);
+		if (r < 0)
+			return r;
+	}
+	int r = take_operand(&options, argc, argv);
+	if (r == 0)
+		r = check(&options);
+	if (r == 0)
+		*ret_options = options;
+	return r;
+}
+
+#define LEFT_COLUMN 36
+
+/* "-c, --config FILE" */
+static int print_left(FILE *file, const struct option_row *row)
+{
+	if (row->left)
+		return fprintf(file, "%s", row->left);
+	int width = 0;
+	if (row->letter)
+		width += fprintf(file, "-%c, ", row->letter);
+	width += fprintf(file, "--%s", row->name);
+	if (row->argument)
+		width += fprintf(file, " %s", row->argument);
+	return width;
+}
+
+void options_help(FILE *file)
+{
+	fputs("Usage: dbtop [OPTION]... [CONNINFO]\n"
+	      "Shows who holds PostgreSQL's connections and which leaked, and ends those.\n\n",
+		file);
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].help)
+			continue;
+		fputs("  ", file);
+		int width = print_left(file, &rows[i]);
+		fprintf(file, "%*s%s\n", width < LEFT_COLUMN ? LEFT_COLUMN - width : 1, "",
+			rows[i].help);
+	}
+	fputs("\nExit status: 0 clean, 1 leaks or survivors, 2 wrong usage, 3 cannot tell.\n",
+		file);
+}

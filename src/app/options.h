@@ -1,0 +1,47 @@
+/* The command line. */
+#ifndef APP_OPTIONS_H
+#define APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum mode {
+	MODE_DASHBOARD,
+	MODE_ONCE,
+	MODE_JSON,
+	MODE_KILL_LEAKED,
+	MODE_DEMO,
+	MODE_HELP,
+	MODE_VERSION,
+};
+
+enum exit_status {
+	EXIT_CLEAN = 0,
+	EXIT_LEAKS = 1,   /* leaks found, or something survived */
+	EXIT_USAGE = 2,   /* wrong usage or configuration */
+	EXIT_UNKNOWN = 3, /* unreachable, or not allowed to see */
+};
+
+/* As given: what was not is NULL, false or 0. Strings point into argv. */
+struct options {
+	enum mode mode;
+	const char *host, *port, *user, *database;
+	const char *conninfo; /* the operand: URI, key=value, or a name */
+	bool never_password, ask_password;
+	const char *config, *app;
+	/* laid over the config file's keys, and checked as these are */
+	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit;
+	bool readonly, no_query_text;
+	bool json, follow; /* json may stand beside another mode: its result as one object */
+	long count;
+	bool dry_run, yes, proven_only;
+};
+
+/* 0, or −EINVAL after one line on stderr that says what is wrong. */
+int options_parse(int argc, char **argv, struct options *ret_options)
+	__attribute__((warn_unused_result));
+
+/* --help: fits a screen of 80×24. */
+void options_help(FILE *file);
+
+#endif

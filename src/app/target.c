@@ -1,0 +1,275 @@
+/* When each source is asked, and when their answers become a picture.
+ *
+ *   tick → statement → rows → assess → a connection that was not looked for? → look → assess
+ *
+ * The sockets are dumped when rows show a connection that is new, and every few seconds to notice
+ * ends that went away; without a connection of our own at each tick, because then they are all we
+ * have. */
+#include "app/target.h"
+
+#include <stdlib.h>
+
+#include "analyze/assess.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/backends.h"
+#include "collect/clients.h"
+#include "model/assessment.h"
+#include "model/history.h"
+#include "session/session.h"
+
+#define LOOK_EVERY (2 * USEC_PER_SEC)
+
+/* An answer is overdue after two intervals, but not before this. */
+#define STALE_AFTER (2 * USEC_PER_SEC)
+
+struct target {
+	uv_loop_t *loop;
+	struct target_options options;
+	struct session *session;
+	struct backends *backends;
+	struct clients *clients;
+	uv_timer_t *tick;
+	struct assessment *assessment;
+	struct history history;
+	int64_t last_look; /* monotonic */
+	bool paused;
+};
+
+static bool is_overdue(const struct target *target)
+{
+	int64_t asked_at = backends_asked_at(target->backends);
+	int64_t limit = 2 * target->options.interval;
+	if (limit < STALE_AFTER)
+		limit = STALE_AFTER;
+	return asked_at >= 0 && instant_monotonic() - asked_at > limit;
+}
+
+static struct server_state server_state(const struct target *target)
+{
+	struct server_state state = *session_state(target->session);
+	if (state.status == SERVER_OK && is_overdue(target)) {
+		state.status = SERVER_STALE;
+		state.error = "the server does not answer";
+	}
+	return state;
+}
+
+static struct source_state activity_source(
+	const struct target *target, const struct server_state *server)
+{
+	const struct activity *activity = backends_latest(target->backends);
+	struct source_state source = {
+		.name = "activity",
+		.status = SOURCE_OK,
+		.taken_at = activity ? activity->taken_at : INSTANT_UNKNOWN,
+		.error = backends_error(target->backends),
+	};
+	if (server->status != SERVER_OK) {
+		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
+		if (!source.error)
+			source.error = server->error;
+	} else if (source.error) {
+		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
+	} else if (!activity) {
+		source.status = SOURCE_WAITING;
+	}
+	if (server->status == SERVER_CONNECTING && !activity)
+		source.status = SOURCE_WAITING;
+	return source;
+}
+
+static struct source_state peers_source(const struct target *target)
+{
+	const struct peers *peers = clients_latest(target->clients);
+	struct source_state source = {
+		.name = "peers",
+		.status = peers ? SOURCE_OK : SOURCE_WAITING,
+		.taken_at = peers ? peers->dumped_at : INSTANT_UNKNOWN,
+	};
+	if (peers && (!peers->tcp_known || !peers->unix_known)) {
+		source.status = SOURCE_FAILED;
+		source.error = "the kernel's table of sockets cannot be read";
+	}
+	return source;
+}
+
+static void sample_history(struct target *target)
+{
+	const struct slots *slots = &target->assessment->slots;
+	bool live = target->assessment->server.status == SERVER_OK;
+	history_add(&target->history,
+		(struct history_sample){
+			.at = target->assessment->now,
+			.used = live ? slots->used : -1,
+			.leaked = live ? slots->by_status[STATUS_LEAKED] : -1,
+		});
+}
+
+static void assess_now(struct target *target)
+{
+	if (target->paused)
+		return;
+	struct server_state server = server_state(target);
+	const struct assess_input input = {
+		.activity = backends_latest(target->backends),
+		.peers = clients_latest(target->clients),
+		.server = &server,
+		.sources = {
+			[SOURCE_ACTIVITY] = activity_source(target, &server),
+			[SOURCE_PEERS] = peers_source(target),
+		},
+		.rules = target->options.rules,
+		.now = instant_now(),
+	};
+	struct assessment *before = target->assessment;
+	target->assessment = assess(&input, before);
+	assessment_free(before);
+	sample_history(target);
+	target->options.assessed(target->options.data);
+}
+
+static void look(struct target *target)
+{
+	struct peers_target where;
+	session_locate(target->session, &where);
+	if (where.server.family == AF_UNSPEC)
+		return;
+	target->last_look = instant_monotonic();
+	clients_look(target->clients, &where, false);
+}
+
+static bool wants_look(const struct target *target)
+{
+	const struct assessment *assessment = target->assessment;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (!assessment->connections[i].looked)
+			return true;
+	return !assessment->activity || !assessment->peers ||
+		instant_monotonic() - target->last_look >= LOOK_EVERY;
+}
+
+static void on_activity(void *data)
+{
+	struct target *target = data;
+	assess_now(target);
+	if (wants_look(target))
+		look(target);
+}
+
+static void on_peers(void *data)
+{
+	struct target *target = data;
+	assess_now(target);
+	/* what the dump showed counts once the rows are newer than it */
+	if (target->options.hurry && !target->assessment->settled)
+		(void)backends_refresh(target->backends);
+}
+
+static void on_session_changed(void *data)
+{
+	struct target *target = data;
+	assess_now(target);
+	if (!session_is_ready(target->session))
+		look(target);
+}
+
+static void on_session_ready(void *data)
+{
+	struct target *target = data;
+	(void)backends_refresh(target->backends);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct target *target = timer->data;
+	if (backends_refresh(target->backends))
+		return;
+	/* no answer, no connection: the picture ages, and says so */
+	assess_now(target);
+	if (!session_is_ready(target->session))
+		look(target);
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+struct target *target_new(uv_loop_t *loop, const struct target_options *options)
+{
+	struct target *target = mem_alloc(sizeof(*target));
+	target->loop = loop;
+	target->options = *options;
+	const struct session_callbacks session = {
+		.data = target,
+		.ready = on_session_ready,
+		.changed = on_session_changed,
+	};
+	target->session = session_new(loop, options->params, &session);
+	const struct backends_options backends = {
+		.no_query_text = options->no_query_text,
+		.data = target,
+		.published = on_activity,
+	};
+	target->backends = backends_new(target->session, &backends);
+	const struct clients_callbacks clients = { .data = target, .published = on_peers };
+	target->clients = clients_new(loop, "/proc", &clients);
+	target->tick = mem_alloc(sizeof(*target->tick));
+	uv_timer_init(loop, target->tick);
+	target->tick->data = target;
+	return target;
+}
+
+void target_start(struct target *target)
+{
+	assess_now(target);
+	session_start(target->session);
+	target_set_interval(target, target->options.interval);
+}
+
+void target_free(struct target *target)
+{
+	if (!target)
+		return;
+	uv_close((uv_handle_t *)target->tick, free_handle);
+	clients_free(target->clients);
+	backends_free(target->backends);
+	session_free(target->session);
+	assessment_free(target->assessment);
+	free(target);
+}
+
+void target_refresh(struct target *target)
+{
+	(void)backends_refresh(target->backends);
+}
+
+void target_pause(struct target *target, bool paused)
+{
+	target->paused = paused;
+	if (!paused)
+		assess_now(target);
+}
+
+void target_set_interval(struct target *target, int64_t interval)
+{
+	uint64_t ms = (uint64_t)(interval / USEC_PER_MSEC);
+	target->options.interval = interval;
+	uv_timer_start(target->tick, on_tick, ms, ms);
+}
+
+const struct assessment *target_assessment(const struct target *target)
+{
+	return target->assessment;
+}
+
+const struct history *target_history(const struct target *target)
+{
+	return &target->history;
+}
+
+struct session *target_session(struct target *target)
+{
+	return target->session;
+}

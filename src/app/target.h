@@ -1,0 +1,52 @@
+/* One server: its connection, its sources, the latest assessment and the history. The program holds
+ * one; nothing here assumes that there is only one. */
+#ifndef APP_TARGET_H
+#define APP_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct assessment;
+struct history;
+struct params;
+struct rules;
+struct session;
+struct target;
+
+struct target_options {
+	const struct params *params; /* copied */
+	const struct rules *rules;   /* must outlive the target */
+	int64_t interval;            /* µs */
+	bool no_query_text;
+	bool hurry; /* ask again at once until the picture is settled: the headless modes */
+	void *data;
+	void (*assessed)(void *data); /* target_assessment() is new */
+};
+
+/* Never NULL; it does nothing before target_start(). */
+struct target *target_new(uv_loop_t *loop, const struct target_options *options);
+
+/* Connects, and refreshes from then on. */
+void target_start(struct target *target);
+
+/* The handles close in the loop's next turns. NULL is allowed. */
+void target_free(struct target *target);
+
+/* Asks now instead of at the next tick: after an action. */
+void target_refresh(struct target *target);
+
+/* A paused target keeps its picture. It goes on asking: a monitor that sat idle for minutes would
+ * be called a leak by the next one. */
+void target_pause(struct target *target, bool paused);
+
+void target_set_interval(struct target *target, int64_t interval);
+
+/* Never NULL once started: before the first answer it says how the connection stands. Borrowed
+ * until the next one. */
+const struct assessment *target_assessment(const struct target *target);
+
+const struct history *target_history(const struct target *target);
+struct session *target_session(struct target *target);
+
+#endif
