@@ -14,11 +14,15 @@
 #include "base/mem.h"
 #include "collect/backends.h"
 #include "collect/clients.h"
+#include "collect/exits.h"
 #include "model/assessment.h"
 #include "model/history.h"
 #include "session/session.h"
 
-#define LOOK_EVERY (2 * USEC_PER_SEC)
+/* The kernel walks its whole table of connections for one look (measured: 1 to 2 ms for an empty
+ * one of 262,144 buckets). New connections and processes that end cause one at once; this is for
+ * sockets that are closed by a process that lives on. */
+#define LOOK_EVERY (5 * USEC_PER_SEC)
 
 /* An answer is overdue after two intervals, but not before this. */
 #define STALE_AFTER (2 * USEC_PER_SEC)
@@ -29,6 +33,7 @@ struct target {
 	struct session *session;
 	struct backends *backends;
 	struct clients *clients;
+	struct exits *exits;
 	uv_timer_t *tick;
 	struct assessment *assessment;
 	struct history history;
@@ -161,9 +166,15 @@ static void on_peers(void *data)
 {
 	struct target *target = data;
 	assess_now(target);
+	exits_follow(target->exits, clients_latest(target->clients));
 	/* what the dump showed counts once the rows are newer than it */
 	if (target->options.hurry && !target->assessment->settled)
 		(void)backends_refresh(target->backends);
+}
+
+static void on_process_ended(void *data)
+{
+	look(data);
 }
 
 static void on_session_changed(void *data)
@@ -215,6 +226,8 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	target->backends = backends_new(target->session, &backends);
 	const struct clients_callbacks clients = { .data = target, .published = on_peers };
 	target->clients = clients_new(loop, "/proc", &clients);
+	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
+	target->exits = exits_new(loop, &exits);
 	target->tick = mem_alloc(sizeof(*target->tick));
 	uv_timer_init(loop, target->tick);
 	target->tick->data = target;
@@ -233,6 +246,7 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	uv_close((uv_handle_t *)target->tick, free_handle);
+	exits_free(target->exits);
 	clients_free(target->clients);
 	backends_free(target->backends);
 	session_free(target->session);

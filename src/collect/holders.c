@@ -257,20 +257,20 @@ static bool sample(struct holders *holders, struct known_process *process)
 }
 
 /* A process that holds a client's end is sampled when it is time, and else asked for. The server's
- * own, of which there is one for each connection, are only asked for when it is time: when one
- * ends, so does its connection. False when one is not what it was. */
+ * own, of which there is one for each connection, are not: when one ends, so does its socket, and
+ * is not asked for any more. False when one is not what it was. */
 static bool follow(struct holders *holders)
 {
 	struct generation *generation = &holders->generation;
 	bool same = true;
 	for (size_t i = 0; i < generation->n_processes; i++) {
 		struct known_process *process = &generation->processes[i];
-		if (process->look != holders->look)
+		if (process->look != holders->look || !process->client)
 			continue;
 		bool due = holders->now - process->checked_at >= HOLDERS_SAMPLE;
-		if (due && process->client)
+		if (due)
 			same &= sample(holders, process);
-		else if (due || process->client)
+		else
 			same &= procfs_exists(holders->procfs, process->facts.pid);
 		if (due)
 			process->checked_at = holders->now;

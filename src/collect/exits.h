@@ -1,0 +1,28 @@
+/* Tells at once when a process that holds a client's end has ended: through pidfds, so that the
+ * dear look at all sockets need not be made every second to notice. */
+#ifndef COLLECT_EXITS_H
+#define COLLECT_EXITS_H
+
+#include <uv.h>
+
+struct exits;
+struct peers;
+
+/* More processes than this are not followed: the regular looks notice their end. */
+#define EXITS_MOST 256
+
+struct exits_callbacks {
+	void *data;
+	void (*ended)(void *data);
+};
+
+/* Never NULL. */
+struct exits *exits_new(uv_loop_t *loop, const struct exits_callbacks *callbacks);
+
+/* Follows the block's client processes, and no others any more. */
+void exits_follow(struct exits *exits, const struct peers *peers);
+
+/* The handles close in the loop's next turns. NULL is allowed. */
+void exits_free(struct exits *exits);
+
+#endif
