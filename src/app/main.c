@@ -174,7 +174,9 @@ static int start(struct app *app)
 static void keep_heap(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
-	mallopt(M_TRIM_THRESHOLD, 8 << 20);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+	/* one heap for the worker threads, too: what they make is freed here */
+	mallopt(M_ARENA_MAX, 1);
 }
 
 int main(int argc, char **argv)

@@ -103,12 +103,13 @@ static char32_t harmless(char32_t c, enum text_kind kind)
 	return is_treacherous(c) ? REPLACEMENT : c;
 }
 
+/* Without a branch a byte, so that it is done sixteen at a time. */
 static bool is_plain(const char *s, size_t len)
 {
+	unsigned odd = 0;
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < 0x20 || (unsigned char)s[i] >= 0x7f)
-			return false;
-	return true;
+		odd |= (unsigned char)(s[i] - 0x20) >= 0x7f - 0x20;
+	return !odd;
 }
 
 const char *text_clean(struct arena *arena, const char *s, size_t len, enum text_kind kind)
@@ -139,6 +140,9 @@ int text_char_width(char32_t c)
 
 int text_width(const char *s)
 {
+	size_t len = strlen(s);
+	if (is_plain(s, len))
+		return (int)len;
 	int width = 0;
 	for (char32_t c; (c = text_next(&s));)
 		width += text_char_width(c);

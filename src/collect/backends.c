@@ -130,6 +130,20 @@ static const char *cell_text(
 		(size_t)PQgetlength(cell->result, cell->row, (int)column), kind);
 }
 
+/* The same for names, which seldom differ from the row before: then its copy serves both. */
+static const char *cell_name(
+	struct arena *arena, const struct cell *cell, enum column column, const char *before)
+{
+	struct cell last = { cell->result, cell->row - 1 };
+	int length = PQgetlength(cell->result, cell->row, (int)column);
+	if (before && !PQgetisnull(cell->result, cell->row, (int)column) &&
+		PQgetlength(last.result, last.row, (int)column) == length &&
+		memcmp(PQgetvalue(cell->result, cell->row, (int)column),
+			PQgetvalue(last.result, last.row, (int)column), (size_t)length) == 0)
+		return before;
+	return cell_text(arena, cell, column, TEXT_LINE);
+}
+
 /* inet's wire form: family (2 is IPv4, 3 IPv6), bits, is_cidr, length, address.
  * src/backend/utils/adt/network.c, network_send(). A client over a Unix socket has no address and
  * port −1; a hidden row has neither. */
@@ -147,22 +161,28 @@ static struct endpoint cell_endpoint(const struct cell *cell)
 	return (struct endpoint){ .family = AF_UNSPEC };
 }
 
-static struct backend read_backend(struct arena *arena, const struct cell *cell, bool no_query_text)
+/* `before` is the row before, or an empty one. */
+static struct backend read_backend(struct arena *arena, const struct cell *cell,
+	const struct backend *before, bool no_query_text)
 {
 	struct backend backend = {
 		.pid = cell_int(cell, COLUMN_PID, 0),
 		.start = cell_instant(cell, COLUMN_BACKEND_START),
-		.kind = backend_kind_parse(cell_text(arena, cell, COLUMN_BACKEND_TYPE, TEXT_LINE)),
+		.kind = backend_kind_parse(PQgetisnull(cell->result, cell->row, COLUMN_BACKEND_TYPE)
+				? NULL
+				: PQgetvalue(cell->result, cell->row, COLUMN_BACKEND_TYPE)),
 		.state_change = cell_instant(cell, COLUMN_STATE_CHANGE),
 		.xact_start = cell_instant(cell, COLUMN_XACT_START),
 		.query_start = cell_instant(cell, COLUMN_QUERY_START),
-		.database = cell_text(arena, cell, COLUMN_DATNAME, TEXT_LINE),
-		.user = cell_text(arena, cell, COLUMN_USENAME, TEXT_LINE),
-		.application_name = cell_text(arena, cell, COLUMN_APPLICATION_NAME, TEXT_LINE),
+		.database = cell_name(arena, cell, COLUMN_DATNAME, before->database),
+		.user = cell_name(arena, cell, COLUMN_USENAME, before->user),
+		.application_name =
+			cell_name(arena, cell, COLUMN_APPLICATION_NAME, before->application_name),
 		.client = cell_endpoint(cell),
-		.state_text = cell_text(arena, cell, COLUMN_STATE, TEXT_LINE),
-		.wait_event_type = cell_text(arena, cell, COLUMN_WAIT_EVENT_TYPE, TEXT_LINE),
-		.wait_event = cell_text(arena, cell, COLUMN_WAIT_EVENT, TEXT_LINE),
+		.state_text = cell_name(arena, cell, COLUMN_STATE, before->state_text),
+		.wait_event_type =
+			cell_name(arena, cell, COLUMN_WAIT_EVENT_TYPE, before->wait_event_type),
+		.wait_event = cell_name(arena, cell, COLUMN_WAIT_EVENT, before->wait_event),
 		.advisory_lock = cell_bool(cell, COLUMN_ADVISORY_LOCK),
 	};
 	backend.state = backend_state_parse(backend.state_text);
@@ -200,10 +220,14 @@ static struct activity *read_activity(const struct backends *backends, const PGr
 	activity->backends =
 		arena_array(activity->arena, (size_t)rows, sizeof(*activity->backends));
 	activity->server.clock = INSTANT_UNKNOWN;
+	static const struct backend none;
+	const struct backend *before = &none;
 	for (int row = 0; row < rows; row++) {
 		struct cell cell = { .result = result, .row = row };
-		activity->backends[activity->n_backends++] =
-			read_backend(activity->arena, &cell, backends->options.no_query_text);
+		struct backend *backend = &activity->backends[activity->n_backends++];
+		*backend = read_backend(
+			activity->arena, &cell, before, backends->options.no_query_text);
+		before = backend;
 		if (!PQgetisnull(result, row, COLUMN_MAX_CONNECTIONS))
 			activity->server = read_facts(&cell, version);
 	}
