@@ -7,26 +7,45 @@
 #include "base/mem.h"
 #include "tui/internal.h"
 
-static cchar_t to_curses(const struct paint *paint, const struct cell *cell)
+static const struct look *look_of(const struct paint *paint, const struct cell *cell)
+{
+	return &paint->looks[cell->style][cell->overlay];
+}
+
+static cchar_t to_curses(const struct cell *cell, const struct look *look)
 {
 	wchar_t text[2 + GRID_MARKS] = { (wchar_t)cell->c };
 	for (int i = 0; i < GRID_MARKS; i++)
 		text[1 + i] = (wchar_t)cell->marks[i];
-	const uint32_t attributes = paint->looks[cell->style][cell->overlay].attributes;
-	const short pair = paint->looks[cell->style][cell->overlay].pair;
 	cchar_t result;
-	if (setcchar(&result, text, attributes, pair, NULL) == ERR)
-		setcchar(&result, L"?", attributes, pair, NULL);
+	if (setcchar(&result, text, look->attributes, look->pair, NULL) == ERR)
+		setcchar(&result, L"?", look->attributes, look->pair, NULL);
 	return result;
 }
 
-/* Cells from `from` up to `to`; right halves belong to the cell before them. */
+/* Where the blanks at the end begin. */
+static int end_of_text(const struct cell *cells, int from, int to)
+{
+	while (to > from && cells[to - 1].c == ' ')
+		to--;
+	return to;
+}
+
+/* Cells from `from` up to `to`; right halves belong to the cell before them. Blanks between words
+ * take over the look before them if that cannot be seen: each change of colour costs ten bytes.
+ * Those at the end keep theirs, so that ncurses can clear the rest of the line. */
 static void write_run(struct tui *tui, const struct cell *cells, int y, int from, int to)
 {
-	int count = 0;
-	for (int x = from; x < to; x++)
+	int count = 0, end = end_of_text(cells, from, to);
+	const struct look *look = look_of(&tui->paint, &cells[from]);
+	for (int x = from; x < to; x++) {
+		const struct look *own = look_of(&tui->paint, &cells[x]);
+		bool same = cells[x].c == ' ' && own->ground == look->ground && look->ground >= 0;
+		if (!same || x >= end)
+			look = own;
 		if (cells[x].width)
-			tui->run[count++] = to_curses(&tui->paint, &cells[x]);
+			tui->run[count++] = to_curses(&cells[x], look);
+	}
 	mvadd_wchnstr(y, from, tui->run, count);
 }
 
@@ -89,7 +108,9 @@ void draw_grid(struct tui *tui, const struct grid *grid)
 	for (int y = 0; y < grid->height; y++)
 		write_line(tui, grid, y);
 	wnoutrefresh(stdscr);
+	output_begin(&tui->output);
 	doupdate();
+	output_end(&tui->output);
 	remember(tui, grid);
 	tui->spoilt = false;
 }

@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "tui/output.h"
 #include "tui/paint.h"
 #include "view/grid.h"
 
 struct tui {
-	FILE *in, *out;
+	FILE *in, *out; /* what ncurses reads and writes */
+	struct output output;
 	SCREEN *screen;
 	WINDOW *keys; /* where keys are read from */
 	int colors;   /* 0: attributes alone */

@@ -87,9 +87,12 @@ void paint_init(struct paint *paint, const struct theme *theme, int colors)
 	for (unsigned int style = 0; style < STYLE_COUNT; style++) {
 		for (unsigned int overlay = 0; overlay < PAINT_OVERLAYS; overlay++) {
 			struct theme_style look = combine(&reduced, (enum style)style, overlay);
-			paint->looks[style][overlay].attributes = attributes(&look);
-			paint->looks[style][overlay].pair =
-				colors >= 8 ? pair_of(&pairs, look.fg, look.bg) : 0;
+			bool bare = !look.underline && !look.reverse;
+			paint->looks[style][overlay] = (struct look){
+				.attributes = attributes(&look),
+				.pair = colors >= 8 ? pair_of(&pairs, look.fg, look.bg) : 0,
+				.ground = bare ? 1 + look.bg : -1,
+			};
 		}
 	}
 }

@@ -11,11 +11,14 @@ struct theme;
 #define PAINT_OVERLAYS 16 /* combinations of enum overlay's bits */
 #define PAINT_PAIRS    256
 
+struct look {
+	uint32_t attributes; /* attr_t without a colour */
+	short pair;
+	int ground; /* blanks of equal ground look the same, whatever else differs; −1: of none */
+};
+
 struct paint {
-	struct {
-		uint32_t attributes; /* attr_t without a colour */
-		short pair;
-	} looks[STYLE_COUNT][PAINT_OVERLAYS];
+	struct look looks[STYLE_COUNT][PAINT_OVERLAYS];
 };
 
 /* colors: how many the terminal has; 0 for attributes alone. ncurses has been started. */

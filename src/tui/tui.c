@@ -46,7 +46,12 @@ static int open_terminal(struct tui *tui)
 	int out = open_output();
 	if (out < 0)
 		return out;
-	tui->out = fdopen(out, "w");
+	int r = output_init(&tui->output, out);
+	if (r < 0) {
+		close(out);
+		return r;
+	}
+	tui->out = fdopen(tui->output.curses, "w");
 	return tui->in && tui->out ? 0 : -ENOMEM;
 }
 
@@ -54,8 +59,10 @@ static void close_terminal(struct tui *tui)
 {
 	if (tui->in)
 		fclose(tui->in);
-	if (tui->out)
+	if (tui->out) {
 		fclose(tui->out);
+		output_deinit(&tui->output);
+	}
 }
 
 /* ncurses takes over the signals that would end or stop us; the app has its own ways. */
@@ -103,7 +110,7 @@ int tui_new(const struct theme *theme, struct tui **ret_tui)
 	int r = open_terminal(tui);
 	if (r < 0)
 		goto closed;
-	restore_save(fileno(tui->out));
+	restore_save(tui->output.terminal);
 	tui->screen = start_screen(tui);
 	r = -ENOTSUP;
 	if (!tui->screen)
@@ -189,6 +196,9 @@ void tui_resume(struct tui *tui)
 {
 	restore_arm();
 	reset_prog_mode();
+	/* ncurses sets the terminal up again with its next output, which must not be collected */
+	clearok(curscr, TRUE);
+	doupdate();
 	tui_resize(tui);
 }
 

@@ -50,9 +50,8 @@ static void backend_format(const struct assessment *assessment, const struct con
 		connection->backend->pid);
 }
 
-static int backend_measure(const struct connection *connection, bool narrow)
+static int backend_measure(const struct connection *connection)
 {
-	(void)narrow;
 	return digits((uint32_t)connection->backend->pid);
 }
 
@@ -71,13 +70,6 @@ static void status_format(const struct assessment *assessment, const struct conn
 		narrow ? statuses[status].narrow : statuses[status].word);
 	if (connection->verdict.certainty == CERTAINTY_PRESUMED)
 		line_add(line, statuses[status].style, "?");
-}
-
-/* The longest there is, whatever it is now: what comes and goes must not move the columns. */
-static int status_measure(const struct connection *connection, bool narrow)
-{
-	(void)connection;
-	return (int)(narrow ? sizeof("LEAKED?") : sizeof("in transaction")) - 1;
 }
 
 /* Longest first; not known (−1) is last. */
@@ -103,12 +95,6 @@ static void for_format(const struct assessment *assessment, const struct connect
 	if (narrow && number && text[number] != '.')
 		text[number + 1] = '\0'; /* 7m12s → 7m */
 	line_add(line, status_style(connection), text);
-}
-
-static int for_measure(const struct connection *connection, bool narrow)
-{
-	(void)connection;
-	return narrow ? 4 : 7;
 }
 
 /* Paths keep their tail: /usr/bin/python3 is python3. */
@@ -164,12 +150,6 @@ static void process_format(const struct assessment *assessment, const struct con
 	line_printf(line, STYLE_DIM, " %d", process->process.pid);
 }
 
-static int process_measure(const struct connection *connection, bool narrow)
-{
-	(void)connection;
-	return narrow ? 16 : 30;
-}
-
 static const char *process_text(
 	const struct assessment *assessment, const struct connection *connection)
 {
@@ -208,9 +188,8 @@ static void client_format(const struct assessment *assessment, const struct conn
 }
 
 /* As long as endpoint_format() writes it, without writing it: this is asked of every connection. */
-static int client_measure(const struct connection *connection, bool narrow)
+static int client_measure(const struct connection *connection)
 {
-	(void)narrow;
 	const struct endpoint *client = &connection->backend->client;
 	char text[ENDPOINT_TEXT_MAX];
 	if (client->family == AF_UNSPEC)
@@ -269,16 +248,17 @@ static void query_format(const struct assessment *assessment, const struct conne
 	line_add_folded(line, column_row_style(connection), query);
 }
 
-/* In the order they are shown. */
+/* In the order they are shown. What comes and goes, as statuses do, has a column of constant width:
+ * it must not move the others. */
 static const struct column columns[] = {
 	[COLUMN_BACKEND] = { "BACKEND", "backend", "pid", .right = true, .widest = 10,
 		.format = backend_format, .measure = backend_measure, .key = backend_key },
-	[COLUMN_STATUS] = { "STATUS", "status", NULL, .widest = 14, .format = status_format,
-		.measure = status_measure, .key = status_key },
-	[COLUMN_FOR] = { "FOR", "for", NULL, .right = true, .widest = 7, .format = for_format,
-		.measure = for_measure, .key = for_key },
-	[COLUMN_PROCESS] = { "PROCESS", "process", "command", .widest = 30,
-		.measure = process_measure, .text = process_text, .format = process_format },
+	[COLUMN_STATUS] = { "STATUS", "status", NULL, .widest = sizeof("in transaction") - 1,
+		.narrow = sizeof("LEAKED?") - 1, .format = status_format, .key = status_key },
+	[COLUMN_FOR] = { "FOR", "for", NULL, .right = true, .widest = 7, .narrow = 4,
+		.format = for_format, .key = for_key },
+	[COLUMN_PROCESS] = { "PROCESS", "process", "command", .widest = 30, .narrow = 16,
+		.text = process_text, .format = process_format },
 	[COLUMN_APPLICATION] = { "APPLICATION", "application", NULL, .widest = 20,
 		.text = application_text },
 	[COLUMN_USER] = { "USER", "user", "role", .widest = 16, .text = user_text },
@@ -322,15 +302,18 @@ void column_format(enum column_id id, const struct assessment *assessment,
 }
 
 int column_measure(enum column_id id, const struct assessment *assessment,
-	const struct connection *connection, bool narrow)
+	const struct connection *connection, int known)
 {
 	const struct column *column = &columns[id];
-	int width = column->widest;
+	int width;
 	if (column->measure) {
-		width = column->measure(connection, narrow);
-	} else if (!column->format) {
+		width = column->measure(connection);
+	} else {
 		const char *text = column->text(assessment, connection);
-		width = text ? text_width(text) : 0;
+		width = text ? (int)strnlen(text, LINE_BYTES) : 0;
+		/* no character has more columns than bytes */
+		if (width > known)
+			width = text_width(text);
 	}
 	return width < column->widest ? width : column->widest;
 }

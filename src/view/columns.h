@@ -33,6 +33,7 @@ struct column {
 	const char *field, *alias; /* its names in a filter; alias may be NULL */
 	bool right;                /* numbers and ages */
 	int widest;                /* 0: takes what the others leave */
+	int narrow;                /* 0: as wide as its contents; else always one of the two */
 	/* What it says, as it is in the model; NULL when not known. Sorts by it, NULL last. NULL
 	 * for columns that are more than a name; those have a format. */
 	const char *(*text)(
@@ -40,8 +41,8 @@ struct column {
 	/* What is shown; `narrow`: in as few columns as can be. NULL: the text. */
 	void (*format)(const struct assessment *assessment, const struct connection *connection,
 		bool narrow, struct line *line);
-	/* The columns it needs; NULL: the text's, else its widest. */
-	int (*measure)(const struct connection *connection, bool narrow);
+	/* The columns it needs; NULL: the text's. */
+	int (*measure)(const struct connection *connection);
 	/* Sorts by this, smallest first; NULL: by the text. */
 	uint64_t (*key)(const struct connection *connection);
 };
@@ -53,8 +54,10 @@ enum column_id column_find(const char *name, size_t length);
 
 void column_format(enum column_id id, const struct assessment *assessment,
 	const struct connection *connection, bool narrow, struct line *line);
+/* The columns the connection needs in a column that is as wide as its contents; `known`: what
+ * others need, and less than that need not be exact. */
 int column_measure(enum column_id id, const struct assessment *assessment,
-	const struct connection *connection, bool narrow);
+	const struct connection *connection, int known);
 
 /* The style a connection's row is written in. */
 enum style column_row_style(const struct connection *connection);

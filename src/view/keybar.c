@@ -29,15 +29,17 @@ struct bar {
 static void add_label(struct line *line, const char *label, size_t count)
 {
 	const char *mark = strchr(label, '#');
+	/* the one key that ends what the screen shows in red */
+	enum style style = mark && count ? STYLE_LEAKED : STYLE_KEY_LABEL;
 	if (!mark) {
-		line_add(line, STYLE_KEY_LABEL, label);
+		line_add(line, style, label);
 		return;
 	}
-	line_add_bytes(line, STYLE_KEY_LABEL, label, (size_t)(mark - label));
+	line_add_bytes(line, style, label, (size_t)(mark - label));
 	if (count)
-		line_printf(line, STYLE_KEY_LABEL, "%zu", count);
+		line_printf(line, style, "%zu", count);
 	/* "kill leaked": one of the two blanks is enough */
-	line_add(line, STYLE_KEY_LABEL, !count && mark[1] == ' ' ? mark + 2 : mark + 1);
+	line_add(line, style, !count && mark[1] == ' ' ? mark + 2 : mark + 1);
 }
 
 static void make_item(const struct key_help *key, bool label, size_t count, struct line *line)

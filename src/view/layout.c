@@ -40,19 +40,24 @@ static int larger(int a, int b)
 	return a > b ? a : b;
 }
 
+static int measure_contents(
+	const struct assessment *assessment, const struct rows *rows, enum column_id id)
+{
+	int width = 0;
+	for (size_t i = 0; i < rows->n_members && width < column_get(id)->widest; i++)
+		width = larger(width,
+			column_measure(id, assessment,
+				&assessment->connections[rows->members[i].connection], width));
+	return width;
+}
+
 static struct need measure(const struct assessment *assessment, const struct rows *rows,
 	enum column_id id, bool headings)
 {
 	const struct column *column = column_get(id);
-	struct need need = { 0 };
-	for (size_t i = 0; i < rows->n_members; i++) {
-		const struct connection *connection =
-			&assessment->connections[rows->members[i].connection];
-		if (need.wide < column->widest)
-			need.wide = larger(
-				need.wide, column_measure(id, assessment, connection, false));
-		need.narrow = larger(need.narrow, column_measure(id, assessment, connection, true));
-	}
+	struct need need = { .wide = column->widest, .narrow = column->narrow };
+	if (!column->narrow)
+		need.wide = need.narrow = measure_contents(assessment, rows, id);
 	if (headings) {
 		need.wide = larger(need.wide, (int)strlen(column->title));
 		need.narrow = larger(need.narrow, (int)strlen(column->title));
