@@ -38,6 +38,7 @@ struct executor {
 	struct action_plan *plan;
 	bool *present;      /* one a target: what the last look saw */
 	size_t current;     /* the target being signalled */
+	bool looked;        /* a look was answered */
 	int64_t give_up_at; /* monotonic: looking ends */
 	uint64_t pause;     /* ms before the next look */
 };
@@ -110,6 +111,7 @@ static void begin_looking(struct executor *executor)
 		finish(executor);
 		return;
 	}
+	executor->looked = false;
 	executor->give_up_at = instant_monotonic() + executor->options.deadline;
 	executor->pause = FIRST_PAUSE_MS;
 	enter(executor, PHASE_PAUSING, executor->pause);
@@ -164,13 +166,21 @@ static void signal_next(struct executor *executor)
 	begin_looking(executor);
 }
 
+static void give_up_looking(struct executor *executor)
+{
+	session_forget(executor->session, executor);
+	settle_rest(executor, 0,
+		executor->looked ? "signalled, but still there after the deadline"
+				 : "signalled, but the server did not tell whether it is gone");
+	finish(executor);
+}
+
 static void pause_looking(struct executor *executor)
 {
 	if (!is_pending(executor->plan)) {
 		finish(executor);
 	} else if (instant_monotonic() >= executor->give_up_at) {
-		settle_rest(executor, 0, "signalled, but still there after the deadline");
-		finish(executor);
+		give_up_looking(executor);
 	} else {
 		executor->pause *= 2;
 		if (executor->pause > LAST_PAUSE_MS)
@@ -179,20 +189,26 @@ static void pause_looking(struct executor *executor)
 	}
 }
 
+static void settle_absent(struct executor *executor)
+{
+	struct action_plan *plan = executor->plan;
+	enum action_result done =
+		plan->kind == ACTION_CANCEL ? RESULT_CANCELLED : RESULT_TERMINATED;
+	for (size_t i = 0; i < plan->n_targets; i++) {
+		struct action_target *target = &plan->targets[i];
+		if (target->selected && target->result == RESULT_PENDING && !executor->present[i])
+			settle(executor, target, done, NULL);
+	}
+}
+
 static void on_look(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
-	struct action_plan *plan = executor->plan;
-	enum action_result done =
-		plan->kind == ACTION_CANCEL ? RESULT_CANCELLED : RESULT_TERMINATED;
-	if (act_read_look(result, plan, executor->present))
-		for (size_t i = 0; i < plan->n_targets; i++) {
-			struct action_target *target = &plan->targets[i];
-			if (target->selected && target->result == RESULT_PENDING &&
-				!executor->present[i])
-				settle(executor, target, done, NULL);
-		}
+	if (act_read_look(result, executor->plan, executor->present)) {
+		executor->looked = true;
+		settle_absent(executor);
+	}
 	pause_looking(executor);
 }
 
@@ -218,13 +234,6 @@ static void give_up_asking_why(struct executor *executor)
 {
 	session_forget(executor->session, executor);
 	on_why(executor, NULL, INSTANT_UNKNOWN);
-}
-
-static void give_up_looking(struct executor *executor)
-{
-	session_forget(executor->session, executor);
-	settle_rest(executor, 0, "signalled, but the server did not tell whether it is gone");
-	finish(executor);
 }
 
 static void (*const timer_steps[])(struct executor *executor) = {
