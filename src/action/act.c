@@ -38,63 +38,62 @@
 	" THEN 'refused'"                                                                          \
 	" WHEN a.state IS DISTINCT FROM $3::text"                                                  \
 	" OR a.state_change IS DISTINCT FROM $4::timestamptz THEN 'changed'"                       \
-	" WHEN $5::bool AND NOT " AT_REST("a.wait_event") " THEN 'changed'"                        \
-							  " WHEN pg_stat_clear_snapshot()::text "  \
-							  "IS NULL THEN 'changed'" /* never: it is \
-										      void */      \
-							  " WHEN pg_stat_get_backend_pid(b.id) = " \
-							  "a.pid"                                  \
-							  " AND "                                  \
-							  "pg_stat_get_backend_activity_start(b."  \
-							  "id) IS DISTINCT FROM a.query_start"     \
-							  " THEN 'changed'"                        \
-							  " WHEN $5::bool AND "                    \
-							  "pg_stat_get_backend_pid(b.id) = a.pid"  \
-							  " AND NOT " AT_REST(                     \
-								  "pg_stat_get_backend_wait_"      \
-								  "event(b.id)") " THEN 'changed'" \
-										 " WHEN " signal   \
-										 "(a.pid) THEN "   \
-										 "'signalled'"     \
-										 " ELSE 'gone' "   \
-										 "END,"            \
-										 " t.at, "         \
-										 "a.state, "       \
-										 "a.state_change," \
-										 " CASE WHEN "     \
-										 "a.pid IS NOT "   \
-										 "NULL AND "       \
-										 "a.backend_"      \
-										 "start IS NULL"   \
-										 " THEN "          \
-										 "format('GRANT "  \
-										 "pg_monitor TO "  \
-										 "%I;', "          \
-										 "current_user) "  \
-										 "END"             \
-										 " FROM (SELECT "  \
-										 "$1::int4 AS "    \
-										 "pid, "           \
-										 "clock_"          \
-										 "timestamp() AS " \
-										 "at) t"           \
-										 " LEFT JOIN "     \
-										 "LATERAL "        \
-										 "(SELECT i AS "   \
-										 "id FROM "        \
-										 "pg_stat_get_"    \
-										 "backend_idset()" \
-										 " i"              \
-										 " WHERE "         \
-										 "pg_stat_get_"    \
-										 "backend_pid(i) " \
-										 "= t.pid) b ON "  \
-										 "true"            \
-										 " LEFT JOIN "     \
-										 "LATERAL "        \
-										 "pg_stat_get_"    \
-										 "activity(t.pid)" \
-										 " a ON true"
+	" WHEN $5::bool AND NOT " AT_REST(                                                         \
+		"a.wait_event") " THEN 'changed'"                                                  \
+				" WHEN pg_stat_clear_snapshot()::text "                            \
+				"IS NULL THEN 'changed'" /* never: it is                           \
+							    void */                                \
+				" WHEN pg_stat_get_backend_pid(b.id) = "                           \
+				"a.pid"                                                            \
+				" AND "                                                            \
+				"pg_stat_get_backend_activity_start(b."                            \
+				"id) IS DISTINCT FROM a.query_start"                               \
+				" THEN 'changed'"                                                  \
+				" WHEN $5::bool AND "                                              \
+				"pg_stat_get_backend_pid(b.id) = a.pid"                            \
+				" AND NOT " AT_REST("pg_stat_get_backend_wait_"                    \
+						    "event(b.id)") " THEN 'changed'"               \
+								   " WHEN " signal "(a.pid) THEN " \
+								   "'signalled'"                   \
+								   " ELSE 'gone' "                 \
+								   "END,"                          \
+								   " t.at, "                       \
+								   "a.state, "                     \
+								   "a.state_change,"               \
+								   " CASE WHEN "                   \
+								   "a.pid IS NOT "                 \
+								   "NULL AND "                     \
+								   "a.backend_"                    \
+								   "start IS NULL"                 \
+								   " THEN "                        \
+								   "format('GRANT "                \
+								   "pg_monitor TO "                \
+								   "%I;', "                        \
+								   "current_user) "                \
+								   "END"                           \
+								   " FROM (SELECT "                \
+								   "$1::int4 AS "                  \
+								   "pid, "                         \
+								   "clock_"                        \
+								   "timestamp() AS "               \
+								   "at) t"                         \
+								   " LEFT JOIN "                   \
+								   "LATERAL "                      \
+								   "(SELECT i AS "                 \
+								   "id FROM "                      \
+								   "pg_stat_get_"                  \
+								   "backend_idset()"               \
+								   " i"                            \
+								   " WHERE "                       \
+								   "pg_stat_get_"                  \
+								   "backend_pid(i) "               \
+								   "= t.pid) b ON "                \
+								   "true"                          \
+								   " LEFT JOIN "                   \
+								   "LATERAL "                      \
+								   "pg_stat_get_"                  \
+								   "activity(t.pid)"               \
+								   " a ON true"
 
 enum { COLUMN_OUTCOME, COLUMN_CLOCK, COLUMN_STATE, COLUMN_STATE_CHANGE, COLUMN_HINT, N_COLUMNS };
 

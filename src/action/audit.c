@@ -147,7 +147,8 @@ static void set_error(struct audit *audit, int error)
 static void write_line(struct audit *audit, json_t *object)
 {
 	audit->error[0] = '\0';
-	CLEANUP(cleanup_free) char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	CLEANUP(cleanup_free)
+	char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(object);
 	if (!audit->path) {
 		snprintf(audit->error, sizeof(audit->error),
