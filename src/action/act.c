@@ -25,80 +25,43 @@
 
 /* A session at rest waits for its client; one with a client that reads no more may still be
  * writing its last answer. Anything else is a session at work. */
-#define AT_REST(wait_event) "coalesce(" wait_event " IN ('ClientRead', 'ClientWrite'), false)"
+#define CLIENT_WAITS "IN ('ClientRead', 'ClientWrite')"
 
-/* Columns: the outcome, the server's clock before the check, the state and state_change seen, a
- * hint. */
-#define CHECK_AND(signal)                                                                          \
+/* What stands before and behind the signalling function. The WHEN that clears the snapshot is never
+ * true: the function is void, and stands there to be evaluated. Columns: the outcome, the server's
+ * clock before the check, the state and state_change seen, a hint. */
+#define CHECK                                                                                      \
 	"SELECT CASE"                                                                              \
 	" WHEN a.pid IS NULL THEN 'gone'"                                                          \
 	" WHEN a.backend_start IS NULL THEN 'hidden'"                                              \
 	" WHEN a.backend_start <> $2::timestamptz THEN 'gone'"                                     \
-	" WHEN a.backend_type IS DISTINCT FROM 'client backend' OR a.pid = pg_backend_pid()"       \
-	" THEN 'refused'"                                                                          \
+	" WHEN a.backend_type IS DISTINCT FROM 'client backend'"                                   \
+	" OR a.pid = pg_backend_pid() THEN 'refused'"                                              \
 	" WHEN a.state IS DISTINCT FROM $3::text"                                                  \
 	" OR a.state_change IS DISTINCT FROM $4::timestamptz THEN 'changed'"                       \
-	" WHEN $5::bool AND NOT " AT_REST(                                                         \
-		"a.wait_event") " THEN 'changed'"                                                  \
-				" WHEN pg_stat_clear_snapshot()::text "                            \
-				"IS NULL THEN 'changed'" /* never: it is                           \
-							    void */                                \
-				" WHEN pg_stat_get_backend_pid(b.id) = "                           \
-				"a.pid"                                                            \
-				" AND "                                                            \
-				"pg_stat_get_backend_activity_start(b."                            \
-				"id) IS DISTINCT FROM a.query_start"                               \
-				" THEN 'changed'"                                                  \
-				" WHEN $5::bool AND "                                              \
-				"pg_stat_get_backend_pid(b.id) = a.pid"                            \
-				" AND NOT " AT_REST("pg_stat_get_backend_wait_"                    \
-						    "event(b.id)") " THEN 'changed'"               \
-								   " WHEN " signal "(a.pid) THEN " \
-								   "'signalled'"                   \
-								   " ELSE 'gone' "                 \
-								   "END,"                          \
-								   " t.at, "                       \
-								   "a.state, "                     \
-								   "a.state_change,"               \
-								   " CASE WHEN "                   \
-								   "a.pid IS NOT "                 \
-								   "NULL AND "                     \
-								   "a.backend_"                    \
-								   "start IS NULL"                 \
-								   " THEN "                        \
-								   "format('GRANT "                \
-								   "pg_monitor TO "                \
-								   "%I;', "                        \
-								   "current_user) "                \
-								   "END"                           \
-								   " FROM (SELECT "                \
-								   "$1::int4 AS "                  \
-								   "pid, "                         \
-								   "clock_"                        \
-								   "timestamp() AS "               \
-								   "at) t"                         \
-								   " LEFT JOIN "                   \
-								   "LATERAL "                      \
-								   "(SELECT i AS "                 \
-								   "id FROM "                      \
-								   "pg_stat_get_"                  \
-								   "backend_idset()"               \
-								   " i"                            \
-								   " WHERE "                       \
-								   "pg_stat_get_"                  \
-								   "backend_pid(i) "               \
-								   "= t.pid) b ON "                \
-								   "true"                          \
-								   " LEFT JOIN "                   \
-								   "LATERAL "                      \
-								   "pg_stat_get_"                  \
-								   "activity(t.pid)"               \
-								   " a ON true"
+	" WHEN $5::bool AND NOT coalesce(a.wait_event " CLIENT_WAITS ", false) THEN 'changed'"     \
+	" WHEN pg_stat_clear_snapshot()::text IS NULL THEN 'changed'"                              \
+	" WHEN pg_stat_get_backend_pid(b.id) = a.pid"                                              \
+	" AND pg_stat_get_backend_activity_start(b.id) IS DISTINCT FROM a.query_start"             \
+	" THEN 'changed'"                                                                          \
+	" WHEN $5::bool AND pg_stat_get_backend_pid(b.id) = a.pid"                                 \
+	" AND NOT coalesce(pg_stat_get_backend_wait_event(b.id) " CLIENT_WAITS ", false)"          \
+	" THEN 'changed'"                                                                          \
+	" WHEN "
+#define AND_SIGNAL                                                                                 \
+	"(a.pid) THEN 'signalled'"                                                                 \
+	" ELSE 'gone' END, t.at, a.state, a.state_change,"                                         \
+	" CASE WHEN a.pid IS NOT NULL AND a.backend_start IS NULL"                                 \
+	" THEN format('GRANT pg_monitor TO %I;', current_user) END"                                \
+	" FROM (SELECT $1::int4 AS pid, clock_timestamp() AS at) t"                                \
+	" LEFT JOIN LATERAL (SELECT i AS id FROM pg_stat_get_backend_idset() i"                    \
+	" WHERE pg_stat_get_backend_pid(i) = t.pid) b ON true"                                     \
+	" LEFT JOIN LATERAL pg_stat_get_activity(t.pid) a ON true"
 
 enum { COLUMN_OUTCOME, COLUMN_CLOCK, COLUMN_STATE, COLUMN_STATE_CHANGE, COLUMN_HINT, N_COLUMNS };
 
-static const char terminate_sql[] = CHECK_AND("pg_terminate_backend");
-static const char cancel_sql[] = CHECK_AND("pg_cancel_backend");
+static const char terminate_sql[] = CHECK "pg_terminate_backend" AND_SIGNAL;
+static const char cancel_sql[] = CHECK "pg_cancel_backend" AND_SIGNAL;
 
 static const char why_sql[] =
 	"SELECT CASE WHEN r.rolsuper THEN 'only a superuser may end a superuser''s session'"
