@@ -1,0 +1,103 @@
+/* A pid is a number that anybody may have next; a pidfd is the process. First the pidfd is opened,
+ * then the start time is read: when that is the planned one, the process that the pidfd holds had
+ * the pid before and after, so that it is the planned one, too. */
+#include "action/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* linux/pidfd.h, since Linux 6.9 */
+#define SIGNAL_GROUP (1u << 2)
+
+/* Fields are counted as in proc(5): the first behind the name is 3, the state. */
+#define FIELD_STATE 3
+#define FIELD_START 22
+
+/* The name may hold anything, also ") S 1 (": the last bracket ends it. */
+static int parse_start(const char *stat, uint64_t *ret_start_ticks)
+{
+	const char *at = strrchr(stat, ')');
+	if (!at || at[1] != ' ' || !at[2])
+		return -EBADMSG;
+	at += 2;
+	for (int field = FIELD_STATE; field < FIELD_START; field++) {
+		at = strchr(at, ' ');
+		if (!at)
+			return -EBADMSG;
+		at++;
+	}
+	char *end;
+	errno = 0;
+	uint64_t start = strtoull(at, &end, 10);
+	if (errno || end == at)
+		return -EBADMSG;
+	*ret_start_ticks = start;
+	return 0;
+}
+
+int process_start_ticks(const char *proc_root, int32_t pid, uint64_t *ret_start_ticks)
+{
+	char path[256], text[1024];
+	snprintf(path, sizeof(path), "%s/%" PRId32 "/stat", proc_root, pid);
+	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	ssize_t length = read(fd, text, sizeof(text) - 1);
+	if (length < 0)
+		return -errno;
+	text[length] = '\0';
+	return parse_start(text, ret_start_ticks);
+}
+
+bool process_has_ended(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+int process_hold(const char *proc_root, int32_t pid, uint64_t start_ticks, int *ret_fd)
+{
+	CLEANUP(cleanup_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		return -errno;
+	uint64_t found;
+	int r = process_start_ticks(proc_root, pid, &found);
+	if (r < 0)
+		return r;
+	if (found != start_ticks)
+		return -ESTALE;
+	if (process_has_ended(fd))
+		return -ESRCH;
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int process_signal(int fd, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) == 0 ? 0 : -errno;
+}
+
+int process_signal_group(int fd, int32_t leader, int signal)
+{
+	if (syscall(SYS_pidfd_send_signal, fd, signal, NULL, SIGNAL_GROUP) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	/* an older kernel: signal 0 tells whether the leader, alive or a zombie, keeps the number
+	 */
+	int r = process_signal(fd, 0);
+	if (r < 0)
+		return r;
+	return kill(-leader, signal) == 0 ? 0 : -errno;
+}
