@@ -44,7 +44,7 @@ static const struct config_key keys[] = {
 	{ "proxy.start", CONFIG_LIST, "[]",
 		"command that starts the proxy, one item an argument; no shell reads it",
 		AT(proxy.start) },
-	{ "emergency.grace", CONFIG_DURATION, "5s",
+	{ "emergency.grace", CONFIG_DURATION, "10s",
 		"time a process has between SIGTERM and SIGKILL", .min = "0s", .max = "1h",
 		AT(emergency.grace) },
 	{ "emergency.applications", CONFIG_PATTERNS, "[]",

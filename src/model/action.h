@@ -27,6 +27,7 @@ enum action_result {
 	RESULT_TIMEOUT,   /* signalled, and still there after the deadline; or no answer */
 	RESULT_CANCELLED, /* the statement ended, the session lives on */
 };
+#define RESULT_COUNT (RESULT_CANCELLED + 1)
 
 /* One session, as it was when the plan was made. The act happens only if it still is. */
 struct action_target {

@@ -107,6 +107,7 @@ static const struct {
 	[RESULT_CHANGED] = { "came back to life: left alone", "–", STYLE_CAUTION },
 	[RESULT_DENIED] = { "denied", "✗", STYLE_LEAKED },
 	[RESULT_TIMEOUT] = { "still there", "✗", STYLE_LEAKED },
+	[RESULT_CANCELLED] = { "cancelled", "✓", STYLE_GOOD },
 };
 
 static void format_sign(
@@ -120,10 +121,9 @@ static void format_sign(
 static void format_result(
 	const struct action_plan *plan, const struct action_target *target, struct line *line)
 {
+	(void)plan;
 	if (!target->selected)
 		line_add(line, STYLE_DIM, "left alone");
-	else if (target->result == RESULT_TERMINATED && plan->kind == ACTION_CANCEL)
-		line_add(line, STYLE_GOOD, "cancelled");
 	else
 		line_add(line, results[target->result].style, results[target->result].word);
 }
@@ -281,7 +281,7 @@ void plan_draw(const struct frame *frame)
 
 static void result_title(const struct action_plan *plan, char *text, size_t size)
 {
-	size_t counts[RESULT_TIMEOUT + 1] = { 0 }, survived = 0, all = 0;
+	size_t counts[RESULT_COUNT] = { 0 }, survived = 0, all = 0;
 	for (size_t i = 0; i < plan->n_targets; i++) {
 		if (!plan->targets[i].selected)
 			continue;
@@ -294,7 +294,8 @@ static void result_title(const struct action_plan *plan, char *text, size_t size
 	else if (survived)
 		snprintf(text, size, "%zu of %zu still there", survived, all);
 	else
-		snprintf(text, size, "done: %zu of %zu %s", counts[RESULT_TERMINATED], all,
+		snprintf(text, size, "done: %zu of %zu %s",
+			counts[RESULT_TERMINATED] + counts[RESULT_CANCELLED], all,
 			plan->kind == ACTION_CANCEL ? "cancelled" : "ended");
 }
 

@@ -80,7 +80,7 @@ static void defaults_are_what_the_manual_says(void **state)
 	assert_int_equal(config->databases.count, 0);
 	assert_int_equal(config->proxy.start.count, 0);
 	assert_null(config->proxy.start.items[0]);
-	assert_int_equal(config->emergency.grace, 5000000);
+	assert_int_equal(config->emergency.grace, 10000000);
 	assert_int_equal(config->kill_limit, 60);
 	assert_false(config->readonly);
 	assert_string_equal(config->log, "");
