@@ -28,18 +28,23 @@ static const struct {
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
 /* The main page's keys; the others are told where they work. */
+static bool is_listed(const struct key_help *key)
+{
+	return key->page == PAGE_MAIN && key->what;
+}
+
 static size_t count_keys(const struct ui_state *ui)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < ui->n_keys; i++)
-		count += ui->keys[i].page == PAGE_MAIN;
+		count += is_listed(&ui->keys[i]);
 	return count;
 }
 
 static const struct key_help *find_key(const struct ui_state *ui, size_t index)
 {
 	const struct key_help *key = ui->keys;
-	while (key->page != PAGE_MAIN || index--)
+	while (!is_listed(key) || index--)
 		key++;
 	return key;
 }
@@ -69,8 +74,9 @@ static void draw_line(
 static int longest(const struct frame *frame)
 {
 	int longest = 0;
-	for (size_t i = 0; i < frame->ui->n_keys; i++) {
-		int width = grid_width(frame->grid, frame->ui->keys[i].what);
+	size_t n_keys = count_keys(frame->ui);
+	for (size_t i = 0; i < n_keys; i++) {
+		int width = grid_width(frame->grid, find_key(frame->ui, i)->what);
 		longest = width > longest ? width : longest;
 	}
 	for (size_t i = 0; i < N_SIGNS; i++) {

@@ -31,7 +31,7 @@ enum page {
 /* One line of the key bar and of the help, in the app's order: what matters most comes first. */
 struct key_help {
 	const char *keys; /* "k", "Ctrl-L", "↑ ↓" */
-	const char *what; /* for the help: "end the leaked connections" */
+	const char *what; /* for the help: "end the leaked connections"; NULL: not in it */
 	const char *bar;  /* for the bar: "kill # leaked"; # is how many are leaked, or ticked.
 			     NULL: not there */
 	enum page page;   /* where it works: the bar of this page shows it */
