@@ -1,0 +1,53 @@
+/* The demo opens, says what matters, and leaves the terminal as it was. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "term.h"
+
+static const char *program;
+
+static void demo_opens_and_ends(void **state)
+{
+	(void)state;
+	struct term *term = term_start(&(struct term_options){ .width = 120, .height = 36 },
+		(const char *const[]){ program, "--demo", NULL });
+	struct termios before = term_modes(term);
+	int status;
+	assert_true(term_wait_text(term, "LEAKED"));
+	assert_true(term_is_alternate(term));
+	assert_false(term_cursor_visible(term));
+	assert_true(term_wait_text(term, "6 leaked"));
+	term_press(term, "?");
+	assert_true(term_wait_text(term, "this page"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "this page"));
+	term_press(term, "q");
+	assert_true(term_wait_exit(term, &status));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_false(term_is_alternate(term));
+	assert_true(term_cursor_visible(term));
+	struct termios after = term_modes(term);
+	assert_int_equal(after.c_lflag, before.c_lflag);
+	assert_int_equal(after.c_iflag, before.c_iflag);
+	term_end(term);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(demo_opens_and_ends),
+	};
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,335 @@
+/* The program's side of the terminal: the pty, the process, and waiting for it. */
+#include "term.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "term_internal.h"
+
+#define SETTLED_LOOKS 2 /* asleep in so many looks, with nothing to read in between */
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+	fprintf(stderr, "term: %s: %s\n", what, strerror(errno));
+	abort();
+}
+
+/* What the tester's shell has set must not change what the tests see. */
+static void scrub_environment(void)
+{
+	static const char *const prefixes[] = { "PG", "XDG_", "DBTOP_" };
+	static const char *const names[] = { "NO_COLOR", "COLORTERM", "LINES", "COLUMNS", "LANG",
+		"LC_CTYPE", "LC_MESSAGES", "LC_NUMERIC", "LANGUAGE", "TERMINFO", "TERMCAP",
+		"ESCDELAY", "NCURSES_NO_UTF8_ACS" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unsetenv(names[i]);
+	for (size_t at = 0; environ && environ[at];) {
+		bool scrubbed = false;
+		for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+			if (strncmp(environ[at], prefixes[i], strlen(prefixes[i])) == 0)
+				scrubbed = true;
+		if (!scrubbed) {
+			at++;
+			continue;
+		}
+		CLEANUP(cleanup_free)
+		char *name = strndup(environ[at], strcspn(environ[at], "="));
+		unsetenv(name);
+	}
+}
+
+static void set_environment(const struct term_options *options, const char *home)
+{
+	scrub_environment();
+	setenv("HOME", home, 1);
+	setenv("TERM", options->type ? options->type : "xterm-256color", 1);
+	setenv("LC_ALL", options->locale ? options->locale : "C.UTF-8", 1);
+	setenv("TZ", "UTC", 1);
+	for (size_t i = 0; options->environment && options->environment[i]; i++) {
+		const char *variable = options->environment[i];
+		/* the child's memory is its own, and so are the strings putenv() keeps */
+		if (strchr(variable, '='))
+			putenv(mem_strdup(variable));
+		else
+			unsetenv(variable);
+	}
+}
+
+__attribute__((noreturn)) static void run(
+	const struct term *term, const struct term_options *options, const char *const *argv)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(term->master);
+	if (login_tty(term->slave) != 0)
+		_exit(126);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	set_environment(options, term->home);
+	execv(argv[0], (char *const *)argv);
+	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+struct term *term_start(const struct term_options *options, const char *const *argv)
+{
+	struct term *term = mem_alloc(sizeof(*term));
+	const struct winsize size = {
+		.ws_row = (unsigned short)options->height,
+		.ws_col = (unsigned short)options->width,
+	};
+	term->width = options->width;
+	term->height = options->height;
+	term->home = mem_strdup("/tmp/dbtop-term-XXXXXX");
+	if (!mkdtemp(term->home))
+		fail(term->home);
+	if (openpty(&term->master, &term->slave, NULL, NULL, &size) != 0)
+		fail("openpty");
+	fcntl(term->master, F_SETFD, FD_CLOEXEC);
+	fcntl(term->slave, F_SETFD, FD_CLOEXEC);
+	fcntl(term->master, F_SETFL, O_NONBLOCK);
+	term_open_screen(term);
+	fflush(NULL);
+	term->pid = fork();
+	if (term->pid < 0)
+		fail("fork");
+	if (term->pid == 0)
+		run(term, options, argv);
+	return term;
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int type, struct FTW *ftw)
+{
+	(void)stat, (void)type, (void)ftw;
+	return remove(path);
+}
+
+void term_end(struct term *term)
+{
+	if (!term)
+		return;
+	if (term->pid > 0) {
+		kill(term->pid, SIGKILL);
+		kill(term->pid, SIGCONT);
+		while (waitpid(term->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	term_hang_up(term);
+	vterm_free(term->vterm);
+	nftw(term->home, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	free(term->home);
+	free(term->title);
+	free(term);
+}
+
+pid_t term_pid(const struct term *term)
+{
+	return term->pid;
+}
+
+const char *term_home(const struct term *term)
+{
+	return term->home;
+}
+
+void term_hang_up(struct term *term)
+{
+	if (term->master < 0)
+		return;
+	close(term->slave);
+	close(term->master);
+	term->master = term->slave = -1;
+}
+
+void term_resize(struct term *term, int width, int height)
+{
+	const struct winsize size = {
+		.ws_row = (unsigned short)height,
+		.ws_col = (unsigned short)width,
+	};
+	/* what it wrote for the old size is shown at the old size */
+	term_read(term, 0);
+	term->width = width;
+	term->height = height;
+	vterm_set_size(term->vterm, height, width);
+	if (ioctl(term->master, TIOCSWINSZ, &size) != 0)
+		fail("TIOCSWINSZ");
+}
+
+/* Returns whether something came. */
+static bool read_some(struct term *term)
+{
+	char bytes[65536];
+	ssize_t got = term->master < 0 ? -1 : read(term->master, bytes, sizeof(bytes));
+	if (got <= 0)
+		return false;
+	term->written += (size_t)got;
+	vterm_input_write(term->vterm, bytes, (size_t)got);
+	return true;
+}
+
+void term_read(struct term *term, int ms)
+{
+	struct pollfd pollfd = { .fd = term->master, .events = POLLIN };
+	(void)poll(&pollfd, 1, ms);
+	while (read_some(term))
+		;
+}
+
+void term_write(struct term *term, const char *bytes, size_t size)
+{
+	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	while (size && term->master >= 0) {
+		ssize_t written = write(term->master, bytes, size);
+		if (written > 0) {
+			bytes += written;
+			size -= (size_t)written;
+		} else if (errno == EAGAIN && instant_monotonic() < deadline) {
+			/* it may wait for us to read before it reads */
+			term_read(term, 1);
+		} else {
+			fail("input is not taken");
+		}
+	}
+}
+
+bool term_wait(struct term *term, term_predicate *predicate, void *data, const char *what)
+{
+	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	term_read(term, 0);
+	while (!predicate(term, data)) {
+		if (instant_monotonic() > deadline) {
+			CLEANUP(cleanup_free) char *heading = mem_printf("waited for: %s", what);
+			term_tell(term, heading);
+			return false;
+		}
+		term_read(term, 5);
+	}
+	return true;
+}
+
+static bool shows(struct term *term, void *data)
+{
+	return term_shows(term, data);
+}
+
+static bool shows_not(struct term *term, void *data)
+{
+	return !term_shows(term, data);
+}
+
+bool term_wait_text(struct term *term, const char *text)
+{
+	return term_wait(term, shows, (void *)text, text);
+}
+
+bool term_wait_gone(struct term *term, const char *text)
+{
+	CLEANUP(cleanup_free) char *what = mem_printf("the end of \"%s\"", text);
+	return term_wait(term, shows_not, (void *)text, what);
+}
+
+/* Asleep in its loop, not in the middle of reading a key. */
+static bool is_asleep(const struct term *term)
+{
+	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%d/syscall", term->pid);
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	long number;
+	if (!file || fscanf(file, "%ld", &number) != 1)
+		return false;
+	bool asleep = number == SYS_epoll_pwait;
+#ifdef SYS_epoll_wait
+	asleep = asleep || number == SYS_epoll_wait;
+#endif
+	return asleep;
+}
+
+struct settling {
+	size_t written;
+	int looks;
+};
+
+static bool is_settled(struct term *term, void *data)
+{
+	struct settling *settling = data;
+	int unread = 0;
+	if (term->written != settling->written || ioctl(term->slave, FIONREAD, &unread) != 0 ||
+		unread || !is_asleep(term))
+		settling->looks = 0;
+	else
+		settling->looks++;
+	settling->written = term->written;
+	return settling->looks > SETTLED_LOOKS;
+}
+
+bool term_settle(struct term *term)
+{
+	struct settling settling = { .written = term->written };
+	return term_wait(term, is_settled, &settling, "the program to be at rest");
+}
+
+static void look_at_process(struct term *term, int flags)
+{
+	int status;
+	if (term->pid <= 0 || waitpid(term->pid, &status, WNOHANG | flags) != term->pid)
+		return;
+	term->status = status;
+	if (!WIFSTOPPED(status))
+		term->pid = 0;
+}
+
+static bool has_stopped(struct term *term, void *data)
+{
+	(void)data;
+	look_at_process(term, WUNTRACED);
+	return term->pid == 0 || WIFSTOPPED(term->status);
+}
+
+bool term_wait_stop(struct term *term)
+{
+	term->status = 0;
+	bool stopped = term_wait(term, has_stopped, NULL, "the program to stop");
+	term_read(term, 0);
+	return stopped;
+}
+
+static bool has_ended(struct term *term, void *data)
+{
+	(void)data;
+	look_at_process(term, 0);
+	return term->pid == 0;
+}
+
+bool term_wait_exit(struct term *term, int *ret_status)
+{
+	if (!term_wait(term, has_ended, NULL, "the program to end"))
+		return false;
+	term_read(term, 0);
+	*ret_status = term->status;
+	return true;
+}
+
+struct termios term_modes(const struct term *term)
+{
+	struct termios modes;
+	memset(&modes, 0, sizeof(modes));
+	tcgetattr(term->slave, &modes);
+	return modes;
+}
