@@ -115,6 +115,36 @@ static struct server_state copy_state(struct arena *arena, const struct server_s
 	return copy;
 }
 
+/* At least the sources that are always there, whatever the caller knows of them. */
+static void copy_sources(struct assessment *assessment, const struct assess_input *input)
+{
+	struct arena *arena = assessment->arena;
+	size_t n = input->n_sources < SOURCE_COUNT ? SOURCE_COUNT : input->n_sources;
+	assessment->sources = arena_array(arena, n, sizeof(*assessment->sources));
+	assessment->n_sources = n;
+	for (size_t i = 0; i < input->n_sources; i++) {
+		struct source_state *source = &assessment->sources[i];
+		*source = input->sources[i];
+		source->name = arena_strdup(arena, source->name);
+		source->error = arena_strdup(arena, source->error);
+	}
+	for (size_t i = input->n_sources; i < n; i++)
+		assessment->sources[i].taken_at = INSTANT_UNKNOWN;
+}
+
+static void take_blocks(struct assessment *assessment, const struct assess_input *input)
+{
+	assessment->activity = input->activity ? activity_ref(input->activity) : NULL;
+	assessment->peers = input->peers ? peers_ref(input->peers) : NULL;
+	assessment->pages = input->pages ? pool_pages_ref(input->pages) : NULL;
+	assessment->bouncers =
+		arena_array(assessment->arena, input->n_bouncers, sizeof(*assessment->bouncers));
+	for (size_t i = 0; i < input->n_bouncers; i++)
+		if (input->bouncers[i])
+			assessment->bouncers[assessment->n_bouncers++] =
+				bouncer_ref(input->bouncers[i]);
+}
+
 struct assessment *assess(const struct assess_input *input, const struct assessment *previous)
 {
 	struct arena *arena = arena_new();
@@ -123,12 +153,8 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	assessment->now = input->now;
 	assessment->server_now = INSTANT_UNKNOWN;
 	assessment->server = copy_state(arena, input->server);
-	for (int i = 0; i < SOURCE_COUNT; i++) {
-		assessment->sources[i] = input->sources[i];
-		assessment->sources[i].error = arena_strdup(arena, input->sources[i].error);
-	}
-	assessment->activity = input->activity ? activity_ref(input->activity) : NULL;
-	assessment->peers = input->peers ? peers_ref(input->peers) : NULL;
+	take_blocks(assessment, input);
+	copy_sources(assessment, input);
 	if (assessment->activity)
 		list_connections(assessment);
 	join_clients(assessment, previous);

@@ -10,7 +10,11 @@ struct assess_input {
 	const struct activity *activity; /* NULL before the first answer; a reference is taken */
 	const struct peers *peers;       /* likewise */
 	const struct server_state *server;
-	struct source_state sources[SOURCE_COUNT];
+	const struct pool_pages *pages;        /* likewise */
+	const struct bouncer *const *bouncers; /* likewise, each */
+	size_t n_bouncers;
+	const struct source_state *sources; /* as in the assessment; NULL without any */
+	size_t n_sources;
 	const struct rules *rules;
 	int64_t now; /* our wall clock */
 };

@@ -116,14 +116,17 @@ static void assess_now(struct target *target)
 	if (target->paused)
 		return;
 	struct server_state server = server_state(target);
+	const struct source_state sources[SOURCE_COUNT] = {
+		[SOURCE_ACTIVITY] = activity_source(target, &server),
+		[SOURCE_PEERS] = peers_source(target),
+		[SOURCE_PAGES] = { .name = "pages", .taken_at = INSTANT_UNKNOWN },
+	};
 	const struct assess_input input = {
 		.activity = backends_latest(target->backends),
 		.peers = clients_latest(target->clients),
 		.server = &server,
-		.sources = {
-			[SOURCE_ACTIVITY] = activity_source(target, &server),
-			[SOURCE_PEERS] = peers_source(target),
-		},
+		.sources = sources,
+		.n_sources = SOURCE_COUNT,
 		.rules = target->options.rules,
 		.now = instant_now(),
 	};

@@ -57,5 +57,8 @@ void assessment_free(struct assessment *assessment)
 		return;
 	activity_unref(assessment->activity);
 	peers_unref(assessment->peers);
+	pool_pages_unref(assessment->pages);
+	for (size_t i = 0; i < assessment->n_bouncers; i++)
+		bouncer_unref(assessment->bouncers[i]);
 	arena_free(assessment->arena);
 }

@@ -9,6 +9,7 @@
 
 #include "model/activity.h"
 #include "model/peers.h"
+#include "model/pool.h"
 #include "model/verdict.h"
 
 struct arena;
@@ -35,11 +36,13 @@ struct server_state {
 	int64_t retry_at;  /* when the next attempt is due (wall); INSTANT_UNKNOWN when connected */
 };
 
+/* The sources that are always there, by their index; after them comes one for each PgBouncer. */
 enum source_id {
 	SOURCE_ACTIVITY,
 	SOURCE_PEERS,
+	SOURCE_PAGES,
 };
-#define SOURCE_COUNT (SOURCE_PEERS + 1)
+#define SOURCE_COUNT (SOURCE_PAGES + 1)
 
 enum source_status {
 	SOURCE_WAITING, /* no answer yet */
@@ -49,7 +52,7 @@ enum source_status {
 };
 
 struct source_state {
-	const char *name; /* "activity" */
+	const char *name; /* "activity", "pgbouncer 127.0.0.1:6432" */
 	enum source_status status;
 	int64_t taken_at; /* of the rows shown; INSTANT_UNKNOWN without any */
 	const char *error;
@@ -91,6 +94,14 @@ struct connection {
 	int64_t missed_at;  /* the first dump that lacked an end that was seen here before, and of
 			       which nothing else tells; INSTANT_UNKNOWN otherwise */
 	bool in_scope;      /* --app: shown and acted on */
+
+	/* Its pool: of libdbpool when there is a slot, PgBouncer's when there is a server. NULL is
+	 * none, or not certain. */
+	const struct pool *pool;
+	const struct pool_slot *slot;
+	const struct bouncer_server *bouncer_server; /* PgBouncer is the backend's client … */
+	const struct bouncer_client *bouncer_client; /* … on behalf of this one, at the instant
+							the row was taken */
 };
 
 /* A process at the other end of connections; also one that is gone, while they live on. */
@@ -107,18 +118,26 @@ struct slots {
 };
 
 struct assessment {
-	struct arena *arena; /* owns all but the two blocks, which it holds references to */
+	struct arena *arena; /* owns all but the sources' blocks, which it holds references to */
 	int64_t now;         /* our wall clock, when it was made */
 	int64_t server_now;  /* the server's, at that moment; ages are judged by it */
 	struct server_state server;
-	struct source_state sources[SOURCE_COUNT];
+	struct source_state *sources; /* SOURCE_COUNT at least */
+	size_t n_sources;
 	const struct activity *activity; /* NULL before the first answer */
 	const struct peers *peers;       /* NULL before the first dump */
+	const struct pool_pages *pages;  /* NULL before the first look */
+	const struct bouncer **bouncers; /* those that answered so far */
+	size_t n_bouncers;
 	struct slots slots;
 	struct connection *connections; /* in the activity's order; system processes left out */
 	size_t n_connections;
 	struct client_process *processes;
 	size_t n_processes;
+	struct pool *pools; /* PgBouncer's own admin database left out */
+	size_t n_pools;
+	struct waiter *waiters; /* the one that waits for longest first */
+	size_t n_waiters;
 	size_t n_leaked; /* in scope */
 	bool settled;    /* every client end has been looked for since its backend came up */
 };

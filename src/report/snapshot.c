@@ -156,7 +156,7 @@ static void put_processes(struct encoder *encoder, const struct assessment *asse
 static void put_sources(struct encoder *encoder, const struct assessment *assessment)
 {
 	encoder_open(encoder, "sources", '[');
-	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+	for (size_t i = 0; i < assessment->n_sources; i++) {
 		const struct source_state *source = &assessment->sources[i];
 		encoder_open(encoder, NULL, '{');
 		encoder_string(encoder, "name", source->name);

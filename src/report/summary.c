@@ -86,7 +86,7 @@ static void put_trouble(struct summary *summary)
 
 static void put_failed_sources(struct summary *summary)
 {
-	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+	for (size_t i = 0; i < summary->assessment->n_sources; i++) {
 		const struct source_state *source = &summary->assessment->sources[i];
 		if (source->status != SOURCE_FAILED || i == SOURCE_ACTIVITY)
 			continue;

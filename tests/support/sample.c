@@ -294,6 +294,12 @@ static struct slots unknown_slots(void)
 	return slots;
 }
 
+static const char *const sample_sources[SOURCE_COUNT] = {
+	[SOURCE_ACTIVITY] = "activity",
+	[SOURCE_PEERS] = "peers",
+	[SOURCE_PAGES] = "pages",
+};
+
 static struct assessment *new_assessment(void)
 {
 	struct arena *arena = arena_new();
@@ -309,11 +315,14 @@ static struct assessment *new_assessment(void)
 			.user = "dbtop",
 			.latency = 1200,
 			.retry_at = INSTANT_UNKNOWN },
-		.sources = { [SOURCE_ACTIVITY] = { "activity", SOURCE_OK, SAMPLE_NOW - 1000, NULL },
-			[SOURCE_PEERS] = { "peers", SOURCE_OK, SAMPLE_NOW - 1000, NULL } },
+		.sources = arena_array(arena, SOURCE_COUNT, sizeof(struct source_state)),
+		.n_sources = SOURCE_COUNT,
 		.slots = unknown_slots(),
 		.settled = true,
 	};
+	for (size_t i = 0; i < SOURCE_COUNT; i++)
+		assessment->sources[i] = (struct source_state){ sample_sources[i], SOURCE_OK,
+			SAMPLE_NOW - 1000, NULL };
 	return assessment;
 }
 

@@ -1,0 +1,118 @@
+/* The connection pools between applications and the server, of two kinds: those that libdbpool
+ * tells of on its stats pages, and PgBouncer's.
+ *
+ * Strings are clean (base/text); NULL is "not told". */
+#ifndef MODEL_POOL_H
+#define MODEL_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/bouncer.h"
+
+struct arena;
+
+/* What a stats page's file turned out to be. Only POOL_PAGE_LIVE and POOL_PAGE_DEAD have contents.
+ */
+enum pool_page_status {
+	POOL_PAGE_LIVE,    /* its process is there */
+	POOL_PAGE_DEAD,    /* its process ended without removing it: evidence of what it held */
+	POOL_PAGE_DAMAGED, /* cut off, or its contents contradict each other */
+	POOL_PAGE_FOREIGN, /* no stats page at all, or another user's in our folder */
+	POOL_PAGE_TOO_NEW, /* of a layout that this dbtop does not know */
+};
+
+enum pool_slot_state {
+	POOL_SLOT_EMPTY,   /* no connection, or one that is being opened or closed */
+	POOL_SLOT_RESERVE, /* idle in the pool */
+	POOL_SLOT_IN_USE,  /* borrowed */
+};
+
+/* One connection of a pool. */
+struct pool_slot {
+	uint32_t number; /* from 1, as in its application_name */
+	enum pool_slot_state state;
+	int32_t backend_pid;  /* 0 without a connection */
+	int64_t connected_at; /* wall clock; INSTANT_UNKNOWN without a connection */
+	int64_t since;        /* wall clock: in this state */
+	const char *site;     /* "sync.c:212": where it was borrowed; NULL when it was not told */
+	int32_t thread;       /* that borrowed it; 0 when not told */
+	uint64_t borrowed;    /* how often it was lent */
+};
+
+/* One stats page: one pool of one process. */
+struct pool_page {
+	const char *path;
+	enum pool_page_status status;
+	const char *error; /* for people: why it is not shown; NULL when it is */
+	const char *name;
+	int32_t pid;
+	uint64_t start_ticks; /* /proc/PID/stat, field 22: with pid its process's identity */
+	uint32_t uid;         /* of the file's owner */
+	const char *server;   /* "127.0.0.1:5432", as the pool was told */
+	const char *phase;    /* "running" */
+	int min, max;
+	int in_use, idle, waiting;
+	uint64_t acquired_total, timeouts, errors;
+	int64_t wait_p99;      /* µs; −1 before the first wait */
+	int64_t held_max;      /* µs: of what is borrowed now; −1 when nothing is */
+	const char *held_site; /* of that one */
+	int64_t pending_writes;
+	int64_t uptime;  /* µs */
+	int64_t read_at; /* our wall clock */
+	struct pool_slot *slots;
+	size_t n_slots;
+};
+
+/* All pages of one look. */
+struct pool_pages {
+	struct arena *arena; /* owns everything here, the block itself too */
+	int refs;
+	int64_t read_at;
+	struct pool_page *items;
+	size_t count;
+};
+
+struct pool_pages *pool_pages_new(void);
+struct pool_pages *pool_pages_ref(const struct pool_pages *pages);
+/* NULL is allowed. */
+void pool_pages_unref(const struct pool_pages *pages);
+
+/* "live", "dead", "damaged", "foreign", "too new" */
+const char *pool_page_status_name(enum pool_page_status status);
+
+enum pool_kind {
+	POOL_DBPOOL,
+	POOL_PGBOUNCER,
+};
+
+/* One line of the pools panel. Exactly one of page and bouncer is set. */
+struct pool {
+	enum pool_kind kind;
+	const char *name; /* "app", "app/postgres" */
+	const struct pool_page *page;
+	const struct bouncer *console;      /* the PgBouncer it is of … */
+	const struct bouncer_pool *bouncer; /* … and the pool in there */
+	int64_t age;                        /* µs of what it says */
+	uint32_t process; /* index into the assessment's processes: the page's; or NO_PROCESS */
+	uint32_t connections, leaked; /* in scope */
+};
+
+/* A client of PgBouncer that waits for a server connection. */
+struct waiter {
+	const struct bouncer_client *client;
+	uint32_t pool;    /* index into the assessment's pools */
+	uint32_t process; /* likewise; NO_PROCESS: elsewhere, or not visible */
+};
+
+/* "dbpool", "pgbouncer" */
+const char *pool_kind_name(enum pool_kind kind);
+
+/* Connections in use, and how many there may be; −1 when not known. Of a page whose process is gone
+ * nothing is in use. */
+int pool_in_use(const struct pool *pool);
+int pool_max(const struct pool *pool);
+int pool_waiting(const struct pool *pool);
+
+#endif
