@@ -1,0 +1,182 @@
+/* support/live.h itself: server, programs, clients, PgBouncer, and that nothing outlives us. */
+#include "live.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start((const char *const[]){ "max_connections=30", NULL });
+	live_sql(server, "CREATE ROLE app LOGIN");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static void server_is_reached_by_every_route(void **state)
+{
+	(void)state;
+	static const enum live_route routes[] = { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		CLEANUP(cleanup_free)
+		char *conninfo = live_conninfo(server, routes[i], "user=app");
+		PGconn *conn = live_connect(conninfo);
+		CLEANUP(cleanup_free) char *user = live_value(conn, "SELECT current_user");
+		assert_string_equal(user, "app");
+		assert_int_equal(live_number(conn, "SHOW max_connections"), 30);
+		PQfinish(conn);
+	}
+}
+
+static void output_is_captured(void **state)
+{
+	(void)state;
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "sh", "-c", "cat; echo $X \"$PGHOST\" >&2; exit 3",
+			NULL },
+		.env = (const char *const[]){ "X=seen", NULL },
+		.input = "typed",
+	};
+	struct live_run run = live_run(&options, 10000);
+	assert_int_equal(run.status, 3);
+	assert_string_equal(run.out, "typed");
+	assert_string_equal(run.err, "seen \n");
+	live_run_clear(&run);
+}
+
+static void clients_play_their_roles(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *role, *where;
+	} roles[] = {
+		{ "idle", "state = 'idle' AND query = 'SELECT 1 AS idle'" },
+		{ "transaction", "state = 'idle in transaction'" },
+		{ "aborted", "state = 'idle in transaction (aborted)'" },
+		{ "active", "state = 'active' AND wait_event = 'PgSleep'" },
+		{ "listen", "query LIKE 'LISTEN%'" },
+		{ "lock", "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')" },
+	};
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+		struct live_program *client = live_client(conninfo, roles[i].role, NULL);
+		live_wait_sessions(server, roles[i].where, 1, 10000);
+		live_free(client);
+		live_sql(server,
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+			" WHERE state = 'active' AND pid <> pg_backend_pid()");
+		live_wait_sessions(server, NULL, 0, 10000);
+	}
+}
+
+static void dbtop_is_run_and_its_json_is_read(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
+	struct live_program *client = live_client(conninfo, "idle", "2", NULL);
+	int status;
+	json_t *root = live_dbtop_json(&status, conninfo, NULL);
+	assert_int_equal(status, 0);
+	assert_string_equal(live_text(root, "server.status"), "ok");
+	json_t *found =
+		live_find_number(root, "connections", "process.pid", (long)live_pid(client));
+	assert_non_null(found);
+	assert_string_equal(live_text(found, "process.matched_by"), "unix");
+	assert_string_equal(live_text(found, "user"), "postgres");
+	json_decref(root);
+	struct live_run run = live_dbtop("--version", NULL);
+	assert_int_equal(run.status, 0);
+	assert_non_null(strstr(run.out, "dbtop"));
+	live_run_clear(&run);
+}
+
+static void pgbouncer_leads_to_the_server(void **state)
+{
+	(void)state;
+	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(
+		server, (const char *const[]){ "pool_mode = transaction", NULL });
+	static const enum live_route routes[] = { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		CLEANUP(cleanup_free)
+		char *conninfo =
+			live_pgbouncer_conninfo(pgbouncer, routes[i], "user=app dbname=postgres");
+		PGconn *conn = live_connect(conninfo);
+		CLEANUP(cleanup_free) char *user = live_value(conn, "SELECT current_user");
+		assert_string_equal(user, "app");
+		PQfinish(conn);
+	}
+	CLEANUP(cleanup_free)
+	char *console =
+		live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=admin dbname=pgbouncer");
+	PGconn *conn = live_connect(console);
+	live_exec(conn, "SHOW POOLS");
+	PQfinish(conn);
+	live_pgbouncer_stop(pgbouncer);
+	live_wait_sessions(server, NULL, 0, 10000);
+}
+
+static bool is_gone(void *data)
+{
+	const pid_t *pid = data;
+	return kill(*pid, 0) != 0 && errno == ESRCH;
+}
+
+/* A test program that is killed: its children, its server and its folder go, too. */
+static void nothing_outlives_a_killed_test(void **state)
+{
+	(void)state;
+	struct told {
+		pid_t child, postmaster;
+		char folder[64];
+	} told;
+	int pipes[2];
+	assert_int_equal(pipe(pipes), 0);
+	pid_t test = fork();
+	if (test == 0) {
+		struct private_server *own = live_server_start(NULL);
+		const struct live_program_options options = {
+			.argv = (const char *const[]){ "sleep", "1000", NULL },
+			.own_session = true,
+		};
+		told = (struct told){ live_pid(live_start(&options)), private_server_pid(own), "" };
+		strncpy(told.folder, private_server_folder(own), sizeof(told.folder) - 1);
+		ssize_t written = write(pipes[1], &told, sizeof(told));
+		raise(written == sizeof(told) ? SIGKILL : SIGABRT);
+	}
+	assert_int_equal(read(pipes[0], &told, sizeof(told)), sizeof(told));
+	close(pipes[0]);
+	close(pipes[1]);
+	assert_int_equal(waitpid(test, NULL, 0), test);
+	assert_true(live_wait(is_gone, &told.child, 10000));
+	assert_true(live_wait(is_gone, &told.postmaster, 10000));
+	for (int i = 0; i < 500 && access(told.folder, F_OK) == 0; i++)
+		usleep(20000);
+	assert_int_not_equal(access(told.folder, F_OK), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(server_is_reached_by_every_route, live_teardown),
+		cmocka_unit_test_teardown(output_is_captured, live_teardown),
+		cmocka_unit_test_teardown(clients_play_their_roles, live_teardown),
+		cmocka_unit_test_teardown(dbtop_is_run_and_its_json_is_read, live_teardown),
+		cmocka_unit_test_teardown(pgbouncer_leads_to_the_server, live_teardown),
+		cmocka_unit_test_teardown(nothing_outlives_a_killed_test, live_teardown),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}

@@ -1,0 +1,190 @@
+/* Time, folders, the server, and what is asked of it. */
+#include "live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/guardian.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+
+#define SLOW_FACTOR 6
+#define PAUSE_US    10000
+
+static int rounds_percent(void)
+{
+	const char *text = getenv("DBTOP_TEST_ROUNDS");
+	int percent = text ? atoi(text) : 100;
+	return percent > 0 ? percent : 100;
+}
+
+int live_rounds(int n)
+{
+	int rounds = (int)((long)n * rounds_percent() / 100);
+	return rounds > 0 ? rounds : 1;
+}
+
+int live_patience(int ms)
+{
+	return rounds_percent() < 100 ? ms * SLOW_FACTOR : ms;
+}
+
+bool live_wait(bool (*holds)(void *data), void *data, int ms)
+{
+	int64_t deadline = instant_monotonic() + live_patience(ms) * USEC_PER_MSEC;
+	while (!holds(data)) {
+		if (instant_monotonic() > deadline)
+			return false;
+		usleep(PAUSE_US);
+	}
+	return true;
+}
+
+static struct {
+	char path[64];
+	struct guardian guardian;
+} folder;
+
+static void remove_folder(void)
+{
+	guardian_finish(&folder.guardian);
+}
+
+const char *live_folder(void)
+{
+	if (folder.path[0])
+		return folder.path;
+	strcpy(folder.path, "/tmp/dbtop-live-XXXXXX");
+	if (!mkdtemp(folder.path) || chmod(folder.path, 0777) != 0 ||
+		guardian_start(folder.path, &folder.guardian) < 0)
+		fail_msg("%s: %s", folder.path, strerror(errno));
+	atexit(remove_folder);
+	return folder.path;
+}
+
+char *live_file(const char *in, const char *name, const char *text)
+{
+	char *path = mem_printf("%s/%s", in, name);
+	FILE *file = fopen(path, "we");
+	if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	return path;
+}
+
+char *live_read(const char *path)
+{
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+	if (!file)
+		return NULL;
+	/* no file that is read here has a zero byte */
+	if (getdelim(&text, &size, '\0', file) < 0) {
+		free(text);
+		return mem_strdup("");
+	}
+	return text;
+}
+
+struct private_server *live_server_start(const char *const *settings)
+{
+	const struct private_server_options options = { .tcp = true, .settings = settings };
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	struct private_server *server;
+	if (private_server_start(&options, &server, error) < 0)
+		fail_msg("no private server: %s", error);
+	return server;
+}
+
+char *live_conninfo(const struct private_server *server, enum live_route route, const char *more)
+{
+	const char *const hosts[] = {
+		[LIVE_UNIX] = private_server_folder(server),
+		[LIVE_TCP4] = "127.0.0.1",
+		[LIVE_TCP6] = "::1",
+	};
+	return mem_printf("host=%s port=%d user=postgres dbname=postgres %s", hosts[route],
+		private_server_port(server), more ? more : "");
+}
+
+PGconn *live_connect(const char *conninfo)
+{
+	PGconn *conn = PQconnectdb(conninfo);
+	if (PQstatus(conn) != CONNECTION_OK)
+		fail_msg("%s: %s", conninfo, PQerrorMessage(conn));
+	return conn;
+}
+
+void live_exec(PGconn *conn, const char *sql)
+{
+	PGresult *result = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+	PQclear(result);
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(conn));
+}
+
+void live_sql(const struct private_server *server, const char *sql)
+{
+	PGconn *conn = live_connect(private_server_conninfo(server));
+	live_exec(conn, sql);
+	PQfinish(conn);
+}
+
+char *live_value(PGconn *conn, const char *sql)
+{
+	PGresult *result = PQexec(conn, sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(conn));
+	char *value = PQntuples(result) > 0 && !PQgetisnull(result, 0, 0)
+		? mem_strdup(PQgetvalue(result, 0, 0))
+		: NULL;
+	PQclear(result);
+	return value;
+}
+
+long live_number(PGconn *conn, const char *sql)
+{
+	CLEANUP(cleanup_free) char *value = live_value(conn, sql);
+	return value ? strtol(value, NULL, 10) : 0;
+}
+
+long live_sessions(const struct private_server *server, const char *where)
+{
+	CLEANUP(cleanup_free)
+	char *sql = mem_printf("SELECT count(*) FROM pg_stat_activity WHERE"
+			       " backend_type = 'client backend' AND pid <> pg_backend_pid()"
+			       " AND (%s)",
+		where ? where : "true");
+	PGconn *conn = live_connect(private_server_conninfo(server));
+	long count = live_number(conn, sql);
+	PQfinish(conn);
+	return count;
+}
+
+struct awaited {
+	const struct private_server *server;
+	const char *where;
+	long wanted, seen;
+};
+
+static bool has_as_many(void *data)
+{
+	struct awaited *awaited = data;
+	awaited->seen = live_sessions(awaited->server, awaited->where);
+	return awaited->seen == awaited->wanted;
+}
+
+void live_wait_sessions(const struct private_server *server, const char *where, long count, int ms)
+{
+	struct awaited awaited = { server, where, count, -1 };
+	if (!live_wait(has_as_many, &awaited, ms))
+		fail_msg("%ld sessions instead of %ld: %s", awaited.seen, count,
+			where ? where : "all");
+}

@@ -1,0 +1,180 @@
+/* What live tests need: a real PostgreSQL, a real PgBouncer, real processes at their ends.
+ *
+ * Whatever cannot be had fails the test. Everything started here ends with the test program,
+ * however that ends; live_teardown() ends what a failed test left behind. Works for root and for
+ * an ordinary user. */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <libpq-fe.h>
+#include <sys/types.h>
+
+#include "app/private_server.h"
+
+/* --- time --- */
+
+/* n, or the share of it that DBTOP_TEST_ROUNDS (percent) leaves; at least 1. */
+int live_rounds(int n);
+
+/* A deadline of ms milliseconds, prolonged where DBTOP_TEST_ROUNDS says that all is slow. */
+int live_patience(int ms);
+
+/* Asks every 10 ms until the condition holds; false when it does not within live_patience(ms). */
+bool live_wait(bool (*holds)(void *data), void *data, int ms);
+
+/* --- folders --- */
+
+/* A new folder that any user may write to, removed when the test program ends. Owned by live. */
+const char *live_folder(void);
+
+/* Writes text to a new file of that name in the folder; returns its path, which the caller frees.
+ */
+char *live_file(const char *folder, const char *name, const char *text);
+
+/* The whole file, which the caller frees; NULL when it cannot be read. */
+char *live_read(const char *path);
+
+/* --- server --- */
+
+/* Over TCP (127.0.0.1, ::1) and Unix socket, with settings "name=value", NULL-terminated; NULL for
+ * none. The caller stops it with private_server_stop(). */
+struct private_server *live_server_start(const char *const *settings);
+
+enum live_route { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
+
+/* The way to a server, as superuser postgres; `more` ("user=app dbname=shop") is laid over it, NULL
+ * for nothing. The caller frees it. */
+char *live_conninfo(const struct private_server *server, enum live_route route, const char *more);
+
+PGconn *live_connect(const char *conninfo);
+
+/* One or several statements that must succeed. */
+void live_exec(PGconn *conn, const char *sql);
+
+/* The same, over a superuser's connection of its own. */
+void live_sql(const struct private_server *server, const char *sql);
+
+/* The first column of the first row, which the caller frees; NULL for none or NULL. */
+char *live_value(PGconn *conn, const char *sql);
+long live_number(PGconn *conn, const char *sql); /* 0 for none */
+
+/* How many client sessions of pg_stat_activity match, the one that asks left out: the word of an
+ * independent superuser, who has slots reserved. `where` is a condition, NULL for all. */
+long live_sessions(const struct private_server *server, const char *where);
+
+/* Waits until exactly so many match; fails the test when they never do. */
+void live_wait_sessions(const struct private_server *server, const char *where, long count, int ms);
+
+/* --- programs --- */
+
+struct live_program;
+
+struct live_program_options {
+	const char *const *argv; /* NULL-terminated; argv[0] is looked for in PATH */
+	const char *const *env;  /* "NAME=value" is set, "NAME" removed; NULL-terminated, or NULL */
+	const char *input;       /* what stands in its stdin; NULL: /dev/null */
+	const char *folder;      /* its working folder; NULL: ours */
+	int out;                 /* a descriptor as its stdout; 0: captured */
+	bool own_group;          /* leads a process group of its own */
+	bool own_session;        /* … a session, without a terminal */
+	bool unprivileged;       /* as nobody when we are root */
+};
+
+/* The environment has no PG* variable, and HOME, XDG_CONFIG_HOME (…/config) and XDG_STATE_HOME
+ * (…/state) in live_folder(). Killed when we end. Never NULL. */
+struct live_program *live_start(const struct live_program_options *options);
+
+pid_t live_pid(const struct live_program *program);
+
+/* Everything written so far, ended by a zero; valid until the next call. */
+const char *live_out(struct live_program *program);
+const char *live_err(struct live_program *program);
+
+/* Waits for text in its stdout; fails the test when it ends before or does not write it. */
+void live_wait_out(struct live_program *program, const char *text, int ms);
+
+/* To the process alone, or to its group when it has one. */
+void live_signal(struct live_program *program, int signal_number);
+
+/* Whether it has not ended yet. */
+bool live_running(struct live_program *program);
+
+/* Waits for its end; fails the test after ms. Its exit status, or 128 and the signal. */
+int live_finish(struct live_program *program, int ms);
+
+/* Kills it unless it has ended; NULL is allowed. */
+void live_free(struct live_program *program);
+
+/* Frees all programs that are left: a teardown for each test. */
+int live_teardown(void **state);
+
+/* A program run to its end. */
+struct live_run {
+	int status; /* as of live_finish() */
+	char *out, *err;
+};
+
+struct live_run live_run(const struct live_program_options *options, int ms);
+void live_run_clear(struct live_run *run);
+
+/* --- dbtop --- */
+
+/* The built one, or $DBTOP's. */
+const char *live_dbtop_path(void);
+
+/* dbtop ARG... run to its end; the list ends with NULL. */
+struct live_run live_dbtop(const char *arg, ...) __attribute__((sentinel));
+
+/* dbtop --json CONNINFO ARG...: its one object, which the caller json_decref()s; the exit status
+ * goes to ret_status, which may be NULL. */
+json_t *live_dbtop_json(int *ret_status, const char *conninfo, ...) __attribute__((sentinel));
+
+/* Among the snapshot's connections, or another array of objects under key: the first whose member
+ * is that string or number. NULL for none. Borrowed. */
+json_t *live_find_text(json_t *root, const char *key, const char *member, const char *value);
+json_t *live_find_number(json_t *root, const char *key, const char *member, long value);
+
+/* A path of members, "process.name": as text (NULL for null or none; borrowed), as number. */
+const char *live_text(json_t *object, const char *path);
+json_t *live_member(json_t *object, const char *path);
+
+/* --- clients --- */
+
+/* Starts the client program (tests/live/client.c tells the roles) and waits until it is ready: its
+ * connections stand as the role says. The list of arguments ends with NULL. */
+struct live_program *live_client(const char *conninfo, const char *role, ...)
+	__attribute__((sentinel));
+
+/* The same, with options of one's own; their argv is replaced. */
+struct live_program *live_client_with(const struct live_program_options *options,
+	const char *conninfo, const char *role, ...) __attribute__((sentinel));
+
+/* --- PgBouncer --- */
+
+struct live_pgbouncer;
+
+/* In front of the server, over TCP (127.0.0.1, ::1) and Unix socket. Databases of any name lead to
+ * the server's of that name over its Unix socket; "tcp" leads to postgres over TCP. Users postgres,
+ * app, admin (may all on the console), stats (may only look), each without a password. settings:
+ * lines of the section pgbouncer, "pool_mode = session", laid over; NULL for none. */
+struct live_pgbouncer *live_pgbouncer_start(
+	const struct private_server *server, const char *const *settings);
+/* NULL is allowed. */
+void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer);
+
+/* `more`: "user=admin dbname=pgbouncer"; the caller frees it. */
+char *live_pgbouncer_conninfo(
+	const struct live_pgbouncer *pgbouncer, enum live_route route, const char *more);
+int live_pgbouncer_port(const struct live_pgbouncer *pgbouncer);
+struct live_program *live_pgbouncer_program(struct live_pgbouncer *pgbouncer);
+
+#endif

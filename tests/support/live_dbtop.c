@@ -1,0 +1,130 @@
+/* The programs of this tree: dbtop and its JSON, and the clients of the live tests. */
+#include "live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define MOST_ARGUMENTS 64
+#define RUN_MS         60000
+#define READY_MS       30000
+
+const char *live_dbtop_path(void)
+{
+	const char *path = getenv("DBTOP");
+	return path && *path ? path : DBTOP_PATH;
+}
+
+/* Appends the list's strings, up to its NULL. */
+static void take_arguments(const char **argv, size_t count, va_list list)
+{
+	const char *argument;
+	while ((argument = va_arg(list, const char *)) && count < MOST_ARGUMENTS - 1)
+		argv[count++] = argument;
+	argv[count] = NULL;
+}
+
+struct live_run live_dbtop(const char *arg, ...)
+{
+	const char *argv[MOST_ARGUMENTS] = { live_dbtop_path(), arg };
+	va_list list;
+	va_start(list, arg);
+	if (arg)
+		take_arguments(argv, 2, list);
+	va_end(list);
+	const struct live_program_options options = { .argv = argv };
+	return live_run(&options, RUN_MS);
+}
+
+json_t *live_dbtop_json(int *ret_status, const char *conninfo, ...)
+{
+	const char *argv[MOST_ARGUMENTS] = { live_dbtop_path(), "--json", conninfo };
+	va_list list;
+	va_start(list, conninfo);
+	take_arguments(argv, 3, list);
+	va_end(list);
+	const struct live_program_options options = { .argv = argv };
+	struct live_run run = live_run(&options, RUN_MS);
+	json_error_t error;
+	json_t *root = json_loads(run.out, 0, &error);
+	if (!root)
+		fail_msg("no JSON from dbtop (%s), status %d: \"%s\", \"%s\"", error.text,
+			run.status, run.out, run.err);
+	if (ret_status)
+		*ret_status = run.status;
+	live_run_clear(&run);
+	return root;
+}
+
+json_t *live_find_text(json_t *root, const char *key, const char *member, const char *value)
+{
+	size_t i;
+	json_t *object;
+	json_array_foreach(json_object_get(root, key), i, object)
+	{
+		const char *text = live_text(object, member);
+		if (text && strcmp(text, value) == 0)
+			return object;
+	}
+	return NULL;
+}
+
+json_t *live_find_number(json_t *root, const char *key, const char *member, long value)
+{
+	size_t i;
+	json_t *object;
+	json_array_foreach(json_object_get(root, key), i, object)
+	{
+		json_t *number = live_member(object, member);
+		if (json_is_integer(number) && json_integer_value(number) == value)
+			return object;
+	}
+	return NULL;
+}
+
+json_t *live_member(json_t *object, const char *path)
+{
+	CLEANUP(cleanup_free) char *names = mem_strdup(path);
+	for (char *rest = names, *name; (name = strsep(&rest, "."));)
+		object = json_object_get(object, name);
+	return object;
+}
+
+const char *live_text(json_t *object, const char *path)
+{
+	return json_string_value(live_member(object, path));
+}
+
+static struct live_program *start_client(const struct live_program_options *options,
+	const char *conninfo, const char *role, va_list list)
+{
+	const char *argv[MOST_ARGUMENTS] = { LIVE_CLIENT_PATH, conninfo, role };
+	struct live_program_options own = *options;
+	take_arguments(argv, 3, list);
+	own.argv = argv;
+	struct live_program *program = live_start(&own);
+	live_wait_out(program, "ready\n", READY_MS);
+	return program;
+}
+
+struct live_program *live_client(const char *conninfo, const char *role, ...)
+{
+	const struct live_program_options options = { .argv = NULL };
+	va_list list;
+	va_start(list, role);
+	struct live_program *program = start_client(&options, conninfo, role, list);
+	va_end(list);
+	return program;
+}
+
+struct live_program *live_client_with(
+	const struct live_program_options *options, const char *conninfo, const char *role, ...)
+{
+	va_list list;
+	va_start(list, role);
+	struct live_program *program = start_client(options, conninfo, role, list);
+	va_end(list);
+	return program;
+}

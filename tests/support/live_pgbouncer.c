@@ -1,0 +1,142 @@
+/* A PgBouncer of our own, in the foreground, in a folder of its own. */
+#include "live.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define UP_MS  20000
+#define END_MS 10000
+
+struct live_pgbouncer {
+	char *folder; /* socket and configuration */
+	int port;
+	struct live_program *program;
+};
+
+static int free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		fail_msg("no free port: %s", strerror(errno));
+	return ntohs(address.sin_port);
+}
+
+static char *write_settings(const struct live_pgbouncer *pgbouncer,
+	const struct private_server *server, const char *const *settings)
+{
+	CLEANUP(cleanup_free)
+	char *users = live_file(pgbouncer->folder, "users",
+		"\"postgres\" \"\"\n\"app\" \"\"\n\"admin\" \"\"\n\"stats\" \"\"\n");
+	const char *server_folder = private_server_folder(server);
+	int server_port = private_server_port(server);
+	char *text = mem_printf("[databases]\n"
+				"tcp = host=127.0.0.1 port=%d dbname=postgres\n"
+				"* = host=%s port=%d\n"
+				"[pgbouncer]\n"
+				"listen_addr = 127.0.0.1,::1\n"
+				"listen_port = %d\n"
+				"unix_socket_dir = %s\n"
+				"auth_type = trust\n"
+				"auth_file = %s\n"
+				"admin_users = admin\n"
+				"stats_users = stats\n",
+		server_port, server_folder, server_port, pgbouncer->port, pgbouncer->folder, users);
+	for (size_t i = 0; settings && settings[i]; i++) {
+		char *longer = mem_printf("%s%s\n", text, settings[i]);
+		free(text);
+		text = longer;
+	}
+	char *path = live_file(pgbouncer->folder, "pgbouncer.ini", text);
+	free(text);
+	return path;
+}
+
+static bool answers(void *data)
+{
+	struct live_pgbouncer *pgbouncer = data;
+	if (!live_running(pgbouncer->program))
+		return true;
+	CLEANUP(cleanup_free)
+	char *conninfo =
+		live_pgbouncer_conninfo(pgbouncer, LIVE_UNIX, "user=stats dbname=pgbouncer");
+	return PQping(conninfo) == PQPING_OK;
+}
+
+/* Debian has it where only root's PATH leads. */
+static const char *find_program(void)
+{
+	return access("/usr/sbin/pgbouncer", X_OK) == 0 ? "/usr/sbin/pgbouncer" : "pgbouncer";
+}
+
+static void launch(struct live_pgbouncer *pgbouncer, const char *settings)
+{
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ find_program(), settings, NULL },
+		.folder = pgbouncer->folder,
+		.own_session = true,
+		/* it refuses to run as root */
+		.unprivileged = true,
+	};
+	pgbouncer->program = live_start(&options);
+	if (!live_wait(answers, pgbouncer, UP_MS) || !live_running(pgbouncer->program))
+		fail_msg("pgbouncer does not come up: %s", live_err(pgbouncer->program));
+}
+
+struct live_pgbouncer *live_pgbouncer_start(
+	const struct private_server *server, const char *const *settings)
+{
+	struct live_pgbouncer *pgbouncer = mem_alloc(sizeof(*pgbouncer));
+	pgbouncer->folder = mem_printf("%s/bouncer-XXXXXX", live_folder());
+	if (!mkdtemp(pgbouncer->folder) || chmod(pgbouncer->folder, 0777) != 0)
+		fail_msg("%s: %s", pgbouncer->folder, strerror(errno));
+	pgbouncer->port = free_port();
+	CLEANUP(cleanup_free) char *path = write_settings(pgbouncer, server, settings);
+	launch(pgbouncer, path);
+	return pgbouncer;
+}
+
+void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer)
+{
+	if (!pgbouncer)
+		return;
+	live_free(pgbouncer->program);
+	free(pgbouncer->folder);
+	free(pgbouncer);
+}
+
+char *live_pgbouncer_conninfo(
+	const struct live_pgbouncer *pgbouncer, enum live_route route, const char *more)
+{
+	const char *const hosts[] = {
+		[LIVE_UNIX] = pgbouncer->folder,
+		[LIVE_TCP4] = "127.0.0.1",
+		[LIVE_TCP6] = "::1",
+	};
+	return mem_printf("host=%s port=%d user=postgres dbname=postgres %s", hosts[route],
+		pgbouncer->port, more ? more : "");
+}
+
+int live_pgbouncer_port(const struct live_pgbouncer *pgbouncer)
+{
+	return pgbouncer->port;
+}
+
+struct live_program *live_pgbouncer_program(struct live_pgbouncer *pgbouncer)
+{
+	return pgbouncer->program;
+}

@@ -1,0 +1,313 @@
+/* Programs, with their output in memory: nothing they write can block them. */
+#include "live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+
+struct capture {
+	int fd;
+	char *text;
+};
+
+struct live_program {
+	pid_t pid;
+	char *name;
+	bool group, ended;
+	int status;
+	struct capture out, err;
+	struct live_program *next;
+};
+
+/* Those that are not freed yet. */
+static struct live_program *programs;
+
+static void set_variable(const char *setting)
+{
+	CLEANUP(cleanup_free) char *name = mem_strdup(setting);
+	char *value = strchr(name, '=');
+	if (!value) {
+		unsetenv(name);
+		return;
+	}
+	*value = '\0';
+	setenv(name, value + 1, 1);
+}
+
+static void drop_libpq_variables(void)
+{
+	extern char **environ;
+	for (char **variable = environ; *variable;) {
+		if (strncmp(*variable, "PG", 2) != 0) {
+			variable++;
+			continue;
+		}
+		CLEANUP(cleanup_free) char *name = mem_strdup(*variable);
+		name[strcspn(name, "=")] = '\0';
+		unsetenv(name);
+		variable = environ;
+	}
+}
+
+static void set_environment(const struct live_program_options *options, const char *home)
+{
+	CLEANUP(cleanup_free) char *config = mem_printf("%s/config", home);
+	CLEANUP(cleanup_free) char *state = mem_printf("%s/state", home);
+	drop_libpq_variables();
+	setenv("HOME", home, 1);
+	setenv("XDG_CONFIG_HOME", config, 1);
+	setenv("XDG_STATE_HOME", state, 1);
+	for (size_t i = 0; options->env && options->env[i]; i++)
+		set_variable(options->env[i]);
+}
+
+static void become_nobody(void)
+{
+	const struct passwd *nobody = getpwnam("nobody");
+	if (!nobody || setgroups(0, NULL) != 0 || setgid(nobody->pw_gid) != 0 ||
+		setuid(nobody->pw_uid) != 0)
+		_exit(126);
+}
+
+/* A child begins without handlers, and without what the test ignores or blocks. */
+static void reset_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A copy of a program where anybody may run it: nobody's way to a build folder may be barred. */
+static char *public_copy(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *copy = mem_printf("%s/%s", live_folder(), slash + 1);
+	if (access(copy, X_OK) == 0)
+		return copy;
+	CLEANUP(cleanup_free)
+	char *command = mem_printf("cp '%s' '%s.new' && chmod 755 '%s.new' &&"
+				   " mv '%s.new' '%s'",
+		path, copy, copy, copy, copy);
+	if (system(command) != 0)
+		fail_msg("cannot copy %s", path);
+	return copy;
+}
+
+/* In the child: never returns. */
+__attribute__((noreturn)) static void become(const struct live_program_options *options,
+	const char *file, const char *home, int in, int out, int err, pid_t parent)
+{
+	if (options->own_session)
+		setsid();
+	else if (options->own_group)
+		setpgid(0, 0);
+	if (options->unprivileged && getuid() == 0)
+		become_nobody();
+	/* after setuid(), which clears it */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	set_environment(options, home);
+	reset_signals();
+	if (options->folder && chdir(options->folder) != 0)
+		_exit(126);
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close_range(3, ~0U, 0);
+	execvp(file, (char *const *)options->argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", file, strerror(errno));
+	_exit(127);
+}
+
+/* Above the standard descriptors, so that none of them is in the others' way. */
+static int memory(const char *text)
+{
+	CLEANUP(cleanup_fd) int fd = memfd_create("live", MFD_CLOEXEC);
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (high < 0 || (text && write(high, text, strlen(text)) != (ssize_t)strlen(text)) ||
+		lseek(high, 0, SEEK_SET) != 0)
+		fail_msg("memfd: %s", strerror(errno));
+	return high;
+}
+
+struct live_program *live_start(const struct live_program_options *options)
+{
+	struct live_program *program = mem_alloc(sizeof(*program));
+	const char *home = live_folder();
+	CLEANUP(cleanup_fd)
+	int in = options->input ? memory(options->input) : open("/dev/null", O_RDWR | O_CLOEXEC);
+	program->out.fd = memory(NULL);
+	program->err.fd = memory(NULL);
+	program->name = mem_strdup(options->argv[0]);
+	program->group = options->own_group || options->own_session;
+	CLEANUP(cleanup_free)
+	char *file = options->unprivileged && getuid() == 0 && options->argv[0][0] == '/'
+		? public_copy(options->argv[0])
+		: mem_strdup(options->argv[0]);
+	pid_t parent = getpid();
+	/* nothing half written may be written twice */
+	fflush(NULL);
+	program->pid = fork();
+	if (program->pid == 0)
+		become(options, file, home, in, options->out ? options->out : program->out.fd,
+			program->err.fd, parent);
+	if (program->pid < 0)
+		fail_msg("fork: %s", strerror(errno));
+	/* here as well: whoever is first, the group is there when this returns */
+	if (program->group && !options->own_session)
+		(void)setpgid(program->pid, program->pid);
+	program->next = programs;
+	programs = program;
+	return program;
+}
+
+pid_t live_pid(const struct live_program *program)
+{
+	return program->pid;
+}
+
+static const char *read_capture(struct capture *capture)
+{
+	struct stat stat;
+	if (fstat(capture->fd, &stat) != 0)
+		fail_msg("memfd: %s", strerror(errno));
+	free(capture->text);
+	capture->text = mem_alloc((size_t)stat.st_size + 1);
+	ssize_t n = pread(capture->fd, capture->text, (size_t)stat.st_size, 0);
+	capture->text[n > 0 ? n : 0] = '\0';
+	return capture->text;
+}
+
+const char *live_out(struct live_program *program)
+{
+	return read_capture(&program->out);
+}
+
+const char *live_err(struct live_program *program)
+{
+	return read_capture(&program->err);
+}
+
+bool live_running(struct live_program *program)
+{
+	int status;
+	if (!program->ended && waitpid(program->pid, &status, WNOHANG) == program->pid) {
+		program->ended = true;
+		program->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	}
+	return !program->ended;
+}
+
+struct text_awaited {
+	struct live_program *program;
+	const char *text;
+	bool found;
+};
+
+static bool has_written(void *data)
+{
+	struct text_awaited *awaited = data;
+	/* its end is asked for first: what it wrote before is there then */
+	bool running = live_running(awaited->program);
+	awaited->found = strstr(live_out(awaited->program), awaited->text) != NULL;
+	return awaited->found || !running;
+}
+
+void live_wait_out(struct live_program *program, const char *text, int ms)
+{
+	struct text_awaited awaited = { program, text, false };
+	(void)live_wait(has_written, &awaited, ms);
+	if (!awaited.found)
+		fail_msg("%s does not say \"%s\", but \"%s\", \"%s\"", program->name, text,
+			live_out(program), live_err(program));
+}
+
+void live_signal(struct live_program *program, int signal_number)
+{
+	if (live_running(program))
+		(void)kill(program->group ? -program->pid : program->pid, signal_number);
+}
+
+static bool has_ended(void *data)
+{
+	return !live_running(data);
+}
+
+int live_finish(struct live_program *program, int ms)
+{
+	if (!live_wait(has_ended, program, ms))
+		fail_msg("%s does not end: \"%s\", \"%s\"", program->name, live_out(program),
+			live_err(program));
+	return program->status;
+}
+
+static void unlist(const struct live_program *program)
+{
+	for (struct live_program **at = &programs; *at; at = &(*at)->next) {
+		if (*at == program) {
+			*at = program->next;
+			return;
+		}
+	}
+}
+
+void live_free(struct live_program *program)
+{
+	if (!program)
+		return;
+	if (live_running(program)) {
+		(void)kill(program->group ? -program->pid : program->pid, SIGKILL);
+		(void)kill(program->pid, SIGKILL);
+		while (waitpid(program->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	unlist(program);
+	close(program->out.fd);
+	close(program->err.fd);
+	free(program->out.text);
+	free(program->err.text);
+	free(program->name);
+	free(program);
+}
+
+int live_teardown(void **state)
+{
+	(void)state;
+	while (programs)
+		live_free(programs);
+	return 0;
+}
+
+struct live_run live_run(const struct live_program_options *options, int ms)
+{
+	struct live_program *program = live_start(options);
+	struct live_run run = { .status = live_finish(program, ms) };
+	run.out = mem_strdup(live_out(program));
+	run.err = mem_strdup(live_err(program));
+	live_free(program);
+	return run;
+}
+
+void live_run_clear(struct live_run *run)
+{
+	free(run->out);
+	free(run->err);
+	*run = (struct live_run){ 0 };
+}
