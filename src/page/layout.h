@@ -1,0 +1,184 @@
+/* The stats page: what a file of libdbpool holds, byte by byte. docs/stats-page.md is its
+ * description for readers in other languages; both change together, with PAGE_VERSION.
+ *
+ * Integers are of the machine's byte order: a page is read on the machine that wrote it. Texts end
+ * with a zero byte. Instants are microseconds: `…_realtime` since 1970-01-01 UTC, `…_monotonic` of
+ * CLOCK_MONOTONIC. Each aligned integer is written whole. What belongs together is guarded by a
+ * sequence number: odd while it is being written. */
+#ifndef PAGE_LAYOUT_H
+#define PAGE_LAYOUT_H
+
+#include <stdint.h>
+
+#define PAGE_MAGIC   "DBPOOLPG" /* 8 bytes, without a terminator */
+#define PAGE_VERSION 1
+#define PAGE_SUFFIX  ".page"
+
+#define PAGE_SLOTS_MAX  256
+#define PAGE_HOOKS_MAX  16
+#define PAGE_BUCKETS    32
+#define PAGE_NAME_MAX   64
+#define PAGE_SITE_MAX   64
+#define PAGE_SERVER_MAX 256
+#define PAGE_BOOT_MAX   40
+#define PAGE_HOST_MAX   72
+
+#define PAGE_UNKNOWN INT64_MIN   /* of an instant or a number that nobody knows */
+#define PAGE_NEVER   INT64_C(-1) /* of a limit that is switched off */
+
+enum page_phase {
+	PAGE_STARTING = 1,
+	PAGE_RUNNING,
+	PAGE_STOPPING,   /* lends no more */
+	PAGE_FLUSHING,   /* the application's hooks run */
+	PAGE_DRAINING,   /* waits for borrowers */
+	PAGE_CANCELLING, /* cancels what still runs */
+	PAGE_CLOSING,
+	PAGE_DONE,
+	PAGE_PHASES,
+};
+
+enum page_slot_state {
+	PAGE_SLOT_EMPTY,
+	PAGE_SLOT_CONNECTING,
+	PAGE_SLOT_IDLE, /* in the pool's reserve */
+	PAGE_SLOT_HELD, /* borrowed */
+	PAGE_SLOT_CLOSING,
+	PAGE_SLOT_STATES,
+};
+
+enum page_hook_state {
+	PAGE_HOOK_WAITING,
+	PAGE_HOOK_RUNNING,
+	PAGE_HOOK_DONE,
+	PAGE_HOOK_FAILED, /* result tells how */
+	PAGE_HOOK_LATE,   /* it ran over its deadline and was left behind */
+	PAGE_HOOK_STATES,
+};
+
+enum page_hook_phase {
+	PAGE_HOOK_STOP,
+	PAGE_HOOK_FLUSH,
+	PAGE_HOOK_CLOSED,
+	PAGE_HOOK_PHASES,
+};
+
+/* Where things are: a reader takes these, not its own sizeof, so that a later version may append.
+ */
+struct page_head {
+	char magic[8];
+	uint32_t version;
+	uint32_t file_size;
+	uint32_t slots_at, slot_size, slot_count; /* one slot a connection: 1 to PAGE_SLOTS_MAX */
+	uint32_t hooks_at, hook_size, hook_count;
+	uint8_t reserved[24];
+};
+
+/* Written once, before the file gets its name. */
+struct page_identity {
+	int32_t pid; /* as its own pid namespace counts */
+	uint32_t uid;
+	uint64_t start_ticks;   /* the process's, field 22 of /proc/PID/stat */
+	uint64_t pid_namespace; /* inode of /proc/self/ns/pid; 0 unknown */
+	int64_t created_realtime, created_monotonic;
+	char boot_id[PAGE_BOOT_MAX]; /* /proc/sys/kernel/random/boot_id */
+	char hostname[PAGE_HOST_MAX];
+	char name[PAGE_NAME_MAX];     /* the pool's; application_name is NAME/PID/SLOT */
+	char server[PAGE_SERVER_MAX]; /* "host:port/database", never a password */
+	uint8_t reserved[40];
+};
+
+/* As configured; durations in microseconds or PAGE_NEVER. */
+struct page_limits {
+	uint32_t min, max;
+	int64_t acquire_timeout, idle_lifetime, max_lifetime;
+	int64_t held; /* borrowed for longer is a leak */
+	int64_t reclaim;
+	uint64_t max_uses;
+	uint64_t reserved;
+};
+
+/* One moment on both clocks, renewed every second or so: it turns a slot's monotonic instants into
+ * wall time, and it tells that the pool is alive. */
+struct page_clock {
+	uint32_t seq, unused;
+	int64_t realtime, monotonic;
+	uint8_t reserved[40];
+};
+
+/* Each number is whole; they are not of one moment. */
+struct page_totals {
+	uint32_t phase; /* enum page_phase */
+	uint32_t open;  /* connections that are held or idle */
+	uint32_t held, idle;
+	uint32_t waiters;
+	uint32_t leaks; /* held for longer than the limit right now */
+	uint64_t acquired;
+	uint64_t released;
+	uint64_t timeouts;
+	uint64_t errors;   /* connections that failed: to open, or later */
+	uint64_t reserved; /* so that what is seldom written has its own cache line */
+	uint64_t opened, closed;
+	uint64_t resets; /* connections cleaned after use */
+	uint64_t leaked; /* holds that ever were reported */
+	uint64_t reclaimed;
+	int64_t pending_writes; /* as the application told; PAGE_UNKNOWN */
+	int64_t longest_hold;   /* of those that ended, microseconds */
+	uint64_t reserved_too;
+};
+
+/* How long acquire took and connections were held. Bucket 0 counts below 1 µs, bucket i from
+ * 2^(i−1) to below 2^i µs, the last one all above. */
+struct page_histograms {
+	uint64_t wait[PAGE_BUCKETS];
+	uint64_t hold[PAGE_BUCKETS];
+};
+
+struct page_slot {
+	uint32_t seq;
+	uint32_t state;           /* enum page_slot_state */
+	int32_t backend_pid;      /* 0 when there is none */
+	int32_t thread;           /* the borrower's thread id, 0 when there is none */
+	int64_t since_monotonic;  /* when this state began */
+	int64_t backend_start;    /* realtime, as pg_stat_activity tells it, or PAGE_UNKNOWN */
+	int64_t opened_monotonic; /* when the connection was made */
+	uint64_t uses;            /* of this connection */
+	uint32_t leaked;          /* 1 once this hold was reported as a leak */
+	uint32_t unused;
+	uint64_t reserved;
+	char site[PAGE_SITE_MAX]; /* "file.c:212" of the borrower; of the last one when idle */
+};
+
+struct page_hook {
+	uint32_t seq;
+	uint32_t phase;   /* enum page_hook_phase */
+	uint32_t state;   /* enum page_hook_state */
+	int32_t result;   /* what the hook returned */
+	int64_t duration; /* microseconds, 0 before it ran */
+	int64_t deadline; /* microseconds it was given */
+	char name[48];    /* empty: no hook */
+	uint8_t reserved[16];
+};
+
+struct page {
+	struct page_head head;                  /* 0 */
+	struct page_identity identity;          /* 64 */
+	struct page_limits limits;              /* 576 */
+	struct page_clock clock;                /* 640 */
+	struct page_totals totals;              /* 704 */
+	struct page_histograms histograms;      /* 832 */
+	struct page_hook hooks[PAGE_HOOKS_MAX]; /* 1344 */
+	struct page_slot slots[];               /* 2880 */
+};
+
+_Static_assert(sizeof(struct page_head) == 64, "layout");
+_Static_assert(sizeof(struct page_identity) == 512, "layout");
+_Static_assert(sizeof(struct page_limits) == 64, "layout");
+_Static_assert(sizeof(struct page_clock) == 64, "layout");
+_Static_assert(sizeof(struct page_totals) == 128, "layout");
+_Static_assert(sizeof(struct page_histograms) == 512, "layout");
+_Static_assert(sizeof(struct page_hook) == 96, "layout");
+_Static_assert(sizeof(struct page_slot) == 128, "layout");
+_Static_assert(sizeof(struct page) == 2880, "layout");
+
+#endif
