@@ -11,6 +11,8 @@
 #include "app/app.h"
 #include "app/clipboard.h"
 #include "app/dashboard.h"
+#include "app/details.h"
+#include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
 #include "base/instant.h"
@@ -94,7 +96,10 @@ void command_enter(struct dashboard *dashboard)
 		ui_toggle_fold(&dashboard->ui);
 		return;
 	}
-	details_open(&dashboard->ui, connection);
+	CLEANUP(cleanup_free) char *title = mem_printf("backend %d", connection->backend->pid);
+	CLEANUP(cleanup_free)
+	char *text = details_text(target_assessment(dashboard->target), connection);
+	ui_message(&dashboard->ui, STYLE_TEXT, title, text);
 }
 
 void command_filter(struct dashboard *dashboard)
@@ -161,6 +166,11 @@ void command_copy(struct dashboard *dashboard)
 	}
 	clipboard_copy(connection->backend->query);
 	ui_notice(&dashboard->ui, STYLE_GOOD, "copied, if the terminal allows it (OSC 52)");
+}
+
+void command_theme(struct dashboard *dashboard)
+{
+	themes_next(dashboard);
 }
 
 void command_help(struct dashboard *dashboard)

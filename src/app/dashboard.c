@@ -17,7 +17,7 @@
 #include "app/demo.h"
 #include "app/keymap.h"
 #include "app/log.h"
-#include "base/arena.h"
+#include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -225,20 +225,6 @@ static void on_done(void *data)
 	dashboard->dirty = true;
 }
 
-static int load_theme(struct dashboard *dashboard)
-{
-	struct arena *arena = arena_new();
-	const struct config_places places =
-		config_places(arena, getenv("XDG_CONFIG_HOME"), getenv("HOME"));
-	struct config_error error;
-	int r = theme_find(dashboard->app->config->theme, theme_folders(arena, places.user),
-		&dashboard->theme, &error);
-	if (r < 0)
-		fprintf(stderr, "dbtop: %s\n", error.text);
-	arena_free(arena);
-	return r;
-}
-
 static void watch_signals(struct dashboard *dashboard)
 {
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++) {
@@ -312,7 +298,7 @@ static void close_dashboard(struct dashboard *dashboard)
 int dashboard_run(struct app *app)
 {
 	struct dashboard dashboard = { .app = app };
-	if (load_theme(&dashboard) < 0)
+	if (themes_load(&dashboard) < 0)
 		return EXIT_USAGE;
 	mem_on_exhausted(tui_crash_restore);
 	crash_install(tui_crash_restore);

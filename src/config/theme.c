@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "config/builtin.h"
 #include "config/document.h"
 #include "config/nearest.h"
 #include "config/value.h"
@@ -263,12 +262,4 @@ int theme_parse(const char *file, const char *text, size_t len, struct theme *re
 	r = finish(r, root, file, ret_theme, ret_error);
 	arena_free(arena);
 	return r;
-}
-
-void theme_builtin(struct theme *ret_theme)
-{
-	static const char text[] = BUILTIN_THEME;
-	struct config_error error;
-	if (theme_parse("default" SUFFIX, text, sizeof(text) - 1, ret_theme, &error) < 0)
-		abort(); /* it was wrong when dbtop was built: a test reads it */
 }

@@ -42,11 +42,15 @@ int theme_load(const char *path, struct theme *ret_theme, struct config_error *r
 int theme_parse(const char *file, const char *text, size_t len, struct theme *ret_theme,
 	struct config_error *ret_error) __attribute__((warn_unused_result));
 
-/* themes/default.yaml as it was when dbtop was built: needs no file. */
-void theme_builtin(struct theme *ret_theme);
+/* themes/NAME.yaml as it was when dbtop was built: needs no file. Returns 0, or -ENOENT. */
+int theme_builtin(const char *name, struct theme *ret_theme) __attribute__((warn_unused_result));
 
-/* NAME.yaml in the first of the folders that has it (the list ends with NULL); "default" that is in
- * none of them is the built-in one. Returns 0, -EINVAL for a name or a file that is no good,
+/* The names of all themes: those that are built in in their own order, the default one first, then
+ * what the folders have besides. In the arena, ends with NULL; no name comes twice. */
+const char *const *theme_names(struct arena *arena, const char *const *folders);
+
+/* NAME.yaml in the first of the folders that has it (the list ends with NULL); one that is in none
+ * of them may be built in. Returns 0, -EINVAL for a name or a file that is no good,
  * -ENOENT when no folder has it; *ret_error is set. */
 int theme_find(const char *name, const char *const *folders, struct theme *ret_theme,
 	struct config_error *ret_error) __attribute__((warn_unused_result));
@@ -56,12 +60,13 @@ int theme_find(const char *name, const char *const *folders, struct theme *ret_t
 const char *const *theme_folders(struct arena *arena, const char *user);
 
 /* The theme for a terminal of that many colours (8, 16, 88 as 16, 256; 1 << 24 keeps it as it is;
- * fewer than 8: attributes alone). Where a background would be lost, the style is reversed; where
- * there is no grey, what was grey is dim. */
+ * fewer than 8: attributes alone). Where a background would be lost, or become the ground that all
+ * stands on, the style is reversed; where there is no grey, what was grey is dim. */
 struct theme theme_reduce(const struct theme *theme, int colors);
 
 /* The nearest colour of a smaller palette, taking the terminal's to be xterm's; THEME_DEFAULT
  * stays. What is a colour stays one, and a grey a grey: a pale green is not mistaken for white. */
+int theme_to_rgb(int color); /* 0xrrggbb, of what is not THEME_DEFAULT */
 int theme_to_256(int color);
 int theme_to_16(int color);
 int theme_to_8(int color);

@@ -9,8 +9,11 @@
 /* From here on a grey is white to the eye. */
 #define BRIGHT 200
 
-/* bright-black */
-#define GREY 8
+/* Up to here a ground is black to it. */
+#define DARK 100
+
+#define WHITE 7
+#define GREY  8 /* bright-black */
 
 struct rgb {
 	int r, g, b;
@@ -50,6 +53,12 @@ static struct rgb to_rgb(int color)
 	}
 	int cube = color - 16;
 	return (struct rgb){ steps[cube / 36], steps[cube / 6 % 6], steps[cube % 6] };
+}
+
+int theme_to_rgb(int color)
+{
+	struct rgb c = to_rgb(color);
+	return c.r << 16 | c.g << 8 | c.b;
 }
 
 static int distance(struct rgb a, struct rgb b)
@@ -96,7 +105,14 @@ int theme_to_256(int color)
 	return best;
 }
 
-/* Among so few colours the plain distance of a pale one is least to grey, or to a wrong hue. */
+static struct rgb bright(struct rgb c)
+{
+	int most = largest(c) ? largest(c) : 1;
+	return (struct rgb){ c.r * 255 / most, c.g * 255 / most, c.b * 255 / most };
+}
+
+/* Among so few colours the plain distance of a pale one is least to grey, and that of a dark one to
+ * a wrong hue: hue counts most, then the rest. */
 static int nearest_of(int color, int count)
 {
 	if (color < count)
@@ -104,7 +120,10 @@ static int nearest_of(int color, int count)
 	struct rgb wanted = to_rgb(color);
 	int best = THEME_DEFAULT, least = INT32_MAX;
 	for (int i = 0; i < count; i++) {
-		int apart = distance(pure(ansi[i]), pure(wanted));
+		struct rgb ours = pure(ansi[i]), theirs = pure(wanted);
+		int apart = 2 * distance(bright(ours), bright(theirs)) + distance(ours, theirs);
+		if (!is_tinted(wanted))
+			apart = distance(ours, theirs);
 		if (is_tinted(ansi[i]) != is_tinted(wanted) || apart >= least)
 			continue;
 		least = apart;
@@ -159,35 +178,82 @@ static bool is_grey(int color)
 	return color >= 8 && !is_tinted(to_rgb(color)) && to_rgb(color).r < BRIGHT;
 }
 
-static void reduce_foreground(struct theme_style *style, const struct palette *palette)
+/* What everything stands on. A dark one is black in a small palette, whatever its tint. */
+static int reduce_ground(int bg, const struct palette *palette)
+{
+	if (palette->colors > 0 && palette->colors < 256 && bg >= 16 && largest(to_rgb(bg)) < DARK)
+		return 0;
+	return palette->to(bg);
+}
+
+static bool is_light(int ground)
+{
+	return ground != THEME_DEFAULT && largest(to_rgb(ground)) >= BRIGHT;
+}
+
+/* from and text: what text is, and what it has become. */
+static void reduce_foreground(struct theme_style *style, const struct theme_style *from,
+	const struct theme_style *text, const struct palette *palette)
 {
 	int fg = palette->to(style->fg);
-	if (is_grey(style->fg) && !palette->has_grey) {
-		fg = THEME_DEFAULT;
+	if (style->fg == from->fg) {
+		fg = text->fg;
+	} else if (is_grey(style->fg) && !palette->has_grey) {
+		fg = text->fg;
 		style->dim = true;
-	} else if (fg == 0 && style->fg != 0) {
-		fg = palette->has_grey ? GREY : THEME_DEFAULT; /* black would not be seen */
+	} else if (fg == 0 && style->fg != 0 && !is_light(text->bg)) {
+		fg = palette->has_grey ? GREY : text->fg; /* black would not be seen */
 	}
 	style->fg = fg;
 }
 
-static void reduce_background(struct theme_style *style, const struct palette *palette)
+static void reduce_background(struct theme_style *style, int ground, const struct theme_style *text,
+	const struct palette *palette)
 {
-	int bg = palette->to(style->bg);
-	if (style->bg > 0 && bg <= 0) {
+	int bg = reduce_ground(style->bg, palette);
+	if (style->bg == ground || style->bg == THEME_DEFAULT) {
+		bg = style->bg == ground ? text->bg : THEME_DEFAULT;
+	} else if ((style->bg > 0 && bg <= 0) || bg == text->bg) {
 		bg = THEME_DEFAULT;
 		style->reverse = true;
 	}
 	style->bg = bg;
 }
 
+/* A dialog's ground may be as the table's: it has a frame. */
+static bool needs_ground(enum style style)
+{
+	return style != STYLE_DIALOG && style != STYLE_DIALOG_FRAME;
+}
+
+/* As far from the ground as can be: it is read most. */
+static int reduce_text(int fg, int ground, const struct palette *palette)
+{
+	int to = palette->to(fg);
+	if (to == fg || palette->colors >= 256)
+		return to;
+	if (is_light(ground) && to != THEME_DEFAULT)
+		return 0;
+	return to == GREY ? WHITE : to;
+}
+
 struct theme theme_reduce(const struct theme *theme, int colors)
 {
 	const struct palette *palette = palette_for(colors);
+	const struct theme_style *from = &theme->styles[STYLE_TEXT];
 	struct theme reduced = *theme;
+	struct theme_style text = *from;
+	text.bg = reduce_ground(from->bg, palette);
+	text.fg = reduce_text(from->fg, text.bg, palette);
 	for (size_t i = 0; i < STYLE_COUNT; i++) {
-		reduce_foreground(&reduced.styles[i], palette);
-		reduce_background(&reduced.styles[i], palette);
+		struct theme_style *style = &reduced.styles[i];
+		bool reversed = style->reverse;
+		reduce_foreground(style, from, &text, palette);
+		reduce_background(style, from->bg, &text, palette);
+		if (!needs_ground((enum style)i) && style->reverse && !reversed) {
+			style->reverse = false;
+			style->bg = text.bg;
+		}
 	}
 	return reduced;
 }

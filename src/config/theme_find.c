@@ -58,8 +58,5 @@ int theme_find(const char *name, const char *const *folders, struct theme *ret_t
 			*ret_error = error;
 		return r;
 	}
-	if (strcmp(name, "default") != 0)
-		return not_found(name, folders, ret_error);
-	theme_builtin(ret_theme);
-	return 0;
+	return theme_builtin(name, ret_theme) == 0 ? 0 : not_found(name, folders, ret_error);
 }

@@ -13,14 +13,22 @@ struct pairs {
 	int count, most; /* pair 0 is the terminal's own */
 };
 
+/* In direct colour a number is what it shows, but for the first eight, which are the terminal's. */
+static int to_direct(int color)
+{
+	if (color < 8)
+		return color;
+	int rgb = theme_to_rgb(color);
+	return rgb < 8 ? 0 : rgb;
+}
+
 static short pair_of(struct pairs *pairs, int fg, int bg)
 {
 	for (int i = 0; i < pairs->count; i++)
 		if (pairs->made[i].fg == fg && pairs->made[i].bg == bg)
 			return (short)i;
 	/* a terminal that has no more shows its own colours */
-	if (pairs->count >= pairs->most ||
-		init_pair((short)pairs->count, (short)fg, (short)bg) == ERR)
+	if (pairs->count >= pairs->most || init_extended_pair(pairs->count, fg, bg) == ERR)
 		return 0;
 	pairs->made[pairs->count].fg = fg;
 	pairs->made[pairs->count].bg = bg;
@@ -79,14 +87,18 @@ static uint32_t attributes(const struct theme_style *style)
 
 void paint_init(struct paint *paint, const struct theme *theme, int colors)
 {
-	/* direct-colour terminals number their colours otherwise, but for the first eight */
-	struct theme reduced = theme_reduce(theme, colors > 256 ? 8 : colors);
+	bool direct = colors > 256;
+	struct theme reduced = theme_reduce(theme, direct ? 1 << 24 : colors);
 	struct pairs pairs = { .count = 1,
 		.most = COLOR_PAIRS < PAINT_PAIRS ? COLOR_PAIRS : PAINT_PAIRS };
 	pairs.made[0].fg = pairs.made[0].bg = THEME_DEFAULT;
 	for (unsigned int style = 0; style < STYLE_COUNT; style++) {
 		for (unsigned int overlay = 0; overlay < PAINT_OVERLAYS; overlay++) {
 			struct theme_style look = combine(&reduced, (enum style)style, overlay);
+			if (direct) {
+				look.fg = to_direct(look.fg);
+				look.bg = to_direct(look.bg);
+			}
 			bool bare = !look.underline && !look.reverse;
 			paint->looks[style][overlay] = (struct look){
 				.attributes = attributes(&look),

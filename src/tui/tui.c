@@ -65,6 +65,25 @@ static void close_terminal(struct tui *tui)
 	}
 }
 
+/* A terminal that says it has true colour, and of whose kind there is a description that uses it:
+ * xterm-direct for xterm-256color. NULL when the one in TERM is the best there is. */
+static const char *direct_type(char *type, size_t size)
+{
+	const char *term = getenv("TERM"), *says = getenv("COLORTERM");
+	if (!term || !says || (strcmp(says, "truecolor") != 0 && strcmp(says, "24bit") != 0))
+		return NULL;
+	int length = snprintf(type, size, "%.*s-direct", (int)strcspn(term, "-"), term);
+	return length > 0 && (size_t)length < size ? type : NULL;
+}
+
+static SCREEN *new_terminal(struct tui *tui)
+{
+	char type[64];
+	const char *direct = direct_type(type, sizeof(type));
+	SCREEN *screen = direct ? newterm(direct, tui->out, tui->in) : NULL;
+	return screen ? screen : newterm(NULL, tui->out, tui->in);
+}
+
 /* ncurses takes over the signals that would end or stop us; the app has its own ways. */
 static SCREEN *start_screen(struct tui *tui)
 {
@@ -72,7 +91,7 @@ static SCREEN *start_screen(struct tui *tui)
 	struct sigaction before[sizeof(taken) / sizeof(taken[0])];
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		sigaction(taken[i], NULL, &before[i]);
-	SCREEN *screen = newterm(NULL, tui->out, tui->in);
+	SCREEN *screen = new_terminal(tui);
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		sigaction(taken[i], &before[i], NULL);
 	return screen;

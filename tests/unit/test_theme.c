@@ -1,4 +1,4 @@
-/* theme: reading, finding, the one that is compiled in, and terminals with fewer colours. */
+/* theme: reading, finding, those that are compiled in, and terminals with fewer colours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,43 +153,257 @@ static void mistakes_are_named(void **state)
 		assert_refused(cases[i].text, cases[i].error);
 }
 
-static void built_in_is_the_file(void **state)
+static void put(const char *path, const char *text)
+{
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+}
+
+static const char *const builtin_names[] = { "default", "light", "solarized", "high-contrast",
+	"colour-blind-safe", "mono" };
+#define BUILTIN (sizeof(builtin_names) / sizeof(builtin_names[0]))
+
+static struct theme builtin(const char *name)
+{
+	struct theme theme = { 0 };
+	assert_int_equal(theme_builtin(name, &theme), 0);
+	assert_string_equal(theme.name, name);
+	return theme;
+}
+
+static void built_in_are_the_files(void **state)
 {
 	(void)state;
-	struct theme builtin = { 0 }, file = { 0 };
-	struct config_error error = { 0 };
-	theme_builtin(&builtin);
-	assert_int_equal(theme_load("themes/default.yaml", &file, &error), 0);
-	assert_string_equal(builtin.name, "default");
-	assert_string_equal(file.name, "default");
-	for (size_t i = 0; i < STYLE_COUNT; i++)
-		assert_same(&builtin.styles[i], &file.styles[i]);
+	static const char *const nowhere[] = { "/nonexistent", NULL };
+	struct arena *arena = arena_new();
+	struct theme none;
+	for (size_t i = 0; i < BUILTIN; i++) {
+		const char *path = arena_printf(arena, "themes/%s.yaml", builtin_names[i]);
+		struct theme inside = builtin(builtin_names[i]), file = { 0 };
+		struct config_error error = { 0 };
+		assert_int_equal(theme_load(path, &file, &error), 0);
+		assert_string_equal(file.name, inside.name);
+		for (size_t j = 0; j < STYLE_COUNT; j++)
+			assert_same(&inside.styles[j], &file.styles[j]);
+		assert_int_equal(theme_find(builtin_names[i], nowhere, &file, &error), 0);
+		assert_string_equal(file.name, inside.name);
+	}
+	assert_int_equal(theme_builtin("night", &none), -ENOENT);
+	arena_free(arena);
+}
+
+/* A file that is not in the list would be neither installed nor offered. */
+static void every_file_is_built_in(void **state)
+{
+	(void)state;
+	static const char *const folders[] = { "themes", NULL };
+	struct arena *arena = arena_new();
+	const char *const *names = theme_names(arena, folders);
+	size_t count = 0;
+	for (; names[count]; count++)
+		assert_true(count < BUILTIN && strcmp(names[count], builtin_names[count]) == 0);
+	assert_int_equal(count, BUILTIN);
+	arena_free(arena);
+}
+
+static const int depths[] = { 1 << 24, 256, 16, 8, 0 };
+#define DEPTHS (sizeof(depths) / sizeof(depths[0]))
+
+static double channel(int color, int shift)
+{
+	double value = (theme_to_rgb(color) >> shift & 0xff) / 255.0;
+	return value <= 0.03928 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4);
+}
+
+/* WCAG 2's relative luminance; the terminal's own ground is taken to be black, its letters grey. */
+static double luminance(int color, int otherwise)
+{
+	if (color == THEME_DEFAULT)
+		color = otherwise;
+	return 0.2126 * channel(color, 16) + 0.7152 * channel(color, 8) +
+		0.0722 * channel(color, 0);
+}
+
+static double contrast(int fg, int bg)
+{
+	double a = luminance(fg, 7), b = luminance(bg, 0);
+	return a > b ? (a + 0.05) / (b + 0.05) : (b + 0.05) / (a + 0.05);
+}
+
+static double contrast_of(const struct theme *theme, enum style style, enum style under)
+{
+	const struct theme_style *own = &theme->styles[style], *over = &theme->styles[under];
+	int fg = own->fg, bg = own->bg;
+	if (under == STYLE_SELECTED && over->fg != THEME_DEFAULT)
+		fg = over->fg;
+	if (under == STYLE_SELECTED && over->bg != THEME_DEFAULT)
+		bg = over->bg;
+	return contrast(fg, bg);
+}
+
+/* How much each style must stand out of its ground. Blocks of the gauge are shapes: 3 to 1, and
+ * what is free is to be faint. */
+static const struct {
+	enum style style;
+	double least;
+	bool word; /* also read under the cursor */
+} wanted[] = {
+	{ STYLE_TEXT, 4.5, true },
+	{ STYLE_STRONG, 4.5, true },
+	{ STYLE_TITLE, 4.5, false },
+	{ STYLE_GROUP, 4.5, true },
+	{ STYLE_ACTIVE, 4.5, true },
+	{ STYLE_CAUTION, 4.5, true },
+	{ STYLE_LEAKED, 4.5, true },
+	{ STYLE_GOOD, 4.5, false },
+	{ STYLE_KEY, 4.5, false },
+	{ STYLE_DIALOG, 4.5, false },
+	{ STYLE_SORTED, 4.5, false },
+	{ STYLE_DIM, 3.8, false },
+	{ STYLE_HEADING, 3.8, false },
+	{ STYLE_PROTECTED, 3.8, false },
+	{ STYLE_KEY_LABEL, 3.8, false },
+	{ STYLE_DIALOG_FRAME, 3.0, false },
+	{ STYLE_USED, 3.0, false },
+	{ STYLE_USED_LEAKED, 3.0, false },
+	{ STYLE_RESERVED, 3.0, false },
+	{ STYLE_FREE, 1.5, false },
+};
+
+static void check_contrast(const struct theme *theme, int depth, double least)
+{
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		enum style style = wanted[i].style;
+		double must = wanted[i].least >= 3.8 && least > 4.5 ? least : wanted[i].least;
+		/* 16 and fewer are the user's own palette: only that it is not its ground */
+		if (depth <= 16)
+			must = 1.1;
+		if (theme->styles[style].reverse)
+			continue;
+		double is = contrast_of(theme, style, style);
+		if (is < must)
+			fail_msg("%s at %d colours: %s has a contrast of %.2f, not %.1f",
+				theme->name, depth, style_name(style), is, must);
+		is = contrast_of(theme, style, STYLE_SELECTED);
+		if (wanted[i].word && depth > 16 && is < 4.0)
+			fail_msg("%s at %d colours: %s has a contrast of %.2f under the cursor",
+				theme->name, depth, style_name(style), is);
+	}
+}
+
+static void every_theme_can_be_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < BUILTIN; i++) {
+		struct theme theme = builtin(builtin_names[i]);
+		bool high = strcmp(theme.name, "high-contrast") == 0;
+		for (size_t d = 0; d < DEPTHS; d++) {
+			struct theme reduced = theme_reduce(&theme, depths[d]);
+			check_contrast(&reduced, depths[d], high && depths[d] > 16 ? 7.0 : 4.5);
+		}
+	}
+}
+
+static bool looks_equal(const struct theme_style *a, const struct theme_style *b)
+{
+	return a->fg == b->fg && a->bg == b->bg && a->bold == b->bold && a->dim == b->dim &&
+		a->underline == b->underline && a->reverse == b->reverse && a->italic == b->italic;
 }
 
 /* The rules of taste that can be checked, at every depth of colour. */
-static void default_theme_shows_what_matters(void **state)
+static void every_theme_shows_what_matters(void **state)
 {
 	(void)state;
-	static const int depths[] = { 1 << 24, 256, 16, 8, 0 };
-	struct theme builtin;
-	theme_builtin(&builtin);
-	for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
-		struct theme theme = theme_reduce(&builtin, depths[i]);
-		const struct theme_style *styles = theme.styles;
-		assert_true(styles[STYLE_LEAKED].bold);
-		assert_true(styles[STYLE_SELECTED].bg >= 0 || styles[STYLE_SELECTED].reverse);
-		for (size_t j = 0; j < STYLE_COUNT; j++)
-			assert_true(
-				styles[j].fg != 0 && styles[j].fg < (depths[i] ? depths[i] : 1));
-		if (depths[i] < 8)
-			continue;
-		assert_int_not_equal(styles[STYLE_LEAKED].fg, styles[STYLE_CAUTION].fg);
-		assert_int_not_equal(styles[STYLE_LEAKED].fg, styles[STYLE_GOOD].fg);
-		assert_int_not_equal(styles[STYLE_USED].fg, styles[STYLE_USED_LEAKED].fg);
-		assert_int_not_equal(styles[STYLE_USED].fg, styles[STYLE_FREE].fg);
-		assert_int_equal(styles[STYLE_TEXT].fg, THEME_DEFAULT);
-		assert_int_equal(styles[STYLE_TEXT].bg, THEME_DEFAULT);
+	static const enum style apart[][2] = { { STYLE_LEAKED, STYLE_CAUTION },
+		{ STYLE_LEAKED, STYLE_GOOD }, { STYLE_LEAKED, STYLE_TEXT },
+		{ STYLE_USED, STYLE_USED_LEAKED }, { STYLE_USED, STYLE_FREE } };
+	for (size_t i = 0; i < BUILTIN; i++) {
+		struct theme theme = builtin(builtin_names[i]);
+		bool mono = strcmp(theme.name, "mono") == 0;
+		for (size_t d = 0; d < DEPTHS; d++) {
+			struct theme reduced = theme_reduce(&theme, depths[d]);
+			const struct theme_style *styles = reduced.styles;
+			const struct theme_style *text = &styles[STYLE_TEXT];
+			const struct theme_style *selected = &styles[STYLE_SELECTED];
+			assert_true(styles[STYLE_LEAKED].bold);
+			assert_true(selected->reverse ||
+				(selected->bg >= 0 && selected->bg != text->bg));
+			for (size_t j = 0; j < STYLE_COUNT; j++)
+				assert_true(depths[d] > 256 ||
+					styles[j].fg < (depths[d] ? depths[d] : 1));
+			for (size_t j = 0; j < sizeof(apart) / sizeof(apart[0]); j++)
+				if ((depths[d] || mono) &&
+					looks_equal(&styles[apart[j][0]], &styles[apart[j][1]]))
+					fail_msg("%s at %d colours: %s is as %s", theme.name,
+						depths[d], style_name(apart[j][0]),
+						style_name(apart[j][1]));
+			assert_int_equal(styles[STYLE_GOOD].bg, text->bg);
+		}
 	}
+}
+
+/* What a dichromat sees of a colour: Viénot, Brettel and Mollon (1999), in linear light. */
+static void seen_by(const double sight[2][3], int color, double seen[3])
+{
+	double r = channel(color, 16), g = channel(color, 8), b = channel(color, 0);
+	for (int i = 0; i < 2; i++)
+		seen[i == 0 ? 0 : 2] = sight[i][0] * r + sight[i][1] * g + sight[i][2] * b;
+	seen[1] = seen[0];
+}
+
+static double apart_for(const double sight[2][3], int a, int b)
+{
+	double left[3], right[3], sum = 0;
+	seen_by(sight, a, left);
+	seen_by(sight, b, right);
+	for (int i = 0; i < 3; i++)
+		sum += pow(cbrt(left[i]) - cbrt(right[i]), 2);
+	return sqrt(sum);
+}
+
+static void colour_blind_safe_is(void **state)
+{
+	(void)state;
+	static const double sights[][2][3] = {
+		{ { 0.11238, 0.88762, 0.0 }, { 0.00401, -0.00401, 1.0 } }, /* no red cones */
+		{ { 0.29275, 0.70725, 0.0 }, { -0.02234, 0.02234, 1.0 } }, /* no green ones */
+	};
+	struct theme theme = builtin("colour-blind-safe");
+	const struct theme_style *styles = theme.styles;
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(apart_for(sights[i], styles[STYLE_LEAKED].fg,
+				    styles[STYLE_CAUTION].fg) > 0.25);
+		assert_true(apart_for(sights[i], styles[STYLE_LEAKED].fg, styles[STYLE_GOOD].fg) >
+			0.25);
+		assert_true(apart_for(sights[i], styles[STYLE_CAUTION].fg, styles[STYLE_GOOD].fg) >
+			0.3);
+		assert_true(apart_for(sights[i], styles[STYLE_USED].fg,
+				    styles[STYLE_USED_LEAKED].fg) > 0.25);
+	}
+}
+
+static void names_are_listed_once(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	char folder[] = "/tmp/dbtop-test-XXXXXX";
+	assert_non_null(mkdtemp(folder));
+	static const char *const files[] = { "zebra.yaml", "amber.yaml", "mono.yaml", ".x.yaml",
+		".yaml", "notes.txt" };
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		put(arena_printf(arena, "%s/%s", folder, files[i]), "");
+	const char *const folders[] = { folder, "/nonexistent", "themes", folder, NULL };
+	const char *const *names = theme_names(arena, folders);
+	for (size_t i = 0; i < BUILTIN; i++)
+		assert_string_equal(names[i], builtin_names[i]);
+	assert_string_equal(names[BUILTIN], "amber");
+	assert_string_equal(names[BUILTIN + 1], "zebra");
+	assert_null(names[BUILTIN + 2]);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		assert_int_equal(unlink(arena_printf(arena, "%s/%s", folder, files[i])), 0);
+	assert_int_equal(rmdir(folder), 0);
+	arena_free(arena);
 }
 
 static void colours_fall_to_the_nearest(void **state)
@@ -280,13 +495,6 @@ static void names_are_names(void **state)
 	assert_true(theme_name_is_valid("solarized dark"));
 }
 
-static void put(const char *path, const char *text)
-{
-	CLEANUP(cleanup_file) FILE *file = fopen(path, "we");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-}
-
 static void themes_are_found_in_order(void **state)
 {
 	(void)state;
@@ -344,8 +552,12 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_as_text),
 		cmocka_unit_test(what_is_laid_over_is_never_without_effect),
 		cmocka_unit_test(mistakes_are_named),
-		cmocka_unit_test(built_in_is_the_file),
-		cmocka_unit_test(default_theme_shows_what_matters),
+		cmocka_unit_test(built_in_are_the_files),
+		cmocka_unit_test(every_file_is_built_in),
+		cmocka_unit_test(every_theme_can_be_read),
+		cmocka_unit_test(every_theme_shows_what_matters),
+		cmocka_unit_test(colour_blind_safe_is),
+		cmocka_unit_test(names_are_listed_once),
 		cmocka_unit_test(colours_fall_to_the_nearest),
 		cmocka_unit_test(every_colour_has_a_place_in_every_palette),
 		cmocka_unit_test(reducing_loses_no_background),

@@ -1,0 +1,13 @@
+/* The theme of the screen: the one that was asked for, and the next of all there are. */
+#ifndef APP_THEMES_H
+#define APP_THEMES_H
+
+struct dashboard;
+
+/* The config's theme. Returns 0, or a negative errno after a line on stderr. */
+int themes_load(struct dashboard *dashboard) __attribute__((warn_unused_result));
+
+/* Shows the next theme that can be read; one that cannot is named in the notice. */
+void themes_next(struct dashboard *dashboard);
+
+#endif
