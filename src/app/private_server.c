@@ -102,8 +102,8 @@ static int free_port(void)
 }
 
 /* Runs in the child: never returns. */
-__attribute__((noreturn)) static void run(
-	const struct private_server *server, const char *program, char *const arguments[])
+__attribute__((noreturn)) static void run(const struct private_server *server, const char *program,
+	char *const arguments[], pid_t parent)
 {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/log", server->folder);
@@ -119,6 +119,11 @@ __attribute__((noreturn)) static void run(
 		_exit(126);
 	if (getuid() == 0 &&
 		(setgroups(0, NULL) != 0 || setgid(server->gid) != 0 || setuid(server->uid) != 0))
+		_exit(126);
+	/* beside the guardian, which cannot open a pidfd everywhere; after setuid(), which clears
+	 * it */
+	prctl(PR_SET_PDEATHSIG, SIGQUIT);
+	if (getppid() != parent)
 		_exit(126);
 	sigset_t none;
 	sigemptyset(&none);
@@ -148,11 +153,10 @@ static int init_database(struct private_server *server, char *error)
 		(char *)"postgres", (char *)"-A", (char *)"trust", (char *)"-E", (char *)"UTF8",
 		(char *)"--locale=C", (char *)"--no-sync", (char *)"--no-instructions", NULL };
 	int status;
+	pid_t parent = getpid();
 	pid_t child = fork();
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		run(server, "initdb", arguments);
-	}
+	if (child == 0)
+		run(server, "initdb", arguments, parent);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -219,11 +223,12 @@ static int wait_until_up(struct private_server *server, char *error)
 
 static int launch(struct private_server *server, char *error)
 {
+	pid_t parent = getpid();
 	pid_t child = fork();
 	if (child < 0)
 		return -errno;
 	if (child == 0)
-		run(server, "postgres", server->arguments);
+		run(server, "postgres", server->arguments, parent);
 	server->postmaster = child;
 	guardian_watch(&server->guardian, child);
 	return wait_until_up(server, error);
