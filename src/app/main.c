@@ -15,26 +15,7 @@
 #include "app/log.h"
 #include "base/arena.h"
 #include "config/config.h"
-#include "model/assessment.h"
 #include "version.h"
-
-struct target_options app_target_options(const struct app *app)
-{
-	return (struct target_options){
-		.params = &app->params,
-		.rules = &app->rules,
-		.interval = app->config->interval,
-		.no_query_text = app->options.no_query_text,
-	};
-}
-
-void app_log_state(const struct app *app, const struct assessment *assessment)
-{
-	const struct server_state *server = &assessment->server;
-	log_write(app->log, "%s:%d %s%s%s", server->host ? server->host : "local", server->port,
-		server_status_name(server->status), server->error ? ": " : "",
-		server->error ? server->error : "");
-}
 
 static int load_config(struct app *app, struct arena *arena)
 {
