@@ -1,0 +1,242 @@
+/* One moment a fact; facts are in no order, moments are. */
+#include "analyze/timeline.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/duration.h"
+#include "base/instant.h"
+
+struct timeline {
+	const struct shutdown_record *record;
+	struct arena *arena;
+	int64_t now;
+	struct shutdown_moment *moments;
+	size_t count, room;
+};
+
+const char *timeline_process_name(struct arena *arena, const struct shutdown_process *process)
+{
+	return arena_printf(arena, "%s%s%s%d", process->command ? "" : "child ",
+		process->name ? process->name : "", process->name ? " " : "", process->pid);
+}
+
+const char *timeline_span(struct arena *arena, int64_t usec)
+{
+	char text[DURATION_TEXT_MAX];
+	if (usec < USEC_PER_SEC)
+		return arena_printf(arena, "%lld ms", (long long)(usec / USEC_PER_MSEC));
+	/* whole seconds as a person writes them: timeouts are */
+	if (usec < 60 * USEC_PER_SEC)
+		return usec % USEC_PER_SEC < 100 * USEC_PER_MSEC
+			? arena_printf(arena, "%lld s", (long long)(usec / USEC_PER_SEC))
+			: arena_printf(arena, "%.1f s", (double)usec / USEC_PER_SEC);
+	return arena_strdup(arena, duration_format(usec, text));
+}
+
+/* An instant that is not known makes no moment, one before the signal neither. */
+static void add(struct timeline *timeline, int64_t at, enum shutdown_event event, int32_t pid,
+	const char *text)
+{
+	int64_t since = at - timeline->record->signalled_at;
+	if (at == INSTANT_UNKNOWN || since < 0 || timeline->count == timeline->room)
+		return;
+	timeline->moments[timeline->count++] = (struct shutdown_moment){
+		.at = since,
+		.event = event,
+		.pid = pid,
+		.text = text,
+	};
+}
+
+static void add_signal(struct timeline *timeline)
+{
+	const struct shutdown_record *record = timeline->record;
+	const char *text = record->sign ? record->sign
+					: arena_printf(timeline->arena, "SIG%s sent",
+						  shutdown_signal_name(record->signal_number));
+	add(timeline, record->signalled_at, EVENT_SIGNAL, 0, text);
+}
+
+/* "status 130", "ended by SIGKILL" */
+static const char *how_it_ended(struct arena *arena, const struct shutdown_process *process)
+{
+	if (!process->has_status)
+		return "ended";
+	if (WIFSIGNALED(process->status))
+		return arena_printf(
+			arena, "ended by SIG%s", shutdown_signal_name(WTERMSIG(process->status)));
+	return arena_printf(arena, "ended, status %d", WEXITSTATUS(process->status));
+}
+
+static void add_process(struct timeline *timeline, const struct shutdown_process *process)
+{
+	struct arena *arena = timeline->arena;
+	const char *name = timeline_process_name(arena, process);
+	const char *signal_name = timeline->record->signal_number
+		? arena_printf(
+			  arena, "SIG%s", shutdown_signal_name(timeline->record->signal_number))
+		: "the signal";
+	add(timeline, process->taken_at, EVENT_TAKEN, process->pid,
+		arena_printf(arena, "%s took %s", name, signal_name));
+	add(timeline, process->ended_at, EVENT_PROCESS_ENDED, process->pid,
+		arena_printf(arena, "%s %s", name, how_it_ended(arena, process)));
+}
+
+static const char *connection_name(
+	struct arena *arena, const struct shutdown_connection *connection)
+{
+	if (connection->backend)
+		return arena_printf(arena, "%d", connection->backend);
+	if (connection->link == LINK_POOLED)
+		return arena_printf(arena, "link %u to PgBouncer", connection->inode);
+	return arena_printf(arena, "connection %u", connection->inode);
+}
+
+static void add_connection(struct timeline *timeline, const struct shutdown_connection *connection)
+{
+	struct arena *arena = timeline->arena;
+	const char *name = connection_name(arena, connection);
+	if (connection->after_signal)
+		add(timeline, connection->opened_at, EVENT_OPENED, connection->backend,
+			arena_printf(arena, "%s opened", name));
+	add(timeline, shutdown_connection_end(connection), EVENT_CLOSED, connection->backend,
+		arena_printf(arena, "%s %s", name,
+			connection->link == LINK_LENT ? "given back to PgBouncer" : "closed"));
+	if (connection->fate == FATE_ROLLED_BACK)
+		add(timeline, shutdown_connection_end(connection), EVENT_ROLLED_BACK,
+			connection->backend,
+			arena_printf(arena, "%s: its open write was rolled back", name));
+}
+
+/* A phase lasts until the next one of its process, or until that ends. */
+static int64_t phase_end(const struct timeline *timeline, size_t index)
+{
+	const struct shutdown_record *record = timeline->record;
+	const struct shutdown_phase *phase = &record->phases[index];
+	for (size_t i = index + 1; i < record->n_phases; i++)
+		if (record->phases[i].pid == phase->pid)
+			return record->phases[i].began_at;
+	for (size_t i = 0; i < record->n_processes; i++)
+		if (record->processes[i].pid == phase->pid &&
+			record->processes[i].ended_at != INSTANT_UNKNOWN)
+			return record->processes[i].ended_at;
+	return timeline->now;
+}
+
+/* "phase: flush, 138 ms · 12 pending writes → 0 in 38 ms" */
+static void add_phase(struct timeline *timeline, size_t index)
+{
+	struct arena *arena = timeline->arena;
+	const struct shutdown_phase *phase = &timeline->record->phases[index];
+	int64_t length = phase_end(timeline, index) - phase->began_at;
+	const char *writes = "";
+	if (phase->writes_first > 0 && phase->drained_at != INSTANT_UNKNOWN)
+		writes = arena_printf(arena, " · %lld pending writes → 0 in %s",
+			(long long)phase->writes_first,
+			timeline_span(arena, phase->drained_at - phase->began_at));
+	else if (phase->writes_first > 0)
+		writes = arena_printf(arena, " · %lld pending writes → %lld",
+			(long long)phase->writes_first, (long long)phase->writes_last);
+	add(timeline, phase->began_at, EVENT_PHASE, phase->pid,
+		arena_printf(arena, "phase: %s, %s%s", phase->name,
+			timeline_span(arena, length > 0 ? length : 0), writes));
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct shutdown_moment *x = a, *y = b;
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	if (x->event != y->event)
+		return x->event < y->event ? -1 : 1;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* Those that were open when the signal came. */
+static int count_before(const struct shutdown_record *record)
+{
+	int count = 0;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		int64_t end = shutdown_connection_end(connection);
+		count += connection->link != LINK_LENT && !connection->after_signal &&
+			(end == INSTANT_UNKNOWN || end >= record->signalled_at);
+	}
+	return count;
+}
+
+static bool is_lent(const struct shutdown_record *record, int32_t backend)
+{
+	for (size_t i = 0; i < record->n_connections; i++)
+		if (record->connections[i].link == LINK_LENT &&
+			record->connections[i].backend == backend)
+			return true;
+	return false;
+}
+
+static void count_down(struct timeline *timeline)
+{
+	int left = count_before(timeline->record);
+	for (size_t i = 0; i < timeline->count; i++) {
+		struct shutdown_moment *moment = &timeline->moments[i];
+		bool counts = !moment->pid || !is_lent(timeline->record, moment->pid);
+		left += counts && moment->event == EVENT_OPENED;
+		left -= counts && moment->event == EVENT_CLOSED;
+		moment->connections = left;
+	}
+}
+
+/* When the last session was gone. */
+static void add_clean(struct timeline *timeline)
+{
+	const struct shutdown_record *record = timeline->record;
+	int64_t last = INSTANT_UNKNOWN;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		int64_t end = shutdown_connection_end(&record->connections[i]);
+		if (end == INSTANT_UNKNOWN)
+			return;
+		last = end > last ? end : last;
+	}
+	if (!record->blind)
+		add(timeline, last, EVENT_SERVER_CLEAN, 0, "nothing left on the server");
+}
+
+static void add_timeout(struct timeline *timeline)
+{
+	const struct shutdown_record *record = timeline->record;
+	int64_t at = record->signalled_at + record->timeout;
+	bool running = false;
+	for (size_t i = 0; i < record->n_processes; i++)
+		running |= record->processes[i].ended_at == INSTANT_UNKNOWN;
+	if (running && timeline->now >= at)
+		add(timeline, at, EVENT_TIMEOUT, 0, "time is up");
+}
+
+const struct shutdown_moment *timeline_build(
+	const struct shutdown_record *record, int64_t now, struct arena *arena, size_t *ret_count)
+{
+	struct timeline timeline = { .record = record, .arena = arena, .now = now };
+	*ret_count = 0;
+	if (record->signalled_at == INSTANT_UNKNOWN)
+		return NULL;
+	timeline.room = 3 + 2 * record->n_processes + 3 * record->n_connections + record->n_phases;
+	timeline.moments = arena_array(arena, timeline.room, sizeof(*timeline.moments));
+	add_signal(&timeline);
+	for (size_t i = 0; i < record->n_processes; i++)
+		add_process(&timeline, &record->processes[i]);
+	for (size_t i = 0; i < record->n_connections; i++)
+		add_connection(&timeline, &record->connections[i]);
+	for (size_t i = 0; i < record->n_phases; i++)
+		add_phase(&timeline, i);
+	add_clean(&timeline);
+	add_timeout(&timeline);
+	qsort(timeline.moments, timeline.count, sizeof(*timeline.moments), compare);
+	count_down(&timeline);
+	*ret_count = timeline.count;
+	return timeline.moments;
+}

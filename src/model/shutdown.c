@@ -1,0 +1,171 @@
+/* The record's life, and the words of the shutdown test. */
+#include "model/shutdown.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+
+static const char *const behaviour_names[] = {
+	[BEHAVIOUR_CLOSED] = "closed",
+	[BEHAVIOUR_LEFT_SESSIONS] = "left_sessions",
+	[BEHAVIOUR_CHILD_KEPT_CONNECTION] = "child_kept_connection",
+	[BEHAVIOUR_NEVER_EXITED] = "never_exited",
+	[BEHAVIOUR_IGNORED_SIGNAL] = "ignored_signal",
+	[BEHAVIOUR_RECONNECTED] = "reconnected",
+	[BEHAVIOUR_DIED_UNCLOSED] = "died_unclosed",
+};
+
+static const char *const event_names[] = {
+	[EVENT_SIGNAL] = "signal",
+	[EVENT_TAKEN] = "signal_taken",
+	[EVENT_PHASE] = "phase",
+	[EVENT_OPENED] = "opened",
+	[EVENT_CLOSED] = "closed",
+	[EVENT_PROCESS_ENDED] = "process_ended",
+	[EVENT_ROLLED_BACK] = "rolled_back",
+	[EVENT_SERVER_CLEAN] = "server_clean",
+	[EVENT_TIMEOUT] = "timeout",
+};
+
+/* Those that one sends to end a program. */
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+	{ "INT", SIGINT },
+	{ "TERM", SIGTERM },
+	{ "HUP", SIGHUP },
+	{ "QUIT", SIGQUIT },
+	{ "KILL", SIGKILL },
+	{ "USR1", SIGUSR1 },
+	{ "USR2", SIGUSR2 },
+	{ "ABRT", SIGABRT },
+	{ "ALRM", SIGALRM },
+	{ "PIPE", SIGPIPE },
+	{ "SEGV", SIGSEGV },
+	{ "BUS", SIGBUS },
+	{ "FPE", SIGFPE },
+	{ "ILL", SIGILL },
+	{ "XCPU", SIGXCPU },
+	{ "XFSZ", SIGXFSZ },
+};
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+void shutdown_record_init(struct shutdown_record *record)
+{
+	*record = (struct shutdown_record){
+		.arena = arena_new(),
+		.armed_at = INSTANT_UNKNOWN,
+		.signalled_at = INSTANT_UNKNOWN,
+	};
+}
+
+void shutdown_record_deinit(struct shutdown_record *record)
+{
+	arena_free(record->arena);
+	free(record->processes);
+	free(record->connections);
+	free(record->phases);
+	*record = (struct shutdown_record){ 0 };
+}
+
+/* Room for one more row of this size. */
+static void *make_room(void *rows, size_t count, size_t *room, size_t size)
+{
+	if (count < *room)
+		return rows;
+	*room = *room ? *room * 2 : 16;
+	return mem_resize(rows, *room, size);
+}
+
+struct shutdown_process *shutdown_add_process(struct shutdown_record *record)
+{
+	record->processes = make_room(record->processes, record->n_processes,
+		&record->processes_room, sizeof(*record->processes));
+	struct shutdown_process *process = &record->processes[record->n_processes++];
+	*process = (struct shutdown_process){
+		.began_at = INSTANT_UNKNOWN,
+		.taken_at = INSTANT_UNKNOWN,
+		.ended_at = INSTANT_UNKNOWN,
+	};
+	return process;
+}
+
+struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record)
+{
+	record->connections = make_room(record->connections, record->n_connections,
+		&record->connections_room, sizeof(*record->connections));
+	struct shutdown_connection *connection = &record->connections[record->n_connections++];
+	*connection = (struct shutdown_connection){
+		.opened_at = INSTANT_UNKNOWN,
+		.closed_at = INSTANT_UNKNOWN,
+		.ended_at = INSTANT_UNKNOWN,
+		.worked_at = INSTANT_UNKNOWN,
+		.state_age = -1,
+	};
+	return connection;
+}
+
+struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record)
+{
+	record->phases = make_room(
+		record->phases, record->n_phases, &record->phases_room, sizeof(*record->phases));
+	struct shutdown_phase *phase = &record->phases[record->n_phases++];
+	*phase = (struct shutdown_phase){
+		.began_at = INSTANT_UNKNOWN,
+		.drained_at = INSTANT_UNKNOWN,
+	};
+	return phase;
+}
+
+int64_t shutdown_connection_end(const struct shutdown_connection *connection)
+{
+	if (connection->link == LINK_POOLED)
+		return connection->closed_at;
+	/* a socket whose session was never found: no more can be known */
+	if (!connection->backend)
+		return connection->closed_at;
+	return connection->ended_at;
+}
+
+bool shutdown_connection_is_over(const struct shutdown_connection *connection)
+{
+	return shutdown_connection_end(connection) != INSTANT_UNKNOWN;
+}
+
+const char *shutdown_behaviour_name(enum shutdown_behaviour behaviour)
+{
+	return behaviour_names[behaviour];
+}
+
+const char *shutdown_event_name(enum shutdown_event event)
+{
+	return event_names[event];
+}
+
+const char *shutdown_signal_name(int signal_number)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (signals[i].number == signal_number)
+			return signals[i].name;
+	return "?";
+}
+
+int shutdown_signal_parse(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+	if (end != text && !*end)
+		return number > 0 && number < NSIG ? (int)number : 0;
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (strcasecmp(signals[i].name, text) == 0)
+			return signals[i].number;
+	return 0;
+}
