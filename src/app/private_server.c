@@ -101,9 +101,10 @@ static int free_port(void)
 	return ntohs(address.sin_port);
 }
 
-/* Runs in the child: never returns. */
-__attribute__((noreturn)) static void run(const struct private_server *server, const char *program,
-	char *const arguments[], pid_t parent)
+/* Runs in the child: never returns. PostgreSQL's programs look for each other beside the path they
+ * were called by, so that is put before the arguments, in the place left for it. */
+__attribute__((noreturn)) static void run(
+	const struct private_server *server, const char *program, char *arguments[], pid_t parent)
 {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/log", server->folder);
@@ -129,6 +130,7 @@ __attribute__((noreturn)) static void run(const struct private_server *server, c
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	arguments[0] = path;
 	execv(path, arguments);
 	_exit(127);
 }
@@ -149,9 +151,9 @@ static void read_log(const struct private_server *server, const char *what, char
 static int init_database(struct private_server *server, char *error)
 {
 	char data[] = "data";
-	char *arguments[] = { (char *)"initdb", (char *)"-D", data, (char *)"-U",
-		(char *)"postgres", (char *)"-A", (char *)"trust", (char *)"-E", (char *)"UTF8",
-		(char *)"--locale=C", (char *)"--no-sync", (char *)"--no-instructions", NULL };
+	char *arguments[] = { NULL, (char *)"-D", data, (char *)"-U", (char *)"postgres",
+		(char *)"-A", (char *)"trust", (char *)"-E", (char *)"UTF8", (char *)"--locale=C",
+		(char *)"--no-sync", (char *)"--no-instructions", NULL };
 	int status;
 	pid_t parent = getpid();
 	pid_t child = fork();
@@ -188,7 +190,7 @@ static void build_arguments(
 		"max_wal_senders=4", "wal_level=replica", "logging_collector=off",
 		"log_line_prefix=%m [%p] %q%u@%d ", "unix_socket_permissions=0777" };
 	server->arguments = mem_alloc((MOST_ARGUMENTS + 1) * sizeof(char *));
-	add_argument(server, mem_strdup("postgres"));
+	add_argument(server, mem_strdup("postgres")); /* replaced by its path */
 	add_argument(server, mem_strdup("-D"));
 	add_argument(server, mem_strdup("data"));
 	add_argument(server, mem_strdup("-k"));
