@@ -152,6 +152,11 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	assessment->arena = arena;
 	assessment->now = input->now;
 	assessment->server_now = INSTANT_UNKNOWN;
+	assessment->limits = (struct rules_limits){
+		.idle = input->rules->idle,
+		.transaction = input->rules->transaction,
+		.held = input->rules->held,
+	};
 	assessment->server = copy_state(arena, input->server);
 	take_blocks(assessment, input);
 	copy_sources(assessment, input);

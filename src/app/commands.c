@@ -11,7 +11,6 @@
 #include "app/app.h"
 #include "app/clipboard.h"
 #include "app/dashboard.h"
-#include "app/details.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
@@ -96,10 +95,7 @@ void command_enter(struct dashboard *dashboard)
 		ui_toggle_fold(&dashboard->ui);
 		return;
 	}
-	CLEANUP(cleanup_free) char *title = mem_printf("backend %d", connection->backend->pid);
-	CLEANUP(cleanup_free)
-	char *text = details_text(target_assessment(dashboard->target), connection);
-	ui_message(&dashboard->ui, STYLE_TEXT, title, text);
+	details_open(&dashboard->ui, connection);
 }
 
 void command_filter(struct dashboard *dashboard)

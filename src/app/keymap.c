@@ -71,6 +71,8 @@ static const struct binding {
 		"close", "back", true },
 	{ PAGE_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
 		true },
+	{ PAGE_DETAILS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
+		true },
 	{ ANYWHERE, command_up, { KEY(UP), CONTROL('p') }, "↑", NULL, "up", false },
 	{ ANYWHERE, command_down, { KEY(DOWN), CHAR('j'), CONTROL('n') }, "↓ j", NULL, "down",
 		false },

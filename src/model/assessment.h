@@ -117,6 +117,11 @@ struct slots {
 	int by_status[STATUS_COUNT]; /* sums up to used; −1 each when not known */
 };
 
+/* What the verdicts were judged by, µs. */
+struct rules_limits {
+	int64_t idle, transaction, held;
+};
+
 struct assessment {
 	struct arena *arena; /* owns all but the sources' blocks, which it holds references to */
 	int64_t now;         /* our wall clock, when it was made */
@@ -129,6 +134,7 @@ struct assessment {
 	const struct pool_pages *pages;  /* NULL before the first look */
 	const struct bouncer **bouncers; /* those that answered so far */
 	size_t n_bouncers;
+	struct rules_limits limits;
 	struct slots slots;
 	struct connection *connections; /* in the activity's order; system processes left out */
 	size_t n_connections;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "model/assessment.h"
+#include "view/details.h"
 #include "view/frame.h"
 #include "view/grid.h"
 #include "view/header.h"
@@ -186,6 +187,7 @@ static void draw_page(const struct frame *frame)
 	case PAGE_MAIN: return;
 	case PAGE_HELP: help_draw(frame); return;
 	case PAGE_MESSAGE: message_draw(frame); return;
+	case PAGE_DETAILS: details_draw(frame); return;
 	case PAGE_PLAN:
 		if (frame->plan)
 			plan_draw(frame);

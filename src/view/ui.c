@@ -32,6 +32,7 @@ void ui_deinit(struct ui_state *ui)
 	free(ui->message_title);
 	free(ui->message);
 	free(ui->notice);
+	details_deinit(&ui->details);
 	*ui = (struct ui_state){ 0 };
 }
 

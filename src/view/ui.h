@@ -11,6 +11,7 @@
 #include <uchar.h>
 
 #include "model/style.h"
+#include "view/details.h"
 #include "view/filter.h"
 #include "view/identity.h"
 #include "view/rows.h"
@@ -24,6 +25,7 @@ enum page {
 	PAGE_PLAN,    /* the plan, to be ticked and confirmed */
 	PAGE_RESULTS, /* the same plan, while it is carried out and after */
 	PAGE_MESSAGE,
+	PAGE_DETAILS,
 };
 
 #define UI_PAGES_MAX 8 /* pages that lie over each other; more replace the top one */
@@ -71,6 +73,7 @@ struct ui_state {
 	size_t scroll; /* of help and message */
 	char *message_title, *message;
 	enum style message_style;
+	struct details details;
 	char *notice; /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 

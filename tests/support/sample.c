@@ -317,6 +317,7 @@ static struct assessment *new_assessment(void)
 			.retry_at = INSTANT_UNKNOWN },
 		.sources = arena_array(arena, SOURCE_COUNT, sizeof(struct source_state)),
 		.n_sources = SOURCE_COUNT,
+		.limits = { MINUTES(5), MINUTES(5), MINUTES(1) },
 		.slots = unknown_slots(),
 		.settled = true,
 	};

@@ -34,6 +34,7 @@ const struct key_help screen_keys[] = {
 	{ "Enter", "close", "close", PAGE_RESULTS, true },
 	{ "Esc", "close", "close", PAGE_HELP, true },
 	{ "Enter", "close", "close", PAGE_MESSAGE, true },
+	{ "Esc", NULL, "close", PAGE_DETAILS, true },
 };
 const size_t n_screen_keys = sizeof(screen_keys) / sizeof(screen_keys[0]);
 

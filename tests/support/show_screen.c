@@ -41,7 +41,10 @@ int main(int argc, char **argv)
 	ui_init(&ui, screen_keys, n_screen_keys);
 	if (argc > 5)
 		filter_set(&ui.filter, argv[5]);
-	ui.grouping = (enum grouping)number(argc, argv, 6, 0);
+	/* a backend's pid in its place is what the details page is about */
+	int last = number(argc, argv, 6, 0);
+	int subject = last < GROUPING_COUNT ? 9912 : last;
+	ui.grouping = last < GROUPING_COUNT ? (enum grouping)last : GROUPING_PROCESS;
 	struct grid grid;
 	grid_init(&grid);
 	if (number(argc, argv, 4, 0))
@@ -51,6 +54,8 @@ int main(int argc, char **argv)
 		"dbtop was started with --readonly: it looks, and takes no action.");
 	if (number(argc, argv, 4, 0) != PAGE_MESSAGE)
 		ui_pop(&ui);
+	if (number(argc, argv, 4, 0) == PAGE_DETAILS && sample_find(assessment, subject))
+		details_open(&ui, sample_find(assessment, subject));
 	screen_build(assessment, &history, &ui, plan, number(argc, argv, 2, 120),
 		number(argc, argv, 3, 36), &grid);
 	char *text = colored ? screen_text_colored(&grid) : screen_text(&grid);

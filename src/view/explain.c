@@ -1,0 +1,232 @@
+/* The sentences. */
+#include "view/explain.h"
+
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "base/duration.h"
+#include "base/instant.h"
+
+static const char *const status_words[STATUS_COUNT] = {
+	[STATUS_UNKNOWN] = "unknown",
+	[STATUS_ACTIVE] = "at work",
+	[STATUS_IDLE] = "idle",
+	[STATUS_IDLE_IN_TRANSACTION] = "idle in transaction",
+	[STATUS_LEAKED] = "LEAKED",
+};
+
+static const char *const protections[PROTECTION_COUNT] = {
+	[PROTECTION_OWN] = "it is dbtop's own session",
+	[PROTECTION_SYSTEM] = "replication, PostgreSQL itself, or a managed service's own user",
+	[PROTECTION_APPLICATION] = "its application is named in the configuration's protect",
+	[PROTECTION_USER] = "its user is named in the configuration's protect",
+	[PROTECTION_POOL_RESERVE] =
+		"its pool's stats page says that this slot waits in the pool to be borrowed",
+	[PROTECTION_PGBOUNCER_SERVER] =
+		"PgBouncer keeps it for the next client; no client is linked to it",
+	[PROTECTION_LISTENER] = "its last statement was LISTEN: to wait is its purpose",
+	[PROTECTION_ADVISORY_LOCK] =
+		"it holds an advisory lock: whoever elects a leader with one waits for long",
+};
+
+static const char *const ends[] = {
+	[CLIENT_END_UNKNOWN] = "not known",
+	[CLIENT_END_ELSEWHERE] = "on another machine, or behind something that hides it",
+	[CLIENT_END_NOT_VISIBLE] = "here, but another user's: its process is not ours to see",
+	[CLIENT_END_HELD] = "here, and open",
+	[CLIENT_END_GONE] = "gone: no socket has it any more",
+};
+
+static const char *const matches[MATCHED_COUNT] = {
+	[MATCHED_PAGE] = "page: its pool's stats page names this backend's pid",
+	[MATCHED_TCP] = "tcp: its socket has the client's address and port; exact",
+	[MATCHED_UNIX] = "unix: its socket is the other end of the backend's; exact",
+	[MATCHED_PGBOUNCER] = "pgbouncer: PgBouncer's client that is linked to this backend",
+	[MATCHED_PROXY] = "proxy: named by application_name, and it holds a socket to the proxy",
+	[MATCHED_NAME] = "name: by application_name alone, which anybody may set; not proven",
+};
+
+const char *explain_end(enum client_end end)
+{
+	return ends[end];
+}
+
+const char *explain_match(enum matched_by matched_by)
+{
+	return matches[matched_by];
+}
+
+const char *explain_verdict(struct arena *arena, const struct verdict *verdict)
+{
+	char age[DURATION_TEXT_MAX];
+	const char *lasts = verdict->age < 0
+		? ""
+		: arena_printf(arena, ", for %s", duration_format(verdict->age, age));
+	if (verdict->reason)
+		return arena_printf(arena, "LEAKED, %s: %s%s", certainty_name(verdict->certainty),
+			reason_phrase(verdict->reason), lasts);
+	if (verdict->protection)
+		return arena_printf(arena, "%s%s; never presumed leaked: %s",
+			status_words[verdict->status], lasts,
+			protection_phrase(verdict->protection));
+	return arena_printf(arena, "%s%s", status_words[verdict->status], lasts);
+}
+
+static const char *explain_gone(struct arena *arena, const struct connection *connection)
+{
+	char address[ENDPOINT_TEXT_MAX];
+	if (connection->backend->client.family == AF_UNIX)
+		return "The client closed its end of the Unix socket; the backend was seen again "
+		       "after that.";
+	endpoint_format(&connection->backend->client, address);
+	return arena_printf(arena,
+		"No socket on this machine has the client's end %s any more; the backend was seen "
+		"again after that.",
+		address);
+}
+
+static const char *explain_limit(struct arena *arena, const char *what, int64_t limit)
+{
+	char text[DURATION_TEXT_MAX];
+	return arena_printf(arena,
+		"%s for longer than the limit of %s. Whether its client still wants it cannot be "
+		"seen from here: that is why it is presumed.",
+		what, duration_format(limit, text));
+}
+
+static const char *explain_leak(
+	struct arena *arena, const struct rules_limits *limits, const struct connection *connection)
+{
+	char text[DURATION_TEXT_MAX];
+	switch (connection->verdict.reason) {
+	case REASON_CLIENT_GONE: return explain_gone(arena, connection);
+	case REASON_HELD_TOO_LONG:
+		return arena_printf(arena,
+			"The pool's stats page says that it was borrowed for longer than the limit "
+			"of %s, and the backend is idle.",
+			duration_format(limits->held, text));
+	case REASON_IDLE_IN_TRANSACTION_TOO_LONG:
+		return explain_limit(arena, "Idle in transaction", limits->transaction);
+	default: return explain_limit(arena, "Idle", limits->idle);
+	}
+}
+
+static const char *explain_status(
+	struct arena *arena, const struct assessment *assessment, enum status status)
+{
+	char text[DURATION_TEXT_MAX];
+	const struct rules_limits *limits = &assessment->limits;
+	const char *role = assessment->server.user;
+	switch (status) {
+	case STATUS_UNKNOWN:
+		return arena_printf(arena,
+			"The server hides this session from our role. As a superuser: GRANT "
+			"pg_monitor TO %s;",
+			role ? role : "…");
+	case STATUS_ACTIVE:
+		return "A session at work is not leaked, unless its client is proven gone.";
+	case STATUS_IDLE_IN_TRANSACTION:
+		return arena_printf(arena, "It is presumed leaked after %s idle in transaction.",
+			duration_format(limits->transaction, text));
+	default:
+		return arena_printf(arena, "It is presumed leaked after %s idle.",
+			duration_format(limits->idle, text));
+	}
+}
+
+const char *explain_evidence(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection)
+{
+	const struct verdict *verdict = &connection->verdict;
+	if (verdict->reason)
+		return explain_leak(arena, &assessment->limits, connection);
+	if (verdict->protection)
+		return protections[verdict->protection];
+	return explain_status(arena, assessment, verdict->status);
+}
+
+/* Why no action may end it; NULL when one may. The words of action/plan's condition. */
+static const char *untouchable(const struct connection *connection)
+{
+	const struct backend *backend = connection->backend;
+	enum protection protection = connection->verdict.protection;
+	if (!connection->in_scope)
+		return "nothing: it is not among the applications chosen with --app";
+	if (protection == PROTECTION_OWN)
+		return "nothing: it is dbtop's own session";
+	if (protection == PROTECTION_SYSTEM || backend->kind == BACKEND_WALSENDER)
+		return "nothing: it is the system's";
+	if (backend->kind != BACKEND_CLIENT || backend->start == INSTANT_UNKNOWN)
+		return "nothing: the server hides it, so it could not be told from another";
+	return NULL;
+}
+
+static bool is_running(const struct backend *backend)
+{
+	return backend->state == BACKEND_STATE_ACTIVE || backend->state == BACKEND_STATE_FASTPATH;
+}
+
+static const char *loses(const struct backend *backend)
+{
+	if (is_running(backend))
+		return "; its running statement is lost";
+	if (backend->state == BACKEND_STATE_IN_TRANSACTION)
+		return "; its open transaction is rolled back";
+	return "; nothing is lost with it";
+}
+
+const char *explain_kill_leaked(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection, bool *ret_acts)
+{
+	(void)assessment;
+	const char *why = untouchable(connection);
+	if (why)
+		return why;
+	if (connection->verdict.status != STATUS_LEAKED)
+		return "leaves it alone: it is not leaked";
+	*ret_acts = true;
+	return arena_printf(arena, "ends it, if it is still in this state when its turn comes%s",
+		loses(connection->backend));
+}
+
+const char *explain_terminate(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection, bool *ret_acts)
+{
+	(void)assessment;
+	const char *why = untouchable(connection);
+	if (why)
+		return why;
+	*ret_acts = true;
+	return arena_printf(arena, "ends it%s", loses(connection->backend));
+}
+
+const char *explain_cancel(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection, bool *ret_acts)
+{
+	(void)arena, (void)assessment;
+	const char *why = untouchable(connection);
+	if (why)
+		return why;
+	if (!is_running(connection->backend))
+		return "nothing: no statement runs";
+	*ret_acts = true;
+	return "cancels the running statement; the session lives on";
+}
+
+const char *explain_emergency(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection, bool *ret_acts)
+{
+	const struct client_process *process = assessment_process(assessment, connection);
+	enum protection protection = connection->verdict.protection;
+	const char *why = untouchable(connection);
+	if (why)
+		return why;
+	if (protection == PROTECTION_APPLICATION || protection == PROTECTION_USER)
+		return arena_printf(arena, "leaves it alone: %s", protections[protection]);
+	*ret_acts = true;
+	if (!process || !process->alive)
+		return "ends it, after the applications' processes were stopped";
+	return arena_printf(arena, "stops %s (%d) as far as it may, then ends what is left",
+		process->process.name ? process->process.name : "its process",
+		process->process.pid);
+}

@@ -1,0 +1,182 @@
+/* The details page: what it says of a connection, at which sizes, and of one that has ended. */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "sample.h"
+#include "screen_text.h"
+#include "view/grid.h"
+#include "view/screen.h"
+#include "view/ui.h"
+
+struct world {
+	struct assessment *assessment;
+	struct ui_state ui;
+	struct grid grid;
+	char *text;
+};
+
+static void open_world(struct world *world, enum sample_kind kind, int32_t pid)
+{
+	*world = (struct world){ .assessment = sample_assessment(kind) };
+	ui_init(&world->ui, screen_keys, n_screen_keys);
+	grid_init(&world->grid);
+	details_open(&world->ui, sample_find(world->assessment, pid));
+}
+
+static const char *draw(struct world *world, int width, int height)
+{
+	free(world->text);
+	screen_build(world->assessment, NULL, &world->ui, NULL, width, height, &world->grid);
+	world->text = screen_text(&world->grid);
+	return world->text;
+}
+
+static void close_world(struct world *world)
+{
+	free(world->text);
+	ui_deinit(&world->ui);
+	grid_deinit(&world->grid);
+	assessment_free(world->assessment);
+}
+
+static void check_has(const char *text, const char *wanted)
+{
+	if (!strstr(text, wanted))
+		fail_msg("\"%s\" is not in\n%s", wanted, text);
+}
+
+static void check_lacks(const char *text, const char *unwanted)
+{
+	if (strstr(text, unwanted))
+		fail_msg("\"%s\" is in\n%s", unwanted, text);
+}
+
+static void test_each_verdict_is_explained(void **state)
+{
+	static const struct {
+		int32_t pid;
+		const char *verdict, *because, *action;
+	} cases[] = {
+		{ 9801, "LEAKED, proven: client gone", "No socket on this machine has",
+			"ends it, if" },
+		{ 9912, "LEAKED, proven: held too long", "limit of 1m00s", "rolled back" },
+		{ 9770, "LEAKED, presumed: idle too long", "that is why it is presumed",
+			"nothing is lost" },
+		{ 9914, "in its pool's reserve", "waits in the pool", "it is not leaked" },
+		{ 9971, "waits for notifications", "to wait is its purpose", "it is not leaked" },
+		{ 9990, "dbtop's own", "it is dbtop's own session", "nothing: it is dbtop's own" },
+		{ 9980, "unknown", "GRANT pg_monitor TO dbtop;", "nothing: the server hides it" },
+		{ 9960, "idle, for 3.0s", "presumed leaked after 5m00s idle", "no statement runs" },
+		{ 9964, "at work", "not leaked, unless", "cancels the running statement" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world world;
+		open_world(&world, SAMPLE_SCREEN, cases[i].pid);
+		const char *text = draw(&world, 130, 60);
+		check_has(text, cases[i].verdict);
+		check_has(text, cases[i].because);
+		check_has(text, cases[i].action);
+		close_world(&world);
+	}
+}
+
+static void test_process_and_statement(void **state)
+{
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9964);
+	const char *text = draw(&world, 130, 60);
+	check_has(text, "6001 node");
+	check_has(text, "node server.js");
+	check_has(text, "web.service");
+	check_has(text, "tcp: its socket has the client's address and port");
+	/* the statement keeps its lines */
+	check_has(text, "SELECT count(*) ");
+	check_has(text, "  FROM orders ");
+	close_world(&world);
+}
+
+static void test_readonly_does_nothing(void **state)
+{
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9912);
+	world.ui.readonly = true;
+	check_has(draw(&world, 130, 60), "nothing: dbtop is read-only");
+	check_lacks(draw(&world, 130, 60), "ends it");
+	close_world(&world);
+}
+
+/* Scrolled to its end it shows its last line, at any size. */
+static void test_sizes(void **state)
+{
+	static const int sizes[][2] = { { 200, 50 }, { 120, 36 }, { 80, 24 }, { 40, 12 }, { 30, 8 },
+		{ 12, 4 }, { 1, 1 } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct world world;
+		open_world(&world, SAMPLE_HOSTILE, 9912);
+		draw(&world, sizes[i][0], sizes[i][1]);
+		ui_end(&world.ui);
+		const char *text = draw(&world, sizes[i][0], sizes[i][1]);
+		if (sizes[i][0] >= 30)
+			check_has(text, "runs ");
+		close_world(&world);
+	}
+}
+
+static void test_follows_and_tells_the_end(void **state)
+{
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9912);
+	check_has(draw(&world, 130, 60), "┌ backend 9912 ─");
+	/* the same pid, another session */
+	((struct backend *)sample_find(world.assessment, 9912)->backend)->start += 1;
+	world.assessment->now += 5 * USEC_PER_SEC;
+	world.ui.now = world.assessment->now + 7 * USEC_PER_SEC;
+	const char *text = draw(&world, 130, 60);
+	check_has(text, "backend 9912 has ended, 7.0s ago");
+	check_has(text, "LEAKED, proven: held too long");
+	/* and back: it was another assessment that missed it */
+	((struct backend *)sample_find(world.assessment, 9912)->backend)->start -= 1;
+	check_has(draw(&world, 130, 60), "┌ backend 9912 ─");
+	close_world(&world);
+}
+
+static void test_no_answer_is_no_end(void **state)
+{
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9912);
+	draw(&world, 130, 60);
+	assessment_free(world.assessment);
+	world.assessment = sample_assessment(SAMPLE_REFUSED);
+	check_lacks(draw(&world, 130, 60), "has ended");
+	close_world(&world);
+}
+
+int main(void)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	setenv("TZ", "UTC", 1);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_verdict_is_explained),
+		cmocka_unit_test(test_process_and_statement),
+		cmocka_unit_test(test_readonly_does_nothing),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_follows_and_tells_the_end),
+		cmocka_unit_test(test_no_answer_is_no_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
