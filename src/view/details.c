@@ -11,6 +11,7 @@
 #include "model/assessment.h"
 #include "view/dialog.h"
 #include "view/explain.h"
+#include "view/explain_pool.h"
 #include "view/facts.h"
 #include "view/frame.h"
 #include "view/ui.h"
@@ -218,6 +219,30 @@ static const char *others(const struct subject *subject, enum style *style)
 		subject->process->connections, subject->process->leaked);
 }
 
+static const char *pool(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return explain_pool(subject->arena, subject->connection);
+}
+
+static const char *slot(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return explain_slot(subject->arena, subject->assessment, subject->connection);
+}
+
+static const char *bouncer(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return explain_bouncer(subject->arena, subject->connection);
+}
+
+static const char *bouncer_link(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return explain_link(subject->arena, subject->connection);
+}
+
 /* What a key would do; nothing for a key that there is not. */
 static const char *action(const struct subject *subject, const char *key, enum style *style,
 	const char *(*explain)(struct arena *arena, const struct assessment *assessment,
@@ -273,6 +298,10 @@ static const struct field {
 	{ "Process", "started", started },
 	{ "Process", "uses", usage },
 	{ "Process", "connections", others },
+	{ "Pool", "pool", pool },
+	{ "Pool", "slot", slot },
+	{ "PgBouncer", "pool", bouncer },
+	{ "PgBouncer", "link", bouncer_link },
 	{ "Times", "state", state },
 	{ "Times", "in it since", state_since },
 	{ "Times", "transaction", transaction_since },

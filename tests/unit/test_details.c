@@ -11,6 +11,7 @@
 
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/pool.h"
 #include "sample.h"
 #include "screen_text.h"
 #include "view/grid.h"
@@ -106,6 +107,57 @@ static void test_process_and_statement(void **state)
 	close_world(&world);
 }
 
+static void test_pool_slot(void **state)
+{
+	const struct pool_page page = { .status = POOL_PAGE_LIVE,
+		.name = "app",
+		.pid = 4312,
+		.phase = "running",
+		.in_use = 2,
+		.max = 3 };
+	const struct pool pool = { .kind = POOL_DBPOOL, .page = &page };
+	const struct pool_slot slot = { .number = 1,
+		.state = POOL_SLOT_IN_USE,
+		.since = SAMPLE_NOW - 432 * USEC_PER_SEC,
+		.site = "sync.c:212",
+		.thread = 4315 };
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9912);
+	sample_find(world.assessment, 9912)->pool = &pool;
+	sample_find(world.assessment, 9912)->slot = &slot;
+	const char *text = draw(&world, 130, 60);
+	check_has(text, "app of process 4312, running: 2 of 3 in use, 0 waiting");
+	check_has(text, "1, borrowed 7m12s ago at sync.c:212 by thread 4315");
+	check_lacks(text, "PgBouncer ");
+	close_world(&world);
+}
+
+static void test_pgbouncer_link(void **state)
+{
+	const struct bouncer console = { .name = "127.0.0.1:6432" };
+	const struct bouncer_pool inside = {
+		.mode_text = "transaction", .servers_active = 3, .clients_waiting = 2
+	};
+	const struct pool pool = {
+		.kind = POOL_PGBOUNCER, .name = "app/app", .console = &console, .bouncer = &inside
+	};
+	const struct bouncer_server server = { .linked = true };
+	const struct bouncer_client client = { .application_name = "jobs" };
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9972);
+	struct connection *connection = sample_find(world.assessment, 9972);
+	connection->pool = &pool;
+	connection->bouncer_server = &server;
+	check_has(draw(&world, 130, 60), "which one changes too fast to tell");
+	connection->bouncer_client = &client;
+	const char *text = draw(&world, 130, 60);
+	check_has(text, "app/app at 127.0.0.1:6432, transaction mode: 3 servers at work");
+	check_has(text, "(jobs) is linked to it");
+	close_world(&world);
+}
+
 static void test_readonly_does_nothing(void **state)
 {
 	struct world world;
@@ -173,6 +225,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_verdict_is_explained),
 		cmocka_unit_test(test_process_and_statement),
+		cmocka_unit_test(test_pool_slot),
+		cmocka_unit_test(test_pgbouncer_link),
 		cmocka_unit_test(test_readonly_does_nothing),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_follows_and_tells_the_end),
