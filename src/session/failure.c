@@ -2,6 +2,7 @@
 #include "session/failure.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -28,7 +29,7 @@ static const struct {
 };
 
 /* Without a SQLSTATE it never reached a server that speaks: the words are libpq's or the C
- * library's. */
+ * library's; or it is PgBouncer. */
 static const struct {
 	const char *words;
 	enum server_status status;
@@ -39,6 +40,11 @@ static const struct {
 	{ "No such file or directory", SERVER_REFUSED,
 		"no server listens on that socket: try -h and -p, or start PostgreSQL" },
 	{ "SSL", SERVER_REFUSED, "check sslmode and the certificates" },
+	/* PgBouncer's words: src/client.c, src/proto.c */
+	{ "authentication failed", SERVER_DENIED, "check the user and the password" },
+	{ "no such user", SERVER_DENIED, "check the user and the password" },
+	{ "not allowed", SERVER_DENIED, "name a user of PgBouncer's stats_users or admin_users" },
+	{ "no more connections allowed", SERVER_FULL, NULL },
 };
 
 static const char *skip_prefix(const char *message)
@@ -69,15 +75,17 @@ static const char *split_sqlstate(const char *line, char ret_sqlstate[static 6])
 	return code + 6 + strspn(code + 6, " ");
 }
 
-static void judge_code(struct failure *failure)
+/* False for a code that tells nothing. PgBouncer has one for everything: 08P01. */
+static bool judge_code(struct failure *failure)
 {
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		if (strncmp(failure->sqlstate, codes[i].sqlstate, strlen(codes[i].sqlstate)) == 0) {
 			failure->status = codes[i].status;
 			failure->hint = codes[i].hint;
-			return;
+			return true;
 		}
 	}
+	return strcmp(failure->sqlstate, "08P01") != 0;
 }
 
 static void judge_words(struct failure *failure)
@@ -112,9 +120,7 @@ struct failure failure_read(struct arena *arena, const char *message)
 	const char *line = skip_prefix(telling_line(message));
 	line = split_sqlstate(line, failure.sqlstate);
 	failure.text = text_clean(arena, line, strcspn(line, "\n"), TEXT_LINE);
-	if (failure.sqlstate[0])
-		judge_code(&failure);
-	else
+	if (!failure.sqlstate[0] || !judge_code(&failure))
 		judge_words(&failure);
 	return failure;
 }

@@ -6,6 +6,7 @@
  * it, and taken up again after. */
 #include "session/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,10 +23,9 @@
 #include "session/resolve.h"
 #include "session/statement.h"
 
-#define CONNECT_TIMEOUT_MS 10000
-#define FIRST_RETRY_MS     250
-#define LAST_RETRY_MS      15000
-#define FULL_RETRY_MS      1000 /* a slot may come free at any moment */
+#define FIRST_RETRY_MS 250
+#define LAST_RETRY_MS  15000
+#define FULL_RETRY_MS  1000 /* a slot may come free at any moment */
 #define DENIED_RETRY_MS                                                                            \
 	30000 /* each attempt is a line in the server's log, and may lock us out                   \
 	       */
@@ -46,6 +46,30 @@ static const char *const defaults[][2] = {
 	{ "tcp_user_timeout", "40000" },
 };
 
+/* What differs between a PostgreSQL server and a PgBouncer's console. */
+struct dialect {
+	const char *setup_sql; /* NULL: there is nothing to set */
+	const char *dbname;    /* expanded as a conninfo; NULL: the user's */
+	bool simple;           /* the simple query protocol */
+	bool asks;             /* a password that is missing is asked for: no attempt without it */
+	unsigned connect_seconds, answer_seconds; /* 0: it ends its statements itself */
+};
+
+static const struct dialect postgresql = {
+	.setup_sql = setup_sql,
+	.asks = true,
+	.connect_seconds = 10,
+};
+
+/* PgBouncer refuses a connection with `options`, and PGOPTIONS in the environment is meant for
+ * PostgreSQL. As a parameter of its own an empty value would not stand over it. */
+static const struct dialect console = {
+	.dbname = "dbname=pgbouncer options='' target_session_attrs=any",
+	.simple = true,
+	.connect_seconds = 5,
+	.answer_seconds = 3,
+};
+
 enum phase {
 	PHASE_NEW,
 	PHASE_RESOLVING,
@@ -58,6 +82,7 @@ enum phase {
 struct session {
 	uv_loop_t *loop;
 	struct session_callbacks callbacks;
+	const struct dialect *dialect;
 	struct params params; /* with the password, once it was asked for */
 
 	enum phase phase;
@@ -144,6 +169,7 @@ static void finish_first(struct session *session, PGresult *result)
 {
 	struct statement *statement = statement_pop(&session->queue);
 	session->sent = false;
+	uv_timer_stop(session->deadline);
 	if (statement->sent_at != INSTANT_UNKNOWN && result)
 		session->state.latency = instant_monotonic() - statement->sent_monotonic;
 	if (statement->done)
@@ -228,7 +254,18 @@ static void lose_with_libpq(struct session *session)
 
 static void on_deadline(uv_timer_t *timer)
 {
-	lose(timer->data, "the server did not answer in 10 s");
+	struct session *session = timer->data;
+	const struct dialect *dialect = session->dialect;
+	char message[64];
+	snprintf(message, sizeof(message), "the server did not answer in %u s",
+		session->phase == PHASE_CONNECTING ? dialect->connect_seconds
+						   : dialect->answer_seconds);
+	lose(session, message);
+}
+
+static void set_deadline(struct session *session, unsigned seconds)
+{
+	uv_timer_start(session->deadline, on_deadline, seconds * UINT64_C(1000), 0);
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events);
@@ -272,18 +309,21 @@ static void locate(struct session *session)
 		location->own_inode = (uint32_t)st.st_ino;
 }
 
-static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
+static void become_ready(struct session *session)
 {
-	(void)sent_at;
-	struct session *session = data;
-	/* a server that refuses the settings can still be watched; a lost one was told already */
-	if (!result)
-		return;
 	session->phase = PHASE_READY;
 	session->failures = 0;
 	set_state(session, SERVER_OK, NULL);
 	tell(session);
 	session->callbacks.ready(session->callbacks.data);
+}
+
+static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	/* a server that refuses the settings can still be watched; a lost one was told already */
+	if (result)
+		become_ready(data);
 }
 
 static void ignore_notice(void *data, const PGresult *result)
@@ -300,7 +340,11 @@ static void set_up(struct session *session)
 	session->phase = PHASE_SETTING_UP;
 	PQsetnonblocking(session->conn, 1);
 	watch(session, UV_READABLE);
-	const struct session_statement statement = { .sql = setup_sql };
+	if (!session->dialect->setup_sql) {
+		become_ready(session);
+		return;
+	}
+	const struct session_statement statement = { .sql = session->dialect->setup_sql };
 	statement_push(&session->queue, &statement, on_set_up, session);
 	send_next(session);
 }
@@ -372,17 +416,26 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 		step_connected(session, status < 0 ? UV_READABLE : events);
 }
 
+static bool send_statement(const struct session *session, const struct statement *statement)
+{
+	if (session->dialect->simple)
+		return PQsendQuery(session->conn, statement->sql);
+	return PQsendQueryParams(session->conn, statement->sql, statement->n_params, NULL,
+		(const char *const *)statement->params, NULL, NULL, 1);
+}
+
 static void send_next(struct session *session)
 {
 	struct statement *statement = session->queue.first;
 	if (!statement || session->sent)
 		return;
-	if (!PQsendQueryParams(session->conn, statement->sql, statement->n_params, NULL,
-		    (const char *const *)statement->params, NULL, NULL, 1)) {
+	if (!send_statement(session, statement)) {
 		lose_with_libpq(session);
 		return;
 	}
 	session->sent = true;
+	if (session->dialect->answer_seconds)
+		set_deadline(session, session->dialect->answer_seconds);
 	statement->sent_at = instant_now();
 	statement->sent_monotonic = instant_monotonic();
 	flush(session);
@@ -394,14 +447,16 @@ static void begin(struct session *session, const char *hosts, const char *addres
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		params_set(&params, defaults[i][0], defaults[i][1]);
 	params_lay_over(&params, &session->params);
+	if (session->dialect->dbname)
+		params_set(&params, "dbname", session->dialect->dbname);
 	if (addresses) {
 		params_set(&params, "host", hosts);
 		params_set(&params, "hostaddr", addresses);
 	}
 	params_set(&params, "application_name", "dbtop");
 	params_set(&params, "client_encoding", "UTF8");
-	session->conn = PQconnectStartParams(
-		(const char *const *)params.keywords, (const char *const *)params.values, 0);
+	session->conn = PQconnectStartParams((const char *const *)params.keywords,
+		(const char *const *)params.values, session->dialect->dbname != NULL);
 	params_clear(&params);
 	if (!session->conn) {
 		lose(session, "out of memory");
@@ -414,7 +469,7 @@ static void begin(struct session *session, const char *hosts, const char *addres
 		lose_with_libpq(session);
 		return;
 	}
-	uv_timer_start(session->deadline, on_deadline, CONNECT_TIMEOUT_MS, 0);
+	set_deadline(session, session->dialect->connect_seconds);
 	watch(session, UV_WRITABLE);
 }
 
@@ -464,11 +519,12 @@ static uv_timer_t *timer_new(struct session *session)
 	return timer;
 }
 
-struct session *session_new(
-	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks)
+static struct session *new_session(uv_loop_t *loop, const struct params *params,
+	const struct session_callbacks *callbacks, const struct dialect *dialect)
 {
 	struct session *session = mem_alloc(sizeof(*session));
 	session->loop = loop;
+	session->dialect = dialect;
 	session->callbacks = *callbacks;
 	statement_queue_init(&session->queue);
 	session->texts = arena_new();
@@ -480,6 +536,18 @@ struct session *session_new(
 	session->deadline = timer_new(session);
 	set_state(session, SERVER_CONNECTING, NULL);
 	return session;
+}
+
+struct session *session_new(
+	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks)
+{
+	return new_session(loop, params, callbacks, &postgresql);
+}
+
+struct session *session_new_console(
+	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks)
+{
+	return new_session(loop, params, callbacks, &console);
 }
 
 void session_start(struct session *session)
@@ -527,7 +595,8 @@ void session_set_password(struct session *session, const char *password)
 
 bool session_needs_password(const struct session *session)
 {
-	if (session->phase != PHASE_WAITING || session->state.status != SERVER_DENIED)
+	if (!session->dialect->asks || session->phase != PHASE_WAITING ||
+		session->state.status != SERVER_DENIED)
 		return false;
 	bool refused = strcmp(session->state.sqlstate, "28P01") == 0;
 	return refused || !session->state.sqlstate[0];

@@ -21,7 +21,7 @@ struct session;
  * statement went out; INSTANT_UNKNOWN when it never did. */
 typedef void session_done_fn(void *data, const PGresult *result, int64_t sent_at);
 
-/* A statement with binary results. All pointers are copied. */
+/* A statement with binary results; with text ones on a console. All pointers are copied. */
 struct session_statement {
 	const char *sql;
 	int n_params;
@@ -39,6 +39,12 @@ struct session_callbacks {
 /* The parameters are copied; application_name is dbtop's own. Never NULL. It does nothing before
  * session_start(). */
 struct session *session_new(
+	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks);
+
+/* The same for the admin console of a PgBouncer, which knows but the simple query protocol: results
+ * come as text, statements have no parameters. One that does not answer for a few seconds is taken
+ * for lost. Nobody is asked for a password. */
+struct session *session_new_console(
 	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks);
 
 /* Begins to connect. */
