@@ -6,6 +6,7 @@
 
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
@@ -24,6 +25,8 @@ struct clients {
 	bool running, asked, freed;
 	struct peers_target target; /* of the look asked for */
 	bool fresh;
+	uint16_t *ports;
+	size_t n_ports;
 
 	/* the look under way */
 	uv_work_t work;
@@ -51,47 +54,77 @@ static void destroy(struct clients *clients)
 	peers_unref(clients->peers);
 	holders_free(clients->holders);
 	netlink_free(clients->netlink);
+	free(clients->ports);
 	free(clients);
 }
 
-/* A list of the sockets whose holders are worth knowing: both ends, where both are here. */
-static struct holders_wanted *wanted_sockets(const struct peers *peers, size_t *ret_count)
+/* The sockets whose holders are worth knowing: both ends, where both are here. */
+struct wanted {
+	struct holders_wanted *rows;
+	size_t count;
+};
+
+static void want_tcp(
+	struct wanted *wanted, const struct tcp_socket *rows, size_t n_rows, uint16_t server_port)
 {
-	struct holders_wanted *wanted =
-		mem_resize(NULL, peers->n_tcp + 2 * peers->n_unix + 1, sizeof(*wanted));
-	size_t count = 0;
-	for (size_t i = 0; i < peers->n_tcp; i++) {
-		const struct tcp_socket *row = &peers->tcp[i];
-		if (row->inode)
-			wanted[count++] = (struct holders_wanted){ row->inode,
-				row->remote.port == peers->target.port };
+	wanted->rows = mem_resize(wanted->rows, wanted->count + n_rows + 1, sizeof(*wanted->rows));
+	for (size_t i = 0; i < n_rows; i++)
+		if (rows[i].inode)
+			wanted->rows[wanted->count++] = (struct holders_wanted){ rows[i].inode,
+				rows[i].remote.port == server_port };
+}
+
+static void want_unix(struct wanted *wanted, const struct unix_socket *rows, size_t n_rows)
+{
+	wanted->rows =
+		mem_resize(wanted->rows, wanted->count + 2 * n_rows + 1, sizeof(*wanted->rows));
+	for (size_t i = 0; i < n_rows; i++) {
+		wanted->rows[wanted->count++] = (struct holders_wanted){ rows[i].inode, false };
+		if (rows[i].peer)
+			wanted->rows[wanted->count++] =
+				(struct holders_wanted){ rows[i].peer, true };
 	}
-	for (size_t i = 0; i < peers->n_unix; i++) {
-		const struct unix_socket *row = &peers->unix_sockets[i];
-		wanted[count++] = (struct holders_wanted){ row->inode, false };
-		if (row->peer)
-			wanted[count++] = (struct holders_wanted){ row->peer, true };
-	}
-	*ret_count = count;
-	return wanted;
+}
+
+static void dump_port(struct clients *clients, struct peers *peers, struct peers_port *port)
+{
+	const struct peers_target target = { .port = port->port };
+	port->tcp_known = sockets_dump_tcp(clients->netlink, peers->arena, &target, &port->tcp,
+				  &port->n_tcp) == 0;
+	port->unix_known = sockets_dump_unix(clients->netlink, peers->arena, port->port,
+				   &port->unix_sockets, &port->n_unix) == 0;
 }
 
 /* A source that fails leaves its part of the block unknown. */
-static void look(uv_work_t *work)
+static void dump(struct clients *clients, struct peers *peers)
 {
-	struct clients *clients = work->data;
-	struct peers *peers = clients->peers;
 	peers->dumped_at = instant_now();
 	peers->tcp_known = sockets_dump_tcp(clients->netlink, peers->arena, &peers->target,
 				   &peers->tcp, &peers->n_tcp) == 0;
 	peers->unix_known = sockets_dump_unix(clients->netlink, peers->arena, peers->target.port,
 				    &peers->unix_sockets, &peers->n_unix) == 0;
+	for (size_t i = 0; i < peers->n_ports; i++)
+		dump_port(clients, peers, &peers->ports[i]);
+	peers->dump_ended_at = instant_now();
+}
+
+static void look(uv_work_t *work)
+{
+	struct clients *clients = work->data;
+	struct peers *peers = clients->peers;
+	struct wanted wanted = { 0 };
+	dump(clients, peers);
 	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
-	size_t n_wanted;
-	struct holders_wanted *wanted = wanted_sockets(peers, &n_wanted);
-	holders_look(clients->holders, wanted, n_wanted, clients->look_fresh, instant_monotonic(),
-		peers);
-	free(wanted);
+	want_tcp(&wanted, peers->tcp, peers->n_tcp, peers->target.port);
+	want_unix(&wanted, peers->unix_sockets, peers->n_unix);
+	for (size_t i = 0; i < peers->n_ports; i++) {
+		const struct peers_port *port = &peers->ports[i];
+		want_tcp(&wanted, port->tcp, port->n_tcp, port->port);
+		want_unix(&wanted, port->unix_sockets, port->n_unix);
+	}
+	holders_look(clients->holders, wanted.rows, wanted.count, clients->look_fresh,
+		instant_monotonic(), peers);
+	free(wanted.rows);
 }
 
 static void start(struct clients *clients);
@@ -116,10 +149,27 @@ static void looked(uv_work_t *work, int status)
 		clients->callbacks.published(clients->callbacks.data);
 }
 
+static void list_ports(const struct clients *clients, struct peers *peers)
+{
+	peers->ports = arena_array(peers->arena, clients->n_ports, sizeof(*peers->ports));
+	for (size_t i = 0; i < clients->n_ports; i++)
+		if (!peers_port(peers, clients->ports[i]))
+			peers->ports[peers->n_ports++].port = clients->ports[i];
+}
+
+void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t count)
+{
+	clients->ports = mem_resize(clients->ports, count + 1, sizeof(*ports));
+	if (count)
+		memcpy(clients->ports, ports, count * sizeof(*ports));
+	clients->n_ports = count;
+}
+
 static void start(struct clients *clients)
 {
 	clients->peers = peers_new();
 	clients->peers->target = clients->target;
+	list_ports(clients, clients->peers);
 	clients->look_fresh = clients->fresh;
 	clients->asked = clients->fresh = false;
 	clients->running = true;

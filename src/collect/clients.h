@@ -4,6 +4,8 @@
 #define COLLECT_CLIENTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct clients;
@@ -23,6 +25,10 @@ struct clients *clients_new(uv_loop_t *loop, const char *proc_root,
 /* Nothing is published any more. A look under way keeps its memory until it is done: run the loop
  * until it is empty. NULL is allowed. */
 void clients_free(struct clients *clients);
+
+/* From the next look on, the sockets at these ports are listed as well. Copied; a port that is
+ * named twice is listed once. */
+void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t count);
 
 /* Asks for a look at the target, which is copied. `fresh` reads every process's descriptors, also
  * when all sockets are known: what an action relies on. One look runs at a time; of those asked for

@@ -13,6 +13,7 @@ struct peers *peers_new(void)
 		.refs = 1,
 		.backend_started_at = INSTANT_UNKNOWN,
 		.dumped_at = INSTANT_UNKNOWN,
+		.dump_ended_at = INSTANT_UNKNOWN,
 		.scanned_at = INSTANT_UNKNOWN,
 	};
 	return peers;
@@ -48,4 +49,12 @@ const struct socket_owner *peers_owners(
 		end++;
 	*ret_count = end - low;
 	return end > low ? &peers->owners[low] : NULL;
+}
+
+const struct peers_port *peers_port(const struct peers *peers, uint16_t port)
+{
+	for (size_t i = 0; i < peers->n_ports; i++)
+		if (peers->ports[i].port == port)
+			return &peers->ports[i];
+	return NULL;
 }

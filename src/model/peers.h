@@ -62,6 +62,16 @@ struct socket_owner {
 	uint32_t process; /* index into processes */
 };
 
+/* The sockets at another server's port: a PgBouncer's. */
+struct peers_port {
+	uint16_t port;
+	bool tcp_known, unix_known;
+	struct tcp_socket *tcp;
+	size_t n_tcp;
+	struct unix_socket *unix_sockets;
+	size_t n_unix;
+};
+
 struct peers {
 	struct arena *arena; /* owns everything here, the block itself too */
 	int refs;
@@ -69,6 +79,7 @@ struct peers {
 	int64_t backend_started_at; /* when target.backend_pid began, by this machine's /proc;
 				       INSTANT_UNKNOWN when there is no such process */
 	int64_t dumped_at;          /* our wall clock just before the socket dump began */
+	int64_t dump_ended_at;      /* … and just after; INSTANT_UNKNOWN before it */
 	int64_t scanned_at;         /* … before /proc/PID/fd was read */
 	bool tcp_known;             /* false: the dump failed, its rows say nothing */
 	bool unix_known;
@@ -80,6 +91,8 @@ struct peers {
 	size_t n_tcp;
 	struct unix_socket *unix_sockets; /* the server's ends */
 	size_t n_unix;
+	struct peers_port *ports; /* the others that were asked for */
+	size_t n_ports;
 	struct socket_owner *owners; /* sorted by inode, then the process's start; only of processes
 					that hold a listed socket or its peer */
 	size_t n_owners;
@@ -97,5 +110,8 @@ void peers_unref(const struct peers *peers);
 /* The first of the inode's rows in owners, or NULL; *ret_count tells how many follow it. */
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count);
+
+/* The sockets at that port, or NULL when they were not asked for. */
+const struct peers_port *peers_port(const struct peers *peers, uint16_t port);
 
 #endif
