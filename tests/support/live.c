@@ -155,36 +155,51 @@ long live_number(PGconn *conn, const char *sql)
 	return value ? strtol(value, NULL, 10) : 0;
 }
 
-long live_sessions(const struct private_server *server, const char *where)
-{
-	CLEANUP(cleanup_free)
-	char *sql = mem_printf("SELECT count(*) FROM pg_stat_activity WHERE"
-			       " backend_type = 'client backend' AND pid <> pg_backend_pid()"
-			       " AND (%s)",
-		where ? where : "true");
-	PGconn *conn = live_connect(private_server_conninfo(server));
-	long count = live_number(conn, sql);
-	PQfinish(conn);
-	return count;
-}
-
 struct awaited {
-	const struct private_server *server;
-	const char *where;
+	PGconn *conn;
+	char *sql;
 	long wanted, seen;
 };
+
+static struct awaited begin_counting(const struct private_server *server, const char *where)
+{
+	return (struct awaited){
+		.conn = live_connect(private_server_conninfo(server)),
+		.sql = mem_printf("SELECT count(*) FROM pg_stat_activity WHERE"
+				  " backend_type = 'client backend' AND pid <> pg_backend_pid()"
+				  " AND (%s)",
+			where ? where : "true"),
+	};
+}
+
+static void end_counting(struct awaited *awaited)
+{
+	PQfinish(awaited->conn);
+	free(awaited->sql);
+}
+
+long live_sessions(const struct private_server *server, const char *where)
+{
+	struct awaited counting = begin_counting(server, where);
+	long count = live_number(counting.conn, counting.sql);
+	end_counting(&counting);
+	return count;
+}
 
 static bool has_as_many(void *data)
 {
 	struct awaited *awaited = data;
-	awaited->seen = live_sessions(awaited->server, awaited->where);
+	awaited->seen = live_number(awaited->conn, awaited->sql);
 	return awaited->seen == awaited->wanted;
 }
 
 void live_wait_sessions(const struct private_server *server, const char *where, long count, int ms)
 {
-	struct awaited awaited = { server, where, count, -1 };
-	if (!live_wait(has_as_many, &awaited, ms))
+	struct awaited awaited = begin_counting(server, where);
+	awaited.wanted = count;
+	bool came = live_wait(has_as_many, &awaited, ms);
+	end_counting(&awaited);
+	if (!came)
 		fail_msg("%ld sessions instead of %ld: %s", awaited.seen, count,
 			where ? where : "all");
 }

@@ -84,6 +84,7 @@ struct live_program_options {
 	const char *input;       /* what stands in its stdin; NULL: /dev/null */
 	const char *folder;      /* its working folder; NULL: ours */
 	int out;                 /* a descriptor as its stdout; 0: captured */
+	bool terminal;           /* stdin and /dev/tty are a terminal: live_type() */
 	bool own_group;          /* leads a process group of its own */
 	bool own_session;        /* … a session, without a terminal */
 	bool unprivileged;       /* as nobody when we are root */
@@ -99,8 +100,13 @@ pid_t live_pid(const struct live_program *program);
 const char *live_out(struct live_program *program);
 const char *live_err(struct live_program *program);
 
-/* Waits for text in its stdout; fails the test when it ends before or does not write it. */
+/* Into its terminal: "y\n". */
+void live_type(struct live_program *program, const char *text);
+
+/* Waits for text in its stdout or, the second, in its stderr; fails the test when it ends before or
+ * does not write it. */
 void live_wait_out(struct live_program *program, const char *text, int ms);
+void live_wait_err(struct live_program *program, const char *text, int ms);
 
 /* To the process alone, or to its group when it has one. */
 void live_signal(struct live_program *program, int signal_number);
@@ -133,6 +139,19 @@ const char *live_dbtop_path(void);
 
 /* dbtop ARG... run to its end; the list ends with NULL. */
 struct live_run live_dbtop(const char *arg, ...) __attribute__((sentinel));
+
+/* Starts dbtop ARG..., with the options' own argv replaced; options may be NULL. */
+struct live_program *live_dbtop_start(const struct live_program_options *options, ...)
+	__attribute__((sentinel));
+
+/* The last whole line of a program's JSON lines, and how many there are; NULL before the first. The
+ * caller json_decref()s it. */
+json_t *live_last_json(struct live_program *program, size_t *ret_count);
+
+/* Waits for a line of JSON later than those written so far of which holds() is true; fails the test
+ * when none comes. The caller json_decref()s it. */
+json_t *live_await_json(struct live_program *program, bool (*holds)(json_t *root, void *data),
+	void *data, const char *what, int ms);
 
 /* dbtop --json CONNINFO ARG...: its one object, which the caller json_decref()s; the exit status
  * goes to ret_status, which may be NULL. */

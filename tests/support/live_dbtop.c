@@ -38,6 +38,69 @@ struct live_run live_dbtop(const char *arg, ...)
 	return live_run(&options, RUN_MS);
 }
 
+struct live_program *live_dbtop_start(const struct live_program_options *options, ...)
+{
+	const char *argv[MOST_ARGUMENTS] = { live_dbtop_path() };
+	struct live_program_options own = { 0 };
+	if (options)
+		own = *options;
+	va_list list;
+	va_start(list, options);
+	take_arguments(argv, 1, list);
+	va_end(list);
+	own.argv = argv;
+	return live_start(&own);
+}
+
+json_t *live_last_json(struct live_program *program, size_t *ret_count)
+{
+	const char *start = live_out(program), *last = NULL;
+	size_t count = 0;
+	for (const char *end; (end = strchr(start, '\n')); start = end + 1, count++)
+		last = start;
+	if (ret_count)
+		*ret_count = count;
+	return last ? json_loadb(last, strcspn(last, "\n"), 0, NULL) : NULL;
+}
+
+struct json_awaited {
+	struct live_program *program;
+	bool (*holds)(json_t *root, void *data);
+	void *data;
+	size_t before;
+	json_t *found;
+};
+
+static bool has_come(void *data)
+{
+	struct json_awaited *awaited = data;
+	size_t count;
+	bool running = live_running(awaited->program);
+	json_t *root = live_last_json(awaited->program, &count);
+	if (count > awaited->before && awaited->holds(root, awaited->data)) {
+		awaited->found = root;
+		return true;
+	}
+	json_decref(root);
+	return !running;
+}
+
+json_t *live_await_json(struct live_program *program, bool (*holds)(json_t *root, void *data),
+	void *data, const char *what, int ms)
+{
+	struct json_awaited awaited = { .program = program, .holds = holds, .data = data };
+	json_decref(live_last_json(program, &awaited.before));
+	(void)live_wait(has_come, &awaited, ms);
+	if (!awaited.found) {
+		size_t count;
+		json_t *last = live_last_json(program, &count);
+		char *text = last ? json_dumps(last, JSON_INDENT(1)) : NULL;
+		fail_msg("no snapshot with %s in %zu lines, but:\n%s\n%s", what, count,
+			text ? text : "nothing", live_err(program));
+	}
+	return awaited.found;
+}
+
 json_t *live_dbtop_json(int *ret_status, const char *conninfo, ...)
 {
 	const char *argv[MOST_ARGUMENTS] = { live_dbtop_path(), "--json", conninfo };

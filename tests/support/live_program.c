@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -30,6 +31,7 @@ struct live_program {
 	bool group, ended;
 	int status;
 	struct capture out, err;
+	int terminal; /* the master's end; −1 without */
 	struct live_program *next;
 };
 
@@ -117,6 +119,10 @@ __attribute__((noreturn)) static void become(const struct live_program_options *
 		setsid();
 	else if (options->own_group)
 		setpgid(0, 0);
+	if (options->terminal) {
+		setsid();
+		ioctl(in, TIOCSCTTY, 0);
+	}
 	if (options->unprivileged && getuid() == 0)
 		become_nobody();
 	/* after setuid(), which clears it */
@@ -147,16 +153,38 @@ static int memory(const char *text)
 	return high;
 }
 
+/* The program's end of a new terminal; the other one is the master. */
+static int open_terminal(struct live_program *program)
+{
+	char name[64];
+	program->terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int slave = -1;
+	if (program->terminal >= 0 && grantpt(program->terminal) == 0 &&
+		unlockpt(program->terminal) == 0 &&
+		ptsname_r(program->terminal, name, sizeof(name)) == 0)
+		slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		fail_msg("no terminal: %s", strerror(errno));
+	return slave;
+}
+
+static int open_input(struct live_program *program, const struct live_program_options *options)
+{
+	if (options->terminal)
+		return open_terminal(program);
+	return options->input ? memory(options->input) : open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 struct live_program *live_start(const struct live_program_options *options)
 {
 	struct live_program *program = mem_alloc(sizeof(*program));
 	const char *home = live_folder();
-	CLEANUP(cleanup_fd)
-	int in = options->input ? memory(options->input) : open("/dev/null", O_RDWR | O_CLOEXEC);
+	program->terminal = -1;
+	CLEANUP(cleanup_fd) int in = open_input(program, options);
 	program->out.fd = memory(NULL);
 	program->err.fd = memory(NULL);
 	program->name = mem_strdup(options->argv[0]);
-	program->group = options->own_group || options->own_session;
+	program->group = options->own_group || options->own_session || options->terminal;
 	CLEANUP(cleanup_free)
 	char *file = options->unprivileged && getuid() == 0 && options->argv[0][0] == '/'
 		? public_copy(options->argv[0])
@@ -171,7 +199,7 @@ struct live_program *live_start(const struct live_program_options *options)
 	if (program->pid < 0)
 		fail_msg("fork: %s", strerror(errno));
 	/* here as well: whoever is first, the group is there when this returns */
-	if (program->group && !options->own_session)
+	if (options->own_group)
 		(void)setpgid(program->pid, program->pid);
 	program->next = programs;
 	programs = program;
@@ -215,8 +243,16 @@ bool live_running(struct live_program *program)
 	return !program->ended;
 }
 
+void live_type(struct live_program *program, const char *text)
+{
+	assert_true(program->terminal >= 0);
+	if (write(program->terminal, text, strlen(text)) != (ssize_t)strlen(text))
+		fail_msg("terminal: %s", strerror(errno));
+}
+
 struct text_awaited {
 	struct live_program *program;
+	const char *(*read)(struct live_program *program);
 	const char *text;
 	bool found;
 };
@@ -226,17 +262,26 @@ static bool has_written(void *data)
 	struct text_awaited *awaited = data;
 	/* its end is asked for first: what it wrote before is there then */
 	bool running = live_running(awaited->program);
-	awaited->found = strstr(live_out(awaited->program), awaited->text) != NULL;
+	awaited->found = strstr(awaited->read(awaited->program), awaited->text) != NULL;
 	return awaited->found || !running;
+}
+
+static void wait_for_text(struct text_awaited awaited, int ms)
+{
+	(void)live_wait(has_written, &awaited, ms);
+	if (!awaited.found)
+		fail_msg("%s does not say \"%s\", but \"%s\", \"%s\"", awaited.program->name,
+			awaited.text, live_out(awaited.program), live_err(awaited.program));
 }
 
 void live_wait_out(struct live_program *program, const char *text, int ms)
 {
-	struct text_awaited awaited = { program, text, false };
-	(void)live_wait(has_written, &awaited, ms);
-	if (!awaited.found)
-		fail_msg("%s does not say \"%s\", but \"%s\", \"%s\"", program->name, text,
-			live_out(program), live_err(program));
+	wait_for_text((struct text_awaited){ program, live_out, text, false }, ms);
+}
+
+void live_wait_err(struct live_program *program, const char *text, int ms)
+{
+	wait_for_text((struct text_awaited){ program, live_err, text, false }, ms);
 }
 
 void live_signal(struct live_program *program, int signal_number)
@@ -279,6 +324,8 @@ void live_free(struct live_program *program)
 			;
 	}
 	unlist(program);
+	if (program->terminal >= 0)
+		close(program->terminal);
 	close(program->out.fd);
 	close(program->err.fd);
 	free(program->out.text);
