@@ -89,6 +89,13 @@ int page_read(int folder, const char *file, const struct page_host *host, struct
  * not. */
 bool page_owner_is_dead(const struct page_host *host, const struct page_identity *identity);
 
+/* Whether this host can tell at all. */
+bool page_owner_is_visible(const struct page_host *host, const struct page_identity *identity);
+
+/* When a process began, in ticks after boot: `process` is a pid or "self". 0 when it cannot be
+ * read. */
+uint64_t page_start_ticks(const char *proc, const char *process);
+
 /* What is called for each page of a scan; `copy` is NULL unless the status is PAGE_OK or
  * PAGE_DEAD_OWNER, and is gone after the call. `path` is the whole path. */
 typedef void page_found_fn(void *data, const char *path, int status, const struct page_copy *copy);
@@ -97,7 +104,7 @@ typedef void page_found_fn(void *data, const char *path, int status, const struc
  * when it is not a plain folder of ours (or, for root, of one user) that only its owner may write
  * to, or a negative errno. `buffer` is the caller's, for one copy at a time. */
 int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
-	page_found_fn *found, void *data) __attribute__((warn_unused_result));
+	page_found_fn *found, void *data);
 
 /* Every folder that a pool of this user, or for root of any user, may have put its page in:
  * $XDG_RUNTIME_DIR/dbpool, /run/user/UID/dbpool and /tmp/dbpool-UID. Missing ones are fine. */

@@ -1,0 +1,243 @@
+/* The file behind a stats page: where it is put, and how it comes to be there whole.
+ *
+ * /tmp is everybody's: a folder or file of ours may be waiting there, made by somebody else. So
+ * nothing is followed, the folder is opened once and checked by its descriptor, and the file is
+ * made below that descriptor. It gets its name only when it is filled in. */
+#include "page/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "page/reader.h"
+
+struct page_writer {
+	struct page *page;
+	size_t size;
+	int folder; /* −1: no file */
+	char file[48];
+	char path[PAGE_PATH_MAX];
+};
+
+/* A process may have several pools, one after the other or at a time. */
+static atomic_uint serial;
+
+static int check_folder(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077) ? 0 : -EPERM;
+}
+
+static int name_folder(const char *wanted, char *path, size_t size)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	int length;
+	if (wanted && *wanted)
+		length = snprintf(path, size, "%s", wanted);
+	else if (runtime && *runtime == '/')
+		length = snprintf(path, size, "%s/dbpool", runtime);
+	else
+		length = snprintf(path, size, "/tmp/dbpool-%u", (unsigned)geteuid());
+	return length > 0 && (size_t)length < size ? 0 : -ENAMETOOLONG;
+}
+
+/* Returns the folder's descriptor or a negative errno. */
+static int open_folder(const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
+	int r = check_folder(fd);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* $XDG_RUNTIME_DIR may be set and not be there, as under sudo or in a container. */
+static int find_folder(const char *wanted, char *path, size_t size)
+{
+	int r = name_folder(wanted, path, size);
+	int fd = r < 0 ? r : open_folder(path);
+	if (fd >= 0 || (wanted && *wanted))
+		return fd;
+	snprintf(path, size, "/tmp/dbpool-%u", (unsigned)geteuid());
+	return open_folder(path);
+}
+
+int page_folder(const char *wanted, char *ret_path, size_t size)
+{
+	CLEANUP(cleanup_fd) int fd = find_folder(wanted, ret_path, size);
+	return fd < 0 ? fd : 0;
+}
+
+static void copy_text(char *field, size_t size, const char *text)
+{
+	size_t length = strnlen(text, size - 1);
+	memcpy(field, text, length);
+}
+
+static void identify(struct page_identity *identity, const struct page_writer_options *options)
+{
+	struct page_host host;
+	page_host_read("/proc", &host);
+	identity->pid = (int32_t)getpid();
+	identity->uid = (uint32_t)geteuid();
+	identity->start_ticks = page_start_ticks("/proc", "self");
+	identity->pid_namespace = host.pid_namespace;
+	copy_text(identity->boot_id, sizeof(identity->boot_id), host.boot_id);
+	copy_text(identity->hostname, sizeof(identity->hostname), host.hostname);
+	copy_text(identity->name, sizeof(identity->name), options->name);
+	copy_text(identity->server, sizeof(identity->server), options->server);
+}
+
+static void fill(struct page *page, size_t size, const struct page_writer_options *options)
+{
+	memcpy(page->head.magic, PAGE_MAGIC, sizeof(page->head.magic));
+	page->head.version = PAGE_VERSION;
+	page->head.file_size = (uint32_t)size;
+	page->head.slots_at = sizeof(struct page);
+	page->head.slot_size = sizeof(struct page_slot);
+	page->head.slot_count = options->slots;
+	page->head.hooks_at = offsetof(struct page, hooks);
+	page->head.hook_size = sizeof(struct page_hook);
+	page->head.hook_count = PAGE_HOOKS_MAX;
+	identify(&page->identity, options);
+	page->limits = options->limits;
+	page->totals.phase = PAGE_STARTING;
+	page->totals.pending_writes = PAGE_UNKNOWN;
+	page_beat(page);
+	page->identity.created_realtime = page->clock.realtime;
+	page->identity.created_monotonic = page->clock.monotonic;
+	for (uint32_t i = 0; i < options->slots; i++)
+		page_slot_state(&page->slots[i], PAGE_SLOT_EMPTY, page->clock.monotonic);
+}
+
+/* All blocks are allocated now: a full disk must not become SIGBUS at some store later. */
+static int make_file(int folder, const char *file, size_t size, void **ret_memory)
+{
+	CLEANUP(cleanup_fd)
+	int fd = openat(folder, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	int r = fchmod(fd, 0600) < 0 ? -errno : -posix_fallocate(fd, 0, (off_t)size);
+	void *memory =
+		r < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED) {
+		r = r < 0 ? r : -errno;
+		(void)unlinkat(folder, file, 0);
+		return r;
+	}
+	*ret_memory = memory;
+	return 0;
+}
+
+/* A page of our own pid that is there already is a dead namesake's, from before a reboot or of
+ * another container: it is evidence, so it keeps its name, and we take the next number. */
+static int publish(struct page_writer *writer, const char *temporary)
+{
+	for (int tries = 0; tries < 100; tries++) {
+		snprintf(writer->file, sizeof(writer->file), "%ld-%u" PAGE_SUFFIX, (long)getpid(),
+			atomic_fetch_add(&serial, 1));
+		if (linkat(writer->folder, temporary, writer->folder, writer->file, 0) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+static int create(struct page_writer *writer, const struct page_writer_options *options)
+{
+	char folder[PAGE_PATH_MAX - sizeof(writer->file)], temporary[64];
+	void *memory = NULL;
+	int fd = find_folder(options->folder, folder, sizeof(folder));
+	if (fd < 0)
+		return fd;
+	writer->folder = fd;
+	snprintf(temporary, sizeof(temporary), ".%ld-%u.new", (long)getpid(),
+		atomic_fetch_add(&serial, 1));
+	/* left by a process of this pid that died in this very step */
+	(void)unlinkat(fd, temporary, 0);
+	int r = make_file(fd, temporary, writer->size, &memory);
+	if (r < 0)
+		return r;
+	writer->page = memory;
+	fill(writer->page, writer->size, options);
+	r = publish(writer, temporary);
+	(void)unlinkat(fd, temporary, 0);
+	snprintf(writer->path, sizeof(writer->path), "%s/%s", folder, writer->file);
+	return r;
+}
+
+static void drop_file(struct page_writer *writer)
+{
+	if (writer->folder >= 0)
+		close(writer->folder);
+	writer->folder = -1;
+	if (writer->page)
+		munmap(writer->page, writer->size);
+	writer->page = NULL;
+}
+
+int page_writer_new(
+	const struct page_writer_options *options, struct page_writer **ret_writer, int *ret_file)
+{
+	struct page_writer *writer = calloc(1, sizeof(*writer));
+	if (!writer)
+		return -ENOMEM;
+	writer->folder = -1;
+	writer->size = sizeof(struct page) + options->slots * sizeof(struct page_slot);
+	*ret_file = create(writer, options);
+	if (*ret_file < 0) {
+		drop_file(writer);
+		void *memory = mmap(NULL, writer->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (memory == MAP_FAILED) {
+			free(writer);
+			return -ENOMEM;
+		}
+		writer->page = memory;
+		fill(writer->page, writer->size, options);
+	}
+	*ret_writer = writer;
+	return 0;
+}
+
+void page_writer_free(struct page_writer *writer)
+{
+	if (!writer)
+		return;
+	if (writer->folder >= 0)
+		(void)unlinkat(writer->folder, writer->file, 0);
+	page_writer_abandon(writer);
+}
+
+void page_writer_abandon(struct page_writer *writer)
+{
+	drop_file(writer);
+	free(writer);
+}
+
+const char *page_writer_path(const struct page_writer *writer)
+{
+	return writer->folder >= 0 ? writer->path : NULL;
+}
+
+struct page *page_writer_page(struct page_writer *writer)
+{
+	return writer->page;
+}

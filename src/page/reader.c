@@ -1,0 +1,265 @@
+/* Copies a page out of its file and checks every field of it. */
+#include "page/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* A slot in use changes every 100 µs or so, and a try takes 1 µs: this many fail for one that is
+ * changing all the time, or whose writer was killed in the middle of a store. */
+#define MOST_TRIES 64
+
+/* Instants and durations beyond this are nonsense, and sums of two cannot overflow. */
+#define MOST_USEC (INT64_C(1) << 60)
+
+static bool read_at(int fd, void *bytes, size_t size, size_t offset)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = pread(fd, (char *)bytes + done, size - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+enum guarded { GUARDED_OK, GUARDED_TORN, GUARDED_CUT };
+
+/* A block that begins with its sequence number: the number before, the block, the number after, in
+ * three reads, because the order inside one is nobody's promise. */
+static enum guarded read_guarded(int fd, void *block, size_t size, size_t offset)
+{
+	for (int i = 0; i < MOST_TRIES; i++) {
+		uint32_t before, after;
+		if (!read_at(fd, &before, sizeof(before), offset) ||
+			!read_at(fd, block, size, offset) ||
+			!read_at(fd, &after, sizeof(after), offset))
+			return GUARDED_CUT;
+		if (before == after && !(before & 1))
+			return GUARDED_OK;
+	}
+	return GUARDED_TORN;
+}
+
+static void clean(char *ret, const char *field, size_t size)
+{
+	size_t length = strnlen(field, size - 1);
+	for (size_t i = 0; i < length; i++)
+		ret[i] = field[i] >= 0x20 && field[i] < 0x7f ? field[i] : '?';
+	memset(ret + length, 0, size - length);
+}
+
+static bool is_instant(int64_t instant)
+{
+	return instant >= 0 && instant < MOST_USEC;
+}
+
+static bool is_limit(int64_t limit)
+{
+	return limit == PAGE_NEVER || is_instant(limit);
+}
+
+static bool fits(size_t at, size_t size, size_t count, size_t file_size)
+{
+	return at % 8 == 0 && at >= sizeof(struct page_head) && at <= file_size &&
+		count <= (file_size - at) / size;
+}
+
+static enum page_status check_head(const struct page_head *head, off_t file_size)
+{
+	if (memcmp(head->magic, PAGE_MAGIC, sizeof(head->magic)) != 0 || head->version == 0)
+		return PAGE_DAMAGED;
+	if (head->version > PAGE_VERSION)
+		return PAGE_TOO_NEW;
+	if (head->file_size != file_size || file_size < (off_t)sizeof(struct page) ||
+		head->slot_count < 1 || head->slot_count > PAGE_SLOTS_MAX ||
+		head->hook_count > PAGE_HOOKS_MAX || head->slot_size < sizeof(struct page_slot) ||
+		head->hook_size < sizeof(struct page_hook) || head->slot_size % 8 ||
+		head->hook_size % 8)
+		return PAGE_DAMAGED;
+	return fits(head->slots_at, head->slot_size, head->slot_count, head->file_size) &&
+			fits(head->hooks_at, head->hook_size, head->hook_count, head->file_size)
+		? PAGE_OK
+		: PAGE_DAMAGED;
+}
+
+static bool check_limits(const struct page_limits *limits, uint32_t slots)
+{
+	return limits->max >= 1 && limits->max <= slots && limits->min <= limits->max &&
+		is_limit(limits->acquire_timeout) && is_limit(limits->idle_lifetime) &&
+		is_limit(limits->max_lifetime) && is_limit(limits->held) &&
+		is_limit(limits->reclaim);
+}
+
+static bool check_totals(const struct page_totals *totals, uint32_t slots)
+{
+	return totals->phase >= PAGE_STARTING && totals->phase < PAGE_PHASES &&
+		totals->open <= slots && totals->held <= slots && totals->idle <= slots &&
+		totals->leaks <= slots && is_instant(totals->longest_hold) &&
+		(totals->pending_writes == PAGE_UNKNOWN || is_instant(totals->pending_writes));
+}
+
+static bool check_identity(const struct page_identity *identity)
+{
+	return identity->pid > 0 && is_instant(identity->created_realtime) &&
+		is_instant(identity->created_monotonic);
+}
+
+/* A pair of the two clocks: the last beat, or, when its writer died in the middle of it, the
+ * first. */
+static bool take_clock(int fd, const struct page_identity *identity, struct page_clock *ret)
+{
+	enum guarded guarded = read_guarded(fd, ret, sizeof(*ret), offsetof(struct page, clock));
+	if (guarded == GUARDED_CUT)
+		return false;
+	if (guarded == GUARDED_TORN) {
+		ret->realtime = identity->created_realtime;
+		ret->monotonic = identity->created_monotonic;
+	}
+	return is_instant(ret->realtime) && is_instant(ret->monotonic);
+}
+
+static bool to_realtime(const struct page_clock *clock, int64_t monotonic, int64_t *ret)
+{
+	*ret = PAGE_UNKNOWN;
+	if (monotonic == PAGE_UNKNOWN)
+		return true;
+	if (!is_instant(monotonic))
+		return false;
+	*ret = clock->realtime + (monotonic - clock->monotonic);
+	return true;
+}
+
+static bool take_slot(
+	const struct page_slot *slot, const struct page_clock *clock, struct page_slot_copy *ret)
+{
+	bool known = slot->backend_start != PAGE_UNKNOWN;
+	if (slot->state >= PAGE_SLOT_STATES || slot->backend_pid < 0 || slot->thread < 0 ||
+		slot->leaked > 1 || (known && !is_instant(slot->backend_start)) ||
+		!to_realtime(clock, slot->since_monotonic, &ret->since) ||
+		!to_realtime(clock, slot->opened_monotonic, &ret->opened))
+		return false;
+	ret->state = (enum page_slot_state)slot->state;
+	ret->backend_pid = slot->backend_pid;
+	ret->thread = slot->thread;
+	ret->backend_start = slot->backend_start;
+	ret->uses = slot->uses;
+	ret->leaked = slot->leaked;
+	clean(ret->site, slot->site, sizeof(ret->site));
+	return true;
+}
+
+static bool read_slots(
+	int fd, const struct page_head *head, const struct page_clock *clock, struct page_copy *ret)
+{
+	ret->n_slots = head->slot_count;
+	for (uint32_t i = 0; i < head->slot_count; i++) {
+		struct page_slot slot;
+		size_t offset = head->slots_at + (size_t)i * head->slot_size;
+		enum guarded guarded = read_guarded(fd, &slot, sizeof(slot), offset);
+		ret->slots[i] = (struct page_slot_copy){ .torn = guarded == GUARDED_TORN };
+		if (guarded == GUARDED_CUT)
+			return false;
+		if (guarded == GUARDED_OK && !take_slot(&slot, clock, &ret->slots[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool read_hooks(int fd, const struct page_head *head, struct page_copy *ret)
+{
+	ret->n_hooks = 0;
+	for (uint32_t i = 0; i < head->hook_count; i++) {
+		struct page_hook hook;
+		size_t offset = head->hooks_at + (size_t)i * head->hook_size;
+		enum guarded guarded = read_guarded(fd, &hook, sizeof(hook), offset);
+		if (guarded == GUARDED_CUT)
+			return false;
+		if (guarded == GUARDED_TORN || !hook.name[0])
+			continue;
+		if (hook.phase >= PAGE_HOOK_PHASES || hook.state >= PAGE_HOOK_STATES ||
+			!is_instant(hook.duration) || !is_limit(hook.deadline))
+			return false;
+		struct page_hook_copy *copy = &ret->hooks[ret->n_hooks++];
+		copy->phase = (enum page_hook_phase)hook.phase;
+		copy->state = (enum page_hook_state)hook.state;
+		copy->result = hook.result;
+		copy->duration = hook.duration;
+		copy->deadline = hook.deadline;
+		clean(copy->name, hook.name, sizeof(copy->name));
+	}
+	return true;
+}
+
+static void take_identity(const struct page_host *host, const struct page *page,
+	const struct page_clock *clock, struct page_copy *ret)
+{
+	const struct page_identity *identity = &page->identity;
+	ret->pid = identity->pid;
+	ret->uid = identity->uid;
+	ret->start_ticks = identity->start_ticks;
+	ret->pid_namespace = identity->pid_namespace;
+	ret->owner_visible = page_owner_is_visible(host, identity);
+	ret->created = identity->created_realtime;
+	ret->seen = clock->realtime;
+	clean(ret->hostname, identity->hostname, sizeof(ret->hostname));
+	clean(ret->name, identity->name, sizeof(ret->name));
+	clean(ret->server, identity->server, sizeof(ret->server));
+}
+
+static enum page_status read_open(
+	int fd, off_t file_size, const struct page_host *host, struct page_copy *ret)
+{
+	struct page page;
+	struct page_clock clock;
+	if (!read_at(fd, &page.head, sizeof(page.head), 0))
+		return PAGE_DAMAGED;
+	enum page_status status = check_head(&page.head, file_size);
+	if (status != PAGE_OK)
+		return status;
+	struct page_head head = page.head;
+	if (!read_at(fd, &page, sizeof(page), 0) || !check_identity(&page.identity) ||
+		!check_limits(&page.limits, head.slot_count) ||
+		!check_totals(&page.totals, head.slot_count) ||
+		!take_clock(fd, &page.identity, &clock))
+		return PAGE_DAMAGED;
+	take_identity(host, &page, &clock, ret);
+	ret->limits = page.limits;
+	ret->phase = (enum page_phase)page.totals.phase;
+	ret->totals = page.totals;
+	ret->histograms = page.histograms;
+	if (!read_hooks(fd, &head, ret) || !read_slots(fd, &head, &clock, ret))
+		return PAGE_DAMAGED;
+	return page_owner_is_dead(host, &page.identity) ? PAGE_DEAD_OWNER : PAGE_OK;
+}
+
+/* In another user's folder only that user's pages are believed, and only by root. */
+static bool is_ours(const struct stat *folder, const struct stat *file)
+{
+	return S_ISREG(file->st_mode) && file->st_uid == folder->st_uid &&
+		(file->st_uid == geteuid() || geteuid() == 0) && !(file->st_mode & 022);
+}
+
+int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
+{
+	struct stat folder_status, status;
+	if (fstat(folder, &folder_status) < 0)
+		return -errno;
+	/* a FIFO must not make us wait for its writer */
+	CLEANUP(cleanup_fd)
+	int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO ? (int)PAGE_FOREIGN : -errno;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!is_ours(&folder_status, &status))
+		return PAGE_FOREIGN;
+	return (int)read_open(fd, status.st_size, host, ret);
+}

@@ -1,0 +1,153 @@
+/* Finds stats pages, and the words for what is in them. */
+#include "page/reader.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+static bool is_page(const char *file)
+{
+	size_t length = strlen(file), suffix = strlen(PAGE_SUFFIX);
+	return file[0] != '.' && length > suffix &&
+		strcmp(file + length - suffix, PAGE_SUFFIX) == 0;
+}
+
+static int check_folder(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	bool allowed = st.st_uid == geteuid() || geteuid() == 0;
+	return allowed && !(st.st_mode & 022) ? 0 : -EPERM;
+}
+
+static int open_folder(const char *folder, DIR **ret_dir)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
+	int r = check_folder(fd);
+	DIR *dir = r < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = r < 0 ? r : -errno;
+		close(fd);
+		return r;
+	}
+	*ret_dir = dir;
+	return 0;
+}
+
+int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
+	page_found_fn *found, void *data)
+{
+	CLEANUP(cleanup_dir) DIR *dir = NULL;
+	int r = open_folder(folder, &dir);
+	if (r < 0)
+		return r;
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		char path[PAGE_PATH_MAX];
+		if (!is_page(entry->d_name))
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >=
+			sizeof(path))
+			continue;
+		int status = page_read(dirfd(dir), entry->d_name, host, buffer);
+		bool whole = status == PAGE_OK || status == PAGE_DEAD_OWNER;
+		/* gone between the two looks: an ordinary end */
+		if (status != -ENOENT)
+			found(data, path, status, whole ? buffer : NULL);
+	}
+	return 0;
+}
+
+static void scan_pattern(const char *pattern, const struct page_host *host,
+	struct page_copy *buffer, page_found_fn *found, void *data)
+{
+	glob_t matches;
+	if (glob(pattern, 0, NULL, &matches) != 0)
+		return;
+	for (size_t i = 0; i < matches.gl_pathc; i++)
+		(void)page_scan(matches.gl_pathv[i], host, buffer, found, data);
+	globfree(&matches);
+}
+
+void page_scan_all(
+	const struct page_host *host, struct page_copy *buffer, page_found_fn *found, void *data)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char own[PAGE_PATH_MAX], usual[64], temporary[64];
+	unsigned uid = (unsigned)geteuid();
+	snprintf(usual, sizeof(usual), uid ? "/run/user/%u/dbpool" : "/run/user/*/dbpool", uid);
+	snprintf(temporary, sizeof(temporary), uid ? "/tmp/dbpool-%u" : "/tmp/dbpool-*", uid);
+	scan_pattern(usual, host, buffer, found, data);
+	scan_pattern(temporary, host, buffer, found, data);
+	if (!runtime || *runtime != '/')
+		return;
+	snprintf(own, sizeof(own), "%s/dbpool", runtime);
+	/* the usual value of the variable is among the folders above */
+	unsigned user;
+	char rest;
+	if (sscanf(own, "/run/user/%u/dbpoo%c", &user, &rest) != 2 || (uid && user != uid))
+		(void)page_scan(own, host, buffer, found, data);
+}
+
+const char *page_phase_name(enum page_phase phase)
+{
+	static const char *const names[PAGE_PHASES] = {
+		[PAGE_STARTING] = "starting",
+		[PAGE_RUNNING] = "running",
+		[PAGE_STOPPING] = "stopping",
+		[PAGE_FLUSHING] = "flushing",
+		[PAGE_DRAINING] = "draining",
+		[PAGE_CANCELLING] = "cancelling",
+		[PAGE_CLOSING] = "closing",
+		[PAGE_DONE] = "done",
+	};
+	return phase > 0 && phase < PAGE_PHASES ? names[phase] : "unknown";
+}
+
+const char *page_slot_state_name(enum page_slot_state state)
+{
+	static const char *const names[PAGE_SLOT_STATES] = {
+		[PAGE_SLOT_EMPTY] = "empty",
+		[PAGE_SLOT_CONNECTING] = "connecting",
+		[PAGE_SLOT_IDLE] = "idle",
+		[PAGE_SLOT_HELD] = "held",
+		[PAGE_SLOT_CLOSING] = "closing",
+	};
+	return state < PAGE_SLOT_STATES ? names[state] : "unknown";
+}
+
+const char *page_hook_state_name(enum page_hook_state state)
+{
+	static const char *const names[PAGE_HOOK_STATES] = {
+		[PAGE_HOOK_WAITING] = "waiting",
+		[PAGE_HOOK_RUNNING] = "running",
+		[PAGE_HOOK_DONE] = "done",
+		[PAGE_HOOK_FAILED] = "failed",
+		[PAGE_HOOK_LATE] = "late",
+	};
+	return state < PAGE_HOOK_STATES ? names[state] : "unknown";
+}
+
+int64_t page_percentile(const uint64_t buckets[static PAGE_BUCKETS], double share)
+{
+	double total = 0, sum = 0;
+	for (int i = 0; i < PAGE_BUCKETS; i++)
+		total += (double)buckets[i];
+	if (total <= 0)
+		return -1;
+	for (int i = 0; i < PAGE_BUCKETS; i++) {
+		sum += (double)buckets[i];
+		if (sum >= total * share)
+			return INT64_C(1) << i;
+	}
+	return INT64_C(1) << (PAGE_BUCKETS - 1);
+}

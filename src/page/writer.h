@@ -1,0 +1,88 @@
+/* Writes a stats page: a file that others read while we work.
+ *
+ * The stores are wait-free: no lock, no system call. One thread at a time may write a slot or a
+ * counter; the pool's mutex sees to that. */
+#ifndef PAGE_WRITER_H
+#define PAGE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "page/layout.h"
+
+struct page_writer;
+
+struct page_writer_options {
+	const char *folder; /* NULL: $XDG_RUNTIME_DIR/dbpool, or /tmp/dbpool-UID */
+	const char *name;   /* the pool's */
+	const char *server; /* "host:port/database" */
+	struct page_limits limits;
+	uint32_t slots; /* 1 to PAGE_SLOTS_MAX */
+};
+
+/* Creates the page of a starting pool, 0600, in a folder that is ours alone; the folder is made
+ * when it is missing. When no file can be made, the page is there all the same, in memory, and
+ * page_writer_path() is NULL: *ret_file is 0 or the negative errno that says why. Returns 0 or
+ * -ENOMEM. */
+int page_writer_new(const struct page_writer_options *options, struct page_writer **ret_writer,
+	int *ret_file) __attribute__((warn_unused_result));
+
+/* Removes the file and the mapping. NULL is allowed. */
+void page_writer_free(struct page_writer *writer);
+
+/* After fork(), in the child: lets go of the mapping and leaves the parent's file alone. */
+void page_writer_abandon(struct page_writer *writer);
+
+/* NULL when there is no file. */
+const char *page_writer_path(const struct page_writer *writer);
+
+/* The folder pages are put in; created and checked. Returns 0, -EPERM when it is not ours alone, or
+ * a negative errno. */
+int page_folder(const char *wanted, char *ret_path, size_t size)
+	__attribute__((warn_unused_result));
+
+/* The page itself: counters are stored with page_set() and page_add(). */
+struct page *page_writer_page(struct page_writer *writer);
+
+/* One whole store each; the counter has one writer at a time. */
+#define page_set(counter, value) __atomic_store_n(&(counter), (value), __ATOMIC_RELAXED)
+#define page_add(counter, value) page_set(counter, page_get(counter) + (value))
+#define page_get(counter)        __atomic_load_n(&(counter), __ATOMIC_RELAXED)
+
+/* Both clocks, now: the sign of life. */
+void page_beat(struct page *page);
+
+/* A slot's connection: what is known of it. */
+void page_slot_opened(
+	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now);
+
+/* A slot that is connecting, closing or empty. */
+void page_slot_state(struct page_slot *slot, enum page_slot_state state, int64_t now);
+
+/* Lent to a thread. A NULL site leaves the one that is there. */
+void page_slot_held(struct page_slot *slot, int64_t now, int32_t thread, const char *site);
+
+/* Back in the reserve. */
+void page_slot_idle(struct page_slot *slot, int64_t now);
+
+/* This hold is a leak. */
+void page_slot_leaked(struct page_slot *slot);
+
+/* Declares a hook; false when all places are taken. */
+bool page_hook_add(struct page *page, const char *name, enum page_hook_phase phase,
+	int64_t deadline, struct page_hook **ret_hook);
+
+void page_hook_set(
+	struct page_hook *hook, enum page_hook_state state, int32_t result, int64_t duration);
+
+/* The bucket of a duration in microseconds. */
+static inline unsigned page_bucket(int64_t usec)
+{
+	if (usec < 1)
+		return 0;
+	unsigned bucket = 64 - (unsigned)__builtin_clzll((unsigned long long)usec);
+	return bucket < PAGE_BUCKETS ? bucket : PAGE_BUCKETS - 1;
+}
+
+#endif

@@ -1,0 +1,573 @@
+/* Unit tests of the stats page: what is written is what is read, and nothing hostile gets through.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "page/reader.h"
+#include "page/writer.h"
+
+#define SITE "src/sync.c:212"
+
+struct fixture {
+	char root[64];   /* a folder of this test's own */
+	char folder[96]; /* where its pages are */
+	struct page_host host;
+	struct page_writer *writer;
+	struct page *page;
+	struct page_copy copy;
+};
+
+static struct page_writer *write_page(const char *folder, int *ret_file)
+{
+	const struct page_writer_options options = {
+		.folder = folder,
+		.name = "jarvis",
+		.server = "127.0.0.1:5432/app",
+		.limits = { .min = 1,
+			.max = 3,
+			.acquire_timeout = 5000000,
+			.idle_lifetime = PAGE_NEVER,
+			.held = 60000000,
+			.max_uses = 10000 },
+		.slots = 3,
+	};
+	struct page_writer *writer = NULL;
+	assert_int_equal(page_writer_new(&options, &writer, ret_file), 0);
+	return writer;
+}
+
+static int set_up(void **state)
+{
+	int file;
+	struct fixture *f = calloc(1, sizeof(*f));
+	strcpy(f->root, "/tmp/test_page-XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	snprintf(f->folder, sizeof(f->folder), "%s/dbpool", f->root);
+	page_host_read("/proc", &f->host);
+	f->writer = write_page(f->folder, &file);
+	assert_int_equal(file, 0);
+	f->page = page_writer_page(f->writer);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+	page_writer_free(f->writer);
+	snprintf(command, sizeof(command), "rm -rf %s", f->root);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+static int read_file(struct fixture *f, const char *file)
+{
+	int folder = open(f->folder, O_RDONLY | O_DIRECTORY);
+	int status = page_read(folder, file, &f->host, &f->copy);
+	close(folder);
+	return status;
+}
+
+static int read_own(struct fixture *f)
+{
+	return read_file(f, strrchr(page_writer_path(f->writer), '/') + 1);
+}
+
+static int64_t monotonic(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+static void what_is_written_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct page_hook *hook;
+	int64_t now = monotonic();
+	page_slot_opened(&f->page->slots[0], 9912, 1700000000000000, now - 5000000);
+	page_slot_held(&f->page->slots[0], now - 2000000, 4312, "../" SITE);
+	page_slot_leaked(&f->page->slots[0]);
+	page_slot_opened(&f->page->slots[1], 9913, PAGE_UNKNOWN, now);
+	page_slot_state(&f->page->slots[2], PAGE_SLOT_CONNECTING, now);
+	page_set(f->page->totals.phase, (uint32_t)PAGE_RUNNING);
+	page_add(f->page->totals.acquired, 812);
+	page_set(f->page->totals.pending_writes, INT64_C(7));
+	assert_true(page_hook_add(f->page, "flush", PAGE_HOOK_FLUSH, 2000000, &hook));
+	page_hook_set(hook, PAGE_HOOK_FAILED, -5, 1234);
+
+	assert_int_equal(read_own(f), PAGE_OK);
+	assert_int_equal(f->copy.pid, getpid());
+	assert_true(f->copy.owner_visible);
+	assert_true(f->copy.start_ticks > 0);
+	assert_string_equal(f->copy.name, "jarvis");
+	assert_string_equal(f->copy.server, "127.0.0.1:5432/app");
+	assert_int_equal(f->copy.limits.max, 3);
+	assert_int_equal(f->copy.phase, PAGE_RUNNING);
+	assert_int_equal(f->copy.totals.acquired, 812);
+	assert_int_equal(f->copy.totals.pending_writes, 7);
+	assert_int_equal(f->copy.n_hooks, 1);
+	assert_string_equal(f->copy.hooks[0].name, "flush");
+	assert_int_equal(f->copy.hooks[0].state, PAGE_HOOK_FAILED);
+	assert_int_equal(f->copy.hooks[0].result, -5);
+	assert_int_equal(f->copy.n_slots, 3);
+	const struct page_slot_copy *held = &f->copy.slots[0];
+	assert_int_equal(held->state, PAGE_SLOT_HELD);
+	assert_int_equal(held->backend_pid, 9912);
+	assert_int_equal(held->backend_start, 1700000000000000);
+	assert_int_equal(held->thread, 4312);
+	assert_int_equal(held->uses, 1);
+	assert_true(held->leaked);
+	assert_string_equal(held->site, SITE);
+	/* both clocks were read at the same moment, or nearly */
+	assert_true(llabs(f->copy.seen - held->since - 2000000) < 1000000);
+	assert_int_equal(f->copy.slots[1].backend_start, PAGE_UNKNOWN);
+	assert_int_equal(f->copy.slots[2].state, PAGE_SLOT_CONNECTING);
+	assert_int_equal(f->copy.slots[2].backend_pid, 0);
+}
+
+static void sites_keep_their_tail(void **state)
+{
+	static const struct {
+		const char *site, *shown;
+	} cases[] = {
+		{ "a.c:1", "a.c:1" },
+		{ "../../src/a.c:1", "src/a.c:1" },
+		{ "/a/very/long/path/to/a/folder/that/nobody/wants/to/see/in/full/on/screen/b.c:12",
+			"long/path" },
+		{ "0123456789012345678901234567890123456789012345678901234567890123456789",
+			"789012345678901234567890123456789012345678901234567890123456789" },
+		{ "", "" },
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		page_slot_held(&f->page->slots[0], monotonic(), 1, cases[i].site);
+		assert_int_equal(read_own(f), PAGE_OK);
+		if (i == 2)
+			assert_string_equal(strrchr(f->copy.slots[0].site, '/'), "/b.c:12");
+		else
+			assert_string_equal(f->copy.slots[0].site, cases[i].shown);
+	}
+}
+
+/* The file is 0600 in a folder that is 0700, and goes when the pool ends. */
+static void the_file_is_ours_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	char path[PAGE_PATH_MAX];
+	strcpy(path, page_writer_path(f->writer));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(stat(f->folder, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	page_writer_free(f->writer);
+	f->writer = NULL;
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Somebody was there before us: the pool works without a file, and nothing of theirs is touched. */
+static void folders_of_others_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	char folder[96];
+	int file;
+	static const struct {
+		const char *name, *command;
+	} cases[] = {
+		{ "open", "mkdir -m 0777 %s/open" },
+		{ "readable", "mkdir -m 0755 %s/readable" },
+		{ "link", "ln -s dbpool %s/link" },
+		{ "file", "touch %s/file" },
+		{ "missing/below", "true %s" },
+		{ "stranger", "mkdir -m 0700 %s/stranger" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char command[160];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(command, sizeof(command), cases[i].command, f->root);
+#pragma GCC diagnostic pop
+		assert_int_equal(system(command), 0);
+		snprintf(folder, sizeof(folder), "%s/%s", f->root, cases[i].name);
+		if (strcmp(cases[i].name, "stranger") == 0 && chown(folder, 12345, 12345) < 0)
+			continue; /* only root can make one */
+		struct page_writer *writer = write_page(folder, &file);
+		assert_true(file < 0);
+		assert_null(page_writer_path(writer));
+		page_slot_held(&page_writer_page(writer)->slots[2], monotonic(), 1, SITE);
+		page_writer_free(writer);
+	}
+}
+
+/* What is changed in a good page, and how it is then read. */
+struct damage {
+	size_t offset;
+	const char *bytes;
+	size_t length;
+	int status;
+};
+
+#define AT(member)   offsetof(struct page, member)
+#define SLOT(member) (sizeof(struct page) + offsetof(struct page_slot, member))
+#define HOOK(member) (AT(hooks) + offsetof(struct page_hook, member))
+#define BYTES(text)  text, sizeof(text) - 1
+
+static const struct damage damages[] = {
+	{ 0, BYTES("x"), PAGE_DAMAGED },
+	{ AT(head.version), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.version), BYTES("\2\0\0\0"), PAGE_TOO_NEW },
+	{ AT(head.file_size), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.file_size), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(head.slot_count), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.slot_count), BYTES("\4\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.slot_count), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(head.slot_size), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.slot_size), BYTES("\xf8\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(head.slots_at), BYTES("\xf8\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(head.slots_at), BYTES("\x41\x0b\0\0"), PAGE_DAMAGED },
+	{ AT(head.hooks_at), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.hook_count), BYTES("\x11\0\0\0"), PAGE_DAMAGED },
+	{ AT(identity.pid), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(identity.pid), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(identity.created_realtime), BYTES("\0\0\0\0\0\0\0\x80"), PAGE_DAMAGED },
+	{ AT(limits.max), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(limits.max), BYTES("\4\0\0\0"), PAGE_DAMAGED },
+	{ AT(limits.min), BYTES("\4\0\0\0"), PAGE_DAMAGED },
+	{ AT(limits.held), BYTES("\xfe\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(clock.realtime), BYTES("\xff\xff\xff\xff\xff\xff\xff\x7f"), PAGE_DAMAGED },
+	{ AT(totals.phase), BYTES("\0\0\0\0"), PAGE_DAMAGED },
+	{ AT(totals.phase), BYTES("\x63\0\0\0"), PAGE_DAMAGED },
+	{ AT(totals.held), BYTES("\4\0\0\0"), PAGE_DAMAGED },
+	{ AT(totals.pending_writes), BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ SLOT(state), BYTES("\5\0\0\0"), PAGE_DAMAGED },
+	{ SLOT(backend_pid), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ SLOT(thread), BYTES("\0\0\0\x80"), PAGE_DAMAGED },
+	{ SLOT(leaked), BYTES("\2\0\0\0"), PAGE_DAMAGED },
+	{ SLOT(since_monotonic), BYTES("\xff\xff\xff\xff\xff\xff\xff\x7f"), PAGE_DAMAGED },
+	{ SLOT(backend_start), BYTES("\1\0\0\0\0\0\0\x80"), PAGE_DAMAGED },
+	{ HOOK(name), BYTES("x"), PAGE_OK },
+	{ AT(clock.seq), BYTES("\1\0\0\0"), PAGE_OK },
+};
+
+static void damaged_pages_are_told(void **state)
+{
+	struct fixture *f = *state;
+	size_t size = f->page->head.file_size;
+	char *good = malloc(size);
+	page_slot_opened(&f->page->slots[0], 9912, 1700000000000000, monotonic());
+	memcpy(good, f->page, size);
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		memcpy((char *)f->page + damages[i].offset, damages[i].bytes, damages[i].length);
+		int status = read_own(f);
+		if (status != damages[i].status)
+			fail_msg("damage %zu: %d", i, status);
+		memcpy(f->page, good, size);
+	}
+	free(good);
+}
+
+/* Whatever the bytes are, the reader comes back, and what it calls whole is within its bounds. */
+static void random_bytes_do_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	size_t size = f->page->head.file_size;
+	char *good = malloc(size);
+	memcpy(good, f->page, size);
+	srand(1);
+	for (int round = 0; round < 3000; round++) {
+		for (int i = 0; i < 4; i++)
+			((char *)f->page)[(size_t)rand() % size] = (char)rand();
+		int status = read_own(f);
+		assert_true(status >= 0 && status < PAGE_STATUSES);
+		if (status == PAGE_OK || status == PAGE_DEAD_OWNER) {
+			assert_in_range(f->copy.n_slots, 1, PAGE_SLOTS_MAX);
+			assert_in_range(f->copy.n_hooks, 0, PAGE_HOOKS_MAX);
+			for (uint32_t i = 0; i < f->copy.n_slots; i++)
+				assert_in_range(f->copy.slots[i].state, 0, PAGE_SLOT_STATES - 1);
+		}
+		memcpy(f->page, good, size);
+	}
+	free(good);
+}
+
+static void texts_are_made_harmless(void **state)
+{
+	struct fixture *f = *state;
+	memset(f->page->identity.name, 'A', sizeof(f->page->identity.name));
+	memcpy(f->page->identity.server, "\x1b[2J\x9b\xe2\x80\xae!", 9);
+	page_slot_held(&f->page->slots[0], monotonic(), 1, "a\nb\x7f.c:1");
+	assert_int_equal(read_own(f), PAGE_OK);
+	assert_int_equal(strlen(f->copy.name), PAGE_NAME_MAX - 1);
+	/* in two pieces: "?""?!" is a trigraph */
+	assert_memory_equal(f->copy.server, "?[2J???", 7);
+	assert_string_equal(f->copy.server + 7, "?!:5432/app");
+	assert_string_equal(f->copy.slots[0].site, "a?b?.c:1");
+}
+
+static void strange_files_are_not_read(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+	const char *own = page_writer_path(f->writer);
+	snprintf(path, sizeof(path), "%s/link.page", f->folder);
+	assert_int_equal(symlink(own, path), 0);
+	assert_int_equal(read_file(f, "link.page"), PAGE_FOREIGN);
+	snprintf(path, sizeof(path), "%s/fifo.page", f->folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(read_file(f, "fifo.page"), PAGE_FOREIGN);
+	snprintf(path, sizeof(path), "%s/folder.page", f->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(read_file(f, "folder.page"), PAGE_FOREIGN);
+	snprintf(path, sizeof(path), "%s/empty.page", f->folder);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(read_file(f, "empty.page"), PAGE_DAMAGED);
+	assert_int_equal(read_file(f, "missing.page"), -ENOENT);
+	assert_int_equal(chmod(own, 0620), 0);
+	assert_int_equal(read_own(f), PAGE_FOREIGN);
+	assert_int_equal(chmod(own, 0600), 0);
+	if (chown(own, 12345, 12345) == 0) {
+		assert_int_equal(read_own(f), PAGE_FOREIGN);
+		assert_int_equal(chown(own, 0, 0), 0);
+	}
+	assert_int_equal(read_own(f), PAGE_OK);
+}
+
+static void a_page_cut_short_is_damaged(void **state)
+{
+	struct fixture *f = *state;
+	size_t size = f->page->head.file_size;
+	for (size_t length = 0; length < size; length += length < 80 ? 1 : 37) {
+		assert_int_equal(truncate(page_writer_path(f->writer), (off_t)length), 0);
+		assert_int_equal(read_own(f), PAGE_DAMAGED);
+	}
+}
+
+/* Replaces what /proc says of our pid. */
+static void pretend(struct fixture *f, const char *stat_line)
+{
+	char path[200];
+	snprintf(f->host.proc, sizeof(f->host.proc), "%s", f->root);
+	snprintf(path, sizeof(path), "%s/%d", f->root, (int)getpid());
+	(void)mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/%d/stat", f->root, (int)getpid());
+	FILE *file = fopen(path, "w");
+	fputs(stat_line, file);
+	fclose(file);
+}
+
+static void a_dead_owner_is_proven(void **state)
+{
+	struct fixture *f = *state;
+	struct page_identity *identity = &f->page->identity;
+	identity->start_ticks = 777;
+	pretend(f, "1 (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
+	assert_int_equal(read_own(f), PAGE_OK);
+	pretend(f, "1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 778 0 0");
+	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
+	pretend(f, "1 (a) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
+	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
+	/* what cannot be understood proves nothing */
+	pretend(f, "");
+	assert_int_equal(read_own(f), PAGE_OK);
+	identity->pid = 4000000;
+	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
+	/* nor is anything proven of what is not visible from here */
+	identity->pid_namespace++;
+	assert_int_equal(read_own(f), PAGE_OK);
+	assert_false(f->copy.owner_visible);
+	/* another boot of this host, of another host, of an unknown one */
+	identity->boot_id[0] ^= 1;
+	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
+	identity->hostname[0] ^= 1;
+	assert_int_equal(read_own(f), PAGE_OK);
+	assert_false(f->copy.owner_visible);
+	f->host.boot_id[0] = '\0';
+	assert_int_equal(read_own(f), PAGE_OK);
+}
+
+struct count {
+	int pages, whole, damaged;
+};
+
+static void count_page(void *data, const char *path, int status, const struct page_copy *copy)
+{
+	struct count *count = data;
+	assert_non_null(strstr(path, PAGE_SUFFIX));
+	count->pages++;
+	count->whole += copy != NULL;
+	count->damaged += status == PAGE_DAMAGED;
+}
+
+static void a_scan_finds_all_pages(void **state)
+{
+	struct fixture *f = *state;
+	struct count count = { 0 };
+	char path[160];
+	int file;
+	struct page_writer *second = write_page(f->folder, &file);
+	assert_int_equal(file, 0);
+	snprintf(path, sizeof(path), "%s/broken.page", f->folder);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	snprintf(path, sizeof(path), "%s/.hidden.page", f->folder);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(page_scan(f->folder, &f->host, &f->copy, count_page, &count), 0);
+	assert_int_equal(count.pages, 3);
+	assert_int_equal(count.whole, 2);
+	assert_int_equal(count.damaged, 1);
+	page_writer_free(second);
+
+	assert_int_equal(
+		page_scan("/tmp/not-there", &f->host, &f->copy, count_page, &count), -ENOENT);
+	assert_int_equal(page_scan("/tmp", &f->host, &f->copy, count_page, &count), -EPERM);
+	snprintf(path, sizeof(path), "%s/link", f->root);
+	assert_int_equal(symlink(f->folder, path), 0);
+	assert_int_equal(page_scan(path, &f->host, &f->copy, count_page, &count), -EPERM);
+
+	count = (struct count){ 0 };
+	setenv("XDG_RUNTIME_DIR", f->root, 1);
+	page_scan_all(&f->host, &f->copy, count_page, &count);
+	assert_true(count.whole >= 1);
+	unsetenv("XDG_RUNTIME_DIR");
+}
+
+struct stress {
+	struct page_slot *slot;
+	bool stop;
+};
+
+/* Every field of a write says the same number. */
+static void *write_slots(void *data)
+{
+	struct stress *stress = data;
+	char site[PAGE_SITE_MAX];
+	for (int32_t i = 1; !__atomic_load_n(&stress->stop, __ATOMIC_RELAXED); i = i % 9 + 1) {
+		memset(site, '0' + i, sizeof(site));
+		site[sizeof(site) - 1] = '\0';
+		page_slot_held(stress->slot, i, i, site);
+		for (volatile int pause = 0; pause < 3000; pause++)
+			;
+	}
+	return NULL;
+}
+
+static void a_torn_slot_is_never_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct stress stress = { .slot = &f->page->slots[1] };
+	pthread_t thread;
+	int whole = 0;
+	int64_t offset = f->page->clock.realtime - f->page->clock.monotonic;
+	int64_t deadline = monotonic() + 5000000;
+	assert_int_equal(pthread_create(&thread, NULL, write_slots, &stress), 0);
+	for (int i = 0; (i < 500 || whole < 100) && monotonic() < deadline; i++) {
+		assert_int_equal(read_own(f), PAGE_OK);
+		const struct page_slot_copy *slot = &f->copy.slots[1];
+		if (slot->torn || slot->state != PAGE_SLOT_HELD)
+			continue;
+		whole++;
+		assert_int_equal(slot->since - offset, slot->thread);
+		assert_int_equal(strlen(slot->site), PAGE_SITE_MAX - 1);
+		for (size_t j = 0; j < PAGE_SITE_MAX - 1; j++)
+			assert_int_equal(slot->site[j], '0' + slot->thread);
+	}
+	__atomic_store_n(&stress.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(whole >= 100);
+}
+
+/* A writer killed in the middle of a store leaves that slot unknown, and the rest whole. */
+static void a_slot_torn_for_good_is_told(void **state)
+{
+	struct fixture *f = *state;
+	page_slot_opened(&f->page->slots[0], 1, PAGE_UNKNOWN, monotonic());
+	f->page->slots[0].seq |= 1;
+	assert_int_equal(read_own(f), PAGE_OK);
+	assert_true(f->copy.slots[0].torn);
+	assert_false(f->copy.slots[1].torn);
+}
+
+/* A second reader, written from the description alone, must say the same. */
+static void another_reader_agrees(void **state)
+{
+	struct fixture *f = *state;
+	char command[PAGE_PATH_MAX + 64], expected[512], seen[4096] = "";
+	page_slot_opened(&f->page->slots[1], 9912, 1700000000000000, monotonic());
+	page_slot_held(&f->page->slots[1], monotonic(), 4312, SITE);
+	page_set(f->page->totals.acquired, UINT64_C(812));
+	page_set(f->page->totals.held, 1u);
+	assert_int_equal(read_own(f), PAGE_OK);
+	snprintf(command, sizeof(command), "python3 tests/support/read_page.py '%s'",
+		page_writer_path(f->writer));
+	FILE *reader = popen(command, "r");
+	assert_non_null(reader);
+	assert_non_null(fgets(seen, sizeof(seen), reader));
+	assert_int_equal(pclose(reader), 0);
+	snprintf(expected, sizeof(expected),
+		"{\"pid\": %d, \"start_ticks\": %llu, \"name\": \"jarvis\", "
+		"\"server\": \"127.0.0.1:5432/app\", \"phase\": 1, \"open\": 0, \"held\": 1, "
+		"\"idle\": 0, \"waiters\": 0, \"acquired\": 812, \"created\": %lld, ",
+		(int)getpid(), (unsigned long long)f->copy.start_ticks, (long long)f->copy.created);
+	assert_memory_equal(seen, expected, strlen(expected));
+	snprintf(expected, sizeof(expected),
+		"{\"state\": 3, \"backend_pid\": 9912, \"thread\": 4312, \"uses\": 1, "
+		"\"since\": %lld, \"backend_start\": 1700000000000000, \"site\": \"" SITE "\"}",
+		(long long)f->copy.slots[1].since);
+	assert_non_null(strstr(seen, expected));
+}
+
+static void percentiles_come_from_buckets(void **state)
+{
+	uint64_t buckets[PAGE_BUCKETS] = { 0 };
+	(void)state;
+	assert_int_equal(page_percentile(buckets, 0.99), -1);
+	assert_int_equal(page_bucket(-5), 0);
+	assert_int_equal(page_bucket(0), 0);
+	assert_int_equal(page_bucket(1), 1);
+	assert_int_equal(page_bucket(2), 2);
+	assert_int_equal(page_bucket(3), 2);
+	assert_int_equal(page_bucket(INT64_MAX), PAGE_BUCKETS - 1);
+	buckets[page_bucket(3)] = 98;
+	buckets[page_bucket(1000)] = 2;
+	assert_int_equal(page_percentile(buckets, 0.5), 4);
+	assert_int_equal(page_percentile(buckets, 0.99), 1024);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_written_is_read),
+		TEST(sites_keep_their_tail),
+		TEST(the_file_is_ours_alone),
+		TEST(folders_of_others_are_refused),
+		TEST(damaged_pages_are_told),
+		TEST(random_bytes_do_no_harm),
+		TEST(texts_are_made_harmless),
+		TEST(strange_files_are_not_read),
+		TEST(a_page_cut_short_is_damaged),
+		TEST(a_dead_owner_is_proven),
+		TEST(a_scan_finds_all_pages),
+		TEST(a_torn_slot_is_never_seen),
+		TEST(a_slot_torn_for_good_is_told),
+		TEST(another_reader_agrees),
+		cmocka_unit_test(percentiles_come_from_buckets),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
