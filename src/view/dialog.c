@@ -13,6 +13,7 @@
 #define FRAMED_WIDE  28
 #define FRAMED_TALL  7
 #define LEAST_FOOTER 2 /* a blank line and the keys */
+#define LEAST_BESIDE 6 /* fewer columns beside the box tell nothing, and are left blank */
 
 struct box {
 	struct rect inside;
@@ -83,6 +84,9 @@ static void draw_frame(struct grid *grid, struct rect inside)
 {
 	int left = inside.x - FRAME, right = inside.x + inside.width + FRAME - 1;
 	int top = inside.y - 1, bottom = inside.y + inside.height;
+	if (left < LEAST_BESIDE)
+		grid_fill(grid, (struct rect){ 0, top, grid->width, bottom - top + 1 }, ' ',
+			STYLE_TEXT);
 	grid_fill(grid, around(inside), ' ', STYLE_DIALOG);
 	grid_fill(grid, (struct rect){ left, top, right - left + 1, 1 }, U'─', STYLE_DIALOG_FRAME);
 	grid_fill(

@@ -317,6 +317,15 @@ void grid_restyle(struct grid *grid, struct rect rect, enum style style)
 			grid_cell(grid, x, y)->style = (uint8_t)style;
 }
 
+void grid_flatten(struct grid *grid, struct rect rect, enum style style)
+{
+	grid_restyle(grid, rect, style);
+	rect = inside(grid, rect);
+	for (int y = rect.y; y < rect.y + rect.height; y++)
+		for (int x = rect.x; x < rect.x + rect.width; x++)
+			grid_cell(grid, x, y)->overlay = 0;
+}
+
 void grid_add_hit(struct grid *grid, struct rect rect, enum hit_kind kind, uint32_t id)
 {
 	if (grid->n_hits == grid->hits_room) {

@@ -93,6 +93,8 @@ int grid_width(const struct grid *grid, const char *text);
 void grid_fill(struct grid *grid, struct rect rect, char32_t c, enum style style);
 void grid_overlay(struct grid *grid, struct rect rect, enum overlay overlay);
 void grid_restyle(struct grid *grid, struct rect rect, enum style style);
+/* The same, and nothing laid over it any more. */
+void grid_flatten(struct grid *grid, struct rect rect, enum style style);
 
 /* Later areas lie over earlier ones. */
 void grid_add_hit(struct grid *grid, struct rect rect, enum hit_kind kind, uint32_t id);

@@ -16,6 +16,7 @@
 struct field {
 	bool right;
 	int most;      /* columns; 0: what is left over */
+	int least;     /* it is cut down to this before any other has to go; 0: it is not */
 	int sacrifice; /* 1 goes first; 0 stays */
 	void (*format)(const struct action_plan *plan, const struct action_target *target,
 		struct line *line);
@@ -138,7 +139,7 @@ static void format_detail(
 static const struct field plan_fields[] = {
 	{ .most = 3, .format = format_tick },
 	{ .right = true, .most = 10, .format = format_pid },
-	{ .most = 28, .sacrifice = 2, .format = format_process },
+	{ .most = 28, .least = 15, .sacrifice = 2, .format = format_process },
 	{ .most = 20, .sacrifice = 4, .format = format_application },
 	{ .right = true, .most = 7, .sacrifice = 5, .format = format_age },
 	{ .most = 8, .sacrifice = 3, .format = format_certainty },
@@ -190,10 +191,21 @@ static int width_of(const struct sheet *sheet)
 	return width ? width - GAP : 0;
 }
 
+static void shrink(struct sheet *sheet, int width)
+{
+	for (size_t c = 0; c < sheet->n_fields; c++) {
+		int over = width_of(sheet) - width;
+		int spare = sheet->fields[c].least ? sheet->widths[c] - sheet->fields[c].least : 0;
+		if (over > 0 && spare > 0)
+			sheet->widths[c] -= over < spare ? over : spare;
+	}
+}
+
 /* Drops columns until the rest fits; the one that is dropped first may be cut instead, as long as
  * half of it can be read. */
 static void fit(struct sheet *sheet, int width)
 {
+	shrink(sheet, width);
 	for (int turn = 1; turn <= FIELDS_MAX && width_of(sheet) > width; turn++) {
 		for (size_t c = 0; c < sheet->n_fields; c++) {
 			if (sheet->fields[c].sacrifice != turn)

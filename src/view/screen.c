@@ -181,7 +181,7 @@ static void draw_page(const struct frame *frame)
 {
 	struct grid *grid = frame->grid;
 	if (ui_current_page(frame->ui) != PAGE_MAIN)
-		grid_restyle(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height },
+		grid_flatten(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height },
 			STYLE_DIM);
 	switch (ui_current_page(frame->ui)) {
 	case PAGE_MAIN: return;

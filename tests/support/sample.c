@@ -10,6 +10,7 @@
 #include "base/instant.h"
 #include "base/text.h"
 #include "model/assessment.h"
+#include "model/history.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define MINUTES(n)    ((n)*60 * USEC_PER_SEC)
@@ -19,6 +20,8 @@ struct sample_process {
 	int32_t pid;
 	const char *name, *command, *user, *unit;
 	int64_t ended_ago; /* 0: alive */
+	int64_t rss;       /* 0: something by its pid … */
+	double cpu;        /* … likewise */
 };
 
 enum { APP, WORKER, PSQL, REPORTS, WEB, DBTOP, N_SAMPLE_PROCESSES, ELSEWHERE = -1, HIDDEN = -2 };
@@ -29,7 +32,7 @@ static const struct sample_process sample_processes[N_SAMPLE_PROCESSES] = {
 	[PSQL] = { 5120, "psql", "psql -d app", "alice", NULL },
 	[REPORTS] = { 4700, "java", "java -jar reports.jar --nightly", "reports", NULL },
 	[WEB] = { 6001, "node", "node server.js", "app", "web.service" },
-	[DBTOP] = { 7100, "dbtop", "dbtop", "alice", NULL },
+	[DBTOP] = { 7100, "dbtop", "dbtop", "alice", NULL, .rss = 7130317, .cpu = 0.2 },
 };
 
 struct sample_row {
@@ -193,8 +196,12 @@ static struct process make_process(const struct sample_process *from)
 		.uid = 1000,
 		.user = from->user,
 		.unit = from->unit,
-		.cpu_percent = alive ? from->pid % 70 / 10.0 : (double)NAN,
-		.rss_bytes = alive ? (int64_t)from->pid * 51200 : -1,
+		.cpu_percent = !alive   ? (double)NAN
+			: from->cpu > 0 ? from->cpu
+					: from->pid % 70 / 10.0,
+		.rss_bytes = !alive ? -1
+			: from->rss ? from->rss
+				    : (int64_t)from->pid * 51200,
 	};
 }
 
@@ -480,4 +487,14 @@ struct connection *sample_find(struct assessment *assessment, int32_t pid)
 		if (assessment->connections[i].backend->pid == pid)
 			return &assessment->connections[i];
 	return NULL;
+}
+
+void sample_history(struct history *history)
+{
+	*history = (struct history){ 0 };
+	for (int i = 300; i >= 0; i--)
+		history_add(history,
+			(struct history_sample){ .at = SAMPLE_NOW - SECONDS(i),
+				.used = 6 + (300 - i) / 25,
+				.leaked = i < 120 ? 2 : 0 });
 }

@@ -7,6 +7,7 @@
 
 struct assessment;
 struct connection;
+struct history;
 
 /* 2026-01-31T12:03:44Z: `now` and `server_now` of every sample. */
 #define SAMPLE_NOW INT64_C(1769861024000000)
@@ -27,6 +28,9 @@ struct assessment *sample_assessment(enum sample_kind kind);
 
 /* n_connections spread evenly over n_processes (at least 1), every tenth one leaked. */
 struct assessment *sample_many(size_t n_connections, size_t n_processes);
+
+/* Five minutes in which the slots filled up. */
+void sample_history(struct history *history);
 
 /* The connection of a backend pid; NULL when there is none. */
 struct connection *sample_find(struct assessment *assessment, int32_t pid);

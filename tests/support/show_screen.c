@@ -32,11 +32,7 @@ int main(int argc, char **argv)
 		? sample_assessment((enum sample_kind)kind)
 		: sample_many((size_t)kind, 20);
 	static struct history history;
-	for (int i = 300; i >= 0; i--)
-		history_add(&history,
-			(struct history_sample){ .at = SAMPLE_NOW - i * USEC_PER_SEC,
-				.used = 6 + (300 - i) / 25,
-				.leaked = i < 120 ? 2 : 0 });
+	sample_history(&history);
 	struct ui_state ui;
 	ui_init(&ui, screen_keys, n_screen_keys);
 	if (argc > 5)
