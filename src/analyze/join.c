@@ -339,6 +339,16 @@ static void join_one(struct join *join, struct connection *connection)
 		recall_holder(join, connection);
 }
 
+/* Whether a Unix socket of this port may be the server's that we watch: a server on another machine
+ * has none, and another server here may have the same port in another folder. */
+static bool may_be_at_server(const struct join *join, const struct unix_socket *socket)
+{
+	const struct peers_target *target = &join->peers->target;
+	if (target->server.family != AF_UNIX)
+		return is_local(join, &target->server);
+	return socket->at_target || !target->socket_inode;
+}
+
 /* Without an answer from the server the sockets alone tell who holds its slots. */
 static void list_holders(struct join *join)
 {
@@ -356,7 +366,8 @@ static void list_holders(struct join *join)
 		size_t count;
 		const struct socket_owner *owner =
 			peers_owners(peers, peers->unix_sockets[i].peer, &count);
-		if (owner && peers->unix_sockets[i].peer)
+		if (owner && peers->unix_sockets[i].peer &&
+			may_be_at_server(join, &peers->unix_sockets[i]))
 			join->assessment->processes[use_process(join, owner->process)]
 				.connections++;
 	}

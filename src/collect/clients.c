@@ -101,7 +101,7 @@ static void dump(struct clients *clients, struct peers *peers)
 	peers->dumped_at = instant_now();
 	peers->tcp_known = sockets_dump_tcp(clients->netlink, peers->arena, &peers->target,
 				   &peers->tcp, &peers->n_tcp) == 0;
-	peers->unix_known = sockets_dump_unix(clients->netlink, peers->arena, peers->target.port,
+	peers->unix_known = sockets_dump_unix(clients->netlink, peers->arena, &peers->target,
 				    &peers->unix_sockets, &peers->n_unix) == 0;
 	for (size_t i = 0; i < peers->n_ports; i++)
 		dump_port(clients, peers, &peers->ports[i]);

@@ -127,11 +127,12 @@ bool procfs_exists(const struct procfs *procfs, int32_t pid)
 /* Fields are counted as in proc(5): the first behind the name is 3, the state. */
 static void read_fields(const char *text, struct procfs_stat *stat)
 {
-	enum { FLAGS = 9, UTIME = 14, STIME = 15, START = 22, RSS = 24 };
-	for (int field = 4; field <= RSS; field++) {
+	enum { PARENT = 4, FLAGS = 9, UTIME = 14, STIME = 15, START = 22, RSS = 24 };
+	for (int field = PARENT; field <= RSS; field++) {
 		char *end;
 		unsigned long long value = strtoull(text, &end, 10);
 		switch (field) {
+		case PARENT: stat->parent = (int32_t)value; break;
 		case FLAGS: stat->kernel_thread = (value & PF_KTHREAD) != 0; break;
 		case UTIME:
 		case STIME: stat->cpu_ticks += value; break;

@@ -19,6 +19,7 @@ struct process;
 struct procfs_stat {
 	char comm[PROCFS_COMM_MAX]; /* as the kernel has it: cut, and not clean */
 	char state;
+	int32_t parent;
 	bool kernel_thread;
 	uint64_t start_ticks; /* after boot, in clock ticks */
 	uint64_t cpu_ticks;   /* user and system time */

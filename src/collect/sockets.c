@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -44,7 +45,10 @@ struct tcp_rows {
 };
 
 struct unix_rows {
-	char name[32]; /* the server's name for its socket, without the folder */
+	const struct peers_target *target;
+	char name[32];  /* the server's name for its socket, without the folder */
+	char path[108]; /* the last path that was looked up … */
+	bool at_target; /* … and whether it is the target's file */
 	struct unix_socket *rows;
 	size_t count, room;
 };
@@ -139,19 +143,38 @@ static bool is_named(const char *name, size_t size, const char *expected)
 	return length == wanted || name[length - wanted - 1] == '/';
 }
 
+/* Whether this path, as the server bound it, is the file that we connect to. Nearly all rows have
+ * the same path. */
+static bool is_at_target(struct unix_rows *rows, const char *name, size_t size)
+{
+	char path[sizeof(rows->path)];
+	struct stat st;
+	snprintf(path, sizeof(path), "%.*s", (int)size, name);
+	if (path[0] != '/' || !rows->target->socket_inode)
+		return false;
+	if (strcmp(path, rows->path) != 0) {
+		strcpy(rows->path, path);
+		rows->at_target = stat(path, &st) == 0 && st.st_ino == rows->target->socket_inode &&
+			st.st_dev == rows->target->socket_device;
+	}
+	return rows->at_target;
+}
+
 static void read_attribute(
-	const struct netlink_attribute *attribute, const char *name, struct unix_socket *row)
+	struct unix_rows *rows, const struct netlink_attribute *attribute, struct unix_socket *row)
 {
 	const void *value = attribute->value;
 	size_t size = attribute->size;
-	if (attribute->type == UNIX_DIAG_NAME)
-		row->at_server = is_named(value, size, name);
-	else if (attribute->type == UNIX_DIAG_PEER && size >= sizeof(row->peer))
+	if (attribute->type == UNIX_DIAG_NAME) {
+		row->at_server = is_named(value, size, rows->name);
+		row->at_target = row->at_server && is_at_target(rows, value, size);
+	} else if (attribute->type == UNIX_DIAG_PEER && size >= sizeof(row->peer)) {
 		memcpy(&row->peer, value, sizeof(row->peer));
-	else if (attribute->type == UNIX_DIAG_SHUTDOWN && size >= 1)
+	} else if (attribute->type == UNIX_DIAG_SHUTDOWN && size >= 1) {
 		/* RCV_SHUTDOWN and SEND_SHUTDOWN: a peer that closes, or whose process is
 		 * killed, sets both on our end, and its inode turns 0 */
 		row->shut = (*(const uint8_t *)value & 3) == 3;
+	}
 }
 
 static void add_unix(void *data, const void *payload, size_t size)
@@ -167,7 +190,7 @@ static void add_unix(void *data, const void *payload, size_t size)
 	struct netlink_attribute attribute;
 	size_t offset = NLMSG_ALIGN(sizeof(message));
 	while (netlink_next_attribute(payload, size, &offset, &attribute))
-		read_attribute(&attribute, rows->name, &row);
+		read_attribute(rows, &attribute, &row);
 	if (!row.at_server)
 		return;
 	if (rows->count == rows->room) {
@@ -177,18 +200,18 @@ static void add_unix(void *data, const void *payload, size_t size)
 	rows->rows[rows->count++] = row;
 }
 
-int sockets_dump_unix(struct netlink *netlink, struct arena *arena, uint16_t port,
-	struct unix_socket **ret_rows, size_t *ret_count)
+int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
 {
-	if (!port)
+	if (!target->port)
 		return -EINVAL;
 	const struct unix_diag_req request = {
 		.sdiag_family = AF_UNIX,
 		.udiag_states = 1u << TCP_ESTABLISHED,
 		.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER,
 	};
-	struct unix_rows rows = { .rows = NULL };
-	snprintf(rows.name, sizeof(rows.name), ".s.PGSQL.%u", port);
+	struct unix_rows rows = { .target = target };
+	snprintf(rows.name, sizeof(rows.name), ".s.PGSQL.%u", target->port);
 	int error = netlink_dump(
 		netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), add_unix, &rows);
 	if (error == 0) {

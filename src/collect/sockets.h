@@ -32,7 +32,8 @@ int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
  * the server did not accept yet are left out.
  *
  * Returns 0 or a negative errno: -EINVAL without a port, else as netlink_dump(). */
-int sockets_dump_unix(struct netlink *netlink, struct arena *arena, uint16_t port,
-	struct unix_socket **ret_rows, size_t *ret_count) __attribute__((warn_unused_result));
+int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -21,6 +21,9 @@ struct peers_target {
 	struct endpoint own;    /* our own end; AF_UNSPEC without a connection */
 	uint32_t own_inode;     /* our own socket's inode; 0 without a connection */
 	int32_t backend_pid;    /* our backend, by the server's word; 0 without */
+	/* The file that the server's Unix socket is bound to, however its path is spelled; inode 0:
+	 * not known, or we came over TCP. */
+	uint64_t socket_device, socket_inode;
 };
 
 /* A process that holds an end of a connection to the server, or did: it stays in the block while it
@@ -49,11 +52,11 @@ struct tcp_socket {
 
 struct unix_socket {
 	uint32_t inode;
-	uint32_t peer;  /* the other end's inode; 0: it has none any more */
-	bool shut;      /* both directions shut down: the other end was closed */
-	bool at_server; /* bound to …/.s.PGSQL.PORT: a server's end. The folder is not compared: it
-			   has many spellings, and whose end it is, the backend that holds it tells
-			 */
+	uint32_t peer; /* the other end's inode; 0: it has none any more */
+	bool shut;     /* both directions shut down: the other end was closed */
+	bool at_server; /* bound to …/.s.PGSQL.PORT: a server's end, perhaps another server's: whose
+			   it is, the backend that holds it tells */
+	bool at_target; /* bound to the very file that we connect to */
 };
 
 /* Who holds a socket; several rows for one inode when it was inherited by a fork. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -289,11 +290,24 @@ static void watch(struct session *session, int events)
 	uv_poll_start(session->poll, events, on_socket);
 }
 
+static void locate_socket(struct peers_target *location, const struct sockaddr *address)
+{
+	struct sockaddr_un server;
+	struct stat st;
+	location->socket_device = location->socket_inode = 0;
+	memcpy(&server, address, sizeof(server));
+	if (server.sun_family != AF_UNIX || !server.sun_path[0] || stat(server.sun_path, &st) != 0)
+		return;
+	location->socket_device = st.st_dev;
+	location->socket_inode = st.st_ino;
+}
+
 /* Learns the server's address and our own as soon as the kernel knows them: on a full server this
  * is all we get. */
 static void locate(struct session *session)
 {
-	struct sockaddr_storage address;
+	/* zeroed: a path may come without its terminator */
+	struct sockaddr_storage address = { 0 };
 	socklen_t size = sizeof(address);
 	int fd = PQsocket(session->conn);
 	struct stat st;
@@ -302,6 +316,7 @@ static void locate(struct session *session)
 	struct peers_target *location = &session->location;
 	location->server = endpoint_from_sockaddr((struct sockaddr *)&address);
 	location->port = (uint16_t)atoi(PQport(session->conn));
+	locate_socket(location, (struct sockaddr *)&address);
 	size = sizeof(address);
 	if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
 		location->own = endpoint_from_sockaddr((struct sockaddr *)&address);
@@ -590,6 +605,12 @@ void session_set_password(struct session *session, const char *password)
 {
 	params_set(&session->params, "password", password);
 	if (session->phase == PHASE_WAITING)
+		connect_now(session);
+}
+
+void session_retry(struct session *session)
+{
+	if (session->phase == PHASE_WAITING && !session_needs_password(session))
 		connect_now(session);
 }
 

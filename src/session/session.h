@@ -69,6 +69,9 @@ void session_set_password(struct session *session, const char *password);
  * before session_set_password(). */
 bool session_needs_password(const struct session *session);
 
+/* Makes the next attempt now instead of after its pause. */
+void session_retry(struct session *session);
+
 bool session_is_ready(const struct session *session);
 
 /* How it stands; strings live until the next change. */

@@ -154,7 +154,9 @@ static size_t count_held(const struct fixture *f)
 static void dump_unix(struct fixture *f, uint16_t port)
 {
 	assert_int_equal(
-		sockets_dump_unix(f->netlink, f->arena, port, &f->unix_sockets, &f->n_unix), 0);
+		sockets_dump_unix(f->netlink, f->arena, &(struct peers_target){ .port = port },
+			&f->unix_sockets, &f->n_unix),
+		0);
 }
 
 static const struct unix_socket *find_unix(const struct fixture *f, uint32_t inode)
@@ -511,8 +513,9 @@ static void no_port_is_an_error(void **state)
 	f->n_tcp = f->n_unix = 7;
 	assert_int_equal(
 		sockets_dump_tcp(f->netlink, f->arena, &target, &f->tcp, &f->n_tcp), -EINVAL);
-	assert_int_equal(
-		sockets_dump_unix(f->netlink, f->arena, 0, &f->unix_sockets, &f->n_unix), -EINVAL);
+	assert_int_equal(sockets_dump_unix(f->netlink, f->arena, &(struct peers_target){ 0 },
+				 &f->unix_sockets, &f->n_unix),
+		-EINVAL);
 	assert_int_equal(f->n_tcp, 7);
 	assert_int_equal(f->n_unix, 7);
 }

@@ -1,0 +1,105 @@
+/* The words of the emergency. */
+#include "model/emergency.h"
+
+#include <signal.h>
+
+#include "base/arena.h"
+
+static const struct {
+	const char *name, *phrase;
+} spared_words[SPARED_COUNT] = {
+	[SPARED_UNREADABLE] = { "unreadable", "what it is cannot be read" },
+	[SPARED_DBTOP] = { "dbtop", "dbtop, or what it was started from" },
+	[SPARED_POSTGRESQL] = { "postgresql", "PostgreSQL itself" },
+	[SPARED_PGBOUNCER] = { "pgbouncer", "a pooler: it serves PostgreSQL's clients" },
+	[SPARED_PROXY] = { "proxy", "the proxy" },
+	[SPARED_OTHER_USER] = { "other_user", "another user's process" },
+	[SPARED_PROTECTED] = { "protected", "protected by the settings" },
+	[SPARED_CLIENT_PROGRAM] = { "client_program", "a person's tool, not the application" },
+	[SPARED_OUT_OF_SCOPE] = { "out_of_scope", "out of --app's scope" },
+	[SPARED_NOT_NAMED] = { "not_named", "not named in emergency.applications" },
+	[SPARED_NOT_TOLD] = { "not_told", "its application's name is not known" },
+};
+
+static const char *const phase_names[] = {
+	[EMERGENCY_PLANNED] = "planned",
+	[EMERGENCY_FREEING] = "freeing a slot",
+	[EMERGENCY_STOPPING] = "stopping",
+	[EMERGENCY_ENDING] = "ending sessions",
+	[EMERGENCY_COUNTING] = "counting",
+	[EMERGENCY_DONE] = "done",
+};
+
+void emergency_free(struct emergency *emergency)
+{
+	if (!emergency)
+		return;
+	for (size_t i = 0; i < emergency->n_rounds; i++)
+		action_plan_free(emergency->rounds[i]);
+	arena_free(emergency->arena);
+}
+
+size_t emergency_count_stopped(const struct emergency *emergency)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		count += emergency->processes[i].spared == SPARED_NOT;
+	return count;
+}
+
+size_t emergency_count_connections(const struct emergency *emergency)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (emergency->processes[i].spared == SPARED_NOT)
+			count += emergency->processes[i].connections;
+	return count;
+}
+
+static bool is_named_after(
+	const struct emergency *emergency, size_t round, const struct action_target *target)
+{
+	for (round++; round < emergency->n_rounds; round++) {
+		const struct action_plan *plan = emergency->rounds[round];
+		for (size_t i = 0; i < plan->n_targets; i++)
+			if (plan->targets[i].pid == target->pid &&
+				plan->targets[i].backend_start == target->backend_start)
+				return true;
+	}
+	return false;
+}
+
+void emergency_each_session(const struct emergency *emergency,
+	void (*each)(void *data, const struct action_target *target), void *data)
+{
+	for (size_t round = 0; round < emergency->n_rounds; round++) {
+		const struct action_plan *plan = emergency->rounds[round];
+		for (size_t i = 0; i < plan->n_targets; i++)
+			if (!is_named_after(emergency, round, &plan->targets[i]))
+				each(data, &plan->targets[i]);
+	}
+}
+
+const char *spared_name(enum spared spared)
+{
+	return spared_words[spared].name;
+}
+
+const char *spared_phrase(enum spared spared)
+{
+	return spared_words[spared].phrase;
+}
+
+const char *emergency_phase_name(enum emergency_phase phase)
+{
+	return phase_names[phase];
+}
+
+const char *emergency_signal_name(int signal)
+{
+	switch (signal) {
+	case SIGTERM: return "SIGTERM";
+	case SIGKILL: return "SIGKILL";
+	default: return "";
+	}
+}
