@@ -17,6 +17,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/emergency.h"
 
 #define SCHEMA 1
 
@@ -167,10 +168,10 @@ static json_t *json_instant(int64_t instant)
 					  : json_string(instant_rfc3339(instant, text));
 }
 
-static json_t *who(const struct audit *audit, const struct action_plan *plan)
+static json_t *who(const struct audit *audit, const char *role)
 {
 	return json_pack("{ss? si si ss? ss?}", "user", audit->user, "uid", (int)getuid(), "pid",
-		(int)getpid(), "tty", audit->tty, "role", plan->role);
+		(int)getpid(), "tty", audit->tty, "role", role);
 }
 
 static json_t *describe_session(const struct action_target *target)
@@ -202,7 +203,7 @@ void audit_action(struct audit *audit, const struct action_plan *plan, int64_t n
 	write_line(audit,
 		json_pack("{si so ss ss so ss? sI}", "schema", SCHEMA, "at", json_instant(now),
 			"event", "action", "action", action_kind_name(plan->kind), "who",
-			who(audit, plan), "server", plan->server, "targets",
+			who(audit, plan->role), "server", plan->server, "targets",
 			(json_int_t)plan_count_selected(plan)));
 }
 
@@ -212,7 +213,7 @@ void audit_result(struct audit *audit, const struct action_plan *plan,
 	write_line(audit,
 		json_pack("{si so ss ss so ss? so so so ss ss?}", "schema", SCHEMA, "at",
 			json_instant(now), "event", "result", "action",
-			action_kind_name(plan->kind), "who", who(audit, plan), "server",
+			action_kind_name(plan->kind), "who", who(audit, plan->role), "server",
 			plan->server, "session", describe_session(target), "planned",
 			describe_plan(target), "seen", describe_seen(target), "result",
 			action_result_name(target->result), "detail", target->detail));
@@ -221,4 +222,36 @@ void audit_result(struct audit *audit, const struct action_plan *plan,
 const char *audit_error(const struct audit *audit)
 {
 	return audit->error[0] ? audit->error : NULL;
+}
+
+void audit_emergency(struct audit *audit, const struct emergency *emergency, int64_t now)
+{
+	write_line(audit,
+		json_pack("{si so ss ss so ss? sI sb sf}", "schema", SCHEMA, "at",
+			json_instant(now), "event", "action", "action", "emergency", "who",
+			who(audit, emergency->role), "server", emergency->server, "targets",
+			(json_int_t)emergency_count_stopped(emergency), "force", emergency->force,
+			"grace_seconds", (double)(emergency->grace / USEC_PER_MSEC) / 1000));
+}
+
+static json_t *describe_process(const struct emergency_process *process)
+{
+	return json_pack("{si sI ss? ss? ss? ss? ss? sI}", "pid", process->pid, "start_ticks",
+		(json_int_t)process->start_ticks, "name", process->name, "command",
+		process->command, "user", process->user, "unit", process->unit, "applications",
+		process->applications, "connections", (json_int_t)process->connections);
+}
+
+void audit_process(struct audit *audit, const struct emergency *emergency,
+	const struct emergency_process *process, int64_t now)
+{
+	bool pending = process->result == RESULT_PENDING;
+	const char *sent = process->signal ? emergency_signal_name(process->signal) : NULL;
+	write_line(audit,
+		json_pack("{si so ss ss so ss? so ss? ss? ss?}", "schema", SCHEMA, "at",
+			json_instant(now), "event", pending ? "signal" : "result", "action",
+			"emergency", "who", who(audit, emergency->role), "server",
+			emergency->server, "process", describe_process(process), "signal", sent,
+			"result", pending ? NULL : action_result_name(process->result), "detail",
+			process->detail));
 }

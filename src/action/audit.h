@@ -11,6 +11,8 @@
 struct action_plan;
 struct action_target;
 struct audit;
+struct emergency;
+struct emergency_process;
 
 /* The log's size at which it is moved aside, to PATH.1. */
 #define AUDIT_SIZE_MAX (INT64_C(10) << 20)
@@ -30,6 +32,13 @@ void audit_action(struct audit *audit, const struct action_plan *plan, int64_t n
 /* A target of the plan has its result. */
 void audit_result(struct audit *audit, const struct action_plan *plan,
 	const struct action_target *target, int64_t now);
+
+/* The same for an emergency: it begins with the processes that are to be stopped … */
+void audit_emergency(struct audit *audit, const struct emergency *emergency, int64_t now);
+
+/* … and one of them was signalled, or has its result. */
+void audit_process(struct audit *audit, const struct emergency *emergency,
+	const struct emergency_process *process, int64_t now);
 
 /* Why the last line could not be written; NULL when it was. Lives until the next line. */
 const char *audit_error(const struct audit *audit);

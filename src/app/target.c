@@ -39,6 +39,8 @@ struct target {
 	struct history history;
 	int64_t last_look; /* monotonic */
 	bool paused;
+	int64_t hurry_since; /* until the picture is settled and from after this instant;
+				INSTANT_UNKNOWN: in no hurry */
 };
 
 static bool is_overdue(const struct target *target)
@@ -137,14 +139,19 @@ static void assess_now(struct target *target)
 	target->options.assessed(target->options.data);
 }
 
-static void look(struct target *target)
+static void look_at(struct target *target, bool fresh)
 {
 	struct peers_target where;
 	session_locate(target->session, &where);
 	if (where.server.family == AF_UNSPEC)
 		return;
 	target->last_look = instant_monotonic();
-	clients_look(target->clients, &where, false);
+	clients_look(target->clients, &where, fresh);
+}
+
+static void look(struct target *target)
+{
+	look_at(target, false);
 }
 
 static bool wants_look(const struct target *target)
@@ -157,12 +164,29 @@ static bool wants_look(const struct target *target)
 		instant_monotonic() - target->last_look >= LOOK_EVERY;
 }
 
+static bool is_in_hurry(const struct target *target)
+{
+	return target->options.hurry || target->hurry_since != INSTANT_UNKNOWN;
+}
+
+/* What the dump showed counts once the rows are newer than it. */
+static void hurry(struct target *target)
+{
+	const struct assessment *assessment = target->assessment;
+	if (assessment->settled && assessment->peers->dumped_at >= target->hurry_since)
+		target->hurry_since = INSTANT_UNKNOWN;
+	if (is_in_hurry(target) && assessment->activity && assessment->peers &&
+		assessment->activity->asked_at < assessment->peers->dumped_at)
+		(void)backends_refresh(target->backends);
+}
+
 static void on_activity(void *data)
 {
 	struct target *target = data;
 	assess_now(target);
 	if (wants_look(target))
 		look(target);
+	hurry(target);
 }
 
 static void on_peers(void *data)
@@ -170,9 +194,9 @@ static void on_peers(void *data)
 	struct target *target = data;
 	assess_now(target);
 	exits_follow(target->exits, clients_latest(target->clients));
-	/* what the dump showed counts once the rows are newer than it */
-	if (target->options.hurry && !target->assessment->settled)
+	if (!target->assessment->activity && is_in_hurry(target))
 		(void)backends_refresh(target->backends);
+	hurry(target);
 }
 
 static void on_process_ended(void *data)
@@ -215,6 +239,7 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	struct target *target = mem_alloc(sizeof(*target));
 	target->loop = loop;
 	target->options = *options;
+	target->hurry_since = INSTANT_UNKNOWN;
 	const struct session_callbacks session = {
 		.data = target,
 		.ready = on_session_ready,
@@ -260,6 +285,12 @@ void target_free(struct target *target)
 void target_refresh(struct target *target)
 {
 	(void)backends_refresh(target->backends);
+}
+
+void target_survey(struct target *target)
+{
+	target->hurry_since = instant_now();
+	look_at(target, true);
 }
 
 void target_pause(struct target *target, bool paused)

@@ -36,6 +36,10 @@ void target_free(struct target *target);
 /* Asks now instead of at the next tick: after an action. */
 void target_refresh(struct target *target);
 
+/* Looks afresh at sockets, processes and sessions, and again until all of them tell of the same
+ * moment, which begins now: what an emergency relies on. */
+void target_survey(struct target *target);
+
 /* A paused target keeps its picture. It goes on asking: a monitor that sat idle for minutes would
  * be called a leak by the next one. */
 void target_pause(struct target *target, bool paused);

@@ -7,6 +7,7 @@ static const char *const kind_names[] = {
 	[ACTION_KILL_LEAKED] = "kill_leaked",
 	[ACTION_TERMINATE] = "terminate",
 	[ACTION_CANCEL] = "cancel",
+	[ACTION_EMERGENCY] = "emergency",
 };
 
 static const char *const result_names[] = {

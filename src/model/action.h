@@ -16,6 +16,7 @@ enum action_kind {
 	ACTION_KILL_LEAKED,
 	ACTION_TERMINATE,
 	ACTION_CANCEL,
+	ACTION_EMERGENCY, /* the sessions that outlived their process */
 };
 
 enum action_result {
@@ -65,7 +66,7 @@ struct action_plan {
 /* Frees it; NULL is allowed. */
 void action_plan_free(struct action_plan *plan);
 
-/* "kill_leaked", "terminate", "cancel" */
+/* "kill_leaked", "terminate", "cancel", "emergency" */
 const char *action_kind_name(enum action_kind kind);
 /* "terminated", "gone" …; "pending" before the act. */
 const char *action_result_name(enum action_result result);

@@ -36,6 +36,7 @@ void emergency_free(struct emergency *emergency)
 		return;
 	for (size_t i = 0; i < emergency->n_rounds; i++)
 		action_plan_free(emergency->rounds[i]);
+	action_plan_free(emergency->gone);
 	arena_free(emergency->arena);
 }
 

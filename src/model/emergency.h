@@ -77,7 +77,7 @@ struct emergency_left {
 #define EMERGENCY_ROUNDS_MAX 16
 
 struct emergency {
-	struct arena *arena; /* owns everything here but the rounds, the emergency itself too */
+	struct arena *arena; /* owns everything here but the plans, the emergency itself too */
 	int64_t made_at;
 	const char *server; /* "app @ 127.0.0.1:5432" */
 	const char *role;
@@ -87,6 +87,7 @@ struct emergency {
 	/* Those to be stopped come first. */
 	struct emergency_process *processes;
 	size_t n_processes;
+	struct action_plan *gone; /* sessions whose client is gone already: they are ended, too */
 
 	enum emergency_phase phase;
 	struct action_plan *rounds[EMERGENCY_ROUNDS_MAX];
@@ -98,7 +99,7 @@ struct emergency {
 	bool interrupted;
 };
 
-/* The rounds, too; NULL is allowed. */
+/* The plans, too; NULL is allowed. */
 void emergency_free(struct emergency *emergency);
 
 /* Those to be stopped. */

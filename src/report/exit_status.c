@@ -3,6 +3,7 @@
 
 #include "model/action.h"
 #include "model/assessment.h"
+#include "model/emergency.h"
 
 enum { CLEAN = 0, LEAKS = 1, CANNOT_TELL = 3 };
 
@@ -35,4 +36,21 @@ int exit_status_of_result(const struct action_plan *plan)
 		if (plan->targets[i].selected && action_result_survived(plan->targets[i].result))
 			return LEAKS;
 	return CLEAN;
+}
+
+int exit_status_of_emergency_plan(const struct emergency *emergency)
+{
+	if (emergency_count_stopped(emergency) > 0 || emergency->gone->n_targets > 0)
+		return LEAKS;
+	return emergency->connected ? CLEAN : CANNOT_TELL;
+}
+
+int exit_status_of_emergency(const struct emergency *emergency)
+{
+	if (emergency->interrupted || emergency->n_left > 0)
+		return LEAKS;
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (action_result_survived(emergency->processes[i].result))
+			return LEAKS;
+	return emergency->counted < 0 ? CANNOT_TELL : CLEAN;
 }

@@ -16,6 +16,7 @@ static const struct {
 	[ACTION_KILL_LEAKED] = { "would end", "ended", "leaked connection" },
 	[ACTION_TERMINATE] = { "would end", "ended", "connection" },
 	[ACTION_CANCEL] = { "would cancel", "cancelled", "running statement" },
+	[ACTION_EMERGENCY] = { "would end", "ended", "remaining session" },
 };
 
 static bool is_done(enum action_result result)

@@ -258,6 +258,7 @@ static void plan_title(const struct action_plan *plan, char *text, size_t size)
 		[ACTION_KILL_LEAKED] = { "End", "leaked connection?", "leaked connections?" },
 		[ACTION_TERMINATE] = { "End", "connection?", "connections?" },
 		[ACTION_CANCEL] = { "Cancel the query of", "connection?", "connections?" },
+		[ACTION_EMERGENCY] = { "End", "remaining session?", "remaining sessions?" },
 	};
 	snprintf(text, size, "%s %zu %s", titles[plan->kind].before, plan->n_targets,
 		plan->n_targets == 1 ? titles[plan->kind].one : titles[plan->kind].many);

@@ -1,0 +1,336 @@
+/* Prints emergencies. */
+#include "report/rescue_report.h"
+
+#include <errno.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "model/emergency.h"
+#include "report/encoder.h"
+
+#define SCHEMA 1
+
+static const char *plural(size_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+/* "     4312  python3 main.py                3 connections  app.service" */
+static void put_process(struct printer *printer, const struct emergency_process *process)
+{
+	const char *name = process->command ? process->command : process->name;
+	printer_format(printer, "%9d  ", process->pid);
+	printer_cell(printer, name ? name : "?", 32);
+	printer_format(printer, " %3u %s", process->connections,
+		plural(process->connections, "connection", "connections"));
+	if (process->unit)
+		printer_format(printer, "  %s", process->unit);
+	printer_end_line(printer);
+}
+
+static void put_note(struct printer *printer, const char *label, const char *note)
+{
+	if (!note)
+		return;
+	printer_move(printer, 11);
+	printer_text(printer, label);
+	printer_text(printer, note);
+	printer_end_line(printer);
+}
+
+static void put_spared(struct printer *printer, const struct emergency *emergency)
+{
+	if (emergency_count_stopped(emergency) == emergency->n_processes)
+		return;
+	printer_text(printer, "left alone:");
+	printer_end_line(printer);
+	for (size_t i = 0; i < emergency->n_processes; i++) {
+		const struct emergency_process *process = &emergency->processes[i];
+		if (process->spared == SPARED_NOT)
+			continue;
+		put_process(printer, process);
+		put_note(printer, "", spared_phrase(process->spared));
+		put_note(printer, "", process->why);
+	}
+}
+
+static void put_session(struct printer *printer, const struct action_target *target)
+{
+	char age[DURATION_TEXT_MAX];
+	printer_format(printer, "%9d  ", target->pid);
+	printer_cell(printer, target->application_name, 20);
+	printer_format(printer, " %7s  ", duration_format(target->age, age));
+	printer_text(printer, target->state_text);
+}
+
+static void put_gone(struct printer *printer, const struct action_plan *gone)
+{
+	if (!gone->n_targets)
+		return;
+	printer_format(printer, "and end %zu %s whose client is gone", gone->n_targets,
+		plural(gone->n_targets, "session", "sessions"));
+	printer_end_line(printer);
+	for (size_t i = 0; i < gone->n_targets; i++) {
+		put_session(printer, &gone->targets[i]);
+		printer_end_line(printer);
+		put_note(printer, "loses: ", gone->targets[i].loses);
+	}
+}
+
+int rescue_report_plan(
+	const struct emergency *emergency, const struct printer_style *style, FILE *file)
+{
+	struct printer printer = { .file = file, .style = *style };
+	size_t n = emergency_count_stopped(emergency);
+	size_t connections = emergency_count_connections(emergency);
+	printer_format(&printer, "would stop %zu %s with %zu %s on ", n,
+		plural(n, "process", "processes"), connections,
+		plural(connections, "connection", "connections"));
+	printer_text(&printer, emergency->server);
+	printer_end_line(&printer);
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (emergency->processes[i].spared == SPARED_NOT) {
+			put_process(&printer, &emergency->processes[i]);
+			put_note(&printer, "connects as: ", emergency->processes[i].applications);
+		}
+	put_gone(&printer, emergency->gone);
+	put_spared(&printer, emergency);
+	if (!emergency->connected) {
+		printer_text(&printer, "no connection: found by their sockets alone");
+		printer_end_line(&printer);
+	}
+	return printer_flush(&printer);
+}
+
+static void put_result(struct printer *printer, const struct emergency_process *process)
+{
+	char took[DURATION_TEXT_MAX];
+	const char *name = process->command ? process->command : process->name;
+	printer_format(printer, "%9d  ", process->pid);
+	printer_cell(printer,
+		process->result == RESULT_PENDING && !process->signal
+			? "not reached"
+			: action_result_name(process->result),
+		12);
+	printer_cell(printer, name ? name : "?", 32);
+	if (process->took >= 0)
+		printer_format(printer, "  %s, %s", emergency_signal_name(process->signal),
+			duration_format(process->took, took));
+	printer_end_line(printer);
+	put_note(printer, "", process->detail);
+}
+
+int rescue_report_progress(const struct emergency *emergency,
+	const struct emergency_process *process, const struct printer_style *style, FILE *file)
+{
+	struct printer printer = { .file = file, .style = *style };
+	if (!process) {
+		printer_format(&printer, "%s …", emergency_phase_name(emergency->phase));
+		printer_end_line(&printer);
+	} else if (process->result != RESULT_PENDING) {
+		put_result(&printer, process);
+	} else {
+		printer_format(&printer, "%9d  %-12s", process->pid,
+			emergency_signal_name(process->signal));
+		printer_text(&printer, process->command ? process->command : process->name);
+		printer_end_line(&printer);
+	}
+	return printer_flush(&printer);
+}
+
+struct tally {
+	struct printer *printer; /* NULL: only counts */
+	size_t all, ended;
+};
+
+static void tally_session(void *data, const struct action_target *target)
+{
+	struct tally *tally = data;
+	if (!target->selected)
+		return;
+	tally->all++;
+	tally->ended += target->result == RESULT_TERMINATED;
+	if (!tally->printer)
+		return;
+	printer_format(tally->printer, "%9d  ", target->pid);
+	printer_cell(tally->printer, action_result_name(target->result), 12);
+	printer_cell(tally->printer, target->application_name, 20);
+	printer_text(tally->printer, "  session, its process is gone");
+	printer_end_line(tally->printer);
+	put_note(tally->printer, "", target->detail);
+}
+
+static size_t count_ended(const struct emergency *emergency)
+{
+	size_t ended = 0;
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		ended += emergency->processes[i].result == RESULT_TERMINATED;
+	return ended;
+}
+
+static void put_left(struct printer *printer, const struct emergency *emergency)
+{
+	if (emergency->interrupted)
+		printer_text(printer, "interrupted: what is left was not counted");
+	else if (emergency->counted < 0)
+		printer_text(printer, emergency->cannot);
+	else
+		printer_format(
+			printer, "%d of the application's connections left", emergency->counted);
+	printer_end_line(printer);
+	for (size_t i = 0; i < emergency->n_left; i++) {
+		const struct emergency_left *left = &emergency->left[i];
+		if (left->backend)
+			printer_format(printer, "%9d  session of ", left->backend);
+		else
+			printer_format(printer, "%9d  ", left->process_pid);
+		printer_text(printer, left->name && *left->name ? left->name : "?");
+		printer_end_line(printer);
+		put_note(printer, "", left->why);
+	}
+}
+
+int rescue_report_text(
+	const struct emergency *emergency, const struct printer_style *style, FILE *file)
+{
+	struct printer printer = { .file = file, .style = *style };
+	struct tally count = { 0 }, print = { .printer = &printer };
+	size_t n = emergency_count_stopped(emergency);
+	emergency_each_session(emergency, tally_session, &count);
+	printer_format(&printer, "stopped %zu of %zu %s, ended %zu of %zu %s on ",
+		count_ended(emergency), n, plural(n, "process", "processes"), count.ended,
+		count.all, plural(count.all, "session", "sessions"));
+	printer_text(&printer, emergency->server);
+	printer_end_line(&printer);
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (emergency->processes[i].spared == SPARED_NOT)
+			put_result(&printer, &emergency->processes[i]);
+	emergency_each_session(emergency, tally_session, &print);
+	put_left(&printer, emergency);
+	put_spared(&printer, emergency);
+	return printer_flush(&printer);
+}
+
+static void encode_process(
+	struct encoder *encoder, const struct emergency_process *process, bool dry_run)
+{
+	bool spared = process->spared != SPARED_NOT, untouched = dry_run || spared;
+	encoder_open(encoder, NULL, '{');
+	encoder_string(encoder, "kind", "process");
+	encoder_integer(encoder, "pid", process->pid);
+	encoder_string(encoder, "result", untouched ? NULL : action_result_name(process->result));
+	encoder_string(
+		encoder, "reason", spared ? spared_name(process->spared) : "holds_connections");
+	encoder_string(encoder, "detail", spared ? process->why : process->detail);
+	encoder_string(
+		encoder, "signal", process->signal ? emergency_signal_name(process->signal) : NULL);
+	encoder_seconds(encoder, "seconds", process->took);
+	encoder_integer(encoder, "start_ticks", (int64_t)process->start_ticks);
+	encoder_string(encoder, "name", process->name);
+	encoder_string(encoder, "command", process->command);
+	encoder_string(encoder, "user", process->user);
+	encoder_string(encoder, "unit", process->unit);
+	encoder_string(encoder, "applications", process->applications);
+	encoder_count(encoder, "connections", process->connections);
+	encoder_close(encoder, '}');
+}
+
+static void encode_session(
+	struct encoder *encoder, const struct action_target *target, bool dry_run)
+{
+	encoder_open(encoder, NULL, '{');
+	encoder_string(encoder, "kind", "session");
+	encoder_integer(encoder, "pid", target->pid);
+	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(target->result));
+	encoder_string(encoder, "reason", "process_gone");
+	encoder_string(encoder, "detail", target->detail);
+	encoder_string(encoder, "loses", target->loses);
+	encoder_instant(encoder, "backend_start", target->backend_start);
+	encoder_string(encoder, "database", target->database);
+	encoder_string(encoder, "user", target->user);
+	encoder_string(encoder, "application_name", target->application_name);
+	encoder_string(encoder, "state", target->state_text);
+	encoder_count(encoder, "process_pid", target->process_pid ? target->process_pid : -1);
+	encoder_close(encoder, '}');
+}
+
+static void encode_done_session(void *data, const struct action_target *target)
+{
+	if (target->selected)
+		encode_session(data, target, false);
+}
+
+static void encode_targets(struct encoder *encoder, const struct emergency *emergency, bool dry_run)
+{
+	encoder_open(encoder, "targets", '[');
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (emergency->processes[i].spared == SPARED_NOT)
+			encode_process(encoder, &emergency->processes[i], dry_run);
+	if (dry_run)
+		for (size_t i = 0; i < emergency->gone->n_targets; i++)
+			encode_session(encoder, &emergency->gone->targets[i], true);
+	else
+		emergency_each_session(emergency, encode_done_session, encoder);
+	encoder_close(encoder, ']');
+	encoder_open(encoder, "spared", '[');
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (emergency->processes[i].spared != SPARED_NOT)
+			encode_process(encoder, &emergency->processes[i], dry_run);
+	encoder_close(encoder, ']');
+}
+
+static void encode_surviving_session(void *data, const struct action_target *target)
+{
+	if (target->selected && action_result_survived(target->result))
+		encoder_integer(data, NULL, target->pid);
+}
+
+/* pids, as of every action: of processes and of sessions. Those that nobody planned for are in
+ * "left" alone. */
+static void encode_survivors(struct encoder *encoder, const struct emergency *emergency)
+{
+	encoder_open(encoder, "survivors", '[');
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (action_result_survived(emergency->processes[i].result))
+			encoder_integer(encoder, NULL, emergency->processes[i].pid);
+	emergency_each_session(emergency, encode_surviving_session, encoder);
+	encoder_close(encoder, ']');
+	encoder_open(encoder, "left", '[');
+	for (size_t i = 0; i < emergency->n_left; i++) {
+		const struct emergency_left *left = &emergency->left[i];
+		encoder_open(encoder, NULL, '{');
+		encoder_count(encoder, "pid", left->backend ? left->backend : -1);
+		encoder_count(encoder, "process_pid", left->process_pid ? left->process_pid : -1);
+		encoder_string(encoder, "name", left->name);
+		encoder_count(encoder, "connections", left->connections);
+		encoder_string(encoder, "why", left->why);
+		encoder_close(encoder, '}');
+	}
+	encoder_close(encoder, ']');
+}
+
+int rescue_report_json(const struct emergency *emergency, bool dry_run, FILE *file)
+{
+	struct encoder encoder = { .file = file };
+	struct tally tally = { 0 };
+	emergency_each_session(emergency, tally_session, &tally);
+	encoder_open(&encoder, NULL, '{');
+	encoder_integer(&encoder, "schema", SCHEMA);
+	encoder_string(&encoder, "action", "emergency");
+	encoder_boolean(&encoder, "dry_run", dry_run);
+	encoder_string(&encoder, "server", emergency->server);
+	encoder_instant(&encoder, "made_at", emergency->made_at);
+	encoder_boolean(&encoder, "connected", emergency->connected);
+	encode_targets(&encoder, emergency, dry_run);
+	encoder_count(&encoder, "terminated", (int64_t)(count_ended(emergency) + tally.ended));
+	encode_survivors(&encoder, emergency);
+	encoder_count(&encoder, "connections_left", emergency->counted);
+	encoder_boolean(&encoder, "interrupted", emergency->interrupted);
+	encoder_string(&encoder, "error", emergency->cannot);
+	encoder_close(&encoder, '}');
+	putc('\n', file);
+	errno = 0;
+	if (fflush(file) == 0 && !ferror(file))
+		return 0;
+	return errno ? -errno : -EIO;
+}
