@@ -91,7 +91,7 @@ static void dump_port(struct clients *clients, struct peers *peers, struct peers
 	const struct peers_target target = { .port = port->port };
 	port->tcp_known = sockets_dump_tcp(clients->netlink, peers->arena, &target, &port->tcp,
 				  &port->n_tcp) == 0;
-	port->unix_known = sockets_dump_unix(clients->netlink, peers->arena, port->port,
+	port->unix_known = sockets_dump_unix(clients->netlink, peers->arena, &target,
 				   &port->unix_sockets, &port->n_unix) == 0;
 }
 
