@@ -1,6 +1,8 @@
 /* Clocks, PostgreSQL's epoch and RFC 3339. */
 #include "base/instant.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -72,6 +74,70 @@ char *instant_rfc3339(int64_t instant, char text[static INSTANT_TEXT_MAX])
 		strcpy(day, "?");
 	snprintf(text, INSTANT_TEXT_MAX, "%s.%06dZ", day, usec);
 	return text;
+}
+
+/* `count` digits and the character after them, unless that is NUL. */
+static bool take_number(const char **text, int count, char after, int *ret_number)
+{
+	int number = 0;
+	for (int i = 0; i < count; i++, ++*text) {
+		if (**text < '0' || **text > '9')
+			return false;
+		number = number * 10 + (**text - '0');
+	}
+	if (after && *(*text)++ != after)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+/* Digits after the point; more than six are passed over. */
+static bool take_fraction(const char **text, int *ret_usec)
+{
+	int usec = 0, unit = 100000, digits = 0;
+	if (**text != '.')
+		return true;
+	for (++*text; **text >= '0' && **text <= '9'; ++*text, unit /= 10, digits++)
+		usec += (**text - '0') * unit;
+	*ret_usec = usec;
+	return digits > 0;
+}
+
+static bool take_offset(const char **text, int64_t *ret_seconds)
+{
+	int hours, minutes, sign = **text == '-' ? -1 : 1;
+	if (**text == 'Z' || **text == 'z') {
+		++*text;
+		return true;
+	}
+	if (*(*text) != '+' && **text != '-')
+		return false;
+	++*text;
+	if (!take_number(text, 2, ':', &hours) || !take_number(text, 2, '\0', &minutes))
+		return false;
+	*ret_seconds = sign * (hours * 3600 + minutes * 60);
+	return hours < 24 && minutes < 60;
+}
+
+int instant_parse(const char *text, int64_t *ret_instant)
+{
+	struct tm tm = { 0 };
+	int usec = 0;
+	int64_t offset = 0;
+	if (!take_number(&text, 4, '-', &tm.tm_year) || !take_number(&text, 2, '-', &tm.tm_mon) ||
+		!take_number(&text, 2, 'T', &tm.tm_mday) ||
+		!take_number(&text, 2, ':', &tm.tm_hour) ||
+		!take_number(&text, 2, ':', &tm.tm_min) ||
+		!take_number(&text, 2, '\0', &tm.tm_sec) || !take_fraction(&text, &usec) ||
+		!take_offset(&text, &offset) || *text)
+		return -EINVAL;
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+		tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+		return -EINVAL;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	*ret_instant = ((int64_t)timegm(&tm) - offset) * USEC_PER_SEC + usec;
+	return 0;
 }
 
 char *instant_clock(int64_t instant, char text[static INSTANT_TEXT_MAX])

@@ -30,6 +30,10 @@ int64_t instant_elapsed(int64_t from, int64_t to);
 /* RFC 3339 in UTC with microseconds: 2026-01-31T12:00:00.123456Z. Returns text. */
 char *instant_rfc3339(int64_t instant, char text[static INSTANT_TEXT_MAX]);
 
+/* Reads RFC 3339 with or without a fraction, in UTC ("Z") or with an offset. Returns 0, or -EINVAL
+ * with *ret_instant untouched. */
+int instant_parse(const char *text, int64_t *ret_instant) __attribute__((warn_unused_result));
+
 /* The local time of day: 12:03:44. Returns text. */
 char *instant_clock(int64_t instant, char text[static INSTANT_TEXT_MAX]);
 

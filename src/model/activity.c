@@ -55,6 +55,17 @@ enum backend_state backend_state_parse(const char *word)
 	return BACKEND_STATE_UNKNOWN;
 }
 
+const char *backend_kind_name(enum backend_kind kind)
+{
+	static const char *const names[] = {
+		[BACKEND_CLIENT] = "client",
+		[BACKEND_WALSENDER] = "walsender",
+		[BACKEND_OTHER] = "other",
+		[BACKEND_HIDDEN] = "hidden",
+	};
+	return names[kind];
+}
+
 enum backend_kind backend_kind_parse(const char *backend_type)
 {
 	if (!backend_type)

@@ -20,6 +20,7 @@ enum backend_kind {
 	BACKEND_OTHER,     /* workers and the like: no slot of ours */
 	BACKEND_HIDDEN,    /* the row is hidden from our role: taken for a client */
 };
+#define BACKEND_KIND_COUNT (BACKEND_HIDDEN + 1)
 
 /* pg_stat_activity.state. */
 enum backend_state {
@@ -81,6 +82,8 @@ void activity_unref(const struct activity *activity);
 /* PostgreSQL's word for a state → ours. NULL and unknown words are BACKEND_STATE_UNKNOWN. */
 enum backend_state backend_state_parse(const char *word);
 
+/* "client", "walsender", "other", "hidden" */
+const char *backend_kind_name(enum backend_kind kind);
 /* backend_type → kind; NULL is BACKEND_HIDDEN. */
 enum backend_kind backend_kind_parse(const char *backend_type);
 

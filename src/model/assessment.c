@@ -28,6 +28,19 @@ static const char *const matched_by_names[] = {
 	[MATCHED_NAME] = "name",
 };
 
+static const char *const client_end_names[] = {
+	[CLIENT_END_UNKNOWN] = "unknown",
+	[CLIENT_END_ELSEWHERE] = "elsewhere",
+	[CLIENT_END_NOT_VISIBLE] = "not_visible",
+	[CLIENT_END_HELD] = "held",
+	[CLIENT_END_GONE] = "gone",
+};
+
+const char *client_end_name(enum client_end end)
+{
+	return client_end_names[end];
+}
+
 const char *server_status_name(enum server_status status)
 {
 	return server_status_names[status];

@@ -78,6 +78,7 @@ enum client_end {
 	CLIENT_END_HELD,        /* a process of this machine holds it */
 	CLIENT_END_GONE,        /* it was here, and no socket has it any more */
 };
+#define CLIENT_END_COUNT (CLIENT_END_GONE + 1)
 
 #define NO_PROCESS UINT32_MAX
 
@@ -150,6 +151,8 @@ struct assessment {
 
 const char *server_status_name(enum server_status status);
 const char *source_status_name(enum source_status status);
+/* "held", "not_visible" */
+const char *client_end_name(enum client_end end);
 /* NULL for MATCHED_NONE. */
 const char *matched_by_name(enum matched_by matched_by);
 

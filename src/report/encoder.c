@@ -117,15 +117,26 @@ void encoder_milliseconds(struct encoder *encoder, const char *key, int64_t usec
 	encoder_count(encoder, key, usec < 0 ? -1 : usec / USEC_PER_MSEC);
 }
 
+static void put_thousandths(struct encoder *encoder, const char *key, int64_t thousandths)
+{
+	begin_value(encoder, key);
+	fprintf(encoder->file, "%" PRId64 ".%03" PRId64, thousandths / 1000, thousandths % 1000);
+}
+
 void encoder_seconds(struct encoder *encoder, const char *key, int64_t usec)
 {
-	if (usec < 0) {
+	if (usec < 0)
 		encoder_null(encoder, key);
-		return;
-	}
-	begin_value(encoder, key);
-	fprintf(encoder->file, "%" PRId64 ".%03" PRId64, usec / USEC_PER_SEC,
-		usec % USEC_PER_SEC / USEC_PER_MSEC);
+	else
+		put_thousandths(encoder, key, usec / USEC_PER_MSEC);
+}
+
+void encoder_exact_ms(struct encoder *encoder, const char *key, int64_t usec)
+{
+	if (usec < 0)
+		encoder_null(encoder, key);
+	else
+		put_thousandths(encoder, key, usec);
 }
 
 void encoder_percent(struct encoder *encoder, const char *key, double value)

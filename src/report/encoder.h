@@ -29,6 +29,8 @@ void encoder_instant(struct encoder *encoder, const char *key, int64_t instant);
 /* Microseconds as milliseconds or as seconds with three digits; null when negative. */
 void encoder_milliseconds(struct encoder *encoder, const char *key, int64_t usec);
 void encoder_seconds(struct encoder *encoder, const char *key, int64_t usec);
+/* Microseconds as milliseconds with three digits: where the digits matter. */
+void encoder_exact_ms(struct encoder *encoder, const char *key, int64_t usec);
 /* One digit after the point; null when it is not a number. */
 void encoder_percent(struct encoder *encoder, const char *key, double value);
 

@@ -30,6 +30,12 @@ static void put_server(struct encoder *encoder, const struct assessment *assessm
 	encoder_milliseconds(
 		encoder, "age_ms", instant_elapsed(taken_at(assessment), assessment->now));
 	encoder_string(encoder, "error", server->error);
+	encoder_string(encoder, "sqlstate", server->sqlstate[0] ? server->sqlstate : NULL);
+	encoder_string(encoder, "hint", server->hint);
+	encoder_instant(encoder, "retry_at", server->retry_at);
+	encoder_string(encoder, "user", server->user);
+	encoder_exact_ms(encoder, "latency_ms", server->latency);
+	encoder_instant(encoder, "clock", assessment->server_now);
 	encoder_close(encoder, '}');
 }
 
@@ -116,6 +122,8 @@ static void put_connection(struct encoder *encoder, const struct assessment *ass
 		encoder_null(encoder, "process");
 	encoder_null(encoder, "pool");
 	encoder_null(encoder, "pgbouncer");
+	encoder_string(encoder, "kind", backend_kind_name(connection->backend->kind));
+	encoder_string(encoder, "client_end", client_end_name(connection->end));
 	encoder_close(encoder, '}');
 }
 
@@ -141,6 +149,11 @@ static void put_process(struct encoder *encoder, const struct client_process *cl
 	encoder_integer(encoder, "connections", client->connections);
 	encoder_integer(encoder, "leaked", client->leaked);
 	encoder_boolean(encoder, "alive", client->alive);
+	encoder_integer(encoder, "start_ticks", (int64_t)client->process.start_ticks);
+	encoder_instant(encoder, "started_at", client->process.started_at);
+	encoder_instant(encoder, "ended_at", client->process.ended_at);
+	encoder_string(encoder, "unit", client->process.unit);
+	encoder_string(encoder, "container", client->process.container);
 	encoder_close(encoder, '}');
 }
 
@@ -169,6 +182,15 @@ static void put_sources(struct encoder *encoder, const struct assessment *assess
 	encoder_close(encoder, ']');
 }
 
+static void put_limits(struct encoder *encoder, const struct rules_limits *limits)
+{
+	encoder_open(encoder, "limits", '{');
+	encoder_seconds(encoder, "idle_seconds", limits->idle);
+	encoder_seconds(encoder, "transaction_seconds", limits->transaction);
+	encoder_seconds(encoder, "held_seconds", limits->held);
+	encoder_close(encoder, '}');
+}
+
 int snapshot_print(
 	const struct assessment *assessment, const struct snapshot_options *options, FILE *file)
 {
@@ -186,6 +208,8 @@ int snapshot_print(
 	encoder_close(&encoder, ']');
 	encoder_null(&encoder, "proxy");
 	put_sources(&encoder, assessment);
+	put_limits(&encoder, &assessment->limits);
+	encoder_boolean(&encoder, "settled", assessment->settled);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
 	errno = 0;

@@ -1,0 +1,16 @@
+/* A line of a recording (--json) as the assessment that it was written from: what the screen shows
+ * of it is what it showed then. */
+#ifndef REPORT_REVIVE_H
+#define REPORT_REVIVE_H
+
+#include <stddef.h>
+
+#include "report/reader.h"
+
+struct assessment;
+
+/* Returns 0 with an assessment that the caller frees, or -EINVAL with what is wrong in error. */
+int revive(const char *line, size_t length, struct assessment **ret_assessment,
+	char error[static READER_ERROR_MAX]) __attribute__((warn_unused_result));
+
+#endif
