@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "analyze/classify.h"
+#include "analyze/client_processes.h"
 #include "analyze/join.h"
+#include "analyze/join_bouncers.h"
+#include "analyze/join_pages.h"
+#include "analyze/pools.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/rules.h"
@@ -39,6 +43,24 @@ static bool matches(const regex_t *scope, const char *text)
 	return text && regexec(scope, text, 0, NULL, 0) == 0;
 }
 
+static bool is_reserve(const struct connection *connection)
+{
+	return connection->slot && connection->slot->state == POOL_SLOT_RESERVE &&
+		connection->pool->page->status == POOL_PAGE_LIVE;
+}
+
+/* How long its pool has lent it by the page's word, which must be younger than the row: what was
+ * borrowed since before the row and still is after it was so in between. −1 otherwise. */
+static int64_t held_for(const struct assessment *assessment, const struct connection *connection)
+{
+	const struct pool_slot *slot = connection->slot;
+	const struct pool_page *page = slot ? connection->pool->page : NULL;
+	if (!slot || slot->state != POOL_SLOT_IN_USE || page->status != POOL_PAGE_LIVE ||
+		page->read_at < assessment->activity->taken_at)
+		return -1;
+	return instant_elapsed(slot->since, page->read_at);
+}
+
 static void judge(
 	struct assessment *assessment, struct connection *connection, const struct rules *rules)
 {
@@ -47,6 +69,9 @@ static void judge(
 	const struct evidence evidence = {
 		.own = backend->pid == assessment->activity->server.own_pid,
 		.end = connection->end,
+		.pool_reserve = is_reserve(connection),
+		.bouncer_reserve = connection->bouncer_server && !connection->bouncer_client,
+		.held = held_for(assessment, connection),
 		.process_name = process ? process->process.name : NULL,
 	};
 	connection->verdict = classify_backend(backend, &evidence, rules, assessment->server_now);
@@ -97,6 +122,7 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 		judge(assessment, &assessment->connections[i], rules);
 		count(assessment, &assessment->connections[i]);
 	}
+	pools_count(assessment);
 	slots->max = facts->max_connections;
 	slots->reserved = facts->reserved;
 	slots->free = slots->max - slots->reserved - slots->used;
@@ -145,6 +171,19 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 				bouncer_ref(input->bouncers[i]);
 }
 
+/* Each knows more of a connection than the one before: its socket, the application behind a
+ * PgBouncer, the pool's own word. */
+static void join_all(struct assessment *assessment, const struct assessment *previous)
+{
+	struct client_processes *processes =
+		client_processes_new(assessment, previous, pools_processes(assessment));
+	pools_list(assessment);
+	join_clients(assessment, previous, processes);
+	join_bouncers(assessment, previous, processes);
+	join_pages(assessment, processes);
+	pools_assign(assessment);
+}
+
 struct assessment *assess(const struct assess_input *input, const struct assessment *previous)
 {
 	struct arena *arena = arena_new();
@@ -162,7 +201,7 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	copy_sources(assessment, input);
 	if (assessment->activity)
 		list_connections(assessment);
-	join_clients(assessment, previous);
+	join_all(assessment, previous);
 	if (assessment->activity)
 		judge_all(assessment, input->rules);
 	else

@@ -34,9 +34,20 @@ static enum protection firm_protection(
 	return PROTECTION_NONE;
 }
 
-/* Holds against a presumption, not against a proof. */
-static enum protection soft_protection(const struct backend *backend)
+static bool is_at_rest(enum status status)
 {
+	return status == STATUS_IDLE || status == STATUS_IDLE_IN_TRANSACTION;
+}
+
+/* Holds against a presumption, not against a proof. */
+static enum protection soft_protection(
+	const struct backend *backend, const struct evidence *evidence, enum status status)
+{
+	if (evidence->pool_reserve && is_at_rest(status))
+		return PROTECTION_POOL_RESERVE;
+	/* an open transaction is a client's, whether it is known which or not */
+	if (evidence->bouncer_reserve && status == STATUS_IDLE)
+		return PROTECTION_PGBOUNCER_SERVER;
 	if (backend->listening)
 		return PROTECTION_LISTENER;
 	if (backend->advisory_lock)
@@ -76,7 +87,9 @@ struct verdict classify_backend(const struct backend *backend, const struct evid
 		return verdict;
 	if (evidence->end == CLIENT_END_GONE)
 		return leaked(REASON_CLIENT_GONE, CERTAINTY_PROVEN, age);
-	verdict.protection = soft_protection(backend);
+	if (evidence->held > rules->held && is_at_rest(verdict.status))
+		return leaked(REASON_HELD_TOO_LONG, CERTAINTY_PROVEN, age);
+	verdict.protection = soft_protection(backend, evidence, verdict.status);
 	if (verdict.protection)
 		return verdict;
 	enum reason reason = presumed_leak(verdict.status, age, rules);

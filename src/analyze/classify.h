@@ -15,6 +15,10 @@ struct rules;
 struct evidence {
 	bool own;                 /* one of dbtop's own sessions */
 	enum client_end end;      /* by analyze/join */
+	bool pool_reserve;        /* its pool's page says that it is idle in the pool */
+	bool bouncer_reserve;     /* PgBouncer's, and not known to be lent to a client right now */
+	int64_t held;             /* µs it has been lent by its pool's page; −1: it is not, or
+				     nobody knows */
 	const char *process_name; /* of the process at the other end; NULL when not known */
 };
 

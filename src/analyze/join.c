@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "analyze/client_processes.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
@@ -21,9 +22,9 @@ struct join {
 	struct map *tcp_by_local;  /* index into peers->tcp; of ends with the server's port afar */
 	struct map *tcp_by_remote; /* … and near */
 	struct map *unix_by_backend; /* backend pid → index into peers->unix_sockets */
-	struct map *process_by_pid;  /* index into the assessment's processes */
-	bool server_here;            /* proven to be on this machine, in our namespaces */
-	bool unchanged;              /* the server sees our end as we do */
+	struct client_processes *processes;
+	bool server_here; /* proven to be on this machine, in our namespaces */
+	bool unchanged;   /* the server sees our end as we do */
 };
 
 static uint64_t identity(int32_t pid, int64_t start)
@@ -35,16 +36,6 @@ static uint64_t identity(int32_t pid, int64_t start)
 static bool is_held(const struct tcp_socket *socket)
 {
 	return socket->inode != 0;
-}
-
-static bool is_local(const struct join *join, const struct endpoint *endpoint)
-{
-	if (endpoint_is_loopback(endpoint))
-		return true;
-	for (size_t i = 0; i < join->peers->n_local_addresses; i++)
-		if (endpoint_same_address(&join->peers->local_addresses[i], endpoint))
-			return true;
-	return false;
 }
 
 static const struct backend *own_backend(const struct join *join)
@@ -61,7 +52,7 @@ static bool is_server_address(const struct join *join, const struct endpoint *re
 {
 	if (endpoint_same_address(remote, &join->peers->target.server))
 		return true;
-	return join->server_here && is_local(join, remote);
+	return join->server_here && peers_is_local(join->peers, remote);
 }
 
 static void index_tcp(struct join *join)
@@ -145,67 +136,6 @@ static void place_server(struct join *join)
 		began_with(own, join->peers->backend_started_at) && own_ends_are_here(join, own);
 }
 
-static uint32_t add_process(struct join *join, const struct client_process *process)
-{
-	struct assessment *assessment = join->assessment;
-	uint32_t index = (uint32_t)assessment->n_processes++;
-	assessment->processes[index] = *process;
-	return index;
-}
-
-/* The assessment's own entry for a process of the peers block. */
-static uint32_t use_process(struct join *join, uint32_t peer)
-{
-	const struct process *process = &join->peers->processes[peer];
-	uint32_t index = map_get(join->process_by_pid, (uint64_t)process->pid);
-	if (index != MAP_NONE)
-		return index;
-	const struct client_process entry = {
-		.process = *process,
-		.alive = process->ended_at == INSTANT_UNKNOWN,
-	};
-	index = add_process(join, &entry);
-	map_set(join->process_by_pid, (uint64_t)process->pid, index);
-	return index;
-}
-
-/* The same process in the newest block, or MAP_NONE. */
-static uint32_t find_peer(const struct join *join, const struct process *process)
-{
-	for (size_t i = 0; i < join->peers->n_processes; i++)
-		if (join->peers->processes[i].pid == process->pid &&
-			join->peers->processes[i].start_ticks == process->start_ticks)
-			return (uint32_t)i;
-	return MAP_NONE;
-}
-
-/* A process that left its connections behind, alive or not; known from before when it is in no
- * block any more, so the strings are copied. */
-static uint32_t recall_process(struct join *join, const struct client_process *before)
-{
-	struct arena *arena = join->assessment->arena;
-	uint32_t peer = find_peer(join, &before->process);
-	if (peer != MAP_NONE)
-		return use_process(join, peer);
-	/* a pid that is used again must not be taken for its predecessor */
-	uint64_t key = map_mix((uint64_t)before->process.pid, before->process.start_ticks);
-	uint32_t index = map_get(join->process_by_pid, key);
-	if (index != MAP_NONE)
-		return index;
-	struct client_process entry = { .process = before->process };
-	struct process *process = &entry.process;
-	process->name = arena_strdup(arena, process->name);
-	process->command = arena_strdup(arena, process->command);
-	process->user = arena_strdup(arena, process->user);
-	process->unit = arena_strdup(arena, process->unit);
-	process->container = arena_strdup(arena, process->container);
-	if (process->ended_at == INSTANT_UNKNOWN)
-		process->ended_at = join->assessment->now;
-	index = add_process(join, &entry);
-	map_set(join->process_by_pid, key, index);
-	return index;
-}
-
 static void set_holder(struct join *join, struct connection *connection, uint32_t inode,
 	enum matched_by matched_by)
 {
@@ -218,7 +148,7 @@ static void set_holder(struct join *join, struct connection *connection, uint32_
 		return;
 	connection->end = CLIENT_END_HELD;
 	connection->matched_by = matched_by;
-	connection->process = use_process(join, owner->process);
+	connection->process = client_processes_use(join->processes, owner->process);
 }
 
 /* The proof of the second kind, and that of the first kind but for its own conditions: the backend
@@ -254,7 +184,8 @@ static void join_tcp(struct join *join, struct connection *connection)
 	const struct endpoint *client = &connection->backend->client;
 	if (!join->peers->tcp_known || (!join->unchanged && !join->server_here))
 		return;
-	if (!is_local(join, client) || (endpoint_is_loopback(client) && !join->server_here)) {
+	if (!peers_is_local(join->peers, client) ||
+		(endpoint_is_loopback(client) && !join->server_here)) {
 		connection->end = CLIENT_END_ELSEWHERE;
 		return;
 	}
@@ -314,17 +245,17 @@ static void recall_holder(struct join *join, struct connection *connection)
 		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
 	if (index == MAP_NONE)
 		return;
-	const struct connection *before = &join->previous->connections[index];
-	const struct client_process *process = assessment_process(join->previous, before);
-	if (!process)
+	uint32_t holder = join->previous->connections[index].holder;
+	if (holder == NO_PROCESS)
 		return;
-	connection->process = recall_process(join, process);
-	connection->matched_by = before->matched_by;
+	connection->process =
+		client_processes_recall(join->processes, &join->previous->processes[holder]);
+	connection->matched_by = backend->client.family == AF_UNIX ? MATCHED_UNIX : MATCHED_TCP;
 }
 
 static void join_one(struct join *join, struct connection *connection)
 {
-	connection->process = NO_PROCESS;
+	connection->process = connection->holder = NO_PROCESS;
 	remember(join, connection);
 	if (!join->peers)
 		return;
@@ -337,6 +268,7 @@ static void join_one(struct join *join, struct connection *connection)
 	/* whoever held an end that was here is told of after it, too */
 	if (connection->process == NO_PROCESS && connection->seen_here)
 		recall_holder(join, connection);
+	connection->holder = connection->process;
 }
 
 /* Whether a Unix socket of this port may be the server's that we watch: a server on another machine
@@ -345,7 +277,7 @@ static bool may_be_at_server(const struct join *join, const struct unix_socket *
 {
 	const struct peers_target *target = &join->peers->target;
 	if (target->server.family != AF_UNIX)
-		return is_local(join, &target->server);
+		return peers_is_local(join->peers, &target->server);
 	return socket->at_target || !target->socket_inode;
 }
 
@@ -359,7 +291,8 @@ static void list_holders(struct join *join)
 		const struct socket_owner *owner = peers_owners(peers, socket->inode, &count);
 		if (owner && socket->remote.port == peers->target.port &&
 			is_server_address(join, &socket->remote))
-			join->assessment->processes[use_process(join, owner->process)]
+			join->assessment
+				->processes[client_processes_use(join->processes, owner->process)]
 				.connections++;
 	}
 	for (size_t i = 0; i < peers->n_unix; i++) {
@@ -368,26 +301,24 @@ static void list_holders(struct join *join)
 			peers_owners(peers, peers->unix_sockets[i].peer, &count);
 		if (owner && peers->unix_sockets[i].peer &&
 			may_be_at_server(join, &peers->unix_sockets[i]))
-			join->assessment->processes[use_process(join, owner->process)]
+			join->assessment
+				->processes[client_processes_use(join->processes, owner->process)]
 				.connections++;
 	}
 }
 
-void join_clients(struct assessment *assessment, const struct assessment *previous)
+void join_clients(struct assessment *assessment, const struct assessment *previous,
+	struct client_processes *processes)
 {
 	struct arena *arena = assessment->arena;
 	const struct peers *peers = assessment->peers;
-	size_t n_peers = peers ? peers->n_processes : 0;
 	struct join join = {
 		.assessment = assessment,
 		.previous = previous,
 		.peers = peers,
 		.previous_by_identity = map_new(arena, previous ? previous->n_connections : 0),
-		.process_by_pid = map_new(arena, n_peers),
+		.processes = processes,
 	};
-	/* at most all that hold a socket now, and all that are remembered */
-	assessment->processes = arena_array(arena, n_peers + (previous ? previous->n_processes : 0),
-		sizeof(*assessment->processes));
 	index_previous(&join);
 	if (peers) {
 		join.tcp_by_local = map_new(arena, peers->n_tcp);

@@ -19,9 +19,13 @@
 
 #include "model/assessment.h"
 
-/* Fills end, matched_by, process, seen_here, first_seen and looked of the assessment's connections,
- * and its processes. activity, peers and now are set, connections hold their backends and nothing
- * else. `previous` is the assessment before, or NULL: what was seen then is evidence now. */
-void join_clients(struct assessment *assessment, const struct assessment *previous);
+struct client_processes;
+
+/* Fills end, matched_by, process, holder, seen_here, first_seen and looked of the assessment's
+ * connections, and its processes. activity, peers and now are set, connections hold their backends
+ * and nothing else. `previous` is the assessment before, or NULL: what was seen then is evidence
+ * now. */
+void join_clients(struct assessment *assessment, const struct assessment *previous,
+	struct client_processes *processes);
 
 #endif

@@ -89,7 +89,9 @@ struct connection {
 	enum client_end end;
 	enum matched_by matched_by; /* MATCHED_NONE without a process */
 	uint32_t process;           /* index into the assessment's processes, or NO_PROCESS */
-	bool seen_here;             /* its client end was seen in this namespace, now or before */
+	uint32_t holder;    /* likewise: who holds the client end itself; a pooler or a proxy, where
+			       process is the application behind it */
+	bool seen_here;     /* its client end was seen in this namespace, now or before */
 	int64_t first_seen; /* our wall clock, when the first statement that showed it was sent */
 	bool looked;        /* the sockets were dumped after that */
 	int64_t missed_at;  /* the first dump that lacked an end that was seen here before, and of
@@ -143,6 +145,9 @@ struct assessment {
 	size_t n_processes;
 	struct pool *pools; /* PgBouncer's own admin database left out */
 	size_t n_pools;
+	struct bouncer_match *matches; /* of PgBouncers' clients: what the next assessment may
+					  recall */
+	size_t n_matches;
 	struct waiter *waiters; /* the one that waits for longest first */
 	size_t n_waiters;
 	size_t n_leaked; /* in scope */

@@ -51,6 +51,16 @@ const struct socket_owner *peers_owners(
 	return end > low ? &peers->owners[low] : NULL;
 }
 
+bool peers_is_local(const struct peers *peers, const struct endpoint *endpoint)
+{
+	if (endpoint_is_loopback(endpoint))
+		return true;
+	for (size_t i = 0; i < peers->n_local_addresses; i++)
+		if (endpoint_same_address(&peers->local_addresses[i], endpoint))
+			return true;
+	return false;
+}
+
 const struct peers_port *peers_port(const struct peers *peers, uint16_t port)
 {
 	for (size_t i = 0; i < peers->n_ports; i++)

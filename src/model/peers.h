@@ -114,6 +114,9 @@ void peers_unref(const struct peers *peers);
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count);
 
+/* Whether the address is a loopback one, or of one of this machine's interfaces. */
+bool peers_is_local(const struct peers *peers, const struct endpoint *endpoint);
+
 /* The sockets at that port, or NULL when they were not asked for. */
 const struct peers_port *peers_port(const struct peers *peers, uint16_t port);
 

@@ -12,6 +12,7 @@
 #include "model/bouncer.h"
 
 struct arena;
+struct process;
 
 /* What a stats page's file turned out to be. Only POOL_PAGE_LIVE and POOL_PAGE_DEAD have contents.
  */
@@ -33,12 +34,13 @@ enum pool_slot_state {
 struct pool_slot {
 	uint32_t number; /* from 1, as in its application_name */
 	enum pool_slot_state state;
-	int32_t backend_pid;  /* 0 without a connection */
-	int64_t connected_at; /* wall clock; INSTANT_UNKNOWN without a connection */
-	int64_t since;        /* wall clock: in this state */
-	const char *site;     /* "sync.c:212": where it was borrowed; NULL when it was not told */
-	int32_t thread;       /* that borrowed it; 0 when not told */
-	uint64_t borrowed;    /* how often it was lent */
+	int32_t backend_pid;   /* 0 without a connection */
+	int64_t backend_start; /* as the server told the pool; INSTANT_UNKNOWN */
+	int64_t connected_at;  /* wall clock; INSTANT_UNKNOWN without a connection */
+	int64_t since;         /* wall clock: in this state */
+	const char *site;      /* "sync.c:212": where it was borrowed; NULL when it was not told */
+	int32_t thread;        /* that borrowed it; 0 when not told */
+	uint64_t borrowed;     /* how often it was lent */
 };
 
 /* One stats page: one pool of one process. */
@@ -50,8 +52,13 @@ struct pool_page {
 	int32_t pid;
 	uint64_t start_ticks; /* /proc/PID/stat, field 22: with pid its process's identity */
 	uint32_t uid;         /* of the file's owner */
-	const char *server;   /* "127.0.0.1:5432", as the pool was told */
-	const char *phase;    /* "running" */
+	bool owner_visible;   /* false: in another pid namespace or on another machine; whether it
+				 lives is not known here, and its pid means nothing */
+	const struct process *process; /* what /proc told of it when it was read first; NULL when
+					  not known */
+	int64_t dead_since; /* POOL_PAGE_DEAD: our wall clock when it was found so first */
+	const char *server; /* "127.0.0.1:5432", as the pool was told */
+	const char *phase;  /* "running" */
 	int min, max;
 	int in_use, idle, waiting;
 	uint64_t acquired_total, timeouts, errors;
@@ -99,11 +106,20 @@ struct pool {
 	uint32_t connections, leaked; /* in scope */
 };
 
+/* The process of a PgBouncer's client. */
+struct bouncer_match {
+	uint64_t identity; /* of the client */
+	uint32_t process;  /* index into the assessment's processes, or NO_PROCESS */
+	bool elsewhere;    /* its address is another machine's */
+	bool hidden;       /* it is here, but not ours to see */
+};
+
 /* A client of PgBouncer that waits for a server connection. */
 struct waiter {
 	const struct bouncer_client *client;
-	uint32_t pool;    /* index into the assessment's pools */
-	uint32_t process; /* likewise; NO_PROCESS: elsewhere, or not visible */
+	const struct bouncer *console;
+	const struct pool *pool; /* NULL when it is not known which */
+	uint32_t process;        /* likewise; NO_PROCESS: elsewhere, or not visible */
 };
 
 /* "dbpool", "pgbouncer" */

@@ -1,0 +1,100 @@
+/* The processes, by pid while they live and by pid and start after. */
+#include "analyze/client_processes.h"
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+#include "model/peers.h"
+
+struct client_processes {
+	struct assessment *assessment;
+	struct map *by_pid;      /* of those in the peers block */
+	struct map *by_identity; /* of the others: a pid that is used again must not be taken for
+				    its predecessor */
+};
+
+static uint64_t identity(int32_t pid, uint64_t start_ticks)
+{
+	return map_mix((uint64_t)pid, start_ticks);
+}
+
+struct client_processes *client_processes_new(
+	struct assessment *assessment, const struct assessment *previous, size_t extra)
+{
+	struct arena *arena = assessment->arena;
+	size_t n_peers = assessment->peers ? assessment->peers->n_processes : 0;
+	struct client_processes *list = arena_alloc(arena, sizeof(*list));
+	list->assessment = assessment;
+	list->by_pid = map_new(arena, n_peers);
+	list->by_identity = map_new(arena, extra);
+	/* at most all that hold a socket now, and all that are remembered */
+	assessment->processes =
+		arena_array(arena, n_peers + (previous ? previous->n_processes : 0) + extra,
+			sizeof(*assessment->processes));
+	return list;
+}
+
+static uint32_t add(struct client_processes *list, const struct client_process *process)
+{
+	struct assessment *assessment = list->assessment;
+	uint32_t index = (uint32_t)assessment->n_processes++;
+	assessment->processes[index] = *process;
+	return index;
+}
+
+uint32_t client_processes_use(struct client_processes *list, uint32_t peer)
+{
+	const struct process *process = &list->assessment->peers->processes[peer];
+	uint32_t index = map_get(list->by_pid, (uint64_t)process->pid);
+	if (index != MAP_NONE)
+		return index;
+	const struct client_process entry = {
+		.process = *process,
+		.alive = process->ended_at == INSTANT_UNKNOWN,
+	};
+	index = add(list, &entry);
+	map_set(list->by_pid, (uint64_t)process->pid, index);
+	return index;
+}
+
+uint32_t client_processes_find(struct client_processes *list, int32_t pid, uint64_t start_ticks)
+{
+	const struct peers *peers = list->assessment->peers;
+	for (size_t i = 0; peers && i < peers->n_processes; i++)
+		if (peers->processes[i].pid == pid &&
+			peers->processes[i].start_ticks == start_ticks)
+			return client_processes_use(list, (uint32_t)i);
+	return NO_PROCESS;
+}
+
+uint32_t client_processes_recall(struct client_processes *list, const struct client_process *before)
+{
+	struct arena *arena = list->assessment->arena;
+	uint32_t found =
+		client_processes_find(list, before->process.pid, before->process.start_ticks);
+	if (found != NO_PROCESS)
+		return found;
+	/* in no block any more, so the strings are copied */
+	struct process process = before->process;
+	process.name = arena_strdup(arena, process.name);
+	process.command = arena_strdup(arena, process.command);
+	process.user = arena_strdup(arena, process.user);
+	process.unit = arena_strdup(arena, process.unit);
+	process.container = arena_strdup(arena, process.container);
+	if (process.ended_at == INSTANT_UNKNOWN)
+		process.ended_at = list->assessment->now;
+	return client_processes_add(list, &process, false);
+}
+
+uint32_t client_processes_add(
+	struct client_processes *list, const struct process *process, bool alive)
+{
+	uint64_t key = identity(process->pid, process->start_ticks);
+	uint32_t index = map_get(list->by_identity, key);
+	if (index != MAP_NONE)
+		return index;
+	const struct client_process entry = { .process = *process, .alive = alive };
+	index = add(list, &entry);
+	map_set(list->by_identity, key, index);
+	return index;
+}

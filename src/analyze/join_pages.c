@@ -1,0 +1,120 @@
+/* Slots to backends. */
+#include "analyze/join_pages.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/client_processes.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+
+/* A pool notes the time when its connection stands, PostgreSQL when it begins. */
+#define OPENED_TOLERANCE (2 * USEC_PER_SEC)
+
+struct join {
+	struct assessment *assessment;
+	struct client_processes *processes;
+	struct map *by_pid; /* backend pid → index into the assessment's connections */
+};
+
+/* The page's process in the list, or NO_PROCESS when its pid means nothing here. */
+static uint32_t owner_of(const struct join *join, const struct pool_page *page)
+{
+	if (!page->owner_visible)
+		return NO_PROCESS;
+	uint32_t found = client_processes_find(join->processes, page->pid, page->start_ticks);
+	if (found != NO_PROCESS)
+		return found;
+	bool alive = page->status == POOL_PAGE_LIVE;
+	struct process process = {
+		.pid = page->pid,
+		.start_ticks = page->start_ticks,
+		.started_at = INSTANT_UNKNOWN,
+		.name = page->name,
+		.uid = page->uid,
+	};
+	if (page->process)
+		process = *page->process;
+	process.cpu_percent = NAN;
+	process.rss_bytes = -1;
+	process.ended_at = alive ? INSTANT_UNKNOWN : page->dead_since;
+	return client_processes_add(join->processes, &process, alive);
+}
+
+static bool is_owner(const struct assessment *assessment, const struct connection *connection,
+	const struct pool_page *page)
+{
+	const struct client_process *process = assessment_process(assessment, connection);
+	return page->owner_visible && process && process->process.pid == page->pid &&
+		process->process.start_ticks == page->start_ticks;
+}
+
+static bool is_same_session(const struct join *join, const struct connection *connection,
+	const struct pool_page *page, const struct pool_slot *slot)
+{
+	int64_t start = connection->backend->start;
+	if (start == INSTANT_UNKNOWN)
+		return false;
+	if (slot->backend_start != INSTANT_UNKNOWN)
+		return slot->backend_start == start;
+	return slot->connected_at != INSTANT_UNKNOWN &&
+		llabs(slot->connected_at - start) <= OPENED_TOLERANCE &&
+		is_owner(join->assessment, connection, page);
+}
+
+/* The owner's end, proven: it was found dead before the rows were taken that show its backend. */
+static bool outlived_its_owner(const struct join *join, const struct pool_page *page)
+{
+	return page->status == POOL_PAGE_DEAD &&
+		page->dead_since <= join->assessment->activity->asked_at;
+}
+
+static void join_slot(
+	const struct join *join, const struct pool *pool, const struct pool_slot *slot)
+{
+	const struct pool_page *page = pool->page;
+	uint32_t index = map_get(join->by_pid, (uint64_t)slot->backend_pid);
+	if (!slot->backend_pid || index == MAP_NONE)
+		return;
+	struct connection *connection = &join->assessment->connections[index];
+	if (!is_same_session(join, connection, page, slot))
+		return;
+	connection->pool = pool;
+	connection->slot = slot;
+	if (outlived_its_owner(join, page))
+		connection->end = CLIENT_END_GONE;
+	/* what the kernel says is kept where both agree; behind a proxy only the page knows */
+	if (is_owner(join->assessment, connection, page))
+		return;
+	uint32_t owner = owner_of(join, page);
+	if (owner == NO_PROCESS)
+		return;
+	connection->process = owner;
+	connection->matched_by = MATCHED_PAGE;
+	if (page->status == POOL_PAGE_LIVE)
+		connection->end = CLIENT_END_HELD;
+}
+
+void join_pages(struct assessment *assessment, struct client_processes *processes)
+{
+	if (!assessment->pages)
+		return;
+	struct join join = {
+		.assessment = assessment,
+		.processes = processes,
+		.by_pid = map_new(assessment->arena, assessment->n_connections),
+	};
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		map_set(join.by_pid, (uint64_t)assessment->connections[i].backend->pid,
+			(uint32_t)i);
+	for (size_t i = 0; i < assessment->n_pools; i++) {
+		struct pool *pool = &assessment->pools[i];
+		if (!pool->page)
+			continue;
+		for (size_t slot = 0; assessment->activity && slot < pool->page->n_slots; slot++)
+			join_slot(&join, pool, &pool->page->slots[slot]);
+		pool->process = owner_of(&join, pool->page);
+	}
+}

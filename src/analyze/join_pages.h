@@ -1,0 +1,16 @@
+/* The slots of libdbpool's stats pages: which backend each is, and whose it is. Pure.
+ *
+ * A slot is a backend when pid and backend_start are the same. A page that does not know the start
+ * needs the process that holds the backend's socket to be its own. */
+#ifndef ANALYZE_JOIN_PAGES_H
+#define ANALYZE_JOIN_PAGES_H
+
+#include "model/assessment.h"
+
+struct client_processes;
+
+/* Fills slot and pool of connections that the other joins have seen, and where the page knows
+ * better, process, matched_by and end. The assessment's pools are listed. */
+void join_pages(struct assessment *assessment, struct client_processes *processes);
+
+#endif
