@@ -124,7 +124,7 @@ static const char *clean_copy(struct session *session, const char *text)
 static void name_server(struct session *session, struct server_state *state)
 {
 	const PGconn *conn = session->conn;
-	const char *port = conn ? PQport(conn) : NULL;
+	const char *port = conn ? PQport(conn) : params_get(&session->params, "port");
 	state->host =
 		clean_copy(session, conn ? PQhost(conn) : params_get(&session->params, "host"));
 	state->port = port && *port ? atoi(port) : 5432;
@@ -259,8 +259,7 @@ static void on_deadline(uv_timer_t *timer)
 	const struct dialect *dialect = session->dialect;
 	char message[64];
 	snprintf(message, sizeof(message), "the server did not answer in %u s",
-		session->phase == PHASE_CONNECTING ? dialect->connect_seconds
-						   : dialect->answer_seconds);
+		session->phase == PHASE_READY ? dialect->answer_seconds : dialect->connect_seconds);
 	lose(session, message);
 }
 
@@ -326,6 +325,7 @@ static void locate(struct session *session)
 
 static void become_ready(struct session *session)
 {
+	uv_timer_stop(session->deadline);
 	session->phase = PHASE_READY;
 	session->failures = 0;
 	set_state(session, SERVER_OK, NULL);
@@ -347,9 +347,10 @@ static void ignore_notice(void *data, const PGresult *result)
 	(void)result;
 }
 
+/* The attempt's deadline runs on until it is answered: it may well be the first thing that is not.
+ */
 static void set_up(struct session *session)
 {
-	uv_timer_stop(session->deadline);
 	locate(session);
 	session->location.backend_pid = PQbackendPID(session->conn);
 	session->phase = PHASE_SETTING_UP;
