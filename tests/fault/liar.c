@@ -1,0 +1,179 @@
+/* One process a liar, and one a connection: nothing of it can take the test down. */
+#include "liar.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+struct liar {
+	const char *server_socket;
+	enum liar_fault fault;
+	size_t after;
+	uint64_t random;
+	size_t told; /* bytes of the server's that went through */
+	int port, listener;
+	pid_t pid;
+};
+
+static uint8_t random_byte(struct liar *liar)
+{
+	liar->random ^= liar->random << 13;
+	liar->random ^= liar->random >> 7;
+	liar->random ^= liar->random << 17;
+	return (uint8_t)(liar->random >> 24);
+}
+
+static int call_server(const struct liar *liar)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", liar->server_socket);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		_exit(1);
+	return fd;
+}
+
+static bool say(int fd, const uint8_t *bytes, size_t size)
+{
+	while (size) {
+		ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
+		if (sent <= 0)
+			return false;
+		bytes += sent;
+		size -= (size_t)sent;
+	}
+	return true;
+}
+
+/* What is left of the server's words when the fault has had its way; false to hang up. */
+static bool distort(struct liar *liar, uint8_t *bytes, size_t *size)
+{
+	size_t allowed = liar->after > liar->told ? liar->after - liar->told : 0;
+	bool reached = *size > allowed;
+	if (liar->fault == LIAR_FLIP)
+		for (size_t i = 0; i < *size; i++)
+			if ((liar->told + i) % liar->after == liar->after - 1)
+				bytes[i] = random_byte(liar);
+	liar->told += *size;
+	if ((liar->fault == LIAR_CUT || liar->fault == LIAR_HANG) && reached)
+		*size = allowed;
+	return liar->fault != LIAR_CUT || !reached;
+}
+
+static void forward(struct liar *liar, int client)
+{
+	int server = call_server(liar);
+	struct pollfd fds[] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
+	uint8_t bytes[16384];
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			return;
+		for (int i = 0; i < 2; i++) {
+			if (!fds[i].revents)
+				continue;
+			ssize_t size = read(fds[i].fd, bytes, sizeof(bytes));
+			if (size <= 0)
+				return;
+			size_t rest = (size_t)size;
+			bool goes_on = i == 0 || distort(liar, bytes, &rest);
+			if (!say(fds[1 - i].fd, bytes, rest) || !goes_on)
+				return;
+		}
+	}
+}
+
+static void serve(struct liar *liar, int client)
+{
+	uint8_t bytes[4096];
+	switch (liar->fault) {
+	case LIAR_RUBBISH:
+		while (read(client, bytes, sizeof(bytes)) > 0) {
+			for (size_t i = 0; i < liar->after; i++)
+				bytes[i % sizeof(bytes)] = random_byte(liar);
+			if (!say(client, bytes, liar->after))
+				return;
+		}
+		return;
+	case LIAR_MUTE:
+		while (read(client, bytes, sizeof(bytes)) > 0)
+			continue;
+		return;
+	default: forward(liar, client);
+	}
+}
+
+__attribute__((noreturn)) static void accept_all(struct liar *liar)
+{
+	signal(SIGCHLD, SIG_IGN);
+	for (;; liar->random += 2) {
+		int client = accept(liar->listener, NULL, NULL);
+		if (client < 0 && errno != EINTR)
+			_exit(1);
+		if (client >= 0 && fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			serve(liar, client);
+			_exit(0);
+		}
+		close(client);
+	}
+}
+
+static int listen_somewhere(int *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, 16) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+		perror("liar");
+		abort();
+	}
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+struct liar *liar_start(
+	const char *server_socket, enum liar_fault fault, size_t after, uint64_t seed)
+{
+	struct liar *liar = mem_alloc(sizeof(*liar));
+	*liar = (struct liar){ .server_socket = server_socket,
+		.fault = fault,
+		.after = after ? after : 1,
+		.random = seed * 2 + 1 };
+	liar->listener = listen_somewhere(&liar->port);
+	liar->pid = fork();
+	if (liar->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		accept_all(liar);
+	}
+	close(liar->listener);
+	return liar;
+}
+
+int liar_port(const struct liar *liar)
+{
+	return liar->port;
+}
+
+void liar_stop(struct liar *liar)
+{
+	if (!liar)
+		return;
+	kill(liar->pid, SIGKILL);
+	(void)waitpid(liar->pid, NULL, 0);
+	free(liar);
+}

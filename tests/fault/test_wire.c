@@ -1,0 +1,156 @@
+/* dbtop on a line that breaks at every place, hangs, or lies: it says so and ends, always. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "liar.h"
+#include "live.h"
+
+static struct private_server *server;
+static char *server_socket;
+
+struct line {
+	enum liar_fault fault;
+	size_t after;
+	uint64_t seed;
+	struct liar *liar;
+	struct live_program *dbtop;
+	int status;
+};
+
+static void start(struct line *line)
+{
+	line->liar = liar_start(server_socket, line->fault, line->after, line->seed);
+	CLEANUP(cleanup_free)
+	char *conninfo = mem_printf("host=127.0.0.1 port=%d user=postgres dbname=postgres "
+				    "sslmode=disable gssencmode=disable",
+		liar_port(line->liar));
+	const char *const argv[] = { live_dbtop_path(), "--json", conninfo, NULL };
+	line->dbtop = live_start(&(struct live_program_options){ .argv = argv });
+}
+
+/* Whatever comes of it: one of the documented statuses, one object, and in it a reason when nothing
+ * could be told. */
+static void finish(struct line *line)
+{
+	line->status = live_finish(line->dbtop, 40000);
+	const char *out = live_out(line->dbtop);
+	if (line->status != 0 && line->status != 1 && line->status != 3)
+		fail_msg("fault %d after %zu bytes, seed %llu: status %d\n%s%s", line->fault,
+			line->after, (unsigned long long)line->seed, line->status, out,
+			live_err(line->dbtop));
+	json_t *snapshot = json_loads(out, 0, NULL);
+	assert_non_null(snapshot);
+	assert_int_equal(json_integer_value(live_member(snapshot, "schema")), 1);
+	assert_int_equal(
+		json_integer_value(live_member(snapshot, "server.port")), liar_port(line->liar));
+	if (line->status == 3 && !live_text(snapshot, "server.error") &&
+		!live_text(snapshot, "sources.0.error"))
+		fail_msg("fault %d after %zu bytes, seed %llu: cannot tell, and does not say "
+			 "why: %s",
+			line->fault, line->after, (unsigned long long)line->seed, out);
+	json_decref(snapshot);
+	live_free(line->dbtop);
+	liar_stop(line->liar);
+}
+
+/* All at once, in the group's setup: most of the time is waiting. */
+enum { CUTS = 13, HANGS = 4, FLIPS = 20, STRANGERS = 5 };
+
+static struct line honest = { .fault = LIAR_HONEST };
+static struct line cuts[CUTS], hangs[HANGS], flips[FLIPS], strangers[STRANGERS];
+
+/* From the first byte of the greeting to the middle of the rows. */
+static const size_t cut_after[CUTS] = { 1, 5, 9, 14, 40, 200, 350, 420, 500, 600, 800, 1200, 1500 };
+/* … in the greeting, in the settings' answer, in the rows. */
+static const size_t hang_after[HANGS] = { 0, 20, 430, 700 };
+
+static void describe(void)
+{
+	for (size_t i = 0; i < CUTS; i++)
+		cuts[i] = (struct line){ .fault = LIAR_CUT, .after = cut_after[i] };
+	for (size_t i = 0; i < HANGS; i++)
+		hangs[i] = (struct line){ .fault = hang_after[i] ? LIAR_HANG : LIAR_MUTE,
+			.after = hang_after[i] };
+	for (size_t i = 0; i < FLIPS; i++)
+		flips[i] = (struct line){ .fault = LIAR_FLIP, .after = 40 + i * 19, .seed = i };
+	for (size_t i = 0; i < STRANGERS; i++)
+		strangers[i] =
+			(struct line){ .fault = LIAR_RUBBISH, .after = (i + 1) * 13, .seed = i };
+}
+
+static void each(void (*act)(struct line *line))
+{
+	act(&honest);
+	for (size_t i = 0; i < CUTS; i++)
+		act(&cuts[i]);
+	for (size_t i = 0; i < HANGS; i++)
+		act(&hangs[i]);
+	for (size_t i = 0; i < FLIPS; i++)
+		act(&flips[i]);
+	for (size_t i = 0; i < STRANGERS; i++)
+		act(&strangers[i]);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	server = live_server_start(NULL);
+	server_socket = mem_printf(
+		"%s/.s.PGSQL.%d", private_server_folder(server), private_server_port(server));
+	describe();
+	each(start);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	private_server_stop(server);
+	free(server_socket);
+	return live_teardown(state);
+}
+
+static void every_line_ends_in_a_report(void **state)
+{
+	(void)state;
+	each(finish);
+}
+
+static void an_honest_line_changes_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(honest.status, 0);
+}
+
+static void a_line_that_breaks_in_the_greeting_tells_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CUTS && cut_after[i] <= 14; i++)
+		assert_int_equal(cuts[i].status, 3);
+}
+
+static void a_server_that_falls_silent_is_given_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < HANGS; i++)
+		assert_int_equal(hangs[i].status, 3);
+}
+
+static void a_stranger_is_no_server(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < STRANGERS; i++)
+		assert_int_equal(strangers[i].status, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_line_ends_in_a_report),
+		cmocka_unit_test(an_honest_line_changes_nothing),
+		cmocka_unit_test(a_line_that_breaks_in_the_greeting_tells_nothing),
+		cmocka_unit_test(a_server_that_falls_silent_is_given_up),
+		cmocka_unit_test(a_stranger_is_no_server),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
