@@ -14,6 +14,7 @@
 #include "action/plan.h"
 #include "app/app.h"
 #include "app/connect.h"
+#include "app/emergency_mode.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -34,7 +35,8 @@ struct headless {
 	struct target *target;
 	struct executor *executor;
 	struct audit *audit;
-	struct action_plan *plan; /* under way; NULL before */
+	struct action_plan *plan;         /* under way; NULL before */
+	struct emergency_mode *emergency; /* NULL in the other modes */
 	uv_timer_t *patience, *pace;
 	uv_signal_t *interrupt[3];
 	long printed;
@@ -197,7 +199,9 @@ static void kill_leaked(struct headless *headless)
 static void begin(struct headless *headless)
 {
 	uv_timer_stop(headless->patience);
-	if (headless->app->options.mode == MODE_KILL_LEAKED)
+	if (headless->emergency)
+		emergency_mode_begin(headless->emergency);
+	else if (headless->app->options.mode == MODE_KILL_LEAKED)
 		kill_leaked(headless);
 	else
 		report_snapshot(headless);
@@ -238,6 +242,8 @@ static void on_assessed(void *data)
 	struct headless *headless = data;
 	const struct assessment *assessment = target_assessment(headless->target);
 	app_log_state(headless->app, assessment);
+	if (headless->emergency)
+		emergency_mode_assessed(headless->emergency);
 	if (headless->plan || headless->printed || ask_password(headless))
 		return;
 	if (assessment->settled || is_hopeless(headless, assessment))
@@ -253,7 +259,10 @@ static void on_patience(uv_timer_t *timer)
 static void on_interrupt(uv_signal_t *handle, int signal_number)
 {
 	struct headless *headless = handle->data;
-	if (headless->plan) {
+	if (headless->emergency) {
+		finish(headless,
+			emergency_mode_interrupt(headless->emergency, 128 + signal_number));
+	} else if (headless->plan) {
 		print_result(headless);
 		finish(headless, EXIT_LEAKS);
 	} else if (headless->printed) {
@@ -269,6 +278,24 @@ static uv_timer_t *timer_new(struct headless *headless)
 	uv_timer_init(&headless->app->loop, timer);
 	timer->data = headless;
 	return timer;
+}
+
+static void on_finished(void *data, int status)
+{
+	finish(data, status);
+}
+
+static void open_emergency(struct headless *headless)
+{
+	const struct emergency_mode_options options = {
+		.app = headless->app,
+		.target = headless->target,
+		.audit = headless->audit,
+		.data = headless,
+		.finished = on_finished,
+	};
+	if (headless->app->options.mode == MODE_EMERGENCY)
+		headless->emergency = emergency_mode_new(&options);
 }
 
 static void open_headless(struct headless *headless)
@@ -290,6 +317,7 @@ static void open_headless(struct headless *headless)
 	const struct execute_callbacks callbacks = { .data = headless, .done = on_done };
 	headless->executor =
 		execute_new(&app->loop, target_session(headless->target), &execute, &callbacks);
+	open_emergency(headless);
 	headless->patience = timer_new(headless);
 	headless->pace = timer_new(headless);
 	uv_timer_start(headless->patience, on_patience, PATIENCE_MS, 0);
@@ -307,26 +335,36 @@ static void close_headless(struct headless *headless)
 	uv_close((uv_handle_t *)headless->pace, free_handle);
 	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
 		uv_close((uv_handle_t *)headless->interrupt[i], free_handle);
+	emergency_mode_free(headless->emergency);
 	execute_free(headless->executor);
 	target_free(headless->target);
 	audit_free(headless->audit);
 	action_plan_free(headless->plan);
 }
 
+/* What acts must be asked about, and may not be forbidden; a plan alone needs neither. */
+static bool may_begin(const struct app *app)
+{
+	const struct options *options = &app->options;
+	bool emergency = options->mode == MODE_EMERGENCY;
+	if ((options->mode != MODE_KILL_LEAKED && !emergency) || options->dry_run)
+		return true;
+	if (!options->yes && !isatty(STDIN_FILENO)) {
+		fprintf(stderr, "dbtop: --%s asks on a terminal; without one it needs --yes\n",
+			emergency ? "emergency" : "kill-leaked");
+		return false;
+	}
+	if (app->config->readonly)
+		fprintf(stderr,
+			"dbtop: read-only: nothing can be ended; --dry-run shows the plan\n");
+	return !app->config->readonly;
+}
+
 int headless_run(struct app *app)
 {
 	struct headless headless = { .app = app, .status = EXIT_UNKNOWN };
-	const struct options *options = &app->options;
-	if (options->mode == MODE_KILL_LEAKED && !options->dry_run && !options->yes &&
-		!isatty(STDIN_FILENO)) {
-		fputs("dbtop: --kill-leaked asks on a terminal; without one it needs --yes\n",
-			stderr);
+	if (!may_begin(app))
 		return EXIT_USAGE;
-	}
-	if (options->mode == MODE_KILL_LEAKED && app->config->readonly && !options->dry_run) {
-		fputs("dbtop: read-only: nothing can be ended; --dry-run shows the plan\n", stderr);
-		return EXIT_USAGE;
-	}
 	open_headless(&headless);
 	target_start(headless.target);
 	uv_run(&app->loop, UV_RUN_DEFAULT);

@@ -57,12 +57,16 @@ static const struct option_row {
 	{ "follow", NULL, 0, KIND_FLAG, AT(follow), 0, NULL, NULL },
 	{ "kill-leaked", NULL, 0, KIND_MODE, 0, MODE_KILL_LEAKED, NULL,
 		"end the leaked connections; asks first" },
+	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--force] [--all-users]",
+		"stop the application, end its sessions" },
+	{ "force", NULL, 0, KIND_FLAG, AT(force), 0, NULL, NULL },
+	{ "all-users", NULL, 0, KIND_FLAG, AT(all_users), 0, NULL, NULL },
 	{ "dry-run", NULL, 0, KIND_FLAG, AT(dry_run), 0, "  --dry-run  --yes  --proven-only",
-		"only show them; don't ask; not the presumed" },
+		"only show; don't ask; not the presumed" },
 	{ "yes", NULL, 0, KIND_FLAG, AT(yes), 0, NULL, NULL },
 	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
 	{ "demo", NULL, 0, KIND_MODE, 0, MODE_DEMO, NULL,
-		"a private server with a leaking application" },
+		"a private server, an application that leaks" },
 	{ "help", NULL, 0, KIND_MODE, 0, MODE_HELP, NULL, NULL },
 	{ "version", NULL, 0, KIND_MODE, 0, MODE_VERSION, NULL, NULL },
 };
@@ -132,11 +136,18 @@ static int check(struct options *options)
 		return refuse("--count and --follow go with --json");
 	if (options->count && options->follow)
 		return refuse("--count and --follow exclude each other");
-	if ((options->dry_run || options->yes || options->proven_only) &&
-		options->mode != MODE_KILL_LEAKED)
-		return refuse("--dry-run, --yes and --proven-only go with --kill-leaked");
-	if (options->readonly && options->mode == MODE_KILL_LEAKED && !options->dry_run)
-		return refuse("--readonly forbids --kill-leaked; --dry-run shows its plan");
+	bool acts = options->mode == MODE_KILL_LEAKED || options->mode == MODE_EMERGENCY;
+	if ((options->dry_run || options->yes) && !acts)
+		return refuse("--dry-run and --yes go with --kill-leaked and --emergency");
+	if (options->proven_only && options->mode != MODE_KILL_LEAKED)
+		return refuse("--proven-only goes with --kill-leaked");
+	if (options->force && options->mode != MODE_EMERGENCY)
+		return refuse("--force goes with --emergency");
+	if (options->all_users && options->mode != MODE_EMERGENCY &&
+		options->mode != MODE_DASHBOARD)
+		return refuse("--all-users goes with --emergency and the dashboard");
+	if (options->readonly && acts && !options->dry_run)
+		return refuse("--readonly forbids actions; --dry-run shows the plan");
 	return 0;
 }
 

@@ -10,6 +10,7 @@ enum mode {
 	MODE_ONCE,
 	MODE_JSON,
 	MODE_KILL_LEAKED,
+	MODE_EMERGENCY,
 	MODE_DEMO,
 	MODE_HELP,
 	MODE_VERSION,
@@ -34,7 +35,7 @@ struct options {
 	bool readonly, no_query_text;
 	bool json, follow; /* json may stand beside another mode: its result as one object */
 	long count;
-	bool dry_run, yes, proven_only;
+	bool dry_run, yes, proven_only, force, all_users;
 };
 
 /* 0, or −EINVAL after one line on stderr that says what is wrong. */

@@ -48,7 +48,8 @@ static const struct config_key keys[] = {
 		"time a process has between SIGTERM and SIGKILL", .min = "0s", .max = "1h",
 		AT(emergency.grace) },
 	{ "emergency.applications", CONFIG_PATTERNS, "[]",
-		"applications an emergency stops, as shell patterns; empty: all it may stop",
+		"what an emergency stops, as shell patterns: names or command lines of processes, "
+		"or application names; empty: all it may stop",
 		AT(emergency.applications) },
 	{ "columns", CONFIG_LIST, "[]", "columns of the table in order; empty: all that fit",
 		AT(columns) },

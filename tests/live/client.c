@@ -2,10 +2,12 @@
  *
  * It connects, brings its connections where the role says, prints "pid N" for each backend and then
  * "ready", and stays until it is killed. What fails ends it with status 1.
- * $LIVE_CLIENT_HIDDEN: nobody but root may look into this process. */
+ * $LIVE_CLIENT_HIDDEN: nobody but root may look into this process.
+ * $LIVE_CLIENT_STUBBORN: it does not obey SIGTERM. */
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,6 +248,8 @@ int main(int argc, char **argv)
 	client->arguments = argv + 3;
 	if (getenv("LIVE_CLIENT_HIDDEN"))
 		prctl(PR_SET_DUMPABLE, 0);
+	if (getenv("LIVE_CLIENT_STUBBORN"))
+		signal(SIGTERM, SIG_IGN);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (strcmp(roles[i].name, argv[2]) != 0)
 			continue;

@@ -1,0 +1,212 @@
+/* survey → plan → question → rescue → report. */
+#include "app/emergency_mode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "action/audit.h"
+#include "action/rescue.h"
+#include "app/app.h"
+#include "app/log.h"
+#include "app/survey.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "model/assessment.h"
+#include "model/emergency.h"
+#include "report/exit_status.h"
+#include "report/rescue_report.h"
+
+struct emergency_mode {
+	struct emergency_mode_options options;
+	struct survey *survey;
+	struct rescue *rescue;
+	struct emergency *emergency; /* NULL before the plan */
+	enum emergency_phase told;
+	bool begun, running;
+};
+
+/* A reader that left early (head) is no error to speak of, and changes nothing of what is done. */
+static void check_written(int r)
+{
+	if (r < 0 && r != -EPIPE)
+		fprintf(stderr, "dbtop: cannot write: %s\n", strerror(-r));
+}
+
+static bool is_json(const struct emergency_mode *mode)
+{
+	return mode->options.app->options.json;
+}
+
+static void print_plan(const struct emergency_mode *mode, FILE *file)
+{
+	const struct printer_style style = printer_style_for(file);
+	check_written(rescue_report_plan(mode->emergency, &style, file));
+}
+
+static void print_result(const struct emergency_mode *mode)
+{
+	const struct printer_style style = printer_style_for(stdout);
+	const char *error = audit_error(mode->options.audit);
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	if (is_json(mode))
+		check_written(rescue_report_json(mode->emergency, false, stdout));
+	else
+		check_written(rescue_report_text(mode->emergency, &style, stdout));
+}
+
+static void finish(struct emergency_mode *mode, int status)
+{
+	mode->running = false;
+	mode->options.finished(mode->options.data, status);
+}
+
+/* Each step as it happens: for people who wait, not for scripts. */
+static void on_progress(void *data, const struct emergency_process *process)
+{
+	struct emergency_mode *mode = data;
+	const struct printer_style style = printer_style_for(stderr);
+	if (process)
+		log_write(mode->options.app->log, "emergency: process %d: %s", process->pid,
+			process->result == RESULT_PENDING ? emergency_signal_name(process->signal)
+							  : action_result_name(process->result));
+	if (is_json(mode) || (!process && mode->emergency->phase == mode->told))
+		return;
+	mode->told = mode->emergency->phase;
+	check_written(rescue_report_progress(mode->emergency, process, &style, stderr));
+}
+
+static void on_done(void *data)
+{
+	struct emergency_mode *mode = data;
+	print_result(mode);
+	finish(mode, exit_status_of_emergency(mode->emergency));
+}
+
+static void ask_survey(void *data)
+{
+	struct emergency_mode *mode = data;
+	survey_begin(mode->survey);
+}
+
+/* Only the word itself will do. */
+static bool ask(const struct emergency_mode *mode)
+{
+	char answer[32] = "";
+	size_t n = emergency_count_stopped(mode->emergency);
+	fprintf(stderr, "Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n,
+		n == 1 ? "" : "es");
+	fflush(stderr);
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	answer[strcspn(answer, "\n")] = '\0';
+	return strcmp(answer, EMERGENCY_WORD) == 0;
+}
+
+static void print_trouble(const struct assessment *assessment)
+{
+	const struct server_state *server = &assessment->server;
+	if (server->status != SERVER_OK)
+		fprintf(stderr, "dbtop: %s\n",
+			server->error ? server->error : server_status_name(server->status));
+}
+
+/* What is to be done is known: shown, asked about, begun. */
+static void decide(struct emergency_mode *mode, const struct assessment *assessment)
+{
+	const struct options *options = &mode->options.app->options;
+	int status = exit_status_of_emergency_plan(mode->emergency);
+	bool nothing = status != EXIT_LEAKS;
+	print_trouble(assessment);
+	if (options->dry_run || nothing) {
+		if (is_json(mode))
+			check_written(
+				rescue_report_json(mode->emergency, options->dry_run, stdout));
+		else
+			print_plan(mode, stdout);
+		finish(mode, status);
+		return;
+	}
+	if (!options->yes) {
+		print_plan(mode, stderr);
+		if (!ask(mode)) {
+			fputs("dbtop: nothing was stopped\n", stderr);
+			finish(mode, EXIT_LEAKS);
+			return;
+		}
+	}
+	mode->running = true;
+	if (rescue_run(mode->rescue, mode->emergency) < 0)
+		finish(mode, EXIT_LEAKS);
+}
+
+static void on_surveyed(
+	void *data, struct emergency *emergency, const struct assessment *assessment)
+{
+	struct emergency_mode *mode = data;
+	if (!mode->emergency) {
+		mode->emergency = emergency;
+		decide(mode, assessment);
+		return;
+	}
+	if (mode->running)
+		rescue_surveyed(mode->rescue, emergency, assessment);
+	emergency_free(emergency);
+}
+
+struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *options)
+{
+	struct emergency_mode *mode = mem_alloc(sizeof(*mode));
+	struct app *app = options->app;
+	mode->options = *options;
+	mode->survey = survey_new(app, options->target, on_surveyed, mode);
+	const struct rescue_options rescue = {
+		.readonly = app->config->readonly,
+		.proc_root = "/proc",
+		.audit = options->audit,
+		.applications = &app->config->emergency.applications,
+	};
+	const struct rescue_callbacks callbacks = {
+		.data = mode,
+		.survey = ask_survey,
+		.progress = on_progress,
+		.done = on_done,
+	};
+	mode->rescue = rescue_new(&app->loop, target_session(options->target), &rescue, &callbacks);
+	return mode;
+}
+
+void emergency_mode_begin(struct emergency_mode *mode)
+{
+	if (mode->begun)
+		return;
+	mode->begun = true;
+	survey_begin(mode->survey);
+}
+
+void emergency_mode_assessed(struct emergency_mode *mode)
+{
+	survey_assessed(mode->survey);
+}
+
+int emergency_mode_interrupt(struct emergency_mode *mode, int otherwise)
+{
+	if (!mode->running)
+		return otherwise;
+	rescue_interrupt(mode->rescue);
+	mode->running = false;
+	print_result(mode);
+	return EXIT_LEAKS;
+}
+
+void emergency_mode_free(struct emergency_mode *mode)
+{
+	if (!mode)
+		return;
+	rescue_free(mode->rescue);
+	survey_free(mode->survey);
+	emergency_free(mode->emergency);
+	free(mode);
+}

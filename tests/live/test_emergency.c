@@ -1,0 +1,383 @@
+/* The emergency on a real server: who is stopped, who never is, and what is told of it. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+/* 25 slots, 3 of them reserved for superusers. */
+#define SLOTS 22
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start(NULL);
+	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE cron LOGIN");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	live_teardown(state);
+	live_sql(server,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+/* An application of that name, with role and number as of tests/live/client.c. */
+static struct live_program *start_app(const struct live_program_options *options,
+	enum live_route route, const char *name, const char *role, const char *number)
+{
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("user=app application_name=%s", name);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, route, more);
+	return options ? live_client_with(options, conninfo, role, number, NULL)
+		       : live_client(conninfo, role, number, NULL);
+}
+
+static const struct live_program_options stubborn = {
+	.env = (const char *const[]){ "LIVE_CLIENT_STUBBORN=1", NULL },
+};
+
+static char *config_of(const char *text)
+{
+	return live_file(live_folder(), "emergency.yaml", text);
+}
+
+static json_t *parse(const char *text)
+{
+	json_error_t error;
+	json_t *root = json_loads(text, JSON_DISABLE_EOF_CHECK, &error);
+	if (!root)
+		fail_msg("no JSON: %s in: %s", error.text, text);
+	return root;
+}
+
+static void assert_target(
+	json_t *root, const char *list, pid_t pid, const char *result, const char *reason)
+{
+	json_t *target = live_find_number(root, list, "pid", pid);
+	CLEANUP(cleanup_free) char *text = json_dumps(root, JSON_INDENT(1));
+	if (!target)
+		fail_msg("%d is not among the %s: %s", (int)pid, list, text);
+	const char *found = live_text(target, "result");
+	if (result ? !found || strcmp(found, result) != 0 : found != NULL)
+		fail_msg("%d: the result is not %s: %s", (int)pid, result ? result : "null", text);
+	found = live_text(target, "reason");
+	if (!found || strcmp(found, reason) != 0)
+		fail_msg("%d: the reason is not %s: %s", (int)pid, reason, text);
+}
+
+static long number(json_t *root, const char *path)
+{
+	return (long)json_integer_value(live_member(root, path));
+}
+
+/* psql CONNINFO, at work: a colleague's. */
+static struct live_program *start_psql(enum live_route route)
+{
+	CLEANUP(cleanup_free)
+	char *conninfo = live_conninfo(server, route, "user=app application_name=colleague");
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "psql", "-X", "-c", "SELECT pg_sleep(3600)",
+			conninfo, NULL },
+	};
+	return live_start(&options);
+}
+
+/* The application's three processes take every slot that is left. */
+static void fill(enum live_route route, struct live_program *leaky[static 3], long taken)
+{
+	char rest[16];
+	leaky[0] = start_app(NULL, route, "leaky", "idle", "5");
+	leaky[1] = start_app(NULL, route, "leaky", "transaction", "4");
+	snprintf(rest, sizeof(rest), "%ld", SLOTS - 9 - taken);
+	leaky[2] = start_app(NULL, route, "leaky", "active", rest);
+	live_wait_sessions(server, NULL, SLOTS, 20000);
+}
+
+static void a_full_server_is_emptied_of_the_application(enum live_route route)
+{
+	const struct live_program_options other_user = { .unprivileged = true };
+	bool root = getuid() == 0;
+	struct live_program *leaky[3];
+	struct live_program *billing = start_app(NULL, route, "billing", "idle", "2");
+	struct live_program *other =
+		root ? start_app(&other_user, route, "theirs", "idle", "2") : NULL;
+	struct live_program *colleague = start_psql(route);
+	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server, NULL);
+	CLEANUP(cleanup_free)
+	char *through = live_pgbouncer_conninfo(
+		pgbouncer, LIVE_TCP4, "user=app dbname=postgres application_name=pooled");
+	struct live_program *pooled = live_client(through, "idle", "1", NULL);
+	long others = root ? 6 : 4;
+	live_wait_sessions(server, NULL, others, 20000);
+	fill(route, leaky, others);
+
+	CLEANUP(cleanup_free) char *config = config_of("protect: {applications: [billing]}\n");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, route, "user=app");
+	struct live_run before = live_dbtop("--once", conninfo, NULL);
+	assert_int_equal(before.status, 3);
+	for (int i = 0; i < 3; i++) {
+		char pid[16];
+		snprintf(pid, sizeof(pid), "%d", (int)live_pid(leaky[i]));
+		if (!strstr(before.out, pid))
+			fail_msg("%s is not shown: %s", pid, before.out);
+	}
+	live_run_clear(&before);
+
+	struct live_run run =
+		live_dbtop("--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
+	if (run.status != 0)
+		fail_msg("status %d: %s%s", run.status, run.out, run.err);
+	json_t *result = parse(run.out);
+	assert_int_equal(number(result, "schema"), 1);
+	assert_string_equal(live_text(result, "action"), "emergency");
+	assert_true(json_is_false(live_member(result, "connected")));
+	for (int i = 0; i < 3; i++) {
+		assert_target(
+			result, "targets", live_pid(leaky[i]), "terminated", "holds_connections");
+		assert_int_equal(live_finish(leaky[i], 5000), 128 + SIGTERM);
+	}
+	assert_int_equal(json_array_size(live_member(result, "survivors")), 0);
+	assert_int_equal(number(result, "connections_left"), 0);
+	assert_target(result, "spared", live_pid(billing), NULL, "protected");
+	if (other)
+		assert_target(result, "spared", live_pid(other), NULL, "other_user");
+	assert_target(result, "spared", live_pid(colleague), NULL, "client_program");
+	live_wait_sessions(server, "application_name = 'leaky'", 0, 5000);
+	assert_int_equal(live_sessions(server, NULL), others);
+	assert_true(live_running(billing) && live_running(colleague) && live_running(pooled));
+	assert_true(live_running(live_pgbouncer_program(pgbouncer)));
+	assert_true(!other || live_running(other));
+	json_decref(result);
+	live_run_clear(&run);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+static void a_full_server_over_tcp(void **state)
+{
+	(void)state;
+	a_full_server_is_emptied_of_the_application(LIVE_TCP4);
+}
+
+static void a_full_server_over_a_unix_socket(void **state)
+{
+	(void)state;
+	a_full_server_is_emptied_of_the_application(LIVE_UNIX);
+}
+
+static void who_does_not_obey_is_killed_after_the_grace(void **state)
+{
+	(void)state;
+	struct live_program *program = start_app(&stubborn, LIVE_TCP4, "leaky", "active", "3");
+	CLEANUP(cleanup_free) char *config = config_of("emergency: {grace: 300ms}\n");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_run run =
+		live_dbtop("--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
+	json_t *result = parse(run.out);
+	assert_int_equal(run.status, 0);
+	assert_target(result, "targets", live_pid(program), "terminated", "holds_connections");
+	json_t *target = live_find_number(result, "targets", "pid", live_pid(program));
+	assert_string_equal(live_text(target, "signal"), "SIGKILL");
+	assert_true(json_real_value(live_member(target, "seconds")) >= 0.3);
+	/* at work when it was killed: its sessions do not go by themselves */
+	assert_int_equal(number(result, "terminated"), 4);
+	assert_int_equal(live_sessions(server, "usename = 'app'"), 0);
+	assert_int_equal(live_finish(program, 5000), 128 + SIGKILL);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+static void force_kills_at_once(void **state)
+{
+	(void)state;
+	struct live_program *program = start_app(&stubborn, LIVE_UNIX, "leaky", "idle", "2");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
+	struct live_run run = live_dbtop("--emergency", "--force", "--yes", conninfo, NULL);
+	if (run.status != 0)
+		fail_msg("status %d: %s%s", run.status, run.out, run.err);
+	assert_int_equal(live_finish(program, 5000), 128 + SIGKILL);
+	assert_non_null(strstr(run.out, "stopped 1 of 1 process"));
+	assert_non_null(strstr(run.out, "0 of the application's connections left"));
+	live_run_clear(&run);
+}
+
+static void a_dry_run_names_all_and_touches_nobody(void **state)
+{
+	(void)state;
+	struct live_program *program = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_run run = live_dbtop("--emergency", "--dry-run", "--json", conninfo, NULL);
+	json_t *result = parse(run.out);
+	assert_int_equal(run.status, 1);
+	assert_target(result, "targets", live_pid(program), NULL, "holds_connections");
+	assert_true(live_running(program));
+	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
+	json_decref(result);
+	live_run_clear(&run);
+	live_free(program);
+	live_wait_sessions(server, NULL, 0, 10000);
+	run = live_dbtop("--emergency", "--dry-run", conninfo, NULL);
+	assert_int_equal(run.status, 0);
+	live_run_clear(&run);
+}
+
+static void it_stays_within_its_scope(void **state)
+{
+	(void)state;
+	struct live_program *web = start_app(NULL, LIVE_TCP4, "web", "idle", "2");
+	struct live_program *worker = start_app(NULL, LIVE_TCP4, "worker", "idle", "2");
+	struct live_program *reports = start_app(NULL, LIVE_TCP4, "reports", "idle", "2");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_run run =
+		live_dbtop("--emergency", "--yes", "--json", "--app", "^worker$", conninfo, NULL);
+	assert_int_equal(run.status, 0);
+	json_t *result = parse(run.out);
+	assert_target(result, "targets", live_pid(worker), "terminated", "holds_connections");
+	assert_target(result, "spared", live_pid(web), NULL, "out_of_scope");
+	json_decref(result);
+	live_run_clear(&run);
+
+	CLEANUP(cleanup_free) char *config = config_of("emergency: {applications: [\"rep*\"]}\n");
+	run = live_dbtop("--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
+	assert_int_equal(run.status, 0);
+	result = parse(run.out);
+	assert_target(result, "targets", live_pid(reports), "terminated", "holds_connections");
+	assert_target(result, "spared", live_pid(web), NULL, "not_named");
+	assert_true(live_running(web));
+	assert_int_equal(live_sessions(server, "application_name = 'web'"), 2);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+static void readonly_forbids_it(void **state)
+{
+	(void)state;
+	struct live_program *program = start_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_run run = live_dbtop("--emergency", "--yes", "--readonly", conninfo, NULL);
+	assert_int_equal(run.status, 2);
+	live_run_clear(&run);
+	CLEANUP(cleanup_free) char *config = config_of("readonly: true\n");
+	run = live_dbtop("--emergency", "--yes", "--config", config, conninfo, NULL);
+	assert_int_equal(run.status, 2);
+	live_run_clear(&run);
+	run = live_dbtop("--kill-leaked", "--yes", "--config", config, conninfo, NULL);
+	assert_int_equal(run.status, 2);
+	live_run_clear(&run);
+	assert_true(live_running(program));
+}
+
+/* --- interrupted --- */
+
+static char *audit_path(void)
+{
+	return mem_printf("%s/state/dbtop/actions.jsonl", live_folder());
+}
+
+static bool has_signal(void *data)
+{
+	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *text = live_read(path);
+	(void)data;
+	return text && strstr(text, "\"event\":\"signal\"");
+}
+
+/* Every line is whole and says what it is; returns how many there are. */
+static size_t check_audit(const char *text)
+{
+	size_t lines = 0;
+	assert_non_null(text);
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1, lines++) {
+		json_t *entry = parse(line);
+		assert_int_equal(number(entry, "schema"), 1);
+		assert_string_equal(live_text(entry, "action"), "emergency");
+		assert_non_null(live_text(entry, "at"));
+		assert_non_null(live_text(entry, "event"));
+		json_decref(entry);
+	}
+	return lines;
+}
+
+static struct live_program *start_slow_emergency(struct live_program *ret_apps[static 2])
+{
+	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *config = config_of("emergency: {grace: 1h}\n");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	unlink(path);
+	ret_apps[0] = start_app(&stubborn, LIVE_TCP4, "stubborn", "idle", "2");
+	ret_apps[1] = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	struct live_program *dbtop = live_dbtop_start(
+		NULL, "--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
+	assert_true(live_wait(has_signal, NULL, 20000));
+	assert_int_equal(live_finish(ret_apps[1], 10000), 128 + SIGTERM);
+	live_wait_sessions(server, "application_name = 'leaky'", 0, 10000);
+	return dbtop;
+}
+
+static void killed_in_the_middle_it_leaves_nothing_half_written(void **state)
+{
+	(void)state;
+	struct live_program *apps[2];
+	struct live_program *dbtop = start_slow_emergency(apps);
+	live_signal(dbtop, SIGKILL);
+	assert_int_equal(live_finish(dbtop, 5000), 128 + SIGKILL);
+	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *text = live_read(path);
+	assert_true(check_audit(text) >= 3);
+	assert_true(live_running(apps[0]));
+	assert_int_equal(live_sessions(server, "application_name = 'stubborn'"), 2);
+}
+
+static void interrupted_it_says_what_was_done(void **state)
+{
+	(void)state;
+	struct live_program *apps[2];
+	struct live_program *dbtop = start_slow_emergency(apps);
+	live_signal(dbtop, SIGINT);
+	assert_int_equal(live_finish(dbtop, 10000), 1);
+	json_t *result = parse(live_out(dbtop));
+	assert_target(result, "targets", live_pid(apps[1]), "terminated", "holds_connections");
+	assert_target(result, "targets", live_pid(apps[0]), "timeout", "holds_connections");
+	assert_true(json_is_true(live_member(result, "interrupted")));
+	json_decref(result);
+	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *text = live_read(path);
+	check_audit(text);
+	assert_true(live_running(apps[0]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_full_server_over_tcp, clean_up),
+		cmocka_unit_test_teardown(a_full_server_over_a_unix_socket, clean_up),
+		cmocka_unit_test_teardown(who_does_not_obey_is_killed_after_the_grace, clean_up),
+		cmocka_unit_test_teardown(force_kills_at_once, clean_up),
+		cmocka_unit_test_teardown(a_dry_run_names_all_and_touches_nobody, clean_up),
+		cmocka_unit_test_teardown(it_stays_within_its_scope, clean_up),
+		cmocka_unit_test_teardown(readonly_forbids_it, clean_up),
+		cmocka_unit_test_teardown(
+			killed_in_the_middle_it_leaves_nothing_half_written, clean_up),
+		cmocka_unit_test_teardown(interrupted_it_says_what_was_done, clean_up),
+	};
+	return cmocka_run_group_tests_name("emergency", tests, start_server, stop_server);
+}
