@@ -11,6 +11,7 @@
 #include "analyze/pools.h"
 #include "base/arena.h"
 #include "base/instant.h"
+#include "model/lock.h"
 #include "model/rules.h"
 
 /* Workers have no client at their other end; for a plain role their rows are hidden like the
@@ -162,6 +163,7 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 {
 	assessment->activity = input->activity ? activity_ref(input->activity) : NULL;
 	assessment->peers = input->peers ? peers_ref(input->peers) : NULL;
+	assessment->locks = input->locks ? lock_table_ref(input->locks) : NULL;
 	assessment->pages = input->pages ? pool_pages_ref(input->pages) : NULL;
 	assessment->bouncers =
 		arena_array(assessment->arena, input->n_bouncers, sizeof(*assessment->bouncers));

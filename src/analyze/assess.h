@@ -9,6 +9,7 @@ struct rules;
 struct assess_input {
 	const struct activity *activity; /* NULL before the first answer; a reference is taken */
 	const struct peers *peers;       /* likewise */
+	const struct lock_table *locks;  /* likewise */
 	const struct server_state *server;
 	const struct pool_pages *pages;        /* likewise */
 	const struct bouncer *const *bouncers; /* likewise, each */

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "model/assessment.h"
+#include "view/locks.h"
 
 static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
 	30000000, 60000000 };
@@ -96,6 +97,19 @@ void command_enter(struct dashboard *dashboard)
 		return;
 	}
 	details_open(&dashboard->ui, connection);
+}
+
+void command_locks(struct dashboard *dashboard)
+{
+	ui_push(&dashboard->ui, PAGE_LOCKS);
+}
+
+void command_lock_details(struct dashboard *dashboard)
+{
+	const struct connection *connection =
+		locks_at(target_assessment(dashboard->target), dashboard->ui.cursor);
+	if (connection)
+		details_open(&dashboard->ui, connection);
 }
 
 void command_filter(struct dashboard *dashboard)
@@ -232,21 +246,37 @@ void command_kill_leaked(struct dashboard *dashboard)
 			"no connection is leaked");
 }
 
+/* The details page's subject; else what is tagged or under the cursor. The caller frees them. */
+static struct plan_session *chosen_sessions(const struct dashboard *dashboard, size_t *ret_count)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	if (ui_current_page(ui) == PAGE_DETAILS) {
+		struct plan_session *session = mem_alloc(sizeof(*session));
+		*session = (struct plan_session){ ui->details.pid, (int64_t)ui->details.subject.b };
+		*ret_count = 1;
+		return session;
+	}
+	CLEANUP(cleanup_free)
+	uint32_t *chosen = mem_resize(NULL, assessment->n_connections, sizeof(*chosen));
+	size_t count = ui_chosen(ui, assessment, chosen);
+	struct plan_session *sessions = mem_resize(NULL, count, sizeof(*sessions));
+	for (size_t i = 0; i < count; i++) {
+		const struct backend *backend = assessment->connections[chosen[i]].backend;
+		sessions[i] = (struct plan_session){ backend->pid, backend->start };
+	}
+	*ret_count = count;
+	return sessions;
+}
+
 static void plan_for_chosen(
 	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
 {
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	if (!is_free_to_act(dashboard))
 		return;
-	CLEANUP(cleanup_free)
-	uint32_t *chosen = mem_resize(NULL, assessment->n_connections, sizeof(*chosen));
-	size_t count = ui_chosen(&dashboard->ui, assessment, chosen);
-	CLEANUP(cleanup_free)
-	struct plan_session *sessions = mem_resize(NULL, count, sizeof(*sessions));
-	for (size_t i = 0; i < count; i++) {
-		const struct backend *backend = assessment->connections[chosen[i]].backend;
-		sessions[i] = (struct plan_session){ backend->pid, backend->start };
-	}
+	size_t count;
+	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
 	open_plan(dashboard, plan_selected(assessment, kind, sessions, count), otherwise);
 }
 

@@ -76,10 +76,23 @@ void dashboard_suspend(struct dashboard *dashboard)
 	}
 }
 
+/* Locks are asked for only while a page shows them. */
+static void watch_locks(struct dashboard *dashboard)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	if (ui_has_page(ui, PAGE_DETAILS))
+		target_watch_locks(dashboard->target, ui->details.pid);
+	else if (ui_has_page(ui, PAGE_LOCKS))
+		target_watch_locks(dashboard->target, 0);
+	else
+		target_ignore_locks(dashboard->target);
+}
+
 static void draw(struct dashboard *dashboard)
 {
 	int width, height;
 	tui_size(dashboard->tui, &width, &height);
+	watch_locks(dashboard);
 	dashboard->ui.now = instant_now();
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);

@@ -15,6 +15,7 @@
 #include "collect/backends.h"
 #include "collect/clients.h"
 #include "collect/exits.h"
+#include "collect/locks.h"
 #include "model/assessment.h"
 #include "model/history.h"
 #include "session/session.h"
@@ -34,6 +35,9 @@ struct target {
 	struct backends *backends;
 	struct clients *clients;
 	struct exits *exits;
+	struct locks *locks;
+	bool locks_wanted;
+	int32_t locks_subject;
 	uv_timer_t *tick;
 	struct assessment *assessment;
 	struct history history;
@@ -126,6 +130,7 @@ static void assess_now(struct target *target)
 	const struct assess_input input = {
 		.activity = backends_latest(target->backends),
 		.peers = clients_latest(target->clients),
+		.locks = locks_latest(target->locks),
 		.server = &server,
 		.sources = sources,
 		.n_sources = SOURCE_COUNT,
@@ -187,6 +192,13 @@ static void on_activity(void *data)
 	if (wants_look(target))
 		look(target);
 	hurry(target);
+	if (target->locks_wanted && !target->paused)
+		locks_refresh(target->locks, target->locks_subject);
+}
+
+static void on_locks(void *data)
+{
+	assess_now(data);
 }
 
 static void on_peers(void *data)
@@ -254,6 +266,8 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	target->backends = backends_new(target->session, &backends);
 	const struct clients_callbacks clients = { .data = target, .published = on_peers };
 	target->clients = clients_new(loop, "/proc", &clients);
+	const struct locks_options locks = { .data = target, .published = on_locks };
+	target->locks = locks_new(target->session, &locks);
 	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
 	target->exits = exits_new(loop, &exits);
 	target->tick = mem_alloc(sizeof(*target->tick));
@@ -275,6 +289,7 @@ void target_free(struct target *target)
 		return;
 	uv_close((uv_handle_t *)target->tick, free_handle);
 	exits_free(target->exits);
+	locks_free(target->locks);
 	clients_free(target->clients);
 	backends_free(target->backends);
 	session_free(target->session);
@@ -291,6 +306,23 @@ void target_survey(struct target *target)
 {
 	target->hurry_since = instant_now();
 	look_at(target, true);
+}
+
+void target_watch_locks(struct target *target, int32_t subject)
+{
+	if (target->locks_wanted && target->locks_subject == subject)
+		return;
+	target->locks_wanted = true;
+	target->locks_subject = subject;
+	if (!target->paused)
+		locks_refresh(target->locks, subject);
+}
+
+void target_ignore_locks(struct target *target)
+{
+	if (target->locks_wanted)
+		locks_forget(target->locks);
+	target->locks_wanted = false;
 }
 
 void target_pause(struct target *target, bool paused)

@@ -33,6 +33,11 @@ void target_start(struct target *target);
 /* The handles close in the loop's next turns. NULL is allowed. */
 void target_free(struct target *target);
 
+/* Whose locks a page shows: `subject` is a backend's pid, 0 for all that block somebody. Asked with
+ * each refresh from now on, until target_ignore_locks(). */
+void target_watch_locks(struct target *target, int32_t subject);
+void target_ignore_locks(struct target *target);
+
 /* Asks now instead of at the next tick: after an action. */
 void target_refresh(struct target *target);
 

@@ -2,6 +2,7 @@
 #include "model/assessment.h"
 
 #include "base/arena.h"
+#include "model/lock.h"
 
 static const char *const server_status_names[] = {
 	[SERVER_CONNECTING] = "connecting",
@@ -73,5 +74,6 @@ void assessment_free(struct assessment *assessment)
 	pool_pages_unref(assessment->pages);
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
 		bouncer_unref(assessment->bouncers[i]);
+	lock_table_unref(assessment->locks);
 	arena_free(assessment->arena);
 }

@@ -137,6 +137,7 @@ struct assessment {
 	const struct pool_pages *pages;  /* NULL before the first look */
 	const struct bouncer **bouncers; /* those that answered so far */
 	size_t n_bouncers;
+	const struct lock_table *locks; /* NULL unless a page wants it, and before its answer */
 	struct rules_limits limits;
 	struct slots slots;
 	struct connection *connections; /* in the activity's order; system processes left out */

@@ -11,6 +11,7 @@
 #include "model/assessment.h"
 #include "view/dialog.h"
 #include "view/explain.h"
+#include "view/explain_locks.h"
 #include "view/explain_pool.h"
 #include "view/facts.h"
 #include "view/frame.h"
@@ -219,6 +220,36 @@ static const char *others(const struct subject *subject, enum style *style)
 		subject->process->connections, subject->process->leaked);
 }
 
+static const char *lock_wait(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_CAUTION;
+	return explain_lock_wait(subject->arena, subject->assessment, subject->connection);
+}
+
+static const char *blocked_by(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_CAUTION;
+	return explain_blocked_by(subject->arena, subject->assessment, subject->connection);
+}
+
+static const char *blocks(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_LEAKED;
+	return explain_blocks(subject->arena, subject->assessment, subject->connection);
+}
+
+static const char *locks_held(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return explain_locks_held(subject->arena, subject->assessment, subject->connection);
+}
+
+static const char *locks_age(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_DIM;
+	return explain_locks_age(subject->arena, subject->assessment);
+}
+
 static const char *pool(const struct subject *subject, enum style *style)
 {
 	(void)style;
@@ -308,6 +339,11 @@ static const struct field {
 	{ "Times", "statement", statement_since },
 	{ "Times", "connected", connected_since },
 	{ "Times", "waits for", wait_event },
+	{ "Locks", "waits for", lock_wait },
+	{ "Locks", "blocked by", blocked_by },
+	{ "Locks", "blocks", blocks },
+	{ "Locks", "holds", locks_held },
+	{ "Locks", "asked", locks_age },
 	{ "Session", "database", database },
 	{ "Session", "user", user },
 	{ "Session", "application", application },
@@ -401,6 +437,7 @@ void details_draw(const struct frame *frame)
 	struct dialog dialog = {
 		.title = title,
 		.title_style = gone ? STYLE_CAUTION : STYLE_STRONG,
+		.note = frame->ui->notice,
 		.page = PAGE_DETAILS,
 	};
 	facts_draw(frame, details->facts, &dialog);

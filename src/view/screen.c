@@ -11,6 +11,7 @@
 #include "view/help.h"
 #include "view/keybar.h"
 #include "view/line.h"
+#include "view/locks.h"
 #include "view/message.h"
 #include "view/plan.h"
 #include "view/settle.h"
@@ -188,6 +189,7 @@ static void draw_page(const struct frame *frame)
 	case PAGE_HELP: help_draw(frame); return;
 	case PAGE_MESSAGE: message_draw(frame); return;
 	case PAGE_DETAILS: details_draw(frame); return;
+	case PAGE_LOCKS: locks_draw(frame); return;
 	case PAGE_PLAN:
 		if (frame->plan)
 			plan_draw(frame);

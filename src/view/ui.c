@@ -266,6 +266,14 @@ enum page ui_current_page(const struct ui_state *ui)
 	return ui->depth ? ui->pages[ui->depth - 1] : PAGE_MAIN;
 }
 
+bool ui_has_page(const struct ui_state *ui, enum page page)
+{
+	for (size_t i = 0; i < ui->depth; i++)
+		if (ui->pages[i] == page)
+			return true;
+	return false;
+}
+
 void ui_push(struct ui_state *ui, enum page page)
 {
 	if (ui->depth < UI_PAGES_MAX)

@@ -26,6 +26,7 @@ enum page {
 	PAGE_RESULTS, /* the same plan, while it is carried out and after */
 	PAGE_MESSAGE,
 	PAGE_DETAILS,
+	PAGE_LOCKS,
 };
 
 #define UI_PAGES_MAX 8 /* pages that lie over each other; more replace the top one */
@@ -135,6 +136,9 @@ void ui_push(struct ui_state *ui, enum page page);
 void ui_pop(struct ui_state *ui);
 /* Back to the main page. */
 void ui_pop_all(struct ui_state *ui);
+
+/* Whether a page is open, on top or below others. */
+bool ui_has_page(const struct ui_state *ui, enum page page);
 
 /* Opens a message; both strings are copied. */
 void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text);

@@ -35,6 +35,7 @@ const struct key_help screen_keys[] = {
 	{ "Esc", "close", "close", PAGE_HELP, true },
 	{ "Enter", "close", "close", PAGE_MESSAGE, true },
 	{ "Esc", NULL, "close", PAGE_DETAILS, true },
+	{ "Esc", NULL, "close", PAGE_LOCKS, true },
 };
 const size_t n_screen_keys = sizeof(screen_keys) / sizeof(screen_keys[0]);
 

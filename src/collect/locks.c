@@ -1,0 +1,239 @@
+/* pg_locks, in binary. */
+#include "collect/locks.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/lock.h"
+#include "session/session.h"
+
+#define MOST_ROWS   500
+#define MOST_ROWS_1 "501" /* one more tells that there are more */
+
+/* Between two looks: a second, and twenty times what the last one took. */
+#define REFRESH_EVERY USEC_PER_SEC
+#define REFRESH_SHARE 20
+
+enum column {
+	COLUMN_PID,
+	COLUMN_GRANTED,
+	COLUMN_TYPE,
+	COLUMN_MODE,
+	COLUMN_OBJECT,
+	COLUMN_SINCE,
+	COLUMN_BLOCKERS,
+	COLUMN_COUNT,
+};
+
+/* waitstart is there from 14 on; asked for through JSON, a version without it says NULL. A
+ * relation of another database has no name here. */
+static const char sql[] =
+	"WITH l AS MATERIALIZED (SELECT * FROM pg_locks"
+	"  WHERE pid IS NOT NULL AND pid <> pg_backend_pid()),"
+	" w AS MATERIALIZED (SELECT pid, pg_blocking_pids(pid) AS blockers FROM"
+	"  (SELECT DISTINCT pid FROM l WHERE NOT granted LIMIT 100) d)"
+	" SELECT l.pid, l.granted, l.locktype, l.mode,"
+	"  CASE WHEN l.locktype IN ('relation', 'extend', 'page', 'tuple') THEN"
+	"    CASE WHEN c.relname IS NULL THEN 'relation ' || l.relation::text"
+	"     WHEN n.nspname = 'public' THEN c.relname::text"
+	"     ELSE n.nspname || '.' || c.relname END"
+	"    || CASE WHEN l.tuple IS NOT NULL THEN"
+	"        ', row (' || l.page::text || ',' || l.tuple::text || ')'"
+	"       WHEN l.page IS NOT NULL THEN ', page ' || l.page::text ELSE '' END"
+	"   WHEN l.locktype = 'transactionid' THEN 'transaction ' || l.transactionid::text"
+	"   WHEN l.locktype = 'virtualxid' THEN 'transaction ' || l.virtualxid"
+	"   WHEN l.locktype = 'advisory' THEN 'advisory key '"
+	"    || CASE WHEN l.objsubid = 1 THEN"
+	"        (l.classid::bigint << 32 | l.objid::bigint)::text"
+	"       ELSE l.classid::text || ', ' || l.objid::text END"
+	"   ELSE l.locktype END,"
+	"  CASE WHEN NOT l.granted THEN (to_jsonb(l)->>'waitstart')::timestamptz END,"
+	"  CASE WHEN NOT l.granted THEN array_to_string(w.blockers, ' ') END"
+	" FROM l LEFT JOIN w ON w.pid = l.pid"
+	" LEFT JOIN pg_class c ON c.oid = l.relation AND l.database IN (0,"
+	"  (SELECT oid FROM pg_database WHERE datname = current_database()))"
+	" LEFT JOIN pg_namespace n ON n.oid = c.relnamespace"
+	" WHERE NOT l.granted OR l.pid = $1::int4"
+	"  OR l.pid IN (SELECT unnest(blockers) FROM w)"
+	" ORDER BY l.granted, l.locktype = 'virtualxid', l.pid LIMIT " MOST_ROWS_1;
+
+/* Around the statement: this one may take less time than the others of the session. */
+static const char short_timeout[] = "SELECT set_config('statement_timeout', '500ms', false)";
+static const char usual_timeout[] = "SELECT set_config('statement_timeout', '5s', false)";
+
+struct locks {
+	struct session *session;
+	struct locks_options options;
+	struct lock_table *latest;
+	bool waiting;       /* for an answer */
+	bool wanted;        /* somebody looks */
+	int32_t subject;    /* of the statement last sent */
+	int64_t sent_at;    /* monotonic; of that one */
+	int64_t not_before; /* monotonic */
+};
+
+static const char *bytes_of(const PGresult *result, int row, enum column column, int size)
+{
+	if (PQgetisnull(result, row, (int)column) || PQgetlength(result, row, (int)column) != size)
+		return NULL;
+	return PQgetvalue(result, row, (int)column);
+}
+
+static const char *text_of(struct arena *arena, const PGresult *result, int row, enum column column)
+{
+	if (PQgetisnull(result, row, (int)column))
+		return "?";
+	return text_clean(arena, PQgetvalue(result, row, (int)column),
+		(size_t)PQgetlength(result, row, (int)column), TEXT_LINE);
+}
+
+static int64_t instant_of(const PGresult *result, int row, enum column column)
+{
+	const char *bytes = bytes_of(result, row, column, 8);
+	uint64_t value;
+	if (!bytes)
+		return INSTANT_UNKNOWN;
+	memcpy(&value, bytes, sizeof(value));
+	return instant_from_postgres((int64_t)be64toh(value));
+}
+
+/* "9912 9912 9801": a parallel statement names its pid once a worker. */
+static void read_blockers(struct arena *arena, const char *text, struct lock *lock)
+{
+	int32_t *blockers = arena_array(arena, strlen(text) / 2 + 1, sizeof(*blockers));
+	char *end;
+	for (; *text; text = end + strspn(end, " ")) {
+		long pid = strtol(text, &end, 10);
+		if (end == text)
+			break;
+		bool known = false;
+		for (size_t i = 0; i < lock->n_blockers; i++)
+			known |= blockers[i] == (int32_t)pid;
+		if (!known)
+			blockers[lock->n_blockers++] = (int32_t)pid;
+	}
+	lock->blockers = blockers;
+}
+
+static struct lock read_lock(struct arena *arena, const PGresult *result, int row)
+{
+	const char *pid = bytes_of(result, row, COLUMN_PID, 4);
+	const char *granted = bytes_of(result, row, COLUMN_GRANTED, 1);
+	uint32_t number = 0;
+	if (pid)
+		memcpy(&number, pid, sizeof(number));
+	struct lock lock = {
+		.pid = (int32_t)be32toh(number),
+		.granted = granted && *granted,
+		.type = text_of(arena, result, row, COLUMN_TYPE),
+		.mode = text_of(arena, result, row, COLUMN_MODE),
+		.object = text_of(arena, result, row, COLUMN_OBJECT),
+		.since = instant_of(result, row, COLUMN_SINCE),
+	};
+	if (!PQgetisnull(result, row, COLUMN_BLOCKERS))
+		read_blockers(arena, PQgetvalue(result, row, COLUMN_BLOCKERS), &lock);
+	return lock;
+}
+
+static void read_table(struct lock_table *table, const PGresult *result)
+{
+	int rows = PQntuples(result);
+	table->cut = rows > MOST_ROWS;
+	if (table->cut)
+		rows = MOST_ROWS;
+	table->items = arena_array(table->arena, (size_t)rows, sizeof(*table->items));
+	for (int row = 0; row < rows; row++)
+		table->items[table->count++] = read_lock(table->arena, result, row);
+}
+
+static const char *error_of(struct arena *arena, const PGresult *result)
+{
+	if (!result)
+		return "the connection was lost";
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		const char *message = PQresultErrorMessage(result);
+		return text_clean(arena, message, strcspn(message, "\n"), TEXT_LINE);
+	}
+	return PQnfields(result) == COLUMN_COUNT ? NULL : "this is not PostgreSQL's pg_locks";
+}
+
+static void on_answer(void *data, const PGresult *result, int64_t sent_at)
+{
+	struct locks *locks = data;
+	int64_t now = instant_monotonic();
+	int64_t pause = (now - locks->sent_at) * REFRESH_SHARE;
+	locks->waiting = false;
+	locks->not_before = now + (pause > REFRESH_EVERY ? pause : REFRESH_EVERY);
+	if (!locks->wanted)
+		return;
+	struct lock_table *table = lock_table_new();
+	table->asked_at = sent_at;
+	table->taken_at = instant_now();
+	table->subject = locks->subject;
+	table->error = error_of(table->arena, result);
+	if (!table->error)
+		read_table(table, result);
+	lock_table_unref(locks->latest);
+	locks->latest = table;
+	locks->options.published(locks->options.data);
+}
+
+struct locks *locks_new(struct session *session, const struct locks_options *options)
+{
+	struct locks *locks = mem_alloc(sizeof(*locks));
+	locks->session = session;
+	locks->options = *options;
+	return locks;
+}
+
+void locks_free(struct locks *locks)
+{
+	if (!locks)
+		return;
+	session_forget(locks->session, locks);
+	lock_table_unref(locks->latest);
+	free(locks);
+}
+
+void locks_refresh(struct locks *locks, int32_t subject)
+{
+	char text[16];
+	const char *const params[] = { text };
+	const struct session_statement before = { .sql = short_timeout };
+	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
+	const struct session_statement after = { .sql = usual_timeout };
+	int64_t now = instant_monotonic();
+	locks->wanted = true;
+	if (locks->waiting || (locks->subject == subject && now < locks->not_before))
+		return;
+	snprintf(text, sizeof(text), "%d", subject);
+	if (!session_query(locks->session, &before, NULL, locks))
+		return;
+	/* set first: an error while sending calls back at once */
+	locks->waiting = true;
+	locks->subject = subject;
+	locks->sent_at = now;
+	if (!session_query(locks->session, &statement, on_answer, locks))
+		locks->waiting = false;
+	else if (!session_query(locks->session, &after, NULL, locks))
+		/* the connection went meanwhile, and its settings with it */
+		return;
+}
+
+void locks_forget(struct locks *locks)
+{
+	locks->wanted = false;
+	lock_table_unref(locks->latest);
+	locks->latest = NULL;
+	locks->not_before = 0;
+}
+
+const struct lock_table *locks_latest(const struct locks *locks)
+{
+	return locks->latest;
+}

@@ -1,0 +1,16 @@
+/* The locks page: who blocks whom. */
+#ifndef VIEW_LOCKS_H
+#define VIEW_LOCKS_H
+
+#include <stddef.h>
+
+struct assessment;
+struct connection;
+struct frame;
+
+void locks_draw(const struct frame *frame);
+
+/* The session in this line of the page; NULL for none. */
+const struct connection *locks_at(const struct assessment *assessment, size_t line);
+
+#endif
