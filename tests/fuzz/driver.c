@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "fuzz.h"
 
-#define INPUT_MAX      8192
+#define INPUT_MAX      32768
 #define ROUNDS_DEFAULT 20000
 #define SEEDS_MAX      64
 
