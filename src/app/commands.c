@@ -3,6 +3,7 @@
 #include "app/commands.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@
 #include "app/app.h"
 #include "app/clipboard.h"
 #include "app/dashboard.h"
+#include "app/player.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
@@ -22,7 +24,8 @@
 
 static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
 	30000000, 60000000 };
-#define INTERVALS (sizeof(intervals) / sizeof(intervals[0]))
+#define USEC_PER_MIN (60 * USEC_PER_SEC)
+#define INTERVALS    (sizeof(intervals) / sizeof(intervals[0]))
 
 void command_up(struct dashboard *dashboard)
 {
@@ -101,6 +104,10 @@ void command_enter(struct dashboard *dashboard)
 
 void command_locks(struct dashboard *dashboard)
 {
+	if (dashboard->player) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording holds no locks");
+		return;
+	}
 	ui_push(&dashboard->ui, PAGE_LOCKS);
 }
 
@@ -134,6 +141,10 @@ void command_group(struct dashboard *dashboard)
 
 void command_pause(struct dashboard *dashboard)
 {
+	if (dashboard->player) {
+		player_toggle(dashboard->player);
+		return;
+	}
 	ui_toggle_pause(&dashboard->ui);
 	target_pause(dashboard->target, dashboard->ui.paused);
 }
@@ -149,6 +160,10 @@ static void set_interval(struct dashboard *dashboard, int64_t interval)
 
 void command_slower(struct dashboard *dashboard)
 {
+	if (dashboard->player) {
+		player_change_speed(dashboard->player, 1);
+		return;
+	}
 	for (size_t i = 0; i < INTERVALS; i++) {
 		if (intervals[i] > dashboard->ui.interval) {
 			set_interval(dashboard, intervals[i]);
@@ -159,12 +174,46 @@ void command_slower(struct dashboard *dashboard)
 
 void command_faster(struct dashboard *dashboard)
 {
+	if (dashboard->player) {
+		player_change_speed(dashboard->player, -1);
+		return;
+	}
 	for (size_t i = INTERVALS; i-- > 0;) {
 		if (intervals[i] < dashboard->ui.interval) {
 			set_interval(dashboard, intervals[i]);
 			return;
 		}
 	}
+}
+
+void command_step_on(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, 1);
+}
+
+void command_step_back(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, -1);
+}
+
+void command_seek_on(struct dashboard *dashboard)
+{
+	player_seek(dashboard->player, USEC_PER_MIN);
+}
+
+void command_seek_back(struct dashboard *dashboard)
+{
+	player_seek(dashboard->player, -USEC_PER_MIN);
+}
+
+void command_to_start(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, -LONG_MAX);
+}
+
+void command_to_end(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, LONG_MAX);
 }
 
 void command_copy(struct dashboard *dashboard)
@@ -215,7 +264,10 @@ void command_redraw(struct dashboard *dashboard)
 
 static bool is_free_to_act(struct dashboard *dashboard)
 {
-	if (dashboard->app->config->readonly)
+	if (dashboard->player)
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"a recording: what it shows is over, and nothing can be ended");
+	else if (dashboard->app->config->readonly)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "read-only: nothing can be ended");
 	else if (execute_busy(dashboard->executor))
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "still at work on the last plan");

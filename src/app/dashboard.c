@@ -17,6 +17,7 @@
 #include "app/demo.h"
 #include "app/keymap.h"
 #include "app/log.h"
+#include "app/player.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -24,6 +25,7 @@
 #include "config/config.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "report/recording.h"
 #include "session/session.h"
 #include "tui/input.h"
 #include "tui/tui.h"
@@ -80,6 +82,8 @@ void dashboard_suspend(struct dashboard *dashboard)
 static void watch_locks(struct dashboard *dashboard)
 {
 	const struct ui_state *ui = &dashboard->ui;
+	if (dashboard->player)
+		return;
 	if (ui_has_page(ui, PAGE_DETAILS))
 		target_watch_locks(dashboard->target, ui->details.pid);
 	else if (ui_has_page(ui, PAGE_LOCKS))
@@ -93,7 +97,8 @@ static void draw(struct dashboard *dashboard)
 	int width, height;
 	tui_size(dashboard->tui, &width, &height);
 	watch_locks(dashboard);
-	dashboard->ui.now = instant_now();
+	/* a recording has its own clock */
+	dashboard->ui.now = dashboard->player ? 0 : instant_now();
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
 	tui_draw(dashboard->tui, &dashboard->grid);
@@ -300,6 +305,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	close_handle(dashboard->patience);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
 		close_handle(dashboard->signals[i]);
+	player_free(dashboard->player);
 	execute_free(dashboard->executor);
 	target_free(dashboard->target);
 	audit_free(dashboard->audit);
@@ -308,15 +314,45 @@ static void close_dashboard(struct dashboard *dashboard)
 	grid_deinit(&dashboard->grid);
 }
 
+/* The recording of --replay, or NULL without one. */
+static int open_recording(const struct app *app, struct recording **ret_recording)
+{
+	char error[RECORDING_ERROR_MAX];
+	if (app->options.mode != MODE_REPLAY)
+		return 0;
+	int r = recording_open(app->options.replay, ret_recording, error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error);
+	return r;
+}
+
+static void start(struct dashboard *dashboard, struct recording *recording)
+{
+	if (!recording) {
+		target_start(dashboard->target);
+		return;
+	}
+	dashboard->player = player_new(dashboard, recording);
+	player_start(dashboard->player);
+}
+
 int dashboard_run(struct app *app)
 {
 	struct dashboard dashboard = { .app = app };
-	if (themes_load(&dashboard) < 0)
+	struct recording *recording = NULL;
+	if (open_recording(app, &recording) < 0)
 		return EXIT_USAGE;
+	/* what is seen is over: nobody must act on it */
+	if (recording)
+		app->config->readonly = true;
+	if (themes_load(&dashboard) < 0) {
+		recording_free(recording);
+		return EXIT_USAGE;
+	}
 	mem_on_exhausted(tui_crash_restore);
 	crash_install(tui_crash_restore);
 	open_dashboard(&dashboard);
-	target_start(dashboard.target);
+	start(&dashboard, recording);
 	if (!dashboard.leaving)
 		uv_run(&app->loop, UV_RUN_DEFAULT);
 	close_dashboard(&dashboard);

@@ -15,6 +15,7 @@ struct app;
 struct assessment;
 struct audit;
 struct executor;
+struct player;
 struct target;
 struct tui;
 
@@ -31,6 +32,7 @@ struct dashboard {
 	struct theme theme;
 	struct ui_state ui;
 	struct grid grid;
+	struct player *player;    /* of --replay; NULL */
 	struct action_plan *plan; /* of the plan's pages, and of a run under way; NULL */
 	struct guard_history ended;
 	bool limit_confirmed; /* "more than the limit: really?" was asked for this plan */

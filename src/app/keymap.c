@@ -34,14 +34,31 @@ static const struct binding {
 	struct key_event keys[MOST_KEYS]; /* ends with {0, 0} */
 	const char *names, *bar, *what;
 	bool always; /* stays in the bar when there is no room for all */
+	enum key_time when;
 } bindings[] = {
+	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "play/stop", "play the recording, or stop",
+		true, KEY_REPLAY },
+	{ PAGE_MAIN, command_step_on, { CHAR('.') }, ".", "next", "the next snapshot", true,
+		KEY_REPLAY },
+	{ PAGE_MAIN, command_step_back, { CHAR(',') }, ",", "back", "the one before", true,
+		KEY_REPLAY },
+	{ PAGE_MAIN, command_seek_on, { CHAR(']') }, "]", "+1 min", "a minute on", false,
+		KEY_REPLAY },
+	{ PAGE_MAIN, command_seek_back, { CHAR('[') }, "[", "-1 min", "a minute back", false,
+		KEY_REPLAY },
+	{ PAGE_MAIN, command_to_start, { CHAR('{') }, "{", NULL, "to the recording's beginning",
+		false, KEY_REPLAY },
+	{ PAGE_MAIN, command_to_end, { CHAR('}') }, "}", NULL, "to its end", false, KEY_REPLAY },
+	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+", NULL, "play faster", false, KEY_REPLAY },
+	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, "play slower", false, KEY_REPLAY },
 	{ PAGE_MAIN, command_kill_leaked, { CHAR('k') }, "k", "kill # leaked",
-		"end the leaked connections; shows the plan first", true },
+		"end the leaked connections; shows the plan first", true, KEY_LIVE },
 	{ PAGE_MAIN, command_terminate, { CHAR('K') }, "K", "kill",
-		"end the tagged connections, or the one under the cursor", true },
-	{ PAGE_MAIN, command_cancel, { CHAR('c') }, "c", "cancel", "cancel their statements",
-		false },
-	{ PAGE_MAIN, command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false },
+		"end the tagged connections, or the one under the cursor", true, KEY_LIVE },
+	{ PAGE_MAIN, command_cancel, { CHAR('c') }, "c", "cancel", "cancel their statements", false,
+		KEY_LIVE },
+	{ PAGE_MAIN, command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false,
+		KEY_LIVE },
 	{ PAGE_MAIN, command_filter, { CHAR('/') }, "/", "filter",
 		"show what matches: text, field:text, !text", true },
 	{ PAGE_MAIN, command_sort, { CHAR('s') }, "s", "sort", "sort by the next column", false },
@@ -49,15 +66,18 @@ static const struct binding {
 	{ PAGE_MAIN, command_group, { CHAR('g') }, "g", "group",
 		"group by process, application, database, or not", false },
 	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "pause", "keep the picture; again: go on",
-		false },
-	{ PAGE_MAIN, command_tag, { CHAR(' ') }, "Space", NULL, "tag for K and c", false },
-	{ PAGE_MAIN, command_untag, { CHAR('u') }, "u", NULL, "untag all", false },
+		false, KEY_LIVE },
+	{ PAGE_MAIN, command_tag, { CHAR(' ') }, "Space", NULL, "tag for K and c", false,
+		KEY_LIVE },
+	{ PAGE_MAIN, command_untag, { CHAR('u') }, "u", NULL, "untag all", false, KEY_LIVE },
 	{ PAGE_MAIN, command_enter, { KEY(ENTER) }, "Enter", NULL,
 		"details of a connection; fold a group", false },
 	{ PAGE_MAIN, command_fold, { KEY(LEFT) }, "←", NULL, "fold the group", false },
 	{ PAGE_MAIN, command_unfold, { KEY(RIGHT) }, "→", NULL, "unfold it", false },
-	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+", NULL, "refresh less often", false },
-	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, "refresh more often", false },
+	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+", NULL, "refresh less often", false,
+		KEY_LIVE },
+	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, "refresh more often", false,
+		KEY_LIVE },
 	{ PAGE_MAIN, command_copy, { CHAR('y') }, "y", NULL, "copy the statement", false },
 	{ PAGE_PLAN, command_tick, { CHAR(' ') }, "Space", "untick", "tick or untick a target",
 		true },
@@ -113,6 +133,7 @@ const struct key_help *keymap_help(size_t *ret_count)
 			.page = bindings[i].page == ANYWHERE ? PAGE_MAIN
 							     : (enum page)bindings[i].page,
 			.always = bindings[i].always,
+			.when = bindings[i].when,
 		};
 	*ret_count = BINDINGS;
 	return help;
@@ -131,10 +152,12 @@ static bool is_bound(const struct binding *binding, const struct key_event *even
 	return false;
 }
 
-static const struct binding *find(int page, const struct key_event *event)
+/* Keys that act on a server work on a recording too: they say why they do nothing. */
+static const struct binding *find(int page, const struct key_event *event, bool replaying)
 {
 	for (size_t i = 0; i < BINDINGS; i++)
-		if (bindings[i].page == page && is_bound(&bindings[i], event))
+		if (bindings[i].page == page && is_bound(&bindings[i], event) &&
+			(bindings[i].when != KEY_REPLAY || replaying))
 			return &bindings[i];
 	return NULL;
 }
@@ -169,9 +192,11 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		press_in_filter(&dashboard->ui, event);
 		return;
 	}
-	const struct binding *binding = find((int)ui_current_page(&dashboard->ui), event);
+	bool replaying = dashboard->player != NULL;
+	const struct binding *binding =
+		find((int)ui_current_page(&dashboard->ui), event, replaying);
 	if (!binding)
-		binding = find(ANYWHERE, event);
+		binding = find(ANYWHERE, event, replaying);
 	if (binding)
 		binding->run(dashboard);
 }

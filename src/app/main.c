@@ -110,7 +110,7 @@ static int prepare(struct app *app, struct arena *arena)
 	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = set_scope(app)) < 0 ||
 		(r = open_log(app)) < 0)
 		return r;
-	if (app->options.mode == MODE_DEMO)
+	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
 		return 0;
 	r = connect_params(&app->options, app->config, &app->params);
 	return r < 0 ? r : ask_password(app);
@@ -119,7 +119,8 @@ static int prepare(struct app *app, struct arena *arena)
 static int run(struct app *app)
 {
 	switch (app->options.mode) {
-	case MODE_DASHBOARD: return dashboard_run(app);
+	case MODE_DASHBOARD:
+	case MODE_REPLAY: return dashboard_run(app);
 	case MODE_DEMO: return dashboard_run_demo(app);
 	default: return headless_run(app);
 	}

@@ -8,10 +8,11 @@
 #include <string.h>
 
 enum kind {
-	KIND_FLAG,  /* bool at offset */
-	KIND_TEXT,  /* const char * at offset */
-	KIND_COUNT, /* long at offset, at least 1 */
-	KIND_MODE,  /* value is the mode */
+	KIND_FLAG,      /* bool at offset */
+	KIND_TEXT,      /* const char * at offset */
+	KIND_COUNT,     /* long at offset, at least 1 */
+	KIND_MODE,      /* value is the mode */
+	KIND_MODE_TEXT, /* the same, with a const char * at offset */
 };
 
 #define AT(member) offsetof(struct options, member)
@@ -65,6 +66,8 @@ static const struct option_row {
 		"only show; don't ask; not the presumed" },
 	{ "yes", NULL, 0, KIND_FLAG, AT(yes), 0, NULL, NULL },
 	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
+	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,
+		"show a recording: what --json --follow wrote" },
 	{ "demo", NULL, 0, KIND_MODE, 0, MODE_DEMO, NULL,
 		"a private server, an application that leaks" },
 	{ "help", NULL, 0, KIND_MODE, 0, MODE_HELP, NULL, NULL },
@@ -111,6 +114,7 @@ static int set(struct options *options, const struct option_row *row, const char
 	case KIND_TEXT: *(const char **)field = value; return 0;
 	case KIND_COUNT: return read_count(row, value, (long *)field);
 	case KIND_MODE: return set_mode(options, row);
+	case KIND_MODE_TEXT: *(const char **)field = value; return set_mode(options, row);
 	}
 	return -EINVAL;
 }
@@ -130,8 +134,8 @@ static int check(struct options *options)
 		return refuse("-w and -W exclude each other");
 	if (options->json && (options->mode == MODE_DASHBOARD || options->mode == MODE_ONCE))
 		options->mode = MODE_JSON;
-	if (options->json && options->mode == MODE_DEMO)
-		return refuse("--demo opens the dashboard: --json has no place beside it");
+	if (options->json && (options->mode == MODE_DEMO || options->mode == MODE_REPLAY))
+		return refuse("--demo and --replay open the dashboard: --json has no place there");
 	if ((options->count || options->follow) && options->mode != MODE_JSON)
 		return refuse("--count and --follow go with --json");
 	if (options->count && options->follow)

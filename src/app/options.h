@@ -11,6 +11,7 @@ enum mode {
 	MODE_JSON,
 	MODE_KILL_LEAKED,
 	MODE_EMERGENCY,
+	MODE_REPLAY,
 	MODE_DEMO,
 	MODE_HELP,
 	MODE_VERSION,
@@ -30,6 +31,7 @@ struct options {
 	const char *conninfo; /* the operand: URI, key=value, or a name */
 	bool never_password, ask_password;
 	const char *config, *app;
+	const char *replay; /* MODE_REPLAY: the recording; "-" is standard input */
 	/* laid over the config file's keys, and checked as these are */
 	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit;
 	bool readonly, no_query_text;

@@ -283,6 +283,15 @@ void target_start(struct target *target)
 	target_set_interval(target, target->options.interval);
 }
 
+void target_show(
+	struct target *target, struct assessment *assessment, const struct history *history)
+{
+	assessment_free(target->assessment);
+	target->assessment = assessment;
+	target->history = *history;
+	target->options.assessed(target->options.data);
+}
+
 void target_free(struct target *target)
 {
 	if (!target)

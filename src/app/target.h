@@ -30,6 +30,11 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 /* Connects, and refreshes from then on. */
 void target_start(struct target *target);
 
+/* Shows a picture from a recording, in the place of target_start(): takes over the assessment, and
+ * copies the history. */
+void target_show(
+	struct target *target, struct assessment *assessment, const struct history *history);
+
 /* The handles close in the loop's next turns. NULL is allowed. */
 void target_free(struct target *target);
 

@@ -18,12 +18,26 @@
 #define GAP          3
 #define SMALL_GAUGE  24
 
+/* "▶ 2× 17/3600": what is seen is not now. */
+static void add_replay(const struct ui_replay *replay, struct line *line)
+{
+	if (replay->playing)
+		line_printf(line, STYLE_CAUTION, "▶ replay %s", replay->speed);
+	else
+		line_add(line, STYLE_CAUTION, "▮▮ replay");
+	line_printf(line, STYLE_DIM, "  %zu/%zu", replay->at + 1, replay->count);
+}
+
 /* How fresh the picture is: the word first, then how old, or how often. */
 static void add_freshness(const struct frame *frame, struct line *line)
 {
 	const struct assessment *assessment = frame->assessment;
 	char text[DURATION_TEXT_MAX];
 	int64_t age = trouble_age(assessment, frame->now);
+	if (frame->ui->replay.count) {
+		add_replay(&frame->ui->replay, line);
+		return;
+	}
 	if (trouble_is_stale(assessment)) {
 		bool lost = assessment->server.status != SERVER_OK &&
 			assessment->server.status != SERVER_STALE;
@@ -45,7 +59,7 @@ static int draw_title_right(const struct frame *frame, int y)
 	struct line line;
 	char text[INSTANT_TEXT_MAX];
 	line_begin(&line);
-	if (frame->ui->readonly)
+	if (frame->ui->readonly && !frame->ui->replay.count)
 		line_add(&line, STYLE_DIM, "read-only  ");
 	add_freshness(frame, &line);
 	line_printf(&line, STYLE_DIM, "  %s", instant_clock(frame->now, text));

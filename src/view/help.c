@@ -28,23 +28,23 @@ static const struct {
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
 /* The main page's keys; the others are told where they work. */
-static bool is_listed(const struct key_help *key)
+static bool is_listed(const struct ui_state *ui, const struct key_help *key)
 {
-	return key->page == PAGE_MAIN && key->what;
+	return key->page == PAGE_MAIN && key->what && ui_key_works(ui, key);
 }
 
 static size_t count_keys(const struct ui_state *ui)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < ui->n_keys; i++)
-		count += is_listed(&ui->keys[i]);
+		count += is_listed(ui, &ui->keys[i]);
 	return count;
 }
 
 static const struct key_help *find_key(const struct ui_state *ui, size_t index)
 {
 	const struct key_help *key = ui->keys;
-	while (!is_listed(key) || index--)
+	while (!is_listed(ui, key) || index--)
 		key++;
 	return key;
 }

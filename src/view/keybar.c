@@ -82,7 +82,7 @@ static struct bar collect(const struct frame *frame, enum page page)
 	struct bar bar = { .labels = true, .gap = WIDE_GAP };
 	const struct ui_state *ui = frame->ui;
 	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
-		if (ui->keys[i].bar && ui->keys[i].page == page)
+		if (ui->keys[i].bar && ui->keys[i].page == page && ui_key_works(ui, &ui->keys[i]))
 			bar.items[bar.n_items++] = (struct item){ i, true };
 	return bar;
 }

@@ -261,6 +261,11 @@ void ui_filter_clear(struct ui_state *ui)
 	filter_set(&ui->filter, "");
 }
 
+bool ui_key_works(const struct ui_state *ui, const struct key_help *key)
+{
+	return key->when != (ui->replay.count ? KEY_LIVE : KEY_REPLAY);
+}
+
 enum page ui_current_page(const struct ui_state *ui)
 {
 	return ui->depth ? ui->pages[ui->depth - 1] : PAGE_MAIN;

@@ -31,6 +31,13 @@ enum page {
 
 #define UI_PAGES_MAX 8 /* pages that lie over each other; more replace the top one */
 
+/* Some keys act on a server, others on a recording of one. */
+enum key_time {
+	KEY_EVER,
+	KEY_LIVE,
+	KEY_REPLAY,
+};
+
 /* One line of the key bar and of the help, in the app's order: what matters most comes first. */
 struct key_help {
 	const char *keys; /* "k", "Ctrl-L", "↑ ↓" */
@@ -39,6 +46,7 @@ struct key_help {
 			     NULL: not there */
 	enum page page;   /* where it works: the bar of this page shows it */
 	bool always;      /* it stays in the bar when others have to go */
+	enum key_time when;
 };
 
 /* What a connection or the server was in the last refresh: what differs is bold for one. */
@@ -46,6 +54,13 @@ struct ui_seen {
 	struct arena *arena;
 	struct map *statuses; /* identity → status; NULL before the first refresh */
 	int used, leaked;
+};
+
+/* Where a recording stands that is played. */
+struct ui_replay {
+	size_t at, count;  /* the snapshot that is shown, of how many; count 0: nothing is played */
+	const char *speed; /* "2×" */
+	bool playing;
 };
 
 struct ui_state {
@@ -57,6 +72,7 @@ struct ui_state {
 	bool ascii;
 	bool paused;
 	bool readonly;
+	struct ui_replay replay;
 
 	/* the table */
 	enum grouping grouping;
@@ -129,6 +145,9 @@ void ui_filter_erase(struct ui_state *ui);      /* the last character */
 void ui_filter_erase_word(struct ui_state *ui); /* the last word */
 void ui_filter_keep(struct ui_state *ui);       /* ends the typing */
 void ui_filter_clear(struct ui_state *ui);      /* ends it, and shows everything */
+
+/* Whether the key does something now. */
+bool ui_key_works(const struct ui_state *ui, const struct key_help *key);
 
 enum page ui_current_page(const struct ui_state *ui);
 void ui_push(struct ui_state *ui, enum page page);
