@@ -12,6 +12,7 @@
 #include "app/app.h"
 #include "app/clipboard.h"
 #include "app/dashboard.h"
+#include "app/emergency_page.h"
 #include "app/player.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
@@ -269,7 +270,7 @@ static bool is_free_to_act(struct dashboard *dashboard)
 			"a recording: what it shows is over, and nothing can be ended");
 	else if (dashboard->app->config->readonly)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "read-only: nothing can be ended");
-	else if (execute_busy(dashboard->executor))
+	else if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "still at work on the last plan");
 	else
 		return true;
@@ -384,4 +385,18 @@ void command_confirm(struct dashboard *dashboard)
 	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());
 	ui_pop(&dashboard->ui);
 	ui_push(&dashboard->ui, PAGE_RESULTS);
+}
+
+/* While one is carried out its page opens again. */
+void command_emergency(struct dashboard *dashboard)
+{
+	if (emergency_page_busy(dashboard->emergency))
+		ui_push(&dashboard->ui, PAGE_EMERGENCY_RUN);
+	else if (is_free_to_act(dashboard))
+		emergency_page_open(dashboard->emergency);
+}
+
+void command_emergency_confirm(struct dashboard *dashboard)
+{
+	emergency_page_confirm(dashboard->emergency);
 }

@@ -16,9 +16,12 @@ command_fn command_to_start, command_to_end;
 command_fn command_help, command_back, command_quit, command_suspend, command_redraw;
 
 /* Actions: each opens its plan. */
-command_fn command_kill_leaked, command_terminate, command_cancel;
+command_fn command_kill_leaked, command_terminate, command_cancel, command_emergency;
 
 /* On the plan's page. */
 command_fn command_tick, command_tick_all, command_confirm;
+
+/* On the emergency's. */
+command_fn command_emergency_confirm;
 
 #endif

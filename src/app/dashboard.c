@@ -15,6 +15,7 @@
 #include "app/connect.h"
 #include "app/crash.h"
 #include "app/demo.h"
+#include "app/emergency_page.h"
 #include "app/keymap.h"
 #include "app/log.h"
 #include "app/player.h"
@@ -209,6 +210,7 @@ static void on_assessed(void *data)
 	struct dashboard *dashboard = data;
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	app_log_state(dashboard->app, assessment);
+	emergency_page_assessed(dashboard->emergency);
 	dashboard->dirty = true;
 	if (session_needs_password(target_session(dashboard->target)))
 		ask_password(dashboard);
@@ -281,6 +283,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	};
 	dashboard->executor =
 		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
+	dashboard->emergency = emergency_page_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
 	uv_prepare_init(&app->loop, dashboard->draw);
@@ -301,6 +304,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	else
 		free(dashboard->input);
 	tui_free(dashboard->tui);
+	emergency_page_free(dashboard->emergency);
 	close_handle(dashboard->draw);
 	close_handle(dashboard->patience);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)

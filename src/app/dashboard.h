@@ -14,6 +14,7 @@
 struct app;
 struct assessment;
 struct audit;
+struct emergency_page;
 struct executor;
 struct player;
 struct target;
@@ -28,6 +29,7 @@ struct dashboard {
 	struct target *target;
 	struct audit *audit;
 	struct executor *executor;
+	struct emergency_page *emergency;
 	struct tui *tui; /* NULL until the screen is taken */
 	struct theme theme;
 	struct ui_state ui;

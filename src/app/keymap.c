@@ -59,6 +59,8 @@ static const struct binding {
 		KEY_LIVE },
 	{ PAGE_MAIN, command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false,
 		KEY_LIVE },
+	{ PAGE_MAIN, command_emergency, { CHAR('E') }, "E", "emergency",
+		"stop the application, when nothing else helps; shows who first", false, KEY_LIVE },
 	{ PAGE_MAIN, command_filter, { CHAR('/') }, "/", "filter",
 		"show what matches: text, field:text, !text", true },
 	{ PAGE_MAIN, command_sort, { CHAR('s') }, "s", "sort", "sort by the next column", false },
@@ -88,6 +90,11 @@ static const struct binding {
 		"end none", true },
 	{ PAGE_RESULTS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
 		true },
+	{ PAGE_EMERGENCY, command_emergency_confirm, { KEY(ENTER) }, "Enter", "stop #", NULL,
+		true },
+	{ PAGE_EMERGENCY, command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
+	{ PAGE_EMERGENCY_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
+		NULL, true },
 	{ PAGE_HELP, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER), CHAR('?') }, "Esc",
 		"close", "back", true },
 	{ PAGE_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
@@ -181,6 +188,17 @@ static void press_in_filter(struct ui_state *ui, const struct key_event *event)
 	}
 }
 
+/* While the word is typed every letter is part of it. */
+static bool press_in_word(struct ui_state *ui, const struct key_event *event)
+{
+	switch (event->key) {
+	case INPUT_CHAR: ui_word_type(ui, event->c); return true;
+	case INPUT_BACKSPACE:
+	case INPUT_DELETE: ui_word_erase(ui); return true;
+	default: return false;
+	}
+}
+
 static bool is_quit(const struct key_event *event)
 {
 	return event->key == INPUT_CTRL && event->c == 'c';
@@ -192,6 +210,9 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		press_in_filter(&dashboard->ui, event);
 		return;
 	}
+	if (ui_current_page(&dashboard->ui) == PAGE_EMERGENCY &&
+		press_in_word(&dashboard->ui, event))
+		return;
 	bool replaying = dashboard->player != NULL;
 	const struct binding *binding =
 		find((int)ui_current_page(&dashboard->ui), event, replaying);

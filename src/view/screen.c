@@ -5,6 +5,7 @@
 
 #include "model/assessment.h"
 #include "view/details.h"
+#include "view/emergency_view.h"
 #include "view/frame.h"
 #include "view/grid.h"
 #include "view/header.h"
@@ -190,6 +191,8 @@ static void draw_page(const struct frame *frame)
 	case PAGE_MESSAGE: message_draw(frame); return;
 	case PAGE_DETAILS: details_draw(frame); return;
 	case PAGE_LOCKS: locks_draw(frame); return;
+	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
+	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
 	case PAGE_PLAN:
 		if (frame->plan)
 			plan_draw(frame);

@@ -266,6 +266,35 @@ bool ui_key_works(const struct ui_state *ui, const struct key_help *key)
 	return key->when != (ui->replay.count ? KEY_LIVE : KEY_REPLAY);
 }
 
+void ui_word_begin(struct ui_state *ui, const char *wanted)
+{
+	ui->word_wanted = wanted;
+	ui->word[0] = '\0';
+}
+
+void ui_word_type(struct ui_state *ui, char32_t c)
+{
+	size_t length = strlen(ui->word);
+	if (c >= 'A' && c <= 'Z')
+		c += 'a' - 'A';
+	if (c < 'a' || c > 'z' || length + 1 >= sizeof(ui->word))
+		return;
+	ui->word[length] = (char)c;
+	ui->word[length + 1] = '\0';
+}
+
+void ui_word_erase(struct ui_state *ui)
+{
+	size_t length = strlen(ui->word);
+	if (length)
+		ui->word[length - 1] = '\0';
+}
+
+bool ui_word_is_right(const struct ui_state *ui)
+{
+	return ui->word_wanted && strcmp(ui->word, ui->word_wanted) == 0;
+}
+
 enum page ui_current_page(const struct ui_state *ui)
 {
 	return ui->depth ? ui->pages[ui->depth - 1] : PAGE_MAIN;

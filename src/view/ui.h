@@ -18,6 +18,7 @@
 
 struct assessment;
 struct action_plan;
+struct emergency;
 
 enum page {
 	PAGE_MAIN,
@@ -27,8 +28,11 @@ enum page {
 	PAGE_MESSAGE,
 	PAGE_DETAILS,
 	PAGE_LOCKS,
+	PAGE_EMERGENCY,     /* the plan of an emergency, to be confirmed by a word */
+	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
 };
 
+#define UI_WORD_MAX  16
 #define UI_PAGES_MAX 8 /* pages that lie over each other; more replace the top one */
 
 /* Some keys act on a server, others on a recording of one. */
@@ -91,6 +95,9 @@ struct ui_state {
 	char *message_title, *message;
 	enum style message_style;
 	struct details details;
+	const struct emergency *emergency; /* set by the app; NULL while it looks */
+	const char *word_wanted;           /* what has to be typed … */
+	char word[UI_WORD_MAX];            /* … and what is typed so far */
 	char *notice; /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 
@@ -148,6 +155,11 @@ void ui_filter_clear(struct ui_state *ui);      /* ends it, and shows everything
 
 /* Whether the key does something now. */
 bool ui_key_works(const struct ui_state *ui, const struct key_help *key);
+/* The word that an emergency asks for: letters alone, lower case. */
+void ui_word_begin(struct ui_state *ui, const char *wanted);
+void ui_word_type(struct ui_state *ui, char32_t c);
+void ui_word_erase(struct ui_state *ui);
+bool ui_word_is_right(const struct ui_state *ui);
 
 enum page ui_current_page(const struct ui_state *ui);
 void ui_push(struct ui_state *ui, enum page page);

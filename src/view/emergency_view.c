@@ -1,0 +1,399 @@
+/* Both pages are a list of lines, made anew for each frame. */
+#include "view/emergency_view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "model/emergency.h"
+#include "model/peers.h"
+#include "view/columns.h"
+#include "view/dialog.h"
+#include "view/frame.h"
+#include "view/line.h"
+
+#define LINES_MAX 512 /* more are not shown */
+#define PID_WIDTH 8
+
+enum kind {
+	LINE_BLANK,
+	LINE_PROMPT,
+	LINE_HEADING,
+	LINE_STEP,
+	LINE_PROCESS,
+	LINE_SESSION,
+	LINE_LEFT,
+	LINE_VERDICT,
+};
+
+struct entry {
+	enum kind kind;
+	size_t index;                       /* of a step, a process, a row of `left` */
+	const char *text;                   /* LINE_HEADING */
+	const struct action_target *target; /* LINE_SESSION */
+};
+
+struct sheet {
+	const struct frame *frame;
+	const struct emergency *emergency;
+	struct entry entries[LINES_MAX];
+	size_t count;
+};
+
+static void add(struct sheet *sheet, struct entry entry)
+{
+	if (sheet->count < LINES_MAX)
+		sheet->entries[sheet->count++] = entry;
+}
+
+static void add_heading(struct sheet *sheet, const char *text)
+{
+	if (sheet->count)
+		add(sheet, (struct entry){ .kind = LINE_BLANK });
+	add(sheet, (struct entry){ .kind = LINE_HEADING, .text = text });
+}
+
+static void add_processes(struct sheet *sheet, bool spared)
+{
+	const struct emergency *emergency = sheet->emergency;
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if ((emergency->processes[i].spared != SPARED_NOT) == spared)
+			add(sheet, (struct entry){ .kind = LINE_PROCESS, .index = i });
+}
+
+static void add_spared(struct sheet *sheet)
+{
+	if (emergency_count_stopped(sheet->emergency) == sheet->emergency->n_processes)
+		return;
+	add_heading(sheet, "left alone");
+	add_processes(sheet, true);
+}
+
+static void add_session(void *data, const struct action_target *target)
+{
+	add(data, (struct entry){ .kind = LINE_SESSION, .target = target });
+}
+
+/* --- what a line says --- */
+
+static void format_prompt(const struct sheet *sheet, struct line *line)
+{
+	const struct ui_state *ui = sheet->frame->ui;
+	line_printf(line, STYLE_STRONG, "type %s, then Enter: ", ui->word_wanted);
+	line_add(line, STYLE_KEY, ui->word);
+	line_add(line, STYLE_KEY, ui->ascii ? "_" : "▏");
+}
+
+static bool is_past(const struct emergency *emergency, enum emergency_phase phase)
+{
+	return emergency->phase > phase;
+}
+
+static size_t count_done(const struct emergency *emergency, size_t *ret_ended)
+{
+	size_t done = 0;
+	*ret_ended = 0;
+	for (size_t i = 0; i < emergency->n_processes; i++) {
+		enum action_result result = emergency->processes[i].result;
+		done += result != RESULT_PENDING;
+		*ret_ended += result == RESULT_TERMINATED || result == RESULT_GONE;
+	}
+	return done;
+}
+
+static void count_session(void *data, const struct action_target *target)
+{
+	size_t *counts = data;
+	counts[0]++;
+	counts[1] += target->result == RESULT_TERMINATED || target->result == RESULT_GONE;
+}
+
+static void format_stopping(const struct emergency *emergency, struct line *line)
+{
+	char grace[DURATION_TEXT_MAX];
+	size_t ended;
+	(void)count_done(emergency, &ended);
+	line_printf(line, STYLE_DIM, "%zu of %zu ended", ended, emergency_count_stopped(emergency));
+	if (is_past(emergency, EMERGENCY_STOPPING))
+		return;
+	if (emergency->force)
+		line_add_next(line, STYLE_DIM, "SIGKILL at once");
+	else
+		line_printf(line, STYLE_DIM, " · SIGTERM, SIGKILL after %s",
+			duration_format(emergency->grace, grace));
+}
+
+static void format_ending(const struct emergency *emergency, struct line *line)
+{
+	size_t counts[2] = { 0 };
+	emergency_each_session(emergency, count_session, counts);
+	if (counts[0])
+		line_printf(line, STYLE_DIM, "%zu of %zu ended", counts[1], counts[0]);
+	else if (emergency->phase == EMERGENCY_DONE)
+		line_add(line, STYLE_DIM, "all went by themselves");
+}
+
+static void format_counting(const struct emergency *emergency, struct line *line)
+{
+	if (emergency->phase != EMERGENCY_DONE)
+		return;
+	if (emergency->counted < 0)
+		line_add(line, STYLE_CAUTION, "not known");
+	else
+		line_printf(line, emergency->counted ? STYLE_LEAKED : STYLE_GOOD, "%d left",
+			emergency->counted);
+}
+
+static void format_freeing(const struct emergency *emergency, struct line *line)
+{
+	if (emergency->phase == EMERGENCY_FREEING)
+		line_add(line, STYLE_DIM, "one process after the other, until dbtop is in");
+}
+
+static const struct step {
+	const char *words;
+	enum emergency_phase phase;
+	void (*format)(const struct emergency *emergency, struct line *line);
+} steps[] = {
+	{ "free a slot", EMERGENCY_FREEING, format_freeing },
+	{ "stop the processes", EMERGENCY_STOPPING, format_stopping },
+	{ "end their sessions", EMERGENCY_ENDING, format_ending },
+	{ "count what is left", EMERGENCY_COUNTING, format_counting },
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void format_step(const struct sheet *sheet, size_t index, struct line *line)
+{
+	const struct emergency *emergency = sheet->emergency;
+	const struct step *step = &steps[index];
+	bool past = is_past(emergency, step->phase), now = emergency->phase == step->phase;
+	line_add(line, past ? STYLE_GOOD : STYLE_STRONG, past ? "✓ " : now ? "▸ " : "  ");
+	line_printf(line, past || now ? STYLE_TEXT : STYLE_DIM, "%zu. %-20s ",
+		emergency->connected ? index : index + 1, step->words);
+	step->format(emergency, line);
+}
+
+static const struct {
+	const char *sign, *word;
+	enum style style;
+} results[RESULT_COUNT] = {
+	[RESULT_PENDING] = { "·", "", STYLE_DIM },
+	[RESULT_TERMINATED] = { "✓", "ended", STYLE_GOOD },
+	[RESULT_GONE] = { "✓", "ended before us", STYLE_DIM },
+	[RESULT_CHANGED] = { "–", "left alone", STYLE_CAUTION },
+	[RESULT_DENIED] = { "✗", "denied", STYLE_LEAKED },
+	[RESULT_TIMEOUT] = { "✗", "still there", STYLE_LEAKED },
+	[RESULT_CANCELLED] = { "✓", "cancelled", STYLE_GOOD },
+};
+
+static void format_prefix(struct line *line, const char *sign, enum style style, int32_t pid)
+{
+	line_add(line, style, sign);
+	line_printf(line, STYLE_TEXT, " %*d  ", PID_WIDTH, pid);
+}
+
+static void format_count(struct line *line, uint32_t connections)
+{
+	char text[40];
+	snprintf(text, sizeof(text), "%u connection%s", connections, connections == 1 ? "" : "s");
+	line_add_next(line, STYLE_DIM, text);
+}
+
+static void format_outcome(const struct emergency_process *process, struct line *line)
+{
+	char text[80], took[DURATION_TEXT_MAX];
+	if (process->result == RESULT_PENDING && process->signal)
+		snprintf(text, sizeof(text), "%s …", emergency_signal_name(process->signal));
+	else if (process->took >= 0)
+		snprintf(text, sizeof(text), "%s after %s, %s", results[process->result].word,
+			duration_format(process->took, took),
+			emergency_signal_name(process->signal));
+	else
+		snprintf(text, sizeof(text), "%s", results[process->result].word);
+	if (*text)
+		line_add_next(line, results[process->result].style, text);
+	if (process->detail)
+		line_add_next(line, STYLE_TEXT, process->detail);
+}
+
+static void format_process(const struct sheet *sheet, size_t index, struct line *line)
+{
+	const struct emergency_process *process = &sheet->emergency->processes[index];
+	const struct process title = { .name = process->name, .command = process->command };
+	bool spared = process->spared != SPARED_NOT;
+	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
+	format_prefix(line,
+		spared            ? " "
+			: planned ? "✗"
+				  : results[process->result].sign,
+		planned ? STYLE_LEAKED : results[process->result].style, process->pid);
+	column_process_title(&title, spared ? STYLE_DIM : STYLE_TEXT, line);
+	if (spared) {
+		line_add_next(line, STYLE_PROTECTED, spared_phrase(process->spared));
+		if (process->why)
+			line_add_next(line, STYLE_DIM, process->why);
+	} else if (!planned) {
+		format_outcome(process, line);
+	}
+	format_count(line, process->connections);
+	if (process->applications && planned && !spared)
+		line_add_next(line, STYLE_DIM, process->applications);
+	if (process->unit)
+		line_add_next(line, STYLE_DIM, process->unit);
+}
+
+static void format_session(
+	const struct sheet *sheet, const struct action_target *target, struct line *line)
+{
+	char age[DURATION_TEXT_MAX];
+	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
+	format_prefix(line, planned ? "✗" : results[target->result].sign,
+		planned ? STYLE_LEAKED : results[target->result].style, target->pid);
+	line_add(line, STYLE_TEXT, target->application_name ? target->application_name : "session");
+	if (!planned)
+		line_add_next(line, results[target->result].style, results[target->result].word);
+	if (!planned && target->detail)
+		line_add_next(line, STYLE_TEXT, target->detail);
+	line_add_next(line, STYLE_DIM, target->state_text ? target->state_text : "");
+	line_printf(line, STYLE_DIM, " %s", duration_format(target->age, age));
+	if (target->loses && planned) {
+		line_add_next(line, STYLE_DIM, "loses: ");
+		line_add(line, STYLE_CAUTION, target->loses);
+	}
+}
+
+static void format_left(const struct sheet *sheet, size_t index, struct line *line)
+{
+	const struct emergency_left *left = &sheet->emergency->left[index];
+	format_prefix(line, "✗", STYLE_LEAKED, left->backend ? left->backend : left->process_pid);
+	line_add(line, STYLE_TEXT, left->name && *left->name ? left->name : "session");
+	line_add_next(line, STYLE_CAUTION, left->why);
+	format_count(line, left->connections);
+}
+
+static void format_verdict(const struct emergency *emergency, struct line *line)
+{
+	if (emergency->counted > 0)
+		line_printf(line, STYLE_LEAKED, "%d connection%s left", emergency->counted,
+			emergency->counted == 1 ? "" : "s");
+	else if (emergency->counted == 0)
+		line_add(line, STYLE_GOOD, "no connection left");
+	else
+		line_add(line, STYLE_CAUTION,
+			emergency->cannot ? emergency->cannot : "what is left is not known");
+}
+
+static void format(const struct sheet *sheet, const struct entry *entry, struct line *line)
+{
+	switch (entry->kind) {
+	case LINE_BLANK: break;
+	case LINE_PROMPT: format_prompt(sheet, line); break;
+	case LINE_HEADING: line_add(line, STYLE_HEADING, entry->text); break;
+	case LINE_STEP: format_step(sheet, entry->index, line); break;
+	case LINE_PROCESS: format_process(sheet, entry->index, line); break;
+	case LINE_SESSION: format_session(sheet, entry->target, line); break;
+	case LINE_LEFT: format_left(sheet, entry->index, line); break;
+	case LINE_VERDICT: format_verdict(sheet->emergency, line); break;
+	}
+}
+
+static void draw_line(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	const struct sheet *sheet = dialog->data;
+	struct line line;
+	line_begin(&line);
+	format(sheet, &sheet->entries[index], &line);
+	line_keep_parts(frame->grid, &line, where.width);
+	line_put(frame->grid, where.x, where.y, where.width, &line);
+}
+
+static void draw(struct sheet *sheet, const char *title, enum page page)
+{
+	const struct frame *frame = sheet->frame;
+	struct line line;
+	int width = 0;
+	for (size_t i = 0; i < sheet->count; i++) {
+		line_begin(&line);
+		format(sheet, &sheet->entries[i], &line);
+		int needed = line_width(frame->grid, &line);
+		width = needed > width ? needed : width;
+	}
+	struct dialog dialog = {
+		.title = title,
+		.title_style = STYLE_STRONG,
+		.width = width,
+		.n_lines = sheet->count,
+		.page = page,
+		.count = sheet->emergency ? emergency_count_stopped(sheet->emergency) : 0,
+		.data = sheet,
+		.draw_line = draw_line,
+	};
+	dialog_draw(frame, &dialog);
+}
+
+static void plan_title(const struct emergency *emergency, char *text, size_t size)
+{
+	size_t n = emergency_count_stopped(emergency);
+	size_t connections = emergency_count_connections(emergency);
+	if (n)
+		snprintf(text, size, "Emergency: stop %zu process%s with %zu connection%s?", n,
+			n == 1 ? "" : "es", connections, connections == 1 ? "" : "s");
+	else
+		snprintf(text, size, "Emergency");
+}
+
+void emergency_view_draw_plan(const struct frame *frame)
+{
+	const struct emergency *emergency = frame->ui->emergency;
+	struct sheet sheet = { .frame = frame, .emergency = emergency };
+	char title[128] = "Emergency";
+	if (!emergency) {
+		add_heading(&sheet, "looking who holds the connections …");
+		draw(&sheet, title, PAGE_EMERGENCY);
+		return;
+	}
+	plan_title(emergency, title, sizeof(title));
+	if (emergency_count_stopped(emergency) || emergency->gone->n_targets)
+		add(&sheet, (struct entry){ .kind = LINE_PROMPT });
+	else
+		add_heading(&sheet, "nobody here is the application's: there is nothing to stop");
+	if (emergency_count_stopped(emergency)) {
+		add_heading(&sheet,
+			emergency->connected ? "stopped, and their sessions ended"
+					     : "stopped, one by one until dbtop gets in (found by "
+					       "their sockets)");
+		add_processes(&sheet, false);
+	}
+	if (emergency->gone->n_targets) {
+		add_heading(&sheet, "ended: sessions whose client is gone");
+		for (size_t i = 0; i < emergency->gone->n_targets; i++)
+			add_session(&sheet, &emergency->gone->targets[i]);
+	}
+	add_spared(&sheet);
+	draw(&sheet, title, PAGE_EMERGENCY);
+}
+
+void emergency_view_draw_run(const struct frame *frame)
+{
+	const struct emergency *emergency = frame->ui->emergency;
+	struct sheet sheet = { .frame = frame, .emergency = emergency };
+	char title[128];
+	if (!emergency)
+		return;
+	if (emergency->phase == EMERGENCY_DONE)
+		add(&sheet, (struct entry){ .kind = LINE_VERDICT });
+	for (size_t i = 0; i < emergency->n_left; i++)
+		add(&sheet, (struct entry){ .kind = LINE_LEFT, .index = i });
+	if (sheet.count)
+		add(&sheet, (struct entry){ .kind = LINE_BLANK });
+	for (size_t i = emergency->connected; i < STEPS; i++)
+		add(&sheet, (struct entry){ .kind = LINE_STEP, .index = i });
+	add(&sheet, (struct entry){ .kind = LINE_BLANK });
+	add_processes(&sheet, false);
+	emergency_each_session(emergency, add_session, &sheet);
+	add_spared(&sheet);
+	snprintf(title, sizeof(title), "Emergency: %s%s", emergency_phase_name(emergency->phase),
+		emergency->phase == EMERGENCY_DONE ? "" : " …");
+	draw(&sheet, title, PAGE_EMERGENCY_RUN);
+}
