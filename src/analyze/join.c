@@ -23,8 +23,9 @@ struct join {
 	struct map *tcp_by_remote; /* … and near */
 	struct map *unix_by_backend; /* backend pid → index into peers->unix_sockets */
 	struct client_processes *processes;
-	bool server_here; /* proven to be on this machine, in our namespaces */
-	bool unchanged;   /* the server sees our end as we do */
+	bool server_here;  /* proven to be on this machine, in our pid namespace */
+	bool network_here; /* … and its TCP sockets are in ours, too */
+	bool unchanged;    /* the server sees our end as we do */
 };
 
 static uint64_t identity(int32_t pid, int64_t start)
@@ -52,7 +53,7 @@ static bool is_server_address(const struct join *join, const struct endpoint *re
 {
 	if (endpoint_same_address(remote, &join->peers->target.server))
 		return true;
-	return join->server_here && peers_is_local(join->peers, remote);
+	return join->network_here && peers_is_local(join->peers, remote);
 }
 
 static void index_tcp(struct join *join)
@@ -134,6 +135,10 @@ static void place_server(struct join *join)
 		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
 	join->server_here =
 		began_with(own, join->peers->backend_started_at) && own_ends_are_here(join, own);
+	/* both ends of a TCP connection in our dump are proof enough. A Unix socket reaches into
+	 * every namespace, and the server's end of it is in the client's */
+	join->network_here = join->server_here &&
+		(own->client.family != AF_UNIX || join->peers->backend_in_network);
 }
 
 static void set_holder(struct join *join, struct connection *connection, uint32_t inode,
@@ -182,10 +187,10 @@ static bool missed_again(const struct join *join, struct connection *connection)
 static void join_tcp(struct join *join, struct connection *connection)
 {
 	const struct endpoint *client = &connection->backend->client;
-	if (!join->peers->tcp_known || (!join->unchanged && !join->server_here))
+	if (!join->peers->tcp_known || (!join->unchanged && !join->network_here))
 		return;
 	if (!peers_is_local(join->peers, client) ||
-		(endpoint_is_loopback(client) && !join->server_here)) {
+		(endpoint_is_loopback(client) && !join->network_here)) {
 		connection->end = CLIENT_END_ELSEWHERE;
 		return;
 	}
@@ -194,8 +199,8 @@ static void join_tcp(struct join *join, struct connection *connection)
 		set_holder(join, connection, join->peers->tcp[index].inode, MATCHED_TCP);
 		return;
 	}
-	bool gone = join->server_here ? server_end_is_closed(join, client)
-				      : missed_again(join, connection);
+	bool gone = join->network_here ? server_end_is_closed(join, client)
+				       : missed_again(join, connection);
 	if (gone && outlived_the_dump(join, connection))
 		connection->end = CLIENT_END_GONE;
 }

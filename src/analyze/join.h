@@ -4,9 +4,10 @@
  * "Gone" is the verdict that ends sessions, so it takes a proof, one of two:
  *
  *  - The server is on this machine and in our namespaces: our own backend's pid is a process here
- *    that began when the server says, and our own connection has both its ends in the dump. Then a
- *    client with one of our addresses has its end in the dump as well, or has none; and the
- * server's end of that connection must be closed by the peer or missing, too, in the same dump.
+ *    that began when the server says, and our own connection has both its ends in the dump (over a
+ *    Unix socket: and that process's network namespace is ours). Then a client with one of our
+ *    addresses has its end in the dump as well, or has none; and the server's end of that
+ *    connection must be closed by the peer or missing, too, in the same dump.
  *  - We saw the client's end here, in an earlier dump, and two dumps in a row lack it: the kernel
  *    hands its table out in parts and can skip a row when others leave meanwhile. Needs no local
  *    server, only that our own connection reaches it unchanged (no address translation).

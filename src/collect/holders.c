@@ -335,4 +335,6 @@ void holders_look(struct holders *holders, const struct holders_wanted *wanted, 
 	peers->other_namespaces = holders->generation.other_network_namespaces ||
 		procfs_forwards_packets(holders->procfs);
 	peers->backend_started_at = backend_started_at(holders, peers->target.backend_pid);
+	peers->backend_in_network = peers->backend_started_at != INSTANT_UNKNOWN &&
+		procfs_shares_network(holders->procfs, peers->target.backend_pid);
 }

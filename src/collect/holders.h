@@ -33,8 +33,8 @@ struct holders *holders_new(const char *proc_root) __attribute__((returns_nonnul
 void holders_free(struct holders *holders);
 
 /* Fills in what the peers block says of processes: processes, owners, scanned_at, n_refused,
- * other_namespaces, backend_started_at (of its target's backend). `fresh` walks whatever is known.
- * `now` is the monotonic clock. */
+ * other_namespaces, backend_started_at, backend_in_network (of its target's backend). `fresh` walks
+ * whatever is known. `now` is the monotonic clock. */
 void holders_look(struct holders *holders, const struct holders_wanted *wanted, size_t n_wanted,
 	bool fresh, int64_t now, struct peers *peers);
 

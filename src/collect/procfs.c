@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -310,6 +311,18 @@ static bool is_set(const struct procfs *procfs, const char *path)
 {
 	char text[16];
 	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
+}
+
+/* Each namespace has files of its own in /proc/PID/net, with numbers of their own. Unlike
+ * /proc/PID/ns/net everybody may look at them. */
+bool procfs_shares_network(const struct procfs *procfs, int32_t pid)
+{
+	char path[32];
+	struct stat own, other;
+	snprintf(path, sizeof(path), "%" PRId32 "/net/tcp", pid);
+	return fstatat(procfs->root, "self/net/tcp", &own, 0) == 0 &&
+		fstatat(procfs->root, path, &other, 0) == 0 && own.st_ino == other.st_ino &&
+		own.st_dev == other.st_dev;
 }
 
 bool procfs_forwards_packets(const struct procfs *procfs)

@@ -62,6 +62,9 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 /* Clock ticks a second, of start_ticks and cpu_ticks. */
 int64_t procfs_ticks_per_second(const struct procfs *procfs);
 
+/* Whether the process is in our network namespace; false when that cannot be told. */
+bool procfs_shares_network(const struct procfs *procfs, int32_t pid);
+
 /* Whether this machine forwards packets between networks (net.ipv4.ip_forward,
  * net.ipv6.conf.all.forwarding). */
 bool procfs_forwards_packets(const struct procfs *procfs);

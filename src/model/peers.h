@@ -81,6 +81,8 @@ struct peers {
 	struct peers_target target; /* what was looked for */
 	int64_t backend_started_at; /* when target.backend_pid began, by this machine's /proc;
 				       INSTANT_UNKNOWN when there is no such process */
+	bool backend_in_network;    /* its network namespace is ours: then the server's ends of TCP
+				       connections are in the dump */
 	int64_t dumped_at;          /* our wall clock just before the socket dump began */
 	int64_t dump_ended_at;      /* … and just after; INSTANT_UNKNOWN before it */
 	int64_t scanned_at;         /* … before /proc/PID/fd was read */

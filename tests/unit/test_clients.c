@@ -303,8 +303,10 @@ static void our_own_process_is_the_backend(void **state)
 	struct fixture *f = *state;
 	f->target.backend_pid = getpid();
 	assert_in_range(look(f)->backend_started_at, 1, instant_now());
+	assert_true(look(f)->backend_in_network);
 	f->target.backend_pid = 0;
 	assert_int_equal(look(f)->backend_started_at, INSTANT_UNKNOWN);
+	assert_false(look(f)->backend_in_network);
 }
 
 static void block_outlives_the_next_and_the_source(void **state)

@@ -117,6 +117,7 @@ static struct world world_new(const char *server, const char *own, int64_t asked
 		.own = { .family = AF_UNIX },
 		.server = { .family = AF_UNIX } };
 	peers->backend_started_at = T0 - 100 * USEC_PER_SEC;
+	peers->backend_in_network = !server;
 	struct endpoint own_end = { .family = AF_UNIX };
 	if (server) {
 		own_end = at(own, 40000);
@@ -271,6 +272,24 @@ static void a_tunnel_hides_every_client(void **state)
 	assessment_free(assessment);
 }
 
+static void through_a_mounted_socket(struct world *world)
+{
+	/* the server's folder is mounted here, and its network is not ours: a stranger's port */
+	world->peers->backend_in_network = false;
+	add_backend(world, 1001, at("127.0.0.1", 5001));
+	add_backend(world, 1002, at("10.0.0.5", 5002));
+}
+
+static void a_server_in_another_network_proves_nothing(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe(NULL, NULL, through_a_mounted_socket);
+	check(assessment, 1001, CLIENT_END_ELSEWHERE, NULL);
+	check(assessment, 1002, CLIENT_END_UNKNOWN, NULL);
+	assert_int_equal(assessment->n_leaked, 0);
+	assessment_free(assessment);
+}
+
 static void in_a_container(struct world *world)
 {
 	/* the host's network but pids of its own: our backend's number is somebody else's here */
@@ -419,6 +438,7 @@ int main(void)
 		cmocka_unit_test(a_local_server_over_tcp),
 		cmocka_unit_test(nothing_is_gone_before_it_was_looked_for_and_seen_again),
 		cmocka_unit_test(a_tunnel_hides_every_client),
+		cmocka_unit_test(a_server_in_another_network_proves_nothing),
 		cmocka_unit_test(a_server_with_other_pids_is_not_here),
 		cmocka_unit_test(a_failed_dump_proves_nothing),
 		cmocka_unit_test(a_remote_servers_client_is_gone_when_two_dumps_miss_it),
