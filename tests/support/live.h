@@ -168,6 +168,9 @@ json_t *live_member(json_t *object, const char *path);
 
 /* --- clients --- */
 
+/* The client program: tests/live/client.c. */
+const char *live_client_path(void);
+
 /* Starts the client program (tests/live/client.c tells the roles) and waits until it is ready: its
  * connections stand as the role says. The list of arguments ends with NULL. */
 struct live_program *live_client(const char *conninfo, const char *role, ...)

@@ -17,6 +17,11 @@ const char *live_dbtop_path(void)
 	return path && *path ? path : DBTOP_PATH;
 }
 
+const char *live_client_path(void)
+{
+	return LIVE_CLIENT_PATH;
+}
+
 /* Appends the list's strings, up to its NULL. */
 static void take_arguments(const char **argv, size_t count, va_list list)
 {
@@ -163,7 +168,7 @@ const char *live_text(json_t *object, const char *path)
 static struct live_program *start_client(const struct live_program_options *options,
 	const char *conninfo, const char *role, va_list list)
 {
-	const char *argv[MOST_ARGUMENTS] = { LIVE_CLIENT_PATH, conninfo, role };
+	const char *argv[MOST_ARGUMENTS] = { live_client_path(), conninfo, role };
 	struct live_program_options own = *options;
 	take_arguments(argv, 3, list);
 	own.argv = argv;
