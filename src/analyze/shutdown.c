@@ -213,8 +213,7 @@ static void name_connection(const struct facts *facts, struct words *words,
 	if (connection->backend)
 		say(words, "backend %d", connection->backend);
 	else
-		say(words, "%s %u", connection->link == LINK_POOLED ? "link" : "socket",
-			connection->inode);
+		say(words, "%s", connection->link == LINK_POOLED ? "one to PgBouncer" : "one more");
 	if (connection->link == LINK_LENT)
 		say(words, " of PgBouncer");
 	if (connection->state)
@@ -388,6 +387,14 @@ static void say_progress(const struct facts *facts, struct words *words)
 		say(words, "all connections are closed; the process still runs");
 }
 
+static int exit_status(const struct shutdown_process *command)
+{
+	if (!command || runs(command) || !command->has_status)
+		return -1;
+	return WIFSIGNALED(command->status) ? 128 + WTERMSIG(command->status)
+					    : WEXITSTATUS(command->status);
+}
+
 static struct shutdown_verdict counts(const struct facts *facts)
 {
 	bool drained = !facts->after;
@@ -398,6 +405,7 @@ static struct shutdown_verdict counts(const struct facts *facts)
 		.after = facts->after,
 		.opened = facts->opened,
 		.running = facts->running,
+		.exit_status = exit_status(facts->command),
 		.drained = drained && facts->record->signalled_at != INSTANT_UNKNOWN
 			? last - facts->record->signalled_at
 			: -1,
@@ -412,7 +420,7 @@ struct shutdown_verdict shutdown_judge(
 	struct words words = { .length = 0 };
 	if (record->blind) {
 		verdict.drained = -1;
-		say(&words, "cannot tell: the server does not show these sessions to our role");
+		say(&words, "cannot tell: %s", record->blind);
 	} else if (!is_over(&facts)) {
 		say_progress(&facts, &words);
 	} else {

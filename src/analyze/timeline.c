@@ -92,9 +92,7 @@ static const char *connection_name(
 {
 	if (connection->backend)
 		return arena_printf(arena, "%d", connection->backend);
-	if (connection->link == LINK_POOLED)
-		return arena_printf(arena, "link %u to PgBouncer", connection->inode);
-	return arena_printf(arena, "connection %u", connection->inode);
+	return connection->link == LINK_POOLED ? "a connection to PgBouncer" : "a connection";
 }
 
 static void add_connection(struct timeline *timeline, const struct shutdown_connection *connection)

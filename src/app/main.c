@@ -13,6 +13,7 @@
 #include "app/demo_app.h"
 #include "app/headless.h"
 #include "app/log.h"
+#include "app/shutdown_test.h"
 #include "base/arena.h"
 #include "config/config.h"
 #include "version.h"
@@ -122,6 +123,7 @@ static int run(struct app *app)
 	case MODE_DASHBOARD:
 	case MODE_REPLAY: return dashboard_run(app);
 	case MODE_DEMO: return dashboard_run_demo(app);
+	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
 	default: return headless_run(app);
 	}
 }

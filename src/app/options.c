@@ -51,9 +51,9 @@ static const struct option_row {
 	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL,
 		"show and record no statement" },
 	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "what dbtop itself did and met" },
-	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, NULL, "one report as text" },
-	{ "json", NULL, 0, KIND_FLAG, AT(json), 0, "--json [--count N | --follow]",
-		"one line of JSON a snapshot" },
+	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, "--once, --json [--count N | --follow]",
+		"one report as text; as lines of JSON" },
+	{ "json", NULL, 0, KIND_FLAG, AT(json), 0, NULL, NULL },
 	{ "count", "N", 0, KIND_COUNT, AT(count), 0, NULL, NULL },
 	{ "follow", NULL, 0, KIND_FLAG, AT(follow), 0, NULL, NULL },
 	{ "kill-leaked", NULL, 0, KIND_MODE, 0, MODE_KILL_LEAKED, NULL,
@@ -68,6 +68,15 @@ static const struct option_row {
 	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
 	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,
 		"show a recording: what --json --follow wrote" },
+	{ "shutdown-test", NULL, 0, KIND_MODE, 0, MODE_SHUTDOWN_TEST,
+		"--shutdown-test -- COMMAND...", "signal it, judge what is left; see dbtop(1)" },
+	{ "signal", "NAME", 0, KIND_TEXT, AT(signal), 0, NULL, NULL },
+	{ "ready", "N", 0, KIND_COUNT, AT(ready), 0, NULL, NULL },
+	{ "after", "SECONDS", 0, KIND_TEXT, AT(after), 0, NULL, NULL },
+	{ "timeout", "SECONDS", 0, KIND_TEXT, AT(timeout), 0, NULL, NULL },
+	{ "repeat", "N", 0, KIND_COUNT, AT(repeat), 0, NULL, NULL },
+	{ "strict", NULL, 0, KIND_FLAG, AT(strict), 0, NULL, NULL },
+	{ "junit", "FILE", 0, KIND_TEXT, AT(junit), 0, NULL, NULL },
 	{ "demo", NULL, 0, KIND_MODE, 0, MODE_DEMO, NULL,
 		"a private server, an application that leaks" },
 	{ "help", NULL, 0, KIND_MODE, 0, MODE_HELP, NULL, NULL },
@@ -125,6 +134,24 @@ static int refuse(const char *text)
 	return -EINVAL;
 }
 
+static bool has_shutdown_option(const struct options *options)
+{
+	return options->signal || options->after || options->timeout || options->junit ||
+		options->ready || options->repeat || options->strict;
+}
+
+static int check_shutdown_test(const struct options *options)
+{
+	if (options->mode != MODE_SHUTDOWN_TEST && has_shutdown_option(options))
+		return refuse("--signal, --ready, --after, --timeout, --repeat, --strict and "
+			      "--junit go with --shutdown-test");
+	if (options->mode == MODE_SHUTDOWN_TEST && !options->command)
+		return refuse("--shutdown-test needs a command: --shutdown-test -- COMMAND...");
+	if (options->mode == MODE_SHUTDOWN_TEST && options->readonly)
+		return refuse("--readonly forbids --shutdown-test: it ends what is left");
+	return 0;
+}
+
 /* Options that mean something only beside others: ignoring one would hide a mistake. */
 static int check(struct options *options)
 {
@@ -152,7 +179,7 @@ static int check(struct options *options)
 		return refuse("--all-users goes with --emergency and the dashboard");
 	if (options->readonly && acts && !options->dry_run)
 		return refuse("--readonly forbids actions; --dry-run shows the plan");
-	return 0;
+	return check_shutdown_test(options);
 }
 
 static const struct option_row *find_row(int index, int letter, const struct option *longs)
@@ -164,15 +191,36 @@ static const struct option_row *find_row(int index, int letter, const struct opt
 	return NULL;
 }
 
-static int take_operand(struct options *options, int argc, char **argv)
+static int take_operands(struct options *options, char **operands, int count)
 {
-	if (optind < argc)
-		options->conninfo = argv[optind++];
-	if (optind == argc)
+	if (!count)
 		return 0;
+	if (count == 1 && !options->conninfo) {
+		options->conninfo = operands[0];
+		return 0;
+	}
 	fprintf(stderr, "dbtop: one CONNINFO at most, found \"%s\" as well\nTry 'dbtop --help'.\n",
-		argv[optind]);
+		operands[options->conninfo ? 0 : 1]);
 	return -EINVAL;
+}
+
+/* What stands behind -- is the command of a shutdown test, options of its own and all; else it is
+ * an operand. getopt would take it for one of ours that stands before it. */
+static int take_rest(struct options *options, char **rest, int count)
+{
+	if (options->mode != MODE_SHUTDOWN_TEST)
+		return take_operands(options, rest, count);
+	if (count)
+		options->command = rest;
+	return 0;
+}
+
+static int find_separator(int argc, char **argv)
+{
+	int at = 1;
+	while (at < argc && strcmp(argv[at], "--") != 0)
+		at++;
+	return at;
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options)
@@ -189,10 +237,11 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 			letters[n_letters++] = ':';
 	}
 	struct options options = { 0 };
+	int end = find_separator(argc, argv);
 	optind = 1;
 	for (;;) {
 		int index = -1;
-		int letter = getopt_long(argc, argv, letters, longs, &index);
+		int letter = getopt_long(end, argv, letters, longs, &index);
 		if (letter == -1)
 			break;
 		const struct option_row *row = find_row(index, letter, longs);
@@ -202,7 +251,9 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		if (r < 0)
 			return r;
 	}
-	int r = take_operand(&options, argc, argv);
+	int r = take_operands(&options, argv + optind, end - optind);
+	if (r == 0 && end < argc)
+		r = take_rest(&options, argv + end + 1, argc - end - 1);
 	if (r == 0)
 		r = check(&options);
 	if (r == 0)

@@ -12,6 +12,7 @@ enum mode {
 	MODE_KILL_LEAKED,
 	MODE_EMERGENCY,
 	MODE_REPLAY,
+	MODE_SHUTDOWN_TEST,
 	MODE_DEMO,
 	MODE_HELP,
 	MODE_VERSION,
@@ -38,6 +39,11 @@ struct options {
 	bool json, follow; /* json may stand beside another mode: its result as one object */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
+	/* of --shutdown-test; the command is what stands behind --, NULL-terminated */
+	const char *signal, *after, *timeout, *junit;
+	long ready, repeat;
+	bool strict;
+	char **command;
 };
 
 /* 0, or −EINVAL after one line on stderr that says what is wrong. */

@@ -172,6 +172,30 @@ int procfs_stat(const struct procfs *procfs, int32_t pid, struct procfs_stat *re
 	return procfs_stat_at(procfs->root, path, ret);
 }
 
+/* The mask behind a label at the start of a line; 0 when it is not there. */
+static uint64_t labelled_mask(const char *text, const char *label)
+{
+	const char *line = strstr(text, label);
+	return line ? strtoull(line + strlen(label), NULL, 16) : 0;
+}
+
+int procfs_signals(const struct procfs *procfs, int32_t pid, struct procfs_signals *ret)
+{
+	char path[32], text[4096];
+	snprintf(path, sizeof(path), "%" PRId32 "/status", pid);
+	ssize_t length = read_file(procfs->root, path, text, sizeof(text));
+	if (length < 0)
+		return (int)length;
+	*ret = (struct procfs_signals){
+		/* those of its main thread, and those of the whole process */
+		.pending = labelled_mask(text, "\nSigPnd:\t") | labelled_mask(text, "\nShdPnd:\t"),
+		.blocked = labelled_mask(text, "\nSigBlk:\t"),
+		.ignored = labelled_mask(text, "\nSigIgn:\t"),
+		.caught = labelled_mask(text, "\nSigCgt:\t"),
+	};
+	return 0;
+}
+
 bool procfs_has_ended(const struct procfs_stat *stat)
 {
 	return stat->state == 'Z' || stat->state == 'X' || stat->state == 'x';

@@ -46,6 +46,14 @@ int procfs_stat(const struct procfs *procfs, int32_t pid, struct procfs_stat *re
 int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
 	__attribute__((warn_unused_result));
 
+/* What a process does with signals: bit n − 1 is signal n. See signal(7). */
+struct procfs_signals {
+	uint64_t pending, blocked, ignored, caught;
+};
+
+/* Returns 0, -ESRCH when there is no such process, or a negative errno. */
+int procfs_signals(const struct procfs *procfs, int32_t pid, struct procfs_signals *ret);
+
 /* A zombie has ended, whatever its pid says. */
 bool procfs_has_ended(const struct procfs_stat *stat);
 

@@ -62,6 +62,7 @@ void shutdown_record_init(struct shutdown_record *record)
 		.arena = arena_new(),
 		.armed_at = INSTANT_UNKNOWN,
 		.signalled_at = INSTANT_UNKNOWN,
+		.signalled_wall = INSTANT_UNKNOWN,
 	};
 }
 
@@ -71,6 +72,7 @@ void shutdown_record_deinit(struct shutdown_record *record)
 	free(record->processes);
 	free(record->connections);
 	free(record->phases);
+	free(record->survivors);
 	*record = (struct shutdown_record){ 0 };
 }
 
@@ -121,6 +123,15 @@ struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record)
 		.drained_at = INSTANT_UNKNOWN,
 	};
 	return phase;
+}
+
+struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record)
+{
+	record->survivors = make_room(record->survivors, record->n_survivors,
+		&record->survivors_room, sizeof(*record->survivors));
+	struct shutdown_survivor *survivor = &record->survivors[record->n_survivors++];
+	*survivor = (struct shutdown_survivor){ .result = "left" };
+	return survivor;
 }
 
 int64_t shutdown_connection_end(const struct shutdown_connection *connection)

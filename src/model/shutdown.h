@@ -94,15 +94,25 @@ enum shutdown_goodbye {
 	GOODBYE_PRESUMED, /* not said, by the look of it: the sockets were open when they died */
 };
 
+/* What was still there after the verdict, and what we did about it. */
+struct shutdown_survivor {
+	bool session;     /* else a process */
+	int32_t pid;      /* the backend's, or the process's */
+	const char *what; /* "python3", "idle in transaction" */
+	const char *
+		result; /* "killed", "terminated", "gone", "denied": "left" when nothing was done */
+};
+
 struct shutdown_record {
 	struct arena *arena; /* owns the strings; the record itself is its holder's */
 	int signal_number;   /* 0: nobody knows which, if any */
 	int64_t timeout;     /* µs from the signal: processes have to be gone */
 	int64_t settle;      /* µs from the last process's end: sessions have to be gone */
 	int64_t armed_at;
-	int64_t signalled_at; /* or, of a watch, the first sign of an end */
-	const char *sign;     /* what that first sign was; NULL: we sent the signal ourselves */
-	bool blind;           /* the server does not show us the application's sessions */
+	int64_t signalled_at;   /* or, of a watch, the first sign of an end */
+	int64_t signalled_wall; /* the same on the wall clock */
+	const char *sign;       /* what that first sign was; NULL: we sent the signal ourselves */
+	const char *blind;      /* why no verdict can be given; NULL */
 	enum shutdown_goodbye goodbye;
 	struct shutdown_process *processes;
 	size_t n_processes, processes_room;
@@ -110,6 +120,8 @@ struct shutdown_record {
 	size_t n_connections, connections_room;
 	struct shutdown_phase *phases;
 	size_t n_phases, phases_room;
+	struct shutdown_survivor *survivors;
+	size_t n_survivors, survivors_room;
 };
 
 enum shutdown_event {
@@ -140,6 +152,7 @@ struct shutdown_verdict {
 	int after;            /* sessions of the application that are left */
 	int opened;           /* connections opened after the signal */
 	int running;          /* processes that are left */
+	int exit_status;      /* the command's, or 128 and its signal; −1 */
 	int64_t drained;      /* µs from the signal to the last connection's end; −1 */
 	bool lost_write;      /* exit status 0, and a write was cut off */
 	const struct shutdown_moment *timeline;
@@ -155,6 +168,7 @@ void shutdown_record_deinit(struct shutdown_record *record);
 struct shutdown_process *shutdown_add_process(struct shutdown_record *record);
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record);
 struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record);
+struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record);
 
 /* Whether it is over: a pooled link when it is closed, all others when the session is gone. */
 bool shutdown_connection_is_over(const struct shutdown_connection *connection);

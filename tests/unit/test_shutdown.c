@@ -212,7 +212,7 @@ static void read_line(struct scene *scene, char *line)
 	else if (strcmp(word, "signal") == 0)
 		scene->record.signal_number = atoi(rest);
 	else if (strcmp(word, "blind") == 0)
-		scene->record.blind = true;
+		scene->record.blind = "the server hides the sessions";
 	else if (strcmp(word, "strict") == 0)
 		scene->strict = true;
 	else if (strcmp(word, "says") == 0)

@@ -1,0 +1,24 @@
+/* A command started as a shell would start it: in a process group of its own. */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct command {
+	pid_t pid; /* and its process group */
+	uint64_t start_ticks;
+};
+
+/* argv[0] is looked for in PATH. What it writes to stdout goes to our stderr: ours is for the
+ * result. Its stdin is ours unless that is a terminal, of which it would be in the background. It
+ * is killed when we are.
+ *
+ * Returns 0 once the program runs, or a negative errno: -ENOENT when there is none of that name. */
+int command_start(char *const argv[], struct command *ret_command)
+	__attribute__((warn_unused_result));
+
+/* To all of its process group. */
+void command_signal(const struct command *command, int signal_number);
+
+#endif

@@ -1,0 +1,447 @@
+/* How the sessions ended: whether their clients said goodbye, and what became of what they wrote.
+ *
+ * PostgreSQL 14 and up counts in pg_stat_database the sessions whose client went without a word,
+ * but for a whole database. The sessions of others that ended meanwhile may account for as many of
+ * them as there were; what is beyond that is the application's. */
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "app/target.h"
+#include "app/watch_parts.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/assessment.h"
+#include "session/session.h"
+
+#define COUNTS_SINCE  140000
+#define AT_ONCE_SINCE 150000
+
+/* Before 15 counts travel through a process that hands them on twice a second. */
+#define COUNTS_DELAY_MS 700
+#define GATHER_MS       1500
+
+static const char counts_sql[] =
+	"SELECT coalesce(sum(sessions), 0)::int8, coalesce(sum(sessions_abandoned), 0)::int8"
+	" FROM pg_stat_database WHERE datname = ANY ($1::text[])";
+
+/* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. */
+static const char writes_sql[] =
+	"SELECT a.pid, a.backend_start, x.now - ((x.now - a.backend_xid::text::int8) & 4294967295)"
+	" FROM pg_stat_activity a, (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS now) x"
+	" WHERE a.backend_xid IS NOT NULL AND a.pid = ANY ($1::int4[])";
+
+static const char fates_sql[] = "SELECT x, txid_status(x) = 'committed', txid_status(x) = 'aborted'"
+				" FROM unnest($1::int8[]) x";
+
+static int64_t number(const PGresult *result, int row, int column)
+{
+	uint64_t value;
+	uint32_t small;
+	int length = PQgetlength(result, row, column);
+	if (PQgetisnull(result, row, column))
+		return -1;
+	if (length == sizeof(small)) {
+		memcpy(&small, PQgetvalue(result, row, column), sizeof(small));
+		return (int32_t)be32toh(small);
+	}
+	if (length != sizeof(value))
+		return -1;
+	memcpy(&value, PQgetvalue(result, row, column), sizeof(value));
+	return (int64_t)be64toh(value);
+}
+
+static bool is_true(const PGresult *result, int row, int column)
+{
+	return !PQgetisnull(result, row, column) && PQgetlength(result, row, column) == 1 &&
+		*PQgetvalue(result, row, column);
+}
+
+static bool has_rows(const PGresult *result, int columns)
+{
+	return result && PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == columns;
+}
+
+static void ask(struct watch *watch, const char *sql, char *array, session_done_fn *done)
+{
+	const char *params[] = { array };
+	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
+	watch->waiting++;
+	if (!session_query(target_session(watch->target), &statement, done, watch))
+		watch->waiting--;
+}
+
+/* A PostgreSQL array of texts: {"a","b"}. The caller frees it. */
+static char *text_array(const char *const *items, size_t count)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+	if (!file)
+		abort();
+	putc('{', file);
+	for (size_t i = 0; i < count; i++) {
+		fputs(i ? ",\"" : "\"", file);
+		for (const char *c = items[i]; *c; c++) {
+			if (*c == '"' || *c == '\\')
+				putc('\\', file);
+			putc(*c, file);
+		}
+		putc('"', file);
+	}
+	putc('}', file);
+	if (fclose(file) != 0)
+		abort();
+	return text;
+}
+
+static const struct shutdown_connection *find_connection(
+	const struct watch *watch, int32_t pid, int64_t start)
+{
+	for (size_t i = 0; i < watch->record.n_connections; i++)
+		if (watch->record.connections[i].backend == pid &&
+			watch->record.connections[i].backend_start == start)
+			return &watch->record.connections[i];
+	return NULL;
+}
+
+/* The databases the application is in, each once; the caller frees the list. */
+static const char **databases(const struct watch *watch, size_t *ret_count)
+{
+	const struct activity *activity = target_assessment(watch->target)->activity;
+	size_t count = 0;
+	const char **names =
+		mem_resize(NULL, (activity ? activity->n_backends : 0) + 1, sizeof(*names));
+	for (size_t i = 0; activity && i < activity->n_backends; i++) {
+		const struct backend *backend = &activity->backends[i];
+		bool known =
+			!backend->database || !find_connection(watch, backend->pid, backend->start);
+		for (size_t j = 0; j < count && !known; j++)
+			known = strcmp(names[j], backend->database) == 0;
+		if (!known)
+			names[count++] = backend->database;
+	}
+	*ret_count = count;
+	return names;
+}
+
+static int32_t server_version(const struct watch *watch)
+{
+	const struct activity *activity = target_assessment(watch->target)->activity;
+	return activity ? activity->server.version : 0;
+}
+
+static void ask_counts(struct watch *watch, session_done_fn *done)
+{
+	if (server_version(watch) < COUNTS_SINCE || !watch->databases)
+		return;
+	ask(watch, counts_sql, watch->databases, done);
+}
+
+static struct watch_counts read_counts(const PGresult *result)
+{
+	if (!has_rows(result, 2) || PQntuples(result) != 1)
+		return (struct watch_counts){ -1, -1 };
+	return (struct watch_counts){ number(result, 0, 0), number(result, 0, 1) };
+}
+
+static void on_baseline(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct watch *watch = data;
+	watch->before = read_counts(result);
+	watch->waiting--;
+	watch_baseline_taken(watch);
+}
+
+void watch_take_baseline(struct watch *watch)
+{
+	size_t count;
+	const char **names = databases(watch, &count);
+	free(watch->databases);
+	watch->databases = text_array(names, count);
+	free(names);
+	watch->n_strangers = 0;
+	watch->new_strangers = 0;
+	watch_note_strangers(watch);
+	watch->new_strangers = 0;
+	ask_counts(watch, on_baseline);
+	watch_note_writes(watch);
+}
+
+static bool is_in_our_databases(const struct watch *watch, const char *database)
+{
+	CLEANUP(cleanup_free) char *quoted = text_array(&database, 1);
+	/* without the braces it stands in the list as it stands here */
+	quoted[strlen(quoted) - 1] = '\0';
+	return watch->databases && strstr(watch->databases, quoted + 1);
+}
+
+static struct watch_stranger *find_stranger(struct watch *watch, const struct backend *backend)
+{
+	for (size_t i = 0; i < watch->n_strangers; i++)
+		if (watch->strangers[i].pid == backend->pid &&
+			watch->strangers[i].start == backend->start)
+			return &watch->strangers[i];
+	return NULL;
+}
+
+static void add_stranger(struct watch *watch, const struct backend *backend)
+{
+	if (watch->n_strangers == watch->strangers_room) {
+		watch->strangers_room = watch->strangers_room ? watch->strangers_room * 2 : 16;
+		watch->strangers = mem_resize(
+			watch->strangers, watch->strangers_room, sizeof(*watch->strangers));
+	}
+	watch->strangers[watch->n_strangers++] =
+		(struct watch_stranger){ .pid = backend->pid, .start = backend->start };
+	watch->new_strangers++;
+}
+
+void watch_note_strangers(struct watch *watch)
+{
+	const struct activity *activity = target_assessment(watch->target)->activity;
+	if (!activity || !watch->databases)
+		return;
+	for (size_t i = 0; i < watch->n_strangers; i++)
+		watch->strangers[i].gone = true;
+	for (size_t i = 0; i < activity->n_backends; i++) {
+		const struct backend *backend = &activity->backends[i];
+		if (!backend->database || backend->pid == activity->server.own_pid ||
+			find_connection(watch, backend->pid, backend->start) ||
+			!is_in_our_databases(watch, backend->database))
+			continue;
+		struct watch_stranger *stranger = find_stranger(watch, backend);
+		if (stranger)
+			stranger->gone = false;
+		else
+			add_stranger(watch, backend);
+	}
+}
+
+static void on_writes(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct watch *watch = data;
+	watch->waiting--;
+	for (int row = 0; has_rows(result, 3) && row < PQntuples(result); row++) {
+		struct shutdown_connection *connection =
+			(struct shutdown_connection *)find_connection(watch,
+				(int32_t)number(result, row, 0),
+				instant_from_postgres(number(result, row, 1)));
+		if (connection) {
+			connection->txid = number(result, row, 2);
+			connection->fate = FATE_UNKNOWN;
+		}
+	}
+	watch_baseline_taken(watch);
+}
+
+void watch_note_writes(struct watch *watch)
+{
+	char *text = NULL;
+	size_t size;
+	int count = 0;
+	FILE *file = open_memstream(&text, &size);
+	if (!file)
+		abort();
+	putc('{', file);
+	for (size_t i = 0; i < watch->record.n_connections; i++) {
+		const struct shutdown_connection *connection = &watch->record.connections[i];
+		if (connection->backend && !shutdown_connection_is_over(connection))
+			fprintf(file, "%s%d", count++ ? "," : "", connection->backend);
+	}
+	putc('}', file);
+	if (fclose(file) != 0)
+		abort();
+	if (count)
+		ask(watch, writes_sql, text, on_writes);
+	free(text);
+}
+
+static int count_ours(const struct watch *watch)
+{
+	int count = 0;
+	for (size_t i = 0; i < watch->record.n_connections; i++)
+		count += watch->record.connections[i].link == LINK_DIRECT &&
+			watch->record.connections[i].after_signal;
+	return count;
+}
+
+/* How many of those counted as abandoned may have been others': each that is gone, and each that
+ * came and went between two looks. */
+static int64_t count_others(const struct watch *watch)
+{
+	int64_t others = 0;
+	int64_t unseen = watch->after.sessions - watch->before.sessions - watch->new_strangers -
+		count_ours(watch);
+	for (size_t i = 0; i < watch->n_strangers; i++)
+		others += watch->strangers[i].gone;
+	return others + (unseen > 0 ? unseen : 0);
+}
+
+/* Sockets that were still open when their process died by a signal. */
+static bool died_with_sockets(const struct watch *watch)
+{
+	const struct shutdown_record *record = &watch->record;
+	for (size_t i = 0; i < record->n_processes; i++) {
+		const struct shutdown_process *process = &record->processes[i];
+		if (!process->has_status || !WIFSIGNALED(process->status))
+			continue;
+		for (size_t j = 0; j < record->n_connections; j++)
+			if (record->connections[j].holder == process->pid &&
+				record->connections[j].closed_at >= process->ended_at)
+				return true;
+	}
+	return false;
+}
+
+static bool has_direct(const struct watch *watch)
+{
+	for (size_t i = 0; i < watch->record.n_connections; i++)
+		if (watch->record.connections[i].link == LINK_DIRECT)
+			return true;
+	return false;
+}
+
+static enum shutdown_goodbye goodbye(const struct watch *watch)
+{
+	bool counted = watch->before.abandoned >= 0 && watch->after.abandoned >= 0;
+	int64_t abandoned = watch->after.abandoned - watch->before.abandoned;
+	bool presumed = died_with_sockets(watch);
+	if (!counted || !has_direct(watch))
+		return presumed ? GOODBYE_PRESUMED : GOODBYE_UNKNOWN;
+	if (abandoned <= 0)
+		return GOODBYE_SAID;
+	if (abandoned > count_others(watch))
+		return GOODBYE_MISSED;
+	return presumed ? GOODBYE_PRESUMED : GOODBYE_UNKNOWN;
+}
+
+/* Connections that were closed before their session was seen, and that the server counted: they
+ * were no requests to cancel. */
+static void add_unseen(struct watch *watch)
+{
+	int64_t unseen = watch->before.sessions < 0 || watch->after.sessions < 0
+		? 0
+		: watch->after.sessions - watch->before.sessions - watch->new_strangers -
+			count_ours(watch);
+	for (size_t i = 0; i < watch->n_sockets && unseen > 0; i++) {
+		struct watch_socket *socket = &watch->sockets[i];
+		if (socket->taken || socket->pooled || !socket->established ||
+			socket->opened_at <= watch->record.signalled_at)
+			continue;
+		struct shutdown_connection *connection = shutdown_add_connection(&watch->record);
+		connection->inode = socket->inode;
+		connection->holder = socket->holder;
+		connection->opened_at = socket->opened_at;
+		connection->closed_at = socket->closed_at;
+		connection->after_signal = true;
+		socket->taken = true;
+		unseen--;
+	}
+}
+
+void watch_settle(struct watch *watch)
+{
+	const struct assessment *assessment = target_assessment(watch->target);
+	uv_timer_stop(watch->timer);
+	session_forget(target_session(watch->target), watch);
+	if (assessment->server.status != SERVER_OK)
+		watch->record.blind = "the server is not reachable";
+	watch->record.goodbye = goodbye(watch);
+	add_unseen(watch);
+	watch->stage = WATCH_SETTLED;
+	watch_changed(watch);
+	if (watch->options.settled)
+		watch->options.settled(watch->options.data);
+}
+
+static void settle_when_answered(struct watch *watch)
+{
+	if (watch->waiting == 0 && watch->stage == WATCH_GATHERING)
+		watch_settle(watch);
+}
+
+static void on_counts(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct watch *watch = data;
+	watch->after = read_counts(result);
+	watch->waiting--;
+	settle_when_answered(watch);
+}
+
+static void on_fates(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct watch *watch = data;
+	watch->waiting--;
+	for (int row = 0; has_rows(result, 3) && row < PQntuples(result); row++)
+		for (size_t i = 0; i < watch->record.n_connections; i++) {
+			struct shutdown_connection *connection = &watch->record.connections[i];
+			if (!connection->txid || connection->txid != number(result, row, 0))
+				continue;
+			connection->fate = is_true(result, row, 1) ? FATE_COMMITTED
+				: is_true(result, row, 2)          ? FATE_ROLLED_BACK
+								   : FATE_UNKNOWN;
+		}
+	settle_when_answered(watch);
+}
+
+static void ask_fates(struct watch *watch)
+{
+	char *text = NULL;
+	size_t size;
+	int count = 0;
+	FILE *file = open_memstream(&text, &size);
+	if (!file)
+		abort();
+	putc('{', file);
+	for (size_t i = 0; i < watch->record.n_connections; i++)
+		if (watch->record.connections[i].txid)
+			fprintf(file, "%s%lld", count++ ? "," : "",
+				(long long)watch->record.connections[i].txid);
+	putc('}', file);
+	if (fclose(file) != 0)
+		abort();
+	if (count)
+		ask(watch, fates_sql, text, on_fates);
+	free(text);
+}
+
+static void gather(struct watch *watch)
+{
+	ask_counts(watch, on_counts);
+	ask_fates(watch);
+	settle_when_answered(watch);
+}
+
+static void on_delay(uv_timer_t *timer)
+{
+	struct watch *watch = timer->data;
+	watch_time_out(watch, GATHER_MS);
+	gather(watch);
+}
+
+void watch_gather(struct watch *watch)
+{
+	/* what is under way is of before */
+	session_forget(target_session(watch->target), watch);
+	watch->waiting = 0;
+	if (server_version(watch) >= AT_ONCE_SINCE || server_version(watch) < COUNTS_SINCE) {
+		watch_time_out(watch, GATHER_MS);
+		gather(watch);
+	} else {
+		uv_timer_start(watch->timer, on_delay, COUNTS_DELAY_MS, 0);
+	}
+}
+
+void watch_forget(struct watch *watch)
+{
+	session_forget(target_session(watch->target), watch);
+	free(watch->databases);
+}

@@ -1,0 +1,120 @@
+/* Shared by the files of the shutdown watch: processes and sockets (watch.c), the server's sessions
+ * (watch_sessions.c), how they ended (watch_evidence.c). */
+#ifndef APP_WATCH_PARTS_H
+#define APP_WATCH_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "app/watch.h"
+#include "model/endpoint.h"
+
+struct endings;
+struct follow;
+struct procfs;
+
+/* A socket of the application's that leads to the server or to PgBouncer. It becomes a connection
+ * of the record when its session is found: until then it may be a mere request to cancel. */
+struct watch_socket {
+	uint32_t inode;
+	int32_t holder;
+	uint16_t port;
+	struct endpoint local;
+	uint32_t server_inode;
+	bool established, pooled, open;
+	bool taken;        /* it is in the record */
+	int64_t opened_at; /* monotonic, here and below */
+	int64_t seen_at;   /* when it was last seen open */
+	int64_t closed_at;
+};
+
+/* A client of the application's databases that is not the application. */
+struct watch_stranger {
+	int32_t pid;
+	int64_t start;
+	bool gone;
+};
+
+/* What pg_stat_database counts in the application's databases. */
+struct watch_counts {
+	int64_t sessions, abandoned; /* −1: not counted (before 14), or not asked yet */
+};
+
+enum watch_stage {
+	WATCH_ARMED,
+	WATCH_PREPARING,
+	WATCH_SIGNALLED,
+	WATCH_GATHERING, /* over: how did they end? */
+	WATCH_SETTLED,
+};
+
+struct watch {
+	uv_loop_t *loop;
+	struct target *target;
+	struct watch_options options;
+	struct shutdown_record record;
+	enum watch_stage stage;
+	struct follow *follow;
+	struct endings *processes, *backends;
+	struct procfs *procfs;
+	uv_timer_t *timer; /* of a stage that must not last */
+
+	struct watch_socket *sockets;
+	size_t n_sockets, sockets_room;
+
+	/* watch_sessions.c */
+	const void *activity;  /* the last one looked at: compared, never followed */
+	int64_t ask_at, pause; /* monotonic, µs: when the server is asked again */
+
+	/* watch_evidence.c */
+	int waiting; /* statements not answered yet */
+	struct watch_counts before, after;
+	char *databases; /* the application's, as a PostgreSQL array; NULL before the baseline */
+	struct watch_stranger *strangers;
+	size_t n_strangers, strangers_room;
+	int64_t new_strangers; /* that came after the baseline */
+	bool sampled;          /* since watch_prepare() */
+};
+
+void watch_changed(struct watch *watch);
+
+/* The stage must not last longer than this. */
+void watch_time_out(struct watch *watch, uint64_t ms);
+
+/* --- watch_sessions.c --- */
+
+/* Takes the target's assessment into the record. */
+void watch_read_sessions(struct watch *watch);
+
+/* Asks the server when there is something to learn from it. */
+void watch_ask(struct watch *watch, int64_t now);
+
+/* The backend's process ended. */
+void watch_backend_ended(struct watch *watch, int32_t pid, int64_t at);
+
+/* A session of the application's, by the process at its other end. */
+bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks);
+
+/* The ports that lead to the server, and to PgBouncer. */
+void watch_set_ports(struct watch *watch);
+bool watch_is_pooler(const struct watch *watch, uint16_t port);
+
+/* --- watch_evidence.c --- */
+
+/* Counts and open writes, as they are before the signal. */
+void watch_take_baseline(struct watch *watch);
+/* The writes that are open now. */
+void watch_note_writes(struct watch *watch);
+/* Who else is in the application's databases. */
+void watch_note_strangers(struct watch *watch);
+/* Asks how the sessions and their writes ended; then the watch is settled. */
+void watch_gather(struct watch *watch);
+/* The last answers did not come in time: settled without them. */
+void watch_settle(struct watch *watch);
+/* Statements not answered yet never will be. */
+void watch_forget(struct watch *watch);
+/* watch_take_baseline() was answered. */
+void watch_baseline_taken(struct watch *watch);
+
+#endif

@@ -1,0 +1,406 @@
+/* One look after the other on libuv's worker threads.
+ *
+ * As in clients.c: what a look works with is the worker's alone while it runs, and the loop's alone
+ * between two looks. Wishes are written down by the loop and taken over when a look begins. */
+#include "collect/follow.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "collect/links.h"
+#include "collect/procfs.h"
+
+/* How often children are looked for: for that the whole table of processes is read. */
+#define CHILDREN_EVERY (50 * USEC_PER_MSEC)
+
+/* Looking may take this share of the time: a tenth. */
+#define SHARE 10
+
+struct member {
+	int32_t pid;
+	uint64_t start_ticks;
+};
+
+struct members {
+	struct member *items;
+	size_t count, room;
+};
+
+/* A row of the table of all processes. */
+struct entry {
+	int32_t pid, parent;
+	uint64_t start_ticks;
+};
+
+struct holding {
+	uint32_t inode;
+	int32_t pid;
+};
+
+struct follow {
+	uv_loop_t *loop;
+	struct follow_callbacks callbacks;
+	uv_timer_t *timer;
+	uv_work_t work;
+	bool running, freed, asked;
+	int64_t interval;
+
+	/* written down by the loop */
+	struct members wished;
+	int32_t wished_reaper;
+	uint16_t wished_ports[FOLLOW_PORTS_MOST];
+	size_t n_wished_ports;
+
+	/* the look's */
+	struct procfs *procfs;
+	struct links *links;
+	struct members members;
+	int32_t reaper;
+	uint16_t ports[FOLLOW_PORTS_MOST];
+	size_t n_ports;
+	bool look_whole;
+	int64_t children_at, children_cost; /* monotonic: when they were looked for, how long */
+	struct follow_sample sample;
+	struct holding *holdings;
+	size_t n_holdings, holdings_room;
+};
+
+static void add_member(struct members *members, int32_t pid, uint64_t start_ticks)
+{
+	for (size_t i = 0; i < members->count; i++)
+		if (members->items[i].pid == pid && members->items[i].start_ticks == start_ticks)
+			return;
+	if (members->count == members->room) {
+		members->room = members->room ? members->room * 2 : 16;
+		members->items = mem_resize(members->items, members->room, sizeof(struct member));
+	}
+	members->items[members->count++] = (struct member){ pid, start_ticks };
+}
+
+static void remove_member(struct members *members, size_t index)
+{
+	members->items[index] = members->items[--members->count];
+}
+
+/* The pid that a folder's name is; 0 for any other name. */
+static int32_t pid_of(const char *name)
+{
+	char *end;
+	if (name[0] < '1' || name[0] > '9')
+		return 0;
+	long pid = strtol(name, &end, 10);
+	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
+}
+
+static DIR *open_folder(int parent, const char *path)
+{
+	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	DIR *folder = fdopendir(fd);
+	if (!folder)
+		close(fd);
+	return folder;
+}
+
+/* All processes that have not ended; the caller frees them. */
+static struct entry *read_table(const struct procfs *procfs, size_t *ret_count)
+{
+	CLEANUP(cleanup_dir) DIR *root = open_folder(procfs_root(procfs), ".");
+	struct entry *entries = NULL;
+	size_t count = 0, room = 0;
+	for (struct dirent *item; root && (item = readdir(root));) {
+		struct procfs_stat stat;
+		int32_t pid = pid_of(item->d_name);
+		if (!pid || procfs_stat(procfs, pid, &stat) < 0 || procfs_has_ended(&stat))
+			continue;
+		if (count == room) {
+			room = room ? room * 2 : 256;
+			entries = mem_resize(entries, room, sizeof(*entries));
+		}
+		entries[count++] = (struct entry){ pid, stat.parent, stat.start_ticks };
+	}
+	*ret_count = count;
+	return entries;
+}
+
+static bool is_member(const struct members *members, int32_t pid)
+{
+	for (size_t i = 0; i < members->count; i++)
+		if (members->items[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Children, their children, and so on until a round finds none. */
+static void find_children(struct follow *follow)
+{
+	int64_t began_at = instant_monotonic();
+	size_t count, before;
+	CLEANUP(cleanup_free) struct entry *entries = read_table(follow->procfs, &count);
+	do {
+		before = follow->members.count;
+		for (size_t i = 0; i < count; i++)
+			if ((follow->reaper && entries[i].parent == follow->reaper) ||
+				is_member(&follow->members, entries[i].parent))
+				add_member(
+					&follow->members, entries[i].pid, entries[i].start_ticks);
+	} while (follow->members.count > before);
+	follow->children_at = began_at;
+	follow->children_cost = instant_monotonic() - began_at;
+}
+
+static void hold(struct follow *follow, uint32_t inode, int32_t pid)
+{
+	if (follow->n_holdings == follow->holdings_room) {
+		follow->holdings_room = follow->holdings_room ? follow->holdings_room * 2 : 64;
+		follow->holdings = mem_resize(
+			follow->holdings, follow->holdings_room, sizeof(*follow->holdings));
+	}
+	follow->holdings[follow->n_holdings++] = (struct holding){ inode, pid };
+}
+
+/* "socket:[1234]"; 0 for every other descriptor. */
+static uint32_t socket_inode(int folder, const char *name)
+{
+	static const char prefix[] = "socket:[";
+	char link[64];
+	ssize_t length = readlinkat(folder, name, link, sizeof(link) - 1);
+	if (length < 0)
+		return 0;
+	link[length] = '\0';
+	if (strncmp(link, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	unsigned long long inode = strtoull(link + sizeof(prefix) - 1, NULL, 10);
+	return inode <= UINT32_MAX ? (uint32_t)inode : 0;
+}
+
+/* False when they may not be seen. */
+static bool read_descriptors(struct follow *follow, int32_t pid)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "%" PRId32 "/fd", pid);
+	CLEANUP(cleanup_dir) DIR *folder = open_folder(procfs_root(follow->procfs), path);
+	if (!folder)
+		return errno != EACCES && errno != EPERM;
+	for (struct dirent *item; (item = readdir(folder));) {
+		uint32_t inode =
+			item->d_name[0] == '.' ? 0 : socket_inode(dirfd(folder), item->d_name);
+		if (inode)
+			hold(follow, inode, pid);
+	}
+	return true;
+}
+
+/* False when the process has ended. */
+static bool read_process(
+	struct follow *follow, const struct member *member, struct follow_process *ret)
+{
+	struct procfs_stat stat;
+	if (procfs_stat(follow->procfs, member->pid, &stat) < 0 || procfs_has_ended(&stat) ||
+		stat.start_ticks != member->start_ticks)
+		return false;
+	*ret = (struct follow_process){ .pid = member->pid, .start_ticks = member->start_ticks };
+	const char *name = text_clean(
+		follow->sample.arena, stat.comm, strnlen(stat.comm, sizeof(stat.comm)), TEXT_LINE);
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	(void)procfs_signals(follow->procfs, member->pid, &ret->signals);
+	ret->refused = !read_descriptors(follow, member->pid);
+	return true;
+}
+
+static void read_processes(struct follow *follow)
+{
+	struct follow_sample *sample = &follow->sample;
+	sample->processes =
+		arena_array(sample->arena, follow->members.count, sizeof(*sample->processes));
+	for (size_t i = 0; i < follow->members.count;) {
+		struct follow_process *process = &sample->processes[sample->n_processes];
+		if (read_process(follow, &follow->members.items[i], process)) {
+			sample->n_processes++;
+			i++;
+		} else {
+			remove_member(&follow->members, i);
+		}
+	}
+}
+
+static void read_sockets(struct follow *follow)
+{
+	struct follow_sample *sample = &follow->sample;
+	uint32_t *inodes = arena_array(sample->arena, follow->n_holdings, sizeof(*inodes));
+	for (size_t i = 0; i < follow->n_holdings; i++)
+		inodes[i] = follow->holdings[i].inode;
+	links_look(follow->links, inodes, follow->n_holdings, follow->ports, follow->n_ports,
+		sample->began_at);
+	sample->sockets = arena_array(sample->arena, follow->n_holdings, sizeof(*sample->sockets));
+	for (size_t i = 0; i < follow->n_holdings; i++) {
+		const struct link *link = links_find(follow->links, follow->holdings[i].inode);
+		if (link)
+			sample->sockets[sample->n_sockets++] = (struct follow_socket){
+				.inode = link->inode,
+				.pid = follow->holdings[i].pid,
+				.port = link->port,
+				.local = link->local,
+				.server_inode = link->server_inode,
+				.established = link->established,
+				.first_seen = link->first_seen,
+			};
+	}
+}
+
+static void look(uv_work_t *work)
+{
+	struct follow *follow = work->data;
+	struct follow_sample *sample = &follow->sample;
+	*sample = (struct follow_sample){ .arena = arena_new(), .began_at = instant_monotonic() };
+	follow->n_holdings = 0;
+	int64_t pause = follow->children_cost * SHARE;
+	if (pause < CHILDREN_EVERY)
+		pause = CHILDREN_EVERY;
+	sample->whole = follow->look_whole || sample->began_at - follow->children_at >= pause;
+	if (sample->whole)
+		find_children(follow);
+	read_processes(follow);
+	read_sockets(follow);
+	sample->taken_at = instant_monotonic();
+}
+
+static void destroy(struct follow *follow)
+{
+	procfs_free(follow->procfs);
+	links_free(follow->links);
+	free(follow->wished.items);
+	free(follow->members.items);
+	free(follow->holdings);
+	free(follow);
+}
+
+static void start(struct follow *follow);
+static void on_timer(uv_timer_t *timer);
+
+static void schedule(struct follow *follow)
+{
+	int64_t cost = follow->sample.taken_at - follow->sample.began_at;
+	int64_t pause = follow->interval - cost;
+	if (pause < cost * SHARE / 2 && !follow->sample.whole)
+		pause = cost * SHARE / 2;
+	if (follow->interval && !follow->running)
+		uv_timer_start(follow->timer, on_timer,
+			pause > USEC_PER_MSEC ? (uint64_t)(pause / USEC_PER_MSEC) : 1, 0);
+}
+
+static void looked(uv_work_t *work, int status)
+{
+	struct follow *follow = work->data;
+	struct follow_sample sample = follow->sample;
+	follow->running = false;
+	if (!follow->freed && status == 0) {
+		if (follow->asked)
+			start(follow);
+		else
+			schedule(follow);
+		follow->callbacks.sampled(follow->callbacks.data, &sample);
+	}
+	arena_free(sample.arena);
+	if (follow->freed && !follow->running)
+		destroy(follow);
+}
+
+static void start(struct follow *follow)
+{
+	for (size_t i = 0; i < follow->wished.count; i++)
+		add_member(&follow->members, follow->wished.items[i].pid,
+			follow->wished.items[i].start_ticks);
+	follow->wished.count = 0;
+	follow->reaper = follow->wished_reaper;
+	follow->n_ports = follow->n_wished_ports;
+	memcpy(follow->ports, follow->wished_ports, sizeof(follow->ports));
+	follow->look_whole = follow->asked;
+	follow->asked = false;
+	follow->sample = (struct follow_sample){ .arena = NULL };
+	follow->running = true;
+	/* it fails only without a function to call */
+	(void)uv_queue_work(follow->loop, &follow->work, look, looked);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct follow *follow = timer->data;
+	if (!follow->running)
+		start(follow);
+}
+
+struct follow *follow_new(
+	uv_loop_t *loop, const char *proc_root, const struct follow_callbacks *callbacks)
+{
+	struct follow *follow = mem_alloc(sizeof(*follow));
+	follow->loop = loop;
+	follow->callbacks = *callbacks;
+	follow->work.data = follow;
+	follow->procfs = procfs_new(proc_root);
+	follow->links = links_new();
+	follow->timer = mem_alloc(sizeof(*follow->timer));
+	uv_timer_init(loop, follow->timer);
+	follow->timer->data = follow;
+	return follow;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+void follow_free(struct follow *follow)
+{
+	if (!follow)
+		return;
+	uv_close((uv_handle_t *)follow->timer, free_handle);
+	follow->freed = true;
+	if (follow->running)
+		(void)uv_cancel((uv_req_t *)&follow->work);
+	else
+		destroy(follow);
+}
+
+void follow_process(struct follow *follow, int32_t pid, uint64_t start_ticks)
+{
+	add_member(&follow->wished, pid, start_ticks);
+}
+
+void follow_children_of(struct follow *follow, int32_t pid)
+{
+	follow->wished_reaper = pid;
+}
+
+void follow_set_ports(struct follow *follow, const uint16_t *ports, size_t count)
+{
+	follow->n_wished_ports = count < FOLLOW_PORTS_MOST ? count : FOLLOW_PORTS_MOST;
+	memcpy(follow->wished_ports, ports, follow->n_wished_ports * sizeof(*ports));
+}
+
+void follow_set_interval(struct follow *follow, int64_t interval)
+{
+	follow->interval = interval;
+	if (!interval)
+		uv_timer_stop(follow->timer);
+	else if (!follow->running)
+		uv_timer_start(follow->timer, on_timer, (uint64_t)(interval / USEC_PER_MSEC), 0);
+}
+
+void follow_now(struct follow *follow)
+{
+	follow->asked = true;
+	if (!follow->running)
+		start(follow);
+}

@@ -1,0 +1,225 @@
+/* Prints verdicts and their timelines. */
+#include "report/shutdown.h"
+
+#include <errno.h>
+
+#include "base/instant.h"
+#include "base/text.h"
+#include "model/shutdown.h"
+#include "report/encoder.h"
+
+#define SCHEMA 1
+
+/* Of a command that holds anything at all, as a name for people: enough of it. */
+#define COMMAND_MAX 200
+
+static const char *verdict_word(const struct shutdown_verdict *verdict)
+{
+	if (verdict->behaviour == BEHAVIOUR_NONE)
+		return NULL;
+	return verdict->pass ? "pass" : "fail";
+}
+
+static const char *headline(const struct shutdown_verdict *verdict)
+{
+	if (verdict->behaviour == BEHAVIOUR_NONE)
+		return "NO VERDICT";
+	return verdict->pass ? "PASS" : "FAIL";
+}
+
+static void put_moment(struct printer *printer, const struct shutdown_moment *moment)
+{
+	printer_format(printer, "%8lld ms  ", (long long)(moment->at / USEC_PER_MSEC));
+	printer_text(printer, moment->text);
+	printer_end_line(printer);
+}
+
+static void put_survivor(struct printer *printer, const struct shutdown_survivor *survivor)
+{
+	printer_format(printer, "%9s  %s %d ", "", survivor->session ? "backend" : "process",
+		survivor->pid);
+	printer_text(printer, survivor->what);
+	printer_format(printer, ": %s", survivor->result);
+	printer_end_line(printer);
+}
+
+int shutdown_print_text(
+	const struct shutdown_report *report, const struct printer_style *style, FILE *file)
+{
+	struct printer printer = { .file = file, .style = *style };
+	const struct shutdown_verdict *verdict = report->verdict;
+	const struct shutdown_record *record = report->record;
+	const char *behaviour = shutdown_behaviour_name(verdict->behaviour);
+	if (report->rounds > 1)
+		printer_format(&printer, "%ld of %ld  ", report->round, report->rounds);
+	printer_format(&printer, "%s  ", headline(verdict));
+	if (behaviour)
+		printer_format(&printer, "%s: ", behaviour);
+	printer_text(&printer, verdict->sentence);
+	printer_end_line(&printer);
+	for (size_t i = 0; i < verdict->n_moments; i++)
+		put_moment(&printer, &verdict->timeline[i]);
+	if (record->n_survivors) {
+		printer_text(&printer, "still there, and ended now:");
+		printer_end_line(&printer);
+	}
+	for (size_t i = 0; i < record->n_survivors; i++)
+		put_survivor(&printer, &record->survivors[i]);
+	return printer_flush(&printer);
+}
+
+static void encode_moment(struct encoder *encoder, const struct shutdown_moment *moment)
+{
+	encoder_open(encoder, NULL, '{');
+	encoder_milliseconds(encoder, "ms", moment->at);
+	encoder_string(encoder, "event", shutdown_event_name(moment->event));
+	encoder_count(encoder, "pid", moment->pid ? moment->pid : -1);
+	encoder_count(encoder, "connections", moment->connections);
+	encoder_string(encoder, "text", moment->text);
+	encoder_close(encoder, '}');
+}
+
+static void encode_survivor(struct encoder *encoder, const struct shutdown_survivor *survivor)
+{
+	encoder_open(encoder, NULL, '{');
+	encoder_string(encoder, "kind", survivor->session ? "session" : "process");
+	encoder_integer(encoder, "pid", survivor->pid);
+	encoder_string(encoder, "what", survivor->what);
+	encoder_string(encoder, "result", survivor->result);
+	encoder_close(encoder, '}');
+}
+
+/* What stands in argv is anybody's: JSON is UTF-8. */
+static void encode_command(struct encoder *encoder, const struct shutdown_report *report)
+{
+	encoder_open(encoder, "command", '[');
+	for (const char *const *word = report->command; *word; word++)
+		encoder_string(encoder, NULL, *word);
+	encoder_close(encoder, ']');
+}
+
+int shutdown_print_json(const struct shutdown_report *report, FILE *file)
+{
+	struct encoder encoder = { .file = file };
+	const struct shutdown_verdict *verdict = report->verdict;
+	const struct shutdown_record *record = report->record;
+	bool decided = verdict->behaviour != BEHAVIOUR_NONE;
+	encoder_open(&encoder, NULL, '{');
+	encoder_integer(&encoder, "schema", SCHEMA);
+	encode_command(&encoder, report);
+	encoder_string(&encoder, "signal", shutdown_signal_name(record->signal_number));
+	encoder_instant(&encoder, "signalled_at", record->signalled_wall);
+	encoder_string(&encoder, "verdict", verdict_word(verdict));
+	encoder_string(&encoder, "behaviour", shutdown_behaviour_name(verdict->behaviour));
+	encoder_boolean(&encoder, "strict", report->strict);
+	encoder_count(&encoder, "exit_status", verdict->exit_status);
+	encoder_count(&encoder, "connections_before", verdict->before);
+	encoder_count(&encoder, "connections_after", decided ? verdict->after : -1);
+	encoder_count(&encoder, "connections_opened", decided ? verdict->opened : -1);
+	encoder_count(&encoder, "processes_after", decided ? verdict->running : -1);
+	encoder_milliseconds(&encoder, "drained_ms", verdict->drained);
+	encoder_boolean(&encoder, "lost_write", verdict->lost_write);
+	encoder_string(&encoder, "text", verdict->sentence);
+	encoder_open(&encoder, "timeline", '[');
+	for (size_t i = 0; i < verdict->n_moments; i++)
+		encode_moment(&encoder, &verdict->timeline[i]);
+	encoder_close(&encoder, ']');
+	encoder_open(&encoder, "survivors", '[');
+	for (size_t i = 0; i < record->n_survivors; i++)
+		encode_survivor(&encoder, &record->survivors[i]);
+	encoder_close(&encoder, ']');
+	encoder_close(&encoder, '}');
+	putc('\n', file);
+	errno = 0;
+	if (fflush(file) == 0 && !ferror(file))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
+/* XML 1.0 has no way to write most control characters, nor the two last code points of the first
+ * plane: they are left out. */
+static void put_xml(FILE *file, const char *text)
+{
+	static const struct {
+		char32_t c;
+		const char *entity;
+	} entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" },
+		{ '\n', "&#10;" } };
+	for (char32_t c; (c = text_next(&text));) {
+		const char *entity = NULL;
+		char bytes[4];
+		for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
+			if (entities[i].c == c)
+				entity = entities[i].entity;
+		if (entity)
+			fputs(entity, file);
+		else if (c >= ' ' && c != 0xfffe && c != 0xffff)
+			fwrite(bytes, 1, text_encode(c, bytes), file);
+	}
+}
+
+static void put_case_name(const struct shutdown_report *report, FILE *file)
+{
+	fprintf(file, "SIG%s", shutdown_signal_name(report->record->signal_number));
+	size_t length = 0;
+	for (const char *const *word = report->command; *word && length < COMMAND_MAX; word++) {
+		putc(' ', file);
+		put_xml(file, *word);
+		for (const char *c = *word; *c; c++)
+			length++;
+	}
+	if (report->rounds > 1)
+		fprintf(file, " (%ld of %ld)", report->round, report->rounds);
+}
+
+static void put_timeline(const struct shutdown_report *report, FILE *file)
+{
+	const struct shutdown_verdict *verdict = report->verdict;
+	fputs("    <system-out>", file);
+	put_xml(file, verdict->sentence);
+	putc('\n', file);
+	for (size_t i = 0; i < verdict->n_moments; i++) {
+		fprintf(file, "%8lld ms  ", (long long)(verdict->timeline[i].at / USEC_PER_MSEC));
+		put_xml(file, verdict->timeline[i].text);
+		putc('\n', file);
+	}
+	fputs("</system-out>\n", file);
+}
+
+void shutdown_print_junit_case(
+	const struct shutdown_report *report, struct shutdown_tally *tally, FILE *file)
+{
+	const struct shutdown_verdict *verdict = report->verdict;
+	bool decided = verdict->behaviour != BEHAVIOUR_NONE;
+	tally->tests++;
+	tally->failures += decided && !verdict->pass;
+	tally->errors += !decided;
+	tally->duration += report->duration;
+	fputs("  <testcase classname=\"dbtop.shutdown\" name=\"", file);
+	put_case_name(report, file);
+	fprintf(file, "\" time=\"%.3f\">\n", (double)report->duration / USEC_PER_SEC);
+	if (!decided || !verdict->pass) {
+		fprintf(file, "    <%s type=\"%s\" message=\"", decided ? "failure" : "error",
+			decided ? shutdown_behaviour_name(verdict->behaviour) : "no verdict");
+		put_xml(file, verdict->sentence);
+		fputs("\"/>\n", file);
+	}
+	put_timeline(report, file);
+	fputs("  </testcase>\n", file);
+}
+
+int shutdown_print_junit(const struct shutdown_tally *tally, const char *cases, FILE *file)
+{
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", file);
+	fprintf(file,
+		"<testsuite name=\"dbtop --shutdown-test\" tests=\"%ld\" failures=\"%ld\" "
+		"errors=\"%ld\" skipped=\"0\" time=\"%.3f\">\n",
+		tally->tests, tally->failures, tally->errors,
+		(double)tally->duration / USEC_PER_SEC);
+	fputs(cases, file);
+	fputs("</testsuite>\n", file);
+	errno = 0;
+	if (fflush(file) == 0 && !ferror(file))
+		return 0;
+	return errno ? -errno : -EIO;
+}

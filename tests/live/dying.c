@@ -1,0 +1,253 @@
+/* One application with a fault in its shutdown: dying CONNINFO BEHAVIOUR
+ *
+ * It opens two connections, works on them, and does on SIGINT what the behaviour says. Its exit
+ * status is 0 unless it dies otherwise. */
+#include <libpq-fe.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONNECTIONS 2
+
+static volatile sig_atomic_t told;
+static const char *conninfo;
+static PGconn *conns[CONNECTIONS];
+
+static void on_signal(int number)
+{
+	told = number;
+}
+
+static void catch_it(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	sigaction(SIGINT, &action, NULL);
+}
+
+static PGconn *open_one(void)
+{
+	PGconn *conn = PQconnectdb(conninfo);
+	if (PQstatus(conn) != CONNECTION_OK) {
+		fprintf(stderr, "dying: %s", PQerrorMessage(conn));
+		exit(3);
+	}
+	return conn;
+}
+
+static void open_all(void)
+{
+	for (int i = 0; i < CONNECTIONS; i++)
+		conns[i] = open_one();
+}
+
+static void close_all(void)
+{
+	for (int i = 0; i < CONNECTIONS; i++)
+		PQfinish(conns[i]);
+}
+
+static void run(PGconn *conn, const char *sql)
+{
+	PGresult *result = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+		fprintf(stderr, "dying: %s: %s", sql, PQerrorMessage(conn));
+		exit(3);
+	}
+	PQclear(result);
+}
+
+static void work_until_told(void)
+{
+	while (!told) {
+		for (int i = 0; i < CONNECTIONS; i++)
+			run(conns[i], "SELECT 1");
+		usleep(2000);
+	}
+}
+
+static void nap(int ms)
+{
+	while (ms > 0) {
+		usleep(1000);
+		ms--;
+	}
+}
+
+static int play_closed(void)
+{
+	catch_it();
+	open_all();
+	work_until_told();
+	nap(20);
+	close_all();
+	return 0;
+}
+
+/* As shells want it: clean up, then die of the signal after all. */
+static int play_closed_raise(void)
+{
+	play_closed();
+	signal(SIGINT, SIG_DFL);
+	return raise(SIGINT);
+}
+
+/* Statements that nobody waits for any more: the server does not notice. */
+static int play_left_sessions(void)
+{
+	catch_it();
+	open_all();
+	work_until_told();
+	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
+	PQflush(conns[0]);
+	PQfinish(conns[1]);
+	nap(20);
+	_exit(0);
+}
+
+static int play_child(void)
+{
+	open_all();
+	if (fork() == 0) {
+		/* heir to both connections, deaf to the terminal */
+		signal(SIGINT, SIG_IGN);
+		for (;;)
+			pause();
+	}
+	catch_it();
+	work_until_told();
+	close(PQsocket(conns[0]));
+	PQfinish(conns[1]);
+	_exit(0);
+}
+
+static int play_never_exited(void)
+{
+	catch_it();
+	open_all();
+	work_until_told();
+	close_all();
+	for (;;)
+		pause();
+}
+
+static int play_hung(void)
+{
+	catch_it();
+	open_all();
+	work_until_told();
+	for (;;)
+		pause();
+}
+
+static int play_ignored(void)
+{
+	signal(SIGINT, SIG_IGN);
+	open_all();
+	work_until_told();
+	return 0;
+}
+
+/* A handler that takes note, and a loop that never looks. */
+static int play_worked_on(void)
+{
+	catch_it();
+	open_all();
+	for (;;) {
+		told = 0;
+		run(conns[0], "SELECT 1");
+		usleep(5000);
+	}
+}
+
+/* A pool that opens a new connection for each that is closed. */
+static int play_reconnected(void)
+{
+	catch_it();
+	open_all();
+	work_until_told();
+	PQfinish(conns[0]);
+	conns[0] = open_one();
+	run(conns[0], "SELECT 1");
+	close_all();
+	return 0;
+}
+
+static int play_died(void)
+{
+	open_all();
+	work_until_told();
+	return 0;
+}
+
+/* In the middle of its writes it says that all went well. */
+static int play_lost_write(void)
+{
+	catch_it();
+	open_all();
+	run(conns[0], "CREATE TEMPORARY TABLE outbox (id int)");
+	run(conns[0], "BEGIN");
+	run(conns[0], "INSERT INTO outbox VALUES (1)");
+	while (!told)
+		usleep(1000);
+	_exit(0);
+}
+
+/* It cancels what runs, as a good pool does, over connections that are no sessions. */
+static int play_cancelled(void)
+{
+	char error[256];
+	catch_it();
+	open_all();
+	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
+	PQflush(conns[0]);
+	while (!told)
+		usleep(1000);
+	PGcancel *cancel = PQgetCancel(conns[0]);
+	PQcancel(cancel, error, sizeof(error));
+	PQfreeCancel(cancel);
+	close_all();
+	return 0;
+}
+
+static int play_short(void)
+{
+	return 7;
+}
+
+static const struct {
+	const char *name;
+	int (*play)(void);
+} behaviours[] = {
+	{ "closed", play_closed },
+	{ "closed-raise", play_closed_raise },
+	{ "left-sessions", play_left_sessions },
+	{ "child", play_child },
+	{ "never-exited", play_never_exited },
+	{ "hung", play_hung },
+	{ "ignored", play_ignored },
+	{ "worked-on", play_worked_on },
+	{ "reconnected", play_reconnected },
+	{ "died", play_died },
+	{ "lost-write", play_lost_write },
+	{ "cancelled", play_cancelled },
+	{ "short", play_short },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 3) {
+		fputs("usage: dying CONNINFO BEHAVIOUR\n", stderr);
+		return 2;
+	}
+	conninfo = argv[1];
+	for (size_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++)
+		if (strcmp(behaviours[i].name, argv[2]) == 0)
+			return behaviours[i].play();
+	fprintf(stderr, "dying: no such behaviour: %s\n", argv[2]);
+	return 2;
+}
