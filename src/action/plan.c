@@ -64,6 +64,8 @@ static struct action_target make_target(struct arena *arena, const struct assess
 		.process = process ? arena_strdup(arena, process->process.command) : NULL,
 		.process_pid = process ? process->process.pid : 0,
 		.loses = loses(arena, backend, assessment->server_now),
+		.locks = -1,
+		.waiters = -1,
 		.selected = true,
 		.seen_at = INSTANT_UNKNOWN,
 		.seen_state_change = INSTANT_UNKNOWN,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "action/execute.h"
+#include "action/losses.h"
 #include "action/plan.h"
 #include "app/app.h"
 #include "app/clipboard.h"
@@ -279,6 +280,7 @@ static bool is_free_to_act(struct dashboard *dashboard)
 
 static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
 {
+	losses_forget(dashboard->losses);
 	action_plan_free(dashboard->plan);
 	dashboard->plan = NULL;
 	dashboard->limit_confirmed = false;
@@ -288,6 +290,8 @@ static void open_plan(struct dashboard *dashboard, struct action_plan *plan, con
 		return;
 	}
 	dashboard->plan = plan;
+	/* without an answer the plan stands as it is */
+	(void)!losses_ask(dashboard->losses, plan);
 	dashboard->ui.cursor = 0;
 	ui_push(&dashboard->ui, PAGE_PLAN);
 }

@@ -11,6 +11,7 @@
 
 #include "action/audit.h"
 #include "action/execute.h"
+#include "action/losses.h"
 #include "app/app.h"
 #include "app/connect.h"
 #include "app/crash.h"
@@ -224,6 +225,12 @@ static void on_progress(void *data)
 	dashboard->dirty = true;
 }
 
+static void on_losses(void *data)
+{
+	struct dashboard *dashboard = data;
+	dashboard->dirty = true;
+}
+
 static void log_results(struct dashboard *dashboard)
 {
 	const struct action_plan *plan = dashboard->plan;
@@ -283,6 +290,8 @@ static void open_dashboard(struct dashboard *dashboard)
 	};
 	dashboard->executor =
 		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
+	dashboard->losses = losses_new(target_session(dashboard->target),
+		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
 	dashboard->emergency = emergency_page_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
@@ -310,6 +319,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
 		close_handle(dashboard->signals[i]);
 	player_free(dashboard->player);
+	losses_free(dashboard->losses);
 	execute_free(dashboard->executor);
 	target_free(dashboard->target);
 	audit_free(dashboard->audit);

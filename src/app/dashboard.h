@@ -16,6 +16,7 @@ struct assessment;
 struct audit;
 struct emergency_page;
 struct executor;
+struct losses;
 struct player;
 struct target;
 struct tui;
@@ -29,6 +30,7 @@ struct dashboard {
 	struct target *target;
 	struct audit *audit;
 	struct executor *executor;
+	struct losses *losses; /* of the plan */
 	struct emergency_page *emergency;
 	struct tui *tui; /* NULL until the screen is taken */
 	struct theme theme;

@@ -11,6 +11,7 @@
 #include "action/audit.h"
 #include "action/execute.h"
 #include "action/guard.h"
+#include "action/losses.h"
 #include "action/plan.h"
 #include "app/app.h"
 #include "app/connect.h"
@@ -30,10 +31,14 @@
 /* A server that has not answered by then is reported as it stands. */
 #define PATIENCE_MS 15000
 
+/* What the targets hold is good to know, but no reason to wait for long. */
+#define LOSSES_PATIENCE_MS 2000
+
 struct headless {
 	struct app *app;
 	struct target *target;
 	struct executor *executor;
+	struct losses *losses;
 	struct audit *audit;
 	struct action_plan *plan;         /* under way; NULL before */
 	struct emergency_mode *emergency; /* NULL in the other modes */
@@ -163,19 +168,12 @@ static bool is_allowed(const struct headless *headless)
 	return options->yes || ask(headless->plan);
 }
 
-static void kill_leaked(struct headless *headless)
+/* The plan is whole: shown, asked about, carried out. */
+static void go_on(struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
-	const struct assessment *assessment = target_assessment(headless->target);
-	headless->plan = plan_kill_leaked(assessment, options->proven_only);
-	if (assessment->server.status != SERVER_OK) {
-		/* nothing can be ended: why, for people, and an empty result for scripts */
-		check_written(print_summary(headless, assessment, stderr));
-		if (options->json)
-			print_result(headless);
-		finish(headless, EXIT_UNKNOWN);
-		return;
-	}
+	uv_timer_stop(headless->patience);
+	losses_forget(headless->losses);
 	if (options->dry_run || headless->plan->n_targets == 0) {
 		if (options->json)
 			check_written(result_print_json(headless->plan, options->dry_run, stdout));
@@ -194,6 +192,35 @@ static void kill_leaked(struct headless *headless)
 	}
 	if (execute_run(headless->executor, headless->plan) < 0)
 		finish(headless, EXIT_LEAKS);
+}
+
+static void on_losses(void *data)
+{
+	go_on(data);
+}
+
+static void on_no_losses(uv_timer_t *timer)
+{
+	go_on(timer->data);
+}
+
+static void kill_leaked(struct headless *headless)
+{
+	const struct options *options = &headless->app->options;
+	const struct assessment *assessment = target_assessment(headless->target);
+	headless->plan = plan_kill_leaked(assessment, options->proven_only);
+	if (assessment->server.status != SERVER_OK) {
+		/* nothing can be ended: why, for people, and an empty result for scripts */
+		check_written(print_summary(headless, assessment, stderr));
+		if (options->json)
+			print_result(headless);
+		finish(headless, EXIT_UNKNOWN);
+		return;
+	}
+	if (losses_ask(headless->losses, headless->plan))
+		uv_timer_start(headless->patience, on_no_losses, LOSSES_PATIENCE_MS, 0);
+	else
+		go_on(headless);
 }
 
 static void begin(struct headless *headless)
@@ -315,6 +342,8 @@ static void open_headless(struct headless *headless)
 		.audit = headless->audit,
 	};
 	const struct execute_callbacks callbacks = { .data = headless, .done = on_done };
+	headless->losses = losses_new(target_session(headless->target),
+		&(struct losses_callbacks){ .data = headless, .arrived = on_losses });
 	headless->executor =
 		execute_new(&app->loop, target_session(headless->target), &execute, &callbacks);
 	open_emergency(headless);
@@ -336,6 +365,7 @@ static void close_headless(struct headless *headless)
 	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
 		uv_close((uv_handle_t *)headless->interrupt[i], free_handle);
 	emergency_mode_free(headless->emergency);
+	losses_free(headless->losses);
 	execute_free(headless->executor);
 	target_free(headless->target);
 	audit_free(headless->audit);

@@ -67,7 +67,7 @@ static const struct option_row {
 	{ "yes", NULL, 0, KIND_FLAG, AT(yes), 0, NULL, NULL },
 	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
 	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,
-		"show a recording: what --json --follow wrote" },
+		"a recording, of --json --follow" },
 	{ "shutdown-test", NULL, 0, KIND_MODE, 0, MODE_SHUTDOWN_TEST,
 		"--shutdown-test -- COMMAND...", "signal it, judge what is left; see dbtop(1)" },
 	{ "signal", "NAME", 0, KIND_TEXT, AT(signal), 0, NULL, NULL },
@@ -78,7 +78,7 @@ static const struct option_row {
 	{ "strict", NULL, 0, KIND_FLAG, AT(strict), 0, NULL, NULL },
 	{ "junit", "FILE", 0, KIND_TEXT, AT(junit), 0, NULL, NULL },
 	{ "demo", NULL, 0, KIND_MODE, 0, MODE_DEMO, NULL,
-		"a private server, an application that leaks" },
+		"a private server and a program that leaks" },
 	{ "help", NULL, 0, KIND_MODE, 0, MODE_HELP, NULL, NULL },
 	{ "version", NULL, 0, KIND_MODE, 0, MODE_VERSION, NULL, NULL },
 };

@@ -43,6 +43,7 @@ struct action_target {
 	const char *process; /* "python3 main.py", NULL when not known */
 	int32_t process_pid; /* 0 when not known */
 	const char *loses;   /* "open transaction, 7m12s"; NULL when nothing is lost */
+	int locks, waiters;  /* what it holds, and how many wait for that; −1: not known */
 	bool selected;       /* false: unticked */
 	enum action_result result;
 	const char *detail; /* the server's words, the GRANT that would help; NULL */

@@ -67,6 +67,17 @@ static void put_note(struct printer *printer, const char *label, const char *not
 	printer_end_line(printer);
 }
 
+/* As much of it as the line holds. */
+static void put_query(struct printer *printer, const char *query)
+{
+	if (!query || !*query)
+		return;
+	printer_move(printer, 11);
+	printer_text(printer, "query: ");
+	printer_rest(printer, query);
+	printer_end_line(printer);
+}
+
 int result_print_plan(const struct action_plan *plan, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
@@ -80,6 +91,7 @@ int result_print_plan(const struct action_plan *plan, const struct printer_style
 			continue;
 		put_target(&printer, target, NULL);
 		put_note(&printer, "process: ", target->process);
+		put_query(&printer, target->query);
 		put_note(&printer, "loses: ", target->loses);
 	}
 	return printer_flush(&printer);
@@ -122,12 +134,15 @@ static void encode_target(struct encoder *encoder, const struct action_target *t
 	encoder_string(encoder, "certainty", certainty_name(target->certainty));
 	encoder_string(encoder, "detail", target->detail);
 	encoder_string(encoder, "loses", target->loses);
+	encoder_count(encoder, "locks", target->locks);
+	encoder_count(encoder, "waiters", target->waiters);
 	encoder_instant(encoder, "backend_start", target->backend_start);
 	encoder_string(encoder, "database", target->database);
 	encoder_string(encoder, "user", target->user);
 	encoder_string(encoder, "application_name", target->application_name);
 	encoder_string(encoder, "state", target->state_text);
 	encoder_seconds(encoder, "seconds", target->age);
+	encoder_string(encoder, "query", target->query);
 	encoder_string(encoder, "process", target->process);
 	encoder_count(encoder, "process_pid", target->process_pid ? target->process_pid : -1);
 	encoder_close(encoder, '}');

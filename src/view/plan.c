@@ -98,6 +98,14 @@ static void format_loses(
 	line_add(line, style_of(target, STYLE_CAUTION), target->loses);
 }
 
+static void format_query(
+	const struct action_plan *plan, const struct action_target *target, struct line *line)
+{
+	(void)plan;
+	if (target->query)
+		line_add_folded(line, STYLE_DIM, target->query);
+}
+
 static const struct {
 	const char *word, *sign;
 	enum style style;
@@ -139,12 +147,13 @@ static void format_detail(
 static const struct field plan_fields[] = {
 	{ .most = 3, .format = format_tick },
 	{ .right = true, .most = 10, .format = format_pid },
-	{ .most = 28, .least = 15, .sacrifice = 2, .format = format_process },
-	{ .most = 20, .sacrifice = 4, .format = format_application },
-	{ .right = true, .most = 7, .sacrifice = 5, .format = format_age },
-	{ .most = 8, .sacrifice = 3, .format = format_certainty },
+	{ .most = 28, .least = 15, .sacrifice = 3, .format = format_process },
+	{ .most = 20, .sacrifice = 5, .format = format_application },
+	{ .right = true, .most = 7, .sacrifice = 6, .format = format_age },
+	{ .most = 8, .sacrifice = 4, .format = format_certainty },
 	{ .most = 28, .format = format_reason },
-	{ .most = 60, .sacrifice = 1, .format = format_loses },
+	{ .most = 70, .sacrifice = 2, .format = format_loses },
+	{ .most = 60, .sacrifice = 1, .format = format_query },
 };
 
 static const struct field result_fields[] = {
@@ -156,7 +165,7 @@ static const struct field result_fields[] = {
 	{ .most = 60, .format = format_detail },
 };
 
-#define FIELDS_MAX 8
+#define FIELDS_MAX 9
 
 /* The columns of one dialog, and how wide each is; 0: left out. */
 struct sheet {
@@ -264,6 +273,12 @@ static void plan_title(const struct action_plan *plan, char *text, size_t size)
 		plan->n_targets == 1 ? titles[plan->kind].one : titles[plan->kind].many);
 }
 
+static const struct action_target *current_target(const struct frame *frame)
+{
+	size_t cursor = frame->ui->cursor;
+	return cursor < frame->plan->n_targets ? &frame->plan->targets[cursor] : NULL;
+}
+
 static void draw(const struct frame *frame, const struct field *fields, size_t n_fields,
 	struct dialog *dialog)
 {
@@ -274,6 +289,10 @@ static void draw(const struct frame *frame, const struct field *fields, size_t n
 	dialog->data = &sheet;
 	dialog->draw_line = draw_target;
 	fit(&sheet, dialog_width(frame, dialog));
+	/* a statement that found no room beside its target stands below */
+	const struct action_target *target = current_target(frame);
+	if (fields == plan_fields && !sheet.widths[n_fields - 1] && target && target->query)
+		dialog->note = target->query;
 	dialog_draw(frame, dialog);
 }
 

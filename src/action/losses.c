@@ -1,0 +1,143 @@
+/* One look at pg_locks, which everybody may read. */
+#include "action/losses.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/action.h"
+#include "session/session.h"
+
+/* Two locks are for the same thing when all of this is the same. */
+#define SAME_THING                                                                                 \
+	"(h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, "                     \
+	"h.transactionid::text,"                                                                   \
+	" h.classid, h.objid, h.objsubid) IS NOT DISTINCT FROM"                                    \
+	" (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, "                    \
+	"w.transactionid::text,"                                                                   \
+	" w.classid, w.objid, w.objsubid)"
+
+/* Columns: the target's number, how many locks it holds, how many sessions wait for them. Every
+ * transaction holds one on its own ids: those are no news, but for who waits for them. Two locks of
+ * different modes are one lock on the thing. The table is read once, and a session counts only
+ * while it is the one that was planned for. */
+static const char sql[] =
+	"WITH l AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks)"
+	" SELECT t.n,"
+	" (SELECT count(DISTINCT (h.locktype, h.database, h.relation, h.page, h.tuple, h.classid,"
+	"   h.objid, h.objsubid))"
+	"  FROM l h WHERE h.pid = t.pid AND h.granted"
+	"  AND h.locktype NOT IN ('virtualxid', 'transactionid'))::int4,"
+	" (SELECT count(DISTINCT w.pid) FROM l h JOIN l w ON " SAME_THING
+	"  WHERE h.pid = t.pid AND h.granted AND NOT w.granted AND w.pid <> t.pid)::int4"
+	" FROM json_to_recordset($1::json) AS t(n int4, pid int4, start timestamptz)"
+	" JOIN pg_stat_get_activity(NULL::int4) a ON a.pid = t.pid AND a.backend_start = t.start";
+
+enum { COLUMN_NUMBER, COLUMN_LOCKS, COLUMN_WAITERS, N_COLUMNS };
+
+struct losses {
+	struct session *session;
+	struct losses_callbacks callbacks;
+	struct action_plan *plan; /* awaited for; NULL: none */
+};
+
+struct losses *losses_new(struct session *session, const struct losses_callbacks *callbacks)
+{
+	struct losses *losses = mem_alloc(sizeof(*losses));
+	losses->session = session;
+	losses->callbacks = *callbacks;
+	return losses;
+}
+
+static int32_t integer(const PGresult *result, int row, int column)
+{
+	uint32_t value = 0;
+	if (PQgetlength(result, row, column) == sizeof(value))
+		memcpy(&value, PQgetvalue(result, row, column), sizeof(value));
+	return (int32_t)ntohl(value);
+}
+
+/* "open transaction, 7m12s, 3 locks, 2 wait for them" */
+static const char *describe(struct arena *arena, const struct action_target *target)
+{
+	if (!target->locks)
+		return target->loses;
+	const char *locks = arena_printf(arena, "%s%s%d lock%s", target->loses ? target->loses : "",
+		target->loses ? ", " : "", target->locks, target->locks == 1 ? "" : "s");
+	if (!target->waiters)
+		return locks;
+	return arena_printf(arena, "%s, %d wait%s for %s", locks, target->waiters,
+		target->waiters == 1 ? "s" : "", target->locks == 1 ? "it" : "them");
+}
+
+static void read_answer(struct action_plan *plan, const PGresult *result)
+{
+	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != N_COLUMNS)
+		return;
+	for (int row = 0; row < PQntuples(result); row++) {
+		int32_t i = integer(result, row, COLUMN_NUMBER);
+		if (i < 0 || (size_t)i >= plan->n_targets || plan->targets[i].locks >= 0)
+			continue;
+		struct action_target *target = &plan->targets[i];
+		target->locks = integer(result, row, COLUMN_LOCKS);
+		target->waiters = integer(result, row, COLUMN_WAITERS);
+		target->loses = describe(plan->arena, target);
+	}
+}
+
+static void on_answer(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct losses *losses = data;
+	read_answer(losses->plan, result);
+	losses->plan = NULL;
+	losses->callbacks.arrived(losses->callbacks.data);
+}
+
+static char *list_targets(const struct action_plan *plan)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < plan->n_targets; i++) {
+		char start[INSTANT_TEXT_MAX];
+		json_array_append_new(list,
+			json_pack("{si si ss}", "n", (int)i, "pid", plan->targets[i].pid, "start",
+				instant_rfc3339(plan->targets[i].backend_start, start)));
+	}
+	char *text = json_dumps(list, JSON_COMPACT);
+	json_decref(list);
+	return text;
+}
+
+bool losses_ask(struct losses *losses, struct action_plan *plan)
+{
+	losses_forget(losses);
+	if (plan->n_targets == 0)
+		return false;
+	CLEANUP(cleanup_free) char *targets = list_targets(plan);
+	const char *const params[] = { targets };
+	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
+	losses->plan = plan;
+	if (session_query(losses->session, &statement, on_answer, losses))
+		return true;
+	losses->plan = NULL;
+	return false;
+}
+
+void losses_forget(struct losses *losses)
+{
+	session_forget(losses->session, losses);
+	losses->plan = NULL;
+}
+
+void losses_free(struct losses *losses)
+{
+	if (!losses)
+		return;
+	losses_forget(losses);
+	free(losses);
+}
