@@ -103,6 +103,10 @@ const char *live_err(struct live_program *program);
 /* Into its terminal: "y\n". */
 void live_type(struct live_program *program, const char *text);
 
+/* Waits until it has written text to its terminal: what is typed before is thrown away by who asks
+ * for a password. */
+void live_wait_prompt(struct live_program *program, const char *text, int ms);
+
 /* Waits for text in its stdout or, the second, in its stderr; fails the test when it ends before or
  * does not write it. */
 void live_wait_out(struct live_program *program, const char *text, int ms);

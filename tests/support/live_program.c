@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct live_program {
 	int status;
 	struct capture out, err;
 	int terminal; /* the master's end; −1 without */
+	char *shown;  /* what was read from it */
 	struct live_program *next;
 };
 
@@ -250,6 +252,23 @@ void live_type(struct live_program *program, const char *text)
 		fail_msg("terminal: %s", strerror(errno));
 }
 
+/* What comes out of the terminal is lost once it is read: kept beside. */
+static const char *read_terminal(struct live_program *program)
+{
+	char bytes[256];
+	struct pollfd pollfd = { .fd = program->terminal, .events = POLLIN };
+	while (poll(&pollfd, 1, 0) == 1) {
+		ssize_t n = read(program->terminal, bytes, sizeof(bytes));
+		if (n <= 0)
+			break;
+		char *longer =
+			mem_printf("%s%.*s", program->shown ? program->shown : "", (int)n, bytes);
+		free(program->shown);
+		program->shown = longer;
+	}
+	return program->shown ? program->shown : "";
+}
+
 struct text_awaited {
 	struct live_program *program;
 	const char *(*read)(struct live_program *program);
@@ -282,6 +301,11 @@ void live_wait_out(struct live_program *program, const char *text, int ms)
 void live_wait_err(struct live_program *program, const char *text, int ms)
 {
 	wait_for_text((struct text_awaited){ program, live_err, text, false }, ms);
+}
+
+void live_wait_prompt(struct live_program *program, const char *text, int ms)
+{
+	wait_for_text((struct text_awaited){ program, read_terminal, text, false }, ms);
 }
 
 void live_signal(struct live_program *program, int signal_number)
@@ -330,6 +354,7 @@ void live_free(struct live_program *program)
 	close(program->err.fd);
 	free(program->out.text);
 	free(program->err.text);
+	free(program->shown);
 	free(program->name);
 	free(program);
 }

@@ -1,0 +1,279 @@
+/* A server that is full, restarts, or stands still. */
+#include "live.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+/* superuser_reserved_connections is 3: app has two slots */
+static const char *const settings[] = { "max_connections=5", "password_encryption=scram-sha-256",
+	NULL, NULL };
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *hba = live_file(live_folder(), "hba.conf",
+		"local all postgres trust\nhost all secret all scram-sha-256\n"
+		"local all secret scram-sha-256\nlocal all all trust\nhost all all all trust\n");
+	CLEANUP(cleanup_free) char *hba_setting = mem_printf("hba_file=%s", hba);
+	const char *all[4];
+	memcpy(all, settings, sizeof(all));
+	all[2] = hba_setting;
+	server = live_server_start(all);
+	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE secret LOGIN PASSWORD 'sesame'");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	live_teardown(state);
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+static bool has_status(json_t *root, void *data)
+{
+	const char *status = live_text(root, "server.status");
+	return status && strcmp(status, data) == 0;
+}
+
+static json_t *await_status(struct live_program *dbtop, const char *status)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%s", status);
+	return live_await_json(dbtop, has_status, text, status, 30000);
+}
+
+static void assert_nothing_known(json_t *root)
+{
+	static const char *const numbers[] = { "max", "reserved", "used", "free", "active", "idle",
+		"idle_in_transaction", "leaked", "unknown" };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		assert_true(
+			json_is_null(json_object_get(json_object_get(root, "slots"), numbers[i])));
+	assert_int_equal(json_array_size(json_object_get(root, "connections")), 0);
+}
+
+/* Who holds the slots is seen by the sockets alone. */
+static void full_server_is_a_state_with_its_holders(void **state)
+{
+	(void)state;
+	static const enum live_route routes[] = { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		CLEANUP(cleanup_free) char *app = live_conninfo(server, routes[i], "user=app");
+		struct live_program *client = live_client(app, "idle", "2", NULL);
+		int status;
+		json_t *root = live_dbtop_json(&status, app, NULL);
+		assert_int_equal(status, 3);
+		assert_string_equal(live_text(root, "server.status"), "full");
+		assert_non_null(live_text(root, "server.error"));
+		assert_nothing_known(root);
+		json_t *process =
+			live_find_number(root, "processes", "pid", (long)live_pid(client));
+		assert_int_equal(json_integer_value(live_member(process, "connections")), 2);
+		json_decref(root);
+		live_free(client);
+		live_wait_sessions(server, NULL, 0, 20000);
+	}
+}
+
+static void other_modes_cannot_tell_on_a_full_server(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free)
+	char *holder = mem_printf("pid %d,", (int)live_pid(live_client(app, "idle", "2", NULL)));
+	struct live_run run = live_dbtop("--once", app, NULL);
+	assert_int_equal(run.status, 3);
+	if (!strstr(run.out, holder))
+		fail_msg("no holder in: %s", run.out);
+	live_run_clear(&run);
+	run = live_dbtop("--kill-leaked", "--yes", app, NULL);
+	assert_int_equal(run.status, 3);
+	assert_string_equal(run.out, "");
+	assert_non_null(strstr(run.err, "slot"));
+	live_run_clear(&run);
+	run = live_dbtop("--kill-leaked", "--yes", "--json", app, NULL);
+	assert_int_equal(run.status, 3);
+	json_t *root = json_loads(run.out, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(root, "targets")), 0);
+	json_decref(root);
+	live_run_clear(&run);
+	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
+}
+
+static bool has_client(json_t *root, void *data)
+{
+	return live_find_number(root, "connections", "process.pid", (long)live_pid(data)) != NULL;
+}
+
+static void enters_when_a_slot_comes_free(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_program *one = live_client(app, "idle", NULL);
+	struct live_program *other = live_client(app, "idle", NULL);
+	struct live_program *dbtop =
+		live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2", app, NULL);
+	json_decref(await_status(dbtop, "full"));
+	live_free(one);
+	json_t *root = live_await_json(dbtop, has_client, other, "the other client", 30000);
+	assert_int_equal(json_integer_value(live_member(root, "slots.used")), 2);
+	assert_int_equal(json_integer_value(live_member(root, "slots.max")), 5);
+	assert_int_equal(json_integer_value(live_member(root, "slots.reserved")), 3);
+	assert_int_equal(json_integer_value(live_member(root, "slots.free")), 0);
+	json_decref(root);
+	/* … and keeps the connection that it has, however full it gets */
+	CLEANUP(cleanup_free) char *super = live_conninfo(server, LIVE_TCP4, NULL);
+	live_client(super, "idle", "2", NULL);
+	root = live_dbtop_json(NULL, app, NULL);
+	assert_string_equal(live_text(root, "server.status"), "full");
+	json_decref(root);
+	json_decref(await_status(dbtop, "ok"));
+}
+
+static void restart(void)
+{
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	if (private_server_restart(server, error) < 0)
+		fail_msg("restart: %s", error);
+}
+
+static bool has_started_later(json_t *root, void *data)
+{
+	const char *started = live_text(root, "server.started_at");
+	return has_status(root, (void *)"ok") && started && strcmp(started, data) > 0;
+}
+
+/* The typed password serves for every attempt. */
+static void restart_is_survived_without_asking_again(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *secret = live_conninfo(server, LIVE_TCP4, "user=secret");
+	const struct live_program_options options = { .terminal = true };
+	struct live_program *dbtop =
+		live_dbtop_start(&options, "-W", "--json", "--follow", "-i", "0.2", secret, NULL);
+	live_wait_prompt(dbtop, "Password for user secret", 20000);
+	live_type(dbtop, "sesame\n");
+	json_t *root = await_status(dbtop, "ok");
+	CLEANUP(cleanup_free) char *started = mem_strdup(live_text(root, "server.started_at"));
+	json_decref(root);
+	restart();
+	json_decref(live_await_json(
+		dbtop, has_started_later, started, "the server's second start", 30000));
+}
+
+static void wrong_password_is_refused_once(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *secret = live_conninfo(server, LIVE_TCP4, "user=secret");
+	int status;
+	json_t *root = live_dbtop_json(&status, "-w", secret, NULL);
+	assert_int_equal(status, 3);
+	assert_string_equal(live_text(root, "server.status"), "denied");
+	json_decref(root);
+	CLEANUP(cleanup_free)
+	char *wrong = live_conninfo(server, LIVE_TCP4, "user=secret password=simsim");
+	root = live_dbtop_json(&status, wrong, NULL);
+	assert_int_equal(status, 3);
+	assert_string_equal(live_text(root, "server.status"), "denied");
+	json_decref(root);
+}
+
+static bool has_lost_its_rows(json_t *root, void *data)
+{
+	(void)data;
+	return !has_status(root, (void *)"ok") &&
+		json_integer_value(live_member(root, "server.age_ms")) > 300;
+}
+
+/* A backend that is stopped answers nothing: the rows stay, and grow old. */
+static void stopped_server_leaves_stale_rows(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_program *client = live_client(app, "idle", NULL);
+	struct live_program *dbtop =
+		live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2", app, NULL);
+	json_t *root = await_status(dbtop, "ok");
+	json_t *own = live_find_text(root, "connections", "application_name", "dbtop");
+	pid_t backend = (pid_t)json_integer_value(live_member(own, "pid"));
+	json_decref(root);
+	assert_int_equal(kill(backend, SIGSTOP), 0);
+	root = await_status(dbtop, "stale");
+	assert_true(has_lost_its_rows(root, NULL));
+	assert_non_null(
+		live_find_number(root, "connections", "process.pid", (long)live_pid(client)));
+	assert_int_equal(json_integer_value(live_member(root, "slots.used")), 2);
+	json_decref(root);
+	assert_int_equal(kill(backend, SIGCONT), 0);
+	json_decref(await_status(dbtop, "ok"));
+	/* as it was, over the same connection */
+	assert_int_equal(live_sessions(server, "application_name = 'dbtop'"), 1);
+	live_signal(dbtop, SIGINT);
+	live_finish(dbtop, 10000);
+}
+
+static void server_that_never_answers_is_given_up(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	assert_int_equal(kill(private_server_pid(server), SIGSTOP), 0);
+	struct live_run run = live_dbtop("--json", app, NULL);
+	assert_int_equal(kill(private_server_pid(server), SIGCONT), 0);
+	assert_int_equal(run.status, 3);
+	json_t *root = json_loads(run.out, 0, NULL);
+	assert_false(has_status(root, (void *)"ok"));
+	assert_nothing_known(root);
+	json_decref(root);
+	live_run_clear(&run);
+}
+
+static void nobody_there_is_told_at_once(void **state)
+{
+	(void)state;
+	int status;
+	json_t *root = live_dbtop_json(&status, "host=127.0.0.1 port=1 user=app", NULL);
+	assert_int_equal(status, 3);
+	assert_string_equal(live_text(root, "server.status"), "refused");
+	assert_nothing_known(root);
+	json_decref(root);
+	root = live_dbtop_json(&status, "host=/nowhere port=1 user=app", NULL);
+	assert_int_equal(status, 3);
+	assert_string_equal(live_text(root, "server.status"), "refused");
+	json_decref(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(full_server_is_a_state_with_its_holders, clean_up),
+		cmocka_unit_test_teardown(other_modes_cannot_tell_on_a_full_server, clean_up),
+		cmocka_unit_test_teardown(enters_when_a_slot_comes_free, clean_up),
+		cmocka_unit_test_teardown(restart_is_survived_without_asking_again, clean_up),
+		cmocka_unit_test_teardown(wrong_password_is_refused_once, clean_up),
+		cmocka_unit_test_teardown(stopped_server_leaves_stale_rows, clean_up),
+		cmocka_unit_test_teardown(server_that_never_answers_is_given_up, clean_up),
+		cmocka_unit_test_teardown(nobody_there_is_told_at_once, clean_up),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
