@@ -23,6 +23,7 @@
 #include "config/config.h"
 #include "model/assessment.h"
 #include "view/locks.h"
+#include "view/search.h"
 
 static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
 	30000000, 60000000 };
@@ -69,14 +70,46 @@ void command_untag(struct dashboard *dashboard)
 	ui_untag_all(&dashboard->ui);
 }
 
+void command_pan_right(struct dashboard *dashboard)
+{
+	ui_pan(&dashboard->ui, 1);
+}
+
+void command_pan_left(struct dashboard *dashboard)
+{
+	ui_pan(&dashboard->ui, -1);
+}
+
+/* Without groups the arrows have only one meaning left. */
 void command_fold(struct dashboard *dashboard)
 {
-	ui_set_folded(&dashboard->ui, true);
+	if (dashboard->ui.grouping == GROUPING_FLAT)
+		ui_pan(&dashboard->ui, -1);
+	else
+		ui_set_folded(&dashboard->ui, true);
 }
 
 void command_unfold(struct dashboard *dashboard)
 {
-	ui_set_folded(&dashboard->ui, false);
+	if (dashboard->ui.grouping == GROUPING_FLAT)
+		ui_pan(&dashboard->ui, 1);
+	else
+		ui_set_folded(&dashboard->ui, false);
+}
+
+void command_find_next(struct dashboard *dashboard)
+{
+	search_go(&dashboard->ui, target_assessment(dashboard->target), 1);
+}
+
+void command_find_previous(struct dashboard *dashboard)
+{
+	search_go(&dashboard->ui, target_assessment(dashboard->target), -1);
+}
+
+void command_follow(struct dashboard *dashboard)
+{
+	search_toggle_follow(&dashboard->ui);
 }
 
 /* The connection under the cursor alone, whatever is tagged; NULL on a group. */

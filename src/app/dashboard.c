@@ -269,6 +269,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	size_t n_keys;
 	const struct key_help *keys = keymap_help(&n_keys);
 	ui_init(&dashboard->ui, keys, n_keys);
+	ui_set_columns(&dashboard->ui, app->config->columns.items, app->config->columns.count);
 	dashboard->ui.interval = app->config->interval;
 	dashboard->ui.readonly = app->config->readonly;
 	grid_init(&dashboard->grid);

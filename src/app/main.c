@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "version.h"
+#include "view/columns.h"
 
 static int load_config(struct app *app, struct arena *arena)
 {
@@ -60,6 +61,17 @@ static int lay_options_over(struct app *app)
 		}
 	}
 	return 0;
+}
+
+static int check_columns(const struct app *app)
+{
+	struct config_error error;
+	size_t count;
+	const char *const *names = column_names(&count);
+	int r = config_check_columns(app->config, names, count, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	return r;
 }
 
 static int set_scope(struct app *app)
@@ -108,8 +120,8 @@ static int ask_password(struct app *app)
 static int prepare(struct app *app, struct arena *arena)
 {
 	int r = load_config(app, arena);
-	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = set_scope(app)) < 0 ||
-		(r = open_log(app)) < 0)
+	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = check_columns(app)) < 0 ||
+		(r = set_scope(app)) < 0 || (r = open_log(app)) < 0)
 		return r;
 	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
 		return 0;

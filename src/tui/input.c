@@ -24,6 +24,8 @@ static const struct {
 	{ KEY_DOWN, INPUT_DOWN },
 	{ KEY_LEFT, INPUT_LEFT },
 	{ KEY_RIGHT, INPUT_RIGHT },
+	{ KEY_SLEFT, INPUT_SHIFT_LEFT },
+	{ KEY_SRIGHT, INPUT_SHIFT_RIGHT },
 	{ KEY_HOME, INPUT_HOME },
 	{ KEY_FIND, INPUT_HOME }, /* the Linux console's names */
 	{ KEY_END, INPUT_END },

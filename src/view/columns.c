@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/duration.h"
+#include "base/instant.h"
 #include "base/text.h"
 #include "model/assessment.h"
 #include "view/line.h"
@@ -248,6 +249,78 @@ static void query_format(const struct assessment *assessment, const struct conne
 	line_add_folded(line, column_row_style(connection), query);
 }
 
+/* By when it was: the longest first, none last. */
+static uint64_t since_key(int64_t instant)
+{
+	return instant == INSTANT_UNKNOWN ? UINT64_MAX : (uint64_t)instant + (UINT64_C(1) << 63);
+}
+
+static void add_since(const struct assessment *assessment, const struct connection *connection,
+	int64_t instant, struct line *line)
+{
+	char text[DURATION_TEXT_MAX];
+	if (instant != INSTANT_UNKNOWN)
+		line_add(line, column_row_style(connection),
+			duration_format(instant_elapsed(instant, assessment->server_now), text));
+}
+
+static void age_format(const struct assessment *assessment, const struct connection *connection,
+	bool narrow, struct line *line)
+{
+	(void)narrow;
+	add_since(assessment, connection, connection->backend->start, line);
+}
+
+static uint64_t age_key(const struct connection *connection)
+{
+	return since_key(connection->backend->start);
+}
+
+static void transaction_format(const struct assessment *assessment,
+	const struct connection *connection, bool narrow, struct line *line)
+{
+	(void)narrow;
+	add_since(assessment, connection, connection->backend->xact_start, line);
+}
+
+static uint64_t transaction_key(const struct connection *connection)
+{
+	return since_key(connection->backend->xact_start);
+}
+
+static const char *wait_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	(void)assessment;
+	return connection->backend->wait_event;
+}
+
+/* "storefront" under "storefront --workers 3". */
+static bool application_is_told(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	const struct client_process *holder = assessment_process(assessment, connection);
+	const char *application = connection->backend->application_name;
+	if (!application || !*application)
+		return true;
+	if (!holder || !holder->process.command)
+		return false;
+	const char *command = holder->process.command;
+	const char *end = command + strcspn(command, " ");
+	const char *slash = memrchr(command, '/', (size_t)(end - command));
+	const char *word = slash ? slash + 1 : command;
+	return strncmp(application, word, (size_t)(end - word)) == 0 &&
+		application[end - word] == '\0';
+}
+
+static bool database_is_told(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	const char *database = connection->backend->database;
+	const char *title = assessment->server.database;
+	return !database || (title && strcmp(database, title) == 0);
+}
+
 /* In the order they are shown. What comes and goes, as statuses do, has a column of constant width:
  * it must not move the others. */
 static const struct column columns[] = {
@@ -260,11 +333,18 @@ static const struct column columns[] = {
 	[COLUMN_PROCESS] = { "PROCESS", "process", "command", .widest = 30, .narrow = 16,
 		.text = process_text, .format = process_format },
 	[COLUMN_APPLICATION] = { "APPLICATION", "application", NULL, .widest = 20,
-		.text = application_text },
+		.text = application_text, .is_told = application_is_told },
 	[COLUMN_USER] = { "USER", "user", "role", .widest = 16, .text = user_text },
-	[COLUMN_DATABASE] = { "DATABASE", "database", "db", .widest = 16, .text = database_text },
+	[COLUMN_DATABASE] = { "DATABASE", "database", "db", .widest = 16, .text = database_text,
+		.is_told = database_is_told },
 	[COLUMN_CLIENT] = { "CLIENT", "client", "address", .widest = 47, .format = client_format,
 		.measure = client_measure, .key = client_key },
+	[COLUMN_AGE] = { "AGE", "age", NULL, .right = true, .widest = 7, .narrow = 7,
+		.optional = true, .format = age_format, .key = age_key },
+	[COLUMN_TRANSACTION] = { "TXN", "transaction", "txn", .right = true, .widest = 7,
+		.narrow = 7, .optional = true, .format = transaction_format,
+		.key = transaction_key },
+	[COLUMN_WAIT] = { "WAIT", "wait", NULL, .widest = 20, .optional = true, .text = wait_text },
 	[COLUMN_QUERY] = { "QUERY, OR WHY", "query", "why", .text = query_text,
 		.format = query_format },
 };
@@ -272,6 +352,19 @@ static const struct column columns[] = {
 const struct column *column_get(enum column_id id)
 {
 	return &columns[id];
+}
+
+const char *const *column_names(size_t *ret_count)
+{
+	static const char *names[2 * COLUMN_COUNT];
+	size_t count = 0;
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		names[count++] = columns[i].field;
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		if (columns[i].alias)
+			names[count++] = columns[i].alias;
+	*ret_count = count;
+	return names;
 }
 
 static bool begins(const char *whole, const char *name, size_t length)

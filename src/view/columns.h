@@ -23,6 +23,9 @@ enum column_id {
 	COLUMN_USER,
 	COLUMN_DATABASE,
 	COLUMN_CLIENT,
+	COLUMN_AGE,
+	COLUMN_TRANSACTION,
+	COLUMN_WAIT,
 	COLUMN_QUERY,
 };
 #define COLUMN_COUNT (COLUMN_QUERY + 1)
@@ -34,6 +37,7 @@ struct column {
 	bool right;                /* numbers and ages */
 	int widest;                /* 0: takes what the others leave */
 	int narrow;                /* 0: as wide as its contents; else always one of the two */
+	bool optional;             /* only there when the configuration names it */
 	/* What it says, as it is in the model; NULL when not known. Sorts by it, NULL last. NULL
 	 * for columns that are more than a name; those have a format. */
 	const char *(*text)(
@@ -43,11 +47,17 @@ struct column {
 		bool narrow, struct line *line);
 	/* The columns it needs; NULL: the text's. */
 	int (*measure)(const struct connection *connection);
+	/* Whether the title says it already, or the line of its process's group. NULL: never. A
+	 * column of nothing else is left out; what the group says is left blank. */
+	bool (*is_told)(const struct assessment *assessment, const struct connection *connection);
 	/* Sorts by this, smallest first; NULL: by the text. */
 	uint64_t (*key)(const struct connection *connection);
 };
 
 const struct column *column_get(enum column_id id);
+
+/* The names for the configuration's `columns`, in the order of the table, the other names last. */
+const char *const *column_names(size_t *ret_count);
 
 /* By a name of `length` bytes, or its beginning; COLUMN_NONE for none. */
 enum column_id column_find(const char *name, size_t length);

@@ -105,7 +105,8 @@ static bool term_matches(
 	if (term->column != COLUMN_NONE)
 		return term_in_column(filter, term, term->column, texts);
 	for (size_t i = 0; i < COLUMN_COUNT; i++)
-		if (term_in_column(filter, term, (enum column_id)i, texts))
+		if (!column_get((enum column_id)i)->optional &&
+			term_in_column(filter, term, (enum column_id)i, texts))
 			return true;
 	return false;
 }

@@ -6,6 +6,10 @@
 #include "model/assessment.h"
 #include "view/rows.h"
 
+#define LEAST_ROOM      4  /* columns below which the beginning of a word is of no use */
+#define TEXT_STEP       20 /* columns the statement's text moves at a time … */
+#define MOST_TEXT_STEPS 50 /* … and how often */
+
 struct need {
 	int wide, narrow; /* 0: the column is left out */
 	bool use_narrow;
@@ -35,12 +39,20 @@ static bool is_told_by_grouping(enum column_id id, enum grouping grouping)
 		(id == COLUMN_DATABASE && grouping == GROUPING_DATABASE);
 }
 
+bool layout_is_told(const struct assessment *assessment, const struct connection *connection,
+	enum column_id id, enum grouping grouping)
+{
+	const struct column *column = column_get(id);
+	return id == COLUMN_APPLICATION && grouping == GROUPING_PROCESS &&
+		column->is_told(assessment, connection);
+}
+
 static int larger(int a, int b)
 {
 	return a > b ? a : b;
 }
 
-static int measure_contents(
+static int widest_content(
 	const struct assessment *assessment, const struct rows *rows, enum column_id id)
 {
 	int width = 0;
@@ -51,14 +63,38 @@ static int measure_contents(
 	return width;
 }
 
+/* 0 when no connection has anything to say there that is not said elsewhere. */
+static int measure_contents(const struct assessment *assessment, const struct rows *rows,
+	enum column_id id, enum grouping grouping)
+{
+	const struct column *column = column_get(id);
+	bool blank = id != COLUMN_APPLICATION || grouping == GROUPING_PROCESS;
+	bool news = !column->is_told || !blank;
+	int width = 0;
+	for (size_t i = 0; i < rows->n_members && (width < column->widest || !news); i++) {
+		const struct connection *connection =
+			&assessment->connections[rows->members[i].connection];
+		if (!news)
+			news = !column->is_told(assessment, connection);
+		if (layout_is_told(assessment, connection, id, grouping))
+			continue;
+		width = larger(width, column_measure(id, assessment, connection, width));
+	}
+	return news ? width : 0;
+}
+
 static struct need measure(const struct assessment *assessment, const struct rows *rows,
-	enum column_id id, bool headings)
+	enum column_id id, const struct layout_options *options)
 {
 	const struct column *column = column_get(id);
 	struct need need = { .wide = column->widest, .narrow = column->narrow };
-	if (!column->narrow)
-		need.wide = need.narrow = measure_contents(assessment, rows, id);
-	if (headings) {
+	if (!column->widest)
+		return (struct need){ .wide = 1, .narrow = 1 };
+	if (!column->narrow && options->n_columns)
+		need.wide = need.narrow = widest_content(assessment, rows, id);
+	else if (!column->narrow)
+		need.wide = need.narrow = measure_contents(assessment, rows, id, options->grouping);
+	if (options->headings && (need.wide || options->n_columns)) {
 		need.wide = larger(need.wide, (int)strlen(column->title));
 		need.narrow = larger(need.narrow, (int)strlen(column->title));
 	}
@@ -80,46 +116,100 @@ static int left_over(const struct need needs[COLUMN_COUNT], int width)
 	return left;
 }
 
-static void sacrifice(struct need needs[COLUMN_COUNT], int width)
+/* Returns whether anything was left out. */
+static bool sacrifice(struct need needs[COLUMN_COUNT], int width)
 {
+	bool left_out = false;
 	for (size_t i = 0; i < sizeof(sacrifices) / sizeof(sacrifices[0]); i++) {
 		if (left_over(needs, width) >= sacrifices[i].least)
 			continue;
 		struct need *need = &needs[sacrifices[i].id];
-		if (sacrifices[i].narrow)
+		if (sacrifices[i].narrow) {
 			need->use_narrow = true;
-		else
+		} else {
+			left_out |= used_by(need) > 0;
 			*need = (struct need){ 0 };
+		}
 	}
+	return left_out;
+}
+
+/* The columns there may be, in their order. */
+static size_t list(const struct layout_options *options, enum column_id ids[COLUMN_COUNT])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < options->n_columns; i++)
+		ids[count++] = options->columns[i];
+	for (size_t i = 0; !options->n_columns && i < COLUMN_COUNT; i++)
+		if (!column_get((enum column_id)i)->optional &&
+			!is_told_by_grouping((enum column_id)i, options->grouping))
+			ids[count++] = (enum column_id)i;
+	return count;
+}
+
+/* Puts the columns side by side until the table is full; the last one takes what is left over. */
+static void place(struct layout *layout, const enum column_id *ids, size_t count,
+	const struct need needs[COLUMN_COUNT], int width)
+{
+	int x = LAYOUT_GUTTER;
+	for (size_t i = 0; i < count; i++) {
+		const struct need *need = &needs[ids[i]];
+		int columns = used_by(need) - LAYOUT_GAP, room = width - 1 - x;
+		if (columns <= 0)
+			continue;
+		if (room < columns)
+			layout->right = true;
+		if (room < columns && room < LEAST_ROOM)
+			break;
+		layout->slots[layout->n_slots++] = (struct slot){
+			.id = ids[i],
+			.x = x,
+			.width = columns < room ? columns : room,
+			.narrow = need->use_narrow,
+		};
+		layout->shown |= 1u << ids[i];
+		x += columns + LAYOUT_GAP;
+	}
+	struct slot *last = layout->n_slots ? &layout->slots[layout->n_slots - 1] : NULL;
+	if (last && !column_get(last->id)->right)
+		last->width = width - 1 - last->x;
+}
+
+/* Moves columns out to the left: all but the first and the last, then the last one's text. */
+static size_t pan(struct layout *layout, enum column_id *ids, size_t count,
+	const struct need needs[COLUMN_COUNT], size_t steps)
+{
+	size_t kept = 0, movable = 0;
+	for (size_t i = 0; i < count; i++)
+		if (used_by(&needs[ids[i]]))
+			ids[kept++] = ids[i];
+	if (kept < 2)
+		return kept;
+	movable = kept - 2;
+	bool has_text = ids[kept - 1] == COLUMN_QUERY;
+	layout->most_pan = movable + (has_text ? MOST_TEXT_STEPS : 0);
+	if (steps > layout->most_pan)
+		steps = layout->most_pan;
+	size_t skip = steps < movable ? steps : movable;
+	memmove(ids + 1, ids + 1 + skip, (kept - 1 - skip) * sizeof(*ids));
+	layout->left = steps > 0;
+	layout->skipped = (int)(steps - skip) * TEXT_STEP;
+	return kept - skip;
 }
 
 struct layout layout_columns(const struct assessment *assessment, const struct rows *rows,
-	enum grouping grouping, bool headings, int width)
+	const struct layout_options *options)
 {
 	struct need needs[COLUMN_COUNT] = { 0 };
 	struct layout layout = { 0 };
-	for (size_t i = 0; i < COLUMN_QUERY; i++)
-		if (!is_told_by_grouping((enum column_id)i, grouping))
-			needs[i] = measure(assessment, rows, (enum column_id)i, headings);
-	needs[COLUMN_QUERY] = (struct need){ .wide = 1 };
-	sacrifice(needs, width);
-	int x = LAYOUT_GUTTER;
-	for (size_t i = 0; i < COLUMN_COUNT; i++) {
-		if (!used_by(&needs[i]))
-			continue;
-		int columns = used_by(&needs[i]) - LAYOUT_GAP;
-		layout.slots[layout.n_slots++] = (struct slot){
-			.id = (enum column_id)i,
-			.x = x,
-			.width = columns,
-			.narrow = needs[i].use_narrow,
-		};
-		layout.shown |= 1u << i;
-		x += columns + LAYOUT_GAP;
-	}
-	/* the last one takes what is left over */
-	struct slot *last = &layout.slots[layout.n_slots - 1];
-	if (!column_get(last->id)->right)
-		last->width = width - 1 - last->x;
+	enum column_id ids[COLUMN_COUNT];
+	size_t count = list(options, ids);
+	for (size_t i = 0; i < count; i++)
+		needs[ids[i]] = measure(assessment, rows, ids[i], options);
+	layout.blanks = !options->n_columns;
+	if (!options->n_columns && !options->pan)
+		layout.right = sacrifice(needs, options->width);
+	count = pan(&layout, ids, count, needs, options->pan);
+	place(&layout, ids, count, needs, options->width);
 	return layout;
 }

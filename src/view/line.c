@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "view/grid.h"
 
 void line_begin(struct line *line)
@@ -95,6 +96,31 @@ void line_keep_parts(const struct grid *grid, struct line *line, int width)
 			return;
 		line->length = at;
 		line->text[at] = '\0';
+	}
+}
+
+void line_skip(const struct grid *grid, struct line *line, int columns)
+{
+	static const char mark[] = "…";
+	const size_t size = sizeof(mark) - 1;
+	const char *at = line->text, *cut = line->text;
+	/* the mark takes the place of one more */
+	for (int width = 0; *at && width <= columns; cut = at) {
+		char bytes[5] = { 0 };
+		text_encode(text_next(&at), bytes);
+		width += grid_width(grid, bytes);
+	}
+	size_t gone = (size_t)(cut - line->text), rest = line->length - gone;
+	if (!rest || gone < size) {
+		line_begin(line);
+		return;
+	}
+	memmove(line->text + size, cut, rest + 1);
+	memcpy(line->text, mark, size);
+	line->length = rest + size;
+	for (size_t i = 0; i < line->n_spans; i++) {
+		struct span *span = &line->spans[i];
+		span->from = span->from > gone ? span->from - gone + size : 0;
 	}
 }
 

@@ -34,6 +34,9 @@ void line_add_next(struct line *line, enum style style, const char *text);
 /* Leaves out the last parts, as line_add_next() made them, until the rest fits or is one part. */
 void line_keep_parts(const struct grid *grid, struct line *line, int width);
 
+/* Without its first columns, in whose place stands …; empty when there are no more. */
+void line_skip(const struct grid *grid, struct line *line, int columns);
+
 int line_width(const struct grid *grid, const struct line *line);
 
 /* As grid_put(). */

@@ -118,9 +118,19 @@ static void draw_table(const struct frame *frame, bool heading, int y, int lines
 	struct ui_state *ui = frame->ui;
 	if (lines <= 0)
 		return;
-	struct layout layout = layout_columns(
-		frame->assessment, &ui->rows, ui->grouping, heading, frame->grid->width);
+	const struct layout_options options = {
+		.grouping = ui->grouping,
+		.headings = heading,
+		.width = frame->grid->width,
+		.columns = ui->columns,
+		.n_columns = ui->n_columns,
+		.pan = ui->pan,
+	};
+	struct layout layout = layout_columns(frame->assessment, &ui->rows, &options);
 	ui->shown = layout.shown;
+	ui->most_pan = layout.most_pan;
+	if (ui->pan > layout.most_pan)
+		ui->pan = layout.most_pan;
 	if (heading && ui->rows.n_members) {
 		table_draw_heading(frame, &layout, y++);
 		lines--;

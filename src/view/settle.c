@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "model/assessment.h"
+#include "view/search.h"
 #include "view/ui.h"
 
 static uint64_t seen_key(const struct backend *backend)
@@ -41,6 +42,7 @@ void settle_rows(struct ui_state *ui, const struct assessment *assessment)
 {
 	if (assessment->now != ui->assessed_at && assessment->activity) {
 		remember(ui, assessment);
+		search_check_followed(ui, assessment);
 		ui->assessed_at = assessment->now;
 	}
 	struct rows_options options = {
@@ -56,7 +58,9 @@ void settle_rows(struct ui_state *ui, const struct assessment *assessment)
 		ui->row = row;
 	else if (ui->row >= ui->rows.n_rows)
 		ui->row = ui->rows.n_rows ? ui->rows.n_rows - 1 : 0;
-	ui->selected = rows_identity(&ui->rows, ui->row);
+	/* folded away or filtered out, it is followed all the same */
+	if (!ui->following || row < ui->rows.n_rows)
+		ui->selected = rows_identity(&ui->rows, ui->row);
 }
 
 size_t settle_first(size_t first, size_t cursor, size_t shown, size_t lines)

@@ -9,6 +9,7 @@
 #include "view/grid.h"
 #include "view/group_line.h"
 #include "view/line.h"
+#include "view/search.h"
 #include "view/settle.h"
 #include "view/ui.h"
 
@@ -41,6 +42,10 @@ void table_draw_heading(const struct frame *frame, const struct layout *layout, 
 		grid_add_hit(frame->grid, (struct rect){ slot->x, y, slot->width, 1 }, HIT_COLUMN,
 			slot->id);
 	}
+	if (layout->left)
+		grid_char(frame->grid, LAYOUT_GUTTER - 1, y, U'‹', STYLE_HEADING);
+	if (layout->right)
+		grid_char(frame->grid, frame->grid->width - 1, y, U'›', STYLE_HEADING);
 }
 
 /* Underlines what the filter found. */
@@ -50,7 +55,8 @@ static void mark_matches(
 	char head[LINE_BYTES];
 	size_t length;
 	long at = 0;
-	while ((at = filter_find(&frame->ui->filter, id, line->text, (size_t)at, &length)) >= 0) {
+	const struct filter *filter = search_marked(frame->ui);
+	while (filter && (at = filter_find(filter, id, line->text, (size_t)at, &length)) >= 0) {
 		memcpy(head, line->text, (size_t)at + length);
 		head[at + (long)length] = '\0';
 		int end = grid_width(frame->grid, head);
@@ -66,11 +72,14 @@ static void mark_matches(
 	}
 }
 
-static void draw_cell(const struct frame *frame, const struct slot *slot,
-	const struct connection *connection, int y)
+static void draw_cell(const struct frame *frame, const struct layout *layout,
+	const struct slot *slot, const struct connection *connection, int y)
 {
 	struct line line;
 	struct rect cell = { slot->x, y, slot->width, 1 };
+	if (layout->blanks &&
+		layout_is_told(frame->assessment, connection, slot->id, frame->ui->grouping))
+		return;
 	column_format(slot->id, frame->assessment, connection, slot->narrow, &line);
 	if (column_get(slot->id)->right) {
 		int width = line_width(frame->grid, &line);
@@ -79,9 +88,10 @@ static void draw_cell(const struct frame *frame, const struct slot *slot,
 			cell.width = width;
 		}
 	}
+	if (slot->id == COLUMN_QUERY && layout->skipped)
+		line_skip(frame->grid, &line, layout->skipped);
 	line_put(frame->grid, cell.x, y, cell.width, &line);
-	if (frame->ui->filter.n_terms)
-		mark_matches(frame, slot->id, &line, cell);
+	mark_matches(frame, slot->id, &line, cell);
 }
 
 static void draw_connection(const struct frame *frame, const struct layout *layout,
@@ -90,12 +100,15 @@ static void draw_connection(const struct frame *frame, const struct layout *layo
 	struct grid *grid = frame->grid;
 	if (ui_is_tagged(frame->ui, connection->backend))
 		grid_char(grid, TAG_X, y, U'●', STYLE_KEY);
+	else if (frame->ui->following &&
+		identity_equal(frame->ui->selected, identity_of(connection->backend)))
+		grid_char(grid, TAG_X, y, U'→', STYLE_KEY);
 	if (connection->verdict.status == STATUS_LEAKED)
 		grid_char(grid, MARK_X, y, U'✗', STYLE_LEAKED);
 	bool changed = settle_has_changed(frame->ui, connection);
 	for (size_t i = 0; i < layout->n_slots; i++) {
 		const struct slot *slot = &layout->slots[i];
-		draw_cell(frame, slot, connection, y);
+		draw_cell(frame, layout, slot, connection, y);
 		if (changed && slot->id == COLUMN_STATUS)
 			grid_overlay(
 				grid, (struct rect){ slot->x, y, slot->width, 1 }, OVERLAY_CHANGED);
@@ -137,8 +150,7 @@ static void draw_group(
 	group_line_name(frame->assessment, group, &line);
 	struct rect name = { LAYOUT_GUTTER, y, right - LAYOUT_GAP - LAYOUT_GUTTER, 1 };
 	int end = LAYOUT_GUTTER + line_put(grid, name.x, y, name.width, &line);
-	if (frame->ui->filter.n_terms)
-		mark_matches(frame, COLUMN_PROCESS, &line, name);
+	mark_matches(frame, COLUMN_PROCESS, &line, name);
 	if (grid->width < DETAILED)
 		return;
 	int x = details_x(layout, &frame->ui->rows);

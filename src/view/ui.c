@@ -63,13 +63,19 @@ static void move_in_page(struct ui_state *ui, long by)
 	ui->scroll = moved(ui->scroll, by, beyond + 1);
 }
 
+static void move_in_table(struct ui_state *ui, long rows)
+{
+	ui->following = false;
+	ui_select(ui, moved(ui->row, rows, ui->rows.n_rows));
+}
+
 void ui_move(struct ui_state *ui, long rows)
 {
 	ui_notice(ui, STYLE_TEXT, NULL);
 	if (ui->depth)
 		move_in_page(ui, rows);
 	else
-		ui_select(ui, moved(ui->row, rows, ui->rows.n_rows));
+		move_in_table(ui, rows);
 }
 
 void ui_page(struct ui_state *ui, int pages)
@@ -183,6 +189,24 @@ void ui_sort_by(struct ui_state *ui, enum column_id column)
 	ui->sort = column;
 }
 
+void ui_set_columns(struct ui_state *ui, const char *const *names, size_t count)
+{
+	ui->n_columns = 0;
+	for (size_t i = 0; i < count && ui->n_columns < COLUMN_COUNT; i++) {
+		enum column_id id = column_find(names[i], strlen(names[i]));
+		if (id != COLUMN_NONE)
+			ui->columns[ui->n_columns++] = id;
+	}
+}
+
+void ui_pan(struct ui_state *ui, int by)
+{
+	if (by > 0 && ui->pan < ui->most_pan)
+		ui->pan++;
+	else if (by < 0 && ui->pan > 0)
+		ui->pan--;
+}
+
 void ui_next_sort(struct ui_state *ui)
 {
 	unsigned int next = ui->sort;
@@ -250,13 +274,24 @@ void ui_filter_erase_word(struct ui_state *ui)
 	keep_typed(ui, length);
 }
 
+static void remember_filter(struct ui_state *ui)
+{
+	if (ui->filter.n_terms)
+		ui->search = ui->filter;
+}
+
 void ui_filter_keep(struct ui_state *ui)
 {
+	remember_filter(ui);
 	ui->filter_editing = false;
 }
 
 void ui_filter_clear(struct ui_state *ui)
 {
+	/* the first time the filter goes, the second time what it marked */
+	if (!ui->filter.n_terms)
+		ui->searching = false;
+	remember_filter(ui);
 	ui->filter_editing = false;
 	filter_set(&ui->filter, "");
 }

@@ -84,6 +84,12 @@ struct ui_state {
 	bool reverse;
 	struct filter filter;
 	bool filter_editing;
+	struct filter search;                 /* the last filter there was: what n looks for */
+	bool searching;                       /* … and is marked in the table */
+	bool following;                       /* the selected connection, until it ends */
+	enum column_id columns[COLUMN_COUNT]; /* the user's choice, in that order */
+	size_t n_columns;                     /* 0: all that fit */
+	size_t pan;                           /* columns moved out to the left */
 	struct identity_set folded, tagged;
 	struct identity selected;
 
@@ -106,6 +112,7 @@ struct ui_state {
 	size_t row, top;     /* the selected row, the first one shown */
 	size_t page_rows;    /* rows the table has room for */
 	unsigned int shown;  /* columns: 1 << enum column_id */
+	size_t most_pan;     /* further there are no columns */
 	size_t dialog_top;   /* the first of its lines that the dialog shows */
 	size_t dialog_rows;  /* how many it has room for … */
 	size_t dialog_lines; /* … and how many it has */
@@ -138,6 +145,11 @@ bool ui_is_tagged(const struct ui_state *ui, const struct backend *backend);
  * Indices into the assessment's connections; room for all of them is needed. Returns how many. */
 size_t ui_chosen(
 	const struct ui_state *ui, const struct assessment *assessment, uint32_t *ret_connections);
+
+/* The columns by their names (column_names()), each of them once. */
+void ui_set_columns(struct ui_state *ui, const char *const *names, size_t count);
+/* Moves the columns to the left (1) or to the right (−1), as far as there are more. */
+void ui_pan(struct ui_state *ui, int by);
 
 void ui_next_sort(struct ui_state *ui);
 void ui_toggle_reverse(struct ui_state *ui);

@@ -1,0 +1,302 @@
+/* layout, search, line_skip: which columns there are, and finding one's way in the table. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "sample.h"
+#include "screen_text.h"
+#include "view/filter.h"
+#include "view/grid.h"
+#include "view/line.h"
+#include "view/screen.h"
+#include "view/search.h"
+#include "view/ui.h"
+
+struct table {
+	struct assessment *assessment;
+	struct ui_state ui;
+	struct grid grid;
+	char *text;
+};
+
+static struct table *set_up(void)
+{
+	struct table *table = calloc(1, sizeof(*table));
+	table->assessment = sample_assessment(SAMPLE_SCREEN);
+	ui_init(&table->ui, screen_keys, n_screen_keys);
+	grid_init(&table->grid);
+	return table;
+}
+
+static const char *draw(struct table *table, int width, int height)
+{
+	free(table->text);
+	screen_build(table->assessment, NULL, &table->ui, NULL, width, height, &table->grid);
+	table->text = screen_text(&table->grid);
+	return table->text;
+}
+
+static void tear_down(struct table *table)
+{
+	assessment_free(table->assessment);
+	grid_deinit(&table->grid);
+	ui_deinit(&table->ui);
+	free(table->text);
+	free(table);
+}
+
+/* The line of the table's headings. */
+static char *headings(struct table *table, int width)
+{
+	const char *text = draw(table, width, 36);
+	const char *at = strstr(text, "BACKEND");
+	const char *from = at ? at : text;
+	while (from > text && from[-1] != '\n')
+		from--;
+	return strndup(from, strcspn(from, "\n"));
+}
+
+static void columns_are_the_users_in_his_order(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "pid", "age", "user", "txn", "wait", "query" };
+	static const char *const order[] = { "BACKEND", "AGE", "USER", "TXN", "WAIT", "QUERY" };
+	struct table *table = set_up();
+	ui_set_columns(&table->ui, names, 6);
+	assert_int_equal(table->ui.n_columns, 6);
+	CLEANUP(cleanup_free) char *line = headings(table, 160);
+	const char *at = line;
+	for (size_t i = 0; i < 6; i++) {
+		at = strstr(at, order[i]);
+		assert_non_null(at);
+	}
+	assert_null(strstr(line, "STATUS"));
+	tear_down(table);
+}
+
+static void every_name_is_a_column(void **state)
+{
+	(void)state;
+	size_t count;
+	const char *const *names = column_names(&count);
+	assert_true(count > COLUMN_COUNT);
+	for (size_t i = 0; i < count; i++)
+		assert_true(column_find(names[i], strlen(names[i])) != COLUMN_NONE);
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		assert_int_equal(column_find(names[i], strlen(names[i])), i);
+}
+
+/* With the table this narrow some columns are left out; they come when it is moved. */
+static void columns_without_room_can_be_reached(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	CLEANUP(cleanup_free) char *first = headings(table, 70);
+	assert_null(strstr(first, "CLIENT"));
+	assert_non_null(strstr(first, "›"));
+	assert_null(strstr(first, "‹"));
+	bool seen = false;
+	for (int i = 0; i < 8; i++) {
+		ui_pan(&table->ui, 1);
+		CLEANUP(cleanup_free) char *line = headings(table, 70);
+		assert_non_null(strstr(line, "‹"));
+		assert_non_null(strstr(line, "BACKEND"));
+		seen |= strstr(line, "CLIENT") != NULL;
+	}
+	assert_true(seen);
+	for (int i = 0; i < 8; i++)
+		ui_pan(&table->ui, -1);
+	ui_pan(&table->ui, -1);
+	CLEANUP(cleanup_free) char *again = headings(table, 70);
+	assert_string_equal(first, again);
+	tear_down(table);
+}
+
+static void moving_ends_where_there_is_nothing_more(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	draw(table, 80, 24);
+	for (int i = 0; i < 1000; i++) {
+		ui_pan(&table->ui, 1);
+		draw(table, 80, 24);
+	}
+	assert_int_equal(table->ui.pan, table->ui.most_pan);
+	tear_down(table);
+}
+
+static void a_line_loses_its_beginning(void **state)
+{
+	(void)state;
+	struct grid grid;
+	struct line line;
+	grid_init(&grid);
+	grid_reset(&grid, 80, 1);
+	line_begin(&line);
+	line_add(&line, STYLE_LEAKED, "idle too long");
+	line_add(&line, STYLE_TEXT, " SELECT 漢字 FROM t");
+	line_skip(&grid, &line, 5);
+	assert_string_equal(line.text, "…oo long SELECT 漢字 FROM t");
+	assert_int_equal(line.spans[0].from, 0);
+	assert_memory_equal(line.text + line.spans[1].from, " SELECT", 7);
+	line_skip(&grid, &line, 16);
+	assert_string_equal(line.text, "…字 FROM t");
+	line_skip(&grid, &line, 100);
+	assert_string_equal(line.text, "");
+	assert_int_equal(line_width(&grid, &line), 0);
+	grid_deinit(&grid);
+}
+
+static void type(struct ui_state *ui, const char *text)
+{
+	ui_filter_begin(ui);
+	for (; *text; text++)
+		ui_filter_type(ui, (char32_t)*text);
+	ui_filter_keep(ui);
+}
+
+static int32_t pid_under_cursor(const struct ui_state *ui)
+{
+	return ui->selected.kind == IDENTITY_CONNECTION ? (int32_t)ui->selected.a : 0;
+}
+
+static void what_was_filtered_is_searched_for(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	struct ui_state *ui = &table->ui;
+	draw(table, 120, 36);
+	search_go(ui, table->assessment, 1);
+	assert_non_null(ui->notice);
+	assert_null(search_marked(ui));
+	type(ui, "status:leaked");
+	draw(table, 120, 36);
+	ui_filter_clear(ui);
+	draw(table, 120, 36);
+	ui_home(ui);
+	int32_t seen[4];
+	for (int i = 0; i < 4; i++) {
+		search_go(ui, table->assessment, 1);
+		draw(table, 120, 36);
+		seen[i] = pid_under_cursor(ui);
+		const struct connection *connection = sample_find(table->assessment, seen[i]);
+		assert_non_null(connection);
+		assert_int_equal(connection->verdict.status, STATUS_LEAKED);
+		for (int j = 0; j < i; j++)
+			assert_int_not_equal(seen[i], seen[j]);
+	}
+	/* round the end, and back again */
+	search_go(ui, table->assessment, 1);
+	assert_int_equal(pid_under_cursor(ui), seen[0]);
+	search_go(ui, table->assessment, -1);
+	assert_int_equal(pid_under_cursor(ui), seen[3]);
+	assert_ptr_equal(search_marked(ui), &ui->search);
+	ui_filter_clear(ui);
+	assert_null(search_marked(ui));
+	type(ui, "nowhere-to-be-found");
+	ui_filter_clear(ui);
+	draw(table, 120, 36);
+	search_go(ui, table->assessment, 1);
+	assert_non_null(strstr(ui->notice, "not found"));
+	tear_down(table);
+}
+
+static void one_is_followed_until_it_ends(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	struct ui_state *ui = &table->ui;
+	draw(table, 120, 36);
+	search_toggle_follow(ui);
+	assert_false(ui->following); /* a group's line */
+	ui_move(ui, 1);
+	draw(table, 120, 36);
+	struct identity followed = ui->selected;
+	assert_int_equal(followed.kind, IDENTITY_CONNECTION);
+	search_toggle_follow(ui);
+	assert_true(ui->following);
+	/* out of sight is not out of mind */
+	type(ui, "nowhere-to-be-found");
+	table->assessment->now += USEC_PER_SEC;
+	draw(table, 120, 36);
+	ui_filter_clear(ui);
+	table->assessment->now += USEC_PER_SEC;
+	draw(table, 120, 36);
+	assert_true(ui->following);
+	assert_true(identity_equal(ui->selected, followed));
+	/* another one with its pid is another one */
+	struct connection *connection = sample_find(table->assessment, (int32_t)followed.a);
+	struct backend other = *connection->backend;
+	other.start += USEC_PER_SEC;
+	connection->backend = &other;
+	table->assessment->now += USEC_PER_SEC;
+	draw(table, 120, 36);
+	assert_false(ui->following);
+	assert_non_null(strstr(ui->notice, "has ended"));
+	tear_down(table);
+}
+
+static void moving_lets_it_go(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	draw(table, 120, 36);
+	ui_move(&table->ui, 1);
+	draw(table, 120, 36);
+	search_toggle_follow(&table->ui);
+	ui_move(&table->ui, 1);
+	assert_false(table->ui.following);
+	tear_down(table);
+}
+
+static char *line_of(struct table *table, const char *what)
+{
+	const char *text = draw(table, 200, 40), *at = strstr(text, what);
+	assert_non_null(at);
+	while (at > text && at[-1] != '\n')
+		at--;
+	return strndup(at, strcspn(at, "\n"));
+}
+
+/* What the group's line says is not said again on each row; what it does not say is. */
+static void what_the_group_says_is_not_repeated(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	CLEANUP(cleanup_free) char *told = line_of(table, "9950");
+	assert_null(strstr(told, "psql"));
+	CLEANUP(cleanup_free) char *other = line_of(table, "9770");
+	assert_non_null(strstr(other, "reports"));
+	table->ui.grouping = GROUPING_FLAT;
+	CLEANUP(cleanup_free) char *flat = line_of(table, "9950");
+	assert_non_null(strstr(flat, "psql"));
+	tear_down(table);
+}
+
+int main(void)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	setenv("TZ", "UTC", 1);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(columns_are_the_users_in_his_order),
+		cmocka_unit_test(every_name_is_a_column),
+		cmocka_unit_test(columns_without_room_can_be_reached),
+		cmocka_unit_test(moving_ends_where_there_is_nothing_more),
+		cmocka_unit_test(a_line_loses_its_beginning),
+		cmocka_unit_test(what_was_filtered_is_searched_for),
+		cmocka_unit_test(one_is_followed_until_it_ends),
+		cmocka_unit_test(moving_lets_it_go),
+		cmocka_unit_test(what_the_group_says_is_not_repeated),
+	};
+	return cmocka_run_group_tests_name("table", tests, NULL, NULL);
+}
