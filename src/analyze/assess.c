@@ -96,6 +96,36 @@ static void count(struct assessment *assessment, const struct connection *connec
 	}
 }
 
+/* Each PgBouncer's source is named after it. */
+static const struct source_state *find_source(
+	const struct assessment *assessment, const struct bouncer *bouncer)
+{
+	for (size_t i = SOURCE_COUNT; bouncer->name && i < assessment->n_sources; i++) {
+		const char *space = strchr(assessment->sources[i].name, ' ');
+		if (space && strcmp(space + 1, bouncer->name) == 0)
+			return &assessment->sources[i];
+	}
+	return NULL;
+}
+
+/* A PgBouncer that answers has told of its clients before and after the dump; one that does not
+ * answer is not waited for. */
+static bool are_pools_settled(const struct assessment *assessment)
+{
+	bool answered = true;
+	for (size_t i = SOURCE_COUNT; i < assessment->n_sources; i++)
+		answered &= assessment->sources[i].status != SOURCE_WAITING;
+	for (size_t i = 0; i < assessment->n_bouncers; i++) {
+		const struct bouncer *bouncer = assessment->bouncers[i];
+		const struct source_state *source = find_source(assessment, bouncer);
+		if (source && source->status == SOURCE_OK &&
+			(!peers_port(assessment->peers, bouncer->port) ||
+				bouncer->asked_at < assessment->peers->dump_ended_at))
+			return false;
+	}
+	return answered;
+}
+
 static bool is_settled(const struct assessment *assessment)
 {
 	if (!assessment->activity || !assessment->peers ||
@@ -104,7 +134,7 @@ static bool is_settled(const struct assessment *assessment)
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (!assessment->connections[i].looked)
 			return false;
-	return true;
+	return are_pools_settled(assessment);
 }
 
 static void set_unknown_slots(struct slots *slots)

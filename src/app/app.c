@@ -10,6 +10,9 @@ struct target_options app_target_options(const struct app *app)
 	return (struct target_options){
 		.params = &app->params,
 		.rules = &app->rules,
+		.consoles = app->consoles,
+		.n_consoles = app->n_consoles,
+		.pages = app->config->pages,
 		.interval = app->config->interval,
 		.no_query_text = app->options.no_query_text,
 	};

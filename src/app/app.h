@@ -21,6 +21,8 @@ struct app {
 	regex_t scope;
 	bool scoped;
 	struct params params;
+	struct params *consoles; /* PgBouncers' admin consoles */
+	size_t n_consoles;
 	struct log *log; /* NULL: none */
 	uv_loop_t loop;
 };

@@ -15,6 +15,7 @@
 #include "app/log.h"
 #include "app/shutdown_test.h"
 #include "base/arena.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "version.h"
 #include "view/columns.h"
@@ -34,6 +35,15 @@ static int load_config(struct app *app, struct arena *arena)
 	return r;
 }
 
+static int set_key(struct app *app, const char *key, const char *value, const char *origin)
+{
+	struct config_error error;
+	int r = config_set(app->config, key, value, origin, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	return r;
+}
+
 /* Which options stand over which keys: checked as the file is. */
 static int lay_options_over(struct app *app)
 {
@@ -47,18 +57,28 @@ static int lay_options_over(struct app *app)
 		{ options->idle_limit, "leaks.idle", "--idle-limit" },
 		{ options->transaction_limit, "leaks.transaction", "--transaction-limit" },
 		{ options->held_limit, "leaks.held", "--held-limit" },
+		{ options->pages, "pages", "--pages" },
 		{ options->readonly ? "true" : NULL, "readonly", "--readonly" },
 	};
-	struct config_error error;
-	for (size_t i = 0; i < sizeof(overs) / sizeof(overs[0]); i++) {
-		if (!overs[i].value)
-			continue;
-		int r = config_set(
-			app->config, overs[i].key, overs[i].value, overs[i].origin, &error);
-		if (r < 0) {
-			fprintf(stderr, "dbtop: %s\n", error.text);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof(overs) / sizeof(overs[0]); i++)
+		if (overs[i].value)
+			r = set_key(app, overs[i].key, overs[i].value, overs[i].origin);
+	for (size_t i = 0; r == 0 && i < options->pgbouncer.count; i++)
+		r = set_key(app, "pgbouncer", options->pgbouncer.items[i], "--pgbouncer");
+	return r;
+}
+
+/* What each console is connected with; the config holds those of the options, too. */
+static int read_consoles(struct app *app)
+{
+	const struct config_list *list = &app->config->pgbouncer;
+	app->consoles = mem_alloc((list->count + 1) * sizeof(*app->consoles));
+	for (size_t i = 0; i < list->count; i++) {
+		int r = connect_conninfo(list->items[i], &app->consoles[i]);
+		if (r < 0)
 			return r;
-		}
+		app->n_consoles++;
 	}
 	return 0;
 }
@@ -126,6 +146,8 @@ static int prepare(struct app *app, struct arena *arena)
 	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
 		return 0;
 	r = connect_params(&app->options, app->config, &app->params);
+	if (r == 0)
+		r = read_consoles(app);
 	return r < 0 ? r : ask_password(app);
 }
 
@@ -143,6 +165,9 @@ static int run(struct app *app)
 static void release(struct app *app)
 {
 	params_clear(&app->params);
+	for (size_t i = 0; i < app->n_consoles; i++)
+		params_clear(&app->consoles[i]);
+	free(app->consoles);
 	log_close(app->log);
 	if (app->scoped)
 		regfree(&app->scope);

@@ -10,6 +10,7 @@
 enum kind {
 	KIND_FLAG,      /* bool at offset */
 	KIND_TEXT,      /* const char * at offset */
+	KIND_LIST,      /* struct option_list at offset */
 	KIND_COUNT,     /* long at offset, at least 1 */
 	KIND_MODE,      /* value is the mode */
 	KIND_MODE_TEXT, /* the same, with a const char * at offset */
@@ -41,15 +42,18 @@ static const struct option_row {
 		"between refreshes, 0.1 to 3600 [1]" },
 	{ "theme", "NAME", 't', KIND_TEXT, AT(theme), 0, NULL, "colours: a theme's name" },
 	{ "app", "REGEX", 'a', KIND_TEXT, AT(app), 0, NULL, "only what matches; actions obey it" },
-	{ "readonly", NULL, 0, KIND_FLAG, AT(readonly), 0, NULL, "no action can be taken" },
+	{ "readonly", NULL, 0, KIND_FLAG, AT(readonly), 0, "--readonly, --no-query-text",
+		"no action can be taken; no statement's text" },
 	{ "idle-limit", "TIME", 0, KIND_TEXT, AT(idle_limit), 0, NULL,
 		"leaked when idle for longer [5min]" },
 	{ "transaction-limit", "TIME", 0, KIND_TEXT, AT(transaction_limit), 0, NULL,
 		"... when idle in transaction [5min]" },
 	{ "held-limit", "TIME", 0, KIND_TEXT, AT(held_limit), 0, NULL,
 		"... when not given back to its pool [1min]" },
-	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL,
-		"show and record no statement" },
+	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL, NULL },
+	{ "pgbouncer", "CONNINFO", 0, KIND_LIST, AT(pgbouncer), 0,
+		"--pgbouncer CONNINFO, --pages DIR", "an admin console; where stats pages are" },
+	{ "pages", "DIR", 0, KIND_TEXT, AT(pages), 0, NULL, NULL },
 	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "what dbtop itself did and met" },
 	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, "--once, --json [--count N | --follow]",
 		"one report as text; as lines of JSON" },
@@ -83,6 +87,17 @@ static const struct option_row {
 	{ "version", NULL, 0, KIND_MODE, 0, MODE_VERSION, NULL, NULL },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int add_item(const struct option_row *row, const char *value, struct option_list *list)
+{
+	if (list->count == OPTIONS_LIST_MAX) {
+		fprintf(stderr, "dbtop: --%s: %d at most; name the others in the config file\n",
+			row->name, OPTIONS_LIST_MAX);
+		return -EINVAL;
+	}
+	list->items[list->count++] = value;
+	return 0;
+}
 
 static int read_count(const struct option_row *row, const char *text, long *ret_count)
 {
@@ -121,6 +136,7 @@ static int set(struct options *options, const struct option_row *row, const char
 	switch (row->kind) {
 	case KIND_FLAG: *(bool *)field = true; return 0;
 	case KIND_TEXT: *(const char **)field = value; return 0;
+	case KIND_LIST: return add_item(row, value, (struct option_list *)field);
 	case KIND_COUNT: return read_count(row, value, (long *)field);
 	case KIND_MODE: return set_mode(options, row);
 	case KIND_MODE_TEXT: *(const char **)field = value; return set_mode(options, row);

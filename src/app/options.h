@@ -3,6 +3,7 @@
 #define APP_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 enum mode {
@@ -25,6 +26,14 @@ enum exit_status {
 	EXIT_UNKNOWN = 3, /* unreachable, or not allowed to see */
 };
 
+#define OPTIONS_LIST_MAX 64
+
+/* An option that may be given more than once. */
+struct option_list {
+	const char *items[OPTIONS_LIST_MAX];
+	size_t count;
+};
+
 /* As given: what was not is NULL, false or 0. Strings point into argv. */
 struct options {
 	enum mode mode;
@@ -34,7 +43,8 @@ struct options {
 	const char *config, *app;
 	const char *replay; /* MODE_REPLAY: the recording; "-" is standard input */
 	/* laid over the config file's keys, and checked as these are */
-	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit;
+	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit, *pages;
+	struct option_list pgbouncer;
 	bool readonly, no_query_text;
 	bool json, follow; /* json may stand beside another mode: its result as one object */
 	long count;

@@ -1,6 +1,11 @@
 /* When each source is asked, and when their answers become a picture.
  *
- *   tick → statement → rows → assess → a connection that was not looked for? → look → assess
+ *   tick → PgBouncers → statement → rows → pages → assess
+ *                                     → a connection that was not looked for? → look → assess
+ *
+ * The order is what makes the sources' words fit together: a link in PgBouncer is that of a
+ * transaction which had begun before, and a slot that was borrowed before the rows were taken and
+ * still is after them was so in between. A PgBouncer that is slow is not waited for.
  *
  * The sockets are dumped when rows show a connection that is new, and every few seconds to notice
  * ends that went away; without a connection of our own at each tick, because then they are all we
@@ -10,14 +15,18 @@
 #include <stdlib.h>
 
 #include "analyze/assess.h"
+#include "app/poolers.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/backends.h"
 #include "collect/clients.h"
 #include "collect/exits.h"
 #include "collect/locks.h"
+#include "collect/pages.h"
 #include "model/assessment.h"
+#include "model/bouncer.h"
 #include "model/history.h"
+#include "model/peers.h"
 #include "session/session.h"
 
 /* The kernel walks its whole table of connections for one look (measured: 1 to 2 ms for an empty
@@ -27,6 +36,9 @@
 
 /* An answer is overdue after two intervals, but not before this. */
 #define STALE_AFTER (2 * USEC_PER_SEC)
+
+/* How long the statement waits for the PgBouncers' answers, in ms. */
+#define GRACE_MS 100
 
 struct target {
 	uv_loop_t *loop;
@@ -38,7 +50,11 @@ struct target {
 	struct locks *locks;
 	bool locks_wanted;
 	int32_t locks_subject;
+	struct poolers *poolers;
+	struct pages *pages;
 	uv_timer_t *tick;
+	uv_timer_t *grace; /* active while the statement waits for the PgBouncers */
+	bool rows_wait;    /* for the look at the pages that is under way */
 	struct assessment *assessment;
 	struct history history;
 	int64_t last_look; /* monotonic */
@@ -47,13 +63,16 @@ struct target {
 				INSTANT_UNKNOWN: in no hurry */
 };
 
+static int64_t stale_after(const struct target *target)
+{
+	int64_t limit = 2 * target->options.interval;
+	return limit < STALE_AFTER ? STALE_AFTER : limit;
+}
+
 static bool is_overdue(const struct target *target)
 {
 	int64_t asked_at = backends_asked_at(target->backends);
-	int64_t limit = 2 * target->options.interval;
-	if (limit < STALE_AFTER)
-		limit = STALE_AFTER;
-	return asked_at >= 0 && instant_monotonic() - asked_at > limit;
+	return asked_at >= 0 && instant_monotonic() - asked_at > stale_after(target);
 }
 
 static struct server_state server_state(const struct target *target)
@@ -122,24 +141,33 @@ static void assess_now(struct target *target)
 	if (target->paused)
 		return;
 	struct server_state server = server_state(target);
-	const struct source_state sources[SOURCE_COUNT] = {
-		[SOURCE_ACTIVITY] = activity_source(target, &server),
-		[SOURCE_PEERS] = peers_source(target),
-		[SOURCE_PAGES] = { .name = "pages", .taken_at = INSTANT_UNKNOWN },
-	};
+	size_t n_poolers = poolers_count(target->poolers);
+	const struct bouncer **bouncers = mem_alloc((n_poolers + 1) * sizeof(*bouncers));
+	struct source_state *sources = mem_alloc((SOURCE_COUNT + n_poolers) * sizeof(*sources));
+	int64_t now = instant_now();
+	sources[SOURCE_ACTIVITY] = activity_source(target, &server);
+	sources[SOURCE_PEERS] = peers_source(target);
+	sources[SOURCE_PAGES] = pages_source(target->pages);
+	poolers_latest(target->poolers, bouncers);
+	poolers_sources(target->poolers, now, stale_after(target), sources + SOURCE_COUNT);
 	const struct assess_input input = {
 		.activity = backends_latest(target->backends),
 		.peers = clients_latest(target->clients),
+		.pages = pages_latest(target->pages),
+		.bouncers = bouncers,
+		.n_bouncers = n_poolers,
 		.locks = locks_latest(target->locks),
 		.server = &server,
 		.sources = sources,
-		.n_sources = SOURCE_COUNT,
+		.n_sources = SOURCE_COUNT + n_poolers,
 		.rules = target->options.rules,
-		.now = instant_now(),
+		.now = now,
 	};
 	struct assessment *before = target->assessment;
 	target->assessment = assess(&input, before);
 	assessment_free(before);
+	free(sources);
+	free(bouncers);
 	sample_history(target);
 	target->options.assessed(target->options.data);
 }
@@ -151,6 +179,9 @@ static void look_at(struct target *target, bool fresh)
 	if (where.server.family == AF_UNSPEC)
 		return;
 	target->last_look = instant_monotonic();
+	uint16_t *ports = mem_alloc((poolers_count(target->poolers) + 1) * sizeof(*ports));
+	clients_set_ports(target->clients, ports, poolers_ports(target->poolers, ports));
+	free(ports);
 	clients_look(target->clients, &where, fresh);
 }
 
@@ -159,9 +190,23 @@ static void look(struct target *target)
 	look_at(target, false);
 }
 
+/* A PgBouncer, or a client of it that matters, which the last dump did not know. */
+static bool has_new_client(const struct assessment *assessment, const struct bouncer *bouncer)
+{
+	if (!peers_port(assessment->peers, bouncer->port))
+		return true;
+	for (size_t i = 0; i < bouncer->n_clients; i++)
+		if (bouncer->clients[i].first_seen > assessment->peers->dumped_at)
+			return true;
+	return false;
+}
+
 static bool wants_look(const struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
+	for (size_t i = 0; assessment->peers && i < assessment->n_bouncers; i++)
+		if (has_new_client(assessment, assessment->bouncers[i]))
+			return true;
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (!assessment->connections[i].looked)
 			return true;
@@ -174,6 +219,34 @@ static bool is_in_hurry(const struct target *target)
 	return target->options.hurry || target->hurry_since != INSTANT_UNKNOWN;
 }
 
+static bool ask_server(struct target *target)
+{
+	uv_timer_stop(target->grace);
+	return backends_refresh(target->backends);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+	(void)ask_server(timer->data);
+}
+
+/* Begins a round; false when the server cannot be asked, or has not answered the last time. */
+static bool begin_round(struct target *target)
+{
+	bool can_ask = session_is_ready(target->session) &&
+		backends_asked_at(target->backends) < 0 && !target->rows_wait;
+	if (uv_is_active((uv_handle_t *)target->grace))
+		return true;
+	bool asked = poolers_refresh(target->poolers);
+	if (!can_ask)
+		return false;
+	if (!asked)
+		return ask_server(target);
+	uint64_t most = (uint64_t)(target->options.interval / USEC_PER_MSEC / 2);
+	uv_timer_start(target->grace, on_grace, most < GRACE_MS ? most : GRACE_MS, 0);
+	return true;
+}
+
 /* What the dump showed counts once the rows are newer than it. */
 static void hurry(struct target *target)
 {
@@ -182,18 +255,50 @@ static void hurry(struct target *target)
 		target->hurry_since = INSTANT_UNKNOWN;
 	if (is_in_hurry(target) && assessment->activity && assessment->peers &&
 		assessment->activity->asked_at < assessment->peers->dumped_at)
-		(void)backends_refresh(target->backends);
+		(void)begin_round(target);
 }
 
-static void on_activity(void *data)
+static void on_rows(struct target *target)
 {
-	struct target *target = data;
+	target->rows_wait = false;
 	assess_now(target);
 	if (wants_look(target))
 		look(target);
 	hurry(target);
 	if (target->locks_wanted && !target->paused)
 		locks_refresh(target->locks, target->locks_subject);
+}
+
+static void on_activity(void *data)
+{
+	struct target *target = data;
+	target->rows_wait = pages_refresh(target->pages);
+	if (!target->rows_wait)
+		on_rows(target);
+}
+
+static void on_pages(void *data)
+{
+	struct target *target = data;
+	if (target->rows_wait)
+		on_rows(target);
+}
+
+static void on_poolers_answered(void *data)
+{
+	struct target *target = data;
+	if (uv_is_active((uv_handle_t *)target->grace))
+		(void)ask_server(target);
+}
+
+static void on_pooler_ready(void *data)
+{
+	(void)begin_round(data);
+}
+
+static void on_pooler_changed(void *data)
+{
+	assess_now(data);
 }
 
 static void on_locks(void *data)
@@ -207,7 +312,7 @@ static void on_peers(void *data)
 	assess_now(target);
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && is_in_hurry(target))
-		(void)backends_refresh(target->backends);
+		(void)begin_round(target);
 	hurry(target);
 }
 
@@ -226,15 +331,15 @@ static void on_session_changed(void *data)
 
 static void on_session_ready(void *data)
 {
-	struct target *target = data;
-	(void)backends_refresh(target->backends);
+	(void)begin_round(data);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
-	if (backends_refresh(target->backends))
+	if (begin_round(target))
 		return;
+	(void)pages_refresh(target->pages);
 	/* no answer, no connection: the picture ages, and says so */
 	assess_now(target);
 	if (!session_is_ready(target->session))
@@ -244,6 +349,14 @@ static void on_tick(uv_timer_t *timer)
 static void free_handle(uv_handle_t *handle)
 {
 	free(handle);
+}
+
+static uv_timer_t *timer_new(struct target *target)
+{
+	uv_timer_t *timer = mem_alloc(sizeof(*timer));
+	uv_timer_init(target->loop, timer);
+	timer->data = target;
+	return timer;
 }
 
 struct target *target_new(uv_loop_t *loop, const struct target_options *options)
@@ -270,9 +383,22 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	target->locks = locks_new(target->session, &locks);
 	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
 	target->exits = exits_new(loop, &exits);
-	target->tick = mem_alloc(sizeof(*target->tick));
-	uv_timer_init(loop, target->tick);
-	target->tick->data = target;
+	const struct poolers_callbacks poolers = {
+		.data = target,
+		.ready = on_pooler_ready,
+		.answered = on_poolers_answered,
+		.changed = on_pooler_changed,
+	};
+	target->poolers = poolers_new(loop, options->consoles, options->n_consoles, &poolers);
+	const struct pages_options pages = {
+		.folder = options->pages,
+		.proc_root = "/proc",
+		.data = target,
+		.published = on_pages,
+	};
+	target->pages = pages_new(loop, &pages);
+	target->tick = timer_new(target);
+	target->grace = timer_new(target);
 	return target;
 }
 
@@ -280,6 +406,7 @@ void target_start(struct target *target)
 {
 	assess_now(target);
 	session_start(target->session);
+	poolers_start(target->poolers);
 	target_set_interval(target, target->options.interval);
 }
 
@@ -297,6 +424,9 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	uv_close((uv_handle_t *)target->tick, free_handle);
+	uv_close((uv_handle_t *)target->grace, free_handle);
+	poolers_free(target->poolers);
+	pages_free(target->pages);
 	exits_free(target->exits);
 	locks_free(target->locks);
 	clients_free(target->clients);
@@ -308,7 +438,7 @@ void target_free(struct target *target)
 
 void target_refresh(struct target *target)
 {
-	(void)backends_refresh(target->backends);
+	(void)begin_round(target);
 }
 
 void target_survey(struct target *target)

@@ -15,9 +15,12 @@ struct session;
 struct target;
 
 struct target_options {
-	const struct params *params; /* copied */
-	const struct rules *rules;   /* must outlive the target */
-	int64_t interval;            /* µs */
+	const struct params *params;   /* copied */
+	const struct rules *rules;     /* must outlive the target */
+	const struct params *consoles; /* PgBouncers' admin consoles; copied */
+	size_t n_consoles;
+	const char *pages; /* folder of stats pages; NULL or "": wherever they may be; copied */
+	int64_t interval;  /* µs */
 	bool no_query_text;
 	bool hurry; /* ask again at once until the picture is settled: the headless modes */
 	void *data;

@@ -19,7 +19,7 @@ void map_set(struct map *map, uint64_t key, uint32_t value);
 /* The key's value, or MAP_NONE. */
 uint32_t map_get(const struct map *map, uint64_t key);
 
-/* Mixes one more word into a key made of several. */
+/* Mixes one more word into a key made of several; their order counts. */
 uint64_t map_mix(uint64_t key, uint64_t word);
 
 #endif

@@ -62,12 +62,12 @@ struct pool_page {
 	int min, max;
 	int in_use, idle, waiting;
 	uint64_t acquired_total, timeouts, errors;
-	int64_t wait_p99;      /* µs; −1 before the first wait */
-	int64_t held_max;      /* µs: of what is borrowed now; −1 when nothing is */
-	const char *held_site; /* of that one */
-	int64_t pending_writes;
-	int64_t uptime;  /* µs */
-	int64_t read_at; /* our wall clock */
+	int64_t wait_p99;       /* µs; −1 before the first wait */
+	int64_t held_max;       /* µs: of what is borrowed now; −1 when nothing is */
+	const char *held_site;  /* of that one */
+	int64_t pending_writes; /* −1: the application did not tell */
+	int64_t uptime;         /* µs */
+	int64_t read_at;        /* our wall clock */
 	struct pool_slot *slots;
 	size_t n_slots;
 };

@@ -176,6 +176,15 @@ static void text_measures_columns(void **state)
 	assert_int_equal(text_width("e\xcc\x81"), 1);
 }
 
+static void a_mixed_key_tells_the_order_of_its_words(void **state)
+{
+	(void)state;
+	for (uint64_t a = 0; a < 50; a++)
+		for (uint64_t b = 0; b < 50; b++)
+			if (a != b)
+				assert_true(map_mix(a, b) != map_mix(b, a));
+}
+
 static void map_keeps_what_was_set(void **state)
 {
 	(void)state;
@@ -223,6 +232,7 @@ int main(void)
 		cmocka_unit_test(text_encode_is_next_backwards),
 		cmocka_unit_test(text_measures_columns),
 		cmocka_unit_test(map_keeps_what_was_set),
+		cmocka_unit_test(a_mixed_key_tells_the_order_of_its_words),
 		cmocka_unit_test(arena_hands_out_zeroed_memory_again_after_reset),
 	};
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

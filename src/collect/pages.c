@@ -1,0 +1,319 @@
+/* Copies of pages to plain data, and what /proc tells of their owners. */
+#include "collect/pages.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "collect/procfs.h"
+#include "model/assessment.h"
+#include "model/peers.h"
+#include "model/pool.h"
+#include "page/reader.h"
+
+/* More than this in all folders are not shown: a full /tmp must not make dbtop slow. */
+#define MOST_PAGES 1000
+
+struct pages {
+	uv_loop_t *loop;
+	struct pages_options options;
+	char *folder; /* NULL: wherever they may be */
+	const struct pool_pages *latest;
+	int error; /* negative errno of the last look's folder */
+	bool running, freed;
+
+	/* the look under way: the worker's alone while it runs */
+	uv_work_t work;
+	struct page_host host;
+	struct procfs *procfs;
+	struct page_copy *buffer;
+	const struct pool_pages *before;
+	struct pool_pages *block;
+	size_t room;
+	int look_error;
+};
+
+struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
+{
+	struct pages *pages = mem_alloc(sizeof(*pages));
+	pages->loop = loop;
+	pages->options = *options;
+	if (options->folder && *options->folder)
+		pages->folder = mem_strdup(options->folder);
+	pages->work.data = pages;
+	pages->buffer = mem_alloc(sizeof(*pages->buffer));
+	pages->procfs = procfs_new(options->proc_root);
+	page_host_read(options->proc_root, &pages->host);
+	return pages;
+}
+
+static void destroy(struct pages *pages)
+{
+	pool_pages_unref(pages->latest);
+	pool_pages_unref(pages->block);
+	procfs_free(pages->procfs);
+	free(pages->buffer);
+	free(pages->folder);
+	free(pages);
+}
+
+static const char *text(struct arena *arena, const char *s)
+{
+	return *s ? text_clean(arena, s, strlen(s), TEXT_LINE) : NULL;
+}
+
+/* Unknown, or what an honest page would not say. */
+static int64_t instant(int64_t value)
+{
+	return value == PAGE_UNKNOWN ? INSTANT_UNKNOWN : value;
+}
+
+static struct pool_slot read_slot(
+	struct arena *arena, uint32_t number, const struct page_slot_copy *copy)
+{
+	static const enum pool_slot_state states[PAGE_SLOT_STATES] = {
+		[PAGE_SLOT_IDLE] = POOL_SLOT_RESERVE,
+		[PAGE_SLOT_HELD] = POOL_SLOT_IN_USE,
+	};
+	if (copy->torn)
+		return (struct pool_slot){
+			.number = number,
+			.backend_start = INSTANT_UNKNOWN,
+			.connected_at = INSTANT_UNKNOWN,
+			.since = INSTANT_UNKNOWN,
+		};
+	return (struct pool_slot){
+		.number = number,
+		.state = states[copy->state],
+		.backend_pid = copy->backend_pid,
+		.backend_start = instant(copy->backend_start),
+		.connected_at = instant(copy->opened),
+		.since = instant(copy->since),
+		.site = text(arena, copy->site),
+		.thread = copy->thread,
+		.borrowed = copy->uses,
+	};
+}
+
+static void read_slots(struct arena *arena, const struct page_copy *copy, struct pool_page *page)
+{
+	page->slots = arena_array(arena, copy->n_slots, sizeof(*page->slots));
+	page->n_slots = copy->n_slots;
+	page->held_max = -1;
+	for (uint32_t i = 0; i < copy->n_slots; i++) {
+		struct pool_slot *slot = &page->slots[i];
+		*slot = read_slot(arena, i + 1, &copy->slots[i]);
+		if (slot->state != POOL_SLOT_IN_USE)
+			continue;
+		int64_t held = instant_elapsed(slot->since, page->read_at);
+		if (held <= page->held_max)
+			continue;
+		page->held_max = held;
+		page->held_site = slot->site;
+	}
+}
+
+static void read_contents(struct arena *arena, const struct page_copy *copy, struct pool_page *page)
+{
+	const struct page_totals *totals = &copy->totals;
+	page->name = text(arena, copy->name);
+	page->pid = copy->pid;
+	page->start_ticks = copy->start_ticks;
+	page->uid = copy->uid;
+	page->owner_visible = copy->owner_visible;
+	page->server = text(arena, copy->server);
+	page->phase = page_phase_name(copy->phase);
+	page->min = (int)copy->limits.min;
+	page->max = (int)copy->limits.max;
+	page->in_use = (int)totals->held;
+	page->idle = (int)totals->idle;
+	page->waiting = totals->waiters > INT32_MAX ? INT32_MAX : (int)totals->waiters;
+	page->acquired_total = totals->acquired;
+	page->timeouts = totals->timeouts;
+	page->errors = totals->errors;
+	page->wait_p99 = page_percentile(copy->histograms.wait, 0.99);
+	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
+	page->uptime = instant_elapsed(instant(copy->created), page->read_at);
+	read_slots(arena, copy, page);
+}
+
+/* The same page in the look before, or NULL. */
+static const struct pool_page *find_before(const struct pages *pages, const struct pool_page *page)
+{
+	for (size_t i = 0; pages->before && i < pages->before->count; i++) {
+		const struct pool_page *before = &pages->before->items[i];
+		if (before->pid == page->pid && before->start_ticks == page->start_ticks &&
+			strcmp(before->path, page->path) == 0)
+			return before;
+	}
+	return NULL;
+}
+
+static const struct process *copy_process(struct arena *arena, const struct process *from)
+{
+	struct process *process = arena_alloc(arena, sizeof(*process));
+	*process = *from;
+	process->name = arena_strdup(arena, from->name);
+	process->command = arena_strdup(arena, from->command);
+	process->user = arena_strdup(arena, from->user);
+	process->unit = arena_strdup(arena, from->unit);
+	process->container = arena_strdup(arena, from->container);
+	return process;
+}
+
+/* The owner is described once, while it lives: after that nobody can. */
+static const struct process *describe_owner(
+	struct pages *pages, const struct pool_page *page, const struct pool_page *before)
+{
+	struct arena *arena = pages->block->arena;
+	struct procfs_stat stat;
+	if (before && before->process)
+		return copy_process(arena, before->process);
+	if (!page->owner_visible || page->status != POOL_PAGE_LIVE)
+		return NULL;
+	struct process *process = arena_alloc(arena, sizeof(*process));
+	if (procfs_describe(pages->procfs, arena, page->pid, process, &stat) < 0 ||
+		stat.start_ticks != page->start_ticks)
+		return NULL;
+	return process;
+}
+
+static const char *error_of(int status)
+{
+	switch (status) {
+	case PAGE_DAMAGED: return "it is damaged, or no stats page";
+	case PAGE_FOREIGN: return "it is another user's, or others may write to it";
+	case PAGE_TOO_NEW: return "it is of a newer libdbpool";
+	case -EACCES: return "it is not ours to read";
+	default: return status < 0 ? strerror(-status) : NULL;
+	}
+}
+
+static enum pool_page_status status_of(int status)
+{
+	switch (status) {
+	case PAGE_OK: return POOL_PAGE_LIVE;
+	case PAGE_DEAD_OWNER: return POOL_PAGE_DEAD;
+	case PAGE_TOO_NEW: return POOL_PAGE_TOO_NEW;
+	case PAGE_FOREIGN: return POOL_PAGE_FOREIGN;
+	default: return status == -EACCES ? POOL_PAGE_FOREIGN : POOL_PAGE_DAMAGED;
+	}
+}
+
+static void on_found(void *data, const char *path, int status, const struct page_copy *copy)
+{
+	struct pages *pages = data;
+	struct pool_pages *block = pages->block;
+	/* removed while we looked: its pool ended well */
+	if (status == -ENOENT || block->count == MOST_PAGES)
+		return;
+	if (block->count == pages->room) {
+		pages->room = pages->room ? pages->room * 2 : 16;
+		struct pool_page *more =
+			arena_array(block->arena, pages->room, sizeof(*block->items));
+		if (block->count)
+			memcpy(more, block->items, block->count * sizeof(*more));
+		block->items = more;
+	}
+	struct pool_page *page = &block->items[block->count++];
+	*page = (struct pool_page){
+		.path = text_clean(block->arena, path, strlen(path), TEXT_LINE),
+		.status = status_of(status),
+		.error = error_of(status),
+		.read_at = block->read_at,
+		.dead_since = INSTANT_UNKNOWN,
+		.held_max = -1,
+		.wait_p99 = -1,
+		.pending_writes = -1,
+	};
+	if (!copy)
+		return;
+	read_contents(block->arena, copy, page);
+	const struct pool_page *before = find_before(pages, page);
+	page->process = describe_owner(pages, page, before);
+	if (page->status == POOL_PAGE_DEAD)
+		page->dead_since = before && before->status == POOL_PAGE_DEAD ? before->dead_since
+									      : instant_now();
+}
+
+static void look(uv_work_t *work)
+{
+	struct pages *pages = work->data;
+	pages->room = 0;
+	pages->look_error = 0;
+	pages->block->read_at = instant_now();
+	if (pages->folder)
+		pages->look_error =
+			page_scan(pages->folder, &pages->host, pages->buffer, on_found, pages);
+	else
+		page_scan_all(&pages->host, pages->buffer, on_found, pages);
+}
+
+static void looked(uv_work_t *work, int status)
+{
+	struct pages *pages = work->data;
+	pages->running = false;
+	pool_pages_unref(pages->before);
+	pages->before = NULL;
+	if (pages->freed) {
+		destroy(pages);
+		return;
+	}
+	if (status == 0) {
+		pool_pages_unref(pages->latest);
+		pages->latest = pages->block;
+		pages->block = NULL;
+		pages->error = pages->look_error;
+	}
+	pages->options.published(pages->options.data);
+}
+
+bool pages_refresh(struct pages *pages)
+{
+	if (pages->running)
+		return false;
+	pool_pages_unref(pages->block);
+	pages->block = pool_pages_new();
+	pages->before = pages->latest ? pool_pages_ref(pages->latest) : NULL;
+	pages->running = true;
+	/* it fails only without a function to call */
+	(void)uv_queue_work(pages->loop, &pages->work, look, looked);
+	return true;
+}
+
+void pages_free(struct pages *pages)
+{
+	if (!pages)
+		return;
+	pages->freed = true;
+	if (pages->running)
+		(void)uv_cancel((uv_req_t *)&pages->work);
+	else
+		destroy(pages);
+}
+
+const struct pool_pages *pages_latest(const struct pages *pages)
+{
+	return pages->latest;
+}
+
+struct source_state pages_source(const struct pages *pages)
+{
+	struct source_state source = {
+		.name = "pages",
+		.status = pages->latest ? SOURCE_OK : SOURCE_WAITING,
+		.taken_at = pages->latest ? pages->latest->read_at : INSTANT_UNKNOWN,
+	};
+	if (pages->error) {
+		source.status = SOURCE_FAILED;
+		source.error = pages->error == -EPERM
+			? "the folder is another user's, or others may write to it"
+			: strerror(-pages->error);
+	}
+	return source;
+}
