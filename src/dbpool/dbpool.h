@@ -223,12 +223,15 @@ DBPOOL_API int dbpool_discard(struct dbpool_lease *lease);
 /* For DBPOOL_SCOPED: releases what is held. */
 DBPOOL_API void dbpool_scope_end(struct dbpool_lease *lease);
 
+/* The same as dbpool_acquire_at(), for DBPOOL_SCOPED. */
+DBPOOL_API struct dbpool_lease dbpool_borrow(struct dbpool *pool, int timeout_ms, const char *site);
+
 #if defined(__GNUC__)
 /* Declares a lease, acquires it, and gives it back where its scope ends: by return, break or
  * goto. */
 #define DBPOOL_SCOPED(lease, pool)                                                                 \
-	__attribute__((cleanup(dbpool_scope_end))) struct dbpool_lease lease;                      \
-	(void)(dbpool_acquire(pool, &lease) + 0)
+	__attribute__((cleanup(dbpool_scope_end))) struct dbpool_lease lease =                     \
+		dbpool_borrow((pool), DBPOOL_DEFAULT_MS, DBPOOL_HERE)
 #endif
 
 /* --- hooks --- */

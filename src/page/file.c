@@ -201,8 +201,8 @@ int page_writer_new(
 		return -ENOMEM;
 	writer->folder = -1;
 	writer->size = sizeof(struct page) + options->slots * sizeof(struct page_slot);
-	*ret_file = create(writer, options);
-	if (*ret_file < 0) {
+	*ret_file = options->no_file ? 0 : create(writer, options);
+	if (*ret_file < 0 || options->no_file) {
 		drop_file(writer);
 		void *memory = mmap(NULL, writer->size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -217,17 +217,20 @@ int page_writer_new(
 	return 0;
 }
 
+void page_writer_remove(struct page_writer *writer)
+{
+	if (writer->folder < 0)
+		return;
+	(void)unlinkat(writer->folder, writer->file, 0);
+	close(writer->folder);
+	writer->folder = -1;
+}
+
 void page_writer_free(struct page_writer *writer)
 {
 	if (!writer)
 		return;
-	if (writer->folder >= 0)
-		(void)unlinkat(writer->folder, writer->file, 0);
-	page_writer_abandon(writer);
-}
-
-void page_writer_abandon(struct page_writer *writer)
-{
+	page_writer_remove(writer);
 	drop_file(writer);
 	free(writer);
 }

@@ -19,6 +19,7 @@ struct page_writer_options {
 	const char *server; /* "host:port/database" */
 	struct page_limits limits;
 	uint32_t slots; /* 1 to PAGE_SLOTS_MAX */
+	bool no_file;   /* in memory only */
 };
 
 /* Creates the page of a starting pool, 0600, in a folder that is ours alone; the folder is made
@@ -28,11 +29,11 @@ struct page_writer_options {
 int page_writer_new(const struct page_writer_options *options, struct page_writer **ret_writer,
 	int *ret_file) __attribute__((warn_unused_result));
 
+/* Removes the file; the mapping stays. */
+void page_writer_remove(struct page_writer *writer);
+
 /* Removes the file and the mapping. NULL is allowed. */
 void page_writer_free(struct page_writer *writer);
-
-/* After fork(), in the child: lets go of the mapping and leaves the parent's file alone. */
-void page_writer_abandon(struct page_writer *writer);
 
 /* NULL when there is no file. */
 const char *page_writer_path(const struct page_writer *writer);

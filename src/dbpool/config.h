@@ -1,0 +1,32 @@
+/* The configuration, as it holds once defaults are filled in. */
+#ifndef DBPOOL_CONFIG_H
+#define DBPOOL_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbpool/dbpool.h"
+
+/* Durations in microseconds; INT64_MAX: never. Strings are owned. */
+struct config {
+	struct dbpool_config raw; /* as given, with defaults; its strings are those below */
+	char *conninfo;           /* "" for the environment's */
+	char *name;
+	char *page_folder; /* NULL for the default */
+	char *server;      /* "host:port/database" */
+	unsigned min, max;
+	int64_t acquire_timeout, connect_timeout, idle_lifetime, max_lifetime, validate_after;
+	int64_t held, reclaim, shutdown, drain;
+	int64_t check_interval, idle_in_transaction;
+	unsigned max_uses;
+};
+
+/* Returns 0, -EINVAL (dbpool_error() says which setting) or -ENOMEM. */
+int config_take(const struct dbpool_config *given, struct config *ret_config)
+	__attribute__((warn_unused_result));
+void config_clear(struct config *config);
+
+/* The name of the first setting that differs, or NULL. */
+const char *config_difference(const struct config *a, const struct config *b);
+
+#endif

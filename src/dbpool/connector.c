@@ -1,0 +1,182 @@
+/* The connector: one thread that opens and closes connections, one at a time. */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+#define CLOSE_TIMEOUT (1000 * 1000)
+
+#define FIRST_BACKOFF INT64_C(100000)
+
+/* A full server may have a slot free at any moment; each refused attempt is a line in its log, and
+ * may lock us out. */
+static const int64_t longest_backoff[] = {
+	[DBPOOL_UNREACHABLE] = 5000000,
+	[DBPOOL_FULL] = 1000000,
+	[DBPOOL_REFUSED] = 30000000,
+};
+
+/* ±25 %: a hundred processes that lost the same server must not come back in step. */
+static int64_t jitter(int64_t usec)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	uint64_t x = (uint64_t)ts.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid();
+	x ^= x >> 29;
+	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	return usec * 3 / 4 + (int64_t)((x >> 33) % (uint64_t)(usec / 2 + 1));
+}
+
+static struct slot *find(struct dbpool *pool, enum slot_state state)
+{
+	for (unsigned i = 0; i < pool->config.max; i++)
+		if (pool->slots[i].state == state)
+			return &pool->slots[i];
+	return NULL;
+}
+
+/* One more is needed: for a waiter whom no connection at rest will serve, or to keep min. While the
+ * pool ends, only for hooks. */
+static bool wants_one(const struct dbpool *pool)
+{
+	if (pool->n_links >= pool->config.max || pool->phase >= DBPOOL_DRAINING)
+		return false;
+	if (pool->n_waiters > pool->n_idle)
+		return true;
+	return pool->phase <= DBPOOL_RUNNING &&
+		(pool->n_held + pool->n_idle < pool->config.min || pool->probe_wanted);
+}
+
+void connector_wake(struct dbpool *pool)
+{
+	pthread_cond_signal(&pool->work);
+}
+
+/* With the lock held; it is released meanwhile. The slot is empty only when the server has let go
+ * of the session, so that never more than max are there. */
+static void close_one(struct dbpool *pool, struct slot *slot)
+{
+	struct link *link = slot->link;
+	int fd = slot->ending;
+	slot->link = NULL;
+	slot->ending = -1;
+	pthread_mutex_unlock(&pool->lock);
+	if (link && !link->finished && PQtransactionStatus(link->conn) == PQTRANS_ACTIVE)
+		link_cancel(link);
+	if (link)
+		fd = link_finish(link);
+	(void)link_wait_ended(&fd, 1, now_usec() + CLOSE_TIMEOUT);
+	pthread_mutex_lock(&pool->lock);
+	page_add(pool->page->totals.closed, 1);
+	slot_set(pool, slot, SLOT_EMPTY, now_usec());
+	pthread_cond_broadcast(&pool->changed);
+}
+
+static void install(struct dbpool *pool, struct slot *slot, struct link *link)
+{
+	int64_t now = now_usec();
+	const struct config *config = &pool->config;
+	slot->link = link;
+	slot->uses = 0;
+	slot->expires = config->max_lifetime == INT64_MAX
+		? INT64_MAX
+		: now + config->max_lifetime - jitter(config->max_lifetime) / 10;
+	pool->probe_wanted = false;
+	page_slot_opened(slot->page, link->backend_pid, link->backend_start, now);
+	page_add(pool->page->totals.opened, 1);
+	struct waiter *waiter = queue_offer(pool, slot, now);
+	pthread_mutex_unlock(&pool->lock);
+	queue_wake(waiter);
+	pthread_mutex_lock(&pool->lock);
+	pthread_cond_broadcast(&pool->changed);
+}
+
+/* What has changed since the last attempt is told; the same failure again is not. */
+static void note(struct dbpool *pool, int result, const char *text)
+{
+	int before = pool->failure.result;
+	pool->failure.result = result;
+	snprintf(pool->failure.text, sizeof(pool->failure.text), "%s", text);
+	if (result == DBPOOL_OK) {
+		pool->backoff = 0;
+		pool->next_probe = 0;
+	} else {
+		int64_t most = result > 0 ? longest_backoff[result] : 1000000;
+		pool->backoff = pool->backoff ? pool->backoff * 2 : FIRST_BACKOFF;
+		pool->backoff = pool->backoff < most ? pool->backoff : most;
+		pool->next_probe = now_usec() + jitter(pool->backoff);
+		page_add(pool->page->totals.errors, 1);
+	}
+	if (result == before)
+		return;
+	struct dbpool_event event = {
+		.kind = result == DBPOOL_OK ? DBPOOL_EVENT_UP : DBPOOL_EVENT_DOWN, .result = result
+	};
+	pthread_mutex_unlock(&pool->lock);
+	if (result == DBPOOL_OK)
+		tell(pool, &event, "the server can be reached again");
+	else
+		tell(pool, &event, "%s: %s", dbpool_result_name(result), text);
+	pthread_mutex_lock(&pool->lock);
+}
+
+/* With the lock held; it is released meanwhile. */
+static void open_one(struct dbpool *pool)
+{
+	struct slot *slot = find(pool, SLOT_EMPTY);
+	struct link *link = NULL;
+	char error[TEXT_MAX] = "";
+	if (!slot)
+		return;
+	slot_set(pool, slot, SLOT_CONNECTING, now_usec());
+	bool greet = !pool->greeted;
+	unsigned forks = process_forks();
+	pthread_mutex_unlock(&pool->lock);
+	int result = link_open(&pool->config, slot_number(pool, slot), pool->abort_fd, &link, error,
+		sizeof(error));
+	if (result == DBPOOL_OK) {
+		process_at_exit_again();
+		if (greet)
+			predecessors_end(pool, link);
+	}
+	pthread_mutex_lock(&pool->lock);
+	if (result == DBPOOL_OK && process_forks() != forks) {
+		/* a child has a copy of its socket that nobody closes: PQfinish() ends the session
+		 */
+		slot->link = link;
+		slot_give_up(pool, slot, now_usec());
+		return;
+	}
+	if (result == DBPOOL_OK) {
+		pool->greeted = true;
+		install(pool, slot, link);
+	} else {
+		slot_set(pool, slot, SLOT_EMPTY, now_usec());
+	}
+	note(pool, result, error);
+	if (result == DBPOOL_REFUSED && pool->n_held + pool->n_idle == 0)
+		queue_fail_all(pool, result);
+	pool->probe_wanted = false;
+	pthread_cond_broadcast(&pool->changed);
+}
+
+void *connector_run(void *data)
+{
+	struct dbpool *pool = data;
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->close) {
+		struct slot *slot = find(pool, SLOT_CLOSING);
+		bool wanted = wants_one(pool);
+		if (slot)
+			close_one(pool, slot);
+		else if (wanted && now_usec() >= pool->next_probe)
+			open_one(pool);
+		else
+			wait_until(pool, &pool->work, wanted ? pool->next_probe : INT64_MAX);
+	}
+	pool->connector_ended = true;
+	pthread_cond_broadcast(&pool->changed);
+	pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}

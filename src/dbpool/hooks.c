@@ -1,0 +1,162 @@
+/* The application's part of the shutdown. Each hook has a thread of its own, because one that hangs
+ * can only be left behind. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dbpool/pool.h"
+
+#define STANDARD_DEADLINE_MS 5000
+
+/* Freed by whoever lets go last: the shutdown, or the hook it left behind. */
+struct job {
+	struct dbpool *pool;
+	struct dbpool_hook hook;
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	bool ended, abandoned;
+	int result;
+};
+
+static __thread struct dbpool *here;
+
+bool hook_is_here(const struct dbpool *pool)
+{
+	return here == pool;
+}
+
+static void job_free(struct job *job)
+{
+	pthread_mutex_destroy(&job->lock);
+	pthread_cond_destroy(&job->done);
+	free(job);
+}
+
+static void *job_run(void *data)
+{
+	struct job *job = data;
+	here = job->pool;
+	int result = job->hook.run(job->hook.data);
+	pthread_mutex_lock(&job->lock);
+	job->result = result;
+	job->ended = true;
+	bool abandoned = job->abandoned;
+	pthread_cond_signal(&job->done);
+	pthread_mutex_unlock(&job->lock);
+	if (abandoned)
+		job_free(job);
+	return NULL;
+}
+
+static struct job *job_new(struct dbpool *pool, const struct dbpool_hook *hook)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	pthread_condattr_t attributes;
+	if (!job)
+		return NULL;
+	job->pool = pool;
+	job->hook = *hook;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_mutex_init(&job->lock, NULL);
+	pthread_cond_init(&job->done, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return job;
+}
+
+/* True when it ended in time. */
+static bool job_wait(struct job *job, int64_t until)
+{
+	struct timespec ts = to_timespec(until);
+	pthread_mutex_lock(&job->lock);
+	while (!job->ended && now_usec() < until)
+		pthread_cond_timedwait(&job->done, &job->lock, &ts);
+	bool ended = job->ended;
+	job->abandoned = !ended;
+	pthread_mutex_unlock(&job->lock);
+	return ended;
+}
+
+static enum page_hook_state run_one(
+	struct dbpool *pool, const struct hook *hook, int64_t until, int *ret_result)
+{
+	pthread_t thread;
+	int64_t deadline = now_usec() + hook->hook.deadline_ms * INT64_C(1000);
+	struct job *job = job_new(pool, &hook->hook);
+	int r = job ? start_thread(&thread, "dbpool-hook", job_run, job) : -ENOMEM;
+	if (r < 0) {
+		/* better without a deadline than not at all */
+		if (job)
+			job_free(job);
+		here = pool;
+		*ret_result = hook->hook.run(hook->hook.data);
+		here = NULL;
+	} else if (job_wait(job, deadline < until ? deadline : until)) {
+		*ret_result = job->result;
+		pthread_join(thread, NULL);
+		job_free(job);
+	} else {
+		pthread_detach(thread);
+		return PAGE_HOOK_LATE;
+	}
+	return *ret_result ? PAGE_HOOK_FAILED : PAGE_HOOK_DONE;
+}
+
+void hooks_run(struct dbpool *pool, enum dbpool_hook_phase phase, int64_t until)
+{
+	static const char *const outcomes[PAGE_HOOK_STATES] = {
+		[PAGE_HOOK_DONE] = "is done",
+		[PAGE_HOOK_FAILED] = "failed",
+		[PAGE_HOOK_LATE] = "ran over its deadline, and is left behind",
+	};
+	for (unsigned i = 0; i < pool->n_hooks; i++) {
+		struct hook *hook = &pool->hooks[i];
+		int result = 0;
+		char took[24];
+		if (hook->hook.phase != phase)
+			continue;
+		int64_t start = now_usec();
+		page_hook_set(hook->page, PAGE_HOOK_RUNNING, 0, 0);
+		enum page_hook_state state = run_one(pool, hook, until, &result);
+		int64_t usec = now_usec() - start;
+		page_hook_set(hook->page, state, result, usec);
+		struct dbpool_event event = {
+			.kind = DBPOOL_EVENT_HOOK, .usec = usec, .result = result
+		};
+		tell(pool, &event, "hook %s %s after %s, result %d", hook->name, outcomes[state],
+			say_usec(usec, took), result);
+	}
+}
+
+static int add(struct dbpool *pool, const struct dbpool_hook *hook)
+{
+	int deadline_ms = hook->deadline_ms ? hook->deadline_ms : STANDARD_DEADLINE_MS;
+	struct page_hook *page;
+	if (pool->phase != DBPOOL_STARTING && pool->phase != DBPOOL_RUNNING)
+		return fail(DBPOOL_SHUTTING_DOWN, "the pool shuts down or does not run");
+	if (pool->n_hooks == DBPOOL_HOOKS_MAX ||
+		!page_hook_add(pool->page, hook->name, (enum page_hook_phase)hook->phase,
+			deadline_ms * INT64_C(1000), &page))
+		return fail(-ENOSPC, "there are %d hooks already", DBPOOL_HOOKS_MAX);
+	struct hook *place = &pool->hooks[pool->n_hooks++];
+	*place = (struct hook){ .hook = *hook, .page = page };
+	place->hook.deadline_ms = deadline_ms;
+	snprintf(place->name, sizeof(place->name), "%s", hook->name);
+	place->hook.name = place->name;
+	return DBPOOL_OK;
+}
+
+int dbpool_hook_add(struct dbpool *pool, const struct dbpool_hook *hook)
+{
+	if (!pool)
+		pool = dbpool_default();
+	if (!hook || !hook->run || !hook->name || !*hook->name || hook->deadline_ms < 0 ||
+		(unsigned)hook->phase > DBPOOL_HOOK_CLOSED)
+		return fail(-EINVAL, "a hook needs a name, a phase and something to run");
+	if (!pool || pool->forked)
+		return fail(DBPOOL_SHUTTING_DOWN, "no pool was started");
+	pthread_mutex_lock(&pool->lock);
+	int r = add(pool, hook);
+	pthread_mutex_unlock(&pool->lock);
+	return r;
+}

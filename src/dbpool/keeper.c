@@ -1,0 +1,110 @@
+/* The keeper: one thread that looks after the pool once in a while, and in the end shuts it down.
+ */
+#include "dbpool/pool.h"
+
+#define LONGEST_TICK  INT64_C(1000000) /* docs/stats-page.md promises it */
+#define SHORTEST_TICK INT64_C(10000)
+
+/* A leak is reported soon after it is one. */
+static int64_t tick_length(const struct dbpool *pool)
+{
+	int64_t held = pool->config.held, reclaim = pool->config.reclaim;
+	int64_t tick = (held < reclaim ? held : reclaim) / 4;
+	return tick < SHORTEST_TICK ? SHORTEST_TICK : tick > LONGEST_TICK ? LONGEST_TICK : tick;
+}
+
+static struct dbpool_event describe(const struct dbpool *pool, const struct slot *slot,
+	enum dbpool_event_kind kind, int64_t now)
+{
+	return (struct dbpool_event){
+		.kind = kind,
+		.slot = slot_number(pool, slot),
+		.backend_pid = slot->link->backend_pid,
+		.thread = slot->thread,
+		.site = slot->site,
+		.usec = now - slot->since,
+	};
+}
+
+/* With the lock held. True when there was one to be told. */
+static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
+{
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		if (slot->state != SLOT_HELD || slot->leaked ||
+			now - slot->since < pool->config.held)
+			continue;
+		slot->leaked = true;
+		page_slot_leaked(slot->page);
+		page_add(pool->page->totals.leaks, 1);
+		page_add(pool->page->totals.leaked, 1);
+		*ret_event = describe(pool, slot, DBPOOL_EVENT_LEAK, now);
+		return true;
+	}
+	return false;
+}
+
+/* With the lock held, so that the borrower cannot give it back meanwhile. */
+static bool find_overdue(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
+{
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		if (slot->state != SLOT_HELD || now - slot->since < pool->config.reclaim)
+			continue;
+		*ret_event = describe(pool, slot, DBPOOL_EVENT_RECLAIMED, now);
+		page_add(pool->page->totals.reclaimed, 1);
+		link_cancel(slot->link);
+		slot_orphan(pool, slot, false, now);
+		return true;
+	}
+	return false;
+}
+
+typedef bool find_fn(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event);
+
+/* With the lock held; it is released for each that is told. */
+static void watch_holds(struct dbpool *pool, find_fn *find, const char *what)
+{
+	struct dbpool_event event;
+	while (find(pool, now_usec(), &event)) {
+		char held[24];
+		pthread_mutex_unlock(&pool->lock);
+		tell(pool, &event, "slot %d %s: held for %s by thread %d from %s", event.slot, what,
+			say_usec(event.usec, held), event.thread,
+			event.site ? event.site : "an unknown place");
+		pthread_mutex_lock(&pool->lock);
+	}
+}
+
+/* Those that rest at the bottom of the stack are the ones nobody needs. */
+static void expire(struct dbpool *pool)
+{
+	int64_t now = now_usec();
+	for (unsigned i = 0; i < pool->n_idle; i++) {
+		struct slot *slot = &pool->slots[pool->idle[i]];
+		bool unneeded = now - slot->since > pool->config.idle_lifetime &&
+			pool->n_idle + pool->n_held > pool->config.min;
+		if (!unneeded && !slot_is_spent(pool, slot, now))
+			continue;
+		slot_remove_idle(pool, slot);
+		slot_give_up(pool, slot, now);
+		i--;
+	}
+}
+
+void *keeper_run(void *data)
+{
+	struct dbpool *pool = data;
+	int64_t tick = tick_length(pool);
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->stop) {
+		wait_until(pool, &pool->tick, now_usec() + tick);
+		page_beat(pool->page);
+		watch_holds(pool, find_leak, "leaks");
+		watch_holds(pool, find_overdue, "is taken back");
+		expire(pool);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	shutdown_run(pool);
+	return NULL;
+}

@@ -1,0 +1,260 @@
+/* A connection once it is open. What the borrower did with it is learnt through libpq's events:
+ * every result passes through them, with its command tag, at no round trip. */
+#include "dbpool/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libpq-events.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+#include "dbpool/usage.h"
+
+static const char reset_sql[] =
+	"CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;DEALLOCATE ALL;UNLISTEN *;"
+	"SELECT pg_advisory_unlock_all();DISCARD TEMP;DISCARD SEQUENCES;";
+
+/* Milliseconds until the deadline for poll(), rounded up. */
+static int left(int64_t deadline)
+{
+	int64_t usec = deadline - now_usec();
+	if (usec <= 0)
+		return 0;
+	return usec / 1000 >= 3600000 ? 3600000 : (int)(usec / 1000) + 1;
+}
+
+/* Waits until libpq has a whole result, or the end of them. */
+static bool wait_result(struct link *link, int64_t deadline)
+{
+	while (PQisBusy(link->conn)) {
+		struct pollfd pollfd = { .fd = PQsocket(link->conn), .events = POLLIN };
+		int wait = left(deadline);
+		int n = poll(&pollfd, 1, wait);
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n == 0 && wait == 0)
+			return false;
+		if (n > 0 && !PQconsumeInput(link->conn))
+			return false;
+	}
+	return true;
+}
+
+/* The last result of what was sent, or NULL. False in ret_good: one was an error, or it took too
+ * long. */
+static PGresult *collect(struct link *link, int64_t deadline, bool *ret_good)
+{
+	PGresult *last = NULL;
+	*ret_good = true;
+	for (;;) {
+		if (!wait_result(link, deadline)) {
+			*ret_good = false;
+			return last;
+		}
+		PGresult *result = PQgetResult(link->conn);
+		if (!result)
+			return last;
+		ExecStatusType status = PQresultStatus(result);
+		if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE)
+			*ret_good = false;
+		PQclear(last);
+		last = result;
+		if (PQstatus(link->conn) == CONNECTION_BAD)
+			return last;
+	}
+}
+
+PGresult *link_exec(
+	struct link *link, const char *sql, int n, const char *const *values, int64_t deadline)
+{
+	bool good;
+	int sent = n ? PQsendQueryParams(link->conn, sql, n, NULL, values, NULL, NULL, 0)
+		     : PQsendQuery(link->conn, sql);
+	if (!sent)
+		return NULL;
+	PGresult *result = collect(link, deadline, &good);
+	link->used = link->told = false;
+	return result;
+}
+
+static void drop_notifications(struct link *link)
+{
+	for (PGnotify *notify; (notify = PQnotifies(link->conn));)
+		PQfreemem(notify);
+}
+
+bool link_settle(struct link *link, bool ask, int64_t deadline)
+{
+	bool good = true;
+	if (link->resetting) {
+		PQclear(collect(link, deadline, &good));
+		link->resetting = false;
+		link->used = link->told = false;
+		drop_notifications(link);
+	} else if (ask) {
+		good = PQsendQuery(link->conn, "");
+		if (good)
+			PQclear(collect(link, deadline, &good));
+		link->used = link->told = false;
+	}
+	good = good && PQstatus(link->conn) == CONNECTION_OK &&
+		PQtransactionStatus(link->conn) == PQTRANS_IDLE;
+	if (good)
+		link->heard = now_usec();
+	return good;
+}
+
+/* Modes a borrower may have left on. */
+static bool is_plain(const struct link *link)
+{
+	return PQpipelineStatus(link->conn) == PQ_PIPELINE_OFF && !PQisnonblocking(link->conn);
+}
+
+bool link_is_clean(const struct link *link)
+{
+	return !link->used && !link->finished && !link->strange && !link->resetting &&
+		PQstatus(link->conn) == CONNECTION_OK &&
+		PQtransactionStatus(link->conn) == PQTRANS_IDLE && is_plain(link);
+}
+
+static bool send_reset(struct link *link, bool roll_back, bool reset)
+{
+	char sql[sizeof(reset_sql) + 256];
+	size_t length = 0;
+	sql[0] = '\0';
+	if (roll_back)
+		length = strlen(strcpy(sql, "ROLLBACK;"));
+	if (reset) {
+		memcpy(sql + length, reset_sql, sizeof(reset_sql));
+		strncat(sql, link->settings, sizeof(sql) - strlen(sql) - 1);
+	}
+	/* a few hundred bytes to an idle session: the kernel takes them without waiting */
+	link->resetting = PQsendQuery(link->conn, sql);
+	return link->resetting;
+}
+
+bool link_clean(struct link *link, enum dbpool_reset policy)
+{
+	if (link->finished || link->strange || PQstatus(link->conn) != CONNECTION_OK)
+		return false;
+	PGTransactionStatusType status = PQtransactionStatus(link->conn);
+	if (status == PQTRANS_ACTIVE || status == PQTRANS_UNKNOWN)
+		return false;
+	if (PQpipelineStatus(link->conn) != PQ_PIPELINE_OFF && !PQexitPipelineMode(link->conn))
+		return false;
+	if (PQisnonblocking(link->conn) && PQsetnonblocking(link->conn, 0) != 0)
+		return false;
+	bool roll_back = status != PQTRANS_IDLE;
+	bool reset = policy == DBPOOL_RESET_USED ? link->used
+						 : policy == DBPOOL_RESET_TOLD && link->told;
+	/* a borrower that ran a statement has heard of the server */
+	if (link->used)
+		link->heard = now_usec();
+	link->used = false;
+	if (reset)
+		link->told = false;
+	return roll_back || reset ? send_reset(link, roll_back, reset) : true;
+}
+
+static void *run_cancel(void *data)
+{
+	char error[256];
+	(void)PQcancel(data, error, sizeof(error));
+	PQfreeCancel(data);
+	return NULL;
+}
+
+/* PQcancel() connects, and waits: for minutes, where packets are lost. */
+void link_cancel(struct link *link)
+{
+	pthread_t thread;
+	PGcancel *cancel = link->cancel;
+	if (!cancel)
+		return;
+	link->cancel = NULL;
+	if (start_thread(&thread, "dbpool-cancel", run_cancel, cancel) == 0)
+		pthread_detach(thread);
+	else
+		PQfreeCancel(cancel);
+}
+
+static int watch(const struct link *link)
+{
+	return link->fd >= 0 ? fcntl(link->fd, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
+/* A goodbye saves the server from logging a lost client; over TLS only libpq could say it. */
+int link_cut(struct link *link, bool polite)
+{
+	static const char terminate[] = { 'X', 0, 0, 0, 4 };
+	if (link->finished || link->fd < 0)
+		return -1;
+	if (polite && !PQsslInUse(link->conn) && !PQgssEncInUse(link->conn) &&
+		PQtransactionStatus(link->conn) != PQTRANS_ACTIVE) {
+		ssize_t n =
+			send(link->fd, terminate, sizeof(terminate), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)n;
+	}
+	int fd = watch(link);
+	(void)shutdown(link->fd, SHUT_WR);
+	return fd;
+}
+
+int link_finish(struct link *link)
+{
+	if (!link)
+		return -1;
+	int fd = -1;
+	if (!link->finished) {
+		fd = watch(link);
+		/* a full socket must not make PQfinish() wait */
+		(void)PQsetnonblocking(link->conn, 1);
+	}
+	link_free(link);
+	return fd;
+}
+
+void link_free(struct link *link)
+{
+	if (!link)
+		return;
+	if (!link->finished) {
+		link->finished = true;
+		PQfinish(link->conn);
+	}
+	if (link->cancel)
+		PQfreeCancel(link->cancel);
+	free(link->settings);
+	free(link);
+}
+
+/* The socket ends when the server's process has, which is when its slot is free: PostgreSQL leaves
+ * it open until then (src/backend/libpq/pqcomm.c, socket_close). */
+bool link_wait_ended(int *fds, unsigned n, int64_t deadline)
+{
+	bool all = true;
+	for (unsigned i = 0; i < n; i++) {
+		if (fds[i] < 0)
+			continue;
+		struct pollfd pollfd = { .fd = fds[i], .events = POLLIN | POLLRDHUP };
+		bool ended = false;
+		while (!ended) {
+			char rest[4096];
+			int wait = left(deadline), count = poll(&pollfd, 1, wait);
+			if (count == 0 && wait == 0)
+				break;
+			if (count <= 0)
+				continue;
+			ended = pollfd.revents & (POLLHUP | POLLERR | POLLNVAL) ||
+				recv(fds[i], rest, sizeof(rest), MSG_DONTWAIT) == 0;
+		}
+		all = all && ended;
+		close(fds[i]);
+		fds[i] = -1;
+	}
+	return all;
+}

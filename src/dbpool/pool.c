@@ -1,0 +1,362 @@
+/* A pool's beginning and end, and the process's one. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct dbpool *_Atomic latest;  /* of dbpool_start(); kept after its end, for the next */
+static struct dbpool *_Atomic running; /* the same, or NULL */
+
+struct dbpool *dbpool_default(void)
+{
+	return atomic_load_explicit(&running, memory_order_acquire);
+}
+
+struct dbpool *pool_latest(void)
+{
+	return atomic_load_explicit(&latest, memory_order_acquire);
+}
+
+/* NULL: in a child, where none is ours. */
+void pool_forget(const struct dbpool *pool)
+{
+	if (!pool) {
+		atomic_store(&latest, NULL);
+		pthread_mutex_init(&start_lock, NULL);
+	}
+	if (!pool || atomic_load(&running) == pool)
+		atomic_store(&running, NULL);
+}
+
+static struct dbpool *allocate(void)
+{
+	pthread_condattr_t attributes;
+	struct dbpool *pool = aligned_alloc(64, (sizeof(*pool) + 63) / 64 * 64);
+	if (!pool)
+		return NULL;
+	memset(pool, 0, sizeof(*pool));
+	pool->abort_fd = -1;
+	pool->last.pending = -1;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&pool->work, &attributes);
+	pthread_cond_init(&pool->tick, &attributes);
+	pthread_cond_init(&pool->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return pool;
+}
+
+void pool_destroy(struct dbpool *pool)
+{
+	pthread_cond_destroy(&pool->work);
+	pthread_cond_destroy(&pool->tick);
+	pthread_cond_destroy(&pool->changed);
+	pthread_mutex_destroy(&pool->lock);
+	config_clear(&pool->config);
+	free(pool);
+}
+
+static int64_t shown(int64_t limit)
+{
+	return limit == INT64_MAX ? PAGE_NEVER : limit;
+}
+
+/* A page that cannot be made is no reason not to work. */
+static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
+{
+	const struct config *config = &pool->config;
+	const struct page_writer_options options = {
+		.folder = config->page_folder,
+		.name = config->name,
+		.server = config->server,
+		.slots = config->max,
+		.no_file = config->raw.no_page,
+		.limits = {
+			.min = config->min,
+			.max = config->max,
+			.acquire_timeout = shown(config->acquire_timeout),
+			.idle_lifetime = shown(config->idle_lifetime),
+			.max_lifetime = shown(config->max_lifetime),
+			.held = shown(config->held),
+			.reclaim = shown(config->reclaim),
+			.max_uses = config->max_uses,
+		},
+	};
+	int file, r = page_writer_new(&options, ret_writer, &file);
+	if (r < 0)
+		return r;
+	if (file < 0) {
+		struct dbpool_event event = { .kind = DBPOOL_EVENT_NO_PAGE, .result = file };
+		tell(pool, &event, "there is no stats page: %s", strerror(-file));
+	}
+	return 0;
+}
+
+/* What a former run has left. Tickets go on: old leases stay stale. */
+static void clear(struct dbpool *pool)
+{
+	int64_t now = now_usec();
+	pool->first = pool->last_waiter = NULL;
+	pool->n_idle = pool->n_held = pool->n_links = pool->n_waiters = 0;
+	pool->suspect = 0;
+	pool->failure = (struct failure){ 0 };
+	pool->n_hooks = pool->n_exempt = 0;
+	pool->stop = pool->close = pool->connector_ended = pool->joining = false;
+	pool->ended_as = DBPOOL_OK;
+	pool->next_probe = pool->backoff = 0;
+	pool->probe_wanted = pool->greeted = false;
+	pool->created_monotonic = now;
+	pool->created = pool->page->identity.created_realtime;
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		uint64_t ticket = atomic_load(&slot->ticket);
+		memset(slot, 0, sizeof(*slot));
+		/* even: it is not held */
+		atomic_store(&slot->ticket, ticket + (ticket & 1));
+		slot->page = &pool->page->slots[i];
+		slot->ending = -1;
+		slot->since = now;
+	}
+}
+
+static int start_threads(struct dbpool *pool)
+{
+	int r = start_thread(&pool->keeper, "dbpool-keeper", keeper_run, pool);
+	if (r < 0)
+		return r;
+	pool->has_keeper = true;
+	pthread_mutex_lock(&pool->lock);
+	r = start_thread(&pool->connector, "dbpool-connect", connector_run, pool);
+	pool->has_connector = r == 0;
+	pthread_mutex_unlock(&pool->lock);
+	return r;
+}
+
+/* Before there is a keeper that would do it. */
+static void undo(struct dbpool *pool)
+{
+	process_leave(pool);
+	pthread_mutex_lock(&pool->lock);
+	page_writer_free(pool->writer);
+	pool->writer = NULL;
+	pool->page = NULL;
+	if (pool->abort_fd >= 0)
+		close(pool->abort_fd);
+	pool->abort_fd = -1;
+	pool->phase = DBPOOL_NONE;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static int launch(struct dbpool *pool)
+{
+	struct page_writer *writer;
+	int r = make_page(pool, &writer);
+	if (r < 0)
+		return fail(r, "out of memory");
+	pthread_mutex_lock(&pool->lock);
+	pool->writer = writer;
+	pool->page = page_writer_page(writer);
+	clear(pool);
+	pool->phase = DBPOOL_STARTING;
+	pthread_mutex_unlock(&pool->lock);
+	pool->abort_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = pool->abort_fd < 0 ? -errno : process_join(pool);
+	if (r == 0)
+		r = start_threads(pool);
+	if (r == 0)
+		return 0;
+	int failed = fail(r, "cannot start: %s", strerror(-r));
+	if (pool->has_keeper)
+		(void)dbpool_shutdown(pool);
+	else
+		undo(pool);
+	return failed;
+}
+
+/* The first connection, or why there is none. */
+static int wait_for_first(struct dbpool *pool)
+{
+	int result = DBPOOL_OK;
+	bool wait = !pool->config.raw.lazy && pool->config.min > 0;
+	pthread_mutex_lock(&pool->lock);
+	while (wait && pool->phase == DBPOOL_STARTING && !pool->stop && !pool->failure.result &&
+		!pool->page->totals.opened)
+		wait_until(pool, &pool->changed, INT64_MAX);
+	if (pool->phase != DBPOOL_STARTING || pool->stop) {
+		result = fail(DBPOOL_SHUTTING_DOWN, "the pool was shut down while it started");
+	} else if (wait && pool->failure.result) {
+		result = fail(pool->failure.result, "%s: %s",
+			dbpool_result_name(pool->failure.result), pool->failure.text);
+	} else {
+		pool->phase = DBPOOL_RUNNING;
+		page_set(pool->page->totals.phase, (uint32_t)DBPOOL_RUNNING);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return result;
+}
+
+/* Takes the configuration over, also when it fails. */
+static int start(struct dbpool *pool, struct config *config)
+{
+	pthread_mutex_lock(&pool->lock);
+	config_clear(&pool->config);
+	pool->config = *config;
+	pthread_mutex_unlock(&pool->lock);
+	int r = launch(pool);
+	if (r != 0)
+		return r;
+	r = wait_for_first(pool);
+	if (r != 0) {
+		char text[TEXT_MAX];
+		strcpy(text, dbpool_error());
+		(void)dbpool_shutdown(pool);
+		return fail(r, "%s", text);
+	}
+	return DBPOOL_OK;
+}
+
+/* The one that runs, or is about to. */
+static int join_running(struct dbpool *pool, struct config *config)
+{
+	const char *difference = config_difference(&pool->config, config);
+	config_clear(config);
+	if (!difference)
+		return DBPOOL_OK;
+	return fail(DBPOOL_DIFFERENT,
+		"the pool runs already, with another configuration: %s differs", difference);
+}
+
+static int start_default(struct config *config)
+{
+	struct dbpool *pool = pool_latest();
+	if (pool) {
+		pthread_mutex_lock(&pool->lock);
+		bool runs = pool->phase == DBPOOL_RUNNING && !pool->stop;
+		bool ends = pool->phase > DBPOOL_NONE && pool->phase < DBPOOL_DONE && !runs;
+		pthread_mutex_unlock(&pool->lock);
+		if (runs)
+			return join_running(pool, config);
+		if (ends || pool->has_keeper)
+			(void)dbpool_shutdown(pool);
+	}
+	if (!pool || pool->stuck) {
+		pool = allocate();
+		if (!pool) {
+			config_clear(config);
+			return fail(-ENOMEM, "out of memory");
+		}
+		atomic_store(&latest, pool);
+	}
+	int r = start(pool, config);
+	if (r == DBPOOL_OK)
+		atomic_store(&running, pool);
+	return r;
+}
+
+int dbpool_start(const struct dbpool_config *config)
+{
+	struct config taken;
+	int r = config_take(config, &taken);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&start_lock);
+	r = start_default(&taken);
+	pthread_mutex_unlock(&start_lock);
+	return r;
+}
+
+int dbpool_new(const struct dbpool_config *config, struct dbpool **ret_pool)
+{
+	struct config taken;
+	int r = config_take(config, &taken);
+	if (r < 0)
+		return r;
+	struct dbpool *pool = allocate();
+	if (!pool) {
+		config_clear(&taken);
+		return fail(-ENOMEM, "out of memory");
+	}
+	r = start(pool, &taken);
+	if (r == DBPOOL_OK)
+		*ret_pool = pool;
+	else
+		dbpool_free(pool);
+	return r;
+}
+
+void pool_request_end(struct dbpool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->stop = true;
+	pthread_cond_signal(&pool->tick);
+	pthread_cond_broadcast(&pool->changed);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* With the lock held. */
+static void join_keeper(struct dbpool *pool)
+{
+	while (pool->has_keeper && pool->joining)
+		wait_until(pool, &pool->changed, INT64_MAX);
+	if (!pool->has_keeper)
+		return;
+	pool->joining = true;
+	pthread_mutex_unlock(&pool->lock);
+	pthread_join(pool->keeper, NULL);
+	pthread_mutex_lock(&pool->lock);
+	pool->has_keeper = pool->joining = false;
+	pthread_cond_broadcast(&pool->changed);
+}
+
+/* From a hook or the log's callback, waiting would be waiting for oneself. */
+static bool is_ours(const struct dbpool *pool)
+{
+	return hook_is_here(pool) ||
+		(pool->has_keeper && pthread_equal(pthread_self(), pool->keeper)) ||
+		(pool->has_connector && pthread_equal(pthread_self(), pool->connector));
+}
+
+int dbpool_shutdown(struct dbpool *pool)
+{
+	if (!pool)
+		pool = pool_latest();
+	if (!pool)
+		return DBPOOL_OK;
+	if (pool->forked)
+		return fail(DBPOOL_FORKED, "the pool is the parent process's");
+	pthread_mutex_lock(&pool->lock);
+	bool ours = is_ours(pool);
+	if (pool->n_exempt < sizeof(pool->exempt) / sizeof(pool->exempt[0]))
+		pool->exempt[pool->n_exempt++] = thread_id();
+	pool->stop = true;
+	pthread_cond_signal(&pool->tick);
+	pthread_cond_broadcast(&pool->changed);
+	while (!ours && pool->phase != DBPOOL_DONE && pool->phase != DBPOOL_NONE)
+		wait_until(pool, &pool->changed, INT64_MAX);
+	if (!ours)
+		join_keeper(pool);
+	int result = pool->ended_as;
+	pthread_mutex_unlock(&pool->lock);
+	return result;
+}
+
+void dbpool_free(struct dbpool *pool)
+{
+	if (!pool || pool->forked)
+		return;
+	(void)dbpool_shutdown(pool);
+	pthread_mutex_lock(&pool->lock);
+	while (pool->users)
+		wait_until(pool, &pool->changed, INT64_MAX);
+	pool->freed = true;
+	bool now = !pool->orphans && !pool->stuck;
+	pthread_mutex_unlock(&pool->lock);
+	if (now)
+		pool_destroy(pool);
+}

@@ -1,0 +1,95 @@
+/* What a dead process of this name left behind on the server. Its stats page proves both: that the
+ * process has ended, and which sessions were its own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+#include "page/reader.h"
+
+#define PATIENCE INT64_C(2000000)
+
+struct search {
+	struct dbpool *pool;
+	struct link *link;
+	int64_t deadline;
+};
+
+/* The same session: pid, start and the name it gave itself. Checked in the act, because pids are
+ * used again. */
+static const char end_sql[] =
+	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+	" WHERE pid = $1::int AND pid <> pg_backend_pid()"
+	" AND right(application_name, length($2::text)) = $2::text"
+	" AND ($3::bigint IS NULL OR"
+	" (extract(epoch FROM backend_start) * 1000000)::bigint = $3::bigint)";
+
+static bool same_name(const char *ours, const char *cleaned, size_t size)
+{
+	size_t length = strnlen(ours, size - 1);
+	for (size_t i = 0; i < length; i++) {
+		char c = ours[i] >= 0x20 && ours[i] < 0x7f ? ours[i] : '?';
+		if (c != cleaned[i])
+			return false;
+	}
+	return cleaned[length] == '\0';
+}
+
+/* False when it could not be asked. */
+static bool end_session(
+	const struct search *search, int32_t owner, int slot, const struct page_slot_copy *copy)
+{
+	char pid[16], suffix[40], start[24];
+	const char *const values[] = { pid, suffix,
+		copy->backend_start == PAGE_UNKNOWN ? NULL : start };
+	snprintf(pid, sizeof(pid), "%d", copy->backend_pid);
+	snprintf(suffix, sizeof(suffix), "/%d/%d", owner, slot);
+	snprintf(start, sizeof(start), "%lld", (long long)copy->backend_start);
+	PGresult *result = link_exec(search->link, end_sql, 3, values, search->deadline);
+	bool asked = PQresultStatus(result) == PGRES_TUPLES_OK;
+	bool found = asked && PQntuples(result) > 0;
+	struct dbpool_event event = { .kind = DBPOOL_EVENT_PREDECESSOR,
+		.slot = slot,
+		.backend_pid = copy->backend_pid,
+		.thread = copy->thread,
+		.site = copy->site[0] ? copy->site : NULL,
+		.result = asked ? 0 : DBPOOL_REFUSED };
+	if (found || !asked)
+		tell(search->pool, &event, "session %d of the dead process %d, slot %d, %s%s%s",
+			copy->backend_pid, owner, slot, found ? "was ended" : "could not be ended",
+			copy->site[0] ? ": borrowed at " : "", copy->site);
+	PQclear(result);
+	return asked;
+}
+
+static void look_at(void *data, const char *path, int status, const struct page_copy *copy)
+{
+	const struct search *search = data;
+	const struct config *config = &search->pool->config;
+	bool all = true;
+	if (status != PAGE_DEAD_OWNER || !same_name(config->name, copy->name, PAGE_NAME_MAX) ||
+		!same_name(config->server, copy->server, PAGE_SERVER_MAX))
+		return;
+	for (uint32_t i = 0; i < copy->n_slots; i++)
+		if (!copy->slots[i].torn && copy->slots[i].backend_pid)
+			all = end_session(search, copy->pid, (int)i + 1, &copy->slots[i]) && all;
+	if (all)
+		(void)unlink(path);
+}
+
+void predecessors_end(struct dbpool *pool, struct link *link)
+{
+	char folder[PAGE_PATH_MAX];
+	struct page_host host;
+	struct search search = { .pool = pool, .link = link, .deadline = now_usec() + PATIENCE };
+	if (pool->config.raw.no_predecessors || pool->config.raw.no_page ||
+		page_folder(pool->config.page_folder, folder, sizeof(folder)) < 0)
+		return;
+	struct page_copy *buffer = malloc(sizeof(*buffer));
+	if (!buffer)
+		return;
+	page_host_read("/proc", &host);
+	(void)page_scan(folder, &host, buffer, look_at, &search);
+	free(buffer);
+}

@@ -1,0 +1,153 @@
+/* What the process does as a whole: it forks and it exits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+#define MOST_POOLS 64 /* are shut down at exit */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct dbpool *first;
+static atomic_uint forks;
+static pthread_once_t registered = PTHREAD_ONCE_INIT, registered_again = PTHREAD_ONCE_INIT;
+static int registration; /* 0 or a negative errno */
+
+unsigned process_forks(void)
+{
+	return atomic_load(&forks);
+}
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+	for (struct dbpool *pool = first; pool; pool = pool->next)
+		pthread_mutex_lock(&pool->lock);
+	atomic_fetch_add(&forks, 1);
+}
+
+static void after_fork(void)
+{
+	for (struct dbpool *pool = first; pool; pool = pool->next)
+		pthread_mutex_unlock(&pool->lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* A dead socket takes the place of the parent's: the number is not used for something else, which
+ * the child's copy of the connection would then write to, and the connection does not outlive the
+ * parent. */
+static void bury(const struct link *link, int dead)
+{
+	if (link && !link->finished && link->fd >= 0)
+		(void)dup3(dead, link->fd, O_CLOEXEC);
+}
+
+static void bury_pool(struct dbpool *pool, int dead)
+{
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		bury(pool->slots[i].link, dead);
+		if (pool->slots[i].ending >= 0)
+			(void)dup3(dead, pool->slots[i].ending, O_CLOEXEC);
+	}
+	for (const struct link *link = pool->orphans; link; link = link->next)
+		bury(link, dead);
+	pool->forked = true;
+}
+
+/* Only what a signal handler may do, too. */
+static void in_child(void)
+{
+	int pair[2] = { -1, -1 };
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		pair[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (struct dbpool *pool = first; pool; pool = pool->next)
+		bury_pool(pool, pair[0]);
+	close(pair[0]);
+	if (pair[1] >= 0)
+		close(pair[1]);
+	after_fork();
+	first = NULL;
+	thread_id_forget();
+	signals_forked();
+	pool_forget(NULL);
+}
+
+static void at_exit(void)
+{
+	process_shutdown(false);
+	/* the status is the signal's, not main's */
+	for (int i = 0; signals_are_ending() && i < 50; i++)
+		usleep(100 * 1000);
+}
+
+static void do_register(void)
+{
+	int r = pthread_atfork(before_fork, after_fork, in_child);
+	registration = r ? -r : atexit(at_exit) ? -ENOMEM : 0;
+}
+
+static void do_register_again(void)
+{
+	(void)atexit(at_exit);
+}
+
+void process_at_exit_again(void)
+{
+	pthread_once(&registered_again, do_register_again);
+}
+
+int process_join(struct dbpool *pool)
+{
+	pthread_once(&registered, do_register);
+	int r = registration;
+	if (r == 0 && !pool->config.raw.no_signals)
+		r = signals_start();
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&lock);
+	pool->next = first;
+	first = pool;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+void process_leave(struct dbpool *pool)
+{
+	pthread_mutex_lock(&lock);
+	struct dbpool **at = &first;
+	while (*at && *at != pool)
+		at = &(*at)->next;
+	bool found = *at != NULL;
+	if (found)
+		*at = pool->next;
+	pthread_mutex_unlock(&lock);
+	if (found && !pool->config.raw.no_signals)
+		signals_stop();
+}
+
+void process_shutdown(bool for_signal)
+{
+	struct dbpool *pools[MOST_POOLS];
+	unsigned n = 0;
+	pthread_mutex_lock(&lock);
+	for (struct dbpool *pool = first; pool && n < MOST_POOLS; pool = pool->next) {
+		if (for_signal ? pool->config.raw.no_signals : pool->config.raw.no_exit)
+			continue;
+		pthread_mutex_lock(&pool->lock);
+		pool->users++;
+		pthread_mutex_unlock(&pool->lock);
+		pools[n++] = pool;
+	}
+	pthread_mutex_unlock(&lock);
+	for (unsigned i = 0; i < n; i++)
+		pool_request_end(pools[i]);
+	for (unsigned i = 0; i < n; i++) {
+		(void)dbpool_shutdown(pools[i]);
+		pthread_mutex_lock(&pools[i]->lock);
+		pools[i]->users--;
+		pthread_cond_broadcast(&pools[i]->changed);
+		pthread_mutex_unlock(&pools[i]->lock);
+	}
+}

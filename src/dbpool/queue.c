@@ -1,0 +1,110 @@
+/* The queue of those who wait for a connection.
+ *
+ * First come, first served, in two ways. Handing each connection straight to the first waiter is
+ * strictly fair, and slow when connections are held for microseconds: the connection does nothing
+ * while its new holder is being woken, and every release costs two context switches. So a waiter is
+ * at first only nudged: the connection goes to the reserve, and a thread that is running anyway may
+ * take it meanwhile. Whoever has waited for a millisecond is served directly, and nobody overtakes
+ * it any more.
+ *
+ * Each waiter sleeps on a word of its own, on its own stack. Its waker may touch that word only by
+ * its address, and only to wake: the waiter may be gone by then, and a futex wake on memory that
+ * has become something else is at worst a wake-up too many. */
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+#define PRIORITY_USEC 1000
+
+static void count(struct dbpool *pool, int change)
+{
+	pool->n_waiters += (unsigned)change;
+	page_set(pool->page->totals.waiters, pool->n_waiters);
+}
+
+void queue_append(struct dbpool *pool, struct waiter *waiter)
+{
+	waiter->next = NULL;
+	waiter->previous = pool->last_waiter;
+	*(pool->last_waiter ? &pool->last_waiter->next : &pool->first) = waiter;
+	pool->last_waiter = waiter;
+	count(pool, 1);
+}
+
+void queue_prepend(struct dbpool *pool, struct waiter *waiter)
+{
+	waiter->previous = NULL;
+	waiter->next = pool->first;
+	*(pool->first ? &pool->first->previous : &pool->last_waiter) = waiter;
+	pool->first = waiter;
+	count(pool, 1);
+}
+
+void queue_remove(struct dbpool *pool, struct waiter *waiter)
+{
+	*(waiter->previous ? &waiter->previous->next : &pool->first) = waiter->next;
+	*(waiter->next ? &waiter->next->previous : &pool->last_waiter) = waiter->previous;
+	count(pool, -1);
+}
+
+bool queue_has_priority(const struct dbpool *pool, int64_t now)
+{
+	return pool->first && now - pool->first->since >= PRIORITY_USEC;
+}
+
+static void set_word(struct waiter *waiter, enum waiter_word word)
+{
+	__atomic_store_n(&waiter->word, word, __ATOMIC_RELEASE);
+}
+
+struct waiter *queue_offer(struct dbpool *pool, struct slot *slot, int64_t now)
+{
+	if (!queue_has_priority(pool, now)) {
+		slot_rest(pool, slot, now);
+		return queue_nudge(pool);
+	}
+	struct waiter *waiter = pool->first;
+	queue_remove(pool, waiter);
+	slot_lend(pool, slot, now, waiter->thread, waiter->site);
+	waiter->slot = slot;
+	set_word(waiter, WAITER_SERVED);
+	return waiter;
+}
+
+struct waiter *queue_nudge(struct dbpool *pool)
+{
+	struct waiter *waiter = pool->first;
+	if (!waiter || !pool->n_idle || waiter->word != WAITER_WAITS)
+		return NULL;
+	set_word(waiter, WAITER_NUDGED);
+	return waiter;
+}
+
+void queue_fail_all(struct dbpool *pool, int result)
+{
+	while (pool->first) {
+		struct waiter *waiter = pool->first;
+		queue_remove(pool, waiter);
+		waiter->result = result;
+		set_word(waiter, WAITER_FAILED);
+		/* still in the lock: the waiter cannot have gone, it asks for the lock first */
+		queue_wake(waiter);
+	}
+}
+
+void queue_wake(struct waiter *waiter)
+{
+	if (waiter)
+		(void)syscall(SYS_futex, &waiter->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void queue_sleep(struct waiter *waiter, int64_t deadline)
+{
+	struct timespec ts = to_timespec(deadline);
+	if (__atomic_load_n(&waiter->word, __ATOMIC_ACQUIRE) == WAITER_WAITS)
+		(void)syscall(SYS_futex, &waiter->word, FUTEX_WAIT_BITSET_PRIVATE, WAITER_WAITS,
+			deadline == INT64_MAX ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
+}

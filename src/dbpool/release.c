@@ -1,0 +1,99 @@
+/* Giving back. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbpool/pool.h"
+
+/* The lease of a connection that was taken from its borrower, who may free it now. With the lock
+ * held; it returns without. */
+static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
+{
+	struct link *link = slot_find_orphan(pool, lease->slot_, lease->ticket_);
+	bool last = link && pool->freed && !pool->orphans;
+	pthread_mutex_unlock(&pool->lock);
+	int result = fail(DBPOOL_STALE,
+		link ? "the connection was taken back" : "the connection was given back before");
+	link_free(link);
+	if (last)
+		pool_destroy(pool);
+	return result;
+}
+
+/* The slot is ours alone, and its link has something to be cleaned. With the lock held; it returns
+ * without. */
+static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard)
+{
+	struct link *link = slot->link;
+	struct waiter *waiter = NULL;
+	pthread_mutex_unlock(&pool->lock);
+	bool broken = link->finished || PQstatus(link->conn) != CONNECTION_OK;
+	bool good = !discard && link_clean(link, pool->config.raw.reset);
+	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
+		.slot = slot_number(pool, slot),
+		.backend_pid = link->backend_pid };
+	if (broken && !discard)
+		tell(pool, &event, "slot %d: the connection is broken, and is replaced",
+			event.slot);
+	pthread_mutex_lock(&pool->lock);
+	int64_t now = now_usec();
+	if (broken) {
+		pool->suspect = now;
+		page_add(pool->page->totals.errors, 1);
+	}
+	if (good && !slot_is_spent(pool, slot, now))
+		waiter = queue_offer(pool, slot, now);
+	else
+		slot_give_up(pool, slot, now);
+	if (pool->phase > DBPOOL_RUNNING)
+		pthread_cond_broadcast(&pool->changed);
+	pthread_mutex_unlock(&pool->lock);
+	queue_wake(waiter);
+}
+
+static int release(struct dbpool_lease *lease, bool discard)
+{
+	struct dbpool *pool = lease->pool_;
+	struct slot *slot = &pool->slots[lease->slot_];
+	int64_t now = now_usec();
+	pthread_mutex_lock(&pool->lock);
+	if (atomic_load_explicit(&slot->ticket, memory_order_relaxed) != lease->ticket_)
+		return release_orphan(pool, lease);
+	slot_take_back(pool, slot, now);
+	if (discard || !link_is_clean(slot->link) || slot_is_spent(pool, slot, now) ||
+		pool->phase > DBPOOL_RUNNING) {
+		clean_and_offer(pool, slot, discard);
+		return DBPOOL_OK;
+	}
+	struct waiter *waiter = queue_offer(pool, slot, now);
+	pthread_mutex_unlock(&pool->lock);
+	queue_wake(waiter);
+	return DBPOOL_OK;
+}
+
+static int give_back(struct dbpool_lease *lease, bool discard)
+{
+	if (!lease || !lease->conn_)
+		return fail(DBPOOL_STALE, "the lease holds no connection");
+	struct dbpool_lease copy = *lease;
+	lease->conn_ = NULL;
+	if (copy.pool_->forked)
+		return fail(DBPOOL_FORKED, "the connection is the parent process's");
+	return release(&copy, discard);
+}
+
+int dbpool_release(struct dbpool_lease *lease)
+{
+	return give_back(lease, false);
+}
+
+int dbpool_discard(struct dbpool_lease *lease)
+{
+	return give_back(lease, true);
+}
+
+void dbpool_scope_end(struct dbpool_lease *lease)
+{
+	if (lease->conn_)
+		(void)give_back(lease, false);
+}

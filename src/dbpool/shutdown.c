@@ -1,0 +1,197 @@
+/* The orderly end, step by step, each of which takes place whatever happened to those before it:
+ * stop lending, flush, wait for borrowers, cancel, close, done. */
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+/* What is kept of the deadline for closing. */
+#define CLOSE_SHARE   4
+#define CANCEL_WAIT   INT64_C(1000000)
+#define CLOSE_TIMEOUT INT64_C(2000000)
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void enter(struct dbpool *pool, enum dbpool_phase phase)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->phase = phase;
+	page_set(pool->page->totals.phase, (uint32_t)phase);
+	page_beat(pool->page);
+	pthread_cond_broadcast(&pool->changed);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void stop_lending(struct dbpool *pool)
+{
+	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN };
+	enter(pool, DBPOOL_STOPPING);
+	tell(pool, &event, "the pool shuts down");
+	pthread_mutex_lock(&pool->lock);
+	queue_fail_all(pool, DBPOOL_SHUTTING_DOWN);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Whoever waits for the shutdown cannot give back what it holds itself. */
+static bool is_exempt(const struct dbpool *pool, const struct slot *slot)
+{
+	for (unsigned i = 0; i < pool->n_exempt; i++)
+		if (pool->exempt[i] == slot->thread)
+			return true;
+	return false;
+}
+
+static bool somebody_borrows(const struct dbpool *pool)
+{
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		const struct slot *slot = &pool->slots[i];
+		if (slot->state == SLOT_CLEANING ||
+			(slot->state == SLOT_HELD && !is_exempt(pool, slot)))
+			return true;
+	}
+	return false;
+}
+
+static void wait_for_borrowers(struct dbpool *pool, int64_t until)
+{
+	pthread_mutex_lock(&pool->lock);
+	while (somebody_borrows(pool) && now_usec() < until)
+		wait_until(pool, &pool->changed, until);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void cancel_borrowers(struct dbpool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	for (unsigned i = 0; i < pool->config.max; i++)
+		if (pool->slots[i].state == SLOT_HELD)
+			link_cancel(pool->slots[i].link);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* False when it hangs, in a look-up of a name for instance, where nothing can reach it. */
+static bool end_connector(struct dbpool *pool, int64_t until)
+{
+	uint64_t one = 1;
+	pthread_mutex_lock(&pool->lock);
+	pool->close = true;
+	connector_wake(pool);
+	ssize_t n = write(pool->abort_fd, &one, sizeof(one));
+	(void)n;
+	while (pool->has_connector && !pool->connector_ended && now_usec() < until)
+		wait_until(pool, &pool->changed, until);
+	bool ended = !pool->has_connector || pool->connector_ended;
+	pthread_mutex_unlock(&pool->lock);
+	if (!pool->has_connector)
+		return true;
+	pool->has_connector = false;
+	if (ended)
+		pthread_join(pool->connector, NULL);
+	else
+		pthread_detach(pool->connector);
+	return ended;
+}
+
+/* Takes what is to be closed out of the slots; cuts what is still held. Returns the number of
+ * links; fds has one place for each slot. */
+static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
+{
+	unsigned n = 0;
+	int64_t now = now_usec();
+	pthread_mutex_lock(&pool->lock);
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		if (slot->state == SLOT_HELD)
+			slot_orphan(pool, slot, is_exempt(pool, slot), now);
+		if (slot->link && slot->state != SLOT_CLEANING) {
+			links[n++] = slot->link;
+			slot->link = NULL;
+		}
+		fds[i] = slot->ending;
+		slot->ending = -1;
+	}
+	pool->n_idle = 0;
+	pthread_mutex_unlock(&pool->lock);
+	return n;
+}
+
+/* All say goodbye before any is waited for. */
+static bool close_all(struct dbpool *pool, int64_t until)
+{
+	struct link *links[DBPOOL_MAX];
+	int ending[DBPOOL_MAX], closing[DBPOOL_MAX];
+	unsigned n = collect(pool, links, ending);
+	for (unsigned i = 0; i < n; i++)
+		closing[i] = link_finish(links[i]);
+	bool ended = link_wait_ended(closing, n, until);
+	return link_wait_ended(ending, pool->config.max, until) && ended;
+}
+
+static void empty_slots(struct dbpool *pool)
+{
+	int64_t now = now_usec();
+	pthread_mutex_lock(&pool->lock);
+	for (unsigned i = 0; i < pool->config.max; i++)
+		if (pool->slots[i].state != SLOT_EMPTY && pool->slots[i].state != SLOT_CLEANING)
+			slot_set(pool, &pool->slots[i], SLOT_EMPTY, now);
+	pool->stuck = pool->stuck || pool->n_links > 0;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* The page goes; what it told last is kept. */
+static void finish(struct dbpool *pool, int result)
+{
+	struct dbpool_stats last;
+	dbpool_stats(pool, &last, sizeof(last));
+	process_leave(pool);
+	pool_forget(pool);
+	pthread_mutex_lock(&pool->lock);
+	last.phase = DBPOOL_DONE;
+	pool->last = last;
+	pool->ended_as = result;
+	page_writer_remove(pool->writer);
+	if (!pool->stuck) {
+		/* a thread that hangs would write to it */
+		page_writer_free(pool->writer);
+		pool->writer = NULL;
+		close(pool->abort_fd);
+		pool->abort_fd = -1;
+	}
+	pool->page = NULL;
+	pool->n_hooks = 0;
+	pool->phase = DBPOOL_DONE;
+	pthread_cond_broadcast(&pool->changed);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void shutdown_run(struct dbpool *pool)
+{
+	const struct config *config = &pool->config;
+	int64_t start = now_usec(), end = start + config->shutdown;
+	int64_t close_by = end - config->shutdown / CLOSE_SHARE;
+	char took[24];
+	stop_lending(pool);
+	hooks_run(pool, DBPOOL_HOOK_STOP, close_by);
+	enter(pool, DBPOOL_FLUSHING);
+	hooks_run(pool, DBPOOL_HOOK_FLUSH, close_by);
+	enter(pool, DBPOOL_DRAINING);
+	wait_for_borrowers(pool, earlier(now_usec() + config->drain, close_by));
+	enter(pool, DBPOOL_CANCELLING);
+	cancel_borrowers(pool);
+	wait_for_borrowers(pool, earlier(now_usec() + CANCEL_WAIT, close_by));
+	enter(pool, DBPOOL_CLOSING);
+	bool ended = end_connector(pool, end);
+	pool->stuck = !ended;
+	bool closed = close_all(pool, earlier(now_usec() + CLOSE_TIMEOUT, end));
+	empty_slots(pool);
+	hooks_run(pool, DBPOOL_HOOK_CLOSED, end);
+	bool in_time = ended && closed;
+	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN,
+		.usec = now_usec() - start,
+		.result = in_time ? DBPOOL_OK : DBPOOL_LATE };
+	tell(pool, &event, "the pool has shut down within %s%s", say_usec(event.usec, took),
+		in_time ? "" : ": not all connections ended in time, they were dropped");
+	finish(pool, event.result);
+}

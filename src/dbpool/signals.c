@@ -1,0 +1,189 @@
+/* SIGINT and SIGTERM.
+ *
+ * The shutdown runs in a thread that waits at a pipe; the handler writes a byte to it and does
+ * nothing else. Blocking the signals and taking them with sigwait() or a signalfd would need no
+ * handler at all, but a mask cannot be put on threads that run already, each of which would die of
+ * the signal; and it is inherited by programs the application starts, which would be deaf to
+ * Ctrl+C. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+static const int caught[] = { SIGINT, SIGTERM };
+
+#define N_CAUGHT (sizeof(caught) / sizeof(caught[0]))
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned users;
+static bool installed[N_CAUGHT];
+static struct sigaction before[N_CAUGHT]; /* the application's */
+static int pipe_fds[2] = { -1, -1 };      /* made once, kept until the end */
+static atomic_int owner;                  /* the process they were installed in */
+static atomic_int ending;                 /* the signal that is being obeyed */
+static atomic_bool lethal;                /* … and that ends the process */
+
+static bool has_handler(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) ||
+		(action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+static size_t index_of(int signal_number)
+{
+	return signal_number == caught[0] ? 0 : 1;
+}
+
+/* What a shell sees as 128 + n. The first process of a container is immune to it, and exits. */
+static void die(int signal_number)
+{
+	sigset_t set;
+	signal(signal_number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(signal_number);
+	_exit(128 + signal_number);
+}
+
+static void on_signal(int signal_number, siginfo_t *info, void *context)
+{
+	int error = errno;
+	const struct sigaction *theirs = &before[index_of(signal_number)];
+	bool chain = has_handler(theirs);
+	if (atomic_load(&owner) == getpid()) {
+		unsigned char byte = (unsigned char)signal_number;
+		if (atomic_exchange(&ending, signal_number))
+			die(signal_number); /* the second one */
+		ssize_t n = write(pipe_fds[1], &byte, 1);
+		(void)n;
+	} else if (!chain) {
+		die(signal_number); /* a child born in a way that libc does not tell of */
+	}
+	if (chain && (theirs->sa_flags & SA_SIGINFO))
+		theirs->sa_sigaction(signal_number, info, context);
+	else if (chain)
+		theirs->sa_handler(signal_number);
+	errno = error;
+}
+
+/* An ignored signal stays ignored: nohup, or a shell's background job. */
+static void install(size_t i)
+{
+	if (sigaction(caught[i], NULL, &before[i]) < 0 ||
+		(!has_handler(&before[i]) && before[i].sa_handler == SIG_IGN))
+		return;
+	struct sigaction ours = { .sa_sigaction = on_signal,
+		.sa_mask = before[i].sa_mask,
+		.sa_flags = SA_SIGINFO | SA_RESTART };
+	if (has_handler(&before[i]))
+		ours.sa_flags = (before[i].sa_flags & (SA_RESTART | SA_ONSTACK)) | SA_SIGINFO;
+	installed[i] = sigaction(caught[i], &ours, NULL) == 0;
+}
+
+/* Unless the application has put another one over ours meanwhile. */
+static void uninstall(size_t i)
+{
+	struct sigaction now;
+	if (installed[i] && sigaction(caught[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+		now.sa_sigaction == on_signal)
+		(void)sigaction(caught[i], &before[i], NULL);
+	installed[i] = false;
+}
+
+static void uninstall_all(void)
+{
+	for (size_t i = 0; i < N_CAUGHT; i++)
+		uninstall(i);
+}
+
+static void obey(int signal_number)
+{
+	bool theirs = has_handler(&before[index_of(signal_number)]);
+	atomic_store(&lethal, !theirs);
+	process_shutdown(true);
+	if (!theirs)
+		die(signal_number);
+	/* the application decides when to end */
+	pthread_mutex_lock(&lock);
+	if (!users)
+		uninstall_all();
+	atomic_store(&ending, 0);
+	pthread_mutex_unlock(&lock);
+}
+
+static void *run(void *data)
+{
+	unsigned char byte;
+	(void)data;
+	for (;;) {
+		ssize_t n = read(pipe_fds[0], &byte, 1);
+		if (n == 1)
+			obey(byte);
+		else if (n == 0 || errno != EINTR)
+			return NULL;
+	}
+}
+
+static int start_listening(void)
+{
+	pthread_t thread;
+	if (pipe_fds[0] >= 0)
+		return 0;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return -errno;
+	int r = start_thread(&thread, "dbpool-signals", run, NULL);
+	if (r == 0) {
+		pthread_detach(thread);
+		return 0;
+	}
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	pipe_fds[0] = pipe_fds[1] = -1;
+	return r;
+}
+
+int signals_start(void)
+{
+	pthread_mutex_lock(&lock);
+	int r = start_listening();
+	if (r == 0 && users++ == 0) {
+		atomic_store(&owner, getpid());
+		for (size_t i = 0; i < N_CAUGHT; i++)
+			install(i);
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+/* While a signal is obeyed ours stay: the second one must find them. */
+void signals_stop(void)
+{
+	pthread_mutex_lock(&lock);
+	if (--users == 0 && !atomic_load(&ending))
+		uninstall_all();
+	pthread_mutex_unlock(&lock);
+}
+
+void signals_forked(void)
+{
+	uninstall_all();
+	if (pipe_fds[0] >= 0) {
+		close(pipe_fds[0]);
+		close(pipe_fds[1]);
+	}
+	pipe_fds[0] = pipe_fds[1] = -1;
+	users = 0;
+	atomic_store(&ending, 0);
+	atomic_store(&lethal, false);
+	pthread_mutex_init(&lock, NULL);
+}
+
+bool signals_are_ending(void)
+{
+	return atomic_load(&ending) && atomic_load(&lethal);
+}

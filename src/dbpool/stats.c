@@ -1,0 +1,69 @@
+/* What the pool tells of itself. */
+#include <string.h>
+#include <time.h>
+
+#include "dbpool/pool.h"
+
+/* With the lock held, while there is a page. */
+static void take(const struct dbpool *pool, struct dbpool_stats *ret)
+{
+	const struct page_totals *totals = &pool->page->totals;
+	ret->idle = (int)pool->n_idle;
+	ret->in_use = (int)pool->n_held;
+	ret->size = ret->idle + ret->in_use;
+	ret->min = (int)pool->config.min;
+	ret->max = (int)pool->config.max;
+	ret->waiters = (int)pool->n_waiters;
+	ret->leaks = (int)totals->leaks;
+	ret->acquired = totals->acquired;
+	ret->released = totals->released;
+	ret->timeouts = totals->timeouts;
+	ret->errors = totals->errors;
+	ret->opened = totals->opened;
+	ret->closed = totals->closed;
+	ret->created = pool->created;
+	ret->uptime = now_usec() - pool->created_monotonic;
+	ret->pending = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
+}
+
+void dbpool_stats(struct dbpool *pool, struct dbpool_stats *ret_stats, size_t size)
+{
+	struct dbpool_stats stats = { .pending = -1 };
+	if (!pool)
+		pool = pool_latest();
+	if (pool && !pool->forked) {
+		pthread_mutex_lock(&pool->lock);
+		stats = pool->last;
+		if (pool->page)
+			take(pool, &stats);
+		stats.phase = pool->phase;
+		pthread_mutex_unlock(&pool->lock);
+	}
+	memcpy(ret_stats, &stats, size < sizeof(stats) ? size : sizeof(stats));
+	if (size > sizeof(stats))
+		memset((char *)ret_stats + sizeof(stats), 0, size - sizeof(stats));
+}
+
+void dbpool_pending(struct dbpool *pool, int64_t left)
+{
+	if (!pool)
+		pool = dbpool_default();
+	if (!pool || pool->forked)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	if (pool->page)
+		page_set(pool->page->totals.pending_writes, left < 0 ? PAGE_UNKNOWN : left);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+const char *dbpool_page_path(struct dbpool *pool)
+{
+	if (!pool)
+		pool = dbpool_default();
+	if (!pool || pool->forked)
+		return NULL;
+	pthread_mutex_lock(&pool->lock);
+	const char *path = pool->writer ? page_writer_path(pool->writer) : NULL;
+	pthread_mutex_unlock(&pool->lock);
+	return path;
+}

@@ -1,0 +1,50 @@
+/* libpq's event procedure. It runs in the borrower's thread. */
+#include "dbpool/usage.h"
+
+#include <libpq-events.h>
+#include <string.h>
+
+#include "dbpool/link.h"
+
+bool usage_tag_tells(const char *tag)
+{
+	static const char *const harmless[] = { "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE",
+		"FETCH", "MOVE", "COPY", "BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK",
+		"SAVEPOINT", "RELEASE", "SHOW", "EXPLAIN", "TRUNCATE", "ANALYZE", "VACUUM",
+		"NOTIFY", "PREPARE TRANSACTION" };
+	if (!tag || !*tag)
+		return false;
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		size_t length = strlen(harmless[i]);
+		if (strncmp(tag, harmless[i], length) == 0 &&
+			(tag[length] == ' ' || tag[length] == '\0'))
+			/* "SELECT 5" counts rows; CREATE TABLE AS says SELECT, too */
+			return false;
+	}
+	return true;
+}
+
+static int on_event(PGEventId id, void *info, void *data)
+{
+	struct link *link = data;
+	switch (id) {
+	case PGEVT_RESULTCREATE: {
+		const PGEventResultCreate *event = info;
+		link->used = true;
+		if (usage_tag_tells(PQcmdStatus(event->result)))
+			link->told = true;
+		break;
+	}
+	case PGEVT_CONNRESET:
+		link->strange = true; /* another session than the one we know */
+		break;
+	case PGEVT_CONNDESTROY: link->finished = true; break;
+	default: break;
+	}
+	return 1;
+}
+
+bool usage_watch(struct link *link)
+{
+	return PQregisterEventProc(link->conn, on_event, "libdbpool", link);
+}

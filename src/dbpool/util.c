@@ -1,0 +1,72 @@
+/* Time and threads. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dbpool/pool.h"
+
+int64_t now_usec(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+struct timespec to_timespec(int64_t usec)
+{
+	return (struct timespec){ .tv_sec = usec / 1000000, .tv_nsec = usec % 1000000 * 1000 };
+}
+
+/* A signal meant for the application must not be handled in a thread it does not know of. */
+int start_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *data)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int r = pthread_create(ret_thread, NULL, run, data);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r == 0)
+		(void)pthread_setname_np(*ret_thread, name);
+	return -r;
+}
+
+/* A system call each time would double the cost of an acquisition. */
+static __thread int32_t kept __attribute__((tls_model("initial-exec")));
+
+int32_t thread_id(void)
+{
+	if (!kept)
+		kept = (int32_t)syscall(SYS_gettid);
+	return kept;
+}
+
+void thread_id_forget(void)
+{
+	kept = 0;
+}
+
+void wait_until(struct dbpool *pool, pthread_cond_t *cond, int64_t until)
+{
+	struct timespec ts = to_timespec(until);
+	if (until == INT64_MAX)
+		pthread_cond_wait(cond, &pool->lock);
+	else
+		pthread_cond_timedwait(cond, &pool->lock, &ts);
+}
+
+const char *say_usec(int64_t usec, char text[static 24])
+{
+	long long ms = usec / 1000, seconds = ms / 1000;
+	if (ms < 10000)
+		snprintf(text, 24, "%lld.%01llds", seconds, ms % 1000 / 100);
+	else if (seconds < 60)
+		snprintf(text, 24, "%llds", seconds);
+	else if (seconds < 3600)
+		snprintf(text, 24, "%lldm%02llds", seconds / 60, seconds % 60);
+	else
+		snprintf(text, 24, "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
+	return text;
+}
