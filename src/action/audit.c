@@ -2,24 +2,28 @@
 #include "action/audit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "action/plan.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/journal.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/emergency.h"
 
 #define SCHEMA 1
+
+static const struct journal_options journal = {
+	.size_max = AUDIT_SIZE_MAX,
+	.make_folders = true,
+	.strict = true,
+};
 
 struct audit {
 	struct arena *arena;
@@ -65,83 +69,10 @@ void audit_free(struct audit *audit)
 		arena_free(audit->arena);
 }
 
-/* The folders above the file, for us alone. */
-static int make_folders(const char *path)
-{
-	CLEANUP(cleanup_free) char *folder = mem_strdup(path);
-	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
-}
-
-/* O_NONBLOCK: a FIFO in the file's place must not hang us. */
-static int open_log(const char *path, int *ret_fd, struct stat *ret_stat)
-{
-	CLEANUP(cleanup_fd)
-	int fd = open(path,
-		O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-	struct stat st;
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -ENOTSUP;
-	*ret_stat = st;
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
-}
-
-/* Moves the log aside, unless another dbtop does so in this moment or has just done it. */
-static int rotate(const char *path, int fd, const struct stat *st)
-{
-	struct stat named;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || lstat(path, &named) != 0 ||
-		named.st_ino != st->st_ino || named.st_dev != st->st_dev)
-		return 0;
-	CLEANUP(cleanup_free) char *aside = mem_printf("%s.1", path);
-	return rename(path, aside) == 0 ? 0 : -errno;
-}
-
-/* A line that a full disk cut short must not spoil the next one. */
-static bool ends_in_mid_line(int fd, off_t size)
-{
-	char last;
-	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
-}
-
-static int append(const char *path, const char *line)
-{
-	CLEANUP(cleanup_fd) int fd = -1;
-	struct stat st;
-	int r = make_folders(path);
-	if (r == 0)
-		r = open_log(path, &fd, &st);
-	if (r == 0 && st.st_size >= AUDIT_SIZE_MAX) {
-		r = rotate(path, fd, &st);
-		close(fd);
-		fd = -1;
-		if (r == 0)
-			r = open_log(path, &fd, &st);
-	}
-	if (r < 0)
-		return r;
-	CLEANUP(cleanup_free)
-	char *whole = mem_printf("%s%s\n", ends_in_mid_line(fd, st.st_size) ? "\n" : "", line);
-	size_t length = strlen(whole);
-	ssize_t written = write(fd, whole, length);
-	if (written < 0)
-		return -errno;
-	return (size_t)written == length ? 0 : -ENOSPC;
-}
-
 static void set_error(struct audit *audit, int error)
 {
 	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",
-		audit->path, error == -ENOTSUP ? "Not a regular file" : strerror(-error));
+		audit->path, journal_strerror(error));
 }
 
 /* Takes the object. */
@@ -156,7 +87,7 @@ static void write_line(struct audit *audit, json_t *object)
 			"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
 		return;
 	}
-	int r = line ? append(audit->path, line) : -EILSEQ;
+	int r = line ? journal_append(audit->path, line, &journal) : -EILSEQ;
 	if (r < 0)
 		set_error(audit, r);
 }

@@ -24,6 +24,7 @@ struct app {
 	struct params *consoles; /* PgBouncers' admin consoles */
 	size_t n_consoles;
 	struct log *log; /* NULL: none */
+	bool log_failed; /* … and it was told */
 	uv_loop_t loop;
 };
 

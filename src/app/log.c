@@ -1,40 +1,37 @@
-/* One write() a line, so that two dbtops may share a file. */
+/* Lines of text in a journal. */
 #include "app/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/instant.h"
+#include "base/journal.h"
 #include "base/mem.h"
 
 #define LINE_MAX_BYTES 1024
 
+static const struct journal_options journal = { .size_max = LOG_SIZE_MAX };
+
 struct log {
-	int fd;
+	char *path;
 	char last[LINE_MAX_BYTES];
+	char error[512]; /* "" when the last line was written */
 };
 
-int log_open(const char *path, struct log **ret_log)
+struct log *log_open(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
 	struct log *log = mem_alloc(sizeof(*log));
-	log->fd = fd;
-	*ret_log = log;
-	return 0;
+	log->path = mem_strdup(path);
+	return log;
 }
 
 void log_close(struct log *log)
 {
 	if (!log)
 		return;
-	close(log->fd);
+	free(log->path);
 	free(log);
 }
 
@@ -50,9 +47,15 @@ void log_write(struct log *log, const char *format, ...)
 	if (strcmp(text, log->last) == 0)
 		return;
 	strcpy(log->last, text);
-	int length =
-		snprintf(line, sizeof(line), "%s %s\n", instant_rfc3339(instant_now(), when), text);
-	/* a log that cannot be written must not stop what it tells of */
-	ssize_t written = write(log->fd, line, (size_t)length);
-	(void)written;
+	snprintf(line, sizeof(line), "%s %s", instant_rfc3339(instant_now(), when), text);
+	int r = journal_append(log->path, line, &journal);
+	log->error[0] = '\0';
+	if (r < 0)
+		snprintf(log->error, sizeof(log->error), "the log %s cannot be written: %s",
+			log->path, journal_strerror(r));
+}
+
+const char *log_error(const struct log *log)
+{
+	return log && log->error[0] ? log->error : NULL;
 }

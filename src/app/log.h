@@ -4,8 +4,11 @@
 
 struct log;
 
-/* Appends to path, mode 0600. Returns 0 or a negative errno. */
-int log_open(const char *path, struct log **ret_log) __attribute__((warn_unused_result));
+/* The file's size at which it is moved aside, to PATH.1. */
+#define LOG_SIZE_MAX (INT64_C(10) << 20)
+
+/* Appends to path, created with mode 0600; the path is copied. Never NULL. */
+struct log *log_open(const char *path);
 
 /* NULL is allowed here and below: nothing is logged. */
 void log_close(struct log *log);
@@ -13,5 +16,9 @@ void log_close(struct log *log);
 /* "2026-01-31T12:00:00.123456Z text". The text must be clean; one that repeats the last is left
  * out. */
 void log_write(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Why the last line could not be written, a sentence; NULL when it was. Lives until the next line.
+ * A log that cannot be written stops nothing. */
+const char *log_error(const struct log *log);
 
 #endif

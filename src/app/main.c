@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "app/connect.h"
@@ -111,14 +112,22 @@ static int set_scope(struct app *app)
 	return 0;
 }
 
-static int open_log(struct app *app)
+/* A log that cannot be written is told of, and stops nothing: now, or else in the end. */
+static bool report_log(const struct app *app)
+{
+	const char *error = log_error(app->log);
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	return error != NULL;
+}
+
+static void open_log(struct app *app)
 {
 	if (!*app->config->log)
-		return 0;
-	int r = log_open(app->config->log, &app->log);
-	if (r < 0)
-		fprintf(stderr, "dbtop: %s: %s\n", app->config->log, strerror(-r));
-	return r;
+		return;
+	app->log = log_open(app->config->log);
+	log_write(app->log, "dbtop %s, pid %d", DBTOP_VERSION, (int)getpid());
+	app->log_failed = report_log(app);
 }
 
 /* -W asks first; the password stands over one in CONNINFO, as in psql. */
@@ -141,8 +150,9 @@ static int prepare(struct app *app, struct arena *arena)
 {
 	int r = load_config(app, arena);
 	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = check_columns(app)) < 0 ||
-		(r = set_scope(app)) < 0 || (r = open_log(app)) < 0)
+		(r = set_scope(app)) < 0)
 		return r;
+	open_log(app);
 	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
 		return 0;
 	r = connect_params(&app->options, app->config, &app->params);
@@ -168,6 +178,8 @@ static void release(struct app *app)
 	for (size_t i = 0; i < app->n_consoles; i++)
 		params_clear(&app->consoles[i]);
 	free(app->consoles);
+	if (!app->log_failed)
+		(void)report_log(app);
 	log_close(app->log);
 	if (app->scoped)
 		regfree(&app->scope);
@@ -210,6 +222,8 @@ int main(int argc, char **argv)
 	keep_heap();
 	/* a reader that left is an error of write(), not our end */
 	signal(SIGPIPE, SIG_IGN);
+	/* so is a file that may not grow */
+	signal(SIGXFSZ, SIG_IGN);
 	if (options_parse(argc, argv, &app.options) < 0)
 		return EXIT_USAGE;
 	switch (app.options.mode) {

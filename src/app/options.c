@@ -73,7 +73,7 @@ static const struct option_row {
 	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,
 		"a recording, of --json --follow" },
 	{ "shutdown-test", NULL, 0, KIND_MODE, 0, MODE_SHUTDOWN_TEST,
-		"--shutdown-test -- COMMAND...", "signal it, judge what is left; see dbtop(1)" },
+		"--shutdown-test -- COMMAND...", "signal it, judge what it leaves: dbtop(1)" },
 	{ "signal", "NAME", 0, KIND_TEXT, AT(signal), 0, NULL, NULL },
 	{ "ready", "N", 0, KIND_COUNT, AT(ready), 0, NULL, NULL },
 	{ "after", "SECONDS", 0, KIND_TEXT, AT(after), 0, NULL, NULL },
