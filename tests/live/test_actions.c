@@ -1,0 +1,255 @@
+/* --kill-leaked on a real server: what is planned, what came to life meanwhile, what is refused,
+ * and what stands in the way of the audit log. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start(NULL);
+	live_sql(server,
+		"CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher;"
+		"CREATE TABLE thing AS SELECT 1 AS id; GRANT ALL ON thing TO app");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	live_teardown(state);
+	live_sql(server,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+static PGconn *connect_app(void)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	return live_connect(conninfo);
+}
+
+static json_t *parse(const char *text)
+{
+	json_error_t error;
+	json_t *root = json_loads(text, JSON_DISABLE_EOF_CHECK, &error);
+	if (!root)
+		fail_msg("no JSON: %s in: %s", error.text, text);
+	return root;
+}
+
+static json_t *target_of(json_t *root, int pid)
+{
+	json_t *target = live_find_number(root, "targets", "pid", pid);
+	if (!target)
+		fail_msg("%d is no target: %s", pid, json_dumps(root, JSON_INDENT(1)));
+	return target;
+}
+
+static void assert_contains(const char *text, const char *words)
+{
+	if (!text || !strstr(text, words))
+		fail_msg("\"%s\" is not in: %s", words, text ? text : "(nothing)");
+}
+
+static void a_plan_names_all_that_is_lost(void **state)
+{
+	(void)state;
+	PGconn *holder = connect_app(), *waiter = connect_app();
+	live_exec(holder, "BEGIN; UPDATE thing SET id = id /* holds */");
+	assert_int_equal(PQsendQuery(waiter, "UPDATE thing SET id = 2"), 1);
+	live_wait_sessions(server, "wait_event_type = 'Lock'", 1, 10000);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_run run = live_dbtop("--kill-leaked", "--dry-run", "--json",
+		"--transaction-limit", "1ms", conninfo, NULL);
+	assert_int_equal(run.status, 1);
+	json_t *result = parse(run.out);
+	json_t *target = target_of(result, PQbackendPID(holder));
+	assert_int_equal(json_integer_value(live_member(target, "locks")), 1);
+	assert_int_equal(json_integer_value(live_member(target, "waiters")), 1);
+	assert_contains(live_text(target, "loses"), "open transaction");
+	assert_contains(live_text(target, "loses"), "1 lock, 1 waits for it");
+	assert_contains(live_text(target, "query"), "/* holds */");
+	assert_int_equal(json_integer_value(live_member(target, "process_pid")), getpid());
+	json_decref(result);
+	live_run_clear(&run);
+	run = live_dbtop(
+		"--kill-leaked", "--dry-run", "--transaction-limit", "1ms", conninfo, NULL);
+	assert_contains(run.out, "query: BEGIN; UPDATE thing SET id = id /* holds */");
+	assert_contains(run.out, "1 lock, 1 waits for it");
+	live_run_clear(&run);
+	PQfinish(holder);
+	PQfinish(waiter);
+}
+
+/* Between the plan, which is on the screen, and the answer. */
+static void who_came_back_to_life_is_left_alone(void **state)
+{
+	(void)state;
+	PGconn *alive = connect_app(), *dead = connect_app();
+	live_exec(alive, "BEGIN; SELECT 1");
+	live_exec(dead, "BEGIN; SELECT 1");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	const struct live_program_options terminal = { .terminal = true };
+	struct live_program *dbtop = live_dbtop_start(
+		&terminal, "--kill-leaked", "--json", "--transaction-limit", "1ms", conninfo, NULL);
+	live_wait_err(dbtop, "End 2 connections?", 20000);
+	live_exec(alive, "COMMIT");
+	live_exec(alive, "BEGIN; SELECT 2");
+	live_type(dbtop, "y\n");
+	assert_int_equal(live_finish(dbtop, 20000), 0);
+	json_t *result = parse(live_out(dbtop));
+	assert_string_equal(live_text(target_of(result, PQbackendPID(alive)), "result"), "changed");
+	assert_string_equal(
+		live_text(target_of(result, PQbackendPID(dead)), "result"), "terminated");
+	assert_int_equal(json_integer_value(live_member(result, "terminated")), 1);
+	assert_int_equal(json_array_size(live_member(result, "survivors")), 0);
+	assert_int_equal(live_number(alive, "SELECT 42"), 42);
+	json_decref(result);
+	PQfinish(alive);
+	PQfinish(dead);
+}
+
+static void a_refusal_is_a_line_with_the_grant(void **state)
+{
+	(void)state;
+	PGconn *app = connect_app();
+	live_exec(app, "BEGIN; SELECT 1");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=watcher");
+	struct live_run run = live_dbtop(
+		"--kill-leaked", "--yes", "--json", "--transaction-limit", "1ms", conninfo, NULL);
+	assert_int_equal(run.status, 1);
+	json_t *result = parse(run.out);
+	json_t *target = target_of(result, PQbackendPID(app));
+	assert_string_equal(live_text(target, "result"), "denied");
+	assert_string_equal(live_text(target, "detail"), "GRANT pg_signal_backend TO watcher;");
+	assert_int_equal(json_integer_value(json_array_get(live_member(result, "survivors"), 0)),
+		PQbackendPID(app));
+	assert_int_equal(live_number(app, "SELECT 42"), 42);
+	json_decref(result);
+	live_run_clear(&run);
+	PQfinish(app);
+}
+
+/* A log that cannot be written is told, and the kill is done. */
+static void kill_with(const char *script, const char *words)
+{
+	PGconn *app = connect_app();
+	live_exec(app, "BEGIN; SELECT 1");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free) char *log = mem_printf("%s/full.log", live_folder());
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "sh", "-c", script, "sh", live_dbtop_path(),
+			"--kill-leaked", "--yes", "--transaction-limit", "1ms", "--log", log,
+			conninfo, NULL },
+	};
+	struct live_run run = live_run(&options, 20000);
+	if (run.status != 0)
+		fail_msg("status %d: %s%s", run.status, run.out, run.err);
+	CLEANUP(cleanup_free) char *all = mem_printf("%s%s", run.out, run.err);
+	assert_contains(all, "ended 1 of 1 leaked connection");
+	assert_contains(all, words);
+	assert_null(strstr(all, "failed"));
+	live_wait_sessions(server, "usename = 'app'", 0, 5000);
+	live_run_clear(&run);
+	PQfinish(app);
+}
+
+static void a_full_disk_does_not_stop_a_kill(void **state)
+{
+	(void)state;
+	/* the same errors as of a full disk: nothing may be written to a file */
+	static const char script[] = "(ulimit -f 0; \"$@\" || echo failed) 2>&1 | cat";
+	kill_with(script, "actions.jsonl cannot be written: File too large");
+	kill_with(script, "full.log cannot be written: File too large");
+	/* the real one */
+	CLEANUP(cleanup_free) char *log = mem_printf("%s/full.log", live_folder());
+	(void)!unlink(log);
+	assert_int_equal(symlink("/dev/full", log), 0);
+	kill_with("exec \"$@\"", "full.log cannot be written: No space left on device");
+	assert_int_equal(unlink(log), 0);
+}
+
+static void a_home_that_cannot_be_written_does_not_stop_a_kill(void **state)
+{
+	(void)state;
+	kill_with("XDG_STATE_HOME=/proc/none exec \"$@\"",
+		"/proc/none/dbtop/actions.jsonl cannot be written");
+	kill_with("unset XDG_STATE_HOME HOME; exec \"$@\"",
+		"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
+}
+
+static void a_server_that_vanishes_ends_no_one_and_hangs_nothing(void **state)
+{
+	(void)state;
+	struct private_server *other = live_server_start(NULL);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(other, LIVE_TCP4, NULL);
+	PGconn *app = live_connect(conninfo);
+	live_exec(app, "BEGIN; SELECT 1");
+	const struct live_program_options terminal = { .terminal = true };
+	struct live_program *dbtop = live_dbtop_start(
+		&terminal, "--kill-leaked", "--json", "--transaction-limit", "1ms", conninfo, NULL);
+	live_wait_err(dbtop, "End 1 connection?", 20000);
+	private_server_stop(other);
+	live_type(dbtop, "y\n");
+	assert_int_equal(live_finish(dbtop, 30000), 1);
+	json_t *result = parse(live_out(dbtop));
+	assert_string_equal(live_text(target_of(result, PQbackendPID(app)), "result"), "timeout");
+	json_decref(result);
+	PQfinish(app);
+}
+
+static void more_than_the_limit_is_told_before_the_question(void **state)
+{
+	(void)state;
+	PGconn *first = connect_app(), *second = connect_app();
+	live_exec(first, "BEGIN; SELECT 1");
+	live_exec(second, "BEGIN; SELECT 1");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free)
+	char *config = live_file(live_folder(), "limit.yaml", "kill_limit: 1\n");
+	const struct live_program_options terminal = { .terminal = true };
+	struct live_program *dbtop = live_dbtop_start(&terminal, "--kill-leaked", "--config",
+		config, "--transaction-limit", "1ms", conninfo, NULL);
+	live_wait_err(dbtop, "2 sessions would be ended within a minute, the limit is 1", 20000);
+	live_wait_err(dbtop, "End 2 connections?", 20000);
+	live_type(dbtop, "n\n");
+	assert_int_equal(live_finish(dbtop, 20000), 1);
+	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
+	PQfinish(first);
+	PQfinish(second);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_plan_names_all_that_is_lost, clean_up),
+		cmocka_unit_test_teardown(who_came_back_to_life_is_left_alone, clean_up),
+		cmocka_unit_test_teardown(a_refusal_is_a_line_with_the_grant, clean_up),
+		cmocka_unit_test_teardown(a_full_disk_does_not_stop_a_kill, clean_up),
+		cmocka_unit_test_teardown(
+			a_home_that_cannot_be_written_does_not_stop_a_kill, clean_up),
+		cmocka_unit_test_teardown(
+			a_server_that_vanishes_ends_no_one_and_hangs_nothing, clean_up),
+		cmocka_unit_test_teardown(
+			more_than_the_limit_is_told_before_the_question, clean_up),
+	};
+	return cmocka_run_group_tests_name("actions", tests, start_server, stop_server);
+}
