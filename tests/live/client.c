@@ -180,28 +180,43 @@ static bool ends_at_rest(PGconn *conn, long us)
 	return ppoll(&pollfd, 1, &time, NULL) > 0;
 }
 
-/* flip [SEED]: idle and active by turns, for up to 2 ms each; the statement's text has its number.
- * Tells how its session ended: "rest N" when no statement was under way, the Nth having been
- * answered, "work N" when the Nth was sent and brought no answer. */
-static void play_flip(struct client *client)
+/* One session of flip; tells how it ended. */
+static void flip(PGconn *conn, unsigned *seed)
 {
-	unsigned seed = (unsigned)number(client, 1);
-	PGconn *conn = open_one(client);
-	tell_ready(client);
+	/* it is not told any more once the connection is lost */
+	int pid = PQbackendPID(conn);
 	for (long n = 1;; n++) {
 		char sql[100];
 		snprintf(sql, sizeof(sql), "SELECT /* %ld */ pg_sleep(%.6f)", n,
-			rand_r(&seed) % 2000 / 1e6);
+			rand_r(seed) % 1000 / 1e6);
 		PGresult *result = PQexec(conn, sql);
 		bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
 		PQclear(result);
 		if (!answered)
-			printf("work %ld\n", n);
-		else if (ends_at_rest(conn, rand_r(&seed) % 2000))
-			printf("rest %ld\n", n);
+			printf("ended %d work %ld\n", pid, n);
+		else if (ends_at_rest(conn,
+				 rand_r(seed) % 32 ? rand_r(seed) % 2000
+						   : 100000 + rand_r(seed) % 200000))
+			printf("ended %d rest %ld\n", pid, n);
 		else
 			continue;
-		exit(0);
+		fflush(stdout);
+		return;
+	}
+}
+
+/* flip [SEED]: at work for up to 1 ms and at rest for up to 2 ms, by turns, and now and then for up
+ * to 300 ms; the statement's text
+ * has its number. When its session was ended it says "ended PID rest N" if no statement was under
+ * way, the Nth having been answered, or "ended PID work N" if the Nth was sent and brought no
+ * answer; and opens the next session. */
+static void play_flip(struct client *client)
+{
+	unsigned seed = (unsigned)number(client, 1);
+	tell_ready(client);
+	for (;;) {
+		flip(open_one(client), &seed);
+		PQfinish(client->conns[--client->count]);
 	}
 }
 
