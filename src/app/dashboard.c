@@ -166,6 +166,9 @@ static void take_screen(struct dashboard *dashboard)
 		dashboard_leave(dashboard, EXIT_UNKNOWN);
 		return;
 	}
+	if (dashboard->app->config->mouse)
+		tui_use_mouse(dashboard->tui);
+	attention_update(dashboard);
 	dashboard->ui.ascii = tui_is_ascii(dashboard->tui);
 	dashboard->grid.ascii = dashboard->ui.ascii;
 	dashboard->dirty = true;
@@ -211,6 +214,7 @@ static void on_assessed(void *data)
 	struct dashboard *dashboard = data;
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	app_log_state(dashboard->app, assessment);
+	attention_update(dashboard);
 	emergency_page_assessed(dashboard->emergency);
 	dashboard->dirty = true;
 	if (session_needs_password(target_session(dashboard->target)))
@@ -353,7 +357,7 @@ static void start(struct dashboard *dashboard, struct recording *recording)
 
 int dashboard_run(struct app *app)
 {
-	struct dashboard dashboard = { .app = app };
+	struct dashboard dashboard = { .app = app, .leaked_before = -1 };
 	struct recording *recording = NULL;
 	if (open_recording(app, &recording) < 0)
 		return EXIT_USAGE;

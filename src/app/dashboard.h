@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "action/guard.h"
+#include "app/attention.h"
 #include "config/theme.h"
 #include "view/grid.h"
 #include "view/ui.h"
@@ -36,8 +37,10 @@ struct dashboard {
 	struct theme theme;
 	struct ui_state ui;
 	struct grid grid;
-	struct player *player;    /* of --replay; NULL */
-	struct action_plan *plan; /* of the plan's pages, and of a run under way; NULL */
+	struct player *player;           /* of --replay; NULL */
+	struct action_plan *plan;        /* of the plan's pages, and of a run under way; NULL */
+	char title[ATTENTION_TITLE_MAX]; /* of the window, as it is */
+	int leaked_before;               /* in the last refresh; −1: not known */
 	struct guard_history ended;
 	bool limit_confirmed; /* "more than the limit: really?" was asked for this plan */
 	bool dirty;           /* the frame is not what it should be */

@@ -208,6 +208,61 @@ static bool press_in_word(struct ui_state *ui, const struct key_event *event)
 	}
 }
 
+#define WHEEL_ROWS 3
+
+/* The first click selects, the next one opens. */
+static void click_row(struct dashboard *dashboard, uint32_t row)
+{
+	struct ui_state *ui = &dashboard->ui;
+	if (ui_current_page(ui) != PAGE_MAIN)
+		return;
+	if (ui->row == row && row < ui->rows.n_rows)
+		command_enter(dashboard);
+	else
+		ui_select(ui, row);
+}
+
+static void click(struct dashboard *dashboard, struct hit hit)
+{
+	struct ui_state *ui = &dashboard->ui;
+	switch (hit.kind) {
+	case HIT_NONE: break;
+	case HIT_ROW: click_row(dashboard, hit.id); break;
+	case HIT_COLUMN:
+		if (ui_current_page(ui) == PAGE_MAIN)
+			ui_sort_by(ui, (enum column_id)hit.id);
+		break;
+	case HIT_KEY:
+		if (hit.id < BINDINGS)
+			bindings[hit.id].run(dashboard);
+		break;
+	case HIT_LINE: ui->cursor = hit.id; break;
+	case HIT_TARGET:
+		ui->cursor = hit.id;
+		if (ui_current_page(ui) == PAGE_PLAN)
+			command_tick(dashboard);
+		break;
+	}
+}
+
+static void use_mouse(struct dashboard *dashboard, const struct key_event *event)
+{
+	struct ui_state *ui = &dashboard->ui;
+	ui_notice(ui, STYLE_TEXT, NULL);
+	switch (event->key) {
+	case INPUT_WHEEL_UP: ui_move(ui, -WHEEL_ROWS); break;
+	case INPUT_WHEEL_DOWN: ui_move(ui, WHEEL_ROWS); break;
+	case INPUT_WHEEL_LEFT: ui_pan(ui, -1); break;
+	case INPUT_WHEEL_RIGHT: ui_pan(ui, 1); break;
+	default: click(dashboard, grid_hit(&dashboard->grid, event->x, event->y)); break;
+	}
+}
+
+static bool is_mouse(const struct key_event *event)
+{
+	return event->key >= INPUT_CLICK && event->key <= INPUT_WHEEL_RIGHT;
+}
+
 static bool is_quit(const struct key_event *event)
 {
 	return event->key == INPUT_CTRL && event->c == 'c';
@@ -215,6 +270,10 @@ static bool is_quit(const struct key_event *event)
 
 void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 {
+	if (is_mouse(event)) {
+		use_mouse(dashboard, event);
+		return;
+	}
 	if (dashboard->ui.filter_editing && !is_quit(event)) {
 		press_in_filter(&dashboard->ui, event);
 		return;

@@ -52,6 +52,7 @@ struct config {
 	struct config_list
 		columns; /* unchecked names, see config_check_columns(); none: the view's */
 	int kill_limit;  /* terminations a minute before it asks again */
+	bool mouse, bell;
 	bool readonly;
 	const char *log; /* "": none */
 

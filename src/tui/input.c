@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "tui/internal.h"
 
@@ -67,22 +68,64 @@ static bool from_char(wint_t c, struct key_event *ret_event)
 	return true;
 }
 
-/* After Esc: nothing follows a key that was pressed, at least not at once. What follows is a
- * sequence that ncurses does not know, or a key with Alt; neither is ours. */
-static bool is_lone_escape(struct tui *tui)
+/* The buttons of xterm's protocol, without the modifiers' bits. */
+static const struct {
+	int button;
+	enum input_key key;
+} buttons[] = {
+	{ 0, INPUT_CLICK },
+	{ 64, INPUT_WHEEL_UP },
+	{ 65, INPUT_WHEEL_DOWN },
+	{ 66, INPUT_WHEEL_LEFT },
+	{ 67, INPUT_WHEEL_RIGHT },
+};
+#define MODIFIERS (4 | 8 | 16)
+
+/* "<0;12;5M", as xterm's SGR mode writes a press. */
+static bool from_mouse(const char *sequence, struct key_event *ret_event)
 {
-	wint_t c;
-	if (wget_wch(tui->keys, &c) == ERR)
+	int button, x, y;
+	char final;
+	if (sscanf(sequence, "<%5d;%5d;%5d%c", &button, &x, &y, &final) != 4 || final != 'M' ||
+		x < 1 || y < 1)
+		return false;
+	for (size_t i = 0; i < sizeof(buttons) / sizeof(buttons[0]); i++) {
+		if (buttons[i].button != (button & ~MODIFIERS))
+			continue;
+		*ret_event = (struct key_event){ buttons[i].key, 0, x - 1, y - 1 };
 		return true;
-	if (c == 'O') {
-		(void)wget_wch(tui->keys, &c);
-	} else if (c == '[') {
-		/* parameters, then a final byte: ECMA-48, 5.4 */
-		for (int i = 0; i < SEQUENCE_MAX; i++)
-			if (wget_wch(tui->keys, &c) != OK || (c >= 0x40 && c <= 0x7e))
-				break;
 	}
 	return false;
+}
+
+/* Parameters, then a final byte: ECMA-48, 5.4. What does not fit is read to its end, and is none.
+ */
+static bool read_sequence(struct tui *tui, struct key_event *ret_event)
+{
+	char sequence[SEQUENCE_MAX + 1];
+	size_t length = 0;
+	wint_t c;
+	while (length < SEQUENCE_MAX && wget_wch(tui->keys, &c) == OK && c < 0x80) {
+		sequence[length++] = (char)c;
+		if (c >= 0x40 && c <= 0x7e)
+			break;
+	}
+	sequence[length] = '\0';
+	return from_mouse(sequence, ret_event);
+}
+
+/* After Esc: nothing follows a key that was pressed, at least not at once. What follows is the
+ * mouse, a sequence that ncurses does not know, or a key with Alt; only the first is ours. */
+static bool from_escape(struct tui *tui, struct key_event *ret_event)
+{
+	wint_t c;
+	if (wget_wch(tui->keys, &c) == ERR) {
+		*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
+		return true;
+	}
+	if (c == 'O')
+		(void)wget_wch(tui->keys, &c);
+	return c == '[' && read_sequence(tui, ret_event);
 }
 
 static int poll_now(const struct tui *tui)
@@ -110,9 +153,7 @@ int input_read(struct tui *tui, struct key_event *ret_event)
 		if (kind == KEY_CODE_YES) {
 			found = from_code(c, ret_event);
 		} else if (c == ESCAPE) {
-			found = is_lone_escape(tui);
-			if (found)
-				*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
+			found = from_escape(tui, ret_event);
 		} else {
 			found = from_char(c, ret_event);
 		}

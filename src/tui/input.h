@@ -1,4 +1,4 @@
-/* Keys: what was pressed, whatever bytes it took. */
+/* Keys and the mouse: what was pressed, whatever bytes it took. */
 #ifndef TUI_INPUT_H
 #define TUI_INPUT_H
 
@@ -27,11 +27,17 @@ enum input_key {
 	INPUT_END,
 	INPUT_PAGE_UP,
 	INPUT_PAGE_DOWN,
+	INPUT_CLICK, /* the mouse's left button, at x and y */
+	INPUT_WHEEL_UP,
+	INPUT_WHEEL_DOWN,
+	INPUT_WHEEL_LEFT,
+	INPUT_WHEEL_RIGHT,
 };
 
 struct key_event {
 	enum input_key key;
 	char32_t c;
+	int x, y; /* of the mouse, from 0 */
 };
 
 /* The next key, if there is one; never waits, but for what follows an Esc (25 ms at most). What is

@@ -18,6 +18,9 @@ struct tui {
 	int colors;   /* 0: attributes alone */
 	struct paint paint;
 	struct grid shown; /* what the terminal shows */
+	bool mouse;        /* its buttons were asked for */
+	bool has_title;    /* the terminal has a title … */
+	bool titled;       /* … that was ours at least once */
 	bool spoilt;       /* it shows something else: write everything */
 	cchar_t *run;      /* room for one line */
 	int run_size;

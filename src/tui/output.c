@@ -52,6 +52,11 @@ static void write_all(int fd, const char *bytes, size_t size)
 	}
 }
 
+void output_write(struct output *output, const char *bytes, size_t size)
+{
+	write_all(output->terminal, bytes, size);
+}
+
 void output_end(struct output *output)
 {
 	if (output->memory < 0)

@@ -4,6 +4,8 @@
 #ifndef TUI_OUTPUT_H
 #define TUI_OUTPUT_H
 
+#include <stddef.h>
+
 struct output {
 	int terminal; /* the real one */
 	int curses;   /* the number ncurses writes to */
@@ -13,6 +15,9 @@ struct output {
 /* Takes the terminal over; output->curses is for newterm(), which closes it with its stream. */
 int output_init(struct output *output, int terminal) __attribute__((warn_unused_result));
 void output_deinit(struct output *output);
+
+/* Straight to the terminal. */
+void output_write(struct output *output, const char *bytes, size_t size);
 
 void output_begin(struct output *output);
 void output_end(struct output *output);

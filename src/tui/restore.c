@@ -47,6 +47,18 @@ void restore_arm(void)
 	saved.armed = 1;
 }
 
+void restore_add(const char *sequence)
+{
+	size_t length = strlen(sequence);
+	saved.armed = 0;
+	if (saved.length + length <= sizeof(saved.bytes)) {
+		memmove(saved.bytes + length, saved.bytes, saved.length);
+		memcpy(saved.bytes, sequence, length);
+		saved.length += length;
+	}
+	saved.armed = 1;
+}
+
 void restore_disarm(void)
 {
 	saved.armed = 0;

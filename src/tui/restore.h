@@ -10,6 +10,8 @@ void restore_save(int fd);
 
 /* After ncurses has read the terminal's description. */
 void restore_arm(void);
+/* Written before all else. */
+void restore_add(const char *sequence);
 void restore_disarm(void);
 
 /* Async-signal-safe. */

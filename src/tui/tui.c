@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <term.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -120,7 +121,70 @@ static void set_modes(struct tui *tui)
 	/* keys are read from a pad: reading from a window would refresh it */
 	tui->keys = newpad(1, 1);
 	keypad(tui->keys, TRUE);
+	keyok(KEY_MOUSE, FALSE); /* input.c reads it, for every terminal in the same way */
 	nodelay(tui->keys, TRUE);
+}
+
+/* xterm's private modes: presses and releases, written as SGR. */
+#define MOUSE_ON  "\033[?1000h\033[?1006h"
+#define MOUSE_OFF "\033[?1006l\033[?1000l"
+
+/* The title is kept on the terminal's own stack. */
+#define TITLE_PUSH "\033[22;0t"
+#define TITLE_POP  "\033[23;0t"
+
+/* Beside the frames: ncurses knows nothing of these. */
+static void write_sequence(struct tui *tui, const char *sequence)
+{
+	output_write(&tui->output, sequence, strlen(sequence));
+}
+
+static void take_extras(struct tui *tui)
+{
+	if (tui->mouse) {
+		write_sequence(tui, MOUSE_ON);
+		restore_add(MOUSE_OFF);
+	}
+	if (tui->titled) {
+		write_sequence(tui, TITLE_PUSH);
+		restore_add(TITLE_POP);
+	}
+}
+
+static void give_extras_back(struct tui *tui)
+{
+	if (tui->mouse)
+		write_sequence(tui, MOUSE_OFF);
+	if (tui->titled)
+		write_sequence(tui, TITLE_POP);
+}
+
+void tui_use_mouse(struct tui *tui)
+{
+	if (tui->mouse)
+		return;
+	tui->mouse = true;
+	write_sequence(tui, MOUSE_ON);
+	restore_add(MOUSE_OFF);
+}
+
+void tui_set_title(struct tui *tui, const char *title)
+{
+	if (!tui->has_title)
+		return;
+	if (!tui->titled) {
+		tui->titled = true;
+		write_sequence(tui, TITLE_PUSH);
+		restore_add(TITLE_POP);
+	}
+	write_sequence(tui, "\033]2;");
+	write_sequence(tui, title);
+	write_sequence(tui, "\a");
+}
+
+void tui_ring(struct tui *tui)
+{
+	write_sequence(tui, "\a");
 }
 
 int tui_new(const struct theme *theme, struct tui **ret_tui)
@@ -136,6 +200,8 @@ int tui_new(const struct theme *theme, struct tui **ret_tui)
 		goto closed;
 	restore_arm();
 	set_modes(tui);
+	/* XT: it understands xterm's title sequences */
+	tui->has_title = tigetflag("XT") > 0;
 	tui->colors = count_colors();
 	grid_init(&tui->shown);
 	tui_set_theme(tui, theme);
@@ -153,6 +219,7 @@ void tui_free(struct tui *tui)
 {
 	if (!tui)
 		return;
+	give_extras_back(tui);
 	delwin(tui->keys);
 	endwin();
 	restore_disarm();
@@ -206,7 +273,7 @@ void tui_resize(struct tui *tui)
 
 void tui_suspend(struct tui *tui)
 {
-	(void)tui;
+	give_extras_back(tui);
 	endwin();
 	restore_disarm();
 }
@@ -218,6 +285,7 @@ void tui_resume(struct tui *tui)
 	/* ncurses sets the terminal up again with its next output, which must not be collected */
 	clearok(curscr, TRUE);
 	doupdate();
+	take_extras(tui);
 	tui_resize(tui);
 }
 

@@ -25,6 +25,16 @@ void tui_size(const struct tui *tui, int *ret_width, int *ret_height);
 /* The locale can write ASCII only: grids should hold nothing else. */
 bool tui_is_ascii(const struct tui *tui);
 
+/* The mouse's buttons and wheel are input from now on, and the terminal's own selection wants
+ * Shift.
+ */
+void tui_use_mouse(struct tui *tui);
+
+/* The window's title, where the terminal has one; the one it had comes back at the end. */
+void tui_set_title(struct tui *tui, const char *title);
+
+void tui_ring(struct tui *tui);
+
 void tui_set_theme(struct tui *tui, const struct theme *theme);
 
 /* Shows the grid. What it shows already is not written again: an unchanged grid is no byte. */

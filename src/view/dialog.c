@@ -169,6 +169,8 @@ void dialog_draw(const struct frame *frame, const struct dialog *dialog)
 	for (int i = 0; i < rows && ui->dialog_top + (size_t)i < dialog->n_lines; i++) {
 		size_t index = ui->dialog_top + (size_t)i;
 		struct rect where = { inside.x, inside.y + i, inside.width, 1 };
+		if (dialog->has_cursor)
+			grid_add_hit(grid, where, HIT_LINE, (uint32_t)index);
 		dialog->draw_line(frame, dialog, index, where);
 		if (dialog->has_cursor && index == ui->cursor)
 			grid_overlay(grid, where, OVERLAY_SELECTED);

@@ -34,6 +34,7 @@ enum hit_kind {
 	HIT_ROW,    /* id: index into the visible rows */
 	HIT_COLUMN, /* id: enum column_id, of its heading */
 	HIT_KEY,    /* id: index into the key table */
+	HIT_LINE,   /* id: index of a dialog's line */
 	HIT_TARGET, /* id: index into the plan's targets */
 };
 

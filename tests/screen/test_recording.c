@@ -1,0 +1,217 @@
+/* A recording on the screen: the player's keys, the table's, the mouse, the window's title. Without
+ * a server, so that each picture is known. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "report/snapshot.h"
+#include "sample.h"
+#include "term.h"
+
+static const char *program;
+
+static char path[] = "/tmp/dbtop-test-XXXXXX";
+
+#define SNAPSHOTS 5
+
+/* The sample, two seconds apart each, with one connection more each time. */
+static int write_recording(void **state)
+{
+	(void)state;
+	const struct snapshot_options options = { 0 };
+	CLEANUP(cleanup_file) FILE *file = fdopen(mkstemp(path), "w");
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	if (!file)
+		return -1;
+	size_t all = assessment->n_connections;
+	for (size_t i = 0; i < SNAPSHOTS; i++) {
+		assessment->n_connections = all - SNAPSHOTS + 1 + i;
+		assessment->slots.used = (int)assessment->n_connections;
+		if (snapshot_print(assessment, &options, file) < 0)
+			return -1;
+		assessment->now += 2 * USEC_PER_SEC;
+		((struct activity *)assessment->activity)->taken_at = assessment->now;
+	}
+	fputs("{\"schema\":1,\"taken", file);
+	assessment_free(assessment);
+	return 0;
+}
+
+static int remove_recording(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+static struct term *start(int width, int height)
+{
+	struct term *term = term_start(&(struct term_options){ .width = width, .height = height },
+		(const char *const[]){ program, "--replay", path, NULL });
+	assert_true(term_wait_text(term, "replay"));
+	return term;
+}
+
+static void press(struct term *term, const char *keys, const char *then)
+{
+	term_press(term, keys);
+	assert_true(term_wait_text(term, then));
+}
+
+static void quit(struct term *term)
+{
+	int status;
+	term_press(term, "q");
+	assert_true(term_wait_exit(term, &status));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_false(term_is_alternate(term));
+	term_end(term);
+}
+
+static void the_player_obeys(void **state)
+{
+	(void)state;
+	struct term *term = start(120, 36);
+	press(term, "{", "▮▮ replay  1/5");
+	press(term, ".", "2/5");
+	press(term, ". .", "4/5");
+	press(term, ",", "3/5");
+	press(term, "}", "5/5");
+	press(term, "[", "1/5");
+	press(term, "]", "5/5");
+	press(term, "{", "1/5");
+	press(term, "+", "1/5");
+	press(term, "p", "▶ replay 2×");
+	assert_true(term_wait_text(term, "5/5")); /* it plays to the end, and stops */
+	assert_true(term_wait_text(term, "▮▮ replay"));
+	press(term, "p", "▶ replay 2×"); /* and begins again */
+	quit(term);
+}
+
+static void nothing_can_be_done_to_it(void **state)
+{
+	(void)state;
+	struct term *term = start(120, 36);
+	press(term, "{", "▮▮ replay");
+	static const char *const keys[] = { "k", "K", "c", "l" };
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		term_press(term, "Down Down");
+		assert_true(term_wait_gone(term, "a recording"));
+		press(term, keys[i], "a recording");
+	}
+	assert_false(term_shows(term, "kill"));
+	quit(term);
+}
+
+static void the_table_is_searched_and_moved(void **state)
+{
+	(void)state;
+	struct term *term = start(80, 24);
+	press(term, "{", "▮▮ replay");
+	term_press(term, "/");
+	term_send(term, "worker.py\r");
+	assert_true(term_wait_gone(term, "node server.js"));
+	press(term, "Esc", "node server.js");
+	press(term, "n F", "following backend 980");
+	press(term, "L", "‹BACKEND");
+	term_press(term, "H");
+	assert_true(term_wait_gone(term, "‹BACKEND"));
+	term_press(term, "/");
+	term_send(term, "zebra\r");
+	assert_true(term_wait_gone(term, "node server.js"));
+	press(term, "Esc", "node server.js");
+	press(term, "n", "not found: zebra");
+	quit(term);
+}
+
+static void the_mouse_is_obeyed(void **state)
+{
+	(void)state;
+	int x, y;
+	struct term *term = start(120, 36);
+	press(term, "{", "▮▮ replay");
+	assert_int_equal(term_mouse(term), 1);
+	assert_true(term_find(term, "FOR", &x, &y));
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "FOR↓"));
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "FOR↑"));
+	assert_true(term_find(term, "9912", &x, &y));
+	term_click(term, x, y, 1);
+	term_settle(term);
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "backend 9912"));
+	press(term, "Esc", "replay");
+	assert_true(term_wait_gone(term, "backend 9912"));
+	assert_true(term_find(term, "? help", &x, &y));
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "this page"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "this page"));
+	quit(term);
+}
+
+static void the_title_says_how_many(void **state)
+{
+	(void)state;
+	struct term *term = start(120, 36);
+	press(term, "{", "▮▮ replay");
+	assert_non_null(strstr(term_title(term), "dbtop 4 leaked, 14/25"));
+	quit(term);
+}
+
+static void themes_follow_each_other(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "light", "solarized", "high-contrast",
+		"colour-blind-safe", "mono", "default" };
+	struct term *term = start(80, 24);
+	press(term, "{", "▮▮ replay");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "theme %s (", names[i]);
+		press(term, "t", text);
+	}
+	quit(term);
+}
+
+static void a_file_that_is_none_is_refused(void **state)
+{
+	(void)state;
+	int status;
+	struct term *term = term_start(&(struct term_options){ .width = 80, .height = 24 },
+		(const char *const[]){ program, "--replay", "meson.build", NULL });
+	assert_true(term_wait_exit(term, &status));
+	assert_int_equal(WEXITSTATUS(status), 2);
+	assert_true(term_wait_text(term, "meson.build: line 1: not JSON"));
+	term_end(term);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_player_obeys),
+		cmocka_unit_test(nothing_can_be_done_to_it),
+		cmocka_unit_test(the_table_is_searched_and_moved),
+		cmocka_unit_test(the_mouse_is_obeyed),
+		cmocka_unit_test(the_title_says_how_many),
+		cmocka_unit_test(themes_follow_each_other),
+		cmocka_unit_test(a_file_that_is_none_is_refused),
+	};
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, write_recording, remove_recording);
+}
