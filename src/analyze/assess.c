@@ -80,6 +80,19 @@ static void judge(
 		matches(rules->scope, evidence.process_name);
 }
 
+static void scope_waiters(struct assessment *assessment, const struct rules *rules)
+{
+	for (size_t i = 0; i < assessment->n_waiters; i++) {
+		struct waiter *waiter = &assessment->waiters[i];
+		const char *name = waiter->process == NO_PROCESS
+			? NULL
+			: assessment->processes[waiter->process].process.name;
+		waiter->in_scope = !rules->scope ||
+			matches(rules->scope, waiter->client->application_name) ||
+			matches(rules->scope, name);
+	}
+}
+
 static void count(struct assessment *assessment, const struct connection *connection)
 {
 	bool leaked = connection->verdict.status == STATUS_LEAKED;
@@ -238,6 +251,7 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 		judge_all(assessment, input->rules);
 	else
 		set_unknown_slots(&assessment->slots);
+	scope_waiters(assessment, input->rules);
 	assessment->settled = is_settled(assessment);
 	return assessment;
 }

@@ -38,6 +38,16 @@ const char *pool_page_status_name(enum pool_page_status status)
 	return names[status];
 }
 
+const char *pool_slot_state_name(enum pool_slot_state state)
+{
+	static const char *const names[] = {
+		[POOL_SLOT_EMPTY] = "empty",
+		[POOL_SLOT_RESERVE] = "reserve",
+		[POOL_SLOT_IN_USE] = "in_use",
+	};
+	return names[state];
+}
+
 const char *pool_kind_name(enum pool_kind kind)
 {
 	return kind == POOL_DBPOOL ? "dbpool" : "pgbouncer";

@@ -23,12 +23,14 @@ enum pool_page_status {
 	POOL_PAGE_FOREIGN, /* no stats page at all, or another user's in our folder */
 	POOL_PAGE_TOO_NEW, /* of a layout that this dbtop does not know */
 };
+#define POOL_PAGE_STATUS_COUNT (POOL_PAGE_TOO_NEW + 1)
 
 enum pool_slot_state {
 	POOL_SLOT_EMPTY,   /* no connection, or one that is being opened or closed */
 	POOL_SLOT_RESERVE, /* idle in the pool */
 	POOL_SLOT_IN_USE,  /* borrowed */
 };
+#define POOL_SLOT_STATE_COUNT (POOL_SLOT_IN_USE + 1)
 
 /* One connection of a pool. */
 struct pool_slot {
@@ -89,6 +91,9 @@ void pool_pages_unref(const struct pool_pages *pages);
 /* "live", "dead", "damaged", "foreign", "too new" */
 const char *pool_page_status_name(enum pool_page_status status);
 
+/* "empty", "reserve", "in_use" */
+const char *pool_slot_state_name(enum pool_slot_state state);
+
 enum pool_kind {
 	POOL_DBPOOL,
 	POOL_PGBOUNCER,
@@ -119,7 +124,9 @@ struct waiter {
 	const struct bouncer_client *client;
 	const struct bouncer *console;
 	const struct pool *pool; /* NULL when it is not known which */
-	uint32_t process;        /* likewise; NO_PROCESS: elsewhere, or not visible */
+	uint32_t process; /* index into the assessment's processes; NO_PROCESS: elsewhere, or not
+			     visible */
+	bool in_scope;    /* --app: shown */
 };
 
 /* "dbpool", "pgbouncer" */

@@ -1,15 +1,18 @@
 /* A value is checked where it is taken. */
 #include "report/reader.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/instant.h"
 #include "base/text.h"
+#include "model/endpoint.h"
 
 /* 10,000 years in µs: what is longer is no duration. */
 #define LONGEST 3.2e17
@@ -249,4 +252,27 @@ int reader_array(
 	struct reader *reader, const json_t *object, const char *key, const json_t **ret_value)
 {
 	return read_container(reader, object, key, JSON_ARRAY, ret_value);
+}
+
+int reader_endpoint(struct reader *reader, const json_t *object, struct endpoint *ret_endpoint)
+{
+	const json_t *address = json_object_get(object, "client_addr");
+	const json_t *port = json_object_get(object, "client_port");
+	const char *text = json_string_value(address);
+	uint8_t bytes[16];
+	*ret_endpoint = (struct endpoint){ .family = AF_UNSPEC };
+	if (!port || json_is_null(port))
+		return 0;
+	json_int_t number = json_integer_value(port);
+	if (!json_is_integer(port) || number < -1 || number > UINT16_MAX)
+		return reader_refuse(reader, "client_port", "a port, or -1");
+	if (!text) {
+		ret_endpoint->family = AF_UNIX;
+		return 0;
+	}
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	if (number < 0 || inet_pton(family, text, bytes) != 1)
+		return reader_refuse(reader, "client_addr", "an address");
+	*ret_endpoint = endpoint_make(family, bytes, (uint16_t)number);
+	return 0;
 }

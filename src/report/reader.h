@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct arena;
+struct endpoint;
 
 #define READER_ERROR_MAX 256
 
@@ -54,6 +55,10 @@ int reader_object(struct reader *reader, const json_t *object, const char *key,
 	const json_t **ret_value) __attribute__((warn_unused_result));
 int reader_array(struct reader *reader, const json_t *object, const char *key,
 	const json_t **ret_value) __attribute__((warn_unused_result));
+
+/* "client_addr" and "client_port" of an object: port −1 is a Unix socket, null not known. */
+int reader_endpoint(struct reader *reader, const json_t *object, struct endpoint *ret_endpoint)
+	__attribute__((warn_unused_result));
 
 /* Sets "WHERE[INDEX].KEY: expected WHAT" and returns -EINVAL. */
 int reader_refuse(struct reader *reader, const char *key, const char *expected);

@@ -1,17 +1,16 @@
 /* Schema 1, key by key. */
 #include "report/revive.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
 #include "model/assessment.h"
+#include "report/revive_pools.h"
 
 #define SCHEMA        1
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -246,30 +245,6 @@ static int read_processes(struct revival *revival)
 	return r;
 }
 
-/* Port −1 is a Unix socket, null is hidden. */
-static int read_client(struct revival *revival, const json_t *object, struct endpoint *ret_client)
-{
-	const json_t *address = json_object_get(object, "client_addr");
-	const json_t *port = json_object_get(object, "client_port");
-	const char *text = json_string_value(address);
-	uint8_t bytes[16];
-	*ret_client = (struct endpoint){ .family = AF_UNSPEC };
-	if (!port || json_is_null(port))
-		return 0;
-	json_int_t number = json_integer_value(port);
-	if (!json_is_integer(port) || number < -1 || number > UINT16_MAX)
-		return reader_refuse(&revival->reader, "client_port", "a port, or -1");
-	if (!text) {
-		ret_client->family = AF_UNIX;
-		return 0;
-	}
-	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	if (number < 0 || inet_pton(family, text, bytes) != 1)
-		return reader_refuse(&revival->reader, "client_addr", "an address");
-	*ret_client = endpoint_make(family, bytes, (uint16_t)number);
-	return 0;
-}
-
 static int read_holder(struct revival *revival, const json_t *object, struct connection *connection)
 {
 	const json_t *process;
@@ -294,12 +269,14 @@ static int read_connection(struct revival *revival, const json_t *object,
 	struct reader *reader = &revival->reader;
 	int r = reader_fields(reader, object, backend_fields, LENGTH(backend_fields), backend);
 	if (r == 0)
-		r = read_client(revival, object, &backend->client);
+		r = reader_endpoint(reader, object, &backend->client);
 	if (r == 0)
 		r = reader_fields(
 			reader, object, connection_fields, LENGTH(connection_fields), connection);
 	if (r == 0)
 		r = read_holder(revival, object, connection);
+	if (r == 0)
+		r = revive_pools_connection(reader, object, revival->assessment, connection);
 	if (r < 0)
 		return r;
 	backend->state = backend_state_parse(backend->state_text);
@@ -391,7 +368,11 @@ static int read_all(struct revival *revival)
 	if (r == 0)
 		r = read_processes(revival);
 	if (r == 0)
+		r = revive_pools(&revival->reader, revival->root, assessment);
+	if (r == 0)
 		r = read_connections(revival);
+	if (r == 0)
+		r = revive_pools_waiting(&revival->reader, revival->root, assessment);
 	if (r == 0)
 		r = read_sources(revival);
 	return r;

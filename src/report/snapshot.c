@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "report/encoder.h"
+#include "report/snapshot_pools.h"
 
 #define SCHEMA 1
 
@@ -120,8 +121,7 @@ static void put_connection(struct encoder *encoder, const struct assessment *ass
 		put_holder(encoder, &holder->process, connection->matched_by);
 	else
 		encoder_null(encoder, "process");
-	encoder_null(encoder, "pool");
-	encoder_null(encoder, "pgbouncer");
+	snapshot_pools_put_connection(encoder, assessment, connection);
 	encoder_string(encoder, "kind", backend_kind_name(connection->backend->kind));
 	encoder_string(encoder, "client_end", client_end_name(connection->end));
 	encoder_close(encoder, '}');
@@ -157,11 +157,22 @@ static void put_process(struct encoder *encoder, const struct client_process *cl
 	encoder_close(encoder, '}');
 }
 
+/* Whoever has connections, or waits for one. */
+static bool is_told_of(const struct assessment *assessment, uint32_t process)
+{
+	if (assessment->processes[process].connections > 0)
+		return true;
+	for (size_t i = 0; i < assessment->n_waiters; i++)
+		if (assessment->waiters[i].in_scope && assessment->waiters[i].process == process)
+			return true;
+	return false;
+}
+
 static void put_processes(struct encoder *encoder, const struct assessment *assessment)
 {
 	encoder_open(encoder, "processes", '[');
 	for (size_t i = 0; i < assessment->n_processes; i++)
-		if (assessment->processes[i].connections > 0)
+		if (is_told_of(assessment, (uint32_t)i))
 			put_process(encoder, &assessment->processes[i]);
 	encoder_close(encoder, ']');
 }
@@ -204,12 +215,12 @@ int snapshot_print(
 	put_slots(&encoder, &assessment->slots);
 	put_connections(&encoder, assessment, options);
 	put_processes(&encoder, assessment);
-	encoder_open(&encoder, "pools", '[');
-	encoder_close(&encoder, ']');
+	snapshot_pools_put(&encoder, assessment);
 	encoder_null(&encoder, "proxy");
 	put_sources(&encoder, assessment);
 	put_limits(&encoder, &assessment->limits);
 	encoder_boolean(&encoder, "settled", assessment->settled);
+	snapshot_pools_put_waiting(&encoder, assessment);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
 	errno = 0;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "model/assessment.h"
 #include "model/history.h"
+#include "sample_pools.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define MINUTES(n)    ((n)*60 * USEC_PER_SEC)
@@ -338,6 +339,7 @@ static void build_screen(struct assessment *assessment)
 {
 	add_processes(assessment, sample_processes, N_SAMPLE_PROCESSES);
 	add_rows(assessment, 25, screen_rows, LENGTH(screen_rows));
+	sample_add_pools(assessment, WEB);
 }
 
 static void build_empty(struct assessment *assessment)
