@@ -155,6 +155,7 @@ static void the_mouse_is_obeyed(void **state)
 	assert_true(term_wait_text(term, "backend 9912"));
 	press(term, "Esc", "replay");
 	assert_true(term_wait_gone(term, "backend 9912"));
+	assert_true(term_wait_text(term, "? help"));
 	assert_true(term_find(term, "? help", &x, &y));
 	term_click(term, x, y, 1);
 	assert_true(term_wait_text(term, "this page"));
