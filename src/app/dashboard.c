@@ -19,6 +19,7 @@
 #include "app/emergency_page.h"
 #include "app/keymap.h"
 #include "app/log.h"
+#include "app/password.h"
 #include "app/player.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
@@ -182,33 +183,6 @@ static void on_patience(uv_timer_t *timer)
 	take_screen(timer->data);
 }
 
-/* The server wants a password: asked on the plain terminal, as psql does, before the screen is
- * taken; in the middle of things the screen is left for it. */
-static void ask_password(struct dashboard *dashboard)
-{
-	struct session *session = target_session(dashboard->target);
-	if (dashboard->app->options.never_password || dashboard->leaving)
-		return;
-	if (dashboard->tui)
-		tui_suspend(dashboard->tui);
-	const struct server_state *state = session_state(session);
-	if (state->sqlstate[0])
-		fprintf(stderr, "dbtop: %s\n", state->error);
-	char *password = connect_ask_password(state->user);
-	if (dashboard->tui) {
-		tui_resume(dashboard->tui);
-		dashboard_redraw(dashboard);
-	}
-	if (!password || !*password) {
-		free(password);
-		dashboard_leave(dashboard, EXIT_UNKNOWN);
-		return;
-	}
-	session_set_password(session, password);
-	explicit_bzero(password, strlen(password));
-	free(password);
-}
-
 static void on_assessed(void *data)
 {
 	struct dashboard *dashboard = data;
@@ -217,9 +191,9 @@ static void on_assessed(void *data)
 	attention_update(dashboard);
 	emergency_page_assessed(dashboard->emergency);
 	dashboard->dirty = true;
-	if (session_needs_password(target_session(dashboard->target)))
-		ask_password(dashboard);
-	else if (assessment->server.status != SERVER_CONNECTING && assessment->activity)
+	password_ask(dashboard);
+	if (assessment->server.status != SERVER_CONNECTING &&
+		(assessment->activity || dashboard->ui.password_wanted))
 		take_screen(dashboard);
 }
 
@@ -323,6 +297,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	close_handle(dashboard->patience);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
 		close_handle(dashboard->signals[i]);
+	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
 	player_free(dashboard->player);
 	losses_free(dashboard->losses);
 	execute_free(dashboard->executor);

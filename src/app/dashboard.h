@@ -8,6 +8,7 @@
 
 #include "action/guard.h"
 #include "app/attention.h"
+#include "app/password.h"
 #include "config/theme.h"
 #include "view/grid.h"
 #include "view/ui.h"
@@ -37,8 +38,9 @@ struct dashboard {
 	struct theme theme;
 	struct ui_state ui;
 	struct grid grid;
-	struct player *player;           /* of --replay; NULL */
-	struct action_plan *plan;        /* of the plan's pages, and of a run under way; NULL */
+	struct player *player;    /* of --replay; NULL */
+	struct action_plan *plan; /* of the plan's pages, and of a run under way; NULL */
+	struct password password;
 	char title[ATTENTION_TITLE_MAX]; /* of the window, as it is */
 	int leaked_before;               /* in the last refresh; −1: not known */
 	struct guard_history ended;

@@ -85,6 +85,8 @@ static const struct binding {
 	{ PAGE_MAIN, command_find_previous, { CHAR('N') }, "N", NULL, "the one before", false },
 	{ PAGE_MAIN, command_follow, { CHAR('F') }, "F", NULL,
 		"follow this connection until it ends", false },
+	{ PAGE_MAIN, command_password, { CHAR('W') }, "W", NULL,
+		"type the password that the server asks for", false, KEY_LIVE },
 	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+", NULL, "refresh less often", false,
 		KEY_LIVE },
 	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, "refresh more often", false,
@@ -115,6 +117,8 @@ static const struct binding {
 	{ PAGE_LOCKS, command_lock_details, { KEY(ENTER) }, "Enter", "details", NULL, false },
 	{ PAGE_LOCKS, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('l') }, "Esc", "close", NULL,
 		true },
+	{ PAGE_PASSWORD, command_password_give, { KEY(ENTER) }, "Enter", "connect", NULL, true },
+	{ PAGE_PASSWORD, command_password_decline, { KEY(ESCAPE) }, "Esc", "not now", NULL, true },
 	{ ANYWHERE, command_up, { KEY(UP), CONTROL('p') }, "↑", NULL, "up", false },
 	{ ANYWHERE, command_down, { KEY(DOWN), CHAR('j'), CONTROL('n') }, "↓ j", NULL, "down",
 		false },
@@ -278,6 +282,8 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		press_in_filter(&dashboard->ui, event);
 		return;
 	}
+	if (ui_current_page(&dashboard->ui) == PAGE_PASSWORD && password_press(dashboard, event))
+		return;
 	if (ui_current_page(&dashboard->ui) == PAGE_EMERGENCY &&
 		press_in_word(&dashboard->ui, event))
 		return;

@@ -14,6 +14,7 @@
 #include "view/line.h"
 #include "view/locks.h"
 #include "view/message.h"
+#include "view/password.h"
 #include "view/plan.h"
 #include "view/settle.h"
 #include "view/table.h"
@@ -90,6 +91,8 @@ static int draw_trouble(const struct frame *frame, int x, int y, int lines)
 	line_put(grid, x, y++, width, &line);
 	if (trouble.error && lines > 2)
 		grid_put(grid, x, y++, width, trouble.error, STYLE_DIM);
+	if (frame->ui->password_wanted)
+		trouble.hint = "W asks for the password again";
 	if (trouble.hint && lines > 1) {
 		line_begin(&line);
 		line_add(&line, STYLE_KEY, "→ ");
@@ -97,6 +100,26 @@ static int draw_trouble(const struct frame *frame, int x, int y, int lines)
 		line_put(grid, x, y++, width, &line);
 	}
 	return y - start;
+}
+
+static bool is_alone(const struct assessment *assessment)
+{
+	return assessment->n_connections == 1 &&
+		assessment->connections[0].verdict.protection == PROTECTION_OWN;
+}
+
+/* Below the one row that is ours. */
+static void draw_alone(const struct frame *frame, int y, int lines)
+{
+	struct grid *grid = frame->grid;
+	int below = y + (int)frame->ui->rows.n_rows + 1, width = grid->width - LAYOUT_GUTTER - 1;
+	if (!is_alone(frame->assessment) || frame->ui->filter.n_terms || below + 2 > y + lines)
+		return;
+	grid_put(grid, LAYOUT_GUTTER, below, width, "Nobody else is connected.", STYLE_TEXT);
+	grid_put(grid, LAYOUT_GUTTER, below + 1, width,
+		"Start the application, and its connections stand here; q, then dbtop --demo: one "
+		"that leaks",
+		STYLE_DIM);
 }
 
 /* Why the table is empty, when it is not for trouble's sake. */
@@ -137,6 +160,7 @@ static void draw_table(const struct frame *frame, bool heading, int y, int lines
 	}
 	table_draw_rows(frame, &layout, y, lines);
 	draw_nothing(frame, y);
+	draw_alone(frame, y, lines);
 	if (trouble_is_stale(frame->assessment))
 		grid_restyle(
 			frame->grid, (struct rect){ 0, y, frame->grid->width, lines }, STYLE_DIM);
@@ -202,6 +226,7 @@ static void draw_page(const struct frame *frame)
 	case PAGE_DETAILS: details_draw(frame); return;
 	case PAGE_LOCKS: locks_draw(frame); return;
 	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
+	case PAGE_PASSWORD: password_draw(frame); return;
 	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
 	case PAGE_PLAN:
 		if (frame->plan)

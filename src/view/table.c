@@ -17,6 +17,7 @@
 #define MARK_X 1
 
 #define WITHOUT_COLUMNS 37 /* where they begin in a table that has groups only */
+#define PID_ROOM        7  /* what a process's details begin with */
 #define DETAILED        60 /* columns from which on a group's row has room for details */
 
 void table_draw_heading(const struct frame *frame, const struct layout *layout, int y)
@@ -149,6 +150,9 @@ static void draw_group(
 
 	group_line_name(frame->assessment, group, &line);
 	struct rect name = { LAYOUT_GUTTER, y, right - LAYOUT_GAP - LAYOUT_GUTTER, 1 };
+	/* a long command line must not push its pid out */
+	if (grid->width >= DETAILED)
+		name.width -= PID_ROOM + LAYOUT_GAP;
 	int end = LAYOUT_GUTTER + line_put(grid, name.x, y, name.width, &line);
 	mark_matches(frame, COLUMN_PROCESS, &line, name);
 	if (grid->width < DETAILED)

@@ -28,7 +28,8 @@ enum page {
 	PAGE_MESSAGE,
 	PAGE_DETAILS,
 	PAGE_LOCKS,
-	PAGE_EMERGENCY,     /* the plan of an emergency, to be confirmed by a word */
+	PAGE_EMERGENCY, /* the plan of an emergency, to be confirmed by a word */
+	PAGE_PASSWORD,
 	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
 };
 
@@ -104,6 +105,8 @@ struct ui_state {
 	const struct emergency *emergency; /* set by the app; NULL while it looks */
 	const char *word_wanted;           /* what has to be typed … */
 	char word[UI_WORD_MAX];            /* … and what is typed so far */
+	bool password_wanted;              /* the server waits for one: set by the app … */
+	size_t password_length;            /* … and how many characters are typed */
 	char *notice; /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 

@@ -1,0 +1,76 @@
+/* Three lines at the most: what the server said of the last one, whose it is, and the dots. */
+#include "view/password.h"
+
+#include <stdio.h>
+
+#include "model/assessment.h"
+#include "view/dialog.h"
+#include "view/frame.h"
+#include "view/line.h"
+
+#define WIDTH 56
+
+enum { REFUSAL, QUESTION, DOTS };
+
+struct form {
+	int lines[3];
+	size_t n_lines;
+};
+
+static void draw_dots(const struct frame *frame, struct rect where)
+{
+	size_t room = where.width > 1 ? (size_t)where.width - 1 : 0;
+	size_t count = frame->ui->password_length < room ? frame->ui->password_length : room;
+	for (size_t i = 0; i < count; i++)
+		grid_char(frame->grid, where.x + (int)i, where.y, U'•', STYLE_STRONG);
+	grid_char(frame->grid, where.x + (int)count, where.y, U'▏', STYLE_KEY);
+}
+
+static void draw_question(const struct frame *frame, struct rect where)
+{
+	const struct server_state *server = &frame->assessment->server;
+	struct line line;
+	line_begin(&line);
+	line_add(&line, STYLE_DIM, "for user ");
+	line_add(&line, STYLE_TEXT, server->user ? server->user : "?");
+	if (server->host) {
+		line_add(&line, STYLE_DIM, " at ");
+		line_printf(&line, STYLE_TEXT, "%s:%d", server->host, server->port);
+	}
+	line_put(frame->grid, where.x, where.y, where.width, &line);
+}
+
+static void draw_line(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	const struct form *form = dialog->data;
+	const char *error = frame->assessment->server.error;
+	switch (form->lines[index]) {
+	case REFUSAL:
+		grid_put(frame->grid, where.x, where.y, where.width, error ? error : "",
+			STYLE_CAUTION);
+		break;
+	case QUESTION: draw_question(frame, where); break;
+	default: draw_dots(frame, where); break;
+	}
+}
+
+void password_draw(const struct frame *frame)
+{
+	struct form form = { 0 };
+	/* a server that was given none says only that it wants one */
+	if (frame->assessment->server.sqlstate[0])
+		form.lines[form.n_lines++] = REFUSAL;
+	form.lines[form.n_lines++] = QUESTION;
+	form.lines[form.n_lines++] = DOTS;
+	struct dialog dialog = {
+		.title = "Password",
+		.title_style = STYLE_STRONG,
+		.width = WIDTH,
+		.n_lines = form.n_lines,
+		.page = PAGE_PASSWORD,
+		.data = &form,
+		.draw_line = draw_line,
+	};
+	dialog_draw(frame, &dialog);
+}

@@ -1,0 +1,173 @@
+/* The first minute: each thing that can be wrong has a screen that says what, and what to type. */
+#include "live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "term.h"
+
+static const char *program;
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	/* 3 of 5 slots are a superuser's: a plain role has two */
+	CLEANUP(cleanup_free)
+	char *hba = live_file(live_folder(), "hba.conf",
+		"local all postgres trust\nhost all secret all scram-sha-256\n"
+		"local all all trust\nhost all all all trust\n");
+	CLEANUP(cleanup_free) char *hba_setting = mem_printf("hba_file=%s", hba);
+	const char *settings[] = { "max_connections=5", "password_encryption=scram-sha-256",
+		hba_setting, NULL };
+	server = live_server_start(settings);
+	live_sql(server,
+		"CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN; "
+		"CREATE ROLE secret LOGIN PASSWORD 'sés ame'; GRANT pg_monitor TO secret");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	live_teardown(state);
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+static struct term *start(const char *conninfo, const char *option)
+{
+	return term_start(&(struct term_options){ .width = 100, .height = 30 },
+		(const char *const[]){ program, conninfo, option, NULL });
+}
+
+static void quit(struct term *term)
+{
+	int status;
+	term_press(term, "q");
+	assert_true(term_wait_exit(term, &status));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	term_end(term);
+}
+
+static void nobody_answers(void **state)
+{
+	(void)state;
+	struct term *term = start("host=127.0.0.1 port=1 user=app dbname=postgres", NULL);
+	assert_true(term_wait_text(term, "Nobody answers at 127.0.0.1:1"));
+	assert_true(term_wait_text(term, "-h"));
+	assert_true(term_wait_text(term, "trying again"));
+	assert_true(term_wait_text(term, "q quit"));
+	quit(term);
+}
+
+/* Neither what is typed nor its bytes come to the screen. */
+static void a_password_is_asked_for_in_the_screen(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *secret = live_conninfo(server, LIVE_TCP4, "user=secret");
+	struct term *term = start(secret, NULL);
+	assert_true(term_wait_text(term, "for user secret"));
+	assert_true(term_is_alternate(term));
+	term_send(term, "wrong");
+	assert_true(term_wait_text(term, "•••••▏"));
+	assert_false(term_shows(term, "wrong"));
+	term_press(term, "Enter");
+	assert_true(term_wait_text(term, "password authentication failed"));
+	assert_true(term_wait_text(term, " ▏"));
+	term_send(term, "sés x");
+	assert_true(term_wait_text(term, "•••••▏"));
+	term_press(term, "Backspace");
+	assert_true(term_wait_text(term, " ••••▏"));
+	term_send(term, "ame\r");
+	assert_true(term_wait_text(term, "none leaked"));
+	assert_false(term_shows(term, "Password"));
+	quit(term);
+}
+
+static void it_need_not_be_given(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *secret = live_conninfo(server, LIVE_TCP4, "user=secret");
+	struct term *term = start(secret, NULL);
+	assert_true(term_wait_text(term, "for user secret"));
+	term_send(term, "q");
+	assert_true(term_wait_text(term, "•▏"));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "W asks for the password again"));
+	assert_true(term_wait_text(term, "does not let us in"));
+	term_press(term, "W");
+	assert_true(term_wait_text(term, "for user secret"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "for user secret"));
+	quit(term);
+	term = start(secret, "-w");
+	assert_true(term_wait_text(term, "does not let us in"));
+	assert_false(term_shows(term, "for user secret"));
+	quit(term);
+}
+
+static void rows_that_are_hidden_are_told_with_the_grant(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free) char *plain = live_conninfo(server, LIVE_TCP4, "user=plain");
+	struct live_program *client = live_client(app, "idle", "1", NULL);
+	struct term *term = start(plain, NULL);
+	assert_true(term_wait_text(term, "not visible to this role"));
+	assert_true(term_shows(term, "GRANT pg_monitor TO plain;"));
+	quit(term);
+	live_free(client);
+}
+
+static void a_server_with_nobody_on_it(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *own = live_conninfo(server, LIVE_TCP4, NULL);
+	struct term *term = start(own, NULL);
+	assert_true(term_wait_text(term, "none leaked"));
+	assert_true(term_wait_text(term, "dbtop's own"));
+	assert_true(term_wait_text(term, "Nobody else is connected."));
+	quit(term);
+}
+
+static void a_full_server_shows_who_fills_it(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_program *client = live_client(app, "idle", "2", NULL);
+	struct term *term = start(app, NULL);
+	assert_true(term_wait_text(term, "FULL: no slot is left"));
+	assert_true(term_wait_text(term, "every slot is taken"));
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", (int)live_pid(client));
+	assert_true(term_wait_text(term, pid));
+	quit(term);
+	live_free(client);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(nobody_answers, clean_up),
+		cmocka_unit_test_teardown(a_password_is_asked_for_in_the_screen, clean_up),
+		cmocka_unit_test_teardown(it_need_not_be_given, clean_up),
+		cmocka_unit_test_teardown(rows_that_are_hidden_are_told_with_the_grant, clean_up),
+		cmocka_unit_test_teardown(a_server_with_nobody_on_it, clean_up),
+		cmocka_unit_test_teardown(a_full_server_shows_who_fills_it, clean_up),
+	};
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
