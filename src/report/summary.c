@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/assessment.h"
+#include "report/summary_pools.h"
 
 #define LABEL_WIDTH 7
 
@@ -252,13 +253,16 @@ static void put_why(struct summary *summary, const struct connection *connection
 	const struct verdict *verdict = &connection->verdict;
 	const char *protection = protection_phrase(verdict->protection);
 	const char *query = summary->options->no_query_text ? NULL : connection->backend->query;
-	if (!is_leaked(connection) && !protection && !query)
+	if (!is_leaked(connection) && !protection && !connection->slot && !query)
 		return;
 	printer_move(printer, 11);
 	if (is_leaked(connection))
 		printer_format(printer, "%s, %s", reason_phrase(verdict->reason),
 			certainty_name(verdict->certainty));
 	printer_text(printer, protection);
+	if (is_leaked(connection) && connection->slot)
+		printer_text(printer, ", ");
+	summary_pools_put_hold(printer, summary->assessment, connection);
 	if (query && printer->column > 11)
 		printer_text(printer, ": ");
 	printer_rest(printer, query);
@@ -355,6 +359,7 @@ int summary_print(
 	put_trouble(&summary);
 	put_failed_sources(&summary);
 	put_slots(&summary);
+	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);
 	put_connections(&summary);
 	put_holders(&summary);
 	put_hidden(&summary);
