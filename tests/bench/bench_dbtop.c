@@ -1,0 +1,287 @@
+/* What dbtop costs, beside what the same rows cost without it, and beside pg_top.
+ *
+ * All figures are of one run on one machine, next to each other: what counts is their ratio. It
+ * fails only where an aim is missed clearly, by ratio. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "measure.h"
+#include "term.h"
+
+#define WIDTH  200
+#define HEIGHT 50
+
+#define BY_PROCESS        50 /* connections of one client process */
+#define INTERVAL          "0.2"
+#define INTERVAL_US       200000.0
+#define WARM_UP_REFRESHES 10
+#define REFRESHES         50
+#define POLLS             50
+#define PG_TOP_REFRESHES  8
+#define STARTS            9
+#define KEYS              21
+
+/* The aims, and what they are held against: a bare poll of the same rows takes 0.6 ms on the
+ * machine where 2 ms are the aim, an empty connection and one statement 15 ms where 60 ms are. */
+#define AIM_CPU   (2.0 / 0.6)
+#define AIM_START (60.0 / 15.0)
+#define AIM_PSS   8192
+#define AIM_KEY   16000.0
+#define CLEARLY   2.0
+
+static struct private_server *server;
+static int failures;
+static int most = 2000; /* connections */
+
+static void judge(const char *what, double value, double aim)
+{
+	bool missed = value > aim * CLEARLY;
+	printf("  %-44s %8.2f, aim %.2f%s\n", what, value, aim,
+		missed                ? "  MISSED"
+			: value > aim ? "  (missed, not clearly)"
+				      : "");
+	failures += missed;
+}
+
+/* --- the load --- */
+
+static int connections;
+
+/* From so many connections to so many. */
+static void connect_up_to(int wanted)
+{
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	while (connections < wanted) {
+		char count[16];
+		int n = wanted - connections < BY_PROCESS ? wanted - connections : BY_PROCESS;
+		snprintf(count, sizeof(count), "%d", n);
+		live_client(app, "idle", count, NULL);
+		connections += n;
+	}
+}
+
+/* --- processor time of a refresh --- */
+
+/* µs for each of so many. */
+static double bare_poll(void)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
+	PGconn *conn = live_connect(conninfo);
+	double values[POLLS];
+	for (int i = 0; i < POLLS; i++) {
+		double before = measure_own_cpu();
+		PQclear(PQexec(conn,
+			"SELECT pid, backend_start, backend_type, datname, usename,"
+			" application_name, client_addr, client_port, state, state_change,"
+			" xact_start, query_start, wait_event_type, wait_event, query"
+			" FROM pg_stat_activity WHERE datid IS NOT NULL"));
+		values[i] = measure_own_cpu() - before;
+	}
+	PQfinish(conn);
+	return measure_median(values, POLLS);
+}
+
+static struct term *start_in_terminal(const char *const *argv)
+{
+	const struct term_options options = { .width = WIDTH, .height = HEIGHT };
+	return term_start(&options, argv);
+}
+
+/* Reads what it writes for so long. */
+static void drain(struct term *term, double us)
+{
+	int64_t end = instant_monotonic() + (int64_t)us;
+	for (int64_t left; (left = end - instant_monotonic()) > 0;)
+		term_read(term, left > 20000 ? 20 : (int)(left / 1000) + 1);
+}
+
+static struct term *start_dbtop(void)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
+	struct term *term = start_in_terminal(
+		(const char *const[]){ live_dbtop_path(), "-i", INTERVAL, conninfo, NULL });
+	if (!term_wait_text(term, "live_client"))
+		fail_msg("dbtop shows no client");
+	return term;
+}
+
+struct cost {
+	double cpu; /* µs a refresh */
+	long pss;   /* KiB */
+};
+
+static struct cost dbtop_cost(void)
+{
+	struct term *term = start_dbtop();
+	drain(term, WARM_UP_REFRESHES * INTERVAL_US);
+	int64_t began = instant_monotonic();
+	double before = measure_cpu(term_pid(term));
+	drain(term, REFRESHES * INTERVAL_US);
+	double used = measure_cpu(term_pid(term)) - before;
+	double refreshes = (double)(instant_monotonic() - began) / INTERVAL_US;
+	struct cost cost = { used / refreshes, measure_pss(term_pid(term)) };
+	term_press(term, "q");
+	term_end(term);
+	return cost;
+}
+
+static const char *find_pg_top(void)
+{
+	static const char *const paths[] = { "/usr/bin/pg_top", "/usr/local/bin/pg_top" };
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (access(paths[i], X_OK) == 0)
+			return paths[i];
+	return NULL;
+}
+
+/* −1 when it is not installed. Its shortest interval is a second. */
+static double pg_top_cost(void)
+{
+	const char *path = find_pg_top();
+	char port[16];
+	if (!path)
+		return -1;
+	snprintf(port, sizeof(port), "%d", private_server_port(server));
+	struct term *term =
+		start_in_terminal((const char *const[]){ path, "-h", private_server_folder(server),
+			"-p", port, "-U", "postgres", "-d", "postgres", "-s", "1", NULL });
+	drain(term, 2e6);
+	int64_t began = instant_monotonic();
+	double before = measure_cpu(term_pid(term));
+	drain(term, PG_TOP_REFRESHES * 1e6);
+	double used = measure_cpu(term_pid(term)) - before;
+	double refreshes = (double)(instant_monotonic() - began) / 1e6;
+	term_end(term);
+	return used / refreshes;
+}
+
+static void show_cost(int wanted)
+{
+	connect_up_to(wanted);
+	double bare = bare_poll(), pg_top = pg_top_cost();
+	struct cost cost = dbtop_cost();
+	char beside[32] = "not installed";
+	if (pg_top >= 0)
+		snprintf(beside, sizeof(beside), "%.2f ms", pg_top / 1e3);
+	printf("%6d connections   dbtop %6.2f ms   bare poll %6.2f ms   pg_top %-14s PSS %5.1f "
+	       "MB\n",
+		wanted, cost.cpu / 1e3, bare / 1e3, beside, (double)cost.pss / 1024);
+	if (wanted == 1000)
+		judge("dbtop / bare poll, at 1,000", cost.cpu / bare, AIM_CPU);
+	if (wanted == 1000)
+		judge("PSS in MB, at 1,000", (double)cost.pss / 1024, AIM_PSS / 1024.0);
+	fflush(stdout);
+}
+
+/* --- the first frame --- */
+
+static double start_once(const char *conninfo)
+{
+	int64_t began = instant_monotonic();
+	struct term *term =
+		start_in_terminal((const char *const[]){ live_dbtop_path(), conninfo, NULL });
+	while (!term_shows(term, "live_client") && instant_monotonic() - began < 30 * USEC_PER_SEC)
+		term_read(term, 1);
+	double took = (double)(instant_monotonic() - began);
+	term_end(term);
+	return took;
+}
+
+/* A program that connects and asks one thing. */
+static double connect_once(const char *conninfo)
+{
+	int64_t began = instant_monotonic();
+	live_free(live_client(conninfo, "idle", NULL));
+	return (double)(instant_monotonic() - began);
+}
+
+static void show_start(void)
+{
+	double starts[STARTS], bare[STARTS];
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
+	for (int i = 0; i < STARTS; i++) {
+		starts[i] = start_once(conninfo);
+		bare[i] = connect_once(conninfo);
+	}
+	double took = measure_median(starts, STARTS), beside = measure_median(bare, STARTS);
+	printf("first frame with rows %.1f ms, a bare connection and one statement %.1f ms\n",
+		took / 1e3, beside / 1e3);
+	judge("first frame / bare connection", took / beside, AIM_START);
+}
+
+/* --- a key while the server stands still --- */
+
+static pid_t own_backend(void)
+{
+	PGconn *conn = live_connect(private_server_conninfo(server));
+	pid_t pid = (pid_t)live_number(
+		conn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtop'");
+	PQfinish(conn);
+	return pid;
+}
+
+/* Until the help comes or goes: q closes it. */
+static double press_once(struct term *term, bool open)
+{
+	int64_t began = instant_monotonic();
+	term_send(term, open ? "?" : "q");
+	while (term_shows(term, "keep the picture") != open &&
+		instant_monotonic() - began < USEC_PER_SEC)
+		term_read(term, 1);
+	return (double)(instant_monotonic() - began);
+}
+
+static void show_keys(void)
+{
+	double keys[KEYS];
+	struct term *term = start_dbtop();
+	pid_t backend = own_backend();
+	kill(backend, SIGSTOP);
+	drain(term, 3e6);
+	for (int i = 0; i < KEYS; i++)
+		keys[i] = press_once(term, i % 2 == 0);
+	kill(backend, SIGCONT);
+	term_end(term);
+	double took = measure_median(keys, KEYS);
+	printf("key to frame while the server is stopped: %.1f ms, at worst %.1f ms\n", took / 1e3,
+		keys[KEYS - 1] / 1e3);
+	judge("key to frame, ms", took / 1e3, AIM_KEY / 1e3);
+}
+
+/* --- */
+
+static void measure_everything(void **state)
+{
+	(void)state;
+	static const int sizes[] = { 10, 1000, 2000 };
+	server = live_server_start((const char *const[]){ "max_connections=2050", NULL });
+	live_sql(server, "CREATE ROLE app LOGIN");
+	printf("dbtop in a terminal of %d×%d; processor time is that of one refresh\n", WIDTH,
+		HEIGHT);
+	connect_up_to(sizes[0]);
+	show_start();
+	show_keys();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && sizes[i] <= most; i++)
+		show_cost(sizes[i]);
+	private_server_stop(server);
+	assert_int_equal(failures, 0);
+}
+
+/* bench_dbtop [MOST]: up to so many connections; 10, 1000 and 2000 are measured. */
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		most = atoi(argv[1]);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(measure_everything, live_teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
