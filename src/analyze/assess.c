@@ -8,10 +8,12 @@
 #include "analyze/join.h"
 #include "analyze/join_bouncers.h"
 #include "analyze/join_pages.h"
+#include "analyze/join_proxy.h"
 #include "analyze/pools.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/lock.h"
+#include "model/proxy.h"
 #include "model/rules.h"
 
 /* Workers have no client at their other end; for a plain role their rows are hidden like the
@@ -206,6 +208,7 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 {
 	assessment->activity = input->activity ? activity_ref(input->activity) : NULL;
 	assessment->peers = input->peers ? peers_ref(input->peers) : NULL;
+	assessment->proxy = input->proxy ? proxy_ref(input->proxy) : NULL;
 	assessment->locks = input->locks ? lock_table_ref(input->locks) : NULL;
 	assessment->pages = input->pages ? pool_pages_ref(input->pages) : NULL;
 	assessment->bouncers =
@@ -217,15 +220,16 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 }
 
 /* Each knows more of a connection than the one before: its socket, the application behind a
- * PgBouncer, the pool's own word. */
+ * PgBouncer, the pool's own word, the application behind a proxy. */
 static void join_all(struct assessment *assessment, const struct assessment *previous)
 {
-	struct client_processes *processes =
-		client_processes_new(assessment, previous, pools_processes(assessment));
+	struct client_processes *processes = client_processes_new(assessment, previous,
+		pools_processes(assessment) + join_proxy_processes(assessment));
 	pools_list(assessment);
 	join_clients(assessment, previous, processes);
 	join_bouncers(assessment, previous, processes);
 	join_pages(assessment, processes);
+	join_proxy(assessment, processes);
 	pools_assign(assessment);
 }
 
@@ -252,6 +256,6 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	else
 		set_unknown_slots(&assessment->slots);
 	scope_waiters(assessment, input->rules);
-	assessment->settled = is_settled(assessment);
+	assessment->settled = !input->unsettled && is_settled(assessment);
 	return assessment;
 }

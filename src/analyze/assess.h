@@ -9,6 +9,7 @@ struct rules;
 struct assess_input {
 	const struct activity *activity; /* NULL before the first answer; a reference is taken */
 	const struct peers *peers;       /* likewise */
+	const struct proxy *proxy;       /* likewise */
 	const struct lock_table *locks;  /* likewise */
 	const struct server_state *server;
 	const struct pool_pages *pages;        /* likewise */
@@ -17,7 +18,8 @@ struct assess_input {
 	const struct source_state *sources; /* as in the assessment; NULL without any */
 	size_t n_sources;
 	const struct rules *rules;
-	int64_t now; /* our wall clock */
+	bool unsettled; /* something is still to come that the caller waits for */
+	int64_t now;    /* our wall clock */
 };
 
 /* Never NULL; the caller frees it with assessment_free(). `previous` is the one before of the same

@@ -13,6 +13,7 @@ struct target_options app_target_options(const struct app *app)
 		.consoles = app->consoles,
 		.n_consoles = app->n_consoles,
 		.pages = app->config->pages,
+		.proxy = &app->config->proxy,
 		.interval = app->config->interval,
 		.no_query_text = app->options.no_query_text,
 	};

@@ -137,6 +137,11 @@ void command_enter(struct dashboard *dashboard)
 	details_open(&dashboard->ui, connection);
 }
 
+void command_proxy(struct dashboard *dashboard)
+{
+	ui_push(&dashboard->ui, PAGE_PROXY);
+}
+
 void command_locks(struct dashboard *dashboard)
 {
 	if (dashboard->player) {

@@ -81,12 +81,13 @@ void dashboard_suspend(struct dashboard *dashboard)
 	}
 }
 
-/* Locks are asked for only while a page shows them. */
-static void watch_locks(struct dashboard *dashboard)
+/* Locks are asked for only while a page shows them, and the proxy is looked at more often then. */
+static void watch_for_pages(struct dashboard *dashboard)
 {
 	const struct ui_state *ui = &dashboard->ui;
 	if (dashboard->player)
 		return;
+	target_watch_proxy(dashboard->target, ui_has_page(ui, PAGE_PROXY));
 	if (ui_has_page(ui, PAGE_DETAILS))
 		target_watch_locks(dashboard->target, ui->details.pid);
 	else if (ui_has_page(ui, PAGE_LOCKS))
@@ -99,7 +100,7 @@ static void draw(struct dashboard *dashboard)
 {
 	int width, height;
 	tui_size(dashboard->tui, &width, &height);
-	watch_locks(dashboard);
+	watch_for_pages(dashboard);
 	/* a recording has its own clock */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),

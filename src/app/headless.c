@@ -244,6 +244,8 @@ static bool is_hopeless(const struct headless *headless, const struct assessment
 	case SERVER_STALE: return false;
 	default: break;
 	}
+	if (target_awaits_proxy(headless->target))
+		return false;
 	session_locate(target_session(headless->target), &where);
 	return assessment->peers || where.server.family == 0;
 }
@@ -333,6 +335,7 @@ static void open_headless(struct headless *headless)
 	options.data = headless;
 	options.assessed = on_assessed;
 	options.hurry = true;
+	options.await_proxy = app->options.mode != MODE_KILL_LEAKED;
 	headless->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	headless->audit = audit_new(path);

@@ -23,6 +23,8 @@
 #include "collect/exits.h"
 #include "collect/locks.h"
 #include "collect/pages.h"
+#include "collect/proxy.h"
+#include "config/config.h"
 #include "model/assessment.h"
 #include "model/bouncer.h"
 #include "model/history.h"
@@ -33,6 +35,10 @@
  * one of 262,144 buckets). New connections and processes that end cause one at once; this is for
  * sockets that are closed by a process that lives on. */
 #define LOOK_EVERY (5 * USEC_PER_SEC)
+
+/* How often the proxy is looked at: while a page shows it, and else. */
+#define PROXY_OFTEN  (1 * USEC_PER_SEC)
+#define PROXY_SELDOM (5 * USEC_PER_SEC)
 
 /* An answer is overdue after two intervals, but not before this. */
 #define STALE_AFTER (2 * USEC_PER_SEC)
@@ -47,6 +53,8 @@ struct target {
 	struct backends *backends;
 	struct clients *clients;
 	struct exits *exits;
+	struct proxy_watch *proxy;
+	bool proxy_wanted;
 	struct locks *locks;
 	bool locks_wanted;
 	int32_t locks_subject;
@@ -156,6 +164,8 @@ static void assess_now(struct target *target)
 		.pages = pages_latest(target->pages),
 		.bouncers = bouncers,
 		.n_bouncers = n_poolers,
+		.proxy = proxy_watch_latest(target->proxy),
+		.unsettled = target_awaits_proxy(target),
 		.locks = locks_latest(target->locks),
 		.server = &server,
 		.sources = sources,
@@ -214,6 +224,24 @@ static bool wants_look(const struct target *target)
 		instant_monotonic() - target->last_look >= LOOK_EVERY;
 }
 
+static void look_at_proxy(struct target *target, int64_t after)
+{
+	struct peers_target where;
+	session_locate(target->session, &where);
+	const struct proxy_own own = {
+		.where = &where,
+		.answers = session_is_ready(target->session) && !is_overdue(target) &&
+			backends_latest(target->backends),
+		.latency = session_state(target->session)->latency,
+	};
+	proxy_watch_look(target->proxy, &own, after);
+}
+
+static void keep_proxy_in_sight(struct target *target)
+{
+	look_at_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
+}
+
 static bool is_in_hurry(const struct target *target)
 {
 	return target->options.hurry || target->hurry_since != INSTANT_UNKNOWN;
@@ -261,6 +289,7 @@ static void hurry(struct target *target)
 static void on_rows(struct target *target)
 {
 	target->rows_wait = false;
+	keep_proxy_in_sight(target);
 	assess_now(target);
 	if (wants_look(target))
 		look(target);
@@ -296,6 +325,11 @@ static void on_pooler_ready(void *data)
 	(void)begin_round(data);
 }
 
+static void on_proxy(void *data)
+{
+	assess_now(data);
+}
+
 static void on_pooler_changed(void *data)
 {
 	assess_now(data);
@@ -324,6 +358,8 @@ static void on_process_ended(void *data)
 static void on_session_changed(void *data)
 {
 	struct target *target = data;
+	if (!session_is_ready(target->session))
+		look_at_proxy(target, PROXY_OFTEN / 4);
 	assess_now(target);
 	if (!session_is_ready(target->session))
 		look(target);
@@ -342,6 +378,7 @@ static void on_tick(uv_timer_t *timer)
 	(void)pages_refresh(target->pages);
 	/* no answer, no connection: the picture ages, and says so */
 	assess_now(target);
+	keep_proxy_in_sight(target);
 	if (!session_is_ready(target->session))
 		look(target);
 }
@@ -379,6 +416,18 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	target->backends = backends_new(target->session, &backends);
 	const struct clients_callbacks clients = { .data = target, .published = on_peers };
 	target->clients = clients_new(loop, "/proc", &clients);
+	const struct config_proxy none = { .process = "", .health = "" };
+	const struct config_proxy *wanted = options->proxy ? options->proxy : &none;
+	const struct proxy_options proxy = {
+		.process = wanted->process,
+		.port = (uint16_t)wanted->port,
+		.health = wanted->health,
+		.expected = wanted->port || wanted->start.count,
+		.params = options->params,
+		.data = target,
+		.published = on_proxy,
+	};
+	target->proxy = proxy_watch_new(loop, &proxy);
 	const struct locks_options locks = { .data = target, .published = on_locks };
 	target->locks = locks_new(target->session, &locks);
 	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
@@ -429,6 +478,7 @@ void target_free(struct target *target)
 	pages_free(target->pages);
 	exits_free(target->exits);
 	locks_free(target->locks);
+	proxy_watch_free(target->proxy);
 	clients_free(target->clients);
 	backends_free(target->backends);
 	session_free(target->session);
@@ -445,6 +495,18 @@ void target_survey(struct target *target)
 {
 	target->hurry_since = instant_now();
 	look_at(target, true);
+}
+
+bool target_awaits_proxy(const struct target *target)
+{
+	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
+}
+
+void target_watch_proxy(struct target *target, bool wanted)
+{
+	if (wanted && !target->proxy_wanted)
+		look_at_proxy(target, 0);
+	target->proxy_wanted = wanted;
 }
 
 void target_watch_locks(struct target *target, int32_t subject)

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct assessment;
+struct config_proxy;
 struct history;
 struct params;
 struct rules;
@@ -22,7 +23,10 @@ struct target_options {
 	const char *pages; /* folder of stats pages; NULL or "": wherever they may be; copied */
 	int64_t interval;  /* µs */
 	bool no_query_text;
-	bool hurry; /* ask again at once until the picture is settled: the headless modes */
+	const struct config_proxy
+		*proxy;   /* what is known of a local proxy; must outlive the target */
+	bool await_proxy; /* the picture is not settled before it is known how that stands */
+	bool hurry;       /* ask again at once until the picture is settled: the headless modes */
 	void *data;
 	void (*assessed)(void *data); /* target_assessment() is new */
 };
@@ -45,6 +49,12 @@ void target_free(struct target *target);
  * each refresh from now on, until target_ignore_locks(). */
 void target_watch_locks(struct target *target, int32_t subject);
 void target_ignore_locks(struct target *target);
+
+/* With await_proxy: whether it is still to come how the proxy stands. */
+bool target_awaits_proxy(const struct target *target);
+
+/* Looks at the proxy every second, as long as a page shows it. */
+void target_watch_proxy(struct target *target, bool wanted);
 
 /* Asks now instead of at the next tick: after an action. */
 void target_refresh(struct target *target);

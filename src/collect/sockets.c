@@ -132,6 +132,27 @@ int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
 	return error;
 }
 
+int sockets_dump_listeners(struct netlink *netlink, struct arena *arena, uint16_t port,
+	struct listening_socket **ret_rows, size_t *ret_count)
+{
+	if (!port)
+		return -EINVAL;
+	struct tcp_rows rows = { .rows = NULL };
+	struct tcp_request request = tcp_request(port);
+	request.query.idiag_states = 1u << TCP_LISTEN;
+	int error =
+		netlink_dump(netlink, TCPDIAG_GETSOCK, &request, sizeof(request), add_tcp, &rows);
+	if (error == 0) {
+		*ret_rows = arena_array(arena, rows.count, sizeof(**ret_rows));
+		*ret_count = rows.count;
+		for (size_t i = 0; i < rows.count; i++)
+			(*ret_rows)[i] = (struct listening_socket){ rows.rows[i].local,
+				rows.rows[i].inode, rows.rows[i].uid };
+	}
+	free(rows.rows);
+	return error;
+}
+
 /* Compares the name without its folder, which has many spellings. A path comes with its terminator
  * or without; an abstract name begins with a zero byte. */
 static bool is_named(const char *name, size_t size, const char *expected)

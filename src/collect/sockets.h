@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/endpoint.h"
+
 struct arena;
 struct netlink;
 struct peers_target;
@@ -27,6 +29,17 @@ struct netlink *sockets_netlink(void) __attribute__((returns_nonnull));
 int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
 	const struct peers_target *target, struct tcp_socket **ret_rows, size_t *ret_count)
 	__attribute__((warn_unused_result));
+
+/* A TCP socket that listens. */
+struct listening_socket {
+	struct endpoint local;
+	uint32_t inode, uid;
+};
+
+/* Who listens on this port, of IPv4 and IPv6. Walks the short table of listeners alone. Returns 0
+ * or a negative errno: -EINVAL without a port, else as netlink_dump(). */
+int sockets_dump_listeners(struct netlink *netlink, struct arena *arena, uint16_t port,
+	struct listening_socket **ret_rows, size_t *ret_count) __attribute__((warn_unused_result));
 
 /* The servers' ends of connections over Unix sockets that are named …/.s.PGSQL.PORT. Those that
  * the server did not accept yet are left out.

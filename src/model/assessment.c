@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "model/lock.h"
+#include "model/proxy.h"
 
 static const char *const server_status_names[] = {
 	[SERVER_CONNECTING] = "connecting",
@@ -75,5 +76,6 @@ void assessment_free(struct assessment *assessment)
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
 		bouncer_unref(assessment->bouncers[i]);
 	lock_table_unref(assessment->locks);
+	proxy_unref(assessment->proxy);
 	arena_free(assessment->arena);
 }

@@ -96,6 +96,7 @@ struct connection {
 	bool looked;        /* the sockets were dumped after that */
 	int64_t missed_at;  /* the first dump that lacked an end that was seen here before, and of
 			       which nothing else tells; INSTANT_UNKNOWN otherwise */
+	bool proxied;       /* the local proxy is in between: the client's end is the proxy's */
 	bool in_scope;      /* --app: shown and acted on */
 
 	/* Its pool: of libdbpool when there is a slot, PgBouncer's when there is a server. NULL is
@@ -112,6 +113,13 @@ struct client_process {
 	struct process process;
 	uint32_t connections, leaked; /* in scope */
 	bool alive;
+};
+
+/* A process that is connected to the local proxy. */
+struct proxy_client {
+	uint32_t process; /* index into the assessment's processes */
+	uint32_t sockets; /* it holds to the proxy's port … */
+	uint32_t matched; /* … and connections that are known to be its */
 };
 
 /* max = used + free + reserved unless reserved slots are in use. −1 is "not known". */
@@ -137,6 +145,7 @@ struct assessment {
 	const struct pool_pages *pages;  /* NULL before the first look */
 	const struct bouncer **bouncers; /* those that answered so far */
 	size_t n_bouncers;
+	const struct proxy *proxy; /* NULL without one to look for, and before the first look */
 	const struct lock_table *locks; /* NULL unless a page wants it, and before its answer */
 	struct rules_limits limits;
 	struct slots slots;
@@ -144,6 +153,8 @@ struct assessment {
 	size_t n_connections;
 	struct client_process *processes;
 	size_t n_processes;
+	struct proxy_client *proxy_clients; /* the one with the most sockets first */
+	size_t n_proxy_clients;
 	struct pool *pools; /* PgBouncer's own admin database left out */
 	size_t n_pools;
 	struct bouncer_match *matches; /* of PgBouncers' clients: what the next assessment may

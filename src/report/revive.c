@@ -10,6 +10,7 @@
 #include "base/instant.h"
 #include "base/map.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "report/revive_pools.h"
 
 #define SCHEMA        1
@@ -29,6 +30,7 @@ WORDS(certainty_word, certainty_name, enum certainty)
 WORDS(protection_word, protection_name, enum protection)
 WORDS(kind_word, backend_kind_name, enum backend_kind)
 WORDS(end_word, client_end_name, enum client_end)
+WORDS(proxy_status_word, proxy_status_name, enum proxy_status)
 WORDS(matched_by_word, matched_by_name, enum matched_by)
 
 #define AT(type, member) offsetof(struct type, member)
@@ -154,6 +156,21 @@ static const struct field source_fields[] = {
 	{ "status", FIELD_WORD, AT(source, state.status), source_status_word, SOURCE_FAILED + 1 },
 	{ "age_ms", FIELD_MS, AT(source, age) },
 	{ "error", FIELD_TEXT, AT(source, state.error) },
+};
+
+struct recorded_proxy {
+	enum proxy_status status;
+	int32_t pid, port;
+	int64_t latency;
+	const char *detail;
+};
+
+static const struct field proxy_fields[] = {
+	{ "status", FIELD_WORD, AT(recorded_proxy, status), proxy_status_word, PROXY_SERVING + 1 },
+	{ "pid", FIELD_INT, AT(recorded_proxy, pid) },
+	{ "port", FIELD_INT, AT(recorded_proxy, port) },
+	{ "latency_ms", FIELD_MS, AT(recorded_proxy, latency) },
+	{ "detail", FIELD_NAME, AT(recorded_proxy, detail) },
 };
 
 struct revival {
@@ -312,6 +329,34 @@ static int read_connections(struct revival *revival)
 	return r;
 }
 
+/* None is null: what was not worth a word then is not worth one now. */
+static int read_proxy(struct revival *revival)
+{
+	const json_t *object;
+	struct recorded_proxy read;
+	revival->reader.where = NULL;
+	int r = reader_object(&revival->reader, revival->root, "proxy", &object);
+	revival->reader.where = "proxy";
+	if (r < 0 || !object)
+		return r;
+	r = reader_fields(&revival->reader, object, proxy_fields, LENGTH(proxy_fields), &read);
+	if (r < 0)
+		return r;
+	struct proxy *proxy = proxy_new();
+	proxy->expected = true;
+	proxy->wanted = "the proxy";
+	proxy->status = read.status;
+	proxy->port = (uint16_t)read.port;
+	proxy->process.pid = read.pid;
+	proxy->process.started_at = proxy->process.ended_at = INSTANT_UNKNOWN;
+	proxy->latency = read.latency;
+	if (read.latency >= 0)
+		proxy->proven_at = revival->assessment->now;
+	proxy->detail = arena_strdup(proxy->arena, read.detail);
+	revival->assessment->proxy = proxy;
+	return 0;
+}
+
 static int read_sources(struct revival *revival)
 {
 	struct assessment *assessment = revival->assessment;
@@ -373,6 +418,8 @@ static int read_all(struct revival *revival)
 		r = read_connections(revival);
 	if (r == 0)
 		r = revive_pools_waiting(&revival->reader, revival->root, assessment);
+	if (r == 0)
+		r = read_proxy(revival);
 	if (r == 0)
 		r = read_sources(revival);
 	return r;

@@ -6,6 +6,7 @@
 
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "report/encoder.h"
 #include "report/snapshot_pools.h"
 
@@ -193,6 +194,21 @@ static void put_sources(struct encoder *encoder, const struct assessment *assess
 	encoder_close(encoder, ']');
 }
 
+static void put_proxy(struct encoder *encoder, const struct proxy *proxy)
+{
+	if (!proxy_is_shown(proxy)) {
+		encoder_null(encoder, "proxy");
+		return;
+	}
+	encoder_open(encoder, "proxy", '{');
+	encoder_string(encoder, "status", proxy_status_name(proxy->status));
+	encoder_count(encoder, "pid", proxy->process.pid ? proxy->process.pid : -1);
+	encoder_integer(encoder, "port", proxy->port);
+	encoder_exact_ms(encoder, "latency_ms", proxy->latency);
+	encoder_string(encoder, "detail", proxy->detail);
+	encoder_close(encoder, '}');
+}
+
 static void put_limits(struct encoder *encoder, const struct rules_limits *limits)
 {
 	encoder_open(encoder, "limits", '{');
@@ -216,7 +232,7 @@ int snapshot_print(
 	put_connections(&encoder, assessment, options);
 	put_processes(&encoder, assessment);
 	snapshot_pools_put(&encoder, assessment);
-	encoder_null(&encoder, "proxy");
+	put_proxy(&encoder, assessment->proxy);
 	put_sources(&encoder, assessment);
 	put_limits(&encoder, &assessment->limits);
 	encoder_boolean(&encoder, "settled", assessment->settled);

@@ -15,6 +15,7 @@
 #include "view/explain_pool.h"
 #include "view/facts.h"
 #include "view/frame.h"
+#include "view/proxy_view.h"
 #include "view/ui.h"
 
 /* What a fact is told of. */
@@ -159,6 +160,18 @@ static const char *matched_by(const struct subject *subject, enum style *style)
 {
 	(void)style;
 	return subject->process ? explain_match(subject->connection->matched_by) : NULL;
+}
+
+static const char *behind_proxy(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_CAUTION;
+	return subject->connection->proxied ? "the client's end is the local proxy's" : NULL;
+}
+
+static const char *candidates(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return proxy_view_candidates(subject->arena, subject->assessment, subject->connection);
 }
 
 static const char *command(const struct subject *subject, enum style *style)
@@ -322,6 +335,8 @@ static const struct field {
 	{ "Statement", "", query },
 	{ "Process", "process", process },
 	{ "Process", "matched by", matched_by },
+	{ "Process", "proxy", behind_proxy },
+	{ "Process", "one of these", candidates },
 	{ "Process", "command", command },
 	{ "Process", "runs as", runs_as },
 	{ "Process", "unit", unit },

@@ -28,6 +28,8 @@ static enum group_kind without_process(const struct connection *connection)
 {
 	if (connection->backend->kind == BACKEND_HIDDEN)
 		return GROUP_HIDDEN;
+	if (connection->proxied)
+		return GROUP_PROXIED;
 	switch (connection->end) {
 	case CLIENT_END_ELSEWHERE: return GROUP_ADDRESS;
 	case CLIENT_END_NOT_VISIBLE: return GROUP_NOT_VISIBLE;

@@ -154,6 +154,8 @@ static const struct {
 	[GROUP_APPLICATION] = { .make_name = name_application, .details = "" },
 	[GROUP_DATABASE] = { .make_name = name_database, .details = "" },
 	[GROUP_ADDRESS] = { .make_name = name_address, .details = "on another machine" },
+	[GROUP_PROXIED] = { "behind the proxy",
+		.details = "Enter tells which processes it may be" },
 	[GROUP_LOOKING] = { .make_name = name_looking, .details = "" },
 	[GROUP_GONE] = { "client gone", .details = "no process has their client end any more" },
 	[GROUP_NOT_VISIBLE] = { "another user's process", .details = "sudo dbtop shows which" },

@@ -10,6 +10,7 @@
 #include "view/gauge.h"
 #include "view/grid.h"
 #include "view/line.h"
+#include "view/proxy_view.h"
 #include "view/trouble.h"
 #include "view/ui.h"
 
@@ -81,7 +82,8 @@ static bool put_part(struct grid *grid, int *x, int y, int right, const struct l
 	return true;
 }
 
-static void draw_server_facts(
+/* Returns the column after them. */
+static int draw_server_facts(
 	struct grid *grid, int x, int y, int right, const struct assessment *assessment)
 {
 	const struct server_facts *facts =
@@ -93,19 +95,20 @@ static void draw_server_facts(
 		line_printf(&line, STYLE_DIM, "PostgreSQL %d.%d", facts->version / 10000,
 			facts->version % 10000);
 	if (line.length && !put_part(grid, &x, y, right, &line))
-		return;
+		return x;
 	line_begin(&line);
 	if (facts && facts->started_at != INSTANT_UNKNOWN)
 		line_printf(&line, STYLE_DIM, "up %s",
 			duration_format(
 				instant_elapsed(facts->started_at, assessment->server_now), text));
 	if (line.length && !put_part(grid, &x, y, right, &line))
-		return;
+		return x;
 	line_begin(&line);
 	if (assessment->server.latency >= 0)
 		line_printf(&line, STYLE_DIM, "%.1f ms", (double)assessment->server.latency / 1000);
 	if (line.length)
 		put_part(grid, &x, y, right, &line);
+	return x;
 }
 
 static void title_text(const struct server_state *server, char *text, size_t size)
@@ -124,7 +127,14 @@ static void draw_title(const struct frame *frame, int y)
 	int right = draw_title_right(frame, y);
 	title_text(&frame->assessment->server, title, sizeof(title));
 	int x = 1 + grid_put(grid, 1, y, right - 1 - GAP, title, STYLE_TITLE) + GAP;
-	draw_server_facts(grid, x, y, right - GAP, frame->assessment);
+	struct line proxy;
+	line_begin(&proxy);
+	proxy_view_item(frame->assessment, &proxy);
+	/* how the proxy stands counts for more than how long the server has been up */
+	int width = proxy.length ? line_width(grid, &proxy) + GAP : 0;
+	x = draw_server_facts(grid, x, y, right - GAP - width, frame->assessment);
+	if (proxy.length)
+		put_part(grid, &x, y, right - GAP, &proxy);
 }
 
 static void slots_text(const struct slots *slots, struct line *line)

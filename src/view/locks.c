@@ -209,6 +209,8 @@ static int wanted_width(const struct frame *frame, const struct sheet *sheet)
 static const char *sentence_of(const struct frame *frame, const struct sheet *sheet)
 {
 	const struct lock_table *table = frame->assessment->locks;
+	if (!table && frame->ui->replay.count)
+		return "A recording does not tell of locks.";
 	if (!table && frame->ui->paused)
 		return "Paused: p on the main page goes on, and then the server is asked.";
 	if (!table)

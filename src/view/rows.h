@@ -29,6 +29,7 @@ enum group_kind {
 	GROUP_APPLICATION, /* their application_name */
 	GROUP_DATABASE,
 	GROUP_ADDRESS,     /* a client address on another machine */
+	GROUP_PROXIED,     /* behind the local proxy, which process is not known */
 	GROUP_LOOKING,     /* their client end has not been looked for yet */
 	GROUP_GONE,        /* nobody has their client end, and nobody was seen with it */
 	GROUP_NOT_VISIBLE, /* their process is here, but not ours to see */

@@ -16,6 +16,7 @@
 #include "view/message.h"
 #include "view/password.h"
 #include "view/plan.h"
+#include "view/proxy_view.h"
 #include "view/settle.h"
 #include "view/table.h"
 #include "view/trouble.h"
@@ -225,6 +226,7 @@ static void draw_page(const struct frame *frame)
 	case PAGE_MESSAGE: message_draw(frame); return;
 	case PAGE_DETAILS: details_draw(frame); return;
 	case PAGE_LOCKS: locks_draw(frame); return;
+	case PAGE_PROXY: proxy_view_draw(frame); return;
 	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
 	case PAGE_PASSWORD: password_draw(frame); return;
 	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;

@@ -28,6 +28,7 @@ enum page {
 	PAGE_MESSAGE,
 	PAGE_DETAILS,
 	PAGE_LOCKS,
+	PAGE_PROXY,
 	PAGE_EMERGENCY, /* the plan of an emergency, to be confirmed by a word */
 	PAGE_PASSWORD,
 	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */

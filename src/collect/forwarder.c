@@ -1,0 +1,257 @@
+/* Listening sockets to processes. A command line proves nothing and is not looked at: it is the
+ * socket that makes a proxy, and the program's file that tells which. */
+#include "collect/forwarder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "collect/addresses.h"
+#include "collect/holders.h"
+#include "collect/netlink.h"
+#include "collect/procfs.h"
+#include "collect/sockets.h"
+
+#define COMM_LENGTH 15 /* what the kernel keeps of a program's name */
+#define DELETED     " (deleted)"
+
+struct forwarder {
+	struct netlink *netlink;
+	struct holders *holders;
+	struct procfs *procfs;
+};
+
+struct forwarder *forwarder_new(const char *proc_root)
+{
+	struct forwarder *forwarder = mem_alloc(sizeof(*forwarder));
+	forwarder->netlink = sockets_netlink();
+	forwarder->holders = holders_new(proc_root);
+	forwarder->procfs = procfs_new(proc_root);
+	return forwarder;
+}
+
+void forwarder_free(struct forwarder *forwarder)
+{
+	if (!forwarder)
+		return;
+	holders_free(forwarder->holders);
+	netlink_free(forwarder->netlink);
+	procfs_free(forwarder->procfs);
+	free(forwarder);
+}
+
+/* The file's name, of a file that was replaced meanwhile, too. */
+static bool is_file(const char *wanted, const char *executable)
+{
+	const char *slash = strrchr(executable, '/');
+	const char *name = slash ? slash + 1 : executable;
+	size_t length = strlen(wanted);
+	return strncmp(name, wanted, length) == 0 &&
+		(!name[length] || strcmp(name + length, DELETED) == 0);
+}
+
+bool forwarder_is_program(const char *wanted, const char *executable, const char *comm)
+{
+	if (!*wanted)
+		return false;
+	if (executable && is_file(wanted, executable))
+		return true;
+	return comm && *comm && strncmp(comm, wanted, COMM_LENGTH) == 0;
+}
+
+static const char *read_executable(
+	const struct forwarder *forwarder, struct arena *arena, int32_t pid)
+{
+	char path[32], target[PATH_MAX];
+	snprintf(path, sizeof(path), "%d/exe", pid);
+	ssize_t length =
+		readlinkat(procfs_root(forwarder->procfs), path, target, sizeof(target) - 1);
+	return length > 0 ? text_clean(arena, target, (size_t)length, TEXT_LINE) : NULL;
+}
+
+/* A listener with one of its holders. */
+struct candidate {
+	const struct listening_socket *socket;
+	const struct process *process; /* NULL: not visible */
+	const char *executable;
+	bool is_wanted;
+};
+
+/* Of several that listen, the one that connections to 127.0.0.1 reach. */
+static int rank_of(const struct endpoint *local)
+{
+	static const uint8_t any[16];
+	bool is_any = memcmp(local->address, any, sizeof(any)) == 0;
+	return local->family == AF_INET ? (is_any ? 1 : 0) : (is_any ? 2 : 3);
+}
+
+static bool is_better(const struct candidate *a, const struct candidate *b)
+{
+	if (!b->socket || a->is_wanted != b->is_wanted)
+		return !b->socket || a->is_wanted;
+	if (!a->process != !b->process)
+		return a->process != NULL;
+	return rank_of(&a->socket->local) < rank_of(&b->socket->local);
+}
+
+static void consider(const struct forwarder *forwarder, const struct proxy *proxy,
+	const struct listening_socket *socket, const struct process *process,
+	struct candidate *best)
+{
+	struct candidate candidate = { .socket = socket, .process = process };
+	struct procfs_stat stat;
+	if (process) {
+		candidate.executable = read_executable(forwarder, proxy->arena, process->pid);
+		bool same = procfs_stat(forwarder->procfs, process->pid, &stat) == 0 &&
+			stat.start_ticks == process->start_ticks;
+		candidate.is_wanted = same &&
+			forwarder_is_program(proxy->wanted, candidate.executable, stat.comm);
+	}
+	if (is_better(&candidate, best))
+		*best = candidate;
+}
+
+static struct candidate choose(const struct forwarder *forwarder, const struct proxy *proxy,
+	const struct listening_socket *sockets, size_t n_sockets)
+{
+	struct candidate best = { 0 };
+	for (size_t i = 0; i < n_sockets; i++) {
+		size_t count;
+		const struct socket_owner *owners =
+			peers_owners(proxy->peers, sockets[i].inode, &count);
+		if (!owners)
+			consider(forwarder, proxy, &sockets[i], NULL, &best);
+		for (size_t owner = 0; owners && owner < count; owner++)
+			consider(forwarder, proxy, &sockets[i],
+				&proxy->peers->processes[owners[owner].process], &best);
+	}
+	return best;
+}
+
+/* Another user's descriptors are not ours to read, but the names of his processes are: the one of
+ * the wanted name, when there is exactly one of the socket's owner. */
+static bool find_by_name(
+	const struct forwarder *forwarder, struct proxy *proxy, uint32_t uid, struct process *ret)
+{
+	int fd = openat(procfs_root(forwarder->procfs), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(cleanup_dir) DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	size_t found = 0;
+	if (!folder)
+		return false;
+	for (const struct dirent *entry; (entry = readdir(folder));) {
+		struct procfs_stat stat;
+		struct process process;
+		int pid = atoi(entry->d_name);
+		if (pid <= 0 || procfs_stat(forwarder->procfs, pid, &stat) < 0 ||
+			!forwarder_is_program(proxy->wanted, NULL, stat.comm))
+			continue;
+		if (procfs_describe(forwarder->procfs, proxy->arena, pid, &process, &stat) < 0 ||
+			process.uid != uid)
+			continue;
+		*ret = process;
+		found++;
+	}
+	return found == 1;
+}
+
+static void take_listener(
+	const struct forwarder *forwarder, struct proxy *proxy, const struct candidate *found)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	proxy->listener = found->socket->local;
+	proxy->uid = found->socket->uid;
+	proxy->inode = found->socket->inode;
+	if (found->process) {
+		proxy->process = *found->process;
+		proxy->executable = found->executable;
+		proxy->status = found->is_wanted ? PROXY_LISTENING : PROXY_FOREIGN;
+	} else {
+		bool named = find_by_name(forwarder, proxy, found->socket->uid, &proxy->process);
+		proxy->status = named ? PROXY_LISTENING : PROXY_FOREIGN;
+		if (!named)
+			proxy->process = (struct process){ .pid = 0 };
+	}
+	endpoint_format(&proxy->listener, text);
+	if (proxy->status == PROXY_FOREIGN && proxy->process.pid)
+		proxy->detail = arena_printf(proxy->arena, "%s is %s's (process %d)", text,
+			proxy->process.name ? proxy->process.name : "another program",
+			proxy->process.pid);
+	else if (proxy->status == PROXY_FOREIGN)
+		proxy->detail = arena_printf(proxy->arena,
+			"%s is held by another user's process, and none of them is named %s", text,
+			proxy->wanted);
+}
+
+static struct holders_wanted *wanted_sockets(const struct proxy *proxy,
+	const struct listening_socket *listeners, size_t n_listeners, size_t *ret_count)
+{
+	struct holders_wanted *wanted =
+		mem_resize(NULL, n_listeners + proxy->peers->n_tcp + 1, sizeof(*wanted));
+	size_t count = 0;
+	for (size_t i = 0; i < n_listeners; i++)
+		wanted[count++] = (struct holders_wanted){ listeners[i].inode, true };
+	for (size_t i = 0; i < proxy->peers->n_tcp; i++)
+		if (proxy->peers->tcp[i].inode)
+			wanted[count++] =
+				(struct holders_wanted){ proxy->peers->tcp[i].inode, true };
+	*ret_count = count;
+	return wanted;
+}
+
+/* The clients' ends alone, and of those with one of our own addresses at the other end. */
+static void keep_clients(struct peers *peers)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < peers->n_tcp; i++) {
+		const struct endpoint *remote = &peers->tcp[i].remote;
+		bool local = endpoint_is_loopback(remote);
+		for (size_t a = 0; a < peers->n_local_addresses && !local; a++)
+			local = endpoint_same_address(remote, &peers->local_addresses[a]);
+		if (local && remote->port == peers->target.port)
+			peers->tcp[kept++] = peers->tcp[i];
+	}
+	peers->n_tcp = kept;
+}
+
+int forwarder_look(struct forwarder *forwarder, int64_t now, struct proxy *proxy)
+{
+	struct listening_socket *listeners;
+	size_t n_listeners, n_wanted;
+	proxy->our_uid = getuid();
+	int r = sockets_dump_listeners(
+		forwarder->netlink, proxy->arena, proxy->port, &listeners, &n_listeners);
+	if (r < 0)
+		return r;
+	if (n_listeners == 0) {
+		proxy->status = PROXY_ABSENT;
+		proxy->detail =
+			arena_printf(proxy->arena, "nobody listens on port %u", proxy->port);
+		return 0;
+	}
+	struct peers *peers = peers_new();
+	proxy->peers = peers;
+	peers->target.port = proxy->port;
+	peers->target.server = listeners[0].local;
+	peers->dumped_at = instant_now();
+	peers->tcp_known = sockets_dump_tcp(forwarder->netlink, peers->arena, &peers->target,
+				   &peers->tcp, &peers->n_tcp) == 0;
+	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
+	keep_clients(peers);
+	struct holders_wanted *wanted = wanted_sockets(proxy, listeners, n_listeners, &n_wanted);
+	holders_look(forwarder->holders, wanted, n_wanted, false, now, peers);
+	free(wanted);
+	struct candidate found = choose(forwarder, proxy, listeners, n_listeners);
+	take_listener(forwarder, proxy, &found);
+	return 0;
+}

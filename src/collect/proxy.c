@@ -1,0 +1,368 @@
+/* Three sources, each with its own pace, become one block. */
+#include "collect/proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "collect/forwarder.h"
+#include "collect/health.h"
+#include "collect/probe.h"
+#include "model/proxy.h"
+#include "session/params.h"
+
+#define PROBE_EVERY  (30 * USEC_PER_SEC)
+#define PROBE_AGAIN  (10 * USEC_PER_SEC) /* after one that failed */
+#define HEALTH_EVERY (5 * USEC_PER_SEC)
+#define HEALTH_AGAIN (30 * USEC_PER_SEC) /* of an endpoint that is off */
+
+/* A round trip proves as much until the next one is overdue. */
+#define PROOF_LASTS (PROBE_EVERY + 15 * USEC_PER_SEC)
+
+/* What is known of the way through it. */
+struct proof {
+	int32_t pid; /* whose listener it was: the proof ends with it */
+	uint64_t start_ticks;
+	int64_t at;      /* monotonic; −1: none */
+	int64_t wall_at; /* our wall clock */
+	int64_t latency;
+	char *failure; /* why the last attempt failed, clean; NULL when it did not */
+};
+
+struct proxy_watch {
+	uv_loop_t *loop;
+	struct proxy_options options;
+	char *process, *health_url;
+	struct params params;
+	struct forwarder *forwarder;
+	struct health *health;
+	struct probe *probe; /* under way or done; NULL before the first */
+	bool probing;
+	int64_t next_probe, next_health, looked_at; /* monotonic */
+	struct proof proof;
+	struct proxy *latest;
+	bool looked;       /* once, at least */
+	bool was_our_path; /* at the last look */
+
+	struct peers_target where; /* our own connection's, as last told */
+	bool own_answers;
+	int64_t own_latency;
+
+	/* the look under way */
+	uv_work_t work;
+	struct proxy *next;
+	int result;
+	bool running, freed;
+};
+
+static void on_health(void *data);
+
+struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options *options)
+{
+	struct proxy_watch *watch = mem_alloc(sizeof(*watch));
+	watch->loop = loop;
+	watch->options = *options;
+	watch->process = mem_strdup(options->process);
+	watch->health_url = mem_strdup(options->health);
+	watch->params = (struct params){ 0 };
+	params_lay_over(&watch->params, options->params);
+	watch->forwarder = forwarder_new("/proc");
+	watch->proof.at = -1;
+	watch->work.data = watch;
+	const struct health_callbacks health = { .data = watch, .asked = on_health };
+	if (*watch->process && *watch->health_url)
+		watch->health = health_new(loop, watch->health_url, &health);
+	return watch;
+}
+
+static void destroy(struct proxy_watch *watch)
+{
+	proxy_unref(watch->latest);
+	proxy_unref(watch->next);
+	forwarder_free(watch->forwarder);
+	params_clear(&watch->params);
+	free(watch->proof.failure);
+	free(watch->process);
+	free(watch->health_url);
+	free(watch);
+}
+
+void proxy_watch_free(struct proxy_watch *watch)
+{
+	if (!watch)
+		return;
+	health_free(watch->health);
+	probe_free(watch->probe);
+	watch->health = NULL;
+	watch->probe = NULL;
+	watch->freed = true;
+	if (watch->running)
+		(void)uv_cancel((uv_req_t *)&watch->work);
+	else
+		destroy(watch);
+}
+
+/* The port that is looked at; 0: none. */
+static uint16_t port_of(const struct proxy_watch *watch)
+{
+	const struct endpoint *server = &watch->where.server;
+	if (!*watch->process || watch->options.port)
+		return *watch->process ? watch->options.port : 0;
+	bool inet = server->family == AF_INET || server->family == AF_INET6;
+	return inet && endpoint_is_loopback(server) ? watch->where.port : 0;
+}
+
+/* Our own connection ends at the listener. */
+static bool is_our_path(const struct proxy_watch *watch, const struct proxy *proxy)
+{
+	const struct endpoint *server = &watch->where.server;
+	if (watch->where.own.family == AF_UNSPEC || watch->where.own.family == AF_UNIX ||
+		watch->where.port != proxy->port)
+		return false;
+	return endpoint_is_loopback(server) || endpoint_same_address(server, &proxy->listener);
+}
+
+static void forget_proof(struct proof *proof)
+{
+	free(proof->failure);
+	*proof = (struct proof){ .at = -1, .latency = -1, .wall_at = INSTANT_UNKNOWN };
+}
+
+static void set_proof(struct proxy_watch *watch, int64_t latency)
+{
+	struct proof *proof = &watch->proof;
+	free(proof->failure);
+	proof->failure = NULL;
+	proof->at = instant_monotonic();
+	proof->wall_at = instant_now();
+	proof->latency = latency;
+}
+
+static void withdraw_proof(struct proxy_watch *watch)
+{
+	if (watch->proof.at >= 0)
+		watch->next_probe = 0;
+	watch->proof.at = -1;
+}
+
+/* Another process behind the port has nothing proven of it yet. */
+static void check_identity(struct proxy_watch *watch, const struct proxy *proxy)
+{
+	struct proof *proof = &watch->proof;
+	if (proxy->status == PROXY_LISTENING && proof->pid == proxy->process.pid &&
+		proof->start_ticks == proxy->process.start_ticks)
+		return;
+	forget_proof(proof);
+	proof->pid = proxy->status == PROXY_LISTENING ? proxy->process.pid : 0;
+	proof->start_ticks = proxy->process.start_ticks;
+	watch->next_probe = watch->next_health = 0;
+}
+
+static bool is_fresh(const struct proof *proof)
+{
+	return proof->at >= 0 && instant_monotonic() - proof->at <= PROOF_LASTS;
+}
+
+static void add_health(const struct proxy_watch *watch, struct proxy *proxy)
+{
+	if (!watch->health || !watch->next_health)
+		return;
+	proxy->health_at = health_asked_at(watch->health);
+	for (size_t i = 0; i < PROXY_PROBES && proxy->health_at != INSTANT_UNKNOWN; i++) {
+		proxy->probes[i] = *health_probe(watch->health, i);
+		proxy->probes[i].text = arena_strdup(proxy->arena, proxy->probes[i].text);
+	}
+}
+
+/* What of its health is worth a word, the worst first. */
+static const char *health_detail(const struct proxy *proxy)
+{
+	for (size_t i = 0; i < PROXY_PROBES; i++)
+		if (proxy->probes[i].health >= PROXY_HEALTH_NOT_STARTED &&
+			proxy->probes[i].health <= PROXY_HEALTH_FAILING)
+			return proxy->probes[i].text;
+	return NULL;
+}
+
+/* The kernel's word, and what is known beside it. */
+static void complete(struct proxy_watch *watch, struct proxy *proxy)
+{
+	proxy->expected = watch->options.expected;
+	if (watch->health)
+		proxy->health_url = arena_strdup(proxy->arena, watch->health_url);
+	if (proxy->status < PROXY_LISTENING)
+		return;
+	proxy->our_path = is_our_path(watch, proxy);
+	if (proxy->our_path && watch->own_answers && watch->own_latency >= 0)
+		set_proof(watch, watch->own_latency);
+	else if (proxy->our_path || watch->was_our_path)
+		/* what was proven is over: an attempt may prove it anew */
+		withdraw_proof(watch);
+	watch->was_our_path = proxy->our_path;
+	add_health(watch, proxy);
+	proxy->latency = watch->proof.latency;
+	proxy->proven_at = watch->proof.wall_at;
+	proxy->detail = health_detail(proxy);
+	if (is_fresh(&watch->proof) && !watch->proof.failure)
+		proxy->status = PROXY_SERVING;
+	else if (!proxy->detail && watch->proof.failure)
+		proxy->detail = arena_strdup(proxy->arena, watch->proof.failure);
+}
+
+/* The kernel's part of a block, to be completed anew. */
+static struct proxy *renewed(const struct proxy *from)
+{
+	struct proxy *proxy = proxy_new();
+	struct arena *arena = proxy->arena;
+	proxy->wanted = arena_strdup(arena, from->wanted);
+	proxy->port = from->port;
+	proxy->status = from->status > PROXY_LISTENING ? PROXY_LISTENING : from->status;
+	if (proxy->status < PROXY_LISTENING)
+		proxy->detail = arena_strdup(arena, from->detail);
+	proxy->listener = from->listener;
+	proxy->inode = from->inode;
+	proxy->process = from->process;
+	proxy->process.name = arena_strdup(arena, from->process.name);
+	proxy->process.command = arena_strdup(arena, from->process.command);
+	proxy->process.user = arena_strdup(arena, from->process.user);
+	proxy->process.unit = arena_strdup(arena, from->process.unit);
+	proxy->process.container = arena_strdup(arena, from->process.container);
+	proxy->executable = arena_strdup(arena, from->executable);
+	proxy->uid = from->uid;
+	proxy->our_uid = from->our_uid;
+	proxy->peers = from->peers ? peers_ref(from->peers) : NULL;
+	return proxy;
+}
+
+static void take(struct proxy_watch *watch, struct proxy *proxy)
+{
+	complete(watch, proxy);
+	proxy_unref(watch->latest);
+	watch->latest = proxy;
+}
+
+static void publish_again(struct proxy_watch *watch)
+{
+	if (!watch->latest)
+		return;
+	take(watch, renewed(watch->latest));
+	watch->options.published(watch->options.data);
+}
+
+static void on_health(void *data)
+{
+	struct proxy_watch *watch = data;
+	bool off = health_probe(watch->health, 0)->health == PROXY_HEALTH_OFF;
+	watch->next_health = instant_monotonic() + (off ? HEALTH_AGAIN : HEALTH_EVERY);
+	publish_again(watch);
+}
+
+static void on_probe(void *data, const struct probe_result *result)
+{
+	struct proxy_watch *watch = data;
+	watch->probing = false;
+	watch->next_probe = instant_monotonic() + (result->answered ? PROBE_EVERY : PROBE_AGAIN);
+	if (result->answered) {
+		set_proof(watch, result->took);
+	} else {
+		struct arena *arena = arena_new();
+		free(watch->proof.failure);
+		watch->proof.failure = mem_strdup(
+			text_clean(arena, result->text, strcspn(result->text, "\n"), TEXT_LINE));
+		arena_free(arena);
+	}
+	publish_again(watch);
+}
+
+/* Asks what the kernel cannot tell, when it is time. */
+static void ask(struct proxy_watch *watch)
+{
+	const struct proxy *proxy = watch->latest;
+	int64_t now = instant_monotonic();
+	if (proxy->status < PROXY_LISTENING)
+		return;
+	if (watch->health && now >= watch->next_health) {
+		watch->next_health = now + HEALTH_EVERY;
+		health_ask(watch->health);
+	}
+	if (watch->probing || now < watch->next_probe ||
+		(proxy->our_path && proxy->status == PROXY_SERVING))
+		return;
+	probe_free(watch->probe);
+	watch->probing = true;
+	watch->probe = probe_start(watch->loop, &watch->params, &proxy->listener, on_probe, watch);
+}
+
+static void look(uv_work_t *work)
+{
+	struct proxy_watch *watch = work->data;
+	watch->result = forwarder_look(watch->forwarder, instant_monotonic(), watch->next);
+}
+
+static void looked(uv_work_t *work, int status)
+{
+	struct proxy_watch *watch = work->data;
+	struct proxy *proxy = watch->next;
+	watch->running = false;
+	watch->next = NULL;
+	if (watch->freed || status != 0 || watch->result < 0) {
+		proxy_unref(proxy);
+		if (watch->freed)
+			destroy(watch);
+		return;
+	}
+	watch->looked = true;
+	check_identity(watch, proxy);
+	take(watch, proxy);
+	/* first: whoever hears of it may ask whether all is known */
+	ask(watch);
+	watch->options.published(watch->options.data);
+}
+
+void proxy_watch_look(struct proxy_watch *watch, const struct proxy_own *own, int64_t after)
+{
+	int64_t now = instant_monotonic();
+	watch->where = *own->where;
+	watch->own_answers = own->answers;
+	watch->own_latency = own->latency;
+	uint16_t port = port_of(watch);
+	if (watch->running || (watch->looked_at && now - watch->looked_at < after))
+		return;
+	if (!port) {
+		proxy_unref(watch->latest);
+		watch->latest = NULL;
+		return;
+	}
+	watch->looked_at = now;
+	watch->next = proxy_new();
+	watch->next->port = port;
+	watch->next->wanted = arena_strdup(watch->next->arena, watch->process);
+	watch->running = true;
+	/* it fails only without a function to call */
+	(void)uv_queue_work(watch->loop, &watch->work, look, looked);
+}
+
+void proxy_watch_answered(struct proxy_watch *watch, int64_t latency)
+{
+	watch->own_answers = true;
+	watch->own_latency = latency;
+}
+
+bool proxy_watch_is_settled(const struct proxy_watch *watch)
+{
+	if (!port_of(watch))
+		return true;
+	if (!watch->looked || watch->running || watch->probing)
+		return false;
+	return !watch->health || !watch->next_health ||
+		health_asked_at(watch->health) != INSTANT_UNKNOWN;
+}
+
+const struct proxy *proxy_watch_latest(const struct proxy_watch *watch)
+{
+	return watch->latest;
+}

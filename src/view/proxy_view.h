@@ -1,0 +1,22 @@
+/* The local proxy: its item in the header, its page, and who is behind it. */
+#ifndef VIEW_PROXY_VIEW_H
+#define VIEW_PROXY_VIEW_H
+
+struct arena;
+struct assessment;
+struct connection;
+struct frame;
+struct line;
+
+/* "proxy ● serving 2.1 ms"; nothing when there is no proxy to speak of. */
+void proxy_view_item(const struct assessment *assessment, struct line *line);
+
+/* The page behind P. */
+void proxy_view_draw(const struct frame *frame);
+
+/* Which applications may be behind a connection through the proxy, a line each, in the arena; NULL
+ * when it does not go through it, or is known. */
+const char *proxy_view_candidates(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection);
+
+#endif

@@ -1,0 +1,314 @@
+/* The local proxy: real forwarders (haproxy, socat), a real server behind them, and a small server
+ * for the health endpoint. */
+#include "live.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
+{
+	char *result;
+	va_list args;
+	va_start(args, format);
+	assert_true(vasprintf(&result, format, args) >= 0);
+	va_end(args);
+	return result;
+}
+
+/* A port of 127.0.0.1 that nobody had a moment ago. */
+static int free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	return ntohs(address.sin_port);
+}
+
+static bool is_reached(void *data)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(*(uint16_t *)data) };
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static void wait_for_port(int port)
+{
+	uint16_t number = (uint16_t)port;
+	assert_true(live_wait(is_reached, &number, 10000));
+}
+
+static struct live_program *start_haproxy(int port, int to)
+{
+	CLEANUP(cleanup_free)
+	char *config = text("defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n"
+			    " timeout server 1h\nlisten proxy\n bind 127.0.0.1:%d\n"
+			    " server only 127.0.0.1:%d\n",
+		port, to);
+	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "haproxy.cfg", config);
+	struct live_program *program = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "haproxy", "-db", "-f", path, NULL },
+	});
+	wait_for_port(port);
+	return program;
+}
+
+/* Answers with this status and body; its port goes to ret_port. */
+static struct live_program *start_health(const char *status, const char *body, int *ret_port)
+{
+	CLEANUP(cleanup_free) char *log = text("%s/health.log", live_folder());
+	struct live_program *program = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "python3", "tests/support/health_server.py", log,
+			status, body, NULL },
+	});
+	live_wait_out(program, "\n", 20000);
+	assert_int_equal(sscanf(live_out(program), "port %d", ret_port), 1);
+	return program;
+}
+
+static char *write_config(const char *process, int port, const char *health)
+{
+	CLEANUP(cleanup_free)
+	char *yaml = text(
+		"proxy:\n  process: %s\n  port: %d\n  health: \"%s\"\n", process, port, health);
+	return live_file(live_folder(), "proxy.yaml", yaml);
+}
+
+/* dbtop --json with this configuration, connected to the server itself or through `port`. */
+static json_t *snapshot(const char *config, int port)
+{
+	CLEANUP(cleanup_free)
+	char *conninfo = port ? text("host=127.0.0.1 port=%d user=postgres dbname=postgres", port)
+			      : live_conninfo(server, LIVE_TCP4, NULL);
+	return live_dbtop_json(NULL, conninfo, "-c", config, NULL);
+}
+
+static void check_status(json_t *root, const char *status)
+{
+	const char *found = live_text(root, "proxy.status");
+	if (!found || strcmp(found, status) != 0)
+		fail_msg("proxy is %s, not %s: %s", found ? found : "null", status,
+			json_dumps(json_object_get(root, "proxy"), 0));
+}
+
+static PGconn *connect_through(int port, const char *name)
+{
+	CLEANUP(cleanup_free)
+	char *conninfo = text("host=127.0.0.1 port=%d user=postgres dbname=postgres "
+			      "application_name=%s",
+		port, name);
+	return live_connect(conninfo);
+}
+
+static json_t *connection_of(json_t *root, PGconn *conn)
+{
+	json_t *connection = live_find_number(
+		root, "connections", "pid", live_number(conn, "SELECT pg_backend_pid()"));
+	assert_non_null(connection);
+	return connection;
+}
+
+/* From beside the proxy and through it: the same processes are behind the same connections. */
+static void applications_behind(const char *program_name, int port, struct live_program *proxy)
+{
+	CLEANUP(cleanup_free) char *config = write_config(program_name, port, "");
+	CLEANUP(cleanup_free) char *name = text("app/%d/1", (int)getpid());
+	PGconn *named = connect_through(port, name), *plain = connect_through(port, "plain"),
+	       *lying = connect_through(port, "app/1/1");
+	const int ways[] = { 0, port };
+	for (size_t i = 0; i < 2; i++) {
+		json_t *root = snapshot(config, ways[i]);
+		check_status(root, "serving");
+		assert_int_equal(
+			json_integer_value(live_member(root, "proxy.pid")), live_pid(proxy));
+		assert_true(json_number_value(live_member(root, "proxy.latency_ms")) > 0);
+		json_t *connection = connection_of(root, named);
+		assert_string_equal(live_text(connection, "process.matched_by"), "proxy");
+		assert_int_equal(
+			json_integer_value(live_member(connection, "process.pid")), getpid());
+		/* a name alone, or another process's, proves nothing */
+		const char *matched = live_text(connection_of(root, plain), "process.matched_by");
+		assert_true(!matched || strcmp(matched, "tcp") == 0);
+		matched = live_text(connection_of(root, lying), "process.matched_by");
+		assert_true(!matched || strcmp(matched, "tcp") == 0);
+		json_decref(root);
+	}
+	PQfinish(named);
+	PQfinish(plain);
+	PQfinish(lying);
+}
+
+static void haproxy_serves(void **state)
+{
+	(void)state;
+	int port = free_port();
+	struct live_program *proxy = start_haproxy(port, private_server_port(server));
+	applications_behind("haproxy", port, proxy);
+	live_free(proxy);
+}
+
+/* A process for each connection, and only the first one listens. */
+static void socat_serves(void **state)
+{
+	(void)state;
+	int port = free_port();
+	CLEANUP(cleanup_free) char *listen = text("TCP-LISTEN:%d,bind=127.0.0.1,fork", port);
+	CLEANUP(cleanup_free)
+	char *to = text("TCP:127.0.0.1:%d", private_server_port(server));
+	struct live_program *proxy = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "socat", listen, to, NULL },
+		.own_group = true,
+	});
+	wait_for_port(port);
+	applications_behind("socat", port, proxy);
+	live_free(proxy);
+}
+
+static void absent_and_foreign(void **state)
+{
+	(void)state;
+	int port = free_port();
+	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, "");
+	json_t *root = snapshot(config, 0);
+	check_status(root, "absent");
+	assert_true(json_is_null(live_member(root, "proxy.pid")));
+	assert_non_null(strstr(live_text(root, "proxy.detail"), "nobody listens"));
+	json_decref(root);
+
+	/* named haproxy in its command line: that proves nothing */
+	CLEANUP(cleanup_free)
+	char *listen = text("TCP-LISTEN:%d,bind=127.0.0.1,fork", port);
+	struct live_program *other = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "socat", listen, "EXEC:cat haproxy", NULL },
+	});
+	wait_for_port(port);
+	root = snapshot(config, 0);
+	check_status(root, "foreign");
+	assert_non_null(strstr(live_text(root, "proxy.detail"), "socat"));
+	json_decref(root);
+	live_free(other);
+
+	/* nothing is said of a proxy that nobody spoke of */
+	CLEANUP(cleanup_free)
+	char *silent = live_file(live_folder(), "silent.yaml", "proxy:\n  port: 0\n");
+	root = snapshot(silent, 0);
+	assert_true(json_is_null(json_object_get(root, "proxy")));
+	json_decref(root);
+}
+
+/* It listens, but nobody answers behind it. */
+static void listening_is_not_serving(void **state)
+{
+	(void)state;
+	int port = free_port();
+	struct live_program *proxy = start_haproxy(port, free_port());
+	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, "");
+	json_t *root = snapshot(config, 0);
+	check_status(root, "listening");
+	assert_true(json_is_null(live_member(root, "proxy.latency_ms")));
+	assert_non_null(live_text(root, "proxy.detail"));
+	json_decref(root);
+	live_free(proxy);
+}
+
+/* A refusal in PostgreSQL's words came all the way: the proxy serves. */
+static void refusal_is_an_answer(void **state)
+{
+	(void)state;
+	int port = free_port();
+	struct live_program *proxy = start_haproxy(port, private_server_port(server));
+	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, "");
+	live_sql(server, "CREATE ROLE nologin_role NOLOGIN");
+	CLEANUP(cleanup_free)
+	char *conninfo = text("host=127.0.0.1 port=%d user=nologin_role dbname=postgres",
+		private_server_port(server));
+	json_t *root = live_dbtop_json(NULL, conninfo, "-c", config, NULL);
+	check_status(root, "serving");
+	json_decref(root);
+	live_free(proxy);
+}
+
+static void check_health(int port, const char *status, const char *body, const char *detail)
+{
+	int health_port;
+	struct live_program *health = start_health(status, body, &health_port);
+	CLEANUP(cleanup_free) char *url = text("http://127.0.0.1:%d", health_port);
+	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, url);
+	json_t *root = snapshot(config, port);
+	const char *found = live_text(root, "proxy.detail");
+	if (!detail != !found || (detail && !strstr(found, detail)))
+		fail_msg("%s \"%s\": detail is %s", status, body, found ? found : "null");
+	check_status(root, "serving");
+	json_decref(root);
+	live_free(health);
+}
+
+static void health_is_read(void **state)
+{
+	(void)state;
+	int port = free_port();
+	struct live_program *proxy = start_haproxy(port, private_server_port(server));
+	check_health(port, "200", "ok", NULL);
+	check_health(port, "503", "error: proxy is not started", "proxy is not started");
+	check_health(port, "503", "error: proxy has stopped", "proxy has stopped");
+	check_health(port, "503", "max connections reached (open = 20, max = 20)",
+		"max connections reached (open = 20, max = 20)");
+	check_health(port, "404", "nothing here", NULL);
+	/* one that hangs delays nothing for long */
+	check_health(port, "0", "", NULL);
+
+	/* nobody there: the health endpoint is off, and that is no fault */
+	CLEANUP(cleanup_free) char *url = text("http://127.0.0.1:%d", free_port());
+	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, url);
+	json_t *root = snapshot(config, port);
+	check_status(root, "serving");
+	assert_true(json_is_null(live_member(root, "proxy.detail")));
+	json_decref(root);
+
+	CLEANUP(cleanup_free) char *path = text("%s/health.log", live_folder());
+	CLEANUP(cleanup_free) char *log = live_read(path);
+	assert_non_null(log);
+	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strcmp(line, "GET /startup") == 0 ||
+			strcmp(line, "GET /liveness") == 0 || strcmp(line, "GET /readiness") == 0);
+	live_free(proxy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(haproxy_serves, live_teardown),
+		cmocka_unit_test_teardown(socat_serves, live_teardown),
+		cmocka_unit_test_teardown(absent_and_foreign, live_teardown),
+		cmocka_unit_test_teardown(listening_is_not_serving, live_teardown),
+		cmocka_unit_test_teardown(refusal_is_an_answer, live_teardown),
+		cmocka_unit_test_teardown(health_is_read, live_teardown),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
