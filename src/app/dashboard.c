@@ -28,6 +28,7 @@
 #include "config/config.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "model/rights.h"
 #include "report/recording.h"
 #include "session/session.h"
 #include "tui/input.h"
@@ -36,6 +37,9 @@
 
 /* A fast server answers before this, and the first thing seen is the answer. */
 #define PATIENCE_MS 40
+
+/* How long the first notice stands in the place of the keys, unless one is pressed. */
+#define GREETING_MS 8000
 
 /* The demo's limits: its faults show within seconds. */
 #define DEMO_LIMIT    (2 * USEC_PER_SEC)
@@ -184,6 +188,32 @@ static void on_patience(uv_timer_t *timer)
 	take_screen(timer->data);
 }
 
+static void on_greeted(uv_timer_t *timer)
+{
+	struct dashboard *dashboard = timer->data;
+	/* unless it made way for another notice */
+	if (dashboard->ui.notice && strcmp(dashboard->ui.notice, dashboard->greeting) == 0)
+		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	dashboard->dirty = true;
+}
+
+/* Once, when the server has told what our role may do: a log that fails is worse news than a GRANT
+ * that is missing. */
+static void greet(struct dashboard *dashboard, const struct assessment *assessment)
+{
+	const char *error = log_error(dashboard->app->log);
+	if (dashboard->greeted || !dashboard->tui || dashboard->player || !assessment->activity)
+		return;
+	dashboard->greeted = true;
+	rights_missing(assessment, dashboard->greeting);
+	if (error)
+		snprintf(dashboard->greeting, sizeof(dashboard->greeting), "%s", error);
+	if (!dashboard->greeting[0])
+		return;
+	ui_notice(&dashboard->ui, STYLE_CAUTION, dashboard->greeting);
+	uv_timer_start(dashboard->patience, on_greeted, GREETING_MS, 0);
+}
+
 static void on_assessed(void *data)
 {
 	struct dashboard *dashboard = data;
@@ -196,6 +226,7 @@ static void on_assessed(void *data)
 	if (assessment->server.status != SERVER_CONNECTING &&
 		(assessment->activity || dashboard->ui.password_wanted))
 		take_screen(dashboard);
+	greet(dashboard, assessment);
 }
 
 static void on_progress(void *data)

@@ -10,6 +10,7 @@
 #include "app/attention.h"
 #include "app/password.h"
 #include "config/theme.h"
+#include "model/rights.h"
 #include "view/grid.h"
 #include "view/ui.h"
 
@@ -47,6 +48,8 @@ struct dashboard {
 	bool limit_confirmed; /* "more than the limit: really?" was asked for this plan */
 	bool dirty;           /* the frame is not what it should be */
 	bool leaving;
+	bool greeted; /* what the role may do was told */
+	char greeting[RIGHTS_TEXT_MAX];
 	int status; /* the exit status */
 
 	uv_poll_t *input;

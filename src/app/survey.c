@@ -8,7 +8,6 @@
 
 #include "action/rescue_plan.h"
 #include "app/app.h"
-#include "app/connect.h"
 #include "app/target.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -51,16 +50,12 @@ static void free_handle(uv_handle_t *handle)
 /* The ports of the PgBouncers in the settings. */
 static void list_ports(struct survey *survey)
 {
-	const struct config_list *consoles = &survey->app->config->pgbouncer;
-	survey->ports = mem_resize(NULL, consoles->count + 1, sizeof(*survey->ports));
+	const struct app *app = survey->app;
+	survey->ports = mem_resize(NULL, app->n_consoles + 1, sizeof(*survey->ports));
 	survey->ports[survey->n_ports++] = 0;
-	for (size_t i = 0; i < consoles->count; i++) {
-		struct params params = { 0 };
-		if (connect_conninfo(consoles->items[i], &params) == 0) {
-			const char *port = params_get(&params, "port");
-			survey->ports[survey->n_ports++] = (uint16_t)(port ? atoi(port) : 6432);
-		}
-		params_clear(&params);
+	for (size_t i = 0; i < app->n_consoles; i++) {
+		const char *port = params_get(&app->consoles[i], "port");
+		survey->ports[survey->n_ports++] = (uint16_t)(port ? atoi(port) : 0);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* Keys come from the app's table, signs from the one below. */
 #include "view/help.h"
 
+#include "model/rights.h"
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
@@ -27,6 +28,36 @@ static const struct {
 
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
+/* What our role may do, below keys and signs. */
+#define RIGHTS_LINES 4
+
+struct rights_lines {
+	size_t count; /* 0 when nothing is known */
+	const char *left[RIGHTS_LINES], *right[RIGHTS_LINES];
+	struct rights rights;
+};
+
+static void add_right(struct rights_lines *lines, const char *left, const char *right)
+{
+	lines->left[lines->count] = left;
+	lines->right[lines->count++] = right;
+}
+
+static void list_rights(const struct assessment *assessment, struct rights_lines *lines)
+{
+	struct rights *rights = &lines->rights;
+	lines->count = 0;
+	rights_get(assessment, rights);
+	if (!rights->known)
+		return;
+	add_right(lines, "this role sees", rights->sees);
+	if (rights->see_grant[0])
+		add_right(lines, "", rights->see_grant);
+	add_right(lines, "… and ends", rights->ends);
+	if (rights->end_grant[0])
+		add_right(lines, "", rights->end_grant);
+}
+
 /* The main page's keys; the others are told where they work. */
 static bool is_listed(const struct ui_state *ui, const struct key_help *key)
 {
@@ -49,38 +80,49 @@ static const struct key_help *find_key(const struct ui_state *ui, size_t index)
 	return key;
 }
 
+/* The index-th line's halves; both NULL for a blank one. */
+static enum style get_line(const struct frame *frame, const struct rights_lines *rights,
+	size_t index, const char **ret_left, const char **ret_right)
+{
+	size_t n_keys = count_keys(frame->ui);
+	*ret_left = *ret_right = NULL;
+	if (index < n_keys) {
+		*ret_left = find_key(frame->ui, index)->keys;
+		*ret_right = find_key(frame->ui, index)->what;
+		return STYLE_KEY;
+	}
+	index -= n_keys;
+	if (index == 0 || index == N_SIGNS + 1)
+		return STYLE_TEXT;
+	if (index <= N_SIGNS) {
+		*ret_left = signs[index - 1].sign;
+		*ret_right = signs[index - 1].meaning;
+		return signs[index - 1].style;
+	}
+	*ret_left = rights->left[index - N_SIGNS - 2];
+	*ret_right = rights->right[index - N_SIGNS - 2];
+	return STYLE_STRONG;
+}
+
 static void draw_line(
 	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
 {
-	(void)dialog;
-	size_t n_keys = count_keys(frame->ui);
 	const char *left, *right;
-	enum style style = STYLE_KEY;
-	if (index == n_keys)
+	enum style style = get_line(frame, dialog->data, index, &left, &right);
+	if (!left)
 		return;
-	if (index < n_keys) {
-		left = find_key(frame->ui, index)->keys;
-		right = find_key(frame->ui, index)->what;
-	} else {
-		left = signs[index - n_keys - 1].sign;
-		right = signs[index - n_keys - 1].meaning;
-		style = signs[index - n_keys - 1].style;
-	}
 	grid_put(frame->grid, where.x, where.y, KEYS_WIDTH - 1, left, style);
 	grid_put(frame->grid, where.x + KEYS_WIDTH, where.y, where.width - KEYS_WIDTH, right,
 		STYLE_TEXT);
 }
 
-static int longest(const struct frame *frame)
+static int longest(const struct frame *frame, const struct rights_lines *rights, size_t n_lines)
 {
 	int longest = 0;
-	size_t n_keys = count_keys(frame->ui);
-	for (size_t i = 0; i < n_keys; i++) {
-		int width = grid_width(frame->grid, find_key(frame->ui, i)->what);
-		longest = width > longest ? width : longest;
-	}
-	for (size_t i = 0; i < N_SIGNS; i++) {
-		int width = grid_width(frame->grid, signs[i].meaning);
+	for (size_t i = 0; i < n_lines; i++) {
+		const char *left, *right;
+		(void)get_line(frame, rights, i, &left, &right);
+		int width = right ? grid_width(frame->grid, right) : 0;
 		longest = width > longest ? width : longest;
 	}
 	return longest;
@@ -88,12 +130,18 @@ static int longest(const struct frame *frame)
 
 void help_draw(const struct frame *frame)
 {
+	struct rights_lines rights;
+	list_rights(frame->assessment, &rights);
+	size_t n_lines = count_keys(frame->ui) + 1 + N_SIGNS;
+	if (rights.count)
+		n_lines += 1 + rights.count;
 	struct dialog dialog = {
 		.title = "Help",
 		.title_style = STYLE_STRONG,
-		.width = KEYS_WIDTH + longest(frame),
-		.n_lines = count_keys(frame->ui) + 1 + N_SIGNS,
+		.width = KEYS_WIDTH + longest(frame, &rights, n_lines),
+		.n_lines = n_lines,
 		.page = PAGE_HELP,
+		.data = &rights,
 		.draw_line = draw_line,
 	};
 	dialog_draw(frame, &dialog);

@@ -1,0 +1,171 @@
+/* E on a real server: who would be stopped, the word, each step, and what is told of an end in the
+ * middle; and what the dashboard says of a role's rights. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "term.h"
+
+static const char *program;
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start(NULL);
+	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE \"Watch er\" LOGIN");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static struct live_program *start_app(const char *name, const char *number, bool stubborn)
+{
+	const struct live_program_options options = {
+		.env = stubborn ? (const char *const[]){ "LIVE_CLIENT_STUBBORN=1", NULL } : NULL,
+	};
+	CLEANUP(cleanup_free) char *more = mem_printf("user=app application_name=%s", name);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, more);
+	return live_client_with(&options, conninfo, "idle", number, NULL);
+}
+
+static struct term *open_dashboard(const char *more, const char *option, const char *value)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, more);
+	return term_start(&(struct term_options){ .width = 120, .height = 40 },
+		(const char *const[]){ program, "-i", "0.2", conninfo, option, value, NULL });
+}
+
+/* The server lets nobody in but superusers. */
+static void a_full_server_is_freed_by_a_word(void **state)
+{
+	(void)state;
+	struct live_program *first = start_app("leaky", "12", false);
+	struct live_program *second = start_app("leaky", "10", false);
+	struct term *term = open_dashboard("user=app", NULL, NULL);
+	assert_true(term_wait_text(term, "The server is full"));
+	assert_true(term_wait_text(term, "E or --emergency stops the application"));
+	assert_true(term_wait_text(term, "12 connections"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 22 connections?"));
+	assert_true(term_wait_text(term, "found by their sockets"));
+	/* neither Enter alone nor another word will do; its letters are no keys */
+	term_press(term, "Enter q k Enter");
+	assert_true(term_wait_text(term, "type stop, then Enter: qk"));
+	assert_true(live_running(first) && live_running(second));
+	term_press(term, "Backspace Backspace s t o p Enter");
+	assert_true(term_wait_text(term, "Emergency: done"));
+	assert_true(term_wait_text(term, "no connection left"));
+	assert_true(term_wait_text(term, "1. free a slot"));
+	assert_true(term_wait_text(term, "2 of 2 ended"));
+	assert_int_equal(live_finish(first, 5000), 128 + SIGTERM);
+	assert_int_equal(live_finish(second, 5000), 128 + SIGTERM);
+	live_wait_sessions(server, "application_name = 'leaky'", 0, 5000);
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "Emergency: done"));
+	assert_true(term_wait_text(term, "1 of 25 used"));
+	term_end(term);
+}
+
+static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
+{
+	(void)state;
+	struct live_program *stubborn = start_app("stubborn", "2", true);
+	struct live_program *obedient = start_app("leaky", "1", false);
+	CLEANUP(cleanup_free)
+	char *config = live_file(live_folder(), "slow.yaml", "emergency: {grace: 1h}\n");
+	struct term *term = open_dashboard("user=app", "--config", config);
+	assert_true(term_wait_text(term, "stubborn"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "type stop, then Enter:"));
+	term_press(term, "s t o p Enter");
+	assert_true(term_wait_text(term, "1 of 2 ended"));
+	assert_int_equal(live_finish(obedient, 5000), 128 + SIGTERM);
+	/* the page can be left, and comes back */
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "1 of 2 ended"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "1 of 2 ended"));
+	term_press(term, "Ctrl-C");
+	int status;
+	assert_true(term_wait_exit(term, &status));
+	assert_true(WIFEXITED(status));
+	assert_true(term_wait_text(term, "stopped 1 of 2 processes"));
+	assert_true(term_wait_text(term, "interrupted: SIGTERM was sent"));
+	assert_true(live_running(stubborn));
+	term_end(term);
+}
+
+static void readonly_opens_no_page(void **state)
+{
+	(void)state;
+	struct live_program *app = start_app("leaky", "1", false);
+	struct term *term = open_dashboard("user=app", "--readonly", NULL);
+	assert_true(term_wait_text(term, "leaky"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "read-only: nothing can be ended"));
+	assert_false(term_shows(term, "Emergency:"));
+	assert_true(live_running(app));
+	term_end(term);
+}
+
+static void the_missing_grant_is_told_at_start_and_in_the_help(void **state)
+{
+	(void)state;
+	struct term *term = open_dashboard("user='Watch er'", NULL, NULL);
+	assert_true(term_wait_text(term,
+		"this role sees and ends its own sessions: GRANT pg_monitor, pg_signal_backend TO "
+		"\"Watch er\";"));
+	term_press(term, "?");
+	assert_true(term_settle(term));
+	term_press(term, "End");
+	assert_true(term_wait_text(term, "GRANT pg_monitor TO \"Watch er\";"));
+	assert_true(term_wait_text(term, "GRANT pg_signal_backend TO \"Watch er\";"));
+	term_end(term);
+	term = open_dashboard(NULL, NULL, NULL);
+	assert_true(term_wait_text(term, "dbtop's own"));
+	assert_false(term_shows(term, "this role"));
+	term_press(term, "?");
+	assert_true(term_settle(term));
+	term_press(term, "End");
+	assert_true(term_wait_text(term, "this role sees"));
+	assert_false(term_shows(term, "GRANT"));
+	term_end(term);
+}
+
+static void a_log_that_fails_is_told(void **state)
+{
+	(void)state;
+	struct term *term = open_dashboard(NULL, "--log", "/dev/full");
+	assert_true(term_wait_text(
+		term, "the log /dev/full cannot be written: No space left on device"));
+	assert_true(term_wait_text(term, "slots"));
+	term_end(term);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_full_server_is_freed_by_a_word, live_teardown),
+		cmocka_unit_test_teardown(ctrl_c_in_the_middle_tells_what_was_done, live_teardown),
+		cmocka_unit_test_teardown(readonly_opens_no_page, live_teardown),
+		cmocka_unit_test_teardown(
+			the_missing_grant_is_told_at_start_and_in_the_help, live_teardown),
+		cmocka_unit_test_teardown(a_log_that_fails_is_told, live_teardown),
+	};
+	return cmocka_run_group_tests_name("emergency", tests, start_server, stop_server);
+}
