@@ -114,18 +114,25 @@ static bool read_sequence(struct tui *tui, struct key_event *ret_event)
 	return from_mouse(sequence, ret_event);
 }
 
-/* After Esc: nothing follows a key that was pressed, at least not at once. What follows is the
- * mouse, a sequence that ncurses does not know, or a key with Alt; only the first is ours. */
+/* After Esc: the mouse, or a sequence that ncurses does not know, which is none of ours; or
+ * nothing, or the next key that came with it in one packet, as from somebody in a hurry far away.
+ */
 static bool from_escape(struct tui *tui, struct key_event *ret_event)
 {
-	wint_t c;
-	if (wget_wch(tui->keys, &c) == ERR) {
-		*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
-		return true;
-	}
-	if (c == 'O')
+	wint_t c = 0;
+	int kind = wget_wch(tui->keys, &c);
+	if (kind == OK && c == 'O') {
 		(void)wget_wch(tui->keys, &c);
-	return c == '[' && read_sequence(tui, ret_event);
+		return false;
+	}
+	if (kind == OK && c == '[')
+		return read_sequence(tui, ret_event);
+	if (kind == KEY_CODE_YES)
+		ungetch((int)c);
+	else if (kind == OK)
+		unget_wch((wchar_t)c);
+	*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
+	return true;
 }
 
 static int poll_now(const struct tui *tui)
@@ -139,16 +146,20 @@ static int poll_now(const struct tui *tui)
 
 int input_read(struct tui *tui, struct key_event *ret_event)
 {
+	bool failed = false;
 	for (int i = 0; i < PASSED_OVER; i++) {
 		wint_t c;
 		int kind = wget_wch(tui->keys, &c);
 		if (kind == ERR) {
-			/* nothing there, or bytes that are no character: then go on behind them */
+			/* nothing there, or bytes that are no character: then go on behind them,
+			 * where ncurses may hold a key that it has read already */
 			int more = poll_now(tui);
-			if (more <= 0)
+			if (more < 0 || (more == 0 && failed))
 				return more;
+			failed = true;
 			continue;
 		}
+		failed = false;
 		bool found;
 		if (kind == KEY_CODE_YES) {
 			found = from_code(c, ret_event);
