@@ -1,24 +1,13 @@
 /* The demo opens, says what matters, and leaves the terminal as it was. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "set.h"
 
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-
-#include "term.h"
-
-static const char *program;
 
 static void demo_opens_and_ends(void **state)
 {
 	(void)state;
 	struct term *term = term_start(&(struct term_options){ .width = 120, .height = 36 },
-		(const char *const[]){ program, "--demo", NULL });
+		(const char *const[]){ live_dbtop_path(), "--demo", NULL });
 	struct termios before = term_modes(term);
 	int status;
 	assert_true(term_wait_text(term, "LEAKED"));
@@ -41,13 +30,10 @@ static void demo_opens_and_ends(void **state)
 	term_end(term);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(demo_opens_and_ends),
 	};
-	if (argc != 2)
-		return 2;
-	program = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

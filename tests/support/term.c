@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "term_internal.h"
 
-#define SETTLED_LOOKS 2 /* asleep in so many looks, with nothing to read in between */
+#define SETTLED_LOOKS 3 /* asleep in so many looks, with nothing to read in between */
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
@@ -158,6 +158,24 @@ void term_hang_up(struct term *term)
 	term->master = term->slave = -1;
 }
 
+/* How often it went to sleep. */
+static long count_sleeps(const struct term *term)
+{
+	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%d/status", term->pid);
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	char line[256];
+	long count = 0;
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
+			break;
+	return count;
+}
+
+void term_stirred(struct term *term)
+{
+	term->sleeps = count_sleeps(term);
+}
+
 void term_resize(struct term *term, int width, int height)
 {
 	const struct winsize size = {
@@ -166,9 +184,12 @@ void term_resize(struct term *term, int width, int height)
 	};
 	/* what it wrote for the old size is shown at the old size */
 	term_read(term, 0);
+	for (int i = 0; i < 200 && !term_is_whole(term); i++)
+		term_read(term, 5);
 	term->width = width;
 	term->height = height;
-	vterm_set_size(term->vterm, height, width);
+	term_fit_screen(term);
+	term_stirred(term);
 	if (ioctl(term->master, TIOCSWINSZ, &size) != 0)
 		fail("TIOCSWINSZ");
 }
@@ -181,7 +202,7 @@ static bool read_some(struct term *term)
 	if (got <= 0)
 		return false;
 	term->written += (size_t)got;
-	vterm_input_write(term->vterm, bytes, (size_t)got);
+	term_show(term, bytes, (size_t)got);
 	return true;
 }
 
@@ -196,6 +217,7 @@ void term_read(struct term *term, int ms)
 void term_write(struct term *term, const char *bytes, size_t size)
 {
 	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	term_stirred(term);
 	while (size && term->master >= 0) {
 		ssize_t written = write(term->master, bytes, size);
 		if (written > 0) {
@@ -271,7 +293,7 @@ static bool is_settled(struct term *term, void *data)
 	struct settling *settling = data;
 	int unread = 0;
 	if (term->written != settling->written || ioctl(term->slave, FIONREAD, &unread) != 0 ||
-		unread || !is_asleep(term))
+		unread || !is_asleep(term) || count_sleeps(term) <= term->sleeps)
 		settling->looks = 0;
 	else
 		settling->looks++;

@@ -104,6 +104,7 @@ bool term_screens_equal(
 
 /* Lines without the blanks at their ends; the caller frees it. */
 char *term_screen_text(const struct term_screen *screen);
+char *term_screen_line(const struct term_screen *screen, int y);
 /* The screen's rows; y from 0. */
 char *term_text(const struct term *term);
 char *term_line(const struct term *term, int y);

@@ -17,8 +17,12 @@ struct term {
 	VTermScreen *screen;
 	int width, height;
 	size_t written;
+	long sleeps; /* how often it had gone to sleep when it was last given something to do */
 
 	bool alternate, cursor_visible;
+	size_t cursor_seen; /* bytes of "CSI ? 25" that came so far */
+	enum { TERM_NOTHING, TERM_ESCAPE, TERM_CONTROL, TERM_STRING, TERM_ONE_MORE } inside;
+	int continuation; /* bytes that the character still needs */
 	int mouse;
 	char *title;
 	char command[TERM_COMMAND_MAX];
@@ -27,6 +31,19 @@ struct term {
 
 /* Makes libvterm's side; its answers go to the program. */
 void term_open_screen(struct term *term);
+
+/* After term's size changed. */
+void term_fit_screen(struct term *term);
+
+/* What the program wrote. */
+void term_show(struct term *term, const char *bytes, size_t size);
+/* No sequence and no character is half there. */
+bool term_is_whole(const struct term *term);
+
+/* It is about to be given something to do: it is at rest only after it slept once more. What is
+ * written to a pty comes to its reader a little later, and until then nothing is there to be read.
+ */
+void term_stirred(struct term *term);
 
 /* Bytes for the program, all of them. */
 void term_write(struct term *term, const char *bytes, size_t size);

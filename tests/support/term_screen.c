@@ -12,7 +12,6 @@ static int on_property(VTermProp property, VTermValue *value, void *data)
 {
 	struct term *term = data;
 	switch (property) {
-	case VTERM_PROP_CURSORVISIBLE: term->cursor_visible = value->boolean; break;
 	case VTERM_PROP_ALTSCREEN: term->alternate = value->boolean; break;
 	case VTERM_PROP_MOUSE: term->mouse = value->number; break;
 	case VTERM_PROP_TITLE:
@@ -46,6 +45,82 @@ static void on_answer(const char *bytes, size_t size, void *data)
 	term_write(data, bytes, size);
 }
 
+/* libvterm 0.1 writes past a line of one column when a wide character comes: it gets another one,
+ * which nobody sees. */
+static int columns(const struct term *term)
+{
+	return term->width > 1 ? term->width : 2;
+}
+
+/* xterm and its kin forget the scrolling region then, and leave the cursor where it is. */
+void term_fit_screen(struct term *term)
+{
+	char bytes[64];
+	int x, y;
+	vterm_set_size(term->vterm, term->height, columns(term));
+	term_cursor(term, &x, &y);
+	int size = snprintf(bytes, sizeof(bytes), "\033[r\033[%d;%dH", y + 1, x + 1);
+	vterm_input_write(term->vterm, bytes, (size_t)size);
+}
+
+/* libvterm has it saved and restored with the cursor's position, other terminals have not. */
+static void watch_cursor(struct term *term, char c)
+{
+	static const char sequence[] = "\033[?25";
+	if (term->cursor_seen == sizeof(sequence) - 1 && (c == 'h' || c == 'l'))
+		term->cursor_visible = c == 'h';
+	if (term->cursor_seen < sizeof(sequence) - 1 && c == sequence[term->cursor_seen])
+		term->cursor_seen++;
+	else
+		term->cursor_seen = c == sequence[0];
+}
+
+/* Where a sequence or a character ends: between, nothing may be put into libvterm's input. */
+static void watch_ends(struct term *term, unsigned char c)
+{
+	switch (term->inside) {
+	case TERM_ESCAPE:
+		term->inside = c == '[' ? TERM_CONTROL
+			: c == ']'      ? TERM_STRING
+			: c == '('      ? TERM_ONE_MORE
+					: TERM_NOTHING;
+		return;
+	case TERM_CONTROL:
+		if (c >= 0x40 && c <= 0x7e)
+			term->inside = TERM_NOTHING;
+		return;
+	case TERM_STRING:
+		if (c == '\007')
+			term->inside = TERM_NOTHING;
+		if (c == '\033')
+			term->inside = TERM_ESCAPE;
+		return;
+	case TERM_ONE_MORE: term->inside = TERM_NOTHING; return;
+	case TERM_NOTHING: break;
+	}
+	term->continuation = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+	if (c == '\033')
+		term->inside = TERM_ESCAPE;
+}
+
+void term_show(struct term *term, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		watch_cursor(term, bytes[i]);
+		if (term->continuation && (c & 0xc0) == 0x80)
+			term->continuation--;
+		else
+			watch_ends(term, c);
+	}
+	vterm_input_write(term->vterm, bytes, size);
+}
+
+bool term_is_whole(const struct term *term)
+{
+	return term->inside == TERM_NOTHING && !term->continuation;
+}
+
 void term_open_screen(struct term *term)
 {
 	static const VTermScreenCallbacks callbacks = {
@@ -55,7 +130,7 @@ void term_open_screen(struct term *term)
 	static const VTermParserCallbacks fallbacks = { .osc = on_command };
 	term->cursor_visible = true;
 	term->title = mem_strdup("");
-	term->vterm = vterm_new(term->height, term->width);
+	term->vterm = vterm_new(term->height, columns(term));
 	vterm_set_utf8(term->vterm, 1);
 	vterm_output_set_callback(term->vterm, on_answer, term);
 	term->screen = vterm_obtain_screen(term->vterm);
@@ -134,7 +209,9 @@ static struct term_cell read_cell(const struct term *term, int x, int y)
 	};
 	if (right_half)
 		return cell;
-	memcpy(cell.chars, from.chars, sizeof(cell.chars));
+	/* what stands behind the last one is anything */
+	for (int i = 0; i < TERM_CELL_CHARS && from.chars[i]; i++)
+		cell.chars[i] = from.chars[i];
 	if (!cell.chars[0])
 		cell.chars[0] = ' ';
 	return cell;
@@ -163,9 +240,12 @@ static bool is_blank(const struct term_cell *cell)
 	return cell->chars[0] == ' ' && !cell->chars[1];
 }
 
-/* A blank's foreground, weight and slant cannot be seen. */
+/* A blank's foreground, weight and slant cannot be seen, and a right half is drawn with its left.
+ */
 static bool look_alike(const struct term_cell *a, const struct term_cell *b)
 {
+	if (a->width == 0 && b->width == 0)
+		return true;
 	if (memcmp(a->chars, b->chars, sizeof(a->chars)) != 0 || a->width != b->width ||
 		a->bg != b->bg || a->underline != b->underline || a->reverse != b->reverse)
 		return false;
@@ -228,6 +308,11 @@ static char *lines(const struct term_screen *screen, int from, int to)
 char *term_screen_text(const struct term_screen *screen)
 {
 	return lines(screen, 0, screen->height);
+}
+
+char *term_screen_line(const struct term_screen *screen, int y)
+{
+	return lines(screen, y, y + 1);
 }
 
 char *term_text(const struct term *term)

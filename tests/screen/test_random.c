@@ -1,0 +1,205 @@
+/* Thousands of random keys, clicks, and resizes: nothing ends dbtop, and what stands on the screen
+ * is what it would be if it were drawn afresh. The server is a private one: a plan that is
+ * confirmed ends its sessions, and new ones come. $DBTOP_TEST_SEED repeats a run. */
+#include "set.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define STEPS         10000
+#define COMPARE_EVERY 40
+
+/* Not the ones that end, stop or pause it (its age would run): those have tests of their own. */
+static const char *const keys[] = { "k", "K", "c", "/", "s", "S", "g", "Space", "u", "Enter",
+	"Left", "Right", "Up", "Down", "PgUp", "PgDn", "Home", "End", "j", "J", "G", "a", "y", "t",
+	"?", "F1", "Esc", "Ctrl-l", "Ctrl-d", "Ctrl-u", "Backspace", "Delete", "Tab", "w", "e", "b",
+	"é", "漢", "!", ":", "n", "N", "l", "f", "x", "Insert", "F5", "m", "[", "]" };
+
+static const struct {
+	int width, height;
+} sizes[] = { { 80, 24 }, { 120, 36 }, { 200, 50 }, { 40, 12 }, { 30, 8 }, { 100, 30 }, { 1, 1 },
+	{ 2, 2 }, { 79, 23 }, { 500, 200 }, { 20, 40 }, { 300, 4 }, { 60, 15 }, { 10, 3 },
+	{ 132, 43 } };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static unsigned int seed;
+
+static size_t choose(size_t n)
+{
+	return (size_t)rand_r(&seed) % n;
+}
+
+static void resize(struct term *term)
+{
+	size_t i = choose(COUNT(sizes) + 4);
+	if (i < COUNT(sizes))
+		term_resize(term, sizes[i].width, sizes[i].height);
+	else
+		term_resize(term, 1 + (int)choose(160), 1 + (int)choose(60));
+}
+
+/* Bytes that are no key of ours: broken, unknown and half sequences. */
+static void send_noise(struct term *term)
+{
+	static const char *const noise[] = { "\033[99~", "\033[1;5A", "\033O", "\033[", "\xff\xfe",
+		"\xc3", "\033[200~xx\033[201~", "\033]0;x\007", "\033[<0;5;5M", "\033[<64;3;3M",
+		"\033[M abc", "\033\033\033" };
+	term_send(term, noise[choose(COUNT(noise))]);
+}
+
+static void step(struct term *term)
+{
+	size_t what = choose(100);
+	if (what < 6)
+		resize(term);
+	else if (what < 9)
+		send_noise(term);
+	else
+		term_press(term, keys[choose(COUNT(keys))]);
+	term_read(term, 0);
+}
+
+/* Without numbers, blanks and the bars of the history (▁ to █): what is left does not change as
+ * time goes by. */
+static char *words_of(char *line)
+{
+	char *to = line;
+	for (const char *from = line; *from; from++) {
+		if (strncmp(from, "\xe2\x96", 2) == 0 && from[2])
+			from += 2;
+		else if (!strchr("0123456789. ", *from))
+			*to++ = *from;
+	}
+	*to = '\0';
+	return line;
+}
+
+/* The row of the first difference tells the time of day, or how long ago something was. */
+static bool time_went_by(const struct term_screen *before, const struct term_screen *after, int y)
+{
+	char *was = term_screen_line(before, y), *is = term_screen_line(after, y);
+	bool tells_age = (strstr(was, " ago") || strstr(was, "just now")) && strstr(is, " ago");
+	bool same = tells_age || strcmp(words_of(was), words_of(is)) == 0;
+	free(was);
+	free(is);
+	return same;
+}
+
+static void tell_cell(const char *when, const struct term_cell *cell)
+{
+	fprintf(stderr, "%s: U+%04X width %d fg %d bg %d%s%s%s%s\n", when, cell->chars[0],
+		cell->width, cell->fg, cell->bg, cell->bold ? " bold" : "",
+		cell->underline ? " underline" : "", cell->italic ? " italic" : "",
+		cell->reverse ? " reverse" : "");
+}
+
+/* Draws afresh; true when nothing changed that a clock does not explain. */
+static bool is_clean(struct term *term, bool *ret_compared)
+{
+	assert_true(term_settle(term));
+	struct term_screen *before = term_copy(term);
+	size_t written = term_written(term);
+	term_press(term, "Ctrl-l");
+	assert_true(term_settle(term));
+	struct term_screen *after = term_copy(term);
+	int x, y;
+	bool equal = term_screens_equal(before, after, &x, &y);
+	/* Ctrl-L writes everything again, or it was no test */
+	*ret_compared = equal && term_written(term) > written;
+	/* libvterm's line of one column is not one: see term_screen.c */
+	bool clean = equal || after->width == 1 || time_went_by(before, after, y);
+	if (!clean) {
+		char *text = term_screen_text(before);
+		fprintf(stderr, "--- garbled at column %d, row %d; it was\n%s", x, y, text);
+		free(text);
+		tell_cell("was", term_cell(before, x, y));
+		tell_cell("is", term_cell(after, x, y));
+		term_tell(term, "drawn afresh it is");
+	}
+	free(before);
+	free(after);
+	return clean;
+}
+
+static void seed_it(void)
+{
+	const char *given = getenv("DBTOP_TEST_SEED");
+	seed = given ? (unsigned int)strtoul(given, NULL, 10) : (unsigned int)time(NULL);
+	print_message("DBTOP_TEST_SEED=%u repeats this session\n", seed);
+}
+
+static void end_session(struct term *term)
+{
+	for (int i = 0; i < 10; i++)
+		term_press(term, "Esc");
+	term_resize(term, 120, 36);
+	assert_true(term_wait_text(term, "slots"));
+	set_quit(term);
+}
+
+/* Sessions come and go, plans are confirmed, and a refresh falls into everything. */
+static void nothing_ends_it(void **state)
+{
+	(void)state;
+	seed_it();
+	char *conninfo = live_conninfo(set_server(), LIVE_TCP4, "application_name=churn");
+	struct live_program *churn = live_client(conninfo, "churn", NULL);
+	struct term *term = set_open(80, 24, NULL);
+	int steps = live_rounds(STEPS / 2);
+	for (int i = 0; i < steps; i++) {
+		step(term);
+		if (i % COMPARE_EVERY == 0)
+			assert_true(term_settle(term));
+	}
+	end_session(term);
+	live_free(churn);
+	free(conninfo);
+}
+
+/* Its backend is stopped: no answer falls between two looks. */
+static void stop_backend(int signal_number)
+{
+	PGconn *conn = live_connect(private_server_conninfo(set_server()));
+	long pid = live_number(
+		conn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtop'");
+	PQfinish(conn);
+	assert_true(pid > 1 && kill((pid_t)pid, signal_number) == 0);
+}
+
+/* Only keys change the screen: what is left of an older frame is a mistake. */
+static void nothing_is_garbled(void **state)
+{
+	(void)state;
+	seed_it();
+	struct term *term = set_open(80, 24, "--readonly", "-i", "3600", NULL);
+	stop_backend(SIGSTOP);
+	int steps = live_rounds(STEPS / 2), compared = 0;
+	for (int i = 0; i < steps; i++) {
+		step(term);
+		if (i % COMPARE_EVERY)
+			continue;
+		bool same;
+		if (!is_clean(term, &same))
+			fail_msg("step %d", i);
+		compared += same;
+	}
+	/* but for those that a second ended between */
+	print_message("%d comparisons in %d steps\n", compared, steps);
+	assert_true(compared > steps / COMPARE_EVERY / 2);
+	stop_backend(SIGCONT);
+	end_session(term);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_garbled),
+		cmocka_unit_test(nothing_ends_it),
+	};
+	return cmocka_run_group_tests(tests, set_up, set_down);
+}
