@@ -1,0 +1,340 @@
+/* action/rescue_plan: who is stopped in an emergency, who never is, and why. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "action/rescue_plan.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "model/rules.h"
+
+#define PORT 5432
+#define ROOT 0
+#define APP  1000
+#define MOST 16
+
+/* A process with one connection to the server, from 127.0.0.1. */
+struct row {
+	const char *what; /* the case */
+	const char *name, *executable, *application, *told;
+	uint32_t uid;
+	bool ours, serves, holds_servers_end;
+	enum spared expected, blind; /* with a connection, and without */
+};
+
+/* protect: applications billing*, users none, processes cron*; emergency.applications: none;
+ * proxy: cloud-sql-proxy; we are user 1000. */
+static const struct row rows[] = {
+	{ "the application", "python3", "python3.11", "web", "web", APP, .expected = SPARED_NOT,
+		.blind = SPARED_NOT },
+	{ "one whose name nobody knows yet", "python3", "python3.11", "web", NULL, APP,
+		.expected = SPARED_NOT, .blind = SPARED_NOT_TOLD },
+	{ "protected by its connection's name", "python3", "python3.11", "billing-2", NULL, APP,
+		.expected = SPARED_PROTECTED, .blind = SPARED_NOT_TOLD },
+	{ "protected by what it was told", "python3", "python3.11", "billing-2", "billing-2", APP,
+		.expected = SPARED_PROTECTED, .blind = SPARED_PROTECTED },
+	{ "told one name, and goes by another", "python3", "python3.11", "web", "billing", APP,
+		.expected = SPARED_NOT, .blind = SPARED_PROTECTED },
+	{ "protected by its process", "cron-jobs", "bash", "web", "web", APP,
+		.expected = SPARED_PROTECTED, .blind = SPARED_PROTECTED },
+	{ "dbtop and its ancestors", "tmux", "tmux", "web", "web", APP, .ours = true,
+		.expected = SPARED_DBTOP, .blind = SPARED_DBTOP },
+	{ "another user's", "python3", "python3.11", "web", "web", 1001,
+		.expected = SPARED_OTHER_USER, .blind = SPARED_OTHER_USER },
+	{ "another user's, not to be read", "python3", NULL, "web", NULL, 1001,
+		.expected = SPARED_OTHER_USER, .blind = SPARED_OTHER_USER },
+	{ "ours, not to be read", "python3", NULL, "web", NULL, APP, .expected = SPARED_UNREADABLE,
+		.blind = SPARED_UNREADABLE },
+	{ "PostgreSQL by its executable", "walreceiver", "postgres", "web", "web", APP,
+		.expected = SPARED_POSTGRESQL, .blind = SPARED_POSTGRESQL },
+	{ "whoever holds the server's end", "forked", "forked", "web", "web", APP,
+		.holds_servers_end = true, .expected = SPARED_POSTGRESQL,
+		.blind = SPARED_POSTGRESQL },
+	{ "PgBouncer by its executable", "x", "pgbouncer", "web", "web", APP,
+		.expected = SPARED_PGBOUNCER, .blind = SPARED_PGBOUNCER },
+	{ "a pooler by its listening socket", "pgcat", "pgcat", "web", "web", APP, .serves = true,
+		.expected = SPARED_PGBOUNCER, .blind = SPARED_PGBOUNCER },
+	{ "an application that calls itself PgBouncer", "pgbouncer", "python3.11", "web", "web",
+		APP, .expected = SPARED_NOT, .blind = SPARED_NOT },
+	{ "the proxy by its executable", "x", "cloud-sql-proxy", "web", "web", APP,
+		.expected = SPARED_PROXY, .blind = SPARED_PROXY },
+	{ "a colleague's psql", "psql", "psql", "psql", "psql", APP,
+		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+struct world {
+	struct assessment *assessment;
+	struct process_facts facts[MOST];
+	size_t n_facts;
+};
+
+static struct endpoint at(uint16_t port)
+{
+	struct in_addr address = { .s_addr = htonl(INADDR_LOOPBACK) };
+	return endpoint_make(AF_INET, &address, port);
+}
+
+static void add_socket(struct peers *peers, struct endpoint local, struct endpoint remote,
+	uint32_t inode, uint32_t process)
+{
+	peers->tcp[peers->n_tcp++] =
+		(struct tcp_socket){ .local = local, .remote = remote, .inode = inode, .state = 1 };
+	peers->owners[peers->n_owners++] = (struct socket_owner){ inode, process };
+}
+
+static void add_connection(
+	struct world *world, const struct row *row, const struct process *process, int i)
+{
+	struct assessment *assessment = world->assessment;
+	struct activity *activity = (struct activity *)assessment->activity;
+	struct backend *backend = &activity->backends[activity->n_backends++];
+	*backend = (struct backend){ .pid = 9000 + i,
+		.start = 1 + i,
+		.kind = BACKEND_CLIENT,
+		.state = BACKEND_STATE_IDLE,
+		.state_text = "idle",
+		.user = "app",
+		.application_name = row->application,
+		.client = at((uint16_t)(40000 + i)) };
+	assessment->processes[assessment->n_processes] =
+		(struct client_process){ .process = *process, .connections = 1, .alive = true };
+	assessment->connections[assessment->n_connections++] =
+		(struct connection){ .backend = backend,
+			.end = CLIENT_END_HELD,
+			.matched_by = MATCHED_TCP,
+			.process = (uint32_t)assessment->n_processes++,
+			.in_scope = true };
+}
+
+/* One process of that row, with one connection. */
+static struct world world_of(const struct row *row, bool connected)
+{
+	struct arena *arena = arena_new();
+	struct world world = { .assessment = arena_alloc(arena, sizeof(struct assessment)) };
+	struct assessment *assessment = world.assessment;
+	struct peers *peers = peers_new();
+	struct activity *activity = connected ? activity_new() : NULL;
+	*assessment = (struct assessment){ .arena = arena,
+		.peers = peers,
+		.activity = activity,
+		.server = { .status = connected ? SERVER_OK : SERVER_FULL,
+			.host = "127.0.0.1",
+			.port = PORT,
+			.database = "app",
+			.user = "app" } };
+	assessment->connections = arena_array(arena, MOST, sizeof(*assessment->connections));
+	assessment->processes = arena_array(arena, MOST, sizeof(*assessment->processes));
+	if (activity)
+		activity->backends = arena_array(activity->arena, MOST, sizeof(struct backend));
+	peers->target = (struct peers_target){ .server = at(PORT), .port = PORT };
+	peers->tcp = arena_array(peers->arena, MOST, sizeof(*peers->tcp));
+	peers->owners = arena_array(peers->arena, MOST, sizeof(*peers->owners));
+	peers->processes = arena_array(peers->arena, MOST, sizeof(*peers->processes));
+	peers->processes[peers->n_processes++] = (struct process){ .pid = 100,
+		.start_ticks = 7,
+		.ended_at = INSTANT_UNKNOWN,
+		.name = row->name,
+		.command = row->name,
+		.uid = row->uid,
+		.user = "somebody" };
+	add_socket(peers, at(40000), at(PORT), 500, 0);
+	if (row->holds_servers_end)
+		add_socket(peers, at(PORT), at(40001), 501, 0);
+	world.facts[world.n_facts++] = (struct process_facts){ .pid = 100,
+		.start_ticks = 7,
+		.executable = row->executable,
+		.application = row->told,
+		.ours = row->ours,
+		.serves = row->serves };
+	if (connected)
+		add_connection(&world, row, &peers->processes[0], 0);
+	return world;
+}
+
+static struct rules rules;
+static struct patterns applications;
+static struct rescue_plan_options options;
+
+static int set_up(void **state)
+{
+	static const char *billing[] = { "billing*" }, *cron[] = { "cron*" };
+	(void)state;
+	rules = (struct rules){ .protected_applications = { billing, 1 },
+		.protected_processes = { cron, 1 } };
+	applications = (struct patterns){ 0 };
+	options = (struct rescue_plan_options){ .rules = &rules,
+		.applications = &applications,
+		.proxy = "cloud-sql-proxy",
+		.uid = APP,
+		.grace = 10 * USEC_PER_SEC };
+	return 0;
+}
+
+static enum spared judge(const struct row *row, bool connected)
+{
+	struct world world = world_of(row, connected);
+	struct emergency *emergency =
+		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->n_processes, 1);
+	assert_int_equal(emergency->connected, connected);
+	enum spared spared = emergency->processes[0].spared;
+	assert_int_equal(emergency_count_stopped(emergency), spared == SPARED_NOT);
+	emergency_free(emergency);
+	assessment_free(world.assessment);
+	return spared;
+}
+
+static void assert_judged(const struct row *row, bool connected, enum spared expected)
+{
+	enum spared found = judge(row, connected);
+	if (found != expected)
+		fail_msg("%s, %s: %s, not %s", row->what, connected ? "connected" : "blind",
+			found ? spared_name(found) : "stopped",
+			expected ? spared_name(expected) : "stopped");
+}
+
+static void each_is_judged_by_what_it_is(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		assert_judged(&rows[i], true, rows[i].expected);
+		assert_judged(&rows[i], false, rows[i].blind);
+	}
+}
+
+static void other_users_are_roots_when_asked(void **state)
+{
+	(void)state;
+	const struct row *theirs = &rows[7];
+	options.all_users = true;
+	assert_judged(theirs, true, SPARED_OTHER_USER);
+	options.uid = ROOT;
+	assert_judged(theirs, true, SPARED_NOT);
+	options.all_users = false;
+	assert_judged(theirs, true, SPARED_OTHER_USER);
+}
+
+static void names_for_the_emergency_restrict_it(void **state)
+{
+	static const char *web[] = { "web*" }, *python[] = { "python*" }, *psql[] = { "psql" };
+	(void)state;
+	applications = (struct patterns){ web, 1 };
+	assert_judged(&rows[0], true, SPARED_NOT);
+	assert_judged(&rows[0], false, SPARED_NOT);
+	assert_judged(&rows[1], false, SPARED_NOT_TOLD);
+	/* named by its process: it may be stopped although its connections' name is not known */
+	applications = (struct patterns){ python, 1 };
+	assert_judged(&rows[1], false, SPARED_NOT);
+	assert_judged(&rows[2], true, SPARED_PROTECTED);
+	applications = (struct patterns){ psql, 1 };
+	assert_judged(&rows[0], true, SPARED_NOT_NAMED);
+	assert_judged(&rows[16], true, SPARED_NOT);
+}
+
+static void out_of_scope_is_out_of_reach(void **state)
+{
+	(void)state;
+	regex_t scope;
+	assert_int_equal(regcomp(&scope, "^other$", REG_EXTENDED | REG_NOSUB), 0);
+	rules.scope = &scope;
+	struct world world = world_of(&rows[0], true);
+	world.assessment->connections[0].in_scope = false;
+	struct emergency *emergency =
+		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->processes[0].spared, SPARED_OUT_OF_SCOPE);
+	emergency_free(emergency);
+	assessment_free(world.assessment);
+	assert_judged(&rows[0], false, SPARED_NOT_TOLD);
+	regfree(&scope);
+}
+
+static void a_connection_matched_by_its_name_is_no_connection(void **state)
+{
+	(void)state;
+	struct world world = world_of(&rows[0], true);
+	world.assessment->connections[0].matched_by = MATCHED_NAME;
+	((struct peers *)world.assessment->peers)->n_tcp = 0;
+	uint32_t candidates[MOST];
+	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 0);
+	world.assessment->connections[0].matched_by = MATCHED_PGBOUNCER;
+	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 1);
+	assessment_free(world.assessment);
+}
+
+static void another_servers_clients_are_not_ours(void **state)
+{
+	(void)state;
+	struct world world = world_of(&rows[0], false);
+	struct peers *peers = (struct peers *)world.assessment->peers;
+	uint32_t candidates[MOST];
+	/* the same port at another address */
+	peers->tcp[0].remote.address[3] = 9;
+	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 0);
+	/* a Unix socket of the same name, in another folder */
+	struct unix_socket socket = { .inode = 600, .peer = 500, .at_server = true };
+	peers->unix_sockets = &socket;
+	peers->n_unix = 1;
+	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 0);
+	socket.at_target = true;
+	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 1);
+	assessment_free(world.assessment);
+}
+
+static void only_sessions_of_the_stopped_and_the_gone_are_ended(void **state)
+{
+	(void)state;
+	struct world world = world_of(&rows[0], true);
+	struct assessment *assessment = world.assessment;
+	struct emergency *emergency = rescue_plan(assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->gone->n_targets, 0);
+	/* not before its process was stopped */
+	struct action_plan *plan = rescue_plan_sessions(emergency, assessment, &applications);
+	assert_int_equal(plan->n_targets, 0);
+	action_plan_free(plan);
+	emergency->processes[0].signal = 15;
+	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	assert_int_equal(plan->n_targets, 1);
+	assert_int_equal(plan->kind, ACTION_EMERGENCY);
+	action_plan_free(plan);
+	/* never PgBouncer's own */
+	assessment->connections[0].matched_by = MATCHED_PGBOUNCER;
+	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	assert_int_equal(plan->n_targets, 0);
+	action_plan_free(plan);
+	/* one whose client is gone, but not a protected one */
+	assessment->connections[0].process = NO_PROCESS;
+	assessment->connections[0].matched_by = MATCHED_NONE;
+	assessment->connections[0].end = CLIENT_END_GONE;
+	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	assert_int_equal(plan->n_targets, 1);
+	action_plan_free(plan);
+	assessment->connections[0].verdict.protection = PROTECTION_APPLICATION;
+	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	assert_int_equal(plan->n_targets, 0);
+	action_plan_free(plan);
+	emergency_free(emergency);
+	assessment_free(assessment);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(each_is_judged_by_what_it_is, set_up),
+		cmocka_unit_test_setup(other_users_are_roots_when_asked, set_up),
+		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
+		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),
+		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),
+		cmocka_unit_test_setup(another_servers_clients_are_not_ours, set_up),
+		cmocka_unit_test_setup(only_sessions_of_the_stopped_and_the_gone_are_ended, set_up),
+	};
+	return cmocka_run_group_tests_name("rescue_plan", tests, NULL, NULL);
+}
