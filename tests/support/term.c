@@ -208,6 +208,7 @@ static bool read_some(struct term *term)
 
 void term_read(struct term *term, int ms)
 {
+	/* a descriptor of −1 is passed over */
 	struct pollfd pollfd = { .fd = term->master, .events = POLLIN };
 	(void)poll(&pollfd, 1, ms);
 	while (read_some(term))

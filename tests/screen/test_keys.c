@@ -1,0 +1,321 @@
+/* Each key of the main page does what the help says, on the screen and on the server. */
+#include "set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/instant.h"
+
+static struct term *term;
+
+static int open_term(void **state)
+{
+	(void)state;
+	term = set_open(120, 36, NULL);
+	return 0;
+}
+
+/* Also after a test that failed in the middle of something. */
+static int close_term(void **state)
+{
+	(void)state;
+	term_end(term);
+	term = NULL;
+	return 0;
+}
+
+static void press(const char *keys, const char *shows)
+{
+	term_press(term, keys);
+	assert_true(term_wait_text(term, shows));
+}
+
+static void press_until_gone(const char *keys, const char *text)
+{
+	term_press(term, keys);
+	assert_true(term_wait_gone(term, text));
+}
+
+static int column_of(const char *text)
+{
+	int x, y;
+	assert_true(term_find(term, text, &x, &y));
+	return x;
+}
+
+static void help(void **state)
+{
+	(void)state;
+	press("?", "Help");
+	assert_true(term_shows(term, "end the leaked connections"));
+	press_until_gone("Esc", "Help");
+	press("F1", "Help");
+	press_until_gone("q", "Help");
+	assert_true(term_shows(term, "slots"));
+}
+
+/* ncurses would wait a second for the rest of a sequence. The best of a few: the machine is busy.
+ */
+static void escape_acts_at_once(void **state)
+{
+	(void)state;
+	int64_t best = INT64_MAX;
+	for (int i = 0; i < 5; i++) {
+		press("?", "Help");
+		int64_t begin = instant_monotonic();
+		press_until_gone("Esc", "Help");
+		int64_t took = instant_monotonic() - begin;
+		best = took < best ? took : best;
+	}
+	assert_true(best < 400 * USEC_PER_MSEC);
+}
+
+/* In one packet, as a slow line delivers them. */
+static void escape_and_a_key_are_two(void **state)
+{
+	(void)state;
+	press("?", "Help");
+	press("Esc ?", "Help");
+	term_press(term, "Esc / w e b");
+	assert_true(term_wait_text(term, "filter: web"));
+	press_until_gone("Esc Esc", "filter: web");
+}
+
+static void filter(void **state)
+{
+	(void)state;
+	press("/", "Esc shows all");
+	press("w e b", "3 of 7");
+	assert_false(term_shows(term, "cruncher"));
+	press_until_gone("Enter", "Esc shows all");
+	assert_true(term_shows(term, "filter: web"));
+	press_until_gone("Esc", "filter: web");
+	assert_true(term_wait_text(term, "cruncher"));
+	press("/ x y z z y", "0 of 7");
+	press("Backspace Backspace Backspace Backspace Backspace ! w e b", "4 of 7");
+	press_until_gone("Esc", "of 7");
+}
+
+static void sort(void **state)
+{
+	(void)state;
+	assert_true(term_shows(term, "STATUS↓"));
+	press("s", "FOR↓");
+	press("S", "FOR↑");
+	press("S", "FOR↓");
+	assert_false(term_shows(term, "STATUS↓"));
+}
+
+static void group(void **state)
+{
+	(void)state;
+	assert_true(term_shows(term, "▾ live_client") || term_shows(term, "▾ "));
+	press("g", "▾ forgetful");
+	press("g", "▾ postgres");
+	press_until_gone("g", "▾");
+	press("g", "▾");
+}
+
+static void fold(void **state)
+{
+	(void)state;
+	press("Home Left", "▸");
+	press_until_gone("Right", "▸");
+	press("Enter", "▸");
+	press_until_gone("Enter", "▸");
+}
+
+static void pause_and_pace(void **state)
+{
+	(void)state;
+	press("p", "paused");
+	press("p", "live");
+	press("+", "live 0.5s");
+	press("+", "live 1.0s");
+	press("-", "live 0.5s");
+}
+
+static void tag(void **state)
+{
+	(void)state;
+	press("Home Down Space", "●");
+	press("K", "End 1 connection?");
+	press_until_gone("Esc", "End 1");
+	press("Space", "●");
+	press("K", "End 2 connections?");
+	press_until_gone("Esc", "End 2");
+	press_until_gone("u", "●");
+}
+
+static void details(void **state)
+{
+	(void)state;
+	press("Home Down Enter", "backend ");
+	assert_true(term_shows(term, "LEAKED, presumed"));
+	assert_true(term_shows(term, "in_transaction"));
+	press_until_gone("Esc", "LEAKED, presumed");
+}
+
+static void locks(void **state)
+{
+	(void)state;
+	press("l", "Nobody waits for a lock");
+	press_until_gone("Esc", "Nobody waits");
+}
+
+/* "SELECT 1 AS in_transaction" in base64, as OSC 52 has it. */
+static void copy(void **state)
+{
+	(void)state;
+	term_press(term, "Home Down y");
+	assert_true(term_settle(term));
+	assert_non_null(strstr(term_command(term), "52;"));
+	assert_non_null(strstr(term_command(term), "U0VMRUNUIDEgQVMgaW5fdHJhbnNhY3Rpb2"));
+}
+
+static void themes(void **state)
+{
+	(void)state;
+	struct term_screen *before = term_copy(term);
+	int x, y;
+	term_press(term, "t");
+	assert_true(term_settle(term));
+	struct term_screen *after = term_copy(term);
+	assert_false(term_screens_equal(before, after, &x, &y));
+	assert_true(term_shows(term, "2 leaked"));
+	free(before);
+	free(after);
+}
+
+/* The cursor stays on its connection, wherever that goes. */
+static void the_selection_stays(void **state)
+{
+	(void)state;
+	term_press(term, "Home Down");
+	assert_true(term_settle(term));
+	press("Enter", "backend ");
+	int x, y;
+	assert_true(term_find(term, "backend ", &x, &y));
+	char *line = term_line(term, y);
+	char title[24];
+	snprintf(title, sizeof(title), "%.14s", strstr(line, "backend "));
+	free(line);
+	press_until_gone("Esc", "LEAKED, presumed");
+	term_press(term, "g s S");
+	term_resize(term, 100, 30);
+	assert_true(term_settle(term));
+	press("Enter", title);
+	press_until_gone("Esc", "LEAKED, presumed");
+}
+
+static void columns_are_straight(void **state)
+{
+	(void)state;
+	assert_int_equal(column_of("QUERY, OR WHY"), column_of("SELECT 1 AS idle"));
+	assert_int_equal(column_of("APPLICATION"), column_of("web  "));
+}
+
+static void every_quit_quits(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *keys;
+		int status;
+	} quits[] = { { "q", 0 }, { "F10", 0 }, { "Ctrl-c", 130 }, { "/ w Ctrl-c", 130 },
+		{ "? Ctrl-c", 130 }, { "k Esc q", 0 } };
+	for (size_t i = 0; i < sizeof(quits) / sizeof(quits[0]); i++) {
+		struct term *quitting = set_open(80, 24, NULL);
+		int status;
+		term_press(quitting, quits[i].keys);
+		assert_true(term_wait_exit(quitting, &status));
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), quits[i].status);
+		assert_false(term_is_alternate(quitting));
+		term_end(quitting);
+	}
+}
+
+static void a_plan_left_alone_ends_nothing(void **state)
+{
+	(void)state;
+	press("k", "End 2 leaked connections?");
+	press("Space", "end 1");
+	press("a", "end 2");
+	press("a", "[ ]");
+	press_until_gone("Esc", "End 2 leaked");
+	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), 2);
+}
+
+static void nothing_is_done_when_readonly(void **state)
+{
+	(void)state;
+	struct term *looking = set_open(100, 30, "--readonly", NULL);
+	term_press(looking, "k");
+	assert_true(term_settle(looking));
+	term_press(looking, "Enter");
+	assert_true(term_settle(looking));
+	term_press(looking, "K Enter c Enter");
+	assert_true(term_settle(looking));
+	assert_int_equal(live_sessions(set_server(), NULL) >= 6, 1);
+	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), 2);
+	term_end(looking);
+}
+
+static void cancel(void **state)
+{
+	(void)state;
+	press("/ c r u n c h Enter", "1 of 7");
+	term_press(term, "End");
+	press("c", "Cancel the query of 1 connection?");
+	press("Enter", "done: 1 of 1 cancelled");
+	live_wait_sessions(
+		set_server(), "application_name = 'cruncher' AND state = 'active'", 0, 10000);
+}
+
+/* The last one: what it ends is gone. */
+static void the_leaked_are_ended_and_only_those(void **state)
+{
+	(void)state;
+	press("k", "End 2 leaked connections?");
+	press("Space", "end 1");
+	press("Enter", "done: 1 of 1 ended");
+	assert_true(term_shows(term, "left alone"));
+	live_wait_sessions(set_server(), "application_name = 'forgetful'", 1, 10000);
+	press("Enter", "1 leaked");
+	press("k", "End 1 leaked connection?");
+	press("Enter", "done: 1 of 1 ended");
+	press("Esc", "none leaked");
+	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, 10000);
+	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, close_term)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(help),
+		TEST(escape_acts_at_once),
+		TEST(escape_and_a_key_are_two),
+		TEST(filter),
+		TEST(sort),
+		TEST(group),
+		TEST(fold),
+		TEST(pause_and_pace),
+		TEST(tag),
+		TEST(details),
+		TEST(locks),
+		TEST(copy),
+		TEST(themes),
+		TEST(the_selection_stays),
+		TEST(columns_are_straight),
+		TEST(every_quit_quits),
+		TEST(a_plan_left_alone_ends_nothing),
+		TEST(nothing_is_done_when_readonly),
+		TEST(cancel),
+		TEST(the_leaked_are_ended_and_only_those),
+	};
+	return cmocka_run_group_tests(tests, set_up, set_down);
+}
