@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/emergency.h"
+#include "model/launch.h"
 
 #define SCHEMA 1
 
@@ -148,6 +149,36 @@ void audit_result(struct audit *audit, const struct action_plan *plan,
 			plan->server, "session", describe_session(target), "planned",
 			describe_plan(target), "seen", describe_seen(target), "result",
 			action_result_name(target->result), "detail", target->detail));
+}
+
+static json_t *describe_command(const struct launch *launch)
+{
+	json_t *words = json_array();
+	for (const char *const *word = launch->argv; *word; word++)
+		json_array_append_new(words, json_string(*word));
+	return words;
+}
+
+static json_t *describe_old(const struct launch *launch)
+{
+	if (!launch->old_pid)
+		return json_null();
+	return json_pack("{si sI ss? ss?}", "pid", launch->old_pid, "start_ticks",
+		(json_int_t)launch->old_start_ticks, "name", launch->old_name, "executable",
+		launch->old_executable);
+}
+
+void audit_launch(struct audit *audit, const struct launch *launch, int64_t now)
+{
+	bool done = launch->phase == LAUNCH_DONE;
+	write_line(audit,
+		json_pack("{si so ss ss so so so so ss? ss?}", "schema", SCHEMA, "at",
+			json_instant(now), "event", done ? "result" : "action", "action",
+			launch_kind_name(launch->kind), "who", who(audit, NULL), "command",
+			describe_command(launch), "stopped", describe_old(launch), "pid",
+			launch->pid ? json_integer(launch->pid) : json_null(), "result",
+			done ? launch_result_name(launch->result) : NULL, "detail",
+			launch->detail));
 }
 
 const char *audit_error(const struct audit *audit)

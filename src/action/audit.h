@@ -11,6 +11,7 @@
 struct action_plan;
 struct action_target;
 struct audit;
+struct launch;
 struct emergency;
 struct emergency_process;
 
@@ -39,6 +40,9 @@ void audit_emergency(struct audit *audit, const struct emergency *emergency, int
 /* … and one of them was signalled, or has its result. */
 void audit_process(struct audit *audit, const struct emergency *emergency,
 	const struct emergency_process *process, int64_t now);
+
+/* The proxy is about to be started, or that is done: the launch's result tells. */
+void audit_launch(struct audit *audit, const struct launch *launch, int64_t now);
 
 /* Why the last line could not be written; NULL when it was. Lives until the next line. */
 const char *audit_error(const struct audit *audit);

@@ -15,6 +15,7 @@
 #include "app/dashboard.h"
 #include "app/emergency_page.h"
 #include "app/player.h"
+#include "app/proxy_page.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
@@ -140,6 +141,23 @@ void command_enter(struct dashboard *dashboard)
 void command_proxy(struct dashboard *dashboard)
 {
 	ui_push(&dashboard->ui, PAGE_PROXY);
+}
+
+void command_proxy_start(struct dashboard *dashboard)
+{
+	if (dashboard->proxy)
+		proxy_page_plan(dashboard->proxy, LAUNCH_START);
+}
+
+void command_proxy_restart(struct dashboard *dashboard)
+{
+	if (dashboard->proxy)
+		proxy_page_plan(dashboard->proxy, LAUNCH_RESTART);
+}
+
+void command_launch(struct dashboard *dashboard)
+{
+	proxy_page_confirm(dashboard->proxy);
 }
 
 void command_locks(struct dashboard *dashboard)

@@ -8,7 +8,8 @@ typedef void command_fn(struct dashboard *dashboard);
 
 command_fn command_up, command_down, command_page_up, command_page_down, command_home, command_end;
 command_fn command_tag, command_untag, command_enter, command_fold, command_unfold;
-command_fn command_proxy, command_locks, command_lock_details;
+command_fn command_proxy, command_proxy_start, command_proxy_restart, command_launch;
+command_fn command_locks, command_lock_details;
 command_fn command_filter, command_sort, command_reverse, command_group;
 command_fn command_pause, command_slower, command_faster, command_copy, command_theme;
 command_fn command_pan_right, command_pan_left, command_find_next, command_find_previous;

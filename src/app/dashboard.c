@@ -21,6 +21,7 @@
 #include "app/log.h"
 #include "app/password.h"
 #include "app/player.h"
+#include "app/proxy_page.h"
 #include "app/themes.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -304,6 +305,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	dashboard->losses = losses_new(target_session(dashboard->target),
 		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
 	dashboard->emergency = emergency_page_new(dashboard);
+	dashboard->proxy = proxy_page_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
 	uv_prepare_init(&app->loop, dashboard->draw);
@@ -325,6 +327,7 @@ static void close_dashboard(struct dashboard *dashboard)
 		free(dashboard->input);
 	tui_free(dashboard->tui);
 	emergency_page_free(dashboard->emergency);
+	proxy_page_free(dashboard->proxy);
 	close_handle(dashboard->draw);
 	close_handle(dashboard->patience);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)

@@ -21,6 +21,7 @@ struct emergency_page;
 struct executor;
 struct losses;
 struct player;
+struct proxy_page;
 struct target;
 struct tui;
 
@@ -35,6 +36,7 @@ struct dashboard {
 	struct executor *executor;
 	struct losses *losses; /* of the plan */
 	struct emergency_page *emergency;
+	struct proxy_page *proxy;
 	struct tui *tui; /* NULL until the screen is taken */
 	struct theme theme;
 	struct ui_state ui;

@@ -11,6 +11,7 @@
 #include "view/header.h"
 #include "view/help.h"
 #include "view/keybar.h"
+#include "view/launch_view.h"
 #include "view/line.h"
 #include "view/locks.h"
 #include "view/message.h"
@@ -227,6 +228,8 @@ static void draw_page(const struct frame *frame)
 	case PAGE_DETAILS: details_draw(frame); return;
 	case PAGE_LOCKS: locks_draw(frame); return;
 	case PAGE_PROXY: proxy_view_draw(frame); return;
+	case PAGE_LAUNCH:
+	case PAGE_LAUNCH_RUN: launch_view_draw(frame); return;
 	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
 	case PAGE_PASSWORD: password_draw(frame); return;
 	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;

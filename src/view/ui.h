@@ -29,7 +29,9 @@ enum page {
 	PAGE_DETAILS,
 	PAGE_LOCKS,
 	PAGE_PROXY,
-	PAGE_EMERGENCY, /* the plan of an emergency, to be confirmed by a word */
+	PAGE_LAUNCH,     /* the plan of the proxy's start, to be confirmed */
+	PAGE_LAUNCH_RUN, /* its steps */
+	PAGE_EMERGENCY,  /* the plan of an emergency, to be confirmed by a word */
 	PAGE_PASSWORD,
 	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
 };
@@ -103,6 +105,7 @@ struct ui_state {
 	char *message_title, *message;
 	enum style message_style;
 	struct details details;
+	const struct launch *launch;       /* the app's, for its pages; NULL */
 	const struct emergency *emergency; /* set by the app; NULL while it looks */
 	const char *word_wanted;           /* what has to be typed … */
 	char word[UI_WORD_MAX];            /* … and what is typed so far */

@@ -1,0 +1,298 @@
+/* stop → wait for its pidfd → start → see that it stays */
+#include "action/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "action/audit.h"
+#include "action/process.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/launch.h"
+
+#define STOP_MS 10000 /* the old one has so long to end … */
+#define STAY_MS 1500  /* … and the new one has to live so long to count as started */
+#define TAIL    512   /* bytes of output that are looked at for a last word */
+
+struct launcher {
+	uv_loop_t *loop;
+	struct launcher_options options;
+	struct launch *launch; /* under way; NULL */
+	int pidfd;             /* of the old one; −1 */
+	uv_poll_t *ending;     /* watches it */
+	uv_timer_t *timer;
+	uv_process_t *process; /* the new one, while it is watched; NULL */
+	off_t output_from;     /* where its output begins in the file */
+};
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void close_handle(void *handle)
+{
+	if (handle)
+		uv_close(handle, free_handle);
+}
+
+struct launcher *launcher_new(uv_loop_t *loop, const struct launcher_options *options)
+{
+	struct launcher *launcher = mem_alloc(sizeof(*launcher));
+	*launcher = (struct launcher){ .loop = loop, .options = *options, .pidfd = -1 };
+	launcher->timer = mem_alloc(sizeof(*launcher->timer));
+	uv_timer_init(loop, launcher->timer);
+	launcher->timer->data = launcher;
+	return launcher;
+}
+
+static void stop_watching(struct launcher *launcher)
+{
+	uv_timer_stop(launcher->timer);
+	close_handle(launcher->ending);
+	launcher->ending = NULL;
+	if (launcher->pidfd >= 0)
+		close(launcher->pidfd);
+	launcher->pidfd = -1;
+}
+
+void launcher_free(struct launcher *launcher)
+{
+	if (!launcher)
+		return;
+	stop_watching(launcher);
+	close_handle(launcher->timer);
+	/* closing the handle lets go of the process, which lives on */
+	close_handle(launcher->process);
+	free(launcher);
+}
+
+bool launcher_busy(const struct launcher *launcher)
+{
+	return launcher->launch != NULL;
+}
+
+static void go_on(struct launcher *launcher, enum launch_phase phase)
+{
+	launcher->launch->phase = phase;
+	launcher->options.changed(launcher->options.data);
+}
+
+/* The callback comes last. */
+static void finish(struct launcher *launcher, enum launch_result result, const char *detail)
+{
+	struct launch *launch = launcher->launch;
+	stop_watching(launcher);
+	launch->result = result;
+	launch->detail = detail;
+	launch->phase = LAUNCH_DONE;
+	launcher->launch = NULL;
+	if (launcher->options.audit)
+		audit_launch(launcher->options.audit, launch, instant_now());
+	launcher->options.changed(launcher->options.data);
+}
+
+/* The file for its output, for us alone; −1 when there can be none. */
+static int open_output(struct launcher *launcher)
+{
+	const char *path = launcher->launch->output;
+	struct stat st;
+	launcher->output_from = 0;
+	if (!path)
+		return -1;
+	int fd = open(path,
+		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+		0600);
+	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		return -1;
+	}
+	if (fd >= 0)
+		launcher->output_from = st.st_size;
+	return fd;
+}
+
+/* The last line it wrote, in the launch's arena; NULL for none. */
+static const char *last_words(const struct launcher *launcher)
+{
+	char bytes[TAIL + 1];
+	const char *path = launcher->launch->output;
+	CLEANUP(cleanup_fd) int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	off_t from = size - TAIL > launcher->output_from ? size - TAIL : launcher->output_from;
+	ssize_t length = size > from ? pread(fd, bytes, (size_t)(size - from), from) : 0;
+	while (length > 0 && strchr(" \r\n", bytes[length - 1]))
+		length--;
+	if (length <= 0)
+		return NULL;
+	bytes[length] = '\0';
+	const char *line = strrchr(bytes, '\n');
+	line = line ? line + 1 : bytes;
+	return text_clean(launcher->launch->arena, line, strlen(line), TEXT_LINE);
+}
+
+static void on_exit_early(struct launcher *launcher, int64_t status, int signal_number)
+{
+	struct arena *arena = launcher->launch->arena;
+	const char *words = last_words(launcher);
+	if (status == 0 && signal_number == 0) {
+		finish(launcher, LAUNCH_STARTED,
+			"its command ended with status 0: it went into the background");
+		return;
+	}
+	const char *how = signal_number
+		? arena_printf(arena, "it ended at once by signal %d", signal_number)
+		: arena_printf(arena, "it ended at once with status %d", (int)status);
+	finish(launcher, LAUNCH_FAILED, words ? arena_printf(arena, "%s: %s", how, words) : how);
+}
+
+/* Also of one that ends long after: then there is nobody to be told but the kernel. */
+static void on_process_exit(uv_process_t *process, int64_t status, int signal_number)
+{
+	struct launcher *launcher = process->data;
+	uv_close((uv_handle_t *)process, free_handle);
+	if (launcher->process != process)
+		return;
+	launcher->process = NULL;
+	if (launcher->launch)
+		on_exit_early(launcher, status, signal_number);
+}
+
+static void on_stayed(uv_timer_t *timer)
+{
+	finish(timer->data, LAUNCH_STARTED, NULL);
+}
+
+/* A session of its own, no terminal, no input: it must outlive us, and not be hit by our Ctrl+C. */
+static int spawn(struct launcher *launcher, int output)
+{
+	uv_stdio_container_t stdio[3] = { { .flags = UV_IGNORE } };
+	for (int i = 1; i < 3; i++) {
+		stdio[i].flags = output >= 0 ? UV_INHERIT_FD : UV_IGNORE;
+		stdio[i].data.fd = output;
+	}
+	const uv_process_options_t options = {
+		.exit_cb = on_process_exit,
+		.file = launcher->launch->argv[0],
+		.args = (char **)launcher->launch->argv,
+		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = 3,
+		.stdio = stdio,
+	};
+	close_handle(launcher->process);
+	launcher->process = mem_alloc(sizeof(*launcher->process));
+	launcher->process->data = launcher;
+	int r = uv_spawn(launcher->loop, launcher->process, &options);
+	uv_unref((uv_handle_t *)launcher->process);
+	return r;
+}
+
+static void start(struct launcher *launcher)
+{
+	struct launch *launch = launcher->launch;
+	stop_watching(launcher);
+	CLEANUP(cleanup_fd) int output = open_output(launcher);
+	int r = spawn(launcher, output);
+	if (r < 0) {
+		close_handle(launcher->process);
+		launcher->process = NULL;
+		finish(launcher, LAUNCH_FAILED,
+			arena_printf(launch->arena, "%s cannot be run: %s", launch->argv[0],
+				uv_strerror(r)));
+		return;
+	}
+	launch->pid = uv_process_get_pid(launcher->process);
+	uv_timer_start(launcher->timer, on_stayed, STAY_MS, 0);
+	go_on(launcher, LAUNCH_STARTING);
+}
+
+static void on_ended(uv_poll_t *poll, int status, int events)
+{
+	(void)status, (void)events;
+	struct launcher *launcher = poll->data;
+	if (poll == launcher->ending && process_has_ended(launcher->pidfd))
+		start(launcher);
+}
+
+static void on_stubborn(uv_timer_t *timer)
+{
+	finish(timer->data, LAUNCH_SURVIVED,
+		"it did not end within 10 s of SIGTERM; it was not killed, and nothing was "
+		"started");
+}
+
+/* Whether the held process still runs the program that was seen. */
+static bool runs_the_same(const struct launch *launch)
+{
+	char path[64], target[PATH_MAX];
+	snprintf(path, sizeof(path), "/proc/%d/exe", launch->old_pid);
+	ssize_t length = readlink(path, target, sizeof(target) - 1);
+	if (length <= 0)
+		return false;
+	const char *executable = text_clean(launch->arena, target, (size_t)length, TEXT_LINE);
+	return strcmp(executable, launch->old_executable) == 0;
+}
+
+static void watch_the_end(struct launcher *launcher)
+{
+	launcher->ending = mem_alloc(sizeof(*launcher->ending));
+	if (uv_poll_init(launcher->loop, launcher->ending, launcher->pidfd) != 0) {
+		free(launcher->ending);
+		launcher->ending = NULL;
+		finish(launcher, LAUNCH_SURVIVED, "its end cannot be waited for");
+		return;
+	}
+	launcher->ending->data = launcher;
+	uv_poll_start(launcher->ending, UV_READABLE, on_ended);
+	uv_timer_start(launcher->timer, on_stubborn, STOP_MS, 0);
+	go_on(launcher, LAUNCH_STOPPING);
+}
+
+static void stop(struct launcher *launcher)
+{
+	struct launch *launch = launcher->launch;
+	int r = process_hold("/proc", launch->old_pid, launch->old_start_ticks, &launcher->pidfd);
+	if (r == -ESRCH) {
+		/* it ended before us */
+		start(launcher);
+		return;
+	}
+	if (r < 0 || !runs_the_same(launch)) {
+		finish(launcher, LAUNCH_CHANGED,
+			"its pid is another program's by now, which was left alone");
+		return;
+	}
+	r = process_signal(launcher->pidfd, SIGTERM);
+	if (r == -ESRCH)
+		start(launcher);
+	else if (r < 0)
+		finish(launcher, LAUNCH_DENIED, "it may not be signalled");
+	else
+		watch_the_end(launcher);
+}
+
+int launcher_run(struct launcher *launcher, struct launch *launch)
+{
+	if (launcher->options.readonly)
+		return -EPERM;
+	if (launcher->launch)
+		return -EBUSY;
+	launcher->launch = launch;
+	if (launcher->options.audit)
+		audit_launch(launcher->options.audit, launch, instant_now());
+	if (launch->old_pid)
+		stop(launcher);
+	else
+		start(launcher);
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* P: the proxy's page, start and restart, with haproxy in front of a real server. */
+#include "live.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "term.h"
+
+static const char *program;
+static struct private_server *server;
+static int port; /* the proxy's */
+static char *config;
+
+static int free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	return ntohs(address.sin_port);
+}
+
+/* What dbtop starts outlives it: `timeout` sees that it does not outlive the tests for long. */
+static int start_server(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *haproxy = NULL, *yaml = NULL;
+	server = live_server_start(NULL);
+	port = free_port();
+	assert_true(asprintf(&haproxy,
+			    "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n"
+			    " timeout server 1h\nlisten proxy\n bind 127.0.0.1:%d\n"
+			    " server only 127.0.0.1:%d\n",
+			    port, private_server_port(server)) > 0);
+	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "haproxy.cfg", haproxy);
+	assert_true(asprintf(&yaml,
+			    "proxy:\n  process: haproxy\n  port: %d\n  health: \"\"\n"
+			    "  start: [timeout, \"100\", haproxy, -db, -f, %s]\n",
+			    port, path) > 0);
+	config = live_file(live_folder(), "config.yaml", yaml);
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	free(config);
+	return 0;
+}
+
+static struct term *open_dashboard(bool through, bool readonly)
+{
+	CLEANUP(cleanup_free) char *conninfo = NULL;
+	assert_true(asprintf(&conninfo, "host=127.0.0.1 port=%d user=postgres dbname=postgres",
+			    through ? port : private_server_port(server)) > 0);
+	return term_start(&(struct term_options){ .width = 130, .height = 40 },
+		(const char *const[]){ program, "-i", "0.2", "-c", config, conninfo,
+			readonly ? "--readonly" : NULL, NULL });
+}
+
+/* The number behind a text on the screen. */
+static pid_t number_behind(struct term *term, const char *text)
+{
+	int x, y;
+	assert_true(term_find(term, text, &x, &y));
+	CLEANUP(cleanup_free) char *line = term_line(term, y);
+	return (pid_t)atoi(strstr(line, text) + strlen(text));
+}
+
+static void start_then_restart(void **state)
+{
+	(void)state;
+	struct term *term = open_dashboard(false, false);
+	assert_true(term_wait_text(term, "proxy ✗ absent"));
+	term_press(term, "P");
+	assert_true(term_wait_text(term, "nobody listens on port"));
+	term_press(term, "r");
+	assert_true(term_wait_text(term, "it does not run; s starts it"));
+	term_press(term, "s");
+	assert_true(term_wait_text(term, "Start the proxy?"));
+	assert_true(term_shows(term, "timeout 100 haproxy -db -f"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "Start the proxy?"));
+	term_press(term, "s");
+	assert_true(term_wait_text(term, "Start the proxy?"));
+	term_press(term, "Enter");
+	assert_true(term_wait_text(term, "started: process"));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "serving: the server answers through it"));
+	pid_t first = number_behind(term, "│ process        ");
+	assert_true(first > 1);
+	term_press(term, "s");
+	assert_true(term_wait_text(term, "it runs already"));
+
+	term_press(term, "r");
+	assert_true(term_wait_text(term, "Restart the proxy?"));
+	assert_int_equal(number_behind(term, "│ stops          "), first);
+	term_press(term, "Enter");
+	assert_true(term_wait_text(term, "started: process"));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "serving: the server answers through it"));
+	pid_t second = number_behind(term, "│ process        ");
+	assert_int_not_equal(second, first);
+	assert_int_not_equal(kill(first, 0), 0);
+
+	CLEANUP(cleanup_free) char *path = NULL;
+	assert_true(asprintf(&path, "%s/.local/state/dbtop/actions.jsonl", term_home(term)) > 0);
+	CLEANUP(cleanup_free) char *audit = live_read(path);
+	assert_non_null(audit);
+	assert_non_null(strstr(audit, "\"action\":\"proxy_start\""));
+	assert_non_null(strstr(audit, "\"action\":\"proxy_restart\""));
+	assert_non_null(strstr(audit, "\"result\":\"started\""));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "proxy ● serving"));
+	term_end(term);
+	/* what it started lives on without it */
+	assert_int_equal(kill(second, 0), 0);
+	kill(second, SIGKILL);
+}
+
+static void readonly_and_foreign(void **state)
+{
+	(void)state;
+	struct term *term = open_dashboard(false, true);
+	assert_true(term_wait_text(term, "proxy ✗ absent"));
+	term_press(term, "P s");
+	assert_true(term_wait_text(term, "read-only: nothing can be started or stopped"));
+	term_end(term);
+
+	CLEANUP(cleanup_free) char *listen = NULL;
+	assert_true(asprintf(&listen, "TCP-LISTEN:%d,bind=127.0.0.1,fork", port) > 0);
+	struct live_program *other = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "socat", listen, "EXEC:cat", NULL },
+	});
+	term = open_dashboard(false, false);
+	assert_true(term_wait_text(term, "proxy ✗ foreign"));
+	term_press(term, "P");
+	assert_true(term_wait_text(term, "another program listens on its port"));
+	term_press(term, "r");
+	assert_true(term_wait_text(term, "another program has its port, and is left alone"));
+	term_press(term, "s");
+	assert_true(term_wait_text(term, "another program has its port"));
+	assert_true(live_running(other));
+	live_free(other);
+	assert_true(term_wait_text(term, "absent: nobody listens on its port"));
+	term_end(term);
+}
+
+/* Through the proxy: it falls, it is started again from here, and dbtop comes back by itself. */
+static void fallen_and_back(void **state)
+{
+	(void)state;
+	struct term *term = open_dashboard(true, false);
+	assert_true(term_wait_text(term, "proxy ✗ absent"));
+	term_press(term, "P s");
+	assert_true(term_wait_text(term, "Start the proxy?"));
+	term_press(term, "Enter");
+	assert_true(term_wait_text(term, "started: process"));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "of dbtop's own connection, which goes through it"));
+	pid_t proxy = number_behind(term, "│ process        ");
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "proxy ● serving"));
+	kill(proxy, SIGKILL);
+	assert_true(term_wait_text(term, "proxy ✗ absent"));
+	term_end(term);
+}
+
+static void every_size_shows_it(void **state)
+{
+	static const int sizes[][2] = { { 80, 24 }, { 120, 36 }, { 200, 50 }, { 40, 12 },
+		{ 30, 8 } };
+	(void)state;
+	struct term *term = open_dashboard(false, false);
+	assert_true(term_wait_text(term, "proxy ✗ absent"));
+	term_press(term, "P");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		term_resize(term, sizes[i][0], sizes[i][1]);
+		assert_true(term_settle(term));
+		assert_true(term_wait_text(term, "absent"));
+	}
+	term_end(term);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(start_then_restart, live_teardown),
+		cmocka_unit_test_teardown(readonly_and_foreign, live_teardown),
+		cmocka_unit_test_teardown(fallen_and_back, live_teardown),
+		cmocka_unit_test_teardown(every_size_shows_it, live_teardown),
+	};
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}

@@ -1,0 +1,295 @@
+/* Starting and restarting the proxy, with real processes: only what was seen is stopped, and only
+ * when it is ours. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "action/launcher.h"
+#include "action/process.h"
+#include "model/launch.h"
+#include "model/proxy.h"
+
+#define COMMAND(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static uv_loop_t loop;
+static struct launcher *launcher;
+static struct launch *launch;
+static char output[] = "/tmp/test_launcherXXXXXX";
+
+static void on_changed(void *data)
+{
+	(void)data;
+	if (launch->phase == LAUNCH_DONE)
+		uv_stop(&loop);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	uv_loop_init(&loop);
+	launcher = launcher_new(&loop, &(struct launcher_options){ .changed = on_changed });
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (launch && launch->pid)
+		kill(launch->pid, SIGKILL);
+	launcher_free(launcher);
+	/* a stop that was asked for outside of a run ends the next one */
+	while (uv_run(&loop, UV_RUN_DEFAULT))
+		;
+	assert_int_equal(uv_loop_close(&loop), 0);
+	launch_free(launch);
+	launch = NULL;
+	return 0;
+}
+
+static size_t length_of(const char *const *argv)
+{
+	size_t count = 0;
+	while (argv[count])
+		count++;
+	return count;
+}
+
+static void run(enum launch_kind kind, const struct proxy *proxy, const char *const *argv)
+{
+	launch = launch_new(kind, proxy, argv, length_of(argv), output);
+	assert_int_equal(launcher_run(launcher, launch), 0);
+	if (launch->phase != LAUNCH_DONE)
+		uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(launch->phase, LAUNCH_DONE);
+	assert_false(launcher_busy(launcher));
+}
+
+static void test_started(void **state)
+{
+	(void)state;
+	run(LAUNCH_START, NULL, COMMAND("sleep", "60"));
+	assert_int_equal(launch->result, LAUNCH_STARTED);
+	assert_int_equal(kill(launch->pid, 0), 0);
+	/* a session of its own: our Ctrl+C is not its */
+	assert_int_equal(getsid(launch->pid), launch->pid);
+}
+
+static void test_no_shell(void **state)
+{
+	(void)state;
+	run(LAUNCH_START, NULL, COMMAND("test", "$HOME", "=", "$HOME; false"));
+	assert_int_equal(launch->result, LAUNCH_FAILED);
+	assert_string_equal(launch->detail, "it ended at once with status 1");
+}
+
+static void test_last_words(void **state)
+{
+	(void)state;
+	run(LAUNCH_START, NULL, COMMAND("sh", "-c", "echo one; echo no such instance >&2; exit 3"));
+	assert_int_equal(launch->result, LAUNCH_FAILED);
+	assert_string_equal(launch->detail, "it ended at once with status 3: no such instance");
+}
+
+static void test_not_to_be_run(void **state)
+{
+	(void)state;
+	run(LAUNCH_START, NULL, COMMAND("/nowhere/proxy"));
+	assert_int_equal(launch->result, LAUNCH_FAILED);
+	assert_non_null(strstr(launch->detail, "/nowhere/proxy cannot be run"));
+}
+
+static void test_into_the_background(void **state)
+{
+	(void)state;
+	run(LAUNCH_START, NULL, COMMAND("true"));
+	assert_int_equal(launch->result, LAUNCH_STARTED);
+	assert_non_null(strstr(launch->detail, "background"));
+}
+
+static void test_readonly(void **state)
+{
+	(void)state;
+	struct launcher *bound = launcher_new(
+		&loop, &(struct launcher_options){ .readonly = true, .changed = on_changed });
+	launch = launch_new(LAUNCH_START, NULL, COMMAND("sleep", "60"), 2, NULL);
+	assert_int_equal(launcher_run(bound, launch), -EPERM);
+	assert_int_equal(launch->phase, LAUNCH_PLANNED);
+	assert_int_equal(launch->pid, 0);
+	launcher_free(bound);
+}
+
+/* A process of ours in the proxy's place. */
+static struct proxy *proxy_of(pid_t pid)
+{
+	struct proxy *proxy = proxy_new();
+	char path[64], target[4096];
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	ssize_t length = readlink(path, target, sizeof(target) - 1);
+	assert_true(length > 0);
+	proxy->status = PROXY_LISTENING;
+	proxy->process.pid = pid;
+	proxy->process.name = "sleep";
+	proxy->process.uid = proxy->our_uid = getuid();
+	proxy->executable = strndup(target, (size_t)length);
+	assert_int_equal(process_start_ticks("/proc", pid, &proxy->process.start_ticks), 0);
+	return proxy;
+}
+
+static void free_proxy(struct proxy *proxy)
+{
+	free((char *)proxy->executable);
+	proxy_unref(proxy);
+}
+
+/* The child has become its program once the pipe is closed. */
+static pid_t start_old(const char *const *argv)
+{
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execvp(argv[0], (char **)argv);
+		_exit(127);
+	}
+	close(ends[1]);
+	char byte;
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+	return pid;
+}
+
+static void test_restarted(void **state)
+{
+	int status;
+	(void)state;
+	pid_t old = start_old(COMMAND("sleep", "60"));
+	struct proxy *proxy = proxy_of(old);
+	assert_null(launch_refusal(LAUNCH_RESTART, proxy, 1));
+	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
+	assert_int_equal(launch->result, LAUNCH_STARTED);
+	assert_int_equal(waitpid(old, &status, 0), old);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	free_proxy(proxy);
+}
+
+static void check_left_alone(struct proxy *proxy, pid_t old)
+{
+	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
+	assert_int_equal(launch->result, LAUNCH_CHANGED);
+	assert_int_equal(launch->pid, 0);
+	assert_int_equal(waitpid(old, NULL, WNOHANG), 0);
+	kill(old, SIGKILL);
+	assert_int_equal(waitpid(old, NULL, 0), old);
+}
+
+static void test_pid_of_another(void **state)
+{
+	(void)state;
+	pid_t old = start_old(COMMAND("sleep", "60"));
+	struct proxy *proxy = proxy_of(old);
+	proxy->process.start_ticks--;
+	check_left_alone(proxy, old);
+	free_proxy(proxy);
+}
+
+static void test_another_program(void **state)
+{
+	(void)state;
+	pid_t old = start_old(COMMAND("sleep", "60"));
+	struct proxy *proxy = proxy_of(old);
+	free((char *)proxy->executable);
+	proxy->executable = strdup("/usr/bin/cloud-sql-proxy");
+	check_left_alone(proxy, old);
+	free_proxy(proxy);
+}
+
+/* It ended before us: what is left to do is to start it. */
+static void test_gone_already(void **state)
+{
+	(void)state;
+	pid_t old = start_old(COMMAND("sleep", "60"));
+	struct proxy *proxy = proxy_of(old);
+	kill(old, SIGKILL);
+	assert_int_equal(waitpid(old, NULL, 0), old);
+	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
+	assert_int_equal(launch->result, LAUNCH_STARTED);
+	free_proxy(proxy);
+}
+
+static void check_refused(enum launch_kind kind, struct proxy *proxy, const char *why)
+{
+	const char *found = launch_refusal(kind, proxy, 1);
+	if (!why != !found || (why && !strstr(found, why)))
+		fail_msg("refused: %s, not %s", found ? found : "no", why ? why : "no");
+}
+
+static void test_refusals(void **state)
+{
+	struct proxy *proxy = proxy_new();
+	(void)state;
+	assert_non_null(launch_refusal(LAUNCH_START, NULL, 1));
+	assert_non_null(strstr(launch_refusal(LAUNCH_START, proxy, 0), "proxy.start"));
+	proxy->status = PROXY_ABSENT;
+	check_refused(LAUNCH_START, proxy, NULL);
+	check_refused(LAUNCH_RESTART, proxy, "does not run");
+	proxy->status = PROXY_FOREIGN;
+	check_refused(LAUNCH_START, proxy, "another program");
+	check_refused(LAUNCH_RESTART, proxy, "another program");
+	proxy->status = PROXY_SERVING;
+	check_refused(LAUNCH_START, proxy, "runs already");
+	check_refused(LAUNCH_RESTART, proxy, "not ours to see");
+	proxy->process.pid = 1;
+	check_refused(LAUNCH_RESTART, proxy, "not ours to see");
+	proxy->executable = "/usr/sbin/haproxy";
+	proxy->process.uid = 1001;
+	proxy->our_uid = 1000;
+	check_refused(LAUNCH_RESTART, proxy, "another user");
+	proxy->our_uid = 0;
+	check_refused(LAUNCH_RESTART, proxy, "another user");
+	proxy->our_uid = 1001;
+	check_refused(LAUNCH_RESTART, proxy, NULL);
+	proxy_unref(proxy);
+}
+
+static void test_command_for_people(void **state)
+{
+	(void)state;
+	launch =
+		launch_new(LAUNCH_START, NULL, COMMAND("proxy", "a b", "$x", "", "p:r:i"), 5, NULL);
+	assert_string_equal(launch->command, "proxy 'a b' '$x' '' p:r:i");
+}
+
+int main(void)
+{
+	close(mkstemp(output));
+#define LIVE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		LIVE(test_started),
+		LIVE(test_no_shell),
+		LIVE(test_last_words),
+		LIVE(test_not_to_be_run),
+		LIVE(test_into_the_background),
+		LIVE(test_readonly),
+		LIVE(test_restarted),
+		LIVE(test_pid_of_another),
+		LIVE(test_another_program),
+		LIVE(test_gone_already),
+		LIVE(test_command_for_people),
+		cmocka_unit_test(test_refusals),
+	};
+	int status = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(output);
+	return status;
+}
