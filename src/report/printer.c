@@ -1,7 +1,6 @@
 /* Text by columns. */
 #include "report/printer.h"
 
-#include <errno.h>
 #include <langinfo.h>
 #include <stdarg.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "report/stream.h"
 
 #define DEFAULT_WIDTH 80
 
@@ -115,8 +115,5 @@ void printer_end_line(struct printer *printer)
 
 int printer_flush(struct printer *printer)
 {
-	errno = 0;
-	if (fflush(printer->file) == 0 && !ferror(printer->file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return stream_flush(printer->file);
 }

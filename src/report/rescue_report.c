@@ -1,12 +1,11 @@
 /* Prints emergencies. */
 #include "report/rescue_report.h"
 
-#include <errno.h>
-
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/emergency.h"
 #include "report/encoder.h"
+#include "report/stream.h"
 
 #define SCHEMA 1
 
@@ -329,8 +328,5 @@ int rescue_report_json(const struct emergency *emergency, bool dry_run, FILE *fi
 	encoder_string(&encoder, "error", emergency->cannot);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
-	errno = 0;
-	if (fflush(file) == 0 && !ferror(file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return stream_flush(file);
 }

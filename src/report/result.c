@@ -1,12 +1,11 @@
 /* Prints plans and results. */
 #include "report/result.h"
 
-#include <errno.h>
-
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/action.h"
 #include "report/encoder.h"
+#include "report/stream.h"
 
 #define SCHEMA 1
 
@@ -175,8 +174,5 @@ int result_print_json(const struct action_plan *plan, bool dry_run, FILE *file)
 	encode_survivors(&encoder, plan);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
-	errno = 0;
-	if (fflush(file) == 0 && !ferror(file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return stream_flush(file);
 }

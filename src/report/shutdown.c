@@ -1,12 +1,11 @@
 /* Prints verdicts and their timelines. */
 #include "report/shutdown.h"
 
-#include <errno.h>
-
 #include "base/instant.h"
 #include "base/text.h"
 #include "model/shutdown.h"
 #include "report/encoder.h"
+#include "report/stream.h"
 
 #define SCHEMA 1
 
@@ -130,10 +129,7 @@ int shutdown_print_json(const struct shutdown_report *report, FILE *file)
 	encoder_close(&encoder, ']');
 	encoder_close(&encoder, '}');
 	putc('\n', file);
-	errno = 0;
-	if (fflush(file) == 0 && !ferror(file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return stream_flush(file);
 }
 
 /* XML 1.0 has no way to write most control characters, nor the two last code points of the first
@@ -218,8 +214,5 @@ int shutdown_print_junit(const struct shutdown_tally *tally, const char *cases, 
 		(double)tally->duration / USEC_PER_SEC);
 	fputs(cases, file);
 	fputs("</testsuite>\n", file);
-	errno = 0;
-	if (fflush(file) == 0 && !ferror(file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return stream_flush(file);
 }

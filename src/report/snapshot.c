@@ -1,7 +1,6 @@
 /* The snapshot's JSON: each key of schema 1, in the order in which it is documented. */
 #include "report/snapshot.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 
 #include "base/instant.h"
@@ -9,6 +8,7 @@
 #include "model/proxy.h"
 #include "report/encoder.h"
 #include "report/snapshot_pools.h"
+#include "report/stream.h"
 
 #define SCHEMA 1
 
@@ -239,8 +239,5 @@ int snapshot_print(
 	snapshot_pools_put_waiting(&encoder, assessment);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
-	errno = 0;
-	if (fflush(file) == 0 && !ferror(file))
-		return 0;
-	return errno ? -errno : -EIO;
+	return stream_flush(file);
 }
