@@ -254,6 +254,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	}
 	struct options options = { 0 };
 	int end = find_separator(argc, argv);
+	/* getopt's messages begin with it, and ours with the program's name alone */
+	argv[0] = (char *)"dbtop";
 	optind = 1;
 	for (;;) {
 		int index = -1;
@@ -261,8 +263,11 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		if (letter == -1)
 			break;
 		const struct option_row *row = find_row(index, letter, longs);
-		if (!row) /* getopt has said what is wrong */
-			return refuse("see the usage");
+		if (!row) {
+			/* getopt has said what is wrong */
+			fputs("Try 'dbtop --help'.\n", stderr);
+			return -EINVAL;
+		}
 		int r = set(&options, row, optarg);
 		if (r < 0)
 			return r;
