@@ -167,9 +167,10 @@ static void take_screen(struct dashboard *dashboard)
 	if (r < 0) {
 		fprintf(stderr, "dbtop: %s\n",
 			r == -ENOTTY ? "the dashboard needs a terminal; try --once or --json"
-				: r == -ENOTSUP ? "this terminal's type (TERM) is not known; try "
-						  "TERM=xterm-256color"
-						: strerror(-r));
+				: r == -ENOTSUP
+				? "this terminal's type (TERM) shows no screens; try "
+				  "TERM=xterm-256color, or --once"
+				: strerror(-r));
 		dashboard_leave(dashboard, EXIT_UNKNOWN);
 		return;
 	}

@@ -187,6 +187,13 @@ void tui_ring(struct tui *tui)
 	write_sequence(tui, "\a");
 }
 
+/* "dumb" is known, and knows nothing. */
+static bool can_place_text(void)
+{
+	const char *move = tigetstr("cup"), *clear = tigetstr("clear");
+	return move && move != (const char *)-1 && clear && clear != (const char *)-1;
+}
+
 int tui_new(const struct theme *theme, struct tui **ret_tui)
 {
 	struct tui *tui = mem_alloc(sizeof(*tui));
@@ -198,6 +205,8 @@ int tui_new(const struct theme *theme, struct tui **ret_tui)
 	r = -ENOTSUP;
 	if (!tui->screen)
 		goto closed;
+	if (!can_place_text())
+		goto ended;
 	restore_arm();
 	set_modes(tui);
 	/* XT: it understands xterm's title sequences */
@@ -209,6 +218,9 @@ int tui_new(const struct theme *theme, struct tui **ret_tui)
 	*ret_tui = tui;
 	return 0;
 
+ended:
+	endwin();
+	delscreen(tui->screen);
 closed:
 	close_terminal(tui);
 	free(tui);

@@ -11,7 +11,7 @@ struct tui;
 /* Takes over the terminal: standard input and output, or /dev/tty when they are something else.
  * The theme is copied; NO_COLOR in the environment leaves its attributes alone. Signals keep the
  * handlers they had. Returns 0, -ENOTTY without a terminal, -ENOTSUP when its type (TERM) is not
- * known; any other negative errno is of opening it. */
+ * known, or cannot place text; any other negative errno is of opening it. */
 int tui_new(const struct theme *theme, struct tui **ret_tui) __attribute__((warn_unused_result));
 
 /* Gives the terminal back as it was. NULL is allowed. */
