@@ -68,7 +68,7 @@ static const struct binding {
 	{ PAGE_MAIN, command_sort, { CHAR('s') }, "s", "sort", "sort by the next column", false },
 	{ PAGE_MAIN, command_reverse, { CHAR('S') }, "S", NULL, "sort the other way round", false },
 	{ PAGE_MAIN, command_group, { CHAR('g') }, "g", "group",
-		"group by process, application, database, or not", false },
+		"group by process, application, database, pool, or not", false },
 	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "pause", "keep the picture; again: go on",
 		false, KEY_LIVE },
 	{ PAGE_MAIN, command_tag, { CHAR(' ') }, "Space", NULL, "tag for K and c", false,

@@ -194,6 +194,13 @@ static struct pool *page_pool(struct assessment *assessment, int32_t pid)
 	return NULL;
 }
 
+static void join_pool(struct connection *connection, struct pool *pool)
+{
+	connection->pool = pool;
+	pool->connections++;
+	pool->leaked += connection->verdict.status == STATUS_LEAKED;
+}
+
 static int read_slot(struct reader *reader, const json_t *object, struct assessment *assessment,
 	struct connection *connection)
 {
@@ -211,8 +218,7 @@ static int read_slot(struct reader *reader, const json_t *object, struct assessm
 	slot->backend_start = slot->connected_at = INSTANT_UNKNOWN;
 	slot->since = instant_of_age(assessment, row.held);
 	connection->slot = slot;
-	connection->pool = pool;
-	pool->connections++;
+	join_pool(connection, pool);
 	return 0;
 }
 
@@ -281,10 +287,8 @@ static int read_bouncer(struct reader *reader, const json_t *object, struct asse
 	if (row.client.remote.family != AF_UNSPEC)
 		connection->bouncer_client = copy_client(assessment, &row);
 	struct pool *pool = bouncer_pool_of(assessment, &row);
-	if (connection->pool || !pool)
-		return 0;
-	connection->pool = pool;
-	pool->connections++;
+	if (!connection->pool && pool)
+		join_pool(connection, pool);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ static void put_page(struct encoder *encoder, const struct pool_page *found, int
 	encoder_count(encoder, "acquired_total", counted(known, page->acquired_total));
 	encoder_count(encoder, "timeouts", counted(known, page->timeouts));
 	encoder_count(encoder, "errors", counted(known, page->errors));
-	encoder_milliseconds(encoder, "wait_p99_ms", page->wait_p99);
+	encoder_exact_ms(encoder, "wait_p99_ms", page->wait_p99);
 	encoder_seconds(encoder, "held_max_seconds", page->held_max);
 	encoder_count(encoder, "pending_writes", page->pending_writes);
 	encoder_seconds(encoder, "uptime_seconds", page->uptime);
@@ -70,7 +70,7 @@ static void put_bouncer_pool(struct encoder *encoder, const struct pool *pool)
 	encoder_seconds(encoder, "max_wait_seconds", bouncer->max_wait);
 	encoder_count(encoder, "servers_max", bouncer->servers_max);
 	encoder_count(encoder, "servers_other", bouncer->servers_other);
-	encoder_milliseconds(encoder, "average_wait_ms", bouncer->average_wait);
+	encoder_exact_ms(encoder, "average_wait_ms", bouncer->average_wait);
 	encoder_boolean(encoder, "paused", bouncer->paused);
 	encoder_boolean(encoder, "disabled", bouncer->disabled);
 	encoder_milliseconds(encoder, "age_ms", pool->age);

@@ -179,19 +179,25 @@ static const char *database_text(
 	return connection->backend->database;
 }
 
+/* The application's end, which is not the server's client where PgBouncer stands in between. */
+static const struct endpoint *client_of(const struct connection *connection)
+{
+	return connection->bouncer_client ? &connection->bouncer_client->remote
+					  : &connection->backend->client;
+}
+
 static void client_format(const struct assessment *assessment, const struct connection *connection,
 	bool narrow, struct line *line)
 {
 	(void)assessment, (void)narrow;
 	char text[ENDPOINT_TEXT_MAX];
-	line_add(line, column_row_style(connection),
-		endpoint_format(&connection->backend->client, text));
+	line_add(line, column_row_style(connection), endpoint_format(client_of(connection), text));
 }
 
 /* As long as endpoint_format() writes it, without writing it: this is asked of every connection. */
 static int client_measure(const struct connection *connection)
 {
-	const struct endpoint *client = &connection->backend->client;
+	const struct endpoint *client = client_of(connection);
 	char text[ENDPOINT_TEXT_MAX];
 	if (client->family == AF_UNSPEC)
 		return 0;
@@ -205,7 +211,7 @@ static int client_measure(const struct connection *connection)
 
 static uint64_t client_key(const struct connection *connection)
 {
-	const struct endpoint *client = &connection->backend->client;
+	const struct endpoint *client = client_of(connection);
 	uint64_t key = 0;
 	for (int i = 0; i < 6; i++)
 		key = key << 8 | client->address[i];
@@ -219,6 +225,17 @@ static const char *query_text(
 	return connection->backend->query;
 }
 
+/* "held since 11:56:32 at sync.c:212": the line of code to look at. */
+static void add_hold(const struct pool_slot *slot, struct line *line)
+{
+	char since[INSTANT_TEXT_MAX];
+	line_printf(line, STYLE_LEAKED, "held since %s", instant_clock(slot->since, since));
+	if (slot->site) {
+		line_add(line, STYLE_LEAKED, " at ");
+		line_add(line, STYLE_LEAKED, slot->site);
+	}
+}
+
 /* Why it is what it is, before what it does. */
 static void add_why(const struct connection *connection, struct line *line)
 {
@@ -226,6 +243,8 @@ static void add_why(const struct connection *connection, struct line *line)
 	const struct backend *backend = connection->backend;
 	if (verdict->status == STATUS_UNKNOWN)
 		line_add(line, STYLE_DIM, "hidden from this role");
+	else if (verdict->reason == REASON_HELD_TOO_LONG && connection->slot)
+		add_hold(connection->slot, line);
 	else if (verdict->reason != REASON_NONE)
 		line_add(line, STYLE_LEAKED, reason_phrase(verdict->reason));
 	else if (verdict->protection != PROTECTION_NONE)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/map.h"
 #include "model/assessment.h"
 
 static struct identity make(enum group_kind kind, uint64_t key)
@@ -19,7 +20,8 @@ struct identity group_of_process(const struct assessment *assessment, uint32_t p
 /* The address without its port. */
 static uint64_t address_key(const struct connection *connection)
 {
-	struct endpoint address = connection->backend->client;
+	struct endpoint address = connection->bouncer_client ? connection->bouncer_client->remote
+							     : connection->backend->client;
 	address.port = 0;
 	return endpoint_key(&address);
 }
@@ -50,6 +52,20 @@ static enum group_kind by_process(const struct assessment *assessment,
 	return kind;
 }
 
+/* A pool of PgBouncer's is the same in each refresh by its name and its PgBouncer's. */
+static enum group_kind by_pool(const struct connection *connection, struct identity *ret_identity)
+{
+	const struct pool *pool = connection->pool;
+	if (!pool) {
+		*ret_identity = make(GROUP_NO_POOL, 0);
+		return GROUP_NO_POOL;
+	}
+	uint64_t key = pool->page ? map_mix(pool->page->start_ticks, (uint64_t)pool->page->pid)
+				  : map_mix(identity_hash(pool->console->name), 0);
+	*ret_identity = make(GROUP_POOL, map_mix(key, identity_hash(pool->name)));
+	return GROUP_POOL;
+}
+
 enum group_kind group_of(const struct assessment *assessment, const struct connection *connection,
 	enum grouping grouping, struct identity *ret_identity)
 {
@@ -62,6 +78,7 @@ enum group_kind group_of(const struct assessment *assessment, const struct conne
 	case GROUPING_DATABASE:
 		*ret_identity = make(GROUP_DATABASE, identity_hash(backend->database));
 		return GROUP_DATABASE;
+	case GROUPING_POOL: return by_pool(connection, ret_identity);
 	default: *ret_identity = make(GROUP_FLAT, 0); return GROUP_FLAT;
 	}
 }

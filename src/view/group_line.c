@@ -17,6 +17,11 @@ static const struct process *process_of(
 	return &assessment->processes[group->process].process;
 }
 
+static const struct pool *pool_of(const struct assessment *assessment, const struct group *group)
+{
+	return assessment->connections[group->sample].pool;
+}
+
 static const struct backend *sample_of(
 	const struct assessment *assessment, const struct group *group)
 {
@@ -97,11 +102,43 @@ static void name_database(
 	line_add(line, STYLE_GROUP, name ? name : "without database");
 }
 
+static void name_pool(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	const struct pool *pool = pool_of(assessment, group);
+	if (!pool->page)
+		line_add(line, STYLE_GROUP, "pgbouncer ");
+	line_add(line, STYLE_GROUP, pool->name ? pool->name : "unnamed");
+}
+
+static void detail_pool(const struct assessment *assessment, const struct group *group, int64_t now,
+	struct line *line)
+{
+	(void)now;
+	const struct pool *pool = pool_of(assessment, group);
+	if (pool->page)
+		line_printf(line, STYLE_DIM, "%d", pool->page->pid);
+	else
+		line_add(line, STYLE_DIM, pool->console->name ? pool->console->name : "");
+	line_add_next(line, STYLE_DIM, "");
+	line_printf(line, STYLE_DIM, "%d", pool_in_use(pool));
+	if (pool_max(pool) > 0)
+		line_printf(line, STYLE_DIM, " of %d", pool_max(pool));
+	line_add(line, STYLE_DIM, " in use");
+	if (pool_waiting(pool) <= 0)
+		return;
+	line_add_next(line, STYLE_CAUTION, "");
+	line_printf(line, STYLE_CAUTION, "%d waiting", pool_waiting(pool));
+}
+
 static void name_address(
 	const struct assessment *assessment, const struct group *group, struct line *line)
 {
 	char text[ENDPOINT_TEXT_MAX];
-	endpoint_address(&sample_of(assessment, group)->client, text);
+	const struct connection *sample = &assessment->connections[group->sample];
+	endpoint_address(
+		sample->bouncer_client ? &sample->bouncer_client->remote : &sample->backend->client,
+		text);
 	line_add(line, STYLE_GROUP, "elsewhere: ");
 	line_add(line, STYLE_GROUP, *text ? text : "behind a socket");
 }
@@ -153,6 +190,8 @@ static const struct {
 	[GROUP_PROCESS] = { .make_name = name_process, .make_details = detail_process },
 	[GROUP_APPLICATION] = { .make_name = name_application, .details = "" },
 	[GROUP_DATABASE] = { .make_name = name_database, .details = "" },
+	[GROUP_POOL] = { .make_name = name_pool, .make_details = detail_pool },
+	[GROUP_NO_POOL] = { "in no pool", .details = "" },
 	[GROUP_ADDRESS] = { .make_name = name_address, .details = "on another machine" },
 	[GROUP_PROXIED] = { "behind the proxy",
 		.details = "Enter tells which processes it may be" },

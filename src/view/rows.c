@@ -34,6 +34,7 @@ const char *grouping_name(enum grouping grouping)
 		[GROUPING_PROCESS] = "process",
 		[GROUPING_APPLICATION] = "application",
 		[GROUPING_DATABASE] = "database",
+		[GROUPING_POOL] = "pool",
 		[GROUPING_FLAT] = "flat",
 	};
 	return names[grouping];

@@ -19,6 +19,7 @@ enum grouping {
 	GROUPING_PROCESS,
 	GROUPING_APPLICATION,
 	GROUPING_DATABASE,
+	GROUPING_POOL,
 	GROUPING_FLAT,
 };
 #define GROUPING_COUNT (GROUPING_FLAT + 1)
@@ -28,11 +29,13 @@ enum group_kind {
 	GROUP_PROCESS,     /* their process, alive or gone */
 	GROUP_APPLICATION, /* their application_name */
 	GROUP_DATABASE,
+	GROUP_POOL,        /* their pool, of libdbpool or PgBouncer */
 	GROUP_ADDRESS,     /* a client address on another machine */
 	GROUP_PROXIED,     /* behind the local proxy, which process is not known */
 	GROUP_LOOKING,     /* their client end has not been looked for yet */
 	GROUP_GONE,        /* nobody has their client end, and nobody was seen with it */
 	GROUP_NOT_VISIBLE, /* their process is here, but not ours to see */
+	GROUP_NO_POOL,     /* they are in no pool that is known */
 	GROUP_HIDDEN,      /* the server hides them from our role */
 	GROUP_FLAT,        /* nothing; its header is not shown */
 };

@@ -17,6 +17,7 @@
 #include "view/message.h"
 #include "view/password.h"
 #include "view/plan.h"
+#include "view/pools.h"
 #include "view/proxy_view.h"
 #include "view/settle.h"
 #include "view/table.h"
@@ -31,12 +32,15 @@ static const struct shape {
 	bool keys;
 	bool closing_rule; /* a line between the table and the keys */
 	bool numbers_only;
+	int pools; /* lines for pools, at most */
 } shapes[] = {
 	{ 0, 0, .numbers_only = true },
 	{ 30, 3 },
 	{ 40, 10, .keys = true },
-	{ 60, 14, .header = true, .heading = true, .keys = true },
-	{ 60, 20, .header = true, .heading = true, .keys = true, .closing_rule = true },
+	{ 60, 14, .header = true, .heading = true, .keys = true, .pools = 1 },
+	{ 60, 20, .header = true, .heading = true, .keys = true, .closing_rule = true, .pools = 2 },
+	{ 60, 30, .header = true, .heading = true, .keys = true, .closing_rule = true, .pools = 4 },
+	{ 60, 45, .header = true, .heading = true, .keys = true, .closing_rule = true, .pools = 8 },
 };
 
 static struct shape shape_of(int width, int height)
@@ -190,6 +194,7 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 	if (shape->header) {
 		header_draw(frame, y);
 		y += HEADER_LINES;
+		y += pools_draw(frame, y, shape->pools);
 	} else {
 		header_draw_line(frame, y++);
 	}

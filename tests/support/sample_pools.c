@@ -134,6 +134,7 @@ static void join_slots(struct assessment *assessment)
 		connection->slot = &page->slots[i];
 		assessment->pools[0].process = connection->process;
 		assessment->pools[0].connections++;
+		assessment->pools[0].leaked += connection->verdict.status == STATUS_LEAKED;
 	}
 }
 

@@ -20,7 +20,7 @@ const struct key_help screen_keys[] = {
 	{ "/", "filter, live", "filter", PAGE_MAIN, false },
 	{ "s", "sort by the next column", "sort", PAGE_MAIN, false },
 	{ "S", "reverse the order", NULL, PAGE_MAIN, false },
-	{ "g", "group by process, application, database, or not at all", "group", PAGE_MAIN,
+	{ "g", "group by process, application, database, pool, or not at all", "group", PAGE_MAIN,
 		false },
 	{ "p", "pause", "pause", PAGE_MAIN, false },
 	{ "Space", "tag", NULL, PAGE_MAIN, false },

@@ -204,11 +204,24 @@ static void any_width_will_do(void **state)
 	}
 }
 
+static void pools_and_who_starves_are_told(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &utf8);
+	find(text,
+		"pools    app 4312          2 of 3 used, 1 errors, longest hold 7m12s "
+		"sync.c:212\n");
+	find(text, "app/app           3 of 20 used, 2 waiting 0.4s, 12 clients, transaction\n");
+	find(text, "/tmp/dbpool-1000/old-77.page: it is damaged, or no stats page\n");
+	find(text, "waits: node server.js 6001, 2 clients, for 0.4s\n");
+}
+
 int main(void)
 {
 	setlocale(LC_ALL, "C.UTF-8");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_eye_meets_things_in_their_order),
+		cmocka_unit_test(pools_and_who_starves_are_told),
 		cmocka_unit_test(lines_fit_into_80_columns),
 		cmocka_unit_test(plain_ascii_is_nothing_else),
 		cmocka_unit_test(hostile_strings_stay_in_their_cells),

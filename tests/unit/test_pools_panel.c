@@ -1,0 +1,108 @@
+/* view/pools: what the panel says, and what it gives up when there is little room. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "model/assessment.h"
+#include "sample.h"
+#include "screen_text.h"
+#include "view/grid.h"
+#include "view/screen.h"
+#include "view/ui.h"
+
+static char *draw(const struct assessment *assessment, int width, int height)
+{
+	struct ui_state ui;
+	struct grid grid;
+	ui_init(&ui, NULL, 0);
+	grid_init(&grid);
+	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
+	char *text = screen_text(&grid);
+	grid_deinit(&grid);
+	ui_deinit(&ui);
+	return text;
+}
+
+static void check(const struct assessment *assessment, int width, int height, const char *words)
+{
+	CLEANUP(cleanup_free) char *text = draw(assessment, width, height);
+	if (!strstr(text, words))
+		fail_msg("no \"%s\" in %dx%d:\n%s", words, width, height, text);
+}
+
+static void pools_holds_and_the_starving_are_shown(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	check(assessment, 120, 36, "app 4312           ██░      2/3     waiting 0");
+	check(assessment, 120, 36, "longest hold 7m12s sync.c:212");
+	check(assessment, 120, 36, "pgbouncer app/app  ██░░░░░░ 3/20    waiting 2   clients 12");
+	check(assessment, 120, 36, "max wait 0.4s   starving: node server.js 6001");
+	check(assessment, 120, 36, "old-77.page  it is damaged, or no stats page");
+	check(assessment, 200, 50, "p99 2.3ms");
+	check(assessment, 120, 36, "held since 11:56:32 at sync.c:212");
+	assessment_free(assessment);
+}
+
+static void what_has_no_room_is_counted(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	check(assessment, 80, 24, "2/3     longest hold 7m12s sync.c:212");
+	check(assessment, 80, 24, "+1 more");
+	check(assessment, 80, 16, "+2 more");
+	CLEANUP(cleanup_free) char *small = draw(assessment, 40, 12);
+	assert_null(strstr(small, "pools"));
+	CLEANUP(cleanup_free) char *smallest = draw(assessment, 30, 8);
+	assert_null(strstr(smallest, "pools"));
+	assessment_free(assessment);
+}
+
+static void a_console_in_trouble_comes_first(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct source_state sources[SOURCE_COUNT + 1];
+	memcpy(sources, assessment->sources, SOURCE_COUNT * sizeof(*sources));
+	sources[SOURCE_COUNT] = (struct source_state){ .name = "pgbouncer 10.0.0.9:6432",
+		.status = SOURCE_FAILED,
+		.taken_at = INT64_MIN,
+		.error = "not allowed" };
+	assessment->sources = sources;
+	assessment->n_sources = SOURCE_COUNT + 1;
+	check(assessment, 80, 24, " pools  pgbouncer 10.0.0.9:6432  not allowed");
+	sources[SOURCE_COUNT].status = SOURCE_STALE;
+	sources[SOURCE_COUNT].taken_at = assessment->now - 14000000;
+	check(assessment, 80, 24, "10.0.0.9:6432  data 14s old   not allowed");
+	assessment_free(assessment);
+}
+
+static void without_pools_there_is_no_panel(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_EMPTY);
+	CLEANUP(cleanup_free) char *text = draw(assessment, 120, 36);
+	assert_null(strstr(text, "pools"));
+	assessment_free(assessment);
+}
+
+int main(void)
+{
+	setlocale(LC_ALL, "C.UTF-8");
+	setenv("TZ", "UTC", 1);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pools_holds_and_the_starving_are_shown),
+		cmocka_unit_test(what_has_no_room_is_counted),
+		cmocka_unit_test(a_console_in_trouble_comes_first),
+		cmocka_unit_test(without_pools_there_is_no_panel),
+	};
+	return cmocka_run_group_tests_name("pools_panel", tests, NULL, NULL);
+}
