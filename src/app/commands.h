@@ -14,6 +14,7 @@ command_fn command_filter, command_sort, command_reverse, command_group;
 command_fn command_pause, command_slower, command_faster, command_copy, command_theme;
 command_fn command_pan_right, command_pan_left, command_find_next, command_find_previous;
 command_fn command_follow;
+command_fn command_actions_log, command_messages;
 command_fn command_password, command_password_give, command_password_decline;
 command_fn command_step_on, command_step_back, command_seek_on, command_seek_back;
 command_fn command_to_start, command_to_end;

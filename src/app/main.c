@@ -123,9 +123,7 @@ static bool report_log(const struct app *app)
 
 static void open_log(struct app *app)
 {
-	if (!*app->config->log)
-		return;
-	app->log = log_open(app->config->log);
+	app->log = log_open(*app->config->log ? app->config->log : NULL);
 	log_write(app->log, "dbtop %s, pid %d", DBTOP_VERSION, (int)getpid());
 	app->log_failed = report_log(app);
 }

@@ -236,6 +236,7 @@ static void draw_page(const struct frame *frame)
 	case PAGE_LAUNCH:
 	case PAGE_LAUNCH_RUN: launch_view_draw(frame); return;
 	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
+	case PAGE_LOG: log_view_draw(frame); return;
 	case PAGE_PASSWORD: password_draw(frame); return;
 	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
 	case PAGE_PLAN:

@@ -29,6 +29,7 @@ void ui_deinit(struct ui_state *ui)
 	identity_set_deinit(&ui->tagged);
 	arena_free(ui->last.arena);
 	arena_free(ui->before.arena);
+	log_view_deinit(&ui->log);
 	free(ui->message_title);
 	free(ui->message);
 	free(ui->notice);

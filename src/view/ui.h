@@ -14,6 +14,7 @@
 #include "view/details.h"
 #include "view/filter.h"
 #include "view/identity.h"
+#include "view/log_view.h"
 #include "view/rows.h"
 
 struct assessment;
@@ -33,6 +34,7 @@ enum page {
 	PAGE_LAUNCH_RUN, /* its steps */
 	PAGE_EMERGENCY,  /* the plan of an emergency, to be confirmed by a word */
 	PAGE_PASSWORD,
+	PAGE_LOG,
 	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
 };
 
@@ -106,6 +108,7 @@ struct ui_state {
 	enum style message_style;
 	struct details details;
 	const struct launch *launch;       /* the app's, for its pages; NULL */
+	struct log_view log;
 	const struct emergency *emergency; /* set by the app; NULL while it looks */
 	const char *word_wanted;           /* what has to be typed … */
 	char word[UI_WORD_MAX];            /* … and what is typed so far */

@@ -1,0 +1,95 @@
+/* The day is said once, where it changes; each line begins with its time. */
+#include "view/log_view.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "view/dialog.h"
+#include "view/frame.h"
+#include "view/line.h"
+
+#define WIDEST 132
+
+void log_view_deinit(struct log_view *view)
+{
+	arena_free(view->arena);
+	*view = (struct log_view){ 0 };
+}
+
+void log_view_open(struct ui_state *ui, const char *title, const char *empty)
+{
+	struct log_view *view = &ui->log;
+	struct arena *arena = view->arena ? view->arena : arena_new();
+	arena_reset(arena);
+	*view = (struct log_view){
+		.arena = arena,
+		.title = arena_strdup(arena, title),
+		.empty = arena_strdup(arena, empty),
+	};
+	if (!ui_has_page(ui, PAGE_LOG))
+		ui_push(ui, PAGE_LOG);
+}
+
+void log_view_add(struct ui_state *ui, int64_t at, enum style style, const char *text)
+{
+	struct log_view *view = &ui->log;
+	if (view->count == view->room) {
+		size_t room = view->room ? view->room * 2 : 64;
+		struct log_line *lines = arena_array(view->arena, room, sizeof(*lines));
+		if (view->count)
+			memcpy(lines, view->lines, view->count * sizeof(*lines));
+		view->lines = lines;
+		view->room = room;
+	}
+	view->lines[view->count++] = (struct log_line){
+		.at = at,
+		.style = style,
+		.text = arena_strdup(view->arena, text),
+	};
+}
+
+/* "Jan 31 12:03:44" of a line of another day than this one's, else "12:03:44". */
+static void add_time(struct line *line, int64_t at, int64_t now)
+{
+	char text[INSTANT_TEXT_MAX];
+	time_t then = (time_t)(at / USEC_PER_SEC), today = (time_t)(now / USEC_PER_SEC);
+	struct tm a, b;
+	if (localtime_r(&then, &a) && localtime_r(&today, &b) &&
+		(a.tm_yday != b.tm_yday || a.tm_year != b.tm_year) &&
+		strftime(text, sizeof(text), "%b %d ", &a))
+		line_add(line, STYLE_DIM, text);
+	line_add(line, STYLE_DIM, instant_clock(at, text));
+	line_add(line, STYLE_DIM, "  ");
+}
+
+static void draw_line(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	const struct log_view *view = dialog->data;
+	struct line line;
+	line_begin(&line);
+	if (index < view->count) {
+		add_time(&line, view->lines[index].at, frame->now);
+		line_add_folded(&line, view->lines[index].style, view->lines[index].text);
+	} else {
+		line_add(&line, STYLE_DIM, view->empty);
+	}
+	line_put(frame->grid, where.x, where.y, where.width, &line);
+}
+
+void log_view_draw(const struct frame *frame)
+{
+	const struct log_view *view = &frame->ui->log;
+	struct dialog dialog = {
+		.title = view->title ? view->title : "",
+		.title_style = STYLE_STRONG,
+		.width = WIDEST,
+		.n_lines = view->count ? view->count : 1,
+		.page = PAGE_LOG,
+		.data = view,
+		.draw_line = draw_line,
+	};
+	dialog_draw(frame, &dialog);
+}
