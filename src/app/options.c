@@ -282,6 +282,16 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	return r;
 }
 
+bool options_info(size_t i, struct option_info *ret_info)
+{
+	if (i >= ROWS)
+		return false;
+	/* one that shares its line of --help has no words of its own */
+	*ret_info = (struct option_info){ rows[i].name, rows[i].argument,
+		rows[i].left ? NULL : rows[i].help, rows[i].letter };
+	return true;
+}
+
 #define LEFT_COLUMN 36
 
 /* "-c, --config FILE" */

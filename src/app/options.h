@@ -60,6 +60,16 @@ struct options {
 int options_parse(int argc, char **argv, struct options *ret_options)
 	__attribute__((warn_unused_result));
 
+/* An option as the completions and the manual know it; argument is NULL without one, letter 0, help
+ * NULL when --help tells it beside another. */
+struct option_info {
+	const char *name, *argument, *help;
+	char letter;
+};
+
+/* The i-th option; false when there are no more. */
+bool options_info(size_t i, struct option_info *ret_info);
+
 /* --help: fits a screen of 80×24. */
 void options_help(FILE *file);
 

@@ -107,7 +107,7 @@ struct ui_state {
 	char *message_title, *message;
 	enum style message_style;
 	struct details details;
-	const struct launch *launch;       /* the app's, for its pages; NULL */
+	const struct launch *launch; /* the app's, for its pages; NULL */
 	struct log_view log;
 	const struct emergency *emergency; /* set by the app; NULL while it looks */
 	const char *word_wanted;           /* what has to be typed … */
