@@ -81,7 +81,8 @@ static void count_is_so_many_lines(void **state)
 		json_t *root = json_loadb(line, strcspn(line, "\n"), 0, NULL);
 		assert_non_null(root);
 		assert_int_equal(json_integer_value(json_object_get(root, "schema")), 1);
-		assert_true(strcmp(live_text(root, "taken_at"), before) > 0);
+		/* a slow server's rows may be told twice */
+		assert_true(strcmp(live_text(root, "taken_at"), before) >= 0);
 		snprintf(before, sizeof(before), "%s", live_text(root, "taken_at"));
 		json_decref(root);
 	}
