@@ -313,14 +313,28 @@ static bool leave_process(struct emergency *emergency, const struct emergency_pr
 	return true;
 }
 
-static void count_left(
-	struct rescue *rescue, const struct emergency *fresh, const struct action_plan *sessions)
+/* Sessions that are there, and nobody can tell us which they are. */
+static void leave_unseen(struct emergency *emergency, size_t unseen)
+{
+	if (!unseen)
+		return;
+	add_left(emergency,
+		&(struct emergency_left){
+			.name = "sessions whose client is gone",
+			.connections = (uint32_t)unseen,
+			.why = "which they are is not ours to see: K ends them, or dbtop as root",
+		});
+}
+
+static void count_left(struct rescue *rescue, const struct emergency *fresh,
+	const struct action_plan *sessions, size_t unseen)
 {
 	struct emergency *emergency = rescue->emergency;
 	size_t n_sessions = fresh->connected ? sessions->n_targets : 0;
 	emergency->left = arena_array(
-		emergency->arena, n_sessions + fresh->n_processes, sizeof(*emergency->left));
-	int counted = (int)n_sessions;
+		emergency->arena, n_sessions + fresh->n_processes + 1, sizeof(*emergency->left));
+	int counted = (int)(n_sessions + unseen);
+	leave_unseen(emergency, unseen);
 	for (size_t i = 0; i < n_sessions; i++)
 		leave_session(emergency, &sessions->targets[i]);
 	for (size_t i = 0; i < fresh->n_processes; i++)
@@ -347,19 +361,20 @@ static void conclude(
 		if (waited < LAST_WAIT)
 			return;
 		emergency->cannot = why_not_connected(rescue);
-		count_left(rescue, fresh, NULL);
+		count_left(rescue, fresh, NULL, 0);
 		finish(rescue);
 		return;
 	}
 	struct action_plan *sessions =
 		rescue_plan_sessions(emergency, assessment, rescue->options.applications);
-	if (sessions->n_targets && waited < SETTLE) {
+	size_t unseen = rescue_plan_unseen(assessment);
+	if ((sessions->n_targets || unseen) && waited < SETTLE) {
 		action_plan_free(sessions);
 		return;
 	}
 	if (sessions->n_targets && end_sessions(rescue, sessions))
 		return;
-	count_left(rescue, fresh, sessions);
+	count_left(rescue, fresh, sessions, unseen);
 	action_plan_free(sessions);
 	finish(rescue);
 }

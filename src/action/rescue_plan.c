@@ -421,6 +421,25 @@ static bool ends(const struct emergency *emergency, const struct assessment *ass
 			patterns_match(applications, connection->backend->application_name));
 }
 
+size_t rescue_plan_unseen(const struct assessment *assessment)
+{
+	const struct peers *peers = assessment->peers;
+	size_t lost = 0, seen = 0, unseen = 0;
+	for (size_t i = 0; peers && i < peers->n_unix; i++)
+		lost += peers->unix_sockets[i].at_target &&
+			(!peers->unix_sockets[i].peer || peers->unix_sockets[i].shut);
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (connection->backend->client.family != AF_UNIX ||
+			connection->verdict.protection == PROTECTION_OWN)
+			continue;
+		seen += connection->end == CLIENT_END_GONE;
+		unseen += connection->end == CLIENT_END_NOT_VISIBLE;
+	}
+	lost -= seen < lost ? seen : lost;
+	return lost < unseen ? lost : unseen;
+}
+
 struct action_plan *rescue_plan_sessions(const struct emergency *emergency,
 	const struct assessment *assessment, const struct patterns *applications)
 {

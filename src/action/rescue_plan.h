@@ -41,6 +41,10 @@ struct emergency *rescue_plan(const struct assessment *assessment,
 struct action_plan *rescue_plan_sessions(const struct emergency *emergency,
 	const struct assessment *assessment, const struct patterns *applications);
 
+/* How many sessions over the server's Unix socket have lost their client without our seeing which
+ * they are: the backends' descriptors are another user's. */
+size_t rescue_plan_unseen(const struct assessment *assessment);
+
 /* The process with this identity, or NULL. */
 struct emergency_process *rescue_plan_find(
 	const struct emergency *emergency, int32_t pid, uint64_t start_ticks);

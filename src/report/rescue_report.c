@@ -181,8 +181,10 @@ static void put_left(struct printer *printer, const struct emergency *emergency)
 		const struct emergency_left *left = &emergency->left[i];
 		if (left->backend)
 			printer_format(printer, "%9d  session of ", left->backend);
-		else
+		else if (left->process_pid)
 			printer_format(printer, "%9d  ", left->process_pid);
+		else
+			printer_format(printer, "%9u  ", left->connections);
 		printer_text(printer, left->name && *left->name ? left->name : "?");
 		printer_end_line(printer);
 		put_note(printer, "", left->why);

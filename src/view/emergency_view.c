@@ -265,10 +265,12 @@ static void format_session(
 static void format_left(const struct sheet *sheet, size_t index, struct line *line)
 {
 	const struct emergency_left *left = &sheet->emergency->left[index];
-	format_prefix(line, "✗", STYLE_LEAKED, left->backend ? left->backend : left->process_pid);
+	int32_t number = left->backend ? left->backend : left->process_pid;
+	format_prefix(line, "✗", STYLE_LEAKED, number ? number : (int32_t)left->connections);
 	line_add(line, STYLE_TEXT, left->name && *left->name ? left->name : "session");
 	line_add_next(line, STYLE_CAUTION, left->why);
-	format_count(line, left->connections);
+	if (number)
+		format_count(line, left->connections);
 }
 
 static void format_verdict(const struct emergency *emergency, struct line *line)

@@ -123,8 +123,10 @@ static void a_full_server_is_emptied_of_the_application(enum live_route route)
 	struct live_program *colleague = start_psql(route);
 	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server, NULL);
 	CLEANUP(cleanup_free)
-	char *through = live_pgbouncer_conninfo(
-		pgbouncer, LIVE_TCP4, "user=app dbname=postgres application_name=pooled");
+	char *pool = mem_printf("user=app dbname=%s application_name=pooled",
+		route == LIVE_UNIX ? "postgres" : "tcp");
+	CLEANUP(cleanup_free)
+	char *through = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, pool);
 	struct live_program *pooled = live_client(through, "idle", "1", NULL);
 	long others = root ? 6 : 4;
 	live_wait_sessions(server, NULL, others, 20000);
@@ -161,6 +163,8 @@ static void a_full_server_is_emptied_of_the_application(enum live_route route)
 	if (other)
 		assert_target(result, "spared", live_pid(other), NULL, "other_user");
 	assert_target(result, "spared", live_pid(colleague), NULL, "client_program");
+	assert_target(
+		result, "spared", live_pid(live_pgbouncer_program(pgbouncer)), NULL, "pgbouncer");
 	live_wait_sessions(server, "application_name = 'leaky'", 0, 5000);
 	assert_int_equal(live_sessions(server, NULL), others);
 	assert_true(live_running(billing) && live_running(colleague) && live_running(pooled));
@@ -224,12 +228,16 @@ static void a_dry_run_names_all_and_touches_nobody(void **state)
 	(void)state;
 	struct live_program *program = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	/* we, who start dbtop, hold a connection, too */
+	PGconn *own = live_connect(conninfo);
 	struct live_run run = live_dbtop("--emergency", "--dry-run", "--json", conninfo, NULL);
 	json_t *result = parse(run.out);
 	assert_int_equal(run.status, 1);
 	assert_target(result, "targets", live_pid(program), NULL, "holds_connections");
+	assert_target(result, "spared", getpid(), NULL, "dbtop");
+	PQfinish(own);
+	live_wait_sessions(server, "usename = 'app'", 2, 10000);
 	assert_true(live_running(program));
-	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
 	json_decref(result);
 	live_run_clear(&run);
 	live_free(program);
@@ -283,6 +291,32 @@ static void readonly_forbids_it(void **state)
 	assert_int_equal(run.status, 2);
 	live_run_clear(&run);
 	assert_true(live_running(program));
+}
+
+/* Whose sessions are at work when their process is stopped, and that belong to another user than
+ * the server does: nobody tells us which they are, and we do not say that all is well. */
+static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
+{
+	(void)state;
+	if (getuid() != 0) {
+		print_message("the server's user is ours: nothing is hidden\n");
+		return;
+	}
+	const struct live_program_options plain = { .unprivileged = true };
+	struct live_program *idle = start_app(&plain, LIVE_UNIX, "leaky", "idle", "2");
+	struct live_program *active = start_app(&plain, LIVE_UNIX, "leaky", "active", "3");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
+	struct live_program *dbtop =
+		live_dbtop_start(&plain, "--emergency", "--yes", "--json", conninfo, NULL);
+	int status = live_finish(dbtop, 30000);
+	json_t *result = parse(live_out(dbtop));
+	assert_target(result, "targets", live_pid(idle), "terminated", "holds_connections");
+	assert_target(result, "targets", live_pid(active), "terminated", "holds_connections");
+	assert_int_equal(number(result, "connections_left"),
+		live_sessions(server, "application_name = 'leaky'"));
+	assert_int_equal(status, 1);
+	assert_int_equal(number(result, "connections_left"), 3);
+	json_decref(result);
 }
 
 /* --- interrupted --- */
@@ -375,6 +409,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_dry_run_names_all_and_touches_nobody, clean_up),
 		cmocka_unit_test_teardown(it_stays_within_its_scope, clean_up),
 		cmocka_unit_test_teardown(readonly_forbids_it, clean_up),
+		cmocka_unit_test_teardown(
+			what_a_plain_user_cannot_see_is_not_called_clean, clean_up),
 		cmocka_unit_test_teardown(
 			killed_in_the_middle_it_leaves_nothing_half_written, clean_up),
 		cmocka_unit_test_teardown(interrupted_it_says_what_was_done, clean_up),
