@@ -1,5 +1,5 @@
-/* Candidates from sockets and connections, then one judge after the other: the first that has a
- * reason to leave a process alone has the last word. */
+/* One judge after the other: the first that has a reason to leave a process alone has the last
+ * word. */
 #include "action/rescue_plan.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "action/plan.h"
+#include "action/rescue_candidates.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -30,86 +31,9 @@ struct suspect {
 	const struct process_facts *facts; /* NULL: not known */
 	bool known;                        /* all its connections are joined to it: their names
 					      are known */
+	bool elsewhere;                    /* none of them is at the address that we come to */
 	const char *why;
 };
-
-static bool is_connected(const struct assessment *assessment)
-{
-	return assessment->server.status == SERVER_OK && assessment->activity;
-}
-
-/* The client's end of a connection to the server's address. */
-static bool is_client_end(const struct peers *peers, const struct tcp_socket *socket)
-{
-	return socket->inode && socket->remote.port == peers->target.port &&
-		endpoint_same_address(&socket->remote, &peers->target.server);
-}
-
-static void count_owners(const struct peers *peers, uint32_t inode, uint32_t *counts)
-{
-	size_t count;
-	const struct socket_owner *owners = inode ? peers_owners(peers, inode, &count) : NULL;
-	for (size_t i = 0; owners && i < count; i++)
-		counts[owners[i].process]++;
-}
-
-static uint32_t find_peer(const struct peers *peers, const struct process *process)
-{
-	for (size_t i = 0; i < peers->n_processes; i++)
-		if (peers->processes[i].pid == process->pid &&
-			peers->processes[i].start_ticks == process->start_ticks)
-			return (uint32_t)i;
-	return NO_PROCESS;
-}
-
-/* Through what else it came to its process: another of the server's addresses, PgBouncer, its
- * page; a name is no proof. */
-static bool is_proven(const struct connection *connection)
-{
-	return connection->matched_by != MATCHED_NONE && connection->matched_by != MATCHED_NAME;
-}
-
-/* How many connections to this server each process has: one entry for each of the peers'. */
-static void count_connections(const struct assessment *assessment, uint32_t *counts)
-{
-	const struct peers *peers = assessment->peers;
-	for (size_t i = 0; i < peers->n_tcp; i++)
-		if (is_client_end(peers, &peers->tcp[i]))
-			count_owners(peers, peers->tcp[i].inode, counts);
-	for (size_t i = 0; i < peers->n_unix; i++)
-		if (peers->unix_sockets[i].at_target)
-			count_owners(peers, peers->unix_sockets[i].peer, counts);
-	if (!is_connected(assessment))
-		return;
-	uint32_t *joined = mem_alloc(peers->n_processes * sizeof(*joined));
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		const struct client_process *client = assessment_process(assessment, connection);
-		uint32_t peer = client && client->alive && is_proven(connection)
-			? find_peer(peers, &client->process)
-			: NO_PROCESS;
-		if (peer != NO_PROCESS)
-			joined[peer]++;
-	}
-	for (size_t i = 0; i < peers->n_processes; i++)
-		counts[i] = counts[i] > joined[i] ? counts[i] : joined[i];
-	free(joined);
-}
-
-size_t rescue_plan_candidates(const struct assessment *assessment, uint32_t *ret_processes)
-{
-	size_t count = 0;
-	const struct peers *peers = assessment->peers;
-	if (!peers)
-		return 0;
-	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
-	count_connections(assessment, counts);
-	for (size_t i = 0; i < peers->n_processes; i++)
-		if (counts[i] && peers->processes[i].ended_at == INSTANT_UNKNOWN)
-			ret_processes[count++] = (uint32_t)i;
-	free(counts);
-	return count;
-}
 
 /* The i-th and later connection of a process; NULL at the end. */
 static const struct connection *next_connection(
@@ -273,6 +197,18 @@ static enum spared judge_knowledge(const struct judge *judge, struct suspect *su
 	return SPARED_NOT_TOLD;
 }
 
+/* Those who are not at the address that we come to, once dbtop is in, are told by the server. */
+static enum spared judge_address(const struct judge *judge, struct suspect *suspect)
+{
+	if (!suspect->elsewhere)
+		return SPARED_NOT;
+	suspect->why = judge->assessment->peers->target.server.family == AF_UNIX
+		? "it came over TCP, and dbtop did not: dbtop -h 127.0.0.1 tells"
+		: "it came another way than dbtop: dbtop -h, with its address or socket's folder, "
+		  "tells";
+	return SPARED_NOT_TOLD;
+}
+
 static enum spared (*const judges[])(const struct judge *judge, struct suspect *suspect) = {
 	judge_what_it_is,
 	judge_user,
@@ -281,6 +217,7 @@ static enum spared (*const judges[])(const struct judge *judge, struct suspect *
 	judge_tool,
 	judge_scope,
 	judge_names,
+	judge_address,
 	judge_knowledge,
 };
 
@@ -363,9 +300,10 @@ static void judge_all(const struct judge *judge, struct emergency *emergency,
 {
 	const struct peers *peers = judge->assessment->peers;
 	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
+	uint32_t *elsewhere = mem_alloc(peers->n_processes * sizeof(*elsewhere));
 	uint32_t *candidates = mem_alloc(peers->n_processes * sizeof(*candidates));
-	count_connections(judge->assessment, counts);
-	size_t n = rescue_plan_candidates(judge->assessment, candidates);
+	rescue_candidates_count(judge->assessment, counts, elsewhere);
+	size_t n = rescue_candidates_list(judge->assessment, candidates);
 	emergency->processes = arena_array(judge->arena, n, sizeof(*emergency->processes));
 	for (size_t i = 0; i < n; i++) {
 		const struct process *process = &peers->processes[candidates[i]];
@@ -373,13 +311,17 @@ static void judge_all(const struct judge *judge, struct emergency *emergency,
 			.process = process,
 			.peer = candidates[i],
 			.facts = find_facts(process, facts, n_facts),
+			.elsewhere = !counts[candidates[i]],
 		};
+		uint32_t count =
+			suspect.elsewhere ? elsewhere[candidates[i]] : counts[candidates[i]];
 		emergency->processes[emergency->n_processes++] =
-			judge_process(judge, &suspect, counts[candidates[i]]);
+			judge_process(judge, &suspect, count);
 	}
 	if (n)
 		qsort(emergency->processes, n, sizeof(*emergency->processes), compare_processes);
 	free(counts);
+	free(elsewhere);
 	free(candidates);
 }
 
@@ -409,7 +351,7 @@ static bool ends(const struct emergency *emergency, const struct assessment *ass
 	if (!may_be_ended(connection))
 		return false;
 	const struct client_process *client = assessment_process(assessment, connection);
-	const struct emergency_process *process = client && is_proven(connection)
+	const struct emergency_process *process = client && rescue_candidates_proven(connection)
 		? rescue_plan_find(emergency, client->process.pid, client->process.start_ticks)
 		: NULL;
 	/* one that was left alone because its pid is another's left its sessions behind as well */
@@ -472,7 +414,7 @@ struct emergency *rescue_plan(const struct assessment *assessment,
 		.role = arena_strdup(arena, server->user),
 		.grace = options->grace,
 		.force = options->force,
-		.connected = is_connected(assessment),
+		.connected = rescue_candidates_connected(assessment),
 		.counted = -1,
 	};
 	const struct judge judge = {

@@ -26,12 +26,8 @@ struct rescue_plan_options {
 	bool force;
 };
 
-/* The processes at the other ends of this server's connections. Returns how many; room for all of
- * the assessment's peers' processes is needed. Indices into these. */
-size_t rescue_plan_candidates(const struct assessment *assessment, uint32_t *ret_processes);
-
-/* facts: of the candidates, see collect/inspect; one without is left alone. Copies every string.
- * The caller frees it with emergency_free(). */
+/* facts: of the candidates (action/rescue_candidates), see collect/inspect; one without is left
+ * alone. Copies every string. The caller frees it with emergency_free(). */
 struct emergency *rescue_plan(const struct assessment *assessment,
 	const struct rescue_plan_options *options, const struct process_facts *facts,
 	size_t n_facts);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "action/rescue_candidates.h"
 #include "action/rescue_plan.h"
 #include "app/app.h"
 #include "app/target.h"
@@ -136,7 +137,7 @@ static void begin_inspection(struct survey *survey)
 	survey->arena = arena_new();
 	size_t n_peers = peers ? peers->n_processes : 0;
 	uint32_t *candidates = arena_array(survey->arena, n_peers, sizeof(*candidates));
-	size_t count = rescue_plan_candidates(assessment, candidates);
+	size_t count = rescue_candidates_list(assessment, candidates);
 	struct inspect_who *who = arena_array(survey->arena, count, sizeof(*who));
 	for (size_t i = 0; i < count; i++)
 		who[i] = (struct inspect_who){ peers->processes[candidates[i]].pid,

@@ -187,6 +187,22 @@ static void a_full_server_over_a_unix_socket(void **state)
 	a_full_server_is_emptied_of_the_application(LIVE_UNIX);
 }
 
+/* On a full server only the address tells whose clients they are. */
+static void who_came_another_way_is_left_alone(void **state)
+{
+	(void)state;
+	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "idle", "22");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
+	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
+	assert_int_equal(run.status, 3);
+	json_t *result = parse(run.out);
+	assert_target(result, "spared", live_pid(app), NULL, "not_told");
+	assert_int_equal(json_array_size(live_member(result, "targets")), 0);
+	assert_int_equal(live_sessions(server, "application_name = 'leaky'"), 22);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
 static void who_does_not_obey_is_killed_after_the_grace(void **state)
 {
 	(void)state;
@@ -404,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_full_server_over_tcp, clean_up),
 		cmocka_unit_test_teardown(a_full_server_over_a_unix_socket, clean_up),
+		cmocka_unit_test_teardown(who_came_another_way_is_left_alone, clean_up),
 		cmocka_unit_test_teardown(who_does_not_obey_is_killed_after_the_grace, clean_up),
 		cmocka_unit_test_teardown(force_kills_at_once, clean_up),
 		cmocka_unit_test_teardown(a_dry_run_names_all_and_touches_nobody, clean_up),

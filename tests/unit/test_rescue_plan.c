@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "action/rescue_candidates.h"
 #include "action/rescue_plan.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -264,9 +265,9 @@ static void a_connection_matched_by_its_name_is_no_connection(void **state)
 	world.assessment->connections[0].matched_by = MATCHED_NAME;
 	((struct peers *)world.assessment->peers)->n_tcp = 0;
 	uint32_t candidates[MOST];
-	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 0);
+	assert_int_equal(rescue_candidates_list(world.assessment, candidates), 0);
 	world.assessment->connections[0].matched_by = MATCHED_PGBOUNCER;
-	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 1);
+	assert_int_equal(rescue_candidates_list(world.assessment, candidates), 1);
 	assessment_free(world.assessment);
 }
 
@@ -276,16 +277,40 @@ static void another_servers_clients_are_not_ours(void **state)
 	struct world world = world_of(&rows[0], false);
 	struct peers *peers = (struct peers *)world.assessment->peers;
 	uint32_t candidates[MOST];
-	/* the same port at another address */
-	peers->tcp[0].remote.address[3] = 9;
-	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 0);
-	/* a Unix socket of the same name, in another folder */
+	/* the same port on another machine */
+	peers->tcp[0].remote.address[0] = 10;
+	assert_int_equal(rescue_candidates_list(world.assessment, candidates), 0);
+	assessment_free(world.assessment);
+}
+
+/* Another way to the same port of this machine: most likely the same server, but only it can tell.
+ */
+static void who_came_another_way_is_left_until_the_server_tells(void **state)
+{
+	(void)state;
+	struct world world = world_of(&rows[0], false);
+	struct peers *peers = (struct peers *)world.assessment->peers;
 	struct unix_socket socket = { .inode = 600, .peer = 500, .at_server = true };
+	peers->n_tcp = 0;
 	peers->unix_sockets = &socket;
 	peers->n_unix = 1;
-	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 0);
+	struct emergency *emergency =
+		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->n_processes, 1);
+	assert_int_equal(emergency->processes[0].spared, SPARED_NOT_TOLD);
+	assert_int_equal(emergency->processes[0].connections, 1);
+	emergency_free(emergency);
+	/* the very file that we connect to */
 	socket.at_target = true;
-	assert_int_equal(rescue_plan_candidates(world.assessment, candidates), 1);
+	emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->processes[0].spared, SPARED_NOT);
+	emergency_free(emergency);
+	/* a server on another machine has no socket here */
+	socket.at_target = false;
+	peers->target.server.address[0] = 10;
+	emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->n_processes, 0);
+	emergency_free(emergency);
 	assessment_free(world.assessment);
 }
 
@@ -334,6 +359,7 @@ int main(void)
 		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),
 		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),
 		cmocka_unit_test_setup(another_servers_clients_are_not_ours, set_up),
+		cmocka_unit_test_setup(who_came_another_way_is_left_until_the_server_tells, set_up),
 		cmocka_unit_test_setup(only_sessions_of_the_stopped_and_the_gone_are_ended, set_up),
 	};
 	return cmocka_run_group_tests_name("rescue_plan", tests, NULL, NULL);

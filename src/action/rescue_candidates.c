@@ -1,0 +1,122 @@
+/* Counts sockets and connections for each process. */
+#include "action/rescue_candidates.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/assessment.h"
+
+bool rescue_candidates_connected(const struct assessment *assessment)
+{
+	return assessment->server.status == SERVER_OK && assessment->activity;
+}
+
+/* The client's end of a connection to the server's address. */
+static bool is_client_end(const struct peers *peers, const struct tcp_socket *socket)
+{
+	return socket->inode && socket->remote.port == peers->target.port &&
+		endpoint_same_address(&socket->remote, &peers->target.server);
+}
+
+static void count_owners(const struct peers *peers, uint32_t inode, uint32_t *counts)
+{
+	size_t count;
+	const struct socket_owner *owners = inode ? peers_owners(peers, inode, &count) : NULL;
+	for (size_t i = 0; owners && i < count; i++)
+		counts[owners[i].process]++;
+}
+
+static bool is_here(const struct peers *peers, const struct endpoint *endpoint)
+{
+	if (endpoint->family == AF_UNIX || endpoint_is_loopback(endpoint))
+		return true;
+	for (size_t i = 0; i < peers->n_local_addresses; i++)
+		if (endpoint_same_address(&peers->local_addresses[i], endpoint))
+			return true;
+	return false;
+}
+
+/* Connections to the server's port by another way than ours: most likely to the same server, but
+ * only the server can tell. */
+static void count_elsewhere(const struct peers *peers, uint32_t *counts)
+{
+	if (!is_here(peers, &peers->target.server))
+		return;
+	for (size_t i = 0; i < peers->n_tcp; i++)
+		if (peers->tcp[i].remote.port == peers->target.port &&
+			!is_client_end(peers, &peers->tcp[i]) &&
+			is_here(peers, &peers->tcp[i].remote))
+			count_owners(peers, peers->tcp[i].inode, counts);
+	for (size_t i = 0; i < peers->n_unix; i++)
+		if (!peers->unix_sockets[i].at_target)
+			count_owners(peers, peers->unix_sockets[i].peer, counts);
+}
+
+static uint32_t find_peer(const struct peers *peers, const struct process *process)
+{
+	for (size_t i = 0; i < peers->n_processes; i++)
+		if (peers->processes[i].pid == process->pid &&
+			peers->processes[i].start_ticks == process->start_ticks)
+			return (uint32_t)i;
+	return NO_PROCESS;
+}
+
+/* Through what else it came to its process: another of the server's addresses, PgBouncer, its
+ * page; a name is no proof. */
+bool rescue_candidates_proven(const struct connection *connection)
+{
+	return connection->matched_by != MATCHED_NONE && connection->matched_by != MATCHED_NAME;
+}
+
+/* How many connections to this server each process has: one entry for each of the peers'. */
+static void count_connections(const struct assessment *assessment, uint32_t *counts)
+{
+	const struct peers *peers = assessment->peers;
+	for (size_t i = 0; i < peers->n_tcp; i++)
+		if (is_client_end(peers, &peers->tcp[i]))
+			count_owners(peers, peers->tcp[i].inode, counts);
+	for (size_t i = 0; i < peers->n_unix; i++)
+		if (peers->unix_sockets[i].at_target)
+			count_owners(peers, peers->unix_sockets[i].peer, counts);
+	if (!rescue_candidates_connected(assessment))
+		return;
+	uint32_t *joined = mem_alloc(peers->n_processes * sizeof(*joined));
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		const struct client_process *client = assessment_process(assessment, connection);
+		uint32_t peer = client && client->alive && rescue_candidates_proven(connection)
+			? find_peer(peers, &client->process)
+			: NO_PROCESS;
+		if (peer != NO_PROCESS)
+			joined[peer]++;
+	}
+	for (size_t i = 0; i < peers->n_processes; i++)
+		counts[i] = counts[i] > joined[i] ? counts[i] : joined[i];
+	free(joined);
+}
+
+void rescue_candidates_count(
+	const struct assessment *assessment, uint32_t *ret_counts, uint32_t *ret_elsewhere)
+{
+	count_connections(assessment, ret_counts);
+	count_elsewhere(assessment->peers, ret_elsewhere);
+}
+
+size_t rescue_candidates_list(const struct assessment *assessment, uint32_t *ret_processes)
+{
+	size_t count = 0;
+	const struct peers *peers = assessment->peers;
+	if (!peers)
+		return 0;
+	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
+	count_connections(assessment, counts);
+	if (!rescue_candidates_connected(assessment))
+		count_elsewhere(peers, counts);
+	for (size_t i = 0; i < peers->n_processes; i++)
+		if (counts[i] && peers->processes[i].ended_at == INSTANT_UNKNOWN)
+			ret_processes[count++] = (uint32_t)i;
+	free(counts);
+	return count;
+}

@@ -1,0 +1,28 @@
+/* The processes at the other ends of this server's connections: by their sockets, and with a
+ * connection of ours by what the server tells of each session's client. Pure. */
+#ifndef ACTION_RESCUE_CANDIDATES_H
+#define ACTION_RESCUE_CANDIDATES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct assessment;
+struct connection;
+
+/* Whether the server tells of its sessions now. */
+bool rescue_candidates_connected(const struct assessment *assessment);
+
+/* Whether a connection came to its process by more than a name. */
+bool rescue_candidates_proven(const struct connection *connection);
+
+/* How many connections each of the peers' processes has: to this very server, and to its port by
+ * another way than ours. Both have zeroed room for all of them. */
+void rescue_candidates_count(
+	const struct assessment *assessment, uint32_t *ret_counts, uint32_t *ret_elsewhere);
+
+/* Indices of the living among the peers' processes that have any; those of the other way only while
+ * the server does not tell. Room for all of them is needed. Returns how many. */
+size_t rescue_candidates_list(const struct assessment *assessment, uint32_t *ret_processes);
+
+#endif
