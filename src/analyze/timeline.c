@@ -99,6 +99,12 @@ static void add_connection(struct timeline *timeline, const struct shutdown_conn
 {
 	struct arena *arena = timeline->arena;
 	const char *name = connection_name(arena, connection);
+	if (connection->counted) {
+		add(timeline, connection->opened_at, EVENT_OPENED, 0,
+			"one more connection was opened, by the server's count …");
+		add(timeline, connection->opened_at, EVENT_CLOSED, 0, "… and closed");
+		return;
+	}
 	if (connection->after_signal)
 		add(timeline, connection->opened_at, EVENT_OPENED, connection->backend,
 			arena_printf(arena, "%s opened", name));

@@ -124,6 +124,8 @@ static struct plan_session *list_sessions(struct cleaning *cleaning, size_t *ret
 		struct shutdown_survivor *survivor = find_survivor(record, connection->backend);
 		if (!is_left(connection) || !survivor)
 			continue;
+		if (is_present(activity, connection) && connection->presumed)
+			continue;
 		if (is_present(activity, connection))
 			sessions[(*ret_count)++] = (struct plan_session){ connection->backend,
 				connection->backend_start };

@@ -17,6 +17,7 @@
 #include "app/player.h"
 #include "app/proxy_page.h"
 #include "app/themes.h"
+#include "app/watch_page.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
 #include "base/instant.h"
@@ -454,6 +455,71 @@ void command_emergency(struct dashboard *dashboard)
 		ui_push(&dashboard->ui, PAGE_EMERGENCY_RUN);
 	else if (is_free_to_act(dashboard))
 		emergency_page_open(dashboard->emergency);
+}
+
+/* The process under the cursor: a connection's, or a group's; 0 for none. */
+static int32_t current_process(const struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const struct rows *rows = &dashboard->ui.rows;
+	if (dashboard->ui.row >= rows->n_rows)
+		return 0;
+	const struct row *row = &rows->rows[dashboard->ui.row];
+	const struct group *group = &rows->groups[row->group];
+	uint32_t process = group->kind == GROUP_PROCESS ? group->process : NO_PROCESS;
+	if (row->member != ROW_HEADER) {
+		uint32_t index = rows->members[row->member].connection;
+		if (index < assessment->n_connections)
+			process = assessment->connections[index].process;
+	}
+	return process < assessment->n_processes && assessment->processes[process].alive
+		? assessment->processes[process].process.pid
+		: 0;
+}
+
+/* The one that is watched already shows its page again. */
+void command_watch(struct dashboard *dashboard)
+{
+	int32_t pid = current_process(dashboard);
+	bool busy = watch_page_is_busy(dashboard->watch);
+	if (dashboard->player)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording: what it shows is over");
+	else if (watch_page_pid(dashboard->watch) &&
+		(!pid || (busy && pid == watch_page_pid(dashboard->watch))))
+		ui_push(&dashboard->ui, PAGE_WATCH);
+	else if (!pid || watch_page_arm(dashboard->watch, pid) < 0)
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"no process of this machine is here to be watched");
+}
+
+void command_watch_again(struct dashboard *dashboard)
+{
+	if (watch_page_arm(dashboard->watch, watch_page_pid(dashboard->watch)) < 0)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "it has ended");
+}
+
+void command_watch_kill(struct dashboard *dashboard)
+{
+	size_t count;
+	CLEANUP(cleanup_free)
+	struct plan_session *sessions = watch_page_left(dashboard->watch, &count);
+	if (is_free_to_act(dashboard))
+		open_plan(dashboard,
+			plan_selected(target_assessment(dashboard->target), ACTION_TERMINATE,
+				sessions, count),
+			"nothing of it is left on the server");
+}
+
+void command_interrupt(struct dashboard *dashboard)
+{
+	if (!dashboard_asks_to_leave(dashboard))
+		command_quit(dashboard);
+}
+
+/* The answer to the question: yes. */
+void command_leave(struct dashboard *dashboard)
+{
+	dashboard_leave(dashboard, 0);
 }
 
 void command_emergency_confirm(struct dashboard *dashboard)

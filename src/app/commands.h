@@ -26,6 +26,10 @@ command_fn command_kill_leaked, command_terminate, command_cancel, command_emerg
 /* On the plan's page. */
 command_fn command_tick, command_tick_all, command_confirm;
 
+/* The shutdown watch, and what it found left. */
+command_fn command_watch, command_watch_kill, command_watch_again;
+command_fn command_interrupt, command_leave;
+
 /* On the emergency's. */
 command_fn command_emergency_confirm;
 

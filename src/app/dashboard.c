@@ -23,6 +23,7 @@
 #include "app/player.h"
 #include "app/proxy_page.h"
 #include "app/themes.h"
+#include "app/watch_page.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -65,6 +66,15 @@ void dashboard_leave(struct dashboard *dashboard, int status)
 	dashboard->leaving = true;
 	dashboard->status = status;
 	uv_stop(&dashboard->app->loop);
+}
+
+bool dashboard_asks_to_leave(struct dashboard *dashboard)
+{
+	if (!watch_page_is_busy(dashboard->watch) || ui_current_page(&dashboard->ui) == PAGE_QUIT)
+		return false;
+	ui_push(&dashboard->ui, PAGE_QUIT);
+	dashboard->dirty = true;
+	return true;
 }
 
 void dashboard_redraw(struct dashboard *dashboard)
@@ -153,6 +163,12 @@ static void on_signal(uv_signal_t *handle, int signal_number)
 			dashboard_redraw(dashboard);
 		}
 		break;
+	case SIGINT:
+		/* in a job with the application it may be meant for that */
+		if (dashboard->tui && dashboard_asks_to_leave(dashboard))
+			break;
+		dashboard_leave(dashboard, 128 + signal_number);
+		break;
 	default: dashboard_leave(dashboard, 128 + signal_number); break;
 	}
 }
@@ -223,6 +239,7 @@ static void on_assessed(void *data)
 	app_log_state(dashboard->app, assessment);
 	attention_update(dashboard);
 	emergency_page_assessed(dashboard->emergency);
+	watch_page_assessed(dashboard->watch);
 	dashboard->dirty = true;
 	password_ask(dashboard);
 	if (assessment->server.status != SERVER_CONNECTING &&
@@ -307,6 +324,7 @@ static void open_dashboard(struct dashboard *dashboard)
 		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
 	dashboard->emergency = emergency_page_new(dashboard);
 	dashboard->proxy = proxy_page_new(dashboard);
+	dashboard->watch = watch_page_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
 	uv_prepare_init(&app->loop, dashboard->draw);
@@ -329,6 +347,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	tui_free(dashboard->tui);
 	emergency_page_free(dashboard->emergency);
 	proxy_page_free(dashboard->proxy);
+	watch_page_free(dashboard->watch);
 	close_handle(dashboard->draw);
 	close_handle(dashboard->patience);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
@@ -356,10 +375,25 @@ static int open_recording(const struct app *app, struct recording **ret_recordin
 	return r;
 }
 
+/* --watch PID */
+static void arm(struct dashboard *dashboard, const char *text)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+	int r = *end || pid < 1 || pid > INT32_MAX ? -ESRCH
+						   : watch_page_arm(dashboard->watch, (int32_t)pid);
+	if (r == 0)
+		return;
+	fprintf(stderr, "dbtop: --watch: no process has the number \"%s\"\n", text);
+	dashboard_leave(dashboard, EXIT_USAGE);
+}
+
 static void start(struct dashboard *dashboard, struct recording *recording)
 {
 	if (!recording) {
 		target_start(dashboard->target);
+		if (dashboard->app->options.mode == MODE_WATCH)
+			arm(dashboard, dashboard->app->options.watch);
 		return;
 	}
 	dashboard->player = player_new(dashboard, recording);

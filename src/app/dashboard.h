@@ -24,6 +24,7 @@ struct player;
 struct proxy_page;
 struct target;
 struct tui;
+struct watch_page;
 
 #define DASHBOARD_SIGNALS 7
 
@@ -37,6 +38,7 @@ struct dashboard {
 	struct losses *losses; /* of the plan */
 	struct emergency_page *emergency;
 	struct proxy_page *proxy;
+	struct watch_page *watch;
 	struct tui *tui; /* NULL until the screen is taken */
 	struct theme theme;
 	struct ui_state ui;
@@ -69,6 +71,10 @@ int dashboard_run_demo(struct app *app);
 
 /* Ends the loop with this exit status. */
 void dashboard_leave(struct dashboard *dashboard, int status);
+
+/* While a watch is armed Ctrl+C may have been meant for the application: opens the question, and
+ * returns true. False when there is nothing to ask, or it is asked already. */
+bool dashboard_asks_to_leave(struct dashboard *dashboard);
 
 /* Stops as Ctrl+Z does, with the terminal as it was; returns when continued. */
 void dashboard_suspend(struct dashboard *dashboard);

@@ -163,7 +163,8 @@ static int run(struct app *app)
 {
 	switch (app->options.mode) {
 	case MODE_DASHBOARD:
-	case MODE_REPLAY: return dashboard_run(app);
+	case MODE_REPLAY:
+	case MODE_WATCH: return dashboard_run(app);
 	case MODE_DEMO: return dashboard_run_demo(app);
 	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
 	default: return headless_run(app);

@@ -43,19 +43,17 @@ static const struct option_row {
 	{ "theme", "NAME", 't', KIND_TEXT, AT(theme), 0, NULL, "colours: a theme's name" },
 	{ "app", "REGEX", 'a', KIND_TEXT, AT(app), 0, NULL, "only what matches; actions obey it" },
 	{ "readonly", NULL, 0, KIND_FLAG, AT(readonly), 0, "--readonly, --no-query-text",
-		"no action can be taken; no statement's text" },
-	{ "idle-limit", "TIME", 0, KIND_TEXT, AT(idle_limit), 0, NULL,
-		"leaked when idle for longer [5min]" },
-	{ "transaction-limit", "TIME", 0, KIND_TEXT, AT(transaction_limit), 0, NULL,
-		"... when idle in transaction [5min]" },
-	{ "held-limit", "TIME", 0, KIND_TEXT, AT(held_limit), 0, NULL,
-		"... when not given back to its pool [1min]" },
+		"no action is taken; no statement's text" },
+	{ "idle-limit", "TIME", 0, KIND_TEXT, AT(idle_limit), 0,
+		"--{idle,transaction,held}-limit TIME", "leaked when longer [5min, 5min, 1min]" },
+	{ "transaction-limit", "TIME", 0, KIND_TEXT, AT(transaction_limit), 0, NULL, NULL },
+	{ "held-limit", "TIME", 0, KIND_TEXT, AT(held_limit), 0, NULL, NULL },
 	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL, NULL },
 	{ "pgbouncer", "CONNINFO", 0, KIND_LIST, AT(pgbouncer), 0,
 		"--pgbouncer CONNINFO, --pages DIR", "an admin console; where stats pages are" },
 	{ "pages", "DIR", 0, KIND_TEXT, AT(pages), 0, NULL, NULL },
 	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "what dbtop itself did and met" },
-	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, "--once, --json [--count N | --follow]",
+	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, "--once, --json [--count N|--follow]",
 		"one report as text; as lines of JSON" },
 	{ "json", NULL, 0, KIND_FLAG, AT(json), 0, NULL, NULL },
 	{ "count", "N", 0, KIND_COUNT, AT(count), 0, NULL, NULL },
@@ -72,6 +70,8 @@ static const struct option_row {
 	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
 	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,
 		"a recording, of --json --follow" },
+	{ "watch", "PID", 0, KIND_MODE_TEXT, AT(watch), MODE_WATCH, NULL,
+		"the dashboard, watching this process end" },
 	{ "shutdown-test", NULL, 0, KIND_MODE, 0, MODE_SHUTDOWN_TEST,
 		"--shutdown-test -- COMMAND...", "signal it, judge what it leaves: dbtop(1)" },
 	{ "signal", "NAME", 0, KIND_TEXT, AT(signal), 0, NULL, NULL },
@@ -177,8 +177,11 @@ static int check(struct options *options)
 		return refuse("-w and -W exclude each other");
 	if (options->json && (options->mode == MODE_DASHBOARD || options->mode == MODE_ONCE))
 		options->mode = MODE_JSON;
-	if (options->json && (options->mode == MODE_DEMO || options->mode == MODE_REPLAY))
-		return refuse("--demo and --replay open the dashboard: --json has no place there");
+	if (options->json &&
+		(options->mode == MODE_DEMO || options->mode == MODE_REPLAY ||
+			options->mode == MODE_WATCH))
+		return refuse("--demo, --replay and --watch open the dashboard: --json has no "
+			      "place there");
 	if ((options->count || options->follow) && options->mode != MODE_JSON)
 		return refuse("--count and --follow go with --json");
 	if (options->count && options->follow)

@@ -14,6 +14,7 @@ enum mode {
 	MODE_EMERGENCY,
 	MODE_REPLAY,
 	MODE_SHUTDOWN_TEST,
+	MODE_WATCH,
 	MODE_DEMO,
 	MODE_HELP,
 	MODE_VERSION,
@@ -49,6 +50,7 @@ struct options {
 	bool json, follow; /* json may stand beside another mode: its result as one object */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
+	const char *watch;
 	/* of --shutdown-test; the command is what stands behind --, NULL-terminated */
 	const char *signal, *after, *timeout, *junit;
 	long ready, repeat;

@@ -173,6 +173,8 @@ static void on_changed(void *data)
 		give_up(test,
 			arena_printf(test->round_arena, "%s before it was signalled",
 				describe_end(test)));
+	else if (watch_record(test->watch)->blind)
+		clean(test);
 	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->ready) {
 		test->step = STEP_PREPARING;
 		set_timer(test, on_ready, test->after);
@@ -453,7 +455,7 @@ static void open_test(struct test *test)
 	struct target_options options = app_target_options(app);
 	options.data = test;
 	options.assessed = on_assessed;
-	options.hurry = true;
+	options.calm = true;
 	test->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	test->audit = audit_new(path);

@@ -214,6 +214,8 @@ static bool has_new_client(const struct assessment *assessment, const struct bou
 static bool wants_look(const struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
+	if (target->options.calm)
+		return !assessment->peers;
 	for (size_t i = 0; assessment->peers && i < assessment->n_bouncers; i++)
 		if (has_new_client(assessment, assessment->bouncers[i]))
 			return true;
@@ -352,7 +354,9 @@ static void on_peers(void *data)
 
 static void on_process_ended(void *data)
 {
-	look(data);
+	const struct target *target = data;
+	if (!target->options.calm)
+		look(data);
 }
 
 static void on_session_changed(void *data)
@@ -524,6 +528,11 @@ void target_ignore_locks(struct target *target)
 	if (target->locks_wanted)
 		locks_forget(target->locks);
 	target->locks_wanted = false;
+}
+
+void target_look(struct target *target)
+{
+	look(target);
 }
 
 void target_pause(struct target *target, bool paused)

@@ -27,6 +27,7 @@ struct target_options {
 		*proxy;   /* what is known of a local proxy; must outlive the target */
 	bool await_proxy; /* the picture is not settled before it is known how that stands */
 	bool hurry;       /* ask again at once until the picture is settled: the headless modes */
+	bool calm;        /* look at sockets and processes only when target_look() asks for it */
 	void *data;
 	void (*assessed)(void *data); /* target_assessment() is new */
 };
@@ -58,6 +59,9 @@ void target_watch_proxy(struct target *target, bool wanted);
 
 /* Asks now instead of at the next tick: after an action. */
 void target_refresh(struct target *target);
+
+/* Looks at sockets and processes now. */
+void target_look(struct target *target);
 
 /* Looks afresh at sockets, processes and sessions, and again until all of them tell of the same
  * moment, which begins now: what an emergency relies on. */

@@ -22,9 +22,12 @@
 #include "collect/follow.h"
 #include "collect/procfs.h"
 
-/* Between two samples: armed, and once it has begun. */
+/* Between two samples: armed; before a signal of ours; once it has begun; and when that lasts. */
 #define ARMED_PACE (40 * USEC_PER_MSEC)
+#define READY_PACE (10 * USEC_PER_MSEC)
 #define QUICK_PACE (5 * USEC_PER_MSEC)
+#define SLOW_PACE  (20 * USEC_PER_MSEC)
+#define QUICK_FOR  (2 * USEC_PER_SEC)
 
 /* A link to PgBouncer that is shorter than this after the signal was a request to cancel. */
 #define CANCEL_LASTS (50 * USEC_PER_MSEC)
@@ -61,18 +64,18 @@ static struct shutdown_process *find_process(struct watch *watch, int32_t pid, u
 	return NULL;
 }
 
+/* When it has ended already the next sample lacks it. */
 static struct shutdown_process *add_process(
-	struct watch *watch, const struct follow_process *seen, int64_t at)
+	struct watch *watch, int32_t pid, uint64_t start_ticks, int64_t at)
 {
 	int fd;
 	struct shutdown_process *process = shutdown_add_process(&watch->record);
-	process->pid = seen->pid;
-	process->start_ticks = seen->start_ticks;
-	process->command = seen->pid == watch->options.pid;
+	process->pid = pid;
+	process->start_ticks = start_ticks;
+	process->command = pid == watch->options.pid;
 	process->began_at = at;
-	/* when it has ended already the next sample lacks it */
-	if (process_hold("/proc", seen->pid, seen->start_ticks, &fd) == 0)
-		(void)endings_add(watch->processes, fd, (uint64_t)seen->pid);
+	if (process_hold("/proc", pid, start_ticks, &fd) == 0)
+		(void)endings_add(watch->processes, fd, (uint64_t)pid);
 	return process;
 }
 
@@ -86,11 +89,30 @@ static enum shutdown_disposition disposition(const struct procfs_signals *signal
 	return signals->caught & bit ? DISPOSITION_CATCHES : DISPOSITION_DEFAULT;
 }
 
+/* A signal that is on its way to a process we watch: seldom seen, as it is taken within
+ * microseconds, but by one that is stopped or busy in the kernel. */
+static void note_sign(struct watch *watch, const struct follow_process *seen, int64_t at)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (!(seen->signals.pending & UINT64_C(1) << (numbers[i] - 1)) ||
+			seen->pid != watch->options.pid)
+			continue;
+		watch->record.signal_number = numbers[i];
+		watch_begin(watch, at,
+			arena_printf(watch->record.arena, "SIG%s seen",
+				shutdown_signal_name(numbers[i])));
+		return;
+	}
+}
+
 /* What it does with the signal is what it did when it came; whether it has taken it shows in what
  * is pending. */
 static void note_signals(struct watch *watch, struct shutdown_process *process,
 	const struct follow_process *seen, int64_t at)
 {
+	if (!watch->record.signal_number && !is_begun(watch))
+		note_sign(watch, seen, at);
 	int number = watch->record.signal_number;
 	if (!number)
 		return;
@@ -100,6 +122,7 @@ static void note_signals(struct watch *watch, struct shutdown_process *process,
 	}
 	bool pending = seen->signals.pending & UINT64_C(1) << (number - 1);
 	if (!pending && process->taken_at == INSTANT_UNKNOWN &&
+		process->ended_at == INSTANT_UNKNOWN &&
 		process->began_at <= watch->record.signalled_at &&
 		(process->disposition == DISPOSITION_CATCHES ||
 			process->disposition == DISPOSITION_BLOCKS))
@@ -111,7 +134,7 @@ static void read_process(
 {
 	struct shutdown_process *process = find_process(watch, seen->pid, seen->start_ticks);
 	if (!process)
-		process = add_process(watch, seen, sample->began_at);
+		process = add_process(watch, seen->pid, seen->start_ticks, sample->began_at);
 	/* a program that was not started yet when it was first seen */
 	if (!process->name || strcmp(process->name, seen->name) != 0)
 		process->name = arena_strdup(watch->record.arena, seen->name);
@@ -265,6 +288,13 @@ static void forget_socket(struct watch *watch, uint32_t inode)
 		}
 }
 
+/* Of a watch that does not know when the signal comes, what ended just now may have been its first
+ * effect. */
+static bool is_recent(const struct watch *watch, int64_t ended_at)
+{
+	return !watch->options.own && instant_monotonic() - ended_at < watch->record.timeout;
+}
+
 /* As long as nothing has begun, what is over is no part of the story: an application may open and
  * close thousands before. */
 static void forget_past(struct watch *watch)
@@ -272,7 +302,8 @@ static void forget_past(struct watch *watch)
 	struct shutdown_record *record = &watch->record;
 	for (size_t i = 0; i < record->n_connections;) {
 		struct shutdown_connection *connection = &record->connections[i];
-		if (!shutdown_connection_is_over(connection)) {
+		if (!shutdown_connection_is_over(connection) ||
+			is_recent(watch, shutdown_connection_end(connection))) {
 			i++;
 			continue;
 		}
@@ -287,20 +318,40 @@ static void forget_past(struct watch *watch)
 	}
 	for (size_t i = 0; i < record->n_processes;) {
 		const struct shutdown_process *process = &record->processes[i];
-		if (process->ended_at != INSTANT_UNKNOWN && !process->command)
+		if (process->ended_at != INSTANT_UNKNOWN && !process->command &&
+			!is_recent(watch, process->ended_at))
 			record->processes[i] = record->processes[--record->n_processes];
 		else
 			i++;
 	}
 }
 
-static void begin(struct watch *watch, int64_t at, const char *sign)
+void watch_begin(struct watch *watch, int64_t at, const char *sign)
 {
 	watch->record.signalled_at = at;
 	watch->record.signalled_wall = instant_now() - (instant_monotonic() - at);
 	watch->record.sign = sign;
 	watch->stage = WATCH_SIGNALLED;
 	follow_set_interval(watch->follow, QUICK_PACE);
+}
+
+/* The process ended without any other sign: then its end began with the first connection that it
+ * closed after it had opened the last one. */
+static void begin_by_end(struct watch *watch, int64_t ended_at)
+{
+	const struct shutdown_record *record = &watch->record;
+	int64_t opened_at = INSTANT_UNKNOWN, at = ended_at;
+	for (size_t i = 0; i < record->n_connections; i++)
+		if (record->connections[i].opened_at > opened_at)
+			opened_at = record->connections[i].opened_at;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		int64_t end = connection->closed_at != INSTANT_UNKNOWN ? connection->closed_at
+								       : connection->ended_at;
+		if (end != INSTANT_UNKNOWN && end > opened_at && end < at)
+			at = end;
+	}
+	watch_begin(watch, at, at < ended_at ? "the first connection closed" : "the process ended");
 }
 
 static const struct shutdown_process *command(const struct watch *watch)
@@ -311,12 +362,27 @@ static const struct shutdown_process *command(const struct watch *watch)
 	return NULL;
 }
 
+/* A process may have forked just before it ended: the table of all processes must have been read
+ * after that. */
+static bool has_looked_again(const struct watch *watch, int64_t now)
+{
+	int64_t last = watch->record.signalled_at;
+	for (size_t i = 0; i < watch->record.n_processes; i++) {
+		int64_t ended_at = watch->record.processes[i].ended_at;
+		if (ended_at == INSTANT_UNKNOWN)
+			return true;
+		last = ended_at > last ? ended_at : last;
+	}
+	return watch->whole_at > last || now > last + watch->record.timeout;
+}
+
 static void advance(struct watch *watch, int64_t now)
 {
 	const struct shutdown_process *process = command(watch);
 	if (watch->stage == WATCH_ARMED && process && process->ended_at != INSTANT_UNKNOWN)
-		begin(watch, process->ended_at, "the process ended");
-	if (watch->stage == WATCH_SIGNALLED && shutdown_is_over(&watch->record, now)) {
+		begin_by_end(watch, process->ended_at);
+	if (watch->stage == WATCH_SIGNALLED && has_looked_again(watch, now) &&
+		shutdown_is_over(&watch->record, now)) {
 		watch->stage = WATCH_GATHERING;
 		watch_gather(watch);
 	}
@@ -342,13 +408,18 @@ static void on_sampled(void *data, const struct follow_sample *sample)
 	if (watch->stage >= WATCH_GATHERING)
 		return;
 	read_processes(watch, sample);
+	watch_read_pages(watch, sample->taken_at);
 	hand_over(watch, sample);
 	close_sockets(watch, sample->taken_at);
 	tell_record(watch);
 	if (watch->stage == WATCH_ARMED)
 		forget_past(watch);
 	watch_ask(watch, sample->taken_at);
+	if (is_begun(watch) && sample->taken_at > watch->record.signalled_at + QUICK_FOR)
+		follow_set_interval(watch->follow, SLOW_PACE);
 	watch->sampled |= sample->whole;
+	if (sample->whole)
+		watch->whole_at = sample->began_at;
 	prepared(watch);
 	advance(watch, instant_monotonic());
 	watch_changed(watch);
@@ -415,8 +486,9 @@ struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct wat
 	follow_process(watch->follow, options->pid, options->start_ticks);
 	if (options->own)
 		follow_children_of(watch->follow, getpid());
+	(void)add_process(watch, options->pid, options->start_ticks, watch->record.armed_at);
 	watch_set_ports(watch);
-	follow_set_interval(watch->follow, options->own ? QUICK_PACE : ARMED_PACE);
+	follow_set_interval(watch->follow, options->own ? READY_PACE : ARMED_PACE);
 	follow_now(watch->follow);
 	return watch;
 }
@@ -431,6 +503,7 @@ void watch_free(struct watch *watch)
 	if (!watch)
 		return;
 	watch_forget(watch);
+	watch_forget_pages(watch);
 	uv_close((uv_handle_t *)watch->timer, free_handle);
 	follow_free(watch->follow);
 	endings_free(watch->processes);
@@ -447,6 +520,7 @@ void watch_assessed(struct watch *watch)
 	if (watch->stage >= WATCH_GATHERING)
 		return;
 	watch_set_ports(watch);
+	watch_find_pages(watch);
 	watch_read_sessions(watch);
 	tell_record(watch);
 	if (watch->stage == WATCH_ARMED)
@@ -458,9 +532,13 @@ void watch_assessed(struct watch *watch)
 int watch_count(const struct watch *watch)
 {
 	int count = 0;
-	for (size_t i = 0; i < watch->record.n_connections; i++)
-		count += watch->record.connections[i].link != LINK_LENT &&
-			!shutdown_connection_is_over(&watch->record.connections[i]);
+	for (size_t i = 0; i < watch->record.n_connections; i++) {
+		const struct shutdown_connection *connection = &watch->record.connections[i];
+		/* without a state it has not come up yet */
+		bool stands = connection->link == LINK_POOLED ||
+			(connection->link == LINK_DIRECT && connection->state);
+		count += stands && !shutdown_connection_is_over(connection);
+	}
 	return count;
 }
 
@@ -475,7 +553,7 @@ void watch_prepare(struct watch *watch)
 
 void watch_signalled(struct watch *watch)
 {
-	begin(watch, instant_monotonic(), NULL);
+	watch_begin(watch, instant_monotonic(), NULL);
 	follow_now(watch->follow);
 }
 

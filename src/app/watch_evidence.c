@@ -165,9 +165,9 @@ void watch_take_baseline(struct watch *watch)
 	watch->databases = text_array(names, count);
 	free(names);
 	watch->n_strangers = 0;
-	watch->new_strangers = 0;
+	watch->based = false;
 	watch_note_strangers(watch);
-	watch->new_strangers = 0;
+	watch->based = true;
 	ask_counts(watch, on_baseline);
 	watch_note_writes(watch);
 }
@@ -189,36 +189,45 @@ static struct watch_stranger *find_stranger(struct watch *watch, const struct ba
 	return NULL;
 }
 
-static void add_stranger(struct watch *watch, const struct backend *backend)
+static struct watch_stranger *add_stranger(struct watch *watch, const struct backend *backend)
 {
 	if (watch->n_strangers == watch->strangers_room) {
 		watch->strangers_room = watch->strangers_room ? watch->strangers_room * 2 : 16;
 		watch->strangers = mem_resize(
 			watch->strangers, watch->strangers_room, sizeof(*watch->strangers));
 	}
-	watch->strangers[watch->n_strangers++] =
-		(struct watch_stranger){ .pid = backend->pid, .start = backend->start };
-	watch->new_strangers++;
+	struct watch_stranger *stranger = &watch->strangers[watch->n_strangers++];
+	*stranger = (struct watch_stranger){
+		.pid = backend->pid,
+		.start = backend->start,
+		.came = watch->based,
+		.doubtful = watch->based,
+	};
+	return stranger;
 }
 
+/* Whoever was there before the signal and was not found to be the application's is somebody else;
+ * who came later is so once a process that has it is seen. */
 void watch_note_strangers(struct watch *watch)
 {
-	const struct activity *activity = target_assessment(watch->target)->activity;
-	if (!activity || !watch->databases)
+	const struct assessment *assessment = target_assessment(watch->target);
+	if (!assessment->activity || !watch->databases)
 		return;
 	for (size_t i = 0; i < watch->n_strangers; i++)
 		watch->strangers[i].gone = true;
-	for (size_t i = 0; i < activity->n_backends; i++) {
-		const struct backend *backend = &activity->backends[i];
-		if (!backend->database || backend->pid == activity->server.own_pid ||
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *row = &assessment->connections[i];
+		const struct backend *backend = row->backend;
+		if (!backend->database || row->verdict.protection == PROTECTION_OWN ||
 			find_connection(watch, backend->pid, backend->start) ||
 			!is_in_our_databases(watch, backend->database))
 			continue;
 		struct watch_stranger *stranger = find_stranger(watch, backend);
-		if (stranger)
-			stranger->gone = false;
-		else
-			add_stranger(watch, backend);
+		if (!stranger)
+			stranger = add_stranger(watch, backend);
+		stranger->gone = false;
+		if (row->process != NO_PROCESS || row->end == CLIENT_END_ELSEWHERE)
+			stranger->doubtful = false;
 	}
 }
 
@@ -271,15 +280,34 @@ static int count_ours(const struct watch *watch)
 	return count;
 }
 
+/* Sessions that the server counted since, and that are nobody's we know of. */
+static int64_t count_unseen(const struct watch *watch)
+{
+	int64_t known = count_ours(watch);
+	for (size_t i = 0; i < watch->n_strangers; i++)
+		known += watch->strangers[i].came && !watch->strangers[i].doubtful;
+	if (watch->before.sessions < 0 || watch->after.sessions < 0)
+		return 0;
+	return watch->after.sessions - watch->before.sessions - known;
+}
+
+/* Nobody else is, or was, in the application's databases. */
+static bool is_alone(const struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_strangers; i++)
+		if (!watch->strangers[i].doubtful)
+			return false;
+	return true;
+}
+
 /* How many of those counted as abandoned may have been others': each that is gone, and each that
  * came and went between two looks. */
 static int64_t count_others(const struct watch *watch)
 {
 	int64_t others = 0;
-	int64_t unseen = watch->after.sessions - watch->before.sessions - watch->new_strangers -
-		count_ours(watch);
+	int64_t unseen = count_unseen(watch);
 	for (size_t i = 0; i < watch->n_strangers; i++)
-		others += watch->strangers[i].gone;
+		others += watch->strangers[i].gone && !watch->strangers[i].doubtful;
 	return others + (unseen > 0 ? unseen : 0);
 }
 
@@ -321,28 +349,40 @@ static enum shutdown_goodbye goodbye(const struct watch *watch)
 	return presumed ? GOODBYE_PRESUMED : GOODBYE_UNKNOWN;
 }
 
+static void add_counted(struct watch *watch, const struct watch_socket *socket)
+{
+	struct shutdown_connection *connection = shutdown_add_connection(&watch->record);
+	connection->after_signal = true;
+	if (socket) {
+		connection->inode = socket->inode;
+		connection->holder = socket->holder;
+		connection->opened_at = socket->opened_at;
+		connection->closed_at = socket->closed_at;
+		return;
+	}
+	/* at some time since */
+	connection->counted = true;
+	connection->opened_at = connection->closed_at = watch->record.signalled_at;
+}
+
 /* Connections that were closed before their session was seen, and that the server counted: they
- * were no requests to cancel. */
+ * were no requests to cancel. Those that came and went between two samples are the application's
+ * where nobody else was about; before 15 the counts are not of the moment. */
 static void add_unseen(struct watch *watch)
 {
-	int64_t unseen = watch->before.sessions < 0 || watch->after.sessions < 0
-		? 0
-		: watch->after.sessions - watch->before.sessions - watch->new_strangers -
-			count_ours(watch);
+	int64_t unseen = count_unseen(watch);
 	for (size_t i = 0; i < watch->n_sockets && unseen > 0; i++) {
 		struct watch_socket *socket = &watch->sockets[i];
 		if (socket->taken || socket->pooled || !socket->established ||
 			socket->opened_at <= watch->record.signalled_at)
 			continue;
-		struct shutdown_connection *connection = shutdown_add_connection(&watch->record);
-		connection->inode = socket->inode;
-		connection->holder = socket->holder;
-		connection->opened_at = socket->opened_at;
-		connection->closed_at = socket->closed_at;
-		connection->after_signal = true;
+		add_counted(watch, socket);
 		socket->taken = true;
 		unseen--;
 	}
+	bool alone = is_alone(watch) && server_version(watch) >= AT_ONCE_SINCE;
+	for (; alone && has_direct(watch) && unseen > 0; unseen--)
+		add_counted(watch, NULL);
 }
 
 void watch_settle(struct watch *watch)

@@ -11,6 +11,9 @@
 #include "model/endpoint.h"
 
 struct endings;
+struct page_copy;
+struct page_host;
+struct watch_page;
 struct follow;
 struct procfs;
 
@@ -33,6 +36,8 @@ struct watch_socket {
 struct watch_stranger {
 	int32_t pid;
 	int64_t start;
+	bool came;     /* after the baseline … */
+	bool doubtful; /* … and it may be the application: no process is seen that has it */
 	bool gone;
 };
 
@@ -58,6 +63,7 @@ struct watch {
 	struct follow *follow;
 	struct endings *processes, *backends;
 	struct procfs *procfs;
+	int64_t whole_at;  /* monotonic: when the table of all processes was last read */
 	uv_timer_t *timer; /* of a stage that must not last */
 
 	struct watch_socket *sockets;
@@ -67,20 +73,36 @@ struct watch {
 	const void *activity;  /* the last one looked at: compared, never followed */
 	int64_t ask_at, pause; /* monotonic, µs: when the server is asked again */
 
+	/* watch_pages.c */
+	struct watch_page *pages;
+	struct page_copy *page_copy;
+	struct page_host *page_host;
+
 	/* watch_evidence.c */
 	int waiting; /* statements not answered yet */
 	struct watch_counts before, after;
 	char *databases; /* the application's, as a PostgreSQL array; NULL before the baseline */
 	struct watch_stranger *strangers;
 	size_t n_strangers, strangers_room;
-	int64_t new_strangers; /* that came after the baseline */
-	bool sampled;          /* since watch_prepare() */
+	bool based;   /* the baseline is taken */
+	bool sampled; /* since watch_prepare() */
 };
 
 void watch_changed(struct watch *watch);
 
 /* The stage must not last longer than this. */
 void watch_time_out(struct watch *watch, uint64_t ms);
+
+/* The first sign of an end, or the signal itself (NULL). */
+void watch_begin(struct watch *watch, int64_t at, const char *sign);
+
+/* --- watch_pages.c --- */
+
+/* The stats pages of its pools, as far as the target knows them. */
+void watch_find_pages(struct watch *watch);
+/* The phases they are in. */
+void watch_read_pages(struct watch *watch, int64_t now);
+void watch_forget_pages(struct watch *watch);
 
 /* --- watch_sessions.c --- */
 

@@ -22,8 +22,13 @@
 #define FIRST_PAUSE (5 * USEC_PER_MSEC)
 #define LAST_PAUSE  (200 * USEC_PER_MSEC)
 
-/* A session that is not found for so long by then is hidden from us. */
-#define BLIND_AFTER (2 * USEC_PER_SEC)
+/* A session that is not found by then is hidden from us; where nothing is hidden, the machine is
+ * slow. */
+#define HIDDEN_AFTER (2 * USEC_PER_SEC)
+#define BLIND_AFTER  (30 * USEC_PER_SEC)
+
+/* A TCP connection that the server does not show by then needs more than its port. */
+#define LOOK_AFTER (60 * USEC_PER_MSEC)
 
 /* The ways to know it for certain have had their time by then. */
 #define UNMATCHED_AFTER (400 * USEC_PER_MSEC)
@@ -246,14 +251,15 @@ static void end_missing(struct watch *watch, const struct assessment *assessment
 }
 
 /* Behind something that hides addresses (a container's proxy, another user's Unix socket) a
- * connection and its session can be told only by when they came: if as many sessions that nobody
- * else has came since as there are connections without one. */
+ * connection and its session can be told only by when they came: if no more sessions of nobody that
+ * we see came then than there are connections without one. Such a session is never ended by us. */
 static bool came_with(const struct watch *watch, const struct assessment *assessment,
 	const struct connection *row, const struct watch_socket *socket)
 {
 	const struct backend *backend = row->backend;
 	int64_t began_at = local_instant(assessment, backend->start);
-	return backend->kind == BACKEND_CLIENT && row->process == NO_PROCESS &&
+	bool hidden = row->end == CLIENT_END_ELSEWHERE || row->end == CLIENT_END_NOT_VISIBLE;
+	return backend->kind == BACKEND_CLIENT && row->looked && hidden &&
 		row->verdict.protection != PROTECTION_OWN && began_at != INSTANT_UNKNOWN &&
 		began_at > watch->record.armed_at && began_at > socket->opened_at - AT_ONCE &&
 		began_at < socket->opened_at + BLIND_AFTER && backend->client.family != AF_UNSPEC;
@@ -283,9 +289,12 @@ static void match_by_arrival(struct watch *watch, const struct assessment *asses
 		int unmatched = 0;
 		for (size_t j = 0; j < watch->n_sockets; j++)
 			unmatched += is_unmatched(&watch->sockets[j]);
-		if (only && candidates <= unmatched)
-			update(watch, add_connection(watch, assessment, only, socket), assessment,
-				only);
+		if (!only || candidates > unmatched)
+			continue;
+		struct shutdown_connection *connection =
+			add_connection(watch, assessment, only, socket);
+		connection->presumed = true;
+		update(watch, connection, assessment, only);
 	}
 }
 
@@ -293,11 +302,13 @@ static void match_by_arrival(struct watch *watch, const struct assessment *asses
 static void note_blindness(struct watch *watch, const struct assessment *assessment)
 {
 	const char *why = NULL;
+	bool sees_all = assessment->activity->server.sees_all;
 	for (size_t i = 0; i < watch->n_sockets; i++) {
 		const struct watch_socket *socket = &watch->sockets[i];
 		if (!socket->taken && !socket->pooled && socket->established &&
-			socket->seen_at - socket->opened_at > BLIND_AFTER)
-			why = assessment->activity->server.sees_all
+			socket->seen_at - socket->opened_at >
+				(sees_all ? BLIND_AFTER : HIDDEN_AFTER))
+			why = sees_all
 				? "its connections' sessions cannot be told from others'"
 				: "the server hides its sessions from our role: GRANT pg_monitor";
 	}
@@ -337,6 +348,23 @@ void watch_backend_ended(struct watch *watch, int32_t pid, int64_t at)
 	}
 }
 
+/* Whether processes have to be looked at: what the ports of the two ends do not tell, the processes
+ * that hold them do. */
+static bool needs_look(const struct watch *watch, int64_t now)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++) {
+		const struct watch_socket *socket = &watch->sockets[i];
+		if (!socket->open || !socket->established)
+			continue;
+		if (socket->pooled ||
+			(!socket->taken &&
+				(socket->local.family == AF_UNIX ||
+					now - socket->opened_at > LOOK_AFTER)))
+			return true;
+	}
+	return false;
+}
+
 /* Whether only the server can tell more: of a new connection, whose session it is; of a closed one,
  * whether its session is gone; of a running one, what it does. */
 static bool is_worth_asking(const struct watch *watch)
@@ -364,4 +392,6 @@ void watch_ask(struct watch *watch, int64_t now)
 		watch->pause = LAST_PAUSE;
 	watch->ask_at = now + watch->pause;
 	target_refresh(watch->target);
+	if (needs_look(watch, now))
+		target_look(watch->target);
 }

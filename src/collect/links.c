@@ -12,7 +12,7 @@
 #include "collect/sockets.h"
 #include "model/peers.h"
 
-#define FIRST_PAUSE (2 * USEC_PER_MSEC)
+#define FIRST_PAUSE (4 * USEC_PER_MSEC)
 #define LAST_PAUSE  (2 * USEC_PER_SEC)
 
 struct known {

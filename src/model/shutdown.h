@@ -64,7 +64,9 @@ struct shutdown_connection {
 	int64_t backend_start; /* the server's clock; with backend the session's identity */
 	uint32_t inode;        /* of the application's socket; 0: not known */
 	int32_t holder;        /* the process that holds, or held, that socket; 0: not known */
+	bool presumed;         /* whose session it is, is told by nothing but when it came */
 	bool after_signal;     /* opened after it */
+	bool counted;          /* nobody saw it but the server, which counted it */
 	int64_t opened_at;     /* when it was first seen */
 	int64_t closed_at;     /* no process of the application has the socket open any more */
 	int64_t ended_at;      /* the server has no such session any more */

@@ -23,6 +23,7 @@
 #include "view/table.h"
 #include "view/trouble.h"
 #include "view/ui.h"
+#include "view/watch_view.h"
 
 /* What there is room for, smallest first. */
 static const struct shape {
@@ -208,6 +209,7 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 		rule = y++;
 		draw_rule(grid, rule);
 		draw_filter_state(frame, rule);
+		watch_view_draw_state(frame, rule);
 	}
 	if (bare) {
 		y += shape->header;
@@ -239,6 +241,8 @@ static void draw_page(const struct frame *frame)
 	case PAGE_LOG: log_view_draw(frame); return;
 	case PAGE_PASSWORD: password_draw(frame); return;
 	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
+	case PAGE_WATCH: watch_view_draw(frame); return;
+	case PAGE_QUIT: watch_view_draw_quit(frame); return;
 	case PAGE_PLAN:
 		if (frame->plan)
 			plan_draw(frame);

@@ -19,6 +19,7 @@
 
 struct assessment;
 struct action_plan;
+struct shutdown_verdict;
 struct emergency;
 
 enum page {
@@ -36,6 +37,8 @@ enum page {
 	PAGE_PASSWORD,
 	PAGE_LOG,
 	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
+	PAGE_WATCH,         /* the shutdown watch */
+	PAGE_QUIT,          /* really, while a watch is armed? */
 };
 
 #define UI_WORD_MAX  16
@@ -71,6 +74,16 @@ struct ui_replay {
 	size_t at, count;  /* the snapshot that is shown, of how many; count 0: nothing is played */
 	const char *speed; /* "2×" */
 	bool playing;
+};
+
+/* The shutdown watch. */
+struct ui_watch {
+	const char *name;                       /* "python3 4312" */
+	const struct shutdown_verdict *verdict; /* so far */
+	int connections;                        /* it holds right now */
+	int left;                               /* sessions that can be ended */
+	bool settled;                           /* the verdict stands */
+	int64_t elapsed; /* µs since the first sign of an end; −1: armed */
 };
 
 struct ui_state {
@@ -110,6 +123,7 @@ struct ui_state {
 	const struct launch *launch; /* the app's, for its pages; NULL */
 	struct log_view log;
 	const struct emergency *emergency; /* set by the app; NULL while it looks */
+	const struct ui_watch *watch;      /* set by the app; NULL: none */
 	const char *word_wanted;           /* what has to be typed … */
 	char word[UI_WORD_MAX];            /* … and what is typed so far */
 	bool password_wanted;              /* the server waits for one: set by the app … */

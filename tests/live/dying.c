@@ -78,6 +78,14 @@ static void nap(int ms)
 	}
 }
 
+/* Until it is killed. */
+static int stay(void)
+{
+	while (pause() != 0)
+		;
+	return 1;
+}
+
 static int play_closed(void)
 {
 	catch_it();
@@ -111,14 +119,21 @@ static int play_left_sessions(void)
 
 static int play_child(void)
 {
+	sigset_t interrupt;
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	/* until everybody does with it what he will do */
+	sigprocmask(SIG_BLOCK, &interrupt, NULL);
 	open_all();
-	if (fork() == 0) {
-		/* heir to both connections, deaf to the terminal */
+	bool child = fork() == 0;
+	if (child)
 		signal(SIGINT, SIG_IGN);
-		for (;;)
-			pause();
-	}
-	catch_it();
+	else
+		catch_it();
+	sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
+	/* heir to both connections, deaf to the terminal */
+	if (child)
+		return stay();
 	work_until_told();
 	close(PQsocket(conns[0]));
 	PQfinish(conns[1]);
@@ -131,8 +146,7 @@ static int play_never_exited(void)
 	open_all();
 	work_until_told();
 	close_all();
-	for (;;)
-		pause();
+	return stay();
 }
 
 static int play_hung(void)
@@ -140,8 +154,7 @@ static int play_hung(void)
 	catch_it();
 	open_all();
 	work_until_told();
-	for (;;)
-		pause();
+	return stay();
 }
 
 static int play_ignored(void)
@@ -157,11 +170,12 @@ static int play_worked_on(void)
 {
 	catch_it();
 	open_all();
-	for (;;) {
+	while (PQstatus(conns[0]) == CONNECTION_OK) {
 		told = 0;
 		run(conns[0], "SELECT 1");
 		usleep(5000);
 	}
+	return 1;
 }
 
 /* A pool that opens a new connection for each that is closed. */
@@ -184,14 +198,16 @@ static int play_died(void)
 	return 0;
 }
 
-/* In the middle of its writes it says that all went well. */
+/* In the middle of its writes it says that all went well. The second connection tells that the
+ * write is under way. */
 static int play_lost_write(void)
 {
 	catch_it();
-	open_all();
+	conns[0] = open_one();
 	run(conns[0], "CREATE TEMPORARY TABLE outbox (id int)");
 	run(conns[0], "BEGIN");
 	run(conns[0], "INSERT INTO outbox VALUES (1)");
+	conns[1] = open_one();
 	while (!told)
 		usleep(1000);
 	_exit(0);
@@ -202,9 +218,10 @@ static int play_cancelled(void)
 {
 	char error[256];
 	catch_it();
-	open_all();
+	conns[0] = open_one();
 	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
 	PQflush(conns[0]);
+	conns[1] = open_one();
 	while (!told)
 		usleep(1000);
 	PGcancel *cancel = PQgetCancel(conns[0]);

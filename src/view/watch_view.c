@@ -1,0 +1,272 @@
+/* Three parts in one list: the verdict, what is known before it, and the timeline with its graph.
+ */
+#include "view/watch_view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "model/shutdown.h"
+#include "view/dialog.h"
+#include "view/frame.h"
+#include "view/line.h"
+#include "view/message.h"
+
+#define LINES_MAX  256 /* more are not shown: the last ones are */
+#define TIME_WIDTH 10
+#define WIDEST     100
+#define GRAPH_FROM 64 /* columns from which there is room for the graph */
+#define BAR_MOST   20 /* columns of the longest bar */
+
+enum kind {
+	LINE_BLANK,
+	LINE_SENTENCE,
+	LINE_MOMENT,
+	LINE_NOW,
+};
+
+struct entry {
+	enum kind kind;
+	const char *text; /* LINE_SENTENCE: not terminated */
+	size_t length;    /* … but this long */
+	const struct shutdown_moment *moment;
+};
+
+struct sheet {
+	const struct ui_watch *watch;
+	struct entry entries[LINES_MAX];
+	size_t count;
+	int most; /* connections: the longest bar */
+};
+
+static void add(struct sheet *sheet, struct entry entry)
+{
+	if (sheet->count < LINES_MAX)
+		sheet->entries[sheet->count++] = entry;
+}
+
+static enum style verdict_style(const struct shutdown_verdict *verdict)
+{
+	if (verdict->behaviour == BEHAVIOUR_NONE)
+		return STYLE_CAUTION;
+	return verdict->pass ? STYLE_GOOD : STYLE_LEAKED;
+}
+
+static const char *verdict_word(const struct shutdown_verdict *verdict)
+{
+	if (verdict->behaviour == BEHAVIOUR_NONE)
+		return "";
+	return verdict->pass ? "PASS" : "FAIL";
+}
+
+/* The sentence is whole, over as many lines as it takes. */
+static void add_sentence(const struct frame *frame, struct sheet *sheet, int width)
+{
+	const char *text = sheet->watch->verdict->sentence;
+	size_t skip;
+	for (; *text; text += skip) {
+		size_t length = message_wrap(frame->grid, text, width, &skip);
+		add(sheet, (struct entry){ LINE_SENTENCE, text, length, NULL });
+	}
+}
+
+static void add_moments(struct sheet *sheet)
+{
+	const struct shutdown_verdict *verdict = sheet->watch->verdict;
+	size_t first = 0, room = LINES_MAX - sheet->count - 2;
+	if (verdict->n_moments > room)
+		first = verdict->n_moments - room;
+	for (size_t i = first; i < verdict->n_moments; i++) {
+		const struct shutdown_moment *moment = &verdict->timeline[i];
+		if (moment->connections > sheet->most)
+			sheet->most = moment->connections;
+		add(sheet, (struct entry){ .kind = LINE_MOMENT, .moment = moment });
+	}
+}
+
+static struct sheet make_sheet(const struct frame *frame, int width)
+{
+	struct sheet sheet = { .watch = frame->ui->watch };
+	/* the word stands before the sentence's first line */
+	const char *word = verdict_word(sheet.watch->verdict);
+	add_sentence(frame, &sheet, width - (*word ? 6 : 0));
+	if (sheet.watch->verdict->n_moments)
+		add(&sheet, (struct entry){ .kind = LINE_BLANK });
+	add_moments(&sheet);
+	if (!sheet.watch->settled && sheet.watch->elapsed >= 0)
+		add(&sheet, (struct entry){ .kind = LINE_NOW });
+	return sheet;
+}
+
+static void format_time(struct line *line, int64_t usec)
+{
+	char text[48], duration[DURATION_TEXT_MAX];
+	if (usec < 10 * USEC_PER_SEC)
+		snprintf(text, sizeof(text), "%lld ms", (long long)(usec / USEC_PER_MSEC));
+	else
+		snprintf(text, sizeof(text), "%s", duration_format(usec, duration));
+	line_printf(line, STYLE_DIM, "%*s  ", TIME_WIDTH - 2, text);
+}
+
+static enum style moment_style(enum shutdown_event event)
+{
+	switch (event) {
+	case EVENT_SIGNAL:
+	case EVENT_PHASE: return STYLE_STRONG;
+	case EVENT_OPENED:
+	case EVENT_TIMEOUT: return STYLE_CAUTION;
+	case EVENT_ROLLED_BACK: return STYLE_LEAKED;
+	case EVENT_SERVER_CLEAN: return STYLE_GOOD;
+	default: return STYLE_TEXT;
+	}
+}
+
+/* How many are left: "3 ███", each line its own bar, so that time runs down and they run out. */
+static void draw_bar(
+	const struct frame *frame, const struct sheet *sheet, int count, struct rect where)
+{
+	char number[16];
+	int longest = sheet->most < BAR_MOST ? sheet->most : BAR_MOST;
+	int cells = sheet->most > BAR_MOST ? count * BAR_MOST / sheet->most : count;
+	int digits = snprintf(number, sizeof(number), "%d", sheet->most);
+	int x = where.x + where.width - longest - digits - 1;
+	if (count > 0 && cells == 0)
+		cells = 1;
+	snprintf(number, sizeof(number), "%d", count);
+	grid_put_right(frame->grid, x, where.y, digits, number, STYLE_DIM);
+	grid_fill(
+		frame->grid, (struct rect){ x + digits + 1, where.y, cells, 1 }, U'█', STYLE_USED);
+}
+
+static int graph_width(const struct sheet *sheet, int width)
+{
+	char number[16];
+	if (width < GRAPH_FROM || sheet->most < 1)
+		return 0;
+	int longest = sheet->most < BAR_MOST ? sheet->most : BAR_MOST;
+	return longest + snprintf(number, sizeof(number), "%d", sheet->most) + 3;
+}
+
+static void draw_moment(const struct frame *frame, const struct sheet *sheet,
+	const struct shutdown_moment *moment, struct rect where)
+{
+	struct line line;
+	int graph = graph_width(sheet, where.width);
+	line_begin(&line);
+	format_time(&line, moment->at);
+	line_add(&line, moment_style(moment->event), moment->text);
+	line_put(frame->grid, where.x, where.y, where.width - graph, &line);
+	if (graph)
+		draw_bar(frame, sheet, moment->connections, where);
+}
+
+static void draw_now(const struct frame *frame, const struct sheet *sheet, struct rect where)
+{
+	struct line line;
+	line_begin(&line);
+	format_time(&line, sheet->watch->elapsed);
+	line_add(&line, STYLE_DIM, frame->ui->ascii ? "..." : "…");
+	line_put(frame->grid, where.x, where.y, where.width, &line);
+}
+
+static void draw_sentence(const struct frame *frame, const struct sheet *sheet,
+	const struct entry *entry, struct rect where)
+{
+	const struct shutdown_verdict *verdict = sheet->watch->verdict;
+	const char *word = verdict_word(verdict);
+	struct line line;
+	line_begin(&line);
+	if (*word)
+		line_printf(&line, verdict_style(verdict), "%-4s  ",
+			entry == &sheet->entries[0] ? word : "");
+	line_add_bytes(&line, STYLE_TEXT, entry->text, entry->length);
+	line_put(frame->grid, where.x, where.y, where.width, &line);
+}
+
+static void draw_line(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	const struct sheet *sheet = dialog->data;
+	const struct entry *entry = &sheet->entries[index];
+	switch (entry->kind) {
+	case LINE_BLANK: break;
+	case LINE_SENTENCE: draw_sentence(frame, sheet, entry, where); break;
+	case LINE_MOMENT: draw_moment(frame, sheet, entry->moment, where); break;
+	case LINE_NOW: draw_now(frame, sheet, where); break;
+	}
+}
+
+static void format_title(const struct ui_watch *watch, char *title, size_t size)
+{
+	snprintf(title, size, "%s %s · %d connection%s", watch->settled ? "watched" : "watching",
+		watch->name, watch->connections, watch->connections == 1 ? "" : "s");
+}
+
+void watch_view_draw(const struct frame *frame)
+{
+	char title[256];
+	if (!frame->ui->watch)
+		return;
+	format_title(frame->ui->watch, title, sizeof(title));
+	struct dialog dialog = {
+		.title = title,
+		.title_style = verdict_style(frame->ui->watch->verdict),
+		.width = WIDEST,
+		.n_lines = 1,
+		.page = PAGE_WATCH,
+		.count = (size_t)frame->ui->watch->left,
+		.draw_line = draw_line,
+	};
+	struct sheet sheet = make_sheet(frame, dialog_width(frame, &dialog));
+	dialog.data = &sheet;
+	dialog.n_lines = sheet.count;
+	dialog_draw(frame, &dialog);
+}
+
+static void draw_question(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	static const char *const lines[] = {
+		"Ctrl-C here is for dbtop, not for the application.",
+		"Quit, and see no more of how it ends?",
+	};
+	(void)dialog;
+	grid_put(frame->grid, where.x, where.y, where.width, lines[index], STYLE_TEXT);
+}
+
+void watch_view_draw_quit(const struct frame *frame)
+{
+	char title[256];
+	if (!frame->ui->watch)
+		return;
+	snprintf(title, sizeof(title), "watching %s", frame->ui->watch->name);
+	const struct dialog dialog = {
+		.title = title,
+		.title_style = STYLE_CAUTION,
+		.width = 52,
+		.n_lines = 2,
+		.page = PAGE_QUIT,
+		.draw_line = draw_question,
+	};
+	dialog_draw(frame, &dialog);
+}
+
+void watch_view_draw_state(const struct frame *frame, int y)
+{
+	const struct ui_watch *watch = frame->ui->watch;
+	struct line line;
+	if (!watch || ui_has_page(frame->ui, PAGE_WATCH))
+		return;
+	line_begin(&line);
+	line_printf(
+		&line, STYLE_DIM, " %s %s: ", watch->settled ? "watched" : "watching", watch->name);
+	if (watch->verdict->behaviour != BEHAVIOUR_NONE)
+		line_add(&line, verdict_style(watch->verdict), verdict_word(watch->verdict));
+	else
+		line_add(&line, STYLE_CAUTION, watch->elapsed < 0 ? "armed" : "it ends");
+	line_add(&line, STYLE_DIM, " ");
+	int width = line_width(frame->grid, &line);
+	if (width < frame->grid->width - 4)
+		line_put(frame->grid, frame->grid->width - width - 2, y, width, &line);
+}

@@ -1,0 +1,416 @@
+/* --shutdown-test on a real server: each behaviour by a real program, 50 times of 50; what is left
+ * is gone afterwards; and the time it tells is the server's. */
+#include "live.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define ROUNDS     50 /* of the eight behaviours … */
+#define SOME       10 /* … and of their kin */
+#define AT_A_TIME  8
+#define RUN_MS     240000
+#define PYTHON     "/usr/bin/python3"
+#define DYING_PY   "tests/live/dying.py"
+#define NEVER_LATE "60"  /* a time that is long enough for whatever ends by itself */
+#define SHORT      "0.6" /* … and short enough for what never ends */
+
+enum program { LIBPQ, PSYCOPG2 };
+
+/* What one program must be found out as. */
+static const struct expectation {
+	enum program program;
+	const char *does, *timeout;
+	const char *behaviour;
+	bool pass;
+	int after, status; /* sessions left; exit status, −1 for none */
+	bool lost_write;
+	int rounds;
+} expectations[] = {
+	/* those that run into their timeout come first: they cost time, the others work */
+	{ LIBPQ, "never-exited", SHORT, "never_exited", false, 0, -1, false, ROUNDS },
+	{ LIBPQ, "hung", SHORT, "never_exited", false, 2, -1, false, SOME },
+	{ LIBPQ, "ignored", SHORT, "ignored_signal", false, 2, -1, false, ROUNDS },
+	{ LIBPQ, "worked-on", "1", "ignored_signal", false, 2, -1, false, SOME },
+	{ LIBPQ, "child", "1", "child_kept_connection", false, 1, 0, false, ROUNDS },
+	{ LIBPQ, "left-sessions", SHORT, "left_sessions", false, 1, 0, false, ROUNDS },
+	{ PSYCOPG2, "never-exited", SHORT, "never_exited", false, 0, -1, false, SOME },
+	{ PSYCOPG2, "ignored", "1", "ignored_signal", false, 2, -1, false, SOME },
+	{ PSYCOPG2, "child", "1", "child_kept_connection", false, 1, 0, false, SOME },
+	{ PSYCOPG2, "left-sessions", SHORT, "left_sessions", false, 1, 0, false, SOME },
+	{ LIBPQ, "closed", NEVER_LATE, "closed", true, 0, 0, false, ROUNDS },
+	{ LIBPQ, "closed-raise", NEVER_LATE, "closed", true, 0, 130, false, SOME },
+	{ LIBPQ, "cancelled", NEVER_LATE, "closed", true, 0, 0, false, SOME },
+	{ LIBPQ, "reconnected", NEVER_LATE, "reconnected", true, 0, 0, false, ROUNDS },
+	{ LIBPQ, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false, ROUNDS },
+	{ LIBPQ, "lost-write", NEVER_LATE, "died_unclosed", true, 0, 0, true, ROUNDS },
+	{ PSYCOPG2, "closed", NEVER_LATE, "closed", true, 0, 0, false, SOME },
+	{ PSYCOPG2, "reconnected", NEVER_LATE, "reconnected", true, 0, 0, false, SOME },
+	{ PSYCOPG2, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false, SOME },
+	{ PSYCOPG2, "lost-write", NEVER_LATE, "died_unclosed", true, 0, 0, true, SOME },
+};
+#define EXPECTATIONS (sizeof(expectations) / sizeof(expectations[0]))
+
+struct run {
+	const struct expectation *expectation;
+	struct live_program *program; /* NULL: not begun, or over */
+	bool over;
+};
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	static const char *const settings[] = { "max_connections=100", "log_connections=on",
+		"log_disconnections=on", NULL };
+	server = live_server_start(settings);
+	/* a database each: what others do must not count, and CREATE DATABASE is a file copy */
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		CLEANUP(cleanup_free) char *sql = mem_printf("CREATE DATABASE run%zu", i);
+		live_sql(server, sql);
+	}
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static char *conninfo_of(size_t run)
+{
+	CLEANUP(cleanup_free) char *more = mem_printf("dbname=run%zu", run);
+	/* both ways are used: over the one a session is told by its port, over the other by its
+	 * socket's ends */
+	return live_conninfo(server, run % 2 ? LIVE_UNIX : LIVE_TCP4, more);
+}
+
+static void begin(struct run *run, size_t index)
+{
+	const struct expectation *expectation = run->expectation;
+	CLEANUP(cleanup_free) char *conninfo = conninfo_of(index);
+	CLEANUP(cleanup_free) char *rounds = mem_printf("%d", live_rounds(expectation->rounds));
+	const char *argv[] = { live_dbtop_path(), "--shutdown-test", "--json", "--ready", "2",
+		"--timeout", expectation->timeout, "--repeat", rounds, conninfo, "--", NULL, NULL,
+		NULL, NULL, NULL };
+	size_t at = 11;
+	if (expectation->program == PSYCOPG2)
+		argv[at++] = PYTHON;
+	argv[at++] = expectation->program == PSYCOPG2 ? DYING_PY : DYING_PATH;
+	argv[at++] = conninfo;
+	argv[at] = expectation->does;
+	const struct live_program_options options = { .argv = argv };
+	run->program = live_start(&options);
+}
+
+static const char *null_for(const char *text)
+{
+	return text ? text : "null";
+}
+
+static bool is_as_expected(const struct expectation *expected, json_t *result)
+{
+	json_t *status = live_member(result, "exit_status");
+	int found_status = json_is_integer(status) ? (int)json_integer_value(status) : -1;
+	return strcmp(null_for(live_text(result, "behaviour")), expected->behaviour) == 0 &&
+		strcmp(null_for(live_text(result, "verdict")), expected->pass ? "pass" : "fail") ==
+		0 &&
+		json_integer_value(live_member(result, "connections_before")) == 2 &&
+		json_integer_value(live_member(result, "connections_after")) == expected->after &&
+		found_status == expected->status &&
+		json_is_true(live_member(result, "lost_write")) == expected->lost_write;
+}
+
+static void check_round(const struct run *run, const char *line, int round)
+{
+	CLEANUP(cleanup_free) char *text = strndup(line, strcspn(line, "\n"));
+	json_t *result = json_loads(text, 0, NULL);
+	if (!result || !is_as_expected(run->expectation, result))
+		fail_msg("%s by %s, round %d: %s", run->expectation->does,
+			run->expectation->program == LIBPQ ? "libpq" : "psycopg2", round, text);
+	json_decref(result);
+}
+
+static void check_run(const struct run *run)
+{
+	const char *line = live_out(run->program);
+	int rounds = 0, status = live_finish(run->program, RUN_MS);
+	for (line = live_out(run->program); *line; line = strchr(line, '\n') + 1)
+		check_round(run, line, ++rounds);
+	assert_int_equal(rounds, live_rounds(run->expectation->rounds));
+	assert_int_equal(status, run->expectation->pass ? 0 : 1);
+}
+
+/* Several at a time: most of them wait for most of the time. */
+static void tells_each_behaviour_by_its_name(void **state)
+{
+	(void)state;
+	struct run runs[EXPECTATIONS] = { 0 };
+	size_t begun = 0, over = 0;
+	for (size_t i = 0; i < EXPECTATIONS; i++)
+		runs[i].expectation = &expectations[i];
+	while (over < EXPECTATIONS) {
+		for (; begun < EXPECTATIONS && begun - over < AT_A_TIME; begun++)
+			begin(&runs[begun], begun);
+		usleep(20000);
+		for (size_t i = 0; i < begun; i++) {
+			if (runs[i].over || live_running(runs[i].program))
+				continue;
+			check_run(&runs[i]);
+			live_free(runs[i].program);
+			runs[i].over = true;
+			over++;
+		}
+	}
+	/* whatever was left was ended */
+	live_wait_sessions(server, "datname LIKE 'run%'", 0, 5000);
+}
+
+/* The server's word for when this backend's session ended, in seconds; 0 for none. */
+static double logged_end(const char *log, long pid)
+{
+	char mark[32];
+	double end = 0;
+	snprintf(mark, sizeof(mark), " [%ld] ", pid);
+	for (const char *line = log; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		size_t length = strcspn(line, "\n");
+		const char *found = memmem(line, length, mark, strlen(mark));
+		int ms;
+		struct tm tm = { 0 };
+		if (!found || !memmem(line, length, "disconnection:", 14) ||
+			sscanf(line, "%d-%d-%d %d:%d:%d.%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+				&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms) != 7)
+			continue;
+		tm.tm_year -= 1900;
+		tm.tm_mon--;
+		end = (double)timegm(&tm) + ms / 1000.0;
+	}
+	return end;
+}
+
+static double instant_of(const char *rfc3339)
+{
+	struct tm tm = { 0 };
+	double seconds;
+	assert_int_equal(sscanf(rfc3339, "%d-%d-%dT%d:%d:%lf", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+				 &tm.tm_hour, &tm.tm_min, &seconds),
+		6);
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	return (double)timegm(&tm) + seconds;
+}
+
+/* The last of the round's sessions to go, by the server's log, in ms after the signal. */
+static double logged_drain(const char *log, json_t *result)
+{
+	double last = 0;
+	size_t i;
+	json_t *moment;
+	json_array_foreach(live_member(result, "timeline"), i, moment)
+	{
+		const char *event = live_text(moment, "event");
+		double end = strcmp(event, "closed") == 0
+			? logged_end(log, (long)json_integer_value(live_member(moment, "pid")))
+			: 0;
+		last = end > last ? end : last;
+	}
+	assert_true(last > 0);
+	return (last - instant_of(live_text(result, "signalled_at"))) * 1000;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static void drains_when_the_server_says_so(void **state)
+{
+	(void)state;
+	enum { MOST = 20 };
+	double differences[MOST];
+	int rounds = live_rounds(MOST), count = 0;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *repeat = mem_printf("%d", rounds);
+	struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2", "--repeat",
+		repeat, conninfo, "--", DYING_PATH, conninfo, "closed", NULL);
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", private_server_folder(server));
+	CLEANUP(cleanup_free) char *log = live_read(path);
+	assert_int_equal(run.status, 0);
+	for (const char *line = run.out; *line; line = strchr(line, '\n') + 1) {
+		json_t *result = json_loadb(line, strcspn(line, "\n"), 0, NULL);
+		assert_non_null(result);
+		differences[count++] =
+			fabs((double)json_integer_value(live_member(result, "drained_ms")) -
+				logged_drain(log, result));
+		json_decref(result);
+	}
+	assert_int_equal(count, rounds);
+	qsort(differences, (size_t)count, sizeof(*differences), compare_doubles);
+	double median = differences[count / 2];
+	print_message(
+		"drain time and the server's log: %.1f ms apart (median of %d)\n", median, count);
+	assert_true(median <= live_patience(20));
+	live_run_clear(&run);
+}
+
+static bool has_sessions(void *data)
+{
+	return live_sessions(server, data) >= 2;
+}
+
+static void an_interrupted_test_leaves_nothing(void **state)
+{
+	(void)state;
+	static const int signals[] = { SIGINT, SIGTERM };
+	CLEANUP(cleanup_free)
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "application_name=victim");
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		const char *argv[] = { live_dbtop_path(), "--shutdown-test", "--ready", "9",
+			conninfo, "--", DYING_PATH, conninfo, "ignored", NULL };
+		const struct live_program_options options = { .argv = argv };
+		struct live_program *program = live_start(&options);
+		assert_true(live_wait(
+			has_sessions, (void *)(uintptr_t) "application_name = 'victim'", 10000));
+		live_signal(program, signals[i]);
+		assert_int_equal(live_finish(program, 10000), 128 + signals[i]);
+		assert_non_null(strstr(live_err(program), "dying): killed"));
+		live_wait_sessions(server, "application_name = 'victim'", 0, 5000);
+		live_free(program);
+	}
+}
+
+static void no_verdict_is_no_pass(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_run run = live_dbtop(
+		"--shutdown-test", "--json", conninfo, "--", DYING_PATH, conninfo, "short", NULL);
+	assert_int_equal(run.status, 3);
+	json_t *result = json_loads(run.out, 0, NULL);
+	assert_true(json_is_null(live_member(result, "verdict")));
+	assert_true(json_is_null(live_member(result, "drained_ms")));
+	assert_non_null(strstr(live_text(result, "text"), "it ended with status 7"));
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+static void hidden_sessions_give_no_verdict(void **state)
+{
+	(void)state;
+	live_sql(server, "CREATE ROLE blind LOGIN");
+	CLEANUP(cleanup_free) char *own = live_conninfo(server, LIVE_TCP4, "user=blind");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_run run = live_dbtop("--shutdown-test", "--timeout", "1", own, "--", "sh", "-c",
+		"sleep 3 & exec \"$0\" \"$1\" closed", DYING_PATH, conninfo, NULL);
+	/* it is told apart from one that holds nothing: its sockets are seen */
+	assert_int_equal(run.status, 3);
+	live_run_clear(&run);
+}
+
+static void the_signal_is_the_one_that_was_asked_for(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_run run = live_dbtop("--shutdown-test", "--json", "--signal", "sigkill",
+		"--after", "0.2", "--strict", conninfo, "--", DYING_PATH, conninfo, "closed", NULL);
+	json_t *result = json_loads(run.out, 0, NULL);
+	assert_string_equal(live_text(result, "signal"), "KILL");
+	assert_int_equal(json_integer_value(live_member(result, "exit_status")), 137);
+	assert_string_equal(live_text(result, "behaviour"), "died_unclosed");
+	/* --strict */
+	assert_string_equal(live_text(result, "verdict"), "fail");
+	assert_int_equal(run.status, 1);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+/* What a CI system reads: well-formed, whatever stands in the command. */
+static void junit_is_well_formed(void **state)
+{
+	(void)state;
+	static const char script[] =
+		"import sys, xml.etree.ElementTree as t\n"
+		"s = t.parse(sys.argv[1]).getroot()\n"
+		"c = s.findall('testcase')\n"
+		"print(s.tag, s.get('tests'), s.get('failures'), s.get('errors'), len(c),\n"
+		"      c[0].find('failure').get('type'), '<&\"' in c[0].get('name'))\n";
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/junit.xml", live_folder());
+	struct live_run run = live_dbtop("--shutdown-test", "--timeout", "0.3", "--repeat", "2",
+		"--junit", path, conninfo, "--", "sh", "-c",
+		"exec \"$0\" \"$1\" ignored # <&\"\x01", DYING_PATH, conninfo, NULL);
+	assert_int_equal(run.status, 1);
+	assert_non_null(strstr(run.out, "1 of 2  FAIL  ignored_signal"));
+	const char *argv[] = { PYTHON, "-c", script, path, NULL };
+	const struct live_program_options options = { .argv = argv };
+	struct live_run parsed = live_run(&options, 10000);
+	assert_string_equal(parsed.out, "testsuite 2 2 0 2 ignored_signal True\n");
+	live_run_clear(&parsed);
+	live_run_clear(&run);
+}
+
+static void mistakes_are_usage_errors(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	static const struct {
+		const char *arguments[4], *says;
+	} mistakes[] = {
+		{ { "--signal", "NONE", NULL }, "--signal: expected INT" },
+		{ { "--timeout", "soon", NULL }, "--timeout: expected a number of seconds" },
+		{ { "--ready", "0", NULL }, "--ready: expected a number from 1" },
+		{ { "--junit", "/nonexistent/x.xml", NULL }, "--junit: /nonexistent/x.xml" },
+		{ { "--readonly", NULL }, "--readonly forbids --shutdown-test" },
+	};
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		const char *argv[12] = { live_dbtop_path(), "--shutdown-test", conninfo };
+		size_t at = 3;
+		for (const char *const *a = mistakes[i].arguments; *a; a++)
+			argv[at++] = *a;
+		argv[at++] = "--";
+		argv[at] = "true";
+		const struct live_program_options options = { .argv = argv };
+		struct live_run run = live_run(&options, 10000);
+		assert_int_equal(run.status, 2);
+		if (!strstr(run.err, mistakes[i].says))
+			fail_msg("expected \"%s\", found \"%s\"", mistakes[i].says, run.err);
+		live_run_clear(&run);
+	}
+	struct live_run run = live_dbtop("--shutdown-test", conninfo, NULL);
+	assert_int_equal(run.status, 2);
+	live_run_clear(&run);
+	run = live_dbtop("--shutdown-test", conninfo, "--", "/nonexistent/program", NULL);
+	assert_int_equal(run.status, 2);
+	assert_non_null(strstr(run.err, "No such file"));
+	live_run_clear(&run);
+	run = live_dbtop("--shutdown-test", "host=127.0.0.1 port=1", "--", "true", NULL);
+	assert_int_equal(run.status, 3);
+	live_run_clear(&run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(drains_when_the_server_says_so, live_teardown),
+		cmocka_unit_test_teardown(an_interrupted_test_leaves_nothing, live_teardown),
+		cmocka_unit_test_teardown(no_verdict_is_no_pass, live_teardown),
+		cmocka_unit_test_teardown(hidden_sessions_give_no_verdict, live_teardown),
+		cmocka_unit_test_teardown(the_signal_is_the_one_that_was_asked_for, live_teardown),
+		cmocka_unit_test_teardown(junit_is_well_formed, live_teardown),
+		cmocka_unit_test_teardown(mistakes_are_usage_errors, live_teardown),
+		cmocka_unit_test_teardown(tells_each_behaviour_by_its_name, live_teardown),
+	};
+	return cmocka_run_group_tests_name("shutdown", tests, start_server, stop_server);
+}

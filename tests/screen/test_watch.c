@@ -1,0 +1,142 @@
+/* The shutdown watch on the screen: armed by w or --watch, it grows a timeline and a verdict, and
+ * what was left is one key away. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "term.h"
+
+static const char *program;
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start(NULL);
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static struct live_program *start_dying(const char *does)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	const char *argv[] = { DYING_PATH, conninfo, does, NULL };
+	const struct live_program_options options = { .argv = argv };
+	struct live_program *dying = live_start(&options);
+	live_wait_sessions(server, "true", 2, 20000);
+	return dying;
+}
+
+static struct term *start(const char *option, const char *value)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	return term_start(&(struct term_options){ .width = 110, .height = 30 },
+		(const char *const[]){ program, conninfo, option, value, NULL });
+}
+
+static void end(struct term *term, int expected)
+{
+	int status;
+	assert_true(term_wait_exit(term, &status));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), expected);
+	term_end(term);
+}
+
+static void a_good_shutdown_passes(void **state)
+{
+	(void)state;
+	struct live_program *dying = start_dying("closed");
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(dying));
+	struct term *term = start("--watch", pid);
+	assert_true(term_wait_text(term, "watching dying"));
+	assert_true(term_wait_text(term, "· 2 connections"));
+	assert_true(term_wait_text(term, "armed: waits for its end"));
+	live_signal(dying, SIGINT);
+	assert_true(term_wait_text(term, "PASS"));
+	assert_true(term_wait_text(term, "all 2 connections closed in"));
+	assert_true(term_wait_text(term, "nothing left on the server"));
+	/* the graph */
+	assert_true(term_wait_text(term, "██"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "nothing left on the server"));
+	/* the rule above the table remembers */
+	assert_true(term_wait_text(term, "watched dying"));
+	term_press(term, "q");
+	end(term, 0);
+}
+
+static void what_is_left_is_one_key_away(void **state)
+{
+	(void)state;
+	struct live_program *dying = start_dying("left-sessions");
+	struct term *term = start(NULL, NULL);
+	assert_true(term_wait_text(term, "dying"));
+	term_press(term, "w");
+	assert_true(term_wait_text(term, "watching dying"));
+	assert_true(term_wait_text(term, "· 2 connections"));
+	live_signal(dying, SIGINT);
+	assert_true(term_wait_text(term, "FAIL"));
+	assert_true(term_wait_text(term, "1 connection left 5 s after exit"));
+	assert_true(term_wait_text(term, "k end 1"));
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "[x]"));
+	term_press(term, "Enter");
+	live_wait_sessions(server, "application_name <> 'dbtop'", 0, 20000);
+	assert_true(term_wait_text(term, "terminated"));
+	term_press(term, "F10");
+	end(term, 0);
+}
+
+static void ctrl_c_asks_while_a_watch_is_armed(void **state)
+{
+	(void)state;
+	struct live_program *dying = start_dying("closed");
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(dying));
+	struct term *term = start("--watch", pid);
+	assert_true(term_wait_text(term, "· 2 connections"));
+	term_press(term, "Ctrl-C");
+	assert_true(term_wait_text(term, "Quit, and see no more"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "Quit, and see no more"));
+	/* the same for a signal that was meant for the whole job */
+	kill(term_pid(term), SIGINT);
+	assert_true(term_wait_text(term, "Quit, and see no more"));
+	term_press(term, "Enter");
+	end(term, 0);
+	assert_true(live_running(dying));
+}
+
+static void nobody_to_watch_is_a_mistake(void **state)
+{
+	(void)state;
+	struct term *term = start("--watch", "0");
+	assert_true(term_wait_text(term, "no process has the number \"0\""));
+	end(term, 2);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_good_shutdown_passes, live_teardown),
+		cmocka_unit_test_teardown(what_is_left_is_one_key_away, live_teardown),
+		cmocka_unit_test_teardown(ctrl_c_asks_while_a_watch_is_armed, live_teardown),
+		cmocka_unit_test_teardown(nobody_to_watch_is_a_mistake, live_teardown),
+	};
+	if (argc < 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests_name("watch", tests, start_server, stop_server);
+}
