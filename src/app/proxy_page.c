@@ -30,6 +30,9 @@ static void on_changed(void *data)
 	dashboard->dirty = true;
 	if (launch->phase != LAUNCH_DONE)
 		return;
+	/* looks at once */
+	target_watch_proxy(dashboard->target, false);
+	target_watch_proxy(dashboard->target, true);
 	if (error)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
 	log_write(dashboard->app->log, "%s: %s%s%s", launch_kind_name(launch->kind),
@@ -62,6 +65,8 @@ static char *output_path(void)
 static const char *refusal(const struct proxy_page *page, enum launch_kind kind)
 {
 	const struct config *config = page->dashboard->app->config;
+	if (page->dashboard->player)
+		return "a recording: nothing can be started or stopped";
 	if (config->readonly)
 		return "read-only: nothing can be started or stopped";
 	if (launcher_busy(page->launcher))

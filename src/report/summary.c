@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "report/summary_pools.h"
 
 #define LABEL_WIDTH 7
@@ -83,6 +84,23 @@ static void put_trouble(struct summary *summary)
 		printer_text(printer, server->hint);
 		printer_end_line(printer);
 	}
+}
+
+static void put_proxy(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct proxy *proxy = summary->assessment->proxy;
+	if (!proxy_is_shown(proxy))
+		return;
+	put_label(summary, "proxy");
+	printer_format(printer, "  %s", proxy_status_name(proxy->status));
+	if (proxy->status == PROXY_SERVING && proxy->latency >= 0)
+		printer_format(printer, ", %.1f ms", (double)proxy->latency / 1000);
+	if (proxy->detail) {
+		printer_text(printer, ": ");
+		printer_text(printer, proxy->detail);
+	}
+	printer_end_line(printer);
 }
 
 static void put_failed_sources(struct summary *summary)
@@ -357,6 +375,7 @@ int summary_print(
 	order_connections(&summary);
 	put_server(&summary);
 	put_trouble(&summary);
+	put_proxy(&summary);
 	put_failed_sources(&summary);
 	put_slots(&summary);
 	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);

@@ -299,6 +299,8 @@ static const char *action(const struct subject *subject, const char *key, enum s
 	if (!known)
 		return NULL;
 	*style = STYLE_DIM;
+	if (subject->ui->replay.count)
+		return "nothing: this is a recording";
 	if (subject->ui->readonly)
 		return "nothing: dbtop is read-only";
 	const char *text = explain(subject->arena, subject->assessment, subject->connection, &acts);

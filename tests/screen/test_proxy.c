@@ -107,6 +107,10 @@ static void start_then_restart(void **state)
 	term_press(term, "Enter");
 	assert_true(term_wait_text(term, "started: process"));
 	term_press(term, "Esc");
+	/* what was known of the old one stays until the next look */
+	CLEANUP(cleanup_free) char *old = NULL;
+	assert_true(asprintf(&old, "│ process        %d ", first) > 0);
+	assert_true(term_wait_gone(term, old));
 	assert_true(term_wait_text(term, "serving: the server answers through it"));
 	pid_t second = number_behind(term, "│ process        ");
 	assert_int_not_equal(second, first);

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "report/snapshot.h"
 #include "sample.h"
 
@@ -283,6 +284,36 @@ static void numbers_keep_their_form(void **state)
 	assessment_free(assessment);
 }
 
+static void the_proxy_is_told_when_there_is_one(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct proxy *proxy = proxy_new();
+	assessment->proxy = proxy;
+	json_t *json = parse(assessment, &everything);
+	/* nobody spoke of it, and it is not there */
+	assert_true(json_is_null(at(json, "proxy")));
+	json_decref(json);
+	proxy->status = PROXY_SERVING;
+	proxy->port = 5433;
+	proxy->process.pid = 812;
+	proxy->latency = 2100;
+	CLEANUP(cleanup_free) char *text = print(assessment, &everything);
+	assert_non_null(strstr(text,
+		"\"proxy\":{\"status\":\"serving\",\"pid\":812,\"port\":5433,"
+		"\"latency_ms\":2.100,\"detail\":null}"));
+	proxy->status = PROXY_ABSENT;
+	proxy->expected = true;
+	proxy->process.pid = 0;
+	proxy->latency = -1;
+	proxy->detail = "nobody listens on port 5433";
+	CLEANUP(cleanup_free) char *absent = print(assessment, &everything);
+	assert_non_null(strstr(absent,
+		"\"proxy\":{\"status\":\"absent\",\"pid\":null,\"port\":5433,"
+		"\"latency_ms\":null,\"detail\":\"nobody listens"));
+	assessment_free(assessment);
+}
+
 static void a_stream_that_fails_is_told(void **state)
 {
 	(void)state;
@@ -307,6 +338,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_in_scope_is_listed),
 		cmocka_unit_test(no_query_text_leaves_none),
 		cmocka_unit_test(numbers_keep_their_form),
+		cmocka_unit_test(the_proxy_is_told_when_there_is_one),
 		cmocka_unit_test(a_stream_that_fails_is_told),
 	};
 	return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);

@@ -1,0 +1,138 @@
+/* The proxy on the screen: its item in the header, its page, and who may be behind a connection. */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/instant.h"
+#include "model/assessment.h"
+#include "model/proxy.h"
+#include "sample.h"
+#include "screen_text.h"
+#include "view/grid.h"
+#include "view/screen.h"
+#include "view/ui.h"
+
+static struct assessment *assessment;
+static struct proxy *proxy;
+
+static int set_up(void **state)
+{
+	(void)state;
+	assessment = sample_assessment(SAMPLE_SCREEN);
+	proxy = proxy_new();
+	proxy->wanted = "cloud-sql-proxy";
+	proxy->port = 5432;
+	proxy->status = PROXY_SERVING;
+	proxy->latency = 2100;
+	proxy->proven_at = SAMPLE_NOW - 3 * USEC_PER_SEC;
+	proxy->process = (struct process){ .pid = 812,
+		.name = "cloud-sql-proxy",
+		.command = "cloud-sql-proxy --health-check p:r:i",
+		.started_at = INSTANT_UNKNOWN };
+	assessment->proxy = proxy;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	assessment_free(assessment);
+	return 0;
+}
+
+static char *draw(int width, int height, int32_t details, enum page page)
+{
+	struct ui_state ui;
+	struct grid grid;
+	ui_init(&ui, screen_keys, n_screen_keys);
+	grid_init(&grid);
+	if (details)
+		details_open(&ui, sample_find(assessment, details));
+	else if (page != PAGE_MAIN)
+		ui_push(&ui, page);
+	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
+	char *text = screen_text(&grid);
+	ui_deinit(&ui);
+	grid_deinit(&grid);
+	return text;
+}
+
+static void check(int32_t details, enum page page, const char *wanted, bool there)
+{
+	char *text = draw(130, 60, details, page);
+	if (!strstr(text, wanted) == there)
+		fail_msg("\"%s\" is%s in\n%s", wanted, there ? " not" : "", text);
+	free(text);
+}
+
+static void test_header(void **state)
+{
+	(void)state;
+	check(0, PAGE_MAIN, "proxy ● serving 2.1 ms", true);
+	proxy->probes[2] = (struct proxy_probe){ PROXY_HEALTH_FULL, "max connections", 20, 20 };
+	check(0, PAGE_MAIN, "proxy ● serving 2.1 ms full 20/20", true);
+	proxy->status = PROXY_LISTENING;
+	check(0, PAGE_MAIN, "proxy ○ listening", true);
+	/* nobody spoke of a proxy: an empty port is no news */
+	proxy->status = PROXY_ABSENT;
+	check(0, PAGE_MAIN, "proxy", false);
+	proxy->expected = true;
+	check(0, PAGE_MAIN, "proxy ✗ absent", true);
+	proxy->status = PROXY_FOREIGN;
+	check(0, PAGE_MAIN, "proxy ✗ foreign", true);
+}
+
+static void test_page(void **state)
+{
+	(void)state;
+	proxy->health_url = "http://localhost:9090";
+	proxy->health_at = SAMPLE_NOW - USEC_PER_SEC;
+	proxy->probes[0].health = PROXY_HEALTH_OK;
+	proxy->probes[1].health = PROXY_HEALTH_OFF;
+	proxy->probes[2] =
+		(struct proxy_probe){ PROXY_HEALTH_STOPPED, "proxy has stopped", -1, -1 };
+	check(0, PAGE_PROXY, "serving: the server answers through it", true);
+	check(0, PAGE_PROXY, "2.1 ms, 3.0s ago, of a connection attempt", true);
+	check(0, PAGE_PROXY, "startup        ok", true);
+	check(0, PAGE_PROXY, "liveness       health endpoint off", true);
+	check(0, PAGE_PROXY, "readiness      stopped: proxy has stopped", true);
+	assessment->proxy = NULL;
+	check(0, PAGE_PROXY, "No proxy is watched", true);
+	assessment->proxy = proxy;
+}
+
+static void test_one_of_these(void **state)
+{
+	struct proxy_client clients[] = { { 0, 2, 2 }, { 4, 3, 1 } };
+	(void)state;
+	assessment->proxy_clients = clients;
+	assessment->n_proxy_clients = 2;
+	struct connection *connection = sample_find(assessment, 9972);
+	check(9972, PAGE_MAIN, "one of these", false);
+	connection->proxied = true;
+	check(9972, PAGE_MAIN, "one of these", true);
+	check(9972, PAGE_MAIN, "node server.js: 3 sockets, 1 connection known", true);
+	/* all that the first one has are known: it is none of them */
+	check(9972, PAGE_MAIN, "python3 main.py: 2 sockets", false);
+	connection->process = 4;
+	connection->matched_by = MATCHED_PROXY;
+	check(9972, PAGE_MAIN, "one of these", false);
+	check(9972, PAGE_MAIN, "proxy: named by application_name", true);
+}
+
+int main(void)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_header, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_page, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_one_of_these, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
