@@ -103,11 +103,17 @@ static void drain(struct term *term, double us)
 		term_read(term, left > 20000 ? 20 : (int)(left / 1000) + 1);
 }
 
+/* No pool of this machine that is not ours. */
+static const char *pages(void)
+{
+	return live_folder();
+}
+
 static struct term *start_dbtop(void)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
-	struct term *term = start_in_terminal(
-		(const char *const[]){ live_dbtop_path(), "-i", INTERVAL, conninfo, NULL });
+	struct term *term = start_in_terminal((const char *const[]){
+		live_dbtop_path(), "-i", INTERVAL, "--pages", pages(), conninfo, NULL });
 	if (!term_wait_text(term, "live_client"))
 		fail_msg("dbtop shows no client");
 	return term;
@@ -186,8 +192,8 @@ static void show_cost(int wanted)
 static double start_once(const char *conninfo)
 {
 	int64_t began = instant_monotonic();
-	struct term *term =
-		start_in_terminal((const char *const[]){ live_dbtop_path(), conninfo, NULL });
+	struct term *term = start_in_terminal(
+		(const char *const[]){ live_dbtop_path(), "--pages", pages(), conninfo, NULL });
 	while (!term_shows(term, "live_client") && instant_monotonic() - began < 30 * USEC_PER_SEC)
 		term_read(term, 1);
 	double took = (double)(instant_monotonic() - began);
