@@ -47,6 +47,9 @@
 #define DEMO_LIMIT    (2 * USEC_PER_SEC)
 #define DEMO_INTERVAL (USEC_PER_SEC / 2)
 
+static const char tour[] =
+	"demo: six leak within seconds; k ends them, Enter says why, q removes everything";
+
 static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
 	SIGCONT };
 
@@ -301,6 +304,8 @@ static void open_dashboard(struct dashboard *dashboard)
 	ui_set_columns(&dashboard->ui, app->config->columns.items, app->config->columns.count);
 	dashboard->ui.interval = app->config->interval;
 	dashboard->ui.readonly = app->config->readonly;
+	if (app->options.mode == MODE_DEMO)
+		dashboard->ui.tour = tour;
 	grid_init(&dashboard->grid);
 	struct target_options options = app_target_options(app);
 	options.data = dashboard;

@@ -1,6 +1,8 @@
 /* Bars made of block characters. */
 #include "view/gauge.h"
 
+#include <stdbool.h>
+
 #include "model/assessment.h"
 #include "model/history.h"
 #include "view/grid.h"
@@ -98,21 +100,35 @@ static void fill_buckets(struct bucket *buckets, int n_buckets, const struct his
 			buckets[i] = buckets[i - 1];
 }
 
-void gauge_history(struct grid *grid, int x, int y, int width, const struct history *history,
-	int max, int64_t now, int64_t span)
+/* −1: nothing to draw. */
+static int height_of(const struct bucket *bucket, enum gauge_what what)
+{
+	if (what == GAUGE_LEAKED)
+		return bucket->leaked > 0 ? bucket->leaked : -1;
+	return bucket->used;
+}
+
+static enum style style_of(const struct bucket *bucket, enum gauge_what what)
+{
+	bool leaked = what == GAUGE_LEAKED || (what == GAUGE_BOTH && bucket->leaked > 0);
+	return leaked ? STYLE_USED_LEAKED : STYLE_USED;
+}
+
+void gauge_history(struct grid *grid, struct rect where, const struct history *history,
+	enum gauge_what what, int max, int64_t now, int64_t span)
 {
 	static const char32_t bars[] = U"▁▂▃▄▅▆▇█";
 	struct bucket buckets[CELLS_MAX];
-	if (width <= 0 || max <= 0)
+	if (where.width <= 0 || max <= 0)
 		return;
-	width = width < CELLS_MAX ? width : CELLS_MAX;
+	int width = where.width < CELLS_MAX ? where.width : CELLS_MAX;
 	fill_buckets(buckets, width, history, now, span);
 	for (int i = 0; i < width; i++) {
-		if (buckets[i].used < 0)
+		int height = height_of(&buckets[i], what);
+		if (height < 0)
 			continue;
-		int level = (int)(((int64_t)buckets[i].used * 8 + max - 1) / max);
+		int level = (int)(((int64_t)height * 8 + max - 1) / max);
 		level = level < 1 ? 1 : level > 8 ? 8 : level;
-		grid_char(grid, x + i, y, bars[level - 1],
-			buckets[i].leaked > 0 ? STYLE_USED_LEAKED : STYLE_USED);
+		grid_char(grid, where.x + i, where.y, bars[level - 1], style_of(&buckets[i], what));
 	}
 }

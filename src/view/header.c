@@ -227,21 +227,38 @@ static int draw_counts(const struct frame *frame, int x, int y)
 	return x;
 }
 
+/* The columns a sparkline may have; fewer than the first say nothing. */
+#define LEAST_HISTORY 10
+#define MOST_HISTORY  60
+
+static void draw_sparkline(const struct frame *frame, enum gauge_what what, int x, int y, int width)
+{
+	gauge_history(frame->grid, (struct rect){ x, y, width, 1 }, frame->history, what,
+		frame->assessment->slots.max, frame->now, HISTORY_SPAN);
+}
+
+/* "used ▂▃▅▆  leaked ▁▁▂▂  last 5 min"; with less room one of both, its colour the leaks'. */
 static void draw_history(const struct frame *frame, int x, int y)
 {
+	static const char label[] = "  last 5 min", used[] = "used ", leaked[] = "  leaked ";
+	const int labels = (int)(sizeof(used) + sizeof(leaked)) - 2;
 	struct grid *grid = frame->grid;
-	static const char label[] = "  last 5 min";
-	const int label_width = (int)sizeof(label) - 1;
-	int width = grid->width - 1 - label_width - x;
-	if (!frame->history || frame->assessment->slots.max < 0 || width < 12)
+	int right = grid->width - 1 - ((int)sizeof(label) - 1), width = right - x;
+	if (!frame->history || frame->assessment->slots.max < 0 || width < LEAST_HISTORY)
 		return;
-	if (width > 60) {
-		x += width - 60;
-		width = 60;
+	grid_put(grid, right, y, grid->width - right, label, STYLE_DIM);
+	int each = (width - labels) / 2;
+	if (each < LEAST_HISTORY) {
+		draw_sparkline(frame, GAUGE_BOTH, x, y, width);
+		return;
 	}
-	gauge_history(grid, x, y, width, frame->history, frame->assessment->slots.max, frame->now,
-		HISTORY_SPAN);
-	grid_put(grid, x + width, y, label_width, label, STYLE_DIM);
+	each = each < MOST_HISTORY / 2 ? each : MOST_HISTORY / 2;
+	draw_sparkline(frame, GAUGE_LEAKED, right - each, y, each);
+	x = right - each - ((int)sizeof(leaked) - 1);
+	grid_put(grid, x, y, right - x, leaked, STYLE_DIM);
+	draw_sparkline(frame, GAUGE_USED, x - each, y, each);
+	x -= each + (int)sizeof(used) - 1;
+	grid_put(grid, x, y, (int)sizeof(used) - 1, used, STYLE_DIM);
 }
 
 void header_draw(const struct frame *frame, int y)

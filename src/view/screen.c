@@ -70,6 +70,15 @@ static void draw_filter_state(const struct frame *frame, int y)
 	grid_put(frame->grid, 2, y, frame->grid->width - 4, text, STYLE_CAUTION);
 }
 
+static void draw_tour(const struct frame *frame, int y)
+{
+	char text[256];
+	if (!frame->ui->tour)
+		return;
+	snprintf(text, sizeof(text), " %s ", frame->ui->tour);
+	grid_put(frame->grid, 2, y, frame->grid->width - 4, text, STYLE_TEXT);
+}
+
 /* "1–28 of 1003", when there is more than is shown. */
 static void draw_position(const struct frame *frame, int y)
 {
@@ -201,8 +210,10 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 	}
 	if (shape->keys || frame->ui->filter_editing)
 		draw_bottom(frame, --end);
-	if (shape->closing_rule)
+	if (shape->closing_rule) {
 		draw_rule(grid, --end);
+		draw_tour(frame, end);
+	}
 	if (!bare && shape->header)
 		y += draw_trouble(frame, 1, y, grid->height >= 24 ? 3 : 1);
 	if (shape->header) {

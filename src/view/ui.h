@@ -126,9 +126,10 @@ struct ui_state {
 	const struct ui_watch *watch;      /* set by the app; NULL: none */
 	const char *word_wanted;           /* what has to be typed … */
 	char word[UI_WORD_MAX];            /* … and what is typed so far */
-	bool password_wanted;              /* the server waits for one: set by the app … */
-	size_t password_length;            /* … and how many characters are typed */
-	char *notice; /* one line above the keys, until the next operation; NULL */
+	const char *tour;       /* one line above the keys of the main page, set by the app; NULL */
+	bool password_wanted;   /* the server waits for one: set by the app … */
+	size_t password_length; /* … and how many characters are typed */
+	char *notice;           /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 
 	/* settled by each frame: view/settle.h */
