@@ -47,8 +47,7 @@
 #define DEMO_LIMIT    (2 * USEC_PER_SEC)
 #define DEMO_INTERVAL (USEC_PER_SEC / 2)
 
-static const char tour[] =
-	"demo: six leak within seconds; k ends them, Enter says why, q removes everything";
+static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
 
 static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
 	SIGCONT };
