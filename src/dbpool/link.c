@@ -95,7 +95,9 @@ bool link_settle(struct link *link, bool ask, int64_t deadline)
 		link->resetting = false;
 		link->used = link->told = false;
 		drop_notifications(link);
-	} else if (ask) {
+	}
+	/* the reset's answer may be an old one */
+	if (good && ask) {
 		good = PQsendQuery(link->conn, "");
 		if (good)
 			PQclear(collect(link, deadline, &good));

@@ -1,0 +1,317 @@
+/* Roles to whom something happens: a server that goes, a process that died before, an end. */
+#include "pool_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "page/reader.h"
+
+static int bad_statement(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	(void)argument;
+	role_start(&config);
+	for (int i = 0; i < 50; i++) {
+		DBPOOL_SCOPED(lease, NULL);
+		PGresult *result = PQexec(dbpool_conn(&lease), "SELEKT");
+		CHECK(PQresultStatus(result) == PGRES_FATAL_ERROR);
+		PQclear(result);
+	}
+	struct dbpool_stats stats = role_stats();
+	CHECK(stats.errors == 0 && stats.opened == 1);
+	return 0;
+}
+
+static void end_backend(long pid)
+{
+	char sql[80];
+	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%ld, 10000)::int", pid);
+	CHECK(role_aside(sql) == 1);
+}
+
+static int killed_backend(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	struct dbpool_lease lease;
+	(void)argument;
+	config.max = 1;
+	config.validate_after_ms = 1;
+	role_start(&config);
+	for (int i = 0; i < 5; i++) {
+		/* at rest: the next borrower does not notice */
+		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+		long pid = role_number(dbpool_conn(&lease), "SELECT pg_backend_pid()");
+		CHECK(dbpool_release(&lease) == DBPOOL_OK);
+		end_backend(pid);
+		usleep(3000);
+		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+		pid = role_number(dbpool_conn(&lease), "SELECT pg_backend_pid()");
+		/* in use: its borrower does, the next one does not */
+		end_backend(pid);
+		PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
+		CHECK(PQresultStatus(result) == PGRES_FATAL_ERROR);
+		PQclear(result);
+		CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	}
+	CHECK(role_stats().errors >= 10);
+	CHECK(role_events(DBPOOL_EVENT_LOST) == 10);
+	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+	CHECK(role_sessions() == 1);
+	return 0;
+}
+
+static bool works(void *data)
+{
+	struct dbpool_lease lease;
+	(void)data;
+	if (dbpool_acquire_at(NULL, &lease, 100, DBPOOL_HERE) != DBPOOL_OK)
+		return false;
+	PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	PQclear(result);
+	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	return good;
+}
+
+static bool fails(void *data)
+{
+	return !works(data);
+}
+
+/* The test restarts the server once we are ready. */
+static int outage(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	(void)argument;
+	role_start(&config);
+	CHECK(works(NULL));
+	role_say("ready");
+	role_wait(fails, NULL);
+	role_wait(works, NULL);
+	CHECK(role_stats().errors > 0);
+	CHECK(role_sessions() <= 3);
+	return 0;
+}
+
+static int listener, accepted;
+
+static void *accept_all(void *data)
+{
+	(void)data;
+	while (accept(listener, NULL, NULL) >= 0)
+		__atomic_fetch_add(&accepted, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static int listen_silently(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	pthread_t thread;
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(bind(listener, (struct sockaddr *)&address, size) == 0);
+	CHECK(listen(listener, 100) == 0);
+	CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+	CHECK(pthread_create(&thread, NULL, accept_all, NULL) == 0);
+	pthread_detach(thread);
+	return ntohs(address.sin_port);
+}
+
+static void *give_up(void *data)
+{
+	struct dbpool_lease lease;
+	(void)data;
+	CHECK(dbpool_acquire_at(NULL, &lease, 700, DBPOOL_HERE) == DBPOOL_UNREACHABLE);
+	CHECK(strstr(dbpool_error(), "does not answer"));
+	return NULL;
+}
+
+/* A server that accepts and never answers: one attempt at a time, each with an end. */
+static int silent(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	char conninfo[100];
+	(void)argument;
+	snprintf(conninfo, sizeof(conninfo),
+		"host=127.0.0.1 port=%d user=a dbname=a sslmode=disable", listen_silently());
+	config.conninfo = conninfo;
+	config.connect_timeout_ms = 200;
+	int64_t begin = role_now();
+	CHECK(dbpool_start(&config) == DBPOOL_UNREACHABLE);
+	CHECK(role_now() - begin >= 200000);
+	CHECK(__atomic_load_n(&accepted, __ATOMIC_RELAXED) <= 1);
+	config.lazy = 1;
+	role_start(&config);
+	role_threads(20, give_up, NULL);
+	/* 200 ms each, and 75 ms or more between them */
+	CHECK(__atomic_load_n(&accepted, __ATOMIC_RELAXED) <= 2 + (role_now() - begin) / 200000);
+	begin = role_now();
+	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	return 0;
+}
+
+static char order[16];
+
+static int note_order(void *data)
+{
+	strncat(order, data, sizeof(order) - strlen(order) - 1);
+	return *(const char *)data == 'b' ? -5 : 0;
+}
+
+static int hang(void *data)
+{
+	(void)note_order(data);
+	sleep(3600);
+	return 0;
+}
+
+/* Writes what is pending, over a connection of the pool that lends to nobody else any more. */
+static int flush(void *data)
+{
+	for (int left = 3; left-- > 0;) {
+		DBPOOL_SCOPED(lease, NULL);
+		CHECK(lease.result == DBPOOL_OK);
+		role_exec(dbpool_conn(&lease), "INSERT INTO flushed VALUES (1)");
+		dbpool_pending(NULL, left);
+		CHECK(role_stats().pending == left);
+		CHECK(role_stats().phase == DBPOOL_FLUSHING);
+	}
+	return note_order(data);
+}
+
+static int hooks(const char *argument)
+{
+	struct dbpool_hook list[] = {
+		{ "last", DBPOOL_HOOK_CLOSED, 0, note_order, (void *)"e" },
+		{ "first", DBPOOL_HOOK_STOP, 0, note_order, (void *)"a" },
+		{ "failing", DBPOOL_HOOK_FLUSH, 0, note_order, (void *)"b" },
+		{ "hanging", DBPOOL_HOOK_FLUSH, 100, hang, (void *)"c" },
+		{ "flush", DBPOOL_HOOK_FLUSH, 0, flush, (void *)"d" },
+	};
+	struct dbpool_config config = role_config();
+	(void)argument;
+	role_start(&config);
+	CHECK(role_stats().pending == -1);
+	dbpool_pending(NULL, 3);
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		CHECK(dbpool_hook_add(NULL, &list[i]) == DBPOOL_OK);
+	role_aside("CREATE TABLE flushed (a int); SELECT 1");
+	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	CHECK(strcmp(order, "abcde") == 0);
+	CHECK(role_events(DBPOOL_EVENT_HOOK) == 5);
+	CHECK(role_stats().pending == 0);
+	CHECK(role_aside("SELECT count(*) FROM flushed") == 3);
+	CHECK(role_sessions() == 0);
+	return 0;
+}
+
+static struct page_copy copy;
+static int found;
+
+static void take(void *data, const char *path, int status, const struct page_copy *page)
+{
+	(void)data;
+	(void)path;
+	if (status == PAGE_OK && page->pid == getpid()) {
+		copy = *page;
+		found++;
+	}
+}
+
+static void read_page(void)
+{
+	static struct page_copy buffer;
+	struct page_host host;
+	char folder[PAGE_PATH_MAX];
+	snprintf(folder, sizeof(folder), "%s/dbpool", getenv("XDG_RUNTIME_DIR"));
+	page_host_read("/proc", &host);
+	found = 0;
+	CHECK(page_scan(folder, &host, &buffer, take, NULL) == 0);
+}
+
+static bool leak_shown(void *data)
+{
+	(void)data;
+	read_page();
+	return copy.slots[0].leaked;
+}
+
+static int shows_itself(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	struct dbpool_lease lease;
+	(void)argument;
+	config.held_ms = 50;
+	role_start(&config);
+	CHECK(dbpool_acquire_at(NULL, &lease, DBPOOL_DEFAULT_MS, "../src/sync.c:212") == DBPOOL_OK);
+	read_page();
+	CHECK(found == 1);
+	CHECK(copy.phase == PAGE_RUNNING && copy.limits.max == 3 && copy.limits.held == 50000);
+	CHECK(copy.totals.held == 1 && copy.totals.acquired == 1);
+	CHECK(copy.slots[0].state == PAGE_SLOT_HELD);
+	CHECK(copy.slots[0].backend_pid == PQbackendPID(dbpool_conn(&lease)));
+	CHECK(copy.slots[0].thread == gettid());
+	CHECK(strcmp(copy.slots[0].site, "src/sync.c:212") == 0);
+	char sql[200];
+	snprintf(sql, sizeof(sql),
+		"SELECT count(*) FROM pg_stat_activity WHERE pid = %d AND"
+		" (extract(epoch FROM backend_start) * 1000000)::bigint = %lld",
+		copy.slots[0].backend_pid, (long long)copy.slots[0].backend_start);
+	CHECK(role_aside(sql) == 1);
+	role_wait(leak_shown, NULL);
+	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	CHECK(dbpool_acquire_at(NULL, &lease, DBPOOL_DEFAULT_MS, "other.c:1") == DBPOOL_OK);
+	read_page();
+	CHECK(strcmp(copy.slots[0].site, "other.c:1") == 0 && !copy.slots[0].leaked);
+	CHECK(copy.slots[0].uses == 2);
+	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	read_page();
+	CHECK(copy.slots[0].state == PAGE_SLOT_IDLE && copy.totals.idle == 1);
+	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	read_page();
+	CHECK(found == 0);
+	return 0;
+}
+
+/* Dies in mid-query, on a server that does not look after its clients. */
+static int victim(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	struct dbpool_lease lease;
+	config.name = argument;
+	config.check_interval_ms = DBPOOL_OFF;
+	config.no_predecessors = 1;
+	role_start(&config);
+	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+	CHECK(PQsendQuery(dbpool_conn(&lease), "SELECT pg_sleep(601)"));
+	role_say("ready");
+	role_pause();
+}
+
+/* Ends what the dead ones of its own name have left: the argument says how many. */
+static int heir(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	role_start(&config);
+	CHECK(role_events(DBPOOL_EVENT_PREDECESSOR) == atoi(argument));
+	if (role_events(DBPOOL_EVENT_PREDECESSOR))
+		CHECK(strstr(role_event_text(DBPOOL_EVENT_PREDECESSOR), "pool_recover.c"));
+	return 0;
+}
+
+const struct role roles_recover[] = {
+	{ "bad-statement", bad_statement },
+	{ "killed-backend", killed_backend },
+	{ "outage", outage },
+	{ "silent", silent },
+	{ "hooks", hooks },
+	{ "page", shows_itself },
+	{ "victim", victim },
+	{ "heir", heir },
+	{ NULL, NULL },
+};

@@ -1,0 +1,134 @@
+/* Ends of processes with a pool: whatever the way, no session is left on the server. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "live_pool.h"
+
+static struct private_server *server;
+static char *conninfo;
+
+static int start_server(void **state)
+{
+	static const char *const settings[] = { "max_connections=100", NULL };
+	(void)state;
+	server = live_server_start(settings);
+	conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	free(conninfo);
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	live_teardown(state);
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+struct ending {
+	const char *role;
+	int signal_number; /* 0: it ends by itself */
+	int second;        /* a second signal; 0 for none */
+	int status;
+	bool promised; /* nothing is left the moment the process has ended; else the server finds
+			  out for itself */
+};
+
+/* A process bears them, 50 of each. */
+static void run_endings(const struct ending *endings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(cleanup_free)
+		char *argument = mem_printf("%s %d %d %d %d %d", endings[i].role,
+			endings[i].signal_number, endings[i].second, endings[i].status,
+			endings[i].promised, live_rounds(50));
+		live_pool_run(conninfo, "batch", argument);
+		assert_int_equal(live_sessions(server, NULL), 0);
+	}
+}
+
+#define RUN(endings) run_endings(endings, sizeof(endings) / sizeof(endings[0]))
+
+static void signals_leave_no_session(void **state)
+{
+	static const struct ending endings[] = {
+		{ "idle", SIGINT, 0, 128 + SIGINT, true },
+		{ "idle", SIGTERM, 0, 128 + SIGTERM, true },
+		{ "query", SIGINT, 0, 128 + SIGINT, true },
+		{ "query", SIGTERM, 0, 128 + SIGTERM, true },
+		{ "transaction", SIGINT, 0, 128 + SIGINT, true },
+		{ "transaction", SIGTERM, 0, 128 + SIGTERM, true },
+		{ "waiters", SIGINT, 0, 128 + SIGINT, true },
+		{ "waiters", SIGTERM, 0, 128 + SIGTERM, true },
+	};
+	(void)state;
+	RUN(endings);
+}
+
+/* A signal before the pool has taken the signals over ends the process at once. */
+static void signals_while_starting_leave_no_session(void **state)
+{
+	static const struct ending endings[] = {
+		{ "starting", SIGINT, 0, 128 + SIGINT, false },
+		{ "starting", SIGTERM, 0, 128 + SIGTERM, false },
+	};
+	(void)state;
+	RUN(endings);
+}
+
+static void exits_leave_no_session(void **state)
+{
+	static const struct ending endings[] = {
+		{ "returns", 0, 0, 5, true },
+		{ "exits", 0, 0, 6, true },
+		{ "leaves", 0, 0, 7, false },
+		{ "aborts", 0, 0, 128 + SIGABRT, false },
+		{ "killed", SIGKILL, 0, 128 + SIGKILL, false },
+	};
+	(void)state;
+	RUN(endings);
+}
+
+/* The shutdown would take ten minutes. */
+static void a_second_signal_ends_at_once(void **state)
+{
+	static const struct ending endings[] = {
+		{ "twice", SIGINT, SIGINT, 128 + SIGINT, false },
+		{ "twice", SIGTERM, SIGINT, 128 + SIGINT, false },
+	};
+	(void)state;
+	RUN(endings);
+}
+
+static void the_applications_handlers_are_kept(void **state)
+{
+	static const struct ending endings[] = {
+		{ "own-handler", SIGTERM, 0, 8, true },
+		{ "ignored", 0, 0, 9, true },
+	};
+	(void)state;
+	RUN(endings);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(signals_leave_no_session, clean_up),
+		cmocka_unit_test_teardown(signals_while_starting_leave_no_session, clean_up),
+		cmocka_unit_test_teardown(exits_leave_no_session, clean_up),
+		cmocka_unit_test_teardown(the_applications_handlers_are_kept, clean_up),
+		cmocka_unit_test_teardown(a_second_signal_ends_at_once, clean_up),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}

@@ -1,0 +1,188 @@
+/* libdbpool with a real server: each test is a process of its own (pool_client.c), and the server
+ * is asked before and after. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "live_pool.h"
+
+static struct private_server *server;
+static char *conninfo;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start(NULL);
+	conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	live_sql(server, "CREATE ROLE plain LOGIN");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	free(conninfo);
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	live_teardown(state);
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+static void run(const char *role)
+{
+	live_pool_run(conninfo, role, NULL);
+	assert_int_equal(live_sessions(server, NULL), 0);
+}
+
+#define ROLE(function, role)                                                                       \
+	static void function(void **state)                                                         \
+	{                                                                                          \
+		(void)state;                                                                       \
+		run(role);                                                                         \
+	}
+
+ROLE(one_pool_however_many_start_it, "race")
+ROLE(another_configuration_is_told, "differs")
+ROLE(nonsense_is_refused, "invalid")
+ROLE(an_unreachable_server_is_told, "unreachable")
+ROLE(refused_credentials_are_told, "refused")
+ROLE(a_lazy_pool_tells_borrowers, "lazy")
+ROLE(it_starts_again_after_the_end, "restart")
+ROLE(connections_are_used_again, "reuse")
+ROLE(the_server_knows_who_it_is, "identity")
+ROLE(a_child_has_no_part_in_it, "forks")
+ROLE(every_way_out_of_a_scope_releases, "scope")
+ROLE(misuse_is_defined, "misuse")
+ROLE(waiters_are_served_in_order, "turns")
+ROLE(nobody_starves, "starving")
+ROLE(deadlines_are_met, "deadline")
+ROLE(sessions_are_cleaned, "cleaned")
+ROLE(leaks_are_told_once, "leak")
+ROLE(overdue_connections_are_taken_back, "reclaim")
+ROLE(connections_wear_out, "wearing")
+ROLE(bad_statements_are_not_its_affair, "bad-statement")
+ROLE(killed_backends_are_replaced, "killed-backend")
+ROLE(a_silent_server_does_not_hang_it, "silent")
+ROLE(hooks_run_whatever_happens, "hooks")
+ROLE(the_page_tells_all, "page")
+
+static void a_crowd_shares_three(void **state)
+{
+	(void)state;
+	live_pool_run(conninfo, "crowd", "5");
+	live_pool_run(conninfo, "crowd", "64");
+	assert_int_equal(live_sessions(server, NULL), 0);
+}
+
+static void a_full_server_is_told(void **state)
+{
+	CLEANUP(cleanup_free) char *plain = live_conninfo(server, LIVE_TCP4, "user=plain");
+	PGconn *conns[30];
+	int n = 0;
+	(void)state;
+	for (; n < 30; n++) {
+		conns[n] = PQconnectdb(plain);
+		if (PQstatus(conns[n]) != CONNECTION_OK)
+			break;
+	}
+	live_pool_run(conninfo, "full", NULL);
+	for (int i = 0; i <= n && i < 30; i++)
+		PQfinish(conns[i]);
+}
+
+static void an_outage_is_survived(void **state)
+{
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	struct live_program *program = live_pool_start(conninfo, "outage", NULL);
+	(void)state;
+	live_wait_out(program, "ready", 30000);
+	assert_int_equal(private_server_restart(server, error), 0);
+	assert_int_equal(live_finish(program, 60000), 0);
+	assert_int_equal(live_sessions(server, NULL), 0);
+}
+
+static void a_child_keeps_no_session(void **state)
+{
+	(void)state;
+	struct live_program *program = live_pool_start(conninfo, "leaves-child", NULL);
+	assert_int_equal(live_finish(program, 30000), 4);
+	live_wait_sessions(server, NULL, 0, 5000);
+}
+
+static void let_die(const char *name)
+{
+	struct live_program *program = live_pool_start(conninfo, "victim", name);
+	live_wait_out(program, "ready", 30000);
+	live_wait_sessions(server, "state = 'active' AND query = 'SELECT pg_sleep(601)'", 1, 20000);
+	live_signal(program, SIGKILL);
+	assert_int_equal(live_finish(program, 30000), 128 + SIGKILL);
+}
+
+#define SLEEPING(name) "query = 'SELECT pg_sleep(601)' AND application_name LIKE '" name "/%'"
+
+/* The dead one's session goes; those of the living and of other names stay. */
+static void predecessors_are_ended(void **state)
+{
+	(void)state;
+	struct live_program *alive = live_pool_start(conninfo, "idle", NULL);
+	live_wait_out(alive, "ready", 30000);
+	let_die("pooled");
+	assert_int_equal(live_sessions(server, SLEEPING("pooled")), 1);
+	live_pool_run(conninfo, "heir", "1");
+	live_wait_sessions(server, SLEEPING("pooled"), 0, 10000);
+	let_die("another");
+	live_pool_run(conninfo, "heir", "0");
+	assert_int_equal(live_sessions(server, SLEEPING("another")), 1);
+	assert_int_equal(live_sessions(server, "application_name LIKE 'pooled/%'"), 1);
+	live_sql(server,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " SLEEPING(
+			"another"));
+	live_signal(alive, SIGTERM);
+	assert_int_equal(live_finish(alive, 30000), 128 + SIGTERM);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, clean_up)
+	const struct CMUnitTest tests[] = {
+		TEST(one_pool_however_many_start_it),
+		TEST(another_configuration_is_told),
+		TEST(nonsense_is_refused),
+		TEST(an_unreachable_server_is_told),
+		TEST(refused_credentials_are_told),
+		TEST(a_full_server_is_told),
+		TEST(a_lazy_pool_tells_borrowers),
+		TEST(it_starts_again_after_the_end),
+		TEST(connections_are_used_again),
+		TEST(the_server_knows_who_it_is),
+		TEST(a_child_has_no_part_in_it),
+		TEST(a_child_keeps_no_session),
+		TEST(every_way_out_of_a_scope_releases),
+		TEST(misuse_is_defined),
+		TEST(a_crowd_shares_three),
+		TEST(waiters_are_served_in_order),
+		TEST(nobody_starves),
+		TEST(deadlines_are_met),
+		TEST(sessions_are_cleaned),
+		TEST(leaks_are_told_once),
+		TEST(overdue_connections_are_taken_back),
+		TEST(connections_wear_out),
+		TEST(bad_statements_are_not_its_affair),
+		TEST(killed_backends_are_replaced),
+		TEST(an_outage_is_survived),
+		TEST(a_silent_server_does_not_hang_it),
+		TEST(hooks_run_whatever_happens),
+		TEST(the_page_tells_all),
+		TEST(predecessors_are_ended),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
