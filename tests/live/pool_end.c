@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ static int transaction(const char *argument)
 	start();
 	DBPOOL_SCOPED(lease, NULL);
 	CHECK(lease.result == DBPOOL_OK);
-	role_exec(dbpool_conn(&lease), "BEGIN; CREATE TABLE IF NOT EXISTS never (a int)");
+	role_exec(dbpool_conn(&lease), "BEGIN; SELECT txid_current()");
 	role_say("ready");
 	role_pause();
 }
@@ -237,6 +238,7 @@ static struct child bear(const struct role *role)
 	struct child child = { .pid = fork(), .out = fds[0] };
 	CHECK(child.pid >= 0);
 	if (child.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(fds[1], STDOUT_FILENO);
 		close(fds[0]);
 		close(fds[1]);
