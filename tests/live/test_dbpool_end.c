@@ -17,7 +17,7 @@ static int start_server(void **state)
 	static const char *const settings[] = { "max_connections=100", NULL };
 	(void)state;
 	server = live_server_start(settings);
-	conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	conninfo = live_conninfo(server, LIVE_TCP4, "sslmode=disable gssencmode=disable");
 	return 0;
 }
 
