@@ -70,7 +70,7 @@ enum dbpool_reset {
 	/* Everything a session can change is reset (settings, temporary tables, prepared
 	 * statements, cursors, LISTEN, advisory locks) if any statement was run at all, because a
 	 * plain SELECT may have changed it. It goes to the server at release, without waiting; the
-	 * next borrower finds it done. That is about 100 µs of the server's time for each use. */
+	 * next borrower finds it done, or waits for it if it comes at once: as long as for one more statement. */
 	DBPOOL_RESET_USED,
 	/* Only when a command tag or a reported setting showed a change: SET, LISTEN, PREPARE,
 	 * DECLARE, CREATE, LOCK, DO, CALL, … Misses what functions do, as set_config() or
