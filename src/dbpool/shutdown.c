@@ -82,14 +82,12 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 	(void)n;
 	while (pool->has_connector && !pool->connector_ended && now_usec() < until)
 		wait_until(pool, &pool->changed, until);
-	bool ended = !pool->has_connector || pool->connector_ended;
-	pthread_mutex_unlock(&pool->lock);
-	if (!pool->has_connector)
-		return true;
+	bool there = pool->has_connector, ended = !there || pool->connector_ended;
 	pool->has_connector = false;
-	if (ended)
+	pthread_mutex_unlock(&pool->lock);
+	if (there && ended)
 		pthread_join(pool->connector, NULL);
-	else
+	else if (there)
 		pthread_detach(pool->connector);
 	return ended;
 }
