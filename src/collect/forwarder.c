@@ -224,10 +224,22 @@ static void keep_clients(struct peers *peers)
 	peers->n_tcp = kept;
 }
 
+/* Of the listeners, and of the clients as far as they are known. */
+static void find_holders(struct forwarder *forwarder, int64_t now, const struct proxy *proxy,
+	const struct listening_socket *listeners, size_t n_listeners)
+{
+	size_t n_wanted;
+	struct peers *peers = (struct peers *)proxy->peers;
+	struct holders_wanted *wanted = wanted_sockets(proxy, listeners, n_listeners, &n_wanted);
+	peers->n_processes = peers->n_owners = 0;
+	holders_look(forwarder->holders, wanted, n_wanted, false, now, peers);
+	free(wanted);
+}
+
 int forwarder_look(struct forwarder *forwarder, int64_t now, struct proxy *proxy)
 {
 	struct listening_socket *listeners;
-	size_t n_listeners, n_wanted;
+	size_t n_listeners;
 	proxy->our_uid = getuid();
 	int r = sockets_dump_listeners(
 		forwarder->netlink, proxy->arena, proxy->port, &listeners, &n_listeners);
@@ -244,14 +256,16 @@ int forwarder_look(struct forwarder *forwarder, int64_t now, struct proxy *proxy
 	peers->target.port = proxy->port;
 	peers->target.server = listeners[0].local;
 	peers->dumped_at = instant_now();
+	find_holders(forwarder, now, proxy, listeners, n_listeners);
+	struct candidate found = choose(forwarder, proxy, listeners, n_listeners);
+	take_listener(forwarder, proxy, &found);
+	/* who is connected to another program is none of our business, and not for free */
+	if (proxy->status < PROXY_LISTENING)
+		return 0;
 	peers->tcp_known = sockets_dump_tcp(forwarder->netlink, peers->arena, &peers->target,
 				   &peers->tcp, &peers->n_tcp) == 0;
 	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
 	keep_clients(peers);
-	struct holders_wanted *wanted = wanted_sockets(proxy, listeners, n_listeners, &n_wanted);
-	holders_look(forwarder->holders, wanted, n_wanted, false, now, peers);
-	free(wanted);
-	struct candidate found = choose(forwarder, proxy, listeners, n_listeners);
-	take_listener(forwarder, proxy, &found);
+	find_holders(forwarder, now, proxy, listeners, n_listeners);
 	return 0;
 }
