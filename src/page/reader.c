@@ -30,12 +30,47 @@ static bool read_at(int fd, void *bytes, size_t size, size_t offset)
 	return true;
 }
 
+/* The beginning of the file, read twice: nearly always all of it. A page is some twenty blocks, and
+ * few of them change in a moment: those that are the same in both need no read of their own. */
+#define WINDOW_MAX (sizeof(struct page) + 64 * sizeof(struct page_slot))
+
+struct window {
+	int fd;
+	size_t size;
+	_Alignas(8) unsigned char first[WINDOW_MAX], second[WINDOW_MAX];
+};
+
+static bool open_window(struct window *window, int fd, size_t file_size)
+{
+	window->fd = fd;
+	window->size = file_size < WINDOW_MAX ? file_size : WINDOW_MAX;
+	return read_at(fd, window->first, window->size, 0) &&
+		read_at(fd, window->second, window->size, 0);
+}
+
+/* The second read began after the first had ended. So when neither the number nor the rest differs,
+ * and the number is even, no store came between them and none was under way. */
+static bool is_at_rest(const struct window *window, size_t size, size_t offset)
+{
+	uint32_t seq;
+	if (offset > window->size || size > window->size - offset)
+		return false;
+	memcpy(&seq, window->first + offset, sizeof(seq));
+	return !(seq & 1) && memcmp(window->first + offset, window->second + offset, size) == 0;
+}
+
 enum guarded { GUARDED_OK, GUARDED_TORN, GUARDED_CUT };
 
-/* A block that begins with its sequence number: the number before, the block, the number after, in
- * three reads, because the order inside one is nobody's promise. */
-static enum guarded read_guarded(int fd, void *block, size_t size, size_t offset)
+/* A block that begins with its sequence number. One that is changing: the number before, the block,
+ * the number after, in three reads, because the order inside one is nobody's promise. */
+static enum guarded read_guarded(
+	const struct window *window, void *block, size_t size, size_t offset)
 {
+	int fd = window->fd;
+	if (is_at_rest(window, size, offset)) {
+		memcpy(block, window->first + offset, size);
+		return GUARDED_OK;
+	}
 	for (int i = 0; i < MOST_TRIES; i++) {
 		uint32_t before, after;
 		if (!read_at(fd, &before, sizeof(before), offset) ||
@@ -114,9 +149,11 @@ static bool check_identity(const struct page_identity *identity)
 
 /* A pair of the two clocks: the last beat, or, when its writer died in the middle of it, the
  * first. */
-static bool take_clock(int fd, const struct page_identity *identity, struct page_clock *ret)
+static bool take_clock(
+	const struct window *window, const struct page_identity *identity, struct page_clock *ret)
 {
-	enum guarded guarded = read_guarded(fd, ret, sizeof(*ret), offsetof(struct page, clock));
+	enum guarded guarded =
+		read_guarded(window, ret, sizeof(*ret), offsetof(struct page, clock));
 	if (guarded == GUARDED_CUT)
 		return false;
 	if (guarded == GUARDED_TORN) {
@@ -156,14 +193,14 @@ static bool take_slot(
 	return true;
 }
 
-static bool read_slots(
-	int fd, const struct page_head *head, const struct page_clock *clock, struct page_copy *ret)
+static bool read_slots(const struct window *window, const struct page_head *head,
+	const struct page_clock *clock, struct page_copy *ret)
 {
 	ret->n_slots = head->slot_count;
 	for (uint32_t i = 0; i < head->slot_count; i++) {
 		struct page_slot slot;
 		size_t offset = head->slots_at + (size_t)i * head->slot_size;
-		enum guarded guarded = read_guarded(fd, &slot, sizeof(slot), offset);
+		enum guarded guarded = read_guarded(window, &slot, sizeof(slot), offset);
 		ret->slots[i] = (struct page_slot_copy){ .torn = guarded == GUARDED_TORN };
 		if (guarded == GUARDED_CUT)
 			return false;
@@ -173,13 +210,14 @@ static bool read_slots(
 	return true;
 }
 
-static bool read_hooks(int fd, const struct page_head *head, struct page_copy *ret)
+static bool read_hooks(
+	const struct window *window, const struct page_head *head, struct page_copy *ret)
 {
 	ret->n_hooks = 0;
 	for (uint32_t i = 0; i < head->hook_count; i++) {
 		struct page_hook hook;
 		size_t offset = head->hooks_at + (size_t)i * head->hook_size;
-		enum guarded guarded = read_guarded(fd, &hook, sizeof(hook), offset);
+		enum guarded guarded = read_guarded(window, &hook, sizeof(hook), offset);
 		if (guarded == GUARDED_CUT)
 			return false;
 		if (guarded == GUARDED_TORN || !hook.name[0])
@@ -217,25 +255,26 @@ static void take_identity(const struct page_host *host, const struct page *page,
 static enum page_status read_open(
 	int fd, off_t file_size, const struct page_host *host, struct page_copy *ret)
 {
-	struct page page;
+	struct window window;
 	struct page_clock clock;
-	if (!read_at(fd, &page.head, sizeof(page.head), 0))
+	struct page page;
+	if (file_size < (off_t)sizeof(page.head) || !open_window(&window, fd, (size_t)file_size))
 		return PAGE_DAMAGED;
+	memset(&page, 0, sizeof(page));
+	memcpy(&page, window.first, window.size < sizeof(page) ? window.size : sizeof(page));
 	enum page_status status = check_head(&page.head, file_size);
 	if (status != PAGE_OK)
 		return status;
-	struct page_head head = page.head;
-	if (!read_at(fd, &page, sizeof(page), 0) || !check_identity(&page.identity) ||
-		!check_limits(&page.limits, head.slot_count) ||
-		!check_totals(&page.totals, head.slot_count) ||
-		!take_clock(fd, &page.identity, &clock))
+	if (!check_identity(&page.identity) || !check_limits(&page.limits, page.head.slot_count) ||
+		!check_totals(&page.totals, page.head.slot_count) ||
+		!take_clock(&window, &page.identity, &clock))
 		return PAGE_DAMAGED;
 	take_identity(host, &page, &clock, ret);
 	ret->limits = page.limits;
 	ret->phase = (enum page_phase)page.totals.phase;
 	ret->totals = page.totals;
 	ret->histograms = page.histograms;
-	if (!read_hooks(fd, &head, ret) || !read_slots(fd, &head, &clock, ret))
+	if (!read_hooks(&window, &page.head, ret) || !read_slots(&window, &page.head, &clock, ret))
 		return PAGE_DAMAGED;
 	return page_owner_is_dead(host, &page.identity) ? PAGE_DEAD_OWNER : PAGE_OK;
 }
