@@ -6,12 +6,15 @@
 
 #include <cmocka.h>
 
+#include <glob.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/text.h"
 #include "model/assessment.h"
 #include "sample.h"
 #include "screen_text.h"
@@ -283,6 +286,51 @@ static void what_the_group_says_is_not_repeated(void **state)
 	tear_down(table);
 }
 
+/* Past this comment's end, or this literal. */
+static const char *skip_comment(const char *at)
+{
+	if (at[0] != '/' || at[1] != '*')
+		return at;
+	const char *end = strstr(at + 2, "*/");
+	return end ? end + 2 : at + strlen(at);
+}
+
+static void check_signs(struct grid *grid, const char *path)
+{
+	static char text[1 << 18];
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	for (const char *at = text; *(at = skip_comment(at));) {
+		if ((unsigned char)*at < 0x80) {
+			at++;
+			continue;
+		}
+		char32_t c = text_next(&at);
+		grid_reset(grid, 1, 1);
+		grid_char(grid, 0, 0, c, STYLE_TEXT);
+		if (grid_cell(grid, 0, 0)->c == '?')
+			fail_msg("%s: U+%04X has no likeness in ASCII: see view/grid.c", path,
+				(unsigned int)c);
+	}
+}
+
+/* A locale without UTF-8 must not be full of question marks. */
+static void every_sign_has_a_likeness(void **state)
+{
+	(void)state;
+	struct grid grid;
+	glob_t files;
+	grid_init(&grid);
+	grid.ascii = true;
+	assert_int_equal(glob("src/view/*.c", 0, NULL, &files), 0);
+	assert_int_equal(glob("src/app/[kp]*.c", GLOB_APPEND, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		check_signs(&grid, files.gl_pathv[i]);
+	globfree(&files);
+	grid_deinit(&grid);
+}
+
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
@@ -297,6 +345,7 @@ int main(void)
 		cmocka_unit_test(one_is_followed_until_it_ends),
 		cmocka_unit_test(moving_lets_it_go),
 		cmocka_unit_test(what_the_group_says_is_not_repeated),
+		cmocka_unit_test(every_sign_has_a_likeness),
 	};
 	return cmocka_run_group_tests_name("table", tests, NULL, NULL);
 }
