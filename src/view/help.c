@@ -6,7 +6,9 @@
 #include "view/frame.h"
 #include "view/line.h"
 
-#define KEYS_WIDTH 18
+#define KEYS_WIDTH  18
+#define COLUMNS_GAP 4
+#define MARGIN      4 /* of the box and its frame, on each side */
 
 static const struct {
 	const char *sign;
@@ -104,11 +106,19 @@ static enum style get_line(const struct frame *frame, const struct rights_lines 
 	return STYLE_STRONG;
 }
 
-static void draw_line(
-	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+/* With room, the signs stand beside the keys instead of below them. */
+struct sheet {
+	struct rights_lines rights;
+	size_t n_lines;  /* of both kinds */
+	size_t n_left;   /* in the left column: all of them when it is the only one */
+	int left, right; /* the columns' widths; right 0: there is none */
+};
+
+static void draw_half(
+	const struct frame *frame, const struct sheet *sheet, size_t index, struct rect where)
 {
 	const char *left, *right;
-	enum style style = get_line(frame, dialog->data, index, &left, &right);
+	enum style style = get_line(frame, &sheet->rights, index, &left, &right);
 	if (!left)
 		return;
 	grid_put(frame->grid, where.x, where.y, KEYS_WIDTH - 1, left, style);
@@ -116,32 +126,65 @@ static void draw_line(
 		STYLE_TEXT);
 }
 
-static int longest(const struct frame *frame, const struct rights_lines *rights, size_t n_lines)
+static void draw_line(
+	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
+{
+	const struct sheet *sheet = dialog->data;
+	struct rect left = where, right = where;
+	if (sheet->right) {
+		left.width = sheet->left;
+		right.x += sheet->left + COLUMNS_GAP;
+		right.width = sheet->right;
+		/* behind the keys comes a blank line, which the signs need not */
+		if (sheet->n_left + 1 + index < sheet->n_lines)
+			draw_half(frame, sheet, sheet->n_left + 1 + index, right);
+	}
+	if (index < sheet->n_left)
+		draw_half(frame, sheet, index, left);
+}
+
+static int longest(
+	const struct frame *frame, const struct rights_lines *rights, size_t from, size_t to)
 {
 	int longest = 0;
-	for (size_t i = 0; i < n_lines; i++) {
+	for (size_t i = from; i < to; i++) {
 		const char *left, *right;
 		(void)get_line(frame, rights, i, &left, &right);
 		int width = right ? grid_width(frame->grid, right) : 0;
 		longest = width > longest ? width : longest;
 	}
-	return longest;
+	return KEYS_WIDTH + longest;
+}
+
+static void arrange(const struct frame *frame, struct sheet *sheet)
+{
+	size_t n_keys = count_keys(frame->ui);
+	list_rights(frame->assessment, &sheet->rights);
+	sheet->n_lines = n_keys + 1 + N_SIGNS;
+	if (sheet->rights.count)
+		sheet->n_lines += 1 + sheet->rights.count;
+	sheet->n_left = n_keys;
+	sheet->left = longest(frame, &sheet->rights, 0, n_keys);
+	sheet->right = longest(frame, &sheet->rights, n_keys, sheet->n_lines);
+	if (sheet->left + COLUMNS_GAP + sheet->right <= frame->grid->width - 2 * MARGIN)
+		return;
+	sheet->n_left = sheet->n_lines;
+	sheet->left = longest(frame, &sheet->rights, 0, sheet->n_lines);
+	sheet->right = 0;
 }
 
 void help_draw(const struct frame *frame)
 {
-	struct rights_lines rights;
-	list_rights(frame->assessment, &rights);
-	size_t n_lines = count_keys(frame->ui) + 1 + N_SIGNS;
-	if (rights.count)
-		n_lines += 1 + rights.count;
+	struct sheet sheet;
+	arrange(frame, &sheet);
+	size_t beside = sheet.right ? sheet.n_lines - sheet.n_left - 1 : 0;
 	struct dialog dialog = {
 		.title = "Help",
 		.title_style = STYLE_STRONG,
-		.width = KEYS_WIDTH + longest(frame, &rights, n_lines),
-		.n_lines = n_lines,
+		.width = sheet.left + (sheet.right ? COLUMNS_GAP + sheet.right : 0),
+		.n_lines = beside > sheet.n_left ? beside : sheet.n_left,
 		.page = PAGE_HELP,
-		.data = &rights,
+		.data = &sheet,
 		.draw_line = draw_line,
 	};
 	dialog_draw(frame, &dialog);
