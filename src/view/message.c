@@ -21,7 +21,7 @@ size_t message_wrap(const struct grid *grid, const char *text, int width, size_t
 		columns += grid_width(grid, character);
 		if (*at == ' ')
 			blank = at;
-		if (columns > width && next > text + 1) {
+		if (columns > width && at > text) {
 			const char *end = blank && blank > text ? blank : at;
 			*ret_skip = (size_t)(end - text) + (end == blank);
 			return (size_t)(end - text);
