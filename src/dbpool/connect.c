@@ -94,8 +94,20 @@ static bool finish_connecting(PGconn *conn, int abort_fd, int64_t deadline, cons
 	}
 }
 
-/* What libpq wrote comes before the words that libpq keeps no SQLSTATE of for a failed connection:
- * with verbose messages it stands in the text. */
+/* "FATAL:  53300: sorry, …", in whichever language. libpq keeps no SQLSTATE of a connection that
+ * failed, but with verbose messages it stands in the text. With several hosts the last one's is
+ * the verdict. NULL when no server spoke. */
+static const char *find_sqlstate(const char *text)
+{
+	const char *found = NULL;
+	for (const char *at = text; (at = strstr(at, ":  "));) {
+		at += 3;
+		if (strspn(at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[5] == ':')
+			found = at;
+	}
+	return found;
+}
+
 static int classify(PGconn *conn)
 {
 	static const struct {
@@ -108,11 +120,7 @@ static int classify(PGconn *conn)
 		{ "53", DBPOOL_FULL },                              /* other resources */
 	};
 	const char *text = PQerrorMessage(conn);
-	/* the last host's verdict is the last one in the text */
-	const char *sqlstate = NULL;
-	for (const char *at = text; (at = strstr(at, "FATAL:  ")); at += 8)
-		if (strlen(at) > 13 && at[13] == ':')
-			sqlstate = at + 8;
+	const char *sqlstate = find_sqlstate(text);
 	for (size_t i = 0; sqlstate && i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (strncmp(sqlstate, classes[i].sqlstate, strlen(classes[i].sqlstate)) == 0)
 			return classes[i].result;

@@ -11,13 +11,6 @@
 #define MOST_THREADS 128
 #define PATIENCE     (60 * 1000)
 
-/* Children with a pool of their own are what is tested: ThreadSanitizer would rather end them. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
-
 static const char *conninfo;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int counts[MOST_KINDS];
