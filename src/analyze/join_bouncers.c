@@ -186,7 +186,8 @@ static bool is_link_certain(const struct join *join, const struct bouncer *bounc
 		bouncer->pools[server->pool].mode == POOL_MODE_SESSION;
 	if (session && since == INSTANT_UNKNOWN)
 		since = backend->state_change;
-	return since != INSTANT_UNKNOWN && since < server_clock(activity, bouncer->servers_at);
+	return since != INSTANT_UNKNOWN && bouncer->taken_at <= activity->asked_at &&
+		since < server_clock(activity, bouncer->servers_at);
 }
 
 static void set_client(struct connection *connection, const struct bouncer_client *client,

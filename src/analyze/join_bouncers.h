@@ -9,8 +9,8 @@
  *    of the server, role and database), and the backend was there already when PgBouncer was asked.
  *    It stays true as long as the backend lives.
  *  - server connection = client: a link lasts as long as the transaction, in a session pool as the
- *    session. Which one it was when PgBouncer was asked counts only if the transaction (the idle
- *    session) that the rows show had begun before.
+ *    session. Which one it was when PgBouncer was asked counts only if the rows were asked for
+ * after its answer, and the transaction (the idle session) that they show had begun before.
  *  - client = socket: the same four addresses, as PgBouncer and the kernel see them, while
  *    PgBouncer told of the client both before and after the dump. That both see the same addresses,
  *    our own connection to the console proves. */

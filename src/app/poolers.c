@@ -19,6 +19,7 @@ struct pooler {
 	struct poolers *all;
 	struct pgbouncer *pgbouncer;
 	bool asked; /* by the round under way */
+	const struct bouncer *marked, *published;
 };
 
 static void on_ready(void *data)
@@ -80,8 +81,11 @@ void poolers_free(struct poolers *poolers)
 {
 	if (!poolers)
 		return;
-	for (size_t i = 0; i < poolers->count; i++)
+	for (size_t i = 0; i < poolers->count; i++) {
+		bouncer_unref(poolers->items[i].marked);
+		bouncer_unref(poolers->items[i].published);
 		pgbouncer_free(poolers->items[i].pgbouncer);
+	}
 	free(poolers->items);
 	free(poolers);
 }
@@ -106,10 +110,29 @@ bool poolers_refresh(struct poolers *poolers)
 	return asked && is_waited_for(poolers);
 }
 
-void poolers_latest(const struct poolers *poolers, const struct bouncer **ret_bouncers)
+static void replace(const struct bouncer **held, const struct bouncer *by)
+{
+	const struct bouncer *before = *held;
+	*held = by ? bouncer_ref(by) : NULL;
+	bouncer_unref(before);
+}
+
+void poolers_mark(struct poolers *poolers)
 {
 	for (size_t i = 0; i < poolers->count; i++)
-		ret_bouncers[i] = pgbouncer_latest(poolers->items[i].pgbouncer);
+		replace(&poolers->items[i].marked, pgbouncer_latest(poolers->items[i].pgbouncer));
+}
+
+void poolers_publish(struct poolers *poolers)
+{
+	for (size_t i = 0; i < poolers->count; i++)
+		replace(&poolers->items[i].published, poolers->items[i].marked);
+}
+
+void poolers_published(const struct poolers *poolers, const struct bouncer **ret_bouncers)
+{
+	for (size_t i = 0; i < poolers->count; i++)
+		ret_bouncers[i] = poolers->items[i].published;
 }
 
 void poolers_sources(const struct poolers *poolers, int64_t now, int64_t stale_after,

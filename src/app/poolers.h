@@ -37,9 +37,14 @@ size_t poolers_count(const struct poolers *poolers);
 /* Asks those that can be asked; false, and no callback, when there is none. */
 bool poolers_refresh(struct poolers *poolers) __attribute__((warn_unused_result));
 
-/* Room for poolers_count() each: the latest blocks, NULL for none, borrowed; the sources; the ports
- * of those that were reached, whose number is returned. */
-void poolers_latest(const struct poolers *poolers, const struct bouncer **ret_bouncers);
+/* What they tell goes with the rows that are asked for next: poolers_mark() before that, and
+ * poolers_publish() when the rows are there. A round that ends in between is for the next ones. */
+void poolers_mark(struct poolers *poolers);
+void poolers_publish(struct poolers *poolers);
+
+/* Room for poolers_count() each: the published blocks, NULL for none, borrowed; the sources; the
+ * ports of those that were reached, whose number is returned. */
+void poolers_published(const struct poolers *poolers, const struct bouncer **ret_bouncers);
 void poolers_sources(const struct poolers *poolers, int64_t now, int64_t stale_after,
 	struct source_state *ret_sources);
 size_t poolers_ports(const struct poolers *poolers, uint16_t *ret_ports);

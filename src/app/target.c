@@ -46,6 +46,9 @@
 /* How long the statement waits for the PgBouncers' answers, in ms. */
 #define GRACE_MS 100
 
+/* The pages' folders are local, but a disk may hang. */
+#define PAGES_PATIENCE (USEC_PER_SEC / 2)
+
 struct target {
 	uv_loop_t *loop;
 	struct target_options options;
@@ -62,7 +65,8 @@ struct target {
 	struct pages *pages;
 	uv_timer_t *tick;
 	uv_timer_t *grace; /* active while the statement waits for the PgBouncers */
-	bool rows_wait;    /* for the look at the pages that is under way */
+	bool rows_wait;    /* for the look at the pages that is under way … */
+	int64_t rows_at;   /* … since then (monotonic) */
 	struct assessment *assessment;
 	struct history history;
 	int64_t last_look; /* monotonic */
@@ -146,7 +150,9 @@ static void sample_history(struct target *target)
 
 static void assess_now(struct target *target)
 {
-	if (target->paused)
+	/* new rows beside old pages would unsay what the last picture proved */
+	bool halfway = target->rows_wait && instant_monotonic() - target->rows_at < PAGES_PATIENCE;
+	if (target->paused || halfway)
 		return;
 	struct server_state server = server_state(target);
 	size_t n_poolers = poolers_count(target->poolers);
@@ -156,7 +162,7 @@ static void assess_now(struct target *target)
 	sources[SOURCE_ACTIVITY] = activity_source(target, &server);
 	sources[SOURCE_PEERS] = peers_source(target);
 	sources[SOURCE_PAGES] = pages_source(target->pages);
-	poolers_latest(target->poolers, bouncers);
+	poolers_published(target->poolers, bouncers);
 	poolers_sources(target->poolers, now, stale_after(target), sources + SOURCE_COUNT);
 	const struct assess_input input = {
 		.activity = backends_latest(target->backends),
@@ -252,6 +258,7 @@ static bool is_in_hurry(const struct target *target)
 static bool ask_server(struct target *target)
 {
 	uv_timer_stop(target->grace);
+	poolers_mark(target->poolers);
 	return backends_refresh(target->backends);
 }
 
@@ -303,7 +310,9 @@ static void on_rows(struct target *target)
 static void on_activity(void *data)
 {
 	struct target *target = data;
+	poolers_publish(target->poolers);
 	target->rows_wait = pages_refresh(target->pages);
+	target->rows_at = instant_monotonic();
 	if (!target->rows_wait)
 		on_rows(target);
 }
@@ -380,6 +389,8 @@ static void on_tick(uv_timer_t *timer)
 	if (begin_round(target))
 		return;
 	(void)pages_refresh(target->pages);
+	poolers_mark(target->poolers);
+	poolers_publish(target->poolers);
 	/* no answer, no connection: the picture ages, and says so */
 	assess_now(target);
 	keep_proxy_in_sight(target);

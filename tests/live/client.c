@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -231,6 +232,47 @@ static void play_churn(struct client *client)
 	}
 }
 
+/* Transactions, each with a little work and a little rest in it, for ever or `n` of them. */
+static void transact(const struct client *client, unsigned *seed, int n)
+{
+	char *conninfo;
+	if (asprintf(&conninfo, "%s application_name=c-%d", client->conninfo, (int)getpid()) < 0)
+		give_up("memory", NULL);
+	PGconn *conn = PQconnectdb(conninfo);
+	free(conninfo);
+	if (PQstatus(conn) != CONNECTION_OK)
+		give_up("connect", conn);
+	for (int i = 0; i < n; i++) {
+		run(conn, "BEGIN");
+		run(conn, "SELECT 1 AS pooled");
+		pause_for_us(rand_r(seed) % 60000);
+		run(conn, "COMMIT");
+		pause_for_us(rand_r(seed) % 30000);
+	}
+	PQfinish(conn);
+}
+
+/* pooled [fork]: transactions over one connection after the other, each called c-PID; with fork,
+ * each in a process of its own. */
+static void play_pooled(struct client *client)
+{
+	bool forks = client->arguments[0] != NULL;
+	unsigned seed = (unsigned)getpid();
+	tell_ready(client);
+	for (;;) {
+		pid_t child = forks ? fork() : 0;
+		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			transact(client, &seed, 1 + rand_r(&seed) % 60);
+		}
+		if (forks && child == 0)
+			_exit(0);
+		seed += 7919;
+		if (child > 0)
+			waitpid(child, NULL, 0);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*play)(struct client *client);
@@ -248,6 +290,7 @@ static const struct {
 	{ "busy", play_busy },
 	{ "flip", play_flip },
 	{ "churn", play_churn },
+	{ "pooled", play_pooled },
 };
 
 int main(int argc, char **argv)

@@ -194,6 +194,9 @@ struct live_pgbouncer;
  * lines of the section pgbouncer, "pool_mode = session", laid over; NULL for none. */
 struct live_pgbouncer *live_pgbouncer_start(
 	const struct private_server *server, const char *const *settings);
+/* Ends it, as a crash would, and brings it up again at the same place. */
+void live_pgbouncer_kill(struct live_pgbouncer *pgbouncer);
+void live_pgbouncer_restart(struct live_pgbouncer *pgbouncer);
 /* NULL is allowed. */
 void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer);
 

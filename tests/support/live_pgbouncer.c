@@ -21,6 +21,7 @@
 struct live_pgbouncer {
 	char *folder; /* socket and configuration */
 	int port;
+	char *settings; /* the path */
 	struct live_program *program;
 };
 
@@ -105,9 +106,21 @@ struct live_pgbouncer *live_pgbouncer_start(
 	if (!mkdtemp(pgbouncer->folder) || chmod(pgbouncer->folder, 0777) != 0)
 		fail_msg("%s: %s", pgbouncer->folder, strerror(errno));
 	pgbouncer->port = free_port();
-	CLEANUP(cleanup_free) char *path = write_settings(pgbouncer, server, settings);
-	launch(pgbouncer, path);
+	pgbouncer->settings = write_settings(pgbouncer, server, settings);
+	launch(pgbouncer, pgbouncer->settings);
 	return pgbouncer;
+}
+
+void live_pgbouncer_kill(struct live_pgbouncer *pgbouncer)
+{
+	live_free(pgbouncer->program);
+	pgbouncer->program = NULL;
+}
+
+void live_pgbouncer_restart(struct live_pgbouncer *pgbouncer)
+{
+	live_pgbouncer_kill(pgbouncer);
+	launch(pgbouncer, pgbouncer->settings);
 }
 
 void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer)
@@ -115,6 +128,7 @@ void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer)
 	if (!pgbouncer)
 		return;
 	live_free(pgbouncer->program);
+	free(pgbouncer->settings);
 	free(pgbouncer->folder);
 	free(pgbouncer);
 }

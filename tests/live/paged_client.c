@@ -1,0 +1,100 @@
+/* An application with libdbpool: paged_client CONNINFO FOLDER NAME ROLE
+ *
+ * Its pool has its page in FOLDER and three connections at most, all of them open before it prints
+ * "ready". Roles: work (borrows and gives back, for ever), forget (borrows one and keeps it), rest
+ * (leaves all in the reserve). It stays until it is killed. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dbpool.h"
+
+#define CONNECTIONS 3
+
+static void give_up(const char *what)
+{
+	fprintf(stderr, "paged_client: %s: %s\n", what, dbpool_error());
+	exit(1);
+}
+
+static void rest_us(long us)
+{
+	const struct timespec time = { us / 1000000, us % 1000000 * 1000 };
+	nanosleep(&time, NULL);
+}
+
+/* A min of three is kept open, but opened one after the other. */
+static void open_all(void)
+{
+	struct dbpool_lease leases[CONNECTIONS];
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (dbpool_acquire(dbpool_default(), &leases[i]) != DBPOOL_OK)
+			give_up("acquire");
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (dbpool_release(&leases[i]) != DBPOOL_OK)
+			give_up("release");
+}
+
+static void *work(void *data)
+{
+	unsigned seed = (unsigned)(getpid() ^ (long)(size_t)data);
+	for (;;) {
+		struct dbpool_lease lease;
+		if (dbpool_acquire(dbpool_default(), &lease) != DBPOOL_OK)
+			give_up("acquire");
+		PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1 AS work");
+		PQclear(result);
+		rest_us(rand_r(&seed) % 20000);
+		if (dbpool_release(&lease) != DBPOOL_OK)
+			give_up("release");
+		rest_us(rand_r(&seed) % 20000);
+	}
+	return NULL;
+}
+
+static void play_work(void)
+{
+	for (size_t i = 0; i < CONNECTIONS; i++) {
+		pthread_t thread;
+		if (pthread_create(&thread, NULL, work, (void *)i) != 0)
+			give_up("thread");
+	}
+}
+
+static void play_forget(void)
+{
+	static struct dbpool_lease forgotten;
+	if (dbpool_acquire(dbpool_default(), &forgotten) != DBPOOL_OK) /* the line to be told */
+		give_up("acquire");
+	printf("line %d\n", __LINE__ - 2);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 5) {
+		fputs("usage: paged_client CONNINFO FOLDER NAME ROLE\n", stderr);
+		return 2;
+	}
+	const struct dbpool_config config = {
+		.size = sizeof(config),
+		.conninfo = argv[1],
+		.page_folder = argv[2],
+		.name = argv[3],
+		.min = CONNECTIONS,
+		.max = CONNECTIONS,
+	};
+	if (dbpool_start(&config) != DBPOOL_OK)
+		give_up("start");
+	open_all();
+	if (strcmp(argv[4], "work") == 0)
+		play_work();
+	else if (strcmp(argv[4], "forget") == 0)
+		play_forget();
+	printf("ready\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}

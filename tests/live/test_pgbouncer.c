@@ -1,0 +1,264 @@
+/* PgBouncer in trouble, who starves behind it, and a leak through a transaction pool. */
+#include "live.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static void wrong(json_t *object, const char *why)
+{
+	char *text = json_dumps(object, JSON_INDENT(1));
+	fail_msg("%s: %s", why, text);
+	free(text);
+}
+
+static void assert_text(json_t *object, const char *path, const char *expected)
+{
+	const char *found = live_text(object, path);
+	if (!found || strcmp(found, expected) != 0) {
+		fprintf(stderr, "%s is not %s\n", path, expected);
+		wrong(object, path);
+	}
+}
+
+/* A console that accepts, by the kernel, and never answers. */
+static int hung_console(int *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, 16) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		fail_msg("no listener: %s", strerror(errno));
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+struct source {
+	char *name;
+	const char *status, *error; /* a part of it; NULL: none */
+};
+
+static bool is_so(json_t *root, const struct source *source)
+{
+	json_t *found = live_find_text(root, "sources", "name", source->name);
+	const char *error = found ? live_text(found, "error") : NULL;
+	if (!found || strcmp(live_text(found, "status"), source->status) != 0)
+		return false;
+	return source->error ? error && strstr(error, source->error) : !error;
+}
+
+/* The server's part goes on whatever the consoles do. */
+static bool are_so(json_t *root, void *data)
+{
+	const struct source *sources = data;
+	assert_text(root, "server.status", "ok");
+	for (size_t i = 0; sources[i].name; i++)
+		if (!is_so(root, &sources[i]))
+			return false;
+	return true;
+}
+
+static void consoles_in_trouble_are_told_and_the_rest_goes_on(void **state)
+{
+	(void)state;
+	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server, NULL);
+	int hung_port, hung = hung_console(&hung_port);
+	int port = live_pgbouncer_port(pgbouncer);
+	CLEANUP(cleanup_free)
+	char *good = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=stats");
+	CLEANUP(cleanup_free)
+	char *refused = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP6, "user=app");
+	CLEANUP(cleanup_free) char *silent = mem_printf("host=127.0.0.1 port=%d", hung_port);
+	CLEANUP(cleanup_free) char *good_name = mem_printf("pgbouncer 127.0.0.1:%d", port);
+	CLEANUP(cleanup_free) char *refused_name = mem_printf("pgbouncer [::1]:%d", port);
+	CLEANUP(cleanup_free) char *silent_name = mem_printf("pgbouncer 127.0.0.1:%d", hung_port);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	const char *const argv[] = { live_dbtop_path(), "--json", "--follow", "-i", "0.2",
+		"--pgbouncer", good, "--pgbouncer", refused, "--pgbouncer", silent, conninfo,
+		NULL };
+	struct live_program *dbtop = live_start(&(struct live_program_options){ .argv = argv });
+
+	struct source first[] = {
+		{ good_name, "ok", NULL },
+		{ refused_name, "failed", "not allowed" },
+		{ silent_name, "failed", "did not answer" },
+		{ NULL, NULL, NULL },
+	};
+	json_decref(live_await_json(dbtop, are_so, first, "each in its own trouble", 30000));
+
+	live_pgbouncer_kill(pgbouncer);
+	first[0] = (struct source){ good_name, "stale", "onnection" };
+	first[1] = (struct source){ refused_name, "failed", "onnection refused" };
+	first[1].name = NULL;
+	json_decref(live_await_json(dbtop, are_so, first, "PgBouncer lost", 30000));
+
+	live_pgbouncer_restart(pgbouncer);
+	first[0] = (struct source){ good_name, "ok", NULL };
+	json_decref(live_await_json(dbtop, are_so, first, "PgBouncer back", 60000));
+	close(hung);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+struct leak {
+	const char *console, *conninfo;
+	long client;
+};
+
+static json_t *snapshot(const struct leak *leak)
+{
+	return live_dbtop_json(NULL, leak->conninfo, "--pgbouncer", leak->console,
+		"--transaction-limit", "300ms", "--idle-limit", "300ms", NULL);
+}
+
+static bool leaks(void *data)
+{
+	const struct leak *leak = data;
+	json_t *root = snapshot(leak);
+	json_t *found = live_find_text(root, "connections", "status", "leaked");
+	bool holds = found != NULL;
+	if (found) {
+		assert_text(found, "reason", "idle_in_transaction_too_long");
+		assert_text(found, "process.matched_by", "pgbouncer");
+		assert_text(found, "pgbouncer.pool_mode", "transaction");
+		assert_int_equal(
+			json_integer_value(live_member(found, "process.pid")), leak->client);
+	}
+	json_decref(root);
+	return holds;
+}
+
+static bool rests(void *data)
+{
+	json_t *root = snapshot(data);
+	json_t *found = live_find_text(root, "connections", "protected", "pgbouncer_server");
+	bool holds = found && json_number_value(live_member(found, "seconds")) > 0.5;
+	if (live_find_text(root, "connections", "status", "leaked"))
+		wrong(root, "an idle server of PgBouncer's is no leak");
+	json_decref(root);
+	return holds;
+}
+
+static void a_client_that_keeps_its_transaction_is_the_leak(void **state)
+{
+	(void)state;
+	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(
+		server, (const char *const[]){ "pool_mode = transaction", NULL });
+	CLEANUP(cleanup_free)
+	char *console = live_pgbouncer_conninfo(pgbouncer, LIVE_UNIX, "user=stats");
+	CLEANUP(cleanup_free) char *tcp = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	/* one that has rested for long: the reserve */
+	PGconn *conn = live_connect(tcp);
+	live_exec(conn, "SELECT 1");
+	struct leak leak = { .console = console, .conninfo = conninfo };
+	assert_true(live_wait(rests, &leak, 20000));
+
+	struct live_program *client =
+		live_client(tcp, "sql", "BEGIN", "SELECT 1 AS forgotten", NULL);
+	leak.client = live_pid(client);
+	assert_true(live_wait(leaks, &leak, 20000));
+
+	struct live_run run = live_dbtop("--kill-leaked", "--yes", "--json", "--pgbouncer", console,
+		"--transaction-limit", "300ms", conninfo, NULL);
+	json_t *result = json_loads(run.out, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(result, "terminated")), 1);
+	json_decref(result);
+	live_run_clear(&run);
+	live_wait_sessions(server, "query LIKE '%forgotten%'", 0, 10000);
+	/* the database is not paused: others go on */
+	live_exec(conn, "SELECT 2");
+	PQfinish(conn);
+	PGconn *next = live_connect(tcp);
+	live_exec(next, "SELECT 3");
+	PQfinish(next);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+struct starving {
+	long first, second;
+};
+
+static bool both_wait(json_t *root, void *data)
+{
+	const struct starving *starving = data;
+	json_t *waiting = json_object_get(root, "waiting");
+	if (json_array_size(waiting) != 2)
+		return false;
+	bool first = false, second = false;
+	for (size_t i = 0; i < 2; i++) {
+		json_t *waiter = json_array_get(waiting, i);
+		json_t *process = live_member(waiter, "process.pid");
+		/* a client's socket is looked for once it was seen */
+		if (!process || json_number_value(live_member(waiter, "seconds")) < 0.3)
+			return false;
+		first |= json_integer_value(process) == starving->first;
+		second |= json_integer_value(process) == starving->second;
+	}
+	if (!first || !second)
+		wrong(waiting, "somebody else waits");
+	json_t *pool = live_find_text(root, "pools", "kind", "pgbouncer");
+	return pool && json_integer_value(live_member(pool, "clients_waiting")) == 2;
+}
+
+static void who_starves_is_named(void **state)
+{
+	(void)state;
+	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server,
+		(const char *const[]){ "pool_mode = transaction", "default_pool_size = 1",
+			"query_wait_timeout = 0", NULL });
+	CLEANUP(cleanup_free)
+	char *console = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=stats");
+	CLEANUP(cleanup_free) char *tcp = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *local = live_pgbouncer_conninfo(pgbouncer, LIVE_UNIX, NULL);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	PGconn *holder = live_connect(tcp);
+	live_exec(holder, "BEGIN");
+	const struct starving starving = {
+		.first = live_pid(live_client(tcp, "send", "SELECT 1 AS hungry", NULL)),
+		.second = live_pid(live_client(local, "send", "SELECT 2 AS hungry", NULL)),
+	};
+	const char *const argv[] = { live_dbtop_path(), "--json", "--follow", "-i", "0.2",
+		"--pgbouncer", console, conninfo, NULL };
+	struct live_program *dbtop = live_start(&(struct live_program_options){ .argv = argv });
+	json_decref(live_await_json(dbtop, both_wait, (void *)&starving, "two that wait", 20000));
+	PQfinish(holder);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(
+			consoles_in_trouble_are_told_and_the_rest_goes_on, live_teardown),
+		cmocka_unit_test_teardown(
+			a_client_that_keeps_its_transaction_is_the_leak, live_teardown),
+		cmocka_unit_test_teardown(who_starves_is_named, live_teardown),
+	};
+	return cmocka_run_group_tests_name("pgbouncer", tests, start_server, stop_server);
+}

@@ -1,0 +1,359 @@
+/* Pools of libdbpool and PgBouncer beside plain clients: who is behind each connection, refresh
+ * after refresh, while clients come and go; and what was borrowed and forgotten. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define REFRESHES 500
+
+static struct private_server *server;
+static char *folder; /* of the pages */
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start((const char *const[]){ "max_connections=60", NULL });
+	live_sql(server, "CREATE ROLE app LOGIN");
+	folder = mem_printf("%s/pages", live_folder());
+	return mkdir(folder, 0700);
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	free(folder);
+	private_server_stop(server);
+	return 0;
+}
+
+static struct live_program *start_pool(const char *conninfo, const char *name, const char *role)
+{
+	const char *const argv[] = { PAGED_CLIENT_PATH, conninfo, folder, name, role, NULL };
+	struct live_program *program = live_start(&(struct live_program_options){ .argv = argv });
+	live_wait_out(program, "ready\n", 30000);
+	return program;
+}
+
+static struct live_program *start_psql(const char *conninfo)
+{
+	const char *const argv[] = { "psql", "-X", "-d", conninfo, "-c",
+		"SELECT pg_sleep(3600) AS psql", NULL };
+	return live_start(&(struct live_program_options){ .argv = argv });
+}
+
+/* Who is expected behind a connection, by its application_name. */
+struct expected {
+	const char *application; /* its name; "NAME/" for a pool's slots */
+	long pid;
+	const char *matched_by;
+};
+
+struct tally {
+	const struct expected *expected;
+	size_t n_expected;
+	long pgbouncer; /* its pid */
+	long seen[16];  /* of each expected one */
+	long linked, not_certain;
+	int lines;
+};
+
+static void wrong(json_t *connection, const char *why)
+{
+	char *text = json_dumps(connection, JSON_INDENT(1));
+	fail_msg("%s: %s", why, text);
+	free(text);
+}
+
+static void check_direct(json_t *connection, const char *name, struct tally *tally)
+{
+	for (size_t i = 0; i < tally->n_expected; i++) {
+		const struct expected *expected = &tally->expected[i];
+		size_t length = strlen(expected->application);
+		bool pool = expected->application[length - 1] == '/';
+		if (pool ? strncmp(name, expected->application, length) != 0
+			 : strcmp(name, expected->application) != 0)
+			continue;
+		const char *matched = live_text(connection, "process.matched_by");
+		/* a connection is looked for once it was seen */
+		if (!matched)
+			return;
+		tally->seen[i]++;
+		if (json_integer_value(live_member(connection, "process.pid")) != expected->pid)
+			wrong(connection, "another process");
+		if (strcmp(matched, expected->matched_by) != 0)
+			wrong(connection, "matched otherwise");
+		json_t *page = live_member(connection, "pool.page");
+		if (pool && page && json_integer_value(page) != expected->pid)
+			wrong(connection, "another pool");
+		if (!pool && page)
+			wrong(connection, "in a pool");
+		return;
+	}
+}
+
+/* The client says who it is, and PgBouncer passes that on with the transaction. */
+static void check_pooled(json_t *connection, const char *name, struct tally *tally)
+{
+	const char *matched = live_text(connection, "process.matched_by");
+	long pid = json_integer_value(live_member(connection, "process.pid"));
+	if (matched && strcmp(matched, "pgbouncer") == 0) {
+		if (strtol(name + 2, NULL, 10) != pid)
+			wrong(connection, "another client of PgBouncer");
+		tally->linked++;
+	} else {
+		/* nothing certain is known of the client: then it is PgBouncer's, or nobody's */
+		if (matched && pid != tally->pgbouncer)
+			wrong(connection, "neither a client nor PgBouncer");
+		tally->not_certain++;
+	}
+}
+
+static void check_line(const char *line, size_t length, struct tally *tally)
+{
+	size_t i;
+	json_t *connection, *root = json_loadb(line, length, 0, NULL);
+	assert_non_null(root);
+	tally->lines++;
+	json_array_foreach(json_object_get(root, "connections"), i, connection)
+	{
+		const char *name = live_text(connection, "application_name");
+		const char *status = live_text(connection, "status");
+		if (name && strncmp(name, "c-", 2) == 0)
+			check_pooled(connection, name, tally);
+		else if (name)
+			check_direct(connection, name, tally);
+		if (strcmp(status, "leaked") == 0)
+			wrong(connection, "called a leak");
+	}
+	json_decref(root);
+}
+
+static void check_lines(const char *out, struct tally *tally)
+{
+	for (const char *end; (end = strchr(out, '\n')); out = end + 1)
+		check_line(out, (size_t)(end - out), tally);
+}
+
+static struct live_program *start_dbtop(const char *console, int count)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *number = mem_printf("%d", count);
+	const char *const argv[] = { live_dbtop_path(), "--json", "--count", number, "-i", "0.1",
+		"--pages", folder, "--pgbouncer", console, conninfo, NULL };
+	return live_start(&(struct live_program_options){ .argv = argv });
+}
+
+/* Six over TCP and six over the Unix socket; to the server by either; half in ever new processes.
+ */
+static void start_pooled(const struct live_pgbouncer *pgbouncer)
+{
+	static const enum live_route routes[] = { LIVE_TCP4, LIVE_UNIX };
+	static const char *const databases[] = { "dbname=postgres", "dbname=tcp" };
+	for (int i = 0; i < 12; i++) {
+		CLEANUP(cleanup_free)
+		char *conninfo =
+			live_pgbouncer_conninfo(pgbouncer, routes[i % 2], databases[i / 2 % 2]);
+		(void)live_client(conninfo, "pooled", i < 6 ? "fork" : NULL, NULL);
+	}
+}
+
+static void everybody_is_found_and_nobody_mistaken(void **state)
+{
+	(void)state;
+	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server,
+		(const char *const[]){ "pool_mode = transaction", "default_pool_size = 4", NULL });
+	CLEANUP(cleanup_free) char *tcp = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *tcp6 = live_conninfo(server, LIVE_TCP6, NULL);
+	CLEANUP(cleanup_free) char *local = live_conninfo(server, LIVE_UNIX, NULL);
+	CLEANUP(cleanup_free)
+	char *psql_tcp = live_conninfo(server, LIVE_TCP4, "application_name=psql-tcp");
+	CLEANUP(cleanup_free)
+	char *psql_unix = live_conninfo(server, LIVE_UNIX, "application_name=psql-unix");
+	CLEANUP(cleanup_free)
+	char *plain = live_conninfo(server, LIVE_TCP4, "application_name=plain");
+	const struct expected expected[] = {
+		{ "one/", live_pid(start_pool(tcp, "one", "work")), "tcp" },
+		{ "two/", live_pid(start_pool(local, "two", "work")), "unix" },
+		{ "three/", live_pid(start_pool(tcp6, "three", "rest")), "tcp" },
+		{ "psql-tcp", live_pid(start_psql(psql_tcp)), "tcp" },
+		{ "psql-unix", live_pid(start_psql(psql_unix)), "unix" },
+		{ "plain", live_pid(live_client(plain, "idle", NULL)), "tcp" },
+	};
+	start_pooled(pgbouncer);
+	live_wait_sessions(server, "application_name LIKE 'psql-%'", 2, 30000);
+
+	struct tally tally = {
+		.expected = expected,
+		.n_expected = sizeof(expected) / sizeof(expected[0]),
+		.pgbouncer = live_pid(live_pgbouncer_program(pgbouncer)),
+	};
+	/* at the same time: one asks over TCP, one over the Unix socket */
+	static const enum live_route consoles[] = { LIVE_TCP4, LIVE_UNIX };
+	struct live_program *dbtops[2];
+	int refreshes = live_rounds(REFRESHES);
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP(cleanup_free)
+		char *console = live_pgbouncer_conninfo(
+			pgbouncer, consoles[i], "user=stats dbname=pgbouncer");
+		dbtops[i] = start_dbtop(console, i ? refreshes / 5 + 1 : refreshes);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		if (live_finish(dbtops[i], 1000 * refreshes + 30000) != 0)
+			fail_msg("dbtop: %s", live_err(dbtops[i]));
+		struct tally before = tally;
+		check_lines(live_out(dbtops[i]), &tally);
+		int lines = tally.lines - before.lines;
+		assert_int_equal(lines, i ? refreshes / 5 + 1 : refreshes);
+		long linked = tally.linked - before.linked;
+		if (linked < lines / 2)
+			fail_msg("%ld links in %d refreshes, %ld not certain", linked, lines,
+				tally.not_certain - before.not_certain);
+	}
+	for (size_t i = 0; i < tally.n_expected; i++)
+		if (tally.seen[i] < tally.lines / 2)
+			fail_msg("%s was found %ld times in %d refreshes", expected[i].application,
+				tally.seen[i], tally.lines);
+	print_message("%d refreshes: %ld links certain, %ld not\n", tally.lines, tally.linked,
+		tally.not_certain);
+	live_teardown(NULL);
+}
+
+struct forgotten {
+	long pid;
+	double limit;
+	char *site;
+	int lines_before, lines_leaked;
+};
+
+/* When the page was read the hold was this long. */
+static double held_when_read(json_t *root, json_t *connection, long pid)
+{
+	json_t *pool = live_find_number(root, "pools", "pid", pid);
+	return json_number_value(live_member(connection, "pool.held_seconds")) -
+		(double)json_integer_value(live_member(pool, "age_ms")) / 1000;
+}
+
+/* The compiler may have been given another path to the file. */
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = text ? strlen(text) : 0, tail = strlen(end);
+	return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* Every line tells the truth: a leak from the first refresh after the limit on, and none before;
+ * the reserve is never one. */
+static bool is_leaked_as_it_should(json_t *root, struct forgotten *forgotten)
+{
+	size_t i;
+	json_t *connection;
+	bool leaked = false;
+	json_array_foreach(json_object_get(root, "connections"), i, connection)
+	{
+		json_t *page = live_member(connection, "pool.page");
+		if (!page || json_integer_value(page) != forgotten->pid)
+			continue;
+		const char *status = live_text(connection, "status");
+		const char *state = live_text(connection, "pool.state");
+		const char *reason = live_text(connection, "reason");
+		bool told = reason && strcmp(reason, "held_too_long") == 0;
+		if (strcmp(state, "in_use") != 0) {
+			if (strcmp(status, "leaked") == 0 ||
+				strcmp(live_text(connection, "protected"), "pool_reserve") != 0)
+				wrong(connection, "the reserve is none");
+			continue;
+		}
+		double held = held_when_read(root, connection, forgotten->pid);
+		if (told && held < forgotten->limit - 0.002)
+			wrong(connection, "called a leak too early");
+		if (!told && held > forgotten->limit + 0.002)
+			wrong(connection, "not called a leak");
+		if (told &&
+			(strcmp(live_text(connection, "reason"), "held_too_long") != 0 ||
+				strcmp(live_text(connection, "certainty"), "proven") != 0))
+			wrong(connection, "another reason");
+		if (told && !ends_with(live_text(connection, "pool.site"), forgotten->site))
+			wrong(connection, "another site");
+		leaked |= told;
+	}
+	return leaked;
+}
+
+static void the_forgotten_is_told_with_its_line(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_program *program = start_pool(conninfo, "forgetful", "forget");
+	const char *line = strstr(live_out(program), "line ");
+	assert_non_null(line);
+	struct forgotten forgotten = {
+		.pid = live_pid(program),
+		.limit = 2,
+		.site = mem_printf("paged_client.c:%ld", strtol(line + 5, NULL, 10)),
+	};
+	const char *const argv[] = { live_dbtop_path(), "--json", "--count", "25", "-i", "0.2",
+		"--held-limit", "2", "--idle-limit", "500ms", "--pages", folder, conninfo, NULL };
+	struct live_run run = live_run(&(struct live_program_options){ .argv = argv }, 60000);
+	const char *out = run.out;
+	for (const char *end; (end = strchr(out, '\n')); out = end + 1) {
+		json_t *root = json_loadb(out, (size_t)(end - out), 0, NULL);
+		assert_non_null(root);
+		if (is_leaked_as_it_should(root, &forgotten))
+			forgotten.lines_leaked++;
+		else
+			forgotten.lines_before++;
+		json_decref(root);
+	}
+	assert_true(forgotten.lines_before > 0);
+	assert_true(forgotten.lines_leaked > 3);
+	assert_int_equal(run.status, 1);
+	live_run_clear(&run);
+	free(forgotten.site);
+	live_teardown(NULL);
+}
+
+/* Killed: its page stays, and is evidence. A backend in the midst of a statement lives on. */
+static bool has_dead_page(json_t *root, void *data)
+{
+	json_t *pool = live_find_number(root, "pools", "pid", *(long *)data);
+	const char *status = pool ? live_text(pool, "page_status") : NULL;
+	return status && strcmp(status, "dead") == 0;
+}
+
+static void a_dead_owner_is_shown_as_that(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_program *program = start_pool(conninfo, "mortal", "rest");
+	long pid = live_pid(program);
+	CLEANUP(cleanup_free) char *damaged = live_file(folder, "damaged.page", "DBPOOLPG");
+	const char *const argv[] = { live_dbtop_path(), "--json", "--follow", "-i", "0.2",
+		"--pages", folder, conninfo, NULL };
+	struct live_program *dbtop = live_start(&(struct live_program_options){ .argv = argv });
+	live_wait_out(dbtop, "\n", 30000);
+	live_signal(program, SIGKILL);
+	(void)live_finish(program, 10000);
+	json_t *root = live_await_json(dbtop, has_dead_page, &pid, "the dead page", 20000);
+	json_t *pool = live_find_text(root, "pools", "page_status", "damaged");
+	assert_non_null(pool);
+	assert_string_equal(live_text(pool, "path"), damaged);
+	json_decref(root);
+	remove(damaged);
+	live_teardown(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(the_forgotten_is_told_with_its_line, live_teardown),
+		cmocka_unit_test_teardown(a_dead_owner_is_shown_as_that, live_teardown),
+		cmocka_unit_test_teardown(everybody_is_found_and_nobody_mistaken, live_teardown),
+	};
+	return cmocka_run_group_tests_name("pools", tests, start_server, stop_server);
+}
