@@ -6,6 +6,7 @@
 
 #include "action/audit.h"
 #include "action/execute.h"
+#include "action/rescue_count.h"
 #include "action/rescue_plan.h"
 #include "action/stop.h"
 #include "base/arena.h"
@@ -194,26 +195,13 @@ static void begin(struct rescue *rescue, const struct emergency *fresh)
 	rescue->settled_at = instant_monotonic();
 }
 
-/* The last word on a session, over all rounds; NULL: it was in none. */
-static const struct action_target *last_word(
-	const struct emergency *emergency, const struct action_target *target)
-{
-	for (size_t round = emergency->n_rounds; round-- > 0;) {
-		const struct action_plan *plan = emergency->rounds[round];
-		for (size_t i = 0; i < plan->n_targets; i++)
-			if (plan->targets[i].pid == target->pid &&
-				plan->targets[i].backend_start == target->backend_start)
-				return &plan->targets[i];
-	}
-	return NULL;
-}
-
 /* Leaves out those that there is no use in trying again. */
 static size_t untick_hopeless(const struct emergency *emergency, struct action_plan *plan)
 {
 	size_t hopeful = 0;
 	for (size_t i = 0; i < plan->n_targets; i++) {
-		const struct action_target *before = last_word(emergency, &plan->targets[i]);
+		const struct action_target *before =
+			rescue_count_last_word(emergency, &plan->targets[i]);
 		plan->targets[i].selected = !before || !action_result_survived(before->result);
 		hopeful += plan->targets[i].selected;
 	}
@@ -247,102 +235,6 @@ static bool end_sessions(struct rescue *rescue, struct action_plan *plan)
 	return true;
 }
 
-static void add_left(struct emergency *emergency, const struct emergency_left *left)
-{
-	emergency->left[emergency->n_left++] = *left;
-}
-
-static void leave_session(struct emergency *emergency, const struct action_target *target)
-{
-	const struct action_target *before = last_word(emergency, target);
-	const char *why = "there was no time left to end it";
-	if (before && before->detail)
-		why = before->detail;
-	else if (before)
-		why = action_result_name(before->result);
-	add_left(emergency,
-		&(struct emergency_left){
-			.backend = target->pid,
-			.process_pid = target->process_pid,
-			.name = arena_strdup(emergency->arena, target->application_name),
-			.connections = 1,
-			.why = arena_strdup(emergency->arena, why),
-		});
-}
-
-static const char *why_left(struct emergency *emergency, const struct emergency_process *process)
-{
-	const struct emergency_process *planned =
-		rescue_plan_find(emergency, process->pid, process->start_ticks);
-	if (planned && planned->detail)
-		return planned->detail;
-	if (planned)
-		return "it was not stopped";
-	if (!process->unit)
-		return "it has connected since the plan was made";
-	return arena_printf(emergency->arena,
-		"it has connected since the plan was made; systemctl stop %s keeps it away",
-		process->unit);
-}
-
-static bool is_listed(const struct emergency *emergency, int32_t process_pid)
-{
-	for (size_t i = 0; i < emergency->n_left; i++)
-		if (emergency->left[i].process_pid == process_pid)
-			return true;
-	return false;
-}
-
-/* One that the application still holds, or came back with; those whose sessions the server tells of
- * are listed by these. */
-static bool leave_process(struct emergency *emergency, const struct emergency_process *process)
-{
-	const struct emergency_process *planned =
-		rescue_plan_find(emergency, process->pid, process->start_ticks);
-	if ((planned ? planned->spared : process->spared) != SPARED_NOT ||
-		is_listed(emergency, process->pid))
-		return false;
-	add_left(emergency,
-		&(struct emergency_left){
-			.process_pid = process->pid,
-			.name = arena_strdup(emergency->arena,
-				process->command ? process->command : process->name),
-			.connections = process->connections,
-			.why = why_left(emergency, process),
-		});
-	return true;
-}
-
-/* Sessions that are there, and nobody can tell us which they are. */
-static void leave_unseen(struct emergency *emergency, size_t unseen)
-{
-	if (!unseen)
-		return;
-	add_left(emergency,
-		&(struct emergency_left){
-			.name = "sessions whose client is gone",
-			.connections = (uint32_t)unseen,
-			.why = "which they are is not ours to see: K ends them, or dbtop as root",
-		});
-}
-
-static void count_left(struct rescue *rescue, const struct emergency *fresh,
-	const struct action_plan *sessions, size_t unseen)
-{
-	struct emergency *emergency = rescue->emergency;
-	size_t n_sessions = fresh->connected ? sessions->n_targets : 0;
-	emergency->left = arena_array(
-		emergency->arena, n_sessions + fresh->n_processes + 1, sizeof(*emergency->left));
-	int counted = (int)(n_sessions + unseen);
-	leave_unseen(emergency, unseen);
-	for (size_t i = 0; i < n_sessions; i++)
-		leave_session(emergency, &sessions->targets[i]);
-	for (size_t i = 0; i < fresh->n_processes; i++)
-		if (leave_process(emergency, &fresh->processes[i]))
-			counted += (int)fresh->processes[i].connections;
-	emergency->counted = fresh->connected ? counted : -1;
-}
-
 static const char *why_not_connected(const struct rescue *rescue)
 {
 	const struct server_state *state = session_state(rescue->session);
@@ -361,7 +253,7 @@ static void conclude(
 		if (waited < LAST_WAIT)
 			return;
 		emergency->cannot = why_not_connected(rescue);
-		count_left(rescue, fresh, NULL, 0);
+		rescue_count(emergency, fresh, NULL, 0);
 		finish(rescue);
 		return;
 	}
@@ -374,7 +266,7 @@ static void conclude(
 	}
 	if (sessions->n_targets && end_sessions(rescue, sessions))
 		return;
-	count_left(rescue, fresh, sessions, unseen);
+	rescue_count(emergency, fresh, sessions, unseen);
 	action_plan_free(sessions);
 	finish(rescue);
 }

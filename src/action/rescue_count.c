@@ -1,0 +1,114 @@
+/* A row for each session and process that is left, with what became of it. */
+#include "action/rescue_count.h"
+
+#include "action/rescue_plan.h"
+#include "base/arena.h"
+#include "model/emergency.h"
+
+const struct action_target *rescue_count_last_word(
+	const struct emergency *emergency, const struct action_target *target)
+{
+	for (size_t round = emergency->n_rounds; round-- > 0;) {
+		const struct action_plan *plan = emergency->rounds[round];
+		for (size_t i = 0; i < plan->n_targets; i++)
+			if (plan->targets[i].pid == target->pid &&
+				plan->targets[i].backend_start == target->backend_start)
+				return &plan->targets[i];
+	}
+	return NULL;
+}
+
+static void add_left(struct emergency *emergency, const struct emergency_left *left)
+{
+	emergency->left[emergency->n_left++] = *left;
+}
+
+static void leave_session(struct emergency *emergency, const struct action_target *target)
+{
+	const struct action_target *before = rescue_count_last_word(emergency, target);
+	const char *why = "there was no time left to end it";
+	if (before && before->detail)
+		why = before->detail;
+	else if (before)
+		why = action_result_name(before->result);
+	add_left(emergency,
+		&(struct emergency_left){
+			.backend = target->pid,
+			.process_pid = target->process_pid,
+			.name = arena_strdup(emergency->arena, target->application_name),
+			.connections = 1,
+			.why = arena_strdup(emergency->arena, why),
+		});
+}
+
+static const char *why_left(struct emergency *emergency, const struct emergency_process *process)
+{
+	const struct emergency_process *planned =
+		rescue_plan_find(emergency, process->pid, process->start_ticks);
+	if (planned && planned->detail)
+		return planned->detail;
+	if (planned)
+		return "it was not stopped";
+	if (!process->unit)
+		return "it has connected since the plan was made";
+	return arena_printf(emergency->arena,
+		"it has connected since the plan was made; systemctl stop %s keeps it away",
+		process->unit);
+}
+
+static bool is_listed(const struct emergency *emergency, int32_t process_pid)
+{
+	for (size_t i = 0; i < emergency->n_left; i++)
+		if (emergency->left[i].process_pid == process_pid)
+			return true;
+	return false;
+}
+
+/* One that the application still holds, or came back with; those whose sessions the server tells of
+ * are listed by these. */
+static bool leave_process(struct emergency *emergency, const struct emergency_process *process)
+{
+	const struct emergency_process *planned =
+		rescue_plan_find(emergency, process->pid, process->start_ticks);
+	if ((planned ? planned->spared : process->spared) != SPARED_NOT ||
+		is_listed(emergency, process->pid))
+		return false;
+	add_left(emergency,
+		&(struct emergency_left){
+			.process_pid = process->pid,
+			.name = arena_strdup(emergency->arena,
+				process->command ? process->command : process->name),
+			.connections = process->connections,
+			.why = why_left(emergency, process),
+		});
+	return true;
+}
+
+/* Sessions that are there, and nobody can tell us which they are. */
+static void leave_unseen(struct emergency *emergency, size_t unseen)
+{
+	if (!unseen)
+		return;
+	add_left(emergency,
+		&(struct emergency_left){
+			.name = "sessions whose client is gone",
+			.connections = (uint32_t)unseen,
+			.why = "which they are is not ours to see: K ends them, or dbtop as root",
+		});
+}
+
+void rescue_count(struct emergency *emergency, const struct emergency *fresh,
+	const struct action_plan *sessions, size_t unseen)
+{
+	size_t n_sessions = fresh->connected ? sessions->n_targets : 0;
+	emergency->left = arena_array(
+		emergency->arena, n_sessions + fresh->n_processes + 1, sizeof(*emergency->left));
+	int counted = (int)(n_sessions + unseen);
+	leave_unseen(emergency, unseen);
+	for (size_t i = 0; i < n_sessions; i++)
+		leave_session(emergency, &sessions->targets[i]);
+	for (size_t i = 0; i < fresh->n_processes; i++)
+		if (leave_process(emergency, &fresh->processes[i]))
+			counted += (int)fresh->processes[i].connections;
+	emergency->counted = fresh->connected ? counted : -1;
+}

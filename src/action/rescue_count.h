@@ -1,0 +1,20 @@
+/* What is left of the application after an emergency, and why. Pure. */
+#ifndef ACTION_RESCUE_COUNT_H
+#define ACTION_RESCUE_COUNT_H
+
+#include <stddef.h>
+
+struct action_plan;
+struct action_target;
+struct emergency;
+
+/* Fills in what is left and how much that is. fresh: a plan from a new look; sessions: those that
+ * are still there to be ended, NULL without a connection; unseen: how many more nobody can name. */
+void rescue_count(struct emergency *emergency, const struct emergency *fresh,
+	const struct action_plan *sessions, size_t unseen);
+
+/* The last word on a session, over all rounds; NULL: it was in none. */
+const struct action_target *rescue_count_last_word(
+	const struct emergency *emergency, const struct action_target *target);
+
+#endif
