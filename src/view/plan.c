@@ -339,6 +339,7 @@ void plan_draw_results(const struct frame *frame)
 		.title = title,
 		.title_style = STYLE_STRONG,
 		.has_cursor = true,
+		.note = frame->ui->notice,
 		.page = PAGE_RESULTS,
 	};
 	draw(frame, result_fields, sizeof(result_fields) / sizeof(result_fields[0]), &dialog);
