@@ -143,8 +143,8 @@ static void be_told_by_environment(void)
 
 static void be_told_by_command_line(void)
 {
-	execl("/bin/sh", "sh", "-c",
-		"sleep 600; :", "postgres://app@db/app?application_name=web&x=1", NULL);
+	execl("/bin/sh", "sh", "-c", "kill -STOP $$",
+		"postgres://app@db/app?application_name=web&x=1", NULL);
 	_exit(1);
 }
 
