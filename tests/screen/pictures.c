@@ -16,7 +16,7 @@ static const struct picture {
 	int width, height;
 	const char *shows; /* when this is on the screen it is drawn */
 } pictures[] = {
-	{ "dashboard", "dashboard", "default", "dbtop", 120, 33, "quit" },
+	{ "dashboard", "dashboard", "default", "dbtop", 120, 37, "quit" },
 	{ "plan", "plan", "default", "dbtop: k, the plan", 120, 18, "Enter end 3" },
 	{ "details", "details", "default", "dbtop: Enter, the details", 120, 34, "Esc" },
 	{ "full", "full", "default", "dbtop: the server is full", 120, 18, "FULL" },
