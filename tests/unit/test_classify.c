@@ -85,8 +85,12 @@ static struct verdict judge(char *cells[static COLUMNS])
 	};
 	if (age)
 		backend.state_change = NOW - llround(strtod(age, NULL) * USEC_PER_SEC);
+	const char *held = strstr(cells[FLAGS], "held:");
 	const struct evidence evidence = {
 		.own = strstr(cells[FLAGS], "own") != NULL,
+		.pool_reserve = strstr(cells[FLAGS], "reserve") != NULL,
+		.bouncer_reserve = strstr(cells[FLAGS], "bouncer") != NULL,
+		.held = held ? llround(strtod(held + 5, NULL) * USEC_PER_SEC) : -1,
 		.end = parse_end(cells[END]),
 		.process_name = null_for_dash(cells[PROCESS]),
 	};
