@@ -228,12 +228,22 @@ static void put_process_facts(struct summary *summary, const struct client_proce
 	}
 }
 
+/* A command from its program's name on: where room is short, the folder is what goes. */
+static const char *without_folder(const char *command)
+{
+	const char *slash = memrchr(command, '/', strcspn(command, " "));
+	return slash ? slash + 1 : command;
+}
+
 static void put_process(struct summary *summary, const struct client_process *client)
 {
 	struct printer *printer = &summary->printer;
 	const char *name = client->process.command ? client->process.command : client->process.name;
+	int width = printer->style.width / 2;
 	printer_end_line(printer);
-	printer_cut(printer, name ? name : "process", printer->style.width / 2);
+	if (name && text_width(name) > width)
+		name = without_folder(name);
+	printer_cut(printer, name ? name : "process", width);
 	put_process_facts(summary, client);
 	printer_format(
 		printer, ": %u connection%s", client->connections, plural(client->connections));
