@@ -60,9 +60,12 @@ static const char *plural(int count)
 	return count == 1 ? "" : "s";
 }
 
-static bool runs(const struct shutdown_process *process)
+/* One that ended after its time was up ran on. */
+static bool runs(const struct shutdown_record *record, const struct shutdown_process *process)
 {
-	return process->ended_at == INSTANT_UNKNOWN;
+	return process->ended_at == INSTANT_UNKNOWN ||
+		(record->signalled_at != INSTANT_UNKNOWN &&
+			process->ended_at > record->signalled_at + record->timeout);
 }
 
 static const struct shutdown_process *find_process(
@@ -89,7 +92,7 @@ static void weigh_processes(struct facts *facts)
 		const struct shutdown_process *process = &record->processes[i];
 		if (process->command)
 			facts->command = process;
-		if (!runs(process)) {
+		if (!runs(record, process)) {
 			facts->reacted |= process->ended_at >= record->signalled_at;
 			if (process->ended_at > facts->last_exit)
 				facts->last_exit = process->ended_at;
@@ -108,7 +111,8 @@ static void weigh_processes(struct facts *facts)
 static void weigh_left(struct facts *facts, const struct shutdown_connection *connection)
 {
 	const struct shutdown_process *holder = find_process(facts->record, connection->holder);
-	bool held = connection->closed_at == INSTANT_UNKNOWN && holder && runs(holder);
+	bool held =
+		connection->closed_at == INSTANT_UNKNOWN && holder && runs(facts->record, holder);
 	facts->after++;
 	facts->open_links += held;
 	facts->new_left |= connection->after_signal;
@@ -154,6 +158,8 @@ static bool is_over(const struct facts *facts)
 	const struct shutdown_record *record = facts->record;
 	if (record->signalled_at == INSTANT_UNKNOWN)
 		return false;
+	if (record->over)
+		return true;
 	if (facts->running)
 		return facts->now >= record->signalled_at + record->timeout;
 	return !facts->after || facts->now >= facts->last_exit + record->settle;
@@ -167,7 +173,7 @@ bool shutdown_is_over(const struct shutdown_record *record, int64_t now)
 
 static enum shutdown_behaviour behaviour_of_running(const struct facts *facts)
 {
-	bool command_runs = facts->command && runs(facts->command);
+	bool command_runs = facts->command && runs(facts->record, facts->command);
 	if (!command_runs)
 		return facts->child_holds ? BEHAVIOUR_CHILD_KEPT_CONNECTION
 					  : BEHAVIOUR_NEVER_EXITED;
@@ -245,7 +251,7 @@ static void name_running(const struct facts *facts, struct words *words)
 	const struct shutdown_record *record = facts->record;
 	int named = 0;
 	for (size_t i = 0; i < record->n_processes && named < MOST_NAMED; i++)
-		if (runs(&record->processes[i]))
+		if (runs(record, &record->processes[i]))
 			say(words, "%s%s", named++ ? ", " : "",
 				timeline_process_name(facts->arena, &record->processes[i]));
 	if (facts->running > named)
@@ -266,7 +272,7 @@ static void say_closed(const struct facts *facts, struct words *words)
 			? "gone"
 			: "closed",
 		timeline_span(facts->arena, facts->last_end - facts->record->signalled_at));
-	if (!facts->command || runs(facts->command))
+	if (!facts->command || runs(facts->record, facts->command))
 		return;
 	int64_t late = facts->last_end - facts->command->ended_at;
 	if (late <= 0)
@@ -296,7 +302,7 @@ static void say_child(const struct facts *facts, struct words *words)
 
 static void say_running(const struct facts *facts, struct words *words)
 {
-	bool command_runs = facts->command && runs(facts->command);
+	bool command_runs = facts->command && runs(facts->record, facts->command);
 	if (!command_runs)
 		say(words, "the command ended, but ");
 	name_running(facts, words);
@@ -359,8 +365,9 @@ static void (*const sentences[])(const struct facts *facts, struct words *words)
 static bool hides_lost_write(const struct facts *facts)
 {
 	const struct shutdown_process *command = facts->command;
-	return facts->rolled_back && command && !runs(command) && command->has_status &&
-		WIFEXITED(command->status) && WEXITSTATUS(command->status) == 0;
+	return facts->rolled_back && command && !runs(facts->record, command) &&
+		command->has_status && WIFEXITED(command->status) &&
+		WEXITSTATUS(command->status) == 0;
 }
 
 static void say_lost_write(const struct facts *facts, struct words *words)
@@ -387,9 +394,10 @@ static void say_progress(const struct facts *facts, struct words *words)
 		say(words, "all connections are closed; the process still runs");
 }
 
-static int exit_status(const struct shutdown_process *command)
+static int exit_status(const struct facts *facts)
 {
-	if (!command || runs(command) || !command->has_status)
+	const struct shutdown_process *command = facts->command;
+	if (!command || runs(facts->record, command) || !command->has_status)
 		return -1;
 	return WIFSIGNALED(command->status) ? 128 + WTERMSIG(command->status)
 					    : WEXITSTATUS(command->status);
@@ -405,7 +413,7 @@ static struct shutdown_verdict counts(const struct facts *facts)
 		.after = facts->after,
 		.opened = facts->opened,
 		.running = facts->running,
-		.exit_status = exit_status(facts->command),
+		.exit_status = exit_status(facts),
 		.drained = drained && facts->record->signalled_at != INSTANT_UNKNOWN
 			? last - facts->record->signalled_at
 			: -1,

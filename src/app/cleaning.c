@@ -122,8 +122,14 @@ static struct plan_session *list_sessions(struct cleaning *cleaning, size_t *ret
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];
 		struct shutdown_survivor *survivor = find_survivor(record, connection->backend);
-		if (!is_left(connection) || !survivor)
+		if (!survivor)
 			continue;
+		if (!is_left(connection)) {
+			/* seen by the end of its process */
+			if (survivor->result[0] == 'l')
+				survivor->result = "gone";
+			continue;
+		}
 		if (is_present(activity, connection) && connection->presumed)
 			continue;
 		if (is_present(activity, connection))

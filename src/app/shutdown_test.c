@@ -279,7 +279,7 @@ static void clean(struct test *test)
 
 static int64_t settle_time(const struct test *test)
 {
-	return test->timeout < SETTLE_MOST ? test->timeout : SETTLE_MOST;
+	return test->timeout / 2 < SETTLE_MOST ? test->timeout / 2 : SETTLE_MOST;
 }
 
 static void begin_round(struct test *test)
@@ -455,7 +455,8 @@ static void open_test(struct test *test)
 	struct target_options options = app_target_options(app);
 	options.data = test;
 	options.assessed = on_assessed;
-	options.calm = true;
+	/* whose PgBouncer's sessions are is told by what the processes hold */
+	options.calm = app->n_consoles == 0;
 	test->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	test->audit = audit_new(path);

@@ -21,6 +21,7 @@
 #include "collect/endings.h"
 #include "collect/follow.h"
 #include "collect/procfs.h"
+#include "model/assessment.h"
 
 /* Between two samples: armed; before a signal of ours; once it has begun; and when that lasts. */
 #define ARMED_PACE (40 * USEC_PER_MSEC)
@@ -32,7 +33,7 @@
 /* A link to PgBouncer that is shorter than this after the signal was a request to cancel. */
 #define CANCEL_LASTS (50 * USEC_PER_MSEC)
 
-#define PREPARING_MS 1000
+#define PREPARING_MS 5000
 
 void watch_changed(struct watch *watch)
 {
@@ -384,13 +385,33 @@ static void advance(struct watch *watch, int64_t now)
 	if (watch->stage == WATCH_SIGNALLED && has_looked_again(watch, now) &&
 		shutdown_is_over(&watch->record, now)) {
 		watch->stage = WATCH_GATHERING;
+		watch->record.over = true;
 		watch_gather(watch);
 	}
 }
 
+static bool is_pooled(const struct watch *watch)
+{
+	for (size_t i = 0; i < watch->record.n_connections; i++)
+		if (watch->record.connections[i].link == LINK_POOLED)
+			return true;
+	return false;
+}
+
+/* Behind PgBouncer: in which of its sessions the application has a transaction is known only when
+ * all sources tell of the same moment. */
+static bool has_surveyed(const struct watch *watch)
+{
+	const struct assessment *assessment = target_assessment(watch->target);
+	return !is_pooled(watch) || watch->timed_out ||
+		(assessment->settled && assessment->peers &&
+			assessment->peers->dumped_at >= watch->survey_since);
+}
+
 static void prepared(struct watch *watch)
 {
-	if (watch->stage != WATCH_PREPARING || !watch->sampled || watch->waiting)
+	if (watch->stage != WATCH_PREPARING || !watch->sampled || watch->waiting ||
+		!has_surveyed(watch))
 		return;
 	uv_timer_stop(watch->timer);
 	watch->stage = WATCH_ARMED;
@@ -450,7 +471,7 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct watch *watch = timer->data;
 	watch->waiting = 0;
-	watch->sampled = true;
+	watch->sampled = watch->timed_out = true;
 	prepared(watch);
 	if (watch->stage == WATCH_GATHERING)
 		watch_settle(watch);
@@ -525,6 +546,7 @@ void watch_assessed(struct watch *watch)
 	tell_record(watch);
 	if (watch->stage == WATCH_ARMED)
 		forget_past(watch);
+	prepared(watch);
 	advance(watch, instant_monotonic());
 	watch_changed(watch);
 }
@@ -545,7 +567,10 @@ int watch_count(const struct watch *watch)
 void watch_prepare(struct watch *watch)
 {
 	watch->stage = WATCH_PREPARING;
-	watch->sampled = false;
+	watch->sampled = watch->timed_out = false;
+	watch->survey_since = instant_now();
+	if (is_pooled(watch))
+		target_survey(watch->target);
 	watch_take_baseline(watch);
 	watch_time_out(watch, PREPARING_MS);
 	follow_now(watch->follow);

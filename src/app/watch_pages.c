@@ -20,8 +20,10 @@ struct watch_page {
 	char *folder, *file;
 	int32_t pid;
 	enum page_phase phase;
-	bool known; /* phase is one that was read */
-	size_t row; /* its last phase's index in the record */
+	bool known;      /* phase is one that was read */
+	int64_t pending; /* writes, as read last */
+	bool in_phase;   /* of its shutdown … */
+	size_t row;      /* … and that is its index in the record */
 };
 
 static bool is_known(const struct watch *watch, const char *folder, const char *file)
@@ -59,19 +61,6 @@ void watch_find_pages(struct watch *watch)
 			add_page(watch, &pages->items[i]);
 }
 
-static struct shutdown_phase *begin_phase(
-	struct watch *watch, struct watch_page *page, const struct page_copy *copy, int64_t now)
-{
-	const char *name = page_phase_name(copy->phase);
-	struct shutdown_phase *phase = shutdown_add_phase(&watch->record);
-	page->row = watch->record.n_phases - 1;
-	phase->pid = page->pid;
-	phase->name = text_clean(watch->record.arena, name, strlen(name), TEXT_LINE);
-	phase->began_at = now;
-	phase->writes_first = copy->totals.pending_writes;
-	return phase;
-}
-
 static void note_writes(struct shutdown_phase *phase, int64_t pending, int64_t now)
 {
 	if (pending == PAGE_UNKNOWN)
@@ -83,6 +72,21 @@ static void note_writes(struct shutdown_phase *phase, int64_t pending, int64_t n
 		phase->drained_at = now;
 }
 
+static void begin_phase(
+	struct watch *watch, struct watch_page *page, const struct page_copy *copy, int64_t now)
+{
+	const char *name = page_phase_name(copy->phase);
+	struct shutdown_phase *phase = shutdown_add_phase(&watch->record);
+	page->row = watch->record.n_phases - 1;
+	phase->pid = page->pid;
+	phase->name = text_clean(watch->record.arena, name, strlen(name), TEXT_LINE);
+	phase->began_at = now;
+	/* what was pending before: some may have been written already */
+	phase->writes_first = page->in_phase ? copy->totals.pending_writes : page->pending;
+	page->in_phase = true;
+	note_writes(phase, copy->totals.pending_writes, now);
+}
+
 static void read_page(struct watch *watch, struct watch_page *page, int64_t now)
 {
 	struct page_copy *copy = watch->page_copy;
@@ -92,16 +96,17 @@ static void read_page(struct watch *watch, struct watch_page *page, int64_t now)
 		close(folder);
 	if (r != PAGE_OK && r != PAGE_DEAD_OWNER)
 		return;
+	struct shutdown_phase *last = page->in_phase ? &watch->record.phases[page->row] : NULL;
 	bool moved = page->known && copy->phase != page->phase && copy->phase > PAGE_RUNNING;
 	page->phase = copy->phase;
 	page->known = true;
+	if (last)
+		note_writes(last, copy->totals.pending_writes, now);
 	if (moved && watch->record.signalled_at == INSTANT_UNKNOWN)
 		watch_begin(watch, now, "its pool stops lending");
 	if (moved)
-		(void)begin_phase(watch, page, copy, now);
-	if (watch->record.n_phases > page->row && copy->phase > PAGE_RUNNING &&
-		watch->record.phases[page->row].pid == page->pid)
-		note_writes(&watch->record.phases[page->row], copy->totals.pending_writes, now);
+		begin_phase(watch, page, copy, now);
+	page->pending = copy->totals.pending_writes;
 }
 
 void watch_read_pages(struct watch *watch, int64_t now)

@@ -84,8 +84,10 @@ struct watch {
 	char *databases; /* the application's, as a PostgreSQL array; NULL before the baseline */
 	struct watch_stranger *strangers;
 	size_t n_strangers, strangers_room;
-	bool based;   /* the baseline is taken */
-	bool sampled; /* since watch_prepare() */
+	bool based;           /* the baseline is taken */
+	bool sampled;         /* since watch_prepare() */
+	bool timed_out;       /* … and no answer holds it up any more */
+	int64_t survey_since; /* wall clock: when that was */
 };
 
 void watch_changed(struct watch *watch);

@@ -184,7 +184,7 @@ static struct shutdown_connection *add_connection(struct watch *watch,
 static struct shutdown_connection *add_lent(
 	struct watch *watch, const struct assessment *assessment, const struct connection *row)
 {
-	if (watch->record.signalled_at == INSTANT_UNKNOWN || !has_transaction(row->backend))
+	if (watch->stage == WATCH_ARMED || !has_transaction(row->backend))
 		return NULL;
 	struct shutdown_connection *connection = add_connection(watch, assessment, row, NULL);
 	connection->link = LINK_LENT;

@@ -114,7 +114,8 @@ struct shutdown_record {
 	int64_t signalled_at;   /* or, of a watch, the first sign of an end */
 	int64_t signalled_wall; /* the same on the wall clock */
 	const char *sign;       /* what that first sign was; NULL: we sent the signal ourselves */
-	const char *blind;      /* why no verdict can be given; NULL */
+	bool over;         /* the time for a verdict came: what happens since changes nothing */
+	const char *blind; /* why no verdict can be given; NULL */
 	enum shutdown_goodbye goodbye;
 	struct shutdown_process *processes;
 	size_t n_processes, processes_room;

@@ -117,6 +117,20 @@ static int play_left_sessions(void)
 	_exit(0);
 }
 
+/* The same, but it was running before the signal came. */
+static int play_left_busy(void)
+{
+	catch_it();
+	conns[0] = open_one();
+	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
+	PQflush(conns[0]);
+	conns[1] = open_one();
+	while (!told)
+		usleep(1000);
+	PQfinish(conns[1]);
+	_exit(0);
+}
+
 static int play_child(void)
 {
 	sigset_t interrupt;
@@ -243,6 +257,7 @@ static const struct {
 	{ "closed", play_closed },
 	{ "closed-raise", play_closed_raise },
 	{ "left-sessions", play_left_sessions },
+	{ "left-busy", play_left_busy },
 	{ "child", play_child },
 	{ "never-exited", play_never_exited },
 	{ "hung", play_hung },

@@ -1,0 +1,130 @@
+/* One application of libdbpool's and its shutdown: dying_pool CONNINFO BEHAVIOUR
+ *
+ * A pool of two connections, and a loop that works with them. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dbpool.h"
+
+#define WRITES 12
+
+static struct dbpool_config config = {
+	.size = sizeof(config), .name = "dying", .min = 2, .max = 2
+};
+
+static void start(void)
+{
+	if (dbpool_start(&config) == DBPOOL_OK)
+		return;
+	fprintf(stderr, "dying_pool: %s\n", dbpool_error());
+	exit(3);
+}
+
+static int run(const char *sql)
+{
+	DBPOOL_SCOPED(lease, NULL);
+	if (lease.result != DBPOOL_OK)
+		return -1;
+	PGresult *result = PQexec(dbpool_conn(&lease), sql);
+	int r = PQresultStatus(result) == PGRES_TUPLES_OK ? 0 : -1;
+	PQclear(result);
+	return r;
+}
+
+/* Until the pool lends no more. */
+static int work(void)
+{
+	while (run("SELECT 1") == 0)
+		usleep(2000);
+	return 0;
+}
+
+/* The pool ends the process when it is done. */
+static int stay(void)
+{
+	while (pause() != 0)
+		;
+	return 1;
+}
+
+static int play_closed(void)
+{
+	start();
+	work();
+	return stay();
+}
+
+static int flush(void *data)
+{
+	(void)data;
+	for (int left = WRITES; left > 0; left--) {
+		dbpool_pending(NULL, left);
+		if (run("SELECT pg_sleep(0.005)") != 0)
+			return 1;
+	}
+	dbpool_pending(NULL, 0);
+	return 0;
+}
+
+static int play_flush(void)
+{
+	static const struct dbpool_hook hook = {
+		.name = "outbox", .phase = DBPOOL_HOOK_FLUSH, .run = flush
+	};
+	start();
+	dbpool_pending(NULL, WRITES);
+	if (dbpool_hook_add(NULL, &hook) != DBPOOL_OK)
+		return 3;
+	work();
+	return stay();
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+/* It has a handler of its own, and decides not to end. */
+static int play_never_exited(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	sigaction(SIGINT, &action, NULL);
+	start();
+	work();
+	return stay();
+}
+
+/* The pool is told to leave signals alone, and so does everybody else. */
+static int play_died(void)
+{
+	config.no_signals = 1;
+	start();
+	return work();
+}
+
+static const struct {
+	const char *name;
+	int (*play)(void);
+} behaviours[] = {
+	{ "closed", play_closed },
+	{ "flush", play_flush },
+	{ "never-exited", play_never_exited },
+	{ "died", play_died },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 3) {
+		fputs("usage: dying_pool CONNINFO BEHAVIOUR\n", stderr);
+		return 2;
+	}
+	config.conninfo = argv[1];
+	for (size_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++)
+		if (strcmp(behaviours[i].name, argv[2]) == 0)
+			return behaviours[i].play();
+	fprintf(stderr, "dying_pool: no such behaviour: %s\n", argv[2]);
+	return 2;
+}
