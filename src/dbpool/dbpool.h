@@ -70,7 +70,8 @@ enum dbpool_reset {
 	/* Everything a session can change is reset (settings, temporary tables, prepared
 	 * statements, cursors, LISTEN, advisory locks) if any statement was run at all, because a
 	 * plain SELECT may have changed it. It goes to the server at release, without waiting; the
-	 * next borrower finds it done, or waits for it if it comes at once: as long as for one more statement. */
+	 * next borrower finds it done, or waits for it if it comes at once: as long as for one more
+	 * statement. */
 	DBPOOL_RESET_USED,
 	/* Only when a command tag or a reported setting showed a change: SET, LISTEN, PREPARE,
 	 * DECLARE, CREATE, LOCK, DO, CALL, … Misses what functions do, as set_config() or
@@ -195,8 +196,8 @@ struct dbpool_lease {
 #define DBPOOL_HERE       __FILE__ ":" DBPOOL_STRING(__LINE__)
 #define DBPOOL_DEFAULT_MS 0 /* the configuration's acquire_timeout_ms */
 
-/* Borrows a connection, first come, first served: a thread that has waited for a millisecond is
- * never overtaken. Returns DBPOOL_OK, DBPOOL_TIMEOUT, DBPOOL_SHUTTING_DOWN, DBPOOL_UNREACHABLE,
+/* Borrows a connection, first come, first served: a thread that has waited for three milliseconds
+ * is never overtaken. Returns DBPOOL_OK, DBPOOL_TIMEOUT, DBPOOL_SHUTTING_DOWN, DBPOOL_UNREACHABLE,
  * DBPOOL_FULL, DBPOOL_REFUSED or DBPOOL_FORKED, also in ret_lease->result.
  *
  * An outage is waited out until the timeout; refused credentials are told at once. `timeout_ms`:

@@ -4,8 +4,8 @@
  * strictly fair, and slow when connections are held for microseconds: the connection does nothing
  * while its new holder is being woken, and every release costs two context switches. So a waiter is
  * at first only nudged: the connection goes to the reserve, and a thread that is running anyway may
- * take it meanwhile. Whoever has waited for a millisecond is served directly, and nobody overtakes
- * it any more.
+ * take it meanwhile. Whoever has waited for three milliseconds is served directly, and nobody
+ * overtakes it any more.
  *
  * Each waiter sleeps on a word of its own, on its own stack. Its waker may touch that word only by
  * its address, and only to wake: the waiter may be gone by then, and a futex wake on memory that
@@ -17,7 +17,7 @@
 
 #include "dbpool/pool.h"
 
-#define PRIORITY_USEC 1000
+#define PRIORITY_USEC 3000
 
 static void count(struct dbpool *pool, int change)
 {
