@@ -15,9 +15,9 @@ static void demo_opens_and_ends(void **state)
 	assert_false(term_cursor_visible(term));
 	assert_true(term_wait_text(term, "6 leaked"));
 	term_press(term, "?");
-	assert_true(term_wait_text(term, "this page"));
+	assert_true(term_wait_text(term, "┌ Help"));
 	term_press(term, "Esc");
-	assert_true(term_wait_gone(term, "this page"));
+	assert_true(term_wait_gone(term, "┌ Help"));
 	term_press(term, "q");
 	assert_true(term_wait_exit(term, &status));
 	assert_true(WIFEXITED(status));
