@@ -55,7 +55,7 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	struct live_program *second = start_app("leaky", "10", false);
 	struct term *term = open_dashboard("user=app", NULL, NULL);
 	assert_true(term_wait_text(term, "The server is full"));
-	assert_true(term_wait_text(term, "E or --emergency stops the application"));
+	assert_true(term_wait_text(term, "E stops the application"));
 	assert_true(term_wait_text(term, "12 connections"));
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 22 connections?"));
