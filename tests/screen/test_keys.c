@@ -114,6 +114,7 @@ static void group(void **state)
 	assert_true(term_shows(term, "▾ live_client") || term_shows(term, "▾ "));
 	press("g", "▾ forgetful");
 	press("g", "▾ postgres");
+	press("g", "▾ in no pool");
 	press_until_gone("g", "▾");
 	press("g", "▾");
 }

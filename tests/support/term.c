@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,21 @@ static void set_environment(const struct term_options *options, const char *home
 	}
 }
 
+/* dbtop's settings in that home: it sees no stats pages of other tests, and of the machine. */
+static void write_settings(const char *home)
+{
+	static const char *const folders[] = { "pages", ".config", ".config/dbtop" };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		CLEANUP(cleanup_free) char *folder = mem_printf("%s/%s", home, folders[i]);
+		if (mkdir(folder, 0700) != 0)
+			fail(folder);
+	}
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/.config/dbtop/config.yaml", home);
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "we");
+	if (!file || fprintf(file, "pages: %s/pages\n", home) < 0)
+		fail(path);
+}
+
 __attribute__((noreturn)) static void run(
 	const struct term *term, const struct term_options *options, const char *const *argv)
 {
@@ -100,6 +116,7 @@ struct term *term_start(const struct term_options *options, const char *const *a
 	term->home = mem_strdup("/tmp/dbtop-term-XXXXXX");
 	if (!mkdtemp(term->home))
 		fail(term->home);
+	write_settings(term->home);
 	if (openpty(&term->master, &term->slave, NULL, NULL, &size) != 0)
 		fail("openpty");
 	fcntl(term->master, F_SETFD, FD_CLOEXEC);
