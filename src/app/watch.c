@@ -207,6 +207,8 @@ static void read_socket(
 	if (!socket->open)
 		socket->holder = seen->pid;
 	socket->open = true;
+	/* an heir that was not known yet when the other holder let go of it */
+	socket->closed_at = INSTANT_UNKNOWN;
 	socket->established |= seen->established;
 	socket->seen_at = sample->taken_at;
 }

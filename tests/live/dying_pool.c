@@ -62,7 +62,7 @@ static int flush(void *data)
 	(void)data;
 	for (int left = WRITES; left > 0; left--) {
 		dbpool_pending(NULL, left);
-		if (run("SELECT pg_sleep(0.005)") != 0)
+		if (run("SELECT pg_sleep(0.03)") != 0)
 			return 1;
 	}
 	dbpool_pending(NULL, 0);
