@@ -229,9 +229,9 @@ DBPOOL_API struct dbpool_lease dbpool_borrow(struct dbpool *pool, int timeout_ms
 
 #if defined(__GNUC__)
 /* Declares a lease, acquires it, and gives it back where its scope ends: by return, break or
- * goto. */
+ * goto. To hold one is to use it: no compiler warns. */
 #define DBPOOL_SCOPED(lease, pool)                                                                 \
-	__attribute__((cleanup(dbpool_scope_end))) struct dbpool_lease lease =                     \
+	__attribute__((cleanup(dbpool_scope_end), unused)) struct dbpool_lease lease =             \
 		dbpool_borrow((pool), DBPOOL_DEFAULT_MS, DBPOOL_HERE)
 #endif
 
