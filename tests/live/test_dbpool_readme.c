@@ -46,7 +46,7 @@ static void the_example_works(void **state)
 {
 	struct private_server *server = live_server_start(NULL);
 	CLEANUP(cleanup_free) char *source = example();
-	CLEANUP(cleanup_free) char *file = live_file(live_folder(), "hello.c", source);
+	free(live_file(live_folder(), "hello.c", source));
 	CLEANUP(cleanup_free)
 	char *host = mem_printf("PGHOST=%s", private_server_folder(server));
 	CLEANUP(cleanup_free) char *port = mem_printf("PGPORT=%d", private_server_port(server));

@@ -217,8 +217,7 @@ static void damage_is_survived(void **state)
 		}
 		size_t end = i % 2 ? length : random % length;
 		if (revive(copy, end, &assessment, error) == 0) {
-			CLEANUP(cleanup_free)
-			char *text = draw(assessment, 100, GROUPING_PROCESS);
+			free(draw(assessment, 100, GROUPING_PROCESS));
 			assessment_free(assessment);
 		}
 	}

@@ -69,8 +69,8 @@ static void the_eye_meets_things_in_their_order(void **state)
 		"\nat the other end no process that is visible from here\n",
 		"     9971  idle             3h20m  jobs              10.0.0.7:40102\n",
 		"waits for notifications: LISTEN jobs\n",
-		"\n2 connections not visible to this role; to see them: GRANT pg_monitor TO "
-		"dbtop;\n",
+		("\n2 connections not visible to this role; to see them: GRANT pg_monitor TO "
+		 "dbtop;\n"),
 		"\n4 leaked; what would be ended: dbtop --kill-leaked --dry-run\n",
 	};
 	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &utf8);
