@@ -240,13 +240,25 @@ static int64_t closed_at(const struct watch *watch, const struct watch_socket *s
 	return seen;
 }
 
-static void close_sockets(struct watch *watch, int64_t at)
+/* What is missing of a process that the kernel is ending was not closed by it: it goes with its
+ * end, which is told in a moment. */
+static bool goes_with_its_holder(
+	const struct watch_socket *socket, const struct follow_sample *sample)
+{
+	for (size_t i = 0; i < sample->n_processes; i++)
+		if (sample->processes[i].pid == socket->holder)
+			return sample->processes[i].exiting;
+	return false;
+}
+
+static void close_sockets(struct watch *watch, const struct follow_sample *sample)
 {
 	for (size_t i = 0; i < watch->n_sockets; i++) {
 		struct watch_socket *socket = &watch->sockets[i];
-		if (socket->open || socket->closed_at != INSTANT_UNKNOWN)
+		if (socket->open || socket->closed_at != INSTANT_UNKNOWN ||
+			goes_with_its_holder(socket, sample))
 			continue;
-		socket->closed_at = closed_at(watch, socket, at);
+		socket->closed_at = closed_at(watch, socket, sample->taken_at);
 		watch->pause = 0;
 		watch->ask_at = 0;
 	}
@@ -433,7 +445,7 @@ static void on_sampled(void *data, const struct follow_sample *sample)
 	read_processes(watch, sample);
 	watch_read_pages(watch, sample->taken_at);
 	hand_over(watch, sample);
-	close_sockets(watch, sample->taken_at);
+	close_sockets(watch, sample);
 	tell_record(watch);
 	if (watch->stage == WATCH_ARMED)
 		forget_past(watch);

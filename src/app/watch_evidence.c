@@ -311,13 +311,23 @@ static int64_t count_others(const struct watch *watch)
 	return others + (unseen > 0 ? unseen : 0);
 }
 
+/* Whether what the process still had open was for the kernel to close. One that catches the signal
+ * may close all and then die by it after all, faster than we look. */
+static bool died_outright(
+	const struct shutdown_record *record, const struct shutdown_process *process)
+{
+	return process->has_status && WIFSIGNALED(process->status) &&
+		(WTERMSIG(process->status) != record->signal_number ||
+			process->disposition == DISPOSITION_DEFAULT);
+}
+
 /* Sockets that were still open when their process died by a signal. */
 static bool died_with_sockets(const struct watch *watch)
 {
 	const struct shutdown_record *record = &watch->record;
 	for (size_t i = 0; i < record->n_processes; i++) {
 		const struct shutdown_process *process = &record->processes[i];
-		if (!process->has_status || !WIFSIGNALED(process->status))
+		if (!died_outright(record, process))
 			continue;
 		for (size_t j = 0; j < record->n_connections; j++)
 			if (record->connections[j].holder == process->pid &&

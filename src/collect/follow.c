@@ -216,6 +216,8 @@ static bool read_process(
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	(void)procfs_signals(follow->procfs, member->pid, &ret->signals);
 	ret->refused = !read_descriptors(follow, member->pid);
+	/* asked again: only after the descriptors it tells whether they were still its own */
+	ret->exiting = procfs_stat(follow->procfs, member->pid, &stat) < 0 || stat.exiting;
 	return true;
 }
 

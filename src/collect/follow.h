@@ -24,6 +24,7 @@ struct follow_process {
 	uint64_t start_ticks;
 	char name[PROCFS_COMM_MAX];    /* clean */
 	bool refused;                  /* we may not see its descriptors */
+	bool exiting;                  /* the kernel is ending it: it closes nothing itself any more */
 	struct procfs_signals signals; /* zero when they cannot be read */
 };
 

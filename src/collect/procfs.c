@@ -24,6 +24,7 @@
 #include "model/peers.h"
 
 /* include/linux/sched.h */
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
 /* TASK_COMM_LEN − 1: a name of this length may have been cut. */
@@ -134,7 +135,10 @@ static void read_fields(const char *text, struct procfs_stat *stat)
 		unsigned long long value = strtoull(text, &end, 10);
 		switch (field) {
 		case PARENT: stat->parent = (int32_t)value; break;
-		case FLAGS: stat->kernel_thread = (value & PF_KTHREAD) != 0; break;
+		case FLAGS:
+			stat->kernel_thread = (value & PF_KTHREAD) != 0;
+			stat->exiting = (value & PF_EXITING) != 0;
+			break;
 		case UTIME:
 		case STIME: stat->cpu_ticks += value; break;
 		case START: stat->start_ticks = value; break;

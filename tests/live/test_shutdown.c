@@ -61,6 +61,7 @@ static const struct expectation {
 	{ PGBOUNCER, "never-exited", "1", "never_exited", false, 0, -1, false, SOME },
 	{ LIBDBPOOL, "never-exited", "2", "never_exited", false, 0, -1, false, SOME },
 	{ PGBOUNCER, "closed", NEVER_LATE, "closed", true, 0, 0, false, SOME },
+	{ PGBOUNCER, "closed-raise", NEVER_LATE, "closed", true, 0, 130, false, SOME },
 	{ PGBOUNCER, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false, SOME },
 	{ LIBDBPOOL, "closed", NEVER_LATE, "closed", true, 0, 130, false, SOME },
 	{ LIBDBPOOL, "flush", NEVER_LATE, "closed", true, 0, 130, false, SOME },

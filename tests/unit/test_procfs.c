@@ -206,8 +206,10 @@ static void stat_is_read_behind_any_name(void **state)
 	assert_int_equal(stat.cpu_ticks, 12);
 	assert_int_equal(stat.rss_bytes, 3 * sysconf(_SC_PAGESIZE));
 	assert_false(stat.kernel_thread);
+	assert_false(stat.exiting);
 	assert_false(procfs_has_ended(&stat));
 	assert_int_equal(procfs_stat(procfs, 105, &stat), 0);
+	assert_true(stat.exiting);
 	assert_true(procfs_has_ended(&stat));
 	assert_int_equal(procfs_stat(procfs, 2, &stat), 0);
 	assert_true(stat.kernel_thread);
