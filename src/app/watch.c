@@ -539,6 +539,7 @@ void watch_free(struct watch *watch)
 		return;
 	watch_forget(watch);
 	watch_forget_pages(watch);
+	watch_forget_writes(watch);
 	uv_close((uv_handle_t *)watch->timer, free_handle);
 	follow_free(watch->follow);
 	endings_free(watch->processes);

@@ -1,9 +1,8 @@
-/* How the sessions ended: whether their clients said goodbye, and what became of what they wrote.
+/* How the sessions ended: whether their clients said goodbye.
  *
  * PostgreSQL 14 and up counts in pg_stat_database the sessions whose client went without a word,
  * but for a whole database. The sessions of others that ended meanwhile may account for as many of
  * them as there were; what is beyond that is the application's. */
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "session/cell.h"
 #include "session/session.h"
 
 #define COUNTS_SINCE  140000
@@ -28,44 +28,7 @@ static const char counts_sql[] =
 	"SELECT coalesce(sum(sessions), 0)::int8, coalesce(sum(sessions_abandoned), 0)::int8"
 	" FROM pg_stat_database WHERE datname = ANY ($1::text[])";
 
-/* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. */
-static const char writes_sql[] =
-	"SELECT a.pid, a.backend_start, x.now - ((x.now - a.backend_xid::text::int8) & 4294967295)"
-	" FROM pg_stat_activity a, (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS now) x"
-	" WHERE a.backend_xid IS NOT NULL AND a.pid = ANY ($1::int4[])";
-
-static const char fates_sql[] = "SELECT x, txid_status(x) = 'committed', txid_status(x) = 'aborted'"
-				" FROM unnest($1::int8[]) x";
-
-static int64_t number(const PGresult *result, int row, int column)
-{
-	uint64_t value;
-	uint32_t small;
-	int length = PQgetlength(result, row, column);
-	if (PQgetisnull(result, row, column))
-		return -1;
-	if (length == sizeof(small)) {
-		memcpy(&small, PQgetvalue(result, row, column), sizeof(small));
-		return (int32_t)be32toh(small);
-	}
-	if (length != sizeof(value))
-		return -1;
-	memcpy(&value, PQgetvalue(result, row, column), sizeof(value));
-	return (int64_t)be64toh(value);
-}
-
-static bool is_true(const PGresult *result, int row, int column)
-{
-	return !PQgetisnull(result, row, column) && PQgetlength(result, row, column) == 1 &&
-		*PQgetvalue(result, row, column);
-}
-
-static bool has_rows(const PGresult *result, int columns)
-{
-	return result && PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == columns;
-}
-
-static void ask(struct watch *watch, const char *sql, char *array, session_done_fn *done)
+void watch_ask_about(struct watch *watch, const char *sql, const char *array, session_done_fn *done)
 {
 	const char *params[] = { array };
 	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
@@ -98,7 +61,7 @@ static char *text_array(const char *const *items, size_t count)
 	return text;
 }
 
-static const struct shutdown_connection *find_connection(
+struct shutdown_connection *watch_find_session(
 	const struct watch *watch, int32_t pid, int64_t start)
 {
 	for (size_t i = 0; i < watch->record.n_connections; i++)
@@ -117,8 +80,8 @@ static const char **databases(const struct watch *watch, size_t *ret_count)
 		mem_resize(NULL, (activity ? activity->n_backends : 0) + 1, sizeof(*names));
 	for (size_t i = 0; activity && i < activity->n_backends; i++) {
 		const struct backend *backend = &activity->backends[i];
-		bool known =
-			!backend->database || !find_connection(watch, backend->pid, backend->start);
+		bool known = !backend->database ||
+			!watch_find_session(watch, backend->pid, backend->start);
 		for (size_t j = 0; j < count && !known; j++)
 			known = strcmp(names[j], backend->database) == 0;
 		if (!known)
@@ -138,14 +101,14 @@ static void ask_counts(struct watch *watch, session_done_fn *done)
 {
 	if (server_version(watch) < COUNTS_SINCE || !watch->databases)
 		return;
-	ask(watch, counts_sql, watch->databases, done);
+	watch_ask_about(watch, counts_sql, watch->databases, done);
 }
 
 static struct watch_counts read_counts(const PGresult *result)
 {
-	if (!has_rows(result, 2) || PQntuples(result) != 1)
+	if (!cell_has_rows(result, 2) || PQntuples(result) != 1)
 		return (struct watch_counts){ -1, -1 };
-	return (struct watch_counts){ number(result, 0, 0), number(result, 0, 1) };
+	return (struct watch_counts){ cell_number(result, 0, 0), cell_number(result, 0, 1) };
 }
 
 static void on_baseline(void *data, const PGresult *result, int64_t sent_at)
@@ -219,7 +182,7 @@ void watch_note_strangers(struct watch *watch)
 		const struct connection *row = &assessment->connections[i];
 		const struct backend *backend = row->backend;
 		if (!backend->database || row->verdict.protection == PROTECTION_OWN ||
-			find_connection(watch, backend->pid, backend->start) ||
+			watch_find_session(watch, backend->pid, backend->start) ||
 			!is_in_our_databases(watch, backend->database))
 			continue;
 		struct watch_stranger *stranger = find_stranger(watch, backend);
@@ -229,46 +192,6 @@ void watch_note_strangers(struct watch *watch)
 		if (row->process != NO_PROCESS || row->end == CLIENT_END_ELSEWHERE)
 			stranger->doubtful = false;
 	}
-}
-
-static void on_writes(void *data, const PGresult *result, int64_t sent_at)
-{
-	(void)sent_at;
-	struct watch *watch = data;
-	watch->waiting--;
-	for (int row = 0; has_rows(result, 3) && row < PQntuples(result); row++) {
-		struct shutdown_connection *connection =
-			(struct shutdown_connection *)find_connection(watch,
-				(int32_t)number(result, row, 0),
-				instant_from_postgres(number(result, row, 1)));
-		if (connection) {
-			connection->txid = number(result, row, 2);
-			connection->fate = FATE_UNKNOWN;
-		}
-	}
-	watch_baseline_taken(watch);
-}
-
-void watch_note_writes(struct watch *watch)
-{
-	char *text = NULL;
-	size_t size;
-	int count = 0;
-	FILE *file = open_memstream(&text, &size);
-	if (!file)
-		abort();
-	putc('{', file);
-	for (size_t i = 0; i < watch->record.n_connections; i++) {
-		const struct shutdown_connection *connection = &watch->record.connections[i];
-		if (connection->backend && !shutdown_connection_is_over(connection))
-			fprintf(file, "%s%d", count++ ? "," : "", connection->backend);
-	}
-	putc('}', file);
-	if (fclose(file) != 0)
-		abort();
-	if (count)
-		ask(watch, writes_sql, text, on_writes);
-	free(text);
 }
 
 static int count_ours(const struct watch *watch)
@@ -410,7 +333,7 @@ void watch_settle(struct watch *watch)
 		watch->options.settled(watch->options.data);
 }
 
-static void settle_when_answered(struct watch *watch)
+void watch_settle_when_answered(struct watch *watch)
 {
 	if (watch->waiting == 0 && watch->stage == WATCH_GATHERING)
 		watch_settle(watch);
@@ -422,52 +345,14 @@ static void on_counts(void *data, const PGresult *result, int64_t sent_at)
 	struct watch *watch = data;
 	watch->after = read_counts(result);
 	watch->waiting--;
-	settle_when_answered(watch);
-}
-
-static void on_fates(void *data, const PGresult *result, int64_t sent_at)
-{
-	(void)sent_at;
-	struct watch *watch = data;
-	watch->waiting--;
-	for (int row = 0; has_rows(result, 3) && row < PQntuples(result); row++)
-		for (size_t i = 0; i < watch->record.n_connections; i++) {
-			struct shutdown_connection *connection = &watch->record.connections[i];
-			if (!connection->txid || connection->txid != number(result, row, 0))
-				continue;
-			connection->fate = is_true(result, row, 1) ? FATE_COMMITTED
-				: is_true(result, row, 2)          ? FATE_ROLLED_BACK
-								   : FATE_UNKNOWN;
-		}
-	settle_when_answered(watch);
-}
-
-static void ask_fates(struct watch *watch)
-{
-	char *text = NULL;
-	size_t size;
-	int count = 0;
-	FILE *file = open_memstream(&text, &size);
-	if (!file)
-		abort();
-	putc('{', file);
-	for (size_t i = 0; i < watch->record.n_connections; i++)
-		if (watch->record.connections[i].txid)
-			fprintf(file, "%s%lld", count++ ? "," : "",
-				(long long)watch->record.connections[i].txid);
-	putc('}', file);
-	if (fclose(file) != 0)
-		abort();
-	if (count)
-		ask(watch, fates_sql, text, on_fates);
-	free(text);
+	watch_settle_when_answered(watch);
 }
 
 static void gather(struct watch *watch)
 {
 	ask_counts(watch, on_counts);
-	ask_fates(watch);
-	settle_when_answered(watch);
+	watch_ask_fates(watch);
+	watch_settle_when_answered(watch);
 }
 
 static void on_delay(uv_timer_t *timer)

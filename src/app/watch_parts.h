@@ -1,5 +1,5 @@
 /* Shared by the files of the shutdown watch: processes and sockets (watch.c), the server's sessions
- * (watch_sessions.c), how they ended (watch_evidence.c). */
+ * (watch_sessions.c), what they wrote (watch_writes.c), how they ended (watch_evidence.c). */
 #ifndef APP_WATCH_PARTS_H
 #define APP_WATCH_PARTS_H
 
@@ -9,6 +9,7 @@
 
 #include "app/watch.h"
 #include "model/endpoint.h"
+#include "session/session.h"
 
 struct endings;
 struct page_copy;
@@ -39,6 +40,13 @@ struct watch_stranger {
 	bool came;     /* after the baseline … */
 	bool doubtful; /* … and it may be the application: no process is seen that has it */
 	bool gone;
+};
+
+/* A transaction of the application's that has written, and the session it was in. */
+struct watch_write {
+	int32_t pid;
+	int64_t start;
+	int64_t txid; /* with its epoch */
 };
 
 /* What pg_stat_database counts in the application's databases. */
@@ -77,6 +85,10 @@ struct watch {
 	struct watch_page *pages;
 	struct page_copy *page_copy;
 	struct page_host *page_host;
+
+	/* watch_writes.c */
+	struct watch_write *writes;
+	size_t n_writes, writes_room;
 
 	/* watch_evidence.c */
 	int waiting; /* statements not answered yet */
@@ -124,12 +136,27 @@ bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks);
 void watch_set_ports(struct watch *watch);
 bool watch_is_pooler(const struct watch *watch, uint16_t port);
 
+/* --- watch_writes.c --- */
+
+/* The writes that are open now. */
+void watch_note_writes(struct watch *watch);
+/* Asks what became of them. */
+void watch_ask_fates(struct watch *watch);
+void watch_forget_writes(struct watch *watch);
+
 /* --- watch_evidence.c --- */
+
+/* Asks the server with an array as the statement's one parameter; waited for until it is
+ * answered. */
+void watch_ask_about(
+	struct watch *watch, const char *sql, const char *array, session_done_fn *done);
+/* The connection with this session; NULL. */
+struct shutdown_connection *watch_find_session(
+	const struct watch *watch, int32_t pid, int64_t start);
+void watch_settle_when_answered(struct watch *watch);
 
 /* Counts and open writes, as they are before the signal. */
 void watch_take_baseline(struct watch *watch);
-/* The writes that are open now. */
-void watch_note_writes(struct watch *watch);
 /* Who else is in the application's databases. */
 void watch_note_strangers(struct watch *watch);
 /* Asks how the sessions and their writes ended; then the watch is settled. */

@@ -51,6 +51,7 @@ enum shutdown_link {
 	LINK_LENT,   /* a session of PgBouncer's in which the application has a transaction open */
 };
 
+/* In the order in which one outweighs the other. */
 enum shutdown_fate {
 	FATE_NONE, /* it had not written anything, as far as was seen */
 	FATE_UNKNOWN,
@@ -75,7 +76,6 @@ struct shutdown_connection {
 	int64_t state_age;     /* µs in it, when last seen; −1 */
 	const char *application_name;
 	const char *site; /* where it was borrowed: "sync.c:212" */
-	int64_t txid;     /* of the transaction that has written; 0: none was seen */
 	enum shutdown_fate fate;
 };
 

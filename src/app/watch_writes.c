@@ -1,0 +1,155 @@
+/* What became of what the application wrote: the transactions that were open when it had to go.
+ *
+ * A session may have several, one after the other: each is remembered. The last may even be the
+ * server's own, which drops the temporary tables of a session that ended. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/watch_parts.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "session/cell.h"
+
+/* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. */
+static const char writes_sql[] =
+	"SELECT a.pid, a.backend_start, x.now - ((x.now - a.backend_xid::text::int8) & 4294967295)"
+	" FROM pg_stat_activity a, (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS now) x"
+	" WHERE a.backend_xid IS NOT NULL AND a.pid = ANY ($1::int4[])";
+
+static const char fates_sql[] = "SELECT x, txid_status(x) = 'committed', txid_status(x) = 'aborted'"
+				" FROM unnest($1::int8[]) x";
+
+static bool is_known(const struct watch *watch, int64_t txid)
+{
+	for (size_t i = 0; i < watch->n_writes; i++)
+		if (watch->writes[i].txid == txid)
+			return true;
+	return false;
+}
+
+static void add_write(struct watch *watch, struct shutdown_connection *connection, int64_t txid)
+{
+	if (is_known(watch, txid))
+		return;
+	if (watch->n_writes == watch->writes_room) {
+		watch->writes_room = watch->writes_room ? watch->writes_room * 2 : 16;
+		watch->writes =
+			mem_resize(watch->writes, watch->writes_room, sizeof(*watch->writes));
+	}
+	watch->writes[watch->n_writes++] = (struct watch_write){
+		.pid = connection->backend,
+		.start = connection->backend_start,
+		.txid = txid,
+	};
+	connection->fate = FATE_UNKNOWN;
+}
+
+static void on_writes(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct watch *watch = data;
+	watch->waiting--;
+	for (int row = 0; cell_has_rows(result, 3) && row < PQntuples(result); row++) {
+		struct shutdown_connection *connection =
+			watch_find_session(watch, (int32_t)cell_number(result, row, 0),
+				instant_from_postgres(cell_number(result, row, 1)));
+		if (connection)
+			add_write(watch, connection, cell_number(result, row, 2));
+	}
+	watch_baseline_taken(watch);
+}
+
+/* A PostgreSQL array, written item by item. */
+struct numbers {
+	FILE *file;
+	char *text; /* ends up here; the caller frees it */
+	size_t size;
+	int count;
+};
+
+static void numbers_begin(struct numbers *numbers)
+{
+	*numbers = (struct numbers){ 0 };
+	numbers->file = open_memstream(&numbers->text, &numbers->size);
+	if (!numbers->file)
+		abort();
+	putc('{', numbers->file);
+}
+
+static void numbers_add(struct numbers *numbers, int64_t number)
+{
+	fprintf(numbers->file, "%s%" PRId64, numbers->count++ ? "," : "", number);
+}
+
+static void numbers_end(struct numbers *numbers)
+{
+	putc('}', numbers->file);
+	if (fclose(numbers->file) != 0)
+		abort();
+}
+
+/* Asks about them, if there are any. */
+static void ask(
+	struct watch *watch, const char *sql, struct numbers *numbers, session_done_fn *done)
+{
+	numbers_end(numbers);
+	if (numbers->count)
+		watch_ask_about(watch, sql, numbers->text, done);
+	free(numbers->text);
+}
+
+void watch_note_writes(struct watch *watch)
+{
+	struct numbers sessions;
+	numbers_begin(&sessions);
+	for (size_t i = 0; i < watch->record.n_connections; i++) {
+		const struct shutdown_connection *connection = &watch->record.connections[i];
+		if (connection->backend && !shutdown_connection_is_over(connection))
+			numbers_add(&sessions, connection->backend);
+	}
+	ask(watch, writes_sql, &sessions, on_writes);
+}
+
+/* One that was rolled back counts, whatever came after it. */
+static void tell_fate(struct watch *watch, int64_t txid, enum shutdown_fate fate)
+{
+	for (size_t i = 0; i < watch->n_writes; i++) {
+		const struct watch_write *write = &watch->writes[i];
+		if (write->txid != txid)
+			continue;
+		struct shutdown_connection *connection =
+			watch_find_session(watch, write->pid, write->start);
+		if (connection && fate > connection->fate)
+			connection->fate = fate;
+	}
+}
+
+static void on_fates(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct watch *watch = data;
+	watch->waiting--;
+	for (int row = 0; cell_has_rows(result, 3) && row < PQntuples(result); row++)
+		tell_fate(watch, cell_number(result, row, 0),
+			cell_is_true(result, row, 1)           ? FATE_COMMITTED
+				: cell_is_true(result, row, 2) ? FATE_ROLLED_BACK
+							       : FATE_UNKNOWN);
+	watch_settle_when_answered(watch);
+}
+
+void watch_ask_fates(struct watch *watch)
+{
+	struct numbers writes;
+	numbers_begin(&writes);
+	for (size_t i = 0; i < watch->n_writes; i++)
+		numbers_add(&writes, watch->writes[i].txid);
+	ask(watch, fates_sql, &writes, on_fates);
+}
+
+void watch_forget_writes(struct watch *watch)
+{
+	free(watch->writes);
+	watch->writes = NULL;
+	watch->n_writes = watch->writes_room = 0;
+}
