@@ -1,0 +1,86 @@
+/* Shared by the files of a round of PgBouncer's answers: the round (bouncer_round.c), what is
+ * told of databases and pools (bouncer_pools.c), clients, servers and the links between them
+ * (bouncer_links.c). */
+#ifndef COLLECT_BOUNCER_PARTS_H
+#define COLLECT_BOUNCER_PARTS_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "collect/bouncer_round.h"
+#include "collect/console_table.h"
+
+struct arena;
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* PgBouncer's own: its admin console is a database and a pool, too. */
+#define ADMIN_DATABASE "pgbouncer"
+
+struct bouncer_database {
+	const char *real_name;
+	uint64_t force_user; /* hash; 0: none */
+	int64_t pool_size, average_wait;
+	bool paused, disabled;
+};
+
+/* A client as SHOW CLIENTS names it; hashes of its cells. */
+struct client_key {
+	uint64_t identity, link;
+};
+
+struct sighting {
+	uint64_t identity;
+	int64_t at;
+};
+
+struct bouncer_round {
+	struct bouncer *bouncer;
+	struct arena *arena; /* of what is needed until the end of the round alone */
+	enum bouncer_question next;
+	struct endpoint own, address;
+	int32_t own_pid;
+	struct bouncer_database *databases;
+	struct map *database_by_name; /* hash of the name → index */
+	struct map *pool_by_name;     /* hashes of database and user → index */
+	struct client_key *before;
+	struct map *before_by_ptr;
+	struct map *server_by_ptr;
+	uint64_t *server_links; /* beside bouncer->servers */
+	struct sighting *sightings;
+	size_t n_sightings;
+};
+
+/* The database that a cell names, or NULL. */
+struct bouncer_database *bouncer_pools_database(
+	const struct bouncer_round *round, const struct console_table *table, int row, size_t name);
+
+/* Whether a row is of the admin console's own database. */
+static inline bool bouncer_parts_is_admin(
+	const struct console_table *table, int row, size_t database)
+{
+	return strcmp(console_table_raw(table, row, database), ADMIN_DATABASE) == 0;
+}
+
+/* A pool's key: its database and the user it is of. */
+static inline uint64_t bouncer_parts_pair(
+	const struct console_table *table, int row, size_t database, size_t user)
+{
+	return map_mix(
+		console_table_hash(table, row, database), console_table_hash(table, row, user));
+}
+
+/* Each takes one answer; false when it is not what PgBouncer answers to that. */
+bool bouncer_pools_read_databases(struct bouncer_round *round, const PGresult *result);
+bool bouncer_pools_read_stats(struct bouncer_round *round, const PGresult *result);
+bool bouncer_pools_read_pools(struct bouncer_round *round, const PGresult *result);
+bool bouncer_pools_read_lists(struct bouncer_round *round, const PGresult *result);
+bool bouncer_links_read_before(struct bouncer_round *round, const PGresult *result);
+bool bouncer_links_read_servers(struct bouncer_round *round, const PGresult *result);
+bool bouncer_links_read_after(struct bouncer_round *round, const PGresult *result);
+
+#endif
