@@ -15,6 +15,7 @@
 #include "base/journal.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/clearing.h"
 #include "model/emergency.h"
 #include "model/launch.h"
 
@@ -216,4 +217,29 @@ void audit_process(struct audit *audit, const struct emergency *emergency,
 			emergency->server, "process", describe_process(process), "signal", sent,
 			"result", pending ? NULL : action_result_name(process->result), "detail",
 			process->detail));
+}
+
+void audit_clearing(struct audit *audit, const struct clearing *clearing, int64_t now)
+{
+	write_line(audit,
+		json_pack("{si so ss ss so ss sI}", "schema", SCHEMA, "at", json_instant(now),
+			"event", "action", "action", "clear_pages", "who", who(audit, NULL),
+			"server", clearing->server, "targets", (json_int_t)clearing->n_pages));
+}
+
+static json_t *describe_page(const struct clearing_page *page)
+{
+	return json_pack("{ss ss? si sI ss? so}", "path", page->path, "name", page->name, "pid",
+		page->pid, "start_ticks", (json_int_t)page->start_ticks, "process", page->process,
+		"dead_since", json_instant(page->dead_since));
+}
+
+void audit_cleared(struct audit *audit, const struct clearing *clearing,
+	const struct clearing_page *page, int64_t now)
+{
+	write_line(audit,
+		json_pack("{si so ss ss so ss so ss ss?}", "schema", SCHEMA, "at",
+			json_instant(now), "event", "result", "action", "clear_pages", "who",
+			who(audit, NULL), "server", clearing->server, "page", describe_page(page),
+			"result", clearing_result_name(page->result), "detail", page->detail));
 }

@@ -1,4 +1,4 @@
-/* The audit log: one JSON line for each action begun and for each session's result, in
+/* The audit log: one JSON line for each action begun and for each result, in
  * $XDG_STATE_HOME/dbtop/actions.jsonl. It tells when, who, what was seen, what was done and what
  * came of it; never the text of a query.
  *
@@ -12,6 +12,8 @@ struct action_plan;
 struct action_target;
 struct audit;
 struct launch;
+struct clearing;
+struct clearing_page;
 struct emergency;
 struct emergency_process;
 
@@ -43,6 +45,11 @@ void audit_process(struct audit *audit, const struct emergency *emergency,
 
 /* The proxy is about to be started, or that is done: the launch's result tells. */
 void audit_launch(struct audit *audit, const struct launch *launch, int64_t now);
+
+/* Stats pages are about to be removed, and one of them has its result. */
+void audit_clearing(struct audit *audit, const struct clearing *clearing, int64_t now);
+void audit_cleared(struct audit *audit, const struct clearing *clearing,
+	const struct clearing_page *page, int64_t now);
 
 /* Why the last line could not be written; NULL when it was. Lives until the next line. */
 const char *audit_error(const struct audit *audit);

@@ -228,7 +228,7 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	pools_list(assessment);
 	join_clients(assessment, previous, processes);
 	join_bouncers(assessment, previous, processes);
-	join_pages(assessment, processes);
+	join_pages(assessment, previous, processes);
 	join_proxy(assessment, processes);
 	pools_assign(assessment);
 }

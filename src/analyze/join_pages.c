@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/client_processes.h"
+#include "analyze/pool_place.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
@@ -97,7 +98,8 @@ static void join_slot(
 		connection->end = CLIENT_END_HELD;
 }
 
-void join_pages(struct assessment *assessment, struct client_processes *processes)
+void join_pages(struct assessment *assessment, const struct assessment *previous,
+	struct client_processes *processes)
 {
 	if (!assessment->pages)
 		return;
@@ -115,6 +117,8 @@ void join_pages(struct assessment *assessment, struct client_processes *processe
 			continue;
 		for (size_t slot = 0; assessment->activity && slot < pool->page->n_slots; slot++)
 			join_slot(&join, pool, &pool->page->slots[slot]);
-		pool->process = owner_of(&join, pool->page);
+		pool_place_judge(assessment, previous, join.by_pid, pool);
+		if (pool_is_shown(pool))
+			pool->process = owner_of(&join, pool->page);
 	}
 }

@@ -10,7 +10,9 @@
 struct client_processes;
 
 /* Fills slot and pool of connections that the other joins have seen, and where the page knows
- * better, process, matched_by and end. The assessment's pools are listed. */
-void join_pages(struct assessment *assessment, struct client_processes *processes);
+ * better, process, matched_by and end; and of the pools with a page process, and what pool_place.h
+ * tells. The assessment's pools are listed; `previous` may be NULL. */
+void join_pages(struct assessment *assessment, const struct assessment *previous,
+	struct client_processes *processes);
 
 #endif

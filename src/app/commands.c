@@ -11,6 +11,7 @@
 #include "action/losses.h"
 #include "action/plan.h"
 #include "app/app.h"
+#include "app/clearing_page.h"
 #include "app/clipboard.h"
 #include "app/dashboard.h"
 #include "app/emergency_page.h"
@@ -455,6 +456,16 @@ void command_emergency(struct dashboard *dashboard)
 		ui_push(&dashboard->ui, PAGE_EMERGENCY_RUN);
 	else if (is_free_to_act(dashboard))
 		emergency_page_open(dashboard->emergency);
+}
+
+void command_clear_pages(struct dashboard *dashboard)
+{
+	clearing_page_plan(dashboard->clearing);
+}
+
+void command_clear_confirm(struct dashboard *dashboard)
+{
+	clearing_page_confirm(dashboard->clearing);
 }
 
 /* The process under the cursor: a connection's, or a group's; 0 for none. */

@@ -30,6 +30,9 @@ command_fn command_tick, command_tick_all, command_confirm;
 command_fn command_watch, command_watch_kill, command_watch_again;
 command_fn command_interrupt, command_leave;
 
+/* Stats pages of dead processes. */
+command_fn command_clear_pages, command_clear_confirm;
+
 /* On the emergency's. */
 command_fn command_emergency_confirm;
 

@@ -13,6 +13,7 @@
 #include "action/execute.h"
 #include "action/losses.h"
 #include "app/app.h"
+#include "app/clearing_page.h"
 #include "app/connect.h"
 #include "app/crash.h"
 #include "app/demo.h"
@@ -328,6 +329,7 @@ static void open_dashboard(struct dashboard *dashboard)
 		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
 	dashboard->emergency = emergency_page_new(dashboard);
 	dashboard->proxy = proxy_page_new(dashboard);
+	dashboard->clearing = clearing_page_new(dashboard);
 	dashboard->watch = watch_page_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
@@ -351,6 +353,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	tui_free(dashboard->tui);
 	emergency_page_free(dashboard->emergency);
 	proxy_page_free(dashboard->proxy);
+	clearing_page_free(dashboard->clearing);
 	watch_page_free(dashboard->watch);
 	close_handle(dashboard->draw);
 	close_handle(dashboard->patience);

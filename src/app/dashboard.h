@@ -17,6 +17,7 @@
 struct app;
 struct assessment;
 struct audit;
+struct clearing_page_state;
 struct emergency_page;
 struct executor;
 struct losses;
@@ -38,6 +39,7 @@ struct dashboard {
 	struct losses *losses; /* of the plan */
 	struct emergency_page *emergency;
 	struct proxy_page *proxy;
+	struct clearing_page_state *clearing;
 	struct watch_page *watch;
 	struct tui *tui; /* NULL until the screen is taken */
 	struct theme theme;

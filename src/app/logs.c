@@ -92,6 +92,16 @@ static void describe_process(const json_t *root, char *text, size_t size)
 		append(text, size, ", %s", command);
 }
 
+static void describe_page(const json_t *root, char *text, size_t size)
+{
+	const json_t *page = json_object_get(root, "page");
+	const char *path = text_of(page, "path"), *process = text_of(page, "process");
+	append(text, size, "%s: %s %s", text_of(root, "action"), path ? path : "a page",
+		text_of(root, "result"));
+	if (process)
+		append(text, size, ", of %s", process);
+}
+
 static bool describe(const json_t *root, char *text, size_t size)
 {
 	const char *event = text_of(root, "event");
@@ -103,6 +113,8 @@ static bool describe(const json_t *root, char *text, size_t size)
 		describe_session(root, text, size);
 	else if (json_is_object(json_object_get(root, "process")))
 		describe_process(root, text, size);
+	else if (json_is_object(json_object_get(root, "page")) && text_of(root, "result"))
+		describe_page(root, text, size);
 	else
 		return false;
 	const char *detail = text_of(root, "detail");

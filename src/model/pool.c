@@ -1,6 +1,8 @@
 /* The pages block's life, and what both kinds of pools have in common. */
 #include "model/pool.h"
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "base/instant.h"
 
@@ -51,6 +53,33 @@ const char *pool_slot_state_name(enum pool_slot_state state)
 const char *pool_kind_name(enum pool_kind kind)
 {
 	return kind == POOL_DBPOOL ? "dbpool" : "pgbouncer";
+}
+
+bool pool_is_shown(const struct pool *pool)
+{
+	return !pool->elsewhere && !pool->spent;
+}
+
+char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_spent,
+	char text[static POOL_FOLDED_MAX])
+{
+	char dead[88] = "", others[56] = "";
+	size_t spent = 0, elsewhere = 0;
+	for (size_t i = 0; i < n_pools; i++) {
+		spent += pools[i].spent;
+		elsewhere += pools[i].elsewhere;
+	}
+	if (spent)
+		snprintf(dead, sizeof(dead), "%zu page%s of %sdead process%s: nothing left behind",
+			spent, spent == 1 ? "" : "s", spent == 1 ? "a " : "",
+			spent == 1 ? "" : "es");
+	if (elsewhere)
+		snprintf(others, sizeof(others), "%zu pool%s of other servers", elsewhere,
+			elsewhere == 1 ? "" : "s");
+	snprintf(text, POOL_FOLDED_MAX, "%s%s%s", dead, spent && elsewhere ? " · " : "", others);
+	if (ret_spent)
+		*ret_spent = spent;
+	return text;
 }
 
 int pool_in_use(const struct pool *pool)

@@ -109,6 +109,11 @@ struct pool {
 	int64_t age;                        /* µs of what it says */
 	uint32_t process; /* index into the assessment's processes: the page's; or NO_PROCESS */
 	uint32_t connections, leaked; /* in scope */
+	/* Of a page: */
+	bool here;      /* a session of it was seen on this server, now or before */
+	bool elsewhere; /* it is of another server, as far as can be told */
+	bool spent;     /* its process is dead, and nothing of it is left on the server, by rows
+			   that are younger than its end */
 };
 
 /* The process of a PgBouncer's client. */
@@ -128,6 +133,17 @@ struct waiter {
 			     visible */
 	bool in_scope;    /* --app: shown */
 };
+
+/* Whether it has a line of its own; the others are but counted. */
+bool pool_is_shown(const struct pool *pool);
+
+#define POOL_FOLDED_MAX 160
+
+/* "3 pages of dead processes: nothing left behind · 2 pools of other servers": those of the pools
+ * without a line; "" when each has one. *ret_spent tells how many are of the first kind; it may be
+ * NULL. Returns text. */
+char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_spent,
+	char text[static POOL_FOLDED_MAX]);
 
 /* "dbpool", "pgbouncer" */
 const char *pool_kind_name(enum pool_kind kind);

@@ -111,6 +111,12 @@ int page_scan(const char *folder, const struct page_host *host, struct page_copy
 void page_scan_all(
 	const struct page_host *host, struct page_copy *buffer, page_found_fn *found, void *data);
 
+/* Removes the page at this path if it still is that process's, ours, and its process is proven
+ * dead. Returns 0; -ENOENT when it is gone already, -ESTALE when it is not that any more, -EPERM
+ * when the file or its folder is another user's, or another negative errno. */
+int page_clear(const char *path, const struct page_host *host, int32_t pid, uint64_t start_ticks,
+	struct page_copy *buffer) __attribute__((warn_unused_result));
+
 /* "running", "idle", …: for people and JSON. */
 const char *page_phase_name(enum page_phase phase);
 const char *page_slot_state_name(enum page_slot_state state);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -96,6 +97,37 @@ void page_scan_all(
 	char rest;
 	if (sscanf(own, "/run/user/%u/dbpoo%c", &user, &rest) != 2 || (uid && user != uid))
 		(void)page_scan(own, host, buffer, found, data);
+}
+
+static bool is_ours(int folder, const char *file)
+{
+	struct stat st;
+	return fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid();
+}
+
+/* A name is used again only by a process of the same pid, and only once the file is gone: nobody
+ * puts a living page in the place of this one between the look and the removal. */
+int page_clear(const char *path, const struct page_host *host, int32_t pid, uint64_t start_ticks,
+	struct page_copy *buffer)
+{
+	char folder[PAGE_PATH_MAX];
+	CLEANUP(cleanup_dir) DIR *dir = NULL;
+	const char *slash = strrchr(path, '/');
+	if (!slash || !is_page(slash + 1) || (size_t)(slash - path) >= sizeof(folder))
+		return -EINVAL;
+	memcpy(folder, path, (size_t)(slash - path));
+	folder[slash - path] = '\0';
+	int r = open_folder(folder, &dir);
+	if (r < 0)
+		return r;
+	int status = page_read(dirfd(dir), slash + 1, host, buffer);
+	if (status < 0)
+		return status;
+	if (!is_ours(dirfd(dir), slash + 1))
+		return -EPERM;
+	if (status != PAGE_DEAD_OWNER || buffer->pid != pid || buffer->start_ticks != start_ticks)
+		return -ESTALE;
+	return unlinkat(dirfd(dir), slash + 1, 0) < 0 ? -errno : 0;
 }
 
 const char *page_phase_name(enum page_phase phase)

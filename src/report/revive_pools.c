@@ -31,6 +31,7 @@ struct row {
 	struct pool_page page;
 	struct bouncer_pool bouncer;
 	int64_t age;
+	bool elsewhere, spent;
 };
 
 static const struct field row_fields[] = {
@@ -59,6 +60,8 @@ static const struct field row_fields[] = {
 		POOL_PAGE_STATUS_COUNT },
 	{ "path", FIELD_NAME, AT(row, page.path) },
 	{ "error", FIELD_NAME, AT(row, page.error) },
+	{ "elsewhere", FIELD_FLAG, AT(row, elsewhere) },
+	{ "nothing_left", FIELD_FLAG, AT(row, spent) },
 	/* of PgBouncer's */
 	{ "pool_mode", FIELD_NAME, AT(row, bouncer.mode_text) },
 	{ "clients_active", FIELD_COUNT, AT(row, bouncer.clients_active) },
@@ -123,6 +126,8 @@ static void add_row(struct assessment *assessment, struct pool_pages *pages, con
 		pool.kind = POOL_DBPOOL;
 		pool.page = add_page(pages, assessment, row);
 		pool.process = process_of(assessment, pool.page->pid);
+		pool.elsewhere = row->elsewhere;
+		pool.spent = row->spent;
 		if (pool.page->error)
 			return;
 	} else {

@@ -25,7 +25,9 @@ static int64_t counted(bool known, uint64_t count)
 	return known ? (int64_t)count : -1;
 }
 
-static void put_page(struct encoder *encoder, const struct pool_page *found, int64_t now)
+/* pool: NULL for a page that cannot be read. */
+static void put_page(struct encoder *encoder, const struct pool_page *found,
+	const struct pool *pool, int64_t now)
 {
 	bool known = found->status == POOL_PAGE_LIVE || found->status == POOL_PAGE_DEAD;
 	const struct pool_page *page = known ? found : &unreadable;
@@ -52,6 +54,8 @@ static void put_page(struct encoder *encoder, const struct pool_page *found, int
 	encoder_string(encoder, "page_status", pool_page_status_name(found->status));
 	encoder_string(encoder, "path", found->path);
 	encoder_string(encoder, "error", found->error);
+	encoder_boolean(encoder, "elsewhere", pool && pool->elsewhere);
+	encoder_boolean(encoder, "nothing_left", pool && pool->spent);
 	encoder_close(encoder, '}');
 }
 
@@ -127,13 +131,13 @@ void snapshot_pools_put(struct encoder *encoder, const struct assessment *assess
 	for (size_t i = 0; i < assessment->n_pools; i++) {
 		const struct pool *pool = &assessment->pools[i];
 		if (pool->page)
-			put_page(encoder, pool->page, assessment->now);
+			put_page(encoder, pool->page, pool, assessment->now);
 		else
 			put_bouncer_pool(encoder, pool);
 	}
 	for (size_t i = 0; pages && i < pages->count; i++)
 		if (pages->items[i].error)
-			put_page(encoder, &pages->items[i], assessment->now);
+			put_page(encoder, &pages->items[i], NULL, assessment->now);
 	encoder_close(encoder, ']');
 }
 

@@ -132,11 +132,19 @@ static void put_starving(
 void summary_pools_put(struct printer *printer, const struct assessment *assessment, int label)
 {
 	bool first = true;
+	char folded[POOL_FOLDED_MAX];
 	for (size_t i = 0; i < assessment->n_pools; i++) {
+		if (!pool_is_shown(&assessment->pools[i]))
+			continue;
 		begin(printer, &first, label);
 		put_pool(printer, &assessment->pools[i]);
 	}
 	put_unreadable(printer, assessment, &first, label);
+	if (*pool_folded(assessment->pools, assessment->n_pools, NULL, folded)) {
+		begin(printer, &first, label);
+		printer_rest(printer, folded);
+		printer_end_line(printer);
+	}
 	for (size_t i = 0; i < assessment->n_waiters; i++)
 		if (assessment->waiters[i].in_scope && !is_told(assessment, i))
 			put_starving(printer, assessment, i, label);

@@ -11,6 +11,7 @@
 #include "model/assessment.h"
 #include "view/frame.h"
 #include "view/grid.h"
+#include "view/ui.h"
 
 #define LABEL_WIDTH 8 /* " pools  " */
 #define NAME_LEAST  10
@@ -162,6 +163,8 @@ static int name_width(const struct frame *frame, int most)
 	int width = NAME_LEAST;
 	for (size_t i = 0; i < assessment->n_pools; i++) {
 		char name[192];
+		if (!pool_is_shown(&assessment->pools[i]))
+			continue;
 		name_pool(assessment, &assessment->pools[i], name, sizeof(name));
 		int own = grid_width(frame->grid, name);
 		width = own > width ? own : width;
@@ -174,7 +177,8 @@ static int bar_width(const struct frame *frame)
 {
 	int width = 0, most = frame->grid->width >= 100 ? BAR_MOST : BAR_MOST / 2;
 	for (size_t i = 0; i < frame->assessment->n_pools; i++) {
-		int max = pool_max(&frame->assessment->pools[i]);
+		const struct pool *pool = &frame->assessment->pools[i];
+		int max = pool_is_shown(pool) ? pool_max(pool) : 0;
 		width = max > width ? max : width;
 	}
 	return width < most ? width : most;
@@ -254,22 +258,41 @@ static void draw_unreadable(
 	grid_put(grid, x + width, y, right - x - width, page->error, STYLE_CAUTION);
 }
 
-/* The lines in their order: sources in trouble, pools, pages that cannot be read. Draws the
- * index-th one; with a NULL frame it is but counted. Returns how many there are. */
+/* Those without a line of their own, and what can be done about them. */
+static void draw_folded(
+	const struct frame *frame, const char *folded, size_t spent, int y, int right)
+{
+	const struct ui_state *ui = frame->ui;
+	bool can_clear = spent && !ui->readonly && !ui->replay.count;
+	struct parts parts = { .count = 0 };
+	add(&parts, 0, STYLE_DIM, "%s", folded);
+	if (can_clear)
+		add(&parts, 1, STYLE_DIM, "X clears %s", spent == 1 ? "it" : "them");
+	put_parts(frame->grid, LABEL_WIDTH, y, right, &parts);
+}
+
+/* The lines in their order: sources in trouble, pools, pages that cannot be read, and how many
+ * have no line. Draws the index-th one; with a NULL frame it is but counted. Returns how many there
+ * are. */
 static int each_line(
 	const struct frame *frame, const struct assessment *assessment, int index, int y, int right)
 {
 	int count = 0;
+	size_t spent;
+	char folded[POOL_FOLDED_MAX];
 	const struct pool_pages *pages = assessment->pages;
 	for (size_t i = SOURCE_PAGES; i < assessment->n_sources; i++)
 		if (is_trouble(&assessment->sources[i]) && count++ == index && frame)
 			draw_source(frame, &assessment->sources[i], y, right);
 	for (size_t i = 0; i < assessment->n_pools; i++)
-		if (count++ == index && frame)
+		if (pool_is_shown(&assessment->pools[i]) && count++ == index && frame)
 			draw_pool(frame, &assessment->pools[i], y, right);
 	for (size_t i = 0; pages && i < pages->count; i++)
 		if (pages->items[i].error && count++ == index && frame)
 			draw_unreadable(frame, &pages->items[i], y, right);
+	if (*pool_folded(assessment->pools, assessment->n_pools, &spent, folded) &&
+		count++ == index && frame)
+		draw_folded(frame, folded, spent, y, right);
 	return count;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "model/assessment.h"
+#include "view/clearing_view.h"
 #include "view/details.h"
 #include "view/emergency_view.h"
 #include "view/frame.h"
@@ -248,6 +249,8 @@ static void draw_page(const struct frame *frame)
 	case PAGE_PROXY: proxy_view_draw(frame); return;
 	case PAGE_LAUNCH:
 	case PAGE_LAUNCH_RUN: launch_view_draw(frame); return;
+	case PAGE_CLEAR:
+	case PAGE_CLEAR_RUN: clearing_view_draw(frame); return;
 	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
 	case PAGE_LOG: log_view_draw(frame); return;
 	case PAGE_PASSWORD: password_draw(frame); return;

@@ -19,6 +19,7 @@
 
 struct assessment;
 struct action_plan;
+struct clearing;
 struct shutdown_verdict;
 struct emergency;
 
@@ -36,6 +37,8 @@ enum page {
 	PAGE_EMERGENCY,  /* the plan of an emergency, to be confirmed by a word */
 	PAGE_PASSWORD,
 	PAGE_LOG,
+	PAGE_CLEAR,         /* stats pages of dead processes, to be removed */
+	PAGE_CLEAR_RUN,     /* the same, while they are removed and after */
 	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
 	PAGE_WATCH,         /* the shutdown watch */
 	PAGE_QUIT,          /* really, while a watch is armed? */
@@ -120,7 +123,8 @@ struct ui_state {
 	char *message_title, *message;
 	enum style message_style;
 	struct details details;
-	const struct launch *launch; /* the app's, for its pages; NULL */
+	const struct launch *launch;     /* the app's, for its pages; NULL */
+	const struct clearing *clearing; /* likewise */
 	struct log_view log;
 	const struct emergency *emergency; /* set by the app; NULL while it looks */
 	const struct ui_watch *watch;      /* set by the app; NULL: none */

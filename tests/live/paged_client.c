@@ -2,11 +2,14 @@
  *
  * Its pool has its page in FOLDER and three connections at most, all of them open before it prints
  * "ready". Roles: work (borrows and gives back, for ever), forget (borrows one and keeps it), rest
- * (leaves all in the reserve). It stays until it is killed. */
+ * (leaves all in the reserve), sleep (a statement runs for long), fork (a child inherits all
+ * sockets, and lives on). It stays until it is killed. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,6 +75,38 @@ static void play_forget(void)
 	printf("line %d\n", __LINE__ - 2);
 }
 
+static void play_sleep(void)
+{
+	static struct dbpool_lease lease;
+	if (dbpool_acquire(dbpool_default(), &lease) != DBPOOL_OK ||
+		!PQsendQuery(dbpool_conn(&lease), "SELECT pg_sleep(600)") ||
+		PQflush(dbpool_conn(&lease)) != 0)
+		give_up("acquire");
+}
+
+/* Past fork(), of which libdbpool hears and closes the child's copies. Whoever kills the parent
+ * kills the child: its number is told. */
+static void play_fork(void)
+{
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0) {
+		alarm(300);
+		for (;;)
+			pause();
+	}
+	printf("child %d\n", (int)child);
+}
+
+static const struct {
+	const char *name;
+	void (*play)(void);
+} roles[] = {
+	{ "work", play_work },
+	{ "forget", play_forget },
+	{ "sleep", play_sleep },
+	{ "fork", play_fork },
+};
+
 int main(int argc, char **argv)
 {
 	if (argc != 5) {
@@ -89,10 +124,9 @@ int main(int argc, char **argv)
 	if (dbpool_start(&config) != DBPOOL_OK)
 		give_up("start");
 	open_all();
-	if (strcmp(argv[4], "work") == 0)
-		play_work();
-	else if (strcmp(argv[4], "forget") == 0)
-		play_forget();
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(argv[4], roles[i].name) == 0)
+			roles[i].play();
 	printf("ready\n");
 	fflush(stdout);
 	for (;;)

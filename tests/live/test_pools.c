@@ -19,7 +19,9 @@ static char *folder; /* of the pages */
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=60", NULL });
+	server = live_server_start((const char *const[]){ "max_connections=60",
+		/* a backend at work does not notice that its client is gone */
+		"client_connection_check_interval=1h", NULL });
 	live_sql(server, "CREATE ROLE app LOGIN");
 	folder = mem_printf("%s/pages", live_folder());
 	return mkdir(folder, 0700);
@@ -348,11 +350,87 @@ static void a_dead_owner_is_shown_as_that(void **state)
 	live_teardown(NULL);
 }
 
+struct orphans {
+	long pid;
+	size_t count; /* of its sessions that must be there */
+};
+
+/* Every session that its page names is a proven leak, and the dead process is named. */
+static bool are_orphans(json_t *root, void *data)
+{
+	const struct orphans *orphans = data;
+	size_t i, count = 0;
+	json_t *connection;
+	json_array_foreach(json_object_get(root, "connections"), i, connection)
+	{
+		json_t *page = live_member(connection, "pool.page");
+		if (!page || json_integer_value(page) != orphans->pid)
+			continue;
+		const char *reason = live_text(connection, "reason");
+		if (!reason || strcmp(reason, "client_gone") != 0)
+			return false;
+		if (strcmp(live_text(connection, "certainty"), "proven") != 0)
+			wrong(connection, "not proven");
+		if (json_integer_value(live_member(connection, "process.pid")) != orphans->pid)
+			wrong(connection, "another process");
+		count++;
+	}
+	return count == orphans->count;
+}
+
+static bool is_spent(json_t *root, void *data)
+{
+	const struct orphans *orphans = data;
+	json_t *pool = live_find_number(root, "pools", "pid", orphans->pid);
+	if (!pool)
+		fail_msg("the page is gone");
+	return json_is_true(json_object_get(pool, "nothing_left"));
+}
+
+/* How its sessions outlive it: a statement at work, whose backend does not look at its socket; or
+ * sockets that a child inherited, so that the kernel knows of nobody who is gone. */
+static void what_a_dead_owner_left_is_a_proven_leak(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *role;
+		size_t left;
+	} cases[] = { { "sleep", 1 }, { "fork", 3 } };
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		struct live_program *program = start_pool(conninfo, "orphan", cases[i].role);
+		struct orphans orphans = { live_pid(program), cases[i].left };
+		const char *told = strstr(live_out(program), "child ");
+		pid_t child = told ? (pid_t)strtol(told + 6, NULL, 10) : 0;
+		const char *const argv[] = { live_dbtop_path(), "--json", "--follow", "-i", "0.2",
+			"--idle-limit", "1h", "--pages", folder, conninfo, NULL };
+		struct live_program *dbtop =
+			live_start(&(struct live_program_options){ .argv = argv });
+		live_wait_out(dbtop, "\n", 30000);
+		live_signal(program, SIGKILL);
+		(void)live_finish(program, 10000);
+		json_decref(live_await_json(
+			dbtop, are_orphans, &orphans, "the orphans as leaks", 20000));
+		const char *const kill_argv[] = { live_dbtop_path(), "--kill-leaked", "--yes",
+			"--proven-only", "--pages", folder, conninfo, NULL };
+		struct live_run run =
+			live_run(&(struct live_program_options){ .argv = kill_argv }, 30000);
+		assert_int_equal(run.status, 0);
+		live_run_clear(&run);
+		live_wait_sessions(server, "application_name LIKE 'orphan/%'", 0, 10000);
+		json_decref(live_await_json(dbtop, is_spent, &orphans, "a page of nothing", 20000));
+		if (child > 0)
+			kill(child, SIGKILL);
+		live_teardown(NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_forgotten_is_told_with_its_line, live_teardown),
 		cmocka_unit_test_teardown(a_dead_owner_is_shown_as_that, live_teardown),
+		cmocka_unit_test_teardown(what_a_dead_owner_left_is_a_proven_leak, live_teardown),
 		cmocka_unit_test_teardown(everybody_is_found_and_nobody_mistaken, live_teardown),
 	};
 	return cmocka_run_group_tests_name("pools", tests, start_server, stop_server);

@@ -1,0 +1,188 @@
+/* The plan from the assessment; the work on a thread, with a copy of what it needs. */
+#include "action/clear.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "action/audit.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/assessment.h"
+#include "model/clearing.h"
+#include "model/rules.h"
+#include "page/reader.h"
+
+static bool matches(const regex_t *scope, const char *text)
+{
+	return text && regexec(scope, text, 0, NULL, 0) == 0;
+}
+
+/* As its sessions would be: by the name that they went by, or its process. */
+static bool is_in_scope(const struct rules *rules, const struct pool_page *page)
+{
+	char name[128];
+	snprintf(name, sizeof(name), "%.80s/%d/1", page->name ? page->name : "", page->pid);
+	return !rules->scope || matches(rules->scope, name) ||
+		matches(rules->scope, page->process ? page->process->name : NULL);
+}
+
+static struct clearing_page make_page(struct arena *arena, const struct pool_page *page)
+{
+	return (struct clearing_page){
+		.path = arena_strdup(arena, page->path),
+		.name = arena_strdup(arena, page->name),
+		.process = page->process ? arena_strdup(arena, page->process->command) : NULL,
+		.pid = page->pid,
+		.start_ticks = page->start_ticks,
+		.dead_since = page->dead_since,
+	};
+}
+
+struct clearing *clear_plan(
+	const struct assessment *assessment, const struct rules *rules, uint32_t uid)
+{
+	const struct server_state *server = &assessment->server;
+	struct arena *arena = arena_new();
+	struct clearing *clearing = arena_alloc(arena, sizeof(*clearing));
+	*clearing = (struct clearing){
+		.arena = arena,
+		.made_at = assessment->now,
+		.server =
+			arena_printf(arena, "%s @ %s:%d", server->database ? server->database : "?",
+				server->host ? server->host : "?", server->port),
+		.pages = arena_array(arena, assessment->n_pools, sizeof(*clearing->pages)),
+	};
+	for (size_t i = 0; i < assessment->n_pools; i++) {
+		const struct pool *pool = &assessment->pools[i];
+		if (pool->spent && pool->page->uid == uid && is_in_scope(rules, pool->page))
+			clearing->pages[clearing->n_pages++] = make_page(arena, pool->page);
+	}
+	return clearing;
+}
+
+struct job {
+	char *path;
+	int32_t pid;
+	uint64_t start_ticks;
+	int error;
+};
+
+struct clearer {
+	uv_loop_t *loop;
+	struct clear_options options;
+	struct clearing *clearing; /* NULL: at rest */
+	uv_work_t work;
+	bool freed;
+
+	/* the worker's alone while it runs */
+	struct job *jobs;
+	size_t n_jobs;
+};
+
+struct clearer *clear_new(uv_loop_t *loop, const struct clear_options *options)
+{
+	struct clearer *clearer = mem_alloc(sizeof(*clearer));
+	*clearer = (struct clearer){ .loop = loop, .options = *options };
+	clearer->work.data = clearer;
+	return clearer;
+}
+
+static void work(uv_work_t *work)
+{
+	struct clearer *clearer = work->data;
+	struct page_host host;
+	struct page_copy *buffer = mem_alloc(sizeof(*buffer));
+	page_host_read("/proc", &host);
+	for (size_t i = 0; i < clearer->n_jobs; i++) {
+		struct job *job = &clearer->jobs[i];
+		job->error = page_clear(job->path, &host, job->pid, job->start_ticks, buffer);
+	}
+	free(buffer);
+}
+
+static void settle(struct clearer *clearer, struct clearing_page *page, int error)
+{
+	switch (error) {
+	case 0: page->result = CLEARING_CLEARED; break;
+	case -ENOENT: page->result = CLEARING_GONE; break;
+	case -ESTALE: page->result = CLEARING_CHANGED; break;
+	default:
+		page->result = CLEARING_DENIED;
+		page->detail = arena_strdup(clearer->clearing->arena, strerror(-error));
+		break;
+	}
+	if (clearer->options.audit)
+		audit_cleared(clearer->options.audit, clearer->clearing, page, instant_now());
+}
+
+static void free_jobs(struct clearer *clearer)
+{
+	for (size_t i = 0; i < clearer->n_jobs; i++)
+		free(clearer->jobs[i].path);
+	free(clearer->jobs);
+	clearer->jobs = NULL;
+	clearer->n_jobs = 0;
+}
+
+static void worked(uv_work_t *work, int status)
+{
+	struct clearer *clearer = work->data;
+	struct clearing *clearing = clearer->clearing;
+	for (size_t i = 0; clearing && i < clearer->n_jobs; i++)
+		settle(clearer, &clearing->pages[i],
+			status == 0 ? clearer->jobs[i].error : -ECANCELED);
+	free_jobs(clearer);
+	clearer->clearing = NULL;
+	if (clearer->freed) {
+		free(clearer);
+		return;
+	}
+	clearing->done = true;
+	clearer->options.done(clearer->options.data);
+}
+
+int clear_run(struct clearer *clearer, struct clearing *clearing)
+{
+	if (clearer->options.readonly)
+		return -EPERM;
+	if (clearer->clearing)
+		return -EBUSY;
+	if (clearing->n_pages == 0)
+		return -EINVAL;
+	clearer->clearing = clearing;
+	clearer->n_jobs = clearing->n_pages;
+	clearer->jobs = mem_alloc(clearer->n_jobs * sizeof(*clearer->jobs));
+	for (size_t i = 0; i < clearer->n_jobs; i++)
+		clearer->jobs[i] = (struct job){
+			.path = mem_strdup(clearing->pages[i].path),
+			.pid = clearing->pages[i].pid,
+			.start_ticks = clearing->pages[i].start_ticks,
+		};
+	if (clearer->options.audit)
+		audit_clearing(clearer->options.audit, clearing, instant_now());
+	/* it fails only without a function to call */
+	(void)uv_queue_work(clearer->loop, &clearer->work, work, worked);
+	return 0;
+}
+
+bool clear_busy(const struct clearer *clearer)
+{
+	return clearer->clearing != NULL;
+}
+
+void clear_free(struct clearer *clearer)
+{
+	if (!clearer)
+		return;
+	clearer->freed = true;
+	if (!clearer->clearing) {
+		free(clearer);
+		return;
+	}
+	/* the plan is its caller's, who may free it now */
+	clearer->clearing = NULL;
+	(void)uv_cancel((uv_req_t *)&clearer->work);
+}

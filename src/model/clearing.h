@@ -1,0 +1,46 @@
+/* Removing the stats pages of dead processes that left nothing behind: what is planned, and what
+ * came of it. */
+#ifndef MODEL_CLEARING_H
+#define MODEL_CLEARING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+
+enum clearing_result {
+	CLEARING_PENDING,
+	CLEARING_CLEARED,
+	CLEARING_GONE,    /* somebody removed it before us: the pool's next start does */
+	CLEARING_CHANGED, /* its owner is not proven dead any more, or it is another page */
+	CLEARING_DENIED,
+};
+
+/* One page, as it was when the plan was made. */
+struct clearing_page {
+	const char *path, *name;
+	const char *process; /* its command; NULL when nobody saw it alive */
+	int32_t pid;
+	uint64_t start_ticks;
+	int64_t dead_since;
+	enum clearing_result result;
+	const char *detail; /* NULL */
+};
+
+struct clearing {
+	struct arena *arena; /* owns everything here, the clearing itself too */
+	int64_t made_at;
+	const char *server; /* where nothing of them is left */
+	bool done;
+	struct clearing_page *pages;
+	size_t n_pages;
+};
+
+/* NULL is allowed. */
+void clearing_free(struct clearing *clearing);
+
+/* "pending", "cleared", "gone", "changed", "denied" */
+const char *clearing_result_name(enum clearing_result result);
+
+#endif

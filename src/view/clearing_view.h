@@ -1,0 +1,10 @@
+/* The pages of dead processes that are about to be removed; then what came of it. */
+#ifndef VIEW_CLEARING_VIEW_H
+#define VIEW_CLEARING_VIEW_H
+
+struct frame;
+
+/* Draws ui->clearing, on PAGE_CLEAR or PAGE_CLEAR_RUN. */
+void clearing_view_draw(const struct frame *frame);
+
+#endif
