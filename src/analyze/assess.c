@@ -64,13 +64,23 @@ static int64_t held_for(const struct assessment *assessment, const struct connec
 	return instant_elapsed(slot->since, page->read_at);
 }
 
+/* The server's session of our own: the one we ask over, or a connection attempt through the proxy.
+ */
+static bool is_own(const struct assessment *assessment, const struct backend *backend)
+{
+	const char *probe = assessment->proxy ? assessment->proxy->probe_name : NULL;
+	return backend->pid == assessment->activity->server.own_pid ||
+		(probe && backend->application_name &&
+			strcmp(backend->application_name, probe) == 0);
+}
+
 static void judge(
 	struct assessment *assessment, struct connection *connection, const struct rules *rules)
 {
 	const struct backend *backend = connection->backend;
 	const struct client_process *process = assessment_process(assessment, connection);
 	const struct evidence evidence = {
-		.own = backend->pid == assessment->activity->server.own_pid,
+		.own = is_own(assessment, backend),
 		.end = connection->end,
 		.pool_reserve = is_reserve(connection),
 		.bouncer_reserve = connection->bouncer_server && !connection->bouncer_client,

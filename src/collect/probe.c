@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
@@ -137,7 +138,8 @@ static void set_address(struct params *params, const struct endpoint *endpoint)
 }
 
 struct probe *probe_start(uv_loop_t *loop, const struct params *from,
-	const struct endpoint *endpoint, probe_done_fn *done, void *data)
+	const struct endpoint *endpoint, const char *application_name, probe_done_fn *done,
+	void *data)
 {
 	struct probe *probe = mem_alloc(sizeof(*probe));
 	struct params params = { 0 };
@@ -147,10 +149,11 @@ struct probe *probe_start(uv_loop_t *loop, const struct params *from,
 	probe->deadline->data = probe;
 	probe->started_at = instant_monotonic();
 	params_lay_over(&params, from);
-	set_address(&params, endpoint);
+	if (endpoint->family != AF_UNIX)
+		set_address(&params, endpoint);
 	/* between us and a proxy there is no encryption; it has its own */
 	params_set(&params, "sslmode", "prefer");
-	params_set(&params, "application_name", "dbtop");
+	params_set(&params, "application_name", application_name);
 	params_set(&params, "client_encoding", "UTF8");
 	probe->conn = PQconnectStartParams(
 		(const char *const *)params.keywords, (const char *const *)params.values, 0);

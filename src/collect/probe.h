@@ -19,10 +19,12 @@ struct probe_result {
 
 typedef void probe_done_fn(void *data, const struct probe_result *result);
 
-/* With these parameters but for the host and the port, which are the endpoint's. Never NULL: what
- * cannot be begun is told by the callback, too, which comes once, from the loop. */
+/* With these parameters but for the host and the port, which are the endpoint's unless that is a
+ * Unix socket, and application_name. Never NULL: what cannot be begun is told by the callback, too,
+ * which comes once, from the loop. */
 struct probe *probe_start(uv_loop_t *loop, const struct params *params,
-	const struct endpoint *endpoint, probe_done_fn *done, void *data);
+	const struct endpoint *endpoint, const char *application_name, probe_done_fn *done,
+	void *data);
 
 /* Ends it without its callback, or frees it after. NULL is allowed. */
 void probe_free(struct probe *probe);

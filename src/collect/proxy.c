@@ -1,8 +1,10 @@
 /* Three sources, each with its own pace, become one block. */
 #include "collect/proxy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/arena.h"
@@ -37,6 +39,7 @@ struct proxy_watch {
 	uv_loop_t *loop;
 	struct proxy_options options;
 	char *process, *health_url;
+	char probe_name[40];
 	struct params params;
 	struct forwarder *forwarder;
 	struct health *health;
@@ -61,6 +64,15 @@ struct proxy_watch {
 
 static void on_health(void *data);
 
+/* Whoever is named so cannot be anybody but us: what is dbtop's own is never ended, and must not be
+ * told by a name that others may take. */
+static void make_name(char *name, size_t size)
+{
+	uint64_t token = 0;
+	(void)!getrandom(&token, sizeof(token), 0);
+	snprintf(name, size, "dbtop probe %016llx", (unsigned long long)token);
+}
+
 struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options *options)
 {
 	struct proxy_watch *watch = mem_alloc(sizeof(*watch));
@@ -71,6 +83,7 @@ struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options 
 	watch->params = (struct params){ 0 };
 	params_lay_over(&watch->params, options->params);
 	watch->forwarder = forwarder_new("/proc");
+	make_name(watch->probe_name, sizeof(watch->probe_name));
 	watch->proof.at = -1;
 	watch->work.data = watch;
 	const struct health_callbacks health = { .data = watch, .asked = on_health };
@@ -192,6 +205,7 @@ static const char *health_detail(const struct proxy *proxy)
 static void complete(struct proxy_watch *watch, struct proxy *proxy)
 {
 	proxy->expected = watch->options.expected;
+	proxy->probe_name = arena_strdup(proxy->arena, watch->probe_name);
 	if (watch->health)
 		proxy->health_url = arena_strdup(proxy->arena, watch->health_url);
 	if (proxy->status < PROXY_LISTENING)
@@ -294,7 +308,8 @@ static void ask(struct proxy_watch *watch)
 		return;
 	probe_free(watch->probe);
 	watch->probing = true;
-	watch->probe = probe_start(watch->loop, &watch->params, &proxy->listener, on_probe, watch);
+	watch->probe = probe_start(
+		watch->loop, &watch->params, &proxy->listener, watch->probe_name, on_probe, watch);
 }
 
 static void look(uv_work_t *work)

@@ -57,9 +57,11 @@ struct proxy {
 	uint32_t uid;             /* of the listening socket's owner; UINT32_MAX */
 	uint32_t our_uid;
 
-	bool our_path;     /* dbtop's own connection goes through it */
-	int64_t latency;   /* µs of the last round trip; −1 before the first */
-	int64_t proven_at; /* our wall clock, of that; INSTANT_UNKNOWN */
+	bool our_path;          /* dbtop's own connection goes through it */
+	int64_t latency;        /* µs of the last round trip; −1 before the first */
+	int64_t proven_at;      /* our wall clock, of that; INSTANT_UNKNOWN */
+	const char *probe_name; /* application_name of our connection attempts, which nobody else
+				   has: such a session is dbtop's own; NULL */
 
 	const char *health_url; /* NULL: it is not asked */
 	struct proxy_probe probes[PROXY_PROBES];

@@ -57,8 +57,11 @@ static enum group_kind by_pool(const struct connection *connection, struct ident
 {
 	const struct pool *pool = connection->pool;
 	if (!pool) {
-		*ret_identity = make(GROUP_NO_POOL, 0);
-		return GROUP_NO_POOL;
+		/* whether a hidden session is in one is not known */
+		bool hidden = connection->backend->kind == BACKEND_HIDDEN;
+		enum group_kind kind = hidden ? GROUP_HIDDEN : GROUP_NO_POOL;
+		*ret_identity = make(kind, 0);
+		return kind;
 	}
 	uint64_t key = pool->page ? map_mix(pool->page->start_ticks, (uint64_t)pool->page->pid)
 				  : map_mix(identity_hash(pool->console->name), 0);

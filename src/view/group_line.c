@@ -120,6 +120,10 @@ static void detail_pool(const struct assessment *assessment, const struct group 
 		line_printf(line, STYLE_DIM, "%d", pool->page->pid);
 	else
 		line_add(line, STYLE_DIM, pool->console->name ? pool->console->name : "");
+	if (pool->page && pool->page->status == POOL_PAGE_DEAD) {
+		line_add_next(line, STYLE_CAUTION, "its process has ended");
+		return;
+	}
 	line_add_next(line, STYLE_DIM, "");
 	line_printf(line, STYLE_DIM, "%d", pool_in_use(pool));
 	if (pool_max(pool) > 0)

@@ -126,12 +126,14 @@ static void draw_title(const struct frame *frame, int y)
 	char title[512];
 	int right = draw_title_right(frame, y);
 	title_text(&frame->assessment->server, title, sizeof(title));
-	int x = 1 + grid_put(grid, 1, y, right - 1 - GAP, title, STYLE_TITLE) + GAP;
 	struct line proxy;
 	line_begin(&proxy);
 	proxy_view_item(frame->assessment, &proxy);
-	/* how the proxy stands counts for more than how long the server has been up */
+	/* how the proxy stands counts for more than how long the server has been up; when it stands
+	 * badly, for more than the end of a long title */
 	int width = proxy.length ? line_width(grid, &proxy) + GAP : 0;
+	int kept = proxy_view_is_bad(frame->assessment) ? width : 0;
+	int x = 1 + grid_put(grid, 1, y, right - 1 - GAP - kept, title, STYLE_TITLE) + GAP;
 	x = draw_server_facts(grid, x, y, right - GAP - width, frame->assessment);
 	if (proxy.length)
 		put_part(grid, &x, y, right - GAP, &proxy);
@@ -314,6 +316,10 @@ void header_draw_line(const struct frame *frame, int y)
 			duration_format(trouble_age(frame->assessment, frame->now), age));
 	else if (frame->ui->paused)
 		line_add(&line, STYLE_CAUTION, " · paused");
+	if (proxy_view_is_bad(frame->assessment)) {
+		line_add(&line, STYLE_DIM, " · ");
+		proxy_view_item(frame->assessment, &line);
+	}
 	int x = 1 + line_put(grid, 1, y, grid->width - 2, &line) + 2;
 	int width = grid->width - 1 - x;
 	if (width > SMALL_GAUGE) {

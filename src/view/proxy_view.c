@@ -50,6 +50,15 @@ void proxy_view_item(const struct assessment *assessment, struct line *line)
 	}
 }
 
+bool proxy_view_is_bad(const struct assessment *assessment)
+{
+	const struct proxy *proxy = assessment->proxy;
+	bool bad = proxy_is_shown(proxy) && proxy->status < PROXY_LISTENING;
+	for (size_t i = 0; i < PROXY_PROBES && proxy_is_shown(proxy); i++)
+		bad |= proxy->probes[i].health == PROXY_HEALTH_FULL;
+	return bad;
+}
+
 /* "4312 python3 main.py: 3 sockets" */
 static const char *client_line(
 	struct arena *arena, const struct assessment *assessment, const struct proxy_client *client)

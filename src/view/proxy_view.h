@@ -2,6 +2,8 @@
 #ifndef VIEW_PROXY_VIEW_H
 #define VIEW_PROXY_VIEW_H
 
+#include <stdbool.h>
+
 struct arena;
 struct assessment;
 struct connection;
@@ -10,6 +12,9 @@ struct line;
 
 /* "proxy ● serving 2.1 ms"; nothing when there is no proxy to speak of. */
 void proxy_view_item(const struct assessment *assessment, struct line *line);
+
+/* Whether that is worth a place where there is little: it is absent, another program, or full. */
+bool proxy_view_is_bad(const struct assessment *assessment);
 
 /* The page behind P. */
 void proxy_view_draw(const struct frame *frame);

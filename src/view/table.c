@@ -158,6 +158,8 @@ static void draw_group(
 	if (grid->width < DETAILED)
 		return;
 	int x = details_x(layout, &frame->ui->rows);
+	if (x > right - LAYOUT_GAP - PID_ROOM)
+		x = right - LAYOUT_GAP - PID_ROOM;
 	if (x < end + LAYOUT_GAP)
 		x = end + LAYOUT_GAP;
 	group_line_details(frame->assessment, group, frame->now, &line);

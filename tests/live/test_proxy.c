@@ -3,6 +3,7 @@
 #include "live.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +255,51 @@ static void refusal_is_an_answer(void **state)
 	live_free(proxy);
 }
 
+/* Each session of ours is told as that, for as long as there is one: here an answer that is on its
+ * way for half a second keeps the connection attempt's. */
+static long count_own(const char *out)
+{
+	long count = 0;
+	for (const char *end; (end = strchr(out, '\n')); out = end + 1) {
+		size_t i;
+		json_t *connection, *root = json_loadb(out, (size_t)(end - out), 0, NULL);
+		assert_non_null(root);
+		json_array_foreach(json_object_get(root, "connections"), i, connection)
+		{
+			const char *name = live_text(connection, "application_name");
+			const char *protection = live_text(connection, "protected");
+			if (!name || strncmp(name, "dbtop", 5) != 0)
+				continue;
+			if (!protection || strcmp(protection, "own") != 0)
+				fail_msg("%s is not our own", name);
+			count += strncmp(name, "dbtop probe ", 12) == 0;
+		}
+		json_decref(root);
+	}
+	return count;
+}
+
+static void the_attempts_are_our_own(void **state)
+{
+	(void)state;
+	int port;
+	CLEANUP(cleanup_free) char *to = text("%d", private_server_port(server));
+	struct live_program *proxy = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){
+			"python3", "tests/support/slow_forwarder.py", to, "0.5", NULL } });
+	live_wait_out(proxy, "\n", 20000);
+	assert_int_equal(sscanf(live_out(proxy), "port %d", &port), 1);
+	CLEANUP(cleanup_free) char *config = write_config("python3", port, "");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	const char *const argv[] = { live_dbtop_path(), "--json", "--follow", "-i", "0.1", "-c",
+		config, "--idle-limit", "100ms", conninfo, NULL };
+	struct live_program *dbtop = live_start(&(struct live_program_options){ .argv = argv });
+	live_wait_out(dbtop, "\"serving\"", 30000);
+	live_signal(dbtop, SIGINT);
+	(void)live_finish(dbtop, 10000);
+	assert_true(count_own(live_out(dbtop)) > 0);
+}
+
 static void check_health(int port, const char *status, const char *body, const char *detail)
 {
 	int health_port;
@@ -308,6 +354,7 @@ int main(void)
 		cmocka_unit_test_teardown(absent_and_foreign, live_teardown),
 		cmocka_unit_test_teardown(listening_is_not_serving, live_teardown),
 		cmocka_unit_test_teardown(refusal_is_an_answer, live_teardown),
+		cmocka_unit_test_teardown(the_attempts_are_our_own, live_teardown),
 		cmocka_unit_test_teardown(health_is_read, live_teardown),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);

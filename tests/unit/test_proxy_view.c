@@ -88,6 +88,32 @@ static void test_header(void **state)
 	check(0, PAGE_MAIN, "proxy ✗ foreign", true);
 }
 
+static void check_size(int width, int height, const char *wanted, bool there)
+{
+	char *text = draw(width, height, 0, PAGE_MAIN);
+	if (!strstr(text, wanted) == there)
+		fail_msg("\"%s\" is%s in\n%s", wanted, there ? " not" : "", text);
+	free(text);
+}
+
+/* One that serves goes first where there is little room; one that does not is news. */
+static void test_small_header(void **state)
+{
+	(void)state;
+	check_size(56, 12, "proxy", false);
+	proxy->probes[2] = (struct proxy_probe){ PROXY_HEALTH_FULL, "max connections", 20, 20 };
+	check_size(56, 12, "4 leaked · proxy ● serving 2.1 ms full", true);
+	proxy->status = PROXY_ABSENT;
+	check_size(56, 12, "proxy", false);
+	proxy->expected = true;
+	check_size(44, 12, "4 leaked · proxy ✗ absent", true);
+	assessment->server.host = "a-long-name.of-a-server.somewhere.example.com";
+	check_size(70, 24, "proxy ✗ absent", true);
+	proxy->status = PROXY_SERVING;
+	proxy->probes[2].health = PROXY_HEALTH_OK;
+	check_size(70, 24, "proxy", false);
+}
+
 static void test_page(void **state)
 {
 	(void)state;
@@ -131,6 +157,7 @@ int main(void)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_header, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_small_header, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_of_these, set_up, tear_down),
 	};
