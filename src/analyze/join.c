@@ -233,12 +233,13 @@ static void remember(struct join *join, struct connection *connection)
 	uint32_t index =
 		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
 	connection->first_seen = join->assessment->activity->asked_at;
-	connection->missed_at = INSTANT_UNKNOWN;
+	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;
 	if (index != MAP_NONE) {
 		const struct connection *before = &join->previous->connections[index];
 		connection->first_seen = before->first_seen;
 		connection->seen_here = before->seen_here;
 		connection->missed_at = before->missed_at;
+		connection->hidden_since = before->hidden_since;
 	}
 	connection->looked = join->peers && join->peers->dumped_at > connection->first_seen;
 }
@@ -258,6 +259,17 @@ static void recall_holder(struct join *join, struct connection *connection)
 	connection->matched_by = backend->client.family == AF_UNIX ? MATCHED_UNIX : MATCHED_TCP;
 }
 
+/* One dump may come too early for a client that has only just opened its socket. */
+static void note_hidden(const struct join *join, struct connection *connection)
+{
+	bool hidden = connection->end == CLIENT_END_ELSEWHERE ||
+		connection->end == CLIENT_END_NOT_VISIBLE;
+	if (!hidden)
+		connection->hidden_since = INSTANT_UNKNOWN;
+	else if (connection->hidden_since == INSTANT_UNKNOWN && connection->looked)
+		connection->hidden_since = join->peers->dumped_at;
+}
+
 static void join_one(struct join *join, struct connection *connection)
 {
 	connection->process = connection->holder = NO_PROCESS;
@@ -270,6 +282,7 @@ static void join_one(struct join *join, struct connection *connection)
 	case AF_UNIX: join_unix(join, connection); break;
 	default: break;
 	}
+	note_hidden(join, connection);
 	/* whoever held an end that was here is told of after it, too */
 	if (connection->process == NO_PROCESS && connection->seen_here)
 		recall_holder(join, connection);

@@ -31,7 +31,10 @@
 #define LOOK_AFTER (60 * USEC_PER_MSEC)
 
 /* The ways to know it for certain have had their time by then. */
-#define UNMATCHED_AFTER (400 * USEC_PER_MSEC)
+#define UNMATCHED_AFTER (800 * USEC_PER_MSEC)
+
+/* An end that is still hidden after that is not merely new. */
+#define STAYS_HIDDEN (300 * USEC_PER_MSEC)
 
 /* A connection and its session come so close together. */
 #define AT_ONCE (200 * USEC_PER_MSEC)
@@ -258,8 +261,9 @@ static bool came_with(const struct watch *watch, const struct assessment *assess
 {
 	const struct backend *backend = row->backend;
 	int64_t began_at = local_instant(assessment, backend->start);
-	bool hidden = row->end == CLIENT_END_ELSEWHERE || row->end == CLIENT_END_NOT_VISIBLE;
-	return backend->kind == BACKEND_CLIENT && row->looked && hidden &&
+	bool hidden = assessment->peers && row->hidden_since != INSTANT_UNKNOWN &&
+		assessment->peers->dumped_at - row->hidden_since >= STAYS_HIDDEN;
+	return backend->kind == BACKEND_CLIENT && hidden &&
 		row->verdict.protection != PROTECTION_OWN && began_at != INSTANT_UNKNOWN &&
 		began_at > watch->record.armed_at && began_at > socket->opened_at - AT_ONCE &&
 		began_at < socket->opened_at + BLIND_AFTER && backend->client.family != AF_UNSPEC;

@@ -96,8 +96,10 @@ struct connection {
 	bool looked;        /* the sockets were dumped after that */
 	int64_t missed_at;  /* the first dump that lacked an end that was seen here before, and of
 			       which nothing else tells; INSTANT_UNKNOWN otherwise */
-	bool proxied;       /* the local proxy is in between: the client's end is the proxy's */
-	bool in_scope;      /* --app: shown and acted on */
+	int64_t hidden_since; /* the first of the dumps in a row that did not tell who holds its
+				 end; INSTANT_UNKNOWN otherwise */
+	bool proxied;         /* the local proxy is in between: the client's end is the proxy's */
+	bool in_scope;        /* --app: shown and acted on */
 
 	/* Its pool: of libdbpool when there is a slot, PgBouncer's when there is a server. NULL is
 	 * none, or not certain. */

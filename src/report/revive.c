@@ -301,7 +301,7 @@ static int read_connection(struct revival *revival, const json_t *object,
 	connection->looked = connection->in_scope = true;
 	connection->seen_here = connection->end == CLIENT_END_HELD;
 	connection->first_seen = revival->assessment->now;
-	connection->missed_at = INSTANT_UNKNOWN;
+	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;
 	revival->assessment->n_leaked += connection->verdict.status == STATUS_LEAKED;
 	return 0;
 }
