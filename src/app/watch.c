@@ -240,14 +240,18 @@ static int64_t closed_at(const struct watch *watch, const struct watch_socket *s
 	return seen;
 }
 
-/* What is missing of a process that the kernel is ending was not closed by it: it goes with its
- * end, which is told in a moment. */
-static bool goes_with_its_holder(
-	const struct watch_socket *socket, const struct follow_sample *sample)
+/* What is missing of a process that the kernel is ending, or has ended, was not closed by it: it
+ * goes with its end, which is told in a moment. */
+static bool goes_with_its_holder(const struct watch *watch, const struct watch_socket *socket,
+	const struct follow_sample *sample)
 {
 	for (size_t i = 0; i < sample->n_processes; i++)
 		if (sample->processes[i].pid == socket->holder)
 			return sample->processes[i].exiting;
+	for (size_t i = 0; i < watch->record.n_processes; i++)
+		if (watch->record.processes[i].pid == socket->holder &&
+			watch->record.processes[i].ended_at == INSTANT_UNKNOWN)
+			return true;
 	return false;
 }
 
@@ -256,7 +260,7 @@ static void close_sockets(struct watch *watch, const struct follow_sample *sampl
 	for (size_t i = 0; i < watch->n_sockets; i++) {
 		struct watch_socket *socket = &watch->sockets[i];
 		if (socket->open || socket->closed_at != INSTANT_UNKNOWN ||
-			goes_with_its_holder(socket, sample))
+			goes_with_its_holder(watch, socket, sample))
 			continue;
 		socket->closed_at = closed_at(watch, socket, sample->taken_at);
 		watch->pause = 0;
