@@ -220,6 +220,23 @@ static void on_session(void *data)
 	tell(data, NULL);
 }
 
+/* What a session held was asked for while its process lived. */
+static void recall_losses(const struct emergency *emergency, struct action_plan *plan)
+{
+	for (size_t i = 0; emergency->held && i < plan->n_targets; i++) {
+		struct action_target *target = &plan->targets[i];
+		for (size_t k = 0; k < emergency->held->n_targets; k++) {
+			const struct action_target *held = &emergency->held->targets[k];
+			if (held->pid != target->pid ||
+				held->backend_start != target->backend_start || held->locks < 0)
+				continue;
+			target->locks = held->locks;
+			target->waiters = held->waiters;
+			target->loses = arena_strdup(plan->arena, held->loses);
+		}
+	}
+}
+
 /* True when there is something left to end, and the executor has begun with it. */
 static bool end_sessions(struct rescue *rescue, struct action_plan *plan)
 {
@@ -227,6 +244,7 @@ static bool end_sessions(struct rescue *rescue, struct action_plan *plan)
 	if (emergency->n_rounds == EMERGENCY_ROUNDS_MAX || untick_hopeless(emergency, plan) == 0 ||
 		instant_monotonic() - rescue->settled_at > SETTLE + LAST_WAIT)
 		return false;
+	recall_losses(emergency, plan);
 	if (execute_run(rescue->executor, plan) < 0)
 		return false;
 	emergency->rounds[emergency->n_rounds++] = plan;
@@ -260,7 +278,9 @@ static void conclude(
 	struct action_plan *sessions =
 		rescue_plan_sessions(emergency, assessment, rescue->options.applications);
 	size_t unseen = rescue_plan_unseen(assessment);
-	if ((sessions->n_targets || unseen) && waited < SETTLE) {
+	/* a supervisor needs a moment, too, to start again what we stopped (systemd: 100 ms) */
+	if ((sessions->n_targets || unseen || emergency_count_stopped(emergency)) &&
+		waited < SETTLE) {
 		action_plan_free(sessions);
 		return;
 	}

@@ -1,6 +1,8 @@
 /* A row for each session and process that is left, with what became of it. */
 #include "action/rescue_count.h"
 
+#include <string.h>
+
 #include "action/rescue_plan.h"
 #include "base/arena.h"
 #include "model/emergency.h"
@@ -41,6 +43,33 @@ static void leave_session(struct emergency *emergency, const struct action_targe
 		});
 }
 
+/* One that was stopped had the same service, or the same parent: it was started again. 1 is the
+ * parent of whoever lost his own. */
+static const char *why_again(struct emergency *emergency, const struct emergency_process *process)
+{
+	const char *unit = process->unit;
+	bool is_service =
+		unit && strlen(unit) > 8 && strcmp(unit + strlen(unit) - 8, ".service") == 0;
+	for (size_t i = 0; i < emergency->n_processes; i++) {
+		const struct emergency_process *stopped = &emergency->processes[i];
+		if (stopped->result != RESULT_TERMINATED && stopped->result != RESULT_GONE)
+			continue;
+		if (process->parent > 1 && process->parent == stopped->parent)
+			return arena_printf(emergency->arena,
+				"%s (process %d) started it again: stop that one first",
+				process->parent_name ? process->parent_name : "its parent",
+				process->parent);
+		if (is_service && stopped->unit && strcmp(unit, stopped->unit) == 0)
+			return arena_printf(emergency->arena,
+				"it was started again: systemctl stop %s keeps it away", unit);
+	}
+	return is_service ? arena_printf(emergency->arena,
+				    "it has connected since the plan was made; systemctl stop %s "
+				    "keeps it away",
+				    unit)
+			  : "it has connected since the plan was made";
+}
+
 static const char *why_left(struct emergency *emergency, const struct emergency_process *process)
 {
 	const struct emergency_process *planned =
@@ -49,11 +78,7 @@ static const char *why_left(struct emergency *emergency, const struct emergency_
 		return planned->detail;
 	if (planned)
 		return "it was not stopped";
-	if (!process->unit)
-		return "it has connected since the plan was made";
-	return arena_printf(emergency->arena,
-		"it has connected since the plan was made; systemctl stop %s keeps it away",
-		process->unit);
+	return why_again(emergency, process);
 }
 
 static bool is_listed(const struct emergency *emergency, int32_t process_pid)

@@ -12,6 +12,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "model/rules.h"
 
 /* Names that are listed of a process's connections. */
@@ -71,13 +72,21 @@ static bool holds_servers_end(const struct peers *peers, uint32_t process)
 	return false;
 }
 
+/* By the socket that it listens on, or a process of its program; and by its executable alone, of
+ * one whose port we do not know. */
+static bool is_proxy(const struct judge *judge, const struct suspect *suspect)
+{
+	const char *name = judge->options->proxy;
+	return proxy_is_process(judge->assessment->proxy, suspect->process) ||
+		(suspect->facts && *name && is_either(suspect->facts->executable, name, name));
+}
+
 static enum spared judge_what_it_is(const struct judge *judge, struct suspect *suspect)
 {
 	const struct process_facts *facts = suspect->facts;
 	if (facts && facts->ours)
 		return SPARED_DBTOP;
-	if (facts && *judge->options->proxy &&
-		is_either(facts->executable, judge->options->proxy, judge->options->proxy))
+	if (is_proxy(judge, suspect))
 		return SPARED_PROXY;
 	if ((facts && is_either(facts->executable, "postgres", "postmaster")) ||
 		holds_servers_end(judge->assessment->peers, suspect->peer))
@@ -278,6 +287,9 @@ static struct emergency_process judge_process(
 		.unit = arena_strdup(arena, process->unit),
 		.applications = list_names(judge, suspect),
 		.connections = connections,
+		.parent = suspect->facts ? suspect->facts->parent : 0,
+		.parent_name =
+			arena_strdup(arena, suspect->facts ? suspect->facts->parent_name : NULL),
 		.spared = spared,
 		.why = suspect->why,
 		.took = -1,
@@ -398,6 +410,30 @@ struct action_plan *rescue_plan_sessions(const struct emergency *emergency,
 	return plan;
 }
 
+/* Those that end with their process. */
+static struct action_plan *plan_held(
+	const struct emergency *emergency, const struct assessment *assessment)
+{
+	struct plan_session *sessions =
+		mem_alloc((assessment->n_connections + 1) * sizeof(*sessions));
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		const struct client_process *client = assessment_process(assessment, connection);
+		const struct emergency_process *process = client
+			? rescue_plan_find(
+				  emergency, client->process.pid, client->process.start_ticks)
+			: NULL;
+		if (process && process->spared == SPARED_NOT &&
+			rescue_candidates_proven(connection))
+			sessions[count++] = (struct plan_session){ connection->backend->pid,
+				connection->backend->start };
+	}
+	struct action_plan *plan = plan_selected(assessment, ACTION_EMERGENCY, sessions, count);
+	free(sessions);
+	return plan;
+}
+
 struct emergency *rescue_plan(const struct assessment *assessment,
 	const struct rescue_plan_options *options, const struct process_facts *facts,
 	size_t n_facts)
@@ -426,5 +462,6 @@ struct emergency *rescue_plan(const struct assessment *assessment,
 	if (assessment->peers)
 		judge_all(&judge, emergency, facts, n_facts);
 	emergency->gone = rescue_plan_sessions(emergency, assessment, options->applications);
+	emergency->held = plan_held(emergency, assessment);
 	return emergency;
 }

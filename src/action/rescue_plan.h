@@ -19,9 +19,10 @@ struct rules;
 struct rescue_plan_options {
 	const struct rules *rules;           /* protect, and --app's scope */
 	const struct patterns *applications; /* emergency.applications; none: every one */
-	const char *proxy;                   /* the proxy's executable; "" for none */
-	uint32_t uid;                        /* ours, the effective one */
-	bool all_users;                      /* other users' processes, too: if we are root */
+	const char *proxy; /* the proxy's executable, beside the one that was found
+			      by its socket; "" for none */
+	uint32_t uid;      /* ours, the effective one */
+	bool all_users;    /* other users' processes, too: if we are root */
 	int64_t grace;
 	bool force;
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "action/audit.h"
+#include "action/losses.h"
 #include "action/rescue.h"
 #include "app/app.h"
 #include "app/log.h"
@@ -18,10 +19,15 @@
 #include "report/exit_status.h"
 #include "report/rescue_report.h"
 
+/* What the sessions hold is asked for once, and waited for no longer than this. */
+#define LOSSES_PATIENCE_MS 1000
+
 struct emergency_mode {
 	struct emergency_mode_options options;
 	struct survey *survey;
 	struct rescue *rescue;
+	struct losses *losses;       /* of its sessions */
+	uv_timer_t *patience;        /* with their answer */
 	struct emergency *emergency; /* NULL before the plan */
 	enum emergency_phase told;
 	bool begun, running;
@@ -114,12 +120,13 @@ static void print_trouble(const struct assessment *assessment)
 }
 
 /* What is to be done is known: shown, asked about, begun. */
-static void decide(struct emergency_mode *mode, const struct assessment *assessment)
+static void decide(struct emergency_mode *mode)
 {
 	const struct options *options = &mode->options.app->options;
 	int status = exit_status_of_emergency_plan(mode->emergency);
 	bool nothing = status != EXIT_LEAKS;
-	print_trouble(assessment);
+	uv_timer_stop(mode->patience);
+	losses_forget(mode->losses);
 	if (options->dry_run || nothing) {
 		if (is_json(mode))
 			check_written(
@@ -142,18 +149,43 @@ static void decide(struct emergency_mode *mode, const struct assessment *assessm
 		finish(mode, EXIT_LEAKS);
 }
 
+static void on_losses(void *data)
+{
+	decide(data);
+}
+
+static void on_no_losses(uv_timer_t *timer)
+{
+	decide(timer->data);
+}
+
+/* What the sessions hold is good to know, but no reason to wait for long. */
+static void complete(struct emergency_mode *mode, const struct assessment *assessment)
+{
+	print_trouble(assessment);
+	if (mode->emergency->connected && losses_ask(mode->losses, mode->emergency->held))
+		uv_timer_start(mode->patience, on_no_losses, LOSSES_PATIENCE_MS, 0);
+	else
+		decide(mode);
+}
+
 static void on_surveyed(
 	void *data, struct emergency *emergency, const struct assessment *assessment)
 {
 	struct emergency_mode *mode = data;
 	if (!mode->emergency) {
 		mode->emergency = emergency;
-		decide(mode, assessment);
+		complete(mode, assessment);
 		return;
 	}
 	if (mode->running)
 		rescue_surveyed(mode->rescue, emergency, assessment);
 	emergency_free(emergency);
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
 }
 
 struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *options)
@@ -174,6 +206,11 @@ struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *o
 		.progress = on_progress,
 		.done = on_done,
 	};
+	mode->losses = losses_new(target_session(options->target),
+		&(struct losses_callbacks){ .data = mode, .arrived = on_losses });
+	mode->patience = mem_alloc(sizeof(*mode->patience));
+	uv_timer_init(&app->loop, mode->patience);
+	mode->patience->data = mode;
 	mode->rescue = rescue_new(&app->loop, target_session(options->target), &rescue, &callbacks);
 	return mode;
 }
@@ -207,6 +244,8 @@ void emergency_mode_free(struct emergency_mode *mode)
 		return;
 	rescue_free(mode->rescue);
 	survey_free(mode->survey);
+	losses_free(mode->losses);
+	uv_close((uv_handle_t *)mode->patience, free_handle);
 	emergency_free(mode->emergency);
 	free(mode);
 }

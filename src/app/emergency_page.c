@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "action/audit.h"
+#include "action/losses.h"
 #include "action/rescue.h"
 #include "app/app.h"
 #include "app/dashboard.h"
@@ -21,15 +22,20 @@ struct emergency_page {
 	struct dashboard *dashboard;
 	struct survey *survey;
 	struct rescue *rescue;
+	struct losses *losses;       /* of its sessions */
 	struct emergency *emergency; /* NULL before the plan */
 	bool planning;               /* the next survey is the plan */
 };
 
 static void show(struct emergency_page *page, struct emergency *emergency)
 {
+	losses_forget(page->losses);
 	emergency_free(page->emergency);
 	page->emergency = emergency;
 	page->dashboard->ui.emergency = emergency;
+	/* without an answer the plan stands as it is */
+	if (emergency && emergency->connected)
+		(void)!losses_ask(page->losses, emergency->held);
 	page->dashboard->dirty = true;
 }
 
@@ -74,6 +80,12 @@ static void on_done(void *data)
 	page->dashboard->dirty = true;
 }
 
+static void on_losses(void *data)
+{
+	struct emergency_page *page = data;
+	page->dashboard->dirty = true;
+}
+
 struct emergency_page *emergency_page_new(struct dashboard *dashboard)
 {
 	struct emergency_page *page = mem_alloc(sizeof(*page));
@@ -92,6 +104,8 @@ struct emergency_page *emergency_page_new(struct dashboard *dashboard)
 		.progress = on_progress,
 		.done = on_done,
 	};
+	page->losses = losses_new(target_session(dashboard->target),
+		&(struct losses_callbacks){ .data = page, .arrived = on_losses });
 	page->rescue =
 		rescue_new(&app->loop, target_session(dashboard->target), &options, &callbacks);
 	return page;
@@ -162,6 +176,7 @@ void emergency_page_free(struct emergency_page *page)
 		print_interrupted(page);
 	rescue_free(page->rescue);
 	survey_free(page->survey);
+	losses_free(page->losses);
 	emergency_free(page->emergency);
 	free(page);
 }

@@ -177,6 +177,14 @@ static const char *told_application(const struct inspect *inspect, int folder)
 	return name ? name : find_value(inspect, folder, "environ", "PGAPPNAME=", true);
 }
 
+static const char *name_parent(const struct inspect *inspect, int32_t parent)
+{
+	struct procfs_stat stat;
+	return parent > 0 && procfs_stat(inspect->procfs, parent, &stat) == 0
+		? text_clean(inspect->arena, stat.comm, strlen(stat.comm), TEXT_LINE)
+		: NULL;
+}
+
 static bool inspect_one(
 	struct inspect *inspect, const struct inspect_who *who, struct process_facts *ret)
 {
@@ -196,6 +204,8 @@ static bool inspect_one(
 		.application = told_application(inspect, folder),
 		.ours = is_ancestor(inspect, who->pid) || is_dbtop(inspect, folder, &stat),
 		.serves = serves(inspect, folder),
+		.parent = stat.parent,
+		.parent_name = name_parent(inspect, stat.parent),
 	};
 	return true;
 }

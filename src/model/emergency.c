@@ -2,6 +2,8 @@
 #include "model/emergency.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 
@@ -37,7 +39,40 @@ void emergency_free(struct emergency *emergency)
 	for (size_t i = 0; i < emergency->n_rounds; i++)
 		action_plan_free(emergency->rounds[i]);
 	action_plan_free(emergency->gone);
+	action_plan_free(emergency->held);
 	arena_free(emergency->arena);
+}
+
+/* Appends "N ones" unless there is none. */
+static void add_count(
+	char text[static EMERGENCY_LOSES_MAX], int count, const char *one, const char *many)
+{
+	size_t length = strlen(text);
+	if (count > 0)
+		snprintf(text + length, EMERGENCY_LOSES_MAX - length, "%s%d %s", length ? ", " : "",
+			count, count == 1 ? one : many);
+}
+
+char *emergency_loses(const struct emergency *emergency, const struct emergency_process *process,
+	char text[static EMERGENCY_LOSES_MAX])
+{
+	int transactions = 0, statements = 0, locks = 0, waiters = 0;
+	text[0] = '\0';
+	for (size_t i = 0; emergency->held && i < emergency->held->n_targets; i++) {
+		const struct action_target *target = &emergency->held->targets[i];
+		if (target->process_pid != process->pid)
+			continue;
+		transactions += target->state == BACKEND_STATE_IN_TRANSACTION;
+		statements += target->state == BACKEND_STATE_ACTIVE ||
+			target->state == BACKEND_STATE_FASTPATH;
+		locks += target->locks > 0 ? target->locks : 0;
+		waiters += target->waiters > 0 ? target->waiters : 0;
+	}
+	add_count(text, transactions, "open transaction", "open transactions");
+	add_count(text, statements, "running statement", "running statements");
+	add_count(text, locks, "lock", "locks");
+	add_count(text, waiters, "waits", "wait");
+	return text;
 }
 
 size_t emergency_count_stopped(const struct emergency *emergency)

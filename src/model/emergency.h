@@ -37,6 +37,8 @@ struct process_facts {
 				    command line; NULL: none, or not to be read */
 	bool ours;               /* dbtop, this one or another, or an ancestor of ours */
 	bool serves;             /* it listens where PostgreSQL's clients connect */
+	int32_t parent;          /* 0: not known */
+	const char *parent_name; /* the kernel's: "sh"; NULL when not known */
 };
 
 struct emergency_process {
@@ -45,6 +47,8 @@ struct emergency_process {
 	const char *name, *command, *user, *unit; /* NULL when not known */
 	const char *applications; /* the names its connections go by: "app, app/1"; NULL */
 	uint32_t connections;     /* to this server */
+	int32_t parent;           /* who started it; 0: not known */
+	const char *parent_name;  /* NULL when not known */
 	enum spared spared;
 	const char *why; /* more words on it: "protect.processes: cron*"; NULL */
 
@@ -88,6 +92,7 @@ struct emergency {
 	struct emergency_process *processes;
 	size_t n_processes;
 	struct action_plan *gone; /* sessions whose client is gone already: they are ended, too */
+	struct action_plan *held; /* those of the processes to be stopped: what is lost with them */
 
 	enum emergency_phase phase;
 	struct action_plan *rounds[EMERGENCY_ROUNDS_MAX];
@@ -106,6 +111,13 @@ void emergency_free(struct emergency *emergency);
 size_t emergency_count_stopped(const struct emergency *emergency);
 /* Their connections. */
 size_t emergency_count_connections(const struct emergency *emergency);
+
+#define EMERGENCY_LOSES_MAX 160
+
+/* "2 open transactions, 1 running statement, 5 locks, 1 waits": what goes with a process to be
+ * stopped, as far as its sessions are known; "" for nothing. Returns text. */
+char *emergency_loses(const struct emergency *emergency, const struct emergency_process *process,
+	char text[static EMERGENCY_LOSES_MAX]);
 
 /* What became of each session that was ended or was to be: the last round that named it. Calls
  * back in the order of the rounds. */

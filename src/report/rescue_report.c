@@ -79,6 +79,7 @@ static void put_gone(struct printer *printer, const struct action_plan *gone)
 int rescue_report_plan(
 	const struct emergency *emergency, const struct printer_style *style, FILE *file)
 {
+	char loses[EMERGENCY_LOSES_MAX];
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = emergency_count_stopped(emergency);
 	size_t connections = emergency_count_connections(emergency);
@@ -91,6 +92,8 @@ int rescue_report_plan(
 		if (emergency->processes[i].spared == SPARED_NOT) {
 			put_process(&printer, &emergency->processes[i]);
 			put_note(&printer, "connects as: ", emergency->processes[i].applications);
+			emergency_loses(emergency, &emergency->processes[i], loses);
+			put_note(&printer, "loses: ", *loses ? loses : NULL);
 		}
 	put_gone(&printer, emergency->gone);
 	put_spared(&printer, emergency);
@@ -212,10 +215,12 @@ int rescue_report_text(
 	return printer_flush(&printer);
 }
 
-static void encode_process(
-	struct encoder *encoder, const struct emergency_process *process, bool dry_run)
+static void encode_process(struct encoder *encoder, const struct emergency *emergency,
+	const struct emergency_process *process, bool dry_run)
 {
 	bool spared = process->spared != SPARED_NOT, untouched = dry_run || spared;
+	char loses[EMERGENCY_LOSES_MAX];
+	emergency_loses(emergency, process, loses);
 	encoder_open(encoder, NULL, '{');
 	encoder_string(encoder, "kind", "process");
 	encoder_integer(encoder, "pid", process->pid);
@@ -233,6 +238,7 @@ static void encode_process(
 	encoder_string(encoder, "unit", process->unit);
 	encoder_string(encoder, "applications", process->applications);
 	encoder_count(encoder, "connections", process->connections);
+	encoder_string(encoder, "loses", *loses ? loses : NULL);
 	encoder_close(encoder, '}');
 }
 
@@ -246,6 +252,8 @@ static void encode_session(
 	encoder_string(encoder, "reason", "process_gone");
 	encoder_string(encoder, "detail", target->detail);
 	encoder_string(encoder, "loses", target->loses);
+	encoder_count(encoder, "locks", target->locks);
+	encoder_count(encoder, "waiters", target->waiters);
 	encoder_instant(encoder, "backend_start", target->backend_start);
 	encoder_string(encoder, "database", target->database);
 	encoder_string(encoder, "user", target->user);
@@ -266,7 +274,7 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 	encoder_open(encoder, "targets", '[');
 	for (size_t i = 0; i < emergency->n_processes; i++)
 		if (emergency->processes[i].spared == SPARED_NOT)
-			encode_process(encoder, &emergency->processes[i], dry_run);
+			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
 	if (dry_run)
 		for (size_t i = 0; i < emergency->gone->n_targets; i++)
 			encode_session(encoder, &emergency->gone->targets[i], true);
@@ -276,7 +284,7 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 	encoder_open(encoder, "spared", '[');
 	for (size_t i = 0; i < emergency->n_processes; i++)
 		if (emergency->processes[i].spared != SPARED_NOT)
-			encode_process(encoder, &emergency->processes[i], dry_run);
+			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
 	encoder_close(encoder, ']');
 }
 

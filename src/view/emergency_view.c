@@ -222,6 +222,7 @@ static void format_process(const struct sheet *sheet, size_t index, struct line 
 	const struct process title = { .name = process->name, .command = process->command };
 	bool spared = process->spared != SPARED_NOT;
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
+	char loses[EMERGENCY_LOSES_MAX];
 	format_prefix(line,
 		spared            ? " "
 			: planned ? "✗"
@@ -236,6 +237,10 @@ static void format_process(const struct sheet *sheet, size_t index, struct line 
 		format_outcome(process, line);
 	}
 	format_count(line, process->connections);
+	if (planned && !spared && *emergency_loses(sheet->emergency, process, loses)) {
+		line_add_next(line, STYLE_DIM, "loses: ");
+		line_add(line, STYLE_CAUTION, loses);
+	}
 	if (process->applications && planned && !spared)
 		line_add_next(line, STYLE_DIM, process->applications);
 	if (process->unit)

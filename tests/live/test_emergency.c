@@ -335,6 +335,59 @@ static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
 	json_decref(result);
 }
 
+/* As systemd does with Restart=always. */
+static void what_a_supervisor_starts_again_survives_and_is_told(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *app = live_conninfo(server, LIVE_TCP4, "user=app application_name=again");
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "sh", "-c",
+			"while :; do \"$0\" \"$1\" idle 2; sleep 0.1; done", live_client_path(),
+			app, NULL },
+		.own_group = true,
+	};
+	struct live_program *supervisor = live_start(&options);
+	live_wait_out(supervisor, "ready\n", 20000);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
+	assert_int_equal(run.status, 1);
+	json_t *result = parse(run.out);
+	assert_int_equal(json_array_size(live_member(result, "targets")), 1);
+	json_t *target = json_array_get(json_object_get(result, "targets"), 0);
+	assert_string_equal(live_text(target, "result"), "terminated");
+	assert_true(live_pid(supervisor) != number(target, "pid"));
+	CLEANUP(cleanup_free)
+	char *why = mem_printf(
+		"sh (process %d) started it again: stop that one first", (int)live_pid(supervisor));
+	json_t *left = live_find_text(result, "left", "why", why);
+	if (!left)
+		fail_msg("no \"%s\" in %s", why, run.out);
+	assert_int_equal(number(left, "connections"), 2);
+	assert_int_equal(number(result, "connections_left"), 2);
+	assert_true(number(left, "process_pid") != number(target, "pid"));
+	assert_true(live_running(supervisor));
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+/* A plan tells what goes with each process. */
+static void what_is_lost_is_part_of_the_plan(void **state)
+{
+	(void)state;
+	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "transaction", "2");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_run run = live_dbtop("--emergency", "--dry-run", "--json", conninfo, NULL);
+	json_t *result = parse(run.out);
+	json_t *target = live_find_number(result, "targets", "pid", live_pid(app));
+	assert_non_null(target);
+	const char *loses = live_text(target, "loses");
+	if (!loses || strncmp(loses, "2 open transactions", 19) != 0)
+		fail_msg("loses: %s", loses ? loses : "null");
+	json_decref(result);
+	live_run_clear(&run);
+}
+
 /* --- interrupted --- */
 
 static char *audit_path(void)
@@ -428,6 +481,9 @@ int main(void)
 		cmocka_unit_test_teardown(readonly_forbids_it, clean_up),
 		cmocka_unit_test_teardown(
 			what_a_plain_user_cannot_see_is_not_called_clean, clean_up),
+		cmocka_unit_test_teardown(
+			what_a_supervisor_starts_again_survives_and_is_told, clean_up),
+		cmocka_unit_test_teardown(what_is_lost_is_part_of_the_plan, clean_up),
 		cmocka_unit_test_teardown(
 			killed_in_the_middle_it_leaves_nothing_half_written, clean_up),
 		cmocka_unit_test_teardown(interrupted_it_says_what_was_done, clean_up),

@@ -112,6 +112,8 @@ static void we_and_our_ancestors_and_our_like_are_ours(void **state)
 	struct fixture *fixture = *state;
 	assert_true(inspect(fixture, getpid(), getpid()).ours);
 	assert_true(inspect(fixture, getppid(), getpid()).ours);
+	assert_int_equal(inspect(fixture, getpid(), getpid()).parent, getppid());
+	assert_non_null(inspect(fixture, getpid(), getpid()).parent_name);
 	start(fixture, keep_the_name);
 	assert_true(inspect(fixture, fixture->child, getpid()).ours);
 }

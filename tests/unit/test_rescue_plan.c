@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "action/rescue_candidates.h"
+#include "action/rescue_count.h"
 #include "action/rescue_plan.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "model/rules.h"
 
 #define PORT 5432
@@ -350,6 +352,102 @@ static void only_sessions_of_the_stopped_and_the_gone_are_ended(void **state)
 	assessment_free(assessment);
 }
 
+/* Whatever it is called: it listens on the proxy's port. */
+static void the_proxy_is_told_by_its_socket(void **state)
+{
+	(void)state;
+	for (int connected = 0; connected < 2; connected++) {
+		struct world world = world_of(&rows[0], connected);
+		struct proxy *proxy = proxy_new();
+		world.assessment->proxy = proxy;
+		proxy->status = PROXY_LISTENING;
+		proxy->process = (struct process){ .pid = 100, .start_ticks = 7, .name = "other" };
+		struct emergency *emergency =
+			rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+		assert_int_equal(emergency->processes[0].spared, SPARED_PROXY);
+		emergency_free(emergency);
+		/* a pid that was used again */
+		proxy->process.start_ticks = 6;
+		emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+		assert_int_equal(emergency->processes[0].spared, SPARED_NOT);
+		emergency_free(emergency);
+		assessment_free(world.assessment);
+	}
+}
+
+static void what_is_lost_with_a_process_is_told(void **state)
+{
+	(void)state;
+	char loses[EMERGENCY_LOSES_MAX];
+	struct world world = world_of(&rows[0], true);
+	struct activity *activity = (struct activity *)world.assessment->activity;
+	struct emergency *emergency =
+		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->held->n_targets, 1);
+	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses), "");
+	emergency_free(emergency);
+	activity->backends[0].state = BACKEND_STATE_IN_TRANSACTION;
+	emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_string_equal(
+		emergency_loses(emergency, &emergency->processes[0], loses), "1 open transaction");
+	emergency->held->targets[0].locks = 3;
+	emergency->held->targets[0].waiters = 2;
+	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses),
+		"1 open transaction, 3 locks, 2 wait");
+	emergency_free(emergency);
+	assessment_free(world.assessment);
+}
+
+static const char *why_left(const struct emergency_process *stopped,
+	const struct emergency_process *fresh, struct emergency *ret)
+{
+	struct emergency after = { .arena = ret->arena,
+		.connected = true,
+		.processes = (struct emergency_process *)fresh,
+		.n_processes = 1 };
+	struct action_plan none = { .n_targets = 0 };
+	ret->processes = (struct emergency_process *)stopped;
+	ret->n_processes = 1;
+	rescue_count(ret, &after, &none, 0);
+	assert_int_equal(ret->n_left, 1);
+	assert_int_equal(ret->counted, 2);
+	ret->n_left = 0;
+	return ret->left[0].why;
+}
+
+/* Who started it again, and what keeps it away; never advice to stop what may be one's own login.
+ */
+static void what_came_back_is_told_with_what_to_do(void **state)
+{
+	(void)state;
+	struct emergency emergency = { .arena = arena_new() };
+	struct emergency_process stopped = { .pid = 100,
+		.start_ticks = 7,
+		.parent = 50,
+		.unit = "app.service",
+		.result = RESULT_TERMINATED };
+	struct emergency_process fresh = {
+		.pid = 101, .start_ticks = 9, .parent = 50, .parent_name = "sh", .connections = 2
+	};
+	assert_string_equal(why_left(&stopped, &fresh, &emergency),
+		"sh (process 50) started it again: stop that one first");
+	fresh.parent = 60;
+	assert_string_equal(
+		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
+	fresh.parent = stopped.parent = 1;
+	fresh.unit = "app.service";
+	assert_string_equal(why_left(&stopped, &fresh, &emergency),
+		"it was started again: systemctl stop app.service keeps it away");
+	stopped.unit = "other.service";
+	assert_string_equal(why_left(&stopped, &fresh, &emergency),
+		"it has connected since the plan was made; systemctl stop app.service keeps it "
+		"away");
+	fresh.unit = stopped.unit = "session-3.scope";
+	assert_string_equal(
+		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
+	arena_free(emergency.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +459,9 @@ int main(void)
 		cmocka_unit_test_setup(another_servers_clients_are_not_ours, set_up),
 		cmocka_unit_test_setup(who_came_another_way_is_left_until_the_server_tells, set_up),
 		cmocka_unit_test_setup(only_sessions_of_the_stopped_and_the_gone_are_ended, set_up),
+		cmocka_unit_test_setup(the_proxy_is_told_by_its_socket, set_up),
+		cmocka_unit_test_setup(what_is_lost_with_a_process_is_told, set_up),
+		cmocka_unit_test_setup(what_came_back_is_told_with_what_to_do, set_up),
 	};
 	return cmocka_run_group_tests_name("rescue_plan", tests, NULL, NULL);
 }
