@@ -2,6 +2,7 @@
 #include "view/dialog.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "view/frame.h"
 #include "view/header.h"
@@ -80,6 +81,34 @@ static struct rect around(struct rect inside)
 		inside.height + 2 };
 }
 
+static bool is_word(const struct grid *grid, int x, int y)
+{
+	const struct cell *cell = grid_cell(grid, x, y);
+	if (!cell || cell->c == ' ')
+		return false;
+	/* lines and gauges go on behind the box */
+	if (grid->ascii)
+		return !strchr("-=#|+", (int)cell->c);
+	return cell->c < 0x2500 || cell->c > 0x259f;
+}
+
+/* A word that would be cut by the box, from column x on in the direction of `step`. */
+static void clear_word(struct grid *grid, int x, int y, int step)
+{
+	if (!is_word(grid, x - step, y))
+		return;
+	for (; is_word(grid, x, y); x += step)
+		grid_char(grid, x, y, ' ', STYLE_TEXT);
+}
+
+static void clear_cut_words(struct grid *grid, int left, int right, int top, int bottom)
+{
+	for (int y = top; y <= bottom; y++) {
+		clear_word(grid, left - 1, y, -1);
+		clear_word(grid, right + 1, y, 1);
+	}
+}
+
 static void draw_frame(struct grid *grid, struct rect inside)
 {
 	int left = inside.x - FRAME, right = inside.x + inside.width + FRAME - 1;
@@ -87,6 +116,7 @@ static void draw_frame(struct grid *grid, struct rect inside)
 	if (left < LEAST_BESIDE)
 		grid_fill(grid, (struct rect){ 0, top, grid->width, bottom - top + 1 }, ' ',
 			STYLE_TEXT);
+	clear_cut_words(grid, left, right, top, bottom);
 	grid_fill(grid, around(inside), ' ', STYLE_DIALOG);
 	grid_fill(grid, (struct rect){ left, top, right - left + 1, 1 }, U'─', STYLE_DIALOG_FRAME);
 	grid_fill(

@@ -14,6 +14,7 @@
 
 #define LINES_MAX 512 /* more are not shown */
 #define PID_WIDTH 8
+#define NARROW    36 /* columns */
 
 enum kind {
 	LINE_BLANK,
@@ -79,7 +80,10 @@ static void add_session(void *data, const struct action_target *target)
 static void format_prompt(const struct sheet *sheet, struct line *line)
 {
 	const struct ui_state *ui = sheet->frame->ui;
-	line_printf(line, STYLE_STRONG, "type %s, then Enter: ", ui->word_wanted);
+	/* what is typed has to be seen */
+	bool is_narrow = sheet->frame->grid->width < NARROW;
+	line_printf(line, STYLE_STRONG,
+		is_narrow ? "type %s: " : "type %s, then Enter: ", ui->word_wanted);
 	line_add(line, STYLE_KEY, ui->word);
 	line_add(line, STYLE_KEY, ui->ascii ? "_" : "▏");
 }

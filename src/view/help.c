@@ -1,191 +1,320 @@
-/* Keys come from the app's table, signs from the one below. */
+/* Sections of keys, which come from the app's table, then the signs and what our role may do. They
+ * stand in one column, or with room in two that are as even as can be. */
 #include "view/help.h"
 
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/arena.h"
 #include "model/rights.h"
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
+#include "view/message.h"
 
-#define KEYS_WIDTH  18
-#define COLUMNS_GAP 4
+#define STACKED     48 /* narrower than this, words stand behind their key and below it */
+#define INDENT      2
+#define KEYS_GAP    3
+#define HALVES_GAP  4
 #define MARGIN      4 /* of the box and its frame, on each side */
+#define ENTRIES_MAX 128
 
-static const struct {
+static const char *const headings[HELP_SECTIONS] = {
+	[HELP_ACT] = "End connections",
+	[HELP_LOOK] = "Look closer",
+	[HELP_TABLE] = "The table",
+	[HELP_REPLAY] = "The recording",
+	[HELP_MOVE] = "Move",
+	[HELP_SCREEN] = "The screen",
+};
+
+static const struct sign {
 	const char *sign;
 	enum style style;
 	const char *meaning;
 } signs[] = {
-	{ "LEAKED", STYLE_LEAKED, "proven: the client is gone, or it was held too long" },
-	{ "LEAKED?", STYLE_LEAKED, "presumed: idle, or idle in transaction, for too long" },
+	{ "LEAKED", STYLE_LEAKED, "proven: client gone, or held too long" },
+	{ "LEAKED?", STYLE_LEAKED, "presumed: at rest for too long" },
 	{ "in transaction", STYLE_CAUTION, "idle, with a transaction open" },
-	{ "unknown", STYLE_DIM, "the server hides this session from our role" },
+	{ "unknown", STYLE_DIM, "hidden from our role by the server" },
 	{ "███", STYLE_USED, "slots in use" },
 	{ "▓▓▓", STYLE_USED_LEAKED, "slots leaked" },
 	{ "░░░", STYLE_FREE, "slots that are free" },
 	{ "▒▒▒", STYLE_RESERVED, "slots reserved for superusers" },
 	{ "●", STYLE_KEY, "tagged: what the next action is for" },
-	{ "user:app !idle", STYLE_TEXT,
-		"in a filter: a field that holds app, and no idle anywhere" },
+	{ "user:app !idle", STYLE_TEXT, "a filter: user has app, nothing idle" },
 };
 
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
-/* What our role may do, below keys and signs. */
-#define RIGHTS_LINES 4
-
-struct rights_lines {
-	size_t count; /* 0 when nothing is known */
-	const char *left[RIGHTS_LINES], *right[RIGHTS_LINES];
-	struct rights rights;
+/* A heading has nothing on the right. */
+struct entry {
+	const char *left, *right;
+	enum style style;
 };
 
-static void add_right(struct rights_lines *lines, const char *left, const char *right)
-{
-	lines->left[lines->count] = left;
-	lines->right[lines->count++] = right;
-}
+struct list {
+	struct entry entries[ENTRIES_MAX];
+	size_t count;
+	struct rights rights; /* some of the words are its */
+};
 
-static void list_rights(const struct assessment *assessment, struct rights_lines *lines)
+static void add(struct list *list, const char *left, enum style style, const char *right)
 {
-	struct rights *rights = &lines->rights;
-	lines->count = 0;
-	rights_get(assessment, rights);
-	if (!rights->known)
-		return;
-	add_right(lines, "this role sees", rights->sees);
-	if (rights->see_grant[0])
-		add_right(lines, "", rights->see_grant);
-	add_right(lines, "… and ends", rights->ends);
-	if (rights->end_grant[0])
-		add_right(lines, "", rights->end_grant);
+	if (list->count < ENTRIES_MAX)
+		list->entries[list->count++] = (struct entry){ left, right, style };
 }
 
 /* The main page's keys; the others are told where they work. */
-static bool is_listed(const struct ui_state *ui, const struct key_help *key)
+static bool is_listed(
+	const struct ui_state *ui, const struct key_help *key, enum help_section section)
 {
-	return key->page == PAGE_MAIN && key->what && ui_key_works(ui, key);
+	return key->page == PAGE_MAIN && key->what && key->section == section &&
+		ui_key_works(ui, key);
 }
 
-static size_t count_keys(const struct ui_state *ui)
+static void add_keys(struct list *list, const struct ui_state *ui, enum help_section section)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < ui->n_keys; i++)
-		count += is_listed(ui, &ui->keys[i]);
-	return count;
-}
-
-static const struct key_help *find_key(const struct ui_state *ui, size_t index)
-{
-	const struct key_help *key = ui->keys;
-	while (!is_listed(ui, key) || index--)
-		key++;
-	return key;
-}
-
-/* The index-th line's halves; both NULL for a blank one. */
-static enum style get_line(const struct frame *frame, const struct rights_lines *rights,
-	size_t index, const char **ret_left, const char **ret_right)
-{
-	size_t n_keys = count_keys(frame->ui);
-	*ret_left = *ret_right = NULL;
-	if (index < n_keys) {
-		*ret_left = find_key(frame->ui, index)->keys;
-		*ret_right = find_key(frame->ui, index)->what;
-		return STYLE_KEY;
+	bool headed = false;
+	for (size_t i = 0; i < ui->n_keys; i++) {
+		const struct key_help *key = &ui->keys[i];
+		if (!is_listed(ui, key, section))
+			continue;
+		if (!headed)
+			add(list, headings[section], STYLE_STRONG, NULL);
+		headed = true;
+		add(list, key->keys, STYLE_KEY, key->what);
 	}
-	index -= n_keys;
-	if (index == 0 || index == N_SIGNS + 1)
-		return STYLE_TEXT;
-	if (index <= N_SIGNS) {
-		*ret_left = signs[index - 1].sign;
-		*ret_right = signs[index - 1].meaning;
-		return signs[index - 1].style;
-	}
-	*ret_left = rights->left[index - N_SIGNS - 2];
-	*ret_right = rights->right[index - N_SIGNS - 2];
-	return STYLE_STRONG;
 }
 
-/* With room, the signs stand beside the keys instead of below them. */
-struct sheet {
-	struct rights_lines rights;
-	size_t n_lines;  /* of both kinds */
-	size_t n_left;   /* in the left column: all of them when it is the only one */
-	int left, right; /* the columns' widths; right 0: there is none */
+static void add_signs(struct list *list)
+{
+	add(list, "Signs", STYLE_STRONG, NULL);
+	for (size_t i = 0; i < N_SIGNS; i++)
+		add(list, signs[i].sign, signs[i].style, signs[i].meaning);
+}
+
+static void add_rights(struct list *list, const struct assessment *assessment)
+{
+	struct rights *rights = &list->rights;
+	rights_get(assessment, rights);
+	if (!rights->known)
+		return;
+	add(list, "This role", STYLE_STRONG, NULL);
+	add(list, "sees", STYLE_DIM, rights->sees);
+	if (rights->see_grant[0])
+		add(list, "", STYLE_DIM, rights->see_grant);
+	add(list, "ends", STYLE_DIM, rights->ends);
+	if (rights->end_grant[0])
+		add(list, "", STYLE_DIM, rights->end_grant);
+}
+
+/* A line on the screen: an entry's first, or one of what its words go on in. */
+struct shown {
+	const struct entry *entry; /* NULL: a blank line */
+	const char *text;
+	size_t length;
+	int indent;
+	bool first;
 };
 
-static void draw_half(
-	const struct frame *frame, const struct sheet *sheet, size_t index, struct rect where)
+struct half {
+	struct shown *lines;
+	size_t count;
+	int width, keys; /* columns, and how many of them are the keys' */
+};
+
+/* How many columns are left of the words. */
+static int indent_of(
+	const struct grid *grid, const struct half *half, const struct entry *entry, bool first)
 {
-	const char *left, *right;
-	enum style style = get_line(frame, &sheet->rights, index, &left, &right);
-	if (!left)
+	/* a GRANT is to be copied in one piece */
+	if (!*entry->left)
+		return INDENT;
+	if (half->width >= STACKED)
+		return half->keys;
+	return first ? grid_width(grid, entry->left) + INDENT : INDENT;
+}
+
+static void push(struct half *half, struct shown shown)
+{
+	if (half->lines)
+		half->lines[half->count] = shown;
+	half->count++;
+}
+
+static void wrap(struct half *half, const struct grid *grid, const struct entry *entry)
+{
+	const char *text = entry->right;
+	size_t skip;
+	for (bool first = true; *text; text += skip, first = false) {
+		int indent = indent_of(grid, half, entry, first);
+		int room = half->width > indent ? half->width - indent : 1;
+		size_t length = message_wrap(grid, text, room, &skip);
+		push(half, (struct shown){ entry, text, length, indent, first });
+	}
+}
+
+/* Without lines to write to it only counts. */
+static void lay(struct half *half, const struct grid *grid, const struct entry *from, size_t count)
+{
+	half->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (from[i].right) {
+			wrap(half, grid, &from[i]);
+			continue;
+		}
+		if (i > 0)
+			push(half, (struct shown){ 0 });
+		push(half, (struct shown){ .entry = &from[i], .first = true });
+	}
+}
+
+/* As wide as its longest words want it. */
+static void measure(
+	struct half *half, const struct grid *grid, const struct entry *from, size_t count)
+{
+	int words = 0;
+	half->keys = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!from[i].right)
+			continue;
+		int left = grid_width(grid, from[i].left) + KEYS_GAP;
+		int right = grid_width(grid, from[i].right);
+		half->keys = left > half->keys ? left : half->keys;
+		words = right > words ? right : words;
+	}
+	half->width = half->keys + words;
+}
+
+struct sheet {
+	struct half halves[2];
+	size_t n_halves;
+};
+
+static size_t taller(const struct sheet *sheet)
+{
+	size_t right = sheet->n_halves > 1 ? sheet->halves[1].count : 0;
+	return sheet->halves[0].count > right ? sheet->halves[0].count : right;
+}
+
+static int width_of(const struct sheet *sheet)
+{
+	int right = sheet->n_halves > 1 ? HALVES_GAP + sheet->halves[1].width : 0;
+	return sheet->halves[0].width + right;
+}
+
+/* What is too wide for both is taken from the wider one. */
+static void squeeze(struct sheet *sheet, int room)
+{
+	int least = (room - HALVES_GAP) / 2;
+	struct half *halves = sheet->halves;
+	if (width_of(sheet) <= room)
 		return;
-	grid_put(frame->grid, where.x, where.y, KEYS_WIDTH - 1, left, style);
-	grid_put(frame->grid, where.x + KEYS_WIDTH, where.y, where.width - KEYS_WIDTH, right,
-		STYLE_TEXT);
+	struct half *wider = &halves[halves[1].width > halves[0].width];
+	struct half *other = &halves[wider == &halves[0]];
+	if (other->width > least)
+		other->width = least;
+	wider->width = room - HALVES_GAP - other->width;
+}
+
+/* With its first entries on the left, up to a heading; all of them: there is one half. */
+static struct sheet split(const struct grid *grid, const struct list *list, size_t at)
+{
+	struct sheet sheet = { .n_halves = at < list->count ? 2 : 1 };
+	const struct entry *entries = list->entries;
+	measure(&sheet.halves[0], grid, entries, at);
+	measure(&sheet.halves[1], grid, entries + at, list->count - at);
+	if (sheet.n_halves > 1)
+		squeeze(&sheet, grid->width - 2 * MARGIN);
+	lay(&sheet.halves[0], grid, entries, at);
+	lay(&sheet.halves[1], grid, entries + at, list->count - at);
+	return sheet;
+}
+
+/* Where the second half begins: the shortest page that there is room for. */
+static size_t best_split(const struct grid *grid, const struct list *list)
+{
+	size_t best = list->count, least = SIZE_MAX;
+	if (grid->width - 2 * MARGIN < 2 * STACKED + HALVES_GAP)
+		return best;
+	for (size_t i = 1; i < list->count; i++) {
+		if (list->entries[i].right)
+			continue;
+		struct sheet sheet = split(grid, list, i);
+		if (taller(&sheet) < least) {
+			least = taller(&sheet);
+			best = i;
+		}
+	}
+	return best;
+}
+
+static void draw_shown(
+	const struct frame *frame, const struct half *half, size_t index, int x, int y)
+{
+	if (index >= half->count || !half->lines[index].entry)
+		return;
+	const struct shown *shown = &half->lines[index];
+	struct line line;
+	if (shown->first)
+		grid_put(frame->grid, x, y, half->width, shown->entry->left, shown->entry->style);
+	if (!shown->text)
+		return;
+	line_begin(&line);
+	line_add_bytes(&line, STYLE_TEXT, shown->text, shown->length);
+	line_put(frame->grid, x + shown->indent, y, half->width - shown->indent, &line);
 }
 
 static void draw_line(
 	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
 {
 	const struct sheet *sheet = dialog->data;
-	struct rect left = where, right = where;
-	if (sheet->right) {
-		left.width = sheet->left;
-		right.x += sheet->left + COLUMNS_GAP;
-		right.width = sheet->right;
-		/* behind the keys comes a blank line, which the signs need not */
-		if (sheet->n_left + 1 + index < sheet->n_lines)
-			draw_half(frame, sheet, sheet->n_left + 1 + index, right);
-	}
-	if (index < sheet->n_left)
-		draw_half(frame, sheet, index, left);
+	draw_shown(frame, &sheet->halves[0], index, where.x, where.y);
+	if (sheet->n_halves > 1)
+		draw_shown(frame, &sheet->halves[1], index,
+			where.x + sheet->halves[0].width + HALVES_GAP, where.y);
 }
 
-static int longest(
-	const struct frame *frame, const struct rights_lines *rights, size_t from, size_t to)
+static void fill(struct sheet *sheet, struct arena *arena, const struct grid *grid,
+	const struct list *list, size_t at)
 {
-	int longest = 0;
-	for (size_t i = from; i < to; i++) {
-		const char *left, *right;
-		(void)get_line(frame, rights, i, &left, &right);
-		int width = right ? grid_width(frame->grid, right) : 0;
-		longest = width > longest ? width : longest;
+	const struct entry *from = list->entries;
+	size_t count = at;
+	for (size_t i = 0; i < sheet->n_halves; i++) {
+		struct half *half = &sheet->halves[i];
+		lay(half, grid, from, count);
+		half->lines = arena_array(arena, half->count, sizeof(*half->lines));
+		lay(half, grid, from, count);
+		from += count;
+		count = list->count - at;
 	}
-	return KEYS_WIDTH + longest;
-}
-
-static void arrange(const struct frame *frame, struct sheet *sheet)
-{
-	size_t n_keys = count_keys(frame->ui);
-	list_rights(frame->assessment, &sheet->rights);
-	sheet->n_lines = n_keys + 1 + N_SIGNS;
-	if (sheet->rights.count)
-		sheet->n_lines += 1 + sheet->rights.count;
-	sheet->n_left = n_keys;
-	sheet->left = longest(frame, &sheet->rights, 0, n_keys);
-	sheet->right = longest(frame, &sheet->rights, n_keys, sheet->n_lines);
-	if (sheet->left + COLUMNS_GAP + sheet->right <= frame->grid->width - 2 * MARGIN)
-		return;
-	sheet->n_left = sheet->n_lines;
-	sheet->left = longest(frame, &sheet->rights, 0, sheet->n_lines);
-	sheet->right = 0;
 }
 
 void help_draw(const struct frame *frame)
 {
-	struct sheet sheet;
-	arrange(frame, &sheet);
-	size_t beside = sheet.right ? sheet.n_lines - sheet.n_left - 1 : 0;
+	struct arena *arena = arena_new();
+	struct list list = { .count = 0 };
+	for (size_t i = 0; i < HELP_SECTIONS; i++)
+		add_keys(&list, frame->ui, (enum help_section)i);
+	add_signs(&list);
+	add_rights(&list, frame->assessment);
+	size_t at = best_split(frame->grid, &list);
+	struct sheet sheet = split(frame->grid, &list, at);
 	struct dialog dialog = {
 		.title = "Help",
 		.title_style = STYLE_STRONG,
-		.width = sheet.left + (sheet.right ? COLUMNS_GAP + sheet.right : 0),
-		.n_lines = beside > sheet.n_left ? beside : sheet.n_left,
+		.width = width_of(&sheet),
+		.n_lines = taller(&sheet),
 		.page = PAGE_HELP,
 		.data = &sheet,
 		.draw_line = draw_line,
 	};
+	/* a single column has what width there is */
+	if (sheet.n_halves == 1)
+		sheet.halves[0].width = dialog_width(frame, &dialog);
+	fill(&sheet, arena, frame->grid, &list, at);
+	dialog.n_lines = taller(&sheet);
 	dialog_draw(frame, &dialog);
+	arena_free(arena);
 }

@@ -77,19 +77,27 @@ static bool hide_one(const struct frame *frame, struct bar *bar)
 	return false;
 }
 
-static struct bar collect(const struct frame *frame, enum page page)
+/* "end #" of nothing is no offer; on the main page it shows where the key is. */
+static bool is_offered(const struct ui_state *ui, const struct key_help *key, size_t count)
+{
+	if (!key->bar || !ui_key_works(ui, key))
+		return false;
+	return count || key->page == PAGE_MAIN || !strchr(key->bar, '#');
+}
+
+static struct bar collect(const struct frame *frame, enum page page, size_t count)
 {
 	struct bar bar = { .labels = true, .gap = WIDE_GAP };
 	const struct ui_state *ui = frame->ui;
 	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
-		if (ui->keys[i].bar && ui->keys[i].page == page && ui_key_works(ui, &ui->keys[i]))
+		if (ui->keys[i].page == page && is_offered(ui, &ui->keys[i], count))
 			bar.items[bar.n_items++] = (struct item){ i, true };
 	return bar;
 }
 
 int keybar_width(const struct frame *frame, enum page page, size_t count)
 {
-	struct bar bar = collect(frame, page);
+	struct bar bar = collect(frame, page, count);
 	return width_of(frame, &bar, count);
 }
 
@@ -107,7 +115,7 @@ static void fit(const struct frame *frame, struct bar *bar, enum page page, size
 
 int keybar_draw(const struct frame *frame, int x, int y, int width, enum page page, size_t count)
 {
-	struct bar bar = collect(frame, page);
+	struct bar bar = collect(frame, page, count);
 	fit(frame, &bar, page, count, width);
 	int at = x;
 	for (size_t i = 0; i < bar.n_items; i++) {

@@ -62,19 +62,23 @@ static void draw_line(
 	line_put(frame->grid, where.x, where.y, where.width, &line);
 }
 
+void message_draw_text(const struct frame *frame, struct dialog *dialog, const char *text)
+{
+	struct wrapped wrapped = { text, dialog_width(frame, dialog) };
+	dialog->data = &wrapped;
+	dialog->draw_line = draw_line;
+	dialog->n_lines = count_lines(frame->grid, text, wrapped.width);
+	dialog_draw(frame, dialog);
+}
+
 void message_draw(const struct frame *frame)
 {
 	const struct ui_state *ui = frame->ui;
-	struct wrapped wrapped = { .text = ui->message ? ui->message : "" };
 	struct dialog dialog = {
 		.title = ui->message_title ? ui->message_title : "",
 		.title_style = ui->message_style,
 		.width = WIDEST,
 		.page = PAGE_MESSAGE,
-		.data = &wrapped,
-		.draw_line = draw_line,
 	};
-	wrapped.width = dialog_width(frame, &dialog);
-	dialog.n_lines = count_lines(frame->grid, wrapped.text, wrapped.width);
-	dialog_draw(frame, &dialog);
+	message_draw_text(frame, &dialog, ui->message ? ui->message : "");
 }

@@ -19,10 +19,9 @@
 #define BAR_MOST    8 /* cells */
 #define GAP         3
 #define PARTS_MOST  8
-#define MORE_WIDTH  12 /* "  +12345 more" */
 
 struct part {
-	char text[128];
+	char text[128], brief[32]; /* brief: for a single part without room; "" for none */
 	enum style style;
 	int rank; /* the highest ones go first */
 };
@@ -44,9 +43,23 @@ __attribute__((format(printf, 4, 5))) static void add(
 	va_end(arguments);
 	part->style = style;
 	part->rank = rank;
+	part->brief[0] = '\0';
 }
 
-/* Leaves out parts until the rest fits; the last one may be cut. */
+/* The last part's, when it stands alone and has no room for more. */
+__attribute__((format(printf, 2, 3))) static void add_brief(
+	struct parts *parts, const char *format, ...)
+{
+	if (!parts->count)
+		return;
+	struct part *part = &parts->items[parts->count - 1];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(part->brief, sizeof(part->brief), format, arguments);
+	va_end(arguments);
+}
+
+/* Leaves out parts until the rest fits; the last one is told in brief, or cut. */
 static void put_parts(struct grid *grid, int x, int y, int right, struct parts *parts)
 {
 	int width = 0;
@@ -62,6 +75,8 @@ static void put_parts(struct grid *grid, int x, int y, int right, struct parts *
 		for (size_t i = least; i < parts->count; i++)
 			parts->items[i] = parts->items[i + 1];
 	}
+	if (parts->count == 1 && x + width - GAP > right && *parts->items[0].brief)
+		memcpy(parts->items[0].text, parts->items[0].brief, sizeof(parts->items[0].brief));
 	for (size_t i = 0; i < parts->count && x < right; i++)
 		x += GAP +
 			grid_put(
@@ -73,28 +88,42 @@ static enum style zero_dim(uint64_t count, enum style otherwise)
 	return count ? otherwise : STYLE_DIM;
 }
 
+/* An end in progress counts for more than what is held. */
 static void add_phase(const struct pool_page *page, struct parts *parts)
 {
-	if (page->pending_writes > 0)
-		add(parts, 1, STYLE_CAUTION, "%s · %lld pending writes",
-			page->phase ? page->phase : "", (long long)page->pending_writes);
-	else if (page->phase && strcmp(page->phase, "running") != 0)
-		add(parts, 1, STYLE_CAUTION, "%s", page->phase);
+	const char *phase = page->phase ? page->phase : "";
+	if (page->pending_writes > 0) {
+		add(parts, 0, STYLE_CAUTION, "%s · %lld pending writes", phase,
+			(long long)page->pending_writes);
+		add_brief(parts, "%.20s", phase);
+	} else if (*phase && strcmp(phase, "running") != 0) {
+		add(parts, 0, STYLE_CAUTION, "%s", phase);
+	}
+}
+
+static void add_hold(const struct pool *pool, struct parts *parts)
+{
+	const struct pool_page *page = pool->page;
+	char text[DURATION_TEXT_MAX];
+	duration_format(page->held_max, text);
+	add(parts, 1, pool->leaked ? STYLE_LEAKED : STYLE_TEXT, "longest hold %s %s", text,
+		page->held_site ? page->held_site : "");
+	add_brief(parts, "held %s", text);
 }
 
 static void page_parts(const struct pool *pool, struct parts *parts)
 {
 	const struct pool_page *page = pool->page;
-	char text[DURATION_TEXT_MAX];
 	if (page->status == POOL_PAGE_DEAD) {
 		add(parts, 0, pool->connections ? STYLE_LEAKED : STYLE_DIM,
 			"its process has ended · %u connection%s left behind", pool->connections,
 			pool->connections == 1 ? "" : "s");
+		add_brief(parts, "ended, %u left", pool->connections);
 		return;
 	}
-	add_phase(page, parts);
 	add(parts, 2, zero_dim((uint64_t)page->waiting, STYLE_CAUTION), "waiting %d",
 		page->waiting);
+	add_phase(page, parts);
 	add(parts, 4, zero_dim(page->timeouts, STYLE_CAUTION), "timeouts %llu",
 		(unsigned long long)page->timeouts);
 	add(parts, 3, zero_dim(page->errors, STYLE_CAUTION), "errors %llu",
@@ -102,9 +131,7 @@ static void page_parts(const struct pool *pool, struct parts *parts)
 	if (page->wait_p99 >= 0)
 		add(parts, 5, STYLE_DIM, "p99 %.1fms", (double)page->wait_p99 / 1000);
 	if (page->held_max >= 0)
-		add(parts, 1, pool->leaked ? STYLE_LEAKED : STYLE_TEXT, "longest hold %s %s",
-			duration_format(page->held_max, text),
-			page->held_site ? page->held_site : "");
+		add_hold(pool, parts);
 }
 
 /* Who waits in this pool for longest. */
@@ -131,10 +158,10 @@ static void bouncer_parts(const struct frame *frame, const struct pool *pool, st
 	const struct waiter *waiter = first_waiter(frame->assessment, pool);
 	const char *name = process_name(frame->assessment, waiter);
 	char text[DURATION_TEXT_MAX];
-	if (bouncer->paused || bouncer->disabled)
-		add(parts, 0, STYLE_CAUTION, bouncer->disabled ? "disabled" : "paused");
 	add(parts, 1, zero_dim((uint64_t)bouncer->clients_waiting, STYLE_CAUTION), "waiting %d",
 		bouncer->clients_waiting);
+	if (bouncer->paused || bouncer->disabled)
+		add(parts, 0, STYLE_CAUTION, bouncer->disabled ? "disabled" : "paused");
 	add(parts, 4, STYLE_DIM, "clients %d", bouncer->clients_active);
 	if (bouncer->clients_waiting > 0)
 		add(parts, 2, STYLE_CAUTION, "max wait %s",
@@ -184,6 +211,28 @@ static int bar_width(const struct frame *frame)
 	return width < most ? width : most;
 }
 
+static void format_numbers(const struct pool *pool, char *text, size_t size)
+{
+	int used = pool_in_use(pool), max = pool_max(pool);
+	if (max > 0)
+		snprintf(text, size, "%d/%d", used, max);
+	else
+		snprintf(text, size, "%d", used);
+}
+
+/* "3/20": columns for the longest. */
+static int numbers_width(const struct assessment *assessment)
+{
+	int width = 0;
+	for (size_t i = 0; i < assessment->n_pools; i++) {
+		char text[32];
+		format_numbers(&assessment->pools[i], text, sizeof(text));
+		int own = (int)strlen(text);
+		width = own > width ? own : width;
+	}
+	return width;
+}
+
 /* One cell a connection while they are few. */
 static void draw_bar(struct grid *grid, int x, int y, int width, const struct pool *pool)
 {
@@ -212,12 +261,10 @@ static void draw_pool(const struct frame *frame, const struct pool *pool, int y,
 	x += names + 2;
 	draw_bar(grid, x, y, bars, pool);
 	x += bars + 1;
-	if (max > 0)
-		snprintf(text, sizeof(text), "%d/%d", used, max);
-	else
-		snprintf(text, sizeof(text), "%d", used);
-	grid_put(grid, x, y, 7, text, used >= max && max > 0 ? STYLE_CAUTION : STYLE_TEXT);
-	x += 7 + 1;
+	format_numbers(pool, text, sizeof(text));
+	int numbers = numbers_width(frame->assessment);
+	grid_put(grid, x, y, numbers, text, used >= max && max > 0 ? STYLE_CAUTION : STYLE_TEXT);
+	x += numbers + GAP;
 	if (pool->page)
 		page_parts(pool, &parts);
 	else
@@ -311,12 +358,12 @@ int pools_draw(const struct frame *frame, int y, int lines)
 	grid_put(grid, 1, y, LABEL_WIDTH - 1, "pools", STYLE_DIM);
 	for (int i = 0; i < shown; i++) {
 		bool last = i == shown - 1 && shown < count;
-		each_line(frame, frame->assessment, i, y + i, last ? right - MORE_WIDTH : right);
-		if (!last)
-			continue;
 		char more[32];
-		snprintf(more, sizeof(more), "+%d more", count - shown);
-		grid_put_right(grid, right - MORE_WIDTH, y + i, MORE_WIDTH, more, STYLE_CAUTION);
+		snprintf(more, sizeof(more), "  +%d more", count - shown);
+		int width = last ? (int)strlen(more) : 0;
+		each_line(frame, frame->assessment, i, y + i, right - width);
+		if (last)
+			grid_put(grid, right - width, y + i, width, more, STYLE_CAUTION);
 	}
 	return shown;
 }

@@ -112,7 +112,7 @@ static void tell_status(
 {
 	char address[ENDPOINT_TEXT_MAX];
 	enum style style = statuses[proxy->status].style;
-	facts_section(facts, "Proxy");
+	facts_section(facts, "How it stands");
 	facts_add(facts, style, "status",
 		arena_printf(arena, "%s: %s", proxy_status_name(proxy->status),
 			statuses[proxy->status].meaning));

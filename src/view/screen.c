@@ -13,7 +13,6 @@
 #include "view/help.h"
 #include "view/keybar.h"
 #include "view/launch_view.h"
-#include "view/line.h"
 #include "view/locks.h"
 #include "view/message.h"
 #include "view/password.h"
@@ -23,6 +22,7 @@
 #include "view/settle.h"
 #include "view/table.h"
 #include "view/trouble.h"
+#include "view/trouble_view.h"
 #include "view/ui.h"
 #include "view/watch_view.h"
 
@@ -90,33 +90,6 @@ static void draw_position(const struct frame *frame, int y)
 	snprintf(text, sizeof(text), " %zu–%zu of %zu ", ui->top + 1, ui->top + ui->page_rows,
 		ui->rows.n_rows);
 	grid_put_right(frame->grid, 0, y, frame->grid->width - 2, text, STYLE_DIM);
-}
-
-/* Draws what is wrong from y on; returns the lines it took. */
-static int draw_trouble(const struct frame *frame, int x, int y, int lines)
-{
-	struct trouble trouble;
-	struct grid *grid = frame->grid;
-	int width = grid->width - x - 1, start = y;
-	if (lines < 1 || !trouble_get(frame->assessment, frame->now, &trouble))
-		return 0;
-	struct line line;
-	line_begin(&line);
-	line_add(&line, STYLE_CAUTION, trouble.summary);
-	if (*trouble.retry)
-		line_add_next(&line, STYLE_DIM, trouble.retry);
-	line_put(grid, x, y++, width, &line);
-	if (trouble.error && lines > 2)
-		grid_put(grid, x, y++, width, trouble.error, STYLE_DIM);
-	if (frame->ui->password_wanted)
-		trouble.hint = "W asks for the password again";
-	if (trouble.hint && lines > 1) {
-		line_begin(&line);
-		line_add(&line, STYLE_KEY, "→ ");
-		line_add(&line, STYLE_TEXT, trouble.hint);
-		line_put(grid, x, y++, width, &line);
-	}
-	return y - start;
 }
 
 static bool is_alone(const struct assessment *assessment)
@@ -216,7 +189,7 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 		draw_tour(frame, end);
 	}
 	if (!bare && shape->header)
-		y += draw_trouble(frame, 1, y, grid->height >= 24 ? 3 : 1);
+		y += trouble_view_draw(frame, 1, y, grid->height >= 24 ? 3 : 1);
 	if (shape->header) {
 		rule = y++;
 		draw_rule(grid, rule);
@@ -225,7 +198,9 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 	}
 	if (bare) {
 		y += shape->header;
-		y += draw_trouble(frame, LAYOUT_GUTTER, y, end - y);
+		/* who fills the server is worth as much as that it is full */
+		int room = frame->ui->rows.n_rows ? (end - y) / 2 : end - y;
+		y += trouble_view_draw_page(frame, LAYOUT_GUTTER, y, room);
 		y += shape->header;
 	}
 	draw_table(frame, shape->heading, y, end - y);

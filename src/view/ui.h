@@ -54,6 +54,17 @@ enum key_time {
 	KEY_REPLAY,
 };
 
+/* Under which heading the help tells of a key; those that act come first. */
+enum help_section {
+	HELP_ACT,
+	HELP_LOOK,
+	HELP_TABLE,
+	HELP_REPLAY,
+	HELP_MOVE,
+	HELP_SCREEN,
+};
+#define HELP_SECTIONS (HELP_SCREEN + 1)
+
 /* One line of the key bar and of the help, in the app's order: what matters most comes first. */
 struct key_help {
 	const char *keys; /* "k", "Ctrl-L", "↑ ↓" */
@@ -63,6 +74,7 @@ struct key_help {
 	enum page page;   /* where it works: the bar of this page shows it */
 	bool always;      /* it stays in the bar when others have to go */
 	enum key_time when;
+	enum help_section section;
 };
 
 /* What a connection or the server was in the last refresh: what differs is bold for one. */

@@ -224,32 +224,21 @@ void watch_view_draw(const struct frame *frame)
 	dialog_draw(frame, &dialog);
 }
 
-static void draw_question(
-	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
-{
-	static const char *const lines[] = {
-		"Ctrl-C here is for dbtop, not for the application.",
-		"Quit, and see no more of how it ends?",
-	};
-	(void)dialog;
-	grid_put(frame->grid, where.x, where.y, where.width, lines[index], STYLE_TEXT);
-}
-
 void watch_view_draw_quit(const struct frame *frame)
 {
 	char title[256];
 	if (!frame->ui->watch)
 		return;
 	snprintf(title, sizeof(title), "watching %s", frame->ui->watch->name);
-	const struct dialog dialog = {
+	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_CAUTION,
 		.width = 52,
-		.n_lines = 2,
 		.page = PAGE_QUIT,
-		.draw_line = draw_question,
 	};
-	dialog_draw(frame, &dialog);
+	message_draw_text(frame, &dialog,
+		"Ctrl-C here is for dbtop, not for the application.\n"
+		"Quit, and see no more of how it ends?");
 }
 
 void watch_view_draw_state(const struct frame *frame, int y)

@@ -1,105 +1,79 @@
-/* Shows a sample as dbtop would, through its own view and terminal code, and stays until it is
- * killed: what pictures are made of, the same each time. stage SCENE [THEME] */
+/* Shows a scene as dbtop would, through its own view and terminal code, and stays until it is
+ * killed: stage SCENE [THEME]. Tab goes on to the next scene, Ctrl-L draws afresh, End and Home
+ * scroll, the window may be resized; after each frame it says which it was, as an operating system
+ * command: "777;help 80x24 17". */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
-#include "action/plan.h"
-#include "app/keymap.h"
-#include "base/arena.h"
 #include "config/theme.h"
-#include "model/action.h"
-#include "model/assessment.h"
-#include "model/history.h"
-#include "sample.h"
+#include "scenes.h"
+#include "tui/input.h"
 #include "tui/tui.h"
-#include "view/details.h"
 #include "view/grid.h"
 #include "view/screen.h"
-#include "view/ui.h"
 
 struct stage {
-	struct assessment *assessment;
-	struct history history;
-	struct ui_state ui;
-	struct action_plan *plan;
+	const struct scene *scene;
+	struct scenery scenery;
 	struct theme theme;
 	struct tui *tui;
 	struct grid grid;
+	int frames;
 };
 
 static void draw(struct stage *stage)
 {
+	struct scenery *scenery = &stage->scenery;
 	int width, height;
 	tui_size(stage->tui, &width, &height);
-	screen_build(stage->assessment, &stage->history, &stage->ui, stage->plan, width, height,
-		&stage->grid);
+	screen_build(scenery->assessment, &scenery->history, &scenery->ui, scenery->plan, width,
+		height, &stage->grid);
 	tui_draw(stage->tui, &stage->grid);
+	dprintf(STDOUT_FILENO, "\033]777;%s %dx%d %d\a", stage->scene->name, width, height,
+		++stage->frames);
 }
 
-static void show_plan(struct stage *stage)
+static void open_scene(struct stage *stage, const struct scene *scene)
 {
-	stage->plan = plan_kill_leaked(stage->assessment, false);
-	/* as somebody would who knows that report */
-	for (size_t i = 0; i < stage->plan->n_targets; i++)
-		if (stage->plan->targets[i].certainty == CERTAINTY_PRESUMED)
-			stage->plan->targets[i].selected = false;
-	ui_push(&stage->ui, PAGE_PLAN);
+	int width, height;
+	stage->scene = scene;
+	struct scenery *scenery = &stage->scenery;
+	scenery_init(scenery, scene);
+	scenery->ui.ascii = tui_is_ascii(stage->tui);
+	/* the first frame settles the rows that the scene is about */
+	tui_size(stage->tui, &width, &height);
+	screen_build(scenery->assessment, &scenery->history, &scenery->ui, NULL, width, height,
+		&stage->grid);
+	if (scene->show)
+		scene->show(scenery);
+	draw(stage);
 }
 
-static void show_results(struct stage *stage)
+static void go_on(struct stage *stage)
 {
-	show_plan(stage);
-	for (size_t i = 0; i < stage->plan->n_targets; i++)
-		if (stage->plan->targets[i].selected)
-			stage->plan->targets[i].result =
-				i == 1 ? RESULT_CHANGED : RESULT_TERMINATED;
-	ui_push(&stage->ui, PAGE_RESULTS);
+	size_t i = 0;
+	while (scene_at(i) != stage->scene)
+		i++;
+	scenery_deinit(&stage->scenery);
+	open_scene(stage, scene_at(i + 1) ? scene_at(i + 1) : scene_at(0));
 }
 
-static void show_details(struct stage *stage)
+static void press(struct stage *stage, const struct key_event *event)
 {
-	const struct connection *connection = sample_find(stage->assessment, 9801);
-	if (connection)
-		details_open(&stage->ui, connection);
-}
-
-static void show_help(struct stage *stage)
-{
-	ui_push(&stage->ui, PAGE_HELP);
-}
-
-static void show_filter(struct stage *stage)
-{
-	ui_filter_begin(&stage->ui);
-	for (const char *c = "worker"; *c; c++)
-		ui_filter_type(&stage->ui, (char32_t)*c);
-}
-
-static const struct scene {
-	const char *name;
-	enum sample_kind sample;
-	void (*show)(struct stage *stage);
-} scenes[] = {
-	{ "dashboard", SAMPLE_SCREEN, NULL },
-	{ "plan", SAMPLE_SCREEN, show_plan },
-	{ "results", SAMPLE_SCREEN, show_results },
-	{ "details", SAMPLE_SCREEN, show_details },
-	{ "help", SAMPLE_SCREEN, show_help },
-	{ "filter", SAMPLE_SCREEN, show_filter },
-	{ "full", SAMPLE_FULL, NULL },
-	{ "stale", SAMPLE_STALE, NULL },
-};
-
-static const struct scene *find_scene(const char *name)
-{
-	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
-		if (strcmp(scenes[i].name, name) == 0)
-			return &scenes[i];
-	return NULL;
+	switch (event->key) {
+	case INPUT_TAB: go_on(stage); return;
+	case INPUT_END: ui_end(&stage->scenery.ui); break;
+	case INPUT_HOME: ui_home(&stage->scenery.ui); break;
+	default: tui_redraw(stage->tui); break;
+	}
+	draw(stage);
 }
 
 static void fail(const char *what)
@@ -108,38 +82,57 @@ static void fail(const char *what)
 	exit(2);
 }
 
-/* Nothing comes: the terminal is asleep in its loop. */
-static void stay(void)
+static int watch_resizes(void)
 {
-	struct epoll_event event;
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void stay(struct stage *stage, int resizes)
+{
+	struct epoll_event event = { .events = EPOLLIN };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	while (epoll_wait(epoll, &event, 1, -1) >= 0 || errno == EINTR)
-		;
+	event.data.fd = resizes;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, resizes, &event);
+	event.data.fd = tui_fd(stage->tui);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
+	while (epoll_wait(epoll, &event, 1, -1) >= 0 || errno == EINTR) {
+		struct signalfd_siginfo info;
+		struct key_event key;
+		if (event.data.fd == resizes) {
+			if (read(resizes, &info, sizeof(info)) < 0)
+				continue;
+			tui_resize(stage->tui);
+			draw(stage);
+			continue;
+		}
+		int r;
+		while ((r = input_read(stage->tui, &key)) > 0)
+			press(stage, &key);
+		if (r < 0)
+			return;
+	}
 }
 
 int main(int argc, char **argv)
 {
 	static struct stage stage;
-	size_t n_keys;
 	setlocale(LC_CTYPE, "");
-	const struct key_help *keys = keymap_help(&n_keys);
-	const struct scene *scene = argc > 1 ? find_scene(argv[1]) : NULL;
+	const struct scene *scene = argc > 1 ? scene_find(argv[1]) : NULL;
 	if (!scene)
 		fail("no such scene");
 	if (theme_builtin(argc > 2 ? argv[2] : "default", &stage.theme) != 0)
 		fail("no such theme");
+	int resizes = watch_resizes();
+	if (resizes < 0)
+		fail("no signals");
 	if (tui_new(&stage.theme, &stage.tui) != 0)
 		fail("no terminal");
-	stage.assessment = sample_assessment(scene->sample);
-	sample_history(&stage.history);
 	grid_init(&stage.grid);
-	ui_init(&stage.ui, keys, n_keys);
-	/* the first frame settles the rows that the scene is about */
-	draw(&stage);
-	if (scene->show) {
-		scene->show(&stage);
-		draw(&stage);
-	}
-	stay();
+	open_scene(&stage, scene);
+	stay(&stage, resizes);
 	return 0;
 }

@@ -139,7 +139,7 @@ static void the_missing_grant_is_told_at_start_and_in_the_help(void **state)
 	term_press(term, "?");
 	assert_true(term_settle(term));
 	term_press(term, "End");
-	assert_true(term_wait_text(term, "this role sees"));
+	assert_true(term_wait_text(term, "This role"));
 	assert_false(term_shows(term, "GRANT"));
 	term_end(term);
 }

@@ -49,7 +49,7 @@ static void help(void **state)
 {
 	(void)state;
 	press("?", "Help");
-	assert_true(term_shows(term, "end the leaked connections"));
+	assert_true(term_shows(term, "end the leaked; shows the plan first"));
 	press_until_gone("Esc", "Help");
 	press("F1", "Help");
 	press_until_gone("q", "Help");

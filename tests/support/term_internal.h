@@ -25,6 +25,9 @@ struct term {
 	int continuation; /* bytes that the character still needs */
 	int mouse;
 	char *title;
+	/* what libvterm has not seen yet: a string that has not ended, from string_at on */
+	char *held;
+	size_t held_size, string_at;
 	char command[TERM_COMMAND_MAX];
 	unsigned int bells;
 };

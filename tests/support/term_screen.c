@@ -103,17 +103,28 @@ static void watch_ends(struct term *term, unsigned char c)
 		term->inside = TERM_ESCAPE;
 }
 
+/* libvterm 0.1 tells but the last part of a string that comes in several. */
 void term_show(struct term *term, const char *bytes, size_t size)
 {
+	term->held = mem_resize(term->held, term->held_size + size, 1);
+	memcpy(term->held + term->held_size, bytes, size);
 	for (size_t i = 0; i < size; i++) {
 		unsigned char c = (unsigned char)bytes[i];
+		bool was_string = term->inside == TERM_STRING;
 		watch_cursor(term, bytes[i]);
 		if (term->continuation && (c & 0xc0) == 0x80)
 			term->continuation--;
 		else
 			watch_ends(term, c);
+		if (!was_string && term->inside == TERM_STRING)
+			term->string_at = term->held_size + i;
 	}
-	vterm_input_write(term->vterm, bytes, size);
+	term->held_size += size;
+	size_t whole = term->inside == TERM_STRING ? term->string_at : term->held_size;
+	vterm_input_write(term->vterm, term->held, whole);
+	memmove(term->held, term->held + whole, term->held_size - whole);
+	term->held_size -= whole;
+	term->string_at = 0;
 }
 
 bool term_is_whole(const struct term *term)

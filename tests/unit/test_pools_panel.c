@@ -42,9 +42,9 @@ static void pools_holds_and_the_starving_are_shown(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	check(assessment, 120, 36, "app 4312           ██░      2/3     waiting 0");
+	check(assessment, 120, 36, "app 4312           ██░      2/3    waiting 0");
 	check(assessment, 120, 36, "longest hold 7m12s sync.c:212");
-	check(assessment, 120, 36, "pgbouncer app/app  ██░░░░░░ 3/20    waiting 2   clients 12");
+	check(assessment, 120, 36, "pgbouncer app/app  ██░░░░░░ 3/20   waiting 2   clients 12");
 	check(assessment, 120, 36, "max wait 0.4s   starving: node server.js 6001");
 	check(assessment, 120, 36, "old-77.page  it is damaged, or no stats page");
 	check(assessment, 200, 50, "p99 2.3ms");
@@ -56,9 +56,12 @@ static void what_has_no_room_is_counted(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	check(assessment, 80, 24, "2/3     longest hold 7m12s sync.c:212");
+	check(assessment, 80, 24, "2/3    longest hold 7m12s sync.c:212");
 	check(assessment, 80, 24, "+1 more");
 	check(assessment, 80, 16, "+2 more");
+	/* no word is cut: it is told in brief */
+	check(assessment, 61, 24, "2/3    held 7m12s");
+	check(assessment, 61, 15, "held 7m12s    +2 more");
 	CLEANUP(cleanup_free) char *small = draw(assessment, 40, 12);
 	assert_null(strstr(small, "pools"));
 	CLEANUP(cleanup_free) char *smallest = draw(assessment, 30, 8);

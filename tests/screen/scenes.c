@@ -1,0 +1,281 @@
+/* A row a scene; what the samples do not tell of is made in scene_data.c. */
+#include "scenes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "action/plan.h"
+#include "app/keymap.h"
+#include "base/arena.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "model/emergency.h"
+#include "model/launch.h"
+#include "sample.h"
+#include "scene_data.h"
+#include "view/details.h"
+#include "view/log_view.h"
+
+static void show_plan(struct scenery *scenery)
+{
+	scenery->plan = plan_kill_leaked(scenery->assessment, false);
+	/* as somebody would who knows that report */
+	for (size_t i = 0; i < scenery->plan->n_targets; i++)
+		if (scenery->plan->targets[i].certainty == CERTAINTY_PRESUMED)
+			scenery->plan->targets[i].selected = false;
+	ui_push(&scenery->ui, PAGE_PLAN);
+}
+
+static void show_results(struct scenery *scenery)
+{
+	show_plan(scenery);
+	for (size_t i = 0; i < scenery->plan->n_targets; i++)
+		if (scenery->plan->targets[i].selected)
+			scenery->plan->targets[i].result =
+				i == 1 ? RESULT_CHANGED : RESULT_TERMINATED;
+	ui_push(&scenery->ui, PAGE_RESULTS);
+}
+
+static void show_details(struct scenery *scenery)
+{
+	const struct connection *connection = sample_find(scenery->assessment, 9801);
+	if (connection)
+		details_open(&scenery->ui, connection);
+}
+
+static void show_pooled(struct scenery *scenery)
+{
+	const struct connection *connection = sample_find(scenery->assessment, 9912);
+	if (connection)
+		details_open(&scenery->ui, connection);
+}
+
+static void show_help(struct scenery *scenery)
+{
+	ui_push(&scenery->ui, PAGE_HELP);
+}
+
+static void show_filter(struct scenery *scenery)
+{
+	ui_filter_begin(&scenery->ui);
+	for (const char *c = "worker"; *c; c++)
+		ui_filter_type(&scenery->ui, (char32_t)*c);
+}
+
+static void show_filtered(struct scenery *scenery)
+{
+	show_filter(scenery);
+	ui_filter_keep(&scenery->ui);
+}
+
+static void show_nothing(struct scenery *scenery)
+{
+	ui_filter_begin(&scenery->ui);
+	for (const char *c = "zebra"; *c; c++)
+		ui_filter_type(&scenery->ui, (char32_t)*c);
+	ui_filter_keep(&scenery->ui);
+}
+
+static void show_tagged(struct scenery *scenery)
+{
+	ui_move(&scenery->ui, 1);
+	ui_toggle_tag(&scenery->ui);
+	ui_toggle_tag(&scenery->ui);
+}
+
+static void show_locks(struct scenery *scenery)
+{
+	ui_push(&scenery->ui, PAGE_LOCKS);
+}
+
+static void show_proxy(struct scenery *scenery)
+{
+	ui_push(&scenery->ui, PAGE_PROXY);
+}
+
+static void show_launch(struct scenery *scenery)
+{
+	static const char *const argv[] = { "cloud-sql-proxy", "--health-check", "--port", "5433",
+		"project:region:instance" };
+	scenery->launch = launch_new(LAUNCH_RESTART, scenery->assessment->proxy, argv,
+		sizeof(argv) / sizeof(argv[0]), "/home/app/.local/state/dbtop/proxy.log");
+	scenery->ui.launch = scenery->launch;
+	ui_push(&scenery->ui, PAGE_LAUNCH);
+}
+
+static void show_launch_run(struct scenery *scenery)
+{
+	show_launch(scenery);
+	scenery->launch->phase = LAUNCH_DONE;
+	scenery->launch->result = LAUNCH_STARTED;
+	scenery->launch->pid = 9105;
+	ui_push(&scenery->ui, PAGE_LAUNCH_RUN);
+}
+
+static void show_emergency(struct scenery *scenery)
+{
+	scenery->emergency = scene_emergency();
+	scenery->ui.emergency = scenery->emergency;
+	ui_word_begin(&scenery->ui, "stop");
+	ui_word_type(&scenery->ui, U's');
+	ui_word_type(&scenery->ui, U't');
+	ui_push(&scenery->ui, PAGE_EMERGENCY);
+}
+
+static void show_emergency_run(struct scenery *scenery)
+{
+	show_emergency(scenery);
+	scene_emergency_stopping(scenery->emergency);
+	ui_push(&scenery->ui, PAGE_EMERGENCY_RUN);
+}
+
+static void show_emergency_done(struct scenery *scenery)
+{
+	show_emergency(scenery);
+	scene_emergency_done(scenery->emergency);
+	ui_push(&scenery->ui, PAGE_EMERGENCY_RUN);
+}
+
+static void show_watch(struct scenery *scenery)
+{
+	scene_watch(scenery, WATCH_CLOSED);
+	ui_push(&scenery->ui, PAGE_WATCH);
+}
+
+static void show_watch_failed(struct scenery *scenery)
+{
+	scene_watch(scenery, WATCH_LEFT);
+	ui_push(&scenery->ui, PAGE_WATCH);
+}
+
+static void show_watch_armed(struct scenery *scenery)
+{
+	scene_watch(scenery, WATCH_ARMED);
+	ui_push(&scenery->ui, PAGE_WATCH);
+}
+
+static void show_quit(struct scenery *scenery)
+{
+	scene_watch(scenery, WATCH_ARMED);
+	ui_push(&scenery->ui, PAGE_QUIT);
+}
+
+static void show_password(struct scenery *scenery)
+{
+	scenery->ui.password_wanted = true;
+	scenery->ui.password_length = 7;
+	ui_push(&scenery->ui, PAGE_PASSWORD);
+}
+
+static void show_message(struct scenery *scenery)
+{
+	ui_message(&scenery->ui, STYLE_CAUTION, "Not allowed",
+		"dbtop was started with --readonly: it looks, and takes no action.");
+}
+
+static void show_actions(struct scenery *scenery)
+{
+	struct ui_state *ui = &scenery->ui;
+	log_view_open(ui, "Actions", "nothing has been ended or cancelled yet");
+	for (size_t i = 0; i < n_scene_actions; i++)
+		log_view_add(ui, SAMPLE_NOW - scene_actions[i].ago, scene_actions[i].style,
+			scene_actions[i].text);
+}
+
+static void show_messages(struct scenery *scenery)
+{
+	log_view_open(&scenery->ui, "Messages", "nothing has been met yet");
+}
+
+static void show_theme(struct scenery *scenery)
+{
+	ui_notice(&scenery->ui, STYLE_TEXT, "theme light (2 of 6)   dbtop -t light keeps it");
+}
+
+static void show_paused(struct scenery *scenery)
+{
+	ui_toggle_pause(&scenery->ui);
+}
+
+static void show_replay(struct scenery *scenery)
+{
+	scenery->ui.replay = (struct ui_replay){ .at = 16, .count = 3600, .speed = "2×" };
+}
+
+static const struct scene scenes[] = {
+	{ "dashboard", SAMPLE_SCREEN, NULL, NULL },
+	{ "pools", SAMPLE_SCREEN, scene_set_pools, NULL },
+	{ "filter", SAMPLE_SCREEN, NULL, show_filter },
+	{ "filtered", SAMPLE_SCREEN, NULL, show_filtered },
+	{ "nothing", SAMPLE_SCREEN, NULL, show_nothing },
+	{ "tagged", SAMPLE_SCREEN, NULL, show_tagged },
+	{ "paused", SAMPLE_SCREEN, NULL, show_paused },
+	{ "theme", SAMPLE_SCREEN, NULL, show_theme },
+	{ "replay", SAMPLE_SCREEN, NULL, show_replay },
+	{ "stale", SAMPLE_STALE, NULL, NULL },
+	{ "full", SAMPLE_FULL, NULL, NULL },
+	{ "refused", SAMPLE_REFUSED, NULL, NULL },
+	{ "connecting", SAMPLE_CONNECTING, NULL, NULL },
+	{ "denied", SAMPLE_CONNECTING, scene_set_denied, NULL },
+	{ "empty", SAMPLE_EMPTY, NULL, NULL },
+	{ "help", SAMPLE_SCREEN, NULL, show_help },
+	{ "plan", SAMPLE_SCREEN, NULL, show_plan },
+	{ "results", SAMPLE_SCREEN, NULL, show_results },
+	{ "details", SAMPLE_SCREEN, NULL, show_details },
+	{ "pooled", SAMPLE_SCREEN, NULL, show_pooled },
+	{ "locks", SAMPLE_SCREEN, scene_set_locks, show_locks },
+	{ "actions", SAMPLE_SCREEN, NULL, show_actions },
+	{ "messages", SAMPLE_SCREEN, NULL, show_messages },
+	{ "proxy", SAMPLE_SCREEN, scene_set_proxy, show_proxy },
+	{ "launch", SAMPLE_SCREEN, scene_set_proxy, show_launch },
+	{ "launched", SAMPLE_SCREEN, scene_set_proxy, show_launch_run },
+	{ "emergency", SAMPLE_SCREEN, NULL, show_emergency },
+	{ "emergency-run", SAMPLE_SCREEN, NULL, show_emergency_run },
+	{ "emergency-done", SAMPLE_SCREEN, NULL, show_emergency_done },
+	{ "watch", SAMPLE_SCREEN, NULL, show_watch },
+	{ "watch-failed", SAMPLE_SCREEN, NULL, show_watch_failed },
+	{ "watch-armed", SAMPLE_SCREEN, NULL, show_watch_armed },
+	{ "quit", SAMPLE_SCREEN, NULL, show_quit },
+	{ "password", SAMPLE_CONNECTING, scene_set_denied, show_password },
+	{ "message", SAMPLE_SCREEN, NULL, show_message },
+};
+#define SCENES (sizeof(scenes) / sizeof(scenes[0]))
+
+const struct scene *scene_find(const char *name)
+{
+	for (size_t i = 0; i < SCENES; i++)
+		if (strcmp(scenes[i].name, name) == 0)
+			return &scenes[i];
+	return NULL;
+}
+
+const struct scene *scene_at(size_t index)
+{
+	return index < SCENES ? &scenes[index] : NULL;
+}
+
+void scenery_init(struct scenery *scenery, const struct scene *scene)
+{
+	size_t n_keys;
+	const struct key_help *keys = keymap_help(&n_keys);
+	*scenery = (struct scenery){
+		.arena = arena_new(),
+		.assessment = sample_assessment((enum sample_kind)scene->sample),
+	};
+	sample_history(&scenery->history);
+	ui_init(&scenery->ui, keys, n_keys);
+	shutdown_record_init(&scenery->record);
+	if (scene->set)
+		scene->set(scenery->assessment);
+}
+
+void scenery_deinit(struct scenery *scenery)
+{
+	ui_deinit(&scenery->ui);
+	action_plan_free(scenery->plan);
+	emergency_free(scenery->emergency);
+	launch_free(scenery->launch);
+	shutdown_record_deinit(&scenery->record);
+	assessment_free(scenery->assessment);
+	arena_free(scenery->arena);
+}
