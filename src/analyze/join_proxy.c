@@ -89,6 +89,14 @@ static void list_clients(struct join *join)
 			!proxy_is_process(assessment->proxy, &peers->processes[owner->process]))
 			add_socket(join, owner->process);
 	}
+	for (size_t i = 0; i < peers->n_unix; i++) {
+		size_t count;
+		uint32_t peer = peers->unix_sockets[i].peer;
+		const struct socket_owner *owner = peer ? peers_owners(peers, peer, &count) : NULL;
+		if (owner &&
+			!proxy_is_process(assessment->proxy, &peers->processes[owner->process]))
+			add_socket(join, owner->process);
+	}
 }
 
 static const struct backend *own_backend(const struct assessment *assessment)
@@ -137,8 +145,13 @@ static struct proxy_client *client_with_pid(const struct join *join, int32_t pid
 static struct proxy_client *own_client(const struct join *join)
 {
 	const struct peers *peers = join->assessment->peers;
+	size_t count;
+	const struct socket_owner *own = peers && peers->target.own_inode
+		? peers_owners(join->peers, peers->target.own_inode, &count)
+		: NULL;
+	if (own && join->clients[own->process] != NONE)
+		return &join->assessment->proxy_clients[join->clients[own->process]];
 	for (size_t i = 0; peers && i < join->peers->n_tcp; i++) {
-		size_t count;
 		const struct tcp_socket *socket = &join->peers->tcp[i];
 		const struct socket_owner *owner = peers_owners(join->peers, socket->inode, &count);
 		if (owner && endpoint_equal(&socket->local, &peers->target.own) &&

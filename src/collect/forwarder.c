@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -182,7 +183,10 @@ static void take_listener(
 		if (!named)
 			proxy->process = (struct process){ .pid = 0 };
 	}
-	endpoint_format(&proxy->listener, text);
+	if (proxy->listener.family == AF_UNIX)
+		snprintf(text, sizeof(text), "the socket .s.PGSQL.%u", proxy->port);
+	else
+		endpoint_format(&proxy->listener, text);
 	if (proxy->status == PROXY_FOREIGN && proxy->process.pid)
 		proxy->detail = arena_printf(proxy->arena, "%s is %s's (process %d)", text,
 			proxy->process.name ? proxy->process.name : "another program",
@@ -196,8 +200,8 @@ static void take_listener(
 static struct holders_wanted *wanted_sockets(const struct proxy *proxy,
 	const struct listening_socket *listeners, size_t n_listeners, size_t *ret_count)
 {
-	struct holders_wanted *wanted =
-		mem_resize(NULL, n_listeners + proxy->peers->n_tcp + 1, sizeof(*wanted));
+	struct holders_wanted *wanted = mem_resize(NULL,
+		n_listeners + proxy->peers->n_tcp + proxy->peers->n_unix + 1, sizeof(*wanted));
 	size_t count = 0;
 	for (size_t i = 0; i < n_listeners; i++)
 		wanted[count++] = (struct holders_wanted){ listeners[i].inode, true };
@@ -205,6 +209,10 @@ static struct holders_wanted *wanted_sockets(const struct proxy *proxy,
 		if (proxy->peers->tcp[i].inode)
 			wanted[count++] =
 				(struct holders_wanted){ proxy->peers->tcp[i].inode, true };
+	for (size_t i = 0; i < proxy->peers->n_unix; i++)
+		if (proxy->peers->unix_sockets[i].peer)
+			wanted[count++] =
+				(struct holders_wanted){ proxy->peers->unix_sockets[i].peer, true };
 	*ret_count = count;
 	return wanted;
 }
@@ -224,6 +232,15 @@ static void keep_clients(struct peers *peers)
 	peers->n_tcp = kept;
 }
 
+static void keep_unix_clients(struct peers *peers)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < peers->n_unix; i++)
+		if (peers->unix_sockets[i].at_target)
+			peers->unix_sockets[kept++] = peers->unix_sockets[i];
+	peers->n_unix = kept;
+}
+
 /* Of the listeners, and of the clients as far as they are known. */
 static void find_holders(struct forwarder *forwarder, int64_t now, const struct proxy *proxy,
 	const struct listening_socket *listeners, size_t n_listeners)
@@ -236,23 +253,52 @@ static void find_holders(struct forwarder *forwarder, int64_t now, const struct 
 	free(wanted);
 }
 
-int forwarder_look(struct forwarder *forwarder, int64_t now, struct proxy *proxy)
+static void dump_clients(struct forwarder *forwarder, struct peers *peers, bool unix_socket)
+{
+	if (unix_socket) {
+		peers->unix_known =
+			sockets_dump_unix(forwarder->netlink, peers->arena, &peers->target,
+				&peers->unix_sockets, &peers->n_unix) == 0;
+		keep_unix_clients(peers);
+		return;
+	}
+	peers->tcp_known = sockets_dump_tcp(forwarder->netlink, peers->arena, &peers->target,
+				   &peers->tcp, &peers->n_tcp) == 0;
+	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
+	keep_clients(peers);
+}
+
+static int dump_listeners(struct forwarder *forwarder, const struct peers_target *where,
+	bool unix_socket, const struct proxy *proxy, struct listening_socket **ret_rows,
+	size_t *ret_count)
+{
+	return unix_socket ? sockets_dump_unix_listeners(
+				     forwarder->netlink, proxy->arena, where, ret_rows, ret_count)
+			   : sockets_dump_listeners(forwarder->netlink, proxy->arena, proxy->port,
+				     ret_rows, ret_count);
+}
+
+int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_target *where,
+	bool unix_socket, struct proxy *proxy)
 {
 	struct listening_socket *listeners;
 	size_t n_listeners;
 	proxy->our_uid = getuid();
-	int r = sockets_dump_listeners(
-		forwarder->netlink, proxy->arena, proxy->port, &listeners, &n_listeners);
+	int r = dump_listeners(forwarder, where, unix_socket, proxy, &listeners, &n_listeners);
 	if (r < 0)
 		return r;
 	if (n_listeners == 0) {
 		proxy->status = PROXY_ABSENT;
-		proxy->detail =
-			arena_printf(proxy->arena, "nobody listens on port %u", proxy->port);
+		proxy->detail = arena_printf(proxy->arena,
+			unix_socket ? "nobody listens on the socket .s.PGSQL.%u"
+				    : "nobody listens on port %u",
+			proxy->port);
 		return 0;
 	}
 	struct peers *peers = peers_new();
 	proxy->peers = peers;
+	if (unix_socket)
+		peers->target = *where;
 	peers->target.port = proxy->port;
 	peers->target.server = listeners[0].local;
 	peers->dumped_at = instant_now();
@@ -262,10 +308,7 @@ int forwarder_look(struct forwarder *forwarder, int64_t now, struct proxy *proxy
 	/* who is connected to another program is none of our business, and not for free */
 	if (proxy->status < PROXY_LISTENING)
 		return 0;
-	peers->tcp_known = sockets_dump_tcp(forwarder->netlink, peers->arena, &peers->target,
-				   &peers->tcp, &peers->n_tcp) == 0;
-	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
-	keep_clients(peers);
+	dump_clients(forwarder, peers, unix_socket);
 	find_holders(forwarder, now, proxy, listeners, n_listeners);
 	return 0;
 }

@@ -58,6 +58,7 @@ struct proxy_watch {
 	/* the look under way */
 	uv_work_t work;
 	struct proxy *next;
+	struct peers_target look_where;
 	int result;
 	bool running, freed;
 };
@@ -119,12 +120,22 @@ void proxy_watch_free(struct proxy_watch *watch)
 		destroy(watch);
 }
 
+/* We come over a Unix socket, which may be a proxy's: …/INSTANCE/.s.PGSQL.5432. */
+static bool is_at_unix_socket(const struct peers_target *where)
+{
+	return where->server.family == AF_UNIX && where->socket_inode;
+}
+
 /* The port that is looked at; 0: none. */
 static uint16_t port_of(const struct proxy_watch *watch)
 {
 	const struct endpoint *server = &watch->where.server;
-	if (!*watch->process || watch->options.port)
-		return *watch->process ? watch->options.port : 0;
+	if (!*watch->process)
+		return 0;
+	if (watch->options.port)
+		return watch->options.port;
+	if (is_at_unix_socket(&watch->where))
+		return watch->where.port;
 	bool inet = server->family == AF_INET || server->family == AF_INET6;
 	return inet && endpoint_is_loopback(server) ? watch->where.port : 0;
 }
@@ -133,9 +144,10 @@ static uint16_t port_of(const struct proxy_watch *watch)
 static bool is_our_path(const struct proxy_watch *watch, const struct proxy *proxy)
 {
 	const struct endpoint *server = &watch->where.server;
-	if (watch->where.own.family == AF_UNSPEC || watch->where.own.family == AF_UNIX ||
-		watch->where.port != proxy->port)
+	if (watch->where.own.family == AF_UNSPEC || watch->where.port != proxy->port)
 		return false;
+	if (proxy->listener.family == AF_UNIX || watch->where.own.family == AF_UNIX)
+		return proxy->listener.family == watch->where.own.family;
 	return endpoint_is_loopback(server) || endpoint_same_address(server, &proxy->listener);
 }
 
@@ -312,10 +324,36 @@ static void ask(struct proxy_watch *watch)
 		watch->loop, &watch->params, &proxy->listener, watch->probe_name, on_probe, watch);
 }
 
+/* Whose the socket is that we come over is no news: it is the server's. */
+static void say_absent(struct proxy *proxy, const char *detail)
+{
+	peers_unref(proxy->peers);
+	proxy->peers = NULL;
+	proxy->status = PROXY_ABSENT;
+	proxy->detail = detail;
+	proxy->listener = (struct endpoint){ .family = AF_UNSPEC };
+	proxy->process = (struct process){ .pid = 0 };
+	proxy->executable = NULL;
+	proxy->inode = 0;
+}
+
+/* With a port in the configuration that one comes first: a proxy may listen there, while our socket
+ * is a server's. */
 static void look(uv_work_t *work)
 {
 	struct proxy_watch *watch = work->data;
-	watch->result = forwarder_look(watch->forwarder, instant_monotonic(), watch->next);
+	struct proxy *proxy = watch->next;
+	const struct peers_target *where = &watch->look_where;
+	bool has_socket = is_at_unix_socket(where) && where->port == proxy->port;
+	bool socket_first = has_socket && !watch->options.port;
+	watch->result =
+		forwarder_look(watch->forwarder, instant_monotonic(), where, socket_first, proxy);
+	if (!has_socket || socket_first || watch->result < 0 || proxy->status != PROXY_ABSENT)
+		return;
+	const char *absent = proxy->detail;
+	watch->result = forwarder_look(watch->forwarder, instant_monotonic(), where, true, proxy);
+	if (proxy->status < PROXY_LISTENING)
+		say_absent(proxy, absent);
 }
 
 static void looked(uv_work_t *work, int status)
@@ -356,6 +394,7 @@ void proxy_watch_look(struct proxy_watch *watch, const struct proxy_own *own, in
 	watch->next = proxy_new();
 	watch->next->port = port;
 	watch->next->wanted = arena_strdup(watch->next->arena, watch->process);
+	watch->look_where = watch->where;
 	watch->running = true;
 	/* it fails only without a function to call */
 	(void)uv_queue_work(watch->loop, &watch->work, look, looked);

@@ -18,9 +18,10 @@ struct proxy_watch;
 
 struct proxy_options {
 	const char *process; /* the name of its program; copied */
-	uint16_t port;       /* 0: the one dbtop connects to, when that is on this machine */
-	const char *health;  /* URL; "": it is not asked; copied */
-	bool expected;       /* its absence is worth a word */
+	uint16_t port; /* 0: where dbtop connects to, when that is on this machine: a port, or a
+			  Unix socket */
+	const char *health;          /* URL; "": it is not asked; copied */
+	bool expected;               /* its absence is worth a word */
 	const struct params *params; /* of connection attempts; copied */
 	void *data;
 	void (*published)(void *data); /* proxy_watch_latest() is new */

@@ -195,6 +195,8 @@ static void read_attribute(
 		/* RCV_SHUTDOWN and SEND_SHUTDOWN: a peer that closes, or whose process is
 		 * killed, sets both on our end, and its inode turns 0 */
 		row->shut = (*(const uint8_t *)value & 3) == 3;
+	} else if (attribute->type == UNIX_DIAG_UID && size >= sizeof(row->uid)) {
+		memcpy(&row->uid, value, sizeof(row->uid));
 	}
 }
 
@@ -207,7 +209,7 @@ static void add_unix(void *data, const void *payload, size_t size)
 	memcpy(&message, payload, sizeof(message));
 	if (message.udiag_type != SOCK_STREAM || message.udiag_ino == 0)
 		return;
-	struct unix_socket row = { .inode = message.udiag_ino };
+	struct unix_socket row = { .inode = message.udiag_ino, .uid = UINT32_MAX };
 	struct netlink_attribute attribute;
 	size_t offset = NLMSG_ALIGN(sizeof(message));
 	while (netlink_next_attribute(payload, size, &offset, &attribute))
@@ -221,25 +223,51 @@ static void add_unix(void *data, const void *payload, size_t size)
 	rows->rows[rows->count++] = row;
 }
 
+/* The rows are the caller's to free. */
+static int dump_unix(struct netlink *netlink, uint32_t state, uint32_t show, struct unix_rows *rows)
+{
+	const struct unix_diag_req request = {
+		.sdiag_family = AF_UNIX,
+		.udiag_states = 1u << state,
+		.udiag_show = UDIAG_SHOW_NAME | show,
+	};
+	if (!rows->target->port)
+		return -EINVAL;
+	snprintf(rows->name, sizeof(rows->name), ".s.PGSQL.%u", rows->target->port);
+	return netlink_dump(
+		netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), add_unix, rows);
+}
+
 int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
 	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
 {
-	if (!target->port)
-		return -EINVAL;
-	const struct unix_diag_req request = {
-		.sdiag_family = AF_UNIX,
-		.udiag_states = 1u << TCP_ESTABLISHED,
-		.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER,
-	};
 	struct unix_rows rows = { .target = target };
-	snprintf(rows.name, sizeof(rows.name), ".s.PGSQL.%u", target->port);
-	int error = netlink_dump(
-		netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), add_unix, &rows);
+	int error = dump_unix(netlink, TCP_ESTABLISHED, UDIAG_SHOW_PEER, &rows);
 	if (error == 0) {
 		*ret_rows = arena_array(arena, rows.count, sizeof(*rows.rows));
 		if (rows.count)
 			memcpy(*ret_rows, rows.rows, rows.count * sizeof(*rows.rows));
 		*ret_count = rows.count;
+	}
+	free(rows.rows);
+	return error;
+}
+
+int sockets_dump_unix_listeners(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, struct listening_socket **ret_rows, size_t *ret_count)
+{
+	struct unix_rows rows = { .target = target };
+	int error = dump_unix(netlink, TCP_LISTEN, UDIAG_SHOW_UID, &rows);
+	if (error == 0) {
+		*ret_rows = arena_array(arena, rows.count, sizeof(**ret_rows));
+		*ret_count = 0;
+		for (size_t i = 0; i < rows.count; i++)
+			if (rows.rows[i].at_target)
+				(*ret_rows)[(*ret_count)++] = (struct listening_socket){
+					{ .family = AF_UNIX },
+					rows.rows[i].inode,
+					rows.rows[i].uid,
+				};
 	}
 	free(rows.rows);
 	return error;

@@ -49,4 +49,10 @@ int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
 	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
 	__attribute__((warn_unused_result));
 
+/* Who listens on the very file that we connect to: on target->socket_inode. Returns 0 or a negative
+ * errno, as sockets_dump_unix(). */
+int sockets_dump_unix_listeners(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, struct listening_socket **ret_rows, size_t *ret_count)
+	__attribute__((warn_unused_result));
+
 #endif

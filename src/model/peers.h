@@ -57,6 +57,7 @@ struct unix_socket {
 	bool at_server; /* bound to …/.s.PGSQL.PORT: a server's end, perhaps another server's: whose
 			   it is, the backend that holds it tells */
 	bool at_target; /* bound to the very file that we connect to */
+	uint32_t uid;   /* its owner; UINT32_MAX: not told */
 };
 
 /* Who holds a socket; several rows for one inode when it was inherited by a fork. */

@@ -2,6 +2,7 @@
 #include "view/proxy_view.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/duration.h"
@@ -120,7 +121,10 @@ static void tell_status(
 	endpoint_format(&proxy->listener, address);
 	facts_add(facts, STYLE_TEXT, "listens on", address);
 	facts_add(facts, STYLE_DIM, "looked for",
-		arena_printf(arena, "%s on port %u", proxy->wanted, proxy->port));
+		arena_printf(arena,
+			proxy->listener.family == AF_UNIX ? "%s on our socket, .s.PGSQL.%u"
+							  : "%s on port %u",
+			proxy->wanted, proxy->port));
 	if (proxy->proven_at == INSTANT_UNKNOWN || proxy->latency < 0)
 		return;
 	facts_add(facts, STYLE_TEXT, "round trip",

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -57,6 +58,11 @@ static bool is_reached(void *data)
 	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static bool is_there(void *path)
+{
+	return access(path, F_OK) == 0;
 }
 
 static void wait_for_port(int port)
@@ -118,13 +124,17 @@ static void check_status(json_t *root, const char *status)
 			json_dumps(json_object_get(root, "proxy"), 0));
 }
 
-static PGconn *connect_through(int port, const char *name)
+static PGconn *connect_at(const char *host, int port, const char *name)
 {
 	CLEANUP(cleanup_free)
-	char *conninfo = text("host=127.0.0.1 port=%d user=postgres dbname=postgres "
-			      "application_name=%s",
-		port, name);
+	char *conninfo = text("host=%s port=%d user=postgres dbname=postgres application_name=%s",
+		host, port, name);
 	return live_connect(conninfo);
+}
+
+static PGconn *connect_through(int port, const char *name)
+{
+	return connect_at("127.0.0.1", port, name);
 }
 
 static json_t *connection_of(json_t *root, PGconn *conn)
@@ -189,6 +199,54 @@ static void socat_serves(void **state)
 	wait_for_port(port);
 	applications_behind("socat", port, proxy);
 	live_free(proxy);
+}
+
+/* As the Cloud SQL Auth Proxy with --unix-socket DIR: DIR/INSTANCE/.s.PGSQL.5432. */
+static void a_proxy_on_a_unix_socket_serves(void **state)
+{
+	(void)state;
+	int port = free_port();
+	CLEANUP(cleanup_free) char *folder = text("%s/shop:europe-west1:main", live_folder());
+	CLEANUP(cleanup_free) char *path = text("%s/.s.PGSQL.%d", folder, port);
+	CLEANUP(cleanup_free) char *listen = text("UNIX-LISTEN:'%s',fork", path);
+	CLEANUP(cleanup_free) char *to = text("TCP:127.0.0.1:%d", private_server_port(server));
+	assert_int_equal(mkdir(folder, 0700), 0);
+	struct live_program *proxy = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "socat", listen, to, NULL },
+		.own_group = true,
+	});
+	assert_true(live_wait(is_there, path, 10000));
+	CLEANUP(cleanup_free) char *name = text("app/%d/1", (int)getpid());
+	PGconn *named = connect_at(folder, port, name), *plain = connect_at(folder, port, "plain");
+	CLEANUP(cleanup_free)
+	char *conninfo = text("host=%s port=%d user=postgres dbname=postgres", folder, port);
+	/* without a port in the configuration, and with one where nobody listens */
+	const int ports[] = { 0, port };
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP(cleanup_free) char *config = write_config("socat", ports[i], "");
+		json_t *root = live_dbtop_json(NULL, conninfo, "-c", config, NULL);
+		check_status(root, "serving");
+		assert_int_equal(
+			json_integer_value(live_member(root, "proxy.pid")), live_pid(proxy));
+		assert_true(json_number_value(live_member(root, "proxy.latency_ms")) > 0);
+		json_t *connection = connection_of(root, named);
+		assert_string_equal(live_text(connection, "process.matched_by"), "proxy");
+		assert_int_equal(
+			json_integer_value(live_member(connection, "process.pid")), getpid());
+		const char *matched = live_text(connection_of(root, plain), "process.matched_by");
+		assert_true(!matched || strcmp(matched, "tcp") == 0);
+		json_decref(root);
+	}
+	/* a server's own socket is no proxy's */
+	CLEANUP(cleanup_free) char *config = write_config("socat", 0, "");
+	CLEANUP(cleanup_free) char *direct = live_conninfo(server, LIVE_UNIX, NULL);
+	json_t *root = live_dbtop_json(NULL, direct, "-c", config, NULL);
+	assert_true(json_is_null(json_object_get(root, "proxy")));
+	json_decref(root);
+	PQfinish(named);
+	PQfinish(plain);
+	live_free(proxy);
+	unlink(path);
 }
 
 static void absent_and_foreign(void **state)
@@ -351,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(haproxy_serves, live_teardown),
 		cmocka_unit_test_teardown(socat_serves, live_teardown),
+		cmocka_unit_test_teardown(a_proxy_on_a_unix_socket_serves, live_teardown),
 		cmocka_unit_test_teardown(absent_and_foreign, live_teardown),
 		cmocka_unit_test_teardown(listening_is_not_serving, live_teardown),
 		cmocka_unit_test_teardown(refusal_is_an_answer, live_teardown),
