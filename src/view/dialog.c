@@ -13,8 +13,8 @@
 #define NOTE_GAP     3
 #define FRAMED_WIDE  28
 #define FRAMED_TALL  7
-#define LEAST_FOOTER 2 /* a blank line and the keys */
-#define LEAST_BESIDE 6 /* fewer columns beside the box tell nothing, and are left blank */
+#define LEAST_FOOTER 2  /* a blank line and the keys */
+#define LEAST_BESIDE 12 /* fewer columns beside the box tell nothing, and are left blank */
 
 struct box {
 	struct rect inside;

@@ -14,13 +14,18 @@
 static const struct picture {
 	const char *file, *scene, *theme, *title;
 	int width, height;
+	int rows;          /* of the picture, from the top; 0: all */
 	const char *shows; /* when this is on the screen it is drawn */
 } pictures[] = {
-	{ "dashboard", "dashboard", "default", "dbtop", 120, 37, "quit" },
-	{ "plan", "plan", "default", "dbtop: k, the plan", 120, 18, "Enter end 3" },
-	{ "details", "details", "default", "dbtop: Enter, the details", 120, 34, "Esc" },
-	{ "full", "full", "default", "dbtop: the server is full", 120, 18, "FULL" },
-	{ "small", "dashboard", "default", "dbtop in 40×12", 40, 12, "q" },
+	{ "dashboard", "dashboard", "default", "dbtop", 120, 37, 0, "quit" },
+	{ "plan", "plan", "default", "dbtop: k, the plan", 120, 18, 0, "Enter end 3" },
+	{ "details", "details", "default", "dbtop: Enter, the details", 120, 34, 0, "Esc" },
+	{ "full", "full", "default", "dbtop: the server is full", 120, 18, 0, "FULL" },
+	{ "small", "dashboard", "default", "dbtop in 40×12", 40, 12, 0, "q" },
+	{ "pools", "pools", "default", "dbtop: pools", 120, 30, 14, "flushing" },
+	{ "watch", "watch", "default", "dbtop: w, the shutdown watch", 120, 24, 0, "PASS" },
+	{ "emergency", "emergency", "default", "dbtop: E, the emergency", 120, 24, 0,
+		"left alone" },
 };
 
 static bool shows(struct term *term, void *data)
@@ -37,6 +42,9 @@ static char *make(const char *stage, const struct picture *picture)
 	char *svg = NULL;
 	if (term_wait(term, shows, (void *)picture->shows, picture->shows) && term_settle(term)) {
 		CLEANUP(cleanup_free) struct term_screen *screen = term_copy(term);
+		/* the rows below are left out */
+		if (picture->rows)
+			screen->height = picture->rows;
 		svg = svg_of_screen(screen,
 			&(struct svg_options){ .title = picture->title,
 				.background = 0x14171c,

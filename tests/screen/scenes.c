@@ -221,7 +221,7 @@ static const struct scene scenes[] = {
 	{ "help", SAMPLE_SCREEN, NULL, show_help },
 	{ "plan", SAMPLE_SCREEN, NULL, show_plan },
 	{ "results", SAMPLE_SCREEN, NULL, show_results },
-	{ "details", SAMPLE_SCREEN, NULL, show_details },
+	{ "details", SAMPLE_SCREEN, scene_set_locks, show_details },
 	{ "pooled", SAMPLE_SCREEN, NULL, show_pooled },
 	{ "locks", SAMPLE_SCREEN, scene_set_locks, show_locks },
 	{ "actions", SAMPLE_SCREEN, NULL, show_actions },

@@ -385,7 +385,9 @@ static void set_server_full(struct assessment *assessment)
 	server->status = SERVER_FULL;
 	server->error = "FATAL: remaining connection slots are reserved for non-replication "
 			"superuser connections";
-	server->hint = "end a session from the list of processes, or connect as a superuser";
+	server->hint =
+		"every slot is taken; E stops the application, dbtop enters as soon as one is "
+		"free";
 	strcpy(server->sqlstate, "53300");
 	server->retry_at = SAMPLE_NOW + SECONDS(4);
 }
@@ -416,8 +418,11 @@ static void build_full(struct assessment *assessment)
 	set_server_full(assessment);
 	forget_activity(assessment, SOURCE_FAILED);
 	add_processes(assessment, sample_processes, N_SAMPLE_PROCESSES);
+	static const uint32_t connections[N_SAMPLE_PROCESSES] = {
+		[APP] = 14, [PSQL] = 1, [REPORTS] = 2, [WEB] = 5
+	};
 	for (size_t i = 0; i < assessment->n_processes; i++)
-		assessment->processes[i].connections = assessment->processes[i].alive ? 5 : 0;
+		assessment->processes[i].connections = connections[i];
 }
 
 static void build_refused(struct assessment *assessment)
