@@ -15,6 +15,7 @@
 #include "app/headless.h"
 #include "app/log.h"
 #include "app/shutdown_test.h"
+#include "app/themes.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -148,7 +149,7 @@ static int prepare(struct app *app, struct arena *arena)
 {
 	int r = load_config(app, arena);
 	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = check_columns(app)) < 0 ||
-		(r = set_scope(app)) < 0)
+		(r = themes_check(app)) < 0 || (r = set_scope(app)) < 0)
 		return r;
 	open_log(app);
 	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)

@@ -18,16 +18,26 @@ static const char *const *folders(struct arena *arena)
 	return theme_folders(arena, places.user);
 }
 
-int themes_load(struct dashboard *dashboard)
+static int load(const struct app *app, struct theme *ret_theme)
 {
 	struct arena *arena = arena_new();
 	struct config_error error;
-	int r = theme_find(
-		dashboard->app->config->theme, folders(arena), &dashboard->theme, &error);
+	int r = theme_find(app->config->theme, folders(arena), ret_theme, &error);
 	if (r < 0)
 		fprintf(stderr, "dbtop: %s\n", error.text);
 	arena_free(arena);
 	return r;
+}
+
+int themes_check(const struct app *app)
+{
+	struct theme theme;
+	return load(app, &theme);
+}
+
+int themes_load(struct dashboard *dashboard)
+{
+	return load(dashboard->app, &dashboard->theme);
 }
 
 /* One that is not in the list any more is followed by the first. */

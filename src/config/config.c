@@ -228,11 +228,14 @@ int config_check_columns(const struct config *config, const char *const *known, 
 {
 	static const struct node nowhere = { .key = "columns" };
 	for (size_t i = 0; i < config->columns.count; i++) {
-		const char *name = config->columns.items[i];
+		const char *const *names = config->columns.items, *name = names[i];
+		const struct node *node = column_node(config, i);
+		char quote[ERROR_QUOTE_MAX];
+		if (is_known(name, names, i))
+			return document_error(node ? node : &nowhere, ret_error,
+				"the column %s is given twice", error_quote(name, quote));
 		if (is_known(name, known, count))
 			continue;
-		char quote[ERROR_QUOTE_MAX];
-		const struct node *node = column_node(config, i);
 		const char *nearest = nearest_name(name, known, count);
 		return document_error(node ? node : &nowhere, ret_error, "unknown column %s%s%s%s",
 			error_quote(name, quote), nearest ? "; did you mean " : "",

@@ -170,6 +170,9 @@ static void wrong_usage_is_told(void **state)
 		{ "-w", "-W" },
 		{ "--once", "-c", "/nowhere/config.yaml" },
 		{ "--once", "host=here nosuch=1" },
+		{ "--once", "--theme", "nosuch" },
+		{ "--json", "--theme", "../mono" },
+		{ "--kill-leaked", "--dry-run", "-t", "nosuch" },
 	};
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const char *const *c = commands[i];
@@ -195,6 +198,7 @@ static void mistakes_in_the_config_file_are_named(void **state)
 		{ "readonly: perhaps\n", ":1", { "readonly", "perhaps" } },
 		{ "protect:\n  users: {a: b}\n", ":2", { "protect.users" } },
 		{ "interval: [1\n", ":", { "config.yaml" } },
+		{ "columns:\n  - pid\n  - pid\n", ":3", { "columns", "pid", "given twice" } },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		CLEANUP(cleanup_free)

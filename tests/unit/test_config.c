@@ -662,6 +662,10 @@ static void columns_are_checked_against_the_views(void **state)
 	assert_string_equal(
 		error.text, "f.yaml:4: columns: unknown column \"clinet\"; did you mean client?");
 	config_free(config);
+	config = parsed("columns:\n  - pid\n  - query\n  - pid\n");
+	assert_int_equal(config_check_columns(config, known, 4, &error), -EINVAL);
+	assert_string_equal(error.text, "f.yaml:4: columns: the column \"pid\" is given twice");
+	config_free(config);
 	config = config_defaults();
 	assert_int_equal(config_check_columns(config, known, 4, &error), 0);
 	assert_int_equal(config_set(config, "columns", "zebra", "x", &error), 0);
