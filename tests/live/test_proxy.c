@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -60,9 +61,13 @@ static bool is_reached(void *data)
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-static bool is_there(void *path)
+/* It is there a moment before somebody listens. */
+static bool is_socket_reached(void *path)
 {
-	return access(path, F_OK) == 0;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	CLEANUP(cleanup_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", (const char *)path);
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
 static void wait_for_port(int port)
@@ -215,7 +220,7 @@ static void a_proxy_on_a_unix_socket_serves(void **state)
 		.argv = (const char *const[]){ "socat", listen, to, NULL },
 		.own_group = true,
 	});
-	assert_true(live_wait(is_there, path, 10000));
+	assert_true(live_wait(is_socket_reached, path, 10000));
 	CLEANUP(cleanup_free) char *name = text("app/%d/1", (int)getpid());
 	PGconn *named = connect_at(folder, port, name), *plain = connect_at(folder, port, "plain");
 	CLEANUP(cleanup_free)
