@@ -220,6 +220,154 @@ static void our_own_row_proves_the_addresses(void **state)
 	bouncer_unref(bouncer);
 }
 
+/* The columns as each version's console has them, by its documentation and changelog. */
+static const struct version {
+	const char *name, *databases, *stats, *pools, *clients, *servers;
+} versions[] = {
+	{ "1.18",
+		"name|host|port|database|force_user|pool_size|min_pool_size|reserve_pool|pool_mode|"
+		"max_connections|current_connections|paused|disabled",
+		"database|total_xact_count|avg_xact_time|avg_query_time|avg_wait_time",
+		"database|user|cl_active|cl_waiting|cl_active_cancel_req|cl_waiting_cancel_req|"
+		"sv_active|sv_active_cancel|sv_being_canceled|sv_idle|sv_used|sv_tested|sv_login|"
+		"maxwait|maxwait_us|pool_mode",
+		"type|user|database|state|addr|port|local_addr|local_port|connect_time|"
+		"request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|application_name",
+		"type|user|database|state|addr|port|local_addr|local_port|connect_time|"
+		"request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|application_name" },
+	{ "1.21",
+		"name|host|port|database|force_user|pool_size|min_pool_size|reserve_pool|"
+		"server_lifetime|pool_mode|max_connections|current_connections|paused|disabled",
+		"database|total_server_assignment_count|total_xact_count|avg_wait_time|"
+		"avg_server_assignment_count",
+		"database|user|cl_active|cl_waiting|cl_active_cancel_req|cl_waiting_cancel_req|"
+		"sv_active|sv_active_cancel|sv_being_canceled|sv_idle|sv_used|sv_tested|sv_login|"
+		"maxwait|maxwait_us|pool_mode",
+		"type|user|database|state|addr|port|local_addr|local_port|connect_time|"
+		"request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|application_name|"
+		"prepared_statements",
+		"type|user|database|state|addr|port|local_addr|local_port|connect_time|"
+		"request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|application_name|"
+		"prepared_statements" },
+	{ "1.23",
+		"name|host|port|database|force_user|pool_size|min_pool_size|reserve_pool_size|"
+		"server_lifetime|pool_mode|max_connections|current_connections|paused|disabled",
+		"database|total_server_assignment_count|total_xact_count|avg_wait_time|"
+		"avg_server_assignment_count",
+		"database|user|cl_active|cl_waiting|cl_active_cancel_req|cl_waiting_cancel_req|"
+		"sv_active|sv_active_cancel|sv_being_canceled|sv_idle|sv_used|sv_tested|sv_login|"
+		"maxwait|maxwait_us|pool_mode",
+		"type|user|database|replication|state|addr|port|local_addr|local_port|"
+		"connect_time|request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|"
+		"application_name|prepared_statements",
+		"type|user|database|replication|state|addr|port|local_addr|local_port|"
+		"connect_time|request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|"
+		"application_name|prepared_statements" },
+	{ "1.24",
+		"name|host|port|database|force_user|pool_size|min_pool_size|reserve_pool_size|"
+		"server_lifetime|pool_mode|load_balance_hosts|max_connections|"
+		"current_connections|max_client_connections|current_client_connections|paused|"
+		"disabled",
+		"database|total_server_assignment_count|total_xact_count|"
+		"total_client_parse_count|avg_wait_time|avg_client_parse_count|avg_bind_count",
+		"database|user|cl_active|cl_waiting|cl_active_cancel_req|cl_waiting_cancel_req|"
+		"sv_active|sv_active_cancel|sv_being_canceled|sv_idle|sv_used|sv_tested|sv_login|"
+		"maxwait|maxwait_us|pool_mode|load_balance_hosts",
+		"type|user|database|replication|state|addr|port|local_addr|local_port|"
+		"connect_time|request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|"
+		"application_name|prepared_statements|id",
+		"type|user|database|replication|state|addr|port|local_addr|local_port|"
+		"connect_time|request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|"
+		"application_name|prepared_statements|id" },
+	/* nobody promises an order */
+	{ "one to come", "disabled|paused|pool_size|news|force_user|database|name",
+		"news|avg_wait_time|database",
+		"pool_mode|news|maxwait_us|maxwait|sv_login|sv_tested|sv_used|sv_idle|sv_active|"
+		"cl_waiting|cl_active|user|database",
+		"news|id|application_name|remote_pid|link|ptr|wait_us|wait|connect_time|"
+		"local_port|local_addr|port|addr|state|database|user",
+		"news|id|remote_pid|link|ptr|local_port|local_addr|port|addr|database|user" },
+};
+
+struct cell {
+	const char *column, *value;
+};
+
+/* The row in the columns' order; those that nobody asks for have a value, too. */
+static PGresult *row_of(const char *columns, const struct cell *cells)
+{
+	char names[1024], row[1024] = "";
+	strcpy(names, columns);
+	for (char *rest = names, *name; (name = strsep(&rest, "|"));) {
+		const char *value = "99";
+		for (const struct cell *cell = cells; cell->column; cell++)
+			if (strcmp(cell->column, name) == 0)
+				value = cell->value;
+		if (*row)
+			strcat(row, "|");
+		strcat(row, value);
+	}
+	return table(columns, (const char *const[]){ row }, 1);
+}
+
+static void columns_of_every_version_are_found(void **state)
+{
+	(void)state;
+	static const struct cell database[] = { { "name", "shop" }, { "database", "app" },
+		{ "force_user", "pool" }, { "pool_size", "3" }, { "paused", "1" },
+		{ "disabled", "0" }, { NULL, NULL } };
+	static const struct cell stats[] = { { "database", "shop" }, { "avg_wait_time", "1200" },
+		{ NULL, NULL } };
+	static const struct cell pool[] = { { "database", "shop" }, { "user", "pool" },
+		{ "cl_active", "2" }, { "cl_waiting", "4" }, { "sv_active", "1" },
+		{ "sv_idle", "5" }, { "sv_used", "1" }, { "sv_tested", "1" }, { "sv_login", "1" },
+		{ "maxwait", "1" }, { "maxwait_us", "500000" }, { "pool_mode", "transaction" },
+		{ NULL, NULL } };
+	static const struct cell client[] = { { "user", "app" }, { "database", "shop" },
+		{ "state", "active" }, { "addr", "127.0.0.1" }, { "port", "5001" },
+		{ "local_addr", "127.0.0.1" }, { "local_port", "6432" }, { "connect_time", "T1" },
+		{ "ptr", "0xa" }, { "link", "0x5" }, { "remote_pid", "0" },
+		{ "application_name", "web" }, { "id", "17" }, { NULL, NULL } };
+	static const struct cell server[] = { { "user", "pool" }, { "database", "shop" },
+		{ "addr", "10.0.0.1" }, { "port", "5432" }, { "local_addr", "10.0.0.7" },
+		{ "local_port", "7001" }, { "ptr", "0x5" }, { "link", "0xa" },
+		{ "remote_pid", "9912" }, { NULL, NULL } };
+	const struct endpoint nowhere = { 0 };
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		const struct version *version = &versions[i];
+		struct bouncer_sightings *sightings = bouncer_sightings_new();
+		struct bouncer_round *round = bouncer_round_new(&nowhere, &nowhere, 1);
+		assert_true(take(round, row_of(version->databases, database), 1));
+		assert_true(take(round, row_of(version->stats, stats), 2));
+		assert_true(take(round, row_of(version->pools, pool), 3));
+		assert_true(take(round, table("list|items", NULL, 0), 4));
+		assert_true(take(round, row_of(version->clients, client), 5));
+		assert_true(take(round, row_of(version->servers, server), 6));
+		assert_true(take(round, row_of(version->clients, client), 7));
+		struct bouncer *bouncer = bouncer_round_finish(round, sightings, 8);
+		bouncer_round_free(round);
+		bouncer_sightings_free(sightings);
+		assert_int_equal(bouncer->n_pools, 1);
+		assert_int_equal(bouncer->pools[0].clients_active, 2);
+		assert_int_equal(bouncer->pools[0].clients_waiting, 4);
+		assert_int_equal(bouncer->pools[0].servers_idle, 5);
+		assert_int_equal(bouncer->pools[0].servers_other, 3);
+		assert_int_equal(bouncer->pools[0].servers_max, 3);
+		assert_int_equal(bouncer->pools[0].max_wait, 1500000);
+		assert_int_equal(bouncer->pools[0].average_wait, 1200);
+		assert_int_equal(bouncer->pools[0].mode, POOL_MODE_TRANSACTION);
+		assert_true(bouncer->pools[0].paused);
+		assert_int_equal(bouncer->n_clients, 1);
+		assert_string_equal(bouncer->clients[0].application_name, "web");
+		assert_int_equal(bouncer->clients[0].remote.port, 5001);
+		assert_int_equal(bouncer->clients[0].server, 0);
+		assert_int_equal(bouncer->servers[0].client, 0);
+		assert_int_equal(bouncer->servers[0].backend_pid, 9912);
+		assert_string_equal(bouncer->servers[0].real_database, "app");
+		bouncer_unref(bouncer);
+	}
+}
+
 static void another_answer_is_refused(void **state)
 {
 	(void)state;
@@ -240,6 +388,7 @@ int main(void)
 		cmocka_unit_test(an_id_is_preferred),
 		cmocka_unit_test(who_waits_is_kept_and_first_sightings_last),
 		cmocka_unit_test(our_own_row_proves_the_addresses),
+		cmocka_unit_test(columns_of_every_version_are_found),
 		cmocka_unit_test(another_answer_is_refused),
 	};
 	return cmocka_run_group_tests_name("bouncer_round", tests, NULL, NULL);
