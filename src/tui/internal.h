@@ -8,6 +8,7 @@
 
 #include "tui/output.h"
 #include "tui/paint.h"
+#include "tui/truecolor.h"
 #include "view/grid.h"
 
 struct tui {
@@ -17,6 +18,7 @@ struct tui {
 	WINDOW *keys; /* where keys are read from */
 	int colors;   /* 0: attributes alone */
 	struct paint paint;
+	struct truecolor truecolor;
 	struct grid shown; /* what the terminal shows */
 	bool mouse;        /* its buttons were asked for */
 	bool has_title;    /* the terminal has a title … */

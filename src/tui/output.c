@@ -5,8 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "base/mem.h"
+#include "tui/truecolor.h"
 
 int output_init(struct output *output, int terminal)
 {
@@ -57,22 +61,28 @@ void output_write(struct output *output, const char *bytes, size_t size)
 	write_all(output->terminal, bytes, size);
 }
 
+static void write_frame(const struct output *output, const char *frame, size_t size)
+{
+	if (!output->truecolor || !output->truecolor->any) {
+		write_all(output->terminal, frame, size);
+		return;
+	}
+	char *rewritten = mem_alloc(size * TRUECOLOR_GROWTH + 1);
+	size = truecolor_rewrite(output->truecolor, frame, size, rewritten);
+	write_all(output->terminal, rewritten, size);
+	free(rewritten);
+}
+
 void output_end(struct output *output)
 {
 	if (output->memory < 0)
 		return;
 	dup3(output->terminal, output->curses, O_CLOEXEC);
 	off_t size = lseek(output->memory, 0, SEEK_CUR);
-	for (off_t at = 0; at < size;) {
-		/* behind the end lies what is left of a longer frame */
-		char bytes[32768];
-		size_t want =
-			(size_t)(size - at) < sizeof(bytes) ? (size_t)(size - at) : sizeof(bytes);
-		ssize_t got = pread(output->memory, bytes, want, at);
-		if (got <= 0)
-			break;
-		write_all(output->terminal, bytes, (size_t)got);
-		at += got;
-	}
+	/* behind the end lies what is left of a longer frame */
+	char *frame = size > 0 ? mem_alloc((size_t)size) : NULL;
+	if (size > 0 && pread(output->memory, frame, (size_t)size, 0) == size)
+		write_frame(output, frame, (size_t)size);
+	free(frame);
 	lseek(output->memory, 0, SEEK_SET);
 }

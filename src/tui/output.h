@@ -6,10 +6,13 @@
 
 #include <stddef.h>
 
+struct truecolor;
+
 struct output {
 	int terminal; /* the real one */
 	int curses;   /* the number ncurses writes to */
 	int memory;   /* −1: not to be had; everything goes straight to the terminal */
+	const struct truecolor *truecolor; /* what frames' colours are replaced by; NULL */
 };
 
 /* Takes the terminal over; output->curses is for newterm(), which closes it with its stream. */

@@ -4,7 +4,10 @@
 #include <ncurses.h>
 
 #include "config/theme.h"
+#include "tui/truecolor.h"
 #include "view/grid.h"
+
+#define TRUE_COLORS (1 << 24)
 
 struct pairs {
 	struct {
@@ -85,10 +88,23 @@ static uint32_t attributes(const struct theme_style *style)
 		(style->italic ? A_ITALIC : 0));
 }
 
-void paint_init(struct paint *paint, const struct theme *theme, int colors)
+/* In the colours that there are. */
+static struct theme reduce(const struct theme *theme, int colors, struct truecolor *truecolor)
+{
+	if (truecolor)
+		truecolor_clear(truecolor);
+	if (!truecolor || colors != 256)
+		return theme_reduce(theme, colors > 256 ? TRUE_COLORS : colors);
+	struct theme reduced = theme_reduce(theme, TRUE_COLORS);
+	truecolor_init(truecolor, &reduced);
+	return reduced;
+}
+
+void paint_init(
+	struct paint *paint, const struct theme *theme, int colors, struct truecolor *truecolor)
 {
 	bool direct = colors > 256;
-	struct theme reduced = theme_reduce(theme, direct ? 1 << 24 : colors);
+	struct theme reduced = reduce(theme, colors, truecolor);
 	struct pairs pairs = { .count = 1,
 		.most = COLOR_PAIRS < PAINT_PAIRS ? COLOR_PAIRS : PAINT_PAIRS };
 	pairs.made[0].fg = pairs.made[0].bg = THEME_DEFAULT;

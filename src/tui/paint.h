@@ -7,6 +7,7 @@
 #include "model/style.h"
 
 struct theme;
+struct truecolor;
 
 #define PAINT_OVERLAYS 16 /* combinations of enum overlay's bits */
 #define PAINT_PAIRS    256
@@ -21,7 +22,9 @@ struct paint {
 	struct look looks[STYLE_COUNT][PAINT_OVERLAYS];
 };
 
-/* colors: how many the terminal has; 0 for attributes alone. ncurses has been started. */
-void paint_init(struct paint *paint, const struct theme *theme, int colors);
+/* colors: how many the terminal has; 0 for attributes alone. ncurses has been started. truecolor:
+ * NULL, or what 256 colours may be replaced by, which is set here. */
+void paint_init(
+	struct paint *paint, const struct theme *theme, int colors, struct truecolor *truecolor);
 
 #endif

@@ -66,22 +66,22 @@ static void close_terminal(struct tui *tui)
 	}
 }
 
-/* A terminal that says it has true colour, and of whose kind there is a description that uses it:
- * xterm-direct for xterm-256color. NULL when the one in TERM is the best there is. */
-static const char *direct_type(char *type, size_t size)
+/* A terminal that says it has true colour while its type in TERM has few: of its kind there is a
+ * description with 256, xterm-256color for xterm. NULL when TERM's is good enough. */
+static const char *rich_type(char *type, size_t size)
 {
-	const char *term = getenv("TERM"), *says = getenv("COLORTERM");
-	if (!term || !says || (strcmp(says, "truecolor") != 0 && strcmp(says, "24bit") != 0))
+	const char *term = getenv("TERM");
+	if (!term || strchr(term, '-') || !truecolor_is_said())
 		return NULL;
-	int length = snprintf(type, size, "%.*s-direct", (int)strcspn(term, "-"), term);
+	int length = snprintf(type, size, "%s-256color", term);
 	return length > 0 && (size_t)length < size ? type : NULL;
 }
 
 static SCREEN *new_terminal(struct tui *tui)
 {
 	char type[64];
-	const char *direct = direct_type(type, sizeof(type));
-	SCREEN *screen = direct ? newterm(direct, tui->out, tui->in) : NULL;
+	const char *rich = rich_type(type, sizeof(type));
+	SCREEN *screen = rich ? newterm(rich, tui->out, tui->in) : NULL;
 	return screen ? screen : newterm(NULL, tui->out, tui->in);
 }
 
@@ -261,7 +261,10 @@ bool tui_is_ascii(const struct tui *tui)
 
 void tui_set_theme(struct tui *tui, const struct theme *theme)
 {
-	paint_init(&tui->paint, theme, tui->colors);
+	/* a frame that goes straight out cannot be rewritten */
+	bool rewrites = truecolor_is_said() && tui->output.memory >= 0;
+	paint_init(&tui->paint, theme, tui->colors, rewrites ? &tui->truecolor : NULL);
+	tui->output.truecolor = rewrites ? &tui->truecolor : NULL;
 	tui_redraw(tui);
 }
 

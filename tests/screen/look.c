@@ -269,8 +269,8 @@ static char *fault_of(const struct term_cell *cell, const struct look_palette *p
 	if (!is_among(palette->bgs, palette->n_bgs, cell->bg))
 		return mem_printf("ground %d is not the theme's", cell->bg);
 	double is = contrast(cell->fg, cell->bg), must = least_contrast(cell);
-	/* without colours the terminal's own stand on each other */
-	if (palette->colors && is < must)
+	/* fewer are the user's own palette */
+	if (palette->colors >= 256 && is < must)
 		return mem_printf("contrast of %.2f: %d on %d", is, cell->fg, cell->bg);
 	return NULL;
 }

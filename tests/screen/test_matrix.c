@@ -199,8 +199,11 @@ static void check_text(const struct player *player, const struct term_screen *sc
 }
 
 /* Without its colours each row that is leaked can be told: by its mark and by its word. */
-static void check_leaks(const struct player *player, const struct term_screen *screen)
+static void check_leaks(const struct player *player, const struct term_screen *screen,
+	const struct look_palette *palette)
 {
+	const struct theme_style *style = &palette->theme.styles[STYLE_LEAKED];
+	bool is_stale = strcmp(player->page->scene, "stale") == 0;
 	static const char *const leaked[] = { " 9801 ", " 9802 ", " 9912 ", " 9770 " };
 	size_t found = 0;
 	for (int y = 1; player->page->leaks && y < screen->height; y++) {
@@ -209,10 +212,14 @@ static void check_leaks(const struct player *player, const struct term_screen *s
 			if (!strstr(line, leaked[i]))
 				continue;
 			found++;
-			uint32_t mark = term_cell(screen, 1, y)->chars[0];
+			const struct term_cell *cell = term_cell(screen, 1, y);
+			uint32_t mark = cell->chars[0];
 			bool tagged = term_cell(screen, 0, y)->chars[0] != ' ';
 			if ((mark != 0x2717 && mark != 'x' && !tagged) || !strstr(line, "LEAKED"))
 				complain(player, "leaked is not told", line);
+			/* what is old steps back */
+			if (!is_stale && !tagged && (cell->fg != style->fg || !cell->bold))
+				complain(player, "leaked is not the theme's", line);
 		}
 	}
 	if (player->page->leaks && found < 3)
@@ -221,20 +228,25 @@ static void check_leaks(const struct player *player, const struct term_screen *s
 
 /* --- themes --- */
 
+#define TRUE_COLORS (1 << 24)
+
 static const struct theme_case {
 	const char *label, *theme, *locale, *type;
 	const char *environment[2];
+	int colors; /* what there is to be seen of the theme */
 } cases[] = {
-	{ "default", "default", NULL, NULL, { NULL } },
-	{ "light", "light", NULL, NULL, { NULL } },
-	{ "solarized", "solarized", NULL, NULL, { NULL } },
-	{ "high-contrast", "high-contrast", NULL, NULL, { NULL } },
-	{ "colour-blind-safe", "colour-blind-safe", NULL, NULL, { NULL } },
-	{ "mono", "mono", NULL, NULL, { NULL } },
-	{ "NO_COLOR", "default", NULL, NULL, { "NO_COLOR=1", NULL } },
+	{ "default", "default", NULL, NULL, { NULL }, 256 },
+	{ "light", "light", NULL, NULL, { NULL }, 256 },
+	{ "solarized", "solarized", NULL, NULL, { NULL }, 256 },
+	{ "high-contrast", "high-contrast", NULL, NULL, { NULL }, 256 },
+	{ "colour-blind-safe", "colour-blind-safe", NULL, NULL, { NULL }, 256 },
+	{ "mono", "mono", NULL, NULL, { NULL }, 256 },
+	{ "true colour", "solarized", NULL, "xterm", { "COLORTERM=truecolor" }, TRUE_COLORS },
+	{ "8 colours", "light", NULL, "xterm", { NULL }, 8 },
+	{ "NO_COLOR", "default", NULL, NULL, { "NO_COLOR=1" }, 0 },
 	/* libvterm 0.1 puts what follows a repeated character (REP) into the next line: a type
 	 * without it */
-	{ "ASCII", "default", "C", "screen-256color", { NULL } },
+	{ "ASCII", "default", "C", "screen-256color", { NULL }, 256 },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -254,7 +266,7 @@ static void check_all(
 	check_words(player, screen, whole);
 	check_box(player, screen);
 	check_keys(player, screen);
-	check_leaks(player, screen);
+	check_leaks(player, screen, palette);
 	check_looks(player, screen, palette);
 	check_fresh(player, screen);
 }
@@ -272,7 +284,7 @@ static void play(const struct theme_case *theme)
 	struct theme parsed;
 	struct player player = { .page = &pages[0], .width = 400, .height = 150 };
 	assert_int_equal(theme_builtin(theme->theme, &parsed), 0);
-	struct look_palette palette = look_palette_of(&parsed, theme->environment[0] ? 0 : 256);
+	struct look_palette palette = look_palette_of(&parsed, theme->colors);
 	player.term = term_start(&(struct term_options){ .width = player.width,
 					 .height = player.height,
 					 .locale = theme->locale,
