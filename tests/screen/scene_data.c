@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/clearing.h"
 #include "model/emergency.h"
 #include "model/lock.h"
 #include "model/proxy.h"
@@ -258,6 +259,36 @@ void scene_emergency_done(struct emergency *emergency)
 	emergency->left[0] =
 		(struct emergency_left){ 9802, 0, "worker", 1, "denied: pg_signal_backend" };
 	emergency->n_left = 1;
+}
+
+/* --- stats pages of the dead --- */
+
+static const struct clearing_page dead_pages[] = {
+	{ .path = "/run/dbpool/worker-3999.page",
+		.name = "worker",
+		.process = "python3 worker.py",
+		.pid = 3999,
+		.dead_since = SAMPLE_NOW - SECONDS(1860) },
+	{ .path = "/run/dbpool/importer-4100.page",
+		.name = "importer",
+		.pid = 4100,
+		.dead_since = SAMPLE_NOW - SECONDS(7200) },
+};
+
+struct clearing *scene_clearing(bool done)
+{
+	struct arena *arena = arena_new();
+	struct clearing *clearing = arena_alloc(arena, sizeof(*clearing));
+	clearing->arena = arena;
+	clearing->made_at = SAMPLE_NOW;
+	clearing->server = "app @ 127.0.0.1:5432";
+	clearing->done = done;
+	clearing->n_pages = LENGTH(dead_pages);
+	clearing->pages = arena_array(arena, LENGTH(dead_pages), sizeof(dead_pages[0]));
+	memcpy(clearing->pages, dead_pages, sizeof(dead_pages));
+	for (size_t i = 0; done && i < clearing->n_pages; i++)
+		clearing->pages[i].result = i ? CLEARING_GONE : CLEARING_CLEARED;
+	return clearing;
 }
 
 /* --- a shutdown --- */

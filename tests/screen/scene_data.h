@@ -2,12 +2,14 @@
 #ifndef SCREEN_SCENE_DATA_H
 #define SCREEN_SCENE_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model/style.h"
 
 struct assessment;
+struct clearing;
 struct emergency;
 struct scenery;
 
@@ -22,6 +24,9 @@ struct emergency *scene_emergency(void);
 /* … in the middle of it, and when all is done: one session is left. */
 void scene_emergency_stopping(struct emergency *emergency);
 void scene_emergency_done(struct emergency *emergency);
+
+/* Two pages of dead processes; removed, or still to be. */
+struct clearing *scene_clearing(bool done);
 
 enum scene_watch {
 	WATCH_ARMED,

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "model/clearing.h"
 #include "model/emergency.h"
 #include "model/launch.h"
 #include "sample.h"
@@ -136,6 +137,20 @@ static void show_emergency_done(struct scenery *scenery)
 	ui_push(&scenery->ui, PAGE_EMERGENCY_RUN);
 }
 
+static void show_clearing(struct scenery *scenery)
+{
+	scenery->clearing = scene_clearing(false);
+	scenery->ui.clearing = scenery->clearing;
+	ui_push(&scenery->ui, PAGE_CLEAR);
+}
+
+static void show_cleared(struct scenery *scenery)
+{
+	scenery->clearing = scene_clearing(true);
+	scenery->ui.clearing = scenery->clearing;
+	ui_push(&scenery->ui, PAGE_CLEAR_RUN);
+}
+
 static void show_watch(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_CLOSED);
@@ -232,6 +247,8 @@ static const struct scene scenes[] = {
 	{ "emergency", SAMPLE_SCREEN, NULL, show_emergency },
 	{ "emergency-run", SAMPLE_SCREEN, NULL, show_emergency_run },
 	{ "emergency-done", SAMPLE_SCREEN, NULL, show_emergency_done },
+	{ "clearing", SAMPLE_SCREEN, NULL, show_clearing },
+	{ "cleared", SAMPLE_SCREEN, NULL, show_cleared },
 	{ "watch", SAMPLE_SCREEN, NULL, show_watch },
 	{ "watch-failed", SAMPLE_SCREEN, NULL, show_watch_failed },
 	{ "watch-armed", SAMPLE_SCREEN, NULL, show_watch_armed },
@@ -275,6 +292,7 @@ void scenery_deinit(struct scenery *scenery)
 	action_plan_free(scenery->plan);
 	emergency_free(scenery->emergency);
 	launch_free(scenery->launch);
+	clearing_free(scenery->clearing);
 	shutdown_record_deinit(&scenery->record);
 	assessment_free(scenery->assessment);
 	arena_free(scenery->arena);

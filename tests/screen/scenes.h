@@ -31,6 +31,7 @@ struct scenery {
 	struct action_plan *plan;
 	struct emergency *emergency;
 	struct launch *launch;
+	struct clearing *clearing;
 	struct shutdown_record record;
 	struct shutdown_verdict verdict;
 	struct ui_watch watch;

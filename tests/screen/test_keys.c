@@ -128,6 +128,64 @@ static void fold(void **state)
 	press_until_gone("Enter", "▸");
 }
 
+/* The row under the cursor: it has a ground of its own. */
+static int selected_row(void)
+{
+	assert_true(term_settle(term));
+	struct term_screen *screen = term_copy(term);
+	int found = -1;
+	for (int y = 0; y < screen->height; y++)
+		if (term_cell(screen, 5, y)->bg != TERM_COLOR_DEFAULT)
+			found = y;
+	free(screen);
+	assert_true(found > 0);
+	return found;
+}
+
+static int row_after(const char *keys)
+{
+	term_press(term, keys);
+	return selected_row();
+}
+
+/* The set has fewer rows than a page: a page's way is all of it. */
+static void moving(void **state)
+{
+	(void)state;
+	int first = row_after("Home"), last = row_after("End");
+	assert_true(last > first + 6);
+	assert_int_equal(row_after("Up"), last - 1);
+	assert_int_equal(row_after("Home Down"), first + 1);
+	assert_int_equal(row_after("j"), first + 2);
+	assert_int_equal(row_after("Up Up Up"), first);
+	static const char *const down[] = { "PgDn", "J", "Ctrl-d", "Ctrl-f", "G", "End" };
+	static const char *const up[] = { "PgUp", "Ctrl-u", "Ctrl-b", "b", "<", "Home" };
+	for (size_t i = 0; i < sizeof(down) / sizeof(down[0]); i++) {
+		assert_int_equal(row_after(down[i]), last);
+		assert_int_equal(row_after(up[i]), first);
+	}
+	/* where there are more rows than a page has, they move up */
+	term_resize(term, 80, 15);
+	assert_true(term_wait_text(term, " 1–"));
+	press_until_gone("PgDn PgDn", " 1–");
+	press("PgUp PgUp", " 1–");
+}
+
+/* Each has the way back that is everywhere. */
+static void pages_open_and_close(void **state)
+{
+	(void)state;
+	static const char *const opens[][3] = { { "E", "Emergency", "Emergency" },
+		{ "Home w", "watching ", "armed: waits" }, { "P", "┌ Proxy", "┌ Proxy" },
+		{ "a", "┌ Actions", "┌ Actions" }, { "m", "┌ Messages", "┌ Messages" } };
+	for (size_t i = 0; i < sizeof(opens) / sizeof(opens[0]); i++) {
+		press(opens[i][0], opens[i][1]);
+		assert_true(term_wait_text(term, "Esc"));
+		press_until_gone("Esc", opens[i][2]);
+		assert_true(term_wait_text(term, "q quit"));
+	}
+}
+
 static void pause_and_pace(void **state)
 {
 	(void)state;
@@ -304,6 +362,8 @@ int main(void)
 		TEST(sort),
 		TEST(group),
 		TEST(fold),
+		TEST(moving),
+		TEST(pages_open_and_close),
 		TEST(pause_and_pace),
 		TEST(tag),
 		TEST(details),

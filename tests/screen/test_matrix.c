@@ -61,6 +61,8 @@ static const struct page {
 	{ "emergency", "Emergency: stop 2", "st", false },
 	{ "emergency-run", "Emergency: stopping", "stop the processes", false },
 	{ "emergency-done", "Emergency: done", "1 connection left", false },
+	{ "clearing", "Remove 2 stats", "worker", false },
+	{ "cleared", "done: 1 of 2", "worker", false },
 	{ "watch", "watched python3", "PASS", false },
 	{ "watch-failed", "watched python3", "FAIL", false },
 	{ "watch-armed", "watching python3", "armed", false },

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "look.h"
 #include "model/assessment.h"
 #include "report/snapshot.h"
 #include "sample.h"
@@ -188,6 +189,64 @@ static void themes_follow_each_other(void **state)
 	quit(term);
 }
 
+/* The whole program in each theme, at each size: test_matrix.c plays the pages it cannot open. */
+static void check_screen(struct term *term, const struct look_palette *palette, const char *box)
+{
+	struct look_box found;
+	int x, y;
+	assert_true(term_settle(term));
+	CLEANUP(cleanup_free) struct term_screen *screen = term_copy(term);
+	CLEANUP(cleanup_free) char *fault = look_find_fault(screen, palette);
+	if (fault)
+		fail_msg("%s", fault);
+	assert_int_equal(look_find_box(screen, &found), box != NULL);
+	assert_true(!box || (look_box_is_closed(screen, &found) && term_shows(term, box)));
+	term_press(term, "Ctrl-l");
+	assert_true(term_settle(term));
+	CLEANUP(cleanup_free) struct term_screen *afresh = term_copy(term);
+	if (!term_screens_equal(screen, afresh, &x, &y)) {
+		term_tell(term, "drawn afresh");
+		fail_msg("garbled at column %d, row %d", x, y);
+	}
+}
+
+/* The first `count` of them. */
+static void look_at_pages(struct term *term, const struct look_palette *palette, size_t count)
+{
+	static const char *const pages[][2] = { { "?", "┌ Help" }, { "Enter", "┌ backend" },
+		{ "a", "┌ Actions" }, { "m", "┌ Messages" }, { "P", "┌ Proxy" } };
+	press(term, "Home Down", "4 leaked");
+	check_screen(term, palette, NULL);
+	for (size_t i = 0; i < count; i++) {
+		press(term, pages[i][0], pages[i][1]);
+		check_screen(term, palette, pages[i][1]);
+		term_press(term, "Esc");
+		assert_true(term_wait_gone(term, pages[i][1]));
+	}
+}
+
+static void every_theme_at_every_size(void **state)
+{
+	(void)state;
+	static const char *const themes[] = { "default", "light", "solarized", "high-contrast",
+		"colour-blind-safe", "mono" };
+	static const int sizes[][2] = { { 120, 36 }, { 80, 24 }, { 200, 50 }, { 40, 12 },
+		{ 30, 8 } };
+	for (size_t i = 0; i < sizeof(themes) / sizeof(themes[0]); i++) {
+		struct theme theme;
+		assert_int_equal(theme_builtin(themes[i], &theme), 0);
+		const struct look_palette palette = look_palette_of(&theme, 256);
+		struct term *term = term_start(&(struct term_options){ .width = 120, .height = 36 },
+			(const char *const[]){ program, "--replay", path, "-t", themes[i], NULL });
+		press(term, "}", "▮▮ replay");
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+			term_resize(term, sizes[s][0], sizes[s][1]);
+			look_at_pages(term, &palette, i ? 2 : 5);
+		}
+		quit(term);
+	}
+}
+
 static void a_file_that_is_none_is_refused(void **state)
 {
 	(void)state;
@@ -209,6 +268,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_mouse_is_obeyed),
 		cmocka_unit_test(the_title_says_how_many),
 		cmocka_unit_test(themes_follow_each_other),
+		cmocka_unit_test(every_theme_at_every_size),
 		cmocka_unit_test(a_file_that_is_none_is_refused),
 	};
 	if (argc != 2)
