@@ -264,12 +264,12 @@ void scene_emergency_done(struct emergency *emergency)
 /* --- stats pages of the dead --- */
 
 static const struct clearing_page dead_pages[] = {
-	{ .path = "/run/dbpool/worker-3999.page",
+	{ .path = "/run/worker.page",
 		.name = "worker",
 		.process = "python3 worker.py",
 		.pid = 3999,
 		.dead_since = SAMPLE_NOW - SECONDS(1860) },
-	{ .path = "/run/dbpool/importer-4100.page",
+	{ .path = "/run/importer.page",
 		.name = "importer",
 		.pid = 4100,
 		.dead_since = SAMPLE_NOW - SECONDS(7200) },
