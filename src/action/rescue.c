@@ -20,8 +20,11 @@
 
 /* On a full server: how long one process is waited for before the next one is stopped, too. */
 #define NEXT_PROCESS (USEC_PER_SEC)
-/* … and how often we knock: each attempt is a line in the server's log. */
-#define RETRY_EVERY (USEC_PER_SEC / 4)
+/* … and how often we knock: each attempt is a line in the server's log. For a moment after a
+ * process has ended its slot is anybody's: a supervisor that starts it again takes it. */
+#define RETRY_EVERY   (USEC_PER_SEC / 4)
+#define RETRY_AT_ONCE (USEC_PER_SEC / 40)
+#define SLOT_IS_FREE  (USEC_PER_SEC / 4)
 /* How long a slot may take to come free, or a backend to leave, after the last process ended. */
 #define LAST_WAIT (5 * USEC_PER_SEC)
 /* An idle backend goes with its client, in a moment: it need not be ended. */
@@ -44,6 +47,7 @@ struct rescue {
 	/* monotonic; of this run */
 	int64_t signalled_at; /* the last process was signalled */
 	int64_t settled_at;   /* the last one had its result */
+	int64_t ended_at;     /* likewise, of those that had one; 0: none */
 	int64_t retried_at, surveyed_at;
 };
 
@@ -66,7 +70,7 @@ static void note(struct rescue *rescue, const struct emergency_process *process)
 	if (rescue->options.audit)
 		audit_process(rescue->options.audit, rescue->emergency, process, instant_now());
 	if (process->result != RESULT_PENDING)
-		rescue->settled_at = instant_monotonic();
+		rescue->settled_at = rescue->ended_at = instant_monotonic();
 	tell(rescue, process);
 }
 
@@ -109,7 +113,9 @@ static void survey(struct rescue *rescue)
 static void retry(struct rescue *rescue)
 {
 	int64_t now = instant_monotonic();
-	if (session_is_ready(rescue->session) || now - rescue->retried_at < RETRY_EVERY)
+	bool hurry = rescue->ended_at && now - rescue->ended_at < SLOT_IS_FREE;
+	if (session_is_ready(rescue->session) ||
+		now - rescue->retried_at < (hurry ? RETRY_AT_ONCE : RETRY_EVERY))
 		return;
 	rescue->retried_at = now;
 	session_retry(rescue->session);
@@ -379,6 +385,7 @@ int rescue_run(struct rescue *rescue, struct emergency *emergency)
 	rescue->emergency = emergency;
 	rescue->surveying = rescue->begun = rescue->ending = false;
 	rescue->signalled_at = rescue->retried_at = rescue->surveyed_at = 0;
+	rescue->ended_at = 0;
 	rescue->settled_at = instant_monotonic();
 	if (rescue->options.audit)
 		audit_emergency(rescue->options.audit, emergency, instant_now());

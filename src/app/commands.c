@@ -301,6 +301,9 @@ void command_help(struct dashboard *dashboard)
 /* Esc: the page on top, then the filter, then the tags. */
 void command_back(struct dashboard *dashboard)
 {
+	/* what the guard asked on the plan's page is answered */
+	if (ui_current_page(&dashboard->ui) == PAGE_PLAN)
+		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	if (ui_current_page(&dashboard->ui) != PAGE_MAIN)
 		ui_pop(&dashboard->ui);
 	else
@@ -351,6 +354,7 @@ static void open_plan(struct dashboard *dashboard, struct action_plan *plan, con
 	/* without an answer the plan stands as it is */
 	(void)!losses_ask(dashboard->losses, plan);
 	dashboard->ui.cursor = 0;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	ui_push(&dashboard->ui, PAGE_PLAN);
 }
 
@@ -406,13 +410,22 @@ void command_cancel(struct dashboard *dashboard)
 	plan_for_chosen(dashboard, ACTION_CANCEL, "no statement runs here");
 }
 
+/* What was asked about the last choice has to be asked about this one. */
+static void choose_anew(struct dashboard *dashboard)
+{
+	dashboard->limit_confirmed = false;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+}
+
 void command_tick(struct dashboard *dashboard)
 {
+	choose_anew(dashboard);
 	ui_toggle_target(&dashboard->ui, dashboard->plan);
 }
 
 void command_tick_all(struct dashboard *dashboard)
 {
+	choose_anew(dashboard);
 	ui_toggle_targets(dashboard->plan);
 }
 
@@ -429,7 +442,10 @@ static bool is_allowed(struct dashboard *dashboard)
 		(answer.verdict == GUARD_CONFIRM && dashboard->limit_confirmed))
 		return true;
 	dashboard->limit_confirmed = answer.verdict == GUARD_CONFIRM;
-	ui_notice(&dashboard->ui, STYLE_CAUTION, answer.why);
+	CLEANUP(cleanup_free)
+	char *asks = mem_printf(
+		"%s%s", answer.why, dashboard->limit_confirmed ? ": Enter again ends them" : "");
+	ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
 	return false;
 }
 

@@ -54,6 +54,8 @@ static struct box place(const struct frame *frame, const struct dialog *dialog)
 	int keys = keybar_width(frame, dialog->page, dialog->count);
 	int title = grid_width(grid, dialog->title) + 2;
 	int wanted = larger(larger(dialog->width, keys), title);
+	if (dialog->note_asks)
+		wanted = larger(wanted, grid_width(grid, dialog->note));
 	int width = smaller(wanted, grid->width - 2 * FRAME - 2);
 	box.footer_is_split = needs_split(frame, dialog, width) && grid->height > 12;
 	box.footer = LEAST_FOOTER + box.footer_is_split;
@@ -142,15 +144,22 @@ static void draw_footer(
 {
 	struct rect inside = box->inside;
 	int y = inside.y + inside.height - 1;
+	bool split = needs_split(frame, dialog, inside.width);
+	/* where there is room for one of them, a question counts for more than the keys */
+	if (dialog->note_asks && (!box->framed || (split && !box->footer_is_split))) {
+		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_CAUTION);
+		return;
+	}
 	int keys = smaller(keybar_width(frame, dialog->page, dialog->count), inside.width);
 	int x = box->framed ? inside.x + inside.width - keys : inside.x;
 	keybar_draw(frame, x, y, inside.x + inside.width - x, dialog->page, dialog->count);
+	enum style style = dialog->note_asks ? STYLE_CAUTION : STYLE_DIM;
 	if (!dialog->note || !box->framed)
 		return;
 	if (box->footer_is_split)
-		grid_put(frame->grid, inside.x, y - 1, inside.width, dialog->note, STYLE_DIM);
-	else if (!needs_split(frame, dialog, inside.width))
-		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_DIM);
+		grid_put(frame->grid, inside.x, y - 1, inside.width, dialog->note, style);
+	else if (!split)
+		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, style);
 }
 
 /* "3–12 of 40" in the lower frame, when there is more than is shown. */

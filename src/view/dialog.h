@@ -14,6 +14,7 @@ struct dialog {
 	size_t n_lines;
 	bool has_cursor;  /* one line is under the cursor, ui->cursor; else they scroll */
 	const char *note; /* below the lines; NULL for none */
+	bool note_asks;   /* it is a question, or says why nothing was done */
 	enum page page;   /* whose keys are shown */
 	size_t count;     /* # in their labels */
 	const void *data; /* for draw_line */

@@ -291,7 +291,8 @@ static void draw(const struct frame *frame, const struct field *fields, size_t n
 	fit(&sheet, dialog_width(frame, dialog));
 	/* a statement that found no room beside its target stands below */
 	const struct action_target *target = current_target(frame);
-	if (fields == plan_fields && !sheet.widths[n_fields - 1] && target && target->query)
+	if (fields == plan_fields && !sheet.widths[n_fields - 1] && target && target->query &&
+		!dialog->note_asks)
 		dialog->note = target->query;
 	dialog_draw(frame, dialog);
 }
@@ -299,12 +300,15 @@ static void draw(const struct frame *frame, const struct field *fields, size_t n
 void plan_draw(const struct frame *frame)
 {
 	char title[128];
+	/* the guard's word to the last Enter */
+	const char *asked = frame->ui->notice;
 	plan_title(frame->plan, title, sizeof(title));
 	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_STRONG,
 		.has_cursor = true,
-		.note = "each is checked again in the moment it is ended",
+		.note = asked ? asked : "each is checked again in the moment it is ended",
+		.note_asks = asked != NULL,
 		.page = PAGE_PLAN,
 		.count = count_ticked(frame->plan),
 	};

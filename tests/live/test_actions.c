@@ -237,11 +237,38 @@ static void more_than_the_limit_is_told_before_the_question(void **state)
 	PQfinish(second);
 }
 
+/* Named by its application or by its process; whoever is neither is out of reach, leaked or not. */
+static void nobody_out_of_scope_is_ended(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	static const char *const names[] = { "web", "worker", "web-admin" };
+	for (size_t i = 0; i < 3; i++) {
+		CLEANUP(cleanup_free)
+		char *more = mem_printf("user=app application_name=%s", names[i]);
+		CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, more);
+		(void)live_client(app, "transaction", "1", NULL);
+	}
+	struct live_run run = live_dbtop("--kill-leaked", "--yes", "--json", "--transaction-limit",
+		"1ms", "--app", "^w.*r$", conninfo, NULL);
+	assert_int_equal(run.status, 0);
+	json_t *result = parse(run.out);
+	assert_int_equal(json_array_size(live_member(result, "targets")), 1);
+	assert_string_equal(
+		live_text(json_array_get(live_member(result, "targets"), 0), "application_name"),
+		"worker");
+	live_wait_sessions(server, "application_name = 'worker'", 0, 10000);
+	assert_int_equal(live_sessions(server, "application_name LIKE 'web%'"), 2);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_plan_names_all_that_is_lost, clean_up),
 		cmocka_unit_test_teardown(who_came_back_to_life_is_left_alone, clean_up),
+		cmocka_unit_test_teardown(nobody_out_of_scope_is_ended, clean_up),
 		cmocka_unit_test_teardown(a_refusal_is_a_line_with_the_grant, clean_up),
 		cmocka_unit_test_teardown(a_full_disk_does_not_stop_a_kill, clean_up),
 		cmocka_unit_test_teardown(

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/instant.h"
 
 static struct term *term;
@@ -333,6 +334,29 @@ static void cancel(void **state)
 		set_server(), "application_name = 'cruncher' AND state = 'active'", 0, 10000);
 }
 
+/* More than the limit a minute: the first Enter is answered with a question. */
+static void the_limit_asks_again(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *config = live_file(live_folder(), "limit.yaml", "kill_limit: 1\n");
+	struct term *limited = set_open(110, 30, "--config", config, NULL);
+	term_press(limited, "k");
+	assert_true(term_wait_text(limited, "End 2 leaked connections?"));
+	term_press(limited, "Enter");
+	assert_true(term_wait_text(limited, "the limit is 1: Enter again ends them"));
+	assert_true(term_shows(limited, "End 2 leaked connections?"));
+	/* another choice is asked about anew */
+	term_press(limited, "Space Space");
+	assert_true(term_wait_gone(limited, "the limit is 1"));
+	term_press(limited, "a Enter");
+	assert_true(term_wait_text(limited, "the limit is 1: Enter again ends them"));
+	term_press(limited, "Esc");
+	assert_true(term_wait_gone(limited, "End 2 leaked"));
+	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), 2);
+	term_end(limited);
+}
+
 /* The last one: what it ends is gone. */
 static void the_leaked_are_ended_and_only_those(void **state)
 {
@@ -356,6 +380,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(help),
+		TEST(the_limit_asks_again),
 		TEST(escape_acts_at_once),
 		TEST(escape_and_a_key_are_two),
 		TEST(filter),
