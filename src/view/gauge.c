@@ -16,10 +16,19 @@ struct part {
 	int cells;
 };
 
-/* Cuts `width` in proportion; the largest part pays for those that would vanish. */
+static struct part *largest_of(struct part *parts, size_t n_parts)
+{
+	struct part *largest = parts;
+	for (size_t i = 1; i < n_parts; i++)
+		if (parts[i].cells > largest->cells)
+			largest = &parts[i];
+	return largest;
+}
+
+/* Cuts `width` in proportion; the largest parts pay, a cell each, for those that would vanish. */
 static void divide(struct part *parts, size_t n_parts, int width, int total)
 {
-	int sum = 0, done = 0, largest = 0;
+	int sum = 0, done = 0, cells = 0;
 	for (size_t i = 0; i < n_parts; i++) {
 		sum += parts[i].slots;
 		int end = (int)(((int64_t)sum * width + total / 2) / total);
@@ -27,14 +36,11 @@ static void divide(struct part *parts, size_t n_parts, int width, int total)
 		done = end;
 		if (parts[i].slots && !parts[i].cells)
 			parts[i].cells = 1;
-	}
-	int cells = 0;
-	for (size_t i = 0; i < n_parts; i++) {
 		cells += parts[i].cells;
-		if (parts[i].cells > parts[largest].cells)
-			largest = (int)i;
 	}
-	parts[largest].cells -= cells - width;
+	for (; cells > width; cells--)
+		largest_of(parts, n_parts)->cells--;
+	largest_of(parts, n_parts)->cells += width - cells;
 }
 
 static int at_least_zero(int number)

@@ -1,0 +1,193 @@
+/* The header: what it says, and what goes first when it has no room. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "model/assessment.h"
+#include "model/history.h"
+#include "sample.h"
+#include "screen_text.h"
+#include "view/frame.h"
+#include "view/grid.h"
+#include "view/header.h"
+#include "view/ui.h"
+
+static struct assessment *assessment;
+static struct history history;
+static struct ui_state ui;
+static struct grid grid;
+
+static void take(enum sample_kind kind)
+{
+	assessment_free(assessment);
+	assessment = sample_assessment(kind);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	assessment = sample_assessment(SAMPLE_SCREEN);
+	sample_history(&history);
+	ui_init(&ui, NULL, 0);
+	grid_init(&grid);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	grid_deinit(&grid);
+	ui_deinit(&ui);
+	assessment_free(assessment);
+	assessment = NULL;
+	return 0;
+}
+
+static struct frame frame_of(int width, int height)
+{
+	grid_reset(&grid, width, height);
+	return (struct frame){ &grid, assessment, &history, NULL, &ui, assessment->now };
+}
+
+static char *header(int width)
+{
+	struct frame frame = frame_of(width, HEADER_LINES);
+	header_draw(&frame, 0);
+	return screen_text(&grid);
+}
+
+static void check(int width, const char *words, bool there)
+{
+	CLEANUP(cleanup_free) char *text = header(width);
+	if (!strstr(text, words) == there)
+		fail_msg("\"%s\" is%s at %d:\n%s", words, there ? " not" : "", width, text);
+}
+
+static void the_numbers_stay(void **state)
+{
+	(void)state;
+	for (int width = 60; width <= 220; width += 5) {
+		check(width, "18 of 25 used", true);
+		check(width, "4 free   3 reserved", true);
+		check(width, "✗ 4 leaked", true);
+		check(width, "app @ 127.0.0.1:5432", true);
+		check(width, "live 1.0s", true);
+	}
+}
+
+static void what_matters_less_goes_first(void **state)
+{
+	(void)state;
+	check(200, "PostgreSQL 15.20   up 3d04h   1.2 ms", true);
+	check(70, "up 3d04h", false);
+	check(60, "PostgreSQL", false);
+	check(120, "last 5 min", true);
+	check(80, "last 5 min", false);
+	check(60, "2 unknown", false);
+	check(120, "2 unknown", true);
+}
+
+static void freshness_is_told(void **state)
+{
+	(void)state;
+	ui.interval = 500000;
+	check(120, "live 0.5s", true);
+	ui.paused = true;
+	check(120, "paused", true);
+	ui.paused = false;
+	ui.replay = (struct ui_replay){ .at = 4, .count = 10, .speed = "2×", .playing = true };
+	check(120, "▶ replay 2×  5/10", true);
+	ui.replay.playing = false;
+	check(120, "▮▮ replay  5/10", true);
+	ui.replay.count = 0;
+	ui.readonly = true;
+	check(120, "read-only  live", true);
+	ui.readonly = false;
+	take(SAMPLE_STALE);
+	check(120, "reconnecting", true);
+	check(120, "live", false);
+}
+
+static void what_is_not_known_is_said(void **state)
+{
+	(void)state;
+	take(SAMPLE_FULL);
+	check(120, "FULL: no slot is left", true);
+	check(120, "leaked", false);
+	take(SAMPLE_REFUSED);
+	check(120, "not known yet", true);
+	check(120, " of ", false);
+	take(SAMPLE_EMPTY);
+	check(120, "✓ none leaked", true);
+}
+
+static char *line(int width)
+{
+	struct frame frame = frame_of(width, 1);
+	header_draw_line(&frame, 0);
+	return screen_text(&grid);
+}
+
+static void one_line_has_both_numbers(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *narrow = line(30);
+	assert_string_equal(narrow, " 18/25 used · 4 leaked\n");
+	CLEANUP(cleanup_free) char *wide = line(40);
+	assert_non_null(strstr(wide, "4 leaked  █"));
+	take(SAMPLE_STALE);
+	CLEANUP(cleanup_free) char *stale = line(40);
+	assert_non_null(strstr(stale, "18/25 used · 4 leaked · 14s old"));
+}
+
+static char *numbers(int width, int height)
+{
+	struct frame frame = frame_of(width, height);
+	header_draw_numbers(&frame);
+	return screen_text(&grid);
+}
+
+static void check_numbers(int width, int height, const char *expected)
+{
+	CLEANUP(cleanup_free) char *text = numbers(width, height);
+	assert_string_equal(text, expected);
+}
+
+/* Down to a single cell. */
+static void the_smallest_say_what_they_can(void **state)
+{
+	(void)state;
+	check_numbers(20, 2, "18/25 used\n✗ 4 leaked\n");
+	check_numbers(9, 2, "18/25\n4 leaked\n");
+	check_numbers(5, 2, "18/25\n✗4\n");
+	check_numbers(3, 2, "…\n✗4\n");
+	check_numbers(24, 1, "18/25 used · 4 leaked\n");
+	check_numbers(8, 1, "18/25 ✗4\n");
+	check_numbers(2, 1, "✗4\n");
+	check_numbers(1, 1, "4\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_numbers_stay),
+		TEST(what_matters_less_goes_first),
+		TEST(freshness_is_told),
+		TEST(what_is_not_known_is_said),
+		TEST(one_line_has_both_numbers),
+		TEST(the_smallest_say_what_they_can),
+	};
+	setlocale(LC_CTYPE, "C.UTF-8");
+	setenv("TZ", "UTC", 1);
+	return cmocka_run_group_tests_name("header", tests, NULL, NULL);
+}
