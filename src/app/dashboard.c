@@ -424,8 +424,8 @@ int dashboard_run(struct app *app)
 	crash_install(tui_crash_restore);
 	open_dashboard(&dashboard);
 	start(&dashboard, recording);
-	if (!dashboard.leaving)
-		uv_run(&app->loop, UV_RUN_DEFAULT);
+	/* where it is to be left at once, this takes the stop back: closing needs the loop */
+	uv_run(&app->loop, UV_RUN_DEFAULT);
 	close_dashboard(&dashboard);
 	return dashboard.status;
 }

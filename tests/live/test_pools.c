@@ -224,6 +224,7 @@ static void everybody_is_found_and_nobody_mistaken(void **state)
 				tally.seen[i], tally.lines);
 	print_message("%d refreshes: %ld links certain, %ld not\n", tally.lines, tally.linked,
 		tally.not_certain);
+	live_pgbouncer_stop(pgbouncer);
 	live_teardown(NULL);
 }
 
