@@ -19,8 +19,10 @@ static size_t address_size(const struct endpoint *endpoint)
 
 struct endpoint endpoint_make(int family, const void *address, uint16_t port)
 {
+	/* bytes from anywhere need not be aligned as in6_addr's macros want them */
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct endpoint endpoint = { .family = (uint8_t)family, .port = port };
-	if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address)) {
+	if (family == AF_INET6 && memcmp(address, mapped, sizeof(mapped)) == 0) {
 		endpoint.family = AF_INET;
 		address = (const uint8_t *)address + 12;
 	}
@@ -56,7 +58,7 @@ bool endpoint_is_loopback(const struct endpoint *endpoint)
 	if (endpoint->family == AF_INET)
 		return endpoint->address[0] == 127;
 	return endpoint->family == AF_INET6 &&
-		IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)endpoint->address);
+		memcmp(endpoint->address, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
 }
 
 uint64_t endpoint_key(const struct endpoint *endpoint)

@@ -71,7 +71,7 @@ void clearing_view_draw(const struct frame *frame)
 	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_STRONG,
-		.note = planned ? "nothing of them is left on the server" : NULL,
+		.note = planned ? "nothing of them is left on the server" : frame->ui->notice,
 		.page = planned ? PAGE_CLEAR : PAGE_CLEAR_RUN,
 		.count = clearing->n_pages,
 	};
