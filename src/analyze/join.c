@@ -156,11 +156,25 @@ static void set_holder(struct join *join, struct connection *connection, uint32_
 	connection->process = client_processes_use(join->processes, owner->process);
 }
 
+static const struct connection *find_before(
+	const struct join *join, const struct connection *connection)
+{
+	const struct backend *backend = connection->backend;
+	uint32_t index =
+		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
+	return index == MAP_NONE ? NULL : &join->previous->connections[index];
+}
+
 /* The proof of the second kind, and that of the first kind but for its own conditions: the backend
- * was there before the dump and is still there after it. */
+ * was there before the dump and is still there after it. What was proven by an earlier dump, and is
+ * not contradicted by this one, is still proven while the server's next answer is on its way: else
+ * the verdict would come and go with each dump. */
 static bool outlived_the_dump(const struct join *join, const struct connection *connection)
 {
-	return connection->looked && join->assessment->activity->asked_at >= join->peers->dumped_at;
+	if (connection->looked && join->assessment->activity->asked_at >= join->peers->dumped_at)
+		return true;
+	const struct connection *before = find_before(join, connection);
+	return before && before->end == CLIENT_END_GONE;
 }
 
 /* The server's end of a connection whose client closed: waiting to be closed itself, or reset. */
@@ -229,13 +243,10 @@ static void join_unix(struct join *join, struct connection *connection)
 /* What the assessment before knew of this very session. */
 static void remember(struct join *join, struct connection *connection)
 {
-	const struct backend *backend = connection->backend;
-	uint32_t index =
-		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
+	const struct connection *before = find_before(join, connection);
 	connection->first_seen = join->assessment->activity->asked_at;
 	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;
-	if (index != MAP_NONE) {
-		const struct connection *before = &join->previous->connections[index];
+	if (before) {
 		connection->first_seen = before->first_seen;
 		connection->seen_here = before->seen_here;
 		connection->missed_at = before->missed_at;
@@ -247,11 +258,8 @@ static void remember(struct join *join, struct connection *connection)
 static void recall_holder(struct join *join, struct connection *connection)
 {
 	const struct backend *backend = connection->backend;
-	uint32_t index =
-		map_get(join->previous_by_identity, identity(backend->pid, backend->start));
-	if (index == MAP_NONE)
-		return;
-	uint32_t holder = join->previous->connections[index].holder;
+	const struct connection *before = find_before(join, connection);
+	uint32_t holder = before ? before->holder : NO_PROCESS;
 	if (holder == NO_PROCESS)
 		return;
 	connection->process =

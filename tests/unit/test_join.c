@@ -387,6 +387,28 @@ static void a_local_server_over_a_unix_socket(void **state)
 	assessment_free(assessment);
 }
 
+/* A dump that is younger than the server's answer takes nothing back, and proves nothing new. */
+static void what_is_proven_stays_between_two_answers(void **state)
+{
+	(void)state;
+	struct assessment *before = observe(NULL, NULL, over_unix);
+	check(before, 1002, CLIENT_END_GONE, NULL);
+	for (int round = 1; round < 4; round++) {
+		struct world world = world_new(NULL, NULL, T0, T0 + round * USEC_PER_SEC);
+		over_unix(&world);
+		add_backend(&world, 1004, (struct endpoint){ .family = AF_UNIX });
+		add_unix(&world, 35, 0);
+		add_owner(&world, 35, 1004, "postgres");
+		struct assessment *now = settle(&world, before);
+		assessment_free(before);
+		before = now;
+		check(now, 1002, CLIENT_END_GONE, NULL);
+		check(now, 1004, CLIENT_END_UNKNOWN, NULL);
+		assert_int_equal(now->n_leaked, 1);
+	}
+	assessment_free(before);
+}
+
 static void a_process_that_went_is_remembered(void **state)
 {
 	(void)state;
@@ -443,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_failed_dump_proves_nothing),
 		cmocka_unit_test(a_remote_servers_client_is_gone_when_two_dumps_miss_it),
 		cmocka_unit_test(a_local_server_over_a_unix_socket),
+		cmocka_unit_test(what_is_proven_stays_between_two_answers),
 		cmocka_unit_test(a_process_that_went_is_remembered),
 		cmocka_unit_test(a_full_server_shows_the_processes_at_its_sockets),
 	};
