@@ -342,6 +342,9 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		find((int)ui_current_page(&dashboard->ui), event, replaying);
 	if (!binding)
 		binding = find(ANYWHERE, event, replaying);
-	if (binding)
-		binding->run(dashboard);
+	if (!binding)
+		return;
+	/* it was for the key before; this one may have its own */
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	binding->run(dashboard);
 }

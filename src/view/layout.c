@@ -7,6 +7,7 @@
 #include "view/rows.h"
 
 #define LEAST_ROOM      4  /* columns below which the beginning of a word is of no use */
+#define LEAST_QUERY     10 /* the same of the statement */
 #define TEXT_STEP       20 /* columns the statement's text moves at a time … */
 #define MOST_TEXT_STEPS 50 /* … and how often */
 
@@ -28,7 +29,7 @@ static const struct {
 	{ COLUMN_FOR, true, 20 },
 	{ COLUMN_STATUS, true, 20 },
 	{ COLUMN_PROCESS, true, 20 },
-	{ COLUMN_QUERY, false, 10 },
+	{ COLUMN_QUERY, false, LEAST_QUERY },
 	{ COLUMN_PROCESS, false, 0 },
 };
 
@@ -120,6 +121,7 @@ static int left_over(const struct need needs[COLUMN_COUNT], int width)
 static bool sacrifice(struct need needs[COLUMN_COUNT], int width)
 {
 	bool left_out = false;
+	const struct need query = needs[COLUMN_QUERY];
 	for (size_t i = 0; i < sizeof(sacrifices) / sizeof(sacrifices[0]); i++) {
 		if (left_over(needs, width) >= sacrifices[i].least)
 			continue;
@@ -131,6 +133,9 @@ static bool sacrifice(struct need needs[COLUMN_COUNT], int width)
 			*need = (struct need){ 0 };
 		}
 	}
+	/* it made way for a column that had no room either */
+	if (!used_by(&needs[COLUMN_QUERY]) && left_over(needs, width) >= LEAST_QUERY)
+		needs[COLUMN_QUERY] = query;
 	return left_out;
 }
 

@@ -96,6 +96,16 @@ static void columns_go_in_order(void **state)
 	assert_true(gone_at[COLUMN_CLIENT] >= 80);
 }
 
+/* The process takes its place, or leaves it: an empty half of the screen tells nothing. */
+static void no_half_is_empty(void **state)
+{
+	(void)state;
+	for (int width = 40; width <= 120; width++) {
+		struct layout layout = lay(width, GROUPING_APPLICATION, 0);
+		assert_true(has(&layout, COLUMN_QUERY) || has(&layout, COLUMN_PROCESS));
+	}
+}
+
 static void more_to_the_right_is_told(void **state)
 {
 	(void)state;
@@ -155,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_overlaps),
 		TEST(columns_go_in_order),
+		TEST(no_half_is_empty),
 		TEST(more_to_the_right_is_told),
 		TEST(what_the_group_says_is_left_out),
 		TEST(the_users_choice_is_kept),
