@@ -344,7 +344,9 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		binding = find(ANYWHERE, event, replaying);
 	if (!binding)
 		return;
-	/* it was for the key before; this one may have its own */
-	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	/* it was for the key before; this one may have its own. Drawn afresh the screen is the same
+	 */
+	if (binding->run != command_redraw)
+		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	binding->run(dashboard);
 }

@@ -185,7 +185,10 @@ static void themes_follow_each_other(void **state)
 		char text[64];
 		snprintf(text, sizeof(text), "theme %s (", names[i]);
 		press(term, "t", text);
+		press(term, "Ctrl-l", text);
 	}
+	/* what it said goes with the next key */
+	press(term, "S", "q quit");
 	quit(term);
 }
 
