@@ -9,67 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
-#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "model/assessment.h"
-#include "session/failure.h"
+#include "session/backoff.h"
+#include "session/dialect.h"
+#include "session/locate.h"
 #include "session/params.h"
 #include "session/resolve.h"
+#include "session/standing.h"
 #include "session/statement.h"
-
-#define FIRST_RETRY_MS 250
-#define LAST_RETRY_MS  15000
-#define FULL_RETRY_MS  1000 /* a slot may come free at any moment */
-#define DENIED_RETRY_MS                                                                            \
-	30000 /* each attempt is a line in the server's log, and may lock us out                   \
-	       */
-#define MOST_OPTIONS 48
-
-/* No statement of ours may keep the server busy for long; a name that shows in its log. */
-static const char setup_sql[] =
-	"SELECT set_config('statement_timeout', '5s', false),"
-	" set_config('lock_timeout', '1s', false),"
-	" set_config('idle_in_transaction_session_timeout', '30s', false),"
-	" set_config('DateStyle', 'ISO', false), set_config('TimeZone', 'UTC', false)";
-
-/* Laid under what the user asked for: a dead network is noticed in a minute, not in hours. */
-static const char *const defaults[][2] = {
-	{ "keepalives_idle", "20" },
-	{ "keepalives_interval", "5" },
-	{ "keepalives_count", "4" },
-	{ "tcp_user_timeout", "40000" },
-};
-
-/* What differs between a PostgreSQL server and a PgBouncer's console. */
-struct dialect {
-	const char *setup_sql; /* NULL: there is nothing to set */
-	const char *dbname;    /* expanded as a conninfo; NULL: the user's */
-	bool simple;           /* the simple query protocol */
-	bool asks;             /* a password that is missing is asked for: no attempt without it */
-	unsigned connect_seconds, answer_seconds; /* 0: it ends its statements itself */
-};
-
-static const struct dialect postgresql = {
-	.setup_sql = setup_sql,
-	.asks = true,
-	.connect_seconds = 10,
-};
-
-/* PgBouncer refuses a connection with `options`, and PGOPTIONS in the environment is meant for
- * PostgreSQL. As a parameter of its own an empty value would not stand over it. */
-static const struct dialect console = {
-	.dbname = "dbname=pgbouncer options='' target_session_attrs=any",
-	.simple = true,
-	.connect_seconds = 5,
-	.answer_seconds = 3,
-};
 
 enum phase {
 	PHASE_NEW,
@@ -97,8 +48,7 @@ struct session {
 	bool sent;        /* the first of them is in flight */
 	PGresult *result; /* the latest of the statement in flight */
 
-	struct arena *texts; /* of state: reset at each change */
-	struct server_state state;
+	struct standing standing;
 	struct peers_target location;
 };
 
@@ -115,48 +65,9 @@ static void close_handle(void *handle)
 	uv_close(handle, free_handle);
 }
 
-static const char *clean_copy(struct session *session, const char *text)
+static void stand(struct session *session, enum server_status status, const char *message)
 {
-	return text && *text ? text_clean(session->texts, text, strlen(text), TEXT_LINE) : NULL;
-}
-
-/* The server's names as libpq settled them, from options, environment and service file. */
-static void name_server(struct session *session, struct server_state *state)
-{
-	const PGconn *conn = session->conn;
-	const char *port = conn ? PQport(conn) : params_get(&session->params, "port");
-	state->host =
-		clean_copy(session, conn ? PQhost(conn) : params_get(&session->params, "host"));
-	state->port = port && *port ? atoi(port) : 5432;
-	state->database =
-		clean_copy(session, conn ? PQdb(conn) : params_get(&session->params, "dbname"));
-	state->user =
-		clean_copy(session, conn ? PQuser(conn) : params_get(&session->params, "user"));
-}
-
-static void set_state(struct session *session, enum server_status status, const char *message)
-{
-	struct arena *old = session->texts;
-	struct server_state before = session->state;
-	session->texts = arena_new();
-	struct server_state state = {
-		.status = status,
-		.latency = before.latency,
-		.retry_at = INSTANT_UNKNOWN,
-	};
-	name_server(session, &state);
-	if (!state.host)
-		state.host = arena_strdup(session->texts, before.host);
-	if (message) {
-		struct failure failure = failure_read(session->texts, message);
-		if (status != SERVER_CONNECTING)
-			state.status = failure.status;
-		state.error = failure.text;
-		state.hint = failure.hint;
-		memcpy(state.sqlstate, failure.sqlstate, sizeof(state.sqlstate));
-	}
-	session->state = state;
-	arena_free(old);
+	standing_set(&session->standing, session->conn, &session->params, status, message);
 }
 
 static void tell(struct session *session)
@@ -172,7 +83,7 @@ static void finish_first(struct session *session, PGresult *result)
 	session->sent = false;
 	uv_timer_stop(session->deadline);
 	if (statement->sent_at != INSTANT_UNKNOWN && result)
-		session->state.latency = instant_monotonic() - statement->sent_monotonic;
+		session->standing.state.latency = instant_monotonic() - statement->sent_monotonic;
 	if (statement->done)
 		statement->done(statement->data, result, statement->sent_at);
 	PQclear(result);
@@ -200,48 +111,32 @@ static void on_retry(uv_timer_t *timer)
 	connect_now(timer->data);
 }
 
-static uint64_t retry_delay(const struct session *session)
-{
-	uint64_t delay = LAST_RETRY_MS;
-	if (session->state.status == SERVER_FULL)
-		delay = FULL_RETRY_MS;
-	else if (session->state.status == SERVER_DENIED)
-		delay = DENIED_RETRY_MS;
-	else if (session->failures < 6)
-		delay = (uint64_t)FIRST_RETRY_MS << session->failures;
-	/* ± a quarter: many dbtops must not come back in step */
-	return delay * 3 / 4 + (uint64_t)random() % (delay / 2 + 1);
-}
-
 static void wait_for_retry(struct session *session)
 {
 	session->phase = PHASE_WAITING;
 	uv_timer_stop(session->deadline);
 	if (session_needs_password(session))
 		return;
-	uint64_t delay = retry_delay(session);
-	session->failures++;
-	session->state.retry_at = instant_now() + (int64_t)delay * USEC_PER_MSEC;
+	uint64_t delay = backoff_delay(session->standing.state.status, session->failures++);
+	session->standing.state.retry_at = instant_now() + (int64_t)delay * USEC_PER_MSEC;
 	uv_timer_start(session->retry, on_retry, delay, 0);
 }
 
 /* The end of an attempt or of a connection: the message is read while there is a connection. */
 static void lose(struct session *session, const char *message)
 {
-	set_state(session, SERVER_REFUSED, message);
+	stand(session, SERVER_REFUSED, message);
 	bool needs_password = session->conn && PQconnectionNeedsPassword(session->conn);
 	unwatch(session);
 	session->phase = PHASE_WAITING;
-	session->location.own = (struct endpoint){ 0 };
-	session->location.own_inode = 0;
-	session->location.backend_pid = 0;
+	locate_forget_own(&session->location);
 	PQfinish(session->conn);
 	session->conn = NULL;
 	fail_all(session);
 	if (needs_password) {
-		session->state.status = SERVER_DENIED;
-		session->state.hint = "the server asks for a password";
-		session->state.sqlstate[0] = '\0';
+		session->standing.state.status = SERVER_DENIED;
+		session->standing.state.hint = "the server asks for a password";
+		session->standing.state.sqlstate[0] = '\0';
 	}
 	wait_for_retry(session);
 	tell(session);
@@ -289,46 +184,12 @@ static void watch(struct session *session, int events)
 	uv_poll_start(session->poll, events, on_socket);
 }
 
-static void locate_socket(struct peers_target *location, const struct sockaddr *address)
-{
-	struct sockaddr_un server;
-	struct stat st;
-	location->socket_device = location->socket_inode = 0;
-	memcpy(&server, address, sizeof(server));
-	if (server.sun_family != AF_UNIX || !server.sun_path[0] || stat(server.sun_path, &st) != 0)
-		return;
-	location->socket_device = st.st_dev;
-	location->socket_inode = st.st_ino;
-}
-
-/* Learns the server's address and our own as soon as the kernel knows them: on a full server this
- * is all we get. */
-static void locate(struct session *session)
-{
-	/* zeroed: a path may come without its terminator */
-	struct sockaddr_storage address = { 0 };
-	socklen_t size = sizeof(address);
-	int fd = PQsocket(session->conn);
-	struct stat st;
-	if (fd < 0 || getpeername(fd, (struct sockaddr *)&address, &size) != 0)
-		return;
-	struct peers_target *location = &session->location;
-	location->server = endpoint_from_sockaddr((struct sockaddr *)&address);
-	location->port = (uint16_t)atoi(PQport(session->conn));
-	locate_socket(location, (struct sockaddr *)&address);
-	size = sizeof(address);
-	if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-		location->own = endpoint_from_sockaddr((struct sockaddr *)&address);
-	if (fstat(fd, &st) == 0)
-		location->own_inode = (uint32_t)st.st_ino;
-}
-
 static void become_ready(struct session *session)
 {
 	uv_timer_stop(session->deadline);
 	session->phase = PHASE_READY;
 	session->failures = 0;
-	set_state(session, SERVER_OK, NULL);
+	stand(session, SERVER_OK, NULL);
 	tell(session);
 	session->callbacks.ready(session->callbacks.data);
 }
@@ -341,17 +202,11 @@ static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 		become_ready(data);
 }
 
-static void ignore_notice(void *data, const PGresult *result)
-{
-	(void)data;
-	(void)result;
-}
-
 /* The attempt's deadline runs on until it is answered: it may well be the first thing that is not.
  */
 static void set_up(struct session *session)
 {
-	locate(session);
+	locate_ends(session->conn, &session->location);
 	session->location.backend_pid = PQbackendPID(session->conn);
 	session->phase = PHASE_SETTING_UP;
 	PQsetnonblocking(session->conn, 1);
@@ -369,7 +224,7 @@ static void step_connecting(struct session *session)
 {
 	/* the attempt may close its socket: see the head of this file */
 	unwatch(session);
-	locate(session);
+	locate_ends(session->conn, &session->location);
 	switch (PQconnectPoll(session->conn)) {
 	case PGRES_POLLING_OK: set_up(session); return;
 	case PGRES_POLLING_FAILED: lose_with_libpq(session); return;
@@ -432,20 +287,12 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 		step_connected(session, status < 0 ? UV_READABLE : events);
 }
 
-static bool send_statement(const struct session *session, const struct statement *statement)
-{
-	if (session->dialect->simple)
-		return PQsendQuery(session->conn, statement->sql);
-	return PQsendQueryParams(session->conn, statement->sql, statement->n_params, NULL,
-		(const char *const *)statement->params, NULL, NULL, 1);
-}
-
 static void send_next(struct session *session)
 {
 	struct statement *statement = session->queue.first;
 	if (!statement || session->sent)
 		return;
-	if (!send_statement(session, statement)) {
+	if (!dialect_send(session->dialect, session->conn, statement)) {
 		lose_with_libpq(session);
 		return;
 	}
@@ -459,28 +306,12 @@ static void send_next(struct session *session)
 
 static void begin(struct session *session, const char *hosts, const char *addresses)
 {
-	struct params params = { 0 };
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		params_set(&params, defaults[i][0], defaults[i][1]);
-	params_lay_over(&params, &session->params);
-	if (session->dialect->dbname)
-		params_set(&params, "dbname", session->dialect->dbname);
-	if (addresses) {
-		params_set(&params, "host", hosts);
-		params_set(&params, "hostaddr", addresses);
-	}
-	params_set(&params, "application_name", "dbtop");
-	params_set(&params, "client_encoding", "UTF8");
-	session->conn = PQconnectStartParams((const char *const *)params.keywords,
-		(const char *const *)params.values, session->dialect->dbname != NULL);
-	params_clear(&params);
+	session->conn = dialect_connect(session->dialect, &session->params, hosts, addresses);
 	if (!session->conn) {
 		lose(session, "out of memory");
 		return;
 	}
 	session->phase = PHASE_CONNECTING;
-	PQsetErrorVerbosity(session->conn, PQERRORS_VERBOSE);
-	PQsetNoticeReceiver(session->conn, ignore_notice, NULL);
 	if (PQstatus(session->conn) == CONNECTION_BAD) {
 		lose_with_libpq(session);
 		return;
@@ -507,24 +338,13 @@ static void connect_now(struct session *session)
 {
 	const char *host = params_get(&session->params, "host");
 	uv_timer_stop(session->retry);
-	session->state.retry_at = INSTANT_UNKNOWN;
+	session->standing.state.retry_at = INSTANT_UNKNOWN;
 	if (resolve_is_name(host) && !params_get(&session->params, "hostaddr")) {
 		session->phase = PHASE_RESOLVING;
 		session->resolve = resolve_start(session->loop, host, on_resolved, session);
 	} else {
 		begin(session, NULL, NULL);
 	}
-}
-
-/* PGHOST names the host as well as -h does, and must be looked up here, too. A service file is
- * libpq's to read: a name in there is the one case where a look-up makes us wait. */
-static void take_environment(struct session *session)
-{
-	const char *host = getenv("PGHOST");
-	if (host && *host && !params_get(&session->params, "host") &&
-		!params_get(&session->params, "service") && !getenv("PGSERVICE") &&
-		!getenv("PGHOSTADDR"))
-		params_set(&session->params, "host", host);
 }
 
 static uv_timer_t *timer_new(struct session *session)
@@ -543,27 +363,25 @@ static struct session *new_session(uv_loop_t *loop, const struct params *params,
 	session->dialect = dialect;
 	session->callbacks = *callbacks;
 	statement_queue_init(&session->queue);
-	session->texts = arena_new();
-	session->state.latency = -1;
-	session->state.retry_at = INSTANT_UNKNOWN;
+	standing_init(&session->standing);
 	params_lay_over(&session->params, params);
-	take_environment(session);
+	dialect_take_environment(&session->params);
 	session->retry = timer_new(session);
 	session->deadline = timer_new(session);
-	set_state(session, SERVER_CONNECTING, NULL);
+	stand(session, SERVER_CONNECTING, NULL);
 	return session;
 }
 
 struct session *session_new(
 	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks)
 {
-	return new_session(loop, params, callbacks, &postgresql);
+	return new_session(loop, params, callbacks, &dialect_postgresql);
 }
 
 struct session *session_new_console(
 	uv_loop_t *loop, const struct params *params, const struct session_callbacks *callbacks)
 {
-	return new_session(loop, params, callbacks, &console);
+	return new_session(loop, params, callbacks, &dialect_console);
 }
 
 void session_start(struct session *session)
@@ -583,7 +401,7 @@ void session_free(struct session *session)
 	PQfinish(session->conn);
 	statement_queue_deinit(&session->queue);
 	params_clear(&session->params);
-	arena_free(session->texts);
+	standing_deinit(&session->standing);
 	free(session);
 }
 
@@ -618,10 +436,10 @@ void session_retry(struct session *session)
 bool session_needs_password(const struct session *session)
 {
 	if (!session->dialect->asks || session->phase != PHASE_WAITING ||
-		session->state.status != SERVER_DENIED)
+		session->standing.state.status != SERVER_DENIED)
 		return false;
-	bool refused = strcmp(session->state.sqlstate, "28P01") == 0;
-	return refused || !session->state.sqlstate[0];
+	bool refused = strcmp(session->standing.state.sqlstate, "28P01") == 0;
+	return refused || !session->standing.state.sqlstate[0];
 }
 
 bool session_is_ready(const struct session *session)
@@ -631,7 +449,7 @@ bool session_is_ready(const struct session *session)
 
 const struct server_state *session_state(const struct session *session)
 {
-	return &session->state;
+	return &session->standing.state;
 }
 
 PGconn *session_connection(const struct session *session)

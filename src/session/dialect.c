@@ -1,0 +1,89 @@
+#include "session/dialect.h"
+
+#include <stdlib.h>
+
+#include "session/params.h"
+#include "session/statement.h"
+
+/* No statement of ours may keep the server busy for long; a name that shows in its log. */
+static const char setup_sql[] =
+	"SELECT set_config('statement_timeout', '5s', false),"
+	" set_config('lock_timeout', '1s', false),"
+	" set_config('idle_in_transaction_session_timeout', '30s', false),"
+	" set_config('DateStyle', 'ISO', false), set_config('TimeZone', 'UTC', false)";
+
+/* Laid under what the user asked for: a dead network is noticed in a minute, not in hours. */
+static const char *const defaults[][2] = {
+	{ "keepalives_idle", "20" },
+	{ "keepalives_interval", "5" },
+	{ "keepalives_count", "4" },
+	{ "tcp_user_timeout", "40000" },
+};
+
+const struct dialect dialect_postgresql = {
+	.setup_sql = setup_sql,
+	.asks = true,
+	.connect_seconds = 10,
+};
+
+/* PgBouncer refuses a connection with `options`, and PGOPTIONS in the environment is meant for
+ * PostgreSQL. As a parameter of its own an empty value would not stand over it. */
+const struct dialect dialect_console = {
+	.dbname = "dbname=pgbouncer options='' target_session_attrs=any",
+	.simple = true,
+	.connect_seconds = 5,
+	.answer_seconds = 3,
+};
+
+void dialect_take_environment(struct params *params)
+{
+	const char *host = getenv("PGHOST");
+	if (host && *host && !params_get(params, "host") && !params_get(params, "service") &&
+		!getenv("PGSERVICE") && !getenv("PGHOSTADDR"))
+		params_set(params, "host", host);
+}
+
+static void ignore_notice(void *data, const PGresult *result)
+{
+	(void)data;
+	(void)result;
+}
+
+static void gather(
+	const struct dialect *dialect, const struct params *wanted, struct params *params)
+{
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		params_set(params, defaults[i][0], defaults[i][1]);
+	params_lay_over(params, wanted);
+	if (dialect->dbname)
+		params_set(params, "dbname", dialect->dbname);
+	params_set(params, "application_name", "dbtop");
+	params_set(params, "client_encoding", "UTF8");
+}
+
+PGconn *dialect_connect(const struct dialect *dialect, const struct params *wanted,
+	const char *hosts, const char *addresses)
+{
+	struct params params = { 0 };
+	gather(dialect, wanted, &params);
+	if (addresses) {
+		params_set(&params, "host", hosts);
+		params_set(&params, "hostaddr", addresses);
+	}
+	PGconn *conn = PQconnectStartParams((const char *const *)params.keywords,
+		(const char *const *)params.values, dialect->dbname != NULL);
+	params_clear(&params);
+	if (conn) {
+		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+		PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	}
+	return conn;
+}
+
+bool dialect_send(const struct dialect *dialect, PGconn *conn, const struct statement *statement)
+{
+	if (dialect->simple)
+		return PQsendQuery(conn, statement->sql);
+	return PQsendQueryParams(conn, statement->sql, statement->n_params, NULL,
+		(const char *const *)statement->params, NULL, NULL, 1);
+}
