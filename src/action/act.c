@@ -17,8 +17,6 @@
  * sessions come and go): where the number is another session's by now, the first reading stands. */
 #include "action/act.h"
 
-#include <arpa/inet.h>
-#include <endian.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "session/cell.h"
 
 /* A session at rest waits for its client; one with a client that reads no more may still be
  * writing its last answer. Anything else is a session at work. */
@@ -153,26 +152,14 @@ bool act_look(
 static const char *clean_field(
 	struct arena *arena, const PGresult *result, int column, const char *otherwise)
 {
-	if (PQgetisnull(result, 0, column))
-		return otherwise;
-	return text_clean(arena, PQgetvalue(result, 0, column),
-		(size_t)PQgetlength(result, 0, column), TEXT_LINE);
-}
-
-static int64_t instant_field(const PGresult *result, int column)
-{
-	int64_t value;
-	if (PQgetisnull(result, 0, column) || PQgetlength(result, 0, column) != sizeof(value))
-		return INSTANT_UNKNOWN;
-	memcpy(&value, PQgetvalue(result, 0, column), sizeof(value));
-	return instant_from_postgres((int64_t)be64toh((uint64_t)value));
+	const char *text = cell_text(arena, result, 0, column, TEXT_LINE);
+	return text ? text : otherwise;
 }
 
 /* A whole answer of one row? */
 static bool is_row(const PGresult *result, int n_columns)
 {
-	return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
-		PQnfields(result) == n_columns;
+	return cell_has_rows(result, n_columns) && PQntuples(result) == 1;
 }
 
 static const struct {
@@ -191,9 +178,9 @@ static enum action_result read_outcome(
 	const PGresult *result, struct arena *arena, struct action_target *target)
 {
 	const char *outcome = clean_field(arena, result, COLUMN_OUTCOME, "");
-	target->seen_at = instant_field(result, COLUMN_CLOCK);
+	target->seen_at = cell_instant(result, 0, COLUMN_CLOCK);
 	target->seen_state = clean_field(arena, result, COLUMN_STATE, NULL);
-	target->seen_state_change = instant_field(result, COLUMN_STATE_CHANGE);
+	target->seen_state_change = cell_instant(result, 0, COLUMN_STATE_CHANGE);
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
 		if (strcmp(outcome, outcomes[i].outcome) == 0) {
 			target->detail =
@@ -238,16 +225,14 @@ const char *act_read_why(const PGresult *result, struct arena *arena)
 
 bool act_read_look(const PGresult *result, const struct action_plan *plan, bool *present)
 {
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != 1)
+	if (!cell_has_rows(result, 1))
 		return false;
 	memset(present, 0, plan->n_targets * sizeof(*present));
 	for (int row = 0; row < PQntuples(result); row++) {
-		uint32_t i;
-		if (PQgetlength(result, row, 0) != sizeof(i))
+		int32_t i = cell_int(result, row, 0, -1);
+		if (i < 0)
 			return false;
-		memcpy(&i, PQgetvalue(result, row, 0), sizeof(i));
-		i = ntohl(i);
-		if (i < plan->n_targets)
+		if ((size_t)i < plan->n_targets)
 			present[i] = true;
 	}
 	return true;

@@ -1,7 +1,6 @@
 /* One look at pg_locks, which everybody may read. */
 #include "action/losses.h"
 
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/action.h"
+#include "session/cell.h"
 #include "session/session.h"
 
 /* Two locks are for the same thing when all of this is the same. */
@@ -54,14 +54,6 @@ struct losses *losses_new(struct session *session, const struct losses_callbacks
 	return losses;
 }
 
-static int32_t integer(const PGresult *result, int row, int column)
-{
-	uint32_t value = 0;
-	if (PQgetlength(result, row, column) == sizeof(value))
-		memcpy(&value, PQgetvalue(result, row, column), sizeof(value));
-	return (int32_t)ntohl(value);
-}
-
 /* "open transaction, 7m12s, 3 locks, 2 wait for them" */
 static const char *describe(struct arena *arena, const struct action_target *target)
 {
@@ -77,15 +69,15 @@ static const char *describe(struct arena *arena, const struct action_target *tar
 
 static void read_answer(struct action_plan *plan, const PGresult *result)
 {
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != N_COLUMNS)
+	if (!cell_has_rows(result, N_COLUMNS))
 		return;
 	for (int row = 0; row < PQntuples(result); row++) {
-		int32_t i = integer(result, row, COLUMN_NUMBER);
+		int32_t i = cell_int(result, row, COLUMN_NUMBER, -1);
 		if (i < 0 || (size_t)i >= plan->n_targets || plan->targets[i].locks >= 0)
 			continue;
 		struct action_target *target = &plan->targets[i];
-		target->locks = integer(result, row, COLUMN_LOCKS);
-		target->waiters = integer(result, row, COLUMN_WAITERS);
+		target->locks = cell_int(result, row, COLUMN_LOCKS, 0);
+		target->waiters = cell_int(result, row, COLUMN_WAITERS, 0);
 		target->loses = describe(plan->arena, target);
 	}
 }

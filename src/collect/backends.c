@@ -2,7 +2,6 @@
 #include "collect/backends.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/activity.h"
+#include "session/cell.h"
 #include "session/session.h"
 
 /* Characters of a statement: what fits the largest screen a few times over. A server may keep
@@ -80,133 +80,82 @@ struct backends {
 	int64_t asked_at;
 };
 
-/* One cell of a binary result. A length that is not the type's is a NULL: the server is a stranger.
- */
-struct cell {
-	const PGresult *result;
-	int row;
-};
-
-static const char *cell_bytes(const struct cell *cell, enum column column, int size)
+/* Names seldom differ from the row before: then its copy serves both. */
+static const char *read_name(struct arena *arena, const PGresult *result, int row,
+	enum column column, const char *before)
 {
-	if (PQgetisnull(cell->result, cell->row, (int)column) ||
-		PQgetlength(cell->result, cell->row, (int)column) != size)
-		return NULL;
-	return PQgetvalue(cell->result, cell->row, (int)column);
-}
-
-static int32_t cell_int(const struct cell *cell, enum column column, int32_t otherwise)
-{
-	const char *bytes = cell_bytes(cell, column, 4);
-	uint32_t value;
-	if (!bytes)
-		return otherwise;
-	memcpy(&value, bytes, sizeof(value));
-	return (int32_t)be32toh(value);
-}
-
-static bool cell_bool(const struct cell *cell, enum column column)
-{
-	const char *bytes = cell_bytes(cell, column, 1);
-	return bytes && *bytes;
-}
-
-static int64_t cell_instant(const struct cell *cell, enum column column)
-{
-	const char *bytes = cell_bytes(cell, column, 8);
-	uint64_t value;
-	if (!bytes)
-		return INSTANT_UNKNOWN;
-	memcpy(&value, bytes, sizeof(value));
-	return instant_from_postgres((int64_t)be64toh(value));
-}
-
-static const char *cell_text(
-	struct arena *arena, const struct cell *cell, enum column column, enum text_kind kind)
-{
-	if (PQgetisnull(cell->result, cell->row, (int)column))
-		return NULL;
-	return text_clean(arena, PQgetvalue(cell->result, cell->row, (int)column),
-		(size_t)PQgetlength(cell->result, cell->row, (int)column), kind);
-}
-
-/* The same for names, which seldom differ from the row before: then its copy serves both. */
-static const char *cell_name(
-	struct arena *arena, const struct cell *cell, enum column column, const char *before)
-{
-	struct cell last = { cell->result, cell->row - 1 };
-	int length = PQgetlength(cell->result, cell->row, (int)column);
-	if (before && !PQgetisnull(cell->result, cell->row, (int)column) &&
-		PQgetlength(last.result, last.row, (int)column) == length &&
-		memcmp(PQgetvalue(cell->result, cell->row, (int)column),
-			PQgetvalue(last.result, last.row, (int)column), (size_t)length) == 0)
+	int length = PQgetlength(result, row, (int)column);
+	if (before && !PQgetisnull(result, row, (int)column) &&
+		PQgetlength(result, row - 1, (int)column) == length &&
+		memcmp(PQgetvalue(result, row, (int)column),
+			PQgetvalue(result, row - 1, (int)column), (size_t)length) == 0)
 		return before;
-	return cell_text(arena, cell, column, TEXT_LINE);
+	return cell_text(arena, result, row, (int)column, TEXT_LINE);
 }
 
 /* inet's wire form: family (2 is IPv4, 3 IPv6), bits, is_cidr, length, address.
  * src/backend/utils/adt/network.c, network_send(). A client over a Unix socket has no address and
  * port −1; a hidden row has neither. */
-static struct endpoint cell_endpoint(const struct cell *cell)
+static struct endpoint read_client(const PGresult *result, int row)
 {
-	int32_t port = cell_int(cell, COLUMN_CLIENT_PORT, 0);
+	int32_t port = cell_int(result, row, COLUMN_CLIENT_PORT, 0);
 	if (port == -1)
 		return (struct endpoint){ .family = AF_UNIX };
-	const char *v4 = cell_bytes(cell, COLUMN_CLIENT_ADDR, 8);
+	const char *v4 = cell_bytes(result, row, COLUMN_CLIENT_ADDR, 8);
 	if (v4 && v4[0] == 2)
 		return endpoint_make(AF_INET, v4 + 4, (uint16_t)port);
-	const char *v6 = cell_bytes(cell, COLUMN_CLIENT_ADDR, 20);
+	const char *v6 = cell_bytes(result, row, COLUMN_CLIENT_ADDR, 20);
 	if (v6 && v6[0] == 3)
 		return endpoint_make(AF_INET6, v6 + 4, (uint16_t)port);
 	return (struct endpoint){ .family = AF_UNSPEC };
 }
 
 /* `before` is the row before, or an empty one. */
-static struct backend read_backend(struct arena *arena, const struct cell *cell,
+static struct backend read_backend(struct arena *arena, const PGresult *result, int row,
 	const struct backend *before, bool no_query_text)
 {
 	struct backend backend = {
-		.pid = cell_int(cell, COLUMN_PID, 0),
-		.start = cell_instant(cell, COLUMN_BACKEND_START),
-		.kind = backend_kind_parse(PQgetisnull(cell->result, cell->row, COLUMN_BACKEND_TYPE)
+		.pid = cell_int(result, row, COLUMN_PID, 0),
+		.start = cell_instant(result, row, COLUMN_BACKEND_START),
+		.kind = backend_kind_parse(PQgetisnull(result, row, COLUMN_BACKEND_TYPE)
 				? NULL
-				: PQgetvalue(cell->result, cell->row, COLUMN_BACKEND_TYPE)),
-		.state_change = cell_instant(cell, COLUMN_STATE_CHANGE),
-		.xact_start = cell_instant(cell, COLUMN_XACT_START),
-		.query_start = cell_instant(cell, COLUMN_QUERY_START),
-		.database = cell_name(arena, cell, COLUMN_DATNAME, before->database),
-		.user = cell_name(arena, cell, COLUMN_USENAME, before->user),
-		.application_name =
-			cell_name(arena, cell, COLUMN_APPLICATION_NAME, before->application_name),
-		.client = cell_endpoint(cell),
-		.state_text = cell_name(arena, cell, COLUMN_STATE, before->state_text),
-		.wait_event_type =
-			cell_name(arena, cell, COLUMN_WAIT_EVENT_TYPE, before->wait_event_type),
-		.wait_event = cell_name(arena, cell, COLUMN_WAIT_EVENT, before->wait_event),
-		.advisory_lock = cell_bool(cell, COLUMN_ADVISORY_LOCK),
+				: PQgetvalue(result, row, COLUMN_BACKEND_TYPE)),
+		.state_change = cell_instant(result, row, COLUMN_STATE_CHANGE),
+		.xact_start = cell_instant(result, row, COLUMN_XACT_START),
+		.query_start = cell_instant(result, row, COLUMN_QUERY_START),
+		.database = read_name(arena, result, row, COLUMN_DATNAME, before->database),
+		.user = read_name(arena, result, row, COLUMN_USENAME, before->user),
+		.application_name = read_name(
+			arena, result, row, COLUMN_APPLICATION_NAME, before->application_name),
+		.client = read_client(result, row),
+		.state_text = read_name(arena, result, row, COLUMN_STATE, before->state_text),
+		.wait_event_type = read_name(
+			arena, result, row, COLUMN_WAIT_EVENT_TYPE, before->wait_event_type),
+		.wait_event = read_name(arena, result, row, COLUMN_WAIT_EVENT, before->wait_event),
+		.advisory_lock = cell_is_true(result, row, COLUMN_ADVISORY_LOCK),
 	};
 	backend.state = backend_state_parse(backend.state_text);
 	/* a hidden row's query is the words "<insufficient privilege>" */
 	if (backend.kind != BACKEND_HIDDEN)
-		backend.query = cell_text(arena, cell, COLUMN_QUERY, TEXT_BLOCK);
+		backend.query = cell_text(arena, result, row, COLUMN_QUERY, TEXT_BLOCK);
 	backend.listening = backend_query_is_listen(backend.query);
 	if (no_query_text)
 		backend.query = NULL;
 	return backend;
 }
 
-static struct server_facts read_facts(const struct cell *cell, int version)
+static struct server_facts read_facts(const PGresult *result, int row, int version)
 {
 	return (struct server_facts){
 		.version = version,
-		.max_connections = cell_int(cell, COLUMN_MAX_CONNECTIONS, 0),
-		.reserved = cell_int(cell, COLUMN_RESERVED, 0),
-		.started_at = cell_instant(cell, COLUMN_STARTED_AT),
-		.clock = cell_instant(cell, COLUMN_CLOCK),
-		.own_pid = cell_int(cell, COLUMN_PID, 0),
-		.superuser = cell_bool(cell, COLUMN_SUPERUSER),
-		.sees_all = cell_bool(cell, COLUMN_SEES_ALL),
-		.signals = cell_bool(cell, COLUMN_SIGNALS),
+		.max_connections = cell_int(result, row, COLUMN_MAX_CONNECTIONS, 0),
+		.reserved = cell_int(result, row, COLUMN_RESERVED, 0),
+		.started_at = cell_instant(result, row, COLUMN_STARTED_AT),
+		.clock = cell_instant(result, row, COLUMN_CLOCK),
+		.own_pid = cell_int(result, row, COLUMN_PID, 0),
+		.superuser = cell_is_true(result, row, COLUMN_SUPERUSER),
+		.sees_all = cell_is_true(result, row, COLUMN_SEES_ALL),
+		.signals = cell_is_true(result, row, COLUMN_SIGNALS),
 	};
 }
 
@@ -223,13 +172,12 @@ static struct activity *read_activity(const struct backends *backends, const PGr
 	static const struct backend none;
 	const struct backend *before = &none;
 	for (int row = 0; row < rows; row++) {
-		struct cell cell = { .result = result, .row = row };
 		struct backend *backend = &activity->backends[activity->n_backends++];
 		*backend = read_backend(
-			activity->arena, &cell, before, backends->options.no_query_text);
+			activity->arena, result, row, before, backends->options.no_query_text);
 		before = backend;
 		if (!PQgetisnull(result, row, COLUMN_MAX_CONNECTIONS))
-			activity->server = read_facts(&cell, version);
+			activity->server = read_facts(result, row, version);
 	}
 	return activity;
 }

@@ -1,7 +1,6 @@
 /* pg_locks, in binary. */
 #include "collect/locks.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/lock.h"
+#include "session/cell.h"
 #include "session/session.h"
 
 #define MOST_ROWS   500
@@ -77,29 +77,10 @@ struct locks {
 	int64_t not_before; /* monotonic */
 };
 
-static const char *bytes_of(const PGresult *result, int row, enum column column, int size)
-{
-	if (PQgetisnull(result, row, (int)column) || PQgetlength(result, row, (int)column) != size)
-		return NULL;
-	return PQgetvalue(result, row, (int)column);
-}
-
 static const char *text_of(struct arena *arena, const PGresult *result, int row, enum column column)
 {
-	if (PQgetisnull(result, row, (int)column))
-		return "?";
-	return text_clean(arena, PQgetvalue(result, row, (int)column),
-		(size_t)PQgetlength(result, row, (int)column), TEXT_LINE);
-}
-
-static int64_t instant_of(const PGresult *result, int row, enum column column)
-{
-	const char *bytes = bytes_of(result, row, column, 8);
-	uint64_t value;
-	if (!bytes)
-		return INSTANT_UNKNOWN;
-	memcpy(&value, bytes, sizeof(value));
-	return instant_from_postgres((int64_t)be64toh(value));
+	const char *text = cell_text(arena, result, row, (int)column, TEXT_LINE);
+	return text ? text : "?";
 }
 
 /* "9912 9912 9801": a parallel statement names its pid once a worker. */
@@ -122,18 +103,13 @@ static void read_blockers(struct arena *arena, const char *text, struct lock *lo
 
 static struct lock read_lock(struct arena *arena, const PGresult *result, int row)
 {
-	const char *pid = bytes_of(result, row, COLUMN_PID, 4);
-	const char *granted = bytes_of(result, row, COLUMN_GRANTED, 1);
-	uint32_t number = 0;
-	if (pid)
-		memcpy(&number, pid, sizeof(number));
 	struct lock lock = {
-		.pid = (int32_t)be32toh(number),
-		.granted = granted && *granted,
+		.pid = cell_int(result, row, COLUMN_PID, 0),
+		.granted = cell_is_true(result, row, COLUMN_GRANTED),
 		.type = text_of(arena, result, row, COLUMN_TYPE),
 		.mode = text_of(arena, result, row, COLUMN_MODE),
 		.object = text_of(arena, result, row, COLUMN_OBJECT),
-		.since = instant_of(result, row, COLUMN_SINCE),
+		.since = cell_instant(result, row, COLUMN_SINCE),
 	};
 	if (!PQgetisnull(result, row, COLUMN_BLOCKERS))
 		read_blockers(arena, PQgetvalue(result, row, COLUMN_BLOCKERS), &lock);

@@ -1,4 +1,5 @@
-/* Cells of a result in the binary format. */
+/* Cells of a result in the binary format. The server is a stranger: a length that is not the type's
+ * reads as a NULL. */
 #ifndef SESSION_CELL_H
 #define SESSION_CELL_H
 
@@ -6,13 +7,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
+struct arena;
+
 /* Whether the result has rows of so many columns; false for NULL and for failures. */
 bool cell_has_rows(const PGresult *result, int columns);
+
+/* Exactly `size` bytes, the result's; NULL for NULL and for any other length. */
+const char *cell_bytes(const PGresult *result, int row, int column, int size);
+
+/* An int4. */
+int32_t cell_int(const PGresult *result, int row, int column, int32_t otherwise);
 
 /* An int4 or int8; −1 for NULL and for anything else. */
 int64_t cell_number(const PGresult *result, int row, int column);
 
 /* A bool; false for NULL. */
 bool cell_is_true(const PGresult *result, int row, int column);
+
+/* A timestamptz; INSTANT_UNKNOWN for NULL. */
+int64_t cell_instant(const PGresult *result, int row, int column);
+
+/* Clean, in the arena; NULL for NULL. */
+const char *cell_text(
+	struct arena *arena, const PGresult *result, int row, int column, enum text_kind kind);
 
 #endif

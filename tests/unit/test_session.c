@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "session/backoff.h"
 #include "session/failure.h"
 #include "session/params.h"
 #include "session/resolve.h"
@@ -146,6 +147,24 @@ static void what_was_not_sent_is_forgotten(void **state)
 	assert_null(statement_pop(&queue));
 }
 
+/* A quarter less to a quarter more. */
+static void assert_about(uint64_t delay, uint64_t ms)
+{
+	assert_in_range(delay, ms - ms / 4, ms + ms / 4);
+}
+
+static void attempts_grow_rarer(void **state)
+{
+	(void)state;
+	assert_about(backoff_delay(SERVER_REFUSED, 0), 250);
+	assert_about(backoff_delay(SERVER_REFUSED, 1), 500);
+	assert_about(backoff_delay(SERVER_REFUSED, 5), 8000);
+	assert_about(backoff_delay(SERVER_REFUSED, 6), 15000);
+	assert_about(backoff_delay(SERVER_REFUSED, 4000000000), 15000);
+	assert_about(backoff_delay(SERVER_FULL, 40), 1000);
+	assert_about(backoff_delay(SERVER_DENIED, 0), 30000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +172,7 @@ int main(void)
 		cmocka_unit_test(only_names_are_looked_up),
 		cmocka_unit_test(params_hold_each_keyword_once),
 		cmocka_unit_test(what_was_not_sent_is_forgotten),
+		cmocka_unit_test(attempts_grow_rarer),
 	};
 	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }
