@@ -1,0 +1,195 @@
+/* The commands that end something. An action is planned from what the screen shows, asked about on
+ * a page of its own, checked by the guard, and only then handed to the executor. */
+#include <errno.h>
+
+#include "action/execute.h"
+#include "action/losses.h"
+#include "action/plan.h"
+#include "app/app.h"
+#include "app/clearing_page.h"
+#include "app/commands.h"
+#include "app/dashboard.h"
+#include "app/emergency_page.h"
+#include "app/target.h"
+#include "app/watch_page.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "model/assessment.h"
+
+static bool is_free_to_act(struct dashboard *dashboard)
+{
+	if (dashboard->player)
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"a recording: what it shows is over, and nothing can be ended");
+	else if (dashboard->app->config->readonly)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "read-only: nothing can be ended");
+	else if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "still at work on the last plan");
+	else
+		return true;
+	return false;
+}
+
+static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
+{
+	losses_forget(dashboard->losses);
+	action_plan_free(dashboard->plan);
+	dashboard->plan = NULL;
+	dashboard->limit_confirmed = false;
+	if (plan->n_targets == 0) {
+		action_plan_free(plan);
+		ui_notice(&dashboard->ui, STYLE_GOOD, otherwise);
+		return;
+	}
+	dashboard->plan = plan;
+	/* without an answer the plan stands as it is */
+	(void)!losses_ask(dashboard->losses, plan);
+	dashboard->ui.cursor = 0;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	ui_push(&dashboard->ui, PAGE_PLAN);
+}
+
+void command_kill_leaked(struct dashboard *dashboard)
+{
+	if (is_free_to_act(dashboard))
+		open_plan(dashboard, plan_kill_leaked(target_assessment(dashboard->target), false),
+			"no connection is leaked");
+}
+
+/* The details page's subject; else what is tagged or under the cursor. The caller frees them. */
+static struct plan_session *chosen_sessions(const struct dashboard *dashboard, size_t *ret_count)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	if (ui_current_page(ui) == PAGE_DETAILS) {
+		struct plan_session *session = mem_alloc(sizeof(*session));
+		*session = (struct plan_session){ ui->details.pid, (int64_t)ui->details.subject.b };
+		*ret_count = 1;
+		return session;
+	}
+	CLEANUP(cleanup_free)
+	uint32_t *chosen = mem_resize(NULL, assessment->n_connections, sizeof(*chosen));
+	size_t count = ui_chosen(ui, assessment, chosen);
+	struct plan_session *sessions = mem_resize(NULL, count, sizeof(*sessions));
+	for (size_t i = 0; i < count; i++) {
+		const struct backend *backend = assessment->connections[chosen[i]].backend;
+		sessions[i] = (struct plan_session){ backend->pid, backend->start };
+	}
+	*ret_count = count;
+	return sessions;
+}
+
+static void plan_for_chosen(
+	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	if (!is_free_to_act(dashboard))
+		return;
+	size_t count;
+	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
+	open_plan(dashboard, plan_selected(assessment, kind, sessions, count), otherwise);
+}
+
+void command_terminate(struct dashboard *dashboard)
+{
+	plan_for_chosen(dashboard, ACTION_TERMINATE,
+		"nothing here can be ended: it is dbtop's own, the system's, or hidden");
+}
+
+void command_cancel(struct dashboard *dashboard)
+{
+	plan_for_chosen(dashboard, ACTION_CANCEL, "no statement runs here");
+}
+
+/* What was asked about the last choice has to be asked about this one. */
+static void choose_anew(struct dashboard *dashboard)
+{
+	dashboard->limit_confirmed = false;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+}
+
+void command_tick(struct dashboard *dashboard)
+{
+	choose_anew(dashboard);
+	ui_toggle_target(&dashboard->ui, dashboard->plan);
+}
+
+void command_tick_all(struct dashboard *dashboard)
+{
+	choose_anew(dashboard);
+	ui_toggle_targets(dashboard->plan);
+}
+
+/* The guard's word, and a second Enter where it asks for one. */
+static bool is_allowed(struct dashboard *dashboard)
+{
+	const struct guard_limits limits = {
+		.readonly = dashboard->app->config->readonly,
+		.per_minute = dashboard->app->config->kill_limit,
+	};
+	struct guard_answer answer =
+		guard_check(dashboard->plan, &limits, &dashboard->ended, instant_monotonic());
+	if (answer.verdict == GUARD_ALLOW ||
+		(answer.verdict == GUARD_CONFIRM && dashboard->limit_confirmed))
+		return true;
+	dashboard->limit_confirmed = answer.verdict == GUARD_CONFIRM;
+	CLEANUP(cleanup_free)
+	char *asks = mem_printf(
+		"%s%s", answer.why, dashboard->limit_confirmed ? ": Enter again ends them" : "");
+	ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
+	return false;
+}
+
+void command_confirm(struct dashboard *dashboard)
+{
+	struct action_plan *plan = dashboard->plan;
+	if (!is_allowed(dashboard))
+		return;
+	int r = execute_run(dashboard->executor, plan);
+	if (r < 0) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			r == -EPERM ? "read-only: nothing can be ended" : "nothing is ticked");
+		return;
+	}
+	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());
+	ui_pop(&dashboard->ui);
+	ui_push(&dashboard->ui, PAGE_RESULTS);
+}
+
+/* While one is carried out its page opens again. */
+void command_emergency(struct dashboard *dashboard)
+{
+	if (emergency_page_busy(dashboard->emergency))
+		ui_push(&dashboard->ui, PAGE_EMERGENCY_RUN);
+	else if (is_free_to_act(dashboard))
+		emergency_page_open(dashboard->emergency);
+}
+
+void command_clear_pages(struct dashboard *dashboard)
+{
+	clearing_page_plan(dashboard->clearing);
+}
+
+void command_clear_confirm(struct dashboard *dashboard)
+{
+	clearing_page_confirm(dashboard->clearing);
+}
+
+void command_watch_kill(struct dashboard *dashboard)
+{
+	size_t count;
+	CLEANUP(cleanup_free)
+	struct plan_session *sessions = watch_page_left(dashboard->watch, &count);
+	if (is_free_to_act(dashboard))
+		open_plan(dashboard,
+			plan_selected(target_assessment(dashboard->target), ACTION_TERMINATE,
+				sessions, count),
+			"nothing of it is left on the server");
+}
+
+void command_emergency_confirm(struct dashboard *dashboard)
+{
+	emergency_page_confirm(dashboard->emergency);
+}
