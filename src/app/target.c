@@ -5,17 +5,13 @@
  *
  * The order is what makes the sources' words fit together: a link in PgBouncer is that of a
  * transaction which had begun before, and a slot that was borrowed before the rows were taken and
- * still is after them was so in between. A PgBouncer that is slow is not waited for.
- *
- * The sockets are dumped when rows show a connection that is new, and every few seconds to notice
- * ends that went away; without a connection of our own at each tick, because then they are all we
- * have. */
+ * still is after them was so in between. A PgBouncer that is slow is not waited for. */
 #include "app/target.h"
 
 #include <stdlib.h>
 
-#include "analyze/assess.h"
 #include "app/poolers.h"
+#include "app/target_parts.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/backends.h"
@@ -26,229 +22,13 @@
 #include "collect/proxy.h"
 #include "config/config.h"
 #include "model/assessment.h"
-#include "model/bouncer.h"
-#include "model/history.h"
-#include "model/peers.h"
 #include "session/session.h"
-
-/* The kernel walks its whole table of connections for one look (measured: 1 to 2 ms for an empty
- * one of 262,144 buckets). New connections and processes that end cause one at once; this is for
- * sockets that are closed by a process that lives on. */
-#define LOOK_EVERY (5 * USEC_PER_SEC)
-
-/* How often the proxy is looked at: while a page shows it, and else. */
-#define PROXY_OFTEN  (1 * USEC_PER_SEC)
-#define PROXY_SELDOM (5 * USEC_PER_SEC)
-
-/* An answer is overdue after two intervals, but not before this. */
-#define STALE_AFTER (2 * USEC_PER_SEC)
 
 /* How long the statement waits for the PgBouncers' answers, in ms. */
 #define GRACE_MS 100
 
-/* The pages' folders are local, but a disk may hang. */
-#define PAGES_PATIENCE (USEC_PER_SEC / 2)
-
-struct target {
-	uv_loop_t *loop;
-	struct target_options options;
-	struct session *session;
-	struct backends *backends;
-	struct clients *clients;
-	struct exits *exits;
-	struct proxy_watch *proxy;
-	bool proxy_wanted;
-	struct locks *locks;
-	bool locks_wanted;
-	int32_t locks_subject;
-	struct poolers *poolers;
-	struct pages *pages;
-	uv_timer_t *tick;
-	uv_timer_t *grace; /* active while the statement waits for the PgBouncers */
-	bool rows_wait;    /* for the look at the pages that is under way … */
-	int64_t rows_at;   /* … since then (monotonic) */
-	struct assessment *assessment;
-	struct history history;
-	int64_t last_look; /* monotonic */
-	bool paused;
-	int64_t hurry_since; /* until the picture is settled and from after this instant;
-				INSTANT_UNKNOWN: in no hurry */
-};
-
-static int64_t stale_after(const struct target *target)
-{
-	int64_t limit = 2 * target->options.interval;
-	return limit < STALE_AFTER ? STALE_AFTER : limit;
-}
-
-static bool is_overdue(const struct target *target)
-{
-	int64_t asked_at = backends_asked_at(target->backends);
-	return asked_at >= 0 && instant_monotonic() - asked_at > stale_after(target);
-}
-
-static struct server_state server_state(const struct target *target)
-{
-	struct server_state state = *session_state(target->session);
-	if (state.status == SERVER_OK && is_overdue(target)) {
-		state.status = SERVER_STALE;
-		state.error = "the server does not answer";
-	}
-	return state;
-}
-
-static struct source_state activity_source(
-	const struct target *target, const struct server_state *server)
-{
-	const struct activity *activity = backends_latest(target->backends);
-	struct source_state source = {
-		.name = "activity",
-		.status = SOURCE_OK,
-		.taken_at = activity ? activity->taken_at : INSTANT_UNKNOWN,
-		.error = backends_error(target->backends),
-	};
-	if (server->status != SERVER_OK) {
-		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
-		if (!source.error)
-			source.error = server->error;
-	} else if (source.error) {
-		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
-	} else if (!activity) {
-		source.status = SOURCE_WAITING;
-	}
-	if (server->status == SERVER_CONNECTING && !activity)
-		source.status = SOURCE_WAITING;
-	return source;
-}
-
-static struct source_state peers_source(const struct target *target)
-{
-	const struct peers *peers = clients_latest(target->clients);
-	struct source_state source = {
-		.name = "peers",
-		.status = peers ? SOURCE_OK : SOURCE_WAITING,
-		.taken_at = peers ? peers->dumped_at : INSTANT_UNKNOWN,
-	};
-	if (peers && (!peers->tcp_known || !peers->unix_known)) {
-		source.status = SOURCE_FAILED;
-		source.error = "the kernel's table of sockets cannot be read";
-	}
-	return source;
-}
-
-static void sample_history(struct target *target)
-{
-	const struct slots *slots = &target->assessment->slots;
-	bool live = target->assessment->server.status == SERVER_OK;
-	history_add(&target->history,
-		(struct history_sample){
-			.at = target->assessment->now,
-			.used = live ? slots->used : -1,
-			.leaked = live ? slots->by_status[STATUS_LEAKED] : -1,
-		});
-}
-
-static void assess_now(struct target *target)
-{
-	/* new rows beside old pages would unsay what the last picture proved */
-	bool halfway = target->rows_wait && instant_monotonic() - target->rows_at < PAGES_PATIENCE;
-	if (target->paused || halfway)
-		return;
-	struct server_state server = server_state(target);
-	size_t n_poolers = poolers_count(target->poolers);
-	const struct bouncer **bouncers = mem_alloc((n_poolers + 1) * sizeof(*bouncers));
-	struct source_state *sources = mem_alloc((SOURCE_COUNT + n_poolers) * sizeof(*sources));
-	int64_t now = instant_now();
-	sources[SOURCE_ACTIVITY] = activity_source(target, &server);
-	sources[SOURCE_PEERS] = peers_source(target);
-	sources[SOURCE_PAGES] = pages_source(target->pages);
-	poolers_published(target->poolers, bouncers);
-	poolers_sources(target->poolers, now, stale_after(target), sources + SOURCE_COUNT);
-	const struct assess_input input = {
-		.activity = backends_latest(target->backends),
-		.peers = clients_latest(target->clients),
-		.pages = pages_latest(target->pages),
-		.bouncers = bouncers,
-		.n_bouncers = n_poolers,
-		.proxy = proxy_watch_latest(target->proxy),
-		.unsettled = target_awaits_proxy(target),
-		.locks = locks_latest(target->locks),
-		.server = &server,
-		.sources = sources,
-		.n_sources = SOURCE_COUNT + n_poolers,
-		.rules = target->options.rules,
-		.now = now,
-	};
-	struct assessment *before = target->assessment;
-	target->assessment = assess(&input, before);
-	assessment_free(before);
-	free(sources);
-	free(bouncers);
-	sample_history(target);
-	target->options.assessed(target->options.data);
-}
-
-static void look_at(struct target *target, bool fresh)
-{
-	struct peers_target where;
-	session_locate(target->session, &where);
-	if (where.server.family == AF_UNSPEC)
-		return;
-	target->last_look = instant_monotonic();
-	uint16_t *ports = mem_alloc((poolers_count(target->poolers) + 1) * sizeof(*ports));
-	clients_set_ports(target->clients, ports, poolers_ports(target->poolers, ports));
-	free(ports);
-	clients_look(target->clients, &where, fresh);
-}
-
-static void look(struct target *target)
-{
-	look_at(target, false);
-}
-
-/* A PgBouncer, or a client of it that matters, which the last dump did not know. */
-static bool has_new_client(const struct assessment *assessment, const struct bouncer *bouncer)
-{
-	if (!peers_port(assessment->peers, bouncer->port))
-		return true;
-	for (size_t i = 0; i < bouncer->n_clients; i++)
-		if (bouncer->clients[i].first_seen > assessment->peers->dumped_at)
-			return true;
-	return false;
-}
-
-static bool wants_look(const struct target *target)
-{
-	const struct assessment *assessment = target->assessment;
-	if (target->options.calm)
-		return !assessment->peers;
-	for (size_t i = 0; assessment->peers && i < assessment->n_bouncers; i++)
-		if (has_new_client(assessment, assessment->bouncers[i]))
-			return true;
-	for (size_t i = 0; i < assessment->n_connections; i++)
-		if (!assessment->connections[i].looked)
-			return true;
-	return !assessment->activity || !assessment->peers ||
-		instant_monotonic() - target->last_look >= LOOK_EVERY;
-}
-
-static void look_at_proxy(struct target *target, int64_t after)
-{
-	struct peers_target where;
-	session_locate(target->session, &where);
-	const struct proxy_own own = {
-		.where = &where,
-		.answers = session_is_ready(target->session) && !is_overdue(target) &&
-			backends_latest(target->backends),
-		.latency = session_state(target->session)->latency,
-	};
-	proxy_watch_look(target->proxy, &own, after);
-}
-
-static void keep_proxy_in_sight(struct target *target)
-{
-	look_at_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
-}
+/* How old the proxy's state may be when the connection to the server was just lost, in µs. */
+#define PROXY_LOST (USEC_PER_SEC / 4)
 
 static bool is_in_hurry(const struct target *target)
 {
@@ -298,10 +78,10 @@ static void hurry(struct target *target)
 static void on_rows(struct target *target)
 {
 	target->rows_wait = false;
-	keep_proxy_in_sight(target);
-	assess_now(target);
-	if (wants_look(target))
-		look(target);
+	target_keep_proxy_in_sight(target);
+	target_assess(target);
+	if (target_wants_look(target))
+		target_look(target);
 	hurry(target);
 	if (target->locks_wanted && !target->paused)
 		locks_refresh(target->locks, target->locks_subject);
@@ -338,23 +118,23 @@ static void on_pooler_ready(void *data)
 
 static void on_proxy(void *data)
 {
-	assess_now(data);
+	target_assess(data);
 }
 
 static void on_pooler_changed(void *data)
 {
-	assess_now(data);
+	target_assess(data);
 }
 
 static void on_locks(void *data)
 {
-	assess_now(data);
+	target_assess(data);
 }
 
 static void on_peers(void *data)
 {
 	struct target *target = data;
-	assess_now(target);
+	target_assess(target);
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && is_in_hurry(target))
 		(void)begin_round(target);
@@ -365,17 +145,17 @@ static void on_process_ended(void *data)
 {
 	const struct target *target = data;
 	if (!target->options.calm)
-		look(data);
+		target_look(data);
 }
 
 static void on_session_changed(void *data)
 {
 	struct target *target = data;
 	if (!session_is_ready(target->session))
-		look_at_proxy(target, PROXY_OFTEN / 4);
-	assess_now(target);
+		target_look_at_proxy(target, PROXY_LOST);
+	target_assess(target);
 	if (!session_is_ready(target->session))
-		look(target);
+		target_look(target);
 }
 
 static void on_session_ready(void *data)
@@ -392,10 +172,10 @@ static void on_tick(uv_timer_t *timer)
 	poolers_mark(target->poolers);
 	poolers_publish(target->poolers);
 	/* no answer, no connection: the picture ages, and says so */
-	assess_now(target);
-	keep_proxy_in_sight(target);
+	target_assess(target);
+	target_keep_proxy_in_sight(target);
 	if (!session_is_ready(target->session))
-		look(target);
+		target_look(target);
 }
 
 static void free_handle(uv_handle_t *handle)
@@ -411,56 +191,73 @@ static uv_timer_t *timer_new(struct target *target)
 	return timer;
 }
 
-struct target *target_new(uv_loop_t *loop, const struct target_options *options)
+static void open_server(struct target *target)
 {
-	struct target *target = mem_alloc(sizeof(*target));
-	target->loop = loop;
-	target->options = *options;
-	target->hurry_since = INSTANT_UNKNOWN;
 	const struct session_callbacks session = {
 		.data = target,
 		.ready = on_session_ready,
 		.changed = on_session_changed,
 	};
-	target->session = session_new(loop, options->params, &session);
+	target->session = session_new(target->loop, target->options.params, &session);
 	const struct backends_options backends = {
-		.no_query_text = options->no_query_text,
+		.no_query_text = target->options.no_query_text,
 		.data = target,
 		.published = on_activity,
 	};
 	target->backends = backends_new(target->session, &backends);
-	const struct clients_callbacks clients = { .data = target, .published = on_peers };
-	target->clients = clients_new(loop, "/proc", &clients);
-	const struct config_proxy none = { .process = "", .health = "" };
-	const struct config_proxy *wanted = options->proxy ? options->proxy : &none;
-	const struct proxy_options proxy = {
-		.process = wanted->process,
-		.port = (uint16_t)wanted->port,
-		.health = wanted->health,
-		.expected = wanted->port || wanted->start.count,
-		.params = options->params,
-		.data = target,
-		.published = on_proxy,
-	};
-	target->proxy = proxy_watch_new(loop, &proxy);
 	const struct locks_options locks = { .data = target, .published = on_locks };
 	target->locks = locks_new(target->session, &locks);
-	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
-	target->exits = exits_new(loop, &exits);
 	const struct poolers_callbacks poolers = {
 		.data = target,
 		.ready = on_pooler_ready,
 		.answered = on_poolers_answered,
 		.changed = on_pooler_changed,
 	};
-	target->poolers = poolers_new(loop, options->consoles, options->n_consoles, &poolers);
+	target->poolers = poolers_new(
+		target->loop, target->options.consoles, target->options.n_consoles, &poolers);
+}
+
+static void open_proxy(struct target *target)
+{
+	static const struct config_proxy none = { .process = "", .health = "" };
+	const struct config_proxy *wanted = target->options.proxy ? target->options.proxy : &none;
+	const struct proxy_options proxy = {
+		.process = wanted->process,
+		.port = (uint16_t)wanted->port,
+		.health = wanted->health,
+		.expected = wanted->port || wanted->start.count,
+		.params = target->options.params,
+		.data = target,
+		.published = on_proxy,
+	};
+	target->proxy = proxy_watch_new(target->loop, &proxy);
+}
+
+/* What this machine tells of itself. */
+static void open_machine(struct target *target)
+{
+	const struct clients_callbacks clients = { .data = target, .published = on_peers };
+	target->clients = clients_new(target->loop, "/proc", &clients);
+	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
+	target->exits = exits_new(target->loop, &exits);
 	const struct pages_options pages = {
-		.folder = options->pages,
+		.folder = target->options.pages,
 		.proc_root = "/proc",
 		.data = target,
 		.published = on_pages,
 	};
-	target->pages = pages_new(loop, &pages);
+	target->pages = pages_new(target->loop, &pages);
+}
+
+struct target *target_new(uv_loop_t *loop, const struct target_options *options)
+{
+	struct target *target = mem_alloc(sizeof(*target));
+	target->loop = loop;
+	target->options = *options;
+	target->hurry_since = INSTANT_UNKNOWN;
+	open_server(target);
+	open_proxy(target);
+	open_machine(target);
 	target->tick = timer_new(target);
 	target->grace = timer_new(target);
 	return target;
@@ -468,7 +265,7 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 
 void target_start(struct target *target)
 {
-	assess_now(target);
+	target_assess(target);
 	session_start(target->session);
 	poolers_start(target->poolers);
 	target_set_interval(target, target->options.interval);
@@ -509,19 +306,7 @@ void target_refresh(struct target *target)
 void target_survey(struct target *target)
 {
 	target->hurry_since = instant_now();
-	look_at(target, true);
-}
-
-bool target_awaits_proxy(const struct target *target)
-{
-	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
-}
-
-void target_watch_proxy(struct target *target, bool wanted)
-{
-	if (wanted && !target->proxy_wanted)
-		look_at_proxy(target, 0);
-	target->proxy_wanted = wanted;
+	target_look_at(target, true);
 }
 
 void target_watch_locks(struct target *target, int32_t subject)
@@ -541,16 +326,11 @@ void target_ignore_locks(struct target *target)
 	target->locks_wanted = false;
 }
 
-void target_look(struct target *target)
-{
-	look(target);
-}
-
 void target_pause(struct target *target, bool paused)
 {
 	target->paused = paused;
 	if (!paused)
-		assess_now(target);
+		target_assess(target);
 }
 
 void target_set_interval(struct target *target, int64_t interval)
