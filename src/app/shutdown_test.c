@@ -5,15 +5,12 @@
  * Whatever happens, a round ends by cleaning: what is still there is ended and named. */
 #include "app/shutdown_test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "action/audit.h"
 #include "analyze/shutdown.h"
@@ -21,21 +18,19 @@
 #include "app/cleaning.h"
 #include "app/command.h"
 #include "app/connect.h"
+#include "app/shutdown_results.h"
+#include "app/shutdown_wishes.h"
 #include "app/watch.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
-#include "base/duration.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "config/config.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
-#include "report/shutdown.h"
 #include "session/session.h"
 
-#define TIMEOUT_DEFAULT (10 * USEC_PER_SEC)
-#define SETTLE_MOST     (5 * USEC_PER_SEC)
+#define SETTLE_MOST (5 * USEC_PER_SEC)
 
 /* A command that starts slowly on a busy machine is no fault of its shutdown. */
 #define READY_LEAST (60 * USEC_PER_SEC)
@@ -56,11 +51,8 @@ struct test {
 	struct target *target;
 	struct audit *audit;
 	struct cleaning *cleaning;
-	struct arena *arena;  /* of the run */
-	const char **command; /* clean, for the reports */
-	int signal_number;
-	int64_t after, timeout;
-	long ready, rounds;
+	struct shutdown_wishes wishes;
+	struct shutdown_results *results;
 
 	enum step step;
 	bool asked_password;
@@ -78,13 +70,7 @@ struct test {
 	struct arena *round_arena;
 	struct shutdown_verdict verdict;
 
-	/* all rounds */
-	bool failed, undecided;
-	int status; /* of usage; −1 */
-	FILE *cases;
-	char *cases_text;
-	size_t cases_size;
-	struct shutdown_tally tally;
+	int status; /* the program's */
 };
 
 static void begin_round(struct test *test);
@@ -144,7 +130,7 @@ static void on_late(uv_timer_t *timer)
 		arena_printf(test->round_arena,
 			"it held %d connection%s to the server, and not the %ld it was to hold",
 			watch_count(test->watch), watch_count(test->watch) == 1 ? "" : "s",
-			test->ready));
+			test->wishes.ready));
 }
 
 static void on_ready(uv_timer_t *timer)
@@ -160,7 +146,7 @@ static void on_prepared(void *data)
 	test->step = STEP_SIGNALLED;
 	/* first the note: what ends by it must not end before it */
 	watch_signalled(test->watch);
-	command_signal(&test->child, test->signal_number);
+	command_signal(&test->child, test->wishes.signal_number);
 }
 
 static void on_changed(void *data)
@@ -175,9 +161,9 @@ static void on_changed(void *data)
 				describe_end(test)));
 	else if (watch_record(test->watch)->blind)
 		clean(test);
-	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->ready) {
+	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->wishes.ready) {
 		test->step = STEP_PREPARING;
-		set_timer(test, on_ready, test->after);
+		set_timer(test, on_ready, test->wishes.after);
 	}
 }
 
@@ -196,35 +182,6 @@ static void judge(struct test *test)
 	reap(test);
 	test->verdict = shutdown_judge(watch_record(test->watch), test->app->options.strict,
 		instant_monotonic(), test->round_arena);
-	test->failed |= test->verdict.behaviour != BEHAVIOUR_NONE && !test->verdict.pass;
-	test->undecided |= test->verdict.behaviour == BEHAVIOUR_NONE;
-}
-
-/* A reader that left does not change what was found. */
-static void check_written(int r)
-{
-	if (r < 0 && r != -EPIPE)
-		fprintf(stderr, "dbtop: cannot write: %s\n", strerror(-r));
-}
-
-static void report(struct test *test)
-{
-	const struct shutdown_report shutdown_report = {
-		.command = test->command,
-		.record = watch_record(test->watch),
-		.verdict = &test->verdict,
-		.strict = test->app->options.strict,
-		.round = test->round,
-		.rounds = test->rounds,
-		.duration = since(test->began_at),
-	};
-	const struct printer_style style = printer_style_for(stdout);
-	if (test->app->options.json)
-		check_written(shutdown_print_json(&shutdown_report, stdout));
-	else
-		check_written(shutdown_print_text(&shutdown_report, &style, stdout));
-	if (test->cases)
-		shutdown_print_junit_case(&shutdown_report, &test->tally, test->cases);
 }
 
 static void end_round(struct test *test)
@@ -235,35 +192,23 @@ static void end_round(struct test *test)
 	test->round_arena = NULL;
 }
 
-static void name_survivors(const struct shutdown_record *record)
-{
-	for (size_t i = 0; i < record->n_survivors; i++) {
-		const struct shutdown_survivor *survivor = &record->survivors[i];
-		fprintf(stderr, "dbtop: %s %d (%s): %s\n",
-			survivor->session ? "backend" : "process", survivor->pid, survivor->what,
-			survivor->result);
-	}
-}
-
 static void on_cleaned(void *data)
 {
 	struct test *test = data;
 	reap(test);
 	if (test->interrupted) {
-		name_survivors(watch_record(test->watch));
+		shutdown_results_name_survivors(watch_record(test->watch));
 		end_round(test);
 		finish(test, 128 + test->interrupted);
 		return;
 	}
-	report(test);
+	shutdown_results_add(
+		test->results, watch_record(test->watch), &test->verdict, since(test->began_at));
 	end_round(test);
-	if (test->round < test->rounds)
+	if (test->round < test->wishes.rounds)
 		begin_round(test);
 	else
-		finish(test,
-			test->failed              ? EXIT_LEAKS
-				: test->undecided ? EXIT_UNKNOWN
-						  : EXIT_CLEAN);
+		finish(test, shutdown_results_status(test->results));
 }
 
 /* The verdict first: what is ended from here on is not the application's doing. */
@@ -279,7 +224,7 @@ static void clean(struct test *test)
 
 static int64_t settle_time(const struct test *test)
 {
-	return test->timeout / 2 < SETTLE_MOST ? test->timeout / 2 : SETTLE_MOST;
+	return test->wishes.timeout / 2 < SETTLE_MOST ? test->wishes.timeout / 2 : SETTLE_MOST;
 }
 
 static void begin_round(struct test *test)
@@ -290,7 +235,8 @@ static void begin_round(struct test *test)
 	test->began_at = instant_monotonic();
 	int r = command_start(test->app->options.command, &test->child);
 	if (r < 0) {
-		fprintf(stderr, "dbtop: --shutdown-test: %s: %s\n", test->command[0], strerror(-r));
+		fprintf(stderr, "dbtop: --shutdown-test: %s: %s\n",
+			shutdown_results_program(test->results), strerror(-r));
 		arena_free(test->round_arena);
 		test->round_arena = NULL;
 		finish(test, EXIT_USAGE);
@@ -300,8 +246,8 @@ static void begin_round(struct test *test)
 		.pid = test->child.pid,
 		.start_ticks = test->child.start_ticks,
 		.own = true,
-		.signal_number = test->signal_number,
-		.timeout = test->timeout,
+		.signal_number = test->wishes.signal_number,
+		.timeout = test->wishes.timeout,
 		.settle = settle_time(test),
 		.data = test,
 		.changed = on_changed,
@@ -310,7 +256,8 @@ static void begin_round(struct test *test)
 	};
 	test->step = STEP_WAITING;
 	test->watch = watch_new(&test->app->loop, test->target, &options);
-	set_timer(test, on_late, test->timeout > READY_LEAST ? test->timeout : READY_LEAST);
+	set_timer(test, on_late,
+		test->wishes.timeout > READY_LEAST ? test->wishes.timeout : READY_LEAST);
 }
 
 static void ask_password(struct test *test)
@@ -389,66 +336,6 @@ static void watch_signals(struct test *test)
 	}
 }
 
-static int read_duration(const char *text, const char *name, int64_t *ret)
-{
-	if (!text || duration_parse(text, ret) == 0)
-		return 0;
-	fprintf(stderr,
-		"dbtop: --%s: expected a number of seconds, found \"%s\"\nTry 'dbtop --help'.\n",
-		name, text);
-	return -EINVAL;
-}
-
-static int read_options(struct test *test)
-{
-	const struct options *options = &test->app->options;
-	test->signal_number = shutdown_signal_parse(options->signal ? options->signal : "INT");
-	if (!test->signal_number) {
-		fprintf(stderr,
-			"dbtop: --signal: expected INT, TERM, HUP, QUIT, KILL, … or a number, "
-			"found \"%s\"\n",
-			options->signal);
-		return -EINVAL;
-	}
-	test->timeout = TIMEOUT_DEFAULT;
-	test->ready = options->ready ? options->ready : 1;
-	test->rounds = options->repeat ? options->repeat : 1;
-	int r = read_duration(options->after, "after", &test->after);
-	if (r == 0)
-		r = read_duration(options->timeout, "timeout", &test->timeout);
-	if (r == 0 && test->timeout == 0) {
-		fputs("dbtop: --timeout: it takes some time to end\n", stderr);
-		return -EINVAL;
-	}
-	if (r == 0 && test->app->config->readonly) {
-		fputs("dbtop: read-only: --shutdown-test ends what is left, and cannot\n", stderr);
-		return -EPERM;
-	}
-	return r;
-}
-
-/* What argv holds, made harmless. */
-static void copy_command(struct test *test)
-{
-	char **command = test->app->options.command;
-	size_t count = 0;
-	while (command[count])
-		count++;
-	test->command = arena_array(test->arena, count + 1, sizeof(*test->command));
-	for (size_t i = 0; i < count; i++)
-		test->command[i] =
-			text_clean(test->arena, command[i], strlen(command[i]), TEXT_BLOCK);
-}
-
-/* Opened before anything is started: a file that cannot be written is a mistake of usage. */
-static FILE *open_junit(const char *path)
-{
-	FILE *file = fopen(path, "we");
-	if (!file)
-		fprintf(stderr, "dbtop: --junit: %s: %s\n", path, strerror(errno));
-	return file;
-}
-
 static void open_test(struct test *test)
 {
 	struct app *app = test->app;
@@ -483,35 +370,18 @@ static void close_test(struct test *test)
 	audit_free(test->audit);
 }
 
-static void write_junit(struct test *test, FILE *file)
-{
-	if (!file)
-		return;
-	fclose(test->cases);
-	check_written(shutdown_print_junit(&test->tally, test->cases_text, file));
-	fclose(file);
-	free(test->cases_text);
-}
-
 int shutdown_test_run(struct app *app)
 {
 	struct test test = { .app = app, .status = EXIT_UNKNOWN };
-	FILE *junit = NULL;
-	if (read_options(&test) < 0)
+	if (shutdown_wishes_read(&app->options, app->config->readonly, &test.wishes) < 0)
 		return EXIT_USAGE;
-	if (app->options.junit && !(junit = open_junit(app->options.junit)))
+	test.results = shutdown_results_new(&app->options, test.wishes.rounds);
+	if (!test.results)
 		return EXIT_USAGE;
-	if (junit)
-		test.cases = open_memstream(&test.cases_text, &test.cases_size);
-	if (junit && !test.cases)
-		abort();
-	test.arena = arena_new();
-	copy_command(&test);
 	open_test(&test);
 	target_start(test.target);
 	uv_run(&app->loop, UV_RUN_DEFAULT);
 	close_test(&test);
-	write_junit(&test, junit);
-	arena_free(test.arena);
+	shutdown_results_free(test.results);
 	return test.status;
 }
