@@ -1,0 +1,264 @@
+/* collect/endings and collect/exits: real children, and the instant at which they end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/endings.h"
+#include "collect/exits.h"
+#include "model/peers.h"
+
+/* A machine under load may take its time; nothing here waits for less than what must happen. */
+#define PATIENCE (20 * USEC_PER_SEC)
+
+struct fixture {
+	uv_loop_t loop;
+	struct endings *endings;
+	struct exits *exits;
+	int ended; /* calls */
+	uint64_t key;
+	int64_t at;
+};
+
+static void on_ended(void *data, uint64_t key, int64_t at)
+{
+	struct fixture *f = data;
+	f->ended++;
+	f->key = key;
+	f->at = at;
+}
+
+static void on_exit_told(void *data)
+{
+	struct fixture *f = data;
+	f->ended++;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	f->endings =
+		endings_new(&f->loop, &(struct endings_callbacks){ .data = f, .ended = on_ended });
+	f->exits =
+		exits_new(&f->loop, &(struct exits_callbacks){ .data = f, .ended = on_exit_told });
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	endings_free(f->endings);
+	exits_free(f->exits);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	free(f);
+	return 0;
+}
+
+/* Lives until it is killed, or we are gone. */
+static pid_t start_child(void)
+{
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/* It is a zombie afterwards, which nobody has waited for. */
+static void kill_child(pid_t pid)
+{
+	siginfo_t info;
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+static void reap_child(pid_t pid)
+{
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static int open_pidfd(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void run_until(struct fixture *f, int ended)
+{
+	int64_t late = instant_monotonic() + PATIENCE;
+	while (f->ended < ended && instant_monotonic() < late) {
+		uv_run(&f->loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_int_equal(f->ended, ended);
+}
+
+/* What is due now is told in one turn. */
+static void assert_nothing_is_told(struct fixture *f)
+{
+	int before = f->ended;
+	for (int i = 0; i < 3; i++)
+		uv_run(&f->loop, UV_RUN_NOWAIT);
+	assert_int_equal(f->ended, before);
+}
+
+static void an_end_is_told_once_with_its_instant(void **state)
+{
+	struct fixture *f = *state;
+	pid_t child = start_child(), other = start_child();
+	int fd = open_pidfd(child);
+	assert_int_equal(endings_add(f->endings, fd, 42), 0);
+	assert_int_equal(endings_add(f->endings, open_pidfd(other), 43), 0);
+	assert_int_equal(endings_fd(f->endings, 42), fd);
+	assert_nothing_is_told(f);
+	int64_t before = instant_monotonic();
+	kill_child(child);
+	run_until(f, 1);
+	assert_int_equal(f->key, 42);
+	assert_true(f->at >= before && f->at <= instant_monotonic());
+	assert_int_equal(endings_fd(f->endings, 42), -1);
+	assert_true(endings_fd(f->endings, 43) >= 0);
+	assert_nothing_is_told(f);
+	reap_child(child);
+	kill_child(other);
+	reap_child(other);
+}
+
+static void what_is_dropped_is_not_told(void **state)
+{
+	struct fixture *f = *state;
+	pid_t child = start_child();
+	int fd = open_pidfd(child);
+	assert_int_equal(endings_add(f->endings, fd, 1), 0);
+	endings_drop(f->endings, 1);
+	endings_drop(f->endings, 2);
+	assert_int_equal(endings_fd(f->endings, 1), -1);
+	kill_child(child);
+	assert_nothing_is_told(f);
+	/* it was ours to close */
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	reap_child(child);
+}
+
+static void what_cannot_be_watched_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	assert_true(endings_add(f->endings, fd, 1) < 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(endings_fd(f->endings, 1), -1);
+}
+
+/* Two processes hold a client's end, as a socket dump tells it: at 5432, and as the peer of the
+ * server's end of a Unix socket. The third holds the server's own end. */
+static struct peers *make_peers(pid_t tcp, pid_t local, pid_t server)
+{
+	struct peers *peers = peers_new();
+	peers->target.port = 5432;
+	peers->n_tcp = 2;
+	peers->tcp = arena_array(peers->arena, 2, sizeof(*peers->tcp));
+	peers->tcp[0] = (struct tcp_socket){ .remote.port = 5432, .inode = 10 };
+	peers->tcp[1] = (struct tcp_socket){ .local.port = 5432, .remote.port = 999, .inode = 30 };
+	peers->n_unix = 1;
+	peers->unix_sockets = arena_array(peers->arena, 1, sizeof(*peers->unix_sockets));
+	peers->unix_sockets[0] = (struct unix_socket){ .inode = 31, .peer = 20 };
+	peers->n_owners = 3;
+	peers->owners = arena_array(peers->arena, 3, sizeof(*peers->owners));
+	peers->owners[0] = (struct socket_owner){ .inode = 10, .process = 0 };
+	peers->owners[1] = (struct socket_owner){ .inode = 20, .process = 1 };
+	peers->owners[2] = (struct socket_owner){ .inode = 30, .process = 2 };
+	peers->n_processes = 3;
+	peers->processes = arena_array(peers->arena, 3, sizeof(*peers->processes));
+	peers->processes[0] = (struct process){ .pid = tcp, .start_ticks = 1 };
+	peers->processes[1] = (struct process){ .pid = local, .start_ticks = 1 };
+	peers->processes[2] = (struct process){ .pid = server, .start_ticks = 1 };
+	return peers;
+}
+
+static int next_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+	close(fd);
+	return fd;
+}
+
+static void ends_of_clients_are_told_and_no_others(void **state)
+{
+	struct fixture *f = *state;
+	pid_t tcp = start_child(), local = start_child(), server = start_child();
+	struct peers *peers = make_peers(tcp, local, server);
+	exits_follow(f->exits, peers);
+	/* the next look shows the same processes: they are not opened again */
+	int next = next_descriptor();
+	exits_follow(f->exits, peers);
+	assert_nothing_is_told(f);
+	assert_int_equal(next_descriptor(), next);
+	kill_child(server);
+	assert_nothing_is_told(f);
+	kill_child(tcp);
+	run_until(f, 1);
+	assert_nothing_is_told(f);
+	kill_child(local);
+	run_until(f, 2);
+	peers_unref(peers);
+	reap_child(server);
+	reap_child(tcp);
+	reap_child(local);
+}
+
+static void who_holds_no_end_any_more_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	pid_t tcp = start_child(), local = start_child(), server = start_child();
+	struct peers *peers = make_peers(tcp, local, server);
+	exits_follow(f->exits, peers);
+	peers->n_tcp = 0;
+	exits_follow(f->exits, peers);
+	kill_child(tcp);
+	assert_nothing_is_told(f);
+	kill_child(local);
+	run_until(f, 1);
+	peers_unref(peers);
+	kill_child(server);
+	reap_child(server);
+	reap_child(tcp);
+	reap_child(local);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(an_end_is_told_once_with_its_instant),
+		TEST(what_is_dropped_is_not_told),
+		TEST(what_cannot_be_watched_is_closed),
+		TEST(ends_of_clients_are_told_and_no_others),
+		TEST(who_holds_no_end_any_more_is_let_go),
+	};
+	return cmocka_run_group_tests_name("endings", tests, NULL, NULL);
+}

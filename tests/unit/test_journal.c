@@ -1,0 +1,193 @@
+/* base/journal: lines arrive whole, in a file that anybody may move, cut or replace meanwhile. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/journal.h"
+#include "base/mem.h"
+
+static const struct journal_options usual = { .size_max = 1 << 20, .strict = true };
+
+struct fixture {
+	char folder[64], path[96], aside[96];
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+	snprintf(f->folder, sizeof(f->folder), "/tmp/dbtop-journal-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	snprintf(f->path, sizeof(f->path), "%s/log", f->folder);
+	snprintf(f->aside, sizeof(f->aside), "%s/log.1", f->folder);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	unlink(f->path);
+	unlink(f->aside);
+	assert_int_equal(rmdir(f->folder), 0);
+	free(f);
+	return 0;
+}
+
+static void put(const char *path, const char *text)
+{
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+}
+
+static void assert_holds(const char *path, const char *expected)
+{
+	char text[4096] = "";
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	assert_string_equal(text, expected);
+}
+
+static void lines_follow_each_other_for_us_alone(void **state)
+{
+	const struct fixture *f = *state;
+	struct stat st;
+	assert_int_equal(journal_append(f->path, "one", &usual), 0);
+	assert_int_equal(journal_append(f->path, "two", &usual), 0);
+	assert_holds(f->path, "one\ntwo\n");
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_line_that_was_cut_short_stays_alone(void **state)
+{
+	const struct fixture *f = *state;
+	put(f->path, "one\ntw");
+	assert_int_equal(journal_append(f->path, "three", &usual), 0);
+	assert_holds(f->path, "one\ntw\nthree\n");
+}
+
+static void a_full_file_is_moved_aside_once(void **state)
+{
+	const struct fixture *f = *state;
+	const struct journal_options small = { .size_max = 8, .strict = true };
+	assert_int_equal(journal_append(f->path, "1234567", &small), 0);
+	assert_int_equal(journal_append(f->path, "next", &small), 0);
+	assert_int_equal(journal_append(f->path, "more", &small), 0);
+	assert_holds(f->aside, "1234567\n");
+	assert_holds(f->path, "next\nmore\n");
+}
+
+/* Two that move it at a time would lose a file: who gets the lock alone does it. */
+static void what_another_moves_is_left_to_it(void **state)
+{
+	const struct fixture *f = *state;
+	const struct journal_options small = { .size_max = 4, .strict = true };
+	put(f->path, "full\n");
+	CLEANUP(cleanup_fd) int fd = open(f->path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(journal_append(f->path, "next", &small), 0);
+	assert_int_equal(access(f->aside, F_OK), -1);
+	assert_holds(f->path, "full\nnext\n");
+}
+
+static void folders_are_made_when_wanted(void **state)
+{
+	const struct fixture *f = *state;
+	const struct journal_options wanted = {
+		.size_max = 1 << 20, .strict = true, .make_folders = true
+	};
+	CLEANUP(cleanup_free) char *outer = mem_printf("%s/a", f->folder);
+	CLEANUP(cleanup_free) char *inner = mem_printf("%s/b", outer);
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", inner);
+	struct stat st;
+	assert_int_equal(journal_append(path, "line", &usual), -ENOENT);
+	assert_int_equal(journal_append(path, "line", &wanted), 0);
+	assert_int_equal(stat(inner, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_holds(path, "line\n");
+	unlink(path);
+	rmdir(inner);
+	rmdir(outer);
+}
+
+static void strict_takes_nothing_but_a_file(void **state)
+{
+	const struct fixture *f = *state;
+	const struct journal_options loose = { .size_max = 1 << 20 };
+	put(f->aside, "");
+	assert_int_equal(symlink(f->aside, f->path), 0);
+	assert_int_equal(journal_append(f->path, "line", &usual), -ELOOP);
+	assert_holds(f->aside, "");
+	assert_int_equal(journal_append(f->path, "line", &loose), 0);
+	assert_holds(f->aside, "line\n");
+	unlink(f->path);
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	assert_int_equal(journal_append(f->path, "line", &usual), -ENOTSUP);
+	assert_string_equal(journal_strerror(-ENOTSUP), "Not a regular file");
+	assert_string_equal(journal_strerror(-ENOENT), strerror(ENOENT));
+}
+
+#define WRITERS 4
+#define LINES   50
+
+static void programs_share_a_file(void **state)
+{
+	const struct fixture *f = *state;
+	int count = 0, length;
+	for (int i = 0; i < WRITERS; i++) {
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid > 0)
+			continue;
+		char line[64];
+		memset(line, 'a' + i, sizeof(line) - 1);
+		line[sizeof(line) - 1] = '\0';
+		int failed = 0;
+		for (int n = 0; n < LINES; n++)
+			failed |= journal_append(f->path, line, &usual) != 0;
+		_exit(failed);
+	}
+	for (int i = 0, status; i < WRITERS; i++)
+		assert_true(wait(&status) > 0 && status == 0);
+	CLEANUP(cleanup_file) FILE *file = fopen(f->path, "r");
+	char line[128], first[2] = "";
+	while (fgets(line, sizeof(line), file)) {
+		first[0] = line[0];
+		length = (int)strspn(line, first);
+		assert_int_equal(length, 63);
+		assert_string_equal(line + length, "\n");
+		count++;
+	}
+	assert_int_equal(count, WRITERS * LINES);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(lines_follow_each_other_for_us_alone),
+		TEST(a_line_that_was_cut_short_stays_alone),
+		TEST(a_full_file_is_moved_aside_once),
+		TEST(what_another_moves_is_left_to_it),
+		TEST(folders_are_made_when_wanted),
+		TEST(strict_takes_nothing_but_a_file),
+		TEST(programs_share_a_file),
+	};
+	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
