@@ -22,9 +22,9 @@ struct follow;
 struct follow_process {
 	int32_t pid;
 	uint64_t start_ticks;
-	char name[PROCFS_COMM_MAX];    /* clean */
-	bool refused;                  /* we may not see its descriptors */
-	bool exiting;                  /* the kernel is ending it: it closes nothing itself any more */
+	char name[PROCFS_COMM_MAX]; /* clean */
+	bool refused;               /* we may not see its descriptors */
+	bool exiting;               /* the kernel is ending it: it closes nothing itself any more */
 	struct procfs_signals signals; /* zero when they cannot be read */
 };
 

@@ -21,7 +21,7 @@ struct procfs_stat {
 	char state;
 	int32_t parent;
 	bool kernel_thread;
-	bool exiting; /* on its way out, or out: the kernel takes what it holds */
+	bool exiting;         /* on its way out, or out: the kernel takes what it holds */
 	uint64_t start_ticks; /* after boot, in clock ticks */
 	uint64_t cpu_ticks;   /* user and system time */
 	int64_t rss_bytes;
