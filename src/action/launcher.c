@@ -18,6 +18,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "loop/handle.h"
 #include "model/launch.h"
 
 #define STOP_MS 10000 /* the old one has so long to end … */
@@ -35,31 +36,18 @@ struct launcher {
 	off_t output_from;     /* where its output begins in the file */
 };
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void close_handle(void *handle)
-{
-	if (handle)
-		uv_close(handle, free_handle);
-}
-
 struct launcher *launcher_new(uv_loop_t *loop, const struct launcher_options *options)
 {
 	struct launcher *launcher = mem_alloc(sizeof(*launcher));
 	*launcher = (struct launcher){ .loop = loop, .options = *options, .pidfd = -1 };
-	launcher->timer = mem_alloc(sizeof(*launcher->timer));
-	uv_timer_init(loop, launcher->timer);
-	launcher->timer->data = launcher;
+	launcher->timer = handle_new_timer(loop, launcher);
 	return launcher;
 }
 
 static void stop_watching(struct launcher *launcher)
 {
 	uv_timer_stop(launcher->timer);
-	close_handle(launcher->ending);
+	handle_close(launcher->ending);
 	launcher->ending = NULL;
 	if (launcher->pidfd >= 0)
 		close(launcher->pidfd);
@@ -71,9 +59,9 @@ void launcher_free(struct launcher *launcher)
 	if (!launcher)
 		return;
 	stop_watching(launcher);
-	close_handle(launcher->timer);
+	handle_close(launcher->timer);
 	/* closing the handle lets go of the process, which lives on */
-	close_handle(launcher->process);
+	handle_close(launcher->process);
 	free(launcher);
 }
 
@@ -160,7 +148,7 @@ static void on_exit_early(struct launcher *launcher, int64_t status, int signal_
 static void on_process_exit(uv_process_t *process, int64_t status, int signal_number)
 {
 	struct launcher *launcher = process->data;
-	uv_close((uv_handle_t *)process, free_handle);
+	handle_close(process);
 	if (launcher->process != process)
 		return;
 	launcher->process = NULL;
@@ -189,7 +177,7 @@ static int spawn(struct launcher *launcher, int output)
 		.stdio_count = 3,
 		.stdio = stdio,
 	};
-	close_handle(launcher->process);
+	handle_close(launcher->process);
 	launcher->process = mem_alloc(sizeof(*launcher->process));
 	launcher->process->data = launcher;
 	int r = uv_spawn(launcher->loop, launcher->process, &options);
@@ -204,7 +192,7 @@ static void start(struct launcher *launcher)
 	CLEANUP(cleanup_fd) int output = open_output(launcher);
 	int r = spawn(launcher, output);
 	if (r < 0) {
-		close_handle(launcher->process);
+		handle_close(launcher->process);
 		launcher->process = NULL;
 		finish(launcher, LAUNCH_FAILED,
 			arena_printf(launch->arena, "%s cannot be run: %s", launch->argv[0],

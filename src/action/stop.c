@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/emergency.h"
 
 #define TICK_MS 20
@@ -34,20 +35,13 @@ struct stopper {
 
 static void on_tick(uv_timer_t *timer);
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 struct stopper *stop_new(uv_loop_t *loop, const struct stop_options *options)
 {
 	struct stopper *stopper = mem_alloc(sizeof(*stopper));
 	stopper->loop = loop;
 	stopper->options = *options;
 	stopper->proc_root = mem_strdup(options->proc_root);
-	stopper->timer = mem_alloc(sizeof(*stopper->timer));
-	uv_timer_init(loop, stopper->timer);
-	stopper->timer->data = stopper;
+	stopper->timer = handle_new_timer(loop, stopper);
 	return stopper;
 }
 
@@ -225,7 +219,7 @@ void stop_free(struct stopper *stopper)
 		return;
 	while (stopper->entries)
 		settle(stopper->entries, stopper->entries->process->result, NULL);
-	uv_close((uv_handle_t *)stopper->timer, free_handle);
+	handle_close(stopper->timer);
 	free(stopper->proc_root);
 	free(stopper);
 }

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
@@ -40,11 +41,6 @@ struct cleaning {
 	int64_t began_at;
 	int tries;
 };
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
 
 static void finish(struct cleaning *cleaning)
 {
@@ -226,9 +222,7 @@ struct cleaning *cleaning_new(uv_loop_t *loop, struct target *target, struct aud
 	};
 	const struct execute_callbacks done = { .data = cleaning, .done = on_executed };
 	cleaning->executor = execute_new(loop, target_session(target), &execute, &done);
-	cleaning->timer = mem_alloc(sizeof(*cleaning->timer));
-	uv_timer_init(loop, cleaning->timer);
-	cleaning->timer->data = cleaning;
+	cleaning->timer = handle_new_timer(loop, cleaning);
 	return cleaning;
 }
 
@@ -236,7 +230,7 @@ void cleaning_free(struct cleaning *cleaning)
 {
 	if (!cleaning)
 		return;
-	uv_close((uv_handle_t *)cleaning->timer, free_handle);
+	handle_close(cleaning->timer);
 	execute_free(cleaning->executor);
 	action_plan_free(cleaning->plan);
 	free(cleaning);

@@ -29,6 +29,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "loop/handle.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/rights.h"
@@ -52,17 +53,6 @@ static const char tour[] = "demo: six leak within seconds; k ends them, Enter sa
 
 static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
 	SIGCONT };
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void close_handle(void *handle)
-{
-	if (handle)
-		uv_close(handle, free_handle);
-}
 
 void dashboard_leave(struct dashboard *dashboard, int status)
 {
@@ -336,9 +326,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	uv_prepare_init(&app->loop, dashboard->draw);
 	dashboard->draw->data = dashboard;
 	uv_prepare_start(dashboard->draw, on_prepare);
-	dashboard->patience = mem_alloc(sizeof(*dashboard->patience));
-	uv_timer_init(&app->loop, dashboard->patience);
-	dashboard->patience->data = dashboard;
+	dashboard->patience = handle_new_timer(&app->loop, dashboard);
 	uv_timer_start(dashboard->patience, on_patience, PATIENCE_MS, 0);
 	watch_signals(dashboard);
 }
@@ -347,7 +335,7 @@ static void close_dashboard(struct dashboard *dashboard)
 {
 	/* before the terminal is closed that it watches */
 	if (dashboard->tui)
-		close_handle(dashboard->input);
+		handle_close(dashboard->input);
 	else
 		free(dashboard->input);
 	tui_free(dashboard->tui);
@@ -355,10 +343,10 @@ static void close_dashboard(struct dashboard *dashboard)
 	proxy_page_free(dashboard->proxy);
 	clearing_page_free(dashboard->clearing);
 	watch_page_free(dashboard->watch);
-	close_handle(dashboard->draw);
-	close_handle(dashboard->patience);
+	handle_close(dashboard->draw);
+	handle_close(dashboard->patience);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
-		close_handle(dashboard->signals[i]);
+		handle_close(dashboard->signals[i]);
 	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
 	player_free(dashboard->player);
 	losses_free(dashboard->losses);

@@ -14,6 +14,7 @@
 #include "app/survey.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
 #include "report/exit_status.h"
@@ -183,11 +184,6 @@ static void on_surveyed(
 	emergency_free(emergency);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *options)
 {
 	struct emergency_mode *mode = mem_alloc(sizeof(*mode));
@@ -208,9 +204,7 @@ struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *o
 	};
 	mode->losses = losses_new(target_session(options->target),
 		&(struct losses_callbacks){ .data = mode, .arrived = on_losses });
-	mode->patience = mem_alloc(sizeof(*mode->patience));
-	uv_timer_init(&app->loop, mode->patience);
-	mode->patience->data = mode;
+	mode->patience = handle_new_timer(&app->loop, mode);
 	mode->rescue = rescue_new(&app->loop, target_session(options->target), &rescue, &callbacks);
 	return mode;
 }
@@ -245,7 +239,7 @@ void emergency_mode_free(struct emergency_mode *mode)
 	rescue_free(mode->rescue);
 	survey_free(mode->survey);
 	losses_free(mode->losses);
-	uv_close((uv_handle_t *)mode->patience, free_handle);
+	handle_close(mode->patience);
 	emergency_free(mode->emergency);
 	free(mode);
 }

@@ -20,6 +20,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "loop/handle.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "report/exit_status.h"
@@ -48,11 +49,6 @@ struct headless {
 	bool asked_password;
 	int status;
 };
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
 
 static void finish(struct headless *headless, int status)
 {
@@ -301,14 +297,6 @@ static void on_interrupt(uv_signal_t *handle, int signal_number)
 	}
 }
 
-static uv_timer_t *timer_new(struct headless *headless)
-{
-	uv_timer_t *timer = mem_alloc(sizeof(*timer));
-	uv_timer_init(&headless->app->loop, timer);
-	timer->data = headless;
-	return timer;
-}
-
 static void on_finished(void *data, int status)
 {
 	finish(data, status);
@@ -350,8 +338,8 @@ static void open_headless(struct headless *headless)
 	headless->executor =
 		execute_new(&app->loop, target_session(headless->target), &execute, &callbacks);
 	open_emergency(headless);
-	headless->patience = timer_new(headless);
-	headless->pace = timer_new(headless);
+	headless->patience = handle_new_timer(&headless->app->loop, headless);
+	headless->pace = handle_new_timer(&headless->app->loop, headless);
 	uv_timer_start(headless->patience, on_patience, PATIENCE_MS, 0);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		headless->interrupt[i] = mem_alloc(sizeof(uv_signal_t));
@@ -363,10 +351,10 @@ static void open_headless(struct headless *headless)
 
 static void close_headless(struct headless *headless)
 {
-	uv_close((uv_handle_t *)headless->patience, free_handle);
-	uv_close((uv_handle_t *)headless->pace, free_handle);
+	handle_close(headless->patience);
+	handle_close(headless->pace);
 	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
-		uv_close((uv_handle_t *)headless->interrupt[i], free_handle);
+		handle_close(headless->interrupt[i]);
 	emergency_mode_free(headless->emergency);
 	losses_free(headless->losses);
 	execute_free(headless->executor);

@@ -10,6 +10,7 @@
 #include "app/dashboard.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/history.h"
 #include "report/recording.h"
 
@@ -103,22 +104,15 @@ struct player *player_new(struct dashboard *dashboard, struct recording *recordi
 	player->dashboard = dashboard;
 	player->recording = recording;
 	player->speed = NORMAL_SPEED;
-	player->timer = mem_alloc(sizeof(*player->timer));
-	uv_timer_init(&dashboard->app->loop, player->timer);
-	player->timer->data = player;
+	player->timer = handle_new_timer(&dashboard->app->loop, player);
 	return player;
-}
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
 }
 
 void player_free(struct player *player)
 {
 	if (!player)
 		return;
-	uv_close((uv_handle_t *)player->timer, free_handle);
+	handle_close(player->timer);
 	recording_free(player->recording);
 	free(player);
 }

@@ -26,6 +26,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
 #include "session/session.h"
@@ -75,11 +76,6 @@ struct test {
 
 static void begin_round(struct test *test);
 static void clean(struct test *test);
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
 
 static void finish(struct test *test, int status)
 {
@@ -349,9 +345,7 @@ static void open_test(struct test *test)
 	test->audit = audit_new(path);
 	const struct cleaning_callbacks callbacks = { .data = test, .cleaned = on_cleaned };
 	test->cleaning = cleaning_new(&app->loop, test->target, test->audit, &callbacks);
-	test->timer = mem_alloc(sizeof(*test->timer));
-	uv_timer_init(&app->loop, test->timer);
-	test->timer->data = test;
+	test->timer = handle_new_timer(&app->loop, test);
 	set_timer(test, on_patience, PATIENCE_MS * USEC_PER_MSEC);
 	watch_signals(test);
 	/* orphans of the command's stay within reach */
@@ -360,9 +354,9 @@ static void open_test(struct test *test)
 
 static void close_test(struct test *test)
 {
-	uv_close((uv_handle_t *)test->timer, free_handle);
+	handle_close(test->timer);
 	for (size_t i = 0; i < sizeof(test->signals) / sizeof(test->signals[0]); i++)
-		uv_close((uv_handle_t *)test->signals[i], free_handle);
+		handle_close(test->signals[i]);
 	if (test->watch)
 		end_round(test);
 	cleaning_free(test->cleaning);

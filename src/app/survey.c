@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "collect/inspect.h"
 #include "config/config.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
 
@@ -43,11 +44,6 @@ struct survey {
 
 static void on_patience(uv_timer_t *timer);
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 /* The ports of the PgBouncers in the settings. */
 static void list_ports(struct survey *survey)
 {
@@ -68,9 +64,7 @@ struct survey *survey_new(struct app *app, struct target *target, survey_done_fn
 	survey->done = done;
 	survey->data = data;
 	survey->work.data = survey;
-	survey->patience = mem_alloc(sizeof(*survey->patience));
-	uv_timer_init(&app->loop, survey->patience);
-	survey->patience->data = survey;
+	survey->patience = handle_new_timer(&app->loop, survey);
 	list_ports(survey);
 	return survey;
 }
@@ -86,7 +80,7 @@ void survey_free(struct survey *survey)
 {
 	if (!survey)
 		return;
-	uv_close((uv_handle_t *)survey->patience, free_handle);
+	handle_close(survey->patience);
 	survey->freed = true;
 	if (survey->inspecting)
 		(void)uv_cancel((uv_req_t *)&survey->work);

@@ -21,6 +21,7 @@
 #include "collect/pages.h"
 #include "collect/proxy.h"
 #include "config/config.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "session/session.h"
 
@@ -178,19 +179,6 @@ static void on_tick(uv_timer_t *timer)
 		target_look(target);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static uv_timer_t *timer_new(struct target *target)
-{
-	uv_timer_t *timer = mem_alloc(sizeof(*timer));
-	uv_timer_init(target->loop, timer);
-	timer->data = target;
-	return timer;
-}
-
 static void open_server(struct target *target)
 {
 	const struct session_callbacks session = {
@@ -258,8 +246,8 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	open_server(target);
 	open_proxy(target);
 	open_machine(target);
-	target->tick = timer_new(target);
-	target->grace = timer_new(target);
+	target->tick = handle_new_timer(target->loop, target);
+	target->grace = handle_new_timer(target->loop, target);
 	return target;
 }
 
@@ -284,8 +272,8 @@ void target_free(struct target *target)
 {
 	if (!target)
 		return;
-	uv_close((uv_handle_t *)target->tick, free_handle);
-	uv_close((uv_handle_t *)target->grace, free_handle);
+	handle_close(target->tick);
+	handle_close(target->grace);
 	poolers_free(target->poolers);
 	pages_free(target->pages);
 	exits_free(target->exits);

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "collect/links.h"
 #include "collect/procfs.h"
+#include "loop/handle.h"
 
 /* How often children are looked for: for that the whole table of processes is read. */
 #define CHILDREN_EVERY (50 * USEC_PER_MSEC)
@@ -352,22 +353,15 @@ struct follow *follow_new(
 	follow->work.data = follow;
 	follow->procfs = procfs_new(proc_root);
 	follow->links = links_new();
-	follow->timer = mem_alloc(sizeof(*follow->timer));
-	uv_timer_init(loop, follow->timer);
-	follow->timer->data = follow;
+	follow->timer = handle_new_timer(loop, follow);
 	return follow;
-}
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
 }
 
 void follow_free(struct follow *follow)
 {
 	if (!follow)
 		return;
-	uv_close((uv_handle_t *)follow->timer, free_handle);
+	handle_close(follow->timer);
 	follow->freed = true;
 	if (follow->running)
 		(void)uv_cancel((uv_req_t *)&follow->work);

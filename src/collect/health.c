@@ -11,6 +11,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "loop/handle.h"
 
 #define DEADLINE_MS 2000L
 #define BODY_MOST   1024 /* the proxy's own are one line */
@@ -229,19 +230,12 @@ struct health *health_new(
 	health->callbacks = *callbacks;
 	health->url = mem_strdup(url);
 	health->asked_at = INSTANT_UNKNOWN;
-	health->timer = mem_alloc(sizeof(*health->timer));
-	uv_timer_init(loop, health->timer);
-	health->timer->data = health;
+	health->timer = handle_new_timer(loop, health);
 	curl_multi_setopt(health->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
 	curl_multi_setopt(health->multi, CURLMOPT_SOCKETDATA, health);
 	curl_multi_setopt(health->multi, CURLMOPT_TIMERFUNCTION, on_wake);
 	curl_multi_setopt(health->multi, CURLMOPT_TIMERDATA, health);
 	return health;
-}
-
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
 }
 
 void health_free(struct health *health)
@@ -255,7 +249,7 @@ void health_free(struct health *health)
 		curl_easy_cleanup(health->requests[i].easy);
 	}
 	curl_multi_cleanup(health->multi);
-	uv_close((uv_handle_t *)health->timer, free_handle);
+	handle_close(health->timer);
 	arena_free(health->texts);
 	arena_free(health->next);
 	free(health->url);

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/endpoint.h"
 #include "session/failure.h"
 #include "session/params.h"
@@ -29,15 +30,10 @@ struct probe {
 	void *data;
 };
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 static void unwatch(struct probe *probe)
 {
 	if (probe->poll)
-		uv_close((uv_handle_t *)probe->poll, free_handle);
+		handle_close(probe->poll);
 	probe->poll = NULL;
 }
 
@@ -144,9 +140,7 @@ struct probe *probe_start(uv_loop_t *loop, const struct params *from,
 	struct probe *probe = mem_alloc(sizeof(*probe));
 	struct params params = { 0 };
 	*probe = (struct probe){ .loop = loop, .done = done, .data = data };
-	probe->deadline = mem_alloc(sizeof(*probe->deadline));
-	uv_timer_init(loop, probe->deadline);
-	probe->deadline->data = probe;
+	probe->deadline = handle_new_timer(loop, probe);
 	probe->started_at = instant_monotonic();
 	params_lay_over(&params, from);
 	if (endpoint->family != AF_UNIX)
@@ -173,6 +167,6 @@ void probe_free(struct probe *probe)
 		return;
 	unwatch(probe);
 	PQfinish(probe->conn);
-	uv_close((uv_handle_t *)probe->deadline, free_handle);
+	handle_close(probe->deadline);
 	free(probe);
 }

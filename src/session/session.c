@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "session/backoff.h"
 #include "session/dialect.h"
@@ -55,16 +56,6 @@ struct session {
 static void connect_now(struct session *session);
 static void send_next(struct session *session);
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void close_handle(void *handle)
-{
-	uv_close(handle, free_handle);
-}
-
 static void stand(struct session *session, enum server_status status, const char *message)
 {
 	standing_set(&session->standing, session->conn, &session->params, status, message);
@@ -102,7 +93,7 @@ static void fail_all(struct session *session)
 static void unwatch(struct session *session)
 {
 	if (session->poll)
-		close_handle(session->poll);
+		handle_close(session->poll);
 	session->poll = NULL;
 }
 
@@ -347,14 +338,6 @@ static void connect_now(struct session *session)
 	}
 }
 
-static uv_timer_t *timer_new(struct session *session)
-{
-	uv_timer_t *timer = mem_alloc(sizeof(*timer));
-	uv_timer_init(session->loop, timer);
-	timer->data = session;
-	return timer;
-}
-
 static struct session *new_session(uv_loop_t *loop, const struct params *params,
 	const struct session_callbacks *callbacks, const struct dialect *dialect)
 {
@@ -366,8 +349,8 @@ static struct session *new_session(uv_loop_t *loop, const struct params *params,
 	standing_init(&session->standing);
 	params_lay_over(&session->params, params);
 	dialect_take_environment(&session->params);
-	session->retry = timer_new(session);
-	session->deadline = timer_new(session);
+	session->retry = handle_new_timer(session->loop, session);
+	session->deadline = handle_new_timer(session->loop, session);
 	stand(session, SERVER_CONNECTING, NULL);
 	return session;
 }
@@ -395,8 +378,8 @@ void session_free(struct session *session)
 		return;
 	resolve_abandon(session->resolve);
 	unwatch(session);
-	close_handle(session->retry);
-	close_handle(session->deadline);
+	handle_close(session->retry);
+	handle_close(session->deadline);
 	PQclear(session->result);
 	PQfinish(session->conn);
 	statement_queue_deinit(&session->queue);
