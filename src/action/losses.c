@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "model/action.h"
 #include "session/cell.h"
 #include "session/session.h"
@@ -60,7 +61,7 @@ static const char *describe(struct arena *arena, const struct action_target *tar
 	if (!target->locks)
 		return target->loses;
 	const char *locks = arena_printf(arena, "%s%s%d lock%s", target->loses ? target->loses : "",
-		target->loses ? ", " : "", target->locks, target->locks == 1 ? "" : "s");
+		target->loses ? ", " : "", target->locks, plural_s(target->locks));
 	if (!target->waiters)
 		return locks;
 	return arena_printf(arena, "%s, %d wait%s for %s", locks, target->waiters,

@@ -9,6 +9,7 @@
 #include "analyze/timeline.h"
 #include "base/arena.h"
 #include "base/instant.h"
+#include "base/plural.h"
 
 /* A statement that begins this long after the signal is no answer to it: work goes on. */
 #define REACTION (300 * USEC_PER_MSEC)
@@ -53,11 +54,6 @@ __attribute__((format(printf, 2, 3))) static void say(struct words *words, const
 		words->length += (size_t)n;
 	if (words->length >= sizeof(words->text))
 		words->length = sizeof(words->text) - 1;
-}
-
-static const char *plural(int count)
-{
-	return count == 1 ? "" : "s";
 }
 
 /* One that ended after its time was up ran on. */
@@ -266,7 +262,7 @@ static void say_closed(const struct facts *facts, struct words *words)
 		say(words, "it held no connection");
 		return;
 	}
-	say(words, "%s%d connection%s %s in %s", all > 1 ? "all " : "", all, plural(all),
+	say(words, "%s%d connection%s %s in %s", all > 1 ? "all " : "", all, plural_s(all),
 		facts->record->goodbye == GOODBYE_MISSED ||
 				facts->record->goodbye == GOODBYE_PRESUMED
 			? "gone"
@@ -285,7 +281,7 @@ static void say_closed(const struct facts *facts, struct words *words)
 
 static void say_left(const struct facts *facts, struct words *words)
 {
-	say(words, "%d connection%s left %s after exit", facts->after, plural(facts->after),
+	say(words, "%d connection%s left %s after exit", facts->after, plural_s(facts->after),
 		timeline_span(facts->arena, facts->now - facts->last_exit));
 	name_left(facts, words);
 }
@@ -296,7 +292,7 @@ static void say_child(const struct facts *facts, struct words *words)
 	name_running(facts, words);
 	say(words, " %s on and %s %d connection%s", facts->running == 1 ? "runs" : "run",
 		facts->running == 1 ? "holds" : "hold", facts->open_links,
-		plural(facts->open_links));
+		plural_s(facts->open_links));
 	name_left(facts, words);
 }
 
@@ -309,7 +305,7 @@ static void say_running(const struct facts *facts, struct words *words)
 	say(words, " still run%s %s after %s", facts->running == 1 ? "s" : "",
 		timeline_span(facts->arena, facts->record->timeout), signal_words(facts));
 	if (facts->after) {
-		say(words, " with %d connection%s", facts->after, plural(facts->after));
+		say(words, " with %d connection%s", facts->after, plural_s(facts->after));
 		name_left(facts, words);
 	} else if (facts->before) {
 		say(words, ", though its connections are closed");
@@ -328,7 +324,7 @@ static void say_ignored(const struct facts *facts, struct words *words)
 
 static void say_reconnected(const struct facts *facts, struct words *words)
 {
-	say(words, "%d connection%s opened after %s; ", facts->opened, plural(facts->opened),
+	say(words, "%d connection%s opened after %s; ", facts->opened, plural_s(facts->opened),
 		signal_words(facts));
 	if (facts->after)
 		say_left(facts, words);
@@ -389,7 +385,7 @@ static void say_progress(const struct facts *facts, struct words *words)
 		say(words, "armed: waits for its end");
 	else if (facts->after)
 		say(words, "%d of %d connection%s closed",
-			all > facts->after ? all - facts->after : 0, all, plural(all));
+			all > facts->after ? all - facts->after : 0, all, plural_s(all));
 	else
 		say(words, "all connections are closed; the process still runs");
 }

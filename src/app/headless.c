@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/action.h"
@@ -113,7 +114,7 @@ static bool ask(const struct action_plan *plan)
 {
 	char answer[16] = "";
 	fprintf(stderr, "End %zu connection%s? [y/N] ", plan_count_selected(plan),
-		plan_count_selected(plan) == 1 ? "" : "s");
+		plural_s(plan_count_selected(plan)));
 	fflush(stderr);
 	if (!fgets(answer, sizeof(answer), stdin))
 		return false;

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/text.h"
 
 #define TAIL_MAX (512 << 10) /* bytes of the log that are looked at: a thousand lines */
@@ -58,7 +59,7 @@ static void describe_begin(const json_t *root, char *text, size_t size)
 {
 	long targets = number_of(root, "targets");
 	append(text, size, "%s: begins with %ld target%s", text_of(root, "action"), targets,
-		targets == 1 ? "" : "s");
+		plural_s(targets));
 	describe_who(root, text, size);
 }
 

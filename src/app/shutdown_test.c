@@ -25,6 +25,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
@@ -125,7 +126,7 @@ static void on_late(uv_timer_t *timer)
 	give_up(test,
 		arena_printf(test->round_arena,
 			"it held %d connection%s to the server, and not the %ld it was to hold",
-			watch_count(test->watch), watch_count(test->watch) == 1 ? "" : "s",
+			watch_count(test->watch), plural_s(watch_count(test->watch)),
 			test->wishes.ready));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "base/plural.h"
 
 struct pool_pages *pool_pages_new(void)
 {
@@ -71,11 +72,10 @@ char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_spent,
 	}
 	if (spent)
 		snprintf(dead, sizeof(dead), "%zu page%s of %sdead process%s: nothing left behind",
-			spent, spent == 1 ? "" : "s", spent == 1 ? "a " : "",
-			spent == 1 ? "" : "es");
+			spent, plural_s(spent), spent == 1 ? "a " : "", spent == 1 ? "" : "es");
 	if (elsewhere)
 		snprintf(others, sizeof(others), "%zu pool%s of other servers", elsewhere,
-			elsewhere == 1 ? "" : "s");
+			plural_s(elsewhere));
 	snprintf(text, POOL_FOLDED_MAX, "%s%s%s", dead, spent && elsewhere ? " · " : "", others);
 	if (ret_spent)
 		*ret_spent = spent;

@@ -3,6 +3,7 @@
 
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/action.h"
 #include "report/encoder.h"
 #include "report/stream.h"
@@ -33,7 +34,7 @@ static size_t count(const struct action_plan *plan, bool (*test)(enum action_res
 
 static void put_place(struct printer *printer, const struct action_plan *plan, size_t n)
 {
-	printer_format(printer, "%zu %s%s on ", n, phrases[plan->kind].what, n == 1 ? "" : "s");
+	printer_format(printer, "%zu %s%s on ", n, phrases[plan->kind].what, plural_s(n));
 	printer_text(printer, plan->server);
 }
 

@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/text.h"
 #include "model/assessment.h"
 #include "model/proxy.h"
@@ -22,11 +23,6 @@ struct summary {
 	const struct connection **order; /* in scope and not hidden, a process's rows together */
 	size_t n_order, n_hidden;
 };
-
-static const char *plural(size_t n)
-{
-	return n == 1 ? "" : "s";
-}
 
 static void put_label(struct summary *summary, const char *label)
 {
@@ -246,7 +242,7 @@ static void put_process(struct summary *summary, const struct client_process *cl
 	printer_cut(printer, name ? name : "process", width);
 	put_process_facts(summary, client);
 	printer_format(
-		printer, ": %u connection%s", client->connections, plural(client->connections));
+		printer, ": %u connection%s", client->connections, plural_s(client->connections));
 	if (client->leaked)
 		printer_format(printer, ", %u leaked", client->leaked);
 	printer_end_line(printer);
@@ -355,7 +351,7 @@ static void put_hidden(struct summary *summary)
 	printer_end_line(printer);
 	printer_format(printer,
 		"%zu connection%s not visible to this role; to see them: ", summary->n_hidden,
-		plural(summary->n_hidden));
+		plural_s(summary->n_hidden));
 	printer_text(printer, "GRANT pg_monitor TO ");
 	put_identifier(printer, role ? role : "this_role");
 	printer_text(printer, ";");

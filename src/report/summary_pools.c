@@ -3,6 +3,7 @@
 
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/assessment.h"
 #include "report/printer.h"
 
@@ -124,7 +125,7 @@ static void put_starving(
 		printer_cut(printer, name ? name : "process", 40);
 		printer_format(printer, " %d", process->pid);
 	}
-	printer_format(printer, ", %u client%s, for %s", count, count == 1 ? "" : "s",
+	printer_format(printer, ", %u client%s, for %s", count, plural_s(count),
 		duration_format(waiter->client->wait, wait));
 	printer_end_line(printer);
 }
