@@ -30,7 +30,7 @@ struct watch_page;
 #define DASHBOARD_SIGNALS 7
 
 /* Shared by the files of the dashboard: the loop (dashboard.c), the keys (keymap.c) and what they
- * do (commands.c). */
+ * do (commands*.c). */
 struct dashboard {
 	struct app *app;
 	struct target *target;

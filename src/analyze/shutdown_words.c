@@ -1,0 +1,228 @@
+/* One sentence a behaviour: how many, how long, and which by name. */
+#include "analyze/shutdown_words.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "analyze/shutdown_facts.h"
+#include "analyze/timeline.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/plural.h"
+
+/* The server needs a moment to end the session of a client that closed and ended at once. */
+#define AT_ONCE (20 * USEC_PER_MSEC)
+
+/* More sessions and processes than this are counted in the sentence, not listed. */
+#define MOST_NAMED 3
+
+struct words {
+	size_t length;
+	char text[1024];
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct words *words, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(
+		words->text + words->length, sizeof(words->text) - words->length, format, args);
+	va_end(args);
+	if (n > 0)
+		words->length += (size_t)n;
+	if (words->length >= sizeof(words->text))
+		words->length = sizeof(words->text) - 1;
+}
+
+static const char *signal_words(const struct shutdown_facts *facts)
+{
+	const struct shutdown_record *record = facts->record;
+	if (!record->signal_number)
+		return "the first sign of its end";
+	return arena_printf(facts->arena, "SIG%s", shutdown_signal_name(record->signal_number));
+}
+
+/* "backend 9912 idle in transaction for 7m12s, borrowed at sync.c:212" */
+static void name_connection(const struct shutdown_facts *facts, struct words *words,
+	const struct shutdown_connection *connection)
+{
+	if (connection->backend)
+		say(words, "backend %d", connection->backend);
+	else
+		say(words, "%s", connection->link == LINK_POOLED ? "one to PgBouncer" : "one more");
+	if (connection->link == LINK_LENT)
+		say(words, " of PgBouncer");
+	if (connection->state)
+		say(words, " %s", connection->state);
+	if (connection->state && connection->state_age >= USEC_PER_SEC)
+		say(words, " for %s", timeline_span(facts->arena, connection->state_age));
+	if (connection->site)
+		say(words, ", borrowed at %s", connection->site);
+}
+
+static void name_left(const struct shutdown_facts *facts, struct words *words)
+{
+	const struct shutdown_record *record = facts->record;
+	int named = 0;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		if (shutdown_connection_is_over(&record->connections[i]))
+			continue;
+		if (named == MOST_NAMED) {
+			say(words, "; and %d more", facts->after - named);
+			return;
+		}
+		say(words, named++ ? "; " : ": ");
+		name_connection(facts, words, &record->connections[i]);
+	}
+}
+
+static void name_running(const struct shutdown_facts *facts, struct words *words)
+{
+	const struct shutdown_record *record = facts->record;
+	int named = 0;
+	for (size_t i = 0; i < record->n_processes && named < MOST_NAMED; i++)
+		if (shutdown_runs(record, &record->processes[i]))
+			say(words, "%s%s", named++ ? ", " : "",
+				timeline_process_name(facts->arena, &record->processes[i]));
+	if (facts->running > named)
+		say(words, " and %d more", facts->running - named);
+}
+
+/* "all 3 connections closed in 412 ms, before the process ended" */
+static void say_closed(const struct shutdown_facts *facts, struct words *words)
+{
+	int all = facts->before + facts->opened;
+	if (!all) {
+		say(words, "it held no connection");
+		return;
+	}
+	say(words, "%s%d connection%s %s in %s", all > 1 ? "all " : "", all, plural_s(all),
+		facts->record->goodbye == GOODBYE_MISSED ||
+				facts->record->goodbye == GOODBYE_PRESUMED
+			? "gone"
+			: "closed",
+		timeline_span(facts->arena, facts->last_end - facts->record->signalled_at));
+	if (!facts->command || shutdown_runs(facts->record, facts->command))
+		return;
+	int64_t late = facts->last_end - facts->command->ended_at;
+	if (late <= 0)
+		say(words, ", before the process ended");
+	else if (late < AT_ONCE)
+		say(words, ", as the process ended");
+	else
+		say(words, ", %s after the process ended", timeline_span(facts->arena, late));
+}
+
+static void say_left(const struct shutdown_facts *facts, struct words *words)
+{
+	say(words, "%d connection%s left %s after exit", facts->after, plural_s(facts->after),
+		timeline_span(facts->arena, facts->now - facts->last_exit));
+	name_left(facts, words);
+}
+
+static void say_child(const struct shutdown_facts *facts, struct words *words)
+{
+	say(words, "the command ended, but ");
+	name_running(facts, words);
+	say(words, " %s on and %s %d connection%s", facts->running == 1 ? "runs" : "run",
+		facts->running == 1 ? "holds" : "hold", facts->open_links,
+		plural_s(facts->open_links));
+	name_left(facts, words);
+}
+
+static void say_running(const struct shutdown_facts *facts, struct words *words)
+{
+	bool command_runs = facts->command && shutdown_runs(facts->record, facts->command);
+	if (!command_runs)
+		say(words, "the command ended, but ");
+	name_running(facts, words);
+	say(words, " still run%s %s after %s", facts->running == 1 ? "s" : "",
+		timeline_span(facts->arena, facts->record->timeout), signal_words(facts));
+	if (facts->after) {
+		say(words, " with %d connection%s", facts->after, plural_s(facts->after));
+		name_left(facts, words);
+	} else if (facts->before) {
+		say(words, ", though its connections are closed");
+	}
+}
+
+static void say_ignored(const struct shutdown_facts *facts, struct words *words)
+{
+	bool blocks = facts->command && facts->command->disposition == DISPOSITION_BLOCKS;
+	say(words, "%s is %s: ", signal_words(facts),
+		!facts->deaf     ? "of no effect, work goes on"
+			: blocks ? "blocked"
+				 : "ignored");
+	say_running(facts, words);
+}
+
+static void say_reconnected(const struct shutdown_facts *facts, struct words *words)
+{
+	say(words, "%d connection%s opened after %s; ", facts->opened, plural_s(facts->opened),
+		signal_words(facts));
+	if (facts->after)
+		say_left(facts, words);
+	else
+		say_closed(facts, words);
+}
+
+static void say_died(const struct shutdown_facts *facts, struct words *words)
+{
+	const struct shutdown_process *command = facts->command;
+	bool killed = command && command->has_status && WIFSIGNALED(command->status);
+	if (killed)
+		say(words, "ended by SIG%s without closing; ",
+			shutdown_signal_name(WTERMSIG(command->status)));
+	else
+		say(words, "ended without closing; ");
+	say(words,
+		facts->record->goodbye == GOODBYE_MISSED ? "the server noticed: "
+							 : "the server noticed, it seems: ");
+	say_closed(facts, words);
+}
+
+static void (*const sentences[])(const struct shutdown_facts *facts, struct words *words) = {
+	[BEHAVIOUR_CLOSED] = say_closed,
+	[BEHAVIOUR_LEFT_SESSIONS] = say_left,
+	[BEHAVIOUR_CHILD_KEPT_CONNECTION] = say_child,
+	[BEHAVIOUR_NEVER_EXITED] = say_running,
+	[BEHAVIOUR_IGNORED_SIGNAL] = say_ignored,
+	[BEHAVIOUR_RECONNECTED] = say_reconnected,
+	[BEHAVIOUR_DIED_UNCLOSED] = say_died,
+};
+
+static void say_lost_write(const struct shutdown_facts *facts, struct words *words)
+{
+	const struct shutdown_record *record = facts->record;
+	say(words, "; exit status 0, although killed in mid-write:");
+	for (size_t i = 0, named = 0; i < record->n_connections; i++)
+		if (record->connections[i].fate == FATE_ROLLED_BACK)
+			say(words, "%s backend %d's write was rolled back", named++ ? "," : "",
+				record->connections[i].backend);
+}
+
+const char *shutdown_words_progress(const struct shutdown_facts *facts)
+{
+	struct words words = { .length = 0 };
+	const struct shutdown_record *record = facts->record;
+	int all = facts->before + facts->opened;
+	if (record->signalled_at == INSTANT_UNKNOWN)
+		say(&words, "armed: waits for its end");
+	else if (facts->after)
+		say(&words, "%d of %d connection%s closed",
+			all > facts->after ? all - facts->after : 0, all, plural_s(all));
+	else
+		say(&words, "all connections are closed; the process still runs");
+	return arena_strdup(facts->arena, words.text);
+}
+
+const char *shutdown_words_verdict(
+	const struct shutdown_facts *facts, enum shutdown_behaviour behaviour, bool lost_write)
+{
+	struct words words = { .length = 0 };
+	sentences[behaviour](facts, &words);
+	if (lost_write)
+		say_lost_write(facts, &words);
+	return arena_strdup(facts->arena, words.text);
+}

@@ -1,0 +1,18 @@
+/* The sentence of a shutdown's verdict. Pure; all strings are in the facts' arena. */
+#ifndef ANALYZE_SHUTDOWN_WORDS_H
+#define ANALYZE_SHUTDOWN_WORDS_H
+
+#include <stdbool.h>
+
+#include "model/shutdown.h"
+
+struct shutdown_facts;
+
+/* Before the verdict: how far it is. */
+const char *shutdown_words_progress(const struct shutdown_facts *facts);
+
+/* `behaviour` is not BEHAVIOUR_NONE. `lost_write`: exit status 0 hides one, which is told, too. */
+const char *shutdown_words_verdict(
+	const struct shutdown_facts *facts, enum shutdown_behaviour behaviour, bool lost_write);
+
+#endif
