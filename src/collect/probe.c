@@ -32,8 +32,7 @@ struct probe {
 
 static void unwatch(struct probe *probe)
 {
-	if (probe->poll)
-		handle_close(probe->poll);
+	handle_close(probe->poll);
 	probe->poll = NULL;
 }
 

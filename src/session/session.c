@@ -92,8 +92,7 @@ static void fail_all(struct session *session)
 
 static void unwatch(struct session *session)
 {
-	if (session->poll)
-		handle_close(session->poll);
+	handle_close(session->poll);
 	session->poll = NULL;
 }
 
@@ -421,6 +420,7 @@ bool session_needs_password(const struct session *session)
 	if (!session->dialect->asks || session->phase != PHASE_WAITING ||
 		session->standing.state.status != SERVER_DENIED)
 		return false;
+	/* invalid_password */
 	bool refused = strcmp(session->standing.state.sqlstate, "28P01") == 0;
 	return refused || !session->standing.state.sqlstate[0];
 }

@@ -9,6 +9,9 @@
 #include "session/failure.h"
 #include "session/params.h"
 
+/* libpq's own, when nobody names another. */
+#define DEFAULT_PORT 5432
+
 static const char *clean_copy(struct arena *texts, const char *text)
 {
 	return text && *text ? text_clean(texts, text, strlen(text), TEXT_LINE) : NULL;
@@ -20,7 +23,7 @@ static void name_server(struct arena *texts, const PGconn *conn, const struct pa
 {
 	const char *port = conn ? PQport(conn) : params_get(params, "port");
 	state->host = clean_copy(texts, conn ? PQhost(conn) : params_get(params, "host"));
-	state->port = port && *port ? atoi(port) : 5432;
+	state->port = port && *port ? atoi(port) : DEFAULT_PORT;
 	state->database = clean_copy(texts, conn ? PQdb(conn) : params_get(params, "dbname"));
 	state->user = clean_copy(texts, conn ? PQuser(conn) : params_get(params, "user"));
 }

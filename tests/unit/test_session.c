@@ -14,6 +14,7 @@
 #include "session/failure.h"
 #include "session/params.h"
 #include "session/resolve.h"
+#include "session/standing.h"
 #include "session/statement.h"
 
 static void failures_are_told_by_their_code(void **state)
@@ -165,6 +166,44 @@ static void attempts_grow_rarer(void **state)
 	assert_about(backoff_delay(SERVER_DENIED, 0), 30000);
 }
 
+/* Before libpq has a connection the names are those that were asked for, made harmless. */
+static void a_standing_is_fit_to_be_shown(void **state)
+{
+	(void)state;
+	struct standing standing;
+	struct params params = { 0 };
+	params_set(&params, "host", "db\x1b[2J");
+	params_set(&params, "user", "");
+	standing_init(&standing);
+	assert_int_equal(standing.state.latency, -1);
+	assert_true(standing.state.retry_at == INSTANT_UNKNOWN);
+	standing_set(&standing, NULL, &params, SERVER_CONNECTING, NULL);
+	assert_string_equal(standing.state.host, "db␛[2J");
+	assert_int_equal(standing.state.port, 5432);
+	assert_null(standing.state.user);
+	assert_null(standing.state.database);
+	assert_null(standing.state.error);
+	standing.state.latency = 77;
+	standing.state.retry_at = 5;
+	params_clear(&params);
+	params_set(&params, "port", "6543");
+	standing_set(&standing, NULL, &params, SERVER_REFUSED,
+		"FATAL:  53300: sorry, too many clients already");
+	/* the host is that of the last attempt */
+	assert_string_equal(standing.state.host, "db␛[2J");
+	assert_int_equal(standing.state.port, 6543);
+	assert_int_equal(standing.state.status, SERVER_FULL);
+	assert_string_equal(standing.state.sqlstate, "53300");
+	assert_non_null(standing.state.error);
+	assert_int_equal(standing.state.latency, 77);
+	assert_true(standing.state.retry_at == INSTANT_UNKNOWN);
+	standing_set(&standing, NULL, &params, SERVER_CONNECTING,
+		"FATAL:  53300: sorry, too many clients already");
+	assert_int_equal(standing.state.status, SERVER_CONNECTING);
+	standing_deinit(&standing);
+	params_clear(&params);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +212,7 @@ int main(void)
 		cmocka_unit_test(params_hold_each_keyword_once),
 		cmocka_unit_test(what_was_not_sent_is_forgotten),
 		cmocka_unit_test(attempts_grow_rarer),
+		cmocka_unit_test(a_standing_is_fit_to_be_shown),
 	};
 	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }
