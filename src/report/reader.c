@@ -254,6 +254,16 @@ int reader_array(
 	return read_container(reader, object, key, JSON_ARRAY, ret_value);
 }
 
+int reader_begin(struct reader *reader, const json_t *root, const char *key,
+	const json_t **ret_array, size_t *ret_count)
+{
+	reader->where = NULL;
+	int r = reader_array(reader, root, key, ret_array);
+	reader->where = key;
+	*ret_count = r == 0 ? json_array_size(*ret_array) : 0;
+	return r;
+}
+
 int reader_endpoint(struct reader *reader, const json_t *object, struct endpoint *ret_endpoint)
 {
 	const json_t *address = json_object_get(object, "client_addr");

@@ -56,6 +56,11 @@ int reader_object(struct reader *reader, const json_t *object, const char *key,
 int reader_array(struct reader *reader, const json_t *object, const char *key,
 	const json_t **ret_value) __attribute__((warn_unused_result));
 
+/* The same for an array at the top, of which errors tell from then on; *ret_count is the number of
+ * its elements, 0 without one. */
+int reader_begin(struct reader *reader, const json_t *root, const char *key,
+	const json_t **ret_array, size_t *ret_count) __attribute__((warn_unused_result));
+
 /* "client_addr" and "client_port" of an object: port −1 is a Unix socket, null not known. */
 int reader_endpoint(struct reader *reader, const json_t *object, struct endpoint *ret_endpoint)
 	__attribute__((warn_unused_result));

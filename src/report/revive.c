@@ -8,9 +8,9 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
-#include "base/map.h"
 #include "model/assessment.h"
 #include "model/proxy.h"
+#include "report/revive_connections.h"
 #include "report/revive_pools.h"
 
 #define SCHEMA        1
@@ -24,14 +24,7 @@
 	}
 WORDS(server_status_word, server_status_name, enum server_status)
 WORDS(source_status_word, source_status_name, enum source_status)
-WORDS(status_word, status_name, enum status)
-WORDS(reason_word, reason_name, enum reason)
-WORDS(certainty_word, certainty_name, enum certainty)
-WORDS(protection_word, protection_name, enum protection)
-WORDS(kind_word, backend_kind_name, enum backend_kind)
-WORDS(end_word, client_end_name, enum client_end)
 WORDS(proxy_status_word, proxy_status_name, enum proxy_status)
-WORDS(matched_by_word, matched_by_name, enum matched_by)
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -86,63 +79,6 @@ static const struct field limits_fields[] = {
 	{ "idle_seconds", FIELD_SECONDS, AT(rules_limits, idle) },
 	{ "transaction_seconds", FIELD_SECONDS, AT(rules_limits, transaction) },
 	{ "held_seconds", FIELD_SECONDS, AT(rules_limits, held) },
-};
-
-static const struct field backend_fields[] = {
-	{ "pid", FIELD_INT, AT(backend, pid) },
-	{ "backend_start", FIELD_INSTANT, AT(backend, start) },
-	{ "database", FIELD_NAME, AT(backend, database) },
-	{ "user", FIELD_NAME, AT(backend, user) },
-	{ "application_name", FIELD_NAME, AT(backend, application_name) },
-	{ "state", FIELD_NAME, AT(backend, state_text) },
-	{ "state_change", FIELD_INSTANT, AT(backend, state_change) },
-	{ "xact_start", FIELD_INSTANT, AT(backend, xact_start) },
-	{ "query_start", FIELD_INSTANT, AT(backend, query_start) },
-	{ "wait_event_type", FIELD_NAME, AT(backend, wait_event_type) },
-	{ "wait_event", FIELD_NAME, AT(backend, wait_event) },
-	{ "query", FIELD_TEXT, AT(backend, query) },
-	{ "kind", FIELD_WORD, AT(backend, kind), kind_word, BACKEND_KIND_COUNT },
-};
-
-static const struct field connection_fields[] = {
-	{ "status", FIELD_WORD, AT(connection, verdict.status), status_word, STATUS_COUNT },
-	{ "reason", FIELD_WORD, AT(connection, verdict.reason), reason_word, REASON_COUNT },
-	{ "certainty", FIELD_WORD, AT(connection, verdict.certainty), certainty_word,
-		CERTAINTY_PROVEN + 1 },
-	{ "protected", FIELD_WORD, AT(connection, verdict.protection), protection_word,
-		PROTECTION_COUNT },
-	{ "seconds", FIELD_SECONDS, AT(connection, verdict.age) },
-	{ "client_end", FIELD_WORD, AT(connection, end), end_word, CLIENT_END_COUNT },
-};
-
-/* "process" of a connection: which one it is; the rest stands in "processes". */
-struct holder {
-	int32_t pid;
-	uint64_t start_ticks;
-	enum matched_by matched_by;
-};
-
-static const struct field holder_fields[] = {
-	{ "pid", FIELD_INT, AT(holder, pid) },
-	{ "start_ticks", FIELD_TICKS, AT(holder, start_ticks) },
-	{ "matched_by", FIELD_WORD, AT(holder, matched_by), matched_by_word, MATCHED_COUNT },
-};
-
-static const struct field process_fields[] = {
-	{ "pid", FIELD_INT, AT(client_process, process.pid) },
-	{ "name", FIELD_NAME, AT(client_process, process.name) },
-	{ "command", FIELD_NAME, AT(client_process, process.command) },
-	{ "user", FIELD_NAME, AT(client_process, process.user) },
-	{ "cpu_percent", FIELD_PERCENT, AT(client_process, process.cpu_percent) },
-	{ "rss_bytes", FIELD_LARGE, AT(client_process, process.rss_bytes) },
-	{ "connections", FIELD_UNSIGNED, AT(client_process, connections) },
-	{ "leaked", FIELD_UNSIGNED, AT(client_process, leaked) },
-	{ "alive", FIELD_FLAG, AT(client_process, alive) },
-	{ "start_ticks", FIELD_TICKS, AT(client_process, process.start_ticks) },
-	{ "started_at", FIELD_INSTANT, AT(client_process, process.started_at) },
-	{ "ended_at", FIELD_INSTANT, AT(client_process, process.ended_at) },
-	{ "unit", FIELD_NAME, AT(client_process, process.unit) },
-	{ "container", FIELD_NAME, AT(client_process, process.container) },
 };
 
 /* "sources", with its age for the instant that it is kept as. */
@@ -224,111 +160,6 @@ static int read_part(struct revival *revival, const char *key, const struct fiel
 	return r < 0 ? r : reader_fields(&revival->reader, object, fields, n_fields, ret_struct);
 }
 
-/* The elements of an array; *ret_array has room for all of them. */
-static int begin_array(
-	struct revival *revival, const char *key, const json_t **ret_array, size_t *ret_count)
-{
-	revival->reader.where = NULL;
-	int r = reader_array(&revival->reader, revival->root, key, ret_array);
-	revival->reader.where = key;
-	*ret_count = r == 0 ? json_array_size(*ret_array) : 0;
-	return r;
-}
-
-static uint64_t process_key(int32_t pid, uint64_t start_ticks)
-{
-	return map_mix((uint64_t)pid, start_ticks);
-}
-
-static int read_processes(struct revival *revival)
-{
-	struct assessment *assessment = revival->assessment;
-	const json_t *array;
-	size_t count;
-	int r = begin_array(revival, "processes", &array, &count);
-	assessment->processes =
-		arena_array(assessment->arena, count, sizeof(*assessment->processes));
-	revival->processes = map_new(assessment->arena, count);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct client_process *client = &assessment->processes[i];
-		revival->reader.index = i;
-		r = reader_fields(&revival->reader, json_array_get(array, i), process_fields,
-			LENGTH(process_fields), client);
-		map_set(revival->processes,
-			process_key(client->process.pid, client->process.start_ticks), (uint32_t)i);
-		assessment->n_processes += r == 0;
-	}
-	revival->reader.index = READER_NO_INDEX;
-	return r;
-}
-
-static int read_holder(struct revival *revival, const json_t *object, struct connection *connection)
-{
-	const json_t *process;
-	struct holder holder;
-	int r = reader_object(&revival->reader, object, "process", &process);
-	connection->process = NO_PROCESS;
-	if (r < 0 || !process)
-		return r;
-	r = reader_fields(&revival->reader, process, holder_fields, LENGTH(holder_fields), &holder);
-	if (r < 0)
-		return r;
-	connection->process =
-		map_get(revival->processes, process_key(holder.pid, holder.start_ticks));
-	connection->matched_by =
-		connection->process == NO_PROCESS ? MATCHED_NONE : holder.matched_by;
-	return 0;
-}
-
-static int read_connection(struct revival *revival, const json_t *object,
-	struct connection *connection, struct backend *backend)
-{
-	struct reader *reader = &revival->reader;
-	int r = reader_fields(reader, object, backend_fields, LENGTH(backend_fields), backend);
-	if (r == 0)
-		r = reader_endpoint(reader, object, &backend->client);
-	if (r == 0)
-		r = reader_fields(
-			reader, object, connection_fields, LENGTH(connection_fields), connection);
-	if (r == 0)
-		r = read_holder(revival, object, connection);
-	if (r == 0)
-		r = revive_pools_connection(reader, object, revival->assessment, connection);
-	if (r < 0)
-		return r;
-	backend->state = backend_state_parse(backend->state_text);
-	connection->backend = backend;
-	connection->looked = connection->in_scope = true;
-	connection->seen_here = connection->end == CLIENT_END_HELD;
-	connection->first_seen = revival->assessment->now;
-	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;
-	revival->assessment->n_leaked += connection->verdict.status == STATUS_LEAKED;
-	return 0;
-}
-
-static int read_connections(struct revival *revival)
-{
-	struct assessment *assessment = revival->assessment;
-	const json_t *array;
-	size_t count;
-	int r = begin_array(revival, "connections", &array, &count);
-	assessment->connections =
-		arena_array(assessment->arena, count, sizeof(*assessment->connections));
-	revival->activity->backends =
-		arena_array(revival->activity->arena, count, sizeof(*revival->activity->backends));
-	revival->reader.arena = revival->activity->arena;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		revival->reader.index = i;
-		r = read_connection(revival, json_array_get(array, i), &assessment->connections[i],
-			&revival->activity->backends[i]);
-		assessment->n_connections += r == 0;
-	}
-	revival->activity->n_backends = assessment->n_connections;
-	revival->reader.arena = assessment->arena;
-	revival->reader.index = READER_NO_INDEX;
-	return r;
-}
-
 /* None is null: what was not worth a word then is not worth one now. */
 static int read_proxy(struct revival *revival)
 {
@@ -362,7 +193,7 @@ static int read_sources(struct revival *revival)
 	struct assessment *assessment = revival->assessment;
 	const json_t *array;
 	size_t count;
-	int r = begin_array(revival, "sources", &array, &count);
+	int r = reader_begin(&revival->reader, revival->root, "sources", &array, &count);
 	assessment->n_sources = count > SOURCE_COUNT ? count : SOURCE_COUNT;
 	assessment->sources =
 		arena_array(assessment->arena, assessment->n_sources, sizeof(*assessment->sources));
@@ -411,11 +242,13 @@ static int read_all(struct revival *revival)
 		r = read_part(revival, "limits", limits_fields, LENGTH(limits_fields),
 			&assessment->limits);
 	if (r == 0)
-		r = read_processes(revival);
+		r = revive_processes(
+			&revival->reader, revival->root, assessment, &revival->processes);
 	if (r == 0)
 		r = revive_pools(&revival->reader, revival->root, assessment);
 	if (r == 0)
-		r = read_connections(revival);
+		r = revive_connections(&revival->reader, revival->root, revival->processes,
+			assessment, revival->activity);
 	if (r == 0)
 		r = revive_pools_waiting(&revival->reader, revival->root, assessment);
 	if (r == 0)

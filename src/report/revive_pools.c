@@ -143,21 +143,11 @@ static void add_row(struct assessment *assessment, struct pool_pages *pages, con
 	assessment->pools[assessment->n_pools++] = pool;
 }
 
-static int begin(struct reader *reader, const json_t *root, const char *key,
-	const json_t **ret_array, size_t *ret_count)
-{
-	reader->where = NULL;
-	int r = reader_array(reader, root, key, ret_array);
-	reader->where = key;
-	*ret_count = r == 0 ? json_array_size(*ret_array) : 0;
-	return r;
-}
-
 int revive_pools(struct reader *reader, const json_t *root, struct assessment *assessment)
 {
 	const json_t *array;
 	size_t count;
-	int r = begin(reader, root, "pools", &array, &count);
+	int r = reader_begin(reader, root, "pools", &array, &count);
 	struct pool_pages *pages = pool_pages_new();
 	size_t waiting = json_array_size(json_object_get(root, "waiting"));
 	assessment->pages = pages;
@@ -331,7 +321,7 @@ int revive_pools_waiting(struct reader *reader, const json_t *root, struct asses
 {
 	const json_t *array;
 	size_t count;
-	int r = begin(reader, root, "waiting", &array, &count);
+	int r = reader_begin(reader, root, "waiting", &array, &count);
 	assessment->waiters = arena_array(assessment->arena, count, sizeof(*assessment->waiters));
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		reader->index = i;
