@@ -228,41 +228,39 @@ static void hand_over(struct watch *watch, const struct follow_sample *sample)
 		read_socket(watch, &sample->sockets[i], sample);
 }
 
-/* A process's end closes what it had open, and is known more exactly. */
-static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket, int64_t seen)
-{
-	for (size_t i = 0; i < watch->record.n_processes; i++) {
-		const struct shutdown_process *process = &watch->record.processes[i];
-		if (process->pid == socket->holder && process->ended_at != INSTANT_UNKNOWN &&
-			process->ended_at >= socket->seen_at && process->ended_at < seen)
-			return process->ended_at;
-	}
-	return seen;
-}
-
-/* What is missing of a process that the kernel is ending, or has ended, was not closed by it: it
- * goes with its end, which is told in a moment. */
-static bool goes_with_its_holder(const struct watch *watch, const struct watch_socket *socket,
-	const struct follow_sample *sample)
+static const struct follow_process *find_holder(
+	const struct follow_sample *sample, const struct watch_socket *socket)
 {
 	for (size_t i = 0; i < sample->n_processes; i++)
 		if (sample->processes[i].pid == socket->holder)
-			return sample->processes[i].exiting;
+			return &sample->processes[i];
+	return NULL;
+}
+
+/* When a socket that a look lacks was closed; INSTANT_UNKNOWN while that is not known yet. What is
+ * missing of a process that the kernel is ending, or has ended, was not closed by it: it goes with
+ * its end, which may have been told before the look, or is in a moment. */
+static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket,
+	const struct follow_sample *sample)
+{
+	const struct follow_process *holder = find_holder(sample, socket);
+	if (holder)
+		return holder->exiting ? INSTANT_UNKNOWN : sample->taken_at;
 	for (size_t i = 0; i < watch->record.n_processes; i++)
-		if (watch->record.processes[i].pid == socket->holder &&
-			watch->record.processes[i].ended_at == INSTANT_UNKNOWN)
-			return true;
-	return false;
+		if (watch->record.processes[i].pid == socket->holder)
+			return watch->record.processes[i].ended_at;
+	return sample->taken_at;
 }
 
 static void close_sockets(struct watch *watch, const struct follow_sample *sample)
 {
 	for (size_t i = 0; i < watch->n_sockets; i++) {
 		struct watch_socket *socket = &watch->sockets[i];
-		if (socket->open || socket->closed_at != INSTANT_UNKNOWN ||
-			goes_with_its_holder(watch, socket, sample))
+		if (socket->open || socket->closed_at != INSTANT_UNKNOWN)
 			continue;
-		socket->closed_at = closed_at(watch, socket, sample->taken_at);
+		socket->closed_at = closed_at(watch, socket, sample);
+		if (socket->closed_at == INSTANT_UNKNOWN)
+			continue;
 		watch->pause = 0;
 		watch->ask_at = 0;
 	}
