@@ -1,4 +1,5 @@
-/* Shared by the files of the shutdown watch: processes and sockets (watch.c), the server's sessions
+/* Shared by the files of the shutdown watch: its stages (watch.c), the processes and their sockets
+ * (watch_processes.c, watch_sockets.c), their pools' phases (watch_pages.c), the server's sessions
  * (watch_sessions.c), what they wrote (watch_writes.c), how they ended (watch_evidence.c). */
 #ifndef APP_WATCH_PARTS_H
 #define APP_WATCH_PARTS_H
@@ -16,6 +17,7 @@ struct page_copy;
 struct page_host;
 struct watch_page;
 struct follow;
+struct follow_sample;
 struct procfs;
 
 /* A socket of the application's that leads to the server or to PgBouncer. It becomes a connection
@@ -104,11 +106,32 @@ struct watch {
 
 void watch_changed(struct watch *watch);
 
+/* Whether the signal, or the first sign of an end, was there. */
+bool watch_has_begun(const struct watch *watch);
+
 /* The stage must not last longer than this. */
 void watch_time_out(struct watch *watch, uint64_t ms);
 
 /* The first sign of an end, or the signal itself (NULL). */
 void watch_begin(struct watch *watch, int64_t at, const char *sign);
+
+/* --- watch_processes.c --- */
+
+/* One that was first seen at `at`, and its pidfd. When it has ended already the next sample lacks
+ * it. */
+struct shutdown_process *watch_add_process(
+	struct watch *watch, int32_t pid, uint64_t start_ticks, int64_t at);
+void watch_read_processes(struct watch *watch, const struct follow_sample *sample);
+/* The process of these numbers is one of the application's. */
+bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks);
+
+/* --- watch_sockets.c --- */
+
+/* After watch_read_processes(). */
+void watch_read_sockets(struct watch *watch, const struct follow_sample *sample);
+/* Takes what is known of the sockets into the record. */
+void watch_tell_record(struct watch *watch);
+void watch_forget_socket(struct watch *watch, uint32_t inode);
 
 /* --- watch_pages.c --- */
 
@@ -128,9 +151,6 @@ void watch_ask(struct watch *watch, int64_t now);
 
 /* The backend's process ended. */
 void watch_backend_ended(struct watch *watch, int32_t pid, int64_t at);
-
-/* A session of the application's, by the process at its other end. */
-bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks);
 
 /* The ports that lead to the server, and to PgBouncer. */
 void watch_set_ports(struct watch *watch);

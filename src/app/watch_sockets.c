@@ -1,0 +1,155 @@
+/* The application's sockets: which there are, who holds them, and when they are closed. */
+#include "app/watch_parts.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/follow.h"
+
+/* A link to PgBouncer that is shorter than this after the signal was a request to cancel. */
+#define CANCEL_LASTS (50 * USEC_PER_MSEC)
+
+static struct watch_socket *find_socket(struct watch *watch, uint32_t inode)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		if (watch->sockets[i].inode == inode)
+			return &watch->sockets[i];
+	return NULL;
+}
+
+static struct watch_socket *add_socket(struct watch *watch, const struct follow_socket *seen)
+{
+	if (watch->n_sockets == watch->sockets_room) {
+		watch->sockets_room = watch->sockets_room ? watch->sockets_room * 2 : 16;
+		watch->sockets =
+			mem_resize(watch->sockets, watch->sockets_room, sizeof(*watch->sockets));
+	}
+	struct watch_socket *socket = &watch->sockets[watch->n_sockets++];
+	*socket = (struct watch_socket){
+		.inode = seen->inode,
+		.holder = seen->pid,
+		.port = seen->port,
+		.local = seen->local,
+		.server_inode = seen->server_inode,
+		.pooled = watch_is_pooler(watch, seen->port),
+		.opened_at = seen->first_seen,
+		.closed_at = INSTANT_UNKNOWN,
+	};
+	/* the server knows more of it: soon asked */
+	watch->pause = 0;
+	watch->ask_at = 0;
+	return socket;
+}
+
+/* A socket that was inherited has several holders: the one that is known stays as long as it has
+ * it. */
+static void read_socket(
+	struct watch *watch, const struct follow_socket *seen, const struct follow_sample *sample)
+{
+	struct watch_socket *socket = find_socket(watch, seen->inode);
+	if (!socket)
+		socket = add_socket(watch, seen);
+	if (!socket->open)
+		socket->holder = seen->pid;
+	socket->open = true;
+	/* an heir that was not known yet when the other holder let go of it */
+	socket->closed_at = INSTANT_UNKNOWN;
+	socket->established |= seen->established;
+	socket->seen_at = sample->taken_at;
+}
+
+static void hand_over(struct watch *watch, const struct follow_sample *sample)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		watch->sockets[i].open = false;
+	/* first those that still have it … */
+	for (size_t i = 0; i < sample->n_sockets; i++) {
+		const struct watch_socket *socket = find_socket(watch, sample->sockets[i].inode);
+		if (socket && socket->holder == sample->sockets[i].pid)
+			read_socket(watch, &sample->sockets[i], sample);
+	}
+	/* … then the heirs */
+	for (size_t i = 0; i < sample->n_sockets; i++)
+		read_socket(watch, &sample->sockets[i], sample);
+}
+
+static const struct follow_process *find_holder(
+	const struct follow_sample *sample, const struct watch_socket *socket)
+{
+	for (size_t i = 0; i < sample->n_processes; i++)
+		if (sample->processes[i].pid == socket->holder)
+			return &sample->processes[i];
+	return NULL;
+}
+
+/* When a socket that a look lacks was closed; INSTANT_UNKNOWN while that is not known yet. What is
+ * missing of a process that the kernel is ending, or has ended, was not closed by it: it goes with
+ * its end, which may have been told before the look, or is in a moment. */
+static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket,
+	const struct follow_sample *sample)
+{
+	const struct follow_process *holder = find_holder(sample, socket);
+	if (holder)
+		return holder->exiting ? INSTANT_UNKNOWN : sample->taken_at;
+	for (size_t i = 0; i < watch->record.n_processes; i++)
+		if (watch->record.processes[i].pid == socket->holder)
+			return watch->record.processes[i].ended_at;
+	return sample->taken_at;
+}
+
+static void close_sockets(struct watch *watch, const struct follow_sample *sample)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++) {
+		struct watch_socket *socket = &watch->sockets[i];
+		if (socket->open || socket->closed_at != INSTANT_UNKNOWN)
+			continue;
+		socket->closed_at = closed_at(watch, socket, sample);
+		if (socket->closed_at == INSTANT_UNKNOWN)
+			continue;
+		watch->pause = 0;
+		watch->ask_at = 0;
+	}
+}
+
+void watch_read_sockets(struct watch *watch, const struct follow_sample *sample)
+{
+	hand_over(watch, sample);
+	close_sockets(watch, sample);
+}
+
+/* A link to PgBouncer is a connection by itself. */
+static void take_pooled(struct watch *watch, struct watch_socket *socket)
+{
+	bool after = watch_has_begun(watch) && socket->opened_at > watch->record.signalled_at;
+	if (socket->taken || !socket->pooled || !socket->established ||
+		(after && socket->seen_at - socket->opened_at < CANCEL_LASTS))
+		return;
+	struct shutdown_connection *connection = shutdown_add_connection(&watch->record);
+	connection->link = LINK_POOLED;
+	connection->inode = socket->inode;
+	connection->opened_at = socket->opened_at;
+	connection->after_signal = after;
+	socket->taken = true;
+}
+
+void watch_tell_record(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		take_pooled(watch, &watch->sockets[i]);
+	for (size_t i = 0; i < watch->record.n_connections; i++) {
+		struct shutdown_connection *connection = &watch->record.connections[i];
+		const struct watch_socket *socket =
+			connection->inode ? find_socket(watch, connection->inode) : NULL;
+		if (!socket)
+			continue;
+		connection->holder = socket->holder;
+		connection->closed_at = socket->closed_at;
+	}
+}
+
+void watch_forget_socket(struct watch *watch, uint32_t inode)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		if (watch->sockets[i].inode == inode) {
+			watch->sockets[i] = watch->sockets[--watch->n_sockets];
+			return;
+		}
+}
