@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
 #include "session/session.h"
@@ -336,11 +337,6 @@ static void on_tick(uv_timer_t *timer)
 	}
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 struct rescue *rescue_new(uv_loop_t *loop, struct session *session,
 	const struct rescue_options *options, const struct rescue_callbacks *callbacks)
 {
@@ -349,9 +345,7 @@ struct rescue *rescue_new(uv_loop_t *loop, struct session *session,
 	rescue->session = session;
 	rescue->options = *options;
 	rescue->callbacks = *callbacks;
-	rescue->tick = mem_alloc(sizeof(*rescue->tick));
-	uv_timer_init(loop, rescue->tick);
-	rescue->tick->data = rescue;
+	rescue->tick = handle_new_timer(loop, rescue);
 	const struct execute_options execute = {
 		.readonly = options->readonly,
 		.deadline = EXECUTE_DEADLINE_DEFAULT,
@@ -425,6 +419,6 @@ void rescue_free(struct rescue *rescue)
 		return;
 	stop_free(rescue->stopper);
 	execute_free(rescue->executor);
-	uv_close((uv_handle_t *)rescue->tick, free_handle);
+	handle_close(rescue->tick);
 	free(rescue);
 }
