@@ -159,7 +159,8 @@ static void other_locales_get_ascii(void **state)
 
 #define HOSTILE_ROLE "漢字\033[2Jé\u0301 \u202egnp 漢字漢字漢字漢"
 
-static void enter_hostile(void)
+/* The caller ends it: as long as it is open its row can be looked at. */
+static PGconn *enter_hostile(void)
 {
 	live_sql(set_server(), "CREATE ROLE \"" HOSTILE_ROLE "\" LOGIN SUPERUSER");
 	const char *const keywords[] = { "host", "port", "dbname", "user", "application_name",
@@ -175,7 +176,7 @@ static void enter_hostile(void)
 	live_exec(conn,
 		"SELECT 'owned \033]0;owned\007\033[2J\033[1;1H\033c 漢字かな "
 		"e\u0301\u0302\u0303 \u200b\u202e \x7f' AS \"a\nb\tc\r\"");
-	/* it stays open until the program ends: its rows are what is looked at */
+	return conn;
 }
 
 /* The heading's column is a blank, then text, in every row of the table. */
@@ -194,7 +195,7 @@ static void assert_column(struct term *term, const char *heading, const char *ap
 static void hostile_names_move_nothing(void **state)
 {
 	(void)state;
-	enter_hostile();
+	PGconn *conn = enter_hostile();
 	struct term *term = set_open(200, 40, NULL);
 	assert_true(term_wait_text(term, "漢字"));
 	assert_true(term_settle(term));
@@ -213,6 +214,7 @@ static void hostile_names_move_nothing(void **state)
 	free(screen);
 	assert_true(term_shows(term, "8 of 25 used"));
 	set_quit(term);
+	PQfinish(conn);
 }
 
 int main(void)
