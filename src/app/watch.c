@@ -98,10 +98,12 @@ static void begin_by_end(struct watch *watch, int64_t ended_at)
 			opened_at = record->connections[i].opened_at;
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];
-		int64_t end = connection->closed_at != INSTANT_UNKNOWN ? connection->closed_at
-								       : connection->ended_at;
-		if (end != INSTANT_UNKNOWN && end > opened_at && end < at)
-			at = end;
+		/* whichever was told first: a session's end may be before a look lacks the socket
+		 */
+		const int64_t ends[] = { connection->closed_at, connection->ended_at };
+		for (size_t j = 0; j < sizeof(ends) / sizeof(ends[0]); j++)
+			if (ends[j] != INSTANT_UNKNOWN && ends[j] > opened_at && ends[j] < at)
+				at = ends[j];
 	}
 	watch_begin(watch, at, at < ended_at ? "the first connection closed" : "the process ended");
 }
