@@ -11,9 +11,11 @@
 #include "base/mem.h"
 #include "session/cell.h"
 
-/* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. */
+/* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. A
+ * number may be a little younger than now, too: the table is read after the snapshot. */
 static const char writes_sql[] =
-	"SELECT a.pid, a.backend_start, x.now - ((x.now - a.backend_xid::text::int8) & 4294967295)"
+	"SELECT a.pid, a.backend_start, x.now -"
+	" (((x.now - a.backend_xid::text::int8 + 2147483648) & 4294967295) - 2147483648)"
 	" FROM pg_stat_activity a, (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS now) x"
 	" WHERE a.backend_xid IS NOT NULL AND a.pid = ANY ($1::int4[])";
 
