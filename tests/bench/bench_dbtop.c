@@ -19,10 +19,11 @@
 #define WIDTH  200
 #define HEIGHT 50
 
-#define BY_PROCESS        50 /* connections of one client process */
-#define INTERVAL          "0.2"
-#define INTERVAL_US       200000.0
-#define WARM_UP_REFRESHES 10
+#define BY_PROCESS  50 /* connections of one client process */
+#define INTERVAL    "0.2"
+#define INTERVAL_US 200000.0
+/* Seven seconds: until the first looks, which walk through all of /proc, are over. */
+#define WARM_UP_REFRESHES 35
 #define REFRESHES         50
 #define POLLS             50
 #define PG_TOP_REFRESHES  8
