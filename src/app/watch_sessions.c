@@ -165,10 +165,14 @@ static struct shutdown_connection *add_connection(struct watch *watch,
 	struct shutdown_connection *connection = shutdown_add_connection(record);
 	connection->backend = backend->pid;
 	connection->backend_start = backend->start;
-	connection->opened_at =
-		socket ? socket->opened_at : local_instant(assessment, backend->start);
-	connection->after_signal = record->signalled_at != INSTANT_UNKNOWN &&
-		connection->opened_at > record->signalled_at;
+	int64_t began_at = local_instant(assessment, backend->start);
+	connection->opened_at = socket ? socket->opened_at : began_at;
+	if (record->signalled_at != INSTANT_UNKNOWN) {
+		/* the look that saw the socket first may have begun before the signal */
+		if (began_at > connection->opened_at)
+			connection->opened_at = began_at;
+		connection->after_signal = connection->opened_at > record->signalled_at;
+	}
 	if (socket) {
 		connection->inode = socket->inode;
 		connection->holder = socket->holder;
