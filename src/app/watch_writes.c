@@ -53,11 +53,12 @@ static void on_writes(void *data, const PGresult *result, int64_t sent_at)
 	struct watch *watch = data;
 	watch->waiting--;
 	for (int row = 0; cell_has_rows(result, 3) && row < PQntuples(result); row++) {
-		struct shutdown_connection *connection =
-			watch_find_session(watch, (int32_t)cell_number(result, row, 0),
-				instant_from_postgres(cell_number(result, row, 1)));
-		if (connection)
-			add_write(watch, connection, cell_number(result, row, 2));
+		struct shutdown_connection *connection = watch_find_session(
+			watch, cell_int(result, row, 0, 0), cell_instant(result, row, 1));
+		int64_t txid = cell_number(result, row, 2);
+		/* one number that is none would make the question for all fates fail */
+		if (connection && txid > 0)
+			add_write(watch, connection, txid);
 	}
 	watch_baseline_taken(watch);
 }
