@@ -150,6 +150,17 @@ static json_t *connection_of(json_t *root, PGconn *conn)
 	return connection;
 }
 
+/* It serves through this program, and we are behind that connection. */
+static void check_served(json_t *root, struct live_program *proxy, PGconn *named)
+{
+	check_status(root, "serving");
+	assert_int_equal(json_integer_value(live_member(root, "proxy.pid")), live_pid(proxy));
+	assert_true(json_number_value(live_member(root, "proxy.latency_ms")) > 0);
+	json_t *connection = connection_of(root, named);
+	assert_string_equal(live_text(connection, "process.matched_by"), "proxy");
+	assert_int_equal(json_integer_value(live_member(connection, "process.pid")), getpid());
+}
+
 /* From beside the proxy and through it: the same processes are behind the same connections. */
 static void applications_behind(const char *program_name, int port, struct live_program *proxy)
 {
@@ -160,14 +171,7 @@ static void applications_behind(const char *program_name, int port, struct live_
 	const int ways[] = { 0, port };
 	for (size_t i = 0; i < 2; i++) {
 		json_t *root = snapshot(config, ways[i]);
-		check_status(root, "serving");
-		assert_int_equal(
-			json_integer_value(live_member(root, "proxy.pid")), live_pid(proxy));
-		assert_true(json_number_value(live_member(root, "proxy.latency_ms")) > 0);
-		json_t *connection = connection_of(root, named);
-		assert_string_equal(live_text(connection, "process.matched_by"), "proxy");
-		assert_int_equal(
-			json_integer_value(live_member(connection, "process.pid")), getpid());
+		check_served(root, proxy, named);
 		/* a name alone, or another process's, proves nothing */
 		const char *matched = live_text(connection_of(root, plain), "process.matched_by");
 		assert_true(!matched || strcmp(matched, "tcp") == 0);
@@ -230,14 +234,7 @@ static void a_proxy_on_a_unix_socket_serves(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		CLEANUP(cleanup_free) char *config = write_config("socat", ports[i], "");
 		json_t *root = live_dbtop_json(NULL, conninfo, "-c", config, NULL);
-		check_status(root, "serving");
-		assert_int_equal(
-			json_integer_value(live_member(root, "proxy.pid")), live_pid(proxy));
-		assert_true(json_number_value(live_member(root, "proxy.latency_ms")) > 0);
-		json_t *connection = connection_of(root, named);
-		assert_string_equal(live_text(connection, "process.matched_by"), "proxy");
-		assert_int_equal(
-			json_integer_value(live_member(connection, "process.pid")), getpid());
+		check_served(root, proxy, named);
 		const char *matched = live_text(connection_of(root, plain), "process.matched_by");
 		assert_true(!matched || strcmp(matched, "tcp") == 0);
 		json_decref(root);
