@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/clearing.h"
 #include "view/dialog.h"
 #include "view/facts.h"
@@ -49,7 +50,7 @@ static void make_title(const struct clearing *clearing, bool planned, char *text
 		cleared += clearing->pages[i].result == CLEARING_CLEARED;
 	if (planned)
 		snprintf(text, size, "Remove %zu stats page%s of dead processes?",
-			clearing->n_pages, clearing->n_pages == 1 ? "" : "s");
+			clearing->n_pages, plural_s(clearing->n_pages));
 	else if (!clearing->done)
 		snprintf(text, size, "Removing …");
 	else

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/plural.h"
 #include "model/emergency.h"
 #include "model/peers.h"
 #include "view/columns.h"
@@ -199,7 +200,7 @@ static void format_prefix(struct line *line, const char *sign, enum style style,
 static void format_count(struct line *line, uint32_t connections)
 {
 	char text[40];
-	snprintf(text, sizeof(text), "%u connection%s", connections, connections == 1 ? "" : "s");
+	snprintf(text, sizeof(text), "%u connection%s", connections, plural_s(connections));
 	line_add_next(line, STYLE_DIM, text);
 }
 
@@ -286,7 +287,7 @@ static void format_verdict(const struct emergency *emergency, struct line *line)
 {
 	if (emergency->counted > 0)
 		line_printf(line, STYLE_LEAKED, "%d connection%s left", emergency->counted,
-			emergency->counted == 1 ? "" : "s");
+			plural_s(emergency->counted));
 	else if (emergency->counted == 0)
 		line_add(line, STYLE_GOOD, "no connection left");
 	else
@@ -350,7 +351,7 @@ static void plan_title(const struct emergency *emergency, char *text, size_t siz
 	size_t connections = emergency_count_connections(emergency);
 	if (n)
 		snprintf(text, size, "Emergency: stop %zu process%s with %zu connection%s?", n,
-			n == 1 ? "" : "es", connections, connections == 1 ? "" : "s");
+			n == 1 ? "" : "es", connections, plural_s(connections));
 	else
 		snprintf(text, size, "Emergency");
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/plural.h"
 #include "model/launch.h"
 #include "view/dialog.h"
 #include "view/facts.h"
@@ -36,7 +37,7 @@ static void tell_plan(struct arena *arena, struct facts *facts, const struct lau
 		facts_add(facts, STYLE_TEXT, "program", launch->old_executable);
 		facts_add(facts, launch->clients ? STYLE_CAUTION : STYLE_TEXT, "loses",
 			arena_printf(arena, "%u connection%s through it", launch->clients,
-				launch->clients == 1 ? "" : "s"));
+				plural_s(launch->clients)));
 		facts_add(facts, STYLE_CAUTION, "unit",
 			launch->old_unit
 				? arena_printf(arena,

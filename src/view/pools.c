@@ -8,6 +8,7 @@
 
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/assessment.h"
 #include "view/frame.h"
 #include "view/grid.h"
@@ -117,7 +118,7 @@ static void page_parts(const struct pool *pool, struct parts *parts)
 	if (page->status == POOL_PAGE_DEAD) {
 		add(parts, 0, pool->connections ? STYLE_LEAKED : STYLE_DIM,
 			"its process has ended · %u connection%s left behind", pool->connections,
-			pool->connections == 1 ? "" : "s");
+			plural_s(pool->connections));
 		add_brief(parts, "ended, %u left", pool->connections);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/assessment.h"
 #include "model/proxy.h"
 #include "view/dialog.h"
@@ -67,8 +68,8 @@ static const char *client_line(
 	const struct process *process = &assessment->processes[client->process].process;
 	const char *name = process->command ? process->command : process->name;
 	return arena_printf(arena, "%d %s: %u socket%s, %u connection%s known", process->pid,
-		name ? name : "", client->sockets, client->sockets == 1 ? "" : "s", client->matched,
-		client->matched == 1 ? "" : "s");
+		name ? name : "", client->sockets, plural_s(client->sockets), client->matched,
+		plural_s(client->matched));
 }
 
 static const char *client_lines(

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/shutdown.h"
 #include "view/dialog.h"
 #include "view/frame.h"
@@ -200,7 +201,7 @@ static void draw_line(
 static void format_title(const struct ui_watch *watch, char *title, size_t size)
 {
 	snprintf(title, size, "%s %s · %d connection%s", watch->settled ? "watched" : "watching",
-		watch->name, watch->connections, watch->connections == 1 ? "" : "s");
+		watch->name, watch->connections, plural_s(watch->connections));
 }
 
 void watch_view_draw(const struct frame *frame)
