@@ -200,6 +200,9 @@ void term_resize(struct term *term, int width, int height)
 		.ws_row = (unsigned short)height,
 		.ws_col = (unsigned short)width,
 	};
+	/* the kernel tells nobody of a size that is the same: it would be waited for in vain */
+	if (width == term->width && height == term->height)
+		return;
 	/* what it wrote for the old size is shown at the old size */
 	term_read(term, 0);
 	for (int i = 0; i < 200 && !term_is_whole(term); i++)
