@@ -2,6 +2,8 @@
 #ifndef APP_COMMANDS_H
 #define APP_COMMANDS_H
 
+#include <stdbool.h>
+
 struct dashboard;
 
 typedef void command_fn(struct dashboard *dashboard);
@@ -29,6 +31,11 @@ command_fn command_tick, command_tick_all, command_confirm;
 /* The shutdown watch, and what it found left. */
 command_fn command_watch, command_watch_kill, command_watch_again;
 command_fn command_interrupt, command_leave;
+
+/* Whether K, c on a page of one session, and k on the watch's, would open a plan now. */
+bool command_would_terminate(const struct dashboard *dashboard);
+bool command_would_cancel(const struct dashboard *dashboard);
+bool command_would_kill_left(const struct dashboard *dashboard);
 
 /* Stats pages of dead processes. */
 command_fn command_clear_pages, command_clear_confirm;

@@ -18,18 +18,32 @@
 #include "config/config.h"
 #include "model/assessment.h"
 
-static bool is_free_to_act(struct dashboard *dashboard)
+/* Why nothing can be ended now, whatever it is; NULL. */
+static const char *refusal(const struct dashboard *dashboard)
 {
 	if (dashboard->player)
-		ui_notice(&dashboard->ui, STYLE_CAUTION,
-			"a recording: what it shows is over, and nothing can be ended");
-	else if (dashboard->app->config->readonly)
-		ui_notice(&dashboard->ui, STYLE_CAUTION, "read-only: nothing can be ended");
-	else if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
-		ui_notice(&dashboard->ui, STYLE_CAUTION, "still at work on the last plan");
-	else
-		return true;
-	return false;
+		return "a recording: what it shows is over, and nothing can be ended";
+	if (dashboard->app->config->readonly)
+		return "read-only: nothing can be ended";
+	if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
+		return "still at work on the last plan";
+	return NULL;
+}
+
+static bool is_free_to_act(struct dashboard *dashboard)
+{
+	const char *why = refusal(dashboard);
+	if (why)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, why);
+	return !why;
+}
+
+/* Takes the plan. */
+static bool would_act(const struct dashboard *dashboard, struct action_plan *plan)
+{
+	bool would = plan->n_targets && !refusal(dashboard);
+	action_plan_free(plan);
+	return would;
 }
 
 static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
@@ -81,15 +95,28 @@ static struct plan_session *chosen_sessions(const struct dashboard *dashboard, s
 	return sessions;
 }
 
+static struct action_plan *plan_chosen(const struct dashboard *dashboard, enum action_kind kind)
+{
+	size_t count;
+	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
+	return plan_selected(target_assessment(dashboard->target), kind, sessions, count);
+}
+
 static void plan_for_chosen(
 	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
 {
-	const struct assessment *assessment = target_assessment(dashboard->target);
-	if (!is_free_to_act(dashboard))
-		return;
-	size_t count;
-	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
-	open_plan(dashboard, plan_selected(assessment, kind, sessions, count), otherwise);
+	if (is_free_to_act(dashboard))
+		open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
+}
+
+bool command_would_terminate(const struct dashboard *dashboard)
+{
+	return would_act(dashboard, plan_chosen(dashboard, ACTION_TERMINATE));
+}
+
+bool command_would_cancel(const struct dashboard *dashboard)
+{
+	return would_act(dashboard, plan_chosen(dashboard, ACTION_CANCEL));
 }
 
 void command_terminate(struct dashboard *dashboard)
@@ -177,16 +204,27 @@ void command_clear_confirm(struct dashboard *dashboard)
 	clearing_page_confirm(dashboard->clearing);
 }
 
-void command_watch_kill(struct dashboard *dashboard)
+static struct action_plan *plan_left(const struct dashboard *dashboard)
 {
 	size_t count;
 	CLEANUP(cleanup_free)
 	struct plan_session *sessions = watch_page_left(dashboard->watch, &count);
-	if (is_free_to_act(dashboard))
-		open_plan(dashboard,
-			plan_selected(target_assessment(dashboard->target), ACTION_TERMINATE,
-				sessions, count),
-			"nothing of it is left on the server");
+	return plan_selected(
+		target_assessment(dashboard->target), ACTION_TERMINATE, sessions, count);
+}
+
+/* Before the verdict they are not left, but in use, or about to be closed. */
+void command_watch_kill(struct dashboard *dashboard)
+{
+	if (watch_page_is_busy(dashboard->watch))
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
+	else if (is_free_to_act(dashboard))
+		open_plan(dashboard, plan_left(dashboard), "nothing of it is left on the server");
+}
+
+bool command_would_kill_left(const struct dashboard *dashboard)
+{
+	return !watch_page_is_busy(dashboard->watch) && would_act(dashboard, plan_left(dashboard));
 }
 
 void command_emergency_confirm(struct dashboard *dashboard)

@@ -20,6 +20,7 @@
 #include "app/emergency_page.h"
 #include "app/keymap.h"
 #include "app/log.h"
+#include "app/needs.h"
 #include "app/password.h"
 #include "app/player.h"
 #include "app/proxy_page.h"
@@ -111,6 +112,7 @@ static void draw(struct dashboard *dashboard)
 	watch_for_pages(dashboard);
 	/* a recording has its own clock */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
+	dashboard->ui.met = needs_met(dashboard);
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
 	tui_draw(dashboard->tui, &dashboard->grid);

@@ -36,6 +36,7 @@ static const struct binding {
 	bool always; /* stays in the bar when there is no room for all */
 	enum key_time when;
 	enum help_section section; /* of those that say `what` they do */
+	enum key_need need;
 } bindings[] = {
 	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "play/stop", "play the recording, or stop",
 		true, KEY_REPLAY, HELP_REPLAY },
@@ -125,8 +126,10 @@ static const struct binding {
 	{ PAGE_EMERGENCY, command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
 	{ PAGE_EMERGENCY_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
-	{ PAGE_WATCH, command_watch_kill, { CHAR('k') }, "k", "end #", NULL, true },
-	{ PAGE_WATCH, command_watch_again, { CHAR('w') }, "w", "arm again", NULL, false },
+	{ PAGE_WATCH, command_watch_kill, { CHAR('k') }, "k", "end #", NULL, true,
+		.need = NEED_LEFT },
+	{ PAGE_WATCH, command_watch_again, { CHAR('w') }, "w", "arm again", NULL, false,
+		.need = NEED_PROCESS },
 	{ PAGE_WATCH, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc",
 		"close, watch on", NULL, true },
 	{ PAGE_QUIT, command_leave, { KEY(ENTER), CONTROL('c'), CHAR('y') }, "Enter", "quit", NULL,
@@ -137,12 +140,16 @@ static const struct binding {
 		"close", "back", true },
 	{ PAGE_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
 		true },
-	{ PAGE_DETAILS, command_terminate, { CHAR('K') }, "K", "kill", NULL, false },
-	{ PAGE_DETAILS, command_cancel, { CHAR('c') }, "c", "cancel", NULL, false },
+	{ PAGE_DETAILS, command_terminate, { CHAR('K') }, "K", "kill", NULL, false,
+		.need = NEED_SESSION },
+	{ PAGE_DETAILS, command_cancel, { CHAR('c') }, "c", "cancel", NULL, false,
+		.need = NEED_STATEMENT },
 	{ PAGE_DETAILS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
 		true },
-	{ PAGE_PROXY, command_proxy_start, { CHAR('s') }, "s", "start", NULL, false },
-	{ PAGE_PROXY, command_proxy_restart, { CHAR('r') }, "r", "restart", NULL, false },
+	{ PAGE_PROXY, command_proxy_start, { CHAR('s') }, "s", "start", NULL, false,
+		.need = NEED_START },
+	{ PAGE_PROXY, command_proxy_restart, { CHAR('r') }, "r", "restart", NULL, false,
+		.need = NEED_RESTART },
 	{ PAGE_PROXY, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('P'), KEY(ENTER) }, "Esc",
 		"close", NULL, true },
 	{ PAGE_LAUNCH, command_launch, { KEY(ENTER) }, "Enter", "do it", NULL, true },
@@ -154,7 +161,8 @@ static const struct binding {
 	{ PAGE_CLEAR, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them", NULL, true },
 	{ PAGE_CLEAR_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
-	{ PAGE_LOCKS, command_lock_details, { KEY(ENTER) }, "Enter", "details", NULL, false },
+	{ PAGE_LOCKS, command_lock_details, { KEY(ENTER) }, "Enter", "details", NULL, false,
+		.need = NEED_LINE },
 	{ PAGE_LOCKS, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('l') }, "Esc", "close", NULL,
 		true },
 	{ PAGE_LOG, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
@@ -204,6 +212,7 @@ const struct key_help *keymap_help(size_t *ret_count)
 			.always = bindings[i].always,
 			.when = bindings[i].when,
 			.section = bindings[i].section,
+			.need = bindings[i].need,
 		};
 	*ret_count = BINDINGS;
 	return help;

@@ -75,6 +75,11 @@ static const char *refusal(const struct proxy_page *page, enum launch_kind kind)
 		kind, target_assessment(page->dashboard->target)->proxy, config->proxy.start.count);
 }
 
+bool proxy_page_can(const struct proxy_page *page, enum launch_kind kind)
+{
+	return page && !refusal(page, kind);
+}
+
 void proxy_page_plan(struct proxy_page *page, enum launch_kind kind)
 {
 	struct dashboard *dashboard = page->dashboard;

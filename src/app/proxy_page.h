@@ -2,6 +2,8 @@
 #ifndef APP_PROXY_PAGE_H
 #define APP_PROXY_PAGE_H
 
+#include <stdbool.h>
+
 #include "model/launch.h"
 
 struct dashboard;
@@ -9,6 +11,9 @@ struct proxy_page;
 
 /* Never NULL. The dashboard has its target and its audit log, and outlives it. */
 struct proxy_page *proxy_page_new(struct dashboard *dashboard);
+
+/* Whether there would be a plan; false for NULL. */
+bool proxy_page_can(const struct proxy_page *page, enum launch_kind kind);
 
 /* Opens the plan's page; or says on the proxy's page why there is none. */
 void proxy_page_plan(struct proxy_page *page, enum launch_kind kind);

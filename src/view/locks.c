@@ -235,6 +235,16 @@ static void describe_age(const struct frame *frame, char *text, size_t size)
 		table->cut ? "; there are more than are shown" : "");
 }
 
+/* Enter opens the session under the cursor, if there is one: not where nobody waits, and not for a
+ * session that is not shown to us. */
+static void settle_need(struct ui_state *ui, const struct sheet *sheet)
+{
+	size_t last = sheet->n_lines ? sheet->n_lines - 1 : 0;
+	size_t line = ui->cursor < last ? ui->cursor : last;
+	bool is_met = !sheet->sentence && sheet->lines[line].node->connection;
+	ui->met = (ui->met & ~(1u << NEED_LINE)) | (unsigned int)is_met << NEED_LINE;
+}
+
 void locks_draw(const struct frame *frame)
 {
 	struct arena *arena = arena_new();
@@ -242,6 +252,7 @@ void locks_draw(const struct frame *frame)
 	char title[96], age[96];
 	sheet.sentence = sentence_of(frame, &sheet);
 	describe_age(frame, age, sizeof(age));
+	settle_need(frame->ui, &sheet);
 	if (sheet.tree.count)
 		snprintf(title, sizeof(title), "Locks: %zu wait, %zu hold%s them up",
 			sheet.tree.n_waiting, sheet.tree.n_roots,

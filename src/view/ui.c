@@ -299,7 +299,8 @@ void ui_filter_clear(struct ui_state *ui)
 
 bool ui_key_works(const struct ui_state *ui, const struct key_help *key)
 {
-	return key->when != (ui->replay.count ? KEY_LIVE : KEY_REPLAY);
+	bool is_met = key->need == NEED_NOTHING || (ui->met & 1u << key->need);
+	return is_met && key->when != (ui->replay.count ? KEY_LIVE : KEY_REPLAY);
 }
 
 void ui_word_begin(struct ui_state *ui, const char *wanted)

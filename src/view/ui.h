@@ -54,6 +54,18 @@ enum key_time {
 	KEY_REPLAY,
 };
 
+/* What a key needs to do anything: it comes and goes while the page is open. */
+enum key_need {
+	NEED_NOTHING,
+	NEED_LINE,      /* a session in the line under the cursor */
+	NEED_SESSION,   /* the page's session can be ended, and we may */
+	NEED_STATEMENT, /* … runs one that can be cancelled */
+	NEED_LEFT,      /* what was watched left a session that can be ended */
+	NEED_PROCESS,   /* … lives */
+	NEED_START,     /* the proxy can be started */
+	NEED_RESTART,   /* … can be started anew */
+};
+
 /* Under which heading the help tells of a key; those that act come first. */
 enum help_section {
 	HELP_ACT,
@@ -75,6 +87,7 @@ struct key_help {
 	bool always;      /* it stays in the bar when others have to go */
 	enum key_time when;
 	enum help_section section;
+	enum key_need need;
 };
 
 /* What a connection or the server was in the last refresh: what differs is bold for one. */
@@ -110,6 +123,7 @@ struct ui_state {
 	bool ascii;
 	bool paused;
 	bool readonly;
+	unsigned int met; /* 1 << enum key_need, of this frame; NEED_LINE is the page's own */
 	struct ui_replay replay;
 
 	/* the table */

@@ -215,6 +215,8 @@ void watch_view_draw(const struct frame *frame)
 		.title_style = verdict_style(frame->ui->watch->verdict),
 		.width = WIDEST,
 		.n_lines = 1,
+		.note = frame->ui->notice,
+		.note_asks = frame->ui->notice != NULL,
 		.page = PAGE_WATCH,
 		.count = (size_t)frame->ui->watch->left,
 		.draw_line = draw_line,

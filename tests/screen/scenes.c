@@ -37,18 +37,31 @@ static void show_results(struct scenery *scenery)
 	ui_push(&scenery->ui, PAGE_RESULTS);
 }
 
+/* What the app finds out with each frame. */
+static void meet(struct scenery *scenery, enum key_need need)
+{
+	scenery->ui.met |= 1u << need;
+}
+
+static void open_details(struct scenery *scenery, int32_t pid)
+{
+	const struct connection *connection = sample_find(scenery->assessment, pid);
+	if (!connection)
+		return;
+	meet(scenery, NEED_SESSION);
+	if (connection->backend->state == BACKEND_STATE_ACTIVE)
+		meet(scenery, NEED_STATEMENT);
+	details_open(&scenery->ui, connection);
+}
+
 static void show_details(struct scenery *scenery)
 {
-	const struct connection *connection = sample_find(scenery->assessment, 9801);
-	if (connection)
-		details_open(&scenery->ui, connection);
+	open_details(scenery, 9801);
 }
 
 static void show_pooled(struct scenery *scenery)
 {
-	const struct connection *connection = sample_find(scenery->assessment, 9912);
-	if (connection)
-		details_open(&scenery->ui, connection);
+	open_details(scenery, 9912);
 }
 
 static void show_help(struct scenery *scenery)
@@ -91,6 +104,7 @@ static void show_locks(struct scenery *scenery)
 
 static void show_proxy(struct scenery *scenery)
 {
+	meet(scenery, NEED_RESTART);
 	ui_push(&scenery->ui, PAGE_PROXY);
 }
 
@@ -160,12 +174,14 @@ static void show_watch(struct scenery *scenery)
 static void show_watch_failed(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_LEFT);
+	meet(scenery, NEED_LEFT);
 	ui_push(&scenery->ui, PAGE_WATCH);
 }
 
 static void show_watch_armed(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_ARMED);
+	meet(scenery, NEED_PROCESS);
 	ui_push(&scenery->ui, PAGE_WATCH);
 }
 

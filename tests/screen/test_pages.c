@@ -94,6 +94,7 @@ static void locks_then_details_then_the_end(void **state)
 	assert_true(term_wait_text(term, "BEGIN; LOCK TABLE outbox"));
 	assert_true(term_wait_text(term, "AccessShareLock on outbox"));
 	assert_true(term_wait_text(term, "held: AccessExclusiveLock"));
+	assert_true(term_shows(term, "Enter details"));
 
 	term_press(term, "Enter");
 	CLEANUP(cleanup_free) char *title = backend_text("┌ backend %d ", holder);
@@ -101,6 +102,9 @@ static void locks_then_details_then_the_end(void **state)
 	assert_true(term_wait_text(term, "first, active: AccessShareLock on outbox"));
 	assert_true(term_wait_text(term, "AccessExclusiveLock on outbox"));
 	assert_true(term_wait_text(term, "its open transaction is rolled back"));
+	/* no statement of it runs */
+	assert_true(term_shows(term, "K kill"));
+	assert_false(term_shows(term, "c cancel"));
 
 	term_press(term, "K");
 	assert_true(term_wait_text(term, "End 1 connection?"));
@@ -109,8 +113,10 @@ static void locks_then_details_then_the_end(void **state)
 	term_press(term, "Esc");
 	CLEANUP(cleanup_free) char *ended = backend_text("backend %d has ended", holder);
 	assert_true(term_wait_text(term, ended));
+	assert_true(term_wait_gone(term, "K kill"));
 	term_press(term, "Esc");
 	assert_true(term_wait_text(term, "Nobody waits for a lock."));
+	assert_false(term_shows(term, "Enter details"));
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "Nobody waits for a lock."));
 

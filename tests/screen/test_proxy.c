@@ -83,6 +83,8 @@ static void start_then_restart(void **state)
 	assert_true(term_wait_text(term, "proxy ✗ absent"));
 	term_press(term, "P");
 	assert_true(term_wait_text(term, "nobody listens on port"));
+	assert_true(term_wait_text(term, "s start"));
+	assert_false(term_shows(term, "r restart"));
 	term_press(term, "r");
 	assert_true(term_wait_text(term, "it does not run; s starts it"));
 	term_press(term, "s");
@@ -100,6 +102,8 @@ static void start_then_restart(void **state)
 	assert_true(first > 1);
 	term_press(term, "s");
 	assert_true(term_wait_text(term, "it runs already"));
+	assert_true(term_wait_text(term, "r restart"));
+	assert_false(term_shows(term, "s start"));
 
 	term_press(term, "r");
 	assert_true(term_wait_text(term, "Restart the proxy?"));
@@ -138,6 +142,7 @@ static void readonly_and_foreign(void **state)
 	assert_true(term_wait_text(term, "proxy ✗ absent"));
 	term_press(term, "P s");
 	assert_true(term_wait_text(term, "read-only: nothing can be started or stopped"));
+	assert_false(term_shows(term, "s start"));
 	term_end(term);
 
 	CLEANUP(cleanup_free) char *listen = NULL;
@@ -151,11 +156,35 @@ static void readonly_and_foreign(void **state)
 	assert_true(term_wait_text(term, "another program listens on its port"));
 	term_press(term, "r");
 	assert_true(term_wait_text(term, "another program has its port, and is left alone"));
+	assert_false(term_shows(term, "s start") || term_shows(term, "r restart"));
 	term_press(term, "s");
 	assert_true(term_wait_text(term, "another program has its port"));
 	assert_true(live_running(other));
 	live_free(other);
 	assert_true(term_wait_text(term, "absent: nobody listens on its port"));
+	term_end(term);
+}
+
+/* As the configuration is before anybody wrote one. */
+static void without_a_command_none_is_offered(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *yaml = NULL, *conninfo = NULL;
+	assert_true(
+		asprintf(&yaml, "proxy: {process: haproxy, port: %d, health: \"\"}\n", port) > 0);
+	assert_true(asprintf(&conninfo, "host=127.0.0.1 port=%d user=postgres dbname=postgres",
+			    private_server_port(server)) > 0);
+	CLEANUP(cleanup_free)
+	char *path = live_file(live_folder(), "without-command.yaml", yaml);
+	struct term *term = term_start(&(struct term_options){ .width = 130, .height = 40 },
+		(const char *const[]){ program, "-i", "0.2", "-c", path, conninfo, NULL });
+	assert_true(term_wait_text(term, "proxy ✗ absent"));
+	term_press(term, "P");
+	assert_true(term_wait_text(term, "nobody listens on port"));
+	assert_true(term_wait_text(term, "Esc close"));
+	assert_false(term_shows(term, "s start") || term_shows(term, "r restart"));
+	term_press(term, "s");
+	assert_true(term_wait_text(term, "there is no command for it: proxy.start"));
 	term_end(term);
 }
 
@@ -200,6 +229,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(start_then_restart, live_teardown),
 		cmocka_unit_test_teardown(readonly_and_foreign, live_teardown),
+		cmocka_unit_test_teardown(without_a_command_none_is_offered, live_teardown),
 		cmocka_unit_test_teardown(fallen_and_back, live_teardown),
 		cmocka_unit_test_teardown(every_size_shows_it, live_teardown),
 	};

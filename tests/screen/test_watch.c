@@ -64,10 +64,24 @@ static void a_good_shutdown_passes(void **state)
 	assert_true(term_wait_text(term, "watching dying"));
 	assert_true(term_wait_text(term, "· 2 connections"));
 	assert_true(term_wait_text(term, "armed: waits for its end"));
+	/* its sessions are in use: nothing is left */
+	assert_true(term_shows(term, "w arm again"));
+	assert_false(term_shows(term, "k end"));
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "there is no verdict yet on what is left"));
+	term_resize(term, 30, 8);
+	assert_true(term_wait_text(term, "there is no verdict"));
+	term_press(term, "Up");
+	assert_true(term_wait_text(term, "Esc close"));
+	assert_false(term_shows(term, " k "));
+	term_resize(term, 110, 30);
+	assert_true(term_wait_text(term, "Esc close, watch on"));
 	live_signal(dying, SIGINT);
 	assert_true(term_wait_text(term, "PASS"));
 	assert_true(term_wait_text(term, "all 2 connections closed in"));
 	assert_true(term_wait_text(term, "nothing left on the server"));
+	assert_true(term_wait_gone(term, "w arm again"));
+	assert_false(term_shows(term, "k end"));
 	/* the graph */
 	assert_true(term_wait_text(term, "██"));
 	term_press(term, "Esc");

@@ -35,7 +35,11 @@ const struct key_help screen_keys[] = {
 	{ "Esc", "close", "close", PAGE_HELP, true },
 	{ "Enter", "close", "close", PAGE_MESSAGE, true },
 	{ "Esc", NULL, "close", PAGE_DETAILS, true },
+	{ "Enter", NULL, "details", PAGE_LOCKS, false, .need = NEED_LINE },
 	{ "Esc", NULL, "close", PAGE_LOCKS, true },
+	{ "s", NULL, "start", PAGE_PROXY, false, .need = NEED_START },
+	{ "r", NULL, "restart", PAGE_PROXY, false, .need = NEED_RESTART },
+	{ "Esc", NULL, "close", PAGE_PROXY, true },
 };
 const size_t n_screen_keys = sizeof(screen_keys) / sizeof(screen_keys[0]);
 

@@ -174,6 +174,8 @@ static void test_younger_session(void **state)
 	assert_non_null(tree.nodes[1].connection);
 }
 
+static size_t cursor;
+
 static char *draw(enum page page, int width, int height)
 {
 	struct ui_state ui;
@@ -184,11 +186,22 @@ static char *draw(enum page page, int width, int height)
 		details_open(&ui, sample_find(assessment, 9913));
 	else
 		ui_push(&ui, page);
+	ui.cursor = cursor;
 	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
 	ui_deinit(&ui);
 	grid_deinit(&grid);
 	return text;
+}
+
+static void check_offers(size_t line, bool offers)
+{
+	cursor = line;
+	char *text = draw(PAGE_LOCKS, 160, 36);
+	cursor = 0;
+	if (!strstr(text, "Enter details") == offers)
+		fail_msg("Enter is%s offered in\n%s", offers ? " not" : "", text);
+	free(text);
 }
 
 static void check_shows(enum page page, int width, int height, const char *wanted)
@@ -223,6 +236,29 @@ static void test_page(void **state)
 	assert_int_equal(locks_at(assessment, 2)->backend->pid, 9913);
 	assert_null(locks_at(assessment, 4));
 	assert_null(locks_at(assessment, 99));
+}
+
+/* Enter is for a session that is shown to us. */
+static void test_enter_is_offered_where_it_opens_something(void **state)
+{
+	static const struct lock_row rows[] = {
+		{ 9913, { 9912 }, "outbox" },
+		{ 4711, { 9912 }, "outbox" },
+	};
+	(void)state;
+	check_offers(0, false);
+	set_rows(assessment, NULL, 0);
+	check_offers(0, false);
+	SET_ROWS(assessment, rows);
+	check_offers(0, true);
+	/* the statement of the root, then the two that wait for it */
+	check_offers(1, true);
+	check_offers(2, false);
+	check_offers(3, true);
+	/* lines that are gone: the last one is under the cursor */
+	check_offers(9, true);
+	((struct lock_table *)assessment->locks)->error = "canceling statement due to timeout";
+	check_offers(0, false);
 }
 
 static void test_details_tell_of_locks(void **state)
@@ -264,6 +300,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deep_chain, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_younger_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_enter_is_offered_where_it_opens_something, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_details_tell_of_locks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_rows, set_up, tear_down),
 	};

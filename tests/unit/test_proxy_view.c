@@ -46,11 +46,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static unsigned int met; /* 1 << enum key_need */
+
 static char *draw(int width, int height, int32_t details, enum page page)
 {
 	struct ui_state ui;
 	struct grid grid;
 	ui_init(&ui, screen_keys, n_screen_keys);
+	ui.met = met;
 	grid_init(&grid);
 	if (details)
 		details_open(&ui, sample_find(assessment, details));
@@ -133,6 +136,21 @@ static void test_page(void **state)
 	assessment->proxy = proxy;
 }
 
+static void test_only_what_can_be_done_is_offered(void **state)
+{
+	(void)state;
+	check(0, PAGE_PROXY, "Esc close", true);
+	check(0, PAGE_PROXY, "s start", false);
+	check(0, PAGE_PROXY, "r restart", false);
+	met = 1u << NEED_START;
+	check(0, PAGE_PROXY, "s start", true);
+	check(0, PAGE_PROXY, "r restart", false);
+	met = 1u << NEED_RESTART;
+	check(0, PAGE_PROXY, "s start", false);
+	check(0, PAGE_PROXY, "r restart", true);
+	met = 0;
+}
+
 static void test_one_of_these(void **state)
 {
 	struct proxy_client clients[] = { { 0, 2, 2 }, { 4, 3, 1 } };
@@ -159,6 +177,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_header, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_small_header, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_only_what_can_be_done_is_offered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_of_these, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

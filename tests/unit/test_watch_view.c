@@ -29,7 +29,8 @@ static struct ui_watch watch;
 static struct shutdown_verdict verdict;
 
 static const struct key_help keys[] = {
-	{ "k", NULL, "end #", PAGE_WATCH, true },
+	{ "k", NULL, "end #", PAGE_WATCH, true, .need = NEED_LEFT },
+	{ "w", NULL, "arm again", PAGE_WATCH, false, .need = NEED_PROCESS },
 	{ "Esc", NULL, "close, watch on", PAGE_WATCH, true },
 	{ "Esc", NULL, "stay", PAGE_QUIT, true },
 };
@@ -51,6 +52,7 @@ static int set_up(void **state)
 		.name = "python3 4312", .verdict = &verdict, .connections = 3, .elapsed = -1
 	};
 	ui.watch = &watch;
+	ui.met = 1u << NEED_PROCESS;
 	ui_push(&ui, PAGE_WATCH);
 	return 0;
 }
@@ -77,6 +79,7 @@ static void give_verdict(bool pass)
 	watch.settled = true;
 	watch.connections = 1;
 	watch.left = !pass;
+	ui.met = pass ? 0 : 1u << NEED_LEFT;
 	watch.elapsed = MS(63000);
 }
 
@@ -103,8 +106,21 @@ static void armed_it_waits(void **state)
 	check(110, 30, "watching python3 4312 · 3 connections", true);
 	check(110, 30, "armed: waits for its end", true);
 	check(110, 30, "PASS", false);
-	/* nothing is left: there is nothing to end */
+	check(110, 30, "w arm again", true);
+	/* nothing is left: there is nothing to end, however small the window */
+	watch.left = 3;
 	check(110, 30, "k end", false);
+	check(30, 8, "k  ", false);
+	check(30, 8, "Esc close", true);
+}
+
+static void ended_it_is_not_armed_again(void **state)
+{
+	(void)state;
+	give_verdict(false);
+	check(110, 30, "k end 1", true);
+	check(30, 8, "k  Esc", true);
+	check(110, 30, "w arm again", false);
 }
 
 static void a_verdict_comes_first(void **state)
@@ -199,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(armed_it_waits),
+		TEST(ended_it_is_not_armed_again),
 		TEST(a_verdict_comes_first),
 		TEST(times_are_as_people_say_them),
 		TEST(the_graph_runs_out),
