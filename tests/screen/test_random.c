@@ -1,23 +1,33 @@
 /* Thousands of random keys, clicks, and resizes: nothing ends dbtop, and what stands on the screen
  * is what it would be if it were drawn afresh. The server is a private one: a plan that is
- * confirmed ends its sessions, and new ones come. $DBTOP_TEST_SEED repeats a run. */
+ * confirmed ends its sessions, and new ones come. So is the folder of stats pages, and no
+ * configuration but ours names a command that starts a proxy. $DBTOP_TEST_SEED repeats a run. */
 #include "set.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
 
 #define STEPS         10000
 #define COMPARE_EVERY 40
 
-/* Not the ones that end, stop or pause it (its age would run): those have tests of their own. */
+/* Not the ones that end, stop or pause it (its age would run), and not an o: the word that confirms
+ * an emergency has one. Those have tests of their own. Esc is there more than once, as some pages
+ * know no other way back. */
 static const char *const keys[] = { "k", "K", "c", "/", "s", "S", "g", "Space", "u", "Enter",
 	"Left", "Right", "Up", "Down", "PgUp", "PgDn", "Home", "End", "j", "J", "G", "a", "y", "t",
 	"?", "F1", "Esc", "Ctrl-l", "Ctrl-d", "Ctrl-u", "Backspace", "Delete", "Tab", "w", "e", "b",
-	"é", "漢", "!", ":", "n", "N", "l", "f", "x", "Insert", "F5", "m", "[", "]" };
+	"é", "漢", "!", ":", "n", "N", "l", "f", "x", "Insert", "F5", "m", "[", "]", "P", "E", "X",
+	"Esc", "Esc" };
 
 static const struct {
 	int width, height;
@@ -28,6 +38,67 @@ static const struct {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static unsigned int seed;
+
+/* --- what it looks at --- */
+
+static char *pages;     /* the folder of stats pages, … */
+static char *page;      /* the one in it of a dead process … */
+static char *kept_page; /* … and the same file in another folder */
+static char *config;
+
+static char *find_page(void)
+{
+	CLEANUP(cleanup_dir) DIR *dir = opendir(pages);
+	char *path = NULL;
+	for (const struct dirent *entry; dir && !path && (entry = readdir(dir));)
+		if (strstr(entry->d_name, ".page"))
+			path = mem_printf("%s/%s", pages, entry->d_name);
+	return path;
+}
+
+/* X removes it as often as it is asked to. */
+static void give_page(void)
+{
+	if (access(page, F_OK) != 0)
+		assert_int_equal(link(kept_page, page), 0);
+}
+
+static void let_a_pool_die(void)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(set_server(), LIVE_TCP4, NULL);
+	const char *const argv[] = { PAGED_CLIENT_PATH, conninfo, pages, "mortal", "rest", NULL };
+	struct live_program *pool = live_start(&(struct live_program_options){ .argv = argv });
+	live_wait_out(pool, "ready\n", 30000);
+	live_signal(pool, SIGKILL);
+	(void)live_finish(pool, 10000);
+	live_free(pool);
+	live_wait_sessions(set_server(), "application_name LIKE 'mortal%'", 0, 20000);
+	page = find_page();
+	assert_non_null(page);
+	assert_int_equal(link(page, kept_page), 0);
+}
+
+static int set_up_folders(void **state)
+{
+	int r = set_up(state);
+	pages = mem_printf("%s/pages", live_folder());
+	kept_page = mem_printf("%s/kept", live_folder());
+	config = live_file(live_folder(), "config.yaml", "proxy: {health: \"\", start: []}\n");
+	assert_int_equal(mkdir(pages, 0700), 0);
+	let_a_pool_die();
+	return r;
+}
+
+static int set_down_folders(void **state)
+{
+	free(pages);
+	free(page);
+	free(kept_page);
+	free(config);
+	return set_down(state);
+}
+
+/* --- what is done --- */
 
 static size_t choose(size_t n)
 {
@@ -149,14 +220,17 @@ static void nothing_ends_it(void **state)
 	seed_it();
 	char *conninfo = live_conninfo(set_server(), LIVE_TCP4, "application_name=churn");
 	struct live_program *churn = live_client(conninfo, "churn", NULL);
-	struct term *term = set_open(80, 24, NULL);
+	struct term *term = set_open(80, 24, "--pages", pages, "-c", config, NULL);
 	int steps = live_rounds(STEPS / 2);
 	for (int i = 0; i < steps; i++) {
 		step(term);
 		if (i % COMPARE_EVERY == 0)
 			assert_true(term_settle(term));
+		give_page();
 	}
 	end_session(term);
+	/* its sessions were ended, but nobody confirmed an emergency */
+	assert_true(live_running(churn));
 	live_free(churn);
 	free(conninfo);
 }
@@ -176,7 +250,8 @@ static void nothing_is_garbled(void **state)
 {
 	(void)state;
 	seed_it();
-	struct term *term = set_open(80, 24, "--readonly", "-i", "3600", NULL);
+	struct term *term =
+		set_open(80, 24, "--readonly", "-i", "3600", "--pages", pages, "-c", config, NULL);
 	stop_backend(SIGSTOP);
 	int steps = live_rounds(STEPS / 2), compared = 0;
 	for (int i = 0; i < steps; i++) {
@@ -193,6 +268,8 @@ static void nothing_is_garbled(void **state)
 	assert_true(compared > steps / COMPARE_EVERY / 2);
 	stop_backend(SIGCONT);
 	end_session(term);
+	/* read-only it removes nothing */
+	assert_int_equal(access(page, F_OK), 0);
 }
 
 int main(void)
@@ -201,5 +278,5 @@ int main(void)
 		cmocka_unit_test(nothing_is_garbled),
 		cmocka_unit_test(nothing_ends_it),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return cmocka_run_group_tests(tests, set_up_folders, set_down_folders);
 }
