@@ -204,6 +204,51 @@ bool look_box_is_closed(const struct term_screen *screen, const struct look_box 
 	return true;
 }
 
+/* The title in the frame, the way back in the last line inside; nothing else on the frame. */
+char *look_find_box_fault(const struct term_screen *screen, const char *title)
+{
+	struct look_box box;
+	bool found = look_find_box(screen, &box);
+	if (found != (title != NULL))
+		return mem_strdup(found ? "a box" : "no box");
+	if (!found)
+		return NULL;
+	if (!look_box_is_closed(screen, &box))
+		return mem_strdup("something lies over the frame");
+	CLEANUP(cleanup_free) char *top = term_screen_line(screen, box.top);
+	/* a title may be cut, with … */
+	CLEANUP(cleanup_free) char *short_title = mem_printf("%.12s", title);
+	if (!strstr(top, short_title))
+		return mem_printf("no title: %s", title);
+	CLEANUP(cleanup_free) char *keys = term_screen_line(screen, box.bottom - 1);
+	return strstr(keys, "Esc") ? NULL : mem_printf("no way back: %s", keys);
+}
+
+/* --- time --- */
+
+/* Without numbers, blanks and the bars of the history (▁ to █): what is left does not change as
+ * time goes by. */
+static char *words_of(char *line)
+{
+	char *to = line;
+	for (const char *from = line; *from; from++) {
+		if (strncmp(from, "\xe2\x96", 2) == 0 && from[2])
+			from += 2;
+		else if (!strchr("0123456789. ", *from))
+			*to++ = *from;
+	}
+	*to = '\0';
+	return line;
+}
+
+bool look_time_went_by(const struct term_screen *before, const struct term_screen *after, int y)
+{
+	CLEANUP(cleanup_free) char *was = term_screen_line(before, y);
+	CLEANUP(cleanup_free) char *is = term_screen_line(after, y);
+	bool tells_age = (strstr(was, " ago") || strstr(was, "just now")) && strstr(is, " ago");
+	return tells_age || strcmp(words_of(was), words_of(is)) == 0;
+}
+
 /* --- colours --- */
 
 static void add(int *colors, size_t *count, int color)

@@ -29,6 +29,14 @@ bool look_find_box(const struct term_screen *screen, struct look_box *ret_box);
 /* The sides are lines from top to bottom, with a blank inside of each. */
 bool look_box_is_closed(const struct term_screen *screen, const struct look_box *box);
 
+/* What is wrong with the page over the table: no box, not a whole one, not this title (it may be
+ * cut after 12 characters), no way back among its keys; title NULL: a box. The caller frees it;
+ * NULL when all is well. */
+char *look_find_box_fault(const struct term_screen *screen, const char *title);
+
+/* The rows tell the same but for the time of day, how long ago something was, and other numbers. */
+bool look_time_went_by(const struct term_screen *before, const struct term_screen *after, int y);
+
 /* The colours that a theme has on a terminal of so many. */
 struct look_palette {
 	int colors;

@@ -1,7 +1,7 @@
 /* Every page, in every theme, at every size: nothing is cut in mid-word, nothing leaves its box,
  * the way back is seen, colours are the theme's and can be read, leaked is told by more than
  * colour, and what stands there is what it would be if it were drawn afresh. The pages are the
- * stage's. */
+ * stage's; test_sizes.c looks at the program's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,26 +157,11 @@ static void check_words(const struct player *player, const struct term_screen *s
 		complain(player, "no whole word", word);
 }
 
-/* The title in the frame, the way back in the last line inside; nothing else on the frame. */
 static void check_box(const struct player *player, const struct term_screen *screen)
 {
-	struct look_box box;
-	const struct page *page = player->page;
-	bool found = look_find_box(screen, &box);
-	if (found != (page->title != NULL))
-		complain(player, found ? "a box" : "no box", NULL);
-	if (!found)
-		return;
-	if (!look_box_is_closed(screen, &box))
-		complain(player, "something lies over the frame", NULL);
-	CLEANUP(cleanup_free) char *title = term_screen_line(screen, box.top);
-	/* a title may be cut, with … */
-	CLEANUP(cleanup_free) char *short_title = mem_printf("%.12s", page->title);
-	if (!strstr(title, short_title))
-		complain(player, "no title", page->title);
-	CLEANUP(cleanup_free) char *keys = term_screen_line(screen, box.bottom - 1);
-	if (!strstr(keys, "Esc"))
-		complain(player, "no way back", keys);
+	CLEANUP(cleanup_free) char *fault = look_find_box_fault(screen, player->page->title);
+	if (fault)
+		complain(player, fault, NULL);
 }
 
 /* From 40 columns on the main page shows the keys that always matter. */

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "look.h"
 
 #define STEPS         10000
 #define COMPARE_EVERY 40
@@ -135,32 +136,6 @@ static void step(struct term *term)
 	term_read(term, 0);
 }
 
-/* Without numbers, blanks and the bars of the history (▁ to █): what is left does not change as
- * time goes by. */
-static char *words_of(char *line)
-{
-	char *to = line;
-	for (const char *from = line; *from; from++) {
-		if (strncmp(from, "\xe2\x96", 2) == 0 && from[2])
-			from += 2;
-		else if (!strchr("0123456789. ", *from))
-			*to++ = *from;
-	}
-	*to = '\0';
-	return line;
-}
-
-/* The row of the first difference tells the time of day, or how long ago something was. */
-static bool time_went_by(const struct term_screen *before, const struct term_screen *after, int y)
-{
-	char *was = term_screen_line(before, y), *is = term_screen_line(after, y);
-	bool tells_age = (strstr(was, " ago") || strstr(was, "just now")) && strstr(is, " ago");
-	bool same = tells_age || strcmp(words_of(was), words_of(is)) == 0;
-	free(was);
-	free(is);
-	return same;
-}
-
 static void tell_cell(const char *when, const struct term_cell *cell)
 {
 	fprintf(stderr, "%s: U+%04X width %d fg %d bg %d%s%s%s%s\n", when, cell->chars[0],
@@ -183,7 +158,7 @@ static bool is_clean(struct term *term, bool *ret_compared)
 	/* Ctrl-L writes everything again, or it was no test */
 	*ret_compared = equal && term_written(term) > written;
 	/* libvterm's line of one column is not one: see term_screen.c */
-	bool clean = equal || after->width == 1 || time_went_by(before, after, y);
+	bool clean = equal || after->width == 1 || look_time_went_by(before, after, y);
 	if (!clean) {
 		char *text = term_screen_text(before);
 		fprintf(stderr, "--- garbled at column %d, row %d; it was\n%s", x, y, text);
