@@ -9,7 +9,7 @@
 
 #define SCHEMA 1
 
-/* Of a command that holds anything at all, as a name for people: enough of it. */
+/* Characters of a command, which holds anything at all, in a name for people: enough of it. */
 #define COMMAND_MAX 200
 
 static const char *verdict_word(const struct shutdown_verdict *verdict)
@@ -134,36 +134,55 @@ int shutdown_print_json(const struct shutdown_report *report, FILE *file)
 
 /* XML 1.0 has no way to write most control characters, nor the two last code points of the first
  * plane: they are left out. */
-static void put_xml(FILE *file, const char *text)
+static void put_xml_char(FILE *file, char32_t c)
 {
 	static const struct {
 		char32_t c;
 		const char *entity;
 	} entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" },
 		{ '\n', "&#10;" } };
-	for (char32_t c; (c = text_next(&text));) {
-		const char *entity = NULL;
-		char bytes[4];
-		for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
-			if (entities[i].c == c)
-				entity = entities[i].entity;
-		if (entity)
-			fputs(entity, file);
-		else if (c >= ' ' && c != 0xfffe && c != 0xffff)
-			fwrite(bytes, 1, text_encode(c, bytes), file);
+	char bytes[4];
+	for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
+		if (entities[i].c == c) {
+			fputs(entities[i].entity, file);
+			return;
+		}
+	}
+	if (c >= ' ' && c != 0xfffe && c != 0xffff)
+		fwrite(bytes, 1, text_encode(c, bytes), file);
+}
+
+static void put_xml(FILE *file, const char *text)
+{
+	for (char32_t c; (c = text_next(&text));)
+		put_xml_char(file, c);
+}
+
+/* False, and … for it and all that comes, when there is no room. */
+static bool put_in_room(FILE *file, char32_t c, size_t *room)
+{
+	put_xml_char(file, *room ? c : U'…');
+	return *room && (*room)--;
+}
+
+static void put_command(const struct shutdown_report *report, FILE *file)
+{
+	size_t room = COMMAND_MAX;
+	putc(' ', file);
+	for (const char *const *argument = report->command; *argument; argument++) {
+		const char *rest = *argument;
+		if (argument > report->command && !put_in_room(file, ' ', &room))
+			return;
+		for (char32_t c; (c = text_next(&rest));)
+			if (!put_in_room(file, c, &room))
+				return;
 	}
 }
 
 static void put_case_name(const struct shutdown_report *report, FILE *file)
 {
 	fprintf(file, "SIG%s", shutdown_signal_name(report->record->signal_number));
-	size_t length = 0;
-	for (const char *const *word = report->command; *word && length < COMMAND_MAX; word++) {
-		putc(' ', file);
-		put_xml(file, *word);
-		for (const char *c = *word; *c; c++)
-			length++;
-	}
+	put_command(report, file);
 	if (report->rounds > 1)
 		fprintf(file, " (%ld of %ld)", report->round, report->rounds);
 }

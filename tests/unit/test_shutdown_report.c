@@ -293,6 +293,50 @@ static void junit_withstands_a_hostile_command(void **state)
 		"two&#10;lines[2J   näh 💣\""));
 }
 
+/* SIGINT, this many times the piece as the arguments, and what it is then. */
+static void check_name(struct fixture *f, const char *const *command, const char *piece, size_t n,
+	const char *then)
+{
+	char *wanted = NULL;
+	size_t size;
+	FILE *file = open_memstream(&wanted, &size);
+	fputs("name=\"SIGINT ", file);
+	for (size_t i = 0; i < n; i++)
+		fputs(piece, file);
+	fprintf(file, "%s\" time=", then);
+	fclose(file);
+	f->report.command = command;
+	CLEANUP(cleanup_free) char *xml = print_junit(&f->report, 1);
+	assert_well_formed(xml);
+	if (!strstr(xml, wanted))
+		fail_msg("%s is not in %s", wanted, xml);
+	free(wanted);
+}
+
+/* However long its command is, a name has 200 characters of it, and whole ones. */
+static void junit_shortens_a_long_command(void **state)
+{
+	struct fixture *f = *state;
+	static char bombs[1000 * 4 + 1];
+	for (size_t i = 0; i < 1000; i++)
+		memcpy(bombs + 4 * i, "💣", 4);
+	check_name(f, (const char *const[]){ bombs, NULL }, "💣", 200, "…");
+	/* what an entity takes in the file does not count, nor where the arguments end */
+	static char ands[201 + 1];
+	memset(ands, '&', 201);
+	check_name(f, (const char *const[]){ ands, NULL }, "&amp;", 200, "…");
+	check_name(f, (const char *const[]){ ands + 1, NULL }, "&amp;", 200, "");
+	check_name(f, (const char *const[]){ ands + 1, "", NULL }, "&amp;", 200, "…");
+	const char *many[1001] = { "a" };
+	for (size_t i = 1; i < 1000; i++)
+		many[i] = "a";
+	check_name(f, many, "a ", 100, "…");
+	/* each of the rounds has a name of its own */
+	f->report.round = 2;
+	f->report.rounds = 3;
+	check_name(f, (const char *const[]){ bombs, NULL }, "💣", 200, "… (2 of 3)");
+}
+
 static void a_full_disk_is_told(void **state)
 {
 	const struct fixture *f = *state;
@@ -317,6 +361,7 @@ int main(void)
 		TEST(json_keeps_a_hostile_command),
 		TEST(junit_counts_its_cases),
 		TEST(junit_withstands_a_hostile_command),
+		TEST(junit_shortens_a_long_command),
 		TEST(a_full_disk_is_told),
 	};
 	return cmocka_run_group_tests_name("shutdown_report", tests, NULL, NULL);
