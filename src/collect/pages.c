@@ -120,7 +120,7 @@ static void read_slots(struct arena *arena, const struct page_copy *copy, struct
 
 static void read_contents(struct arena *arena, const struct page_copy *copy, struct pool_page *page)
 {
-	const struct page_totals *totals = &copy->totals;
+	const struct page_sums *totals = &copy->totals;
 	page->name = text(arena, copy->name);
 	page->pid = copy->pid;
 	page->start_ticks = copy->start_ticks;
@@ -136,7 +136,7 @@ static void read_contents(struct arena *arena, const struct page_copy *copy, str
 	page->acquired_total = totals->acquired;
 	page->timeouts = totals->timeouts;
 	page->errors = totals->errors;
-	page->wait_p99 = page_percentile(copy->histograms.wait, 0.99);
+	page->wait_p99 = page_percentile(totals->wait, 0.99);
 	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
 	page->uptime = instant_elapsed(instant(copy->created), page->read_at);
 	read_slots(arena, copy, page);

@@ -1,5 +1,6 @@
 /* Borrowing. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "dbpool/pool.h"
 
@@ -9,40 +10,38 @@
 
 #define MOST_HOLDERS 3 /* are named in a timeout's text */
 
+/* A thread goes back to the slot it had last, when that was just now: what it needs is still in its
+ * processor's cache, and it is in nobody's way there. After a while it begins at the first one
+ * again, so that few threads need few connections. */
+#define HABIT_USEC 10000
+
+static __thread struct {
+	unsigned slot;
+	int64_t last;
+} habit __attribute__((tls_model("initial-exec")));
+
 struct request {
 	struct dbpool *pool;
-	struct dbpool_lease *lease;
+	struct borrower borrower;
 	int64_t started, deadline; /* monotonic; INT64_MAX */
 	int timeout_ms;
 	int64_t timeout; /* the same, settled */
-	int32_t thread;
-	const char *site;
 };
 
 static bool lends(const struct dbpool *pool)
 {
-	if (pool->phase == DBPOOL_RUNNING || pool->phase == DBPOOL_STARTING)
+	if (pool_lends(pool))
 		return true;
 	return (pool->phase == DBPOOL_STOPPING || pool->phase == DBPOOL_FLUSHING) &&
 		hook_is_here(pool);
 }
 
-static int succeed(const struct request *request, struct slot *slot)
-{
-	struct dbpool_lease *lease = request->lease;
-	lease->pool_ = request->pool;
-	lease->slot_ = (int)(slot - request->pool->slots);
-	lease->ticket_ = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
-	lease->conn_ = slot->link->conn;
-	return DBPOOL_OK;
-}
-
 /* Whether the connection must be listened to before it is lent. */
 static bool is_doubtful(
-	const struct dbpool *pool, const struct slot *slot, int64_t now, bool *ret_ask)
+	const struct dbpool *pool, const struct link *link, int64_t now, bool *ret_ask)
 {
-	const struct link *link = slot->link;
-	*ret_ask = link->heard < pool->suspect || now - link->heard > pool->config.validate_after;
+	*ret_ask = link->heard < atomic_load_explicit(&pool->suspect, memory_order_relaxed) ||
+		now - link->heard > pool->validate_after;
 	return *ret_ask || link->resetting;
 }
 
@@ -51,17 +50,18 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* The connection we hold is broken. With the lock held. */
-static void give_up_broken(struct dbpool *pool, struct slot *slot)
+/* The connection we hold is broken, and nobody has borrowed it. With both locks held. */
+static void drop_broken(struct dbpool *pool, struct slot *slot)
 {
+	struct page_counters *counters = &slot->page->counters;
 	int64_t now = now_usec();
-	pool->suspect = now;
-	slot_take_back(pool, slot, now);
-	/* nobody has borrowed it */
-	page_add(pool->page->totals.acquired, -1);
-	page_add(pool->page->totals.released, -1);
+	slot_take_back(slot, now);
+	page_add(counters->acquired, -1);
+	page_add(counters->released, -1);
+	slot_change(slot, SLOT_CLOSING, now);
 	page_add(pool->page->totals.errors, 1);
-	slot_give_up(pool, slot, now);
+	pool->suspect = now;
+	connector_wake(pool);
 }
 
 static void tell_broken(const struct dbpool *pool, int slot, int backend_pid)
@@ -72,75 +72,100 @@ static void tell_broken(const struct dbpool *pool, int slot, int backend_pid)
 	tell(pool, &event, "slot %d: the connection is broken, and is replaced", slot);
 }
 
-/* The slot is held for us, and its connection must be listened to. With the lock held, which is
- * released meanwhile. False: it was broken, or taken from us by a shutdown. */
-static bool settle(const struct request *request, struct slot *slot, bool ask)
+/* The slot is held for us, and its connection must be listened to. False: it was broken, or taken
+ * from us by a shutdown. */
+static bool settle(struct request *request, struct slot *slot, bool ask)
 {
 	struct dbpool *pool = request->pool;
-	struct link *link = slot->link;
-	uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
+	const struct dbpool_lease *lease = request->borrower.lease;
+	struct link *link = request->borrower.link, *orphan = NULL;
 	bool resetting = link->resetting;
-	pthread_mutex_unlock(&pool->lock);
+	int number = slot_number(pool, slot), backend_pid = link->backend_pid;
 	int64_t now = now_usec(), deadline = earlier(now + ANSWER_TIMEOUT, request->deadline);
 	/* being late is our fault, not the connection's: it has a moment in any case */
 	if (deadline < now + LEAST_TIMEOUT)
 		deadline = now + LEAST_TIMEOUT;
 	bool good = link_settle(link, ask, deadline);
-	int number = slot_number(pool, slot), backend_pid = link->backend_pid;
 	pthread_mutex_lock(&pool->lock);
-	if (atomic_load_explicit(&slot->ticket, memory_order_relaxed) != ticket) {
-		struct link *orphan = slot_find_orphan(pool, (int)(slot - pool->slots), ticket);
-		pthread_mutex_unlock(&pool->lock);
-		link_free(orphan);
-		pthread_mutex_lock(&pool->lock);
-		return false;
-	}
-	if (good) {
-		page_add(pool->page->totals.resets, resetting);
-		return true;
-	}
-	give_up_broken(pool, slot);
+	slot_lock(slot);
+	bool ours = atomic_load_explicit(&slot->ticket, memory_order_relaxed) == lease->ticket_;
+	if (ours && request->borrower.at_once)
+		page_add(slot->page->counters.at_once, -1);
+	if (ours && good)
+		page_add(slot->page->counters.resets, resetting);
+	else if (ours)
+		drop_broken(pool, slot);
+	else
+		orphan = orphan_find(pool, lease);
+	slot_unlock(slot);
 	pthread_mutex_unlock(&pool->lock);
-	tell_broken(pool, number, backend_pid);
-	pthread_mutex_lock(&pool->lock);
-	return false;
+	request->borrower.at_once = false;
+	if (ours && !good)
+		tell_broken(pool, number, backend_pid);
+	link_free(orphan);
+	return ours && good;
 }
 
+/* With the lock held. */
 static void count_wait(const struct request *request, int64_t now)
 {
 	struct page *page = request->pool->page;
-	page_add(page->histograms.wait[page_bucket(now - request->started)], 1);
+	if (page)
+		page_add(page->wait[page_bucket(now - request->started)], 1);
+}
+
+struct holder {
+	int slot;
+	int32_t thread;
+	int64_t since;
+	const char *site;
+};
+
+static int compare_since(const void *a, const void *b)
+{
+	int64_t x = ((const struct holder *)a)->since, y = ((const struct holder *)b)->since;
+	return (x > y) - (x < y);
+}
+
+/* The one who has held for the longest comes first. */
+static unsigned list_holders(struct dbpool *pool, struct holder *ret)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		slot_lock(slot);
+		if (slot->state == SLOT_HELD)
+			ret[n++] = (struct holder){ .slot = slot_number(pool, slot),
+				.thread = slot->thread,
+				.since = slot->since,
+				.site = slot->site };
+		slot_unlock(slot);
+	}
+	qsort(ret, n, sizeof(*ret), compare_since);
+	return n;
 }
 
 /* "3 of 3 in use: slot 1 by thread 4312 for 7m12s from sync.c:212; …", the longest first. */
-static void describe_holders(const struct dbpool *pool, char *text, size_t size)
+static void describe_holders(struct dbpool *pool, char *text, size_t size)
 {
+	struct holder holders[DBPOOL_MAX];
+	unsigned n = list_holders(pool, holders);
 	int64_t now = now_usec();
-	const struct slot *told[MOST_HOLDERS];
-	unsigned n = 0;
-	size_t length =
-		(size_t)snprintf(text, size, "%u of %u in use", pool->n_held, pool->config.max);
-	for (; n < MOST_HOLDERS; n++) {
-		const struct slot *oldest = NULL;
-		for (unsigned i = 0; i < pool->config.max; i++) {
-			const struct slot *slot = &pool->slots[i];
-			bool seen = slot->state != SLOT_HELD;
-			for (unsigned j = 0; j < n; j++)
-				seen = seen || told[j] == slot;
-			if (!seen && (!oldest || slot->since < oldest->since))
-				oldest = slot;
-		}
-		if (!oldest)
-			return;
+	size_t length = (size_t)snprintf(text, size, "%u of %u in use", n, pool->config.max);
+	for (unsigned i = 0; i < n && i < MOST_HOLDERS && length < size; i++) {
+		const struct holder *holder = &holders[i];
 		char held[24];
-		told[n] = oldest;
-		if (length < size)
-			length += (size_t)snprintf(text + length, size - length,
-				"%s slot %d by thread %d for %s from %s", n ? ";" : ":",
-				slot_number(pool, oldest), oldest->thread,
-				say_usec(now - oldest->since, held),
-				oldest->site ? oldest->site : "an unknown place");
+		length += (size_t)snprintf(text + length, size - length,
+			"%s slot %d by thread %d for %s from %s", i ? ";" : ":", holder->slot,
+			holder->thread, say_usec(now - holder->since, held),
+			holder->site ? holder->site : "an unknown place");
 	}
+}
+
+/* No connection is there that somebody could give back. */
+static bool is_empty(const struct dbpool *pool)
+{
+	return !slots_count(pool, SLOT_HELD) && !slots_count(pool, SLOT_IDLE);
 }
 
 /* The deadline has passed. With the lock held. */
@@ -152,7 +177,7 @@ static int give_up(const struct request *request)
 	page_add(pool->page->totals.timeouts, 1);
 	count_wait(request, now_usec());
 	say_usec(request->timeout, waited);
-	if (failure->result > 0 && pool->n_held + pool->n_idle == 0)
+	if (failure->result > 0 && is_empty(pool))
 		return fail(failure->result, "no connection within %s: %s: %s", waited,
 			dbpool_result_name(failure->result), failure->text);
 	describe_holders(pool, holders, sizeof(holders));
@@ -175,72 +200,63 @@ static int explain_failure(const struct dbpool *pool, int result)
 	return fail(result, "%s: %s", dbpool_result_name(result), pool->failure.text);
 }
 
-/* One turn of waiting: with the lock held, which is released while asleep. True when it is over:
- * ret_slot is ours, or NULL and ret_result says why. */
-static bool wait_once(const struct request *request, struct waiter *waiter, struct slot **ret_slot,
-	int *ret_result)
+/* The first in the queue looks for one at rest, after it has called for the next that comes free.
+ */
+static struct slot *look(const struct request *request, struct waiter *waiter)
 {
 	struct dbpool *pool = request->pool;
-	struct waiter *next = NULL;
-	*ret_slot = NULL;
-	pthread_mutex_unlock(&pool->lock);
-	queue_sleep(waiter, request->deadline);
-	pthread_mutex_lock(&pool->lock);
-	int64_t now = now_usec();
-	if (waiter->word == WAITER_SERVED) {
-		*ret_slot = waiter->slot;
-		return true;
-	}
-	if (waiter->word == WAITER_FAILED) {
-		*ret_result = explain_failure(pool, waiter->result);
-		return true;
-	}
-	bool is_first = pool->first == waiter;
-	if (is_first && pool->n_idle) {
-		queue_remove(pool, waiter);
-		*ret_slot = slot_pop_idle(pool);
-		slot_lend(pool, *ret_slot, now, request->thread, request->site);
-	} else if (now >= request->deadline) {
-		queue_remove(pool, waiter);
-		*ret_result = give_up(request);
-	} else {
-		waiter->word = WAITER_WAITS;
-		return false;
-	}
-	/* there may be one more at rest, for the next one */
-	next = queue_nudge(pool);
+	bool first = pool->first == waiter;
+	queue_call(pool, waiter);
+	return first ? slot_take_idle(pool, waiter->borrower, now_usec(), 0, true) : NULL;
+}
+
+/* Leaves the queue. With the lock held, which is released meanwhile: there may be one more at rest,
+ * for the next one. */
+static void step_aside(struct dbpool *pool, struct waiter *waiter)
+{
+	queue_remove(pool, waiter);
+	struct waiter *next = queue_nudge(pool);
 	pthread_mutex_unlock(&pool->lock);
 	queue_wake(next);
 	pthread_mutex_lock(&pool->lock);
-	return true;
 }
 
 /* With the lock held, and so it returns. `again`: it was served, and the connection was broken: it
- * goes back to the head. */
-static int wait_in_line(const struct request *request, bool again, struct slot **ret_slot)
+ * goes back to the head. DBPOOL_OK: the borrower has got one. */
+static int wait_in_line(struct request *request, bool again)
 {
 	struct dbpool *pool = request->pool;
-	struct waiter waiter = {
-		.since = request->started, .thread = request->thread, .site = request->site
-	};
-	int result = DBPOOL_OK;
+	struct waiter waiter = { .borrower = &request->borrower, .since = request->started };
 	if (again)
 		queue_prepend(pool, &waiter);
 	else
 		queue_append(pool, &waiter);
-	if (pool->n_links < pool->config.max)
-		connector_wake(pool);
-	/* with one at rest the first turn does not sleep */
-	waiter.word = pool->first == &waiter && pool->n_idle ? WAITER_NUDGED : WAITER_WAITS;
-	while (!wait_once(request, &waiter, ret_slot, &result))
-		;
-	return result;
+	for (;;) {
+		if (look(request, &waiter)) {
+			step_aside(pool, &waiter);
+			return DBPOOL_OK;
+		}
+		if (now_usec() >= request->deadline) {
+			int result = give_up(request);
+			step_aside(pool, &waiter);
+			return result;
+		}
+		if (pool->n_links < pool->config.max)
+			connector_wake(pool);
+		pthread_mutex_unlock(&pool->lock);
+		queue_sleep(&waiter, request->deadline);
+		pthread_mutex_lock(&pool->lock);
+		if (waiter.word == WAITER_SERVED)
+			return DBPOOL_OK;
+		if (waiter.word == WAITER_FAILED)
+			return explain_failure(pool, waiter.result);
+	}
 }
 
 /* No server takes our credentials, and there is no connection: nobody needs to wait for that. */
 static bool is_hopeless(struct dbpool *pool)
 {
-	if (pool->failure.result != DBPOOL_REFUSED || pool->n_held + pool->n_idle)
+	if (pool->failure.result != DBPOOL_REFUSED || !is_empty(pool))
 		return false;
 	pool->probe_wanted = true;
 	connector_wake(pool);
@@ -257,49 +273,60 @@ static void set_deadline(struct request *request)
 		request->timeout == INT64_MAX ? INT64_MAX : request->started + request->timeout;
 }
 
-/* With the lock held; it returns without. */
-static int acquire_slowly(struct request *request, struct slot *slot)
+/* Waits for one. */
+static int queue_up(struct request *request, bool again)
 {
 	struct dbpool *pool = request->pool;
-	int result = DBPOOL_OK;
-	set_deadline(request);
-	for (bool again = false;; again = true) {
-		bool ask;
-		if (!slot && !lends(pool))
-			result = refuse(pool);
-		else if (!slot && is_hopeless(pool))
-			result = explain_failure(pool, DBPOOL_REFUSED);
-		else if (!slot)
-			result = wait_in_line(request, again, &slot);
-		if (!slot)
-			break;
-		if (!is_doubtful(pool, slot, now_usec(), &ask) || settle(request, slot, ask))
-			break;
-		slot = NULL;
-	}
-	if (slot) {
-		count_wait(request, now_usec());
-		result = succeed(request, slot);
-	}
+	int result;
+	pthread_mutex_lock(&pool->lock);
+	if (!lends(pool))
+		result = refuse(pool);
+	else if (is_hopeless(pool))
+		result = explain_failure(pool, DBPOOL_REFUSED);
+	else
+		result = wait_in_line(request, again);
 	pthread_mutex_unlock(&pool->lock);
 	return result;
+}
+
+static int acquire_slowly(struct request *request)
+{
+	struct dbpool *pool = request->pool;
+	struct borrower *borrower = &request->borrower;
+	bool ask;
+	set_deadline(request);
+	borrower->at_once = borrower->link != NULL;
+	for (bool again = false;; again = true) {
+		int result = borrower->link ? DBPOOL_OK : queue_up(request, again);
+		if (result != DBPOOL_OK)
+			return result;
+		struct slot *slot = &pool->slots[borrower->lease->slot_];
+		if (!is_doubtful(pool, borrower->link, now_usec(), &ask) ||
+			settle(request, slot, ask))
+			break;
+		borrower->link = NULL;
+		borrower->lease->conn_ = NULL;
+	}
+	pthread_mutex_lock(&pool->lock);
+	count_wait(request, now_usec());
+	pthread_mutex_unlock(&pool->lock);
+	return DBPOOL_OK;
 }
 
 static int acquire(struct request *request)
 {
 	struct dbpool *pool = request->pool;
+	int64_t now = request->started;
+	struct slot *slot = NULL;
 	bool ask;
-	pthread_mutex_lock(&pool->lock);
-	if (!pool->n_idle || !lends(pool) || queue_has_priority(pool, request->started))
-		return acquire_slowly(request, NULL);
-	struct slot *slot = slot_pop_idle(pool);
-	slot_lend(pool, slot, request->started, request->thread, request->site);
-	if (is_doubtful(pool, slot, request->started, &ask))
-		return acquire_slowly(request, slot);
-	page_add(pool->page->histograms.wait[0], 1);
-	int result = succeed(request, slot);
-	pthread_mutex_unlock(&pool->lock);
-	return result;
+	if (!queue_has_priority(pool, now))
+		slot = slot_take_idle(pool, &request->borrower, now,
+			now - habit.last < HABIT_USEC ? habit.slot : 0, false);
+	if (!slot || is_doubtful(pool, request->borrower.link, now, &ask))
+		return acquire_slowly(request);
+	habit.slot = (unsigned)request->borrower.lease->slot_;
+	habit.last = now;
+	return DBPOOL_OK;
 }
 
 int dbpool_acquire_at(
@@ -316,11 +343,12 @@ int dbpool_acquire_at(
 	}
 	struct request request = {
 		.pool = pool,
-		.lease = ret_lease,
+		.borrower = { .lease = ret_lease,
+			.at_once = true,
+			.thread = thread_id(),
+			.site = site },
 		.started = now_usec(),
 		.timeout_ms = timeout_ms,
-		.thread = thread_id(),
-		.site = site,
 	};
 	ret_lease->result = acquire(&request);
 	return ret_lease->result;

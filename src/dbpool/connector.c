@@ -42,10 +42,11 @@ static bool wants_one(const struct dbpool *pool)
 {
 	if (pool->n_links >= pool->config.max || pool->phase >= DBPOOL_DRAINING)
 		return false;
-	if (pool->n_waiters > pool->n_idle)
+	unsigned idle = slots_count(pool, SLOT_IDLE), held = slots_count(pool, SLOT_HELD);
+	if (pool->n_waiters > idle)
 		return true;
 	return pool->phase <= DBPOOL_RUNNING &&
-		(pool->n_held + pool->n_idle < pool->config.min || pool->probe_wanted);
+		(held + idle < pool->config.min || pool->probe_wanted);
 }
 
 void connector_wake(struct dbpool *pool)
@@ -155,7 +156,8 @@ static void open_one(struct dbpool *pool)
 		slot_set(pool, slot, SLOT_EMPTY, now_usec());
 	}
 	note(pool, result, error);
-	if (result == DBPOOL_REFUSED && pool->n_held + pool->n_idle == 0)
+	if (result == DBPOOL_REFUSED && !slots_count(pool, SLOT_HELD) &&
+		!slots_count(pool, SLOT_IDLE))
 		queue_fail_all(pool, result);
 	pool->probe_wanted = false;
 	pthread_cond_broadcast(&pool->changed);

@@ -26,35 +26,48 @@ static struct dbpool_event describe(const struct dbpool *pool, const struct slot
 	};
 }
 
-/* With the lock held. True when there was one to be told. */
-static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
+static bool is_held_for(const struct slot *slot, int64_t limit, int64_t now)
 {
-	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
-		if (slot->state != SLOT_HELD || slot->leaked ||
-			now - slot->since < pool->config.held)
-			continue;
-		slot->leaked = true;
-		page_slot_leaked(slot->page);
-		page_add(pool->page->totals.leaks, 1);
-		page_add(pool->page->totals.leaked, 1);
-		*ret_event = describe(pool, slot, DBPOOL_EVENT_LEAK, now);
-		return true;
-	}
-	return false;
+	return slot->state == SLOT_HELD && now - slot->since >= limit;
 }
 
-/* With the lock held, so that the borrower cannot give it back meanwhile. */
+/* With the pool's lock held. True when there was one to be told. */
+static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
+{
+	bool found = false;
+	for (unsigned i = 0; i < pool->config.max && !found; i++) {
+		struct slot *slot = &pool->slots[i];
+		slot_lock(slot);
+		found = is_held_for(slot, pool->config.held, now) && !slot->leaked;
+		if (found) {
+			slot->leaked = true;
+			page_slot_leaked(slot->page);
+			*ret_event = describe(pool, slot, DBPOOL_EVENT_LEAK, now);
+		}
+		slot_unlock(slot);
+	}
+	if (found)
+		page_add(pool->page->totals.leaked, 1);
+	return found;
+}
+
+/* With the pool's lock held, so that its borrower's release cannot free the link meanwhile. */
 static bool find_overdue(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
-		if (slot->state != SLOT_HELD || now - slot->since < pool->config.reclaim)
+		struct link *link = NULL;
+		slot_lock(slot);
+		if (is_held_for(slot, pool->config.reclaim, now)) {
+			*ret_event = describe(pool, slot, DBPOOL_EVENT_RECLAIMED, now);
+			link = slot_detach(pool, slot, now);
+		}
+		slot_unlock(slot);
+		if (!link)
 			continue;
-		*ret_event = describe(pool, slot, DBPOOL_EVENT_RECLAIMED, now);
 		page_add(pool->page->totals.reclaimed, 1);
-		link_cancel(slot->link);
-		slot_orphan(pool, slot, false, now);
+		link_cancel(link);
+		orphan_add(pool, slot, link, false);
 		return true;
 	}
 	return false;
@@ -76,19 +89,24 @@ static void watch_holds(struct dbpool *pool, find_fn *find, const char *what)
 	}
 }
 
-/* Those that rest at the bottom of the stack are the ones nobody needs. */
+/* Those that have rested for long are the ones nobody needs. With the pool's lock held. */
 static void expire(struct dbpool *pool)
 {
 	int64_t now = now_usec();
-	for (unsigned i = 0; i < pool->n_idle; i++) {
-		struct slot *slot = &pool->slots[pool->idle[i]];
-		bool unneeded = now - slot->since > pool->config.idle_lifetime &&
-			pool->n_idle + pool->n_held > pool->config.min;
-		if (!unneeded && !slot_is_spent(pool, slot, now))
-			continue;
-		slot_remove_idle(pool, slot);
-		slot_give_up(pool, slot, now);
-		i--;
+	unsigned n = slots_count(pool, SLOT_IDLE) + slots_count(pool, SLOT_HELD);
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		slot_lock(slot);
+		bool unneeded =
+			now - slot->since > pool->config.idle_lifetime && n > pool->config.min;
+		bool expired = slot->state == SLOT_IDLE && (unneeded || slot_is_spent(slot, now));
+		if (expired)
+			slot_change(slot, SLOT_CLOSING, now);
+		slot_unlock(slot);
+		if (expired) {
+			n--;
+			connector_wake(pool);
+		}
 	}
 }
 

@@ -33,6 +33,12 @@ void pool_forget(const struct dbpool *pool)
 		atomic_store(&running, NULL);
 }
 
+bool pool_lends(const struct dbpool *pool)
+{
+	enum dbpool_phase phase = pool->phase;
+	return phase == DBPOOL_RUNNING || phase == DBPOOL_STARTING;
+}
+
 static struct dbpool *allocate(void)
 {
 	pthread_condattr_t attributes;
@@ -42,6 +48,9 @@ static struct dbpool *allocate(void)
 	memset(pool, 0, sizeof(*pool));
 	pool->abort_fd = -1;
 	pool->last.pending = -1;
+	pool->queued = INT64_MAX;
+	for (unsigned i = 0; i < DBPOOL_MAX; i++)
+		pool->slots[i].ending = -1;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -98,12 +107,14 @@ static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 	return 0;
 }
 
-/* What a former run has left. Tickets go on: old leases stay stale. */
+/* What a former run has left. */
 static void clear(struct dbpool *pool)
 {
 	int64_t now = now_usec();
 	pool->first = pool->last_waiter = NULL;
-	pool->n_idle = pool->n_held = pool->n_links = pool->n_waiters = 0;
+	pool->n_links = pool->n_waiters = 0;
+	pool->nudge = false;
+	pool->queued = INT64_MAX;
 	pool->suspect = 0;
 	pool->failure = (struct failure){ 0 };
 	pool->n_hooks = pool->n_exempt = 0;
@@ -113,16 +124,13 @@ static void clear(struct dbpool *pool)
 	pool->probe_wanted = pool->greeted = false;
 	pool->created_monotonic = now;
 	pool->created = pool->page->identity.created_realtime;
+	pool->validate_after = pool->config.validate_after;
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
-		uint64_t ticket = atomic_load(&slot->ticket);
-		memset(slot, 0, sizeof(*slot));
-		/* even: it is not held */
-		atomic_store(&slot->ticket, ticket + (ticket & 1));
-		slot->page = &pool->page->slots[i];
-		slot->ending = -1;
-		slot->since = now;
+		slot_lock(&pool->slots[i]);
+		slot_clear(&pool->slots[i], &pool->page->slots[i], pool->config.max_uses, now);
+		slot_unlock(&pool->slots[i]);
 	}
+	pool->n_slots = pool->config.max;
 }
 
 static int start_threads(struct dbpool *pool)
@@ -357,6 +365,12 @@ void dbpool_free(struct dbpool *pool)
 	pool->freed = true;
 	bool now = !pool->orphans && !pool->stuck;
 	pthread_mutex_unlock(&pool->lock);
-	if (now)
-		pool_destroy(pool);
+	if (!now)
+		return;
+	/* a release that is about to return lets go of its slot's lock last: see release.c */
+	for (unsigned i = 0; i < DBPOOL_MAX; i++) {
+		slot_lock(&pool->slots[i]);
+		slot_unlock(&pool->slots[i]);
+	}
+	pool_destroy(pool);
 }

@@ -1,7 +1,17 @@
 /* The pool's insides, shared by the files of this folder.
  *
- * One mutex guards all of a pool. It is held for a few dozen instructions at a time: never while a
- * connection is opened, closed or asked, never in a callback. Three kinds of threads meet here:
+ * Each slot has a lock of its own, which guards the slot: a borrower that finds a connection at
+ * rest takes it, and gives it back, with nothing else (acquire.c, release.c). Slots count for
+ * themselves, too, so that threads which do not wait for each other share no memory they write to.
+ * The pool's mutex guards the rest: the queue, the threads, what happens to a slot that is neither
+ * at rest nor held. Both are held for a few dozen instructions at a time: never while a connection
+ * is opened, closed or asked, never in a callback. The mutex is taken first, then one slot's lock.
+ *
+ * Who waits (or a shutdown that begins) and who gives back must not miss each other, without a lock
+ * in common: the one says so first (queue.c, `phase`) and then looks at the slots, the other lets
+ * the slot rest first and then looks whether somebody said so.
+ *
+ * Three kinds of threads meet here:
  *
  * - borrowers (acquire.c, release.c), who take and give connections and wait in a queue (queue.c);
  * - one connector (connector.c), who alone opens and closes connections, one at a time: that is
@@ -36,29 +46,39 @@ enum slot_state {
 	SLOT_CLOSING,  /* its link waits for the connector to close it, or is being closed */
 };
 
+/* Guarded by its lock; from and to a state other than SLOT_IDLE and SLOT_HELD also by the pool's.
+ * What is SLOT_CLEANING is its last holder's, SLOT_CONNECTING the connector's. */
 struct slot {
+	_Atomic uint32_t lock;
+	_Atomic enum slot_state state; /* without the lock it is a hint */
 	_Atomic uint64_t ticket; /* grows with each acquisition and each end of one: odd is held */
-	enum slot_state state;
-	int32_t thread;
 	struct link *link; /* SLOT_IDLE, SLOT_HELD, SLOT_CLEANING; SLOT_CLOSING until it is taken */
-	int ending;        /* SLOT_CLOSING without a link: ends when the session has; −1 */
 	struct page_slot *page;
 	const char *site; /* the borrower's, or the last one's */
 	int64_t since;    /* when this state began: microseconds, monotonic */
 	int64_t expires;  /* the link's end of life */
-	unsigned uses;
+	unsigned uses, max_uses;
+	int32_t thread;
 	bool leaked; /* this hold was reported */
+	int ending;  /* SLOT_CLOSING without a link: ends when the session has; −1 */
 } __attribute__((aligned(64)));
+
+/* Who gets a connection, and what it gets. */
+struct borrower {
+	struct dbpool_lease *lease;
+	struct link *link; /* NULL before it was served */
+	bool at_once;      /* it has not waited, up to now */
+	const char *site;
+	int32_t thread;
+};
 
 /* A thread that waits, on its own stack. See queue.c. */
 struct waiter {
 	struct waiter *next, *previous;
+	struct borrower *borrower;
 	int64_t since;
-	int32_t thread;
-	const char *site;
-	struct slot *slot; /* what it was given */
-	int result;        /* why it gets nothing */
-	uint32_t word;     /* enum waiter_word: what it sleeps on */
+	int result;    /* why it gets nothing */
+	uint32_t word; /* enum waiter_word: what it sleeps on */
 };
 
 /* Why no connection could be made, last. */
@@ -75,18 +95,23 @@ struct hook {
 
 struct dbpool {
 	pthread_mutex_t lock;
-	bool forked; /* in a child process: not ours */
-	bool stuck;  /* a thread of it could not be ended: it must not be freed */
-	bool freed;  /* goes when its last orphan does */
-	enum dbpool_phase phase;
-	unsigned n_idle, n_held, n_links; /* n_links: slots that are not empty */
-	uint8_t idle[DBPOOL_MAX];         /* a stack: the last one back is the next one out */
+	bool stuck;       /* a thread of it could not be ended: it must not be freed */
+	bool freed;       /* goes when its last orphan does */
+	unsigned n_links; /* slots that are not empty */
 	struct page *page;
 	struct waiter *first, *last_waiter;
 	unsigned n_waiters;
-	int64_t suspect; /* links not heard of since then are asked before they are lent */
 
-	struct config config;
+	/* read without the lock by everyone who borrows, and seldom written: a cache line */
+	_Atomic enum dbpool_phase phase __attribute__((aligned(64)));
+	_Atomic bool nudge; /* the first in the queue sleeps: who gives back wakes it */
+	_Atomic unsigned n_slots;
+	_Atomic int64_t queued;  /* since when the first in the queue waits; INT64_MAX: nobody */
+	_Atomic int64_t suspect; /* links not heard of since then are asked before they are lent */
+	int64_t validate_after;  /* … and those not heard of for so long */
+	bool forked;             /* in a child process: not ours */
+
+	struct config config __attribute__((aligned(64)));
 	struct page_writer *writer;
 	struct failure failure;
 	struct link *orphans;
@@ -150,42 +175,71 @@ int fail(int result, const char *format, ...) __attribute__((format(printf, 2, 3
 void tell(const struct dbpool *pool, struct dbpool_event *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* --- slots: slot.c; all with the lock held --- */
+/* --- slots: slot.c --- */
 
-void slot_lend(
-	struct dbpool *pool, struct slot *slot, int64_t now, int32_t thread, const char *site);
-/* Ends the hold: the lease's ticket is no longer good. */
-void slot_take_back(struct dbpool *pool, struct slot *slot, int64_t now);
-void slot_rest(struct dbpool *pool, struct slot *slot, int64_t now);
+bool slot_try_lock(struct slot *slot);
+void slot_lock(struct slot *slot);
+void slot_unlock(struct slot *slot);
+
+/* With the slot's lock held: */
+
+/* Fills in the borrower's lease and link. */
+void slot_lend(struct dbpool *pool, struct slot *slot, struct borrower *borrower, int64_t now);
+/* Ends the hold: the lease's ticket is no longer good. The slot is SLOT_CLEANING. */
+void slot_take_back(struct slot *slot, int64_t now);
+void slot_rest(struct slot *slot, int64_t now);
+/* Not from or to SLOT_EMPTY: see slot_set(). */
+void slot_change(struct slot *slot, enum slot_state state, int64_t now);
+/* A held slot loses its link to the caller, who makes it an orphan; it is SLOT_CLOSING. */
+struct link *slot_detach(const struct dbpool *pool, struct slot *slot, int64_t now);
+/* As at the beginning; tickets go on, so that old leases stay stale. */
+void slot_clear(struct slot *slot, struct page_slot *page, unsigned max_uses, int64_t now);
+
+/* Without it: */
+
+/* Lends one at rest; NULL for none. It looks at all of them, from `first` on. `patient`, with the
+ * pool's lock held: also waits for the locks of those that seem to be at rest, so that none is
+ * overlooked, and lends to whoever still gets one while the pool ends. */
+struct slot *slot_take_idle(
+	struct dbpool *pool, struct borrower *borrower, int64_t now, unsigned first, bool patient);
+bool slot_is_spent(const struct slot *slot, int64_t now);
+int slot_number(const struct dbpool *pool, const struct slot *slot);
+/* How many are in that state, about now. */
+unsigned slots_count(const struct dbpool *pool, enum slot_state state);
+
+/* … but with the pool's: */
+
+/* Also from and to SLOT_EMPTY. */
+void slot_set(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now);
 /* Its link is the connector's to close. */
 void slot_give_up(struct dbpool *pool, struct slot *slot, int64_t now);
-void slot_set(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now);
-/* A held slot loses its link to the orphans, cut; the slot then waits for the session's end. */
-void slot_orphan(struct dbpool *pool, struct slot *slot, bool polite, int64_t now);
+/* Cuts a detached link, and keeps it for its borrower's release; the slot waits for the session's
+ * end. */
+void orphan_add(struct dbpool *pool, struct slot *slot, struct link *link, bool polite);
 /* The orphan of that lease, no longer on the list; NULL for none. */
-struct link *slot_find_orphan(struct dbpool *pool, int slot, uint64_t ticket);
-struct slot *slot_pop_idle(struct dbpool *pool);
-void slot_remove_idle(struct dbpool *pool, const struct slot *slot);
-int slot_number(const struct dbpool *pool, const struct slot *slot);
-bool slot_is_spent(const struct dbpool *pool, const struct slot *slot, int64_t now);
+struct link *orphan_find(struct dbpool *pool, const struct dbpool_lease *lease);
 
-/* --- waiters: queue.c; with the lock held --- */
+/* --- waiters: queue.c; with the pool's lock held --- */
 
 enum waiter_word { WAITER_WAITS, WAITER_NUDGED, WAITER_SERVED, WAITER_FAILED };
 
 void queue_append(struct dbpool *pool, struct waiter *waiter);
 void queue_prepend(struct dbpool *pool, struct waiter *waiter);
 void queue_remove(struct dbpool *pool, struct waiter *waiter);
-/* A waiter old enough not to be overtaken. */
-bool queue_has_priority(const struct dbpool *pool, int64_t now);
-/* A connection has come free, held by nobody: it goes to the first waiter or to the reserve.
- * Whom to wake once the lock is released, or NULL. */
+/* It is about to sleep: from now on, if it is the first, who gives back wakes it. */
+void queue_call(struct dbpool *pool, struct waiter *waiter);
+/* The slot is the caller's own, and its connection free: it goes to the first waiter or to the
+ * reserve. Whom to wake once the lock is released, or NULL. */
 struct waiter *queue_offer(struct dbpool *pool, struct slot *slot, int64_t now);
 /* Connections rest while somebody waits: whom to wake, or NULL. */
 struct waiter *queue_nudge(struct dbpool *pool);
 void queue_fail_all(struct dbpool *pool, int result);
 
-/* Without the lock. The waiter may have gone meanwhile. */
+/* Without any lock: */
+
+/* A waiter old enough not to be overtaken. */
+bool queue_has_priority(const struct dbpool *pool, int64_t now);
+/* The waiter may have gone meanwhile. */
 void queue_wake(struct waiter *waiter);
 /* Until the word is no longer WAITER_WAITS, or the deadline: monotonic, INT64_MAX for none. */
 void queue_sleep(struct waiter *waiter, int64_t deadline);
@@ -227,6 +281,8 @@ bool signals_are_ending(void);
 
 /* --- the whole: pool.c --- */
 
+/* Whether it lends to everyone. */
+bool pool_lends(const struct dbpool *pool);
 /* Asks the keeper to shut down; nothing is waited for. */
 void pool_request_end(struct dbpool *pool);
 /* The one of dbpool_start(), also after its end; or NULL. */

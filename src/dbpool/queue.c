@@ -19,10 +19,19 @@
 
 #define PRIORITY_USEC 3000
 
+/* What those who give back read without the lock. */
+static void publish(struct dbpool *pool)
+{
+	const struct waiter *first = pool->first;
+	atomic_store(&pool->queued, first ? first->since : INT64_MAX);
+	atomic_store(&pool->nudge, first && first->word == WAITER_WAITS);
+}
+
 static void count(struct dbpool *pool, int change)
 {
 	pool->n_waiters += (unsigned)change;
 	page_set(pool->page->totals.waiters, pool->n_waiters);
+	publish(pool);
 }
 
 void queue_append(struct dbpool *pool, struct waiter *waiter)
@@ -52,7 +61,7 @@ void queue_remove(struct dbpool *pool, struct waiter *waiter)
 
 bool queue_has_priority(const struct dbpool *pool, int64_t now)
 {
-	return pool->first && now - pool->first->since >= PRIORITY_USEC;
+	return now - atomic_load_explicit(&pool->queued, memory_order_relaxed) >= PRIORITY_USEC;
 }
 
 static void set_word(struct waiter *waiter, enum waiter_word word)
@@ -60,16 +69,25 @@ static void set_word(struct waiter *waiter, enum waiter_word word)
 	__atomic_store_n(&waiter->word, word, __ATOMIC_RELEASE);
 }
 
+void queue_call(struct dbpool *pool, struct waiter *waiter)
+{
+	set_word(waiter, WAITER_WAITS);
+	publish(pool);
+}
+
 struct waiter *queue_offer(struct dbpool *pool, struct slot *slot, int64_t now)
 {
-	if (!queue_has_priority(pool, now)) {
-		slot_rest(pool, slot, now);
+	struct waiter *waiter = queue_has_priority(pool, now) ? pool->first : NULL;
+	if (waiter)
+		queue_remove(pool, waiter);
+	slot_lock(slot);
+	if (waiter)
+		slot_lend(pool, slot, waiter->borrower, now);
+	else
+		slot_rest(slot, now);
+	slot_unlock(slot);
+	if (!waiter)
 		return queue_nudge(pool);
-	}
-	struct waiter *waiter = pool->first;
-	queue_remove(pool, waiter);
-	slot_lend(pool, slot, now, waiter->thread, waiter->site);
-	waiter->slot = slot;
 	set_word(waiter, WAITER_SERVED);
 	return waiter;
 }
@@ -77,9 +95,10 @@ struct waiter *queue_offer(struct dbpool *pool, struct slot *slot, int64_t now)
 struct waiter *queue_nudge(struct dbpool *pool)
 {
 	struct waiter *waiter = pool->first;
-	if (!waiter || !pool->n_idle || waiter->word != WAITER_WAITS)
+	if (!waiter || waiter->word != WAITER_WAITS || !slots_count(pool, SLOT_IDLE))
 		return NULL;
 	set_word(waiter, WAITER_NUDGED);
+	publish(pool);
 	return waiter;
 }
 

@@ -5,11 +5,11 @@
 
 #include "dbpool/pool.h"
 
-/* The lease of a connection that was taken from its borrower, who may free it now. With the lock
- * held; it returns without. */
+/* The lease of a connection that was taken from its borrower, who may free it now. */
 static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 {
-	struct link *link = slot_find_orphan(pool, lease->slot_, lease->ticket_);
+	pthread_mutex_lock(&pool->lock);
+	struct link *link = orphan_find(pool, lease);
 	bool last = link && pool->freed && !pool->orphans;
 	pthread_mutex_unlock(&pool->lock);
 	int result = fail(DBPOOL_STALE,
@@ -20,13 +20,12 @@ static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 	return result;
 }
 
-/* The slot is ours alone, and its link has something to be cleaned. With the lock held; it returns
- * without. */
+/* The slot is SLOT_CLEANING, and so ours alone: its link has something to be cleaned, or somebody
+ * waits for it. */
 static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard)
 {
 	struct link *link = slot->link;
 	struct waiter *waiter = NULL;
-	pthread_mutex_unlock(&pool->lock);
 	bool broken = link->finished || PQstatus(link->conn) != CONNECTION_OK;
 	bool good = !discard && link_clean(link, pool->config.raw.reset);
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
@@ -41,7 +40,7 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 		pool->suspect = now;
 		page_add(pool->page->totals.errors, 1);
 	}
-	if (good && !slot_is_spent(pool, slot, now))
+	if (good && !slot_is_spent(slot, now))
 		waiter = queue_offer(pool, slot, now);
 	else
 		slot_give_up(pool, slot, now);
@@ -51,23 +50,36 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 	queue_wake(waiter);
 }
 
+/* Somebody waits: for a connection, or for the pool to be at rest. */
+static bool somebody_waits(const struct dbpool *pool, int64_t now)
+{
+	return atomic_load(&pool->nudge) || atomic_load(&pool->phase) > DBPOOL_RUNNING ||
+		queue_has_priority(pool, now);
+}
+
+/* Once the lock is released the pool may be gone: whoever frees it takes each slot's lock first. */
 static int release(struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;
 	struct slot *slot = &pool->slots[lease->slot_];
 	int64_t now = now_usec();
-	pthread_mutex_lock(&pool->lock);
-	if (atomic_load_explicit(&slot->ticket, memory_order_relaxed) != lease->ticket_)
+	slot_lock(slot);
+	if (atomic_load_explicit(&slot->ticket, memory_order_relaxed) != lease->ticket_) {
+		slot_unlock(slot);
 		return release_orphan(pool, lease);
-	slot_take_back(pool, slot, now);
-	if (discard || !link_is_clean(slot->link) || slot_is_spent(pool, slot, now) ||
-		pool->phase > DBPOOL_RUNNING) {
-		clean_and_offer(pool, slot, discard);
-		return DBPOOL_OK;
 	}
-	struct waiter *waiter = queue_offer(pool, slot, now);
-	pthread_mutex_unlock(&pool->lock);
-	queue_wake(waiter);
+	slot_take_back(slot, now);
+	bool rests = !discard && link_is_clean(slot->link) && !slot_is_spent(slot, now) &&
+		!somebody_waits(pool, now);
+	if (rests) {
+		slot_rest(slot, now);
+		rests = !somebody_waits(pool, now);
+		if (!rests)
+			slot_change(slot, SLOT_CLEANING, now);
+	}
+	slot_unlock(slot);
+	if (!rests)
+		clean_and_offer(pool, slot, discard);
 	return DBPOOL_OK;
 }
 

@@ -43,15 +43,17 @@ static bool is_exempt(const struct dbpool *pool, const struct slot *slot)
 	return false;
 }
 
-static bool somebody_borrows(const struct dbpool *pool)
+static bool somebody_borrows(struct dbpool *pool)
 {
-	for (unsigned i = 0; i < pool->config.max; i++) {
-		const struct slot *slot = &pool->slots[i];
-		if (slot->state == SLOT_CLEANING ||
-			(slot->state == SLOT_HELD && !is_exempt(pool, slot)))
-			return true;
+	bool borrowed = false;
+	for (unsigned i = 0; i < pool->config.max && !borrowed; i++) {
+		struct slot *slot = &pool->slots[i];
+		slot_lock(slot);
+		borrowed = slot->state == SLOT_CLEANING ||
+			(slot->state == SLOT_HELD && !is_exempt(pool, slot));
+		slot_unlock(slot);
 	}
-	return false;
+	return borrowed;
 }
 
 static void wait_for_borrowers(struct dbpool *pool, int64_t until)
@@ -62,12 +64,18 @@ static void wait_for_borrowers(struct dbpool *pool, int64_t until)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/* What is given back meanwhile is not closed before the pool's lock is released. */
 static void cancel_borrowers(struct dbpool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
-	for (unsigned i = 0; i < pool->config.max; i++)
-		if (pool->slots[i].state == SLOT_HELD)
-			link_cancel(pool->slots[i].link);
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		struct slot *slot = &pool->slots[i];
+		slot_lock(slot);
+		struct link *link = slot->state == SLOT_HELD ? slot->link : NULL;
+		slot_unlock(slot);
+		if (link)
+			link_cancel(link);
+	}
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -92,25 +100,42 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 	return ended;
 }
 
+/* Takes the link of a slot out of it, unless its last holder still tidies it up. *ret_orphan: that
+ * holder has it still. */
+static struct link *take_link(struct dbpool *pool, struct slot *slot, bool *ret_orphan)
+{
+	struct link *link = NULL;
+	int64_t now = now_usec();
+	slot_lock(slot);
+	*ret_orphan = slot->state == SLOT_HELD;
+	if (*ret_orphan) {
+		link = slot_detach(pool, slot, now);
+	} else if (slot->link && slot->state != SLOT_CLEANING) {
+		link = slot->link;
+		slot->link = NULL;
+		slot_change(slot, SLOT_CLOSING, now);
+	}
+	slot_unlock(slot);
+	return link;
+}
+
 /* Takes what is to be closed out of the slots; cuts what is still held. Returns the number of
  * links; fds has one place for each slot. */
 static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
 {
 	unsigned n = 0;
-	int64_t now = now_usec();
 	pthread_mutex_lock(&pool->lock);
 	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
-		if (slot->state == SLOT_HELD)
-			slot_orphan(pool, slot, is_exempt(pool, slot), now);
-		if (slot->link && slot->state != SLOT_CLEANING) {
-			links[n++] = slot->link;
-			slot->link = NULL;
-		}
+		bool polite = is_exempt(pool, slot), orphan;
+		struct link *link = take_link(pool, slot, &orphan);
+		if (orphan)
+			orphan_add(pool, slot, link, polite);
+		else if (link)
+			links[n++] = link;
 		fds[i] = slot->ending;
 		slot->ending = -1;
 	}
-	pool->n_idle = 0;
 	pthread_mutex_unlock(&pool->lock);
 	return n;
 }

@@ -1,17 +1,53 @@
-/* A slot's states, on the stats page as well. Everything here runs with the pool's lock held. */
+/* A slot's states, on the stats page as well, and its lock. */
+#include <sched.h>
+#include <time.h>
+
 #include "dbpool/pool.h"
 
-static void show_counts(struct dbpool *pool)
+/* The lock is held for less than a microsecond, unless its holder is interrupted: then it is
+ * better to let it run, and if it is of lower priority than we are, to sleep. */
+#define SPINS  100
+#define YIELDS 200
+
+static void pause_briefly(void)
 {
-	struct page_totals *totals = &pool->page->totals;
-	page_set(totals->held, pool->n_held);
-	page_set(totals->idle, pool->n_idle);
-	page_set(totals->open, pool->n_held + pool->n_idle);
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
 }
 
-int slot_number(const struct dbpool *pool, const struct slot *slot)
+bool slot_try_lock(struct slot *slot)
 {
-	return (int)(slot - pool->slots) + 1;
+	return !atomic_exchange_explicit(&slot->lock, 1, memory_order_acquire);
+}
+
+void slot_lock(struct slot *slot)
+{
+	for (unsigned tries = 0; !slot_try_lock(slot); tries++) {
+		if (tries < SPINS)
+			pause_briefly();
+		else if (tries < SPINS + YIELDS)
+			sched_yield();
+		else
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+	}
+}
+
+void slot_unlock(struct slot *slot)
+{
+	atomic_store_explicit(&slot->lock, 0, memory_order_release);
+}
+
+static enum slot_state glance(const struct slot *slot)
+{
+	return atomic_load(&slot->state);
+}
+
+static void set_state(struct slot *slot, enum slot_state state)
+{
+	atomic_store_explicit(&slot->state, state, memory_order_relaxed);
 }
 
 static void move_ticket(struct slot *slot)
@@ -20,65 +56,52 @@ static void move_ticket(struct slot *slot)
 	atomic_store_explicit(&slot->ticket, ticket + 1, memory_order_relaxed);
 }
 
-void slot_lend(
-	struct dbpool *pool, struct slot *slot, int64_t now, int32_t thread, const char *site)
+void slot_lend(struct dbpool *pool, struct slot *slot, struct borrower *borrower, int64_t now)
 {
+	const char *site = borrower->site;
 	/* a literal has the same address each time: its text is copied once */
-	page_slot_held(slot->page, now, thread, site == slot->site ? NULL : site ? site : "");
+	page_slot_held(slot->page, now, borrower->thread,
+		site == slot->site ? NULL
+			: site     ? site
+				   : "");
+	page_add(slot->page->counters.acquired, 1);
+	page_add(slot->page->counters.at_once, borrower->at_once);
 	move_ticket(slot);
-	slot->state = SLOT_HELD;
+	set_state(slot, SLOT_HELD);
 	slot->since = now;
-	slot->thread = thread;
+	slot->thread = borrower->thread;
 	slot->site = site;
 	slot->uses++;
-	pool->n_held++;
-	show_counts(pool);
-	page_add(pool->page->totals.acquired, 1);
+	borrower->link = slot->link;
+	borrower->lease->pool_ = pool;
+	borrower->lease->slot_ = (int)(slot - pool->slots);
+	borrower->lease->ticket_ = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
+	borrower->lease->conn_ = slot->link->conn;
 }
 
-void slot_take_back(struct dbpool *pool, struct slot *slot, int64_t now)
+void slot_take_back(struct slot *slot, int64_t now)
 {
-	struct page *page = pool->page;
+	struct page_counters *counters = &slot->page->counters;
 	int64_t hold = now - slot->since;
 	move_ticket(slot);
-	pool->n_held--;
-	page_add(page->totals.released, 1);
-	page_add(page->histograms.hold[page_bucket(hold)], 1);
-	if (hold > page->totals.longest_hold)
-		page_set(page->totals.longest_hold, hold);
-	if (slot->leaked)
-		page_add(page->totals.leaks, -1);
+	page_add(counters->released, 1);
+	page_add(counters->hold[page_bucket(hold)], 1);
+	if (hold > counters->longest_hold)
+		page_set(counters->longest_hold, hold);
 	slot->leaked = false;
-	slot->state = SLOT_CLEANING;
+	set_state(slot, SLOT_CLEANING);
 }
 
-void slot_rest(struct dbpool *pool, struct slot *slot, int64_t now)
+void slot_rest(struct slot *slot, int64_t now)
 {
-	slot->state = SLOT_IDLE;
 	slot->since = now;
 	slot->thread = 0;
-	pool->idle[pool->n_idle++] = (uint8_t)(slot - pool->slots);
 	page_slot_idle(slot->page, now);
-	show_counts(pool);
+	/* before the caller looks whether somebody waits: see pool.h */
+	(void)atomic_exchange(&slot->state, SLOT_IDLE);
 }
 
-struct slot *slot_pop_idle(struct dbpool *pool)
-{
-	return &pool->slots[pool->idle[--pool->n_idle]];
-}
-
-void slot_remove_idle(struct dbpool *pool, const struct slot *slot)
-{
-	unsigned i = 0, index = (unsigned)(slot - pool->slots);
-	while (i < pool->n_idle && pool->idle[i] != index)
-		i++;
-	if (i == pool->n_idle)
-		return;
-	for (pool->n_idle--; i < pool->n_idle; i++)
-		pool->idle[i] = pool->idle[i + 1];
-}
-
-void slot_set(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now)
+void slot_change(struct slot *slot, enum slot_state state, int64_t now)
 {
 	static const enum page_slot_state shown[] = {
 		[SLOT_EMPTY] = PAGE_SLOT_EMPTY,
@@ -88,17 +111,94 @@ void slot_set(struct dbpool *pool, struct slot *slot, enum slot_state state, int
 		[SLOT_CLEANING] = PAGE_SLOT_HELD,
 		[SLOT_CLOSING] = PAGE_SLOT_CLOSING,
 	};
-	if (slot->state == SLOT_EMPTY && state != SLOT_EMPTY)
-		pool->n_links++;
-	else if (slot->state != SLOT_EMPTY && state == SLOT_EMPTY)
-		pool->n_links--;
-	slot->state = state;
+	set_state(slot, state);
 	slot->since = now;
 	slot->thread = 0;
 	if (state == SLOT_EMPTY)
 		slot->site = NULL;
 	page_slot_state(slot->page, shown[state], now);
-	show_counts(pool);
+}
+
+struct link *slot_detach(const struct dbpool *pool, struct slot *slot, int64_t now)
+{
+	struct link *link = slot->link;
+	link->slot = (int)(slot - pool->slots);
+	link->ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
+	slot_take_back(slot, now);
+	slot->link = NULL;
+	slot_change(slot, SLOT_CLOSING, now);
+	return link;
+}
+
+void slot_clear(struct slot *slot, struct page_slot *page, unsigned max_uses, int64_t now)
+{
+	uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
+	/* even: it is not held */
+	atomic_store_explicit(&slot->ticket, ticket + (ticket & 1), memory_order_relaxed);
+	set_state(slot, SLOT_EMPTY);
+	slot->link = NULL;
+	slot->page = page;
+	slot->site = NULL;
+	slot->since = now;
+	slot->expires = INT64_MAX;
+	slot->uses = 0;
+	slot->max_uses = max_uses;
+	slot->thread = 0;
+	slot->leaked = false;
+	slot->ending = -1;
+}
+
+struct slot *slot_take_idle(
+	struct dbpool *pool, struct borrower *borrower, int64_t now, unsigned first, bool patient)
+{
+	unsigned n = atomic_load_explicit(&pool->n_slots, memory_order_relaxed);
+	for (unsigned i = 0, at = first < n ? first : 0; i < n; i++, at = at + 1 < n ? at + 1 : 0) {
+		struct slot *slot = &pool->slots[at];
+		if (glance(slot) != SLOT_IDLE)
+			continue;
+		if (patient)
+			slot_lock(slot);
+		else if (!slot_try_lock(slot))
+			continue;
+		/* the lock tells a shutdown that counts the borrowers, and us that it has begun */
+		bool idle = glance(slot) == SLOT_IDLE && (patient || pool_lends(pool));
+		if (idle)
+			slot_lend(pool, slot, borrower, now);
+		slot_unlock(slot);
+		if (idle)
+			return slot;
+	}
+	return NULL;
+}
+
+bool slot_is_spent(const struct slot *slot, int64_t now)
+{
+	return slot->uses >= slot->max_uses || now >= slot->expires;
+}
+
+int slot_number(const struct dbpool *pool, const struct slot *slot)
+{
+	return (int)(slot - pool->slots) + 1;
+}
+
+unsigned slots_count(const struct dbpool *pool, enum slot_state state)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < pool->config.max; i++)
+		n += glance(&pool->slots[i]) == state;
+	return n;
+}
+
+void slot_set(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now)
+{
+	slot_lock(slot);
+	bool was_empty = glance(slot) == SLOT_EMPTY;
+	slot_change(slot, state, now);
+	slot_unlock(slot);
+	if (was_empty && state != SLOT_EMPTY)
+		pool->n_links++;
+	else if (!was_empty && state == SLOT_EMPTY)
+		pool->n_links--;
 }
 
 void slot_give_up(struct dbpool *pool, struct slot *slot, int64_t now)
@@ -107,30 +207,20 @@ void slot_give_up(struct dbpool *pool, struct slot *slot, int64_t now)
 	connector_wake(pool);
 }
 
-void slot_orphan(struct dbpool *pool, struct slot *slot, bool polite, int64_t now)
+void orphan_add(struct dbpool *pool, struct slot *slot, struct link *link, bool polite)
 {
-	struct link *link = slot->link;
-	link->slot = (int)(slot - pool->slots);
-	link->ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
-	slot_take_back(pool, slot, now);
 	link->next = pool->orphans;
 	pool->orphans = link;
-	slot->link = NULL;
 	slot->ending = link_cut(link, polite);
-	slot_give_up(pool, slot, now);
+	connector_wake(pool);
 }
 
-struct link *slot_find_orphan(struct dbpool *pool, int slot, uint64_t ticket)
+struct link *orphan_find(struct dbpool *pool, const struct dbpool_lease *lease)
 {
 	struct link **at = &pool->orphans, *link;
-	while ((link = *at) && (link->slot != slot || link->ticket != ticket))
+	while ((link = *at) && (link->slot != lease->slot_ || link->ticket != lease->ticket_))
 		at = &link->next;
 	if (link)
 		*at = link->next;
 	return link;
-}
-
-bool slot_is_spent(const struct dbpool *pool, const struct slot *slot, int64_t now)
-{
-	return slot->uses >= pool->config.max_uses || now >= slot->expires;
 }

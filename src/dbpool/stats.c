@@ -5,18 +5,28 @@
 #include "dbpool/pool.h"
 
 /* With the lock held, while there is a page. */
+static void add_slots(const struct dbpool *pool, struct dbpool_stats *ret)
+{
+	ret->idle = (int)slots_count(pool, SLOT_IDLE);
+	ret->in_use = (int)slots_count(pool, SLOT_HELD);
+	ret->size = ret->idle + ret->in_use;
+	ret->leaks = 0;
+	ret->acquired = ret->released = 0;
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		const struct page_slot *slot = &pool->page->slots[i];
+		ret->leaks += page_get(slot->leaked) != 0;
+		ret->acquired += page_get(slot->counters.acquired);
+		ret->released += page_get(slot->counters.released);
+	}
+}
+
 static void take(const struct dbpool *pool, struct dbpool_stats *ret)
 {
 	const struct page_totals *totals = &pool->page->totals;
-	ret->idle = (int)pool->n_idle;
-	ret->in_use = (int)pool->n_held;
-	ret->size = ret->idle + ret->in_use;
+	add_slots(pool, ret);
 	ret->min = (int)pool->config.min;
 	ret->max = (int)pool->config.max;
 	ret->waiters = (int)pool->n_waiters;
-	ret->leaks = (int)totals->leaks;
-	ret->acquired = totals->acquired;
-	ret->released = totals->released;
 	ret->timeouts = totals->timeouts;
 	ret->errors = totals->errors;
 	ret->opened = totals->opened;

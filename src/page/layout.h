@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define PAGE_MAGIC   "DBPOOLPG" /* 8 bytes, without a terminator */
-#define PAGE_VERSION 1
+#define PAGE_VERSION 2          /* 1 was never released */
 #define PAGE_SUFFIX  ".page"
 
 #define PAGE_SLOTS_MAX  256
@@ -106,32 +106,31 @@ struct page_clock {
 	uint8_t reserved[40];
 };
 
-/* Each number is whole; they are not of one moment. */
+/* What is of the pool as a whole, and seldom written. Each number is whole; they are not of one
+ * moment. */
 struct page_totals {
 	uint32_t phase; /* enum page_phase */
-	uint32_t open;  /* connections that are held or idle */
-	uint32_t held, idle;
 	uint32_t waiters;
-	uint32_t leaks; /* held for longer than the limit right now */
-	uint64_t acquired;
-	uint64_t released;
 	uint64_t timeouts;
-	uint64_t errors;   /* connections that failed: to open, or later */
-	uint64_t reserved; /* so that what is seldom written has its own cache line */
+	uint64_t errors; /* connections that failed: to open, or later */
 	uint64_t opened, closed;
-	uint64_t resets; /* connections cleaned after use */
 	uint64_t leaked; /* holds that ever were reported */
 	uint64_t reclaimed;
 	int64_t pending_writes; /* as the application told; PAGE_UNKNOWN */
-	int64_t longest_hold;   /* of those that ended, microseconds */
-	uint64_t reserved_too;
+	uint64_t reserved[8];
 };
 
-/* How long acquire took and connections were held. Bucket 0 counts below 1 µs, bucket i from
- * 2^(i−1) to below 2^i µs, the last one all above. */
-struct page_histograms {
-	uint64_t wait[PAGE_BUCKETS];
-	uint64_t hold[PAGE_BUCKETS];
+/* A slot's share of what the pool has done. Each slot counts for itself, because its numbers then
+ * stay in the cache of the processor that works with it; a reader adds them up. Each number is
+ * whole; they are not of one moment. */
+struct page_counters {
+	uint64_t acquired;
+	uint64_t at_once; /* of these, lent without any waiting: they are not in the histogram */
+	uint64_t released;
+	uint64_t resets;      /* times the connection was cleaned after use */
+	int64_t longest_hold; /* of those that ended, microseconds */
+	uint64_t reserved[3];
+	uint64_t hold[PAGE_BUCKETS]; /* how long it was held, each time */
 };
 
 struct page_slot {
@@ -146,7 +145,8 @@ struct page_slot {
 	uint32_t leaked;          /* 1 once this hold was reported as a leak */
 	uint32_t unused;
 	uint64_t reserved;
-	char site[PAGE_SITE_MAX]; /* "file.c:212" of the borrower; of the last one when idle */
+	char site[PAGE_SITE_MAX];      /* "file.c:212" of the borrower; of the last one when idle */
+	struct page_counters counters; /* not guarded by seq */
 };
 
 struct page_hook {
@@ -160,15 +160,17 @@ struct page_hook {
 	uint8_t reserved[16];
 };
 
+/* Histograms are of microseconds: bucket 0 counts below 1, bucket i from 2^(i−1) to below 2^i, the
+ * last one all above. */
 struct page {
 	struct page_head head;                  /* 0 */
 	struct page_identity identity;          /* 64 */
 	struct page_limits limits;              /* 576 */
 	struct page_clock clock;                /* 640 */
 	struct page_totals totals;              /* 704 */
-	struct page_histograms histograms;      /* 832 */
-	struct page_hook hooks[PAGE_HOOKS_MAX]; /* 1344 */
-	struct page_slot slots[];               /* 2880 */
+	uint64_t wait[PAGE_BUCKETS];            /* 832: of acquire, when it had to wait */
+	struct page_hook hooks[PAGE_HOOKS_MAX]; /* 1088 */
+	struct page_slot slots[];               /* 2624 */
 };
 
 _Static_assert(sizeof(struct page_head) == 64, "layout");
@@ -176,9 +178,9 @@ _Static_assert(sizeof(struct page_identity) == 512, "layout");
 _Static_assert(sizeof(struct page_limits) == 64, "layout");
 _Static_assert(sizeof(struct page_clock) == 64, "layout");
 _Static_assert(sizeof(struct page_totals) == 128, "layout");
-_Static_assert(sizeof(struct page_histograms) == 512, "layout");
 _Static_assert(sizeof(struct page_hook) == 96, "layout");
-_Static_assert(sizeof(struct page_slot) == 128, "layout");
-_Static_assert(sizeof(struct page) == 2880, "layout");
+_Static_assert(sizeof(struct page_counters) == 320, "layout");
+_Static_assert(sizeof(struct page_slot) == 448, "layout");
+_Static_assert(sizeof(struct page) == 2624, "layout");
 
 #endif

@@ -32,7 +32,7 @@ static bool read_at(int fd, void *bytes, size_t size, size_t offset)
 
 /* The beginning of the file, read twice: nearly always all of it. A page is some twenty blocks, and
  * few of them change in a moment: those that are the same in both need no read of their own. */
-#define WINDOW_MAX (sizeof(struct page) + 64 * sizeof(struct page_slot))
+#define WINDOW_MAX (sizeof(struct page) + 32 * sizeof(struct page_slot))
 
 struct window {
 	int fd;
@@ -109,7 +109,8 @@ static bool fits(size_t at, size_t size, size_t count, size_t file_size)
 
 static enum page_status check_head(const struct page_head *head, off_t file_size)
 {
-	if (memcmp(head->magic, PAGE_MAGIC, sizeof(head->magic)) != 0 || head->version == 0)
+	if (memcmp(head->magic, PAGE_MAGIC, sizeof(head->magic)) != 0 ||
+		head->version < PAGE_VERSION)
 		return PAGE_DAMAGED;
 	if (head->version > PAGE_VERSION)
 		return PAGE_TOO_NEW;
@@ -133,11 +134,9 @@ static bool check_limits(const struct page_limits *limits, uint32_t slots)
 		is_limit(limits->reclaim);
 }
 
-static bool check_totals(const struct page_totals *totals, uint32_t slots)
+static bool check_totals(const struct page_totals *totals)
 {
 	return totals->phase >= PAGE_STARTING && totals->phase < PAGE_PHASES &&
-		totals->open <= slots && totals->held <= slots && totals->idle <= slots &&
-		totals->leaks <= slots && is_instant(totals->longest_hold) &&
 		(totals->pending_writes == PAGE_UNKNOWN || is_instant(totals->pending_writes));
 }
 
@@ -193,6 +192,41 @@ static bool take_slot(
 	return true;
 }
 
+/* What is written whole, number by number, needs no second look. */
+static bool read_plain(const struct window *window, void *block, size_t size, size_t offset)
+{
+	if (offset > window->size || size > window->size - offset)
+		return read_at(window->fd, block, size, offset);
+	memcpy(block, window->second + offset, size);
+	return true;
+}
+
+static void add_buckets(uint64_t *sums, const uint64_t *buckets)
+{
+	for (int i = 0; i < PAGE_BUCKETS; i++)
+		sums[i] += buckets[i];
+}
+
+static bool add_slot(struct page_sums *sums, const struct page_slot *slot)
+{
+	const struct page_counters *counters = &slot->counters;
+	bool held = slot->state == PAGE_SLOT_HELD, idle = slot->state == PAGE_SLOT_IDLE;
+	if (!is_instant(counters->longest_hold))
+		return false;
+	sums->held += held;
+	sums->idle += idle;
+	sums->open += held || idle;
+	sums->leaks += held && slot->leaked;
+	sums->acquired += counters->acquired;
+	sums->released += counters->released;
+	sums->resets += counters->resets;
+	sums->wait[0] += counters->at_once;
+	if (counters->longest_hold > sums->longest_hold)
+		sums->longest_hold = counters->longest_hold;
+	add_buckets(sums->hold, counters->hold);
+	return true;
+}
+
 static bool read_slots(const struct window *window, const struct page_head *head,
 	const struct page_clock *clock, struct page_copy *ret)
 {
@@ -200,7 +234,11 @@ static bool read_slots(const struct window *window, const struct page_head *head
 	for (uint32_t i = 0; i < head->slot_count; i++) {
 		struct page_slot slot;
 		size_t offset = head->slots_at + (size_t)i * head->slot_size;
-		enum guarded guarded = read_guarded(window, &slot, sizeof(slot), offset);
+		if (!read_plain(window, &slot, sizeof(slot), offset) ||
+			!add_slot(&ret->totals, &slot))
+			return false;
+		enum guarded guarded =
+			read_guarded(window, &slot, offsetof(struct page_slot, counters), offset);
 		ret->slots[i] = (struct page_slot_copy){ .torn = guarded == GUARDED_TORN };
 		if (guarded == GUARDED_CUT)
 			return false;
@@ -236,6 +274,23 @@ static bool read_hooks(
 	return true;
 }
 
+/* The pool's own; the slots add theirs. */
+static void take_totals(const struct page *page, struct page_sums *ret)
+{
+	const struct page_totals *totals = &page->totals;
+	*ret = (struct page_sums){
+		.waiters = totals->waiters,
+		.timeouts = totals->timeouts,
+		.errors = totals->errors,
+		.opened = totals->opened,
+		.closed = totals->closed,
+		.leaked = totals->leaked,
+		.reclaimed = totals->reclaimed,
+		.pending_writes = totals->pending_writes,
+	};
+	add_buckets(ret->wait, page->wait);
+}
+
 static void take_identity(const struct page_host *host, const struct page *page,
 	const struct page_clock *clock, struct page_copy *ret)
 {
@@ -266,14 +321,12 @@ static enum page_status read_open(
 	if (status != PAGE_OK)
 		return status;
 	if (!check_identity(&page.identity) || !check_limits(&page.limits, page.head.slot_count) ||
-		!check_totals(&page.totals, page.head.slot_count) ||
-		!take_clock(&window, &page.identity, &clock))
+		!check_totals(&page.totals) || !take_clock(&window, &page.identity, &clock))
 		return PAGE_DAMAGED;
 	take_identity(host, &page, &clock, ret);
 	ret->limits = page.limits;
 	ret->phase = (enum page_phase)page.totals.phase;
-	ret->totals = page.totals;
-	ret->histograms = page.histograms;
+	take_totals(&page, &ret->totals);
 	if (!read_hooks(&window, &page.head, ret) || !read_slots(&window, &page.head, &clock, ret))
 		return PAGE_DAMAGED;
 	return page_owner_is_dead(host, &page.identity) ? PAGE_DEAD_OWNER : PAGE_OK;

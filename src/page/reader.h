@@ -51,6 +51,19 @@ struct page_hook_copy {
 	char name[48];
 };
 
+/* What the pool has done and does, all slots together. The numbers are not of one moment. */
+struct page_sums {
+	unsigned open, held, idle; /* slots */
+	uint32_t waiters;
+	unsigned leaks; /* held for longer than the limit right now */
+	uint64_t acquired, released, timeouts, errors, opened, closed;
+	uint64_t resets, leaked, reclaimed;
+	int64_t pending_writes;      /* PAGE_UNKNOWN */
+	int64_t longest_hold;        /* microseconds */
+	uint64_t wait[PAGE_BUCKETS]; /* how long acquire took: see page_bucket() */
+	uint64_t hold[PAGE_BUCKETS]; /* how long connections were held */
+};
+
 /* A checked copy. Texts are printable ASCII: whatever else was there is '?'. Instants are realtime
  * by the writer's own pair of clocks. */
 struct page_copy {
@@ -68,8 +81,7 @@ struct page_copy {
 
 	struct page_limits limits;
 	enum page_phase phase;
-	struct page_totals totals;
-	struct page_histograms histograms;
+	struct page_sums totals;
 	uint32_t n_slots, n_hooks;
 	struct page_hook_copy hooks[PAGE_HOOKS_MAX];
 	struct page_slot_copy slots[PAGE_SLOTS_MAX];

@@ -1,7 +1,7 @@
 /* Writes a stats page: a file that others read while we work.
  *
  * The stores are wait-free: no lock, no system call. One thread at a time may write a slot or a
- * counter; the pool's mutex sees to that. */
+ * counter; the pool's locks see to that. */
 #ifndef PAGE_WRITER_H
 #define PAGE_WRITER_H
 

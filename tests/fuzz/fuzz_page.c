@@ -41,7 +41,7 @@ static void check_copy(const struct page_copy *copy)
 		MUST(copy->hooks[i].state < PAGE_HOOK_STATES);
 	}
 	MUST(page_phase_name(copy->phase));
-	(void)page_percentile(copy->histograms.wait, 0.99);
+	(void)page_percentile(copy->totals.wait, 0.99);
 }
 
 static char folder_path[] = "/tmp/fuzz-page-XXXXXX";

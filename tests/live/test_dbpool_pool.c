@@ -65,6 +65,11 @@ ROLE(misuse_is_defined, "misuse")
 ROLE(waiters_are_served_in_order, "turns")
 ROLE(nobody_starves, "starving")
 ROLE(deadlines_are_met, "deadline")
+ROLE(no_connection_is_in_two_hands, "hurried")
+ROLE(nor_when_it_is_taken_back, "robbed")
+ROLE(nor_when_the_pool_starts_again, "restarted")
+ROLE(nobody_is_forgotten_in_the_queue, "met")
+ROLE(the_last_release_may_free_it, "freed")
 ROLE(sessions_are_cleaned, "cleaned")
 ROLE(leaks_are_told_once, "leak")
 ROLE(overdue_connections_are_taken_back, "reclaim")
@@ -172,6 +177,11 @@ int main(void)
 		TEST(waiters_are_served_in_order),
 		TEST(nobody_starves),
 		TEST(deadlines_are_met),
+		TEST(no_connection_is_in_two_hands),
+		TEST(nor_when_it_is_taken_back),
+		TEST(nor_when_the_pool_starts_again),
+		TEST(nobody_is_forgotten_in_the_queue),
+		TEST(the_last_release_may_free_it),
 		TEST(sessions_are_cleaned),
 		TEST(leaks_are_told_once),
 		TEST(overdue_connections_are_taken_back),

@@ -16,13 +16,18 @@ def guarded(fd, size, offset):
 def read_page(path):
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     magic, version, size, slots_at, slot_size, slots = struct.unpack("=8s5I", os.pread(fd, 28, 0))
-    assert magic == b"DBPOOLPG" and version == 1 and size == os.fstat(fd).st_size
+    assert magic == b"DBPOOLPG" and version == 2 and size == os.fstat(fd).st_size
     pid, _uid, ticks, _ns, created, _ = struct.unpack("=iIQQqq", os.pread(fd, 40, 64))
     realtime, monotonic = struct.unpack("=8xqq", guarded(fd, 24, 640))
-    phase, open_, held, idle, waiters, _, acquired = struct.unpack("=6IQ", os.pread(fd, 32, 704))
+    phase, waiters = struct.unpack("=II", os.pread(fd, 8, 704))
+    each = [os.pread(fd, 136, slots_at + i * slot_size) for i in range(slots)]
+    states = [struct.unpack_from("=I", slot, 4)[0] for slot in each]
     page = {"pid": pid, "start_ticks": ticks, "name": text(os.pread(fd, 64, 216)),
-            "server": text(os.pread(fd, 256, 280)), "phase": phase, "open": open_, "held": held,
-            "idle": idle, "waiters": waiters, "acquired": acquired, "created": created, "slots": []}
+            "server": text(os.pread(fd, 256, 280)), "phase": phase,
+            "open": states.count(2) + states.count(3), "held": states.count(3),
+            "idle": states.count(2), "waiters": waiters,
+            "acquired": sum(struct.unpack_from("=Q", slot, 128)[0] for slot in each),
+            "created": created, "slots": []}
     for i in range(slots):
         block = guarded(fd, 128, slots_at + i * slot_size)
         if block is None:

@@ -107,7 +107,14 @@ static void what_is_written_is_read(void **state)
 	page_slot_opened(&f->page->slots[1], 9913, PAGE_UNKNOWN, now);
 	page_slot_state(&f->page->slots[2], PAGE_SLOT_CONNECTING, now);
 	page_set(f->page->totals.phase, (uint32_t)PAGE_RUNNING);
-	page_add(f->page->totals.acquired, 812);
+	page_add(f->page->slots[0].counters.acquired, 800);
+	page_add(f->page->slots[0].counters.at_once, 799);
+	page_add(f->page->slots[1].counters.acquired, 12);
+	page_add(f->page->slots[2].counters.longest_hold, 5000);
+	page_add(f->page->slots[1].counters.hold[4], 2);
+	page_add(f->page->slots[2].counters.hold[4], 1);
+	page_add(f->page->wait[0], 1);
+	page_add(f->page->wait[9], 12);
 	page_set(f->page->totals.pending_writes, INT64_C(7));
 	assert_true(page_hook_add(f->page, "flush", PAGE_HOOK_FLUSH, 2000000, &hook));
 	page_hook_set(hook, PAGE_HOOK_FAILED, -5, 1234);
@@ -121,6 +128,14 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(f->copy.limits.max, 3);
 	assert_int_equal(f->copy.phase, PAGE_RUNNING);
 	assert_int_equal(f->copy.totals.acquired, 812);
+	assert_int_equal(f->copy.totals.wait[0], 800);
+	assert_int_equal(f->copy.totals.wait[9], 12);
+	assert_int_equal(f->copy.totals.hold[4], 3);
+	assert_int_equal(f->copy.totals.longest_hold, 5000);
+	assert_int_equal(f->copy.totals.open, 2);
+	assert_int_equal(f->copy.totals.held, 1);
+	assert_int_equal(f->copy.totals.idle, 1);
+	assert_int_equal(f->copy.totals.leaks, 1);
 	assert_int_equal(f->copy.totals.pending_writes, 7);
 	assert_int_equal(f->copy.n_hooks, 1);
 	assert_string_equal(f->copy.hooks[0].name, "flush");
@@ -232,7 +247,8 @@ struct damage {
 static const struct damage damages[] = {
 	{ 0, BYTES("x"), PAGE_DAMAGED },
 	{ AT(head.version), BYTES("\0\0\0\0"), PAGE_DAMAGED },
-	{ AT(head.version), BYTES("\2\0\0\0"), PAGE_TOO_NEW },
+	{ AT(head.version), BYTES("\1\0\0\0"), PAGE_DAMAGED },
+	{ AT(head.version), BYTES("\3\0\0\0"), PAGE_TOO_NEW },
 	{ AT(head.file_size), BYTES("\0\0\0\0"), PAGE_DAMAGED },
 	{ AT(head.file_size), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
 	{ AT(head.slot_count), BYTES("\0\0\0\0"), PAGE_DAMAGED },
@@ -254,13 +270,13 @@ static const struct damage damages[] = {
 	{ AT(clock.realtime), BYTES("\xff\xff\xff\xff\xff\xff\xff\x7f"), PAGE_DAMAGED },
 	{ AT(totals.phase), BYTES("\0\0\0\0"), PAGE_DAMAGED },
 	{ AT(totals.phase), BYTES("\x63\0\0\0"), PAGE_DAMAGED },
-	{ AT(totals.held), BYTES("\4\0\0\0"), PAGE_DAMAGED },
 	{ AT(totals.pending_writes), BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
 	{ SLOT(state), BYTES("\5\0\0\0"), PAGE_DAMAGED },
 	{ SLOT(backend_pid), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
 	{ SLOT(thread), BYTES("\0\0\0\x80"), PAGE_DAMAGED },
 	{ SLOT(leaked), BYTES("\2\0\0\0"), PAGE_DAMAGED },
 	{ SLOT(since_monotonic), BYTES("\xff\xff\xff\xff\xff\xff\xff\x7f"), PAGE_DAMAGED },
+	{ SLOT(counters.longest_hold), BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
 	{ SLOT(backend_start), BYTES("\1\0\0\0\0\0\0\x80"), PAGE_DAMAGED },
 	{ HOOK(name), BYTES("x"), PAGE_OK },
 	{ AT(clock.seq), BYTES("\1\0\0\0"), PAGE_OK },
@@ -510,8 +526,8 @@ static void another_reader_agrees(void **state)
 	char command[PAGE_PATH_MAX + 64], expected[512], seen[4096] = "";
 	page_slot_opened(&f->page->slots[1], 9912, 1700000000000000, monotonic());
 	page_slot_held(&f->page->slots[1], monotonic(), 4312, SITE);
-	page_set(f->page->totals.acquired, UINT64_C(812));
-	page_set(f->page->totals.held, 1u);
+	page_set(f->page->slots[0].counters.acquired, UINT64_C(800));
+	page_set(f->page->slots[1].counters.acquired, UINT64_C(12));
 	assert_int_equal(read_own(f), PAGE_OK);
 	snprintf(command, sizeof(command), "python3 tests/support/read_page.py '%s'",
 		page_writer_path(f->writer));
@@ -521,7 +537,7 @@ static void another_reader_agrees(void **state)
 	assert_int_equal(pclose(reader), 0);
 	snprintf(expected, sizeof(expected),
 		"{\"pid\": %d, \"start_ticks\": %llu, \"name\": \"jarvis\", "
-		"\"server\": \"127.0.0.1:5432/app\", \"phase\": 1, \"open\": 0, \"held\": 1, "
+		"\"server\": \"127.0.0.1:5432/app\", \"phase\": 1, \"open\": 1, \"held\": 1, "
 		"\"idle\": 0, \"waiters\": 0, \"acquired\": 812, \"created\": %lld, ",
 		(int)getpid(), (unsigned long long)f->copy.start_ticks, (long long)f->copy.created);
 	assert_memory_equal(seen, expected, strlen(expected));
