@@ -1,0 +1,344 @@
+/* One judge after the other: the first that has a reason to leave a process alone has the last
+ * word. */
+#include "action/rescue_judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "action/rescue_candidates.h"
+#include "action/rescue_plan.h"
+#include "base/arena.h"
+#include "base/mem.h"
+#include "model/assessment.h"
+#include "model/proxy.h"
+#include "model/rules.h"
+
+/* Names that are listed of a process's connections. */
+#define MOST_NAMES 3
+
+struct judge {
+	const struct assessment *assessment;
+	const struct rescue_plan_options *options;
+	struct arena *arena;
+	bool connected;
+};
+
+/* One process while it is judged. */
+struct suspect {
+	const struct process *process;
+	uint32_t peer;
+	const struct process_facts *facts; /* NULL: not known */
+	bool known;                        /* all its connections are joined to it: their names
+					      are known */
+	bool elsewhere;                    /* none of them is at the address that we come to */
+	const char *why;
+};
+
+/* The i-th and later connection of a process; NULL at the end. */
+static const struct connection *next_connection(
+	const struct judge *judge, const struct process *process, size_t *i)
+{
+	const struct assessment *assessment = judge->assessment;
+	for (; *i < assessment->n_connections; (*i)++) {
+		const struct connection *connection = &assessment->connections[*i];
+		const struct client_process *client = assessment_process(assessment, connection);
+		if (client && client->process.pid == process->pid &&
+			client->process.start_ticks == process->start_ticks)
+			return &assessment->connections[(*i)++];
+	}
+	return NULL;
+}
+
+static bool is_either(const char *text, const char *a, const char *b)
+{
+	return text && (strcmp(text, a) == 0 || strcmp(text, b) == 0);
+}
+
+static bool holds_servers_end(const struct peers *peers, uint32_t process)
+{
+	for (size_t i = 0; i < peers->n_owners; i++) {
+		if (peers->owners[i].process != process)
+			continue;
+		for (size_t s = 0; s < peers->n_tcp; s++)
+			if (peers->tcp[s].inode == peers->owners[i].inode &&
+				peers->tcp[s].local.port == peers->target.port)
+				return true;
+		for (size_t s = 0; s < peers->n_unix; s++)
+			if (peers->unix_sockets[s].inode == peers->owners[i].inode)
+				return true;
+	}
+	return false;
+}
+
+/* By the socket that it listens on, or a process of its program; and by its executable alone, of
+ * one whose port we do not know. */
+static bool is_proxy(const struct judge *judge, const struct suspect *suspect)
+{
+	const char *name = judge->options->proxy;
+	return proxy_is_process(judge->assessment->proxy, suspect->process) ||
+		(suspect->facts && *name && is_either(suspect->facts->executable, name, name));
+}
+
+static enum spared judge_what_it_is(const struct judge *judge, struct suspect *suspect)
+{
+	const struct process_facts *facts = suspect->facts;
+	if (facts && facts->ours)
+		return SPARED_DBTOP;
+	if (is_proxy(judge, suspect))
+		return SPARED_PROXY;
+	if ((facts && is_either(facts->executable, "postgres", "postmaster")) ||
+		holds_servers_end(judge->assessment->peers, suspect->peer))
+		return SPARED_POSTGRESQL;
+	if (facts && (is_either(facts->executable, "pgbouncer", "pgbouncer") || facts->serves))
+		return SPARED_PGBOUNCER;
+	return SPARED_NOT;
+}
+
+static enum spared judge_user(const struct judge *judge, struct suspect *suspect)
+{
+	const struct rescue_plan_options *options = judge->options;
+	bool root = options->uid == 0;
+	if (suspect->process->uid == options->uid || (root && options->all_users))
+		return SPARED_NOT;
+	suspect->why = root ? arena_printf(judge->arena, "%s's: --all-users stops it, too",
+				      suspect->process->user ? suspect->process->user : "another")
+			    : arena_strdup(judge->arena, suspect->process->user);
+	return SPARED_OTHER_USER;
+}
+
+static enum spared judge_readable(const struct judge *judge, struct suspect *suspect)
+{
+	(void)judge;
+	return suspect->facts && suspect->facts->executable ? SPARED_NOT : SPARED_UNREADABLE;
+}
+
+static enum spared protect(
+	const struct judge *judge, struct suspect *suspect, const char *key, const char *name)
+{
+	suspect->why = arena_printf(judge->arena, "protect.%s: %s", key, name);
+	return SPARED_PROTECTED;
+}
+
+static enum spared judge_protection(const struct judge *judge, struct suspect *suspect)
+{
+	const struct rules *rules = judge->options->rules;
+	const char *told = suspect->facts->application, *name = suspect->process->name;
+	if (patterns_match(&rules->protected_processes, name))
+		return protect(judge, suspect, "processes", name);
+	const struct connection *connection;
+	for (size_t i = 0; (connection = next_connection(judge, suspect->process, &i));) {
+		const struct backend *backend = connection->backend;
+		if (patterns_match(&rules->protected_applications, backend->application_name))
+			return protect(judge, suspect, "applications", backend->application_name);
+		if (patterns_match(&rules->protected_users, backend->user))
+			return protect(judge, suspect, "users", backend->user);
+	}
+	/* once its connections are known by name, what it was told once counts no more */
+	if (!suspect->known && patterns_match(&rules->protected_applications, told))
+		return protect(judge, suspect, "applications", told);
+	return SPARED_NOT;
+}
+
+static bool is_named(const struct judge *judge, const struct suspect *suspect)
+{
+	const struct patterns *patterns = judge->options->applications;
+	const struct process *process = suspect->process;
+	if (patterns_match(patterns, process->name) || patterns_match(patterns, process->command))
+		return true;
+	const struct connection *connection;
+	for (size_t i = 0; (connection = next_connection(judge, process, &i));)
+		if (patterns_match(patterns, connection->backend->application_name))
+			return true;
+	return !suspect->known && patterns_match(patterns, suspect->facts->application);
+}
+
+static enum spared judge_names(const struct judge *judge, struct suspect *suspect)
+{
+	if (judge->options->applications->count == 0 || is_named(judge, suspect))
+		return SPARED_NOT;
+	return suspect->known ? SPARED_NOT_NAMED : SPARED_NOT_TOLD;
+}
+
+static enum spared judge_tool(const struct judge *judge, struct suspect *suspect)
+{
+	static const char *const tools[] = { "psql", "pg_dump", "pg_dumpall", "pg_restore",
+		"pg_basebackup", "pg_receivewal", "pg_recvlogical" };
+	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+		if (strcmp(suspect->facts->executable, tools[i]) == 0 &&
+			!(judge->options->applications->count && is_named(judge, suspect))) {
+			suspect->why = tools[i];
+			return SPARED_CLIENT_PROGRAM;
+		}
+	return SPARED_NOT;
+}
+
+/* All that a process holds goes with it: one connection out of scope keeps the process. */
+static enum spared judge_scope(const struct judge *judge, struct suspect *suspect)
+{
+	const regex_t *scope = judge->options->rules->scope;
+	const char *name = suspect->process->name;
+	if (!scope || (name && regexec(scope, name, 0, NULL, 0) == 0))
+		return SPARED_NOT;
+	if (!suspect->known)
+		return SPARED_NOT_TOLD;
+	const struct connection *connection;
+	for (size_t i = 0; (connection = next_connection(judge, suspect->process, &i));)
+		if (!connection->in_scope)
+			return SPARED_OUT_OF_SCOPE;
+	return SPARED_NOT;
+}
+
+/* With applications or users protected, one whose names are not known may be one of them, unless
+ * it was told one that is not, or is named for the emergency. */
+static enum spared judge_knowledge(const struct judge *judge, struct suspect *suspect)
+{
+	const struct rules *rules = judge->options->rules;
+	bool by_user = rules->protected_users.count, by_name = rules->protected_applications.count;
+	if (suspect->known || (!by_user && !by_name))
+		return SPARED_NOT;
+	if (judge->options->applications->count && is_named(judge, suspect))
+		return SPARED_NOT;
+	if (!by_user && suspect->facts->application)
+		return SPARED_NOT;
+	suspect->why = "it may be protected: without its name nobody can tell";
+	return SPARED_NOT_TOLD;
+}
+
+/* Those who are not at the address that we come to, once dbtop is in, are told by the server. */
+static enum spared judge_address(const struct judge *judge, struct suspect *suspect)
+{
+	if (!suspect->elsewhere)
+		return SPARED_NOT;
+	suspect->why = judge->assessment->peers->target.server.family == AF_UNIX
+		? "it came over TCP, and dbtop did not: dbtop -h 127.0.0.1 tells"
+		: "it came another way than dbtop: dbtop -h, with its address or socket's folder, "
+		  "tells";
+	return SPARED_NOT_TOLD;
+}
+
+static enum spared (*const judges[])(const struct judge *judge, struct suspect *suspect) = {
+	judge_what_it_is,
+	judge_user,
+	judge_readable,
+	judge_protection,
+	judge_tool,
+	judge_scope,
+	judge_names,
+	judge_address,
+	judge_knowledge,
+};
+
+/* "app, app/1": the names its connections go by, each once. */
+static const char *list_names(const struct judge *judge, const struct suspect *suspect)
+{
+	const char *names[MOST_NAMES], *text = NULL;
+	size_t count = 0;
+	const struct connection *connection;
+	for (size_t i = 0; (connection = next_connection(judge, suspect->process, &i));) {
+		const char *name = connection->backend->application_name;
+		bool listed = !name || !*name;
+		for (size_t n = 0; n < count && !listed; n++)
+			listed = strcmp(names[n], name) == 0;
+		if (listed || count == MOST_NAMES)
+			continue;
+		names[count++] = name;
+		text = text ? arena_printf(judge->arena, "%s, %s", text, name)
+			    : arena_strdup(judge->arena, name);
+	}
+	return text
+		? text
+		: arena_strdup(judge->arena, suspect->facts ? suspect->facts->application : NULL);
+}
+
+static const struct process_facts *find_facts(
+	const struct process *process, const struct process_facts *facts, size_t n_facts)
+{
+	for (size_t i = 0; i < n_facts; i++)
+		if (facts[i].pid == process->pid && facts[i].start_ticks == process->start_ticks)
+			return &facts[i];
+	return NULL;
+}
+
+static uint32_t count_joined(const struct judge *judge, const struct process *process)
+{
+	uint32_t count = 0;
+	for (size_t i = 0; next_connection(judge, process, &i);)
+		count++;
+	return count;
+}
+
+static struct emergency_process judge_process(
+	const struct judge *judge, struct suspect *suspect, uint32_t connections)
+{
+	const struct process *process = suspect->process;
+	struct arena *arena = judge->arena;
+	enum spared spared = SPARED_NOT;
+	suspect->known = judge->connected && count_joined(judge, process) >= connections;
+	for (size_t i = 0; i < sizeof(judges) / sizeof(judges[0]) && spared == SPARED_NOT; i++)
+		spared = judges[i](judge, suspect);
+	return (struct emergency_process){
+		.pid = process->pid,
+		.start_ticks = process->start_ticks,
+		.name = arena_strdup(arena, process->name),
+		.command = arena_strdup(arena, process->command),
+		.user = arena_strdup(arena, process->user),
+		.unit = arena_strdup(arena, process->unit),
+		.applications = list_names(judge, suspect),
+		.connections = connections,
+		.parent = suspect->facts ? suspect->facts->parent : 0,
+		.parent_name =
+			arena_strdup(arena, suspect->facts ? suspect->facts->parent_name : NULL),
+		.spared = spared,
+		.why = suspect->why,
+		.took = -1,
+	};
+}
+
+/* Those to be stopped first, the fullest hands first, then by pid: always the same order. */
+static int compare_processes(const void *a, const void *b)
+{
+	const struct emergency_process *x = a, *y = b;
+	if ((x->spared == SPARED_NOT) != (y->spared == SPARED_NOT))
+		return x->spared == SPARED_NOT ? -1 : 1;
+	if (x->connections != y->connections)
+		return x->connections > y->connections ? -1 : 1;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+void rescue_judge_all(const struct assessment *assessment,
+	const struct rescue_plan_options *options, const struct process_facts *facts,
+	size_t n_facts, struct emergency *emergency)
+{
+	const struct peers *peers = assessment->peers;
+	const struct judge judge = {
+		.assessment = assessment,
+		.options = options,
+		.arena = emergency->arena,
+		.connected = emergency->connected,
+	};
+	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
+	uint32_t *elsewhere = mem_alloc(peers->n_processes * sizeof(*elsewhere));
+	uint32_t *candidates = mem_alloc(peers->n_processes * sizeof(*candidates));
+	rescue_candidates_count(assessment, counts, elsewhere);
+	size_t n = rescue_candidates_list(assessment, candidates);
+	emergency->processes = arena_array(judge.arena, n, sizeof(*emergency->processes));
+	for (size_t i = 0; i < n; i++) {
+		const struct process *process = &peers->processes[candidates[i]];
+		struct suspect suspect = {
+			.process = process,
+			.peer = candidates[i],
+			.facts = find_facts(process, facts, n_facts),
+			.elsewhere = !counts[candidates[i]],
+		};
+		uint32_t count =
+			suspect.elsewhere ? elsewhere[candidates[i]] : counts[candidates[i]];
+		emergency->processes[emergency->n_processes++] =
+			judge_process(&judge, &suspect, count);
+	}
+	if (n)
+		qsort(emergency->processes, n, sizeof(*emergency->processes), compare_processes);
+	free(counts);
+	free(elsewhere);
+	free(candidates);
+}
