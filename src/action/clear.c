@@ -44,15 +44,12 @@ static struct clearing_page make_page(struct arena *arena, const struct pool_pag
 struct clearing *clear_plan(
 	const struct assessment *assessment, const struct rules *rules, uint32_t uid)
 {
-	const struct server_state *server = &assessment->server;
 	struct arena *arena = arena_new();
 	struct clearing *clearing = arena_alloc(arena, sizeof(*clearing));
 	*clearing = (struct clearing){
 		.arena = arena,
 		.made_at = assessment->now,
-		.server =
-			arena_printf(arena, "%s @ %s:%d", server->database ? server->database : "?",
-				server->host ? server->host : "?", server->port),
+		.server = assessment_server(assessment, arena),
 		.pages = arena_array(arena, assessment->n_pools, sizeof(*clearing->pages)),
 	};
 	for (size_t i = 0; i < assessment->n_pools; i++) {

@@ -85,17 +85,14 @@ static int compare_targets(const void *a, const void *b)
 
 static struct action_plan *new_plan(const struct assessment *assessment, enum action_kind kind)
 {
-	const struct server_state *server = &assessment->server;
 	struct arena *arena = arena_new();
 	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
 	*plan = (struct action_plan){
 		.arena = arena,
 		.kind = kind,
 		.made_at = assessment->now,
-		.server =
-			arena_printf(arena, "%s @ %s:%d", server->database ? server->database : "?",
-				server->host ? server->host : "?", server->port),
-		.role = arena_strdup(arena, server->user),
+		.server = assessment_server(assessment, arena),
+		.role = arena_strdup(arena, assessment->server.user),
 		.targets = arena_array(arena, assessment->n_connections, sizeof(*plan->targets)),
 	};
 	return plan;

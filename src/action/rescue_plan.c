@@ -115,16 +115,13 @@ struct emergency *rescue_plan(const struct assessment *assessment,
 	const struct rescue_plan_options *options, const struct process_facts *facts,
 	size_t n_facts)
 {
-	const struct server_state *server = &assessment->server;
 	struct arena *arena = arena_new();
 	struct emergency *emergency = arena_alloc(arena, sizeof(*emergency));
 	*emergency = (struct emergency){
 		.arena = arena,
 		.made_at = assessment->now,
-		.server =
-			arena_printf(arena, "%s @ %s:%d", server->database ? server->database : "?",
-				server->host ? server->host : "?", server->port),
-		.role = arena_strdup(arena, server->user),
+		.server = assessment_server(assessment, arena),
+		.role = arena_strdup(arena, assessment->server.user),
 		.grace = options->grace,
 		.force = options->force,
 		.connected = rescue_candidates_connected(assessment),

@@ -66,6 +66,13 @@ const struct client_process *assessment_process(
 	return &assessment->processes[connection->process];
 }
 
+const char *assessment_server(const struct assessment *assessment, struct arena *arena)
+{
+	const struct server_state *server = &assessment->server;
+	return arena_printf(arena, "%s @ %s:%d", server->database ? server->database : "?",
+		server->host ? server->host : "?", server->port);
+}
+
 void assessment_free(struct assessment *assessment)
 {
 	if (!assessment)

@@ -179,6 +179,9 @@ const char *matched_by_name(enum matched_by matched_by);
 const struct client_process *assessment_process(
 	const struct assessment *assessment, const struct connection *connection);
 
+/* "app @ 127.0.0.1:5432", for logs: what is not known is "?". In the arena. */
+const char *assessment_server(const struct assessment *assessment, struct arena *arena);
+
 /* Frees it and drops its references; NULL is allowed. */
 void assessment_free(struct assessment *assessment);
 
