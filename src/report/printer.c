@@ -113,6 +113,16 @@ void printer_end_line(struct printer *printer)
 	printer->column = 0;
 }
 
+void printer_note(struct printer *printer, const char *label, const char *note)
+{
+	if (!note)
+		return;
+	printer_move(printer, PRINTER_NOTE_COLUMN);
+	printer_text(printer, label);
+	printer_text(printer, note);
+	printer_end_line(printer);
+}
+
 int printer_flush(struct printer *printer)
 {
 	return stream_flush(printer->file);

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Where a note under a row begins: behind its pid. */
+#define PRINTER_NOTE_COLUMN 11
+
 struct printer_style {
 	bool utf8; /* false: everything beyond ASCII becomes '?' */
 	int width; /* columns that a line should fit into, where it can */
@@ -37,6 +40,9 @@ void printer_rest(struct printer *printer, const char *text);
 void printer_move(struct printer *printer, int column);
 
 void printer_end_line(struct printer *printer);
+
+/* A line under the row above it, nothing without a note. */
+void printer_note(struct printer *printer, const char *label, const char *note);
 
 /* After an end of line. 0, or a negative errno when the stream failed. */
 int printer_flush(struct printer *printer) __attribute__((warn_unused_result));

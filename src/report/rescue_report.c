@@ -27,16 +27,6 @@ static void put_process(struct printer *printer, const struct emergency_process 
 	printer_end_line(printer);
 }
 
-static void put_note(struct printer *printer, const char *label, const char *note)
-{
-	if (!note)
-		return;
-	printer_move(printer, 11);
-	printer_text(printer, label);
-	printer_text(printer, note);
-	printer_end_line(printer);
-}
-
 static void put_spared(struct printer *printer, const struct emergency *emergency)
 {
 	if (emergency_count_stopped(emergency) == emergency->n_processes)
@@ -48,8 +38,8 @@ static void put_spared(struct printer *printer, const struct emergency *emergenc
 		if (process->spared == SPARED_NOT)
 			continue;
 		put_process(printer, process);
-		put_note(printer, "", spared_phrase(process->spared));
-		put_note(printer, "", process->why);
+		printer_note(printer, "", spared_phrase(process->spared));
+		printer_note(printer, "", process->why);
 	}
 }
 
@@ -72,7 +62,7 @@ static void put_gone(struct printer *printer, const struct action_plan *gone)
 	for (size_t i = 0; i < gone->n_targets; i++) {
 		put_session(printer, &gone->targets[i]);
 		printer_end_line(printer);
-		put_note(printer, "loses: ", gone->targets[i].loses);
+		printer_note(printer, "loses: ", gone->targets[i].loses);
 	}
 }
 
@@ -91,9 +81,10 @@ int rescue_report_plan(
 	for (size_t i = 0; i < emergency->n_processes; i++)
 		if (emergency->processes[i].spared == SPARED_NOT) {
 			put_process(&printer, &emergency->processes[i]);
-			put_note(&printer, "connects as: ", emergency->processes[i].applications);
+			printer_note(
+				&printer, "connects as: ", emergency->processes[i].applications);
 			emergency_loses(emergency, &emergency->processes[i], loses);
-			put_note(&printer, "loses: ", *loses ? loses : NULL);
+			printer_note(&printer, "loses: ", *loses ? loses : NULL);
 		}
 	put_gone(&printer, emergency->gone);
 	put_spared(&printer, emergency);
@@ -119,7 +110,7 @@ static void put_result(struct printer *printer, const struct emergency_process *
 		printer_format(printer, "  %s, %s", emergency_signal_name(process->signal),
 			duration_format(process->took, took));
 	printer_end_line(printer);
-	put_note(printer, "", process->detail);
+	printer_note(printer, "", process->detail);
 }
 
 int rescue_report_progress(const struct emergency *emergency,
@@ -159,7 +150,7 @@ static void tally_session(void *data, const struct action_target *target)
 	printer_cell(tally->printer, target->application_name, 20);
 	printer_text(tally->printer, "  session, its process is gone");
 	printer_end_line(tally->printer);
-	put_note(tally->printer, "", target->detail);
+	printer_note(tally->printer, "", target->detail);
 }
 
 static size_t count_ended(const struct emergency *emergency)
@@ -190,7 +181,7 @@ static void put_left(struct printer *printer, const struct emergency *emergency)
 			printer_format(printer, "%9u  ", left->connections);
 		printer_text(printer, left->name && *left->name ? left->name : "?");
 		printer_end_line(printer);
-		put_note(printer, "", left->why);
+		printer_note(printer, "", left->why);
 	}
 }
 

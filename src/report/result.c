@@ -56,23 +56,12 @@ static void put_target(
 	printer_end_line(printer);
 }
 
-/* Under the target's pid. */
-static void put_note(struct printer *printer, const char *label, const char *note)
-{
-	if (!note)
-		return;
-	printer_move(printer, 11);
-	printer_text(printer, label);
-	printer_text(printer, note);
-	printer_end_line(printer);
-}
-
 /* As much of it as the line holds. */
 static void put_query(struct printer *printer, const char *query)
 {
 	if (!query || !*query)
 		return;
-	printer_move(printer, 11);
+	printer_move(printer, PRINTER_NOTE_COLUMN);
 	printer_text(printer, "query: ");
 	printer_rest(printer, query);
 	printer_end_line(printer);
@@ -90,9 +79,9 @@ int result_print_plan(const struct action_plan *plan, const struct printer_style
 		if (!target->selected)
 			continue;
 		put_target(&printer, target, NULL);
-		put_note(&printer, "process: ", target->process);
+		printer_note(&printer, "process: ", target->process);
 		put_query(&printer, target->query);
-		put_note(&printer, "loses: ", target->loses);
+		printer_note(&printer, "loses: ", target->loses);
 	}
 	return printer_flush(&printer);
 }
@@ -118,7 +107,7 @@ int result_print_text(const struct action_plan *plan, const struct printer_style
 		if (!target->selected)
 			continue;
 		put_target(&printer, target, action_result_name(target->result));
-		put_note(&printer, "", target->detail);
+		printer_note(&printer, "", target->detail);
 	}
 	if (count(plan, action_result_survived) > 0)
 		put_survivors(&printer, plan);
