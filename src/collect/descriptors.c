@@ -3,7 +3,6 @@
 #include "collect/descriptors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,17 +30,6 @@ static void read_link(int folder, const char *path, char *text, size_t size)
 {
 	ssize_t length = readlinkat(folder, path, text, size - 1);
 	text[length < 0 ? 0 : length] = '\0';
-}
-
-static DIR *open_folder(int parent, const char *path)
-{
-	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	DIR *folder = fdopendir(fd);
-	if (!folder)
-		close(fd);
-	return folder;
 }
 
 /* "socket:[1234]"; 0 for every other descriptor. */
@@ -123,22 +111,12 @@ static void walk_process(struct walk *walk, int root, int32_t pid)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "%" PRId32 "/fd", pid);
-	CLEANUP(cleanup_dir) DIR *folder = open_folder(root, path);
+	CLEANUP(cleanup_dir) DIR *folder = procfs_open_folder(root, path);
 	if (folder)
 		walk_descriptors(walk, pid, folder);
 	else if (errno == EACCES || errno == EPERM)
 		note_refusal(walk, root, pid);
 	compare_namespace(walk, root, pid);
-}
-
-/* The pid that a folder's name is; 0 for any other name. */
-static int32_t pid_of(const char *name)
-{
-	char *end;
-	if (name[0] < '1' || name[0] > '9')
-		return 0;
-	long pid = strtol(name, &end, 10);
-	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
 }
 
 static int compare_holders(const void *a, const void *b, void *processes)
@@ -187,12 +165,12 @@ int descriptors_scan(
 	int root, const struct map *wanted, struct arena *arena, struct descriptors_scan *ret)
 {
 	struct walk walk = { .wanted = wanted };
-	CLEANUP(cleanup_dir) DIR *processes = open_folder(root, ".");
+	CLEANUP(cleanup_dir) DIR *processes = procfs_open_folder(root, ".");
 	if (!processes)
 		return -errno;
 	read_link(root, "self/ns/net", walk.own_namespace, sizeof(walk.own_namespace));
 	for (struct dirent *entry; (entry = readdir(processes));) {
-		int32_t pid = pid_of(entry->d_name);
+		int32_t pid = procfs_pid(entry->d_name);
 		if (pid)
 			walk_process(&walk, root, pid);
 	}

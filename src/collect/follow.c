@@ -6,7 +6,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,36 +92,15 @@ static void remove_member(struct members *members, size_t index)
 	members->items[index] = members->items[--members->count];
 }
 
-/* The pid that a folder's name is; 0 for any other name. */
-static int32_t pid_of(const char *name)
-{
-	char *end;
-	if (name[0] < '1' || name[0] > '9')
-		return 0;
-	long pid = strtol(name, &end, 10);
-	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
-}
-
-static DIR *open_folder(int parent, const char *path)
-{
-	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	DIR *folder = fdopendir(fd);
-	if (!folder)
-		close(fd);
-	return folder;
-}
-
 /* All processes that have not ended; the caller frees them. */
 static struct entry *read_table(const struct procfs *procfs, size_t *ret_count)
 {
-	CLEANUP(cleanup_dir) DIR *root = open_folder(procfs_root(procfs), ".");
+	CLEANUP(cleanup_dir) DIR *root = procfs_open_folder(procfs_root(procfs), ".");
 	struct entry *entries = NULL;
 	size_t count = 0, room = 0;
 	for (struct dirent *item; root && (item = readdir(root));) {
 		struct procfs_stat stat;
-		int32_t pid = pid_of(item->d_name);
+		int32_t pid = procfs_pid(item->d_name);
 		if (!pid || procfs_stat(procfs, pid, &stat) < 0 || procfs_has_ended(&stat))
 			continue;
 		if (count == room) {
@@ -191,7 +169,7 @@ static bool read_descriptors(struct follow *follow, int32_t pid)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "%" PRId32 "/fd", pid);
-	CLEANUP(cleanup_dir) DIR *folder = open_folder(procfs_root(follow->procfs), path);
+	CLEANUP(cleanup_dir) DIR *folder = procfs_open_folder(procfs_root(follow->procfs), path);
 	if (!folder)
 		return errno != EACCES && errno != EPERM;
 	for (struct dirent *item; (item = readdir(folder));) {

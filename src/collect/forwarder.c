@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -145,16 +144,15 @@ static struct candidate choose(const struct forwarder *forwarder, const struct p
 static bool find_by_name(
 	const struct forwarder *forwarder, struct proxy *proxy, uint32_t uid, struct process *ret)
 {
-	int fd = openat(procfs_root(forwarder->procfs), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(cleanup_dir) DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(cleanup_dir) DIR *folder = procfs_open_folder(procfs_root(forwarder->procfs), ".");
 	size_t found = 0;
 	if (!folder)
 		return false;
 	for (const struct dirent *entry; (entry = readdir(folder));) {
 		struct procfs_stat stat;
 		struct process process;
-		int pid = atoi(entry->d_name);
-		if (pid <= 0 || procfs_stat(forwarder->procfs, pid, &stat) < 0 ||
+		int32_t pid = procfs_pid(entry->d_name);
+		if (!pid || procfs_stat(forwarder->procfs, pid, &stat) < 0 ||
 			!forwarder_is_program(proxy->wanted, NULL, stat.comm))
 			continue;
 		if (procfs_describe(forwarder->procfs, proxy->arena, pid, &process, &stat) < 0 ||

@@ -131,14 +131,12 @@ static const char *executable(const struct inspect *inspect, int folder)
 
 static bool serves(const struct inspect *inspect, int folder)
 {
-	int fd = openat(folder, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(cleanup_dir) DIR *descriptors = fd < 0 ? NULL : fdopendir(fd);
-	if (fd >= 0 && !descriptors)
-		close(fd);
+	CLEANUP(cleanup_dir) DIR *descriptors = procfs_open_folder(folder, "fd");
 	char link[64];
 	unsigned long inode;
 	for (struct dirent *entry; descriptors && (entry = readdir(descriptors));) {
-		ssize_t length = readlinkat(fd, entry->d_name, link, sizeof(link) - 1);
+		ssize_t length =
+			readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
 		link[length < 0 ? 0 : length] = '\0';
 		if (sscanf(link, "socket:[%lu]", &inode) == 1 &&
 			map_get(inspect->listening, inode) != MAP_NONE)

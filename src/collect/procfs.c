@@ -114,6 +114,26 @@ int procfs_root(const struct procfs *procfs)
 	return procfs->root;
 }
 
+DIR *procfs_open_folder(int parent, const char *path)
+{
+	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	DIR *folder = fdopendir(fd);
+	if (!folder)
+		close(fd);
+	return folder;
+}
+
+int32_t procfs_pid(const char *name)
+{
+	char *end;
+	if (name[0] < '1' || name[0] > '9')
+		return 0;
+	long pid = strtol(name, &end, 10);
+	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
+}
+
 int64_t procfs_ticks_per_second(const struct procfs *procfs)
 {
 	return procfs->ticks_per_second;

@@ -5,6 +5,7 @@
 #ifndef COLLECT_PROCFS_H
 #define COLLECT_PROCFS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,12 @@ void procfs_free(struct procfs *procfs);
 
 /* The root's descriptor, borrowed; negative when it could not be opened. */
 int procfs_root(const struct procfs *procfs);
+
+/* A folder to be read; NULL, and errno, when it cannot be opened. */
+DIR *procfs_open_folder(int parent, const char *path);
+
+/* The pid that a folder's name is; 0 for any other name. */
+int32_t procfs_pid(const char *name);
 
 /* Whether the pid is taken, by whichever process: the cheapest question there is. */
 bool procfs_exists(const struct procfs *procfs, int32_t pid);
