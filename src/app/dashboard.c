@@ -14,9 +14,7 @@
 #include "action/losses.h"
 #include "app/app.h"
 #include "app/clearing_page.h"
-#include "app/connect.h"
 #include "app/crash.h"
-#include "app/demo.h"
 #include "app/emergency_page.h"
 #include "app/keymap.h"
 #include "app/log.h"
@@ -45,10 +43,6 @@
 
 /* How long the first notice stands in the place of the keys, unless one is pressed. */
 #define GREETING_MS 8000
-
-/* The demo's limits: its faults show within seconds. */
-#define DEMO_LIMIT    (2 * USEC_PER_SEC)
-#define DEMO_INTERVAL (USEC_PER_SEC / 2)
 
 static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
 
@@ -418,30 +412,4 @@ int dashboard_run(struct app *app)
 	uv_run(&app->loop, UV_RUN_DEFAULT);
 	close_dashboard(&dashboard);
 	return dashboard.status;
-}
-
-int dashboard_run_demo(struct app *app)
-{
-	char error[PRIVATE_SERVER_ERROR_MAX];
-	struct demo *demo;
-	if (!isatty(STDOUT_FILENO)) {
-		fputs("dbtop: --demo opens the dashboard, which needs a terminal\n", stderr);
-		return EXIT_USAGE;
-	}
-	if (!app->options.interval)
-		app->config->interval = DEMO_INTERVAL;
-	if (!app->options.idle_limit)
-		app->rules.idle = DEMO_LIMIT;
-	if (!app->options.transaction_limit)
-		app->rules.transaction = DEMO_LIMIT;
-	fputs("dbtop: starting a private PostgreSQL and an application that leaks …\n", stderr);
-	int r = demo_start(&demo, error);
-	if (r < 0) {
-		fprintf(stderr, "dbtop: --demo: %s\n", error);
-		return EXIT_UNKNOWN;
-	}
-	r = connect_conninfo(demo_conninfo(demo), &app->params);
-	int status = r < 0 ? EXIT_UNKNOWN : dashboard_run(app);
-	demo_stop(demo);
-	return status;
 }

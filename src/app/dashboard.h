@@ -68,9 +68,6 @@ struct dashboard {
  */
 int dashboard_run(struct app *app);
 
-/* The same on a private server with a leaking application, and limits of seconds. */
-int dashboard_run_demo(struct app *app);
-
 /* Ends the loop with this exit status. */
 void dashboard_leave(struct dashboard *dashboard, int status);
 

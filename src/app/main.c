@@ -12,6 +12,7 @@
 #include "app/dashboard.h"
 #include "app/demo.h"
 #include "app/demo_app.h"
+#include "app/demo_mode.h"
 #include "app/headless.h"
 #include "app/log.h"
 #include "app/shutdown_test.h"
@@ -166,7 +167,7 @@ static int run(struct app *app)
 	case MODE_DASHBOARD:
 	case MODE_REPLAY:
 	case MODE_WATCH: return dashboard_run(app);
-	case MODE_DEMO: return dashboard_run_demo(app);
+	case MODE_DEMO: return demo_mode_run(app);
 	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
 	default: return headless_run(app);
 	}
