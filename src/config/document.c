@@ -2,21 +2,18 @@
 #include "config/document.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <yaml.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "config/error.h"
+#include "config/file.h"
 
-#define FILE_BYTES_MAX (1024 * 1024)
 #define DEPTH_MAX      8
 #define NODES_MAX      10000
 #define TEXT_BYTES_MAX 4096
@@ -321,61 +318,11 @@ int document_parse(struct arena *arena, const char *file, const char *text, size
 	return r;
 }
 
-static int file_error(const char *path, int error, struct config_error *ret_error)
-{
-	error_set(ret_error, path, 0, NULL, "%s", strerror(error));
-	return -error;
-}
-
-/* A FIFO or a device would hang or never end; a file that grows while we read is cut by the limit.
- */
-static int open_regular(const char *path, struct config_error *ret_error)
-{
-	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return file_error(path, errno, ret_error);
-	if (!S_ISREG(status.st_mode)) {
-		error_set(ret_error, path, 0, NULL, "not a regular file");
-		return -EINVAL;
-	}
-	int opened = fd;
-	fd = -1;
-	return opened;
-}
-
-/* *ret_text is the caller's to free. */
-static int read_file(
-	const char *path, char **ret_text, size_t *ret_len, struct config_error *ret_error)
-{
-	CLEANUP(cleanup_fd) int fd = open_regular(path, ret_error);
-	if (fd < 0)
-		return fd;
-	/* not zeroed: of this only what is read is ever touched */
-	CLEANUP(cleanup_free) char *text = mem_resize(NULL, 1, FILE_BYTES_MAX + 1);
-	size_t len = 0;
-	ssize_t got;
-	do {
-		got = read(fd, text + len, FILE_BYTES_MAX + 1 - len);
-		if (got < 0 && errno != EINTR)
-			return file_error(path, errno, ret_error);
-		len += got > 0 ? (size_t)got : 0;
-	} while (got != 0 && len <= FILE_BYTES_MAX);
-	if (len > FILE_BYTES_MAX) {
-		error_set(ret_error, path, 0, NULL, "larger than 1 MiB");
-		return -EFBIG;
-	}
-	*ret_text = text;
-	*ret_len = len;
-	text = NULL;
-	return 0;
-}
-
 int document_load(struct arena *arena, const char *path, const struct node **ret_root,
 	struct config_error *ret_error)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
 	size_t len = 0;
-	int r = read_file(path, &text, &len, ret_error);
+	int r = file_read(path, &text, &len, ret_error);
 	return r < 0 ? r : document_parse(arena, path, text, len, ret_root, ret_error);
 }
