@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "model/assessment.h"
 #include "view/line.h"
+#include "view/process_title.h"
 
 /* Statuses as the eye should meet them, worst first. */
 static const struct {
@@ -98,33 +99,6 @@ static void for_format(const struct assessment *assessment, const struct connect
 	line_add(line, status_style(connection), text);
 }
 
-/* Paths keep their tail: /usr/bin/python3 is python3. */
-static void add_word(struct line *line, enum style style, const char *word, size_t length)
-{
-	const char *slash = *word == '/' ? memrchr(word, '/', length) : NULL;
-	if (slash && slash + 1 < word + length) {
-		length -= (size_t)(slash + 1 - word);
-		word = slash + 1;
-	}
-	line_add_bytes(line, style, word, length);
-}
-
-void column_process_title(const struct process *process, enum style style, struct line *line)
-{
-	const char *at = process->command ? process->command : process->name;
-	at = at ? at + strspn(at, " ") : "";
-	if (!*at)
-		at = "unnamed process";
-	while (*at) {
-		size_t length = strcspn(at, " ");
-		add_word(line, style, at, length);
-		at += length;
-		if (*at)
-			line_add(line, style, " ");
-		at += strspn(at, " ");
-	}
-}
-
 /* In a process's place, when there is none. */
 static const char *const without_process[] = {
 	[CLIENT_END_UNKNOWN] = "…",
@@ -147,7 +121,7 @@ static void process_format(const struct assessment *assessment, const struct con
 	}
 	if (!process->alive)
 		line_add(line, STYLE_DIM, "gone: ");
-	column_process_title(&process->process, column_row_style(connection), line);
+	process_title_add(&process->process, column_row_style(connection), line);
 	line_printf(line, STYLE_DIM, " %d", process->process.pid);
 }
 
@@ -314,7 +288,6 @@ static const char *wait_text(
 	return connection->backend->wait_event;
 }
 
-/* "storefront" under "storefront --workers 3". */
 static bool application_is_told(
 	const struct assessment *assessment, const struct connection *connection)
 {
@@ -322,14 +295,7 @@ static bool application_is_told(
 	const char *application = connection->backend->application_name;
 	if (!application || !*application)
 		return true;
-	if (!holder || !holder->process.command)
-		return false;
-	const char *command = holder->process.command;
-	const char *end = command + strcspn(command, " ");
-	const char *slash = memrchr(command, '/', (size_t)(end - command));
-	const char *word = slash ? slash + 1 : command;
-	return strncmp(application, word, (size_t)(end - word)) == 0 &&
-		application[end - word] == '\0';
+	return holder && process_title_says(&holder->process, application);
 }
 
 static bool database_is_told(

@@ -11,7 +11,6 @@
 
 struct assessment;
 struct connection;
-struct process;
 struct line;
 
 enum column_id {
@@ -71,8 +70,5 @@ int column_measure(enum column_id id, const struct assessment *assessment,
 
 /* The style a connection's row is written in. */
 enum style column_row_style(const struct connection *connection);
-
-/* "python3 main.py": the command line without the folders of what it names. */
-void column_process_title(const struct process *process, enum style style, struct line *line);
 
 #endif

@@ -8,10 +8,10 @@
 #include "base/plural.h"
 #include "model/emergency.h"
 #include "model/peers.h"
-#include "view/columns.h"
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
+#include "view/process_title.h"
 
 #define LINES_MAX 512 /* more are not shown */
 #define PID_WIDTH 8
@@ -233,7 +233,7 @@ static void format_process(const struct sheet *sheet, size_t index, struct line 
 			: planned ? "✗"
 				  : results[process->result].sign,
 		planned ? STYLE_LEAKED : results[process->result].style, process->pid);
-	column_process_title(&title, spared ? STYLE_DIM : STYLE_TEXT, line);
+	process_title_add(&title, spared ? STYLE_DIM : STYLE_TEXT, line);
 	if (spared) {
 		line_add_next(line, STYLE_PROTECTED, spared_phrase(process->spared));
 		if (process->why)

@@ -7,8 +7,8 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/assessment.h"
-#include "view/columns.h"
 #include "view/line.h"
+#include "view/process_title.h"
 #include "view/rows.h"
 
 static const struct process *process_of(
@@ -33,7 +33,7 @@ static void name_process(
 {
 	if (!assessment->processes[group->process].alive)
 		line_add(line, STYLE_GROUP, "gone: ");
-	column_process_title(process_of(assessment, group), STYLE_GROUP, line);
+	process_title_add(process_of(assessment, group), STYLE_GROUP, line);
 }
 
 /* The details end where nothing more is known. */

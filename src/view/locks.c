@@ -8,11 +8,11 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "model/lock.h"
-#include "view/columns.h"
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
 #include "view/lock_tree.h"
+#include "view/process_title.h"
 #include "view/ui.h"
 
 #define WIDEST    140
@@ -77,7 +77,7 @@ static void add_process(const struct process *process, enum style style, struct 
 {
 	struct line title;
 	line_begin(&title);
-	column_process_title(process, style, &title);
+	process_title_add(process, style, &title);
 	bool is_long = title.length > TITLE_MAX && process->name;
 	line_add(line, style, is_long ? process->name : title.text);
 }

@@ -1,0 +1,18 @@
+/* A process for people: "python3 main.py". */
+#ifndef VIEW_PROCESS_TITLE_H
+#define VIEW_PROCESS_TITLE_H
+
+#include <stdbool.h>
+
+#include "model/style.h"
+
+struct line;
+struct process;
+
+/* The command line without the folders of what it names; else the process's name. */
+void process_title_add(const struct process *process, enum style style, struct line *line);
+
+/* Whether the title begins with this name: "storefront" under "storefront --workers 3". */
+bool process_title_says(const struct process *process, const char *name);
+
+#endif
