@@ -197,6 +197,7 @@ static struct shutdown_connection *add_lent(
 	connection->link = LINK_LENT;
 	connection->after_signal = false;
 	connection->opened_at = local_instant(assessment, row->backend->xact_start);
+	connection->lent_since = row->backend->xact_start;
 	return connection;
 }
 
@@ -215,10 +216,13 @@ static struct shutdown_connection *find_or_add(
 						    : add_connection(watch, assessment, row, NULL);
 }
 
-/* Its transaction is over, or it is another client's by now. */
+/* Its transaction is over, or it is another client's by now. Where the answer was long on its way
+ * our clock's word for an instant is off: the same transaction is told by the server's. */
 static bool is_given_back(const struct shutdown_connection *connection,
 	const struct assessment *assessment, const struct backend *backend)
 {
+	if (backend->xact_start == connection->lent_since && has_transaction(backend))
+		return false;
 	return !has_transaction(backend) ||
 		local_instant(assessment, backend->xact_start) >
 		connection->opened_at + 100 * USEC_PER_MSEC;

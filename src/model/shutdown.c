@@ -108,6 +108,7 @@ struct shutdown_connection *shutdown_add_connection(struct shutdown_record *reco
 		.closed_at = INSTANT_UNKNOWN,
 		.ended_at = INSTANT_UNKNOWN,
 		.worked_at = INSTANT_UNKNOWN,
+		.lent_since = INSTANT_UNKNOWN,
 		.state_age = -1,
 	};
 	return connection;

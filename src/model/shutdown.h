@@ -63,6 +63,7 @@ struct shutdown_connection {
 	enum shutdown_link link;
 	int32_t backend;       /* 0: not known, or none */
 	int64_t backend_start; /* the server's clock; with backend the session's identity */
+	int64_t lent_since;    /* LINK_LENT: its transaction's start; the server's clock */
 	uint32_t inode;        /* of the application's socket; 0: not known */
 	int32_t holder;        /* the process that holds, or held, that socket; 0: not known */
 	bool presumed;         /* whose session it is, is told by nothing but when it came */
