@@ -298,7 +298,7 @@ static void looked(uv_work_t *work, int status)
 		destroy(follow);
 }
 
-static void start(struct follow *follow)
+static void take_wishes(struct follow *follow)
 {
 	for (size_t i = 0; i < follow->wished.count; i++)
 		add_member(&follow->members, follow->wished.items[i].pid,
@@ -307,6 +307,11 @@ static void start(struct follow *follow)
 	follow->reaper = follow->wished_reaper;
 	follow->n_ports = follow->n_wished_ports;
 	memcpy(follow->ports, follow->wished_ports, sizeof(follow->ports));
+}
+
+static void start(struct follow *follow)
+{
+	take_wishes(follow);
 	follow->look_whole = follow->asked;
 	follow->asked = false;
 	follow->sample = (struct follow_sample){ .arena = NULL };
@@ -377,4 +382,15 @@ void follow_now(struct follow *follow)
 	follow->asked = true;
 	if (!follow->running)
 		start(follow);
+}
+
+bool follow_look_here(struct follow *follow, bool whole, struct follow_sample *ret_sample)
+{
+	if (follow->running)
+		return false;
+	take_wishes(follow);
+	follow->look_whole = whole;
+	look(&follow->work);
+	*ret_sample = follow->sample;
+	return true;
 }

@@ -78,4 +78,11 @@ void follow_set_interval(struct follow *follow, int64_t interval);
 /* Looks at once, for children too; after the look under way when there is one. */
 void follow_now(struct follow *follow);
 
+/* Looks here and now, on the caller's thread: until the loop turns again no other look begins, and
+ * what a later sample has and this one lacks came after it. False, and no look, while one is under
+ * way: its sampled() is yet to come. The caller frees the sample's arena. `whole`: for children,
+ * too.
+ */
+bool follow_look_here(struct follow *follow, bool whole, struct follow_sample *ret_sample);
+
 #endif

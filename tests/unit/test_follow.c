@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/follow.h"
@@ -291,6 +292,35 @@ static void an_application_is_followed_with_its_children(void **state)
 	assert_null(find_socket(f, parent));
 }
 
+/* With everything that is there now; and it is the only one. */
+static void a_look_here_is_complete_and_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct follow_sample seen;
+	pid_t child, parent = start_family(f, &child);
+	follow_process(f->follow, parent, start_of(parent));
+	follow_set_ports(f->follow, &f->port, 1);
+	int64_t before = instant_monotonic();
+	assert_true(follow_look_here(f->follow, true, &seen));
+	assert_true(seen.whole);
+	assert_true(seen.began_at >= before && seen.taken_at <= instant_monotonic());
+	assert_int_equal(seen.n_processes, 2);
+	assert_int_equal(seen.n_sockets, 2);
+	assert_true(seen.sockets[0].first_seen == seen.began_at);
+	arena_free(seen.arena);
+	assert_int_equal(f->samples, 0);
+	follow_now(f->follow);
+	/* that one is under way */
+	assert_false(follow_look_here(f->follow, false, &seen));
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->samples, 1);
+	assert_true(follow_look_here(f->follow, false, &seen));
+	assert_false(seen.whole);
+	assert_true(seen.began_at >= f->began_at);
+	arena_free(seen.arena);
+	end_family(parent);
+}
+
 static void a_pid_that_is_another_process_is_not_followed(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +365,7 @@ int main(void)
 		TEST(links_are_the_clients_ends_alone),
 		TEST(links_ask_again_and_forget),
 		TEST(an_application_is_followed_with_its_children),
+		TEST(a_look_here_is_complete_and_alone),
 		TEST(a_pid_that_is_another_process_is_not_followed),
 		TEST(a_subreapers_children_are_followed_and_not_itself),
 		TEST(looks_come_by_themselves_until_stopped),
