@@ -12,6 +12,7 @@
 #include "analyze/shutdown.h"
 #include "app/target.h"
 #include "app/watch_parts.h"
+#include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/endings.h"
@@ -28,6 +29,10 @@
 #define QUICK_FOR  (2 * USEC_PER_SEC)
 
 #define PREPARING_MS 5000
+
+/* A look that takes no longer than this leaves no time in which much could happen. */
+#define BRIEF      USEC_PER_MSEC
+#define LAST_LOOKS 3
 
 void watch_changed(struct watch *watch)
 {
@@ -161,10 +166,38 @@ static bool has_surveyed(const struct watch *watch)
 			assessment->peers->dumped_at >= watch->survey_since);
 }
 
+static void read_here(struct watch *watch, const struct follow_sample *sample)
+{
+	watch_read_processes(watch, sample);
+	watch_read_sockets(watch, sample);
+	watch_tell_record(watch);
+}
+
+/* The last look before the signal, and none is under way when that is sent: so a socket that is
+ * seen first in a later one was opened after the signal. Children first, as that takes time; then
+ * again until the look itself takes next to none. False while another look is under way. */
+static bool look_last(struct watch *watch)
+{
+	struct follow_sample sample;
+	bool brief = false;
+	for (int tries = 0; tries < LAST_LOOKS && !brief; tries++) {
+		if (!follow_look_here(watch->follow, tries == 0, &sample))
+			return false;
+		read_here(watch, &sample);
+		brief = !sample.whole && sample.taken_at - sample.began_at < BRIEF;
+		arena_free(sample.arena);
+	}
+	return true;
+}
+
 static void prepared(struct watch *watch)
 {
 	if (watch->stage != WATCH_PREPARING || !watch->sampled || watch->waiting ||
 		!has_surveyed(watch))
+		return;
+	watch->told_apart = look_last(watch);
+	/* the end of the look under way comes here again */
+	if (!watch->told_apart && !watch->timed_out)
 		return;
 	uv_timer_stop(watch->timer);
 	watch->stage = WATCH_ARMED;
@@ -313,7 +346,7 @@ int watch_count(const struct watch *watch)
 void watch_prepare(struct watch *watch)
 {
 	watch->stage = WATCH_PREPARING;
-	watch->sampled = watch->timed_out = false;
+	watch->sampled = watch->timed_out = watch->told_apart = false;
 	watch->survey_since = instant_now();
 	if (is_pooled(watch))
 		target_survey(watch->target);

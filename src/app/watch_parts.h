@@ -101,6 +101,7 @@ struct watch {
 	bool based;           /* the baseline is taken */
 	bool sampled;         /* since watch_prepare() */
 	bool timed_out;       /* … and no answer holds it up any more */
+	bool told_apart;      /* no look was under way when the signal was sent */
 	int64_t survey_since; /* wall clock: when that was */
 };
 

@@ -168,8 +168,9 @@ static struct shutdown_connection *add_connection(struct watch *watch,
 	int64_t began_at = local_instant(assessment, backend->start);
 	connection->opened_at = socket ? socket->opened_at : began_at;
 	if (record->signalled_at != INSTANT_UNKNOWN) {
-		/* the look that saw the socket first may have begun before the signal */
-		if (began_at > connection->opened_at)
+		/* the look that saw the socket first may have begun before the signal; where none
+		 * did, a session that comes late is still that of a socket from before */
+		if (began_at > connection->opened_at && !(socket && watch->told_apart))
 			connection->opened_at = began_at;
 		connection->after_signal = connection->opened_at > record->signalled_at;
 	}

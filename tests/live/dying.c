@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS 2
+#define MANY        800 /* below the usual limit of 1,024 */
 
 static volatile sig_atomic_t told;
 static const char *conninfo;
@@ -205,11 +206,39 @@ static int play_reconnected(void)
 	return 0;
 }
 
+/* Its first answer to the signal is one more connection, the last of many descriptors: a look that
+ * began before the signal would still see it. */
+static int play_reconnected_at_once(void)
+{
+	catch_it();
+	for (int i = 0; i < MANY; i++)
+		dup(STDERR_FILENO);
+	open_all();
+	while (!told)
+		usleep(500);
+	PGconn *more = open_one();
+	nap(400);
+	PQfinish(more);
+	close_all();
+	return 0;
+}
+
 static int play_died(void)
 {
 	open_all();
 	work_until_told();
 	return 0;
+}
+
+/* A handler that sets the default again and raises, and nothing that closes. */
+static int play_died_raise(void)
+{
+	catch_it();
+	open_all();
+	work_until_told();
+	nap(20);
+	signal(SIGINT, SIG_DFL);
+	return raise(SIGINT);
 }
 
 /* In the middle of its writes it says that all went well. The second connection tells that the
@@ -264,7 +293,9 @@ static const struct {
 	{ "ignored", play_ignored },
 	{ "worked-on", play_worked_on },
 	{ "reconnected", play_reconnected },
+	{ "reconnected-at-once", play_reconnected_at_once },
 	{ "died", play_died },
+	{ "died-raise", play_died_raise },
 	{ "lost-write", play_lost_write },
 	{ "cancelled", play_cancelled },
 	{ "short", play_short },
