@@ -89,6 +89,22 @@ static void name_running(const struct shutdown_facts *facts, struct words *words
 		say(words, " and %d more", facts->running - named);
 }
 
+/* What goes with its process may have been closed by it just before, or for it by the kernel. */
+static bool is_gone(const struct shutdown_facts *facts)
+{
+	enum shutdown_goodbye goodbye = facts->record->goodbye;
+	return goodbye == GOODBYE_MISSED || goodbye == GOODBYE_PRESUMED ||
+		goodbye == GOODBYE_UNTOLD;
+}
+
+/* Where the server does not tell, nothing outside of the process does: PgBouncer's log alone. */
+static void say_untold(const struct shutdown_facts *facts, struct words *words)
+{
+	if (facts->record->goodbye == GOODBYE_UNTOLD)
+		say(words, "; whether it closed %s or left that to the kernel cannot be told",
+			facts->before + facts->opened == 1 ? "it" : "them all");
+}
+
 /* "all 3 connections closed in 412 ms, before the process ended" */
 static void say_closed(const struct shutdown_facts *facts, struct words *words)
 {
@@ -98,20 +114,18 @@ static void say_closed(const struct shutdown_facts *facts, struct words *words)
 		return;
 	}
 	say(words, "%s%d connection%s %s in %s", all > 1 ? "all " : "", all, plural_s(all),
-		facts->record->goodbye == GOODBYE_MISSED ||
-				facts->record->goodbye == GOODBYE_PRESUMED
-			? "gone"
-			: "closed",
+		is_gone(facts) ? "gone" : "closed",
 		timeline_span(facts->arena, facts->last_end - facts->record->signalled_at));
 	if (!facts->command || shutdown_runs(facts->record, facts->command))
 		return;
 	int64_t late = facts->last_end - facts->command->ended_at;
-	if (late <= 0)
+	if (late < 0)
 		say(words, ", before the process ended");
 	else if (late < AT_ONCE)
 		say(words, ", as the process ended");
 	else
 		say(words, ", %s after the process ended", timeline_span(facts->arena, late));
+	say_untold(facts, words);
 }
 
 static void say_left(const struct shutdown_facts *facts, struct words *words)

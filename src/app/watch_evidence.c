@@ -244,19 +244,37 @@ static bool died_outright(
 			process->disposition == DISPOSITION_DEFAULT);
 }
 
+/* No look found the process without them. */
+static bool ended_with(
+	const struct shutdown_process *process, const struct shutdown_connection *connection)
+{
+	return process->ended_at != INSTANT_UNKNOWN && connection->holder == process->pid &&
+		connection->inode && connection->closed_at != INSTANT_UNKNOWN &&
+		connection->closed_at >= process->ended_at;
+}
+
 /* Sockets that were still open when their process died by a signal. */
 static bool died_with_sockets(const struct watch *watch)
 {
 	const struct shutdown_record *record = &watch->record;
-	for (size_t i = 0; i < record->n_processes; i++) {
-		const struct shutdown_process *process = &record->processes[i];
-		if (!died_outright(record, process))
-			continue;
+	for (size_t i = 0; i < record->n_processes; i++)
 		for (size_t j = 0; j < record->n_connections; j++)
-			if (record->connections[j].holder == process->pid &&
-				record->connections[j].closed_at >= process->ended_at)
+			if (died_outright(record, &record->processes[i]) &&
+				ended_with(&record->processes[i], &record->connections[j]))
 				return true;
-	}
+	return false;
+}
+
+/* Whether sockets were open when a process was last seen that ended some other way: after that it
+ * may have closed them. `pooled`: to PgBouncer, which counts no goodbyes; else any. */
+static bool ended_with_sockets(const struct watch *watch, bool pooled)
+{
+	const struct shutdown_record *record = &watch->record;
+	for (size_t i = 0; i < record->n_processes; i++)
+		for (size_t j = 0; j < record->n_connections; j++)
+			if ((!pooled || record->connections[j].link == LINK_POOLED) &&
+				ended_with(&record->processes[i], &record->connections[j]))
+				return true;
 	return false;
 }
 
@@ -270,16 +288,17 @@ static bool has_direct(const struct watch *watch)
 
 static enum shutdown_goodbye goodbye(const struct watch *watch)
 {
-	bool counted = watch->before.abandoned >= 0 && watch->after.abandoned >= 0;
+	bool counted =
+		watch->before.abandoned >= 0 && watch->after.abandoned >= 0 && has_direct(watch);
 	int64_t abandoned = watch->after.abandoned - watch->before.abandoned;
-	bool presumed = died_with_sockets(watch);
-	if (!counted || !has_direct(watch))
-		return presumed ? GOODBYE_PRESUMED : GOODBYE_UNKNOWN;
-	if (abandoned <= 0)
+	if (counted && abandoned <= 0 && !ended_with_sockets(watch, true))
 		return GOODBYE_SAID;
-	if (abandoned > count_others(watch))
+	if (counted && abandoned > count_others(watch))
 		return GOODBYE_MISSED;
-	return presumed ? GOODBYE_PRESUMED : GOODBYE_UNKNOWN;
+	if (died_with_sockets(watch))
+		return GOODBYE_PRESUMED;
+	return ended_with_sockets(watch, counted && abandoned <= 0) ? GOODBYE_UNTOLD
+								    : GOODBYE_UNKNOWN;
 }
 
 static void add_counted(struct watch *watch, const struct watch_socket *socket)

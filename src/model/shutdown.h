@@ -95,6 +95,7 @@ enum shutdown_goodbye {
 	GOODBYE_SAID,     /* the server counted no abandoned session */
 	GOODBYE_MISSED,   /* it counted ours */
 	GOODBYE_PRESUMED, /* not said, by the look of it: the sockets were open when they died */
+	GOODBYE_UNTOLD,   /* the sockets went with their process: closed by it, or for it */
 };
 
 /* What was still there after the verdict, and what we did about it. */

@@ -58,6 +58,10 @@ static const struct expectation {
 	{ PGBOUNCER, "left-busy", "3", "left_sessions", false, 1, 0, false },
 	{ PGBOUNCER, "never-exited", "1", "never_exited", false, 0, -1, false },
 	{ LIBDBPOOL, "never-exited", "2", "never_exited", false, 0, -1, false },
+	{ PGBOUNCER, "reconnected-at-once", NEVER_LATE, "reconnected", true, 0, 0, false },
+	{ PGBOUNCER, "died-raise", NEVER_LATE, "closed", true, 0, 130, false },
+	{ LIBPQ, "reconnected-at-once", NEVER_LATE, "reconnected", true, 0, 0, false },
+	{ LIBPQ, "died-raise", NEVER_LATE, "died_unclosed", true, 0, 130, false },
 	{ PGBOUNCER, "closed", NEVER_LATE, "closed", true, 0, 0, false },
 	{ PGBOUNCER, "closed-raise", NEVER_LATE, "closed", true, 0, 130, false },
 	{ PGBOUNCER, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false },
@@ -167,6 +171,14 @@ static bool is_as_expected(const struct expectation *expected, json_t *result)
 		json_is_true(live_member(result, "lost_write")) == expected->lost_write;
 }
 
+/* Behind PgBouncer one that dies unclosed looks like one that closed at the last moment: neither is
+ * claimed. */
+static bool is_honest(const struct expectation *expected, json_t *result)
+{
+	return expected->program != PGBOUNCER || strcmp(expected->does, "died-raise") != 0 ||
+		strstr(live_text(result, "text"), "cannot be told");
+}
+
 static const char *const program_names[] = {
 	[LIBPQ] = "libpq",
 	[PSYCOPG2] = "psycopg2",
@@ -178,7 +190,8 @@ static void check_round(const struct run *run, const char *line, int round)
 {
 	CLEANUP(cleanup_free) char *text = strndup(line, strcspn(line, "\n"));
 	json_t *result = json_loads(text, 0, NULL);
-	if (!result || !is_as_expected(run->expectation, result)) {
+	if (!result || !is_as_expected(run->expectation, result) ||
+		!is_honest(run->expectation, result)) {
 		/* longer than a message of cmocka's may be */
 		fprintf(stderr, "%s\n", text);
 		fail_msg("%s by %s, round %d", run->expectation->does,

@@ -165,6 +165,7 @@ static void read_goodbye(struct scene *scene, const char *word)
 {
 	scene->record.goodbye = strcmp(word, "said") == 0 ? GOODBYE_SAID
 		: strcmp(word, "missed") == 0             ? GOODBYE_MISSED
+		: strcmp(word, "untold") == 0             ? GOODBYE_UNTOLD
 							  : GOODBYE_PRESUMED;
 }
 
