@@ -347,7 +347,7 @@ int dbpool_acquire_at(
 			.at_once = true,
 			.thread = thread_id(),
 			.site = site },
-		.started = now_usec(),
+		.started = now_quick(),
 		.timeout_ms = timeout_ms,
 	};
 	ret_lease->result = acquire(&request);

@@ -113,10 +113,12 @@ static void expire(struct dbpool *pool)
 void *keeper_run(void *data)
 {
 	struct dbpool *pool = data;
-	int64_t tick = tick_length(pool);
+	int64_t tick = tick_length(pool), pause = SHORTEST_TICK;
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->stop) {
-		wait_until(pool, &pool->tick, now_usec() + tick);
+	/* often in the beginning: the clock needs some comparisons before it is quick */
+	for (; !pool->stop; pause = pause * 2 < tick ? pause * 2 : tick) {
+		clock_tune();
+		wait_until(pool, &pool->tick, now_usec() + pause);
 		page_beat(pool->page);
 		watch_holds(pool, find_leak, "leaks");
 		watch_holds(pool, find_overdue, "is taken back");

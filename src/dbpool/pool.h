@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dbpool/clock.h"
 #include "dbpool/config.h"
 #include "dbpool/dbpool.h"
 #include "dbpool/link.h"
@@ -145,11 +146,7 @@ struct dbpool {
 	struct slot slots[DBPOOL_MAX];
 };
 
-/* --- time, threads, text: util.c --- */
-
-/* Microseconds of CLOCK_MONOTONIC. */
-int64_t now_usec(void);
-struct timespec to_timespec(int64_t usec);
+/* --- threads, text: util.c --- */
 
 /* A thread with all signals blocked. 0 or −EAGAIN. */
 int start_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *data);

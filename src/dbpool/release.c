@@ -62,7 +62,7 @@ static int release(struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;
 	struct slot *slot = &pool->slots[lease->slot_];
-	int64_t now = now_usec();
+	int64_t now = now_quick();
 	slot_lock(slot);
 	if (atomic_load_explicit(&slot->ticket, memory_order_relaxed) != lease->ticket_) {
 		slot_unlock(slot);

@@ -1,4 +1,4 @@
-/* Time and threads. */
+/* Threads, and lengths of time. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,18 +7,6 @@
 #include <unistd.h>
 
 #include "dbpool/pool.h"
-
-int64_t now_usec(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
-}
-
-struct timespec to_timespec(int64_t usec)
-{
-	return (struct timespec){ .tv_sec = usec / 1000000, .tv_nsec = usec % 1000000 * 1000 };
-}
 
 /* A signal meant for the application must not be handled in a thread it does not know of. */
 int start_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *data)
