@@ -21,7 +21,7 @@
 #include "dbpool.h"
 
 #define CONNECTIONS 3
-#define SAMPLES     200000 /* of latency, for all threads together */
+#define SAMPLES     200000 /* of latency, for all threads together: each has its share */
 #define MOST        64
 
 static const char *conninfo;
@@ -193,26 +193,28 @@ struct run {
 	int threads;
 	int64_t nsec; /* how long */
 	atomic_bool stop;
-	atomic_long cycles, taken;
-	int64_t *samples;
+	atomic_long cycles;
+	atomic_int started;
+	int64_t *samples; /* each thread's share, one after the other */
+	long taken[MOST]; /* how many of its share a thread has used */
 	pthread_barrier_t barrier;
 };
 
 static void *work(void *data)
 {
 	struct run *run = data;
-	long cycles = 0;
+	int me = atomic_fetch_add(&run->started, 1);
+	long cycles = 0, share = SAMPLES / run->threads, taken = 0;
+	int64_t *samples = run->samples + me * share;
 	pthread_barrier_wait(&run->barrier);
 	while (!atomic_load_explicit(&run->stop, memory_order_relaxed)) {
 		int64_t begin = run->timed ? now_nsec(CLOCK_MONOTONIC) : 0;
 		run->contender->cycle(run->query);
 		cycles++;
-		if (!run->timed)
-			continue;
-		long at = atomic_fetch_add_explicit(&run->taken, 1, memory_order_relaxed);
-		if (at < SAMPLES)
-			run->samples[at] = now_nsec(CLOCK_MONOTONIC) - begin;
+		if (run->timed && taken < share)
+			samples[taken++] = now_nsec(CLOCK_MONOTONIC) - begin;
 	}
+	run->taken[me] = taken;
 	atomic_fetch_add(&run->cycles, cycles);
 	return NULL;
 }
@@ -248,6 +250,18 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Moves the samples together; how many there are. */
+static long gather(struct run *run)
+{
+	long n = 0, share = SAMPLES / run->threads;
+	for (int i = 0; i < run->threads; i++) {
+		memmove(run->samples + n, run->samples + i * share,
+			(size_t)run->taken[i] * sizeof(*run->samples));
+		n += run->taken[i];
+	}
+	return n;
+}
+
 struct figures {
 	double per_second, cpu_nsec; /* cycles; processor time of a cycle */
 	double p50, p99;             /* microseconds of a cycle */
@@ -274,8 +288,7 @@ static struct figures measure(
 		.nsec = nsec,
 		.samples = calloc(SAMPLES, sizeof(int64_t)) };
 	(void)run_threads(&timed);
-	long n = atomic_load(&timed.taken);
-	n = n < SAMPLES ? n : SAMPLES;
+	long n = gather(&timed);
 	qsort(timed.samples, (size_t)n, sizeof(int64_t), compare);
 	figures.p50 = n ? (double)timed.samples[n / 2] / 1e3 : 0;
 	figures.p99 = n ? (double)timed.samples[n * 99 / 100] / 1e3 : 0;
@@ -378,9 +391,10 @@ int main(int argc, char **argv)
 	print_table(false, nsec, idle);
 	print_table(true, nsec, busy);
 	bool good = spike();
-	/* the aim, twice a bare pool with two clock readings, missed by a factor of two */
+	/* the aims, beside a bare pool with two clock readings: twice its time with one thread, no
+	 * more than it with several; missed by a factor of two */
 	for (int t = 0; t < 3; t++) {
-		if (idle[2][t].cpu_nsec <= 4 * idle[1][t].cpu_nsec &&
+		if (idle[2][t].cpu_nsec <= (t ? 2 : 4) * idle[1][t].cpu_nsec &&
 			busy[2][t].per_second >= busy[1][t].per_second / 4)
 			continue;
 		printf("too slow\n");
