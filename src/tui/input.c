@@ -98,6 +98,26 @@ static bool from_mouse(const char *sequence, struct key_event *ret_event)
 	return false;
 }
 
+/* It is read again as the next. */
+static void give_back(int kind, wint_t c)
+{
+	if (kind == KEY_CODE_YES)
+		ungetch((int)c);
+	else if (kind == OK)
+		unget_wch((wchar_t)c);
+}
+
+/* The next byte of a sequence. One that was cut off ends where the next key begins: that is kept.
+ */
+static bool read_byte(struct tui *tui, wint_t *ret_c)
+{
+	int kind = wget_wch(tui->keys, ret_c);
+	bool is_key = kind == KEY_CODE_YES || (kind == OK && *ret_c == ESCAPE);
+	if (is_key)
+		give_back(kind, *ret_c);
+	return kind == OK && !is_key && *ret_c < 0x80;
+}
+
 /* Parameters, then a final byte: ECMA-48, 5.4. What does not fit is read to its end, and is none.
  */
 static bool read_sequence(struct tui *tui, struct key_event *ret_event)
@@ -105,7 +125,7 @@ static bool read_sequence(struct tui *tui, struct key_event *ret_event)
 	char sequence[SEQUENCE_MAX + 1];
 	size_t length = 0;
 	wint_t c;
-	while (length < SEQUENCE_MAX && wget_wch(tui->keys, &c) == OK && c < 0x80) {
+	while (length < SEQUENCE_MAX && read_byte(tui, &c)) {
 		sequence[length++] = (char)c;
 		if (c >= 0x40 && c <= 0x7e)
 			break;
@@ -122,15 +142,12 @@ static bool from_escape(struct tui *tui, struct key_event *ret_event)
 	wint_t c = 0;
 	int kind = wget_wch(tui->keys, &c);
 	if (kind == OK && c == 'O') {
-		(void)wget_wch(tui->keys, &c);
+		(void)read_byte(tui, &c);
 		return false;
 	}
 	if (kind == OK && c == '[')
 		return read_sequence(tui, ret_event);
-	if (kind == KEY_CODE_YES)
-		ungetch((int)c);
-	else if (kind == OK)
-		unget_wch((wchar_t)c);
+	give_back(kind, c);
 	*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <poll.h>
 #include <pty.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -138,6 +139,27 @@ static void unknown_sequences_are_swallowed_whole(void **state)
 	}
 }
 
+/* As when a line is lost for a moment: the keys behind it are not taken for its rest. */
+static void a_sequence_that_was_cut_off_ends_at_the_next_key(void **state)
+{
+	(void)state;
+	static const char *const cut[] = { "\033[", "\033O", "\033[<0;5", "\033[1;" };
+	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+		char bytes[32];
+		snprintf(bytes, sizeof(bytes), "%s\033\033q", cut[i]);
+		send(bytes);
+		assert_key(INPUT_ESCAPE, 0);
+		assert_key(INPUT_ESCAPE, 0);
+		assert_key(INPUT_CHAR, 'q');
+		assert_nothing();
+		snprintf(bytes, sizeof(bytes), "%s\033OAq", cut[i]);
+		send(bytes);
+		assert_key(INPUT_UP, 0);
+		assert_key(INPUT_CHAR, 'q');
+		assert_nothing();
+	}
+}
+
 static void broken_bytes_hold_nothing_back(void **state)
 {
 	(void)state;
@@ -183,6 +205,7 @@ int main(void)
 		TEST(known_sequences),
 		TEST(escape_and_what_comes_with_it),
 		TEST(unknown_sequences_are_swallowed_whole),
+		TEST(a_sequence_that_was_cut_off_ends_at_the_next_key),
 		TEST(broken_bytes_hold_nothing_back),
 		TEST(many_keys_in_one_packet),
 		TEST(a_terminal_that_went_away),
