@@ -119,7 +119,8 @@ static void say_closed(const struct shutdown_facts *facts, struct words *words)
 	if (!facts->command || shutdown_runs(facts->record, facts->command))
 		return;
 	int64_t late = facts->last_end - facts->command->ended_at;
-	if (late < 0)
+	/* the kernel closes what is open a moment before the end is seen */
+	if (late < 0 && facts->record->goodbye != GOODBYE_UNTOLD)
 		say(words, ", before the process ended");
 	else if (late < AT_ONCE)
 		say(words, ", as the process ended");

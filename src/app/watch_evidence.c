@@ -244,11 +244,12 @@ static bool died_outright(
 			process->disposition == DISPOSITION_DEFAULT);
 }
 
-/* No look found the process without them. */
-static bool ended_with(
-	const struct shutdown_process *process, const struct shutdown_connection *connection)
+/* No look found the process without them, and no pool of its told that it had closed them. */
+static bool ended_with(const struct watch *watch, const struct shutdown_process *process,
+	const struct shutdown_connection *connection)
 {
-	return process->ended_at != INSTANT_UNKNOWN && connection->holder == process->pid &&
+	return !watch_closed_its_pools(watch, process->pid) &&
+		process->ended_at != INSTANT_UNKNOWN && connection->holder == process->pid &&
 		connection->inode && connection->closed_at != INSTANT_UNKNOWN &&
 		connection->closed_at >= process->ended_at;
 }
@@ -260,7 +261,7 @@ static bool died_with_sockets(const struct watch *watch)
 	for (size_t i = 0; i < record->n_processes; i++)
 		for (size_t j = 0; j < record->n_connections; j++)
 			if (died_outright(record, &record->processes[i]) &&
-				ended_with(&record->processes[i], &record->connections[j]))
+				ended_with(watch, &record->processes[i], &record->connections[j]))
 				return true;
 	return false;
 }
@@ -273,7 +274,7 @@ static bool ended_with_sockets(const struct watch *watch, bool pooled)
 	for (size_t i = 0; i < record->n_processes; i++)
 		for (size_t j = 0; j < record->n_connections; j++)
 			if ((!pooled || record->connections[j].link == LINK_POOLED) &&
-				ended_with(&record->processes[i], &record->connections[j]))
+				ended_with(watch, &record->processes[i], &record->connections[j]))
 				return true;
 	return false;
 }
@@ -369,6 +370,7 @@ static void on_counts(void *data, const PGresult *result, int64_t sent_at)
 
 static void gather(struct watch *watch)
 {
+	watch_read_pages(watch, instant_monotonic());
 	ask_counts(watch, on_counts);
 	watch_ask_fates(watch);
 	watch_settle_when_answered(watch);

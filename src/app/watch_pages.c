@@ -1,4 +1,5 @@
 /* The phases of the application's own shutdown, from the stats pages of its pools. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct watch_page {
 	int32_t pid;
 	enum page_phase phase;
 	bool known;      /* phase is one that was read */
+	bool removed;    /* … and the file is gone since: its pool came to its end */
 	int64_t pending; /* writes, as read last */
 	bool in_phase;   /* of its shutdown … */
 	size_t row;      /* … and that is its index in the record */
@@ -94,6 +96,7 @@ static void read_page(struct watch *watch, struct watch_page *page, int64_t now)
 	int r = folder < 0 ? folder : page_read(folder, page->file, watch->page_host, copy);
 	if (folder >= 0)
 		close(folder);
+	page->removed = page->known && r == -ENOENT;
 	if (r != PAGE_OK && r != PAGE_DEAD_OWNER)
 		return;
 	struct shutdown_phase *last = page->in_phase ? &watch->record.phases[page->row] : NULL;
@@ -107,6 +110,17 @@ static void read_page(struct watch *watch, struct watch_page *page, int64_t now)
 	if (moved)
 		begin_phase(watch, page, copy, now);
 	page->pending = copy->totals.pending_writes;
+}
+
+bool watch_closed_its_pools(const struct watch *watch, int32_t pid)
+{
+	bool any = false;
+	for (const struct watch_page *page = watch->pages; page; page = page->next) {
+		if (page->pid == pid && !page->removed)
+			return false;
+		any = any || page->pid == pid;
+	}
+	return any;
 }
 
 void watch_read_pages(struct watch *watch, int64_t now)

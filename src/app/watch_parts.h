@@ -140,6 +140,9 @@ void watch_forget_socket(struct watch *watch, uint32_t inode);
 void watch_find_pages(struct watch *watch);
 /* The phases they are in. */
 void watch_read_pages(struct watch *watch, int64_t now);
+/* All its pools came to their end in order: a pool removes its page when it has closed its
+ * connections, and a process that dies leaves it there. */
+bool watch_closed_its_pools(const struct watch *watch, int32_t pid);
 void watch_forget_pages(struct watch *watch);
 
 /* --- watch_sessions.c --- */

@@ -97,6 +97,14 @@ static int play_closed(void)
 	return 0;
 }
 
+/* For whoever looks at it: there is time between the two. */
+static int play_closed_first(void)
+{
+	play_closed();
+	nap(500);
+	return 0;
+}
+
 /* As shells want it: clean up, then die of the signal after all. */
 static int play_closed_raise(void)
 {
@@ -284,6 +292,7 @@ static const struct {
 	int (*play)(void);
 } behaviours[] = {
 	{ "closed", play_closed },
+	{ "closed-first", play_closed_first },
 	{ "closed-raise", play_closed_raise },
 	{ "left-sessions", play_left_sessions },
 	{ "left-busy", play_left_busy },

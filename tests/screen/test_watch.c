@@ -29,14 +29,21 @@ static int stop_server(void **state)
 	return 0;
 }
 
-static struct live_program *start_dying(const char *does)
+/* Its stats pages are put below live_folder(). */
+static struct live_program *start_program(const char *path, const char *does)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
-	const char *argv[] = { DYING_PATH, conninfo, does, NULL };
-	const struct live_program_options options = { .argv = argv };
+	CLEANUP(cleanup_free) char *runtime = mem_printf("XDG_RUNTIME_DIR=%s", live_folder());
+	const char *argv[] = { path, conninfo, does, NULL }, *env[] = { runtime, NULL };
+	const struct live_program_options options = { .argv = argv, .env = env };
 	struct live_program *dying = live_start(&options);
 	live_wait_sessions(server, "true", 2, 20000);
 	return dying;
+}
+
+static struct live_program *start_dying(const char *does)
+{
+	return start_program(DYING_PATH, does);
 }
 
 static struct term *start(const char *option, const char *value)
@@ -58,7 +65,7 @@ static void end(struct term *term, int expected)
 static void a_good_shutdown_passes(void **state)
 {
 	(void)state;
-	struct live_program *dying = start_dying("closed");
+	struct live_program *dying = start_dying("closed-first");
 	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(dying));
 	struct term *term = start("--watch", pid);
 	assert_true(term_wait_text(term, "watching dying"));
@@ -79,6 +86,7 @@ static void a_good_shutdown_passes(void **state)
 	live_signal(dying, SIGINT);
 	assert_true(term_wait_text(term, "PASS"));
 	assert_true(term_wait_text(term, "all 2 connections closed in"));
+	assert_true(term_shows(term, "before the process ended"));
 	assert_true(term_wait_text(term, "nothing left on the server"));
 	assert_true(term_wait_gone(term, "w arm again"));
 	assert_false(term_shows(term, "k end"));
@@ -88,6 +96,26 @@ static void a_good_shutdown_passes(void **state)
 	assert_true(term_wait_gone(term, "nothing left on the server"));
 	/* the rule above the table remembers */
 	assert_true(term_wait_text(term, "watched dying"));
+	term_press(term, "q");
+	end(term, 0);
+}
+
+/* Its process ends at once, faster than we look: but its page is gone. */
+static void a_pool_tells_that_it_closed(void **state)
+{
+	(void)state;
+	struct live_program *dying = start_program(DYING_POOL_PATH, "closed");
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(dying));
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *pages = mem_printf("%s/dbpool", live_folder());
+	struct term *term = term_start(&(struct term_options){ .width = 110, .height = 30 },
+		(const char *const[]){ program, conninfo, "--watch", pid, "--pages", pages, NULL });
+	assert_true(term_wait_text(term, "· 2 connections"));
+	assert_true(term_wait_text(term, "armed: waits for its end"));
+	assert_true(term_wait_text(term, "in its pool's reserve"));
+	live_signal(dying, SIGINT);
+	assert_true(term_wait_text(term, "all 2 connections closed in"));
+	term_press(term, "Esc");
 	term_press(term, "q");
 	end(term, 0);
 }
@@ -145,6 +173,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_good_shutdown_passes, live_teardown),
+		cmocka_unit_test_teardown(a_pool_tells_that_it_closed, live_teardown),
 		cmocka_unit_test_teardown(what_is_left_is_one_key_away, live_teardown),
 		cmocka_unit_test_teardown(ctrl_c_asks_while_a_watch_is_armed, live_teardown),
 		cmocka_unit_test_teardown(nobody_to_watch_is_a_mistake, live_teardown),
