@@ -92,12 +92,10 @@ void watch_begin(struct watch *watch, int64_t at, const char *sign)
 	follow_set_interval(watch->follow, QUICK_PACE);
 }
 
-/* The process ended without any other sign: then its end began with the first connection that it
- * closed after it had opened the last one. */
-static void begin_by_end(struct watch *watch, int64_t ended_at)
+void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const char *sign)
 {
 	const struct shutdown_record *record = &watch->record;
-	int64_t opened_at = INSTANT_UNKNOWN, at = ended_at;
+	int64_t opened_at = since, at = sign_at;
 	for (size_t i = 0; i < record->n_connections; i++)
 		if (record->connections[i].opened_at > opened_at)
 			opened_at = record->connections[i].opened_at;
@@ -110,7 +108,7 @@ static void begin_by_end(struct watch *watch, int64_t ended_at)
 			if (ends[j] != INSTANT_UNKNOWN && ends[j] > opened_at && ends[j] < at)
 				at = ends[j];
 	}
-	watch_begin(watch, at, at < ended_at ? "the first connection closed" : "the process ended");
+	watch_begin(watch, at, at < sign_at ? "the first connection closed" : sign);
 }
 
 static const struct shutdown_process *command(const struct watch *watch)
@@ -139,7 +137,7 @@ static void advance(struct watch *watch, int64_t now)
 {
 	const struct shutdown_process *process = command(watch);
 	if (watch->stage == WATCH_ARMED && process && process->ended_at != INSTANT_UNKNOWN)
-		begin_by_end(watch, process->ended_at);
+		watch_begin_by(watch, INSTANT_UNKNOWN, process->ended_at, "the process ended");
 	if (watch->stage == WATCH_SIGNALLED && has_looked_again(watch, now) &&
 		shutdown_is_over(&watch->record, now)) {
 		watch->stage = WATCH_GATHERING;

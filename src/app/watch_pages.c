@@ -23,6 +23,7 @@ struct watch_page {
 	enum page_phase phase;
 	bool known;      /* phase is one that was read */
 	bool removed;    /* … and the file is gone since: its pool came to its end */
+	int64_t read_at; /* when that was */
 	int64_t pending; /* writes, as read last */
 	bool in_phase;   /* of its shutdown … */
 	size_t row;      /* … and that is its index in the record */
@@ -106,10 +107,11 @@ static void read_page(struct watch *watch, struct watch_page *page, int64_t now)
 	if (last)
 		note_writes(last, copy->totals.pending_writes, now);
 	if (moved && watch->record.signalled_at == INSTANT_UNKNOWN)
-		watch_begin(watch, now, "its pool stops lending");
+		watch_begin_by(watch, page->read_at, now, "its pool stops lending");
 	if (moved)
 		begin_phase(watch, page, copy, now);
 	page->pending = copy->totals.pending_writes;
+	page->read_at = now;
 }
 
 bool watch_closed_its_pools(const struct watch *watch, int32_t pid)

@@ -115,6 +115,9 @@ void watch_time_out(struct watch *watch, uint64_t ms);
 
 /* The first sign of an end, or the signal itself (NULL). */
 void watch_begin(struct watch *watch, int64_t at, const char *sign);
+/* A sign that comes late: if connections closed before it, after `since` and after the last one was
+ * opened, the end began with the first of them. */
+void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const char *sign);
 
 /* --- watch_processes.c --- */
 
