@@ -204,7 +204,8 @@ static struct link *link_new(const struct config *config, int slot)
 	struct link *link = calloc(1, sizeof(*link));
 	if (!link)
 		return NULL;
-	link->fd = -1;
+	link->own_fd = -1;
+	link->libpq_fd = -1;
 	link->finished = true;
 	link->settings = strdup("");
 	link->conn = link->settings ? begin(config, slot) : NULL;
@@ -237,7 +238,12 @@ int link_open(const struct config *config, int slot, int abort_fd, struct link *
 		drop(link);
 		return result;
 	}
-	link->fd = PQsocket(link->conn);
+	int r = link_watch(link);
+	if (r < 0) {
+		snprintf(error, size, "cannot duplicate the socket: %s", strerror(-r));
+		link_free(link);
+		return r;
+	}
 	link->cancel = PQgetCancel(link->conn);
 	if (!link->cancel || !usage_watch(link)) {
 		link_free(link);

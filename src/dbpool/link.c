@@ -184,39 +184,62 @@ void link_cancel(struct link *link)
 		PQfreeCancel(cancel);
 }
 
-static int watch(const struct link *link)
+/* dup3() exchanges the socket behind our number in one step: link_cut() may use it meanwhile. */
+int link_watch(struct link *link)
 {
-	return link->fd >= 0 ? fcntl(link->fd, F_DUPFD_CLOEXEC, 3) : -1;
+	int fd = PQsocket(link->conn);
+	if (fd < 0)
+		return -ENOTCONN;
+	int own_fd = link->own_fd < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3)
+				      : dup3(fd, link->own_fd, O_CLOEXEC);
+	if (own_fd < 0)
+		return -errno;
+	link->own_fd = own_fd;
+	link->libpq_fd = fd;
+	if (link->cut)
+		(void)shutdown(own_fd, SHUT_WR);
+	return 0;
 }
 
 /* A goodbye saves the server from logging a lost client; over TLS only libpq could say it. */
-int link_cut(struct link *link, bool polite)
+static void say_goodbye(const struct link *link)
 {
 	static const char terminate[] = { 'X', 0, 0, 0, 4 };
-	if (link->finished || link->fd < 0)
+	if (link->finished || PQsslInUse(link->conn) || PQgssEncInUse(link->conn) ||
+		PQtransactionStatus(link->conn) == PQTRANS_ACTIVE)
+		return;
+	ssize_t n = send(link->own_fd, terminate, sizeof(terminate), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)n;
+}
+
+/* The borrower's release frees the link, and its duplicate, at any time: the caller waits on
+ * another one. */
+int link_cut(struct link *link, bool polite)
+{
+	if (link->own_fd < 0)
 		return -1;
-	if (polite && !PQsslInUse(link->conn) && !PQgssEncInUse(link->conn) &&
-		PQtransactionStatus(link->conn) != PQTRANS_ACTIVE) {
-		ssize_t n =
-			send(link->fd, terminate, sizeof(terminate), MSG_NOSIGNAL | MSG_DONTWAIT);
-		(void)n;
-	}
-	int fd = watch(link);
-	(void)shutdown(link->fd, SHUT_WR);
+	if (polite)
+		say_goodbye(link);
+	int fd = fcntl(link->own_fd, F_DUPFD_CLOEXEC, 3);
+	link->cut = true;
+	(void)shutdown(link->own_fd, SHUT_WR);
 	return fd;
 }
 
+/* While our duplicate is open, close() in PQfinish() does not end the connection: shutdown() does.
+ */
 int link_finish(struct link *link)
 {
 	if (!link)
 		return -1;
-	int fd = -1;
-	if (!link->finished) {
-		fd = watch(link);
-		/* a full socket must not make PQfinish() wait */
+	int fd = link->own_fd;
+	link->own_fd = -1;
+	/* a full socket must not make PQfinish() wait */
+	if (!link->finished)
 		(void)PQsetnonblocking(link->conn, 1);
-	}
 	link_free(link);
+	if (fd >= 0)
+		(void)shutdown(fd, SHUT_WR);
 	return fd;
 }
 
@@ -228,6 +251,8 @@ void link_free(struct link *link)
 		link->finished = true;
 		PQfinish(link->conn);
 	}
+	if (link->own_fd >= 0)
+		close(link->own_fd);
 	if (link->cancel)
 		PQfreeCancel(link->cancel);
 	free(link->settings);

@@ -3,6 +3,7 @@
 #define DBPOOL_LINK_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,13 +14,18 @@ struct config;
 struct link {
 	PGconn *conn;
 	PGcancel *cancel;
-	int fd;
-	bool resetting; /* the answer to the reset has not been read */
-	bool used;      /* a statement was run since the last reset */
-	bool told;      /* … whose command tag tells of a change */
-	bool strange;   /* the borrower reset or finished it */
-	bool finished;  /* conn is gone */
-	int64_t heard;  /* when the server last answered us: monotonic */
+	/* Our own duplicate of conn's socket; −1 for none. libpq closes its descriptor as soon as
+	 * the connection breaks, and the kernel gives the number to somebody else. Nobody else can
+	 * get this one: it is what we shut down and wait on. */
+	int own_fd;
+	_Atomic int libpq_fd; /* the number libpq had; it may be somebody else's by now */
+	_Atomic bool cut;     /* link_cut() was called: a new socket is shut down as well */
+	bool resetting;       /* the answer to the reset has not been read */
+	bool used;            /* a statement was run since the last reset */
+	bool told;            /* … whose command tag tells of a change */
+	bool strange;         /* the borrower reset or finished it */
+	bool finished;        /* conn is gone */
+	int64_t heard;        /* when the server last answered us: monotonic */
 	int backend_pid;
 	int64_t backend_start; /* realtime, or PAGE_UNKNOWN */
 	char *settings;        /* what RESET ALL undoes, to be set again; "" */
@@ -31,8 +37,8 @@ struct link {
 };
 
 /* Opens it, sets the session up and asks for backend_start. `slot` counts from 1. abort_fd: gives
- * up when readable. Returns DBPOOL_OK, DBPOOL_UNREACHABLE, DBPOOL_FULL, DBPOOL_REFUSED or -ENOMEM,
- * with libpq's words in error. */
+ * up when readable. Returns DBPOOL_OK, DBPOOL_UNREACHABLE, DBPOOL_FULL, DBPOOL_REFUSED, -ENOMEM or
+ * -EMFILE, with libpq's words in error. */
 int link_open(const struct config *config, int slot, int abort_fd, struct link **ret_link,
 	char *error, size_t size) __attribute__((warn_unused_result));
 
@@ -54,6 +60,10 @@ PGresult *link_exec(
 /* Cancels what runs, in a thread of its own; nothing is waited for. */
 void link_cancel(struct link *link);
 
+/* Makes a duplicate of conn's socket, in place of the one of an earlier socket. 0 or a negative
+ * errno. */
+int link_watch(struct link *link) __attribute__((warn_unused_result));
+
 /* Ends the session without touching conn, which somebody else uses: a descriptor to wait on, or
  * −1. `polite`: nobody uses it right now, so that a goodbye may be said. */
 int link_cut(struct link *link, bool polite);
@@ -62,7 +72,7 @@ int link_cut(struct link *link, bool polite);
  * allowed. */
 int link_finish(struct link *link);
 
-/* Frees; the session was cut before, or is a parent process's. */
+/* Frees; the session was cut before, or never began. */
 void link_free(struct link *link);
 
 /* Waits until all ended; true if so. What still comes is read and dropped. Closes them. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dbpool/pool.h"
@@ -35,38 +36,81 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* A dead socket takes the place of the parent's: the number is not used for something else, which
- * the child's copy of the connection would then write to, and the connection does not outlive the
- * parent. */
-static void bury(const struct link *link, int dead)
+/* libpq's number is still this socket's. While the duplicate is open, no other socket has its inode
+ * number. */
+static bool is_libpqs(const struct link *link)
 {
-	if (link && !link->finished && link->fd >= 0)
-		(void)dup3(dead, link->fd, O_CLOEXEC);
+	struct stat ours, theirs;
+	return link->own_fd >= 0 && link->libpq_fd >= 0 && fstat(link->own_fd, &ours) == 0 &&
+		fstat(link->libpq_fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+		ours.st_ino == theirs.st_ino;
 }
 
-static void bury_pool(struct dbpool *pool, int dead)
+static void close_own(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Closes our duplicate. libpq's number is kept only if it is still to be replaced. */
+static void forget_socket(struct link *link)
+{
+	if (!is_libpqs(link))
+		link->libpq_fd = -1;
+	close_own(&link->own_fd);
+}
+
+/* A dead socket takes the place of libpq's: the number is not used for something else, which the
+ * child's copy of the connection would then write to, and the connection does not outlive the
+ * parent. */
+static void replace_socket(struct link *link, int dead)
+{
+	if (link->libpq_fd >= 0)
+		(void)dup3(dead, link->libpq_fd, O_CLOEXEC);
+}
+
+static void forget_sockets(struct dbpool *pool)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		bury(pool->slots[i].link, dead);
-		if (pool->slots[i].ending >= 0)
-			(void)dup3(dead, pool->slots[i].ending, O_CLOEXEC);
+		if (pool->slots[i].link)
+			forget_socket(pool->slots[i].link);
+		close_own(&pool->slots[i].ending);
 	}
-	for (const struct link *link = pool->orphans; link; link = link->next)
-		bury(link, dead);
-	pool->forked = true;
+	for (struct link *link = pool->orphans; link; link = link->next)
+		forget_socket(link);
 }
 
-/* Only what a signal handler may do, too. */
+static void replace_sockets(const struct dbpool *pool, int dead)
+{
+	for (unsigned i = 0; i < pool->config.max; i++)
+		if (pool->slots[i].link)
+			replace_socket(pool->slots[i].link, dead);
+	for (struct link *link = pool->orphans; link; link = link->next)
+		replace_socket(link, dead);
+}
+
+static int dead_socket(void)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(pair[1]);
+	return pair[0];
+}
+
+/* Only what a signal handler may do, too. The duplicates go first: the dead socket needs a
+ * descriptor, and there may be no other one left. */
 static void in_child(void)
 {
-	int pair[2] = { -1, -1 };
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		pair[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	for (struct dbpool *pool = first; pool; pool = pool->next)
-		bury_pool(pool, pair[0]);
-	close(pair[0]);
-	if (pair[1] >= 0)
-		close(pair[1]);
+		forget_sockets(pool);
+	int dead = dead_socket();
+	for (struct dbpool *pool = first; pool; pool = pool->next) {
+		replace_sockets(pool, dead);
+		pool->forked = true;
+	}
+	close_own(&dead);
 	after_fork();
 	first = NULL;
 	thread_id_forget();

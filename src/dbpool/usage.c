@@ -37,6 +37,9 @@ static int on_event(PGEventId id, void *info, void *data)
 	}
 	case PGEVT_CONNRESET:
 		link->strange = true; /* another session than the one we know */
+		/* without a duplicate it cannot be cut; the release closes it all the same */
+		if (link->own_fd >= 0)
+			(void)!link_watch(link);
 		break;
 	case PGEVT_CONNDESTROY: link->finished = true; break;
 	default: break;

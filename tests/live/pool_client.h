@@ -24,7 +24,8 @@ struct role {
 /* By its name; NULL when there is none. */
 const struct role *role_find(const char *name);
 
-extern const struct role roles_life[], roles_borrow[], roles_hurry[], roles_recover[], roles_end[];
+extern const struct role roles_life[], roles_borrow[], roles_hurry[], roles_recover[], roles_end[],
+	roles_own[];
 
 /* What the roles start their pool with: the server, and an application_name of their own. */
 struct dbpool_config role_config(void);

@@ -1,0 +1,293 @@
+/* Roles in which a connection breaks while it is borrowed. libpq closes its descriptor then, and
+ * the application's next socket gets the number. The pool must leave that socket alone. */
+#include "pool_client.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_PAIRS 100
+#define BYTES      1000
+
+/* The application's own socket pair. */
+struct pair {
+	int here; /* has the number that was libpq's */
+	int there;
+	ino_t inode; /* of `here` */
+};
+
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static struct pair take_number(int number)
+{
+	int fds[MOST_PAIRS][2];
+	struct pair pair = { -1, -1, 0 };
+	for (int n = 0; pair.here < 0; n++) {
+		CHECK(n < MOST_PAIRS);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds[n]) == 0);
+		if (fds[n][0] == number || fds[n][1] == number) {
+			int other = fds[n][0] == number;
+			pair = (struct pair){ number, fds[n][other], inode_of(number) };
+			while (n-- > 0) {
+				close(fds[n][0]);
+				close(fds[n][1]);
+			}
+			break;
+		}
+	}
+	char bytes[BYTES];
+	memset(bytes, 'a', sizeof(bytes));
+	CHECK(send(pair.there, bytes, sizeof(bytes), MSG_NOSIGNAL) == BYTES);
+	return pair;
+}
+
+static void check_pair(const struct pair *pair)
+{
+	char bytes[BYTES + 1];
+	CHECK(inode_of(pair->here) == pair->inode);
+	/* all that was sent is there, and the other end was not closed */
+	CHECK(recv(pair->here, bytes, sizeof(bytes), MSG_DONTWAIT) == BYTES);
+	CHECK(recv(pair->here, bytes, 1, MSG_DONTWAIT) < 0);
+	/* nothing but our own bytes goes the other way */
+	CHECK(send(pair->here, "b", 1, MSG_NOSIGNAL) == 1);
+	CHECK(recv(pair->there, bytes, sizeof(bytes), MSG_DONTWAIT) == 1 && bytes[0] == 'b');
+	CHECK(recv(pair->there, bytes, 1, MSG_DONTWAIT) < 0);
+}
+
+static void close_pair(const struct pair *pair)
+{
+	check_pair(pair);
+	close(pair->here);
+	close(pair->there);
+}
+
+static void end_backend(int pid)
+{
+	char sql[80];
+	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 10000)::int", pid);
+	CHECK(role_aside(sql) == 1);
+}
+
+/* One connection, whose state the pool does not ask about. */
+static struct dbpool_config one_config(void)
+{
+	struct dbpool_config config = role_config();
+	config.min = DBPOOL_OFF;
+	config.max = 1;
+	config.reset = DBPOOL_RESET_NEVER;
+	config.validate_after_ms = 600000;
+	return config;
+}
+
+/* Borrows a connection whose session has ended, and reads that. Its number is the pair's then. */
+static struct pair borrow_broken(struct dbpool_lease *lease)
+{
+	CHECK(dbpool_acquire(NULL, lease) == DBPOOL_OK);
+	PGconn *conn = dbpool_conn(lease);
+	int number = PQsocket(conn), pid = PQbackendPID(conn);
+	CHECK(dbpool_release(lease) == DBPOOL_OK);
+	end_backend(pid);
+	CHECK(dbpool_acquire(NULL, lease) == DBPOOL_OK);
+	CHECK(dbpool_conn(lease) == conn && PQsocket(conn) == number);
+	PQclear(PQexec(conn, "SELECT 1"));
+	CHECK(PQstatus(conn) == CONNECTION_BAD && PQsocket(conn) == -1);
+	return take_number(number);
+}
+
+static bool closed(void *data)
+{
+	return role_stats().closed >= *(uint64_t *)data;
+}
+
+static void await_closed(uint64_t count)
+{
+	role_wait(closed, &count);
+}
+
+static int broken_release(const char *argument)
+{
+	struct dbpool_config config = one_config();
+	struct dbpool_lease lease;
+	(void)argument;
+	role_start(&config);
+	for (uint64_t i = 1; i <= 5; i++) {
+		struct pair pair = borrow_broken(&lease);
+		CHECK((i % 2 ? dbpool_release(&lease) : dbpool_discard(&lease)) == DBPOOL_OK);
+		await_closed(i);
+		close_pair(&pair);
+	}
+	return 0;
+}
+
+/* The application must have the number before the connection is taken back: else once more. */
+static int broken_reclaim(const char *argument)
+{
+	struct dbpool_config config = one_config();
+	struct dbpool_lease lease;
+	(void)argument;
+	config.reclaim_ms = 300;
+	role_start(&config);
+	for (int good = 0, rounds = 1; good < 3; rounds++) {
+		struct pair pair = borrow_broken(&lease);
+		good += role_events(DBPOOL_EVENT_RECLAIMED) < rounds;
+		await_closed((uint64_t)rounds);
+		CHECK(role_events(DBPOOL_EVENT_RECLAIMED) == rounds);
+		CHECK(dbpool_release(&lease) == DBPOOL_STALE);
+		close_pair(&pair);
+	}
+	return 0;
+}
+
+static void *shut_down(void *data)
+{
+	(void)data;
+	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	return NULL;
+}
+
+/* By the borrower itself, or by another thread. */
+static int broken_shutdown(const char *argument)
+{
+	(void)argument;
+	for (int by_other = 0; by_other < 2; by_other++) {
+		struct dbpool_config config = one_config();
+		struct dbpool_lease lease;
+		role_start(&config);
+		struct pair pair = borrow_broken(&lease);
+		if (by_other)
+			role_threads(1, shut_down, NULL);
+		else
+			shut_down(NULL);
+		check_pair(&pair);
+		close(pair.here);
+		close(pair.there);
+		CHECK(dbpool_release(&lease) == DBPOOL_STALE);
+	}
+	return 0;
+}
+
+static int finish_child(pid_t child)
+{
+	int status;
+	CHECK(waitpid(child, &status, 0) == child);
+	return status;
+}
+
+static int broken_fork(const char *argument)
+{
+	struct dbpool_config config = one_config();
+	struct dbpool_lease lease;
+	(void)argument;
+	role_start(&config);
+	struct pair pair = borrow_broken(&lease);
+	pid_t child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		check_pair(&pair);
+		_exit(0);
+	}
+	CHECK(finish_child(child) == 0);
+	/* the child has read what was sent, in our place */
+	CHECK(inode_of(pair.here) == pair.inode);
+	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	return 0;
+}
+
+/* A child has no copy of the pool's sockets: of whichever number, held or at rest, and also where
+ * no descriptor is left to put a dead socket in its place. */
+static void check_child(const int *numbers, const ino_t *inodes, int n)
+{
+	pid_t child = fork();
+	CHECK(child >= 0);
+	if (child > 0) {
+		CHECK(finish_child(child) == 0);
+		return;
+	}
+	for (int fd = 0; fd < 1024; fd++)
+		for (int i = 0; i < n; i++)
+			CHECK(inode_of(fd) != inodes[i]);
+	/* the numbers are taken: nobody writes to them by way of libpq's copy */
+	for (int i = 0; i < n; i++)
+		CHECK(inode_of(numbers[i]) != 0);
+	_exit(0);
+}
+
+static int fork_full(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	struct dbpool_lease lease[2], spare;
+	int numbers[3];
+	ino_t inodes[3];
+	(void)argument;
+	role_start(&config);
+	CHECK(dbpool_acquire(NULL, &lease[0]) == DBPOOL_OK);
+	CHECK(dbpool_acquire(NULL, &lease[1]) == DBPOOL_OK);
+	CHECK(dbpool_acquire(NULL, &spare) == DBPOOL_OK);
+	const struct dbpool_lease *all[] = { &lease[0], &lease[1], &spare };
+	for (int i = 0; i < 3; i++) {
+		numbers[i] = PQsocket(dbpool_conn(all[i]));
+		inodes[i] = inode_of(numbers[i]);
+	}
+	CHECK(dbpool_release(&spare) == DBPOOL_OK);
+	check_child(numbers, inodes, 3);
+	struct rlimit limit;
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = 64;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	while (dup(STDERR_FILENO) >= 0)
+		continue;
+	check_child(numbers, inodes, 3);
+	return 0;
+}
+
+static bool no_session(void *data)
+{
+	(void)data;
+	return role_sessions() == 0;
+}
+
+static bool taken_back(void *data)
+{
+	return !dbpool_conn(data);
+}
+
+/* A borrower that resets its connection has another socket, which is cut as well: whether the
+ * connection was taken back before or after. */
+static int reset_reclaim(const char *argument)
+{
+	(void)argument;
+	for (int after = 0; after < 2; after++) {
+		struct dbpool_config config = one_config();
+		struct dbpool_lease lease;
+		config.reclaim_ms = 1000;
+		role_start(&config);
+		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+		PGconn *conn = dbpool_conn(&lease);
+		if (after)
+			role_wait(taken_back, &lease);
+		PQreset(conn);
+		role_wait(taken_back, &lease);
+		role_wait(no_session, NULL);
+		CHECK(dbpool_release(&lease) == DBPOOL_STALE);
+		CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	}
+	return 0;
+}
+
+const struct role roles_own[] = {
+	{ "broken-release", broken_release },
+	{ "broken-reclaim", broken_reclaim },
+	{ "broken-shutdown", broken_shutdown },
+	{ "broken-fork", broken_fork },
+	{ "fork-full", fork_full },
+	{ "reset-reclaim", reset_reclaim },
+	{ NULL, NULL },
+};
