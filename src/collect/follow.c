@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "collect/links.h"
@@ -40,6 +41,15 @@ struct members {
 struct entry {
 	int32_t pid, parent;
 	uint64_t start_ticks;
+	bool ended;  /* a zombie: it can still be the parent that another row was read with */
+	bool member; /* followed */
+};
+
+struct table {
+	struct arena *arena;
+	struct entry *entries;
+	size_t count, room;
+	struct map *by_pid; /* indexes */
 };
 
 struct holding {
@@ -75,11 +85,8 @@ struct follow {
 	size_t n_holdings, holdings_room;
 };
 
-static void add_member(struct members *members, int32_t pid, uint64_t start_ticks)
+static void append_member(struct members *members, int32_t pid, uint64_t start_ticks)
 {
-	for (size_t i = 0; i < members->count; i++)
-		if (members->items[i].pid == pid && members->items[i].start_ticks == start_ticks)
-			return;
 	if (members->count == members->room) {
 		members->room = members->room ? members->room * 2 : 16;
 		members->items = mem_resize(members->items, members->room, sizeof(struct member));
@@ -87,54 +94,94 @@ static void add_member(struct members *members, int32_t pid, uint64_t start_tick
 	members->items[members->count++] = (struct member){ pid, start_ticks };
 }
 
+static void add_member(struct members *members, int32_t pid, uint64_t start_ticks)
+{
+	for (size_t i = 0; i < members->count; i++)
+		if (members->items[i].pid == pid && members->items[i].start_ticks == start_ticks)
+			return;
+	append_member(members, pid, start_ticks);
+}
+
 static void remove_member(struct members *members, size_t index)
 {
 	members->items[index] = members->items[--members->count];
 }
 
-/* All processes that have not ended; the caller frees them. */
-static struct entry *read_table(const struct procfs *procfs, size_t *ret_count)
+static void read_table(const struct procfs *procfs, struct table *table)
 {
 	CLEANUP(cleanup_dir) DIR *root = procfs_open_folder(procfs_root(procfs), ".");
-	struct entry *entries = NULL;
-	size_t count = 0, room = 0;
+	*table = (struct table){ .arena = arena_new() };
+	table->by_pid = map_new(table->arena, 256);
 	for (struct dirent *item; root && (item = readdir(root));) {
 		struct procfs_stat stat;
 		int32_t pid = procfs_pid(item->d_name);
-		if (!pid || procfs_stat(procfs, pid, &stat) < 0 || procfs_has_ended(&stat))
+		if (!pid || procfs_stat(procfs, pid, &stat) < 0)
 			continue;
-		if (count == room) {
-			room = room ? room * 2 : 256;
-			entries = mem_resize(entries, room, sizeof(*entries));
+		if (table->count == table->room) {
+			table->room = table->room ? table->room * 2 : 256;
+			table->entries =
+				mem_resize(table->entries, table->room, sizeof(*table->entries));
 		}
-		entries[count++] = (struct entry){ pid, stat.parent, stat.start_ticks };
+		map_set(table->by_pid, (uint64_t)pid, (uint32_t)table->count);
+		table->entries[table->count++] = (struct entry){
+			.pid = pid,
+			.parent = stat.parent,
+			.start_ticks = stat.start_ticks,
+			.ended = procfs_has_ended(&stat),
+		};
 	}
-	*ret_count = count;
-	return entries;
 }
 
-static bool is_member(const struct members *members, int32_t pid)
+static void table_deinit(struct table *table)
 {
-	for (size_t i = 0; i < members->count; i++)
-		if (members->items[i].pid == pid)
-			return true;
-	return false;
+	arena_free(table->arena);
+	free(table->entries);
+}
+
+/* The process with this pid in the table; NULL. */
+static struct entry *table_find(const struct table *table, int32_t pid)
+{
+	uint32_t index = map_get(table->by_pid, (uint64_t)pid);
+	return index == MAP_NONE ? NULL : &table->entries[index];
+}
+
+/* A parent is known by its pid and start time: its number may be another process's by now. And
+ * nobody is older than the parent. */
+static bool is_child(
+	const struct follow *follow, const struct table *table, const struct entry *entry)
+{
+	if (entry->member || entry->ended)
+		return false;
+	if (follow->reaper && entry->parent == follow->reaper)
+		return true;
+	const struct entry *parent = table_find(table, entry->parent);
+	return parent && parent->member && entry->start_ticks >= parent->start_ticks;
 }
 
 /* Children, their children, and so on until a round finds none. */
 static void find_children(struct follow *follow)
 {
 	int64_t began_at = instant_monotonic();
-	size_t count, before;
-	CLEANUP(cleanup_free) struct entry *entries = read_table(follow->procfs, &count);
+	size_t before;
+	struct table table;
+	read_table(follow->procfs, &table);
+	for (size_t i = 0; i < follow->members.count; i++) {
+		const struct member *member = &follow->members.items[i];
+		struct entry *entry = table_find(&table, member->pid);
+		if (entry && entry->start_ticks == member->start_ticks)
+			entry->member = true;
+	}
 	do {
 		before = follow->members.count;
-		for (size_t i = 0; i < count; i++)
-			if ((follow->reaper && entries[i].parent == follow->reaper) ||
-				is_member(&follow->members, entries[i].parent))
-				add_member(
-					&follow->members, entries[i].pid, entries[i].start_ticks);
+		for (size_t i = 0; i < table.count; i++) {
+			struct entry *entry = &table.entries[i];
+			if (!is_child(follow, &table, entry))
+				continue;
+			entry->member = true;
+			append_member(&follow->members, entry->pid, entry->start_ticks);
+		}
 	} while (follow->members.count > before);
+	table_deinit(&table);
 	follow->children_at = began_at;
 	follow->children_cost = instant_monotonic() - began_at;
 }

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -332,6 +333,64 @@ static void a_pid_that_is_another_process_is_not_followed(void **state)
 	end_family(parent);
 }
 
+/* A recorded process: what its stat says of its parent and its start. */
+static void record_process(const char *root, int pid, int parent, int start)
+{
+	char path[96], text[160];
+	snprintf(path, sizeof(path), "%s/%d", root, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%d/stat", root, pid);
+	snprintf(text, sizeof(text), "%d (app) S %d 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0 0\n",
+		pid, parent, start);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void remove_process(const char *root, int pid)
+{
+	char path[96];
+	snprintf(path, sizeof(path), "%s/%d/stat", root, pid);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/%d", root, pid);
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* The pid of a followed process that ended may be a stranger's: its children are not ours. */
+static void a_child_belongs_to_the_parent_with_the_start_time(void **state)
+{
+	static const int family[][3] = {
+		/* pid, parent, start */
+		{ 100, 1, 500 },   /* followed */
+		{ 101, 100, 500 }, /* its child, of the same moment */
+		{ 102, 101, 600 }, /* and its child's */
+		{ 103, 100, 499 }, /* older than its parent */
+		{ 200, 1, 900 },   /* has the pid of one that was followed */
+		{ 201, 200, 950 }, /* a stranger's child */
+	};
+	const size_t count = sizeof(family) / sizeof(family[0]);
+	struct fixture *f = *state;
+	struct follow_sample seen;
+	char root[] = "/tmp/follow-XXXXXX";
+	assert_non_null(mkdtemp(root));
+	for (size_t i = 0; i < count; i++)
+		record_process(root, family[i][0], family[i][1], family[i][2]);
+	struct follow *follow = follow_new(
+		&f->loop, root, &(struct follow_callbacks){ .data = f, .sampled = on_sampled });
+	follow_process(follow, 100, 500);
+	follow_process(follow, 200, 300);
+	assert_true(follow_look_here(follow, true, &seen));
+	assert_int_equal(seen.n_processes, 3);
+	for (size_t i = 0; i < seen.n_processes; i++)
+		assert_in_range(seen.processes[i].pid, 100, 102);
+	arena_free(seen.arena);
+	follow_free(follow);
+	for (size_t i = 0; i < count; i++)
+		remove_process(root, family[i][0]);
+	assert_int_equal(rmdir(root), 0);
+}
+
 static void a_subreapers_children_are_followed_and_not_itself(void **state)
 {
 	struct fixture *f = *state;
@@ -367,6 +426,7 @@ int main(void)
 		TEST(an_application_is_followed_with_its_children),
 		TEST(a_look_here_is_complete_and_alone),
 		TEST(a_pid_that_is_another_process_is_not_followed),
+		TEST(a_child_belongs_to_the_parent_with_the_start_time),
 		TEST(a_subreapers_children_are_followed_and_not_itself),
 		TEST(looks_come_by_themselves_until_stopped),
 	};
