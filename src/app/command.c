@@ -83,7 +83,18 @@ int command_start(char *const argv[], struct command *ret_command)
 	return r < 0 ? r : identify(pid, ret_command);
 }
 
-void command_signal(const struct command *command, int signal_number)
+void command_note_reaped(struct command *command, pid_t pid, int status)
 {
-	(void)kill(-command->pid, signal_number);
+	if (pid != command->pid || command->reaped)
+		return;
+	command->reaped = true;
+	command->status = status;
+}
+
+/* While the command is not waited for, its pid, which is the group's number, is no one else's. */
+int command_signal(const struct command *command, int signal_number)
+{
+	if (command->reaped)
+		return -ESRCH;
+	return kill(-command->pid, signal_number) == 0 ? 0 : -errno;
 }

@@ -301,16 +301,26 @@ int private_server_start(const struct private_server_options *options,
 	return 0;
 }
 
+/* Signals the postmaster and waits for its end. Its pid is ours until then, and no longer. */
+static int end_postmaster(struct private_server *server, int signal_number)
+{
+	if (server->postmaster <= 0)
+		return -ESRCH;
+	kill(server->postmaster, signal_number);
+	int r;
+	do
+		r = waitpid(server->postmaster, NULL, 0) < 0 ? -errno : 0;
+	while (r == -EINTR);
+	server->postmaster = 0;
+	return r;
+}
+
 void private_server_stop(struct private_server *server)
 {
 	if (!server)
 		return;
-	if (server->postmaster > 0) {
-		/* faster than waiting for the guardian to notice, and ours to reap */
-		kill(server->postmaster, SIGQUIT);
-		while (waitpid(server->postmaster, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	/* faster than waiting for the guardian to notice, and ours to reap */
+	(void)end_postmaster(server, SIGQUIT);
 	if (server->guardian.orders >= 0)
 		guardian_finish(&server->guardian);
 	else if (server->folder)
@@ -327,11 +337,8 @@ void private_server_stop(struct private_server *server)
 int private_server_restart(
 	struct private_server *server, char error[static PRIVATE_SERVER_ERROR_MAX])
 {
-	kill(server->postmaster, SIGINT); /* a fast shutdown */
-	while (waitpid(server->postmaster, NULL, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return launch(server, error);
+	int r = end_postmaster(server, SIGINT); /* a fast shutdown */
+	return r < 0 ? r : launch(server, error);
 }
 
 void private_server_guard(struct private_server *server, pid_t pid)

@@ -65,8 +65,6 @@ struct test {
 	/* the round */
 	long round;
 	struct command child;
-	bool reaped;
-	int child_status;
 	struct watch *watch;
 	int64_t began_at;
 	struct arena *round_arena;
@@ -95,10 +93,7 @@ static void reap(struct test *test)
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == test->child.pid) {
-			test->reaped = true;
-			test->child_status = status;
-		}
+		command_note_reaped(&test->child, pid, status);
 		if (test->watch)
 			watch_reaped(test->watch, pid, status);
 	}
@@ -106,7 +101,7 @@ static void reap(struct test *test)
 
 static const char *describe_end(const struct test *test)
 {
-	int status = test->child_status;
+	int status = test->child.status;
 	return WIFSIGNALED(status)
 		? arena_printf(test->round_arena, "it was ended by SIG%s",
 			  shutdown_signal_name(WTERMSIG(status)))
@@ -118,6 +113,18 @@ static void give_up(struct test *test, const char *why)
 	struct shutdown_record *record = watch_record(test->watch);
 	record->blind = arena_strdup(record->arena, why);
 	clean(test);
+}
+
+/* No verdict on a command that ended by itself. Waits for children first: what has ended by now has
+ * not ended by our signal. */
+static bool gave_up_on_ended(struct test *test)
+{
+	reap(test);
+	if (!test->child.reaped)
+		return false;
+	give_up(test,
+		arena_printf(test->round_arena, "%s before it was signalled", describe_end(test)));
+	return true;
 }
 
 static void on_late(uv_timer_t *timer)
@@ -140,23 +147,28 @@ static void on_ready(uv_timer_t *timer)
 static void on_prepared(void *data)
 {
 	struct test *test = data;
+	if (gave_up_on_ended(test))
+		return;
 	test->step = STEP_SIGNALLED;
 	/* first the note: what ends by it must not end before it */
 	watch_signalled(test->watch);
-	command_signal(&test->child, test->wishes.signal_number);
+	int r = command_signal(&test->child, test->wishes.signal_number);
+	if (r < 0)
+		give_up(test,
+			arena_printf(
+				test->round_arena, "it cannot be signalled: %s", strerror(-r)));
 }
 
 static void on_changed(void *data)
 {
 	struct test *test = data;
-	reap(test);
-	if (test->step != STEP_WAITING && test->step != STEP_PREPARING)
+	if (test->step != STEP_WAITING && test->step != STEP_PREPARING) {
+		reap(test);
 		return;
-	if (test->reaped)
-		give_up(test,
-			arena_printf(test->round_arena, "%s before it was signalled",
-				describe_end(test)));
-	else if (watch_record(test->watch)->blind)
+	}
+	if (gave_up_on_ended(test))
+		return;
+	if (watch_record(test->watch)->blind)
 		clean(test);
 	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->wishes.ready) {
 		test->step = STEP_PREPARING;
@@ -228,7 +240,6 @@ static void begin_round(struct test *test)
 {
 	test->round++;
 	test->round_arena = arena_new();
-	test->reaped = false;
 	test->began_at = instant_monotonic();
 	int r = command_start(test->app->options.command, &test->child);
 	if (r < 0) {
