@@ -129,11 +129,13 @@ static int classify(PGconn *conn)
 	return DBPOOL_UNREACHABLE;
 }
 
+/* Every function and operator is qualified, here and wherever the pool sends a statement: the
+ * search_path is the application's, and may lead to functions of somebody else. */
 static void ask_identity(struct link *link, int64_t deadline)
 {
 	PGresult *result = link_exec(link,
-		"SELECT (extract(epoch FROM backend_start) * 1000000)::bigint"
-		" FROM pg_stat_get_activity(pg_backend_pid())",
+		"SELECT (extract(epoch FROM backend_start) OPERATOR(pg_catalog.*) 1000000)::bigint"
+		" FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
 		0, NULL, deadline);
 	link->backend_pid = PQbackendPID(link->conn);
 	link->backend_start = PAGE_UNKNOWN;
@@ -147,11 +149,12 @@ static void ask_identity(struct link *link, int64_t deadline)
  * be set again after RESET ALL. */
 static bool set_one(struct link *link, const char *name, int64_t usec, int64_t deadline)
 {
-	char sql[200], statement[100];
+	char sql[256], statement[100];
 	if (usec == INT64_MAX)
 		return true;
 	snprintf(sql, sizeof(sql),
-		"SELECT set_config('%s', '%lld', false) WHERE current_setting('%s', true) = '0'",
+		"SELECT pg_catalog.set_config('%s', '%lld', false)"
+		" WHERE pg_catalog.current_setting('%s', true) OPERATOR(pg_catalog.=) '0'",
 		name, (long long)(usec / 1000), name);
 	PGresult *result = link_exec(link, sql, 0, NULL, deadline);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {

@@ -16,7 +16,7 @@
 
 static const char reset_sql[] =
 	"CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;DEALLOCATE ALL;UNLISTEN *;"
-	"SELECT pg_advisory_unlock_all();DISCARD TEMP;DISCARD SEQUENCES;";
+	"SELECT pg_catalog.pg_advisory_unlock_all();DISCARD TEMP;DISCARD SEQUENCES;";
 
 /* Milliseconds until the deadline for poll(), rounded up. */
 static int left(int64_t deadline)

@@ -19,11 +19,14 @@ struct search {
 /* The same session: pid, start and the name it gave itself. Checked in the act, because pids are
  * used again. */
 static const char end_sql[] =
-	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-	" WHERE pid = $1::int AND pid <> pg_backend_pid()"
-	" AND right(application_name, length($2::text)) = $2::text"
+	"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+	" WHERE pid OPERATOR(pg_catalog.=) $1::int"
+	" AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
+	" AND pg_catalog.right(application_name, pg_catalog.length($2::pg_catalog.text))"
+	" OPERATOR(pg_catalog.=) $2::pg_catalog.text"
 	" AND ($3::bigint IS NULL OR"
-	" (extract(epoch FROM backend_start) * 1000000)::bigint = $3::bigint)";
+	" (extract(epoch FROM backend_start) OPERATOR(pg_catalog.*) 1000000)::bigint"
+	" OPERATOR(pg_catalog.=) $3::bigint)";
 
 static bool same_name(const char *ours, const char *cleaned, size_t size)
 {
