@@ -1,0 +1,72 @@
+/* libdbpool in a database full of traps: no statement of its own resolves to anything but
+ * PostgreSQL's own functions, operators, types and views, whatever the role's search_path is. */
+#include "live.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "live_pool.h"
+#include "live_traps.h"
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start(live_traps_settings);
+	live_traps_set(server);
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+#define SLEEPING "query = 'SELECT pg_catalog.pg_sleep(601)' AND state = 'active'"
+
+/* Starts, ends a dead predecessor's session, cleans in each of its ways, shuts down. */
+static void live_and_die(const char *role, const char *path)
+{
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("dbname=" LIVE_TRAPS_DATABASE " user=%s", role);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, more);
+	live_traps_begin(server);
+	struct live_program *victim = live_pool_start(conninfo, "trapped-victim", NULL);
+	live_wait_out(victim, "ready", 30000);
+	live_wait_sessions(server, SLEEPING, 1, 20000);
+	live_signal(victim, SIGKILL);
+	assert_int_equal(live_finish(victim, 30000), 128 + SIGKILL);
+	live_pool_run(conninfo, "trapped-heir", path);
+	live_wait_sessions(server, SLEEPING, 0, 10000);
+	live_wait_sessions(server, NULL, 0, 20000);
+	assert_true(live_traps_statements(server) > 20);
+	CLEANUP(cleanup_free) char *sprung = live_traps_sprung(server);
+	if (sprung)
+		fail_msg("%s", sprung);
+}
+
+static void none_is_sprung_on_the_usual_path(void **state)
+{
+	(void)state;
+	live_and_die(LIVE_TRAPS_USUAL, "\"$user\", public");
+}
+
+static void none_is_sprung_where_others_come_first(void **state)
+{
+	(void)state;
+	live_and_die(LIVE_TRAPS_FIRST, "traps, public, pg_catalog");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(none_is_sprung_on_the_usual_path, live_teardown),
+		cmocka_unit_test_teardown(none_is_sprung_where_others_come_first, live_teardown),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
