@@ -12,7 +12,9 @@
 #include "app/options.h"
 #include "base/cleanup.h"
 #include "config/config.h"
+#include "model/assessment.h"
 #include "session/params.h"
+#include "session/session.h"
 
 static bool is_conninfo(const char *text)
 {
@@ -63,14 +65,19 @@ int connect_params(
 		params_clear(&params);
 		return r;
 	}
-	if (options->host)
+	if (options->host && *options->host)
 		params_set(&params, "host", options->host);
-	if (options->port)
+	if (options->port && *options->port)
 		params_set(&params, "port", options->port);
-	if (options->user)
+	if (options->user && *options->user)
 		params_set(&params, "user", options->user);
 	*ret_params = params;
 	return 0;
+}
+
+bool connect_is_under_way(const struct session *session)
+{
+	return session_state(session)->status == SERVER_CONNECTING && session_is_trying(session);
 }
 
 static char *read_line(FILE *terminal)

@@ -2,9 +2,12 @@
 #ifndef APP_CONNECT_H
 #define APP_CONNECT_H
 
+#include <stdbool.h>
+
 struct config;
 struct options;
 struct params;
+struct session;
 
 /* CONNINFO may be a URI, key=value pairs, the name of one of the config file's databases, or else a
  * database's name, as in psql; so may -d. The options -h -p -U -d stand over it. Returns 0, or
@@ -15,6 +18,9 @@ int connect_params(const struct options *options, const struct config *config,
 /* Reads one conninfo, URI or pairs, over the list. 0, or −EINVAL after one line on stderr. */
 int connect_conninfo(const char *conninfo, struct params *params)
 	__attribute__((warn_unused_result));
+
+/* An address of the server is being tried, for the first time: connect_timeout says how long. */
+bool connect_is_under_way(const struct session *session);
 
 /* Asks for a password on the terminal, without echo. NULL when there is no terminal, or the input
  * ended; else the caller frees it. Waits: only for use before the screen is taken. */

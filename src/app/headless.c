@@ -32,6 +32,8 @@
 
 /* A server that has not answered by then is reported as it stands. */
 #define PATIENCE_MS 15000
+/* The first attempts are let to their end; whoever is in by then needs a moment more. */
+#define PATIENCE_MORE_MS 5000
 
 /* What the targets hold is good to know, but no reason to wait for long. */
 #define LOSSES_PATIENCE_MS 2000
@@ -278,7 +280,12 @@ static void on_assessed(void *data)
 
 static void on_patience(uv_timer_t *timer)
 {
-	begin(timer->data);
+	struct headless *headless = timer->data;
+	/* an emergency cannot wait, and does without a connection */
+	if (!headless->emergency && connect_is_under_way(target_session(headless->target)))
+		uv_timer_start(headless->patience, on_patience, PATIENCE_MORE_MS, 0);
+	else
+		begin(headless);
 }
 
 /* Ctrl+C ends a recording; in the midst of a kill, what was done is told. */

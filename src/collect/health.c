@@ -274,6 +274,10 @@ static void start_request(struct health *health, size_t probe)
 	curl_easy_setopt(request->easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, DEADLINE_MS);
 	curl_easy_setopt(request->easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* a thread that looks up a name is not waited for */
+	curl_easy_setopt(request->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	/* it is on this machine: a proxy of the environment has no part in it, nor has a
 	 * redirection */
 	curl_easy_setopt(request->easy, CURLOPT_PROXY, "");

@@ -27,9 +27,16 @@ const struct dialect dialect_postgresql = {
 };
 
 /* PgBouncer refuses a connection with `options`, and PGOPTIONS in the environment is meant for
- * PostgreSQL. As a parameter of its own an empty value would not stand over it. */
+ * PostgreSQL. */
+static const char *const console_own[][2] = {
+	{ "dbname", "pgbouncer" },
+	{ "options", "" },
+	{ "target_session_attrs", "any" },
+	{ NULL, NULL },
+};
+
 const struct dialect dialect_console = {
-	.dbname = "dbname=pgbouncer options='' target_session_attrs=any",
+	.own = console_own,
 	.simple = true,
 	.connect_seconds = 5,
 	.answer_seconds = 3,
@@ -43,41 +50,18 @@ void dialect_take_environment(struct params *params)
 		params_set(params, "host", host);
 }
 
-static void ignore_notice(void *data, const PGresult *result)
-{
-	(void)data;
-	(void)result;
-}
-
-static void gather(
-	const struct dialect *dialect, const struct params *wanted, struct params *params)
-{
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		params_set(params, defaults[i][0], defaults[i][1]);
-	params_lay_over(params, wanted);
-	if (dialect->dbname)
-		params_set(params, "dbname", dialect->dbname);
-	params_set(params, "application_name", "dbtop");
-	params_set(params, "client_encoding", "UTF8");
-}
-
-PGconn *dialect_connect(const struct dialect *dialect, const struct params *wanted,
-	const char *hosts, const char *addresses)
+void dialect_params(
+	const struct dialect *dialect, const struct params *wanted, struct params *ret_params)
 {
 	struct params params = { 0 };
-	gather(dialect, wanted, &params);
-	if (addresses) {
-		params_set(&params, "host", hosts);
-		params_set(&params, "hostaddr", addresses);
-	}
-	PGconn *conn = PQconnectStartParams((const char *const *)params.keywords,
-		(const char *const *)params.values, dialect->dbname != NULL);
-	params_clear(&params);
-	if (conn) {
-		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-		PQsetNoticeReceiver(conn, ignore_notice, NULL);
-	}
-	return conn;
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		params_set(&params, defaults[i][0], defaults[i][1]);
+	params_lay_over(&params, wanted);
+	for (size_t i = 0; dialect->own && dialect->own[i][0]; i++)
+		params_set(&params, dialect->own[i][0], dialect->own[i][1]);
+	params_set(&params, "application_name", "dbtop");
+	params_set(&params, "client_encoding", "UTF8");
+	*ret_params = params;
 }
 
 bool dialect_send(const struct dialect *dialect, PGconn *conn, const struct statement *statement)

@@ -1,9 +1,4 @@
-/* The connection's life: resolve → connect → set up → statements → loss → wait → again.
- *
- * libpq changes its socket while it connects (the next address, a retry without encryption), and
- * closes the old one itself. A handle that still watched the old descriptor would watch a
- * stranger's once the number is used again; so the watch is dropped before each call that may close
- * it, and taken up again after. */
+/* The connection's life: dial → set up → statements → loss → wait → again. */
 #include "session/session.h"
 
 #include <stdio.h>
@@ -16,17 +11,16 @@
 #include "loop/handle.h"
 #include "model/assessment.h"
 #include "session/backoff.h"
+#include "session/dial.h"
 #include "session/dialect.h"
 #include "session/locate.h"
 #include "session/params.h"
-#include "session/resolve.h"
 #include "session/standing.h"
 #include "session/statement.h"
 
 enum phase {
 	PHASE_NEW,
-	PHASE_RESOLVING,
-	PHASE_CONNECTING,
+	PHASE_DIALING,
 	PHASE_SETTING_UP,
 	PHASE_READY,
 	PHASE_WAITING, /* for the next attempt */
@@ -39,11 +33,12 @@ struct session {
 	struct params params; /* with the password, once it was asked for */
 
 	enum phase phase;
-	struct resolve *resolve;
+	struct dial *dial; /* the attempts under way; NULL between them */
 	PGconn *conn;
 	uv_poll_t *poll; /* watches the connection's socket; NULL when nothing is to be watched */
 	uv_timer_t *retry, *deadline;
-	unsigned failures; /* attempts since the last success */
+	unsigned failures;        /* attempts since the last success */
+	unsigned connect_seconds; /* an address's time limit in the last attempt */
 
 	struct statement_queue queue;
 	bool sent;        /* the first of them is in flight */
@@ -141,10 +136,10 @@ static void lose_with_libpq(struct session *session)
 static void on_deadline(uv_timer_t *timer)
 {
 	struct session *session = timer->data;
-	const struct dialect *dialect = session->dialect;
 	char message[64];
 	snprintf(message, sizeof(message), "the server did not answer in %u s",
-		session->phase == PHASE_READY ? dialect->answer_seconds : dialect->connect_seconds);
+		session->phase == PHASE_READY ? session->dialect->answer_seconds
+					      : session->connect_seconds);
 	lose(session, message);
 }
 
@@ -155,7 +150,8 @@ static void set_deadline(struct session *session, unsigned seconds)
 
 static void on_socket(uv_poll_t *poll, int status, int events);
 
-static void watch(struct session *session, int events)
+/* False, and the connection is lost, when it cannot be watched. */
+static bool watch(struct session *session, int events)
 {
 	int fd = PQsocket(session->conn);
 	uv_os_fd_t watched = -1;
@@ -167,11 +163,12 @@ static void watch(struct session *session, int events)
 			free(session->poll);
 			session->poll = NULL;
 			lose(session, "the socket cannot be watched");
-			return;
+			return false;
 		}
 		session->poll->data = session;
 	}
 	uv_poll_start(session->poll, events, on_socket);
+	return true;
 }
 
 static void become_ready(struct session *session)
@@ -192,15 +189,15 @@ static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 		become_ready(data);
 }
 
-/* The attempt's deadline runs on until it is answered: it may well be the first thing that is not.
- */
+/* It may well be the first thing that is not answered: it has a time limit as an address has. */
 static void set_up(struct session *session)
 {
-	locate_ends(session->conn, &session->location);
 	session->location.backend_pid = PQbackendPID(session->conn);
 	session->phase = PHASE_SETTING_UP;
 	PQsetnonblocking(session->conn, 1);
-	watch(session, UV_READABLE);
+	set_deadline(session, session->connect_seconds);
+	if (!watch(session, UV_READABLE))
+		return;
 	if (!session->dialect->setup_sql) {
 		become_ready(session);
 		return;
@@ -208,19 +205,6 @@ static void set_up(struct session *session)
 	const struct session_statement statement = { .sql = session->dialect->setup_sql };
 	statement_push(&session->queue, &statement, on_set_up, session);
 	send_next(session);
-}
-
-static void step_connecting(struct session *session)
-{
-	/* the attempt may close its socket: see the head of this file */
-	unwatch(session);
-	locate_ends(session->conn, &session->location);
-	switch (PQconnectPoll(session->conn)) {
-	case PGRES_POLLING_OK: set_up(session); return;
-	case PGRES_POLLING_FAILED: lose_with_libpq(session); return;
-	case PGRES_POLLING_READING: watch(session, UV_READABLE); return;
-	default: watch(session, UV_WRITABLE); return;
-	}
 }
 
 static void read_results(struct session *session)
@@ -246,7 +230,7 @@ static void flush(struct session *session)
 	if (left < 0)
 		lose_with_libpq(session);
 	else
-		watch(session, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+		(void)watch(session, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
 static void step_connected(struct session *session, int events)
@@ -271,10 +255,7 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	struct session *session = poll->data;
 	if (poll != session->poll)
 		return;
-	if (session->phase == PHASE_CONNECTING)
-		step_connecting(session);
-	else
-		step_connected(session, status < 0 ? UV_READABLE : events);
+	step_connected(session, status < 0 ? UV_READABLE : events);
 }
 
 static void send_next(struct session *session)
@@ -294,47 +275,39 @@ static void send_next(struct session *session)
 	flush(session);
 }
 
-static void begin(struct session *session, const char *hosts, const char *addresses)
-{
-	session->conn = dialect_connect(session->dialect, &session->params, hosts, addresses);
-	if (!session->conn) {
-		lose(session, "out of memory");
-		return;
-	}
-	session->phase = PHASE_CONNECTING;
-	if (PQstatus(session->conn) == CONNECTION_BAD) {
-		lose_with_libpq(session);
-		return;
-	}
-	set_deadline(session, session->dialect->connect_seconds);
-	watch(session, UV_WRITABLE);
-}
-
-static void on_resolved(void *data, const char *hosts, const char *addresses, const char *error)
+static void on_located(void *data, const struct peers_target *where)
 {
 	struct session *session = data;
-	session->resolve = NULL;
-	if (addresses) {
-		begin(session, hosts, addresses);
-		return;
-	}
-	CLEANUP(cleanup_free)
-	char *message = mem_printf(
-		"could not look up \"%s\": %s", params_get(&session->params, "host"), error);
-	lose(session, message);
+	session->location = *where;
+}
+
+static void on_dialed(void *data, const struct dial_result *result)
+{
+	struct session *session = data;
+	session->dial = NULL;
+	session->conn = result->conn;
+	session->connect_seconds = result->seconds;
+	if (result->error)
+		lose(session, result->error);
+	else
+		set_up(session);
 }
 
 static void connect_now(struct session *session)
 {
-	const char *host = params_get(&session->params, "host");
+	struct params params = { 0 };
+	const struct dial_callbacks callbacks = {
+		.data = session,
+		.located = on_located,
+		.done = on_dialed,
+	};
 	uv_timer_stop(session->retry);
 	session->standing.state.retry_at = INSTANT_UNKNOWN;
-	if (resolve_is_name(host) && !params_get(&session->params, "hostaddr")) {
-		session->phase = PHASE_RESOLVING;
-		session->resolve = resolve_start(session->loop, host, on_resolved, session);
-	} else {
-		begin(session, NULL, NULL);
-	}
+	session->phase = PHASE_DIALING;
+	dialect_params(session->dialect, &session->params, &params);
+	session->dial =
+		dial_start(session->loop, &params, session->dialect->connect_seconds, &callbacks);
+	params_clear(&params);
 }
 
 static struct session *new_session(uv_loop_t *loop, const struct params *params,
@@ -375,7 +348,7 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
-	resolve_abandon(session->resolve);
+	dial_abandon(session->dial);
 	unwatch(session);
 	handle_close(session->retry);
 	handle_close(session->deadline);
@@ -423,6 +396,11 @@ bool session_needs_password(const struct session *session)
 	/* invalid_password */
 	bool refused = strcmp(session->standing.state.sqlstate, "28P01") == 0;
 	return refused || !session->standing.state.sqlstate[0];
+}
+
+bool session_is_trying(const struct session *session)
+{
+	return session->phase == PHASE_DIALING && dial_is_trying(session->dial);
 }
 
 bool session_is_ready(const struct session *session)

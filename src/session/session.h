@@ -1,7 +1,7 @@
 /* One persistent, asynchronous connection to a PostgreSQL server: it connects, comes back after a
  * loss with backoff and jitter, and runs statements one at a time, first come, first served.
  *
- * Nothing here blocks the loop: names are resolved by libuv's threads, libpq is polled. It is
+ * Nothing here blocks the loop: connecting has a thread of its own, statements are polled. It is
  * opened once, early, and kept: on a full server the slot it holds is what makes dbtop useful. */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -71,6 +71,9 @@ bool session_needs_password(const struct session *session);
 
 /* Makes the next attempt now instead of after its pause. */
 void session_retry(struct session *session);
+
+/* An address of the server is being tried: not while a name is looked up, not between attempts. */
+bool session_is_trying(const struct session *session);
 
 bool session_is_ready(const struct session *session);
 

@@ -6,14 +6,15 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
 #include "session/backoff.h"
 #include "session/failure.h"
+#include "session/hosts.h"
 #include "session/params.h"
-#include "session/resolve.h"
 #include "session/standing.h"
 #include "session/statement.h"
 
@@ -80,14 +81,57 @@ static void failures_are_told_by_their_code(void **state)
 static void only_names_are_looked_up(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "localhost", "db.example.org", "10.1.2", "1.2.3.4.5" };
-	static const char *const others[] = { "", "/run/postgresql", "@socket", "127.0.0.1", "::1",
-		"a,b" };
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_true(resolve_is_name(names[i]));
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		assert_false(resolve_is_name(others[i]));
-	assert_false(resolve_is_name(NULL));
+	char name[] = "db.example.org", folder[] = "/run/postgresql", socket[] = "@socket";
+	char address[] = "127.0.0.1", none[] = "";
+	assert_true(host_is_name(&(struct host){ name, none, none }));
+	assert_false(host_is_name(&(struct host){ name, address, none }));
+	assert_false(host_is_name(&(struct host){ folder, none, none }));
+	assert_false(host_is_name(&(struct host){ socket, none, none }));
+	assert_false(host_is_name(&(struct host){ none, none, none }));
+}
+
+static void assert_host(
+	const struct host *host, const char *name, const char *address, const char *port)
+{
+	assert_string_equal(host->name, name);
+	assert_string_equal(host->address, address);
+	assert_string_equal(host->port, port);
+}
+
+/* As libpq: as many of each, or one port for all. */
+static void lists_are_cut_into_hosts(void **state)
+{
+	(void)state;
+	struct params params = { 0 };
+	struct host *hosts = NULL;
+	size_t count;
+	assert_int_equal(hosts_cut(&params, &hosts, &count), 0);
+	assert_int_equal(count, 1);
+	assert_host(&hosts[0], "", "", "");
+	hosts_free(hosts, count);
+	params_set(&params, "host", "a,,/run/b");
+	params_set(&params, "port", "1,2,");
+	assert_int_equal(hosts_cut(&params, &hosts, &count), 0);
+	assert_int_equal(count, 3);
+	assert_host(&hosts[0], "a", "", "1");
+	assert_host(&hosts[1], "", "", "2");
+	assert_host(&hosts[2], "/run/b", "", "");
+	hosts_free(hosts, count);
+	params_set(&params, "port", "5");
+	params_set(&params, "hostaddr", "::1,,10.0.0.1");
+	assert_int_equal(hosts_cut(&params, &hosts, &count), 0);
+	assert_int_equal(count, 3);
+	assert_host(&hosts[0], "a", "::1", "5");
+	assert_host(&hosts[1], "", "", "5");
+	assert_host(&hosts[2], "/run/b", "10.0.0.1", "5");
+	hosts_free(hosts, count);
+	params_set(&params, "port", "1,2");
+	assert_int_equal(hosts_cut(&params, &hosts, &count), -EINVAL);
+	params_set(&params, "port", "");
+	params_set(&params, "host", "a,b");
+	assert_int_equal(hosts_cut(&params, &hosts, &count), -EINVAL);
+	params_clear(&params);
+	hosts_free(NULL, 0);
 }
 
 static void params_hold_each_keyword_once(void **state)
@@ -209,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failures_are_told_by_their_code),
 		cmocka_unit_test(only_names_are_looked_up),
+		cmocka_unit_test(lists_are_cut_into_hosts),
 		cmocka_unit_test(params_hold_each_keyword_once),
 		cmocka_unit_test(what_was_not_sent_is_forgotten),
 		cmocka_unit_test(attempts_grow_rarer),
