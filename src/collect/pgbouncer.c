@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "collect/bouncer_round.h"
+#include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/bouncer.h"
 #include "model/peers.h"
@@ -28,7 +29,13 @@ struct pgbouncer {
 	char *name;         /* "pgbouncer 127.0.0.1:6432" */
 	struct arena *text; /* of error */
 	const char *error;  /* of the last round; NULL when it was well */
+	uv_timer_t *first;  /* until the first answer is late */
+	unsigned first_seconds;
+	bool late; /* it is */
 };
+
+/* The first answer is not waited for any longer, unless connect_timeout says so. */
+#define FIRST_ANSWER_SECONDS 2
 
 static void set_error(struct pgbouncer *pgbouncer, const char *error)
 {
@@ -63,6 +70,8 @@ static void publish(struct pgbouncer *pgbouncer)
 	bouncer->version = conn ? PQserverVersion(conn) : 0;
 	bouncer_unref(pgbouncer->latest);
 	pgbouncer->latest = bouncer;
+	uv_timer_stop(pgbouncer->first);
+	pgbouncer->late = false;
 }
 
 static void end_round(struct pgbouncer *pgbouncer)
@@ -139,6 +148,20 @@ static char *make_name(const struct params *params)
 	return clean;
 }
 
+static void on_late(uv_timer_t *timer)
+{
+	struct pgbouncer *pgbouncer = timer->data;
+	pgbouncer->late = true;
+	pgbouncer->callbacks.changed(pgbouncer->callbacks.data);
+}
+
+static unsigned first_answer_seconds(const struct params *params)
+{
+	const char *timeout = params_get(params, "connect_timeout");
+	int seconds = timeout ? atoi(timeout) : 0;
+	return seconds > FIRST_ANSWER_SECONDS ? (unsigned)seconds : FIRST_ANSWER_SECONDS;
+}
+
 struct pgbouncer *pgbouncer_new(
 	uv_loop_t *loop, const struct params *params, const struct pgbouncer_callbacks *callbacks)
 {
@@ -155,6 +178,8 @@ struct pgbouncer *pgbouncer_new(
 	params_lay_over(&settled, params);
 	pgbouncer->name = make_name(&settled);
 	pgbouncer->session = session_new_console(loop, &settled, &session);
+	pgbouncer->first_seconds = first_answer_seconds(&settled);
+	pgbouncer->first = handle_new_timer(loop, pgbouncer);
 	params_clear(&settled);
 	pgbouncer->sightings = bouncer_sightings_new();
 	pgbouncer->text = arena_new();
@@ -163,6 +188,7 @@ struct pgbouncer *pgbouncer_new(
 
 void pgbouncer_start(struct pgbouncer *pgbouncer)
 {
+	uv_timer_start(pgbouncer->first, on_late, pgbouncer->first_seconds * UINT64_C(1000), 0);
 	session_start(pgbouncer->session);
 }
 
@@ -171,6 +197,7 @@ void pgbouncer_free(struct pgbouncer *pgbouncer)
 	if (!pgbouncer)
 		return;
 	session_free(pgbouncer->session);
+	handle_close(pgbouncer->first);
 	bouncer_round_free(pgbouncer->round);
 	bouncer_sightings_free(pgbouncer->sightings);
 	bouncer_unref(pgbouncer->latest);
@@ -195,6 +222,8 @@ struct source_state pgbouncer_source(
 		.taken_at = latest ? latest->taken_at : INSTANT_UNKNOWN,
 		.error = state->error ? state->error : pgbouncer->error,
 	};
+	if (!source.error && !latest && pgbouncer->late)
+		source.error = "it has not answered yet";
 	bool old = latest && now - latest->taken_at > stale_after;
 	if (source.error || old)
 		source.status = latest ? SOURCE_STALE : SOURCE_FAILED;

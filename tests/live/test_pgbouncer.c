@@ -125,6 +125,22 @@ static void consoles_in_trouble_are_told_and_the_rest_goes_on(void **state)
 	live_pgbouncer_stop(pgbouncer);
 }
 
+/* Its connection has 5 s; the report does without it before. */
+static void a_console_that_hangs_delays_no_report(void **state)
+{
+	(void)state;
+	int hung_port, hung = hung_console(&hung_port);
+	CLEANUP(cleanup_free) char *silent = mem_printf("host=127.0.0.1 port=%d", hung_port);
+	CLEANUP(cleanup_free) char *name = mem_printf("pgbouncer 127.0.0.1:%d", hung_port);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	json_t *root = live_dbtop_json(NULL, conninfo, "--pgbouncer", silent, NULL);
+	const struct source source = { name, "failed", "it has not answered yet" };
+	if (!is_so(root, &source))
+		wrong(root, "the console has not answered yet");
+	json_decref(root);
+	close(hung);
+}
+
 struct leak {
 	const char *console, *conninfo;
 	long client;
@@ -254,6 +270,7 @@ static void who_starves_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_console_that_hangs_delays_no_report, live_teardown),
 		cmocka_unit_test_teardown(
 			consoles_in_trouble_are_told_and_the_rest_goes_on, live_teardown),
 		cmocka_unit_test_teardown(
