@@ -287,19 +287,39 @@ static void on_health(void *data)
 	publish_again(watch);
 }
 
+/* Any program can demand a password or refuse us. From one of our own user's, or root's, that is
+ * believed: what they want to know of us they need not ask for. */
+static bool is_believed(const struct probe_result *result, const struct proxy *proxy)
+{
+	return result->verified || proxy->uid == proxy->our_uid || proxy->uid == 0;
+}
+
+static char *write_failure(const struct probe_result *result, const struct proxy *proxy)
+{
+	if (result->answered)
+		return mem_printf("it answers, but it is another user's program (uid %u): that it "
+				  "leads to the server is not proven",
+			proxy->uid);
+	struct arena *arena = arena_new();
+	char *failure =
+		mem_strdup(text_clean(arena, result->text, strcspn(result->text, "\n"), TEXT_LINE));
+	arena_free(arena);
+	return failure;
+}
+
 static void on_probe(void *data, const struct probe_result *result)
 {
 	struct proxy_watch *watch = data;
 	watch->probing = false;
 	watch->next_probe = instant_monotonic() + (result->answered ? PROBE_EVERY : PROBE_AGAIN);
-	if (result->answered) {
+	/* there is no proxy to look for any more */
+	if (!watch->latest)
+		return;
+	if (result->answered && is_believed(result, watch->latest)) {
 		set_proof(watch, result->took);
 	} else {
-		struct arena *arena = arena_new();
 		free(watch->proof.failure);
-		watch->proof.failure = mem_strdup(
-			text_clean(arena, result->text, strcspn(result->text, "\n"), TEXT_LINE));
-		arena_free(arena);
+		watch->proof.failure = write_failure(result, watch->latest);
 	}
 	publish_again(watch);
 }

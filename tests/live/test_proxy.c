@@ -315,6 +315,123 @@ static void refusal_is_an_answer(void **state)
 	live_free(proxy);
 }
 
+/* --- an impostor: it has the program's name and the port, and asks for a password --- */
+
+#define SECRET "correct-horse"
+
+static struct live_program *start_impostor(bool unprivileged, char **ret_log, int *ret_port)
+{
+	*ret_log = text("%s/impostor.log", live_folder());
+	unlink(*ret_log);
+	struct live_program *program = live_start(&(struct live_program_options){
+		.argv = (const char *const[]){ "python3", "tests/support/impostor.py", *ret_log,
+			NULL },
+		.unprivileged = unprivileged,
+	});
+	live_wait_out(program, "\n", 20000);
+	assert_int_equal(sscanf(live_out(program), "port %d", ret_port), 1);
+	return program;
+}
+
+static bool holds_bytes(const char *path, const char *bytes)
+{
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	char *all = NULL;
+	size_t size = 0;
+	ssize_t length = getdelim(&all, &size, EOF, file);
+	bool holds = length > 0 && memmem(all, (size_t)length, bytes, strlen(bytes));
+	free(all);
+	return holds;
+}
+
+/* dbtop --json with the secret in this place, of the kind that libpq reads it from. */
+static json_t *snapshot_with_secret(
+	const char *config, const char *conninfo, const char *const *environment)
+{
+	const char *const argv[] = { live_dbtop_path(), "--json", "-w", "-c", config, conninfo,
+		NULL };
+	struct live_run run =
+		live_run(&(struct live_program_options){ .argv = argv, .env = environment }, 60000);
+	json_t *root = json_loads(run.out, 0, NULL);
+	if (!root)
+		fail_msg("no report: %s%s", run.out, run.err);
+	/* libpq writes its warnings there, over the screen */
+	assert_string_equal(run.err, "");
+	live_run_clear(&run);
+	return root;
+}
+
+static void the_probe_gives_no_password_away(void **state)
+{
+	(void)state;
+	int port;
+	char *log;
+	struct live_program *impostor = start_impostor(false, &log, &port);
+	CLEANUP(cleanup_free) char *config = write_config("python3", port, "");
+	CLEANUP(cleanup_free)
+	char *passfile = live_file(live_folder(), "secret.pass", "*:*:*:*:" SECRET "\n");
+	assert_int_equal(chmod(passfile, 0600), 0);
+	CLEANUP(cleanup_free)
+	char *services = live_file(live_folder(), "secret.conf", "[secret]\npassword=" SECRET "\n");
+	CLEANUP(cleanup_free) char *passfile_env = text("PGPASSFILE=%s", passfile);
+	CLEANUP(cleanup_free) char *service_env = text("PGSERVICEFILE=%s", services);
+	CLEANUP(cleanup_free) char *passfile_word = text("passfile=%s", passfile);
+	const struct {
+		const char *word, *env[3];
+	} places[] = {
+		{ "password=" SECRET, { NULL } },
+		{ passfile_word, { NULL } },
+		{ "", { "PGPASSWORD=" SECRET, NULL } },
+		{ "", { passfile_env, NULL } },
+		{ "service=secret", { service_env, NULL } },
+		{ "", { service_env, "PGSERVICE=secret", NULL } },
+	};
+	/* beside the proxy, where it is but probed; and to it, with TLS that it does not have */
+	CLEANUP(cleanup_free) char *direct = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free)
+	char *through = text("host=127.0.0.1 port=%d user=postgres dbname=postgres "
+			     "sslmode=verify-full sslrootcert=%s",
+		port, config);
+	for (size_t i = 0; i < 2 * sizeof(places) / sizeof(places[0]); i++) {
+		const char *way = i % 2 ? through : direct;
+		CLEANUP(cleanup_free) char *conninfo = text("%s %s", way, places[i / 2].word);
+		json_t *root = snapshot_with_secret(config, conninfo, places[i / 2].env);
+		/* our own user's program is believed; without TLS it is not the server */
+		check_status(root, i % 2 ? "listening" : "serving");
+		json_decref(root);
+		if (holds_bytes(log, SECRET))
+			fail_msg("the impostor has the password of \"%s\"", conninfo);
+		if (i % 2 == 0)
+			assert_true(holds_bytes(log, "dbtop probe"));
+	}
+	live_free(impostor);
+	free(log);
+}
+
+/* What another user's program says proves nothing of the server. */
+static void another_users_word_is_no_proof(void **state)
+{
+	(void)state;
+	int port;
+	char *log;
+	struct live_program *impostor = start_impostor(true, &log, &port);
+	CLEANUP(cleanup_free) char *config = write_config("python3", port, "");
+	json_t *root = snapshot(config, 0);
+	/* as an ordinary user we have nobody else to run it as */
+	if (getuid() == 0) {
+		check_status(root, "listening");
+		assert_non_null(strstr(live_text(root, "proxy.detail"), "another user's program"));
+		assert_true(json_is_null(live_member(root, "proxy.latency_ms")));
+	} else {
+		check_status(root, "serving");
+	}
+	assert_true(holds_bytes(log, "dbtop probe"));
+	json_decref(root);
+	live_free(impostor);
+	free(log);
+}
+
 /* Each session of ours is told as that, for as long as there is one: here an answer that is on its
  * way for half a second keeps the connection attempt's. */
 static long count_own(const char *out)
@@ -415,6 +532,8 @@ int main(void)
 		cmocka_unit_test_teardown(absent_and_foreign, live_teardown),
 		cmocka_unit_test_teardown(listening_is_not_serving, live_teardown),
 		cmocka_unit_test_teardown(refusal_is_an_answer, live_teardown),
+		cmocka_unit_test_teardown(the_probe_gives_no_password_away, live_teardown),
+		cmocka_unit_test_teardown(another_users_word_is_no_proof, live_teardown),
 		cmocka_unit_test_teardown(the_attempts_are_our_own, live_teardown),
 		cmocka_unit_test_teardown(health_is_read, live_teardown),
 	};
