@@ -1,4 +1,4 @@
-/* Check and signal in one statement.
+/* Checks and signals in one statement.
  *
  * A session has no lock that would hold it still, so no statement can check and signal a session
  * atomically: it may wake up in between. The statement keeps that gap as short as SQL allows.
@@ -9,12 +9,20 @@
  * about a microsecond. A signal that meets a session before it has begun to work ends it before
  * it reads what its client sent.
  *
- * What gap is left, a session that wakes up a thousand times a second hits now and then (measured:
- * once in 600 signals). So one that came to rest only just now counts as alive: what is in use is
- * never at rest for long, and what leaked always is.
+ * A session that wakes up a thousand times a second hits the remaining gap now and then (measured:
+ * once in 600 signals). So a session that came to rest less than 50 ms ago counts as alive: what is
+ * in use is never at rest for long, and what leaked always is.
  *
- * The second reading goes by the entry's number (before 16 its place in the copy, which moves when
- * sessions come and go): where the number is another session's by now, the first reading stands. */
+ * The second reading needs the number of the session's entry. Up to 15 that is its place in the
+ * copy, which another session may have in the fresh copy; from 16 on it is the backend's id, which
+ * stays. The number is settled before the copy is thrown away (an aggregate reads all of the first
+ * copy), and looked for again where it is another session's by then. A session that the second
+ * reading does not find has gone. LIMIT makes one row, and one signal at most, a property of the
+ * statement's form.
+ *
+ * Every name is qualified and every literal has its type, so that no object in another schema can
+ * be preferred, whatever the search_path is. IN and IS DISTINCT FROM look their operators up in the
+ * search_path: they are written out. */
 #include "action/act.h"
 
 #include <jansson.h>
@@ -26,44 +34,61 @@
 #include "base/text.h"
 #include "session/cell.h"
 
+#define EQUALS "OPERATOR(pg_catalog.=)"
+
 /* A session at rest waits for its client; one with a client that reads no more may still be
  * writing its last answer. Anything else is a session at work. */
-#define CLIENT_WAITS "IN ('ClientRead', 'ClientWrite')"
+#define WAITS_FOR_CLIENT                                                                           \
+	EQUALS " ANY (ARRAY['ClientRead', 'ClientWrite']::pg_catalog.text[]) IS TRUE"
 
-/* At rest for less than this, a session is in use. */
-#define REST "interval '50 ms'"
+/* A session that came to rest after this is in use. */
+#define REST "(t.at OPERATOR(pg_catalog.-) '50 ms'::pg_catalog.interval)"
 
-/* What stands before and behind the signalling function. The WHEN that clears the snapshot is never
- * true: the function is void, and stands there to be evaluated. Columns: the outcome, the server's
- * clock before the check, the state and state_change seen, a hint. */
+/* The number of an entry by its pid, which follows; NULL when there is none. */
+#define NUMBER_OF_PID                                                                              \
+	"SELECT pg_catalog.min(i) AS number FROM pg_catalog.pg_stat_get_backend_idset() AS i"      \
+	" WHERE pg_catalog.pg_stat_get_backend_pid(i) " EQUALS " "
+
+/* The statement, up to the name of the function that signals, and from there on. In arrays NULL
+ * equals NULL. The WHEN that throws the copy away is never true: the function is void, and stands
+ * there to be evaluated. OFFSET keeps the number from being looked for twice. Columns: the outcome,
+ * the server's clock before the check, the state and state_change seen, a hint. */
 #define CHECK                                                                                      \
 	"SELECT CASE"                                                                              \
-	" WHEN a.pid IS NULL THEN 'gone'"                                                          \
+	" WHEN a.pid IS NULL THEN 'gone'::pg_catalog.text"                                         \
 	" WHEN a.backend_start IS NULL THEN 'hidden'"                                              \
-	" WHEN a.backend_start <> $2::timestamptz THEN 'gone'"                                     \
-	" WHEN a.backend_type IS DISTINCT FROM 'client backend'"                                   \
-	" OR a.pid = pg_backend_pid() THEN 'refused'"                                              \
-	" WHEN a.state IS DISTINCT FROM $3::text"                                                  \
-	" OR a.state_change IS DISTINCT FROM $4::timestamptz"                                      \
-	" OR ($5::bool AND a.state_change > t.at - " REST ") THEN 'changed'"                       \
-	" WHEN $5::bool AND NOT coalesce(a.wait_event " CLIENT_WAITS ", false) THEN 'changed'"     \
-	" WHEN pg_stat_clear_snapshot()::text IS NULL THEN 'changed'"                              \
-	" WHEN pg_stat_get_backend_pid(b.id) = a.pid"                                              \
-	" AND pg_stat_get_backend_activity_start(b.id) IS DISTINCT FROM a.query_start"             \
+	" WHEN a.backend_start " EQUALS " $2::pg_catalog.timestamptz IS NOT TRUE THEN 'gone'"      \
+	" WHEN a.backend_type " EQUALS " 'client backend'::pg_catalog.text IS NOT TRUE"            \
+	" OR a.pid " EQUALS " pg_catalog.pg_backend_pid() THEN 'refused'"                          \
+	" WHEN NOT ARRAY[a.state] " EQUALS " ARRAY[$3::pg_catalog.text]"                           \
+	" OR NOT ARRAY[a.state_change] " EQUALS " ARRAY[$4::pg_catalog.timestamptz]"               \
+	" OR ($5::pg_catalog.bool AND a.state_change OPERATOR(pg_catalog.>) " REST ")"             \
 	" THEN 'changed'"                                                                          \
-	" WHEN $5::bool AND pg_stat_get_backend_pid(b.id) = a.pid"                                 \
-	" AND NOT coalesce(pg_stat_get_backend_wait_event(b.id) " CLIENT_WAITS ", false)"          \
+	" WHEN $5::pg_catalog.bool AND NOT (a.wait_event " WAITS_FOR_CLIENT ") THEN 'changed'"     \
+	" WHEN pg_catalog.pg_stat_clear_snapshot()::pg_catalog.text IS NULL THEN 'changed'"        \
+	" ELSE (SELECT CASE"                                                                       \
+	" WHEN pg_catalog.pg_stat_get_backend_start(s.number) " EQUALS " a.backend_start"          \
+	" IS NOT TRUE THEN 'gone'::pg_catalog.text"                                                \
+	" WHEN NOT ARRAY[pg_catalog.pg_stat_get_backend_activity_start(s.number)] " EQUALS         \
+	" ARRAY[a.query_start] THEN 'changed'"                                                     \
+	" WHEN $5::pg_catalog.bool"                                                                \
+	" AND NOT (pg_catalog.pg_stat_get_backend_wait_event(s.number) " WAITS_FOR_CLIENT ")"      \
 	" THEN 'changed'"                                                                          \
-	" WHEN "
+	" WHEN pg_catalog."
 #define AND_SIGNAL                                                                                 \
 	"(a.pid) THEN 'signalled'"                                                                 \
-	" ELSE 'gone' END, t.at, a.state, a.state_change,"                                         \
+	" ELSE 'gone' END FROM (SELECT CASE"                                                       \
+	" WHEN pg_catalog.pg_stat_get_backend_pid(b.number) " EQUALS " a.pid THEN b.number"        \
+	" ELSE (" NUMBER_OF_PID "a.pid) END AS number OFFSET 0) s)"                                \
+	" END, t.at, a.state, a.state_change,"                                                     \
 	" CASE WHEN a.pid IS NOT NULL AND a.backend_start IS NULL"                                 \
-	" THEN format('GRANT pg_monitor TO %I;', current_user) END"                                \
-	" FROM (SELECT $1::int4 AS pid, clock_timestamp() AS at) t"                                \
-	" LEFT JOIN LATERAL (SELECT i AS id FROM pg_stat_get_backend_idset() i"                    \
-	" WHERE pg_stat_get_backend_pid(i) = t.pid) b ON true"                                     \
-	" LEFT JOIN LATERAL pg_stat_get_activity(t.pid) a ON true"
+	" THEN " GRANT "'pg_monitor'::pg_catalog.text, CURRENT_USER) END"                          \
+	" FROM (SELECT $1::pg_catalog.int4 AS pid, pg_catalog.clock_timestamp() AS at) t"          \
+	" LEFT JOIN LATERAL (" NUMBER_OF_PID "t.pid) b ON true"                                    \
+	" LEFT JOIN LATERAL pg_catalog.pg_stat_get_activity(t.pid) a ON true LIMIT 1"
+
+/* The statement that would help: the role that is missing follows, and ours. */
+#define GRANT "pg_catalog.format('GRANT %I TO %I;'::pg_catalog.text, "
 
 enum { COLUMN_OUTCOME, COLUMN_CLOCK, COLUMN_STATE, COLUMN_STATE_CHANGE, COLUMN_HINT, N_COLUMNS };
 
@@ -71,15 +96,18 @@ static const char terminate_sql[] = CHECK "pg_terminate_backend" AND_SIGNAL;
 static const char cancel_sql[] = CHECK "pg_cancel_backend" AND_SIGNAL;
 
 static const char why_sql[] =
-	"SELECT CASE WHEN r.rolsuper THEN 'only a superuser may end a superuser''s session'"
-	" ELSE format('GRANT pg_signal_backend TO %I;', current_user) END"
-	" FROM pg_stat_get_activity($1::int4) a JOIN pg_roles r ON r.oid = a.usesysid";
+	"SELECT CASE WHEN r.rolsuper"
+	" THEN 'only a superuser may end a superuser''s session'::pg_catalog.text"
+	" ELSE " GRANT "'pg_signal_backend'::pg_catalog.text, CURRENT_USER) END"
+	" FROM pg_catalog.pg_stat_get_activity($1::pg_catalog.int4) a"
+	" JOIN pg_catalog.pg_roles r ON r.oid " EQUALS " a.usesysid";
 
 static const char look_sql[] =
-	"SELECT t.n FROM json_to_recordset($1::json)"
-	" AS t(n int4, pid int4, start timestamptz, change timestamptz)"
-	" JOIN pg_stat_get_activity(NULL::int4) a ON a.pid = t.pid AND a.backend_start = t.start"
-	" WHERE t.change IS NULL OR a.state_change = t.change";
+	"SELECT t.n FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS t(n pg_catalog.int4,"
+	" pid pg_catalog.int4, start pg_catalog.timestamptz, change pg_catalog.timestamptz)"
+	" JOIN pg_catalog.pg_stat_get_activity(NULL::pg_catalog.int4) a"
+	" ON a.pid " EQUALS " t.pid AND a.backend_start " EQUALS " t.start"
+	" WHERE t.change IS NULL OR a.state_change " EQUALS " t.change";
 
 static bool is_at_rest(enum backend_state state)
 {

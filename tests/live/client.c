@@ -221,14 +221,14 @@ static void play_flip(struct client *client)
 	}
 }
 
-/* churn: connects and leaves, for ever */
+/* churn [US]: connects and leaves, for ever, with a pause of so many microseconds */
 static void play_churn(struct client *client)
 {
 	tell_ready(client);
 	for (;;) {
 		run(open_one(client), "SELECT 1 AS churn");
 		PQfinish(client->conns[--client->count]);
-		pause_for_us(1000);
+		pause_for_us(number(client, 1000));
 	}
 }
 

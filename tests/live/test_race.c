@@ -1,9 +1,12 @@
-/* The race that every killer runs: sessions that flip between rest and work while they are ended.
+/* Sessions that flip between rest and work while they are ended, beside others that come and go.
  *
- * Whoever is told "terminated" was at rest, in the very state the plan saw; whoever is told
- * "changed" lives. The clients say where their sessions were, and where a client cannot know (its
- * statement was sent, and nobody answered), the server's log does: it names the statement of a
- * session that is ended at work. */
+ * A session that is reported "terminated" was at rest, in the very state that the plan saw; one
+ * reported "changed" lives. The clients tell where their sessions were. Where a client cannot know
+ * (its statement was sent and not answered), the server's log does: it names the statement of a
+ * session that is ended at work. Each signal statement answers with exactly one row.
+ *
+ * DBTOP_TEST_ROUNDS is the percentage of these attempts that is made: 1000 for 10,000 of the first.
+ */
 #include "live.h"
 
 #include <stdio.h>
@@ -11,6 +14,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "action/act.h"
 #include "action/execute.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -21,14 +25,37 @@
 #include "session/session.h"
 
 #define FLIPPERS 8
+#define CHURNERS 4 /* they move the places of the others in the server's table */
 #define ATTEMPTS 1000
+#define SIGNALS  2000
+#define REST_MS  50 /* at rest for less, a session counts as alive */
 
 static struct private_server *server;
+
+/* --- the answers, as the executor gets them (see meson.build) --- */
+
+enum action_result __real_act_read_signal(
+	const PGresult *result, struct arena *arena, struct action_target *target);
+enum action_result __wrap_act_read_signal(
+	const PGresult *result, struct arena *arena, struct action_target *target);
+
+static int answers, rows;
+
+enum action_result __wrap_act_read_signal(
+	const PGresult *result, struct arena *arena, struct action_target *target)
+{
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s", PQresultErrorMessage(result));
+	answers++;
+	rows += PQntuples(result);
+	return __real_act_read_signal(result, arena, target);
+}
 
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start(NULL);
+	static const char *const settings[] = { "max_connections=200", NULL };
+	server = live_server_start(settings);
 	live_sql(server, "CREATE ROLE app LOGIN");
 	return 0;
 }
@@ -131,7 +158,7 @@ struct ended {
 };
 
 struct tally {
-	struct ended ended[ATTEMPTS * FLIPPERS];
+	struct ended *ended;
 	size_t n_ended;
 	int attempts, by_result[RESULT_COUNT];
 };
@@ -142,9 +169,11 @@ static void count(struct tally *tally, const struct action_plan *plan)
 		const struct action_target *target = &plan->targets[i];
 		tally->attempts++;
 		tally->by_result[target->result]++;
-		if (target->result == RESULT_TERMINATED)
-			tally->ended[tally->n_ended++] = (struct ended){ target->pid,
-				strtol(target->query + strlen("SELECT /* "), NULL, 10) };
+		if (target->result != RESULT_TERMINATED)
+			continue;
+		tally->ended = mem_resize(tally->ended, tally->n_ended + 1, sizeof(*tally->ended));
+		tally->ended[tally->n_ended++] = (struct ended){ target->pid,
+			strtol(target->query + strlen("SELECT /* "), NULL, 10) };
 	}
 }
 
@@ -163,12 +192,22 @@ static void kill_all_that_rest(struct killer *killer, PGconn *conn, struct tally
 
 /* --- the clients' word --- */
 
-static const struct ended *find_ended(const struct tally *tally, int pid)
+/* Fails when no session of this pid was ended after it had answered that statement. A pid may have
+ * been several sessions', one after the other. */
+static void check_ended(const struct tally *tally, int pid, long answered)
 {
-	for (size_t i = 0; i < tally->n_ended; i++)
-		if (tally->ended[i].pid == pid)
-			return &tally->ended[i];
-	return NULL;
+	const struct ended *ended = NULL;
+	for (size_t i = 0; i < tally->n_ended; i++) {
+		if (tally->ended[i].pid != pid)
+			continue;
+		ended = &tally->ended[i];
+		if (ended->number == answered)
+			return;
+	}
+	if (!ended)
+		fail_msg("session %d was ended, and not reported as \"terminated\"", pid);
+	fail_msg("session %d was planned after statement %ld, and ended after %ld", pid,
+		ended->number, answered);
 }
 
 /* How many of its sessions this client saw end, each where the plan had seen it. */
@@ -181,13 +220,7 @@ static size_t check_client(struct live_program *client, const struct tally *tall
 	const char *line = strstr(live_out(client), "ready\n") + strlen("ready\n");
 	for (; sscanf(line, "ended %d %7s %ld\n", &pid, where, &number) == 3;
 		line = strchr(line, '\n') + 1, sessions++) {
-		const struct ended *ended = find_ended(tally, pid);
-		if (!ended)
-			fail_msg("session %d was ended, and not as \"terminated\"", pid);
-		long answered = strcmp(where, "rest") == 0 ? number : number - 1;
-		if (answered != ended->number)
-			fail_msg("session %d was planned after statement %ld, and ended after %ld",
-				pid, ended->number, answered);
+		check_ended(tally, pid, strcmp(where, "rest") == 0 ? number : number - 1);
 	}
 	return sessions;
 }
@@ -222,7 +255,7 @@ static bool all_are_told(void *data)
 static void nobody_is_ended_at_work_or_after_a_change(void **state)
 {
 	(void)state;
-	static struct tally tally;
+	struct tally tally = { .ended = NULL };
 	struct live_program *clients[FLIPPERS];
 	struct killer killer = { .ready = false };
 	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_UNIX, "user=app");
@@ -231,18 +264,25 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 		snprintf(seed, sizeof(seed), "%d", i + 1);
 		clients[i] = live_client(app, "flip", seed, NULL);
 	}
+	for (int i = 0; i < CHURNERS; i++)
+		live_client(app, "churn", NULL);
 	PGconn *conn = live_connect(private_server_conninfo(server));
 	killer_init(&killer);
-	int64_t deadline = instant_monotonic() + live_patience(60000) * USEC_PER_MSEC;
-	while (tally.attempts < live_rounds(ATTEMPTS)) {
+	answers = rows = 0;
+	int wanted = live_rounds(ATTEMPTS);
+	int64_t deadline =
+		instant_monotonic() + (live_patience(60000) + INT64_C(60) * wanted) * USEC_PER_MSEC;
+	while (tally.attempts < wanted) {
 		kill_all_that_rest(&killer, conn, &tally);
 		assert_true(instant_monotonic() < deadline);
 	}
 	killer_deinit(&killer);
 	PQfinish(conn);
-	print_message("%d attempts: %d terminated, %d changed, %d gone\n", tally.attempts,
-		tally.by_result[RESULT_TERMINATED], tally.by_result[RESULT_CHANGED],
-		tally.by_result[RESULT_GONE]);
+	print_message("%d attempts: %d terminated, %d changed, %d gone; %d answers, %d rows\n",
+		tally.attempts, tally.by_result[RESULT_TERMINATED], tally.by_result[RESULT_CHANGED],
+		tally.by_result[RESULT_GONE], answers, rows);
+	assert_int_equal(answers, tally.attempts);
+	assert_int_equal(rows, answers);
 	assert_int_equal(tally.by_result[RESULT_TERMINATED] + tally.by_result[RESULT_CHANGED],
 		tally.attempts);
 	/* it is a race only if both happen */
@@ -253,12 +293,206 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 	} told = { clients, &tally };
 	assert_true(live_wait(all_are_told, &told, 10000));
 	check_log(tally.n_ended);
+	free(tally.ended);
+}
+
+/* --- one answer each --- */
+
+struct asked {
+	struct action_plan *plan;
+	int wanted, signalled, answered;
+};
+
+static void on_answer(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct asked *asked = data;
+	struct action_target *target = &asked->plan->targets[0];
+	asked->answered++;
+	asked->signalled += act_read_signal(result, asked->plan->arena, target) == RESULT_PENDING;
+}
+
+/* The signal before this one woke the process for a moment. */
+static void await_rest(PGconn *conn, int pid)
+{
+	CLEANUP(cleanup_free)
+	char *sql = mem_printf("SELECT (wait_event = 'ClientRead')::int FROM pg_stat_activity"
+			       " WHERE pid = %d",
+		pid);
+	while (live_number(conn, sql) != 1)
+		continue;
+}
+
+/* To cancel what rests has no effect, so one session can be signalled any number of times. Sessions
+ * before it in the server's table come and go meanwhile. */
+static void each_answer_is_one_row_and_true(void **state)
+{
+	(void)state;
+	struct killer killer = { .ready = false };
+	struct asked asked = { .wanted = live_rounds(SIGNALS) };
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_UNIX, "user=app");
+	for (int i = 0; i < CHURNERS; i++)
+		live_client(app, "churn", "0", NULL);
+	/* they make the copy of the table take longer */
+	live_client(app, "connect", "60", NULL);
+	live_client(app, "sql", "SELECT /* 1 */ 1", NULL);
+	PGconn *conn = live_connect(private_server_conninfo(server));
+	asked.plan = plan_now(conn);
+	assert_int_equal(asked.plan->n_targets, 1);
+	usleep(2 * USEC_PER_MSEC * REST_MS);
+	killer_init(&killer);
+	answers = rows = 0;
+	for (int i = 0; i < asked.wanted; i++) {
+		await_rest(conn, asked.plan->targets[0].pid);
+		assert_true(act_signal(
+			killer.session, ACTION_CANCEL, &asked.plan->targets[0], on_answer, &asked));
+		while (asked.answered == i)
+			uv_run(&killer.loop, UV_RUN_ONCE);
+	}
+	killer_deinit(&killer);
+	action_plan_free(asked.plan);
+	PQfinish(conn);
+	print_message("%d answers, %d rows, %d signalled\n", answers, rows, asked.signalled);
+	assert_int_equal(rows, asked.wanted);
+	assert_int_equal(asked.signalled, asked.wanted);
+}
+
+/* --- a hostile search_path --- */
+
+/* What the statements could mean instead, each an exact match that stands before pg_catalog's; it
+ * raises an error when it is evaluated. */
+static const char hostile_sql[] =
+	"CREATE SCHEMA hostile;"
+	"CREATE FUNCTION hostile.trap() RETURNS bool LANGUAGE plpgsql AS"
+	" $$BEGIN RAISE 'a function of the hostile schema was called'; END$$;"
+	"CREATE VIEW hostile.pg_roles AS SELECT NULL::oid AS oid, hostile.trap() AS rolsuper;"
+	"DO $$DECLARE t text; p pg_proc; BEGIN"
+	" FOREACH t IN ARRAY ARRAY['int4', 'oid', 'text', 'text[]', 'timestamptz',"
+	"  'timestamptz[]', 'anyarray'] LOOP"
+	"  EXECUTE format('CREATE FUNCTION hostile.trap(%1$s, %1$s) RETURNS bool LANGUAGE sql"
+	"   AS ''SELECT hostile.trap()''', t);"
+	"  EXECUTE format('CREATE OPERATOR hostile.= (FUNCTION = hostile.trap, LEFTARG = %1$s,"
+	"   RIGHTARG = %1$s)', t);"
+	"  EXECUTE format('CREATE OPERATOR hostile.> (FUNCTION = hostile.trap, LEFTARG = %1$s,"
+	"   RIGHTARG = %1$s)', t);"
+	" END LOOP;"
+	" CREATE FUNCTION hostile.trap(timestamptz, interval) RETURNS timestamptz LANGUAGE plpgsql"
+	"  AS 'BEGIN PERFORM hostile.trap(); END';"
+	" CREATE OPERATOR hostile.- (FUNCTION = hostile.trap, LEFTARG = timestamptz,"
+	"  RIGHTARG = interval);"
+	" FOREACH t IN ARRAY ARRAY['pg_backend_pid()', 'pg_stat_clear_snapshot()',"
+	"  'clock_timestamp()', 'pg_stat_get_backend_idset()', 'pg_stat_get_activity(int4)',"
+	"  'pg_stat_get_backend_pid(int4)', 'pg_stat_get_backend_start(int4)',"
+	"  'pg_stat_get_backend_activity_start(int4)', 'pg_stat_get_backend_wait_event(int4)',"
+	"  'pg_terminate_backend(int4)', 'pg_cancel_backend(int4)', 'min(int4)',"
+	"  'format(text, text)', 'format(text, name)', 'json_to_recordset(json)'] LOOP"
+	"  EXECUTE format('CREATE FUNCTION hostile.%s RETURNS bool LANGUAGE sql"
+	"   AS ''SELECT hostile.trap()''', t);"
+	" END LOOP;"
+	" FOREACH t IN ARRAY ARRAY['int4', 'bool', 'text', 'timestamptz', 'interval', 'json'] LOOP"
+	"  EXECUTE format('CREATE DOMAIN hostile.%1$s AS pg_catalog.%1$s"
+	"   CHECK (hostile.trap())', t);"
+	" END LOOP; END$$";
+
+/* Any number of answers, and whether each was rows. */
+struct replies {
+	struct action_plan *plan;
+	int count;
+	bool good, present[1];
+	enum action_result result;
+	char why[80];
+};
+
+static void on_path(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct replies *replies = data;
+	replies->good &= PQresultStatus(result) == PGRES_TUPLES_OK;
+	replies->count++;
+}
+
+static void on_hostile_signal(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct replies *replies = data;
+	struct action_plan *plan = replies->plan;
+	replies->result = act_read_signal(result, plan->arena, &plan->targets[0]);
+	replies->count++;
+}
+
+static void on_hostile_look(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct replies *replies = data;
+	replies->good &= act_read_look(result, replies->plan, replies->present);
+	replies->count++;
+}
+
+static void on_hostile_why(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct replies *replies = data;
+	snprintf(replies->why, sizeof(replies->why), "%s",
+		act_read_why(result, replies->plan->arena));
+	replies->count++;
+}
+
+static void await_reply(struct killer *killer, struct replies *replies, bool sent)
+{
+	int before = replies->count;
+	assert_true(sent);
+	while (replies->count == before)
+		uv_run(&killer->loop, UV_RUN_ONCE);
+	assert_true(replies->good);
+}
+
+static void nothing_in_the_search_path_is_called(void **state)
+{
+	(void)state;
+	struct killer killer = { .ready = false };
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_UNIX, "user=app");
+	live_sql(server, hostile_sql);
+	struct live_program *client = live_client(app, "sql", "SELECT /* 1 */ 1", NULL);
+	PGconn *conn = live_connect(private_server_conninfo(server));
+	struct replies replies = { .plan = plan_now(conn), .good = true };
+	assert_int_equal(replies.plan->n_targets, 1);
+	struct action_target *target = &replies.plan->targets[0];
+	killer_init(&killer);
+	const struct session_statement path = {
+		.sql = "SELECT pg_catalog.set_config('search_path', 'hostile, pg_catalog', false)",
+	};
+	await_reply(&killer, &replies, session_query(killer.session, &path, on_path, &replies));
+	await_reply(
+		&killer, &replies, act_ask_why(killer.session, target, on_hostile_why, &replies));
+	assert_string_equal(replies.why, "GRANT pg_signal_backend TO postgres;");
+	usleep(2 * USEC_PER_MSEC * REST_MS);
+	const enum action_kind kinds[] = { ACTION_CANCEL, ACTION_TERMINATE };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		replies.plan->kind = kinds[i];
+		await_reply(&killer, &replies,
+			act_look(killer.session, replies.plan, on_hostile_look, &replies));
+		assert_true(replies.present[0]);
+		await_reply(&killer, &replies,
+			act_signal(killer.session, kinds[i], target, on_hostile_signal, &replies));
+		if (replies.result != RESULT_PENDING)
+			fail_msg("%s: %s", action_result_name(replies.result),
+				target->detail ? target->detail : "no detail");
+	}
+	killer_deinit(&killer);
+	action_plan_free(replies.plan);
+	PQfinish(conn);
+	live_free(client);
+	live_wait_sessions(server, "usename = 'app'", 0, 10000);
+	live_sql(server, "SET client_min_messages = error; DROP SCHEMA hostile CASCADE");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(each_answer_is_one_row_and_true, live_teardown),
 		cmocka_unit_test_teardown(nobody_is_ended_at_work_or_after_a_change, live_teardown),
+		/* after those that count in the server's log */
+		cmocka_unit_test_teardown(nothing_in_the_search_path_is_called, live_teardown),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }
