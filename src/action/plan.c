@@ -72,7 +72,7 @@ static struct action_target make_target(struct arena *arena, const struct assess
 	};
 }
 
-/* Proven first, then the oldest, then by pid so that the order is always the same. */
+/* The most certain first, then the oldest, then by pid so that the order is always the same. */
 static int compare_targets(const void *a, const void *b)
 {
 	const struct action_target *x = a, *y = b;
@@ -110,14 +110,14 @@ static void sort_targets(struct action_plan *plan)
 		qsort(plan->targets, plan->n_targets, sizeof(*plan->targets), compare_targets);
 }
 
-struct action_plan *plan_kill_leaked(const struct assessment *assessment, bool proven_only)
+struct action_plan *plan_kill_leaked(const struct assessment *assessment, enum certainty least)
 {
 	struct action_plan *plan = new_plan(assessment, ACTION_KILL_LEAKED);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (connection->verdict.status != STATUS_LEAKED || !may_be_ended(connection))
 			continue;
-		if (!proven_only || connection->verdict.certainty == CERTAINTY_PROVEN)
+		if (connection->verdict.certainty >= least)
 			add_target(plan, assessment, connection);
 	}
 	sort_targets(plan);

@@ -17,12 +17,12 @@ struct plan_session {
 };
 
 /* No plan ever names our own sessions, the system's, rows hidden from our role or rows out of scope
- * (--app). Its targets are all selected; the proven leaks stand first, then the presumed ones, the
- * oldest first. It copies every string and outlives the assessment; the caller frees it with
+ * (--app). Its targets are all selected; the most certain leaks stand first, among them the
+ * oldest. It copies every string and outlives the assessment; the caller frees it with
  * action_plan_free(). */
 
-/* Every leaked connection; with proven_only the presumed leaks are left out. */
-struct action_plan *plan_kill_leaked(const struct assessment *assessment, bool proven_only);
+/* Every leaked connection of at least that certainty. */
+struct action_plan *plan_kill_leaked(const struct assessment *assessment, enum certainty least);
 
 /* The chosen sessions, as far as they still exist; for ACTION_CANCEL those that run a statement. */
 struct action_plan *plan_selected(const struct assessment *assessment, enum action_kind kind,

@@ -1,4 +1,5 @@
-/* The rules of the interface, in its order: firm protections, proofs, soft protections, ages. */
+/* The rules of the interface, in its order: firm protections, proofs, what the pool
+ * declares, soft protections, ages. */
 #include "analyze/classify.h"
 
 #include <stddef.h>
@@ -55,6 +56,19 @@ static enum protection soft_protection(
 	return PROTECTION_NONE;
 }
 
+/* What the application's own pool says. A listener is not ended on a pool's word. */
+static enum reason declared_leak(const struct backend *backend, const struct evidence *evidence,
+	enum status status, const struct rules *rules)
+{
+	if (backend->listening)
+		return REASON_NONE;
+	if (evidence->declared_gone)
+		return REASON_CLIENT_GONE;
+	if (evidence->held > rules->held && is_at_rest(status))
+		return REASON_HELD_TOO_LONG;
+	return REASON_NONE;
+}
+
 static enum reason presumed_leak(enum status status, int64_t age, const struct rules *rules)
 {
 	/* an unknown age is −1, and longer than nothing */
@@ -87,8 +101,9 @@ struct verdict classify_backend(const struct backend *backend, const struct evid
 		return verdict;
 	if (evidence->end == CLIENT_END_GONE)
 		return leaked(REASON_CLIENT_GONE, CERTAINTY_PROVEN, age);
-	if (evidence->held > rules->held && is_at_rest(verdict.status))
-		return leaked(REASON_HELD_TOO_LONG, CERTAINTY_PROVEN, age);
+	enum reason declared = declared_leak(backend, evidence, verdict.status, rules);
+	if (declared)
+		return leaked(declared, CERTAINTY_DECLARED, age);
 	verdict.protection = soft_protection(backend, evidence, verdict.status);
 	if (verdict.protection)
 		return verdict;

@@ -15,6 +15,8 @@ struct rules;
 struct evidence {
 	bool own;                 /* one of dbtop's own sessions */
 	enum client_end end;      /* by analyze/join */
+	bool declared_gone;       /* the page of its dead process says that its client is gone, and
+				     the kernel can neither confirm nor contradict it */
 	bool pool_reserve;        /* its pool's page says that it is idle in the pool */
 	bool bouncer_reserve;     /* PgBouncer's, and not known to be lent to a client right now */
 	int64_t held;             /* µs it has been lent by its pool's page; −1: it is not, or

@@ -68,7 +68,8 @@ static void open_plan(struct dashboard *dashboard, struct action_plan *plan, con
 void command_kill_leaked(struct dashboard *dashboard)
 {
 	if (is_free_to_act(dashboard))
-		open_plan(dashboard, plan_kill_leaked(target_assessment(dashboard->target), false),
+		open_plan(dashboard,
+			plan_kill_leaked(target_assessment(dashboard->target), CERTAINTY_PRESUMED),
 			"no connection is leaked");
 }
 

@@ -207,7 +207,8 @@ static void kill_leaked(struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
 	const struct assessment *assessment = target_assessment(headless->target);
-	headless->plan = plan_kill_leaked(assessment, options->proven_only);
+	headless->plan = plan_kill_leaked(
+		assessment, options->proven_only ? CERTAINTY_PROVEN : CERTAINTY_PRESUMED);
 	if (assessment->server.status != SERVER_OK) {
 		/* nothing can be ended: why, for people, and an empty result for scripts */
 		check_written(print_summary(headless, assessment, stderr));

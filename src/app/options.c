@@ -65,7 +65,7 @@ static const struct option_row {
 	{ "force", NULL, 0, KIND_FLAG, AT(force), 0, NULL, NULL },
 	{ "all-users", NULL, 0, KIND_FLAG, AT(all_users), 0, NULL, NULL },
 	{ "dry-run", NULL, 0, KIND_FLAG, AT(dry_run), 0, "  --dry-run  --yes  --proven-only",
-		"only show; don't ask; not the presumed" },
+		"only show; don't ask; only the proven" },
 	{ "yes", NULL, 0, KIND_FLAG, AT(yes), 0, NULL, NULL },
 	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
 	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,

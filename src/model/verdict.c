@@ -23,6 +23,7 @@ static const struct {
 
 static const char *const certainty_names[] = {
 	[CERTAINTY_PRESUMED] = "presumed",
+	[CERTAINTY_DECLARED] = "declared",
 	[CERTAINTY_PROVEN] = "proven",
 };
 

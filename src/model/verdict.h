@@ -24,9 +24,11 @@ enum reason {
 
 enum certainty {
 	CERTAINTY_NONE,
-	CERTAINTY_PRESUMED,
-	CERTAINTY_PROVEN,
+	CERTAINTY_PRESUMED, /* a guess by age */
+	CERTAINTY_DECLARED, /* the application's own pool says so */
+	CERTAINTY_PROVEN,   /* nobody can use the session any more */
 };
+#define CERTAINTY_COUNT (CERTAINTY_PROVEN + 1)
 
 enum protection {
 	PROTECTION_NONE,

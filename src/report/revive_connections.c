@@ -49,7 +49,7 @@ static const struct field connection_fields[] = {
 	{ "status", FIELD_WORD, AT(connection, verdict.status), status_word, STATUS_COUNT },
 	{ "reason", FIELD_WORD, AT(connection, verdict.reason), reason_word, REASON_COUNT },
 	{ "certainty", FIELD_WORD, AT(connection, verdict.certainty), certainty_word,
-		CERTAINTY_PROVEN + 1 },
+		CERTAINTY_COUNT },
 	{ "protected", FIELD_WORD, AT(connection, verdict.protection), protection_word,
 		PROTECTION_COUNT },
 	{ "seconds", FIELD_SECONDS, AT(connection, verdict.age) },

@@ -62,7 +62,7 @@ static uint64_t backend_key(const struct connection *connection)
 	return (uint64_t)connection->backend->pid;
 }
 
-/* LEAKED is proven, LEAKED? presumed. */
+/* LEAKED is proven or declared by the pool, LEAKED? is presumed. */
 static void status_format(const struct assessment *assessment, const struct connection *connection,
 	bool narrow, struct line *line)
 {

@@ -279,7 +279,7 @@ static bool is_leaked_as_it_should(json_t *root, struct forgotten *forgotten)
 			wrong(connection, "not called a leak");
 		if (told &&
 			(strcmp(live_text(connection, "reason"), "held_too_long") != 0 ||
-				strcmp(live_text(connection, "certainty"), "proven") != 0))
+				strcmp(live_text(connection, "certainty"), "declared") != 0))
 			wrong(connection, "another reason");
 		if (told && !ends_with(live_text(connection, "pool.site"), forgotten->site))
 			wrong(connection, "another site");

@@ -19,7 +19,7 @@
 
 static void show_plan(struct scenery *scenery)
 {
-	scenery->plan = plan_kill_leaked(scenery->assessment, false);
+	scenery->plan = plan_kill_leaked(scenery->assessment, CERTAINTY_PRESUMED);
 	/* as somebody would who knows that report */
 	for (size_t i = 0; i < scenery->plan->n_targets; i++)
 		if (scenery->plan->targets[i].certainty == CERTAINTY_PRESUMED)

@@ -69,7 +69,7 @@ static const struct sample_row screen_rows[] = {
 	{ 9802, WORKER, 50112, active, "worker", SECONDS(1868),
 		LEAKED(REASON_CLIENT_GONE, CERTAINTY_PROVEN), "SELECT pg_sleep(3600)" },
 	{ 9912, APP, 51234, in_transaction, "app/4312/1", SECONDS(432),
-		LEAKED(REASON_HELD_TOO_LONG, CERTAINTY_PROVEN),
+		LEAKED(REASON_HELD_TOO_LONG, CERTAINTY_DECLARED),
 		"UPDATE outbox SET sent_at = now() WHERE id = $1" },
 	{ 9913, APP, 51236, active, "app/4312/2", 100000, IS(STATUS_ACTIVE),
 		"SELECT * FROM voices WHERE id = $1" },

@@ -36,7 +36,7 @@ static int set_up(void **state)
 		return -1;
 	fixture->path = mem_printf("%s/state/dbtop/actions.jsonl", fixture->folder);
 	struct assessment *assessment = sample_assessment(SAMPLE_HOSTILE);
-	fixture->plan = plan_kill_leaked(assessment, false);
+	fixture->plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assessment_free(assessment);
 	*state = fixture;
 	return 0;
@@ -119,7 +119,7 @@ static void each_line_tells_when_who_what_and_the_result(void **state)
 	assert_string_equal(json_string_value(json_object_get(result, "detail")), target->detail);
 	assert_string_equal(text(result, "planned", "state"), "idle in transaction");
 	assert_string_equal(text(result, "planned", "reason"), "held_too_long");
-	assert_string_equal(text(result, "planned", "certainty"), "proven");
+	assert_string_equal(text(result, "planned", "certainty"), "declared");
 	assert_string_equal(text(result, "seen", "state"), "active");
 	assert_string_equal(text(result, "seen", "at"), "2026-01-31T12:03:44.000000Z");
 	assert_string_equal(text(result, "session", "application_name"), target->application_name);

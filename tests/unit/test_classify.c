@@ -90,6 +90,7 @@ static struct verdict judge(char *cells[static COLUMNS])
 		.own = strstr(cells[FLAGS], "own") != NULL,
 		.pool_reserve = strstr(cells[FLAGS], "reserve") != NULL,
 		.bouncer_reserve = strstr(cells[FLAGS], "bouncer") != NULL,
+		.declared_gone = strstr(cells[FLAGS], "declared") != NULL,
 		.held = held ? llround(strtod(held + 5, NULL) * USEC_PER_SEC) : -1,
 		.end = parse_end(cells[END]),
 		.process_name = null_for_dash(cells[PROCESS]),

@@ -69,7 +69,7 @@ static void test_each_verdict_is_explained(void **state)
 	} cases[] = {
 		{ 9801, "LEAKED, proven: client gone", "No socket on this machine has",
 			"ends it, if" },
-		{ 9912, "LEAKED, proven: held too long", "limit of 1m00s", "rolled back" },
+		{ 9912, "LEAKED, declared: held too long", "limit of 1m00s", "rolled back" },
 		{ 9770, "LEAKED, presumed: idle too long", "that is why it is presumed",
 			"nothing is lost" },
 		{ 9914, "in its pool's reserve", "waits in the pool", "it is not leaked" },
@@ -199,7 +199,7 @@ static void test_follows_and_tells_the_end(void **state)
 	world.ui.now = world.assessment->now + 7 * USEC_PER_SEC;
 	const char *text = draw(&world, 130, 60);
 	check_has(text, "backend 9912 has ended, 7.0s ago");
-	check_has(text, "LEAKED, proven: held too long");
+	check_has(text, "LEAKED, declared: held too long");
 	/* and back: it was another assessment that missed it */
 	((struct backend *)sample_find(world.assessment, 9912)->backend)->start -= 1;
 	check_has(draw(&world, 130, 60), "┌ backend 9912 ─");

@@ -47,7 +47,7 @@ static void open_fixture(struct fixture *fixture, bool readonly)
 	fixture->session = session_new(&fixture->loop, &params,
 		&(struct session_callbacks){ .ready = ignore, .changed = ignore });
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	fixture->plan = plan_kill_leaked(assessment, false);
+	fixture->plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assessment_free(assessment);
 	fixture->executor = execute_new(&fixture->loop, fixture->session,
 		&(struct execute_options){

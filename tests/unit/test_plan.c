@@ -23,11 +23,11 @@ static struct plan_session session_of(struct assessment *assessment, int32_t pid
 	return (struct plan_session){ pid, sample_find(assessment, pid)->backend->start };
 }
 
-static void kill_leaked_names_proven_before_presumed_then_oldest(void **state)
+static void kill_leaked_names_the_most_certain_first_then_oldest(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assert_pids(plan, (int32_t[]){ 9801, 9802, 9912, 9770 }, 4);
 	assert_int_equal(plan->kind, ACTION_KILL_LEAKED);
 	assert_int_equal(plan->made_at, SAMPLE_NOW);
@@ -36,7 +36,11 @@ static void kill_leaked_names_proven_before_presumed_then_oldest(void **state)
 	assert_int_equal(plan_count_selected(plan), 4);
 	action_plan_free(plan);
 
-	plan = plan_kill_leaked(assessment, true);
+	plan = plan_kill_leaked(assessment, CERTAINTY_PROVEN);
+	assert_pids(plan, (int32_t[]){ 9801, 9802 }, 2);
+	action_plan_free(plan);
+
+	plan = plan_kill_leaked(assessment, CERTAINTY_DECLARED);
 	assert_pids(plan, (int32_t[]){ 9801, 9802, 9912 }, 3);
 	action_plan_free(plan);
 	assessment_free(assessment);
@@ -46,7 +50,7 @@ static void a_plan_outlives_its_assessment(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_HOSTILE);
-	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	const struct backend *backend = sample_find(assessment, 9912)->backend;
 	const struct action_target *target = &plan->targets[2];
 	assert_string_equal(target->query, backend->query);
@@ -68,14 +72,14 @@ static void a_target_carries_its_identity_and_state(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	const struct backend *backend = sample_find(assessment, 9912)->backend;
 	const struct action_target *target = &plan->targets[2];
 	assert_int_equal(target->backend_start, backend->start);
 	assert_int_equal(target->state_change, backend->state_change);
 	assert_int_equal(target->state, BACKEND_STATE_IN_TRANSACTION);
 	assert_int_equal(target->reason, REASON_HELD_TOO_LONG);
-	assert_int_equal(target->certainty, CERTAINTY_PROVEN);
+	assert_int_equal(target->certainty, CERTAINTY_DECLARED);
 	assert_true(target->selected);
 	assert_int_equal(target->result, RESULT_PENDING);
 	assert_int_equal(target->seen_at, INSTANT_UNKNOWN);
@@ -89,7 +93,7 @@ static void what_is_lost_is_said_in_words(void **state)
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
 	struct backend *worker = (struct backend *)sample_find(assessment, 9802)->backend;
 	worker->query_start = INSTANT_UNKNOWN;
-	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assert_string_equal(plan->targets[0].loses, "running statement, 31m10s");
 	assert_string_equal(plan->targets[1].loses, "running statement");
 	assert_string_equal(plan->targets[2].loses, "open transaction, 7m12s");
@@ -99,7 +103,7 @@ static void what_is_lost_is_said_in_words(void **state)
 	/* nothing of an aborted transaction can be kept */
 	struct backend *aborted = (struct backend *)sample_find(assessment, 9912)->backend;
 	aborted->state = BACKEND_STATE_IN_ABORTED_TRANSACTION;
-	plan = plan_kill_leaked(assessment, true);
+	plan = plan_kill_leaked(assessment, CERTAINTY_DECLARED);
 	assert_null(plan->targets[2].loses);
 	action_plan_free(plan);
 	assessment_free(assessment);
@@ -120,7 +124,7 @@ static void kill_leaked_never_names_what_is_not_ours_to_end(void **state)
 	((struct backend *)sample_find(assessment, 9962)->backend)->start = INSTANT_UNKNOWN;
 	sample_find(assessment, 9963)->in_scope = false;
 	/* own 9990, system 9970, hidden 9980 and 9981, and the four above */
-	struct action_plan *plan = plan_kill_leaked(assessment, false);
+	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assert_int_equal(plan->n_targets, 18 - 8);
 	static const int32_t never[] = { 9960, 9961, 9962, 9963, 9970, 9980, 9981, 9990 };
 	for (size_t i = 0; i < plan->n_targets; i++)
@@ -175,7 +179,7 @@ static void without_a_server_the_plan_is_empty(void **state)
 		SAMPLE_EMPTY };
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct assessment *assessment = sample_assessment(kinds[i]);
-		struct action_plan *plan = plan_kill_leaked(assessment, false);
+		struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 		assert_int_equal(plan->n_targets, 0);
 		assert_int_equal(plan_count_selected(plan), 0);
 		action_plan_free(plan);
@@ -186,7 +190,7 @@ static void without_a_server_the_plan_is_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kill_leaked_names_proven_before_presumed_then_oldest),
+		cmocka_unit_test(kill_leaked_names_the_most_certain_first_then_oldest),
 		cmocka_unit_test(a_plan_outlives_its_assessment),
 		cmocka_unit_test(a_target_carries_its_identity_and_state),
 		cmocka_unit_test(what_is_lost_is_said_in_words),

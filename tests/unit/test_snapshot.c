@@ -141,7 +141,7 @@ static void a_leaked_connection_is_told_as_documented(void **state)
 		{ "wait_event", "ClientRead" },
 		{ "status", "leaked" },
 		{ "reason", "held_too_long" },
-		{ "certainty", "proven" },
+		{ "certainty", "declared" },
 		{ "process.command", "python3 main.py" },
 		{ "process.unit", "app.service" },
 		{ "process.matched_by", "tcp" },

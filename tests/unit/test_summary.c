@@ -59,7 +59,7 @@ static void the_eye_meets_things_in_their_order(void **state)
 		"!    9802  LEAKED",
 		"\npython3 main.py  pid 4312, app, app.service: 3 connections, 1 leaked\n",
 		"!    9912  LEAKED",
-		"held too long, proven, held 7m12s at sync.c:212: UPDATE outbox SET s…\n",
+		"held too long, declared, held 7m12s at sync.c:212: UPDATE outbox SET…\n",
 		"     9914  idle",
 		"in its pool's reserve: COMMIT\n",
 		"     9913  active",
@@ -102,7 +102,7 @@ static void plain_ascii_is_nothing_else(void **state)
 	}
 	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &ascii);
 	find(text, "###############LLLLL....xxxx\n");
-	find(text, "UPDATE outbox SET...\n");
+	find(text, "UPDATE outbox S...\n");
 }
 
 /* What a client calls itself is neither a line nor a title of ours. */
@@ -169,7 +169,7 @@ static void no_query_text_leaves_none(void **state)
 	static const char *const words[] = { "SELECT", "UPDATE", "COPY", "COMMIT", "LISTEN" };
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		assert_null(strstr(text, words[i]));
-	find(text, "held too long, proven, held 7m12s at sync.c:212\n");
+	find(text, "held too long, declared, held 7m12s at sync.c:212\n");
 }
 
 static void a_role_is_quoted_as_sql_wants_it(void **state)
