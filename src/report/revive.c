@@ -212,13 +212,16 @@ static int read_sources(struct revival *revival)
 	return r;
 }
 
-/* There was an answer of the server if it had an age. */
+/* There was an answer of the server if it had an age. Without one there are no connections: their
+ * rows are in the answer's block. */
 static void keep_activity(struct revival *revival)
 {
 	struct activity *activity = revival->activity;
 	const struct head *head = &revival->head;
-	if (head->age < 0)
+	if (head->age < 0) {
+		revival->assessment->n_connections = revival->assessment->n_leaked = 0;
 		return;
+	}
 	activity->asked_at = activity->taken_at = head->taken_at;
 	activity->server = (struct server_facts){
 		.version = head->version,

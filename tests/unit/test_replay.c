@@ -127,6 +127,12 @@ static void what_is_missing_is_not_known(void **state)
 	assert_int_equal(assessment->sources[SOURCE_ACTIVITY].taken_at, INSTANT_UNKNOWN);
 	assert_int_equal(assessment->server.latency, -1);
 	assessment_free(assessment);
+	/* rows without an answer that they could be of */
+	assessment = revived(HEAD ",\"connections\":[{\"status\":\"leaked\"}]}");
+	assert_null(assessment->activity);
+	assert_int_equal(assessment->n_connections, 0);
+	assert_int_equal(assessment->n_leaked, 0);
+	assessment_free(assessment);
 	assessment = revived(HEAD ",\"server\":{\"age_ms\":0},\"connections\":[{}]}");
 	assert_non_null(assessment->activity);
 	assert_int_equal(assessment->n_connections, 1);
