@@ -58,8 +58,8 @@ static int64_t held_for(const struct assessment *assessment, const struct connec
 {
 	const struct pool_slot *slot = connection->slot;
 	const struct pool_page *page = slot ? connection->pool->page : NULL;
-	if (!slot || slot->state != POOL_SLOT_IN_USE || page->status != POOL_PAGE_LIVE ||
-		page->read_at < assessment->activity->taken_at)
+	if (!slot || !connection->slot_certain || slot->state != POOL_SLOT_IN_USE ||
+		page->status != POOL_PAGE_LIVE || page->read_at < assessment->activity->taken_at)
 		return -1;
 	return instant_elapsed(slot->since, page->read_at);
 }
@@ -82,6 +82,7 @@ static void judge(
 	const struct evidence evidence = {
 		.own = is_own(assessment, backend),
 		.end = connection->end,
+		.declared_gone = connection->declared_gone,
 		.pool_reserve = is_reserve(connection),
 		.bouncer_reserve = connection->bouncer_server && !connection->bouncer_client,
 		.held = held_for(assessment, connection),
@@ -238,6 +239,7 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	pools_list(assessment);
 	join_clients(assessment, previous, processes);
 	join_bouncers(assessment, previous, processes);
+	join_proxy_mark(assessment);
 	join_pages(assessment, previous, processes);
 	join_proxy(assessment, processes);
 	pools_assign(assessment);

@@ -147,6 +147,7 @@ static void set_holder(struct join *join, struct connection *connection, uint32_
 	size_t count;
 	const struct socket_owner *owner = peers_owners(join->peers, inode, &count);
 	connection->seen_here = true;
+	connection->end_inode = inode;
 	connection->missed_at = INSTANT_UNKNOWN;
 	connection->end = CLIENT_END_NOT_VISIBLE;
 	if (!owner)

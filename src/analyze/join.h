@@ -22,10 +22,10 @@
 
 struct client_processes;
 
-/* Fills end, matched_by, process, holder, seen_here, first_seen and looked of the assessment's
- * connections, and its processes. activity, peers and now are set, connections hold their backends
- * and nothing else. `previous` is the assessment before, or NULL: what was seen then is evidence
- * now. */
+/* Fills end, end_inode, matched_by, process, holder, seen_here, first_seen and looked of the
+ * assessment's connections, and its processes. activity, peers and now are set, connections hold
+ * their backends and nothing else. `previous` is the assessment before, or NULL: what was seen then
+ * is evidence now. */
 void join_clients(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes);
 

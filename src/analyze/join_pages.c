@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/client_processes.h"
+#include "analyze/page_claim.h"
 #include "analyze/pool_place.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -17,6 +18,7 @@
 struct join {
 	struct assessment *assessment;
 	struct client_processes *processes;
+	struct page_claims *claims;
 	struct map *by_pid; /* backend pid → index into the assessment's connections */
 };
 
@@ -65,28 +67,11 @@ static bool is_same_session(const struct join *join, const struct connection *co
 		is_owner(join->assessment, connection, page);
 }
 
-/* The owner's end, proven: it was found dead before the rows were taken that show its backend. */
-static bool outlived_its_owner(const struct join *join, const struct pool_page *page)
+/* Who is behind the session, where the page knows better than the sockets: behind a forwarder, and
+ * after its process's death. */
+static void set_process(
+	const struct join *join, struct connection *connection, const struct pool_page *page)
 {
-	return page->status == POOL_PAGE_DEAD &&
-		page->dead_since <= join->assessment->activity->asked_at;
-}
-
-static void join_slot(
-	const struct join *join, const struct pool *pool, const struct pool_slot *slot)
-{
-	const struct pool_page *page = pool->page;
-	uint32_t index = map_get(join->by_pid, (uint64_t)slot->backend_pid);
-	if (!slot->backend_pid || index == MAP_NONE)
-		return;
-	struct connection *connection = &join->assessment->connections[index];
-	if (!is_same_session(join, connection, page, slot))
-		return;
-	connection->pool = pool;
-	connection->slot = slot;
-	if (outlived_its_owner(join, page))
-		connection->end = CLIENT_END_GONE;
-	/* what the kernel says is kept where both agree; behind a proxy only the page knows */
 	if (is_owner(join->assessment, connection, page))
 		return;
 	uint32_t owner = owner_of(join, page);
@@ -94,8 +79,40 @@ static void join_slot(
 		return;
 	connection->process = owner;
 	connection->matched_by = MATCHED_PAGE;
-	if (page->status == POOL_PAGE_LIVE)
+	if (page->status == POOL_PAGE_LIVE && connection->end != CLIENT_END_GONE)
 		connection->end = CLIENT_END_HELD;
+}
+
+/* Several pages may claim one session: the first that is believed has it. */
+static void take_claim(const struct join *join, struct connection *connection,
+	const struct pool *pool, const struct pool_slot *slot)
+{
+	bool declared;
+	const char *evidence;
+	enum page_claim claim =
+		page_claim_judge(join->claims, connection, pool->page, slot, &declared, &evidence);
+	if (evidence && !connection->evidence)
+		connection->evidence = evidence;
+	if (claim < PAGE_CLAIM_PROTECTS || connection->slot_certain ||
+		(claim == PAGE_CLAIM_PROTECTS && connection->slot))
+		return;
+	connection->pool = pool;
+	connection->slot = slot;
+	connection->slot_certain = claim == PAGE_CLAIM_BELIEVED;
+	connection->declared_gone = declared;
+	if (connection->slot_certain || connection->process == NO_PROCESS)
+		set_process(join, connection, pool->page);
+}
+
+static void join_slot(
+	const struct join *join, const struct pool *pool, const struct pool_slot *slot)
+{
+	uint32_t index = map_get(join->by_pid, (uint64_t)slot->backend_pid);
+	if (!slot->backend_pid || index == MAP_NONE)
+		return;
+	struct connection *connection = &join->assessment->connections[index];
+	if (is_same_session(join, connection, pool->page, slot))
+		take_claim(join, connection, pool, slot);
 }
 
 void join_pages(struct assessment *assessment, const struct assessment *previous,
@@ -106,6 +123,7 @@ void join_pages(struct assessment *assessment, const struct assessment *previous
 	struct join join = {
 		.assessment = assessment,
 		.processes = processes,
+		.claims = page_claims_new(assessment),
 		.by_pid = map_new(assessment->arena, assessment->n_connections),
 	};
 	for (size_t i = 0; i < assessment->n_connections; i++)

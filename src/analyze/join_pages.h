@@ -9,8 +9,9 @@
 
 struct client_processes;
 
-/* Fills slot and pool of connections that the other joins have seen, and where the page knows
- * better, process, matched_by and end; and of the pools with a page process, and what pool_place.h
+/* Fills slot, pool, slot_certain, declared_gone and evidence of connections that the other joins
+ * have seen, as far as their pages are to be believed (page_claim.h); where the page knows better
+ * process, matched_by and end; and of the pools with a page process, and what pool_place.h
  * tells. The assessment's pools are listed; `previous` may be NULL. */
 void join_pages(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes);

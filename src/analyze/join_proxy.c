@@ -189,10 +189,27 @@ static int compare_clients(const void *a, const void *b)
 	return (x->process > y->process) - (x->process < y->process);
 }
 
+/* There is a proxy, and its clients are known. */
+static bool has_clients(const struct proxy *proxy)
+{
+	return proxy && proxy->status >= PROXY_LISTENING && proxy->peers;
+}
+
+void join_proxy_mark(struct assessment *assessment)
+{
+	if (!has_clients(assessment->proxy))
+		return;
+	const struct backend *own = assessment->activity ? own_backend(assessment) : NULL;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		struct connection *connection = &assessment->connections[i];
+		connection->proxied = goes_through(assessment, connection, own);
+	}
+}
+
 void join_proxy(struct assessment *assessment, struct client_processes *processes)
 {
 	const struct proxy *proxy = assessment->proxy;
-	if (!proxy || proxy->status < PROXY_LISTENING || !proxy->peers)
+	if (!has_clients(proxy))
 		return;
 	struct join join = {
 		.assessment = assessment,
@@ -203,12 +220,9 @@ void join_proxy(struct assessment *assessment, struct client_processes *processe
 	};
 	list_clients(&join);
 	const struct backend *own = assessment->activity ? own_backend(assessment) : NULL;
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		struct connection *connection = &assessment->connections[i];
-		connection->proxied = goes_through(assessment, connection, own);
-		if (connection->proxied)
-			join_one(&join, connection, own);
-	}
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (assessment->connections[i].proxied)
+			join_one(&join, &assessment->connections[i], own);
 	if (assessment->n_proxy_clients)
 		qsort(assessment->proxy_clients, assessment->n_proxy_clients,
 			sizeof(*assessment->proxy_clients), compare_clients);

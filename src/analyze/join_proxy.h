@@ -18,8 +18,11 @@ struct client_processes;
 /* How many processes it may add. */
 size_t join_proxy_processes(const struct assessment *assessment);
 
-/* Fills in proxied, and of those process and matched_by where it is proven; and proxy_clients.
- * After all other joins. */
+/* Fills in proxied of all connections. After join_clients(). */
+void join_proxy_mark(struct assessment *assessment);
+
+/* Fills in, of those that are proxied, process and matched_by where it is proven; and
+ * proxy_clients. After all other joins. */
 void join_proxy(struct assessment *assessment, struct client_processes *processes);
 
 /* The PID of NAME/PID/SLOT; false for a name of another form, or NULL. */

@@ -183,6 +183,13 @@ static const struct process *describe_owner(
 	return process;
 }
 
+static bool is_taken(const struct pages *pages, int32_t pid)
+{
+	struct procfs_stat stat;
+	int r = procfs_stat(pages->procfs, pid, &stat);
+	return r != -ESRCH && (r < 0 || !procfs_has_ended(&stat));
+}
+
 static const char *error_of(int status)
 {
 	switch (status) {
@@ -236,6 +243,8 @@ static void on_found(void *data, const char *path, int status, const struct page
 	read_contents(block->arena, copy, page);
 	const struct pool_page *before = find_before(pages, page);
 	page->process = describe_owner(pages, page, before);
+	if (page->status == POOL_PAGE_DEAD)
+		page->pid_taken = is_taken(pages, page->pid);
 	if (page->status == POOL_PAGE_DEAD)
 		page->dead_since = before && before->status == POOL_PAGE_DEAD ? before->dead_since
 									      : instant_now();

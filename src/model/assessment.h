@@ -98,13 +98,18 @@ struct connection {
 			       which nothing else tells; INSTANT_UNKNOWN otherwise */
 	int64_t hidden_since; /* the first of the dumps in a row that did not tell who holds its
 				 end; INSTANT_UNKNOWN otherwise */
-	bool proxied;         /* the local proxy is in between: the client's end is the proxy's */
-	bool in_scope;        /* --app: shown and acted on */
+	uint32_t end_inode; /* of the client end's socket, which a process has open; 0: not seen */
+	bool proxied;       /* the local proxy is in between: the client's end is the proxy's */
+	bool in_scope;      /* --app: shown and acted on */
 
 	/* Its pool: of libdbpool when there is a slot, PgBouncer's when there is a server. NULL is
 	 * none, or not certain. */
 	const struct pool *pool;
 	const struct pool_slot *slot;
+	bool slot_certain;  /* the kernel bears the slot's page out. Else the page may protect the
+			       session, but not call it a leak */
+	bool declared_gone; /* the slot's process is dead, and only its page tells of the client */
+	const char *evidence; /* one line beside the verdict; NULL when there is nothing to say */
 	const struct bouncer_server *bouncer_server; /* PgBouncer is the backend's client … */
 	const struct bouncer_client *bouncer_client; /* … on behalf of this one, at the instant
 							the row was taken */

@@ -58,6 +58,7 @@ struct pool_page {
 				 lives is not known here, and its pid means nothing */
 	const struct process *process; /* what /proc told of it when it was read first; NULL when
 					  not known */
+	bool pid_taken;                /* POOL_PAGE_DEAD: a living process may carry the pid now */
 	int64_t dead_since; /* POOL_PAGE_DEAD: our wall clock when it was found so first */
 	const char *server; /* "127.0.0.1:5432", as the pool was told */
 	const char *phase;  /* "running" */

@@ -296,7 +296,6 @@ static void take_identity(const struct page_host *host, const struct page *page,
 {
 	const struct page_identity *identity = &page->identity;
 	ret->pid = identity->pid;
-	ret->uid = identity->uid;
 	ret->start_ticks = identity->start_ticks;
 	ret->pid_namespace = identity->pid_namespace;
 	ret->owner_visible = page_owner_is_visible(host, identity);
@@ -353,5 +352,8 @@ int page_read(int folder, const char *file, const struct page_host *host, struct
 		return -errno;
 	if (!is_ours(&folder_status, &status))
 		return PAGE_FOREIGN;
-	return (int)read_open(fd, status.st_size, host, ret);
+	enum page_status result = read_open(fd, status.st_size, host, ret);
+	/* whose it is, the kernel says: the page could claim any user */
+	ret->uid = (uint32_t)status.st_uid;
+	return (int)result;
 }

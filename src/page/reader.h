@@ -68,7 +68,7 @@ struct page_sums {
  * by the writer's own pair of clocks. */
 struct page_copy {
 	int32_t pid;
-	uint32_t uid;
+	uint32_t uid; /* of the owner of file and folder, whatever the page says */
 	uint64_t start_ticks;
 	uint64_t pid_namespace;
 	bool owner_visible; /* false: in another pid namespace or on another host; dead or alive is

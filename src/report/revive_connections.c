@@ -53,6 +53,7 @@ static const struct field connection_fields[] = {
 	{ "protected", FIELD_WORD, AT(connection, verdict.protection), protection_word,
 		PROTECTION_COUNT },
 	{ "seconds", FIELD_SECONDS, AT(connection, verdict.age) },
+	{ "evidence", FIELD_NAME, AT(connection, evidence) },
 	{ "client_end", FIELD_WORD, AT(connection, end), end_word, CLIENT_END_COUNT },
 };
 

@@ -87,13 +87,15 @@ static void put_backend(struct encoder *encoder, const struct backend *backend,
 	encoder_string(encoder, "query", options->no_query_text ? NULL : backend->query);
 }
 
-static void put_verdict(struct encoder *encoder, const struct verdict *verdict)
+static void put_verdict(struct encoder *encoder, const struct connection *connection)
 {
+	const struct verdict *verdict = &connection->verdict;
 	encoder_string(encoder, "status", status_name(verdict->status));
 	encoder_string(encoder, "reason", reason_name(verdict->reason));
 	encoder_string(encoder, "certainty", certainty_name(verdict->certainty));
 	encoder_string(encoder, "protected", protection_name(verdict->protection));
 	encoder_seconds(encoder, "seconds", verdict->age);
+	encoder_string(encoder, "evidence", connection->evidence);
 }
 
 static void put_holder(
@@ -117,7 +119,7 @@ static void put_connection(struct encoder *encoder, const struct assessment *ass
 	const struct client_process *holder = assessment_process(assessment, connection);
 	encoder_open(encoder, NULL, '{');
 	put_backend(encoder, connection->backend, options);
-	put_verdict(encoder, &connection->verdict);
+	put_verdict(encoder, connection);
 	if (holder)
 		put_holder(encoder, &holder->process, connection->matched_by);
 	else

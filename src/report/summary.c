@@ -293,6 +293,27 @@ static void put_why(struct summary *summary, const struct connection *connection
 	printer_end_line(printer);
 }
 
+/* What the kernel says against a page: as long as it is, over several lines. */
+static void put_evidence(struct summary *summary, const char *evidence)
+{
+	struct printer *printer = &summary->printer;
+	while (evidence && *evidence) {
+		size_t length = strcspn(evidence, " ");
+		int width = (int)length + 1;
+		if (printer->column && printer->column + width > printer->style.width)
+			printer_end_line(printer);
+		if (printer->column == 0) {
+			printer_move(printer, 11);
+		} else {
+			printer_text(printer, " ");
+		}
+		printer_format(printer, "%.*s", (int)length, evidence);
+		evidence += length + strspn(evidence + length, " ");
+	}
+	if (printer->column)
+		printer_end_line(printer);
+}
+
 static void put_group_title(struct summary *summary, const struct connection *connection)
 {
 	const struct client_process *client = assessment_process(summary->assessment, connection);
@@ -313,6 +334,7 @@ static void put_connections(struct summary *summary)
 			put_group_title(summary, connection);
 		put_row(summary, connection);
 		put_why(summary, connection);
+		put_evidence(summary, connection->evidence);
 	}
 }
 

@@ -43,6 +43,12 @@ static const char *how_we_know(const struct subject *subject, enum style *style)
 	return explain_evidence(subject->arena, subject->assessment, subject->connection);
 }
 
+static const char *evidence(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_CAUTION;
+	return subject->connection->evidence;
+}
+
 static const char *query(const struct subject *subject, enum style *style)
 {
 	if (subject->backend->query)
@@ -333,6 +339,7 @@ static const struct field {
 } fields[] = {
 	{ "Verdict", "verdict", verdict },
 	{ "Verdict", "how we know", how_we_know },
+	{ "Verdict", "evidence", evidence },
 	{ "Statement", "", query },
 	{ "Process", "process", process },
 	{ "Process", "matched by", matched_by },

@@ -75,6 +75,10 @@ const char *explain_verdict(struct arena *arena, const struct verdict *verdict)
 static const char *explain_gone(struct arena *arena, const struct connection *connection)
 {
 	char address[ENDPOINT_TEXT_MAX];
+	if (connection->verdict.certainty == CERTAINTY_DECLARED)
+		return "The stats page of its process says so: that process is dead. The client's "
+		       "end cannot be seen from here, so the kernel can neither confirm nor "
+		       "contradict it.";
 	if (connection->backend->client.family == AF_UNIX)
 		return "The client closed its end of the Unix socket; the backend was seen again "
 		       "after that.";

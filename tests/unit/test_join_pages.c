@@ -39,6 +39,8 @@ struct scene {
 	enum server_status server;
 };
 
+static const struct process owner = { .pid = OWNER, .start_ticks = OWNER, .name = "python3" };
+
 static struct endpoint at(const char *address, uint16_t port)
 {
 	unsigned char bytes[16];
@@ -61,6 +63,7 @@ static struct pool_pages *make_pages(const struct scene *scene)
 		.pid = OWNER,
 		.start_ticks = OWNER,
 		.owner_visible = !scene->owner_not_visible,
+		.process = &owner,
 		.dead_since = scene->dead_since ? scene->dead_since : T0 - 50 * USEC_PER_SEC,
 		.server = scene->page_server ? scene->page_server : "127.0.0.1:5432/app",
 		.max = 3,
@@ -230,12 +233,17 @@ static void a_slot_is_the_backend_of_its_pid_and_start(void **state)
 	check_slot(&scene, false, MATCHED_NONE, 0, CLIENT_END_UNKNOWN);
 }
 
-static void the_page_knows_who_is_behind_a_forwarder(void **state)
+static void the_kernel_knows_who_holds_the_end(void **state)
 {
 	(void)state;
 	struct scene scene = usual();
 	scene.holder = 500;
-	check_slot(&scene, true, MATCHED_PAGE, OWNER, CLIENT_END_HELD);
+	/* which one is it? session and page name each other, so the slot is its; who holds its end
+	 * is the kernel's word */
+	check_slot(&scene, true, MATCHED_TCP, 500, CLIENT_END_HELD);
+	scene.backend.application_name = "app";
+	check_slot(&scene, false, MATCHED_TCP, 500, CLIENT_END_HELD);
+	scene.backend.application_name = "app/4312/1";
 	/* a pid of another namespace names nobody here */
 	scene.owner_not_visible = true;
 	check_slot(&scene, true, MATCHED_TCP, 500, CLIENT_END_HELD);
@@ -262,11 +270,8 @@ static void holds_reserves_and_dead_owners_are_judged(void **state)
 	scene.slot.state = POOL_SLOT_RESERVE;
 	scene.backend.state_change = T0 - 4000 * USEC_PER_SEC;
 	check_verdict(&scene, STATUS_IDLE, REASON_NONE, PROTECTION_POOL_RESERVE);
-	/* in the reserve of a dead process is nothing */
+	/* in the reserve of a dead process is nothing; that its client is gone the kernel says */
 	scene.status = POOL_PAGE_DEAD;
-	check_verdict(&scene, STATUS_LEAKED, REASON_CLIENT_GONE, PROTECTION_NONE);
-	/* rows from before its death do not prove that its backend outlived it */
-	scene.dead_since = T0;
 	check_verdict(&scene, STATUS_LEAKED, REASON_IDLE_TOO_LONG, PROTECTION_NONE);
 }
 
@@ -407,7 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slot_is_the_backend_of_its_pid_and_start),
-		cmocka_unit_test(the_page_knows_who_is_behind_a_forwarder),
+		cmocka_unit_test(the_kernel_knows_who_holds_the_end),
 		cmocka_unit_test(holds_reserves_and_dead_owners_are_judged),
 		cmocka_unit_test(a_page_belongs_where_its_sessions_are),
 		cmocka_unit_test(a_page_without_rows_goes_by_its_name),

@@ -164,6 +164,7 @@ static void test_named_with_a_socket(void **state)
 	struct connection *connections = world.assessment->connections;
 	for (size_t i = 0; i < 4; i++)
 		hold_by_proxy(&world, &connections[i], 500);
+	join_proxy_mark(world.assessment);
 	join_proxy(world.assessment, world.processes);
 	assert_int_equal(pid_of(&world, &connections[0]), 100);
 	assert_int_equal(connections[0].matched_by, MATCHED_PROXY);
@@ -192,6 +193,7 @@ static void test_name_without_the_proxy_is_nothing(void **state)
 	begin(&world, 2, backends);
 	struct connection *connections = world.assessment->connections;
 	hold_by_proxy(&world, &connections[0], 200);
+	join_proxy_mark(world.assessment);
 	join_proxy(world.assessment, world.processes);
 	assert_false(connections[0].proxied);
 	assert_int_equal(connections[0].matched_by, MATCHED_TCP);
@@ -224,6 +226,7 @@ static void test_our_own_path(void **state)
 	begin(&world, 5, backends);
 	world.proxy->our_path = true;
 	world.peers->target.own = at(7002); /* process 200's socket */
+	join_proxy_mark(world.assessment);
 	join_proxy(world.assessment, world.processes);
 	struct connection *connections = world.assessment->connections;
 	assert_int_equal(pid_of(&world, &connections[0]), 200);
@@ -250,6 +253,7 @@ static void test_pages_word_is_kept(void **state)
 	struct process owner = process(100);
 	connection->process = client_processes_add(world.processes, &owner, true);
 	connection->matched_by = MATCHED_PAGE;
+	join_proxy_mark(world.assessment);
 	join_proxy(world.assessment, world.processes);
 	assert_int_equal(pid_of(&world, connection), 100);
 	assert_int_equal(connection->matched_by, MATCHED_PAGE);
@@ -267,6 +271,7 @@ static void test_foreign_listener_is_no_proxy(void **state)
 	begin(&world, 1, backends);
 	hold_by_proxy(&world, &world.assessment->connections[0], 500);
 	world.proxy->status = PROXY_FOREIGN;
+	join_proxy_mark(world.assessment);
 	join_proxy(world.assessment, world.processes);
 	assert_false(world.assessment->connections[0].proxied);
 	assert_int_equal(world.assessment->n_proxy_clients, 0);
