@@ -51,7 +51,7 @@ static const struct page {
 	{ "plan", "End 4 leaked", "9801", false },
 	{ "results", "done: 2 of 3 ended", "9801", false },
 	{ "details", "backend 9801", "LEAKED, proven", false },
-	{ "pooled", "backend 9912", "LEAKED, declared", false },
+	{ "pooled", "backend 9912", "LEAKED,", false },
 	{ "locks", "Locks: 3 wait", "9912", false },
 	{ "actions", "Actions", "kill_leaked", false },
 	{ "messages", "Messages", "nothing has been met", false },
