@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -45,6 +47,19 @@ static int parse_start(const char *stat, uint64_t *ret_start_ticks)
 	return 0;
 }
 
+/* A tree of another pid namespace has other numbers: the pid would be another process's here. */
+static bool is_foreign(const char *proc_root)
+{
+	char path[256], self[16];
+	struct statfs fs;
+	if (statfs(proc_root, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return false;
+	snprintf(path, sizeof(path), "%s/self", proc_root);
+	ssize_t length = readlink(path, self, sizeof(self) - 1);
+	self[length > 0 ? length : 0] = '\0';
+	return strtol(self, NULL, 10) != getpid();
+}
+
 int process_start_ticks(const char *proc_root, int32_t pid, uint64_t *ret_start_ticks)
 {
 	char path[256], text[1024];
@@ -70,8 +85,13 @@ int process_hold(const char *proc_root, int32_t pid, uint64_t start_ticks, int *
 	CLEANUP(cleanup_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return -errno;
+	if (is_foreign(proc_root))
+		return -EACCES;
 	uint64_t found;
 	int r = process_start_ticks(proc_root, pid, &found);
+	/* one that is there, but hidden from us, has not ended */
+	if (r == -ESRCH && !process_has_ended(fd))
+		return -EACCES;
 	if (r < 0)
 		return r;
 	if (found != start_ticks)

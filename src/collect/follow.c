@@ -218,7 +218,7 @@ static bool read_descriptors(struct follow *follow, int32_t pid)
 	snprintf(path, sizeof(path), "%" PRId32 "/fd", pid);
 	CLEANUP(cleanup_dir) DIR *folder = procfs_open_folder(procfs_root(follow->procfs), path);
 	if (!folder)
-		return errno != EACCES && errno != EPERM;
+		return !procfs_exists(follow->procfs, pid);
 	for (struct dirent *item; (item = readdir(folder));) {
 		uint32_t inode =
 			item->d_name[0] == '.' ? 0 : socket_inode(dirfd(folder), item->d_name);
@@ -233,17 +233,23 @@ static bool read_process(
 	struct follow *follow, const struct member *member, struct follow_process *ret)
 {
 	struct procfs_stat stat;
-	if (procfs_stat(follow->procfs, member->pid, &stat) < 0 || procfs_has_ended(&stat) ||
-		stat.start_ticks != member->start_ticks)
+	int r = procfs_stat(follow->procfs, member->pid, &stat);
+	if (r == -ESRCH ||
+		(r == 0 && (procfs_has_ended(&stat) || stat.start_ticks != member->start_ticks)))
 		return false;
 	*ret = (struct follow_process){ .pid = member->pid, .start_ticks = member->start_ticks };
+	/* it lives, as far as is known, and nothing of it can be seen */
+	ret->refused = r < 0;
+	if (r < 0)
+		return true;
 	const char *name = text_clean(
 		follow->sample.arena, stat.comm, strnlen(stat.comm, sizeof(stat.comm)), TEXT_LINE);
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	(void)procfs_signals(follow->procfs, member->pid, &ret->signals);
 	ret->refused = !read_descriptors(follow, member->pid);
 	/* asked again: only after the descriptors it tells whether they were still its own */
-	ret->exiting = procfs_stat(follow->procfs, member->pid, &stat) < 0 || stat.exiting;
+	r = procfs_stat(follow->procfs, member->pid, &stat);
+	ret->exiting = r == -ESRCH || (r == 0 && stat.exiting);
 	return true;
 }
 

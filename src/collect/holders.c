@@ -1,6 +1,7 @@
 /* The last walk and the processes that it found: one generation, made anew by the next walk. */
 #include "collect/holders.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,14 +117,15 @@ static void describe(struct holders *holders, const struct descriptors_process *
 	struct arena *arena, struct known_process *ret)
 {
 	struct procfs_stat stat;
-	if (procfs_describe(holders->procfs, arena, found->pid, &ret->facts, &stat) < 0 ||
-		stat.start_ticks != found->stat.start_ticks) {
+	int r = procfs_describe(holders->procfs, arena, found->pid, &ret->facts, &stat);
+	if (r < 0 || stat.start_ticks != found->stat.start_ticks) {
+		bool gone = r == 0 || r == -ESRCH;
 		stat = found->stat;
 		ret->facts = (struct process){
 			.pid = found->pid,
 			.start_ticks = stat.start_ticks,
 			.started_at = procfs_started_at(holders->procfs, stat.start_ticks),
-			.ended_at = instant_now(),
+			.ended_at = gone ? instant_now() : INSTANT_UNKNOWN,
 			.name = text_clean(arena, stat.comm, sizeof(stat.comm), TEXT_LINE),
 			.uid = UINT32_MAX,
 			.cpu_percent = NAN,

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <math.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,8 +36,16 @@
 /* How far the kernel's btime, in whole seconds, may be from a more precise reading of it. */
 #define BOOT_TOLERANCE (2 * USEC_PER_SEC)
 
+/* Whose processes the tree shows. */
+enum tree {
+	TREE_RECORDED, /* no /proc at all: a test's */
+	TREE_OURS,     /* of our pid namespace */
+	TREE_FOREIGN,  /* of another pid namespace: /proc/self is not us */
+};
+
 struct procfs {
 	int root;
+	enum tree tree;
 	int64_t ticks_per_second;
 	int64_t boot_time; /* from /proc/stat */
 	struct arena *arena;
@@ -87,10 +98,39 @@ static int64_t read_boot_time(int root)
 	return seconds > 0 ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
 }
 
+static enum tree read_tree(int root)
+{
+	char self[16];
+	struct statfs fs;
+	if (fstatfs(root, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return TREE_RECORDED;
+	ssize_t length = readlinkat(root, "self", self, sizeof(self) - 1);
+	self[length > 0 ? length : 0] = '\0';
+	return procfs_pid(self) == getpid() ? TREE_OURS : TREE_FOREIGN;
+}
+
+/* A process that the tree does not show has ended only if the kernel says so, too: hidepid hides
+ * processes from us, and a tree of another pid namespace has other numbers. */
+static bool is_gone(const struct procfs *procfs, int32_t pid)
+{
+	switch (procfs->tree) {
+	case TREE_RECORDED: return true;
+	case TREE_OURS: return kill(pid, 0) < 0 && errno == ESRCH;
+	default: return false;
+	}
+}
+
+/* -ESRCH is kept only where it is certain. */
+static int check_gone(const struct procfs *procfs, int32_t pid, int error)
+{
+	return error == -ESRCH && !is_gone(procfs, pid) ? -EACCES : error;
+}
+
 struct procfs *procfs_new(const char *root)
 {
 	struct procfs *procfs = mem_alloc(sizeof(*procfs));
 	procfs->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	procfs->tree = read_tree(procfs->root);
 	procfs->ticks_per_second = sysconf(_SC_CLK_TCK);
 	procfs->boot_time = read_boot_time(procfs->root);
 	procfs->arena = arena_new();
@@ -143,7 +183,7 @@ bool procfs_exists(const struct procfs *procfs, int32_t pid)
 {
 	char path[16];
 	snprintf(path, sizeof(path), "%" PRId32, pid);
-	return faccessat(procfs->root, path, F_OK, 0) == 0;
+	return faccessat(procfs->root, path, F_OK, 0) == 0 || !is_gone(procfs, pid);
 }
 
 /* Fields are counted as in proc(5): the first behind the name is 3, the state. */
@@ -193,7 +233,7 @@ int procfs_stat(const struct procfs *procfs, int32_t pid, struct procfs_stat *re
 {
 	char path[32];
 	snprintf(path, sizeof(path), "%" PRId32 "/stat", pid);
-	return procfs_stat_at(procfs->root, path, ret);
+	return check_gone(procfs, pid, procfs_stat_at(procfs->root, path, ret));
 }
 
 /* The mask behind a label at the start of a line; 0 when it is not there. */
@@ -209,7 +249,7 @@ int procfs_signals(const struct procfs *procfs, int32_t pid, struct procfs_signa
 	snprintf(path, sizeof(path), "%" PRId32 "/status", pid);
 	ssize_t length = read_file(procfs->root, path, text, sizeof(text));
 	if (length < 0)
-		return (int)length;
+		return check_gone(procfs, pid, (int)length);
 	*ret = (struct procfs_signals){
 		/* those of its main thread, and those of the whole process */
 		.pending = labelled_mask(text, "\nSigPnd:\t") | labelled_mask(text, "\nShdPnd:\t"),
@@ -335,10 +375,10 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	CLEANUP(cleanup_fd)
 	int folder = openat(procfs->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
+		return check_gone(procfs, pid, errno == ENOENT ? -ESRCH : -errno);
 	int error = procfs_stat_at(folder, "stat", &stat);
 	if (error < 0)
-		return error;
+		return check_gone(procfs, pid, error);
 	struct process process = {
 		.pid = pid,
 		.start_ticks = stat.start_ticks,

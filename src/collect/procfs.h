@@ -1,7 +1,10 @@
 /* What /proc tells of one process. See proc(5).
  *
  * The root is a parameter, so that tests replay recorded trees. Every call is made for a process
- * that may exit at any moment: that is -ESRCH, an ordinary result. */
+ * that may exit at any moment: that is -ESRCH, an ordinary result.
+ *
+ * -ESRCH is certain. A process that is only hidden (hidepid, ProtectProc) or that the tree cannot
+ * tell of, because it is of another pid namespace, is -EACCES. */
 #ifndef COLLECT_PROCFS_H
 #define COLLECT_PROCFS_H
 
@@ -43,7 +46,8 @@ DIR *procfs_open_folder(int parent, const char *path);
 /* The pid that a folder's name is; 0 for any other name. */
 int32_t procfs_pid(const char *name);
 
-/* Whether the pid is taken, by whichever process: the cheapest question there is. */
+/* Whether the pid is taken, by whichever process, as far as is known: the cheapest question there
+ * is. */
 bool procfs_exists(const struct procfs *procfs, int32_t pid);
 
 /* Returns 0, -ESRCH when there is no such process, or a negative errno. */
