@@ -95,7 +95,12 @@ struct verdict classify_backend(const struct backend *backend, const struct evid
 	int64_t age = instant_elapsed(backend->state_change, server_now);
 	struct verdict verdict = { .status = status_of_state[backend->state], .age = age };
 	if (backend->kind == BACKEND_HIDDEN)
-		return (struct verdict){ .status = STATUS_UNKNOWN, .age = -1 };
+		return (struct verdict){
+			.status = STATUS_UNKNOWN,
+			.protection = rules_is_service_user(backend->user) ? PROTECTION_SYSTEM
+									   : PROTECTION_NONE,
+			.age = -1,
+		};
 	verdict.protection = firm_protection(backend, evidence, rules);
 	if (verdict.protection)
 		return verdict;

@@ -89,7 +89,8 @@ static void on_done(void *data)
 {
 	struct emergency_mode *mode = data;
 	print_result(mode);
-	finish(mode, exit_status_of_emergency(mode->emergency));
+	finish(mode,
+		exit_status_of_emergency(mode->emergency, target_assessment(mode->options.target)));
 }
 
 static void ask_survey(void *data)
@@ -124,7 +125,8 @@ static void print_trouble(const struct assessment *assessment)
 static void decide(struct emergency_mode *mode)
 {
 	const struct options *options = &mode->options.app->options;
-	int status = exit_status_of_emergency_plan(mode->emergency);
+	int status = exit_status_of_emergency_plan(
+		mode->emergency, target_assessment(mode->options.target));
 	bool nothing = status != EXIT_LEAKS;
 	uv_timer_stop(mode->patience);
 	losses_forget(mode->losses);

@@ -147,7 +147,8 @@ static void on_done(void *data)
 	if (error)
 		fprintf(stderr, "dbtop: %s\n", error);
 	print_result(headless);
-	finish(headless, exit_status_of_result(headless->plan));
+	finish(headless,
+		exit_status_of_result(headless->plan, target_assessment(headless->target)));
 }
 
 static bool is_allowed(const struct headless *headless)
@@ -178,7 +179,8 @@ static void go_on(struct headless *headless)
 			check_written(result_print_json(headless->plan, options->dry_run, stdout));
 		else
 			print_plan(headless, stdout);
-		finish(headless, exit_status_of_plan(headless->plan));
+		finish(headless,
+			exit_status_of_plan(headless->plan, target_assessment(headless->target)));
 		return;
 	}
 	/* what is asked about is seen first */

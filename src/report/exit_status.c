@@ -7,50 +7,64 @@
 
 enum { CLEAN = 0, LEAKS = 1, CANNOT_TELL = 3 };
 
+/* A session of a managed service's own user is nobody's to judge. */
 static bool hides_rows(const struct assessment *assessment)
 {
-	for (size_t i = 0; i < assessment->n_connections; i++)
-		if (assessment->connections[i].in_scope &&
-			assessment->connections[i].backend->kind == BACKEND_HIDDEN)
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (connection->in_scope && connection->backend->kind == BACKEND_HIDDEN &&
+			connection->verdict.protection != PROTECTION_SYSTEM)
 			return true;
+	}
 	return false;
+}
+
+static bool was_answered(const struct assessment *assessment)
+{
+	return assessment->server.status == SERVER_OK && assessment->activity &&
+		assessment->sources[SOURCE_ACTIVITY].status == SOURCE_OK;
+}
+
+/* Of what shows no findings: whether all of it could be seen. */
+static int clean_if_seen(const struct assessment *assessment)
+{
+	return was_answered(assessment) && !hides_rows(assessment) ? CLEAN : CANNOT_TELL;
 }
 
 int exit_status_of_snapshot(const struct assessment *assessment)
 {
-	if (assessment->server.status != SERVER_OK || !assessment->activity)
-		return CANNOT_TELL;
-	if (assessment->n_leaked > 0)
+	if (was_answered(assessment) && assessment->n_leaked > 0)
 		return LEAKS;
-	return hides_rows(assessment) ? CANNOT_TELL : CLEAN;
+	return clean_if_seen(assessment);
 }
 
-int exit_status_of_plan(const struct action_plan *plan)
+int exit_status_of_plan(const struct action_plan *plan, const struct assessment *assessment)
 {
-	return plan->n_targets > 0 ? LEAKS : CLEAN;
+	return plan->n_targets > 0 ? LEAKS : clean_if_seen(assessment);
 }
 
-int exit_status_of_result(const struct action_plan *plan)
+int exit_status_of_result(const struct action_plan *plan, const struct assessment *assessment)
 {
 	for (size_t i = 0; i < plan->n_targets; i++)
 		if (plan->targets[i].selected && action_result_survived(plan->targets[i].result))
 			return LEAKS;
-	return CLEAN;
+	return clean_if_seen(assessment);
 }
 
-int exit_status_of_emergency_plan(const struct emergency *emergency)
+int exit_status_of_emergency_plan(
+	const struct emergency *emergency, const struct assessment *assessment)
 {
 	if (emergency_count_stopped(emergency) > 0 || emergency->gone->n_targets > 0)
 		return LEAKS;
-	return emergency->connected ? CLEAN : CANNOT_TELL;
+	return emergency->connected ? clean_if_seen(assessment) : CANNOT_TELL;
 }
 
-int exit_status_of_emergency(const struct emergency *emergency)
+int exit_status_of_emergency(const struct emergency *emergency, const struct assessment *assessment)
 {
 	if (emergency->interrupted || emergency->n_left > 0)
 		return LEAKS;
 	for (size_t i = 0; i < emergency->n_processes; i++)
 		if (action_result_survived(emergency->processes[i].result))
 			return LEAKS;
-	return emergency->counted < 0 ? CANNOT_TELL : CLEAN;
+	return emergency->counted < 0 ? CANNOT_TELL : clean_if_seen(assessment);
 }

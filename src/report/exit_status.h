@@ -6,18 +6,22 @@ struct action_plan;
 struct assessment;
 struct emergency;
 
-/* Of --once and --json: leaks that were found stand, whatever else is hidden; without any, a server
- * that did not answer or rows that it hides from our role are no clean bill. */
+/* In each, findings stand, whatever else is hidden. Without any, 3: where the server did not answer
+ * the last poll, or where it hides a session in scope from our role. */
+
+/* Of --once and --json. */
 int exit_status_of_snapshot(const struct assessment *assessment);
 
 /* Of --dry-run: 1 when there is something to end. */
-int exit_status_of_plan(const struct action_plan *plan);
+int exit_status_of_plan(const struct action_plan *plan, const struct assessment *assessment);
 
-/* The same of an emergency: 3 when there is nothing, but nobody could tell. */
-int exit_status_of_emergency_plan(const struct emergency *emergency);
-int exit_status_of_emergency(const struct emergency *emergency);
+/* Of a plan that was carried out: 1 when something survived. */
+int exit_status_of_result(const struct action_plan *plan, const struct assessment *assessment);
 
-/* Of a plan that was carried out. */
-int exit_status_of_result(const struct action_plan *plan);
+/* The same of an emergency. */
+int exit_status_of_emergency_plan(
+	const struct emergency *emergency, const struct assessment *assessment);
+int exit_status_of_emergency(
+	const struct emergency *emergency, const struct assessment *assessment);
 
 #endif

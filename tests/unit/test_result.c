@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "model/emergency.h"
 #include "report/exit_status.h"
 #include "report/result.h"
 #include "sample.h"
@@ -170,16 +171,45 @@ static void results_map_to_exit_statuses(void **state)
 		{ RESULT_DENIED, 1 },
 		{ RESULT_TIMEOUT, 1 },
 	};
+	struct assessment *seen = sample_assessment(SAMPLE_EMPTY);
+	struct assessment *hidden = sample_assessment(SAMPLE_SCREEN);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		targets[0].result = targets[1].result = RESULT_TERMINATED;
 		targets[2].result = cases[i].result;
 		targets[3].result = RESULT_TIMEOUT; /* not selected: not ours to tell */
-		assert_int_equal(exit_status_of_result(&plan), cases[i].status);
+		assert_int_equal(exit_status_of_result(&plan, seen), cases[i].status);
+		assert_int_equal(exit_status_of_result(&plan, hidden), cases[i].status ? 1 : 3);
 	}
-	assert_int_equal(exit_status_of_plan(&plan), 1);
+	assert_int_equal(exit_status_of_plan(&plan, hidden), 1);
 	plan.n_targets = 0;
-	assert_int_equal(exit_status_of_plan(&plan), 0);
-	assert_int_equal(exit_status_of_result(&plan), 0);
+	assert_int_equal(exit_status_of_plan(&plan, seen), 0);
+	assert_int_equal(exit_status_of_result(&plan, seen), 0);
+	assert_int_equal(exit_status_of_plan(&plan, hidden), 3);
+	assert_int_equal(exit_status_of_result(&plan, hidden), 3);
+	/* the last poll brought an error: what is seen is older */
+	seen->sources[SOURCE_ACTIVITY].status = SOURCE_STALE;
+	assert_int_equal(exit_status_of_plan(&plan, seen), 3);
+	assert_int_equal(exit_status_of_result(&plan, seen), 3);
+	assert_int_equal(exit_status_of_snapshot(seen), 3);
+	assessment_free(hidden);
+	assessment_free(seen);
+}
+
+static void emergencies_map_to_exit_statuses(void **state)
+{
+	(void)state;
+	struct action_plan nothing = { .n_targets = 0 };
+	struct emergency emergency = { .gone = &nothing, .connected = true };
+	struct assessment *seen = sample_assessment(SAMPLE_EMPTY);
+	struct assessment *hidden = sample_assessment(SAMPLE_SCREEN);
+	assert_int_equal(exit_status_of_emergency_plan(&emergency, seen), 0);
+	assert_int_equal(exit_status_of_emergency(&emergency, seen), 0);
+	assert_int_equal(exit_status_of_emergency_plan(&emergency, hidden), 3);
+	assert_int_equal(exit_status_of_emergency(&emergency, hidden), 3);
+	emergency.n_left = 1;
+	assert_int_equal(exit_status_of_emergency(&emergency, hidden), 1);
+	assessment_free(hidden);
+	assessment_free(seen);
 }
 
 static void snapshots_map_to_exit_statuses(void **state)
@@ -206,7 +236,7 @@ static void snapshots_map_to_exit_statuses(void **state)
 	assessment->n_leaked = 0;
 	assert_int_equal(exit_status_of_snapshot(assessment), 3);
 	sample_find(assessment, 9980)->in_scope = false;
-	sample_find(assessment, 9981)->in_scope = false;
+	sample_find(assessment, 9981)->verdict.protection = PROTECTION_SYSTEM;
 	assert_int_equal(exit_status_of_snapshot(assessment), 0);
 	assessment_free(assessment);
 }
@@ -220,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup(scripts_read_the_result, set_up),
 		cmocka_unit_test_setup(of_a_dry_run_each_result_is_null, set_up),
 		cmocka_unit_test_setup(results_map_to_exit_statuses, set_up),
+		cmocka_unit_test(emergencies_map_to_exit_statuses),
 		cmocka_unit_test(snapshots_map_to_exit_statuses),
 	};
 	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
