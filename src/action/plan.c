@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/map.h"
 #include "model/assessment.h"
 
 static bool may_be_ended(const struct connection *connection)
@@ -124,25 +125,39 @@ struct action_plan *plan_kill_leaked(const struct assessment *assessment, enum c
 	return plan;
 }
 
-static bool is_chosen(
-	const struct backend *backend, const struct plan_session *sessions, size_t n_sessions)
+static uint64_t session_key(int32_t pid, int64_t start)
 {
+	return map_mix((uint64_t)pid, (uint64_t)start);
+}
+
+static struct map *index_sessions(
+	struct arena *arena, const struct plan_session *sessions, size_t n_sessions)
+{
+	struct map *map = map_new(arena, n_sessions);
 	for (size_t i = 0; i < n_sessions; i++)
-		if (sessions[i].pid == backend->pid && sessions[i].start == backend->start)
-			return true;
-	return false;
+		map_set(map, session_key(sessions[i].pid, sessions[i].start), (uint32_t)i);
+	return map;
+}
+
+static bool is_chosen(const struct backend *backend, const struct plan_session *sessions,
+	const struct map *chosen)
+{
+	uint32_t i = map_get(chosen, session_key(backend->pid, backend->start));
+	/* the key is a hash: two sessions may have the same */
+	return i != MAP_NONE && sessions[i].pid == backend->pid &&
+		sessions[i].start == backend->start;
 }
 
 struct action_plan *plan_selected(const struct assessment *assessment, enum action_kind kind,
 	const struct plan_session *sessions, size_t n_sessions)
 {
 	struct action_plan *plan = new_plan(assessment, kind);
+	const struct map *chosen = index_sessions(plan->arena, sessions, n_sessions);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (kind == ACTION_CANCEL && !is_running(connection->backend->state))
 			continue;
-		if (may_be_ended(connection) &&
-			is_chosen(connection->backend, sessions, n_sessions))
+		if (may_be_ended(connection) && is_chosen(connection->backend, sessions, chosen))
 			add_target(plan, assessment, connection);
 	}
 	sort_targets(plan);

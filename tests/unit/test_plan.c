@@ -6,8 +6,12 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+#include <time.h>
+
 #include "action/plan.h"
 #include "base/instant.h"
+#include "base/mem.h"
 #include "model/assessment.h"
 #include "sample.h"
 
@@ -155,6 +159,26 @@ static void selected_takes_what_was_chosen_and_may_be_ended(void **state)
 	assessment_free(assessment);
 }
 
+/* One walk through the connections, not one for each of the chosen: that would take a minute. */
+static void all_of_very_many_are_planned_at_once(void **state)
+{
+	(void)state;
+	enum { MANY = 200000 };
+	struct assessment *assessment = sample_many(MANY, 10);
+	struct plan_session *chosen = mem_alloc(MANY * sizeof(*chosen));
+	for (size_t i = 0; i < MANY; i++) {
+		const struct backend *backend = assessment->connections[i].backend;
+		chosen[i] = (struct plan_session){ backend->pid, backend->start };
+	}
+	clock_t began = clock();
+	struct action_plan *plan = plan_selected(assessment, ACTION_TERMINATE, chosen, MANY);
+	assert_true(clock() - began < 3 * CLOCKS_PER_SEC);
+	assert_int_equal(plan->n_targets, MANY);
+	action_plan_free(plan);
+	free(chosen);
+	assessment_free(assessment);
+}
+
 static void cancel_takes_only_what_runs(void **state)
 {
 	(void)state;
@@ -196,6 +220,7 @@ int main(void)
 		cmocka_unit_test(what_is_lost_is_said_in_words),
 		cmocka_unit_test(kill_leaked_never_names_what_is_not_ours_to_end),
 		cmocka_unit_test(selected_takes_what_was_chosen_and_may_be_ended),
+		cmocka_unit_test(all_of_very_many_are_planned_at_once),
 		cmocka_unit_test(cancel_takes_only_what_runs),
 		cmocka_unit_test(without_a_server_the_plan_is_empty),
 	};
