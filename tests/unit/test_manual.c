@@ -132,6 +132,27 @@ static void every_key_is_in_the_manual(void **state)
 	}
 }
 
+static void assert_verdict(const char *verdicts, const char *name)
+{
+	CLEANUP(cleanup_free) char *first = mem_printf(".Sy %s\n", name);
+	CLEANUP(cleanup_free) char *item = mem_printf(".It Sy %s No ", name);
+	if (!strstr(verdicts, first) && !strstr(verdicts, item))
+		fail_msg("docs/dbtop.1 does not explain the verdict %s", name);
+}
+
+static void every_verdict_is_in_the_manual(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *page = read_page("docs/dbtop.1");
+	CLEANUP(cleanup_free) char *verdicts = section(page, "VERDICTS");
+	for (int i = 0; i < REASON_COUNT; i++)
+		if (i != REASON_NONE)
+			assert_verdict(verdicts, reason_name((enum reason)i));
+	for (int i = 0; i < PROTECTION_COUNT; i++)
+		if (i != PROTECTION_NONE)
+			assert_verdict(verdicts, protection_name((enum protection)i));
+}
+
 static void every_setting_is_in_the_manual(void **state)
 {
 	(void)state;
@@ -231,6 +252,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_option_is_in_the_manual),
 		cmocka_unit_test(every_option_is_completed),
 		cmocka_unit_test(every_key_is_in_the_manual),
+		cmocka_unit_test(every_verdict_is_in_the_manual),
 		cmocka_unit_test(every_setting_is_in_the_manual),
 		cmocka_unit_test(keys_are_told_shortly),
 		cmocka_unit_test(the_title_says_what_matters),
