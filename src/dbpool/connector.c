@@ -142,6 +142,13 @@ static void open_one(struct dbpool *pool)
 			predecessors_end(pool, link);
 	}
 	pthread_mutex_lock(&pool->lock);
+	if (pool->closed) {
+		/* the shutdown did not wait for it: nobody is interested any more */
+		pthread_mutex_unlock(&pool->lock);
+		link_drop(link);
+		pthread_mutex_lock(&pool->lock);
+		return;
+	}
 	if (result == DBPOOL_OK && process_forks() != forks) {
 		/* a child has a copy of its socket that nobody closes: PQfinish() ends the session
 		 */
@@ -179,6 +186,7 @@ void *connector_run(void *data)
 	}
 	pool->connector_ended = true;
 	pthread_cond_broadcast(&pool->changed);
-	pthread_mutex_unlock(&pool->lock);
+	pool->guests--;
+	pool_leave(pool);
 	return NULL;
 }

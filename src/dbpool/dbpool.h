@@ -172,8 +172,9 @@ DBPOOL_API int dbpool_new(
 
 /* Stops lending, runs the hooks, waits for borrowers, cancels what still runs, closes, waits until
  * the server's sessions have ended. Returns when all is done: DBPOOL_OK, or DBPOOL_LATE when
- * shutdown_ms passed and connections were dropped. Called again, or while it is under way, it waits
- * for that end and returns the same. Connections held by the calling thread are not waited for. */
+ * shutdown_ms passed and connections were dropped, or a release or a look-up of the server's name
+ * did not end. Called again, or while it is under way, it waits for that end and returns the same.
+ * Connections held by the calling thread are not waited for. */
 DBPOOL_API int dbpool_shutdown(struct dbpool *pool);
 
 /* Shuts a pool of dbpool_new() down, if need be, and frees it. Leases may still be given back
@@ -247,7 +248,7 @@ enum dbpool_hook_phase {
 
 /* What the application does at shutdown. Hooks of a phase run in the order they were added, each in
  * a thread of its own and whatever happened to the others; one that runs over its deadline is left
- * behind. */
+ * behind. It may still use the pool, which lends it nothing more, also after dbpool_free(). */
 struct dbpool_hook {
 	const char *name; /* copied, 47 bytes are shown */
 	enum dbpool_hook_phase phase;

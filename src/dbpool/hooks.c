@@ -37,6 +37,10 @@ static void *job_run(void *data)
 	struct job *job = data;
 	here = job->pool;
 	int result = job->hook.run(job->hook.data);
+	/* one that was left behind may be the last who uses the pool */
+	pthread_mutex_lock(&job->pool->lock);
+	job->pool->guests--;
+	pool_leave(job->pool);
 	pthread_mutex_lock(&job->lock);
 	job->result = result;
 	job->ended = true;
@@ -77,14 +81,23 @@ static bool job_wait(struct job *job, int64_t until)
 	return ended;
 }
 
+static void count_guest(struct dbpool *pool, int change)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->guests += (unsigned)change;
+	pthread_mutex_unlock(&pool->lock);
+}
+
 static enum page_hook_state run_one(
 	struct dbpool *pool, const struct hook *hook, int64_t until, int *ret_result)
 {
 	pthread_t thread;
 	int64_t deadline = now_usec() + hook->hook.deadline_ms * INT64_C(1000);
 	struct job *job = job_new(pool, &hook->hook);
+	count_guest(pool, 1);
 	int r = job ? start_thread(&thread, "dbpool-hook", job_run, job) : -ENOMEM;
 	if (r < 0) {
+		count_guest(pool, -1);
 		/* better without a deadline than not at all */
 		if (job)
 			job_free(job);

@@ -190,14 +190,15 @@ int link_watch(struct link *link)
 	int fd = PQsocket(link->conn);
 	if (fd < 0)
 		return -ENOTCONN;
-	int own_fd = link->own_fd < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3)
-				      : dup3(fd, link->own_fd, O_CLOEXEC);
-	if (own_fd < 0)
+	if (link->own_fd < 0)
+		link->own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	else if (dup3(fd, link->own_fd, O_CLOEXEC) < 0)
 		return -errno;
-	link->own_fd = own_fd;
+	if (link->own_fd < 0)
+		return -errno;
 	link->libpq_fd = fd;
 	if (link->cut)
-		(void)shutdown(own_fd, SHUT_WR);
+		(void)shutdown(link->own_fd, SHUT_WR);
 	return 0;
 }
 
@@ -241,6 +242,13 @@ int link_finish(struct link *link)
 	if (fd >= 0)
 		(void)shutdown(fd, SHUT_WR);
 	return fd;
+}
+
+void link_drop(struct link *link)
+{
+	int fd = link_finish(link);
+	if (fd >= 0)
+		close(fd);
 }
 
 void link_free(struct link *link)

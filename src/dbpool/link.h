@@ -72,6 +72,9 @@ int link_cut(struct link *link, bool polite);
  * allowed. */
 int link_finish(struct link *link);
 
+/* The same, and the end is not waited for. */
+void link_drop(struct link *link);
+
 /* Frees; the session was cut before, or never began. */
 void link_free(struct link *link);
 

@@ -61,14 +61,46 @@ static struct dbpool *allocate(void)
 	return pool;
 }
 
-void pool_destroy(struct dbpool *pool)
+/* A release that is about to return lets go of its slot's lock last: see release.c. */
+static void destroy(struct dbpool *pool)
 {
+	for (unsigned i = 0; i < DBPOOL_MAX; i++) {
+		slot_lock(&pool->slots[i]);
+		slot_unlock(&pool->slots[i]);
+	}
 	pthread_cond_destroy(&pool->work);
 	pthread_cond_destroy(&pool->tick);
 	pthread_cond_destroy(&pool->changed);
 	pthread_mutex_destroy(&pool->lock);
 	config_clear(&pool->config);
 	free(pool);
+}
+
+bool pool_is_in_use(const struct dbpool *pool)
+{
+	return pool->guests || pool->n_links;
+}
+
+void pool_drop_page(struct dbpool *pool)
+{
+	page_writer_free(pool->writer);
+	pool->writer = NULL;
+	pool->page = NULL;
+	if (pool->abort_fd >= 0)
+		close(pool->abort_fd);
+	pool->abort_fd = -1;
+}
+
+void pool_leave(struct dbpool *pool)
+{
+	bool ended = pool->phase == DBPOOL_DONE || pool->phase == DBPOOL_NONE;
+	bool unused = ended && !pool_is_in_use(pool);
+	if (unused)
+		pool_drop_page(pool);
+	bool last = unused && pool->freed && !pool->orphans;
+	pthread_mutex_unlock(&pool->lock);
+	if (last)
+		destroy(pool);
 }
 
 static int64_t shown(int64_t limit)
@@ -118,7 +150,8 @@ static void clear(struct dbpool *pool)
 	pool->suspect = 0;
 	pool->failure = (struct failure){ 0 };
 	pool->n_hooks = pool->n_exempt = 0;
-	pool->stop = pool->close = pool->connector_ended = pool->joining = false;
+	pool->stop = pool->close = pool->closed = false;
+	pool->connector_ended = pool->joining = false;
 	pool->ended_as = DBPOOL_OK;
 	pool->next_probe = pool->backoff = 0;
 	pool->probe_wanted = pool->greeted = false;
@@ -142,6 +175,7 @@ static int start_threads(struct dbpool *pool)
 	pthread_mutex_lock(&pool->lock);
 	r = start_thread(&pool->connector, "dbpool-connect", connector_run, pool);
 	pool->has_connector = r == 0;
+	pool->guests += r == 0;
 	pthread_mutex_unlock(&pool->lock);
 	return r;
 }
@@ -151,12 +185,7 @@ static void undo(struct dbpool *pool)
 {
 	process_leave(pool);
 	pthread_mutex_lock(&pool->lock);
-	page_writer_free(pool->writer);
-	pool->writer = NULL;
-	pool->page = NULL;
-	if (pool->abort_fd >= 0)
-		close(pool->abort_fd);
-	pool->abort_fd = -1;
+	pool_drop_page(pool);
 	pool->phase = DBPOOL_NONE;
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -240,9 +269,17 @@ static int join_running(struct dbpool *pool, struct config *config)
 		"the pool runs already, with another configuration: %s differs", difference);
 }
 
+static bool is_left_behind(struct dbpool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	bool in_use = pool_is_in_use(pool);
+	pthread_mutex_unlock(&pool->lock);
+	return in_use;
+}
+
 static int start_default(struct config *config)
 {
-	struct dbpool *pool = pool_latest();
+	struct dbpool *former = pool_latest(), *pool = former;
 	if (pool) {
 		pthread_mutex_lock(&pool->lock);
 		bool runs = pool->phase == DBPOOL_RUNNING && !pool->stop;
@@ -253,12 +290,13 @@ static int start_default(struct config *config)
 		if (ends || pool->has_keeper)
 			(void)dbpool_shutdown(pool);
 	}
-	if (!pool || pool->stuck) {
+	if (!pool || is_left_behind(pool)) {
 		pool = allocate();
 		if (!pool) {
 			config_clear(config);
 			return fail(-ENOMEM, "out of memory");
 		}
+		pool->older = former;
 		atomic_store(&latest, pool);
 	}
 	int r = start(pool, config);
@@ -363,14 +401,5 @@ void dbpool_free(struct dbpool *pool)
 	while (pool->users)
 		wait_until(pool, &pool->changed, INT64_MAX);
 	pool->freed = true;
-	bool now = !pool->orphans && !pool->stuck;
-	pthread_mutex_unlock(&pool->lock);
-	if (!now)
-		return;
-	/* a release that is about to return lets go of its slot's lock last: see release.c */
-	for (unsigned i = 0; i < DBPOOL_MAX; i++) {
-		slot_lock(&pool->slots[i]);
-		slot_unlock(&pool->slots[i]);
-	}
-	pool_destroy(pool);
+	pool_leave(pool);
 }

@@ -96,9 +96,10 @@ struct hook {
 
 struct dbpool {
 	pthread_mutex_t lock;
-	bool stuck;       /* a thread of it could not be ended: it must not be freed */
-	bool freed;       /* goes when its last orphan does */
+	bool closed;      /* the shutdown has closed all it could: who brings a link closes it */
+	bool freed;       /* the last user destroys it: pool_leave() */
 	unsigned n_links; /* slots that are not empty */
+	unsigned guests;  /* the connector and hooks: threads that a shutdown may leave behind */
 	struct page *page;
 	struct waiter *first, *last_waiter;
 	unsigned n_waiters;
@@ -142,7 +143,8 @@ struct dbpool {
 	bool probe_wanted; /* somebody was turned away */
 	bool greeted;      /* predecessors were looked after */
 
-	struct dbpool *next; /* of the process's pools: process.c */
+	struct dbpool *next;  /* of the process's pools: process.c */
+	struct dbpool *older; /* the default pool before it, which a thread still uses */
 	struct slot slots[DBPOOL_MAX];
 };
 
@@ -286,6 +288,13 @@ void pool_request_end(struct dbpool *pool);
 struct dbpool *pool_latest(void);
 /* The end of the shutdown: no longer the default one. */
 void pool_forget(const struct dbpool *pool);
-void pool_destroy(struct dbpool *pool);
+/* A thread that the shutdown left behind, or a connection that did not come back in time: the pool
+ * keeps its page, and is not started again. With the lock held. */
+bool pool_is_in_use(const struct dbpool *pool);
+/* The page and what else a pool has only while it is used. With the lock held. */
+void pool_drop_page(struct dbpool *pool);
+/* A guest has ended, or a link has gone. Releases the lock; after the shutdown the last one also
+ * drops the page and, once the pool was freed, destroys it. */
+void pool_leave(struct dbpool *pool);
 
 #endif

@@ -10,14 +10,27 @@ static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 {
 	pthread_mutex_lock(&pool->lock);
 	struct link *link = orphan_find(pool, lease);
-	bool last = link && pool->freed && !pool->orphans;
-	pthread_mutex_unlock(&pool->lock);
+	if (link)
+		pool_leave(pool);
+	else
+		pthread_mutex_unlock(&pool->lock);
 	int result = fail(DBPOOL_STALE,
 		link ? "the connection was taken back" : "the connection was given back before");
 	link_free(link);
-	if (last)
-		pool_destroy(pool);
 	return result;
+}
+
+/* The shutdown did not wait for this one. With the lock held, which is released. */
+static void close_late(struct dbpool *pool, struct slot *slot)
+{
+	struct link *link = slot->link;
+	slot->link = NULL;
+	pthread_mutex_unlock(&pool->lock);
+	link_drop(link);
+	pthread_mutex_lock(&pool->lock);
+	page_add(pool->page->totals.closed, 1);
+	slot_set(pool, slot, SLOT_EMPTY, now_usec());
+	pool_leave(pool);
 }
 
 /* The slot is SLOT_CLEANING, and so ours alone: its link has something to be cleaned, or somebody
@@ -39,6 +52,10 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 	if (broken) {
 		pool->suspect = now;
 		page_add(pool->page->totals.errors, 1);
+	}
+	if (pool->closed) {
+		close_late(pool, slot);
+		return;
 	}
 	if (good && !slot_is_spent(slot, now))
 		waiter = queue_offer(pool, slot, now);

@@ -14,10 +14,14 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Who may not borrow any more in this phase is told so before anybody else can queue: the
+ * application's threads, and later the hooks. */
 static void enter(struct dbpool *pool, enum dbpool_phase phase)
 {
 	pthread_mutex_lock(&pool->lock);
 	pool->phase = phase;
+	if (phase == DBPOOL_STOPPING || phase == DBPOOL_DRAINING)
+		queue_fail_all(pool, DBPOOL_SHUTTING_DOWN);
 	page_set(pool->page->totals.phase, (uint32_t)phase);
 	page_beat(pool->page);
 	pthread_cond_broadcast(&pool->changed);
@@ -29,9 +33,6 @@ static void stop_lending(struct dbpool *pool)
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN };
 	enter(pool, DBPOOL_STOPPING);
 	tell(pool, &event, "the pool shuts down");
-	pthread_mutex_lock(&pool->lock);
-	queue_fail_all(pool, DBPOOL_SHUTTING_DOWN);
-	pthread_mutex_unlock(&pool->lock);
 }
 
 /* Whoever waits for the shutdown cannot give back what it holds itself. */
@@ -120,11 +121,12 @@ static struct link *take_link(struct dbpool *pool, struct slot *slot, bool *ret_
 }
 
 /* Takes what is to be closed out of the slots; cuts what is still held. Returns the number of
- * links; fds has one place for each slot. */
+ * links; fds has one place for each slot. Whoever brings one later closes it. */
 static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
 {
 	unsigned n = 0;
 	pthread_mutex_lock(&pool->lock);
+	pool->closed = true;
 	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
 		bool polite = is_exempt(pool, slot), orphan;
@@ -152,18 +154,20 @@ static bool close_all(struct dbpool *pool, int64_t until)
 	return link_wait_ended(ending, pool->config.max, until) && ended;
 }
 
-static void empty_slots(struct dbpool *pool)
+/* What is still being tidied up empties its slot itself, later. False: there is such a one. */
+static bool empty_slots(struct dbpool *pool)
 {
 	int64_t now = now_usec();
 	pthread_mutex_lock(&pool->lock);
 	for (unsigned i = 0; i < pool->config.max; i++)
 		if (pool->slots[i].state != SLOT_EMPTY && pool->slots[i].state != SLOT_CLEANING)
 			slot_set(pool, &pool->slots[i], SLOT_EMPTY, now);
-	pool->stuck = pool->stuck || pool->n_links > 0;
+	bool all = pool->n_links == 0;
 	pthread_mutex_unlock(&pool->lock);
+	return all;
 }
 
-/* The page goes; what it told last is kept. */
+/* The page's file goes; what it told last is kept. Its memory stays for who was left behind. */
 static void finish(struct dbpool *pool, int result)
 {
 	struct dbpool_stats last;
@@ -175,14 +179,8 @@ static void finish(struct dbpool *pool, int result)
 	pool->last = last;
 	pool->ended_as = result;
 	page_writer_remove(pool->writer);
-	if (!pool->stuck) {
-		/* a thread that hangs would write to it */
-		page_writer_free(pool->writer);
-		pool->writer = NULL;
-		close(pool->abort_fd);
-		pool->abort_fd = -1;
-	}
-	pool->page = NULL;
+	if (!pool_is_in_use(pool))
+		pool_drop_page(pool);
 	pool->n_hooks = 0;
 	pool->phase = DBPOOL_DONE;
 	pthread_cond_broadcast(&pool->changed);
@@ -206,9 +204,8 @@ void shutdown_run(struct dbpool *pool)
 	wait_for_borrowers(pool, earlier(now_usec() + CANCEL_WAIT, close_by));
 	enter(pool, DBPOOL_CLOSING);
 	bool ended = end_connector(pool, end);
-	pool->stuck = !ended;
 	bool closed = close_all(pool, earlier(now_usec() + CLOSE_TIMEOUT, end));
-	empty_slots(pool);
+	closed = empty_slots(pool) && closed;
 	hooks_run(pool, DBPOOL_HOOK_CLOSED, end);
 	bool in_time = ended && closed;
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN,

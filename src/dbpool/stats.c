@@ -44,7 +44,7 @@ void dbpool_stats(struct dbpool *pool, struct dbpool_stats *ret_stats, size_t si
 	if (pool && !pool->forked) {
 		pthread_mutex_lock(&pool->lock);
 		stats = pool->last;
-		if (pool->page)
+		if (pool->page && pool->phase != DBPOOL_DONE)
 			take(pool, &stats);
 		stats.phase = pool->phase;
 		pthread_mutex_unlock(&pool->lock);

@@ -1,5 +1,5 @@
-/* libdbpool uses only descriptors that are its own, whatever becomes of its connections: over TCP
- * and Unix socket. */
+/* libdbpool uses only descriptors that are its own, whatever becomes of its connections; and what a
+ * shutdown left behind does no harm when it comes back. */
 #include "live.h"
 
 #include <stdlib.h>
@@ -34,6 +34,7 @@ static int clean_up(void **state)
 	return 0;
 }
 
+/* Over TCP and Unix socket. */
 #define ROLE(function, role)                                                                       \
 	static void function(void **state)                                                         \
 	{                                                                                          \
@@ -51,6 +52,24 @@ ROLE(a_fork_leaves_others_sockets_alone, "broken-fork")
 ROLE(a_child_has_no_copy_of_a_socket, "fork-full")
 ROLE(a_reset_connection_is_cut, "reset-reclaim")
 
+/* With each argument. */
+#define LATE(function, role, ...)                                                                  \
+	static void function(void **state)                                                         \
+	{                                                                                          \
+		static const char *const arguments[] = { __VA_ARGS__ };                            \
+		(void)state;                                                                       \
+		for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {            \
+			live_pool_run(conninfo[0], role, arguments[i]);                            \
+			assert_int_equal(live_sessions(server, NULL), 0);                          \
+		}                                                                                  \
+	}
+
+LATE(a_hook_that_waits_is_turned_away, "late-acquire", "2000", "-1")
+LATE(a_hook_may_come_back_late, "late-hook", "shut", "freed")
+LATE(a_lookup_may_end_late, "late-lookup", "fails", "succeeds")
+LATE(a_lookup_may_end_after_the_pool, "late-lookup-freed", "")
+LATE(a_release_may_end_late, "late-release", "shut", "freed")
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, clean_up)
@@ -61,6 +80,11 @@ int main(void)
 		TEST(a_fork_leaves_others_sockets_alone),
 		TEST(a_child_has_no_copy_of_a_socket),
 		TEST(a_reset_connection_is_cut),
+		TEST(a_hook_that_waits_is_turned_away),
+		TEST(a_hook_may_come_back_late),
+		TEST(a_lookup_may_end_late),
+		TEST(a_lookup_may_end_after_the_pool),
+		TEST(a_release_may_end_late),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }
