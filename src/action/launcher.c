@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/journal.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "loop/handle.h"
@@ -24,6 +25,8 @@
 #define STOP_MS 10000 /* the old one has so long to end … */
 #define STAY_MS 1500  /* … and the new one has to live so long to count as started */
 #define TAIL    512   /* bytes of output that are looked at for a last word */
+
+#define OUTPUT_MAX (10 << 20) /* bytes at which the file of its output is moved aside */
 
 struct launcher {
 	uv_loop_t *loop;
@@ -90,24 +93,17 @@ static void finish(struct launcher *launcher, enum launch_result result, const c
 	launcher->options.changed(launcher->options.data);
 }
 
+static const struct journal_options output_options = { .size_max = OUTPUT_MAX, .strict = true };
+
 /* The file for its output, for us alone; −1 when there can be none. */
 static int open_output(struct launcher *launcher)
 {
 	const char *path = launcher->launch->output;
-	struct stat st;
-	launcher->output_from = 0;
-	if (!path)
-		return -1;
-	int fd = open(path,
-		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-		0600);
-	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
-		close(fd);
-		return -1;
-	}
-	if (fd >= 0)
-		launcher->output_from = st.st_size;
-	return fd;
+	int64_t size = 0;
+	int fd = -1;
+	int r = path ? journal_open(path, &output_options, &fd, &size) : 0;
+	launcher->output_from = r < 0 ? 0 : (off_t)size;
+	return r < 0 ? -1 : fd;
 }
 
 /* The last line it wrote, in the launch's arena; NULL for none. */
@@ -115,7 +111,8 @@ static const char *last_words(const struct launcher *launcher)
 {
 	char bytes[TAIL + 1];
 	const char *path = launcher->launch->output;
-	CLEANUP(cleanup_fd) int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+	CLEANUP(cleanup_fd)
+	int fd = path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1;
 	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
 	off_t from = size - TAIL > launcher->output_from ? size - TAIL : launcher->output_from;
 	ssize_t length = size > from ? pread(fd, bytes, (size_t)(size - from), from) : 0;

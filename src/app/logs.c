@@ -156,7 +156,7 @@ bool logs_read_action(const char *line, size_t length, struct logs_line *ret_lin
 static char *read_tail(const char *path, size_t *ret_length)
 {
 	struct stat status;
-	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return NULL;
 	off_t from = status.st_size > TAIL_MAX ? status.st_size - TAIL_MAX : 0;

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/journal.h"
 #include "base/mem.h"
+#include "base/safe_folder.h"
 
 static const struct journal_options usual = { .size_max = 1 << 20, .strict = true };
 
@@ -143,6 +144,76 @@ static void strict_takes_nothing_but_a_file(void **state)
 	assert_string_equal(journal_strerror(-ENOENT), strerror(ENOENT));
 }
 
+/* --- root, in a folder that another user can write to --- */
+
+static void assert_refused(const char *path, bool make_folders)
+{
+	const struct journal_options strict = {
+		.size_max = 1 << 20, .strict = true, .make_folders = make_folders
+	};
+	const struct journal_options loose = { .size_max = 1 << 20, .make_folders = make_folders };
+	assert_int_equal(journal_append(path, "line", &strict), SAFE_FOLDER_FOREIGN);
+	assert_int_equal(journal_append(path, "line", &loose), SAFE_FOLDER_FOREIGN);
+}
+
+static void root_writes_where_no_other_user_can(void **state)
+{
+	const struct fixture *f = *state;
+	CLEANUP(cleanup_free) char *inner = mem_printf("%s/a", f->folder);
+	CLEANUP(cleanup_free) char *below = mem_printf("%s/b/log", inner);
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", inner);
+	assert_int_equal(mkdir(inner, 0700), 0);
+	if (geteuid() != 0) {
+		assert_int_equal(chmod(inner, 0777), 0);
+		assert_int_equal(journal_append(path, "line", &usual), 0);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(rmdir(inner), 0);
+		return;
+	}
+	static const mode_t modes[] = { 0777, 0770, 01777 };
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(chmod(inner, modes[i]), 0);
+		assert_refused(path, false);
+	}
+	assert_int_equal(chmod(inner, 0755), 0);
+	assert_int_equal(chown(inner, 12345, 12345), 0);
+	assert_refused(path, false);
+	/* as under sudo, with XDG_STATE_HOME of the user */
+	assert_refused(below, true);
+	/* a link of root's own leads there */
+	assert_int_equal(symlink(path, f->path), 0);
+	put(path, "");
+	const struct journal_options loose = { .size_max = 1 << 20 };
+	assert_int_equal(journal_append(f->path, "line", &loose), SAFE_FOLDER_FOREIGN);
+	assert_holds(path, "");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(journal_append(f->path, "line", &loose), -ENOENT);
+	assert_int_equal(unlink(f->path), 0);
+	/* a folder on the way */
+	assert_int_equal(symlink(inner, f->path), 0);
+	CLEANUP(cleanup_free) char *through = mem_printf("%s/log", f->path);
+	assert_refused(through, false);
+	/* nothing was made */
+	assert_int_equal(rmdir(inner), 0);
+	assert_non_null(strstr(journal_strerror(SAFE_FOLDER_FOREIGN), "Another user can write"));
+}
+
+static void a_terminal_or_a_pipe_is_written_to(void **state)
+{
+	const struct fixture *f = *state;
+	const struct journal_options loose = { .size_max = 1 << 20 };
+	int pipes[2];
+	char line[8] = "";
+	assert_int_equal(pipe(pipes), 0);
+	CLEANUP(cleanup_free) char *target = mem_printf("/proc/self/fd/%d", pipes[1]);
+	assert_int_equal(symlink(target, f->path), 0);
+	assert_int_equal(journal_append(f->path, "line", &loose), 0);
+	assert_int_equal(read(pipes[0], line, sizeof(line)), 5);
+	assert_string_equal(line, "line\n");
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 #define WRITERS 4
 #define LINES   50
 
@@ -187,6 +258,8 @@ int main(void)
 		TEST(what_another_moves_is_left_to_it),
 		TEST(folders_are_made_when_wanted),
 		TEST(strict_takes_nothing_but_a_file),
+		TEST(root_writes_where_no_other_user_can),
+		TEST(a_terminal_or_a_pipe_is_written_to),
 		TEST(programs_share_a_file),
 	};
 	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

@@ -26,7 +26,8 @@
 static uv_loop_t loop;
 static struct launcher *launcher;
 static struct launch *launch;
-static char output[] = "/tmp/test_launcherXXXXXX";
+static char folder[] = "/tmp/test_launcherXXXXXX";
+static char output[sizeof(folder) + 8], moved[sizeof(output) + 2];
 
 static void on_changed(void *data)
 {
@@ -100,6 +101,20 @@ static void test_last_words(void **state)
 	run(LAUNCH_START, NULL, COMMAND("sh", "-c", "echo one; echo no such instance >&2; exit 3"));
 	assert_int_equal(launch->result, LAUNCH_FAILED);
 	assert_string_equal(launch->detail, "it ended at once with status 3: no such instance");
+}
+
+static void test_output_is_moved_aside(void **state)
+{
+	(void)state;
+	struct stat st;
+	/* as large as it may get */
+	assert_int_equal(truncate(output, 10 << 20), 0);
+	run(LAUNCH_START, NULL, COMMAND("sh", "-c", "echo again; exit 4"));
+	assert_string_equal(launch->detail, "it ended at once with status 4: again");
+	assert_int_equal(stat(output, &st), 0);
+	assert_int_equal(st.st_size, strlen("again\n"));
+	assert_int_equal(stat(moved, &st), 0);
+	assert_int_equal(st.st_size, 10 << 20);
 }
 
 static void test_not_to_be_run(void **state)
@@ -273,12 +288,15 @@ static void test_command_for_people(void **state)
 
 int main(void)
 {
-	close(mkstemp(output));
+	assert_non_null(mkdtemp(folder));
+	snprintf(output, sizeof(output), "%s/output", folder);
+	snprintf(moved, sizeof(moved), "%s.1", output);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		LIVE(test_started),
 		LIVE(test_no_shell),
 		LIVE(test_last_words),
+		LIVE(test_output_is_moved_aside),
 		LIVE(test_not_to_be_run),
 		LIVE(test_into_the_background),
 		LIVE(test_readonly),
@@ -291,5 +309,7 @@ int main(void)
 	};
 	int status = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(output);
+	unlink(moved);
+	rmdir(folder);
 	return status;
 }

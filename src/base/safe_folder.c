@@ -1,0 +1,108 @@
+/* The real path, walked by descriptors. libdbpool has it as well: nothing is allocated. */
+#include "base/safe_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define OPEN_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* Inside a user namespace the machine's root, who owns "/", has another number. */
+static bool is_safe(int fd, uid_t owner, bool may_be_shared)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0 || (st.st_uid != owner && st.st_uid != geteuid()))
+		return false;
+	return !(st.st_mode & 022) || (may_be_shared && (st.st_mode & S_ISVTX));
+}
+
+static int open_component(int folder, const char *name, int flags)
+{
+	int fd = openat(folder, name, OPEN_FLAGS);
+	if (fd < 0 && errno == ENOENT && (flags & SAFE_FOLDER_MAKE)) {
+		if (mkdirat(folder, name, 0700) != 0 && errno != EEXIST)
+			return -errno;
+		fd = openat(folder, name, OPEN_FLAGS);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* The path without links, in which what is missing is left as it was written. */
+static int resolve(const char *path, int flags, char real[static PATH_MAX])
+{
+	char existing[PATH_MAX];
+	const char *rest = path + strlen(path);
+	if ((size_t)snprintf(existing, sizeof(existing), "%s", path) >= sizeof(existing))
+		return -ENAMETOOLONG;
+	while (!realpath(*existing ? existing : ".", real)) {
+		const char *slash = strrchr(existing, '/');
+		if (errno != ENOENT || !(flags & SAFE_FOLDER_MAKE) || !*existing)
+			return -errno;
+		size_t length = slash ? (size_t)(slash - existing) : 0;
+		rest = path + length + (slash ? 1 : 0);
+		/* "/name": the root stays */
+		existing[slash == existing ? 1 : length] = '\0';
+	}
+	size_t length = strlen(real);
+	bool fits =
+		(size_t)snprintf(real + length, PATH_MAX - length, "/%s", rest) < PATH_MAX - length;
+	return fits ? 0 : -ENAMETOOLONG;
+}
+
+static int walk(char *real, int flags, int *ret_fd)
+{
+	struct stat root;
+	bool checked = geteuid() == 0;
+	CLEANUP(cleanup_fd) int fd = open("/", OPEN_FLAGS);
+	if (fd < 0 || fstat(fd, &root) != 0)
+		return -errno;
+	bool last_shared = flags & SAFE_FOLDER_SHARED;
+	for (char *rest = real, *name; (name = strsep(&rest, "/"));) {
+		if (!*name)
+			continue;
+		/* a missing one is not made below a folder that is not ours */
+		if (checked && !is_safe(fd, root.st_uid, true))
+			return SAFE_FOLDER_FOREIGN;
+		int next = open_component(fd, name, flags);
+		if (next < 0)
+			return next;
+		close(fd);
+		fd = next;
+	}
+	if (checked && !is_safe(fd, root.st_uid, last_shared))
+		return SAFE_FOLDER_FOREIGN;
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int safe_folder_open(const char *path, int flags, int *ret_fd)
+{
+	char real[PATH_MAX];
+	int r = resolve(path, flags, real);
+	return r < 0 ? r : walk(real, flags, ret_fd);
+}
+
+int safe_folder_of(const char *path, int flags, int *ret_fd, const char **ret_name)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	/* "/name": the root stays */
+	int length = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+	if (!*name)
+		return -EISDIR;
+	if (snprintf(folder, sizeof(folder), "%.*s", length, path) >= (int)sizeof(folder))
+		return -ENAMETOOLONG;
+	int r = safe_folder_open(folder, flags, ret_fd);
+	if (r == 0)
+		*ret_name = name;
+	return r;
+}
