@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/safe_folder.h"
 #include "page/reader.h"
 
 struct page_writer {
@@ -51,15 +52,23 @@ static int name_folder(const char *wanted, char *path, size_t size)
 	return length > 0 && (size_t)length < size ? 0 : -ENAMETOOLONG;
 }
 
-/* Returns the folder's descriptor or a negative errno. */
-static int open_folder(const char *path)
+/* Returns the folder's descriptor or a negative errno. Root makes no folder in another user's, as
+ * $XDG_RUNTIME_DIR may be under sudo. */
+static int open_folder(char *path)
 {
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	CLEANUP(cleanup_fd) int parent = -1;
+	const char *name;
+	for (size_t length = strlen(path); length > 1 && path[length - 1] == '/';)
+		path[--length] = '\0';
+	int r = safe_folder_of(path, SAFE_FOLDER_SHARED, &parent, &name);
+	if (r < 0)
+		return r == SAFE_FOLDER_FOREIGN ? -EPERM : r;
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
-	int r = check_folder(fd);
+	r = check_folder(fd);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -99,10 +99,12 @@ void page_scan_all(
 		(void)page_scan(own, host, buffer, found, data);
 }
 
+/* In another user's folder root removes nothing: its owner could put another file in the place. */
 static bool is_ours(int folder, const char *file)
 {
-	struct stat st;
-	return fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid();
+	struct stat outer, st;
+	return fstat(folder, &outer) == 0 && outer.st_uid == geteuid() &&
+		fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid();
 }
 
 /* A name is used again only by a process of the same pid, and only once the file is gone: nobody

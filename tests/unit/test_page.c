@@ -212,17 +212,22 @@ static void folders_of_others_are_refused(void **state)
 		{ "file", "touch %s/file" },
 		{ "missing/below", "true %s" },
 		{ "stranger", "mkdir -m 0700 %s/stranger" },
+		/* as $XDG_RUNTIME_DIR under sudo */
+		{ "user/dbpool", "mkdir -m 0700 %s/user && chown 12345 %s/user" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char command[160];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(command, sizeof(command), cases[i].command, f->root);
+		snprintf(command, sizeof(command), cases[i].command, f->root, f->root);
 #pragma GCC diagnostic pop
-		assert_int_equal(system(command), 0);
+		bool made = system(command) == 0;
 		snprintf(folder, sizeof(folder), "%s/%s", f->root, cases[i].name);
 		if (strcmp(cases[i].name, "stranger") == 0 && chown(folder, 12345, 12345) < 0)
 			continue; /* only root can make one */
+		if (geteuid() != 0 && strcmp(cases[i].name, "user/dbpool") == 0)
+			continue;
+		assert_true(made);
 		struct page_writer *writer = write_page(folder, &file);
 		assert_true(file < 0);
 		assert_null(page_writer_path(writer));
