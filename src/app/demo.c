@@ -84,10 +84,15 @@ static int set_up(struct demo *demo, char *error)
 	if (r < 0)
 		return r;
 	const char *folder = private_server_folder(demo->server);
+	const char *passfile = private_server_passfile(demo->server);
 	int port = private_server_port(demo->server);
-	demo->conninfo = mem_printf("host=%s port=%d user=postgres dbname=shop", folder, port);
-	demo->app_conninfo = mem_printf("host=%s port=%d user=shop dbname=shop", folder, port);
+	demo->conninfo = mem_printf(
+		"host=%s port=%d user=postgres dbname=shop passfile=%s", folder, port, passfile);
+	demo->app_conninfo = mem_printf(
+		"host=%s port=%d user=shop dbname=shop passfile=%s", folder, port, passfile);
 	r = run_sql(private_server_conninfo(demo->server), schema, error);
+	if (r == 0)
+		r = private_server_admit(demo->server, error);
 	if (r == 0)
 		r = run_sql(demo->app_conninfo, tables, error);
 	return r < 0 ? r : start_application(demo, error);

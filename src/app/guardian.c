@@ -1,15 +1,18 @@
 /* The cleaner: a grandchild in a session of its own, deaf to the terminal's signals. */
 #include "app/guardian.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +20,16 @@
 #define MOST_PROCESSES  256
 #define QUIT_TIMEOUT_MS 3000
 #define KILL_TIMEOUT_MS 2000
+
+#define DEEPEST    64 /* folders in each other */
+#define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+
+/* What is removed in the end. */
+struct guarded {
+	const char *folder;
+	uid_t uid; /* whose files there may be in it, beside ours */
+	gid_t gid;
+};
 
 /* pidfds: a pid may be used again before the end. */
 struct watched {
@@ -71,27 +84,78 @@ static void end_all(const struct watched *watched)
 	}
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* Whether what is in it may be removed. As root only where no other user can write: elsewhere a
+ * folder could be replaced by a link at any time. */
+static bool is_ours(int folder, dev_t device)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
-	(void)remove(path);
-	return 0;
+	struct stat st;
+	return fstat(folder, &st) == 0 && st.st_dev == device && st.st_uid == geteuid() &&
+		(geteuid() != 0 || !(st.st_mode & 022));
 }
 
-/* Never follows a link, never leaves the file system. A backend that is just ending may still write
- * a file: hence a few rounds. */
-static void remove_folder(const char *folder)
+/* Takes the descriptor. Never follows a link, never leaves the file system. */
+static void empty_folder(int folder, dev_t device, int depth)
 {
-	for (int round = 0; round < 20 && access(folder, F_OK) == 0; round++) {
+	DIR *dir = is_ours(folder, device) ? fdopendir(folder) : NULL;
+	if (!dir) {
+		close(folder);
+		return;
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+			unlinkat(folder, name, 0) == 0 || depth == DEEPEST)
+			continue;
+		int child = openat(folder, name, OPEN_FLAGS);
+		if (child >= 0)
+			empty_folder(child, device, depth + 1);
+		(void)unlinkat(folder, name, AT_REMOVEDIR);
+	}
+	closedir(dir);
+}
+
+/* What `path` holds that belongs to the other user is removed as that user. */
+static void empty_as(const struct guarded *guarded, dev_t device)
+{
+	pid_t child = fork();
+	if (child < 0)
+		return;
+	if (child > 0) {
+		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			;
+		return;
+	}
+	DIR *dir = fdopendir(open(guarded->folder, OPEN_FLAGS));
+	if (!dir || setgroups(0, NULL) != 0 || setgid(guarded->gid) != 0 ||
+		setuid(guarded->uid) != 0)
+		_exit(1);
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		int inner = openat(dirfd(dir), entry->d_name, OPEN_FLAGS);
+		if (inner >= 0)
+			empty_folder(inner, device, 0);
+	}
+	_exit(0);
+}
+
+/* A backend that is just ending may still write a file: hence a few rounds. */
+static void remove_folder(const struct guarded *guarded)
+{
+	struct stat st;
+	for (int round = 0; round < 20 && lstat(guarded->folder, &st) == 0; round++) {
 		if (round)
 			usleep(50 * 1000);
-		(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		if (geteuid() == 0 && guarded->uid != 0)
+			empty_as(guarded, st.st_dev);
+		int folder = open(guarded->folder, OPEN_FLAGS);
+		if (folder >= 0)
+			empty_folder(folder, st.st_dev, 0);
+		(void)rmdir(guarded->folder);
 	}
 }
 
-__attribute__((noreturn)) static void guard(const char *folder, int orders, int done)
+__attribute__((noreturn)) static void guard(const struct guarded *guarded, int orders, int done)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
 	struct watched watched = { .count = 0 };
@@ -104,27 +168,34 @@ __attribute__((noreturn)) static void guard(const char *folder, int orders, int 
 	close_range(2, ~0U, 0);
 	read_orders(0, &watched);
 	end_all(&watched);
-	remove_folder(folder);
+	remove_folder(guarded);
 	_exit(0);
 }
 
-/* The caller's signal handlers must not run in here. */
-static void fork_guardian(const char *folder, int orders, int done)
+/* The child between us and the guardian tells by its status why there is none. Returns 0 or a
+ * negative errno. */
+static int fork_guardian(const struct guarded *guarded, int orders, int done)
 {
+	int status;
 	pid_t child = fork();
+	if (child < 0)
+		return -errno;
 	if (child == 0) {
 		setsid();
-		if (fork() == 0)
-			guard(folder, orders, done);
-		_exit(0);
+		pid_t guardian = fork();
+		if (guardian == 0)
+			guard(guarded, orders, done);
+		_exit(guardian < 0 ? errno : 0);
 	}
-	if (child > 0)
-		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-			;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-int guardian_start(const char *folder, struct guardian *ret_guardian)
+int guardian_start(const char *folder, uid_t uid, gid_t gid, struct guardian *ret_guardian)
 {
+	const struct guarded guarded = { folder, uid, gid };
 	int orders[2], done[2];
 	if (pipe2(orders, O_CLOEXEC) < 0)
 		return -errno;
@@ -136,11 +207,18 @@ int guardian_start(const char *folder, struct guardian *ret_guardian)
 	}
 	/* the guardian's descriptors are 0 and 1: none of the pipes may be */
 	int in = fcntl(orders[0], F_DUPFD_CLOEXEC, 3), out = fcntl(done[1], F_DUPFD_CLOEXEC, 3);
-	fork_guardian(folder, in, out);
-	close(in);
-	close(out);
+	int r = in < 0 || out < 0 ? -EMFILE : fork_guardian(&guarded, in, out);
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
 	close(orders[0]);
 	close(done[1]);
+	if (r < 0) {
+		close(orders[1]);
+		close(done[0]);
+		return r;
+	}
 	*ret_guardian = (struct guardian){ .orders = orders[1], .done = done[0] };
 	return 0;
 }

@@ -10,8 +10,10 @@ struct guardian {
 	int done;   /* … and the end of this one tells that all is removed */
 };
 
-/* The folder is removed with all that is in it. Returns 0 or a negative errno. */
-int guardian_start(const char *folder, struct guardian *ret_guardian)
+/* The folder is removed with all that is in it. When we are root, folders directly in it may belong
+ * to the user uid: they are emptied with that user's rights, because root removes nothing where
+ * another user can write. Returns 0 or a negative errno. */
+int guardian_start(const char *folder, uid_t uid, gid_t gid, struct guardian *ret_guardian)
 	__attribute__((warn_unused_result));
 
 /* One more process to kill in the end, with SIGKILL or, for a postmaster, SIGQUIT first. It must be

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -21,14 +22,18 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/safe_folder.h"
 
 #define START_TIMEOUT  (30 * USEC_PER_SEC)
 #define MOST_ARGUMENTS 96
 
 struct private_server {
 	char *bin;    /* where initdb and postgres are */
-	char *folder; /* data, log and socket are in it */
-	char *conninfo;
+	char *outer;  /* ours: the passfile, and the folder below */
+	char *folder; /* the server's user's: data, log and socket */
+	char *conninfo, *passfile;
+	char password[PRIVATE_SERVER_PASSWORD_MAX];
+	bool wide;
 	char **arguments; /* of postgres */
 	int n_arguments;
 	int port;
@@ -101,26 +106,43 @@ static int free_port(void)
 	return ntohs(address.sin_port);
 }
 
-/* Runs in the child: never returns. PostgreSQL's programs look for each other beside the path they
- * were called by, so that is put before the arguments, in the place left for it. */
-__attribute__((noreturn)) static void run(
-	const struct private_server *server, const char *program, char *arguments[], pid_t parent)
+static void become_user(const struct private_server *server)
 {
-	char path[4096];
-	snprintf(path, sizeof(path), "%s/log", server->folder);
-	int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	snprintf(path, sizeof(path), "%s/%s", server->bin, program);
-	/* Ctrl+C in our terminal is not the server's affair */
-	setsid();
-	dup2(null, STDIN_FILENO);
-	dup2(log, STDOUT_FILENO);
-	dup2(log, STDERR_FILENO);
-	if (chdir(server->folder) != 0)
-		_exit(126);
 	if (getuid() == 0 &&
 		(setgroups(0, NULL) != 0 || setgid(server->gid) != 0 || setuid(server->uid) != 0))
 		_exit(126);
+}
+
+/* The standard descriptors: `input` can be read there, output goes to the log, which initdb begins.
+ * The folder is the server's user's, so that this is done as that user. The pipe is as well: it is
+ * opened again, as /dev/stdin. */
+static void redirect(const char *input, bool begins)
+{
+	int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+	int log = open("log", flags | (begins ? O_CREAT | O_EXCL : 0), 0600);
+	int pipes[2];
+	ssize_t length = (ssize_t)strlen(input);
+	if (log < 0 || pipe2(pipes, O_CLOEXEC) != 0 || write(pipes[1], input, length) != length)
+		_exit(126);
+	dup2(pipes[0], STDIN_FILENO);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+}
+
+/* Runs in the child: never returns. PostgreSQL's programs look for each other beside the path they
+ * were called by, so that is put before the arguments, in the place left for it. */
+__attribute__((noreturn)) static void run(const struct private_server *server, const char *program,
+	char *arguments[], const char *input, pid_t parent)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s", server->bin, program);
+	/* Ctrl+C in our terminal is not the server's affair */
+	setsid();
+	become_user(server);
+	umask(077);
+	if (chdir(server->folder) != 0)
+		_exit(126);
+	redirect(input, strcmp(program, "initdb") == 0);
 	/* beside the guardian, which cannot open a pidfd everywhere; after setuid(), which clears
 	 * it */
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
@@ -139,7 +161,12 @@ __attribute__((noreturn)) static void run(
 static void read_log(const struct private_server *server, const char *what, char *error)
 {
 	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", server->folder);
-	CLEANUP(cleanup_file) FILE *log = fopen(path, "re");
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	bool plain = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	CLEANUP(cleanup_file) FILE *log = plain ? fdopen(fd, "r") : NULL;
+	if (fd >= 0 && !log)
+		close(fd);
 	char line[300], last[300] = "no log";
 	while (log && fgets(line, sizeof(line), log))
 		if (line[0] != '\n')
@@ -152,13 +179,16 @@ static int init_database(struct private_server *server, char *error)
 {
 	char data[] = "data";
 	char *arguments[] = { NULL, (char *)"-D", data, (char *)"-U", (char *)"postgres",
-		(char *)"-A", (char *)"trust", (char *)"-E", (char *)"UTF8", (char *)"--locale=C",
-		(char *)"--no-sync", (char *)"--no-instructions", NULL };
+		(char *)"-A", (char *)"scram-sha-256", (char *)"--pwfile=/dev/stdin", (char *)"-E",
+		(char *)"UTF8", (char *)"--locale=C", (char *)"--no-sync",
+		(char *)"--no-instructions", NULL };
 	int status;
 	pid_t parent = getpid();
 	pid_t child = fork();
 	if (child == 0)
-		run(server, "initdb", arguments, parent);
+		run(server, "initdb", arguments, server->password, parent);
+	if (child < 0)
+		return -errno;
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -188,7 +218,7 @@ static void build_arguments(
 	static const char *const settings[] = { "max_connections=25", "shared_buffers=16MB",
 		"fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off",
 		"max_wal_senders=4", "wal_level=replica", "logging_collector=off",
-		"log_line_prefix=%m [%p] %q%u@%d ", "unix_socket_permissions=0777" };
+		"log_line_prefix=%m [%p] %q%u@%d ", "password_encryption=scram-sha-256" };
 	server->arguments = mem_alloc((MOST_ARGUMENTS + 1) * sizeof(char *));
 	add_argument(server, mem_strdup("postgres")); /* replaced by its path */
 	add_argument(server, mem_strdup("-D"));
@@ -197,6 +227,8 @@ static void build_arguments(
 	add_argument(server, mem_strdup(server->folder));
 	add_argument(server, mem_strdup("-p"));
 	add_argument(server, mem_printf("%d", server->port));
+	add_setting(server,
+		server->wide ? "unix_socket_permissions=0777" : "unix_socket_permissions=0700");
 	add_setting(server, options->tcp ? "listen_addresses=127.0.0.1,::1" : "listen_addresses=");
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		add_setting(server, settings[i]);
@@ -230,31 +262,74 @@ static int launch(struct private_server *server, char *error)
 	if (child < 0)
 		return -errno;
 	if (child == 0)
-		run(server, "postgres", server->arguments, parent);
+		run(server, "postgres", server->arguments, "", parent);
 	server->postmaster = child;
 	guardian_watch(&server->guardian, child);
 	return wait_until_up(server, error);
 }
 
-/* The path of a socket has at most 107 bytes: $TMPDIR may be too deep for it. */
-static int make_folder(struct private_server *server, char *error)
+static void make_password(struct private_server *server, const char *wanted)
 {
-	const char *tmp = getenv("TMPDIR");
-	if (!tmp || *tmp != '/' || strlen(tmp) > 60)
-		tmp = "/tmp";
-	server->folder = mem_printf("%s/dbtop-XXXXXX", tmp);
-	if (!mkdtemp(server->folder)) {
-		int r = -errno;
-		snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s: %s", server->folder, strerror(-r));
-		free(server->folder);
-		server->folder = NULL;
-		return r;
+	unsigned char bytes[(PRIVATE_SERVER_PASSWORD_MAX - 1) / 2];
+	if (wanted) {
+		snprintf(server->password, sizeof(server->password), "%s", wanted);
+		return;
 	}
-	/* clients of any user reach the socket; initdb gives its own folder 0700 */
-	if (chmod(server->folder, 0755) != 0 ||
-		(getuid() == 0 && chown(server->folder, server->uid, server->gid) != 0))
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		abort();
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(server->password + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* For libpq, which wants it to be readable by its owner alone. */
+static int write_passfile(struct private_server *server)
+{
+	server->passfile = mem_printf("%s/passfile", server->outer);
+	CLEANUP(cleanup_fd)
+	int fd = open(server->passfile, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd >= 0 && dprintf(fd, "*:*:*:*:%s\n", server->password) > 0 ? 0 : -errno;
+}
+
+/* The server's own: data, log and socket. */
+static int make_inner(struct private_server *server)
+{
+	server->folder = mem_printf("%s/server", server->outer);
+	if (mkdir(server->folder, 0700) != 0)
+		return -errno;
+	CLEANUP(cleanup_fd)
+	int fd = open(server->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || (getuid() == 0 && fchown(fd, server->uid, server->gid) != 0) ||
+		fchmod(fd, server->wide ? 0755 : 0700) != 0)
 		return -errno;
 	return 0;
+}
+
+/* The path of a socket has at most 107 bytes: $TMPDIR may be too deep for it, and as root it may be
+ * another user's. */
+static const char *choose_parent(void)
+{
+	CLEANUP(cleanup_fd) int fd = -1;
+	const char *tmp = getenv("TMPDIR");
+	bool good = tmp && *tmp == '/' && strlen(tmp) <= 60 &&
+		safe_folder_open(tmp, SAFE_FOLDER_SHARED, &fd) == 0;
+	return good ? tmp : "/tmp";
+}
+
+static int make_folders(struct private_server *server, char *error)
+{
+	server->outer = mem_printf("%s/dbtop-XXXXXX", choose_parent());
+	if (!mkdtemp(server->outer)) {
+		int r = -errno;
+		snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s: %s", server->outer, strerror(-r));
+		free(server->outer);
+		server->outer = NULL;
+		return r;
+	}
+	/* to pass through, for the server's user and for who may use the socket */
+	if ((getuid() == 0 || server->wide) && chmod(server->outer, 0711) != 0)
+		return -errno;
+	int r = write_passfile(server);
+	return r < 0 ? r : make_inner(server);
 }
 
 static int set_up(
@@ -269,16 +344,16 @@ static int set_up(
 	}
 	int r = choose_user(server, error);
 	if (r == 0)
-		r = make_folder(server, error);
+		r = make_folders(server, error);
 	if (r == 0)
-		r = guardian_start(server->folder, &server->guardian);
+		r = guardian_start(server->outer, server->uid, server->gid, &server->guardian);
 	if (r < 0)
 		return r;
 	server->port = free_port();
 	if (server->port < 0)
 		return server->port;
-	server->conninfo = mem_printf(
-		"host=%s port=%d user=postgres dbname=postgres", server->folder, server->port);
+	server->conninfo = mem_printf("host=%s port=%d user=postgres dbname=postgres passfile=%s",
+		server->folder, server->port, server->passfile);
 	build_arguments(server, options);
 	r = init_database(server, error);
 	return r < 0 ? r : launch(server, error);
@@ -289,6 +364,8 @@ int private_server_start(const struct private_server_options *options,
 {
 	struct private_server *server = mem_alloc(sizeof(*server));
 	server->guardian = (struct guardian){ -1, -1 };
+	server->wide = options->wide;
+	make_password(server, options->password);
 	error[0] = '\0';
 	int r = set_up(server, options, error);
 	if (r < 0) {
@@ -315,6 +392,17 @@ static int end_postmaster(struct private_server *server, int signal_number)
 	return r;
 }
 
+/* Without a guardian nothing has run, and the inner folder is empty. */
+static void remove_folders(const struct private_server *server)
+{
+	if (server->folder)
+		rmdir(server->folder);
+	if (server->passfile)
+		unlink(server->passfile);
+	if (server->outer)
+		rmdir(server->outer);
+}
+
 void private_server_stop(struct private_server *server)
 {
 	if (!server)
@@ -323,13 +411,16 @@ void private_server_stop(struct private_server *server)
 	(void)end_postmaster(server, SIGQUIT);
 	if (server->guardian.orders >= 0)
 		guardian_finish(&server->guardian);
-	else if (server->folder)
-		rmdir(server->folder);
+	else
+		remove_folders(server);
 	for (int i = 0; i < server->n_arguments; i++)
 		free(server->arguments[i]);
 	free(server->arguments);
 	free(server->conninfo);
+	explicit_bzero(server->password, sizeof(server->password));
+	free(server->passfile);
 	free(server->folder);
+	free(server->outer);
 	free(server->bin);
 	free(server);
 }
@@ -349,6 +440,34 @@ void private_server_guard(struct private_server *server, pid_t pid)
 const char *private_server_conninfo(const struct private_server *server)
 {
 	return server->conninfo;
+}
+
+/* A verifier does not depend on the role's name, so that it can be copied. */
+int private_server_admit(
+	const struct private_server *server, char error[static PRIVATE_SERVER_ERROR_MAX])
+{
+	static const char sql[] =
+		"UPDATE pg_catalog.pg_authid SET rolpassword = (SELECT rolpassword"
+		" FROM pg_catalog.pg_authid WHERE rolname = 'postgres')"
+		" WHERE rolcanlogin AND rolpassword IS NULL";
+	PGconn *conn = PQconnectdb(server->conninfo);
+	PGresult *result = PQexec(conn, sql);
+	int r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -EIO;
+	if (r < 0)
+		snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s", PQerrorMessage(conn));
+	PQclear(result);
+	PQfinish(conn);
+	return r;
+}
+
+const char *private_server_password(const struct private_server *server)
+{
+	return server->password;
+}
+
+const char *private_server_passfile(const struct private_server *server)
+{
+	return server->passfile;
 }
 
 const char *private_server_folder(const struct private_server *server)

@@ -152,8 +152,8 @@ static URL_T zdb_url;
 static void zdb_open(void)
 {
 	char url[200];
-	snprintf(url, sizeof(url), "postgresql://127.0.0.1:%d/postgres?user=postgres&password=x",
-		private_server_port(server));
+	snprintf(url, sizeof(url), "postgresql://127.0.0.1:%d/postgres?user=postgres&password=%s",
+		private_server_port(server), private_server_password(server));
 	zdb_url = URL_new(url);
 	zdb = ConnectionPool_new(zdb_url);
 	ConnectionPool_setInitialConnections(zdb, CONNECTIONS);
@@ -388,6 +388,8 @@ int main(int argc, char **argv)
 	snprintf(text, sizeof(text), "host=127.0.0.1 port=%d user=postgres dbname=postgres",
 		private_server_port(server));
 	conninfo = text;
+	/* of libpq, under every contender */
+	setenv("PGPASSFILE", private_server_passfile(server), 1);
 	print_table(false, nsec, idle);
 	print_table(true, nsec, busy);
 	bool good = spike();

@@ -36,13 +36,26 @@ static int count_entries(const char *path, char *ret_name, size_t size)
 	return count;
 }
 
+/* Whoever has no password is not let in. */
+static void assert_closed(const char *socket_path, int port)
+{
+	CLEANUP(cleanup_free)
+	char *conninfo = mem_printf(
+		"host=%s port=%d user=postgres dbname=shop passfile=/nowhere", socket_path, port);
+	PGconn *conn = PQconnectdb(conninfo);
+	assert_int_equal(PQstatus(conn), CONNECTION_BAD);
+	assert_true(PQconnectionNeedsPassword(conn));
+	PQfinish(conn);
+}
+
 /* The demo's server, once it takes connections: NULL before. */
 static PGconn *connect_to(const struct demo *demo)
 {
-	char name[256], socket_path[600];
+	char name[256], socket_path[600], passfile[600];
 	if (count_entries(demo->tmp, name, sizeof(name)) != 1)
 		return NULL;
-	snprintf(socket_path, sizeof(socket_path), "%s/%s", demo->tmp, name);
+	snprintf(passfile, sizeof(passfile), "%s/%s/passfile", demo->tmp, name);
+	snprintf(socket_path, sizeof(socket_path), "%s/%s/server", demo->tmp, name);
 	CLEANUP(cleanup_dir) DIR *folder = opendir(socket_path);
 	for (struct dirent *entry; folder && (entry = readdir(folder));) {
 		int port;
@@ -50,11 +63,13 @@ static PGconn *connect_to(const struct demo *demo)
 			strstr(entry->d_name, ".lock"))
 			continue;
 		CLEANUP(cleanup_free)
-		char *conninfo =
-			mem_printf("host=%s port=%d user=postgres dbname=shop", socket_path, port);
+		char *conninfo = mem_printf("host=%s port=%d user=postgres dbname=shop passfile=%s",
+			socket_path, port, passfile);
 		PGconn *conn = PQconnectdb(conninfo);
-		if (PQstatus(conn) == CONNECTION_OK)
+		if (PQstatus(conn) == CONNECTION_OK) {
+			assert_closed(socket_path, port);
 			return conn;
+		}
 		PQfinish(conn);
 	}
 	return NULL;
@@ -120,7 +135,7 @@ static struct demo start_demo(void)
 	struct demo demo = { .tmp = mem_printf("%s/tmp-XXXXXX", live_folder()) };
 	assert_non_null(mkdtemp(demo.tmp));
 	/* PostgreSQL is another user there, when we are root */
-	assert_int_equal(chmod(demo.tmp, 0777), 0);
+	assert_int_equal(chmod(demo.tmp, 0711), 0);
 	CLEANUP(cleanup_free) char *tmp = mem_printf("TMPDIR=%s", demo.tmp);
 	const struct term_options options = {
 		.width = 100,

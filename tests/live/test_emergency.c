@@ -18,7 +18,7 @@ static struct private_server *server;
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start(NULL);
+	server = live_wide_server_start(NULL);
 	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE cron LOGIN");
 	return 0;
 }

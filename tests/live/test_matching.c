@@ -25,10 +25,10 @@ static int start_server(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free)
-	char *hba = live_file(
-		live_folder(), "hba.conf", "local all all trust\nhost all all all trust\n");
+	char *hba = live_file(live_folder(), "hba.conf",
+		"local all all scram-sha-256\nhost all all all scram-sha-256\n");
 	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
-	server = live_server_start(
+	server = live_wide_server_start(
 		(const char *const[]){ "max_connections=60", setting, "listen_addresses=*", NULL });
 	live_sql(server, "CREATE ROLE app LOGIN");
 	return 0;

@@ -18,7 +18,7 @@ static struct private_server *server;
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
+	server = live_wide_server_start((const char *const[]){ "max_connections=40", NULL });
 	return 0;
 }
 

@@ -19,7 +19,7 @@ static char *folder; /* of the pages */
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=60",
+	server = live_wide_server_start((const char *const[]){ "max_connections=60",
 		/* a backend at work does not notice that its client is gone */
 		"client_connection_check_interval=1h", NULL });
 	live_sql(server, "CREATE ROLE app LOGIN");

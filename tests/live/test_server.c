@@ -13,23 +13,14 @@
 #include "base/mem.h"
 
 /* superuser_reserved_connections is 3: app has two slots */
-static const char *const settings[] = { "max_connections=5", "password_encryption=scram-sha-256",
-	NULL, NULL };
+static const char *const settings[] = { "max_connections=5", NULL };
 
 static struct private_server *server;
 
 static int start_server(void **state)
 {
 	(void)state;
-	CLEANUP(cleanup_free)
-	char *hba = live_file(live_folder(), "hba.conf",
-		"local all postgres trust\nhost all secret all scram-sha-256\n"
-		"local all secret scram-sha-256\nlocal all all trust\nhost all all all trust\n");
-	CLEANUP(cleanup_free) char *hba_setting = mem_printf("hba_file=%s", hba);
-	const char *all[4];
-	memcpy(all, settings, sizeof(all));
-	all[2] = hba_setting;
-	server = live_server_start(all);
+	server = live_server_start(settings);
 	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE secret LOGIN PASSWORD 'sesame'");
 	return 0;
 }

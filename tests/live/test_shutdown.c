@@ -85,7 +85,7 @@ static int start_server(void **state)
 	(void)state;
 	static const char *const settings[] = { "max_connections=100", "log_connections=on",
 		"log_disconnections=on", NULL };
-	server = live_server_start(settings);
+	server = live_wide_server_start(settings);
 	/* a database each: what others do must not count, and CREATE DATABASE is a file copy */
 	for (size_t i = 0; i < EXPECTATIONS; i++) {
 		CLEANUP(cleanup_free) char *sql = mem_printf("CREATE DATABASE run%zu", i);

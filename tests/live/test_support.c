@@ -15,7 +15,7 @@ static struct private_server *server;
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=30", NULL });
+	server = live_wide_server_start((const char *const[]){ "max_connections=30", NULL });
 	live_sql(server, "CREATE ROLE app LOGIN");
 	return 0;
 }
@@ -119,6 +119,13 @@ static void pgbouncer_leads_to_the_server(void **state)
 		assert_string_equal(user, "app");
 		PQfinish(conn);
 	}
+	CLEANUP(cleanup_free)
+	char *without = live_pgbouncer_conninfo(
+		pgbouncer, LIVE_TCP4, "user=app dbname=postgres passfile=/nowhere");
+	PGconn *refused = PQconnectdb(without);
+	assert_int_equal(PQstatus(refused), CONNECTION_BAD);
+	assert_non_null(strstr(PQerrorMessage(refused), "password"));
+	PQfinish(refused);
 	CLEANUP(cleanup_free)
 	char *console =
 		live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=admin dbname=pgbouncer");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,9 @@ bool live_wait(bool (*holds)(void *data), void *data, int ms)
 	return true;
 }
 
+/* root's own, and in it one of nobody's: no user writes where another one does. */
 static struct {
-	char path[64];
+	char path[64], nobody[80];
 	struct guardian guardian;
 } folder;
 
@@ -56,16 +58,32 @@ static void remove_folder(void)
 	guardian_finish(&folder.guardian);
 }
 
-const char *live_folder(void)
+/* Only root starts programs as nobody. */
+static void make_folders(void)
 {
-	if (folder.path[0])
-		return folder.path;
+	const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
+	uid_t uid = nobody ? nobody->pw_uid : getuid();
+	gid_t gid = nobody ? nobody->pw_gid : getgid();
 	strcpy(folder.path, "/tmp/dbtop-live-XXXXXX");
-	if (!mkdtemp(folder.path) || chmod(folder.path, 0777) != 0 ||
-		guardian_start(folder.path, &folder.guardian) < 0)
+	if (!mkdtemp(folder.path) || chmod(folder.path, 0711) != 0 ||
+		guardian_start(folder.path, uid, gid, &folder.guardian) < 0)
 		fail_msg("%s: %s", folder.path, strerror(errno));
 	atexit(remove_folder);
+	snprintf(folder.nobody, sizeof(folder.nobody), "%s/nobody", folder.path);
+	if (nobody && (mkdir(folder.nobody, 0700) != 0 || chown(folder.nobody, uid, gid) != 0))
+		fail_msg("%s: %s", folder.nobody, strerror(errno));
+}
+
+const char *live_folder(void)
+{
+	if (!folder.path[0])
+		make_folders();
 	return folder.path;
+}
+
+const char *live_nobodys_folder(void)
+{
+	return getuid() == 0 && live_folder() ? folder.nobody : live_folder();
 }
 
 char *live_file(const char *in, const char *name, const char *text)
@@ -92,14 +110,65 @@ char *live_read(const char *path)
 	return text;
 }
 
-struct private_server *live_server_start(const char *const *settings)
+/* One password for all servers of a test: the port of a proxy in between tells none. */
+static char password[PRIVATE_SERVER_PASSWORD_MAX];
+
+/* Role "secret" has a password of its own, which the tests type. */
+static void write_passfile(const char *name, uid_t uid)
 {
-	const struct private_server_options options = { .tcp = true, .settings = settings };
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/%s", live_folder(), name);
+	CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || dprintf(fd, "*:*:*:secret:\n*:*:*:*:%s\n", password) < 0 ||
+		fchown(fd, uid, (gid_t)-1) != 0)
+		fail_msg("%s: %s", path, strerror(errno));
+}
+
+/* For libpq, here and in the programs that are started. */
+static void learn_password(const struct private_server *server)
+{
+	snprintf(password, sizeof(password), "%s", private_server_password(server));
+	write_passfile("pgpass", getuid());
+	CLEANUP(cleanup_free) char *path = live_passfile(false);
+	setenv("PGPASSFILE", path, 1);
+	const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
+	if (nobody)
+		write_passfile("pgpass-nobody", nobody->pw_uid);
+}
+
+char *live_passfile(bool unprivileged)
+{
+	return mem_printf(
+		"%s/pgpass%s", live_folder(), unprivileged && getuid() == 0 ? "-nobody" : "");
+}
+
+const char *live_password(void)
+{
+	return password;
+}
+
+static struct private_server *start_server(const char *const *settings, bool wide)
+{
+	const struct private_server_options options = { .tcp = true,
+		.wide = wide,
+		.password = *password ? password : NULL,
+		.settings = settings };
 	char error[PRIVATE_SERVER_ERROR_MAX];
 	struct private_server *server;
 	if (private_server_start(&options, &server, error) < 0)
 		fail_msg("no private server: %s", error);
+	if (!*password)
+		learn_password(server);
 	return server;
+}
+
+struct private_server *live_server_start(const char *const *settings)
+{
+	return start_server(settings, false);
+}
+
+struct private_server *live_wide_server_start(const char *const *settings)
+{
+	return start_server(settings, true);
 }
 
 char *live_conninfo(const struct private_server *server, enum live_route route, const char *more)
@@ -135,6 +204,9 @@ void live_sql(const struct private_server *server, const char *sql)
 	PGconn *conn = live_connect(private_server_conninfo(server));
 	live_exec(conn, sql);
 	PQfinish(conn);
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	if (private_server_admit(server, error) < 0)
+		fail_msg("%s", error);
 }
 
 char *live_value(PGconn *conn, const char *sql)

@@ -33,8 +33,12 @@ bool live_wait(bool (*holds)(void *data), void *data, int ms);
 
 /* --- folders --- */
 
-/* A new folder that any user may write to, removed when the test program ends. Owned by live. */
+/* A new folder, removed when the test program ends: other users may pass through it, no more. Owned
+ * by live. */
 const char *live_folder(void);
+
+/* A folder in it for programs that run as nobody; the same folder when we are not root. */
+const char *live_nobodys_folder(void);
 
 /* Writes text to a new file of that name in the folder; returns its path, which the caller frees.
  */
@@ -46,8 +50,20 @@ char *live_read(const char *path);
 /* --- server --- */
 
 /* Over TCP (127.0.0.1, ::1) and Unix socket, with settings "name=value", NULL-terminated; NULL for
- * none. The caller stops it with private_server_stop(). */
+ * none. The caller stops it with private_server_stop().
+ *
+ * Its password is in a file that libpq finds by PGPASSFILE, here and in every program that is
+ * started: neither a connection string nor a test has to name it. It is good for each role that
+ * live_sql() makes without a password. */
 struct private_server *live_server_start(const char *const *settings);
+
+/* The same, with a Unix socket that other users of this machine may use: for tests with programs
+ * that run as nobody. */
+struct private_server *live_wide_server_start(const char *const *settings);
+
+/* That file, for us or for nobody; the caller frees it. And the password, once a server runs. */
+char *live_passfile(bool unprivileged);
+const char *live_password(void);
 
 enum live_route { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
 
@@ -60,7 +76,7 @@ PGconn *live_connect(const char *conninfo);
 /* One or several statements that must succeed. */
 void live_exec(PGconn *conn, const char *sql);
 
-/* The same, over a superuser's connection of its own. */
+/* The same, over a superuser's connection of its own; roles that it makes may log in afterwards. */
 void live_sql(const struct private_server *server, const char *sql);
 
 /* The first column of the first row, which the caller frees; NULL for none or NULL. */
@@ -90,8 +106,9 @@ struct live_program_options {
 	bool unprivileged;       /* as nobody when we are root */
 };
 
-/* The environment has no PG* variable, and HOME, XDG_CONFIG_HOME (…/config) and XDG_STATE_HOME
- * (…/state) in live_folder(). Killed when we end. Never NULL. */
+/* The environment has no PG* variable but PGPASSFILE, and HOME, XDG_CONFIG_HOME (…/config) and
+ * XDG_STATE_HOME (…/state) in live_folder(), or in live_nobodys_folder(). Killed when we end. Never
+ * NULL. */
 struct live_program *live_start(const struct live_program_options *options);
 
 pid_t live_pid(const struct live_program *program);
@@ -190,8 +207,9 @@ struct live_pgbouncer;
 
 /* In front of the server, over TCP (127.0.0.1, ::1) and Unix socket. Databases of any name lead to
  * the server's of that name over its Unix socket; "tcp" leads to postgres over TCP. Users postgres,
- * app, admin (may all on the console), stats (may only look), each without a password. settings:
- * lines of the section pgbouncer, "pool_mode = session", laid over; NULL for none. */
+ * app, admin (may all on the console), stats (may only look), each with the server's password. It
+ * runs as nobody when we are root, and so needs live_wide_server_start(). settings: lines of the
+ * section pgbouncer, "pool_mode = session", laid over; NULL for none. */
 struct live_pgbouncer *live_pgbouncer_start(
 	const struct private_server *server, const char *const *settings);
 /* Ends it, as a crash would, and brings it up again at the same place. */

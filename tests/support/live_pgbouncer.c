@@ -37,12 +37,23 @@ static int free_port(void)
 	return ntohs(address.sin_port);
 }
 
+/* To who runs it; the folder last, because root writes nothing in another user's. */
+static void give_away(const char *path)
+{
+	const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
+	if (nobody && chown(path, nobody->pw_uid, nobody->pw_gid) != 0)
+		fail_msg("%s: %s", path, strerror(errno));
+}
+
 static char *write_settings(const struct live_pgbouncer *pgbouncer,
 	const struct private_server *server, const char *const *settings)
 {
+	const char *password = live_password();
 	CLEANUP(cleanup_free)
-	char *users = live_file(pgbouncer->folder, "users",
-		"\"postgres\" \"\"\n\"app\" \"\"\n\"admin\" \"\"\n\"stats\" \"\"\n");
+	char *list = mem_printf("\"postgres\" \"%s\"\n\"app\" \"%s\"\n\"admin\" \"%s\"\n"
+				"\"stats\" \"%s\"\n",
+		password, password, password, password);
+	CLEANUP(cleanup_free) char *users = live_file(pgbouncer->folder, "users", list);
 	const char *server_folder = private_server_folder(server);
 	int server_port = private_server_port(server);
 	char *text = mem_printf("[databases]\n"
@@ -52,7 +63,7 @@ static char *write_settings(const struct live_pgbouncer *pgbouncer,
 				"listen_addr = 127.0.0.1,::1\n"
 				"listen_port = %d\n"
 				"unix_socket_dir = %s\n"
-				"auth_type = trust\n"
+				"auth_type = scram-sha-256\n"
 				"auth_file = %s\n"
 				"admin_users = admin\n"
 				"stats_users = stats\n",
@@ -64,6 +75,9 @@ static char *write_settings(const struct live_pgbouncer *pgbouncer,
 	}
 	char *path = live_file(pgbouncer->folder, "pgbouncer.ini", text);
 	free(text);
+	give_away(users);
+	give_away(path);
+	give_away(pgbouncer->folder);
 	return path;
 }
 
@@ -103,7 +117,7 @@ struct live_pgbouncer *live_pgbouncer_start(
 {
 	struct live_pgbouncer *pgbouncer = mem_alloc(sizeof(*pgbouncer));
 	pgbouncer->folder = mem_printf("%s/bouncer-XXXXXX", live_folder());
-	if (!mkdtemp(pgbouncer->folder) || chmod(pgbouncer->folder, 0777) != 0)
+	if (!mkdtemp(pgbouncer->folder))
 		fail_msg("%s: %s", pgbouncer->folder, strerror(errno));
 	pgbouncer->port = free_port();
 	pgbouncer->settings = write_settings(pgbouncer, server, settings);

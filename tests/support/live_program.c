@@ -67,12 +67,19 @@ static void drop_libpq_variables(void)
 	}
 }
 
-static void set_environment(const struct live_program_options *options, const char *home)
+/* Where a program's files are. */
+struct home {
+	const char *folder;
+	char *passfile;
+};
+
+static void set_environment(const struct live_program_options *options, const struct home *home)
 {
-	CLEANUP(cleanup_free) char *config = mem_printf("%s/config", home);
-	CLEANUP(cleanup_free) char *state = mem_printf("%s/state", home);
+	CLEANUP(cleanup_free) char *config = mem_printf("%s/config", home->folder);
+	CLEANUP(cleanup_free) char *state = mem_printf("%s/state", home->folder);
 	drop_libpq_variables();
-	setenv("HOME", home, 1);
+	setenv("PGPASSFILE", home->passfile, 1);
+	setenv("HOME", home->folder, 1);
 	setenv("XDG_CONFIG_HOME", config, 1);
 	setenv("XDG_STATE_HOME", state, 1);
 	for (size_t i = 0; options->env && options->env[i]; i++)
@@ -115,7 +122,7 @@ static char *public_copy(const char *path)
 
 /* In the child: never returns. */
 __attribute__((noreturn)) static void become(const struct live_program_options *options,
-	const char *file, const char *home, int in, int out, int err, pid_t parent)
+	const char *file, const struct home *home, int in, int out, int err, pid_t parent)
 {
 	if (options->own_session)
 		setsid();
@@ -180,7 +187,10 @@ static int open_input(struct live_program *program, const struct live_program_op
 struct live_program *live_start(const struct live_program_options *options)
 {
 	struct live_program *program = mem_alloc(sizeof(*program));
-	const char *home = live_folder();
+	const struct home home = {
+		.folder = options->unprivileged ? live_nobodys_folder() : live_folder(),
+		.passfile = live_passfile(options->unprivileged),
+	};
 	program->terminal = -1;
 	CLEANUP(cleanup_fd) int in = open_input(program, options);
 	program->out.fd = memory(NULL);
@@ -196,10 +206,11 @@ struct live_program *live_start(const struct live_program_options *options)
 	fflush(NULL);
 	program->pid = fork();
 	if (program->pid == 0)
-		become(options, file, home, in, options->out ? options->out : program->out.fd,
+		become(options, file, &home, in, options->out ? options->out : program->out.fd,
 			program->err.fd, parent);
 	if (program->pid < 0)
 		fail_msg("fork: %s", strerror(errno));
+	free(home.passfile);
 	/* here as well: whoever is first, the group is there when this returns */
 	if (options->own_group)
 		(void)setpgid(program->pid, program->pid);

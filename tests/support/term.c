@@ -31,7 +31,7 @@ __attribute__((noreturn)) static void fail(const char *what)
 	abort();
 }
 
-/* What the tester's shell has set must not change what the tests see. */
+/* What the tester's shell has set must not change what the tests see. PGPASSFILE is live.h's. */
 static void scrub_environment(void)
 {
 	static const char *const prefixes[] = { "PG", "XDG_", "DBTOP_" };
@@ -44,7 +44,7 @@ static void scrub_environment(void)
 		bool scrubbed = false;
 		for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 			if (strncmp(environ[at], prefixes[i], strlen(prefixes[i])) == 0)
-				scrubbed = true;
+				scrubbed = strncmp(environ[at], "PGPASSFILE=", 11) != 0;
 		if (!scrubbed) {
 			at++;
 			continue;
