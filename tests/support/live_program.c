@@ -71,7 +71,20 @@ static void drop_libpq_variables(void)
 struct home {
 	const char *folder;
 	char *passfile;
+	char *valgrind_logs; /* NULL without valgrind: tools/under_valgrind */
 };
+
+static struct home choose_home(bool unprivileged)
+{
+	const char *logs = getenv("VALGRIND_LOGS");
+	return (struct home){
+		.folder = unprivileged ? live_nobodys_folder() : live_folder(),
+		.passfile = live_passfile(unprivileged),
+		.valgrind_logs = logs
+			? mem_printf("%s%s", logs, unprivileged && getuid() == 0 ? "/nobody" : "")
+			: NULL,
+	};
+}
 
 static void set_environment(const struct live_program_options *options, const struct home *home)
 {
@@ -79,6 +92,8 @@ static void set_environment(const struct live_program_options *options, const st
 	CLEANUP(cleanup_free) char *state = mem_printf("%s/state", home->folder);
 	drop_libpq_variables();
 	setenv("PGPASSFILE", home->passfile, 1);
+	if (home->valgrind_logs)
+		setenv("VALGRIND_LOGS", home->valgrind_logs, 1);
 	setenv("HOME", home->folder, 1);
 	setenv("XDG_CONFIG_HOME", config, 1);
 	setenv("XDG_STATE_HOME", state, 1);
@@ -187,10 +202,7 @@ static int open_input(struct live_program *program, const struct live_program_op
 struct live_program *live_start(const struct live_program_options *options)
 {
 	struct live_program *program = mem_alloc(sizeof(*program));
-	const struct home home = {
-		.folder = options->unprivileged ? live_nobodys_folder() : live_folder(),
-		.passfile = live_passfile(options->unprivileged),
-	};
+	const struct home home = choose_home(options->unprivileged);
 	program->terminal = -1;
 	CLEANUP(cleanup_fd) int in = open_input(program, options);
 	program->out.fd = memory(NULL);
@@ -211,6 +223,7 @@ struct live_program *live_start(const struct live_program_options *options)
 	if (program->pid < 0)
 		fail_msg("fork: %s", strerror(errno));
 	free(home.passfile);
+	free(home.valgrind_logs);
 	/* here as well: whoever is first, the group is there when this returns */
 	if (options->own_group)
 		(void)setpgid(program->pid, program->pid);
