@@ -155,6 +155,10 @@ void live_run_clear(struct live_run *run);
 
 /* --- dbtop --- */
 
+/* Where a program of the build folder is: in it, or in its copy $DBTOP_TEST_BUILD, for a user to
+ * whom the build folder is barred. live_start() asks for argv[0]. The caller frees it. */
+char *live_built(const char *path);
+
 /* The built one, or $DBTOP's. */
 const char *live_dbtop_path(void);
 

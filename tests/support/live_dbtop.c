@@ -11,15 +11,31 @@
 #define RUN_MS         60000
 #define READY_MS       30000
 
+char *live_built(const char *path)
+{
+	const char *copy = getenv("DBTOP_TEST_BUILD");
+	size_t length = strlen(BUILD_ROOT);
+	bool moved = copy && *copy && strncmp(path, BUILD_ROOT "/", length + 1) == 0;
+	return moved ? mem_printf("%s%s", copy, path + length) : mem_strdup(path);
+}
+
 const char *live_dbtop_path(void)
 {
+	static char *built;
 	const char *path = getenv("DBTOP");
-	return path && *path ? path : DBTOP_PATH;
+	if (path && *path)
+		return path;
+	if (!built)
+		built = live_built(DBTOP_PATH);
+	return built;
 }
 
 const char *live_client_path(void)
 {
-	return LIVE_CLIENT_PATH;
+	static char *built;
+	if (!built)
+		built = live_built(LIVE_CLIENT_PATH);
+	return built;
 }
 
 /* Appends the list's strings, up to its NULL. */

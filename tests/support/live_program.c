@@ -209,10 +209,10 @@ struct live_program *live_start(const struct live_program_options *options)
 	program->err.fd = memory(NULL);
 	program->name = mem_strdup(options->argv[0]);
 	program->group = options->own_group || options->own_session || options->terminal;
+	CLEANUP(cleanup_free) char *built = live_built(options->argv[0]);
 	CLEANUP(cleanup_free)
-	char *file = options->unprivileged && getuid() == 0 && options->argv[0][0] == '/'
-		? public_copy(options->argv[0])
-		: mem_strdup(options->argv[0]);
+	char *file = options->unprivileged && getuid() == 0 && *built == '/' ? public_copy(built)
+									     : mem_strdup(built);
 	pid_t parent = getpid();
 	/* nothing half written may be written twice */
 	fflush(NULL);

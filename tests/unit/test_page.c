@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "../support/users.h"
 #include "page/reader.h"
 #include "page/writer.h"
 
@@ -197,43 +198,65 @@ static void the_file_is_ours_alone(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-/* Somebody was there before us: the pool works without a file, and nothing of theirs is touched. */
-static void folders_of_others_are_refused(void **state)
+struct refused {
+	const char *name, *command;
+};
+
+/* The pool works without a file. */
+static void assert_refused(const struct fixture *f, const struct refused *cases, size_t n)
 {
-	struct fixture *f = *state;
 	char folder[96];
 	int file;
-	static const struct {
-		const char *name, *command;
-	} cases[] = {
-		{ "open", "mkdir -m 0777 %s/open" },
-		{ "readable", "mkdir -m 0755 %s/readable" },
-		{ "link", "ln -s dbpool %s/link" },
-		{ "file", "touch %s/file" },
-		{ "missing/below", "true %s" },
-		{ "stranger", "mkdir -m 0700 %s/stranger" },
-		/* as $XDG_RUNTIME_DIR under sudo */
-		{ "user/dbpool", "mkdir -m 0700 %s/user && chown 12345 %s/user" },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char command[160];
+	for (size_t i = 0; i < n; i++) {
+		char command[200];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		snprintf(command, sizeof(command), cases[i].command, f->root, f->root);
 #pragma GCC diagnostic pop
-		bool made = system(command) == 0;
+		assert_int_equal(system(command), 0);
 		snprintf(folder, sizeof(folder), "%s/%s", f->root, cases[i].name);
-		if (strcmp(cases[i].name, "stranger") == 0 && chown(folder, 12345, 12345) < 0)
-			continue; /* only root can make one */
-		if (geteuid() != 0 && strcmp(cases[i].name, "user/dbpool") == 0)
-			continue;
-		assert_true(made);
 		struct page_writer *writer = write_page(folder, &file);
 		assert_true(file < 0);
 		assert_null(page_writer_path(writer));
 		page_slot_held(&page_writer_page(writer)->slots[2], monotonic(), 1, SITE);
 		page_writer_free(writer);
 	}
+}
+
+#define ASSERT_REFUSED(f, cases) assert_refused(f, cases, sizeof(cases) / sizeof((cases)[0]))
+
+/* Somebody was there before us: nothing of theirs is touched. */
+static void folders_of_others_are_refused(void **state)
+{
+	static const struct refused cases[] = {
+		{ "open", "mkdir -m 0777 %s/open" },
+		{ "readable", "mkdir -m 0755 %s/readable" },
+		{ "link", "ln -s dbpool %s/link" },
+		{ "file", "touch %s/file" },
+		{ "missing/below", "true %s" },
+	};
+	ASSERT_REFUSED(*state, cases);
+}
+
+/* For root alone, who can make them. */
+static void folders_of_other_users_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const struct refused cases[] = {
+		{ "stranger", "mkdir -m 0700 %s/stranger && chown 12345 %s/stranger" },
+		/* as $XDG_RUNTIME_DIR under sudo */
+		{ "user/dbpool", "mkdir -m 0700 %s/user && chown 12345 %s/user" },
+	};
+	char path[PAGE_PATH_MAX];
+	ASSERT_REFUSED(f, cases);
+	snprintf(path, sizeof(path), "%s/user/dbpool", f->root);
+	assert_int_equal(access(path, F_OK), -1);
+	/* root reads there, and removes nothing, not even what is its own */
+	assert_int_equal(chown(f->folder, 12345, 12345), 0);
+	snprintf(path, sizeof(path), "%s", page_writer_path(f->writer));
+	assert_int_equal(page_clear(path, &f->host, 1, 1, &f->copy), -EPERM);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(chown(f->folder, 0, 0), 0);
 }
 
 /* What is changed in a good page, and how it is then read. */
@@ -363,11 +386,14 @@ static void strange_files_are_not_read(void **state)
 	assert_int_equal(chmod(own, 0620), 0);
 	assert_int_equal(read_own(f), PAGE_FOREIGN);
 	assert_int_equal(chmod(own, 0600), 0);
-	if (chown(own, 12345, 12345) == 0) {
-		assert_int_equal(read_own(f), PAGE_FOREIGN);
-		assert_int_equal(chown(own, 0, 0), 0);
-	}
 	assert_int_equal(read_own(f), PAGE_OK);
+}
+
+static void another_users_file_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(chown(page_writer_path(f->writer), 12345, 12345), 0);
+	assert_int_equal(read_own(f), PAGE_FOREIGN);
 }
 
 static void a_page_cut_short_is_damaged(void **state)
@@ -589,6 +615,9 @@ int main(void)
 		TEST(a_slot_torn_for_good_is_told),
 		TEST(another_reader_agrees),
 		cmocka_unit_test(percentiles_come_from_buckets),
+		/* root's */
+		TEST(folders_of_other_users_are_refused),
+		TEST(another_users_file_is_not_read),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return USERS_RUN_TESTS("page", tests, 2, NULL, NULL);
 }
