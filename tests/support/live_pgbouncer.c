@@ -115,6 +115,10 @@ static void launch(struct live_pgbouncer *pgbouncer, const char *settings)
 struct live_pgbouncer *live_pgbouncer_start(
 	const struct private_server *server, const char *const *settings)
 {
+	struct stat st;
+	if (stat(private_server_folder(server), &st) != 0 || (getuid() == 0 && !(st.st_mode & 1)))
+		fail_msg("PgBouncer is another user: start the server with "
+			 "live_wide_server_start()");
 	struct live_pgbouncer *pgbouncer = mem_alloc(sizeof(*pgbouncer));
 	pgbouncer->folder = mem_printf("%s/bouncer-XXXXXX", live_folder());
 	if (!mkdtemp(pgbouncer->folder))
