@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "model/assessment.h"
 
 /* A session leaves within a few milliseconds; from then on it is asked for less often. */
 #define FIRST_PAUSE_MS 5
@@ -158,6 +159,11 @@ static void signal_next(struct executor *executor)
 		struct action_target *target = current_target(executor);
 		if (!target->selected)
 			continue;
+		/* a connection that came back may lead through one */
+		if (session_is_pooled(executor->session)) {
+			settle(executor, target, RESULT_DENIED, POOLER_REASON);
+			continue;
+		}
 		enter(executor, PHASE_SIGNALLING, answer_timeout(executor));
 		if (act_signal(executor->session, plan->kind, target, on_signalled, executor))
 			return;
@@ -269,6 +275,8 @@ int execute_run(struct executor *executor, struct action_plan *plan)
 {
 	if (executor->options.readonly)
 		return -EPERM;
+	if (session_is_pooled(executor->session))
+		return -ENOTSUP;
 	if (executor->phase != PHASE_RESTING)
 		return -EBUSY;
 	if (plan_count_selected(plan) == 0)

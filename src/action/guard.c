@@ -5,6 +5,7 @@
 
 #include "action/plan.h"
 #include "base/instant.h"
+#include "model/assessment.h"
 
 static size_t recent(const struct guard_history *history, int64_t now)
 {
@@ -27,6 +28,8 @@ struct guard_answer guard_check(const struct action_plan *plan, const struct gua
 {
 	if (limits->readonly)
 		return refuse("readonly: no action can be taken");
+	if (limits->pooler)
+		return refuse(POOLER_REASON);
 	size_t selected = plan_count_selected(plan);
 	if (selected == 0)
 		return refuse(plan->n_targets ? "nothing is ticked" : "nothing to do");

@@ -16,6 +16,7 @@ enum guard_verdict {
 
 struct guard_limits {
 	bool readonly;
+	bool pooler;    /* connected through one */
 	int per_minute; /* sessions ended in a minute without asking again; 0: no limit */
 };
 

@@ -298,6 +298,13 @@ static void conclude(
 	finish(rescue);
 }
 
+/* A server that was full has let us in, through a pooler: what has not been stopped yet is left. */
+static void stop_short(struct rescue *rescue)
+{
+	rescue->emergency->cannot = POOLER_REASON;
+	finish(rescue);
+}
+
 void rescue_surveyed(
 	struct rescue *rescue, const struct emergency *fresh, const struct assessment *assessment)
 {
@@ -305,7 +312,9 @@ void rescue_surveyed(
 		return;
 	rescue->surveying = false;
 	rescue->surveyed_at = instant_monotonic();
-	if (!rescue->begun) {
+	if (session_is_pooled(rescue->session) && !stop_busy(rescue->stopper) && !rescue->ending) {
+		stop_short(rescue);
+	} else if (!rescue->begun) {
 		begin(rescue, fresh);
 	} else if (rescue->emergency->phase == EMERGENCY_FREEING) {
 		if (!fresh->connected)
@@ -364,6 +373,8 @@ int rescue_run(struct rescue *rescue, struct emergency *emergency)
 {
 	if (rescue->options.readonly)
 		return -EPERM;
+	if (session_is_pooled(rescue->session))
+		return -ENOTSUP;
 	if (rescue->emergency)
 		return -EBUSY;
 	const struct stop_options stop = {

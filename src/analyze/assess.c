@@ -69,7 +69,8 @@ static int64_t held_for(const struct assessment *assessment, const struct connec
 static bool is_own(const struct assessment *assessment, const struct backend *backend)
 {
 	const char *probe = assessment->proxy ? assessment->proxy->probe_name : NULL;
-	return backend->pid == assessment->activity->server.own_pid ||
+	int32_t own_pid = assessment->activity->server.own_pid;
+	return (own_pid && backend->pid == own_pid) ||
 		(probe && backend->application_name &&
 			strcmp(backend->application_name, probe) == 0);
 }

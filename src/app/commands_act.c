@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "model/assessment.h"
+#include "session/session.h"
 
 /* Why nothing can be ended now, whatever it is; NULL. */
 static const char *refusal(const struct dashboard *dashboard)
@@ -25,6 +26,8 @@ static const char *refusal(const struct dashboard *dashboard)
 		return "a recording: what it shows is over, and nothing can be ended";
 	if (dashboard->app->config->readonly)
 		return "read-only: nothing can be ended";
+	if (session_is_pooled(target_session(dashboard->target)))
+		return POOLER_REASON;
 	if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
 		return "still at work on the last plan";
 	return NULL;
@@ -155,6 +158,7 @@ static bool is_allowed(struct dashboard *dashboard)
 {
 	const struct guard_limits limits = {
 		.readonly = dashboard->app->config->readonly,
+		.pooler = session_is_pooled(target_session(dashboard->target)),
 		.per_minute = dashboard->app->config->kill_limit,
 	};
 	struct guard_answer answer =
@@ -178,7 +182,9 @@ void command_confirm(struct dashboard *dashboard)
 	int r = execute_run(dashboard->executor, plan);
 	if (r < 0) {
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
-			r == -EPERM ? "read-only: nothing can be ended" : "nothing is ticked");
+			r == -EPERM             ? "read-only: nothing can be ended"
+				: r == -ENOTSUP ? POOLER_REASON
+						: "nothing is ticked");
 		return;
 	}
 	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());

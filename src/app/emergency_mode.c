@@ -152,6 +152,19 @@ static void decide(struct emergency_mode *mode)
 		finish(mode, EXIT_LEAKS);
 }
 
+/* An empty result for scripts, and why for people. */
+static void refuse(struct emergency_mode *mode)
+{
+	struct emergency *emergency = mode->emergency;
+	emergency->n_processes = emergency->gone->n_targets = emergency->held->n_targets = 0;
+	emergency->cannot = POOLER_REASON;
+	fputs("dbtop: " POOLER_REASON "\n", stderr);
+	if (is_json(mode))
+		check_written(
+			rescue_report_json(emergency, mode->options.app->options.dry_run, stdout));
+	finish(mode, EXIT_UNKNOWN);
+}
+
 static void on_losses(void *data)
 {
 	decide(data);
@@ -165,6 +178,10 @@ static void on_no_losses(uv_timer_t *timer)
 /* What the sessions hold is good to know, but no reason to wait for long. */
 static void complete(struct emergency_mode *mode, const struct assessment *assessment)
 {
+	if (assessment->server.pooler) {
+		refuse(mode);
+		return;
+	}
 	print_trouble(assessment);
 	if (mode->emergency->connected && losses_ask(mode->losses, mode->emergency->held))
 		uv_timer_start(mode->patience, on_no_losses, LOSSES_PATIENCE_MS, 0);

@@ -1,6 +1,7 @@
 /* The same steps as --emergency, shown live. */
 #include "app/emergency_page.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "model/assessment.h"
 #include "model/emergency.h"
 #include "report/rescue_report.h"
 
@@ -141,7 +143,10 @@ void emergency_page_confirm(struct emergency_page *page)
 	if (!ui_word_is_right(&dashboard->ui) || rescue_busy(page->rescue))
 		return;
 	/* readonly opens no page; the rescue would refuse, too */
-	if (rescue_run(page->rescue, page->emergency) < 0)
+	int r = rescue_run(page->rescue, page->emergency);
+	if (r == -ENOTSUP)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, POOLER_REASON);
+	if (r < 0)
 		return;
 	guard_note(&dashboard->ended, emergency_count_connections(page->emergency),
 		instant_monotonic());

@@ -156,6 +156,7 @@ static bool is_allowed(const struct headless *headless)
 	const struct options *options = &headless->app->options;
 	const struct guard_limits limits = {
 		.readonly = headless->app->config->readonly,
+		.pooler = session_is_pooled(target_session(headless->target)),
 		.per_minute = headless->app->config->kill_limit,
 	};
 	const struct guard_history history = { 0 };
@@ -214,6 +215,14 @@ static void kill_leaked(struct headless *headless)
 	if (assessment->server.status != SERVER_OK) {
 		/* nothing can be ended: why, for people, and an empty result for scripts */
 		check_written(print_summary(headless, assessment, stderr));
+		if (options->json)
+			print_result(headless);
+		finish(headless, EXIT_UNKNOWN);
+		return;
+	}
+	if (assessment->server.pooler) {
+		headless->plan->n_targets = 0;
+		fputs("dbtop: " POOLER_REASON "\n", stderr);
 		if (options->json)
 			print_result(headless);
 		finish(headless, EXIT_UNKNOWN);

@@ -182,6 +182,14 @@ static struct activity *read_activity(const struct backends *backends, const PGr
 	return activity;
 }
 
+/* Through a pooler the backend that ran the statement is one of the pool's, not ours. */
+static void take_own_pid(const struct backends *backends, struct activity *activity)
+{
+	session_answered_by(backends->session, activity->server.own_pid);
+	if (session_is_pooled(backends->session))
+		activity->server.own_pid = 0;
+}
+
 static void set_error(struct backends *backends, const char *error)
 {
 	arena_reset(backends->texts);
@@ -203,6 +211,7 @@ static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 		struct activity *activity = read_activity(backends, result);
 		activity->asked_at = sent_at;
 		activity->taken_at = instant_now();
+		take_own_pid(backends, activity);
 		activity_unref(backends->latest);
 		backends->latest = activity;
 		set_error(backends, NULL);

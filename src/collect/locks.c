@@ -62,9 +62,11 @@ static const char sql[] =
 	"  OR l.pid IN (SELECT unnest(blockers) FROM w)"
 	" ORDER BY l.granted, l.locktype = 'virtualxid', l.pid LIMIT " MOST_ROWS_1;
 
-/* Around the statement: this one may take less time than the others of the session. */
-static const char short_timeout[] = "SELECT set_config('statement_timeout', '500ms', false)";
-static const char usual_timeout[] = "SELECT set_config('statement_timeout', '5s', false)";
+/* Around the statement, which may take less time than the others: a transaction, because its
+ * setting ends with it, whatever happens in between. */
+static const char begin_sql[] = "BEGIN";
+static const char short_timeout_sql[] = "SET LOCAL statement_timeout = '500ms'";
+static const char end_sql[] = "COMMIT";
 
 struct locks {
 	struct session *session;
@@ -176,29 +178,44 @@ void locks_free(struct locks *locks)
 	free(locks);
 }
 
+static bool ask_for_effect(struct locks *locks, const char *text)
+{
+	const struct session_statement statement = { .sql = text };
+	return session_query(locks->session, &statement, NULL, locks);
+}
+
+/* Through a pooler a transaction could not be relied on, and a setting would be somebody else's:
+ * the statement goes alone, and takes what time the server gives it. False when it will not be
+ * answered. */
+static bool ask(struct locks *locks)
+{
+	char subject[16];
+	const char *const params[] = { subject };
+	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
+	bool own = !session_is_pooled(locks->session);
+	snprintf(subject, sizeof(subject), "%d", locks->subject);
+	if (own && (!ask_for_effect(locks, begin_sql) || !ask_for_effect(locks, short_timeout_sql)))
+		return false;
+	if (!session_query(locks->session, &statement, on_answer, locks))
+		return false;
+	/* a connection that is lost meanwhile ends the transaction as well */
+	if (own)
+		(void)!ask_for_effect(locks, end_sql);
+	return true;
+}
+
 void locks_refresh(struct locks *locks, int32_t subject)
 {
-	char text[16];
-	const char *const params[] = { text };
-	const struct session_statement before = { .sql = short_timeout };
-	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
-	const struct session_statement after = { .sql = usual_timeout };
 	int64_t now = instant_monotonic();
 	locks->wanted = true;
 	if (locks->waiting || (locks->subject == subject && now < locks->not_before))
-		return;
-	snprintf(text, sizeof(text), "%d", subject);
-	if (!session_query(locks->session, &before, NULL, locks))
 		return;
 	/* set first: an error while sending calls back at once */
 	locks->waiting = true;
 	locks->subject = subject;
 	locks->sent_at = now;
-	if (!session_query(locks->session, &statement, on_answer, locks))
+	if (!ask(locks))
 		locks->waiting = false;
-	else if (!session_query(locks->session, &after, NULL, locks))
-		/* the connection went meanwhile, and its settings with it */
-		return;
 }
 
 void locks_forget(struct locks *locks)

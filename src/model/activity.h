@@ -57,7 +57,7 @@ struct server_facts {
 	int32_t reserved;   /* superuser_reserved_connections + reserved_connections (16 and up) */
 	int64_t started_at; /* pg_postmaster_start_time() */
 	int64_t clock;      /* the server's clock when it answered */
-	int32_t own_pid;    /* our backend */
+	int32_t own_pid;    /* our backend; 0 through a pooler: none is */
 	bool superuser;     /* our role: what it may see and end */
 	bool sees_all;      /* has pg_read_all_stats' privileges */
 	bool signals;       /* has pg_signal_backend's privileges */

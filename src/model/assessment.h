@@ -23,6 +23,9 @@ enum server_status {
 	SERVER_STALE,   /* connected, but the last answer is overdue */
 };
 
+/* What is said wherever something is refused because of server_state.pooler. */
+#define POOLER_REASON "through a pooler: connect to PostgreSQL itself"
+
 /* Where and how we are connected; strings are clean, NULL when not known. */
 struct server_state {
 	enum server_status status;
@@ -32,6 +35,7 @@ struct server_state {
 	const char *error; /* what the server or libpq said last; NULL when all is well */
 	const char *hint;  /* what to do next; NULL when there is nothing to say */
 	char sqlstate[6];  /* "" when none */
+	bool pooler;       /* connected through a pooler: no session is surely our own */
 	int64_t latency;   /* µs of the last statement; −1 before the first */
 	int64_t retry_at;  /* when the next attempt is due (wall); INSTANT_UNKNOWN when connected */
 };

@@ -58,6 +58,7 @@ static const struct field server_fields[] = {
 	{ "user", FIELD_NAME, AT(server_state, user) },
 	{ "status", FIELD_WORD, AT(server_state, status), server_status_word, SERVER_STALE + 1 },
 	{ "error", FIELD_TEXT, AT(server_state, error) },
+	{ "pooler", FIELD_FLAG, AT(server_state, pooler) },
 	{ "hint", FIELD_TEXT, AT(server_state, hint) },
 	{ "retry_at", FIELD_INSTANT, AT(server_state, retry_at) },
 	{ "latency_ms", FIELD_MS, AT(server_state, latency) },

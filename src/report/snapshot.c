@@ -32,6 +32,7 @@ static void put_server(struct encoder *encoder, const struct assessment *assessm
 	encoder_milliseconds(
 		encoder, "age_ms", instant_elapsed(taken_at(assessment), assessment->now));
 	encoder_string(encoder, "error", server->error);
+	encoder_boolean(encoder, "pooler", server->pooler);
 	encoder_string(encoder, "sqlstate", server->sqlstate[0] ? server->sqlstate : NULL);
 	encoder_string(encoder, "hint", server->hint);
 	encoder_instant(encoder, "retry_at", server->retry_at);

@@ -82,6 +82,15 @@ static void put_trouble(struct summary *summary)
 	}
 }
 
+static void put_pooler(struct summary *summary)
+{
+	if (!summary->assessment->server.pooler)
+		return;
+	put_label(summary, "pooler");
+	printer_text(&summary->printer, "  " POOLER_REASON);
+	printer_end_line(&summary->printer);
+}
+
 static void put_proxy(struct summary *summary)
 {
 	struct printer *printer = &summary->printer;
@@ -385,6 +394,12 @@ static void put_next_step(struct summary *summary)
 	if (summary->assessment->n_leaked == 0)
 		return;
 	printer_end_line(&summary->printer);
+	if (summary->assessment->server.pooler) {
+		printer_format(&summary->printer, "%zu leaked; nothing can be ended " POOLER_REASON,
+			summary->assessment->n_leaked);
+		printer_end_line(&summary->printer);
+		return;
+	}
 	printer_format(&summary->printer,
 		"%zu leaked; what would be ended: dbtop --kill-leaked "
 		"--dry-run",
@@ -402,6 +417,7 @@ int summary_print(
 	};
 	order_connections(&summary);
 	put_server(&summary);
+	put_pooler(&summary);
 	put_trouble(&summary);
 	put_proxy(&summary);
 	put_failed_sources(&summary);

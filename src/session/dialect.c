@@ -5,12 +5,21 @@
 #include "session/params.h"
 #include "session/statement.h"
 
-/* No statement of ours may keep the server busy for long; a name that shows in its log. */
+/* Check and set in one statement, so that both happen in the same backend: through a pooler the
+ * next statement may run in another one. $1 is the pid that the connection was given. One row: the
+ * session is our own, and set up. No row: a pooler is in between, and nothing was set.
+ *
+ * An empty search_path comes first: whoever may create functions in a schema on the path could
+ * otherwise have them called by our statements. This statement runs before that, and is qualified
+ * like all the others, because through a pooler the path stays as it is. */
 static const char setup_sql[] =
-	"SELECT set_config('statement_timeout', '5s', false),"
-	" set_config('lock_timeout', '1s', false),"
-	" set_config('idle_in_transaction_session_timeout', '30s', false),"
-	" set_config('DateStyle', 'ISO', false), set_config('TimeZone', 'UTC', false)";
+	"SELECT pg_catalog.set_config('search_path', '', false),"
+	" pg_catalog.set_config('statement_timeout', '5s', false),"
+	" pg_catalog.set_config('lock_timeout', '1s', false),"
+	" pg_catalog.set_config('idle_in_transaction_session_timeout', '30s', false),"
+	" pg_catalog.set_config('DateStyle', 'ISO', false),"
+	" pg_catalog.set_config('TimeZone', 'UTC', false)"
+	" WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4";
 
 /* Laid under what the user asked for: a dead network is noticed in a minute, not in hours. */
 static const char *const defaults[][2] = {

@@ -10,7 +10,9 @@ struct params;
 struct statement;
 
 struct dialect {
-	const char *setup_sql;       /* NULL: there is nothing to set */
+	/* With the backend's pid as its parameter: one row when the session is our own and set up,
+	 * no row through a pooler. NULL: there is nothing to set. */
+	const char *setup_sql;
 	const char *const (*own)[2]; /* parameters over the user's; ends with NULL; or NULL */
 	bool simple;                 /* the simple query protocol */
 	bool asks; /* a password that is missing is asked for: no attempt without it */

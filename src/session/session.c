@@ -181,12 +181,29 @@ static void become_ready(struct session *session)
 	session->callbacks.ready(session->callbacks.data);
 }
 
+/* Our backend's pid means nothing where statements may run in another backend each time. */
+static void set_pooler(struct session *session, bool pooler)
+{
+	session->standing.state.pooler = pooler;
+	if (pooler)
+		session->location.backend_pid = 0;
+}
+
+/* Without its settings a session is not used: its statements would run under any search_path, and
+ * for any time. */
 static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
-	/* a server that refuses the settings can still be watched; a lost one was told already */
-	if (result)
-		become_ready(data);
+	struct session *session = data;
+	if (!result)
+		return; /* the connection was lost, which is reported already */
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		const char *message = PQresultErrorMessage(result);
+		lose(session, *message ? message : "the server does not answer as PostgreSQL does");
+		return;
+	}
+	set_pooler(session, PQntuples(result) != 1);
+	become_ready(session);
 }
 
 /* It may well be the first thing that is not answered: it has a time limit as an address has. */
@@ -202,7 +219,14 @@ static void set_up(struct session *session)
 		become_ready(session);
 		return;
 	}
-	const struct session_statement statement = { .sql = session->dialect->setup_sql };
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", PQbackendPID(session->conn));
+	const char *const params[] = { pid };
+	const struct session_statement statement = {
+		.sql = session->dialect->setup_sql,
+		.n_params = 1,
+		.params = params,
+	};
 	statement_push(&session->queue, &statement, on_set_up, session);
 	send_next(session);
 }
@@ -406,6 +430,18 @@ bool session_is_trying(const struct session *session)
 bool session_is_ready(const struct session *session)
 {
 	return session->phase == PHASE_READY;
+}
+
+bool session_is_pooled(const struct session *session)
+{
+	return session->standing.state.pooler;
+}
+
+void session_answered_by(struct session *session, int32_t backend_pid)
+{
+	if (session->phase == PHASE_READY && backend_pid &&
+		backend_pid != session->location.backend_pid)
+		set_pooler(session, true);
 }
 
 const struct server_state *session_state(const struct session *session)

@@ -77,6 +77,14 @@ bool session_is_trying(const struct session *session);
 
 bool session_is_ready(const struct session *session);
 
+/* Statements may run in another backend each time: a pooler is between us and the server. Nothing
+ * is set and nothing is ended through one. As the last connection that was set up found it. */
+bool session_is_pooled(const struct session *session);
+
+/* A statement said which backend it ran in: another one than that of the connection means that a
+ * pooler is in between, even if the connection was given the pid of one of its backends. */
+void session_answered_by(struct session *session, int32_t backend_pid);
+
 /* How it stands; strings live until the next change. */
 const struct server_state *session_state(const struct session *session);
 

@@ -59,6 +59,7 @@ void standing_set(struct standing *standing, const PGconn *conn, const struct pa
 	struct server_state state = {
 		.status = status,
 		.latency = before.latency,
+		.pooler = before.pooler,
 		.retry_at = INSTANT_UNKNOWN,
 	};
 	name_server(standing->texts, conn, params, &state);

@@ -19,7 +19,7 @@ void standing_deinit(struct standing *standing);
 
 /* Strings of the former state are gone. Names are those of `conn`, as libpq settled them; without
  * one (NULL) those of `params`. `message` is libpq's, NULL when all is well: it decides the status,
- * except while connecting. The latency is kept, retry_at is not. */
+ * except while connecting. The latency and pooler are kept, retry_at is not. */
 void standing_set(struct standing *standing, const PGconn *conn, const struct params *params,
 	enum server_status status, const char *message);
 

@@ -308,6 +308,8 @@ static const char *action(const struct subject *subject, const char *key, enum s
 		return "nothing: this is a recording";
 	if (subject->ui->readonly)
 		return "nothing: dbtop is read-only";
+	if (subject->assessment->server.pooler)
+		return POOLER_REASON;
 	const char *text = explain(subject->arena, subject->assessment, subject->connection, &acts);
 	*style = acts ? STYLE_TEXT : STYLE_DIM;
 	return text;

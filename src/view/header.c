@@ -120,20 +120,42 @@ static void title_text(const struct server_state *server, char *text, size_t siz
 		snprintf(text, size, "%s", *database ? database : "dbtop");
 }
 
+/* Enough of the title to tell servers apart. */
+#define LEAST_TITLE 12
+
+/* Stands beside the title whatever else has to go: what is seen and what may be done depend on it.
+ * Empty when connected to the server itself. */
+static void pooler_item(const struct frame *frame, int room, struct line *line)
+{
+	static const char *const forms[] = { POOLER_REASON, "through a pooler", "pooler" };
+	line_begin(line);
+	for (size_t i = 0; frame->assessment->server.pooler && i < 3; i++) {
+		line_begin(line);
+		line_add(line, STYLE_CAUTION, forms[i]);
+		if (line_width(frame->grid, line) <= room)
+			return;
+	}
+}
+
 static void draw_title(const struct frame *frame, int y)
 {
 	struct grid *grid = frame->grid;
 	char title[512];
 	int right = draw_title_right(frame, y);
 	title_text(&frame->assessment->server, title, sizeof(title));
-	struct line proxy;
+	struct line proxy, pooler;
+	pooler_item(frame, right - 1 - LEAST_TITLE - 2 * GAP, &pooler);
+	int pooler_width = pooler.length ? line_width(grid, &pooler) + GAP : 0;
 	line_begin(&proxy);
 	proxy_view_item(frame->assessment, &proxy);
 	/* how the proxy stands counts for more than how long the server has been up; when it stands
 	 * badly, for more than the end of a long title */
 	int width = proxy.length ? line_width(grid, &proxy) + GAP : 0;
 	int kept = proxy_view_is_bad(frame->assessment) ? width : 0;
-	int x = 1 + grid_put(grid, 1, y, right - 1 - GAP - kept, title, STYLE_TITLE) + GAP;
+	int x = 1 + GAP +
+		grid_put(grid, 1, y, right - 1 - GAP - kept - pooler_width, title, STYLE_TITLE);
+	if (pooler.length)
+		put_part(grid, &x, y, right - GAP, &pooler);
 	x = draw_server_facts(grid, x, y, right - GAP - width, frame->assessment);
 	if (proxy.length)
 		put_part(grid, &x, y, right - GAP, &proxy);
@@ -316,6 +338,8 @@ void header_draw_line(const struct frame *frame, int y)
 			duration_format(trouble_age(frame->assessment, frame->now), age));
 	else if (frame->ui->paused)
 		line_add(&line, STYLE_CAUTION, " · paused");
+	if (frame->assessment->server.pooler)
+		line_add(&line, STYLE_CAUTION, " · through a pooler");
 	if (proxy_view_is_bad(frame->assessment)) {
 		line_add(&line, STYLE_DIM, " · ");
 		proxy_view_item(frame->assessment, &line);

@@ -42,6 +42,17 @@ static void refuses_readonly_and_empty_plans(void **state)
 	assert_string_equal(answer.why, "nothing is ticked");
 }
 
+static void refuses_everything_through_a_pooler(void **state)
+{
+	(void)state;
+	static const struct guard_history history;
+	struct guard_limits limits = { .pooler = true };
+	struct action_plan plan = plan_of(2, 0);
+	struct guard_answer answer = guard_check(&plan, &limits, &history, 0);
+	assert_int_equal(answer.verdict, GUARD_REFUSE);
+	assert_string_equal(answer.why, "through a pooler: connect to PostgreSQL itself");
+}
+
 static void the_limit_is_the_last_number_that_is_allowed(void **state)
 {
 	(void)state;
@@ -94,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_readonly_and_empty_plans),
+		cmocka_unit_test(refuses_everything_through_a_pooler),
 		cmocka_unit_test(the_limit_is_the_last_number_that_is_allowed),
 		cmocka_unit_test(what_was_ended_counts_for_a_minute),
 		cmocka_unit_test(a_cancel_ends_no_session),

@@ -95,6 +95,22 @@ static void what_matters_less_goes_first(void **state)
 	check(120, "2 unknown", true);
 }
 
+/* At every width; the sentence wherever it has room. */
+static void a_pooler_is_named_first(void **state)
+{
+	(void)state;
+	assessment->server.pooler = true;
+	for (int width = 60; width <= 220; width += 5) {
+		check(width, "through a pooler", true);
+		check(width, "live 1.0s", true);
+	}
+	for (int width = 90; width <= 220; width += 5)
+		check(width, "through a pooler: connect to PostgreSQL itself", true);
+	check(110, "app @ 127.0.0.1:5432   through a pooler: connect", true);
+	assessment->server.pooler = false;
+	check(110, "pooler", false);
+}
+
 static void freshness_is_told(void **state)
 {
 	(void)state;
@@ -182,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_numbers_stay),
 		TEST(what_matters_less_goes_first),
+		TEST(a_pooler_is_named_first),
 		TEST(freshness_is_told),
 		TEST(what_is_not_known_is_said),
 		TEST(one_line_has_both_numbers),

@@ -126,6 +126,10 @@ static void what_is_missing_is_not_known(void **state)
 	assert_int_equal(assessment->n_connections, 0);
 	assert_int_equal(assessment->sources[SOURCE_ACTIVITY].taken_at, INSTANT_UNKNOWN);
 	assert_int_equal(assessment->server.latency, -1);
+	assert_false(assessment->server.pooler);
+	assessment_free(assessment);
+	assessment = revived(HEAD ",\"server\":{\"pooler\":true}}");
+	assert_true(assessment->server.pooler);
 	assessment_free(assessment);
 	/* rows without an answer that they could be of */
 	assessment = revived(HEAD ",\"connections\":[{\"status\":\"leaked\"}]}");

@@ -228,6 +228,7 @@ static void a_standing_is_fit_to_be_shown(void **state)
 	assert_null(standing.state.database);
 	assert_null(standing.state.error);
 	standing.state.latency = 77;
+	standing.state.pooler = true;
 	standing.state.retry_at = 5;
 	params_clear(&params);
 	params_set(&params, "port", "6543");
@@ -240,6 +241,8 @@ static void a_standing_is_fit_to_be_shown(void **state)
 	assert_string_equal(standing.state.sqlstate, "53300");
 	assert_non_null(standing.state.error);
 	assert_int_equal(standing.state.latency, 77);
+	/* until the next connection says otherwise */
+	assert_true(standing.state.pooler);
 	assert_true(standing.state.retry_at == INSTANT_UNKNOWN);
 	standing_set(&standing, NULL, &params, SERVER_CONNECTING,
 		"FATAL:  53300: sorry, too many clients already");

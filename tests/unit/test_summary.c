@@ -160,6 +160,20 @@ static void a_quiet_server_is_quiet(void **state)
 	find(text, "dbtop  pid 7100, alice: 1 connection\n");
 }
 
+static void a_pooler_is_named_and_no_end_is_offered(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	assessment->server.pooler = true;
+	CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
+	find(text, "up 3d04h\npooler   through a pooler: connect to PostgreSQL itself\n");
+	find(text,
+		"\n4 leaked; nothing can be ended through a pooler: connect to PostgreSQL "
+		"itself\n");
+	assert_null(strstr(text, "--kill-leaked"));
+	assessment_free(assessment);
+}
+
 static void no_query_text_leaves_none(void **state)
 {
 	(void)state;
@@ -227,6 +241,7 @@ int main(void)
 		cmocka_unit_test(hostile_strings_stay_in_their_cells),
 		cmocka_unit_test(trouble_is_a_sentence_and_what_to_do_next),
 		cmocka_unit_test(a_quiet_server_is_quiet),
+		cmocka_unit_test(a_pooler_is_named_and_no_end_is_offered),
 		cmocka_unit_test(no_query_text_leaves_none),
 		cmocka_unit_test(a_role_is_quoted_as_sql_wants_it),
 		cmocka_unit_test(any_width_will_do),

@@ -1,0 +1,248 @@
+/* dbtop connected through PgBouncer: it leaves no setting behind, ends nothing and says why. */
+#include "live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "term.h"
+
+static const char reason[] = "through a pooler: connect to PostgreSQL itself";
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
+	live_sql(server, "CREATE ROLE app LOGIN");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static struct live_pgbouncer *start_pool(const char *mode, int size)
+{
+	CLEANUP(cleanup_free) char *mode_line = mem_printf("pool_mode = %s", mode);
+	CLEANUP(cleanup_free) char *size_line = mem_printf("default_pool_size = %d", size);
+	return live_pgbouncer_start(server,
+		(const char *const[]){
+			mode_line, size_line, "ignore_startup_parameters = options", NULL });
+}
+
+/* What was set in the pool's one server connection, and by whom it is served. The application's
+ * name is PgBouncer's to set, and it does so for each client. */
+static char *settings_of_pool(const char *conninfo)
+{
+	PGconn *conn = live_connect(conninfo);
+	char *settings = live_value(conn,
+		"SELECT pg_backend_pid() || ' ' || string_agg(name || '=' || setting, ' ' ORDER BY "
+		"name)"
+		" FROM pg_settings WHERE source = 'session' AND name <> 'application_name'"
+		" OR name IN ('statement_timeout', 'lock_timeout', 'search_path',"
+		" 'idle_in_transaction_session_timeout')");
+	PQfinish(conn);
+	assert_non_null(settings);
+	return settings;
+}
+
+static struct term *open_dashboard(const char *conninfo)
+{
+	return term_start(&(struct term_options){ .width = 130, .height = 40 },
+		(const char *const[]){
+			live_dbtop_path(), "-i", "0.2", "--idle-limit", "0.1", conninfo, NULL });
+}
+
+static void quit(struct term *term)
+{
+	int status;
+	term_press(term, "q");
+	assert_true(term_wait_exit(term, &status));
+	term_end(term);
+}
+
+/* While dbtop is connected, and its statements go by the same server connection. */
+static void assert_settings(const char *conninfo, const char *expected, const char *when)
+{
+	CLEANUP(cleanup_free) char *settings = settings_of_pool(conninfo);
+	if (strcmp(settings, expected) != 0)
+		fail_msg("%s: \"%s\", not \"%s\"", when, settings, expected);
+}
+
+static void follow(const char *conninfo, const char *expected)
+{
+	struct live_program *dbtop =
+		live_dbtop_start(NULL, "--json", "--follow", "-i", "0.1", conninfo, NULL);
+	live_wait_out(dbtop, "\n", 20000);
+	for (size_t count = 0; count < 3;) {
+		json_t *last = live_last_json(dbtop, &count);
+		assert_true(live_running(dbtop));
+		assert_true(json_is_true(live_member(last, "server.pooler")));
+		json_decref(last);
+		usleep(10 * 1000);
+	}
+	assert_settings(conninfo, expected, "--json --follow");
+	live_free(dbtop);
+}
+
+/* The page of locks has a time limit of its own. */
+static void look_at_locks(const char *conninfo, const char *expected)
+{
+	struct term *term = open_dashboard(conninfo);
+	assert_true(term_wait_text(term, reason));
+	assert_settings(conninfo, expected, "dashboard");
+	term_press(term, "l");
+	assert_true(term_wait_text(term, "blocks 1"));
+	assert_settings(conninfo, expected, "locks");
+	term_press(term, "Esc");
+	quit(term);
+}
+
+static void nothing_is_set_on_the_pools_servers(void **state)
+{
+	(void)state;
+	static const char *const modes[] = { "transaction", "statement" };
+	CLEANUP(cleanup_free) char *direct = live_conninfo(server, LIVE_TCP4, NULL);
+	PGconn *holder = live_connect(direct);
+	live_exec(holder, "CREATE TABLE held ()");
+	live_exec(holder, "BEGIN; LOCK TABLE held");
+	struct live_program *waiter = live_client(direct, "send", "TABLE held", NULL);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct live_pgbouncer *pgbouncer = start_pool(modes[i], 1);
+		CLEANUP(cleanup_free)
+		char *conninfo = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, NULL);
+		CLEANUP(cleanup_free) char *before = settings_of_pool(conninfo);
+		follow(conninfo, before);
+		CLEANUP(cleanup_free) char *between = settings_of_pool(conninfo);
+		look_at_locks(conninfo, between);
+		live_pgbouncer_stop(pgbouncer);
+	}
+	live_free(waiter);
+	live_exec(holder, "ROLLBACK; DROP TABLE held");
+	PQfinish(holder);
+}
+
+static void no_session_is_called_own(void **state)
+{
+	(void)state;
+	int status;
+	struct live_pgbouncer *pgbouncer = start_pool("transaction", 4);
+	CLEANUP(cleanup_free)
+	char *conninfo = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *direct = live_conninfo(server, LIVE_TCP4, NULL);
+	json_t *root = live_dbtop_json(&status, conninfo, NULL);
+	assert_true(json_is_true(live_member(root, "server.pooler")));
+	assert_string_equal(live_text(root, "server.status"), "ok");
+	assert_null(live_find_text(root, "connections", "protected", "own"));
+	assert_true(json_array_size(json_object_get(root, "connections")) > 0);
+	assert_int_equal(status, 0);
+	json_decref(root);
+	root = live_dbtop_json(&status, direct, NULL);
+	assert_true(json_is_false(live_member(root, "server.pooler")));
+	assert_non_null(live_find_text(root, "connections", "protected", "own"));
+	json_decref(root);
+	struct live_run run = live_dbtop("--once", conninfo, NULL);
+	assert_non_null(strstr(run.out, reason));
+	live_run_clear(&run);
+	run = live_dbtop("--once", direct, NULL);
+	assert_null(strstr(run.out, reason));
+	live_run_clear(&run);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+static void assert_refused(const char *mode, const char *option, const char *conninfo)
+{
+	struct live_run run =
+		live_dbtop(mode, option, "--json", "--idle-limit", "0.1", conninfo, NULL);
+	json_t *result = json_loads(run.out, 0, NULL);
+	if (run.status != 3 || !strstr(run.err, reason) || !result)
+		fail_msg("%s %s: status %d, \"%s\", \"%s\"", mode, option, run.status, run.out,
+			run.err);
+	assert_int_equal(json_array_size(json_object_get(result, "targets")), 0);
+	assert_int_equal(json_integer_value(json_object_get(result, "terminated")), 0);
+	assert_int_equal(json_array_size(json_object_get(result, "survivors")), 0);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+static void nothing_is_ended(void **state)
+{
+	(void)state;
+	static const char *const keys[] = { "k", "K", "c", "E" };
+	struct live_pgbouncer *pgbouncer = start_pool("transaction", 4);
+	CLEANUP(cleanup_free)
+	char *conninfo = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	struct live_program *client = live_client(app, "idle", "2", NULL);
+	live_wait_sessions(server,
+		"usename = 'app' AND state_change < clock_timestamp() - interval '200 ms'", 2,
+		10000);
+	assert_refused("--kill-leaked", "--yes", conninfo);
+	assert_refused("--kill-leaked", "--dry-run", conninfo);
+	assert_refused("--emergency", "--yes", conninfo);
+	assert_refused("--emergency", "--dry-run", conninfo);
+	struct term *term = open_dashboard(conninfo);
+	assert_true(term_wait_text(term, "2 leaked"));
+	CLEANUP(cleanup_free) char *title = term_line(term, 0);
+	assert_non_null(strstr(title, reason));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		int y = -1;
+		term_press(term, keys[i]);
+		assert_true(term_settle(term));
+		/* the title, and the notice */
+		CLEANUP(cleanup_free) char *text = term_text(term);
+		char *first = strstr(text, reason);
+		if (!first || !strstr(first + 1, reason))
+			fail_msg("%s is not refused:\n%s", keys[i], text);
+		/* the notice goes with the next key */
+		term_press(term, "Down");
+		assert_true(term_settle(term));
+		assert_true(term_find(term, reason, NULL, &y));
+		assert_int_equal(y, 0);
+	}
+	quit(term);
+	assert_true(live_running(client));
+	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+/* Its statements would run under any search_path, and for any time. */
+static void a_session_that_cannot_be_set_up_is_not_used(void **state)
+{
+	(void)state;
+	int status;
+	live_sql(server, "CREATE DATABASE strict");
+	CLEANUP(cleanup_free) char *super = live_conninfo(server, LIVE_UNIX, "dbname=strict");
+	CLEANUP(cleanup_free)
+	char *app = live_conninfo(server, LIVE_TCP4, "user=app dbname=strict");
+	PGconn *conn = live_connect(super);
+	live_exec(conn,
+		"REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, bool) FROM PUBLIC");
+	PQfinish(conn);
+	json_t *root = live_dbtop_json(&status, app, NULL);
+	assert_int_equal(status, 3);
+	assert_non_null(strstr(live_text(root, "server.error"), "set_config"));
+	assert_true(json_is_null(live_member(root, "slots.used")));
+	assert_int_equal(json_array_size(json_object_get(root, "connections")), 0);
+	json_decref(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(nothing_is_set_on_the_pools_servers, live_teardown),
+		cmocka_unit_test_teardown(no_session_is_called_own, live_teardown),
+		cmocka_unit_test_teardown(nothing_is_ended, live_teardown),
+		cmocka_unit_test_teardown(
+			a_session_that_cannot_be_set_up_is_not_used, live_teardown),
+	};
+	return cmocka_run_group_tests_name("pooler", tests, start_server, stop_server);
+}
