@@ -14,14 +14,10 @@
 #include "session/cell.h"
 #include "session/session.h"
 
-/* Two locks are for the same thing when all of this is the same. */
-#define SAME_THING                                                                                 \
-	"(h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, "                     \
-	"h.transactionid::text,"                                                                   \
-	" h.classid, h.objid, h.objsubid) IS NOT DISTINCT FROM"                                    \
-	" (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, "                    \
-	"w.transactionid::text,"                                                                   \
-	" w.classid, w.objid, w.objsubid)"
+/* What a lock is for, as one value: record_eq() takes two NULLs for the same. */
+#define THING(l)                                                                                   \
+	"ROW(" l ".locktype, " l ".database, " l ".relation, " l ".page, " l ".tuple, " l          \
+	".virtualxid, " l ".transactionid, " l ".classid, " l ".objid, " l ".objsubid)"
 
 /* Columns: the target's number, how many locks it holds, how many sessions wait for them. Every
  * transaction holds one on its own ids: those are no news, but for who waits for them. Two locks of
@@ -30,14 +26,21 @@
 static const char sql[] =
 	"WITH l AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks)"
 	" SELECT t.n,"
-	" (SELECT count(DISTINCT (h.locktype, h.database, h.relation, h.page, h.tuple, h.classid,"
-	"   h.objid, h.objsubid))"
-	"  FROM l h WHERE h.pid = t.pid AND h.granted"
-	"  AND h.locktype NOT IN ('virtualxid', 'transactionid'))::int4,"
-	" (SELECT count(DISTINCT w.pid) FROM l h JOIN l w ON " SAME_THING
-	"  WHERE h.pid = t.pid AND h.granted AND NOT w.granted AND w.pid <> t.pid)::int4"
-	" FROM json_to_recordset($1::json) AS t(n int4, pid int4, start timestamptz)"
-	" JOIN pg_stat_get_activity(NULL::int4) a ON a.pid = t.pid AND a.backend_start = t.start";
+	" (SELECT pg_catalog.count(DISTINCT ROW(h.locktype, h.database, h.relation, h.page,"
+	"   h.tuple, h.classid, h.objid, h.objsubid))"
+	"  FROM l h WHERE h.pid OPERATOR(pg_catalog.=) t.pid AND h.granted"
+	"  AND h.locktype OPERATOR(pg_catalog.<>)"
+	"   ALL (ARRAY['virtualxid', 'transactionid']))::pg_catalog.int4,"
+	" (SELECT pg_catalog.count(DISTINCT w.pid) FROM l h"
+	"  JOIN l w ON pg_catalog.record_eq(" THING("h") ", " THING(
+		"w") ")"
+		     "  WHERE h.pid OPERATOR(pg_catalog.=) t.pid AND h.granted AND NOT w.granted"
+		     "  AND w.pid OPERATOR(pg_catalog.<>) t.pid)::pg_catalog.int4"
+		     " FROM pg_catalog.json_to_recordset($1::pg_catalog.json)"
+		     "  AS t(n pg_catalog.int4, pid pg_catalog.int4, start pg_catalog.timestamptz)"
+		     " JOIN pg_catalog.pg_stat_get_activity(NULL::pg_catalog.int4) a"
+		     "  ON a.pid OPERATOR(pg_catalog.=) t.pid"
+		     "  AND a.backend_start OPERATOR(pg_catalog.=) t.start";
 
 enum { COLUMN_NUMBER, COLUMN_LOCKS, COLUMN_WAITERS, N_COLUMNS };
 

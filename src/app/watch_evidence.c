@@ -25,8 +25,10 @@
 #define GATHER_MS       1500
 
 static const char counts_sql[] =
-	"SELECT coalesce(sum(sessions), 0)::int8, coalesce(sum(sessions_abandoned), 0)::int8"
-	" FROM pg_stat_database WHERE datname = ANY ($1::text[])";
+	"SELECT coalesce(pg_catalog.sum(sessions), 0)::pg_catalog.int8,"
+	" coalesce(pg_catalog.sum(sessions_abandoned), 0)::pg_catalog.int8"
+	" FROM pg_catalog.pg_stat_database"
+	" WHERE datname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])";
 
 void watch_ask_about(struct watch *watch, const char *sql, const char *array, session_done_fn *done)
 {

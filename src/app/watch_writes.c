@@ -14,13 +14,20 @@
 /* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. A
  * number may be a little younger than now, too: the table is read after the snapshot. */
 static const char writes_sql[] =
-	"SELECT a.pid, a.backend_start, x.now -"
-	" (((x.now - a.backend_xid::text::int8 + 2147483648) & 4294967295) - 2147483648)"
-	" FROM pg_stat_activity a, (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS now) x"
-	" WHERE a.backend_xid IS NOT NULL AND a.pid = ANY ($1::int4[])";
+	"SELECT a.pid, a.backend_start, x.now OPERATOR(pg_catalog.-)"
+	" ((((x.now OPERATOR(pg_catalog.-) a.backend_xid::pg_catalog.text::pg_catalog.int8)"
+	"  OPERATOR(pg_catalog.+) 2147483648::pg_catalog.int8)"
+	"  OPERATOR(pg_catalog.&) 4294967295::pg_catalog.int8)"
+	"  OPERATOR(pg_catalog.-) 2147483648::pg_catalog.int8)"
+	" FROM pg_catalog.pg_stat_activity a, (SELECT"
+	"  pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) AS now) x"
+	" WHERE a.backend_xid IS NOT NULL"
+	" AND a.pid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int4[])";
 
-static const char fates_sql[] = "SELECT x, txid_status(x) = 'committed', txid_status(x) = 'aborted'"
-				" FROM unnest($1::int8[]) x";
+static const char fates_sql[] =
+	"SELECT x.id, pg_catalog.txid_status(x.id) OPERATOR(pg_catalog.=) 'committed',"
+	" pg_catalog.txid_status(x.id) OPERATOR(pg_catalog.=) 'aborted'"
+	" FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS x(id)";
 
 static bool is_known(const struct watch *watch, int64_t txid)
 {
