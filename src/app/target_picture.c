@@ -62,6 +62,7 @@ static struct source_state activity_source(
 		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
 	} else if (!activity) {
 		source.status = SOURCE_WAITING;
+		source.error = "no answer yet";
 	}
 	if (server->status == SERVER_CONNECTING && !activity)
 		source.status = SOURCE_WAITING;
