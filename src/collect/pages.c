@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #include "model/pool.h"
 #include "page/reader.h"
 
-/* More than this in all folders are not shown: a full /tmp must not make dbtop slow. */
+/* More than this in all folders are not read: a full /tmp must not make dbtop slow. */
 #define MOST_PAGES 1000
 
 struct pages {
@@ -24,7 +25,8 @@ struct pages {
 	struct pages_options options;
 	char *folder; /* NULL: wherever they may be */
 	const struct pool_pages *latest;
-	int error; /* negative errno of the last look's folder */
+	int error;         /* negative errno of the last look's folder */
+	char left_out[64]; /* what it did not read, in words; "" */
 	bool running, freed;
 
 	/* the look under way: the worker's alone while it runs */
@@ -36,6 +38,7 @@ struct pages {
 	struct pool_pages *block;
 	size_t room;
 	int look_error;
+	size_t look_left_out;
 };
 
 struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
@@ -217,7 +220,7 @@ static void on_found(void *data, const char *path, int status, const struct page
 	struct pages *pages = data;
 	struct pool_pages *block = pages->block;
 	/* removed while we looked: its pool ended well */
-	if (status == -ENOENT || block->count == MOST_PAGES)
+	if (status == -ENOENT)
 		return;
 	if (block->count == pages->room) {
 		pages->room = pages->room ? pages->room * 2 : 16;
@@ -256,11 +259,12 @@ static void look(uv_work_t *work)
 	pages->room = 0;
 	pages->look_error = 0;
 	pages->block->read_at = instant_now();
-	if (pages->folder)
-		pages->look_error =
-			page_scan(pages->folder, &pages->host, pages->buffer, on_found, pages);
-	else
-		page_scan_all(&pages->host, pages->buffer, on_found, pages);
+	pages->look_left_out = 0;
+	pages->look_error = pages->folder
+		? page_scan_folders(&pages->folder, 1, MOST_PAGES, &pages->host, pages->buffer,
+			  on_found, pages, &pages->look_left_out)
+		: page_scan_all(&pages->host, MOST_PAGES, pages->buffer, on_found, pages,
+			  &pages->look_left_out);
 }
 
 static void looked(uv_work_t *work, int status)
@@ -278,6 +282,10 @@ static void looked(uv_work_t *work, int status)
 		pages->latest = pages->block;
 		pages->block = NULL;
 		pages->error = pages->look_error;
+		pages->left_out[0] = '\0';
+		if (pages->look_left_out)
+			snprintf(pages->left_out, sizeof(pages->left_out),
+				"%zu stats pages more than are read", pages->look_left_out);
 	}
 	pages->options.published(pages->options.data);
 }
@@ -318,6 +326,8 @@ struct source_state pages_source(const struct pages *pages)
 		.status = pages->latest ? SOURCE_OK : SOURCE_WAITING,
 		.taken_at = pages->latest ? pages->latest->read_at : INSTANT_UNKNOWN,
 	};
+	if (pages->left_out[0])
+		source.error = pages->left_out;
 	if (pages->error) {
 		source.status = SOURCE_FAILED;
 		source.error = pages->error == -EPERM

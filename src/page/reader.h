@@ -118,10 +118,17 @@ typedef void page_found_fn(void *data, const char *path, int status, const struc
 int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
 	page_found_fn *found, void *data);
 
+/* The same of several folders, `most` pages of all of them: each folder has the same share, and
+ * what it does not need goes to the others. *ret_left_out is how many pages there are beyond that.
+ * Returns 0, or the first folder's error, while the others are read; -ENOMEM. */
+int page_scan_folders(char *const *folders, size_t n, size_t most, const struct page_host *host,
+	struct page_copy *buffer, page_found_fn *found, void *data, size_t *ret_left_out);
+
 /* Every folder that a pool of this user, or for root of any user, may have put its page in:
- * $XDG_RUNTIME_DIR/dbpool, /run/user/UID/dbpool and /tmp/dbpool-UID. Missing ones are fine. */
-void page_scan_all(
-	const struct page_host *host, struct page_copy *buffer, page_found_fn *found, void *data);
+ * $XDG_RUNTIME_DIR/dbpool, /run/user/UID/dbpool and /tmp/dbpool-UID, of that user. Missing ones are
+ * fine. Returns 0 or -ENOMEM. */
+int page_scan_all(const struct page_host *host, size_t most, struct page_copy *buffer,
+	page_found_fn *found, void *data, size_t *ret_left_out);
 
 /* Removes the page at this path if it still is that process's, ours, and its process is proven
  * dead. Returns 0; -ENOENT when it is gone already, -ESTALE when it is not that any more, -EPERM

@@ -45,21 +45,31 @@ static int open_folder(const char *folder, DIR **ret_dir)
 	return 0;
 }
 
-int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
-	page_found_fn *found, void *data)
+/* Names that are looked at in one folder, pages or not. */
+#define MOST_NAMES 20000
+
+/* The next page's name, or NULL. */
+static const char *next_page(DIR *dir, size_t *names)
+{
+	for (struct dirent *entry; *names < MOST_NAMES && (entry = readdir(dir)); ++*names)
+		if (is_page(entry->d_name))
+			return entry->d_name;
+	return NULL;
+}
+
+static int scan(const char *folder, size_t most, const struct page_host *host,
+	struct page_copy *buffer, page_found_fn *found, void *data)
 {
 	CLEANUP(cleanup_dir) DIR *dir = NULL;
 	int r = open_folder(folder, &dir);
 	if (r < 0)
 		return r;
-	for (struct dirent *entry; (entry = readdir(dir));) {
+	size_t names = 0;
+	for (const char *name; most > 0 && (name = next_page(dir, &names)); names++, most--) {
 		char path[PAGE_PATH_MAX];
-		if (!is_page(entry->d_name))
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) >= sizeof(path))
 			continue;
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >=
-			sizeof(path))
-			continue;
-		int status = page_read(dirfd(dir), entry->d_name, host, buffer);
+		int status = page_read(dirfd(dir), name, host, buffer);
 		bool whole = status == PAGE_OK || status == PAGE_DEAD_OWNER;
 		/* gone between the two looks: an ordinary end */
 		if (status != -ENOENT)
@@ -68,35 +78,116 @@ int page_scan(const char *folder, const struct page_host *host, struct page_copy
 	return 0;
 }
 
-static void scan_pattern(const char *pattern, const struct page_host *host,
-	struct page_copy *buffer, page_found_fn *found, void *data)
+int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
+	page_found_fn *found, void *data)
 {
-	glob_t matches;
-	if (glob(pattern, 0, NULL, &matches) != 0)
-		return;
-	for (size_t i = 0; i < matches.gl_pathc; i++)
-		(void)page_scan(matches.gl_pathv[i], host, buffer, found, data);
-	globfree(&matches);
+	return scan(folder, MOST_NAMES, host, buffer, found, data);
 }
 
-void page_scan_all(
-	const struct page_host *host, struct page_copy *buffer, page_found_fn *found, void *data)
+struct share {
+	size_t pages; /* in the folder */
+	size_t limit; /* so many of them are read */
+};
+
+static int count_pages(const char *folder, size_t *ret_count)
+{
+	CLEANUP(cleanup_dir) DIR *dir = NULL;
+	int r = open_folder(folder, &dir);
+	if (r < 0)
+		return r;
+	for (size_t names = 0; next_page(dir, &names); names++)
+		++*ret_count;
+	return 0;
+}
+
+/* Gives one more page each to the folders that have more, until all or `most` are given: a full
+ * folder takes nothing from one that needs less than its share. Returns what is left out. */
+static size_t divide(struct share *shares, size_t n, size_t most)
+{
+	size_t left_out = 0;
+	for (bool given = true; given && most > 0;) {
+		given = false;
+		for (size_t i = 0; i < n && most > 0; i++) {
+			if (shares[i].limit == shares[i].pages)
+				continue;
+			shares[i].limit++;
+			most--;
+			given = true;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		left_out += shares[i].pages - shares[i].limit;
+	return left_out;
+}
+
+int page_scan_folders(char *const *folders, size_t n, size_t most, const struct page_host *host,
+	struct page_copy *buffer, page_found_fn *found, void *data, size_t *ret_left_out)
+{
+	CLEANUP(cleanup_free) struct share *shares = calloc(n + 1, sizeof(*shares));
+	int r = 0;
+	if (!shares)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int error = count_pages(folders[i], &shares[i].pages);
+		r = r < 0 ? r : error;
+	}
+	*ret_left_out = divide(shares, n, most);
+	for (size_t i = 0; i < n; i++)
+		if (shares[i].limit)
+			(void)scan(folders[i], shares[i].limit, host, buffer, found, data);
+	return r;
+}
+
+/* Where the pattern of every user's folder leads root: only the folder that libdbpool would use for
+ * its owner, so that a user has one and no more. */
+static bool is_owners(const char *folder)
+{
+	struct stat st;
+	unsigned uid;
+	char rest;
+	if (lstat(folder, &st) < 0)
+		return false;
+	bool usual = sscanf(folder, "/run/user/%u/dbpoo%c", &uid, &rest) == 2 ||
+		sscanf(folder, "/tmp/dbpool-%u%c", &uid, &rest) == 1;
+	return usual && st.st_uid == uid;
+}
+
+/* $XDG_RUNTIME_DIR/dbpool, unless it is among the usual folders. */
+static bool find_runtime(unsigned uid, char ret_folder[static PAGE_PATH_MAX])
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char own[PAGE_PATH_MAX], usual[64], temporary[64];
-	unsigned uid = (unsigned)geteuid();
-	snprintf(usual, sizeof(usual), uid ? "/run/user/%u/dbpool" : "/run/user/*/dbpool", uid);
-	snprintf(temporary, sizeof(temporary), uid ? "/tmp/dbpool-%u" : "/tmp/dbpool-*", uid);
-	scan_pattern(usual, host, buffer, found, data);
-	scan_pattern(temporary, host, buffer, found, data);
-	if (!runtime || *runtime != '/')
-		return;
-	snprintf(own, sizeof(own), "%s/dbpool", runtime);
-	/* the usual value of the variable is among the folders above */
 	unsigned user;
 	char rest;
-	if (sscanf(own, "/run/user/%u/dbpoo%c", &user, &rest) != 2 || (uid && user != uid))
-		(void)page_scan(own, host, buffer, found, data);
+	if (!runtime || *runtime != '/')
+		return false;
+	snprintf(ret_folder, PAGE_PATH_MAX, "%s/dbpool", runtime);
+	return sscanf(ret_folder, "/run/user/%u/dbpoo%c", &user, &rest) != 2 ||
+		(uid && user != uid);
+}
+
+int page_scan_all(const struct page_host *host, size_t most, struct page_copy *buffer,
+	page_found_fn *found, void *data, size_t *ret_left_out)
+{
+	char usual[64], temporary[64], own[PAGE_PATH_MAX];
+	unsigned uid = (unsigned)geteuid();
+	glob_t matches = { 0 };
+	size_t n = 0;
+	snprintf(usual, sizeof(usual), uid ? "/run/user/%u/dbpool" : "/run/user/*/dbpool", uid);
+	snprintf(temporary, sizeof(temporary), uid ? "/tmp/dbpool-%u" : "/tmp/dbpool-*", uid);
+	(void)glob(usual, 0, NULL, &matches);
+	(void)glob(temporary, GLOB_APPEND, NULL, &matches);
+	CLEANUP(cleanup_free) char **folders = calloc(matches.gl_pathc + 1, sizeof(*folders));
+	for (size_t i = 0; folders && i < matches.gl_pathc; i++)
+		if (is_owners(matches.gl_pathv[i]))
+			folders[n++] = matches.gl_pathv[i];
+	if (folders && find_runtime(uid, own))
+		folders[n++] = own;
+	/* a folder that is missing, or not to be trusted, is none */
+	int r = folders
+		? page_scan_folders(folders, n, most, host, buffer, found, data, ret_left_out)
+		: -ENOMEM;
+	globfree(&matches);
+	return r == -ENOMEM ? r : 0;
 }
 
 /* In another user's folder root removes nothing: its owner could put another file in the place. */

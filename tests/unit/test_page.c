@@ -489,9 +489,45 @@ static void a_scan_finds_all_pages(void **state)
 
 	count = (struct count){ 0 };
 	setenv("XDG_RUNTIME_DIR", f->root, 1);
-	page_scan_all(&f->host, &f->copy, count_page, &count);
+	size_t left_out;
+	assert_int_equal(page_scan_all(&f->host, 1000, &f->copy, count_page, &count, &left_out), 0);
 	assert_true(count.whole >= 1);
 	unsetenv("XDG_RUNTIME_DIR");
+}
+
+/* Whoever fills one folder takes nothing from the others. */
+static void a_full_folder_pushes_nobody_out(void **state)
+{
+	struct fixture *f = *state;
+	struct count count = { 0 };
+	char full[96], path[128];
+	size_t left_out;
+	snprintf(full, sizeof(full), "%s/full", f->root);
+	assert_int_equal(mkdir(full, 0700), 0);
+	for (int i = 0; i < 50; i++) {
+		snprintf(path, sizeof(path), "%s/%d.page", full, i);
+		close(open(path, O_CREAT | O_WRONLY, 0600));
+	}
+	char *const folders[] = { full, f->folder, (char *)"/tmp/not-there" };
+	assert_int_equal(page_scan_folders(
+				 folders, 3, 10, &f->host, &f->copy, count_page, &count, &left_out),
+		-ENOENT);
+	assert_int_equal(count.pages, 10);
+	assert_int_equal(count.whole, 1);
+	assert_int_equal(left_out, 41);
+	count = (struct count){ 0 };
+	assert_int_equal(page_scan_folders(folders, 2, 100, &f->host, &f->copy, count_page, &count,
+				 &left_out),
+		0);
+	assert_int_equal(count.pages, 51);
+	assert_int_equal(left_out, 0);
+	/* not even one for each */
+	count = (struct count){ 0 };
+	assert_int_equal(
+		page_scan_folders(folders, 2, 1, &f->host, &f->copy, count_page, &count, &left_out),
+		0);
+	assert_int_equal(count.pages, 1);
+	assert_int_equal(left_out, 50);
 }
 
 struct stress {
@@ -611,6 +647,7 @@ int main(void)
 		TEST(a_page_cut_short_is_damaged),
 		TEST(a_dead_owner_is_proven),
 		TEST(a_scan_finds_all_pages),
+		TEST(a_full_folder_pushes_nobody_out),
 		TEST(a_torn_slot_is_never_seen),
 		TEST(a_slot_torn_for_good_is_told),
 		TEST(another_reader_agrees),
