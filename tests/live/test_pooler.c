@@ -17,7 +17,7 @@ static struct private_server *server;
 static int start_server(void **state)
 {
 	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
+	server = live_wide_server_start((const char *const[]){ "max_connections=40", NULL });
 	live_sql(server, "CREATE ROLE app LOGIN");
 	return 0;
 }
