@@ -109,6 +109,20 @@ static void take_option(const PQconninfoOption *options, const char *keyword, co
 			*value = option->val;
 }
 
+/* A connection string may contain a password. */
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+}
+
+static void free_options(PQconninfoOption *options)
+{
+	for (PQconninfoOption *option = options; option && option->keyword; option++)
+		wipe(option->val);
+	PQconninfoFree(options);
+}
+
 /* "host:port/database" as libpq will settle it, nearly: a service file inside conninfo is not
  * followed. */
 static int name_server(struct config *config)
@@ -123,7 +137,7 @@ static int name_server(struct config *config)
 				? fail(-EINVAL, "conninfo: %.*s", (int)strcspn(error, "\n"), error)
 				: -ENOMEM;
 			PQfreemem(error);
-			PQconninfoFree(standard);
+			free_options(standard);
 			return r;
 		}
 	} else if (config->conninfo[0]) {
@@ -139,8 +153,8 @@ static int name_server(struct config *config)
 			take_option(sources[i], "dbname", &database);
 	}
 	int n = asprintf(&config->server, "%s:%s/%s", host, port, *database ? database : user);
-	PQconninfoFree(standard);
-	PQconninfoFree(given);
+	free_options(standard);
+	free_options(given);
 	if (n < 0)
 		config->server = NULL;
 	return n < 0 ? -ENOMEM : 0;
@@ -187,6 +201,7 @@ int config_take(const struct dbpool_config *given, struct config *ret_config)
 
 void config_clear(struct config *config)
 {
+	wipe(config->conninfo);
 	free(config->conninfo);
 	free(config->name);
 	free(config->page_folder);
