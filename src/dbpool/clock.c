@@ -3,9 +3,9 @@
  * Two readings of the clock are half of what an uncontended borrowing costs: clock_gettime() takes
  * some 27 ns, the processor's own counter 12. So the keeper compares the two about once a second,
  * and in between the counter is read. It is used where the processor says that it runs at one rate
- * and never stops, and the kernel has not found otherwise. A comparison is good for a few seconds:
- * whatever happens to the counter (a suspended or migrated machine, a keeper that has ended), a
- * reading is never wrong for longer. */
+ * and never stops, and as long as the kernel does not find otherwise. A comparison is good for a
+ * few seconds: whatever happens to the counter (a suspended or migrated machine, a keeper that has
+ * ended), a reading is never wrong for longer. */
 #include "dbpool/clock.h"
 
 #include <fcntl.h>
@@ -23,9 +23,10 @@
 #define NSEC_PER_USEC 1000
 #define SHORTEST_SPAN INT64_C(5000000) /* nanoseconds between two comparisons that tell a rate */
 #define LONGEST_SPAN  INT64_C(10000000000)
-#define GOOD_FOR      INT64_C(2500000000) /* nanoseconds after a comparison */
-#define READINGS      5                   /* of a comparison: the least disturbed counts */
-#define TOLERANCE     2000                /* two rates agree: one part in so many */
+#define GOOD_FOR      INT64_C(2500000000)  /* nanoseconds after a comparison */
+#define READINGS      5                    /* of a comparison: the least disturbed counts */
+#define TOLERANCE     2000                 /* two rates agree: one part in so many */
+#define ASK_AFTER     INT64_C(60000000000) /* nanoseconds until the kernel is asked again */
 #define FRACTION_BITS 32
 #define FRACTION      4294967296.0
 
@@ -171,15 +172,36 @@ static void tune(void)
 	last_rate = rate;
 }
 
+/* The kernel may mark the counter as unstable at any time. */
+static bool is_trusted(void)
+{
+	static int64_t asked;
+	static bool trusted;
+	int64_t nsec = now_nsec();
+	if (!asked || nsec - asked >= ASK_AFTER) {
+		asked = nsec;
+		trusted = says_it_is_steady() && kernel_trusts_it();
+	}
+	return trusted;
+}
+
+/* Until the next two comparisons agree the clock itself is read. */
+static void forget(void)
+{
+	if (last.nsec)
+		publish(&last, 0, 0);
+	last = (struct moment){ 0, 0 };
+	last_rate = 0;
+}
+
 void clock_tune(void)
 {
-	static int steady = -1;
 	/* a child that was forked in the middle of this does without */
 	if (pthread_mutex_trylock(&tuning) != 0)
 		return;
-	if (steady < 0)
-		steady = says_it_is_steady() && kernel_trusts_it();
-	if (steady)
+	if (is_trusted())
 		tune();
+	else
+		forget();
 	pthread_mutex_unlock(&tuning);
 }
