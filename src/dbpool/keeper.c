@@ -123,6 +123,9 @@ void *keeper_run(void *data)
 		watch_holds(pool, find_leak, "leaks");
 		watch_holds(pool, find_overdue, "is taken back");
 		expire(pool);
+		pthread_mutex_unlock(&pool->lock);
+		page_writer_keep(pool->writer);
+		pthread_mutex_lock(&pool->lock);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	shutdown_run(pool);

@@ -14,11 +14,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/safe_folder.h"
 #include "page/reader.h"
+
+#define KEEP_SECONDS 3600 /* systemd-tmpfiles waits ten days */
 
 struct page_writer {
 	struct page *page;
@@ -224,6 +227,17 @@ int page_writer_new(
 	}
 	*ret_writer = writer;
 	return 0;
+}
+
+void page_writer_keep(const struct page_writer *writer)
+{
+	struct stat st;
+	if (writer->folder < 0 ||
+		fstatat(writer->folder, writer->file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	time_t age = time(NULL) - st.st_mtime;
+	if (age < 0 || age >= KEEP_SECONDS)
+		(void)utimensat(writer->folder, writer->file, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 void page_writer_remove(struct page_writer *writer)

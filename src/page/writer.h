@@ -29,6 +29,10 @@ struct page_writer_options {
 int page_writer_new(const struct page_writer_options *options, struct page_writer **ret_writer,
 	int *ret_file) __attribute__((warn_unused_result));
 
+/* Renews the file's times when they are an hour old: stores through a mapping do not change them
+ * everywhere, and programs that clean /tmp remove what looks old. */
+void page_writer_keep(const struct page_writer *writer);
+
 /* Removes the file; the mapping stays. */
 void page_writer_remove(struct page_writer *writer);
 

@@ -2,10 +2,13 @@
 #include "pool_client.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "page/reader.h"
@@ -278,6 +281,29 @@ static int shows_itself(const char *argument)
 	return 0;
 }
 
+static bool is_renewed(void *data)
+{
+	struct stat st;
+	CHECK(stat(data, &st) == 0);
+	return time(NULL) - st.st_mtime < 3600;
+}
+
+/* A page that looks old would be removed from /tmp. */
+static int aged_page(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	struct timespec old = { .tv_sec = time(NULL) - 7200 };
+	char path[PAGE_PATH_MAX];
+	(void)argument;
+	role_start(&config);
+	snprintf(path, sizeof(path), "%s", dbpool_page_path(NULL));
+	CHECK(utimensat(AT_FDCWD, path, (struct timespec[]){ old, old }, 0) == 0);
+	role_wait(is_renewed, path);
+	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	CHECK(access(path, F_OK) < 0);
+	return 0;
+}
+
 /* Dies in mid-query, on a server that does not look after its clients. */
 static int victim(const char *argument)
 {
@@ -311,6 +337,7 @@ const struct role roles_recover[] = {
 	{ "silent", silent },
 	{ "hooks", hooks },
 	{ "page", shows_itself },
+	{ "aged-page", aged_page },
 	{ "victim", victim },
 	{ "heir", heir },
 	{ NULL, NULL },

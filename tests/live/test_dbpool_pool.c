@@ -79,6 +79,7 @@ ROLE(killed_backends_are_replaced, "killed-backend")
 ROLE(a_silent_server_does_not_hang_it, "silent")
 ROLE(hooks_run_whatever_happens, "hooks")
 ROLE(the_page_tells_all, "page")
+ROLE(a_page_does_not_look_old, "aged-page")
 
 static void a_crowd_shares_three(void **state)
 {
@@ -192,6 +193,7 @@ int main(void)
 		TEST(a_silent_server_does_not_hang_it),
 		TEST(hooks_run_whatever_happens),
 		TEST(the_page_tells_all),
+		TEST(a_page_does_not_look_old),
 		TEST(predecessors_are_ended),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
