@@ -8,6 +8,7 @@
 #include "analyze/timeline.h"
 #include "base/arena.h"
 #include "base/instant.h"
+#include "base/map.h"
 
 /* A statement that begins this long after the signal is no answer to it: work goes on. */
 #define REACTION (300 * USEC_PER_MSEC)
@@ -19,13 +20,20 @@ bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_p
 			process->ended_at > record->signalled_at + record->timeout);
 }
 
-static const struct shutdown_process *find_process(
-	const struct shutdown_record *record, int32_t pid)
+/* The first process of each pid. */
+static struct map *index_processes(const struct shutdown_record *record, struct arena *arena)
 {
-	for (size_t i = 0; pid && i < record->n_processes; i++)
-		if (record->processes[i].pid == pid)
-			return &record->processes[i];
-	return NULL;
+	struct map *by_pid = map_new(arena, record->n_processes);
+	for (size_t i = record->n_processes; i-- > 0;)
+		map_set(by_pid, (uint64_t)record->processes[i].pid, (uint32_t)i);
+	return by_pid;
+}
+
+static const struct shutdown_process *find_process(
+	const struct shutdown_record *record, const struct map *by_pid, int32_t pid)
+{
+	uint32_t i = pid ? map_get(by_pid, (uint64_t)pid) : MAP_NONE;
+	return i == MAP_NONE ? NULL : &record->processes[i];
 }
 
 /* Over before the signal: no part of the story. */
@@ -59,9 +67,11 @@ static void weigh_processes(struct shutdown_facts *facts)
 		facts->last_exit = INSTANT_UNKNOWN;
 }
 
-static void weigh_left(struct shutdown_facts *facts, const struct shutdown_connection *connection)
+static void weigh_left(struct shutdown_facts *facts, const struct map *by_pid,
+	const struct shutdown_connection *connection)
 {
-	const struct shutdown_process *holder = find_process(facts->record, connection->holder);
+	const struct shutdown_process *holder =
+		find_process(facts->record, by_pid, connection->holder);
 	bool held = connection->closed_at == INSTANT_UNKNOWN && holder &&
 		shutdown_runs(facts->record, holder);
 	facts->after++;
@@ -74,6 +84,7 @@ static void weigh_left(struct shutdown_facts *facts, const struct shutdown_conne
 static void weigh_connections(struct shutdown_facts *facts)
 {
 	const struct shutdown_record *record = facts->record;
+	const struct map *by_pid = index_processes(record, facts->arena);
 	facts->last_end = INSTANT_UNKNOWN;
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];
@@ -89,7 +100,7 @@ static void weigh_connections(struct shutdown_facts *facts)
 		facts->reacted |= connection->closed_at != INSTANT_UNKNOWN;
 		facts->rolled_back |= connection->fate == FATE_ROLLED_BACK;
 		if (end == INSTANT_UNKNOWN)
-			weigh_left(facts, connection);
+			weigh_left(facts, by_pid, connection);
 		else if (end > facts->last_end)
 			facts->last_end = end;
 	}
@@ -119,7 +130,9 @@ static bool is_over(const struct shutdown_facts *facts)
 
 bool shutdown_is_over(const struct shutdown_record *record, int64_t now)
 {
-	struct shutdown_facts facts = weigh(record, now, NULL);
+	struct arena *arena = arena_new();
+	struct shutdown_facts facts = weigh(record, now, arena);
+	arena_free(arena);
 	return is_over(&facts);
 }
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/map.h"
 
 struct timeline {
 	const struct shutdown_record *record;
@@ -117,27 +118,34 @@ static void add_connection(struct timeline *timeline, const struct shutdown_conn
 			arena_printf(arena, "%s: its open write was rolled back", name));
 }
 
-/* A phase lasts until the next one of its process, or until that ends. */
-static int64_t phase_end(const struct timeline *timeline, size_t index)
+/* When each phase ends: with the next one of its process, or with that process. */
+static int64_t *phase_ends(const struct timeline *timeline)
 {
 	const struct shutdown_record *record = timeline->record;
-	const struct shutdown_phase *phase = &record->phases[index];
-	for (size_t i = index + 1; i < record->n_phases; i++)
-		if (record->phases[i].pid == phase->pid)
-			return record->phases[i].began_at;
-	for (size_t i = 0; i < record->n_processes; i++)
-		if (record->processes[i].pid == phase->pid &&
-			record->processes[i].ended_at != INSTANT_UNKNOWN)
-			return record->processes[i].ended_at;
-	return timeline->now;
+	int64_t *ends = arena_array(timeline->arena, record->n_phases, sizeof(*ends));
+	struct map *next = map_new(timeline->arena, record->n_phases);
+	struct map *processes =
+		map_new(timeline->arena, record->n_phases ? record->n_processes : 0);
+	for (size_t i = record->n_processes; record->n_phases && i-- > 0;)
+		if (record->processes[i].ended_at != INSTANT_UNKNOWN)
+			map_set(processes, (uint64_t)record->processes[i].pid, (uint32_t)i);
+	for (size_t i = record->n_phases; i-- > 0;) {
+		uint64_t pid = (uint64_t)record->phases[i].pid;
+		uint32_t later = map_get(next, pid), process = map_get(processes, pid);
+		ends[i] = later != MAP_NONE   ? record->phases[later].began_at
+			: process != MAP_NONE ? record->processes[process].ended_at
+					      : timeline->now;
+		map_set(next, pid, (uint32_t)i);
+	}
+	return ends;
 }
 
 /* "phase: flush, 138 ms · 12 pending writes → 0 in 38 ms" */
-static void add_phase(struct timeline *timeline, size_t index)
+static void add_phase(struct timeline *timeline, size_t index, int64_t end)
 {
 	struct arena *arena = timeline->arena;
 	const struct shutdown_phase *phase = &timeline->record->phases[index];
-	int64_t length = phase_end(timeline, index) - phase->began_at;
+	int64_t length = end - phase->began_at;
 	const char *writes = "";
 	if (phase->writes_first > 0 && phase->drained_at != INSTANT_UNKNOWN)
 		writes = arena_printf(arena, " · %lld pending writes → 0 in %s",
@@ -174,21 +182,22 @@ static int count_before(const struct shutdown_record *record)
 	return count;
 }
 
-static bool is_lent(const struct shutdown_record *record, int32_t backend)
+static struct map *index_lent(const struct shutdown_record *record, struct arena *arena)
 {
+	struct map *lent = map_new(arena, 0);
 	for (size_t i = 0; i < record->n_connections; i++)
-		if (record->connections[i].link == LINK_LENT &&
-			record->connections[i].backend == backend)
-			return true;
-	return false;
+		if (record->connections[i].link == LINK_LENT)
+			map_set(lent, (uint64_t)record->connections[i].backend, 0);
+	return lent;
 }
 
 static void count_down(struct timeline *timeline)
 {
 	int left = count_before(timeline->record);
+	const struct map *lent = index_lent(timeline->record, timeline->arena);
 	for (size_t i = 0; i < timeline->count; i++) {
 		struct shutdown_moment *moment = &timeline->moments[i];
-		bool counts = !moment->pid || !is_lent(timeline->record, moment->pid);
+		bool counts = !moment->pid || map_get(lent, (uint64_t)moment->pid) == MAP_NONE;
 		left += counts && moment->event == EVENT_OPENED;
 		left -= counts && moment->event == EVENT_CLOSED;
 		moment->connections = left;
@@ -235,8 +244,9 @@ const struct shutdown_moment *timeline_build(
 		add_process(&timeline, &record->processes[i]);
 	for (size_t i = 0; i < record->n_connections; i++)
 		add_connection(&timeline, &record->connections[i]);
+	const int64_t *ends = phase_ends(&timeline);
 	for (size_t i = 0; i < record->n_phases; i++)
-		add_phase(&timeline, i);
+		add_phase(&timeline, i, ends[i]);
 	add_clean(&timeline);
 	add_timeout(&timeline);
 	qsort(timeline.moments, timeline.count, sizeof(*timeline.moments), compare);

@@ -30,6 +30,9 @@
 
 #define PREPARING_MS 5000
 
+/* Strings of the record that are not worth the work of copying them. */
+#define COMPACT_LEAST (64 * 1024)
+
 /* A look that takes no longer than this leaves no time in which much could happen. */
 #define BRIEF      USEC_PER_MSEC
 #define LAST_LOOKS 3
@@ -54,33 +57,61 @@ static bool is_recent(const struct watch *watch, int64_t ended_at)
 
 /* As long as nothing has begun, what is over is no part of the story: an application may open and
  * close thousands before. */
-static void forget_past(struct watch *watch)
+static void forget_connections(struct watch *watch)
 {
 	struct shutdown_record *record = &watch->record;
-	for (size_t i = 0; i < record->n_connections;) {
-		struct shutdown_connection *connection = &record->connections[i];
+	size_t kept = 0;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
 		if (!shutdown_connection_is_over(connection) ||
 			is_recent(watch, shutdown_connection_end(connection))) {
-			i++;
+			record->connections[kept++] = *connection;
 			continue;
 		}
-		watch_forget_socket(watch, connection->inode);
-		*connection = record->connections[--record->n_connections];
+		struct watch_socket *socket =
+			connection->inode ? watch_find_socket(watch, connection->inode) : NULL;
+		if (socket)
+			socket->past = true;
 	}
-	for (size_t i = 0; i < watch->n_sockets;) {
-		if (watch->sockets[i].closed_at != INSTANT_UNKNOWN && !watch->sockets[i].taken)
-			watch->sockets[i] = watch->sockets[--watch->n_sockets];
-		else
-			i++;
-	}
-	for (size_t i = 0; i < record->n_processes;) {
+	if (kept < record->n_connections)
+		watch_indexes_drop(watch->indexes);
+	record->n_connections = kept;
+}
+
+static void forget_processes(struct watch *watch)
+{
+	struct shutdown_record *record = &watch->record;
+	size_t kept = 0;
+	for (size_t i = 0; i < record->n_processes; i++) {
 		const struct shutdown_process *process = &record->processes[i];
-		if (process->ended_at != INSTANT_UNKNOWN && !process->command &&
-			!is_recent(watch, process->ended_at))
-			record->processes[i] = record->processes[--record->n_processes];
-		else
-			i++;
+		if (process->ended_at == INSTANT_UNKNOWN || process->command ||
+			is_recent(watch, process->ended_at))
+			record->processes[kept++] = *process;
 	}
+	if (kept < record->n_processes)
+		watch_indexes_drop(watch->indexes);
+	record->n_processes = kept;
+}
+
+/* An application may be watched for days before it ends. What the record says of it changes all the
+ * while, and an arena gives nothing back. */
+static void forget_strings(struct watch *watch)
+{
+	if (arena_used(watch->record.arena) < watch->compact_at)
+		return;
+	shutdown_record_compact(&watch->record);
+	watch->compact_at = 2 * arena_used(watch->record.arena);
+	if (watch->compact_at < COMPACT_LEAST)
+		watch->compact_at = COMPACT_LEAST;
+}
+
+static void forget_past(struct watch *watch)
+{
+	forget_connections(watch);
+	watch_forget_sockets(watch);
+	forget_processes(watch);
+	watch_forget_ended_pages(watch);
+	forget_strings(watch);
 }
 
 void watch_begin(struct watch *watch, int64_t at, const char *sign)
@@ -207,9 +238,8 @@ void watch_baseline_taken(struct watch *watch)
 	prepared(watch);
 }
 
-static void on_sampled(void *data, const struct follow_sample *sample)
+void watch_read_sample(struct watch *watch, const struct follow_sample *sample)
 {
-	struct watch *watch = data;
 	if (watch->stage >= WATCH_GATHERING)
 		return;
 	watch_read_processes(watch, sample);
@@ -227,6 +257,11 @@ static void on_sampled(void *data, const struct follow_sample *sample)
 	prepared(watch);
 	advance(watch, instant_monotonic());
 	watch_changed(watch);
+}
+
+static void on_sampled(void *data, const struct follow_sample *sample)
+{
+	watch_read_sample(data, sample);
 }
 
 /* The processes' sockets are closed with them, and children may be orphans now: looked at once. */
@@ -269,6 +304,8 @@ struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct wat
 {
 	struct watch *watch = mem_alloc(sizeof(*watch));
 	watch->loop = loop;
+	watch->indexes = watch_indexes_new();
+	watch->compact_at = COMPACT_LEAST;
 	watch->target = target;
 	watch->options = *options;
 	shutdown_record_init(&watch->record);
@@ -308,6 +345,7 @@ void watch_free(struct watch *watch)
 	endings_free(watch->backends);
 	procfs_free(watch->procfs);
 	shutdown_record_deinit(&watch->record);
+	watch_indexes_free(watch->indexes);
 	free(watch->sockets);
 	free(watch->strangers);
 	free(watch);

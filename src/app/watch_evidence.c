@@ -63,34 +63,40 @@ static char *text_array(const char *const *items, size_t count)
 	return text;
 }
 
-struct shutdown_connection *watch_find_session(
-	const struct watch *watch, int32_t pid, int64_t start)
+static bool is_in_our_databases(const struct watch *watch, const char *database)
 {
-	for (size_t i = 0; i < watch->record.n_connections; i++)
-		if (watch->record.connections[i].backend == pid &&
-			watch->record.connections[i].backend_start == start)
-			return &watch->record.connections[i];
-	return NULL;
+	for (size_t i = 0; i < watch->n_databases; i++)
+		if (strcmp(watch->database_names[i], database) == 0)
+			return true;
+	return false;
 }
 
-/* The databases the application is in, each once; the caller frees the list. */
-static const char **databases(const struct watch *watch, size_t *ret_count)
+static void forget_databases(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_databases; i++)
+		free(watch->database_names[i]);
+	free(watch->database_names);
+	free(watch->databases);
+	watch->database_names = NULL;
+	watch->databases = NULL;
+	watch->n_databases = 0;
+}
+
+/* The databases the application is in, each once. */
+static void list_databases(struct watch *watch)
 {
 	const struct activity *activity = target_assessment(watch->target)->activity;
-	size_t count = 0;
-	const char **names =
-		mem_resize(NULL, (activity ? activity->n_backends : 0) + 1, sizeof(*names));
-	for (size_t i = 0; activity && i < activity->n_backends; i++) {
+	size_t n_backends = activity ? activity->n_backends : 0;
+	forget_databases(watch);
+	watch->database_names = mem_resize(NULL, n_backends + 1, sizeof(char *));
+	for (size_t i = 0; i < n_backends; i++) {
 		const struct backend *backend = &activity->backends[i];
-		bool known = !backend->database ||
-			!watch_find_session(watch, backend->pid, backend->start);
-		for (size_t j = 0; j < count && !known; j++)
-			known = strcmp(names[j], backend->database) == 0;
-		if (!known)
-			names[count++] = backend->database;
+		if (backend->database && !is_in_our_databases(watch, backend->database) &&
+			watch_find_session(watch, backend->pid, backend->start))
+			watch->database_names[watch->n_databases++] = mem_strdup(backend->database);
 	}
-	*ret_count = count;
-	return names;
+	watch->databases =
+		text_array((const char *const *)watch->database_names, watch->n_databases);
 }
 
 static int32_t server_version(const struct watch *watch)
@@ -124,34 +130,14 @@ static void on_baseline(void *data, const PGresult *result, int64_t sent_at)
 
 void watch_take_baseline(struct watch *watch)
 {
-	size_t count;
-	const char **names = databases(watch, &count);
-	free(watch->databases);
-	watch->databases = text_array(names, count);
-	free(names);
+	list_databases(watch);
+	watch_indexes_drop(watch->indexes);
 	watch->n_strangers = 0;
 	watch->based = false;
 	watch_note_strangers(watch);
 	watch->based = true;
 	ask_counts(watch, on_baseline);
 	watch_note_writes(watch);
-}
-
-static bool is_in_our_databases(const struct watch *watch, const char *database)
-{
-	CLEANUP(cleanup_free) char *quoted = text_array(&database, 1);
-	/* without the braces it stands in the list as it stands here */
-	quoted[strlen(quoted) - 1] = '\0';
-	return watch->databases && strstr(watch->databases, quoted + 1);
-}
-
-static struct watch_stranger *find_stranger(struct watch *watch, const struct backend *backend)
-{
-	for (size_t i = 0; i < watch->n_strangers; i++)
-		if (watch->strangers[i].pid == backend->pid &&
-			watch->strangers[i].start == backend->start)
-			return &watch->strangers[i];
-	return NULL;
 }
 
 static struct watch_stranger *add_stranger(struct watch *watch, const struct backend *backend)
@@ -187,7 +173,8 @@ void watch_note_strangers(struct watch *watch)
 			watch_find_session(watch, backend->pid, backend->start) ||
 			!is_in_our_databases(watch, backend->database))
 			continue;
-		struct watch_stranger *stranger = find_stranger(watch, backend);
+		struct watch_stranger *stranger =
+			watch_find_stranger(watch, backend->pid, backend->start);
 		if (!stranger)
 			stranger = add_stranger(watch, backend);
 		stranger->gone = false;
@@ -256,15 +243,23 @@ static bool ended_with(const struct watch *watch, const struct shutdown_process 
 		connection->closed_at >= process->ended_at;
 }
 
+/* The process that had its socket last. */
+static const struct shutdown_process *holder_of(
+	const struct watch *watch, const struct shutdown_connection *connection)
+{
+	return connection->holder ? watch_find_pid(watch, connection->holder) : NULL;
+}
+
 /* Sockets that were still open when their process died by a signal. */
 static bool died_with_sockets(const struct watch *watch)
 {
 	const struct shutdown_record *record = &watch->record;
-	for (size_t i = 0; i < record->n_processes; i++)
-		for (size_t j = 0; j < record->n_connections; j++)
-			if (died_outright(record, &record->processes[i]) &&
-				ended_with(watch, &record->processes[i], &record->connections[j]))
-				return true;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_process *holder = holder_of(watch, &record->connections[i]);
+		if (holder && died_outright(record, holder) &&
+			ended_with(watch, holder, &record->connections[i]))
+			return true;
+	}
 	return false;
 }
 
@@ -273,11 +268,13 @@ static bool died_with_sockets(const struct watch *watch)
 static bool ended_with_sockets(const struct watch *watch, bool pooled)
 {
 	const struct shutdown_record *record = &watch->record;
-	for (size_t i = 0; i < record->n_processes; i++)
-		for (size_t j = 0; j < record->n_connections; j++)
-			if ((!pooled || record->connections[j].link == LINK_POOLED) &&
-				ended_with(watch, &record->processes[i], &record->connections[j]))
-				return true;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		const struct shutdown_process *holder = holder_of(watch, connection);
+		if (holder && (!pooled || connection->link == LINK_POOLED) &&
+			ended_with(watch, holder, connection))
+			return true;
+	}
 	return false;
 }
 
@@ -401,5 +398,5 @@ void watch_gather(struct watch *watch)
 void watch_forget(struct watch *watch)
 {
 	session_forget(target_session(watch->target), watch);
-	free(watch->databases);
+	forget_databases(watch);
 }

@@ -22,12 +22,20 @@ struct watch_page {
 	int32_t pid;
 	enum page_phase phase;
 	bool known;      /* phase is one that was read */
+	bool gone;       /* the file is */
 	bool removed;    /* … and the file is gone since: its pool came to its end */
 	int64_t read_at; /* when that was */
 	int64_t pending; /* writes, as read last */
 	bool in_phase;   /* of its shutdown … */
 	size_t row;      /* … and that is its index in the record */
 };
+
+static void free_page(struct watch_page *page)
+{
+	free(page->folder);
+	free(page->file);
+	free(page);
+}
 
 static bool is_known(const struct watch *watch, const char *folder, const char *file)
 {
@@ -97,7 +105,8 @@ static void read_page(struct watch *watch, struct watch_page *page, int64_t now)
 	int r = folder < 0 ? folder : page_read(folder, page->file, watch->page_host, copy);
 	if (folder >= 0)
 		close(folder);
-	page->removed = page->known && r == -ENOENT;
+	page->gone = r == -ENOENT;
+	page->removed = page->known && page->gone;
 	if (r != PAGE_OK && r != PAGE_DEAD_OWNER)
 		return;
 	struct shutdown_phase *last = page->in_phase ? &watch->record.phases[page->row] : NULL;
@@ -138,14 +147,36 @@ void watch_read_pages(struct watch *watch, int64_t now)
 		read_page(watch, page, now);
 }
 
+static bool has_another_page(const struct watch *watch, const struct watch_page *page)
+{
+	for (const struct watch_page *other = watch->pages; other; other = other->next)
+		if (other != page && other->pid == page->pid)
+			return true;
+	return false;
+}
+
+/* One of the process's stays, as the evidence that its pools came to their end in order. */
+void watch_forget_ended_pages(struct watch *watch)
+{
+	for (struct watch_page **link = &watch->pages; *link;) {
+		struct watch_page *page = *link;
+		if (!page->gone ||
+			(page->removed && watch_find_pid(watch, page->pid) &&
+				!has_another_page(watch, page))) {
+			link = &page->next;
+			continue;
+		}
+		*link = page->next;
+		free_page(page);
+	}
+}
+
 void watch_forget_pages(struct watch *watch)
 {
 	while (watch->pages) {
 		struct watch_page *page = watch->pages;
 		watch->pages = page->next;
-		free(page->folder);
-		free(page->file);
-		free(page);
+		free_page(page);
 	}
 	free(watch->page_copy);
 	free(watch->page_host);

@@ -12,13 +12,18 @@
 #include "model/endpoint.h"
 #include "session/session.h"
 
+struct arena;
+struct assessment;
+struct backend;
 struct endings;
 struct page_copy;
 struct page_host;
 struct watch_page;
 struct follow;
 struct follow_sample;
+struct map;
 struct procfs;
+struct watch_indexes;
 
 /* A socket of the application's that leads to the server or to PgBouncer. It becomes a connection
  * of the record when its session is found: until then it may be a mere request to cancel. */
@@ -30,6 +35,7 @@ struct watch_socket {
 	uint32_t server_inode;
 	bool established, pooled, open;
 	bool taken;        /* it is in the record */
+	bool past;         /* … and over: to be removed */
 	int64_t opened_at; /* monotonic, here and below */
 	int64_t seen_at;   /* when it was last seen open */
 	int64_t closed_at;
@@ -78,6 +84,8 @@ struct watch {
 
 	struct watch_socket *sockets;
 	size_t n_sockets, sockets_room;
+	struct watch_indexes *indexes; /* watch_index.c */
+	size_t compact_at; /* bytes of the record's strings at which they are copied afresh */
 
 	/* watch_sessions.c */
 	const void *activity;  /* the last one looked at: compared, never followed */
@@ -91,11 +99,15 @@ struct watch {
 	/* watch_writes.c */
 	struct watch_write *writes;
 	size_t n_writes, writes_room;
+	struct arena *writes_arena;
+	struct map *writes_by_txid; /* indexes */
 
 	/* watch_evidence.c */
 	int waiting; /* statements not answered yet */
 	struct watch_counts before, after;
 	char *databases; /* the application's, as a PostgreSQL array; NULL before the baseline */
+	char **database_names; /* the same, one by one */
+	size_t n_databases;
 	struct watch_stranger *strangers;
 	size_t n_strangers, strangers_room;
 	bool based;           /* the baseline is taken */
@@ -106,6 +118,9 @@ struct watch {
 };
 
 void watch_changed(struct watch *watch);
+
+/* A sample of the processes and their sockets: all that follows from it. */
+void watch_read_sample(struct watch *watch, const struct follow_sample *sample);
 
 /* Whether the signal, or the first sign of an end, was there. */
 bool watch_has_begun(const struct watch *watch);
@@ -118,6 +133,25 @@ void watch_begin(struct watch *watch, int64_t at, const char *sign);
 /* A sign that comes late: if connections closed before it, after `since` and after the last one was
  * opened, the end began with the first of them. */
 void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const char *sign);
+
+/* --- watch_index.c: a look-up takes the same time however long the lists are --- */
+
+struct watch_indexes *watch_indexes_new(void);
+/* NULL is allowed. */
+void watch_indexes_free(struct watch_indexes *indexes);
+/* Call it when rows of a list were removed or have changed places; rows that are added need no
+ * call. */
+void watch_indexes_drop(struct watch_indexes *indexes);
+
+/* Each returns NULL when there is none; borrowed until the list changes. */
+struct watch_socket *watch_find_socket(const struct watch *watch, uint32_t inode);
+struct shutdown_connection *watch_find_session(
+	const struct watch *watch, int32_t pid, int64_t start);
+struct shutdown_process *watch_find_process(
+	const struct watch *watch, int32_t pid, uint64_t start_ticks);
+/* The first with this pid. */
+struct shutdown_process *watch_find_pid(const struct watch *watch, int32_t pid);
+struct watch_stranger *watch_find_stranger(const struct watch *watch, int32_t pid, int64_t start);
 
 /* --- watch_processes.c --- */
 
@@ -135,7 +169,8 @@ bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks);
 void watch_read_sockets(struct watch *watch, const struct follow_sample *sample);
 /* Takes what is known of the sockets into the record. */
 void watch_tell_record(struct watch *watch);
-void watch_forget_socket(struct watch *watch, uint32_t inode);
+/* Removes those that were closed and never were in the record, and those marked as past. */
+void watch_forget_sockets(struct watch *watch);
 
 /* --- watch_pages.c --- */
 
@@ -146,7 +181,29 @@ void watch_read_pages(struct watch *watch, int64_t now);
 /* All its pools came to their end in order: a pool removes its page when it has closed its
  * connections, and a process that dies leaves it there. */
 bool watch_closed_its_pools(const struct watch *watch, int32_t pid);
+/* While nothing has begun: those of pools that came to their end, but one for each process. */
+void watch_forget_ended_pages(struct watch *watch);
 void watch_forget_pages(struct watch *watch);
+
+/* --- watch_ends.c --- */
+
+/* The sockets that have no session yet, by what a session tells of its client: its address, or the
+ * process of the backend that has the server's end of a Unix socket. Several may have one key. */
+struct watch_ends {
+	struct arena *arena;
+	struct map *by_address, *by_backend; /* the first of a chain */
+	uint32_t *next;                      /* in the chain */
+	uint32_t *socket;
+	size_t count, room;
+};
+
+/* Valid until the list of sockets changes. */
+void watch_list_ends(
+	const struct watch *watch, const struct assessment *assessment, struct watch_ends *ret);
+void watch_ends_deinit(struct watch_ends *ends);
+/* The backend's client end that is not taken yet; NULL. */
+struct watch_socket *watch_find_end(struct watch *watch, const struct assessment *assessment,
+	const struct watch_ends *ends, const struct backend *backend);
 
 /* --- watch_sessions.c --- */
 
@@ -177,9 +234,6 @@ void watch_forget_writes(struct watch *watch);
  * answered. */
 void watch_ask_about(
 	struct watch *watch, const char *sql, const char *array, session_done_fn *done);
-/* The connection with this session; NULL. */
-struct shutdown_connection *watch_find_session(
-	const struct watch *watch, int32_t pid, int64_t start);
 void watch_settle_when_answered(struct watch *watch);
 
 /* Counts and open writes, as they are before the signal. */

@@ -6,27 +6,14 @@
 #include "app/watch_parts.h"
 #include "base/arena.h"
 #include "base/instant.h"
+#include "base/map.h"
 #include "collect/endings.h"
 #include "collect/follow.h"
 #include "collect/procfs.h"
 
 bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks)
 {
-	for (size_t i = 0; i < watch->record.n_processes; i++)
-		if (watch->record.processes[i].pid == pid &&
-			watch->record.processes[i].start_ticks == start_ticks)
-			return true;
-	return false;
-}
-
-static struct shutdown_process *find_process(struct watch *watch, int32_t pid, uint64_t start_ticks)
-{
-	for (size_t i = 0; i < watch->record.n_processes; i++) {
-		struct shutdown_process *process = &watch->record.processes[i];
-		if (process->pid == pid && process->start_ticks == start_ticks)
-			return process;
-	}
-	return NULL;
+	return watch_find_process(watch, pid, start_ticks) != NULL;
 }
 
 /* When it has ended already the next sample lacks it. */
@@ -97,7 +84,7 @@ static void note_signals(struct watch *watch, struct shutdown_process *process,
 static void read_process(
 	struct watch *watch, const struct follow_process *seen, const struct follow_sample *sample)
 {
-	struct shutdown_process *process = find_process(watch, seen->pid, seen->start_ticks);
+	struct shutdown_process *process = watch_find_process(watch, seen->pid, seen->start_ticks);
 	if (!process)
 		process = watch_add_process(watch, seen->pid, seen->start_ticks, sample->began_at);
 	/* a program that was not started yet when it was first seen */
@@ -107,25 +94,35 @@ static void read_process(
 		note_signals(watch, process, seen, sample->taken_at);
 }
 
-static bool is_seen(const struct follow_sample *sample, const struct shutdown_process *process)
+/* The start times of a sample's processes, by pid. */
+static struct map *index_sample(const struct follow_sample *sample, struct arena *arena)
 {
+	struct map *map = map_new(arena, sample->n_processes);
 	for (size_t i = 0; i < sample->n_processes; i++)
-		if (sample->processes[i].pid == process->pid &&
-			sample->processes[i].start_ticks == process->start_ticks)
-			return true;
-	return false;
+		map_set(map, (uint64_t)sample->processes[i].pid, (uint32_t)i);
+	return map;
+}
+
+static bool is_seen(const struct follow_sample *sample, const struct map *by_pid,
+	const struct shutdown_process *process)
+{
+	uint32_t i = map_get(by_pid, (uint64_t)process->pid);
+	return i != MAP_NONE && sample->processes[i].start_ticks == process->start_ticks;
 }
 
 void watch_read_processes(struct watch *watch, const struct follow_sample *sample)
 {
+	struct arena *arena = arena_new();
+	const struct map *by_pid = index_sample(sample, arena);
 	for (size_t i = 0; i < sample->n_processes; i++)
 		read_process(watch, &sample->processes[i], sample);
 	for (size_t i = 0; i < watch->record.n_processes; i++) {
 		struct shutdown_process *process = &watch->record.processes[i];
-		if (process->ended_at == INSTANT_UNKNOWN && !is_seen(sample, process) &&
+		if (process->ended_at == INSTANT_UNKNOWN && !is_seen(sample, by_pid, process) &&
 			endings_fd(watch->processes, (uint64_t)process->pid) < 0)
 			process->ended_at = sample->taken_at;
 	}
+	arena_free(arena);
 }
 
 void watch_reaped(struct watch *watch, int32_t pid, int status)

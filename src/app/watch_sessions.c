@@ -10,7 +10,10 @@
 #include "app/target.h"
 #include "app/watch_parts.h"
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/map.h"
+#include "base/mem.h"
 #include "collect/endings.h"
 #include "collect/follow.h"
 #include "collect/procfs.h"
@@ -71,47 +74,9 @@ bool watch_is_pooler(const struct watch *watch, uint16_t port)
 	return false;
 }
 
-/* The backend that has the server's end of a Unix socket. */
-static bool holds_socket(const struct peers *peers, uint32_t inode, int32_t pid)
+static uint64_t backend_key(int32_t pid, int64_t start)
 {
-	size_t count;
-	const struct socket_owner *owners = inode ? peers_owners(peers, inode, &count) : NULL;
-	for (size_t i = 0; owners && i < count; i++)
-		if (peers->processes[owners[i].process].pid == pid)
-			return true;
-	return false;
-}
-
-static bool is_end_of(const struct assessment *assessment, const struct watch_socket *socket,
-	const struct backend *backend)
-{
-	if (socket->pooled)
-		return false;
-	if (socket->local.family == AF_UNIX)
-		return backend->client.family == AF_UNIX && assessment->peers &&
-			holds_socket(assessment->peers, socket->server_inode, backend->pid);
-	return endpoint_equal(&socket->local, &backend->client);
-}
-
-static struct watch_socket *find_end(
-	struct watch *watch, const struct assessment *assessment, const struct backend *backend)
-{
-	for (size_t i = 0; i < watch->n_sockets; i++)
-		if (!watch->sockets[i].taken && is_end_of(assessment, &watch->sockets[i], backend))
-			return &watch->sockets[i];
-	return NULL;
-}
-
-static struct shutdown_connection *find_connection(
-	struct watch *watch, const struct backend *backend)
-{
-	for (size_t i = 0; i < watch->record.n_connections; i++) {
-		struct shutdown_connection *connection = &watch->record.connections[i];
-		if (connection->backend == backend->pid &&
-			connection->backend_start == backend->start)
-			return connection;
-	}
-	return NULL;
+	return map_mix((uint64_t)pid, (uint64_t)start);
 }
 
 /* A server's instant on our monotonic clock, as far as its answer tells. */
@@ -202,13 +167,15 @@ static struct shutdown_connection *add_lent(
 	return connection;
 }
 
-static struct shutdown_connection *find_or_add(
-	struct watch *watch, const struct assessment *assessment, const struct connection *row)
+static struct shutdown_connection *find_or_add(struct watch *watch,
+	const struct assessment *assessment, const struct watch_ends *ends,
+	const struct connection *row)
 {
-	struct shutdown_connection *connection = find_connection(watch, row->backend);
+	struct shutdown_connection *connection =
+		watch_find_session(watch, row->backend->pid, row->backend->start);
 	if (connection)
 		return connection;
-	struct watch_socket *socket = find_end(watch, assessment, row->backend);
+	struct watch_socket *socket = watch_find_end(watch, assessment, ends, row->backend);
 	if (socket)
 		return add_connection(watch, assessment, row, socket);
 	if (!is_ours(watch, assessment, row) || row->backend->start == INSTANT_UNKNOWN)
@@ -239,7 +206,8 @@ static void update(struct watch *watch, struct shutdown_connection *connection,
 		connection->state = arena_strdup(arena, backend->state_text);
 	if (backend->application_name && !connection->application_name)
 		connection->application_name = arena_strdup(arena, backend->application_name);
-	if (row->slot && row->slot->site && row->slot->state == POOL_SLOT_IN_USE)
+	if (row->slot && row->slot->site && row->slot->state == POOL_SLOT_IN_USE &&
+		(!connection->site || strcmp(connection->site, row->slot->site) != 0))
 		connection->site = arena_strdup(arena, row->slot->site);
 	connection->state_age = instant_elapsed(backend->state_change, assessment->server_now);
 	connection->worked_at = local_instant(assessment, backend->query_start);
@@ -251,22 +219,27 @@ static void end_missing(struct watch *watch, const struct assessment *assessment
 {
 	const struct activity *activity = assessment->activity;
 	int64_t at = instant_monotonic() - (instant_now() - activity->taken_at);
+	struct arena *arena = arena_new();
+	struct map *present = map_new(arena, activity->n_backends);
+	for (size_t i = 0; i < activity->n_backends; i++)
+		map_set(present,
+			backend_key(activity->backends[i].pid, activity->backends[i].start), 0);
 	for (size_t i = 0; i < watch->record.n_connections; i++) {
 		struct shutdown_connection *connection = &watch->record.connections[i];
-		bool found = !connection->backend || connection->ended_at != INSTANT_UNKNOWN;
-		for (size_t j = 0; j < activity->n_backends && !found; j++)
-			found = activity->backends[j].pid == connection->backend &&
-				activity->backends[j].start == connection->backend_start;
-		if (!found)
+		if (connection->backend && connection->ended_at == INSTANT_UNKNOWN &&
+			map_get(present,
+				backend_key(connection->backend, connection->backend_start)) ==
+				MAP_NONE)
 			connection->ended_at = at;
 	}
+	arena_free(arena);
 }
 
 /* Behind something that hides addresses (a container's proxy, another user's Unix socket) a
  * connection and its session can be told only by when they came: if no more sessions of nobody that
  * we see came then than there are connections without one. Such a session is never ended by us. */
-static bool came_with(const struct watch *watch, const struct assessment *assessment,
-	const struct connection *row, const struct watch_socket *socket)
+static bool is_candidate(const struct watch *watch, const struct assessment *assessment,
+	const struct connection *row)
 {
 	const struct backend *backend = row->backend;
 	int64_t began_at = local_instant(assessment, backend->start);
@@ -274,8 +247,8 @@ static bool came_with(const struct watch *watch, const struct assessment *assess
 		assessment->peers->dumped_at - row->hidden_since >= STAYS_HIDDEN;
 	return backend->kind == BACKEND_CLIENT && hidden &&
 		row->verdict.protection != PROTECTION_OWN && began_at != INSTANT_UNKNOWN &&
-		began_at > watch->record.armed_at && began_at > socket->opened_at - AT_ONCE &&
-		began_at < socket->opened_at + BLIND_AFTER && backend->client.family != AF_UNSPEC;
+		began_at > watch->record.armed_at && backend->client.family != AF_UNSPEC &&
+		!watch_find_session(watch, backend->pid, backend->start);
 }
 
 static bool is_unmatched(const struct watch_socket *socket)
@@ -284,30 +257,77 @@ static bool is_unmatched(const struct watch_socket *socket)
 		socket->seen_at - socket->opened_at > UNMATCHED_AFTER;
 }
 
+static int by_start(const void *a, const void *b)
+{
+	const struct connection *x = *(const struct connection *const *)a;
+	const struct connection *y = *(const struct connection *const *)b;
+	return (x->backend->start > y->backend->start) - (x->backend->start < y->backend->start);
+}
+
+static int by_opening(const void *a, const void *b)
+{
+	const struct watch_socket *x = *(struct watch_socket *const *)a;
+	const struct watch_socket *y = *(struct watch_socket *const *)b;
+	return (x->opened_at > y->opened_at) - (x->opened_at < y->opened_at);
+}
+
+static struct watch_socket **list_unmatched(const struct watch *watch, size_t *ret_count)
+{
+	struct watch_socket **sockets =
+		mem_resize(NULL, watch->n_sockets + 1, sizeof(struct watch_socket *));
+	*ret_count = 0;
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		if (is_unmatched(&watch->sockets[i]))
+			sockets[(*ret_count)++] = &watch->sockets[i];
+	qsort(sockets, *ret_count, sizeof(struct watch_socket *), by_opening);
+	return sockets;
+}
+
+static const struct connection **list_candidates(
+	const struct watch *watch, const struct assessment *assessment, size_t *ret_count)
+{
+	const struct connection **rows =
+		mem_resize(NULL, assessment->n_connections + 1, sizeof(const struct connection *));
+	*ret_count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (is_candidate(watch, assessment, &assessment->connections[i]))
+			rows[(*ret_count)++] = &assessment->connections[i];
+	qsort(rows, *ret_count, sizeof(const struct connection *), by_start);
+	return rows;
+}
+
+/* Both in the order of time: a socket's candidates are a window that only moves on, and the first
+ * of them that is free is the one behind those that were taken. */
 static void match_by_arrival(struct watch *watch, const struct assessment *assessment)
 {
-	for (size_t i = 0; i < watch->n_sockets && watch->options.own; i++) {
-		struct watch_socket *socket = &watch->sockets[i];
-		const struct connection *only = NULL;
-		int candidates = 0;
-		for (size_t j = 0; j < assessment->n_connections && is_unmatched(socket); j++) {
-			const struct connection *row = &assessment->connections[j];
-			if (find_connection(watch, row->backend) ||
-				!came_with(watch, assessment, row, socket))
-				continue;
-			candidates++;
-			if (!only || row->backend->start < only->backend->start)
-				only = row;
-		}
-		int unmatched = 0;
-		for (size_t j = 0; j < watch->n_sockets; j++)
-			unmatched += is_unmatched(&watch->sockets[j]);
-		if (!only || candidates > unmatched)
+	size_t n_sockets, n_rows, first = 0, end = 0;
+	if (!watch->options.own)
+		return;
+	CLEANUP(cleanup_free)
+	struct watch_socket **sockets = list_unmatched(watch, &n_sockets);
+	if (!n_sockets)
+		return;
+	CLEANUP(cleanup_free)
+	const struct connection **rows = list_candidates(watch, assessment, &n_rows);
+	size_t unmatched = n_sockets;
+	for (size_t i = 0; i < n_sockets; i++) {
+		int64_t opened_at = sockets[i]->opened_at;
+		while (first < n_rows &&
+			local_instant(assessment, rows[first]->backend->start) <=
+				opened_at - AT_ONCE)
+			first++;
+		while (end < n_rows &&
+			local_instant(assessment, rows[end]->backend->start) <
+				opened_at + BLIND_AFTER)
+			end++;
+		if (first >= end || end - first > unmatched)
 			continue;
+		const struct connection *row = rows[first++];
+		unmatched--;
 		struct shutdown_connection *connection =
-			add_connection(watch, assessment, only, socket);
+			add_connection(watch, assessment, row, sockets[i]);
 		connection->presumed = true;
-		update(watch, connection, assessment, only);
+		update(watch, connection, assessment, row);
 	}
 }
 
@@ -333,14 +353,17 @@ void watch_read_sessions(struct watch *watch)
 	const struct assessment *assessment = target_assessment(watch->target);
 	if (!assessment->activity || assessment->server.status != SERVER_OK)
 		return;
+	struct watch_ends ends;
+	watch_list_ends(watch, assessment, &ends);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *row = &assessment->connections[i];
 		if (row->verdict.protection == PROTECTION_OWN)
 			continue;
-		struct shutdown_connection *connection = find_or_add(watch, assessment, row);
+		struct shutdown_connection *connection = find_or_add(watch, assessment, &ends, row);
 		if (connection)
 			update(watch, connection, assessment, row);
 	}
+	watch_ends_deinit(&ends);
 	match_by_arrival(watch, assessment);
 	note_blindness(watch, assessment);
 	if (assessment->activity == watch->activity)

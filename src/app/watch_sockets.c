@@ -1,19 +1,13 @@
 /* The application's sockets: which there are, who holds them, and when they are closed. */
 #include "app/watch_parts.h"
+#include "base/arena.h"
 #include "base/instant.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "collect/follow.h"
 
 /* A link to PgBouncer that is shorter than this after the signal was a request to cancel. */
 #define CANCEL_LASTS (50 * USEC_PER_MSEC)
-
-static struct watch_socket *find_socket(struct watch *watch, uint32_t inode)
-{
-	for (size_t i = 0; i < watch->n_sockets; i++)
-		if (watch->sockets[i].inode == inode)
-			return &watch->sockets[i];
-	return NULL;
-}
 
 static struct watch_socket *add_socket(struct watch *watch, const struct follow_socket *seen)
 {
@@ -44,7 +38,7 @@ static struct watch_socket *add_socket(struct watch *watch, const struct follow_
 static void read_socket(
 	struct watch *watch, const struct follow_socket *seen, const struct follow_sample *sample)
 {
-	struct watch_socket *socket = find_socket(watch, seen->inode);
+	struct watch_socket *socket = watch_find_socket(watch, seen->inode);
 	if (!socket)
 		socket = add_socket(watch, seen);
 	if (!socket->open)
@@ -62,7 +56,8 @@ static void hand_over(struct watch *watch, const struct follow_sample *sample)
 		watch->sockets[i].open = false;
 	/* first those that still have it … */
 	for (size_t i = 0; i < sample->n_sockets; i++) {
-		const struct watch_socket *socket = find_socket(watch, sample->sockets[i].inode);
+		const struct watch_socket *socket =
+			watch_find_socket(watch, sample->sockets[i].inode);
 		if (socket && socket->holder == sample->sockets[i].pid)
 			read_socket(watch, &sample->sockets[i], sample);
 	}
@@ -71,42 +66,36 @@ static void hand_over(struct watch *watch, const struct follow_sample *sample)
 		read_socket(watch, &sample->sockets[i], sample);
 }
 
-static const struct follow_process *find_holder(
-	const struct follow_sample *sample, const struct watch_socket *socket)
-{
-	for (size_t i = 0; i < sample->n_processes; i++)
-		if (sample->processes[i].pid == socket->holder)
-			return &sample->processes[i];
-	return NULL;
-}
-
 /* When a socket that a look lacks was closed; INSTANT_UNKNOWN while that is not known yet. What is
  * missing of a process that the kernel is ending, or has ended, was not closed by it: it goes with
  * its end, which may have been told before the look, or is in a moment. */
 static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket,
-	const struct follow_sample *sample)
+	const struct follow_sample *sample, const struct map *by_pid)
 {
-	const struct follow_process *holder = find_holder(sample, socket);
-	if (holder)
-		return holder->exiting ? INSTANT_UNKNOWN : sample->taken_at;
-	for (size_t i = 0; i < watch->record.n_processes; i++)
-		if (watch->record.processes[i].pid == socket->holder)
-			return watch->record.processes[i].ended_at;
-	return sample->taken_at;
+	uint32_t holder = map_get(by_pid, (uint64_t)socket->holder);
+	if (holder != MAP_NONE)
+		return sample->processes[holder].exiting ? INSTANT_UNKNOWN : sample->taken_at;
+	const struct shutdown_process *process = watch_find_pid(watch, socket->holder);
+	return process ? process->ended_at : sample->taken_at;
 }
 
 static void close_sockets(struct watch *watch, const struct follow_sample *sample)
 {
+	struct arena *arena = arena_new();
+	struct map *by_pid = map_new(arena, sample->n_processes);
+	for (size_t i = 0; i < sample->n_processes; i++)
+		map_set(by_pid, (uint64_t)sample->processes[i].pid, (uint32_t)i);
 	for (size_t i = 0; i < watch->n_sockets; i++) {
 		struct watch_socket *socket = &watch->sockets[i];
 		if (socket->open || socket->closed_at != INSTANT_UNKNOWN)
 			continue;
-		socket->closed_at = closed_at(watch, socket, sample);
+		socket->closed_at = closed_at(watch, socket, sample, by_pid);
 		if (socket->closed_at == INSTANT_UNKNOWN)
 			continue;
 		watch->pause = 0;
 		watch->ask_at = 0;
 	}
+	arena_free(arena);
 }
 
 void watch_read_sockets(struct watch *watch, const struct follow_sample *sample)
@@ -137,7 +126,7 @@ void watch_tell_record(struct watch *watch)
 	for (size_t i = 0; i < watch->record.n_connections; i++) {
 		struct shutdown_connection *connection = &watch->record.connections[i];
 		const struct watch_socket *socket =
-			connection->inode ? find_socket(watch, connection->inode) : NULL;
+			connection->inode ? watch_find_socket(watch, connection->inode) : NULL;
 		if (!socket)
 			continue;
 		connection->holder = socket->holder;
@@ -145,11 +134,16 @@ void watch_tell_record(struct watch *watch)
 	}
 }
 
-void watch_forget_socket(struct watch *watch, uint32_t inode)
+void watch_forget_sockets(struct watch *watch)
 {
-	for (size_t i = 0; i < watch->n_sockets; i++)
-		if (watch->sockets[i].inode == inode) {
-			watch->sockets[i] = watch->sockets[--watch->n_sockets];
-			return;
-		}
+	size_t kept = 0;
+	for (size_t i = 0; i < watch->n_sockets; i++) {
+		const struct watch_socket *socket = &watch->sockets[i];
+		bool unknown = socket->closed_at != INSTANT_UNKNOWN && !socket->taken;
+		if (!unknown && !socket->past)
+			watch->sockets[kept++] = *socket;
+	}
+	if (kept < watch->n_sockets)
+		watch_indexes_drop(watch->indexes);
+	watch->n_sockets = kept;
 }

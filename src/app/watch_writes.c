@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "app/watch_parts.h"
-#include "base/instant.h"
+#include "base/arena.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "session/cell.h"
 
@@ -29,18 +30,15 @@ static const char fates_sql[] =
 	" pg_catalog.txid_status(x.id) OPERATOR(pg_catalog.=) 'aborted'"
 	" FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS x(id)";
 
-static bool is_known(const struct watch *watch, int64_t txid)
-{
-	for (size_t i = 0; i < watch->n_writes; i++)
-		if (watch->writes[i].txid == txid)
-			return true;
-	return false;
-}
-
 static void add_write(struct watch *watch, struct shutdown_connection *connection, int64_t txid)
 {
-	if (is_known(watch, txid))
+	if (!watch->writes_arena) {
+		watch->writes_arena = arena_new();
+		watch->writes_by_txid = map_new(watch->writes_arena, 0);
+	}
+	if (map_get(watch->writes_by_txid, (uint64_t)txid) != MAP_NONE)
 		return;
+	map_set(watch->writes_by_txid, (uint64_t)txid, (uint32_t)watch->n_writes);
 	if (watch->n_writes == watch->writes_room) {
 		watch->writes_room = watch->writes_room ? watch->writes_room * 2 : 16;
 		watch->writes =
@@ -124,15 +122,14 @@ void watch_note_writes(struct watch *watch)
 /* One that was rolled back counts, whatever came after it. */
 static void tell_fate(struct watch *watch, int64_t txid, enum shutdown_fate fate)
 {
-	for (size_t i = 0; i < watch->n_writes; i++) {
-		const struct watch_write *write = &watch->writes[i];
-		if (write->txid != txid)
-			continue;
-		struct shutdown_connection *connection =
-			watch_find_session(watch, write->pid, write->start);
-		if (connection && fate > connection->fate)
-			connection->fate = fate;
-	}
+	uint32_t i =
+		watch->writes_by_txid ? map_get(watch->writes_by_txid, (uint64_t)txid) : MAP_NONE;
+	if (i == MAP_NONE)
+		return;
+	struct shutdown_connection *connection =
+		watch_find_session(watch, watch->writes[i].pid, watch->writes[i].start);
+	if (connection && fate > connection->fate)
+		connection->fate = fate;
 }
 
 static void on_fates(void *data, const PGresult *result, int64_t sent_at)
@@ -160,6 +157,9 @@ void watch_ask_fates(struct watch *watch)
 void watch_forget_writes(struct watch *watch)
 {
 	free(watch->writes);
+	arena_free(watch->writes_arena);
 	watch->writes = NULL;
+	watch->writes_arena = NULL;
+	watch->writes_by_txid = NULL;
 	watch->n_writes = watch->writes_room = 0;
 }

@@ -19,6 +19,7 @@ struct chunk {
 };
 
 struct arena {
+	size_t used;          /* bytes that were handed out */
 	struct chunk *chunks; /* newest first: the one allocations come from */
 };
 
@@ -53,11 +54,17 @@ void arena_free(struct arena *arena)
 
 void arena_reset(struct arena *arena)
 {
+	arena->used = 0;
 	if (!arena->chunks)
 		return;
 	chunks_free(arena->chunks->next);
 	arena->chunks->next = NULL;
 	arena->chunks->used = 0;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+	return arena->used;
 }
 
 static void grow(struct arena *arena, size_t needed)
@@ -79,6 +86,7 @@ static void *reserve(struct arena *arena, size_t size)
 		grow(arena, needed);
 	void *p = arena->chunks->data + arena->chunks->used;
 	arena->chunks->used += needed;
+	arena->used += needed;
 	return p;
 }
 

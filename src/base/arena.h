@@ -15,6 +15,9 @@ void arena_free(struct arena *arena);
 /* Forgets everything that came from it and keeps the memory for the next round. */
 void arena_reset(struct arena *arena);
 
+/* How many bytes came from it. */
+size_t arena_used(const struct arena *arena);
+
 /* Zeroed, aligned for any type, never NULL. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 

@@ -63,7 +63,9 @@ struct follow {
 	uv_timer_t *timer;
 	uv_work_t work;
 	bool running, freed, asked;
+	bool telling; /* sampled() is being called */
 	int64_t interval;
+	int64_t consumed; /* µs that the last sampled() took */
 
 	/* written down by the loop */
 	struct members wished;
@@ -323,15 +325,33 @@ static void destroy(struct follow *follow)
 static void start(struct follow *follow);
 static void on_timer(uv_timer_t *timer);
 
+/* What a sample costs: the look itself, on a worker, and what is made of it, on the loop's thread.
+ * A look for children has a pause of its own. */
 static void schedule(struct follow *follow)
 {
-	int64_t cost = follow->sample.taken_at - follow->sample.began_at;
-	int64_t pause = follow->interval - cost;
-	if (pause < cost * SHARE / 2 && !follow->sample.whole)
+	int64_t look = follow->sample.taken_at - follow->sample.began_at;
+	int64_t cost = follow->consumed + (follow->sample.whole ? 0 : look);
+	int64_t pause = follow->interval - look - follow->consumed;
+	if (pause < cost * SHARE / 2)
 		pause = cost * SHARE / 2;
 	if (follow->interval && !follow->running)
 		uv_timer_start(follow->timer, on_timer,
 			pause > USEC_PER_MSEC ? (uint64_t)(pause / USEC_PER_MSEC) : 1, 0);
+}
+
+static void hand_on(struct follow *follow, const struct follow_sample *sample)
+{
+	int64_t began_at = instant_monotonic();
+	follow->telling = true;
+	follow->callbacks.sampled(follow->callbacks.data, sample);
+	follow->telling = false;
+	follow->consumed = instant_monotonic() - began_at;
+	if (follow->freed || follow->running)
+		return;
+	if (follow->asked)
+		start(follow);
+	else
+		schedule(follow);
 }
 
 static void looked(uv_work_t *work, int status)
@@ -339,13 +359,8 @@ static void looked(uv_work_t *work, int status)
 	struct follow *follow = work->data;
 	struct follow_sample sample = follow->sample;
 	follow->running = false;
-	if (!follow->freed && status == 0) {
-		if (follow->asked)
-			start(follow);
-		else
-			schedule(follow);
-		follow->callbacks.sampled(follow->callbacks.data, &sample);
-	}
+	if (!follow->freed && status == 0)
+		hand_on(follow, &sample);
 	arena_free(sample.arena);
 	if (follow->freed && !follow->running)
 		destroy(follow);
@@ -401,7 +416,7 @@ void follow_free(struct follow *follow)
 	follow->freed = true;
 	if (follow->running)
 		(void)uv_cancel((uv_req_t *)&follow->work);
-	else
+	else if (!follow->telling)
 		destroy(follow);
 }
 

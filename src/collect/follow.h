@@ -72,7 +72,8 @@ void follow_children_of(struct follow *follow, int32_t pid);
 /* The ports whose connections are told of. */
 void follow_set_ports(struct follow *follow, const uint16_t *ports, size_t count);
 
-/* Looks once in `interval` µs; 0 stops. Slower when looking itself takes long. */
+/* Looks once in `interval` µs; 0 stops. Slower when looking, or sampled(), takes long: neither has
+ * more than a share of the time. */
 void follow_set_interval(struct follow *follow, int64_t interval);
 
 /* Looks at once, for children too; after the look under way when there is one. */

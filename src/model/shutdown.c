@@ -76,6 +76,30 @@ void shutdown_record_deinit(struct shutdown_record *record)
 	*record = (struct shutdown_record){ 0 };
 }
 
+void shutdown_record_compact(struct shutdown_record *record)
+{
+	struct arena *arena = arena_new();
+	record->sign = arena_strdup(arena, record->sign);
+	record->blind = arena_strdup(arena, record->blind);
+	for (size_t i = 0; i < record->n_processes; i++)
+		record->processes[i].name = arena_strdup(arena, record->processes[i].name);
+	for (size_t i = 0; i < record->n_connections; i++) {
+		struct shutdown_connection *connection = &record->connections[i];
+		connection->state = arena_strdup(arena, connection->state);
+		connection->application_name = arena_strdup(arena, connection->application_name);
+		connection->site = arena_strdup(arena, connection->site);
+	}
+	for (size_t i = 0; i < record->n_phases; i++)
+		record->phases[i].name = arena_strdup(arena, record->phases[i].name);
+	for (size_t i = 0; i < record->n_survivors; i++) {
+		struct shutdown_survivor *survivor = &record->survivors[i];
+		survivor->what = arena_strdup(arena, survivor->what);
+		survivor->result = arena_strdup(arena, survivor->result);
+	}
+	arena_free(record->arena);
+	record->arena = arena;
+}
+
 /* Room for one more row of this size. */
 static void *make_room(void *rows, size_t count, size_t *room, size_t size)
 {

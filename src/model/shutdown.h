@@ -168,6 +168,10 @@ struct shutdown_verdict {
 void shutdown_record_init(struct shutdown_record *record);
 void shutdown_record_deinit(struct shutdown_record *record);
 
+/* Copies the strings that the record still has into a new arena and frees the old one, with all
+ * that rows no longer tell. What was borrowed from the record's strings is gone. */
+void shutdown_record_compact(struct shutdown_record *record);
+
 /* One more row, zeroed but for its instants, which are unknown. Gone with the next one added: keep
  * the index. */
 struct shutdown_process *shutdown_add_process(struct shutdown_record *record);

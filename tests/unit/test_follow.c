@@ -41,7 +41,17 @@ struct fixture {
 	struct follow_socket sockets[8];
 	size_t n_processes, n_sockets;
 	bool whole;
+	int64_t work; /* µs that each sample is worked on */
+	int64_t done_at, shortest_pause;
 };
+
+/* Keeps the thread busy, as a slow consumer does. */
+static void work_for(int64_t usec)
+{
+	int64_t until = instant_monotonic() + usec;
+	while (instant_monotonic() < until)
+		;
+}
 
 static void on_sampled(void *data, const struct follow_sample *sample)
 {
@@ -49,6 +59,11 @@ static void on_sampled(void *data, const struct follow_sample *sample)
 	assert_true(sample->n_processes <= 8 && sample->n_sockets <= 8);
 	assert_true(sample->taken_at >= sample->began_at);
 	f->samples++;
+	int64_t pause = sample->began_at - f->done_at;
+	if (f->samples > 1 && pause < f->shortest_pause)
+		f->shortest_pause = pause;
+	work_for(f->work);
+	f->done_at = instant_monotonic();
 	f->began_at = sample->began_at;
 	f->whole = sample->whole;
 	if (f->samples == f->stop_at)
@@ -416,6 +431,20 @@ static void looks_come_by_themselves_until_stopped(void **state)
 	assert_non_null(find_process(f, getpid()));
 }
 
+/* The consumer works on the loop's thread: it must not take all of the time. */
+static void a_slow_consumer_makes_the_pace_slower(void **state)
+{
+	struct fixture *f = *state;
+	f->stop_at = 4;
+	f->work = 20 * USEC_PER_MSEC;
+	f->shortest_pause = INT64_MAX;
+	follow_process(f->follow, getpid(), start_of(getpid()));
+	follow_set_interval(f->follow, USEC_PER_MSEC);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->samples, 4);
+	assert_true(f->shortest_pause >= 4 * f->work);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -429,6 +458,7 @@ int main(void)
 		TEST(a_child_belongs_to_the_parent_with_the_start_time),
 		TEST(a_subreapers_children_are_followed_and_not_itself),
 		TEST(looks_come_by_themselves_until_stopped),
+		TEST(a_slow_consumer_makes_the_pace_slower),
 	};
 	return cmocka_run_group_tests_name("follow", tests, NULL, NULL);
 }

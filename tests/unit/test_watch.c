@@ -1,0 +1,134 @@
+/* app/watch: what an armed watch keeps of an application that goes on for days. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/watch.h"
+#include "app/watch_parts.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/assessment.h"
+#include "model/shutdown.h"
+#include "watched.h"
+
+#define SOCKETS   50
+#define PROCESSES 5
+
+/* A day of assessments, one a second, would be 86,400. */
+#define ROUNDS 20000
+
+/* Bytes of strings; live are some 8 KiB. */
+#define MOST_STRINGS (256 * 1024)
+
+static int set_up(void **state)
+{
+	struct watched *watched = mem_alloc(sizeof(*watched));
+	watched_init(watched, SOCKETS, PROCESSES);
+	*state = watched;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	watched_deinit(*state);
+	free(*state);
+	return 0;
+}
+
+static size_t strings(const struct watched *watched)
+{
+	return arena_used(watch_record(watched->watch)->arena);
+}
+
+/* Everything that is text changes all the time. */
+static void change(struct watched *watched, int round, char state[static 64], char site[static 64])
+{
+	snprintf(state, 64, "%s %d", round % 2 ? "idle" : "active", round % 1000);
+	snprintf(site, 64, "application/module_%d.c:%d", round % 100, round);
+	watched->slot.site = site;
+	for (size_t i = 0; i < SOCKETS; i++)
+		((struct backend *)watched->assessment->connections[i].backend)->state_text = state;
+	for (size_t i = 0; i < PROCESSES; i++)
+		snprintf(watched->sample.processes[i].name,
+			sizeof(watched->sample.processes[i].name), "worker %d", round % 5000);
+}
+
+static void an_armed_watch_does_not_grow(void **state)
+{
+	struct watched *watched = *state;
+	char state_text[64], site[64];
+	for (int round = 0; round < ROUNDS; round++) {
+		change(watched, round, state_text, site);
+		watched_sample(watched);
+		watched_assess(watched);
+		assert_true(strings(watched) < MOST_STRINGS);
+	}
+	const struct shutdown_record *record = watch_record(watched->watch);
+	assert_int_equal(record->n_connections, SOCKETS);
+	assert_int_equal(record->n_processes, PROCESSES);
+	assert_string_equal(record->connections[SOCKETS - 1].site, site);
+	assert_string_equal(record->connections[SOCKETS - 1].state, state_text);
+	assert_string_equal(record->processes[0].name, "worker 4999");
+}
+
+/* What says the same as before costs nothing at all. */
+static void what_did_not_change_is_not_copied_again(void **state)
+{
+	struct watched *watched = *state;
+	char state_text[64], site[64];
+	change(watched, 1, state_text, site);
+	watched_sample(watched);
+	watched_assess(watched);
+	size_t before = strings(watched);
+	for (int round = 0; round < 100; round++) {
+		watched_sample(watched);
+		watched_assess(watched);
+	}
+	assert_int_equal(strings(watched), before);
+}
+
+/* Sockets that come and go, as those of an application without a pool: no room is kept for them,
+ * nor are they mixed up. */
+static void connections_come_and_go(void **state)
+{
+	struct watched *watched = *state;
+	watched_sample(watched);
+	watched_assess(watched);
+	assert_int_equal(watch_count(watched->watch), SOCKETS);
+	for (uint32_t round = 1; round <= 1000; round++) {
+		for (size_t i = 0; i < SOCKETS; i++)
+			watched->sample.sockets[i].inode = 1000 + round * SOCKETS + (uint32_t)i;
+		watched_sample(watched);
+		/* these have no session: they were closed before it was seen */
+		assert_int_equal(watched->watch->n_sockets, 2 * SOCKETS);
+	}
+	const struct shutdown_record *record = watch_record(watched->watch);
+	assert_int_equal(record->n_connections, SOCKETS);
+	for (size_t i = 0; i < SOCKETS; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		assert_ptr_equal(connection,
+			watch_find_session(
+				watched->watch, connection->backend, connection->backend_start));
+		assert_true(connection->closed_at != INSTANT_UNKNOWN);
+		assert_int_equal(connection->inode, 1000 + i);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(an_armed_watch_does_not_grow),
+		TEST(what_did_not_change_is_not_copied_again),
+		TEST(connections_come_and_go),
+	};
+	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}
