@@ -1,7 +1,6 @@
 /* The commands behind the keys that open pages, and those that concern the program. */
 #include "app/commands.h"
 
-#include "app/clipboard.h"
 #include "app/dashboard.h"
 #include "app/player.h"
 #include "app/proxy_page.h"
@@ -9,6 +8,7 @@
 #include "app/themes.h"
 #include "app/watch_page.h"
 #include "model/assessment.h"
+#include "tui/tui.h"
 #include "view/locks.h"
 
 /* The connection under the cursor alone, whatever is tagged; NULL on a group. */
@@ -82,7 +82,7 @@ void command_copy(struct dashboard *dashboard)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "no statement here to copy");
 		return;
 	}
-	clipboard_copy(connection->backend->query);
+	tui_copy(dashboard->tui, connection->backend->query);
 	ui_notice(&dashboard->ui, STYLE_GOOD, "copied, if the terminal allows it (OSC 52)");
 }
 

@@ -35,6 +35,10 @@ void tui_set_title(struct tui *tui, const char *title);
 
 void tui_ring(struct tui *tui);
 
+/* Asks the terminal to put the text on the clipboard (OSC 52); not every terminal does. A text of
+ * more than 74,000 bytes is cut. */
+void tui_copy(struct tui *tui, const char *text);
+
 void tui_set_theme(struct tui *tui, const struct theme *theme);
 
 /* Shows the grid. What it shows already is not written again: an unchanged grid is no byte. */

@@ -1,13 +1,13 @@
 /* OSC 52: "set the clipboard to this base64", as xterm's control sequences define it. */
-#include "app/clipboard.h"
+#include "tui/tui.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "tui/internal.h"
 
 /* What terminals take at the most: xterm's limit, and tmux's. */
 #define MOST_BYTES 74000
@@ -32,7 +32,7 @@ static size_t encode(const unsigned char *bytes, size_t len, char *text)
 	return (size_t)(to - text);
 }
 
-void clipboard_copy(const char *text)
+void tui_copy(struct tui *tui, const char *text)
 {
 	static const char start[] = "\033]52;c;", end[] = "\a";
 	size_t len = strnlen(text, MOST_BYTES);
@@ -41,6 +41,5 @@ void clipboard_copy(const char *text)
 	char *to = stpcpy(sequence, start);
 	to += encode((const unsigned char *)text, len, to);
 	to = stpcpy(to, end);
-	ssize_t written = write(STDOUT_FILENO, sequence, (size_t)(to - sequence));
-	(void)written;
+	output_write(&tui->output, sequence, (size_t)(to - sequence));
 }
