@@ -1,6 +1,7 @@
 /* The commands that end something. An action is planned from what the screen shows, asked about on
  * a page of its own, checked by the guard, and only then handed to the executor. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "action/execute.h"
 #include "action/losses.h"
@@ -106,11 +107,29 @@ static struct action_plan *plan_chosen(const struct dashboard *dashboard, enum a
 	return plan_selected(target_assessment(dashboard->target), kind, sessions, count);
 }
 
+/* Every tagged session has ended. */
+static bool tagged_have_ended(const struct dashboard *dashboard)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	size_t count;
+	if (!ui->tagged.count || ui_current_page(ui) == PAGE_DETAILS)
+		return false;
+	free(chosen_sessions(dashboard, &count));
+	return count == 0;
+}
+
 static void plan_for_chosen(
 	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
 {
-	if (is_free_to_act(dashboard))
-		open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
+	if (!is_free_to_act(dashboard))
+		return;
+	if (tagged_have_ended(dashboard)) {
+		ui_untag_all(&dashboard->ui);
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"what was tagged has ended; nothing is tagged now");
+		return;
+	}
+	open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
 }
 
 bool command_would_terminate(const struct dashboard *dashboard)
@@ -167,6 +186,7 @@ static bool is_allowed(struct dashboard *dashboard)
 		(answer.verdict == GUARD_CONFIRM && dashboard->limit_confirmed))
 		return true;
 	dashboard->limit_confirmed = answer.verdict == GUARD_CONFIRM;
+	ui_ask_anew(&dashboard->ui);
 	CLEANUP(cleanup_free)
 	char *asks = mem_printf(
 		"%s%s", answer.why, dashboard->limit_confirmed ? ": Enter again ends them" : "");

@@ -41,6 +41,9 @@
 /* A fast server answers before this, and the first thing seen is the answer. */
 #define PATIENCE_MS 40
 
+/* A plan can be confirmed when it was on the screen for so long: not by what was typed before. */
+#define QUESTION_SEEN 300000 /* µs */
+
 /* How long the first notice stands in the place of the keys, unless one is pressed. */
 #define GREETING_MS 8000
 
@@ -111,6 +114,16 @@ static void draw(struct dashboard *dashboard)
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
 	tui_draw(dashboard->tui, &dashboard->grid);
 	dashboard->dirty = false;
+	if (dashboard->question.drawn == dashboard->ui.questions)
+		return;
+	dashboard->question.drawn = dashboard->ui.questions;
+	dashboard->question.since = instant_monotonic();
+}
+
+bool dashboard_question_was_seen(const struct dashboard *dashboard)
+{
+	return dashboard->question.drawn == dashboard->ui.questions &&
+		instant_monotonic() - dashboard->question.since >= QUESTION_SEEN;
 }
 
 /* Runs once before each sleep of the loop: however much happened, one frame. */
@@ -127,8 +140,13 @@ static void on_input(uv_poll_t *poll, int status, int events)
 	struct dashboard *dashboard = poll->data;
 	struct key_event event;
 	int r = status < 0 ? -EIO : 0;
-	while (!dashboard->leaving && r >= 0 && (r = input_read(dashboard->tui, &event)) == 1)
+	while (!dashboard->leaving && r >= 0 && (r = input_read(dashboard->tui, &event)) == 1) {
+		uint64_t questions = dashboard->ui.questions;
 		keymap_press(dashboard, &event);
+		/* the next key is for a page that was drawn */
+		if (dashboard->ui.questions != questions && dashboard->tui)
+			draw(dashboard);
+	}
 	/* a terminal that went away is a hang-up */
 	if (r < 0)
 		dashboard_leave(dashboard, 128 + SIGHUP);

@@ -52,7 +52,11 @@ struct dashboard {
 	int leaked_before;               /* in the last refresh; −1: not known */
 	struct guard_history ended;
 	bool limit_confirmed; /* "more than the limit: really?" was asked for this plan */
-	bool dirty;           /* the frame is not what it should be */
+	struct {
+		uint64_t drawn; /* the ui's question that the last frame showed */
+		int64_t since;  /* µs, monotonic: when that was first drawn */
+	} question;
+	bool dirty; /* the frame is not what it should be */
 	bool leaving;
 	bool greeted; /* what the role may do was told */
 	char greeting[RIGHTS_TEXT_MAX];
@@ -74,6 +78,9 @@ void dashboard_leave(struct dashboard *dashboard, int status);
 /* While a watch is armed Ctrl+C may have been meant for the application: opens the question, and
  * returns true. False when there is nothing to ask, or it is asked already. */
 bool dashboard_asks_to_leave(struct dashboard *dashboard);
+
+/* Whether the page on top, as it asks now, was on the screen long enough to be read (300 ms). */
+bool dashboard_question_was_seen(const struct dashboard *dashboard);
 
 /* Stops as Ctrl+Z does, with the terminal as it was; returns when continued. */
 void dashboard_suspend(struct dashboard *dashboard);

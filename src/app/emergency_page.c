@@ -35,6 +35,7 @@ static void show(struct emergency_page *page, struct emergency *emergency)
 	emergency_free(page->emergency);
 	page->emergency = emergency;
 	page->dashboard->ui.emergency = emergency;
+	ui_ask_anew(&page->dashboard->ui);
 	/* without an answer the plan stands as it is */
 	if (emergency && emergency->connected)
 		(void)!losses_ask(page->losses, emergency->held);

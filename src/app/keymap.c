@@ -37,6 +37,7 @@ static const struct binding {
 	enum key_time when;
 	enum help_section section; /* of those that say `what` they do */
 	enum key_need need;
+	bool confirms; /* carries out what the page asks: only when that was on the screen */
 } bindings[] = {
 	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "play/stop", "play the recording, or stop",
 		true, KEY_REPLAY, HELP_REPLAY },
@@ -115,14 +116,14 @@ static const struct binding {
 	{ PAGE_PLAN, command_tick, { CHAR(' ') }, "Space", "untick", "tick or untick a target",
 		true },
 	{ PAGE_PLAN, command_tick_all, { CHAR('a') }, "a", "all", "tick or untick all", false },
-	{ PAGE_PLAN, command_confirm, { KEY(ENTER) }, "Enter", "end #", "end the ticked ones",
-		true },
+	{ PAGE_PLAN, command_confirm, { KEY(ENTER) }, "Enter", "end #", "end the ticked ones", true,
+		.confirms = true },
 	{ PAGE_PLAN, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them alone",
 		"end none", true },
 	{ PAGE_RESULTS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
 		true },
-	{ PAGE_EMERGENCY, command_emergency_confirm, { KEY(ENTER) }, "Enter", "stop #", NULL,
-		true },
+	{ PAGE_EMERGENCY, command_emergency_confirm, { KEY(ENTER) }, "Enter", "stop #", NULL, true,
+		.confirms = true },
 	{ PAGE_EMERGENCY, command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
 	{ PAGE_EMERGENCY_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
@@ -152,12 +153,14 @@ static const struct binding {
 		.need = NEED_RESTART },
 	{ PAGE_PROXY, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('P'), KEY(ENTER) }, "Esc",
 		"close", NULL, true },
-	{ PAGE_LAUNCH, command_launch, { KEY(ENTER) }, "Enter", "do it", NULL, true },
+	{ PAGE_LAUNCH, command_launch, { KEY(ENTER) }, "Enter", "do it", NULL, true,
+		.confirms = true },
 	{ PAGE_LAUNCH, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave it as it is", NULL,
 		true },
 	{ PAGE_LAUNCH_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
-	{ PAGE_CLEAR, command_clear_confirm, { KEY(ENTER) }, "Enter", "remove #", NULL, true },
+	{ PAGE_CLEAR, command_clear_confirm, { KEY(ENTER) }, "Enter", "remove #", NULL, true,
+		.confirms = true },
 	{ PAGE_CLEAR, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them", NULL, true },
 	{ PAGE_CLEAR_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
@@ -285,6 +288,26 @@ static void click_row(struct dashboard *dashboard, uint32_t row)
 		ui_select(ui, row);
 }
 
+/* The only way from a key or a click to a command. */
+static void run(struct dashboard *dashboard, const struct binding *binding)
+{
+	if (binding->confirms && !dashboard_question_was_seen(dashboard)) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"the plan has only just appeared: read it, then press Enter again");
+		return;
+	}
+	binding->run(dashboard);
+}
+
+/* The bar that was clicked may belong to a page that another key has closed since. */
+static void click_key(struct dashboard *dashboard, uint32_t id)
+{
+	if (id < BINDINGS &&
+		(bindings[id].page == ANYWHERE ||
+			bindings[id].page == (int)ui_current_page(&dashboard->ui)))
+		run(dashboard, &bindings[id]);
+}
+
 static void click(struct dashboard *dashboard, struct hit hit)
 {
 	struct ui_state *ui = &dashboard->ui;
@@ -295,10 +318,7 @@ static void click(struct dashboard *dashboard, struct hit hit)
 		if (ui_current_page(ui) == PAGE_MAIN)
 			ui_sort_by(ui, (enum column_id)hit.id);
 		break;
-	case HIT_KEY:
-		if (hit.id < BINDINGS)
-			bindings[hit.id].run(dashboard);
-		break;
+	case HIT_KEY: click_key(dashboard, hit.id); break;
 	case HIT_LINE: ui->cursor = hit.id; break;
 	case HIT_TARGET:
 		ui->cursor = hit.id;
@@ -321,30 +341,55 @@ static void use_mouse(struct dashboard *dashboard, const struct key_event *event
 	}
 }
 
-static bool is_mouse(const struct key_event *event)
-{
-	return event->key >= INPUT_CLICK && event->key <= INPUT_WHEEL_RIGHT;
-}
-
 static bool is_quit(const struct key_event *event)
 {
 	return event->key == INPUT_CTRL && event->c == 'c';
 }
 
+/* Where text is typed: whether the key was part of it. */
+static bool type(struct dashboard *dashboard, const struct key_event *event)
+{
+	struct ui_state *ui = &dashboard->ui;
+	if (ui->filter_editing && !is_quit(event)) {
+		press_in_filter(ui, event);
+		return true;
+	}
+	switch (ui_current_page(ui)) {
+	case PAGE_PASSWORD: return password_press(dashboard, event);
+	case PAGE_EMERGENCY: return press_in_word(ui, event);
+	default: return false;
+	}
+}
+
+static bool is_mouse(const struct key_event *event)
+{
+	return event->key >= INPUT_CLICK && event->key <= INPUT_WHEEL_RIGHT;
+}
+
+/* Pasted text goes where text is typed, without its control characters, and is nothing else. */
+static void paste(struct dashboard *dashboard, const struct key_event *event)
+{
+	struct ui_state *ui = &dashboard->ui;
+	if (ui->filter_editing || ui_current_page(ui) == PAGE_PASSWORD ||
+		ui_current_page(ui) == PAGE_EMERGENCY) {
+		if (event->key == INPUT_CHAR)
+			type(dashboard, event);
+		return;
+	}
+	ui_notice(ui, STYLE_CAUTION, "pasted text is not taken as keys");
+}
+
 void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 {
+	if (event->pasted) {
+		paste(dashboard, event);
+		return;
+	}
 	if (is_mouse(event)) {
 		use_mouse(dashboard, event);
 		return;
 	}
-	if (dashboard->ui.filter_editing && !is_quit(event)) {
-		press_in_filter(&dashboard->ui, event);
-		return;
-	}
-	if (ui_current_page(&dashboard->ui) == PAGE_PASSWORD && password_press(dashboard, event))
-		return;
-	if (ui_current_page(&dashboard->ui) == PAGE_EMERGENCY &&
-		press_in_word(&dashboard->ui, event))
+	if (type(dashboard, event))
 		return;
 	bool replaying = dashboard->player != NULL;
 	const struct binding *binding =
@@ -357,5 +402,5 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 	 */
 	if (binding->run != command_redraw)
 		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
-	binding->run(dashboard);
+	run(dashboard, binding);
 }

@@ -6,12 +6,20 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/instant.h"
 #include "tui/internal.h"
 
 #define ESCAPE       27
 #define SEQUENCE_MAX 64  /* an escape sequence that does not end is none */
 #define PASSED_OVER  256 /* bytes of no use in one call: the loop has other work, too */
+
+/* The marks around pasted text in xterm's mode 2004. */
+#define PASTE_BEGIN "200~"
+#define PASTE_END   "\033[201~"
+/* A paste whose end mark was lost ends when nothing has come for so long. */
+#define PASTE_SILENCE 5000000 /* µs */
 
 static const struct {
 	wint_t code;
@@ -131,6 +139,8 @@ static bool read_sequence(struct tui *tui, struct key_event *ret_event)
 			break;
 	}
 	sequence[length] = '\0';
+	tui->pasting = strcmp(sequence, PASTE_BEGIN) == 0;
+	tui->paste_end = 0;
 	return from_mouse(sequence, ret_event);
 }
 
@@ -161,6 +171,36 @@ static int poll_now(const struct tui *tui)
 	return poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL) ? -EIO : 1;
 }
 
+/* Inside a paste: text, or a character of the end mark. Nothing in it is a sequence of keys. */
+static bool from_paste(struct tui *tui, int kind, wint_t c, struct key_event *ret_event)
+{
+	static const char end[] = PASTE_END;
+	if (kind == KEY_CODE_YES) {
+		tui->paste_end = 0;
+		return false;
+	}
+	if (c != (wint_t)end[tui->paste_end])
+		tui->paste_end = 0;
+	if (c == (wint_t)end[tui->paste_end]) {
+		tui->paste_end++;
+		tui->pasting = tui->paste_end < sizeof(end) - 1;
+		return false;
+	}
+	if (!from_char(c, ret_event))
+		return false;
+	ret_event->pasted = true;
+	return true;
+}
+
+/* Notes that there was input, and gives up a paste that never ended. */
+static void note_input(struct tui *tui)
+{
+	int64_t now = instant_monotonic();
+	if (tui->pasting && now - tui->read_at > PASTE_SILENCE)
+		tui->pasting = false;
+	tui->read_at = now;
+}
+
 int input_read(struct tui *tui, struct key_event *ret_event)
 {
 	bool failed = false;
@@ -178,7 +218,10 @@ int input_read(struct tui *tui, struct key_event *ret_event)
 		}
 		failed = false;
 		bool found;
-		if (kind == KEY_CODE_YES) {
+		note_input(tui);
+		if (tui->pasting) {
+			found = from_paste(tui, kind, c, ret_event);
+		} else if (kind == KEY_CODE_YES) {
 			found = from_code(c, ret_event);
 		} else if (c == ESCAPE) {
 			found = from_escape(tui, ret_event);

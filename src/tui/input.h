@@ -37,7 +37,8 @@ enum input_key {
 struct key_event {
 	enum input_key key;
 	char32_t c;
-	int x, y; /* of the mouse, from 0 */
+	int x, y;    /* of the mouse, from 0 */
+	bool pasted; /* part of a bracketed paste: text, never a command */
 };
 
 /* The next key, if there is one; never waits, but for what follows an Esc (25 ms at most). What is

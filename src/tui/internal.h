@@ -4,6 +4,7 @@
 
 #include <ncurses.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "tui/output.h"
@@ -23,6 +24,9 @@ struct tui {
 	bool mouse;        /* its buttons were asked for */
 	bool has_title;    /* the terminal has a title … */
 	bool titled;       /* … that was ours at least once */
+	bool pasting;      /* between the marks of a bracketed paste */
+	size_t paste_end;  /* characters of the end mark read so far */
+	int64_t read_at;   /* when the last input was read; µs, monotonic */
 	bool spoilt;       /* it shows something else: write everything */
 	cchar_t *run;      /* room for one line */
 	int run_size;

@@ -125,6 +125,10 @@ static void set_modes(struct tui *tui)
 	nodelay(tui->keys, TRUE);
 }
 
+/* xterm's private mode: pasted text stands between marks, so that input.c knows it from keys. */
+#define PASTE_ON  "\033[?2004h"
+#define PASTE_OFF "\033[?2004l"
+
 /* xterm's private modes: presses and releases, written as SGR. */
 #define MOUSE_ON  "\033[?1000h\033[?1006h"
 #define MOUSE_OFF "\033[?1006l\033[?1000l"
@@ -141,6 +145,8 @@ static void write_sequence(struct tui *tui, const char *sequence)
 
 static void take_extras(struct tui *tui)
 {
+	write_sequence(tui, PASTE_ON);
+	restore_add(PASTE_OFF);
 	if (tui->mouse) {
 		write_sequence(tui, MOUSE_ON);
 		restore_add(MOUSE_OFF);
@@ -153,6 +159,7 @@ static void take_extras(struct tui *tui)
 
 static void give_extras_back(struct tui *tui)
 {
+	write_sequence(tui, PASTE_OFF);
 	if (tui->mouse)
 		write_sequence(tui, MOUSE_OFF);
 	if (tui->titled)
@@ -214,6 +221,7 @@ int tui_new(const struct theme *theme, struct tui **ret_tui)
 	tui->colors = count_colors();
 	grid_init(&tui->shown);
 	tui_set_theme(tui, theme);
+	take_extras(tui);
 	tui_resize(tui);
 	*ret_tui = tui;
 	return 0;

@@ -176,7 +176,8 @@ size_t ui_chosen(
 		if (connection->in_scope && ui_is_tagged(ui, connection->backend))
 			ret_connections[tagged++] = i;
 	}
-	if (tagged)
+	/* a key for what was tagged is not for the row under the cursor */
+	if (ui->tagged.count)
 		return tagged;
 	for (uint32_t i = 0; i < assessment->n_connections; i++)
 		if (is_current(members, count, identity_of(assessment->connections[i].backend)))
@@ -351,6 +352,7 @@ void ui_push(struct ui_state *ui, enum page page)
 		ui->depth++;
 	ui->pages[ui->depth - 1] = page;
 	ui->scroll = ui->cursor = ui->dialog_top = 0;
+	ui_ask_anew(ui);
 }
 
 void ui_pop(struct ui_state *ui)
@@ -358,6 +360,12 @@ void ui_pop(struct ui_state *ui)
 	if (ui->depth)
 		ui->depth--;
 	ui->scroll = ui->cursor = ui->dialog_top = 0;
+	ui_ask_anew(ui);
+}
+
+void ui_ask_anew(struct ui_state *ui)
+{
+	ui->questions++;
 }
 
 void ui_pop_all(struct ui_state *ui)

@@ -144,8 +144,9 @@ struct ui_state {
 	/* the pages over it; pages[depth − 1] is on top, depth 0 is the main page */
 	enum page pages[UI_PAGES_MAX];
 	size_t depth;
-	size_t cursor; /* in the plan */
-	size_t scroll; /* of help and message */
+	uint64_t questions; /* how many times a page was opened, or began to ask something else */
+	size_t cursor;      /* in the plan */
+	size_t scroll;      /* of help and message */
 	char *message_title, *message;
 	enum style message_style;
 	struct details details;
@@ -196,8 +197,9 @@ void ui_toggle_tag(struct ui_state *ui);
 void ui_untag_all(struct ui_state *ui);
 bool ui_is_tagged(const struct ui_state *ui, const struct backend *backend);
 
-/* What an action is for: the tagged connections, else the one under the cursor, else its group's.
- * Indices into the assessment's connections; room for all of them is needed. Returns how many. */
+/* What an action is for: the tagged connections (none when all of them have ended), else the one
+ * under the cursor, else its group's. Indices into the assessment's connections; room for all of
+ * them is needed. Returns how many. */
 size_t ui_chosen(
 	const struct ui_state *ui, const struct assessment *assessment, uint32_t *ret_connections);
 
@@ -232,6 +234,8 @@ enum page ui_current_page(const struct ui_state *ui);
 void ui_push(struct ui_state *ui, enum page page);
 /* Closes the page on top; nothing on the main page. */
 void ui_pop(struct ui_state *ui);
+/* The page on top asks something else than before: the user has to see it first. */
+void ui_ask_anew(struct ui_state *ui);
 /* Back to the main page. */
 void ui_pop_all(struct ui_state *ui);
 

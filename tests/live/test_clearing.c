@@ -96,7 +96,7 @@ static void what_is_over_is_cleared_when_asked(void **state)
 
 	term_press(term, "X");
 	assert_true(term_wait_text(term, "Remove 2 stats pages of dead processes?"));
-	term_press(term, "Enter");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "done: 2 of 2 removed"));
 	assert_int_equal(count_pages(), 2);
 	term_press(term, "Esc");

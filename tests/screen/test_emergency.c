@@ -64,7 +64,8 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	term_press(term, "Enter q k Enter");
 	assert_true(term_wait_text(term, "type stop, then Enter: qk"));
 	assert_true(live_running(first) && live_running(second));
-	term_press(term, "Backspace Backspace s t o p Enter");
+	term_press(term, "Backspace Backspace s t o p");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "Emergency: done"));
 	assert_true(term_wait_text(term, "no connection left"));
 	assert_true(term_wait_text(term, "1. free a slot"));
@@ -89,7 +90,8 @@ static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
 	assert_true(term_wait_text(term, "stubborn"));
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "type stop, then Enter:"));
-	term_press(term, "s t o p Enter");
+	term_press(term, "s t o p");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "1 of 2 ended"));
 	assert_int_equal(live_finish(obedient, 5000), 128 + SIGTERM);
 	/* the page can be left, and comes back */

@@ -33,6 +33,13 @@ static void press(const char *keys, const char *shows)
 	assert_true(term_wait_text(term, shows));
 }
 
+/* Confirms a plan. */
+static void confirm(const char *shows)
+{
+	term_confirm(term);
+	assert_true(term_wait_text(term, shows));
+}
+
 static void press_until_gone(const char *keys, const char *text)
 {
 	term_press(term, keys);
@@ -329,7 +336,7 @@ static void cancel(void **state)
 	press("/ c r u n c h Enter", "1 of 7");
 	term_press(term, "End");
 	press("c", "Cancel the query of 1 connection?");
-	press("Enter", "done: 1 of 1 cancelled");
+	confirm("done: 1 of 1 cancelled");
 	live_wait_sessions(
 		set_server(), "application_name = 'cruncher' AND state = 'active'", 0, 10000);
 }
@@ -343,13 +350,14 @@ static void the_limit_asks_again(void **state)
 	struct term *limited = set_open(110, 30, "--config", config, NULL);
 	term_press(limited, "k");
 	assert_true(term_wait_text(limited, "End 2 leaked connections?"));
-	term_press(limited, "Enter");
+	term_confirm(limited);
 	assert_true(term_wait_text(limited, "the limit is 1: Enter again ends them"));
 	assert_true(term_shows(limited, "End 2 leaked connections?"));
 	/* another choice is asked about anew */
 	term_press(limited, "Space Space");
 	assert_true(term_wait_gone(limited, "the limit is 1"));
-	term_press(limited, "a Enter");
+	term_press(limited, "a");
+	term_confirm(limited);
 	assert_true(term_wait_text(limited, "the limit is 1: Enter again ends them"));
 	term_press(limited, "Esc");
 	assert_true(term_wait_gone(limited, "End 2 leaked"));
@@ -363,12 +371,12 @@ static void the_leaked_are_ended_and_only_those(void **state)
 	(void)state;
 	press("k", "End 2 leaked connections?");
 	press("Space", "end 1");
-	press("Enter", "done: 1 of 1 ended");
+	confirm("done: 1 of 1 ended");
 	assert_true(term_shows(term, "left alone"));
 	live_wait_sessions(set_server(), "application_name = 'forgetful'", 1, 10000);
 	press("Enter", "1 leaked");
 	press("k", "End 1 leaked connection?");
-	press("Enter", "done: 1 of 1 ended");
+	confirm("done: 1 of 1 ended");
 	press("Esc", "none leaked");
 	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, 10000);
 	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);

@@ -94,7 +94,7 @@ static void start_then_restart(void **state)
 	assert_true(term_wait_gone(term, "Start the proxy?"));
 	term_press(term, "s");
 	assert_true(term_wait_text(term, "Start the proxy?"));
-	term_press(term, "Enter");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "started: process"));
 	term_press(term, "Esc");
 	assert_true(term_wait_text(term, "serving: the server answers through it"));
@@ -108,7 +108,7 @@ static void start_then_restart(void **state)
 	term_press(term, "r");
 	assert_true(term_wait_text(term, "Restart the proxy?"));
 	assert_int_equal(number_behind(term, "│ stops          "), first);
-	term_press(term, "Enter");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "started: process"));
 	term_press(term, "Esc");
 	/* what was known of the old one stays until the next look */
@@ -196,7 +196,7 @@ static void fallen_and_back(void **state)
 	assert_true(term_wait_text(term, "proxy ✗ absent"));
 	term_press(term, "P s");
 	assert_true(term_wait_text(term, "Start the proxy?"));
-	term_press(term, "Enter");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "started: process"));
 	term_press(term, "Esc");
 	assert_true(term_wait_text(term, "of dbtop's own connection, which goes through it"));

@@ -135,7 +135,7 @@ static void what_is_left_is_one_key_away(void **state)
 	assert_true(term_wait_text(term, "k end 1"));
 	term_press(term, "k");
 	assert_true(term_wait_text(term, "[x]"));
-	term_press(term, "Enter");
+	term_confirm(term);
 	live_wait_sessions(server, "application_name <> 'dbtop'", 0, 20000);
 	assert_true(term_wait_text(term, "terminated"));
 	term_press(term, "F10");

@@ -39,6 +39,10 @@ const char *term_home(const struct term *term);
 void term_send(struct term *term, const char *text);
 /* … as keys by name, one after the other: "k Enter Esc Up PgDn F1 Ctrl-L Space é". */
 void term_press(struct term *term, const char *keys);
+/* … as text that is pasted, between marks if the program asked for them, … */
+void term_paste(struct term *term, const char *text);
+/* Enter on a plan, once it has been on the screen for as long as dbtop demands. */
+void term_confirm(struct term *term);
 /* … and as the mouse, if the program asked for it: button 1 is the left one, 4 and 5 the wheel. */
 void term_click(struct term *term, int x, int y, int button);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/instant.h"
 #include "base/text.h"
 #include "term_internal.h"
 
@@ -72,4 +73,23 @@ void term_click(struct term *term, int x, int y, int button)
 	vterm_mouse_move(term->vterm, y, x, VTERM_MOD_NONE);
 	vterm_mouse_button(term->vterm, button, true, VTERM_MOD_NONE);
 	vterm_mouse_button(term->vterm, button, false, VTERM_MOD_NONE);
+}
+
+void term_paste(struct term *term, const char *text)
+{
+	vterm_keyboard_start_paste(term->vterm);
+	term_write(term, text, strlen(text));
+	vterm_keyboard_end_paste(term->vterm);
+}
+
+#define PLAN_SEEN_MS 400 /* dbtop demands 300 */
+
+void term_confirm(struct term *term)
+{
+	/* settled, it has drawn the plan and noted when */
+	(void)!term_settle(term);
+	int64_t seen = instant_monotonic() + PLAN_SEEN_MS * 1000;
+	while (instant_monotonic() < seen)
+		term_read(term, 10);
+	term_press(term, "Enter");
 }

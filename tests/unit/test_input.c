@@ -160,6 +160,64 @@ static void a_sequence_that_was_cut_off_ends_at_the_next_key(void **state)
 	}
 }
 
+static void assert_pasted(enum input_key key, char32_t c)
+{
+	struct key_event event = { 0 };
+	assert_int_equal(input_read(terminal.tui, &event), 1);
+	assert_int_equal(event.key, key);
+	assert_int_equal(event.c, c);
+	assert_true(event.pasted);
+}
+
+static void pasted_text_is_marked(void **state)
+{
+	(void)state;
+	send("a\033[200~k\r\033[201~b");
+	assert_key(INPUT_CHAR, 'a');
+	assert_pasted(INPUT_CHAR, 'k');
+	assert_pasted(INPUT_ENTER, 0);
+	struct key_event event = { 0 };
+	assert_int_equal(input_read(terminal.tui, &event), 1);
+	assert_int_equal(event.c, 'b');
+	assert_false(event.pasted);
+	assert_nothing();
+}
+
+/* Neither the keys nor the clicks in it are any, and only its end mark ends it. */
+static void sequences_in_a_paste_are_no_keys(void **state)
+{
+	(void)state;
+	send("\033[200~\033OA\033[<0;5;5M\033[200~");
+	struct key_event event = { 0 };
+	while (input_read(terminal.tui, &event) == 1)
+		assert_true(event.pasted && event.key == INPUT_CHAR);
+	send("k");
+	assert_pasted(INPUT_CHAR, 'k');
+	send("\033[201~k");
+	assert_key(INPUT_CHAR, 'k');
+	assert_nothing();
+}
+
+/* As when a paste is longer than what the terminal's driver takes at once. */
+static void a_mark_in_two_packets_ends_a_paste(void **state)
+{
+	(void)state;
+	for (size_t cut = 1; cut < 6; cut++) {
+		char bytes[8];
+		send("\033[200~x");
+		assert_pasted(INPUT_CHAR, 'x');
+		snprintf(bytes, sizeof(bytes), "%.*s", (int)cut, "\033[201~");
+		send(bytes);
+		assert_nothing();
+		send(&"\033[201~"[cut]);
+		assert_nothing();
+		send("k");
+		struct key_event event = { 0 };
+		assert_int_equal(input_read(terminal.tui, &event), 1);
+		assert_false(event.pasted);
+	}
+}
+
 static void broken_bytes_hold_nothing_back(void **state)
 {
 	(void)state;
@@ -206,6 +264,9 @@ int main(void)
 		TEST(escape_and_what_comes_with_it),
 		TEST(unknown_sequences_are_swallowed_whole),
 		TEST(a_sequence_that_was_cut_off_ends_at_the_next_key),
+		TEST(pasted_text_is_marked),
+		TEST(sequences_in_a_paste_are_no_keys),
+		TEST(a_mark_in_two_packets_ends_a_paste),
 		TEST(broken_bytes_hold_nothing_back),
 		TEST(many_keys_in_one_packet),
 		TEST(a_terminal_that_went_away),

@@ -1,0 +1,160 @@
+/* A key acts on what was on the screen: a plan that nobody can have read is not carried out. */
+#include "set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+static struct term *term;
+
+static int open_term(void **state)
+{
+	(void)state;
+	term = set_open(120, 36, NULL);
+	return 0;
+}
+
+static int close_term(void **state)
+{
+	(void)state;
+	term_end(term);
+	term = NULL;
+	return 0;
+}
+
+static void assert_nothing_ended(void)
+{
+	assert_true(term_settle(term));
+	assert_false(term_shows(term, "done:"));
+	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), SET_LEAKS);
+	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
+	assert_int_equal(live_sessions(set_server(), "application_name = 'cruncher'"), 1);
+}
+
+/* Commands that people have on their clipboards. */
+static void pasted_text_is_no_command(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "k\r", "kill\n", "kubectl get pods\r",
+		"kill -9 4711\r", "Estop\r", "q\r" };
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		term_paste(term, texts[i]);
+		assert_true(term_wait_text(term, "pasted text is not taken as keys"));
+		assert_false(term_shows(term, "leaked connections?"));
+		assert_nothing_ended();
+	}
+	/* not even on a plan that was read */
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "End 2 leaked connections?"));
+	term_paste(term, "\r");
+	assert_true(term_wait_text(term, "pasted text is not taken as keys"));
+	assert_true(term_shows(term, "End 2 leaked connections?"));
+	assert_nothing_ended();
+}
+
+static void pasted_text_goes_where_text_is_typed(void **state)
+{
+	(void)state;
+	term_press(term, "/");
+	term_paste(term, "for\rgetful\n");
+	assert_true(term_wait_text(term, "forgetful"));
+	assert_true(term_wait_text(term, "2 of 7"));
+	term_press(term, "Enter");
+	assert_nothing_ended();
+}
+
+/* One packet, as from a terminal without marks, or from a hurried hand over a slow line. */
+static void what_was_typed_ahead_confirms_nothing(void **state)
+{
+	(void)state;
+	static const char *const keys[] = { "k\r", "k\r\r\r", "K\r", "kill\r", "X\r" };
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		term_send(term, keys[i]);
+		assert_nothing_ended();
+		term_press(term, "Esc");
+		assert_true(term_settle(term));
+	}
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "End 2 leaked connections?"));
+	term_press(term, "Enter");
+	assert_nothing_ended();
+}
+
+/* The second click meets the key bar of a page that the first one opened. */
+static void a_double_click_confirms_nothing(void **state)
+{
+	(void)state;
+	int x, y;
+	assert_true(term_find(term, "kill 2 leaked", &x, &y));
+	for (int i = 0; i < 4; i++)
+		term_click(term, x, y, 1);
+	assert_nothing_ended();
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "leaked connections?"));
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "Enter end 2"));
+	assert_true(term_find(term, "Enter end 2", &x, &y));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "leaked connections?"));
+	term_press(term, "k");
+	term_click(term, x, y, 1);
+	assert_nothing_ended();
+}
+
+/* Each question needs to be seen: the plan, and then that it is more than the limit. */
+static void the_second_question_is_seen_as_well(void **state)
+{
+	(void)state;
+	term_end(term);
+	CLEANUP(cleanup_free)
+	char *config = live_file(live_folder(), "limit.yaml", "kill_limit: 1\n");
+	term = set_open(110, 30, "--config", config, NULL);
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "End 2 leaked connections?"));
+	term_confirm(term);
+	term_press(term, "Enter Enter");
+	assert_true(term_wait_text(term, "read it, then press Enter again"));
+	assert_nothing_ended();
+	/* a page that is closed by Enter does not confirm the one below it */
+	term_press(term, "?");
+	assert_true(term_wait_text(term, "Help"));
+	term_press(term, "Enter Enter");
+	assert_true(term_wait_gone(term, "Help"));
+	assert_nothing_ended();
+}
+
+/* The row under the cursor was not meant. */
+static void what_was_tagged_and_ended_is_not_replaced(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *conninfo = live_conninfo(set_server(), LIVE_TCP4, "application_name=brief");
+	PGconn *conn = live_connect(conninfo);
+	assert_true(term_wait_text(term, "brief"));
+	term_press(term, "/ b r i e f Enter End Space");
+	assert_true(term_wait_text(term, "●"));
+	term_press(term, "/ Esc Home Down");
+	PQfinish(conn);
+	assert_true(term_wait_gone(term, "brief"));
+	term_press(term, "K");
+	assert_true(term_wait_text(term, "what was tagged has ended"));
+	assert_nothing_ended();
+	term_press(term, "K");
+	assert_true(term_wait_text(term, "End 1 connection?"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, close_term)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(pasted_text_is_no_command),
+		TEST(pasted_text_goes_where_text_is_typed),
+		TEST(what_was_typed_ahead_confirms_nothing),
+		TEST(a_double_click_confirms_nothing),
+		TEST(the_second_question_is_seen_as_well),
+		TEST(what_was_tagged_and_ended_is_not_replaced),
+	};
+	return cmocka_run_group_tests(tests, set_up, set_down);
+}
