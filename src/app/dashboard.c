@@ -74,12 +74,26 @@ void dashboard_redraw(struct dashboard *dashboard)
 	dashboard->dirty = true;
 }
 
+/* Stops the whole job as the terminal's driver does. The kernel ignores SIGTSTP in a job that no
+ * shell could continue, as under ssh -t: then nothing stops. */
+static void stop_job(void)
+{
+	const struct sigaction ignored = { .sa_handler = SIG_IGN },
+			       stops = { .sa_handler = SIG_DFL };
+	struct sigaction ours;
+	sigaction(SIGTSTP, &ignored, &ours);
+	kill(0, SIGTSTP);
+	sigaction(SIGTSTP, &stops, NULL);
+	/* to this thread: it stops before raise() returns */
+	raise(SIGTSTP);
+	sigaction(SIGTSTP, &ours, NULL);
+}
+
 void dashboard_suspend(struct dashboard *dashboard)
 {
 	if (dashboard->tui)
 		tui_suspend(dashboard->tui);
-	/* the whole job, as the terminal's driver would do it */
-	kill(0, SIGSTOP);
+	stop_job();
 	if (dashboard->tui) {
 		tui_resume(dashboard->tui);
 		tui_resize(dashboard->tui);

@@ -52,16 +52,39 @@ struct private_server *set_server(void)
 	return set.server;
 }
 
+/* dbtop and its arguments for the set; returns how many. */
+static size_t fill_arguments(const char *argv[static 7])
+{
+	const char *const arguments[] = { live_dbtop_path(), "-w", "-i", "0.2",
+		"--transaction-limit", SET_LIMIT };
+	memcpy(argv, arguments, sizeof(arguments));
+	return sizeof(arguments) / sizeof(arguments[0]);
+}
+
 static struct term *start(const struct term_options *options, const char *conninfo, va_list more)
 {
-	const char *argv[MOST_ARGUMENTS + 1] = { live_dbtop_path(), "-w", "-i", "0.2",
-		"--transaction-limit", SET_LIMIT };
-	size_t count = 6;
+	const char *argv[MOST_ARGUMENTS + 1];
+	size_t count = fill_arguments(argv);
 	for (const char *argument; (argument = va_arg(more, const char *));) {
 		assert_true(count < MOST_ARGUMENTS - 1);
 		argv[count++] = argument;
 	}
 	argv[count++] = conninfo ? conninfo : set.conninfo;
+	argv[count] = NULL;
+	return term_start(options, argv);
+}
+
+struct term *set_start_by(const struct term_options *options, const char *const *launcher)
+{
+	const char *argv[2 * MOST_ARGUMENTS];
+	size_t count = 0;
+	while (launcher[count]) {
+		assert_true(count < MOST_ARGUMENTS);
+		argv[count] = launcher[count];
+		count++;
+	}
+	count += fill_arguments(argv + count);
+	argv[count++] = set.conninfo;
 	argv[count] = NULL;
 	return term_start(options, argv);
 }

@@ -27,6 +27,10 @@ struct term *set_open_in(const struct term_options *options, ...) __attribute__(
 struct term *set_start(const struct term_options *options, const char *conninfo, ...)
 	__attribute__((sentinel));
 
+/* The same, started by another program: launcher (NULL-terminated) is put before dbtop's arguments.
+ */
+struct term *set_start_by(const struct term_options *options, const char *const *launcher);
+
 /* q, and it ends well: status 0, the terminal as before. Frees it. */
 void set_quit(struct term *term);
 
