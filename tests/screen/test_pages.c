@@ -108,7 +108,7 @@ static void locks_then_details_then_the_end(void **state)
 
 	term_press(term, "K");
 	assert_true(term_wait_text(term, "End 1 connection?"));
-	term_press(term, "Enter");
+	term_confirm(term);
 	assert_true(term_wait_text(term, "done: 1 of 1 ended"));
 	term_press(term, "Esc");
 	CLEANUP(cleanup_free) char *ended = backend_text("backend %d has ended", holder);
