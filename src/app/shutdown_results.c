@@ -8,7 +8,9 @@
 
 #include "app/options.h"
 #include "base/arena.h"
+#include "base/journal.h"
 #include "base/mem.h"
+#include "base/safe_folder.h"
 #include "base/text.h"
 #include "model/shutdown.h"
 #include "report/shutdown.h"
@@ -42,9 +44,11 @@ static void copy_command(struct shutdown_results *results)
 /* Opened before anything is started: a file that cannot be written is a mistake of usage. */
 static FILE *open_junit(const char *path)
 {
-	FILE *file = fopen(path, "we");
+	int fd = safe_folder_create(path);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!file)
-		fprintf(stderr, "dbtop: --junit: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "dbtop: --junit: %s: %s\n", path,
+			journal_strerror(fd < 0 ? fd : -errno));
 	return file;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,4 +106,51 @@ int safe_folder_of(const char *path, int flags, int *ret_fd, const char **ret_na
 	if (r == 0)
 		*ret_name = name;
 	return r;
+}
+
+/* The rights are the calling thread's alone; the folder cannot be exchanged any more. */
+static int create_as_owner(int folder, const struct stat *owner, const char *name, int flags)
+{
+	setfsgid(owner->st_gid);
+	setfsuid(owner->st_uid);
+	int fd = openat(folder, name, flags, 0666);
+	int r = fd < 0 ? -errno : fd;
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	return r;
+}
+
+/* The folder at this path as it is, whoever owns it. */
+static int open_any_folder(const char *path, struct stat *ret_stat)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int length = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+	if (snprintf(folder, sizeof(folder), "%.*s", length, path) >= (int)sizeof(folder))
+		return -ENAMETOOLONG;
+	int fd = open(length ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fstat(fd, ret_stat) != 0 ? -errno : fd;
+}
+
+int safe_folder_create(const char *path)
+{
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
+	const char *name;
+	struct stat st;
+	CLEANUP(cleanup_fd) int folder = -1;
+	int r = geteuid() == 0 ? safe_folder_of(path, 0, &folder, &name) : 0;
+	if (r == 0) {
+		/* a link of root's own may lead to a terminal */
+		int fd = open(path, flags, 0666);
+		return fd < 0 ? -errno : fd;
+	}
+	if (r != SAFE_FOLDER_FOREIGN)
+		return r;
+	folder = open_any_folder(path, &st);
+	if (folder < 0)
+		return folder;
+	const char *slash = strrchr(path, '/');
+	name = slash ? slash + 1 : path;
+	return st.st_uid == geteuid() ? SAFE_FOLDER_FOREIGN
+				      : create_as_owner(folder, &st, name, flags | O_NOFOLLOW);
 }

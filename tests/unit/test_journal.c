@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/users.h"
 #include "base/cleanup.h"
 #include "base/journal.h"
 #include "base/mem.h"
@@ -198,6 +199,43 @@ static void root_writes_where_no_other_user_can(void **state)
 	assert_non_null(strstr(journal_strerror(SAFE_FOLDER_FOREIGN), "Another user can write"));
 }
 
+/* A file that root was told to write: with the rights of the folder's owner. */
+static void a_named_file_is_written_as_the_folders_owner(void **state)
+{
+	const struct fixture *f = *state;
+	CLEANUP(cleanup_free) char *inner = mem_printf("%s/a", f->folder);
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/report", inner);
+	struct stat st;
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	assert_int_equal(mkdir(inner, 0700), 0);
+	assert_int_equal(chown(inner, 12345, 12345), 0);
+	int fd = safe_folder_create(path);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_uid, 12345);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	/* neither a link, nor a file of root's that was put there */
+	put(f->path, "kept");
+	assert_int_equal(symlink(f->path, path), 0);
+	assert_int_equal(safe_folder_create(path), -ELOOP);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(link(f->path, path), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(safe_folder_create(path), -EACCES);
+	assert_holds(f->path, "kept");
+	/* we are root again */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(inner), 0);
+	assert_int_equal(chmod(f->folder, 01777), 0);
+	assert_int_equal(safe_folder_create(f->aside), SAFE_FOLDER_FOREIGN);
+	assert_int_equal(chmod(f->folder, 0700), 0);
+	fd = safe_folder_create(f->path);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_holds(f->path, "");
+}
+
 static void a_terminal_or_a_pipe_is_written_to(void **state)
 {
 	const struct fixture *f = *state;
@@ -261,6 +299,8 @@ int main(void)
 		TEST(root_writes_where_no_other_user_can),
 		TEST(a_terminal_or_a_pipe_is_written_to),
 		TEST(programs_share_a_file),
+		/* root's */
+		TEST(a_named_file_is_written_as_the_folders_owner),
 	};
-	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+	return USERS_RUN_TESTS("journal", tests, 1, NULL, NULL);
 }
