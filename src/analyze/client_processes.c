@@ -1,4 +1,4 @@
-/* The processes, by pid while they live and by pid and start after. */
+/* The processes by pid, and by pid and start. */
 #include "analyze/client_processes.h"
 
 #include "base/arena.h"
@@ -8,7 +8,8 @@
 
 struct client_processes {
 	struct assessment *assessment;
-	struct map *by_pid;      /* of those in the peers block */
+	struct map *peers;       /* the peers block's, by pid and start → index there */
+	struct map *by_pid;      /* of those of them that are listed */
 	struct map *by_identity; /* of the others: a pid that is used again must not be taken for
 				    its predecessor */
 };
@@ -25,6 +26,11 @@ struct client_processes *client_processes_new(
 	size_t n_peers = assessment->peers ? assessment->peers->n_processes : 0;
 	struct client_processes *list = arena_alloc(arena, sizeof(*list));
 	list->assessment = assessment;
+	list->peers = map_new(arena, n_peers);
+	for (size_t i = 0; i < n_peers; i++) {
+		const struct process *process = &assessment->peers->processes[i];
+		map_set(list->peers, identity(process->pid, process->start_ticks), (uint32_t)i);
+	}
 	list->by_pid = map_new(arena, n_peers);
 	list->by_identity = map_new(arena, extra);
 	/* at most all that hold a socket now, and all that are remembered */
@@ -59,12 +65,8 @@ uint32_t client_processes_use(struct client_processes *list, uint32_t peer)
 
 uint32_t client_processes_find(struct client_processes *list, int32_t pid, uint64_t start_ticks)
 {
-	const struct peers *peers = list->assessment->peers;
-	for (size_t i = 0; peers && i < peers->n_processes; i++)
-		if (peers->processes[i].pid == pid &&
-			peers->processes[i].start_ticks == start_ticks)
-			return client_processes_use(list, (uint32_t)i);
-	return NO_PROCESS;
+	uint32_t peer = map_get(list->peers, identity(pid, start_ticks));
+	return peer == MAP_NONE ? NO_PROCESS : client_processes_use(list, peer);
 }
 
 uint32_t client_processes_recall(struct client_processes *list, const struct client_process *before)

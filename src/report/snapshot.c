@@ -3,7 +3,9 @@
 
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/mem.h"
 #include "model/assessment.h"
 #include "model/proxy.h"
 #include "report/encoder.h"
@@ -161,22 +163,24 @@ static void put_process(struct encoder *encoder, const struct client_process *cl
 	encoder_close(encoder, '}');
 }
 
-/* Whoever has connections, or waits for one. */
-static bool is_told_of(const struct assessment *assessment, uint32_t process)
+/* Those that wait for a connection, by their index; the caller frees it. */
+static bool *find_waiting(const struct assessment *assessment)
 {
-	if (assessment->processes[process].connections > 0)
-		return true;
-	for (size_t i = 0; i < assessment->n_waiters; i++)
-		if (assessment->waiters[i].in_scope && assessment->waiters[i].process == process)
-			return true;
-	return false;
+	bool *waiting = mem_alloc((assessment->n_processes + 1) * sizeof(*waiting));
+	for (size_t i = 0; i < assessment->n_waiters; i++) {
+		const struct waiter *waiter = &assessment->waiters[i];
+		if (waiter->in_scope && waiter->process != NO_PROCESS)
+			waiting[waiter->process] = true;
+	}
+	return waiting;
 }
 
 static void put_processes(struct encoder *encoder, const struct assessment *assessment)
 {
+	CLEANUP(cleanup_free) bool *waiting = find_waiting(assessment);
 	encoder_open(encoder, "processes", '[');
 	for (size_t i = 0; i < assessment->n_processes; i++)
-		if (is_told_of(assessment, (uint32_t)i))
+		if (assessment->processes[i].connections > 0 || waiting[i])
 			put_process(encoder, &assessment->processes[i]);
 	encoder_close(encoder, ']');
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "model/assessment.h"
@@ -325,6 +326,37 @@ static void a_stream_that_fails_is_told(void **state)
 	assessment_free(assessment);
 }
 
+/* Neither has a connection, and those that wait are out of scope: to look through all who wait for
+ * each process would take minutes. */
+static void so_many_wait(void **state)
+{
+	(void)state;
+	enum { MANY = 300000 };
+	struct assessment *assessment = sample_assessment(SAMPLE_EMPTY);
+	static const struct bouncer_client client;
+	static const struct bouncer console = { .name = "127.0.0.1:6432" };
+	assessment->processes =
+		arena_array(assessment->arena, MANY, sizeof(*assessment->processes));
+	assessment->waiters = arena_array(assessment->arena, MANY, sizeof(*assessment->waiters));
+	assessment->n_processes = assessment->n_waiters = MANY;
+	for (size_t i = 0; i < MANY; i++)
+		assessment->waiters[i] = (struct waiter){
+			.client = &client, .console = &console, .process = (uint32_t)i
+		};
+	CLEANUP(cleanup_free) char *text = print(assessment, &everything);
+	assert_non_null(strstr(text, "\"processes\":[]"));
+	/* one that is told of */
+	assessment->waiters[MANY / 2].in_scope = true;
+	assessment->processes[MANY / 2].process.pid = 4711;
+	assessment->n_waiters = MANY / 2;
+	assessment->waiters[0] = assessment->waiters[MANY / 2];
+	json_t *json = parse(assessment, &everything);
+	assert_int_equal(json_array_size(json_object_get(json, "processes")), 1);
+	assert_int_equal(json_integer_value(at(json, "processes.0.pid")), 4711);
+	json_decref(json);
+	assessment_free(assessment);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +372,7 @@ int main(void)
 		cmocka_unit_test(numbers_keep_their_form),
 		cmocka_unit_test(the_proxy_is_told_when_there_is_one),
 		cmocka_unit_test(a_stream_that_fails_is_told),
+		cmocka_unit_test(so_many_wait),
 	};
 	return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);
 }
