@@ -2,15 +2,11 @@
 #include "app/connect.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libpq-fe.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 
 #include "app/options.h"
-#include "base/cleanup.h"
 #include "config/config.h"
 #include "model/assessment.h"
 #include "session/params.h"
@@ -78,37 +74,4 @@ int connect_params(
 bool connect_is_under_way(const struct session *session)
 {
 	return session_state(session)->status == SERVER_CONNECTING && session_is_trying(session);
-}
-
-static char *read_line(FILE *terminal)
-{
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t length = getline(&line, &size, terminal);
-	if (length < 0) {
-		free(line);
-		return NULL;
-	}
-	line[strcspn(line, "\n")] = '\0';
-	return line;
-}
-
-char *connect_ask_password(const char *user)
-{
-	CLEANUP(cleanup_file) FILE *terminal = fopen("/dev/tty", "r+e");
-	struct termios before;
-	if (!terminal || tcgetattr(fileno(terminal), &before) != 0)
-		return NULL;
-	struct termios silent = before;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	if (user)
-		fprintf(terminal, "Password for user %s: ", user);
-	else
-		fputs("Password: ", terminal);
-	fflush(terminal);
-	tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
-	char *password = read_line(terminal);
-	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
-	fputs("\n", terminal);
-	return password;
 }

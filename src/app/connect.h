@@ -22,8 +22,4 @@ int connect_conninfo(const char *conninfo, struct params *params)
 /* An address of the server is being tried, for the first time: connect_timeout says how long. */
 bool connect_is_under_way(const struct session *session);
 
-/* Asks for a password on the terminal, without echo. NULL when there is no terminal, or the input
- * ended; else the caller frees it. Waits: only for use before the screen is taken. */
-char *connect_ask_password(const char *user);
-
 #endif

@@ -11,7 +11,9 @@
 #include "action/rescue.h"
 #include "app/app.h"
 #include "app/log.h"
+#include "app/prompt.h"
 #include "app/survey.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "loop/handle.h"
@@ -100,17 +102,16 @@ static void ask_survey(void *data)
 }
 
 /* Only the word itself will do. */
-static bool ask(const struct emergency_mode *mode)
+static enum prompt_outcome ask(const struct emergency_mode *mode, bool *ret_agreed)
 {
-	char answer[32] = "";
+	CLEANUP(cleanup_free) char *answer = NULL;
 	size_t n = emergency_count_stopped(mode->emergency);
-	fprintf(stderr, "Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n,
-		n == 1 ? "" : "es");
-	fflush(stderr);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	answer[strcspn(answer, "\n")] = '\0';
-	return strcmp(answer, EMERGENCY_WORD) == 0;
+	CLEANUP(cleanup_free)
+	char *question = mem_printf(
+		"Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n, n == 1 ? "" : "es");
+	enum prompt_outcome outcome = prompt_ask(question, &answer);
+	*ret_agreed = answer && strcmp(answer, EMERGENCY_WORD) == 0;
+	return outcome;
 }
 
 static void print_trouble(const struct assessment *assessment)
@@ -140,8 +141,12 @@ static void decide(struct emergency_mode *mode)
 		return;
 	}
 	if (!options->yes) {
+		bool agreed;
 		print_plan(mode, stderr);
-		if (!ask(mode)) {
+		/* the loop has the signal next */
+		if (ask(mode, &agreed) == PROMPT_INTERRUPTED)
+			return;
+		if (!agreed) {
 			fputs("dbtop: nothing was stopped\n", stderr);
 			finish(mode, EXIT_LEAKS);
 			return;
@@ -243,6 +248,8 @@ void emergency_mode_assessed(struct emergency_mode *mode)
 
 int emergency_mode_interrupt(struct emergency_mode *mode, int otherwise)
 {
+	if (!mode->running && mode->emergency)
+		fputs("dbtop: nothing was stopped\n", stderr);
 	if (!mode->running)
 		return otherwise;
 	rescue_interrupt(mode->rescue);

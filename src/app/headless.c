@@ -16,6 +16,7 @@
 #include "app/app.h"
 #include "app/connect.h"
 #include "app/emergency_mode.h"
+#include "app/prompt.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -50,6 +51,7 @@ struct headless {
 	uv_signal_t *interrupt[3];
 	long printed;
 	bool asked_password;
+	bool running; /* the plan was agreed to */
 	int status;
 };
 
@@ -111,17 +113,20 @@ static void on_pace(uv_timer_t *timer)
 	report_snapshot(timer->data);
 }
 
+enum consent { CONSENT_YES, CONSENT_NO, CONSENT_INTERRUPTED };
+
 /* Only a plain yes is one. */
-static bool ask(const struct action_plan *plan)
+static enum consent ask(const struct action_plan *plan)
 {
-	char answer[16] = "";
-	fprintf(stderr, "End %zu connection%s? [y/N] ", plan_count_selected(plan),
+	CLEANUP(cleanup_free) char *answer = NULL;
+	CLEANUP(cleanup_free)
+	char *question = mem_printf("End %zu connection%s? [y/N] ", plan_count_selected(plan),
 		plural_s(plan_count_selected(plan)));
-	fflush(stderr);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	answer[strcspn(answer, "\n")] = '\0';
-	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+	enum prompt_outcome outcome = prompt_ask(question, &answer);
+	if (outcome == PROMPT_INTERRUPTED)
+		return CONSENT_INTERRUPTED;
+	bool yes = answer && (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
+	return yes ? CONSENT_YES : CONSENT_NO;
 }
 
 static void print_plan(const struct headless *headless, FILE *file)
@@ -151,7 +156,7 @@ static void on_done(void *data)
 		exit_status_of_result(headless->plan, target_assessment(headless->target)));
 }
 
-static bool is_allowed(const struct headless *headless)
+static enum consent get_consent(const struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
 	const struct guard_limits limits = {
@@ -165,8 +170,8 @@ static bool is_allowed(const struct headless *headless)
 	if (answer.verdict == GUARD_REFUSE || (answer.verdict == GUARD_CONFIRM && !options->yes))
 		fprintf(stderr, "dbtop: %s\n", answer.why);
 	if (answer.verdict == GUARD_REFUSE)
-		return false;
-	return options->yes || ask(headless->plan);
+		return CONSENT_NO;
+	return options->yes ? CONSENT_YES : ask(headless->plan);
 }
 
 /* The plan is whole: shown, asked about, carried out. */
@@ -187,11 +192,15 @@ static void go_on(struct headless *headless)
 	/* what is asked about is seen first */
 	if (!options->yes)
 		print_plan(headless, stderr);
-	if (!is_allowed(headless)) {
+	enum consent consent = get_consent(headless);
+	if (consent == CONSENT_NO) {
 		fputs("dbtop: nothing was ended\n", stderr);
 		finish(headless, EXIT_LEAKS);
-		return;
 	}
+	/* when it was interrupted, the loop has the signal next */
+	if (consent != CONSENT_YES)
+		return;
+	headless->running = true;
 	if (execute_run(headless->executor, headless->plan) < 0)
 		finish(headless, EXIT_LEAKS);
 }
@@ -261,6 +270,8 @@ static bool is_hopeless(const struct headless *headless, const struct assessment
 	return assessment->peers || where.server.family == 0;
 }
 
+/* Whether an answer is still to come: of the server, or of the loop, which has the signal that
+ * interrupted the question. */
 static bool ask_password(struct headless *headless)
 {
 	struct session *session = target_session(headless->target);
@@ -268,9 +279,10 @@ static bool ask_password(struct headless *headless)
 		headless->app->options.never_password)
 		return false;
 	headless->asked_password = true;
-	char *password = connect_ask_password(session_state(session)->user);
-	if (!password)
-		return false;
+	char *password = NULL;
+	enum prompt_outcome outcome = prompt_password(session_state(session)->user, &password);
+	if (outcome != PROMPT_ANSWERED)
+		return outcome == PROMPT_INTERRUPTED;
 	session_set_password(session, password);
 	explicit_bzero(password, strlen(password));
 	free(password);
@@ -307,9 +319,12 @@ static void on_interrupt(uv_signal_t *handle, int signal_number)
 	if (headless->emergency) {
 		finish(headless,
 			emergency_mode_interrupt(headless->emergency, 128 + signal_number));
-	} else if (headless->plan) {
+	} else if (headless->running) {
 		print_result(headless);
 		finish(headless, EXIT_LEAKS);
+	} else if (headless->plan) {
+		fputs("dbtop: nothing was ended\n", stderr);
+		finish(headless, 128 + signal_number);
 	} else if (headless->printed) {
 		uv_stop(&headless->app->loop);
 	} else {

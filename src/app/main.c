@@ -15,6 +15,7 @@
 #include "app/demo_mode.h"
 #include "app/headless.h"
 #include "app/log.h"
+#include "app/prompt.h"
 #include "app/shutdown_test.h"
 #include "app/themes.h"
 #include "base/arena.h"
@@ -135,8 +136,11 @@ static int ask_password(struct app *app)
 {
 	if (!app->options.ask_password)
 		return 0;
-	char *password = connect_ask_password(params_get(&app->params, "user"));
-	if (!password) {
+	char *password = NULL;
+	enum prompt_outcome outcome = prompt_password(params_get(&app->params, "user"), &password);
+	if (outcome == PROMPT_INTERRUPTED)
+		return -EINTR;
+	if (outcome == PROMPT_ENDED) {
 		fputs("dbtop: -W: there is no terminal to ask on\n", stderr);
 		return -ENOTTY;
 	}

@@ -18,6 +18,7 @@
 #include "app/cleaning.h"
 #include "app/command.h"
 #include "app/connect.h"
+#include "app/prompt.h"
 #include "app/shutdown_results.h"
 #include "app/shutdown_wishes.h"
 #include "app/watch.h"
@@ -274,8 +275,8 @@ static void ask_password(struct test *test)
 {
 	struct session *session = target_session(test->target);
 	test->asked_password = true;
-	char *password = connect_ask_password(session_state(session)->user);
-	if (!password)
+	char *password = NULL;
+	if (prompt_password(session_state(session)->user, &password) != PROMPT_ANSWERED)
 		return;
 	session_set_password(session, password);
 	explicit_bzero(password, strlen(password));

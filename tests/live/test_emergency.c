@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/emergency_mode.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "users.h"
@@ -466,9 +467,26 @@ static void interrupted_it_says_what_was_done(void **state)
 	assert_true(live_running(apps[0]));
 }
 
+/* Ctrl-C, and the word that was typed behind it. */
+static void an_interrupted_question_stops_nothing(void **state)
+{
+	(void)state;
+	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	const struct live_program_options options = { .terminal = true };
+	struct live_program *dbtop = live_dbtop_start(&options, "--emergency", conninfo, NULL);
+	live_wait_err(dbtop, "Type \"" EMERGENCY_WORD "\"", 30000);
+	live_type(dbtop, "\003" EMERGENCY_WORD "\n");
+	assert_int_equal(live_finish(dbtop, 20000), 128 + SIGINT);
+	assert_non_null(strstr(live_err(dbtop), "nothing was stopped"));
+	assert_true(live_running(app));
+	assert_int_equal(live_sessions(server, NULL), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(an_interrupted_question_stops_nothing, clean_up),
 		cmocka_unit_test_teardown(a_full_server_over_tcp, clean_up),
 		cmocka_unit_test_teardown(a_full_server_over_a_unix_socket, clean_up),
 		cmocka_unit_test_teardown(who_came_another_way_is_left_alone, clean_up),

@@ -299,6 +299,23 @@ static void only_a_yes_is_one(void **state)
 	live_wait_sessions(server, NULL, 0, 10000);
 }
 
+/* Ctrl-C, and a yes that was typed behind it. */
+static void an_interrupted_question_ends_nothing(void **state)
+{
+	(void)state;
+	live_client(app, "idle", NULL);
+	wait_until_leaked();
+	struct live_program *dbtop = ask();
+	live_type(dbtop, "\003y\n");
+	assert_int_equal(live_finish(dbtop, 20000), 128 + SIGINT);
+	assert_non_null(strstr(live_err(dbtop), "nothing was ended"));
+	live_free(dbtop);
+	dbtop = ask();
+	live_signal(dbtop, SIGTERM);
+	assert_int_equal(live_finish(dbtop, 20000), 128 + SIGTERM);
+	assert_int_equal(live_sessions(server, NULL), 1);
+}
+
 static void refuses_before_it_connects(void **state)
 {
 	(void)state;
@@ -336,6 +353,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_stays_is_a_timeout, clean_up),
 		cmocka_unit_test_teardown(what_changed_meanwhile_is_left_alone, clean_up),
 		cmocka_unit_test_teardown(only_a_yes_is_one, clean_up),
+		cmocka_unit_test_teardown(an_interrupted_question_ends_nothing, clean_up),
 		cmocka_unit_test_teardown(refuses_before_it_connects, clean_up),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -172,6 +172,38 @@ static void restart_is_survived_without_asking_again(void **state)
 		dbtop, has_started_later, started, "the server's second start", 30000));
 }
 
+/* Before the first attempt, and when the server asks; in each mode that asks on the terminal. */
+static void an_interrupted_question_gives_the_echo_back(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *secret = live_conninfo(server, LIVE_TCP4, "user=secret");
+	const char *const modes[][6] = {
+		{ "-W" },
+		{ "-W", "--json" },
+		{ "--json" },
+		{ "--once" },
+		{ "--kill-leaked" },
+		{ "--shutdown-test", "--", "sleep", "60" },
+	};
+	const struct live_program_options options = { .terminal = true };
+	for (size_t i = 0; i < 2 * sizeof(modes) / sizeof(modes[0]); i++) {
+		const char *const *mode = modes[i / 2];
+		struct live_program *dbtop = live_dbtop_start(
+			&options, "-d", secret, mode[0], mode[1], mode[2], mode[3], NULL);
+		live_wait_prompt(dbtop, "Password for user secret", 20000);
+		assert_false(live_echoes(dbtop));
+		if (i % 2)
+			live_signal(dbtop, SIGTERM);
+		else
+			live_type(dbtop, "\003sesame\n");
+		assert_int_equal(live_finish(dbtop, 20000), 128 + (i % 2 ? SIGTERM : SIGINT));
+		assert_true(live_echoes(dbtop));
+		assert_string_equal(live_out(dbtop), "");
+		live_free(dbtop);
+	}
+}
+
 static void wrong_password_is_refused_once(void **state)
 {
 	(void)state;
@@ -261,6 +293,8 @@ int main(void)
 		cmocka_unit_test_teardown(other_modes_cannot_tell_on_a_full_server, clean_up),
 		cmocka_unit_test_teardown(enters_when_a_slot_comes_free, clean_up),
 		cmocka_unit_test_teardown(restart_is_survived_without_asking_again, clean_up),
+		cmocka_unit_test_teardown(
+			an_interrupted_question_gives_the_echo_back, live_teardown),
 		cmocka_unit_test_teardown(wrong_password_is_refused_once, clean_up),
 		cmocka_unit_test_teardown(stopped_server_leaves_stale_rows, clean_up),
 		cmocka_unit_test_teardown(server_that_never_answers_is_given_up, clean_up),

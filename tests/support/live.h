@@ -124,6 +124,9 @@ void live_type(struct live_program *program, const char *text);
  * for a password. */
 void live_wait_prompt(struct live_program *program, const char *text, int ms);
 
+/* Whether its terminal shows what is typed; also after its end. */
+bool live_echoes(const struct live_program *program);
+
 /* Waits for text in its stdout or, the second, in its stderr; fails the test when it ends before or
  * does not write it. */
 void live_wait_out(struct live_program *program, const char *text, int ms);

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -274,6 +275,13 @@ void live_type(struct live_program *program, const char *text)
 	assert_true(program->terminal >= 0);
 	if (write(program->terminal, text, strlen(text)) != (ssize_t)strlen(text))
 		fail_msg("terminal: %s", strerror(errno));
+}
+
+bool live_echoes(const struct live_program *program)
+{
+	struct termios modes;
+	assert_int_equal(tcgetattr(program->terminal, &modes), 0);
+	return modes.c_lflag & ECHO;
 }
 
 /* What comes out of the terminal is lost once it is read: kept beside. */
