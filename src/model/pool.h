@@ -54,8 +54,9 @@ struct pool_page {
 	int32_t pid;
 	uint64_t start_ticks; /* /proc/PID/stat, field 22: with pid its process's identity */
 	uint32_t uid;         /* of the file's owner */
-	bool owner_visible;   /* false: in another pid namespace or on another machine; whether it
-				 lives is not known here, and its pid means nothing */
+	bool owner_visible;   /* false: in another pid namespace, on another machine or hidden by
+				 /proc; whether it lives is not known here, and its pid means
+				 nothing */
 	const struct process *process; /* what /proc told of it when it was read first; NULL when
 					  not known */
 	bool pid_taken;                /* POOL_PAGE_DEAD: a living process may carry the pid now */

@@ -112,6 +112,8 @@ static void identify(struct page_identity *identity, const struct page_writer_op
 	identity->pid_namespace = host.pid_namespace;
 	copy_text(identity->boot_id, sizeof(identity->boot_id), host.boot_id);
 	copy_text(identity->hostname, sizeof(identity->hostname), host.hostname);
+	memcpy(identity->machine, host.machine, sizeof(identity->machine));
+	identity->time_namespace = host.time_namespace;
 	copy_text(identity->name, sizeof(identity->name), options->name);
 	copy_text(identity->server, sizeof(identity->server), options->server);
 }

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,19 +28,58 @@ static ssize_t read_text(const char *proc, const char *path, char *text, size_t 
 	return n;
 }
 
+/* 32 hexadecimal digits. An image's first boot may find "uninitialized", or nothing. */
+static void read_machine(char machine[static PAGE_MACHINE_MAX])
+{
+	char text[64];
+	(void)read_text("/etc", "machine-id", text, sizeof(text));
+	text[strcspn(text, "\n")] = '\0';
+	if (strlen(text) == PAGE_MACHINE_MAX &&
+		strspn(text, "0123456789abcdef") == PAGE_MACHINE_MAX &&
+		strspn(text, "0") < PAGE_MACHINE_MAX)
+		memcpy(machine, text, PAGE_MACHINE_MAX);
+}
+
+static uint64_t read_namespace(const char *proc, const char *kind)
+{
+	char path[96];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s/self/ns/%s", proc, kind);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Whether /proc counts processes as we do. After unshare --pid without a new /proc, or with the
+ * host's /proc in a container, "self" has a pid of another namespace, and NSpid lists one for each
+ * namespace from that of /proc down to ours. */
+static bool is_own_proc(const char *proc)
+{
+	char path[96], self[24], text[4096], rest;
+	long pid;
+	snprintf(path, sizeof(path), "%s/self", proc);
+	ssize_t n = readlink(path, self, sizeof(self) - 1);
+	if (n <= 0)
+		return false;
+	self[n] = '\0';
+	if (strtol(self, NULL, 10) != getpid())
+		return false;
+	if (read_text(proc, "self/status", text, sizeof(text)) <= 0)
+		return false;
+	const char *pids = strstr(text, "\nNSpid:");
+	return !pids || sscanf(pids, "\nNSpid:%ld%*[ \t]%c", &pid, &rest) < 2 || rest == '\n';
+}
+
 void page_host_read(const char *proc, struct page_host *ret)
 {
-	struct stat st;
-	char path[80];
 	*ret = (struct page_host){ 0 };
 	snprintf(ret->proc, sizeof(ret->proc), "%s", proc);
 	(void)read_text(proc, "sys/kernel/random/boot_id", ret->boot_id, sizeof(ret->boot_id));
 	ret->boot_id[strcspn(ret->boot_id, "\n")] = '\0';
 	if (gethostname(ret->hostname, sizeof(ret->hostname) - 1) < 0)
 		ret->hostname[0] = '\0';
-	snprintf(path, sizeof(path), "%s/self/ns/pid", ret->proc);
-	if (stat(path, &st) == 0)
-		ret->pid_namespace = st.st_ino;
+	read_machine(ret->machine);
+	ret->pid_namespace = read_namespace(ret->proc, "pid");
+	ret->time_namespace = read_namespace(ret->proc, "time");
+	ret->own_proc = is_own_proc(ret->proc);
 }
 
 static bool same_text(const char *own, const char *field, size_t size)
@@ -51,10 +92,12 @@ static bool same_boot(const struct page_host *host, const struct page_identity *
 	return same_text(host->boot_id, identity->boot_id, sizeof(identity->boot_id));
 }
 
-/* An earlier boot of this very host: whatever ran then does not run now. */
+/* An earlier boot of this very machine: whatever ran then does not run now. Two machines may have
+ * the same name and share the folder; two containers of one image may have the same machine id. */
 static bool earlier_boot(const struct page_host *host, const struct page_identity *identity)
 {
 	return host->boot_id[0] && identity->boot_id[0] && !same_boot(host, identity) &&
+		same_text(host->machine, identity->machine, sizeof(identity->machine)) &&
 		same_text(host->hostname, identity->hostname, sizeof(identity->hostname));
 }
 
@@ -64,47 +107,60 @@ static bool same_pids(const struct page_host *host, const struct page_identity *
 		host->pid_namespace == identity->pid_namespace;
 }
 
-bool page_owner_is_visible(const struct page_host *host, const struct page_identity *identity)
-{
-	return earlier_boot(host, identity) || same_pids(host, identity);
-}
+/* State, number of threads and start time: fields 3, 20 and 22 of /proc/PID/stat; the name before
+ * them may hold anything, so they are counted from the last parenthesis. */
+struct stat_fields {
+	char state;
+	long threads;
+	unsigned long long ticks;
+};
 
-/* State and start time: fields 3 and 22 of /proc/PID/stat; the name before them may hold anything,
- * so they are counted from the last parenthesis. */
-static bool parse_stat(const char *text, char *ret_state, unsigned long long *ret_ticks)
+static bool parse_stat(const char *text, struct stat_fields *ret)
 {
 	const char *rest = strrchr(text, ')');
 	return rest &&
 		sscanf(rest + 1,
-			" %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			" %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld "
 			"%*d %llu",
-			ret_state, ret_ticks) == 2;
+			&ret->state, &ret->threads, &ret->ticks) == 3;
 }
 
 uint64_t page_start_ticks(const char *proc, const char *process)
 {
-	char path[64], text[1024], state;
-	unsigned long long ticks;
+	char path[64], text[1024];
+	struct stat_fields fields;
 	snprintf(path, sizeof(path), "%s/stat", process);
-	if (read_text(proc, path, text, sizeof(text)) <= 0 || !parse_stat(text, &state, &ticks))
+	if (read_text(proc, path, text, sizeof(text)) <= 0 || !parse_stat(text, &fields))
 		return 0;
-	return ticks;
+	return fields.ticks;
 }
 
-bool page_owner_is_dead(const struct page_host *host, const struct page_identity *identity)
+/* The main thread may end before the others: it is a zombie then, and the process lives. */
+static bool has_ended(const struct stat_fields *fields)
 {
-	char path[64], text[1024], state;
-	unsigned long long ticks;
+	return (fields->state == 'Z' || fields->state == 'X') && fields->threads <= 1;
+}
+
+enum page_owner page_owner(const struct page_host *host, const struct page_identity *identity)
+{
+	char path[64], text[1024];
+	struct stat_fields fields;
 	if (earlier_boot(host, identity))
-		return true;
-	if (!same_pids(host, identity))
-		return false;
+		return PAGE_OWNER_DEAD;
+	if (!same_pids(host, identity) || !host->own_proc)
+		return PAGE_OWNER_UNKNOWN;
 	snprintf(path, sizeof(path), "%d/stat", identity->pid);
+	/* /proc may be mounted with hidepid, and then denies processes that live */
 	if (read_text(host->proc, path, text, sizeof(text)) < 0)
-		return errno == ENOENT || errno == ESRCH;
-	if (!parse_stat(text, &state, &ticks))
-		return false;
-	if (state == 'Z' || state == 'X')
-		return true;
-	return identity->start_ticks && ticks != identity->start_ticks;
+		return kill(identity->pid, 0) < 0 && errno == ESRCH ? PAGE_OWNER_DEAD
+								    : PAGE_OWNER_UNKNOWN;
+	if (!parse_stat(text, &fields))
+		return PAGE_OWNER_UNKNOWN;
+	if (has_ended(&fields))
+		return PAGE_OWNER_DEAD;
+	if (!identity->start_ticks || fields.ticks == identity->start_ticks)
+		return PAGE_OWNER_ALIVE;
+	/* each time namespace counts ticks from a moment of its own */
+	return host->time_namespace == identity->time_namespace ? PAGE_OWNER_DEAD
+								: PAGE_OWNER_UNKNOWN;
 }

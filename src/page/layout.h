@@ -14,14 +14,15 @@
 #define PAGE_VERSION 2          /* 1 was never released */
 #define PAGE_SUFFIX  ".page"
 
-#define PAGE_SLOTS_MAX  256
-#define PAGE_HOOKS_MAX  16
-#define PAGE_BUCKETS    32
-#define PAGE_NAME_MAX   64
-#define PAGE_SITE_MAX   64
-#define PAGE_SERVER_MAX 256
-#define PAGE_BOOT_MAX   40
-#define PAGE_HOST_MAX   72
+#define PAGE_SLOTS_MAX   256
+#define PAGE_HOOKS_MAX   16
+#define PAGE_BUCKETS     32
+#define PAGE_NAME_MAX    64
+#define PAGE_SITE_MAX    64
+#define PAGE_SERVER_MAX  256
+#define PAGE_BOOT_MAX    40
+#define PAGE_HOST_MAX    72
+#define PAGE_MACHINE_MAX 32
 
 #define PAGE_UNKNOWN INT64_MIN   /* of an instant or a number that nobody knows */
 #define PAGE_NEVER   INT64_C(-1) /* of a limit that is switched off */
@@ -83,9 +84,10 @@ struct page_identity {
 	int64_t created_realtime, created_monotonic;
 	char boot_id[PAGE_BOOT_MAX]; /* /proc/sys/kernel/random/boot_id */
 	char hostname[PAGE_HOST_MAX];
-	char name[PAGE_NAME_MAX];     /* the pool's; application_name is NAME/PID/SLOT */
-	char server[PAGE_SERVER_MAX]; /* "host:port/database", never a password */
-	uint8_t reserved[40];
+	char name[PAGE_NAME_MAX];       /* the pool's; application_name is NAME/PID/SLOT */
+	char server[PAGE_SERVER_MAX];   /* "host:port/database", never a password */
+	char machine[PAGE_MACHINE_MAX]; /* /etc/machine-id, without a zero byte; zeros: unknown */
+	uint64_t time_namespace;        /* inode of /proc/self/ns/time; 0 unknown, or none */
 };
 
 /* As configured; durations in microseconds or PAGE_NEVER. */

@@ -291,14 +291,13 @@ static void take_totals(const struct page *page, struct page_sums *ret)
 	add_buckets(ret->wait, page->wait);
 }
 
-static void take_identity(const struct page_host *host, const struct page *page,
-	const struct page_clock *clock, struct page_copy *ret)
+static void take_identity(
+	const struct page *page, const struct page_clock *clock, struct page_copy *ret)
 {
 	const struct page_identity *identity = &page->identity;
 	ret->pid = identity->pid;
 	ret->start_ticks = identity->start_ticks;
 	ret->pid_namespace = identity->pid_namespace;
-	ret->owner_visible = page_owner_is_visible(host, identity);
 	ret->created = identity->created_realtime;
 	ret->seen = clock->realtime;
 	clean(ret->hostname, identity->hostname, sizeof(ret->hostname));
@@ -322,13 +321,15 @@ static enum page_status read_open(
 	if (!check_identity(&page.identity) || !check_limits(&page.limits, page.head.slot_count) ||
 		!check_totals(&page.totals) || !take_clock(&window, &page.identity, &clock))
 		return PAGE_DAMAGED;
-	take_identity(host, &page, &clock, ret);
+	take_identity(&page, &clock, ret);
 	ret->limits = page.limits;
 	ret->phase = (enum page_phase)page.totals.phase;
 	take_totals(&page, &ret->totals);
 	if (!read_hooks(&window, &page.head, ret) || !read_slots(&window, &page.head, &clock, ret))
 		return PAGE_DAMAGED;
-	return page_owner_is_dead(host, &page.identity) ? PAGE_DEAD_OWNER : PAGE_OK;
+	enum page_owner owner = page_owner(host, &page.identity);
+	ret->owner_visible = owner != PAGE_OWNER_UNKNOWN;
+	return owner == PAGE_OWNER_DEAD ? PAGE_DEAD_OWNER : PAGE_OK;
 }
 
 /* In another user's folder only that user's pages are believed, and only by root. */

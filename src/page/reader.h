@@ -25,8 +25,11 @@ enum page_status {
 struct page_host {
 	char boot_id[PAGE_BOOT_MAX];
 	char hostname[PAGE_HOST_MAX];
-	uint64_t pid_namespace; /* 0 unknown */
-	char proc[64];          /* where /proc is */
+	char machine[PAGE_MACHINE_MAX]; /* as in the page */
+	uint64_t pid_namespace;         /* 0 unknown */
+	uint64_t time_namespace;        /* 0 unknown, or the kernel has none */
+	bool own_proc;                  /* /proc is of our own pid namespace */
+	char proc[64];                  /* where /proc is */
 };
 
 /* One slot, of one moment. */
@@ -71,8 +74,8 @@ struct page_copy {
 	uint32_t uid; /* of the owner of file and folder, whatever the page says */
 	uint64_t start_ticks;
 	uint64_t pid_namespace;
-	bool owner_visible; /* false: in another pid namespace or on another host; dead or alive is
-			       not known here */
+	bool owner_visible; /* false: in another pid namespace, on another host, or hidden by /proc:
+			       dead or alive is not known here */
 	int64_t created;
 	int64_t seen; /* the writer's last sign of life, realtime */
 	char hostname[PAGE_HOST_MAX];
@@ -96,13 +99,15 @@ void page_host_read(const char *proc, struct page_host *ret);
 int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
 	__attribute__((warn_unused_result));
 
-/* Whether the process that wrote the page has ended, for certain. A pid that another process
- * carries now is dead; another boot of the same host is dead; what is not visible from here is
- * not. */
-bool page_owner_is_dead(const struct page_host *host, const struct page_identity *identity);
+enum page_owner {
+	PAGE_OWNER_UNKNOWN, /* not visible from here, or hidden */
+	PAGE_OWNER_ALIVE,
+	PAGE_OWNER_DEAD, /* certain: the kernel knows no such process, another one has its pid, or
+			    the same host has booted since */
+};
 
-/* Whether this host can tell at all. */
-bool page_owner_is_visible(const struct page_host *host, const struct page_identity *identity);
+/* What became of the process that wrote the page. */
+enum page_owner page_owner(const struct page_host *host, const struct page_identity *identity);
 
 /* When a process began, in ticks after boot: `process` is a pid or "self". 0 when it cannot be
  * read. */

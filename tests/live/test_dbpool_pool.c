@@ -156,6 +156,15 @@ static void predecessors_are_ended(void **state)
 	assert_int_equal(live_finish(alive, 30000), 128 + SIGTERM);
 }
 
+/* Two workers of one name, of which /proc denies the first, or tells something else: hidepid with a
+ * process that is not dumpable, and a /proc of another pid namespace. */
+static void hidden_processes_are_not_dead(void **state)
+{
+	(void)state;
+	live_pool_run_apart(conninfo, "hidden", "hidepid");
+	live_pool_run_apart(conninfo, "hidden", "foreign");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, clean_up)
@@ -195,6 +204,7 @@ int main(void)
 		TEST(the_page_tells_all),
 		TEST(a_page_does_not_look_old),
 		TEST(predecessors_are_ended),
+		TEST(hidden_processes_are_not_dead),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }

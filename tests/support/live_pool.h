@@ -10,4 +10,7 @@ struct live_program *live_pool_start(const char *conninfo, const char *role, con
 /* Runs it to its end, which must be good: status 0. */
 void live_pool_run(const char *conninfo, const char *role, const char *argument);
 
+/* The same in a pid namespace and a mount namespace of its own, in which it is root. */
+void live_pool_run_apart(const char *conninfo, const char *role, const char *argument);
+
 #endif

@@ -419,6 +419,9 @@ static void pretend(struct fixture *f, const char *stat_line)
 	fclose(file);
 }
 
+/* … and that a pid of which nothing is known there is nobody's. */
+#define NO_PID 4000000
+
 static void a_dead_owner_is_proven(void **state)
 {
 	struct fixture *f = *state;
@@ -430,23 +433,82 @@ static void a_dead_owner_is_proven(void **state)
 	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
 	pretend(f, "1 (a) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
 	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	/* what cannot be understood proves nothing */
-	pretend(f, "");
-	assert_int_equal(read_own(f), PAGE_OK);
-	identity->pid = 4000000;
+	identity->pid = NO_PID;
 	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	/* nor is anything proven of what is not visible from here */
-	identity->pid_namespace++;
-	assert_int_equal(read_own(f), PAGE_OK);
-	assert_false(f->copy.owner_visible);
-	/* another boot of this host, of another host, of an unknown one */
+	/* another boot of this host */
+	f->host.machine[0] = identity->machine[0] = '4';
 	identity->boot_id[0] ^= 1;
 	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	identity->hostname[0] ^= 1;
+	assert_true(f->copy.owner_visible);
+}
+
+static void is_unknown(struct fixture *f)
+{
 	assert_int_equal(read_own(f), PAGE_OK);
 	assert_false(f->copy.owner_visible);
-	f->host.boot_id[0] = '\0';
+}
+
+/* What is not visible from here may live. */
+static void a_hidden_owner_is_not_dead(void **state)
+{
+	struct fixture *f = *state;
+	struct page_identity *identity = &f->page->identity;
+	identity->start_ticks = 777;
+	/* /proc denies it, the kernel knows it: hidepid */
+	snprintf(f->host.proc, sizeof(f->host.proc), "%s", f->root);
+	is_unknown(f);
+	/* what cannot be understood proves nothing */
+	pretend(f, "");
+	is_unknown(f);
+	/* the main thread has ended, others have not */
+	pretend(f, "1 (a) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 777 0 0");
 	assert_int_equal(read_own(f), PAGE_OK);
+	assert_true(f->copy.owner_visible);
+	/* in another time namespace, which counts from another moment */
+	pretend(f, "1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 778 0 0");
+	identity->time_namespace++;
+	is_unknown(f);
+	/* /proc of another pid namespace, a process of another one */
+	identity->pid = NO_PID;
+	f->host.own_proc = false;
+	is_unknown(f);
+	f->host.own_proc = true;
+	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
+	identity->pid_namespace++;
+	is_unknown(f);
+}
+
+static void an_earlier_boot_is_of_one_machine(void **state)
+{
+	struct fixture *f = *state;
+	struct page_identity *identity = &f->page->identity;
+	identity->pid = NO_PID;
+	identity->boot_id[0] ^= 1;
+	memset(identity->machine, 'a', sizeof(identity->machine));
+	memset(f->host.machine, 'a', sizeof(f->host.machine));
+	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
+	identity->machine[PAGE_MACHINE_MAX - 1] = 'b';
+	is_unknown(f);
+	/* a container's image may have none, or that of all containers */
+	memset(identity->machine, 0, sizeof(identity->machine));
+	memset(f->host.machine, 0, sizeof(f->host.machine));
+	is_unknown(f);
+	memset(identity->machine, 'a', sizeof(identity->machine));
+	memset(f->host.machine, 'a', sizeof(f->host.machine));
+	identity->hostname[0] ^= 1;
+	is_unknown(f);
+	identity->hostname[0] ^= 1;
+	f->host.boot_id[0] = '\0';
+	is_unknown(f);
+}
+
+static void this_process_has_its_own_proc(void **state)
+{
+	struct fixture *f = *state;
+	struct page_host host;
+	assert_true(f->host.own_proc);
+	page_host_read(f->root, &host);
+	assert_false(host.own_proc);
 }
 
 struct count {
@@ -646,6 +708,9 @@ int main(void)
 		TEST(strange_files_are_not_read),
 		TEST(a_page_cut_short_is_damaged),
 		TEST(a_dead_owner_is_proven),
+		TEST(a_hidden_owner_is_not_dead),
+		TEST(an_earlier_boot_is_of_one_machine),
+		TEST(this_process_has_its_own_proc),
 		TEST(a_scan_finds_all_pages),
 		TEST(a_full_folder_pushes_nobody_out),
 		TEST(a_torn_slot_is_never_seen),
