@@ -50,8 +50,8 @@ static char *make(const char *folder, const char *name)
 static int set_up(void **state)
 {
 	struct fixture *f = mem_alloc(sizeof(*f));
-	strcpy(f->folder, "/tmp/dbtop-guarded-XXXXXX");
-	strcpy(f->kept, "/tmp/dbtop-kept-XXXXXX");
+	snprintf(f->folder, sizeof(f->folder), "/tmp/dbtop-guarded-XXXXXX");
+	snprintf(f->kept, sizeof(f->kept), "/tmp/dbtop-kept-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_non_null(mkdtemp(f->kept));
 	assert_int_equal(chmod(f->folder, 0711), 0);
