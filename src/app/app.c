@@ -28,7 +28,8 @@ static void list_failures(const struct assessment *assessment, char *text, size_
 	text[0] = '\0';
 	for (size_t i = 0; i < assessment->n_sources && length < size; i++) {
 		const struct source_state *source = &assessment->sources[i];
-		if (i == SOURCE_ACTIVITY || source->status != SOURCE_FAILED)
+		if (i == SOURCE_ACTIVITY ||
+			(source->status != SOURCE_FAILED && source->status != SOURCE_STALE))
 			continue;
 		length += (size_t)snprintf(text + length, size - length, "; %s: %s",
 			source->name ? source->name : "?",

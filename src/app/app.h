@@ -26,6 +26,7 @@ struct app {
 	struct log *log; /* NULL: none */
 	bool log_failed; /* … and it was told */
 	uv_loop_t loop;
+	uv_work_t first_work; /* it makes libuv start its threads */
 };
 
 /* The target of this run, not started: the caller sets what the mode needs. */

@@ -3,6 +3,8 @@
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +25,12 @@
 #include "config/config.h"
 #include "version.h"
 #include "view/columns.h"
+
+/* Each source may have a thread or more that hangs; idle ones cost next to nothing. */
+#define WORKERS "16"
+
+/* For the last looks under way. */
+#define END_PATIENCE_MS 2000
 
 static int load_config(struct app *app, struct arena *arena)
 {
@@ -191,19 +199,64 @@ static void release(struct app *app)
 	config_free(app->config);
 }
 
+static void do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
+/* libuv reads the size of its pool once, with the first work: a process that hangs in the kernel
+ * keeps the thread that reads it, and the others must have enough. What we start is not to inherit
+ * our size. */
+static void start_workers(struct app *app)
+{
+	bool ours = !getenv("UV_THREADPOOL_SIZE");
+	if (ours)
+		setenv("UV_THREADPOOL_SIZE", WORKERS, 1);
+	/* uv_queue_work() fails only for a NULL callback. */
+	(void)uv_queue_work(&app->loop, &app->first_work, do_nothing, NULL);
+	if (ours)
+		unsetenv("UV_THREADPOOL_SIZE");
+}
+
+static void on_end_patience(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+/* What was freed closes its handles in here. False when a worker hangs in a process's files, or on
+ * a disk: it is not waited for. */
+static bool close_loop(uv_loop_t *loop)
+{
+	uv_timer_t patience;
+	uv_timer_init(loop, &patience);
+	uv_timer_start(&patience, on_end_patience, END_PATIENCE_MS, 0);
+	uv_unref((uv_handle_t *)&patience);
+	if (uv_run(loop, UV_RUN_DEFAULT) != 0)
+		return false;
+	uv_close((uv_handle_t *)&patience, NULL);
+	uv_run(loop, UV_RUN_DEFAULT);
+	uv_loop_close(loop);
+	return true;
+}
+
 static int start(struct app *app)
 {
 	struct arena *arena = arena_new();
 	int status = EXIT_USAGE;
+	bool hangs = false;
 	if (prepare(app, arena) == 0) {
 		uv_loop_init(&app->loop);
+		start_workers(app);
 		status = run(app);
-		/* what was freed closes its handles in here */
-		uv_run(&app->loop, UV_RUN_DEFAULT);
-		uv_loop_close(&app->loop);
+		hangs = !close_loop(&app->loop);
 	}
 	release(app);
 	arena_free(arena);
+	if (hangs) {
+		/* exit() would wait for the worker, too */
+		fflush(NULL);
+		_exit(status);
+	}
 	return status;
 }
 

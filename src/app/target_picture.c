@@ -77,9 +77,25 @@ static struct source_state peers_source(const struct target *target)
 		.status = peers ? SOURCE_OK : SOURCE_WAITING,
 		.taken_at = peers ? peers->dumped_at : INSTANT_UNKNOWN,
 	};
+	if (clients_busy_for(target->clients) > stale_after(target)) {
+		source.status = peers ? SOURCE_STALE : SOURCE_FAILED;
+		source.error = "reading this machine's processes takes too long";
+	}
+	if (clients_trouble(target->clients))
+		source.error = clients_trouble(target->clients);
 	if (peers && (!peers->tcp_known || !peers->unix_known)) {
 		source.status = SOURCE_FAILED;
 		source.error = "the kernel's table of sockets cannot be read";
+	}
+	return source;
+}
+
+static struct source_state pages_state(const struct target *target)
+{
+	struct source_state source = pages_source(target->pages);
+	if (pages_busy_for(target->pages) > stale_after(target)) {
+		source.status = pages_latest(target->pages) ? SOURCE_STALE : SOURCE_FAILED;
+		source.error = "reading the stats pages takes too long";
 	}
 	return source;
 }
@@ -109,7 +125,7 @@ void target_assess(struct target *target)
 	int64_t now = instant_now();
 	sources[SOURCE_ACTIVITY] = activity_source(target, &server);
 	sources[SOURCE_PEERS] = peers_source(target);
-	sources[SOURCE_PAGES] = pages_source(target->pages);
+	sources[SOURCE_PAGES] = pages_state(target);
 	poolers_published(target->poolers, bouncers);
 	poolers_sources(target->poolers, now, stale_after(target), sources + SOURCE_COUNT);
 	const struct assess_input input = {

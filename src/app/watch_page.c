@@ -3,17 +3,21 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "action/plan.h"
 #include "analyze/shutdown.h"
 #include "app/app.h"
 #include "app/dashboard.h"
 #include "app/log.h"
+#include "app/target.h"
 #include "app/watch.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "collect/procfs.h"
+#include "model/assessment.h"
 #include "model/peers.h"
 #include "model/shutdown.h"
 
@@ -127,23 +131,39 @@ static void on_settled(void *data)
 	target_refresh(page->dashboard->target);
 }
 
-/* "python3 4312", and who it is. */
-static int describe(int32_t pid, char **ret_name, uint64_t *ret_start_ticks)
+/* The name that a look found; NULL. */
+static const char *known_name(const struct watch_page *page, int32_t pid, uint64_t start_ticks)
+{
+	const struct assessment *assessment = target_assessment(page->dashboard->target);
+	for (size_t i = 0; assessment && i < assessment->n_processes; i++) {
+		const struct process *process = &assessment->processes[i].process;
+		if (process->pid == pid && process->start_ticks == start_ticks)
+			return process->name;
+	}
+	return NULL;
+}
+
+/* "python3 4312", and who it is. Its command line is not read: that may never come back, and this
+ * is the loop's thread. */
+static int describe(
+	const struct watch_page *page, int32_t pid, char **ret_name, uint64_t *ret_start_ticks)
 {
 	struct procfs *procfs = procfs_new("/proc");
-	struct arena *arena = arena_new();
-	struct process process;
 	struct procfs_stat stat;
-	int r = procfs_describe(procfs, arena, pid, &process, &stat);
+	int r = procfs_stat(procfs, pid, &stat);
+	procfs_free(procfs);
 	if (r == 0 && procfs_has_ended(&stat))
 		r = -ESRCH;
-	if (r == 0) {
-		*ret_name = mem_printf("%s %d", process.name ? process.name : "?", pid);
-		*ret_start_ticks = stat.start_ticks;
-	}
+	if (r < 0)
+		return r;
+	struct arena *arena = arena_new();
+	const char *name = known_name(page, pid, stat.start_ticks);
+	if (!name)
+		name = text_clean(arena, stat.comm, strlen(stat.comm), TEXT_LINE);
+	*ret_name = mem_printf("%s %d", name, pid);
+	*ret_start_ticks = stat.start_ticks;
 	arena_free(arena);
-	procfs_free(procfs);
-	return r;
+	return 0;
 }
 
 int watch_page_arm(struct watch_page *page, int32_t pid)
@@ -151,7 +171,7 @@ int watch_page_arm(struct watch_page *page, int32_t pid)
 	struct dashboard *dashboard = page->dashboard;
 	uint64_t start_ticks = 0;
 	char *name = NULL;
-	int r = describe(pid, &name, &start_ticks);
+	int r = describe(page, pid, &name, &start_ticks);
 	if (r < 0)
 		return r;
 	disarm(page);

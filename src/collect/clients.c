@@ -1,10 +1,15 @@
 /* Looks, one after the other, on libuv's worker threads.
  *
  * What a look works with (sockets, holders, the block it fills) is the worker's alone while it
- * runs, and the loop's alone between two looks: uv_queue_work() orders both, no lock is needed. */
+ * runs, and the loop's alone between two looks: uv_queue_work() orders both, no lock is needed.
+ *
+ * Reading a process may hang for as long as that process hangs in the kernel. Such a look is left
+ * alone, with all it works with, and others follow that do not read this process's command line. */
 #include "collect/clients.h"
 
+#include <inttypes.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,48 +19,150 @@
 #include "collect/addresses.h"
 #include "collect/holders.h"
 #include "collect/netlink.h"
+#include "collect/procfs.h"
 #include "collect/sockets.h"
+#include "loop/handle.h"
 #include "model/peers.h"
+
+/* A look that hangs takes one of libuv's threads with it: so many, and no more. */
+#define MOST_STUCK 4
+
+/* What looks work with, one after the other. */
+struct scan {
+	struct clients *clients; /* NULL: they are freed */
+	bool left_alone;         /* another one took its place */
+	uv_work_t work;
+	struct netlink *netlink;
+	struct holders *holders;
+	struct peers *peers;
+	bool fresh;
+};
+
+/* A process that a look hangs in. */
+struct stuck {
+	struct scan *scan;
+	int32_t pid;
+	uint64_t start_ticks;
+};
 
 struct clients {
 	uv_loop_t *loop;
+	char *proc_root;
 	struct clients_callbacks callbacks;
 	struct peers *latest;
-	unsigned scans;
-	bool running, asked, freed;
+	unsigned scans, scans_before; /* before: of the scans that were left alone */
+	bool running, asked;
+	int64_t began_at;           /* monotonic: the look under way */
 	struct peers_target target; /* of the look asked for */
 	bool fresh;
 	uint16_t *ports;
 	size_t n_ports;
 
-	/* the look under way */
-	uv_work_t work;
-	struct netlink *netlink;
-	struct holders *holders;
-	struct peers *peers;
-	bool look_fresh;
+	struct scan *scan;
+	uv_timer_t *watchdog;
+	int64_t patience;
+	int32_t watched; /* the process that the look was reading when the watchdog last woke */
+	struct procfs *procfs; /* the loop's: asked for start times alone */
+	struct stuck stuck[MOST_STUCK];
+	size_t n_stuck;
+	char error[128];
 };
+
+static void start(struct clients *clients);
+
+static struct scan *scan_new(struct clients *clients)
+{
+	struct scan *scan = mem_alloc(sizeof(*scan));
+	scan->clients = clients;
+	scan->work.data = scan;
+	scan->netlink = sockets_netlink();
+	scan->holders = holders_new(clients->proc_root);
+	return scan;
+}
+
+static void scan_free(struct scan *scan)
+{
+	peers_unref(scan->peers);
+	holders_free(scan->holders);
+	netlink_free(scan->netlink);
+	free(scan);
+}
+
+/* The next look must not hang in the same process; when there are too many of them, in none. */
+static void leave_alone(struct clients *clients, int32_t pid)
+{
+	struct procfs_stat stat;
+	struct scan *stuck = clients->scan;
+	bool full = clients->n_stuck == MOST_STUCK;
+	if (full || procfs_stat(clients->procfs, pid, &stat) < 0)
+		return;
+	clients->stuck[clients->n_stuck++] = (struct stuck){ stuck, pid, stat.start_ticks };
+	stuck->left_alone = true;
+	clients->fresh |= stuck->fresh;
+	clients->scans_before += clients->scans;
+	clients->scan = scan_new(clients);
+	struct procfs *procfs = holders_procfs(clients->scan->holders);
+	for (size_t i = 0; i < clients->n_stuck; i++)
+		procfs_skip(procfs, clients->stuck[i].pid, clients->stuck[i].start_ticks);
+	if (clients->n_stuck == MOST_STUCK)
+		procfs_skip_all(procfs);
+	snprintf(clients->error, sizeof(clients->error),
+		"process %" PRId32 " hangs in the kernel: its command line cannot be read", pid);
+	clients->running = false;
+	start(clients);
+}
+
+/* The process went on after all, or has ended. */
+static void came_back(struct clients *clients, struct scan *scan)
+{
+	for (size_t i = 0; i < clients->n_stuck; i++)
+		if (clients->stuck[i].scan == scan) {
+			clients->stuck[i] = clients->stuck[--clients->n_stuck];
+			break;
+		}
+	if (!clients->n_stuck)
+		clients->error[0] = '\0';
+	scan_free(scan);
+}
+
+/* Twice the same process, and that has lasted for all of the time in between. */
+static void on_watchdog(uv_timer_t *timer)
+{
+	struct clients *clients = timer->data;
+	if (!clients->running)
+		return;
+	int32_t pid = procfs_reads(holders_procfs(clients->scan->holders));
+	if (pid && pid == clients->watched) {
+		leave_alone(clients, pid);
+		return;
+	}
+	clients->watched = pid;
+}
+
+static void watch_over(struct clients *clients)
+{
+	uint64_t ms = (uint64_t)(clients->patience / USEC_PER_MSEC);
+	clients->watched = 0;
+	uv_timer_start(clients->watchdog, on_watchdog, ms / 2, ms / 2);
+}
 
 struct clients *clients_new(
 	uv_loop_t *loop, const char *proc_root, const struct clients_callbacks *callbacks)
 {
 	struct clients *clients = mem_alloc(sizeof(*clients));
 	clients->loop = loop;
+	clients->proc_root = mem_strdup(proc_root);
 	clients->callbacks = *callbacks;
-	clients->work.data = clients;
-	clients->netlink = sockets_netlink();
-	clients->holders = holders_new(proc_root);
+	clients->patience = CLIENTS_PATIENCE;
+	clients->procfs = procfs_new(proc_root);
+	clients->scan = scan_new(clients);
+	clients->watchdog = handle_new_timer(loop, clients);
 	return clients;
 }
 
-static void destroy(struct clients *clients)
+void clients_set_patience(struct clients *clients, int64_t patience)
 {
-	peers_unref(clients->latest);
-	peers_unref(clients->peers);
-	holders_free(clients->holders);
-	netlink_free(clients->netlink);
-	free(clients->ports);
-	free(clients);
+	clients->patience = patience;
 }
 
 /* The sockets whose holders are worth knowing: both ends, where both are here. */
@@ -86,34 +193,34 @@ static void want_unix(struct wanted *wanted, const struct unix_socket *rows, siz
 	}
 }
 
-static void dump_port(struct clients *clients, struct peers *peers, struct peers_port *port)
+static void dump_port(struct scan *scan, struct peers *peers, struct peers_port *port)
 {
 	const struct peers_target target = { .port = port->port };
-	port->tcp_known = sockets_dump_tcp(clients->netlink, peers->arena, &target, &port->tcp,
+	port->tcp_known = sockets_dump_tcp(scan->netlink, peers->arena, &target, &port->tcp,
 				  &port->n_tcp) == 0;
-	port->unix_known = sockets_dump_unix(clients->netlink, peers->arena, &target,
+	port->unix_known = sockets_dump_unix(scan->netlink, peers->arena, &target,
 				   &port->unix_sockets, &port->n_unix) == 0;
 }
 
 /* A source that fails leaves its part of the block unknown. */
-static void dump(struct clients *clients, struct peers *peers)
+static void dump(struct scan *scan, struct peers *peers)
 {
 	peers->dumped_at = instant_now();
-	peers->tcp_known = sockets_dump_tcp(clients->netlink, peers->arena, &peers->target,
+	peers->tcp_known = sockets_dump_tcp(scan->netlink, peers->arena, &peers->target,
 				   &peers->tcp, &peers->n_tcp) == 0;
-	peers->unix_known = sockets_dump_unix(clients->netlink, peers->arena, &peers->target,
+	peers->unix_known = sockets_dump_unix(scan->netlink, peers->arena, &peers->target,
 				    &peers->unix_sockets, &peers->n_unix) == 0;
 	for (size_t i = 0; i < peers->n_ports; i++)
-		dump_port(clients, peers, &peers->ports[i]);
+		dump_port(scan, peers, &peers->ports[i]);
 	peers->dump_ended_at = instant_now();
 }
 
 static void look(uv_work_t *work)
 {
-	struct clients *clients = work->data;
-	struct peers *peers = clients->peers;
+	struct scan *scan = work->data;
+	struct peers *peers = scan->peers;
 	struct wanted wanted = { 0 };
-	dump(clients, peers);
+	dump(scan, peers);
 	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
 	want_tcp(&wanted, peers->tcp, peers->n_tcp, peers->target.port);
 	want_unix(&wanted, peers->unix_sockets, peers->n_unix);
@@ -122,26 +229,30 @@ static void look(uv_work_t *work)
 		want_tcp(&wanted, port->tcp, port->n_tcp, port->port);
 		want_unix(&wanted, port->unix_sockets, port->n_unix);
 	}
-	holders_look(clients->holders, wanted.rows, wanted.count, clients->look_fresh,
-		instant_monotonic(), peers);
+	holders_look(
+		scan->holders, wanted.rows, wanted.count, scan->fresh, instant_monotonic(), peers);
 	free(wanted.rows);
 }
 
-static void start(struct clients *clients);
-
 static void looked(uv_work_t *work, int status)
 {
-	struct clients *clients = work->data;
-	clients->running = false;
-	if (clients->freed) {
-		destroy(clients);
+	struct scan *scan = work->data;
+	struct clients *clients = scan->clients;
+	if (!clients) {
+		scan_free(scan);
 		return;
 	}
+	if (scan->left_alone) {
+		came_back(clients, scan);
+		return;
+	}
+	clients->running = false;
+	uv_timer_stop(clients->watchdog);
 	if (status == 0) {
 		peers_unref(clients->latest);
-		clients->latest = clients->peers;
-		clients->peers = NULL;
-		clients->scans = holders_walks(clients->holders);
+		clients->latest = scan->peers;
+		scan->peers = NULL;
+		clients->scans = holders_walks(scan->holders);
 	}
 	if (clients->asked)
 		start(clients);
@@ -167,14 +278,17 @@ void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t co
 
 static void start(struct clients *clients)
 {
-	clients->peers = peers_new();
-	clients->peers->target = clients->target;
-	list_ports(clients, clients->peers);
-	clients->look_fresh = clients->fresh;
+	struct scan *scan = clients->scan;
+	scan->peers = peers_new();
+	scan->peers->target = clients->target;
+	list_ports(clients, scan->peers);
+	scan->fresh = clients->fresh;
 	clients->asked = clients->fresh = false;
 	clients->running = true;
-	/* it fails only without a function to call */
-	(void)uv_queue_work(clients->loop, &clients->work, look, looked);
+	clients->began_at = instant_monotonic();
+	watch_over(clients);
+	/* uv_queue_work() fails only for a NULL callback. */
+	(void)uv_queue_work(clients->loop, &scan->work, look, looked);
 }
 
 void clients_look(struct clients *clients, const struct peers_target *target, bool fresh)
@@ -190,11 +304,19 @@ void clients_free(struct clients *clients)
 {
 	if (!clients)
 		return;
-	clients->freed = true;
+	handle_close(clients->watchdog);
+	clients->scan->clients = NULL;
+	for (size_t i = 0; i < clients->n_stuck; i++)
+		clients->stuck[i].scan->clients = NULL;
 	if (clients->running)
-		(void)uv_cancel((uv_req_t *)&clients->work);
+		(void)uv_cancel((uv_req_t *)&clients->scan->work);
 	else
-		destroy(clients);
+		scan_free(clients->scan);
+	peers_unref(clients->latest);
+	procfs_free(clients->procfs);
+	free(clients->proc_root);
+	free(clients->ports);
+	free(clients);
 }
 
 const struct peers *clients_latest(const struct clients *clients)
@@ -202,7 +324,17 @@ const struct peers *clients_latest(const struct clients *clients)
 	return clients->latest;
 }
 
+int64_t clients_busy_for(const struct clients *clients)
+{
+	return clients->running ? instant_monotonic() - clients->began_at : -1;
+}
+
+const char *clients_trouble(const struct clients *clients)
+{
+	return clients->error[0] ? clients->error : NULL;
+}
+
 unsigned clients_scans(const struct clients *clients)
 {
-	return clients->scans;
+	return clients->scans_before + clients->scans;
 }

@@ -35,6 +35,17 @@ void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t co
  * meanwhile one is made, for the last target. */
 void clients_look(struct clients *clients, const struct peers_target *target, bool fresh);
 
+/* A look that reads the same process for so long hangs with it: the next one begins without it. */
+#define CLIENTS_PATIENCE INT64_C(5000000)
+void clients_set_patience(struct clients *clients, int64_t patience);
+
+/* For how long the look under way has lasted, in µs; −1 without one. */
+int64_t clients_busy_for(const struct clients *clients);
+
+/* A process whose command line could not be read, because it hangs in the kernel: a sentence; NULL.
+ * Its sockets and its name are known all the same. */
+const char *clients_trouble(const struct clients *clients);
+
 /* Borrowed: peers_ref() it to keep it. NULL before the first look is done. */
 const struct peers *clients_latest(const struct clients *clients);
 

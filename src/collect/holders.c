@@ -87,6 +87,11 @@ void holders_free(struct holders *holders)
 	free(holders);
 }
 
+struct procfs *holders_procfs(const struct holders *holders)
+{
+	return holders->procfs;
+}
+
 unsigned holders_walks(const struct holders *holders)
 {
 	return holders->walks;

@@ -12,6 +12,7 @@
 
 struct holders;
 struct peers;
+struct procfs;
 
 /* A socket is handed on within a moment of its birth (the postmaster accepts, then forks): what is
  * found younger than this, in microseconds, is looked for once more. */
@@ -37,6 +38,9 @@ void holders_free(struct holders *holders);
  * whatever is known. `now` is the monotonic clock. */
 void holders_look(struct holders *holders, const struct holders_wanted *wanted, size_t n_wanted,
 	bool fresh, int64_t now, struct peers *peers);
+
+/* The descriptions of processes, for procfs_reads() and procfs_skip(). */
+struct procfs *holders_procfs(const struct holders *holders);
 
 /* How many walks there were. */
 unsigned holders_walks(const struct holders *holders);

@@ -15,6 +15,9 @@
 #define FIRST_PAUSE (4 * USEC_PER_MSEC)
 #define LAST_PAUSE  (2 * USEC_PER_SEC)
 
+/* All ports together: a look may be made on the loop's thread. */
+#define LOOK_MOST (2 * USEC_PER_SEC)
+
 struct known {
 	struct link link;
 	int64_t ask_at, pause; /* monotonic: when the kernel is asked again, unless it is known */
@@ -154,6 +157,7 @@ void links_look(struct links *links, const uint32_t *inodes, size_t n_inodes, co
 	if (!is_due(links, now))
 		return;
 	struct arena *arena = arena_new();
+	netlink_limit(links->netlink, LOOK_MOST);
 	for (size_t i = 0; i < n_ports; i++) {
 		ask_tcp(links, arena, ports[i]);
 		ask_unix(links, arena, ports[i]);

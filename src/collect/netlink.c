@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/instant.h"
@@ -22,6 +22,7 @@
 struct netlink {
 	int protocol, fd;
 	uint32_t sequence;
+	int64_t limit; /* monotonic: of all dumps; 0: none */
 	_Alignas(struct nlmsghdr) unsigned char buffer[BUFFER_SIZE];
 };
 
@@ -60,15 +61,9 @@ static int open_socket(struct netlink *netlink)
 {
 	if (netlink->fd >= 0)
 		return 0;
-	const struct timeval patience = { .tv_sec = DEADLINE / USEC_PER_SEC };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, netlink->protocol);
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0) {
-		int error = -errno;
-		close(fd);
-		return error;
-	}
 	netlink->fd = fd;
 	return 0;
 }
@@ -99,6 +94,24 @@ static int send_request(struct netlink *netlink, int type, const void *payload, 
 	return sent < 0 ? -errno : 0;
 }
 
+void netlink_limit(struct netlink *netlink, int64_t usec)
+{
+	netlink->limit = usec ? instant_monotonic() + usec : 0;
+}
+
+static int wait_for_answer(const struct netlink *netlink, int64_t deadline)
+{
+	struct pollfd pollfd = { .fd = netlink->fd, .events = POLLIN };
+	int r;
+	do {
+		int64_t left = deadline - instant_monotonic();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		r = poll(&pollfd, 1, (int)(left / USEC_PER_MSEC) + 1);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
+}
+
 /* One buffer from the kernel. Another process may write to our address, too: that is thrown away
  * and 0 returned. */
 static ssize_t receive(struct netlink *netlink)
@@ -107,11 +120,11 @@ static ssize_t receive(struct netlink *netlink)
 	socklen_t from_size = sizeof(from);
 	ssize_t size;
 	do
-		size = recvfrom(netlink->fd, netlink->buffer, sizeof(netlink->buffer), MSG_TRUNC,
-			(struct sockaddr *)&from, &from_size);
+		size = recvfrom(netlink->fd, netlink->buffer, sizeof(netlink->buffer),
+			MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
 	while (size < 0 && errno == EINTR);
 	if (size < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return errno == EAGAIN ? 0 : -errno;
 	if (from.nl_pid != 0)
 		return 0;
 	return size > BUFFER_SIZE ? -EMSGSIZE : size;
@@ -151,13 +164,14 @@ static int read_answer(struct netlink *netlink, struct answer *answer)
 {
 	int64_t deadline = instant_monotonic() + DEADLINE;
 	int more = 1;
+	if (netlink->limit && netlink->limit < deadline)
+		deadline = netlink->limit;
 	while (more > 0) {
-		ssize_t size = receive(netlink);
+		int r = wait_for_answer(netlink, deadline);
+		ssize_t size = r < 0 ? r : receive(netlink);
 		if (size < 0)
 			return (int)size;
 		more = read_buffer(netlink->buffer, (size_t)size, answer);
-		if (more > 0 && instant_monotonic() > deadline)
-			return -ETIMEDOUT;
 	}
 	return more;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct netlink;
 
@@ -19,9 +20,14 @@ void netlink_free(struct netlink *netlink);
 /* Sends the request (type, payload) and calls row for each message of that type. Returns 0 when
  * the answer was whole; -EAGAIN when the kernel's table changed under the dump, so that rows may
  * be missing; -ETIMEDOUT; -EMSGSIZE; the kernel's own refusal (-ENOENT: it lacks the module).
- * After a failure the rows already seen say nothing. Blocks for two seconds at most. */
+ * After a failure the rows already seen say nothing. Blocks for two seconds at most, or until the
+ * limit. */
 int netlink_dump(struct netlink *netlink, int type, const void *payload, size_t size,
 	netlink_row_fn *row, void *data) __attribute__((warn_unused_result));
+
+/* Dumps from now on fail with -ETIMEDOUT once this time is over, all of them together; 0: each has
+ * its own two seconds. */
+void netlink_limit(struct netlink *netlink, int64_t usec);
 
 /* An attribute of a row. */
 struct netlink_attribute {

@@ -28,6 +28,7 @@ struct pages {
 	int error;         /* negative errno of the last look's folder */
 	char left_out[64]; /* what it did not read, in words; "" */
 	bool running, freed;
+	int64_t began_at; /* monotonic: the look under way */
 
 	/* the look under way: the worker's alone while it runs */
 	uv_work_t work;
@@ -298,6 +299,7 @@ bool pages_refresh(struct pages *pages)
 	pages->block = pool_pages_new();
 	pages->before = pages->latest ? pool_pages_ref(pages->latest) : NULL;
 	pages->running = true;
+	pages->began_at = instant_monotonic();
 	/* it fails only without a function to call */
 	(void)uv_queue_work(pages->loop, &pages->work, look, looked);
 	return true;
@@ -317,6 +319,11 @@ void pages_free(struct pages *pages)
 const struct pool_pages *pages_latest(const struct pages *pages)
 {
 	return pages->latest;
+}
+
+int64_t pages_busy_for(const struct pages *pages)
+{
+	return pages->running ? instant_monotonic() - pages->began_at : -1;
 }
 
 struct source_state pages_source(const struct pages *pages)

@@ -33,6 +33,9 @@ bool pages_refresh(struct pages *pages);
 /* Borrowed: pool_pages_ref() it to keep it. NULL before the first look is done. */
 const struct pool_pages *pages_latest(const struct pages *pages);
 
+/* For how long the look under way has lasted, in µs; −1 without one. */
+int64_t pages_busy_for(const struct pages *pages);
+
 struct source_state pages_source(const struct pages *pages);
 
 #endif

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,9 @@ struct procfs {
 	struct map *users; /* uid → index into user_names */
 	const char **user_names;
 	uint32_t n_users;
+	struct map *skipped; /* pid and start mixed */
+	bool skips_all;
+	atomic_int reading; /* a pid */
 };
 
 /* Reads at most size − 1 bytes and terminates them. Returns their number or a negative errno. */
@@ -135,6 +139,7 @@ struct procfs *procfs_new(const char *root)
 	procfs->boot_time = read_boot_time(procfs->root);
 	procfs->arena = arena_new();
 	procfs->users = map_new(procfs->arena, 16);
+	procfs->skipped = map_new(procfs->arena, 0);
 	return procfs;
 }
 
@@ -147,6 +152,21 @@ void procfs_free(struct procfs *procfs)
 	arena_free(procfs->arena);
 	free(procfs->user_names);
 	free(procfs);
+}
+
+int32_t procfs_reads(const struct procfs *procfs)
+{
+	return atomic_load(&procfs->reading);
+}
+
+void procfs_skip(struct procfs *procfs, int32_t pid, uint64_t start_ticks)
+{
+	map_set(procfs->skipped, map_mix((uint64_t)pid, start_ticks), 1);
+}
+
+void procfs_skip_all(struct procfs *procfs)
+{
+	procfs->skips_all = true;
 }
 
 int procfs_root(const struct procfs *procfs)
@@ -364,6 +384,12 @@ static void describe_cgroup(int folder, struct arena *arena, struct process *p)
 	p->container = cgroup.container;
 }
 
+static bool skips(const struct procfs *procfs, int32_t pid, uint64_t start_ticks)
+{
+	return procfs->skips_all ||
+		map_get(procfs->skipped, map_mix((uint64_t)pid, start_ticks)) != MAP_NONE;
+}
+
 /* All files are opened through one folder: when the process exits they are gone, also when its pid
  * is taken by another meanwhile. */
 int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, struct process *ret,
@@ -387,7 +413,13 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 		.cpu_percent = NAN,
 		.rss_bytes = stat.rss_bytes,
 	};
-	describe_command(folder, arena, &stat, &process);
+	if (skips(procfs, pid, stat.start_ticks)) {
+		process.name = whole_name(arena, stat.comm, "");
+	} else {
+		atomic_store(&procfs->reading, pid);
+		describe_command(folder, arena, &stat, &process);
+		atomic_store(&procfs->reading, 0);
+	}
 	describe_user(procfs, folder, arena, &process);
 	describe_cgroup(folder, arena, &process);
 	*ret = process;

@@ -79,6 +79,17 @@ int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks);
 int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, struct process *ret,
 	struct procfs_stat *ret_stat) __attribute__((warn_unused_result));
 
+/* Reading the command line waits for the process's memory lock, which a process stuck in the kernel
+ * may hold for ever. The pid whose command line is being read, 0 for none: the one question that
+ * another thread than the reader may ask. */
+int32_t procfs_reads(const struct procfs *procfs);
+
+/* From now on this process is described without its command line. */
+void procfs_skip(struct procfs *procfs, int32_t pid, uint64_t start_ticks);
+
+/* … and so is every other. */
+void procfs_skip_all(struct procfs *procfs);
+
 /* Clock ticks a second, of start_ticks and cpu_ticks. */
 int64_t procfs_ticks_per_second(const struct procfs *procfs);
 

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -29,21 +31,21 @@ static int stop_server(void **state)
 	return 0;
 }
 
-/* Its stats pages are put below live_folder(). */
-static struct live_program *start_program(const char *path, const char *does)
+/* Its stats pages are put below live_folder(). Waits until the server has so many sessions. */
+static struct live_program *start_program(const char *path, const char *does, long sessions)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	CLEANUP(cleanup_free) char *runtime = mem_printf("XDG_RUNTIME_DIR=%s", live_folder());
 	const char *argv[] = { path, conninfo, does, NULL }, *env[] = { runtime, NULL };
 	const struct live_program_options options = { .argv = argv, .env = env };
 	struct live_program *dying = live_start(&options);
-	live_wait_sessions(server, "true", 2, 20000);
+	live_wait_sessions(server, "true", sessions, 20000);
 	return dying;
 }
 
 static struct live_program *start_dying(const char *does)
 {
-	return start_program(DYING_PATH, does);
+	return start_program(DYING_PATH, does, 2);
 }
 
 static struct term *start(const char *option, const char *value)
@@ -100,11 +102,59 @@ static void a_good_shutdown_passes(void **state)
 	end(term, 0);
 }
 
+/* A process that is stuck in the kernel: whoever reads its command line waits for ever. For dbtop
+ * alone, in a mount namespace of its own, a FIFO that nobody writes to stands in the file's place.
+ */
+static struct term *start_beside_hung(pid_t pid)
+{
+	static const char script[] =
+		"mount --bind \"$1\" \"/proc/$2/cmdline\" && exec \"$3\" \"$4\"";
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *number = mem_printf("%d", pid);
+	CLEANUP(cleanup_free) char *fifo = mem_printf("%s/cmdline", live_folder());
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	return term_start(&(struct term_options){ .width = 110, .height = 30 },
+		(const char *const[]){ "/usr/bin/unshare", getuid() ? "-rm" : "-m", "sh", "-c",
+			script, "sh", fifo, number, program, conninfo, NULL });
+}
+
+static void a_process_that_hangs_holds_up_nothing(void **state)
+{
+	(void)state;
+	struct live_program *hung = start_dying("closed-first");
+	struct live_program *other = start_program(DYING_PATH, "closed-first", 4);
+	CLEANUP(cleanup_free) char *other_pid = mem_printf("%d", live_pid(other));
+	CLEANUP(cleanup_free) char *watching = mem_printf("watching dying %d", live_pid(hung));
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(hung));
+	struct term *term = start_beside_hung(live_pid(hung));
+	/* the sessions are shown, and keys are answered */
+	assert_true(term_wait_text(term, " of 25 used"));
+	term_press(term, "?");
+	assert_true(term_wait_text(term, "Esc close"));
+	term_press(term, "Esc");
+	/* the next look leaves its command line out: all are matched */
+	assert_true(term_wait_text(term, other_pid));
+	assert_true(term_wait_text(term, pid));
+	term_press(term, "/");
+	term_send(term, pid);
+	term_press(term, "Enter");
+	assert_true(term_wait_gone(term, other_pid));
+	term_press(term, "w");
+	assert_true(term_wait_text(term, watching));
+	live_signal(hung, SIGINT);
+	assert_true(term_wait_text(term, "all 2 connections closed in"));
+	term_press(term, "Esc q");
+	/* the look that hangs is not waited for */
+	end(term, 0);
+	live_free(other);
+	live_wait_sessions(server, NULL, 0, 20000);
+}
+
 /* Its process ends at once, faster than we look: but its page is gone. */
 static void a_pool_tells_that_it_closed(void **state)
 {
 	(void)state;
-	struct live_program *dying = start_program(DYING_POOL_PATH, "closed");
+	struct live_program *dying = start_program(DYING_POOL_PATH, "closed", 2);
 	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(dying));
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	CLEANUP(cleanup_free) char *pages = mem_printf("%s/dbpool", live_folder());
@@ -173,6 +223,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_good_shutdown_passes, live_teardown),
+		cmocka_unit_test_teardown(a_process_that_hangs_holds_up_nothing, live_teardown),
 		cmocka_unit_test_teardown(a_pool_tells_that_it_closed, live_teardown),
 		cmocka_unit_test_teardown(what_is_left_is_one_key_away, live_teardown),
 		cmocka_unit_test_teardown(ctrl_c_asks_while_a_watch_is_armed, live_teardown),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -338,6 +339,99 @@ static void free_during_a_look_publishes_nothing(void **state)
 	clients_free(NULL);
 }
 
+/* A recorded process that holds a socket of ours. */
+static void record_process(const char *root, int pid, const char *name, uint32_t inode)
+{
+	char path[128], text[256];
+	snprintf(path, sizeof(path), "%s/%d", root, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%d/fd", root, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%d/fd/3", root, pid);
+	snprintf(text, sizeof(text), "socket:[%u]", inode);
+	assert_int_equal(symlink(text, path), 0);
+	snprintf(path, sizeof(path), "%s/%d/stat", root, pid);
+	snprintf(text, sizeof(text), "%d (%s) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0 0\n",
+		pid, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void remove_process(const char *root, int pid)
+{
+	static const char *const names[] = { "/fd/3", "/fd", "/stat", "/cmdline", "" };
+	char path[128];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%d%s", root, pid, names[i]);
+		assert_int_equal(remove(path), 0);
+	}
+}
+
+static void turn_until(struct fixture *f, int published, const struct clients *clients)
+{
+	while (f->published < published || (clients && clients_trouble(clients)))
+		uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+/* As one does that is stuck in the kernel: reading its command line never comes back. The FIFO's
+ * reader waits for a writer. */
+static void a_process_that_hangs_is_left_out_and_the_others_are_matched(void **state)
+{
+	struct fixture *f = *state;
+	char root[] = "/tmp/clients-proc-XXXXXX", path[128];
+	int hung = connect_to(&f->tcp_address, sizeof(f->tcp_address));
+	int hung_server = accept(f->tcp, NULL, NULL);
+	int other = connect_to(&f->tcp_address, sizeof(f->tcp_address));
+	int other_server = accept(f->tcp, NULL, NULL);
+	assert_non_null(mkdtemp(root));
+	record_process(root, 100, "hung", inode_of(hung));
+	record_process(root, 200, "other", inode_of(other));
+	snprintf(path, sizeof(path), "%s/200/cmdline", root);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs("other --fine", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	snprintf(path, sizeof(path), "%s/100/cmdline", root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	struct clients *clients = clients_new(&f->loop, root,
+		&(struct clients_callbacks){ .data = &f->published, .published = count });
+	clients_set_patience(clients, 200 * USEC_PER_MSEC);
+	clients_look(clients, &f->target, false);
+	assert_true(clients_busy_for(clients) >= 0);
+	turn_until(f, 1, NULL);
+	assert_true(clients_busy_for(clients) < 0);
+	assert_non_null(strstr(clients_trouble(clients), "process 100 hangs"));
+	const struct peers *peers = clients_latest(clients);
+	const struct process *process = owner(peers, inode_of(hung), 0);
+	assert_non_null(process);
+	assert_int_equal(process->pid, 100);
+	assert_string_equal(process->name, "hung");
+	assert_null(process->command);
+	process = owner(peers, inode_of(other), 0);
+	assert_non_null(process);
+	assert_string_equal(process->command, "other --fine");
+	/* the next looks do not hang any more */
+	clients_look(clients, &f->target, true);
+	turn_until(f, 2, NULL);
+	/* it goes on after all: the first look ends, and nobody waits for it */
+	int writer = open(path, O_WRONLY);
+	assert_true(writer >= 0);
+	close(writer);
+	turn_until(f, 2, clients);
+	assert_int_equal(f->published, 2);
+	clients_free(clients);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	remove_process(root, 100);
+	remove_process(root, 200);
+	assert_int_equal(rmdir(root), 0);
+	close(hung);
+	close(hung_server);
+	close(other);
+	close(other_server);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -352,6 +446,7 @@ int main(void)
 		TEST(our_own_process_is_the_backend),
 		TEST(block_outlives_the_next_and_the_source),
 		TEST(free_during_a_look_publishes_nothing),
+		TEST(a_process_that_hangs_is_left_out_and_the_others_are_matched),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
