@@ -16,6 +16,10 @@
 #include "model/proxy.h"
 #include "model/rules.h"
 
+/* Less is what a clock gains or loses while it is kept right, and no order of ours is that close.
+ */
+#define STEP_LEAST (USEC_PER_SEC / 100)
+
 /* Workers have no client at their other end; for a plain role their rows are hidden like the
  * others, but without a user. */
 static bool is_connection(const struct backend *backend)
@@ -246,12 +250,23 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	pools_assign(assessment);
 }
 
+/* Both clocks measure the time between two assessments; where they differ by more than a moment,
+ * the wall clock was set. */
+static int64_t find_step(const struct assessment *now, const struct assessment *previous)
+{
+	int64_t step = now->now - previous->now - (now->monotonic - previous->monotonic);
+	return step > -STEP_LEAST && step < STEP_LEAST ? 0 : step;
+}
+
 struct assessment *assess(const struct assess_input *input, const struct assessment *previous)
 {
 	struct arena *arena = arena_new();
 	struct assessment *assessment = arena_alloc(arena, sizeof(*assessment));
 	assessment->arena = arena;
 	assessment->now = input->now;
+	assessment->monotonic = input->monotonic;
+	if (previous)
+		assessment->clock_step = find_step(assessment, previous);
 	assessment->server_now = INSTANT_UNKNOWN;
 	assessment->limits = (struct rules_limits){
 		.idle = input->rules->idle,

@@ -18,8 +18,9 @@ struct assess_input {
 	const struct source_state *sources; /* as in the assessment; NULL without any */
 	size_t n_sources;
 	const struct rules *rules;
-	bool unsettled; /* something is still to come that the caller waits for */
-	int64_t now;    /* our wall clock */
+	bool unsettled;    /* something is still to come that the caller waits for */
+	int64_t now;       /* our wall clock … */
+	int64_t monotonic; /* … and the clock that nobody sets, at the same moment */
 };
 
 /* Never NULL; the caller frees it with assessment_free(). `previous` is the one before of the same

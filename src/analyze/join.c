@@ -241,6 +241,20 @@ static void join_unix(struct join *join, struct connection *connection)
 		connection->end = CLIENT_END_GONE;
 }
 
+/* A stamp of the assessment before, by the wall clock as it goes now. */
+static int64_t by_this_clock(const struct join *join, int64_t at)
+{
+	return at == INSTANT_UNKNOWN ? at : at + join->assessment->clock_step;
+}
+
+/* The dump was made after the session was first seen. One of the future is from before the wall
+ * clock was set back: what it would tell of this session is not known. */
+static bool is_dump_newer(const struct join *join, int64_t first_seen)
+{
+	return join->peers && join->peers->dumped_at > first_seen &&
+		join->peers->dumped_at <= join->assessment->now;
+}
+
 /* What the assessment before knew of this very session. */
 static void remember(struct join *join, struct connection *connection)
 {
@@ -248,12 +262,12 @@ static void remember(struct join *join, struct connection *connection)
 	connection->first_seen = join->assessment->activity->asked_at;
 	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;
 	if (before) {
-		connection->first_seen = before->first_seen;
+		connection->first_seen = by_this_clock(join, before->first_seen);
 		connection->seen_here = before->seen_here;
-		connection->missed_at = before->missed_at;
-		connection->hidden_since = before->hidden_since;
+		connection->missed_at = by_this_clock(join, before->missed_at);
+		connection->hidden_since = by_this_clock(join, before->hidden_since);
 	}
-	connection->looked = join->peers && join->peers->dumped_at > connection->first_seen;
+	connection->looked = is_dump_newer(join, connection->first_seen);
 }
 
 static void recall_holder(struct join *join, struct connection *connection)

@@ -142,6 +142,7 @@ void target_assess(struct target *target)
 		.n_sources = SOURCE_COUNT + n_poolers,
 		.rules = target->options.rules,
 		.now = now,
+		.monotonic = instant_monotonic(),
 	};
 	struct assessment *before = target->assessment;
 	target->assessment = assess(&input, before);

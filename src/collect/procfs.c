@@ -293,13 +293,16 @@ static int64_t clock_usec(clockid_t clock)
 }
 
 /* btime is cut to whole seconds. When the tree is this machine's, which its btime tells, the clocks
- * know better, and follow when the wall clock is set. */
+ * know better. When the wall clock is set btime moves with it, so it is read again. */
 static int64_t boot_time(const struct procfs *procfs)
 {
 	int64_t precise = instant_now() - clock_usec(CLOCK_BOOTTIME);
-	int64_t difference = precise - procfs->boot_time;
-	bool same = difference > -BOOT_TOLERANCE && difference < BOOT_TOLERANCE;
-	return same ? precise : procfs->boot_time;
+	int64_t told = procfs->boot_time;
+	if (llabs(precise - told) >= BOOT_TOLERANCE)
+		told = read_boot_time(procfs->root);
+	if (told == INSTANT_UNKNOWN)
+		return procfs->boot_time;
+	return llabs(precise - told) < BOOT_TOLERANCE ? precise : told;
 }
 
 int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks)

@@ -147,6 +147,8 @@ struct rules_limits {
 struct assessment {
 	struct arena *arena; /* owns all but the sources' blocks, which it holds references to */
 	int64_t now;         /* our wall clock, when it was made */
+	int64_t monotonic;   /* the same moment by the clock that nobody sets */
+	int64_t clock_step;  /* µs by which the wall clock was set since the assessment before */
 	int64_t server_now;  /* the server's, at that moment; ages are judged by it */
 	struct server_state server;
 	struct source_state *sources; /* SOURCE_COUNT at least */

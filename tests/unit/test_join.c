@@ -24,6 +24,7 @@
 /* A world at one instant. Backends 1, 2, … have pid 1000 + i and began at T0 − 100 s; our own is
  * always there. Rows are asked for at `asked`, sockets dumped at `dumped`. */
 struct world {
+	int64_t clock_step; /* the wall clock has been set by this since */
 	struct activity *activity;
 	struct peers *peers;
 	const char *server, *own;
@@ -144,7 +145,8 @@ static struct assessment *settle(struct world *world, const struct assessment *p
 		.peers = world->peers,
 		.server = &server,
 		.rules = &rules,
-		.now = T0 };
+		.now = T0 + 10 * USEC_PER_SEC + world->clock_step,
+		.monotonic = T0 };
 	struct assessment *assessment = assess(&input, previous);
 	activity_unref(world->activity);
 	peers_unref(world->peers);
@@ -426,7 +428,7 @@ static void a_process_that_went_is_remembered(void **state)
 		const struct client_process *process = assessment_process(now, find(now, 1001));
 		assert_false(process->alive);
 		assert_int_equal(process->process.pid, 4312);
-		assert_int_equal(process->process.ended_at, T0);
+		assert_int_equal(process->process.ended_at, T0 + 10 * USEC_PER_SEC);
 		assert_int_equal(process->connections, 1);
 		assert_int_equal(process->leaked, 1);
 	}
@@ -454,6 +456,59 @@ static void a_full_server_shows_the_processes_at_its_sockets(void **state)
 	peers_unref(world.peers);
 }
 
+/* The wall clock is set by this much between two rounds; nothing else changes. */
+static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
+{
+	(void)state;
+	static const int64_t steps[] = { -3600 * USEC_PER_SEC, 3600 * USEC_PER_SEC };
+	for (size_t i = 0; i < 2; i++) {
+		int64_t later = T0 + steps[i];
+		struct world old = world_new("127.0.0.1", "127.0.0.1", T0, T0 - USEC_PER_SEC);
+		local_tcp(&old);
+		struct assessment *first = settle(&old, NULL);
+		/* the dump is of the time before: of these sessions it tells nothing */
+		struct world set = world_new(
+			"127.0.0.1", "127.0.0.1", later + USEC_PER_SEC, T0 - USEC_PER_SEC);
+		local_tcp(&set);
+		set.clock_step = steps[i];
+		struct assessment *second = settle(&set, first);
+		assert_int_equal(second->n_leaked, 0);
+		assert_false(second->settled);
+		/* one more round, and all is as it would be */
+		struct world next = world_new("127.0.0.1", "127.0.0.1", later + 3 * USEC_PER_SEC,
+			later + 2 * USEC_PER_SEC);
+		local_tcp(&next);
+		next.clock_step = steps[i];
+		struct assessment *third = settle(&next, second);
+		assert_int_equal(third->n_leaked, 2);
+		assert_true(third->settled);
+		assessment_free(first);
+		assessment_free(second);
+		assessment_free(third);
+	}
+}
+
+/* Set back and forth again: a dump from before the session does not become one from after it. */
+static void a_clock_that_is_set_twice_proves_nothing(void **state)
+{
+	(void)state;
+	struct world empty = world_new("127.0.0.1", "127.0.0.1", T0 - USEC_PER_SEC, T0);
+	struct assessment *first = settle(&empty, NULL);
+	struct world back = world_new("127.0.0.1", "127.0.0.1", T0 - 3600 * USEC_PER_SEC, T0);
+	local_tcp(&back);
+	back.clock_step = -3600 * USEC_PER_SEC;
+	struct assessment *second = settle(&back, first);
+	assert_int_equal(second->n_leaked, 0);
+	struct world forth = world_new("127.0.0.1", "127.0.0.1", T0 + 5 * USEC_PER_SEC, T0);
+	local_tcp(&forth);
+	struct assessment *third = settle(&forth, second);
+	assert_int_equal(third->n_leaked, 0);
+	assert_false(third->settled);
+	assessment_free(first);
+	assessment_free(second);
+	assessment_free(third);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +523,8 @@ int main(void)
 		cmocka_unit_test(what_is_proven_stays_between_two_answers),
 		cmocka_unit_test(a_process_that_went_is_remembered),
 		cmocka_unit_test(a_full_server_shows_the_processes_at_its_sockets),
+		cmocka_unit_test(a_clock_that_is_set_delays_nothing_and_proves_nothing),
+		cmocka_unit_test(a_clock_that_is_set_twice_proves_nothing),
 	};
 	return cmocka_run_group_tests_name("join", tests, NULL, NULL);
 }

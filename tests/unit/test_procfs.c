@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -307,6 +308,36 @@ static void describe_agrees_with_the_running_kernel(void **state)
 	procfs_free(procfs);
 }
 
+static void write_btime(const char *folder, long seconds)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "%s/stat", folder);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "cpu 1 2 3\nbtime %ld\n", seconds);
+	fclose(file);
+}
+
+/* As the kernel does when the wall clock is set. */
+static void a_time_of_boot_that_moves_is_followed(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/test_procfs-XXXXXX", path[64];
+	assert_non_null(mkdtemp(folder));
+	write_btime(folder, 1000000);
+	struct procfs *procfs = procfs_new(folder);
+	int64_t second = procfs_ticks_per_second(procfs);
+	assert_int_equal(procfs_started_at(procfs, (uint64_t)second), 1000001 * USEC_PER_SEC);
+	write_btime(folder, 1003600);
+	assert_int_equal(procfs_started_at(procfs, (uint64_t)second), 1003601 * USEC_PER_SEC);
+	/* what cannot be read any more is as it was told */
+	snprintf(path, sizeof(path), "%s/stat", folder);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(procfs_started_at(procfs, (uint64_t)second), 1000001 * USEC_PER_SEC);
+	procfs_free(procfs);
+	rmdir(folder);
+}
+
 static void missing_tree_is_an_error(void **state)
 {
 	struct procfs *procfs = procfs_new("tests/data/no-such-tree");
@@ -405,6 +436,7 @@ int main(void)
 		TEST(describe_reads_every_file),
 		TEST(describe_agrees_with_the_running_kernel),
 		TEST(missing_tree_is_an_error),
+		TEST(a_time_of_boot_that_moves_is_followed),
 		TEST(forwarding_of_either_family_counts),
 		TEST(scan_finds_holders_sorted),
 		TEST(scan_sees_other_network_namespaces),
