@@ -31,6 +31,7 @@ struct audit {
 	struct arena *arena;
 	const char *path;
 	const char *user, *tty; /* NULL when not known */
+	const char *sudo_user;  /* on whose behalf root acts; NULL without sudo */
 	char error[256];        /* "" when the last line was written */
 };
 
@@ -61,6 +62,8 @@ struct audit *audit_new(const char *path)
 		.path = arena_strdup(arena, path),
 		.user = clean(arena, passwd ? passwd->pw_name : NULL),
 		.tty = clean(arena, ttyname(STDERR_FILENO)),
+		/* sudo sets it; only root's word is worth more than anybody's environment */
+		.sudo_user = getuid() == 0 ? clean(arena, getenv("SUDO_USER")) : NULL,
 	};
 	return audit;
 }
@@ -103,8 +106,9 @@ static json_t *json_instant(int64_t instant)
 
 static json_t *who(const struct audit *audit, const char *role)
 {
-	return json_pack("{ss? si si ss? ss?}", "user", audit->user, "uid", (int)getuid(), "pid",
-		(int)getpid(), "tty", audit->tty, "role", role);
+	return json_pack("{ss? si ss? si ss? ss?}", "user", audit->user, "uid", (int)getuid(),
+		"sudo_user", audit->sudo_user, "pid", (int)getpid(), "tty", audit->tty, "role",
+		role);
 }
 
 static json_t *describe_session(const struct action_target *target)

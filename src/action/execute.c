@@ -65,7 +65,7 @@ static struct action_target *current_target(struct executor *executor)
 	return &executor->plan->targets[executor->current];
 }
 
-static void settle(struct executor *executor, struct action_target *target,
+static void record(struct executor *executor, struct action_target *target,
 	enum action_result result, const char *detail)
 {
 	target->result = result;
@@ -73,6 +73,12 @@ static void settle(struct executor *executor, struct action_target *target,
 		target->detail = detail;
 	if (executor->options.audit)
 		audit_result(executor->options.audit, executor->plan, target, instant_now());
+}
+
+static void settle(struct executor *executor, struct action_target *target,
+	enum action_result result, const char *detail)
+{
+	record(executor, target, result, detail);
 	if (executor->callbacks.progress)
 		executor->callbacks.progress(executor->callbacks.data);
 }
@@ -87,14 +93,19 @@ static void settle_rest(struct executor *executor, size_t from, const char *deta
 	}
 }
 
-/* The callback comes last: it may run the next plan, or free us. */
-static void finish(struct executor *executor)
+static void rest(struct executor *executor)
 {
 	uv_timer_stop(&executor->timer);
 	free(executor->present);
 	executor->present = NULL;
 	executor->plan = NULL;
 	executor->phase = PHASE_RESTING;
+}
+
+/* The callback comes last: it may run the next plan, or free us. */
+static void finish(struct executor *executor)
+{
+	rest(executor);
 	executor->callbacks.done(executor->callbacks.data);
 }
 
@@ -295,6 +306,33 @@ bool execute_busy(const struct executor *executor)
 	return executor->phase != PHASE_RESTING;
 }
 
+static void record_interrupted(struct executor *executor, size_t i)
+{
+	struct action_target *target = &executor->plan->targets[i];
+	bool is_current = i == executor->current;
+	if (is_current && executor->phase == PHASE_ASKING_WHY)
+		record(executor, target, RESULT_DENIED, act_read_why(NULL, executor->plan->arena));
+	else if (is_current && executor->phase == PHASE_SIGNALLING)
+		record(executor, target, RESULT_TIMEOUT, "interrupted before the server answered");
+	else if (i >= executor->current)
+		record(executor, target, RESULT_TIMEOUT, "interrupted: nothing was sent");
+	else
+		record(executor, target, RESULT_TIMEOUT,
+			"interrupted: signalled, not yet seen gone");
+}
+
+void execute_interrupt(struct executor *executor)
+{
+	if (!execute_busy(executor))
+		return;
+	session_forget(executor->session, executor);
+	for (size_t i = 0; i < executor->plan->n_targets; i++)
+		if (executor->plan->targets[i].selected &&
+			executor->plan->targets[i].result == RESULT_PENDING)
+			record_interrupted(executor, i);
+	rest(executor);
+}
+
 static void free_closed(uv_handle_t *handle)
 {
 	free(handle->data);
@@ -304,7 +342,6 @@ void execute_free(struct executor *executor)
 {
 	if (!executor)
 		return;
-	session_forget(executor->session, executor);
-	free(executor->present);
+	execute_interrupt(executor);
 	uv_close((uv_handle_t *)&executor->timer, free_closed);
 }

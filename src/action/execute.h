@@ -34,16 +34,21 @@ struct executor *execute_new(uv_loop_t *loop, struct session *session,
 	const struct execute_options *options, const struct execute_callbacks *callbacks);
 
 /* Begins with the plan's selected targets; results and details are written into the plan, which is
- * the caller's and must live until done. No callback comes before this returns. 0, -EPERM when
- * readonly, -ENOTSUP through a pooler, -EBUSY while another plan runs, -EINVAL when nothing is
- * selected. */
+ * the caller's and must live until done or interrupted. No callback comes before this returns. 0,
+ * -EPERM when readonly, -ENOTSUP through a pooler, -EBUSY while another plan runs, -EINVAL when
+ * nothing is selected. */
 int execute_run(struct executor *executor, struct action_plan *plan)
 	__attribute__((warn_unused_result));
 
 bool execute_busy(const struct executor *executor);
 
-/* What was not sent yet never will be; callbacks are not called. NULL is allowed. The handle closes
- * in the loop's next turns: run it until it is empty. */
+/* Gives up the plan under way: what was not sent yet never will be. Each target without a result
+ * gets one, in the plan and in the audit log, that says how far it came. Callbacks are not called.
+ * Does nothing at rest. */
+void execute_interrupt(struct executor *executor);
+
+/* The same, and frees it. NULL is allowed. The handle closes in the loop's next turns: run it until
+ * it is empty. */
 void execute_free(struct executor *executor);
 
 #endif

@@ -408,6 +408,7 @@ void rescue_interrupt(struct rescue *rescue)
 	struct emergency *emergency = rescue->emergency;
 	if (!emergency)
 		return;
+	execute_interrupt(rescue->executor);
 	bool *sent = mem_alloc(emergency->n_processes * sizeof(*sent));
 	for (size_t i = 0; i < emergency->n_processes; i++)
 		sent[i] = emergency->processes[i].signal &&

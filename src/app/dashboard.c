@@ -33,6 +33,7 @@
 #include "model/assessment.h"
 #include "model/rights.h"
 #include "report/recording.h"
+#include "report/result.h"
 #include "session/session.h"
 #include "tui/input.h"
 #include "tui/tui.h"
@@ -359,6 +360,20 @@ static void open_dashboard(struct dashboard *dashboard)
 	watch_signals(dashboard);
 }
 
+/* What came of a plan that is left in the midst: on the terminal, which may be gone by now. */
+static void report_interrupted(struct dashboard *dashboard)
+{
+	if (!execute_busy(dashboard->executor))
+		return;
+	const struct printer_style style = printer_style_for(stdout);
+	execute_interrupt(dashboard->executor);
+	log_results(dashboard);
+	const char *error = audit_error(dashboard->audit);
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	(void)!result_print_text(dashboard->plan, &style, stdout);
+}
+
 static void close_dashboard(struct dashboard *dashboard)
 {
 	/* before the terminal is closed that it watches */
@@ -367,6 +382,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	else
 		free(dashboard->input);
 	tui_free(dashboard->tui);
+	report_interrupted(dashboard);
 	emergency_page_free(dashboard->emergency);
 	proxy_page_free(dashboard->proxy);
 	clearing_page_free(dashboard->clearing);

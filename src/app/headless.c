@@ -51,7 +51,6 @@ struct headless {
 	uv_signal_t *interrupt[3];
 	long printed;
 	bool asked_password;
-	bool running; /* the plan was agreed to */
 	int status;
 };
 
@@ -145,13 +144,18 @@ static void print_result(const struct headless *headless)
 		check_written(result_print_text(headless->plan, &style, stdout));
 }
 
-static void on_done(void *data)
+static void print_done(const struct headless *headless)
 {
-	struct headless *headless = data;
 	const char *error = audit_error(headless->audit);
 	if (error)
 		fprintf(stderr, "dbtop: %s\n", error);
 	print_result(headless);
+}
+
+static void on_done(void *data)
+{
+	struct headless *headless = data;
+	print_done(headless);
 	finish(headless,
 		exit_status_of_result(headless->plan, target_assessment(headless->target)));
 }
@@ -200,7 +204,6 @@ static void go_on(struct headless *headless)
 	/* when it was interrupted, the loop has the signal next */
 	if (consent != CONSENT_YES)
 		return;
-	headless->running = true;
 	if (execute_run(headless->executor, headless->plan) < 0)
 		finish(headless, EXIT_LEAKS);
 }
@@ -319,8 +322,9 @@ static void on_interrupt(uv_signal_t *handle, int signal_number)
 	if (headless->emergency) {
 		finish(headless,
 			emergency_mode_interrupt(headless->emergency, 128 + signal_number));
-	} else if (headless->running) {
-		print_result(headless);
+	} else if (execute_busy(headless->executor)) {
+		execute_interrupt(headless->executor);
+		print_done(headless);
 		finish(headless, EXIT_LEAKS);
 	} else if (headless->plan) {
 		fputs("dbtop: nothing was ended\n", stderr);

@@ -49,8 +49,11 @@ static void describe_who(const json_t *root, char *text, size_t size)
 {
 	const json_t *who = json_object_get(root, "who");
 	const char *server = text_of(root, "server"), *user = text_of(who, "user");
+	const char *sudo_user = text_of(who, "sudo_user");
 	if (user)
 		append(text, size, ", by %s", user);
+	if (user && sudo_user)
+		append(text, size, " (%s)", sudo_user);
 	if (server)
 		append(text, size, ", on %s", server);
 }

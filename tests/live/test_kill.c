@@ -235,6 +235,37 @@ static void what_stays_is_a_timeout(void **state)
 	live_wait_sessions(server, NULL, 0, 10000);
 }
 
+static bool audit_tells_of_an_end(void *data)
+{
+	(void)data;
+	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *text = live_read(path);
+	return text && strstr(text, "\"terminated\"");
+}
+
+/* In the midst of a plan: each target has its line, in the result and in the audit log. */
+static void interrupted_it_tells_how_far_it_came(void **state)
+{
+	(void)state;
+	int stuck = backend_of(live_client(app, "idle", NULL));
+	int other = backend_of(live_client(app, "idle", NULL));
+	wait_until_leaked();
+	assert_int_equal(kill(stuck, SIGSTOP), 0);
+	struct live_program *dbtop = kill_leaked(super, "--yes");
+	assert_true(live_wait(audit_tells_of_an_end, NULL, 20000));
+	live_signal(dbtop, SIGINT);
+	json_t *root = result_of(dbtop, 1);
+	assert_int_equal(kill(stuck, SIGCONT), 0);
+	assert_result(root, other, "terminated");
+	assert_result(root, stuck, "timeout");
+	json_decref(root);
+	json_t *line = audit_line(stuck);
+	assert_string_equal(live_text(line, "result"), "timeout");
+	assert_string_equal(live_text(line, "detail"), "interrupted: signalled, not yet seen gone");
+	json_decref(line);
+	live_wait_sessions(server, NULL, 0, 10000);
+}
+
 /* --- asked about on a terminal --- */
 
 static struct live_program *ask(void)
@@ -351,6 +382,7 @@ int main(void)
 		cmocka_unit_test_teardown(dry_run_ends_nothing, clean_up),
 		cmocka_unit_test_teardown(what_we_may_not_end_is_denied, clean_up),
 		cmocka_unit_test_teardown(what_stays_is_a_timeout, clean_up),
+		cmocka_unit_test_teardown(interrupted_it_tells_how_far_it_came, clean_up),
 		cmocka_unit_test_teardown(what_changed_meanwhile_is_left_alone, clean_up),
 		cmocka_unit_test_teardown(only_a_yes_is_one, clean_up),
 		cmocka_unit_test_teardown(an_interrupted_question_ends_nothing, clean_up),

@@ -109,6 +109,32 @@ static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
 	term_end(term);
 }
 
+/* The dashboard is left while a session that was signalled does not end. */
+static void what_was_signalled_is_told_after_the_end(void **state)
+{
+	(void)state;
+	struct live_program *app = start_app("leaky", "1", false);
+	int stuck = 0;
+	assert_int_equal(sscanf(live_out(app), "pid %d", &stuck), 1);
+	live_wait_sessions(
+		server, "state_change > clock_timestamp() - interval '200 ms'", 0, 10000);
+	struct term *term = open_dashboard("user=app", "--idle-limit", "0.1");
+	assert_true(term_wait_text(term, "idle too long"));
+	assert_int_equal(kill(stuck, SIGSTOP), 0);
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "End 1 leaked connection?"));
+	term_confirm(term);
+	assert_true(term_wait_text(term, "0 of 1 done"));
+	term_press(term, "Ctrl-C");
+	int status;
+	assert_true(term_wait_exit(term, &status));
+	assert_int_equal(kill(stuck, SIGCONT), 0);
+	assert_true(WIFEXITED(status));
+	assert_true(term_wait_text(term, "ended 0 of 1 leaked connection"));
+	assert_true(term_wait_text(term, "interrupted"));
+	term_end(term);
+}
+
 static void readonly_opens_no_page(void **state)
 {
 	(void)state;
@@ -164,6 +190,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_full_server_is_freed_by_a_word, live_teardown),
 		cmocka_unit_test_teardown(ctrl_c_in_the_middle_tells_what_was_done, live_teardown),
+		cmocka_unit_test_teardown(what_was_signalled_is_told_after_the_end, live_teardown),
 		cmocka_unit_test_teardown(readonly_opens_no_page, live_teardown),
 		cmocka_unit_test_teardown(
 			the_missing_grant_is_told_at_start_and_in_the_help, live_teardown),

@@ -129,6 +129,24 @@ static void each_line_tells_when_who_what_and_the_result(void **state)
 	json_decref(result);
 }
 
+/* Anybody may set the variable; it says something only where sudo has made us root. */
+static void under_sudo_it_names_the_person(void **state)
+{
+	struct fixture *fixture = *state;
+	setenv("SUDO_USER", "ali\033ce", 1);
+	struct audit *audit = audit_new(fixture->path);
+	unsetenv("SUDO_USER");
+	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	audit_free(audit);
+	json_t *action = read_line(fixture->path, 0);
+	const char *sudo_user = text(action, "who", "sudo_user");
+	if (getuid() == 0)
+		assert_string_equal(sudo_user, "ali␛ce");
+	else
+		assert_null(sudo_user);
+	json_decref(action);
+}
+
 static void only_we_can_read_it(void **state)
 {
 	struct fixture *fixture = *state;
@@ -237,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			each_line_tells_when_who_what_and_the_result, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(under_sudo_it_names_the_person, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_we_can_read_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_log_is_moved_aside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -110,6 +110,25 @@ static void a_plan_without_a_tick_is_refused(void **state)
 	close_fixture(&fixture);
 }
 
+static void interrupted_each_target_has_a_result(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	open_fixture(&fixture, false);
+	fixture.plan->targets[1].selected = false;
+	execute_interrupt(fixture.executor);
+	assert_int_equal(execute_run(fixture.executor, fixture.plan), 0);
+	execute_interrupt(fixture.executor);
+	assert_false(execute_busy(fixture.executor));
+	for (size_t i = 0; i < fixture.plan->n_targets; i++)
+		assert_int_equal(
+			fixture.plan->targets[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
+	assert_string_equal(fixture.plan->targets[0].detail, "interrupted: nothing was sent");
+	uv_run(&fixture.loop, UV_RUN_NOWAIT);
+	assert_int_equal(fixture.progress + fixture.done, 0);
+	close_fixture(&fixture);
+}
+
 static void it_may_be_freed_at_any_time(void **state)
 {
 	(void)state;
@@ -127,6 +146,7 @@ int main(void)
 		cmocka_unit_test(readonly_sends_nothing),
 		cmocka_unit_test(without_a_connection_each_target_is_told),
 		cmocka_unit_test(a_plan_without_a_tick_is_refused),
+		cmocka_unit_test(interrupted_each_target_has_a_result),
 		cmocka_unit_test(it_may_be_freed_at_any_time),
 	};
 	return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
