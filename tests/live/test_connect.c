@@ -443,6 +443,15 @@ static void run_in_folder(const char *command)
 	assert_int_equal(status, 0);
 }
 
+/* Whether the postmaster has read its configuration again. */
+static bool has_ssl(void *conninfo)
+{
+	PGconn *conn = live_connect(conninfo);
+	CLEANUP(cleanup_free) char *ssl = live_value(conn, "SHOW ssl");
+	PQfinish(conn);
+	return strcmp(ssl, "on") == 0;
+}
+
 /* The certificate is the name's, also where hostaddr says the address. */
 static void a_certificate_is_checked_against_the_name(void **state)
 {
@@ -454,6 +463,8 @@ static void a_certificate_is_checked_against_the_name(void **state)
 		      "server.key && chmod 644 server.crt");
 	live_sql(server, "ALTER SYSTEM SET ssl = on");
 	live_sql(server, "SELECT pg_reload_conf()");
+	CLEANUP(cleanup_free) char *plain = live_conninfo(server, LIVE_UNIX, NULL);
+	assert_true(live_wait(has_ssl, plain, 10000));
 	CLEANUP(cleanup_free)
 	char *certificate = mem_printf("%s/data/server.crt", private_server_folder(server));
 	CLEANUP(cleanup_free) char *text = live_read(certificate);

@@ -321,7 +321,7 @@ static void refusal_is_an_answer(void **state)
 
 static struct live_program *start_impostor(bool unprivileged, char **ret_log, int *ret_port)
 {
-	*ret_log = text("%s/impostor.log", live_folder());
+	*ret_log = text("%s/impostor.log", live_nobodys_folder());
 	unlink(*ret_log);
 	struct live_program *program = live_start(&(struct live_program_options){
 		.argv = (const char *const[]){ "python3", "tests/support/impostor.py", *ret_log,
@@ -456,10 +456,36 @@ static long count_own(const char *out)
 	return count;
 }
 
+static bool is_let_in(void *conninfo)
+{
+	PGconn *conn = PQconnectdb(conninfo);
+	bool connected = PQstatus(conn) == CONNECTION_OK;
+	PQfinish(conn);
+	return connected;
+}
+
+/* A role that needs no password: the probe has none to give, and is to be let in. */
+static void let_visitor_in(void)
+{
+	CLEANUP(cleanup_free)
+	char *path = text("%s/data/pg_hba.conf", private_server_folder(server));
+	CLEANUP(cleanup_free) char *before = live_read(path);
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "we");
+	assert_non_null(before);
+	assert_non_null(file);
+	assert_true(fprintf(file, "host all visitor all trust\n%s", before) > 0);
+	assert_int_equal(fflush(file), 0);
+	live_sql(server, "CREATE ROLE visitor LOGIN; GRANT pg_monitor TO visitor");
+	live_sql(server, "SELECT pg_reload_conf()");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=visitor");
+	assert_true(live_wait(is_let_in, conninfo, 10000));
+}
+
 static void the_attempts_are_our_own(void **state)
 {
 	(void)state;
 	int port;
+	let_visitor_in();
 	CLEANUP(cleanup_free) char *to = text("%d", private_server_port(server));
 	struct live_program *proxy = live_start(&(struct live_program_options){
 		.argv = (const char *const[]){
@@ -467,7 +493,7 @@ static void the_attempts_are_our_own(void **state)
 	live_wait_out(proxy, "\n", 20000);
 	assert_int_equal(sscanf(live_out(proxy), "port %d", &port), 1);
 	CLEANUP(cleanup_free) char *config = write_config("python3", port, "");
-	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=visitor");
 	const char *const argv[] = { live_dbtop_path(), "--json", "--follow", "-i", "0.1", "-c",
 		config, "--idle-limit", "100ms", conninfo, NULL };
 	struct live_program *dbtop = live_start(&(struct live_program_options){ .argv = argv });
