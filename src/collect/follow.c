@@ -346,6 +346,8 @@ static void hand_on(struct follow *follow, const struct follow_sample *sample)
 	follow->callbacks.sampled(follow->callbacks.data, sample);
 	follow->telling = false;
 	follow->consumed = instant_monotonic() - began_at;
+	/* a timer counts from the loop's time, which is that of before the call */
+	uv_update_time(follow->loop);
 	if (follow->freed || follow->running)
 		return;
 	if (follow->asked)
