@@ -116,7 +116,7 @@ static void wipe(char *text)
 		explicit_bzero(text, strlen(text));
 }
 
-static void free_options(PQconninfoOption *options)
+void config_free_options(PQconninfoOption *options)
 {
 	for (PQconninfoOption *option = options; option && option->keyword; option++)
 		wipe(option->val);
@@ -137,7 +137,7 @@ static int name_server(struct config *config)
 				? fail(-EINVAL, "conninfo: %.*s", (int)strcspn(error, "\n"), error)
 				: -ENOMEM;
 			PQfreemem(error);
-			free_options(standard);
+			config_free_options(standard);
 			return r;
 		}
 	} else if (config->conninfo[0]) {
@@ -153,8 +153,8 @@ static int name_server(struct config *config)
 			take_option(sources[i], "dbname", &database);
 	}
 	int n = asprintf(&config->server, "%s:%s/%s", host, port, *database ? database : user);
-	free_options(standard);
-	free_options(given);
+	config_free_options(standard);
+	config_free_options(given);
 	if (n < 0)
 		config->server = NULL;
 	return n < 0 ? -ENOMEM : 0;
@@ -184,6 +184,7 @@ int config_take(const struct dbpool_config *given, struct config *ret_config)
 	memcpy(&config.raw, given,
 		given->size < sizeof(config.raw) ? given->size : sizeof(config.raw));
 	config.raw.size = sizeof(config.raw);
+	config.connect_timeout_given = config.raw.connect_timeout_ms != 0;
 	int r = fill_in(&config.raw);
 	if (r < 0)
 		return r;

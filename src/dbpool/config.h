@@ -2,6 +2,7 @@
 #ifndef DBPOOL_CONFIG_H
 #define DBPOOL_CONFIG_H
 
+#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct config {
 	char *page_folder; /* NULL for the default */
 	char *server;      /* "host:port/database" */
 	unsigned min, max;
+	bool connect_timeout_given; /* else libpq's connect_timeout counts, where it is set */
 	int64_t acquire_timeout, connect_timeout, idle_lifetime, max_lifetime, validate_after;
 	int64_t held, reclaim, shutdown, drain;
 	int64_t check_interval, idle_in_transaction;
@@ -25,6 +27,9 @@ struct config {
 int config_take(const struct dbpool_config *given, struct config *ret_config)
 	__attribute__((warn_unused_result));
 void config_clear(struct config *config);
+
+/* Wipes them first: a password may be among them. NULL is allowed. */
+void config_free_options(PQconninfoOption *options);
 
 /* The name of the first setting that differs, or NULL. */
 const char *config_difference(const struct config *a, const struct config *b);

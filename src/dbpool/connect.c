@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dbpool/pool.h"
+#include "dbpool/route.h"
 #include "dbpool/usage.h"
 
 #define NAME_BYTES 64 /* NAMEDATALEN: 63 of them count */
@@ -30,12 +31,30 @@ static void name_application(const struct config *config, int slot, char name[st
 	snprintf(name, NAME_BYTES, "%.*s%s", NAME_BYTES - 1 - length, config->name, rest);
 }
 
-static PGconn *begin(const struct config *config, int slot)
+/* Every attempt of one link_open(). */
+struct search {
+	const struct config *config;
+	const struct routes *routes;
+	int slot, abort_fd;
+	int64_t deadline;     /* of them all; INT64_MAX: each has its own */
+	const char *standby;  /* this round's target_session_attrs; NULL: as the application says */
+	unsigned rounds_left; /* this one is among them */
+	char *error;
+	size_t size;
+};
+
+/* One address of one host; NULL: wherever the connection string leads. */
+struct place {
+	const char *host, *hostaddr, *port;
+};
+
+static PGconn *begin(const struct search *search, const struct place *place)
 {
+	const struct config *config = search->config;
 	char name[NAME_BYTES];
-	const char *keywords[N_DEFAULTS + 3], *values[N_DEFAULTS + 3];
+	const char *keywords[N_DEFAULTS + 7], *values[N_DEFAULTS + 7];
 	size_t n = 0;
-	name_application(config, slot, name);
+	name_application(config, search->slot, name);
 	for (; n < N_DEFAULTS; n++) {
 		keywords[n] = defaults[n][0];
 		values[n] = defaults[n][1];
@@ -46,6 +65,18 @@ static PGconn *begin(const struct config *config, int slot)
 	}
 	keywords[n] = "application_name";
 	values[n++] = name;
+	if (place) {
+		keywords[n] = "host";
+		values[n++] = place->host;
+		keywords[n] = "hostaddr";
+		values[n++] = place->hostaddr;
+		keywords[n] = "port";
+		values[n++] = place->port;
+	}
+	if (search->standby) {
+		keywords[n] = "target_session_attrs";
+		values[n++] = search->standby;
+	}
 	keywords[n] = NULL;
 	values[n] = NULL;
 	return PQconnectStartParams(keywords, values, 1);
@@ -202,7 +233,7 @@ static void drop(struct link *link)
 	link_free(link);
 }
 
-static struct link *link_new(const struct config *config, int slot)
+static struct link *link_new(const struct search *search, const struct place *place)
 {
 	struct link *link = calloc(1, sizeof(*link));
 	if (!link)
@@ -211,7 +242,7 @@ static struct link *link_new(const struct config *config, int slot)
 	link->libpq_fd = -1;
 	link->finished = true;
 	link->settings = strdup("");
-	link->conn = link->settings ? begin(config, slot) : NULL;
+	link->conn = link->settings ? begin(search, place) : NULL;
 	if (!link->conn) {
 		link_free(link);
 		return NULL;
@@ -220,40 +251,171 @@ static struct link *link_new(const struct config *config, int slot)
 	return link;
 }
 
-int link_open(const struct config *config, int slot, int abort_fd, struct link **ret_link,
-	char *error, size_t size)
+/* One line for each attempt that failed. */
+static void add_error(const struct search *search, const char *text)
 {
-	const char *why = NULL;
-	int64_t now = now_usec();
-	int64_t deadline =
-		config->connect_timeout == INT64_MAX ? INT64_MAX : now + config->connect_timeout;
-	struct link *link = link_new(config, slot);
-	if (!link) {
-		snprintf(error, size, "out of memory");
-		return -ENOMEM;
-	}
-	PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE);
-	bool open = finish_connecting(link->conn, abort_fd, deadline, &why);
-	if (open)
-		PQsetErrorVerbosity(link->conn, PQERRORS_DEFAULT);
-	if (!open || !set_up(link, config, deadline)) {
-		int result = explain(link->conn, why, error, size);
-		drop(link);
-		return result;
-	}
+	size_t length = strlen(search->error);
+	snprintf(search->error + length, search->size - length, "%s%s", length ? "; " : "", text);
+}
+
+static int complete(const struct search *search, struct link *link, struct link **ret_link)
+{
 	int r = link_watch(link);
 	if (r < 0) {
-		snprintf(error, size, "cannot duplicate the socket: %s", strerror(-r));
+		snprintf(search->error, search->size, "cannot duplicate the socket: %s",
+			strerror(-r));
 		link_free(link);
 		return r;
 	}
 	link->cancel = PQgetCancel(link->conn);
 	if (!link->cancel || !usage_watch(link)) {
 		link_free(link);
-		snprintf(error, size, "out of memory");
+		snprintf(search->error, search->size, "out of memory");
 		return -ENOMEM;
 	}
 	link->heard = now_usec();
 	*ret_link = link;
 	return DBPOOL_OK;
+}
+
+/* ret_next: another address may do what this one did not. libpq goes on after the same failures:
+ * no server answered, it is not of the wanted kind, or it is just starting. */
+static int try_place(const struct search *search, const struct place *place, int64_t deadline,
+	struct link **ret_link, bool *ret_next)
+{
+	char error[TEXT_MAX];
+	const char *why = NULL;
+	struct link *link = link_new(search, place);
+	*ret_next = false;
+	if (!link) {
+		snprintf(search->error, search->size, "out of memory");
+		return -ENOMEM;
+	}
+	PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE);
+	bool open = finish_connecting(link->conn, search->abort_fd, deadline, &why);
+	if (open)
+		PQsetErrorVerbosity(link->conn, PQERRORS_DEFAULT);
+	if (open && set_up(link, search->config, deadline))
+		return complete(search, link, ret_link);
+	int result = explain(link->conn, why, error, sizeof(error));
+	const char *sqlstate = why ? NULL : find_sqlstate(PQerrorMessage(link->conn));
+	*ret_next =
+		result == DBPOOL_UNREACHABLE && (!sqlstate || strncmp(sqlstate, "57P03", 5) == 0);
+	add_error(search, error);
+	drop(link);
+	return result;
+}
+
+static int64_t share(int64_t deadline, unsigned parts)
+{
+	int64_t now = now_usec();
+	return deadline == INT64_MAX || deadline < now ? deadline : now + (deadline - now) / parts;
+}
+
+/* A share of the time that is left, but never more than the application allows each address. */
+static int64_t limit(const struct search *search, int64_t deadline)
+{
+	int64_t each = search->routes->each;
+	if (each == INT64_MAX)
+		return deadline;
+	int64_t own = now_usec() + each;
+	return own < deadline ? own : deadline;
+}
+
+static bool is_aborted(const struct search *search)
+{
+	struct pollfd pollfd = { .fd = search->abort_fd, .events = POLLIN };
+	return poll(&pollfd, 1, 0) > 0;
+}
+
+static int try_host(const struct search *search, const struct route *route, int64_t deadline,
+	struct link **ret_link, bool *ret_next)
+{
+	struct addresses addresses;
+	int result = DBPOOL_UNREACHABLE;
+	int r = route_addresses(route, search->routes->random, &addresses);
+	*ret_next = true;
+	if (r != 0) {
+		char error[TEXT_MAX];
+		snprintf(error, sizeof(error), "could not translate host name \"%s\": %s",
+			route->host, gai_strerror(r));
+		add_error(search, error);
+		return result;
+	}
+	unsigned n = addresses.n ? addresses.n : 1;
+	for (unsigned i = 0; i < n && *ret_next && !is_aborted(search); i++) {
+		struct place place = { route->host, addresses.n ? addresses.texts[i] : "",
+			route->port };
+		result = try_place(
+			search, &place, limit(search, share(deadline, n - i)), ret_link, ret_next);
+	}
+	return result;
+}
+
+/* Each host once. */
+static int try_hosts(const struct search *search, struct link **ret_link, bool *ret_next)
+{
+	const struct routes *routes = search->routes;
+	int result = DBPOOL_UNREACHABLE;
+	*ret_next = true;
+	for (unsigned i = 0; i < routes->n && *ret_next && !is_aborted(search); i++) {
+		unsigned left = routes->n * search->rounds_left - i;
+		result = try_host(search, &routes->hosts[i], share(search->deadline, left),
+			ret_link, ret_next);
+	}
+	return result;
+}
+
+/* The whole string at once, with the time of all its hosts. */
+static int try_whole(const struct search *search, struct link **ret_link)
+{
+	bool next;
+	return try_place(search, NULL, limit(search, search->deadline), ret_link, &next);
+}
+
+static int search_all(struct search *search, struct link **ret_link)
+{
+	bool next;
+	if (search->routes->n == 0)
+		return try_whole(search, ret_link);
+	if (search->routes->prefer_standby) {
+		search->standby = "standby";
+		search->rounds_left = 2;
+		int result = try_hosts(search, ret_link, &next);
+		if (!next)
+			return result;
+		search->standby = "any";
+		search->rounds_left = 1;
+	}
+	return try_hosts(search, ret_link, &next);
+}
+
+int link_open(const struct config *config, int slot, int abort_fd, struct link **ret_link,
+	char *error, size_t size)
+{
+	struct routes routes;
+	int r = routes_read(config->conninfo, &routes);
+	error[0] = '\0';
+	if (r < 0) {
+		snprintf(error, size, "out of memory");
+		return r;
+	}
+	struct search search = {
+		.config = config,
+		.routes = &routes,
+		.slot = slot,
+		.abort_fd = abort_fd,
+		.rounds_left = 1,
+		.error = error,
+		.size = size,
+	};
+	bool own = !config->connect_timeout_given && routes.each != INT64_MAX;
+	search.deadline = own || config->connect_timeout == INT64_MAX
+		? INT64_MAX
+		: now_usec() + config->connect_timeout;
+	r = search_all(&search, ret_link);
+	if (r != DBPOOL_OK && !error[0])
+		snprintf(error, size, "the pool shuts down");
+	routes_clear(&routes);
+	return r;
 }

@@ -117,7 +117,7 @@ struct dbpool_config {
 	int max;              /* 3; at most DBPOOL_MAX */
 
 	int acquire_timeout_ms;  /* 5,000; DBPOOL_OFF: for ever */
-	int connect_timeout_ms;  /* 5,000: one attempt to connect */
+	int connect_timeout_ms;  /* 5,000, or libpq's for each address: dbpool(3) */
 	int idle_lifetime_ms;    /* 300,000: above min, closed when idle for longer */
 	int max_lifetime_ms;     /* 1,800,000, less up to a tenth by chance */
 	int max_uses;            /* 10,000 acquisitions of one connection */

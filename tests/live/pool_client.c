@@ -144,7 +144,7 @@ void role_threads(int n, void *(*run)(void *data), void *data)
 const struct role *role_find(const char *name)
 {
 	const struct role *const tables[] = { roles_life, roles_borrow, roles_hurry, roles_recover,
-		roles_end, roles_own, roles_traps, roles_late, roles_hidden };
+		roles_end, roles_own, roles_traps, roles_late, roles_hidden, roles_route };
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct role *role = tables[i]; role->name; role++)
 			if (strcmp(role->name, name) == 0)

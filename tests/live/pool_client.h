@@ -25,7 +25,7 @@ struct role {
 const struct role *role_find(const char *name);
 
 extern const struct role roles_life[], roles_borrow[], roles_hurry[], roles_recover[], roles_end[],
-	roles_own[], roles_traps[], roles_late[], roles_hidden[];
+	roles_own[], roles_traps[], roles_late[], roles_hidden[], roles_route[];
 
 /* What the roles start their pool with: the server, and an application_name of their own. */
 struct dbpool_config role_config(void);
