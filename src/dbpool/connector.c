@@ -67,7 +67,7 @@ static void close_one(struct dbpool *pool, struct slot *slot)
 		link_cancel(link);
 	if (link)
 		fd = link_finish(link);
-	(void)link_wait_ended(&fd, 1, now_usec() + CLOSE_TIMEOUT);
+	(void)link_wait_ended(&fd, 1, now_usec() + CLOSE_TIMEOUT, !link);
 	pthread_mutex_lock(&pool->lock);
 	page_add(pool->page->totals.closed, 1);
 	slot_set(pool, slot, SLOT_EMPTY, now_usec());

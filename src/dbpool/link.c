@@ -267,26 +267,43 @@ void link_free(struct link *link)
 	free(link);
 }
 
+/* Nothing is read from a shared socket: the borrower would miss it in the middle of its result, and
+ * might not notice. */
+static bool wait_ended(int fd, int64_t deadline, bool shared)
+{
+	struct pollfd pollfd = { .fd = fd, .events = shared ? 0 : POLLIN | POLLRDHUP };
+	for (;;) {
+		char rest[4096];
+		int wait = left(deadline), count = poll(&pollfd, 1, wait);
+		if (count == 0 && wait == 0)
+			return false;
+		if (count > 0 &&
+			(pollfd.revents & (POLLHUP | POLLERR | POLLNVAL) ||
+				(!shared && recv(fd, rest, sizeof(rest), MSG_DONTWAIT) == 0)))
+			return true;
+	}
+}
+
+/* The server waits to send what the borrower does not read. Its next attempt fails: over a Unix
+ * socket because nobody can read any more, over TCP because the connection is reset. */
+static void reset_socket(int fd)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	(void)shutdown(fd, SHUT_RDWR);
+	(void)connect(fd, &none, sizeof(none));
+}
+
 /* The socket ends when the server's process has, which is when its slot is free: PostgreSQL leaves
  * it open until then (src/backend/libpq/pqcomm.c, socket_close). */
-bool link_wait_ended(int *fds, unsigned n, int64_t deadline)
+bool link_wait_ended(int *fds, unsigned n, int64_t deadline, bool shared)
 {
 	bool all = true;
 	for (unsigned i = 0; i < n; i++) {
 		if (fds[i] < 0)
 			continue;
-		struct pollfd pollfd = { .fd = fds[i], .events = POLLIN | POLLRDHUP };
-		bool ended = false;
-		while (!ended) {
-			char rest[4096];
-			int wait = left(deadline), count = poll(&pollfd, 1, wait);
-			if (count == 0 && wait == 0)
-				break;
-			if (count <= 0)
-				continue;
-			ended = pollfd.revents & (POLLHUP | POLLERR | POLLNVAL) ||
-				recv(fds[i], rest, sizeof(rest), MSG_DONTWAIT) == 0;
-		}
+		bool ended = wait_ended(fds[i], deadline, shared);
+		if (!ended && shared)
+			reset_socket(fds[i]);
 		all = all && ended;
 		close(fds[i]);
 		fds[i] = -1;

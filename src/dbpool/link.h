@@ -78,7 +78,8 @@ void link_drop(struct link *link);
 /* Frees; the session was cut before, or never began. */
 void link_free(struct link *link);
 
-/* Waits until all ended; true if so. What still comes is read and dropped. Closes them. */
-bool link_wait_ended(int *fds, unsigned n, int64_t deadline);
+/* Waits until all ended; true if so. Closes them. `shared`: of link_cut(), whose borrower may read
+ * what the server sends; else what still comes is read and dropped. */
+bool link_wait_ended(int *fds, unsigned n, int64_t deadline, bool shared);
 
 #endif

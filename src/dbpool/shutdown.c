@@ -150,8 +150,8 @@ static bool close_all(struct dbpool *pool, int64_t until)
 	unsigned n = collect(pool, links, ending);
 	for (unsigned i = 0; i < n; i++)
 		closing[i] = link_finish(links[i]);
-	bool ended = link_wait_ended(closing, n, until);
-	return link_wait_ended(ending, pool->config.max, until) && ended;
+	bool ended = link_wait_ended(closing, n, until, false);
+	return link_wait_ended(ending, pool->config.max, until, true) && ended;
 }
 
 /* What is still being tidied up empties its slot itself, later. False: there is such a one. */

@@ -282,6 +282,47 @@ static int reset_reclaim(const char *argument)
 	return 0;
 }
 
+/* Rows of 64 bytes: a gap of some kilobytes is a number of whole rows, and libpq does not notice.
+ */
+#define STREAM "SELECT lpad(generate_series(1, 4000000)::text, 53, '0')"
+
+/* Reads rows for as long as they come: each is the one after the last. Whether all came. */
+static bool read_rows(PGconn *conn)
+{
+	long last = 0;
+	for (PGresult *result; (result = PQgetResult(conn)); PQclear(result)) {
+		if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+			PQclear(result);
+			return false;
+		}
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			CHECK(atol(PQgetvalue(result, 0, 0)) == ++last);
+	}
+	return true;
+}
+
+/* A borrower that reads while the connection is taken from it gets what the server sent up to some
+ * point, and then an error: nothing is missing in the middle. One that does not read does not keep
+ * the session. */
+static int stream_reclaim(const char *argument)
+{
+	struct dbpool_config config = one_config();
+	struct dbpool_lease lease;
+	config.reclaim_ms = 200;
+	role_start(&config);
+	for (int i = 0; i < 5; i++) {
+		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+		PGconn *conn = dbpool_conn(&lease);
+		CHECK(PQsendQuery(conn, STREAM) && PQsetSingleRowMode(conn));
+		if (strcmp(argument, "unread") == 0)
+			role_wait(no_session, NULL);
+		CHECK(!read_rows(conn));
+		role_wait(no_session, NULL);
+		CHECK(dbpool_release(&lease) == DBPOOL_STALE);
+	}
+	return 0;
+}
+
 const struct role roles_own[] = {
 	{ "broken-release", broken_release },
 	{ "broken-reclaim", broken_reclaim },
@@ -289,5 +330,6 @@ const struct role roles_own[] = {
 	{ "broken-fork", broken_fork },
 	{ "fork-full", fork_full },
 	{ "reset-reclaim", reset_reclaim },
+	{ "stream-reclaim", stream_reclaim },
 	{ NULL, NULL },
 };

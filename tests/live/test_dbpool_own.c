@@ -52,6 +52,18 @@ ROLE(a_fork_leaves_others_sockets_alone, "broken-fork")
 ROLE(a_child_has_no_copy_of_a_socket, "fork-full")
 ROLE(a_reset_connection_is_cut, "reset-reclaim")
 
+/* … with an argument. */
+#define READ(function, argument)                                                                   \
+	static void function(void **state)                                                         \
+	{                                                                                          \
+		(void)state;                                                                       \
+		for (int i = 0; i < 2; i++)                                                        \
+			live_pool_run(conninfo[i], "stream-reclaim", argument);                    \
+	}
+
+READ(a_borrower_that_reads_misses_nothing, "read")
+READ(a_borrower_that_does_not_read_keeps_nothing, "unread")
+
 /* With each argument. */
 #define LATE(function, role, ...)                                                                  \
 	static void function(void **state)                                                         \
@@ -80,6 +92,8 @@ int main(void)
 		TEST(a_fork_leaves_others_sockets_alone),
 		TEST(a_child_has_no_copy_of_a_socket),
 		TEST(a_reset_connection_is_cut),
+		TEST(a_borrower_that_reads_misses_nothing),
+		TEST(a_borrower_that_does_not_read_keeps_nothing),
 		TEST(a_hook_that_waits_is_turned_away),
 		TEST(a_hook_may_come_back_late),
 		TEST(a_lookup_may_end_late),
