@@ -2,7 +2,7 @@
  * $XDG_STATE_HOME/dbtop/actions.jsonl. It tells when, who, what was seen, what was done and what
  * came of it; never the text of a query.
  *
- * A log that cannot be written never stops an action: audit_error() tells the user why. */
+ * What cannot be written down is done only by somebody's leave: audit_error() tells why. */
 #ifndef ACTION_AUDIT_H
 #define ACTION_AUDIT_H
 

@@ -292,11 +292,14 @@ int execute_run(struct executor *executor, struct action_plan *plan)
 		return -EBUSY;
 	if (plan_count_selected(plan) == 0)
 		return -EINVAL;
+	if (executor->options.audit) {
+		audit_action(executor->options.audit, plan, instant_now());
+		if (audit_error(executor->options.audit) && !plan->unaudited)
+			return -EIO;
+	}
 	executor->plan = plan;
 	executor->current = 0;
 	executor->present = mem_alloc(plan->n_targets * sizeof(*executor->present));
-	if (executor->options.audit)
-		audit_action(executor->options.audit, plan, instant_now());
 	enter(executor, PHASE_STARTING, 0);
 	return 0;
 }

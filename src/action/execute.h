@@ -36,7 +36,8 @@ struct executor *execute_new(uv_loop_t *loop, struct session *session,
 /* Begins with the plan's selected targets; results and details are written into the plan, which is
  * the caller's and must live until done or interrupted. No callback comes before this returns. 0,
  * -EPERM when readonly, -ENOTSUP through a pooler, -EBUSY while another plan runs, -EINVAL when
- * nothing is selected. */
+ * nothing is selected, -EIO when the audit log cannot be written and the plan is not `unaudited`.
+ */
 int execute_run(struct executor *executor, struct action_plan *plan)
 	__attribute__((warn_unused_result));
 

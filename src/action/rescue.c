@@ -252,6 +252,8 @@ static bool end_sessions(struct rescue *rescue, struct action_plan *plan)
 		instant_monotonic() - rescue->settled_at > SETTLE + LAST_WAIT)
 		return false;
 	recall_losses(emergency, plan);
+	/* the emergency has begun */
+	plan->unaudited = true;
 	if (execute_run(rescue->executor, plan) < 0)
 		return false;
 	emergency->rounds[emergency->n_rounds++] = plan;

@@ -160,6 +160,7 @@ static void end_sessions(struct cleaning *cleaning)
 	action_plan_free(cleaning->plan);
 	cleaning->plan = plan_selected(
 		target_assessment(cleaning->target), ACTION_TERMINATE, sessions, count);
+	cleaning->plan->unaudited = true;
 	if (execute_run(cleaning->executor, cleaning->plan) < 0)
 		finish(cleaning);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "action/audit.h"
 #include "action/execute.h"
 #include "action/losses.h"
 #include "action/plan.h"
@@ -200,6 +201,14 @@ void command_confirm(struct dashboard *dashboard)
 	if (!is_allowed(dashboard))
 		return;
 	int r = execute_run(dashboard->executor, plan);
+	if (r == -EIO) {
+		CLEANUP(cleanup_free)
+		char *asks = mem_printf("%s: Enter again goes on", audit_error(dashboard->audit));
+		plan->unaudited = true;
+		ui_ask_anew(&dashboard->ui);
+		ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
+		return;
+	}
 	if (r < 0) {
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
 			r == -EPERM             ? "read-only: nothing can be ended"

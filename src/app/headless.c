@@ -204,8 +204,11 @@ static void go_on(struct headless *headless)
 	/* when it was interrupted, the loop has the signal next */
 	if (consent != CONSENT_YES)
 		return;
-	if (execute_run(headless->executor, headless->plan) < 0)
-		finish(headless, EXIT_LEAKS);
+	int r = execute_run(headless->executor, headless->plan);
+	if (r == -EIO)
+		fprintf(stderr, "dbtop: %s: nothing was ended\n", audit_error(headless->audit));
+	if (r < 0)
+		finish(headless, r == -EIO ? EXIT_UNKNOWN : EXIT_LEAKS);
 }
 
 static void on_losses(void *data)

@@ -62,6 +62,7 @@ struct action_plan {
 	const char *role;   /* the database role that acts; NULL when not known */
 	struct action_target *targets;
 	size_t n_targets;
+	bool unaudited; /* carried out even if the audit log cannot be written */
 };
 
 /* Frees it; NULL is allowed. */
