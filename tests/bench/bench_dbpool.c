@@ -17,8 +17,8 @@
 #include <zdb.h>
 #endif
 
-#include "app/private_server.h"
 #include "dbpool.h"
+#include "demo/private_server.h"
 
 #define CONNECTIONS 3
 #define SAMPLES     200000 /* of latency, for all threads together: each has its share */

@@ -5,9 +5,9 @@
 #include <time.h>
 
 #include "analyze/shutdown.h"
-#include "app/watch.h"
 #include "base/arena.h"
 #include "base/instant.h"
+#include "watch/watch.h"
 #include "watched.h"
 
 #define FEW  1250

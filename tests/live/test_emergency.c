@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/emergency_mode.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "modes/emergency_mode.h"
 #include "users.h"
 
 /* 25 slots, 3 of them reserved for superusers. */

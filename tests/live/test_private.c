@@ -1,4 +1,4 @@
-/* app/private_server: other users of this machine cannot use it, nor reach what root writes. */
+/* demo/private_server: other users of this machine cannot use it, nor reach what root writes. */
 #include "live.h"
 
 #include <pwd.h>

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "action/plan.h"
-#include "app/keymap.h"
 #include "base/arena.h"
+#include "dashboard/keymap.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/clearing.h"

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/guardian.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "demo/guardian.h"
 
 #define SLOW_FACTOR 6
 #define PAUSE_US    10000

@@ -18,7 +18,7 @@
 #include <libpq-fe.h>
 #include <sys/types.h>
 
-#include "app/private_server.h"
+#include "demo/private_server.h"
 
 /* --- time --- */
 

@@ -6,7 +6,7 @@
 #ifndef LIVE_TRAPS_H
 #define LIVE_TRAPS_H
 
-#include "app/private_server.h"
+#include "demo/private_server.h"
 
 /* Settings that a server with traps needs: for live_server_start(). */
 extern const char *const live_traps_settings[];

@@ -6,15 +6,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "app/target.h"
-#include "app/watch.h"
-#include "app/watch_parts.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/history.h"
 #include "model/rules.h"
 #include "sample.h"
+#include "target/target.h"
+#include "watch/watch.h"
+#include "watch/watch_parts.h"
 
 #define START_TICKS 4711
 

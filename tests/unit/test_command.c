@@ -1,4 +1,4 @@
-/* app/command: a program in a process group of its own, which is signalled only while the group's
+/* modes/command: a program in a process group of its own, which is signalled only while the group's
  * number is surely its own. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/command.h"
+#include "modes/command.h"
 
 static struct command start(void)
 {

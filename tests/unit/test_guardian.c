@@ -1,5 +1,5 @@
-/* app/guardian: what is removed in the end, and what is left alone. Who removes is another process,
- * so that the tests look at what is left. */
+/* demo/guardian: what is removed in the end, and what is left alone. Who removes is another
+ * process, so that the tests look at what is left. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include "../support/users.h"
-#include "app/guardian.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "demo/guardian.h"
 
 #define STRANGER 12345
 

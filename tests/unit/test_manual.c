@@ -11,16 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/attention.h"
-#include "app/keymap.h"
-#include "app/logs.h"
-#include "app/options.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "dashboard/attention.h"
+#include "dashboard/keymap.h"
+#include "dashboard/logs.h"
 #include "model/assessment.h"
 #include "model/style.h"
+#include "modes/options.h"
 #include "sample.h"
 #include "view/columns.h"
 

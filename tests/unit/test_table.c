@@ -324,7 +324,7 @@ static void every_sign_has_a_likeness(void **state)
 	grid_init(&grid);
 	grid.ascii = true;
 	assert_int_equal(glob("src/view/*.c", 0, NULL, &files), 0);
-	assert_int_equal(glob("src/app/[kp]*.c", GLOB_APPEND, NULL, &files), 0);
+	assert_int_equal(glob("src/dashboard/[kp]*.c", GLOB_APPEND, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++)
 		check_signs(&grid, files.gl_pathv[i]);
 	globfree(&files);

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/watch.h"
-#include "app/watch_parts.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
+#include "watch/watch.h"
+#include "watch/watch_parts.h"
 #include "watched.h"
 
 #define SOCKETS   50

@@ -1,0 +1,64 @@
+/* The title says what the first glance would; the bell rings when more are leaked than before. */
+#include "dashboard/attention.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "dashboard/dashboard.h"
+#include "model/assessment.h"
+#include "modes/app.h"
+#include "tui/tui.h"
+
+static int add(char *title, int length, const char *text)
+{
+	/* names are clean, but a window manager may know less than a terminal */
+	for (; *text && length < ATTENTION_TITLE_MAX - 1; text++)
+		title[length++] = *text >= ' ' && *text < 0x7f ? *text : '?';
+	title[length] = '\0';
+	return length;
+}
+
+void attention_title(const struct assessment *assessment, char title[static ATTENTION_TITLE_MAX])
+{
+	const struct server_state *server = &assessment->server;
+	const struct slots *slots = &assessment->slots;
+	char part[64];
+	int leaked = slots->by_status[STATUS_LEAKED];
+	int length = add(title, 0, "dbtop");
+	if (leaked >= 0) {
+		snprintf(part, sizeof(part), leaked ? " %d leaked," : " none leaked,", leaked);
+		length = add(title, length, part);
+	}
+	if (slots->used >= 0 && slots->max >= 0)
+		snprintf(part, sizeof(part), " %d/%d", slots->used, slots->max);
+	else
+		snprintf(part, sizeof(part), " %s", server_status_name(server->status));
+	length = add(title, length, part);
+	length = add(title, length, server->host ? ", " : "");
+	length = add(title, length, server->host && server->database ? server->database : "");
+	length = add(title, length, server->host && server->database ? "@" : "");
+	(void)add(title, length, server->host ? server->host : "");
+}
+
+static void ring_if_more(struct dashboard *dashboard, int leaked)
+{
+	int before = dashboard->leaked_before;
+	dashboard->leaked_before = leaked;
+	if (dashboard->app->config->bell && before >= 0 && leaked > before)
+		tui_ring(dashboard->tui);
+}
+
+void attention_update(struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	char title[ATTENTION_TITLE_MAX];
+	if (!dashboard->tui)
+		return;
+	attention_title(assessment, title);
+	if (strcmp(title, dashboard->title) != 0) {
+		memcpy(dashboard->title, title, sizeof(title));
+		tui_set_title(dashboard->tui, title);
+	}
+	ring_if_more(dashboard, assessment->slots.by_status[STATUS_LEAKED]);
+}

@@ -1,0 +1,115 @@
+/* From the page to the files and back. */
+#include "dashboard/clearing_page.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "action/audit.h"
+#include "action/clear.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "dashboard/dashboard.h"
+#include "model/assessment.h"
+#include "model/clearing.h"
+#include "modes/app.h"
+#include "modes/log.h"
+
+struct clearing_page_state {
+	struct dashboard *dashboard;
+	struct clearer *clearer;
+	struct clearing *clearing; /* planned, under way or done; NULL */
+};
+
+static void on_done(void *data)
+{
+	struct clearing_page_state *page = data;
+	struct dashboard *dashboard = page->dashboard;
+	const char *error = audit_error(dashboard->audit);
+	for (size_t i = 0; i < page->clearing->n_pages; i++)
+		log_write(dashboard->app->log, "clear_pages: %s: %s", page->clearing->pages[i].path,
+			clearing_result_name(page->clearing->pages[i].result));
+	if (error)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
+	target_refresh(dashboard->target);
+	dashboard->dirty = true;
+}
+
+struct clearing_page_state *clearing_page_new(struct dashboard *dashboard)
+{
+	struct clearing_page_state *page = mem_alloc(sizeof(*page));
+	const struct clear_options options = {
+		.readonly = dashboard->app->config->readonly,
+		.audit = dashboard->audit,
+		.data = page,
+		.done = on_done,
+	};
+	*page = (struct clearing_page_state){ .dashboard = dashboard };
+	page->clearer = clear_new(&dashboard->app->loop, &options);
+	return page;
+}
+
+/* Why there is no plan. */
+static const char *refusal(const struct clearing_page_state *page)
+{
+	if (page->dashboard->player)
+		return "a recording: what it shows is over, and nothing can be removed";
+	if (page->dashboard->app->config->readonly)
+		return "read-only: nothing can be removed";
+	if (clear_busy(page->clearer))
+		return "still at work on the last ones";
+	return NULL;
+}
+
+static const char *nothing(const struct assessment *assessment)
+{
+	size_t spent;
+	char text[POOL_FOLDED_MAX];
+	pool_folded(assessment->pools, assessment->n_pools, &spent, text);
+	return spent ? "the pages of dead processes are another user's, or not of --app"
+		     : "no dead process has left but its page";
+}
+
+void clearing_page_plan(struct clearing_page_state *page)
+{
+	struct dashboard *dashboard = page->dashboard;
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const char *why = refusal(page);
+	struct clearing *clearing =
+		why ? NULL : clear_plan(assessment, &dashboard->app->rules, geteuid());
+	if (clearing && clearing->n_pages == 0)
+		why = nothing(assessment);
+	if (why) {
+		clearing_free(clearing);
+		ui_notice(&dashboard->ui, STYLE_CAUTION, why);
+		return;
+	}
+	clearing_free(page->clearing);
+	page->clearing = clearing;
+	dashboard->ui.clearing = clearing;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	ui_push(&dashboard->ui, PAGE_CLEAR);
+}
+
+void clearing_page_confirm(struct clearing_page_state *page)
+{
+	struct dashboard *dashboard = page->dashboard;
+	int r = clear_run(page->clearer, page->clearing);
+	ui_pop(&dashboard->ui);
+	if (r == 0)
+		ui_push(&dashboard->ui, PAGE_CLEAR_RUN);
+	else
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			r == -EPERM ? "read-only: nothing can be removed"
+				    : "still at work on the last ones");
+}
+
+void clearing_page_free(struct clearing_page_state *page)
+{
+	if (!page)
+		return;
+	page->dashboard->ui.clearing = NULL;
+	clear_free(page->clearer);
+	clearing_free(page->clearing);
+	free(page);
+}

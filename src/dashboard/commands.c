@@ -1,0 +1,178 @@
+/* The commands behind the keys that open pages, and those that concern the program. */
+#include "dashboard/commands.h"
+
+#include "dashboard/dashboard.h"
+#include "dashboard/player.h"
+#include "dashboard/proxy_page.h"
+#include "dashboard/themes.h"
+#include "dashboard/watch_page.h"
+#include "model/assessment.h"
+#include "target/target.h"
+#include "tui/tui.h"
+#include "view/locks.h"
+
+/* The connection under the cursor alone, whatever is tagged; NULL on a group. */
+static const struct connection *current(const struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const struct rows *rows = &dashboard->ui.rows;
+	if (dashboard->ui.row >= rows->n_rows)
+		return NULL;
+	uint32_t member = rows->rows[dashboard->ui.row].member;
+	if (member == ROW_HEADER)
+		return NULL;
+	/* the rows are those of the last frame, which this assessment was drawn in */
+	uint32_t index = rows->members[member].connection;
+	return index < assessment->n_connections ? &assessment->connections[index] : NULL;
+}
+
+void command_enter(struct dashboard *dashboard)
+{
+	const struct connection *connection = current(dashboard);
+	if (!connection) {
+		ui_toggle_fold(&dashboard->ui);
+		return;
+	}
+	details_open(&dashboard->ui, connection);
+}
+
+void command_proxy(struct dashboard *dashboard)
+{
+	ui_push(&dashboard->ui, PAGE_PROXY);
+}
+
+void command_proxy_start(struct dashboard *dashboard)
+{
+	if (dashboard->proxy)
+		proxy_page_plan(dashboard->proxy, LAUNCH_START);
+}
+
+void command_proxy_restart(struct dashboard *dashboard)
+{
+	if (dashboard->proxy)
+		proxy_page_plan(dashboard->proxy, LAUNCH_RESTART);
+}
+
+void command_launch(struct dashboard *dashboard)
+{
+	proxy_page_confirm(dashboard->proxy);
+}
+
+void command_locks(struct dashboard *dashboard)
+{
+	if (dashboard->player) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording holds no locks");
+		return;
+	}
+	ui_push(&dashboard->ui, PAGE_LOCKS);
+}
+
+void command_lock_details(struct dashboard *dashboard)
+{
+	const struct connection *connection =
+		locks_at(target_assessment(dashboard->target), dashboard->ui.cursor);
+	if (connection)
+		details_open(&dashboard->ui, connection);
+}
+
+void command_copy(struct dashboard *dashboard)
+{
+	const struct connection *connection = current(dashboard);
+	if (!connection || !connection->backend->query) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "no statement here to copy");
+		return;
+	}
+	tui_copy(dashboard->tui, connection->backend->query);
+	ui_notice(&dashboard->ui, STYLE_GOOD, "copied, if the terminal allows it (OSC 52)");
+}
+
+void command_theme(struct dashboard *dashboard)
+{
+	themes_next(dashboard);
+}
+
+void command_help(struct dashboard *dashboard)
+{
+	if (ui_current_page(&dashboard->ui) != PAGE_HELP)
+		ui_push(&dashboard->ui, PAGE_HELP);
+}
+
+/* Esc: the page on top, then the filter, then the tags. */
+void command_back(struct dashboard *dashboard)
+{
+	/* what the guard asked on the plan's page is answered */
+	if (ui_current_page(&dashboard->ui) == PAGE_PLAN)
+		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	if (ui_current_page(&dashboard->ui) != PAGE_MAIN)
+		ui_pop(&dashboard->ui);
+	else
+		ui_filter_clear(&dashboard->ui);
+}
+
+void command_quit(struct dashboard *dashboard)
+{
+	dashboard_leave(dashboard, 0);
+}
+
+void command_suspend(struct dashboard *dashboard)
+{
+	dashboard_suspend(dashboard);
+}
+
+void command_redraw(struct dashboard *dashboard)
+{
+	dashboard_redraw(dashboard);
+}
+
+/* The process under the cursor: a connection's, or a group's; 0 for none. */
+static int32_t current_process(const struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const struct rows *rows = &dashboard->ui.rows;
+	if (dashboard->ui.row >= rows->n_rows)
+		return 0;
+	const struct row *row = &rows->rows[dashboard->ui.row];
+	const struct group *group = &rows->groups[row->group];
+	uint32_t process = group->kind == GROUP_PROCESS ? group->process : NO_PROCESS;
+	if (row->member != ROW_HEADER) {
+		uint32_t index = rows->members[row->member].connection;
+		if (index < assessment->n_connections)
+			process = assessment->connections[index].process;
+	}
+	return process < assessment->n_processes && assessment->processes[process].alive
+		? assessment->processes[process].process.pid
+		: 0;
+}
+
+/* The one that is watched already shows its page again. */
+void command_watch(struct dashboard *dashboard)
+{
+	int32_t pid = current_process(dashboard);
+	bool busy = watch_page_is_busy(dashboard->watch);
+	if (dashboard->player)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording: what it shows is over");
+	else if (watch_page_pid(dashboard->watch) &&
+		(!pid || (busy && pid == watch_page_pid(dashboard->watch))))
+		ui_push(&dashboard->ui, PAGE_WATCH);
+	else if (!pid || watch_page_arm(dashboard->watch, pid) < 0)
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"no process of this machine is here to be watched");
+}
+
+void command_watch_again(struct dashboard *dashboard)
+{
+	if (watch_page_arm(dashboard->watch, watch_page_pid(dashboard->watch)) < 0)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "it has ended");
+}
+
+void command_interrupt(struct dashboard *dashboard)
+{
+	if (!dashboard_asks_to_leave(dashboard))
+		command_quit(dashboard);
+}
+
+/* The answer to the question: yes. */
+void command_leave(struct dashboard *dashboard)
+{
+	dashboard_leave(dashboard, 0);
+}

@@ -1,0 +1,46 @@
+/* What the keys do: operations on the view's state, and requests for actions. */
+#ifndef DASHBOARD_COMMANDS_H
+#define DASHBOARD_COMMANDS_H
+
+#include <stdbool.h>
+
+struct dashboard;
+
+typedef void command_fn(struct dashboard *dashboard);
+
+command_fn command_up, command_down, command_page_up, command_page_down, command_home, command_end;
+command_fn command_tag, command_untag, command_enter, command_fold, command_unfold;
+command_fn command_proxy, command_proxy_start, command_proxy_restart, command_launch;
+command_fn command_locks, command_lock_details;
+command_fn command_filter, command_sort, command_reverse, command_group;
+command_fn command_pause, command_slower, command_faster, command_copy, command_theme;
+command_fn command_pan_right, command_pan_left, command_find_next, command_find_previous;
+command_fn command_follow;
+command_fn command_actions_log, command_messages;
+command_fn command_password, command_password_give, command_password_decline;
+command_fn command_step_on, command_step_back, command_seek_on, command_seek_back;
+command_fn command_to_start, command_to_end;
+command_fn command_help, command_back, command_quit, command_suspend, command_redraw;
+
+/* Actions: each opens its plan. */
+command_fn command_kill_leaked, command_terminate, command_cancel, command_emergency;
+
+/* On the plan's page. */
+command_fn command_tick, command_tick_all, command_confirm;
+
+/* The shutdown watch, and what it found left. */
+command_fn command_watch, command_watch_kill, command_watch_again;
+command_fn command_interrupt, command_leave;
+
+/* Whether K, c on a page of one session, and k on the watch's, would open a plan now. */
+bool command_would_terminate(const struct dashboard *dashboard);
+bool command_would_cancel(const struct dashboard *dashboard);
+bool command_would_kill_left(const struct dashboard *dashboard);
+
+/* Stats pages of dead processes. */
+command_fn command_clear_pages, command_clear_confirm;
+
+/* On the emergency's. */
+command_fn command_emergency_confirm;
+
+#endif

@@ -1,0 +1,269 @@
+/* The commands that end something. An action is planned from what the screen shows, asked about on
+ * a page of its own, checked by the guard, and only then handed to the executor. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "action/audit.h"
+#include "action/execute.h"
+#include "action/losses.h"
+#include "action/plan.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "dashboard/clearing_page.h"
+#include "dashboard/commands.h"
+#include "dashboard/dashboard.h"
+#include "dashboard/emergency_page.h"
+#include "dashboard/watch_page.h"
+#include "model/assessment.h"
+#include "modes/app.h"
+#include "session/session.h"
+#include "target/target.h"
+
+/* Why nothing can be ended now, whatever it is; NULL. */
+static const char *refusal(const struct dashboard *dashboard)
+{
+	if (dashboard->player)
+		return "a recording: what it shows is over, and nothing can be ended";
+	if (dashboard->app->config->readonly)
+		return "read-only: nothing can be ended";
+	if (session_is_pooled(target_session(dashboard->target)))
+		return POOLER_REASON;
+	if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
+		return "still at work on the last plan";
+	return NULL;
+}
+
+static bool is_free_to_act(struct dashboard *dashboard)
+{
+	const char *why = refusal(dashboard);
+	if (why)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, why);
+	return !why;
+}
+
+/* Takes the plan. */
+static bool would_act(const struct dashboard *dashboard, struct action_plan *plan)
+{
+	bool would = plan->n_targets && !refusal(dashboard);
+	action_plan_free(plan);
+	return would;
+}
+
+static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
+{
+	losses_forget(dashboard->losses);
+	action_plan_free(dashboard->plan);
+	dashboard->plan = NULL;
+	dashboard->limit_confirmed = false;
+	if (plan->n_targets == 0) {
+		action_plan_free(plan);
+		ui_notice(&dashboard->ui, STYLE_GOOD, otherwise);
+		return;
+	}
+	dashboard->plan = plan;
+	/* without an answer the plan stands as it is */
+	(void)!losses_ask(dashboard->losses, plan);
+	dashboard->ui.cursor = 0;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	ui_push(&dashboard->ui, PAGE_PLAN);
+}
+
+void command_kill_leaked(struct dashboard *dashboard)
+{
+	if (is_free_to_act(dashboard))
+		open_plan(dashboard,
+			plan_kill_leaked(target_assessment(dashboard->target), CERTAINTY_PRESUMED),
+			"no connection is leaked");
+}
+
+/* The details page's subject; else what is tagged or under the cursor. The caller frees them. */
+static struct plan_session *chosen_sessions(const struct dashboard *dashboard, size_t *ret_count)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	if (ui_current_page(ui) == PAGE_DETAILS) {
+		struct plan_session *session = mem_alloc(sizeof(*session));
+		*session = (struct plan_session){ ui->details.pid, (int64_t)ui->details.subject.b };
+		*ret_count = 1;
+		return session;
+	}
+	CLEANUP(cleanup_free)
+	uint32_t *chosen = mem_resize(NULL, assessment->n_connections, sizeof(*chosen));
+	size_t count = ui_chosen(ui, assessment, chosen);
+	struct plan_session *sessions = mem_resize(NULL, count, sizeof(*sessions));
+	for (size_t i = 0; i < count; i++) {
+		const struct backend *backend = assessment->connections[chosen[i]].backend;
+		sessions[i] = (struct plan_session){ backend->pid, backend->start };
+	}
+	*ret_count = count;
+	return sessions;
+}
+
+static struct action_plan *plan_chosen(const struct dashboard *dashboard, enum action_kind kind)
+{
+	size_t count;
+	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
+	return plan_selected(target_assessment(dashboard->target), kind, sessions, count);
+}
+
+/* Every tagged session has ended. */
+static bool tagged_have_ended(const struct dashboard *dashboard)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	size_t count;
+	if (!ui->tagged.count || ui_current_page(ui) == PAGE_DETAILS)
+		return false;
+	free(chosen_sessions(dashboard, &count));
+	return count == 0;
+}
+
+static void plan_for_chosen(
+	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
+{
+	if (!is_free_to_act(dashboard))
+		return;
+	if (tagged_have_ended(dashboard)) {
+		ui_untag_all(&dashboard->ui);
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"what was tagged has ended; nothing is tagged now");
+		return;
+	}
+	open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
+}
+
+bool command_would_terminate(const struct dashboard *dashboard)
+{
+	return would_act(dashboard, plan_chosen(dashboard, ACTION_TERMINATE));
+}
+
+bool command_would_cancel(const struct dashboard *dashboard)
+{
+	return would_act(dashboard, plan_chosen(dashboard, ACTION_CANCEL));
+}
+
+void command_terminate(struct dashboard *dashboard)
+{
+	plan_for_chosen(dashboard, ACTION_TERMINATE,
+		"nothing here can be ended: it is dbtop's own, the system's, or hidden");
+}
+
+void command_cancel(struct dashboard *dashboard)
+{
+	plan_for_chosen(dashboard, ACTION_CANCEL, "no statement runs here");
+}
+
+/* What was asked about the last choice has to be asked about this one. */
+static void choose_anew(struct dashboard *dashboard)
+{
+	dashboard->limit_confirmed = false;
+	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+}
+
+void command_tick(struct dashboard *dashboard)
+{
+	choose_anew(dashboard);
+	ui_toggle_target(&dashboard->ui, dashboard->plan);
+}
+
+void command_tick_all(struct dashboard *dashboard)
+{
+	choose_anew(dashboard);
+	ui_toggle_targets(dashboard->plan);
+}
+
+/* The guard's word, and a second Enter where it asks for one. */
+static bool is_allowed(struct dashboard *dashboard)
+{
+	const struct guard_limits limits = {
+		.readonly = dashboard->app->config->readonly,
+		.pooler = session_is_pooled(target_session(dashboard->target)),
+		.per_minute = dashboard->app->config->kill_limit,
+	};
+	struct guard_answer answer =
+		guard_check(dashboard->plan, &limits, &dashboard->ended, instant_monotonic());
+	if (answer.verdict == GUARD_ALLOW ||
+		(answer.verdict == GUARD_CONFIRM && dashboard->limit_confirmed))
+		return true;
+	dashboard->limit_confirmed = answer.verdict == GUARD_CONFIRM;
+	ui_ask_anew(&dashboard->ui);
+	CLEANUP(cleanup_free)
+	char *asks = mem_printf(
+		"%s%s", answer.why, dashboard->limit_confirmed ? ": Enter again ends them" : "");
+	ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
+	return false;
+}
+
+void command_confirm(struct dashboard *dashboard)
+{
+	struct action_plan *plan = dashboard->plan;
+	if (!is_allowed(dashboard))
+		return;
+	int r = execute_run(dashboard->executor, plan);
+	if (r == -EIO) {
+		CLEANUP(cleanup_free)
+		char *asks = mem_printf("%s: Enter again goes on", audit_error(dashboard->audit));
+		plan->unaudited = true;
+		ui_ask_anew(&dashboard->ui);
+		ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
+		return;
+	}
+	if (r < 0) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			r == -EPERM             ? "read-only: nothing can be ended"
+				: r == -ENOTSUP ? POOLER_REASON
+						: "nothing is ticked");
+		return;
+	}
+	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());
+	ui_pop(&dashboard->ui);
+	ui_push(&dashboard->ui, PAGE_RESULTS);
+}
+
+/* While one is carried out its page opens again. */
+void command_emergency(struct dashboard *dashboard)
+{
+	if (emergency_page_busy(dashboard->emergency))
+		ui_push(&dashboard->ui, PAGE_EMERGENCY_RUN);
+	else if (is_free_to_act(dashboard))
+		emergency_page_open(dashboard->emergency);
+}
+
+void command_clear_pages(struct dashboard *dashboard)
+{
+	clearing_page_plan(dashboard->clearing);
+}
+
+void command_clear_confirm(struct dashboard *dashboard)
+{
+	clearing_page_confirm(dashboard->clearing);
+}
+
+static struct action_plan *plan_left(const struct dashboard *dashboard)
+{
+	size_t count;
+	CLEANUP(cleanup_free)
+	struct plan_session *sessions = watch_page_left(dashboard->watch, &count);
+	return plan_selected(
+		target_assessment(dashboard->target), ACTION_TERMINATE, sessions, count);
+}
+
+/* Before the verdict they are not left, but in use, or about to be closed. */
+void command_watch_kill(struct dashboard *dashboard)
+{
+	if (watch_page_is_busy(dashboard->watch))
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
+	else if (is_free_to_act(dashboard))
+		open_plan(dashboard, plan_left(dashboard), "nothing of it is left on the server");
+}
+
+bool command_would_kill_left(const struct dashboard *dashboard)
+{
+	return !watch_page_is_busy(dashboard->watch) && would_act(dashboard, plan_left(dashboard));
+}
+
+void command_emergency_confirm(struct dashboard *dashboard)
+{
+	emergency_page_confirm(dashboard->emergency);
+}

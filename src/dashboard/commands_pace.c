@@ -1,0 +1,95 @@
+/* The commands that say when the picture changes: the interval, a pause, a recording's clock. */
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "dashboard/commands.h"
+#include "dashboard/dashboard.h"
+#include "dashboard/player.h"
+#include "target/target.h"
+
+/* How far a recording's longer steps go, on and back. */
+#define SEEK (60 * USEC_PER_SEC)
+
+/* Of a live picture, in µs. */
+static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
+	30000000, 60000000 };
+#define INTERVALS (sizeof(intervals) / sizeof(intervals[0]))
+
+void command_pause(struct dashboard *dashboard)
+{
+	if (dashboard->player) {
+		player_toggle(dashboard->player);
+		return;
+	}
+	ui_toggle_pause(&dashboard->ui);
+	target_pause(dashboard->target, dashboard->ui.paused);
+}
+
+static void set_interval(struct dashboard *dashboard, int64_t interval)
+{
+	char text[64], length[DURATION_TEXT_MAX];
+	dashboard->ui.interval = interval;
+	target_set_interval(dashboard->target, interval);
+	snprintf(text, sizeof(text), "every %s", duration_format(interval, length));
+	ui_notice(&dashboard->ui, STYLE_DIM, text);
+}
+
+void command_slower(struct dashboard *dashboard)
+{
+	if (dashboard->player) {
+		player_change_speed(dashboard->player, 1);
+		return;
+	}
+	for (size_t i = 0; i < INTERVALS; i++) {
+		if (intervals[i] > dashboard->ui.interval) {
+			set_interval(dashboard, intervals[i]);
+			return;
+		}
+	}
+}
+
+void command_faster(struct dashboard *dashboard)
+{
+	if (dashboard->player) {
+		player_change_speed(dashboard->player, -1);
+		return;
+	}
+	for (size_t i = INTERVALS; i-- > 0;) {
+		if (intervals[i] < dashboard->ui.interval) {
+			set_interval(dashboard, intervals[i]);
+			return;
+		}
+	}
+}
+
+void command_step_on(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, 1);
+}
+
+void command_step_back(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, -1);
+}
+
+void command_seek_on(struct dashboard *dashboard)
+{
+	player_seek(dashboard->player, SEEK);
+}
+
+void command_seek_back(struct dashboard *dashboard)
+{
+	player_seek(dashboard->player, -SEEK);
+}
+
+void command_to_start(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, -LONG_MAX);
+}
+
+void command_to_end(struct dashboard *dashboard)
+{
+	player_step(dashboard->player, LONG_MAX);
+}

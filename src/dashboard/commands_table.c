@@ -1,0 +1,107 @@
+/* The commands that move in the table of connections, and that order it. */
+#include "dashboard/commands.h"
+#include "dashboard/dashboard.h"
+#include "target/target.h"
+#include "view/search.h"
+
+void command_up(struct dashboard *dashboard)
+{
+	ui_move(&dashboard->ui, -1);
+}
+
+void command_down(struct dashboard *dashboard)
+{
+	ui_move(&dashboard->ui, 1);
+}
+
+void command_page_up(struct dashboard *dashboard)
+{
+	ui_page(&dashboard->ui, -1);
+}
+
+void command_page_down(struct dashboard *dashboard)
+{
+	ui_page(&dashboard->ui, 1);
+}
+
+void command_home(struct dashboard *dashboard)
+{
+	ui_home(&dashboard->ui);
+}
+
+void command_end(struct dashboard *dashboard)
+{
+	ui_end(&dashboard->ui);
+}
+
+void command_tag(struct dashboard *dashboard)
+{
+	ui_toggle_tag(&dashboard->ui);
+}
+
+void command_untag(struct dashboard *dashboard)
+{
+	ui_untag_all(&dashboard->ui);
+}
+
+void command_pan_right(struct dashboard *dashboard)
+{
+	ui_pan(&dashboard->ui, 1);
+}
+
+void command_pan_left(struct dashboard *dashboard)
+{
+	ui_pan(&dashboard->ui, -1);
+}
+
+/* Without groups the arrows have only one meaning left. */
+void command_fold(struct dashboard *dashboard)
+{
+	if (dashboard->ui.grouping == GROUPING_FLAT)
+		ui_pan(&dashboard->ui, -1);
+	else
+		ui_set_folded(&dashboard->ui, true);
+}
+
+void command_unfold(struct dashboard *dashboard)
+{
+	if (dashboard->ui.grouping == GROUPING_FLAT)
+		ui_pan(&dashboard->ui, 1);
+	else
+		ui_set_folded(&dashboard->ui, false);
+}
+
+void command_find_next(struct dashboard *dashboard)
+{
+	search_go(&dashboard->ui, target_assessment(dashboard->target), 1);
+}
+
+void command_find_previous(struct dashboard *dashboard)
+{
+	search_go(&dashboard->ui, target_assessment(dashboard->target), -1);
+}
+
+void command_follow(struct dashboard *dashboard)
+{
+	search_toggle_follow(&dashboard->ui);
+}
+
+void command_filter(struct dashboard *dashboard)
+{
+	ui_filter_begin(&dashboard->ui);
+}
+
+void command_sort(struct dashboard *dashboard)
+{
+	ui_next_sort(&dashboard->ui);
+}
+
+void command_reverse(struct dashboard *dashboard)
+{
+	ui_toggle_reverse(&dashboard->ui);
+}
+
+void command_group(struct dashboard *dashboard)
+{
+	ui_next_grouping(&dashboard->ui);
+}

@@ -1,0 +1,106 @@
+/* The text is kept here alone: the view knows how long it is. */
+#include "dashboard/password.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "dashboard/commands.h"
+#include "dashboard/dashboard.h"
+#include "modes/app.h"
+#include "session/session.h"
+#include "tui/input.h"
+
+static void wipe(struct dashboard *dashboard)
+{
+	explicit_bzero(dashboard->password.text, sizeof(dashboard->password.text));
+	dashboard->password.length = 0;
+	dashboard->ui.password_length = 0;
+}
+
+static void open_page(struct dashboard *dashboard)
+{
+	wipe(dashboard);
+	ui_pop_all(&dashboard->ui);
+	ui_push(&dashboard->ui, PAGE_PASSWORD);
+}
+
+void password_ask(struct dashboard *dashboard)
+{
+	struct password *password = &dashboard->password;
+	bool wanted = session_needs_password(target_session(dashboard->target)) &&
+		!dashboard->app->options.never_password;
+	dashboard->ui.password_wanted = wanted;
+	if (!wanted || password->declined || ui_has_page(&dashboard->ui, PAGE_PASSWORD))
+		return;
+	open_page(dashboard);
+}
+
+void command_password(struct dashboard *dashboard)
+{
+	dashboard->password.declined = false;
+	if (dashboard->ui.password_wanted)
+		open_page(dashboard);
+	else
+		ui_notice(&dashboard->ui, STYLE_DIM, "the server asks for no password");
+}
+
+void command_password_give(struct dashboard *dashboard)
+{
+	struct password *password = &dashboard->password;
+	if (!password->length)
+		return;
+	ui_pop(&dashboard->ui);
+	session_set_password(target_session(dashboard->target), password->text);
+	wipe(dashboard);
+}
+
+void command_password_decline(struct dashboard *dashboard)
+{
+	dashboard->password.declined = true;
+	wipe(dashboard);
+	ui_pop(&dashboard->ui);
+}
+
+static void type(struct password *password, char32_t c)
+{
+	char bytes[4];
+	size_t length = text_encode(c, bytes);
+	if (password->length + length >= PASSWORD_MAX)
+		return;
+	memcpy(password->text + password->length, bytes, length);
+	password->length += length;
+	password->text[password->length] = '\0';
+}
+
+static void erase(struct password *password)
+{
+	while (password->length) {
+		unsigned char byte = (unsigned char)password->text[--password->length];
+		password->text[password->length] = '\0';
+		if ((byte & 0xc0) != 0x80)
+			break;
+	}
+}
+
+static size_t count_characters(const struct password *password)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < password->length; i++)
+		count += ((unsigned char)password->text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+bool password_press(struct dashboard *dashboard, const struct key_event *event)
+{
+	struct password *password = &dashboard->password;
+	if (event->key == INPUT_CHAR)
+		type(password, event->c);
+	else if (event->key == INPUT_BACKSPACE || event->key == INPUT_DELETE)
+		erase(password);
+	else if (event->key == INPUT_CTRL && event->c == 'u')
+		wipe(dashboard);
+	else
+		return false;
+	dashboard->ui.password_length = count_characters(password);
+	return true;
+}

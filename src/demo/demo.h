@@ -1,0 +1,20 @@
+/* A private server with a leaking application: what --demo opens on. */
+#ifndef DEMO_DEMO_H
+#define DEMO_DEMO_H
+
+#include "demo/private_server.h"
+
+struct demo;
+
+/* Starts both and waits until all processes are at work; takes about a second. Everything is
+ * removed by demo_stop(), or when we end in any other way. Returns 0, or a negative errno with one
+ * line in error. */
+int demo_start(struct demo **ret_demo, char error[static PRIVATE_SERVER_ERROR_MAX])
+	__attribute__((warn_unused_result));
+
+/* NULL is allowed. */
+void demo_stop(struct demo *demo);
+
+const char *demo_conninfo(const struct demo *demo);
+
+#endif

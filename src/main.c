@@ -1,0 +1,292 @@
+/* Options, config file, connection parameters; then the mode. */
+#include <errno.h>
+#include <locale.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "dashboard/dashboard.h"
+#include "dashboard/demo_mode.h"
+#include "dashboard/themes.h"
+#include "demo/demo.h"
+#include "demo/demo_app.h"
+#include "modes/app.h"
+#include "modes/connect.h"
+#include "modes/headless.h"
+#include "modes/log.h"
+#include "modes/prompt.h"
+#include "modes/shutdown_test.h"
+#include "version.h"
+#include "view/columns.h"
+
+/* Each source may have a thread or more that hangs; idle ones cost next to nothing. */
+#define WORKERS "16"
+
+/* For the last looks under way. */
+#define END_PATIENCE_MS 2000
+
+static int load_config(struct app *app, struct arena *arena)
+{
+	const struct config_places places =
+		config_places(arena, getenv("XDG_CONFIG_HOME"), getenv("HOME"));
+	struct config_error error;
+	if (config_find(arena, app->options.config, &places, &app->config_path) != 0) {
+		app->config = config_defaults();
+		return 0;
+	}
+	int r = config_load(app->config_path, &app->config, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	return r;
+}
+
+static int set_key(struct app *app, const char *key, const char *value, const char *origin)
+{
+	struct config_error error;
+	int r = config_set(app->config, key, value, origin, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	return r;
+}
+
+/* Which options stand over which keys: checked as the file is. */
+static int lay_options_over(struct app *app)
+{
+	const struct options *options = &app->options;
+	const struct {
+		const char *value, *key, *origin;
+	} overs[] = {
+		{ options->interval, "interval", "--interval" },
+		{ options->theme, "theme", "--theme" },
+		{ options->log, "log", "--log" },
+		{ options->idle_limit, "leaks.idle", "--idle-limit" },
+		{ options->transaction_limit, "leaks.transaction", "--transaction-limit" },
+		{ options->held_limit, "leaks.held", "--held-limit" },
+		{ options->pages, "pages", "--pages" },
+		{ options->readonly ? "true" : NULL, "readonly", "--readonly" },
+	};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof(overs) / sizeof(overs[0]); i++)
+		if (overs[i].value)
+			r = set_key(app, overs[i].key, overs[i].value, overs[i].origin);
+	for (size_t i = 0; r == 0 && i < options->pgbouncer.count; i++)
+		r = set_key(app, "pgbouncer", options->pgbouncer.items[i], "--pgbouncer");
+	return r;
+}
+
+/* What each console is connected with; the config holds those of the options, too. */
+static int read_consoles(struct app *app)
+{
+	const struct config_list *list = &app->config->pgbouncer;
+	app->consoles = mem_alloc((list->count + 1) * sizeof(*app->consoles));
+	for (size_t i = 0; i < list->count; i++) {
+		int r = connect_conninfo(list->items[i], &app->consoles[i]);
+		if (r < 0)
+			return r;
+		app->n_consoles++;
+	}
+	return 0;
+}
+
+static int check_columns(const struct app *app)
+{
+	struct config_error error;
+	size_t count;
+	const char *const *names = column_names(&count);
+	int r = config_check_columns(app->config, names, count, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error.text);
+	return r;
+}
+
+static int set_scope(struct app *app)
+{
+	app->rules = app->config->rules;
+	if (!app->options.app)
+		return 0;
+	int error = regcomp(&app->scope, app->options.app, REG_EXTENDED | REG_NOSUB);
+	if (error) {
+		char text[128];
+		regerror(error, &app->scope, text, sizeof(text));
+		fprintf(stderr, "dbtop: --app: %s: \"%s\"\n", text, app->options.app);
+		return -EINVAL;
+	}
+	app->scoped = true;
+	app->rules.scope = &app->scope;
+	return 0;
+}
+
+/* A log that cannot be written is told of, and stops nothing: now, or else in the end. */
+static bool report_log(const struct app *app)
+{
+	const char *error = log_error(app->log);
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	return error != NULL;
+}
+
+static void open_log(struct app *app)
+{
+	app->log = log_open(*app->config->log ? app->config->log : NULL);
+	log_write(app->log, "dbtop %s, pid %d", DBTOP_VERSION, (int)getpid());
+	app->log_failed = report_log(app);
+}
+
+/* -W asks first; the password stands over one in CONNINFO, as in psql. */
+static int ask_password(struct app *app)
+{
+	if (!app->options.ask_password)
+		return 0;
+	char *password = NULL;
+	enum prompt_outcome outcome = prompt_password(params_get(&app->params, "user"), &password);
+	if (outcome == PROMPT_INTERRUPTED)
+		return -EINTR;
+	if (outcome == PROMPT_ENDED) {
+		fputs("dbtop: -W: there is no terminal to ask on\n", stderr);
+		return -ENOTTY;
+	}
+	params_set(&app->params, "password", password);
+	explicit_bzero(password, strlen(password));
+	free(password);
+	return 0;
+}
+
+static int prepare(struct app *app, struct arena *arena)
+{
+	int r = load_config(app, arena);
+	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = check_columns(app)) < 0 ||
+		(r = themes_check(app)) < 0 || (r = set_scope(app)) < 0)
+		return r;
+	open_log(app);
+	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
+		return 0;
+	r = connect_params(&app->options, app->config, &app->params);
+	if (r == 0)
+		r = read_consoles(app);
+	return r < 0 ? r : ask_password(app);
+}
+
+static int run(struct app *app)
+{
+	switch (app->options.mode) {
+	case MODE_DASHBOARD:
+	case MODE_REPLAY:
+	case MODE_WATCH: return dashboard_run(app);
+	case MODE_DEMO: return demo_mode_run(app);
+	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
+	default: return headless_run(app);
+	}
+}
+
+static void release(struct app *app)
+{
+	params_clear(&app->params);
+	for (size_t i = 0; i < app->n_consoles; i++)
+		params_clear(&app->consoles[i]);
+	free(app->consoles);
+	if (!app->log_failed)
+		(void)report_log(app);
+	log_close(app->log);
+	if (app->scoped)
+		regfree(&app->scope);
+	config_free(app->config);
+}
+
+static void do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
+/* libuv reads the size of its pool once, with the first work: a process that hangs in the kernel
+ * keeps the thread that reads it, and the others must have enough. What we start is not to inherit
+ * our size. */
+static void start_workers(struct app *app)
+{
+	bool ours = !getenv("UV_THREADPOOL_SIZE");
+	if (ours)
+		setenv("UV_THREADPOOL_SIZE", WORKERS, 1);
+	/* uv_queue_work() fails only for a NULL callback. */
+	(void)uv_queue_work(&app->loop, &app->first_work, do_nothing, NULL);
+	if (ours)
+		unsetenv("UV_THREADPOOL_SIZE");
+}
+
+static void on_end_patience(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+/* What was freed closes its handles in here. False when a worker hangs in a process's files, or on
+ * a disk: it is not waited for. */
+static bool close_loop(uv_loop_t *loop)
+{
+	uv_timer_t patience;
+	uv_timer_init(loop, &patience);
+	uv_timer_start(&patience, on_end_patience, END_PATIENCE_MS, 0);
+	uv_unref((uv_handle_t *)&patience);
+	if (uv_run(loop, UV_RUN_DEFAULT) != 0)
+		return false;
+	uv_close((uv_handle_t *)&patience, NULL);
+	uv_run(loop, UV_RUN_DEFAULT);
+	uv_loop_close(loop);
+	return true;
+}
+
+static int start(struct app *app)
+{
+	struct arena *arena = arena_new();
+	int status = EXIT_USAGE;
+	bool hangs = false;
+	if (prepare(app, arena) == 0) {
+		uv_loop_init(&app->loop);
+		start_workers(app);
+		status = run(app);
+		hangs = !close_loop(&app->loop);
+	}
+	release(app);
+	arena_free(arena);
+	if (hangs) {
+		/* exit() would wait for the worker, too */
+		fflush(NULL);
+		_exit(status);
+	}
+	return status;
+}
+
+/* Each refresh frees what the one before needed. Handed back to the kernel and faulted in again,
+ * that memory would cost more than the rows in it. */
+static void keep_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+	/* one heap for the worker threads, too: what they make is freed here */
+	mallopt(M_ARENA_MAX, 1);
+}
+
+int main(int argc, char **argv)
+{
+	if (demo_app_requested())
+		return demo_app_main();
+	struct app app = { 0 };
+	/* not LC_ALL: numbers are read and written with a point everywhere */
+	setlocale(LC_CTYPE, "");
+	keep_heap();
+	/* a reader that left is an error of write(), not our end */
+	signal(SIGPIPE, SIG_IGN);
+	/* so is a file that may not grow */
+	signal(SIGXFSZ, SIG_IGN);
+	if (options_parse(argc, argv, &app.options) < 0)
+		return EXIT_USAGE;
+	switch (app.options.mode) {
+	case MODE_HELP: options_help(stdout); return EXIT_CLEAN;
+	case MODE_VERSION: puts("dbtop " DBTOP_VERSION); return EXIT_CLEAN;
+	default: return start(&app);
+	}
+}

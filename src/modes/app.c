@@ -1,0 +1,48 @@
+/* What every mode starts from. */
+#include "modes/app.h"
+
+#include <stdio.h>
+
+#include "config/config.h"
+#include "model/assessment.h"
+#include "modes/log.h"
+
+struct target_options app_target_options(const struct app *app)
+{
+	return (struct target_options){
+		.params = &app->params,
+		.rules = &app->rules,
+		.consoles = app->consoles,
+		.n_consoles = app->n_consoles,
+		.pages = app->config->pages,
+		.proxy = &app->config->proxy,
+		.interval = app->config->interval,
+		.no_query_text = app->options.no_query_text,
+	};
+}
+
+/* What is wrong with the sources beside the server; "" when nothing is. */
+static void list_failures(const struct assessment *assessment, char *text, size_t size)
+{
+	size_t length = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < assessment->n_sources && length < size; i++) {
+		const struct source_state *source = &assessment->sources[i];
+		if (i == SOURCE_ACTIVITY ||
+			(source->status != SOURCE_FAILED && source->status != SOURCE_STALE))
+			continue;
+		length += (size_t)snprintf(text + length, size - length, "; %s: %s",
+			source->name ? source->name : "?",
+			source->error ? source->error : "failed");
+	}
+}
+
+void app_log_state(const struct app *app, const struct assessment *assessment)
+{
+	const struct server_state *server = &assessment->server;
+	char failures[512];
+	list_failures(assessment, failures, sizeof(failures));
+	log_write(app->log, "%s:%d %s%s%s%s", server->host ? server->host : "local", server->port,
+		server_status_name(server->status), server->error ? ": " : "",
+		server->error ? server->error : "", failures);
+}

@@ -1,0 +1,38 @@
+/* What every mode starts from: the options laid over the config file. */
+#ifndef MODES_APP_H
+#define MODES_APP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "model/rules.h"
+#include "modes/options.h"
+#include "session/params.h"
+#include "target/target.h"
+
+struct config;
+struct log;
+
+struct app {
+	struct options options;
+	const char *config_path; /* NULL: built-in defaults */
+	struct config *config;   /* with the options laid over it */
+	struct rules rules;      /* the config's, with --app's scope */
+	regex_t scope;
+	bool scoped;
+	struct params params;
+	struct params *consoles; /* PgBouncers' admin consoles */
+	size_t n_consoles;
+	struct log *log; /* NULL: none */
+	bool log_failed; /* … and it was told */
+	uv_loop_t loop;
+	uv_work_t first_work; /* it makes libuv start its threads */
+};
+
+/* The target of this run, not started: the caller sets what the mode needs. */
+struct target_options app_target_options(const struct app *app);
+
+/* Notes in the log how the server stands. */
+void app_log_state(const struct app *app, const struct assessment *assessment);
+
+#endif

@@ -1,0 +1,256 @@
+/* Processes, then a moment for their sessions to go, then those that did not. */
+#include "modes/cleaning.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "action/execute.h"
+#include "action/plan.h"
+#include "action/process.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "loop/handle.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "model/shutdown.h"
+#include "target/target.h"
+#include "watch/watch.h"
+
+#define LOOK_EVERY_MS 20
+
+/* For processes to end, and for the sessions of those that were killed to go by themselves. */
+#define GRACE (300 * USEC_PER_MSEC)
+
+/* One that came back to life between the look and the act is tried again. */
+#define MOST_TRIES 5
+
+/* Without a server that answers there is nothing to wait for. */
+#define PATIENCE (5 * USEC_PER_SEC)
+
+struct cleaning {
+	struct target *target;
+	struct cleaning_callbacks callbacks;
+	struct executor *executor;
+	uv_timer_t *timer;
+	struct watch *watch; /* NULL: at rest */
+	struct action_plan *plan;
+	const void *activity; /* the one the killing was seen in: compared, never followed */
+	int64_t began_at;
+	int tries;
+};
+
+static void finish(struct cleaning *cleaning)
+{
+	uv_timer_stop(cleaning->timer);
+	action_plan_free(cleaning->plan);
+	cleaning->plan = NULL;
+	cleaning->watch = NULL;
+	cleaning->callbacks.cleaned(cleaning->callbacks.data);
+}
+
+static void kill_processes(struct watch *watch)
+{
+	struct shutdown_record *record = watch_record(watch);
+	for (size_t i = 0; i < record->n_processes; i++) {
+		const struct shutdown_process *process = &record->processes[i];
+		int fd = watch_process_fd(watch, process);
+		if (process->ended_at != INSTANT_UNKNOWN)
+			continue;
+		int r = fd < 0 || process_has_ended(fd) ? -ESRCH : process_signal(fd, SIGKILL);
+		if (r == -ESRCH)
+			continue;
+		struct shutdown_survivor *survivor = shutdown_add_survivor(record);
+		survivor->pid = process->pid;
+		survivor->what = process->name ? process->name : "?";
+		survivor->result = r == 0 ? "killed" : "denied";
+	}
+}
+
+static bool is_left(const struct shutdown_connection *connection)
+{
+	return connection->backend && connection->link != LINK_POOLED &&
+		!shutdown_connection_is_over(connection);
+}
+
+static void name_sessions(struct watch *watch)
+{
+	struct shutdown_record *record = watch_record(watch);
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		if (!is_left(connection))
+			continue;
+		struct shutdown_survivor *survivor = shutdown_add_survivor(record);
+		survivor->session = true;
+		survivor->pid = connection->backend;
+		survivor->what = connection->state ? connection->state : "?";
+	}
+}
+
+static struct shutdown_survivor *find_survivor(struct shutdown_record *record, int32_t pid)
+{
+	for (size_t i = 0; i < record->n_survivors; i++)
+		if (record->survivors[i].session && record->survivors[i].pid == pid)
+			return &record->survivors[i];
+	return NULL;
+}
+
+static bool is_present(
+	const struct activity *activity, const struct shutdown_connection *connection)
+{
+	for (size_t i = 0; i < activity->n_backends; i++)
+		if (activity->backends[i].pid == connection->backend &&
+			activity->backends[i].start == connection->backend_start)
+			return true;
+	return false;
+}
+
+/* The sessions that are still to be ended; those that went by themselves are noted. */
+static struct plan_session *list_sessions(struct cleaning *cleaning, size_t *ret_count)
+{
+	const struct activity *activity = target_assessment(cleaning->target)->activity;
+	struct shutdown_record *record = watch_record(cleaning->watch);
+	struct plan_session *sessions =
+		mem_resize(NULL, record->n_connections + 1, sizeof(*sessions));
+	*ret_count = 0;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		struct shutdown_survivor *survivor = find_survivor(record, connection->backend);
+		if (!survivor)
+			continue;
+		if (!is_left(connection)) {
+			/* seen by the end of its process */
+			if (survivor->result[0] == 'l')
+				survivor->result = "gone";
+			continue;
+		}
+		if (is_present(activity, connection) && connection->presumed)
+			continue;
+		if (is_present(activity, connection))
+			sessions[(*ret_count)++] = (struct plan_session){ connection->backend,
+				connection->backend_start };
+		else if (survivor->result[0] == 'l')
+			survivor->result = "gone";
+	}
+	return sessions;
+}
+
+static bool has_running(const struct shutdown_record *record)
+{
+	for (size_t i = 0; i < record->n_processes; i++)
+		if (record->processes[i].ended_at == INSTANT_UNKNOWN)
+			return true;
+	return false;
+}
+
+static void end_sessions(struct cleaning *cleaning)
+{
+	size_t count;
+	CLEANUP(cleanup_free) struct plan_session *sessions = list_sessions(cleaning, &count);
+	bool early = instant_monotonic() - cleaning->began_at < GRACE;
+	if ((count || has_running(watch_record(cleaning->watch))) && early)
+		return;
+	if (!count || cleaning->tries == MOST_TRIES) {
+		finish(cleaning);
+		return;
+	}
+	cleaning->tries++;
+	action_plan_free(cleaning->plan);
+	cleaning->plan = plan_selected(
+		target_assessment(cleaning->target), ACTION_TERMINATE, sessions, count);
+	cleaning->plan->unaudited = true;
+	if (execute_run(cleaning->executor, cleaning->plan) < 0)
+		finish(cleaning);
+}
+
+static void on_executed(void *data)
+{
+	struct cleaning *cleaning = data;
+	struct shutdown_record *record = watch_record(cleaning->watch);
+	bool again = false;
+	for (size_t i = 0; i < cleaning->plan->n_targets; i++) {
+		const struct action_target *target = &cleaning->plan->targets[i];
+		struct shutdown_survivor *survivor = find_survivor(record, target->pid);
+		if (survivor)
+			survivor->result = action_result_name(target->result);
+		again |= target->result == RESULT_CHANGED;
+	}
+	if (!again) {
+		finish(cleaning);
+		return;
+	}
+	cleaning->activity = target_assessment(cleaning->target)->activity;
+	target_refresh(cleaning->target);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct cleaning *cleaning = timer->data;
+	if (execute_busy(cleaning->executor))
+		return;
+	if (instant_monotonic() - cleaning->began_at > PATIENCE)
+		finish(cleaning);
+	else
+		target_refresh(cleaning->target);
+}
+
+static void on_clean(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
+void cleaning_assessed(struct cleaning *cleaning)
+{
+	const struct assessment *assessment = target_assessment(cleaning->target);
+	if (!cleaning->watch || execute_busy(cleaning->executor) ||
+		assessment->server.status != SERVER_OK ||
+		assessment->activity == cleaning->activity)
+		return;
+	end_sessions(cleaning);
+}
+
+struct cleaning *cleaning_new(uv_loop_t *loop, struct target *target, struct audit *audit,
+	const struct cleaning_callbacks *callbacks)
+{
+	struct cleaning *cleaning = mem_alloc(sizeof(*cleaning));
+	cleaning->target = target;
+	cleaning->callbacks = *callbacks;
+	const struct execute_options execute = {
+		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.audit = audit,
+	};
+	const struct execute_callbacks done = { .data = cleaning, .done = on_executed };
+	cleaning->executor = execute_new(loop, target_session(target), &execute, &done);
+	cleaning->timer = handle_new_timer(loop, cleaning);
+	return cleaning;
+}
+
+void cleaning_free(struct cleaning *cleaning)
+{
+	if (!cleaning)
+		return;
+	handle_close(cleaning->timer);
+	execute_free(cleaning->executor);
+	action_plan_free(cleaning->plan);
+	free(cleaning);
+}
+
+void cleaning_run(struct cleaning *cleaning, struct watch *watch)
+{
+	const struct shutdown_record *record = watch_record(watch);
+	cleaning->watch = watch;
+	cleaning->began_at = instant_monotonic();
+	cleaning->tries = 0;
+	cleaning->activity = target_assessment(cleaning->target)->activity;
+	name_sessions(watch);
+	kill_processes(watch);
+	/* never at once: the watch is in the midst of telling us */
+	if (!record->n_survivors) {
+		uv_timer_start(cleaning->timer, on_clean, 0, 0);
+		return;
+	}
+	uv_timer_start(cleaning->timer, on_timer, LOOK_EVERY_MS, LOOK_EVERY_MS);
+	target_refresh(cleaning->target);
+}

@@ -1,0 +1,100 @@
+/* fork and exec, with word back when exec fails. */
+#include "modes/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "collect/procfs.h"
+
+/* In the child: never returns. */
+__attribute__((noreturn)) static void become(char *const argv[], int report, pid_t parent)
+{
+	sigset_t none;
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	if (isatty(STDIN_FILENO)) {
+		int null = open("/dev/null", O_RDONLY);
+		dup2(null, STDIN_FILENO);
+		close(null);
+	}
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	/* what dbtop ignores or blocks is none of its affairs */
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(argv[0], argv);
+	int error = errno;
+	ssize_t written = write(report, &error, sizeof(error));
+	(void)written;
+	_exit(127);
+}
+
+/* The end of the pipe is exec's success; else an errno comes. */
+static int wait_for_exec(int report)
+{
+	int error = 0;
+	ssize_t n;
+	do
+		n = read(report, &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(error) ? -error : 0;
+}
+
+static int identify(pid_t pid, struct command *ret_command)
+{
+	struct procfs *procfs = procfs_new("/proc");
+	struct procfs_stat stat;
+	int r = procfs_stat(procfs, pid, &stat);
+	procfs_free(procfs);
+	if (r == 0)
+		*ret_command = (struct command){ .pid = pid, .start_ticks = stat.start_ticks };
+	return r;
+}
+
+int command_start(char *const argv[], struct command *ret_command)
+{
+	int report[2];
+	pid_t parent = getpid();
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid == 0)
+		become(argv, report[1], parent);
+	int r = pid < 0 ? -errno : 0;
+	close(report[1]);
+	/* both do it: whoever comes first */
+	if (r == 0)
+		(void)setpgid(pid, pid);
+	if (r == 0)
+		r = wait_for_exec(report[0]);
+	close(report[0]);
+	if (r < 0 && pid > 0)
+		waitpid(pid, NULL, 0);
+	/* not waited for: its pid is its own for certain */
+	return r < 0 ? r : identify(pid, ret_command);
+}
+
+void command_note_reaped(struct command *command, pid_t pid, int status)
+{
+	if (pid != command->pid || command->reaped)
+		return;
+	command->reaped = true;
+	command->status = status;
+}
+
+/* While the command is not waited for, its pid, which is the group's number, is no one else's. */
+int command_signal(const struct command *command, int signal_number)
+{
+	if (command->reaped)
+		return -ESRCH;
+	return kill(-command->pid, signal_number) == 0 ? 0 : -errno;
+}

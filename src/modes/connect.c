@@ -1,0 +1,77 @@
+/* psql's ways to name a server. */
+#include "modes/connect.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "model/assessment.h"
+#include "modes/options.h"
+#include "session/params.h"
+#include "session/session.h"
+
+static bool is_conninfo(const char *text)
+{
+	return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0 ||
+		strchr(text, '=') != NULL;
+}
+
+int connect_conninfo(const char *conninfo, struct params *params)
+{
+	char *error = NULL;
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, &error);
+	if (!parsed) {
+		/* libpq's message ends with a line break, and names no secret */
+		fprintf(stderr, "dbtop: %s", error ? error : "out of memory\n");
+		PQfreemem(error);
+		return -EINVAL;
+	}
+	for (const PQconninfoOption *option = parsed; option->keyword; option++)
+		if (option->val)
+			params_set(params, option->keyword, option->val);
+	PQconninfoFree(parsed);
+	return 0;
+}
+
+static int take_name(struct params *params, const struct config *config, const char *text)
+{
+	for (size_t i = 0; i < config->databases.count; i++)
+		if (strcmp(config->databases.items[i].name, text) == 0)
+			return connect_conninfo(config->databases.items[i].conninfo, params);
+	if (is_conninfo(text))
+		return connect_conninfo(text, params);
+	params_set(params, "dbname", text);
+	return 0;
+}
+
+int connect_params(
+	const struct options *options, const struct config *config, struct params *ret_params)
+{
+	struct params params = { 0 };
+	int r = 0;
+	if (options->conninfo)
+		r = take_name(&params, config, options->conninfo);
+	if (r == 0 && options->database)
+		r = is_conninfo(options->database)
+			? connect_conninfo(options->database, &params)
+			: (params_set(&params, "dbname", options->database), 0);
+	if (r < 0) {
+		params_clear(&params);
+		return r;
+	}
+	if (options->host && *options->host)
+		params_set(&params, "host", options->host);
+	if (options->port && *options->port)
+		params_set(&params, "port", options->port);
+	if (options->user && *options->user)
+		params_set(&params, "user", options->user);
+	*ret_params = params;
+	return 0;
+}
+
+bool connect_is_under_way(const struct session *session)
+{
+	return session_state(session)->status == SERVER_CONNECTING && session_is_trying(session);
+}

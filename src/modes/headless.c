@@ -1,0 +1,436 @@
+/* One settled assessment, or one after the other; a plan carried out. The exit status tells. */
+#include "modes/headless.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "action/audit.h"
+#include "action/execute.h"
+#include "action/guard.h"
+#include "action/losses.h"
+#include "action/plan.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/plural.h"
+#include "config/config.h"
+#include "loop/handle.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "modes/app.h"
+#include "modes/connect.h"
+#include "modes/emergency_mode.h"
+#include "modes/prompt.h"
+#include "report/exit_status.h"
+#include "report/result.h"
+#include "report/snapshot.h"
+#include "report/summary.h"
+#include "session/session.h"
+
+/* A server that has not answered by then is reported as it stands. */
+#define PATIENCE_MS 15000
+/* The first attempts are let to their end; whoever is in by then needs a moment more. */
+#define PATIENCE_MORE_MS 5000
+
+/* What the targets hold is good to know, but no reason to wait for long. */
+#define LOSSES_PATIENCE_MS 2000
+
+struct headless {
+	struct app *app;
+	struct target *target;
+	struct executor *executor;
+	struct losses *losses;
+	struct audit *audit;
+	struct action_plan *plan;         /* under way; NULL before */
+	struct emergency_mode *emergency; /* NULL in the other modes */
+	uv_timer_t *patience, *pace;
+	uv_signal_t *interrupt[3];
+	long printed;
+	bool asked_password;
+	int status;
+};
+
+static void finish(struct headless *headless, int status)
+{
+	headless->status = status;
+	uv_stop(&headless->app->loop);
+}
+
+static int print_summary(
+	const struct headless *headless, const struct assessment *assessment, FILE *file)
+{
+	const struct summary_options summary = {
+		.style = printer_style_for(file),
+		.no_query_text = headless->app->options.no_query_text,
+	};
+	return summary_print(assessment, &summary, file);
+}
+
+/* Passes r on. A reader that left early (head) is no error to speak of. */
+static int check_written(int r)
+{
+	if (r < 0 && r != -EPIPE)
+		fprintf(stderr, "dbtop: cannot write: %s\n", strerror(-r));
+	return r;
+}
+
+static int print_snapshot(struct headless *headless, const struct assessment *assessment)
+{
+	const struct options *options = &headless->app->options;
+	if (options->mode != MODE_JSON)
+		return check_written(print_summary(headless, assessment, stdout));
+	const struct snapshot_options snapshot = { .no_query_text = options->no_query_text };
+	return check_written(snapshot_print(assessment, &snapshot, stdout));
+}
+
+static void on_pace(uv_timer_t *timer);
+
+/* The next line of --count and --follow; the sources go on asking meanwhile. */
+static void report_snapshot(struct headless *headless)
+{
+	const struct options *options = &headless->app->options;
+	const struct assessment *assessment = target_assessment(headless->target);
+	int r = print_snapshot(headless, assessment);
+	headless->status = r < 0 ? EXIT_UNKNOWN : exit_status_of_snapshot(assessment);
+	headless->printed++;
+	bool more = options->follow || headless->printed < options->count;
+	if (r < 0 || !more) {
+		uv_stop(&headless->app->loop);
+		return;
+	}
+	uint64_t ms = (uint64_t)(headless->app->config->interval / USEC_PER_MSEC);
+	if (!uv_is_active((uv_handle_t *)headless->pace))
+		uv_timer_start(headless->pace, on_pace, ms, ms);
+}
+
+static void on_pace(uv_timer_t *timer)
+{
+	report_snapshot(timer->data);
+}
+
+enum consent { CONSENT_YES, CONSENT_NO, CONSENT_INTERRUPTED };
+
+/* Only a plain yes is one. */
+static enum consent ask(const struct action_plan *plan)
+{
+	CLEANUP(cleanup_free) char *answer = NULL;
+	CLEANUP(cleanup_free)
+	char *question = mem_printf("End %zu connection%s? [y/N] ", plan_count_selected(plan),
+		plural_s(plan_count_selected(plan)));
+	enum prompt_outcome outcome = prompt_ask(question, &answer);
+	if (outcome == PROMPT_INTERRUPTED)
+		return CONSENT_INTERRUPTED;
+	bool yes = answer && (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
+	return yes ? CONSENT_YES : CONSENT_NO;
+}
+
+static void print_plan(const struct headless *headless, FILE *file)
+{
+	const struct printer_style style = printer_style_for(file);
+	check_written(result_print_plan(headless->plan, &style, file));
+}
+
+/* A reader that left does not change what was done. */
+static void print_result(const struct headless *headless)
+{
+	const struct printer_style style = printer_style_for(stdout);
+	if (headless->app->options.json)
+		check_written(result_print_json(headless->plan, false, stdout));
+	else
+		check_written(result_print_text(headless->plan, &style, stdout));
+}
+
+static void print_done(const struct headless *headless)
+{
+	const char *error = audit_error(headless->audit);
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	print_result(headless);
+}
+
+static void on_done(void *data)
+{
+	struct headless *headless = data;
+	print_done(headless);
+	finish(headless,
+		exit_status_of_result(headless->plan, target_assessment(headless->target)));
+}
+
+static enum consent get_consent(const struct headless *headless)
+{
+	const struct options *options = &headless->app->options;
+	const struct guard_limits limits = {
+		.readonly = headless->app->config->readonly,
+		.pooler = session_is_pooled(target_session(headless->target)),
+		.per_minute = headless->app->config->kill_limit,
+	};
+	const struct guard_history history = { 0 };
+	struct guard_answer answer =
+		guard_check(headless->plan, &limits, &history, instant_monotonic());
+	if (answer.verdict == GUARD_REFUSE || (answer.verdict == GUARD_CONFIRM && !options->yes))
+		fprintf(stderr, "dbtop: %s\n", answer.why);
+	if (answer.verdict == GUARD_REFUSE)
+		return CONSENT_NO;
+	return options->yes ? CONSENT_YES : ask(headless->plan);
+}
+
+/* The plan is whole: shown, asked about, carried out. */
+static void go_on(struct headless *headless)
+{
+	const struct options *options = &headless->app->options;
+	uv_timer_stop(headless->patience);
+	losses_forget(headless->losses);
+	if (options->dry_run || headless->plan->n_targets == 0) {
+		if (options->json)
+			check_written(result_print_json(headless->plan, options->dry_run, stdout));
+		else
+			print_plan(headless, stdout);
+		finish(headless,
+			exit_status_of_plan(headless->plan, target_assessment(headless->target)));
+		return;
+	}
+	/* what is asked about is seen first */
+	if (!options->yes)
+		print_plan(headless, stderr);
+	enum consent consent = get_consent(headless);
+	if (consent == CONSENT_NO) {
+		fputs("dbtop: nothing was ended\n", stderr);
+		finish(headless, EXIT_LEAKS);
+	}
+	/* when it was interrupted, the loop has the signal next */
+	if (consent != CONSENT_YES)
+		return;
+	int r = execute_run(headless->executor, headless->plan);
+	if (r == -EIO)
+		fprintf(stderr, "dbtop: %s: nothing was ended\n", audit_error(headless->audit));
+	if (r < 0)
+		finish(headless, r == -EIO ? EXIT_UNKNOWN : EXIT_LEAKS);
+}
+
+static void on_losses(void *data)
+{
+	go_on(data);
+}
+
+static void on_no_losses(uv_timer_t *timer)
+{
+	go_on(timer->data);
+}
+
+static void kill_leaked(struct headless *headless)
+{
+	const struct options *options = &headless->app->options;
+	const struct assessment *assessment = target_assessment(headless->target);
+	headless->plan = plan_kill_leaked(
+		assessment, options->proven_only ? CERTAINTY_PROVEN : CERTAINTY_PRESUMED);
+	if (assessment->server.status != SERVER_OK) {
+		/* nothing can be ended: why, for people, and an empty result for scripts */
+		check_written(print_summary(headless, assessment, stderr));
+		if (options->json)
+			print_result(headless);
+		finish(headless, EXIT_UNKNOWN);
+		return;
+	}
+	if (assessment->server.pooler) {
+		headless->plan->n_targets = 0;
+		fputs("dbtop: " POOLER_REASON "\n", stderr);
+		if (options->json)
+			print_result(headless);
+		finish(headless, EXIT_UNKNOWN);
+		return;
+	}
+	if (losses_ask(headless->losses, headless->plan))
+		uv_timer_start(headless->patience, on_no_losses, LOSSES_PATIENCE_MS, 0);
+	else
+		go_on(headless);
+}
+
+static void begin(struct headless *headless)
+{
+	uv_timer_stop(headless->patience);
+	if (headless->emergency)
+		emergency_mode_begin(headless->emergency);
+	else if (headless->app->options.mode == MODE_KILL_LEAKED)
+		kill_leaked(headless);
+	else
+		report_snapshot(headless);
+}
+
+/* Without a connection it will not settle: then the sockets' word is all there is, or nothing. */
+static bool is_hopeless(const struct headless *headless, const struct assessment *assessment)
+{
+	struct peers_target where;
+	switch (assessment->server.status) {
+	case SERVER_CONNECTING:
+	case SERVER_OK:
+	case SERVER_STALE: return false;
+	default: break;
+	}
+	if (target_awaits_proxy(headless->target))
+		return false;
+	session_locate(target_session(headless->target), &where);
+	return assessment->peers || where.server.family == 0;
+}
+
+/* Whether an answer is still to come: of the server, or of the loop, which has the signal that
+ * interrupted the question. */
+static bool ask_password(struct headless *headless)
+{
+	struct session *session = target_session(headless->target);
+	if (!session_needs_password(session) || headless->asked_password ||
+		headless->app->options.never_password)
+		return false;
+	headless->asked_password = true;
+	char *password = NULL;
+	enum prompt_outcome outcome = prompt_password(session_state(session)->user, &password);
+	if (outcome != PROMPT_ANSWERED)
+		return outcome == PROMPT_INTERRUPTED;
+	session_set_password(session, password);
+	explicit_bzero(password, strlen(password));
+	free(password);
+	return true;
+}
+
+static void on_assessed(void *data)
+{
+	struct headless *headless = data;
+	const struct assessment *assessment = target_assessment(headless->target);
+	app_log_state(headless->app, assessment);
+	if (headless->emergency)
+		emergency_mode_assessed(headless->emergency);
+	if (headless->plan || headless->printed || ask_password(headless))
+		return;
+	if (assessment->settled || is_hopeless(headless, assessment))
+		begin(headless);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	struct headless *headless = timer->data;
+	/* an emergency cannot wait, and does without a connection */
+	if (!headless->emergency && connect_is_under_way(target_session(headless->target)))
+		uv_timer_start(headless->patience, on_patience, PATIENCE_MORE_MS, 0);
+	else
+		begin(headless);
+}
+
+/* Ctrl+C ends a recording; in the midst of a kill, what was done is told. */
+static void on_interrupt(uv_signal_t *handle, int signal_number)
+{
+	struct headless *headless = handle->data;
+	if (headless->emergency) {
+		finish(headless,
+			emergency_mode_interrupt(headless->emergency, 128 + signal_number));
+	} else if (execute_busy(headless->executor)) {
+		execute_interrupt(headless->executor);
+		print_done(headless);
+		finish(headless, EXIT_LEAKS);
+	} else if (headless->plan) {
+		fputs("dbtop: nothing was ended\n", stderr);
+		finish(headless, 128 + signal_number);
+	} else if (headless->printed) {
+		uv_stop(&headless->app->loop);
+	} else {
+		finish(headless, 128 + signal_number);
+	}
+}
+
+static void on_finished(void *data, int status)
+{
+	finish(data, status);
+}
+
+static void open_emergency(struct headless *headless)
+{
+	const struct emergency_mode_options options = {
+		.app = headless->app,
+		.target = headless->target,
+		.audit = headless->audit,
+		.data = headless,
+		.finished = on_finished,
+	};
+	if (headless->app->options.mode == MODE_EMERGENCY)
+		headless->emergency = emergency_mode_new(&options);
+}
+
+static void open_headless(struct headless *headless)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct app *app = headless->app;
+	struct target_options options = app_target_options(app);
+	options.data = headless;
+	options.assessed = on_assessed;
+	options.hurry = true;
+	options.await_proxy = app->options.mode != MODE_KILL_LEAKED;
+	headless->target = target_new(&app->loop, &options);
+	CLEANUP(cleanup_free) char *path = audit_default_path();
+	headless->audit = audit_new(path);
+	const struct execute_options execute = {
+		.readonly = app->config->readonly,
+		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.audit = headless->audit,
+	};
+	const struct execute_callbacks callbacks = { .data = headless, .done = on_done };
+	headless->losses = losses_new(target_session(headless->target),
+		&(struct losses_callbacks){ .data = headless, .arrived = on_losses });
+	headless->executor =
+		execute_new(&app->loop, target_session(headless->target), &execute, &callbacks);
+	open_emergency(headless);
+	headless->patience = handle_new_timer(&headless->app->loop, headless);
+	headless->pace = handle_new_timer(&headless->app->loop, headless);
+	uv_timer_start(headless->patience, on_patience, PATIENCE_MS, 0);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		headless->interrupt[i] = mem_alloc(sizeof(uv_signal_t));
+		uv_signal_init(&app->loop, headless->interrupt[i]);
+		headless->interrupt[i]->data = headless;
+		uv_signal_start(headless->interrupt[i], on_interrupt, signals[i]);
+	}
+}
+
+static void close_headless(struct headless *headless)
+{
+	handle_close(headless->patience);
+	handle_close(headless->pace);
+	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
+		handle_close(headless->interrupt[i]);
+	emergency_mode_free(headless->emergency);
+	losses_free(headless->losses);
+	execute_free(headless->executor);
+	target_free(headless->target);
+	audit_free(headless->audit);
+	action_plan_free(headless->plan);
+}
+
+/* What acts must be asked about, and may not be forbidden; a plan alone needs neither. */
+static bool may_begin(const struct app *app)
+{
+	const struct options *options = &app->options;
+	bool emergency = options->mode == MODE_EMERGENCY;
+	if ((options->mode != MODE_KILL_LEAKED && !emergency) || options->dry_run)
+		return true;
+	if (!options->yes && !isatty(STDIN_FILENO)) {
+		fprintf(stderr, "dbtop: --%s asks on a terminal; without one it needs --yes\n",
+			emergency ? "emergency" : "kill-leaked");
+		return false;
+	}
+	if (app->config->readonly)
+		fprintf(stderr,
+			"dbtop: read-only: nothing can be ended; --dry-run shows the plan\n");
+	return !app->config->readonly;
+}
+
+int headless_run(struct app *app)
+{
+	struct headless headless = { .app = app, .status = EXIT_UNKNOWN };
+	if (!may_begin(app))
+		return EXIT_USAGE;
+	open_headless(&headless);
+	target_start(headless.target);
+	uv_run(&app->loop, UV_RUN_DEFAULT);
+	close_headless(&headless);
+	return headless.status;
+}

@@ -1,0 +1,329 @@
+/* One table: parsing and --help read it, and a test holds the man page against it. */
+#include "modes/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+	KIND_FLAG,      /* bool at offset */
+	KIND_TEXT,      /* const char * at offset */
+	KIND_LIST,      /* struct option_list at offset */
+	KIND_COUNT,     /* long at offset, at least 1 */
+	KIND_MODE,      /* value is the mode */
+	KIND_MODE_TEXT, /* the same, with a const char * at offset */
+};
+
+#define AT(member) offsetof(struct options, member)
+
+/* In --help a row's left column is `left`, or made of its names; a row without help stands in the
+ * left column of another. */
+static const struct option_row {
+	const char *name, *argument;
+	char letter;
+	enum kind kind;
+	size_t offset;
+	enum mode mode;
+	const char *left, *help;
+} rows[] = {
+	{ "host", "HOST", 'h', KIND_TEXT, AT(host), 0, "-h HOST  -p PORT  -U USER  -d NAME",
+		"as in psql; PG* and ~/.pgpass work, too" },
+	{ "port", "PORT", 'p', KIND_TEXT, AT(port), 0, NULL, NULL },
+	{ "username", "USER", 'U', KIND_TEXT, AT(user), 0, NULL, NULL },
+	{ "dbname", "NAME", 'd', KIND_TEXT, AT(database), 0, NULL, NULL },
+	{ "no-password", NULL, 'w', KIND_FLAG, AT(never_password), 0, "-w, -W",
+		"never ask for a password; ask first" },
+	{ "password", NULL, 'W', KIND_FLAG, AT(ask_password), 0, NULL, NULL },
+	{ "config", "FILE", 'c', KIND_TEXT, AT(config), 0, NULL,
+		"instead of ~/.config/dbtop/config.yaml" },
+	{ "interval", "SECONDS", 'i', KIND_TEXT, AT(interval), 0, NULL,
+		"between refreshes, 0.1 to 3600 [1]" },
+	{ "theme", "NAME", 't', KIND_TEXT, AT(theme), 0, NULL, "colours: a theme's name" },
+	{ "app", "REGEX", 'a', KIND_TEXT, AT(app), 0, NULL, "only what matches; actions obey it" },
+	{ "readonly", NULL, 0, KIND_FLAG, AT(readonly), 0, "--readonly, --no-query-text",
+		"no action is taken; no statement's text" },
+	{ "idle-limit", "TIME", 0, KIND_TEXT, AT(idle_limit), 0,
+		"--{idle,transaction,held}-limit TIME", "leaked when longer [5min, 5min, 1min]" },
+	{ "transaction-limit", "TIME", 0, KIND_TEXT, AT(transaction_limit), 0, NULL, NULL },
+	{ "held-limit", "TIME", 0, KIND_TEXT, AT(held_limit), 0, NULL, NULL },
+	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL, NULL },
+	{ "pgbouncer", "CONNINFO", 0, KIND_LIST, AT(pgbouncer), 0,
+		"--pgbouncer CONNINFO, --pages DIR", "an admin console; where stats pages are" },
+	{ "pages", "DIR", 0, KIND_TEXT, AT(pages), 0, NULL, NULL },
+	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "what dbtop itself did and met" },
+	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, "--once, --json [--count N|--follow]",
+		"one report as text; as lines of JSON" },
+	{ "json", NULL, 0, KIND_FLAG, AT(json), 0, NULL, NULL },
+	{ "count", "N", 0, KIND_COUNT, AT(count), 0, NULL, NULL },
+	{ "follow", NULL, 0, KIND_FLAG, AT(follow), 0, NULL, NULL },
+	{ "kill-leaked", NULL, 0, KIND_MODE, 0, MODE_KILL_LEAKED, NULL,
+		"end the leaked connections; asks first" },
+	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--force] [--all-users]",
+		"stop the application, end its sessions" },
+	{ "force", NULL, 0, KIND_FLAG, AT(force), 0, NULL, NULL },
+	{ "all-users", NULL, 0, KIND_FLAG, AT(all_users), 0, NULL, NULL },
+	{ "dry-run", NULL, 0, KIND_FLAG, AT(dry_run), 0, "  --dry-run  --yes  --proven-only",
+		"only show; don't ask; only the proven" },
+	{ "yes", NULL, 0, KIND_FLAG, AT(yes), 0, NULL, NULL },
+	{ "proven-only", NULL, 0, KIND_FLAG, AT(proven_only), 0, NULL, NULL },
+	{ "replay", "FILE", 0, KIND_MODE_TEXT, AT(replay), MODE_REPLAY, NULL,
+		"a recording, of --json --follow" },
+	{ "watch", "PID", 0, KIND_MODE_TEXT, AT(watch), MODE_WATCH, NULL,
+		"the dashboard, watching this process end" },
+	{ "shutdown-test", NULL, 0, KIND_MODE, 0, MODE_SHUTDOWN_TEST,
+		"--shutdown-test -- COMMAND...", "signal it, judge what it leaves: dbtop(1)" },
+	{ "signal", "NAME", 0, KIND_TEXT, AT(signal), 0, NULL, NULL },
+	{ "ready", "N", 0, KIND_COUNT, AT(ready), 0, NULL, NULL },
+	{ "after", "SECONDS", 0, KIND_TEXT, AT(after), 0, NULL, NULL },
+	{ "timeout", "SECONDS", 0, KIND_TEXT, AT(timeout), 0, NULL, NULL },
+	{ "repeat", "N", 0, KIND_COUNT, AT(repeat), 0, NULL, NULL },
+	{ "strict", NULL, 0, KIND_FLAG, AT(strict), 0, NULL, NULL },
+	{ "junit", "FILE", 0, KIND_TEXT, AT(junit), 0, NULL, NULL },
+	{ "demo", NULL, 0, KIND_MODE, 0, MODE_DEMO, NULL,
+		"a private server and a program that leaks" },
+	{ "help", NULL, 0, KIND_MODE, 0, MODE_HELP, NULL, NULL },
+	{ "version", NULL, 0, KIND_MODE, 0, MODE_VERSION, NULL, NULL },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int add_item(const struct option_row *row, const char *value, struct option_list *list)
+{
+	if (list->count == OPTIONS_LIST_MAX) {
+		fprintf(stderr, "dbtop: --%s: %d at most; name the others in the config file\n",
+			row->name, OPTIONS_LIST_MAX);
+		return -EINVAL;
+	}
+	list->items[list->count++] = value;
+	return 0;
+}
+
+static int read_count(const struct option_row *row, const char *text, long *ret_count)
+{
+	char *end;
+	errno = 0;
+	long count = strtol(text, &end, 10);
+	if (errno || end == text || *end || count < 1) {
+		fprintf(stderr,
+			"dbtop: --%s: expected a number from 1, found \"%s\"\nTry 'dbtop "
+			"--help'.\n",
+			row->name, text);
+		return -EINVAL;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static int set_mode(struct options *options, const struct option_row *row)
+{
+	/* --help wins over everything, as everywhere */
+	if (options->mode == MODE_HELP || options->mode == MODE_VERSION)
+		return 0;
+	bool informs = row->mode == MODE_HELP || row->mode == MODE_VERSION;
+	if (options->mode != MODE_DASHBOARD && options->mode != row->mode && !informs) {
+		fprintf(stderr, "dbtop: --%s: only one mode at a time\nTry 'dbtop --help'.\n",
+			row->name);
+		return -EINVAL;
+	}
+	options->mode = row->mode;
+	return 0;
+}
+
+static int set(struct options *options, const struct option_row *row, const char *value)
+{
+	char *field = (char *)options + row->offset;
+	switch (row->kind) {
+	case KIND_FLAG: *(bool *)field = true; return 0;
+	case KIND_TEXT: *(const char **)field = value; return 0;
+	case KIND_LIST: return add_item(row, value, (struct option_list *)field);
+	case KIND_COUNT: return read_count(row, value, (long *)field);
+	case KIND_MODE: return set_mode(options, row);
+	case KIND_MODE_TEXT: *(const char **)field = value; return set_mode(options, row);
+	}
+	return -EINVAL;
+}
+
+static int refuse(const char *text)
+{
+	fprintf(stderr, "dbtop: %s\nTry 'dbtop --help'.\n", text);
+	return -EINVAL;
+}
+
+static bool has_shutdown_option(const struct options *options)
+{
+	return options->signal || options->after || options->timeout || options->junit ||
+		options->ready || options->repeat || options->strict;
+}
+
+static int check_shutdown_test(const struct options *options)
+{
+	if (options->mode != MODE_SHUTDOWN_TEST && has_shutdown_option(options))
+		return refuse("--signal, --ready, --after, --timeout, --repeat, --strict and "
+			      "--junit go with --shutdown-test");
+	if (options->mode == MODE_SHUTDOWN_TEST && !options->command)
+		return refuse("--shutdown-test needs a command: --shutdown-test -- COMMAND...");
+	if (options->mode == MODE_SHUTDOWN_TEST && options->readonly)
+		return refuse("--readonly forbids --shutdown-test: it ends what is left");
+	return 0;
+}
+
+/* Options that mean something only beside others: ignoring one would hide a mistake. */
+static int check(struct options *options)
+{
+	if (options->mode == MODE_HELP || options->mode == MODE_VERSION)
+		return 0;
+	if (options->never_password && options->ask_password)
+		return refuse("-w and -W exclude each other");
+	if (options->json && (options->mode == MODE_DASHBOARD || options->mode == MODE_ONCE))
+		options->mode = MODE_JSON;
+	if (options->json &&
+		(options->mode == MODE_DEMO || options->mode == MODE_REPLAY ||
+			options->mode == MODE_WATCH))
+		return refuse("--demo, --replay and --watch open the dashboard: --json has no "
+			      "place there");
+	if ((options->count || options->follow) && options->mode != MODE_JSON)
+		return refuse("--count and --follow go with --json");
+	if (options->count && options->follow)
+		return refuse("--count and --follow exclude each other");
+	bool acts = options->mode == MODE_KILL_LEAKED || options->mode == MODE_EMERGENCY;
+	if ((options->dry_run || options->yes) && !acts)
+		return refuse("--dry-run and --yes go with --kill-leaked and --emergency");
+	if (options->proven_only && options->mode != MODE_KILL_LEAKED)
+		return refuse("--proven-only goes with --kill-leaked");
+	if (options->force && options->mode != MODE_EMERGENCY)
+		return refuse("--force goes with --emergency");
+	if (options->all_users && options->mode != MODE_EMERGENCY &&
+		options->mode != MODE_DASHBOARD)
+		return refuse("--all-users goes with --emergency and the dashboard");
+	if (options->readonly && acts && !options->dry_run)
+		return refuse("--readonly forbids actions; --dry-run shows the plan");
+	return check_shutdown_test(options);
+}
+
+static const struct option_row *find_row(int index, int letter, const struct option *longs)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (index >= 0 ? strcmp(rows[i].name, longs[index].name) == 0
+			       : rows[i].letter == letter)
+			return &rows[i];
+	return NULL;
+}
+
+static int take_operands(struct options *options, char **operands, int count)
+{
+	if (!count)
+		return 0;
+	if (count == 1 && !options->conninfo) {
+		options->conninfo = operands[0];
+		return 0;
+	}
+	fprintf(stderr, "dbtop: one CONNINFO at most, found \"%s\" as well\nTry 'dbtop --help'.\n",
+		operands[options->conninfo ? 0 : 1]);
+	return -EINVAL;
+}
+
+/* What stands behind -- is the command of a shutdown test, options of its own and all; else it is
+ * an operand. getopt would take it for one of ours that stands before it. */
+static int take_rest(struct options *options, char **rest, int count)
+{
+	if (options->mode != MODE_SHUTDOWN_TEST)
+		return take_operands(options, rest, count);
+	if (count)
+		options->command = rest;
+	return 0;
+}
+
+static int find_separator(int argc, char **argv)
+{
+	int at = 1;
+	while (at < argc && strcmp(argv[at], "--") != 0)
+		at++;
+	return at;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options)
+{
+	struct option longs[ROWS + 1] = { 0 };
+	char letters[ROWS * 2 + 1] = "";
+	size_t n_letters = 0;
+	for (size_t i = 0; i < ROWS; i++) {
+		longs[i] = (struct option){ .name = rows[i].name,
+			.has_arg = rows[i].argument ? required_argument : no_argument };
+		if (rows[i].letter)
+			letters[n_letters++] = rows[i].letter;
+		if (rows[i].letter && rows[i].argument)
+			letters[n_letters++] = ':';
+	}
+	struct options options = { 0 };
+	int end = find_separator(argc, argv);
+	/* getopt's messages begin with it, and ours with the program's name alone */
+	argv[0] = (char *)"dbtop";
+	optind = 1;
+	for (;;) {
+		int index = -1;
+		int letter = getopt_long(end, argv, letters, longs, &index);
+		if (letter == -1)
+			break;
+		const struct option_row *row = find_row(index, letter, longs);
+		if (!row) {
+			/* getopt has said what is wrong */
+			fputs("Try 'dbtop --help'.\n", stderr);
+			return -EINVAL;
+		}
+		int r = set(&options, row, optarg);
+		if (r < 0)
+			return r;
+	}
+	int r = take_operands(&options, argv + optind, end - optind);
+	if (r == 0 && end < argc)
+		r = take_rest(&options, argv + end + 1, argc - end - 1);
+	if (r == 0)
+		r = check(&options);
+	if (r == 0)
+		*ret_options = options;
+	return r;
+}
+
+bool options_info(size_t i, struct option_info *ret_info)
+{
+	if (i >= ROWS)
+		return false;
+	/* one that shares its line of --help has no words of its own */
+	*ret_info = (struct option_info){ rows[i].name, rows[i].argument,
+		rows[i].left ? NULL : rows[i].help, rows[i].letter };
+	return true;
+}
+
+#define LEFT_COLUMN 36
+
+/* "-c, --config FILE" */
+static int print_left(FILE *file, const struct option_row *row)
+{
+	if (row->left)
+		return fprintf(file, "%s", row->left);
+	int width = 0;
+	if (row->letter)
+		width += fprintf(file, "-%c, ", row->letter);
+	width += fprintf(file, "--%s", row->name);
+	if (row->argument)
+		width += fprintf(file, " %s", row->argument);
+	return width;
+}
+
+void options_help(FILE *file)
+{
+	fputs("Usage: dbtop [OPTION]... [CONNINFO]\n"
+	      "Shows who holds PostgreSQL's connections and which leaked, and ends those.\n\n",
+		file);
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].help)
+			continue;
+		fputs("  ", file);
+		int width = print_left(file, &rows[i]);
+		fprintf(file, "%*s%s\n", width < LEFT_COLUMN ? LEFT_COLUMN - width : 1, "",
+			rows[i].help);
+	}
+	fputs("\nExit status: 0 clean, 1 leaks or survivors, 2 wrong usage, 3 cannot tell.\n",
+		file);
+}

@@ -1,0 +1,400 @@
+/* One round after the other:
+ *
+ *   connecting → starting → waiting → signalled → cleaning → reported
+ *
+ * Whatever happens, a round ends by cleaning: what is still there is ended and named. */
+#include "modes/shutdown_test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "action/audit.h"
+#include "analyze/shutdown.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "base/plural.h"
+#include "config/config.h"
+#include "loop/handle.h"
+#include "model/assessment.h"
+#include "model/shutdown.h"
+#include "modes/app.h"
+#include "modes/cleaning.h"
+#include "modes/command.h"
+#include "modes/connect.h"
+#include "modes/prompt.h"
+#include "modes/shutdown_results.h"
+#include "modes/shutdown_wishes.h"
+#include "session/session.h"
+#include "watch/watch.h"
+
+#define SETTLE_MOST (5 * USEC_PER_SEC)
+
+/* A command that starts slowly on a busy machine is no fault of its shutdown. */
+#define READY_LEAST (60 * USEC_PER_SEC)
+
+/* A server that has not answered by then does not. */
+#define PATIENCE_MS 15000
+/* The first attempts are let to their end; whoever is in by then needs a moment more. */
+#define PATIENCE_MORE_MS 5000
+
+enum step {
+	STEP_CONNECTING,
+	STEP_WAITING, /* for its connections */
+	STEP_PREPARING,
+	STEP_SIGNALLED,
+	STEP_CLEANING,
+};
+
+struct test {
+	struct app *app;
+	struct target *target;
+	struct audit *audit;
+	struct cleaning *cleaning;
+	struct shutdown_wishes wishes;
+	struct shutdown_results *results;
+
+	enum step step;
+	bool asked_password;
+	uv_timer_t *timer; /* of the step */
+	uv_signal_t *signals[4];
+	int interrupted; /* the signal; 0 */
+
+	/* the round */
+	long round;
+	struct command child;
+	struct watch *watch;
+	int64_t began_at;
+	struct arena *round_arena;
+	struct shutdown_verdict verdict;
+
+	int status; /* the program's */
+};
+
+static void begin_round(struct test *test);
+static void clean(struct test *test);
+
+static void finish(struct test *test, int status)
+{
+	test->status = status;
+	uv_stop(&test->app->loop);
+}
+
+static void set_timer(struct test *test, uv_timer_cb on_timer, int64_t usec)
+{
+	uv_timer_start(test->timer, on_timer, (uint64_t)(usec / USEC_PER_MSEC), 0);
+}
+
+/* Waits for the children that ended: the command, and orphans of its that are ours now. */
+static void reap(struct test *test)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		command_note_reaped(&test->child, pid, status);
+		if (test->watch)
+			watch_reaped(test->watch, pid, status);
+	}
+}
+
+static const char *describe_end(const struct test *test)
+{
+	int status = test->child.status;
+	return WIFSIGNALED(status)
+		? arena_printf(test->round_arena, "it was ended by SIG%s",
+			  shutdown_signal_name(WTERMSIG(status)))
+		: arena_printf(test->round_arena, "it ended with status %d", WEXITSTATUS(status));
+}
+
+static void give_up(struct test *test, const char *why)
+{
+	struct shutdown_record *record = watch_record(test->watch);
+	record->blind = arena_strdup(record->arena, why);
+	clean(test);
+}
+
+/* No verdict on a command that ended by itself. Waits for children first: what has ended by now has
+ * not ended by our signal. */
+static bool gave_up_on_ended(struct test *test)
+{
+	reap(test);
+	if (!test->child.reaped)
+		return false;
+	give_up(test,
+		arena_printf(test->round_arena, "%s before it was signalled", describe_end(test)));
+	return true;
+}
+
+static void on_late(uv_timer_t *timer)
+{
+	struct test *test = timer->data;
+	give_up(test,
+		arena_printf(test->round_arena,
+			"it held %d connection%s to the server, and not the %ld it was to hold",
+			watch_count(test->watch), plural_s(watch_count(test->watch)),
+			test->wishes.ready));
+}
+
+static void on_ready(uv_timer_t *timer)
+{
+	struct test *test = timer->data;
+	test->step = STEP_PREPARING;
+	watch_prepare(test->watch);
+}
+
+static void on_prepared(void *data)
+{
+	struct test *test = data;
+	if (gave_up_on_ended(test))
+		return;
+	test->step = STEP_SIGNALLED;
+	/* first the note: what ends by it must not end before it */
+	watch_signalled(test->watch);
+	int r = command_signal(&test->child, test->wishes.signal_number);
+	if (r < 0)
+		give_up(test,
+			arena_printf(
+				test->round_arena, "it cannot be signalled: %s", strerror(-r)));
+}
+
+static void on_changed(void *data)
+{
+	struct test *test = data;
+	if (test->step != STEP_WAITING && test->step != STEP_PREPARING) {
+		reap(test);
+		return;
+	}
+	if (gave_up_on_ended(test))
+		return;
+	if (watch_record(test->watch)->blind)
+		clean(test);
+	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->wishes.ready) {
+		test->step = STEP_PREPARING;
+		set_timer(test, on_ready, test->wishes.after);
+	}
+}
+
+static void on_settled(void *data)
+{
+	clean(data);
+}
+
+static int64_t since(int64_t instant)
+{
+	return instant_monotonic() - instant;
+}
+
+static void judge(struct test *test)
+{
+	reap(test);
+	test->verdict = shutdown_judge(watch_record(test->watch), test->app->options.strict,
+		instant_monotonic(), test->round_arena);
+}
+
+static void end_round(struct test *test)
+{
+	watch_free(test->watch);
+	test->watch = NULL;
+	arena_free(test->round_arena);
+	test->round_arena = NULL;
+}
+
+static void on_cleaned(void *data)
+{
+	struct test *test = data;
+	reap(test);
+	if (test->interrupted) {
+		shutdown_results_name_survivors(watch_record(test->watch));
+		end_round(test);
+		finish(test, 128 + test->interrupted);
+		return;
+	}
+	shutdown_results_add(
+		test->results, watch_record(test->watch), &test->verdict, since(test->began_at));
+	end_round(test);
+	if (test->round < test->wishes.rounds)
+		begin_round(test);
+	else
+		finish(test, shutdown_results_status(test->results));
+}
+
+/* The verdict first: what is ended from here on is not the application's doing. */
+static void clean(struct test *test)
+{
+	uv_timer_stop(test->timer);
+	if (test->step == STEP_CLEANING)
+		return;
+	test->step = STEP_CLEANING;
+	judge(test);
+	cleaning_run(test->cleaning, test->watch);
+}
+
+static int64_t settle_time(const struct test *test)
+{
+	return test->wishes.timeout / 2 < SETTLE_MOST ? test->wishes.timeout / 2 : SETTLE_MOST;
+}
+
+static void begin_round(struct test *test)
+{
+	test->round++;
+	test->round_arena = arena_new();
+	test->began_at = instant_monotonic();
+	int r = command_start(test->app->options.command, &test->child);
+	if (r < 0) {
+		fprintf(stderr, "dbtop: --shutdown-test: %s: %s\n",
+			shutdown_results_program(test->results), strerror(-r));
+		arena_free(test->round_arena);
+		test->round_arena = NULL;
+		finish(test, EXIT_USAGE);
+		return;
+	}
+	const struct watch_options options = {
+		.pid = test->child.pid,
+		.start_ticks = test->child.start_ticks,
+		.own = true,
+		.signal_number = test->wishes.signal_number,
+		.timeout = test->wishes.timeout,
+		.settle = settle_time(test),
+		.data = test,
+		.changed = on_changed,
+		.prepared = on_prepared,
+		.settled = on_settled,
+	};
+	test->step = STEP_WAITING;
+	test->watch = watch_new(&test->app->loop, test->target, &options);
+	set_timer(test, on_late,
+		test->wishes.timeout > READY_LEAST ? test->wishes.timeout : READY_LEAST);
+}
+
+static void ask_password(struct test *test)
+{
+	struct session *session = target_session(test->target);
+	test->asked_password = true;
+	char *password = NULL;
+	if (prompt_password(session_state(session)->user, &password) != PROMPT_ANSWERED)
+		return;
+	session_set_password(session, password);
+	explicit_bzero(password, strlen(password));
+	free(password);
+}
+
+static void fail_to_connect(struct test *test)
+{
+	const struct server_state *server = &target_assessment(test->target)->server;
+	fprintf(stderr, "dbtop: --shutdown-test: cannot tell: the server is not reachable%s%s\n",
+		server->error ? ": " : "", server->error ? server->error : "");
+	finish(test, EXIT_UNKNOWN);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	struct test *test = timer->data;
+	if (connect_is_under_way(target_session(test->target)))
+		set_timer(test, on_patience, PATIENCE_MORE_MS * USEC_PER_MSEC);
+	else
+		fail_to_connect(test);
+}
+
+static void on_assessed(void *data)
+{
+	struct test *test = data;
+	const struct assessment *assessment = target_assessment(test->target);
+	app_log_state(test->app, assessment);
+	if (test->watch) {
+		watch_assessed(test->watch);
+		cleaning_assessed(test->cleaning);
+		return;
+	}
+	if (test->step != STEP_CONNECTING)
+		return;
+	if (session_needs_password(target_session(test->target)) && !test->asked_password &&
+		!test->app->options.never_password)
+		ask_password(test);
+	else if (assessment->server.status == SERVER_OK && assessment->activity) {
+		uv_timer_stop(test->timer);
+		begin_round(test);
+	} else if (assessment->server.status == SERVER_DENIED ||
+		assessment->server.status == SERVER_REFUSED) {
+		fail_to_connect(test);
+	}
+}
+
+/* Ctrl+C: what was started is ended. A second one does not wait for that. */
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+	struct test *test = handle->data;
+	if (signal_number == SIGCHLD) {
+		reap(test);
+		return;
+	}
+	bool again = test->interrupted != 0;
+	test->interrupted = signal_number;
+	if (again || !test->watch)
+		finish(test, 128 + signal_number);
+	else
+		clean(test);
+}
+
+static void watch_signals(struct test *test)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		test->signals[i] = mem_alloc(sizeof(uv_signal_t));
+		uv_signal_init(&test->app->loop, test->signals[i]);
+		test->signals[i]->data = test;
+		uv_signal_start(test->signals[i], on_signal, numbers[i]);
+	}
+}
+
+static void open_test(struct test *test)
+{
+	struct app *app = test->app;
+	struct target_options options = app_target_options(app);
+	options.data = test;
+	options.assessed = on_assessed;
+	/* whose PgBouncer's sessions are is told by what the processes hold */
+	options.calm = app->n_consoles == 0;
+	test->target = target_new(&app->loop, &options);
+	CLEANUP(cleanup_free) char *path = audit_default_path();
+	test->audit = audit_new(path);
+	const struct cleaning_callbacks callbacks = { .data = test, .cleaned = on_cleaned };
+	test->cleaning = cleaning_new(&app->loop, test->target, test->audit, &callbacks);
+	test->timer = handle_new_timer(&app->loop, test);
+	set_timer(test, on_patience, PATIENCE_MS * USEC_PER_MSEC);
+	watch_signals(test);
+	/* orphans of the command's stay within reach */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+static void close_test(struct test *test)
+{
+	handle_close(test->timer);
+	for (size_t i = 0; i < sizeof(test->signals) / sizeof(test->signals[0]); i++)
+		handle_close(test->signals[i]);
+	if (test->watch)
+		end_round(test);
+	cleaning_free(test->cleaning);
+	target_free(test->target);
+	audit_free(test->audit);
+}
+
+int shutdown_test_run(struct app *app)
+{
+	struct test test = { .app = app, .status = EXIT_UNKNOWN };
+	if (shutdown_wishes_read(&app->options, app->config->readonly, &test.wishes) < 0)
+		return EXIT_USAGE;
+	test.results = shutdown_results_new(&app->options, test.wishes.rounds);
+	if (!test.results)
+		return EXIT_USAGE;
+	open_test(&test);
+	target_start(test.target);
+	uv_run(&app->loop, UV_RUN_DEFAULT);
+	close_test(&test);
+	shutdown_results_free(test.results);
+	return test.status;
+}

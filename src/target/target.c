@@ -1,0 +1,344 @@
+/* When each source is asked, and when their answers become a picture.
+ *
+ *   tick → PgBouncers → statement → rows → pages → assess
+ *                                     → a connection that was not looked for? → look → assess
+ *
+ * The order is what makes the sources' words fit together: a link in PgBouncer is that of a
+ * transaction which had begun before, and a slot that was borrowed before the rows were taken and
+ * still is after them was so in between. A PgBouncer that is slow is not waited for. */
+#include "target/target.h"
+
+#include <stdlib.h>
+
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/backends.h"
+#include "collect/clients.h"
+#include "collect/exits.h"
+#include "collect/locks.h"
+#include "collect/pages.h"
+#include "collect/proxy.h"
+#include "config/config.h"
+#include "loop/handle.h"
+#include "model/assessment.h"
+#include "session/session.h"
+#include "target/poolers.h"
+#include "target/target_parts.h"
+
+/* How long the statement waits for the PgBouncers' answers, in ms. */
+#define GRACE_MS 100
+
+/* How old the proxy's state may be when the connection to the server was just lost, in µs. */
+#define PROXY_LOST (USEC_PER_SEC / 4)
+
+static bool is_in_hurry(const struct target *target)
+{
+	return target->options.hurry || target->hurry_since != INSTANT_UNKNOWN;
+}
+
+static bool ask_server(struct target *target)
+{
+	uv_timer_stop(target->grace);
+	poolers_mark(target->poolers);
+	return backends_refresh(target->backends);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+	(void)ask_server(timer->data);
+}
+
+/* Begins a round; false when the server cannot be asked, or has not answered the last time. */
+static bool begin_round(struct target *target)
+{
+	bool can_ask = session_is_ready(target->session) &&
+		backends_asked_at(target->backends) < 0 && !target->rows_wait;
+	if (uv_is_active((uv_handle_t *)target->grace))
+		return true;
+	bool asked = poolers_refresh(target->poolers);
+	if (!can_ask)
+		return false;
+	if (!asked)
+		return ask_server(target);
+	uint64_t most = (uint64_t)(target->options.interval / USEC_PER_MSEC / 2);
+	uv_timer_start(target->grace, on_grace, most < GRACE_MS ? most : GRACE_MS, 0);
+	return true;
+}
+
+/* What the dump showed counts once the rows are newer than it. */
+static void hurry(struct target *target)
+{
+	const struct assessment *assessment = target->assessment;
+	if (assessment->settled && assessment->peers->dumped_at >= target->hurry_since)
+		target->hurry_since = INSTANT_UNKNOWN;
+	if (is_in_hurry(target) && assessment->activity && assessment->peers &&
+		assessment->activity->asked_at < assessment->peers->dumped_at)
+		(void)begin_round(target);
+}
+
+static void on_rows(struct target *target)
+{
+	target->rows_wait = false;
+	target_keep_proxy_in_sight(target);
+	target_assess(target);
+	if (target_wants_look(target))
+		target_look(target);
+	hurry(target);
+	if (target->locks_wanted && !target->paused)
+		locks_refresh(target->locks, target->locks_subject);
+}
+
+static void on_activity(void *data)
+{
+	struct target *target = data;
+	poolers_publish(target->poolers);
+	target->rows_wait = pages_refresh(target->pages);
+	target->rows_at = instant_monotonic();
+	if (!target->rows_wait)
+		on_rows(target);
+}
+
+static void on_pages(void *data)
+{
+	struct target *target = data;
+	if (target->rows_wait)
+		on_rows(target);
+}
+
+static void on_poolers_answered(void *data)
+{
+	struct target *target = data;
+	if (uv_is_active((uv_handle_t *)target->grace))
+		(void)ask_server(target);
+}
+
+static void on_pooler_ready(void *data)
+{
+	(void)begin_round(data);
+}
+
+static void on_proxy(void *data)
+{
+	target_assess(data);
+}
+
+static void on_pooler_changed(void *data)
+{
+	target_assess(data);
+}
+
+static void on_locks(void *data)
+{
+	target_assess(data);
+}
+
+static void on_peers(void *data)
+{
+	struct target *target = data;
+	target_assess(target);
+	exits_follow(target->exits, clients_latest(target->clients));
+	if (!target->assessment->activity && is_in_hurry(target))
+		(void)begin_round(target);
+	hurry(target);
+}
+
+static void on_process_ended(void *data)
+{
+	const struct target *target = data;
+	if (!target->options.calm)
+		target_look(data);
+}
+
+static void on_session_changed(void *data)
+{
+	struct target *target = data;
+	if (!session_is_ready(target->session))
+		target_look_at_proxy(target, PROXY_LOST);
+	target_assess(target);
+	if (!session_is_ready(target->session))
+		target_look(target);
+}
+
+static void on_session_ready(void *data)
+{
+	(void)begin_round(data);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct target *target = timer->data;
+	if (begin_round(target))
+		return;
+	(void)pages_refresh(target->pages);
+	poolers_mark(target->poolers);
+	poolers_publish(target->poolers);
+	/* no answer, no connection: the picture ages, and says so */
+	target_assess(target);
+	target_keep_proxy_in_sight(target);
+	if (!session_is_ready(target->session))
+		target_look(target);
+}
+
+static void open_server(struct target *target)
+{
+	const struct session_callbacks session = {
+		.data = target,
+		.ready = on_session_ready,
+		.changed = on_session_changed,
+	};
+	target->session = session_new(target->loop, target->options.params, &session);
+	const struct backends_options backends = {
+		.no_query_text = target->options.no_query_text,
+		.data = target,
+		.published = on_activity,
+	};
+	target->backends = backends_new(target->session, &backends);
+	const struct locks_options locks = { .data = target, .published = on_locks };
+	target->locks = locks_new(target->session, &locks);
+	const struct poolers_callbacks poolers = {
+		.data = target,
+		.ready = on_pooler_ready,
+		.answered = on_poolers_answered,
+		.changed = on_pooler_changed,
+	};
+	target->poolers = poolers_new(
+		target->loop, target->options.consoles, target->options.n_consoles, &poolers);
+}
+
+static void open_proxy(struct target *target)
+{
+	static const struct config_proxy none = { .process = "", .health = "" };
+	const struct config_proxy *wanted = target->options.proxy ? target->options.proxy : &none;
+	const struct proxy_options proxy = {
+		.process = wanted->process,
+		.port = (uint16_t)wanted->port,
+		.health = wanted->health,
+		.expected = wanted->port || wanted->start.count,
+		.params = target->options.params,
+		.data = target,
+		.published = on_proxy,
+	};
+	target->proxy = proxy_watch_new(target->loop, &proxy);
+}
+
+/* What this machine tells of itself. */
+static void open_machine(struct target *target)
+{
+	const struct clients_callbacks clients = { .data = target, .published = on_peers };
+	target->clients = clients_new(target->loop, "/proc", &clients);
+	const struct exits_callbacks exits = { .data = target, .ended = on_process_ended };
+	target->exits = exits_new(target->loop, &exits);
+	const struct pages_options pages = {
+		.folder = target->options.pages,
+		.proc_root = "/proc",
+		.data = target,
+		.published = on_pages,
+	};
+	target->pages = pages_new(target->loop, &pages);
+}
+
+struct target *target_new(uv_loop_t *loop, const struct target_options *options)
+{
+	struct target *target = mem_alloc(sizeof(*target));
+	target->loop = loop;
+	target->options = *options;
+	target->hurry_since = INSTANT_UNKNOWN;
+	open_server(target);
+	open_proxy(target);
+	open_machine(target);
+	target->tick = handle_new_timer(target->loop, target);
+	target->grace = handle_new_timer(target->loop, target);
+	return target;
+}
+
+void target_start(struct target *target)
+{
+	target_assess(target);
+	session_start(target->session);
+	poolers_start(target->poolers);
+	target_set_interval(target, target->options.interval);
+}
+
+void target_show(
+	struct target *target, struct assessment *assessment, const struct history *history)
+{
+	assessment_free(target->assessment);
+	target->assessment = assessment;
+	target->history = *history;
+	target->options.assessed(target->options.data);
+}
+
+void target_free(struct target *target)
+{
+	if (!target)
+		return;
+	handle_close(target->tick);
+	handle_close(target->grace);
+	poolers_free(target->poolers);
+	pages_free(target->pages);
+	exits_free(target->exits);
+	locks_free(target->locks);
+	proxy_watch_free(target->proxy);
+	clients_free(target->clients);
+	backends_free(target->backends);
+	session_free(target->session);
+	assessment_free(target->assessment);
+	free(target);
+}
+
+void target_refresh(struct target *target)
+{
+	(void)begin_round(target);
+}
+
+void target_survey(struct target *target)
+{
+	target->hurry_since = instant_now();
+	target_look_at(target, true);
+}
+
+void target_watch_locks(struct target *target, int32_t subject)
+{
+	if (target->locks_wanted && target->locks_subject == subject)
+		return;
+	target->locks_wanted = true;
+	target->locks_subject = subject;
+	if (!target->paused)
+		locks_refresh(target->locks, subject);
+}
+
+void target_ignore_locks(struct target *target)
+{
+	if (target->locks_wanted)
+		locks_forget(target->locks);
+	target->locks_wanted = false;
+}
+
+void target_pause(struct target *target, bool paused)
+{
+	target->paused = paused;
+	if (!paused)
+		target_assess(target);
+}
+
+void target_set_interval(struct target *target, int64_t interval)
+{
+	uint64_t ms = (uint64_t)(interval / USEC_PER_MSEC);
+	target->options.interval = interval;
+	uv_timer_start(target->tick, on_tick, ms, ms);
+}
+
+const struct assessment *target_assessment(const struct target *target)
+{
+	return target->assessment;
+}
+
+const struct history *target_history(const struct target *target)
+{
+	return &target->history;
+}
+
+struct session *target_session(struct target *target)
+{
+	return target->session;
+}

@@ -1,0 +1,102 @@
+/* When this machine's sockets, processes and proxy are looked at.
+ *
+ * The sockets are dumped when rows show a connection that is new, and every few seconds to notice
+ * ends that went away; without a connection of our own at each tick, because then they are all we
+ * have. */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/backends.h"
+#include "collect/clients.h"
+#include "collect/proxy.h"
+#include "model/assessment.h"
+#include "model/bouncer.h"
+#include "model/peers.h"
+#include "session/session.h"
+#include "target/poolers.h"
+#include "target/target_parts.h"
+
+/* The kernel walks its whole table of connections for one look (measured: 1 to 2 ms for an empty
+ * one of 262,144 buckets). New connections and processes that end cause one at once; this is for
+ * sockets that are closed by a process that lives on. */
+#define LOOK_EVERY (5 * USEC_PER_SEC)
+
+/* How often the proxy is looked at: while a page shows it, and else. */
+#define PROXY_OFTEN  (1 * USEC_PER_SEC)
+#define PROXY_SELDOM (5 * USEC_PER_SEC)
+
+void target_look_at(struct target *target, bool fresh)
+{
+	struct peers_target where;
+	session_locate(target->session, &where);
+	if (where.server.family == AF_UNSPEC)
+		return;
+	target->last_look = instant_monotonic();
+	uint16_t *ports = mem_alloc((poolers_count(target->poolers) + 1) * sizeof(*ports));
+	clients_set_ports(target->clients, ports, poolers_ports(target->poolers, ports));
+	free(ports);
+	clients_look(target->clients, &where, fresh);
+}
+
+void target_look(struct target *target)
+{
+	target_look_at(target, false);
+}
+
+/* A PgBouncer, or a client of it that matters, which the last dump did not know. */
+static bool has_new_client(const struct assessment *assessment, const struct bouncer *bouncer)
+{
+	if (!peers_port(assessment->peers, bouncer->port))
+		return true;
+	for (size_t i = 0; i < bouncer->n_clients; i++)
+		if (bouncer->clients[i].first_seen > assessment->peers->dumped_at)
+			return true;
+	return false;
+}
+
+bool target_wants_look(const struct target *target)
+{
+	const struct assessment *assessment = target->assessment;
+	if (target->options.calm)
+		return !assessment->peers;
+	for (size_t i = 0; assessment->peers && i < assessment->n_bouncers; i++)
+		if (has_new_client(assessment, assessment->bouncers[i]))
+			return true;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (!assessment->connections[i].looked)
+			return true;
+	return !assessment->activity || !assessment->peers ||
+		instant_monotonic() - target->last_look >= LOOK_EVERY;
+}
+
+void target_look_at_proxy(struct target *target, int64_t after)
+{
+	struct peers_target where;
+	session_locate(target->session, &where);
+	const struct proxy_own own = {
+		.where = &where,
+		.answers = session_is_ready(target->session) && !target_is_overdue(target) &&
+			backends_latest(target->backends),
+		.latency = session_state(target->session)->latency,
+	};
+	proxy_watch_look(target->proxy, &own, after);
+}
+
+void target_keep_proxy_in_sight(struct target *target)
+{
+	target_look_at_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
+}
+
+bool target_awaits_proxy(const struct target *target)
+{
+	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
+}
+
+void target_watch_proxy(struct target *target, bool wanted)
+{
+	if (wanted && !target->proxy_wanted)
+		target_look_at_proxy(target, 0);
+	target->proxy_wanted = wanted;
+}

@@ -1,0 +1,154 @@
+/* What the sources told last, each with how it stands, becomes an assessment. */
+#include <stdlib.h>
+
+#include "analyze/assess.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/backends.h"
+#include "collect/clients.h"
+#include "collect/locks.h"
+#include "collect/pages.h"
+#include "collect/proxy.h"
+#include "model/assessment.h"
+#include "model/history.h"
+#include "model/peers.h"
+#include "session/session.h"
+#include "target/poolers.h"
+#include "target/target_parts.h"
+
+/* An answer is overdue after two intervals, but not before this. */
+#define STALE_AFTER (2 * USEC_PER_SEC)
+
+/* The pages' folders are local, but a disk may hang. */
+#define PAGES_PATIENCE (USEC_PER_SEC / 2)
+
+static int64_t stale_after(const struct target *target)
+{
+	int64_t limit = 2 * target->options.interval;
+	return limit < STALE_AFTER ? STALE_AFTER : limit;
+}
+
+bool target_is_overdue(const struct target *target)
+{
+	int64_t asked_at = backends_asked_at(target->backends);
+	return asked_at >= 0 && instant_monotonic() - asked_at > stale_after(target);
+}
+
+static struct server_state server_state(const struct target *target)
+{
+	struct server_state state = *session_state(target->session);
+	if (state.status == SERVER_OK && target_is_overdue(target)) {
+		state.status = SERVER_STALE;
+		state.error = "the server does not answer";
+	}
+	return state;
+}
+
+static struct source_state activity_source(
+	const struct target *target, const struct server_state *server)
+{
+	const struct activity *activity = backends_latest(target->backends);
+	struct source_state source = {
+		.name = "activity",
+		.status = SOURCE_OK,
+		.taken_at = activity ? activity->taken_at : INSTANT_UNKNOWN,
+		.error = backends_error(target->backends),
+	};
+	if (server->status != SERVER_OK) {
+		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
+		if (!source.error)
+			source.error = server->error;
+	} else if (source.error) {
+		source.status = activity ? SOURCE_STALE : SOURCE_FAILED;
+	} else if (!activity) {
+		source.status = SOURCE_WAITING;
+		source.error = "no answer yet";
+	}
+	if (server->status == SERVER_CONNECTING && !activity)
+		source.status = SOURCE_WAITING;
+	return source;
+}
+
+static struct source_state peers_source(const struct target *target)
+{
+	const struct peers *peers = clients_latest(target->clients);
+	struct source_state source = {
+		.name = "peers",
+		.status = peers ? SOURCE_OK : SOURCE_WAITING,
+		.taken_at = peers ? peers->dumped_at : INSTANT_UNKNOWN,
+	};
+	if (clients_busy_for(target->clients) > stale_after(target)) {
+		source.status = peers ? SOURCE_STALE : SOURCE_FAILED;
+		source.error = "reading this machine's processes takes too long";
+	}
+	if (clients_trouble(target->clients))
+		source.error = clients_trouble(target->clients);
+	if (peers && (!peers->tcp_known || !peers->unix_known)) {
+		source.status = SOURCE_FAILED;
+		source.error = "the kernel's table of sockets cannot be read";
+	}
+	return source;
+}
+
+static struct source_state pages_state(const struct target *target)
+{
+	struct source_state source = pages_source(target->pages);
+	if (pages_busy_for(target->pages) > stale_after(target)) {
+		source.status = pages_latest(target->pages) ? SOURCE_STALE : SOURCE_FAILED;
+		source.error = "reading the stats pages takes too long";
+	}
+	return source;
+}
+
+static void sample_history(struct target *target)
+{
+	const struct slots *slots = &target->assessment->slots;
+	bool live = target->assessment->server.status == SERVER_OK;
+	history_add(&target->history,
+		(struct history_sample){
+			.at = target->assessment->now,
+			.used = live ? slots->used : -1,
+			.leaked = live ? slots->by_status[STATUS_LEAKED] : -1,
+		});
+}
+
+void target_assess(struct target *target)
+{
+	/* new rows beside old pages would unsay what the last picture proved */
+	bool halfway = target->rows_wait && instant_monotonic() - target->rows_at < PAGES_PATIENCE;
+	if (target->paused || halfway)
+		return;
+	struct server_state server = server_state(target);
+	size_t n_poolers = poolers_count(target->poolers);
+	const struct bouncer **bouncers = mem_alloc((n_poolers + 1) * sizeof(*bouncers));
+	struct source_state *sources = mem_alloc((SOURCE_COUNT + n_poolers) * sizeof(*sources));
+	int64_t now = instant_now();
+	sources[SOURCE_ACTIVITY] = activity_source(target, &server);
+	sources[SOURCE_PEERS] = peers_source(target);
+	sources[SOURCE_PAGES] = pages_state(target);
+	poolers_published(target->poolers, bouncers);
+	poolers_sources(target->poolers, now, stale_after(target), sources + SOURCE_COUNT);
+	const struct assess_input input = {
+		.activity = backends_latest(target->backends),
+		.peers = clients_latest(target->clients),
+		.pages = pages_latest(target->pages),
+		.bouncers = bouncers,
+		.n_bouncers = n_poolers,
+		.proxy = proxy_watch_latest(target->proxy),
+		.unsettled = target_awaits_proxy(target),
+		.locks = locks_latest(target->locks),
+		.server = &server,
+		.sources = sources,
+		.n_sources = SOURCE_COUNT + n_poolers,
+		.rules = target->options.rules,
+		.now = now,
+		.monotonic = instant_monotonic(),
+	};
+	struct assessment *before = target->assessment;
+	target->assessment = assess(&input, before);
+	assessment_free(before);
+	free(sources);
+	free(bouncers);
+	sample_history(target);
+	target->options.assessed(target->options.data);
+}

@@ -1,0 +1,408 @@
+/* The watch and its stages, from each sample and each process's end.
+ *
+ *   armed → preparing → signalled → gathering → settled
+ *
+ * A watch that sends no signal itself goes from armed to signalled with the first sign that the
+ * application ends. */
+#include "watch/watch.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "analyze/shutdown.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/endings.h"
+#include "collect/follow.h"
+#include "collect/procfs.h"
+#include "loop/handle.h"
+#include "model/assessment.h"
+#include "target/target.h"
+#include "watch/watch_parts.h"
+
+/* Between two samples: armed; before a signal of ours; once it has begun; and when that lasts. */
+#define ARMED_PACE (40 * USEC_PER_MSEC)
+#define READY_PACE (10 * USEC_PER_MSEC)
+#define QUICK_PACE (5 * USEC_PER_MSEC)
+#define SLOW_PACE  (20 * USEC_PER_MSEC)
+#define QUICK_FOR  (2 * USEC_PER_SEC)
+
+#define PREPARING_MS 5000
+
+/* Strings of the record that are not worth the work of copying them. */
+#define COMPACT_LEAST (64 * 1024)
+
+/* A look that takes no longer than this leaves no time in which much could happen. */
+#define BRIEF      USEC_PER_MSEC
+#define LAST_LOOKS 3
+
+void watch_changed(struct watch *watch)
+{
+	if (watch->options.changed)
+		watch->options.changed(watch->options.data);
+}
+
+bool watch_has_begun(const struct watch *watch)
+{
+	return watch->record.signalled_at != INSTANT_UNKNOWN;
+}
+
+/* Of a watch that does not know when the signal comes, what ended just now may have been its first
+ * effect. */
+static bool is_recent(const struct watch *watch, int64_t ended_at)
+{
+	return !watch->options.own && instant_monotonic() - ended_at < watch->record.timeout;
+}
+
+/* As long as nothing has begun, what is over is no part of the story: an application may open and
+ * close thousands before. */
+static void forget_connections(struct watch *watch)
+{
+	struct shutdown_record *record = &watch->record;
+	size_t kept = 0;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		if (!shutdown_connection_is_over(connection) ||
+			is_recent(watch, shutdown_connection_end(connection))) {
+			record->connections[kept++] = *connection;
+			continue;
+		}
+		struct watch_socket *socket =
+			connection->inode ? watch_find_socket(watch, connection->inode) : NULL;
+		if (socket)
+			socket->past = true;
+	}
+	if (kept < record->n_connections)
+		watch_indexes_drop(watch->indexes);
+	record->n_connections = kept;
+}
+
+static void forget_processes(struct watch *watch)
+{
+	struct shutdown_record *record = &watch->record;
+	size_t kept = 0;
+	for (size_t i = 0; i < record->n_processes; i++) {
+		const struct shutdown_process *process = &record->processes[i];
+		if (process->ended_at == INSTANT_UNKNOWN || process->command ||
+			is_recent(watch, process->ended_at))
+			record->processes[kept++] = *process;
+	}
+	if (kept < record->n_processes)
+		watch_indexes_drop(watch->indexes);
+	record->n_processes = kept;
+}
+
+/* An application may be watched for days before it ends. What the record says of it changes all the
+ * while, and an arena gives nothing back. */
+static void forget_strings(struct watch *watch)
+{
+	if (arena_used(watch->record.arena) < watch->compact_at)
+		return;
+	shutdown_record_compact(&watch->record);
+	watch->compact_at = 2 * arena_used(watch->record.arena);
+	if (watch->compact_at < COMPACT_LEAST)
+		watch->compact_at = COMPACT_LEAST;
+}
+
+static void forget_past(struct watch *watch)
+{
+	forget_connections(watch);
+	watch_forget_sockets(watch);
+	forget_processes(watch);
+	watch_forget_ended_pages(watch);
+	forget_strings(watch);
+}
+
+void watch_begin(struct watch *watch, int64_t at, const char *sign)
+{
+	watch->record.signalled_at = at;
+	watch->record.signalled_wall = instant_now() - (instant_monotonic() - at);
+	watch->record.sign = sign;
+	watch->stage = WATCH_SIGNALLED;
+	follow_set_interval(watch->follow, QUICK_PACE);
+}
+
+void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const char *sign)
+{
+	const struct shutdown_record *record = &watch->record;
+	int64_t opened_at = since, at = sign_at;
+	for (size_t i = 0; i < record->n_connections; i++)
+		if (record->connections[i].opened_at > opened_at)
+			opened_at = record->connections[i].opened_at;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		/* whichever was told first: a session's end may be before a look lacks the socket
+		 */
+		const int64_t ends[] = { connection->closed_at, connection->ended_at };
+		for (size_t j = 0; j < sizeof(ends) / sizeof(ends[0]); j++)
+			if (ends[j] != INSTANT_UNKNOWN && ends[j] > opened_at && ends[j] < at)
+				at = ends[j];
+	}
+	watch_begin(watch, at, at < sign_at ? "the first connection closed" : sign);
+}
+
+static const struct shutdown_process *command(const struct watch *watch)
+{
+	for (size_t i = 0; i < watch->record.n_processes; i++)
+		if (watch->record.processes[i].command)
+			return &watch->record.processes[i];
+	return NULL;
+}
+
+/* A process may have forked just before it ended: the table of all processes must have been read
+ * after that. */
+static bool has_looked_again(const struct watch *watch, int64_t now)
+{
+	int64_t last = watch->record.signalled_at;
+	for (size_t i = 0; i < watch->record.n_processes; i++) {
+		int64_t ended_at = watch->record.processes[i].ended_at;
+		if (ended_at == INSTANT_UNKNOWN)
+			return true;
+		last = ended_at > last ? ended_at : last;
+	}
+	return watch->whole_at > last || now > last + watch->record.timeout;
+}
+
+static void advance(struct watch *watch, int64_t now)
+{
+	const struct shutdown_process *process = command(watch);
+	if (watch->stage == WATCH_ARMED && process && process->ended_at != INSTANT_UNKNOWN)
+		watch_begin_by(watch, INSTANT_UNKNOWN, process->ended_at, "the process ended");
+	if (watch->stage == WATCH_SIGNALLED && has_looked_again(watch, now) &&
+		shutdown_is_over(&watch->record, now)) {
+		watch->stage = WATCH_GATHERING;
+		watch->record.over = true;
+		watch_gather(watch);
+	}
+}
+
+static bool is_pooled(const struct watch *watch)
+{
+	for (size_t i = 0; i < watch->record.n_connections; i++)
+		if (watch->record.connections[i].link == LINK_POOLED)
+			return true;
+	return false;
+}
+
+/* Behind PgBouncer: in which of its sessions the application has a transaction is known only when
+ * all sources tell of the same moment. */
+static bool has_surveyed(const struct watch *watch)
+{
+	const struct assessment *assessment = target_assessment(watch->target);
+	return !is_pooled(watch) || watch->timed_out ||
+		(assessment->settled && assessment->peers &&
+			assessment->peers->dumped_at >= watch->survey_since);
+}
+
+static void read_here(struct watch *watch, const struct follow_sample *sample)
+{
+	watch_read_processes(watch, sample);
+	watch_read_sockets(watch, sample);
+	watch_tell_record(watch);
+}
+
+/* The last look before the signal, and none is under way when that is sent: so a socket that is
+ * seen first in a later one was opened after the signal. Children first, as that takes time; then
+ * again until the look itself takes next to none. False while another look is under way. */
+static bool look_last(struct watch *watch)
+{
+	struct follow_sample sample;
+	bool brief = false;
+	for (int tries = 0; tries < LAST_LOOKS && !brief; tries++) {
+		if (!follow_look_here(watch->follow, tries == 0, &sample))
+			return false;
+		read_here(watch, &sample);
+		brief = !sample.whole && sample.taken_at - sample.began_at < BRIEF;
+		arena_free(sample.arena);
+	}
+	return true;
+}
+
+static void prepared(struct watch *watch)
+{
+	if (watch->stage != WATCH_PREPARING || !watch->sampled || watch->waiting ||
+		!has_surveyed(watch))
+		return;
+	watch->told_apart = look_last(watch);
+	/* the end of the look under way comes here again */
+	if (!watch->told_apart && !watch->timed_out)
+		return;
+	uv_timer_stop(watch->timer);
+	watch->stage = WATCH_ARMED;
+	watch->options.prepared(watch->options.data);
+}
+
+void watch_baseline_taken(struct watch *watch)
+{
+	prepared(watch);
+}
+
+void watch_read_sample(struct watch *watch, const struct follow_sample *sample)
+{
+	if (watch->stage >= WATCH_GATHERING)
+		return;
+	watch_read_processes(watch, sample);
+	watch_read_pages(watch, sample->taken_at);
+	watch_read_sockets(watch, sample);
+	watch_tell_record(watch);
+	if (watch->stage == WATCH_ARMED)
+		forget_past(watch);
+	watch_ask(watch, sample->taken_at);
+	if (watch_has_begun(watch) && sample->taken_at > watch->record.signalled_at + QUICK_FOR)
+		follow_set_interval(watch->follow, SLOW_PACE);
+	watch->sampled |= sample->whole;
+	if (sample->whole)
+		watch->whole_at = sample->began_at;
+	prepared(watch);
+	advance(watch, instant_monotonic());
+	watch_changed(watch);
+}
+
+static void on_sampled(void *data, const struct follow_sample *sample)
+{
+	watch_read_sample(data, sample);
+}
+
+/* The processes' sockets are closed with them, and children may be orphans now: looked at once. */
+static void on_process_ended(void *data, uint64_t key, int64_t at)
+{
+	struct watch *watch = data;
+	for (size_t i = 0; i < watch->record.n_processes; i++) {
+		struct shutdown_process *process = &watch->record.processes[i];
+		if (process->pid == (int32_t)key && process->ended_at == INSTANT_UNKNOWN)
+			process->ended_at = at;
+	}
+	follow_now(watch->follow);
+	watch_changed(watch);
+}
+
+static void on_backend_ended(void *data, uint64_t key, int64_t at)
+{
+	struct watch *watch = data;
+	watch_backend_ended(watch, (int32_t)key, at);
+	watch_changed(watch);
+}
+
+/* Answers that do not come hold nothing up. */
+static void on_timer(uv_timer_t *timer)
+{
+	struct watch *watch = timer->data;
+	watch->waiting = 0;
+	watch->sampled = watch->timed_out = true;
+	prepared(watch);
+	if (watch->stage == WATCH_GATHERING)
+		watch_settle(watch);
+}
+
+void watch_time_out(struct watch *watch, uint64_t ms)
+{
+	uv_timer_start(watch->timer, on_timer, ms, 0);
+}
+
+struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct watch_options *options)
+{
+	struct watch *watch = mem_alloc(sizeof(*watch));
+	watch->loop = loop;
+	watch->indexes = watch_indexes_new();
+	watch->compact_at = COMPACT_LEAST;
+	watch->target = target;
+	watch->options = *options;
+	shutdown_record_init(&watch->record);
+	watch->record.signal_number = options->signal_number;
+	watch->record.timeout = options->timeout;
+	watch->record.settle = options->settle;
+	watch->record.armed_at = instant_monotonic();
+	watch->before = watch->after = (struct watch_counts){ -1, -1 };
+	watch->procfs = procfs_new("/proc");
+	const struct endings_callbacks processes = { watch, on_process_ended };
+	const struct endings_callbacks backends = { watch, on_backend_ended };
+	watch->processes = endings_new(loop, &processes);
+	watch->backends = endings_new(loop, &backends);
+	watch->timer = handle_new_timer(loop, watch);
+	const struct follow_callbacks follow = { watch, on_sampled };
+	watch->follow = follow_new(loop, "/proc", &follow);
+	follow_process(watch->follow, options->pid, options->start_ticks);
+	if (options->own)
+		follow_children_of(watch->follow, getpid());
+	(void)watch_add_process(watch, options->pid, options->start_ticks, watch->record.armed_at);
+	watch_set_ports(watch);
+	follow_set_interval(watch->follow, options->own ? READY_PACE : ARMED_PACE);
+	follow_now(watch->follow);
+	return watch;
+}
+
+void watch_free(struct watch *watch)
+{
+	if (!watch)
+		return;
+	watch_forget(watch);
+	watch_forget_pages(watch);
+	watch_forget_writes(watch);
+	handle_close(watch->timer);
+	follow_free(watch->follow);
+	endings_free(watch->processes);
+	endings_free(watch->backends);
+	procfs_free(watch->procfs);
+	shutdown_record_deinit(&watch->record);
+	watch_indexes_free(watch->indexes);
+	free(watch->sockets);
+	free(watch->strangers);
+	free(watch);
+}
+
+void watch_assessed(struct watch *watch)
+{
+	if (watch->stage >= WATCH_GATHERING)
+		return;
+	watch_set_ports(watch);
+	watch_find_pages(watch);
+	watch_read_sessions(watch);
+	watch_tell_record(watch);
+	if (watch->stage == WATCH_ARMED)
+		forget_past(watch);
+	prepared(watch);
+	advance(watch, instant_monotonic());
+	watch_changed(watch);
+}
+
+int watch_count(const struct watch *watch)
+{
+	int count = 0;
+	for (size_t i = 0; i < watch->record.n_connections; i++) {
+		const struct shutdown_connection *connection = &watch->record.connections[i];
+		/* without a state it has not come up yet */
+		bool stands = connection->link == LINK_POOLED ||
+			(connection->link == LINK_DIRECT && connection->state);
+		count += stands && !shutdown_connection_is_over(connection);
+	}
+	return count;
+}
+
+void watch_prepare(struct watch *watch)
+{
+	watch->stage = WATCH_PREPARING;
+	watch->sampled = watch->timed_out = watch->told_apart = false;
+	watch->survey_since = instant_now();
+	if (is_pooled(watch))
+		target_survey(watch->target);
+	watch_take_baseline(watch);
+	watch_time_out(watch, PREPARING_MS);
+	follow_now(watch->follow);
+}
+
+void watch_signalled(struct watch *watch)
+{
+	watch_begin(watch, instant_monotonic(), NULL);
+	follow_now(watch->follow);
+}
+
+struct shutdown_record *watch_record(struct watch *watch)
+{
+	return &watch->record;
+}
+
+bool watch_is_settled(const struct watch *watch)
+{
+	return watch->stage == WATCH_SETTLED;
+}

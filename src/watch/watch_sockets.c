@@ -1,0 +1,149 @@
+/* The application's sockets: which there are, who holds them, and when they are closed. */
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "collect/follow.h"
+#include "watch/watch_parts.h"
+
+/* A link to PgBouncer that is shorter than this after the signal was a request to cancel. */
+#define CANCEL_LASTS (50 * USEC_PER_MSEC)
+
+static struct watch_socket *add_socket(struct watch *watch, const struct follow_socket *seen)
+{
+	if (watch->n_sockets == watch->sockets_room) {
+		watch->sockets_room = watch->sockets_room ? watch->sockets_room * 2 : 16;
+		watch->sockets =
+			mem_resize(watch->sockets, watch->sockets_room, sizeof(*watch->sockets));
+	}
+	struct watch_socket *socket = &watch->sockets[watch->n_sockets++];
+	*socket = (struct watch_socket){
+		.inode = seen->inode,
+		.holder = seen->pid,
+		.port = seen->port,
+		.local = seen->local,
+		.server_inode = seen->server_inode,
+		.pooled = watch_is_pooler(watch, seen->port),
+		.opened_at = seen->first_seen,
+		.closed_at = INSTANT_UNKNOWN,
+	};
+	/* the server knows more of it: soon asked */
+	watch->pause = 0;
+	watch->ask_at = 0;
+	return socket;
+}
+
+/* A socket that was inherited has several holders: the one that is known stays as long as it has
+ * it. */
+static void read_socket(
+	struct watch *watch, const struct follow_socket *seen, const struct follow_sample *sample)
+{
+	struct watch_socket *socket = watch_find_socket(watch, seen->inode);
+	if (!socket)
+		socket = add_socket(watch, seen);
+	if (!socket->open)
+		socket->holder = seen->pid;
+	socket->open = true;
+	/* an heir that was not known yet when the other holder let go of it */
+	socket->closed_at = INSTANT_UNKNOWN;
+	socket->established |= seen->established;
+	socket->seen_at = sample->taken_at;
+}
+
+static void hand_over(struct watch *watch, const struct follow_sample *sample)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		watch->sockets[i].open = false;
+	/* first those that still have it … */
+	for (size_t i = 0; i < sample->n_sockets; i++) {
+		const struct watch_socket *socket =
+			watch_find_socket(watch, sample->sockets[i].inode);
+		if (socket && socket->holder == sample->sockets[i].pid)
+			read_socket(watch, &sample->sockets[i], sample);
+	}
+	/* … then the heirs */
+	for (size_t i = 0; i < sample->n_sockets; i++)
+		read_socket(watch, &sample->sockets[i], sample);
+}
+
+/* When a socket that a look lacks was closed; INSTANT_UNKNOWN while that is not known yet. What is
+ * missing of a process that the kernel is ending, or has ended, was not closed by it: it goes with
+ * its end, which may have been told before the look, or is in a moment. */
+static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket,
+	const struct follow_sample *sample, const struct map *by_pid)
+{
+	uint32_t holder = map_get(by_pid, (uint64_t)socket->holder);
+	if (holder != MAP_NONE)
+		return sample->processes[holder].exiting ? INSTANT_UNKNOWN : sample->taken_at;
+	const struct shutdown_process *process = watch_find_pid(watch, socket->holder);
+	return process ? process->ended_at : sample->taken_at;
+}
+
+static void close_sockets(struct watch *watch, const struct follow_sample *sample)
+{
+	struct arena *arena = arena_new();
+	struct map *by_pid = map_new(arena, sample->n_processes);
+	for (size_t i = 0; i < sample->n_processes; i++)
+		map_set(by_pid, (uint64_t)sample->processes[i].pid, (uint32_t)i);
+	for (size_t i = 0; i < watch->n_sockets; i++) {
+		struct watch_socket *socket = &watch->sockets[i];
+		if (socket->open || socket->closed_at != INSTANT_UNKNOWN)
+			continue;
+		socket->closed_at = closed_at(watch, socket, sample, by_pid);
+		if (socket->closed_at == INSTANT_UNKNOWN)
+			continue;
+		watch->pause = 0;
+		watch->ask_at = 0;
+	}
+	arena_free(arena);
+}
+
+void watch_read_sockets(struct watch *watch, const struct follow_sample *sample)
+{
+	hand_over(watch, sample);
+	close_sockets(watch, sample);
+}
+
+/* A link to PgBouncer is a connection by itself. */
+static void take_pooled(struct watch *watch, struct watch_socket *socket)
+{
+	bool after = watch_has_begun(watch) && socket->opened_at > watch->record.signalled_at;
+	if (socket->taken || !socket->pooled || !socket->established ||
+		(after && socket->seen_at - socket->opened_at < CANCEL_LASTS))
+		return;
+	struct shutdown_connection *connection = shutdown_add_connection(&watch->record);
+	connection->link = LINK_POOLED;
+	connection->inode = socket->inode;
+	connection->opened_at = socket->opened_at;
+	connection->after_signal = after;
+	socket->taken = true;
+}
+
+void watch_tell_record(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_sockets; i++)
+		take_pooled(watch, &watch->sockets[i]);
+	for (size_t i = 0; i < watch->record.n_connections; i++) {
+		struct shutdown_connection *connection = &watch->record.connections[i];
+		const struct watch_socket *socket =
+			connection->inode ? watch_find_socket(watch, connection->inode) : NULL;
+		if (!socket)
+			continue;
+		connection->holder = socket->holder;
+		connection->closed_at = socket->closed_at;
+	}
+}
+
+void watch_forget_sockets(struct watch *watch)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < watch->n_sockets; i++) {
+		const struct watch_socket *socket = &watch->sockets[i];
+		bool unknown = socket->closed_at != INSTANT_UNKNOWN && !socket->taken;
+		if (!unknown && !socket->past)
+			watch->sockets[kept++] = *socket;
+	}
+	if (kept < watch->n_sockets)
+		watch_indexes_drop(watch->indexes);
+	watch->n_sockets = kept;
+}
