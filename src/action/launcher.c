@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "action/audit.h"
-#include "action/process.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -21,6 +20,7 @@
 #include "base/text.h"
 #include "loop/handle.h"
 #include "model/launch.h"
+#include "proc/process.h"
 
 #define STOP_MS 10000 /* the old one has so long to end … */
 #define STAY_MS 1500  /* … and the new one has to live so long to count as started */

@@ -27,7 +27,7 @@ struct rescue_plan_options {
 	bool force;
 };
 
-/* facts: of the candidates (action/rescue_candidates), see collect/inspect; one without is left
+/* facts: of the candidates (action/rescue_candidates), see proc/inspect; one without is left
  * alone. Copies every string. The caller frees it with emergency_free(). */
 struct emergency *rescue_plan(const struct assessment *assessment,
 	const struct rescue_plan_options *options, const struct process_facts *facts,

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "action/process.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "loop/handle.h"
 #include "model/emergency.h"
+#include "proc/process.h"
 
 #define TICK_MS 20
 

@@ -17,12 +17,12 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/addresses.h"
-#include "collect/holders.h"
 #include "collect/netlink.h"
-#include "collect/procfs.h"
 #include "collect/sockets.h"
 #include "loop/handle.h"
 #include "model/peers.h"
+#include "proc/holders.h"
+#include "proc/procfs.h"
 
 /* A look that hangs takes one of libuv's threads with it: so many, and no more. */
 #define MOST_STUCK 4

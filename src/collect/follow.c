@@ -18,8 +18,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "collect/links.h"
-#include "collect/procfs.h"
 #include "loop/handle.h"
+#include "proc/procfs.h"
 
 /* How often children are looked for: for that the whole table of processes is read. */
 #define CHILDREN_EVERY (50 * USEC_PER_MSEC)

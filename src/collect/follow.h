@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "collect/procfs.h"
 #include "model/endpoint.h"
+#include "proc/procfs.h"
 
 struct arena;
 struct follow;

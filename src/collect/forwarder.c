@@ -18,10 +18,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "collect/addresses.h"
-#include "collect/holders.h"
 #include "collect/netlink.h"
-#include "collect/procfs.h"
 #include "collect/sockets.h"
+#include "proc/holders.h"
+#include "proc/procfs.h"
 
 #define COMM_LENGTH 15 /* what the kernel keeps of a program's name */
 #define DELETED     " (deleted)"

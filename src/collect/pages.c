@@ -11,11 +11,11 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "collect/procfs.h"
 #include "model/assessment.h"
 #include "model/peers.h"
 #include "model/pool.h"
 #include "page/reader.h"
+#include "proc/procfs.h"
 
 /* More than this in all folders are not read: a full /tmp must not make dbtop slow. */
 #define MOST_PAGES 1000

@@ -28,7 +28,7 @@ enum spared {
 };
 #define SPARED_COUNT (SPARED_NOT_TOLD + 1)
 
-/* What the kernel tells of a process beside its sockets; see collect/inspect. */
+/* What the kernel tells of a process beside its sockets; see proc/inspect. */
 struct process_facts {
 	int32_t pid;
 	uint64_t start_ticks;

@@ -7,7 +7,6 @@
 
 #include "action/execute.h"
 #include "action/plan.h"
-#include "action/process.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -16,6 +15,7 @@
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
+#include "proc/process.h"
 #include "target/target.h"
 #include "watch/watch.h"
 

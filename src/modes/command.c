@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "collect/procfs.h"
+#include "proc/procfs.h"
 
 /* In the child: never returns. */
 __attribute__((noreturn)) static void become(char *const argv[], int report, pid_t parent)

@@ -11,12 +11,12 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "collect/inspect.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
 #include "modes/app.h"
+#include "proc/inspect.h"
 #include "target/target.h"
 
 /* A server that hangs must not keep the processes from being stopped. */

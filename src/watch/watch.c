@@ -15,9 +15,9 @@
 #include "base/mem.h"
 #include "collect/endings.h"
 #include "collect/follow.h"
-#include "collect/procfs.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
+#include "proc/procfs.h"
 #include "target/target.h"
 #include "watch/watch_parts.h"
 

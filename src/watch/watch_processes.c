@@ -2,13 +2,13 @@
 #include <signal.h>
 #include <string.h>
 
-#include "action/process.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
 #include "collect/endings.h"
 #include "collect/follow.h"
-#include "collect/procfs.h"
+#include "proc/process.h"
+#include "proc/procfs.h"
 #include "watch/watch_parts.h"
 
 bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "action/process.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -14,9 +13,10 @@
 #include "base/mem.h"
 #include "collect/endings.h"
 #include "collect/follow.h"
-#include "collect/procfs.h"
 #include "model/assessment.h"
 #include "model/pool.h"
+#include "proc/process.h"
+#include "proc/procfs.h"
 #include "session/session.h"
 #include "target/target.h"
 #include "watch/watch_parts.h"

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "collect/cgroup.h"
-#include "collect/cmdline.h"
 #include "collect/netlink.h"
 #include "fuzz.h"
+#include "proc/cgroup.h"
+#include "proc/cmdline.h"
 
 static void check_clean(const char *text)
 {

@@ -23,9 +23,9 @@
 
 #include "base/instant.h"
 #include "collect/clients.h"
-#include "collect/holders.h"
 #include "model/endpoint.h"
 #include "model/peers.h"
+#include "proc/holders.h"
 
 /* A server without a word of the protocol: it listens on a TCP port and on a Unix socket. */
 struct fixture {

@@ -24,7 +24,7 @@
 #include "base/mem.h"
 #include "collect/follow.h"
 #include "collect/links.h"
-#include "collect/procfs.h"
+#include "proc/procfs.h"
 
 #define PATIENCE (20 * USEC_PER_SEC)
 

@@ -1,4 +1,4 @@
-/* collect/procfs, collect/follow and action/process where /proc does not show what lives: mounted
+/* proc/procfs, collect/follow and proc/process where /proc does not show what lives: mounted
  * with hidepid, or of another pid namespace. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,11 +22,11 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "action/process.h"
 #include "base/arena.h"
 #include "collect/follow.h"
-#include "collect/procfs.h"
 #include "model/peers.h"
+#include "proc/process.h"
+#include "proc/procfs.h"
 
 #define NOBODY 65534
 

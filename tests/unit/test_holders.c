@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 
 #include "base/instant.h"
-#include "collect/holders.h"
 #include "model/peers.h"
+#include "proc/holders.h"
 
 #define START (1000 * USEC_PER_SEC)
 

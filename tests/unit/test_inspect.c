@@ -1,4 +1,4 @@
-/* collect/inspect: what real processes are, beside what they call themselves. */
+/* proc/inspect: what real processes are, beside what they call themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "collect/inspect.h"
-#include "collect/procfs.h"
 #include "model/emergency.h"
+#include "proc/inspect.h"
+#include "proc/procfs.h"
 
 struct fixture {
 	struct arena *arena;

@@ -17,9 +17,9 @@
 #include <uv.h>
 
 #include "action/launcher.h"
-#include "action/process.h"
 #include "model/launch.h"
 #include "model/proxy.h"
+#include "proc/process.h"
 
 #define COMMAND(...) ((const char *const[]){ __VA_ARGS__, NULL })
 

@@ -1,4 +1,4 @@
-/* action/process: a process is signalled only while it is the one that was planned for. */
+/* proc/process: a process is signalled only while it is the one that was planned for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "action/process.h"
+#include "proc/process.h"
 
 /* A child that sleeps until it is signalled, in a group of its own. */
 static pid_t start_child(void)

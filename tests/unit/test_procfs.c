@@ -19,11 +19,11 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
-#include "collect/cgroup.h"
-#include "collect/cmdline.h"
-#include "collect/descriptors.h"
-#include "collect/procfs.h"
 #include "model/peers.h"
+#include "proc/cgroup.h"
+#include "proc/cmdline.h"
+#include "proc/descriptors.h"
+#include "proc/procfs.h"
 
 #define TREE     "tests/data/proc-app"
 #define BOOT     (INT64_C(1700000000) * USEC_PER_SEC)

@@ -19,11 +19,11 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "action/process.h"
 #include "action/stop.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/emergency.h"
+#include "proc/process.h"
 
 #define MSEC USEC_PER_MSEC
 

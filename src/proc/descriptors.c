@@ -1,6 +1,6 @@
 /* The walk over /proc/PID/fd. Most of its time goes into readlink(): one for each descriptor of the
  * machine. */
-#include "collect/descriptors.h"
+#include "proc/descriptors.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "collect/procfs.h"
+#include "proc/procfs.h"
 
 struct walk {
 	const struct map *wanted;

@@ -1,7 +1,7 @@
 /* What certain processes are, beside the sockets they hold: what an emergency has to know before
  * it stops one. Read once, on demand, never in a refresh. */
-#ifndef COLLECT_INSPECT_H
-#define COLLECT_INSPECT_H
+#ifndef PROC_INSPECT_H
+#define PROC_INSPECT_H
 
 #include <stddef.h>
 #include <stdint.h>

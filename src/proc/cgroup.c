@@ -4,7 +4,7 @@
  * engines put the id's 64 hexadecimal digits into the last folders, each with a prefix of its own:
  * /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, …slice:cri-containerd:ID,
  * kubepods/burstable/podUID/ID. */
-#include "collect/cgroup.h"
+#include "proc/cgroup.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 /* Which processes hold which sockets: a walk over every /proc/PID/fd. */
-#ifndef COLLECT_DESCRIPTORS_H
-#define COLLECT_DESCRIPTORS_H
+#ifndef PROC_DESCRIPTORS_H
+#define PROC_DESCRIPTORS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collect/procfs.h"
+#include "proc/procfs.h"
 
 struct arena;
 struct map;

@@ -5,8 +5,8 @@
  *
  * -ESRCH is certain. A process that is only hidden (hidepid, ProtectProc) or that the tree cannot
  * tell of, because it is of another pid namespace, is -EACCES. */
-#ifndef COLLECT_PROCFS_H
-#define COLLECT_PROCFS_H
+#ifndef PROC_PROCFS_H
+#define PROC_PROCFS_H
 
 #include <dirent.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* The systemd unit and the container that a control group's path tells. */
-#ifndef COLLECT_CGROUP_H
-#define COLLECT_CGROUP_H
+#ifndef PROC_CGROUP_H
+#define PROC_CGROUP_H
 
 struct arena;
 

@@ -1,6 +1,6 @@
 /* A process's command line, made fit to be shown. */
-#ifndef COLLECT_CMDLINE_H
-#define COLLECT_CMDLINE_H
+#ifndef PROC_CMDLINE_H
+#define PROC_CMDLINE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* Joins arguments and masks secrets. The patterns are guesses, so each takes the longest stretch
  * that may belong to the secret. */
-#include "collect/cmdline.h"
+#include "proc/cmdline.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* Reads the files of /proc/PID. */
-#include "collect/procfs.h"
+#include "proc/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +23,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "collect/cgroup.h"
-#include "collect/cmdline.h"
 #include "model/peers.h"
+#include "proc/cgroup.h"
+#include "proc/cmdline.h"
 
 /* include/linux/sched.h */
 #define PF_EXITING 0x00000004

@@ -1,5 +1,5 @@
 /* The last walk and the processes that it found: one generation, made anew by the next walk. */
-#include "collect/holders.h"
+#include "proc/holders.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,9 +11,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "collect/descriptors.h"
-#include "collect/procfs.h"
 #include "model/peers.h"
+#include "proc/descriptors.h"
+#include "proc/procfs.h"
 
 /* A socket that the walk looked for. */
 struct known_socket {

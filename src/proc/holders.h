@@ -3,8 +3,8 @@
  * The walk is the dearest thing there is (a system call for each descriptor of the machine), so it
  * is done again only when a socket is asked for that it did not look for, or a process that it
  * found is gone. A socket that nobody visible holds is remembered as that. */
-#ifndef COLLECT_HOLDERS_H
-#define COLLECT_HOLDERS_H
+#ifndef PROC_HOLDERS_H
+#define PROC_HOLDERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

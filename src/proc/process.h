@@ -1,7 +1,7 @@
 /* Processes, held by a pidfd: what is signalled is the very process that was planned for, also when
  * its pid has gone to another meanwhile. See pidfd_open(2). */
-#ifndef ACTION_PROCESS_H
-#define ACTION_PROCESS_H
+#ifndef PROC_PROCESS_H
+#define PROC_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* A pid is a number that anybody may have next; a pidfd is the process. First the pidfd is opened,
  * then the start time is read: when that is the planned one, the process that the pidfd holds had
  * the pid before and after, so that it is the planned one, too. */
-#include "action/process.h"
+#include "proc/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Reads /proc/PID/exe, its listening sockets, its ancestors, and the application's name it was
  * started with. A name in a command line tells what a program was told, never what it is. */
-#include "collect/inspect.h"
+#include "proc/inspect.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,8 +14,8 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/text.h"
-#include "collect/procfs.h"
 #include "model/emergency.h"
+#include "proc/procfs.h"
 
 #define MOST_ANCESTORS   64
 #define ENVIRONMENT_MOST ((size_t)128 * 1024)
