@@ -1,4 +1,5 @@
-/* What a record comes to, counted and weighed: what the judge decides by, and tells. */
+/* The counts and flags of a shutdown record that decide the verdict and appear in its words. Pure.
+ */
 #ifndef ANALYZE_SHUTDOWN_FACTS_H
 #define ANALYZE_SHUTDOWN_FACTS_H
 
@@ -27,7 +28,11 @@ struct shutdown_facts {
 	bool rolled_back;
 };
 
-/* Whether it runs on: one that ended after its time was up did. */
+/* Counts the record; the facts point into it and into the arena. now: µs, as the record's times. */
+struct shutdown_facts shutdown_facts(
+	const struct shutdown_record *record, int64_t now, struct arena *arena);
+
+/* Whether the process still runs, or ended only after the timeout. */
 bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_process *process);
 
 #endif

@@ -1,0 +1,113 @@
+/* Counts what is left, what was closed and what still runs. */
+#include "analyze/shutdown_facts.h"
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+#include "model/shutdown.h"
+
+/* A statement that begins this long after the signal is no answer to it: work goes on. */
+#define REACTION (300 * USEC_PER_MSEC)
+
+bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_process *process)
+{
+	return process->ended_at == INSTANT_UNKNOWN ||
+		(record->signalled_at != INSTANT_UNKNOWN &&
+			process->ended_at > record->signalled_at + record->timeout);
+}
+
+/* The first process of each pid. */
+static struct map *index_processes(const struct shutdown_record *record, struct arena *arena)
+{
+	struct map *by_pid = map_new(arena, record->n_processes);
+	for (size_t i = record->n_processes; i-- > 0;)
+		map_set(by_pid, (uint64_t)record->processes[i].pid, (uint32_t)i);
+	return by_pid;
+}
+
+static const struct shutdown_process *find_process(
+	const struct shutdown_record *record, const struct map *by_pid, int32_t pid)
+{
+	uint32_t i = pid ? map_get(by_pid, (uint64_t)pid) : MAP_NONE;
+	return i == MAP_NONE ? NULL : &record->processes[i];
+}
+
+/* Over before the signal: no part of the story. */
+static bool is_past(const struct shutdown_record *record, const struct shutdown_connection *c)
+{
+	int64_t end = shutdown_connection_end(c);
+	return end != INSTANT_UNKNOWN && end < record->signalled_at;
+}
+
+static void weigh_processes(struct shutdown_facts *facts)
+{
+	const struct shutdown_record *record = facts->record;
+	facts->last_exit = INSTANT_UNKNOWN;
+	for (size_t i = 0; i < record->n_processes; i++) {
+		const struct shutdown_process *process = &record->processes[i];
+		if (process->command)
+			facts->command = process;
+		if (!shutdown_runs(record, process)) {
+			facts->reacted |= process->ended_at >= record->signalled_at;
+			if (process->ended_at > facts->last_exit)
+				facts->last_exit = process->ended_at;
+			continue;
+		}
+		facts->running++;
+		facts->running_children += !process->command;
+		facts->deaf |= process->disposition == DISPOSITION_IGNORES ||
+			(process->disposition == DISPOSITION_BLOCKS &&
+				process->taken_at == INSTANT_UNKNOWN);
+	}
+	if (facts->running)
+		facts->last_exit = INSTANT_UNKNOWN;
+}
+
+static void weigh_left(struct shutdown_facts *facts, const struct map *by_pid,
+	const struct shutdown_connection *connection)
+{
+	const struct shutdown_process *holder =
+		find_process(facts->record, by_pid, connection->holder);
+	bool held = connection->closed_at == INSTANT_UNKNOWN && holder &&
+		shutdown_runs(facts->record, holder);
+	facts->after++;
+	facts->open_links += held;
+	facts->new_left |= connection->after_signal;
+	facts->old_left |= !connection->after_signal;
+	facts->child_holds |= held && !holder->command;
+}
+
+static void weigh_connections(struct shutdown_facts *facts)
+{
+	const struct shutdown_record *record = facts->record;
+	const struct map *by_pid = index_processes(record, facts->arena);
+	facts->last_end = INSTANT_UNKNOWN;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		int64_t end = shutdown_connection_end(connection);
+		if (is_past(record, connection))
+			continue;
+		if (connection->link != LINK_LENT) {
+			facts->before += !connection->after_signal;
+			facts->opened += connection->after_signal;
+		}
+		facts->works_on |= connection->worked_at != INSTANT_UNKNOWN &&
+			connection->worked_at > record->signalled_at + REACTION;
+		facts->reacted |= connection->closed_at != INSTANT_UNKNOWN;
+		facts->rolled_back |= connection->fate == FATE_ROLLED_BACK;
+		if (end == INSTANT_UNKNOWN)
+			weigh_left(facts, by_pid, connection);
+		else if (end > facts->last_end)
+			facts->last_end = end;
+	}
+}
+
+struct shutdown_facts shutdown_facts(
+	const struct shutdown_record *record, int64_t now, struct arena *arena)
+{
+	struct shutdown_facts facts = { .record = record, .arena = arena, .now = now };
+	weigh_processes(&facts);
+	weigh_connections(&facts);
+	facts.reacted |= record->n_phases > 0;
+	return facts;
+}
