@@ -89,11 +89,6 @@ void target_keep_proxy_in_sight(struct target *target)
 	target_look_at_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
 }
 
-bool target_awaits_proxy(const struct target *target)
-{
-	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
-}
-
 void target_watch_proxy(struct target *target, bool wanted)
 {
 	if (wanted && !target->proxy_wanted)

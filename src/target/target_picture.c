@@ -34,6 +34,11 @@ bool target_is_overdue(const struct target *target)
 	return asked_at >= 0 && instant_monotonic() - asked_at > stale_after(target);
 }
 
+bool target_awaits_proxy(const struct target *target)
+{
+	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
+}
+
 static struct server_state server_state(const struct target *target)
 {
 	struct server_state state = *session_state(target->session);
