@@ -9,6 +9,7 @@
 #include "model/assessment.h"
 #include "target/target.h"
 #include "tui/tui.h"
+#include "view/details.h"
 #include "view/locks.h"
 
 /* The connection under the cursor alone, whatever is tagged; NULL on a group. */

@@ -21,6 +21,7 @@
 #include "dashboard/dashboard.h"
 #include "modes/app.h"
 #include "modes/log.h"
+#include "view/log_view.h"
 
 #define TAIL_MAX (512 << 10) /* bytes of the log that are looked at: a thousand lines */
 

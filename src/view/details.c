@@ -40,19 +40,15 @@ static void refresh(struct details *details, const struct frame *frame)
 	details->gone_at = INSTANT_UNKNOWN;
 }
 
-void details_deinit(struct details *details)
-{
-	arena_free(details->arena);
-	*details = (struct details){ 0 };
-}
-
 void details_open(struct ui_state *ui, const struct connection *connection)
 {
 	struct details *details = &ui->details;
-	details_deinit(details);
-	details->subject = identity_of(connection->backend);
-	details->pid = connection->backend->pid;
-	details->gone_at = INSTANT_UNKNOWN;
+	arena_free(details->arena);
+	*details = (struct details){
+		.subject = identity_of(connection->backend),
+		.pid = connection->backend->pid,
+		.gone_at = INSTANT_UNKNOWN,
+	};
 	ui_push(ui, PAGE_DETAILS);
 }
 

@@ -12,12 +12,6 @@
 
 #define WIDEST 132
 
-void log_view_deinit(struct log_view *view)
-{
-	arena_free(view->arena);
-	*view = (struct log_view){ 0 };
-}
-
 void log_view_open(struct ui_state *ui, const char *title, const char *empty)
 {
 	struct log_view *view = &ui->log;

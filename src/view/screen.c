@@ -14,6 +14,7 @@
 #include "view/keybar.h"
 #include "view/launch_view.h"
 #include "view/locks.h"
+#include "view/log_view.h"
 #include "view/message.h"
 #include "view/password.h"
 #include "view/plan.h"

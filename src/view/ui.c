@@ -29,11 +29,11 @@ void ui_deinit(struct ui_state *ui)
 	identity_set_deinit(&ui->tagged);
 	arena_free(ui->last.arena);
 	arena_free(ui->before.arena);
-	log_view_deinit(&ui->log);
+	arena_free(ui->log.arena);
 	free(ui->message_title);
 	free(ui->message);
 	free(ui->notice);
-	details_deinit(&ui->details);
+	arena_free(ui->details.arena);
 	*ui = (struct ui_state){ 0 };
 }
 

@@ -11,17 +11,17 @@
 #include <uchar.h>
 
 #include "model/style.h"
-#include "view/details.h"
 #include "view/filter.h"
 #include "view/identity.h"
-#include "view/log_view.h"
 #include "view/rows.h"
 
+struct arena;
 struct assessment;
 struct action_plan;
 struct clearing;
 struct shutdown_verdict;
 struct emergency;
+struct facts;
 
 enum page {
 	PAGE_MAIN,
@@ -95,6 +95,31 @@ struct ui_seen {
 	struct arena *arena;
 	struct map *statuses; /* identity → status; NULL before the first refresh */
 	int used, leaked;
+};
+
+/* The details page's subject, and what was known of it when it was last seen. */
+struct details {
+	struct identity subject;
+	int32_t pid;
+	struct arena *arena; /* owns the facts; NULL before the first frame */
+	struct facts *facts;
+	int64_t gone_at; /* wall clock, when it was first missed; INSTANT_UNKNOWN while it is there
+			  */
+};
+
+struct log_line {
+	int64_t at; /* wall clock */
+	enum style style;
+	const char *text;
+};
+
+/* A page of dated lines; it keeps them until it is opened again. */
+struct log_view {
+	struct arena *arena; /* owns everything here; NULL before the first time */
+	const char *title;
+	const char *empty; /* what stands there without a line */
+	struct log_line *lines;
+	size_t count, room;
 };
 
 /* Where a recording stands that is played. */

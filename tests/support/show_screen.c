@@ -11,6 +11,7 @@
 #include "model/history.h"
 #include "sample.h"
 #include "screen_text.h"
+#include "view/details.h"
 #include "view/grid.h"
 #include "view/screen.h"
 #include "view/ui.h"

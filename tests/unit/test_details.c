@@ -14,6 +14,7 @@
 #include "model/pool.h"
 #include "sample.h"
 #include "screen_text.h"
+#include "view/details.h"
 #include "view/grid.h"
 #include "view/screen.h"
 #include "view/ui.h"

@@ -15,6 +15,7 @@
 #include "model/lock.h"
 #include "sample.h"
 #include "screen_text.h"
+#include "view/details.h"
 #include "view/grid.h"
 #include "view/lock_tree.h"
 #include "view/locks.h"
