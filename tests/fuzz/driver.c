@@ -1,5 +1,7 @@
-/* Runs a target on its seeds, and on the same changed at random: the same changes at each run.
- * Usage: TARGET SEED-FOLDER [ROUNDS] */
+/* Runs a target on its seeds, each of which it must accept or refuse as the seed's name says, and
+ * on the same changed at random: the same changes at each run. Usage: TARGET ROUNDS
+ * SEED-OR-FOLDER...
+ */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -9,11 +11,12 @@
 #include "base/cleanup.h"
 #include "fuzz.h"
 
-#define INPUT_MAX      32768
-#define ROUNDS_DEFAULT 20000
-#define SEEDS_MAX      64
+#define INPUT_MAX 32768
+#define SEEDS_MAX 64
+#define REFUSED   "refused-"
 
 struct input {
+	char name[256];
 	uint8_t bytes[INPUT_MAX];
 	size_t size;
 };
@@ -78,57 +81,96 @@ static void (*const changes[])(
 	struct input *) = { change_byte, flip_bit, cut, insert, insert, double_piece };
 
 /* In memory of its own size, so that a sanitizer sees a byte read too far. */
-static void run(const struct input *input)
+static bool run(const struct input *input)
 {
 	CLEANUP(cleanup_free) uint8_t *copy = malloc(input->size ? input->size : 1);
 	MUST(copy);
 	memcpy(copy, input->bytes, input->size);
-	(void)LLVMFuzzerTestOneInput(copy, input->size);
+	return fuzz_one(copy, input->size);
 }
 
-static bool read_seed(const char *folder, const char *name, struct input *ret_seed)
+/* Returns whether it was a plain file. */
+static bool read_seed(const char *path, struct input *ret_seed)
 {
-	char path[4096];
 	struct stat status;
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	const char *slash = strrchr(path, '/');
 	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
 	CLEANUP(cleanup_file) FILE *file = fopen(path, "rbe");
-	if (!file)
-		return false;
+	MUST(file && status.st_size <= INPUT_MAX);
+	snprintf(ret_seed->name, sizeof(ret_seed->name), "%s", slash ? slash + 1 : path);
 	ret_seed->size = fread(ret_seed->bytes, 1, INPUT_MAX, file);
+	MUST((off_t)ret_seed->size == status.st_size);
 	return true;
 }
 
-static size_t read_seeds(const char *folder, struct input *seeds)
+/* A seed, or a folder of them. Returns how many there are now. */
+static size_t read_seeds(const char *path, struct input *seeds, size_t count)
 {
-	CLEANUP(cleanup_dir) DIR *dir = opendir(folder);
-	size_t count = 0;
-	if (!dir)
-		return 0;
-	for (struct dirent *entry; (entry = readdir(dir)) && count < SEEDS_MAX;)
-		if (read_seed(folder, entry->d_name, &seeds[count]))
+	char inside[4096];
+	if (count < SEEDS_MAX && read_seed(path, &seeds[count]))
+		return count + 1;
+	CLEANUP(cleanup_dir) DIR *dir = opendir(path);
+	if (!dir) {
+		fprintf(stderr, "%s: no seed and no folder of seeds\n", path);
+		exit(1);
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		MUST(count < SEEDS_MAX);
+		snprintf(inside, sizeof(inside), "%s/%s", path, entry->d_name);
+		if (read_seed(inside, &seeds[count]))
 			count++;
+	}
 	return count;
+}
+
+/* In the order of their names: that of the folder would change from machine to machine. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct input *)a)->name, ((const struct input *)b)->name);
+}
+
+/* Returns how many are not as their names say. */
+static int check_seeds(const struct input *seeds, size_t count)
+{
+	int wrong = 0;
+	for (size_t i = 0; i < count; i++) {
+		bool refused = strncmp(seeds[i].name, REFUSED, strlen(REFUSED)) == 0;
+		if (run(&seeds[i]) == !refused)
+			continue;
+		fprintf(stderr, "the seed %s is %s\n", seeds[i].name,
+			refused ? "accepted" : "refused: what is behind that is not tested");
+		wrong++;
+	}
+	return wrong;
+}
+
+static void run_changed(const struct input *seeds, size_t count, long rounds)
+{
+	static struct input input;
+	for (long round = 0; round < rounds; round++) {
+		input = seeds[random_below(count)];
+		for (uint64_t i = random_below(4) + 1; i > 0; i--)
+			changes[random_below(sizeof(changes) / sizeof(changes[0]))](&input);
+		(void)run(&input);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static struct input seeds[SEEDS_MAX], input;
-	size_t n_seeds = argc > 1 ? read_seeds(argv[1], seeds) : 0;
-	long rounds = argc > 2 ? strtol(argv[2], NULL, 10) : ROUNDS_DEFAULT;
-	if (!n_seeds || rounds < 1) {
-		fprintf(stderr, "usage: %s SEED-FOLDER [ROUNDS]; no seeds, no test\n", argv[0]);
+	static struct input seeds[SEEDS_MAX];
+	size_t n_seeds = 0;
+	long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : -1;
+	for (int i = 2; i < argc; i++)
+		n_seeds = read_seeds(argv[i], seeds, n_seeds);
+	if (!n_seeds || rounds < 0) {
+		fprintf(stderr, "usage: %s ROUNDS SEED-OR-FOLDER...; no seeds, no test\n", argv[0]);
 		return 1;
 	}
-	for (size_t i = 0; i < n_seeds; i++)
-		run(&seeds[i]);
-	for (long round = 0; round < rounds; round++) {
-		input = seeds[random_below(n_seeds)];
-		for (uint64_t i = random_below(4) + 1; i > 0; i--)
-			changes[random_below(sizeof(changes) / sizeof(changes[0]))](&input);
-		run(&input);
-	}
+	qsort(seeds, n_seeds, sizeof(seeds[0]), by_name);
+	if (check_seeds(seeds, n_seeds) > 0)
+		return 1;
+	run_changed(seeds, n_seeds, rounds);
 	printf("%zu seeds, %ld changed inputs\n", n_seeds, rounds);
 	return 0;
 }

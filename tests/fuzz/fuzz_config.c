@@ -4,7 +4,7 @@
 #include "config/config.h"
 #include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	struct config *config = NULL;
 	struct config_error error = { 0 };
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r < 0) {
 		MUST(!config);
 		MUST(error.text[0] && !strchr(error.text, '\n') && !strchr(error.text, '\x1b'));
-		return 0;
+		return false;
 	}
 	MUST(r == 0 && config);
 	MUST(config->interval >= 100000 && config->interval <= INT64_C(3600000000));
@@ -20,5 +20,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(config->kill_limit >= 1);
 	MUST(!config->proxy.start.count || !config->proxy.start.items[config->proxy.start.count]);
 	config_free(config);
-	return 0;
+	return true;
 }

@@ -18,7 +18,7 @@ static void check_marks(const struct filter *filter, const char *text)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	static struct assessment *sample;
 	if (!sample)
@@ -33,5 +33,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)filter_matches(&filter, sample, &sample->connections[i]);
 	check_marks(&filter, "UPDATE orders SET state = 'paid' WHERE id = $1");
 	arena_free(arena);
-	return 0;
+	return filter.n_terms > 0;
 }

@@ -60,7 +60,7 @@ static int make_folder(void)
 	return folder;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	static int folder = -1;
 	static struct page_host host;
@@ -77,8 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	int status = page_read(folder, "fuzz.page", &host, &copy);
 	MUST(status >= PAGE_OK && status < PAGE_STATUSES);
-	if (status == PAGE_OK || status == PAGE_DEAD_OWNER)
+	bool whole = status == PAGE_OK || status == PAGE_DEAD_OWNER;
+	if (whole)
 		check_copy(&copy);
 	MUST(unlinkat(folder, "fuzz.page", 0) == 0);
-	return 0;
+	return whole;
 }

@@ -5,14 +5,14 @@
 #include "model/assessment.h"
 #include "report/revive.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	struct assessment *assessment = NULL;
 	char error[READER_ERROR_MAX] = "";
 	if (revive((const char *)data, size, &assessment, error) < 0) {
 		MUST(!assessment && error[0]);
 		MUST(!strchr(error, '\n') && !strchr(error, '\x1b'));
-		return 0;
+		return false;
 	}
 	MUST(assessment);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
@@ -23,5 +23,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(status_name(connection->verdict.status));
 	}
 	assessment_free(assessment);
-	return 0;
+	return true;
 }

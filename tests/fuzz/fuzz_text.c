@@ -26,7 +26,7 @@ static void check(const char *text, enum text_kind kind)
 	MUST(kind == TEXT_BLOCK || text_width(text) == width);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	static const enum text_kind kinds[] = { TEXT_LINE, TEXT_BLOCK };
 	struct arena *arena = arena_new();
@@ -36,5 +36,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(strcmp(text_clean(arena, once, strlen(once), kinds[i]), once) == 0);
 	}
 	arena_free(arena);
-	return 0;
+	return true;
 }

@@ -13,16 +13,16 @@ static void check_colors(const struct theme *theme, int colors)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	struct theme theme;
 	struct config_error error = { 0 };
 	if (theme_parse("fuzz.yaml", (const char *)data, size, &theme, &error) < 0) {
 		MUST(error.text[0] && !strchr(error.text, '\n') && !strchr(error.text, '\x1b'));
-		return 0;
+		return false;
 	}
 	check_colors(&theme, 256);
 	check_colors(&theme, 16);
 	check_colors(&theme, 8);
-	return 0;
+	return true;
 }
