@@ -34,12 +34,17 @@ struct answer {
 	bool interrupted;
 };
 
-struct netlink *netlink_new(int protocol)
+struct netlink *netlink_new_on(int protocol, int fd)
 {
 	struct netlink *netlink = mem_alloc(sizeof(*netlink));
 	netlink->protocol = protocol;
-	netlink->fd = -1;
+	netlink->fd = fd;
 	return netlink;
+}
+
+struct netlink *netlink_new(int protocol)
+{
+	return netlink_new_on(protocol, -1);
 }
 
 static void disconnect(struct netlink *netlink)

@@ -14,6 +14,10 @@ typedef void netlink_row_fn(void *data, const void *payload, size_t size);
 /* Never NULL; the socket of this protocol (NETLINK_…) is opened by the first dump and kept. */
 struct netlink *netlink_new(int protocol) __attribute__((returns_nonnull));
 
+/* The same over an open socket, which it takes over: whoever holds the other end answers as the
+ * kernel would. It has to keep the bounds of messages. Another is opened when a dump fails. */
+struct netlink *netlink_new_on(int protocol, int fd) __attribute__((returns_nonnull));
+
 /* NULL is allowed. */
 void netlink_free(struct netlink *netlink);
 
