@@ -18,12 +18,14 @@ static const char *find(const PQconninfoOption *options, const char *keyword)
 	return "";
 }
 
-/* What libpq makes of the string. It has no call that only tells: an sslmode that does not exist
- * ends the attempt when all is known, before anything is looked up or connected. */
+/* What libpq makes of the string. libpq has no call that only reads it: an sslmode that does not
+ * exist ends the attempt after everything is read, and before anything is looked up or connected.
+ * With a password given libpq does not read the password file, about which it might warn on stderr.
+ */
 static PQconninfoOption *read_options(const char *conninfo)
 {
-	static const char *const keywords[] = { "dbname", "sslmode", NULL };
-	const char *const values[] = { conninfo, "none", NULL };
+	static const char *const keywords[] = { "dbname", "sslmode", "password", NULL };
+	const char *const values[] = { conninfo, "none", "none", NULL };
 	/* an empty string would be an empty name */
 	int from = conninfo[0] ? 0 : 1;
 	PGconn *conn = PQconnectStartParams(keywords + from, values + from, 1);

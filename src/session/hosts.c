@@ -9,47 +9,92 @@
 #include "session/conninfo.h"
 #include "session/params.h"
 
-/* No value of libpq's. */
+/* Not a valid value of sslmode or target_session_attrs. */
 #define NO_VALUE "dbtop"
 
-/* libpq reads the service file only when it opens a connection. With a value that it refuses for
- * this keyword it reads all and connects to nothing; the other values are what it would use. */
-static char *read_all_but(const char *keyword, const struct params *wanted, struct params *ret_all)
+/* libpq ignores a password file that does not exist. */
+#define NO_FILE "/dev/null/none"
+
+struct pair {
+	const char *keyword, *value;
+};
+
+/* Copies the values that are set, except those of the replaced keywords. */
+static void copy_options(const PQconninfoOption *options, const struct pair replaced[static 2],
+	struct params *ret_params)
+{
+	for (const PQconninfoOption *option = options; option->keyword; option++)
+		if (option->val && strcmp(option->keyword, replaced[0].keyword) != 0 &&
+			strcmp(option->keyword, replaced[1].keyword) != 0)
+			params_set(ret_params, option->keyword, option->val);
+}
+
+static bool has_value(const PQconninfoOption *options, const struct pair *pair)
+{
+	for (const PQconninfoOption *option = options; option->keyword; option++)
+		if (strcmp(option->keyword, pair->keyword) == 0)
+			return option->val && strcmp(option->val, pair->value) == 0;
+	return false;
+}
+
+/* PQconninfoFree() does not wipe them. */
+static void free_options(PQconninfoOption *options)
+{
+	for (PQconninfoOption *option = options; option->keyword; option++)
+		if (option->val)
+			explicit_bzero(option->val, strlen(option->val));
+	PQconninfoFree(options);
+}
+
+/* libpq reads the service file only when it opens a connection. The first replaced keyword gets a
+ * value that libpq refuses: it then reads everything and connects to nothing. Returns NULL with the
+ * values of all keywords but the replaced ones, or the error, which the caller frees. */
+static char *read_options(const struct params *wanted, const struct pair replaced[static 2],
+	struct params *ret_params)
 {
 	struct params asked = { 0 };
 	params_lay_over(&asked, wanted);
-	params_set(&asked, keyword, NO_VALUE);
+	for (int i = 0; i < 2; i++)
+		params_set(&asked, replaced[i].keyword, replaced[i].value);
 	PGconn *conn = conninfo_start(&asked);
 	PQconninfoOption *options = conn ? PQconninfo(conn) : NULL;
-	char *error = NULL;
 	params_clear(&asked);
 	if (!options) {
 		PQfinish(conn);
 		return mem_strdup("out of memory");
 	}
-	struct params all = { 0 };
-	for (const PQconninfoOption *option = options; option->keyword; option++)
-		if (option->val)
-			params_set(&all, option->keyword, option->val);
-	const char *refused = params_get(&all, keyword);
-	if (!refused || strcmp(refused, NO_VALUE) != 0)
-		error = mem_strdup(PQerrorMessage(conn));
+	char *error = NULL;
+	if (has_value(options, &replaced[0]))
+		copy_options(options, replaced, ret_params);
 	else
-		params_lay_over(ret_all, &all);
-	params_clear(&all);
-	PQconninfoFree(options);
+		error = mem_strdup(PQerrorMessage(conn));
+	free_options(options);
 	PQfinish(conn);
 	return error;
 }
 
+static void copy_value(struct params *to, const struct params *from, const char *keyword)
+{
+	const char *value = params_get(from, keyword);
+	if (value)
+		params_set(to, keyword, value);
+}
+
+/* Each pass replaces two keywords; their values come from the other pass. Neither pass reads the
+ * password file: libpq would warn on stderr about a file that others can read, on top of the
+ * warning of the attempt itself. */
 char *hosts_settle(const struct params *wanted, struct params *ret_all)
 {
+	static const struct pair first[] = { { "sslmode", NO_VALUE }, { "password", NO_VALUE } };
+	static const struct pair second[] = { { "target_session_attrs", NO_VALUE },
+		{ "passfile", NO_FILE } };
 	struct params all = { 0 }, rest = { 0 };
-	char *error = read_all_but("sslmode", wanted, &all);
+	char *error = read_options(wanted, first, &all);
 	if (!error)
-		error = read_all_but("target_session_attrs", wanted, &rest);
+		error = read_options(wanted, second, &rest);
 	if (!error) {
-		params_set(&all, "sslmode", params_get(&rest, "sslmode"));
+		copy_value(&all, &rest, "sslmode");
+		copy_value(&all, &rest, "password");
 		params_lay_over(ret_all, &all);
 	}
 	params_clear(&all);

@@ -7,7 +7,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
@@ -134,6 +138,58 @@ static void lists_are_cut_into_hosts(void **state)
 	hosts_free(NULL, 0);
 }
 
+/* What libpq wrote to stderr meanwhile is in `said`. */
+static char *settle(struct params *params, char *said, size_t size)
+{
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	int before = dup(STDERR_FILENO);
+	fflush(stderr);
+	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
+	char *error = hosts_settle(params, params);
+	fflush(stderr);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	rewind(file);
+	said[fread(said, 1, size - 1, file)] = '\0';
+	fclose(file);
+	return error;
+}
+
+/* libpq warns about a password file that others can read. It is the attempt's to say that, once. */
+static void no_password_file_is_read_to_settle_the_hosts(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/test-session-XXXXXX", said[1000];
+	static const char line[] = "*:*:*:*:from-the-file\n";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, line, sizeof(line) - 1), sizeof(line) - 1);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	close(fd);
+	unsetenv("PGPASSWORD");
+	struct params params = { 0 };
+	params_set(&params, "host", "db");
+	params_set(&params, "user", "app");
+	params_set(&params, "passfile", path);
+	params_set(&params, "sslmode", "disable");
+	assert_null(settle(&params, said, sizeof(said)));
+	assert_string_equal(said, "");
+	assert_null(params_get(&params, "password"));
+	assert_string_equal(params_get(&params, "passfile"), path);
+	assert_string_equal(params_get(&params, "sslmode"), "disable");
+	assert_string_equal(params_get(&params, "target_session_attrs"), "any");
+	setenv("PGPASSWORD", "from-the-environment", 1);
+	assert_null(settle(&params, said, sizeof(said)));
+	assert_string_equal(params_get(&params, "password"), "from-the-environment");
+	params_set(&params, "password", "");
+	assert_null(settle(&params, said, sizeof(said)));
+	assert_string_equal(params_get(&params, "password"), "");
+	unsetenv("PGPASSWORD");
+	unlink(path);
+	params_clear(&params);
+}
+
 static void params_hold_each_keyword_once(void **state)
 {
 	(void)state;
@@ -257,6 +313,7 @@ int main(void)
 		cmocka_unit_test(failures_are_told_by_their_code),
 		cmocka_unit_test(only_names_are_looked_up),
 		cmocka_unit_test(lists_are_cut_into_hosts),
+		cmocka_unit_test(no_password_file_is_read_to_settle_the_hosts),
 		cmocka_unit_test(params_hold_each_keyword_once),
 		cmocka_unit_test(what_was_not_sent_is_forgotten),
 		cmocka_unit_test(attempts_grow_rarer),
