@@ -1,4 +1,4 @@
-/* One pidfd a process, watched by the loop. */
+/* The watched processes are compared with those of each dump of sockets. */
 #include "collect/exits.h"
 
 #include <stdbool.h>
@@ -6,103 +6,47 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "loop/pidfd_watch.h"
 #include "model/peers.h"
 
-struct watch {
-	uv_poll_t poll;
-	struct watch *next;
-	struct exits *exits;
-	int fd;
-	int32_t pid;
-	uint64_t start_ticks;
-	bool wanted;
+struct exits {
+	struct pidfd_watch *watch;
+	struct exits_callbacks callbacks;
 };
 
-struct exits {
-	uv_loop_t *loop;
-	struct exits_callbacks callbacks;
-	struct watch *watches;
-	int count;
-};
+static void on_ended(void *data, uint64_t key, int64_t at)
+{
+	(void)key;
+	(void)at;
+	const struct exits *exits = data;
+	exits->callbacks.ended(exits->callbacks.data);
+}
 
 struct exits *exits_new(uv_loop_t *loop, const struct exits_callbacks *callbacks)
 {
 	struct exits *exits = mem_alloc(sizeof(*exits));
-	exits->loop = loop;
 	exits->callbacks = *callbacks;
+	exits->watch = pidfd_watch_new(
+		loop, &(struct pidfd_watch_callbacks){ .data = exits, .ended = on_ended });
 	return exits;
 }
 
-static void on_closed(uv_handle_t *handle)
+/* A process by its pid and start. */
+static uint64_t key_of(const struct process *process)
 {
-	struct watch *watch = handle->data;
-	close(watch->fd);
-	free(watch);
+	return map_mix(map_mix(0, (uint64_t)process->pid), process->start_ticks);
 }
 
-static void drop_unwanted(struct exits *exits)
-{
-	struct watch **link = &exits->watches;
-	while (*link) {
-		struct watch *watch = *link;
-		if (watch->wanted) {
-			link = &watch->next;
-			continue;
-		}
-		*link = watch->next;
-		exits->count--;
-		uv_close((uv_handle_t *)&watch->poll, on_closed);
-	}
-}
-
-/* A pidfd is readable once the process is a zombie. */
-static void on_exit_seen(uv_poll_t *poll, int status, int events)
-{
-	(void)status;
-	(void)events;
-	struct watch *ended = poll->data;
-	struct exits *exits = ended->exits;
-	for (struct watch *watch = exits->watches; watch; watch = watch->next)
-		watch->wanted = watch != ended;
-	drop_unwanted(exits);
-	exits->callbacks.ended(exits->callbacks.data);
-}
-
-/* The pid may be another's by now: then that one's end causes a look too many. */
-static void add(struct exits *exits, const struct process *process)
+/* The pid may be another's by now: then that one's end causes a scan too many. */
+static void add(struct exits *exits, const struct process *process, uint64_t key)
 {
 	int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-	if (fd < 0)
-		return;
-	struct watch *watch = mem_alloc(sizeof(*watch));
-	watch->fd = fd;
-	if (uv_poll_init(exits->loop, &watch->poll, fd) != 0) {
-		close(fd);
-		free(watch);
-		return;
-	}
-	watch->poll.data = watch;
-	watch->exits = exits;
-	watch->pid = process->pid;
-	watch->start_ticks = process->start_ticks;
-	watch->wanted = true;
-	watch->next = exits->watches;
-	exits->watches = watch;
-	exits->count++;
-	uv_poll_start(&watch->poll, UV_READABLE, on_exit_seen);
-}
-
-static void want(struct exits *exits, const struct process *process)
-{
-	for (struct watch *watch = exits->watches; watch; watch = watch->next) {
-		if (watch->pid == process->pid && watch->start_ticks == process->start_ticks) {
-			watch->wanted = true;
-			return;
-		}
-	}
-	if (exits->count < EXITS_MOST)
-		add(exits, process);
+	/* without it the next regular scan notices the end */
+	if (fd >= 0)
+		(void)!pidfd_watch_add(exits->watch, fd, key);
 }
 
 static void mark_owners(const struct peers *peers, uint32_t inode, bool *clients)
@@ -113,29 +57,44 @@ static void mark_owners(const struct peers *peers, uint32_t inode, bool *clients
 		clients[owners[i].process] = true;
 }
 
-void exits_follow(struct exits *exits, const struct peers *peers)
+/* Marks the processes that hold a client's end. */
+static void mark_clients(const struct peers *peers, bool *clients)
 {
-	bool *clients = mem_alloc(peers->n_processes * sizeof(*clients));
 	for (size_t i = 0; i < peers->n_tcp; i++)
 		if (peers->tcp[i].remote.port == peers->target.port)
 			mark_owners(peers, peers->tcp[i].inode, clients);
 	for (size_t i = 0; i < peers->n_unix; i++)
 		mark_owners(peers, peers->unix_sockets[i].peer, clients);
-	for (struct watch *watch = exits->watches; watch; watch = watch->next)
-		watch->wanted = false;
+}
+
+static bool is_wanted(const void *data, uint64_t key)
+{
+	return map_get(data, key) != MAP_NONE;
+}
+
+void exits_follow(struct exits *exits, const struct peers *peers)
+{
+	struct arena *arena = arena_new();
+	struct map *wanted = map_new(arena, peers->n_processes);
+	bool *clients = arena_array(arena, peers->n_processes, sizeof(*clients));
+	mark_clients(peers, clients);
 	for (size_t i = 0; i < peers->n_processes; i++)
 		if (clients[i] && peers->processes[i].pid != getpid())
-			want(exits, &peers->processes[i]);
-	drop_unwanted(exits);
-	free(clients);
+			map_set(wanted, key_of(&peers->processes[i]), (uint32_t)i);
+	pidfd_watch_retain(exits->watch, is_wanted, wanted);
+	for (size_t i = 0; i < peers->n_processes; i++) {
+		uint64_t key = key_of(&peers->processes[i]);
+		if (is_wanted(wanted, key) && pidfd_watch_count(exits->watch) < EXITS_MOST &&
+			pidfd_watch_fd(exits->watch, key) < 0)
+			add(exits, &peers->processes[i], key);
+	}
+	arena_free(arena);
 }
 
 void exits_free(struct exits *exits)
 {
 	if (!exits)
 		return;
-	for (struct watch *watch = exits->watches; watch; watch = watch->next)
-		watch->wanted = false;
-	drop_unwanted(exits);
+	pidfd_watch_free(exits->watch);
 	free(exits);
 }

@@ -1,5 +1,5 @@
-/* Tells at once when a process that holds a client's end has ended: through pidfds, so that the
- * dear look at all sockets need not be made every second to notice. */
+/* Reports at once that a process which held a client's end has ended, through its pidfd. The
+ * expensive scan of all sockets then need not be made every second to notice it. */
 #ifndef COLLECT_EXITS_H
 #define COLLECT_EXITS_H
 
@@ -8,7 +8,7 @@
 struct exits;
 struct peers;
 
-/* More processes than this are not followed: the regular looks notice their end. */
+/* More processes than this are not watched: the regular scans notice their end. */
 #define EXITS_MOST 256
 
 struct exits_callbacks {

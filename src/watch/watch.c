@@ -13,9 +13,9 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "collect/endings.h"
 #include "collect/follow.h"
 #include "loop/handle.h"
+#include "loop/pidfd_watch.h"
 #include "model/assessment.h"
 #include "proc/procfs.h"
 #include "target/target.h"
@@ -315,10 +315,10 @@ struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct wat
 	watch->record.armed_at = instant_monotonic();
 	watch->before = watch->after = (struct watch_counts){ -1, -1 };
 	watch->procfs = procfs_new("/proc");
-	const struct endings_callbacks processes = { watch, on_process_ended };
-	const struct endings_callbacks backends = { watch, on_backend_ended };
-	watch->processes = endings_new(loop, &processes);
-	watch->backends = endings_new(loop, &backends);
+	const struct pidfd_watch_callbacks processes = { watch, on_process_ended };
+	const struct pidfd_watch_callbacks backends = { watch, on_backend_ended };
+	watch->processes = pidfd_watch_new(loop, &processes);
+	watch->backends = pidfd_watch_new(loop, &backends);
 	watch->timer = handle_new_timer(loop, watch);
 	const struct follow_callbacks follow = { watch, on_sampled };
 	watch->follow = follow_new(loop, "/proc", &follow);
@@ -341,8 +341,8 @@ void watch_free(struct watch *watch)
 	watch_forget_writes(watch);
 	handle_close(watch->timer);
 	follow_free(watch->follow);
-	endings_free(watch->processes);
-	endings_free(watch->backends);
+	pidfd_watch_free(watch->processes);
+	pidfd_watch_free(watch->backends);
 	procfs_free(watch->procfs);
 	shutdown_record_deinit(&watch->record);
 	watch_indexes_free(watch->indexes);

@@ -15,7 +15,7 @@
 struct arena;
 struct assessment;
 struct backend;
-struct endings;
+struct pidfd_watch;
 struct page_copy;
 struct page_host;
 struct watch_page;
@@ -77,7 +77,7 @@ struct watch {
 	struct shutdown_record record;
 	enum watch_stage stage;
 	struct follow *follow;
-	struct endings *processes, *backends;
+	struct pidfd_watch *processes, *backends;
 	struct procfs *procfs;
 	int64_t whole_at;  /* monotonic: when the table of all processes was last read */
 	uv_timer_t *timer; /* of a stage that must not last */

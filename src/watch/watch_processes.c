@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
-#include "collect/endings.h"
 #include "collect/follow.h"
+#include "loop/pidfd_watch.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
 #include "watch/watch_parts.h"
@@ -27,7 +27,7 @@ struct shutdown_process *watch_add_process(
 	process->command = pid == watch->options.pid;
 	process->began_at = at;
 	if (process_hold("/proc", pid, start_ticks, &fd) == 0)
-		(void)endings_add(watch->processes, fd, (uint64_t)pid);
+		(void)!pidfd_watch_add(watch->processes, fd, (uint64_t)pid);
 	return process;
 }
 
@@ -119,7 +119,7 @@ void watch_read_processes(struct watch *watch, const struct follow_sample *sampl
 	for (size_t i = 0; i < watch->record.n_processes; i++) {
 		struct shutdown_process *process = &watch->record.processes[i];
 		if (process->ended_at == INSTANT_UNKNOWN && !is_seen(sample, by_pid, process) &&
-			endings_fd(watch->processes, (uint64_t)process->pid) < 0)
+			pidfd_watch_fd(watch->processes, (uint64_t)process->pid) < 0)
 			process->ended_at = sample->taken_at;
 	}
 	arena_free(arena);
@@ -138,5 +138,5 @@ void watch_reaped(struct watch *watch, int32_t pid, int status)
 
 int watch_process_fd(const struct watch *watch, const struct shutdown_process *process)
 {
-	return endings_fd(watch->processes, (uint64_t)process->pid);
+	return pidfd_watch_fd(watch->processes, (uint64_t)process->pid);
 }

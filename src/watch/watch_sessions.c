@@ -11,8 +11,8 @@
 #include "base/instant.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "collect/endings.h"
 #include "collect/follow.h"
+#include "loop/pidfd_watch.h"
 #include "model/assessment.h"
 #include "model/pool.h"
 #include "proc/process.h"
@@ -99,7 +99,7 @@ static void follow_backend(struct watch *watch, const struct backend *backend)
 			SAME_START)
 		return;
 	if (process_hold("/proc", backend->pid, stat.start_ticks, &fd) == 0)
-		(void)endings_add(watch->backends, fd, (uint64_t)backend->pid);
+		(void)!pidfd_watch_add(watch->backends, fd, (uint64_t)backend->pid);
 }
 
 static bool has_transaction(const struct backend *backend)

@@ -1,4 +1,4 @@
-/* collect/endings and collect/exits: real children, and the instant at which they end. */
+/* loop/pidfd_watch and collect/exits: real children, and the instant at which they end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +22,8 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "collect/endings.h"
 #include "collect/exits.h"
+#include "loop/pidfd_watch.h"
 #include "model/peers.h"
 
 /* A machine under load may take its time; nothing here waits for less than what must happen. */
@@ -31,7 +31,7 @@
 
 struct fixture {
 	uv_loop_t loop;
-	struct endings *endings;
+	struct pidfd_watch *watch;
 	struct exits *exits;
 	int ended; /* calls */
 	uint64_t key;
@@ -56,8 +56,8 @@ static int set_up(void **state)
 {
 	struct fixture *f = mem_alloc(sizeof(*f));
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	f->endings =
-		endings_new(&f->loop, &(struct endings_callbacks){ .data = f, .ended = on_ended });
+	f->watch = pidfd_watch_new(
+		&f->loop, &(struct pidfd_watch_callbacks){ .data = f, .ended = on_ended });
 	f->exits =
 		exits_new(&f->loop, &(struct exits_callbacks){ .data = f, .ended = on_exit_told });
 	*state = f;
@@ -67,7 +67,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	endings_free(f->endings);
+	pidfd_watch_free(f->watch);
 	exits_free(f->exits);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
@@ -132,21 +132,26 @@ static void an_end_is_told_once_with_its_instant(void **state)
 	struct fixture *f = *state;
 	pid_t child = start_child(), other = start_child();
 	int fd = open_pidfd(child);
-	assert_int_equal(endings_add(f->endings, fd, 42), 0);
-	assert_int_equal(endings_add(f->endings, open_pidfd(other), 43), 0);
-	assert_int_equal(endings_fd(f->endings, 42), fd);
+	assert_int_equal(pidfd_watch_add(f->watch, fd, 42), 0);
+	assert_int_equal(pidfd_watch_add(f->watch, open_pidfd(other), 43), 0);
+	assert_int_equal(pidfd_watch_fd(f->watch, 42), fd);
 	assert_nothing_is_told(f);
 	int64_t before = instant_monotonic();
 	kill_child(child);
 	run_until(f, 1);
 	assert_int_equal(f->key, 42);
 	assert_true(f->at >= before && f->at <= instant_monotonic());
-	assert_int_equal(endings_fd(f->endings, 42), -1);
-	assert_true(endings_fd(f->endings, 43) >= 0);
+	assert_int_equal(pidfd_watch_fd(f->watch, 42), -1);
+	assert_true(pidfd_watch_fd(f->watch, 43) >= 0);
 	assert_nothing_is_told(f);
 	reap_child(child);
 	kill_child(other);
 	reap_child(other);
+}
+
+static bool is_key(const void *data, uint64_t key)
+{
+	return key == *(const uint64_t *)data;
 }
 
 static void what_is_dropped_is_not_told(void **state)
@@ -154,10 +159,12 @@ static void what_is_dropped_is_not_told(void **state)
 	struct fixture *f = *state;
 	pid_t child = start_child();
 	int fd = open_pidfd(child);
-	assert_int_equal(endings_add(f->endings, fd, 1), 0);
-	endings_drop(f->endings, 1);
-	endings_drop(f->endings, 2);
-	assert_int_equal(endings_fd(f->endings, 1), -1);
+	assert_int_equal(pidfd_watch_add(f->watch, fd, 1), 0);
+	pidfd_watch_retain(f->watch, is_key, &(uint64_t){ 1 });
+	assert_int_equal(pidfd_watch_fd(f->watch, 1), fd);
+	pidfd_watch_retain(f->watch, is_key, &(uint64_t){ 2 });
+	assert_int_equal(pidfd_watch_count(f->watch), 0);
+	assert_int_equal(pidfd_watch_fd(f->watch, 1), -1);
 	kill_child(child);
 	assert_nothing_is_told(f);
 	/* it was ours to close */
@@ -169,9 +176,9 @@ static void what_cannot_be_watched_is_closed(void **state)
 {
 	struct fixture *f = *state;
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	assert_true(endings_add(f->endings, fd, 1) < 0);
+	assert_true(pidfd_watch_add(f->watch, fd, 1) < 0);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
-	assert_int_equal(endings_fd(f->endings, 1), -1);
+	assert_int_equal(pidfd_watch_fd(f->watch, 1), -1);
 }
 
 /* Two processes hold a client's end, as a socket dump tells it: at 5432, and as the peer of the
@@ -260,5 +267,5 @@ int main(void)
 		TEST(ends_of_clients_are_told_and_no_others),
 		TEST(who_holds_no_end_any_more_is_let_go),
 	};
-	return cmocka_run_group_tests_name("endings", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("pidfd_watch", tests, NULL, NULL);
 }
