@@ -24,6 +24,12 @@ static int start_servers(void **state)
 	return mkdir(folder, 0700);
 }
 
+static int clean_up(void **state)
+{
+	term_teardown(state);
+	return live_teardown(state);
+}
+
 static int stop_servers(void **state)
 {
 	(void)state;
@@ -142,8 +148,8 @@ static void who_may_not_act_clears_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(what_is_over_is_cleared_when_asked, live_teardown),
-		cmocka_unit_test_teardown(who_may_not_act_clears_nothing, live_teardown),
+		cmocka_unit_test_teardown(what_is_over_is_cleared_when_asked, clean_up),
+		cmocka_unit_test_teardown(who_may_not_act_clears_nothing, clean_up),
 	};
 	return cmocka_run_group_tests_name("clearing", tests, start_servers, stop_servers);
 }

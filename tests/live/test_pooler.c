@@ -22,6 +22,12 @@ static int start_server(void **state)
 	return 0;
 }
 
+static int clean_up(void **state)
+{
+	term_teardown(state);
+	return live_teardown(state);
+}
+
 static int stop_server(void **state)
 {
 	(void)state;
@@ -238,11 +244,10 @@ static void a_session_that_cannot_be_set_up_is_not_used(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(nothing_is_set_on_the_pools_servers, live_teardown),
-		cmocka_unit_test_teardown(no_session_is_called_own, live_teardown),
-		cmocka_unit_test_teardown(nothing_is_ended, live_teardown),
-		cmocka_unit_test_teardown(
-			a_session_that_cannot_be_set_up_is_not_used, live_teardown),
+		cmocka_unit_test_teardown(nothing_is_set_on_the_pools_servers, clean_up),
+		cmocka_unit_test_teardown(no_session_is_called_own, clean_up),
+		cmocka_unit_test_teardown(nothing_is_ended, clean_up),
+		cmocka_unit_test_teardown(a_session_that_cannot_be_set_up_is_not_used, clean_up),
 	};
 	return cmocka_run_group_tests_name("pooler", tests, start_server, stop_server);
 }

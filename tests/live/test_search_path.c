@@ -54,6 +54,7 @@ static int stop_server(void **state)
 
 static int clean_up(void **state)
 {
+	term_teardown(state);
 	live_teardown(state);
 	live_wait_sessions(server, NULL, 0, 20000);
 	return 0;

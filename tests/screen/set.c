@@ -1,6 +1,7 @@
 /* The server and its application are shared by a program's tests; dbtop is each test's own. */
 #include "set.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -36,12 +37,40 @@ int set_up(void **state)
 		"state = 'idle in transaction' AND clock_timestamp() - state_change > "
 		"interval '" SET_LIMIT " s'",
 		SET_LEAKS, 10000);
+	live_keep(true);
+	return 0;
+}
+
+int set_end_programs(void **state)
+{
+	term_teardown(state);
+	return live_teardown(state);
+}
+
+#define NOT_THE_SETS "application_name NOT IN ('web', 'cruncher', 'forgetful')"
+
+/* A backend that the test stopped has to go on before it can end. */
+int set_clean_up(void **state)
+{
+	set_end_programs(state);
+	PGconn *conn = live_connect(private_server_conninfo(set.server));
+	PGresult *sessions = PQexec(conn,
+		"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
+		"WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
+		"AND " NOT_THE_SETS);
+	assert_int_equal(PQresultStatus(sessions), PGRES_TUPLES_OK);
+	for (int i = 0; i < PQntuples(sessions); i++)
+		(void)kill(atoi(PQgetvalue(sessions, i, 0)), SIGCONT);
+	PQclear(sessions);
+	PQfinish(conn);
+	live_wait_sessions(set.server, NOT_THE_SETS, 0, 20000);
 	return 0;
 }
 
 int set_down(void **state)
 {
-	live_teardown(state);
+	live_keep(false);
+	set_end_programs(state);
 	private_server_stop(set.server);
 	free(set.conninfo);
 	return 0;

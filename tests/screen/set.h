@@ -13,6 +13,12 @@
 int set_up(void **state);
 int set_down(void **state);
 
+/* A teardown for each test: ends what a failed test left behind, so that it does not make the next
+ * one fail. The second also ends all sessions but those of the set's application. */
+int set_end_programs(void **state);
+int set_clean_up(void **state);
+#define SET_TEST(name) cmocka_unit_test_teardown(name, set_clean_up)
+
 #define SET_LIMIT "0.3"
 #define SET_LEAKS 2
 

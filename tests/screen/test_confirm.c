@@ -15,14 +15,6 @@ static int open_term(void **state)
 	return 0;
 }
 
-static int close_term(void **state)
-{
-	(void)state;
-	term_end(term);
-	term = NULL;
-	return 0;
-}
-
 static void assert_nothing_ended(void)
 {
 	assert_true(term_settle(term));
@@ -144,7 +136,7 @@ static void what_was_tagged_and_ended_is_not_replaced(void **state)
 	assert_true(term_wait_text(term, "End 1 connection?"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, close_term)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, set_clean_up)
 
 int main(void)
 {

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "term.h"
+#include "set.h"
 
 static const char *program;
 static struct private_server *server;
@@ -188,13 +188,15 @@ int main(int argc, char **argv)
 		return 2;
 	program = argv[1];
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_full_server_is_freed_by_a_word, live_teardown),
-		cmocka_unit_test_teardown(ctrl_c_in_the_middle_tells_what_was_done, live_teardown),
-		cmocka_unit_test_teardown(what_was_signalled_is_told_after_the_end, live_teardown),
-		cmocka_unit_test_teardown(readonly_opens_no_page, live_teardown),
+		cmocka_unit_test_teardown(a_full_server_is_freed_by_a_word, set_end_programs),
 		cmocka_unit_test_teardown(
-			the_missing_grant_is_told_at_start_and_in_the_help, live_teardown),
-		cmocka_unit_test_teardown(a_log_that_fails_is_told, live_teardown),
+			ctrl_c_in_the_middle_tells_what_was_done, set_end_programs),
+		cmocka_unit_test_teardown(
+			what_was_signalled_is_told_after_the_end, set_end_programs),
+		cmocka_unit_test_teardown(readonly_opens_no_page, set_end_programs),
+		cmocka_unit_test_teardown(
+			the_missing_grant_is_told_at_start_and_in_the_help, set_end_programs),
+		cmocka_unit_test_teardown(a_log_that_fails_is_told, set_end_programs),
 	};
 	return cmocka_run_group_tests_name("emergency", tests, start_server, stop_server);
 }

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "term.h"
+#include "set.h"
 
 static const char *program;
 static struct private_server *server;
@@ -33,7 +33,7 @@ static int stop_server(void **state)
 
 static int clean_up(void **state)
 {
-	live_teardown(state);
+	set_end_programs(state);
 	live_wait_sessions(server, NULL, 0, 20000);
 	return 0;
 }

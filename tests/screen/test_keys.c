@@ -18,15 +18,6 @@ static int open_term(void **state)
 	return 0;
 }
 
-/* Also after a test that failed in the middle of something. */
-static int close_term(void **state)
-{
-	(void)state;
-	term_end(term);
-	term = NULL;
-	return 0;
-}
-
 static void press(const char *keys, const char *shows)
 {
 	term_press(term, keys);
@@ -382,7 +373,7 @@ static void the_leaked_are_ended_and_only_those(void **state)
 	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, close_term)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, set_clean_up)
 
 int main(void)
 {

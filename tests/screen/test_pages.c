@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "term.h"
+#include "set.h"
 
 static const char *program;
 static struct private_server *server;
@@ -186,9 +186,9 @@ static void every_size_shows_them(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(locks_then_details_then_the_end, live_teardown),
-		cmocka_unit_test_teardown(details_are_live, live_teardown),
-		cmocka_unit_test_teardown(every_size_shows_them, live_teardown),
+		cmocka_unit_test_teardown(locks_then_details_then_the_end, set_end_programs),
+		cmocka_unit_test_teardown(details_are_live, set_end_programs),
+		cmocka_unit_test_teardown(every_size_shows_them, set_end_programs),
 	};
 	if (argc != 2)
 		return 2;

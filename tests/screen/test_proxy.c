@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "term.h"
+#include "set.h"
 
 static const char *program;
 static struct private_server *server;
@@ -227,11 +227,11 @@ static void every_size_shows_it(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(start_then_restart, live_teardown),
-		cmocka_unit_test_teardown(readonly_and_foreign, live_teardown),
-		cmocka_unit_test_teardown(without_a_command_none_is_offered, live_teardown),
-		cmocka_unit_test_teardown(fallen_and_back, live_teardown),
-		cmocka_unit_test_teardown(every_size_shows_it, live_teardown),
+		cmocka_unit_test_teardown(start_then_restart, set_end_programs),
+		cmocka_unit_test_teardown(readonly_and_foreign, set_end_programs),
+		cmocka_unit_test_teardown(without_a_command_none_is_offered, set_end_programs),
+		cmocka_unit_test_teardown(fallen_and_back, set_end_programs),
+		cmocka_unit_test_teardown(every_size_shows_it, set_end_programs),
 	};
 	if (argc != 2)
 		return 2;

@@ -253,8 +253,8 @@ static void nothing_is_garbled(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_garbled),
-		cmocka_unit_test(nothing_ends_it),
+		SET_TEST(nothing_is_garbled),
+		SET_TEST(nothing_ends_it),
 	};
 	return cmocka_run_group_tests(tests, set_up_folders, set_down_folders);
 }

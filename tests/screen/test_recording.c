@@ -264,15 +264,16 @@ static void a_file_that_is_none_is_refused(void **state)
 
 int main(int argc, char **argv)
 {
+#define TEST(name) cmocka_unit_test_teardown(name, term_teardown)
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_player_obeys),
-		cmocka_unit_test(nothing_can_be_done_to_it),
-		cmocka_unit_test(the_table_is_searched_and_moved),
-		cmocka_unit_test(the_mouse_is_obeyed),
-		cmocka_unit_test(the_title_says_how_many),
-		cmocka_unit_test(themes_follow_each_other),
-		cmocka_unit_test(every_theme_at_every_size),
-		cmocka_unit_test(a_file_that_is_none_is_refused),
+		TEST(the_player_obeys),
+		TEST(nothing_can_be_done_to_it),
+		TEST(the_table_is_searched_and_moved),
+		TEST(the_mouse_is_obeyed),
+		TEST(the_title_says_how_many),
+		TEST(themes_follow_each_other),
+		TEST(every_theme_at_every_size),
+		TEST(a_file_that_is_none_is_refused),
 	};
 	if (argc != 2)
 		return 2;

@@ -120,11 +120,11 @@ static void a_restarted_server_is_found_again(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_answered_while_the_server_hangs),
-		cmocka_unit_test(its_session_is_ended_and_it_comes_back),
-		cmocka_unit_test(a_full_server_shows_who_holds_it),
-		cmocka_unit_test(nobody_answers),
-		cmocka_unit_test(a_restarted_server_is_found_again),
+		SET_TEST(keys_are_answered_while_the_server_hangs),
+		SET_TEST(its_session_is_ended_and_it_comes_back),
+		SET_TEST(a_full_server_shows_who_holds_it),
+		SET_TEST(nobody_answers),
+		SET_TEST(a_restarted_server_is_found_again),
 	};
 	return cmocka_run_group_tests(tests, set_up, set_down);
 }

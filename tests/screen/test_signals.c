@@ -160,12 +160,12 @@ static void sizes_change_at_any_moment(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_terminal_is_given_back),
-		cmocka_unit_test(it_stops_and_goes_on),
-		cmocka_unit_test(where_no_shell_waits_it_does_not_stop),
-		cmocka_unit_test(it_draws_afresh_after_a_surprise),
-		cmocka_unit_test(a_closed_window_ends_it),
-		cmocka_unit_test(sizes_change_at_any_moment),
+		SET_TEST(the_terminal_is_given_back),
+		SET_TEST(it_stops_and_goes_on),
+		SET_TEST(where_no_shell_waits_it_does_not_stop),
+		SET_TEST(it_draws_afresh_after_a_surprise),
+		SET_TEST(a_closed_window_ends_it),
+		SET_TEST(sizes_change_at_any_moment),
 	};
 	return cmocka_run_group_tests(tests, set_up, set_down);
 }

@@ -132,7 +132,7 @@ static void live_pages_at_every_size(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(live_pages_at_every_size),
+		SET_TEST(live_pages_at_every_size),
 	};
 	return cmocka_run_group_tests(tests, set_up, set_down);
 }

@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "term.h"
+#include "set.h"
 
 static const char *program;
 static struct private_server *server;
@@ -222,12 +222,12 @@ static void nobody_to_watch_is_a_mistake(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_good_shutdown_passes, live_teardown),
-		cmocka_unit_test_teardown(a_process_that_hangs_holds_up_nothing, live_teardown),
-		cmocka_unit_test_teardown(a_pool_tells_that_it_closed, live_teardown),
-		cmocka_unit_test_teardown(what_is_left_is_one_key_away, live_teardown),
-		cmocka_unit_test_teardown(ctrl_c_asks_while_a_watch_is_armed, live_teardown),
-		cmocka_unit_test_teardown(nobody_to_watch_is_a_mistake, live_teardown),
+		cmocka_unit_test_teardown(a_good_shutdown_passes, set_end_programs),
+		cmocka_unit_test_teardown(a_process_that_hangs_holds_up_nothing, set_end_programs),
+		cmocka_unit_test_teardown(a_pool_tells_that_it_closed, set_end_programs),
+		cmocka_unit_test_teardown(what_is_left_is_one_key_away, set_end_programs),
+		cmocka_unit_test_teardown(ctrl_c_asks_while_a_watch_is_armed, set_end_programs),
+		cmocka_unit_test_teardown(nobody_to_watch_is_a_mistake, set_end_programs),
 	};
 	if (argc < 2)
 		return 2;

@@ -144,6 +144,9 @@ int live_finish(struct live_program *program, int ms);
 /* Kills it unless it has ended; NULL is allowed. */
 void live_free(struct live_program *program);
 
+/* Whether live_teardown() leaves the programs alone that run now: they belong to all tests. */
+void live_keep(bool kept);
+
 /* Frees all programs that are left: a teardown for each test. */
 int live_teardown(void **state);
 

@@ -30,7 +30,7 @@ struct capture {
 struct live_program {
 	pid_t pid;
 	char *name;
-	bool group, ended;
+	bool group, ended, kept;
 	int status;
 	struct capture out, err;
 	int terminal; /* the master's end; −1 without */
@@ -391,10 +391,17 @@ void live_free(struct live_program *program)
 	free(program);
 }
 
+void live_keep(bool kept)
+{
+	for (struct live_program *program = programs; program; program = program->next)
+		program->kept = kept;
+}
+
+/* The youngest come first in the list: what is kept is at its end. */
 int live_teardown(void **state)
 {
 	(void)state;
-	while (programs)
+	while (programs && !programs->kept)
 		live_free(programs);
 	return 0;
 }

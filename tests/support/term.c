@@ -25,6 +25,9 @@
 
 #define SETTLED_LOOKS 3 /* asleep in so many looks, with nothing to read in between */
 
+/* Those that are not ended yet. */
+static struct term *terms;
+
 __attribute__((noreturn)) static void fail(const char *what)
 {
 	fprintf(stderr, "term: %s: %s\n", what, strerror(errno));
@@ -129,6 +132,8 @@ struct term *term_start(const struct term_options *options, const char *const *a
 		fail("fork");
 	if (term->pid == 0)
 		run(term, options, argv);
+	term->next = terms;
+	terms = term;
 	return term;
 }
 
@@ -138,10 +143,19 @@ static int remove_entry(const char *path, const struct stat *stat, int type, str
 	return remove(path);
 }
 
+static void unlist(const struct term *term)
+{
+	struct term **at = &terms;
+	while (*at != term)
+		at = &(*at)->next;
+	*at = term->next;
+}
+
 void term_end(struct term *term)
 {
 	if (!term)
 		return;
+	unlist(term);
 	if (term->pid > 0) {
 		kill(term->pid, SIGKILL);
 		kill(term->pid, SIGCONT);
@@ -155,6 +169,14 @@ void term_end(struct term *term)
 	free(term->title);
 	free(term->held);
 	free(term);
+}
+
+int term_teardown(void **state)
+{
+	(void)state;
+	while (terms)
+		term_end(terms);
+	return 0;
 }
 
 pid_t term_pid(const struct term *term)

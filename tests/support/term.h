@@ -31,6 +31,10 @@ struct term *term_start(const struct term_options *options, const char *const *a
 /* Kills what still runs. NULL is allowed. */
 void term_end(struct term *term);
 
+/* Ends all terminals that are left: a teardown for each test, so that what a failed test left
+ * behind does not make the next one fail. */
+int term_teardown(void **state);
+
 pid_t term_pid(const struct term *term);
 /* Its HOME: removed at the end. */
 const char *term_home(const struct term *term);

@@ -30,6 +30,7 @@ struct term {
 	size_t held_size, string_at;
 	char command[TERM_COMMAND_MAX];
 	unsigned int bells;
+	struct term *next; /* of those that are open */
 };
 
 /* Makes libvterm's side; its answers go to the program. */
