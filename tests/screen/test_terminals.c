@@ -95,11 +95,14 @@ static void colours_where_there_are(void **state)
 	set_quit(term);
 }
 
+/* Whatever comes after the first frame changes it: a terminal that does not do what its type says
+ * shows a mixture of both. So there are only types of terminals that wait in the last column until
+ * the next character (xenl), as libvterm does; "ansi" has terminals that go on to the next line. */
 static void known_terminals(void **state)
 {
 	(void)state;
 	static const char *const types[] = { "xterm", "xterm-256color", "screen-256color",
-		"tmux-256color", "linux", "vt100", "vt220", "ansi", "rxvt" };
+		"tmux-256color", "linux", "vt100", "vt220", "rxvt" };
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		struct term *term = set_open_in(
 			&(struct term_options){ .width = 80, .height = 24, .type = types[i] },
@@ -110,6 +113,10 @@ static void known_terminals(void **state)
 		assert_true(term_wait_text(term, "End 2 leaked connections?"));
 		term_press(term, "Esc");
 		assert_true(term_wait_gone(term, "End 2 leaked"));
+		char *bar = term_line(term, 23);
+		assert_string_equal(bar,
+			" k kill 2 leaked  K kill  c cancel  l locks  / filter  ? help  q quit");
+		free(bar);
 		term_press(term, "q");
 		int status;
 		assert_true(term_wait_exit(term, &status));
@@ -220,14 +227,14 @@ static void hostile_names_move_nothing(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_size_says_what_matters),
-		cmocka_unit_test(the_smallest_live),
-		cmocka_unit_test(no_color_is_no_color),
-		cmocka_unit_test(colours_where_there_are),
-		cmocka_unit_test(known_terminals),
-		cmocka_unit_test(unknown_terminals),
-		cmocka_unit_test(other_locales_get_ascii),
-		cmocka_unit_test(hostile_names_move_nothing),
+		SET_TEST(each_size_says_what_matters),
+		SET_TEST(the_smallest_live),
+		SET_TEST(no_color_is_no_color),
+		SET_TEST(colours_where_there_are),
+		SET_TEST(known_terminals),
+		SET_TEST(unknown_terminals),
+		SET_TEST(other_locales_get_ascii),
+		SET_TEST(hostile_names_move_nothing),
 	};
 	return cmocka_run_group_tests(tests, set_up, set_down);
 }
