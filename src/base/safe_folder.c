@@ -132,6 +132,24 @@ static int open_any_folder(const char *path, struct stat *ret_stat)
 	return fd < 0 || fstat(fd, ret_stat) != 0 ? -errno : fd;
 }
 
+/* In a folder like /tmp: a new file, or an old one of ours that has no other name. Nothing is cut
+ * before that is known. */
+static int create_in_shared(int folder, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	struct stat st;
+	CLEANUP(cleanup_fd) int fd = openat(folder, name, flags, 0666);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+		return SAFE_FOLDER_FOREIGN;
+	if (ftruncate(fd, 0) != 0)
+		return -errno;
+	int ours = fd;
+	fd = -1;
+	return ours;
+}
+
 int safe_folder_create(const char *path)
 {
 	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
@@ -144,6 +162,11 @@ int safe_folder_create(const char *path)
 		int fd = open(path, flags, 0666);
 		return fd < 0 ? -errno : fd;
 	}
+	if (r != SAFE_FOLDER_FOREIGN)
+		return r;
+	r = safe_folder_of(path, SAFE_FOLDER_SHARED, &folder, &name);
+	if (r == 0)
+		return create_in_shared(folder, name);
 	if (r != SAFE_FOLDER_FOREIGN)
 		return r;
 	folder = open_any_folder(path, &st);

@@ -25,10 +25,11 @@ int safe_folder_open(const char *path, int flags, int *ret_fd) __attribute__((wa
 int safe_folder_of(const char *path, int flags, int *ret_fd, const char **ret_name)
 	__attribute__((warn_unused_result));
 
-/* Opens a file for writing that was named by the user, an existing one emptied. For root in another
- * user's folder this is done with that user's rights alone, and no link is followed; in a folder of
- * root's own that others can write to, as /tmp, it is refused. Returns a descriptor,
- * SAFE_FOLDER_FOREIGN, or a negative errno. */
+/* Opens a file for writing that was named by the user, an existing one emptied. For root:
+ *  - In another user's folder this is done with that user's rights alone, and no link is followed.
+ *  - In a folder like /tmp an existing file must be root's, and have no other name.
+ *  - In a folder of root's that others can write to without the sticky bit it is refused.
+ * Returns a descriptor, SAFE_FOLDER_FOREIGN, or a negative errno. */
 int safe_folder_create(const char *path) __attribute__((warn_unused_result));
 
 #endif

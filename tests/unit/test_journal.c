@@ -227,13 +227,44 @@ static void a_named_file_is_written_as_the_folders_owner(void **state)
 	/* we are root again */
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(inner), 0);
-	assert_int_equal(chmod(f->folder, 01777), 0);
+	assert_int_equal(chmod(f->folder, 0777), 0);
 	assert_int_equal(safe_folder_create(f->aside), SAFE_FOLDER_FOREIGN);
 	assert_int_equal(chmod(f->folder, 0700), 0);
 	fd = safe_folder_create(f->path);
 	assert_true(fd >= 0);
 	close(fd);
 	assert_holds(f->path, "");
+}
+
+/* As "--junit /tmp/report.xml" in a container. */
+static void a_named_file_may_be_in_tmp(void **state)
+{
+	const struct fixture *f = *state;
+	assert_int_equal(chmod(f->folder, 01777), 0);
+	for (int i = 0; i < 2; i++) {
+		int fd = safe_folder_create(f->path);
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, "text", 4), 4);
+		close(fd);
+		assert_holds(f->path, "text");
+	}
+	/* another user's file, another name of root's own, a link, a pipe */
+	put(f->aside, "kept");
+	assert_int_equal(chown(f->aside, 12345, 12345), 0);
+	assert_true(safe_folder_create(f->aside) < 0);
+	assert_holds(f->aside, "kept");
+	assert_int_equal(unlink(f->aside), 0);
+	assert_int_equal(link(f->path, f->aside), 0);
+	assert_int_equal(safe_folder_create(f->aside), SAFE_FOLDER_FOREIGN);
+	assert_holds(f->path, "text");
+	assert_int_equal(unlink(f->aside), 0);
+	assert_int_equal(symlink(f->path, f->aside), 0);
+	assert_int_equal(safe_folder_create(f->aside), -ELOOP);
+	assert_holds(f->path, "text");
+	assert_int_equal(unlink(f->aside), 0);
+	assert_int_equal(mkfifo(f->aside, 0600), 0);
+	assert_true(safe_folder_create(f->aside) < 0);
+	assert_int_equal(chmod(f->folder, 0700), 0);
 }
 
 static void a_terminal_or_a_pipe_is_written_to(void **state)
@@ -301,6 +332,7 @@ int main(void)
 		TEST(programs_share_a_file),
 		/* root's */
 		TEST(a_named_file_is_written_as_the_folders_owner),
+		TEST(a_named_file_may_be_in_tmp),
 	};
-	return USERS_RUN_TESTS("journal", tests, 1, NULL, NULL);
+	return USERS_RUN_TESTS("journal", tests, 2, NULL, NULL);
 }
