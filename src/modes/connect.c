@@ -35,15 +35,23 @@ int connect_conninfo(const char *conninfo, struct params *params)
 	return 0;
 }
 
+/* A connection string, or a database's name. An empty one is none, as in psql: PGDATABASE counts.
+ */
+static int take_database(struct params *params, const char *text)
+{
+	if (is_conninfo(text))
+		return connect_conninfo(text, params);
+	if (*text)
+		params_set(params, "dbname", text);
+	return 0;
+}
+
 static int take_name(struct params *params, const struct config *config, const char *text)
 {
 	for (size_t i = 0; i < config->databases.count; i++)
 		if (strcmp(config->databases.items[i].name, text) == 0)
 			return connect_conninfo(config->databases.items[i].conninfo, params);
-	if (is_conninfo(text))
-		return connect_conninfo(text, params);
-	params_set(params, "dbname", text);
-	return 0;
+	return take_database(params, text);
 }
 
 int connect_params(
@@ -54,9 +62,7 @@ int connect_params(
 	if (options->conninfo)
 		r = take_name(&params, config, options->conninfo);
 	if (r == 0 && options->database)
-		r = is_conninfo(options->database)
-			? connect_conninfo(options->database, &params)
-			: (params_set(&params, "dbname", options->database), 0);
+		r = take_database(&params, options->database);
 	if (r < 0) {
 		params_clear(&params);
 		return r;
