@@ -167,7 +167,6 @@ void term_end(struct term *term)
 	nftw(term->home, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	free(term->home);
 	free(term->title);
-	free(term->held);
 	free(term);
 }
 

@@ -79,7 +79,7 @@ void term_cursor(const struct term *term, int *ret_x, int *ret_y);
 int term_mouse(const struct term *term);
 /* The last one set; "" before. */
 const char *term_title(const struct term *term);
-/* The last operating system command that libvterm does not know, "52;c;…" among them; "" before. */
+/* The last operating system command that sets no title, as "52;c;…"; "" before. */
 const char *term_command(const struct term *term);
 unsigned int term_bells(const struct term *term);
 /* Bytes the program wrote so far. */

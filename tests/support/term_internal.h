@@ -8,6 +8,9 @@
 
 #define TERM_COMMAND_MAX 8192
 
+/* What the program has begun to write and not ended. */
+enum term_inside { TERM_NOTHING, TERM_ESCAPE, TERM_CONTROL, TERM_STRING, TERM_ONE_MORE };
+
 struct term {
 	pid_t pid; /* 0 once it was reaped */
 	int status;
@@ -21,14 +24,13 @@ struct term {
 
 	bool alternate, cursor_visible;
 	size_t cursor_seen; /* bytes of "CSI ? 25" that came so far */
-	enum { TERM_NOTHING, TERM_ESCAPE, TERM_CONTROL, TERM_STRING, TERM_ONE_MORE } inside;
+	enum term_inside inside;
 	int continuation; /* bytes that the character still needs */
 	int mouse;
 	char *title;
-	/* what libvterm has not seen yet: a string that has not ended, from string_at on */
-	char *held;
-	size_t held_size, string_at;
-	char command[TERM_COMMAND_MAX];
+	/* the operating system command that is being written, and the last one that ended */
+	char string[TERM_COMMAND_MAX], command[TERM_COMMAND_MAX];
+	size_t string_size;
 	unsigned int bells;
 	struct term *next; /* of those that are open */
 };

@@ -14,10 +14,6 @@ static int on_property(VTermProp property, VTermValue *value, void *data)
 	switch (property) {
 	case VTERM_PROP_ALTSCREEN: term->alternate = value->boolean; break;
 	case VTERM_PROP_MOUSE: term->mouse = value->number; break;
-	case VTERM_PROP_TITLE:
-		free(term->title);
-		term->title = mem_strdup(value->string);
-		break;
 	default: break;
 	}
 	return 1;
@@ -27,16 +23,6 @@ static int on_bell(void *data)
 {
 	struct term *term = data;
 	term->bells++;
-	return 1;
-}
-
-static int on_command(const char *command, size_t length, void *data)
-{
-	struct term *term = data;
-	if (length >= sizeof(term->command))
-		length = sizeof(term->command) - 1;
-	memcpy(term->command, command, length);
-	term->command[length] = '\0';
 	return 1;
 }
 
@@ -75,56 +61,81 @@ static void watch_cursor(struct term *term, char c)
 		term->cursor_seen = c == sequence[0];
 }
 
-/* Where a sequence or a character ends: between, nothing may be put into libvterm's input. */
+static void end_string(struct term *term)
+{
+	term->string[term->string_size] = '\0';
+	if (strncmp(term->string, "0;", 2) == 0 || strncmp(term->string, "2;", 2) == 0) {
+		free(term->title);
+		term->title = mem_strdup(term->string + 2);
+	} else {
+		memcpy(term->command, term->string, term->string_size + 1);
+	}
+}
+
+static void add_to_string(struct term *term, unsigned char c)
+{
+	if (term->string_size < sizeof(term->string) - 1)
+		term->string[term->string_size++] = (char)c;
+}
+
+/* Where a sequence or a character ends: between, nothing may be put into libvterm's input. ESC, CAN
+ * and SUB end any of them. */
 static void watch_ends(struct term *term, unsigned char c)
 {
+	bool escape = c == '\033', cancel = c == '\030' || c == '\032';
+	if (term->inside == TERM_STRING && (escape || c == '\a'))
+		end_string(term);
+	term->continuation = 0;
+	if (escape || cancel) {
+		term->inside = escape ? TERM_ESCAPE : TERM_NOTHING;
+		return;
+	}
 	switch (term->inside) {
 	case TERM_ESCAPE:
 		term->inside = c == '[' ? TERM_CONTROL
 			: c == ']'      ? TERM_STRING
 			: c == '('      ? TERM_ONE_MORE
 					: TERM_NOTHING;
-		return;
+		term->string_size = 0;
+		break;
 	case TERM_CONTROL:
 		if (c >= 0x40 && c <= 0x7e)
 			term->inside = TERM_NOTHING;
-		return;
+		break;
 	case TERM_STRING:
-		if (c == '\007')
+		if (c == '\a')
 			term->inside = TERM_NOTHING;
-		if (c == '\033')
-			term->inside = TERM_ESCAPE;
-		return;
-	case TERM_ONE_MORE: term->inside = TERM_NOTHING; return;
-	case TERM_NOTHING: break;
+		else
+			add_to_string(term, c);
+		break;
+	case TERM_ONE_MORE: term->inside = TERM_NOTHING; break;
+	case TERM_NOTHING:
+		term->continuation = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+		break;
 	}
-	term->continuation = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
-	if (c == '\033')
-		term->inside = TERM_ESCAPE;
 }
 
-/* libvterm 0.1 tells but the last part of a string that comes in several. */
+/* libvterm gets no operating system commands: its versions pass them on in different ways, and 0.1
+ * loses parts of those that come in pieces. The ESC that may begin one waits for the next byte. */
 void term_show(struct term *term, const char *bytes, size_t size)
 {
-	term->held = mem_resize(term->held, term->held_size + size, 1);
-	memcpy(term->held + term->held_size, bytes, size);
+	CLEANUP(cleanup_free) char *shown = mem_alloc(size + 1);
+	size_t n_shown = 0;
 	for (size_t i = 0; i < size; i++) {
 		unsigned char c = (unsigned char)bytes[i];
-		bool was_string = term->inside == TERM_STRING;
+		enum term_inside before = term->inside;
 		watch_cursor(term, bytes[i]);
 		if (term->continuation && (c & 0xc0) == 0x80)
 			term->continuation--;
 		else
 			watch_ends(term, c);
-		if (!was_string && term->inside == TERM_STRING)
-			term->string_at = term->held_size + i;
+		if (before == TERM_ESCAPE && term->inside != TERM_STRING)
+			shown[n_shown++] = '\033';
+		if (before != TERM_STRING && term->inside != TERM_STRING &&
+			term->inside != TERM_ESCAPE)
+			shown[n_shown++] = bytes[i];
 	}
-	term->held_size += size;
-	size_t whole = term->inside == TERM_STRING ? term->string_at : term->held_size;
-	vterm_input_write(term->vterm, term->held, whole);
-	memmove(term->held, term->held + whole, term->held_size - whole);
-	term->held_size -= whole;
-	term->string_at = 0;
+	vterm_input_write(term->vterm, shown, n_shown);
 }
 
 bool term_is_whole(const struct term *term)
@@ -138,7 +149,6 @@ void term_open_screen(struct term *term)
 		.settermprop = on_property,
 		.bell = on_bell,
 	};
-	static const VTermParserCallbacks fallbacks = { .osc = on_command };
 	term->cursor_visible = true;
 	term->title = mem_strdup("");
 	term->vterm = vterm_new(term->height, columns(term));
@@ -146,7 +156,6 @@ void term_open_screen(struct term *term)
 	vterm_output_set_callback(term->vterm, on_answer, term);
 	term->screen = vterm_obtain_screen(term->vterm);
 	vterm_screen_set_callbacks(term->screen, &callbacks, term);
-	vterm_screen_set_unrecognised_fallbacks(term->screen, &fallbacks, term);
 	vterm_screen_enable_altscreen(term->screen, 1);
 	vterm_screen_reset(term->screen, 1);
 }
