@@ -88,7 +88,9 @@ static int hidden(const char *argument)
 	if (!hide)
 		take_outer_pid();
 	else
-		CHECK(mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
+		/* what is mounted there stays in here */
+		CHECK(mount(NULL, "/proc", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+			mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
 	CHECK(pipe(ready) == 0 && pipe(go) == 0);
 	pid_t one = fork();
 	if (one == 0)

@@ -107,15 +107,18 @@ static void a_good_shutdown_passes(void **state)
  */
 static struct term *start_beside_hung(pid_t pid)
 {
+	/* unshare cannot make "/" private in a chroot, where it is no mount point */
 	static const char script[] =
+		"mount --make-rprivate /proc && "
 		"mount --bind \"$1\" \"/proc/$2/cmdline\" && exec \"$3\" \"$4\"";
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	CLEANUP(cleanup_free) char *number = mem_printf("%d", pid);
 	CLEANUP(cleanup_free) char *fifo = mem_printf("%s/cmdline", live_folder());
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	return term_start(&(struct term_options){ .width = 110, .height = 30 },
-		(const char *const[]){ "/usr/bin/unshare", getuid() ? "-rm" : "-m", "sh", "-c",
-			script, "sh", fifo, number, program, conninfo, NULL });
+		(const char *const[]){ "/usr/bin/unshare", getuid() ? "-rm" : "-m", "--propagation",
+			"unchanged", "sh", "-c", script, "sh", fifo, number, program, conninfo,
+			NULL });
 }
 
 static void a_process_that_hangs_holds_up_nothing(void **state)

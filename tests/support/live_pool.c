@@ -39,9 +39,10 @@ void live_pool_run(const char *conninfo, const char *role, const char *argument)
 
 void live_pool_run_apart(const char *conninfo, const char *role, const char *argument)
 {
-	const char *argv[] = { "unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork",
-		"--kill-child", LIVE_POOL_CLIENT_PATH, conninfo, role, argument, NULL };
-	const char *as_root[] = { "unshare", "--mount", "--pid", "--fork", "--kill-child",
-		LIVE_POOL_CLIENT_PATH, conninfo, role, argument, NULL };
+	const char *argv[] = { "unshare", "--user", "--map-root-user", "--mount", "--propagation",
+		"unchanged", "--pid", "--fork", "--kill-child", LIVE_POOL_CLIENT_PATH, conninfo,
+		role, argument, NULL };
+	const char *as_root[] = { "unshare", "--mount", "--propagation", "unchanged", "--pid",
+		"--fork", "--kill-child", LIVE_POOL_CLIENT_PATH, conninfo, role, argument, NULL };
 	finish(start(geteuid() == 0 ? as_root : argv), role);
 }
