@@ -33,7 +33,7 @@ static const struct sign {
 	enum style style;
 	const char *meaning;
 } signs[] = {
-	{ "LEAKED", STYLE_LEAKED, "proven: client gone, or held too long" },
+	{ "LEAKED", STYLE_LEAKED, "proven or declared: gone, held too long" },
 	{ "LEAKED?", STYLE_LEAKED, "presumed: at rest for too long" },
 	{ "in transaction", STYLE_CAUTION, "idle, with a transaction open" },
 	{ "unknown", STYLE_DIM, "hidden from our role by the server" },
