@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The documents name what there is: links, files, functions and layers.
+set -uo pipefail
+
+faults=0
+
+fault() {
+	echo "$1: $2"
+	faults=$((faults + 1))
+}
+
+# The targets of links, without those of other hosts and without their #anchors.
+links() {
+	grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//; s/#.*//' | grep -v '^https\?:' | grep . | sort -u
+}
+
+# What stands in backticks, one a line; the blocks between ``` do not count.
+terms() {
+	awk -F '`' '/^```/ { block = !block; next } !block { for (i = 2; i <= NF; i += 2) print $i }' "$1" |
+		sort -u
+}
+
+# A file by its path from the root or from src/, or by its name alone.
+is_file() {
+	[ -e "$1" ] || [ -e "src/$1" ] || [ -n "$(find src tests tools docs -name "${1##*/}" -path "*/$1")" ]
+}
+
+for document in README.md HACKING.md CHANGELOG.md docs/*.md; do
+	[ -s "$document" ] || fault "$document" "is missing or empty"
+	while read -r link; do
+		[ -e "$(dirname "$document")/$link" ] || fault "$document" "there is no $link"
+	done < <(links "$document")
+	while read -r term; do
+		if [[ $term =~ ^[a-z_0-9/.-]+\.(c|h|sh|py|tsv|yaml|svg|md|map|supp)$ ]]; then
+			is_file "$term" || fault "$document" "there is no file $term"
+		elif [[ $term =~ ^(src|tests|tools|docs)/[a-z_0-9/.-]*$ ]]; then
+			[ -e "$term" ] || fault "$document" "there is no $term"
+		elif [[ $term =~ ^([a-z][a-z_0-9]*)\(\)$ ]]; then
+			grep -rqw --include='*.[ch]' "${BASH_REMATCH[1]}" src tests ||
+				fault "$document" "there is no function $term"
+		fi
+	done < <(terms "$document")
+done
+
+# Each layer links only layers of the rows below its own: the drawing of docs/architecture.md.
+declare -A row=()
+while read -r number layers; do
+	for layer in $layers; do
+		row[$layer]=$number
+	done
+done < <(sed -n 's/^ \([0-9]\)   /\1 /p' docs/architecture.md)
+for folder in src/*/; do
+	layer=$(basename "$folder")
+	if [ -z "${row[$layer]-}" ]; then
+		fault docs/architecture.md "the layer $layer is not drawn"
+		continue
+	fi
+	while read -r other; do
+		[ "$other" = "$layer" ] || [ "${row[$other]-9}" -lt "${row[$layer]}" ] ||
+			fault docs/architecture.md "$layer includes $other, which is not drawn below it"
+	done < <(sed -n 's,^#include "\([a-z]*\)/.*,\1,p' "$folder"*.[ch] | sort -u)
+done
+
+[ "$faults" = 0 ]
