@@ -180,8 +180,7 @@ static int init_database(struct private_server *server, char *error)
 	char data[] = "data";
 	char *arguments[] = { NULL, (char *)"-D", data, (char *)"-U", (char *)"postgres",
 		(char *)"-A", (char *)"scram-sha-256", (char *)"--pwfile=/dev/stdin", (char *)"-E",
-		(char *)"UTF8", (char *)"--locale=C", (char *)"--no-sync",
-		(char *)"--no-instructions", NULL };
+		(char *)"UTF8", (char *)"--locale=C", (char *)"--no-sync", NULL };
 	int status;
 	pid_t parent = getpid();
 	pid_t child = fork();
