@@ -124,12 +124,16 @@ static void on_async(uv_async_t *async)
 		finish(dial);
 }
 
-/* All signals are the main thread's. */
+/* Signals that are sent to us go to the main thread. A fault must reach its handler, which gives
+ * the terminal back, in the thread that it happens in. */
 static int start_thread(struct dial *dial)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	sigset_t blocked, before;
+	sigfillset(&blocked);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(&blocked, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	int r = pthread_create(&dial->thread, NULL, run, dial);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r;

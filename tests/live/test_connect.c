@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int silent_waiting;
 static bool silent_released;
+static sigset_t silent_blocks; /* the signals that the waiting thread does not take */
 static bool refuse_watch;
 
 /* two.test has a first address where nobody answers, one.test has only that, db.test is the server;
@@ -47,6 +49,7 @@ static void wait_for_release(void)
 {
 	pthread_mutex_lock(&lock);
 	silent_waiting++;
+	pthread_sigmask(SIG_SETMASK, NULL, &silent_blocks);
 	pthread_cond_broadcast(&changed);
 	while (!silent_released)
 		pthread_cond_wait(&changed, &lock);
@@ -588,6 +591,29 @@ static void what_cannot_be_watched_is_lost(void **state)
 	live_sql(server, "DROP DATABASE pgbouncer WITH (FORCE)");
 }
 
+/* A signal that is sent to dbtop goes to the loop's thread. A fault goes to the thread it happens
+ * in: blocked there, it would end dbtop without giving the terminal back. */
+static void only_faults_reach_the_thread(void **state)
+{
+	(void)state;
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	static const int others[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGWINCH };
+	struct call call;
+	start(&call, "host=silent.test");
+	wait_for_silent(1);
+	end(&call);
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		assert_false(sigismember(&silent_blocks, faults[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_true(sigismember(&silent_blocks, others[i]));
+	silent_released = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	wait_for_silent(0);
+	silent_released = false;
+}
+
 static int start_servers(void **state)
 {
 	(void)state;
@@ -618,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_password_belongs_to_its_host),
 		cmocka_unit_test(a_certificate_is_checked_against_the_name),
 		cmocka_unit_test(a_silent_name_server_holds_up_nobody),
+		cmocka_unit_test(only_faults_reach_the_thread),
 		cmocka_unit_test(a_disk_that_hangs_holds_up_nobody),
 		cmocka_unit_test(no_host_name_is_too_strange),
 		cmocka_unit_test(what_cannot_be_watched_is_lost),
