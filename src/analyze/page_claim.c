@@ -1,4 +1,4 @@
-/* Pages against sockets. */
+/* Compares what stats pages claim with what the kernel shows of the sockets. */
 #include "analyze/page_claim.h"
 
 #include <inttypes.h>
@@ -76,7 +76,7 @@ static bool is_in(const struct map *processes, const struct pool_page *page)
 		map_get(processes, identity(page->pid, page->start_ticks)) != MAP_NONE;
 }
 
-/* The session's own word: NAME/PID/SLOT. */
+/* Whether the application_name of the session ends in /PID/SLOT of the page and the slot. */
 static bool is_named(const struct connection *connection, const struct pool_page *page,
 	const struct pool_slot *slot)
 {
@@ -94,8 +94,8 @@ static bool is_of_page(const struct process *process, const struct pool_page *pa
 		process->start_ticks == page->start_ticks;
 }
 
-/* Whether the process belongs to the page's writer. root's pages are believed of everybody: a
- * service may have given up its rights since. */
+/* Whether the process belongs to the user who wrote the page. A page of root may be of any user's
+ * process: a service may have dropped its privileges after it made the page. */
 static bool is_of_user(const struct process *process, const struct pool_page *page)
 {
 	return page->uid == 0 || process->uid == page->uid;
@@ -124,8 +124,8 @@ static const struct process *holder_of(
 		: &claims->assessment->processes[connection->holder].process;
 }
 
-/* The sockets here were looked at and none is the session's, and it comes from where our own
- * session comes from: whatever changes addresses on our way to the server does it for both. */
+/* None of this machine's sockets is the session's, and its client address is the one of our own
+ * session: something between us and the server changes the addresses of both. */
 static bool takes_our_way(const struct page_claims *claims, const struct connection *connection)
 {
 	const struct peers *peers = claims->assessment->peers;
@@ -137,8 +137,8 @@ static bool takes_our_way(const struct page_claims *claims, const struct connect
 		endpoint_same_address(&connection->backend->client, &claims->own->client);
 }
 
-/* Over a Unix socket the backend's descriptors tell which client is whose; another user's cannot be
- * read. */
+/* Over a Unix socket the client is found through the descriptors of the backend. They cannot be
+ * read if the backend is another user's process. */
 static bool is_unreadable(const struct connection *connection)
 {
 	return connection->end == CLIENT_END_NOT_VISIBLE && !connection->end_inode;
@@ -224,7 +224,8 @@ static enum page_claim judge_live(const struct page_claims *claims,
 	bool is_writers = owner && is_of_user(owner, page);
 	if (is_held_by_another(connection)) {
 		*ret_evidence = say_held(claims, connection, page);
-		/* both name each other: a forwarder that dbtop does not know as one */
+		/* Page and session name each other: there is a forwarder that dbtop does not know.
+		 */
 		return is_writers && named ? PAGE_CLAIM_PROTECTS : PAGE_CLAIM_CONTRADICTED;
 	}
 	if (!is_writers)
@@ -237,7 +238,7 @@ static enum page_claim judge_live(const struct page_claims *claims,
 	return named ? PAGE_CLAIM_PROTECTS : PAGE_CLAIM_IGNORED;
 }
 
-/* PgBouncer's session outlives its clients: only the client that is linked to it now has it. */
+/* A session of PgBouncer outlives its clients: it belongs to the client that is linked now. */
 static enum page_claim judge_bouncer(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page)
 {
@@ -249,7 +250,8 @@ static enum page_claim judge_bouncer(const struct page_claims *claims,
 		: PAGE_CLAIM_IGNORED;
 }
 
-/* Whose it was: remembered from when the end was there, or the session's own word. */
+/* Whether the session was of this page: by the last known holder of the client end, or else by the
+ * name of the session. */
 static bool was_of_page(const struct page_claims *claims, const struct connection *connection,
 	const struct pool_page *page, bool named)
 {

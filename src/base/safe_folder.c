@@ -1,4 +1,5 @@
-/* The real path, walked by descriptors. libdbpool has it as well: nothing is allocated. */
+/* Resolves the path, then opens it component by component. libdbpool uses it, so nothing is
+ * allocated. */
 #include "base/safe_folder.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static int open_component(int folder, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The path without links, in which what is missing is left as it was written. */
+/* The path without symbolic links. The part that does not exist yet is kept as it is. */
 static int resolve(const char *path, int flags, char real[static PATH_MAX])
 {
 	char existing[PATH_MAX];
@@ -68,7 +69,7 @@ static int walk(char *real, int flags, int *ret_fd)
 	for (char *rest = real, *name; (name = strsep(&rest, "/"));) {
 		if (!*name)
 			continue;
-		/* a missing one is not made below a folder that is not ours */
+		/* Nothing is made below a folder that others can write to. */
 		if (checked && !is_safe(fd, root.st_uid, true))
 			return SAFE_FOLDER_FOREIGN;
 		int next = open_component(fd, name, flags);
@@ -108,7 +109,8 @@ int safe_folder_of(const char *path, int flags, int *ret_fd, const char **ret_na
 	return r;
 }
 
-/* The rights are the calling thread's alone; the folder cannot be exchanged any more. */
+/* setfsuid() changes the rights of the calling thread only. The folder is open already, so that it
+ * cannot be replaced. */
 static int create_as_owner(int folder, const struct stat *owner, const char *name, int flags)
 {
 	setfsgid(owner->st_gid);
@@ -120,7 +122,7 @@ static int create_as_owner(int folder, const struct stat *owner, const char *nam
 	return r;
 }
 
-/* The folder at this path as it is, whoever owns it. */
+/* Opens the folder of this path, regardless of its owner. */
 static int open_any_folder(const char *path, struct stat *ret_stat)
 {
 	char folder[PATH_MAX];
@@ -158,7 +160,7 @@ int safe_folder_create(const char *path)
 	CLEANUP(cleanup_fd) int folder = -1;
 	int r = geteuid() == 0 ? safe_folder_of(path, 0, &folder, &name) : 0;
 	if (r == 0) {
-		/* a link of root's own may lead to a terminal */
+		/* Links are followed here: one of root's may lead to a terminal. */
 		int fd = open(path, flags, 0666);
 		return fd < 0 ? -errno : fd;
 	}

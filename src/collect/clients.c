@@ -1,10 +1,11 @@
-/* Looks, one after the other, on libuv's worker threads.
+/* Scans, one after the other, on libuv's worker threads.
  *
  * What a look works with (sockets, holders, the block it fills) is the worker's alone while it
  * runs, and the loop's alone between two looks: uv_queue_work() orders both, no lock is needed.
  *
- * Reading a process may hang for as long as that process hangs in the kernel. Such a look is left
- * alone, with all it works with, and others follow that do not read this process's command line. */
+ * Reading a process may block for as long as that process hangs in the kernel. Such a scan is
+ * abandoned together with everything it uses. Later scans do not read the command line of that
+ * process. */
 #include "collect/clients.h"
 
 #include <inttypes.h>
@@ -24,13 +25,13 @@
 #include "proc/holders.h"
 #include "proc/procfs.h"
 
-/* A look that hangs takes one of libuv's threads with it: so many, and no more. */
+/* The most scans that may hang: each takes one of libuv's threads. */
 #define MOST_STUCK 4
 
-/* What looks work with, one after the other. */
+/* What a scan uses. The next scan uses it again. */
 struct scan {
-	struct clients *clients; /* NULL: they are freed */
-	bool left_alone;         /* another one took its place */
+	struct clients *clients; /* NULL: already freed */
+	bool left_alone;         /* abandoned: it hangs */
 	uv_work_t work;
 	struct netlink *netlink;
 	struct holders *holders;
@@ -38,7 +39,7 @@ struct scan {
 	bool fresh;
 };
 
-/* A process that a look hangs in. */
+/* A process in which a scan hangs. */
 struct stuck {
 	struct scan *scan;
 	int32_t pid;
@@ -50,9 +51,9 @@ struct clients {
 	char *proc_root;
 	struct clients_callbacks callbacks;
 	struct peers *latest;
-	unsigned scans, scans_before; /* before: of the scans that were left alone */
+	unsigned scans, scans_before; /* before: of abandoned scans */
 	bool running, asked;
-	int64_t began_at;           /* monotonic: the look under way */
+	int64_t began_at;           /* monotonic: the current scan */
 	struct peers_target target; /* of the look asked for */
 	bool fresh;
 	uint16_t *ports;
@@ -61,8 +62,8 @@ struct clients {
 	struct scan *scan;
 	uv_timer_t *watchdog;
 	int64_t patience;
-	int32_t watched; /* the process that the look was reading when the watchdog last woke */
-	struct procfs *procfs; /* the loop's: asked for start times alone */
+	int32_t watched;       /* the process that was read when the watchdog last ran */
+	struct procfs *procfs; /* of the loop's thread: only for start times */
 	struct stuck stuck[MOST_STUCK];
 	size_t n_stuck;
 	char error[128];
@@ -88,7 +89,8 @@ static void scan_free(struct scan *scan)
 	free(scan);
 }
 
-/* The next look must not hang in the same process; when there are too many of them, in none. */
+/* The next scan must not hang in the same process. Once there are too many of these, it reads no
+ * command lines at all. */
 static void leave_alone(struct clients *clients, int32_t pid)
 {
 	struct procfs_stat stat;
@@ -112,7 +114,7 @@ static void leave_alone(struct clients *clients, int32_t pid)
 	start(clients);
 }
 
-/* The process went on after all, or has ended. */
+/* The process went on or ended, and with it the abandoned scan. */
 static void came_back(struct clients *clients, struct scan *scan)
 {
 	for (size_t i = 0; i < clients->n_stuck; i++)
@@ -125,7 +127,7 @@ static void came_back(struct clients *clients, struct scan *scan)
 	scan_free(scan);
 }
 
-/* Twice the same process, and that has lasted for all of the time in between. */
+/* The same process twice: it was being read all the time in between. */
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct clients *clients = timer->data;

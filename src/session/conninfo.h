@@ -1,5 +1,5 @@
-/* Parameters as libpq's connection string. In PQconnectStartParams()'s lists an empty value is
- * taken for none, and the environment's or the service file's applies; in a string it stands. */
+/* Parameters as a connection string. PQconnectStartParams() ignores an empty value and takes the
+ * one of the environment or the service file; in a connection string an empty value counts. */
 #ifndef SESSION_CONNINFO_H
 #define SESSION_CONNINFO_H
 

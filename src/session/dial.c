@@ -1,4 +1,4 @@
-/* The thread and the loop share one struct under its lock; the one that lets go last frees it. */
+/* The thread and the loop share one struct under its lock; the last of them frees it. */
 #include "session/dial.h"
 
 #include <pthread.h>
@@ -15,8 +15,8 @@
 
 #define NSEC_PER_SEC 1000000000L
 
-/* How long an abandoned dial is waited for. It ends at once unless libpq waits for a disk; and a
- * program that ends while a thread is in OpenSSL may crash. */
+/* How long dial_abandon() waits for the thread. It ends at once unless libpq waits for a disk. It
+ * is waited for because a program that exits while a thread is in OpenSSL may crash. */
 #define END_WAIT_NS 500000000L
 
 struct dial {
@@ -32,7 +32,7 @@ struct dial {
 	int users;       /* the thread, the loop's handle */
 	bool abandoned;  /* by the loop */
 	bool ended;      /* the round is over */
-	bool is_located; /* `where` is news */
+	bool is_located; /* `where` was not passed on yet */
 	bool trying, looking_up;
 	struct peers_target where;
 };
@@ -119,7 +119,7 @@ static void on_async(uv_async_t *async)
 	pthread_mutex_unlock(&dial->lock);
 	if (located && dial->callbacks.located)
 		dial->callbacks.located(dial->callbacks.data, &where);
-	/* the callback may have let go of it */
+	/* The callback may have abandoned the dial. */
 	if (ended && !dial->abandoned)
 		finish(dial);
 }
@@ -162,7 +162,7 @@ struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned s
 		.hooks = { .data = dial, .step = on_step, .located = on_located },
 	};
 	params_lay_over(&dial->round.params, params);
-	/* it fails only while the loop is being made */
+	/* It fails only for a loop that is not initialized. */
 	(void)uv_async_init(loop, &dial->async, on_async);
 	dial->async.data = dial;
 	int r = start_thread(dial);

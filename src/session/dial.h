@@ -1,9 +1,9 @@
-/* One round of connection attempts: each address of each host in turn, each with a time limit of
- * its own, until one lets us in.
+/* One round of connection attempts: each address of each host in turn, each with its own time
+ * limit, until one succeeds.
  *
- * It runs on a thread of its own, because libpq may wait inside of PQconnectPoll() as well: for a
- * name server, for the files with services, passwords and certificates, for Kerberos. Such a wait
- * holds up neither the loop nor dbtop's end. */
+ * It runs on its own thread, because libpq may block, also in PQconnectPoll(): on a name server, on
+ * the files with services, passwords and certificates, on Kerberos. Such a wait delays neither the
+ * loop nor the end of dbtop. */
 #ifndef SESSION_DIAL_H
 #define SESSION_DIAL_H
 
@@ -17,31 +17,31 @@ struct dial;
 struct params;
 
 struct dial_result {
-	/* Connected, or the failed attempt that says most; NULL when there was none. The receiver's
-	 * to finish. */
+	/* The open connection, or the failed attempt with the most useful error; NULL when there
+	 * was no attempt. The receiver calls PQfinish(). */
 	PGconn *conn;
-	const char *error; /* why not, as failure_read() wants it; NULL when connected */
-	unsigned seconds;  /* the time limit of an address, as the user wants it */
-	bool verified;     /* the server has proven its name by a certificate */
+	const char *error; /* for failure_read(); NULL when connected */
+	unsigned seconds;  /* the time limit of each address */
+	bool verified;     /* the server proved its name with a certificate */
 };
 
 struct dial_callbacks {
 	void *data;
-	/* Where the attempt under way leads to, as soon as the kernel knows it. May be NULL. */
+	/* The addresses of the current attempt, as soon as they are known. May be NULL. */
 	void (*located)(void *data, const struct peers_target *where);
-	/* Once, in the end: the dial is gone after it. The error's text is, too. */
+	/* Called once, at the end. After it the dial and the text of the error are freed. */
 	void (*done)(void *data, const struct dial_result *result);
 };
 
-/* `seconds` is an address's time limit unless connect_timeout says another; 0 and less there are
- * none. Copies the parameters. Never NULL: what cannot be begun is reported by done(). */
+/* `seconds` is the time limit of each address, unless connect_timeout is above 0. Copies the
+ * parameters. Never NULL: if no thread can be started, done() reports that. */
 struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned seconds,
 	const struct dial_callbacks *callbacks) __attribute__((returns_nonnull));
 
 /* An address is being tried; no name is being looked up. */
 bool dial_is_trying(struct dial *dial);
 
-/* Ends it without done(). NULL is allowed. */
+/* Ends the dial; done() is not called. NULL is allowed. */
 void dial_abandon(struct dial *dial);
 
 #endif

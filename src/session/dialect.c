@@ -5,13 +5,14 @@
 #include "session/params.h"
 #include "session/statement.h"
 
-/* Check and set in one statement, so that both happen in the same backend: through a pooler the
- * next statement may run in another one. $1 is the pid that the connection was given. One row: the
- * session is our own, and set up. No row: a pooler is in between, and nothing was set.
+/* Checks and sets in one statement, so that both happen in the same backend: through a pooler the
+ * next statement may run in another one. $1 is the backend pid that the connection reported. One
+ * row: the session is our own, and its settings are made. No row: there is a pooler, and nothing
+ * was set.
  *
- * An empty search_path comes first: whoever may create functions in a schema on the path could
- * otherwise have them called by our statements. This statement runs before that, and is qualified
- * like all the others, because through a pooler the path stays as it is. */
+ * The search_path is emptied because any role that may create functions in a schema on the path
+ * could have our statements call them. All statements are qualified as well, this one because it
+ * runs before that, and the others because through a pooler the path stays as it is. */
 static const char setup_sql[] =
 	"SELECT pg_catalog.set_config('search_path', '', false),"
 	" pg_catalog.set_config('statement_timeout', '5s', false),"

@@ -110,7 +110,7 @@ static size_t count_items(const char *list)
 	return count;
 }
 
-/* The i-th of a list; of one that is shorter its only one, and "" of none. */
+/* The i-th item of a list; the only item of a list of one; "" of an empty list. */
 static char *copy_item(const char *list, size_t i)
 {
 	size_t count = count_items(list);

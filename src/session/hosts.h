@@ -1,5 +1,5 @@
-/* What libpq would connect with, cut into single hosts: so that each address gets a time limit of
- * its own, and names are looked up where that holds nobody up. */
+/* What libpq would connect with, split into single hosts: so that each address gets its own time
+ * limit, and names are looked up on a thread that may block. */
 #ifndef SESSION_HOSTS_H
 #define SESSION_HOSTS_H
 
@@ -8,20 +8,20 @@
 
 struct params;
 
-/* Adds the environment, the service file and libpq's own defaults to what is wanted, as libpq does.
- * Reads files: not for the loop's thread. Returns NULL, or why it cannot be done, which the caller
- * frees; then ret_all is untouched. The caller clears it. */
+/* Adds the environment, the service file and libpq's own defaults to `wanted`, as libpq does. Reads
+ * files: not for the loop's thread. Returns NULL, or an error that the caller frees, with ret_all
+ * untouched. The caller clears ret_all. */
 char *hosts_settle(const struct params *wanted, struct params *ret_all);
 
-/* One of the hosts; "" where nothing is said. */
+/* One host; a value that is not set is "". */
 struct host {
 	char *name;    /* a name, an address or a socket's folder */
 	char *address; /* hostaddr: not to be looked up */
 	char *port;
 };
 
-/* Cuts host, hostaddr and port, which may be lists. Returns 0, or -EINVAL when they do not match:
- * libpq has the words for that. The caller frees the list. */
+/* Splits host, hostaddr and port, which may be lists. Returns 0, or -EINVAL when their lengths do
+ * not match; libpq has the message for that. The caller frees the list. */
 int hosts_cut(const struct params *all, struct host **ret_hosts, size_t *ret_count)
 	__attribute__((warn_unused_result));
 

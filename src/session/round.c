@@ -1,6 +1,6 @@
-/* The order of the attempts and what ends the round are libpq's (PQconnectPoll), which leaves an
- * address only when the kernel gives it up: in its asynchronous form connect_timeout means nothing.
- * So each attempt gets one address. */
+/* The order of the attempts and the reasons to stop are the same as in libpq's PQconnectPoll(). But
+ * that ignores connect_timeout, and leaves an address only when the kernel gives it up. So each
+ * attempt here gets exactly one address. */
 #include "session/round.h"
 
 #include <errno.h>
@@ -22,17 +22,18 @@
 #include "session/hosts.h"
 #include "session/locate.h"
 
-/* More addresses of a name are not tried: a hostile name server must not make a round endless. */
+/* At most so many addresses of a name are tried, so that a hostile name server cannot make a round
+ * endless. */
 #define MOST_ADDRESSES 8
 
-/* What an attempt's failure means for the others. */
+/* What follows an attempt. */
 enum outcome {
-	OUTCOME_DONE,         /* connected; or refused by a server that has spoken */
-	OUTCOME_NEXT_ADDRESS, /* nobody there, or too slow */
-	OUTCOME_NEXT_HOST,    /* starts up, or is not of the kind that is wanted */
+	OUTCOME_DONE,         /* connected, or refused by a server that answered */
+	OUTCOME_NEXT_ADDRESS, /* no answer, or too slow */
+	OUTCOME_NEXT_HOST,    /* the server is starting, or not of the wanted kind */
 };
 
-/* Takes the connection, or the attempt that failed with its error. */
+/* Keeps an open connection, or a failed attempt with its error, as the outcome. */
 static void keep_result(struct round *round, PGconn *conn, const char *error)
 {
 	PQfinish(round->conn);
@@ -106,8 +107,8 @@ static bool has_verified(const struct params *params, PGconn *conn)
 		PQstatus(conn) != CONNECTION_SSL_STARTUP && PQstatus(conn) != CONNECTION_BAD;
 }
 
-/* Runs the attempt to its end; false when its time is over. *ret_reached tells whether somebody was
- * there. */
+/* Runs the attempt to its end; false when its time is over. *ret_reached: the address accepted a
+ * connection. */
 static bool run_attempt(struct round *round, const struct params *params, PGconn *conn,
 	bool *ret_reached, int64_t deadline)
 {
@@ -124,7 +125,7 @@ static bool run_attempt(struct round *round, const struct params *params, PGconn
 		if (wanted == PGRES_POLLING_OK || wanted == PGRES_POLLING_FAILED)
 			break;
 	}
-	/* what is ours of a Unix socket is known only now */
+	/* Our own end of a Unix socket is known only now. */
 	locate(round, conn);
 	return true;
 }
@@ -139,7 +140,7 @@ static enum outcome judge(PGconn *conn, bool reached)
 	else if (failure.sqlstate[0] || PQconnectionNeedsPassword(conn))
 		outcome = OUTCOME_DONE;
 	else if (PQparameterStatus(conn, "server_version"))
-		/* it has let us in: target_session_attrs is what it failed at */
+		/* It let us in, and was not what target_session_attrs asks for. */
 		outcome = OUTCOME_NEXT_HOST;
 	else if (reached)
 		outcome = OUTCOME_DONE;
@@ -153,7 +154,7 @@ static enum outcome fail(struct round *round, const struct host *host, const cha
 	const char *error = PQerrorMessage(conn);
 	if (!error || !*error)
 		error = "the server closed the connection";
-	/* the first says most, unless a later one is a server's own word */
+	/* The first error is the most useful, unless a later one comes from a server. */
 	if (!round->error || outcome != OUTCOME_NEXT_ADDRESS)
 		keep_result(round, conn, error);
 	note_error(round, host, address, error);
@@ -220,7 +221,7 @@ static bool is_shuffled(const struct round *round)
 
 typedef char address_text[NI_MAXHOST];
 
-/* The name's addresses; 0 with the reason noted. */
+/* Returns the number of addresses; 0 after the error was noted. */
 static size_t look_up(struct round *round, const struct host *host, address_text *ret_addresses)
 {
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
@@ -292,7 +293,7 @@ static void shuffle(struct host *hosts, size_t count)
 	}
 }
 
-/* False with the reason kept. */
+/* False after the error was kept. */
 static bool read_timeout(struct round *round)
 {
 	const char *text = params_get(&round->params, "connect_timeout");
@@ -312,8 +313,8 @@ static bool read_timeout(struct round *round)
 	return true;
 }
 
-/* Of several attempts that failed without a server's word, all are told. */
-static void tell_all(struct round *round)
+/* If several attempts failed and no server answered, the error names all of them. */
+static void join_errors(struct round *round)
 {
 	if (round->failed < 2 || !round->error)
 		return;
@@ -338,7 +339,7 @@ void round_run(struct round *round)
 	if (!read_timeout(round))
 		return;
 	if (hosts_cut(&round->params, &hosts, &count) < 0) {
-		/* it fails at once, in libpq's words */
+		/* It fails at once, and libpq has the message. */
 		PGconn *conn = conninfo_start(&round->params);
 		keep_result(round, conn, conn ? PQerrorMessage(conn) : "out of memory");
 		return;
@@ -352,7 +353,7 @@ void round_run(struct round *round)
 		forget_errors(round);
 		(void)try_hosts(round, hosts, count, "any");
 	}
-	tell_all(round);
+	join_errors(round);
 	hosts_free(hosts, count);
 }
 

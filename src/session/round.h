@@ -1,5 +1,5 @@
-/* A round of connection attempts, for a thread that may wait: each address of each host in turn,
- * each with a time limit of its own, until one lets us in. */
+/* A round of connection attempts, for a thread that may block: each address of each host in turn,
+ * each with its own time limit, until one succeeds. */
 #ifndef SESSION_ROUND_H
 #define SESSION_ROUND_H
 
@@ -13,35 +13,35 @@ enum round_step { ROUND_LOOKS_UP, ROUND_TRIES };
 
 struct round_hooks {
 	void *data;
-	/* What is done next; false: nothing more, the round ends. */
+	/* Called before each step; false ends the round. */
 	bool (*step)(void *data, enum round_step step);
-	/* Where the attempt leads to, as soon as the kernel knows it. */
+	/* The addresses of the attempt, as soon as they are known. */
 	void (*located)(void *data, const struct peers_target *where);
 };
 
-/* Set up by the caller, {0} for the rest. */
+/* The caller sets the first four members, and zeroes the rest. */
 struct round {
-	struct params params; /* what is wanted; in the end all that libpq used */
-	unsigned seconds;     /* an address's time limit, unless connect_timeout says another */
-	int wake;             /* a descriptor that ends the attempt when it is readable; or -1 */
+	struct params params; /* in: what the user set; out: all that libpq used */
+	unsigned seconds;     /* in: the time limit of each address; out: after connect_timeout */
+	int wake;             /* the round ends when this descriptor is readable; -1: none */
 	struct round_hooks hooks;
 
-	/* The outcome: connected, or the failed attempt that says most; NULL when there was none.
-	 */
+	/* The open connection, or the failed attempt with the most useful error; NULL when there
+	 * was no attempt. */
 	PGconn *conn;
-	char *error;   /* why not, as failure_read() wants it; NULL when connected */
-	bool verified; /* the server has proven its name by a certificate */
+	char *error;   /* for failure_read(); NULL when connected */
+	bool verified; /* the server proved its name with a certificate */
 
-	/* the round's own */
+	/* private */
 	struct peers_target seen;
-	char *errors;    /* of the attempts that failed, with ", " between */
+	char *errors;    /* one for each failed attempt, separated by ", " */
 	unsigned failed; /* how many */
 };
 
-/* Waits, for as long as the attempts take. */
+/* Blocks until the round is over. */
 void round_run(struct round *round);
 
-/* Closes the connection, unless it was taken out, and wipes the parameters. */
+/* Closes the connection, if it is still there, and wipes the parameters. */
 void round_clear(struct round *round);
 
 #endif

@@ -181,7 +181,7 @@ static void become_ready(struct session *session)
 	session->callbacks.ready(session->callbacks.data);
 }
 
-/* Our backend's pid means nothing where statements may run in another backend each time. */
+/* Through a pooler each statement may run in another backend: there is no pid of our own. */
 static void set_pooler(struct session *session, bool pooler)
 {
 	session->standing.state.pooler = pooler;
@@ -189,8 +189,8 @@ static void set_pooler(struct session *session, bool pooler)
 		session->location.backend_pid = 0;
 }
 
-/* Without its settings a session is not used: its statements would run under any search_path, and
- * for any time. */
+/* A session that cannot be set up is not used: its statements would run with the search_path of the
+ * role, and without a time limit. */
 static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
@@ -206,7 +206,7 @@ static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 	become_ready(session);
 }
 
-/* It may well be the first thing that is not answered: it has a time limit as an address has. */
+/* The server may stop answering here: the limit is that of an address. */
 static void set_up(struct session *session)
 {
 	session->location.backend_pid = PQbackendPID(session->conn);

@@ -18,7 +18,7 @@
 /* The marks around pasted text in xterm's mode 2004. */
 #define PASTE_BEGIN "200~"
 #define PASTE_END   "\033[201~"
-/* A paste whose end mark was lost ends when nothing has come for so long. */
+/* If the end mark was lost, the paste ends after this time without input. */
 #define PASTE_SILENCE 5000000 /* µs */
 
 static const struct {
@@ -171,7 +171,7 @@ static int poll_now(const struct tui *tui)
 	return poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL) ? -EIO : 1;
 }
 
-/* Inside a paste: text, or a character of the end mark. Nothing in it is a sequence of keys. */
+/* Inside a paste: text, or a character of the end mark; never a key. */
 static bool from_paste(struct tui *tui, int kind, wint_t c, struct key_event *ret_event)
 {
 	static const char end[] = PASTE_END;
@@ -192,7 +192,7 @@ static bool from_paste(struct tui *tui, int kind, wint_t c, struct key_event *re
 	return true;
 }
 
-/* Notes that there was input, and gives up a paste that never ended. */
+/* Notes the time of the input, and ends a paste whose end mark was lost. */
 static void note_input(struct tui *tui)
 {
 	int64_t now = instant_monotonic();
