@@ -46,7 +46,7 @@ static void ring_if_more(struct dashboard *dashboard, int leaked)
 	int before = dashboard->leaked_before;
 	dashboard->leaked_before = leaked;
 	if (dashboard->app->config->bell && before >= 0 && leaked > before)
-		tui_ring(dashboard->tui);
+		dashboard->rings = true;
 }
 
 void attention_update(struct dashboard *dashboard)
@@ -58,7 +58,16 @@ void attention_update(struct dashboard *dashboard)
 	attention_title(assessment, title);
 	if (strcmp(title, dashboard->title) != 0) {
 		memcpy(dashboard->title, title, sizeof(title));
-		tui_set_title(dashboard->tui, title);
+		dashboard->retitles = true;
 	}
 	ring_if_more(dashboard, assessment->slots.by_status[STATUS_LEAKED]);
+}
+
+void attention_show(struct dashboard *dashboard)
+{
+	if (dashboard->retitles)
+		tui_set_title(dashboard->tui, dashboard->title);
+	if (dashboard->rings)
+		tui_ring(dashboard->tui);
+	dashboard->retitles = dashboard->rings = false;
 }

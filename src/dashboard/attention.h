@@ -14,4 +14,7 @@ void attention_title(const struct assessment *assessment, char title[static ATTE
 /* After each refresh, once the screen is there. */
 void attention_update(struct dashboard *dashboard);
 
+/* With each frame: sets the title and rings the bell, where that is due. */
+void attention_show(struct dashboard *dashboard);
+
 #endif

@@ -117,9 +117,22 @@ static void watch_for_pages(struct dashboard *dashboard)
 		target_ignore_locks(dashboard->target);
 }
 
+/* A terminal that takes no output shows nobody what was drawn. */
+static void note_seen(struct dashboard *dashboard)
+{
+	if (tui_is_waiting(dashboard->tui) || dashboard->question.seen == dashboard->question.drawn)
+		return;
+	dashboard->question.seen = dashboard->question.drawn;
+	dashboard->question.since = instant_monotonic();
+}
+
+/* While the last frame waits for the terminal there is no other: the newest state is drawn when it
+ * has gone out. */
 static void draw(struct dashboard *dashboard)
 {
 	int width, height;
+	if (tui_is_waiting(dashboard->tui))
+		return;
 	tui_size(dashboard->tui, &width, &height);
 	watch_for_pages(dashboard);
 	/* a recording has its own clock */
@@ -127,26 +140,40 @@ static void draw(struct dashboard *dashboard)
 	dashboard->ui.met = needs_met(dashboard);
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
+	attention_show(dashboard);
 	tui_draw(dashboard->tui, &dashboard->grid);
 	dashboard->dirty = false;
-	if (dashboard->question.drawn == dashboard->ui.questions)
-		return;
 	dashboard->question.drawn = dashboard->ui.questions;
-	dashboard->question.since = instant_monotonic();
+	note_seen(dashboard);
 }
 
 bool dashboard_question_was_seen(const struct dashboard *dashboard)
 {
-	return dashboard->question.drawn == dashboard->ui.questions &&
+	return dashboard->question.seen == dashboard->ui.questions &&
 		instant_monotonic() - dashboard->question.since >= QUESTION_SEEN;
+}
+
+/* The terminal takes output again, or has hung up, which ends what waits as well. */
+static void on_writable(uv_poll_t *poll, int status, int events)
+{
+	(void)status, (void)events;
+	struct dashboard *dashboard = poll->data;
+	tui_flush(dashboard->tui);
+	note_seen(dashboard);
+	if (!tui_is_waiting(dashboard->tui))
+		uv_poll_stop(poll);
 }
 
 /* Runs once before each sleep of the loop: however much happened, one frame. */
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct dashboard *dashboard = prepare->data;
-	if (dashboard->dirty && dashboard->tui)
+	if (!dashboard->tui)
+		return;
+	if (dashboard->dirty)
 		draw(dashboard);
+	if (tui_is_waiting(dashboard->tui) && !uv_is_active((uv_handle_t *)dashboard->output))
+		uv_poll_start(dashboard->output, UV_WRITABLE, on_writable);
 }
 
 static void on_input(uv_poll_t *poll, int status, int events)
@@ -221,6 +248,8 @@ static void take_screen(struct dashboard *dashboard)
 	uv_poll_init(&dashboard->app->loop, dashboard->input, tui_fd(dashboard->tui));
 	dashboard->input->data = dashboard;
 	uv_poll_start(dashboard->input, UV_READABLE, on_input);
+	uv_poll_init(&dashboard->app->loop, dashboard->output, tui_output_fd(dashboard->tui));
+	dashboard->output->data = dashboard;
 }
 
 static void on_patience(uv_timer_t *timer)
@@ -351,6 +380,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	dashboard->clearing = clearing_page_new(dashboard);
 	dashboard->watch = watch_page_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
+	dashboard->output = mem_alloc(sizeof(*dashboard->output));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
 	uv_prepare_init(&app->loop, dashboard->draw);
 	dashboard->draw->data = dashboard;
@@ -377,10 +407,13 @@ static void report_interrupted(struct dashboard *dashboard)
 static void close_dashboard(struct dashboard *dashboard)
 {
 	/* before the terminal is closed that it watches */
-	if (dashboard->tui)
+	if (dashboard->tui) {
 		handle_close(dashboard->input);
-	else
+		handle_close(dashboard->output);
+	} else {
 		free(dashboard->input);
+		free(dashboard->output);
+	}
 	tui_free(dashboard->tui);
 	report_interrupted(dashboard);
 	emergency_page_free(dashboard->emergency);

@@ -48,21 +48,23 @@ struct dashboard {
 	struct player *player;    /* of --replay; NULL */
 	struct action_plan *plan; /* of the plan's pages, and of a run under way; NULL */
 	struct password password;
-	char title[ATTENTION_TITLE_MAX]; /* of the window, as it is */
+	char title[ATTENTION_TITLE_MAX]; /* of the window */
+	bool retitles, rings;            /* with the next frame */
 	int leaked_before;               /* in the last refresh; −1: not known */
 	struct guard_history ended;
 	bool limit_confirmed; /* "more than the limit: really?" was asked for this plan */
 	struct {
-		uint64_t drawn; /* the ui's question that the last frame showed */
-		int64_t since;  /* µs, monotonic: when that was first drawn */
+		uint64_t drawn; /* the ui's question that the last frame shows */
+		uint64_t seen;  /* the same of the last frame that has gone out completely */
+		int64_t since;  /* µs, monotonic: since when that is seen */
 	} question;
-	bool dirty; /* the frame is not what it should be */
+	bool dirty; /* the frame is not what it should be; drawn when the last one has gone out */
 	bool leaving;
 	bool greeted; /* what the role may do was told */
 	char greeting[RIGHTS_TEXT_MAX];
 	int status; /* the exit status */
 
-	uv_poll_t *input;
+	uv_poll_t *input, *output;
 	uv_prepare_t *draw;
 	uv_timer_t *patience; /* how long the first frame waits for the first answer */
 	uv_signal_t *signals[DASHBOARD_SIGNALS];

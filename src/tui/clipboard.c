@@ -12,6 +12,9 @@
 /* What terminals take at the most: xterm's limit, and tmux's. */
 #define MOST_BYTES 74000
 
+/* For a terminal that takes nothing, no more is kept. */
+#define MOST_WAITING (512u << 10)
+
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static size_t encode(const unsigned char *bytes, size_t len, char *text)
@@ -36,6 +39,8 @@ void tui_copy(struct tui *tui, const char *text)
 {
 	static const char start[] = "\033]52;c;", end[] = "\a";
 	size_t len = strnlen(text, MOST_BYTES);
+	if (output_waiting(&tui->output) > MOST_WAITING)
+		return;
 	CLEANUP(cleanup_free)
 	char *sequence = mem_alloc(sizeof(start) + sizeof(end) + len / 3 * 4 + 4);
 	char *to = stpcpy(sequence, start);

@@ -108,9 +108,8 @@ void draw_grid(struct tui *tui, const struct grid *grid)
 	for (int y = 0; y < grid->height; y++)
 		write_line(tui, grid, y);
 	wnoutrefresh(stdscr);
-	output_begin(&tui->output);
 	doupdate();
-	output_end(&tui->output);
+	output_frame(&tui->output);
 	remember(tui, grid);
 	tui->spoilt = false;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <termios.h>
 
 #include "tui/output.h"
 #include "tui/paint.h"
@@ -16,8 +17,9 @@ struct tui {
 	FILE *in, *out; /* what ncurses reads and writes */
 	struct output output;
 	SCREEN *screen;
-	WINDOW *keys; /* where keys are read from */
-	int colors;   /* 0: attributes alone */
+	struct termios modes; /* the terminal's, while it is ours */
+	WINDOW *keys;         /* where keys are read from */
+	int colors;           /* 0: attributes alone */
 	struct paint paint;
 	struct truecolor truecolor;
 	struct grid shown; /* what the terminal shows */

@@ -1,88 +1,135 @@
-/* A frame is collected in a memfd and sent as a whole. */
+/* A frame is collected in a memfd, and queued for the terminal. */
 #include "tui/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "base/instant.h"
 #include "base/mem.h"
 #include "tui/truecolor.h"
 
+/* How long a terminal is waited for at the end. */
+#define FINISH_MS 500
+
 int output_init(struct output *output, int terminal)
 {
-	int curses = fcntl(terminal, F_DUPFD_CLOEXEC, 3);
-	if (curses < 0)
-		return -errno;
-	*output = (struct output){
-		.terminal = terminal,
-		.curses = curses,
-		.memory = memfd_create("frame", MFD_CLOEXEC),
-	};
+	int memory = memfd_create("frame", MFD_CLOEXEC);
+	int curses = memory < 0 ? -1 : fcntl(terminal, F_DUPFD_CLOEXEC, 3);
+	if (curses < 0) {
+		int error = -errno;
+		if (memory >= 0)
+			close(memory);
+		return error;
+	}
+	*output = (struct output){ .terminal = terminal, .curses = curses, .memory = memory };
 	return 0;
 }
 
 void output_deinit(struct output *output)
 {
 	close(output->terminal);
-	if (output->memory >= 0)
-		close(output->memory);
+	close(output->memory);
+	free(output->queue);
 }
 
-void output_begin(struct output *output)
+void output_collect(struct output *output)
 {
-	if (output->memory >= 0)
-		dup3(output->memory, output->curses, O_CLOEXEC);
+	dup3(output->memory, output->curses, O_CLOEXEC);
 }
 
-static void write_all(int fd, const char *bytes, size_t size)
+/* Makes room for so many bytes at the queue's end. */
+static char *reserve(struct output *output, size_t size)
 {
-	while (size) {
-		ssize_t written = write(fd, bytes, size);
-		if (written < 0 && errno == EAGAIN) {
-			struct pollfd writable = { .fd = fd, .events = POLLOUT };
-			poll(&writable, 1, -1);
-			continue;
-		}
+	if (output->begin) {
+		memmove(output->queue, output->queue + output->begin, output->end - output->begin);
+		output->end -= output->begin;
+		output->begin = 0;
+	}
+	if (output->room < output->end + size) {
+		output->room = output->end + size;
+		output->queue = mem_resize(output->queue, output->room, 1);
+	}
+	return output->queue + output->end;
+}
+
+static void drop(struct output *output)
+{
+	output->begin = output->end = 0;
+}
+
+size_t output_waiting(const struct output *output)
+{
+	return output->end - output->begin;
+}
+
+void output_flush(struct output *output)
+{
+	while (output_waiting(output)) {
+		ssize_t written = write(output->terminal, output->queue + output->begin,
+			output->end - output->begin);
 		if (written < 0 && errno == EINTR)
 			continue;
+		if (written < 0 && errno == EAGAIN)
+			return;
+		/* a terminal that hung up: reading from it tells the app */
 		if (written < 0)
-			return; /* it hung up: reading tells the app */
-		bytes += written;
-		size -= (size_t)written;
+			break;
+		output->begin += (size_t)written;
 	}
+	drop(output);
 }
 
 void output_write(struct output *output, const char *bytes, size_t size)
 {
-	write_all(output->terminal, bytes, size);
+	memcpy(reserve(output, size), bytes, size);
+	output->end += size;
+	output_flush(output);
 }
 
-static void write_frame(const struct output *output, const char *frame, size_t size)
+static void queue_frame(struct output *output, size_t size)
 {
-	if (!output->truecolor || !output->truecolor->any) {
-		write_all(output->terminal, frame, size);
-		return;
-	}
-	char *rewritten = mem_alloc(size * TRUECOLOR_GROWTH + 1);
-	size = truecolor_rewrite(output->truecolor, frame, size, rewritten);
-	write_all(output->terminal, rewritten, size);
-	free(rewritten);
-}
-
-void output_end(struct output *output)
-{
-	if (output->memory < 0)
-		return;
-	dup3(output->terminal, output->curses, O_CLOEXEC);
-	off_t size = lseek(output->memory, 0, SEEK_CUR);
-	/* behind the end lies what is left of a longer frame */
-	char *frame = size > 0 ? mem_alloc((size_t)size) : NULL;
-	if (size > 0 && pread(output->memory, frame, (size_t)size, 0) == size)
-		write_frame(output, frame, (size_t)size);
+	bool rewrites = output->truecolor && output->truecolor->any;
+	char *frame = rewrites ? mem_alloc(size) : NULL;
+	char *queued = reserve(output, rewrites ? size * TRUECOLOR_GROWTH + 1 : size);
+	if (pread(output->memory, rewrites ? frame : queued, size, 0) == (ssize_t)size)
+		output->end +=
+			rewrites ? truecolor_rewrite(output->truecolor, frame, size, queued) : size;
 	free(frame);
+}
+
+void output_frame(struct output *output)
+{
+	/* behind the end lies what is left of a longer frame */
+	off_t size = lseek(output->memory, 0, SEEK_CUR);
+	if (size > 0)
+		queue_frame(output, (size_t)size);
 	lseek(output->memory, 0, SEEK_SET);
+	output_flush(output);
+}
+
+bool output_finish(struct output *output)
+{
+	int64_t deadline = instant_monotonic() + FINISH_MS * USEC_PER_MSEC, left;
+	output_flush(output);
+	if (!output_waiting(output))
+		return true;
+	/* continues what Ctrl-S stopped: the kernel does so only for who stopped it last */
+	(void)tcflow(output->terminal, TCOOFF);
+	(void)tcflow(output->terminal, TCOON);
+	while (output_waiting(output) && (left = deadline - instant_monotonic()) > 0) {
+		struct pollfd writable = { .fd = output->terminal, .events = POLLOUT };
+		(void)poll(&writable, 1, (int)(left / USEC_PER_MSEC) + 1);
+		output_flush(output);
+	}
+	if (!output_waiting(output))
+		return true;
+	drop(output);
+	(void)tcflush(output->terminal, TCOFLUSH);
+	return false;
 }

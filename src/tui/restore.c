@@ -3,9 +3,13 @@
 
 #include <ncurses.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <term.h>
 #include <unistd.h>
+
+/* Ends a sequence that was cut off. */
+#define CANCEL '\030'
 
 static struct {
 	volatile sig_atomic_t armed;
@@ -38,7 +42,8 @@ static void add(const char *capability)
 
 void restore_arm(void)
 {
-	saved.length = 0;
+	saved.bytes[0] = CANCEL;
+	saved.length = 1;
 	add("sgr0");  /* no attributes … */
 	add("op");    /* … and no colours */
 	add("cnorm"); /* the cursor is seen */
@@ -52,8 +57,8 @@ void restore_add(const char *sequence)
 	size_t length = strlen(sequence);
 	saved.armed = 0;
 	if (saved.length + length <= sizeof(saved.bytes)) {
-		memmove(saved.bytes + length, saved.bytes, saved.length);
-		memcpy(saved.bytes, sequence, length);
+		memmove(saved.bytes + 1 + length, saved.bytes + 1, saved.length - 1);
+		memcpy(saved.bytes + 1, sequence, length);
 		saved.length += length;
 	}
 	saved.armed = 1;
@@ -64,12 +69,27 @@ void restore_disarm(void)
 	saved.armed = 0;
 }
 
+void restore_modes(void)
+{
+	(void)tcsetattr(saved.fd, TCSANOW, &saved.modes);
+}
+
+static bool write_bytes(void)
+{
+	return write(saved.fd, saved.bytes, saved.length) == (ssize_t)saved.length;
+}
+
 void restore_now(void)
 {
 	if (!saved.armed)
 		return;
 	saved.armed = 0;
-	ssize_t written = write(saved.fd, saved.bytes, saved.length);
-	(void)written;
-	tcsetattr(saved.fd, TCSANOW, &saved.modes);
+	if (!write_bytes()) {
+		/* it is full, or was stopped by Ctrl-S: drops what nobody has read */
+		(void)tcflow(saved.fd, TCOOFF);
+		(void)tcflow(saved.fd, TCOON);
+		(void)tcflush(saved.fd, TCOFLUSH);
+		(void)write_bytes();
+	}
+	restore_modes();
 }

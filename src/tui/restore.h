@@ -10,11 +10,15 @@ void restore_save(int fd);
 
 /* After ncurses has read the terminal's description. */
 void restore_arm(void);
-/* Written before all else. */
+/* Written before the others. */
 void restore_add(const char *sequence);
 void restore_disarm(void);
 
-/* Async-signal-safe. */
+/* Sets the modes that restore_save() read. */
+void restore_modes(void);
+
+/* The bytes and the modes. Async-signal-safe, and does not wait for a terminal that reads nothing:
+ * what was sent to it before and not read yet is dropped then. */
 void restore_now(void);
 
 #endif

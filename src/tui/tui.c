@@ -13,6 +13,7 @@
 #include <term.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "tui/draw.h"
 #include "tui/internal.h"
@@ -21,20 +22,26 @@
 
 #define ESCAPE_DELAY 25 /* ms: a lone Esc is a key after that */
 
-/* A descriptor of our own: the loop makes it non-blocking, and the shell shares standard input's.
- */
+/* An open file description of our own: it becomes non-blocking, and the shell shares those of
+ * standard input and output. */
+static int open_own(const char *path, int flags)
+{
+	return open(path, flags | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+}
+
 static int open_input(void)
 {
-	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_own("/dev/tty", O_RDONLY);
 	if (fd < 0 && ttyname(STDIN_FILENO))
-		fd = open(ttyname(STDIN_FILENO), O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+		fd = open_own(ttyname(STDIN_FILENO), O_RDONLY);
 	return fd < 0 ? -ENOTTY : fd;
 }
 
 static int open_output(void)
 {
-	int fd = isatty(STDOUT_FILENO) ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-				       : open("/dev/tty", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	int fd = isatty(STDOUT_FILENO) ? open_own("/proc/self/fd/1", O_WRONLY) : -1;
+	if (fd < 0)
+		fd = open_own("/dev/tty", O_WRONLY);
 	return fd < 0 ? -ENOTTY : fd;
 }
 
@@ -114,6 +121,9 @@ static void set_modes(struct tui *tui)
 	cbreak();
 	noecho();
 	nonl();
+	(void)tcgetattr(tui->output.terminal, &tui->modes);
+	/* ncurses sets no more modes, and what it writes is ours to send */
+	output_collect(&tui->output);
 	set_escdelay(ESCAPE_DELAY);
 	typeahead(-1); /* a frame is never left half drawn because a key came */
 	curs_set(0);
@@ -123,6 +133,7 @@ static void set_modes(struct tui *tui)
 	keypad(tui->keys, TRUE);
 	keyok(KEY_MOUSE, FALSE); /* input.c reads it, for every terminal in the same way */
 	nodelay(tui->keys, TRUE);
+	output_frame(&tui->output);
 }
 
 /* xterm's private mode: pasted text stands between marks, so that input.c knows it from keys. */
@@ -184,9 +195,8 @@ void tui_set_title(struct tui *tui, const char *title)
 		write_sequence(tui, TITLE_PUSH);
 		restore_add(TITLE_POP);
 	}
-	write_sequence(tui, "\033]2;");
-	write_sequence(tui, title);
-	write_sequence(tui, "\a");
+	CLEANUP(cleanup_free) char *sequence = mem_printf("\033]2;%s\a", title);
+	write_sequence(tui, sequence);
 }
 
 void tui_ring(struct tui *tui)
@@ -235,14 +245,25 @@ closed:
 	return r;
 }
 
+/* The terminal is the shell's again. */
+static void leave_screen(struct tui *tui)
+{
+	give_extras_back(tui);
+	endwin();
+	output_frame(&tui->output);
+	if (output_finish(&tui->output))
+		restore_modes();
+	else
+		restore_now();
+	restore_disarm();
+}
+
 void tui_free(struct tui *tui)
 {
 	if (!tui)
 		return;
-	give_extras_back(tui);
+	leave_screen(tui);
 	delwin(tui->keys);
-	endwin();
-	restore_disarm();
 	delscreen(tui->screen);
 	close_terminal(tui);
 	grid_deinit(&tui->shown);
@@ -253,6 +274,21 @@ void tui_free(struct tui *tui)
 int tui_fd(const struct tui *tui)
 {
 	return fileno(tui->in);
+}
+
+int tui_output_fd(const struct tui *tui)
+{
+	return tui->output.terminal;
+}
+
+bool tui_is_waiting(const struct tui *tui)
+{
+	return output_waiting(&tui->output) > 0;
+}
+
+void tui_flush(struct tui *tui)
+{
+	output_flush(&tui->output);
 }
 
 void tui_size(const struct tui *tui, int *ret_width, int *ret_height)
@@ -269,8 +305,7 @@ bool tui_is_ascii(const struct tui *tui)
 
 void tui_set_theme(struct tui *tui, const struct theme *theme)
 {
-	/* a frame that goes straight out cannot be rewritten */
-	bool rewrites = truecolor_is_said() && tui->output.memory >= 0;
+	bool rewrites = truecolor_is_said();
 	paint_init(&tui->paint, theme, tui->colors, rewrites ? &tui->truecolor : NULL);
 	tui->output.truecolor = rewrites ? &tui->truecolor : NULL;
 	tui_redraw(tui);
@@ -289,25 +324,25 @@ void tui_redraw(struct tui *tui)
 void tui_resize(struct tui *tui)
 {
 	struct winsize size;
-	if (ioctl(fileno(tui->out), TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+	if (ioctl(tui->output.terminal, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
 		resize_term(size.ws_row, size.ws_col);
 	tui_redraw(tui);
 }
 
 void tui_suspend(struct tui *tui)
 {
-	give_extras_back(tui);
-	endwin();
-	restore_disarm();
+	leave_screen(tui);
 }
 
 void tui_resume(struct tui *tui)
 {
 	restore_arm();
-	reset_prog_mode();
-	/* ncurses sets the terminal up again with its next output, which must not be collected */
+	(void)tcsetattr(tui->output.terminal, TCSANOW, &tui->modes);
+	/* ncurses takes the screen again with its next output */
 	clearok(curscr, TRUE);
 	doupdate();
+	keypad(tui->keys, TRUE);
+	output_frame(&tui->output);
 	take_extras(tui);
 	tui_resize(tui);
 }

@@ -20,6 +20,14 @@ void tui_free(struct tui *tui);
 /* For the loop: readable when there is input. Non-blocking; nobody else's descriptor is. */
 int tui_fd(const struct tui *tui);
 
+/* For the loop, while tui_is_waiting(): writable when the terminal takes output again. */
+int tui_output_fd(const struct tui *tui);
+
+/* Whether output waits for the terminal: a frame has not gone out completely. No other frame should
+ * be drawn until tui_flush() has sent it. */
+bool tui_is_waiting(const struct tui *tui);
+void tui_flush(struct tui *tui);
+
 void tui_size(const struct tui *tui, int *ret_width, int *ret_height);
 
 /* The locale can write ASCII only: grids should hold nothing else. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,11 @@ static void draw(struct stage *stage)
 	screen_build(scenery->assessment, &scenery->history, &scenery->ui, scenery->plan, width,
 		height, &stage->grid);
 	tui_draw(stage->tui, &stage->grid);
+	while (tui_is_waiting(stage->tui)) {
+		struct pollfd writable = { .fd = tui_output_fd(stage->tui), .events = POLLOUT };
+		poll(&writable, 1, -1);
+		tui_flush(stage->tui);
+	}
 	dprintf(STDOUT_FILENO, "\033]777;%s %dx%d %d\a", stage->scene->name, width, height,
 		++stage->frames);
 }

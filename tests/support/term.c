@@ -391,6 +391,67 @@ bool term_wait_exit(struct term *term, int *ret_status)
 	return true;
 }
 
+bool term_is_full(const struct term *term)
+{
+	struct pollfd pollfd = { .fd = term->slave, .events = POLLOUT };
+	return poll(&pollfd, 1, 0) == 0;
+}
+
+bool term_is_blocking(const struct term *term)
+{
+	/* it shares its open file description */
+	return !(fcntl(term->slave, F_GETFL) & O_NONBLOCK);
+}
+
+/* As term_wait(), without reading. */
+static bool wait_unread(struct term *term, term_predicate *predicate, const char *what)
+{
+	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	while (!predicate(term, NULL)) {
+		if (instant_monotonic() > deadline) {
+			CLEANUP(cleanup_free) char *heading = mem_printf("waited for: %s", what);
+			term_tell(term, heading);
+			return false;
+		}
+		(void)poll(NULL, 0, 5);
+	}
+	return true;
+}
+
+static bool fills(struct term *term, void *data)
+{
+	(void)data;
+	if (!term_is_full(term))
+		term_send(term, "\f");
+	return term_is_full(term);
+}
+
+void term_fill(struct term *term)
+{
+	if (!wait_unread(term, fills, "the terminal to be full"))
+		fail("the terminal is never full");
+}
+
+bool term_wait_exit_unread(struct term *term, int *ret_status)
+{
+	bool ended = wait_unread(term, has_ended, "the program to end");
+	*ret_status = term->status;
+	return ended;
+}
+
+static bool has_taken(struct term *term, void *data)
+{
+	(void)data;
+	int unread = 0;
+	return ioctl(term->slave, FIONREAD, &unread) == 0 && !unread && is_asleep(term) &&
+		count_sleeps(term) > term->sleeps;
+}
+
+bool term_wait_taken_unread(struct term *term)
+{
+	return wait_unread(term, has_taken, "the program to take its input");
+}
+
 struct termios term_modes(const struct term *term)
 {
 	struct termios modes;

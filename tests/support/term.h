@@ -56,6 +56,18 @@ void term_resize(struct term *term, int width, int height);
 /* Its descriptor goes, as when a window is closed. */
 void term_hang_up(struct term *term);
 
+/* Has the program draw, and reads nothing, until the terminal takes no more. */
+void term_fill(struct term *term);
+/* Whether the terminal takes no more: nobody reads it, or Ctrl-S stopped it. */
+bool term_is_full(const struct term *term);
+/* Whether writing waits for the terminal in the descriptors that the program was given. */
+bool term_is_blocking(const struct term *term);
+/* Waits for the end and reads nothing before it. False, with the screen told, when the program has
+ * not ended after TERM_PATIENCE_MS. */
+bool term_wait_exit_unread(struct term *term, int *ret_status);
+/* Waits until the program has taken all input and sleeps in its loop, and reads nothing. */
+bool term_wait_taken_unread(struct term *term);
+
 /* Reads what is there, and waits `ms` at most for something. */
 void term_read(struct term *term, int ms);
 
