@@ -120,3 +120,20 @@ size_t rescue_candidates_list(const struct assessment *assessment, uint32_t *ret
 	free(counts);
 	return count;
 }
+
+static void mark_owners(const struct peers *peers, uint32_t inode, bool *marks)
+{
+	size_t count;
+	const struct socket_owner *owners = inode ? peers_owners(peers, inode, &count) : NULL;
+	for (size_t i = 0; owners && i < count; i++)
+		marks[owners[i].process] = true;
+}
+
+void rescue_candidates_mark_servers(const struct peers *peers, bool *ret_servers)
+{
+	for (size_t i = 0; i < peers->n_tcp; i++)
+		if (peers->tcp[i].local.port == peers->target.port)
+			mark_owners(peers, peers->tcp[i].inode, ret_servers);
+	for (size_t i = 0; i < peers->n_unix; i++)
+		mark_owners(peers, peers->unix_sockets[i].inode, ret_servers);
+}

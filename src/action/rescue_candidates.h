@@ -9,6 +9,7 @@
 
 struct assessment;
 struct connection;
+struct peers;
 
 /* Whether the server tells of its sessions now. */
 bool rescue_candidates_connected(const struct assessment *assessment);
@@ -24,5 +25,9 @@ void rescue_candidates_count(
 /* Indices of the living among the peers' processes that have any; those of the other way only while
  * the server does not tell. Room for all of them is needed. Returns how many. */
 size_t rescue_candidates_list(const struct assessment *assessment, uint32_t *ret_processes);
+
+/* Marks those of the peers' processes that hold the server's ends; *ret_servers has room for all of
+ * them, set to false. */
+void rescue_candidates_mark_servers(const struct peers *peers, bool *ret_servers);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/programs.h"
 #include "model/proxy.h"
 #include "model/rules.h"
 
@@ -22,6 +23,7 @@ struct judge {
 	const struct rescue_plan_options *options;
 	struct arena *arena;
 	bool connected;
+	const bool *servers; /* one for each of the peers' processes: it holds server's ends */
 };
 
 /* One process while it is judged. */
@@ -50,34 +52,47 @@ static const struct connection *next_connection(
 	return NULL;
 }
 
-static bool is_either(const char *text, const char *a, const char *b)
-{
-	return text && (strcmp(text, a) == 0 || strcmp(text, b) == 0);
-}
-
-static bool holds_servers_end(const struct peers *peers, uint32_t process)
-{
-	for (size_t i = 0; i < peers->n_owners; i++) {
-		if (peers->owners[i].process != process)
-			continue;
-		for (size_t s = 0; s < peers->n_tcp; s++)
-			if (peers->tcp[s].inode == peers->owners[i].inode &&
-				peers->tcp[s].local.port == peers->target.port)
-				return true;
-		for (size_t s = 0; s < peers->n_unix; s++)
-			if (peers->unix_sockets[s].inode == peers->owners[i].inode)
-				return true;
-	}
-	return false;
-}
-
 /* By the socket that it listens on, or a process of its program; and by its executable alone, of
  * one whose port we do not know. */
 static bool is_proxy(const struct judge *judge, const struct suspect *suspect)
 {
 	const char *name = judge->options->proxy;
 	return proxy_is_process(judge->assessment->proxy, suspect->process) ||
-		(suspect->facts && *name && is_either(suspect->facts->executable, name, name));
+		(suspect->facts && *name && suspect->facts->executable &&
+			strcmp(suspect->facts->executable, name) == 0);
+}
+
+/* An application is not called PostgreSQL or a pooler by a script's name; a script is an agent or a
+ * tool by its own. */
+static enum program_kind kind_of(const struct process_facts *facts)
+{
+	enum program_kind kind = program_kind(facts->executable);
+	if (kind != PROGRAM_UNKNOWN)
+		return kind;
+	kind = program_kind(facts->script);
+	return kind == PROGRAM_HA_AGENT || kind == PROGRAM_TOOL ? kind : PROGRAM_UNKNOWN;
+}
+
+static const char *program_of(const struct process_facts *facts)
+{
+	return program_kind(facts->executable) == PROGRAM_UNKNOWN ? facts->script
+								  : facts->executable;
+}
+
+static enum spared judge_program(const struct judge *judge, struct suspect *suspect)
+{
+	static const enum spared by_kind[] = {
+		[PROGRAM_POSTGRESQL] = SPARED_POSTGRESQL,
+		[PROGRAM_HA_AGENT] = SPARED_HA_AGENT,
+		[PROGRAM_POOLER] = SPARED_PGBOUNCER,
+		[PROGRAM_SSHD] = SPARED_SSHD,
+		[PROGRAM_FORWARDER] = SPARED_FORWARDER,
+		[PROGRAM_TOOL] = SPARED_NOT, /* judge_tool(): it may be named */
+	};
+	enum spared spared = suspect->facts ? by_kind[kind_of(suspect->facts)] : SPARED_NOT;
+	if (spared == SPARED_HA_AGENT || spared == SPARED_FORWARDER || spared == SPARED_SSHD)
+		suspect->why = arena_strdup(judge->arena, program_of(suspect->facts));
+	return spared;
 }
 
 static enum spared judge_what_it_is(const struct judge *judge, struct suspect *suspect)
@@ -87,12 +102,19 @@ static enum spared judge_what_it_is(const struct judge *judge, struct suspect *s
 		return SPARED_DBTOP;
 	if (is_proxy(judge, suspect))
 		return SPARED_PROXY;
-	if ((facts && is_either(facts->executable, "postgres", "postmaster")) ||
-		holds_servers_end(judge->assessment->peers, suspect->peer))
+	enum spared spared = judge_program(judge, suspect);
+	if (spared != SPARED_NOT)
+		return spared;
+	if (judge->servers[suspect->peer])
 		return SPARED_POSTGRESQL;
-	if (facts && (is_either(facts->executable, "pgbouncer", "pgbouncer") || facts->serves))
+	if (facts && facts->starts_server)
+		return SPARED_PARENT;
+	if (facts && facts->serves)
 		return SPARED_PGBOUNCER;
-	return SPARED_NOT;
+	if (!facts || !facts->forwards)
+		return SPARED_NOT;
+	suspect->why = "another connection carries the same bytes as one to the server";
+	return SPARED_FORWARDER;
 }
 
 static enum spared judge_user(const struct judge *judge, struct suspect *suspect)
@@ -160,19 +182,6 @@ static enum spared judge_names(const struct judge *judge, struct suspect *suspec
 	return suspect->known ? SPARED_NOT_NAMED : SPARED_NOT_TOLD;
 }
 
-static enum spared judge_tool(const struct judge *judge, struct suspect *suspect)
-{
-	static const char *const tools[] = { "psql", "pg_dump", "pg_dumpall", "pg_restore",
-		"pg_basebackup", "pg_receivewal", "pg_recvlogical" };
-	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
-		if (strcmp(suspect->facts->executable, tools[i]) == 0 &&
-			!(judge->options->applications->count && is_named(judge, suspect))) {
-			suspect->why = tools[i];
-			return SPARED_CLIENT_PROGRAM;
-		}
-	return SPARED_NOT;
-}
-
 /* All that a process holds goes with it: one connection out of scope keeps the process. */
 static enum spared judge_scope(const struct judge *judge, struct suspect *suspect)
 {
@@ -187,6 +196,38 @@ static enum spared judge_scope(const struct judge *judge, struct suspect *suspec
 		if (!connection->in_scope)
 			return SPARED_OUT_OF_SCOPE;
 	return SPARED_NOT;
+}
+
+/* By --app, too: a scope that has all its connections names it. */
+static bool is_named_at_all(const struct judge *judge, struct suspect *suspect)
+{
+	if (judge->options->applications->count && is_named(judge, suspect))
+		return true;
+	return judge->options->rules->scope && judge_scope(judge, suspect) == SPARED_NOT;
+}
+
+static enum spared judge_tool(const struct judge *judge, struct suspect *suspect)
+{
+	if (kind_of(suspect->facts) != PROGRAM_TOOL ||
+		(judge->options->applications->count && is_named(judge, suspect)))
+		return SPARED_NOT;
+	suspect->why = arena_strdup(judge->arena, program_of(suspect->facts));
+	return SPARED_CLIENT_PROGRAM;
+}
+
+/* Scripts of backup and supervision that no table knows run as the server's user. Where dbtop runs
+ * as that user, too, and it is a person's and not the service's, the applications do as well. */
+static enum spared judge_servers_user(const struct judge *judge, struct suspect *suspect)
+{
+	const struct process *process = suspect->process;
+	bool persons = process->uid == judge->options->uid && process->user &&
+		strcmp(process->user, "postgres") != 0;
+	if (!suspect->facts->servers_user || persons || is_named_at_all(judge, suspect))
+		return SPARED_NOT;
+	suspect->why = arena_printf(judge->arena,
+		"%s's: --app or emergency.applications stops it, when they name it",
+		process->user ? process->user : "PostgreSQL");
+	return SPARED_SERVERS_USER;
 }
 
 /* With applications or users protected, one whose names are not known may be one of them, unless
@@ -223,6 +264,7 @@ static enum spared (*const judges[])(const struct judge *judge, struct suspect *
 	judge_readable,
 	judge_protection,
 	judge_tool,
+	judge_servers_user,
 	judge_scope,
 	judge_names,
 	judge_address,
@@ -311,11 +353,14 @@ void rescue_judge_all(const struct assessment *assessment,
 	size_t n_facts, struct emergency *emergency)
 {
 	const struct peers *peers = assessment->peers;
+	bool *servers = mem_alloc(peers->n_processes * sizeof(*servers));
+	rescue_candidates_mark_servers(peers, servers);
 	const struct judge judge = {
 		.assessment = assessment,
 		.options = options,
 		.arena = emergency->arena,
 		.connected = emergency->connected,
+		.servers = servers,
 	};
 	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
 	uint32_t *elsewhere = mem_alloc(peers->n_processes * sizeof(*elsewhere));
@@ -341,4 +386,5 @@ void rescue_judge_all(const struct assessment *assessment,
 	free(counts);
 	free(elsewhere);
 	free(candidates);
+	free(servers);
 }

@@ -17,9 +17,14 @@ enum spared {
 	SPARED_UNREADABLE,
 	SPARED_DBTOP,
 	SPARED_POSTGRESQL,
+	SPARED_PARENT,
+	SPARED_HA_AGENT,
 	SPARED_PGBOUNCER,
 	SPARED_PROXY,
+	SPARED_SSHD,
+	SPARED_FORWARDER,
 	SPARED_OTHER_USER,
+	SPARED_SERVERS_USER,
 	SPARED_PROTECTED,
 	SPARED_CLIENT_PROGRAM,
 	SPARED_OUT_OF_SCOPE,
@@ -33,10 +38,14 @@ struct process_facts {
 	int32_t pid;
 	uint64_t start_ticks;
 	const char *executable;  /* its file's name; NULL when it could not be read */
+	const char *script;      /* of an interpreter, the name of the script; NULL */
 	const char *application; /* the name it was told to connect with, by its environment or its
 				    command line; NULL: none, or not to be read */
 	bool ours;               /* dbtop, this one or another, or an ancestor of ours */
 	bool serves;             /* it listens where PostgreSQL's clients connect */
+	bool starts_server;      /* an ancestor of a process that holds the server's ends */
+	bool servers_user;       /* it runs as the user of a PostgreSQL that holds them */
+	bool forwards;           /* what it sends to the server another connection brings it */
 	int32_t parent;          /* 0: not known */
 	const char *parent_name; /* the kernel's: "sh"; NULL when not known */
 };

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "collect/relays.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
@@ -38,6 +39,7 @@ struct survey {
 	uv_work_t work;
 	struct arena *arena;
 	struct inspect_request request;
+	struct relays *relays; /* NULL until somebody may be one */
 	struct process_facts *facts;
 	size_t n_facts;
 };
@@ -101,6 +103,17 @@ static struct rescue_plan_options plan_options(const struct app *app)
 	};
 }
 
+/* Asked only of processes with several sockets: nobody pays for the dump without need. */
+static bool forwards(void *data, const uint32_t *inodes, size_t n_inodes)
+{
+	struct survey *survey = data;
+	if (n_inodes < 2)
+		return false;
+	if (!survey->relays)
+		survey->relays = relays_new(survey->arena);
+	return relays_forwards(survey->relays, inodes, n_inodes, survey->ports[0]);
+}
+
 static void inspect(uv_work_t *work)
 {
 	struct survey *survey = work->data;
@@ -123,6 +136,23 @@ static void on_inspected(uv_work_t *work, int status)
 	survey->done(survey->data, emergency, assessment);
 }
 
+static struct inspect_who who_is(const struct process *process)
+{
+	return (struct inspect_who){ process->pid, process->start_ticks, process->uid };
+}
+
+static size_t list_servers(
+	struct survey *survey, const struct peers *peers, struct inspect_who *ret_servers)
+{
+	bool *marks = arena_array(survey->arena, peers->n_processes, sizeof(*marks));
+	size_t count = 0;
+	rescue_candidates_mark_servers(peers, marks);
+	for (size_t i = 0; i < peers->n_processes; i++)
+		if (marks[i])
+			ret_servers[count++] = who_is(&peers->processes[i]);
+	return count;
+}
+
 static void begin_inspection(struct survey *survey)
 {
 	const struct assessment *assessment = target_assessment(survey->target);
@@ -134,17 +164,23 @@ static void begin_inspection(struct survey *survey)
 	size_t count = rescue_candidates_list(assessment, candidates);
 	struct inspect_who *who = arena_array(survey->arena, count, sizeof(*who));
 	for (size_t i = 0; i < count; i++)
-		who[i] = (struct inspect_who){ peers->processes[candidates[i]].pid,
-			peers->processes[candidates[i]].start_ticks };
+		who[i] = who_is(&peers->processes[candidates[i]]);
+	struct inspect_who *servers = arena_array(survey->arena, n_peers, sizeof(*servers));
+	size_t n_servers = peers ? list_servers(survey, peers, servers) : 0;
 	survey->ports[0] = peers ? peers->target.port : 0;
 	survey->request = (struct inspect_request){
 		.proc_root = "/proc",
 		.self = getpid(),
 		.who = who,
 		.n_who = count,
+		.servers = servers,
+		.n_servers = n_servers,
 		.ports = survey->ports,
 		.n_ports = survey->n_ports,
+		.forwards = forwards,
+		.data = survey,
 	};
+	survey->relays = NULL;
 	uv_timer_stop(survey->patience);
 	survey->inspecting = true;
 	/* it fails only without a function to call */

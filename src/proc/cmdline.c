@@ -186,3 +186,107 @@ const char *cmdline_format(struct arena *arena, const char *bytes, size_t size)
 	}
 	return text_clean(arena, line.text, line.length, TEXT_LINE);
 }
+
+static bool is_interpreter(const char *executable)
+{
+	static const char *const names[] = { "python", "pypy", "perl", "ruby", "node", "php",
+		"bash", "dash", "sh", "zsh", "ksh", "busybox" };
+	for (size_t i = 0; executable && i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t length = strlen(names[i]);
+		/* python3.11, ruby2.7 */
+		if (strncmp(executable, names[i], length) == 0 &&
+			!isalpha((unsigned char)executable[length]))
+			return true;
+	}
+	return false;
+}
+
+/* One argument after the other. */
+struct arguments {
+	const char *at, *end;
+	char separator; /* ' ' of a title: a program that changes its own leaves one string */
+};
+
+static bool next_argument(struct arguments *arguments, const char **ret, size_t *ret_length)
+{
+	while (arguments->at < arguments->end && *arguments->at == arguments->separator)
+		arguments->at++;
+	if (arguments->at >= arguments->end)
+		return false;
+	size_t rest = (size_t)(arguments->end - arguments->at);
+	const char *stop = memchr(arguments->at, arguments->separator, rest);
+	*ret = arguments->at;
+	*ret_length = stop ? (size_t)(stop - arguments->at) : rest;
+	arguments->at += *ret_length;
+	return true;
+}
+
+static bool is_argument(const char *argument, size_t length, const char *text)
+{
+	return length == strlen(text) && memcmp(argument, text, length) == 0;
+}
+
+static const char *file_name(struct arena *arena, const char *path, size_t length)
+{
+	const char *slash = memrchr(path, '/', length);
+	const char *name = slash ? slash + 1 : path;
+	size_t rest = (size_t)(path + length - name);
+	return rest ? text_clean(arena, name, rest, TEXT_LINE) : NULL;
+}
+
+/* "-c", "-lc" of a shell and of Python, "-e" of the others: what follows is the program itself. */
+static bool has_program(const char *executable, const char *option, size_t length)
+{
+	bool by_c = strncmp(executable, "py", 2) == 0 || strstr(executable, "sh") ||
+		strcmp(executable, "busybox") == 0;
+	return length > 1 && length <= 4 && option[1] != '-' &&
+		option[length - 1] == (by_c ? 'c' : 'e');
+}
+
+/* Options with an argument of their own. */
+static bool takes_argument(const char *option, size_t length)
+{
+	static const char *const options[] = { "-W", "-X", "-I", "-r", "--require", "--import" };
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (is_argument(option, length, options[i]))
+			return true;
+	return false;
+}
+
+/* "patroni.api": patroni */
+static const char *module_name(struct arena *arena, struct arguments *arguments)
+{
+	const char *module;
+	size_t length;
+	if (!next_argument(arguments, &module, &length))
+		return NULL;
+	const char *dot = memchr(module, '.', length);
+	return text_clean(arena, module, dot ? (size_t)(dot - module) : length, TEXT_LINE);
+}
+
+const char *cmdline_script(
+	struct arena *arena, const char *bytes, size_t size, const char *executable)
+{
+	while (size && (bytes[size - 1] == '\0' || bytes[size - 1] == ' '))
+		size--;
+	if (!is_interpreter(executable) || !size)
+		return NULL;
+	struct arguments arguments = { .at = bytes, .end = bytes + size };
+	if (!memchr(bytes, '\0', size))
+		arguments.separator = ' ';
+	const char *argument;
+	size_t length;
+	bool python = strncmp(executable, "py", 2) == 0;
+	(void)next_argument(&arguments, &argument, &length); /* the interpreter's own name */
+	while (next_argument(&arguments, &argument, &length)) {
+		if (argument[0] != '-')
+			return file_name(arena, argument, length);
+		if (python && is_argument(argument, length, "-m"))
+			return module_name(arena, &arguments);
+		if (has_program(executable, argument, length))
+			return NULL;
+		if (takes_argument(argument, length))
+			(void)next_argument(&arguments, &argument, &length);
+	}
+	return NULL;
+}

@@ -15,4 +15,11 @@ struct arena;
  * too little. NULL when there is nothing. */
 const char *cmdline_format(struct arena *arena, const char *bytes, size_t size);
 
+/* The name of the script that an interpreter runs, without its folder: of "python3 -u
+ * /usr/bin/patroni x.yml" patroni, of "python3 -m pgcli" pgcli. bytes are those of
+ * /proc/PID/cmdline; executable is the name of the process's file: of one that is no interpreter it
+ * is NULL, and so it is of a script given by -c or on stdin. Clean and in the arena. */
+const char *cmdline_script(
+	struct arena *arena, const char *bytes, size_t size, const char *executable);
+
 #endif

@@ -1,5 +1,5 @@
-/* Reads /proc/PID/exe, its listening sockets, its ancestors, and the application's name it was
- * started with. A name in a command line tells what a program was told, never what it is. */
+/* Reads /proc/PID/exe, its sockets, its ancestors, the script it runs, and the application's name
+ * it was started with. A name in a command line tells what a program was told, never what it is. */
 #include "proc/inspect.h"
 
 #include <fcntl.h>
@@ -13,8 +13,11 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "model/emergency.h"
+#include "model/programs.h"
+#include "proc/cmdline.h"
 #include "proc/procfs.h"
 
 #define MOST_ANCESTORS   64
@@ -29,7 +32,9 @@ struct inspect {
 	struct procfs *procfs;
 	int root;
 	struct arena *arena;
-	struct map *listening; /* inodes */
+	struct map *listening;        /* inodes */
+	struct map *server_ancestors; /* pids */
+	struct map *server_users;     /* uids */
 	int32_t ancestors[MOST_ANCESTORS];
 	size_t n_ancestors;
 	struct stat program; /* our own; st_ino 0 when it is not known */
@@ -112,6 +117,21 @@ static bool is_dbtop(const struct inspect *inspect, int folder, const struct pro
 		program.st_dev == inspect->program.st_dev && strcmp(stat->comm, inspect->comm) == 0;
 }
 
+/* All is read through one folder, which stays this process's. Negative when it is gone. */
+static int open_process(
+	const struct inspect *inspect, const struct inspect_who *who, struct procfs_stat *ret)
+{
+	char path[16];
+	snprintf(path, sizeof(path), "%" PRId32, who->pid);
+	int folder = openat(inspect->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder >= 0 &&
+		(procfs_stat_at(folder, "stat", ret) < 0 || ret->start_ticks != who->start_ticks)) {
+		close(folder);
+		return -1;
+	}
+	return folder;
+}
+
 /* The file's name, also when it was replaced since: "/usr/sbin/pgbouncer (deleted)". */
 static const char *executable(const struct inspect *inspect, int folder)
 {
@@ -129,20 +149,79 @@ static const char *executable(const struct inspect *inspect, int folder)
 	return text_clean(inspect->arena, name, strlen(name), TEXT_LINE);
 }
 
-static bool serves(const struct inspect *inspect, int folder)
+/* The inodes of a process's sockets; the caller frees them. */
+static uint32_t *list_sockets(int folder, size_t *ret_count)
 {
 	CLEANUP(cleanup_dir) DIR *descriptors = procfs_open_folder(folder, "fd");
 	char link[64];
-	unsigned long inode;
+	uint32_t *inodes = NULL, inode;
+	size_t count = 0, room = 0;
 	for (struct dirent *entry; descriptors && (entry = readdir(descriptors));) {
 		ssize_t length =
 			readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
 		link[length < 0 ? 0 : length] = '\0';
-		if (sscanf(link, "socket:[%lu]", &inode) == 1 &&
-			map_get(inspect->listening, inode) != MAP_NONE)
-			return true;
+		if (sscanf(link, "socket:[%" SCNu32 "]", &inode) != 1)
+			continue;
+		if (count == room) {
+			room = room ? room * 2 : 16;
+			inodes = mem_resize(inodes, room, sizeof(*inodes));
+		}
+		inodes[count++] = inode;
 	}
+	*ret_count = count;
+	return inodes;
+}
+
+static bool serves(const struct inspect *inspect, const uint32_t *inodes, size_t n_inodes)
+{
+	for (size_t i = 0; i < n_inodes; i++)
+		if (map_get(inspect->listening, inodes[i]) != MAP_NONE)
+			return true;
 	return false;
+}
+
+static bool forwards(const struct inspect *inspect, const uint32_t *inodes, size_t n_inodes)
+{
+	const struct inspect_request *request = inspect->request;
+	return request->forwards && request->forwards(request->data, inodes, n_inodes);
+}
+
+static const char *script(const struct inspect *inspect, int folder, const char *executable)
+{
+	char bytes[CMDLINE_MAX];
+	CLEANUP(cleanup_file) FILE *file = executable ? open_file(folder, "cmdline") : NULL;
+	size_t size = file ? fread(bytes, 1, sizeof(bytes), file) : 0;
+	return cmdline_script(inspect->arena, bytes, size, executable);
+}
+
+/* What the server was started from, as far as it is ours to see. In a container the first process
+ * counts, too: all others end with it. */
+static void list_server_ancestors(struct inspect *inspect, int32_t pid)
+{
+	struct procfs_stat stat;
+	while (pid > 0 && map_get(inspect->server_ancestors, (uint64_t)pid) == MAP_NONE) {
+		map_set(inspect->server_ancestors, (uint64_t)pid, 1);
+		if (procfs_stat(inspect->procfs, pid, &stat) < 0)
+			return;
+		pid = stat.parent;
+	}
+}
+
+/* A forwarder that holds the server's ends is no PostgreSQL, whoever runs it. */
+static void list_servers(struct inspect *inspect)
+{
+	const struct inspect_request *request = inspect->request;
+	for (size_t i = 0; i < request->n_servers; i++) {
+		const struct inspect_who *server = &request->servers[i];
+		struct procfs_stat stat;
+		CLEANUP(cleanup_fd) int folder = open_process(inspect, server, &stat);
+		if (folder < 0)
+			continue;
+		list_server_ancestors(inspect, stat.parent);
+		if (map_get(inspect->server_users, server->uid) == MAP_NONE &&
+			program_kind(executable(inspect, folder)) == PROGRAM_POSTGRESQL)
+			map_set(inspect->server_users, server->uid, 1);
+	}
 }
 
 /* What stands behind the label in one of the file's strings, each ended by a zero byte; `whole`:
@@ -186,22 +265,24 @@ static const char *name_parent(const struct inspect *inspect, int32_t parent)
 static bool inspect_one(
 	struct inspect *inspect, const struct inspect_who *who, struct process_facts *ret)
 {
-	char path[16];
 	struct procfs_stat stat;
-	snprintf(path, sizeof(path), "%" PRId32, who->pid);
-	/* all is read through one folder, which stays this process's */
-	CLEANUP(cleanup_fd)
-	int folder = openat(inspect->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0 || procfs_stat_at(folder, "stat", &stat) < 0 ||
-		stat.start_ticks != who->start_ticks)
+	CLEANUP(cleanup_fd) int folder = open_process(inspect, who, &stat);
+	if (folder < 0)
 		return false;
+	size_t n_inodes;
+	CLEANUP(cleanup_free) uint32_t *inodes = list_sockets(folder, &n_inodes);
+	const char *program = executable(inspect, folder);
 	*ret = (struct process_facts){
 		.pid = who->pid,
 		.start_ticks = who->start_ticks,
-		.executable = executable(inspect, folder),
+		.executable = program,
+		.script = script(inspect, folder, program),
 		.application = told_application(inspect, folder),
 		.ours = is_ancestor(inspect, who->pid) || is_dbtop(inspect, folder, &stat),
-		.serves = serves(inspect, folder),
+		.serves = serves(inspect, inodes, n_inodes),
+		.starts_server = map_get(inspect->server_ancestors, (uint64_t)who->pid) != MAP_NONE,
+		.servers_user = map_get(inspect->server_users, who->uid) != MAP_NONE,
+		.forwards = forwards(inspect, inodes, n_inodes),
 		.parent = stat.parent,
 		.parent_name = name_parent(inspect, stat.parent),
 	};
@@ -218,12 +299,15 @@ size_t inspect_processes(const struct inspect_request *request, struct arena *ar
 		.root = procfs_root(procfs),
 		.arena = arena,
 		.listening = map_new(arena, 16),
+		.server_ancestors = map_new(arena, 16),
+		.server_users = map_new(arena, 0),
 	};
 	char path[32];
 	snprintf(path, sizeof(path), "%" PRId32 "/exe", request->self);
 	if (fstatat(inspect.root, path, &inspect.program, 0) != 0)
 		inspect.program.st_ino = 0;
 	list_ancestors(&inspect);
+	list_servers(&inspect);
 	list_tcp(&inspect, "net/tcp");
 	list_tcp(&inspect, "net/tcp6");
 	list_unix(&inspect);

@@ -3,7 +3,8 @@
  * It connects, brings its connections where the role says, prints "pid N" for each backend and then
  * "ready", and stays until it is killed. What fails ends it with status 1.
  * $LIVE_CLIENT_HIDDEN: nobody but root may look into this process.
- * $LIVE_CLIENT_STUBBORN: it does not obey SIGTERM. */
+ * $LIVE_CLIENT_STUBBORN: it does not obey SIGTERM.
+ * $LIVE_CLIENT_UID: it becomes that user once it is connected. */
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -312,6 +313,9 @@ int main(int argc, char **argv)
 		if (strcmp(roles[i].name, argv[2]) != 0)
 			continue;
 		roles[i].play(client);
+		const char *uid = getenv("LIVE_CLIENT_UID");
+		if (uid && setuid((uid_t)atoi(uid)) != 0)
+			give_up("setuid", NULL);
 		tell_ready(client);
 		for (;;)
 			pause();

@@ -182,6 +182,43 @@ static void command_line_is_joined_and_masked(void **state)
 	}
 }
 
+static void a_script_is_told_by_its_interpreters_arguments(void **state)
+{
+	static const struct {
+		const char *executable, *line, *script;
+	} cases[] = {
+		{ "python3.11", "/usr/bin/python3|/usr/bin/patroni|/etc/patroni.yml|", "patroni" },
+		{ "python3.11", "python3|-u|-W|ignore|/opt/patroni.py|", "patroni.py" },
+		{ "python3.11", "python3|-m|pgcli|-h|db|", "pgcli" },
+		{ "python3.11", "python3|-m|patroni.api|", "patroni" },
+		{ "python3.11", "python3|-m|", NULL },
+		{ "python3.11", "python3|-c|import psycopg|patroni|", NULL },
+		{ "python3.11", "python3|", NULL },
+		{ "python3.11", "", NULL },
+		/* a title in place of the arguments */
+		{ "python3.11", "/usr/bin/python3 /usr/bin/pgcli -h db    ", "pgcli" },
+		{ "perl", "perl|-w|/usr/bin/check_postgres.pl|", "check_postgres.pl" },
+		{ "perl", "perl|-we|print|", NULL },
+		{ "bash", "bash|-e|/opt/vip.sh|", "vip.sh" },
+		{ "dash", "sh|-c|psql|", NULL },
+		{ "bash", "bash|-lc|psql|", NULL },
+		{ "node", "node|--require|./x.js|/srv/app.js|", "app.js" },
+		{ "psql", "psql|patroni|", NULL },
+		{ "pythonic", "pythonic|patroni|", NULL },
+		{ NULL, "python3|patroni|", NULL },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char bytes[256];
+		size_t size = strlen(cases[i].line);
+		memcpy(bytes, cases[i].line, size);
+		for (size_t k = 0; k < size; k++)
+			if (bytes[k] == '|')
+				bytes[k] = '\0';
+		assert_text(
+			cmdline_script(*state, bytes, size, cases[i].executable), cases[i].script);
+	}
+}
+
 /* As many masks as possible: they must fit. */
 static void command_line_of_secrets_fits(void **state)
 {
@@ -431,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(cgroup_tells_unit_and_container),
 		TEST(command_line_is_joined_and_masked),
+		TEST(a_script_is_told_by_its_interpreters_arguments),
 		TEST(command_line_of_secrets_fits),
 		TEST(stat_is_read_behind_any_name),
 		TEST(describe_reads_every_file),

@@ -31,6 +31,8 @@ struct row {
 	uint32_t uid;
 	bool ours, serves, holds_servers_end;
 	enum spared expected, blind; /* with a connection, and without */
+	const char *script, *user;   /* NULL: somebody */
+	bool starts_server, servers_user, forwards;
 };
 
 /* protect: applications billing*, users none, processes cron*; emergency.applications: none;
@@ -71,6 +73,42 @@ static const struct row rows[] = {
 		.expected = SPARED_PROXY, .blind = SPARED_PROXY },
 	{ "a colleague's psql", "psql", "psql", "psql", "psql", APP,
 		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+	{ "what PostgreSQL was started from", "bash", "bash", "web", "web", APP,
+		.expected = SPARED_PARENT, .blind = SPARED_PARENT, .starts_server = true },
+	{ "Patroni, a script", "patroni", "python3.11", "Patroni heartbeat", NULL, APP,
+		.expected = SPARED_HA_AGENT, .blind = SPARED_HA_AGENT, .script = "patroni" },
+	{ "Patroni, from its folder", "python3", "python3.11", "web", NULL, APP,
+		.expected = SPARED_HA_AGENT, .blind = SPARED_HA_AGENT, .script = "patroni.py" },
+	{ "repmgrd", "repmgrd", "repmgrd", "repmgrd", NULL, APP, .expected = SPARED_HA_AGENT,
+		.blind = SPARED_HA_AGENT },
+	{ "pg_autoctl", "pg_autoctl", "pg_autoctl", "web", NULL, APP, .expected = SPARED_HA_AGENT,
+		.blind = SPARED_HA_AGENT },
+	{ "an application that calls itself Patroni", "patroni", "python3.11", "web", "web", APP,
+		.expected = SPARED_NOT, .blind = SPARED_NOT, .script = "app.py" },
+	{ "another pooler by its executable", "pgpool", "pgpool", "web", "web", APP,
+		.expected = SPARED_PGBOUNCER, .blind = SPARED_PGBOUNCER },
+	{ "a script that is called pgbouncer", "python3", "python3.11", "web", "web", APP,
+		.expected = SPARED_NOT, .blind = SPARED_NOT, .script = "pgbouncer" },
+	{ "sshd", "sshd", "sshd", "web", "web", APP, .expected = SPARED_SSHD,
+		.blind = SPARED_SSHD },
+	{ "sshd of OpenSSH 9.8", "sshd-session", "sshd-session", "web", "web", APP,
+		.expected = SPARED_SSHD, .blind = SPARED_SSHD },
+	{ "a forwarder by its executable", "socat", "socat", "web", "web", APP,
+		.expected = SPARED_FORWARDER, .blind = SPARED_FORWARDER },
+	{ "a forwarder by what it carries", "python3", "python3.11", "web", "web", APP,
+		.expected = SPARED_FORWARDER, .blind = SPARED_FORWARDER, .forwards = true },
+	{ "a person's tool, a script", "python3", "python3.11", "pgcli", "pgcli", APP,
+		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM,
+		.script = "pgcli" },
+	{ "maintenance", "vacuumdb", "vacuumdb", "vacuumdb", NULL, APP,
+		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+	{ "a benchmark", "pgbench", "pgbench", "pgbench", NULL, APP,
+		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+	{ "the server's user, which is a person's and ours", "python3", "python3.11", "web", "web",
+		APP, .expected = SPARED_NOT, .blind = SPARED_NOT, .servers_user = true },
+	{ "the server's user, which is ours and postgres", "python3", "python3.11", "web", "web",
+		APP, .expected = SPARED_SERVERS_USER, .blind = SPARED_SERVERS_USER,
+		.user = "postgres", .servers_user = true },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -148,16 +186,20 @@ static struct world world_of(const struct row *row, bool connected)
 		.name = row->name,
 		.command = row->name,
 		.uid = row->uid,
-		.user = "somebody" };
+		.user = row->user ? row->user : "somebody" };
 	add_socket(peers, at(40000), at(PORT), 500, 0);
 	if (row->holds_servers_end)
 		add_socket(peers, at(PORT), at(40001), 501, 0);
 	world.facts[world.n_facts++] = (struct process_facts){ .pid = 100,
 		.start_ticks = 7,
 		.executable = row->executable,
+		.script = row->script,
 		.application = row->told,
 		.ours = row->ours,
-		.serves = row->serves };
+		.serves = row->serves,
+		.starts_server = row->starts_server,
+		.servers_user = row->servers_user,
+		.forwards = row->forwards };
 	if (connected)
 		add_connection(&world, row, &peers->processes[0], 0);
 	return world;
@@ -224,6 +266,45 @@ static void other_users_are_roots_when_asked(void **state)
 	assert_judged(theirs, true, SPARED_NOT);
 	options.all_users = false;
 	assert_judged(theirs, true, SPARED_OTHER_USER);
+}
+
+/* For root, too, and whoever it is; only a name lets it go. */
+static void what_runs_as_the_servers_user_is_stopped_only_by_name(void **state)
+{
+	static const char *web[] = { "web" };
+	(void)state;
+	const struct row theirs = { "the server's user", "python3", "python3.11", "web", "web",
+		.uid = 1001, .servers_user = true };
+	options.uid = ROOT;
+	assert_judged(&theirs, true, SPARED_OTHER_USER);
+	options.all_users = true;
+	assert_judged(&theirs, true, SPARED_SERVERS_USER);
+	assert_judged(&theirs, false, SPARED_SERVERS_USER);
+	applications = (struct patterns){ web, 1 };
+	assert_judged(&theirs, true, SPARED_NOT);
+	applications = (struct patterns){ 0 };
+	regex_t scope;
+	assert_int_equal(regcomp(&scope, "^web$", REG_EXTENDED | REG_NOSUB), 0);
+	rules.scope = &scope;
+	assert_judged(&theirs, true, SPARED_NOT);
+	assert_judged(&theirs, false, SPARED_SERVERS_USER);
+	regfree(&scope);
+}
+
+/* No name makes one of these a process that is stopped. */
+static void agents_and_forwarders_are_never_named(void **state)
+{
+	static const char *all[] = { "*" };
+	(void)state;
+	applications = (struct patterns){ all, 1 };
+	for (size_t i = 0; i < ROWS; i++)
+		switch (rows[i].expected) {
+		case SPARED_PARENT:
+		case SPARED_HA_AGENT:
+		case SPARED_SSHD:
+		case SPARED_FORWARDER: assert_judged(&rows[i], true, rows[i].expected); break;
+		default: break;
+		}
 }
 
 static void names_for_the_emergency_restrict_it(void **state)
@@ -453,6 +534,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(each_is_judged_by_what_it_is, set_up),
 		cmocka_unit_test_setup(other_users_are_roots_when_asked, set_up),
+		cmocka_unit_test_setup(
+			what_runs_as_the_servers_user_is_stopped_only_by_name, set_up),
+		cmocka_unit_test_setup(agents_and_forwarders_are_never_named, set_up),
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
 		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),
 		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),

@@ -1,0 +1,59 @@
+/* One table of names. */
+#include "model/programs.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+	enum program_kind kind;
+	const char *names[64]; /* ended by NULL */
+} programs[] = {
+	{ PROGRAM_POSTGRESQL, { "postgres", "postmaster", "edb-postgres" } },
+	{ PROGRAM_HA_AGENT,
+		{ "patroni", "patronictl", "repmgrd", "repmgr", "pg_autoctl", "stolon-keeper",
+			"stolon-sentinel", "stolon-proxy", "stolonctl", "pgagent", "efm",
+			"pacemakerd", "pacemaker-execd", "pgsqlms", "pgconsul" } },
+	{ PROGRAM_POOLER,
+		{ "pgbouncer", "pgpool", "pgcat", "odyssey", "pgagroal", "pgdog", "pg_doorman" } },
+	{ PROGRAM_SSHD, { "sshd", "sshd-session", "sshd-auth", "dropbear" } },
+	{ PROGRAM_FORWARDER,
+		{ "haproxy", "socat", "socat1", "stunnel", "stunnel3", "stunnel4", "stunnel5",
+			"ssh", "envoy", "traefik", "rinetd", "redir", "simpleproxy", "docker-proxy",
+			"rootlessport", "pasta", "slirp4netns", "systemd-socket-proxyd",
+			"toxiproxy-server", "ghostunnel", "cloud-sql-proxy", "cloud_sql_proxy",
+			"alloydb-auth-proxy" } },
+	{ PROGRAM_TOOL,
+		{ "psql", "pgcli", "usql", "pgadmin4", "pgAdmin4", "dbeaver", "datagrip",
+			"pg_activity", "pg_top", "pgcenter", "pg_view", "pgmetrics", "pg_dump",
+			"pg_dumpall", "pg_restore", "pg_basebackup", "pg_receivewal",
+			"pg_recvlogical", "pg_rewind", "pg_upgrade", "pg_amcheck", "pg_ctl",
+			"pg_isready", "pg_createsubscriber", "pg_probackup", "pg_rman",
+			"pgbackrest", "barman", "wal-g", "wal-e", "pghoard", "vacuumdb", "vacuumlo",
+			"reindexdb", "clusterdb", "createdb", "dropdb", "createuser", "dropuser",
+			"pgbench", "pg_repack", "pgloader", "pgcopydb", "check_postgres",
+			"check_pgactivity", "postgres_exporter", "pg_exporter", "pgwatch",
+			"pgwatch2" } },
+};
+
+static size_t length_without_ending(const char *name)
+{
+	static const char *const endings[] = { ".py", ".pl", ".rb", ".sh" };
+	size_t length = strlen(name);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t size = strlen(endings[i]);
+		if (length > size && strcmp(name + length - size, endings[i]) == 0)
+			return length - size;
+	}
+	return length;
+}
+
+enum program_kind program_kind(const char *name)
+{
+	size_t length = name ? length_without_ending(name) : 0;
+	for (size_t i = 0; length && i < sizeof(programs) / sizeof(programs[0]); i++)
+		for (const char *const *known = programs[i].names; *known; known++)
+			if (strlen(*known) == length && memcmp(*known, name, length) == 0)
+				return programs[i].kind;
+	return PROGRAM_UNKNOWN;
+}
