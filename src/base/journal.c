@@ -144,7 +144,8 @@ const char *journal_strerror(int error)
 {
 	switch (error) {
 	case -ENOTSUP: return "Not a regular file";
-	case SAFE_FOLDER_FOREIGN: return "Another user can write to its folder, so root does not";
+	case SAFE_FOLDER_FOREIGN:
+		return "Another user can write to its folder, so root does not write there";
 	default: return strerror(-error);
 	}
 }
