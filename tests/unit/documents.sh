@@ -20,9 +20,16 @@ terms() {
 		sort -u
 }
 
-# A file by its path from the root or from src/, or by its name alone.
+# A file by the end of its path: base/mem.c for src/base/mem.c.
+files=$(find src tests tools docs -type f)
 is_file() {
-	[ -e "$1" ] || [ -e "src/$1" ] || [ -n "$(find src tests tools docs -name "${1##*/}" -path "*/$1")" ]
+	[ -e "$1" ] || [[ $files =~ /"$1"($'\n'|$) ]]
+}
+
+# All names in the sources, one a line.
+names=$(find src tests -name '*.[ch]' -exec cat {} + | tr -cs 'A-Za-z0-9_' '\n' | sort -u)
+is_name() {
+	[[ $'\n'$names$'\n' == *$'\n'"$1"$'\n'* ]]
 }
 
 for document in README.md HACKING.md CHANGELOG.md docs/*.md; do
@@ -36,8 +43,7 @@ for document in README.md HACKING.md CHANGELOG.md docs/*.md; do
 		elif [[ $term =~ ^(src|tests|tools|docs)/[a-z_0-9/.-]*$ ]]; then
 			[ -e "$term" ] || fault "$document" "there is no $term"
 		elif [[ $term =~ ^([a-z][a-z_0-9]*)\(\)$ ]]; then
-			grep -rqw --include='*.[ch]' "${BASH_REMATCH[1]}" src tests ||
-				fault "$document" "there is no function $term"
+			is_name "${BASH_REMATCH[1]}" || fault "$document" "there is no function $term"
 		fi
 	done < <(terms "$document")
 done
