@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/instant.h"
 #include "tui/internal.h"
@@ -22,7 +23,7 @@
 #define PASTE_SILENCE 5000000 /* µs */
 
 static const struct {
-	wint_t code;
+	int code;
 	enum input_key key;
 } special_keys[] = {
 	{ KEY_ENTER, INPUT_ENTER },
@@ -43,7 +44,7 @@ static const struct {
 	{ KEY_NPAGE, INPUT_PAGE_DOWN },
 };
 
-static bool from_code(wint_t code, struct key_event *ret_event)
+static bool from_code(int code, struct key_event *ret_event)
 {
 	for (size_t i = 0; i < sizeof(special_keys) / sizeof(special_keys[0]); i++) {
 		if (special_keys[i].code == code) {
@@ -106,24 +107,34 @@ static bool from_mouse(const char *sequence, struct key_event *ret_event)
 	return false;
 }
 
-/* It is read again as the next. */
-static void give_back(int kind, wint_t c)
+/* A byte of a character in the locale's encoding. Returns true when it ends one. A byte that is
+ * part of no character is skipped alone: wget_wch() would take up to 15 bytes after it, too, and
+ * with them keys or the mark that ends a paste. */
+static bool decode(struct tui *tui, int byte, wchar_t *ret_c)
 {
-	if (kind == KEY_CODE_YES)
-		ungetch((int)c);
-	else if (kind == OK)
-		unget_wch((wchar_t)c);
+	const char bytes[1] = { (char)byte };
+	bool begun = !mbsinit(&tui->character);
+	size_t length = mbrtowc(ret_c, bytes, 1, &tui->character);
+	if (length == (size_t)-2)
+		return false;
+	if (length != (size_t)-1)
+		return true;
+	tui->character = (mbstate_t){ 0 };
+	/* the character before was cut short; this byte may begin the next */
+	return begun && decode(tui, byte, ret_c);
 }
 
 /* The next byte of a sequence. One that was cut off ends where the next key begins: that is kept.
  */
-static bool read_byte(struct tui *tui, wint_t *ret_c)
+static bool read_byte(struct tui *tui, int *ret_c)
 {
-	int kind = wget_wch(tui->keys, ret_c);
-	bool is_key = kind == KEY_CODE_YES || (kind == OK && *ret_c == ESCAPE);
-	if (is_key)
-		give_back(kind, *ret_c);
-	return kind == OK && !is_key && *ret_c < 0x80;
+	*ret_c = wgetch(tui->keys);
+	if (*ret_c == ERR)
+		return false;
+	if (*ret_c < 0x80 && *ret_c != ESCAPE)
+		return true;
+	ungetch(*ret_c);
+	return false;
 }
 
 /* Parameters, then a final byte: ECMA-48, 5.4. What does not fit is read to its end, and is none.
@@ -132,7 +143,7 @@ static bool read_sequence(struct tui *tui, struct key_event *ret_event)
 {
 	char sequence[SEQUENCE_MAX + 1];
 	size_t length = 0;
-	wint_t c;
+	int c;
 	while (length < SEQUENCE_MAX && read_byte(tui, &c)) {
 		sequence[length++] = (char)c;
 		if (c >= 0x40 && c <= 0x7e)
@@ -149,15 +160,15 @@ static bool read_sequence(struct tui *tui, struct key_event *ret_event)
  */
 static bool from_escape(struct tui *tui, struct key_event *ret_event)
 {
-	wint_t c = 0;
-	int kind = wget_wch(tui->keys, &c);
-	if (kind == OK && c == 'O') {
+	int c = wgetch(tui->keys);
+	if (c == 'O') {
 		(void)read_byte(tui, &c);
 		return false;
 	}
-	if (kind == OK && c == '[')
+	if (c == '[')
 		return read_sequence(tui, ret_event);
-	give_back(kind, c);
+	if (c != ERR)
+		ungetch(c);
 	*ret_event = (struct key_event){ INPUT_ESCAPE, 0 };
 	return true;
 }
@@ -172,24 +183,41 @@ static int poll_now(const struct tui *tui)
 }
 
 /* Inside a paste: text, or a character of the end mark; never a key. */
-static bool from_paste(struct tui *tui, int kind, wint_t c, struct key_event *ret_event)
+static bool from_paste(struct tui *tui, wchar_t c, struct key_event *ret_event)
 {
 	static const char end[] = PASTE_END;
-	if (kind == KEY_CODE_YES) {
+	if (c != (wchar_t)end[tui->paste_end])
 		tui->paste_end = 0;
-		return false;
-	}
-	if (c != (wint_t)end[tui->paste_end])
-		tui->paste_end = 0;
-	if (c == (wint_t)end[tui->paste_end]) {
+	if (c == (wchar_t)end[tui->paste_end]) {
 		tui->paste_end++;
 		tui->pasting = tui->paste_end < sizeof(end) - 1;
 		return false;
 	}
-	if (!from_char(c, ret_event))
+	if (!from_char((wint_t)c, ret_event))
 		return false;
 	ret_event->pasted = true;
 	return true;
+}
+
+/* A key that ncurses knows. In a paste nothing is one. */
+static bool take_code(struct tui *tui, int code, struct key_event *ret_event)
+{
+	tui->character = (mbstate_t){ 0 };
+	tui->paste_end = 0;
+	return !tui->pasting && from_code(code, ret_event);
+}
+
+static bool take_byte(struct tui *tui, int byte, struct key_event *ret_event)
+{
+	wchar_t c;
+	/* a byte that is skipped is not in the mark: the terminal has not taken that for one */
+	if (byte != PASTE_END[tui->paste_end])
+		tui->paste_end = 0;
+	if (!decode(tui, byte, &c))
+		return false;
+	if (tui->pasting)
+		return from_paste(tui, c, ret_event);
+	return c == ESCAPE ? from_escape(tui, ret_event) : from_char((wint_t)c, ret_event);
 }
 
 /* Notes the time of the input, and ends a paste whose end mark was lost. */
@@ -203,31 +231,17 @@ static void note_input(struct tui *tui)
 
 int input_read(struct tui *tui, struct key_event *ret_event)
 {
-	bool failed = false;
 	for (int i = 0; i < PASSED_OVER; i++) {
-		wint_t c;
-		int kind = wget_wch(tui->keys, &c);
-		if (kind == ERR) {
-			/* nothing there, or bytes that are no character: then go on behind them,
-			 * where ncurses may hold a key that it has read already */
+		int c = wgetch(tui->keys);
+		if (c == ERR) {
 			int more = poll_now(tui);
-			if (more < 0 || (more == 0 && failed))
+			if (more <= 0)
 				return more;
-			failed = true;
 			continue;
 		}
-		failed = false;
-		bool found;
 		note_input(tui);
-		if (tui->pasting) {
-			found = from_paste(tui, kind, c, ret_event);
-		} else if (kind == KEY_CODE_YES) {
-			found = from_code(c, ret_event);
-		} else if (c == ESCAPE) {
-			found = from_escape(tui, ret_event);
-		} else {
-			found = from_char(c, ret_event);
-		}
+		bool found =
+			c >= KEY_MIN ? take_code(tui, c, ret_event) : take_byte(tui, c, ret_event);
 		if (found)
 			return 1;
 	}

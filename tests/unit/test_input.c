@@ -232,6 +232,42 @@ static void broken_bytes_hold_nothing_back(void **state)
 	assert_nothing();
 }
 
+/* As from a terminal whose encoding is not the locale's: "é" in Latin-1 is one byte. */
+static void a_broken_byte_takes_no_other_with_it(void **state)
+{
+	(void)state;
+	send("\xffkj\xe6\xbcq\xe9");
+	assert_key(INPUT_CHAR, 'k');
+	assert_key(INPUT_CHAR, 'j');
+	assert_key(INPUT_CHAR, 'q');
+	assert_nothing();
+	send("\033[200~caf\xe9\033[201~k");
+	assert_pasted(INPUT_CHAR, 'c');
+	assert_pasted(INPUT_CHAR, 'a');
+	assert_pasted(INPUT_CHAR, 'f');
+	struct key_event event = { 0 };
+	assert_int_equal(input_read(terminal.tui, &event), 1);
+	assert_int_equal(event.c, 'k');
+	assert_false(event.pasted);
+	assert_nothing();
+}
+
+/* A terminal removes the mark from what it pastes, but not what is the mark once bytes are skipped.
+ */
+static void a_mark_with_a_broken_byte_in_it_is_text(void **state)
+{
+	(void)state;
+	send("\033[200~\033[20\xdd\xdd"
+	     "1~k");
+	struct key_event event = { 0 };
+	while (input_read(terminal.tui, &event) == 1)
+		assert_true(event.pasted && event.key == INPUT_CHAR);
+	assert_int_equal(event.c, 'k');
+	send("\033[201~k");
+	assert_key(INPUT_CHAR, 'k');
+	assert_nothing();
+}
+
 static void many_keys_in_one_packet(void **state)
 {
 	(void)state;
@@ -268,6 +304,8 @@ int main(void)
 		TEST(sequences_in_a_paste_are_no_keys),
 		TEST(a_mark_in_two_packets_ends_a_paste),
 		TEST(broken_bytes_hold_nothing_back),
+		TEST(a_broken_byte_takes_no_other_with_it),
+		TEST(a_mark_with_a_broken_byte_in_it_is_text),
 		TEST(many_keys_in_one_packet),
 		TEST(a_terminal_that_went_away),
 	};
