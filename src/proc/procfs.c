@@ -99,7 +99,7 @@ static int64_t read_boot_time(int root)
 	if (read_file(root, "stat", text, SIZE) < 0)
 		return INSTANT_UNKNOWN;
 	int64_t seconds = labelled_number(text, "btime ");
-	return seconds > 0 ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
+	return seconds > 0 && seconds <= UINT32_MAX ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
 }
 
 static enum tree read_tree(int root)
@@ -206,6 +206,13 @@ bool procfs_exists(const struct procfs *procfs, int32_t pid)
 	return faccessat(procfs->root, path, F_OK, 0) == 0 || !is_gone(procfs, pid);
 }
 
+/* −1 for what no machine has. */
+static int64_t pages_to_bytes(unsigned long long pages)
+{
+	unsigned long long size = (unsigned long long)sysconf(_SC_PAGESIZE);
+	return pages <= INT64_MAX / size ? (int64_t)(pages * size) : -1;
+}
+
 /* Fields are counted as in proc(5): the first behind the name is 3, the state. */
 static void read_fields(const char *text, struct procfs_stat *stat)
 {
@@ -222,7 +229,7 @@ static void read_fields(const char *text, struct procfs_stat *stat)
 		case UTIME:
 		case STIME: stat->cpu_ticks += value; break;
 		case START: stat->start_ticks = value; break;
-		case RSS: stat->rss_bytes = (int64_t)value; break;
+		case RSS: stat->rss_bytes = pages_to_bytes(value); break;
 		default: break;
 		}
 		if (end == text)
@@ -244,7 +251,6 @@ int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
 	struct procfs_stat stat = { .state = close[2] };
 	snprintf(stat.comm, sizeof(stat.comm), "%.*s", (int)(close - open - 1), open + 1);
 	read_fields(close + 3, &stat);
-	stat.rss_bytes *= sysconf(_SC_PAGESIZE);
 	*ret = stat;
 	return 0;
 }

@@ -28,7 +28,7 @@ struct procfs_stat {
 	bool exiting;         /* on its way out, or out: the kernel takes what it holds */
 	uint64_t start_ticks; /* after boot, in clock ticks */
 	uint64_t cpu_ticks;   /* user and system time */
-	int64_t rss_bytes;
+	int64_t rss_bytes;    /* −1 when unknown */
 };
 
 /* Never NULL; of a root that is not there, every call fails. Not for two threads at a time. */

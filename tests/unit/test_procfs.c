@@ -1,6 +1,7 @@
 /* Unit tests of what is read from /proc, on the recorded trees in tests/data/proc-*. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -375,6 +376,36 @@ static void a_time_of_boot_that_moves_is_followed(void **state)
 	rmdir(folder);
 }
 
+/* As in a tree of another machine that somebody edited. */
+static void numbers_that_cannot_be_are_unknown(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/dbtop-procfs-XXXXXX", path[64];
+	struct procfs_stat stat;
+	assert_non_null(mkdtemp(folder));
+	write_btime(folder, LONG_MAX);
+	struct procfs *procfs = procfs_new(folder);
+	assert_true(procfs_started_at(procfs, 100) == INSTANT_UNKNOWN);
+	procfs_free(procfs);
+	snprintf(path, sizeof(path), "%s/stat", folder);
+	static const struct {
+		const char *pages;
+		int64_t bytes;
+	} cases[] = { { "9223372036854775807", -1 }, { "18446744073709551615", -1 }, { "-5", -1 },
+		{ "0", 0 } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		fprintf(file, "7 (a) S 1 7 7 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 9 0 %s 0\n",
+			cases[i].pages);
+		fclose(file);
+		assert_int_equal(procfs_stat_at(AT_FDCWD, path, &stat), 0);
+		assert_true(stat.rss_bytes == cases[i].bytes);
+	}
+	unlink(path);
+	rmdir(folder);
+}
+
 static void missing_tree_is_an_error(void **state)
 {
 	struct procfs *procfs = procfs_new("tests/data/no-such-tree");
@@ -475,6 +506,7 @@ int main(void)
 		TEST(describe_agrees_with_the_running_kernel),
 		TEST(missing_tree_is_an_error),
 		TEST(a_time_of_boot_that_moves_is_followed),
+		TEST(numbers_that_cannot_be_are_unknown),
 		TEST(forwarding_of_either_family_counts),
 		TEST(scan_finds_holders_sorted),
 		TEST(scan_sees_other_network_namespaces),
