@@ -25,6 +25,8 @@ static const struct {
 	const char *target;
 	void (*make)(const char *folder);
 } makers[] = {
+	{ "activity", seeds_activity },
+	{ "netlink", seeds_netlink },
 	{ "page", seeds_page },
 	{ "replay", seeds_replay },
 };

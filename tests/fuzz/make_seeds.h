@@ -6,6 +6,8 @@
 
 void seed_write(const char *folder, const char *name, const void *bytes, size_t size);
 
+void seeds_activity(const char *folder);
+void seeds_netlink(const char *folder);
 void seeds_page(const char *folder);
 void seeds_replay(const char *folder);
 
