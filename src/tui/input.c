@@ -73,6 +73,8 @@ static bool from_char(wint_t c, struct key_event *ret_event)
 			(char32_t)(c >= 1 && c <= 26 ? c + 'a' - 1 : c + '@') };
 	else if (c >= 0x80 && c < 0xa0)
 		return false;
+	else if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return false; /* glibc takes UTF-8 of up to six bytes, one by one */
 	*ret_event = event;
 	return true;
 }

@@ -268,6 +268,18 @@ static void a_mark_with_a_broken_byte_in_it_is_text(void **state)
 	assert_nothing();
 }
 
+static void what_is_not_unicode_is_no_key(void **state)
+{
+	(void)state;
+	send("\xfd\xad\xad\xad\xad\xad"
+	     "k");
+	assert_key(INPUT_CHAR, 'k');
+	assert_nothing();
+	send("\xed\xa0\x80k");
+	assert_key(INPUT_CHAR, 'k');
+	assert_nothing();
+}
+
 static void many_keys_in_one_packet(void **state)
 {
 	(void)state;
@@ -306,6 +318,7 @@ int main(void)
 		TEST(broken_bytes_hold_nothing_back),
 		TEST(a_broken_byte_takes_no_other_with_it),
 		TEST(a_mark_with_a_broken_byte_in_it_is_text),
+		TEST(what_is_not_unicode_is_no_key),
 		TEST(many_keys_in_one_packet),
 		TEST(a_terminal_that_went_away),
 	};
