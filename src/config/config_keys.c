@@ -60,8 +60,7 @@ static const struct config_key keys[] = {
 	{ "kill_limit", CONFIG_INTEGER, "60", "terminations a minute before dbtop asks once more",
 		.min = "1", .max = "100000", AT(kill_limit) },
 	{ "readonly", CONFIG_BOOLEAN, "false", "true: no action can be taken", AT(readonly) },
-	{ "log", CONFIG_TEXT, "\"\"", "file for what dbtop itself did and met; empty: none",
-		AT(log) },
+	{ "log", CONFIG_TEXT, "\"\"", "file for dbtop's own log; empty: none", AT(log) },
 };
 
 const struct config_key *config_keys(size_t *ret_count)

@@ -1,4 +1,4 @@
-/* What dbtop itself did and met, a line each: the page of messages shows it, --log FILE keeps it.
+/* dbtop's own log, an event a line: the key m shows it, --log FILE keeps it.
  */
 #ifndef MODES_LOG_H
 #define MODES_LOG_H

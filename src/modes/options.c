@@ -52,7 +52,7 @@ static const struct option_row {
 	{ "pgbouncer", "CONNINFO", 0, KIND_LIST, AT(pgbouncer), 0,
 		"--pgbouncer CONNINFO, --pages DIR", "an admin console; where stats pages are" },
 	{ "pages", "DIR", 0, KIND_TEXT, AT(pages), 0, NULL, NULL },
-	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "what dbtop itself did and met" },
+	{ "log", "FILE", 0, KIND_TEXT, AT(log), 0, NULL, "dbtop's own log" },
 	{ "once", NULL, 0, KIND_MODE, 0, MODE_ONCE, "--once, --json [--count N|--follow]",
 		"one report as text; as lines of JSON" },
 	{ "json", NULL, 0, KIND_FLAG, AT(json), 0, NULL, NULL },
