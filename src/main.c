@@ -223,8 +223,8 @@ static void on_end_patience(uv_timer_t *timer)
 	uv_stop(timer->loop);
 }
 
-/* What was freed closes its handles in here. False when a worker hangs in a process's files, or on
- * a disk: it is not waited for. */
+/* What was freed closes its handles in here. False when a thread is not waited for any longer: it
+ * hangs in a process's files, on a disk, in a look-up, or computes for a server. */
 static bool close_loop(uv_loop_t *loop)
 {
 	uv_timer_t patience;
@@ -235,8 +235,17 @@ static bool close_loop(uv_loop_t *loop)
 		return false;
 	uv_close((uv_handle_t *)&patience, NULL);
 	uv_run(loop, UV_RUN_DEFAULT);
-	uv_loop_close(loop);
-	return true;
+	/* it fails while a connection attempt has its handle: dial_abandon() */
+	return uv_loop_close(loop) == 0;
+}
+
+/* Without exit()'s handlers: libuv's would wait for the thread, and OpenSSL's would free what the
+ * thread uses. fflush(NULL) would wait for the file that the thread reads. */
+__attribute__((noreturn)) static void end_beside_threads(int status)
+{
+	fflush(stdout);
+	fflush(stderr);
+	_exit(status);
 }
 
 static int start(struct app *app)
@@ -252,11 +261,8 @@ static int start(struct app *app)
 	}
 	release(app);
 	arena_free(arena);
-	if (hangs) {
-		/* exit() would wait for the worker, too */
-		fflush(NULL);
-		_exit(status);
-	}
+	if (hangs)
+		end_beside_threads(status);
 	return status;
 }
 

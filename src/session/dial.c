@@ -1,4 +1,5 @@
-/* The thread and the loop share one struct under its lock; the last of them frees it. */
+/* The thread and the loop share one struct under its lock. The loop frees it once it has joined the
+ * thread; until then the loop's handle stays open. */
 #include "session/dial.h"
 
 #include <pthread.h>
@@ -6,51 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "session/params.h"
 #include "session/round.h"
 
-#define NSEC_PER_SEC 1000000000L
-
-/* How long dial_abandon() waits for the thread. It ends at once unless libpq waits for a disk. It
- * is waited for because a program that exits while a thread is in OpenSSL may crash. */
-#define END_WAIT_NS 500000000L
-
 struct dial {
 	uv_async_t async;
 	struct dial_callbacks callbacks; /* the loop's */
 	pthread_t thread;
-	bool has_thread;
+	bool has_thread; /* that is not joined */
 
 	struct round round; /* the thread's until `ended`, then the loop's */
 
 	pthread_mutex_t lock; /* of these: */
-	pthread_cond_t ended_cond;
-	int users;       /* the thread, the loop's handle */
-	bool abandoned;  /* by the loop */
-	bool ended;      /* the round is over */
-	bool is_located; /* `where` was not passed on yet */
+	bool abandoned;       /* by the loop */
+	bool ended;           /* the round is over */
+	bool is_located;      /* `where` was not passed on yet */
 	bool trying, looking_up;
 	struct peers_target where;
 };
-
-static void unref(struct dial *dial)
-{
-	pthread_mutex_lock(&dial->lock);
-	bool last = --dial->users == 0;
-	pthread_mutex_unlock(&dial->lock);
-	if (!last)
-		return;
-	if (dial->round.wake >= 0)
-		close(dial->round.wake);
-	round_clear(&dial->round);
-	pthread_cond_destroy(&dial->ended_cond);
-	pthread_mutex_destroy(&dial->lock);
-	free(dial);
-}
 
 static bool on_step(void *data, enum round_step step)
 {
@@ -69,8 +46,7 @@ static void on_located(void *data, const struct peers_target *where)
 	pthread_mutex_lock(&dial->lock);
 	dial->where = *where;
 	dial->is_located = true;
-	if (!dial->abandoned)
-		uv_async_send(&dial->async);
+	uv_async_send(&dial->async);
 	pthread_mutex_unlock(&dial->lock);
 }
 
@@ -80,24 +56,30 @@ static void *run(void *data)
 	round_run(&dial->round);
 	pthread_mutex_lock(&dial->lock);
 	dial->ended = true;
-	if (!dial->abandoned)
-		uv_async_send(&dial->async);
-	pthread_cond_signal(&dial->ended_cond);
+	uv_async_send(&dial->async);
 	pthread_mutex_unlock(&dial->lock);
-	unref(dial);
 	return NULL;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	unref(handle->data);
+	struct dial *dial = handle->data;
+	if (dial->round.wake >= 0)
+		close(dial->round.wake);
+	round_clear(&dial->round);
+	pthread_mutex_destroy(&dial->lock);
+	free(dial);
 }
 
+/* The round is over. */
 static void finish(struct dial *dial)
 {
 	struct dial_callbacks callbacks = dial->callbacks;
 	if (dial->has_thread)
 		pthread_join(dial->thread, NULL);
+	uv_close((uv_handle_t *)&dial->async, on_closed);
+	if (dial->abandoned)
+		return;
 	const struct dial_result result = {
 		.conn = dial->round.conn,
 		.error = dial->round.error,
@@ -105,7 +87,6 @@ static void finish(struct dial *dial)
 		.verified = dial->round.verified,
 	};
 	dial->round.conn = NULL;
-	uv_close((uv_handle_t *)&dial->async, on_closed);
 	callbacks.done(callbacks.data, &result);
 }
 
@@ -117,10 +98,10 @@ static void on_async(uv_async_t *async)
 	struct peers_target where = dial->where;
 	dial->is_located = false;
 	pthread_mutex_unlock(&dial->lock);
-	if (located && dial->callbacks.located)
+	/* the callback may abandon it */
+	if (located && !dial->abandoned && dial->callbacks.located)
 		dial->callbacks.located(dial->callbacks.data, &where);
-	/* The callback may have abandoned the dial. */
-	if (ended && !dial->abandoned)
+	if (ended)
 		finish(dial);
 }
 
@@ -139,23 +120,12 @@ static int start_thread(struct dial *dial)
 	return r;
 }
 
-static void init_lock(struct dial *dial)
-{
-	pthread_condattr_t monotonic;
-	pthread_mutex_init(&dial->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&dial->ended_cond, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-}
-
 struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned seconds,
 	const struct dial_callbacks *callbacks)
 {
 	struct dial *dial = mem_alloc(sizeof(*dial));
 	dial->callbacks = *callbacks;
-	dial->users = 2;
-	init_lock(dial);
+	pthread_mutex_init(&dial->lock, NULL);
 	dial->round = (struct round){
 		.seconds = seconds,
 		.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
@@ -170,7 +140,6 @@ struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned s
 	if (r != 0) {
 		dial->round.error = mem_printf("no thread can be started: %s", strerror(r));
 		dial->ended = true;
-		dial->users = 1;
 		uv_async_send(&dial->async);
 	}
 	return dial;
@@ -186,25 +155,14 @@ bool dial_is_trying(struct dial *dial)
 
 void dial_abandon(struct dial *dial)
 {
-	struct timespec deadline;
 	if (!dial)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_nsec += END_WAIT_NS;
-	deadline.tv_sec += deadline.tv_nsec / NSEC_PER_SEC;
-	deadline.tv_nsec %= NSEC_PER_SEC;
 	pthread_mutex_lock(&dial->lock);
 	dial->abandoned = true;
 	if (dial->round.wake >= 0)
 		(void)eventfd_write(dial->round.wake, 1);
-	int r = 0;
-	while (!dial->ended && !dial->looking_up && r == 0)
-		r = pthread_cond_timedwait(&dial->ended_cond, &dial->lock, &deadline);
-	bool ended = dial->ended;
+	/* a name server may be silent for half a minute */
+	if (dial->looking_up)
+		uv_unref((uv_handle_t *)&dial->async);
 	pthread_mutex_unlock(&dial->lock);
-	if (dial->has_thread && ended)
-		pthread_join(dial->thread, NULL);
-	else if (dial->has_thread)
-		pthread_detach(dial->thread);
-	uv_close((uv_handle_t *)&dial->async, on_closed);
 }

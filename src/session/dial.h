@@ -2,8 +2,8 @@
  * limit, until one succeeds.
  *
  * It runs on its own thread, because libpq may block, also in PQconnectPoll(): on a name server, on
- * the files with services, passwords and certificates, on Kerberos. Such a wait delays neither the
- * loop nor the end of dbtop. */
+ * the files with services, passwords and certificates, on Kerberos, or in a computation that is as
+ * long as the server wants (SCRAM's iterations). Nothing of that delays the loop. */
 #ifndef SESSION_DIAL_H
 #define SESSION_DIAL_H
 
@@ -41,7 +41,11 @@ struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned s
 /* An address is being tried; no name is being looked up. */
 bool dial_is_trying(struct dial *dial);
 
-/* Ends the dial; done() is not called. NULL is allowed. */
+/* Ends it without done(), and returns at once. NULL is allowed.
+ *
+ * The loop keeps a handle until the thread has ended, and runs until then unless the thread is in a
+ * look-up. While the handle is there (uv_loop_close() returns UV_EBUSY) the thread may be inside of
+ * libpq or OpenSSL, and the process must not call exit(): OpenSSL frees its tables in there. */
 void dial_abandon(struct dial *dial);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,12 +19,20 @@
 
 #include "base/mem.h"
 
+/* A reader of the server's messages: type (1 byte), length (4 bytes, with itself), body. */
+struct parser {
+	uint8_t head[9]; /* type, length, and the first word of the body */
+	size_t n_head, at;
+};
+
 struct liar {
 	const char *server_socket;
 	enum liar_fault fault;
 	size_t after;
 	uint64_t random;
 	size_t told; /* bytes of the server's that went through */
+	struct parser parser;
+	struct liar_marks *marks; /* shared with the processes */
 	int port, listener;
 	pid_t pid;
 };
@@ -58,11 +67,42 @@ static bool say(int fd, const uint8_t *bytes, size_t size)
 	return true;
 }
 
+static uint32_t read_word(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+		bytes[3];
+}
+
+/* `end` bytes were sent when the message was over. */
+static void note_message(struct liar *liar, size_t end)
+{
+	const struct parser *parser = &liar->parser;
+	if (parser->head[0] == 'R' && parser->n_head == 9 && read_word(parser->head + 5) == 0)
+		liar->marks->let_in = end;
+	else if (parser->head[0] == 'Z' && !liar->marks->ready)
+		liar->marks->ready = end;
+}
+
+static void note(struct liar *liar, const uint8_t *bytes, size_t size)
+{
+	struct parser *parser = &liar->parser;
+	for (size_t i = 0; i < size; i++) {
+		if (parser->n_head < sizeof(parser->head))
+			parser->head[parser->n_head++] = bytes[i];
+		parser->at++;
+		if (parser->at < 5 || parser->at < 1 + (size_t)read_word(parser->head + 1))
+			continue;
+		note_message(liar, liar->told + i + 1);
+		*parser = (struct parser){ 0 };
+	}
+}
+
 /* What is left of the server's words when the fault has had its way; false to hang up. */
 static bool distort(struct liar *liar, uint8_t *bytes, size_t *size)
 {
 	size_t allowed = liar->after > liar->told ? liar->after - liar->told : 0;
 	bool reached = *size > allowed;
+	note(liar, bytes, *size);
 	if (liar->fault == LIAR_FLIP)
 		for (size_t i = 0; i < *size; i++)
 			if ((liar->told + i) % liar->after == liar->after - 1)
@@ -95,10 +135,45 @@ static void forward(struct liar *liar, int client)
 	}
 }
 
+/* An authentication request: its kind, and what comes with it. */
+static bool say_request(int client, uint8_t kind, const void *data, size_t size)
+{
+	uint8_t message[512] = { 'R', 0, 0, (uint8_t)((8 + size) >> 8), (uint8_t)(8 + size), 0, 0,
+		0, kind };
+	if (9 + size > sizeof(message))
+		return false;
+	memcpy(message + 9, data, size);
+	return say(client, message, 9 + size);
+}
+
+/* SCRAM's challenge repeats the client's nonce, adds to it, and names the salt and how often the
+ * password is to be hashed. */
+static void ask_endlessly(int client)
+{
+	static const char mechanisms[] = "SCRAM-SHA-256\0";
+	char bytes[512], challenge[400];
+	if (read(client, bytes, sizeof(bytes)) <= 0 ||
+		!say_request(client, 10, mechanisms, sizeof(mechanisms)))
+		return;
+	ssize_t size = read(client, bytes, sizeof(bytes) - 1);
+	if (size <= 0)
+		return;
+	const char *nonce = memmem(bytes, (size_t)size, ",r=", 3);
+	if (!nonce)
+		return;
+	int nonce_size = (int)(bytes + size - nonce) - 1;
+	int n = snprintf(challenge, sizeof(challenge),
+		"%.*smore,s=c2FsdCBhbmQgcGVwcGVy,i=2000000000", nonce_size, nonce + 1);
+	if (n < (int)sizeof(challenge) && say_request(client, 11, challenge, (size_t)n))
+		while (read(client, bytes, sizeof(bytes)) > 0)
+			continue;
+}
+
 static void serve(struct liar *liar, int client)
 {
 	uint8_t bytes[4096];
 	switch (liar->fault) {
+	case LIAR_ENDLESS: ask_endlessly(client); return;
 	case LIAR_RUBBISH:
 		while (read(client, bytes, sizeof(bytes)) > 0) {
 			for (size_t i = 0; i < liar->after; i++)
@@ -124,6 +199,7 @@ __attribute__((noreturn)) static void accept_all(struct liar *liar)
 			_exit(1);
 		if (client >= 0 && fork() == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			*liar->marks = (struct liar_marks){ 0 };
 			serve(liar, client);
 			_exit(0);
 		}
@@ -154,6 +230,12 @@ struct liar *liar_start(
 		.fault = fault,
 		.after = after ? after : 1,
 		.random = seed * 2 + 1 };
+	liar->marks = mmap(NULL, sizeof(*liar->marks), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (liar->marks == MAP_FAILED) {
+		perror("liar");
+		abort();
+	}
 	liar->listener = listen_somewhere(&liar->port);
 	liar->pid = fork();
 	if (liar->pid == 0) {
@@ -169,11 +251,17 @@ int liar_port(const struct liar *liar)
 	return liar->port;
 }
 
+struct liar_marks liar_marks(const struct liar *liar)
+{
+	return *liar->marks;
+}
+
 void liar_stop(struct liar *liar)
 {
 	if (!liar)
 		return;
 	kill(liar->pid, SIGKILL);
 	(void)waitpid(liar->pid, NULL, 0);
+	munmap(liar->marks, sizeof(*liar->marks));
 	free(liar);
 }

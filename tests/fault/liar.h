@@ -12,6 +12,13 @@ enum liar_fault {
 	LIAR_FLIP,    /* changes a random byte of every so many */
 	LIAR_RUBBISH, /* answers with random bytes, whatever is asked */
 	LIAR_MUTE,    /* accepts, and never says a word */
+	LIAR_ENDLESS, /* asks for a password hash that takes an hour to compute */
+};
+
+/* How many bytes the server had sent by the end of a message; 0 when it did not come. */
+struct liar_marks {
+	size_t let_in; /* AuthenticationOk */
+	size_t ready;  /* the first ReadyForQuery: the end of the login */
 };
 
 struct liar;
@@ -21,6 +28,9 @@ struct liar *liar_start(
 	const char *server_socket, enum liar_fault fault, size_t after, uint64_t seed);
 
 int liar_port(const struct liar *liar);
+
+/* Of its last connection: what went through an honest line. */
+struct liar_marks liar_marks(const struct liar *liar);
 
 /* NULL is allowed. */
 void liar_stop(struct liar *liar);

@@ -506,6 +506,34 @@ static void run_until_ticks(struct call *call, int ticks)
 		uv_run(&call->loop, UV_RUN_ONCE);
 }
 
+static void ref_handle(uv_handle_t *handle, void *data)
+{
+	(void)data;
+	uv_ref(handle);
+}
+
+/* Lets go of the session: the loop does not wait for the look-up, and tells that it goes on. */
+static void end_beside_look_up(struct call *call)
+{
+	session_free(call->session);
+	uv_close((uv_handle_t *)&call->tick, NULL);
+	uv_unref((uv_handle_t *)&call->limit);
+	uv_timer_start(&call->limit, on_limit, (uint64_t)live_patience(20000), 0);
+	assert_int_equal(uv_run(&call->loop, UV_RUN_DEFAULT), 0);
+	assert_false(call->over);
+	uv_close((uv_handle_t *)&call->limit, NULL);
+	uv_run(&call->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&call->loop), UV_EBUSY);
+}
+
+/* Once the look-up was answered. */
+static void end_after_look_up(struct call *call)
+{
+	uv_walk(&call->loop, ref_handle, NULL);
+	assert_int_equal(uv_run(&call->loop, UV_RUN_DEFAULT), 0);
+	assert_int_equal(uv_loop_close(&call->loop), 0);
+}
+
 /* In a list, too, and from a service: the loop turns, and the end is at once. */
 static void a_silent_name_server_holds_up_nobody(void **state)
 {
@@ -524,35 +552,62 @@ static void a_silent_name_server_holds_up_nobody(void **state)
 		run_until_ticks(&calls[i], 10);
 		assert_false(session_is_trying(calls[i].session));
 		assert_int_equal(session_state(calls[i].session)->status, SERVER_CONNECTING);
-		end(&calls[i]);
+		end_beside_look_up(&calls[i]);
 	}
 	wait_for_silent(3);
 	pthread_mutex_lock(&lock);
 	silent_released = true;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; i < 3; i++)
+		end_after_look_up(&calls[i]);
 	wait_for_silent(0);
 	silent_released = false;
 	unsetenv("PGSERVICEFILE");
+}
+
+struct pipe_reader {
+	uv_loop_t *loop;
+	const char *path;
+};
+
+/* Each of its reads comes to the end of the file. */
+static bool has_read_all(void *data)
+{
+	const struct pipe_reader *reader = data;
+	CLEANUP(cleanup_fd) int fd = open(reader->path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return uv_run(reader->loop, UV_RUN_NOWAIT) == 0;
 }
 
 /* A pipe that nobody writes to stands for the disk. */
 static void a_disk_that_hangs_holds_up_nobody(void **state)
 {
 	(void)state;
-	struct call call;
+	struct call calls[3];
+	int64_t best = INT64_MAX;
 	CLEANUP(cleanup_free) char *path = mem_printf("%s/pipe", live_folder());
 	assert_int_equal(mkfifo(path, 0600), 0);
 	setenv("PGSERVICEFILE", path, 1);
-	prepare(&call, false, "service=any");
-	begin(&call);
-	run_until_ticks(&call, 10);
-	assert_int_equal(session_state(call.session)->status, SERVER_CONNECTING);
-	end(&call);
+	for (size_t i = 0; i < 3; i++) {
+		prepare(&calls[i], false, "service=any");
+		begin(&calls[i]);
+		run_until_ticks(&calls[i], 10);
+		assert_int_equal(session_state(calls[i].session)->status, SERVER_CONNECTING);
+		int64_t before = instant_monotonic();
+		session_free(calls[i].session);
+		calls[i].session = NULL;
+		int64_t took = instant_monotonic() - before;
+		best = took < best ? took : best;
+	}
+	/* the best of a few: the machine is busy */
+	assert_true(best < 200 * USEC_PER_MSEC);
+	for (size_t i = 0; i < 3; i++) {
+		struct pipe_reader reader = { &calls[i].loop, path };
+		assert_true(live_wait(has_read_all, &reader, 20000));
+		end(&calls[i]);
+	}
 	unsetenv("PGSERVICEFILE");
-	/* each of those that wait gets its end of file */
-	CLEANUP(cleanup_fd) int fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
 }
 
 static void no_host_name_is_too_strange(void **state)
@@ -601,7 +656,7 @@ static void only_faults_reach_the_thread(void **state)
 	struct call call;
 	start(&call, "host=silent.test");
 	wait_for_silent(1);
-	end(&call);
+	end_beside_look_up(&call);
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		assert_false(sigismember(&silent_blocks, faults[i]));
@@ -610,6 +665,7 @@ static void only_faults_reach_the_thread(void **state)
 	silent_released = true;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
+	end_after_look_up(&call);
 	wait_for_silent(0);
 	silent_released = false;
 }
