@@ -1,5 +1,4 @@
-/* dbtop's own log, an event a line: the key m shows it, --log FILE keeps it.
- */
+/* dbtop's own log, an event a line: the key m shows it, --log FILE keeps it. */
 #ifndef MODES_LOG_H
 #define MODES_LOG_H
 

@@ -67,4 +67,11 @@ for folder in src/*/; do
 	done < <(sed -n 's,^#include "\([a-z]*\)/.*,\1,p' "$folder"*.[ch] | sort -u)
 done
 
+# Each field of the JSON is in docs/json.md.
+fields=$'\n'$(terms docs/json.md)$'\n'
+while read -r field; do
+	[[ $fields == *$'\n'"$field"$'\n'* ]] || fault docs/json.md "the field $field is missing"
+done < <(cat src/report/*.c | tr -d '\n\t' | grep -o 'encoder_[a-z]*(&\?[a-z]*, *"[a-z_0-9]*"' |
+	sed 's/.*"\(.*\)"/\1/' | sort -u)
+
 [ "$faults" = 0 ]
