@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "dashboard/dashboard.h"
@@ -123,10 +124,13 @@ static int set_scope(struct app *app)
 	return 0;
 }
 
+/* How long the disk of the log is waited for, before the first screen and after the last. */
+#define LOG_PATIENCE (500 * USEC_PER_MSEC)
+
 /* A log that cannot be written is told of, and stops nothing: now, or else in the end. */
 static bool report_log(const struct app *app)
 {
-	const char *error = log_error(app->log);
+	const char *error = log_wait(app->log, LOG_PATIENCE);
 	if (error)
 		fprintf(stderr, "dbtop: %s\n", error);
 	return error != NULL;
@@ -193,7 +197,7 @@ static void release(struct app *app)
 	free(app->consoles);
 	if (!app->log_failed)
 		(void)report_log(app);
-	log_close(app->log);
+	app_report_unwritten("log", log_close(app->log));
 	if (app->scoped)
 		regfree(&app->scope);
 	config_free(app->config);

@@ -1,4 +1,4 @@
-/* Appends to the audit log. */
+/* Makes the lines of the audit log. */
 #include "action/audit.h"
 
 #include <errno.h>
@@ -15,11 +15,15 @@
 #include "base/journal.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/writer.h"
 #include "model/clearing.h"
 #include "model/emergency.h"
 #include "model/launch.h"
 
 #define SCHEMA 1
+
+/* How long a disk is waited for at the end. */
+#define END_PATIENCE (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = {
 	.size_max = AUDIT_SIZE_MAX,
@@ -32,7 +36,10 @@ struct audit {
 	const char *path;
 	const char *user, *tty; /* NULL when not known */
 	const char *sudo_user;  /* on whose behalf root acts; NULL without sudo */
-	char error[256];        /* "" when the last line was written */
+	struct writer *writer;  /* NULL without a path */
+	int64_t patience;
+	bool malformed; /* the last line */
+	char error[256];
 };
 
 char *audit_default_path(void)
@@ -60,6 +67,8 @@ struct audit *audit_new(const char *path)
 	*audit = (struct audit){
 		.arena = arena,
 		.path = arena_strdup(arena, path),
+		.writer = path ? writer_new(path, &journal) : NULL,
+		.patience = END_PATIENCE,
 		.user = clean(arena, passwd ? passwd->pw_name : NULL),
 		.tty = clean(arena, ttyname(STDERR_FILENO)),
 		/* sudo sets it; only root's word is worth more than anybody's environment */
@@ -68,33 +77,29 @@ struct audit *audit_new(const char *path)
 	return audit;
 }
 
-void audit_free(struct audit *audit)
+size_t audit_free(struct audit *audit)
 {
-	if (audit)
-		arena_free(audit->arena);
+	if (!audit)
+		return 0;
+	size_t unwritten = writer_free(audit->writer, END_PATIENCE);
+	arena_free(audit->arena);
+	return unwritten;
 }
 
-static void set_error(struct audit *audit, int error)
+void audit_set_patience(struct audit *audit, int64_t patience)
 {
-	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",
-		audit->path, journal_strerror(error));
+	audit->patience = patience;
 }
 
 /* Takes the object. */
 static void write_line(struct audit *audit, json_t *object)
 {
-	audit->error[0] = '\0';
 	CLEANUP(cleanup_free)
 	char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(object);
-	if (!audit->path) {
-		snprintf(audit->error, sizeof(audit->error),
-			"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
-		return;
-	}
-	int r = line ? journal_append(audit->path, line, &journal) : -EILSEQ;
-	if (r < 0)
-		set_error(audit, r);
+	audit->malformed = !line;
+	if (line && audit->writer)
+		writer_append(audit->writer, line);
 }
 
 static json_t *json_instant(int64_t instant)
@@ -186,9 +191,19 @@ void audit_launch(struct audit *audit, const struct launch *launch, int64_t now)
 			launch->detail));
 }
 
-const char *audit_error(const struct audit *audit)
+const char *audit_error(struct audit *audit)
 {
-	return audit->error[0] ? audit->error : NULL;
+	if (!audit->writer) {
+		snprintf(audit->error, sizeof(audit->error),
+			"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
+		return audit->error;
+	}
+	int r = audit->malformed ? -EILSEQ : writer_wait(audit->writer, audit->patience);
+	if (r == 0)
+		return NULL;
+	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",
+		audit->path, journal_strerror(r));
+	return audit->error;
 }
 
 void audit_emergency(struct audit *audit, const struct emergency *emergency, int64_t now)

@@ -6,6 +6,7 @@
 #ifndef ACTION_AUDIT_H
 #define ACTION_AUDIT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct action_plan;
@@ -23,11 +24,16 @@ struct emergency_process;
 /* From XDG_STATE_HOME, else HOME; the caller frees it. NULL when neither tells. */
 char *audit_default_path(void);
 
-/* path is copied; NULL is a log that fails. Who we are is asked here, once. Never NULL; the file is
- * opened for each line, so that it can be moved or removed at any time. */
+/* path is copied; NULL is a log that fails. Who we are is asked here, once. Never NULL. Lines are
+ * written by a thread of its own; the file is opened for each line, so that it can be moved or
+ * removed at any time. */
 struct audit *audit_new(const char *path);
-/* NULL is allowed. */
-void audit_free(struct audit *audit);
+/* Waits up to two seconds for the lines to be written; returns how many of them were not, because
+ * the disk did not answer. NULL is allowed. */
+size_t audit_free(struct audit *audit);
+
+/* How long audit_error() waits for a disk that does not answer, in µs: 2 s unless set. */
+void audit_set_patience(struct audit *audit, int64_t patience);
 
 /* An action begins with the plan's selected targets. */
 void audit_action(struct audit *audit, const struct action_plan *plan, int64_t now);
@@ -51,7 +57,8 @@ void audit_clearing(struct audit *audit, const struct clearing *clearing, int64_
 void audit_cleared(struct audit *audit, const struct clearing *clearing,
 	const struct clearing_page *page, int64_t now);
 
-/* Why the last line could not be written; NULL when it was. Lives until the next line. */
-const char *audit_error(const struct audit *audit);
+/* Why the last line could not be written; NULL when it was. Waits for the disk, as long as was set.
+ * Lives until the next call. */
+const char *audit_error(struct audit *audit);
 
 #endif

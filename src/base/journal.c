@@ -143,6 +143,7 @@ int journal_open(
 const char *journal_strerror(int error)
 {
 	switch (error) {
+	case -ETIMEDOUT: return "The disk does not answer";
 	case -ENOTSUP: return "Not a regular file";
 	case SAFE_FOLDER_FOREIGN:
 		return "Another user can write to its folder, so root does not write there";

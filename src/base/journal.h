@@ -27,7 +27,7 @@ int journal_append(const char *path, const char *line, const struct journal_opti
 int journal_open(const char *path, const struct journal_options *options, int *ret_fd,
 	int64_t *ret_size) __attribute__((warn_unused_result));
 
-/* As strerror(), for what these functions returned. */
+/* As strerror(), for what these functions and base/writer.h returned. */
 const char *journal_strerror(int error);
 
 #endif

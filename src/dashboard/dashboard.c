@@ -48,6 +48,9 @@
 /* How long the first notice stands in the place of the keys, unless one is pressed. */
 #define GREETING_MS 8000
 
+/* How long keys may wait for the disk of the audit log. */
+#define AUDIT_PATIENCE (300 * USEC_PER_MSEC)
+
 static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
 
 static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
@@ -361,6 +364,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	dashboard->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	dashboard->audit = audit_new(path);
+	audit_set_patience(dashboard->audit, AUDIT_PATIENCE);
 	const struct execute_options execute = {
 		.readonly = app->config->readonly,
 		.deadline = EXECUTE_DEADLINE_DEFAULT,
@@ -429,7 +433,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	losses_free(dashboard->losses);
 	execute_free(dashboard->executor);
 	target_free(dashboard->target);
-	audit_free(dashboard->audit);
+	app_report_unwritten("audit log", audit_free(dashboard->audit));
 	action_plan_free(dashboard->plan);
 	ui_deinit(&dashboard->ui);
 	grid_deinit(&dashboard->grid);

@@ -46,3 +46,11 @@ void app_log_state(const struct app *app, const struct assessment *assessment)
 		server_status_name(server->status), server->error ? ": " : "",
 		server->error ? server->error : "", failures);
 }
+
+void app_report_unwritten(const char *log, size_t lines)
+{
+	if (lines)
+		fprintf(stderr,
+			"dbtop: the disk did not answer: %zu line%s of the %s not written\n", lines,
+			lines == 1 ? "" : "s", log);
+}

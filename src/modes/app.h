@@ -35,4 +35,7 @@ struct target_options app_target_options(const struct app *app);
 /* Notes in the log how the server stands. */
 void app_log_state(const struct app *app, const struct assessment *assessment);
 
+/* Says how many lines of this log were not written, unless it is none. */
+void app_report_unwritten(const char *log, size_t lines);
+
 #endif

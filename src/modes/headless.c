@@ -401,7 +401,7 @@ static void close_headless(struct headless *headless)
 	losses_free(headless->losses);
 	execute_free(headless->executor);
 	target_free(headless->target);
-	audit_free(headless->audit);
+	app_report_unwritten("audit log", audit_free(headless->audit));
 	action_plan_free(headless->plan);
 }
 

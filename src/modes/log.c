@@ -9,34 +9,42 @@
 #include "base/instant.h"
 #include "base/journal.h"
 #include "base/mem.h"
+#include "base/writer.h"
 
 #define LINE_MAX_BYTES 1024
+
+/* How long a disk is waited for at the end. */
+#define END_PATIENCE (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = { .size_max = LOG_SIZE_MAX };
 
 struct log {
-	char *path; /* NULL: memory alone */
+	char *path;            /* NULL: memory alone */
+	struct writer *writer; /* NULL without a path */
 	struct log_entry entries[LOG_KEPT];
 	size_t count, next;
 	char last[LINE_MAX_BYTES];
-	char error[512]; /* "" when the last line was written */
+	char error[512];
 };
 
 struct log *log_open(const char *path)
 {
 	struct log *log = mem_alloc(sizeof(*log));
 	log->path = mem_strdup(path); /* NULL for NULL */
+	log->writer = path ? writer_new(path, &journal) : NULL;
 	return log;
 }
 
-void log_close(struct log *log)
+size_t log_close(struct log *log)
 {
 	if (!log)
-		return;
+		return 0;
+	size_t unwritten = writer_free(log->writer, END_PATIENCE);
 	for (size_t i = 0; i < LOG_KEPT; i++)
 		free(log->entries[i].text);
 	free(log->path);
 	free(log);
+	return unwritten;
 }
 
 static void keep(struct log *log, const char *text)
@@ -69,17 +77,27 @@ void log_write(struct log *log, const char *format, ...)
 		return;
 	strcpy(log->last, text);
 	keep(log, text);
-	if (!log->path)
+	if (!log->writer)
 		return;
 	snprintf(line, sizeof(line), "%s %s", instant_rfc3339(instant_now(), when), text);
-	int r = journal_append(log->path, line, &journal);
-	log->error[0] = '\0';
-	if (r < 0)
-		snprintf(log->error, sizeof(log->error), "the log %s cannot be written: %s",
-			log->path, journal_strerror(r));
+	writer_append(log->writer, line);
 }
 
-const char *log_error(const struct log *log)
+static const char *explain(struct log *log, int r)
 {
-	return log && log->error[0] ? log->error : NULL;
+	if (r == 0)
+		return NULL;
+	snprintf(log->error, sizeof(log->error), "the log %s cannot be written: %s", log->path,
+		journal_strerror(r));
+	return log->error;
+}
+
+const char *log_error(struct log *log)
+{
+	return log && log->writer ? explain(log, writer_error(log->writer)) : NULL;
+}
+
+const char *log_wait(struct log *log, int64_t timeout)
+{
+	return log && log->writer ? explain(log, writer_wait(log->writer, timeout)) : NULL;
 }

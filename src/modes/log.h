@@ -22,18 +22,22 @@ struct log_entry {
  */
 struct log *log_open(const char *path);
 
-/* NULL is allowed here and below: nothing is logged. */
-void log_close(struct log *log);
+/* Waits up to two seconds for the lines to be written; returns how many of them were not, because
+ * the disk did not answer. NULL is allowed here and below: nothing is logged. */
+size_t log_close(struct log *log);
 
-/* "2026-01-31T12:00:00.123456Z text". The text must be clean; one that repeats the last is left
- * out. */
+/* "2026-01-31T12:00:00.123456Z text", written by a thread of its own. The text must be clean; one
+ * that repeats the last is left out. */
 void log_write(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The i-th newest line of this run, or NULL; valid until the next line. */
 const struct log_entry *log_get(const struct log *log, size_t i);
 
-/* Why the last line could not be written, a sentence; NULL when it was. Lives until the next line.
- * A log that cannot be written stops nothing. */
-const char *log_error(const struct log *log);
+/* Why the last line that was tried could not be written, a sentence; NULL when it was. Lives until
+ * the next call. A log that cannot be written stops nothing. */
+const char *log_error(struct log *log);
+
+/* The same of the last line, for which it waits up to so many µs. */
+const char *log_wait(struct log *log, int64_t timeout);
 
 #endif

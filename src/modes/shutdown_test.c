@@ -380,7 +380,7 @@ static void close_test(struct test *test)
 		end_round(test);
 	cleaning_free(test->cleaning);
 	target_free(test->target);
-	audit_free(test->audit);
+	app_report_unwritten("audit log", audit_free(test->audit));
 }
 
 int shutdown_test_run(struct app *app)

@@ -169,8 +169,10 @@ static void a_full_log_is_moved_aside(void **state)
 	CLEANUP(cleanup_free) char *aside = mem_printf("%s.1", fixture->path);
 	struct audit *audit = audit_new(fixture->path);
 	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_null(audit_error(audit));
 	assert_int_equal(truncate(fixture->path, AUDIT_SIZE_MAX - 1), 0);
 	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_null(audit_error(audit));
 	assert_int_equal(access(aside, F_OK), -1);
 	audit_action(audit, fixture->plan, SAMPLE_NOW);
 	assert_null(audit_error(audit));
@@ -186,6 +188,7 @@ static void a_line_cut_short_does_not_spoil_the_next(void **state)
 	struct fixture *fixture = *state;
 	struct audit *audit = audit_new(fixture->path);
 	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_null(audit_error(audit));
 	assert_int_equal(truncate(fixture->path, 20), 0);
 	audit_action(audit, fixture->plan, SAMPLE_NOW);
 	audit_free(audit);
