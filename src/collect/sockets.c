@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -44,12 +45,15 @@ struct tcp_rows {
 	size_t count, room;
 };
 
+struct unix_row {
+	struct unix_socket socket;
+	char path[108]; /* as the server bound it; "" for an abstract name */
+};
+
 struct unix_rows {
 	const struct peers_target *target;
-	char name[32];  /* the server's name for its socket, without the folder */
-	char path[108]; /* the last path that was looked up … */
-	bool at_target; /* … and whether it is the target's file */
-	struct unix_socket *rows;
+	char name[32]; /* the server's name for its socket, without the folder */
+	struct unix_row *rows;
 	size_t count, room;
 };
 
@@ -164,39 +168,34 @@ static bool is_named(const char *name, size_t size, const char *expected)
 	return length == wanted || name[length - wanted - 1] == '/';
 }
 
-/* Whether this path, as the server bound it, is the file that we connect to. Nearly all rows have
- * the same path. */
-static bool is_at_target(struct unix_rows *rows, const char *name, size_t size)
+/* The kernel's device numbers have 20 bits for the minor one. */
+static bool is_targets_file(const struct peers_target *target, const struct unix_diag_vfs *file)
 {
-	char path[sizeof(rows->path)];
-	struct stat st;
-	snprintf(path, sizeof(path), "%.*s", (int)size, name);
-	if (path[0] != '/' || !rows->target->socket_inode)
-		return false;
-	if (strcmp(path, rows->path) != 0) {
-		strcpy(rows->path, path);
-		rows->at_target = stat(path, &st) == 0 && st.st_ino == rows->target->socket_inode &&
-			st.st_dev == rows->target->socket_device;
-	}
-	return rows->at_target;
+	dev_t device = makedev(file->udiag_vfs_dev >> 20, file->udiag_vfs_dev & 0xfffff);
+	return target->socket_inode && file->udiag_vfs_ino == (uint32_t)target->socket_inode &&
+		device == target->socket_device;
 }
 
-static void read_attribute(
-	struct unix_rows *rows, const struct netlink_attribute *attribute, struct unix_socket *row)
+static void read_attribute(const struct unix_rows *rows, const struct netlink_attribute *attribute,
+	struct unix_row *row)
 {
 	const void *value = attribute->value;
 	size_t size = attribute->size;
+	struct unix_diag_vfs file;
 	if (attribute->type == UNIX_DIAG_NAME) {
-		row->at_server = is_named(value, size, rows->name);
-		row->at_target = row->at_server && is_at_target(rows, value, size);
-	} else if (attribute->type == UNIX_DIAG_PEER && size >= sizeof(row->peer)) {
-		memcpy(&row->peer, value, sizeof(row->peer));
+		row->socket.at_server = is_named(value, size, rows->name);
+		snprintf(row->path, sizeof(row->path), "%.*s", (int)size, (const char *)value);
+	} else if (attribute->type == UNIX_DIAG_VFS && size >= sizeof(file)) {
+		memcpy(&file, value, sizeof(file));
+		row->socket.at_target = is_targets_file(rows->target, &file);
+	} else if (attribute->type == UNIX_DIAG_PEER && size >= sizeof(row->socket.peer)) {
+		memcpy(&row->socket.peer, value, sizeof(row->socket.peer));
 	} else if (attribute->type == UNIX_DIAG_SHUTDOWN && size >= 1) {
 		/* RCV_SHUTDOWN and SEND_SHUTDOWN: a peer that closes, or whose process is
 		 * killed, sets both on our end, and its inode turns 0 */
-		row->shut = (*(const uint8_t *)value & 3) == 3;
-	} else if (attribute->type == UNIX_DIAG_UID && size >= sizeof(row->uid)) {
-		memcpy(&row->uid, value, sizeof(row->uid));
+		row->socket.shut = (*(const uint8_t *)value & 3) == 3;
+	} else if (attribute->type == UNIX_DIAG_UID && size >= sizeof(row->socket.uid)) {
+		memcpy(&row->socket.uid, value, sizeof(row->socket.uid));
 	}
 }
 
@@ -209,12 +208,12 @@ static void add_unix(void *data, const void *payload, size_t size)
 	memcpy(&message, payload, sizeof(message));
 	if (message.udiag_type != SOCK_STREAM || message.udiag_ino == 0)
 		return;
-	struct unix_socket row = { .inode = message.udiag_ino, .uid = UINT32_MAX };
+	struct unix_row row = { .socket = { .inode = message.udiag_ino, .uid = UINT32_MAX } };
 	struct netlink_attribute attribute;
 	size_t offset = NLMSG_ALIGN(sizeof(message));
 	while (netlink_next_attribute(payload, size, &offset, &attribute))
 		read_attribute(rows, &attribute, &row);
-	if (!row.at_server)
+	if (!row.socket.at_server)
 		return;
 	if (rows->count == rows->room) {
 		rows->room = rows->room ? rows->room * 2 : 64;
@@ -223,19 +222,55 @@ static void add_unix(void *data, const void *payload, size_t size)
 	rows->rows[rows->count++] = row;
 }
 
+static bool has_targets_rows(const struct unix_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->rows[i].socket.at_target)
+			return true;
+	return false;
+}
+
+/* On some file systems (btrfs, an overlay) stat() tells other numbers than the kernel's own. Then
+ * no row matches, and the paths are looked up: nearly all rows have the same one. Otherwise no path
+ * is looked up: it may be of another mount namespace, be another socket's by now, or hang. */
+static void look_up_paths(struct unix_rows *rows)
+{
+	const char *last = "";
+	bool at_target = false;
+	struct stat st;
+	if (!rows->target->socket_inode || has_targets_rows(rows))
+		return;
+	for (size_t i = 0; i < rows->count; i++) {
+		struct unix_row *row = &rows->rows[i];
+		if (row->path[0] != '/')
+			continue;
+		if (strcmp(row->path, last) != 0) {
+			last = row->path;
+			at_target = stat(last, &st) == 0 &&
+				st.st_ino == rows->target->socket_inode &&
+				st.st_dev == rows->target->socket_device;
+		}
+		row->socket.at_target = at_target;
+	}
+}
+
 /* The rows are the caller's to free. */
 static int dump_unix(struct netlink *netlink, uint32_t state, uint32_t show, struct unix_rows *rows)
 {
 	const struct unix_diag_req request = {
 		.sdiag_family = AF_UNIX,
 		.udiag_states = 1u << state,
-		.udiag_show = UDIAG_SHOW_NAME | show,
+		.udiag_show =
+			UDIAG_SHOW_NAME | show | (rows->target->socket_inode ? UDIAG_SHOW_VFS : 0),
 	};
 	if (!rows->target->port)
 		return -EINVAL;
 	snprintf(rows->name, sizeof(rows->name), ".s.PGSQL.%u", rows->target->port);
-	return netlink_dump(
+	int error = netlink_dump(
 		netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), add_unix, rows);
+	if (error == 0)
+		look_up_paths(rows);
+	return error;
 }
 
 int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
@@ -244,9 +279,9 @@ int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
 	struct unix_rows rows = { .target = target };
 	int error = dump_unix(netlink, TCP_ESTABLISHED, UDIAG_SHOW_PEER, &rows);
 	if (error == 0) {
-		*ret_rows = arena_array(arena, rows.count, sizeof(*rows.rows));
-		if (rows.count)
-			memcpy(*ret_rows, rows.rows, rows.count * sizeof(*rows.rows));
+		*ret_rows = arena_array(arena, rows.count, sizeof(**ret_rows));
+		for (size_t i = 0; i < rows.count; i++)
+			(*ret_rows)[i] = rows.rows[i].socket;
 		*ret_count = rows.count;
 	}
 	free(rows.rows);
@@ -262,11 +297,11 @@ int sockets_dump_unix_listeners(struct netlink *netlink, struct arena *arena,
 		*ret_rows = arena_array(arena, rows.count, sizeof(**ret_rows));
 		*ret_count = 0;
 		for (size_t i = 0; i < rows.count; i++)
-			if (rows.rows[i].at_target)
+			if (rows.rows[i].socket.at_target)
 				(*ret_rows)[(*ret_count)++] = (struct listening_socket){
 					{ .family = AF_UNIX },
-					rows.rows[i].inode,
-					rows.rows[i].uid,
+					rows.rows[i].socket.inode,
+					rows.rows[i].socket.uid,
 				};
 	}
 	free(rows.rows);

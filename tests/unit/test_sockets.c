@@ -427,6 +427,53 @@ static void unix_lists_the_servers_end_and_its_peer(void **state)
 	unix_stop(&s);
 }
 
+static void dump_target(struct fixture *f, uint16_t port, const char *path)
+{
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	const struct peers_target target = {
+		.port = port, .socket_device = st.st_dev, .socket_inode = st.st_ino
+	};
+	assert_int_equal(
+		sockets_dump_unix(f->netlink, f->arena, &target, &f->unix_sockets, &f->n_unix), 0);
+}
+
+/* Two servers were bound to one path, one after the other; in two mount namespaces it may be at the
+ * same time. The file tells them apart, and the path does not. */
+static void unix_knows_the_targets_file_from_another_of_its_path(void **state)
+{
+	struct fixture *f = *state;
+	struct unix_server first = { .folder = "/dev/shm/sockets-XXXXXX",
+		.port = (uint16_t)(10000 + getpid() % 50000) };
+	assert_non_null(mkdtemp(first.folder));
+	char path[64], aside[64];
+	snprintf(path, sizeof(path), "%s/.s.PGSQL.%u", first.folder, first.port);
+	snprintf(aside, sizeof(aside), "%s/aside", first.folder);
+	unix_listen(&first, path);
+	int clients[2], servers[2];
+	clients[0] = unix_connect(&first);
+	servers[0] = accept_one(first.listener);
+	assert_int_equal(rename(path, aside), 0);
+	struct unix_server second = first;
+	unix_listen(&second, path);
+	clients[1] = unix_connect(&second);
+	servers[1] = accept_one(second.listener);
+	dump_target(f, first.port, path);
+	assert_int_equal(f->n_unix, 2);
+	assert_false(find_unix(f, inode_of(servers[0]))->at_target);
+	assert_true(find_unix(f, inode_of(servers[1]))->at_target);
+	dump_target(f, first.port, aside);
+	assert_true(find_unix(f, inode_of(servers[0]))->at_target);
+	assert_false(find_unix(f, inode_of(servers[1]))->at_target);
+	for (int i = 0; i < 2; i++) {
+		close(clients[i]);
+		close(servers[i]);
+	}
+	close(first.listener);
+	assert_int_equal(unlink(aside), 0);
+	unix_stop(&second);
+}
+
 static void unix_client_that_is_killed_is_shut(void **state)
 {
 	struct fixture *f = *state;
@@ -600,6 +647,7 @@ int main(void)
 		TEST(tcp_client_that_is_killed_has_no_inode),
 		TEST(tcp_dump_of_thousands_is_whole),
 		TEST(unix_lists_the_servers_end_and_its_peer),
+		TEST(unix_knows_the_targets_file_from_another_of_its_path),
 		TEST(unix_client_that_is_killed_is_shut),
 		TEST(unix_names_are_matched_by_their_end),
 		TEST(unix_dump_of_a_thousand_is_whole),
