@@ -190,8 +190,18 @@ static void serve(struct liar *liar, int client)
 	}
 }
 
+/* The test waits for the end of its pipes, and may do so while a liar lives. */
+static void drop_inherited(struct liar *liar)
+{
+	if (dup2(liar->listener, STDIN_FILENO) < 0)
+		_exit(1);
+	liar->listener = STDIN_FILENO;
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
 __attribute__((noreturn)) static void accept_all(struct liar *liar)
 {
+	drop_inherited(liar);
 	signal(SIGCHLD, SIG_IGN);
 	for (;; liar->random += 2) {
 		int client = accept(liar->listener, NULL, NULL);
