@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 
 static struct term *term;
 
@@ -136,6 +138,47 @@ static void what_was_tagged_and_ended_is_not_replaced(void **state)
 	assert_true(term_wait_text(term, "End 1 connection?"));
 }
 
+static void ask_for_the_plan(void)
+{
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "End 2 leaked connections?"));
+	term_confirm(term);
+}
+
+/* A folder stands where the log of actions is written. The last test: it ends the sessions. */
+static void what_cannot_be_logged_is_asked_about(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *home = mem_printf("%s/unwritable", live_folder());
+	CLEANUP(cleanup_free) char *folder = mem_printf("%s/dbtop", home);
+	CLEANUP(cleanup_free) char *log = mem_printf("%s/actions.jsonl", folder);
+	CLEANUP(cleanup_free) char *variable = mem_printf("XDG_STATE_HOME=%s", home);
+	assert_int_equal(mkdir(home, 0700), 0);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(mkdir(log, 0700), 0);
+	const char *const environment[] = { variable, NULL };
+	term_end(term);
+	term = set_open_in(
+		&(struct term_options){ .width = 160, .height = 36, .environment = environment },
+		NULL);
+	ask_for_the_plan();
+	assert_true(term_wait_text(term, "Enter again goes on"));
+	assert_true(term_shows(term, "actions.jsonl"));
+	assert_nothing_ended();
+	/* the answer may be no */
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "leaked connections?"));
+	assert_nothing_ended();
+	/* a yes is one for this plan alone */
+	ask_for_the_plan();
+	assert_true(term_wait_text(term, "Enter again goes on"));
+	assert_nothing_ended();
+	term_confirm(term);
+	assert_true(term_wait_text(term, "2 of 2"));
+	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, 10000);
+	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, set_clean_up)
 
 int main(void)
@@ -147,6 +190,7 @@ int main(void)
 		TEST(a_double_click_confirms_nothing),
 		TEST(the_second_question_is_seen_as_well),
 		TEST(what_was_tagged_and_ended_is_not_replaced),
+		TEST(what_cannot_be_logged_is_asked_about),
 	};
 	return cmocka_run_group_tests(tests, set_up, set_down);
 }
