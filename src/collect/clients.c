@@ -25,6 +25,10 @@
 #include "proc/holders.h"
 #include "proc/procfs.h"
 
+/* How long after a process went on its command line is read again, in times of the patience: one
+ * that hangs again and again must not hold up every scan. */
+#define RETRY_AFTER 12
+
 /* The most scans that may hang: each takes one of libuv's threads. */
 #define MOST_STUCK 4
 
@@ -66,6 +70,8 @@ struct clients {
 	struct procfs *procfs; /* of the loop's thread: only for start times */
 	struct stuck stuck[MOST_STUCK];
 	size_t n_stuck;
+	int64_t retry_at; /* monotonic: when processes that went on are read again; 0: there are
+			     none */
 	char error[128];
 };
 
@@ -89,6 +95,19 @@ static void scan_free(struct scan *scan)
 	free(scan);
 }
 
+/* The next scan knows nothing yet, and skips the processes that hang now. */
+static void renew_scan(struct clients *clients)
+{
+	clients->scans_before += clients->scans;
+	clients->scans = 0;
+	clients->scan = scan_new(clients);
+	struct procfs *procfs = holders_procfs(clients->scan->holders);
+	for (size_t i = 0; i < clients->n_stuck; i++)
+		procfs_skip(procfs, clients->stuck[i].pid, clients->stuck[i].start_ticks);
+	if (clients->n_stuck == MOST_STUCK)
+		procfs_skip_all(procfs);
+}
+
 /* The next scan must not hang in the same process. Once there are too many of these, it reads no
  * command lines at all. */
 static void leave_alone(struct clients *clients, int32_t pid)
@@ -101,13 +120,7 @@ static void leave_alone(struct clients *clients, int32_t pid)
 	clients->stuck[clients->n_stuck++] = (struct stuck){ stuck, pid, stat.start_ticks };
 	stuck->left_alone = true;
 	clients->fresh |= stuck->fresh;
-	clients->scans_before += clients->scans;
-	clients->scan = scan_new(clients);
-	struct procfs *procfs = holders_procfs(clients->scan->holders);
-	for (size_t i = 0; i < clients->n_stuck; i++)
-		procfs_skip(procfs, clients->stuck[i].pid, clients->stuck[i].start_ticks);
-	if (clients->n_stuck == MOST_STUCK)
-		procfs_skip_all(procfs);
+	renew_scan(clients);
 	snprintf(clients->error, sizeof(clients->error),
 		"process %" PRId32 " hangs in the kernel: its command line cannot be read", pid);
 	clients->running = false;
@@ -125,6 +138,7 @@ static void came_back(struct clients *clients, struct scan *scan)
 	if (!clients->n_stuck)
 		clients->error[0] = '\0';
 	scan_free(scan);
+	clients->retry_at = instant_monotonic() + RETRY_AFTER * clients->patience;
 }
 
 /* The same process twice: it was being read all the time in between. */
@@ -280,6 +294,11 @@ void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t co
 
 static void start(struct clients *clients)
 {
+	if (clients->retry_at && instant_monotonic() >= clients->retry_at) {
+		clients->retry_at = 0;
+		scan_free(clients->scan);
+		renew_scan(clients);
+	}
 	struct scan *scan = clients->scan;
 	scan->peers = peers_new();
 	scan->peers->target = clients->target;

@@ -35,7 +35,8 @@ void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t co
  * meanwhile one is made, for the last target. */
 void clients_look(struct clients *clients, const struct peers_target *target, bool fresh);
 
-/* A look that reads the same process for so long hangs with it: the next one begins without it. */
+/* A look that reads the same process for so long hangs with it: the next one begins without it.
+ * Twelve times as long after the process went on, its command line is read again. */
 #define CLIENTS_PATIENCE INT64_C(5000000)
 void clients_set_patience(struct clients *clients, int64_t patience);
 

@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -339,6 +340,14 @@ static void free_during_a_look_publishes_nothing(void **state)
 	clients_free(NULL);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
 /* A recorded process that holds a socket of ours. */
 static void record_process(const char *root, int pid, const char *name, uint32_t inode)
 {
@@ -353,10 +362,7 @@ static void record_process(const char *root, int pid, const char *name, uint32_t
 	snprintf(path, sizeof(path), "%s/%d/stat", root, pid);
 	snprintf(text, sizeof(text), "%d (%s) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0 0\n",
 		pid, name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	write_text(path, text);
 }
 
 static void remove_process(const char *root, int pid)
@@ -389,10 +395,7 @@ static void a_process_that_hangs_is_left_out_and_the_others_are_matched(void **s
 	record_process(root, 100, "hung", inode_of(hung));
 	record_process(root, 200, "other", inode_of(other));
 	snprintf(path, sizeof(path), "%s/200/cmdline", root);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs("other --fine", file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	write_text(path, "other --fine");
 	snprintf(path, sizeof(path), "%s/100/cmdline", root);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	struct clients *clients = clients_new(&f->loop, root,
@@ -421,6 +424,16 @@ static void a_process_that_hangs_is_left_out_and_the_others_are_matched(void **s
 	close(writer);
 	turn_until(f, 2, clients);
 	assert_int_equal(f->published, 2);
+	/* a while later its command line is read again */
+	assert_int_equal(unlink(path), 0);
+	write_text(path, "hung --no-more");
+	for (process = NULL; !process || !process->command;) {
+		clients_look(clients, &f->target, false);
+		turn_until(f, f->published + 1, NULL);
+		process = owner(clients_latest(clients), inode_of(hung), 0);
+		(void)poll(NULL, 0, 20);
+	}
+	assert_string_equal(process->command, "hung --no-more");
 	clients_free(clients);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	remove_process(root, 100);
