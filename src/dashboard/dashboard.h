@@ -29,8 +29,8 @@ struct watch_page;
 
 #define DASHBOARD_SIGNALS 7
 
-/* Shared by the files of the dashboard: the loop (dashboard.c), the keys (keymap.c) and what they
- * do (commands*.c). */
+/* Shared by the files of the dashboard: the loop (run.c), the keys (keymap.c) and what they do
+ * (commands*.c). */
 struct dashboard {
 	struct app *app;
 	struct target *target;
@@ -58,6 +58,7 @@ struct dashboard {
 		uint64_t seen;  /* the same of the last frame that has gone out completely */
 		int64_t since;  /* µs, monotonic: since when that is seen */
 	} question;
+	uint64_t asked_for; /* the ui's questions when locks and proxy were last asked for */
 	bool dirty; /* the frame is not what it should be; drawn when the last one has gone out */
 	bool leaving;
 	bool greeted; /* what the role may do was told */
@@ -69,10 +70,6 @@ struct dashboard {
 	uv_timer_t *patience; /* how long the first frame waits for the first answer */
 	uv_signal_t *signals[DASHBOARD_SIGNALS];
 };
-
-/* Returns the exit status: 0 after quitting, 128 + n after a signal, 3 without a usable terminal.
- */
-int dashboard_run(struct app *app);
 
 /* Ends the loop with this exit status. */
 void dashboard_leave(struct dashboard *dashboard, int status);

@@ -6,7 +6,7 @@
 
 #include "base/instant.h"
 #include "config/config.h"
-#include "dashboard/dashboard.h"
+#include "dashboard/run.h"
 #include "demo/demo.h"
 #include "modes/app.h"
 #include "modes/connect.h"

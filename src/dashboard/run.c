@@ -1,0 +1,447 @@
+/* The loop: keys and answers change the state, and before it sleeps the frame is drawn once. */
+#include "dashboard/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "action/audit.h"
+#include "action/execute.h"
+#include "action/losses.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "dashboard/clearing_page.h"
+#include "dashboard/crash.h"
+#include "dashboard/dashboard.h"
+#include "dashboard/emergency_page.h"
+#include "dashboard/keymap.h"
+#include "dashboard/needs.h"
+#include "dashboard/password.h"
+#include "dashboard/player.h"
+#include "dashboard/proxy_page.h"
+#include "dashboard/themes.h"
+#include "dashboard/watch_page.h"
+#include "loop/handle.h"
+#include "model/action.h"
+#include "model/assessment.h"
+#include "model/rights.h"
+#include "modes/app.h"
+#include "modes/log.h"
+#include "report/recording.h"
+#include "report/result.h"
+#include "session/session.h"
+#include "tui/input.h"
+#include "tui/tui.h"
+#include "view/screen.h"
+
+/* A fast server answers before this, and the first thing seen is the answer. */
+#define PATIENCE_MS 40
+
+/* How long the first notice stands in the place of the keys, unless one is pressed. */
+#define GREETING_MS 8000
+
+/* How long keys may wait for the disk of the audit log. */
+#define AUDIT_PATIENCE (300 * USEC_PER_MSEC)
+
+static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
+
+static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
+	SIGCONT };
+
+/* Asks for locks only while a screen shows them, and for the proxy more often then: once, when
+ * screens are opened or closed. */
+static void follow_screens(struct dashboard *dashboard)
+{
+	const struct ui_state *ui = &dashboard->ui;
+	if (dashboard->player || dashboard->asked_for == ui->questions)
+		return;
+	dashboard->asked_for = ui->questions;
+	target_watch_proxy(dashboard->target, ui_has_page(ui, PAGE_PROXY));
+	if (ui_has_page(ui, PAGE_DETAILS))
+		target_watch_locks(dashboard->target, ui->details.pid);
+	else if (ui_has_page(ui, PAGE_LOCKS))
+		target_watch_locks(dashboard->target, 0);
+	else
+		target_ignore_locks(dashboard->target);
+}
+
+/* A terminal that takes no output shows nobody what was drawn. */
+static void note_seen(struct dashboard *dashboard)
+{
+	if (tui_is_waiting(dashboard->tui) || dashboard->question.seen == dashboard->question.drawn)
+		return;
+	dashboard->question.seen = dashboard->question.drawn;
+	dashboard->question.since = instant_monotonic();
+}
+
+/* While the last frame waits for the terminal there is no other: the newest state is drawn when it
+ * has gone out. */
+static void draw(struct dashboard *dashboard)
+{
+	int width, height;
+	if (tui_is_waiting(dashboard->tui))
+		return;
+	tui_size(dashboard->tui, &width, &height);
+	/* a recording has its own clock */
+	dashboard->ui.now = dashboard->player ? 0 : instant_now();
+	dashboard->ui.met = needs_met(dashboard);
+	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
+		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
+	attention_show(dashboard);
+	tui_draw(dashboard->tui, &dashboard->grid);
+	dashboard->dirty = false;
+	dashboard->question.drawn = dashboard->ui.questions;
+	note_seen(dashboard);
+}
+
+/* The terminal takes output again, or has hung up, which ends what waits as well. */
+static void on_writable(uv_poll_t *poll, int status, int events)
+{
+	(void)status, (void)events;
+	struct dashboard *dashboard = poll->data;
+	tui_flush(dashboard->tui);
+	note_seen(dashboard);
+	if (!tui_is_waiting(dashboard->tui))
+		uv_poll_stop(poll);
+}
+
+/* Runs once before each sleep of the loop: however much happened, one frame. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct dashboard *dashboard = prepare->data;
+	if (!dashboard->tui)
+		return;
+	follow_screens(dashboard);
+	if (dashboard->dirty)
+		draw(dashboard);
+	if (tui_is_waiting(dashboard->tui) && !uv_is_active((uv_handle_t *)dashboard->output))
+		uv_poll_start(dashboard->output, UV_WRITABLE, on_writable);
+}
+
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	struct dashboard *dashboard = poll->data;
+	struct key_event event;
+	int r = status < 0 ? -EIO : 0;
+	while (!dashboard->leaving && r >= 0 && (r = input_read(dashboard->tui, &event)) == 1) {
+		uint64_t questions = dashboard->ui.questions;
+		keymap_press(dashboard, &event);
+		/* the next key is for a page that was drawn */
+		if (dashboard->ui.questions != questions && dashboard->tui) {
+			follow_screens(dashboard);
+			draw(dashboard);
+		}
+	}
+	/* a terminal that went away is a hang-up */
+	if (r < 0)
+		dashboard_leave(dashboard, 128 + SIGHUP);
+	dashboard->dirty = true;
+}
+
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+	struct dashboard *dashboard = handle->data;
+	switch (signal_number) {
+	case SIGWINCH:
+		if (dashboard->tui)
+			tui_resize(dashboard->tui);
+		dashboard->dirty = true;
+		break;
+	case SIGTSTP: dashboard_suspend(dashboard); break;
+	case SIGCONT:
+		/* stopped by SIGSTOP, which nobody hears of before: the shell had the terminal */
+		if (dashboard->tui) {
+			tui_resume(dashboard->tui);
+			dashboard_redraw(dashboard);
+		}
+		break;
+	case SIGINT:
+		/* in a job with the application it may be meant for that */
+		if (dashboard->tui && dashboard_asks_to_leave(dashboard))
+			break;
+		dashboard_leave(dashboard, 128 + signal_number);
+		break;
+	default: dashboard_leave(dashboard, 128 + signal_number); break;
+	}
+}
+
+/* Takes the screen; from here on the terminal is the dashboard's. */
+static void take_screen(struct dashboard *dashboard)
+{
+	if (dashboard->tui || dashboard->leaving)
+		return;
+	uv_timer_stop(dashboard->patience);
+	int r = tui_new(&dashboard->theme, &dashboard->tui);
+	if (r < 0) {
+		fprintf(stderr, "dbtop: %s\n",
+			r == -ENOTTY ? "the dashboard needs a terminal; try --once or --json"
+				: r == -ENOTSUP
+				? "this terminal's type (TERM) shows no screens; try "
+				  "TERM=xterm-256color, or --once"
+				: strerror(-r));
+		dashboard_leave(dashboard, EXIT_UNKNOWN);
+		return;
+	}
+	if (dashboard->app->config->mouse)
+		tui_use_mouse(dashboard->tui);
+	attention_update(dashboard);
+	dashboard->ui.ascii = tui_is_ascii(dashboard->tui);
+	dashboard->grid.ascii = dashboard->ui.ascii;
+	dashboard->dirty = true;
+	uv_poll_init(&dashboard->app->loop, dashboard->input, tui_fd(dashboard->tui));
+	dashboard->input->data = dashboard;
+	uv_poll_start(dashboard->input, UV_READABLE, on_input);
+	uv_poll_init(&dashboard->app->loop, dashboard->output, tui_output_fd(dashboard->tui));
+	dashboard->output->data = dashboard;
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	take_screen(timer->data);
+}
+
+static void on_greeted(uv_timer_t *timer)
+{
+	struct dashboard *dashboard = timer->data;
+	/* unless it made way for another notice */
+	if (dashboard->ui.notice && strcmp(dashboard->ui.notice, dashboard->greeting) == 0)
+		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
+	dashboard->dirty = true;
+}
+
+/* Once, when the server has told what our role may do: a log that fails is worse news than a GRANT
+ * that is missing. */
+static void greet(struct dashboard *dashboard, const struct assessment *assessment)
+{
+	const char *error = log_error(dashboard->app->log);
+	if (dashboard->greeted || !dashboard->tui || dashboard->player || !assessment->activity)
+		return;
+	dashboard->greeted = true;
+	rights_missing(assessment, dashboard->greeting);
+	if (error)
+		snprintf(dashboard->greeting, sizeof(dashboard->greeting), "%s", error);
+	if (!dashboard->greeting[0])
+		return;
+	ui_notice(&dashboard->ui, STYLE_CAUTION, dashboard->greeting);
+	uv_timer_start(dashboard->patience, on_greeted, GREETING_MS, 0);
+}
+
+static void on_assessed(void *data)
+{
+	struct dashboard *dashboard = data;
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	app_log_state(dashboard->app, assessment);
+	attention_update(dashboard);
+	emergency_page_assessed(dashboard->emergency);
+	watch_page_assessed(dashboard->watch);
+	dashboard->dirty = true;
+	password_ask(dashboard);
+	if (assessment->server.status != SERVER_CONNECTING &&
+		(assessment->activity || dashboard->ui.password_wanted))
+		take_screen(dashboard);
+	greet(dashboard, assessment);
+}
+
+static void on_progress(void *data)
+{
+	struct dashboard *dashboard = data;
+	dashboard->dirty = true;
+}
+
+static void on_losses(void *data)
+{
+	struct dashboard *dashboard = data;
+	dashboard->dirty = true;
+}
+
+static void log_results(struct dashboard *dashboard)
+{
+	const struct action_plan *plan = dashboard->plan;
+	for (size_t i = 0; i < plan->n_targets; i++)
+		if (plan->targets[i].selected)
+			log_write(dashboard->app->log, "%s: backend %d: %s",
+				action_kind_name(plan->kind), plan->targets[i].pid,
+				action_result_name(plan->targets[i].result));
+}
+
+static void on_done(void *data)
+{
+	struct dashboard *dashboard = data;
+	const char *error = audit_error(dashboard->audit);
+	log_results(dashboard);
+	if (error)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
+	target_refresh(dashboard->target);
+	dashboard->dirty = true;
+}
+
+static void watch_signals(struct dashboard *dashboard)
+{
+	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++) {
+		uv_signal_t *handle = mem_alloc(sizeof(*handle));
+		uv_signal_init(&dashboard->app->loop, handle);
+		handle->data = dashboard;
+		uv_signal_start(handle, on_signal, signals[i]);
+		dashboard->signals[i] = handle;
+	}
+}
+
+static void open_dashboard(struct dashboard *dashboard)
+{
+	struct app *app = dashboard->app;
+	size_t n_keys;
+	const struct key_help *keys = keymap_help(&n_keys);
+	ui_init(&dashboard->ui, keys, n_keys);
+	ui_set_columns(&dashboard->ui, app->config->columns.items, app->config->columns.count);
+	dashboard->ui.interval = app->config->interval;
+	dashboard->ui.readonly = app->config->readonly;
+	if (app->options.mode == MODE_DEMO)
+		dashboard->ui.tour = tour;
+	grid_init(&dashboard->grid);
+	struct target_options options = app_target_options(app);
+	options.data = dashboard;
+	options.assessed = on_assessed;
+	dashboard->target = target_new(&app->loop, &options);
+	CLEANUP(cleanup_free) char *path = audit_default_path();
+	dashboard->audit = audit_new(path);
+	audit_set_patience(dashboard->audit, AUDIT_PATIENCE);
+	const struct execute_options execute = {
+		.readonly = app->config->readonly,
+		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.audit = dashboard->audit,
+	};
+	const struct execute_callbacks callbacks = {
+		.data = dashboard,
+		.progress = on_progress,
+		.done = on_done,
+	};
+	dashboard->executor =
+		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
+	dashboard->losses = losses_new(target_session(dashboard->target),
+		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
+	dashboard->emergency = emergency_page_new(dashboard);
+	dashboard->proxy = proxy_page_new(dashboard);
+	dashboard->clearing = clearing_page_new(dashboard);
+	dashboard->watch = watch_page_new(dashboard);
+	dashboard->input = mem_alloc(sizeof(*dashboard->input));
+	dashboard->output = mem_alloc(sizeof(*dashboard->output));
+	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
+	uv_prepare_init(&app->loop, dashboard->draw);
+	dashboard->draw->data = dashboard;
+	uv_prepare_start(dashboard->draw, on_prepare);
+	dashboard->patience = handle_new_timer(&app->loop, dashboard);
+	uv_timer_start(dashboard->patience, on_patience, PATIENCE_MS, 0);
+	watch_signals(dashboard);
+}
+
+/* What came of a plan that is left in the midst: on the terminal, which may be gone by now. */
+static void report_interrupted(struct dashboard *dashboard)
+{
+	if (!execute_busy(dashboard->executor))
+		return;
+	const struct printer_style style = printer_style_for(stdout);
+	execute_interrupt(dashboard->executor);
+	log_results(dashboard);
+	const char *error = audit_error(dashboard->audit);
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	(void)!result_print_text(dashboard->plan, &style, stdout);
+}
+
+static void close_dashboard(struct dashboard *dashboard)
+{
+	/* before the terminal is closed that it watches */
+	if (dashboard->tui) {
+		handle_close(dashboard->input);
+		handle_close(dashboard->output);
+	} else {
+		free(dashboard->input);
+		free(dashboard->output);
+	}
+	tui_free(dashboard->tui);
+	report_interrupted(dashboard);
+	emergency_page_free(dashboard->emergency);
+	proxy_page_free(dashboard->proxy);
+	clearing_page_free(dashboard->clearing);
+	watch_page_free(dashboard->watch);
+	handle_close(dashboard->draw);
+	handle_close(dashboard->patience);
+	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
+		handle_close(dashboard->signals[i]);
+	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
+	player_free(dashboard->player);
+	losses_free(dashboard->losses);
+	execute_free(dashboard->executor);
+	target_free(dashboard->target);
+	app_report_unwritten("audit log", audit_free(dashboard->audit));
+	action_plan_free(dashboard->plan);
+	ui_deinit(&dashboard->ui);
+	grid_deinit(&dashboard->grid);
+}
+
+/* The recording of --replay, or NULL without one. */
+static int open_recording(const struct app *app, struct recording **ret_recording)
+{
+	char error[RECORDING_ERROR_MAX];
+	if (app->options.mode != MODE_REPLAY)
+		return 0;
+	int r = recording_open(app->options.replay, ret_recording, error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error);
+	return r;
+}
+
+/* --watch PID */
+static void arm(struct dashboard *dashboard, const char *text)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+	int r = *end || pid < 1 || pid > INT32_MAX ? -ESRCH
+						   : watch_page_arm(dashboard->watch, (int32_t)pid);
+	if (r == 0)
+		return;
+	fprintf(stderr, "dbtop: --watch: no process has the number \"%s\"\n", text);
+	dashboard_leave(dashboard, EXIT_USAGE);
+}
+
+static void start(struct dashboard *dashboard, struct recording *recording)
+{
+	if (!recording) {
+		target_start(dashboard->target);
+		if (dashboard->app->options.mode == MODE_WATCH)
+			arm(dashboard, dashboard->app->options.watch);
+		return;
+	}
+	dashboard->player = player_new(dashboard, recording);
+	player_start(dashboard->player);
+}
+
+int dashboard_run(struct app *app)
+{
+	struct dashboard dashboard = { .app = app, .leaked_before = -1 };
+	struct recording *recording = NULL;
+	if (open_recording(app, &recording) < 0)
+		return EXIT_USAGE;
+	/* what is seen is over: nobody must act on it */
+	if (recording)
+		app->config->readonly = true;
+	if (themes_load(&dashboard) < 0) {
+		recording_free(recording);
+		return EXIT_USAGE;
+	}
+	mem_on_exhausted(tui_crash_restore);
+	crash_install(tui_crash_restore);
+	open_dashboard(&dashboard);
+	start(&dashboard, recording);
+	/* where it is to be left at once, this takes the stop back: closing needs the loop */
+	uv_run(&app->loop, UV_RUN_DEFAULT);
+	close_dashboard(&dashboard);
+	return dashboard.status;
+}
