@@ -74,4 +74,10 @@ while read -r field; do
 done < <(cat src/report/*.c | tr -d '\n\t' | grep -o 'encoder_[a-z]*(&\?[a-z]*, *"[a-z_0-9]*"' |
 	sed 's/.*"\(.*\)"/\1/' | sort -u)
 
+# Each stage of tools/test is in HACKING.md.
+stages=$'\n'$(terms HACKING.md)$'\n'
+for stage in $(sed -n 's/^ALL_STAGES=(\(.*\))$/\1/p' tools/test); do
+	[[ $stages == *$'\n'"$stage"$'\n'* ]] || fault HACKING.md "the stage $stage is missing"
+done
+
 [ "$faults" = 0 ]
