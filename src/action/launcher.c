@@ -61,7 +61,7 @@ void launcher_free(struct launcher *launcher)
 {
 	if (!launcher)
 		return;
-	stop_watching(launcher);
+	launcher_interrupt(launcher);
 	handle_close(launcher->timer);
 	/* closing the handle lets go of the process, which lives on */
 	handle_close(launcher->process);
@@ -79,8 +79,7 @@ static void go_on(struct launcher *launcher, enum launch_phase phase)
 	launcher->options.changed(launcher->options.data);
 }
 
-/* The callback comes last. */
-static void finish(struct launcher *launcher, enum launch_result result, const char *detail)
+static void record(struct launcher *launcher, enum launch_result result, const char *detail)
 {
 	struct launch *launch = launcher->launch;
 	stop_watching(launcher);
@@ -90,7 +89,25 @@ static void finish(struct launcher *launcher, enum launch_result result, const c
 	launcher->launch = NULL;
 	if (launcher->options.audit)
 		audit_launch(launcher->options.audit, launch, instant_now());
+}
+
+/* The callback comes last. */
+static void finish(struct launcher *launcher, enum launch_result result, const char *detail)
+{
+	record(launcher, result, detail);
 	launcher->options.changed(launcher->options.data);
+}
+
+void launcher_interrupt(struct launcher *launcher)
+{
+	if (!launcher_busy(launcher))
+		stop_watching(launcher);
+	else if (launcher->launch->phase == LAUNCH_STOPPING)
+		record(launcher, LAUNCH_SURVIVED,
+			"interrupted: SIGTERM was sent, not yet seen gone; nothing was started");
+	else
+		record(launcher, LAUNCH_STARTED,
+			"interrupted: it was started, not yet seen to stay");
 }
 
 static const struct journal_options output_options = { .size_max = OUTPUT_MAX, .strict = true };

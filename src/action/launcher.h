@@ -21,7 +21,7 @@ struct launcher_options {
 /* Never NULL. */
 struct launcher *launcher_new(uv_loop_t *loop, const struct launcher_options *options);
 
-/* What was started lives on. The handles close in the loop's next turns. NULL is allowed. */
+/* As launcher_interrupt(). The handles close in the loop's next turns. NULL is allowed. */
 void launcher_free(struct launcher *launcher);
 
 /* Begins; the launch must live until it is done, or the launcher freed. Returns 0, -EPERM when
@@ -30,5 +30,9 @@ int launcher_run(struct launcher *launcher, struct launch *launch)
 	__attribute__((warn_unused_result));
 
 bool launcher_busy(const struct launcher *launcher);
+
+/* A launch that is under way gets its result and its audit line now, without changed(). What was
+ * signalled ends, what was started lives on. */
+void launcher_interrupt(struct launcher *launcher);
 
 #endif

@@ -2,6 +2,7 @@
 #include "dashboard/proxy_page.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,14 @@ struct proxy_page {
 	struct launch *launch; /* planned, under way or done; NULL */
 };
 
+static void log_result(const struct proxy_page *page)
+{
+	const struct launch *launch = page->launch;
+	log_write(page->dashboard->app->log, "%s: %s%s%s", launch_kind_name(launch->kind),
+		launch_result_name(launch->result), launch->detail ? ": " : "",
+		launch->detail ? launch->detail : "");
+}
+
 static void on_changed(void *data)
 {
 	struct proxy_page *page = data;
@@ -35,9 +44,7 @@ static void on_changed(void *data)
 	target_watch_proxy(dashboard->target, true);
 	if (error)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
-	log_write(dashboard->app->log, "%s: %s%s%s", launch_kind_name(launch->kind),
-		launch_result_name(launch->result), launch->detail ? ": " : "",
-		launch->detail ? launch->detail : "");
+	log_result(page);
 }
 
 struct proxy_page *proxy_page_new(struct dashboard *dashboard)
@@ -110,6 +117,16 @@ void proxy_page_confirm(struct proxy_page *page)
 	ui_notice(&dashboard->ui, STYLE_CAUTION,
 		r == -EPERM ? "read-only: nothing can be started or stopped"
 			    : "still at work on the last one");
+}
+
+void proxy_page_report_interrupted(struct proxy_page *page)
+{
+	if (!launcher_busy(page->launcher))
+		return;
+	launcher_interrupt(page->launcher);
+	log_result(page);
+	printf("%s: %s: %s\n", launch_kind_name(page->launch->kind),
+		launch_result_name(page->launch->result), page->launch->detail);
 }
 
 void proxy_page_free(struct proxy_page *page)

@@ -21,6 +21,10 @@ void proxy_page_plan(struct proxy_page *page, enum launch_kind kind);
 /* Carries out what the plan's page shows. */
 void proxy_page_confirm(struct proxy_page *page);
 
+/* What came of a launch that is left in the midst: on the terminal, in the log and in the audit
+ * log. */
+void proxy_page_report_interrupted(struct proxy_page *page);
+
 /* What was started lives on. The handles close in the loop's next turns; NULL is allowed. */
 void proxy_page_free(struct proxy_page *page);
 

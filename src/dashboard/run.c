@@ -367,6 +367,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	}
 	tui_free(dashboard->tui);
 	report_interrupted(dashboard);
+	proxy_page_report_interrupted(dashboard->proxy);
 	emergency_page_free(dashboard->emergency);
 	proxy_page_free(dashboard->proxy);
 	clearing_page_free(dashboard->clearing);

@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "action/audit.h"
 #include "action/launcher.h"
 #include "model/launch.h"
 #include "model/proxy.h"
@@ -85,6 +87,39 @@ static void test_started(void **state)
 	assert_int_equal(kill(launch->pid, 0), 0);
 	/* a session of its own: our Ctrl+C is not its */
 	assert_int_equal(getsid(launch->pid), launch->pid);
+}
+
+static bool tells(const char *path, const char *text)
+{
+	char bytes[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes) - 1);
+	close(fd);
+	bytes[length > 0 ? length : 0] = '\0';
+	return strstr(bytes, text) != NULL;
+}
+
+/* dbtop is left in the midst of it. */
+static void test_interrupted(void **state)
+{
+	(void)state;
+	char path[sizeof(folder) + 16];
+	snprintf(path, sizeof(path), "%s/actions.jsonl", folder);
+	struct audit *audit = audit_new(path);
+	launcher_free(launcher);
+	launcher = launcher_new(
+		&loop, &(struct launcher_options){ .audit = audit, .changed = on_changed });
+	launch = launch_new(LAUNCH_START, NULL, COMMAND("sleep", "60"), 2, output);
+	assert_int_equal(launcher_run(launcher, launch), 0);
+	assert_int_equal(launch->phase, LAUNCH_STARTING);
+	launcher_free(launcher);
+	launcher = NULL;
+	assert_int_equal(launch->phase, LAUNCH_DONE);
+	assert_int_equal(launch->result, LAUNCH_STARTED);
+	assert_int_equal(kill(launch->pid, 0), 0);
+	audit_free(audit);
+	assert_true(tells(path, "interrupted: it was started, not yet seen to stay"));
+	unlink(path);
 }
 
 static void test_no_shell(void **state)
@@ -199,6 +234,26 @@ static void test_restarted(void **state)
 	free_proxy(proxy);
 }
 
+/* The old one is stopped: SIGTERM waits. */
+static void test_interrupted_while_stopping(void **state)
+{
+	(void)state;
+	pid_t old = start_old(COMMAND("sleep", "60"));
+	struct proxy *proxy = proxy_of(old);
+	kill(old, SIGSTOP);
+	launch = launch_new(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"), 2, output);
+	assert_int_equal(launcher_run(launcher, launch), 0);
+	assert_int_equal(launch->phase, LAUNCH_STOPPING);
+	launcher_interrupt(launcher);
+	assert_false(launcher_busy(launcher));
+	assert_int_equal(launch->result, LAUNCH_SURVIVED);
+	assert_int_equal(launch->pid, 0);
+	assert_non_null(strstr(launch->detail, "interrupted: SIGTERM was sent"));
+	kill(old, SIGKILL);
+	assert_int_equal(waitpid(old, NULL, 0), old);
+	free_proxy(proxy);
+}
+
 static void check_left_alone(struct proxy *proxy, pid_t old)
 {
 	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
@@ -294,6 +349,7 @@ int main(void)
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		LIVE(test_started),
+		LIVE(test_interrupted),
 		LIVE(test_no_shell),
 		LIVE(test_last_words),
 		LIVE(test_output_is_moved_aside),
@@ -301,6 +357,7 @@ int main(void)
 		LIVE(test_into_the_background),
 		LIVE(test_readonly),
 		LIVE(test_restarted),
+		LIVE(test_interrupted_while_stopping),
 		LIVE(test_pid_of_another),
 		LIVE(test_another_program),
 		LIVE(test_gone_already),
