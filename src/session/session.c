@@ -424,7 +424,8 @@ bool session_needs_password(const struct session *session)
 
 bool session_is_trying(const struct session *session)
 {
-	return session->phase == PHASE_DIALING && dial_is_trying(session->dial);
+	return session->phase == PHASE_SETTING_UP ||
+		(session->phase == PHASE_DIALING && dial_is_trying(session->dial));
 }
 
 bool session_is_ready(const struct session *session)

@@ -72,7 +72,8 @@ bool session_needs_password(const struct session *session);
 /* Makes the next attempt now instead of after its pause. */
 void session_retry(struct session *session);
 
-/* An address of the server is being tried: not while a name is looked up, not between attempts. */
+/* An address of the server is being tried, which ends with the session's settings: not while a name
+ * is looked up, not between attempts. */
 bool session_is_trying(const struct session *session);
 
 bool session_is_ready(const struct session *session);

@@ -13,6 +13,7 @@ struct line {
 	enum liar_fault fault;
 	size_t after;
 	uint64_t seed;
+	struct liar *mute; /* an address that is tried before; NULL for none */
 	struct liar *liar;
 	struct live_program *dbtop;
 	int status;
@@ -22,9 +23,13 @@ static void start(struct line *line)
 {
 	line->liar = liar_start(server_socket, line->fault, line->after, line->seed);
 	CLEANUP(cleanup_free)
-	char *conninfo = mem_printf("host=127.0.0.1 port=%d user=postgres dbname=postgres "
+	char *before = line->mute
+		? mem_printf("host=127.0.0.1,127.0.0.1 port=%d,", liar_port(line->mute))
+		: mem_strdup("host=127.0.0.1 port=");
+	CLEANUP(cleanup_free)
+	char *conninfo = mem_printf("%s%d user=postgres dbname=postgres "
 				    "sslmode=disable gssencmode=disable",
-		liar_port(line->liar));
+		before, liar_port(line->liar));
 	const char *const argv[] = { live_dbtop_path(), "--json", conninfo, NULL };
 	line->dbtop = live_start(&(struct live_program_options){ .argv = argv });
 }
@@ -53,12 +58,16 @@ static void finish(struct line *line)
 	json_decref(snapshot);
 	live_free(line->dbtop);
 	liar_stop(line->liar);
+	liar_stop(line->mute);
 }
 
 /* All at once, in the group's setup, behind the honest one: most of the time is waiting. */
 enum { CUTS = 20, HANGS = 8, FLIPS = 28, STRANGERS = 5 };
 
 static struct line honest = { .fault = LIAR_HONEST };
+/* Silent in the settings' answer, after an address that was silent from the start: together longer
+ * than a report waits for what is not a connection. */
+static struct line late;
 static struct line cuts[CUTS], hangs[HANGS], flips[FLIPS], strangers[STRANGERS];
 
 /* Where the honest line's login was over, and its server had let us in. */
@@ -81,6 +90,11 @@ static size_t place(size_t i, size_t n)
 
 static void describe(void)
 {
+	late = (struct line){
+		.fault = LIAR_HANG,
+		.after = marks.ready + 100,
+		.mute = liar_start(server_socket, LIAR_MUTE, 0, 0),
+	};
 	for (size_t i = 0; i < CUTS; i++)
 		cuts[i] = (struct line){ .fault = LIAR_CUT, .after = place(i, CUTS) };
 	hangs[0] = (struct line){ .fault = LIAR_MUTE };
@@ -97,6 +111,7 @@ static void describe(void)
 
 static void each(void (*act)(struct line *line))
 {
+	act(&late);
 	for (size_t i = 0; i < CUTS; i++)
 		act(&cuts[i]);
 	for (size_t i = 0; i < HANGS; i++)
@@ -119,9 +134,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	live_teardown(state);
 	private_server_stop(server);
 	free(server_socket);
-	return live_teardown(state);
+	return 0;
 }
 
 static void an_honest_line_changes_nothing(void **state)
@@ -157,6 +173,7 @@ static void a_server_that_falls_silent_is_given_up(void **state)
 	(void)state;
 	for (size_t i = 0; i < HANGS; i++)
 		assert_int_equal(hangs[i].status, 3);
+	assert_int_equal(late.status, 3);
 }
 
 static void a_stranger_is_no_server(void **state)
