@@ -250,6 +250,10 @@ struct liar *liar_start(
 	liar->pid = fork();
 	if (liar->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* nothing of the test's stays open because a liar is left: its server is waited for
+		 * until nobody can give it orders */
+		close_range(3, (unsigned)liar->listener - 1, 0);
+		close_range((unsigned)liar->listener + 1, ~0U, 0);
 		accept_all(liar);
 	}
 	close(liar->listener);
