@@ -15,6 +15,10 @@
 /* 25 slots, 3 of them reserved for superusers. */
 #define SLOTS 22
 
+/* The sessions but dbtop's own, which the server has for a moment after its process has ended, one
+ * that it only began among them. */
+#define OTHERS "application_name NOT IN ('', 'dbtop')"
+
 static struct private_server *server;
 
 static int start_server(void **state)
@@ -168,7 +172,7 @@ static void a_full_server_is_emptied_of_the_application(enum live_route route)
 	assert_target(
 		result, "spared", live_pid(live_pgbouncer_program(pgbouncer)), NULL, "pgbouncer");
 	live_wait_sessions(server, "application_name = 'leaky'", 0, 5000);
-	assert_int_equal(live_sessions(server, NULL), others);
+	assert_int_equal(live_sessions(server, OTHERS), others);
 	assert_true(live_running(billing) && live_running(colleague) && live_running(pooled));
 	assert_true(live_running(live_pgbouncer_program(pgbouncer)));
 	assert_true(!other || live_running(other));
@@ -480,7 +484,7 @@ static void an_interrupted_question_stops_nothing(void **state)
 	assert_int_equal(live_finish(dbtop, 20000), 128 + SIGINT);
 	assert_non_null(strstr(live_err(dbtop), "nothing was stopped"));
 	assert_true(live_running(app));
-	assert_int_equal(live_sessions(server, NULL), 1);
+	assert_int_equal(live_sessions(server, OTHERS), 1);
 }
 
 int main(void)
