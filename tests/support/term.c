@@ -1,6 +1,7 @@
 /* The program's side of the terminal: the pty, the process, and waiting for it. */
 #include "term.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -311,6 +312,22 @@ bool term_wait_gone(struct term *term, const char *text)
 	return term_wait(term, shows_not, (void *)text, what);
 }
 
+/* Whether one of its threads is at work: what it finds out will be shown. */
+static bool is_at_work(const struct term *term)
+{
+	CLEANUP(cleanup_free) char *folder = mem_printf("/proc/%d/task", term->pid);
+	CLEANUP(cleanup_dir) DIR *threads = opendir(folder);
+	bool at_work = false;
+	for (const struct dirent *entry; threads && !at_work && (entry = readdir(threads));) {
+		CLEANUP(cleanup_free) char *path = mem_printf("%s/%s/stat", folder, entry->d_name);
+		CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+		char state;
+		at_work =
+			file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && strchr("RD", state);
+	}
+	return at_work;
+}
+
 /* Asleep in its loop, not in the middle of reading a key. */
 static bool is_asleep(const struct term *term)
 {
@@ -335,8 +352,10 @@ static bool is_settled(struct term *term, void *data)
 {
 	struct settling *settling = data;
 	int unread = 0;
+	/* the threads first: one that is done has woken the loop */
 	if (term->written != settling->written || ioctl(term->slave, FIONREAD, &unread) != 0 ||
-		unread || !is_asleep(term) || count_sleeps(term) <= term->sleeps)
+		unread || is_at_work(term) || !is_asleep(term) ||
+		count_sleeps(term) <= term->sleeps)
 		settling->looks = 0;
 	else
 		settling->looks++;

@@ -77,7 +77,8 @@ typedef bool term_predicate(struct term *term, void *data);
 bool term_wait(struct term *term, term_predicate *predicate, void *data, const char *what);
 bool term_wait_text(struct term *term, const char *text);
 bool term_wait_gone(struct term *term, const char *text);
-/* Until the program has taken all input, shown its answer, and sleeps in its loop. */
+/* Until the program has taken all input, shown its answer, and sleeps in its loop, and none of its
+ * other threads is at work. */
 bool term_settle(struct term *term);
 /* Until it stops (SIGSTOP and its kin), or ends; *ret_status as of waitpid(). */
 bool term_wait_stop(struct term *term);
