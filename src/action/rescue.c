@@ -50,6 +50,7 @@ struct rescue {
 	int64_t settled_at;   /* the last one had its result */
 	int64_t ended_at;     /* likewise, of those that had one; 0: none */
 	int64_t retried_at, surveyed_at;
+	int64_t connected_at; /* the first time that the session was ready; 0: not yet */
 };
 
 static void on_tick(uv_timer_t *timer);
@@ -132,13 +133,24 @@ static void finish(struct rescue *rescue)
 	rescue->callbacks.done(rescue->callbacks.data);
 }
 
+/* We are in. A server that does not say who is connected keeps no process of the plan. */
+static void await_answer(struct rescue *rescue, int64_t now)
+{
+	if (!rescue->connected_at)
+		rescue->connected_at = now;
+	if (now - rescue->connected_at > LAST_WAIT)
+		stop_rest(rescue);
+	else
+		survey(rescue);
+}
+
 /* One more process has to go, when the one before did not make room in time. */
 static void free_slot(struct rescue *rescue)
 {
 	struct emergency *emergency = rescue->emergency;
 	int64_t now = instant_monotonic();
 	if (session_is_ready(rescue->session)) {
-		survey(rescue);
+		await_answer(rescue, now);
 		return;
 	}
 	retry(rescue);
@@ -392,7 +404,7 @@ int rescue_run(struct rescue *rescue, struct emergency *emergency)
 	rescue->emergency = emergency;
 	rescue->surveying = rescue->begun = rescue->ending = false;
 	rescue->signalled_at = rescue->retried_at = rescue->surveyed_at = 0;
-	rescue->ended_at = 0;
+	rescue->ended_at = rescue->connected_at = 0;
 	rescue->settled_at = instant_monotonic();
 	if (rescue->options.audit)
 		audit_emergency(rescue->options.audit, emergency, instant_now());
