@@ -118,8 +118,7 @@ static void *borrow_often(void *data)
 static void *watch_sessions(void *data)
 {
 	char sql[200];
-	PGconn *conn = PQconnectdb(role_config().conninfo);
-	CHECK(PQstatus(conn) == CONNECTION_OK);
+	PGconn *conn = role_connect();
 	snprintf(sql, sizeof(sql),
 		"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pooled/%ld/%%'",
 		(long)getpid());

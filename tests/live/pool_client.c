@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "live_pool.h"
+
 #define MOST_KINDS   16
 #define MOST_THREADS 128
 #define PATIENCE     (60 * 1000)
@@ -113,10 +115,18 @@ void role_exec(PGconn *conn, const char *sql)
 	PQclear(result);
 }
 
+PGconn *role_connect(void)
+{
+	char own[1024];
+	snprintf(own, sizeof(own), "%s application_name=" LIVE_POOL_ASIDE, conninfo);
+	PGconn *conn = PQconnectdb(own);
+	CHECK(PQstatus(conn) == CONNECTION_OK);
+	return conn;
+}
+
 long role_aside(const char *sql)
 {
-	PGconn *conn = PQconnectdb(conninfo);
-	CHECK(PQstatus(conn) == CONNECTION_OK);
+	PGconn *conn = role_connect();
 	long value = role_number(conn, sql);
 	PQfinish(conn);
 	return value;

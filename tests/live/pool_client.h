@@ -49,7 +49,11 @@ void role_exec(PGconn *conn, const char *sql);
 /* The server's word: how many sessions this process has, over a connection of its own. */
 long role_sessions(void);
 
-/* Runs one statement over a connection that is not the pool's. */
+/* A connection that is not the pool's, to watch the server with; LIVE_POOL_SESSIONS leaves it out.
+ */
+PGconn *role_connect(void);
+
+/* Runs one statement over such a connection. */
 long role_aside(const char *sql);
 
 int64_t role_now(void); /* microseconds, monotonic */

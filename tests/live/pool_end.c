@@ -270,8 +270,7 @@ static bool holds(void *data)
 	const struct condition *condition = data;
 	char sql[300];
 	if (!conn)
-		conn = PQconnectdb(role_config().conninfo);
-	CHECK(PQstatus(conn) == CONNECTION_OK);
+		conn = role_connect();
 	snprintf(sql, sizeof(sql),
 		"SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND %s",
 		condition->where);

@@ -54,8 +54,7 @@ static void run_endings(const struct ending *endings, size_t n)
 			endings[i].signal_number, endings[i].second, endings[i].status,
 			endings[i].promised, live_rounds(50));
 		live_pool_run(conninfo, "batch", argument);
-		/* the batch's own connection, which watches, is not the pool's */
-		assert_int_equal(live_sessions(server, "application_name LIKE 'pooled/%'"), 0);
+		assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);
 	}
 }
 

@@ -41,7 +41,7 @@ static int clean_up(void **state)
 		(void)state;                                                                       \
 		for (int i = 0; i < 2; i++) {                                                      \
 			live_pool_run(conninfo[i], role, NULL);                                    \
-			assert_int_equal(live_sessions(server, NULL), 0);                          \
+			assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);            \
 		}                                                                                  \
 	}
 
@@ -72,7 +72,7 @@ READ(a_borrower_that_does_not_read_keeps_nothing, "unread")
 		(void)state;                                                                       \
 		for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {            \
 			live_pool_run(conninfo[0], role, arguments[i]);                            \
-			assert_int_equal(live_sessions(server, NULL), 0);                          \
+			assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);            \
 		}                                                                                  \
 	}
 

@@ -40,7 +40,7 @@ static int clean_up(void **state)
 static void run(const char *role)
 {
 	live_pool_run(conninfo, role, NULL);
-	assert_int_equal(live_sessions(server, NULL), 0);
+	assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);
 }
 
 #define ROLE(function, role)                                                                       \
@@ -86,7 +86,7 @@ static void a_crowd_shares_three(void **state)
 	(void)state;
 	live_pool_run(conninfo, "crowd", "5");
 	live_pool_run(conninfo, "crowd", "64");
-	assert_int_equal(live_sessions(server, NULL), 0);
+	assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);
 }
 
 static void a_full_server_is_told(void **state)
@@ -113,7 +113,7 @@ static void an_outage_is_survived(void **state)
 	live_wait_out(program, "ready", 30000);
 	assert_int_equal(private_server_restart(server, error), 0);
 	assert_int_equal(live_finish(program, 60000), 0);
-	assert_int_equal(live_sessions(server, NULL), 0);
+	assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);
 }
 
 static void a_child_keeps_no_session(void **state)

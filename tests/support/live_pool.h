@@ -2,6 +2,13 @@
 #ifndef LIVE_POOL_H
 #define LIVE_POOL_H
 
+/* The application_name of connections that the roles watch the server with. Nobody waits for the
+ * end of their sessions, so that the server may still count one when the process has ended. */
+#define LIVE_POOL_ASIDE "aside"
+
+/* For live_sessions(): all others, those of refused and given up connections among them. */
+#define LIVE_POOL_SESSIONS "application_name <> '" LIVE_POOL_ASIDE "'"
+
 struct live_program;
 
 /* Its stats pages are in live_folder(). A NULL argument is none. */
