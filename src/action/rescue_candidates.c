@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/arena.h"
 #include "base/instant.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "model/assessment.h"
 
@@ -54,13 +56,18 @@ static void count_elsewhere(const struct peers *peers, uint32_t *counts)
 			count_owners(peers, peers->unix_sockets[i].peer, counts);
 }
 
-static uint32_t find_peer(const struct peers *peers, const struct process *process)
+static uint64_t identity(const struct process *process)
 {
-	for (size_t i = 0; i < peers->n_processes; i++)
-		if (peers->processes[i].pid == process->pid &&
-			peers->processes[i].start_ticks == process->start_ticks)
-			return (uint32_t)i;
-	return NO_PROCESS;
+	return map_mix((uint64_t)process->pid, process->start_ticks);
+}
+
+/* Identity → index among the peers' processes. */
+static struct map *index_peers(const struct peers *peers, struct arena *arena)
+{
+	struct map *map = map_new(arena, peers->n_processes);
+	for (size_t i = peers->n_processes; i-- > 0;)
+		map_set(map, identity(&peers->processes[i]), (uint32_t)i);
+	return map;
 }
 
 /* Through what else it came to its process: another of the server's addresses, PgBouncer, its
@@ -82,19 +89,22 @@ static void count_connections(const struct assessment *assessment, uint32_t *cou
 			count_owners(peers, peers->unix_sockets[i].peer, counts);
 	if (!rescue_candidates_connected(assessment))
 		return;
+	struct arena *arena = arena_new();
+	const struct map *by_identity = index_peers(peers, arena);
 	uint32_t *joined = mem_alloc(peers->n_processes * sizeof(*joined));
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		const struct client_process *client = assessment_process(assessment, connection);
 		uint32_t peer = client && client->alive && rescue_candidates_proven(connection)
-			? find_peer(peers, &client->process)
-			: NO_PROCESS;
-		if (peer != NO_PROCESS)
+			? map_get(by_identity, identity(&client->process))
+			: MAP_NONE;
+		if (peer != MAP_NONE)
 			joined[peer]++;
 	}
 	for (size_t i = 0; i < peers->n_processes; i++)
 		counts[i] = counts[i] > joined[i] ? counts[i] : joined[i];
 	free(joined);
+	arena_free(arena);
 }
 
 void rescue_candidates_count(

@@ -9,6 +9,7 @@
 #include "action/rescue_candidates.h"
 #include "action/rescue_plan.h"
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/programs.h"
@@ -23,6 +24,8 @@ struct judge {
 	const struct rescue_plan_options *options;
 	struct arena *arena;
 	bool connected;
+	struct map *first_by_process; /* identity → index of its first connection */
+	uint32_t *next;      /* of the same process, for each connection; MAP_NONE at the end */
 	const bool *servers; /* one for each of the peers' processes: it holds server's ends */
 };
 
@@ -37,19 +40,40 @@ struct suspect {
 	const char *why;
 };
 
-/* The i-th and later connection of a process; NULL at the end. */
+static uint64_t identity(int32_t pid, uint64_t start_ticks)
+{
+	return map_mix((uint64_t)pid, start_ticks);
+}
+
+/* Links each process's connections in their order. */
+static void index_connections(struct judge *judge)
+{
+	const struct assessment *assessment = judge->assessment;
+	struct arena *arena = judge->arena;
+	judge->first_by_process = map_new(arena, assessment->n_processes);
+	judge->next = arena_array(arena, assessment->n_connections, sizeof(*judge->next));
+	for (size_t i = assessment->n_connections; i-- > 0;) {
+		const struct client_process *client =
+			assessment_process(assessment, &assessment->connections[i]);
+		if (!client)
+			continue;
+		uint64_t key = identity(client->process.pid, client->process.start_ticks);
+		judge->next[i] = map_get(judge->first_by_process, key);
+		map_set(judge->first_by_process, key, (uint32_t)i);
+	}
+}
+
+/* The process's connections, one after the other; NULL at the end. *i begins at 0. */
 static const struct connection *next_connection(
 	const struct judge *judge, const struct process *process, size_t *i)
 {
-	const struct assessment *assessment = judge->assessment;
-	for (; *i < assessment->n_connections; (*i)++) {
-		const struct connection *connection = &assessment->connections[*i];
-		const struct client_process *client = assessment_process(assessment, connection);
-		if (client && client->process.pid == process->pid &&
-			client->process.start_ticks == process->start_ticks)
-			return &assessment->connections[(*i)++];
-	}
-	return NULL;
+	uint32_t index = *i
+		? judge->next[*i - 1]
+		: map_get(judge->first_by_process, identity(process->pid, process->start_ticks));
+	if (index == MAP_NONE)
+		return NULL;
+	*i = (size_t)index + 1;
+	return &judge->assessment->connections[index];
 }
 
 /* By the socket that it listens on, or a process of its program; and by its executable alone, of
@@ -355,13 +379,14 @@ void rescue_judge_all(const struct assessment *assessment,
 	const struct peers *peers = assessment->peers;
 	bool *servers = mem_alloc(peers->n_processes * sizeof(*servers));
 	rescue_candidates_mark_servers(peers, servers);
-	const struct judge judge = {
+	struct judge judge = {
 		.assessment = assessment,
 		.options = options,
 		.arena = emergency->arena,
 		.connected = emergency->connected,
 		.servers = servers,
 	};
+	index_connections(&judge);
 	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
 	uint32_t *elsewhere = mem_alloc(peers->n_processes * sizeof(*elsewhere));
 	uint32_t *candidates = mem_alloc(peers->n_processes * sizeof(*candidates));
