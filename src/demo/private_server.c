@@ -157,7 +157,12 @@ __attribute__((noreturn)) static void run(const struct private_server *server, c
 	_exit(127);
 }
 
-/* The end of the log: what went wrong stands there. */
+static bool is_reason(const char *line)
+{
+	return strstr(line, "FATAL:") || strstr(line, "error:");
+}
+
+/* Why it failed: the last line that says so, which is not always the last one of the log. */
 static void read_log(const struct private_server *server, const char *what, char *error)
 {
 	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", server->folder);
@@ -168,9 +173,13 @@ static void read_log(const struct private_server *server, const char *what, char
 	if (fd >= 0 && !log)
 		close(fd);
 	char line[300], last[300] = "no log";
-	while (log && fgets(line, sizeof(line), log))
-		if (line[0] != '\n')
+	bool found = false;
+	while (log && fgets(line, sizeof(line), log)) {
+		bool reason = is_reason(line);
+		if (line[0] != '\n' && (reason || !found))
 			strcpy(last, line);
+		found |= reason;
+	}
 	last[strcspn(last, "\n")] = '\0';
 	snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s: %s", what, last);
 }

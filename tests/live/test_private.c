@@ -129,9 +129,24 @@ static void the_socket_is_closed_to_other_users(void **state)
 	live_run_clear(&run);
 }
 
+/* PostgreSQL says so, and then that it is shut down. */
+static void a_failed_start_says_why(void **state)
+{
+	static const char *const settings[] = { "unix_socket_directories=/dev/null/nowhere", NULL };
+	const struct private_server_options options = { .settings = settings };
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	struct private_server *failed = NULL;
+	(void)state;
+	assert_true(private_server_start(&options, &failed, error) < 0);
+	assert_null(failed);
+	if (!strstr(error, "FATAL:  could not create lock file"))
+		fail_msg("%s", error);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_failed_start_says_why, live_teardown),
 		cmocka_unit_test_teardown(nobody_comes_in_without_the_password, live_teardown),
 		cmocka_unit_test_teardown(what_is_whose, live_teardown),
 		cmocka_unit_test_teardown(the_socket_is_closed_to_other_users, live_teardown),
