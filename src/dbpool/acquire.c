@@ -1,17 +1,17 @@
-/* Borrowing. */
+/* Acquires connections: from the reserve, or by waiting in the queue. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "dbpool/pool.h"
 
-/* How long a connection that has rested may take to answer, before it counts as broken. */
+/* How long an idle connection may take to answer before it counts as broken. */
 #define ANSWER_TIMEOUT (1000 * 1000)
 #define LEAST_TIMEOUT  (5 * 1000)
 
-#define MOST_HOLDERS 3 /* are named in a timeout's text */
+#define MOST_HOLDERS 3 /* borrowers named in a timeout's text */
 
-/* A thread goes back to the slot it had last, when that was just now: what it needs is still in its
- * processor's cache, and it is in nobody's way there. After a while it begins at the first one
+/* A thread first tries the slot that it used last, if that was just now: the slot's data is still
+ * in its processor's cache, and other threads rarely use it. Later it begins at the first slot
  * again, so that few threads need few connections. */
 #define HABIT_USEC 10000
 
@@ -23,9 +23,9 @@ static __thread struct {
 struct request {
 	struct dbpool *pool;
 	struct borrower borrower;
-	int64_t started, deadline; /* monotonic; INT64_MAX */
+	int64_t started, deadline; /* monotonic; INT64_MAX for none */
 	int timeout_ms;
-	int64_t timeout; /* the same, settled */
+	int64_t timeout; /* in microseconds; INT64_MAX for none */
 };
 
 static bool lends(const struct dbpool *pool)
@@ -36,7 +36,7 @@ static bool lends(const struct dbpool *pool)
 		hook_is_here(pool);
 }
 
-/* Whether the connection must be listened to before it is lent. */
+/* True when the connection must be read from, or tested (*ret_ask), before it is lent. */
 static bool is_doubtful(
 	const struct dbpool *pool, const struct link *link, int64_t now, bool *ret_ask)
 {
@@ -50,7 +50,8 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* The connection we hold is broken, and nobody has borrowed it. With both locks held. */
+/* Gives up the broken connection that the calling thread holds; it does not count as acquired. Both
+ * locks are held. */
 static void drop_broken(struct dbpool *pool, struct slot *slot)
 {
 	struct page_counters *counters = &slot->page->counters;
@@ -72,8 +73,8 @@ static void tell_broken(const struct dbpool *pool, int slot, int backend_pid)
 	tell(pool, &event, "slot %d: the connection is broken, and is replaced", slot);
 }
 
-/* The slot is held for us, and its connection must be listened to. False: it was broken, or taken
- * from us by a shutdown. */
+/* Reads the answer to a reset and, if `ask`, tests the connection of the slot that the caller
+ * holds. Returns false when the connection is broken, or was taken away by a shutdown. */
 static bool settle(struct request *request, struct slot *slot, bool ask)
 {
 	struct dbpool *pool = request->pool;
@@ -82,7 +83,8 @@ static bool settle(struct request *request, struct slot *slot, bool ask)
 	bool resetting = link->resetting;
 	int number = slot_number(pool, slot), backend_pid = link->backend_pid;
 	int64_t now = now_usec(), deadline = earlier(now + ANSWER_TIMEOUT, request->deadline);
-	/* being late is our fault, not the connection's: it has a moment in any case */
+	/* even near the request's deadline the test gets LEAST_TIMEOUT: a good connection must not
+	 * count as broken because the request is late */
 	if (deadline < now + LEAST_TIMEOUT)
 		deadline = now + LEAST_TIMEOUT;
 	bool good = link_settle(link, ask, deadline);
@@ -106,7 +108,7 @@ static bool settle(struct request *request, struct slot *slot, bool ask)
 	return ours && good;
 }
 
-/* With the lock held. */
+/* The pool's mutex is held. */
 static void count_wait(const struct request *request, int64_t now)
 {
 	struct page *page = request->pool->page;
@@ -127,7 +129,7 @@ static int compare_since(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The one who has held for the longest comes first. */
+/* Lists the borrowers; the longest hold comes first. */
 static unsigned list_holders(struct dbpool *pool, struct holder *ret)
 {
 	unsigned n = 0;
@@ -145,7 +147,7 @@ static unsigned list_holders(struct dbpool *pool, struct holder *ret)
 	return n;
 }
 
-/* "3 of 3 in use: slot 1 by thread 4312 for 7m12s from sync.c:212; …", the longest first. */
+/* "3 of 3 in use: slot 1 by thread 4312 for 7m12s from sync.c:212; …", the longest hold first. */
 static void describe_holders(struct dbpool *pool, char *text, size_t size)
 {
 	struct holder holders[DBPOOL_MAX];
@@ -162,13 +164,13 @@ static void describe_holders(struct dbpool *pool, char *text, size_t size)
 	}
 }
 
-/* No connection is there that somebody could give back. */
+/* True when no connection is idle or held. */
 static bool is_empty(const struct dbpool *pool)
 {
 	return !slots_count(pool, SLOT_HELD) && !slots_count(pool, SLOT_IDLE);
 }
 
-/* The deadline has passed. With the lock held. */
+/* Reports that the deadline has passed. The pool's mutex is held. */
 static int give_up(const struct request *request)
 {
 	struct dbpool *pool = request->pool;
@@ -200,9 +202,9 @@ static int explain_failure(const struct dbpool *pool, int result)
 	return fail(result, "%s: %s", dbpool_result_name(result), pool->failure.text);
 }
 
-/* The first in the queue looks for one at rest, after it has called for the next that comes free.
- */
-static struct slot *look(const struct request *request, struct waiter *waiter)
+/* Announces the waiter to releases; then, if it is the first in the queue, tries to take an idle
+ * slot. */
+static struct slot *take_idle(const struct request *request, struct waiter *waiter)
 {
 	struct dbpool *pool = request->pool;
 	bool first = pool->first == waiter;
@@ -210,9 +212,9 @@ static struct slot *look(const struct request *request, struct waiter *waiter)
 	return first ? slot_take_idle(pool, waiter->borrower, now_usec(), 0, true) : NULL;
 }
 
-/* Leaves the queue. With the lock held, which is released meanwhile: there may be one more at rest,
- * for the next one. */
-static void step_aside(struct dbpool *pool, struct waiter *waiter)
+/* Leaves the queue and wakes the next waiter if another connection is idle. The pool's mutex is
+ * held; it is released and taken again. */
+static void leave_queue(struct dbpool *pool, struct waiter *waiter)
 {
 	queue_remove(pool, waiter);
 	struct waiter *next = queue_nudge(pool);
@@ -221,8 +223,9 @@ static void step_aside(struct dbpool *pool, struct waiter *waiter)
 	pthread_mutex_lock(&pool->lock);
 }
 
-/* With the lock held, and so it returns. `again`: it was served, and the connection was broken: it
- * goes back to the head. DBPOOL_OK: the borrower has got one. */
+/* Waits in the queue. The pool's mutex is held at the call and at the return. `again`: the
+ * connection that the thread got was broken, so it waits at the head of the queue. Returns
+ * DBPOOL_OK when the borrower has a connection. */
 static int wait_in_line(struct request *request, bool again)
 {
 	struct dbpool *pool = request->pool;
@@ -232,13 +235,13 @@ static int wait_in_line(struct request *request, bool again)
 	else
 		queue_append(pool, &waiter);
 	for (;;) {
-		if (look(request, &waiter)) {
-			step_aside(pool, &waiter);
+		if (take_idle(request, &waiter)) {
+			leave_queue(pool, &waiter);
 			return DBPOOL_OK;
 		}
 		if (now_usec() >= request->deadline) {
 			int result = give_up(request);
-			step_aside(pool, &waiter);
+			leave_queue(pool, &waiter);
 			return result;
 		}
 		if (pool->n_links < pool->config.max)
@@ -253,7 +256,8 @@ static int wait_in_line(struct request *request, bool again)
 	}
 }
 
-/* No server takes our credentials, and there is no connection: nobody needs to wait for that. */
+/* True when the server refuses the credentials and no connection is open: waiting is useless. The
+ * connector tries again, for later callers. */
 static bool is_hopeless(struct dbpool *pool)
 {
 	if (pool->failure.result != DBPOOL_REFUSED || !is_empty(pool))
@@ -273,7 +277,7 @@ static void set_deadline(struct request *request)
 		request->timeout == INT64_MAX ? INT64_MAX : request->started + request->timeout;
 }
 
-/* Waits for one. */
+/* Waits for a connection, unless the pool cannot lend one. */
 static int queue_up(struct request *request, bool again)
 {
 	struct dbpool *pool = request->pool;

@@ -1,11 +1,11 @@
-/* What time it is.
+/* The time.
  *
- * Two readings of the clock are half of what an uncontended borrowing costs: clock_gettime() takes
- * some 27 ns, the processor's own counter 12. So the keeper compares the two about once a second,
- * and in between the counter is read. It is used where the processor says that it runs at one rate
- * and never stops, and as long as the kernel does not find otherwise. A comparison is good for a
- * few seconds: whatever happens to the counter (a suspended or migrated machine, a keeper that has
- * ended), a reading is never wrong for longer. */
+ * Two clock readings are half of the cost of an uncontended acquire and release: clock_gettime()
+ * takes about 27 ns, the processor's counter 12. So the keeper compares the two about once a
+ * second, and in between the counter is read. The counter is used only if the processor says that
+ * it runs at one rate and never stops, and while the kernel uses it, too. A comparison is used for
+ * a few seconds only. So if the counter becomes wrong (the machine was suspended or migrated, the
+ * keeper has ended), readings are wrong for no longer than that. */
 #include "dbpool/clock.h"
 
 #include <fcntl.h>
@@ -21,23 +21,23 @@
 #endif
 
 #define NSEC_PER_USEC 1000
-#define SHORTEST_SPAN INT64_C(5000000) /* nanoseconds between two comparisons that tell a rate */
+#define SHORTEST_SPAN INT64_C(5000000) /* nanoseconds between two comparisons that yield a rate */
 #define LONGEST_SPAN  INT64_C(10000000000)
-#define GOOD_FOR      INT64_C(2500000000)  /* nanoseconds after a comparison */
-#define READINGS      5                    /* of a comparison: the least disturbed counts */
-#define TOLERANCE     2000                 /* two rates agree: one part in so many */
+#define GOOD_FOR      INT64_C(2500000000) /* nanoseconds for which a comparison is used */
+#define READINGS      5                   /* per comparison: the shortest one counts */
+#define TOLERANCE     2000 /* two rates agree if they differ by at most one part in this many */
 #define ASK_AFTER     INT64_C(60000000000) /* nanoseconds until the kernel is asked again */
 #define FRACTION_BITS 32
 #define FRACTION      4294967296.0
 
-/* One moment on both clocks, and the counter's rate. A sequence lock, as on the stats page; the
- * tuner alone writes. */
+/* One moment on both clocks, and the counter's rate. Guarded by a sequence lock, as on the stats
+ * page; only clock_tune() writes. */
 static struct {
 	_Atomic uint32_t seq;
 	_Atomic uint64_t ticks;
 	_Atomic int64_t usec;
 	_Atomic uint64_t rate;     /* microseconds a tick, × 2^32 */
-	_Atomic uint64_t good_for; /* ticks; 0: the counter is not to be used */
+	_Atomic uint64_t good_for; /* ticks; 0: the counter must not be used */
 } base;
 
 struct moment {
@@ -89,7 +89,8 @@ static bool says_it_is_steady(void)
 }
 #endif
 
-/* The kernel keeps time by the counter, if by way of the hypervisor; else it has found it bad. */
+/* True when the kernel uses the counter as its clock, directly or through the hypervisor. Otherwise
+ * the kernel has found it unreliable. */
 static bool kernel_trusts_it(void)
 {
 	static const char *const good[] = { "tsc\n", "kvm-clock\n",
@@ -114,7 +115,7 @@ int64_t now_quick(void)
 	int64_t usec = atomic_load_explicit(&base.usec, memory_order_acquire);
 	uint64_t rate = atomic_load_explicit(&base.rate, memory_order_acquire);
 	uint64_t good_for = atomic_load_explicit(&base.good_for, memory_order_acquire);
-	/* a counter that is behind, on another processor, makes this huge */
+	/* huge if another processor's counter is behind: then the clock is read */
 	uint64_t passed = read_counter() - ticks;
 	if (passed >= good_for || seq & 1 ||
 		atomic_load_explicit(&base.seq, memory_order_relaxed) != seq)
@@ -133,7 +134,8 @@ static void publish(const struct moment *moment, uint64_t rate, uint64_t good_fo
 	atomic_store_explicit(&base.seq, seq + 2, memory_order_release);
 }
 
-/* The clock in the middle of two readings of the counter that are close together. */
+/* Reads the clock between two readings of the counter; uses the pair of readings that are closest
+ * together. */
 static struct moment compare(void)
 {
 	struct moment best = { 0, 0 };
@@ -156,7 +158,7 @@ static bool agree(uint64_t a, uint64_t b)
 	return difference <= a / TOLERANCE;
 }
 
-/* With the lock held. */
+/* The mutex `tuning` is held. */
 static void tune(void)
 {
 	struct moment now = compare();
@@ -185,7 +187,7 @@ static bool is_trusted(void)
 	return trusted;
 }
 
-/* Until the next two comparisons agree the clock itself is read. */
+/* Stops the use of the counter until two comparisons agree again. */
 static void forget(void)
 {
 	if (last.nsec)
@@ -196,7 +198,8 @@ static void forget(void)
 
 void clock_tune(void)
 {
-	/* a child that was forked in the middle of this does without */
+	/* in a child that was forked during this function the mutex stays locked: now_quick() then
+	 * reads the clock */
 	if (pthread_mutex_trylock(&tuning) != 0)
 		return;
 	if (is_trusted())

@@ -1,4 +1,4 @@
-/* What time it is, in microseconds of CLOCK_MONOTONIC. */
+/* The time, in microseconds of CLOCK_MONOTONIC. */
 #ifndef DBPOOL_CLOCK_H
 #define DBPOOL_CLOCK_H
 
@@ -7,11 +7,11 @@
 
 int64_t now_usec(void);
 
-/* The same to within some microseconds, at a fraction of the price where the processor's counter is
- * good for it; else it is now_usec(). */
+/* The same time to within some microseconds. Reads the processor's counter where that is reliable,
+ * which is faster; otherwise it is now_usec(). */
 int64_t now_quick(void);
 
-/* Keeps now_quick() quick: about once a second, from any thread. */
+/* Calibrates the counter for now_quick(). To be called about once a second, from any thread. */
 void clock_tune(void);
 
 struct timespec to_timespec(int64_t usec);

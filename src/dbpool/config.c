@@ -1,4 +1,4 @@
-/* Settings: their defaults, their limits, and what differs between two configurations. */
+/* Settings: defaults, limits, and the comparison of two configurations. */
 #include "dbpool/config.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ struct setting {
 #name, offsetof(struct dbpool_config, name), standard, least, most                 \
 	}
 
-/* DBPOOL_OFF is allowed where the least is. */
+/* DBPOOL_OFF is allowed where it is the minimum. */
 static const struct setting settings[] = {
 	SETTING(min, 1, DBPOOL_OFF, DBPOOL_MAX),
 	SETTING(max, 3, 1, DBPOOL_MAX),
@@ -94,8 +94,8 @@ static void convert(struct config *config)
 	config->max_uses = raw->max_uses == DBPOOL_OFF ? UINT_MAX : (unsigned)raw->max_uses;
 }
 
-/* libpq's rule: with an equals sign or a URI's scheme it is a connection string, else a database's
- * name. */
+/* libpq's rule: a text with an equals sign or a URI's scheme is a connection string, any other text
+ * is a database name. */
 static bool is_conninfo(const char *text)
 {
 	return strchr(text, '=') || strncmp(text, "postgres://", 11) == 0 ||
@@ -123,8 +123,8 @@ void config_free_options(PQconninfoOption *options)
 	PQconninfoFree(options);
 }
 
-/* "host:port/database" as libpq will settle it, nearly: a service file inside conninfo is not
- * followed. */
+/* Makes "host:port/database", almost as libpq resolves it: a service file named in conninfo is not
+ * read. */
 static int name_server(struct config *config)
 {
 	const char *host = "local", *port = "5432", *user = "", *database = "";
@@ -180,7 +180,8 @@ int config_take(const struct dbpool_config *given, struct config *ret_config)
 	struct config config = { 0 };
 	if (!given || given->size < offsetof(struct dbpool_config, min))
 		return fail(-EINVAL, "the configuration's size is not set");
-	/* an older program's is shorter: what it does not know has its default */
+	/* the struct of a program compiled with an older header is shorter: missing settings get
+	 * their default */
 	memcpy(&config.raw, given,
 		given->size < sizeof(config.raw) ? given->size : sizeof(config.raw));
 	config.raw.size = sizeof(config.raw);

@@ -1,4 +1,4 @@
-/* The configuration, as it holds once defaults are filled in. */
+/* The configuration after the defaults are filled in. */
 #ifndef DBPOOL_CONFIG_H
 #define DBPOOL_CONFIG_H
 
@@ -8,15 +8,15 @@
 
 #include "dbpool/dbpool.h"
 
-/* Durations in microseconds; INT64_MAX: never. Strings are owned. */
+/* Durations are in microseconds; INT64_MAX means never. The struct owns its strings. */
 struct config {
-	struct dbpool_config raw; /* as given, with defaults; its strings are those below */
-	char *conninfo;           /* "" for the environment's */
+	struct dbpool_config raw; /* as given, with defaults; its strings are the ones below */
+	char *conninfo;           /* "" for the environment's settings */
 	char *name;
 	char *page_folder; /* NULL for the default */
 	char *server;      /* "host:port/database" */
 	unsigned min, max;
-	bool connect_timeout_given; /* else libpq's connect_timeout counts, where it is set */
+	bool connect_timeout_given; /* if false, libpq's connect_timeout is used where it is set */
 	int64_t acquire_timeout, connect_timeout, idle_lifetime, max_lifetime, validate_after;
 	int64_t held, reclaim, shutdown, drain;
 	int64_t check_interval, idle_in_transaction;
@@ -28,7 +28,7 @@ int config_take(const struct dbpool_config *given, struct config *ret_config)
 	__attribute__((warn_unused_result));
 void config_clear(struct config *config);
 
-/* Wipes them first: a password may be among them. NULL is allowed. */
+/* Overwrites the values first, because a password may be among them. NULL is allowed. */
 void config_free_options(PQconninfoOption *options);
 
 /* The name of the first setting that differs, or NULL. */

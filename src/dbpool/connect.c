@@ -1,4 +1,4 @@
-/* Opens one connection: with a deadline, and so that it can be given up. */
+/* Opens one connection, with a deadline. The attempt can be aborted. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,9 +11,10 @@
 #include "dbpool/route.h"
 #include "dbpool/usage.h"
 
-#define NAME_BYTES 64 /* NAMEDATALEN: 63 of them count */
+#define NAME_BYTES 64 /* NAMEDATALEN: 63 bytes and a zero byte */
 
-/* Laid under what the application asked for: a dead network is noticed in half a minute. */
+/* Defaults that the application's connection string overrides: they detect a dead network within
+ * half a minute. */
 static const char *const defaults[][2] = {
 	{ "keepalives_idle", "10" },
 	{ "keepalives_interval", "5" },
@@ -23,7 +24,7 @@ static const char *const defaults[][2] = {
 
 #define N_DEFAULTS (sizeof(defaults) / sizeof(defaults[0]))
 
-/* NAME/PID/SLOT; a long name is cut, never the rest. */
+/* Makes NAME/PID/SLOT. A long name is cut; PID and SLOT never are. */
 static void name_application(const struct config *config, int slot, char name[static NAME_BYTES])
 {
 	char rest[40];
@@ -31,19 +32,19 @@ static void name_application(const struct config *config, int slot, char name[st
 	snprintf(name, NAME_BYTES, "%.*s%s", NAME_BYTES - 1 - length, config->name, rest);
 }
 
-/* Every attempt of one link_open(). */
+/* What all attempts of one link_open() share. */
 struct search {
 	const struct config *config;
 	const struct routes *routes;
 	int slot, abort_fd;
-	int64_t deadline;     /* of them all; INT64_MAX: each has its own */
-	const char *standby;  /* this round's target_session_attrs; NULL: as the application says */
-	unsigned rounds_left; /* this one is among them */
+	int64_t deadline;     /* of all attempts together; INT64_MAX: each has its own */
+	const char *standby;  /* target_session_attrs of this round; NULL: unchanged */
+	unsigned rounds_left; /* including this one */
 	char *error;
 	size_t size;
 };
 
-/* One address of one host; NULL: wherever the connection string leads. */
+/* One address of one host. Functions take NULL for the unchanged connection string. */
 struct place {
 	const char *host, *hostaddr, *port;
 };
@@ -60,7 +61,7 @@ static PGconn *begin(const struct search *search, const struct place *place)
 		values[n] = defaults[n][1];
 	}
 	if (config->conninfo[0]) {
-		keywords[n] = "dbname"; /* a whole connection string: it is expanded */
+		keywords[n] = "dbname"; /* libpq expands a connection string given here */
 		values[n++] = config->conninfo;
 	}
 	keywords[n] = "application_name";
@@ -82,7 +83,7 @@ static PGconn *begin(const struct search *search, const struct place *place)
 	return PQconnectStartParams(keywords, values, 1);
 }
 
-/* False when the attempt is to be given up; why says so. */
+/* Returns false, with the reason, when the attempt must be given up. */
 static bool wait_socket(
 	PGconn *conn, short events, int abort_fd, int64_t deadline, const char **ret_why)
 {
@@ -125,9 +126,9 @@ static bool finish_connecting(PGconn *conn, int abort_fd, int64_t deadline, cons
 	}
 }
 
-/* "FATAL:  53300: sorry, …", in whichever language. libpq keeps no SQLSTATE of a connection that
- * failed, but with verbose messages it stands in the text. With several hosts the last one's is
- * the verdict. NULL when no server spoke. */
+/* Finds the SQLSTATE in a message such as "FATAL:  53300: sorry, …", in any language. libpq keeps
+ * no SQLSTATE of a failed connection, but includes it in verbose messages. With several hosts the
+ * last one counts. Returns NULL when there is none. */
 static const char *find_sqlstate(const char *text)
 {
 	const char *found = NULL;
@@ -160,8 +161,8 @@ static int classify(PGconn *conn)
 	return DBPOOL_UNREACHABLE;
 }
 
-/* Every function and operator is qualified, here and wherever the pool sends a statement: the
- * search_path is the application's, and may lead to functions of somebody else. */
+/* Every function and operator is qualified, here and in all statements of the pool: the application
+ * sets the search_path, which may lead to functions of another user. */
 static void ask_identity(struct link *link, int64_t deadline)
 {
 	PGresult *result = link_exec(link,
@@ -176,8 +177,8 @@ static void ask_identity(struct link *link, int64_t deadline)
 	PQclear(result);
 }
 
-/* Only where the server has the setting and its administrator left it off. What was set is kept, to
- * be set again after RESET ALL. */
+/* Sets a setting only where the server has it and its value is 0. Remembers what it set, for use
+ * after RESET ALL. */
 static bool set_one(struct link *link, const char *name, int64_t usec, int64_t deadline)
 {
 	char sql[256], statement[100];
@@ -223,8 +224,8 @@ static int explain(PGconn *conn, const char *why, char *error, size_t size)
 	return why ? DBPOOL_UNREACHABLE : classify(conn);
 }
 
-/* A child process may have been born with a copy of this socket: only a shutdown of the connection
- * itself ends it for certain. */
+/* A child process may have inherited this socket. Only shutdown() ends the connection then; close()
+ * does not. */
 static void drop(struct link *link)
 {
 	int fd = PQsocket(link->conn);
@@ -251,7 +252,7 @@ static struct link *link_new(const struct search *search, const struct place *pl
 	return link;
 }
 
-/* One line for each attempt that failed. */
+/* Appends an attempt's error to the text of all attempts. */
 static void add_error(const struct search *search, const char *text)
 {
 	size_t length = strlen(search->error);
@@ -278,8 +279,8 @@ static int complete(const struct search *search, struct link *link, struct link 
 	return DBPOOL_OK;
 }
 
-/* ret_next: another address may do what this one did not. libpq goes on after the same failures:
- * no server answered, it is not of the wanted kind, or it is just starting. */
+/* *ret_next: true when another address may succeed. libpq, too, tries the next address after these
+ * failures: no server answered, the server is not of the wanted kind, or it is still starting. */
 static int try_place(const struct search *search, const struct place *place, int64_t deadline,
 	struct link **ret_link, bool *ret_next)
 {
@@ -312,7 +313,7 @@ static int64_t share(int64_t deadline, unsigned parts)
 	return deadline == INT64_MAX || deadline < now ? deadline : now + (deadline - now) / parts;
 }
 
-/* A share of the time that is left, but never more than the application allows each address. */
+/* The deadline of one address: at most the given one, and at most connect_timeout from now. */
 static int64_t limit(const struct search *search, int64_t deadline)
 {
 	int64_t each = search->routes->each;
@@ -352,7 +353,7 @@ static int try_host(const struct search *search, const struct route *route, int6
 	return result;
 }
 
-/* Each host once. */
+/* Tries each host once. */
 static int try_hosts(const struct search *search, struct link **ret_link, bool *ret_next)
 {
 	const struct routes *routes = search->routes;
@@ -366,7 +367,7 @@ static int try_hosts(const struct search *search, struct link **ret_link, bool *
 	return result;
 }
 
-/* The whole string at once, with the time of all its hosts. */
+/* Passes the whole connection string to libpq, with the time of all its hosts. */
 static int try_whole(const struct search *search, struct link **ret_link)
 {
 	bool next;

@@ -1,4 +1,4 @@
-/* The connector: one thread that opens and closes connections, one at a time. */
+/* The connector: the thread that opens and closes connections, one at a time. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,15 +9,16 @@
 
 #define FIRST_BACKOFF INT64_C(100000)
 
-/* A full server may have a slot free at any moment; each refused attempt is a line in its log, and
- * may lock us out. */
+/* The longest time between two attempts. A full server may have a free slot at any moment. Each
+ * refused attempt is a line in the server's log, and may get us locked out. */
 static const int64_t longest_backoff[] = {
 	[DBPOOL_UNREACHABLE] = 5000000,
 	[DBPOOL_FULL] = 1000000,
 	[DBPOOL_REFUSED] = 30000000,
 };
 
-/* ±25 %: a hundred processes that lost the same server must not come back in step. */
+/* Changes a time by up to ±25 %, so that many processes that lost the same server do not reconnect
+ * at the same time. */
 static int64_t jitter(int64_t usec)
 {
 	struct timespec ts;
@@ -36,8 +37,8 @@ static struct slot *find(struct dbpool *pool, enum slot_state state)
 	return NULL;
 }
 
-/* One more is needed: for a waiter whom no connection at rest will serve, or to keep min. While the
- * pool ends, only for hooks. */
+/* True when one more connection is needed: for a waiter for whom there is no idle connection, or to
+ * keep min open. During a shutdown only hooks get new connections. */
 static bool wants_one(const struct dbpool *pool)
 {
 	if (pool->n_links >= pool->config.max || pool->phase >= DBPOOL_DRAINING)
@@ -54,8 +55,8 @@ void connector_wake(struct dbpool *pool)
 	pthread_cond_signal(&pool->work);
 }
 
-/* With the lock held; it is released meanwhile. The slot is empty only when the server has let go
- * of the session, so that never more than max are there. */
+/* The pool's mutex is held; it is released meanwhile. The slot becomes empty only when the server
+ * has ended the session, so that there are never more than max sessions. */
 static void close_one(struct dbpool *pool, struct slot *slot)
 {
 	struct link *link = slot->link;
@@ -93,7 +94,8 @@ static void install(struct dbpool *pool, struct slot *slot, struct link *link)
 	pthread_cond_broadcast(&pool->changed);
 }
 
-/* What has changed since the last attempt is told; the same failure again is not. */
+/* Records the result of an attempt. Reports it to the application's log if it differs from the last
+ * one. */
 static void note(struct dbpool *pool, int result, const char *text)
 {
 	int before = pool->failure.result;
@@ -122,7 +124,7 @@ static void note(struct dbpool *pool, int result, const char *text)
 	pthread_mutex_lock(&pool->lock);
 }
 
-/* With the lock held; it is released meanwhile. */
+/* The pool's mutex is held; it is released meanwhile. */
 static void open_one(struct dbpool *pool)
 {
 	struct slot *slot = find(pool, SLOT_EMPTY);
@@ -143,15 +145,15 @@ static void open_one(struct dbpool *pool)
 	}
 	pthread_mutex_lock(&pool->lock);
 	if (pool->closed) {
-		/* the shutdown did not wait for it: nobody is interested any more */
+		/* the shutdown did not wait for this attempt */
 		pthread_mutex_unlock(&pool->lock);
 		link_drop(link);
 		pthread_mutex_lock(&pool->lock);
 		return;
 	}
 	if (result == DBPOOL_OK && process_forks() != forks) {
-		/* a child has a copy of its socket that nobody closes: PQfinish() ends the session
-		 */
+		/* a child has a copy of the socket, which nobody closes: end this session with
+		 * PQfinish() */
 		slot->link = link;
 		slot_give_up(pool, slot, now_usec());
 		return;

@@ -1,19 +1,19 @@
-/* libdbpool: a process's one pool of PostgreSQL connections, that does not leak them.
+/* libdbpool: a pool of PostgreSQL connections, one for a process, that finds and prevents leaks.
  *
  *     static const struct dbpool_config config = {
  *         .size = sizeof(config), .conninfo = "dbname=app", .name = "app" };
  *     if (dbpool_start(&config) != DBPOOL_OK)
  *         errx(1, "%s", dbpool_error());
  *     …
- *     DBPOOL_SCOPED(lease, NULL);          // given back at the end of this scope, whatever happens
+ *     DBPOOL_SCOPED(lease, NULL);          // released when this scope ends, in any way
  *     if (lease.result != DBPOOL_OK)
  *         return complain(dbpool_error());
  *     PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
  *
  * Functions that can fail return 0 (DBPOOL_OK), a positive dbpool_result, or a negative errno
  * (-ENOMEM, -EINVAL, -EAGAIN when no thread can be started). They never end the process. After a
- * failure dbpool_error() says more. All are safe in any thread; none may be called from a signal
- * handler. Where a pool is expected, NULL is the default pool.
+ * failure dbpool_error() returns a description. All may be called in any thread; none may be called
+ * from a signal handler. A NULL pool means the default pool.
  *
  * Needs GCC or Clang for DBPOOL_SCOPED; the rest is plain C and C++. */
 #ifndef DBPOOL_H
@@ -35,7 +35,7 @@ extern "C" {
 #define DBPOOL_CHECKED
 #endif
 
-/* In the configuration, 0 is a setting's default; this is none, never, off. */
+/* In the configuration, 0 means a setting's default; this value means none, never or off. */
 #define DBPOOL_OFF (-1)
 
 #define DBPOOL_MAX 256 /* the most connections of a pool */
@@ -44,148 +44,151 @@ struct dbpool;
 
 enum dbpool_result {
 	DBPOOL_OK,
-	DBPOOL_TIMEOUT, /* all were in use for all of the time: dbpool_error() tells by whom */
-	DBPOOL_SHUTTING_DOWN, /* or has shut down, or was never started */
+	DBPOOL_TIMEOUT, /* all were in use until the timeout: dbpool_error() names the borrowers */
+	DBPOOL_SHUTTING_DOWN, /* the pool shuts down, has shut down, or was never started */
 	DBPOOL_UNREACHABLE,   /* no server answers */
-	DBPOOL_FULL,          /* the server has no slot left for us */
+	DBPOOL_FULL,          /* the server has no free connection slot */
 	DBPOOL_REFUSED,       /* wrong password, unknown role or database, pg_hba.conf */
-	DBPOOL_DIFFERENT,     /* it runs already, with another configuration */
-	DBPOOL_STALE,         /* this lease was given back before, or taken back */
-	DBPOOL_FORKED,        /* the pool is the parent process's */
-	DBPOOL_LATE,          /* the deadline passed: what was left was dropped */
+	DBPOOL_DIFFERENT,     /* the default pool already runs, with another configuration */
+	DBPOOL_STALE,  /* this lease was released before, or the pool took its connection back */
+	DBPOOL_FORKED, /* the pool belongs to the parent process: this is a forked child */
+	DBPOOL_LATE,   /* the deadline passed: the remaining connections were dropped */
 };
 
-/* "timeout", "server full", …: for logs. Never NULL. */
+/* A result's text for logs: "timeout", "server full", … Never NULL. */
 DBPOOL_API const char *dbpool_result_name(int result);
 
-/* The last failure in this thread, one line or more, without a line break at the end. "" before the
- * first. Valid until the next call in this thread. */
+/* Describes the last failure in this thread, in one line or more, without a line break at the end.
+ * Returns "" when no call has failed. Valid until the next call in this thread. */
 DBPOOL_API const char *dbpool_error(void);
 
 /* --- configuration --- */
 
-/* What is done to a connection that was used, before another borrower gets it. An open transaction
- * is rolled back in any case. */
+/* How a used connection is cleaned before another borrower gets it. An open transaction is always
+ * rolled back. */
 enum dbpool_reset {
-	/* Everything a session can change is reset (settings, temporary tables, prepared
-	 * statements, cursors, LISTEN, advisory locks) if any statement was run at all, because a
-	 * plain SELECT may have changed it. It goes to the server at release, without waiting; the
-	 * next borrower finds it done, or waits for it if it comes at once: as long as for one more
-	 * statement. */
+	/* Resets everything that a session can change (settings, temporary tables, prepared
+	 * statements, cursors, LISTEN, advisory locks) if any statement was run, because even a
+	 * plain SELECT may change the session. The reset is sent at release, without waiting for
+	 * the answer. A borrower that gets the connection before the answer has arrived waits for
+	 * it, about as long as for one statement. */
 	DBPOOL_RESET_USED,
-	/* Only when a command tag or a reported setting showed a change: SET, LISTEN, PREPARE,
-	 * DECLARE, CREATE, LOCK, DO, CALL, … Misses what functions do, as set_config() or
-	 * pg_advisory_lock() in a SELECT. */
+	/* The same reset, but only when a command tag shows that the session may have changed: SET,
+	 * LISTEN, PREPARE, DECLARE, CREATE, LOCK, DO, CALL, … Misses changes by functions, such as
+	 * set_config() or pg_advisory_lock() in a SELECT. */
 	DBPOOL_RESET_TOLD,
 	DBPOOL_RESET_NEVER,
 };
 
 enum dbpool_event_kind {
-	DBPOOL_EVENT_LEAK,        /* held for longer than held_ms: told once a hold */
-	DBPOOL_EVENT_RECLAIMED,   /* taken back after reclaim_ms */
+	DBPOOL_EVENT_LEAK, /* held for longer than held_ms: reported once for each acquisition */
+	DBPOOL_EVENT_RECLAIMED,   /* taken back from its borrower after reclaim_ms */
 	DBPOOL_EVENT_LOST,        /* a connection broke; it is replaced */
-	DBPOOL_EVENT_DOWN,        /* cannot connect: told when the reason changes */
-	DBPOOL_EVENT_UP,          /* can again */
+	DBPOOL_EVENT_DOWN,        /* connecting fails: reported when the reason changes */
+	DBPOOL_EVENT_UP,          /* connecting succeeds again */
 	DBPOOL_EVENT_PREDECESSOR, /* a session of a dead process was ended, or could not be */
-	DBPOOL_EVENT_HOOK,        /* a hook has run: result and usec */
-	DBPOOL_EVENT_SHUTDOWN,    /* shutdown begins, and ends */
-	DBPOOL_EVENT_NO_PAGE,     /* no stats page could be made */
+	DBPOOL_EVENT_HOOK,        /* a hook has run: see result and usec */
+	DBPOOL_EVENT_SHUTDOWN,    /* the shutdown has begun or ended */
+	DBPOOL_EVENT_NO_PAGE,     /* no stats page could be created */
 };
 
-/* Strings live as long as the call. What does not apply is 0 or NULL. */
+/* Strings are valid during the call only. A field that does not apply is 0 or NULL. */
 struct dbpool_event {
 	enum dbpool_event_kind kind;
-	const char *text; /* all of it in one line, for people */
-	int slot;         /* 1 and up */
+	const char *text; /* the whole event in one line, for people */
+	int slot;         /* counts from 1 */
 	int backend_pid;
 	int thread;       /* the borrower's thread id */
-	const char *site; /* where it borrowed */
-	int64_t usec;     /* how long it was held, the hook ran, the shutdown took */
-	int result;       /* the hook's */
+	const char *site; /* where it acquired the connection */
+	int64_t usec;     /* how long the connection was held, the hook ran or the shutdown took */
+	int result;       /* of the hook, the shutdown or the attempt to connect */
 };
 
-/* Called in any thread, with no lock held. It may take its time, but connections wait for it. */
+/* May be called in any thread; no lock is held. The pool waits for it to return: a slow function
+ * delays the opening and the release of connections. */
 typedef void dbpool_log_fn(void *data, const struct dbpool_event *event);
 
-/* Zero it and set `size`, then what is to differ. Strings are copied. Later versions append. */
+/* Zero it, set `size`, then set the fields that shall differ from their default. Strings are
+ * copied. Later versions append fields. */
 struct dbpool_config {
 	size_t size; /* sizeof(struct dbpool_config), as the program was compiled */
 
-	const char *conninfo; /* as PQconnectdb() takes it; NULL: the environment's */
-	const char *name;     /* the application's; NULL: the program's */
-	int min;              /* kept open, 1; DBPOOL_OFF: 0 */
-	int max;              /* 3; at most DBPOOL_MAX */
+	const char *conninfo; /* as PQconnectdb() takes it; NULL: from the environment */
+	const char *name;     /* the application's name; NULL: the program's name */
+	int min;              /* connections kept open: 1; DBPOOL_OFF: 0 */
+	int max;              /* most connections: 3; at most DBPOOL_MAX */
 
-	int acquire_timeout_ms;  /* 5,000; DBPOOL_OFF: for ever */
-	int connect_timeout_ms;  /* 5,000, or libpq's for each address: dbpool(3) */
-	int idle_lifetime_ms;    /* 300,000: above min, closed when idle for longer */
-	int max_lifetime_ms;     /* 1,800,000, less up to a tenth by chance */
-	int max_uses;            /* 10,000 acquisitions of one connection */
-	int validate_after_ms;   /* 1,000: idle for longer, it is asked before it is lent */
+	int acquire_timeout_ms; /* 5,000; DBPOOL_OFF: no timeout */
+	int connect_timeout_ms; /* 5,000, or libpq's for each address: dbpool(3) */
+	int idle_lifetime_ms;   /* 300,000: connections above min are closed when idle for longer */
+	int max_lifetime_ms;    /* 1,800,000, shortened at random by up to a tenth */
+	int max_uses;           /* 10,000 acquisitions of one connection */
+	int validate_after_ms; /* 1,000: a connection idle for longer is tested before it is lent */
 	enum dbpool_reset reset; /* DBPOOL_RESET_USED */
 
-	int held_ms;    /* 60,000: held for longer is reported as a leak */
-	int reclaim_ms; /* off: held for longer, its query is cancelled and the session ended; the
-			   borrower's next call on it fails */
+	int held_ms;    /* 60,000: a connection held for longer is reported as a leak */
+	int reclaim_ms; /* off: a connection held for longer is taken back: its query is cancelled
+			   and its session ended; the borrower's next call on it fails */
 
-	/* Set on the server where it has them. */
-	int check_interval_ms; /* 1,000: a session whose client is gone ends in mid-query, too (14)
-				*/
+	/* Server settings, set where the server has them and they are off. */
+	int check_interval_ms; /* 1,000: client_connection_check_interval (PostgreSQL 14): a query
+				  ends when its client is gone */
 	int idle_in_transaction_ms; /* 300,000: idle_in_transaction_session_timeout */
 
-	int shutdown_ms; /* 10,000: all of the shutdown */
-	int drain_ms;    /* 3,000 of them: borrowers may finish, before they are cancelled */
+	int shutdown_ms; /* 10,000: time for the whole shutdown */
+	int drain_ms; /* 3,000 of these: borrowers may finish before their queries are cancelled */
 
-	int lazy;                /* 1: start without waiting for a first connection */
-	int no_signals;          /* 1: SIGINT and SIGTERM are left alone */
+	int lazy;                /* 1: start does not wait for a first connection */
+	int no_signals;          /* 1: does not handle SIGINT and SIGTERM */
 	int no_exit;             /* 1: exit() does not shut down */
-	int no_predecessors;     /* 1: sessions of dead predecessors are left alone */
+	int no_predecessors;     /* 1: does not end the sessions that dead processes left behind */
 	int no_page;             /* 1: no stats page */
 	const char *page_folder; /* NULL: $XDG_RUNTIME_DIR/dbpool, or /tmp/dbpool-UID */
 
-	dbpool_log_fn *log; /* NULL: nothing is told */
+	dbpool_log_fn *log; /* called for each event; NULL: none */
 	void *log_data;
 };
 
 /* --- life --- */
 
-/* Starts the process's one pool and, unless `lazy` or min is 0, waits for its first connection.
- * However many threads call it, one pool is made, and all return when it is there. DBPOOL_OK also
- * when it runs with the same configuration; DBPOOL_DIFFERENT when with another, and
- * dbpool_error() says what differs. DBPOOL_UNREACHABLE, DBPOOL_FULL, DBPOOL_REFUSED: no pool was
- * started. After a shutdown it may be started again.
+/* Starts the default pool and, unless `lazy` is set or min is 0, waits for its first connection.
+ * When several threads call it at the same time, one pool is created and all calls return when it
+ * runs. Returns DBPOOL_OK also when the pool already runs with the same configuration, and
+ * DBPOOL_DIFFERENT when it runs with another one; dbpool_error() then names the first setting that
+ * differs. DBPOOL_UNREACHABLE, DBPOOL_FULL and DBPOOL_REFUSED mean that no pool was started. The
+ * pool may be started again after a shutdown.
  *
- * SIGINT and SIGTERM, unless ignored or `no_signals`, then shut the pool down in a thread of its
- * own (the handler itself only writes a byte to a pipe). An application's own handler, installed
- * before, is called first, and the application then decides when and how to end; without one, the
- * process ends by the signal, which a shell sees as 128 + n. A second signal while the pool shuts
- * down ends the process at once. */
+ * From then on SIGINT and SIGTERM shut the pool down, unless they are ignored or `no_signals` is
+ * set. The shutdown runs in its own thread; the signal handler only writes a byte to a pipe. If the
+ * application installed its own handler before, that handler is called too, and the application
+ * decides when and how to end. Otherwise the process ends by the signal, which a shell sees as 128
+ * + n. A second signal during the shutdown ends the process at once. */
 DBPOOL_API int dbpool_start(const struct dbpool_config *config) DBPOOL_CHECKED;
 
-/* The pool of dbpool_start(), or NULL when none runs. The pointer stays valid for good, also after
- * a shutdown: calls then return DBPOOL_SHUTTING_DOWN. */
+/* Returns the pool of dbpool_start(), or NULL when none runs. The pointer stays valid until the
+ * process ends. After a shutdown, calls with it return DBPOOL_SHUTTING_DOWN. */
 DBPOOL_API struct dbpool *dbpool_default(void);
 
-/* A pool beside the default one: for libraries and tests. */
+/* Creates and starts a pool besides the default one: for libraries and tests. */
 DBPOOL_API int dbpool_new(
 	const struct dbpool_config *config, struct dbpool **ret_pool) DBPOOL_CHECKED;
 
-/* Stops lending, runs the hooks, waits for borrowers, cancels what still runs, closes, waits until
- * the server's sessions have ended. Returns when all is done: DBPOOL_OK, or DBPOOL_LATE when
- * shutdown_ms passed and connections were dropped, or a release or a look-up of the server's name
- * did not end. Called again, or while it is under way, it waits for that end and returns the same.
- * Connections held by the calling thread are not waited for. */
+/* Stops lending, runs the hooks, waits for borrowers, cancels running queries, closes all
+ * connections and waits until the server's sessions have ended. Returns DBPOOL_OK, or DBPOOL_LATE
+ * when shutdown_ms passed and connections were dropped, or when a release or a look-up of the
+ * server's name did not end. A call during or after a shutdown waits for its end and returns the
+ * same result. Connections held by the calling thread are not waited for. */
 DBPOOL_API int dbpool_shutdown(struct dbpool *pool);
 
-/* Shuts a pool of dbpool_new() down, if need be, and frees it. Leases may still be given back
- * after. NULL is allowed, and does nothing here. */
+/* Shuts a pool of dbpool_new() down, unless it has shut down already, and frees it. Leases of it
+ * may still be released afterwards. NULL is allowed and does nothing here. */
 DBPOOL_API void dbpool_free(struct dbpool *pool);
 
 /* --- borrowing --- */
 
-/* One borrowed connection. Only `result` is yours to read. */
+/* One borrowed connection. The application may read `result` only. */
 struct dbpool_lease {
-	int result; /* of the acquisition */
+	int result; /* the acquisition's result */
 	int slot_;
 	uint64_t ticket_;
 	struct dbpool *pool_;
@@ -197,40 +200,43 @@ struct dbpool_lease {
 #define DBPOOL_HERE       __FILE__ ":" DBPOOL_STRING(__LINE__)
 #define DBPOOL_DEFAULT_MS 0 /* the configuration's acquire_timeout_ms */
 
-/* Borrows a connection, first come, first served: a thread that has waited for three milliseconds
- * is never overtaken. Returns DBPOOL_OK, DBPOOL_TIMEOUT, DBPOOL_SHUTTING_DOWN, DBPOOL_UNREACHABLE,
- * DBPOOL_FULL, DBPOOL_REFUSED or DBPOOL_FORKED, also in ret_lease->result.
+/* Borrows a connection. Waiters are served in order: a thread that has waited for three
+ * milliseconds is never overtaken. Returns DBPOOL_OK, DBPOOL_TIMEOUT, DBPOOL_SHUTTING_DOWN,
+ * DBPOOL_UNREACHABLE, DBPOOL_FULL, DBPOOL_REFUSED or DBPOOL_FORKED, also in ret_lease->result.
  *
- * An outage is waited out until the timeout; refused credentials are told at once. `timeout_ms`:
- * DBPOOL_DEFAULT_MS, DBPOOL_OFF to wait for ever. `site` is a string literal, or lives as long as
- * the process; NULL for unknown. */
+ * When the server is unreachable, the call waits until the timeout; refused credentials are
+ * reported at once when no connection is open. `timeout_ms`: DBPOOL_DEFAULT_MS for the configured
+ * timeout, DBPOOL_OFF for none. `site` names the calling place for reports; it is a string literal,
+ * or lives as long as the process; NULL means unknown. */
 DBPOOL_API int dbpool_acquire_at(struct dbpool *pool, struct dbpool_lease *ret_lease,
 	int timeout_ms, const char *site) DBPOOL_CHECKED;
 
 #define dbpool_acquire(pool, ret_lease)                                                            \
 	dbpool_acquire_at((pool), (ret_lease), DBPOOL_DEFAULT_MS, DBPOOL_HERE)
 
-/* The connection, or NULL when the lease holds none (any more); libpq's functions take NULL, and
- * fail. It is the borrower's until the release: it must not be kept, nor given to PQfinish(). */
+/* Returns the connection, or NULL when the lease holds none or no longer holds one. libpq's
+ * functions accept NULL, and fail. The connection may be used until the release; it must not be
+ * kept, nor passed to PQfinish(). */
 DBPOOL_API PGconn *dbpool_conn(const struct dbpool_lease *lease);
 
-/* Gives the connection back, from whichever thread, and empties the lease. A query that still runs
- * is cancelled. DBPOOL_OK; DBPOOL_STALE when it was given back before, by this lease or a copy of
- * it: nothing happens then to whoever has the connection now. */
+/* Gives the connection back and empties the lease; may be called in any thread. A running query is
+ * cancelled, and the connection is then closed. Returns DBPOOL_OK, or DBPOOL_STALE when this lease
+ * or a copy of it was released before, or the pool has taken the connection back. DBPOOL_STALE does
+ * not affect the connection's present borrower. */
 DBPOOL_API int dbpool_release(struct dbpool_lease *lease);
 
-/* The same, and the connection is closed, not used again. */
+/* The same, but the connection is closed and not used again. */
 DBPOOL_API int dbpool_discard(struct dbpool_lease *lease);
 
-/* For DBPOOL_SCOPED: releases what is held. */
+/* For DBPOOL_SCOPED: releases the connection if the lease still holds one. */
 DBPOOL_API void dbpool_scope_end(struct dbpool_lease *lease);
 
 /* The same as dbpool_acquire_at(), for DBPOOL_SCOPED. */
 DBPOOL_API struct dbpool_lease dbpool_borrow(struct dbpool *pool, int timeout_ms, const char *site);
 
 #if defined(__GNUC__)
-/* Declares a lease, acquires it, and gives it back where its scope ends: by return, break or
- * goto. To hold one is to use it: no compiler warns. */
+/* Declares a lease, acquires a connection, and releases it when the scope ends: by return, break or
+ * goto. `unused` prevents a warning where the lease is only held. */
 #define DBPOOL_SCOPED(lease, pool)                                                                 \
 	__attribute__((cleanup(dbpool_scope_end), unused)) struct dbpool_lease lease =             \
 		dbpool_borrow((pool), DBPOOL_DEFAULT_MS, DBPOOL_HERE)
@@ -239,29 +245,31 @@ DBPOOL_API struct dbpool_lease dbpool_borrow(struct dbpool *pool, int timeout_ms
 /* --- hooks --- */
 
 enum dbpool_hook_phase {
-	DBPOOL_HOOK_STOP,   /* as soon as no more is lent */
-	DBPOOL_HOOK_FLUSH,  /* then: to write what is pending. Only hooks may still borrow */
-	DBPOOL_HOOK_CLOSED, /* when all is closed */
+	DBPOOL_HOOK_STOP,   /* as soon as the pool has stopped lending */
+	DBPOOL_HOOK_FLUSH,  /* then: to write pending data. Only hooks may still borrow */
+	DBPOOL_HOOK_CLOSED, /* when all connections are closed */
 };
 
 #define DBPOOL_HOOKS_MAX 16
 
-/* What the application does at shutdown. Hooks of a phase run in the order they were added, each in
- * a thread of its own and whatever happened to the others; one that runs over its deadline is left
- * behind. It may still use the pool, which lends it nothing more, also after dbpool_free(). */
+/* A function of the application that a shutdown calls. The hooks of a phase run in the order in
+ * which they were added, each in its own thread, whether or not the others succeeded. A hook that
+ * runs over its deadline is no longer waited for. It may still call the pool's functions, even
+ * after dbpool_free(), but after the flush phase it gets no connection. */
 struct dbpool_hook {
-	const char *name; /* copied, 47 bytes are shown */
+	const char *name; /* copied; cut after 47 bytes */
 	enum dbpool_hook_phase phase;
 	int deadline_ms;        /* 0: 5,000 */
-	int (*run)(void *data); /* 0 for success; its result is reported */
+	int (*run)(void *data); /* returns 0 for success; the value is reported */
 	void *data;
 };
 
-/* DBPOOL_OK, -ENOSPC when there are too many, DBPOOL_SHUTTING_DOWN. A shutdown forgets them. */
+/* Returns DBPOOL_OK, -ENOSPC when there are DBPOOL_HOOKS_MAX hooks already, or
+ * DBPOOL_SHUTTING_DOWN. A shutdown removes all hooks after it has run them. */
 DBPOOL_API int dbpool_hook_add(struct dbpool *pool, const struct dbpool_hook *hook) DBPOOL_CHECKED;
 
-/* How many writes are pending in the application, shown on the stats page: at any time, and while a
- * hook flushes. Negative for unknown. */
+/* Sets the number of writes that are pending in the application, for the stats page. May be called
+ * at any time, also by a hook that flushes. A negative number means unknown. */
 DBPOOL_API void dbpool_pending(struct dbpool *pool, int64_t left);
 
 /* --- statistics --- */
@@ -278,28 +286,28 @@ enum dbpool_phase {
 	DBPOOL_DONE,
 };
 
-/* "running", …: never NULL. */
+/* A phase's text: "running", … Never NULL. */
 DBPOOL_API const char *dbpool_phase_name(enum dbpool_phase phase);
 
 struct dbpool_stats {
 	enum dbpool_phase phase;
-	int size; /* connections open: idle + in_use */
+	int size; /* open connections: idle + in_use */
 	int idle, in_use, min, max;
 	int waiters;
-	int leaks; /* in use for longer than held_ms */
+	int leaks; /* connections in use for longer than held_ms */
 	uint64_t acquired, released, timeouts;
-	uint64_t errors;         /* connections that failed, to open or later */
-	uint64_t opened, closed; /* connections */
+	uint64_t errors;         /* connections that could not be opened, or broke later */
+	uint64_t opened, closed; /* of connections */
 	int64_t created;         /* microseconds since 1970; 0 when never started */
-	int64_t uptime;          /* microseconds, until the shutdown's end */
+	int64_t uptime;          /* microseconds; stops at the end of the shutdown */
 	int64_t pending;         /* writes, negative for unknown */
 };
 
-/* In every phase, also before the first start and after the shutdown. `size` is sizeof(struct
+/* Works in every phase, also before the first start and after the shutdown. `size` is sizeof(struct
  * dbpool_stats), as the program was compiled. */
 DBPOOL_API void dbpool_stats(struct dbpool *pool, struct dbpool_stats *ret_stats, size_t size);
 
-/* The stats page's path; NULL when there is no file. It lives as long as the pool runs. */
+/* Returns the stats page's path, or NULL when there is no file. Valid as long as the pool runs. */
 DBPOOL_API const char *dbpool_page_path(struct dbpool *pool);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* What failed last in this thread, and the words for results and phases. */
+/* The last failure of each thread, and the texts of results and phases. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* Tells the application's log what happened. */
+/* Calls the application's log function. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* The application's part of the shutdown. Each hook has a thread of its own, because one that hangs
- * can only be left behind. */
+/* Runs the application's hooks during a shutdown. Each hook has its own thread, because a hook that
+ * hangs cannot be stopped: the shutdown goes on without it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #define STANDARD_DEADLINE_MS 5000
 
-/* Freed by whoever lets go last: the shutdown, or the hook it left behind. */
+/* Freed by the last user: the shutdown, or a hook that the shutdown left behind. */
 struct job {
 	struct dbpool *pool;
 	struct dbpool_hook hook;
@@ -37,7 +37,7 @@ static void *job_run(void *data)
 	struct job *job = data;
 	here = job->pool;
 	int result = job->hook.run(job->hook.data);
-	/* one that was left behind may be the last who uses the pool */
+	/* a hook that was left behind may be the last user of the pool */
 	pthread_mutex_lock(&job->pool->lock);
 	job->pool->guests--;
 	pool_leave(job->pool);
@@ -68,7 +68,7 @@ static struct job *job_new(struct dbpool *pool, const struct dbpool_hook *hook)
 	return job;
 }
 
-/* True when it ended in time. */
+/* Returns true when the hook ended before `until`; otherwise marks the job as abandoned. */
 static bool job_wait(struct job *job, int64_t until)
 {
 	struct timespec ts = to_timespec(until);
@@ -98,7 +98,7 @@ static enum page_hook_state run_one(
 	int r = job ? start_thread(&thread, "dbpool-hook", job_run, job) : -ENOMEM;
 	if (r < 0) {
 		count_guest(pool, -1);
-		/* better without a deadline than not at all */
+		/* no thread: run the hook here, without a deadline */
 		if (job)
 			job_free(job);
 		here = pool;

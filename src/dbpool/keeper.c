@@ -1,11 +1,10 @@
-/* The keeper: one thread that looks after the pool once in a while, and in the end shuts it down.
- */
+/* The keeper: a thread that checks the pool periodically and runs its shutdown. */
 #include "dbpool/pool.h"
 
-#define LONGEST_TICK  INT64_C(1000000) /* docs/stats-page.md promises it */
+#define LONGEST_TICK  INT64_C(1000000) /* docs/stats-page.md promises this */
 #define SHORTEST_TICK INT64_C(10000)
 
-/* A leak is reported soon after it is one. */
+/* A quarter of the shorter limit, so that a leak is reported soon after it became one. */
 static int64_t tick_length(const struct dbpool *pool)
 {
 	int64_t held = pool->config.held, reclaim = pool->config.reclaim;
@@ -31,7 +30,7 @@ static bool is_held_for(const struct slot *slot, int64_t limit, int64_t now)
 	return slot->state == SLOT_HELD && now - slot->since >= limit;
 }
 
-/* With the pool's lock held. True when there was one to be told. */
+/* Finds a hold that is a leak and was not reported yet. The pool's mutex is held. */
 static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
 	bool found = false;
@@ -51,7 +50,8 @@ static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret
 	return found;
 }
 
-/* With the pool's lock held, so that its borrower's release cannot free the link meanwhile. */
+/* Takes a connection back that is held for too long. The pool's mutex is held, so that the
+ * borrower's release cannot free the link at the same time. */
 static bool find_overdue(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
@@ -75,7 +75,7 @@ static bool find_overdue(struct dbpool *pool, int64_t now, struct dbpool_event *
 
 typedef bool find_fn(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event);
 
-/* With the lock held; it is released for each that is told. */
+/* Reports all that `find` finds. The pool's mutex is held; it is released for each report. */
 static void watch_holds(struct dbpool *pool, find_fn *find, const char *what)
 {
 	struct dbpool_event event;
@@ -89,7 +89,8 @@ static void watch_holds(struct dbpool *pool, find_fn *find, const char *what)
 	}
 }
 
-/* Those that have rested for long are the ones nobody needs. With the pool's lock held. */
+/* Closes connections that are spent, and those above min that have been idle for too long. The
+ * pool's mutex is held. */
 static void expire(struct dbpool *pool)
 {
 	int64_t now = now_usec();
@@ -115,7 +116,7 @@ void *keeper_run(void *data)
 	struct dbpool *pool = data;
 	int64_t tick = tick_length(pool), pause = SHORTEST_TICK;
 	pthread_mutex_lock(&pool->lock);
-	/* often in the beginning: the clock needs some comparisons before it is quick */
+	/* short pauses first: now_quick() needs several comparisons before it uses the counter */
 	for (; !pool->stop; pause = pause * 2 < tick ? pause * 2 : tick) {
 		clock_tune();
 		wait_until(pool, &pool->tick, now_usec() + pause);

@@ -1,5 +1,5 @@
-/* A connection once it is open. What the borrower did with it is learnt through libpq's events:
- * every result passes through them, with its command tag, at no round trip. */
+/* An open connection. libpq's events show what the borrower does with it: libpq reports every
+ * result, with its command tag, at no extra round trip. */
 #include "dbpool/link.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static int left(int64_t deadline)
 	return usec / 1000 >= 3600000 ? 3600000 : (int)(usec / 1000) + 1;
 }
 
-/* Waits until libpq has a whole result, or the end of them. */
+/* Waits until libpq has a complete result, or knows that there are no more. */
 static bool wait_result(struct link *link, int64_t deadline)
 {
 	while (PQisBusy(link->conn)) {
@@ -44,8 +44,8 @@ static bool wait_result(struct link *link, int64_t deadline)
 	return true;
 }
 
-/* The last result of what was sent, or NULL. False in ret_good: one was an error, or it took too
- * long. */
+/* Returns the last result of what was sent, or NULL. *ret_good is false when a result was an error,
+ * or the deadline passed. */
 static PGresult *collect(struct link *link, int64_t deadline, bool *ret_good)
 {
 	PGresult *last = NULL;
@@ -96,7 +96,8 @@ bool link_settle(struct link *link, bool ask, int64_t deadline)
 		link->used = link->told = false;
 		drop_notifications(link);
 	}
-	/* the reset's answer may be an old one */
+	/* the answer to the reset may have arrived long ago: it does not show that the server
+	 * answers now */
 	if (good && ask) {
 		good = PQsendQuery(link->conn, "");
 		if (good)
@@ -110,7 +111,7 @@ bool link_settle(struct link *link, bool ask, int64_t deadline)
 	return good;
 }
 
-/* Modes a borrower may have left on. */
+/* True when neither pipeline mode nor non-blocking mode is on: a borrower may have left them on. */
 static bool is_plain(const struct link *link)
 {
 	return PQpipelineStatus(link->conn) == PQ_PIPELINE_OFF && !PQisnonblocking(link->conn);
@@ -134,7 +135,7 @@ static bool send_reset(struct link *link, bool roll_back, bool reset)
 		memcpy(sql + length, reset_sql, sizeof(reset_sql));
 		strncat(sql, link->settings, sizeof(sql) - strlen(sql) - 1);
 	}
-	/* a few hundred bytes to an idle session: the kernel takes them without waiting */
+	/* the session is idle, so the kernel takes a few hundred bytes without waiting */
 	link->resetting = PQsendQuery(link->conn, sql);
 	return link->resetting;
 }
@@ -153,7 +154,7 @@ bool link_clean(struct link *link, enum dbpool_reset policy)
 	bool roll_back = status != PQTRANS_IDLE;
 	bool reset = policy == DBPOOL_RESET_USED ? link->used
 						 : policy == DBPOOL_RESET_TOLD && link->told;
-	/* a borrower that ran a statement has heard of the server */
+	/* the server answered the borrower's statement */
 	if (link->used)
 		link->heard = now_usec();
 	link->used = false;
@@ -170,7 +171,8 @@ static void *run_cancel(void *data)
 	return NULL;
 }
 
-/* PQcancel() connects, and waits: for minutes, where packets are lost. */
+/* PQcancel() connects and waits, where packets are lost for minutes; so it runs in its own
+ * thread. */
 void link_cancel(struct link *link)
 {
 	pthread_t thread;
@@ -184,7 +186,8 @@ void link_cancel(struct link *link)
 		PQfreeCancel(cancel);
 }
 
-/* dup3() exchanges the socket behind our number in one step: link_cut() may use it meanwhile. */
+/* dup3() replaces the socket behind our number in one step, because link_cut() may use it at the
+ * same time. */
 int link_watch(struct link *link)
 {
 	int fd = PQsocket(link->conn);
@@ -202,8 +205,9 @@ int link_watch(struct link *link)
 	return 0;
 }
 
-/* A goodbye saves the server from logging a lost client; over TLS only libpq could say it. */
-static void say_goodbye(const struct link *link)
+/* Sends a Terminate message, so that the server does not log a lost client. Over TLS only libpq can
+ * send it. */
+static void send_terminate(const struct link *link)
 {
 	static const char terminate[] = { 'X', 0, 0, 0, 4 };
 	if (link->finished || PQsslInUse(link->conn) || PQgssEncInUse(link->conn) ||
@@ -213,29 +217,29 @@ static void say_goodbye(const struct link *link)
 	(void)n;
 }
 
-/* The borrower's release frees the link, and its duplicate, at any time: the caller waits on
- * another one. */
+/* The borrower's release may close own_fd at any time, so the caller gets another duplicate to wait
+ * on. */
 int link_cut(struct link *link, bool polite)
 {
 	if (link->own_fd < 0)
 		return -1;
 	if (polite)
-		say_goodbye(link);
+		send_terminate(link);
 	int fd = fcntl(link->own_fd, F_DUPFD_CLOEXEC, 3);
 	link->cut = true;
 	(void)shutdown(link->own_fd, SHUT_WR);
 	return fd;
 }
 
-/* While our duplicate is open, close() in PQfinish() does not end the connection: shutdown() does.
- */
+/* While our duplicate is open, close() in PQfinish() does not end the connection, but shutdown()
+ * does. */
 int link_finish(struct link *link)
 {
 	if (!link)
 		return -1;
 	int fd = link->own_fd;
 	link->own_fd = -1;
-	/* a full socket must not make PQfinish() wait */
+	/* PQfinish() must not wait when the socket's send buffer is full */
 	if (!link->finished)
 		(void)PQsetnonblocking(link->conn, 1);
 	link_free(link);
@@ -267,8 +271,8 @@ void link_free(struct link *link)
 	free(link);
 }
 
-/* Nothing is read from a shared socket: the borrower would miss it in the middle of its result, and
- * might not notice. */
+/* Reads nothing from a shared socket: the data would be missing in the middle of the borrower's
+ * result, perhaps without an error. */
 static bool wait_ended(int fd, int64_t deadline, bool shared)
 {
 	struct pollfd pollfd = { .fd = fd, .events = shared ? 0 : POLLIN | POLLRDHUP };
@@ -284,8 +288,9 @@ static bool wait_ended(int fd, int64_t deadline, bool shared)
 	}
 }
 
-/* The server waits to send what the borrower does not read. Its next attempt fails: over a Unix
- * socket because nobody can read any more, over TCP because the connection is reset. */
+/* Ends a session whose server process waits because the borrower does not read. The server's next
+ * attempt to send fails: over a Unix socket because nobody can read any more, over TCP because the
+ * connection is reset. */
 static void reset_socket(int fd)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -293,8 +298,8 @@ static void reset_socket(int fd)
 	(void)connect(fd, &none, sizeof(none));
 }
 
-/* The socket ends when the server's process has, which is when its slot is free: PostgreSQL leaves
- * it open until then (src/backend/libpq/pqcomm.c, socket_close). */
+/* The socket reaches its end when the server's process has ended, which is when its slot is free:
+ * PostgreSQL leaves it open until then (src/backend/libpq/pqcomm.c, socket_close). */
 bool link_wait_ended(int *fds, unsigned n, int64_t deadline, bool shared)
 {
 	bool all = true;

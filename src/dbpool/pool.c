@@ -1,4 +1,4 @@
-/* A pool's beginning and end, and the process's one. */
+/* Starts, stops and frees pools; keeps the process's default pool. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,9 @@
 #include "dbpool/pool.h"
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct dbpool *_Atomic latest;  /* of dbpool_start(); kept after its end, for the next */
-static struct dbpool *_Atomic running; /* the same, or NULL */
+static struct dbpool
+	*_Atomic latest; /* of dbpool_start(); kept after its shutdown, for the next start */
+static struct dbpool *_Atomic running; /* the same while it runs, else NULL */
 
 struct dbpool *dbpool_default(void)
 {
@@ -22,7 +23,6 @@ struct dbpool *pool_latest(void)
 	return atomic_load_explicit(&latest, memory_order_acquire);
 }
 
-/* NULL: in a child, where none is ours. */
 void pool_forget(const struct dbpool *pool)
 {
 	if (!pool) {
@@ -61,7 +61,8 @@ static struct dbpool *allocate(void)
 	return pool;
 }
 
-/* A release that is about to return lets go of its slot's lock last: see release.c. */
+/* Takes each slot's lock once: a release unlocks its slot as its last access to the pool
+ * (release.c). */
 static void destroy(struct dbpool *pool)
 {
 	for (unsigned i = 0; i < DBPOOL_MAX; i++) {
@@ -108,7 +109,7 @@ static int64_t shown(int64_t limit)
 	return limit == INT64_MAX ? PAGE_NEVER : limit;
 }
 
-/* A page that cannot be made is no reason not to work. */
+/* Creates the stats page. A pool without a file works all the same; the log function is called. */
 static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 {
 	const struct config *config = &pool->config;
@@ -139,7 +140,7 @@ static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 	return 0;
 }
 
-/* What a former run has left. */
+/* Clears what an earlier run has left. */
 static void clear(struct dbpool *pool)
 {
 	int64_t now = now_usec();
@@ -180,7 +181,7 @@ static int start_threads(struct dbpool *pool)
 	return r;
 }
 
-/* Before there is a keeper that would do it. */
+/* Undoes a start when there is no keeper yet that could shut the pool down. */
 static void undo(struct dbpool *pool)
 {
 	process_leave(pool);
@@ -216,7 +217,7 @@ static int launch(struct dbpool *pool)
 	return failed;
 }
 
-/* The first connection, or why there is none. */
+/* Waits for the first connection, if configured, and returns why there is none. */
 static int wait_for_first(struct dbpool *pool)
 {
 	int result = DBPOOL_OK;
@@ -238,7 +239,7 @@ static int wait_for_first(struct dbpool *pool)
 	return result;
 }
 
-/* Takes the configuration over, also when it fails. */
+/* Takes ownership of the configuration, also when it fails. */
 static int start(struct dbpool *pool, struct config *config)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -258,7 +259,7 @@ static int start(struct dbpool *pool, struct config *config)
 	return DBPOOL_OK;
 }
 
-/* The one that runs, or is about to. */
+/* Uses the running pool if its configuration is the same. Frees `config`. */
 static int join_running(struct dbpool *pool, struct config *config)
 {
 	const char *difference = config_difference(&pool->config, config);
@@ -345,7 +346,7 @@ void pool_request_end(struct dbpool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* With the lock held. */
+/* Joins the keeper's thread, once. The pool's mutex is held. */
 static void join_keeper(struct dbpool *pool)
 {
 	while (pool->has_keeper && pool->joining)
@@ -360,7 +361,8 @@ static void join_keeper(struct dbpool *pool)
 	pthread_cond_broadcast(&pool->changed);
 }
 
-/* From a hook or the log's callback, waiting would be waiting for oneself. */
+/* True in a hook or in one of the pool's threads (the log's callback): waiting for the shutdown
+ * there would never end. */
 static bool is_ours(const struct dbpool *pool)
 {
 	return hook_is_here(pool) ||

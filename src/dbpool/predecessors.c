@@ -1,5 +1,5 @@
-/* What a dead process of this name left behind on the server. Its stats page proves both: that the
- * process has ended, and which sessions were its own. */
+/* Ends the sessions that a dead process of the same name left behind on the server. The process's
+ * stats page proves that it has ended, and which sessions were its own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "dbpool/pool.h"
 #include "page/reader.h"
 
-#define PATIENCE INT64_C(2000000)
+#define TIMEOUT INT64_C(2000000)
 
 struct search {
 	struct dbpool *pool;
@@ -16,8 +16,8 @@ struct search {
 	int64_t deadline;
 };
 
-/* The same session: pid, start and the name it gave itself. Checked in the act, because pids are
- * used again. */
+/* Ends a session only if its pid, its start and the end of its application_name are those on the
+ * page. The server checks this in the same statement, because pids are reused. */
 static const char end_sql[] =
 	"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
 	" WHERE pid OPERATOR(pg_catalog.=) $1::int"
@@ -39,7 +39,7 @@ static bool same_name(const char *ours, const char *cleaned, size_t size)
 	return cleaned[length] == '\0';
 }
 
-/* False when it could not be asked. */
+/* Returns false when the statement failed. */
 static bool end_session(
 	const struct search *search, int32_t owner, int slot, const struct page_slot_copy *copy)
 {
@@ -66,7 +66,7 @@ static bool end_session(
 	return asked;
 }
 
-static void look_at(void *data, const char *path, int status, const struct page_copy *copy)
+static void end_sessions(void *data, const char *path, int status, const struct page_copy *copy)
 {
 	const struct search *search = data;
 	const struct config *config = &search->pool->config;
@@ -85,7 +85,7 @@ void predecessors_end(struct dbpool *pool, struct link *link)
 {
 	char folder[PAGE_PATH_MAX];
 	struct page_host host;
-	struct search search = { .pool = pool, .link = link, .deadline = now_usec() + PATIENCE };
+	struct search search = { .pool = pool, .link = link, .deadline = now_usec() + TIMEOUT };
 	if (pool->config.raw.no_predecessors || pool->config.raw.no_page ||
 		page_folder(pool->config.page_folder, folder, sizeof(folder)) < 0)
 		return;
@@ -93,6 +93,6 @@ void predecessors_end(struct dbpool *pool, struct link *link)
 	if (!buffer)
 		return;
 	page_host_read("/proc", &host);
-	(void)page_scan(folder, &host, buffer, look_at, &search);
+	(void)page_scan(folder, &host, buffer, end_sessions, &search);
 	free(buffer);
 }

@@ -1,4 +1,4 @@
-/* What the process does as a whole: it forks and it exits. */
+/* What the whole process does: fork and exit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "dbpool/pool.h"
 
-#define MOST_POOLS 64 /* are shut down at exit */
+#define MOST_POOLS 64 /* at most this many pools are shut down at exit */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct dbpool *first;
@@ -36,8 +36,8 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* libpq's number is still this socket's. While the duplicate is open, no other socket has its inode
- * number. */
+/* True when libpq's number still belongs to the link's socket. While our duplicate is open, no
+ * other socket has its inode number. */
 static bool is_libpqs(const struct link *link)
 {
 	struct stat ours, theirs;
@@ -53,7 +53,8 @@ static void close_own(int *fd)
 	*fd = -1;
 }
 
-/* Closes our duplicate. libpq's number is kept only if it is still to be replaced. */
+/* Closes our duplicate. Keeps libpq's number only if it still belongs to the socket and must be
+ * replaced. */
 static void forget_socket(struct link *link)
 {
 	if (!is_libpqs(link))
@@ -61,9 +62,8 @@ static void forget_socket(struct link *link)
 	close_own(&link->own_fd);
 }
 
-/* A dead socket takes the place of libpq's: the number is not used for something else, which the
- * child's copy of the connection would then write to, and the connection does not outlive the
- * parent. */
+/* Replaces libpq's socket by a dead one. So the child's copy of the connection cannot write to a
+ * file that would get the same number, and the child does not keep the parent's connection open. */
 static void replace_socket(struct link *link, int dead)
 {
 	if (link->libpq_fd >= 0)
@@ -99,8 +99,8 @@ static int dead_socket(void)
 	return pair[0];
 }
 
-/* Only what a signal handler may do, too. The duplicates go first: the dead socket needs a
- * descriptor, and there may be no other one left. */
+/* Does only what is allowed in a signal handler. Closes the duplicates first, because the dead
+ * socket needs a descriptor and there may be no free one. */
 static void in_child(void)
 {
 	for (struct dbpool *pool = first; pool; pool = pool->next)
@@ -121,7 +121,8 @@ static void in_child(void)
 static void at_exit(void)
 {
 	process_shutdown(false);
-	/* the status is the signal's, not main's */
+	/* the process's status must come from the signal, so wait up to 5 s for it to end the
+	 * process */
 	for (int i = 0; signals_are_ending() && i < 50; i++)
 		usleep(100 * 1000);
 }

@@ -1,15 +1,15 @@
-/* The queue of those who wait for a connection.
+/* The queue of waiters.
  *
- * First come, first served, in two ways. Handing each connection straight to the first waiter is
- * strictly fair, and slow when connections are held for microseconds: the connection does nothing
- * while its new holder is being woken, and every release costs two context switches. So a waiter is
- * at first only nudged: the connection goes to the reserve, and a thread that is running anyway may
- * take it meanwhile. Whoever has waited for three milliseconds is served directly, and nobody
- * overtakes it any more.
+ * Waiters are served in order, in two ways. Passing each connection straight to the first waiter is
+ * strictly fair, but slow when connections are held for microseconds: the connection is unused
+ * while the waiter wakes up, and each release costs two context switches. So at first a release
+ * only wakes the waiter (nudge): the connection goes to the reserve, and a running thread may take
+ * it before the waiter does. A waiter that has waited for three milliseconds gets the connection
+ * directly, and nobody overtakes it any more.
  *
- * Each waiter sleeps on a word of its own, on its own stack. Its waker may touch that word only by
- * its address, and only to wake: the waiter may be gone by then, and a futex wake on memory that
- * has become something else is at worst a wake-up too many. */
+ * Each waiter sleeps on a word (a futex) on its own stack. The thread that wakes it uses only the
+ * word's address, because the waiter may have returned already. If the memory has been reused by
+ * then, the wake-up at worst wakes another sleeper once too often. */
 #include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -19,7 +19,7 @@
 
 #define PRIORITY_USEC 3000
 
-/* What those who give back read without the lock. */
+/* Stores what releases read without the lock. */
 static void publish(struct dbpool *pool)
 {
 	const struct waiter *first = pool->first;
@@ -109,7 +109,7 @@ void queue_fail_all(struct dbpool *pool, int result)
 		queue_remove(pool, waiter);
 		waiter->result = result;
 		set_word(waiter, WAITER_FAILED);
-		/* still in the lock: the waiter cannot have gone, it asks for the lock first */
+		/* the waiter cannot have returned: it needs the lock for that */
 		queue_wake(waiter);
 	}
 }

@@ -1,11 +1,12 @@
-/* Giving back. */
+/* Gives connections back. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dbpool/pool.h"
 
-/* The lease of a connection that was taken from its borrower, who may free it now. */
+/* Releases a lease whose ticket is stale. If the connection was taken from this borrower, its link
+ * is freed now. */
 static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -20,7 +21,7 @@ static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 	return result;
 }
 
-/* The shutdown did not wait for this one. With the lock held, which is released. */
+/* Closes a link that the shutdown did not wait for. The pool's mutex is held, and is released. */
 static void close_late(struct dbpool *pool, struct slot *slot)
 {
 	struct link *link = slot->link;
@@ -33,8 +34,8 @@ static void close_late(struct dbpool *pool, struct slot *slot)
 	pool_leave(pool);
 }
 
-/* The slot is SLOT_CLEANING, and so ours alone: its link has something to be cleaned, or somebody
- * waits for it. */
+/* Cleans the link or discards it, then offers the slot to the waiters. The slot is SLOT_CLEANING,
+ * so only this thread uses it. */
 static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard)
 {
 	struct link *link = slot->link;
@@ -67,14 +68,15 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 	queue_wake(waiter);
 }
 
-/* Somebody waits: for a connection, or for the pool to be at rest. */
+/* True when a thread waits for a connection, or the pool shuts down. */
 static bool somebody_waits(const struct dbpool *pool, int64_t now)
 {
 	return atomic_load(&pool->nudge) || atomic_load(&pool->phase) > DBPOOL_RUNNING ||
 		queue_has_priority(pool, now);
 }
 
-/* Once the lock is released the pool may be gone: whoever frees it takes each slot's lock first. */
+/* The pool may be freed once the slot's lock is released: destroy() in pool.c takes each slot's
+ * lock first. */
 static int release(struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;

@@ -1,4 +1,4 @@
-/* What a connection string leads to. */
+/* Reads the hosts of a connection string. */
 #include "dbpool/route.h"
 
 #include <errno.h>
@@ -18,15 +18,15 @@ static const char *find(const PQconninfoOption *options, const char *keyword)
 	return "";
 }
 
-/* What libpq makes of the string. libpq has no call that only reads it: an sslmode that does not
- * exist ends the attempt after everything is read, and before anything is looked up or connected.
- * With a password given libpq does not read the password file, about which it might warn on stderr.
- */
+/* Lets libpq resolve the string. libpq has no call that only does this, so the options contain an
+ * invalid sslmode: the attempt then fails after all is read, and before a name is looked up or a
+ * server connected to. They also contain a password: otherwise libpq would read the password file,
+ * and might print a warning about it to stderr. */
 static PQconninfoOption *read_options(const char *conninfo)
 {
 	static const char *const keywords[] = { "dbname", "sslmode", "password", NULL };
 	const char *const values[] = { conninfo, "none", "none", NULL };
-	/* an empty string would be an empty name */
+	/* an empty string would count as a database name */
 	int from = conninfo[0] ? 0 : 1;
 	PGconn *conn = PQconnectStartParams(keywords + from, values + from, 1);
 	PQconninfoOption *options = conn ? PQconninfo(conn) : NULL;
@@ -42,7 +42,7 @@ static unsigned count(const char *list)
 	return n;
 }
 
-/* Cuts the next element off a list. */
+/* Removes the next element from a list and returns it. */
 static const char *next(char **list)
 {
 	char *element = strsep(list, ",");
@@ -54,7 +54,7 @@ static bool is_socket(const char *host)
 	return host[0] == '/' || host[0] == '@';
 }
 
-/* False: something that only libpq's own defaults can tell, or that libpq refuses. */
+/* Returns false when the string needs a default that only libpq knows, or when libpq rejects it. */
 static bool split(struct routes *routes, unsigned n)
 {
 	char *hosts = routes->texts[0], *addresses = routes->texts[1], *ports = routes->texts[2];

@@ -1,6 +1,6 @@
-/* Where a connection string leads: hosts in the order in which they are tried, and the addresses of
- * each. libpq leaves a silent address only in its blocking calls, which cannot be given up; so each
- * address is an attempt of its own, with a share of the time. */
+/* The servers that a connection string names: hosts in the order in which they are tried, and the
+ * addresses of each. libpq gives up a silent address only in its blocking calls, which cannot be
+ * interrupted. So dbpool tries each address in an attempt of its own, with a share of the time. */
 #ifndef DBPOOL_ROUTE_H
 #define DBPOOL_ROUTE_H
 
@@ -9,18 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROUTE_ADDRESSES 16 /* more of one name are not tried */
+#define ROUTE_ADDRESSES 16 /* further addresses of a name are not tried */
 
-/* One host. Texts are never NULL; hostaddr is "" for a Unix socket and for a name to look up. */
+/* One host. Texts are never NULL. hostaddr is "" for a Unix socket and for a name that must be
+ * looked up. */
 struct route {
 	const char *host, *hostaddr, *port;
 };
 
 struct routes {
 	struct route *hosts;
-	unsigned n;          /* 0: libpq is given the connection string as it is */
+	unsigned n;          /* 0: libpq gets the connection string unchanged */
 	int64_t each;        /* connect_timeout, in microseconds; INT64_MAX: none */
-	bool prefer_standby; /* first only standbys, then all */
+	bool prefer_standby; /* try only standbys first, then all */
 	bool random;         /* load_balance_hosts */
 	char *texts[3];
 };
@@ -30,11 +31,12 @@ struct addresses {
 	unsigned n; /* 0: the host is a Unix socket */
 };
 
-/* As libpq takes it from the connection string, a service and the environment. 0 or -ENOMEM. */
+/* Reads the hosts as libpq does: from the connection string, the service file and the environment.
+ * Returns 0 or -ENOMEM. */
 int routes_read(const char *conninfo, struct routes *ret) __attribute__((warn_unused_result));
 void routes_clear(struct routes *routes);
 
-/* May wait for a name server. 0, or getaddrinfo()'s error. */
+/* Looks the host's addresses up; may wait for a name server. Returns 0 or getaddrinfo()'s error. */
 int route_addresses(const struct route *route, bool random, struct addresses *ret)
 	__attribute__((warn_unused_result));
 

@@ -1,10 +1,10 @@
-/* The orderly end, step by step, each of which takes place whatever happened to those before it:
- * stop lending, flush, wait for borrowers, cancel, close, done. */
+/* The shutdown: stop lending, flush, wait for borrowers, cancel, close, done. Each step is taken,
+ * whether or not those before it succeeded. */
 #include <unistd.h>
 
 #include "dbpool/pool.h"
 
-/* What is kept of the deadline for closing. */
+/* 1/CLOSE_SHARE of the time is reserved for closing. */
 #define CLOSE_SHARE   4
 #define CANCEL_WAIT   INT64_C(1000000)
 #define CLOSE_TIMEOUT INT64_C(2000000)
@@ -14,8 +14,8 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Who may not borrow any more in this phase is told so before anybody else can queue: the
- * application's threads, and later the hooks. */
+/* Enters a phase. Waiters that may no longer borrow fail before others can queue: the application's
+ * threads in DBPOOL_STOPPING, the hooks in DBPOOL_DRAINING. */
 static void enter(struct dbpool *pool, enum dbpool_phase phase)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -35,7 +35,7 @@ static void stop_lending(struct dbpool *pool)
 	tell(pool, &event, "the pool shuts down");
 }
 
-/* Whoever waits for the shutdown cannot give back what it holds itself. */
+/* True when the slot's borrower waits for the shutdown, and so cannot release its connection. */
 static bool is_exempt(const struct dbpool *pool, const struct slot *slot)
 {
 	for (unsigned i = 0; i < pool->n_exempt; i++)
@@ -65,7 +65,8 @@ static void wait_for_borrowers(struct dbpool *pool, int64_t until)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* What is given back meanwhile is not closed before the pool's lock is released. */
+/* The pool's mutex is held all the time, so that a link that is released meanwhile is not
+ * closed. */
 static void cancel_borrowers(struct dbpool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -80,7 +81,8 @@ static void cancel_borrowers(struct dbpool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* False when it hangs, in a look-up of a name for instance, where nothing can reach it. */
+/* Ends the connector. Returns false when it hangs, for instance while it looks a name up, which
+ * cannot be interrupted. */
 static bool end_connector(struct dbpool *pool, int64_t until)
 {
 	uint64_t one = 1;
@@ -101,8 +103,8 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 	return ended;
 }
 
-/* Takes the link of a slot out of it, unless its last holder still tidies it up. *ret_orphan: that
- * holder has it still. */
+/* Takes the link out of a slot, unless a release still cleans it. *ret_orphan: a borrower still
+ * holds it. */
 static struct link *take_link(struct dbpool *pool, struct slot *slot, bool *ret_orphan)
 {
 	struct link *link = NULL;
@@ -120,8 +122,9 @@ static struct link *take_link(struct dbpool *pool, struct slot *slot, bool *ret_
 	return link;
 }
 
-/* Takes what is to be closed out of the slots; cuts what is still held. Returns the number of
- * links; fds has one place for each slot. Whoever brings one later closes it. */
+/* Takes the links to be closed out of the slots, and cuts those that are still held. Returns the
+ * number of links; `fds` has one place for each slot. A link that comes later is closed by its own
+ * thread. */
 static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
 {
 	unsigned n = 0;
@@ -142,7 +145,7 @@ static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
 	return n;
 }
 
-/* All say goodbye before any is waited for. */
+/* Sends all Terminate messages before it waits for the first session's end. */
 static bool close_all(struct dbpool *pool, int64_t until)
 {
 	struct link *links[DBPOOL_MAX];
@@ -154,7 +157,8 @@ static bool close_all(struct dbpool *pool, int64_t until)
 	return link_wait_ended(ending, pool->config.max, until, true) && ended;
 }
 
-/* What is still being tidied up empties its slot itself, later. False: there is such a one. */
+/* Empties all slots but those that a release still cleans; these are emptied by the release.
+ * Returns false if there is one. */
 static bool empty_slots(struct dbpool *pool)
 {
 	int64_t now = now_usec();
@@ -167,7 +171,8 @@ static bool empty_slots(struct dbpool *pool)
 	return all;
 }
 
-/* The page's file goes; what it told last is kept. Its memory stays for who was left behind. */
+/* Removes the page's file and keeps its last numbers. The page's memory stays as long as a thread
+ * that was left behind uses it. */
 static void finish(struct dbpool *pool, int result)
 {
 	struct dbpool_stats last;

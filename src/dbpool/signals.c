@@ -1,10 +1,9 @@
 /* SIGINT and SIGTERM.
  *
- * The shutdown runs in a thread that waits at a pipe; the handler writes a byte to it and does
- * nothing else. Blocking the signals and taking them with sigwait() or a signalfd would need no
- * handler at all, but a mask cannot be put on threads that run already, each of which would die of
- * the signal; and it is inherited by programs the application starts, which would be deaf to
- * Ctrl+C. */
+ * The shutdown runs in a thread that waits at a pipe; the handler only writes a byte to the pipe.
+ * Blocking the signals and reading them with sigwait() or a signalfd would need no handler. But
+ * threads that already run cannot be given a signal mask, and a signal to one of them would end the
+ * process. Programs that the application starts would also inherit the mask, and ignore Ctrl+C. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,11 +20,11 @@ static const int caught[] = { SIGINT, SIGTERM };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;
 static bool installed[N_CAUGHT];
-static struct sigaction before[N_CAUGHT]; /* the application's */
-static int pipe_fds[2] = { -1, -1 };      /* made once, kept until the end */
-static atomic_int owner;                  /* the process they were installed in */
-static atomic_int ending;                 /* the signal that is being obeyed */
-static atomic_bool lethal;                /* … and that ends the process */
+static struct sigaction before[N_CAUGHT]; /* the application's handlers */
+static int pipe_fds[2] = { -1, -1 };      /* created once, kept until the process ends */
+static atomic_int owner;                  /* the process in which the handlers were installed */
+static atomic_int ending;                 /* the signal that is being handled; 0: none */
+static atomic_bool lethal;                /* that signal will end the process */
 
 static bool has_handler(const struct sigaction *action)
 {
@@ -38,7 +37,8 @@ static size_t index_of(int signal_number)
 	return signal_number == caught[0] ? 0 : 1;
 }
 
-/* What a shell sees as 128 + n. The first process of a container is immune to it, and exits. */
+/* Ends the process by the signal, which a shell sees as 128 + n. The first process of a container
+ * is immune to default actions, so it calls _exit(). */
 static void die(int signal_number)
 {
 	sigset_t set;
@@ -58,11 +58,11 @@ static void on_signal(int signal_number, siginfo_t *info, void *context)
 	if (atomic_load(&owner) == getpid()) {
 		unsigned char byte = (unsigned char)signal_number;
 		if (atomic_exchange(&ending, signal_number))
-			die(signal_number); /* the second one */
+			die(signal_number); /* the second signal */
 		ssize_t n = write(pipe_fds[1], &byte, 1);
 		(void)n;
 	} else if (!chain) {
-		die(signal_number); /* a child born in a way that libc does not tell of */
+		die(signal_number); /* a child process that was created without libc's fork() */
 	}
 	if (chain && (theirs->sa_flags & SA_SIGINFO))
 		theirs->sa_sigaction(signal_number, info, context);
@@ -85,7 +85,7 @@ static void install(size_t i)
 	installed[i] = sigaction(caught[i], &ours, NULL) == 0;
 }
 
-/* Unless the application has put another one over ours meanwhile. */
+/* Restores the application's handler, unless the application has replaced ours. */
 static void uninstall(size_t i)
 {
 	struct sigaction now;
@@ -101,14 +101,14 @@ static void uninstall_all(void)
 		uninstall(i);
 }
 
-static void obey(int signal_number)
+static void handle_signal(int signal_number)
 {
 	bool theirs = has_handler(&before[index_of(signal_number)]);
 	atomic_store(&lethal, !theirs);
 	process_shutdown(true);
 	if (!theirs)
 		die(signal_number);
-	/* the application decides when to end */
+	/* the application's handler decides when the process ends */
 	pthread_mutex_lock(&lock);
 	if (!users)
 		uninstall_all();
@@ -123,7 +123,7 @@ static void *run(void *data)
 	for (;;) {
 		ssize_t n = read(pipe_fds[0], &byte, 1);
 		if (n == 1)
-			obey(byte);
+			handle_signal(byte);
 		else if (n == 0 || errno != EINTR)
 			return NULL;
 	}
@@ -160,7 +160,7 @@ int signals_start(void)
 	return r;
 }
 
-/* While a signal is obeyed ours stay: the second one must find them. */
+/* Keeps the handlers while a signal is being handled: a second signal must reach them. */
 void signals_stop(void)
 {
 	pthread_mutex_lock(&lock);

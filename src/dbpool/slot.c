@@ -1,11 +1,11 @@
-/* A slot's states, on the stats page as well, and its lock. */
+/* The states of a slot, here and on the stats page, and its lock. */
 #include <sched.h>
 #include <time.h>
 
 #include "dbpool/pool.h"
 
-/* The lock is held for less than a microsecond, unless its holder is interrupted: then it is
- * better to let it run, and if it is of lower priority than we are, to sleep. */
+/* The lock is held for less than a microsecond, unless its holder is preempted. Then it is better
+ * to yield the processor, and, in case the holder has a lower priority, to sleep. */
 #define SPINS  100
 #define YIELDS 200
 
@@ -59,7 +59,7 @@ static void move_ticket(struct slot *slot)
 void slot_lend(struct dbpool *pool, struct slot *slot, struct borrower *borrower, int64_t now)
 {
 	const char *site = borrower->site;
-	/* a literal has the same address each time: its text is copied once */
+	/* a string literal always has the same address: its text is copied only when it changes */
 	page_slot_held(slot->page, now, borrower->thread,
 		site == slot->site ? NULL
 			: site     ? site
@@ -97,7 +97,7 @@ void slot_rest(struct slot *slot, int64_t now)
 	slot->since = now;
 	slot->thread = 0;
 	page_slot_idle(slot->page, now);
-	/* before the caller looks whether somebody waits: see pool.h */
+	/* must be visible before the caller checks whether somebody waits: see pool.h */
 	(void)atomic_exchange(&slot->state, SLOT_IDLE);
 }
 
@@ -133,7 +133,7 @@ struct link *slot_detach(const struct dbpool *pool, struct slot *slot, int64_t n
 void slot_clear(struct slot *slot, struct page_slot *page, unsigned max_uses, int64_t now)
 {
 	uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
-	/* even: it is not held */
+	/* even means not held */
 	atomic_store_explicit(&slot->ticket, ticket + (ticket & 1), memory_order_relaxed);
 	set_state(slot, SLOT_EMPTY);
 	slot->link = NULL;
@@ -160,7 +160,8 @@ struct slot *slot_take_idle(
 			slot_lock(slot);
 		else if (!slot_try_lock(slot))
 			continue;
-		/* the lock tells a shutdown that counts the borrowers, and us that it has begun */
+		/* checked with the lock held: a beginning shutdown sets the phase first and then
+		 * takes each slot's lock to count the borrowers */
 		bool idle = glance(slot) == SLOT_IDLE && (patient || pool_lends(pool));
 		if (idle)
 			slot_lend(pool, slot, borrower, now);

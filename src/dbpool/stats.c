@@ -1,10 +1,10 @@
-/* What the pool tells of itself. */
+/* The pool's statistics. */
 #include <string.h>
 #include <time.h>
 
 #include "dbpool/pool.h"
 
-/* With the lock held, while there is a page. */
+/* The pool's mutex is held, and there is a page. */
 static void add_slots(const struct dbpool *pool, struct dbpool_stats *ret)
 {
 	ret->idle = (int)slots_count(pool, SLOT_IDLE);

@@ -18,7 +18,8 @@ bool usage_tag_tells(const char *tag)
 		size_t length = strlen(harmless[i]);
 		if (strncmp(tag, harmless[i], length) == 0 &&
 			(tag[length] == ' ' || tag[length] == '\0'))
-			/* "SELECT 5" counts rows; CREATE TABLE AS says SELECT, too */
+			/* "SELECT 5" contains the number of rows. CREATE TABLE AS has this tag,
+			 * too. */
 			return false;
 	}
 	return true;
@@ -36,8 +37,8 @@ static int on_event(PGEventId id, void *info, void *data)
 		break;
 	}
 	case PGEVT_CONNRESET:
-		link->strange = true; /* another session than the one we know */
-		/* without a duplicate it cannot be cut; the release closes it all the same */
+		link->strange = true; /* PQreset() opened another session */
+		/* without a duplicate the link cannot be cut; the release closes it in any case */
 		if (link->own_fd >= 0)
 			(void)!link_watch(link);
 		break;

@@ -1,4 +1,4 @@
-/* What a borrower did with a connection, from the results that passed. */
+/* What a borrower did with a connection, learnt from the results that libpq created. */
 #ifndef DBPOOL_USAGE_H
 #define DBPOOL_USAGE_H
 
@@ -6,11 +6,11 @@
 
 struct link;
 
-/* Watches the link's connection from now on; false when out of memory. */
+/* Watches the link's connection from now on. Returns false when out of memory. */
 bool usage_watch(struct link *link);
 
-/* Whether a statement with this command tag can have changed the session, by what the tag alone
- * tells. */
+/* True when a statement with this command tag may have changed the session, as far as the tag alone
+ * shows. */
 bool usage_tag_tells(const char *tag);
 
 #endif

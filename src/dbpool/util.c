@@ -1,4 +1,4 @@
-/* Threads, and lengths of time. */
+/* Helpers for threads and lengths of time. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +8,8 @@
 
 #include "dbpool/pool.h"
 
-/* A signal meant for the application must not be handled in a thread it does not know of. */
+/* Blocks all signals in the thread: a signal for the application must not be handled in a thread
+ * that the application does not know. */
 int start_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *data)
 {
 	sigset_t all, before;
@@ -21,7 +22,7 @@ int start_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *), 
 	return -r;
 }
 
-/* A system call each time would double the cost of an acquisition. */
+/* Cached, because a system call each time would double the cost of an acquisition. */
 static __thread int32_t kept __attribute__((tls_model("initial-exec")));
 
 int32_t thread_id(void)
