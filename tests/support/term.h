@@ -45,6 +45,8 @@ void term_send(struct term *term, const char *text);
 void term_press(struct term *term, const char *keys);
 /* … as text that is pasted, between marks if the program asked for them, … */
 void term_paste(struct term *term, const char *text);
+/* Waits until a plan has been on the screen for as long as dbtop demands. */
+void term_read_plan(struct term *term);
 /* Enter on a plan, once it has been on the screen for as long as dbtop demands. */
 void term_confirm(struct term *term);
 /* … and as the mouse, if the program asked for it: button 1 is the left one, 4 and 5 the wheel. */

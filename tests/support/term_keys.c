@@ -84,12 +84,17 @@ void term_paste(struct term *term, const char *text)
 
 #define PLAN_SEEN_MS 400 /* dbtop demands 300 */
 
-void term_confirm(struct term *term)
+void term_read_plan(struct term *term)
 {
 	/* settled, it has drawn the plan and noted when */
 	(void)!term_settle(term);
 	int64_t seen = instant_monotonic() + PLAN_SEEN_MS * 1000;
 	while (instant_monotonic() < seen)
 		term_read(term, 10);
+}
+
+void term_confirm(struct term *term)
+{
+	term_read_plan(term);
 	term_press(term, "Enter");
 }
