@@ -330,8 +330,8 @@ static void a_look_here_is_complete_and_alone(void **state)
 	assert_false(follow_look_here(f->follow, false, &seen));
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->samples, 1);
+	/* whether this one walks the whole table depends on the time since the last walk */
 	assert_true(follow_look_here(f->follow, false, &seen));
-	assert_false(seen.whole);
 	assert_true(seen.began_at >= f->began_at);
 	arena_free(seen.arena);
 	end_family(parent);
