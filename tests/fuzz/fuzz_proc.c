@@ -34,6 +34,8 @@ static bool read_cmdline(struct arena *arena, const char *bytes, size_t size)
 {
 	const char *text = cmdline_format(arena, bytes, size);
 	check_clean(text);
+	check_clean(cmdline_script(arena, bytes, size, "python3"));
+	check_clean(cmdline_script(arena, bytes, size, "sh"));
 	return text && *text;
 }
 
