@@ -1,4 +1,4 @@
-/* Two lines a page: whose it was, and where it lies. */
+/* Each page takes two lines: its process and when that was found dead, then the path. */
 #include "view/clearing_view.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The pages of dead processes that are about to be removed; then what came of it. */
+/* The screen for removing the stats pages of dead processes: the plan, then the results. */
 #ifndef VIEW_CLEARING_VIEW_H
 #define VIEW_CLEARING_VIEW_H
 

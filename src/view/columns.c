@@ -1,4 +1,4 @@
-/* What each column shows of a connection, and what it sorts by. */
+/* What each column shows of a connection, and its sort key. */
 #include "view/columns.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "view/line.h"
 #include "view/process_title.h"
 
-/* Statuses as the eye should meet them, worst first. */
+/* The statuses; the lowest order is sorted first. */
 static const struct {
 	const char *word, *narrow;
 	enum style style, row;
@@ -95,11 +95,11 @@ static void for_format(const struct assessment *assessment, const struct connect
 	duration_format(connection->verdict.age, text);
 	size_t number = strspn(text, "0123456789");
 	if (narrow && number && text[number] != '.')
-		text[number + 1] = '\0'; /* 7m12s → 7m */
+		text[number + 1] = '\0'; /* 7m12s becomes 7m */
 	line_add(line, status_style(connection), text);
 }
 
-/* In a process's place, when there is none. */
+/* Shown when the process is not known. */
 static const char *const without_process[] = {
 	[CLIENT_END_UNKNOWN] = "…",
 	[CLIENT_END_ELSEWHERE] = "elsewhere",
@@ -153,7 +153,7 @@ static const char *database_text(
 	return connection->backend->database;
 }
 
-/* The application's end, which is not the server's client where PgBouncer stands in between. */
+/* The client of the application. Behind PgBouncer the server's client is PgBouncer itself. */
 static const struct endpoint *client_of(const struct connection *connection)
 {
 	return connection->bouncer_client ? &connection->bouncer_client->remote
@@ -168,7 +168,8 @@ static void client_format(const struct assessment *assessment, const struct conn
 	line_add(line, column_row_style(connection), endpoint_format(client_of(connection), text));
 }
 
-/* As long as endpoint_format() writes it, without writing it: this is asked of every connection. */
+/* The width of what endpoint_format() writes, without formatting it: this runs
+ * for each connection. */
 static int client_measure(const struct connection *connection)
 {
 	const struct endpoint *client = client_of(connection);
@@ -199,7 +200,7 @@ static const char *query_text(
 	return connection->backend->query;
 }
 
-/* "held since 11:56:32 at sync.c:212": the line of code to look at. */
+/* "held since 11:56:32 at sync.c:212": names the line of code that borrowed the connection. */
 static void add_hold(const struct pool_slot *slot, struct line *line)
 {
 	char since[INSTANT_TEXT_MAX];
@@ -210,7 +211,7 @@ static void add_hold(const struct pool_slot *slot, struct line *line)
 	}
 }
 
-/* Why it is what it is, before what it does. */
+/* Explains the status; query_format() adds the statement after it. */
 static void add_why(const struct connection *connection, struct line *line)
 {
 	const struct verdict *verdict = &connection->verdict;
@@ -242,7 +243,7 @@ static void query_format(const struct assessment *assessment, const struct conne
 	line_add_folded(line, column_row_style(connection), query);
 }
 
-/* By when it was: the longest first, none last. */
+/* The oldest instant sorts first, an unknown one last. */
 static uint64_t since_key(int64_t instant)
 {
 	return instant == INSTANT_UNKNOWN ? UINT64_MAX : (uint64_t)instant + (UINT64_C(1) << 63);
@@ -306,8 +307,8 @@ static bool database_is_told(
 	return !database || (title && strcmp(database, title) == 0);
 }
 
-/* In the order they are shown. What comes and goes, as statuses do, has a column of constant width:
- * it must not move the others. */
+/* In the order of the screen. Columns whose contents change often have a constant width, so that
+ * the other columns do not move. */
 static const struct column columns[] = {
 	[COLUMN_BACKEND] = { "BACKEND", "backend", "pid", .right = true, .widest = 10,
 		.format = backend_format, .measure = backend_measure, .key = backend_key },
@@ -389,7 +390,7 @@ int column_measure(enum column_id id, const struct assessment *assessment,
 	} else {
 		const char *text = column->text(assessment, connection);
 		width = text ? (int)strnlen(text, LINE_BYTES) : 0;
-		/* no character has more columns than bytes */
+		/* A character has at least as many bytes as columns. */
 		if (width > known)
 			width = text_width(text);
 	}

@@ -1,5 +1,5 @@
-/* The table's columns: one row of a table each, which drives drawing, sorting, filtering and what
- * goes first when the screen is narrow. */
+/* The table's columns: one row of a table for each. The rows drive drawing, sorting and filtering,
+ * and which columns a narrow screen leaves out. */
 #ifndef VIEW_COLUMNS_H
 #define VIEW_COLUMNS_H
 
@@ -34,41 +34,45 @@ struct column {
 	const char *title;
 	const char *field, *alias; /* its names in a filter; alias may be NULL */
 	bool right;                /* numbers and ages */
-	int widest;                /* 0: takes what the others leave */
-	int narrow;                /* 0: as wide as its contents; else always one of the two */
-	bool optional;             /* only there when the configuration names it */
-	/* What it says, as it is in the model; NULL when not known. Sorts by it, NULL last. NULL
-	 * for columns that are more than a name; those have a format. */
+	int widest;                /* 0: takes the remaining width */
+	int narrow;    /* 0: as wide as its contents; else the width is `widest` or this */
+	bool optional; /* shown only if the configuration names it */
+	/* The value as the model has it; NULL when not known. Sorts by it, NULL last. Columns that
+	 * are more than a text have a format instead, and NULL here. */
 	const char *(*text)(
 		const struct assessment *assessment, const struct connection *connection);
-	/* What is shown; `narrow`: in as few columns as can be. NULL: the text. */
+	/* Writes what is shown; with `narrow` in as few columns as possible. NULL:
+	 * writes the text. */
 	void (*format)(const struct assessment *assessment, const struct connection *connection,
 		bool narrow, struct line *line);
-	/* The columns it needs; NULL: the text's. */
+	/* The width that it needs; NULL: that of the text. */
 	int (*measure)(const struct connection *connection);
-	/* Whether the title says it already, or the line of its process's group. NULL: never. A
-	 * column of nothing else is left out; what the group says is left blank. */
+	/* Whether the process's title or the line of its group already shows the value. NULL:
+	 * never. A column that has only such values is left out; a value that the group shows is
+	 * left blank. */
 	bool (*is_told)(const struct assessment *assessment, const struct connection *connection);
-	/* Sorts by this, smallest first; NULL: by the text. */
+	/* Sorts by this, smallest first; NULL: sorts by the text. */
 	uint64_t (*key)(const struct connection *connection);
 };
 
 const struct column *column_get(enum column_id id);
 
-/* The names for the configuration's `columns`, in the order of the table, the other names last. */
+/* The names for the configuration's `columns`: the fields in the order of the table, then the
+ * aliases. */
 const char *const *column_names(size_t *ret_count);
 
-/* By a name of `length` bytes, or its beginning; COLUMN_NONE for none. */
+/* Finds a column by a name of `length` bytes or by the beginning of one; COLUMN_NONE if there is
+ * none. */
 enum column_id column_find(const char *name, size_t length);
 
 void column_format(enum column_id id, const struct assessment *assessment,
 	const struct connection *connection, bool narrow, struct line *line);
-/* The columns the connection needs in a column that is as wide as its contents; `known`: what
- * others need, and less than that need not be exact. */
+/* The width that the connection needs in a column that is as wide as its contents. `known` is the
+ * widest so far: a result below it need not be exact. */
 int column_measure(enum column_id id, const struct assessment *assessment,
 	const struct connection *connection, int known);
 
-/* The style a connection's row is written in. */
+/* The style of a connection's row. */
 enum style column_row_style(const struct connection *connection);
 
 #endif

@@ -1,4 +1,4 @@
-/* The page keeps what it knew last: its session may end while it is read. */
+/* The screen keeps the last facts: the session may end while the user reads them. */
 #include "view/details.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void refresh(struct details *details, const struct frame *frame)
 {
 	const struct connection *connection = find(frame, details->subject);
 	if (!connection) {
-		/* without an answer nobody is known to have ended */
+		/* Without an answer of the server no session is known to have ended. */
 		if (details->gone_at == INSTANT_UNKNOWN && frame->assessment->activity)
 			details->gone_at = frame->assessment->now;
 		return;

@@ -1,4 +1,4 @@
-/* One table: a row a fact, with its section, its label and what it says of a connection. */
+/* One table with a row for each fact: its section, its label, and the function that formats it. */
 #include "view/details_facts.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@
 #include "view/proxy_view.h"
 #include "view/ui.h"
 
-/* What a fact is told of. */
+/* What a fact function reads. */
 struct subject {
 	struct arena *arena;
 	const struct ui_state *ui;
@@ -27,7 +27,8 @@ struct subject {
 	const struct client_process *process; /* NULL when not known */
 };
 
-/* NULL: not known, or nothing to tell. `style` is STYLE_TEXT unless it is set. */
+/* Returns NULL if the fact is not known or does not apply. `style` is STYLE_TEXT unless
+ * it is set. */
 typedef const char *fact_fn(const struct subject *subject, enum style *style);
 
 static const char *verdict(const struct subject *subject, enum style *style)
@@ -292,7 +293,7 @@ static const char *bouncer_link(const struct subject *subject, enum style *style
 	return explain_link(subject->arena, subject->connection);
 }
 
-/* What a key would do; nothing for a key that there is not. */
+/* What a key would do; NULL if the key does not work. */
 static const char *action(const struct subject *subject, const char *key, enum style *style,
 	const char *(*explain)(struct arena *arena, const struct assessment *assessment,
 		const struct connection *connection, bool *ret_acts))

@@ -1,4 +1,4 @@
-/* What the details page tells of a connection. */
+/* The facts that the details screen shows of a connection. */
 #ifndef VIEW_DETAILS_FACTS_H
 #define VIEW_DETAILS_FACTS_H
 
@@ -7,7 +7,7 @@ struct connection;
 struct facts;
 struct frame;
 
-/* Everything that is known of it now; in the arena. */
+/* All that is known of it now; in the arena. */
 struct facts *details_facts(
 	struct arena *arena, const struct frame *frame, const struct connection *connection);
 

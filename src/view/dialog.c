@@ -1,4 +1,4 @@
-/* The box, its frame and its scrolling; what stands in it is the page's. */
+/* The box, its frame and its scrolling; each screen draws its own contents. */
 #include "view/dialog.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define FRAMED_WIDE  28
 #define FRAMED_TALL  7
 #define LEAST_FOOTER 2  /* a blank line and the keys */
-#define LEAST_BESIDE 12 /* fewer columns beside the box tell nothing, and are left blank */
+#define LEAST_BESIDE 12 /* fewer columns beside the box are unreadable and left blank */
 
 struct box {
 	struct rect inside;
@@ -32,7 +32,7 @@ static int larger(int a, int b)
 	return a > b ? a : b;
 }
 
-/* Whether note and keys need a line each. */
+/* Whether the note and the keys need a line each. */
 static bool needs_split(const struct frame *frame, const struct dialog *dialog, int width)
 {
 	if (!dialog->note)
@@ -64,7 +64,7 @@ static struct box place(const struct frame *frame, const struct dialog *dialog)
 		lines = (int)dialog->n_lines;
 	int height = larger(lines, 1) + box.footer;
 	int y = (grid->height - height) / 2;
-	/* how full it is stays in sight */
+	/* The box does not cover the header if there is room below it. */
 	int below_header = HEADER_LINES + 2;
 	if (y < below_header && below_header + height < grid->height - 1)
 		y = below_header;
@@ -88,13 +88,13 @@ static bool is_word(const struct grid *grid, int x, int y)
 	const struct cell *cell = grid_cell(grid, x, y);
 	if (!cell || cell->c == ' ')
 		return false;
-	/* lines and gauges go on behind the box */
+	/* Lines and gauges continue behind the box. */
 	if (grid->ascii)
 		return !strchr("-=#|+", (int)cell->c);
 	return cell->c < 0x2500 || cell->c > 0x259f;
 }
 
-/* A word that would be cut by the box, from column x on in the direction of `step`. */
+/* Blanks a word that the box would cut, from column x on in the direction of `step`. */
 static void clear_word(struct grid *grid, int x, int y, int step)
 {
 	if (!is_word(grid, x - step, y))
@@ -145,7 +145,7 @@ static void draw_footer(
 	struct rect inside = box->inside;
 	int y = inside.y + inside.height - 1;
 	bool split = needs_split(frame, dialog, inside.width);
-	/* where there is room for one of them, a question counts for more than the keys */
+	/* If only one of them has room, a question is more important than the keys. */
 	if (dialog->note_asks && (!box->framed || (split && !box->footer_is_split))) {
 		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_CAUTION);
 		return;
@@ -162,7 +162,7 @@ static void draw_footer(
 		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, style);
 }
 
-/* "3–12 of 40" in the lower frame, when there is more than is shown. */
+/* Draws "3–12 of 40" in the lower frame if not all lines are shown. */
 static void draw_position(const struct frame *frame, struct rect inside)
 {
 	const struct ui_state *ui = frame->ui;

@@ -1,4 +1,4 @@
-/* A box over the table: a title, lines that scroll, a note and the keys of its page. */
+/* A box over the table: a title, lines that scroll, a note and the keys of its screen. */
 #ifndef VIEW_DIALOG_H
 #define VIEW_DIALOG_H
 
@@ -10,22 +10,22 @@ struct frame;
 struct dialog {
 	const char *title;
 	enum style title_style;
-	int width; /* columns the lines would like; they get what there is */
+	int width; /* the width that the lines need; they may get less */
 	size_t n_lines;
-	bool has_cursor;  /* one line is under the cursor, ui->cursor; else they scroll */
+	bool has_cursor;  /* one line is under the cursor, ui->cursor; else the lines scroll */
 	const char *note; /* below the lines; NULL for none */
-	bool note_asks;   /* it is a question, or says why nothing was done */
+	bool note_asks;   /* it asks a question, or says why nothing was done */
 	enum page page;   /* whose keys are shown */
-	size_t count;     /* # in their labels */
-	const void *data; /* for draw_line */
+	size_t count;     /* replaces # in their labels */
+	const void *data; /* passed to draw_line */
 	void (*draw_line)(const struct frame *frame, const struct dialog *dialog, size_t index,
 		struct rect where);
 };
 
-/* The columns its lines will get. */
+/* The width that its lines will get. */
 int dialog_width(const struct frame *frame, const struct dialog *dialog);
 
-/* On a screen that is too small for a frame it takes all of it. */
+/* Draws it. On a screen that is too small for a frame it covers the whole screen. */
 void dialog_draw(const struct frame *frame, const struct dialog *dialog);
 
 #endif

@@ -1,4 +1,4 @@
-/* Both pages are a list of lines, made anew for each frame. */
+/* Both screens are a list of lines, built anew for each frame. */
 #include "view/emergency_view.h"
 
 #include <stdio.h>
@@ -76,12 +76,10 @@ static void add_session(void *data, const struct action_target *target)
 	add(data, (struct entry){ .kind = LINE_SESSION, .target = target });
 }
 
-/* --- what a line says --- */
-
 static void format_prompt(const struct sheet *sheet, struct line *line)
 {
 	const struct ui_state *ui = sheet->frame->ui;
-	/* what is typed has to be seen */
+	/* On a narrow screen the prompt is short, so that the typed word is visible. */
 	bool is_narrow = sheet->frame->grid->width < NARROW;
 	line_printf(line, STYLE_STRONG,
 		is_narrow ? "type %s: " : "type %s, then Enter: ", ui->word_wanted);

@@ -1,4 +1,4 @@
-/* The sentences. */
+/* The sentences of the details screen. */
 #include "view/explain.h"
 
 #include <sys/socket.h>
@@ -149,7 +149,7 @@ const char *explain_evidence(struct arena *arena, const struct assessment *asses
 	return explain_status(arena, assessment, verdict->status);
 }
 
-/* Why no action may end it; NULL when one may. The words of action/plan's condition. */
+/* Why no action may end it; NULL if one may. The condition is the same as in action/plan. */
 static const char *untouchable(const struct connection *connection)
 {
 	const struct backend *backend = connection->backend;

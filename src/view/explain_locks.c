@@ -1,4 +1,4 @@
-/* Rows of the lock table that concern one session. */
+/* Selects the rows of the lock table that concern one session. */
 #include "view/explain_locks.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@
 
 #define MOST_LINES 24
 
-/* Rows of a table speak of this session: it is not one that took the pid over since. */
+/* The lock table; NULL if there is none, or if it is older than the session: its rows may then be
+ * those of an earlier session with the same pid. */
 static const struct lock_table *table_of(
 	const struct assessment *assessment, const struct connection *connection)
 {
@@ -111,7 +112,7 @@ const char *explain_locks_held(struct arena *arena, const struct assessment *ass
 		return NULL;
 	for (size_t i = 0; i < table->count; i++) {
 		const struct lock *lock = &table->items[i];
-		/* each transaction holds the lock on itself: nothing to tell */
+		/* Each transaction holds the lock on itself; it is left out. */
 		if (!lock->granted || lock->pid != connection->backend->pid ||
 			strcmp(lock->type, "virtualxid") == 0)
 			continue;

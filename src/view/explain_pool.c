@@ -1,4 +1,4 @@
-/* Pools, slots and links in words. */
+/* Describes pools, slots and links in words. */
 #include "view/explain_pool.h"
 
 #include "base/arena.h"

@@ -1,5 +1,5 @@
-/* What is known of the pool a connection belongs to, libdbpool's or PgBouncer's. Text is in the
- * arena; NULL is "nothing to tell". */
+/* Describes the pool of a connection, of libdbpool or of PgBouncer. The text is in the arena; NULL
+ * if there is nothing to show. */
 #ifndef VIEW_EXPLAIN_POOL_H
 #define VIEW_EXPLAIN_POOL_H
 

@@ -1,4 +1,4 @@
-/* Facts to lines, for the width that there is. */
+/* Breaks facts into lines for the available width. */
 #include "view/facts.h"
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 #define WIDEST      108 /* longer lines are hard to read */
 #define LABEL_WIDTH 15
-#define STACKED     48 /* narrower than this, values stand below their labels' beginning */
+#define STACKED     48 /* on a narrower dialog values are below their labels */
 #define INDENT      2
 
 struct fact {
@@ -63,7 +63,7 @@ void facts_add(struct facts *facts, enum style style, const char *label, const c
 			style });
 }
 
-/* A line on the screen: a part of a fact's value. */
+/* One line on the screen, with a part of a fact's value. */
 struct shown {
 	const struct fact *fact; /* NULL: a blank line */
 	const char *text;
@@ -77,7 +77,7 @@ struct sheet {
 	size_t n_lines;
 };
 
-/* The columns left of a fact's value: in its first line, and in those below. */
+/* The columns left of a fact's value: on its first line, and on the following lines. */
 static int indent_of(const struct grid *grid, const struct fact *fact, int width, bool first)
 {
 	if (!*fact->label)
@@ -87,7 +87,7 @@ static int indent_of(const struct grid *grid, const struct fact *fact, int width
 	return first ? grid_width(grid, fact->label) + INDENT : INDENT;
 }
 
-/* Writes the fact's lines to `lines` unless that is NULL; returns how many. */
+/* Writes the fact's lines to `lines`, unless that is NULL. Returns how many there are. */
 static size_t wrap_fact(
 	const struct grid *grid, const struct fact *fact, int width, struct shown *lines)
 {
@@ -146,7 +146,7 @@ static void draw_line(
 	line_put(frame->grid, where.x + shown->indent, where.y, where.width - shown->indent, &line);
 }
 
-/* The columns the longest fact would like. */
+/* The width of the longest fact on one line. */
 static int wanted_width(const struct grid *grid, const struct facts *facts)
 {
 	int widest = 0;

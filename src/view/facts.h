@@ -1,5 +1,5 @@
-/* A list of facts in sections, as a page shows them: labels on the left, values wrapped beside
- * them; on a narrow screen below them. */
+/* A list of facts in sections: labels on the left, wrapped values beside them; on a narrow screen
+ * the values are below their labels. */
 #ifndef VIEW_FACTS_H
 #define VIEW_FACTS_H
 
@@ -12,18 +12,18 @@ struct dialog;
 struct facts;
 struct frame;
 
-/* Lives in the arena. */
+/* The list is in the arena. */
 struct facts *facts_new(struct arena *arena) __attribute__((returns_nonnull));
 
-/* The facts that follow belong to it; copied. A section without facts is not shown. */
+/* Begins a section; the title is copied. A section without facts is not shown. */
 void facts_section(struct facts *facts, const char *title);
 
-/* Adds a fact; both strings are copied, line breaks in the value are kept. Without a value (NULL or
- * "") there is nothing to add; a label of "" gives the value the whole width. */
+/* Adds a fact. Both strings are copied, and line breaks in the value are kept. A value that is NULL
+ * or "" adds nothing; with the label "" the value gets the whole width. */
 void facts_add(struct facts *facts, enum style style, const char *label, const char *value);
 
-/* Draws them into the dialog, of which width, lines and draw_line are set here. What is shown is
- * scrolled by the ui's state, as in any dialog. */
+/* Draws the facts in the dialog; sets its width, lines and draw_line. The ui's state scrolls them
+ * as in any dialog. */
 void facts_draw(const struct frame *frame, const struct facts *facts, struct dialog *dialog);
 
 #endif

@@ -1,4 +1,4 @@
-/* The filter: parsed once, asked of every connection. */
+/* The filter is parsed once and applied to each connection. */
 #include "view/filter.h"
 
 #include <ctype.h>
@@ -23,7 +23,7 @@ static void add_term(struct filter *filter, size_t from, size_t length)
 	}
 	term.from = from + skip;
 	term.length = length - skip;
-	/* "!" and "user:" are only the beginning of something */
+	/* "!" or "user:" without text after it is not a term yet. */
 	if (term.length && filter->n_terms < FILTER_TERMS_MAX)
 		filter->terms[filter->n_terms++] = term;
 }
@@ -52,7 +52,7 @@ static char32_t fold(char32_t c)
 	return c < 0x80 ? (char32_t)tolower((int)c) : (char32_t)towlower((wint_t)c);
 }
 
-/* The bytes of text that match the term from its first character on; 0 for none. */
+/* Returns how many bytes of text, from its first character on, match the term; 0 for none. */
 static size_t match_here(const char *text, const char *term, size_t length)
 {
 	const char *at = text, *end = term + length;
@@ -67,7 +67,8 @@ static size_t match_here(const char *text, const char *term, size_t length)
 static long find_term(
 	const char *text, size_t from, const char *term, size_t length, size_t *ret_length)
 {
-	/* most places are ruled out by one byte; what is not ASCII may change its length */
+	/* The first byte excludes most places. Case folding of a non-ASCII character may change its
+	 * length. */
 	unsigned char first = (unsigned char)*term;
 	int lower = tolower(first), upper = toupper(first);
 	for (const char *at = text + from; *at; at++) {
@@ -83,7 +84,7 @@ static long find_term(
 	return -1;
 }
 
-/* A connection, and room for what one of its columns shows. */
+/* A connection, and a buffer for the text of one of its columns. */
 struct texts {
 	const struct assessment *assessment;
 	const struct connection *connection;

@@ -1,7 +1,7 @@
-/* What the user types after /: terms that a connection must match, all of them.
+/* The filter that the user types after /: terms, all of which a connection must match.
  *
- * A term is text found in any shown field, field:text for one of them, and either with ! in front
- * for the opposite. Letters match in either case. */
+ * A term is text that is found in any shown field, or field:text for one field; ! before either
+ * negates it. Upper and lower case are equal. */
 #ifndef VIEW_FILTER_H
 #define VIEW_FILTER_H
 
@@ -17,7 +17,7 @@ struct assessment;
 struct connection;
 
 struct filter_term {
-	size_t from, length;   /* the text, in the filter's */
+	size_t from, length;   /* points into the filter's text */
 	enum column_id column; /* COLUMN_NONE: any */
 	bool negated;
 };
@@ -28,14 +28,14 @@ struct filter {
 	size_t n_terms;
 };
 
-/* Cut at a whole character when too long. */
+/* A text that is too long is cut after a whole character. */
 void filter_set(struct filter *filter, const char *text);
 
 bool filter_matches(const struct filter *filter, const struct assessment *assessment,
 	const struct connection *connection);
 
-/* The first place at or after `from` where one of the terms that look into this column stands in
- * text: its byte, and *ret_length; −1 for none. */
+/* Finds the first match, at or after `from`, of a term that applies to this column. Returns its
+ * byte offset and sets *ret_length; −1 if there is none. */
 long filter_find(const struct filter *filter, enum column_id column, const char *text, size_t from,
 	size_t *ret_length);
 

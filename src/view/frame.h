@@ -1,4 +1,4 @@
-/* What the parts of one frame are drawn from. */
+/* The data from which the parts of one frame are drawn. */
 #ifndef VIEW_FRAME_H
 #define VIEW_FRAME_H
 
@@ -14,8 +14,8 @@ struct frame {
 	struct grid *grid;
 	const struct assessment *assessment;
 	const struct history *history;  /* may be NULL */
-	const struct action_plan *plan; /* NULL without one */
-	struct ui_state *ui;            /* settled while the frame is drawn */
+	const struct action_plan *plan; /* NULL unless there is a plan */
+	struct ui_state *ui;            /* drawing settles selection and scrolling: view/settle.h */
 	int64_t now;                    /* wall clock */
 };
 

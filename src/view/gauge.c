@@ -25,7 +25,8 @@ static struct part *largest_of(struct part *parts, size_t n_parts)
 	return largest;
 }
 
-/* Cuts `width` in proportion; the largest parts pay, a cell each, for those that would vanish. */
+/* Divides `width` in proportion to the parts. A part that is not zero gets at least one cell, taken
+ * from the largest parts. */
 static void divide(struct part *parts, size_t n_parts, int width, int total)
 {
 	int sum = 0, done = 0, cells = 0;
@@ -58,7 +59,7 @@ void gauge_slots(struct grid *grid, int x, int y, int width, const struct slots 
 		{ at_least_zero(slots->used - leaked), U'█', STYLE_USED, 0 },
 		{ leaked, U'▓', STYLE_USED_LEAKED, 0 },
 		{ free, U'░', STYLE_FREE, 0 },
-		/* as far as they are not in use themselves */
+		/* Reserved slots that are not in use. */
 		{ at_least_zero(slots->max - slots->used - free), U'▒', STYLE_RESERVED, 0 },
 	};
 	const size_t n_parts = sizeof(parts) / sizeof(parts[0]);
@@ -84,7 +85,8 @@ static int larger(int a, int b)
 	return a > b ? a : b;
 }
 
-/* The largest of each bucket; one without a sample is as the one before it, up to the newest. */
+/* The largest sample of each bucket. A bucket without a sample repeats the one before it, up to the
+ * newest sample. */
 static void fill_buckets(struct bucket *buckets, int n_buckets, const struct history *history,
 	int64_t now, int64_t span)
 {

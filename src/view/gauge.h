@@ -1,4 +1,4 @@
-/* The two pictures of the header: how full the server is, and how it came to be. */
+/* The two graphs of the header: how full the server is, and how that changed. */
 #ifndef VIEW_GAUGE_H
 #define VIEW_GAUGE_H
 
@@ -11,17 +11,18 @@ struct history;
 struct slots;
 
 /* All slots in `width` cells: used, leaked, free, reserved, each with a glyph and a style of its
- * own. What is not zero has one cell at least. Nothing when the slots are not known. */
+ * own. A number that is not zero gets at least one cell. Draws nothing if the slots are not
+ * known. */
 void gauge_slots(struct grid *grid, int x, int y, int width, const struct slots *slots);
 
 enum gauge_what {
-	GAUGE_BOTH, /* those used, in the style of leaks where there were some */
+	GAUGE_BOTH, /* the used slots, in the style of leaks where some were leaked */
 	GAUGE_USED,
 	GAUGE_LEAKED,
 };
 
-/* The slots used over the last `span` µs before `now`, one cell a bucket, `max` is full height;
- * of those that were leaked nothing stands where there were none. */
+/* The used slots of the last `span` µs before `now`, one cell for each bucket; `max` is full
+ * height. The graph of leaked slots is blank where there were none. */
 void gauge_history(struct grid *grid, struct rect where, const struct history *history,
 	enum gauge_what what, int max, int64_t now, int64_t span);
 

@@ -12,7 +12,7 @@ struct hit_area {
 	struct hit hit;
 };
 
-/* The likeness of what the view draws, for terminals that have ASCII only. */
+/* ASCII characters that replace what the view draws, for terminals that have ASCII only. */
 static const struct {
 	char32_t c;
 	char ascii;
@@ -107,7 +107,7 @@ struct cell *grid_cell(const struct grid *grid, int x, int y)
 	return &grid->cells[(size_t)y * (size_t)grid->width + (size_t)x];
 }
 
-/* A wide character that loses one half loses the other. */
+/* Blanks the other half of a wide character of which one half is overwritten. */
 static void detach(struct grid *grid, int x, int y)
 {
 	struct cell *cell = grid_cell(grid, x, y);
@@ -137,7 +137,7 @@ void grid_char(struct grid *grid, int x, int y, char32_t c, enum style style)
 	set(grid, x, y, cell);
 }
 
-/* A character as it is drawn here; *ret_width is 0 for a combining one. */
+/* The character as it is drawn here; *ret_width is 0 for a combining one. */
 static char32_t drawn(const struct grid *grid, char32_t c, int *ret_width)
 {
 	*ret_width = 1;
@@ -174,7 +174,7 @@ static void set_wide(struct grid *grid, int x, int y, char32_t c, enum style sty
 	*grid_cell(grid, x + 1, y) = right;
 }
 
-/* Clips the columns to the grid; false when nothing is left. */
+/* Clips the columns to the grid; returns false if nothing is left. */
 static bool clip(const struct grid *grid, int *x, int y, int *width)
 {
 	if (y < 0 || y >= grid->height)
@@ -188,7 +188,7 @@ static bool clip(const struct grid *grid, int *x, int y, int *width)
 	return *width > 0;
 }
 
-/* The last column says that there was more. */
+/* The last column shows that text was cut off. */
 static int cut(struct grid *grid, int at, int y, int end, enum style style)
 {
 	while (at < end)
@@ -285,7 +285,7 @@ static struct rect inside(const struct grid *grid, struct rect rect)
 	return rect;
 }
 
-/* Wide characters that reach over the rectangle's edge lose their other half, too. */
+/* A wide character that crosses the rectangle's edge also loses its other half. */
 static void cut_edges(struct grid *grid, struct rect rect, int y)
 {
 	if (grid_cell(grid, rect.x, y)->width == 0)

@@ -1,4 +1,4 @@
-/* A grid of cells: what one frame shows, before any terminal is involved. */
+/* A grid of cells: the contents of one frame, independent of the terminal. */
 #ifndef VIEW_GRID_H
 #define VIEW_GRID_H
 
@@ -9,9 +9,9 @@
 
 #include "model/style.h"
 
-#define GRID_MARKS 2 /* combining characters a cell keeps; more are dropped */
+#define GRID_MARKS 2 /* combining characters that a cell keeps; more are dropped */
 
-/* Laid over a cell's style: bits. */
+/* Bits that change the look of a cell's style. */
 enum overlay {
 	OVERLAY_SELECTED = 1 << 0,
 	OVERLAY_CHANGED = 1 << 1,
@@ -28,7 +28,7 @@ struct cell {
 	uint16_t width; /* 1, 2, or 0 for a right half */
 };
 
-/* What a place on the screen stands for: the mouse's map. */
+/* What a place on the screen is, to find what the mouse clicked. */
 enum hit_kind {
 	HIT_NONE,
 	HIT_ROW,    /* id: index into the visible rows */
@@ -54,35 +54,38 @@ struct span {
 
 struct grid {
 	int width, height;
-	bool ascii; /* the locale has nothing else: other characters become their likeness or '?' */
+	bool ascii; /* the locale has ASCII only: other characters are replaced by a similar one or
+		       '?' */
 	struct cell *cells;
 	size_t room; /* cells allocated */
 	struct hit_area *hits;
 	size_t n_hits, hits_room;
 };
 
-/* An empty grid, without memory yet. */
+/* Makes an empty grid, without memory yet. */
 void grid_init(struct grid *grid);
 void grid_deinit(struct grid *grid);
 
-/* Blank and this large, nothing to hit; the memory is kept for the next frame. */
+/* Sets the size, blanks all cells and removes all hit areas; the memory is kept for
+ * the next frame. */
 void grid_reset(struct grid *grid, int width, int height);
 
-/* In the grid? Everything below takes any coordinates and draws what is inside. */
+/* Whether the place is in the grid. The functions below take any coordinates and draw only what is
+ * inside. */
 struct cell *grid_cell(const struct grid *grid, int x, int y);
 
 /* One character of one column. */
 void grid_char(struct grid *grid, int x, int y, char32_t c, enum style style);
 
-/* Clean text from x on, in `width` columns; what does not fit ends in …. Line breaks and tabs are
- * blanks. Returns the columns used. */
+/* Writes clean text from x on, in `width` columns; text that does not fit ends with …. Line breaks
+ * and tabs become blanks. Returns the columns used. */
 int grid_put(struct grid *grid, int x, int y, int width, const char *text, enum style style);
 
-/* The same in several styles: each from its byte of the text on. */
+/* The same in several styles, each from its byte of the text on. */
 int grid_put_spans(struct grid *grid, int x, int y, int width, const char *text,
 	const struct span *spans, size_t n_spans);
 
-/* One style, and what does not fit begins with …: paths keep their tail. */
+/* In one style; text that does not fit begins with …, so that a path keeps its end. */
 int grid_put_tail(struct grid *grid, int x, int y, int width, const char *text, enum style style);
 
 /* Right-aligned in its columns. */
@@ -94,10 +97,10 @@ int grid_width(const struct grid *grid, const char *text);
 void grid_fill(struct grid *grid, struct rect rect, char32_t c, enum style style);
 void grid_overlay(struct grid *grid, struct rect rect, enum overlay overlay);
 void grid_restyle(struct grid *grid, struct rect rect, enum style style);
-/* The same, and nothing laid over it any more. */
+/* Sets the style and removes the overlays. */
 void grid_flatten(struct grid *grid, struct rect rect, enum style style);
 
-/* Later areas lie over earlier ones. */
+/* If areas overlap, the later one counts. */
 void grid_add_hit(struct grid *grid, struct rect rect, enum hit_kind kind, uint32_t id);
 struct hit grid_hit(const struct grid *grid, int x, int y);
 

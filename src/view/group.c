@@ -1,4 +1,4 @@
-/* Groups: by process, and what stands in for one when it is not known. */
+/* Groups by process; connections whose process is not known get other groups. */
 #include "view/group.h"
 
 #include <string.h>
@@ -52,12 +52,13 @@ static enum group_kind by_process(const struct assessment *assessment,
 	return kind;
 }
 
-/* A pool of PgBouncer's is the same in each refresh by its name and its PgBouncer's. */
+/* PgBouncer has no identity that lasts: its pool is found again by its name and by that of its
+ * PgBouncer. */
 static enum group_kind by_pool(const struct connection *connection, struct identity *ret_identity)
 {
 	const struct pool *pool = connection->pool;
 	if (!pool) {
-		/* whether a hidden session is in one is not known */
+		/* It is not known whether a hidden session belongs to a pool. */
 		bool hidden = connection->backend->kind == BACKEND_HIDDEN;
 		enum group_kind kind = hidden ? GROUP_HIDDEN : GROUP_NO_POOL;
 		*ret_identity = make(kind, 0);

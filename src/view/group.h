@@ -4,14 +4,16 @@
 
 #include "view/rows.h"
 
-/* Its group's kind and identity; a group of the same identity is the same group. */
+/* Sets the identity of the connection's group and returns its kind. Equal identities mean the same
+ * group. */
 enum group_kind group_of(const struct assessment *assessment, const struct connection *connection,
 	enum grouping grouping, struct identity *ret_identity);
 
-/* A process that holds sockets to a server which did not let us in. */
+/* The group of a process that holds sockets to a server that refused our connection. */
 struct identity group_of_process(const struct assessment *assessment, uint32_t process);
 
-/* Last, whatever the order: what dbtop cannot see is not what one looks for first. */
+/* Whether the group is last in any order: its process is not known, so it is the
+ * least useful one. */
 bool group_is_last(enum group_kind kind);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a group's row says. */
+/* The text of a group's row. */
 #include "view/group_line.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ static void name_process(
 	process_title_add(process_of(assessment, group), STYLE_GROUP, line);
 }
 
-/* The details end where nothing more is known. */
+/* Details that are not known are left out. */
 static void add_bytes(struct line *line, int64_t bytes)
 {
 	static const char units[] = "KMGTPE";
@@ -58,7 +58,7 @@ static void detail_gone(const struct process *process, int64_t now, struct line 
 	duration_format(instant_elapsed(process->ended_at, now), text);
 	char *unit = text + strspn(text, "0123456789.");
 	if (*unit)
-		unit[1] = '\0'; /* 31m02s → 31m */
+		unit[1] = '\0'; /* 31m02s becomes 31m */
 	line_add_next(line, STYLE_DIM, "ended ");
 	line_printf(line, STYLE_DIM, "%s ago", text);
 }
@@ -155,7 +155,7 @@ static void name_looking(
 		assessment->settled ? "process not known" : "looking for the process …");
 }
 
-/* As the statement needs it: quoted unless it is a plain name. */
+/* The name as the SQL statement needs it: quoted unless it is a plain name. */
 static void add_role(struct line *line, enum style style, const char *role)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
@@ -182,7 +182,7 @@ static void detail_hidden(const struct assessment *assessment, const struct grou
 	line_add(line, STYLE_TEXT, ";");
 }
 
-/* A name or a function that makes one; the same for details. */
+/* A constant name or a function that makes one; the same for details. */
 static const struct {
 	const char *name;
 	void (*make_name)(

@@ -1,4 +1,4 @@
-/* A group's own row: its name, what is known of it, and how many it has. */
+/* A group's own row: its name, what is known of it, and how many connections it has. */
 #ifndef VIEW_GROUP_LINE_H
 #define VIEW_GROUP_LINE_H
 
@@ -16,7 +16,7 @@ void group_line_name(
 void group_line_details(const struct assessment *assessment, const struct group *group, int64_t now,
 	struct line *line);
 
-/* "3 connections   1 leaked", its numbers as wide as asked for, so that they stand in columns; with
+/* "3 connections   1 leaked": the numbers have `digits` columns, so that they are aligned; with
  * fewer words in a narrow table. */
 void group_line_counts(const struct group *group, int digits, int table_width, struct line *line);
 

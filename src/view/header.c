@@ -1,4 +1,4 @@
-/* The header's lines. What does not fit is left out whole, the least important first. */
+/* The header's lines. Parts that do not fit are left out whole, the least important ones first. */
 #include "view/header.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define GAP          3
 #define SMALL_GAUGE  24
 
-/* "▶ 2× 17/3600": what is seen is not now. */
+/* "▶ 2× 17/3600": the screen shows a recording. */
 static void add_replay(const struct ui_replay *replay, struct line *line)
 {
 	if (replay->playing)
@@ -29,7 +29,7 @@ static void add_replay(const struct ui_replay *replay, struct line *line)
 	line_printf(line, STYLE_DIM, "  %zu/%zu", replay->at + 1, replay->count);
 }
 
-/* How fresh the picture is: the word first, then how old, or how often. */
+/* How fresh the assessment is: a word, then its age or the interval. */
 static void add_freshness(const struct frame *frame, struct line *line)
 {
 	const struct assessment *assessment = frame->assessment;
@@ -53,7 +53,7 @@ static void add_freshness(const struct frame *frame, struct line *line)
 	}
 }
 
-/* Returns the column it begins at. */
+/* Returns its first column. */
 static int draw_title_right(const struct frame *frame, int y)
 {
 	int right = frame->grid->width - 1;
@@ -71,7 +71,7 @@ static int draw_title_right(const struct frame *frame, int y)
 	return right - width;
 }
 
-/* Puts one part and moves on; false when there is no room for it. */
+/* Puts one part and moves x behind it; false if there is no room for it. */
 static bool put_part(struct grid *grid, int *x, int y, int right, const struct line *line)
 {
 	int width = line_width(grid, line);
@@ -120,11 +120,11 @@ static void title_text(const struct server_state *server, char *text, size_t siz
 		snprintf(text, size, "%s", *database ? database : "dbtop");
 }
 
-/* Enough of the title to tell servers apart. */
+/* Enough columns of the title to tell servers apart. */
 #define LEAST_TITLE 12
 
-/* Stands beside the title whatever else has to go: what is seen and what may be done depend on it.
- * Empty when connected to the server itself. */
+/* The warning that a pooler is in between. It is shown beside the title even when other parts are
+ * left out: it limits what dbtop sees and may do. Empty when connected to the server itself. */
 static void pooler_item(const struct frame *frame, int room, struct line *line)
 {
 	static const char *const forms[] = { POOLER_REASON, "through a pooler", "pooler" };
@@ -148,8 +148,8 @@ static void draw_title(const struct frame *frame, int y)
 	int pooler_width = pooler.length ? line_width(grid, &pooler) + GAP : 0;
 	line_begin(&proxy);
 	proxy_view_item(frame->assessment, &proxy);
-	/* how the proxy stands counts for more than how long the server has been up; when it stands
-	 * badly, for more than the end of a long title */
+	/* The proxy's state is more important than the server's uptime. A bad state is also more
+	 * important than the end of a long title. */
 	int width = proxy.length ? line_width(grid, &proxy) + GAP : 0;
 	int kept = proxy_view_is_bad(frame->assessment) ? width : 0;
 	int x = 1 + GAP +
@@ -169,7 +169,7 @@ static void slots_text(const struct slots *slots, struct line *line)
 	line_printf(line, STYLE_DIM, "   %d reserved", slots->reserved);
 }
 
-/* Not let in: "full" is all we know, and all that matters. */
+/* The server refused the connection because it is full; nothing else is known. */
 static void draw_unknown_slots(const struct frame *frame, int y)
 {
 	static const char full[] = "FULL: no slot is left";
@@ -212,12 +212,12 @@ static void leaked_text(int leaked, struct line *line)
 		line_add(line, STYLE_GOOD, "✓ none leaked");
 }
 
-/* The statuses beside LEAKED, in the order the eye should meet them. */
+/* The statuses beside LEAKED, in the order of the screen. */
 static const struct {
 	enum status status;
 	const char *word;
 	enum style style;
-	bool only_some; /* left out when there is none */
+	bool only_some; /* left out when it is zero */
 } counts[] = {
 	{ STATUS_IDLE_IN_TRANSACTION, "in transaction", STYLE_CAUTION, false },
 	{ STATUS_ACTIVE, "active", STYLE_ACTIVE, false },
@@ -251,7 +251,7 @@ static int draw_counts(const struct frame *frame, int x, int y)
 	return x;
 }
 
-/* The columns a sparkline may have; fewer than the first say nothing. */
+/* The widths that a sparkline may have; a shorter one is useless. */
 #define LEAST_HISTORY 10
 #define MOST_HISTORY  60
 
@@ -261,7 +261,7 @@ static void draw_sparkline(const struct frame *frame, enum gauge_what what, int 
 		frame->assessment->slots.max, frame->now, HISTORY_SPAN);
 }
 
-/* "used ▂▃▅▆  leaked ▁▁▂▂  last 5 min"; with less room one of both, its colour the leaks'. */
+/* "used ▂▃▅▆  leaked ▁▁▂▂  last 5 min"; with less room one graph in which leaks have a colour. */
 static void draw_history(const struct frame *frame, int x, int y)
 {
 	static const char label[] = "  last 5 min", used[] = "used ", leaked[] = "  leaked ";
@@ -293,7 +293,7 @@ void header_draw(const struct frame *frame, int y)
 	draw_history(frame, x, y + 2);
 }
 
-/* The two numbers, in as few words as can be: which forms there are, longest first. */
+/* The two numbers in several forms, longest first. */
 struct form {
 	const char *before, *after;
 };
@@ -362,11 +362,11 @@ static bool put_if_fits(struct grid *grid, int y, const struct line *line)
 	return true;
 }
 
-/* In a single line the number that calls for action goes last. */
+/* In a single line the number of leaked connections is left out last. */
 static void draw_in_one_line(const struct frame *frame)
 {
 	static const struct {
-		int used, leaked; /* forms; −1: left out */
+		int used, leaked; /* indices of forms; −1: left out */
 		const char *between;
 	} both[] = { { 0, 1, " · " }, { 1, 1, " · " }, { 1, 2, " " }, { -1, 2, "" },
 		{ -1, 3, "" } };

@@ -1,5 +1,5 @@
-/* Sections of keys, which come from the app's table, then the signs and what our role may do. They
- * stand in one column, or with room in two that are as even as can be. */
+/* Sections of keys from the app's table, then the signs, then the rights of our role. They are in
+ * one column, or in two of about equal height if there is room. */
 #include "view/help.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "view/line.h"
 #include "view/message.h"
 
-#define STACKED     48 /* narrower than this, words stand behind their key and below it */
+#define STACKED     48 /* on a narrower box the words begin behind their key and continue below it */
 #define INDENT      2
 #define KEYS_GAP    3
 #define HALVES_GAP  4
@@ -47,7 +47,7 @@ static const struct sign {
 
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
-/* A heading has nothing on the right. */
+/* A heading has no text on the right. */
 struct entry {
 	const char *left, *right;
 	enum style style;
@@ -56,7 +56,7 @@ struct entry {
 struct list {
 	struct entry entries[ENTRIES_MAX];
 	size_t count;
-	struct rights rights; /* some of the words are its */
+	struct rights rights; /* some entries point into it */
 };
 
 static void add(struct list *list, const char *left, enum style style, const char *right)
@@ -65,7 +65,7 @@ static void add(struct list *list, const char *left, enum style style, const cha
 		list->entries[list->count++] = (struct entry){ left, right, style };
 }
 
-/* The main page's keys; the others are told where they work. */
+/* Whether the key is one of the main screen's. The keys of other screens are shown there only. */
 static bool is_listed(
 	const struct ui_state *ui, const struct key_help *key, enum help_section section)
 {
@@ -109,7 +109,7 @@ static void add_rights(struct list *list, const struct assessment *assessment)
 		add(list, "", STYLE_DIM, rights->end_grant);
 }
 
-/* A line on the screen: an entry's first, or one of what its words go on in. */
+/* One line on the screen: the first of an entry, or a continuation of its words. */
 struct shown {
 	const struct entry *entry; /* NULL: a blank line */
 	const char *text;
@@ -121,14 +121,14 @@ struct shown {
 struct half {
 	struct shown *lines;
 	size_t count;
-	int width, keys; /* columns, and how many of them are the keys' */
+	int width, keys; /* the width, and how much of it is for the keys */
 };
 
-/* How many columns are left of the words. */
+/* The width that is left for the words. */
 static int indent_of(
 	const struct grid *grid, const struct half *half, const struct entry *entry, bool first)
 {
-	/* a GRANT is to be copied in one piece */
+	/* A GRANT is not wrapped, so that it can be copied. */
 	if (!*entry->left)
 		return INDENT;
 	if (half->width >= STACKED)
@@ -155,7 +155,7 @@ static void wrap(struct half *half, const struct grid *grid, const struct entry 
 	}
 }
 
-/* Without lines to write to it only counts. */
+/* Writes the lines, or only counts them if `lines` is NULL. */
 static void lay(struct half *half, const struct grid *grid, const struct entry *from, size_t count)
 {
 	half->count = 0;
@@ -170,7 +170,7 @@ static void lay(struct half *half, const struct grid *grid, const struct entry *
 	}
 }
 
-/* As wide as its longest words want it. */
+/* The width of its longest words. */
 static void measure(
 	struct half *half, const struct grid *grid, const struct entry *from, size_t count)
 {
@@ -204,7 +204,7 @@ static int width_of(const struct sheet *sheet)
 	return sheet->halves[0].width + right;
 }
 
-/* What is too wide for both is taken from the wider one. */
+/* If both halves do not fit, the wider one gets narrower. */
 static void squeeze(struct sheet *sheet, int room)
 {
 	int least = (room - HALVES_GAP) / 2;
@@ -218,7 +218,8 @@ static void squeeze(struct sheet *sheet, int room)
 	wider->width = room - HALVES_GAP - other->width;
 }
 
-/* With its first entries on the left, up to a heading; all of them: there is one half. */
+/* Puts the entries before a heading into the left half. If those are all entries, there is one
+ * half. */
 static struct sheet split(const struct grid *grid, const struct list *list, size_t at)
 {
 	struct sheet sheet = { .n_halves = at < list->count ? 2 : 1 };
@@ -232,7 +233,8 @@ static struct sheet split(const struct grid *grid, const struct list *list, size
 	return sheet;
 }
 
-/* Where the second half begins: the shortest page that there is room for. */
+/* Finds the heading at which the second half begins: the one that makes the shortest page that
+ * fits. */
 static size_t best_split(const struct grid *grid, const struct list *list)
 {
 	size_t best = list->count, least = SIZE_MAX;
@@ -310,7 +312,7 @@ void help_draw(const struct frame *frame)
 		.data = &sheet,
 		.draw_line = draw_line,
 	};
-	/* a single column has what width there is */
+	/* A single column takes all the width that is available. */
 	if (sheet.n_halves == 1)
 		sheet.halves[0].width = dialog_width(frame, &dialog);
 	fill(&sheet, arena, frame->grid, &list, at);

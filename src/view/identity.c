@@ -46,7 +46,7 @@ uint64_t identity_hash(const char *text)
 	return hash;
 }
 
-/* Where it is, or belongs. */
+/* The index of the identity in the set, or the index where it would be inserted. */
 static size_t place(const struct identity_set *set, struct identity identity)
 {
 	size_t low = 0, high = set->count;

@@ -1,4 +1,4 @@
-/* What a row is, from one refresh to the next: never its place in the list. */
+/* What identifies a row from one refresh to the next. Its index in the list does not. */
 #ifndef VIEW_IDENTITY_H
 #define VIEW_IDENTITY_H
 
@@ -11,7 +11,7 @@ struct backend;
 enum identity_kind {
 	IDENTITY_NONE,
 	IDENTITY_CONNECTION, /* pid and backend_start */
-	IDENTITY_GROUP,      /* what its members have in common */
+	IDENTITY_GROUP,      /* a hash of what its members have in common */
 };
 
 struct identity {
@@ -19,7 +19,7 @@ struct identity {
 	uint64_t a, b;
 };
 
-/* Tagged connections, folded groups: sorted, without doubles. */
+/* Sorted, without duplicates: the tagged connections, or the folded groups. */
 struct identity_set {
 	struct identity *items;
 	size_t count, room;
@@ -28,7 +28,7 @@ struct identity_set {
 struct identity identity_of(const struct backend *backend);
 bool identity_equal(struct identity a, struct identity b);
 
-/* A hash of a name, for a group's identity. NULL differs from "". */
+/* A hash of a name, for a group's identity. NULL and "" have different hashes. */
 uint64_t identity_hash(const char *text);
 
 void identity_set_deinit(struct identity_set *set);

@@ -1,4 +1,4 @@
-/* Keys and their labels, as many as fit. */
+/* Draws as many keys and labels as fit. */
 #include "view/keybar.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #define KEYS_MAX   32
 #define WIDE_GAP   3
 #define NARROW_GAP 2
-#define KEYS_ALONE 60 /* columns below which keys stand without labels */
+#define KEYS_ALONE 60 /* narrower than this, keys have no labels */
 
 struct item {
 	size_t key; /* index into ui->keys */
@@ -24,12 +24,12 @@ struct bar {
 	int gap;
 };
 
-/* "kill # leaked" → "kill 4 leaked"; with a zero there is nothing to press it for, and no number.
- */
+/* "kill # leaked" becomes "kill 4 leaked". A count of zero is left out, and the label
+ * is not red. */
 static void add_label(struct line *line, const char *label, size_t count)
 {
 	const char *mark = strchr(label, '#');
-	/* the one key that ends what the screen shows in red */
+	/* A label with a count ends sessions that the screen shows in red. */
 	enum style style = mark && count ? STYLE_LEAKED : STYLE_KEY_LABEL;
 	if (!mark) {
 		line_add(line, style, label);
@@ -38,7 +38,7 @@ static void add_label(struct line *line, const char *label, size_t count)
 	line_add_bytes(line, style, label, (size_t)(mark - label));
 	if (count)
 		line_printf(line, style, "%zu", count);
-	/* "kill leaked": one of the two blanks is enough */
+	/* "kill leaked": without the count one of the two blanks is left out. */
 	line_add(line, style, !count && mark[1] == ' ' ? mark + 2 : mark + 1);
 }
 
@@ -65,7 +65,7 @@ static int width_of(const struct frame *frame, const struct bar *bar, size_t cou
 	return width ? width - bar->gap : 0;
 }
 
-/* Hides the last key that need not stay; false when there is none. */
+/* Hides the last key that may be hidden; false if there is none. */
 static bool hide_one(const struct frame *frame, struct bar *bar)
 {
 	for (size_t i = bar->n_items; i-- > 0;) {
@@ -77,7 +77,7 @@ static bool hide_one(const struct frame *frame, struct bar *bar)
 	return false;
 }
 
-/* "end #" of nothing is no offer; on the main page it shows where the key is. */
+/* A key whose count is zero is not shown, except on the main screen. */
 static bool is_offered(const struct ui_state *ui, const struct key_help *key, size_t count)
 {
 	if (!key->bar || !ui_key_works(ui, key))
@@ -146,7 +146,7 @@ void keybar_draw_filter(const struct frame *frame, int y)
 		right -= NARROW_GAP;
 	}
 	grid_put(grid, 1, y, 2, "/", STYLE_KEY);
-	/* the end of what is typed is what one looks at */
+	/* Cuts at the left: the cursor is at the end. */
 	int x = 3 + grid_put_tail(grid, 3, y, right - 4, frame->ui->filter.text, STYLE_STRONG);
 	grid_char(grid, x, y, U'▏', STYLE_KEY);
 }

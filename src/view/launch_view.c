@@ -1,4 +1,4 @@
-/* The launch as a page of facts. */
+/* Shows a launch as a list of facts. */
 #include "view/launch_view.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* The proxy's start: what is about to be done, then what came of it. */
+/* The proxy's start: the plan, then the result. */
 #ifndef VIEW_LAUNCH_VIEW_H
 #define VIEW_LAUNCH_VIEW_H
 

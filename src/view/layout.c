@@ -1,4 +1,4 @@
-/* Columns go, or shorten, one after the other until the statement has room. */
+/* Leaves out or shortens columns one after the other until the statement has room. */
 #include "view/layout.h"
 
 #include <string.h>
@@ -6,20 +6,20 @@
 #include "model/assessment.h"
 #include "view/rows.h"
 
-#define LEAST_ROOM      4  /* columns below which the beginning of a word is of no use */
-#define LEAST_QUERY     10 /* the same of the statement */
-#define TEXT_STEP       20 /* columns the statement's text moves at a time … */
-#define MOST_TEXT_STEPS 50 /* … and how often */
+#define LEAST_ROOM      4  /* fewer columns of a text are useless */
+#define LEAST_QUERY     10 /* the same for the statement */
+#define TEXT_STEP       20 /* columns by which the statement's text is moved */
+#define MOST_TEXT_STEPS 50 /* how often it can be moved */
 
 struct need {
 	int wide, narrow; /* 0: the column is left out */
 	bool use_narrow;
 };
 
-/* What is given up, first to last, when QUERY would have fewer columns than `least`. */
+/* What is left out or shortened, in this order, while QUERY has fewer columns than `least`. */
 static const struct {
 	enum column_id id;
-	bool narrow; /* shorten it, don't drop it */
+	bool narrow; /* true: shortened; false: left out */
 	int least;
 } sacrifices[] = {
 	{ COLUMN_DATABASE, false, 44 },
@@ -64,7 +64,7 @@ static int widest_content(
 	return width;
 }
 
-/* 0 when no connection has anything to say there that is not said elsewhere. */
+/* The width of the contents. 0 if the title or the group shows all values already. */
 static int measure_contents(const struct assessment *assessment, const struct rows *rows,
 	enum column_id id, enum grouping grouping)
 {
@@ -108,7 +108,7 @@ static int used_by(const struct need *need)
 	return width ? width + LAYOUT_GAP : 0;
 }
 
-/* What is left for QUERY; with its gap already taken by the column before it. */
+/* The width left for QUERY. Its gap belongs to the column before it. */
 static int left_over(const struct need needs[COLUMN_COUNT], int width)
 {
 	int left = width - LAYOUT_GUTTER - 1;
@@ -133,13 +133,13 @@ static bool sacrifice(struct need needs[COLUMN_COUNT], int width)
 			*need = (struct need){ 0 };
 		}
 	}
-	/* it made way for a column that had no room either */
+	/* QUERY was left out for a column that was then left out as well. */
 	if (!used_by(&needs[COLUMN_QUERY]) && left_over(needs, width) >= LEAST_QUERY)
 		needs[COLUMN_QUERY] = query;
 	return left_out;
 }
 
-/* The columns there may be, in their order. */
+/* The columns that may be shown, in their order. */
 static size_t list(const struct layout_options *options, enum column_id ids[COLUMN_COUNT])
 {
 	size_t count = 0;
@@ -152,7 +152,8 @@ static size_t list(const struct layout_options *options, enum column_id ids[COLU
 	return count;
 }
 
-/* Puts the columns side by side until the table is full; the last one takes what is left over. */
+/* Puts the columns side by side until the table is full. The last one takes the rest
+ * of the width. */
 static void place(struct layout *layout, const enum column_id *ids, size_t count,
 	const struct need needs[COLUMN_COUNT], int width)
 {
@@ -180,7 +181,8 @@ static void place(struct layout *layout, const enum column_id *ids, size_t count
 		last->width = width - 1 - last->x;
 }
 
-/* Moves columns out to the left: all but the first and the last, then the last one's text. */
+/* Moves columns out to the left: all except the first and the last, then the text of
+ * the last one. */
 static size_t pan(struct layout *layout, enum column_id *ids, size_t count,
 	const struct need needs[COLUMN_COUNT], size_t steps)
 {

@@ -1,4 +1,4 @@
-/* Which columns there is room for, and where each begins. */
+/* Decides which columns fit, and where each begins. */
 #ifndef VIEW_LAYOUT_H
 #define VIEW_LAYOUT_H
 
@@ -17,35 +17,35 @@ struct connection;
 struct slot {
 	enum column_id id;
 	int x, width;
-	bool narrow; /* in as few columns as can be */
+	bool narrow; /* in as few columns as possible */
 };
 
 struct layout {
 	struct slot slots[COLUMN_COUNT];
 	size_t n_slots;
 	unsigned int shown; /* 1 << enum column_id */
-	bool left, right;   /* there are more columns that way */
-	bool blanks;        /* cells that say what the group says are blank: layout_is_told() */
-	int skipped;        /* columns of the statement's text that lie to the left */
-	size_t most_pan;    /* further there is nothing to see */
+	bool left, right;   /* more columns are hidden on that side */
+	bool blanks;     /* cells whose value the group's row shows are blank: layout_is_told() */
+	int skipped;     /* columns of the statement's text that are moved out to the left */
+	size_t most_pan; /* the largest useful `pan` */
 };
 
 struct layout_options {
 	enum grouping grouping;
-	bool headings;                 /* there is a line with their titles */
+	bool headings;                 /* there is a line with the columns' titles */
 	int width;                     /* of the table */
-	const enum column_id *columns; /* which, in that order */
+	const enum column_id *columns; /* the user's choice, in that order */
 	size_t n_columns;              /* 0: all that fit */
-	size_t pan;                    /* how many have been moved out to the left */
+	size_t pan;                    /* how many columns are moved out to the left */
 };
 
-/* The columns, as wide as the rows' connections need; without a choice of the user's those that say
- * what the grouping says are left out, and when there is no room, some that matter less. The first
- * one stays when the others are moved. */
+/* Lays out the columns, as wide as the rows' connections need. Unless the user chose the columns,
+ * those whose value the grouping shows are left out, and if there is no room also some that are
+ * less important. The first column stays when the others are moved. */
 struct layout layout_columns(const struct assessment *assessment, const struct rows *rows,
 	const struct layout_options *options);
 
-/* The cell is left blank: the group's line says it. */
+/* Whether the cell is left blank because the group's row shows its value. */
 bool layout_is_told(const struct assessment *assessment, const struct connection *connection,
 	enum column_id id, enum grouping grouping);
 

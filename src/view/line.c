@@ -1,4 +1,4 @@
-/* Styled text: one buffer, and where each style begins. */
+/* Styled text: one buffer, and the byte at which each style begins. */
 #include "view/line.h"
 
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static void begin_span(struct line *line, enum style style)
 	line->spans[line->n_spans++] = (struct span){ line->length, style };
 }
 
-/* Room for so many bytes of text, cut between characters. */
+/* Makes room for that many bytes of text; the text is cut between characters. */
 static size_t fitting(const struct line *line, const char *text, size_t length)
 {
 	size_t room = LINE_BYTES - 1 - line->length;
@@ -62,11 +62,11 @@ void line_printf(struct line *line, enum style style, const char *format, ...)
 void line_add_folded(struct line *line, enum style style, const char *text)
 {
 	begin_span(line, style);
-	bool blank = true; /* leading ones are dropped, too */
+	bool blank = true; /* Leading blanks are left out, too. */
 	for (; *text; text++) {
 		bool is_blank = *text == ' ' || *text == '\n' || *text == '\t';
 		bool is_start = ((unsigned char)*text & 0xc0) != 0x80;
-		/* a character that begins has room for its four bytes */
+		/* A character needs room for up to four bytes. */
 		if (line->length + (is_start ? 4 : 1) > LINE_BYTES - 1)
 			break;
 		if (!is_blank || !blank)
@@ -104,7 +104,7 @@ void line_skip(const struct grid *grid, struct line *line, int columns)
 	static const char mark[] = "…";
 	const size_t size = sizeof(mark) - 1;
 	const char *at = line->text, *cut = line->text;
-	/* the mark takes the place of one more */
+	/* The … takes one column, so one more is removed. */
 	for (int width = 0; *at && width <= columns; cut = at) {
 		char bytes[5] = { 0 };
 		text_encode(text_next(&at), bytes);

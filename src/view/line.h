@@ -8,9 +8,9 @@
 #include "view/grid.h"
 
 #define LINE_BYTES 2560 /* 500 columns and more */
-#define LINE_SPANS 16   /* more pieces take the last one's style */
+#define LINE_SPANS 16   /* further pieces get the style of the last one */
 
-/* Left uninitialised but for line_begin(): most of it is never used. */
+/* Only line_begin() initialises it: most of the buffer is never used. */
 struct line {
 	size_t length, n_spans;
 	struct span spans[LINE_SPANS];
@@ -19,27 +19,28 @@ struct line {
 
 void line_begin(struct line *line);
 
-/* What does not fit is left out. */
+/* Appends text; what does not fit is left out. */
 void line_add(struct line *line, enum style style, const char *text);
 void line_add_bytes(struct line *line, enum style style, const char *text, size_t length);
 void line_printf(struct line *line, enum style style, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with each run of blanks, tabs and line breaks as one blank: a statement on one line. */
+/* The same with each run of blanks, tabs and line breaks as one blank, so that a statement takes
+ * one line. */
 void line_add_folded(struct line *line, enum style style, const char *text);
 
-/* " · " when there is something before it, then the text. */
+/* Appends " · " if the line is not empty, then the text. */
 void line_add_next(struct line *line, enum style style, const char *text);
 
-/* Leaves out the last parts, as line_add_next() made them, until the rest fits or is one part. */
+/* Removes the last parts that line_add_next() made, until the rest fits or is one part. */
 void line_keep_parts(const struct grid *grid, struct line *line, int width);
 
-/* Without its first columns, in whose place stands …; empty when there are no more. */
+/* Replaces its first columns by …; the line becomes empty if it has no more columns than these. */
 void line_skip(const struct grid *grid, struct line *line, int columns);
 
 int line_width(const struct grid *grid, const struct line *line);
 
-/* As grid_put(). */
+/* Draws it as grid_put() does. */
 int line_put(struct grid *grid, int x, int y, int width, const struct line *line);
 void line_put_right(struct grid *grid, int x, int y, int width, const struct line *line);
 

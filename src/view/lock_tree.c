@@ -1,5 +1,5 @@
-/* The graph of waits is cut into trees: of several blockers the one at the end of the longest chain
- * is taken, so that a queue reads as one. */
+/* Makes trees of the graph of waits. A session with several blockers is put below the one with the
+ * longest chain above it, so that a queue is one chain. */
 #include "view/lock_tree.h"
 
 #include <stdlib.h>
@@ -13,12 +13,12 @@
 
 #define NOWHERE SIZE_MAX
 
-/* One session that waits or is waited for. */
+/* A session that waits or blocks. */
 struct session_entry {
 	int32_t pid;
 	const struct lock *waits;
-	size_t above; /* index of its blocker; NOWHERE */
-	int depth;    /* length of the chain above; −1 while it is looked at, −2 before */
+	size_t above; /* index of the blocker that it is put below; NOWHERE */
+	int depth;    /* length of the chain above; −1 while it is computed, −2 before */
 	size_t n_blocked;
 	bool in_circle;
 };
@@ -74,8 +74,8 @@ static struct graph graph_of(struct arena *arena, const struct assessment *asses
 	return graph;
 }
 
-/* The chain above an entry, and with it where it stands. A blocker that is being looked at is below
- * this one already: a circle. */
+/* Computes the depth of an entry, and which blocker it is put below. A blocker with depth −1 is
+ * below this entry already: the waits form a circle. */
 static int settle_depth(struct graph *graph, size_t index)
 {
 	struct session_entry *entry = &graph->entries[index];
@@ -112,7 +112,7 @@ static int64_t since_of(const struct session_entry *entry)
 	return entry->waits ? entry->waits->since : INSTANT_UNKNOWN;
 }
 
-/* Those that block the most first, then those that wait for the longest. */
+/* Sorts by the number of blocked sessions, then by how long they wait. */
 static int compare_entries(const struct session_entry *a, const struct session_entry *b)
 {
 	if (a->n_blocked != b->n_blocked)
@@ -122,7 +122,8 @@ static int compare_entries(const struct session_entry *a, const struct session_e
 	return (a->pid > b->pid) - (a->pid < b->pid);
 }
 
-/* What the one above holds of what is waited for: its strongest mode is not known, any tells. */
+/* A lock that the blocker holds on the object that is waited for. It may hold several; the first is
+ * taken. */
 static const struct lock *held_lock(
 	const struct lock_table *table, int32_t holder, const struct lock *wanted)
 {
@@ -156,7 +157,7 @@ static void add_node(const struct graph *graph, struct lock_tree *tree, size_t i
 	tree->nodes[tree->count++] = node;
 }
 
-/* Those right below `above` (NOWHERE: the roots), the first of the order first. */
+/* Adds the entries directly below `above` (NOWHERE: the roots) in their order. */
 static void add_below(
 	const struct graph *graph, struct lock_tree *tree, size_t above, size_t node, int depth)
 {

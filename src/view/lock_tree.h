@@ -1,4 +1,4 @@
-/* Who blocks whom, as trees: whoever waits stands below one it waits for. */
+/* Which session blocks which, as trees: a session that waits is below one that it waits for. */
 #ifndef VIEW_LOCK_TREE_H
 #define VIEW_LOCK_TREE_H
 
@@ -12,32 +12,33 @@ struct connection;
 struct lock;
 struct lock_table;
 
-#define LOCK_DEPTH_MAX 12 /* what is deeper stands at this depth */
+#define LOCK_DEPTH_MAX 12 /* deeper nodes get this depth */
 
 struct lock_node {
-	int32_t pid;                         /* 0: a prepared transaction */
-	const struct connection *connection; /* NULL: not among those the server showed */
-	const struct lock *waits;            /* what it waits for; NULL at a root */
-	const struct lock *held;             /* what the one above holds of it; NULL: not known */
-	size_t above;     /* index of the node it stands below; of a root its own */
-	size_t n_blocked; /* nodes below it, at any depth */
-	size_t n_others;  /* further ones it waits for, that it does not stand below */
-	int depth;        /* 0 is a root */
-	bool last;        /* of those below the same one */
-	bool in_circle;   /* a root that waits itself: a deadlock, which the server will find */
+	int32_t pid; /* 0: a prepared transaction */
+	const struct connection
+		*connection;      /* NULL: not among the sessions that the server showed */
+	const struct lock *waits; /* what it waits for; NULL at a root */
+	const struct lock *held; /* what the node above holds on the same object; NULL: not known */
+	size_t above;            /* index of the node above it; a root has its own index */
+	size_t n_blocked;        /* all nodes below it */
+	size_t n_others;         /* further blockers, of which it is not a child */
+	int depth;               /* 0 is a root */
+	bool last;               /* it is the last child of its node */
+	bool in_circle; /* a root that waits itself: a deadlock, which the server will resolve */
 };
 
 struct lock_tree {
 	struct lock_node *nodes; /* in the order of the screen; in the arena */
 	size_t count;
-	size_t n_waiting, n_roots; /* roots that block somebody */
+	size_t n_waiting, n_roots; /* n_roots: roots that block a session */
 };
 
-/* The roots that block the most come first. */
+/* The roots that block most sessions come first. */
 struct lock_tree lock_tree_build(struct arena *arena, const struct assessment *assessment);
 
-/* The session with this pid that the table speaks of: not one that took over the pid since. NULL
- * when it is not shown. */
+/* The session with this pid at the time of the lock table, not a later one with the same pid. NULL
+ * if it is not shown. */
 const struct connection *lock_tree_session(
 	const struct assessment *assessment, const struct lock_table *table, int32_t pid);
 

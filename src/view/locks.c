@@ -1,4 +1,5 @@
-/* A line a session, indented below the one it waits for, and the statement of each root. */
+/* One line for each session, indented below the one that it waits for, and the statement of each
+ * root. */
 #include "view/locks.h"
 
 #include <stdio.h>
@@ -58,7 +59,7 @@ const struct connection *locks_at(const struct assessment *assessment, size_t li
 	return connection;
 }
 
-/* "│  └─ ": which branch of the tree a node hangs on. */
+/* "│  └─ ": the branch of the tree on which the node is. */
 static void add_branch(const struct sheet *sheet, const struct lock_node *node, struct line *line)
 {
 	const struct lock_node *path[LOCK_DEPTH_MAX + 1];
@@ -72,7 +73,7 @@ static void add_branch(const struct sheet *sheet, const struct lock_node *node, 
 		line_add(line, STYLE_DIM, node->last ? "└─ " : "├─ ");
 }
 
-/* The command, or where that is long the program's name. */
+/* The command; if that is long, the program's name. */
 static void add_process(const struct process *process, enum style style, struct line *line)
 {
 	struct line title;
@@ -104,7 +105,7 @@ static void add_who(
 		line_add(line, style, name && *name ? name : "unnamed");
 }
 
-/* What a root does, and since when: the answer to "why is nothing going on". */
+/* What a root does, and for how long: usually the cause of the whole tree. */
 static void add_root_state(
 	const struct assessment *assessment, const struct lock_node *node, struct line *line)
 {
@@ -130,7 +131,7 @@ static void add_root_state(
 		line_add_next(line, STYLE_STRONG, count);
 }
 
-/* How long it has waited: by pg_locks, else, before 14, by its statement. */
+/* How long it has waited: by pg_locks, or before PostgreSQL 14 by the start of its statement. */
 static int64_t wait_began(const struct lock_node *node)
 {
 	if (node->waits->since != INSTANT_UNKNOWN)
@@ -205,7 +206,7 @@ static int wanted_width(const struct frame *frame, const struct sheet *sheet)
 	return widest < WIDEST ? widest : WIDEST;
 }
 
-/* Why there is no tree. */
+/* The reason why there is no tree. */
 static const char *sentence_of(const struct frame *frame, const struct sheet *sheet)
 {
 	const struct lock_table *table = frame->assessment->locks;
@@ -235,8 +236,8 @@ static void describe_age(const struct frame *frame, char *text, size_t size)
 		table->cut ? "; there are more than are shown" : "");
 }
 
-/* Enter opens the session under the cursor, if there is one: not where nobody waits, and not for a
- * session that is not shown to us. */
+/* Enter opens the session under the cursor. It does nothing if no session waits, or if the session
+ * is not shown to our role. */
 static void settle_need(struct ui_state *ui, const struct sheet *sheet)
 {
 	size_t last = sheet->n_lines ? sheet->n_lines - 1 : 0;

@@ -1,4 +1,4 @@
-/* The locks page: who blocks whom. */
+/* The locks screen: which session blocks which. */
 #ifndef VIEW_LOCKS_H
 #define VIEW_LOCKS_H
 
@@ -10,7 +10,7 @@ struct frame;
 
 void locks_draw(const struct frame *frame);
 
-/* The session in this line of the page; NULL for none. */
+/* The session in this line of the screen, or NULL. */
 const struct connection *locks_at(const struct assessment *assessment, size_t line);
 
 #endif

@@ -1,4 +1,4 @@
-/* The day is said once, where it changes; each line begins with its time. */
+/* Each line begins with its time. The day is added where it changes. */
 #include "view/log_view.h"
 
 #include <string.h>
@@ -44,7 +44,7 @@ void log_view_add(struct ui_state *ui, int64_t at, enum style style, const char 
 	};
 }
 
-/* "Jan 31 12:03:44" of a line of another day than this one's, else "12:03:44". */
+/* "Jan 31 12:03:44" if the day differs from the previous line's, else "12:03:44". */
 static void add_time(struct line *line, int64_t at, int64_t now)
 {
 	char text[INSTANT_TEXT_MAX];

@@ -1,4 +1,4 @@
-/* Text broken at blanks. */
+/* Breaks text at blanks. */
 #include "view/message.h"
 
 #include <string.h>

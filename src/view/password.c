@@ -1,4 +1,5 @@
-/* Three lines at the most: what the server said of the last one, whose it is, and the dots. */
+/* At most three lines: the server's error for the last password, whose password it is, and the
+ * dots. */
 #include "view/password.h"
 
 #include <stdio.h>
@@ -58,7 +59,7 @@ static void draw_line(
 void password_draw(const struct frame *frame)
 {
 	struct form form = { 0 };
-	/* a server that was given none says only that it wants one */
+	/* Without an SQLSTATE, libpq only reported that a password is needed. */
 	if (frame->assessment->server.sqlstate[0])
 		form.lines[form.n_lines++] = REFUSAL;
 	form.lines[form.n_lines++] = QUESTION;

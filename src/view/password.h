@@ -1,4 +1,4 @@
-/* Asking for a password: how many characters there are is seen, and nothing of them. */
+/* Asks for a password. The screen shows the number of characters, never the characters. */
 #ifndef VIEW_PASSWORD_H
 #define VIEW_PASSWORD_H
 

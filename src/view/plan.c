@@ -1,4 +1,4 @@
-/* The plan's dialogs: a row a target, in columns as wide as their contents. */
+/* The plan's dialogs: one row for each target, in columns as wide as their contents. */
 #include "view/plan.h"
 
 #include <stdio.h>
@@ -12,12 +12,13 @@
 
 #define GAP 2
 
-/* A field of a target: what it says of a target. */
+/* A column of the dialog: how it formats a target. */
 struct field {
 	bool right;
-	int most;      /* columns; 0: what is left over */
-	int least;     /* it is cut down to this before any other has to go; 0: it is not */
-	int sacrifice; /* 1 goes first; 0 stays */
+	int most;      /* 0: takes the remaining width */
+	int least;     /* it is cut to this width before other columns are left out; 0: it
+			* is never cut */
+	int sacrifice; /* 1 is left out first; 0 stays */
 	void (*format)(const struct action_plan *plan, const struct action_target *target,
 		struct line *line);
 };
@@ -30,7 +31,7 @@ static void format_tick(
 		target->selected ? "[x]" : "[ ]");
 }
 
-/* What is unticked is at rest. */
+/* Unticked targets are dimmed. */
 static enum style style_of(const struct action_target *target, enum style style)
 {
 	return target->selected ? style : STYLE_DIM;
@@ -167,7 +168,7 @@ static const struct field result_fields[] = {
 
 #define FIELDS_MAX 9
 
-/* The columns of one dialog, and how wide each is; 0: left out. */
+/* The columns of one dialog and their widths; 0: left out. */
 struct sheet {
 	const struct action_plan *plan;
 	const struct field *fields;
@@ -210,8 +211,8 @@ static void shrink(struct sheet *sheet, int width)
 	}
 }
 
-/* Drops columns until the rest fits; the one that is dropped first may be cut instead, as long as
- * half of it can be read. */
+/* Leaves out columns until the rest fits. The one that would be left out first is cut instead if at
+ * least half of it is visible. */
 static void fit(struct sheet *sheet, int width)
 {
 	shrink(sheet, width);
@@ -289,7 +290,7 @@ static void draw(const struct frame *frame, const struct field *fields, size_t n
 	dialog->data = &sheet;
 	dialog->draw_line = draw_target;
 	fit(&sheet, dialog_width(frame, dialog));
-	/* a statement that found no room beside its target stands below */
+	/* A statement that does not fit beside its target is shown in the note. */
 	const struct action_target *target = current_target(frame);
 	if (fields == plan_fields && !sheet.widths[n_fields - 1] && target && target->query &&
 		!dialog->note_asks)
@@ -300,7 +301,7 @@ static void draw(const struct frame *frame, const struct field *fields, size_t n
 void plan_draw(const struct frame *frame)
 {
 	char title[128];
-	/* the guard's word to the last Enter */
+	/* The guard's answer to the last Enter. */
 	const char *asked = frame->ui->notice;
 	plan_title(frame->plan, title, sizeof(title));
 	struct dialog dialog = {

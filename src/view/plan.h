@@ -1,4 +1,4 @@
-/* The plan: what is about to be ended, why, and what is lost with it; then what came of it. */
+/* The plan: which sessions will be ended, why, and what is lost with them; then the results. */
 #ifndef VIEW_PLAN_H
 #define VIEW_PLAN_H
 

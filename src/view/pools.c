@@ -1,4 +1,5 @@
-/* A line for each pool, made of parts: the less important go first where there is no room. */
+/* One line for each pool, made of parts. The less important parts are left out where there is no
+ * room. */
 #include "view/pools.h"
 
 #include <stdarg.h>
@@ -22,9 +23,10 @@
 #define PARTS_MOST  8
 
 struct part {
-	char text[128], brief[32]; /* brief: for a single part without room; "" for none */
+	char text[128],
+		brief[32]; /* brief: shown when it is the only part and does not fit; "" for none */
 	enum style style;
-	int rank; /* the highest ones go first */
+	int rank; /* the highest ones are left out first */
 };
 
 struct parts {
@@ -47,7 +49,7 @@ __attribute__((format(printf, 4, 5))) static void add(
 	part->brief[0] = '\0';
 }
 
-/* The last part's, when it stands alone and has no room for more. */
+/* Sets the brief form of the last part that was added. */
 __attribute__((format(printf, 2, 3))) static void add_brief(
 	struct parts *parts, const char *format, ...)
 {
@@ -60,7 +62,8 @@ __attribute__((format(printf, 2, 3))) static void add_brief(
 	va_end(arguments);
 }
 
-/* Leaves out parts until the rest fits; the last one is told in brief, or cut. */
+/* Leaves out parts until the rest fits. If the last remaining one does not fit, its brief form is
+ * shown, or it is cut. */
 static void put_parts(struct grid *grid, int x, int y, int right, struct parts *parts)
 {
 	int width = 0;
@@ -89,7 +92,7 @@ static enum style zero_dim(uint64_t count, enum style otherwise)
 	return count ? otherwise : STYLE_DIM;
 }
 
-/* An end in progress counts for more than what is held. */
+/* A shutdown in progress is more important than a held connection. */
 static void add_phase(const struct pool_page *page, struct parts *parts)
 {
 	const char *phase = page->phase ? page->phase : "";
@@ -135,7 +138,7 @@ static void page_parts(const struct pool *pool, struct parts *parts)
 		add_hold(pool, parts);
 }
 
-/* Who waits in this pool for longest. */
+/* The waiter that has waited for longest in this pool. */
 static const struct waiter *first_waiter(
 	const struct assessment *assessment, const struct pool *pool)
 {
@@ -200,7 +203,7 @@ static int name_width(const struct frame *frame, int most)
 	return width < most ? width : most;
 }
 
-/* Columns for the longest bar. */
+/* The width of the longest bar. */
 static int bar_width(const struct frame *frame)
 {
 	int width = 0, most = frame->grid->width >= 100 ? BAR_MOST : BAR_MOST / 2;
@@ -221,7 +224,7 @@ static void format_numbers(const struct pool *pool, char *text, size_t size)
 		snprintf(text, size, "%d", used);
 }
 
-/* "3/20": columns for the longest. */
+/* "3/20": the width of the longest one. */
 static int numbers_width(const struct assessment *assessment)
 {
 	int width = 0;
@@ -234,7 +237,7 @@ static int numbers_width(const struct assessment *assessment)
 	return width;
 }
 
-/* One cell a connection while they are few. */
+/* One cell for each connection if there are few. */
 static void draw_bar(struct grid *grid, int x, int y, int width, const struct pool *pool)
 {
 	int used = pool_in_use(pool), max = pool_max(pool);
@@ -306,7 +309,7 @@ static void draw_unreadable(
 	grid_put(grid, x + width, y, right - x - width, page->error, STYLE_CAUTION);
 }
 
-/* Those without a line of their own, and what can be done about them. */
+/* Draws the summary of the pools without a line, and the key that clears them. */
 static void draw_folded(
 	const struct frame *frame, const char *folded, size_t spent, int y, int right)
 {
@@ -319,9 +322,9 @@ static void draw_folded(
 	put_parts(frame->grid, LABEL_WIDTH, y, right, &parts);
 }
 
-/* The lines in their order: sources in trouble, pools, pages that cannot be read, and how many
- * have no line. Draws the index-th one; with a NULL frame it is but counted. Returns how many there
- * are. */
+/* Visits the lines in their order: sources with errors, pools, pages that cannot be read, and the
+ * number of pools without a line. Draws the index-th one; with a NULL frame it only counts. Returns
+ * how many there are. */
 static int each_line(
 	const struct frame *frame, const struct assessment *assessment, int index, int y, int right)
 {

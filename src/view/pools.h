@@ -1,16 +1,15 @@
-/* The pools panel: the fullest pools, who waits, and what is wrong with the sources that tell of
- * them. */
+/* The pools panel: the fullest pools, which clients wait, and the errors of the sources. */
 #ifndef VIEW_POOLS_H
 #define VIEW_POOLS_H
 
 struct assessment;
 struct frame;
 
-/* How many lines there is something for. */
+/* How many lines the panel needs. */
 int pools_lines(const struct assessment *assessment);
 
-/* Draws at most `lines` of them from y on; what has no room is counted at the end of the last one.
- * Returns how many it took. */
+/* Draws at most `lines` of them from y on; the end of the last one says how many more there are.
+ * Returns how many it drew. */
 int pools_draw(const struct frame *frame, int y, int lines);
 
 #endif

@@ -1,4 +1,4 @@
-/* Command lines are long: folders say the least. */
+/* Command lines are long: folders are left out because they tell least. */
 #include "view/process_title.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "model/peers.h"
 #include "view/line.h"
 
-/* Paths keep their tail: /usr/bin/python3 is python3. */
+/* Only the file's name of a path is kept: /usr/bin/python3 becomes python3. */
 static void add_word(struct line *line, enum style style, const char *word, size_t length)
 {
 	const char *slash = *word == '/' ? memrchr(word, '/', length) : NULL;

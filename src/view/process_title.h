@@ -1,4 +1,4 @@
-/* A process for people: "python3 main.py". */
+/* A short title for a process: "python3 main.py". */
 #ifndef VIEW_PROCESS_TITLE_H
 #define VIEW_PROCESS_TITLE_H
 
@@ -9,7 +9,7 @@
 struct line;
 struct process;
 
-/* The command line without the folders of what it names; else the process's name. */
+/* The command line without folders; if it is not known, the process's name. */
 void process_title_add(const struct process *process, enum style style, struct line *line);
 
 /* Whether the title begins with this name: "storefront" under "storefront --workers 3". */

@@ -1,4 +1,4 @@
-/* What is known of the proxy, in words. */
+/* Describes the proxy in words. */
 #include "view/proxy_view.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The local proxy: its item in the header, its page, and who is behind it. */
+/* The local proxy: its item in the header, its screen, and the applications behind it. */
 #ifndef VIEW_PROXY_VIEW_H
 #define VIEW_PROXY_VIEW_H
 
@@ -10,17 +10,18 @@ struct connection;
 struct frame;
 struct line;
 
-/* "proxy ● serving 2.1 ms"; nothing when there is no proxy to speak of. */
+/* "proxy ● serving 2.1 ms"; nothing if proxy_is_shown() is false. */
 void proxy_view_item(const struct assessment *assessment, struct line *line);
 
-/* Whether that is worth a place where there is little: it is absent, another program, or full. */
+/* Whether the state is important enough for a small screen: the proxy is absent, another program,
+ * or full. */
 bool proxy_view_is_bad(const struct assessment *assessment);
 
-/* The page behind P. */
+/* Draws the screen that P opens. */
 void proxy_view_draw(const struct frame *frame);
 
-/* Which applications may be behind a connection through the proxy, a line each, in the arena; NULL
- * when it does not go through it, or is known. */
+/* The applications that may be behind a proxied connection, a line each, in the arena. NULL if the
+ * connection does not go through the proxy, or its application is known. */
 const char *proxy_view_candidates(struct arena *arena, const struct assessment *assessment,
 	const struct connection *connection);
 

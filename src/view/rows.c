@@ -1,4 +1,4 @@
-/* Filter, group, sort: each connection is looked at once, then indices are moved. */
+/* Filters, groups and sorts: each connection is read once, then only indices are moved. */
 #include "view/rows.h"
 
 #include <endian.h>
@@ -11,10 +11,10 @@
 #include "view/filter.h"
 #include "view/group.h"
 
-/* A connection on its way into the list. */
+/* A connection while the list is built. */
 struct entry {
-	uint64_t key;     /* the number it sorts by; of a name the first eight bytes */
-	const char *text; /* the name; NULL for a number */
+	uint64_t key;     /* the sort key: a number, or the first eight bytes of a text */
+	const char *text; /* the whole text; NULL for a number */
 	uint32_t connection;
 	uint32_t group;
 };
@@ -25,7 +25,7 @@ struct build {
 	const struct rows_options *options;
 	struct map *group_index; /* identity → index into rows->groups */
 	struct entry *entries;
-	uint32_t *first_entry; /* by group: where its first entry stands in their order */
+	uint32_t *first_entry; /* for each group: the index of its first entry in sorted order */
 };
 
 const char *grouping_name(enum grouping grouping)
@@ -95,7 +95,7 @@ static struct entry make_entry(const struct build *build, uint32_t index)
 	return entry;
 }
 
-/* Equal ones keep the server's order, so that nothing jumps without need. */
+/* Equal entries keep the server's order, so that rows do not move without need. */
 static int compare_entries(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;
@@ -154,8 +154,9 @@ static int compare_names(
 	return left->pid < right->pid ? -1 : left->pid > right->pid;
 }
 
-/* Groups with leaks come first. Sorted by status, the default, the others stand still: by size and
- * name, not by what they happen to do in this moment; else by their first member. */
+/* Groups with leaks come first. When the sort key is the status (the default), the others are
+ * ordered by size and name, so that they do not move when the state of a member changes; else by
+ * their first member. */
 static int compare_groups(const void *left, const void *right, void *data)
 {
 	const struct build *build = data;
@@ -172,7 +173,7 @@ static int compare_groups(const void *left, const void *right, void *data)
 	return order ? order : by_more(build->first_entry[r], build->first_entry[l]);
 }
 
-/* Puts the groups in order and gives each its part of the members. */
+/* Sorts the groups and gives each its range of members. */
 static void sort_groups(struct build *build)
 {
 	struct rows *rows = build->rows;
@@ -215,7 +216,7 @@ static void list_rows(struct rows *rows, bool filtered)
 	}
 }
 
-/* A server that did not let us in: its sockets' holders are all there is to show. */
+/* The server refused our connection: only the processes that hold sockets to it can be shown. */
 static void add_bare_processes(struct build *build)
 {
 	const struct assessment *assessment = build->assessment;

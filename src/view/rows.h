@@ -1,5 +1,5 @@
-/* The list the table shows: connections filtered, grouped and sorted; indices only, nothing is
- * formatted. */
+/* The list that the table shows: connections filtered, grouped and sorted. It has indices only;
+ * nothing is formatted here. */
 #ifndef VIEW_ROWS_H
 #define VIEW_ROWS_H
 
@@ -31,11 +31,11 @@ enum group_kind {
 	GROUP_DATABASE,
 	GROUP_POOL,        /* their pool, of libdbpool or PgBouncer */
 	GROUP_ADDRESS,     /* a client address on another machine */
-	GROUP_PROXIED,     /* behind the local proxy, which process is not known */
-	GROUP_LOOKING,     /* their client end has not been looked for yet */
-	GROUP_GONE,        /* nobody has their client end, and nobody was seen with it */
-	GROUP_NOT_VISIBLE, /* their process is here, but not ours to see */
-	GROUP_NO_POOL,     /* they are in no pool that is known */
+	GROUP_PROXIED,     /* behind the local proxy; the process is not known */
+	GROUP_LOOKING,     /* their client end has not been scanned yet */
+	GROUP_GONE,        /* no process holds the client end, and none was seen with it */
+	GROUP_NOT_VISIBLE, /* their process is on this machine, but not visible to us */
+	GROUP_NO_POOL,     /* they are in no known pool */
 	GROUP_HIDDEN,      /* the server hides them from our role */
 	GROUP_FLAT,        /* nothing; its header is not shown */
 };
@@ -44,9 +44,9 @@ struct group {
 	struct identity identity;
 	enum group_kind kind;
 	uint32_t first, count;  /* its members, in rows.members */
-	uint32_t sample;        /* one of its connections: what they have in common stands there */
+	uint32_t sample;        /* one of its connections, to read what all have in common */
 	uint32_t process;       /* GROUP_PROCESS: index into the assessment's processes */
-	uint32_t leaked, total; /* of the members; all of them, also without the filter */
+	uint32_t leaked, total; /* leaked: of the members; total: all, also those filtered out */
 	bool folded;
 };
 
@@ -70,7 +70,7 @@ struct rows_options {
 	const struct identity_set *folded;
 };
 
-/* Identities are copies: rows may be asked after their assessment is gone. */
+/* Identities are copies: the rows may be used after their assessment was freed. */
 struct rows {
 	struct arena *arena; /* owns the arrays; NULL before the first build */
 	struct group *groups;
@@ -80,13 +80,13 @@ struct rows {
 	size_t n_total; /* connections in scope, also those filtered out */
 };
 
-/* Replaces what it held. */
+/* Builds the list; replaces the old one. */
 void rows_build(
 	struct rows *rows, const struct assessment *assessment, const struct rows_options *options);
 void rows_deinit(struct rows *rows);
 
 struct identity rows_identity(const struct rows *rows, size_t row);
-/* The row of an identity, or rows->n_rows. */
+/* The index of the row with this identity, or rows->n_rows. */
 size_t rows_find(const struct rows *rows, struct identity identity);
 
 /* "process" */

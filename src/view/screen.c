@@ -1,4 +1,4 @@
-/* The frame's parts, from the top to the bottom, and which of them a size has room for. */
+/* The parts of a frame from top to bottom, and which of them fit each size. */
 #include "view/screen.h"
 
 #include <stdio.h>
@@ -27,13 +27,13 @@
 #include "view/ui.h"
 #include "view/watch_view.h"
 
-/* What there is room for, smallest first. */
+/* The parts that fit, smallest size first. */
 static const struct shape {
 	int width, height; /* from this size on */
-	bool header;       /* three lines of it; else one */
+	bool header;       /* the header has three lines; else one */
 	bool heading;      /* the table has titles */
 	bool keys;
-	bool closing_rule; /* a line between the table and the keys */
+	bool closing_rule; /* a line between table and key bar */
 	bool numbers_only;
 	int pools; /* lines for pools, at most */
 } shapes[] = {
@@ -60,7 +60,7 @@ static void draw_rule(struct grid *grid, int y)
 	grid_fill(grid, (struct rect){ 0, y, grid->width, 1 }, U'─', STYLE_DIM);
 }
 
-/* "── filter: worker · 3 of 18 ──": what is not shown must not be forgotten. */
+/* "── filter: worker · 3 of 18 ──": says that a filter hides rows. */
 static void draw_filter_state(const struct frame *frame, int y)
 {
 	const struct ui_state *ui = frame->ui;
@@ -81,7 +81,7 @@ static void draw_tour(const struct frame *frame, int y)
 	grid_put(frame->grid, 2, y, frame->grid->width - 4, text, STYLE_TEXT);
 }
 
-/* "1–28 of 1003", when there is more than is shown. */
+/* Draws "1–28 of 1003" if not all rows are shown. */
 static void draw_position(const struct frame *frame, int y)
 {
 	const struct ui_state *ui = frame->ui;
@@ -99,7 +99,7 @@ static bool is_alone(const struct assessment *assessment)
 		assessment->connections[0].verdict.protection == PROTECTION_OWN;
 }
 
-/* Below the one row that is ours. */
+/* Shown below the only row when that is dbtop's own connection. */
 static void draw_alone(const struct frame *frame, int y, int lines)
 {
 	struct grid *grid = frame->grid;
@@ -113,7 +113,7 @@ static void draw_alone(const struct frame *frame, int y, int lines)
 		STYLE_DIM);
 }
 
-/* Why the table is empty, when it is not for trouble's sake. */
+/* Why the table is empty although the server has no trouble. */
 static void draw_nothing(const struct frame *frame, int y)
 {
 	struct grid *grid = frame->grid;
@@ -199,7 +199,8 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 	}
 	if (bare) {
 		y += shape->header;
-		/* who fills the server is worth as much as that it is full */
+		/* When the server is full, the processes that hold its slots are shown below the
+		 * error. */
 		int room = frame->ui->rows.n_rows ? (end - y) / 2 : end - y;
 		y += trouble_view_draw_page(frame, LAYOUT_GUTTER, y, room);
 		y += shape->header;
@@ -209,7 +210,7 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 		draw_position(frame, shape->closing_rule ? end : rule);
 }
 
-/* What lies below a page steps back, but for the header. */
+/* Draws the screen on top. The table below it is dimmed, the header is not. */
 static void draw_page(const struct frame *frame)
 {
 	struct grid *grid = frame->grid;

@@ -1,4 +1,4 @@
-/* The text of the last filter is what n and N look for when everything is shown again. */
+/* After the filter was closed, n and N search for the text of the last one. */
 #include "view/search.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Finding one's way in the table: from match to match, and after one connection. */
+/* Moving in the table: from match to match, and following one connection. */
 #ifndef VIEW_SEARCH_H
 #define VIEW_SEARCH_H
 
@@ -8,17 +8,19 @@ struct assessment;
 struct filter;
 struct ui_state;
 
-/* To the next connection (1) or the one before (−1) that matches what was filtered by last, round
+/* Moves to the next (1) or previous (−1) connection that matches the last filter; wraps around at
  * the end of the table. */
 void search_go(struct ui_state *ui, const struct assessment *assessment, int direction);
 
-/* What is marked in the table: the filter, or what is being searched for; NULL for neither. */
+/* The filter whose matches are underlined: the current one, or the one that is searched for; NULL
+ * for neither. */
 const struct filter *search_marked(const struct ui_state *ui);
 
-/* Keeps the cursor on this connection until it ends, which is told; again: lets it go. */
+/* Begins to follow the connection under the cursor until it ends; a notice says when it ends. A
+ * second call stops following. */
 void search_toggle_follow(struct ui_state *ui);
 
-/* Once a refresh: whether the one that is followed is still there. */
+/* Called once for each refresh: checks whether the followed connection still exists. */
 void search_check_followed(struct ui_state *ui, const struct assessment *assessment);
 
 #endif

@@ -1,4 +1,4 @@
-/* From one frame to the next: what stays under the cursor, and what changed. */
+/* Keeps the cursor and marks changes from one frame to the next. */
 #include "view/settle.h"
 
 #include "base/arena.h"
@@ -12,7 +12,7 @@ static uint64_t seen_key(const struct backend *backend)
 	return map_mix((uint64_t)backend->pid, (uint64_t)backend->start);
 }
 
-/* Two generations: those seen in the last refresh, and in the one before it. */
+/* Keeps two generations: the connections of the last refresh and of the one before. */
 static void remember(struct ui_state *ui, const struct assessment *assessment)
 {
 	struct ui_seen next = ui->before;
@@ -58,7 +58,7 @@ void settle_rows(struct ui_state *ui, const struct assessment *assessment)
 		ui->row = row;
 	else if (ui->row >= ui->rows.n_rows)
 		ui->row = ui->rows.n_rows ? ui->rows.n_rows - 1 : 0;
-	/* folded away or filtered out, it is followed all the same */
+	/* A followed connection is kept even if it is folded away or filtered out. */
 	if (!ui->following || row < ui->rows.n_rows)
 		ui->selected = rows_identity(&ui->rows, ui->row);
 }

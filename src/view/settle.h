@@ -1,5 +1,5 @@
-/* What each frame settles of the user's state: the rows, the cursor's place among them, and what
- * changed since the refresh before. */
+/* Updates the state of the ui in each frame: the rows, the cursor's row, and what changed since the
+ * last refresh. */
 #ifndef VIEW_SETTLE_H
 #define VIEW_SETTLE_H
 
@@ -10,17 +10,17 @@ struct assessment;
 struct connection;
 struct ui_state;
 
-/* Takes over a new assessment, builds the rows and keeps the cursor on the same connection; when it
- * is gone, on the row that took its place. */
+/* Takes a new assessment, builds the rows and keeps the cursor on the same connection. If that is
+ * gone, the cursor is on the row that took its place. */
 void settle_rows(struct ui_state *ui, const struct assessment *assessment);
 
 /* Scrolls so that the cursor is among the page_rows that are shown. */
 void settle_scroll(struct ui_state *ui, size_t page_rows);
 
-/* The first of `shown` lines that keeps the cursor on the page, as near as can be to `first`. */
+/* The first of `shown` lines for which the cursor is visible, as close to `first` as possible. */
 size_t settle_first(size_t first, size_t cursor, size_t shown, size_t lines);
 
-/* Whether the connection is new, or its status differs from the refresh before. */
+/* Whether the connection is new, or its status changed since the last refresh. */
 bool settle_has_changed(const struct ui_state *ui, const struct connection *connection);
 
 #endif

@@ -1,4 +1,4 @@
-/* Rows are formatted here, and only those on the screen. */
+/* Formats only the rows that are on the screen. */
 #include "view/table.h"
 
 #include <string.h>
@@ -16,9 +16,9 @@
 #define TAG_X  0
 #define MARK_X 1
 
-#define WITHOUT_COLUMNS 37 /* where they begin in a table that has groups only */
-#define PID_ROOM        7  /* what a process's details begin with */
-#define DETAILED        60 /* columns from which on a group's row has room for details */
+#define WITHOUT_COLUMNS 37 /* the column where details begin if only groups are shown */
+#define PID_ROOM        7  /* room for the pid, with which a process's details begin */
+#define DETAILED        60 /* on narrower screens a group's row has no details */
 
 void table_draw_heading(const struct frame *frame, const struct layout *layout, int y)
 {
@@ -34,7 +34,7 @@ void table_draw_heading(const struct frame *frame, const struct layout *layout, 
 			line_put_right(frame->grid, slot->x, y, slot->width, &line);
 		else
 			line_put(frame->grid, slot->x, y, slot->width, &line);
-		/* in the gap: the arrow must not move the title */
+		/* The arrow is in the gap, so that the title does not move. */
 		if (sorted)
 			grid_char(frame->grid,
 				column->right ? slot->x + slot->width
@@ -49,7 +49,7 @@ void table_draw_heading(const struct frame *frame, const struct layout *layout, 
 		grid_char(frame->grid, frame->grid->width - 1, y, U'›', STYLE_HEADING);
 }
 
-/* Underlines what the filter found. */
+/* Underlines the matches of the filter. */
 static void mark_matches(
 	const struct frame *frame, enum column_id id, const struct line *line, struct rect cell)
 {
@@ -116,7 +116,8 @@ static void draw_connection(const struct frame *frame, const struct layout *layo
 	}
 }
 
-/* Where the details begin: below the first column after the ages, so that they stand in line. */
+/* The column where the details begin: below the first column after the ages, so that they are
+ * aligned. */
 static int details_x(const struct layout *layout, const struct rows *rows)
 {
 	for (size_t i = 0; i < layout->n_slots; i++)
@@ -150,7 +151,7 @@ static void draw_group(
 
 	group_line_name(frame->assessment, group, &line);
 	struct rect name = { LAYOUT_GUTTER, y, right - LAYOUT_GAP - LAYOUT_GUTTER, 1 };
-	/* a long command line must not push its pid out */
+	/* A long command line is cut before the pid is. */
 	if (grid->width >= DETAILED)
 		name.width -= PID_ROOM + LAYOUT_GAP;
 	int end = LAYOUT_GUTTER + line_put(grid, name.x, y, name.width, &line);

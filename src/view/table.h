@@ -6,10 +6,10 @@
 
 struct frame;
 
-/* The titles, the sorted one marked. */
+/* Draws the titles, with an arrow at the sort column. */
 void table_draw_heading(const struct frame *frame, const struct layout *layout, int y);
 
-/* As many rows as there are lines, from the first one shown on; settles where that is. */
+/* Draws as many rows as there are lines, from the first shown row on, which it determines. */
 void table_draw_rows(const struct frame *frame, const struct layout *layout, int y, int lines);
 
 #endif

@@ -1,4 +1,4 @@
-/* A sentence for every state a server can be in but the good one. */
+/* One sentence for each state of a server except OK. */
 #include "view/trouble.h"
 
 #include <stdio.h>
@@ -7,11 +7,12 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 
-/* With no row to show: a sentence around host:port. With rows: the cause in a few words. */
+/* before, after: the sentence around host:port when no rows are shown. cause: a few words when rows
+ * are shown. */
 static const struct {
 	const char *before, *after;
 	const char *cause;
-	const char *hint; /* unless the session has a better one */
+	const char *hint; /* used unless the session has a better one */
 } troubles[] = {
 	[SERVER_CONNECTING] = { "Connecting to ", " …", "connection lost", NULL },
 	[SERVER_OK] = { "Waiting for the first answer of ", " …", NULL, NULL },
@@ -76,7 +77,7 @@ static void describe_retry(
 		snprintf(ret_trouble->retry, TROUBLE_TEXT_MAX, "trying again");
 }
 
-/* The server is well, but the kernel would not tell who holds its connections. */
+/* The server answers, but the kernel does not say which process holds each connection. */
 static bool describe_peers(const struct assessment *assessment, struct trouble *ret_trouble)
 {
 	const struct source_state *peers = &assessment->sources[SOURCE_PEERS];

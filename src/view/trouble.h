@@ -1,4 +1,4 @@
-/* What to say when all is not well: a sentence, what the server said, and what to do next. */
+/* Describes a problem: a sentence, the server's error, and what to do next. */
 #ifndef VIEW_TROUBLE_H
 #define VIEW_TROUBLE_H
 
@@ -11,15 +11,15 @@ struct assessment;
 
 struct trouble {
 	char summary[TROUBLE_TEXT_MAX]; /* "data 14s old: reconnecting (server full)" */
-	char retry[TROUBLE_TEXT_MAX];   /* "trying again in 4s"; "" when it will not */
-	const char *error;              /* the server's own words; NULL */
+	char retry[TROUBLE_TEXT_MAX];   /* "trying again in 4s"; "" if there will be no attempt */
+	const char *error;              /* the server's error; NULL */
 	const char *hint;               /* NULL */
 };
 
-/* False when there is nothing to say. Strings of the assessment are not copied. */
+/* Returns false if there is no problem. Strings of the assessment are not copied. */
 bool trouble_get(const struct assessment *assessment, int64_t now, struct trouble *ret_trouble);
 
-/* The age of the rows shown: −1 without any. */
+/* The age of the rows; −1 if there are none. */
 int64_t trouble_age(const struct assessment *assessment, int64_t now);
 
 /* Whether the rows are older than they should be. */

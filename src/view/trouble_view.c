@@ -1,4 +1,5 @@
-/* A summary, the server's own words, and what to do: the words go where there is no room. */
+/* A summary, the server's error, and what to do next; the error is left out where there
+ * is no room. */
 #include "view/trouble_view.h"
 
 #include <stdbool.h>
@@ -44,8 +45,8 @@ int trouble_view_draw(const struct frame *frame, int x, int y, int lines)
 	return y - start;
 }
 
-/* A text over as many lines as it takes; `first` stands before it. With `draws` unset it is only
- * counted. */
+/* Draws a text over as many lines as it needs, with `first` before it. If `draws` is false it only
+ * counts the lines. */
 static int put(const struct frame *frame, struct rect where, const char *first, const char *text,
 	enum style style, bool draws)
 {
@@ -69,7 +70,7 @@ static int put(const struct frame *frame, struct rect where, const char *first, 
 static const struct paragraph {
 	const char *first;
 	enum style style;
-	int rank; /* the highest ones go first, where there is no room for all */
+	int rank; /* the highest ones are left out first */
 } paragraphs[] = {
 	{ "", STYLE_CAUTION, 0 },
 	{ "", STYLE_DIM, 3 },

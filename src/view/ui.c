@@ -1,4 +1,4 @@
-/* The operations of the table and of the pages over it. */
+/* The operations of the table and of the screens over it. */
 #include "view/ui.h"
 
 #include <limits.h>
@@ -53,7 +53,7 @@ void ui_select(struct ui_state *ui, size_t row)
 	ui->selected = rows_identity(&ui->rows, ui->row);
 }
 
-/* Help and messages scroll, plans have a cursor. */
+/* Help and messages scroll; plans have a cursor. */
 static void move_in_page(struct ui_state *ui, long by)
 {
 	if (ui_current_page(ui) == PAGE_PLAN || ui_current_page(ui) == PAGE_RESULTS) {
@@ -82,7 +82,7 @@ void ui_move(struct ui_state *ui, long rows)
 void ui_page(struct ui_state *ui, int pages)
 {
 	size_t page = ui->depth ? ui->dialog_rows : ui->page_rows;
-	/* one line stays, so that the eye keeps its place */
+	/* Scrolls by one line less than a page, to make it easy to follow. */
 	ui_move(ui, pages * (page > 1 ? (long)page - 1 : 1));
 }
 
@@ -121,7 +121,7 @@ void ui_toggle_fold(struct ui_state *ui)
 		ui_set_folded(ui, !identity_set_has(&ui->folded, group->identity));
 }
 
-/* The members under the cursor: one, or a group's. */
+/* The members of the row under the cursor: one connection, or those of a group. */
 static const struct member *current_members(const struct ui_state *ui, size_t *ret_count)
 {
 	*ret_count = 0;
@@ -176,7 +176,7 @@ size_t ui_chosen(
 		if (connection->in_scope && ui_is_tagged(ui, connection->backend))
 			ret_connections[tagged++] = i;
 	}
-	/* a key for what was tagged is not for the row under the cursor */
+	/* If all tagged sessions ended, the key must not act on the row under the cursor. */
 	if (ui->tagged.count)
 		return tagged;
 	for (uint32_t i = 0; i < assessment->n_connections; i++)
@@ -290,7 +290,7 @@ void ui_filter_keep(struct ui_state *ui)
 
 void ui_filter_clear(struct ui_state *ui)
 {
-	/* the first time the filter goes, the second time what it marked */
+	/* The first call clears the filter, the second one the marks of its matches. */
 	if (!ui->filter.n_terms)
 		ui->searching = false;
 	remember_filter(ui);

@@ -1,7 +1,8 @@
-/* What the user chose, and the operations on it. It knows no keys: the app's keymap calls these.
+/* What the user chose, and the operations on it. Keys are not known here: the app's keymap calls
+ * these functions.
  *
- * The rows are those of the last frame: an operation acts on what the user saw, also when the data
- * behind it has been replaced since. */
+ * The rows are those of the last frame: an operation acts on what the user saw, even if newer data
+ * has arrived since. */
 #ifndef VIEW_UI_H
 #define VIEW_UI_H
 
@@ -26,26 +27,26 @@ struct facts;
 enum page {
 	PAGE_MAIN,
 	PAGE_HELP,
-	PAGE_PLAN,    /* the plan, to be ticked and confirmed */
-	PAGE_RESULTS, /* the same plan, while it is carried out and after */
+	PAGE_PLAN,    /* the plan: targets are ticked, then it is confirmed */
+	PAGE_RESULTS, /* the same plan while it is carried out, and its results */
 	PAGE_MESSAGE,
 	PAGE_DETAILS,
 	PAGE_LOCKS,
 	PAGE_PROXY,
-	PAGE_LAUNCH,     /* the plan of the proxy's start, to be confirmed */
+	PAGE_LAUNCH,     /* the plan of the proxy's start, before it is confirmed */
 	PAGE_LAUNCH_RUN, /* its steps */
-	PAGE_EMERGENCY,  /* the plan of an emergency, to be confirmed by a word */
+	PAGE_EMERGENCY,  /* the plan of an emergency, confirmed by typing a word */
 	PAGE_PASSWORD,
 	PAGE_LOG,
 	PAGE_CLEAR,         /* stats pages of dead processes, to be removed */
-	PAGE_CLEAR_RUN,     /* the same, while they are removed and after */
-	PAGE_EMERGENCY_RUN, /* its steps, while it is carried out and after */
+	PAGE_CLEAR_RUN,     /* the same pages while they are removed, and the results */
+	PAGE_EMERGENCY_RUN, /* its steps while it is carried out, and the results */
 	PAGE_WATCH,         /* the shutdown watch */
-	PAGE_QUIT,          /* really, while a watch is armed? */
+	PAGE_QUIT,          /* asks whether to quit while a watch is armed */
 };
 
 #define UI_WORD_MAX  16
-#define UI_PAGES_MAX 8 /* pages that lie over each other; more replace the top one */
+#define UI_PAGES_MAX 8 /* open screens; a further one replaces the top one */
 
 /* Some keys act on a server, others on a recording of one. */
 enum key_time {
@@ -54,19 +55,19 @@ enum key_time {
 	KEY_REPLAY,
 };
 
-/* What a key needs to do anything: it comes and goes while the page is open. */
+/* What a key needs in order to work. It may change while the screen is open. */
 enum key_need {
 	NEED_NOTHING,
 	NEED_LINE,      /* a session in the line under the cursor */
-	NEED_SESSION,   /* the page's session can be ended, and we may */
-	NEED_STATEMENT, /* … runs one that can be cancelled */
-	NEED_LEFT,      /* what was watched left a session that can be ended */
-	NEED_PROCESS,   /* … lives */
+	NEED_SESSION,   /* the screen's session may be ended by us */
+	NEED_STATEMENT, /* it runs a statement that can be cancelled */
+	NEED_LEFT,      /* the watched application left a session that can be ended */
+	NEED_PROCESS,   /* the watched process still runs */
 	NEED_START,     /* the proxy can be started */
-	NEED_RESTART,   /* … can be started anew */
+	NEED_RESTART,   /* the proxy can be restarted */
 };
 
-/* Under which heading the help tells of a key; those that act come first. */
+/* The help's headings; keys that act come first. */
 enum help_section {
 	HELP_ACT,
 	HELP_LOOK,
@@ -77,34 +78,33 @@ enum help_section {
 };
 #define HELP_SECTIONS (HELP_SCREEN + 1)
 
-/* One line of the key bar and of the help, in the app's order: what matters most comes first. */
+/* One entry of the key bar and of the help, in the app's order: the most important comes first. */
 struct key_help {
 	const char *keys; /* "k", "Ctrl-L", "↑ ↓" */
-	const char *what; /* for the help: "end the leaked connections"; NULL: not in it */
-	const char *bar;  /* for the bar: "kill # leaked"; # is how many are leaked, or ticked.
-			     NULL: not there */
-	enum page page;   /* where it works: the bar of this page shows it */
-	bool always;      /* it stays in the bar when others have to go */
+	const char *what; /* for the help: "end the leaked connections"; NULL: not in the help */
+	const char *bar;  /* for the bar: "kill # leaked"; # is the number of leaked or ticked ones.
+			     NULL: not in the bar */
+	enum page page;   /* the screen where it works, whose bar shows it */
+	bool always;      /* it stays in the bar when others are left out */
 	enum key_time when;
 	enum help_section section;
 	enum key_need need;
 };
 
-/* What a connection or the server was in the last refresh: what differs is bold for one. */
+/* The statuses and numbers of one refresh. What changed since is bold until the next refresh. */
 struct ui_seen {
 	struct arena *arena;
 	struct map *statuses; /* identity → status; NULL before the first refresh */
 	int used, leaked;
 };
 
-/* The details page's subject, and what was known of it when it was last seen. */
+/* The connection of the details screen, and the last known facts about it. */
 struct details {
 	struct identity subject;
 	int32_t pid;
 	struct arena *arena; /* owns the facts; NULL before the first frame */
 	struct facts *facts;
-	int64_t gone_at; /* wall clock, when it was first missed; INSTANT_UNKNOWN while it is there
-			  */
+	int64_t gone_at; /* when it was first missing; INSTANT_UNKNOWN while it exists */
 };
 
 struct log_line {
@@ -113,18 +113,18 @@ struct log_line {
 	const char *text;
 };
 
-/* A page of dated lines; it keeps them until it is opened again. */
+/* A screen of dated lines; they are kept until it is opened again. */
 struct log_view {
 	struct arena *arena; /* owns everything here; NULL before the first time */
 	const char *title;
-	const char *empty; /* what stands there without a line */
+	const char *empty; /* shown if there are no lines */
 	struct log_line *lines;
 	size_t count, room;
 };
 
-/* Where a recording stands that is played. */
+/* The position in a recording that is played. */
 struct ui_replay {
-	size_t at, count;  /* the snapshot that is shown, of how many; count 0: nothing is played */
+	size_t at, count;  /* the current snapshot and how many there are; count 0: no recording */
 	const char *speed; /* "2×" */
 	bool playing;
 };
@@ -133,9 +133,9 @@ struct ui_replay {
 struct ui_watch {
 	const char *name;                       /* "python3 4312" */
 	const struct shutdown_verdict *verdict; /* so far */
-	int connections;                        /* it holds right now */
+	int connections;                        /* open connections that it holds now */
 	int left;                               /* sessions that can be ended */
-	bool settled;                           /* the verdict stands */
+	bool settled;                           /* the verdict is final */
 	int64_t elapsed; /* µs since the first sign of an end; −1: armed */
 };
 
@@ -143,12 +143,12 @@ struct ui_state {
 	/* set by the app */
 	const struct key_help *keys;
 	size_t n_keys;
-	int64_t now;      /* wall clock of the frame; 0: the assessment's */
+	int64_t now;      /* wall clock of the frame; 0: that of the assessment */
 	int64_t interval; /* µs between refreshes */
 	bool ascii;
 	bool paused;
 	bool readonly;
-	unsigned int met; /* 1 << enum key_need, of this frame; NEED_LINE is the page's own */
+	unsigned int met; /* 1 << enum key_need; the screen itself sets NEED_LINE */
 	struct ui_replay replay;
 
 	/* the table */
@@ -157,78 +157,78 @@ struct ui_state {
 	bool reverse;
 	struct filter filter;
 	bool filter_editing;
-	struct filter search;                 /* the last filter there was: what n looks for */
-	bool searching;                       /* … and is marked in the table */
-	bool following;                       /* the selected connection, until it ends */
+	struct filter search; /* the last filter, for which n searches */
+	bool searching;       /* its matches are underlined */
+	bool following;       /* the selected connection is followed until it ends */
 	enum column_id columns[COLUMN_COUNT]; /* the user's choice, in that order */
 	size_t n_columns;                     /* 0: all that fit */
 	size_t pan;                           /* columns moved out to the left */
 	struct identity_set folded, tagged;
 	struct identity selected;
 
-	/* the pages over it; pages[depth − 1] is on top, depth 0 is the main page */
+	/* the screens over the table: pages[depth − 1] is on top; depth 0 is the main screen */
 	enum page pages[UI_PAGES_MAX];
 	size_t depth;
-	uint64_t questions; /* how many times a page was opened, or began to ask something else */
-	size_t cursor;      /* in the plan */
-	size_t scroll;      /* of help and message */
+	uint64_t questions; /* increased when a screen opens, or begins to ask something else */
+	size_t cursor;      /* the line under the cursor in a dialog */
+	size_t scroll;      /* of dialogs without a cursor */
 	char *message_title, *message;
 	enum style message_style;
 	struct details details;
-	const struct launch *launch;     /* the app's, for its pages; NULL */
-	const struct clearing *clearing; /* likewise */
+	const struct launch *launch;     /* set by the app; NULL: none */
+	const struct clearing *clearing; /* set by the app; NULL: none */
 	struct log_view log;
-	const struct emergency *emergency; /* set by the app; NULL while it looks */
+	const struct emergency *emergency; /* set by the app; NULL while processes are assessed */
 	const struct ui_watch *watch;      /* set by the app; NULL: none */
-	const char *word_wanted;           /* what has to be typed … */
-	char word[UI_WORD_MAX];            /* … and what is typed so far */
-	const char *tour;       /* one line above the keys of the main page, set by the app; NULL */
-	bool password_wanted;   /* the server waits for one: set by the app … */
-	size_t password_length; /* … and how many characters are typed */
+	const char *word_wanted;           /* what has to be typed */
+	char word[UI_WORD_MAX];            /* what is typed so far */
+	const char *tour;     /* one line above the keys of the main screen, set by the app; NULL */
+	bool password_wanted; /* set by the app: the server waits for a password */
+	size_t password_length; /* how many characters are typed */
 	char *notice;           /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 
-	/* settled by each frame: view/settle.h */
+	/* updated by each frame: view/settle.h */
 	struct rows rows;
 	size_t row, top;     /* the selected row, the first one shown */
 	size_t page_rows;    /* rows the table has room for */
 	unsigned int shown;  /* columns: 1 << enum column_id */
-	size_t most_pan;     /* further there are no columns */
-	size_t dialog_top;   /* the first of its lines that the dialog shows */
-	size_t dialog_rows;  /* how many it has room for … */
-	size_t dialog_lines; /* … and how many it has */
-	int64_t assessed_at; /* which refresh it was */
+	size_t most_pan;     /* the largest useful `pan` */
+	size_t dialog_top;   /* the first line that the dialog shows */
+	size_t dialog_rows;  /* how many lines it has room for */
+	size_t dialog_lines; /* how many lines it has */
+	int64_t assessed_at; /* when the last assessment was made */
 	struct ui_seen last, before;
 };
 
-/* keys is the app's, and outlives it. */
+/* keys belongs to the app and must outlive the ui. */
 void ui_init(struct ui_state *ui, const struct key_help *keys, size_t n_keys);
 void ui_deinit(struct ui_state *ui);
 
-/* Moving: in the table, or in the dialog on top. Past the end is the end. */
+/* Moves the cursor in the table, or in the dialog on top; it stops at the end. */
 void ui_move(struct ui_state *ui, long rows);
 void ui_page(struct ui_state *ui, int pages);
 void ui_home(struct ui_state *ui);
 void ui_end(struct ui_state *ui);
-/* A row of the table, by its index. */
+/* Selects a row of the table by its index. */
 void ui_select(struct ui_state *ui, size_t row);
 
-/* The group under the cursor, or that of the connection under it. */
+/* Folds or unfolds the group under the cursor, or that of the connection under the cursor. */
 void ui_toggle_fold(struct ui_state *ui);
 void ui_set_folded(struct ui_state *ui, bool folded);
 
-/* The connection under the cursor, or all of the group's; the cursor moves on. */
+/* Tags or untags the connection under the cursor, or all of the group; the cursor moves on. */
 void ui_toggle_tag(struct ui_state *ui);
 void ui_untag_all(struct ui_state *ui);
 bool ui_is_tagged(const struct ui_state *ui, const struct backend *backend);
 
-/* What an action is for: the tagged connections (none when all of them have ended), else the one
- * under the cursor, else its group's. Indices into the assessment's connections; room for all of
- * them is needed. Returns how many. */
+/* The connections for an action: the tagged ones (none if all of them have ended), else the one
+ * under the cursor, else those of the group under the cursor. Writes indices into the assessment's
+ * connections; there must be room for all of them. Returns how many there are. */
 size_t ui_chosen(
 	const struct ui_state *ui, const struct assessment *assessment, uint32_t *ret_connections);
 
-/* The columns by their names (column_names()), each of them once. */
+/* Sets the columns by their names (column_names()); duplicates are left out. */
 void ui_set_columns(struct ui_state *ui, const char *const *names, size_t count);
 /* Moves the columns to the left (1) or to the right (−1), as far as there are more. */
 void ui_pan(struct ui_state *ui, int by);
@@ -239,17 +239,17 @@ void ui_sort_by(struct ui_state *ui, enum column_id column);
 void ui_next_grouping(struct ui_state *ui);
 void ui_toggle_pause(struct ui_state *ui);
 
-/* The filter: live while it is typed. */
+/* The filter takes effect while it is typed. */
 void ui_filter_begin(struct ui_state *ui);
 void ui_filter_type(struct ui_state *ui, char32_t c);
 void ui_filter_erase(struct ui_state *ui);      /* the last character */
 void ui_filter_erase_word(struct ui_state *ui); /* the last word */
 void ui_filter_keep(struct ui_state *ui);       /* ends the typing */
-void ui_filter_clear(struct ui_state *ui);      /* ends it, and shows everything */
+void ui_filter_clear(struct ui_state *ui);      /* ends the typing and shows all rows */
 
 /* Whether the key does something now. */
 bool ui_key_works(const struct ui_state *ui, const struct key_help *key);
-/* The word that an emergency asks for: letters alone, lower case. */
+/* The word that confirms an emergency: letters only, lower case. */
 void ui_word_begin(struct ui_state *ui, const char *wanted);
 void ui_word_type(struct ui_state *ui, char32_t c);
 void ui_word_erase(struct ui_state *ui);
@@ -257,24 +257,24 @@ bool ui_word_is_right(const struct ui_state *ui);
 
 enum page ui_current_page(const struct ui_state *ui);
 void ui_push(struct ui_state *ui, enum page page);
-/* Closes the page on top; nothing on the main page. */
+/* Closes the screen on top; does nothing on the main screen. */
 void ui_pop(struct ui_state *ui);
-/* The page on top asks something else than before: the user has to see it first. */
+/* The screen on top asks something new: a key works only after the user had time to see it. */
 void ui_ask_anew(struct ui_state *ui);
-/* Back to the main page. */
+/* Returns to the main screen. */
 void ui_pop_all(struct ui_state *ui);
 
-/* Whether a page is open, on top or below others. */
+/* Whether a screen is open, on top or below others. */
 bool ui_has_page(const struct ui_state *ui, enum page page);
 
 /* Opens a message; both strings are copied. */
 void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text);
-/* One line above the keys; copied. */
+/* Shows one line above the keys; the text is copied. */
 void ui_notice(struct ui_state *ui, enum style style, const char *text);
 
 /* Ticks or unticks the target under the cursor, and moves on. */
 void ui_toggle_target(struct ui_state *ui, struct action_plan *plan);
-/* Ticks all, or unticks all when all are ticked. */
+/* Ticks all targets, or unticks them if all are ticked. */
 void ui_toggle_targets(struct action_plan *plan);
 
 #endif

@@ -1,5 +1,4 @@
-/* Three parts in one list: the verdict, what is known before it, and the timeline with its graph.
- */
+/* A list of three parts: the verdict, the facts so far, and the timeline with its graph. */
 #include "view/watch_view.h"
 
 #include <stdio.h>
@@ -14,10 +13,10 @@
 #include "view/line.h"
 #include "view/message.h"
 
-#define LINES_MAX  256 /* more are not shown: the last ones are */
+#define LINES_MAX  256 /* if there are more, the last ones are shown */
 #define TIME_WIDTH 10
 #define WIDEST     100
-#define GRAPH_FROM 64 /* columns from which there is room for the graph */
+#define GRAPH_FROM 64 /* on narrower screens there is no graph */
 #define BAR_MOST   20 /* columns of the longest bar */
 
 enum kind {
@@ -30,7 +29,7 @@ enum kind {
 struct entry {
 	enum kind kind;
 	const char *text; /* LINE_SENTENCE: not terminated */
-	size_t length;    /* … but this long */
+	size_t length;    /* the length of the text */
 	const struct shutdown_moment *moment;
 };
 
@@ -38,7 +37,7 @@ struct sheet {
 	const struct ui_watch *watch;
 	struct entry entries[LINES_MAX];
 	size_t count;
-	int most; /* connections: the longest bar */
+	int most; /* the number of connections for the longest bar */
 };
 
 static void add(struct sheet *sheet, struct entry entry)
@@ -61,7 +60,7 @@ static const char *verdict_word(const struct shutdown_verdict *verdict)
 	return verdict->pass ? "PASS" : "FAIL";
 }
 
-/* The sentence is whole, over as many lines as it takes. */
+/* The sentence is wrapped over as many lines as it needs. */
 static void add_sentence(const struct frame *frame, struct sheet *sheet, int width)
 {
 	const char *text = sheet->watch->verdict->sentence;
@@ -89,7 +88,7 @@ static void add_moments(struct sheet *sheet)
 static struct sheet make_sheet(const struct frame *frame, int width)
 {
 	struct sheet sheet = { .watch = frame->ui->watch };
-	/* the word stands before the sentence's first line */
+	/* The result word is in front of the first line of the sentence. */
 	const char *word = verdict_word(sheet.watch->verdict);
 	add_sentence(frame, &sheet, width - (*word ? 6 : 0));
 	if (sheet.watch->verdict->n_moments)
@@ -123,7 +122,8 @@ static enum style moment_style(enum shutdown_event event)
 	}
 }
 
-/* How many are left: "3 ███", each line its own bar, so that time runs down and they run out. */
+/* The number of connections left and its bar: "3 ███". Time runs downwards, one line for each
+ * event. */
 static void draw_bar(
 	const struct frame *frame, const struct sheet *sheet, int count, struct rect where)
 {
