@@ -231,10 +231,14 @@ char *look_find_box_fault(const struct term_screen *screen, const char *title)
 static char *words_of(char *line)
 {
 	char *to = line;
+	bool number = false;
 	for (const char *from = line; *from; from++) {
+		/* 59s becomes 1m */
+		bool unit = number && strchr("dhms", *from);
+		number = unit || strchr("0123456789", *from);
 		if (strncmp(from, "\xe2\x96", 2) == 0 && from[2])
 			from += 2;
-		else if (!strchr("0123456789. ", *from))
+		else if (!unit && !strchr("0123456789. ", *from))
 			*to++ = *from;
 	}
 	*to = '\0';

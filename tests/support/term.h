@@ -121,9 +121,10 @@ struct term_screen {
 
 struct term_screen *term_copy(const struct term *term);
 const struct term_cell *term_cell(const struct term_screen *screen, int x, int y);
-/* Where they differ first. */
+/* Where they differ first; the screens have the same size in the second. */
 bool term_screens_equal(
 	const struct term_screen *a, const struct term_screen *b, int *ret_x, int *ret_y);
+bool term_rows_equal(const struct term_screen *a, const struct term_screen *b, int y, int *ret_x);
 
 /* Lines without the blanks at their ends; the caller frees it. */
 char *term_screen_text(const struct term_screen *screen);

@@ -273,6 +273,17 @@ static bool look_alike(const struct term_cell *a, const struct term_cell *b)
 	return blank || (a->fg == b->fg && a->bold == b->bold && a->italic == b->italic);
 }
 
+bool term_rows_equal(const struct term_screen *a, const struct term_screen *b, int y, int *ret_x)
+{
+	for (int x = 0; x < a->width; x++) {
+		if (!look_alike(term_cell(a, x, y), term_cell(b, x, y))) {
+			*ret_x = x;
+			return false;
+		}
+	}
+	return true;
+}
+
 bool term_screens_equal(
 	const struct term_screen *a, const struct term_screen *b, int *ret_x, int *ret_y)
 {
@@ -280,12 +291,9 @@ bool term_screens_equal(
 	if (a->width != b->width || a->height != b->height)
 		return false;
 	for (int y = 0; y < a->height; y++) {
-		for (int x = 0; x < a->width; x++) {
-			if (!look_alike(term_cell(a, x, y), term_cell(b, x, y))) {
-				*ret_x = x;
-				*ret_y = y;
-				return false;
-			}
+		if (!term_rows_equal(a, b, y, ret_x)) {
+			*ret_y = y;
+			return false;
 		}
 	}
 	return true;
