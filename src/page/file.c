@@ -1,8 +1,9 @@
-/* The file behind a stats page: where it is put, and how it comes to be there whole.
+/* The file of a stats page: where it is created, and how it appears with its whole content.
  *
- * /tmp is everybody's: a folder or file of ours may be waiting there, made by somebody else. So
- * nothing is followed, the folder is opened once and checked by its descriptor, and the file is
- * made below that descriptor. It gets its name only when it is filled in. */
+ * Every user can write to /tmp: another user may have created a folder or a file with our name
+ * there. So no link is followed, the folder is opened once and checked through its descriptor, and
+ * the file is created relative to that descriptor. It gets its final name only when its content is
+ * complete. */
 #include "page/writer.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ struct page_writer {
 	char path[PAGE_PATH_MAX];
 };
 
-/* A process may have several pools, one after the other or at a time. */
+/* A process may have several pools, one after the other or at the same time. */
 static atomic_uint serial;
 
 static int check_folder(int fd)
@@ -55,8 +56,8 @@ static int name_folder(const char *wanted, char *path, size_t size)
 	return length > 0 && (size_t)length < size ? 0 : -ENAMETOOLONG;
 }
 
-/* Returns the folder's descriptor or a negative errno. Root makes no folder in another user's, as
- * $XDG_RUNTIME_DIR may be under sudo. */
+/* Returns the folder's descriptor or a negative errno. Root creates no folder in another user's
+ * folder; under sudo, $XDG_RUNTIME_DIR may be one. */
 static int open_folder(char *path)
 {
 	CLEANUP(cleanup_fd) int parent = -1;
@@ -79,7 +80,8 @@ static int open_folder(char *path)
 	return fd;
 }
 
-/* $XDG_RUNTIME_DIR may be set and not be there, as under sudo or in a container. */
+/* Falls back to /tmp, because $XDG_RUNTIME_DIR may name a folder that does not exist, as under sudo
+ * or in a container. */
 static int find_folder(const char *wanted, char *path, size_t size)
 {
 	int r = name_folder(wanted, path, size);
@@ -140,7 +142,8 @@ static void fill(struct page *page, size_t size, const struct page_writer_option
 		page_slot_state(&page->slots[i], PAGE_SLOT_EMPTY, page->clock.monotonic);
 }
 
-/* All blocks are allocated now: a full disk must not become SIGBUS at some store later. */
+/* Allocates all blocks of the file now, so that a full disk cannot cause a SIGBUS at a later
+ * store. */
 static int make_file(int folder, const char *file, size_t size, void **ret_memory)
 {
 	CLEANUP(cleanup_fd)
@@ -159,8 +162,9 @@ static int make_file(int folder, const char *file, size_t size, void **ret_memor
 	return 0;
 }
 
-/* A page of our own pid that is there already is a dead namesake's, from before a reboot or of
- * another container: it is evidence, so it keeps its name, and we take the next number. */
+/* Gives the file its final name. An existing page with our pid is of a dead process: from before a
+ * reboot, or of another container. It is evidence, so it keeps its name, and we use the next
+ * number. */
 static int publish(struct page_writer *writer, const char *temporary)
 {
 	for (int tries = 0; tries < 100; tries++) {
@@ -184,7 +188,7 @@ static int create(struct page_writer *writer, const struct page_writer_options *
 	writer->folder = fd;
 	snprintf(temporary, sizeof(temporary), ".%ld-%u.new", (long)getpid(),
 		atomic_fetch_add(&serial, 1));
-	/* left by a process of this pid that died in this very step */
+	/* may be left by a process of this pid that died at this point */
 	(void)unlinkat(fd, temporary, 0);
 	int r = make_file(fd, temporary, writer->size, &memory);
 	if (r < 0)

@@ -1,4 +1,5 @@
-/* Who reads a page, and whether the process that wrote it is still there. */
+/* Reads what identifies this machine, and checks whether the process that wrote a page is still
+ * alive. */
 #include "page/reader.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 #include "base/cleanup.h"
 
-/* Returns the length, or −1 with errno set; the text is terminated. */
+/* Returns the length, or −1 with errno set. The text is terminated. */
 static ssize_t read_text(const char *proc, const char *path, char *text, size_t size)
 {
 	char whole[128];
@@ -28,7 +29,8 @@ static ssize_t read_text(const char *proc, const char *path, char *text, size_t 
 	return n;
 }
 
-/* 32 hexadecimal digits. An image's first boot may find "uninitialized", or nothing. */
+/* Reads the machine's id: 32 hexadecimal digits. On the first boot of an image the file may contain
+ * "uninitialized", or nothing. */
 static void read_machine(char machine[static PAGE_MACHINE_MAX])
 {
 	char text[64];
@@ -48,9 +50,9 @@ static uint64_t read_namespace(const char *proc, const char *kind)
 	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-/* Whether /proc counts processes as we do. After unshare --pid without a new /proc, or with the
- * host's /proc in a container, "self" has a pid of another namespace, and NSpid lists one for each
- * namespace from that of /proc down to ours. */
+/* True if /proc is of our pid namespace. After unshare --pid without a new /proc, or with the
+ * host's /proc in a container, "self" has a pid of another namespace, and NSpid lists one pid for
+ * each namespace from that of /proc down to ours. */
 static bool is_own_proc(const char *proc)
 {
 	char path[96], self[24], text[4096], rest;
@@ -92,8 +94,9 @@ static bool same_boot(const struct page_host *host, const struct page_identity *
 	return same_text(host->boot_id, identity->boot_id, sizeof(identity->boot_id));
 }
 
-/* An earlier boot of this very machine: whatever ran then does not run now. Two machines may have
- * the same name and share the folder; two containers of one image may have the same machine id. */
+/* True if the page is from an earlier boot of this machine: its process has ended then. The host
+ * name must match as well as the machine id, because two containers of one image may have the same
+ * id; two machines that share the folder may have the same name. */
 static bool earlier_boot(const struct page_host *host, const struct page_identity *identity)
 {
 	return host->boot_id[0] && identity->boot_id[0] && !same_boot(host, identity) &&
@@ -107,8 +110,8 @@ static bool same_pids(const struct page_host *host, const struct page_identity *
 		host->pid_namespace == identity->pid_namespace;
 }
 
-/* State, number of threads and start time: fields 3, 20 and 22 of /proc/PID/stat; the name before
- * them may hold anything, so they are counted from the last parenthesis. */
+/* Fields 3, 20 and 22 of /proc/PID/stat: state, number of threads and start time. The process name
+ * before them may contain any character, so fields are counted from the last parenthesis. */
 struct stat_fields {
 	char state;
 	long threads;
@@ -135,7 +138,7 @@ uint64_t page_start_ticks(const char *proc, const char *process)
 	return fields.ticks;
 }
 
-/* The main thread may end before the others: it is a zombie then, and the process lives. */
+/* The main thread may end before the others. Its state is then Z, but the process is alive. */
 static bool has_ended(const struct stat_fields *fields)
 {
 	return (fields->state == 'Z' || fields->state == 'X') && fields->threads <= 1;
@@ -150,7 +153,7 @@ enum page_owner page_owner(const struct page_host *host, const struct page_ident
 	if (!same_pids(host, identity) || !host->own_proc)
 		return PAGE_OWNER_UNKNOWN;
 	snprintf(path, sizeof(path), "%d/stat", identity->pid);
-	/* /proc may be mounted with hidepid, and then denies processes that live */
+	/* with the mount option hidepid, /proc hides living processes */
 	if (read_text(host->proc, path, text, sizeof(text)) < 0)
 		return kill(identity->pid, 0) < 0 && errno == ESRCH ? PAGE_OWNER_DEAD
 								    : PAGE_OWNER_UNKNOWN;
@@ -160,7 +163,7 @@ enum page_owner page_owner(const struct page_host *host, const struct page_ident
 		return PAGE_OWNER_DEAD;
 	if (!identity->start_ticks || fields.ticks == identity->start_ticks)
 		return PAGE_OWNER_ALIVE;
-	/* each time namespace counts ticks from a moment of its own */
+	/* ticks of different time namespaces cannot be compared */
 	return host->time_namespace == identity->time_namespace ? PAGE_OWNER_DEAD
 								: PAGE_OWNER_UNKNOWN;
 }

@@ -1,4 +1,4 @@
-/* Copies a page out of its file and checks every field of it. */
+/* Copies a page from its file and checks every field. */
 #include "page/reader.h"
 
 #include <errno.h>
@@ -10,11 +10,11 @@
 
 #include "base/cleanup.h"
 
-/* A slot in use changes every 100 µs or so, and a try takes 1 µs: this many fail for one that is
- * changing all the time, or whose writer was killed in the middle of a store. */
+/* A slot in use changes about every 100 µs, and a try takes 1 µs. So many tries fail only for a
+ * slot that changes all the time, or whose writer was killed in the middle of a change. */
 #define MOST_TRIES 64
 
-/* Instants and durations beyond this are nonsense, and sums of two cannot overflow. */
+/* Larger instants and durations are invalid; the limit also keeps sums of two from overflowing. */
 #define MOST_USEC (INT64_C(1) << 60)
 
 static bool read_at(int fd, void *bytes, size_t size, size_t offset)
@@ -30,8 +30,8 @@ static bool read_at(int fd, void *bytes, size_t size, size_t offset)
 	return true;
 }
 
-/* The beginning of the file, read twice: nearly always all of it. A page is some twenty blocks, and
- * few of them change in a moment: those that are the same in both need no read of their own. */
+/* The beginning of the file, usually all of it, read twice. A page has some twenty blocks, of which
+ * few change at any moment: a block that is the same in both copies needs no further read. */
 #define WINDOW_MAX (sizeof(struct page) + 32 * sizeof(struct page_slot))
 
 struct window {
@@ -48,8 +48,9 @@ static bool open_window(struct window *window, int fd, size_t file_size)
 		read_at(fd, window->second, window->size, 0);
 }
 
-/* The second read began after the first had ended. So when neither the number nor the rest differs,
- * and the number is even, no store came between them and none was under way. */
+/* True if no store happened between the two reads and none was under way. The second read began
+ * after the first had ended, so this is certain when the block does not differ and its sequence
+ * number is even. */
 static bool is_at_rest(const struct window *window, size_t size, size_t offset)
 {
 	uint32_t seq;
@@ -61,8 +62,9 @@ static bool is_at_rest(const struct window *window, size_t size, size_t offset)
 
 enum guarded { GUARDED_OK, GUARDED_TORN, GUARDED_CUT };
 
-/* A block that begins with its sequence number. One that is changing: the number before, the block,
- * the number after, in three reads, because the order inside one is nobody's promise. */
+/* Reads a block that begins with its sequence number. If the block is changing, reads the number,
+ * the block and the number again in three reads, because the kernel promises no order within one
+ * read. */
 static enum guarded read_guarded(
 	const struct window *window, void *block, size_t size, size_t offset)
 {
@@ -146,8 +148,8 @@ static bool check_identity(const struct page_identity *identity)
 		is_instant(identity->created_monotonic);
 }
 
-/* A pair of the two clocks: the last beat, or, when its writer died in the middle of it, the
- * first. */
+/* Reads the pair of clocks: the last update, or, if the writer died during it, the pair of the
+ * page's creation. */
 static bool take_clock(
 	const struct window *window, const struct page_identity *identity, struct page_clock *ret)
 {
@@ -192,7 +194,7 @@ static bool take_slot(
 	return true;
 }
 
-/* What is written whole, number by number, needs no second look. */
+/* Reads numbers that are each written in one store, so that no sequence number is needed. */
 static bool read_plain(const struct window *window, void *block, size_t size, size_t offset)
 {
 	if (offset > window->size || size > window->size - offset)
@@ -274,7 +276,7 @@ static bool read_hooks(
 	return true;
 }
 
-/* The pool's own; the slots add theirs. */
+/* Takes the numbers of the whole pool; add_slot() adds those of the slots. */
 static void take_totals(const struct page *page, struct page_sums *ret)
 {
 	const struct page_totals *totals = &page->totals;
@@ -332,7 +334,7 @@ static enum page_status read_open(
 	return owner == PAGE_OWNER_DEAD ? PAGE_DEAD_OWNER : PAGE_OK;
 }
 
-/* In another user's folder only that user's pages are believed, and only by root. */
+/* True if the file belongs to its folder's owner, and that is us, or we are root. */
 static bool is_ours(const struct stat *folder, const struct stat *file)
 {
 	return S_ISREG(file->st_mode) && file->st_uid == folder->st_uid &&
@@ -344,7 +346,7 @@ int page_read(int folder, const char *file, const struct page_host *host, struct
 	struct stat folder_status, status;
 	if (fstat(folder, &folder_status) < 0)
 		return -errno;
-	/* a FIFO must not make us wait for its writer */
+	/* O_NONBLOCK: the open of a FIFO must not wait for a writer */
 	CLEANUP(cleanup_fd)
 	int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
@@ -354,7 +356,7 @@ int page_read(int folder, const char *file, const struct page_host *host, struct
 	if (!is_ours(&folder_status, &status))
 		return PAGE_FOREIGN;
 	enum page_status result = read_open(fd, status.st_size, host, ret);
-	/* whose it is, the kernel says: the page could claim any user */
+	/* from the kernel: the page could claim any user */
 	ret->uid = (uint32_t)status.st_uid;
 	return (int)result;
 }

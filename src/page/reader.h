@@ -1,6 +1,6 @@
-/* Reads stats pages. A page is a stranger's file: nothing in it is believed before it was checked,
- * and it is copied with pread(), because a mapping of a file that somebody cuts short kills its
- * reader with SIGBUS. Allocates nothing, never blocks the writer. */
+/* Reads stats pages. A page is untrusted input: every field is checked before it is used. It is
+ * copied with pread(), because if another process truncates a mapped file, its reader gets SIGBUS.
+ * Allocates nothing and never blocks the writer. */
 #ifndef PAGE_READER_H
 #define PAGE_READER_H
 
@@ -14,27 +14,28 @@
 
 enum page_status {
 	PAGE_OK,
-	PAGE_DEAD_OWNER, /* whole, and its process is proven dead: evidence of what it held */
-	PAGE_DAMAGED,    /* no page, cut short, or a field that cannot be */
-	PAGE_FOREIGN, /* another user's, a link, no plain file, or writable by others: not read */
-	PAGE_TOO_NEW, /* of a later version of the layout */
+	PAGE_DEAD_OWNER, /* complete, and its process is proven dead: evidence of what it held */
+	PAGE_DAMAGED,    /* not a page, truncated, or a field has an impossible value */
+	PAGE_FOREIGN, /* another user's, a link, not a regular file, or writable by others: not read
+		       */
+	PAGE_TOO_NEW, /* of a later layout version */
 	PAGE_STATUSES,
 };
 
-/* Who is reading: a process is alive or dead only as seen from here. */
+/* The reading machine and process: they decide which processes can be seen to be alive or dead. */
 struct page_host {
 	char boot_id[PAGE_BOOT_MAX];
 	char hostname[PAGE_HOST_MAX];
 	char machine[PAGE_MACHINE_MAX]; /* as in the page */
 	uint64_t pid_namespace;         /* 0 unknown */
 	uint64_t time_namespace;        /* 0 unknown, or the kernel has none */
-	bool own_proc;                  /* /proc is of our own pid namespace */
-	char proc[64];                  /* where /proc is */
+	bool own_proc;                  /* /proc is of our pid namespace */
+	char proc[64];                  /* the path of /proc */
 };
 
-/* One slot, of one moment. */
+/* A consistent copy of one slot. */
 struct page_slot_copy {
-	bool torn; /* it changed faster than it could be read: the rest is not filled in */
+	bool torn; /* it changed during each try to read it: the other fields are not set */
 	enum page_slot_state state;
 	int32_t backend_pid;   /* 0 when there is none */
 	int32_t thread;        /* 0 when there is none */
@@ -42,7 +43,7 @@ struct page_slot_copy {
 	int64_t backend_start; /* realtime; PAGE_UNKNOWN */
 	int64_t opened;        /* realtime; PAGE_UNKNOWN */
 	uint64_t uses;
-	bool leaked;              /* reported as held for too long */
+	bool leaked;              /* reported as a leak */
 	char site[PAGE_SITE_MAX]; /* "" when unknown */
 };
 
@@ -54,11 +55,11 @@ struct page_hook_copy {
 	char name[48];
 };
 
-/* What the pool has done and does, all slots together. The numbers are not of one moment. */
+/* The numbers of the whole pool, all slots added up. They may be of different moments. */
 struct page_sums {
 	unsigned open, held, idle; /* slots */
 	uint32_t waiters;
-	unsigned leaks; /* held for longer than the limit right now */
+	unsigned leaks; /* held for too long at present */
 	uint64_t acquired, released, timeouts, errors, opened, closed;
 	uint64_t resets, leaked, reclaimed;
 	int64_t pending_writes;      /* PAGE_UNKNOWN */
@@ -67,17 +68,17 @@ struct page_sums {
 	uint64_t hold[PAGE_BUCKETS]; /* how long connections were held */
 };
 
-/* A checked copy. Texts are printable ASCII: whatever else was there is '?'. Instants are realtime
- * by the writer's own pair of clocks. */
+/* A checked copy of a page. Texts are printable ASCII; other bytes are replaced by '?'. Instants
+ * are realtime, converted with the writer's pair of clocks. */
 struct page_copy {
 	int32_t pid;
-	uint32_t uid; /* of the owner of file and folder, whatever the page says */
+	uint32_t uid; /* the owner of the file and its folder; the page's own field is not used */
 	uint64_t start_ticks;
 	uint64_t pid_namespace;
-	bool owner_visible; /* false: in another pid namespace, on another host, or hidden by /proc:
-			       dead or alive is not known here */
+	bool owner_visible; /* false: it is in another pid namespace, on another host, or hidden by
+			       /proc, so it is not known here whether it is alive */
 	int64_t created;
-	int64_t seen; /* the writer's last sign of life, realtime */
+	int64_t seen; /* the writer's last update of the clock, realtime */
 	char hostname[PAGE_HOST_MAX];
 	char name[PAGE_NAME_MAX];
 	char server[PAGE_SERVER_MAX];
@@ -90,64 +91,67 @@ struct page_copy {
 	struct page_slot_copy slots[PAGE_SLOTS_MAX];
 };
 
-/* This machine, as /proc below `proc` ("/proc") tells. What cannot be read stays empty, and no
- * owner is then proven dead. */
+/* Describes this machine, from /proc at `proc` ("/proc"). What cannot be read stays empty, and then
+ * no owner is proven dead. */
 void page_host_read(const char *proc, struct page_host *ret);
 
-/* Opens `file` in the open folder, checks and copies it. Returns a page_status; *ret is filled in
- * for PAGE_OK and PAGE_DEAD_OWNER alone. Or a negative errno: -ENOENT it is gone, -EACCES. */
+/* Opens `file` in the open folder, checks it and copies it. Returns a page_status, or a negative
+ * errno: -ENOENT when the file does not exist, -EACCES, … *ret is filled in only for PAGE_OK and
+ * PAGE_DEAD_OWNER. */
 int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
 	__attribute__((warn_unused_result));
 
 enum page_owner {
 	PAGE_OWNER_UNKNOWN, /* not visible from here, or hidden */
 	PAGE_OWNER_ALIVE,
-	PAGE_OWNER_DEAD, /* certain: the kernel knows no such process, another one has its pid, or
-			    the same host has booted since */
+	PAGE_OWNER_DEAD, /* certain: the process does not exist, its pid was reused, or the same
+			    host has been rebooted */
 };
 
-/* What became of the process that wrote the page. */
+/* Returns whether the process that wrote the page is alive. */
 enum page_owner page_owner(const struct page_host *host, const struct page_identity *identity);
 
-/* When a process began, in ticks after boot: `process` is a pid or "self". 0 when it cannot be
+/* When a process started, in ticks after boot. `process` is a pid or "self". 0 when it cannot be
  * read. */
 uint64_t page_start_ticks(const char *proc, const char *process);
 
-/* What is called for each page of a scan; `copy` is NULL unless the status is PAGE_OK or
- * PAGE_DEAD_OWNER, and is gone after the call. `path` is the whole path. */
+/* Called for each page of a scan. `copy` is NULL unless the status is PAGE_OK or PAGE_DEAD_OWNER;
+ * it is valid during the call only. `path` is the whole path. */
 typedef void page_found_fn(void *data, const char *path, int status, const struct page_copy *copy);
 
-/* Every "*.page" of a folder, in no order. Returns 0, -ENOENT when there is no such folder, -EPERM
- * when it is not a plain folder of ours (or, for root, of one user) that only its owner may write
- * to, or a negative errno. `buffer` is the caller's, for one copy at a time. */
+/* Reads every "*.page" of a folder, in any order. Returns 0, -ENOENT when there is no such folder,
+ * -EPERM when it is not a real folder of ours (for root: of any user) that only its owner may write
+ * to, or another negative errno. `buffer` is the caller's, for one copy at a time. */
 int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
 	page_found_fn *found, void *data);
 
-/* The same of several folders, `most` pages of all of them: each folder has the same share, and
- * what it does not need goes to the others. *ret_left_out is how many pages there are beyond that.
- * Returns 0, or the first folder's error, while the others are read; -ENOMEM. */
+/* Scans several folders, at most `most` pages in all. Each folder gets the same share; what a
+ * folder does not need goes to the others. *ret_left_out is the number of pages that were not read
+ * for that reason. Returns 0, -ENOMEM, or the first folder's error; the other folders are read all
+ * the same. */
 int page_scan_folders(char *const *folders, size_t n, size_t most, const struct page_host *host,
 	struct page_copy *buffer, page_found_fn *found, void *data, size_t *ret_left_out);
 
-/* Every folder that a pool of this user, or for root of any user, may have put its page in:
- * $XDG_RUNTIME_DIR/dbpool, /run/user/UID/dbpool and /tmp/dbpool-UID, of that user. Missing ones are
- * fine. Returns 0 or -ENOMEM. */
+/* Scans every folder in which a pool of this user (for root: of any user) may have put its page:
+ * $XDG_RUNTIME_DIR/dbpool, /run/user/UID/dbpool and /tmp/dbpool-UID, of that user. Missing folders
+ * are no error. Returns 0 or -ENOMEM. */
 int page_scan_all(const struct page_host *host, size_t most, struct page_copy *buffer,
 	page_found_fn *found, void *data, size_t *ret_left_out);
 
-/* Removes the page at this path if it still is that process's, ours, and its process is proven
- * dead. Returns 0; -ENOENT when it is gone already, -ESTALE when it is not that any more, -EPERM
- * when the file or its folder is another user's, or another negative errno. */
+/* Removes the page at this path if it is ours, still that process's, and the process is proven
+ * dead. Returns 0; -ENOENT when the file does not exist, -ESTALE when it is another page now or its
+ * process is not proven dead, -EPERM when the file or its folder is another user's, or another
+ * negative errno. */
 int page_clear(const char *path, const struct page_host *host, int32_t pid, uint64_t start_ticks,
 	struct page_copy *buffer) __attribute__((warn_unused_result));
 
-/* "running", "idle", …: for people and JSON. */
+/* Names for people and JSON: "running", "idle", … */
 const char *page_phase_name(enum page_phase phase);
 const char *page_slot_state_name(enum page_slot_state state);
 const char *page_hook_state_name(enum page_hook_state state);
 
-/* The upper bound in microseconds of the bucket that holds the given share (0.99) of a histogram;
- * −1 when it is empty. */
+/* The upper bound, in microseconds, of the bucket that contains the given share (such as 0.99) of a
+ * histogram; −1 when it is empty. */
 int64_t page_percentile(const uint64_t buckets[static PAGE_BUCKETS], double share);
 
 #endif

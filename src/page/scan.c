@@ -1,4 +1,4 @@
-/* Finds stats pages, and the words for what is in them. */
+/* Finds stats pages; has the names of their states. */
 #include "page/reader.h"
 
 #include <dirent.h>
@@ -45,10 +45,10 @@ static int open_folder(const char *folder, DIR **ret_dir)
 	return 0;
 }
 
-/* Names that are looked at in one folder, pages or not. */
+/* The most file names, pages or not, that are read in one folder. */
 #define MOST_NAMES 20000
 
-/* The next page's name, or NULL. */
+/* Returns the next page's name, or NULL. */
 static const char *next_page(DIR *dir, size_t *names)
 {
 	for (struct dirent *entry; *names < MOST_NAMES && (entry = readdir(dir)); ++*names)
@@ -71,7 +71,7 @@ static int scan(const char *folder, size_t most, const struct page_host *host,
 			continue;
 		int status = page_read(dirfd(dir), name, host, buffer);
 		bool whole = status == PAGE_OK || status == PAGE_DEAD_OWNER;
-		/* gone between the two looks: an ordinary end */
+		/* the page was removed between readdir() and open(): its pool has ended normally */
 		if (status != -ENOENT)
 			found(data, path, status, whole ? buffer : NULL);
 	}
@@ -85,8 +85,8 @@ int page_scan(const char *folder, const struct page_host *host, struct page_copy
 }
 
 struct share {
-	size_t pages; /* in the folder */
-	size_t limit; /* so many of them are read */
+	size_t pages; /* pages in the folder */
+	size_t limit; /* how many of them are read */
 };
 
 static int count_pages(const char *folder, size_t *ret_count)
@@ -100,8 +100,9 @@ static int count_pages(const char *folder, size_t *ret_count)
 	return 0;
 }
 
-/* Gives one more page each to the folders that have more, until all or `most` are given: a full
- * folder takes nothing from one that needs less than its share. Returns what is left out. */
+/* Divides `most` among the folders, one page at a time to each folder that has more, so that a full
+ * folder takes nothing from a folder that needs less than its share. Returns the number of pages
+ * that are left out. */
 static size_t divide(struct share *shares, size_t n, size_t most)
 {
 	size_t left_out = 0;
@@ -138,8 +139,8 @@ int page_scan_folders(char *const *folders, size_t n, size_t most, const struct 
 	return r;
 }
 
-/* Where the pattern of every user's folder leads root: only the folder that libdbpool would use for
- * its owner, so that a user has one and no more. */
+/* For root, whose pattern matches every user's folder: true only for the folder that libdbpool
+ * would use for its owner, so that each user has only one. */
 static bool is_owners(const char *folder)
 {
 	struct stat st;
@@ -152,7 +153,7 @@ static bool is_owners(const char *folder)
 	return usual && st.st_uid == uid;
 }
 
-/* $XDG_RUNTIME_DIR/dbpool, unless it is among the usual folders. */
+/* Finds $XDG_RUNTIME_DIR/dbpool; false if it is among the usual folders. */
 static bool find_runtime(unsigned uid, char ret_folder[static PAGE_PATH_MAX])
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -182,7 +183,7 @@ int page_scan_all(const struct page_host *host, size_t most, struct page_copy *b
 			folders[n++] = matches.gl_pathv[i];
 	if (folders && find_runtime(uid, own))
 		folders[n++] = own;
-	/* a folder that is missing, or not to be trusted, is none */
+	/* folders that are missing or not safe are skipped */
 	int r = folders
 		? page_scan_folders(folders, n, most, host, buffer, found, data, ret_left_out)
 		: -ENOMEM;
@@ -190,7 +191,8 @@ int page_scan_all(const struct page_host *host, size_t most, struct page_copy *b
 	return r == -ENOMEM ? r : 0;
 }
 
-/* In another user's folder root removes nothing: its owner could put another file in the place. */
+/* True if file and folder are ours. Root removes nothing in another user's folder, because that
+ * user could put another file in its place. */
 static bool is_ours(int folder, const char *file)
 {
 	struct stat outer, st;
@@ -198,8 +200,8 @@ static bool is_ours(int folder, const char *file)
 		fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid();
 }
 
-/* A name is used again only by a process of the same pid, and only once the file is gone: nobody
- * puts a living page in the place of this one between the look and the removal. */
+/* A name is reused only by a process of the same pid, and only after the file was removed. So no
+ * living process can put its page in this place between the check and the removal. */
 int page_clear(const char *path, const struct page_host *host, int32_t pid, uint64_t start_ticks,
 	struct page_copy *buffer)
 {

@@ -1,8 +1,8 @@
-/* The stores of a stats page.
+/* Stores values in a stats page.
  *
- * A sequence lock's writer orders its stores with a fence between the odd number and the data. Here
- * each data store is a release store instead: it costs the same (nothing, on x86), and the thread
- * sanitizer understands it. */
+ * A sequence lock's writer usually orders its stores with a fence between the odd number and the
+ * data. Here each data store is a release store instead: it costs the same (nothing, on x86), and
+ * the thread sanitizer understands it. */
 #include "page/writer.h"
 
 #include <string.h>
@@ -39,7 +39,8 @@ void page_beat(struct page *page)
 	end(&clock->seq, odd);
 }
 
-/* Word by word, so that no store is seen in part. What follows the end of the text is zero. */
+/* Stores a text word by word, each in one store. The bytes after the end of the text become
+ * zero. */
 static void store_text(char *field, size_t size, const char *text)
 {
 	uint64_t words[PAGE_SITE_MAX / sizeof(uint64_t)] = { 0 };
@@ -48,7 +49,7 @@ static void store_text(char *field, size_t size, const char *text)
 		store(((uint64_t *)(void *)field)[i], words[i]);
 }
 
-/* A path's tail says more than its head. */
+/* Shortens a long path to its end, which says more than its beginning. */
 static const char *tail(const char *site)
 {
 	while (strncmp(site, "../", 3) == 0)

@@ -1,7 +1,7 @@
-/* Writes a stats page: a file that others read while we work.
+/* Writes a stats page: a file that other processes read at the same time.
  *
- * The stores are wait-free: no lock, no system call. One thread at a time may write a slot or a
- * counter; the pool's locks see to that. */
+ * The stores are wait-free: no lock, no system call. Only one thread at a time may write a slot or
+ * a counter; the pool's locks ensure that. */
 #ifndef PAGE_WRITER_H
 #define PAGE_WRITER_H
 
@@ -15,25 +15,25 @@ struct page_writer;
 
 struct page_writer_options {
 	const char *folder; /* NULL: $XDG_RUNTIME_DIR/dbpool, or /tmp/dbpool-UID */
-	const char *name;   /* the pool's */
+	const char *name;   /* the pool's name */
 	const char *server; /* "host:port/database" */
 	struct page_limits limits;
 	uint32_t slots; /* 1 to PAGE_SLOTS_MAX */
 	bool no_file;   /* in memory only */
 };
 
-/* Creates the page of a starting pool, 0600, in a folder that is ours alone; the folder is made
- * when it is missing. When no file can be made, the page is there all the same, in memory, and
- * page_writer_path() is NULL: *ret_file is 0 or the negative errno that says why. Returns 0 or
- * -ENOMEM. */
+/* Creates the page of a starting pool, with mode 0600, in a folder that only we can use; creates
+ * the folder when it is missing. When no file can be created, the page is in memory only,
+ * page_writer_path() returns NULL, and *ret_file is a negative errno. Otherwise *ret_file is 0.
+ * Returns 0 or -ENOMEM. */
 int page_writer_new(const struct page_writer_options *options, struct page_writer **ret_writer,
 	int *ret_file) __attribute__((warn_unused_result));
 
-/* Renews the file's times when they are an hour old: stores through a mapping do not change them
- * everywhere, and programs that clean /tmp remove what looks old. */
+/* Updates the file's times when they are an hour old. Stores through a mapping do not update them
+ * on all systems, and programs that clean /tmp remove old files. */
 void page_writer_keep(const struct page_writer *writer);
 
-/* Removes the file; the mapping stays. */
+/* Removes the file; the mapping stays valid. */
 void page_writer_remove(struct page_writer *writer);
 
 /* Removes the file and the mapping. NULL is allowed. */
@@ -42,39 +42,39 @@ void page_writer_free(struct page_writer *writer);
 /* NULL when there is no file. */
 const char *page_writer_path(const struct page_writer *writer);
 
-/* The folder pages are put in; created and checked. Returns 0, -EPERM when it is not ours alone, or
- * a negative errno. */
+/* Returns the path of the folder in which pages are created; creates and checks it. Returns 0,
+ * -EPERM when other users can use the folder, or another negative errno. */
 int page_folder(const char *wanted, char *ret_path, size_t size)
 	__attribute__((warn_unused_result));
 
-/* The page itself: counters are stored with page_set() and page_add(). */
+/* The page. Counters are stored with page_set() and page_add(). */
 struct page *page_writer_page(struct page_writer *writer);
 
-/* One whole store each; the counter has one writer at a time. */
+/* Each is one store or load. A counter has one writer at a time. */
 #define page_set(counter, value) __atomic_store_n(&(counter), (value), __ATOMIC_RELAXED)
 #define page_add(counter, value) page_set(counter, page_get(counter) + (value))
 #define page_get(counter)        __atomic_load_n(&(counter), __ATOMIC_RELAXED)
 
-/* Both clocks, now: the sign of life. */
+/* Stores the present time of both clocks, which shows that the pool is alive. */
 void page_beat(struct page *page);
 
-/* A slot's connection: what is known of it. */
+/* A connection was opened: stores its backend and makes the slot idle. */
 void page_slot_opened(
 	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now);
 
-/* A slot that is connecting, closing or empty. */
+/* Sets the state of a slot that is connecting, closing or empty. */
 void page_slot_state(struct page_slot *slot, enum page_slot_state state, int64_t now);
 
-/* Lent to a thread. A NULL site leaves the one that is there. */
+/* The connection was lent to a thread. A NULL site keeps the present one. */
 void page_slot_held(struct page_slot *slot, int64_t now, int32_t thread, const char *site);
 
-/* Back in the reserve. */
+/* The connection is back in the reserve. */
 void page_slot_idle(struct page_slot *slot, int64_t now);
 
-/* This hold is a leak. */
+/* The present hold is a leak. */
 void page_slot_leaked(struct page_slot *slot);
 
-/* Declares a hook; false when all places are taken. */
+/* Adds a hook; false when all places are taken. */
 bool page_hook_add(struct page *page, const char *name, enum page_hook_phase phase,
 	int64_t deadline, struct page_hook **ret_hook);
 
