@@ -1,4 +1,4 @@
-/* Chunks that double in size; an allocation is a pointer bump. */
+/* Memory comes in chunks that double in size; an allocation only moves a pointer. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define FIRST_CHUNK  4096
-#define LARGEST_STEP (64 * 1024) /* below malloc's threshold for mapping memory afresh */
+#define LARGEST_STEP (64 * 1024) /* below the size for which malloc() calls mmap() */
 
 struct chunk {
 	struct chunk *next;
@@ -19,8 +19,8 @@ struct chunk {
 };
 
 struct arena {
-	size_t used;          /* bytes that were handed out */
-	struct chunk *chunks; /* newest first: the one allocations come from */
+	size_t used;          /* bytes allocated from the arena */
+	struct chunk *chunks; /* newest first; allocations come from the first one */
 };
 
 static struct chunk *chunk_new(size_t size, struct chunk *next)
@@ -75,7 +75,7 @@ static void grow(struct arena *arena, size_t needed)
 	arena->chunks = chunk_new(size > needed ? size : needed, arena->chunks);
 }
 
-/* Not zeroed: for what is written over at once. */
+/* Returns memory that is not zeroed, for callers that overwrite it at once. */
 static void *reserve(struct arena *arena, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);

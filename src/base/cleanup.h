@@ -1,4 +1,4 @@
-/* Cleanup attributes: a local that frees itself at the end of its scope. */
+/* Cleanup attributes: a local variable is freed or closed when its scope ends. */
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
 

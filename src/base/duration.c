@@ -39,7 +39,7 @@ static int64_t unit_usec(const char *name)
 
 int duration_parse(const char *text, int64_t *ret_usec)
 {
-	/* strtod() alone would take " 5", "0x5", "nan" and "inf" */
+	/* strtod() alone would accept " 5", "0x5", "nan" and "inf" */
 	if (!isdigit((unsigned char)text[0]) && text[0] != '.' && text[0] != '-')
 		return -EINVAL;
 	if (text[strspn(text, "-.0123456789")] == 'x' || strchr(text, 'e') || strchr(text, 'E'))

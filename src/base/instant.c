@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-/* 2000-01-01 as seen from 1970-01-01: src/include/datatype/timestamp.h, POSTGRES_EPOCH_JDATE. */
+/* 2000-01-01 in microseconds since 1970-01-01: src/include/datatype/timestamp.h,
+ * POSTGRES_EPOCH_JDATE. */
 #define POSTGRES_EPOCH (INT64_C(946684800) * USEC_PER_SEC)
 
 static int64_t read_clock(clockid_t clock)
@@ -51,7 +52,7 @@ int64_t instant_elapsed(int64_t from, int64_t to)
 	return elapsed > 0 ? elapsed : 0;
 }
 
-/* Floor division: instants before 1970 keep a positive fraction. */
+/* Rounds down, so that instants before 1970 have a positive fraction, too. */
 static time_t split(int64_t instant, int *ret_usec)
 {
 	int64_t usec = instant % USEC_PER_SEC;
@@ -76,7 +77,7 @@ char *instant_rfc3339(int64_t instant, char text[static INSTANT_TEXT_MAX])
 	return text;
 }
 
-/* `count` digits and the character after them, unless that is NUL. */
+/* Reads `count` digits and the character after them, unless that is NUL. */
 static bool take_number(const char **text, int count, char after, int *ret_number)
 {
 	int number = 0;
@@ -91,7 +92,7 @@ static bool take_number(const char **text, int count, char after, int *ret_numbe
 	return true;
 }
 
-/* Digits after the point; more than six are passed over. */
+/* Reads the digits after the point; ignores those after the sixth. */
 static bool take_fraction(const char **text, int *ret_usec)
 {
 	int usec = 0, unit = 100000, digits = 0;

@@ -1,4 +1,4 @@
-/* Opens, moves aside, appends. */
+/* Opens, rotates and appends to journals. */
 #include "base/journal.h"
 
 #include <errno.h>
@@ -14,14 +14,14 @@
 #include "base/mem.h"
 #include "base/safe_folder.h"
 
-/* The folder, and the file's name in it. */
+/* An open folder, and the file's name in it. */
 struct place {
 	int folder;
 	const char *name;
 };
 
-/* Whether root may write to what a link leads to: a terminal, a pipe, or a file in a safe folder.
- */
+/* Returns 0 if root may write to the target of a link: a terminal, a pipe, or a file in a safe
+ * folder. */
 static int check_target(int fd, const struct stat *st)
 {
 	char link[64], target[PATH_MAX];
@@ -44,11 +44,11 @@ static bool is_link(const struct place *place)
 		S_ISLNK(st.st_mode);
 }
 
-/* O_NONBLOCK: a FIFO in the file's place must not hang us. */
+/* O_NONBLOCK: if the path is a FIFO, the open must not hang. */
 static int open_file(const struct place *place, bool strict, int *ret_fd, struct stat *ret_stat)
 {
 	int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	/* root makes nothing behind a link */
+	/* root creates no file through a link */
 	bool root_follows = !strict && geteuid() == 0 && is_link(place);
 	if (!root_follows)
 		flags |= O_CREAT | (strict || geteuid() == 0 ? O_NOFOLLOW : 0);
@@ -67,7 +67,7 @@ static int open_file(const struct place *place, bool strict, int *ret_fd, struct
 	return 0;
 }
 
-/* Moves the file aside, unless another program does so in this moment or has just done it. */
+/* Renames the file to PATH.1, unless another program is doing so or has just done it. */
 static int rotate(const struct place *place, int fd, const struct stat *st)
 {
 	struct stat named;
@@ -79,7 +79,8 @@ static int rotate(const struct place *place, int fd, const struct stat *st)
 	return renameat(place->folder, place->name, place->folder, aside) == 0 ? 0 : -errno;
 }
 
-/* A line that a full disk cut short must not spoil the next one. */
+/* True if the file ends with an incomplete line, which a full disk causes: the next line must not
+ * continue it. */
 static bool ends_in_mid_line(int fd, const struct stat *st)
 {
 	char last;

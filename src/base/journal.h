@@ -1,5 +1,5 @@
-/* Files that grow by whole lines, for which several programs may share one: the audit log, and what
- * dbtop says of itself. */
+/* Files to which whole lines are appended, and that several programs may share: the audit log, and
+ * dbtop's own log. */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
 
@@ -7,27 +7,27 @@
 #include <stdint.h>
 
 struct journal_options {
-	int64_t size_max;  /* bytes at which the file is moved aside, to PATH.1 */
-	bool make_folders; /* above it, for us alone */
-	bool strict;       /* a regular file, and no symbolic link; else whatever can be written */
+	int64_t size_max;  /* the size in bytes at which the file is renamed to PATH.1 */
+	bool make_folders; /* create missing folders of the path, with mode 0700 */
+	bool strict;       /* only a regular file, not a symbolic link; else any writable file */
 };
 
-/* Appends the line and its end in one write(), to a file that is opened for it, so that it can be
- * moved or removed at any time; created with mode 0600. A line that a full disk cut short does not
- * spoil the next. The program must ignore SIGXFSZ.
+/* Appends the line and a line break in one write(). The file is opened for each line, so that it
+ * can be moved or removed at any time; it is created with mode 0600. If a full disk has cut a line
+ * short, the next one still begins on a new line. The program must ignore SIGXFSZ.
  *
  * Root creates, writes and moves a file only in a folder that no other user can write to
- * (base/safe_folder.h). Returns 0, SAFE_FOLDER_FOREIGN, or a negative errno: -ENOTSUP when strict
- * finds no regular file. */
+ * (base/safe_folder.h). Returns 0, SAFE_FOLDER_FOREIGN, or a negative errno: -ENOTSUP when `strict`
+ * is set and the file is not a regular file. */
 int journal_append(const char *path, const char *line, const struct journal_options *options)
 	__attribute__((warn_unused_result));
 
-/* Opens the file as journal_append() does, and moves it aside before when it is too large, for a
- * program that writes to it itself. The caller closes *ret_fd; *ret_size is where the file ends. */
+/* Opens the file as journal_append() does, for a program that writes to it itself. A file that is
+ * too large is renamed first. The caller closes *ret_fd; *ret_size is the file's size. */
 int journal_open(const char *path, const struct journal_options *options, int *ret_fd,
 	int64_t *ret_size) __attribute__((warn_unused_result));
 
-/* As strerror(), for what these functions and base/writer.h returned. */
+/* Like strerror(), for the errors of these functions and of base/writer.h. */
 const char *journal_strerror(int error);
 
 #endif

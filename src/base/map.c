@@ -17,8 +17,8 @@ struct map {
 
 uint64_t map_mix(uint64_t key, uint64_t word)
 {
-	/* the key is turned first: (a, b) must not be (b, a). Then splitmix64's finisher:
-	 * https://prng.di.unimi.it/splitmix64.c (public domain) */
+	/* changes the key before it adds the word, so that (a, b) and (b, a) differ; then
+	 * splitmix64's finisher: https://prng.di.unimi.it/splitmix64.c (public domain) */
 	uint64_t z = (key ^ (key >> 32)) * 0xd6e8feb86659fd93u + word + 0x9e3779b97f4a7c15u;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;

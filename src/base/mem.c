@@ -1,4 +1,4 @@
-/* Allocation that does not fail: it ends the program instead. */
+/* Memory allocation that ends the program when it fails. */
 #include "base/mem.h"
 
 #include <stdarg.h>

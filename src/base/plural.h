@@ -1,4 +1,4 @@
-/* English words that go with a number. */
+/* English word forms that depend on a number. */
 #ifndef BASE_PLURAL_H
 #define BASE_PLURAL_H
 

@@ -1,5 +1,5 @@
-/* Resolves the path, then opens it component by component. libdbpool uses it, so nothing is
- * allocated. */
+/* Resolves the path, then opens it component by component. libdbpool uses this file, so it
+ * allocates no memory. */
 #include "base/safe_folder.h"
 
 #include <errno.h>
@@ -16,7 +16,9 @@
 
 #define OPEN_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* Inside a user namespace the machine's root, who owns "/", has another number. */
+/* True if `owner` or we own the folder and others cannot write to it; with may_be_shared, also if
+ * it has the sticky bit. `owner` is the owner of "/": inside a user namespace the machine's root,
+ * who owns "/", has another number. */
 static bool is_safe(int fd, uid_t owner, bool may_be_shared)
 {
 	struct stat st;
@@ -36,7 +38,7 @@ static int open_component(int folder, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The path without symbolic links. The part that does not exist yet is kept as it is. */
+/* Resolves the symbolic links of a path. The part of it that does not exist stays unchanged. */
 static int resolve(const char *path, int flags, char real[static PATH_MAX])
 {
 	char existing[PATH_MAX];
@@ -69,7 +71,7 @@ static int walk(char *real, int flags, int *ret_fd)
 	for (char *rest = real, *name; (name = strsep(&rest, "/"));) {
 		if (!*name)
 			continue;
-		/* Nothing is made below a folder that others can write to. */
+		/* Nothing is created below a folder that others can write to. */
 		if (checked && !is_safe(fd, root.st_uid, true))
 			return SAFE_FOLDER_FOREIGN;
 		int next = open_component(fd, name, flags);
@@ -109,8 +111,8 @@ int safe_folder_of(const char *path, int flags, int *ret_fd, const char **ret_na
 	return r;
 }
 
-/* setfsuid() changes the rights of the calling thread only. The folder is open already, so that it
- * cannot be replaced. */
+/* Creates a file with the rights of the folder's owner. setfsuid() changes the rights of the
+ * calling thread only. The folder is open already, so it cannot be replaced. */
 static int create_as_owner(int folder, const struct stat *owner, const char *name, int flags)
 {
 	setfsgid(owner->st_gid);
@@ -134,8 +136,8 @@ static int open_any_folder(const char *path, struct stat *ret_stat)
 	return fd < 0 || fstat(fd, ret_stat) != 0 ? -errno : fd;
 }
 
-/* In a folder like /tmp: a new file, or an old one of ours that has no other name. Nothing is cut
- * before that is known. */
+/* Creates a file in a folder like /tmp, or opens an existing one of ours that has no other name.
+ * Truncates the file only after that check. */
 static int create_in_shared(int folder, const char *name)
 {
 	int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
@@ -160,7 +162,7 @@ int safe_folder_create(const char *path)
 	CLEANUP(cleanup_fd) int folder = -1;
 	int r = geteuid() == 0 ? safe_folder_of(path, 0, &folder, &name) : 0;
 	if (r == 0) {
-		/* Links are followed here: one of root's may lead to a terminal. */
+		/* Follows links: a link of root's may lead to a terminal. */
 		int fd = open(path, flags, 0666);
 		return fd < 0 ? -errno : fd;
 	}

@@ -1,4 +1,4 @@
-/* UTF-8, and what must not reach a terminal. */
+/* UTF-8, and the characters that must not reach a terminal. */
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -10,8 +10,8 @@
 
 #define REPLACEMENT 0xfffdu
 
-/* The length a lead byte announces and the smallest value it may hold (shorter forms are refused:
- * RFC 3629, section 3). */
+/* Returns the length that a lead byte announces, and the smallest value allowed for that length:
+ * shorter forms are invalid (RFC 3629, section 3). */
 static int sequence_length(unsigned char lead, char32_t *ret_bits, char32_t *ret_smallest)
 {
 	if (lead >= 0xc2 && lead <= 0xdf) {
@@ -82,8 +82,8 @@ size_t text_encode(char32_t c, char bytes[static 4])
 	return 4;
 }
 
-/* Characters that draw nothing or move their neighbours: C1 controls, zero-width and directional
- * marks, line and paragraph separators, the byte-order mark, tags, non-characters. */
+/* True for characters that draw nothing or move their neighbours: C1 controls, zero-width and
+ * directional marks, line and paragraph separators, the byte-order mark, tags, non-characters. */
 static bool is_treacherous(char32_t c)
 {
 	return (c >= 0x80 && c <= 0x9f) || c == 0xad || c == 0x61c ||
@@ -103,7 +103,7 @@ static char32_t harmless(char32_t c, enum text_kind kind)
 	return is_treacherous(c) ? REPLACEMENT : c;
 }
 
-/* Without a branch a byte, so that it is done sixteen at a time. */
+/* Has no branch for each byte, so that the compiler can check sixteen bytes at a time. */
 static bool is_plain(const char *s, size_t len)
 {
 	unsigned odd = 0;
@@ -119,8 +119,8 @@ const char *text_clean(struct arena *arena, const char *s, size_t len, enum text
 	len = strnlen(s, len);
 	if (is_plain(s, len))
 		return arena_strndup(arena, s, len);
-	/* a terminated copy: text_next() stops at the terminator, not at len; a byte becomes three
-	 * at the most */
+	/* a terminated copy, because text_next() stops at the terminator, not at len; a byte
+	 * becomes at most three */
 	const char *from = arena_strndup(arena, s, len);
 	char *clean = arena_alloc(arena, len * 3 + 1);
 	char *to = clean;

@@ -1,4 +1,4 @@
-/* A queue, and the thread that empties it. */
+/* A queue of lines, and the thread that writes them. */
 #include "base/writer.h"
 
 #include <errno.h>
@@ -25,13 +25,13 @@ struct writer {
 
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	/* from here on under the mutex */
+	/* the members from here on are guarded by the mutex */
 	struct line *first, **last;
-	size_t waiting; /* the line that is being written among them */
+	size_t waiting; /* includes the line that is being written */
 	size_t lost;
 	int error;
 	bool ending;
-	bool abandoned; /* the thread frees it */
+	bool abandoned; /* the thread frees the writer */
 };
 
 struct writer *writer_new(const char *path, const struct journal_options *options)
@@ -62,7 +62,7 @@ static void release(struct writer *writer)
 	free(writer);
 }
 
-/* With the mutex, which it gives up while the disk works. */
+/* Writes the first line. The mutex is held; it is released during the write. */
 static void write_first(struct writer *writer)
 {
 	struct line *line = writer->first;
@@ -95,7 +95,7 @@ static void *run(void *data)
 	return NULL;
 }
 
-/* Signals are the loop's. */
+/* Starts the thread with all signals blocked: the loop handles them. */
 static int start(struct writer *writer)
 {
 	sigset_t all, before;
@@ -143,7 +143,7 @@ static struct timespec after(int64_t timeout)
 	};
 }
 
-/* With the mutex: until no line waits. */
+/* Waits until no line waits, or the deadline has passed. The mutex is held. */
 static void await_lines(struct writer *writer, const struct timespec *deadline)
 {
 	while (writer->waiting &&
@@ -171,7 +171,7 @@ size_t writer_free(struct writer *writer, int64_t timeout)
 	pthread_cond_broadcast(&writer->changed);
 	await_lines(writer, &deadline);
 	size_t unwritten = writer->waiting + writer->lost;
-	/* with no line left, nothing keeps it from ending */
+	/* with no line left, the thread ends at once */
 	bool hangs = writer->waiting > 0, started = writer->started;
 	pthread_t thread = writer->thread;
 	writer->abandoned = hangs;

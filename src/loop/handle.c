@@ -7,7 +7,7 @@
 uv_timer_t *handle_new_timer(uv_loop_t *loop, void *data)
 {
 	uv_timer_t *timer = mem_alloc(sizeof(*timer));
-	/* it cannot fail */
+	/* uv_timer_init() always returns 0 */
 	(void)uv_timer_init(loop, timer);
 	timer->data = data;
 	return timer;

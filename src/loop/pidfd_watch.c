@@ -1,4 +1,4 @@
-/* One poll handle a process, in a list. */
+/* One poll handle for each process, in a list. */
 #include "loop/pidfd_watch.h"
 
 #include <stdlib.h>
