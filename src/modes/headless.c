@@ -51,6 +51,7 @@ struct headless {
 	uv_signal_t *interrupt[3];
 	long printed;
 	bool asked_password;
+	bool interrupted; /* the question was: the signal is in the loop, and ends us */
 	int status;
 };
 
@@ -281,6 +282,8 @@ static bool is_hopeless(const struct headless *headless, const struct assessment
 static bool ask_password(struct headless *headless)
 {
 	struct session *session = target_session(headless->target);
+	if (headless->interrupted)
+		return true;
 	if (!session_needs_password(session) || headless->asked_password ||
 		headless->app->options.never_password)
 		return false;
@@ -288,7 +291,7 @@ static bool ask_password(struct headless *headless)
 	char *password = NULL;
 	enum prompt_outcome outcome = prompt_password(session_state(session)->user, &password);
 	if (outcome != PROMPT_ANSWERED)
-		return outcome == PROMPT_INTERRUPTED;
+		return headless->interrupted = outcome == PROMPT_INTERRUPTED;
 	session_set_password(session, password);
 	explicit_bzero(password, strlen(password));
 	free(password);
@@ -311,6 +314,9 @@ static void on_assessed(void *data)
 static void on_patience(uv_timer_t *timer)
 {
 	struct headless *headless = timer->data;
+	/* timers come before signals */
+	if (headless->interrupted)
+		return;
 	/* an emergency cannot wait, and does without a connection */
 	if (!headless->emergency && connect_is_under_way(target_session(headless->target)))
 		uv_timer_start(headless->patience, on_patience, PATIENCE_MORE_MS, 0);

@@ -61,7 +61,8 @@ struct test {
 
 	enum step step;
 	bool asked_password;
-	uv_timer_t *timer; /* of the step */
+	bool question_interrupted; /* the signal is in the loop, and ends us */
+	uv_timer_t *timer;         /* of the step */
 	uv_signal_t *signals[4];
 	int interrupted; /* the signal; 0 */
 
@@ -276,7 +277,9 @@ static void ask_password(struct test *test)
 	struct session *session = target_session(test->target);
 	test->asked_password = true;
 	char *password = NULL;
-	if (prompt_password(session_state(session)->user, &password) != PROMPT_ANSWERED)
+	enum prompt_outcome outcome = prompt_password(session_state(session)->user, &password);
+	test->question_interrupted = outcome == PROMPT_INTERRUPTED;
+	if (outcome != PROMPT_ANSWERED)
 		return;
 	session_set_password(session, password);
 	explicit_bzero(password, strlen(password));
@@ -294,6 +297,9 @@ static void fail_to_connect(struct test *test)
 static void on_patience(uv_timer_t *timer)
 {
 	struct test *test = timer->data;
+	/* timers come before signals */
+	if (test->question_interrupted)
+		return;
 	if (connect_is_under_way(target_session(test->target)))
 		set_timer(test, on_patience, PATIENCE_MORE_MS * USEC_PER_MSEC);
 	else
@@ -310,7 +316,7 @@ static void on_assessed(void *data)
 		cleaning_assessed(test->cleaning);
 		return;
 	}
-	if (test->step != STEP_CONNECTING)
+	if (test->step != STEP_CONNECTING || test->question_interrupted)
 		return;
 	if (session_needs_password(target_session(test->target)) && !test->asked_password &&
 		!test->app->options.never_password)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/instant.h"
 #include "base/mem.h"
 
 /* superuser_reserved_connections is 3: app has two slots */
@@ -172,6 +173,11 @@ static void restart_is_survived_without_asking_again(void **state)
 		dbtop, has_started_later, started, "the server's second start", 30000));
 }
 
+static bool is_over(void *data)
+{
+	return instant_monotonic() > *(int64_t *)data;
+}
+
 /* Before the first attempt, and when the server asks; in each mode that asks on the terminal. */
 static void an_interrupted_question_gives_the_echo_back(void **state)
 {
@@ -187,6 +193,13 @@ static void an_interrupted_question_gives_the_echo_back(void **state)
 		{ "--shutdown-test", "--", "sleep", "60" },
 	};
 	const struct live_program_options options = { .terminal = true };
+	/* these are interrupted when their time to connect is over */
+	int64_t begun = instant_monotonic();
+	struct live_program *late[] = {
+		live_dbtop_start(&options, "-d", secret, "--json", NULL),
+		live_dbtop_start(
+			&options, "-d", secret, "--shutdown-test", "--", "sleep", "60", NULL),
+	};
 	for (size_t i = 0; i < 2 * sizeof(modes) / sizeof(modes[0]); i++) {
 		const char *const *mode = modes[i / 2];
 		struct live_program *dbtop = live_dbtop_start(
@@ -201,6 +214,13 @@ static void an_interrupted_question_gives_the_echo_back(void **state)
 		assert_true(live_echoes(dbtop));
 		assert_string_equal(live_out(dbtop), "");
 		live_free(dbtop);
+	}
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+		live_wait_prompt(late[i], "Password for user secret", 20000);
+		(void)live_wait(is_over, &(int64_t){ begun + 17 * USEC_PER_SEC }, 20000);
+		live_type(late[i], "\003");
+		assert_int_equal(live_finish(late[i], 20000), 128 + SIGINT);
+		assert_string_equal(live_out(late[i]), "");
 	}
 }
 
