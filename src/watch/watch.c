@@ -1,9 +1,10 @@
-/* The watch and its stages, from each sample and each process's end.
+/* Owns the stages of the shutdown watch. A stage changes when a sample arrives, a process ends or
+ * the stage's timer expires.
  *
  *   armed → preparing → signalled → gathering → settled
  *
- * A watch that sends no signal itself goes from armed to signalled with the first sign that the
- * application ends. */
+ * When somebody else sends the signal, the stage changes from armed to signalled at the first sign
+ * that the application is ending. */
 #include "watch/watch.h"
 
 #include <stdlib.h>
@@ -21,7 +22,8 @@
 #include "target/target.h"
 #include "watch/watch_parts.h"
 
-/* Between two samples: armed; before a signal of ours; once it has begun; and when that lasts. */
+/* Intervals between two samples: before the signal, if somebody else sends it; before the signal,
+ * if the watch sends it; for QUICK_FOR after it; and later in a long shutdown. */
 #define ARMED_PACE (40 * USEC_PER_MSEC)
 #define READY_PACE (10 * USEC_PER_MSEC)
 #define QUICK_PACE (5 * USEC_PER_MSEC)
@@ -30,10 +32,10 @@
 
 #define PREPARING_MS 5000
 
-/* Strings of the record that are not worth the work of copying them. */
+/* Strings are copied to a new arena only when they take more than this many bytes. */
 #define COMPACT_LEAST (64 * 1024)
 
-/* A look that takes no longer than this leaves no time in which much could happen. */
+/* During a sample that takes no longer than this, little can happen. */
 #define BRIEF      USEC_PER_MSEC
 #define LAST_LOOKS 3
 
@@ -48,15 +50,15 @@ bool watch_has_begun(const struct watch *watch)
 	return watch->record.signalled_at != INSTANT_UNKNOWN;
 }
 
-/* Of a watch that does not know when the signal comes, what ended just now may have been its first
- * effect. */
+/* When the watch does not send the signal itself, a connection that ended within the last timeout
+ * may be the signal's first effect and has to stay in the record. */
 static bool is_recent(const struct watch *watch, int64_t ended_at)
 {
 	return !watch->options.own && instant_monotonic() - ended_at < watch->record.timeout;
 }
 
-/* As long as nothing has begun, what is over is no part of the story: an application may open and
- * close thousands before. */
+/* Before the signal, connections that have ended are removed from the record: an application may
+ * open and close thousands of them before it shuts down. */
 static void forget_connections(struct watch *watch)
 {
 	struct shutdown_record *record = &watch->record;
@@ -93,8 +95,8 @@ static void forget_processes(struct watch *watch)
 	record->n_processes = kept;
 }
 
-/* An application may be watched for days before it ends. What the record says of it changes all the
- * while, and an arena gives nothing back. */
+/* An application may be watched for days. The strings in the record change all the time, and an
+ * arena never frees a single string: copy the strings in use to a new arena. */
 static void forget_strings(struct watch *watch)
 {
 	if (arena_used(watch->record.arena) < watch->compact_at)
@@ -132,8 +134,8 @@ void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const c
 			opened_at = record->connections[i].opened_at;
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];
-		/* whichever was told first: a session's end may be before a look lacks the socket
-		 */
+		/* the earlier of both: a session's end may be reported before a sample lacks its
+		 * socket */
 		const int64_t ends[] = { connection->closed_at, connection->ended_at };
 		for (size_t j = 0; j < sizeof(ends) / sizeof(ends[0]); j++)
 			if (ends[j] != INSTANT_UNKNOWN && ends[j] > opened_at && ends[j] < at)
@@ -150,8 +152,8 @@ static const struct shutdown_process *command(const struct watch *watch)
 	return NULL;
 }
 
-/* A process may have forked just before it ended: the table of all processes must have been read
- * after that. */
+/* A process may have forked just before it ended. The watch is over only after the table of all
+ * processes was read later than the last end. */
 static bool has_looked_again(const struct watch *watch, int64_t now)
 {
 	int64_t last = watch->record.signalled_at;
@@ -185,8 +187,8 @@ static bool is_pooled(const struct watch *watch)
 	return false;
 }
 
-/* Behind PgBouncer: in which of its sessions the application has a transaction is known only when
- * all sources tell of the same moment. */
+/* The sessions of PgBouncer in which the application has a transaction are known only from an
+ * assessment whose sources are all of the same moment. */
 static bool has_surveyed(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
@@ -202,9 +204,9 @@ static void read_here(struct watch *watch, const struct follow_sample *sample)
 	watch_tell_record(watch);
 }
 
-/* The last look before the signal, and none is under way when that is sent: so a socket that is
- * seen first in a later one was opened after the signal. Children first, as that takes time; then
- * again until the look itself takes next to none. False while another look is under way. */
+/* Takes the last samples before the signal, with no other scan running: a socket that only a later
+ * sample shows was opened after the signal. The first sample includes children, which takes time;
+ * the scan is repeated until one is brief. False while another scan is running. */
 static bool look_last(struct watch *watch)
 {
 	struct follow_sample sample;
@@ -225,7 +227,7 @@ static void prepared(struct watch *watch)
 		!has_surveyed(watch))
 		return;
 	watch->told_apart = look_last(watch);
-	/* the end of the look under way comes here again */
+	/* prepared() is called again when the running scan is done */
 	if (!watch->told_apart && !watch->timed_out)
 		return;
 	uv_timer_stop(watch->timer);
@@ -264,7 +266,8 @@ static void on_sampled(void *data, const struct follow_sample *sample)
 	watch_read_sample(data, sample);
 }
 
-/* The processes' sockets are closed with them, and children may be orphans now: looked at once. */
+/* A process's sockets are closed when it ends, and its children may be orphans now: scan at once.
+ */
 static void on_process_ended(void *data, uint64_t key, int64_t at)
 {
 	struct watch *watch = data;
@@ -284,7 +287,7 @@ static void on_backend_ended(void *data, uint64_t key, int64_t at)
 	watch_changed(watch);
 }
 
-/* Answers that do not come hold nothing up. */
+/* The stage has timed out: go on without the answers that are missing. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct watch *watch = timer->data;
@@ -371,7 +374,7 @@ int watch_count(const struct watch *watch)
 	int count = 0;
 	for (size_t i = 0; i < watch->record.n_connections; i++) {
 		const struct shutdown_connection *connection = &watch->record.connections[i];
-		/* without a state it has not come up yet */
+		/* a session whose state is not known yet has not finished connecting */
 		bool stands = connection->link == LINK_POOLED ||
 			(connection->link == LINK_DIRECT && connection->state);
 		count += stands && !shutdown_connection_is_over(connection);

@@ -1,8 +1,8 @@
-/* The shutdown watch: follows one application, its processes and its connections, until all of it
- * has ended or its time is up; and fills in the record that analyze/shutdown judges.
+/* The shutdown watch follows one application, its processes and its connections, until all of them
+ * have ended or the timeout has passed. It fills in the record that analyze/shutdown judges.
  *
- * While it is armed nothing is asked of the server but what the target asks anyway, and when a
- * connection appears or goes. */
+ * While armed, it asks the server only when a connection appears or goes, besides the target's
+ * regular polls. */
 #ifndef WATCH_WATCH_H
 #define WATCH_WATCH_H
 
@@ -16,50 +16,50 @@ struct target;
 struct watch;
 
 struct watch_options {
-	int32_t pid; /* the command, or the process to watch … */
+	int32_t pid; /* the command, or the process to watch */
 	uint64_t start_ticks;
-	bool own;                /* … is our child, and we are the subreaper of its orphans */
-	int signal_number;       /* that will be sent; 0: somebody else's affair */
+	bool own;                /* it is our child, and dbtop is the subreaper of its orphans */
+	int signal_number;       /* the signal that will be sent; 0: somebody else sends it */
 	int64_t timeout, settle; /* µs: see model/shutdown.h */
 	void *data;
-	/* The record tells something new. */
+	/* The record has changed. */
 	void (*changed)(void *data);
-	/* As watch_prepare() asked for: now is the time to send the signal. */
+	/* Ends the preparation that watch_prepare() began: send the signal now. */
 	void (*prepared)(void *data);
-	/* All that can be learnt is learnt: the verdict stands. */
+	/* All evidence is collected: the verdict is final. */
 	void (*settled)(void *data);
 };
 
-/* Copied. The target must outlive it. Never NULL. */
+/* The options are copied. The target must outlive the watch. Never NULL. */
 struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct watch_options *options)
 	__attribute__((returns_nonnull));
 
-/* Nothing is called any more; the handles close in the loop's next turns. NULL is allowed. */
+/* No callback runs after this; the handles close in the loop's next turns. NULL is allowed. */
 void watch_free(struct watch *watch);
 
 /* The target has a new assessment. */
 void watch_assessed(struct watch *watch);
 
-/* How many connections it holds right now. */
+/* The number of connections that the application holds now. */
 int watch_count(const struct watch *watch);
 
-/* Looks at everything once more, so that what comes after the signal is told from what was before;
- * then calls prepared(). */
+/* Scans everything once more, so that connections opened after the signal can be distinguished from
+ * earlier ones; then calls prepared(). */
 void watch_prepare(struct watch *watch);
 
 /* The signal was sent. */
 void watch_signalled(struct watch *watch);
 
-/* A child of ours was waited for. */
+/* The caller has waited for a child (wait(2)). */
 void watch_reaped(struct watch *watch, int32_t pid, int status);
 
-/* Borrowed; it changes while the watch goes on. */
+/* Borrowed; the record changes while the watch runs. */
 struct shutdown_record *watch_record(struct watch *watch);
 
-/* The verdict stands. */
+/* True when the verdict is final. */
 bool watch_is_settled(const struct watch *watch);
 
-/* The pidfd of one of the processes that has not ended; −1. Borrowed. */
+/* The pidfd of a process of the record; −1 when the process has ended. Borrowed. */
 int watch_process_fd(const struct watch *watch, const struct shutdown_process *process);
 
 #endif

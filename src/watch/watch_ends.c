@@ -1,5 +1,5 @@
-/* Which socket of the application's is a session's client end: found by address, or by the process
- * that has the server's end of a Unix socket. */
+/* Finds the application's socket that is a session's client end: by its address, or, for a Unix
+ * socket, by the process that holds the server's end. */
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -9,7 +9,7 @@
 #include "model/assessment.h"
 #include "watch/watch_parts.h"
 
-/* The backend that has the server's end of a Unix socket. */
+/* True if the backend holds the server's end of this Unix socket. */
 static bool holds_socket(const struct peers *peers, uint32_t inode, int32_t pid)
 {
 	size_t count;
@@ -53,7 +53,7 @@ static void chain_unix(
 			socket);
 }
 
-/* From the last to the first, so that each chain begins with the first. */
+/* Adds the sockets from the last to the first, so that each chain begins with the first socket. */
 void watch_list_ends(
 	const struct watch *watch, const struct assessment *assessment, struct watch_ends *ends)
 {

@@ -1,8 +1,9 @@
-/* How the sessions ended: whether their clients said goodbye.
+/* Determines how the sessions ended: whether their clients closed them properly (Terminate message)
+ * or abandoned them.
  *
- * PostgreSQL 14 and up counts in pg_stat_database the sessions whose client went without a word,
- * but for a whole database. The sessions of others that ended meanwhile may account for as many of
- * them as there were; what is beyond that is the application's. */
+ * PostgreSQL 14 and later counts abandoned sessions in pg_stat_database, but only for a whole
+ * database. Sessions of other clients that ended during the shutdown may account for some of them.
+ * Those beyond that number are the application's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@
 #define COUNTS_SINCE  140000
 #define AT_ONCE_SINCE 150000
 
-/* Before 15 counts travel through a process that hands them on twice a second. */
+/* Before PostgreSQL 15, counts go through the statistics collector, which writes them twice a
+ * second. */
 #define COUNTS_DELAY_MS 700
 #define GATHER_MS       1500
 
@@ -82,7 +84,7 @@ static void forget_databases(struct watch *watch)
 	watch->n_databases = 0;
 }
 
-/* The databases the application is in, each once. */
+/* Lists the databases that the application is connected to, each once. */
 static void list_databases(struct watch *watch)
 {
 	const struct activity *activity = target_assessment(watch->target)->activity;
@@ -157,8 +159,8 @@ static struct watch_stranger *add_stranger(struct watch *watch, const struct bac
 	return stranger;
 }
 
-/* Whoever was there before the signal and was not found to be the application's is somebody else;
- * who came later is so once a process that has it is seen. */
+/* A session that existed before the signal and was not found to be the application's is foreign. A
+ * later session is foreign once the process that holds its client end is visible. */
 void watch_note_strangers(struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
@@ -192,7 +194,8 @@ static int count_ours(const struct watch *watch)
 	return count;
 }
 
-/* Sessions that the server counted since, and that are nobody's we know of. */
+/* The number of sessions that the server counted since the baseline and that are neither known
+ * connections of the application nor known foreign sessions. */
 static int64_t count_unseen(const struct watch *watch)
 {
 	int64_t known = count_ours(watch);
@@ -203,7 +206,7 @@ static int64_t count_unseen(const struct watch *watch)
 	return watch->after.sessions - watch->before.sessions - known;
 }
 
-/* Nobody else is, or was, in the application's databases. */
+/* True if no foreign session is, or was, in the application's databases. */
 static bool is_alone(const struct watch *watch)
 {
 	for (size_t i = 0; i < watch->n_strangers; i++)
@@ -212,8 +215,8 @@ static bool is_alone(const struct watch *watch)
 	return true;
 }
 
-/* How many of those counted as abandoned may have been others': each that is gone, and each that
- * came and went between two looks. */
+/* How many of the sessions counted as abandoned may be foreign: each foreign session that has
+ * ended, and each session that no sample shows. */
 static int64_t count_others(const struct watch *watch)
 {
 	int64_t others = 0;
@@ -223,8 +226,8 @@ static int64_t count_others(const struct watch *watch)
 	return others + (unseen > 0 ? unseen : 0);
 }
 
-/* Whether what the process still had open was for the kernel to close. One that catches the signal
- * may close all and then die by it after all, faster than we look. */
+/* True if the kernel closed what the process still had open. A process that catches the signal may
+ * close everything and then still die by that signal between two samples. */
 static bool died_outright(
 	const struct shutdown_record *record, const struct shutdown_process *process)
 {
@@ -233,7 +236,8 @@ static bool died_outright(
 			process->disposition == DISPOSITION_DEFAULT);
 }
 
-/* No look found the process without them, and no pool of its told that it had closed them. */
+/* True if every sample of the process shows this socket open, and no stats page shows that its
+ * pools were closed. */
 static bool ended_with(const struct watch *watch, const struct shutdown_process *process,
 	const struct shutdown_connection *connection)
 {
@@ -243,14 +247,14 @@ static bool ended_with(const struct watch *watch, const struct shutdown_process 
 		connection->closed_at >= process->ended_at;
 }
 
-/* The process that had its socket last. */
+/* The process that held the connection's socket last. */
 static const struct shutdown_process *holder_of(
 	const struct watch *watch, const struct shutdown_connection *connection)
 {
 	return connection->holder ? watch_find_pid(watch, connection->holder) : NULL;
 }
 
-/* Sockets that were still open when their process died by a signal. */
+/* True if a process died by a signal while it had sockets open. */
 static bool died_with_sockets(const struct watch *watch)
 {
 	const struct shutdown_record *record = &watch->record;
@@ -263,8 +267,9 @@ static bool died_with_sockets(const struct watch *watch)
 	return false;
 }
 
-/* Whether sockets were open when a process was last seen that ended some other way: after that it
- * may have closed them. `pooled`: to PgBouncer, which counts no goodbyes; else any. */
+/* True if the last sample of an ended process shows sockets open. Unless the process died by a
+ * signal, it may have closed them after that sample. `pooled`: only sockets to PgBouncer, whose
+ * clients pg_stat_database does not count; otherwise all. */
 static bool ended_with_sockets(const struct watch *watch, bool pooled)
 {
 	const struct shutdown_record *record = &watch->record;
@@ -312,14 +317,14 @@ static void add_counted(struct watch *watch, const struct watch_socket *socket)
 		connection->closed_at = socket->closed_at;
 		return;
 	}
-	/* at some time since */
+	/* the exact time is not known: some time after the signal */
 	connection->counted = true;
 	connection->opened_at = connection->closed_at = watch->record.signalled_at;
 }
 
-/* Connections that were closed before their session was seen, and that the server counted: they
- * were no requests to cancel. Those that came and went between two samples are the application's
- * where nobody else was about; before 15 the counts are not of the moment. */
+/* Adds connections that were closed before their session was seen. The server counted their
+ * sessions, so they were not cancel requests. Sessions that no sample shows are the application's
+ * if there are no foreign sessions. Before PostgreSQL 15 the counts are too old for that. */
 static void add_unseen(struct watch *watch)
 {
 	int64_t unseen = count_unseen(watch);
@@ -384,7 +389,7 @@ static void on_delay(uv_timer_t *timer)
 
 void watch_gather(struct watch *watch)
 {
-	/* what is under way is of before */
+	/* answers to statements sent before the signal are of no use now */
 	session_forget(target_session(watch->target), watch);
 	watch->waiting = 0;
 	if (server_version(watch) >= AT_ONCE_SINCE || server_version(watch) < COUNTS_SINCE) {

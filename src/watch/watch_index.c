@@ -1,5 +1,5 @@
-/* Indexes of the watch's lists, made when something is looked up and thrown away when the order of
- * a list changed. */
+/* Indexes of the watch's lists. An index is built at the first look-up, and dropped when the order
+ * of its list changes. */
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -8,16 +8,16 @@
 #include "watch/watch_parts.h"
 
 struct index {
-	struct arena *arena; /* NULL: to be made anew */
+	struct arena *arena; /* NULL: has to be built */
 	struct map *map;
-	size_t indexed; /* rows so far; those that were added since are missing */
+	size_t indexed; /* the number of indexed rows; rows added later are not indexed yet */
 };
 
 struct watch_indexes {
 	struct index sockets, sessions, processes, pids, strangers;
 };
 
-/* The key of row i; 0: it has none. */
+/* Returns the key of row i; 0: the row has no key. */
 typedef uint64_t key_fn(const struct watch *watch, size_t i);
 
 static uint64_t socket_key(const struct watch *watch, size_t i)
@@ -54,7 +54,7 @@ static uint64_t stranger_key(const struct watch *watch, size_t i)
 	return identity_key(watch->strangers[i].pid, (uint64_t)watch->strangers[i].start);
 }
 
-/* Of several rows with one key the first counts. */
+/* Indexes the rows that were added. Of several rows with the same key, the first is used. */
 static void catch_up(const struct watch *watch, struct index *index, size_t count, key_fn *key)
 {
 	if (!index->arena) {

@@ -1,4 +1,4 @@
-/* The phases of the application's own shutdown, from the stats pages of its pools. */
+/* Reads the phases of the application's own shutdown from the stats pages of its pools. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,19 +15,19 @@
 #include "target/target.h"
 #include "watch/watch_parts.h"
 
-/* A page that the application has, and what it said last. */
+/* A stats page of the application, and the values read from it last. */
 struct watch_page {
 	struct watch_page *next;
 	char *folder, *file;
 	int32_t pid;
 	enum page_phase phase;
-	bool known;      /* phase is one that was read */
-	bool gone;       /* the file is */
-	bool removed;    /* … and the file is gone since: its pool came to its end */
-	int64_t read_at; /* when that was */
-	int64_t pending; /* writes, as read last */
-	bool in_phase;   /* of its shutdown … */
-	size_t row;      /* … and that is its index in the record */
+	bool known;   /* phase has been read */
+	bool gone;    /* the file was removed */
+	bool removed; /* the file was removed after its phase had been read: the pool was closed */
+	int64_t read_at; /* when the phase was read */
+	int64_t pending; /* pending writes at the last reading */
+	bool in_phase;   /* the pool is in a phase of its shutdown */
+	size_t row;      /* the index of that phase in the record */
 };
 
 static void free_page(struct watch_page *page)
@@ -92,7 +92,7 @@ static void begin_phase(
 	phase->pid = page->pid;
 	phase->name = text_clean(watch->record.arena, name, strlen(name), TEXT_LINE);
 	phase->began_at = now;
-	/* what was pending before: some may have been written already */
+	/* the previous number of pending writes: some may have been written since */
 	phase->writes_first = page->in_phase ? copy->totals.pending_writes : page->pending;
 	page->in_phase = true;
 	note_writes(phase, copy->totals.pending_writes, now);
@@ -155,7 +155,7 @@ static bool has_another_page(const struct watch *watch, const struct watch_page 
 	return false;
 }
 
-/* One of the process's stays, as the evidence that its pools came to their end in order. */
+/* Keeps one ended page for each process, as the evidence that its pools were closed in order. */
 void watch_forget_ended_pages(struct watch *watch)
 {
 	for (struct watch_page **link = &watch->pages; *link;) {

@@ -1,4 +1,4 @@
-/* The application's processes: which there are, what they do with the signal, and when they end. */
+/* Lists the application's processes, and records how each handles the signal and when it ends. */
 #include <signal.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ bool watch_owns(const struct watch *watch, int32_t pid, uint64_t start_ticks)
 	return watch_find_process(watch, pid, start_ticks) != NULL;
 }
 
-/* When it has ended already the next sample lacks it. */
+/* If the process has already ended, the next sample shows that. */
 struct shutdown_process *watch_add_process(
 	struct watch *watch, int32_t pid, uint64_t start_ticks, int64_t at)
 {
@@ -41,8 +41,8 @@ static enum shutdown_disposition disposition(const struct procfs_signals *signal
 	return signals->caught & bit ? DISPOSITION_CATCHES : DISPOSITION_DEFAULT;
 }
 
-/* A signal that is on its way to a process we watch: seldom seen, as it is taken within
- * microseconds, but by one that is stopped or busy in the kernel. */
+/* Notes a pending signal of the watched process. This is seldom seen: a process takes a signal
+ * within microseconds, unless it is stopped or busy in the kernel. */
 static void note_sign(struct watch *watch, const struct follow_process *seen, int64_t at)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -58,8 +58,8 @@ static void note_sign(struct watch *watch, const struct follow_process *seen, in
 	}
 }
 
-/* What it does with the signal is what it did when it came; whether it has taken it shows in what
- * is pending. */
+/* The disposition is that of the last sample before the signal came. When the signal is no longer
+ * pending, the process has taken it. */
 static void note_signals(struct watch *watch, struct shutdown_process *process,
 	const struct follow_process *seen, int64_t at)
 {
@@ -87,14 +87,14 @@ static void read_process(
 	struct shutdown_process *process = watch_find_process(watch, seen->pid, seen->start_ticks);
 	if (!process)
 		process = watch_add_process(watch, seen->pid, seen->start_ticks, sample->began_at);
-	/* a program that was not started yet when it was first seen */
+	/* the name changes when a program is started after the first sample */
 	if (!process->name || strcmp(process->name, seen->name) != 0)
 		process->name = arena_strdup(watch->record.arena, seen->name);
 	if (!watch_has_begun(watch) || sample->began_at > watch->record.signalled_at)
 		note_signals(watch, process, seen, sample->taken_at);
 }
 
-/* The start times of a sample's processes, by pid. */
+/* Maps the pids of a sample's processes to their indexes in the sample. */
 static struct map *index_sample(const struct follow_sample *sample, struct arena *arena)
 {
 	struct map *map = map_new(arena, sample->n_processes);

@@ -1,8 +1,8 @@
-/* Which of the server's sessions are the application's, and which of them are left.
+/* Finds the server's sessions that are the application's, and which of them are left.
  *
- * A session is found by its client's end: address and port, or the two ends of a Unix socket; else
- * by what the assessment knows of it (a stats page, PgBouncer, a proxy). From then on it is known
- * by its identity, whatever becomes of the client. */
+ * A session is found by its client end (address and port, or the two ends of a Unix socket), or
+ * else by the assessment (a stats page, PgBouncer, a proxy). After that it is identified by pid and
+ * start time, whatever happens to the client. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,28 +21,29 @@
 #include "target/target.h"
 #include "watch/watch_parts.h"
 
-/* How often the server is asked while there is something to learn: more and more seldom. */
+/* The pause between two questions to the server grows from the first value to the last. */
 #define FIRST_PAUSE (5 * USEC_PER_MSEC)
 #define LAST_PAUSE  (200 * USEC_PER_MSEC)
 
-/* A session that is not found by then is hidden from us; where nothing is hidden, the machine is
- * slow. */
+/* If a session is not found within this time, the server hides it from our role. If our role sees
+ * all sessions, the server or the machine may only be slow: wait longer. */
 #define HIDDEN_AFTER (2 * USEC_PER_SEC)
 #define BLIND_AFTER  (30 * USEC_PER_SEC)
 
-/* A TCP connection that the server does not show by then needs more than its port. */
+/* If the server does not show a TCP connection within this time, its port is not enough to find the
+ * session. */
 #define LOOK_AFTER (60 * USEC_PER_MSEC)
 
-/* The ways to know it for certain have had their time by then. */
+/* After this time, the reliable ways to find a socket's session have had their chance. */
 #define UNMATCHED_AFTER (800 * USEC_PER_MSEC)
 
-/* An end that is still hidden after that is not merely new. */
+/* A client end that is still hidden after this time is not only new. */
 #define STAYS_HIDDEN (300 * USEC_PER_MSEC)
 
-/* A connection and its session come so close together. */
+/* The largest time between the opening of a connection and the start of its session. */
 #define AT_ONCE (200 * USEC_PER_MSEC)
 
-/* The server's and our clock's word for when a process of this machine began. */
+/* The largest difference between the server's and our start time of one process. */
 #define SAME_START USEC_PER_SEC
 
 static int64_t distance(int64_t a, int64_t b)
@@ -79,7 +80,8 @@ static uint64_t backend_key(int32_t pid, int64_t start)
 	return map_mix((uint64_t)pid, (uint64_t)start);
 }
 
-/* A server's instant on our monotonic clock, as far as its answer tells. */
+/* Converts a server's instant to our monotonic clock, as precisely as the time of its answer
+ * allows. */
 static int64_t local_instant(const struct assessment *assessment, int64_t instant)
 {
 	if (instant == INSTANT_UNKNOWN || assessment->server_now == INSTANT_UNKNOWN)
@@ -88,8 +90,8 @@ static int64_t local_instant(const struct assessment *assessment, int64_t instan
 	return taken_at - (assessment->server_now - instant);
 }
 
-/* A process of this machine, and the one that the server means? Then its end is seen at once, also
- * when the server has no time for our questions. */
+/* Follows the backend by pidfd if it is a process of this machine with the same start time. Its end
+ * is then seen at once, even if the server is too busy to answer. */
 static void follow_backend(struct watch *watch, const struct backend *backend)
 {
 	struct procfs_stat stat;
@@ -133,8 +135,9 @@ static struct shutdown_connection *add_connection(struct watch *watch,
 	int64_t began_at = local_instant(assessment, backend->start);
 	connection->opened_at = socket ? socket->opened_at : began_at;
 	if (record->signalled_at != INSTANT_UNKNOWN) {
-		/* the look that saw the socket first may have begun before the signal; where none
-		 * did, a session that comes late is still that of a socket from before */
+		/* The scan that first saw the socket may have begun before the signal. If no scan
+		 * was running at the signal, a session that starts late still belongs to a socket
+		 * opened before it. */
 		if (began_at > connection->opened_at && !(socket && watch->told_apart))
 			connection->opened_at = began_at;
 		connection->after_signal = connection->opened_at > record->signalled_at;
@@ -152,8 +155,8 @@ static struct shutdown_connection *add_connection(struct watch *watch,
 	return connection;
 }
 
-/* A pooled session is the application's while it has a transaction open in there; before the signal
- * that is nobody's business. */
+/* A session of PgBouncer is the application's while the application has a transaction in it. Before
+ * the signal such sessions are ignored. */
 static struct shutdown_connection *add_lent(
 	struct watch *watch, const struct assessment *assessment, const struct connection *row)
 {
@@ -184,8 +187,9 @@ static struct shutdown_connection *find_or_add(struct watch *watch,
 						    : add_connection(watch, assessment, row, NULL);
 }
 
-/* Its transaction is over, or it is another client's by now. Where the answer was long on its way
- * our clock's word for an instant is off: the same transaction is told by the server's. */
+/* True if the transaction has ended, or the session is lent to another client by now. If the answer
+ * took long, our conversion of an instant is inaccurate: compare the server's own instants to
+ * recognise the same transaction. */
 static bool is_given_back(const struct shutdown_connection *connection,
 	const struct assessment *assessment, const struct backend *backend)
 {
@@ -235,9 +239,10 @@ static void end_missing(struct watch *watch, const struct assessment *assessment
 	arena_free(arena);
 }
 
-/* Behind something that hides addresses (a container's proxy, another user's Unix socket) a
- * connection and its session can be told only by when they came: if no more sessions of nobody that
- * we see came then than there are connections without one. Such a session is never ended by us. */
+/* If something hides addresses (a container's proxy, another user's Unix socket), a connection and
+ * its session can be matched only by their times. They match if, at that time, no more unowned
+ * sessions began than connections without a session were opened. dbtop never ends a session that
+ * was matched this way. */
 static bool is_candidate(const struct watch *watch, const struct assessment *assessment,
 	const struct connection *row)
 {
@@ -296,8 +301,8 @@ static const struct connection **list_candidates(
 	return rows;
 }
 
-/* Both in the order of time: a socket's candidates are a window that only moves on, and the first
- * of them that is free is the one behind those that were taken. */
+/* Both lists are sorted by time. The candidates of a socket are a window that only moves forward,
+ * and the first free candidate is the one behind those already taken. */
 static void match_by_arrival(struct watch *watch, const struct assessment *assessment)
 {
 	size_t n_sockets, n_rows, first = 0, end = 0;
@@ -331,7 +336,8 @@ static void match_by_arrival(struct watch *watch, const struct assessment *asses
 	}
 }
 
-/* A connection that stood, and whose session the server showed nowhere: no verdict is to be had. */
+/* If an established connection has a session that the server does not show, no verdict is possible.
+ */
 static void note_blindness(struct watch *watch, const struct assessment *assessment)
 {
 	const char *why = NULL;
@@ -384,8 +390,8 @@ void watch_backend_ended(struct watch *watch, int32_t pid, int64_t at)
 	}
 }
 
-/* Whether processes have to be looked at: what the ports of the two ends do not tell, the processes
- * that hold them do. */
+/* True if processes have to be scanned: where the ports of the two ends do not identify a session,
+ * the processes that hold the ends do. */
 static bool needs_look(const struct watch *watch, int64_t now)
 {
 	for (size_t i = 0; i < watch->n_sockets; i++) {
@@ -401,8 +407,8 @@ static bool needs_look(const struct watch *watch, int64_t now)
 	return false;
 }
 
-/* Whether only the server can tell more: of a new connection, whose session it is; of a closed one,
- * whether its session is gone; of a running one, what it does. */
+/* True if only the server can tell more: whose session a new connection is, whether a closed
+ * connection's session has ended, what a running session does. */
 static bool is_worth_asking(const struct watch *watch)
 {
 	for (size_t i = 0; i < watch->n_sockets; i++)

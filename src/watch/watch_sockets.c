@@ -1,4 +1,4 @@
-/* The application's sockets: which there are, who holds them, and when they are closed. */
+/* Lists the application's sockets, the processes that hold them, and when they are closed. */
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
@@ -6,7 +6,7 @@
 #include "collect/follow.h"
 #include "watch/watch_parts.h"
 
-/* A link to PgBouncer that is shorter than this after the signal was a request to cancel. */
+/* After the signal, a link to PgBouncer that lasts less than this is a cancel request. */
 #define CANCEL_LASTS (50 * USEC_PER_MSEC)
 
 static struct watch_socket *add_socket(struct watch *watch, const struct follow_socket *seen)
@@ -27,14 +27,14 @@ static struct watch_socket *add_socket(struct watch *watch, const struct follow_
 		.opened_at = seen->first_seen,
 		.closed_at = INSTANT_UNKNOWN,
 	};
-	/* the server knows more of it: soon asked */
+	/* the server can tell whose session it is: ask soon */
 	watch->pause = 0;
 	watch->ask_at = 0;
 	return socket;
 }
 
-/* A socket that was inherited has several holders: the one that is known stays as long as it has
- * it. */
+/* An inherited socket has several holders: the known holder is kept as long as it holds the socket.
+ */
 static void read_socket(
 	struct watch *watch, const struct follow_socket *seen, const struct follow_sample *sample)
 {
@@ -44,7 +44,7 @@ static void read_socket(
 	if (!socket->open)
 		socket->holder = seen->pid;
 	socket->open = true;
-	/* an heir that was not known yet when the other holder let go of it */
+	/* a process that inherited the socket was not known yet when the other holder closed it */
 	socket->closed_at = INSTANT_UNKNOWN;
 	socket->established |= seen->established;
 	socket->seen_at = sample->taken_at;
@@ -54,21 +54,21 @@ static void hand_over(struct watch *watch, const struct follow_sample *sample)
 {
 	for (size_t i = 0; i < watch->n_sockets; i++)
 		watch->sockets[i].open = false;
-	/* first those that still have it … */
+	/* first the sockets whose known holder still has them */
 	for (size_t i = 0; i < sample->n_sockets; i++) {
 		const struct watch_socket *socket =
 			watch_find_socket(watch, sample->sockets[i].inode);
 		if (socket && socket->holder == sample->sockets[i].pid)
 			read_socket(watch, &sample->sockets[i], sample);
 	}
-	/* … then the heirs */
+	/* then those that another process inherited */
 	for (size_t i = 0; i < sample->n_sockets; i++)
 		read_socket(watch, &sample->sockets[i], sample);
 }
 
-/* When a socket that a look lacks was closed; INSTANT_UNKNOWN while that is not known yet. What is
- * missing of a process that the kernel is ending, or has ended, was not closed by it: it goes with
- * its end, which may have been told before the look, or is in a moment. */
+/* The time at which a socket that the sample lacks was closed; INSTANT_UNKNOWN while that is not
+ * known yet. A process that the kernel is ending, or has ended, did not close its sockets itself:
+ * they close at its end. That end may already have been reported, or will be soon. */
 static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket,
 	const struct follow_sample *sample, const struct map *by_pid)
 {

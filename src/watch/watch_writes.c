@@ -1,7 +1,8 @@
-/* What became of what the application wrote: the transactions that were open when it had to go.
+/* Finds out whether the application's writes were committed: the transactions that were open when
+ * it had to end.
  *
- * A session may have several, one after the other: each is remembered. The last may even be the
- * server's own, which drops the temporary tables of a session that ended. */
+ * A session may have several transactions, one after the other: each is remembered. The last may be
+ * the server's own, which drops the temporary tables of an ended session. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 #include "session/cell.h"
 #include "watch/watch_parts.h"
 
-/* Transaction numbers in the table of sessions have 32 bits; the missing ones are those of now. A
- * number may be a little younger than now, too: the table is read after the snapshot. */
+/* Transaction ids in pg_stat_activity have 32 bits; the epoch is taken from the current snapshot.
+ * An id may be slightly newer than that snapshot, because the table is read after it. */
 static const char writes_sql[] =
 	"SELECT a.pid, a.backend_start, x.now OPERATOR(pg_catalog.-)"
 	" ((((x.now OPERATOR(pg_catalog.-) a.backend_xid::pg_catalog.text::pg_catalog.int8)"
@@ -61,17 +62,17 @@ static void on_writes(void *data, const PGresult *result, int64_t sent_at)
 		struct shutdown_connection *connection = watch_find_session(
 			watch, cell_int(result, row, 0, 0), cell_instant(result, row, 1));
 		int64_t txid = cell_number(result, row, 2);
-		/* one number that is none would make the question for all fates fail */
+		/* a single invalid number would make the whole statement fail */
 		if (connection && txid > 0)
 			add_write(watch, connection, txid);
 	}
 	watch_baseline_taken(watch);
 }
 
-/* A PostgreSQL array, written item by item. */
+/* Builds a PostgreSQL array, item by item. */
 struct numbers {
 	FILE *file;
-	char *text; /* ends up here; the caller frees it */
+	char *text; /* the finished text; the caller frees it */
 	size_t size;
 	int count;
 };
@@ -97,7 +98,7 @@ static void numbers_end(struct numbers *numbers)
 		abort();
 }
 
-/* Asks about them, if there are any. */
+/* Asks about these transactions, if there are any. */
 static void ask(
 	struct watch *watch, const char *sql, struct numbers *numbers, session_done_fn *done)
 {
@@ -119,7 +120,7 @@ void watch_note_writes(struct watch *watch)
 	ask(watch, writes_sql, &sessions, on_writes);
 }
 
-/* One that was rolled back counts, whatever came after it. */
+/* A transaction that was rolled back counts, whatever the later ones did. */
 static void tell_fate(struct watch *watch, int64_t txid, enum shutdown_fate fate)
 {
 	uint32_t i =
