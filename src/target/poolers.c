@@ -1,4 +1,4 @@
-/* A round is over when the last one that was asked has answered. */
+/* A round is over when every PgBouncer that was asked has answered. */
 #include "target/poolers.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct poolers {
 struct pooler {
 	struct poolers *all;
 	struct pgbouncer *pgbouncer;
-	bool asked; /* by the round under way */
+	bool asked; /* in the current round, and has not answered yet */
 	const struct bouncer *marked, *published;
 };
 
@@ -97,7 +97,7 @@ size_t poolers_count(const struct poolers *poolers)
 
 bool poolers_refresh(struct poolers *poolers)
 {
-	/* marked first: one that is lost while it is asked must not end the round for the others */
+	/* set before asking: a PgBouncer whose connection is lost at once must not end the round */
 	for (size_t i = 0; i < poolers->count; i++)
 		poolers->items[i].asked = true;
 	bool asked = false;

@@ -1,11 +1,12 @@
-/* When each source is asked, and when their answers become a picture.
+/* Decides when each source is asked, and when the answers become an assessment.
  *
  *   tick → PgBouncers → statement → rows → pages → assess
- *                                     → a connection that was not looked for? → look → assess
+ *                                     → a connection that no scan covered? → scan → assess
  *
- * The order is what makes the sources' words fit together: a link in PgBouncer is that of a
- * transaction which had begun before, and a slot that was borrowed before the rows were taken and
- * still is after them was so in between. A PgBouncer that is slow is not waited for. */
+ * This order makes the answers of the sources consistent: a link in PgBouncer belongs to a
+ * transaction that had begun before the rows were taken, and a pool's slot that was borrowed before
+ * the rows were taken and is still borrowed after them was borrowed in between. The rows do not
+ * wait long for a slow PgBouncer. */
 #include "target/target.h"
 
 #include <stdlib.h>
@@ -28,7 +29,8 @@
 /* How long the statement waits for the PgBouncers' answers, in ms. */
 #define GRACE_MS 100
 
-/* How old the proxy's state may be when the connection to the server was just lost, in µs. */
+/* The greatest age of the proxy's state when the connection to the server has just been lost, in
+ * µs. */
 #define PROXY_LOST (USEC_PER_SEC / 4)
 
 static bool is_in_hurry(const struct target *target)
@@ -48,7 +50,8 @@ static void on_grace(uv_timer_t *timer)
 	(void)ask_server(timer->data);
 }
 
-/* Begins a round; false when the server cannot be asked, or has not answered the last time. */
+/* Begins a round; false if the server cannot be asked, or has not answered the last statement yet.
+ */
 static bool begin_round(struct target *target)
 {
 	bool can_ask = session_is_ready(target->session) &&
@@ -65,7 +68,7 @@ static bool begin_round(struct target *target)
 	return true;
 }
 
-/* What the dump showed counts once the rows are newer than it. */
+/* The scan's results count only with rows that were asked for after it: ask for such rows. */
 static void hurry(struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
@@ -172,7 +175,7 @@ static void on_tick(uv_timer_t *timer)
 	(void)pages_refresh(target->pages);
 	poolers_mark(target->poolers);
 	poolers_publish(target->poolers);
-	/* no answer, no connection: the picture ages, and says so */
+	/* no answer, or no connection: the new assessment marks old data as stale */
 	target_assess(target);
 	target_keep_proxy_in_sight(target);
 	if (!session_is_ready(target->session))
@@ -221,7 +224,7 @@ static void open_proxy(struct target *target)
 	target->proxy = proxy_watch_new(target->loop, &proxy);
 }
 
-/* What this machine tells of itself. */
+/* Opens the sources that read this machine. */
 static void open_machine(struct target *target)
 {
 	const struct clients_callbacks clients = { .data = target, .published = on_peers };

@@ -1,8 +1,8 @@
-/* When this machine's sockets, processes and proxy are looked at.
+/* Decides when this machine's sockets, processes and proxy are scanned.
  *
- * The sockets are dumped when rows show a connection that is new, and every few seconds to notice
- * ends that went away; without a connection of our own at each tick, because then they are all we
- * have. */
+ * Sockets are scanned when rows show a new connection, and every few seconds to notice client ends
+ * that are gone. Without a connection to the server they are scanned at each tick, because they are
+ * the only source then. */
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -18,12 +18,12 @@
 #include "target/poolers.h"
 #include "target/target_parts.h"
 
-/* The kernel walks its whole table of connections for one look (measured: 1 to 2 ms for an empty
- * one of 262,144 buckets). New connections and processes that end cause one at once; this is for
- * sockets that are closed by a process that lives on. */
+/* For one scan the kernel walks its whole table of connections (measured: 1 to 2 ms for an empty
+ * table of 262,144 buckets). New connections and processes that end cause a scan at once; the
+ * regular scan finds sockets that a process closes while it lives on. */
 #define LOOK_EVERY (5 * USEC_PER_SEC)
 
-/* How often the proxy is looked at: while a page shows it, and else. */
+/* The interval between scans for the proxy: while a screen shows it, and otherwise. */
 #define PROXY_OFTEN  (1 * USEC_PER_SEC)
 #define PROXY_SELDOM (5 * USEC_PER_SEC)
 
@@ -45,7 +45,7 @@ void target_look(struct target *target)
 	target_look_at(target, false);
 }
 
-/* A PgBouncer, or a client of it that matters, which the last dump did not know. */
+/* True if the last scan did not know this PgBouncer, or one of the clients that it lists. */
 static bool has_new_client(const struct assessment *assessment, const struct bouncer *bouncer)
 {
 	if (!peers_port(assessment->peers, bouncer->port))

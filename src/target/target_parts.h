@@ -1,5 +1,5 @@
-/* What the files of a target share: target.c says when each source is asked, target_looks.c looks
- * at this machine, target_picture.c makes a picture of what they told. Nobody else includes it. */
+/* Shared by the files of a target: target.c decides when each source is asked, target_looks.c scans
+ * this machine, target_picture.c makes assessments. No other file includes it. */
 #ifndef TARGET_TARGET_PARTS_H
 #define TARGET_TARGET_PARTS_H
 
@@ -22,31 +22,32 @@ struct target {
 	struct pages *pages;
 	uv_timer_t *tick;
 	uv_timer_t *grace; /* active while the statement waits for the PgBouncers */
-	bool rows_wait;    /* for the look at the pages that is under way … */
-	int64_t rows_at;   /* … since then (monotonic) */
+	bool rows_wait;    /* new rows wait for the scan of the pages that is running */
+	int64_t rows_at;   /* since this instant (monotonic) */
 	struct assessment *assessment;
 	struct history history;
 	int64_t last_look; /* monotonic */
 	bool paused;
-	int64_t hurry_since; /* until the picture is settled and from after this instant;
-				INSTANT_UNKNOWN: in no hurry */
+	int64_t hurry_since; /* refresh at once until the assessment is complete and its scan is not
+				older than this instant; INSTANT_UNKNOWN: no need */
 };
 
-/* Whether the server owes an answer for too long. */
+/* True if the server's answer is overdue. */
 bool target_is_overdue(const struct target *target);
 
-/* Makes a picture of what the sources told last, and shows it; not while paused, nor halfway
- * through a round. */
+/* Makes an assessment of the latest answers, and publishes it; does nothing while the target is
+ * paused or new rows wait for the pages. */
 void target_assess(struct target *target);
 
-/* Looks at sockets and processes; `fresh` trusts nothing that was seen before. Nothing happens
- * while it is not known where the server is. */
+/* Scans sockets and processes; `fresh` reads everything again. Does nothing while the server's
+ * address is not known. */
 void target_look_at(struct target *target, bool fresh);
 
-/* Whether the latest rows show what the last look does not explain, or that was too long ago. */
+/* True if the latest rows show a connection that the last scan did not look for, or if the last
+ * scan is too old. */
 bool target_wants_look(const struct target *target);
 
-/* Looks at the proxy unless that was done `after` µs ago or later. */
+/* Scans for the proxy unless the last scan is younger than `after` µs. */
 void target_look_at_proxy(struct target *target, int64_t after);
 void target_keep_proxy_in_sight(struct target *target);
 

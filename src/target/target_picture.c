@@ -1,4 +1,4 @@
-/* What the sources told last, each with how it stands, becomes an assessment. */
+/* Makes an assessment of the sources' latest answers and their states. */
 #include <stdlib.h>
 
 #include "analyze/assess.h"
@@ -19,7 +19,7 @@
 /* An answer is overdue after two intervals, but not before this. */
 #define STALE_AFTER (2 * USEC_PER_SEC)
 
-/* The pages' folders are local, but a disk may hang. */
+/* The pages' folders are local, but a disk may hang: rows wait no longer than this for them. */
 #define PAGES_PATIENCE (USEC_PER_SEC / 2)
 
 static int64_t stale_after(const struct target *target)
@@ -119,7 +119,7 @@ static void sample_history(struct target *target)
 
 void target_assess(struct target *target)
 {
-	/* new rows beside old pages would unsay what the last picture proved */
+	/* new rows with old pages could withdraw what the last assessment proved */
 	bool halfway = target->rows_wait && instant_monotonic() - target->rows_at < PAGES_PATIENCE;
 	if (target->paused || halfway)
 		return;
