@@ -1,4 +1,4 @@
-/* Server, schema, application. */
+/* Starts the private server, creates the schema, starts the application. */
 #include "demo/demo.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static int run_sql(const char *conninfo, const char *sql, char *error)
 {
 	PGconn *conn = PQconnectdb(conninfo);
 	int r = 0;
-	/* one statement at a time: CREATE DATABASE runs in no transaction */
+	/* one statement at a time, because CREATE DATABASE cannot run in a transaction */
 	char *text = mem_strdup(sql);
 	for (char *rest = text, *statement; r == 0 && (statement = strsep(&rest, ";"));) {
 		PGresult *result = *statement ? PQexec(conn, statement) : NULL;

@@ -1,4 +1,4 @@
-/* A private server with a leaking application: what --demo opens on. */
+/* A private server with a leaking application, for --demo. */
 #ifndef DEMO_DEMO_H
 #define DEMO_DEMO_H
 
@@ -6,8 +6,8 @@
 
 struct demo;
 
-/* Starts both and waits until all processes are at work; takes about a second. Everything is
- * removed by demo_stop(), or when we end in any other way. Returns 0, or a negative errno with one
+/* Starts both and waits until all processes work; takes about a second. Everything is removed by
+ * demo_stop(), and also when dbtop ends in any other way. Returns 0, or a negative errno with one
  * line in error. */
 int demo_start(struct demo **ret_demo, char error[static PRIVATE_SERVER_ERROR_MAX])
 	__attribute__((warn_unused_result));

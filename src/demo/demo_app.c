@@ -1,5 +1,5 @@
-/* Roles in a table; the environment tells the new process which one it plays, so that its command
- * line reads like an application's. */
+/* The roles are in a table. An environment variable passes the role to the new process, so that its
+ * command line looks like an application's. */
 #include "demo/demo_app.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static void tell_ready(void)
 	close(READY_FD);
 }
 
-/* Uses each connection twice a second, and gives it back: never idle for long. */
+/* Uses one connection after the other, so that none is idle for long. */
 static int play_storefront(struct connections *pool)
 {
 	static const char *const statements[] = {
@@ -61,7 +61,7 @@ static int play_report_worker(struct connections *pool)
 		if (!run(pool->conns[i], "SELECT count(*) FROM orders WHERE day = current_date"))
 			return 1;
 	tell_ready();
-	/* … and never another word */
+	/* keeps its connections and never uses them again */
 	for (;;)
 		pause();
 }
@@ -86,7 +86,7 @@ static int play_importer(struct connections *pool)
 		return 1;
 	PQflush(pool->conns[0]);
 	tell_ready();
-	/* long enough to be seen alive; then the out-of-memory killer comes by */
+	/* lives long enough to be seen, then dies as if killed by the out-of-memory killer */
 	usleep(IMPORTER_LIVES_MS * 1000);
 	return raise(SIGKILL);
 }
@@ -137,8 +137,8 @@ int demo_app_main(void)
 	return status;
 }
 
-/* In the child: never returns. The program that runs is the one that asked, also when its file was
- * replaced meanwhile. */
+/* Runs in the child and never returns. Executes the file of the running program, even if the file
+ * was replaced since. */
 __attribute__((noreturn)) static void become(
 	enum demo_role role, const char *conninfo, int ready, pid_t parent)
 {
@@ -146,7 +146,7 @@ __attribute__((noreturn)) static void become(
 	snprintf(number, sizeof(number), "%d", (int)role);
 	setenv(ROLE_VARIABLE, number, 1);
 	setenv(CONNINFO_VARIABLE, conninfo, 1);
-	/* Ctrl+C is dbtop's; an end of dbtop is theirs, too */
+	/* Ctrl+C must reach dbtop only, but the end of dbtop must end these processes, too */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)

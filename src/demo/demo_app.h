@@ -1,4 +1,4 @@
-/* The demo's application: processes with known faults, each the same program in a role. */
+/* The demo's application: processes with known faults. Each is this program in a role. */
 #ifndef DEMO_DEMO_APP_H
 #define DEMO_DEMO_APP_H
 
@@ -7,9 +7,9 @@
 
 enum demo_role {
 	DEMO_STOREFRONT,    /* a healthy pool of three */
-	DEMO_REPORT_WORKER, /* borrows three connections and forgets them */
-	DEMO_CHECKOUT,      /* leaves two in the middle of a transaction */
-	DEMO_IMPORTER, /* is killed in the middle of a statement, so that its backend lives on */
+	DEMO_REPORT_WORKER, /* uses three connections once and keeps them idle */
+	DEMO_CHECKOUT,      /* leaves two connections idle in a transaction */
+	DEMO_IMPORTER,      /* is killed while a statement runs, so that its backend stays */
 };
 #define DEMO_ROLES (DEMO_IMPORTER + 1)
 
@@ -18,10 +18,10 @@ enum demo_role {
 pid_t demo_app_start(enum demo_role role, const char *conninfo, int *ret_ready)
 	__attribute__((warn_unused_result));
 
-/* Whether this process was started so. Asked first thing in main(). */
+/* True if this process was started by demo_app_start(). main() checks this first. */
 bool demo_app_requested(void);
 
-/* Plays the role until killed; returns an exit status when the server is gone. */
+/* Runs the role until it is killed; returns an exit status when the server is gone. */
 int demo_app_main(void);
 
 #endif

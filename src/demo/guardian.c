@@ -1,4 +1,4 @@
-/* The cleaner: a grandchild in a session of its own, deaf to the terminal's signals. */
+/* The guardian: a grandchild in its own session, which ignores the terminal's signals. */
 #include "demo/guardian.h"
 
 #include <dirent.h>
@@ -21,17 +21,17 @@
 #define QUIT_TIMEOUT_MS 3000
 #define KILL_TIMEOUT_MS 2000
 
-#define DEEPEST    64 /* folders in each other */
+#define DEEPEST    64 /* the deepest nesting of folders */
 #define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
 
-/* What is removed in the end. */
+/* What is removed at the end. */
 struct guarded {
 	const char *folder;
-	uid_t uid; /* whose files there may be in it, beside ours */
+	uid_t uid; /* the other user whose files may be in the folder */
 	gid_t gid;
 };
 
-/* pidfds: a pid may be used again before the end. */
+/* pidfds, because a pid may be reused before the end. */
 struct watched {
 	int fds[MOST_PROCESSES];
 	int count;
@@ -72,7 +72,8 @@ static void wait_for_end(int pidfd, int timeout_ms)
 	(void)poll(&pollfd, 1, timeout_ms);
 }
 
-/* SIGQUIT is a postmaster's immediate shutdown, in which it ends its children as well. */
+/* Ends all processes, with SIGQUIT first: a postmaster then shuts down at once and ends its
+ * children as well. */
 static void end_all(const struct watched *watched)
 {
 	for (int i = watched->count - 1; i >= 0; i--)
@@ -84,8 +85,8 @@ static void end_all(const struct watched *watched)
 	}
 }
 
-/* Whether what is in it may be removed. As root only where no other user can write: elsewhere a
- * folder could be replaced by a link at any time. */
+/* True if the folder's content may be removed. Root may do so only where no other user can write:
+ * elsewhere a folder could be replaced by a link at any time. */
 static bool is_ours(int folder, dev_t device)
 {
 	struct stat st;
@@ -93,7 +94,8 @@ static bool is_ours(int folder, dev_t device)
 		(geteuid() != 0 || !(st.st_mode & 022));
 }
 
-/* Takes the descriptor. Never follows a link, never leaves the file system. */
+/* Removes what is in the folder. Closes the descriptor. Never follows a link, never leaves the file
+ * system. */
 static void empty_folder(int folder, dev_t device, int depth)
 {
 	DIR *dir = is_ours(folder, device) ? fdopendir(folder) : NULL;
@@ -114,7 +116,7 @@ static void empty_folder(int folder, dev_t device, int depth)
 	closedir(dir);
 }
 
-/* What `path` holds that belongs to the other user is removed as that user. */
+/* Removes what belongs to the other user, with that user's rights. */
 static void empty_as(const struct guarded *guarded, dev_t device)
 {
 	pid_t child = fork();
@@ -139,7 +141,8 @@ static void empty_as(const struct guarded *guarded, dev_t device)
 	_exit(0);
 }
 
-/* A backend that is just ending may still write a file: hence a few rounds. */
+/* Removes the folder. Tries several times, because a backend that is ending may still write a
+ * file. */
 static void remove_folder(const struct guarded *guarded)
 {
 	struct stat st;
@@ -162,7 +165,7 @@ __attribute__((noreturn)) static void guard(const struct guarded *guarded, int o
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	prctl(PR_SET_NAME, "dbtop-guardian");
-	/* nothing of ours may keep a terminal, a pipe or a socket open */
+	/* the guardian must not keep a terminal, a pipe or a socket of ours open */
 	dup2(orders, 0);
 	dup2(done, 1);
 	close_range(2, ~0U, 0);
@@ -172,8 +175,8 @@ __attribute__((noreturn)) static void guard(const struct guarded *guarded, int o
 	_exit(0);
 }
 
-/* The child between us and the guardian tells by its status why there is none. Returns 0 or a
- * negative errno. */
+/* Forks twice. If the guardian cannot be forked, the exit status of the child in between is the
+ * errno. Returns 0 or a negative errno. */
 static int fork_guardian(const struct guarded *guarded, int orders, int done)
 {
 	int status;
@@ -205,7 +208,7 @@ int guardian_start(const char *folder, uid_t uid, gid_t gid, struct guardian *re
 		close(orders[1]);
 		return r;
 	}
-	/* the guardian's descriptors are 0 and 1: none of the pipes may be */
+	/* the guardian uses descriptors 0 and 1, so neither pipe may have one of these numbers */
 	int in = fcntl(orders[0], F_DUPFD_CLOEXEC, 3), out = fcntl(done[1], F_DUPFD_CLOEXEC, 3);
 	int r = in < 0 || out < 0 ? -EMFILE : fork_guardian(&guarded, in, out);
 	if (in >= 0)
@@ -225,7 +228,7 @@ int guardian_start(const char *folder, uid_t uid, gid_t gid, struct guardian *re
 
 void guardian_watch(struct guardian *guardian, pid_t pid)
 {
-	/* one write of a few bytes to a pipe is whole or fails */
+	/* one write of a few bytes to a pipe is complete or fails */
 	ssize_t written = write(guardian->orders, &pid, sizeof(pid));
 	(void)written;
 }

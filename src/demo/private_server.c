@@ -1,4 +1,4 @@
-/* initdb, postgres, and the guardian that removes both. */
+/* Runs initdb and postgres; the guardian removes both. */
 #include "demo/private_server.h"
 
 #include <arpa/inet.h>
@@ -28,13 +28,13 @@
 #define MOST_ARGUMENTS 96
 
 struct private_server {
-	char *bin;    /* where initdb and postgres are */
-	char *outer;  /* ours: the passfile, and the folder below */
-	char *folder; /* the server's user's: data, log and socket */
+	char *bin;    /* the folder of initdb and postgres */
+	char *outer;  /* belongs to us: has the passfile and the folder below */
+	char *folder; /* belongs to the server's user: data, log and socket */
 	char *conninfo, *passfile;
 	char password[PRIVATE_SERVER_PASSWORD_MAX];
 	bool wide;
-	char **arguments; /* of postgres */
+	char **arguments; /* the arguments of postgres */
 	int n_arguments;
 	int port;
 	uid_t uid;
@@ -43,7 +43,7 @@ struct private_server {
 	struct guardian guardian;
 };
 
-/* The user PostgreSQL runs as: ourselves, unless we are root. */
+/* Chooses the user that PostgreSQL runs as: ourselves, unless we are root. */
 static int choose_user(struct private_server *server, char *error)
 {
 	static const char *const names[] = { "postgres", "nobody" };
@@ -71,7 +71,7 @@ static bool has_server(const char *folder)
 	return access(initdb, X_OK) == 0 && access(postgres, X_OK) == 0;
 }
 
-/* PATH first; Debian keeps each version's programs in a folder of its own. */
+/* Searches PATH first. Debian keeps each version's programs in a folder of its own. */
 static char *find_bin(void)
 {
 	CLEANUP(cleanup_free) char *path = mem_strdup(getenv("PATH"));
@@ -85,7 +85,7 @@ static char *find_bin(void)
 		glob_t matches;
 		if (glob(patterns[i], 0, NULL, &matches) != 0)
 			continue;
-		/* sorted: the last is the newest */
+		/* sorted by name: begin with the last, which is usually the newest */
 		for (size_t match = matches.gl_pathc; match-- > 0 && !found;)
 			if (has_server(matches.gl_pathv[match]))
 				found = mem_strdup(matches.gl_pathv[match]);
@@ -113,9 +113,9 @@ static void become_user(const struct private_server *server)
 		_exit(126);
 }
 
-/* The standard descriptors: `input` can be read there, output goes to the log, which initdb begins.
- * The folder is the server's user's, so that this is done as that user. The pipe is as well: it is
- * opened again, as /dev/stdin. */
+/* Sets the standard descriptors up: stdin is a pipe with `input`; output goes to the log, which
+ * initdb creates (`begins`). The folder belongs to the server's user, so the log is opened as that
+ * user. So is the pipe, because initdb opens it again as /dev/stdin. */
 static void redirect(const char *input, bool begins)
 {
 	int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
@@ -129,22 +129,22 @@ static void redirect(const char *input, bool begins)
 	dup2(log, STDERR_FILENO);
 }
 
-/* Runs in the child: never returns. PostgreSQL's programs look for each other beside the path they
- * were called by, so that is put before the arguments, in the place left for it. */
+/* Runs in the child and never returns. PostgreSQL's programs look for each other in the folder of
+ * the path in argv[0], so that path is written to the place left for it in the arguments. */
 __attribute__((noreturn)) static void run(const struct private_server *server, const char *program,
 	char *arguments[], const char *input, pid_t parent)
 {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/%s", server->bin, program);
-	/* Ctrl+C in our terminal is not the server's affair */
+	/* Ctrl+C in our terminal must not reach the server */
 	setsid();
 	become_user(server);
 	umask(077);
 	if (chdir(server->folder) != 0)
 		_exit(126);
 	redirect(input, strcmp(program, "initdb") == 0);
-	/* beside the guardian, which cannot open a pidfd everywhere; after setuid(), which clears
-	 * it */
+	/* needed besides the guardian, which cannot open a pidfd on every system; set after
+	 * setuid(), which would clear it */
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	if (getppid() != parent)
 		_exit(126);
@@ -162,7 +162,8 @@ static bool is_reason(const char *line)
 	return strstr(line, "FATAL:") || strstr(line, "error:");
 }
 
-/* Why it failed: the last line that says so, which is not always the last one of the log. */
+/* Reads from the log why the program failed: the last line with a reason, which is not always the
+ * last line. */
 static void read_log(const struct private_server *server, const char *what, char *error)
 {
 	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", server->folder);
@@ -228,7 +229,7 @@ static void build_arguments(
 		"max_wal_senders=4", "wal_level=replica", "logging_collector=off",
 		"log_line_prefix=%m [%p] %q%u@%d ", "password_encryption=scram-sha-256" };
 	server->arguments = mem_alloc((MOST_ARGUMENTS + 1) * sizeof(char *));
-	add_argument(server, mem_strdup("postgres")); /* replaced by its path */
+	add_argument(server, mem_strdup("postgres")); /* replaced by the program's path */
 	add_argument(server, mem_strdup("-D"));
 	add_argument(server, mem_strdup("data"));
 	add_argument(server, mem_strdup("-k"));
@@ -289,7 +290,7 @@ static void make_password(struct private_server *server, const char *wanted)
 		snprintf(server->password + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* For libpq, which wants it to be readable by its owner alone. */
+/* Writes libpq's password file. libpq requires that only its owner can read it. */
 static int write_passfile(struct private_server *server)
 {
 	server->passfile = mem_printf("%s/passfile", server->outer);
@@ -298,7 +299,7 @@ static int write_passfile(struct private_server *server)
 	return fd >= 0 && dprintf(fd, "*:*:*:*:%s\n", server->password) > 0 ? 0 : -errno;
 }
 
-/* The server's own: data, log and socket. */
+/* Creates the server's own folder, for data, log and socket. */
 static int make_inner(struct private_server *server)
 {
 	server->folder = mem_printf("%s/server", server->outer);
@@ -312,8 +313,8 @@ static int make_inner(struct private_server *server)
 	return 0;
 }
 
-/* The path of a socket has at most 107 bytes: $TMPDIR may be too deep for it, and as root it may be
- * another user's. */
+/* Chooses the folder in which all is created. Not $TMPDIR if it is too long for the path of a
+ * socket (at most 107 bytes), or, as root, if it may be another user's. */
 static const char *choose_parent(void)
 {
 	CLEANUP(cleanup_fd) int fd = -1;
@@ -333,7 +334,7 @@ static int make_folders(struct private_server *server, char *error)
 		server->outer = NULL;
 		return r;
 	}
-	/* to pass through, for the server's user and for who may use the socket */
+	/* lets the server's user, and other users of the socket, pass through the folder */
 	if ((getuid() == 0 || server->wide) && chmod(server->outer, 0711) != 0)
 		return -errno;
 	int r = write_passfile(server);
@@ -386,7 +387,8 @@ int private_server_start(const struct private_server_options *options,
 	return 0;
 }
 
-/* Signals the postmaster and waits for its end. Its pid is ours until then, and no longer. */
+/* Signals the postmaster and waits for its end. Until then its pid cannot be reused, because it is
+ * our child. */
 static int end_postmaster(struct private_server *server, int signal_number)
 {
 	if (server->postmaster <= 0)
@@ -400,7 +402,8 @@ static int end_postmaster(struct private_server *server, int signal_number)
 	return r;
 }
 
-/* Without a guardian nothing has run, and the inner folder is empty. */
+/* Removes the folders when there is no guardian: nothing has run then, and the inner folder is
+ * empty. */
 static void remove_folders(const struct private_server *server)
 {
 	if (server->folder)
@@ -415,7 +418,7 @@ void private_server_stop(struct private_server *server)
 {
 	if (!server)
 		return;
-	/* faster than waiting for the guardian to notice, and ours to reap */
+	/* faster than the guardian, and only we can reap our child */
 	(void)end_postmaster(server, SIGQUIT);
 	if (server->guardian.orders >= 0)
 		guardian_finish(&server->guardian);
@@ -450,7 +453,7 @@ const char *private_server_conninfo(const struct private_server *server)
 	return server->conninfo;
 }
 
-/* A verifier does not depend on the role's name, so that it can be copied. */
+/* Copies the superuser's password verifier, which does not depend on the role's name. */
 int private_server_admit(
 	const struct private_server *server, char error[static PRIVATE_SERVER_ERROR_MAX])
 {

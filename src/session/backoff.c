@@ -4,10 +4,10 @@
 
 #define FIRST_MS  250
 #define LAST_MS   15000
-#define FULL_MS   1000  /* a slot may come free at any moment */
+#define FULL_MS   1000  /* a slot may become free at any moment */
 #define DENIED_MS 30000 /* each attempt is a line in the server's log, and may lock us out */
 
-/* From here on FIRST_MS doubled once for each failure would pass LAST_MS. */
+/* After this many failures the doubled FIRST_MS would be longer than LAST_MS. */
 #define DOUBLINGS 6
 
 uint64_t backoff_delay(enum server_status status, unsigned failures)

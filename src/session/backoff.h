@@ -1,4 +1,4 @@
-/* How long to wait before the next attempt to connect. */
+/* The time to wait before the next attempt to connect. */
 #ifndef SESSION_BACKOFF_H
 #define SESSION_BACKOFF_H
 
@@ -6,8 +6,9 @@
 
 #include "model/assessment.h"
 
-/* In ms. `failures` counts the attempts that failed since the last success, without this one. It is
- * up to a quarter more or less than it would be: many dbtops must not come back in step. */
+/* In ms. `failures` is the number of attempts that failed since the last success, without this one.
+ * The result varies at random by up to a quarter, so that many dbtops do not reconnect at the same
+ * time. */
 uint64_t backoff_delay(enum server_status status, unsigned failures);
 
 #endif

@@ -1,5 +1,5 @@
-/* Cells of a result in the binary format. The server is a stranger: a length that is not the type's
- * reads as a NULL. */
+/* Reads cells of a result in the binary format. The server is not trusted: a cell whose length does
+ * not fit its type is read as NULL. */
 #ifndef SESSION_CELL_H
 #define SESSION_CELL_H
 
@@ -11,10 +11,10 @@
 
 struct arena;
 
-/* Whether the result has rows of so many columns; false for NULL and for failures. */
+/* True if the result has rows with this number of columns; false for NULL and for failures. */
 bool cell_has_rows(const PGresult *result, int columns);
 
-/* Exactly `size` bytes, the result's; NULL for NULL and for any other length. */
+/* Returns exactly `size` bytes, owned by the result; NULL for NULL and for any other length. */
 const char *cell_bytes(const PGresult *result, int row, int column, int size);
 
 /* An int4. */
@@ -29,7 +29,7 @@ bool cell_is_true(const PGresult *result, int row, int column);
 /* A timestamptz; INSTANT_UNKNOWN for NULL. */
 int64_t cell_instant(const PGresult *result, int row, int column);
 
-/* Clean, in the arena; NULL for NULL. */
+/* A text, cleaned, in the arena; NULL for NULL. */
 const char *cell_text(
 	struct arena *arena, const PGresult *result, int row, int column, enum text_kind kind);
 

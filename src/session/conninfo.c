@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "session/params.h"
 
-/* keyword='value' with ' and \ quoted; the caller wipes and frees it. */
+/* Makes keyword='value' with ' and \ quoted; the caller wipes and frees it. */
 static char *write_conninfo(const struct params *params)
 {
 	size_t size = 1;

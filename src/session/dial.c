@@ -1,5 +1,5 @@
-/* The thread and the loop share one struct under its lock. The loop frees it once it has joined the
- * thread; until then the loop's handle stays open. */
+/* The thread and the loop share one struct, guarded by its lock. The loop frees it after it has
+ * joined the thread; until then the loop's handle stays open. */
 #include "session/dial.h"
 
 #include <pthread.h>
@@ -15,16 +15,16 @@
 
 struct dial {
 	uv_async_t async;
-	struct dial_callbacks callbacks; /* the loop's */
+	struct dial_callbacks callbacks; /* used by the loop only */
 	pthread_t thread;
-	bool has_thread; /* that is not joined */
+	bool has_thread; /* a thread was started and is not joined yet */
 
-	struct round round; /* the thread's until `ended`, then the loop's */
+	struct round round; /* owned by the thread until `ended`, then by the loop */
 
-	pthread_mutex_t lock; /* of these: */
-	bool abandoned;       /* by the loop */
+	pthread_mutex_t lock; /* guards the members below */
+	bool abandoned;       /* dial_abandon() was called */
 	bool ended;           /* the round is over */
-	bool is_located;      /* `where` was not passed on yet */
+	bool is_located;      /* `where` is new: located() was not called with it yet */
 	bool trying, looking_up;
 	struct peers_target where;
 };
@@ -71,7 +71,7 @@ static void on_closed(uv_handle_t *handle)
 	free(dial);
 }
 
-/* The round is over. */
+/* Called when the round is over. */
 static void finish(struct dial *dial)
 {
 	struct dial_callbacks callbacks = dial->callbacks;
@@ -98,15 +98,16 @@ static void on_async(uv_async_t *async)
 	struct peers_target where = dial->where;
 	dial->is_located = false;
 	pthread_mutex_unlock(&dial->lock);
-	/* the callback may abandon it */
+	/* the callback may abandon the dial */
 	if (located && !dial->abandoned && dial->callbacks.located)
 		dial->callbacks.located(dial->callbacks.data, &where);
 	if (ended)
 		finish(dial);
 }
 
-/* Signals that are sent to us go to the main thread. A fault must reach its handler, which gives
- * the terminal back, in the thread that it happens in. */
+/* Blocks signals in the thread, so that those sent to the process go to the main thread. Faults
+ * stay unblocked: their handler, which restores the terminal, must run in the thread of the
+ * fault. */
 static int start_thread(struct dial *dial)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
@@ -132,7 +133,7 @@ struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned s
 		.hooks = { .data = dial, .step = on_step, .located = on_located },
 	};
 	params_lay_over(&dial->round.params, params);
-	/* It fails only for a loop that is not initialized. */
+	/* uv_async_init() fails only for a loop that is not initialized. */
 	(void)uv_async_init(loop, &dial->async, on_async);
 	dial->async.data = dial;
 	int r = start_thread(dial);
@@ -161,7 +162,7 @@ void dial_abandon(struct dial *dial)
 	dial->abandoned = true;
 	if (dial->round.wake >= 0)
 		(void)eventfd_write(dial->round.wake, 1);
-	/* a name server may be silent for half a minute */
+	/* the loop must not wait for a look-up, which may take half a minute */
 	if (dial->looking_up)
 		uv_unref((uv_handle_t *)&dial->async);
 	pthread_mutex_unlock(&dial->lock);

@@ -1,9 +1,9 @@
 /* One round of connection attempts: each address of each host in turn, each with its own time
  * limit, until one succeeds.
  *
- * It runs on its own thread, because libpq may block, also in PQconnectPoll(): on a name server, on
- * the files with services, passwords and certificates, on Kerberos, or in a computation that is as
- * long as the server wants (SCRAM's iterations). Nothing of that delays the loop. */
+ * It runs in its own thread, so that it does not delay the loop. libpq may block, also in
+ * PQconnectPoll(): on a name server, on the files with services, passwords and certificates, on
+ * Kerberos, or in a computation whose length the server chooses (SCRAM's iterations). */
 #ifndef SESSION_DIAL_H
 #define SESSION_DIAL_H
 
@@ -38,14 +38,15 @@ struct dial_callbacks {
 struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned seconds,
 	const struct dial_callbacks *callbacks) __attribute__((returns_nonnull));
 
-/* An address is being tried; no name is being looked up. */
+/* True while an address is being tried, not while a name is being looked up. */
 bool dial_is_trying(struct dial *dial);
 
-/* Ends it without done(), and returns at once. NULL is allowed.
+/* Ends the dial without calling done(), and returns at once. NULL is allowed.
  *
- * The loop keeps a handle until the thread has ended, and runs until then unless the thread is in a
- * look-up. While the handle is there (uv_loop_close() returns UV_EBUSY) the thread may be inside of
- * libpq or OpenSSL, and the process must not call exit(): OpenSSL frees its tables in there. */
+ * The loop keeps a handle until the thread has ended, and runs until then unless the thread is
+ * looking a name up. While the handle exists (uv_loop_close() returns UV_EBUSY), the thread may be
+ * inside libpq or OpenSSL. The process must then not call exit(), in which OpenSSL frees its
+ * tables. */
 void dial_abandon(struct dial *dial);
 
 #endif

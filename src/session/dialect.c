@@ -5,14 +5,15 @@
 #include "session/params.h"
 #include "session/statement.h"
 
-/* Checks and sets in one statement, so that both happen in the same backend: through a pooler the
- * next statement may run in another one. $1 is the backend pid that the connection reported. One
- * row: the session is our own, and its settings are made. No row: there is a pooler, and nothing
- * was set.
+/* Checks the session and sets it up in one statement, so that both happen in the same backend:
+ * through a pooler the next statement may run in another one. $1 is the backend pid that the
+ * connection reported. One row: the session is our own, and its settings are made. No row: there is
+ * a pooler, and nothing was set.
  *
  * The search_path is emptied because any role that may create functions in a schema on the path
- * could have our statements call them. All statements are qualified as well, this one because it
- * runs before that, and the others because through a pooler the path stays as it is. */
+ * could make our statements call them. All statements are qualified as well: this one because the
+ * path is not empty yet when it runs, the others because through a pooler the path does not
+ * change. */
 static const char setup_sql[] =
 	"SELECT pg_catalog.set_config('search_path', '', false),"
 	" pg_catalog.set_config('statement_timeout', '5s', false),"
@@ -22,7 +23,8 @@ static const char setup_sql[] =
 	" pg_catalog.set_config('TimeZone', 'UTC', false)"
 	" WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4";
 
-/* Laid under what the user asked for: a dead network is noticed in a minute, not in hours. */
+/* Defaults that the user's parameters override: they detect a dead network in a minute instead of
+ * hours. */
 static const char *const defaults[][2] = {
 	{ "keepalives_idle", "20" },
 	{ "keepalives_interval", "5" },
@@ -36,7 +38,7 @@ const struct dialect dialect_postgresql = {
 	.connect_seconds = 10,
 };
 
-/* PgBouncer refuses a connection with `options`, and PGOPTIONS in the environment is meant for
+/* PgBouncer refuses a connection with `options`; PGOPTIONS in the environment is meant for
  * PostgreSQL. */
 static const char *const console_own[][2] = {
 	{ "dbname", "pgbouncer" },

@@ -1,5 +1,5 @@
-/* What differs between a PostgreSQL server and a PgBouncer's console: how one connects, sets up and
- * sends. */
+/* The differences between a PostgreSQL server and a PgBouncer console: connecting, setting up and
+ * sending statements. */
 #ifndef SESSION_DIALECT_H
 #define SESSION_DIALECT_H
 
@@ -10,25 +10,26 @@ struct params;
 struct statement;
 
 struct dialect {
-	/* With the backend's pid as its parameter: one row when the session is our own and set up,
-	 * no row through a pooler. NULL: there is nothing to set. */
+	/* Its parameter is the backend's pid. Returns one row when the session is our own and was
+	 * set up, and no row through a pooler. NULL: nothing to set up. */
 	const char *setup_sql;
-	const char *const (*own)[2]; /* parameters over the user's; ends with NULL; or NULL */
-	bool simple;                 /* the simple query protocol */
-	bool asks; /* a password that is missing is asked for: no attempt without it */
-	unsigned connect_seconds, answer_seconds; /* 0: it ends its statements itself */
+	const char *const (*own)[2]; /* override the user's parameters; NULL-terminated, or NULL */
+	bool simple;                 /* uses the simple query protocol */
+	bool asks; /* the user is asked for a missing password; no attempt is made before */
+	unsigned connect_seconds, answer_seconds; /* 0: the server limits statements itself */
 };
 
 extern const struct dialect dialect_postgresql, dialect_console;
 
-/* PGHOST as the host, unless another is named: it is shown while we connect. */
+/* Sets the host to PGHOST, unless a host is set: it is shown while we connect. */
 void dialect_take_environment(struct params *params);
 
-/* What is wanted, over our defaults and under what is dbtop's own. The caller clears it. */
+/* Combines the parameters: `wanted` overrides our defaults, and dbtop's own override `wanted`. The
+ * caller clears *ret_params. */
 void dialect_params(
 	const struct dialect *dialect, const struct params *wanted, struct params *ret_params);
 
-/* False when it cannot be sent: PQerrorMessage() says why. */
+/* Returns false when the statement cannot be sent; PQerrorMessage() then has the reason. */
 bool dialect_send(const struct dialect *dialect, PGconn *conn, const struct statement *statement)
 	__attribute__((warn_unused_result));
 

@@ -1,4 +1,4 @@
-/* From libpq's words to a status, a line and a hint. */
+/* Converts libpq's message to a status, a line and a hint. */
 #include "session/failure.h"
 
 #include <ctype.h>
@@ -8,7 +8,8 @@
 #include "base/arena.h"
 #include "base/text.h"
 
-/* https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest prefix that fits. */
+/* The longest prefix that matches counts.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html */
 static const struct {
 	const char *sqlstate;
 	enum server_status status;
@@ -28,8 +29,8 @@ static const struct {
 	{ "57P02", SERVER_REFUSED, "the server crashed, and recovers" },
 };
 
-/* Without a SQLSTATE it never reached a server that speaks: the words are libpq's or the C
- * library's; or it is PgBouncer. */
+/* Phrases for messages without a known SQLSTATE: they come from libpq or the C library because no
+ * server was reached, or from PgBouncer. */
 static const struct {
 	const char *words;
 	enum server_status status;
@@ -40,7 +41,7 @@ static const struct {
 	{ "No such file or directory", SERVER_REFUSED,
 		"no server listens on that socket: try -h and -p, or start PostgreSQL" },
 	{ "SSL", SERVER_REFUSED, "check sslmode and the certificates" },
-	/* PgBouncer's words: src/client.c, src/proto.c */
+	/* from PgBouncer: src/client.c, src/proto.c */
 	{ "authentication failed", SERVER_DENIED, "check the user and the password" },
 	{ "no such user", SERVER_DENIED, "check the user and the password" },
 	{ "not allowed", SERVER_DENIED, "name a user of PgBouncer's stats_users or admin_users" },
@@ -49,7 +50,8 @@ static const struct {
 
 static const char *skip_prefix(const char *message)
 {
-	/* 'connection to server at "h" (1.2.3.4), port 5432 failed: ' says what the title says */
+	/* removes 'connection to server at "h" (1.2.3.4), port 5432 failed: ', which the title
+	 * contains, too */
 	const char *failed = strstr(message, " failed: ");
 	const char *line_end = strchr(message, '\n');
 	if (strncmp(message, "connection to server", 20) == 0 && failed &&
@@ -58,7 +60,8 @@ static const char *skip_prefix(const char *message)
 	return message;
 }
 
-/* "FATAL:  53300: sorry, …": past the severity and the code, which goes to ret_sqlstate. */
+/* "FATAL:  53300: sorry, …": skips the severity and the code, and copies the code to
+ * ret_sqlstate. */
 static const char *split_sqlstate(const char *line, char ret_sqlstate[static 6])
 {
 	const char *colon = strstr(line, ":  ");
@@ -75,7 +78,8 @@ static const char *split_sqlstate(const char *line, char ret_sqlstate[static 6])
 	return code + 6 + strspn(code + 6, " ");
 }
 
-/* False for a code that tells nothing. PgBouncer has one for everything: 08P01. */
+/* Returns false for a code without a meaning, such as 08P01, which PgBouncer uses for every
+ * error. */
 static bool judge_code(struct failure *failure)
 {
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
@@ -99,8 +103,8 @@ static void judge_words(struct failure *failure)
 	}
 }
 
-/* With several addresses libpq's message has a part for each: the first that a server itself said
- * tells more than "connection refused" of the address before it. */
+/* Chooses the line to show. With several addresses libpq's message has a part for each; the first
+ * part with a server's own error says more than "connection refused" of an earlier address. */
 static const char *telling_line(const char *message)
 {
 	for (const char *line = message; line && *line;) {

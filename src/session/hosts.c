@@ -37,7 +37,7 @@ static bool has_value(const PQconninfoOption *options, const struct pair *pair)
 	return false;
 }
 
-/* PQconninfoFree() does not wipe them. */
+/* Wipes the values first, which PQconninfoFree() does not. */
 static void free_options(PQconninfoOption *options)
 {
 	for (PQconninfoOption *option = options; option->keyword; option++)
@@ -110,7 +110,7 @@ static size_t count_items(const char *list)
 	return count;
 }
 
-/* The i-th item of a list; the only item of a list of one; "" of an empty list. */
+/* Returns the i-th item of a list, the only item of a list of one, or "" of an empty list. */
 static char *copy_item(const char *list, size_t i)
 {
 	size_t count = count_items(list);

@@ -1,5 +1,5 @@
-/* What libpq would connect with, split into single hosts: so that each address gets its own time
- * limit, and names are looked up on a thread that may block. */
+/* The parameters that libpq would use, split into single hosts, so that each address gets its own
+ * time limit, and names are looked up in a thread that may block. */
 #ifndef SESSION_HOSTS_H
 #define SESSION_HOSTS_H
 
@@ -9,14 +9,14 @@
 struct params;
 
 /* Adds the environment, the service file and libpq's own defaults to `wanted`, as libpq does. Reads
- * files: not for the loop's thread. Returns NULL, or an error that the caller frees, with ret_all
- * untouched. The caller clears ret_all. */
+ * files, so it must not be called in the loop's thread. Returns NULL, or an error that the caller
+ * frees; ret_all then does not change. The caller clears ret_all. */
 char *hosts_settle(const struct params *wanted, struct params *ret_all);
 
 /* One host; a value that is not set is "". */
 struct host {
 	char *name;    /* a name, an address or a socket's folder */
-	char *address; /* hostaddr: not to be looked up */
+	char *address; /* hostaddr: needs no look-up */
 	char *port;
 };
 
@@ -28,8 +28,8 @@ int hosts_cut(const struct params *all, struct host **ret_hosts, size_t *ret_cou
 /* NULL is allowed. */
 void hosts_free(struct host *hosts, size_t count);
 
-/* Whether it has to be looked up: neither an address nor a socket's folder nor an abstract socket.
- */
+/* True if the host must be looked up: it is no address, no socket's folder and no abstract
+ * socket. */
 bool host_is_name(const struct host *host);
 
 #endif

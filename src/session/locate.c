@@ -22,7 +22,7 @@ static void locate_socket(struct peers_target *location, const struct sockaddr *
 
 void locate_ends(const PGconn *conn, struct peers_target *location)
 {
-	/* zeroed: a path may come without its terminator */
+	/* zeroed, because the kernel may return a path without terminator */
 	struct sockaddr_storage address = { 0 };
 	socklen_t size = sizeof(address);
 	int fd = PQsocket(conn);

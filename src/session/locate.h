@@ -1,4 +1,4 @@
-/* Where a connection's two ends are, by the kernel's word. */
+/* The addresses of a connection's two ends, as the kernel reports them. */
 #ifndef SESSION_LOCATE_H
 #define SESSION_LOCATE_H
 
@@ -6,12 +6,12 @@
 
 struct peers_target;
 
-/* Learns the server's address and our own as soon as the kernel knows them, which may be long
- * before the server answers: on a full one this is all we get. What is not known yet stays as it
- * is. */
+/* Reads the server's address and our own as soon as the kernel knows them. That may be long before
+ * the server answers; on a full server nothing else is known. What is not known yet does not change
+ * in *location. */
 void locate_ends(const PGconn *conn, struct peers_target *location);
 
-/* The connection is over: our end is gone, the server's stays. */
+/* Called when the connection has ended: removes our end and keeps the server's. */
 void locate_forget_own(struct peers_target *location);
 
 #endif

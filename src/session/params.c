@@ -1,4 +1,4 @@
-/* A small ordered list: there are never more than a few dozen. */
+/* A small ordered list of at most a few dozen parameters. */
 #include "session/params.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static int find(const struct params *params, const char *keyword)
 	return -1;
 }
 
-/* Values may be passwords. */
+/* Wipes a value before it is freed: it may be a password. */
 static void wipe(char *value)
 {
 	explicit_bzero(value, strlen(value));

@@ -1,4 +1,4 @@
-/* What libpq connects with: keywords and values, each keyword once. */
+/* Connection parameters: keywords and values, each keyword once. */
 #ifndef SESSION_PARAMS_H
 #define SESSION_PARAMS_H
 
@@ -11,16 +11,16 @@ struct params {
 	int count;
 };
 
-/* Copies both; replaces an earlier value. More keywords than there are are dropped. */
+/* Copies keyword and value; replaces an earlier value. Keywords beyond PARAMS_MOST are dropped. */
 void params_set(struct params *params, const char *keyword, const char *value);
 
 /* NULL when it is not set. */
 const char *params_get(const struct params *params, const char *keyword);
 
-/* Sets all of from's over to's. */
+/* Copies all parameters of `from` to `to`; they replace those of the same keyword. */
 void params_lay_over(struct params *to, const struct params *from);
 
-/* Wipes and frees the contents; {0} again. */
+/* Wipes and frees the contents; the struct is {0} again. */
 void params_clear(struct params *params);
 
 #endif

@@ -1,6 +1,6 @@
 /* The order of the attempts and the reasons to stop are the same as in libpq's PQconnectPoll(). But
- * that ignores connect_timeout, and leaves an address only when the kernel gives it up. So each
- * attempt here gets exactly one address. */
+ * PQconnectPoll() ignores connect_timeout, and gives an address up only when the kernel does. So
+ * each attempt here gets exactly one address. */
 #include "session/round.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "session/hosts.h"
 #include "session/locate.h"
 
-/* At most so many addresses of a name are tried, so that a hostile name server cannot make a round
+/* The most addresses of one name that are tried, so that a hostile name server cannot make a round
  * endless. */
 #define MOST_ADDRESSES 8
 
@@ -79,7 +79,7 @@ static bool step(const struct round *round, enum round_step step)
 	return round->hooks.step(round->hooks.data, step);
 }
 
-/* Waits until the socket is ready; false when the time is over, or the round is to end. */
+/* Waits until the socket is ready. Returns false when the time is over, or the round must end. */
 static bool wait_for(struct round *round, const PGconn *conn, short events, int64_t deadline)
 {
 	struct pollfd fds[] = {
@@ -107,8 +107,8 @@ static bool has_verified(const struct params *params, PGconn *conn)
 		PQstatus(conn) != CONNECTION_SSL_STARTUP && PQstatus(conn) != CONNECTION_BAD;
 }
 
-/* Runs the attempt to its end; false when its time is over. *ret_reached: the address accepted a
- * connection. */
+/* Runs the attempt to its end. Returns false when its time is over. *ret_reached: the address
+ * accepted a connection. */
 static bool run_attempt(struct round *round, const struct params *params, PGconn *conn,
 	bool *ret_reached, int64_t deadline)
 {
@@ -140,7 +140,8 @@ static enum outcome judge(PGconn *conn, bool reached)
 	else if (failure.sqlstate[0] || PQconnectionNeedsPassword(conn))
 		outcome = OUTCOME_DONE;
 	else if (PQparameterStatus(conn, "server_version"))
-		/* It let us in, and was not what target_session_attrs asks for. */
+		/* The server accepted us, but is not of the kind that target_session_attrs
+		 * requires. */
 		outcome = OUTCOME_NEXT_HOST;
 	else if (reached)
 		outcome = OUTCOME_DONE;
@@ -212,7 +213,7 @@ static size_t random_below(size_t n)
 	return number % n;
 }
 
-/* Hosts and their addresses are tried in a random order. */
+/* True if hosts and their addresses are tried in a random order. */
 static bool is_shuffled(const struct round *round)
 {
 	const char *balance = params_get(&round->params, "load_balance_hosts");
@@ -221,7 +222,7 @@ static bool is_shuffled(const struct round *round)
 
 typedef char address_text[NI_MAXHOST];
 
-/* Returns the number of addresses; 0 after the error was noted. */
+/* Returns the number of addresses. Returns 0 after it has noted the error. */
 static size_t look_up(struct round *round, const struct host *host, address_text *ret_addresses)
 {
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
@@ -293,7 +294,7 @@ static void shuffle(struct host *hosts, size_t count)
 	}
 }
 
-/* False after the error was kept. */
+/* Reads connect_timeout. Returns false after it has kept the error. */
 static bool read_timeout(struct round *round)
 {
 	const char *text = params_get(&round->params, "connect_timeout");
@@ -339,7 +340,7 @@ void round_run(struct round *round)
 	if (!read_timeout(round))
 		return;
 	if (hosts_cut(&round->params, &hosts, &count) < 0) {
-		/* It fails at once, and libpq has the message. */
+		/* This attempt fails at once with libpq's own message. */
 		PGconn *conn = conninfo_start(&round->params);
 		keep_result(round, conn, conn ? PQerrorMessage(conn) : "out of memory");
 		return;

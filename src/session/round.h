@@ -35,7 +35,7 @@ struct round {
 	/* private */
 	struct peers_target seen;
 	char *errors;    /* one for each failed attempt, separated by ", " */
-	unsigned failed; /* how many */
+	unsigned failed; /* the number of failed attempts */
 };
 
 /* Blocks until the round is over. */

@@ -1,4 +1,4 @@
-/* The connection's life: dial → set up → statements → loss → wait → again. */
+/* The phases of a connection: dial → set up → statements → loss → wait → dial … */
 #include "session/session.h"
 
 #include <stdio.h>
@@ -23,26 +23,26 @@ enum phase {
 	PHASE_DIALING,
 	PHASE_SETTING_UP,
 	PHASE_READY,
-	PHASE_WAITING, /* for the next attempt */
+	PHASE_WAITING, /* waits for the next attempt */
 };
 
 struct session {
 	uv_loop_t *loop;
 	struct session_callbacks callbacks;
 	const struct dialect *dialect;
-	struct params params; /* with the password, once it was asked for */
+	struct params params; /* includes the password once the user has entered it */
 
 	enum phase phase;
-	struct dial *dial; /* the attempts under way; NULL between them */
+	struct dial *dial; /* the present round of attempts; NULL between rounds */
 	PGconn *conn;
-	uv_poll_t *poll; /* watches the connection's socket; NULL when nothing is to be watched */
+	uv_poll_t *poll; /* watches the connection's socket; NULL while nothing is watched */
 	uv_timer_t *retry, *deadline;
 	unsigned failures;        /* attempts since the last success */
 	unsigned connect_seconds; /* an address's time limit in the last attempt */
 
 	struct statement_queue queue;
-	bool sent;        /* the first of them is in flight */
-	PGresult *result; /* the latest of the statement in flight */
+	bool sent;        /* the first statement was sent and is not answered yet */
+	PGresult *result; /* the latest result of the statement that was sent */
 
 	struct standing standing;
 	struct peers_target location;
@@ -62,7 +62,7 @@ static void tell(struct session *session)
 		session->callbacks.changed(session->callbacks.data);
 }
 
-/* The callback comes last: it may queue the next statement. */
+/* Calls the callback after all state is updated, because it may queue the next statement. */
 static void finish_first(struct session *session, PGresult *result)
 {
 	struct statement *statement = statement_pop(&session->queue);
@@ -80,7 +80,7 @@ static void fail_all(struct session *session)
 {
 	PQclear(session->result);
 	session->result = NULL;
-	/* those queued by the callbacks meanwhile are refused: there is no connection */
+	/* statements that the callbacks add are refused, because there is no connection */
 	while (session->queue.first)
 		finish_first(session, NULL);
 }
@@ -107,7 +107,7 @@ static void wait_for_retry(struct session *session)
 	uv_timer_start(session->retry, on_retry, delay, 0);
 }
 
-/* The end of an attempt or of a connection: the message is read while there is a connection. */
+/* Ends an attempt or a connection. The message is copied before the connection is closed. */
 static void lose(struct session *session, const char *message)
 {
 	stand(session, SERVER_REFUSED, message);
@@ -150,7 +150,7 @@ static void set_deadline(struct session *session, unsigned seconds)
 
 static void on_socket(uv_poll_t *poll, int status, int events);
 
-/* False, and the connection is lost, when it cannot be watched. */
+/* Returns false, after closing the connection, when its socket cannot be watched. */
 static bool watch(struct session *session, int events)
 {
 	int fd = PQsocket(session->conn);
@@ -181,7 +181,8 @@ static void become_ready(struct session *session)
 	session->callbacks.ready(session->callbacks.data);
 }
 
-/* Through a pooler each statement may run in another backend: there is no pid of our own. */
+/* Records whether there is a pooler. Through one each statement may run in another backend, so the
+ * session has no backend pid. */
 static void set_pooler(struct session *session, bool pooler)
 {
 	session->standing.state.pooler = pooler;
@@ -206,7 +207,7 @@ static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 	become_ready(session);
 }
 
-/* The server may stop answering here: the limit is that of an address. */
+/* Sets the session up. The server may not answer, so the time limit of an address applies. */
 static void set_up(struct session *session)
 {
 	session->location.backend_pid = PQbackendPID(session->conn);
@@ -260,7 +261,7 @@ static void flush(struct session *session)
 static void step_connected(struct session *session, int events)
 {
 	if ((events & UV_READABLE) && !PQconsumeInput(session->conn)) {
-		/* what came before the end is still an answer */
+		/* results that arrived before the end are still answers */
 		read_results(session);
 		if (session->conn)
 			lose_with_libpq(session);
@@ -417,7 +418,7 @@ bool session_needs_password(const struct session *session)
 	if (!session->dialect->asks || session->phase != PHASE_WAITING ||
 		session->standing.state.status != SERVER_DENIED)
 		return false;
-	/* invalid_password */
+	/* 28P01 is invalid_password */
 	bool refused = strcmp(session->standing.state.sqlstate, "28P01") == 0;
 	return refused || !session->standing.state.sqlstate[0];
 }

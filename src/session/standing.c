@@ -9,7 +9,7 @@
 #include "session/failure.h"
 #include "session/params.h"
 
-/* libpq's own, when nobody names another. */
+/* libpq's default */
 #define DEFAULT_PORT 5432
 
 static const char *clean_copy(struct arena *texts, const char *text)
@@ -17,7 +17,8 @@ static const char *clean_copy(struct arena *texts, const char *text)
 	return text && *text ? text_clean(texts, text, strlen(text), TEXT_LINE) : NULL;
 }
 
-/* The server's names as libpq settled them, from options, environment and service file. */
+/* Copies host, port, user and database as libpq resolved them, from options, environment and
+ * service file. */
 static void name_server(struct arena *texts, const PGconn *conn, const struct params *params,
 	struct server_state *state)
 {

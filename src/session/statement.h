@@ -1,4 +1,4 @@
-/* The statements that wait for the connection, first come, first served. */
+/* The queue of statements that wait for the connection. */
 #ifndef SESSION_STATEMENT_H
 #define SESSION_STATEMENT_H
 
@@ -12,7 +12,7 @@ struct statement {
 	char *sql;
 	int n_params;
 	char **params;
-	session_done_fn *done; /* NULL once forgotten */
+	session_done_fn *done; /* NULL after statement_forget() */
 	void *data;
 	int64_t sent_at;        /* wall clock; INSTANT_UNKNOWN while it waits */
 	int64_t sent_monotonic; /* for the latency; valid when sent_at is */
@@ -29,11 +29,12 @@ void statement_queue_deinit(struct statement_queue *queue);
 void statement_push(struct statement_queue *queue, const struct session_statement *from,
 	session_done_fn *done, void *data);
 
-/* Takes the first one out: the caller frees it. NULL when there is none. */
+/* Removes the first statement, which the caller frees; NULL when there is none. */
 struct statement *statement_pop(struct statement_queue *queue);
 void statement_free(struct statement *statement);
 
-/* Drops those of `data` that were not sent; one that was keeps its place without its callback. */
+/* Drops the statements of `data` that were not sent. One that was sent keeps its place, without its
+ * callback. */
 void statement_forget(struct statement_queue *queue, const void *data);
 
 #endif
