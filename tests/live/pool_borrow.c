@@ -1,4 +1,4 @@
-/* Roles that borrow: alone, in a crowd, for too long. */
+/* Roles that borrow connections: one thread, many threads, held for too long. */
 #include "pool_client.h"
 
 #include <pthread.h>
@@ -28,7 +28,7 @@ static int leave_early(int how)
 			break;
 	}
 	CHECK(role_stats().in_use == 1);
-	/* an error on the way */
+	/* an error before the release */
 	PQclear(PQexec(dbpool_conn(&lease), "BEGIN; SELECT 1/0"));
 	CHECK(PQtransactionStatus(dbpool_conn(&lease)) == PQTRANS_INERROR);
 out:
@@ -65,10 +65,11 @@ static int misuse(const char *argument)
 	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
 	copy = lease;
 	CHECK(dbpool_release(&lease) == DBPOOL_OK);
-	/* after release: no connection, and libpq fails on none */
+	/* after the release the lease has no connection, and libpq's functions fail */
 	CHECK(!dbpool_conn(&lease) && !dbpool_conn(&copy));
 	CHECK(!PQexec(dbpool_conn(&lease), "SELECT 1"));
-	/* twice, by the lease and by a copy, also when another one has it by now */
+	/* a second release, by the lease and by a copy, also while another thread holds the
+	 * connection */
 	CHECK(dbpool_release(&lease) == DBPOOL_STALE);
 	CHECK(dbpool_acquire(NULL, &other) == DBPOOL_OK);
 	CHECK(dbpool_release(&copy) == DBPOOL_STALE);
@@ -130,7 +131,7 @@ static void *watch_sessions(void *data)
 	return NULL;
 }
 
-/* As many as told, on three connections. */
+/* `argument` threads share three connections. */
 static int crowd(const char *argument)
 {
 	int threads = atoi(argument), rounds = 400 / threads + 5;
@@ -165,7 +166,7 @@ static bool so_many_wait(void *data)
 	return role_stats().waiters == (int)(intptr_t)data;
 }
 
-/* Served in the order they came. */
+/* Waiters are served in the order in which they came. */
 static int turns(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -205,7 +206,7 @@ static void *hog(void *data)
 	return NULL;
 }
 
-/* Threads that come back at once do not starve the one that waits. */
+/* Threads that acquire again at once do not starve a waiter. */
 static int starving(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -226,7 +227,8 @@ static int starving(const char *argument)
 	return 0;
 }
 
-/* Never early; and on time, if the machine lets us just once in a while. */
+/* A timeout is never early, and is on time in at least one try, so that a busy machine does not
+ * fail the test. */
 static int deadline(const char *argument)
 {
 	struct dbpool_lease held[3], lease;
@@ -256,7 +258,7 @@ static int deadline(const char *argument)
 	return 0;
 }
 
-/* Whatever a session can keep, the next borrower does not find. */
+/* The next borrower finds nothing of what a session can keep. */
 static int cleaned(const char *argument)
 {
 	static const struct {
@@ -297,7 +299,7 @@ static int cleaned(const char *argument)
 		CHECK(!pid || now == pid); /* the same session, so it was cleaned, not replaced */
 		pid = now;
 		CHECK(role_number(dbpool_conn(&lease), cases[i].left) == 0);
-		/* what the pool itself has set is there again */
+		/* the pool's own settings are restored */
 		CHECK(role_number(dbpool_conn(&lease),
 			      "SELECT setting FROM pg_settings"
 			      " WHERE name = 'client_connection_check_interval'") == 200);
@@ -346,7 +348,7 @@ static int reclaim(const char *argument)
 	config.reclaim_ms = 100;
 	config.max = 1;
 	role_start(&config);
-	/* in mid-query, in this very thread */
+	/* during a query, in this thread */
 	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
 	PGconn *conn = dbpool_conn(&lease);
 	PGresult *result = PQexec(conn, "SELECT pg_sleep(600)");
@@ -354,7 +356,7 @@ static int reclaim(const char *argument)
 	PQclear(result);
 	role_wait(taken_back, NULL);
 	CHECK(!dbpool_conn(&lease));
-	/* the next one gets another session, and no more than one is there */
+	/* the next borrower gets another session, and there is only one session */
 	CHECK(dbpool_acquire_at(NULL, &other, 30000, DBPOOL_HERE) == DBPOOL_OK);
 	CHECK(dbpool_release(&other) == DBPOOL_OK);
 	CHECK(role_sessions() == 1);
@@ -391,7 +393,7 @@ static int wearing(const char *argument)
 
 	config = role_config();
 	config.idle_lifetime_ms = 50;
-	config.held_ms = 40; /* looks often */
+	config.held_ms = 40; /* makes the keeper check often */
 	role_start(&config);
 	{
 		DBPOOL_SCOPED(first, NULL);

@@ -1,5 +1,5 @@
-/* pool_client CONNINFO ROLE [ARGUMENT]: a process with a pool. Its status is the role's; 99:
- * something was not so, and stderr says what. */
+/* pool_client CONNINFO ROLE [ARGUMENT]: a process with a pool. Its exit status is the role's, or 99
+ * when a check failed; stderr then says which. */
 #include "pool_client.h"
 
 #include <pthread.h>

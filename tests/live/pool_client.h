@@ -1,4 +1,4 @@
-/* The roles of pool_client: one process of its own for each thing that is tested of libdbpool. */
+/* The roles of pool_client: each is a process that tests one property of libdbpool. */
 #ifndef POOL_CLIENT_H
 #define POOL_CLIENT_H
 
@@ -9,7 +9,7 @@
 
 #include "dbpool.h"
 
-/* What does not hold ends the process, which fails the test. */
+/* Ends the process, which fails the test, if the condition is false. */
 #define CHECK(condition)                                                                           \
 	((condition) ? (void)0                                                                     \
 		     : (fprintf(stderr, "%s:%d: not so: %s (%s)\n", __FILE__, __LINE__,            \
@@ -21,36 +21,37 @@ struct role {
 	int (*run)(const char *argument); /* "" for none; the exit status */
 };
 
-/* By its name; NULL when there is none. */
+/* Finds a role by its name; NULL when there is none. */
 const struct role *role_find(const char *name);
 
 extern const struct role roles_life[], roles_borrow[], roles_hurry[], roles_recover[], roles_end[],
 	roles_own[], roles_traps[], roles_late[], roles_hidden[], roles_route[];
 
-/* What the roles start their pool with: the server, and an application_name of their own. */
+/* The configuration with which the roles start their pool: the server, and their own
+ * application_name. */
 struct dbpool_config role_config(void);
 
 /* Starts the default pool, which must succeed. */
 void role_start(const struct dbpool_config *config);
 
-/* Tells the test: one line on stdout. */
+/* Writes one line to stdout, for the test. */
 void role_say(const char *line);
 
-/* Waits for ever, for a signal. */
+/* Waits forever, until a signal ends the process. */
 void role_pause(void) __attribute__((noreturn));
 
-/* Ends the process when it has waited for too long. */
+/* Waits until `holds` returns true; ends the process after a time limit. */
 void role_wait(bool (*holds)(void *data), void *data);
 
 /* Runs a statement on a connection, which must succeed, and returns its first value as a number. */
 long role_number(PGconn *conn, const char *sql);
 void role_exec(PGconn *conn, const char *sql);
 
-/* The server's word: how many sessions this process has, over a connection of its own. */
+/* The number of this process's sessions, asked from the server over a separate connection. */
 long role_sessions(void);
 
-/* A connection that is not the pool's, to watch the server with; LIVE_POOL_SESSIONS leaves it out.
- */
+/* Opens a connection outside the pool, to watch the server; LIVE_POOL_SESSIONS does not count
+ * it. */
 PGconn *role_connect(void);
 
 /* Runs one statement over such a connection. */
@@ -60,7 +61,7 @@ int64_t role_now(void); /* microseconds, monotonic */
 
 struct dbpool_stats role_stats(void);
 
-/* How often each kind of event was told, and the latest text of it. */
+/* How often each kind of event was reported, and its latest text. */
 int role_events(enum dbpool_event_kind kind);
 const char *role_event_text(enum dbpool_event_kind kind);
 

@@ -1,4 +1,4 @@
-/* Roles that end, in every way a process can. */
+/* Roles that end in every way in which a process can. */
 #include "pool_client.h"
 
 #include <pthread.h>
@@ -26,7 +26,8 @@ static int idle(const char *argument)
 	role_pause();
 }
 
-/* The signal comes while the statement runs; it is cancelled, and the thread gets its answer. */
+/* The signal arrives while the statement runs; the statement is cancelled, and its thread gets the
+ * result. */
 static int query(const char *argument)
 {
 	(void)argument;
@@ -81,7 +82,7 @@ static int waiters(const char *argument)
 	role_pause();
 }
 
-/* The signal may come before, in and after the start. */
+/* The signal may arrive before, during and after the start. */
 static int starting(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -115,7 +116,7 @@ static int twice(const char *argument)
 	role_pause();
 }
 
-/* A connection is held, and a statement was run on it. */
+/* Holds a connection on which a statement was run. */
 static void borrow_for_good(void)
 {
 	static struct dbpool_lease lease;
@@ -145,7 +146,7 @@ static int leaves(const char *argument)
 	_exit(7);
 }
 
-/* In mid-query, so that the server has to find out for itself. */
+/* Leaves a query running, so that the server itself must detect the lost client. */
 static void send_endless(PGconn *conn)
 {
 	CHECK(PQsendQuery(conn, "SELECT pg_sleep(600)"));
@@ -180,7 +181,7 @@ static void on_signal(int signal_number)
 	told = signal_number;
 }
 
-/* An application with a handler of its own ends when it likes, as it likes. */
+/* An application with its own handler decides when and how it ends. */
 static int own_handler(const char *argument)
 {
 	struct sigaction action = { .sa_handler = on_signal };
@@ -194,7 +195,7 @@ static int own_handler(const char *argument)
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
 	CHECK(role_stats().phase == DBPOOL_DONE);
 	CHECK(role_sessions() == 0);
-	/* ours is gone with the pool: the application's own alone is left */
+	/* the pool's handler was removed with the pool: only the application's is left */
 	usleep(100 * 1000);
 	told = 0;
 	raise(SIGTERM);
@@ -202,7 +203,7 @@ static int own_handler(const char *argument)
 	return 8;
 }
 
-/* nohup's rule: what was ignored stays ignored. */
+/* An ignored signal stays ignored, as under nohup. */
 static int ignored(const char *argument)
 {
 	(void)argument;
@@ -215,9 +216,9 @@ static int ignored(const char *argument)
 	return 9;
 }
 
-#define BATCH 10 /* children at a time: most of their time is waiting */
+#define BATCH 10 /* children at the same time: they mostly wait */
 
-/* What the server says of a role that has come so far. */
+/* The state of a role's session on the server when the role is ready. */
 static const struct {
 	const char *role, *where;
 } conditions[] = {
@@ -248,7 +249,7 @@ static struct child bear(const struct role *role)
 	return child;
 }
 
-/* One line of its output. */
+/* Waits for one line of the child's output. */
 static void hear(const struct child *child, const char *word)
 {
 	char line[16] = "";
@@ -263,7 +264,7 @@ struct condition {
 	int count;
 };
 
-/* Asked often: over one connection, which the children leave alone. */
+/* Called often, so it uses one connection, which the children leave alone. */
 static bool holds(void *data)
 {
 	static PGconn *conn;
@@ -310,9 +311,9 @@ static void end_batch(const char *name, int signal_number, int second, int expec
 	}
 }
 
-/* "ROLE SIGNAL SECOND-SIGNAL STATUS COUNT": so many children are born, brought into the role's
- * state, signalled, and looked at. In between the sessions are counted: all must be gone at once,
- * where the pool promises it. */
+/* "ROLE SIGNAL SECOND-SIGNAL STATUS COUNT": starts COUNT children, waits until they are in the
+ * role's state, signals them and checks their status. Then it counts the sessions: where the pool
+ * promises it, all must have ended at once. */
 static int batch(const char *argument)
 {
 	char name[32];

@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Root and its group see through hidepid. In a user namespace the group is that of the user. */
+/* Gives up root's group, because root and its group can see all processes despite hidepid. In a
+ * user namespace the group is the user's. */
 static void see_less(void)
 {
 	if (setgroups(0, NULL) == 0)
@@ -32,8 +33,7 @@ static struct dbpool_config hidden_config(void)
 	return config;
 }
 
-/* A worker of a hardened service: it has a session, and must have it still after its sibling's
- * start. */
+/* A worker of a hardened service: its session must survive the start of its sibling. */
 static void first(int ready, int go)
 {
 	struct dbpool_config config = hidden_config();
@@ -53,7 +53,7 @@ static void first(int ready, int go)
 	_exit(0);
 }
 
-/* It must not take its sibling for dead. */
+/* Must not consider its sibling dead. */
 static void second(pid_t sibling, bool hidden)
 {
 	struct dbpool_config config = hidden_config();
@@ -67,7 +67,7 @@ static void second(pid_t sibling, bool hidden)
 	_exit(0);
 }
 
-/* The next child has a pid that is somebody else's in the /proc of the outer namespace: our own. */
+/* Gives the next child the number that is our own pid in the /proc of the outer namespace. */
 static void take_outer_pid(void)
 {
 	char outer[24];
@@ -79,7 +79,7 @@ static void take_outer_pid(void)
 	usleep(50 * 1000); /* the child starts in another tick than we did */
 }
 
-/* "hidepid": /proc denies processes that live. "foreign": it is of another pid namespace. */
+/* "hidepid": /proc hides living processes. "foreign": /proc is of another pid namespace. */
 static int hidden(const char *argument)
 {
 	bool hide = strcmp(argument, "hidepid") == 0;
@@ -88,7 +88,7 @@ static int hidden(const char *argument)
 	if (!hide)
 		take_outer_pid();
 	else
-		/* what is mounted there stays in here */
+		/* the mount must not be visible outside */
 		CHECK(mount(NULL, "/proc", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 			mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
 	CHECK(pipe(ready) == 0 && pipe(go) == 0);

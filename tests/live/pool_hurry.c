@@ -1,6 +1,5 @@
-/* Roles that hurry: threads that borrow and give back as fast as they can, while the pool does what
- * gets in their way. Nothing is done with the connections, so that the moments in which two threads
- * meet are many. */
+/* Roles in which threads acquire and release as fast as they can, while the pool does what may
+ * conflict with that. Nothing is done with the connections, so that two threads often meet. */
 #include "pool_client.h"
 
 #include <pthread.h>
@@ -10,7 +9,7 @@
 #define HURRIED 8
 #define PIDS    65536
 
-/* Whether a thread holds the connection of that backend. */
+/* True while a thread holds the connection of that backend. */
 static atomic_bool in_hand[PIDS];
 static atomic_bool stop;
 static atomic_long served, late;
@@ -22,7 +21,7 @@ static void give_back(struct dbpool_lease *lease, int pid)
 	CHECK(result == DBPOOL_OK || result == DBPOOL_STALE);
 }
 
-/* Every now and then one dawdles, or does not want to wait. */
+/* Sometimes holds for longer, or does not wait. */
 static void *hurry(void *data)
 {
 	long dawdle = *(const long *)data;
@@ -76,8 +75,9 @@ static void crowd_stop(struct crowd *crowd)
 	atomic_store(&stop, false);
 }
 
-/* One connection is never in two hands, and every one comes back. It begins often, because it is at
- * the end, when nobody comes to the rescue, that whoever was forgotten in the queue stays there. */
+/* Two threads never hold the same connection, and every connection is released. The role starts
+ * many times, because a waiter that was forgotten in the queue is found only at the end, when no
+ * other thread wakes it. */
 static int hurried(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -103,7 +103,7 @@ static bool somebody_was_robbed(void *data)
 	return role_events(DBPOOL_EVENT_RECLAIMED) > 0;
 }
 
-/* … nor when the keeper takes it away in the moment in which it is given back. */
+/* The same, while the keeper takes connections back at the moment of their release. */
 static int robbed(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -125,7 +125,7 @@ static int robbed(const char *argument)
 	return 0;
 }
 
-/* … nor when the pool ends and starts again under their hands. */
+/* The same, while the pool shuts down and starts again. */
 static int restarted(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -149,10 +149,10 @@ static int restarted(const char *argument)
 	return 0;
 }
 
-/* Two threads and one connection, which both want at the same moment; then there is nobody left who
- * would wake the one that was missed. */
+/* Two threads want one connection at the same moment. Then no other thread is left that would wake
+ * a waiter that was missed. */
 #define MEETINGS  20000
-#define FORGOTTEN 20000 /* milliseconds until it looks for itself */
+#define FORGOTTEN 20000 /* milliseconds until a forgotten waiter times out */
 
 static atomic_int arrived;
 
@@ -195,7 +195,7 @@ static void *hold_briefly(void *data)
 	return NULL;
 }
 
-/* A pool is freed as soon as its last connection is given back, by another thread. */
+/* A pool is freed as soon as another thread has released its last connection. */
 static int freed(const char *argument)
 {
 	struct dbpool_config config = role_config();

@@ -1,4 +1,4 @@
-/* Cells of a binary result, as a server sends them and as a stranger might. */
+/* Cells of a binary result, as a server sends them and as a hostile server might. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

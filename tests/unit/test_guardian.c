@@ -1,5 +1,5 @@
-/* demo/guardian: what is removed in the end, and what is left alone. Who removes is another
- * process, so that the tests look at what is left. */
+/* demo/guardian: what is removed at the end, and what is kept. Another process removes the files,
+ * so the tests check what remains. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@
 #define STRANGER 12345
 
 struct fixture {
-	char folder[64], kept[64]; /* kept: a folder that no test gives away */
+	char folder[64], kept[64]; /* kept: a folder that is never given to the guardian */
 	char *file;                /* in it */
 };
 
@@ -103,7 +103,7 @@ static void give(const char *path)
 	assert_int_equal(chown(path, STRANGER, STRANGER), 0);
 }
 
-/* What the server's user made goes with that user's rights. */
+/* Files of the server's user are removed with that user's rights. */
 static void another_users_files_go_with_its_rights(void **state)
 {
 	const struct fixture *f = *state;
@@ -117,7 +117,7 @@ static void another_users_files_go_with_its_rights(void **state)
 	assert_false(is_there(f->folder));
 }
 
-/* A file that only root could remove, in a folder where that user can put what it likes. */
+/* A file that only root could remove, in a folder where another user can write. */
 static void root_removes_nothing_where_another_user_can_write(void **state)
 {
 	const struct fixture *f = *state;
@@ -138,7 +138,7 @@ static void root_removes_nothing_where_another_user_can_write(void **state)
 
 #define FILES 300
 
-/* The files have the same names here and there. */
+/* Creates files with the same names in each folder. */
 static void fill(const char *folder)
 {
 	for (int i = 0; i < FILES; i++) {
@@ -157,7 +157,7 @@ static int count_files(const char *folder)
 	return count;
 }
 
-/* The name is a folder's and a link's in turns. */
+/* Makes the name a folder and a link in turns. */
 __attribute__((noreturn)) static void swap(const char *folder, const char *link)
 {
 	if (setgroups(0, NULL) != 0 || setgid(STRANGER) != 0 || setuid(STRANGER) != 0)
@@ -187,7 +187,8 @@ static void a_folder_that_becomes_a_link_is_not_entered(void **state)
 	assert_true(is_there(f->file));
 }
 
-/* In a child whose user may have so many processes. As root it becomes a user of its own. */
+/* Starts a guardian in a child whose user may have this many processes. As root the child becomes
+ * another user. */
 static int start_with(const struct fixture *f, rlim_t processes)
 {
 	int status;
@@ -212,7 +213,7 @@ static void no_process_for_it_is_an_error(void **state)
 	assert_int_equal(start_with(f, 0), EAGAIN);
 }
 
-/* The child between, and no guardian. */
+/* The process limit allows the child in between, but not the guardian. */
 static void no_process_after_the_first_is_an_error(void **state)
 {
 	assert_int_equal(start_with(*state, 2), EAGAIN);
@@ -224,7 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_is_removed_and_no_link_followed),
 		TEST(no_process_for_it_is_an_error),
-		/* root's */
+		/* these need root */
 		TEST(no_process_after_the_first_is_an_error),
 		TEST(another_users_files_go_with_its_rights),
 		TEST(root_removes_nothing_where_another_user_can_write),

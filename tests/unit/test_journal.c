@@ -1,4 +1,5 @@
-/* base/journal: lines arrive whole, in a file that anybody may move, cut or replace meanwhile. */
+/* base/journal: lines are written whole, even if the file is moved, truncated or replaced at the
+ * same time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +96,8 @@ static void a_full_file_is_moved_aside_once(void **state)
 	assert_holds(f->path, "next\nmore\n");
 }
 
-/* Two that move it at a time would lose a file: who gets the lock alone does it. */
+/* If two programs moved the file at the same time, one file would be lost: only the one with the
+ * lock moves it. */
 static void what_another_moves_is_left_to_it(void **state)
 {
 	const struct fixture *f = *state;
@@ -179,9 +181,9 @@ static void root_writes_where_no_other_user_can(void **state)
 	assert_int_equal(chmod(inner, 0755), 0);
 	assert_int_equal(chown(inner, 12345, 12345), 0);
 	assert_refused(path, false);
-	/* as under sudo, with XDG_STATE_HOME of the user */
+	/* as under sudo, with the user's XDG_STATE_HOME */
 	assert_refused(below, true);
-	/* a link of root's own leads there */
+	/* a link of root's leads there */
 	assert_int_equal(symlink(path, f->path), 0);
 	put(path, "");
 	const struct journal_options loose = { .size_max = 1 << 20 };
@@ -194,12 +196,12 @@ static void root_writes_where_no_other_user_can(void **state)
 	assert_int_equal(symlink(inner, f->path), 0);
 	CLEANUP(cleanup_free) char *through = mem_printf("%s/log", f->path);
 	assert_refused(through, false);
-	/* nothing was made */
+	/* nothing was created */
 	assert_int_equal(rmdir(inner), 0);
 	assert_non_null(strstr(journal_strerror(SAFE_FOLDER_FOREIGN), "Another user can write"));
 }
 
-/* A file that root was told to write: with the rights of the folder's owner. */
+/* A file named on root's command line is written with the rights of the folder's owner. */
 static void a_named_file_is_written_as_the_folders_owner(void **state)
 {
 	const struct fixture *f = *state;
@@ -215,7 +217,7 @@ static void a_named_file_is_written_as_the_folders_owner(void **state)
 	assert_int_equal(st.st_uid, 12345);
 	close(fd);
 	assert_int_equal(unlink(path), 0);
-	/* neither a link, nor a file of root's that was put there */
+	/* neither a link nor a file of root's is written */
 	put(f->path, "kept");
 	assert_int_equal(symlink(f->path, path), 0);
 	assert_int_equal(safe_folder_create(path), -ELOOP);
@@ -236,7 +238,7 @@ static void a_named_file_is_written_as_the_folders_owner(void **state)
 	assert_holds(f->path, "");
 }
 
-/* As "--junit /tmp/report.xml" in a container. */
+/* As with "--junit /tmp/report.xml" in a container. */
 static void a_named_file_may_be_in_tmp(void **state)
 {
 	const struct fixture *f = *state;
@@ -330,7 +332,7 @@ int main(void)
 		TEST(root_writes_where_no_other_user_can),
 		TEST(a_terminal_or_a_pipe_is_written_to),
 		TEST(programs_share_a_file),
-		/* root's */
+		/* these need root */
 		TEST(a_named_file_is_written_as_the_folders_owner),
 		TEST(a_named_file_may_be_in_tmp),
 	};

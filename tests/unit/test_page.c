@@ -1,5 +1,5 @@
-/* Unit tests of the stats page: what is written is what is read, and nothing hostile gets through.
- */
+/* Unit tests of the stats page: readers get what was written, and no hostile content is
+ * accepted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,8 +24,8 @@
 #define SITE "src/sync.c:212"
 
 struct fixture {
-	char root[64];   /* a folder of this test's own */
-	char folder[96]; /* where its pages are */
+	char root[64];   /* a folder for this test only */
+	char folder[96]; /* the folder of its pages */
 	struct page_host host;
 	struct page_writer *writer;
 	struct page *page;
@@ -151,7 +151,7 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(held->uses, 1);
 	assert_true(held->leaked);
 	assert_string_equal(held->site, SITE);
-	/* both clocks were read at the same moment, or nearly */
+	/* both clocks were read at nearly the same moment */
 	assert_true(llabs(f->copy.seen - held->since - 2000000) < 1000000);
 	assert_int_equal(f->copy.slots[1].backend_start, PAGE_UNKNOWN);
 	assert_int_equal(f->copy.slots[2].state, PAGE_SLOT_CONNECTING);
@@ -182,7 +182,7 @@ static void sites_keep_their_tail(void **state)
 	}
 }
 
-/* The file is 0600 in a folder that is 0700, and goes when the pool ends. */
+/* The file has mode 0600 in a folder of mode 0700, and is removed when the pool ends. */
 static void the_file_is_ours_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -225,7 +225,7 @@ static void assert_refused(const struct fixture *f, const struct refused *cases,
 
 #define ASSERT_REFUSED(f, cases) assert_refused(f, cases, sizeof(cases) / sizeof((cases)[0]))
 
-/* Somebody was there before us: nothing of theirs is touched. */
+/* Another user created the folder first: it is not touched. */
 static void folders_of_others_are_refused(void **state)
 {
 	static const struct refused cases[] = {
@@ -238,7 +238,7 @@ static void folders_of_others_are_refused(void **state)
 	ASSERT_REFUSED(*state, cases);
 }
 
-/* For root alone, who can make them. */
+/* Only root can create such folders. */
 static void folders_of_other_users_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -251,7 +251,7 @@ static void folders_of_other_users_are_refused(void **state)
 	ASSERT_REFUSED(f, cases);
 	snprintf(path, sizeof(path), "%s/user/dbpool", f->root);
 	assert_int_equal(access(path, F_OK), -1);
-	/* root reads there, and removes nothing, not even what is its own */
+	/* root reads there, but removes nothing, not even its own files */
 	assert_int_equal(chown(f->folder, 12345, 12345), 0);
 	snprintf(path, sizeof(path), "%s", page_writer_path(f->writer));
 	assert_int_equal(page_clear(path, &f->host, 1, 1, &f->copy), -EPERM);
@@ -259,7 +259,7 @@ static void folders_of_other_users_are_refused(void **state)
 	assert_int_equal(chown(f->folder, 0, 0), 0);
 }
 
-/* What is changed in a good page, and how it is then read. */
+/* A change of a valid page, and the status with which it is then read. */
 struct damage {
 	size_t offset;
 	const char *bytes;
@@ -327,7 +327,7 @@ static void damaged_pages_are_told(void **state)
 	free(good);
 }
 
-/* Whatever the bytes are, the reader comes back, and what it calls whole is within its bounds. */
+/* With random bytes the reader returns, and a page that it accepts is within its bounds. */
 static void random_bytes_do_no_harm(void **state)
 {
 	struct fixture *f = *state;
@@ -406,7 +406,7 @@ static void a_page_cut_short_is_damaged(void **state)
 	}
 }
 
-/* Replaces what /proc says of our pid. */
+/* Replaces the stat file of our pid in /proc. */
 static void pretend(struct fixture *f, const char *stat_line)
 {
 	char path[200];
@@ -419,7 +419,7 @@ static void pretend(struct fixture *f, const char *stat_line)
 	fclose(file);
 }
 
-/* … and that a pid of which nothing is known there is nobody's. */
+/* A pid that no process has. */
 #define NO_PID 4000000
 
 static void a_dead_owner_is_proven(void **state)
@@ -448,23 +448,23 @@ static void is_unknown(struct fixture *f)
 	assert_false(f->copy.owner_visible);
 }
 
-/* What is not visible from here may live. */
+/* A process that is not visible from here may be alive. */
 static void a_hidden_owner_is_not_dead(void **state)
 {
 	struct fixture *f = *state;
 	struct page_identity *identity = &f->page->identity;
 	identity->start_ticks = 777;
-	/* /proc denies it, the kernel knows it: hidepid */
+	/* /proc hides the process, but the kernel knows it: hidepid */
 	snprintf(f->host.proc, sizeof(f->host.proc), "%s", f->root);
 	is_unknown(f);
-	/* what cannot be understood proves nothing */
+	/* a file that cannot be parsed proves nothing */
 	pretend(f, "");
 	is_unknown(f);
 	/* the main thread has ended, others have not */
 	pretend(f, "1 (a) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 777 0 0");
 	assert_int_equal(read_own(f), PAGE_OK);
 	assert_true(f->copy.owner_visible);
-	/* in another time namespace, which counts from another moment */
+	/* in another time namespace, whose ticks differ */
 	pretend(f, "1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 778 0 0");
 	identity->time_namespace++;
 	is_unknown(f);
@@ -489,7 +489,7 @@ static void an_earlier_boot_is_of_one_machine(void **state)
 	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
 	identity->machine[PAGE_MACHINE_MAX - 1] = 'b';
 	is_unknown(f);
-	/* a container's image may have none, or that of all containers */
+	/* a container's image may have no machine id, or the same as other containers */
 	memset(identity->machine, 0, sizeof(identity->machine));
 	memset(f->host.machine, 0, sizeof(f->host.machine));
 	is_unknown(f);
@@ -557,7 +557,7 @@ static void a_scan_finds_all_pages(void **state)
 	unsetenv("XDG_RUNTIME_DIR");
 }
 
-/* Whoever fills one folder takes nothing from the others. */
+/* A full folder does not reduce the pages read from the others. */
 static void a_full_folder_pushes_nobody_out(void **state)
 {
 	struct fixture *f = *state;
@@ -583,7 +583,7 @@ static void a_full_folder_pushes_nobody_out(void **state)
 		0);
 	assert_int_equal(count.pages, 51);
 	assert_int_equal(left_out, 0);
-	/* not even one for each */
+	/* less than one page for each folder */
 	count = (struct count){ 0 };
 	assert_int_equal(
 		page_scan_folders(folders, 2, 1, &f->host, &f->copy, count_page, &count, &left_out),
@@ -597,7 +597,7 @@ struct stress {
 	bool stop;
 };
 
-/* Every field of a write says the same number. */
+/* All fields of one write have the same number. */
 static void *write_slots(void *data)
 {
 	struct stress *stress = data;
@@ -637,7 +637,8 @@ static void a_torn_slot_is_never_seen(void **state)
 	assert_true(whole >= 100);
 }
 
-/* A writer killed in the middle of a store leaves that slot unknown, and the rest whole. */
+/* If a writer is killed during a store, that slot is reported as torn, and the other slots are
+ * read. */
 static void a_slot_torn_for_good_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -648,7 +649,7 @@ static void a_slot_torn_for_good_is_told(void **state)
 	assert_false(f->copy.slots[1].torn);
 }
 
-/* A second reader, written from the description alone, must say the same. */
+/* A second reader, written from the description only, must read the same values. */
 static void another_reader_agrees(void **state)
 {
 	struct fixture *f = *state;
@@ -717,7 +718,7 @@ int main(void)
 		TEST(a_slot_torn_for_good_is_told),
 		TEST(another_reader_agrees),
 		cmocka_unit_test(percentiles_come_from_buckets),
-		/* root's */
+		/* these need root */
 		TEST(folders_of_other_users_are_refused),
 		TEST(another_users_file_is_not_read),
 	};

@@ -1,5 +1,5 @@
-/* Unit tests of libdbpool's quick clock: it tells what the real one tells, while it is compared
- * with it, and when nobody does so any more. */
+/* Unit tests of libdbpool's quick clock: it agrees with the real clock while it is calibrated, and
+ * after calibration stops. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include "dbpool/clock.h"
 
-#define SLACK 300 /* microseconds; whatever interrupts us lies between the two real readings */
+#define SLACK 300 /* microseconds; an interruption lies between the two real readings */
 
 static int64_t least_wrong(void)
 {

@@ -1,5 +1,6 @@
-/* Unit tests of libdbpool's quick clock: the kernel's opinion of the processor's counter is asked
- * for again, and obeyed. Time and the kernel's file are the test's. */
+/* Unit tests of libdbpool's quick clock: it checks again and again whether the kernel trusts the
+ * processor's counter, and stops using the counter if not. The test controls the time and the
+ * kernel's file. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,11 +22,11 @@
 
 #define MINUTE 61 /* seconds, and a little more */
 
-static const char *source; /* what the kernel's file says */
+static const char *source; /* the content of the kernel's file */
 static time_t passed;      /* seconds that the clock is ahead */
 static unsigned readings;  /* of the clock */
 
-/* The linker puts these in the place of the library's calls. */
+/* The linker replaces the library's calls by these. */
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __real_clock_gettime(clockid_t clock, struct timespec *ts);
@@ -53,7 +54,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 	return r;
 }
 
-/* Whether this processor has a counter that can be used. */
+/* True if this processor has a counter that can be used. */
 static bool has_counter(void)
 {
 #if defined(__x86_64__)
@@ -94,7 +95,7 @@ static void it_asks_the_kernel_again(void **state)
 	assert_false(becomes_quick(5));
 	passed += MINUTE;
 	assert_int_equal(becomes_quick(500), has_counter());
-	/* it was found bad while it was in use: at once */
+	/* the kernel marked the counter as unreliable during use: the next check stops its use */
 	source = "acpi_pm\n";
 	passed += MINUTE;
 	clock_tune();

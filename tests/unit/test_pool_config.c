@@ -1,4 +1,4 @@
-/* Unit tests of libdbpool's configuration: no memory with a password in it is freed. */
+/* Unit tests of libdbpool's configuration: no memory that contains a password is freed. */
 #include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@ static bool holds_secret(const void *block, size_t size)
 		memmem(block, size, PGPASS, strlen(PGPASS));
 }
 
-/* The linker puts these in the place of the library's calls. */
+/* The linker replaces the library's calls by these. */
 void __real_free(void *block);
 void __wrap_free(void *block);
 void __real_PQconninfoFree(PQconninfoOption *options);

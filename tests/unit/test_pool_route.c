@@ -1,4 +1,4 @@
-/* Unit tests of libdbpool's reading of connection strings. */
+/* Unit tests: how libdbpool reads connection strings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,8 @@
 
 #include "dbpool/route.h"
 
-/* libpq warns on stderr about a password file that others can read. The attempt itself says that,
- * once. */
+/* libpq warns on stderr about a password file that others can read. Only the attempt itself may
+ * cause this warning. */
 static void no_password_file_is_read(void **state)
 {
 	(void)state;

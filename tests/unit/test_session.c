@@ -1,4 +1,4 @@
-/* session: what a failed connection means, which hosts are looked up, parameters, the queue. */
+/* session: the meaning of a failed connection, which hosts are looked up, parameters, the queue. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,7 +102,7 @@ static void assert_host(
 	assert_string_equal(host->port, port);
 }
 
-/* As libpq: as many of each, or one port for all. */
+/* Like libpq: lists of the same length, or one port for all hosts. */
 static void lists_are_cut_into_hosts(void **state)
 {
 	(void)state;
@@ -138,7 +138,7 @@ static void lists_are_cut_into_hosts(void **state)
 	hosts_free(NULL, 0);
 }
 
-/* What libpq wrote to stderr meanwhile is in `said`. */
+/* `said` gets what libpq wrote to stderr. */
 static char *settle(struct params *params, char *said, size_t size)
 {
 	FILE *file = tmpfile();
@@ -156,7 +156,8 @@ static char *settle(struct params *params, char *said, size_t size)
 	return error;
 }
 
-/* libpq warns about a password file that others can read. It is the attempt's to say that, once. */
+/* libpq warns about a password file that others can read. Only the attempt itself may cause this
+ * warning. */
 static void no_password_file_is_read_to_settle_the_hosts(void **state)
 {
 	(void)state;
@@ -248,7 +249,7 @@ static void what_was_not_sent_is_forgotten(void **state)
 	assert_null(statement_pop(&queue));
 }
 
-/* A quarter less to a quarter more. */
+/* Within a quarter of `ms`. */
 static void assert_about(uint64_t delay, uint64_t ms)
 {
 	assert_in_range(delay, ms - ms / 4, ms + ms / 4);
@@ -266,7 +267,7 @@ static void attempts_grow_rarer(void **state)
 	assert_about(backoff_delay(SERVER_DENIED, 0), 30000);
 }
 
-/* Before libpq has a connection the names are those that were asked for, made harmless. */
+/* Before libpq has a connection, the names are those of the parameters, cleaned. */
 static void a_standing_is_fit_to_be_shown(void **state)
 {
 	(void)state;
@@ -297,7 +298,7 @@ static void a_standing_is_fit_to_be_shown(void **state)
 	assert_string_equal(standing.state.sqlstate, "53300");
 	assert_non_null(standing.state.error);
 	assert_int_equal(standing.state.latency, 77);
-	/* until the next connection says otherwise */
+	/* until the next connection */
 	assert_true(standing.state.pooler);
 	assert_true(standing.state.retry_at == INSTANT_UNKNOWN);
 	standing_set(&standing, NULL, &params, SERVER_CONNECTING,

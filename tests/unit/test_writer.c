@@ -1,4 +1,4 @@
-/* base/writer, and what is built on it, with a disk that hangs for as long as the test wants. */
+/* base/writer and its users, with a disk that hangs for as long as the test wants. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 #include "model/launch.h"
 #include "sample.h"
 
-/* More than any wait of the test takes when nothing hangs. */
+/* Longer than any wait of the test when nothing hangs. */
 #define LONG  (30 * USEC_PER_SEC)
 #define SHORT (20 * USEC_PER_MSEC)
 
@@ -124,7 +124,7 @@ static void errors_are_those_of_the_last_line(void **state)
 	disk.result = 0;
 	writer_append(writer, "two");
 	assert_int_equal(writer_wait(writer, LONG), 0);
-	/* what failed at once is known already */
+	/* a line that failed at once is not pending */
 	assert_int_equal(writer_free(writer, LONG), 0);
 }
 
@@ -142,7 +142,7 @@ static void the_queue_has_an_end(void **state)
 	assert_int_equal(writer_free(writer, LONG), 3);
 }
 
-/* The thread frees what it works with once the disk answers. */
+/* The thread frees its memory once the disk answers. */
 static void the_end_does_not_wait_for_long(void **state)
 {
 	(void)state;
@@ -156,7 +156,7 @@ static void the_end_does_not_wait_for_long(void **state)
 	await_calls(&disk.left, 5);
 }
 
-/* What begins an action must be known to be written; its results need not. */
+/* The line that begins an action must be written first; those of its results need not be. */
 static void an_action_is_not_begun_without_its_line(void **state)
 {
 	(void)state;
