@@ -1,4 +1,4 @@
-/* The words of actions. */
+/* The words of actions and their results. */
 #include "model/action.h"
 
 #include "base/arena.h"

@@ -1,5 +1,4 @@
-/* What was planned and what came of it: the words the plan's dialog, the audit log and JSON share.
- */
+/* A plan and its results. The plan's dialog, the audit log and JSON share these words. */
 #ifndef MODEL_ACTION_H
 #define MODEL_ACTION_H
 
@@ -16,39 +15,38 @@ enum action_kind {
 	ACTION_KILL_LEAKED,
 	ACTION_TERMINATE,
 	ACTION_CANCEL,
-	ACTION_EMERGENCY, /* the sessions that outlived their process */
+	ACTION_EMERGENCY, /* ends the sessions that outlived their process */
 };
 
 enum action_result {
 	RESULT_PENDING,
 	RESULT_TERMINATED,
-	RESULT_GONE,    /* ended before us */
-	RESULT_CHANGED, /* it came back to life: left alone */
+	RESULT_GONE,    /* it had ended before the action */
+	RESULT_CHANGED, /* it is active again: left alone */
 	RESULT_DENIED,
-	RESULT_TIMEOUT,   /* signalled, and still there after the deadline; or no answer */
-	RESULT_CANCELLED, /* the statement ended, the session lives on */
+	RESULT_TIMEOUT,   /* still there after the deadline, or no answer */
+	RESULT_CANCELLED, /* the statement ended, the session continues */
 };
 #define RESULT_COUNT (RESULT_CANCELLED + 1)
 
-/* One session, as it was when the plan was made. The act happens only if it still is. */
+/* One session as it was when the plan was made. The action happens only if that has not changed. */
 struct action_target {
 	int32_t pid;
 	int64_t backend_start, state_change, xact_start; /* server clock */
 	enum backend_state state;
-	const char *state_text; /* the server's word: compared in the act */
+	const char *state_text; /* as the server reports it: compared just before the action */
 	enum reason reason;
 	enum certainty certainty;
 	int64_t age; /* µs */
 	const char *database, *user, *application_name, *query;
 	const char *process; /* "python3 main.py", NULL when not known */
 	int32_t process_pid; /* 0 when not known */
-	const char *loses;   /* "open transaction, 7m12s"; NULL when nothing is lost */
-	int locks, waiters;  /* what it holds, and how many wait for that; −1: not known */
+	const char *loses;   /* "open transaction, 7m12s"; NULL if nothing is lost */
+	int locks, waiters;  /* locks held, and sessions that wait for them; −1: not known */
 	bool selected;       /* false: unticked */
 	enum action_result result;
-	const char *detail; /* the server's words, the GRANT that would help; NULL */
-	/* What the act itself saw; unknown and NULL before it, and when there was nothing to see.
-	 */
+	const char *detail; /* the server's error, or the GRANT that is missing; NULL */
+	/* What was seen during the action. Unknown and NULL before it, and if nothing was seen. */
 	int64_t seen_at; /* server clock, just before the check */
 	const char *seen_state;
 	int64_t seen_state_change;
@@ -70,9 +68,9 @@ void action_plan_free(struct action_plan *plan);
 
 /* "kill_leaked", "terminate", "cancel", "emergency" */
 const char *action_kind_name(enum action_kind kind);
-/* "terminated", "gone" …; "pending" before the act. */
+/* "terminated", "gone"…; "pending" before the action. */
 const char *action_result_name(enum action_result result);
-/* denied and timeout: the session is still there. */
+/* Whether the session is still there: denied or timeout. */
 bool action_result_survived(enum action_result result);
 
 #endif

@@ -1,4 +1,4 @@
-/* The activity block's life, and PostgreSQL's words for states and kinds. */
+/* Memory of the activity block, and PostgreSQL's words for states and kinds. */
 #include "model/activity.h"
 
 #include <ctype.h>
@@ -77,7 +77,8 @@ enum backend_kind backend_kind_parse(const char *backend_type)
 	return BACKEND_OTHER;
 }
 
-/* Past one comment, nested as SQL allows it; to the end when it is not closed. */
+/* Returns the text after one comment; SQL's comments may be nested. If it is not closed, the end of
+ * the text. */
 static const char *skip_block_comment(const char *s)
 {
 	int depth = 0;

@@ -1,7 +1,7 @@
-/* What one refresh of pg_stat_activity brought: plain data, const once published.
+/* The result of one query of pg_stat_activity: plain data, const once published.
  *
- * Every string is clean (base/text) and lives in the block's arena; NULL means that the server did
- * not show it to our role, or that it has none. */
+ * Every string is clean (base/text) and in the block's arena. NULL means that the server did not
+ * show it to our role, or that there is none. */
 #ifndef MODEL_ACTIVITY_H
 #define MODEL_ACTIVITY_H
 
@@ -13,20 +13,19 @@
 
 struct arena;
 
-/* backend_type, as far as the verdicts care. */
+/* backend_type, as far as the verdicts need it. */
 enum backend_kind {
-	BACKEND_CLIENT,    /* takes one of max_connections' slots */
+	BACKEND_CLIENT,    /* uses one of max_connections' slots */
 	BACKEND_WALSENDER, /* has slots of its own (max_wal_senders) */
-	BACKEND_OTHER,     /* workers and the like: no slot of ours */
-	BACKEND_HIDDEN,    /* the row is hidden from our role: taken for a client */
+	BACKEND_OTHER,     /* workers and others: use none of our slots */
+	BACKEND_HIDDEN,    /* the row is hidden from our role: treated as a client */
 };
 #define BACKEND_KIND_COUNT (BACKEND_HIDDEN + 1)
 
 /* pg_stat_activity.state. */
 enum backend_state {
-	BACKEND_STATE_UNKNOWN,  /* NULL, "disabled" (track_activities is off), or a word we do not
-				   know */
-	BACKEND_STATE_STARTING, /* authenticating; shown by PostgreSQL 18 and up */
+	BACKEND_STATE_UNKNOWN,  /* NULL, "disabled" (track_activities is off), or an unknown word */
+	BACKEND_STATE_STARTING, /* authenticating; shown since PostgreSQL 18 */
 	BACKEND_STATE_ACTIVE,
 	BACKEND_STATE_FASTPATH,
 	BACKEND_STATE_IDLE,
@@ -34,7 +33,7 @@ enum backend_state {
 	BACKEND_STATE_IN_ABORTED_TRANSACTION,
 };
 
-/* One session. Its identity is pid + backend_start: pids are used again. */
+/* One session, identified by pid and backend_start: pids are used again. */
 struct backend {
 	int32_t pid;
 	int64_t start; /* backend_start; unknown when the row is hidden */
@@ -43,51 +42,51 @@ struct backend {
 	int64_t state_change, xact_start, query_start; /* server clock; INSTANT_UNKNOWN for NULL */
 	const char *database, *user, *application_name;
 	struct endpoint client; /* AF_UNIX for client_port −1; AF_UNSPEC when hidden */
-	const char *state_text; /* the server's own word */
+	const char *state_text; /* as the server reports it */
 	const char *wait_event_type, *wait_event;
 	const char *query;  /* NULL when hidden or not asked for */
 	bool listening;     /* the last statement was LISTEN */
-	bool advisory_lock; /* it holds one */
+	bool advisory_lock; /* it holds an advisory lock */
 };
 
-/* Facts about the server; they come with each refresh. */
+/* Facts about the server, read in each poll. */
 struct server_facts {
 	int32_t version; /* server_version_num, 150020 */
 	int32_t max_connections;
 	int32_t reserved;   /* superuser_reserved_connections + reserved_connections (16 and up) */
 	int64_t started_at; /* pg_postmaster_start_time() */
 	int64_t clock;      /* the server's clock when it answered */
-	int32_t own_pid;    /* our backend; 0 through a pooler: none is */
+	int32_t own_pid;    /* our backend; 0 when connected through a pooler */
 	bool superuser;     /* our role: what it may see and end */
-	bool sees_all;      /* has pg_read_all_stats' privileges */
-	bool signals;       /* has pg_signal_backend's privileges */
+	bool sees_all;      /* has the privileges of pg_read_all_stats */
+	bool signals;       /* has the privileges of pg_signal_backend */
 };
 
 struct activity {
-	struct arena *arena; /* owns everything here, the block itself too */
+	struct arena *arena; /* owns everything here, the block too */
 	int refs;
-	int64_t asked_at; /* our wall clock when the statement was sent … */
-	int64_t taken_at; /* … and when its answer was whole */
+	int64_t asked_at; /* our wall clock when the query was sent */
+	int64_t taken_at; /* our wall clock when its answer was complete */
 	struct server_facts server;
 	struct backend *backends;
 	size_t n_backends;
 };
 
-/* A block of its own arena, holding one reference. */
+/* Makes a block in an arena of its own, with one reference. */
 struct activity *activity_new(void);
 struct activity *activity_ref(const struct activity *activity);
-/* NULL is allowed. */
+/* Drops a reference; NULL is allowed. */
 void activity_unref(const struct activity *activity);
 
-/* PostgreSQL's word for a state → ours. NULL and unknown words are BACKEND_STATE_UNKNOWN. */
+/* Converts PostgreSQL's word for a state. NULL and unknown words are BACKEND_STATE_UNKNOWN. */
 enum backend_state backend_state_parse(const char *word);
 
 /* "client", "walsender", "other", "hidden" */
 const char *backend_kind_name(enum backend_kind kind);
-/* backend_type → kind; NULL is BACKEND_HIDDEN. */
+/* Converts a backend_type. NULL is BACKEND_HIDDEN. */
 enum backend_kind backend_kind_parse(const char *backend_type);
 
-/* Whether a statement, past comments and blanks, is LISTEN. NULL is not. */
+/* Whether a statement is LISTEN; leading comments and blanks are skipped. False for NULL. */
 bool backend_query_is_listen(const char *query);
 
 #endif

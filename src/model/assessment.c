@@ -1,4 +1,4 @@
-/* The assessment's words and its end. */
+/* The words of the assessment, and how it is freed. */
 #include "model/assessment.h"
 
 #include "base/arena.h"

@@ -1,5 +1,6 @@
-/* The judged picture of one server at one instant: what the screen shows and --json prints. Built
- * by analyze/assess, const from then on; view, report and action read it and nothing else. */
+/* The state of one server at one instant, joined and judged: what the screen shows and --json
+ * prints. analyze/assess makes it, and it is const afterwards. view, report and action read only
+ * the assessment. */
 #ifndef MODEL_ASSESSMENT_H
 #define MODEL_ASSESSMENT_H
 
@@ -17,30 +18,31 @@ struct arena;
 enum server_status {
 	SERVER_CONNECTING,
 	SERVER_OK,
-	SERVER_FULL,    /* SQLSTATE 53300: no slot left for us */
-	SERVER_REFUSED, /* nobody answers, or it hung up */
-	SERVER_DENIED,  /* credentials, pg_hba.conf, no such database */
+	SERVER_FULL,    /* SQLSTATE 53300: no slot left for our session */
+	SERVER_REFUSED, /* no answer, or the server closed the connection */
+	SERVER_DENIED,  /* wrong credentials, pg_hba.conf, no such database */
 	SERVER_STALE,   /* connected, but the last answer is overdue */
 };
 
-/* What is said wherever something is refused because of server_state.pooler. */
+/* The reason shown for every action that is refused because of server_state.pooler. */
 #define POOLER_REASON "through a pooler: connect to PostgreSQL itself"
 
-/* Where and how we are connected; strings are clean, NULL when not known. */
+/* The server and our connection to it; strings are clean, NULL when not known. */
 struct server_state {
 	enum server_status status;
-	const char *host; /* as asked for: a name, an address, or a socket's folder */
+	const char *host; /* as the user gave it: a name, an address, or a socket's folder */
 	int port;
 	const char *database, *user;
-	const char *error; /* what the server or libpq said last; NULL when all is well */
-	const char *hint;  /* what to do next; NULL when there is nothing to say */
+	const char *error; /* the last error of the server or libpq; NULL if there is none */
+	const char *hint;  /* what the user can do next; NULL if there is no advice */
 	char sqlstate[6];  /* "" when none */
-	bool pooler;       /* connected through a pooler: no session is surely our own */
-	int64_t latency;   /* µs of the last statement; −1 before the first */
-	int64_t retry_at;  /* when the next attempt is due (wall); INSTANT_UNKNOWN when connected */
+	bool pooler;       /* connected through a pooler: dbtop cannot know its own session */
+	int64_t latency;   /* µs of the last query; −1 before the first */
+	int64_t retry_at;  /* when the next attempt is due (wall clock); INSTANT_UNKNOWN when
+			      connected */
 };
 
-/* The sources that are always there, by their index; after them comes one for each PgBouncer. */
+/* The sources that always exist, by their index. One for each PgBouncer follows. */
 enum source_id {
 	SOURCE_ACTIVITY,
 	SOURCE_PEERS,
@@ -58,11 +60,11 @@ enum source_status {
 struct source_state {
 	const char *name; /* "activity", "pgbouncer 127.0.0.1:6432" */
 	enum source_status status;
-	int64_t taken_at; /* of the rows shown; INSTANT_UNKNOWN without any */
+	int64_t taken_at; /* when the rows were taken; INSTANT_UNKNOWN if there are none */
 	const char *error;
 };
 
-/* How a connection's process was found. */
+/* How the process of a connection was found. */
 enum matched_by {
 	MATCHED_NONE,
 	MATCHED_PAGE,
@@ -74,109 +76,112 @@ enum matched_by {
 };
 #define MATCHED_COUNT (MATCHED_NAME + 1)
 
-/* What became of the client's end. */
+/* What is known of a client end. */
 enum client_end {
-	CLIENT_END_UNKNOWN,     /* not looked yet, or what we see proves nothing */
+	CLIENT_END_UNKNOWN,     /* not scanned yet, or the scan proves nothing */
 	CLIENT_END_ELSEWHERE,   /* on another machine, or behind something that hides it */
-	CLIENT_END_NOT_VISIBLE, /* here, but we may not see which process holds it */
+	CLIENT_END_NOT_VISIBLE, /* on this machine, but we may not see which process holds it */
 	CLIENT_END_HELD,        /* a process of this machine holds it */
-	CLIENT_END_GONE,        /* it was here, and no socket has it any more */
+	CLIENT_END_GONE,        /* it was on this machine, and no socket has it any more */
 };
 #define CLIENT_END_COUNT (CLIENT_END_GONE + 1)
 
 #define NO_PROCESS UINT32_MAX
 
-/* One connection with everything known of it. */
+/* One connection with all that is known of it. */
 struct connection {
 	const struct backend *backend;
 	struct verdict verdict;
 	enum client_end end;
 	enum matched_by matched_by; /* MATCHED_NONE without a process */
 	uint32_t process;           /* index into the assessment's processes, or NO_PROCESS */
-	uint32_t holder;    /* likewise: who holds the client end itself; a pooler or a proxy, where
-			       process is the application behind it */
-	bool seen_here;     /* its client end was seen in this namespace, now or before */
-	int64_t first_seen; /* our wall clock, when the first statement that showed it was sent */
-	bool looked;        /* the sockets were dumped after that */
-	int64_t missed_at;  /* the first dump that lacked an end that was seen here before, and of
-			       which nothing else tells; INSTANT_UNKNOWN otherwise */
-	int64_t hidden_since; /* the first of the dumps in a row that did not tell who holds its
-				 end; INSTANT_UNKNOWN otherwise */
-	uint32_t end_inode; /* of the client end's socket, which a process has open; 0: not seen */
-	bool proxied;       /* the local proxy is in between: the client's end is the proxy's */
-	bool in_scope;      /* --app: shown and acted on */
+	uint32_t holder; /* likewise: the process that holds the client end itself. That is a pooler
+			    or a proxy where `process` is the application behind it */
+	bool seen_here;  /* its client end was seen in this namespace, now or before */
+	int64_t first_seen;   /* our wall clock, when the query that first showed it was sent */
+	bool looked;          /* the sockets were dumped after first_seen */
+	int64_t missed_at;    /* the first dump without an end that was seen here before, if nothing
+				 else explains it; else INSTANT_UNKNOWN */
+	int64_t hidden_since; /* the first of the consecutive dumps that did not show who holds its
+				 end; else INSTANT_UNKNOWN */
+	uint32_t end_inode;   /* the inode of the client end's socket, which a process has open; 0:
+				 not seen */
+	bool proxied;         /* the local proxy is in between, and holds the client end */
+	bool in_scope;        /* selected by --app: shown, and may be ended */
 
-	/* Its pool: of libdbpool when there is a slot, PgBouncer's when there is a server. NULL is
-	 * none, or not certain. */
+	/* Its pool: of libdbpool if slot is set, of PgBouncer if bouncer_server is set. NULL: none,
+	 * or not certain. */
 	const struct pool *pool;
 	const struct pool_slot *slot;
-	bool slot_certain;  /* the kernel bears the slot's page out. Else the page may protect the
-			       session, but not call it a leak */
-	bool declared_gone; /* the slot's process is dead, and only its page tells of the client */
-	const char *evidence; /* one line beside the verdict; NULL when there is nothing to say */
-	const struct bouncer_server *bouncer_server; /* PgBouncer is the backend's client … */
-	const struct bouncer_client *bouncer_client; /* … on behalf of this one, at the instant
-							the row was taken */
+	bool slot_certain;    /* the kernel confirms the slot's page. Otherwise the page may protect
+				 the session, but cannot make it leaked */
+	bool declared_gone;   /* the slot's process is dead, and only its page tells
+			       * about the client */
+	const char *evidence; /* one line shown beside the verdict; NULL if there is none */
+	const struct bouncer_server *bouncer_server; /* set if PgBouncer is the backend's client */
+	/* the client that PgBouncer served when the row was taken */
+	const struct bouncer_client *bouncer_client;
 };
 
-/* A process at the other end of connections; also one that is gone, while they live on. */
+/* A process at the other end of connections. A process that ended is kept while its connections
+ * exist. */
 struct client_process {
 	struct process process;
-	uint32_t connections, leaked; /* in scope */
+	uint32_t connections, leaked; /* connections in scope */
 	bool alive;
 };
 
 /* A process that is connected to the local proxy. */
 struct proxy_client {
 	uint32_t process; /* index into the assessment's processes */
-	uint32_t sockets; /* it holds to the proxy's port … */
-	uint32_t matched; /* … and connections that are known to be its */
+	uint32_t sockets; /* its sockets to the proxy's port */
+	uint32_t matched; /* connections that are known to be its own */
 };
 
-/* max = used + free + reserved unless reserved slots are in use. −1 is "not known". */
+/* max = used + free + reserved, unless reserved slots are in use. −1: not known. */
 struct slots {
 	int max, reserved, used, free;
-	int by_status[STATUS_COUNT]; /* sums up to used; −1 each when not known */
+	int by_status[STATUS_COUNT]; /* add up to used; each −1 when not known */
 };
 
-/* What the verdicts were judged by, µs. */
+/* The limits of the verdicts, in µs. */
 struct rules_limits {
 	int64_t idle, transaction, held;
 };
 
 struct assessment {
-	struct arena *arena; /* owns all but the sources' blocks, which it holds references to */
+	struct arena *arena; /* owns everything except the sources' blocks, to which it holds
+				references */
 	int64_t now;         /* our wall clock, when it was made */
-	int64_t monotonic;   /* the same moment by the clock that nobody sets */
-	int64_t clock_step;  /* µs by which the wall clock was set since the assessment before */
-	int64_t server_now;  /* the server's, at that moment; ages are judged by it */
+	int64_t monotonic;   /* the same moment on the monotonic clock */
+	int64_t clock_step;  /* µs by which the wall clock was set since the previous assessment */
+	int64_t server_now;  /* the server's clock at that moment; ages are relative to it */
 	struct server_state server;
 	struct source_state *sources; /* SOURCE_COUNT at least */
 	size_t n_sources;
 	const struct activity *activity; /* NULL before the first answer */
 	const struct peers *peers;       /* NULL before the first dump */
-	const struct pool_pages *pages;  /* NULL before the first look */
-	const struct bouncer **bouncers; /* those that answered so far */
+	const struct pool_pages *pages;  /* NULL before the first scan of the pages */
+	const struct bouncer **bouncers; /* of the PgBouncers that have answered */
 	size_t n_bouncers;
-	const struct proxy *proxy; /* NULL without one to look for, and before the first look */
-	const struct lock_table *locks; /* NULL unless a page wants it, and before its answer */
+	const struct proxy *proxy; /* NULL if no proxy is expected, and before the first scan */
+	const struct lock_table *locks; /* NULL unless a screen needs it, and before its answer */
 	struct rules_limits limits;
 	struct slots slots;
-	struct connection *connections; /* in the activity's order; system processes left out */
+	struct connection *connections; /* in the activity's order; without system processes */
 	size_t n_connections;
 	struct client_process *processes;
 	size_t n_processes;
 	struct proxy_client *proxy_clients; /* the one with the most sockets first */
 	size_t n_proxy_clients;
-	struct pool *pools; /* PgBouncer's own admin database left out */
+	struct pool *pools; /* without PgBouncer's own admin database */
 	size_t n_pools;
-	struct bouncer_match *matches; /* of PgBouncers' clients: what the next assessment may
-					  recall */
+	struct bouncer_match *matches; /* matches of PgBouncers' clients, for the next assessment */
 	size_t n_matches;
-	struct waiter *waiters; /* the one that waits for longest first */
+	struct waiter *waiters; /* the one that has waited longest first */
 	size_t n_waiters;
-	size_t n_leaked; /* in scope */
-	bool settled;    /* every client end has been looked for since its backend came up */
+	size_t n_leaked; /* connections in scope */
+	bool settled;    /* every client end was scanned since its backend started */
 };
 
 const char *server_status_name(enum server_status status);
@@ -190,7 +195,7 @@ const char *matched_by_name(enum matched_by matched_by);
 const struct client_process *assessment_process(
 	const struct assessment *assessment, const struct connection *connection);
 
-/* "app @ 127.0.0.1:5432", for logs: what is not known is "?". In the arena. */
+/* "app @ 127.0.0.1:5432", for logs: a part that is not known is "?". In the arena. */
 const char *assessment_server(const struct assessment *assessment, struct arena *arena);
 
 /* Frees it and drops its references; NULL is allowed. */

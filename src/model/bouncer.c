@@ -1,4 +1,4 @@
-/* The block's life, and the words of pool_mode. */
+/* Memory of the block, and the words of pool_mode. */
 #include "model/bouncer.h"
 
 #include <string.h>

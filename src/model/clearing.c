@@ -1,4 +1,4 @@
-/* The words of a clearing. */
+/* The words of the results. */
 #include "model/clearing.h"
 
 #include "base/arena.h"

@@ -1,5 +1,4 @@
-/* Removing the stats pages of dead processes that left nothing behind: what is planned, and what
- * came of it. */
+/* Removing the stats pages of dead processes that left nothing behind: the plan and its results. */
 #ifndef MODEL_CLEARING_H
 #define MODEL_CLEARING_H
 
@@ -12,15 +11,15 @@ struct arena;
 enum clearing_result {
 	CLEARING_PENDING,
 	CLEARING_CLEARED,
-	CLEARING_GONE,    /* somebody removed it before us: the pool's next start does */
+	CLEARING_GONE,    /* already removed: the pool does that at its next start */
 	CLEARING_CHANGED, /* its owner is not proven dead any more, or it is another page */
 	CLEARING_DENIED,
 };
 
-/* One page, as it was when the plan was made. */
+/* One page as it was when the plan was made. */
 struct clearing_page {
 	const char *path, *name;
-	const char *process; /* its command; NULL when nobody saw it alive */
+	const char *process; /* its command; NULL if it was never seen alive */
 	int32_t pid;
 	uint64_t start_ticks;
 	int64_t dead_since;
@@ -29,9 +28,9 @@ struct clearing_page {
 };
 
 struct clearing {
-	struct arena *arena; /* owns everything here, the clearing itself too */
+	struct arena *arena; /* owns everything here, the clearing too */
 	int64_t made_at;
-	const char *server; /* where nothing of them is left */
+	const char *server; /* the server on which none of their sessions is left */
 	bool done;
 	struct clearing_page *pages;
 	size_t n_pages;

@@ -1,4 +1,4 @@
-/* Addresses, folded so that equal ends compare equal. */
+/* Addresses in a normalized form, so that equal ends compare equal. */
 #include "model/endpoint.h"
 
 #include <arpa/inet.h>
@@ -19,7 +19,7 @@ static size_t address_size(const struct endpoint *endpoint)
 
 struct endpoint endpoint_make(int family, const void *address, uint16_t port)
 {
-	/* bytes from anywhere need not be aligned as in6_addr's macros want them */
+	/* memcmp(), because the bytes may not be aligned as the macros of in6_addr need them. */
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct endpoint endpoint = { .family = (uint8_t)family, .port = port };
 	if (family == AF_INET6 && memcmp(address, mapped, sizeof(mapped)) == 0) {

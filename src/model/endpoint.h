@@ -9,8 +9,8 @@ struct sockaddr;
 
 #define ENDPOINT_TEXT_MAX 64
 
-/* An IPv4 address mapped into IPv6 (::ffff:127.0.0.1) is held as IPv4: two-stack sockets show the
- * one or the other for the same connection. */
+/* An IPv4 address mapped into IPv6 (::ffff:127.0.0.1) is stored as IPv4: dual-stack sockets show
+ * either form for the same connection. */
 struct endpoint {
 	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX (no address), AF_UNSPEC: not known */
 	uint16_t port;  /* host byte order; 0 for AF_UNIX and AF_UNSPEC */
@@ -20,7 +20,7 @@ struct endpoint {
 /* From an AF_INET or AF_INET6 address in network byte order. */
 struct endpoint endpoint_make(int family, const void *address, uint16_t port);
 
-/* AF_UNSPEC for a family it does not know. */
+/* An unknown family becomes AF_UNSPEC. */
 struct endpoint endpoint_from_sockaddr(const struct sockaddr *sockaddr);
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);

@@ -1,4 +1,4 @@
-/* The ring behind the sparkline. */
+/* The ring buffer behind the sparkline. */
 #include "model/history.h"
 
 #include "base/instant.h"

@@ -1,4 +1,4 @@
-/* How many slots were used and leaked over the last minutes: the sparkline's ring. */
+/* How many slots were used and leaked in the last minutes: a ring buffer for the sparkline. */
 #ifndef MODEL_HISTORY_H
 #define MODEL_HISTORY_H
 
@@ -9,7 +9,7 @@
 
 struct history_sample {
 	int64_t at;       /* wall clock */
-	int used, leaked; /* −1: not known then */
+	int used, leaked; /* −1: not known at that time */
 };
 
 struct history {
@@ -17,10 +17,10 @@ struct history {
 	size_t count, next;
 };
 
-/* At most one sample a second is kept: the largest of each. */
+/* Keeps at most one sample a second, with the largest values of that second. */
 void history_add(struct history *history, struct history_sample sample);
 
-/* The i-th newest (0 is the last one), or NULL. */
+/* The i-th newest sample (0 is the newest), or NULL. */
 const struct history_sample *history_get(const struct history *history, size_t i);
 
 #endif

@@ -1,4 +1,4 @@
-/* What may be started and stopped, and the words for it. */
+/* What may be started and stopped, and its words. */
 #include "model/launch.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ const char *launch_refusal(enum launch_kind kind, const struct proxy *proxy, siz
 	return kind == LAUNCH_START ? refuse_start(proxy) : refuse_restart(proxy);
 }
 
-/* For people alone: what stands in quotes is one argument. */
+/* For display only: an argument that needs quotes is in quotes. */
 static const char *command_of(struct arena *arena, const char *const *argv, size_t n_argv)
 {
 	const char *command = "";

@@ -1,4 +1,4 @@
-/* Starting the proxy, or starting it anew: what is planned, how far it is, and what came of it. */
+/* Starting or restarting the proxy: the plan, the progress and the result. */
 #ifndef MODEL_LAUNCH_H
 #define MODEL_LAUNCH_H
 
@@ -15,7 +15,7 @@ enum launch_kind {
 
 enum launch_phase {
 	LAUNCH_PLANNED,
-	LAUNCH_STOPPING, /* SIGTERM was sent to the old one */
+	LAUNCH_STOPPING, /* SIGTERM was sent to the old process */
 	LAUNCH_STARTING,
 	LAUNCH_DONE,
 };
@@ -24,34 +24,35 @@ enum launch_result {
 	LAUNCH_PENDING,
 	LAUNCH_STARTED,
 	LAUNCH_FAILED,   /* it could not be started, or ended at once */
-	LAUNCH_SURVIVED, /* the old one did not end: nothing was started */
-	LAUNCH_CHANGED,  /* the old one is not the process any more that was seen: left alone */
-	LAUNCH_DENIED,   /* it may not be signalled */
+	LAUNCH_SURVIVED, /* the old process did not end: nothing was started */
+	LAUNCH_CHANGED,  /* the old process was replaced by another one: left alone */
+	LAUNCH_DENIED,   /* no permission to signal the old process */
 };
 
 struct launch {
-	struct arena *arena; /* owns everything here, the launch itself too */
+	struct arena *arena; /* owns everything here, the launch too */
 	enum launch_kind kind;
 	const char *const *argv; /* ends with NULL */
-	const char *command;     /* the same for people */
+	const char *command;     /* the command for display */
 	const char *output;      /* the file its output goes to */
-	/* The one to be stopped first, as it was seen; pid 0: none. */
+	/* The process that is stopped first; pid 0: none. */
 	int32_t old_pid;
 	uint64_t old_start_ticks;
 	const char *old_name, *old_executable, *old_unit;
-	uint32_t clients; /* sockets to it, which are closed with it */
+	uint32_t clients; /* connections to it, which are closed with it */
 
 	enum launch_phase phase;
 	enum launch_result result;
 	const char *detail; /* NULL */
-	int32_t pid;        /* the new one; 0: none */
+	int32_t pid;        /* the new process; 0: none */
 };
 
-/* Why it cannot be: no command, somebody else's process …; NULL when it can. proxy may be NULL,
- * argv may be empty. */
+/* Why the proxy cannot be started or restarted: no command, another user's process, and so on; NULL
+ * if it can be. proxy may be NULL, argv may be empty. */
 const char *launch_refusal(enum launch_kind kind, const struct proxy *proxy, size_t n_argv);
 
-/* Copies what it needs; launch_refusal() has nothing against it. `output` may be NULL. */
+/* Makes a launch; call it only if launch_refusal() returned NULL. Copies what it needs. `output`
+ * may be NULL. */
 struct launch *launch_new(enum launch_kind kind, const struct proxy *proxy, const char *const *argv,
 	size_t n_argv, const char *output);
 /* NULL is allowed. */

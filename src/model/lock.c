@@ -1,4 +1,4 @@
-/* The table's life. */
+/* Memory of the lock table. */
 #include "model/lock.h"
 
 #include "base/arena.h"

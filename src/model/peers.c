@@ -1,4 +1,4 @@
-/* The peers block's life, and the look-up of a socket's holders. */
+/* Memory of the peers block, and finding the owners of a socket. */
 #include "model/peers.h"
 
 #include "base/arena.h"

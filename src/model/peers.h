@@ -1,8 +1,8 @@
-/* What this machine's kernel tells of the connections' client ends: sockets, and the processes that
- * hold them. Plain data, const once published.
+/* The client ends of connections on this machine: sockets, and the processes that hold them. Plain
+ * data, const once published.
  *
- * Sources: sock_diag(7) for the sockets, /proc/PID/fd for their holders. Both answer for dbtop's
- * own network and pid namespaces only. */
+ * Sources: sock_diag(7) for the sockets, /proc/PID/fd for their owners. Both show only dbtop's own
+ * network and pid namespaces. */
 #ifndef MODEL_PEERS_H
 #define MODEL_PEERS_H
 
@@ -14,33 +14,33 @@
 
 struct arena;
 
-/* Where the server is, as our own connection found it: what peers are looked for. */
+/* Where the server is, as our own connection shows it; the scan finds the peers of this. */
 struct peers_target {
 	struct endpoint server; /* its address as we reached it; AF_UNSPEC: not known yet */
-	uint16_t port;          /* its port, also when we came over a Unix socket: .s.PGSQL.PORT */
+	uint16_t port;          /* its port, also over a Unix socket: .s.PGSQL.PORT */
 	struct endpoint own;    /* our own end; AF_UNSPEC without a connection */
 	uint32_t own_inode;     /* our own socket's inode; 0 without a connection */
-	int32_t backend_pid;    /* our backend, by the server's word; 0 without */
-	/* The file that the server's Unix socket is bound to, however its path is spelled; inode 0:
-	 * not known, or we came over TCP. */
+	int32_t backend_pid;    /* our backend, as the server reports it; 0 without a connection */
+	/* The file that the server's Unix socket is bound to, regardless of the spelling of its
+	 * path; inode 0: not known, or connected over TCP. */
 	uint64_t socket_device, socket_inode;
 };
 
-/* A process that holds an end of a connection to the server, or did: it stays in the block while it
- * lives, and for a while after. Strings are clean; NULL is "could not be read". */
+/* A process that holds, or held, an end of a connection to the server. It is kept for some time
+ * after it ended. Strings are clean; NULL means that it could not be read. */
 struct process {
 	int32_t pid;
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid its identity */
-	int64_t started_at;   /* the same as an instant; INSTANT_UNKNOWN when unknown */
-	int64_t ended_at;     /* when it was missed; INSTANT_UNKNOWN while it lives */
-	const char *name;     /* the program, as people call it: "python3" */
-	const char *command;  /* the command line; for a kernel thread or a zombie [name] */
+	int64_t started_at;   /* start_ticks as an instant; INSTANT_UNKNOWN when not known */
+	int64_t ended_at;     /* when it was first missing; INSTANT_UNKNOWN while it runs */
+	const char *name;     /* the short name of the program: "python3" */
+	const char *command;  /* the command line; [name] for a kernel thread or a zombie */
 	uint32_t uid;
-	const char *user;      /* uid's name, or its number */
+	const char *user;      /* the name of uid, or its number */
 	const char *unit;      /* systemd unit from the cgroup: "jarvis.service" */
 	const char *container; /* container id (12 digits) from the cgroup */
-	double cpu_percent;    /* of one core, since the sample before; NAN before there are two */
-	int64_t rss_bytes;     /* −1 when unknown */
+	double cpu_percent; /* of one core, since the previous sample; NAN before there are two */
+	int64_t rss_bytes;  /* −1 when unknown */
 };
 
 struct tcp_socket {
@@ -52,21 +52,21 @@ struct tcp_socket {
 
 struct unix_socket {
 	uint32_t inode;
-	uint32_t peer; /* the other end's inode; 0: it has none any more */
-	bool shut;     /* both directions shut down: the other end was closed */
-	bool at_server; /* bound to …/.s.PGSQL.PORT: a server's end, perhaps another server's: whose
-			   it is, the backend that holds it tells */
-	bool at_target; /* bound to the very file that we connect to */
-	uint32_t uid;   /* its owner; UINT32_MAX: not told */
+	uint32_t peer;  /* the inode of the other end; 0: there is none any more */
+	bool shut;      /* both directions are shut down: the other end was closed */
+	bool at_server; /* bound to .../.s.PGSQL.PORT: a server's end. It may be another server's;
+			   the backend that holds it decides */
+	bool at_target; /* bound to the same file that we connect to */
+	uint32_t uid;   /* its owner; UINT32_MAX: not reported */
 };
 
-/* Who holds a socket; several rows for one inode when it was inherited by a fork. */
+/* Which process holds a socket. An inode that was inherited by a fork has several rows. */
 struct socket_owner {
 	uint32_t inode;
 	uint32_t process; /* index into processes */
 };
 
-/* The sockets at another server's port: a PgBouncer's. */
+/* The sockets at another port than the server's: that of a PgBouncer. */
 struct peers_port {
 	uint16_t port;
 	bool tcp_known, unix_known;
@@ -77,50 +77,51 @@ struct peers_port {
 };
 
 struct peers {
-	struct arena *arena; /* owns everything here, the block itself too */
+	struct arena *arena; /* owns everything here, the block too */
 	int refs;
-	struct peers_target target; /* what was looked for */
-	int64_t backend_started_at; /* when target.backend_pid began, by this machine's /proc;
-				       INSTANT_UNKNOWN when there is no such process */
-	bool backend_in_network;    /* its network namespace is ours: then the server's ends of TCP
+	struct peers_target target; /* what the scan looked for */
+	int64_t backend_started_at; /* start of target.backend_pid, from this machine's /proc;
+				       INSTANT_UNKNOWN if there is no such process */
+	bool backend_in_network;    /* it is in our network namespace: the server's ends of TCP
 				       connections are in the dump */
 	int64_t dumped_at;          /* our wall clock just before the socket dump began */
-	int64_t dump_ended_at;      /* … and just after; INSTANT_UNKNOWN before it */
-	int64_t scanned_at;         /* … before /proc/PID/fd was read */
-	bool tcp_known;             /* false: the dump failed, its rows say nothing */
+	int64_t dump_ended_at; /* our wall clock just after the dump; INSTANT_UNKNOWN before it */
+	int64_t scanned_at;    /* our wall clock before /proc/PID/fd was read */
+	bool tcp_known;        /* false: the dump failed, and its rows mean nothing */
 	bool unix_known;
-	bool other_namespaces;  /* this machine forwards packets, or other network namespaces exist:
-				   a  local address may be shared with sockets that we cannot see */
-	int n_refused;          /* processes whose descriptors we may not read */
-	struct tcp_socket *tcp; /* those with the server's port at either end; first those at the
-				   target's address, then those at others: it may have several */
+	bool other_namespaces; /* this machine forwards packets, or has other network namespaces:
+				  sockets that we cannot see may use a local address, too */
+	int n_refused;         /* processes whose descriptors we may not read */
+	/* sockets with the server's port at either end. First those at the target's address,
+	 * then those at others: a server may have several */
+	struct tcp_socket *tcp;
 	size_t n_tcp;
 	struct unix_socket *unix_sockets; /* the server's ends */
 	size_t n_unix;
-	struct peers_port *ports; /* the others that were asked for */
+	struct peers_port *ports; /* the other ports that were asked for */
 	size_t n_ports;
-	struct socket_owner *owners; /* sorted by inode, then the process's start; only of processes
-					that hold a listed socket or its peer */
+	struct socket_owner *owners; /* sorted by inode, then by the start of the process; only
+					processes that hold a listed socket or its peer */
 	size_t n_owners;
 	struct process *processes;
 	size_t n_processes;
-	struct endpoint *local_addresses; /* of this machine's interfaces; port 0 */
+	struct endpoint *local_addresses; /* of this machine's interfaces; the port is 0 */
 	size_t n_local_addresses;
 };
 
 struct peers *peers_new(void);
 struct peers *peers_ref(const struct peers *peers);
-/* NULL is allowed. */
+/* Drops a reference; NULL is allowed. */
 void peers_unref(const struct peers *peers);
 
-/* The first of the inode's rows in owners, or NULL; *ret_count tells how many follow it. */
+/* The first row of the inode in owners, or NULL; *ret_count is how many rows it has. */
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count);
 
-/* Whether the address is a loopback one, or of one of this machine's interfaces. */
+/* Whether the address is a loopback address, or that of one of this machine's interfaces. */
 bool peers_is_local(const struct peers *peers, const struct endpoint *endpoint);
 
-/* The sockets at that port, or NULL when they were not asked for. */
+/* The sockets at that port; NULL if it was not asked for. */
 const struct peers_port *peers_port(const struct peers *peers, uint16_t port);
 
 #endif

@@ -1,4 +1,4 @@
-/* The pages block's life, and what both kinds of pools have in common. */
+/* Memory of the pages block, and functions for both kinds of pools. */
 #include "model/pool.h"
 
 #include <stdio.h>

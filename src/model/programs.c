@@ -1,4 +1,4 @@
-/* One table of names. */
+/* One table of program names. */
 #include "model/programs.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* The block's life, and its words. */
+/* Memory of the block, and its words. */
 #include "model/proxy.h"
 
 #include <string.h>

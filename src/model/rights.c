@@ -1,4 +1,4 @@
-/* From the server's word on our role to sentences. */
+/* Makes sentences from what the server reports about our role. */
 #include "model/rights.h"
 
 #include <stdio.h>
@@ -6,8 +6,8 @@
 
 #include "model/assessment.h"
 
-/* As SQL takes it: in quotes unless it is plain. What only a keyword's quotes would tell is left to
- * the reader: a role of that name is rare. */
+/* Quotes a name for SQL unless it is plain. A name that is a keyword is not quoted: such roles are
+ * rare, and the user can add the quotes. */
 static void quote(const char *name, char *text, size_t size)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";

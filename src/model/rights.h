@@ -10,16 +10,16 @@ struct assessment;
 #define RIGHTS_GRANT_MAX 192
 
 struct rights {
-	bool known;              /* the server has told */
+	bool known;              /* the server has reported them */
 	const char *sees, *ends; /* "every session" */
-	/* "GRANT pg_monitor TO dbtop;", "" when it has the right. */
+	/* "GRANT pg_monitor TO dbtop;"; "" if the role has the right. */
 	char see_grant[RIGHTS_GRANT_MAX], end_grant[RIGHTS_GRANT_MAX];
 };
 
 void rights_get(const struct assessment *assessment, struct rights *ret_rights);
 
-/* A sentence with one GRANT for all that is missing; "" when nothing is, or when it is not known.
- * Returns text. */
+/* A sentence with one GRANT for all missing rights; "" if none is missing, or if they are not
+ * known. Returns text. */
 char *rights_missing(const struct assessment *assessment, char text[static RIGHTS_TEXT_MAX]);
 
 #endif

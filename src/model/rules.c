@@ -1,10 +1,10 @@
-/* Patterns, and the roles that belong to a managed service. */
+/* Matches patterns, and names the roles of managed services. */
 #include "model/rules.h"
 
 #include <fnmatch.h>
 #include <string.h>
 
-/* The services' own roles: ending one of their sessions harms the service, not a leak.
+/* Roles of the services themselves: ending one of their sessions harms the service.
  * Cloud SQL: https://cloud.google.com/sql/docs/postgres/users; RDS and Azure: their user guides. */
 static const char *const service_users[] = {
 	"cloudsqladmin",

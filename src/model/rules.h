@@ -1,4 +1,4 @@
-/* What the verdicts are judged by: thresholds and protections. Const while dbtop runs. */
+/* The rules of the verdicts: limits and protections. Const while dbtop runs. */
 #ifndef MODEL_RULES_H
 #define MODEL_RULES_H
 
@@ -18,15 +18,16 @@ struct patterns {
 };
 
 struct rules {
-	int64_t idle, transaction, held; /* µs; "longer than", so the limit itself is no leak */
+	int64_t idle, transaction, held; /* µs; leaked if longer than the limit, not if equal */
 	struct patterns protected_applications, protected_users, protected_processes;
-	const regex_t *scope; /* --app: application_name or process name; NULL: everything */
+	const regex_t *scope; /* --app: application_name or process name; NULL: all connections */
 };
 
-/* False for NULL text. */
+/* Whether the text matches one of the patterns; false for NULL text. */
 bool patterns_match(const struct patterns *patterns, const char *text);
 
-/* Whether a role is a managed service's own: cloudsqladmin, rdsadmin, azure_superuser … */
+/* Whether a role belongs to a managed service itself: cloudsqladmin, rdsadmin, azure_superuser and
+ * others. */
 bool rules_is_service_user(const char *user);
 
 #endif

@@ -1,4 +1,4 @@
-/* The record's life, and the words of the shutdown test. */
+/* Memory of the record, and the words of the shutdown test. */
 #include "model/shutdown.h"
 
 #include <signal.h>
@@ -32,7 +32,7 @@ static const char *const event_names[] = {
 	[EVENT_TIMEOUT] = "timeout",
 };
 
-/* Those that one sends to end a program. */
+/* Signals that are sent to end a program. */
 static const struct {
 	const char *name;
 	int number;
@@ -100,7 +100,7 @@ void shutdown_record_compact(struct shutdown_record *record)
 	record->arena = arena;
 }
 
-/* Room for one more row of this size. */
+/* Makes room for one more row of this size. */
 static void *make_room(void *rows, size_t count, size_t *room, size_t size)
 {
 	if (count < *room)
@@ -163,7 +163,7 @@ int64_t shutdown_connection_end(const struct shutdown_connection *connection)
 {
 	if (connection->link == LINK_POOLED)
 		return connection->closed_at;
-	/* a socket whose session was never found: no more can be known */
+	/* The session of this socket was never found: only its closing is known. */
 	if (!connection->backend)
 		return connection->closed_at;
 	return connection->ended_at;

@@ -1,11 +1,11 @@
-/* The verdict on a connection: the words of the interface, and what each of them means. */
+/* The verdict on a connection and its words. */
 #ifndef MODEL_VERDICT_H
 #define MODEL_VERDICT_H
 
 #include <stdint.h>
 
 enum status {
-	STATUS_UNKNOWN, /* the server hides the row: never idle, never leaked */
+	STATUS_UNKNOWN, /* the server hides the row: never called idle or leaked */
 	STATUS_ACTIVE,
 	STATUS_IDLE,
 	STATUS_IDLE_IN_TRANSACTION,
@@ -24,9 +24,9 @@ enum reason {
 
 enum certainty {
 	CERTAINTY_NONE,
-	CERTAINTY_PRESUMED, /* a guess by age */
-	CERTAINTY_DECLARED, /* the application's own pool says so */
-	CERTAINTY_PROVEN,   /* nobody can use the session any more */
+	CERTAINTY_PRESUMED, /* judged by age only */
+	CERTAINTY_DECLARED, /* reported by the application's own pool */
+	CERTAINTY_PROVEN,   /* no client can use the session any more */
 };
 #define CERTAINTY_COUNT (CERTAINTY_PROVEN + 1)
 
@@ -51,14 +51,14 @@ struct verdict {
 	int64_t age;                /* µs in this state; −1 when unknown */
 };
 
-/* The interface's word: "idle_in_transaction". */
+/* The word used in JSON and on the screen: "idle_in_transaction". */
 const char *status_name(enum status status);
 /* NULL for REASON_NONE, CERTAINTY_NONE, PROTECTION_NONE. */
 const char *reason_name(enum reason reason);
 const char *certainty_name(enum certainty certainty);
 const char *protection_name(enum protection protection);
 
-/* A few words for people: "client gone", "idle too long"; NULL for NONE. */
+/* A short description for people: "client gone", "idle too long"; NULL for NONE. */
 const char *reason_phrase(enum reason reason);
 /* "in its pool's reserve", "holds an advisory lock"; NULL for NONE. */
 const char *protection_phrase(enum protection protection);
