@@ -1,4 +1,4 @@
-/* Join, then judge, then count. */
+/* Joins the sources, judges each connection, then counts. */
 #include "analyze/assess.h"
 
 #include <string.h>
@@ -16,12 +16,12 @@
 #include "model/proxy.h"
 #include "model/rules.h"
 
-/* Less is what a clock gains or loses while it is kept right, and no order of ours is that close.
- */
+/* A smaller difference of the clocks comes from adjusting the clock slowly. No comparison here
+ * depends on so small a difference. */
 #define STEP_LEAST (USEC_PER_SEC / 100)
 
-/* Workers have no client at their other end; for a plain role their rows are hidden like the
- * others, but without a user. */
+/* Whether the backend has a client. Workers have none. A plain role cannot see their rows either,
+ * but unlike those of hidden clients they have no user. */
 static bool is_connection(const struct backend *backend)
 {
 	if (backend->kind == BACKEND_HIDDEN)
@@ -56,8 +56,8 @@ static bool is_reserve(const struct connection *connection)
 		connection->pool->page->status == POOL_PAGE_LIVE;
 }
 
-/* How long its pool has lent it by the page's word, which must be younger than the row: what was
- * borrowed since before the row and still is after it was so in between. −1 otherwise. */
+/* How long the pool has lent the connection. The page must have been read after the row: a lease
+ * that began before the row and still lasts existed when the row was taken. −1 otherwise. */
 static int64_t held_for(const struct assessment *assessment, const struct connection *connection)
 {
 	const struct pool_slot *slot = connection->slot;
@@ -68,8 +68,8 @@ static int64_t held_for(const struct assessment *assessment, const struct connec
 	return instant_elapsed(slot->since, page->read_at);
 }
 
-/* The server's session of our own: the one we ask over, or a connection attempt through the proxy.
- */
+/* Whether the session is dbtop's own: the one it queries over, or a connection attempt through the
+ * proxy. */
 static bool is_own(const struct assessment *assessment, const struct backend *backend)
 {
 	const char *probe = assessment->proxy ? assessment->proxy->probe_name : NULL;
@@ -127,7 +127,7 @@ static void count(struct assessment *assessment, const struct connection *connec
 	}
 }
 
-/* Each PgBouncer's source is named after it. */
+/* The source of a PgBouncer has its name. */
 static const struct source_state *find_source(
 	const struct assessment *assessment, const struct bouncer *bouncer)
 {
@@ -139,8 +139,8 @@ static const struct source_state *find_source(
 	return NULL;
 }
 
-/* A PgBouncer that answers has told of its clients before and after the dump; one that does not
- * answer is not waited for. */
+/* Whether no answer of a PgBouncer is missing. One that answers must have been asked before and
+ * after the dump; one that fails is not waited for. */
 static bool are_pools_settled(const struct assessment *assessment)
 {
 	bool answered = true;
@@ -203,7 +203,7 @@ static struct server_state copy_state(struct arena *arena, const struct server_s
 	return copy;
 }
 
-/* At least the sources that are always there, whatever the caller knows of them. */
+/* At least the number of sources that always exist, even if the caller knows fewer. */
 static void copy_sources(struct assessment *assessment, const struct assess_input *input)
 {
 	struct arena *arena = assessment->arena;
@@ -235,8 +235,8 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 				bouncer_ref(input->bouncers[i]);
 }
 
-/* Each knows more of a connection than the one before: its socket, the application behind a
- * PgBouncer, the pool's own word, the application behind a proxy. */
+/* Each join uses the results of the one before: the socket, the application behind a PgBouncer, the
+ * claim of a stats page, the application behind a proxy. */
 static void join_all(struct assessment *assessment, const struct assessment *previous)
 {
 	struct client_processes *processes = client_processes_new(assessment, previous,
@@ -250,8 +250,8 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	pools_assign(assessment);
 }
 
-/* Both clocks measure the time between two assessments; where they differ by more than a moment,
- * the wall clock was set. */
+/* Compares the time between two assessments on both clocks; if it differs, the wall
+ * clock was set. */
 static int64_t find_step(const struct assessment *now, const struct assessment *previous)
 {
 	int64_t step = now->now - previous->now - (now->monotonic - previous->monotonic);

@@ -1,4 +1,4 @@
-/* From what the sources brought to one judged picture. Pure: clocks and rules come from outside. */
+/* Makes one assessment from the data of all sources. Pure: the clocks and rules are arguments. */
 #ifndef ANALYZE_ASSESS_H
 #define ANALYZE_ASSESS_H
 
@@ -7,24 +7,26 @@
 struct rules;
 
 struct assess_input {
-	const struct activity *activity; /* NULL before the first answer; a reference is taken */
-	const struct peers *peers;       /* likewise */
-	const struct proxy *proxy;       /* likewise */
-	const struct lock_table *locks;  /* likewise */
+	const struct activity
+		*activity;              /* NULL before the first answer; assess takes a reference */
+	const struct peers *peers;      /* likewise */
+	const struct proxy *proxy;      /* likewise */
+	const struct lock_table *locks; /* likewise */
 	const struct server_state *server;
 	const struct pool_pages *pages;        /* likewise */
 	const struct bouncer *const *bouncers; /* likewise, each */
 	size_t n_bouncers;
-	const struct source_state *sources; /* as in the assessment; NULL without any */
+	/* states of the sources as in the assessment; NULL if there are none */
+	const struct source_state *sources;
 	size_t n_sources;
 	const struct rules *rules;
-	bool unsettled;    /* something is still to come that the caller waits for */
-	int64_t now;       /* our wall clock … */
-	int64_t monotonic; /* … and the clock that nobody sets, at the same moment */
+	bool unsettled;    /* the caller waits for data that has not arrived */
+	int64_t now;       /* our wall clock */
+	int64_t monotonic; /* the monotonic clock at the same moment */
 };
 
-/* Never NULL; the caller frees it with assessment_free(). `previous` is the one before of the same
- * server, or NULL; it is not needed after. */
+/* Never returns NULL; the caller frees the result with assessment_free(). `previous` is the
+ * previous assessment of the same server, or NULL; it is not needed afterwards. */
 struct assessment *assess(const struct assess_input *input, const struct assessment *previous);
 
 #endif

@@ -1,5 +1,5 @@
-/* The rules of the interface, in its order: firm protections, proofs, what the pool
- * declares, soft protections, ages. */
+/* The rules of docs/verdicts.md in their order: firm protections, proofs, what the pool reports,
+ * soft protections, ages. */
 #include "analyze/classify.h"
 
 #include <stddef.h>
@@ -18,7 +18,7 @@ static const enum status status_of_state[] = {
 	[BACKEND_STATE_IN_ABORTED_TRANSACTION] = STATUS_IDLE_IN_TRANSACTION,
 };
 
-/* Holds whatever is known of the connection. */
+/* Firm protections: they apply even if a leak is proven. */
 static enum protection firm_protection(
 	const struct backend *backend, const struct evidence *evidence, const struct rules *rules)
 {
@@ -40,13 +40,13 @@ static bool is_at_rest(enum status status)
 	return status == STATUS_IDLE || status == STATUS_IDLE_IN_TRANSACTION;
 }
 
-/* Holds against a presumption, not against a proof. */
+/* Soft protections: they apply to presumed leaks, not to proven ones. */
 static enum protection soft_protection(
 	const struct backend *backend, const struct evidence *evidence, enum status status)
 {
 	if (evidence->pool_reserve && is_at_rest(status))
 		return PROTECTION_POOL_RESERVE;
-	/* an open transaction is a client's, whether it is known which or not */
+	/* An open transaction belongs to a client, even if it is not known which. */
 	if (evidence->bouncer_reserve && status == STATUS_IDLE)
 		return PROTECTION_PGBOUNCER_SERVER;
 	if (backend->listening)
@@ -56,7 +56,7 @@ static enum protection soft_protection(
 	return PROTECTION_NONE;
 }
 
-/* What the application's own pool says. A listener is not ended on a pool's word. */
+/* What the application's own pool reports. It does not make a listener leaked. */
 static enum reason declared_leak(const struct backend *backend, const struct evidence *evidence,
 	enum status status, const struct rules *rules)
 {
@@ -71,7 +71,7 @@ static enum reason declared_leak(const struct backend *backend, const struct evi
 
 static enum reason presumed_leak(enum status status, int64_t age, const struct rules *rules)
 {
-	/* an unknown age is −1, and longer than nothing */
+	/* An unknown age is −1, so it exceeds no limit. */
 	if (status == STATUS_IDLE_IN_TRANSACTION && age > rules->transaction)
 		return REASON_IDLE_IN_TRANSACTION_TOO_LONG;
 	if (status == STATUS_IDLE && age > rules->idle)

@@ -1,4 +1,4 @@
-/* The processes by pid, and by pid and start. */
+/* Finds processes by pid, and by pid and start time. */
 #include "analyze/client_processes.h"
 
 #include "base/arena.h"
@@ -8,10 +8,10 @@
 
 struct client_processes {
 	struct assessment *assessment;
-	struct map *peers;       /* the peers block's, by pid and start → index there */
-	struct map *by_pid;      /* of those of them that are listed */
-	struct map *by_identity; /* of the others: a pid that is used again must not be taken for
-				    its predecessor */
+	struct map *peers;       /* of the peers block: pid and start → index there */
+	struct map *by_pid;      /* of the listed ones among those: pid → index in the list */
+	struct map *by_identity; /* of the other listed ones; a pid may be used again, so the start
+				    is part of the key */
 };
 
 static uint64_t identity(int32_t pid, uint64_t start_ticks)
@@ -33,7 +33,7 @@ struct client_processes *client_processes_new(
 	}
 	list->by_pid = map_new(arena, n_peers);
 	list->by_identity = map_new(arena, extra);
-	/* at most all that hold a socket now, and all that are remembered */
+	/* At most all processes that hold a socket now, and all that are remembered. */
 	assessment->processes =
 		arena_array(arena, n_peers + (previous ? previous->n_processes : 0) + extra,
 			sizeof(*assessment->processes));
@@ -76,7 +76,7 @@ uint32_t client_processes_recall(struct client_processes *list, const struct cli
 		client_processes_find(list, before->process.pid, before->process.start_ticks);
 	if (found != NO_PROCESS)
 		return found;
-	/* in no block any more, so the strings are copied */
+	/* The process is in no current block, so its strings are copied. */
 	struct process process = before->process;
 	process.name = arena_strdup(arena, process.name);
 	process.command = arena_strdup(arena, process.command);

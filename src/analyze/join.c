@@ -1,4 +1,4 @@
-/* Sockets to processes to connections. */
+/* Assigns sockets to connections, and processes to sockets. */
 #include "analyze/join.h"
 
 #include <netinet/tcp.h>
@@ -11,7 +11,7 @@
 #include "base/instant.h"
 #include "base/map.h"
 
-/* /proc counts a process's start in ticks of 10 ms from a boot time that is itself rounded. */
+/* /proc counts a process's start in ticks of 10 ms from a boot time that is rounded, too. */
 #define START_TOLERANCE (2 * USEC_PER_SEC)
 
 struct join {
@@ -19,13 +19,14 @@ struct join {
 	const struct assessment *previous;
 	const struct peers *peers;
 	struct map *previous_by_identity; /* index into previous' connections */
-	struct map *tcp_by_local;  /* index into peers->tcp; of ends with the server's port afar */
-	struct map *tcp_by_remote; /* … and near */
+	struct map *tcp_by_local; /* index into peers->tcp; of sockets with the server's port at the
+				     remote end */
+	struct map *tcp_by_remote;   /* the same, with the server's port at the local end */
 	struct map *unix_by_backend; /* backend pid → index into peers->unix_sockets */
 	struct client_processes *processes;
-	bool server_here;  /* proven to be on this machine, in our pid namespace */
-	bool network_here; /* … and its TCP sockets are in ours, too */
-	bool unchanged;    /* the server sees our end as we do */
+	bool server_here;  /* proven: on this machine, in our pid namespace */
+	bool network_here; /* proven: its TCP sockets are in our network namespace, too */
+	bool unchanged;    /* the server sees our address as we do */
 };
 
 static uint64_t identity(int32_t pid, int64_t start)
@@ -33,7 +34,7 @@ static uint64_t identity(int32_t pid, int64_t start)
 	return map_mix((uint64_t)pid, (uint64_t)start);
 }
 
-/* An end that no process has open any more is a remainder the kernel keeps for a while. */
+/* A socket without an open descriptor is kept by the kernel for a while; it does not count. */
 static bool is_held(const struct tcp_socket *socket)
 {
 	return socket->inode != 0;
@@ -48,7 +49,7 @@ static const struct backend *own_backend(const struct join *join)
 	return NULL;
 }
 
-/* Whether the far end of a client's socket is the server that we watch. */
+/* Whether the remote end of a client's socket is the server that we watch. */
 static bool is_server_address(const struct join *join, const struct endpoint *remote)
 {
 	if (endpoint_same_address(remote, &join->peers->target.server))
@@ -65,7 +66,8 @@ static void index_tcp(struct join *join)
 		if (socket->remote.port == peers->target.port &&
 			is_server_address(join, &socket->remote)) {
 			uint64_t key = endpoint_key(&socket->local);
-			/* the server may be reached by several of its addresses from one port */
+			/* One port of the client may be connected to several of the server's
+			 * addresses. */
 			uint32_t before = map_get(join->tcp_by_local, key);
 			if (before == MAP_NONE || !is_held(&peers->tcp[before]))
 				map_set(join->tcp_by_local, key, index);
@@ -106,7 +108,7 @@ static bool began_with(const struct backend *backend, int64_t process_started_at
 	return apart <= START_TOLERANCE;
 }
 
-/* Both ends of our own connection are in the dump. */
+/* Whether both ends of our own connection are in the dump. */
 static bool own_ends_are_here(const struct join *join, const struct backend *own)
 {
 	const struct peers *peers = join->peers;
@@ -124,7 +126,7 @@ static bool own_ends_are_here(const struct join *join, const struct backend *own
 	return false;
 }
 
-/* Learns where the server is from the one connection whose both ends we know: our own. */
+/* Learns where the server is from our own connection, of which both ends are known. */
 static void place_server(struct join *join)
 {
 	const struct peers_target *target = &join->peers->target;
@@ -135,8 +137,8 @@ static void place_server(struct join *join)
 		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
 	join->server_here =
 		began_with(own, join->peers->backend_started_at) && own_ends_are_here(join, own);
-	/* both ends of a TCP connection in our dump are proof enough. A Unix socket reaches into
-	 * every namespace, and the server's end of it is in the client's */
+	/* Both ends of a TCP connection in our dump are proof enough. A Unix socket works across
+	 * namespaces, and the server's end is then in the dump of the client's namespace. */
 	join->network_here = join->server_here &&
 		(own->client.family != AF_UNIX || join->peers->backend_in_network);
 }
@@ -166,10 +168,10 @@ static const struct connection *find_before(
 	return index == MAP_NONE ? NULL : &join->previous->connections[index];
 }
 
-/* The proof of the second kind, and that of the first kind but for its own conditions: the backend
- * was there before the dump and is still there after it. What was proven by an earlier dump, and is
- * not contradicted by this one, is still proven while the server's next answer is on its way: else
- * the verdict would come and go with each dump. */
+/* The condition that both kinds of proof share: the backend existed before the dump and still
+ * exists after it. What an earlier dump proved, and this one does not contradict, stays proven
+ * until the server's next answer; otherwise the verdict would change back and forth
+ * with each dump. */
 static bool outlived_the_dump(const struct join *join, const struct connection *connection)
 {
 	if (connection->looked && join->assessment->activity->asked_at >= join->peers->dumped_at)
@@ -178,14 +180,15 @@ static bool outlived_the_dump(const struct join *join, const struct connection *
 	return before && before->end == CLIENT_END_GONE;
 }
 
-/* The server's end of a connection whose client closed: waiting to be closed itself, or reset. */
+/* Whether the server's end shows that the client closed: it is not established, or missing. */
 static bool server_end_is_closed(const struct join *join, const struct endpoint *client)
 {
 	uint32_t index = map_get(join->tcp_by_remote, endpoint_key(client));
 	return index == MAP_NONE || join->peers->tcp[index].state != TCP_ESTABLISHED;
 }
 
-/* An end that was here is missing: believed when a second dump says so as well. */
+/* A client end that was on this machine is missing. That counts only if a second dump shows it,
+ * too. */
 static bool missed_again(const struct join *join, struct connection *connection)
 {
 	int64_t dumped_at = join->peers->dumped_at;
@@ -230,7 +233,7 @@ static void join_unix(struct join *join, struct connection *connection)
 	}
 	uint32_t index = map_get(join->unix_by_backend, (uint64_t)connection->backend->pid);
 	if (index == MAP_NONE) {
-		/* the backend is another user's: its descriptors are not for us to read */
+		/* The backend is another user's process; its descriptors cannot be read. */
 		connection->end = connection->looked ? CLIENT_END_NOT_VISIBLE : CLIENT_END_UNKNOWN;
 		return;
 	}
@@ -241,21 +244,21 @@ static void join_unix(struct join *join, struct connection *connection)
 		connection->end = CLIENT_END_GONE;
 }
 
-/* A stamp of the assessment before, by the wall clock as it goes now. */
+/* Converts an instant of the previous assessment to the wall clock as it is set now. */
 static int64_t by_this_clock(const struct join *join, int64_t at)
 {
 	return at == INSTANT_UNKNOWN ? at : at + join->assessment->clock_step;
 }
 
-/* The dump was made after the session was first seen. One of the future is from before the wall
- * clock was set back: what it would tell of this session is not known. */
+/* Whether the dump was made after the session was first seen. A dump in the future was made before
+ * the wall clock was set back, and does not count. */
 static bool is_dump_newer(const struct join *join, int64_t first_seen)
 {
 	return join->peers && join->peers->dumped_at > first_seen &&
 		join->peers->dumped_at <= join->assessment->now;
 }
 
-/* What the assessment before knew of this very session. */
+/* Takes over what the previous assessment knew about this session. */
 static void remember(struct join *join, struct connection *connection)
 {
 	const struct connection *before = find_before(join, connection);
@@ -282,7 +285,8 @@ static void recall_holder(struct join *join, struct connection *connection)
 	connection->matched_by = backend->client.family == AF_UNIX ? MATCHED_UNIX : MATCHED_TCP;
 }
 
-/* One dump may come too early for a client that has only just opened its socket. */
+/* Notes since when the end is hidden. One dump may be too early for a client that has just opened
+ * its socket. */
 static void note_hidden(const struct join *join, struct connection *connection)
 {
 	bool hidden = connection->end == CLIENT_END_ELSEWHERE ||
@@ -306,14 +310,14 @@ static void join_one(struct join *join, struct connection *connection)
 	default: break;
 	}
 	note_hidden(join, connection);
-	/* whoever held an end that was here is told of after it, too */
+	/* The process that held the end is kept after the end is gone. */
 	if (connection->process == NO_PROCESS && connection->seen_here)
 		recall_holder(join, connection);
 	connection->holder = connection->process;
 }
 
-/* Whether a Unix socket of this port may be the server's that we watch: a server on another machine
- * has none, and another server here may have the same port in another folder. */
+/* Whether a Unix socket of this port may belong to the server that we watch. A server on another
+ * machine has none here, and another local server may use the same port in another folder. */
 static bool may_be_at_server(const struct join *join, const struct unix_socket *socket)
 {
 	const struct peers_target *target = &join->peers->target;
@@ -322,7 +326,7 @@ static bool may_be_at_server(const struct join *join, const struct unix_socket *
 	return socket->at_target || !target->socket_inode;
 }
 
-/* Without an answer from the server the sockets alone tell who holds its slots. */
+/* Without an answer of the server the sockets alone show which processes hold its slots. */
 static void list_holders(struct join *join)
 {
 	const struct peers *peers = join->peers;

@@ -1,4 +1,4 @@
-/* Backends to server connections to clients to sockets to processes. */
+/* Backend → server connection → client → socket → process. */
 #include "analyze/join_bouncers.h"
 
 #include <stdlib.h>
@@ -19,10 +19,10 @@ struct join {
 	struct map *previous_by_identity; /* client → index into previous' matches */
 };
 
-/* The sockets at one PgBouncer's port, by what its clients are called. */
+/* The sockets at one PgBouncer's port, with indices to find its clients. */
 struct sockets {
 	const struct bouncer *bouncer;
-	const struct peers_port *port; /* NULL: not listed */
+	const struct peers_port *port; /* NULL: that port was not scanned */
 	struct map *tcp_by_ends;       /* local and remote → index into port->tcp */
 	struct map *unix_by_pid;       /* a client's pid → index into peers->processes */
 };
@@ -60,8 +60,9 @@ static const struct tcp_socket *find_tcp(
 	return index == MAP_NONE ? NULL : &sockets->port->tcp[index];
 }
 
-/* Our own connection came over a Unix socket, which says nothing about the network: PgBouncer's end
- * of the client's connection must be here as well, and its user's. */
+/* Whether the client's TCP connection is in our network namespace. Our own connection over a Unix
+ * socket does not show that: PgBouncer's end of the client's connection must be here as well, and
+ * owned by PgBouncer's user. */
 static bool is_our_network(const struct sockets *sockets, const struct bouncer_client *client)
 {
 	if (sockets->bouncer->own.family != AF_UNIX)
@@ -75,7 +76,7 @@ static bool is_here(const struct join *join, const struct bouncer *bouncer)
 	return bouncer->own.family == AF_UNIX || peers_is_local(join->peers, &bouncer->address);
 }
 
-/* PgBouncer knew this session before the dump and after it. */
+/* Whether PgBouncer had this client before the dump and after it. */
 static bool spans_the_dump(
 	const struct join *join, const struct bouncer *bouncer, const struct bouncer_client *client)
 {
@@ -93,7 +94,7 @@ static uint32_t owner_of(const struct join *join, uint32_t inode)
 static void match_tcp(const struct join *join, const struct sockets *sockets,
 	const struct bouncer_client *client, struct bouncer_match *match)
 {
-	/* another machine has a 127.0.0.1, too */
+	/* On another machine, 127.0.0.1 is that machine itself. */
 	if (!peers_is_local(join->peers, &client->remote) ||
 		(endpoint_is_loopback(&client->remote) && !is_here(join, sockets->bouncer))) {
 		match->elsewhere = true;
@@ -106,7 +107,7 @@ static void match_tcp(const struct join *join, const struct sockets *sockets,
 	match->hidden = match->process == NO_PROCESS;
 }
 
-/* The pid that PgBouncer tells is believed when that very process holds such a connection here. */
+/* The pid that PgBouncer reports counts only if that process holds such a connection here. */
 static void match_unix(const struct join *join, const struct sockets *sockets,
 	const struct bouncer_client *client, struct bouncer_match *match)
 {
@@ -119,7 +120,7 @@ static void match_unix(const struct join *join, const struct sockets *sockets,
 		match->hidden = true;
 }
 
-/* What an assessment before knew of the same client. */
+/* Takes over what the previous assessment knew about the same client. */
 static void recall(const struct join *join, struct bouncer_match *match)
 {
 	uint32_t index = map_get(join->previous_by_identity, match->identity);
@@ -147,8 +148,8 @@ static struct bouncer_match match_client(
 	return match;
 }
 
-/* The server's clock at an instant of ours, at the latest: it told its own before its answer
- * arrived. */
+/* The server's clock at an instant of ours, at most: it read its clock before
+ * its answer arrived. */
 static int64_t server_clock(const struct activity *activity, int64_t at)
 {
 	return activity->server.clock - (activity->taken_at - at);
@@ -176,7 +177,7 @@ static bool is_same_session(const struct join *join, const struct bouncer *bounc
 		server->local.port == backend->client.port;
 }
 
-/* Whether the link that PgBouncer told of is that of what the row shows. */
+/* Whether the link that PgBouncer reported existed when the row was taken. */
 static bool is_link_certain(const struct join *join, const struct bouncer *bouncer,
 	const struct bouncer_server *server, const struct backend *backend)
 {
@@ -213,7 +214,7 @@ static void join_server(const struct join *join, const struct bouncer *bouncer,
 	if (!server->backend_pid || index == MAP_NONE)
 		return;
 	struct connection *connection = &join->assessment->connections[index];
-	/* when PgBouncer itself is gone, its last word is of the past */
+	/* If PgBouncer itself is gone, its last answer is out of date. */
 	if (connection->end == CLIENT_END_GONE ||
 		!is_same_session(join, bouncer, server, connection->backend))
 		return;

@@ -1,4 +1,4 @@
-/* Slots to backends. */
+/* Assigns slots to backends. */
 #include "analyze/join_pages.h"
 
 #include <math.h>
@@ -12,7 +12,8 @@
 #include "base/instant.h"
 #include "base/map.h"
 
-/* A pool notes the time when its connection stands, PostgreSQL when it begins. */
+/* The largest difference: a pool notes the time when its connection is established, PostgreSQL when
+ * it begins. */
 #define OPENED_TOLERANCE (2 * USEC_PER_SEC)
 
 struct join {
@@ -22,7 +23,7 @@ struct join {
 	struct map *by_pid; /* backend pid → index into the assessment's connections */
 };
 
-/* The page's process in the list, or NO_PROCESS when its pid means nothing here. */
+/* The page's process in the list; NO_PROCESS if its pid means nothing here. */
 static uint32_t owner_of(const struct join *join, const struct pool_page *page)
 {
 	if (!page->owner_visible)
@@ -67,8 +68,8 @@ static bool is_same_session(const struct join *join, const struct connection *co
 		is_owner(join->assessment, connection, page);
 }
 
-/* Who is behind the session, where the page knows better than the sockets: behind a forwarder, and
- * after its process's death. */
+/* Sets the process of the session where the page knows more than the sockets: behind a forwarder,
+ * and after the process's death. */
 static void set_process(
 	const struct join *join, struct connection *connection, const struct pool_page *page)
 {
@@ -83,7 +84,7 @@ static void set_process(
 		connection->end = CLIENT_END_HELD;
 }
 
-/* Several pages may claim one session: the first that is believed has it. */
+/* If several pages claim one session, the first credible one gets it. */
 static void take_claim(const struct join *join, struct connection *connection,
 	const struct pool *pool, const struct pool_slot *slot)
 {

@@ -1,7 +1,7 @@
-/* The slots of libdbpool's stats pages: which backend each is, and whose it is. Pure.
+/* The slots of libdbpool's stats pages: the backend and the process of each. Pure.
  *
- * A slot is a backend when pid and backend_start are the same. A page that does not know the start
- * needs the process that holds the backend's socket to be its own. */
+ * A slot belongs to a backend if pid and backend_start are equal. If the page does not know the
+ * start, its own process must hold the socket of the backend. */
 #ifndef ANALYZE_JOIN_PAGES_H
 #define ANALYZE_JOIN_PAGES_H
 
@@ -9,10 +9,10 @@
 
 struct client_processes;
 
-/* Fills slot, pool, slot_certain, declared_gone and evidence of connections that the other joins
- * have seen, as far as their pages are to be believed (page_claim.h); where the page knows better
- * process, matched_by and end; and of the pools with a page process, and what pool_place.h
- * tells. The assessment's pools are listed; `previous` may be NULL. */
+/* Sets slot, pool, slot_certain, declared_gone and evidence of connections, after the other joins,
+ * where the page is credible (page_claim.h); where the page knows more, also process, matched_by
+ * and end. For pools with a page it sets the process and what pool_place.h decides. The
+ * assessment's pools must be listed; `previous` may be NULL. */
 void join_pages(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes);
 

@@ -1,4 +1,4 @@
-/* Names and sockets to processes behind the proxy. */
+/* Finds processes behind the proxy by names and sockets. */
 #include "analyze/join_proxy.h"
 
 #include <ctype.h>
@@ -16,7 +16,7 @@ size_t join_proxy_processes(const struct assessment *assessment)
 	return proxy && proxy->peers ? proxy->peers->n_processes : 0;
 }
 
-/* A number of at most nine digits before `end`; the byte before it must be '/'. */
+/* Reads a number of at most nine digits before `end`; the byte before it must be '/'. */
 static const char *number_before(const char *name, const char *end, int32_t *ret_number)
 {
 	const char *at = end;
@@ -43,7 +43,7 @@ bool join_proxy_read_name(const char *application_name, int32_t *ret_pid)
 	return true;
 }
 
-/* The proxy's part of the join: processes that are connected to it. */
+/* The join's data about the proxy: the processes that are connected to it. */
 struct join {
 	struct assessment *assessment;
 	const struct peers *peers; /* the proxy's */
@@ -73,7 +73,7 @@ static void add_socket(struct join *join, uint32_t peer)
 	assessment->proxy_clients[join->clients[peer]].sockets++;
 }
 
-/* A socket that was inherited is its first holder's. */
+/* An inherited socket counts for the first process that holds it. */
 static void list_clients(struct join *join)
 {
 	const struct peers *peers = join->peers;
@@ -119,7 +119,7 @@ static bool goes_through(const struct assessment *assessment, const struct conne
 		endpoint_same_address(&connection->backend->client, &own->client);
 }
 
-/* The client that this pid is, by its index into the assessment's processes; or NULL. */
+/* The proxy client with this pid, by its index into the assessment's processes; or NULL. */
 static struct proxy_client *client_of(const struct join *join, uint32_t process)
 {
 	struct assessment *assessment = join->assessment;
@@ -141,7 +141,7 @@ static struct proxy_client *client_with_pid(const struct join *join, int32_t pid
 	return NULL;
 }
 
-/* Our own end is known: it is dbtop's. */
+/* Our own client end is known: it is dbtop's. */
 static struct proxy_client *own_client(const struct join *join)
 {
 	const struct peers *peers = join->assessment->peers;
@@ -189,7 +189,7 @@ static int compare_clients(const void *a, const void *b)
 	return (x->process > y->process) - (x->process < y->process);
 }
 
-/* There is a proxy, and its clients are known. */
+/* Whether there is a proxy whose clients are known. */
 static bool has_clients(const struct proxy *proxy)
 {
 	return proxy && proxy->status >= PROXY_LISTENING && proxy->peers;

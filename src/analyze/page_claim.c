@@ -14,8 +14,8 @@
 struct page_claims {
 	const struct assessment *assessment;
 	const struct backend *own; /* our own session's row, or NULL */
-	struct map *at_server;     /* processes with a connection to the server … */
-	struct map *at_proxy;      /* … and to the local proxy */
+	struct map *at_server;     /* processes with a connection to the server */
+	struct map *at_proxy;      /* processes with a connection to the local proxy */
 };
 
 static uint64_t identity(int32_t pid, uint64_t start_ticks)
@@ -33,7 +33,7 @@ static void add_owners(const struct peers *peers, uint32_t inode, struct map *pr
 	}
 }
 
-/* All client's ends of connections to the port that was asked for. */
+/* The processes that hold client ends of connections to the port. */
 static struct map *list_connected(struct arena *arena, const struct peers *peers, uint16_t port)
 {
 	struct map *processes = map_new(arena, peers ? peers->n_processes : 0);
@@ -224,8 +224,8 @@ static enum page_claim judge_live(const struct page_claims *claims,
 	bool is_writers = owner && is_of_user(owner, page);
 	if (is_held_by_another(connection)) {
 		*ret_evidence = say_held(claims, connection, page);
-		/* Page and session name each other: there is a forwarder that dbtop does not know.
-		 */
+		/* Page and session name each other: there is a forwarder that dbtop
+		 * does not know. */
 		return is_writers && named ? PAGE_CLAIM_PROTECTS : PAGE_CLAIM_CONTRADICTED;
 	}
 	if (!is_writers)

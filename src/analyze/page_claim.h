@@ -1,38 +1,39 @@
-/* What a stats page's claim on a session is worth. Pure.
+/* Decides whether a stats page's claim on a session is credible. Pure.
  *
- * A page is a file that anybody may have written: which session is its slot's, whose process it is,
- * and whether that lives. The kernel is the evidence:
+ * Anyone may have written the file of a page: it claims which session is its slot's, which process
+ * that is, and whether it lives. The kernel is the evidence:
  *
- *  - It bears the page out when the page's process holds the client's end itself. Also when a
- *    forwarder is in between (the local proxy, or whatever changes addresses on the way to the
- *    server) and the page's process holds a connection to that.
- *  - It contradicts the page when another living process holds the client's end.
- *  - Else it is silent. Then the session's own word is needed: its application_name must end with
- *    /PID/SLOT, which the client of the session sets and the writer of a page cannot.
+ *  - It confirms the page if the page's process itself holds the client end; also if a forwarder is
+ *    in between (the local proxy, or something that translates addresses on the way to the server)
+ *    and the page's process holds a connection to that.
+ *  - It contradicts the page if another living process holds the client end.
+ *  - Otherwise it shows nothing. Then the session's application_name must end with /PID/SLOT: the
+ *    client of the session sets it, and the writer of a page cannot.
  *
- * A page belongs to the owner of its file, so its process must be one of that user's. */
+ * A page belongs to the owner of its file, so its process must be of that user. */
 #ifndef ANALYZE_PAGE_CLAIM_H
 #define ANALYZE_PAGE_CLAIM_H
 
 #include "model/assessment.h"
 
 enum page_claim {
-	PAGE_CLAIM_IGNORED,      /* neither borne out nor worth a word */
-	PAGE_CLAIM_CONTRADICTED, /* *ret_evidence says by what */
-	PAGE_CLAIM_PROTECTS,     /* it may keep the session from being presumed leaked; with
-				  *ret_evidence when it is contradicted as well */
+	PAGE_CLAIM_IGNORED,      /* neither confirmed nor contradicted: not used */
+	PAGE_CLAIM_CONTRADICTED, /* *ret_evidence says what contradicts it */
+	PAGE_CLAIM_PROTECTS, /* it may prevent that the session is presumed leaked; *ret_evidence is
+				set if it is contradicted as well */
 	PAGE_CLAIM_BELIEVED,
 };
 
 struct page_claims;
 
-/* In the assessment's arena. After join_clients(), join_bouncers() and join_proxy_mark(). */
+/* In the assessment's arena. Call it after join_clients(),
+ * join_bouncers() and join_proxy_mark(). */
 struct page_claims *page_claims_new(const struct assessment *assessment)
 	__attribute__((returns_nonnull));
 
-/* The slot names this connection's backend by pid and start. *ret_declared is set when the page's
- * process is dead and the kernel is silent on the client's end: then the page alone says that it is
- * gone. */
+/* The slot has this connection's backend by pid and start. *ret_declared is set if the page's
+ * process is dead and the kernel shows nothing about the client end: then only the page shows that
+ * it is gone. */
 enum page_claim page_claim_judge(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page,
 	const struct pool_slot *slot, bool *ret_declared, const char **ret_evidence);

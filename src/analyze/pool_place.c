@@ -1,4 +1,4 @@
-/* Names of servers, and what rows say of a page's slots. */
+/* Compares names of servers, and rows with a page's slots. */
 #include "analyze/pool_place.h"
 
 #include <arpa/inet.h>
@@ -11,19 +11,19 @@
 #include "base/map.h"
 #include "model/proxy.h"
 
-#define HOST_MAX 256 /* a page has no room for more */
+#define HOST_MAX 256 /* the longest name that a page can hold */
 
 enum same {
-	SAME_UNSURE, /* two names that may well be one machine's */
+	SAME_UNSURE, /* the two names may be one machine's */
 	SAME_YES,
 	SAME_NO,
 };
 
-/* "host:port/database", as a page has it. */
+/* "host:port/database", as in a page. */
 struct door {
 	char host[HOST_MAX];
 	uint16_t port;
-	struct endpoint address; /* of a host that is one; AF_UNIX for a socket's folder */
+	struct endpoint address; /* the address if the host is one; AF_UNIX for a socket's folder */
 };
 
 static struct endpoint read_address(const char *host)
@@ -40,7 +40,7 @@ static struct endpoint read_address(const char *host)
 	return (struct endpoint){ .family = AF_UNSPEC };
 }
 
-/* False for a name that is none of these: of several hosts, for one. */
+/* False for a name of another form, for example one with several hosts. */
 static bool read_door(const char *server, struct door *ret)
 {
 	const char *slash = server ? strrchr(server, '/') : NULL;
@@ -66,7 +66,7 @@ static bool is_here(const struct assessment *assessment, const struct endpoint *
 		peers_is_local(assessment->peers, address);
 }
 
-/* A server that we reach at `address`, known as `host`. */
+/* A server that we reach at `address`, and by the name `host`. */
 static enum same compare(const struct assessment *assessment, const struct door *door,
 	const char *host, const struct endpoint *address)
 {
@@ -91,7 +91,7 @@ static enum same compare_server(const struct assessment *assessment, const struc
 	return compare(assessment, door, server->host, &address);
 }
 
-/* Whatever leads to the server: itself, a PgBouncer, the local proxy. */
+/* Whether the name is a way to the server: the server itself, a PgBouncer, or the local proxy. */
 static enum same compare_doors(const struct assessment *assessment, const struct door *door)
 {
 	const struct proxy *proxy = assessment->proxy;
@@ -105,7 +105,7 @@ static enum same compare_doors(const struct assessment *assessment, const struct
 	return same;
 }
 
-/* Rows that are older than its end prove nothing. */
+/* Rows that are older than the process's end prove nothing. */
 static bool are_rows_newer(const struct assessment *assessment, const struct pool_page *page)
 {
 	int64_t since = page->status == POOL_PAGE_DEAD ? page->dead_since : page->read_at;
@@ -114,8 +114,8 @@ static bool are_rows_newer(const struct assessment *assessment, const struct poo
 		(page->status == POOL_PAGE_LIVE || assessment->activity->asked_at >= since);
 }
 
-/* Whether a row may be the slot's session: no row with its pid, or one that began at another
- * instant, is not. */
+/* Whether a row may be the session of the slot. It is not if no row has the pid, or if the row
+ * began at another instant. */
 static bool may_be_left(
 	const struct assessment *assessment, const struct map *by_pid, const struct pool_slot *slot)
 {
@@ -127,7 +127,7 @@ static bool may_be_left(
 		start == slot->backend_start;
 }
 
-/* A session of a slot whose pid was not noted yet goes by its pool's name and process. */
+/* A slot without a pid yet is compared by the names of its pool and process. */
 static bool is_named_after(const struct assessment *assessment, const struct pool_page *page)
 {
 	int32_t pid;

@@ -1,8 +1,9 @@
-/* Which pages are this server's business, and which are over. Pure.
+/* Decides which pages belong to this server, and which are no longer needed. Pure.
  *
- * A page names its server as its pool was told to reach it, which need not be how we do. So the
- * sessions decide where they can: a slot that is a row here is proof. Without one the names do:
- * the same port by ways of this machine, or the port of a PgBouncer or proxy that we know. */
+ * A page names its server as its pool was configured to reach it, which may differ from how we
+ * reach it. So sessions decide if possible: a slot that is a row here is proof. Otherwise the names
+ * decide: the same port by an address of this machine, or the port of a known
+ * PgBouncer or proxy. */
 #ifndef ANALYZE_POOL_PLACE_H
 #define ANALYZE_POOL_PLACE_H
 

@@ -1,4 +1,4 @@
-/* Pages and PgBouncer's pools as one list. */
+/* Lists pages and PgBouncer's pools together. */
 #include "analyze/pools.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static int compare_text(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
-/* a / b against c / d; a maximum that is not known counts as far away. */
+/* Compares a / b with c / d. An unknown maximum counts as large. */
 static int compare_fullness(const struct pool *a, const struct pool *b)
 {
 	int64_t x = pool_in_use(a), x_max = pool_max(a), y = pool_in_use(b), y_max = pool_max(b);
@@ -63,7 +63,7 @@ static int compare_fullness(const struct pool *a, const struct pool *b)
 	return left > right ? -1 : left < right;
 }
 
-/* Those that wait or are full first; among equals they stand still. */
+/* Pools with waiters come first, then the fullest; equal ones keep their order. */
 static int compare_pools(const void *left, const void *right)
 {
 	const struct pool *a = left, *b = right;
@@ -107,7 +107,7 @@ static const struct pool *find_pool(
 	return NULL;
 }
 
-/* The block that a server connection stands in. */
+/* The block that contains a server connection. */
 static const struct bouncer *block_of(
 	const struct assessment *assessment, const struct bouncer_server *server)
 {

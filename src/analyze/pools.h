@@ -1,20 +1,20 @@
-/* The list of pools, from both kinds' sources. Pure. */
+/* The list of pools of both kinds. Pure. */
 #ifndef ANALYZE_POOLS_H
 #define ANALYZE_POOLS_H
 
 #include "model/assessment.h"
 
-/* Fills the assessment's pools from its pages and bouncers: the fullest first. Pages that could not
- * be read are no pools. */
+/* Lists the assessment's pools from its pages and bouncers, the fullest first. Pages that could not
+ * be read are not listed. */
 void pools_list(struct assessment *assessment);
 
-/* After the joins: gives the connections behind PgBouncer and the waiters their pools. */
+/* After the joins: sets the pools of connections behind PgBouncer and of waiters. */
 void pools_assign(struct assessment *assessment);
 
-/* After the verdicts: counts each pool's connections. */
+/* After the verdicts: counts the connections of each pool. */
 void pools_count(struct assessment *assessment);
 
-/* How many extra processes the pages may bring. */
+/* How many processes the pages may add to the list. */
 size_t pools_processes(const struct assessment *assessment);
 
 #endif

@@ -1,4 +1,5 @@
-/* Facts (shutdown_facts.c) → behaviour → pass or fail; shutdown_words.c puts it into words. */
+/* From the facts (shutdown_facts.c) to a behaviour, then to pass or fail; shutdown_words.c writes
+ * the sentence. */
 #include "analyze/shutdown.h"
 
 #include <sys/wait.h>
@@ -63,7 +64,7 @@ static bool passes(
 	return !strict || behaviour == BEHAVIOUR_CLOSED;
 }
 
-/* Status 0 says that all went well; a write that was rolled back says it did not. */
+/* Whether the exit status is 0 although a write was rolled back. */
 static bool hides_lost_write(const struct shutdown_facts *facts)
 {
 	const struct shutdown_process *command = facts->command;

@@ -1,4 +1,4 @@
-/* The shutdown test's judge: from what was observed to a verdict with its reason. Pure. */
+/* Judges a shutdown: from what was observed to a verdict with its reason. Pure. */
 #ifndef ANALYZE_SHUTDOWN_H
 #define ANALYZE_SHUTDOWN_H
 
@@ -9,13 +9,13 @@
 
 struct arena;
 
-/* Whether the verdict can be given: nothing runs and no session is left, or the time for it is up.
- * `now` is the monotonic clock. Never before the signal. */
+/* Whether the verdict can be given: no process runs and no session is left, or the time for it has
+ * passed. `now` is of the monotonic clock. Never true before the signal. */
 bool shutdown_is_over(const struct shutdown_record *record, int64_t now);
 
-/* The verdict; before it can be given its behaviour is BEHAVIOUR_NONE, and the sentence tells how
- * far it is. `strict` fails what passes and is only told. Strings and the timeline go to the arena
- * or stay the record's. */
+/* Makes the verdict. Before it can be given, its behaviour is BEHAVIOUR_NONE and the sentence
+ * describes the progress. `strict` fails behaviours that otherwise pass with a remark. Strings and
+ * the timeline are in the arena or belong to the record. */
 struct shutdown_verdict shutdown_judge(
 	const struct shutdown_record *record, bool strict, int64_t now, struct arena *arena);
 

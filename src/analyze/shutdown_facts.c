@@ -1,4 +1,4 @@
-/* Counts what is left, what was closed and what still runs. */
+/* Counts what is left, what was closed and which processes still run. */
 #include "analyze/shutdown_facts.h"
 
 #include "base/arena.h"
@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "model/shutdown.h"
 
-/* A statement that begins this long after the signal is no answer to it: work goes on. */
+/* A statement that begins this long after the signal is new work, not part of the shutdown. */
 #define REACTION (300 * USEC_PER_MSEC)
 
 bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_process *process)
@@ -16,7 +16,7 @@ bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_p
 			process->ended_at > record->signalled_at + record->timeout);
 }
 
-/* The first process of each pid. */
+/* Finds the first process of each pid. */
 static struct map *index_processes(const struct shutdown_record *record, struct arena *arena)
 {
 	struct map *by_pid = map_new(arena, record->n_processes);
@@ -32,7 +32,7 @@ static const struct shutdown_process *find_process(
 	return i == MAP_NONE ? NULL : &record->processes[i];
 }
 
-/* Over before the signal: no part of the story. */
+/* Whether it ended before the signal: then it is ignored. */
 static bool is_past(const struct shutdown_record *record, const struct shutdown_connection *c)
 {
 	int64_t end = shutdown_connection_end(c);

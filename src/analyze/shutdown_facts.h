@@ -1,5 +1,5 @@
-/* The counts and flags of a shutdown record that decide the verdict and appear in its words. Pure.
- */
+/* The counts and flags of a shutdown record that decide the verdict and appear in
+ * its words. Pure. */
 #ifndef ANALYZE_SHUTDOWN_FACTS_H
 #define ANALYZE_SHUTDOWN_FACTS_H
 
@@ -14,21 +14,21 @@ struct shutdown_facts {
 	const struct shutdown_record *record;
 	struct arena *arena;
 	int64_t now;
-	const struct shutdown_process *command; /* NULL: none was seen */
+	const struct shutdown_process *command; /* NULL: none seen */
 	int before, opened, after, running, running_children;
-	int open_links;    /* sockets that a running process holds */
-	bool new_left;     /* one of those left was opened after the signal … */
-	bool old_left;     /* … or before it */
-	bool child_holds;  /* a descendant that runs holds one */
+	int open_links;    /* sockets that a running process still holds */
+	bool new_left;     /* one of the connections left was opened after the signal */
+	bool old_left;     /* one of the connections left was opened before the signal */
+	bool child_holds;  /* a running descendant holds one of them */
 	bool reacted;      /* something was closed or ended, or a phase began */
-	bool deaf;         /* a process that runs ignores the signal, or blocks it */
-	bool works_on;     /* statements begin as if nothing had happened */
-	int64_t last_end;  /* of a connection; INSTANT_UNKNOWN */
-	int64_t last_exit; /* of a process; INSTANT_UNKNOWN while one runs */
+	bool deaf;         /* a running process ignores or blocks the signal */
+	bool works_on;     /* statements begin as before the signal */
+	int64_t last_end;  /* the last end of a connection; INSTANT_UNKNOWN */
+	int64_t last_exit; /* the last end of a process; INSTANT_UNKNOWN while one runs */
 	bool rolled_back;
 };
 
-/* Counts the record; the facts point into it and into the arena. now: µs, as the record's times. */
+/* Counts. The facts point into the record and the arena. now: µs, on the record's clock. */
 struct shutdown_facts shutdown_facts(
 	const struct shutdown_record *record, int64_t now, struct arena *arena);
 

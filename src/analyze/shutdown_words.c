@@ -1,4 +1,4 @@
-/* One sentence a behaviour: how many, how long, and which by name. */
+/* One sentence for each behaviour: how many, how long, and their names. */
 #include "analyze/shutdown_words.h"
 
 #include <stdarg.h>
@@ -11,10 +11,10 @@
 #include "base/instant.h"
 #include "base/plural.h"
 
-/* The server needs a moment to end the session of a client that closed and ended at once. */
+/* The server needs some time to end the session of a client that closed and ended at once. */
 #define AT_ONCE (20 * USEC_PER_MSEC)
 
-/* More sessions and processes than this are counted in the sentence, not listed. */
+/* Sessions and processes beyond this number are counted in the sentence, not listed. */
 #define MOST_NAMED 3
 
 struct words {
@@ -89,7 +89,8 @@ static void name_running(const struct shutdown_facts *facts, struct words *words
 		say(words, " and %d more", facts->running - named);
 }
 
-/* What goes with its process may have been closed by it just before, or for it by the kernel. */
+/* Whether the sockets ended with their process. The process may have closed them just before, or
+ * the kernel closed them. */
 static bool is_gone(const struct shutdown_facts *facts)
 {
 	enum shutdown_goodbye goodbye = facts->record->goodbye;
@@ -97,7 +98,8 @@ static bool is_gone(const struct shutdown_facts *facts)
 		goodbye == GOODBYE_UNTOLD;
 }
 
-/* Where the server does not tell, nothing outside of the process does: PgBouncer's log alone. */
+/* Only the server can show whether they were closed properly. Over PgBouncer only its log would
+ * show it. */
 static void say_untold(const struct shutdown_facts *facts, struct words *words)
 {
 	if (facts->record->goodbye == GOODBYE_UNTOLD)
@@ -119,7 +121,7 @@ static void say_closed(const struct shutdown_facts *facts, struct words *words)
 	if (!facts->command || shutdown_runs(facts->record, facts->command))
 		return;
 	int64_t late = facts->last_end - facts->command->ended_at;
-	/* the kernel closes what is open a moment before the end is seen */
+	/* The kernel closes open sockets a moment before the end of the process is seen. */
 	if (late < 0 && facts->record->goodbye != GOODBYE_UNTOLD)
 		say(words, ", before the process ended");
 	else if (late < AT_ONCE)

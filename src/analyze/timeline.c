@@ -1,4 +1,4 @@
-/* One moment a fact; facts are in no order, moments are. */
+/* Makes one event of each fact, then sorts them. */
 #include "analyze/timeline.h"
 
 #include <signal.h>
@@ -31,7 +31,7 @@ const char *timeline_span(struct arena *arena, int64_t usec)
 	char text[DURATION_TEXT_MAX];
 	if (usec < USEC_PER_SEC)
 		return arena_printf(arena, "%lld ms", (long long)(usec / USEC_PER_MSEC));
-	/* whole seconds as a person writes them: timeouts are */
+	/* Whole seconds are written briefly, as people write timeouts. */
 	if (usec < 60 * USEC_PER_SEC)
 		return usec % USEC_PER_SEC < 100 * USEC_PER_MSEC
 			? arena_printf(arena, "%lld s", (long long)(usec / USEC_PER_SEC))
@@ -39,7 +39,7 @@ const char *timeline_span(struct arena *arena, int64_t usec)
 	return arena_strdup(arena, duration_format(usec, text));
 }
 
-/* An instant that is not known makes no moment, one before the signal neither. */
+/* Adds an event, unless its instant is unknown or before the signal. */
 static void add(struct timeline *timeline, int64_t at, enum shutdown_event event, int32_t pid,
 	const char *text)
 {
@@ -118,7 +118,7 @@ static void add_connection(struct timeline *timeline, const struct shutdown_conn
 			arena_printf(arena, "%s: its open write was rolled back", name));
 }
 
-/* When each phase ends: with the next one of its process, or with that process. */
+/* A phase ends when the next one of its process begins, or when that process ends. */
 static int64_t *phase_ends(const struct timeline *timeline)
 {
 	const struct shutdown_record *record = timeline->record;
@@ -169,7 +169,7 @@ static int compare(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-/* Those that were open when the signal came. */
+/* Connections that were open at the signal. */
 static int count_before(const struct shutdown_record *record)
 {
 	int count = 0;
@@ -204,7 +204,7 @@ static void count_down(struct timeline *timeline)
 	}
 }
 
-/* When the last session was gone. */
+/* The end of the last session. */
 static void add_clean(struct timeline *timeline)
 {
 	const struct shutdown_record *record = timeline->record;
