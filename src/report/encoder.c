@@ -1,6 +1,7 @@
-/* Writes JSON; jansson encodes the strings that need it.
+/* Writes JSON; jansson encodes the strings that need escapes.
  *
- * Numbers are put together from integers: printf's point is the locale's, which may be a comma. */
+ * Numbers are formatted from integers: printf() uses the decimal point of the locale, which may be
+ * a comma. */
 #include "report/encoder.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 
 #include "base/instant.h"
 
-/* The stream is ours alone while we write: its lock is not needed. */
+/* Only this thread writes to the stream while it is encoded, so its lock is not needed. */
 static void put(struct encoder *encoder, const char *text)
 {
 	fputs_unlocked(text, encoder->file);
@@ -20,7 +21,7 @@ static void put_char(struct encoder *encoder, char c)
 	putc_unlocked(c, encoder->file);
 }
 
-/* Keys are ours: there is nothing to escape. */
+/* Keys are constants without characters that need escapes. */
 static void begin_value(struct encoder *encoder, const char *key)
 {
 	if (encoder->inside)
@@ -52,7 +53,8 @@ void encoder_null(struct encoder *encoder, const char *key)
 	put(encoder, "null");
 }
 
-/* Names and states, almost always: going through jansson would take ten times as long. */
+/* Most strings are names and states without escapes. Writing them directly is ten times as fast as
+ * jansson. */
 static bool is_plain(const char *text)
 {
 	for (; *text; text++)

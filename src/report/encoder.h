@@ -1,7 +1,9 @@
-/* JSON written as it is told, without a tree in between: 2,000 connections each second are many.
+/* Writes JSON in the order of the calls, without building a tree: there may be 2,000 connections in
+ * each second.
  *
- * Within an object each value has a key; within an array the key is NULL. What is unknown (NULL,
- * INSTANT_UNKNOWN, a negative count) is null. Errors are the stream's: ferror() and fflush(). */
+ * Within an object each value has a key; within an array the key is NULL. A value that is not known
+ * (NULL, INSTANT_UNKNOWN, a negative count) is written as null. Errors are the stream's: check
+ * ferror() and fflush(). */
 #ifndef REPORT_ENCODER_H
 #define REPORT_ENCODER_H
 
@@ -11,27 +13,27 @@
 
 struct encoder {
 	FILE *file;
-	bool inside; /* a value was written before on this level: a comma is due */
+	bool inside; /* a value was written before on this level: a comma is needed */
 };
 
 void encoder_open(struct encoder *encoder, const char *key, char bracket);
-/* bracket is the closing one. */
+/* bracket is the closing bracket. */
 void encoder_close(struct encoder *encoder, char bracket);
 
-/* Valid UTF-8, as base/text leaves it. */
+/* The text must be valid UTF-8, as base/text makes it. */
 void encoder_string(struct encoder *encoder, const char *key, const char *value);
 void encoder_integer(struct encoder *encoder, const char *key, int64_t value);
-/* null when negative. */
+/* Writes null for a negative value. */
 void encoder_count(struct encoder *encoder, const char *key, int64_t value);
 void encoder_boolean(struct encoder *encoder, const char *key, bool value);
 void encoder_null(struct encoder *encoder, const char *key);
 void encoder_instant(struct encoder *encoder, const char *key, int64_t instant);
-/* Microseconds as milliseconds or as seconds with three digits; null when negative. */
+/* Microseconds as milliseconds or as seconds with three decimals; null when negative. */
 void encoder_milliseconds(struct encoder *encoder, const char *key, int64_t usec);
 void encoder_seconds(struct encoder *encoder, const char *key, int64_t usec);
-/* Microseconds as milliseconds with three digits: where the digits matter. */
+/* Microseconds as milliseconds with three decimals, where small times matter. */
 void encoder_exact_ms(struct encoder *encoder, const char *key, int64_t usec);
-/* One digit after the point; null when it is not a number. */
+/* One decimal; null for NAN and infinity. */
 void encoder_percent(struct encoder *encoder, const char *key, double value);
 
 #endif

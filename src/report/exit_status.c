@@ -7,7 +7,8 @@
 
 enum { CLEAN = 0, LEAKS = 1, CANNOT_TELL = 3 };
 
-/* A session of a managed service's own user is nobody's to judge. */
+/* Whether a session in scope is hidden from our role. A session of a managed service's own role
+ * does not count. */
 static bool hides_rows(const struct assessment *assessment)
 {
 	for (size_t i = 0; i < assessment->n_connections; i++) {
@@ -25,7 +26,7 @@ static bool was_answered(const struct assessment *assessment)
 		assessment->sources[SOURCE_ACTIVITY].status == SOURCE_OK;
 }
 
-/* Of what shows no findings: whether all of it could be seen. */
+/* The status if there are no findings: whether everything could be seen. */
 static int clean_if_seen(const struct assessment *assessment)
 {
 	return was_answered(assessment) && !hides_rows(assessment) ? CLEAN : CANNOT_TELL;

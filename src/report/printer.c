@@ -1,4 +1,4 @@
-/* Text by columns. */
+/* Prints text by columns. */
 #include "report/printer.h"
 
 #include <langinfo.h>
@@ -25,7 +25,7 @@ struct printer_style printer_style_for(FILE *file)
 	return style;
 }
 
-/* What is written in a character's place, and its columns. */
+/* The replacement of a character, and its columns. */
 static char32_t shown(const struct printer *printer, char32_t c, int *ret_width)
 {
 	if (c == '\n' || c == '\t')

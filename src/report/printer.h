@@ -1,4 +1,4 @@
-/* Lines of text for people: cells, cuts and padding by columns, in UTF-8 or in plain ASCII. */
+/* Lines of text for people: cells, cuts and padding by columns, in UTF-8 or in ASCII. */
 #ifndef REPORT_PRINTER_H
 #define REPORT_PRINTER_H
 
@@ -9,8 +9,8 @@
 #define PRINTER_NOTE_COLUMN 11
 
 struct printer_style {
-	bool utf8; /* false: everything beyond ASCII becomes '?' */
-	int width; /* columns that a line should fit into, where it can */
+	bool utf8; /* false: characters beyond ASCII become '?' */
+	int width; /* columns into which a line should fit if possible */
 };
 
 struct printer {
@@ -19,32 +19,32 @@ struct printer {
 	int column;
 };
 
-/* By the locale, and by the terminal's size; 80 columns for files and pipes. */
+/* Takes the locale and the terminal's width; 80 columns for files and pipes. */
 struct printer_style printer_style_for(FILE *file);
 
-/* Clean text (base/text); line breaks and tabs become a space. NULL prints nothing. */
+/* Prints clean text (base/text); line breaks and tabs become a blank. NULL prints nothing. */
 void printer_text(struct printer *printer, const char *text);
 void printer_format(struct printer *printer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* In at most `width` columns: cut with an ellipsis. */
+/* Prints at most `width` columns; longer text is cut with an ellipsis. */
 void printer_cut(struct printer *printer, const char *text, int width);
 
-/* In exactly `width` columns: cut with an ellipsis, or padded to the right. */
+/* Prints exactly `width` columns: text is cut with an ellipsis, or padded on the right. */
 void printer_cell(struct printer *printer, const char *text, int width);
 
-/* Cut so that it ends with the line. */
+/* Cuts the text at the end of the line. */
 void printer_rest(struct printer *printer, const char *text);
 
-/* Blanks up to the column; none when it is passed. */
+/* Prints blanks up to the column; none if it is passed already. */
 void printer_move(struct printer *printer, int column);
 
 void printer_end_line(struct printer *printer);
 
-/* A line under the row above it, nothing without a note. */
+/* Prints a note under the row above it; nothing if the note is empty. */
 void printer_note(struct printer *printer, const char *label, const char *note);
 
-/* After an end of line. 0, or a negative errno when the stream failed. */
+/* Flushes; call it at the end of a line. Returns 0, or a negative errno if the stream failed. */
 int printer_flush(struct printer *printer) __attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-/* A value is checked where it is taken. */
+/* Checks each value when it is read. */
 #include "report/reader.h"
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "model/endpoint.h"
 
-/* 10,000 years in µs: what is longer is no duration. */
+/* 10,000 years in µs: a longer duration is an error. */
 #define LONGEST 3.2e17
 
 int reader_refuse(struct reader *reader, const char *key, const char *expected)
@@ -105,7 +105,7 @@ static int read_large(
 	return read_integer(reader, field, value, 0, INT64_MAX, at);
 }
 
-/* Written as a signed number: the first bit may be set. */
+/* The ticks are written as a signed number: the highest bit may be set. */
 static int read_ticks(
 	struct reader *reader, const struct field *field, const json_t *value, void *at)
 {

@@ -1,6 +1,6 @@
-/* The file is walked once for where its lines begin: hours of a recording are hundreds of
- * megabytes, of which one line is looked at. What the sparkline and seeking need stands at each
- * line's head. */
+/* The file is read once to find the beginning of each line; then only the line that is shown is
+ * parsed. A recording of some hours has hundreds of megabytes. The values for the sparkline and for
+ * seeking are in the head of each line. */
 #include "report/recording.h"
 
 #include <errno.h>
@@ -23,8 +23,8 @@
 #include "model/history.h"
 #include "report/revive.h"
 
-#define HEAD_MAX      4096       /* taken_at, server and slots stand in it */
-#define LINE_SIZE_MAX (64 << 20) /* a snapshot of 2,000 connections is 1 MiB */
+#define HEAD_MAX      4096       /* bytes that contain taken_at, server and slots */
+#define LINE_SIZE_MAX (64 << 20) /* a snapshot of 2,000 connections has 1 MiB */
 #define BLOCK         (1 << 20)
 
 struct entry {
@@ -52,7 +52,7 @@ __attribute__((format(printf, 4, 5))) static int fail(const struct recording *re
 	return r;
 }
 
-/* What follows `"key":` in the head; NULL when it is not there. */
+/* The text after `"key":` in the head; NULL if the key is not there. */
 static const char *find_value(const char *head, const char *key)
 {
 	const char *found = strstr(head, key);
@@ -78,7 +78,7 @@ static int64_t find_instant(const char *head)
 	return instant_parse(text, &instant) == 0 ? instant : INSTANT_UNKNOWN;
 }
 
-/* A line being found, block by block. */
+/* A line while it is read block by block. */
 struct walk {
 	struct entry entry;
 	size_t head_length;
@@ -114,7 +114,7 @@ static void take_bytes(struct walk *walk, const char *bytes, size_t length)
 	walk->entry.length += length;
 }
 
-/* Returns 0, or a negative errno. *ret_cut_off: the last line does not end. */
+/* Finds the lines. Returns 0, or a negative errno. *ret_cut_off: the last line has no end. */
 static int find_lines(struct recording *recording, bool *ret_cut_off)
 {
 	struct walk walk = { .entry.line = 1 };
@@ -137,7 +137,7 @@ static int find_lines(struct recording *recording, bool *ret_cut_off)
 	return 0;
 }
 
-/* A pipe cannot be gone back in. */
+/* A pipe cannot seek, so it is copied to memory first. */
 static int copy_to_memory(int from)
 {
 	int memory = memfd_create("recording", MFD_CLOEXEC);
@@ -172,7 +172,7 @@ static int open_file(const char *path)
 	return r;
 }
 
-/* The first line is read to see that this is a recording at all, the last one if it was cut off. */
+/* Parses the first line to check that this is a recording, and the last one if it was cut off. */
 static int check(struct recording *recording, bool cut_off, char error[static RECORDING_ERROR_MAX])
 {
 	struct assessment *assessment;

@@ -1,4 +1,4 @@
-/* Prints emergencies. */
+/* Prints emergencies as text and JSON. */
 #include "report/rescue_report.h"
 
 #include "base/duration.h"
@@ -285,8 +285,8 @@ static void encode_surviving_session(void *data, const struct action_target *tar
 		encoder_integer(data, NULL, target->pid);
 }
 
-/* pids, as of every action: of processes and of sessions. Those that nobody planned for are in
- * "left" alone. */
+/* Lists pids, like every action: of processes and of sessions. Those that were not in a plan are
+ * only in "left". */
 static void encode_survivors(struct encoder *encoder, const struct emergency *emergency)
 {
 	encoder_open(encoder, "survivors", '[');

@@ -1,4 +1,4 @@
-/* Prints plans and results. */
+/* Prints plans and results as text and JSON. */
 #include "report/result.h"
 
 #include "base/duration.h"
@@ -56,7 +56,7 @@ static void put_target(
 	printer_end_line(printer);
 }
 
-/* As much of it as the line holds. */
+/* Cut at the end of the line. */
 static void put_query(struct printer *printer, const char *query)
 {
 	if (!query || !*query)

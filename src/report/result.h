@@ -1,4 +1,4 @@
-/* What an action came to, or would come to: --kill-leaked's output, with and without --json. */
+/* What an action did or would do: the output of --kill-leaked, with and without --json. */
 #ifndef REPORT_RESULT_H
 #define REPORT_RESULT_H
 
@@ -9,18 +9,18 @@
 
 struct action_plan;
 
-/* All three tell of the selected targets, flush the stream, and return 0 or a negative errno when
- * it failed. */
+/* Each function prints the selected targets and flushes the stream. It returns 0, or a negative
+ * errno if the stream failed. */
 
-/* Before the act: exactly whom it would end, why, and what is lost. */
+/* Before the action: which sessions it would end, why, and what is lost. */
 int result_print_plan(const struct action_plan *plan, const struct printer_style *style, FILE *file)
 	__attribute__((warn_unused_result));
 
-/* After it: a line a target, and who survived. */
+/* After the action: one line for each target, and which sessions survived. */
 int result_print_text(const struct action_plan *plan, const struct printer_style *style, FILE *file)
 	__attribute__((warn_unused_result));
 
-/* One line of JSON, schema 1. Of a plan (--dry-run) each result is null. */
+/* One line of JSON, schema 1. In a plan (--dry-run) each result is null. */
 int result_print_json(const struct action_plan *plan, bool dry_run, FILE *file)
 	__attribute__((warn_unused_result));
 

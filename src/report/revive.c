@@ -1,4 +1,4 @@
-/* Schema 1, key by key. */
+/* Reads the keys of schema 1 into an assessment. */
 #include "report/revive.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define SCHEMA        1
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The words by number: what they name has a type of its own. */
+/* The enums' words by number, for the tables. */
 #define WORDS(function, name, type)                                                                \
 	static const char *function(unsigned int value)                                            \
 	{                                                                                          \
@@ -28,7 +28,7 @@ WORDS(proxy_status_word, proxy_status_name, enum proxy_status)
 
 #define AT(type, member) offsetof(struct type, member)
 
-/* What stands at the top and in "server", but for the words of server_state. */
+/* The fields at the top and in "server", except for the words of server_state. */
 struct head {
 	int schema;
 	int64_t taken_at, clock, started_at, age;
@@ -82,7 +82,7 @@ static const struct field limits_fields[] = {
 	{ "held_seconds", FIELD_SECONDS, AT(rules_limits, held) },
 };
 
-/* "sources", with its age for the instant that it is kept as. */
+/* Reads "sources"; an age becomes the instant that is stored. */
 struct source {
 	struct source_state state;
 	int64_t age;
@@ -114,8 +114,8 @@ struct revival {
 	struct reader reader;
 	const json_t *root;
 	struct assessment *assessment;
-	struct activity *activity; /* what becomes the assessment's */
-	struct map *processes;     /* pid and start → index */
+	struct activity *activity; /* set as the assessment's activity */
+	struct map *processes;     /* pid and start → index of the process */
 	struct head head;
 };
 
@@ -161,7 +161,7 @@ static int read_part(struct revival *revival, const char *key, const struct fiel
 	return r < 0 ? r : reader_fields(&revival->reader, object, fields, n_fields, ret_struct);
 }
 
-/* None is null: what was not worth a word then is not worth one now. */
+/* A snapshot without a proxy leaves the proxy NULL. */
 static int read_proxy(struct revival *revival)
 {
 	const json_t *object;
@@ -213,8 +213,8 @@ static int read_sources(struct revival *revival)
 	return r;
 }
 
-/* There was an answer of the server if it had an age. Without one there are no connections: their
- * rows are in the answer's block. */
+/* The server had answered if the source has an age. Otherwise there are no connections: their rows
+ * are stored in the block of the answer. */
 static void keep_activity(struct revival *revival)
 {
 	struct activity *activity = revival->activity;
@@ -268,7 +268,7 @@ static int parse(
 	json_error_t json_error;
 	json_t *root = json_loadb(line, length, 0, &json_error);
 	if (!root) {
-		/* jansson quotes what it stumbled over: that is not ours to show */
+		/* The error of jansson quotes the input, which is not clean; it is not shown. */
 		snprintf(error, READER_ERROR_MAX, "not JSON at byte %d", json_error.position);
 		return -EINVAL;
 	}

@@ -1,5 +1,5 @@
-/* A line of a recording (--json) as the assessment that it was written from: what the screen shows
- * of it is what it showed then. */
+/* Makes the assessment again from a line of a recording (--json), to show it as it
+ * was shown then. */
 #ifndef REPORT_REVIVE_H
 #define REPORT_REVIVE_H
 
@@ -9,7 +9,7 @@
 
 struct assessment;
 
-/* Returns 0 with an assessment that the caller frees, or -EINVAL with what is wrong in error. */
+/* Returns 0 with an assessment that the caller frees, or -EINVAL with a text in error. */
 int revive(const char *line, size_t length, struct assessment **ret_assessment,
 	char error[static READER_ERROR_MAX]) __attribute__((warn_unused_result));
 

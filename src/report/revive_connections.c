@@ -1,5 +1,5 @@
-/* Processes and connections from JSON. A process is found again by its pid and start: a recorded
- * connection names it, and "processes" describes it. */
+/* Reads processes and connections from JSON. A recorded connection names its process by pid and
+ * start; "processes" describes it. */
 #include "report/revive_connections.h"
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #define LENGTH(array)    (sizeof(array) / sizeof((array)[0]))
 #define AT(type, member) offsetof(struct type, member)
 
-/* The words by number: what they name has a type of its own. */
+/* The enums' words by number, for the tables. */
 #define WORDS(function, name, type)                                                                \
 	static const char *function(unsigned int value)                                            \
 	{                                                                                          \
@@ -57,7 +57,7 @@ static const struct field connection_fields[] = {
 	{ "client_end", FIELD_WORD, AT(connection, end), end_word, CLIENT_END_COUNT },
 };
 
-/* "process" of a connection: which one it is; the rest stands in "processes". */
+/* Reads "process" of a connection, which only identifies it; the details are in "processes". */
 struct holder {
 	int32_t pid;
 	uint64_t start_ticks;

@@ -1,4 +1,4 @@
-/* The processes' and the connections' part of a recorded snapshot. */
+/* Reads the processes and connections of a recorded snapshot. */
 #ifndef REPORT_REVIVE_CONNECTIONS_H
 #define REPORT_REVIVE_CONNECTIONS_H
 
@@ -9,12 +9,12 @@ struct assessment;
 struct map;
 struct reader;
 
-/* "processes"; *ret_processes finds them again, in the assessment's arena. Each returns 0, or
- * -EINVAL with reader->error set. */
+/* Reads "processes"; *ret_processes is a map to find them again, in the assessment's arena. Each
+ * function returns 0, or -EINVAL with reader->error set. */
 int revive_processes(struct reader *reader, const json_t *root, struct assessment *assessment,
 	struct map **ret_processes) __attribute__((warn_unused_result));
 
-/* "connections", after "pools": their backends go to the activity, and so do their strings. */
+/* Reads "connections", after "pools". The backends and their strings are stored in the activity. */
 int revive_connections(struct reader *reader, const json_t *root, const struct map *processes,
 	struct assessment *assessment, struct activity *activity)
 	__attribute__((warn_unused_result));

@@ -1,4 +1,5 @@
-/* Pools, slots, links and waiters from JSON. What a snapshot does not tell of them is not known. */
+/* Reads pools, slots, links and waiters from JSON. Values that a snapshot does not contain are set
+ * to not known. */
 #include "report/revive_pools.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static const char *slot_state_word(unsigned int value)
 	return pool_slot_state_name((enum pool_slot_state)value);
 }
 
-/* One of "pools", of either kind, with its age for the instant that it is kept as. */
+/* One element of "pools" of either kind; its age becomes the instant that is stored. */
 struct row {
 	const char *kind, *name, *address;
 	struct pool_page page;
@@ -39,7 +40,7 @@ static const struct field row_fields[] = {
 	{ "name", FIELD_NAME, AT(row, name) },
 	{ "address", FIELD_NAME, AT(row, address) },
 	{ "age_ms", FIELD_MS, AT(row, age) },
-	/* of a page */
+	/* only for a page */
 	{ "pid", FIELD_INT, AT(row, page.pid) },
 	{ "phase", FIELD_NAME, AT(row, page.phase) },
 	{ "in_use", FIELD_COUNT, AT(row, page.in_use) },
@@ -62,7 +63,7 @@ static const struct field row_fields[] = {
 	{ "error", FIELD_NAME, AT(row, page.error) },
 	{ "elsewhere", FIELD_FLAG, AT(row, elsewhere) },
 	{ "nothing_left", FIELD_FLAG, AT(row, spent) },
-	/* of PgBouncer's */
+	/* only for PgBouncer */
 	{ "pool_mode", FIELD_NAME, AT(row, bouncer.mode_text) },
 	{ "clients_active", FIELD_COUNT, AT(row, bouncer.clients_active) },
 	{ "clients_waiting", FIELD_COUNT, AT(row, bouncer.clients_waiting) },
@@ -86,7 +87,7 @@ static int64_t instant_of_age(const struct assessment *assessment, int64_t age)
 	return age < 0 ? INSTANT_UNKNOWN : assessment->now - age;
 }
 
-/* The block of that address; a new one when there is none yet. There is room for it. */
+/* Finds the block of that address or adds one; there is room for it. */
 static struct bouncer *console_at(struct assessment *assessment, const char *address)
 {
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
@@ -217,7 +218,7 @@ static int read_slot(struct reader *reader, const json_t *object, struct assessm
 	return 0;
 }
 
-/* What a connection and a waiter tell of their client and its pool. */
+/* The client and its pool in a connection or a waiter. */
 struct link_row {
 	const char *pool, *address;
 	bool linked;

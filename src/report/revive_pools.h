@@ -1,4 +1,4 @@
-/* The pools' part of a recorded snapshot. */
+/* Reads the pools of a recorded snapshot. */
 #ifndef REPORT_REVIVE_POOLS_H
 #define REPORT_REVIVE_POOLS_H
 
@@ -8,16 +8,16 @@ struct assessment;
 struct connection;
 struct reader;
 
-/* "pools", after "processes". Each returns 0, or -EINVAL with reader->error set. */
+/* Reads "pools", after "processes". Each function returns 0, or -EINVAL with reader->error set. */
 int revive_pools(struct reader *reader, const json_t *root, struct assessment *assessment)
 	__attribute__((warn_unused_result));
 
-/* "pool" and "pgbouncer" of a connection, after "pools". */
+/* Reads "pool" and "pgbouncer" of a connection, after "pools". */
 int revive_pools_connection(struct reader *reader, const json_t *object,
 	struct assessment *assessment, struct connection *connection)
 	__attribute__((warn_unused_result));
 
-/* "waiting", after "pools". */
+/* Reads "waiting", after "pools". */
 int revive_pools_waiting(struct reader *reader, const json_t *root, struct assessment *assessment)
 	__attribute__((warn_unused_result));
 

@@ -1,4 +1,4 @@
-/* Prints verdicts and their timelines. */
+/* Prints verdicts and their timelines as text, JSON and JUnit XML. */
 #include "report/shutdown.h"
 
 #include "base/instant.h"
@@ -9,7 +9,7 @@
 
 #define SCHEMA 1
 
-/* Characters of a command, which holds anything at all, in a name for people: enough of it. */
+/* The most characters of a command in a name for people; the command may be of any length. */
 #define COMMAND_MAX 200
 
 static const char *verdict_word(const struct shutdown_verdict *verdict)
@@ -88,7 +88,7 @@ static void encode_survivor(struct encoder *encoder, const struct shutdown_survi
 	encoder_close(encoder, '}');
 }
 
-/* What stands in argv is anybody's: JSON is UTF-8. */
+/* An argument may contain any bytes; JSON must be UTF-8. */
 static void encode_command(struct encoder *encoder, const struct shutdown_report *report)
 {
 	encoder_open(encoder, "command", '[');
@@ -132,8 +132,7 @@ int shutdown_print_json(const struct shutdown_report *report, FILE *file)
 	return stream_flush(file);
 }
 
-/* XML 1.0 has no way to write most control characters, nor the two last code points of the first
- * plane: they are left out. */
+/* XML 1.0 cannot represent most control characters, nor U+FFFE and U+FFFF; they are left out. */
 static void put_xml_char(FILE *file, char32_t c)
 {
 	static const struct {
@@ -158,7 +157,7 @@ static void put_xml(FILE *file, const char *text)
 		put_xml_char(file, c);
 }
 
-/* False, and … for it and all that comes, when there is no room. */
+/* Writes the character. If there is no room, writes … instead and returns false. */
 static bool put_in_room(FILE *file, char32_t c, size_t *room)
 {
 	put_xml_char(file, *room ? c : U'…');

@@ -1,4 +1,4 @@
-/* The shutdown test's result: text for people, JSON, JUnit XML for CI systems. */
+/* The result of a shutdown test: text for people, JSON, and JUnit XML for CI systems. */
 #ifndef REPORT_SHUTDOWN_H
 #define REPORT_SHUTDOWN_H
 
@@ -12,15 +12,15 @@ struct shutdown_record;
 struct shutdown_verdict;
 
 struct shutdown_report {
-	const char *const *command; /* NULL-terminated; as it was given */
+	const char *const *command; /* the command as given; NULL-terminated */
 	const struct shutdown_record *record;
 	const struct shutdown_verdict *verdict;
 	bool strict;
 	long round, rounds; /* from 1 */
-	int64_t duration;   /* µs from its start to the verdict */
+	int64_t duration;   /* µs from the start of the round to its verdict */
 };
 
-/* All three flush the stream, and return 0 or a negative errno when it failed. */
+/* Each function flushes the stream. It returns 0, or a negative errno if the stream failed. */
 
 int shutdown_print_text(const struct shutdown_report *report, const struct printer_style *style,
 	FILE *file) __attribute__((warn_unused_result));
@@ -34,11 +34,11 @@ struct shutdown_tally {
 	int64_t duration; /* µs */
 };
 
-/* One <testcase>; the tally counts it. */
+/* Writes one <testcase> and counts it in the tally. */
 void shutdown_print_junit_case(
 	const struct shutdown_report *report, struct shutdown_tally *tally, FILE *file);
 
-/* The whole file around the cases. */
+/* Writes the whole file around the cases. */
 int shutdown_print_junit(const struct shutdown_tally *tally, const char *cases, FILE *file)
 	__attribute__((warn_unused_result));
 

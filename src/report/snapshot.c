@@ -1,4 +1,4 @@
-/* The snapshot's JSON: each key of schema 1, in the order in which it is documented. */
+/* Writes the JSON of a snapshot: each key of schema 1, in the documented order. */
 #include "report/snapshot.h"
 
 #include <sys/socket.h>
@@ -59,7 +59,7 @@ static void put_slots(struct encoder *encoder, const struct slots *slots)
 	encoder_close(encoder, '}');
 }
 
-/* The port as PostgreSQL says it: −1 over a Unix socket, null when it is hidden. */
+/* The port as PostgreSQL reports it: −1 for a Unix socket, null if it is hidden. */
 static void put_client(struct encoder *encoder, const struct endpoint *client)
 {
 	char address[ENDPOINT_TEXT_MAX];
@@ -163,7 +163,7 @@ static void put_process(struct encoder *encoder, const struct client_process *cl
 	encoder_close(encoder, '}');
 }
 
-/* Those that wait for a connection, by their index; the caller frees it. */
+/* Which processes wait for a connection, by their index; the caller frees the array. */
 static bool *find_waiting(const struct assessment *assessment)
 {
 	bool *waiting = mem_alloc((assessment->n_processes + 1) * sizeof(*waiting));
@@ -232,7 +232,7 @@ int snapshot_print(
 	int64_t taken = taken_at(assessment);
 	encoder_open(&encoder, NULL, '{');
 	encoder_integer(&encoder, "schema", SCHEMA);
-	/* without an answer from the server, it is the moment when we knew nothing */
+	/* Without an answer of the server, this is when the assessment was made. */
 	encoder_instant(&encoder, "taken_at", taken == INSTANT_UNKNOWN ? assessment->now : taken);
 	put_server(&encoder, assessment);
 	put_slots(&encoder, &assessment->slots);

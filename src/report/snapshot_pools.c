@@ -1,4 +1,4 @@
-/* Pools, slots, links and waiters, as documented. */
+/* Writes pools, slots, links and waiters, as documented. */
 #include "report/snapshot_pools.h"
 
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 #include "model/assessment.h"
 #include "report/encoder.h"
 
-/* A page that cannot be read is a pool of which nothing is known. */
+/* A page that cannot be read is written as a pool without values. */
 static const struct pool_page unreadable = {
 	.min = -1,
 	.max = -1,
@@ -81,7 +81,7 @@ static void put_bouncer_pool(struct encoder *encoder, const struct pool *pool)
 	encoder_close(encoder, '}');
 }
 
-/* As in a connection: −1 is a Unix socket, null not known. */
+/* As in a connection: −1 is a Unix socket, null is not known. */
 static void put_client(struct encoder *encoder, const struct bouncer_client *client)
 {
 	char address[ENDPOINT_TEXT_MAX] = "";

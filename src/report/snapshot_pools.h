@@ -1,4 +1,4 @@
-/* The pools' part of the snapshot's JSON. */
+/* Writes the pools of a snapshot's JSON. */
 #ifndef REPORT_SNAPSHOT_POOLS_H
 #define REPORT_SNAPSHOT_POOLS_H
 
@@ -9,10 +9,10 @@ struct encoder;
 /* "pools" */
 void snapshot_pools_put(struct encoder *encoder, const struct assessment *assessment);
 
-/* "waiting": who waits for a connection of PgBouncer. */
+/* "waiting": the clients that wait for a connection of PgBouncer. */
 void snapshot_pools_put_waiting(struct encoder *encoder, const struct assessment *assessment);
 
-/* A connection's "pool" and "pgbouncer". */
+/* "pool" and "pgbouncer" of a connection. */
 void snapshot_pools_put_connection(struct encoder *encoder, const struct assessment *assessment,
 	const struct connection *connection);
 

@@ -1,4 +1,4 @@
-/* stdio tells that a write failed, but not any more why: of a pipe it is asked. */
+/* stdio reports that a write failed but loses errno; poll() a pipe to detect EPIPE. */
 #include "report/stream.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The report: how full, how many leaked, whose, which, and what to do next. */
+/* The report: slots, leaked connections, their processes, the list, and what to do next. */
 #include "report/summary.h"
 
 #include <ctype.h>
@@ -20,7 +20,7 @@ struct summary {
 	const struct assessment *assessment;
 	const struct summary_options *options;
 	struct printer printer;
-	const struct connection **order; /* in scope and not hidden, a process's rows together */
+	const struct connection **order; /* in scope and not hidden; sorted by process */
 	size_t n_order, n_hidden;
 };
 
@@ -29,7 +29,7 @@ static void put_label(struct summary *summary, const char *label)
 	printer_cell(&summary->printer, label, LABEL_WIDTH);
 }
 
-/* 15.20 of 150020. */
+/* Makes 15.20 of 150020. */
 static void put_version(struct printer *printer, int version)
 {
 	printer_format(printer, "   PostgreSQL %d.%d", version / 10000, version % 10000);
@@ -55,7 +55,7 @@ static void put_server(struct summary *summary)
 	printer_end_line(printer);
 }
 
-/* The server's trouble as a sentence, and what to do next. */
+/* Prints the server's trouble as a sentence, and what to do next. */
 static void put_trouble(struct summary *summary)
 {
 	struct printer *printer = &summary->printer;
@@ -121,7 +121,7 @@ static void put_failed_sources(struct summary *summary)
 	}
 }
 
-/* The slots, in the order of the gauge. */
+/* Prints the slots in the order of the gauge. */
 static void put_gauge(struct summary *summary, const struct slots *slots)
 {
 	static const char *const marks[2][4] = { { "#", "L", ".", "x" }, { "█", "▓", "░", "▒" } };
@@ -168,8 +168,8 @@ static bool is_leaked(const struct connection *connection)
 	return connection->verdict.status == STATUS_LEAKED;
 }
 
-/* Processes with leaks first, then those with the most connections; those without a process last.
- * Within one: the leaked first, then the oldest. */
+/* Processes with leaks come first, then those with most connections; connections without a process
+ * are last. Within a process: leaked first, then the oldest. */
 static int compare_connections(const void *a, const void *b, void *data)
 {
 	const struct connection *x = *(const struct connection *const *)a;
@@ -233,7 +233,7 @@ static void put_process_facts(struct summary *summary, const struct client_proce
 	}
 }
 
-/* A command from its program's name on: where room is short, the folder is what goes. */
+/* Prints a command from the name of its program on, so that the folder is cut first. */
 static const char *without_folder(const char *command)
 {
 	const char *slash = memrchr(command, '/', strcspn(command, " "));
@@ -279,7 +279,7 @@ static void put_row(struct summary *summary, const struct connection *connection
 	printer_end_line(printer);
 }
 
-/* Why it leaked or is left alone, and its statement: under the row. */
+/* Prints, under the row, why it is leaked or protected, and its statement. */
 static void put_why(struct summary *summary, const struct connection *connection)
 {
 	struct printer *printer = &summary->printer;
@@ -302,7 +302,7 @@ static void put_why(struct summary *summary, const struct connection *connection
 	printer_end_line(printer);
 }
 
-/* What the kernel says against a page: as long as it is, over several lines. */
+/* Prints what the kernel shows against a page, over as many lines as needed. */
 static void put_evidence(struct summary *summary, const char *evidence)
 {
 	struct printer *printer = &summary->printer;
@@ -347,7 +347,7 @@ static void put_connections(struct summary *summary)
 	}
 }
 
-/* Without an answer from the server: who holds sockets to it. */
+/* Without an answer of the server: prints the processes that hold sockets to it. */
 static void put_holders(struct summary *summary)
 {
 	const struct assessment *assessment = summary->assessment;
@@ -356,7 +356,7 @@ static void put_holders(struct summary *summary)
 			put_process(summary, &assessment->processes[i]);
 }
 
-/* Quoted as SQL wants it. */
+/* Quotes an identifier for SQL. */
 static void put_identifier(struct printer *printer, const char *name)
 {
 	size_t simple = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");

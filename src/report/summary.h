@@ -1,4 +1,4 @@
-/* --once: one assessment as text, for people. */
+/* The output of --once: one assessment as text, for people. */
 #ifndef REPORT_SUMMARY_H
 #define REPORT_SUMMARY_H
 
@@ -14,7 +14,7 @@ struct summary_options {
 	bool no_query_text;
 };
 
-/* Flushes the stream. 0, or a negative errno when it failed. */
+/* Flushes the stream. Returns 0, or a negative errno if it failed. */
 int summary_print(const struct assessment *assessment, const struct summary_options *options,
 	FILE *file) __attribute__((warn_unused_result));
 

@@ -1,4 +1,4 @@
-/* Pools and who waits, one line each. */
+/* Prints pools and waiters, one line each. */
 #include "report/summary_pools.h"
 
 #include "base/duration.h"
@@ -16,7 +16,7 @@ static void begin(struct printer *printer, bool *first, int label)
 	*first = false;
 }
 
-/* What is zero is not worth its place. */
+/* A number that is zero is left out. */
 static void put_count(struct printer *printer, uint64_t count, const char *what)
 {
 	if (count)
@@ -90,7 +90,7 @@ static void put_unreadable(
 	}
 }
 
-/* A waiter is told of with all others of its process: the first of them has waited for longest. */
+/* Waiters of one process share a line. The first of them has waited longest. */
 static bool is_told(const struct assessment *assessment, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
