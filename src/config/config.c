@@ -1,4 +1,4 @@
-/* Reading the settings: the table of keys decides what may stand where. */
+/* Reads the settings: the table of keys decides which keys and values are allowed. */
 #include "config/config.h"
 
 #include <errno.h>
@@ -28,8 +28,8 @@ static bool section_exists(const char *name)
 	return false;
 }
 
-/* The key that is written in the wrong section: "idle" for "leaks.idle"; NULL when there is none,
- * or more than one. */
+/* If the key exists in another section, its full name: "leaks.idle" for "idle". NULL if there is
+ * none, or more than one. */
 static const char *misplaced(const char *name)
 {
 	size_t count;
@@ -77,7 +77,7 @@ static int read_entries(
 static int read_entry(
 	struct config *config, const struct node *node, struct config_error *ret_error)
 {
-	/* dots are our way to write a path, they are not YAML's */
+	/* The dots are our notation of a path; a key in YAML has none. */
 	if (strchr(node->key, '.'))
 		return document_error(node, ret_error,
 			"a key holds no dot: write a section's keys indented under its name");
@@ -106,7 +106,7 @@ static int read_entries(
 	return 0;
 }
 
-/* The defaults are read as a file's values are: there is one way for a value to get in. */
+/* The defaults are read in the same way as a file's values. */
 static void set_default(struct config *config, const struct config_key *key)
 {
 	struct config_error error;
@@ -114,7 +114,7 @@ static void set_default(struct config *config, const struct config_key *key)
 	const char *text = arena_printf(config->arena, "%s: %s", key->name, key->fallback);
 	if (document_parse(config->arena, "defaults", text, strlen(text), &root, &error) < 0 ||
 		field_read(config, key, root->first, &error) < 0)
-		abort(); /* the table itself is wrong: a test reads it all */
+		abort(); /* The table itself is wrong; a test reads all of it. */
 }
 
 struct config *config_defaults(void)
@@ -135,7 +135,7 @@ void config_free(struct config *config)
 		arena_free(config->arena);
 }
 
-/* Lays the document over the defaults; the result of reading it passes through. */
+/* Reads the document over the defaults, if r is not an error; returns r or the result. */
 static int finish(struct config *config, int r, const struct node *root, struct config **ret_config,
 	struct config_error *ret_error)
 {
@@ -167,7 +167,7 @@ int config_parse(const char *file, const char *text, size_t len, struct config *
 	return finish(config, r, root, ret_config, ret_error);
 }
 
-/* The list as nodes, with one more at its end. */
+/* The list as nodes, with one more node at its end. */
 static struct node *list_with(
 	struct arena *arena, const struct config_list *list, const struct node *item)
 {
@@ -211,7 +211,7 @@ static bool is_known(const char *name, const char *const *known, size_t count)
 	return false;
 }
 
-/* Where the i-th column is written; NULL when it is not from a file. */
+/* The node of the i-th column; NULL if it is not from a file. */
 static const struct node *column_node(const struct config *config, size_t index)
 {
 	const struct node *node = config->root ? config->root->first : NULL;

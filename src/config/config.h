@@ -1,4 +1,4 @@
-/* The settings: a YAML file, checked key by key, as one struct. */
+/* The settings: a YAML file whose keys and values are checked, read into one struct. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -27,10 +27,11 @@ struct config_databases {
 };
 
 struct config_proxy {
-	const char *process;      /* the process's name; "": there is none */
-	int port;                 /* where it listens; 0: the port we connect to */
-	const char *health;       /* http:// or https:// URL; "": not asked */
-	struct config_list start; /* argv, never a shell's line; none: cannot be started */
+	const char *process; /* the process's name; "": no proxy */
+	int port;            /* the port where it listens; 0: the port that dbtop connects to */
+	const char *health;  /* its health endpoint's http:// or https:// URL; "": not used */
+	/* its command as argv, never run by a shell; empty: cannot be started */
+	struct config_list start;
 };
 
 struct config_emergency {
@@ -38,26 +39,27 @@ struct config_emergency {
 	struct patterns applications;
 };
 
-/* Everything lives in it and ends with it. Const once the options have been laid over it. All text
- * is valid UTF-8 without control characters, and never NULL. */
+/* Its arena owns everything. It is const after the options were applied. All text is valid UTF-8
+ * without control characters, and never NULL. */
 struct config {
 	struct config_databases databases;
 	int64_t interval; /* µs */
 	const char *theme;
 	struct rules rules; /* leaks and protect; scope is NULL */
 	struct config_list pgbouncer;
-	const char *pages; /* "": where libdbpool puts them */
+	const char *pages; /* "": libdbpool's default folder */
 	struct config_proxy proxy;
 	struct config_emergency emergency;
-	struct config_list
-		columns; /* unchecked names, see config_check_columns(); none: the view's */
-	int kill_limit;  /* terminations a minute before it asks again */
+	/* unchecked names, see config_check_columns(); none: the view's default */
+	struct config_list columns;
+	int kill_limit; /* terminations per minute before dbtop asks again */
 	bool mouse, bell;
 	bool readonly;
 	const char *log; /* "": none */
 
 	struct arena *arena;
-	const struct node *root; /* the file, for later errors' lines; NULL: built-in defaults */
+	/* the file's root, to name lines in later errors; NULL: built-in defaults */
+	const struct node *root;
 };
 
 enum config_type {
@@ -73,61 +75,62 @@ enum config_type {
 	CONFIG_DATABASES, /* struct config_databases */
 };
 
-/* One row a key: it drives reading, the defaults, the errors and the documentation. */
+/* One row for each key. The rows drive reading, the defaults, the errors and the documentation. */
 struct config_key {
 	const char *name; /* dotted: "leaks.idle" */
 	enum config_type type;
 	const char *fallback;    /* the default, as YAML */
 	const char *description; /* one line */
-	const char *min, *max;   /* INTEGER, SECONDS, DURATION: as written, both allowed */
-	size_t offset;           /* in struct config */
+	const char *min,
+		*max;  /* INTEGER, SECONDS, DURATION: in the notation of the file, inclusive */
+	size_t offset; /* offset in struct config */
 };
 
 /* All keys, in the order of config.example.yaml. */
 const struct config_key *config_keys(size_t *ret_count) __attribute__((returns_nonnull));
 
-/* The key of that dotted name, or NULL. */
+/* Finds a key by its dotted name; NULL if there is none. */
 const struct config_key *config_key_find(const char *name);
 
-/* Never NULL; the caller frees it. */
+/* The defaults. Never returns NULL; the caller frees the result. */
 struct config *config_defaults(void) __attribute__((returns_nonnull, warn_unused_result));
 
-/* The file's values over the defaults; the caller frees it. Returns 0, or a negative errno with
- * *ret_error set: a file is taken whole or not at all. */
+/* Reads a file over the defaults; the caller frees the result. Returns 0, or a negative errno with
+ * *ret_error set; after an error nothing of the file is used. */
 int config_load(const char *path, struct config **ret_config, struct config_error *ret_error)
 	__attribute__((warn_unused_result));
 
-/* The same from memory; file is what errors call it. */
+/* The same from memory; `file` is its name in errors. */
 int config_parse(const char *file, const char *text, size_t len, struct config **ret_config,
 	struct config_error *ret_error) __attribute__((warn_unused_result));
 
 /* NULL is allowed. */
 void config_free(struct config *config);
 
-/* Lays an option over the file: sets the key to the value, which is checked as the file's would be;
- * a list gets it as one more item. The error begins with origin ("--interval"). Returns 0, -EINVAL,
- * or -ENOENT for a key that there is not, or that one value cannot set (databases). */
+/* Sets a key to the value of an option, which is checked like a file's value; to a list it is added
+ * as one more item. The error begins with origin ("--interval"). Returns 0, -EINVAL, or -ENOENT for
+ * a key that does not exist, or that one value cannot set (databases). */
 int config_set(struct config *config, const char *key, const char *value, const char *origin,
 	struct config_error *ret_error) __attribute__((warn_unused_result));
 
-/* Whether each of `columns` is one of the names the view knows: the view's table is not ours to
- * include. Returns 0, or -EINVAL with *ret_error naming file, line and the nearest known name. */
+/* Checks that each of `columns` is one of the names, which the view knows; config may not include
+ * the view. Returns 0, or -EINVAL with *ret_error naming file, line and the nearest known name. */
 int config_check_columns(const struct config *config, const char *const *known, size_t count,
 	struct config_error *ret_error) __attribute__((warn_unused_result));
 
-/* The folders with dbtop's files. */
+/* The folders that contain dbtop's files. */
 struct config_places {
 	const char *user;   /* $XDG_CONFIG_HOME/dbtop, or ~/.config/dbtop; NULL: no home */
 	const char *system; /* /etc/dbtop */
 };
 
-/* From the values of $XDG_CONFIG_HOME and $HOME, which may be NULL; what is not an absolute path is
- * passed over, as the XDG base directory specification has it. */
+/* Finds them by the values of $XDG_CONFIG_HOME and $HOME, which may be NULL. A value that is not an
+ * absolute path is ignored, as the XDG base directory specification requires. */
 struct config_places config_places(struct arena *arena, const char *config_home, const char *home);
 
-/* Which file to load: the explicit one whether it exists or not (loading it says so); else the
- * first config.yaml that is there, readable or not. Returns 0; 1 when there is none: built-in
- * defaults. */
+/* Chooses the file: the explicit one, even if it does not exist (loading it reports that); else the
+ * first config.yaml that exists, even if it is unreadable. Returns 0, or 1 if there is none: use
+ * the defaults. */
 int config_find(struct arena *arena, const char *explicit_path, const struct config_places *places,
 	const char **ret_path) __attribute__((warn_unused_result));
 

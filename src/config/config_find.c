@@ -1,4 +1,4 @@
-/* Where the settings are looked for. */
+/* Finds the settings file. */
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -17,7 +17,8 @@ struct config_places config_places(struct arena *arena, const char *config_home,
 	return (struct config_places){ .user = user, .system = SYSTEM_FOLDER };
 }
 
-/* One that may not be looked at exists: passing it over would hide its settings in silence. */
+/* A file without permission to read exists. Ignoring it would hide its settings
+ * without an error. */
 static bool exists(const char *path)
 {
 	struct stat status;

@@ -1,4 +1,4 @@
-/* libyaml's events, made a tree; everything a settings file should not hold is refused here. */
+/* Makes a tree of libyaml's events, and refuses what a settings file may not contain. */
 #include "config/document.h"
 
 #include <errno.h>
@@ -55,8 +55,7 @@ int document_error(const struct node *node, struct config_error *ret_error, cons
 	return -EINVAL;
 }
 
-/* The reader's errors (bytes that are no UTF-8, control characters) come with an offset instead of
- * a line. */
+/* The reader's errors (invalid UTF-8, control characters) have an offset instead of a line. */
 static int line_of_offset(const struct parser *parser, size_t offset)
 {
 	int line = 1;
@@ -80,7 +79,7 @@ static int syntax_error(struct parser *parser)
 	return -EINVAL;
 }
 
-/* What stands for something written elsewhere, or for another type than it looks like. */
+/* Refuses what refers to another place, or changes the type of a value. */
 static const char *surprise(const yaml_event_t *event)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
@@ -110,7 +109,7 @@ static int line_of(const yaml_event_t *event)
 	return (int)event->start_mark.line + 1;
 }
 
-/* The caller deletes the event, also after a failure. */
+/* The caller deletes the event, even after an error. */
 static int next_event(struct parser *parser, yaml_event_t *ret_event)
 {
 	if (!yaml_parser_parse(&parser->yaml, ret_event))
@@ -137,7 +136,7 @@ static int new_node(
 	return 0;
 }
 
-/* Text that is shown as it is compared: nothing in it is hidden or obeyed by a terminal. */
+/* Refuses characters that a terminal hides or executes: shown text must equal the compared text. */
 static int read_text(struct parser *parser, const struct node *node, const yaml_event_t *event,
 	const char **ret_text)
 {
@@ -194,7 +193,7 @@ static int read_key(struct parser *parser, const struct node *map, const yaml_ev
 		return r;
 	if (event->type != YAML_SCALAR_EVENT)
 		return document_error(entry, parser->error, "a key must be text");
-	/* for the error's text, should the key be no good */
+	/* Set first, because the error for a bad key names it. */
 	entry->key = text_clean(parser->arena, (const char *)event->data.scalar.value,
 		event->data.scalar.length, TEXT_LINE);
 	r = read_text(parser, entry, event, &entry->key);
@@ -205,7 +204,7 @@ static int read_key(struct parser *parser, const struct node *map, const yaml_ev
 	return r;
 }
 
-/* The next child, or 1 at the end of the list or mapping. */
+/* Reads the next child; returns 1 at the end of the list or mapping. */
 static int read_child(struct parser *parser, struct node *node, int depth, struct node **ret_child)
 {
 	CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
@@ -308,7 +307,7 @@ int document_parse(struct arena *arena, const char *file, const char *text, size
 		return r;
 	if (!yaml_parser_initialize(&parser.yaml))
 		return syntax_error(&parser);
-	/* else a byte-order mark would turn it into UTF-16 */
+	/* Without this a byte-order mark would change the encoding to UTF-16. */
 	yaml_parser_set_encoding(&parser.yaml, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser.yaml, (const unsigned char *)text, len);
 	r = read_stream(&parser, root);

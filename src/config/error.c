@@ -1,4 +1,4 @@
-/* Errors about settings: clean, and short enough to stay whole. */
+/* Errors about settings: the text is clean, and each part is short enough that the whole fits. */
 #include "config/error.h"
 
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 
-/* Bytes each part may take, so that what follows it still fits. */
+/* The most bytes of each part, so that the following parts still fit. */
 #define FILE_MAX 160
 #define KEY_MAX  100
 
@@ -18,7 +18,7 @@ static bool begins_character(char byte)
 	return ((unsigned char)byte & 0xc0) != 0x80;
 }
 
-/* The longest head of text that fits, cut between characters. */
+/* The longest beginning that fits, cut between characters. */
 static void keep_head(const char *text, char *to, size_t size)
 {
 	size_t len = strlen(text);
@@ -33,7 +33,7 @@ static void keep_head(const char *text, char *to, size_t size)
 	memcpy(to + len, "…", sizeof("…"));
 }
 
-/* The longest tail: of a path the end tells more. */
+/* The longest end that fits: the end of a path says most. */
 static void keep_tail(const char *text, char *to, size_t size)
 {
 	size_t len = strlen(text);

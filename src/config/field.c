@@ -1,4 +1,4 @@
-/* A key's value into its field, by the key's type. */
+/* Stores a key's value in its field, by the key's type. */
 #include "config/field.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "config/theme.h"
 #include "config/value.h"
 
-/* Where a value goes, and what it must be. */
+/* The field of a value, and its type. */
 struct target {
 	struct arena *arena;
 	const struct config_key *key;
@@ -61,7 +61,7 @@ static int read_url(
 	int r = value_text(node, &text, ret_error);
 	if (r < 0)
 		return r;
-	/* not repeated in the error: it may hold a password */
+	/* The value is not shown in the error: it may contain a password. */
 	if (*text && strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
 		return document_error(
 			node, ret_error, "expected \"\", or a URL with http:// or https://");
@@ -83,8 +83,8 @@ static int read_patterns(
 	return value_list(target->arena, node, &patterns->items, &patterns->count, ret_error);
 }
 
-/* CONNINFO on the command line may be a database's name: a name that is a conninfo itself could
- * never be meant. */
+/* On the command line CONNINFO may be the name of a configured database. A name that looks like a
+ * conninfo could not be selected, so it is refused. */
 static int read_database(const struct node *node, struct config_database *ret_database,
 	struct config_error *ret_error)
 {

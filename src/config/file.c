@@ -1,4 +1,4 @@
-/* What is not a regular file, or too large to be one of ours, is refused. */
+/* Reads regular files of limited size. */
 #include "config/file.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static int file_error(const char *path, int error, struct config_error *ret_erro
 	return -error;
 }
 
-/* A FIFO or a device would hang or never end; a file that grows while we read is cut by the limit.
- */
+/* A FIFO or a device could block, or never end. A file that grows while it is read is cut at the
+ * limit. */
 static int open_regular(const char *path, struct config_error *ret_error)
 {
 	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -41,7 +41,7 @@ int file_read(const char *path, char **ret_text, size_t *ret_len, struct config_
 	CLEANUP(cleanup_fd) int fd = open_regular(path, ret_error);
 	if (fd < 0)
 		return fd;
-	/* not zeroed: of this only what is read is ever touched */
+	/* Not zeroed: only the bytes that are read are used. */
 	CLEANUP(cleanup_free) char *text = mem_resize(NULL, 1, BYTES_MAX + 1);
 	size_t len = 0;
 	ssize_t got;

@@ -1,4 +1,4 @@
-/* Edit distance, as typists err: optimal string alignment. */
+/* Edit distance with transpositions: optimal string alignment. */
 #include "config/nearest.h"
 
 #include <stdint.h>

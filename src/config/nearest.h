@@ -1,15 +1,15 @@
-/* "Did you mean …?": the known name that a mistyped one was probably meant to be. */
+/* "Did you mean …?": finds the known name that a misspelled one probably means. */
 #ifndef CONFIG_NEAREST_H
 #define CONFIG_NEAREST_H
 
 #include <stddef.h>
 
-/* One of names, or NULL when none is near enough: one slip in three characters of the last part
- * (what follows the last dot). */
+/* One of names, or NULL if none is close enough: one error per three characters of the last part
+ * (the text after the last dot). */
 const char *nearest_name(const char *typed, const char *const *names, size_t count);
 
-/* The slips between two names: a character too many, too few, wrong, or two swapped. Names longer
- * than 64 bytes are far from everything. */
+/* The number of errors between two names: an extra, missing or wrong character, or two swapped
+ * ones. A name longer than 64 bytes is far from every other. */
 size_t nearest_distance(const char *a, const char *b);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reading themes, with the strictness of the settings. */
+/* Reads themes as strictly as the settings. */
 #include "config/theme.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ static int read_attribute(const struct node *node, void *field, struct config_er
 	return value_boolean(node, field, ret_error);
 }
 
-/* What a style may say about itself. */
+/* The properties of a style in a theme file. */
 static const struct {
 	const char *name;
 	int (*read)(const struct node *node, void *field, struct config_error *ret_error);
@@ -148,8 +148,9 @@ static const struct node *entry_of(const struct node *map, const char *key)
 
 static const struct theme_style plain = { .fg = THEME_DEFAULT, .bg = THEME_DEFAULT };
 
-/* Styles laid over others begin with nothing, and are never without effect; the others begin with
- * the colours of `text`, and are as `text` altogether when the file does not name them. */
+/* The initial value of a style. One that is laid over others begins empty, with a default effect if
+ * it stays empty. The others begin with the colours of `text`, and equal `text` if the file does
+ * not name them. */
 static struct theme_style initial(enum style style, const struct theme_style *text, bool is_named)
 {
 	struct theme_style initial = plain;
@@ -181,7 +182,7 @@ static int check_names(const struct node *styles, struct config_error *ret_error
 	return 0;
 }
 
-/* `text` is the first style, so it is complete when the others ask for it. */
+/* `text` is the first style, so it is complete when the others need it. */
 static int read_styles(
 	const struct node *styles, struct theme *ret_theme, struct config_error *ret_error)
 {
@@ -219,7 +220,7 @@ bool theme_name_is_valid(const char *name)
 	return *name && name[0] != '.' && !strchr(name, '/') && strlen(name) < THEME_NAME_MAX;
 }
 
-/* "/usr/share/dbtop/themes/night.yaml" is night; cut when it is too long. */
+/* The theme's name: "/usr/share/dbtop/themes/night.yaml" is night; cut if it is too long. */
 static void set_name(struct theme *theme, const char *file)
 {
 	const char *slash = strrchr(file, '/');

@@ -1,4 +1,4 @@
-/* The themes that dbtop carries with it, and the names of all that there are. */
+/* The built-in themes, and the names of all themes. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #define SUFFIX ".yaml"
 
-/* More than anybody has; a folder with more shows the first of them. */
+/* More than anyone has; of a folder with more only the first are listed. */
 #define NAMES_MAX 256
 
 static const struct {
@@ -26,7 +26,7 @@ int theme_builtin(const char *name, struct theme *ret_theme)
 			continue;
 		if (theme_parse(name, themes[i].text, strlen(themes[i].text), ret_theme, &error) <
 			0)
-			abort(); /* it was wrong when dbtop was built: a test reads it */
+			abort(); /* The built-in theme is wrong; a test reads all of them. */
 		return 0;
 	}
 	return -ENOENT;
@@ -34,7 +34,7 @@ int theme_builtin(const char *name, struct theme *ret_theme)
 
 struct names {
 	struct arena *arena;
-	const char **items; /* room for NAMES_MAX and the NULL after them */
+	const char **items; /* Room for NAMES_MAX names and the NULL after them. */
 	size_t count;
 };
 

@@ -1,15 +1,15 @@
-/* Colours for terminals that have fewer. */
+/* Converts colours for terminals that have fewer. */
 #include <stdint.h>
 
 #include "config/theme.h"
 
-/* How far apart the channels of a colour are that is no grey. */
+/* The least distance between the channels of a colour that is not grey. */
 #define TINTED 32
 
-/* From here on a grey is white to the eye. */
+/* A grey from this value on looks white. */
 #define BRIGHT 200
 
-/* Up to here a ground is black to it. */
+/* A background up to this value looks black. */
 #define DARK 100
 
 #define WHITE 7
@@ -19,8 +19,8 @@ struct rgb {
 	int r, g, b;
 };
 
-/* xterm's: https://invisible-island.net/xterm/ (XTerm-col.ad). 16 to 255 are the same everywhere,
- * these are not. */
+/* xterm's: https://invisible-island.net/xterm/ (XTerm-col.ad). The colours 16 to 255 are the same
+ * in all terminals, these are not. */
 static const struct rgb ansi[16] = {
 	{ 0, 0, 0 },
 	{ 205, 0, 0 },
@@ -84,7 +84,7 @@ static bool is_tinted(struct rgb c)
 	return largest(c) - smallest(c) >= TINTED;
 }
 
-/* The same hue and brightness without the white in it; a grey as it is. */
+/* The same hue and brightness with full saturation; a grey is unchanged. */
 static struct rgb pure(struct rgb c)
 {
 	if (!is_tinted(c))
@@ -111,8 +111,8 @@ static struct rgb bright(struct rgb c)
 	return (struct rgb){ c.r * 255 / most, c.g * 255 / most, c.b * 255 / most };
 }
 
-/* Among so few colours the plain distance of a pale one is least to grey, and that of a dark one to
- * a wrong hue: hue counts most, then the rest. */
+/* With so few colours, the plain distance maps a pale colour to grey and a dark one to a wrong hue.
+ * So the hue has the largest weight, then the rest. */
 static int nearest_of(int color, int count)
 {
 	if (color < count)
@@ -154,9 +154,9 @@ static int to_same(int color)
 }
 
 static const struct palette {
-	int colors; /* at least */
+	int colors; /* the least number of colours */
 	int (*to)(int color);
-	bool has_grey; /* between black and white, so that what is at rest can be told by it */
+	bool has_grey; /* a grey between black and white, for text that is less important */
 } palettes[] = {
 	{ 1 << 24, to_same, true },
 	{ 256, theme_to_256, true },
@@ -178,7 +178,7 @@ static bool is_grey(int color)
 	return color >= 8 && !is_tinted(to_rgb(color)) && to_rgb(color).r < BRIGHT;
 }
 
-/* What everything stands on. A dark one is black in a small palette, whatever its tint. */
+/* The background of the screen. A dark one becomes black in a small palette, whatever its tint. */
 static int reduce_ground(int bg, const struct palette *palette)
 {
 	if (palette->colors > 0 && palette->colors < 256 && bg >= 16 && largest(to_rgb(bg)) < DARK)
@@ -191,7 +191,7 @@ static bool is_light(int ground)
 	return ground != THEME_DEFAULT && largest(to_rgb(ground)) >= BRIGHT;
 }
 
-/* from and text: what text is, and what it has become. */
+/* from and text: the style `text` before and after the conversion. */
 static void reduce_foreground(struct theme_style *style, const struct theme_style *from,
 	const struct theme_style *text, const struct palette *palette)
 {
@@ -202,7 +202,7 @@ static void reduce_foreground(struct theme_style *style, const struct theme_styl
 		fg = text->fg;
 		style->dim = true;
 	} else if (fg == 0 && style->fg != 0 && !is_light(text->bg)) {
-		fg = palette->has_grey ? GREY : text->fg; /* black would not be seen */
+		fg = palette->has_grey ? GREY : text->fg; /* Black would be invisible. */
 	}
 	style->fg = fg;
 }
@@ -220,13 +220,13 @@ static void reduce_background(struct theme_style *style, int ground, const struc
 	style->bg = bg;
 }
 
-/* A dialog's ground may be as the table's: it has a frame. */
+/* A dialog may have the same background as the table: it has a frame. */
 static bool needs_ground(enum style style)
 {
 	return style != STYLE_DIALOG && style != STYLE_DIALOG_FRAME;
 }
 
-/* As far from the ground as can be: it is read most. */
+/* The colour with the largest contrast to the background, because it is used most. */
 static int reduce_text(int fg, int ground, const struct palette *palette)
 {
 	int to = palette->to(fg);

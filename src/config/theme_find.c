@@ -1,4 +1,4 @@
-/* Where themes are looked for. */
+/* Finds theme files. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Values by type; the errors say what was expected and what stands there. */
+/* Values by type; the errors say what was expected and what was found. */
 #include "config/value.h"
 
 #include <stdio.h>
@@ -59,7 +59,8 @@ int value_boolean(const struct node *node, bool *ret_value, struct config_error 
 	return 0;
 }
 
-/* Not strtol() alone: it takes " 5", "+5" and "5x", and YAML 1.1 would read 010 as eight. */
+/* strtol() alone is not enough: it accepts " 5", "+5" and "5x". YAML 1.1 would read
+ * 010 as eight. */
 static bool parse_integer(const char *text, long *ret_value)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -143,7 +144,7 @@ static size_t count_children(const struct node *node)
 int value_list(struct arena *arena, const struct node *node, const char ***ret_items,
 	size_t *ret_count, struct config_error *ret_error)
 {
-	/* what stands there is not repeated: it may be a conninfo with its password */
+	/* The found text is not repeated: it may be a conninfo with a password. */
 	if (node->kind != NODE_LIST && node->kind != NODE_NOTHING)
 		return document_error(node, ret_error, "expected a list, [A, B], found %s",
 			kind_names[node->kind]);
