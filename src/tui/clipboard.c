@@ -9,10 +9,10 @@
 #include "base/mem.h"
 #include "tui/internal.h"
 
-/* What terminals take at the most: xterm's limit, and tmux's. */
+/* The most that terminals accept: the limit of xterm and tmux. */
 #define MOST_BYTES 74000
 
-/* For a terminal that takes nothing, no more is kept. */
+/* If more bytes than this wait for the terminal, the text is not sent. */
 #define MOST_WAITING (512u << 10)
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

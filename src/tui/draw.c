@@ -1,4 +1,4 @@
-/* The difference between two grids, as ncurses' cells. */
+/* Writes the difference between two grids as ncurses' cells. */
 #include "tui/draw.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static cchar_t to_curses(const struct cell *cell, const struct look *look)
 	return result;
 }
 
-/* Where the blanks at the end begin. */
+/* The column where the trailing blanks begin. */
 static int end_of_text(const struct cell *cells, int from, int to)
 {
 	while (to > from && cells[to - 1].c == ' ')
@@ -31,9 +31,10 @@ static int end_of_text(const struct cell *cells, int from, int to)
 	return to;
 }
 
-/* Cells from `from` up to `to`; right halves belong to the cell before them. Blanks between words
- * take over the look before them if that cannot be seen: each change of colour costs ten bytes.
- * Those at the end keep theirs, so that ncurses can clear the rest of the line. */
+/* Converts cells from `from` up to `to`; a right half belongs to the cell before it. A blank
+ * between words takes the style of the cell before it if that looks the same: each change of colour
+ * costs ten bytes. Trailing blanks keep their style, so that ncurses can clear the rest of the
+ * line. */
 static void write_run(struct tui *tui, const struct cell *cells, int y, int from, int to)
 {
 	int count = 0, end = end_of_text(cells, from, to);
@@ -66,7 +67,7 @@ static void write_line(struct tui *tui, const struct grid *grid, int y)
 		int from = x;
 		while (x < width && (tui->spoilt || differ(&new[x], &old[x])))
 			x++;
-		/* a wide character is written whole */
+		/* A wide character is written as a whole. */
 		while (from > 0 && !new[from].width)
 			from--;
 		while (x < width && !new[x].width)
@@ -75,7 +76,7 @@ static void write_line(struct tui *tui, const struct grid *grid, int y)
 	}
 }
 
-/* The frame is what the terminal shows from now on. */
+/* Stores the frame that the terminal now shows. */
 static void remember(struct tui *tui, const struct grid *grid)
 {
 	grid_reset(&tui->shown, grid->width, grid->height);

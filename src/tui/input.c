@@ -1,5 +1,5 @@
-/* From ncurses' keys to ours; unknown sequences are swallowed whole, so that no part of one is
- * taken for a key. */
+/* Converts ncurses' keys to ours. Unknown sequences are skipped as a whole, so that no part of one
+ * becomes a key. */
 #include "tui/input.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "tui/internal.h"
 
 #define ESCAPE       27
-#define SEQUENCE_MAX 64  /* an escape sequence that does not end is none */
-#define PASSED_OVER  256 /* bytes of no use in one call: the loop has other work, too */
+#define SEQUENCE_MAX 64  /* a longer escape sequence is skipped */
+#define PASSED_OVER  256 /* bytes skipped in one call, so that the loop can do other work */
 
 /* The marks around pasted text in xterm's mode 2004. */
 #define PASTE_BEGIN "200~"
@@ -37,7 +37,7 @@ static const struct {
 	{ KEY_SLEFT, INPUT_SHIFT_LEFT },
 	{ KEY_SRIGHT, INPUT_SHIFT_RIGHT },
 	{ KEY_HOME, INPUT_HOME },
-	{ KEY_FIND, INPUT_HOME }, /* the Linux console's names */
+	{ KEY_FIND, INPUT_HOME }, /* the sequences of the Linux console */
 	{ KEY_END, INPUT_END },
 	{ KEY_SELECT, INPUT_END },
 	{ KEY_PPAGE, INPUT_PAGE_UP },
@@ -74,12 +74,12 @@ static bool from_char(wint_t c, struct key_event *ret_event)
 	else if (c >= 0x80 && c < 0xa0)
 		return false;
 	else if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return false; /* glibc takes UTF-8 of up to six bytes, one by one */
+		return false; /* glibc accepts UTF-8 of up to six bytes, byte by byte. */
 	*ret_event = event;
 	return true;
 }
 
-/* The buttons of xterm's protocol, without the modifiers' bits. */
+/* The buttons of xterm's protocol, without the bits of modifier keys. */
 static const struct {
 	int button;
 	enum input_key key;
@@ -92,7 +92,7 @@ static const struct {
 };
 #define MODIFIERS (4 | 8 | 16)
 
-/* "<0;12;5M", as xterm's SGR mode writes a press. */
+/* "<0;12;5M", the form of a press in xterm's SGR mode. */
 static bool from_mouse(const char *sequence, struct key_event *ret_event)
 {
 	int button, x, y;
@@ -109,9 +109,9 @@ static bool from_mouse(const char *sequence, struct key_event *ret_event)
 	return false;
 }
 
-/* A byte of a character in the locale's encoding. Returns true when it ends one. A byte that is
- * part of no character is skipped alone: wget_wch() would take up to 15 bytes after it, too, and
- * with them keys or the mark that ends a paste. */
+/* Adds a byte to a character in the locale's encoding. Returns true if the character is complete.
+ * An invalid byte is skipped alone: wget_wch() would also take up to 15 bytes after it, and with
+ * them keys or the mark that ends a paste. */
 static bool decode(struct tui *tui, int byte, wchar_t *ret_c)
 {
 	const char bytes[1] = { (char)byte };
@@ -122,12 +122,12 @@ static bool decode(struct tui *tui, int byte, wchar_t *ret_c)
 	if (length != (size_t)-1)
 		return true;
 	tui->character = (mbstate_t){ 0 };
-	/* the character before was cut short; this byte may begin the next */
+	/* The previous character was incomplete; this byte may begin the next one. */
 	return begun && decode(tui, byte, ret_c);
 }
 
-/* The next byte of a sequence. One that was cut off ends where the next key begins: that is kept.
- */
+/* Reads the next byte of a sequence. If the sequence is incomplete, the byte of the next key is
+ * kept. */
 static bool read_byte(struct tui *tui, int *ret_c)
 {
 	*ret_c = wgetch(tui->keys);
@@ -139,8 +139,8 @@ static bool read_byte(struct tui *tui, int *ret_c)
 	return false;
 }
 
-/* Parameters, then a final byte: ECMA-48, 5.4. What does not fit is read to its end, and is none.
- */
+/* Reads parameters, then a final byte: ECMA-48, 5.4. A sequence that is too long is read to its end
+ * and skipped. */
 static bool read_sequence(struct tui *tui, struct key_event *ret_event)
 {
 	char sequence[SEQUENCE_MAX + 1];
@@ -157,9 +157,8 @@ static bool read_sequence(struct tui *tui, struct key_event *ret_event)
 	return from_mouse(sequence, ret_event);
 }
 
-/* After Esc: the mouse, or a sequence that ncurses does not know, which is none of ours; or
- * nothing, or the next key that came with it in one packet, as from somebody in a hurry far away.
- */
+/* Reads what follows an Esc: the mouse; an unknown sequence, which is skipped; nothing; or the next
+ * key, if both arrived in one packet, as over a slow network. */
 static bool from_escape(struct tui *tui, struct key_event *ret_event)
 {
 	int c = wgetch(tui->keys);
@@ -180,11 +179,11 @@ static int poll_now(const struct tui *tui)
 	struct pollfd poll_fd = { .fd = fileno(tui->in), .events = POLLIN };
 	if (poll(&poll_fd, 1, 0) <= 0)
 		return 0;
-	/* a terminal that hung up reads as empty for ever */
+	/* On a terminal that hung up, every read returns nothing. */
 	return poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL) ? -EIO : 1;
 }
 
-/* Inside a paste: text, or a character of the end mark; never a key. */
+/* Inside a paste every character is text, or part of the end mark; never a key. */
 static bool from_paste(struct tui *tui, wchar_t c, struct key_event *ret_event)
 {
 	static const char end[] = PASTE_END;
@@ -201,7 +200,7 @@ static bool from_paste(struct tui *tui, wchar_t c, struct key_event *ret_event)
 	return true;
 }
 
-/* A key that ncurses knows. In a paste nothing is one. */
+/* A key that ncurses knows. Inside a paste it is skipped. */
 static bool take_code(struct tui *tui, int code, struct key_event *ret_event)
 {
 	tui->character = (mbstate_t){ 0 };
@@ -212,7 +211,8 @@ static bool take_code(struct tui *tui, int code, struct key_event *ret_event)
 static bool take_byte(struct tui *tui, int byte, struct key_event *ret_event)
 {
 	wchar_t c;
-	/* a byte that is skipped is not in the mark: the terminal has not taken that for one */
+	/* A byte that does not continue the end mark ends it, even if the byte
+	 * itself is skipped. */
 	if (byte != PASTE_END[tui->paste_end])
 		tui->paste_end = 0;
 	if (!decode(tui, byte, &c))
@@ -222,7 +222,7 @@ static bool take_byte(struct tui *tui, int byte, struct key_event *ret_event)
 	return c == ESCAPE ? from_escape(tui, ret_event) : from_char((wint_t)c, ret_event);
 }
 
-/* Notes the time of the input, and ends a paste whose end mark was lost. */
+/* Notes the time of the input. Ends a paste whose end mark was lost. */
 static void note_input(struct tui *tui)
 {
 	int64_t now = instant_monotonic();

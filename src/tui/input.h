@@ -1,4 +1,4 @@
-/* Keys and the mouse: what was pressed, whatever bytes it took. */
+/* Reads keys and the mouse, independent of their byte sequences. */
 #ifndef TUI_INPUT_H
 #define TUI_INPUT_H
 
@@ -37,12 +37,12 @@ enum input_key {
 struct key_event {
 	enum input_key key;
 	char32_t c;
-	int x, y;    /* of the mouse, from 0 */
+	int x, y;    /* position of the mouse, from 0 */
 	bool pasted; /* part of a bracketed paste: text, never a command */
 };
 
-/* The next key, if there is one; never waits, but for what follows an Esc (25 ms at most). What is
- * no key is passed over. Returns 1, 0 for none, -EIO when the terminal is gone. */
+/* Reads the next key, if there is one. It does not wait, except up to 25 ms for what follows an
+ * Esc. Unknown input is skipped. Returns 1, 0 for none, -EIO if the terminal is gone. */
 int input_read(struct tui *tui, struct key_event *ret_event) __attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-/* What the layer's files share. */
+/* Data shared by the files of tui/. */
 #ifndef TUI_INTERNAL_H
 #define TUI_INTERNAL_H
 
@@ -18,20 +18,20 @@ struct tui {
 	FILE *in, *out; /* what ncurses reads and writes */
 	struct output output;
 	SCREEN *screen;
-	struct termios modes; /* the terminal's, while it is ours */
+	struct termios modes; /* the terminal's mode while dbtop uses it */
 	WINDOW *keys;         /* where keys are read from */
-	int colors;           /* 0: attributes alone */
+	int colors;           /* 0: attributes only */
 	struct paint paint;
 	struct truecolor truecolor;
 	struct grid shown;   /* what the terminal shows */
-	bool mouse;          /* its buttons were asked for */
-	bool has_title;      /* the terminal has a title … */
-	bool titled;         /* … that was ours at least once */
-	mbstate_t character; /* the bytes of an unfinished one that were read */
+	bool mouse;          /* mouse reports were requested */
+	bool has_title;      /* the terminal can set a title */
+	bool titled;         /* dbtop set the title at least once */
+	mbstate_t character; /* the bytes read of an incomplete character */
 	bool pasting;        /* between the marks of a bracketed paste */
-	size_t paste_end;    /* characters of the end mark read so far */
+	size_t paste_end;    /* how many characters of the end mark were read */
 	int64_t read_at;     /* when the last input was read; µs, monotonic */
-	bool spoilt;         /* it shows something else: write everything */
+	bool spoilt;         /* the screen may show something else: write all cells */
 	cchar_t *run;        /* room for one line */
 	int run_size;
 };

@@ -1,4 +1,4 @@
-/* A frame is collected in a memfd, and queued for the terminal. */
+/* ncurses writes a frame into a memfd; then it is queued for the terminal. */
 #include "tui/output.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "tui/truecolor.h"
 
-/* How long a terminal is waited for at the end. */
+/* How long to wait for the terminal at the end. */
 #define FINISH_MS 500
 
 int output_init(struct output *output, int terminal)
@@ -43,7 +43,7 @@ void output_collect(struct output *output)
 	dup3(output->memory, output->curses, O_CLOEXEC);
 }
 
-/* Makes room for so many bytes at the queue's end. */
+/* Makes room for that many bytes at the end of the queue. */
 static char *reserve(struct output *output, size_t size)
 {
 	if (output->begin) {
@@ -77,7 +77,7 @@ void output_flush(struct output *output)
 			continue;
 		if (written < 0 && errno == EAGAIN)
 			return;
-		/* a terminal that hung up: reading from it tells the app */
+		/* The terminal hung up; reading from it reports that to the app. */
 		if (written < 0)
 			break;
 		output->begin += (size_t)written;
@@ -105,7 +105,7 @@ static void queue_frame(struct output *output, size_t size)
 
 void output_frame(struct output *output)
 {
-	/* behind the end lies what is left of a longer frame */
+	/* Truncates the memfd: after the end are bytes of an earlier, longer frame. */
 	off_t size = lseek(output->memory, 0, SEEK_CUR);
 	if (size > 0)
 		queue_frame(output, (size_t)size);
@@ -119,7 +119,8 @@ bool output_finish(struct output *output)
 	output_flush(output);
 	if (!output_waiting(output))
 		return true;
-	/* continues what Ctrl-S stopped: the kernel does so only for who stopped it last */
+	/* Restarts output that Ctrl-S stopped. The kernel allows this only after a stop by the same
+	 * function. */
 	(void)tcflow(output->terminal, TCOOFF);
 	(void)tcflow(output->terminal, TCOON);
 	while (output_waiting(output) && (left = deadline - instant_monotonic()) > 0) {

@@ -1,4 +1,4 @@
-/* Colour pairs are made as they are needed: a theme has few. */
+/* Colour pairs are made when they are needed: a theme uses few. */
 #include "tui/paint.h"
 
 #include <ncurses.h>
@@ -13,10 +13,11 @@ struct pairs {
 	struct {
 		int fg, bg;
 	} made[PAINT_PAIRS];
-	int count, most; /* pair 0 is the terminal's own */
+	int count, most; /* pair 0 has the terminal's own colours */
 };
 
-/* In direct colour a number is what it shows, but for the first eight, which are the terminal's. */
+/* In direct colour mode a number is the colour itself, except for the first eight, which are the
+ * terminal's. */
 static int to_direct(int color)
 {
 	if (color < 8)
@@ -30,7 +31,7 @@ static short pair_of(struct pairs *pairs, int fg, int bg)
 	for (int i = 0; i < pairs->count; i++)
 		if (pairs->made[i].fg == fg && pairs->made[i].bg == bg)
 			return (short)i;
-	/* a terminal that has no more shows its own colours */
+	/* Without a free pair the terminal's own colours are used. */
 	if (pairs->count >= pairs->most || init_extended_pair(pairs->count, fg, bg) == ERR)
 		return 0;
 	pairs->made[pairs->count].fg = fg;
@@ -38,7 +39,7 @@ static short pair_of(struct pairs *pairs, int fg, int bg)
 	return (short)pairs->count++;
 }
 
-/* In the order they are laid: the cursor's is on top. */
+/* In the order in which they are applied: the cursor's overlay is last. */
 static const struct {
 	enum overlay overlay;
 	enum style style;
@@ -61,7 +62,7 @@ static void lay_over(struct theme_style *style, const struct theme_style *over)
 	style->reverse |= over->reverse;
 }
 
-/* In a dialog, what has no colour of its own has the dialog's. */
+/* In a dialog a style without a colour of its own has the dialog's. */
 static void lay_under(struct theme_style *style, const struct theme_style *under)
 {
 	if (style->fg == THEME_DEFAULT)
@@ -88,7 +89,7 @@ static uint32_t attributes(const struct theme_style *style)
 		(style->italic ? A_ITALIC : 0));
 }
 
-/* In the colours that there are. */
+/* Converts the theme to the colours of the terminal. */
 static struct theme reduce(const struct theme *theme, int colors, struct truecolor *truecolor)
 {
 	if (truecolor)

@@ -1,4 +1,4 @@
-/* A theme made ready for a terminal: styles and what is laid over them → attributes and pairs. */
+/* A theme converted for a terminal: styles and overlays → attributes and colour pairs. */
 #ifndef TUI_PAINT_H
 #define TUI_PAINT_H
 
@@ -15,15 +15,15 @@ struct truecolor;
 struct look {
 	uint32_t attributes; /* attr_t without a colour */
 	short pair;
-	int ground; /* blanks of equal ground look the same, whatever else differs; −1: of none */
+	int ground; /* blanks with the same ground look the same; −1: compare nothing */
 };
 
 struct paint {
 	struct look looks[STYLE_COUNT][PAINT_OVERLAYS];
 };
 
-/* colors: how many the terminal has; 0 for attributes alone. ncurses has been started. truecolor:
- * NULL, or what 256 colours may be replaced by, which is set here. */
+/* colors: the number of colours of the terminal; 0 for attributes only. ncurses must have been
+ * started. truecolor: NULL, or a table to fill: how to replace some of 256 colours. */
 void paint_init(
 	struct paint *paint, const struct theme *theme, int colors, struct truecolor *truecolor);
 

@@ -1,4 +1,4 @@
-/* The one piece of state that has to be global: a signal handler has no argument. */
+/* This state is global, because a signal handler gets no argument. */
 #include "tui/restore.h"
 
 #include <ncurses.h>
@@ -8,7 +8,7 @@
 #include <term.h>
 #include <unistd.h>
 
-/* Ends a sequence that was cut off. */
+/* Ends an incomplete sequence. */
 #define CANCEL '\030'
 
 static struct {
@@ -26,7 +26,7 @@ void restore_save(int fd)
 	tcgetattr(fd, &saved.modes);
 }
 
-/* Without the delays ($<5>) that a terminal of today does not need. */
+/* Leaves out the delays ($<5>), which today's terminals do not need. */
 static void add(const char *capability)
 {
 	const char *string = tigetstr(capability);
@@ -44,11 +44,11 @@ void restore_arm(void)
 {
 	saved.bytes[0] = CANCEL;
 	saved.length = 1;
-	add("sgr0");  /* no attributes … */
-	add("op");    /* … and no colours */
-	add("cnorm"); /* the cursor is seen */
-	add("rmkx");  /* the keypad as it was */
-	add("rmcup"); /* back to the shell's screen */
+	add("sgr0");  /* no attributes */
+	add("op");    /* no colours */
+	add("cnorm"); /* the cursor visible */
+	add("rmkx");  /* the keypad's normal mode */
+	add("rmcup"); /* the shell's screen */
 	saved.armed = 1;
 }
 
@@ -85,7 +85,7 @@ void restore_now(void)
 		return;
 	saved.armed = 0;
 	if (!write_bytes()) {
-		/* it is full, or was stopped by Ctrl-S: drops what nobody has read */
+		/* The terminal is full or was stopped by Ctrl-S: drops output that was not read. */
 		(void)tcflow(saved.fd, TCOOFF);
 		(void)tcflow(saved.fd, TCOON);
 		(void)tcflush(saved.fd, TCOFLUSH);

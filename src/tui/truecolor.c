@@ -1,4 +1,4 @@
-/* Numbers given to colours, and replaced by them. */
+/* Gives colours numbers of the palette, and replaces the numbers in frames. */
 #include "tui/truecolor.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "config/theme.h"
 
-#define FIRST 16 /* the ones below are the terminal's own */
+#define FIRST 16 /* lower numbers are the terminal's own colours */
 
 void truecolor_clear(struct truecolor *truecolor)
 {
@@ -55,8 +55,8 @@ void truecolor_init(struct truecolor *truecolor, struct theme *theme)
 	}
 }
 
-/* "\033[38;5;252m", or 48 for the ground: the form in which every description of 256 colours has
- * it. Returns its length, and the number; 0 when there is none here. */
+/* Reads "\033[38;5;252m", or 48 for the background: all terminal descriptions with 256 colours use
+ * this form. Returns its length, and the number; 0 if there is none here. */
 static size_t read_color(const char *bytes, size_t size, int *ret_number)
 {
 	static const char before[] = "\033[", after[] = "8;5;";

@@ -1,4 +1,4 @@
-/* ncurses, and the grid it shows. */
+/* Controls ncurses, and shows a grid with it. */
 #include "tui/tui.h"
 
 #include <errno.h>
@@ -20,10 +20,10 @@
 #include "tui/restore.h"
 #include "view/grid.h"
 
-#define ESCAPE_DELAY 25 /* ms: a lone Esc is a key after that */
+#define ESCAPE_DELAY 25 /* ms: a longer pause after Esc makes it a key of its own */
 
-/* An open file description of our own: it becomes non-blocking, and the shell shares those of
- * standard input and output. */
+/* Opens the terminal again, for a file description of our own: it becomes non-blocking, and the
+ * shell shares those of standard input and output. */
 static int open_own(const char *path, int flags)
 {
 	return open(path, flags | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -73,8 +73,8 @@ static void close_terminal(struct tui *tui)
 	}
 }
 
-/* A terminal that says it has true colour while its type in TERM has few: of its kind there is a
- * description with 256, xterm-256color for xterm. NULL when TERM's is good enough. */
+/* A terminal description with 256 colours, for a terminal that reports true colour while its TERM
+ * has few: xterm-256color for xterm. NULL if TERM's description is sufficient. */
 static const char *rich_type(char *type, size_t size)
 {
 	const char *term = getenv("TERM");
@@ -92,7 +92,8 @@ static SCREEN *new_terminal(struct tui *tui)
 	return screen ? screen : newterm(NULL, tui->out, tui->in);
 }
 
-/* ncurses takes over the signals that would end or stop us; the app has its own ways. */
+/* ncurses installs handlers for signals that end or stop the program; the app has its own, which
+ * are restored. */
 static SCREEN *start_screen(struct tui *tui)
 {
 	static const int taken[] = { SIGINT, SIGTERM, SIGTSTP, SIGWINCH };
@@ -122,33 +123,34 @@ static void set_modes(struct tui *tui)
 	noecho();
 	nonl();
 	(void)tcgetattr(tui->output.terminal, &tui->modes);
-	/* ncurses sets no more modes, and what it writes is ours to send */
+	/* From here on ncurses sets no modes, and its output is collected. */
 	output_collect(&tui->output);
 	set_escdelay(ESCAPE_DELAY);
-	typeahead(-1); /* a frame is never left half drawn because a key came */
+	typeahead(-1); /* Drawing must not stop because a key arrived. */
 	curs_set(0);
 	leaveok(stdscr, TRUE);
-	/* keys are read from a pad: reading from a window would refresh it */
+	/* Keys are read through a pad: reading through a window would refresh it. */
 	tui->keys = newpad(1, 1);
 	keypad(tui->keys, TRUE);
-	keyok(KEY_MOUSE, FALSE); /* input.c reads it, for every terminal in the same way */
+	keyok(KEY_MOUSE,
+		FALSE); /* input.c reads the mouse itself, in the same way for all terminals. */
 	nodelay(tui->keys, TRUE);
 	output_frame(&tui->output);
 }
 
-/* xterm's private mode: pasted text stands between marks, so that input.c knows it from keys. */
+/* xterm's private mode: pasted text is between marks, so that input.c can tell it from keys. */
 #define PASTE_ON  "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 
-/* xterm's private modes: presses and releases, written as SGR. */
+/* xterm's private modes: presses and releases, in the SGR form. */
 #define MOUSE_ON  "\033[?1000h\033[?1006h"
 #define MOUSE_OFF "\033[?1006l\033[?1000l"
 
-/* The title is kept on the terminal's own stack. */
+/* The old title is kept on the terminal's own stack. */
 #define TITLE_PUSH "\033[22;0t"
 #define TITLE_POP  "\033[23;0t"
 
-/* Beside the frames: ncurses knows nothing of these. */
+/* Sent outside of frames: ncurses does not know these sequences. */
 static void write_sequence(struct tui *tui, const char *sequence)
 {
 	output_write(&tui->output, sequence, strlen(sequence));
@@ -204,7 +206,7 @@ void tui_ring(struct tui *tui)
 	write_sequence(tui, "\a");
 }
 
-/* "dumb" is known, and knows nothing. */
+/* The terminal "dumb" has a description, but cannot move the cursor. */
 static bool can_place_text(void)
 {
 	const char *move = tigetstr("cup"), *clear = tigetstr("clear");
@@ -226,7 +228,7 @@ int tui_new(const struct theme *theme, struct tui **ret_tui)
 		goto ended;
 	restore_arm();
 	set_modes(tui);
-	/* XT: it understands xterm's title sequences */
+	/* XT: the terminal supports xterm's title sequences */
 	tui->has_title = tigetflag("XT") > 0;
 	tui->colors = count_colors();
 	grid_init(&tui->shown);
@@ -245,7 +247,7 @@ closed:
 	return r;
 }
 
-/* The terminal is the shell's again. */
+/* The terminal has the shell's modes again. */
 static void leave_screen(struct tui *tui)
 {
 	give_extras_back(tui);
@@ -338,7 +340,7 @@ void tui_resume(struct tui *tui)
 {
 	restore_arm();
 	(void)tcsetattr(tui->output.terminal, TCSANOW, &tui->modes);
-	/* ncurses takes the screen again with its next output */
+	/* ncurses sets its modes again with its next output. */
 	clearok(curscr, TRUE);
 	doupdate();
 	keypad(tui->keys, TRUE);
