@@ -1,4 +1,4 @@
-/* The title says what the first glance would; the bell rings when more are leaked than before. */
+/* Sets the window's title, and rings the bell when more connections are leaked than before. */
 #include "dashboard/attention.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 static int add(char *title, int length, const char *text)
 {
-	/* names are clean, but a window manager may know less than a terminal */
+	/* Names are clean, but a window manager may support fewer characters than a terminal. */
 	for (; *text && length < ATTENTION_TITLE_MAX - 1; text++)
 		title[length++] = *text >= ' ' && *text < 0x7f ? *text : '?';
 	title[length] = '\0';

@@ -1,4 +1,4 @@
-/* From the page to the files and back. */
+/* Connects the screen with the code that removes the files. */
 #include "dashboard/clearing_page.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 struct clearing_page_state {
 	struct dashboard *dashboard;
 	struct clearer *clearer;
-	struct clearing *clearing; /* planned, under way or done; NULL */
+	struct clearing *clearing; /* planned, running or done; NULL */
 };
 
 static void on_done(void *data)
@@ -49,7 +49,7 @@ struct clearing_page_state *clearing_page_new(struct dashboard *dashboard)
 	return page;
 }
 
-/* Why there is no plan. */
+/* The reason why there is no plan. */
 static const char *refusal(const struct clearing_page_state *page)
 {
 	if (page->dashboard->player)

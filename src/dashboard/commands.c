@@ -1,4 +1,4 @@
-/* The commands behind the keys that open pages, and those that concern the program. */
+/* The commands that open screens, and those that concern the program. */
 #include "dashboard/commands.h"
 
 #include "dashboard/dashboard.h"
@@ -12,7 +12,7 @@
 #include "view/details.h"
 #include "view/locks.h"
 
-/* The connection under the cursor alone, whatever is tagged; NULL on a group. */
+/* The connection under the cursor, regardless of tags; NULL on a group. */
 static const struct connection *current(const struct dashboard *dashboard)
 {
 	const struct assessment *assessment = target_assessment(dashboard->target);
@@ -22,7 +22,7 @@ static const struct connection *current(const struct dashboard *dashboard)
 	uint32_t member = rows->rows[dashboard->ui.row].member;
 	if (member == ROW_HEADER)
 		return NULL;
-	/* the rows are those of the last frame, which this assessment was drawn in */
+	/* The rows are those of the last frame, which shows this assessment. */
 	uint32_t index = rows->members[member].connection;
 	return index < assessment->n_connections ? &assessment->connections[index] : NULL;
 }
@@ -98,10 +98,10 @@ void command_help(struct dashboard *dashboard)
 		ui_push(&dashboard->ui, PAGE_HELP);
 }
 
-/* Esc: the page on top, then the filter, then the tags. */
+/* Esc closes the screen on top, then the filter, then removes the tags. */
 void command_back(struct dashboard *dashboard)
 {
-	/* what the guard asked on the plan's page is answered */
+	/* Esc answers the guard's question on the plan's screen. */
 	if (ui_current_page(&dashboard->ui) == PAGE_PLAN)
 		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	if (ui_current_page(&dashboard->ui) != PAGE_MAIN)
@@ -125,7 +125,7 @@ void command_redraw(struct dashboard *dashboard)
 	dashboard_redraw(dashboard);
 }
 
-/* The process under the cursor: a connection's, or a group's; 0 for none. */
+/* The pid of the process under the cursor: of a connection, or of a group; 0 if there is none. */
 static int32_t current_process(const struct dashboard *dashboard)
 {
 	const struct assessment *assessment = target_assessment(dashboard->target);
@@ -145,7 +145,7 @@ static int32_t current_process(const struct dashboard *dashboard)
 		: 0;
 }
 
-/* The one that is watched already shows its page again. */
+/* For the process that is watched already, it opens the screen again. */
 void command_watch(struct dashboard *dashboard)
 {
 	int32_t pid = current_process(dashboard);
@@ -172,7 +172,7 @@ void command_interrupt(struct dashboard *dashboard)
 		command_quit(dashboard);
 }
 
-/* The answer to the question: yes. */
+/* Answers the question whether to quit with yes. */
 void command_leave(struct dashboard *dashboard)
 {
 	dashboard_leave(dashboard, 0);

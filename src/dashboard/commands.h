@@ -1,4 +1,4 @@
-/* What the keys do: operations on the view's state, and requests for actions. */
+/* The commands of the keys: operations on the view's state, and requests for actions. */
 #ifndef DASHBOARD_COMMANDS_H
 #define DASHBOARD_COMMANDS_H
 
@@ -25,22 +25,22 @@ command_fn command_help, command_back, command_quit, command_suspend, command_re
 /* Actions: each opens its plan. */
 command_fn command_kill_leaked, command_terminate, command_cancel, command_emergency;
 
-/* On the plan's page. */
+/* On the plan's screen. */
 command_fn command_tick, command_tick_all, command_confirm;
 
-/* The shutdown watch, and what it found left. */
+/* The shutdown watch, and ending the sessions that it found left. */
 command_fn command_watch, command_watch_kill, command_watch_again;
 command_fn command_interrupt, command_leave;
 
-/* Whether K, c on a page of one session, and k on the watch's, would open a plan now. */
+/* Whether K, c on a screen of one session, and k on the watch's screen would open a plan now. */
 bool command_would_terminate(const struct dashboard *dashboard);
 bool command_would_cancel(const struct dashboard *dashboard);
 bool command_would_kill_left(const struct dashboard *dashboard);
 
-/* Stats pages of dead processes. */
+/* Removing the stats pages of dead processes. */
 command_fn command_clear_pages, command_clear_confirm;
 
-/* On the emergency's. */
+/* On the emergency's screen. */
 command_fn command_emergency_confirm;
 
 #endif

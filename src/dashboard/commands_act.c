@@ -1,5 +1,5 @@
-/* The commands that end something. An action is planned from what the screen shows, asked about on
- * a page of its own, checked by the guard, and only then handed to the executor. */
+/* The commands that end sessions. An action is planned from what the screen shows, confirmed on its
+ * own screen, checked by the guard, and then given to the executor. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@
 #include "session/session.h"
 #include "target/target.h"
 
-/* Why nothing can be ended now, whatever it is; NULL. */
+/* The reason why no action is possible now; NULL if one is. */
 static const char *refusal(const struct dashboard *dashboard)
 {
 	if (dashboard->player)
@@ -43,7 +43,7 @@ static bool is_free_to_act(struct dashboard *dashboard)
 	return !why;
 }
 
-/* Takes the plan. */
+/* Takes ownership of the plan. */
 static bool would_act(const struct dashboard *dashboard, struct action_plan *plan)
 {
 	bool would = plan->n_targets && !refusal(dashboard);
@@ -63,7 +63,7 @@ static void open_plan(struct dashboard *dashboard, struct action_plan *plan, con
 		return;
 	}
 	dashboard->plan = plan;
-	/* without an answer the plan stands as it is */
+	/* If the query for lock impact cannot be sent, the plan is shown without it. */
 	(void)!losses_ask(dashboard->losses, plan);
 	dashboard->ui.cursor = 0;
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
@@ -78,7 +78,8 @@ void command_kill_leaked(struct dashboard *dashboard)
 			"no connection is leaked");
 }
 
-/* The details page's subject; else what is tagged or under the cursor. The caller frees them. */
+/* The session of the details screen; else the tagged ones or the one under the cursor. The caller
+ * frees them. */
 static struct plan_session *chosen_sessions(const struct dashboard *dashboard, size_t *ret_count)
 {
 	const struct ui_state *ui = &dashboard->ui;
@@ -108,7 +109,7 @@ static struct action_plan *plan_chosen(const struct dashboard *dashboard, enum a
 	return plan_selected(target_assessment(dashboard->target), kind, sessions, count);
 }
 
-/* Every tagged session has ended. */
+/* Whether every tagged session has ended. */
 static bool tagged_have_ended(const struct dashboard *dashboard)
 {
 	const struct ui_state *ui = &dashboard->ui;
@@ -154,7 +155,7 @@ void command_cancel(struct dashboard *dashboard)
 	plan_for_chosen(dashboard, ACTION_CANCEL, "no statement runs here");
 }
 
-/* What was asked about the last choice has to be asked about this one. */
+/* An answer to the guard was for the old choice, so it is asked again. */
 static void choose_anew(struct dashboard *dashboard)
 {
 	dashboard->limit_confirmed = false;
@@ -173,7 +174,7 @@ void command_tick_all(struct dashboard *dashboard)
 	ui_toggle_targets(dashboard->plan);
 }
 
-/* The guard's word, and a second Enter where it asks for one. */
+/* Shows the guard's answer; a second Enter is needed if it asks. */
 static bool is_allowed(struct dashboard *dashboard)
 {
 	const struct guard_limits limits = {
@@ -221,7 +222,7 @@ void command_confirm(struct dashboard *dashboard)
 	ui_push(&dashboard->ui, PAGE_RESULTS);
 }
 
-/* While one is carried out its page opens again. */
+/* If an emergency is running, its screen opens again. */
 void command_emergency(struct dashboard *dashboard)
 {
 	if (emergency_page_busy(dashboard->emergency))
@@ -249,7 +250,7 @@ static struct action_plan *plan_left(const struct dashboard *dashboard)
 		target_assessment(dashboard->target), ACTION_TERMINATE, sessions, count);
 }
 
-/* Before the verdict they are not left, but in use, or about to be closed. */
+/* Before the verdict no session counts as left: it may be in use, or about to be closed. */
 void command_watch_kill(struct dashboard *dashboard)
 {
 	if (watch_page_is_busy(dashboard->watch))

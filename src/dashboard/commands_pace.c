@@ -1,4 +1,5 @@
-/* The commands that say when the picture changes: the interval, a pause, a recording's clock. */
+/* The commands that change when the screen is refreshed: interval, pause, and the clock of a
+ * recording. */
 #include <limits.h>
 #include <stdio.h>
 
@@ -9,10 +10,10 @@
 #include "dashboard/player.h"
 #include "target/target.h"
 
-/* How far a recording's longer steps go, on and back. */
+/* The longer steps in a recording. */
 #define SEEK (60 * USEC_PER_SEC)
 
-/* Of a live picture, in µs. */
+/* The intervals of a live dashboard, in µs. */
 static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000,
 	30000000, 60000000 };
 #define INTERVALS (sizeof(intervals) / sizeof(intervals[0]))

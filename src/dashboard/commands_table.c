@@ -54,7 +54,7 @@ void command_pan_left(struct dashboard *dashboard)
 	ui_pan(&dashboard->ui, -1);
 }
 
-/* Without groups the arrows have only one meaning left. */
+/* Without groups there is nothing to fold, so the arrow moves the columns. */
 void command_fold(struct dashboard *dashboard)
 {
 	if (dashboard->ui.grouping == GROUPING_FLAT)

@@ -1,4 +1,4 @@
-/* The last signal handler: on a stack of its own, because the other may be what overflowed. */
+/* The last signal handler. It has its own stack, because the signal may be a stack overflow. */
 #include "dashboard/crash.h"
 
 #include <signal.h>
@@ -15,7 +15,7 @@ static void on_crash(int signal_number)
 		restore_terminal();
 	ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
 	(void)written;
-	/* SA_RESETHAND: this time it is the default, which ends us */
+	/* SA_RESETHAND: this time the default action ends the process. */
 	raise(signal_number);
 }
 

@@ -1,9 +1,9 @@
-/* A crash must not leave the terminal unusable, nor the demo's server behind. */
+/* After a crash the terminal must be usable, and the demo's server must not be left behind. */
 #ifndef DASHBOARD_CRASH_H
 #define DASHBOARD_CRASH_H
 
-/* Calls restore, which must be async-signal-safe, when the program is about to die by a signal of
- * its own making; then dies by that signal, with a core as usual. */
+/* Before the program dies by a signal that it caused itself, calls `restore`, which must be
+ * async-signal-safe. Then it dies by that signal, with a core as usual. */
 void crash_install(void (*restore)(void));
 
 #endif

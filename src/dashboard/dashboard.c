@@ -1,4 +1,4 @@
-/* What commands and screens may ask of the dashboard. */
+/* The functions of the dashboard that commands and screens use. */
 #include "dashboard/dashboard.h"
 
 #include <signal.h>
@@ -8,7 +8,8 @@
 #include "modes/app.h"
 #include "tui/tui.h"
 
-/* A plan can be confirmed when it was on the screen for so long: not by what was typed before. */
+/* A plan can be confirmed after it was on the screen for this time, so that keys typed before do
+ * not confirm it. */
 #define QUESTION_SEEN 300000 /* µs */
 
 void dashboard_leave(struct dashboard *dashboard, int status)
@@ -34,7 +35,7 @@ void dashboard_redraw(struct dashboard *dashboard)
 }
 
 /* Stops the whole job as the terminal's driver does. The kernel ignores SIGTSTP in a job that no
- * shell could continue, as under ssh -t: then nothing stops. */
+ * shell can continue, as under ssh -t: then nothing stops. */
 static void stop_job(void)
 {
 	const struct sigaction ignored = { .sa_handler = SIG_IGN },
@@ -43,7 +44,7 @@ static void stop_job(void)
 	sigaction(SIGTSTP, &ignored, &ours);
 	kill(0, SIGTSTP);
 	sigaction(SIGTSTP, &stops, NULL);
-	/* to this thread: it stops before raise() returns */
+	/* Sent to this thread: it stops before raise() returns. */
 	raise(SIGTSTP);
 	sigaction(SIGTSTP, &ours, NULL);
 }

@@ -1,4 +1,4 @@
-/* The server first, then the dashboard on it, and its end last. */
+/* Starts the server, runs the dashboard on it, and ends the server last. */
 #include "dashboard/demo_mode.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "modes/app.h"
 #include "modes/connect.h"
 
-/* The demo's limits: its faults show within seconds. */
+/* The demo's limits: its leaks are shown within seconds. */
 #define LIMIT    (2 * USEC_PER_SEC)
 #define INTERVAL (USEC_PER_SEC / 2)
 

@@ -1,4 +1,4 @@
-/* The same steps as --emergency, shown live. */
+/* The steps of --emergency, shown on the screen while they run. */
 #include "dashboard/emergency_page.h"
 
 #include <errno.h>
@@ -24,9 +24,9 @@ struct emergency_page {
 	struct dashboard *dashboard;
 	struct survey *survey;
 	struct rescue *rescue;
-	struct losses *losses;       /* of its sessions */
-	struct emergency *emergency; /* NULL before the plan */
-	bool planning;               /* the next survey is the plan */
+	struct losses *losses;       /* of the sessions to be ended */
+	struct emergency *emergency; /* NULL while it is assessed */
+	bool planning;               /* the next assessment becomes the plan */
 };
 
 static void show(struct emergency_page *page, struct emergency *emergency)
@@ -36,7 +36,7 @@ static void show(struct emergency_page *page, struct emergency *emergency)
 	page->emergency = emergency;
 	page->dashboard->ui.emergency = emergency;
 	ui_ask_anew(&page->dashboard->ui);
-	/* without an answer the plan stands as it is */
+	/* If the query for lock impact cannot be sent, the plan is shown without it. */
 	if (emergency && emergency->connected)
 		(void)!losses_ask(page->losses, emergency->held);
 	page->dashboard->dirty = true;
@@ -117,7 +117,7 @@ struct emergency_page *emergency_page_new(struct dashboard *dashboard)
 void emergency_page_open(struct emergency_page *page)
 {
 	struct dashboard *dashboard = page->dashboard;
-	/* a frozen picture brings no survey */
+	/* While the dashboard is paused no assessment arrives. */
 	if (dashboard->ui.paused) {
 		ui_toggle_pause(&dashboard->ui);
 		target_pause(dashboard->target, false);
@@ -143,7 +143,7 @@ void emergency_page_confirm(struct emergency_page *page)
 	}
 	if (!ui_word_is_right(&dashboard->ui) || rescue_busy(page->rescue))
 		return;
-	/* readonly opens no page; the rescue would refuse, too */
+	/* In readonly mode the screen does not open; the rescue would also refuse. */
 	int r = rescue_run(page->rescue, page->emergency);
 	if (r == -ENOTSUP)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, POOLER_REASON);
@@ -170,7 +170,7 @@ static void print_interrupted(struct emergency_page *page)
 {
 	const struct printer_style style = printer_style_for(stdout);
 	rescue_interrupt(page->rescue);
-	/* the terminal may be gone: then nobody reads it */
+	/* The terminal may be gone; then writing fails, and that is ignored. */
 	(void)!rescue_report_text(page->emergency, &style, stdout);
 }
 

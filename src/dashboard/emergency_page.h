@@ -7,23 +7,24 @@
 struct dashboard;
 struct emergency_page;
 
-/* Never NULL. The dashboard has its target and its audit log, and outlives it. */
+/* Never returns NULL. The dashboard must have its target and its audit log, and
+ * outlive the result. */
 struct emergency_page *emergency_page_new(struct dashboard *dashboard);
 
-/* Opens the page, and looks for whom it would stop. */
+/* Opens the screen, and begins to assess which processes to stop. */
 void emergency_page_open(struct emergency_page *page);
 
-/* Begins, if the word was typed. */
+/* Begins the emergency if the word was typed. */
 void emergency_page_confirm(struct emergency_page *page);
 
-/* The target has a new assessment. NULL is allowed here and below. */
+/* Called when the target has a new assessment. NULL is allowed here and below. */
 void emergency_page_assessed(struct emergency_page *page);
 
-/* It is carried out. */
+/* Whether the emergency is being carried out. */
 bool emergency_page_busy(const struct emergency_page *page);
 
-/* In the middle of things it stops, and prints what was done: the screen must have been given back.
- * The handles close in the loop's next turns. */
+/* If the emergency is running, stops it and prints what was done: the terminal must have been
+ * restored. The handles close in the loop's next iterations. */
 void emergency_page_free(struct emergency_page *page);
 
 #endif

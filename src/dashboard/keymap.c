@@ -1,5 +1,5 @@
-/* One table: a row a command, with its keys, the page it belongs to and its words for the key bar
- * and the help. */
+/* One table with a row for each command: its keys, its screen, and its words for the key bar and
+ * the help. */
 #include "dashboard/keymap.h"
 
 #include "dashboard/commands.h"
@@ -25,7 +25,7 @@
 		INPUT_##name, 0                                                                    \
 	}
 
-/* A row belongs to a page; on every page those of ANYWHERE come after its own. */
+/* A row belongs to one screen. The rows of ANYWHERE apply to every screen, after its own rows. */
 #define ANYWHERE (-1)
 
 static const struct binding {
@@ -33,11 +33,12 @@ static const struct binding {
 	command_fn *run;
 	struct key_event keys[MOST_KEYS]; /* ends with {0, 0} */
 	const char *names, *bar, *what;
-	bool always; /* stays in the bar when there is no room for all */
+	bool always; /* stays in the bar when others are left out */
 	enum key_time when;
-	enum help_section section; /* of those that say `what` they do */
+	enum help_section section; /* the help's section, for rows with `what` */
 	enum key_need need;
-	bool confirms; /* carries out what the page asks: only when that was on the screen */
+	bool confirms; /* carries out what the screen asks: works only after the user had time to
+			  read it */
 } bindings[] = {
 	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "play/stop", "play the recording, or stop",
 		true, KEY_REPLAY, HELP_REPLAY },
@@ -234,7 +235,8 @@ static bool is_bound(const struct binding *binding, const struct key_event *even
 	return false;
 }
 
-/* Keys that act on a server work on a recording too: they say why they do nothing. */
+/* Keys that act on a server are also found in a recording: their commands say why
+ * they do nothing. */
 static const struct binding *find(int page, const struct key_event *event, bool replaying)
 {
 	for (size_t i = 0; i < BINDINGS; i++)
@@ -244,7 +246,7 @@ static const struct binding *find(int page, const struct key_event *event, bool 
 	return NULL;
 }
 
-/* While the filter is typed every key is text but these. */
+/* While the filter is typed, all keys are text except these. */
 static void press_in_filter(struct ui_state *ui, const struct key_event *event)
 {
 	switch (event->key) {
@@ -263,7 +265,7 @@ static void press_in_filter(struct ui_state *ui, const struct key_event *event)
 	}
 }
 
-/* While the word is typed every letter is part of it. */
+/* While the word is typed, every letter is part of it. */
 static bool press_in_word(struct ui_state *ui, const struct key_event *event)
 {
 	switch (event->key) {
@@ -276,7 +278,7 @@ static bool press_in_word(struct ui_state *ui, const struct key_event *event)
 
 #define WHEEL_ROWS 3
 
-/* The first click selects, the next one opens. */
+/* The first click selects the row, a second one opens it. */
 static void click_row(struct dashboard *dashboard, uint32_t row)
 {
 	struct ui_state *ui = &dashboard->ui;
@@ -288,7 +290,7 @@ static void click_row(struct dashboard *dashboard, uint32_t row)
 		ui_select(ui, row);
 }
 
-/* The only way from a key or a click to a command. */
+/* Every key and click runs its command through this function. */
 static void run(struct dashboard *dashboard, const struct binding *binding)
 {
 	if (binding->confirms && !dashboard_question_was_seen(dashboard)) {
@@ -299,7 +301,7 @@ static void run(struct dashboard *dashboard, const struct binding *binding)
 	binding->run(dashboard);
 }
 
-/* The bar that was clicked may belong to a page that another key has closed since. */
+/* The clicked bar may belong to a screen that a key has closed since the frame was drawn. */
 static void click_key(struct dashboard *dashboard, uint32_t id)
 {
 	if (id < BINDINGS &&
@@ -346,7 +348,7 @@ static bool is_quit(const struct key_event *event)
 	return event->key == INPUT_CTRL && event->c == 'c';
 }
 
-/* Where text is typed: whether the key was part of it. */
+/* If text is being typed: takes the key, and returns whether it was part of the text. */
 static bool type(struct dashboard *dashboard, const struct key_event *event)
 {
 	struct ui_state *ui = &dashboard->ui;
@@ -366,7 +368,8 @@ static bool is_mouse(const struct key_event *event)
 	return event->key >= INPUT_CLICK && event->key <= INPUT_WHEEL_RIGHT;
 }
 
-/* Pasted text goes where text is typed, without its control characters, and is nothing else. */
+/* Pasted text is inserted where text is typed, without control characters. Elsewhere
+ * it is ignored. */
 static void paste(struct dashboard *dashboard, const struct key_event *event)
 {
 	struct ui_state *ui = &dashboard->ui;
@@ -398,8 +401,8 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		binding = find(ANYWHERE, event, replaying);
 	if (!binding)
 		return;
-	/* it was for the key before; this one may have its own. Drawn afresh the screen is the same
-	 */
+	/* The notice belongs to the key before. Ctrl-L only draws the screen again, so it keeps the
+	 * notice. */
 	if (binding->run != command_redraw)
 		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	run(dashboard, binding);

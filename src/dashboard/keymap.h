@@ -1,4 +1,4 @@
-/* Which key does what on which page. */
+/* Which key runs which command on which screen. */
 #ifndef DASHBOARD_KEYMAP_H
 #define DASHBOARD_KEYMAP_H
 
@@ -9,11 +9,11 @@
 struct dashboard;
 struct key_event;
 
-/* The key bar's and the help's table, made from the same rows. */
+/* The table for the key bar and the help, made from the rows of commands. */
 const struct key_help *keymap_help(size_t *ret_count);
 
-/* Does what the key means on the page on top, or the click where it was; nothing when it means
- * nothing there. */
+/* Runs the command of the key on the screen on top, or of the place that was clicked; does nothing
+ * if there is none. */
 void keymap_press(struct dashboard *dashboard, const struct key_event *event);
 
 #endif

@@ -1,4 +1,4 @@
-/* The actions are read from the end of the audit log, which others may write to, too. */
+/* Reads actions from the end of the audit log. Other programs may also write to that file. */
 #include "dashboard/logs.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "modes/log.h"
 #include "view/log_view.h"
 
-#define TAIL_MAX (512 << 10) /* bytes of the log that are looked at: a thousand lines */
+#define TAIL_MAX (512 << 10) /* bytes read from the end of the log: about a thousand lines */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -35,7 +35,7 @@ static long number_of(const json_t *object, const char *key)
 	return (long)json_integer_value(json_object_get(object, key));
 }
 
-/* Appends, and never past the end. */
+/* Appends; text that does not fit is cut. */
 __attribute__((format(printf, 3, 4))) static void append(
 	char *text, size_t size, const char *format, ...)
 {
@@ -156,7 +156,7 @@ bool logs_read_action(const char *line, size_t length, struct logs_line *ret_lin
 	return true;
 }
 
-/* The end of a file; NULL, with errno set, when it cannot be read. */
+/* Reads the end of a file; NULL with errno set if it cannot be read. */
 static char *read_tail(const char *path, size_t *ret_length)
 {
 	struct stat status;
@@ -172,7 +172,7 @@ static char *read_tail(const char *path, size_t *ret_length)
 
 static void add_actions(struct ui_state *ui, const char *bytes, size_t length)
 {
-	/* from the end: the newest is first */
+	/* Backwards: the newest line is shown first. */
 	for (size_t end = length; end > 0;) {
 		const char *newline = memrchr(bytes, '\n', end - 1);
 		size_t from = newline ? (size_t)(newline - bytes) + 1 : 0;

@@ -1,12 +1,12 @@
-/* What the pages of the logs are made from. */
+/* The contents of the screens of logs. */
 #ifndef DASHBOARD_LOGS_H
 #define DASHBOARD_LOGS_H
 
 #include <stddef.h>
 
-/* One line of the audit log in words for people: "terminate 9912 app/shop python3: terminated". In
- * text, cut at its size; false for a line that tells nothing, or cannot be read. The wall clock of
- * it is in *ret_at. */
+/* Describes one line of the audit log for people: "terminate 9912 app/shop python3: terminated".
+ * The text is cut at its size. False for a line without an action, or one that cannot be read.
+ * *ret_at is its time (wall clock). */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +14,7 @@
 
 struct logs_line {
 	int64_t at;
-	bool failed;              /* it did not do what it was to do */
+	bool failed;              /* the action failed */
 	char text[LOGS_TEXT_MAX]; /* clean */
 };
 

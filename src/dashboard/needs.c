@@ -1,4 +1,4 @@
-/* A row a need; each asks what its key's command would ask. */
+/* One row for each need; its function checks the same condition as the key's command. */
 #include "dashboard/needs.h"
 
 #include "dashboard/commands.h"
@@ -17,7 +17,7 @@ static bool can_restart(const struct dashboard *dashboard)
 	return proxy_page_can(dashboard->proxy, LAUNCH_RESTART);
 }
 
-/* Its children may still run. */
+/* Whether the watched process runs. If it ended, its children may still run. */
 static bool is_watched_alive(const struct dashboard *dashboard)
 {
 	int32_t pid = watch_page_pid(dashboard->watch);

@@ -1,10 +1,10 @@
-/* What keys need of the moment: a key that can do nothing is not offered. */
+/* Which keys can work now. A key that cannot is not shown. */
 #ifndef DASHBOARD_NEEDS_H
 #define DASHBOARD_NEEDS_H
 
 struct dashboard;
 
-/* What there is of it for the page on top: 1 << enum key_need each. */
+/* The needs that are met on the screen on top: 1 << enum key_need each. */
 unsigned int needs_met(const struct dashboard *dashboard);
 
 #endif

@@ -1,4 +1,4 @@
-/* The text is kept here alone: the view knows how long it is. */
+/* Only this file has the text: the view knows its length. */
 #include "dashboard/password.h"
 
 #include <string.h>

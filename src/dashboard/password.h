@@ -1,4 +1,4 @@
-/* The password that a server asks for, typed into the screen. */
+/* The password that a server asks for, typed on the screen. */
 #ifndef DASHBOARD_PASSWORD_H
 #define DASHBOARD_PASSWORD_H
 
@@ -8,18 +8,18 @@
 struct dashboard;
 struct key_event;
 
-#define PASSWORD_MAX 1024 /* bytes; what is typed beyond is not taken */
+#define PASSWORD_MAX 1024 /* bytes; further input is ignored */
 
 struct password {
-	char text[PASSWORD_MAX]; /* wiped as soon as it was given away */
+	char text[PASSWORD_MAX]; /* wiped as soon as it was passed on */
 	size_t length;
-	bool declined; /* Esc: not asked for again until W */
+	bool declined; /* Esc: not asked again until W */
 };
 
-/* Opens the page when the server waits for a password, unless it was declined. */
+/* Opens the screen if the server waits for a password, unless the user declined. */
 void password_ask(struct dashboard *dashboard);
 
-/* The page's own keys; false for those that are everybody's. */
+/* The screen's own keys; returns false for keys that work everywhere. */
 bool password_press(struct dashboard *dashboard, const struct key_event *event);
 
 #endif

@@ -1,4 +1,4 @@
-/* A timer a snapshot: it waits as long as dbtop waited then. */
+/* One timer for each snapshot: it waits as long as the interval in the recording. */
 #include "dashboard/player.h"
 
 #include <limits.h>
@@ -14,12 +14,13 @@
 #include "modes/app.h"
 #include "report/recording.h"
 
-/* A gap in the recording is not sat out; and no terminal shows more than that many frames. */
+/* Limits of the wait: a gap in the recording is shortened, and a terminal cannot show more frames
+ * per second. */
 #define LONGEST_WAIT  (5 * USEC_PER_SEC)
 #define SHORTEST_WAIT (25 * USEC_PER_MSEC)
 
 static const struct {
-	int64_t times, of; /* so many times as fast */
+	int64_t times, of; /* the speed as a fraction */
 	const char *name;
 } speeds[] = { { 1, 8, "1/8×" }, { 1, 4, "1/4×" }, { 1, 2, "1/2×" }, { 1, 1, "1×" }, { 2, 1, "2×" },
 	{ 4, 1, "4×" }, { 8, 1, "8×" }, { 16, 1, "16×" }, { 60, 1, "60×" } };
@@ -52,7 +53,7 @@ static void tell(struct player *player)
 
 static void on_timer(uv_timer_t *timer);
 
-/* Until the next snapshot is due. */
+/* Starts the timer for the next snapshot; at the last one playing stops. */
 static void wait_for_next(struct player *player)
 {
 	uv_timer_stop(player->timer);
@@ -70,8 +71,8 @@ static void wait_for_next(struct player *player)
 	uv_timer_start(player->timer, on_timer, (uint64_t)(wait / USEC_PER_MSEC), 0);
 }
 
-/* A line that cannot be read is passed over in the direction one goes, and named. Returns whether
- * there was one. */
+/* Shows a snapshot. A line that cannot be read is skipped in the direction of the step, and a
+ * notice names it. Returns whether there was a snapshot to show. */
 static bool show(struct player *player, size_t at, int direction)
 {
 	char error[RECORDING_ERROR_MAX];

@@ -1,4 +1,5 @@
-/* Plays a recording: shows its snapshots one after the other, as they came, or as told. */
+/* Plays a recording: shows its snapshots one after the other, at their recorded times or on
+ * command. */
 #ifndef DASHBOARD_PLAYER_H
 #define DASHBOARD_PLAYER_H
 
@@ -8,24 +9,25 @@ struct dashboard;
 struct player;
 struct recording;
 
-/* Plays on the dashboard's target, which is not started. Takes over the recording. Never NULL. */
+/* Plays on the dashboard's target, which is not started. Takes ownership of the recording. Never
+ * returns NULL. */
 struct player *player_new(struct dashboard *dashboard, struct recording *recording);
 /* NULL is allowed. */
 void player_free(struct player *player);
 
-/* Shows the first snapshot, and plays. */
+/* Shows the first snapshot, and begins to play. */
 void player_start(struct player *player);
 
-/* Plays, or stops at what is shown; at the end it begins again. */
+/* Starts or stops playing; at the end it begins again. */
 void player_toggle(struct player *player);
 
-/* So many snapshots on, or back; stops there. */
+/* Moves that many snapshots forwards, or backwards if negative, and stops. */
 void player_step(struct player *player, long snapshots);
 
-/* So many µs on, or back, by the recording's clock; goes on playing if it did. */
+/* Moves that many µs on the recording's clock; continues to play if it was playing. */
 void player_seek(struct player *player, int64_t usec);
 
-/* Faster (1) or slower (−1). */
+/* Plays faster (1) or slower (−1). */
 void player_change_speed(struct player *player, int by);
 
 #endif

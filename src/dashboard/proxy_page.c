@@ -1,4 +1,4 @@
-/* From the page to the launcher and back. */
+/* Connects the screen with the launcher. */
 #include "dashboard/proxy_page.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 struct proxy_page {
 	struct dashboard *dashboard;
 	struct launcher *launcher;
-	struct launch *launch; /* planned, under way or done; NULL */
+	struct launch *launch; /* planned, running or done; NULL */
 };
 
 static void log_result(const struct proxy_page *page)
@@ -39,7 +39,7 @@ static void on_changed(void *data)
 	dashboard->dirty = true;
 	if (launch->phase != LAUNCH_DONE)
 		return;
-	/* looks at once */
+	/* begins a scan at once */
 	target_watch_proxy(dashboard->target, false);
 	target_watch_proxy(dashboard->target, true);
 	if (error)
@@ -61,7 +61,8 @@ struct proxy_page *proxy_page_new(struct dashboard *dashboard)
 	return page;
 }
 
-/* Beside the audit log, which is written first and makes the folder. The caller frees it. */
+/* The output's file, in the folder of the audit log, which exists because the audit is written
+ * first. The caller frees the path. */
 static char *output_path(void)
 {
 	CLEANUP(cleanup_free) char *audit = audit_default_path();

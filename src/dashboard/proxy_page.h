@@ -1,4 +1,4 @@
-/* P: start and restart of the local proxy, planned, confirmed, carried out. */
+/* P: starting and restarting the local proxy: plan, confirmation, result. */
 #ifndef DASHBOARD_PROXY_PAGE_H
 #define DASHBOARD_PROXY_PAGE_H
 
@@ -9,23 +9,25 @@
 struct dashboard;
 struct proxy_page;
 
-/* Never NULL. The dashboard has its target and its audit log, and outlives it. */
+/* Never returns NULL. The dashboard must have its target and its audit log, and
+ * outlive the result. */
 struct proxy_page *proxy_page_new(struct dashboard *dashboard);
 
-/* Whether there would be a plan; false for NULL. */
+/* Whether the proxy can be started or restarted; false for NULL. */
 bool proxy_page_can(const struct proxy_page *page, enum launch_kind kind);
 
-/* Opens the plan's page; or says on the proxy's page why there is none. */
+/* Opens the plan's screen, or says on the proxy's screen why there is no plan. */
 void proxy_page_plan(struct proxy_page *page, enum launch_kind kind);
 
-/* Carries out what the plan's page shows. */
+/* Carries out the plan that is shown. */
 void proxy_page_confirm(struct proxy_page *page);
 
-/* What came of a launch that is left in the midst: on the terminal, in the log and in the audit
+/* Reports a launch that is interrupted by quitting: on the terminal, in the log and in the audit
  * log. */
 void proxy_page_report_interrupted(struct proxy_page *page);
 
-/* What was started lives on. The handles close in the loop's next turns; NULL is allowed. */
+/* A proxy that was started keeps running. The handles close in the loop's next iterations; NULL is
+ * allowed. */
 void proxy_page_free(struct proxy_page *page);
 
 #endif

@@ -1,4 +1,5 @@
-/* The loop: keys and answers change the state, and before it sleeps the frame is drawn once. */
+/* The loop: keys and answers change the state; before the loop sleeps, at most one
+ * frame is drawn. */
 #include "dashboard/run.h"
 
 #include <errno.h>
@@ -40,13 +41,13 @@
 #include "tui/tui.h"
 #include "view/screen.h"
 
-/* A fast server answers before this, and the first thing seen is the answer. */
+/* How long the first frame waits for the server's first answer. */
 #define PATIENCE_MS 40
 
-/* How long the first notice stands in the place of the keys, unless one is pressed. */
+/* How long the first notice is shown, unless a key is pressed. */
 #define GREETING_MS 8000
 
-/* How long keys may wait for the disk of the audit log. */
+/* How long a key may wait until the audit log is written. */
 #define AUDIT_PATIENCE (300 * USEC_PER_MSEC)
 
 static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
@@ -54,8 +55,8 @@ static const char tour[] = "demo: six leak within seconds; k ends them, Enter sa
 static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
 	SIGCONT };
 
-/* Asks for locks only while a screen shows them, and for the proxy more often then: once, when
- * screens are opened or closed. */
+/* Requests locks only while a screen shows them, and the proxy more often while its screen is open.
+ * Done when a screen opens or closes. */
 static void follow_screens(struct dashboard *dashboard)
 {
 	const struct ui_state *ui = &dashboard->ui;
@@ -71,7 +72,7 @@ static void follow_screens(struct dashboard *dashboard)
 		target_ignore_locks(dashboard->target);
 }
 
-/* A terminal that takes no output shows nobody what was drawn. */
+/* A frame counts as seen only after the terminal has accepted it. */
 static void note_seen(struct dashboard *dashboard)
 {
 	if (tui_is_waiting(dashboard->tui) || dashboard->question.seen == dashboard->question.drawn)
@@ -80,15 +81,15 @@ static void note_seen(struct dashboard *dashboard)
 	dashboard->question.since = instant_monotonic();
 }
 
-/* While the last frame waits for the terminal there is no other: the newest state is drawn when it
- * has gone out. */
+/* No frame is drawn while the last one waits for the terminal; the newest state is drawn
+ * afterwards. */
 static void draw(struct dashboard *dashboard)
 {
 	int width, height;
 	if (tui_is_waiting(dashboard->tui))
 		return;
 	tui_size(dashboard->tui, &width, &height);
-	/* a recording has its own clock */
+	/* A recording has its own clock. */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
 	dashboard->ui.met = needs_met(dashboard);
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
@@ -100,7 +101,7 @@ static void draw(struct dashboard *dashboard)
 	note_seen(dashboard);
 }
 
-/* The terminal takes output again, or has hung up, which ends what waits as well. */
+/* The terminal accepts output again, or it hung up: then the waiting output is dropped. */
 static void on_writable(uv_poll_t *poll, int status, int events)
 {
 	(void)status, (void)events;
@@ -111,7 +112,7 @@ static void on_writable(uv_poll_t *poll, int status, int events)
 		uv_poll_stop(poll);
 }
 
-/* Runs once before each sleep of the loop: however much happened, one frame. */
+/* Runs once before each sleep of the loop: one frame for all changes since. */
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct dashboard *dashboard = prepare->data;
@@ -133,13 +134,13 @@ static void on_input(uv_poll_t *poll, int status, int events)
 	while (!dashboard->leaving && r >= 0 && (r = input_read(dashboard->tui, &event)) == 1) {
 		uint64_t questions = dashboard->ui.questions;
 		keymap_press(dashboard, &event);
-		/* the next key is for a page that was drawn */
+		/* Draws now: the next key must apply to a screen that was drawn. */
 		if (dashboard->ui.questions != questions && dashboard->tui) {
 			follow_screens(dashboard);
 			draw(dashboard);
 		}
 	}
-	/* a terminal that went away is a hang-up */
+	/* A terminal that is gone is treated like SIGHUP. */
 	if (r < 0)
 		dashboard_leave(dashboard, 128 + SIGHUP);
 	dashboard->dirty = true;
@@ -156,14 +157,15 @@ static void on_signal(uv_signal_t *handle, int signal_number)
 		break;
 	case SIGTSTP: dashboard_suspend(dashboard); break;
 	case SIGCONT:
-		/* stopped by SIGSTOP, which nobody hears of before: the shell had the terminal */
+		/* The program was stopped by SIGSTOP, which cannot be caught: the shell used the
+		 * terminal. */
 		if (dashboard->tui) {
 			tui_resume(dashboard->tui);
 			dashboard_redraw(dashboard);
 		}
 		break;
 	case SIGINT:
-		/* in a job with the application it may be meant for that */
+		/* If the application is in the same job, Ctrl+C may be meant for it. */
 		if (dashboard->tui && dashboard_asks_to_leave(dashboard))
 			break;
 		dashboard_leave(dashboard, 128 + signal_number);
@@ -172,7 +174,7 @@ static void on_signal(uv_signal_t *handle, int signal_number)
 	}
 }
 
-/* Takes the screen; from here on the terminal is the dashboard's. */
+/* Opens the terminal for the dashboard. */
 static void take_screen(struct dashboard *dashboard)
 {
 	if (dashboard->tui || dashboard->leaving)
@@ -210,14 +212,14 @@ static void on_patience(uv_timer_t *timer)
 static void on_greeted(uv_timer_t *timer)
 {
 	struct dashboard *dashboard = timer->data;
-	/* unless it made way for another notice */
+	/* Another notice may have replaced it. */
 	if (dashboard->ui.notice && strcmp(dashboard->ui.notice, dashboard->greeting) == 0)
 		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	dashboard->dirty = true;
 }
 
-/* Once, when the server has told what our role may do: a log that fails is worse news than a GRANT
- * that is missing. */
+/* Shown once, when the rights of our role are known: an error of the log, or else the missing
+ * GRANT. */
 static void greet(struct dashboard *dashboard, const struct assessment *assessment)
 {
 	const char *error = log_error(dashboard->app->log);
@@ -341,7 +343,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	watch_signals(dashboard);
 }
 
-/* What came of a plan that is left in the midst: on the terminal, which may be gone by now. */
+/* Prints the results of a plan that is interrupted by quitting. The terminal may be gone. */
 static void report_interrupted(struct dashboard *dashboard)
 {
 	if (!execute_busy(dashboard->executor))
@@ -357,7 +359,7 @@ static void report_interrupted(struct dashboard *dashboard)
 
 static void close_dashboard(struct dashboard *dashboard)
 {
-	/* before the terminal is closed that it watches */
+	/* Closed before the terminal, which they watch. */
 	if (dashboard->tui) {
 		handle_close(dashboard->input);
 		handle_close(dashboard->output);
@@ -387,7 +389,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	grid_deinit(&dashboard->grid);
 }
 
-/* The recording of --replay, or NULL without one. */
+/* Opens the recording of --replay. *ret_recording is not changed in other modes. */
 static int open_recording(const struct app *app, struct recording **ret_recording)
 {
 	char error[RECORDING_ERROR_MAX];
@@ -430,7 +432,7 @@ int dashboard_run(struct app *app)
 	struct recording *recording = NULL;
 	if (open_recording(app, &recording) < 0)
 		return EXIT_USAGE;
-	/* what is seen is over: nobody must act on it */
+	/* A recording is of the past: no action is allowed. */
 	if (recording)
 		app->config->readonly = true;
 	if (themes_load(&dashboard) < 0) {
@@ -441,7 +443,8 @@ int dashboard_run(struct app *app)
 	crash_install(tui_crash_restore);
 	open_dashboard(&dashboard);
 	start(&dashboard, recording);
-	/* where it is to be left at once, this takes the stop back: closing needs the loop */
+	/* If start() has stopped the loop already, this call resets the stop: close_dashboard()
+	 * needs the loop to close handles. */
 	uv_run(&app->loop, UV_RUN_DEFAULT);
 	close_dashboard(&dashboard);
 	return dashboard.status;

@@ -4,8 +4,8 @@
 
 struct app;
 
-/* Returns the exit status: 0 after quitting, 128 + n after a signal, 3 without a usable terminal.
- */
+/* Returns the exit status: 0 after quitting, 128 + n after a signal, 3 without
+ * a usable terminal. */
 int dashboard_run(struct app *app);
 
 #endif

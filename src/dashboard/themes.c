@@ -1,4 +1,4 @@
-/* Themes come from the user's folder, the installed ones, and what is built in. */
+/* Themes are in the user's folder and the installed ones, or are built in. */
 #include "dashboard/themes.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ int themes_load(struct dashboard *dashboard)
 	return load(dashboard->app, &dashboard->theme);
 }
 
-/* One that is not in the list any more is followed by the first. */
+/* If the current theme is not in the list any more, the first one follows. */
 static size_t place_after(const char *const *names, const char *name)
 {
 	for (size_t i = 0; names[i]; i++)

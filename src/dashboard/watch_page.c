@@ -1,4 +1,4 @@
-/* Judges again whenever the watch tells something new, and draws only what differs. */
+/* Judges again at each event of the watch, and draws only if something changed. */
 #include "dashboard/watch_page.h"
 
 #include <errno.h>
@@ -24,14 +24,14 @@
 #define TIMEOUT (10 * USEC_PER_SEC)
 #define SETTLE  (5 * USEC_PER_SEC)
 
-/* While it ends the clock goes on. */
+/* While the application ends, the elapsed time is redrawn at this interval. */
 #define FRAME (100 * USEC_PER_MSEC)
 
 struct watch_page {
 	struct dashboard *dashboard;
 	struct watch *watch; /* NULL: none */
 	int32_t pid;
-	struct arena *arena; /* of the verdict that is shown */
+	struct arena *arena; /* owns the verdict that is shown */
 	struct shutdown_verdict verdict;
 	struct ui_watch shown;
 	char *name;
@@ -131,7 +131,7 @@ static void on_settled(void *data)
 	target_refresh(page->dashboard->target);
 }
 
-/* The name that a look found; NULL. */
+/* The name that a scan found; NULL. */
 static const char *known_name(const struct watch_page *page, int32_t pid, uint64_t start_ticks)
 {
 	const struct assessment *assessment = target_assessment(page->dashboard->target);
@@ -143,8 +143,8 @@ static const char *known_name(const struct watch_page *page, int32_t pid, uint64
 	return NULL;
 }
 
-/* "python3 4312", and who it is. Its command line is not read: that may never come back, and this
- * is the loop's thread. */
+/* "python3 4312", and which process it is. The command line is not read: that may block forever,
+ * and this is the loop's thread. */
 static int describe(
 	const struct watch_page *page, int32_t pid, char **ret_name, uint64_t *ret_start_ticks)
 {

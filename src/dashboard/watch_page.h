@@ -10,23 +10,23 @@ struct dashboard;
 struct plan_session;
 struct watch_page;
 
-/* Never NULL. The dashboard has its target, and outlives it. */
+/* Never returns NULL. The dashboard must have its target, and outlive the result. */
 struct watch_page *watch_page_new(struct dashboard *dashboard);
 
-/* NULL is allowed here and below. The handles close in the loop's next turns. */
+/* NULL is allowed here and below. The handles close in the loop's next iterations. */
 void watch_page_free(struct watch_page *page);
 
-/* Arms the watch on this process, in the place of the one before, and opens its page. Returns 0 or
+/* Arms the watch for this process, replaces an earlier watch, and opens the screen. Returns 0 or
  * -ESRCH. */
 int watch_page_arm(struct watch_page *page, int32_t pid);
 
-/* The process that is watched; 0 for none. */
+/* The pid that is watched; 0 for none. */
 int32_t watch_page_pid(const struct watch_page *page);
 
-/* It waits for an end, or watches one. */
+/* Whether the watch is armed or follows a shutdown. */
 bool watch_page_is_busy(const struct watch_page *page);
 
-/* The target has a new assessment. */
+/* Called when the target has a new assessment. */
 void watch_page_assessed(struct watch_page *page);
 
 /* The sessions that the application left; the caller frees them. */
