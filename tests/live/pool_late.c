@@ -1,5 +1,5 @@
-/* Roles in which something is left behind by a shutdown and comes back when it is over: a hook, a
- * look-up of a name, a release. The pool may have been started again, or freed, by then. */
+/* Roles in which a shutdown leaves something behind that continues later: a hook, a look-up of a
+ * name, a release. By then the pool may have been started again, or freed. */
 #include "pool_client.h"
 
 #include <dlfcn.h>
@@ -11,8 +11,8 @@
 
 #define SLOW_HOST "slow.test"
 
-static atomic_bool let_go;       /* what was left behind may go on */
-static atomic_int begun, ended;  /* how many have come so far */
+static atomic_bool let_go;       /* what was left behind may continue */
+static atomic_int begun, ended;  /* how many have begun and ended so far */
 static atomic_int lookup_answer; /* of the slow look-up: 0 or EAI_… */
 
 static bool is_reached(void *data)
@@ -45,8 +45,8 @@ static void begin(void)
 	atomic_store(&ended, 0);
 }
 
-/* libpq calls this one: the program comes before libc. Without a name server, the other would take
- * half a minute. */
+/* Replaces libc's function, also in libpq, because the program is searched before libc. libc's own
+ * would take half a minute without a name server. */
 int getaddrinfo(
 	const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
 {
@@ -125,7 +125,7 @@ static struct dbpool_config one_config(void)
 	return config;
 }
 
-/* It has connections, and lends them in turn. */
+/* Checks that the new pool opens connections and lends them. */
 static void check_fresh_pool(void)
 {
 	struct dbpool_config config = role_config();
@@ -139,7 +139,7 @@ static void check_fresh_pool(void)
 	CHECK(role_stats().waiters == 0 && role_stats().opened == 1);
 }
 
-/* A hook waits for a connection beyond its deadline: for two seconds, or for ever. */
+/* A hook waits for a connection beyond its deadline: for two seconds, or without a timeout. */
 static int late_acquire(const char *argument)
 {
 	static struct dbpool_hook hook = { .name = "late",
@@ -169,8 +169,8 @@ static int late_acquire(const char *argument)
 	return 0;
 }
 
-/* A hook is left behind with a connection, and goes on after the shutdown or after dbpool_free().
- */
+/* A hook is left behind while it holds a connection, and continues after the shutdown or after
+ * dbpool_free(). */
 static int late_hook(const char *argument)
 {
 	static struct dbpool_hook hook = {
@@ -222,8 +222,8 @@ static void shut_down_in_lookup(struct dbpool *slow)
 	pthread_join(thread, NULL);
 }
 
-/* The connector hangs in the look-up of a name while the shutdown gives up. It ends after a new
- * pool has started, with an address or without. */
+/* The connector hangs in the look-up of a name until after the shutdown. The look-up ends after a
+ * new pool has started, with an address or without. */
 static int late_lookup(const char *argument)
 {
 	char conninfo[1024];
@@ -246,7 +246,7 @@ static int late_lookup(const char *argument)
 	return 0;
 }
 
-/* The same, and the pool is freed meanwhile. */
+/* The same, but the pool is freed before the look-up ends. */
 static int late_lookup_freed(const char *argument)
 {
 	char conninfo[1024];

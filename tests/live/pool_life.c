@@ -1,4 +1,4 @@
-/* Roles that begin, begin again, and have children. */
+/* Roles that start a pool, start it again, and fork. */
 #include "pool_client.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define RACERS 64
 
-/* ThreadSanitizer ends a child that starts a thread when its parent had several. */
+/* ThreadSanitizer ends a forked child that starts a thread if its parent had several threads. */
 #ifdef __SANITIZE_THREAD__
 #define IN_TSAN true
 #else
@@ -76,7 +76,7 @@ static int invalid(const char *argument)
 	CHECK(dbpool_start(NULL) == -EINVAL);
 	CHECK(!dbpool_default());
 	CHECK(role_stats().phase == DBPOOL_NONE);
-	/* all else is defined without a pool, too */
+	/* all other functions work without a pool, too */
 	struct dbpool_lease lease;
 	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_SHUTTING_DOWN);
 	CHECK(dbpool_release(&lease) == DBPOOL_STALE);
@@ -123,7 +123,7 @@ static int full(const char *argument)
 	return fails(DBPOOL_FULL, "user=plain");
 }
 
-/* A lazy pool is there without a server; who borrows is told why there is nothing to borrow. */
+/* A lazy pool starts without a server; a borrower gets the reason why there is no connection. */
 static int lazy(const char *argument)
 {
 	static const struct {
@@ -160,7 +160,7 @@ static int restart(const char *argument)
 	for (int i = 1; i <= 10; i++) {
 		struct dbpool_config config = role_config();
 		struct dbpool_lease lease;
-		config.max = i % 3 + 1; /* another one each time */
+		config.max = i % 3 + 1; /* another configuration each time */
 		role_start(&config);
 		CHECK(role_sessions() == 1);
 		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
@@ -168,7 +168,7 @@ static int restart(const char *argument)
 		CHECK(dbpool_release(&old) == DBPOOL_STALE);
 		CHECK(dbpool_conn(&lease));
 		old = lease;
-		/* half of them with a connection that never came back */
+		/* half of them with a connection that was not released */
 		if (i % 2)
 			CHECK(dbpool_release(&lease) == DBPOOL_OK);
 		CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
@@ -205,7 +205,8 @@ static int reuse(const char *argument)
 	return 0;
 }
 
-/* What the application's own connections are told apart by, and what ends them when it cannot. */
+/* Checks what identifies the application's connections, and what ends them when the application
+ * cannot. */
 static int identity(const char *argument)
 {
 	struct dbpool_config config = role_config();

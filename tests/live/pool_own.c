@@ -1,5 +1,5 @@
-/* Roles in which a connection breaks while it is borrowed. libpq closes its descriptor then, and
- * the application's next socket gets the number. The pool must leave that socket alone. */
+/* Roles in which a connection breaks while it is borrowed. libpq then closes its descriptor, and
+ * the application's next socket gets the number. The pool must not touch that socket. */
 #include "pool_client.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 /* The application's own socket pair. */
 struct pair {
-	int here; /* has the number that was libpq's */
+	int here; /* has the number that libpq's socket had */
 	int there;
 	ino_t inode; /* of `here` */
 };
@@ -53,10 +53,10 @@ static void check_pair(const struct pair *pair)
 {
 	char bytes[BYTES + 1];
 	CHECK(inode_of(pair->here) == pair->inode);
-	/* all that was sent is there, and the other end was not closed */
+	/* all that was sent has arrived, and the other end was not closed */
 	CHECK(recv(pair->here, bytes, sizeof(bytes), MSG_DONTWAIT) == BYTES);
 	CHECK(recv(pair->here, bytes, 1, MSG_DONTWAIT) < 0);
-	/* nothing but our own bytes goes the other way */
+	/* only our own bytes go the other way */
 	CHECK(send(pair->here, "b", 1, MSG_NOSIGNAL) == 1);
 	CHECK(recv(pair->there, bytes, sizeof(bytes), MSG_DONTWAIT) == 1 && bytes[0] == 'b');
 	CHECK(recv(pair->there, bytes, 1, MSG_DONTWAIT) < 0);
@@ -76,7 +76,7 @@ static void end_backend(int pid)
 	CHECK(role_aside(sql) == 1);
 }
 
-/* One connection, whose state the pool does not ask about. */
+/* A pool of one connection, which the pool does not test. */
 static struct dbpool_config one_config(void)
 {
 	struct dbpool_config config = role_config();
@@ -87,7 +87,8 @@ static struct dbpool_config one_config(void)
 	return config;
 }
 
-/* Borrows a connection whose session has ended, and reads that. Its number is the pair's then. */
+/* Borrows a connection whose session has ended, and reads that end. The pair then has libpq's
+ * number. */
 static struct pair borrow_broken(struct dbpool_lease *lease)
 {
 	CHECK(dbpool_acquire(NULL, lease) == DBPOOL_OK);
@@ -127,7 +128,7 @@ static int broken_release(const char *argument)
 	return 0;
 }
 
-/* The application must have the number before the connection is taken back: else once more. */
+/* A round counts only if the pair had the number before the connection was taken back. */
 static int broken_reclaim(const char *argument)
 {
 	struct dbpool_config config = one_config();
@@ -153,7 +154,7 @@ static void *shut_down(void *data)
 	return NULL;
 }
 
-/* By the borrower itself, or by another thread. */
+/* The shutdown is called by the borrower itself, or by another thread. */
 static int broken_shutdown(const char *argument)
 {
 	(void)argument;
@@ -195,14 +196,14 @@ static int broken_fork(const char *argument)
 		_exit(0);
 	}
 	CHECK(finish_child(child) == 0);
-	/* the child has read what was sent, in our place */
+	/* the child has read what was sent, not we */
 	CHECK(inode_of(pair.here) == pair.inode);
 	CHECK(dbpool_release(&lease) == DBPOOL_OK);
 	return 0;
 }
 
-/* A child has no copy of the pool's sockets: of whichever number, held or at rest, and also where
- * no descriptor is left to put a dead socket in its place. */
+/* A child has no copy of the pool's sockets, whichever numbers they have, held or idle, and even if
+ * no descriptor is free for a dead socket. */
 static void check_child(const int *numbers, const ino_t *inodes, int n)
 {
 	pid_t child = fork();
@@ -214,7 +215,7 @@ static void check_child(const int *numbers, const ino_t *inodes, int n)
 	for (int fd = 0; fd < 1024; fd++)
 		for (int i = 0; i < n; i++)
 			CHECK(inode_of(fd) != inodes[i]);
-	/* the numbers are taken: nobody writes to them by way of libpq's copy */
+	/* the numbers stay in use, so that libpq's copy cannot write to another file */
 	for (int i = 0; i < n; i++)
 		CHECK(inode_of(numbers[i]) != 0);
 	_exit(0);
@@ -259,8 +260,8 @@ static bool taken_back(void *data)
 	return !dbpool_conn(data);
 }
 
-/* A borrower that resets its connection has another socket, which is cut as well: whether the
- * connection was taken back before or after. */
+/* A borrower that resets its connection gets another socket, which is cut as well, whether the
+ * reset was before or after the connection was taken back. */
 static int reset_reclaim(const char *argument)
 {
 	(void)argument;
@@ -286,7 +287,8 @@ static int reset_reclaim(const char *argument)
  */
 #define STREAM "SELECT lpad(generate_series(1, 4000000)::text, 53, '0')"
 
-/* Reads rows for as long as they come: each is the one after the last. Whether all came. */
+/* Reads rows until they end, and checks that each follows the one before. Returns true if all
+ * came. */
 static bool read_rows(PGconn *conn)
 {
 	long last = 0;
@@ -301,9 +303,9 @@ static bool read_rows(PGconn *conn)
 	return true;
 }
 
-/* A borrower that reads while the connection is taken from it gets what the server sent up to some
- * point, and then an error: nothing is missing in the middle. One that does not read does not keep
- * the session. */
+/* A borrower that reads while its connection is taken back gets what the server sent up to some
+ * point, and then an error: nothing is missing in the middle. A borrower that does not read cannot
+ * keep the session. */
 static int stream_reclaim(const char *argument)
 {
 	struct dbpool_config config = one_config();

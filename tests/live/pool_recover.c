@@ -1,4 +1,4 @@
-/* Roles to whom something happens: a server that goes, a process that died before, an end. */
+/* Roles with failures around them: a server that goes away, a process that died before, an end. */
 #include "pool_client.h"
 
 #include <arpa/inet.h>
@@ -45,7 +45,7 @@ static int killed_backend(const char *argument)
 	config.validate_after_ms = 1;
 	role_start(&config);
 	for (int i = 0; i < 5; i++) {
-		/* at rest: the next borrower does not notice */
+		/* idle: the next borrower does not notice */
 		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
 		long pid = role_number(dbpool_conn(&lease), "SELECT pg_backend_pid()");
 		CHECK(dbpool_release(&lease) == DBPOOL_OK);
@@ -53,7 +53,7 @@ static int killed_backend(const char *argument)
 		usleep(3000);
 		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
 		pid = role_number(dbpool_conn(&lease), "SELECT pg_backend_pid()");
-		/* in use: its borrower does, the next one does not */
+		/* in use: its borrower notices, the next one does not */
 		end_backend(pid);
 		PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
 		CHECK(PQresultStatus(result) == PGRES_FATAL_ERROR);
@@ -85,7 +85,7 @@ static bool fails(void *data)
 	return !works(data);
 }
 
-/* The test restarts the server once we are ready. */
+/* The test restarts the server once this role is ready. */
 static int outage(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -134,7 +134,8 @@ static void *give_up(void *data)
 	return NULL;
 }
 
-/* A server that accepts and never answers: one attempt at a time, each with an end. */
+/* A server that accepts connections and never answers: there is one attempt at a time, and each
+ * ends. */
 static int silent(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -173,7 +174,7 @@ static int hang(void *data)
 	return 0;
 }
 
-/* Writes what is pending, over a connection of the pool that lends to nobody else any more. */
+/* Writes pending data over a connection of the pool, which now lends only to hooks. */
 static int flush(void *data)
 {
 	for (int left = 3; left-- > 0;) {
@@ -288,7 +289,7 @@ static bool is_renewed(void *data)
 	return time(NULL) - st.st_mtime < 3600;
 }
 
-/* A page that looks old would be removed from /tmp. */
+/* An old file would be removed from /tmp. */
 static int aged_page(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -304,7 +305,7 @@ static int aged_page(const char *argument)
 	return 0;
 }
 
-/* Dies in mid-query, on a server that does not look after its clients. */
+/* Dies during a query, on a server that does not check its clients. */
 static int victim(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -319,7 +320,7 @@ static int victim(const char *argument)
 	role_pause();
 }
 
-/* Ends what the dead ones of its own name have left: the argument says how many. */
+/* Ends the sessions of the dead processes of the same name; the argument is their number. */
 static int heir(const char *argument)
 {
 	struct dbpool_config config = role_config();

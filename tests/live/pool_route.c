@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A listener that takes no more connections: the kernel drops whatever comes, as a dead machine
- * does. Returns its port; 0 is any. */
+/* A listener whose queue is full: the kernel drops new connections, as if the machine were dead.
+ * Returns its port; 0 is any port. */
 static int black_hole(int port)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET,
@@ -33,7 +33,7 @@ static int server_port(const char *conninfo)
 	return atoi(port + strlen("port="));
 }
 
-/* n silent hosts before the server. */
+/* Lists n silent hosts before the server. */
 static void lead_astray(char *text, size_t size, int n, const char *more)
 {
 	const char *conninfo = role_config().conninfo;
@@ -57,7 +57,7 @@ static void start_after(const struct dbpool_config *config, int64_t least_ms)
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
 }
 
-/* Each host has its share of the deadline. */
+/* Each host gets a share of the deadline. */
 static int shares(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -76,7 +76,8 @@ static int shares(const char *argument)
 	return 0;
 }
 
-/* libpq's connect_timeout is each address's, also where all of them take longer than ours. */
+/* libpq's connect_timeout applies to each address, even if all together take longer than the pool's
+ * own timeout. */
 static int libpq_timeout(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -91,8 +92,8 @@ static int libpq_timeout(const char *argument)
 	return 0;
 }
 
-/* One name with two addresses, as a hosts file of this mount namespace says: 127.0.0.1 is silent,
- * the server is at 127.0.0.2. */
+/* One name with two addresses, from a hosts file in this mount namespace: 127.0.0.1 is silent, the
+ * server is at 127.0.0.2. */
 static int one_name(const char *argument)
 {
 	struct dbpool_config config = role_config();

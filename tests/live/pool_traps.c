@@ -13,7 +13,7 @@ static struct dbpool_config trapped_config(void)
 	return config;
 }
 
-/* Has a session that its end does not end: a statement runs in it. */
+/* Has a session that outlives the process, because a statement runs in it. */
 static int victim(const char *argument)
 {
 	struct dbpool_config config = trapped_config();
@@ -41,7 +41,7 @@ static void check_setting(const char *name, const char *value)
 	PQclear(result);
 }
 
-/* One life of a pool: it greets its dead predecessors, cleans what was borrowed, and ends. */
+/* Runs a pool: it ends the sessions of dead processes, cleans what was borrowed, and shuts down. */
 static void live(enum dbpool_reset reset, int predecessors, const char *path)
 {
 	static const char *const changes[] = { "SET work_mem = '77MB'",

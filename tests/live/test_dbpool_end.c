@@ -1,4 +1,5 @@
-/* Ends of processes with a pool: whatever the way, no session is left on the server. */
+/* Ends of processes with a pool: no session is left on the server, in whatever way the process
+ * ends. */
 #include "live.h"
 
 #include <signal.h>
@@ -38,14 +39,14 @@ static int clean_up(void **state)
 
 struct ending {
 	const char *role;
-	int signal_number; /* 0: it ends by itself */
+	int signal_number; /* 0: the process ends by itself */
 	int second;        /* a second signal; 0 for none */
 	int status;
-	bool promised; /* nothing is left the moment the process has ended; else the server finds
-			  out for itself */
+	bool promised; /* no session is left once the process has ended; else the server detects the
+			  end later */
 };
 
-/* A process bears them, 50 of each. */
+/* One process starts 50 children for each ending. */
 static void run_endings(const struct ending *endings, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -76,7 +77,7 @@ static void signals_leave_no_session(void **state)
 	RUN(endings);
 }
 
-/* A signal before the pool has taken the signals over ends the process at once. */
+/* A signal before the pool has installed its handlers ends the process at once. */
 static void signals_while_starting_leave_no_session(void **state)
 {
 	static const struct ending endings[] = {

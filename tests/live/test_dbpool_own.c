@@ -1,5 +1,5 @@
-/* libdbpool uses only descriptors that are its own, whatever becomes of its connections; and what a
- * shutdown left behind does no harm when it comes back. */
+/* libdbpool uses only its own descriptors, whatever happens to its connections; and what a shutdown
+ * left behind does no harm when it continues. */
 #include "live.h"
 
 #include <stdlib.h>
@@ -52,7 +52,7 @@ ROLE(a_fork_leaves_others_sockets_alone, "broken-fork")
 ROLE(a_child_has_no_copy_of_a_socket, "fork-full")
 ROLE(a_reset_connection_is_cut, "reset-reclaim")
 
-/* … with an argument. */
+/* The same, with an argument. */
 #define READ(function, argument)                                                                   \
 	static void function(void **state)                                                         \
 	{                                                                                          \

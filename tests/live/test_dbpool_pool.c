@@ -1,5 +1,5 @@
-/* libdbpool with a real server: each test is a process of its own (pool_client.c), and the server
- * is asked before and after. */
+/* libdbpool with a real server: each test is a process of its own (pool_client.c); the test asks
+ * the server before and after. */
 #include "live.h"
 
 #include <signal.h>
@@ -135,7 +135,7 @@ static void let_die(const char *name)
 
 #define SLEEPING(name) "query = 'SELECT pg_sleep(601)' AND application_name LIKE '" name "/%'"
 
-/* The dead one's session goes; those of the living and of other names stay. */
+/* The dead process's session is ended; sessions of living processes and of other names stay. */
 static void predecessors_are_ended(void **state)
 {
 	(void)state;
@@ -156,8 +156,8 @@ static void predecessors_are_ended(void **state)
 	assert_int_equal(live_finish(alive, 30000), 128 + SIGTERM);
 }
 
-/* Two workers of one name, of which /proc denies the first, or tells something else: hidepid with a
- * process that is not dumpable, and a /proc of another pid namespace. */
+/* Two workers of one name. /proc hides the first, or shows another process: hidepid with a process
+ * that is not dumpable, and a /proc of another pid namespace. */
 static void hidden_processes_are_not_dead(void **state)
 {
 	(void)state;

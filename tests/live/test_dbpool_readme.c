@@ -12,7 +12,7 @@
 #define SANITIZE ""
 #endif
 
-/* What stands between ```c and ```. */
+/* Returns the text between ```c and ```. */
 static char *example(void)
 {
 	CLEANUP(cleanup_free) char *readme = live_read("README.md");

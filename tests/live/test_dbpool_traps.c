@@ -1,5 +1,5 @@
-/* libdbpool in a database full of traps: no statement of its own resolves to anything but
- * PostgreSQL's own functions, operators, types and views, whatever the role's search_path is. */
+/* libdbpool in a database full of traps: all names in its own statements resolve to PostgreSQL's
+ * own functions, operators, types and views, whatever the role's search_path is. */
 #include "live.h"
 
 #include <signal.h>
@@ -29,7 +29,7 @@ static int stop_server(void **state)
 
 #define SLEEPING "query = 'SELECT pg_catalog.pg_sleep(601)' AND state = 'active'"
 
-/* Starts, ends a dead predecessor's session, cleans in each of its ways, shuts down. */
+/* Starts, ends the session of a dead process, cleans with each policy, shuts down. */
 static void live_and_die(const char *role, const char *path)
 {
 	CLEANUP(cleanup_free)

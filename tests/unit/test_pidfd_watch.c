@@ -1,4 +1,4 @@
-/* loop/pidfd_watch and collect/exits: real children, and the instant at which they end. */
+/* loop/pidfd_watch and collect/exits: real children, and the instants at which they end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,8 +26,9 @@
 #include "loop/pidfd_watch.h"
 #include "model/peers.h"
 
-/* A machine under load may take its time; nothing here waits for less than what must happen. */
-#define PATIENCE (20 * USEC_PER_SEC)
+/* The time limit of a wait. It is long, because the machine may be under load; each wait ends as
+ * soon as the event has happened. */
+#define TIMEOUT (20 * USEC_PER_SEC)
 
 struct fixture {
 	uv_loop_t loop;
@@ -75,7 +76,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Lives until it is killed, or we are gone. */
+/* Starts a child that lives until it is killed, or we have ended. */
 static pid_t start_child(void)
 {
 	pid_t pid = fork();
@@ -88,7 +89,7 @@ static pid_t start_child(void)
 	return pid;
 }
 
-/* It is a zombie afterwards, which nobody has waited for. */
+/* Kills the child, which stays a zombie: WNOWAIT does not reap it. */
 static void kill_child(pid_t pid)
 {
 	siginfo_t info;
@@ -110,7 +111,7 @@ static int open_pidfd(pid_t pid)
 
 static void run_until(struct fixture *f, int ended)
 {
-	int64_t late = instant_monotonic() + PATIENCE;
+	int64_t late = instant_monotonic() + TIMEOUT;
 	while (f->ended < ended && instant_monotonic() < late) {
 		uv_run(&f->loop, UV_RUN_NOWAIT);
 		usleep(1000);
@@ -118,8 +119,8 @@ static void run_until(struct fixture *f, int ended)
 	assert_int_equal(f->ended, ended);
 }
 
-/* What is due now is told in one turn. */
-static void assert_nothing_is_told(struct fixture *f)
+/* Fails if an end is reported in the next turns of the loop: one turn reports all that is due. */
+static void assert_nothing_is_reported(struct fixture *f)
 {
 	int before = f->ended;
 	for (int i = 0; i < 3; i++)
@@ -135,7 +136,7 @@ static void an_end_is_told_once_with_its_instant(void **state)
 	assert_int_equal(pidfd_watch_add(f->watch, fd, 42), 0);
 	assert_int_equal(pidfd_watch_add(f->watch, open_pidfd(other), 43), 0);
 	assert_int_equal(pidfd_watch_fd(f->watch, 42), fd);
-	assert_nothing_is_told(f);
+	assert_nothing_is_reported(f);
 	int64_t before = instant_monotonic();
 	kill_child(child);
 	run_until(f, 1);
@@ -143,7 +144,7 @@ static void an_end_is_told_once_with_its_instant(void **state)
 	assert_true(f->at >= before && f->at <= instant_monotonic());
 	assert_int_equal(pidfd_watch_fd(f->watch, 42), -1);
 	assert_true(pidfd_watch_fd(f->watch, 43) >= 0);
-	assert_nothing_is_told(f);
+	assert_nothing_is_reported(f);
 	reap_child(child);
 	kill_child(other);
 	reap_child(other);
@@ -166,8 +167,8 @@ static void what_is_dropped_is_not_told(void **state)
 	assert_int_equal(pidfd_watch_count(f->watch), 0);
 	assert_int_equal(pidfd_watch_fd(f->watch, 1), -1);
 	kill_child(child);
-	assert_nothing_is_told(f);
-	/* it was ours to close */
+	assert_nothing_is_reported(f);
+	/* pidfd_watch owned and closed it */
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	reap_child(child);
 }
@@ -181,8 +182,8 @@ static void what_cannot_be_watched_is_closed(void **state)
 	assert_int_equal(pidfd_watch_fd(f->watch, 1), -1);
 }
 
-/* Two processes hold a client's end, as a socket dump tells it: at 5432, and as the peer of the
- * server's end of a Unix socket. The third holds the server's own end. */
+/* Makes a socket dump in which two processes hold a client's end: one of a connection to port 5432,
+ * one of a Unix socket's peer. A third process holds the server's own end. */
 static struct peers *make_peers(pid_t tcp, pid_t local, pid_t server)
 {
 	struct peers *peers = peers_new();
@@ -220,16 +221,16 @@ static void ends_of_clients_are_told_and_no_others(void **state)
 	pid_t tcp = start_child(), local = start_child(), server = start_child();
 	struct peers *peers = make_peers(tcp, local, server);
 	exits_follow(f->exits, peers);
-	/* the next look shows the same processes: they are not opened again */
+	/* the next scan shows the same processes: they are not opened again */
 	int next = next_descriptor();
 	exits_follow(f->exits, peers);
-	assert_nothing_is_told(f);
+	assert_nothing_is_reported(f);
 	assert_int_equal(next_descriptor(), next);
 	kill_child(server);
-	assert_nothing_is_told(f);
+	assert_nothing_is_reported(f);
 	kill_child(tcp);
 	run_until(f, 1);
-	assert_nothing_is_told(f);
+	assert_nothing_is_reported(f);
 	kill_child(local);
 	run_until(f, 2);
 	peers_unref(peers);
@@ -247,7 +248,7 @@ static void who_holds_no_end_any_more_is_let_go(void **state)
 	peers->n_tcp = 0;
 	exits_follow(f->exits, peers);
 	kill_child(tcp);
-	assert_nothing_is_told(f);
+	assert_nothing_is_reported(f);
 	kill_child(local);
 	run_until(f, 1);
 	peers_unref(peers);
