@@ -52,7 +52,7 @@ struct dashboard {
 	bool retitles, rings;            /* done with the next frame */
 	int leaked_before; /* leaked connections in the last refresh; −1: not known */
 	struct guard_history ended;
-	bool limit_confirmed; /* the user confirmed that this plan may exceed the limit */
+	bool limit_confirmed; /* the guard has asked about the limit; the next Enter confirms */
 	struct {
 		uint64_t drawn; /* ui.questions at the last frame */
 		uint64_t seen;  /* ui.questions at the last frame that was sent completely */
