@@ -7,8 +7,8 @@
 struct rules;
 
 struct assess_input {
-	const struct activity
-		*activity;              /* NULL before the first answer; assess takes a reference */
+	/* NULL before the first answer; assess() takes a reference */
+	const struct activity *activity;
 	const struct peers *peers;      /* likewise */
 	const struct proxy *proxy;      /* likewise */
 	const struct lock_table *locks; /* likewise */

@@ -15,10 +15,9 @@ struct lock_table;
 #define LOCK_DEPTH_MAX 12 /* deeper nodes get this depth */
 
 struct lock_node {
-	int32_t pid; /* 0: a prepared transaction */
-	const struct connection
-		*connection;      /* NULL: not among the sessions that the server showed */
-	const struct lock *waits; /* what it waits for; NULL at a root */
+	int32_t pid;                         /* 0: a prepared transaction */
+	const struct connection *connection; /* NULL: the server did not show it */
+	const struct lock *waits;            /* what it waits for; NULL at a root */
 	const struct lock *held; /* what the node above holds on the same object; NULL: not known */
 	size_t above;            /* index of the node above it; a root has its own index */
 	size_t n_blocked;        /* all nodes below it */

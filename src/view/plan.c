@@ -16,8 +16,7 @@
 struct field {
 	bool right;
 	int most;      /* 0: takes the remaining width */
-	int least;     /* it is cut to this width before other columns are left out; 0: it
-			* is never cut */
+	int least;     /* it is cut to this before others are left out; 0: never cut */
 	int sacrifice; /* 1 is left out first; 0 stays */
 	void (*format)(const struct action_plan *plan, const struct action_target *target,
 		struct line *line);

@@ -23,8 +23,7 @@
 #define PARTS_MOST  8
 
 struct part {
-	char text[128],
-		brief[32]; /* brief: shown when it is the only part and does not fit; "" for none */
+	char text[128], brief[32]; /* brief: a shorter form for the last part; "" for none */
 	enum style style;
 	int rank; /* the highest ones are left out first */
 };
