@@ -1,4 +1,4 @@
-/* config: the settings file, its defaults, its errors, and files that mean harm. */
+/* config: the settings file, its defaults, its errors, and hostile files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 
 #define EXAMPLE "config.example.yaml"
 
-/* Nothing that a terminal obeys, and not cut in mid-character. */
+/* Whether the text has no character that a terminal executes, and is not cut within a character. */
 static void assert_clean(const char *text)
 {
 	struct arena *arena = arena_new();
@@ -210,7 +210,7 @@ static void example_holds_every_key_with_its_default(void **state)
 	config_free(loaded(EXAMPLE));
 }
 
-/* What the example shows commented out is taken, too, when the comment signs go. */
+/* The keys that the example has as comments are accepted without the comment sign, too. */
 static void example_with_its_samples_loads(void **state)
 {
 	(void)state;
@@ -448,7 +448,7 @@ static void broken_bytes_are_refused_with_their_line(void **state)
 		struct config_error error = refused(cases[i].text, cases[i].len);
 		assert_memory_equal(error.text, "f.yaml:2: not valid YAML: ", 26);
 	}
-	/* UTF-16 is not recognised by its mark */
+	/* UTF-16 is not recognized by its byte-order mark. */
 	static const char utf16[] = "\xff\xfei\0:\0 \0001\0";
 	assert_memory_equal(
 		refused(utf16, sizeof(utf16) - 1).text, "f.yaml:1: not valid YAML: ", 26);
@@ -504,7 +504,7 @@ static void limits_are_told(void **state)
 	CLEANUP(cleanup_free) char *items = repeated("a,\n", 10001);
 	assert_refused(
 		arena_printf(arena, "%s%s]\n", many, items), "f.yaml:9999: more than 10000 values");
-	/* a key that is far too long is cut, and still names its line */
+	/* A key that is far too long is cut, and the error still names its line. */
 	struct config_error error = refused(scalar, 5000);
 	assert_string_equal(error.text, "f.yaml:1: longer than 4096 bytes");
 	CLEANUP(cleanup_free) char *wide = repeated("漢", 300);
@@ -532,7 +532,7 @@ static void long_paths_keep_their_tail(void **state)
 	arena_free(arena);
 }
 
-/* A file that is cut anywhere, or whose bytes are overwritten, is read or refused, no third. */
+/* A file that is cut anywhere, or has bytes overwritten, is either read or refused. */
 static void truncated_and_damaged_files_do_no_harm(void **state)
 {
 	(void)state;
@@ -720,7 +720,7 @@ static void the_first_file_that_is_there_is_found(void **state)
 	assert_string_equal(found, system_file);
 	assert_int_equal(config_find(arena, "/nonexistent", &places, &found), 0);
 	assert_string_equal(found, "/nonexistent");
-	/* a link that leads nowhere is somebody's intention: loading it says what is wrong */
+	/* A dangling link counts as an existing file: loading it reports the error. */
 	assert_int_equal(unlink(user_file), 0);
 	assert_int_equal(symlink("/nonexistent", user_file), 0);
 	places.user = user;

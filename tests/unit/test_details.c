@@ -1,4 +1,4 @@
-/* The details page: what it says of a connection, at which sizes, and of one that has ended. */
+/* The details screen: its facts at several sizes, and for a connection that has ended. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,7 +102,7 @@ static void test_process_and_statement(void **state)
 	check_has(text, "node server.js");
 	check_has(text, "web.service");
 	check_has(text, "tcp: its socket has the client's address and port");
-	/* the statement keeps its lines */
+	/* The statement keeps its line breaks. */
 	check_has(text, "SELECT count(*) ");
 	check_has(text, "  FROM orders ");
 	close_world(&world);
@@ -170,7 +170,7 @@ static void test_readonly_does_nothing(void **state)
 	close_world(&world);
 }
 
-/* Scrolled to its end it shows its last line, at any size. */
+/* Scrolled to the end, it shows its last line at any size. */
 static void test_sizes(void **state)
 {
 	static const int sizes[][2] = { { 200, 50 }, { 120, 36 }, { 80, 24 }, { 40, 12 }, { 30, 8 },
@@ -201,7 +201,7 @@ static void test_follows_and_tells_the_end(void **state)
 	const char *text = draw(&world, 130, 60);
 	check_has(text, "backend 9912 has ended, 7.0s ago");
 	check_has(text, "LEAKED, declared: held too long");
-	/* and back: it was another assessment that missed it */
+	/* Back to the first session: only the other assessment lacked it. */
 	((struct backend *)sample_find(world.assessment, 9912)->backend)->start -= 1;
 	check_has(draw(&world, 130, 60), "┌ backend 9912 ─");
 	close_world(&world);

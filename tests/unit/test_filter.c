@@ -1,4 +1,4 @@
-/* The filter: how what is typed is read, whom it lets through, and what of a text it marks. */
+/* The filter: how the typed text is parsed, which connections match, and which text it marks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,12 +59,12 @@ static void terms_are_read(void **state)
 	assert_int_equal(filter.terms[0].length, 3);
 	assert_true(filter.terms[1].negated);
 	assert_int_equal(filter.terms[1].column, COLUMN_NONE);
-	/* no field is called pg: it is text */
+	/* There is no field pg, so this is a plain text. */
 	assert_int_equal(filter.terms[2].column, COLUMN_NONE);
 	assert_int_equal(filter.terms[2].length, strlen("pg:catalog"));
 }
 
-/* While it is typed the rows stay, until there is something to look for. */
+/* An incomplete term hides no rows. */
 static void beginnings_hide_nothing(void **state)
 {
 	(void)state;
@@ -94,7 +94,7 @@ static void a_field_is_looked_into_alone(void **state)
 	assert_true(matches("status:leaked", 9912));
 	assert_false(matches("status:leaked", 9913));
 	assert_true(matches("!user:alice", 9912));
-	/* a row that hides its state has no such text, and none of its opposite */
+	/* A row without a state does not match the text, and matches its negation. */
 	assert_false(matches("user:alice", 9980));
 }
 
@@ -135,7 +135,7 @@ static void too_long_is_cut_between_characters(void **state)
 	assert_int_equal(length % 3, 1);
 	assert_int_equal(filter.n_terms, 1);
 	free(text);
-	/* and more terms than there is room for are none */
+	/* Terms beyond the maximum are ignored. */
 	char many[2 * FILTER_TERMS_MAX + 8] = "";
 	for (size_t i = 0; i < FILTER_TERMS_MAX + 3; i++)
 		strcat(many, "a ");

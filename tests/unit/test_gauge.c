@@ -1,5 +1,5 @@
-/* The gauges: every slot has its share, nothing that is there vanishes, and time runs to the right.
- */
+/* The gauges: each kind of slot has its share, a number above zero has a cell, and time runs to the
+ * right. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ static void slots_have_their_share(void **state)
 	check_slots(&slots, 100, (const int[]){ 0, 0, 97, 3 });
 }
 
-/* One leaked of a thousand is worth a cell, and the bar is as long as it was. */
+/* One leaked slot of a thousand gets a cell, and the bar keeps its length. */
 static void what_is_there_is_seen(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* The header: what it says, and what goes first when it has no room. */
+/* The header: its contents, and what it leaves out first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +95,7 @@ static void what_matters_less_goes_first(void **state)
 	check(120, "2 unknown", true);
 }
 
-/* At every width; the sentence wherever it has room. */
+/* Holds at every width; the sentence is whole where it fits. */
 static void a_pooler_is_named_first(void **state)
 {
 	(void)state;

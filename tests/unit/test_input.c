@@ -1,4 +1,4 @@
-/* tui/input on a real pty: what bytes become which keys, whole, split or broken. */
+/* tui/input on a real pty: which bytes become which keys: whole, split or broken sequences. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static struct {
 	struct tui *tui;
 } terminal;
 
-/* Without a /dev/tty it is standard input and output that count. */
+/* Without a /dev/tty, standard input and output are used. */
 static int open_terminal(void **state)
 {
 	(void)state;
@@ -139,7 +139,8 @@ static void unknown_sequences_are_swallowed_whole(void **state)
 	}
 }
 
-/* As when a line is lost for a moment: the keys behind it are not taken for its rest. */
+/* As when the line is interrupted: the keys after an incomplete sequence do not become a part of
+ * it. */
 static void a_sequence_that_was_cut_off_ends_at_the_next_key(void **state)
 {
 	(void)state;
@@ -183,7 +184,7 @@ static void pasted_text_is_marked(void **state)
 	assert_nothing();
 }
 
-/* Neither the keys nor the clicks in it are any, and only its end mark ends it. */
+/* Keys and clicks in a paste are not keys; only the end mark ends it. */
 static void sequences_in_a_paste_are_no_keys(void **state)
 {
 	(void)state;
@@ -198,7 +199,7 @@ static void sequences_in_a_paste_are_no_keys(void **state)
 	assert_nothing();
 }
 
-/* As when a paste is longer than what the terminal's driver takes at once. */
+/* As when a paste is longer than the buffer of the terminal's driver. */
 static void a_mark_in_two_packets_ends_a_paste(void **state)
 {
 	(void)state;
@@ -226,7 +227,7 @@ static void broken_bytes_hold_nothing_back(void **state)
 	send("x");
 	assert_key(INPUT_CHAR, 'x');
 	assert_nothing();
-	/* a character that is cut short, and a key at once after it */
+	/* An incomplete character, followed at once by a key. */
 	send("\xc3\033OC");
 	assert_key(INPUT_RIGHT, 0);
 	assert_nothing();
@@ -252,8 +253,8 @@ static void a_broken_byte_takes_no_other_with_it(void **state)
 	assert_nothing();
 }
 
-/* A terminal removes the mark from what it pastes, but not what is the mark once bytes are skipped.
- */
+/* A terminal removes the end mark from pasted text, but not bytes that become the mark when other
+ * bytes are skipped. */
 static void a_mark_with_a_broken_byte_in_it_is_text(void **state)
 {
 	(void)state;
@@ -323,7 +324,7 @@ int main(void)
 		TEST(a_terminal_that_went_away),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
-	/* a session of our own has no /dev/tty; a leader of a group cannot leave its own */
+	/* A new session has no /dev/tty. The leader of a process group cannot make one. */
 	pid_t child = fork();
 	int status = 1;
 	if (child > 0)

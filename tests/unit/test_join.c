@@ -135,7 +135,7 @@ static struct world world_new(const char *server, const char *own, int64_t asked
 	return world;
 }
 
-/* The assessment holds its references; the world is used up. */
+/* The assessment holds references; the world is freed. */
 static struct assessment *settle(struct world *world, const struct assessment *previous)
 {
 	static const struct rules rules = { .idle = 300 * USEC_PER_SEC,
@@ -174,7 +174,7 @@ static void check(
 		assert_null(found);
 }
 
-/* Two rounds, as dbtop makes them: rows, dump, rows again. `build` adds to both. */
+/* Two rounds, in dbtop's order: rows, dump, rows again. `build` adds to both. */
 static struct assessment *observe(
 	const char *server, const char *own, void (*build)(struct world *world))
 {
@@ -191,11 +191,11 @@ static struct assessment *observe(
 static void local_tcp(struct world *world)
 {
 	add_backend(world, 1001, at("127.0.0.1", 5001));
-	add_backend(
-		world, 1002, at("127.0.0.1", 5002)); /* its client was killed: an orphan remains */
-	add_backend(world, 1003, at("127.0.0.1", 5003)); /* … and nothing at all */
+	add_backend(world, 1002,
+		at("127.0.0.1", 5002)); /* its client was killed: an orphan socket remains */
+	add_backend(world, 1003, at("127.0.0.1", 5003)); /* no socket at all */
 	add_backend(world, 1004,
-		at("127.0.0.1", 5004)); /* another namespace's: the server's end lives */
+		at("127.0.0.1", 5004)); /* in another namespace: the server's end is open */
 	add_backend(world, 1005, at("10.9.9.9", 5005));  /* another machine */
 	add_backend(world, 1006, at("127.0.0.1", 5006)); /* another user's process */
 	struct endpoint server = at("127.0.0.1", PORT);
@@ -231,20 +231,20 @@ static void a_local_server_over_tcp(void **state)
 static void nothing_is_gone_before_it_was_looked_for_and_seen_again(void **state)
 {
 	(void)state;
-	/* the dump is older than the first sight of the rows */
+	/* The dump is older than the first sight of the rows. */
 	struct world old = world_new("127.0.0.1", "127.0.0.1", T0, T0 - USEC_PER_SEC);
 	local_tcp(&old);
 	struct assessment *first = settle(&old, NULL);
 	assert_int_equal(first->n_leaked, 0);
 	assert_false(first->settled);
-	/* a dump since, but the rows are older than it */
+	/* The dump is newer, but the rows are older than the dump. */
 	struct world dumped = world_new("127.0.0.1", "127.0.0.1", T0, T0 + USEC_PER_SEC);
 	local_tcp(&dumped);
 	struct assessment *second = settle(&dumped, first);
 	check(second, 1001, CLIENT_END_HELD, "python3");
 	assert_int_equal(second->n_leaked, 0);
 	assert_false(second->settled);
-	/* and the rows again */
+	/* The rows are read again. */
 	struct world again =
 		world_new("127.0.0.1", "127.0.0.1", T0 + 2 * USEC_PER_SEC, T0 + USEC_PER_SEC);
 	local_tcp(&again);
@@ -258,7 +258,7 @@ static void nothing_is_gone_before_it_was_looked_for_and_seen_again(void **state
 
 static void behind_a_tunnel(struct world *world)
 {
-	/* the far server's 127.0.0.1: none of these ports is ours */
+	/* These are the remote server's 127.0.0.1: none of the ports is ours. */
 	world->activity->backends[0].client = at("127.0.0.1", 33333);
 	add_backend(world, 1001, at("127.0.0.1", 5001));
 	add_backend(world, 1002, at("10.0.0.5", 5002));
@@ -276,7 +276,8 @@ static void a_tunnel_hides_every_client(void **state)
 
 static void through_a_mounted_socket(struct world *world)
 {
-	/* the server's folder is mounted here, and its network is not ours: a stranger's port */
+	/* The server's folder is mounted here, but its network is not ours: the port belongs to
+	 * another program. */
 	world->peers->backend_in_network = false;
 	add_backend(world, 1001, at("127.0.0.1", 5001));
 	add_backend(world, 1002, at("10.0.0.5", 5002));
@@ -294,7 +295,8 @@ static void a_server_in_another_network_proves_nothing(void **state)
 
 static void in_a_container(struct world *world)
 {
-	/* the host's network but pids of its own: our backend's number is somebody else's here */
+	/* The server shares our network but not our pids: our backend's pid is another process
+	 * here. */
 	world->peers->backend_started_at = T0 - 5000 * USEC_PER_SEC;
 	add_backend(world, 1001, at("127.0.0.1", 5001));
 }
@@ -328,10 +330,10 @@ static struct world remote_world(int64_t second, bool with_client)
 {
 	struct world world = world_new("192.0.2.7", "10.0.0.5", T0 + second * USEC_PER_SEC,
 		T0 + second * USEC_PER_SEC - 1);
-	world.peers->n_tcp = 1; /* only our own end of our own connection is here */
+	world.peers->n_tcp = 1; /* Only our end of our own connection is here. */
 	world.peers->backend_started_at = INSTANT_UNKNOWN;
 	add_backend(&world, 1001, at("10.0.0.5", 5001));
-	add_backend(&world, 1002, at("10.0.0.5", 5002));  /* never seen: may be a container's */
+	add_backend(&world, 1002, at("10.0.0.5", 5002));  /* never seen: may be in a container */
 	add_backend(&world, 1003, at("127.0.0.1", 5001)); /* the server's own loopback */
 	if (with_client) {
 		add_tcp(&world, at("10.0.0.5", 5001), at("192.0.2.7", PORT), 21);
@@ -368,7 +370,7 @@ static void over_unix(struct world *world)
 	struct endpoint local = { .family = AF_UNIX };
 	add_backend(world, 1001, local);
 	add_backend(world, 1002, local); /* client gone */
-	add_backend(world, 1003, local); /* its backend's descriptors are hidden */
+	add_backend(world, 1003, local); /* the descriptors of its backend are hidden */
 	add_unix(world, 31, 32);
 	add_unix(world, 33, 0);
 	add_owner(world, 31, 1001, "postgres");
@@ -389,7 +391,7 @@ static void a_local_server_over_a_unix_socket(void **state)
 	assessment_free(assessment);
 }
 
-/* A dump that is younger than the server's answer takes nothing back, and proves nothing new. */
+/* A dump that is newer than the server's answer neither withdraws nor proves a verdict. */
 static void what_is_proven_stays_between_two_answers(void **state)
 {
 	(void)state;
@@ -448,7 +450,8 @@ static void a_full_server_shows_the_processes_at_its_sockets(void **state)
 	struct assessment *assessment = assess(&input, NULL);
 	assert_int_equal(assessment->slots.used, -1);
 	assert_int_equal(assessment->slots.by_status[STATUS_LEAKED], -1);
-	assert_int_equal(assessment->n_processes, 2); /* dbtop and python3; no postgres */
+	assert_int_equal(assessment->n_processes,
+		2); /* dbtop and python3 are processes here; postgres is not. */
 	assert_string_equal(assessment->processes[1].process.name, "python3");
 	assert_int_equal(assessment->processes[1].connections, 1);
 	assessment_free(assessment);
@@ -456,7 +459,7 @@ static void a_full_server_shows_the_processes_at_its_sockets(void **state)
 	peers_unref(world.peers);
 }
 
-/* The wall clock is set by this much between two rounds; nothing else changes. */
+/* Only the wall clock is set between two rounds. */
 static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 {
 	(void)state;
@@ -466,7 +469,8 @@ static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 		struct world old = world_new("127.0.0.1", "127.0.0.1", T0, T0 - USEC_PER_SEC);
 		local_tcp(&old);
 		struct assessment *first = settle(&old, NULL);
-		/* the dump is of the time before: of these sessions it tells nothing */
+		/* The dump is from before the clock was set: it proves nothing about these
+		 * sessions. */
 		struct world set = world_new(
 			"127.0.0.1", "127.0.0.1", later + USEC_PER_SEC, T0 - USEC_PER_SEC);
 		local_tcp(&set);
@@ -474,7 +478,7 @@ static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 		struct assessment *second = settle(&set, first);
 		assert_int_equal(second->n_leaked, 0);
 		assert_false(second->settled);
-		/* one more round, and all is as it would be */
+		/* After one more round everything is as without the change. */
 		struct world next = world_new("127.0.0.1", "127.0.0.1", later + 3 * USEC_PER_SEC,
 			later + 2 * USEC_PER_SEC);
 		local_tcp(&next);
@@ -488,7 +492,7 @@ static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 	}
 }
 
-/* Set back and forth again: a dump from before the session does not become one from after it. */
+/* The clock is set back and forward again: a dump from before the session still counts as older. */
 static void a_clock_that_is_set_twice_proves_nothing(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
-/* analyze/join_bouncers: which application is behind a backend of PgBouncer's, and when that is not
- * to be told. */
+/* analyze/join_bouncers: which application is behind a backend of PgBouncer, and when that is not
+ * certain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,11 +30,11 @@ struct scene {
 	enum pool_mode mode;
 	struct backend backend;
 	int64_t asked_at, servers_at, taken_at; /* of the round */
-	int64_t rows_at;                        /* the statement was sent */
+	int64_t rows_at;                        /* when the query was sent */
 	int64_t dumped_at;
-	bool no_port;        /* PgBouncer's sockets were not looked at */
-	bool seen_otherwise; /* something in between rewrites addresses */
-	bool not_held;       /* the client's socket is not ours to see */
+	bool no_port;        /* PgBouncer's sockets were not scanned */
+	bool seen_otherwise; /* addresses are translated on the way */
+	bool not_held;       /* the owner of the client's socket is not visible */
 };
 
 static struct endpoint at(const char *address, uint16_t port)
@@ -209,10 +209,10 @@ static const struct connection *backend_of(const struct assessment *assessment)
 }
 
 enum found {
-	APPLICATION, /* the process at the far end */
-	POOLER,      /* PgBouncer's: whose it is at the moment is not certain */
+	APPLICATION, /* the process at the remote end */
+	POOLER,      /* of PgBouncer, but its current client is not certain */
 	NOBODY,      /* the client is known, its process is not */
-	STRANGER,    /* not PgBouncer's session at all */
+	STRANGER,    /* not a session of PgBouncer */
 };
 
 static void check_again(const struct scene *scene, const struct assessment *previous,
@@ -324,7 +324,7 @@ static void a_client_is_matched_when_that_is_certain(void **state)
 	check(&scene, NOBODY, "a socket that is not there");
 }
 
-/* What was certain of this very session stays so while nothing new can be told. */
+/* What was certain for the same session stays so while there is no newer information. */
 static void what_was_known_of_a_session_is_recalled(void **state)
 {
 	(void)state;

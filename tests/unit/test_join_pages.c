@@ -1,5 +1,5 @@
-/* analyze/join_pages and analyze/pool_place: which backend a slot is, whose it is, and which pages
- * are none of this server's business. */
+/* analyze/join_pages and analyze/pool_place: the backend and the process of each slot, and which
+ * pages do not belong to this server. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 #define START (T0 - 100 * USEC_PER_SEC) /* of every backend */
 #define OWNER 4312
 
-/* One page with one slot, one backend beside our own. */
+/* One page with one slot, and one backend besides our own. */
 struct scene {
 	const char *page_server; /* NULL: 127.0.0.1:5432/app */
 	enum pool_page_status status;
@@ -31,7 +31,7 @@ struct scene {
 	int64_t dead_since; /* 0: T0 − 50 s */
 	const char *host;   /* of the server; NULL: 127.0.0.1 */
 	struct backend backend;
-	int32_t holder;         /* pid of the process at its other end; 0: not known */
+	int32_t holder;         /* pid of the process that holds the client end; 0: not known */
 	uint16_t proxy_port;    /* 0: none */
 	uint16_t bouncer_port;  /* 0: none */
 	bool no_rows;           /* not connected */
@@ -215,10 +215,11 @@ static void a_slot_is_the_backend_of_its_pid_and_start(void **state)
 	(void)state;
 	struct scene scene = usual();
 	check_slot(&scene, true, MATCHED_TCP, OWNER, CLIENT_END_HELD);
-	/* a pid that was used again since */
+	/* The pid was used again since. */
 	scene.slot.backend_start = START - 60 * USEC_PER_SEC;
 	check_slot(&scene, false, MATCHED_TCP, OWNER, CLIENT_END_HELD);
-	/* the page does not know the start: its own socket at the other end, and the same moment */
+	/* The page does not know the start: its process holds the client end, and
+	 * the times match. */
 	scene.slot.backend_start = INSTANT_UNKNOWN;
 	check_slot(&scene, true, MATCHED_TCP, OWNER, CLIENT_END_HELD);
 	scene.slot.connected_at = START + 60 * USEC_PER_SEC;
@@ -238,13 +239,13 @@ static void the_kernel_knows_who_holds_the_end(void **state)
 	(void)state;
 	struct scene scene = usual();
 	scene.holder = 500;
-	/* which one is it? session and page name each other, so the slot is its; who holds its end
-	 * is the kernel's word */
+	/* Session and page name each other, so the slot is this session's; the owner of the client
+	 * end is known from the kernel. */
 	check_slot(&scene, true, MATCHED_TCP, 500, CLIENT_END_HELD);
 	scene.backend.application_name = "app";
 	check_slot(&scene, false, MATCHED_TCP, 500, CLIENT_END_HELD);
 	scene.backend.application_name = "app/4312/1";
-	/* a pid of another namespace names nobody here */
+	/* A pid of another namespace means nothing here. */
 	scene.owner_not_visible = true;
 	check_slot(&scene, true, MATCHED_TCP, 500, CLIENT_END_HELD);
 }
@@ -270,7 +271,7 @@ static void holds_reserves_and_dead_owners_are_judged(void **state)
 	scene.slot.state = POOL_SLOT_RESERVE;
 	scene.backend.state_change = T0 - 4000 * USEC_PER_SEC;
 	check_verdict(&scene, STATUS_IDLE, REASON_NONE, PROTECTION_POOL_RESERVE);
-	/* in the reserve of a dead process is nothing; that its client is gone the kernel says */
+	/* A dead process has no reserve; the kernel shows that its client is gone. */
 	scene.status = POOL_PAGE_DEAD;
 	check_verdict(&scene, STATUS_LEAKED, REASON_IDLE_TOO_LONG, PROTECTION_NONE);
 }
@@ -294,11 +295,11 @@ static void a_page_belongs_where_its_sessions_are(void **state)
 {
 	(void)state;
 	struct scene scene = usual();
-	/* whatever way it takes */
+	/* However the server is reached. */
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
 	check_place(&scene, "db.example.com:6000/app", SHOWN);
 	check_place(&scene, "10.0.0.9:5432/app", SHOWN);
-	/* no row is its slot's: the names decide */
+	/* No row belongs to the slot: the names decide. */
 	scene.backend.pid = 0;
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
 	check_place(&scene, "localhost:5432/app", SHOWN);
@@ -307,15 +308,15 @@ static void a_page_belongs_where_its_sessions_are(void **state)
 	check_place(&scene, "::1:5432/app", SHOWN);
 	check_place(&scene, "127.0.0.1:5433/app", ELSEWHERE);
 	check_place(&scene, "10.0.0.9:5432/app", ELSEWHERE);
-	/* a name may be this machine's; but its session is not here */
+	/* The name may be this machine's, but its session is not here. */
 	check_place(&scene, "db.example.com:5432/app", ELSEWHERE);
 	scene.slot.backend_pid = 0;
 	check_place(&scene, "db.example.com:5432/app", SHOWN);
-	/* of a form that we do not read */
+	/* A form that is not parsed. */
 	check_place(&scene, "a,b:5432,5433/app", SHOWN);
 	check_place(&scene, "nonsense", SHOWN);
 	check_place(&scene, "127.0.0.1:99999/app", SHOWN);
-	/* the doors that we know of */
+	/* Known ways to the server. */
 	check_place(&scene, "127.0.0.1:6432/app", ELSEWHERE);
 	scene.bouncer_port = 6432;
 	check_place(&scene, "127.0.0.1:6432/app", SHOWN);
@@ -350,13 +351,13 @@ static void a_dead_page_is_spent_when_nothing_is_left(void **state)
 	scene.backend.pid = 0;
 	check_place(&scene, "127.0.0.1:5432/app", SPENT);
 	check_place(&scene, "127.0.0.1:5433/app", ELSEWHERE);
-	/* rows from before its death, and rows that are no more, prove nothing */
+	/* Rows from before the process's death, and rows that are gone, prove nothing. */
 	scene.dead_since = T0;
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
 	scene.dead_since = 0;
 	scene.server = SERVER_STALE;
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
-	/* a hidden row with its pid may be its session */
+	/* A hidden row with the pid may be the slot's session. */
 	scene = usual();
 	scene.status = POOL_PAGE_DEAD;
 	scene.backend.start = INSTANT_UNKNOWN;
@@ -364,18 +365,18 @@ static void a_dead_page_is_spent_when_nothing_is_left(void **state)
 	scene.backend.user = "other";
 	scene.backend.application_name = NULL;
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
-	/* a pid that was used again is another session … */
+	/* A pid that was used again is another session. */
 	scene = usual();
 	scene.status = POOL_PAGE_DEAD;
 	scene.backend.start = START + USEC_PER_SEC;
 	scene.backend.application_name = "psql";
 	check_place(&scene, "127.0.0.1:5432/app", SPENT);
-	/* … unless it goes by the dead process's name: the pool had not noted it yet */
+	/* Unless the session has the dead process's name: the pool had not stored its pid yet. */
 	scene.backend.application_name = "app/4312/1";
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
 }
 
-/* Its sessions are ended: that it was here is remembered. */
+/* Its sessions have ended, but it is remembered that they were here. */
 static void who_was_here_stays_here(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* Which application is behind the proxy: only where it is proven. */
+/* analyze/join_proxy: the application behind the proxy is set only where it is proven. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,7 +134,7 @@ static void end(struct world *world)
 	arena_free(world->arena);
 }
 
-/* The kernel says that the proxy holds this connection's client end. */
+/* The kernel shows that the proxy holds this connection's client end. */
 static void hold_by_proxy(struct world *world, struct connection *connection, int32_t pid)
 {
 	struct process holder = process(pid);
@@ -168,11 +168,11 @@ static void test_named_with_a_socket(void **state)
 	join_proxy(world.assessment, world.processes);
 	assert_int_equal(pid_of(&world, &connections[0]), 100);
 	assert_int_equal(connections[0].matched_by, MATCHED_PROXY);
-	/* no such process is connected to the proxy: the name proves nothing */
+	/* The named process is not connected to the proxy: the name proves nothing. */
 	assert_int_equal(pid_of(&world, &connections[1]), 500);
 	assert_int_equal(connections[1].matched_by, MATCHED_TCP);
 	assert_int_equal(pid_of(&world, &connections[2]), 500);
-	/* the proxy itself is nobody's application */
+	/* The proxy itself is not the application. */
 	assert_int_equal(connections[3].matched_by, MATCHED_TCP);
 	assert_true(connections[2].proxied);
 	assert_int_equal(world.assessment->n_proxy_clients, 2);
@@ -201,7 +201,8 @@ static void test_name_without_the_proxy_is_nothing(void **state)
 	end(&world);
 }
 
-/* Through the proxy ourselves: who comes from the same address comes through it, too. */
+/* Our own connection goes through the proxy, so every connection from the same
+ * address does, too. */
 static void test_our_own_path(void **state)
 {
 	struct in_addr elsewhere = { htonl(0x0a000001) };

@@ -1,4 +1,5 @@
-/* The columns' places: what is left out first, that nothing overlaps, and how far one can move. */
+/* The columns' positions: which are left out first, that none overlap, and how far they can be
+ * moved. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ static bool has(const struct layout *layout, enum column_id id)
 	return layout->shown & 1u << id;
 }
 
-/* One beside the other, with a gap, up to the last column but one. */
+/* Columns are side by side with a gap, up to the last column but one of the screen. */
 static void check_places(const struct layout *layout, int width)
 {
 	int x = LAYOUT_GUTTER;
@@ -75,7 +76,7 @@ static void nothing_overlaps(void **state)
 			}
 }
 
-/* In this order, as the screen narrows. */
+/* The order in which columns are left out as the screen narrows. */
 static void columns_go_in_order(void **state)
 {
 	(void)state;
@@ -96,7 +97,7 @@ static void columns_go_in_order(void **state)
 	assert_true(gone_at[COLUMN_CLIENT] >= 80);
 }
 
-/* The process takes its place, or leaves it: an empty half of the screen tells nothing. */
+/* If QUERY has no room, PROCESS gets it: no half of the screen is empty. */
 static void no_half_is_empty(void **state)
 {
 	(void)state;
@@ -139,7 +140,7 @@ static void the_users_choice_is_kept(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(layout.slots[i].id, chosen[i]);
 	assert_false(layout.blanks);
-	/* the last one has what is left over */
+	/* The last one gets the remaining width. */
 	assert_int_equal(layout.slots[2].x + layout.slots[2].width, 59);
 }
 

@@ -1,4 +1,4 @@
-/* Who blocks whom: the tree, and the page that shows it. */
+/* Which session blocks which: the tree, and its screen. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 
 #define BLOCKERS_MAX 4
 
-/* A row for tests: whom it waits for ends with 0; first −1: it is granted. */
+/* Makes a row. The list of blockers ends with 0; if it begins with −1 the lock is granted. */
 struct lock_row {
 	int32_t pid, blockers[BLOCKERS_MAX];
 	const char *object;
@@ -84,7 +84,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* A queue reads as one: whoever waits for two stands below the later one. */
+/* A queue is one chain: a session that waits for two is below the later one. */
 static void test_queue(void **state)
 {
 	static const struct lock_row rows[] = {
@@ -129,7 +129,8 @@ static void test_two_trees_worst_first(void **state)
 	assert_true(tree.nodes[3].last);
 }
 
-/* A deadlock has no root of its own: one is made, each stands there once, and it ends. */
+/* A deadlock has no root: one session is made the root, each is shown once, and the
+ * tree is finite. */
 static void test_circle(void **state)
 {
 	static const struct lock_row rows[] = {
@@ -162,7 +163,7 @@ static void test_deep_chain(void **state)
 	assert_int_equal(tree.nodes[LENGTH].depth, LOCK_DEPTH_MAX);
 }
 
-/* The pid was taken over by a session that is younger than the table. */
+/* A session that is newer than the table has the pid now. */
 static void test_younger_session(void **state)
 {
 	static const struct lock_row rows[] = { { 9913, { 9912 }, "outbox" } };
@@ -239,7 +240,7 @@ static void test_page(void **state)
 	assert_null(locks_at(assessment, 99));
 }
 
-/* Enter is for a session that is shown to us. */
+/* Enter works only for a session that is shown to our role. */
 static void test_enter_is_offered_where_it_opens_something(void **state)
 {
 	static const struct lock_row rows[] = {
@@ -256,7 +257,7 @@ static void test_enter_is_offered_where_it_opens_something(void **state)
 	check_offers(1, true);
 	check_offers(2, false);
 	check_offers(3, true);
-	/* lines that are gone: the last one is under the cursor */
+	/* The list got shorter: the cursor is on its last line. */
 	check_offers(9, true);
 	((struct lock_table *)assessment->locks)->error = "canceling statement due to timeout";
 	check_offers(0, false);

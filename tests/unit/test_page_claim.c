@@ -1,4 +1,5 @@
-/* analyze/page_claim: what a stats page says of a session, against what the kernel shows. */
+/* analyze/page_claim: what a stats page claims about a session, compared with what the kernel
+ * shows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,14 +30,14 @@
 #define APP      1000 /* users */
 #define STRANGER 1001
 
-/* Where the session's client end is, as far as the kernel shows. */
+/* Where the session's client end is, as the kernel shows. */
 enum place {
 	AT_OWNER,
-	AT_OWNER_AND_OTHER, /* inherited: both have it open */
+	AT_OWNER_AND_OTHER, /* inherited: both processes have it open */
 	AT_OTHER,
-	AT_HIDDEN, /* a process that we may not see has it */
+	AT_HIDDEN, /* a process that is not visible to us has it */
 	AT_PROXY,
-	BEHIND_NAT, /* from where our own session comes from as well */
+	BEHIND_NAT, /* from the same address as our own session */
 	AFAR,       /* an address of another machine */
 	NOWHERE,    /* no socket has it any more */
 };
@@ -51,20 +52,20 @@ struct row {
 	uint32_t uid; /* of the page's file */
 	const char *application;
 	bool connected; /* the page's process has a connection to the server or the proxy */
-	enum certainty held, gone; /* of a slot that is held, CERTAINTY_NONE: no leak */
+	enum certainty held, gone; /* of a slot that is held; CERTAINTY_NONE: not leaked */
 	bool reserve;              /* a slot in the reserve protects the session */
 	const char *evidence;      /* a part of it; NULL: there is none */
 };
 
 static const struct row rows[] = {
-	/* the kernel bears it out */
+	/* The kernel confirms it. */
 	{ AT_OWNER, LIVE, APP, "x", false, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
 	{ AT_OWNER, LIVE, 0, "x", false, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
 	{ AT_OWNER_AND_OTHER, LIVE, APP, "x", false, CERTAINTY_DECLARED, CERTAINTY_NONE, true,
 		NULL },
 	/* a file of another user about this user's process */
 	{ AT_OWNER, LIVE, STRANGER, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
-	/* its process is dead, and the kernel shows who lives */
+	/* Its process is dead; the kernel shows which process lives. */
 	{ AT_OTHER, DEAD, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
 		"python3 (77) holds" },
 	{ AT_OTHER, DEAD, STRANGER, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
@@ -73,11 +74,12 @@ static const struct row rows[] = {
 		"not ours to see" },
 	{ AT_OTHER, DEAD_AND_TAKEN, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
 		"python3 (77) holds" },
-	/* another holder: what a page says is worth nothing … */
+	/* Another process holds the client end: the page does not count. */
 	{ AT_OTHER, LIVE, APP, "x", true, CERTAINTY_NONE, CERTAINTY_NONE, false, "python3 (77)" },
 	{ AT_OTHER, LIVE, STRANGER, NAMED, true, CERTAINTY_NONE, CERTAINTY_NONE, false,
 		"python3 (77)" },
-	/* … but page and session name each other: nothing is ended for that, but it is kept */
+	/* Page and session name each other: no leak follows from that, but the session is
+	 * protected. */
 	{ AT_OTHER, LIVE, APP, NAMED, true, CERTAINTY_NONE, CERTAINTY_NONE, true, "python3 (77)" },
 	/* behind the proxy */
 	{ AT_PROXY, LIVE, APP, "x", true, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
@@ -91,21 +93,21 @@ static const struct row rows[] = {
 	{ AT_PROXY, DEAD, APP, NULL, false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AT_PROXY, DEAD_AND_TAKEN, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
 		"with that number lives" },
-	/* addresses are changed on the way */
+	/* Addresses are translated on the way. */
 	{ BEHIND_NAT, LIVE, APP, NAMED, true, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
 	{ BEHIND_NAT, LIVE, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, true, NULL },
 	{ BEHIND_NAT, LIVE, APP, "x", true, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ BEHIND_NAT, LIVE, STRANGER, NAMED, true, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ BEHIND_NAT, DEAD, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_DECLARED, false, NULL },
 	{ BEHIND_NAT, DEAD, APP, "x", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
-	/* of another machine: a process of this one has no say */
+	/* On another machine: a process of this one proves nothing. */
 	{ AFAR, DEAD, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AFAR, LIVE, APP, "x", true, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AFAR, LIVE, APP, NAMED, true, CERTAINTY_NONE, CERTAINTY_NONE, true, NULL },
-	/* the kernel's proof needs no page */
+	/* The kernel's proof needs no page. */
 	{ NOWHERE, DEAD, APP, NAMED, false, CERTAINTY_PROVEN, CERTAINTY_PROVEN, false, NULL },
 	{ NOWHERE, DEAD, STRANGER, "x", false, CERTAINTY_PROVEN, CERTAINTY_PROVEN, false, NULL },
-	/* of another pid namespace: user and name must fit */
+	/* Of another pid namespace: user and name must match. */
 	{ AT_OTHER, DISTANT, APP, NAMED, false, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
 	{ AT_OTHER, DISTANT, APP, "x", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AT_OTHER, DISTANT, STRANGER, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, true, NULL },
@@ -257,7 +259,7 @@ static struct proxy *make_proxy(const struct row *row)
 	return proxy;
 }
 
-/* Twice: "gone" of a client's end at another machine's server needs two looks. */
+/* Two rounds, because a client end at a remote server is gone only after two scans. */
 static struct assessment *look(const struct row *row, enum pool_slot_state state)
 {
 	static const struct rules rules = {
@@ -334,8 +336,8 @@ static void the_kernel_is_the_evidence(void **state)
 	}
 }
 
-/* A session that is older than its age limit is presumed, whatever a page claims: but nothing that
- * is younger becomes a leak by it. */
+/* A session that is older than its limit is presumed leaked, whatever a page claims; a younger one
+ * never becomes leaked by that. */
 static void a_false_page_makes_no_leak(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* action/plan: exactly which sessions, in which order, and what they lose. */
+/* action/plan: which sessions it has, in which order, and what is lost with each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +104,7 @@ static void what_is_lost_is_said_in_words(void **state)
 	assert_null(plan->targets[3].loses);
 	action_plan_free(plan);
 
-	/* nothing of an aborted transaction can be kept */
+	/* Nothing of an aborted transaction can be committed. */
 	struct backend *aborted = (struct backend *)sample_find(assessment, 9912)->backend;
 	aborted->state = BACKEND_STATE_IN_ABORTED_TRANSACTION;
 	plan = plan_kill_leaked(assessment, CERTAINTY_DECLARED);
@@ -113,7 +113,7 @@ static void what_is_lost_is_said_in_words(void **state)
 	assessment_free(assessment);
 }
 
-/* Whatever the verdict says, these are never named. */
+/* These are never in a plan, whatever the verdict is. */
 static void kill_leaked_never_names_what_is_not_ours_to_end(void **state)
 {
 	(void)state;
@@ -143,12 +143,15 @@ static void selected_takes_what_was_chosen_and_may_be_ended(void **state)
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
 	const struct plan_session chosen[] = {
-		session_of(assessment, 9914), /* its pool's reserve: chosen by hand, so be it */
-		session_of(assessment, 9970), /* the service's own */
+		session_of(assessment,
+			9914), /* in its pool's reserve: allowed, because it was chosen by hand */
+		session_of(assessment, 9970), /* of the managed service */
 		session_of(assessment, 9980), /* hidden */
-		session_of(assessment, 9990), /* ours */
-		session_of(assessment, 9971), /* a listener, idle for longest */
-		{ 9950, session_of(assessment, 9950).start + 1 }, /* the pid is another's by now */
+		session_of(assessment, 9990), /* our own */
+		session_of(assessment, 9971), /* a listener that is idle for longest */
+		{ 9950,
+			session_of(assessment, 9950).start +
+				1 }, /* another session has the pid now */
 		{ 4, 5 },
 	};
 	struct action_plan *plan = plan_selected(
@@ -159,7 +162,7 @@ static void selected_takes_what_was_chosen_and_may_be_ended(void **state)
 	assessment_free(assessment);
 }
 
-/* One walk through the connections, not one for each of the chosen: that would take a minute. */
+/* The connections are searched once, not once for each chosen one: that would take a minute. */
 static void all_of_very_many_are_planned_at_once(void **state)
 {
 	(void)state;

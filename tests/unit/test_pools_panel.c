@@ -1,4 +1,4 @@
-/* view/pools: what the panel says, and what it gives up when there is little room. */
+/* view/pools: the contents of the panel, and what is left out where there is little room. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ static void what_has_no_room_is_counted(void **state)
 	check(assessment, 80, 24, "2/3    longest hold 7m12s sync.c:212");
 	check(assessment, 80, 24, "+1 more");
 	check(assessment, 80, 16, "+2 more");
-	/* no word is cut: it is told in brief */
+	/* No word is cut: the brief form is shown. */
 	check(assessment, 61, 24, "2/3    held 7m12s");
 	check(assessment, 61, 15, "held 7m12s    +2 more");
 	CLEANUP(cleanup_free) char *small = draw(assessment, 40, 12);

@@ -1,4 +1,5 @@
-/* The proxy on the screen: its item in the header, its page, and who may be behind a connection. */
+/* The proxy on the screen: its item in the header, its screen, and the applications behind a
+ * connection. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,7 +84,7 @@ static void test_header(void **state)
 	check(0, PAGE_MAIN, "proxy ● serving 2.1 ms full 20/20", true);
 	proxy->status = PROXY_LISTENING;
 	check(0, PAGE_MAIN, "proxy ○ listening", true);
-	/* nobody spoke of a proxy: an empty port is no news */
+	/* No proxy is configured, so an empty port is not shown. */
 	proxy->status = PROXY_ABSENT;
 	check(0, PAGE_MAIN, "proxy", false);
 	proxy->expected = true;
@@ -100,7 +101,7 @@ static void check_size(int width, int height, const char *wanted, bool there)
 	free(text);
 }
 
-/* One that serves goes first where there is little room; one that does not is news. */
+/* Where there is little room, a proxy that serves is left out first; one that does not is kept. */
 static void test_small_header(void **state)
 {
 	(void)state;
@@ -163,7 +164,7 @@ static void test_one_of_these(void **state)
 	connection->proxied = true;
 	check(9972, PAGE_MAIN, "one of these", true);
 	check(9972, PAGE_MAIN, "node server.js: 3 sockets, 1 connection known", true);
-	/* all that the first one has are known: it is none of them */
+	/* All connections of the first process are known: it is not a candidate. */
 	check(9972, PAGE_MAIN, "python3 main.py: 2 sockets", false);
 	connection->process = 4;
 	connection->matched_by = MATCHED_PROXY;

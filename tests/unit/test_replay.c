@@ -1,4 +1,4 @@
-/* revive, recording: what --json wrote comes back as it was, and nothing hostile gets through. */
+/* revive, recording: what --json wrote is read back the same, and hostile input is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ static void a_snapshot_comes_back_as_it_was(void **state)
 	}
 }
 
-/* What JSON does not carry would be missed on the screen. */
+/* Values that JSON lacks would be missing on the screen. */
 static void it_looks_as_it_did(void **state)
 {
 	(void)state;
@@ -131,7 +131,7 @@ static void what_is_missing_is_not_known(void **state)
 	assessment = revived(HEAD ",\"server\":{\"pooler\":true}}");
 	assert_true(assessment->server.pooler);
 	assessment_free(assessment);
-	/* rows without an answer that they could be of */
+	/* Rows without the answer to which they belong. */
 	assessment = revived(HEAD ",\"connections\":[{\"status\":\"leaked\"}]}");
 	assert_null(assessment->activity);
 	assert_int_equal(assessment->n_connections, 0);
@@ -195,7 +195,7 @@ static void mistakes_are_named(void **state)
 	}
 }
 
-/* A recording may come from anywhere: a terminal must obey nothing in it. */
+/* A recording may be from anyone: nothing in it may control a terminal. */
 static void text_is_made_harmless(void **state)
 {
 	(void)state;
@@ -209,7 +209,7 @@ static void text_is_made_harmless(void **state)
 	assessment_free(assessment);
 }
 
-/* Cut anywhere, changed anywhere: an answer, and no crash. */
+/* Input that is cut or changed anywhere gives a result or an error, never a crash. */
 static void damage_is_survived(void **state)
 {
 	(void)state;
@@ -275,7 +275,7 @@ static void lines_are_found(void **state)
 	unlink(path);
 }
 
-/* A last line without its end that is whole counts. */
+/* A last line that is complete except for its line end counts. */
 static void a_whole_last_line_counts(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* report/result, report/exit_status: what an action came to, for people and for scripts. */
+/* report/result, report/exit_status: the results of an action, for people and for scripts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -176,7 +176,7 @@ static void results_map_to_exit_statuses(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		targets[0].result = targets[1].result = RESULT_TERMINATED;
 		targets[2].result = cases[i].result;
-		targets[3].result = RESULT_TIMEOUT; /* not selected: not ours to tell */
+		targets[3].result = RESULT_TIMEOUT; /* Not selected, so it is not printed. */
 		assert_int_equal(exit_status_of_result(&plan, seen), cases[i].status);
 		assert_int_equal(exit_status_of_result(&plan, hidden), cases[i].status ? 1 : 3);
 	}
@@ -186,7 +186,7 @@ static void results_map_to_exit_statuses(void **state)
 	assert_int_equal(exit_status_of_result(&plan, seen), 0);
 	assert_int_equal(exit_status_of_plan(&plan, hidden), 3);
 	assert_int_equal(exit_status_of_result(&plan, hidden), 3);
-	/* the last poll brought an error: what is seen is older */
+	/* The last poll failed: the data is older. */
 	seen->sources[SOURCE_ACTIVITY].status = SOURCE_STALE;
 	assert_int_equal(exit_status_of_plan(&plan, seen), 3);
 	assert_int_equal(exit_status_of_result(&plan, seen), 3);
@@ -231,7 +231,7 @@ static void snapshots_map_to_exit_statuses(void **state)
 		assert_int_equal(exit_status_of_snapshot(assessment), cases[i].status);
 		assessment_free(assessment);
 	}
-	/* none among those we see, but there are some that we do not see */
+	/* No leak among the visible sessions, but some are hidden. */
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
 	assessment->n_leaked = 0;
 	assert_int_equal(exit_status_of_snapshot(assessment), 3);

@@ -1,5 +1,5 @@
-/* The view at every size: nothing is cut in mid-word without …, nothing lies over anything, and how
- * full and how leaked is told as long as there is room for two numbers. */
+/* The view at every size: no word is cut without …, nothing overlaps, and the slots and leaks are
+ * shown as long as there is room for two numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,7 +109,7 @@ static bool has_letter(const char *word)
 	return false;
 }
 
-/* What a narrow screen says instead: whole words, too. */
+/* The shorter forms on a narrow screen: also whole words. */
 static bool is_short_form(const char *word)
 {
 	static const char *const forms[] = { "in" };
@@ -137,7 +137,7 @@ static void assert_no_word_is_cut(
 	free(words.text);
 }
 
-/* All that it ever says: on a screen with room for everything. */
+/* All words that it can show: those of a screen with room for everything. */
 static void collect(struct fixture *fixture, struct words *whole)
 {
 	split(text_at(fixture, 500, 200), whole);
@@ -165,7 +165,8 @@ static void no_word_is_cut(void **state)
 
 /* --- cells --- */
 
-/* Each wide character has its right half, and nothing but it; nothing is a control character. */
+/* Each wide character has its right half and no other cell in it; there are
+ * no control characters. */
 static void assert_sound(const struct grid *grid)
 {
 	for (int y = 0; y < grid->height; y++) {
@@ -199,7 +200,7 @@ static void open_page(struct fixture *fixture, enum page page)
 		ui_push(&fixture->ui, page);
 }
 
-/* Every sample on every page at every size, in Unicode and in ASCII. */
+/* Every sample on every screen at every size, in Unicode and in ASCII. */
 static void cells_are_sound(void **state)
 {
 	(void)state;
@@ -248,7 +249,8 @@ static void the_numbers_are_told_last(void **state)
 	for (int width = 5; width <= 200; width += width < 60 ? 1 : 11) {
 		for (int height = 1; height <= 50; height += height < 25 ? 1 : 5) {
 			char *text = text_at(&fixture, width, height);
-			/* 18 of 25, 4 leaked; the leaked come first where one must do */
+			/* 18 of 25, 4 leaked; only the leaked where there is room
+			 * for one number. */
 			assert_non_null(strstr(text, "4"));
 			if (height > 1 || width >= 8)
 				assert_non_null(strstr(text, "18"));
@@ -260,7 +262,7 @@ static void the_numbers_are_told_last(void **state)
 	tear_down(&fixture);
 }
 
-/* The rows fill what is left: with n lines more, as many more rows. */
+/* The rows fill the rest: n more lines show n more rows. */
 static void a_taller_screen_shows_more(void **state)
 {
 	(void)state;
@@ -269,7 +271,7 @@ static void a_taller_screen_shows_more(void **state)
 	size_t before = 0;
 	for (int height = 1; height <= 60; height++) {
 		build(&fixture, 100, height);
-		/* where the header opens up it takes a few of them */
+		/* Where the header gets more lines, it takes some of them. */
 		assert_true(fixture.ui.page_rows + 8 >= before);
 		before = fixture.ui.page_rows;
 	}

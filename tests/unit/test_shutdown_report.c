@@ -1,5 +1,5 @@
-/* report/shutdown: the verdict as text, as JSON and as JUnit XML, of a command that holds anything
- * at all. What reads the JSON is jansson; the XML has to be what XML 1.0 allows. */
+/* report/shutdown: the verdict as text, as JSON and as JUnit XML, for a command with any bytes.
+ * jansson reads the JSON; the XML must be valid XML 1.0. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,7 +198,7 @@ static void json_holds_the_verdict(void **state)
 	json_decref(root);
 }
 
-/* What nobody knows is null, never 0. */
+/* A value that is not known is null, never 0. */
 static void json_without_a_verdict_is_null(void **state)
 {
 	struct fixture *f = *state;
@@ -226,7 +226,8 @@ static void json_keeps_a_hostile_command(void **state)
 	json_decref(root);
 }
 
-/* Characters that XML 1.0 has, and each tag closed in the right order: enough to find an escape. */
+/* Checks for characters of XML 1.0 and for tags closed in the right order: enough to find a missing
+ * escape. */
 static void assert_well_formed(const char *xml)
 {
 	const char *open[8];
@@ -293,7 +294,7 @@ static void junit_withstands_a_hostile_command(void **state)
 		"two&#10;lines[2J   näh 💣\""));
 }
 
-/* SIGINT, this many times the piece as the arguments, and what it is then. */
+/* A report of SIGINT, with the piece repeated as the arguments, and the expected text. */
 static void check_name(struct fixture *f, const char *const *command, const char *piece, size_t n,
 	const char *then)
 {
@@ -313,7 +314,7 @@ static void check_name(struct fixture *f, const char *const *command, const char
 	free(wanted);
 }
 
-/* However long its command is, a name has 200 characters of it, and whole ones. */
+/* The name has at most 200 characters of the command, and none is cut. */
 static void junit_shortens_a_long_command(void **state)
 {
 	struct fixture *f = *state;
@@ -321,7 +322,8 @@ static void junit_shortens_a_long_command(void **state)
 	for (size_t i = 0; i < 1000; i++)
 		memcpy(bombs + 4 * i, "💣", 4);
 	check_name(f, (const char *const[]){ bombs, NULL }, "💣", 200, "…");
-	/* what an entity takes in the file does not count, nor where the arguments end */
+	/* An entity counts as one character. It does not matter in which argument the limit is
+	 * reached. */
 	static char ands[201 + 1];
 	memset(ands, '&', 201);
 	check_name(f, (const char *const[]){ ands, NULL }, "&amp;", 200, "…");
@@ -331,7 +333,7 @@ static void junit_shortens_a_long_command(void **state)
 	for (size_t i = 1; i < 1000; i++)
 		many[i] = "a";
 	check_name(f, many, "a ", 100, "…");
-	/* each of the rounds has a name of its own */
+	/* Each round has a name of its own. */
 	f->report.round = 2;
 	f->report.rounds = 3;
 	check_name(f, (const char *const[]){ bombs, NULL }, "💣", 200, "… (2 of 3)");

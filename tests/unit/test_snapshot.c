@@ -78,7 +78,7 @@ static json_t *connection_of(json_t *json, int pid)
 	return NULL;
 }
 
-/* The documented one of the same kind, where there are several. */
+/* The documented element of the same kind, where there are several kinds. */
 static json_t *alike(json_t *documented, json_t *printed)
 {
 	size_t i;
@@ -93,7 +93,7 @@ static json_t *alike(json_t *documented, json_t *printed)
 	return json_array_get(documented, 0);
 }
 
-/* Exactly the documented keys, in the documented order. */
+/* Exactly the documented keys, in their documented order. */
 static void assert_same_keys(json_t *documented, json_t *printed)
 {
 	void *a = json_object_iter(documented), *b = json_object_iter(printed);
@@ -292,7 +292,7 @@ static void the_proxy_is_told_when_there_is_one(void **state)
 	struct proxy *proxy = proxy_new();
 	assessment->proxy = proxy;
 	json_t *json = parse(assessment, &everything);
-	/* nobody spoke of it, and it is not there */
+	/* No proxy is configured, and none is there. */
 	assert_true(json_is_null(at(json, "proxy")));
 	json_decref(json);
 	proxy->status = PROXY_SERVING;
@@ -326,7 +326,7 @@ static void a_stream_that_fails_is_told(void **state)
 	assessment_free(assessment);
 }
 
-/* Neither has a connection, and those that wait are out of scope: to look through all who wait for
+/* Neither process has a connection, and the waiters are out of scope. Searching all waiters for
  * each process would take minutes. */
 static void so_many_wait(void **state)
 {
@@ -345,7 +345,7 @@ static void so_many_wait(void **state)
 		};
 	CLEANUP(cleanup_free) char *text = print(assessment, &everything);
 	assert_non_null(strstr(text, "\"processes\":[]"));
-	/* one that is told of */
+	/* the process that is written */
 	assessment->waiters[MANY / 2].in_scope = true;
 	assessment->processes[MANY / 2].process.pid = 4711;
 	assessment->n_waiters = MANY / 2;

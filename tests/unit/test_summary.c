@@ -1,4 +1,4 @@
-/* report/summary: the report for people. */
+/* report/summary: the output of --once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +79,7 @@ static void the_eye_meets_things_in_their_order(void **state)
 		rest = find(rest, order[i]);
 }
 
-/* But for the server's own sentences, which are worth their length. */
+/* Except for the server's own sentences, which may be longer. */
 static void lines_fit_into_80_columns(void **state)
 {
 	(void)state;
@@ -105,7 +105,7 @@ static void plain_ascii_is_nothing_else(void **state)
 	find(text, "UPDATE outbox S...\n");
 }
 
-/* What a client calls itself is neither a line nor a title of ours. */
+/* A client's name cannot make a line or a title. */
 static void hostile_strings_stay_in_their_cells(void **state)
 {
 	(void)state;
@@ -120,7 +120,7 @@ static void hostile_strings_stay_in_their_cells(void **state)
 		leaked += strncmp(c, "\n! ", 3) == 0;
 	}
 	assert_int_equal(leaked, 4);
-	/* the service's session has a statement now: a line more at most */
+	/* The service's session has a statement now, which adds one line at most. */
 	assert_in_range(lines[1], lines[0], lines[0] + 1);
 }
 

@@ -1,4 +1,4 @@
-/* layout, search, line_skip: which columns there are, and finding one's way in the table. */
+/* layout, search, line_skip: which columns are shown, and moving in the table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,7 +99,7 @@ static void every_name_is_a_column(void **state)
 		assert_int_equal(column_find(names[i], strlen(names[i])), i);
 }
 
-/* With the table this narrow some columns are left out; they come when it is moved. */
+/* In a table this narrow some columns are left out; moving shows them. */
 static void columns_without_room_can_be_reached(void **state)
 {
 	(void)state;
@@ -198,7 +198,7 @@ static void what_was_filtered_is_searched_for(void **state)
 		for (int j = 0; j < i; j++)
 			assert_int_not_equal(seen[i], seen[j]);
 	}
-	/* round the end, and back again */
+	/* Wraps around at the end, and back. */
 	search_go(ui, table->assessment, 1);
 	assert_int_equal(pid_under_cursor(ui), seen[0]);
 	search_go(ui, table->assessment, -1);
@@ -228,7 +228,7 @@ static void one_is_followed_until_it_ends(void **state)
 	assert_int_equal(followed.kind, IDENTITY_CONNECTION);
 	search_toggle_follow(ui);
 	assert_true(ui->following);
-	/* out of sight is not out of mind */
+	/* A connection that is not shown is still followed. */
 	type(ui, "nowhere-to-be-found");
 	table->assessment->now += USEC_PER_SEC;
 	draw(table, 120, 36);
@@ -237,7 +237,7 @@ static void one_is_followed_until_it_ends(void **state)
 	draw(table, 120, 36);
 	assert_true(ui->following);
 	assert_true(identity_equal(ui->selected, followed));
-	/* another one with its pid is another one */
+	/* Another session with the same pid is not followed. */
 	struct connection *connection = sample_find(table->assessment, (int32_t)followed.a);
 	struct backend other = *connection->backend;
 	other.start += USEC_PER_SEC;
@@ -271,7 +271,7 @@ static char *line_of(struct table *table, const char *what)
 	return strndup(at, strcspn(at, "\n"));
 }
 
-/* What the group's line says is not said again on each row; what it does not say is. */
+/* A value that the group's row shows is blank in its rows; other values are shown. */
 static void what_the_group_says_is_not_repeated(void **state)
 {
 	(void)state;
@@ -315,7 +315,7 @@ static void check_signs(struct grid *grid, const char *path)
 	}
 }
 
-/* A locale without UTF-8 must not be full of question marks. */
+/* In a locale without UTF-8 the screen must not be full of question marks. */
 static void every_sign_has_a_likeness(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* theme: reading, finding, those that are compiled in, and terminals with fewer colours. */
+/* theme: reading and finding themes, the built-in ones, and terminals with fewer colours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +85,7 @@ static void what_is_missing_is_as_text(void **state)
 	assert_same(&theme.styles[STYLE_GOOD], &good);
 }
 
-/* Else the cursor could not be seen, or would paint over what it stands on. */
+/* Otherwise the cursor would be invisible, or would hide the text below it. */
 static void what_is_laid_over_is_never_without_effect(void **state)
 {
 	(void)state;
@@ -216,7 +216,8 @@ static double channel(int color, int shift)
 	return value <= 0.03928 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4);
 }
 
-/* WCAG 2's relative luminance; the terminal's own ground is taken to be black, its letters grey. */
+/* WCAG 2's relative luminance. The terminal's own background is assumed to be black,
+ * its text grey. */
 static double luminance(int color, int otherwise)
 {
 	if (color == THEME_DEFAULT)
@@ -242,8 +243,8 @@ static double contrast_of(const struct theme *theme, enum style style, enum styl
 	return contrast(fg, bg);
 }
 
-/* How much each style must stand out of its ground. Blocks of the gauge are shapes: 3 to 1, and
- * what is free is to be faint. */
+/* The least contrast of each style. Blocks of the gauge are shapes: 3 to 1; free slots are meant to
+ * be faint. */
 static const struct {
 	enum style style;
 	double least;
@@ -276,7 +277,8 @@ static void check_contrast(const struct theme *theme, int depth, double least)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		enum style style = wanted[i].style;
 		double must = wanted[i].least >= 3.8 && least > 4.5 ? least : wanted[i].least;
-		/* 16 and fewer are the user's own palette: only that it is not its ground */
+		/* With 16 and fewer colours the user sets the palette: the colour must only differ
+		 * from its background. */
 		if (depth <= 16)
 			must = 1.1;
 		if (theme->styles[style].reverse)
@@ -311,7 +313,7 @@ static bool looks_equal(const struct theme_style *a, const struct theme_style *b
 		a->underline == b->underline && a->reverse == b->reverse && a->italic == b->italic;
 }
 
-/* The rules of taste that can be checked, at every depth of colour. */
+/* The checkable rules of the themes, for each number of colours. */
 static void every_theme_shows_what_matters(void **state)
 {
 	(void)state;
@@ -343,7 +345,7 @@ static void every_theme_shows_what_matters(void **state)
 	}
 }
 
-/* What a dichromat sees of a colour: Viénot, Brettel and Mollon (1999), in linear light. */
+/* How a dichromat sees a colour: Viénot, Brettel and Mollon (1999), in linear light. */
 static void seen_by(const double sight[2][3], int color, double seen[3])
 {
 	double r = channel(color, 16), g = channel(color, 8), b = channel(color, 0);
@@ -366,8 +368,8 @@ static void colour_blind_safe_is(void **state)
 {
 	(void)state;
 	static const double sights[][2][3] = {
-		{ { 0.11238, 0.88762, 0.0 }, { 0.00401, -0.00401, 1.0 } }, /* no red cones */
-		{ { 0.29275, 0.70725, 0.0 }, { -0.02234, 0.02234, 1.0 } }, /* no green ones */
+		{ { 0.11238, 0.88762, 0.0 }, { 0.00401, -0.00401, 1.0 } }, /* without red cones */
+		{ { 0.29275, 0.70725, 0.0 }, { -0.02234, 0.02234, 1.0 } }, /* without green cones */
 	};
 	struct theme theme = builtin("colour-blind-safe");
 	const struct theme_style *styles = theme.styles;
@@ -443,7 +445,7 @@ static void every_colour_has_a_place_in_every_palette(void **state)
 		assert_in_range(theme_to_16(THEME_RGB(rgb)), 0, 15);
 		assert_in_range(theme_to_8(THEME_RGB(rgb)), 0, 7);
 	}
-	/* the palette's own colours are nearest to themselves */
+	/* Colours of the palette are nearest to themselves. */
 	static const int levels[] = { 0, 95, 135, 175, 215, 255 };
 	for (int i = 16; i < 232; i++) {
 		int cube = i - 16, r = levels[cube / 36], g = levels[cube / 6 % 6],

@@ -1,5 +1,5 @@
-/* analyze/timeline: what test_shutdown's cases do not show: pooled links, phases that last, no end.
- */
+/* analyze/timeline: what the cases of test_shutdown do not cover: pooled links, phases that have
+ * not ended, no end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,7 +115,8 @@ static void a_sign_stands_for_a_signal_nobody_saw(void **state)
 		"1 signal_taken 7 took the signal 0", "2 process_ended 7 ended by SIGKILL 0");
 }
 
-/* The session behind a pooled link is PgBouncer's: what is lent in it counts for nobody's end. */
+/* The session behind a pooled link is PgBouncer's: it does not count as one
+ * of the application's. */
 static void what_was_lent_is_given_back(void **state)
 {
 	struct shutdown_record *record = *state;

@@ -1,4 +1,5 @@
-/* Colours that no palette has: numbers that the theme does not use, replaced in a frame's bytes. */
+/* Colours that no palette has: they get numbers that the theme does not use, which are replaced in
+ * the bytes of a frame. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +62,7 @@ static void check(const char *bytes, const char *expected)
 	free(found);
 }
 
-/* Whatever stands in a frame, only whole colours of ours are replaced. */
+/* Whatever a frame contains, only complete colours of ours are replaced. */
 static void only_ours_are_replaced(void **state)
 {
 	(void)state;

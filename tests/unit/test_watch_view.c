@@ -1,5 +1,5 @@
-/* The shutdown watch on the screen: its verdict, its timeline with the graph, and the word in the
- * rule when its page is closed. */
+/* The shutdown watch on the screen: its verdict, its timeline with the graph, and its state in the
+ * line above the table while its screen is closed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,7 +107,7 @@ static void armed_it_waits(void **state)
 	check(110, 30, "armed: waits for its end", true);
 	check(110, 30, "PASS", false);
 	check(110, 30, "w arm again", true);
-	/* nothing is left: there is nothing to end, however small the window */
+	/* Nothing is left, so the key is not offered, however small the window is. */
 	watch.left = 3;
 	check(110, 30, "k end", false);
 	check(30, 8, "k  ", false);
@@ -130,7 +130,7 @@ static void a_verdict_comes_first(void **state)
 	check(110, 30, "watched python3 4312 · 1 connection ", true);
 	check(110, 30, "FAIL  1 connection left 5 s after exit", true);
 	check(110, 30, "k end 1", true);
-	/* the sentence is whole, under its beginning */
+	/* The sentence is complete, its lines below its beginning. */
 	check(40, 30, "│ FAIL  1 connection left 5 s after", true);
 	check(40, 30, "│       exit: backend 9912", true);
 	check(40, 30, "sync.c:212", true);
@@ -156,11 +156,11 @@ static void the_graph_runs_out(void **state)
 	check(110, 30, " 3 ███ │", true);
 	check(110, 30, " 2 ██  │", true);
 	check(110, 30, " 1 █   │", true);
-	/* no room for it */
+	/* no room for the graph */
 	check(60, 30, "██  │", false);
 }
 
-/* More than there are columns for are cut in proportion, and one is seen. */
+/* If there are more connections than columns, bars are scaled; one connection has one cell. */
 static void the_longest_bar_has_an_end(void **state)
 {
 	(void)state;
