@@ -149,6 +149,11 @@ int clear_run(struct clearer *clearer, struct clearing *clearing)
 		return -EBUSY;
 	if (clearing->n_pages == 0)
 		return -EINVAL;
+	if (clearer->options.audit) {
+		audit_clearing(clearer->options.audit, clearing, instant_now());
+		if (audit_error(clearer->options.audit) && !clearing->unaudited)
+			return -EIO;
+	}
 	clearer->clearing = clearing;
 	clearer->n_jobs = clearing->n_pages;
 	clearer->jobs = mem_alloc(clearer->n_jobs * sizeof(*clearer->jobs));
@@ -158,8 +163,6 @@ int clear_run(struct clearer *clearer, struct clearing *clearing)
 			.pid = clearing->pages[i].pid,
 			.start_ticks = clearing->pages[i].start_ticks,
 		};
-	if (clearer->options.audit)
-		audit_clearing(clearer->options.audit, clearing, instant_now());
 	/* it fails only without a function to call */
 	(void)uv_queue_work(clearer->loop, &clearer->work, work, worked);
 	return 0;

@@ -31,7 +31,8 @@ struct clearer *clear_new(uv_loop_t *loop, const struct clear_options *options);
 
 /* Begins, on a worker thread: a folder may hang. The clearing is the caller's and must live until
  * done, or until the clearer is freed. 0, -EPERM when readonly, -EBUSY while another is under way,
- * -EINVAL when there is nothing to remove. */
+ * -EINVAL when there is nothing to remove, -EIO when the audit log cannot be written and the
+ * clearing is not `unaudited`. */
 int clear_run(struct clearer *clearer, struct clearing *clearing)
 	__attribute__((warn_unused_result));
 

@@ -289,9 +289,12 @@ int launcher_run(struct launcher *launcher, struct launch *launch)
 		return -EPERM;
 	if (launcher->launch)
 		return -EBUSY;
-	launcher->launch = launch;
-	if (launcher->options.audit)
+	if (launcher->options.audit) {
 		audit_launch(launcher->options.audit, launch, instant_now());
+		if (audit_error(launcher->options.audit) && !launch->unaudited)
+			return -EIO;
+	}
+	launcher->launch = launch;
 	if (launch->old_pid)
 		stop(launcher);
 	else

@@ -25,7 +25,8 @@ struct launcher *launcher_new(uv_loop_t *loop, const struct launcher_options *op
 void launcher_free(struct launcher *launcher);
 
 /* Begins; the launch must live until it is done, or the launcher freed. Returns 0, -EPERM when
- * read-only, or -EBUSY while another is under way. */
+ * read-only, -EBUSY while another is under way, or -EIO when the audit log cannot be written and
+ * the launch is not `unaudited`. */
 int launcher_run(struct launcher *launcher, struct launch *launch)
 	__attribute__((warn_unused_result));
 

@@ -391,6 +391,11 @@ int rescue_run(struct rescue *rescue, struct emergency *emergency)
 		return -ENOTSUP;
 	if (rescue->emergency)
 		return -EBUSY;
+	if (rescue->options.audit) {
+		audit_emergency(rescue->options.audit, emergency, instant_now());
+		if (audit_error(rescue->options.audit) && !emergency->unaudited)
+			return -EIO;
+	}
 	const struct stop_options stop = {
 		.proc_root = rescue->options.proc_root,
 		.arena = emergency->arena,
@@ -406,8 +411,6 @@ int rescue_run(struct rescue *rescue, struct emergency *emergency)
 	rescue->signalled_at = rescue->retried_at = rescue->surveyed_at = 0;
 	rescue->ended_at = rescue->connected_at = 0;
 	rescue->settled_at = instant_monotonic();
-	if (rescue->options.audit)
-		audit_emergency(rescue->options.audit, emergency, instant_now());
 	uv_timer_start(rescue->tick, on_tick, 0, TICK_MS);
 	return 0;
 }

@@ -43,7 +43,8 @@ struct rescue *rescue_new(uv_loop_t *loop, struct session *session,
 	const struct rescue_options *options, const struct rescue_callbacks *callbacks);
 
 /* Begins with the plan, which is the caller's and must live until done. 0, -EPERM when readonly,
- * -ENOTSUP through a pooler, -EBUSY while another is carried out. */
+ * -ENOTSUP through a pooler, -EBUSY while another is carried out, -EIO when the audit log cannot be
+ * written and the emergency is not `unaudited`. */
 int rescue_run(struct rescue *rescue, struct emergency *emergency)
 	__attribute__((warn_unused_result));
 

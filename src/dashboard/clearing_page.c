@@ -95,6 +95,11 @@ void clearing_page_confirm(struct clearing_page_state *page)
 {
 	struct dashboard *dashboard = page->dashboard;
 	int r = clear_run(page->clearer, page->clearing);
+	if (r == -EIO) {
+		page->clearing->unaudited = true;
+		dashboard_ask_unaudited(dashboard);
+		return;
+	}
 	ui_pop(&dashboard->ui);
 	if (r == 0)
 		ui_push(&dashboard->ui, PAGE_CLEAR_RUN);

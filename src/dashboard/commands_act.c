@@ -203,11 +203,8 @@ void command_confirm(struct dashboard *dashboard)
 		return;
 	int r = execute_run(dashboard->executor, plan);
 	if (r == -EIO) {
-		CLEANUP(cleanup_free)
-		char *asks = mem_printf("%s: Enter again goes on", audit_error(dashboard->audit));
 		plan->unaudited = true;
-		ui_ask_anew(&dashboard->ui);
-		ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
+		dashboard_ask_unaudited(dashboard);
 		return;
 	}
 	if (r < 0) {

@@ -3,7 +3,10 @@
 
 #include <signal.h>
 
+#include "action/audit.h"
+#include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/mem.h"
 #include "dashboard/watch_page.h"
 #include "modes/app.h"
 #include "tui/tui.h"
@@ -65,4 +68,12 @@ bool dashboard_question_was_seen(const struct dashboard *dashboard)
 {
 	return dashboard->question.seen == dashboard->ui.questions &&
 		instant_monotonic() - dashboard->question.since >= QUESTION_SEEN;
+}
+
+void dashboard_ask_unaudited(struct dashboard *dashboard)
+{
+	CLEANUP(cleanup_free)
+	char *asks = mem_printf("%s: Enter again goes on", audit_error(dashboard->audit));
+	ui_ask_anew(&dashboard->ui);
+	ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
 }

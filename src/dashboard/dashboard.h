@@ -82,6 +82,9 @@ bool dashboard_asks_to_leave(struct dashboard *dashboard);
  * ms). */
 bool dashboard_question_was_seen(const struct dashboard *dashboard);
 
+/* The audit log cannot be written: says why, and asks for a second Enter. */
+void dashboard_ask_unaudited(struct dashboard *dashboard);
+
 /* Stops as Ctrl+Z does, with the terminal restored; returns when the program is continued. */
 void dashboard_suspend(struct dashboard *dashboard);
 

@@ -147,6 +147,10 @@ void emergency_page_confirm(struct emergency_page *page)
 	int r = rescue_run(page->rescue, page->emergency);
 	if (r == -ENOTSUP)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, POOLER_REASON);
+	if (r == -EIO) {
+		page->emergency->unaudited = true;
+		dashboard_ask_unaudited(dashboard);
+	}
 	if (r < 0)
 		return;
 	guard_note(&dashboard->ended, emergency_count_connections(page->emergency),

@@ -109,12 +109,17 @@ void proxy_page_plan(struct proxy_page *page, enum launch_kind kind)
 void proxy_page_confirm(struct proxy_page *page)
 {
 	struct dashboard *dashboard = page->dashboard;
-	ui_pop(&dashboard->ui);
-	ui_push(&dashboard->ui, PAGE_LAUNCH_RUN);
 	int r = launcher_run(page->launcher, page->launch);
-	if (r == 0)
+	if (r == -EIO) {
+		page->launch->unaudited = true;
+		dashboard_ask_unaudited(dashboard);
 		return;
+	}
 	ui_pop(&dashboard->ui);
+	if (r == 0) {
+		ui_push(&dashboard->ui, PAGE_LAUNCH_RUN);
+		return;
+	}
 	ui_notice(&dashboard->ui, STYLE_CAUTION,
 		r == -EPERM ? "read-only: nothing can be started or stopped"
 			    : "still at work on the last one");

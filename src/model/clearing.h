@@ -32,6 +32,7 @@ struct clearing {
 	int64_t made_at;
 	const char *server; /* the server on which none of their sessions is left */
 	bool done;
+	bool unaudited; /* carried out even if the audit log cannot be written */
 	struct clearing_page *pages;
 	size_t n_pages;
 };

@@ -98,6 +98,7 @@ struct emergency {
 	const char *role;
 	int64_t grace;  /* µs between SIGTERM and SIGKILL */
 	bool force;     /* SIGKILL at once */
+	bool unaudited; /* carried out even if the audit log cannot be written */
 	bool connected; /* planned with a connection; else from sockets alone */
 	/* Those to be stopped come first. */
 	struct emergency_process *processes;

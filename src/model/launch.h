@@ -2,6 +2,7 @@
 #ifndef MODEL_LAUNCH_H
 #define MODEL_LAUNCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ struct launch {
 	const char *old_name, *old_executable, *old_unit;
 	uint32_t clients; /* connections to it, which are closed with it */
 
+	bool unaudited; /* carried out even if the audit log cannot be written */
 	enum launch_phase phase;
 	enum launch_result result;
 	const char *detail; /* NULL */

@@ -153,8 +153,12 @@ static void decide(struct emergency_mode *mode)
 		}
 	}
 	mode->running = true;
-	if (rescue_run(mode->rescue, mode->emergency) < 0)
-		finish(mode, EXIT_LEAKS);
+	int r = rescue_run(mode->rescue, mode->emergency);
+	if (r == -EIO)
+		fprintf(stderr, "dbtop: %s: nothing was stopped\n",
+			audit_error(mode->options.audit));
+	if (r < 0)
+		finish(mode, r == -EIO ? EXIT_UNKNOWN : EXIT_LEAKS);
 }
 
 /* An empty result for scripts, and why for people. */

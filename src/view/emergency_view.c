@@ -334,7 +334,7 @@ static void draw(struct sheet *sheet, const char *title, enum page page)
 		.title_style = STYLE_STRONG,
 		.width = width,
 		.n_lines = sheet->count,
-		.note = page == PAGE_EMERGENCY_RUN ? frame->ui->notice : NULL,
+		.note = frame->ui->notice,
 		.page = page,
 		.count = sheet->emergency ? emergency_count_stopped(sheet->emergency) : 0,
 		.data = sheet,

@@ -423,6 +423,25 @@ static size_t check_audit(const char *text)
 	return lines;
 }
 
+/* Nobody is asked, so nothing is done. */
+static void what_cannot_be_audited_is_not_begun(void **state)
+{
+	(void)state;
+	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "sh", "-c", "XDG_STATE_HOME=/proc/none exec \"$@\"",
+			"sh", live_dbtop_path(), "--emergency", "--yes", conninfo, NULL },
+	};
+	struct live_run run = live_run(&options, 20000);
+	assert_int_equal(run.status, 3);
+	assert_non_null(strstr(run.err, "/proc/none/dbtop/actions.jsonl cannot be written"));
+	assert_non_null(strstr(run.err, "nothing was stopped"));
+	assert_true(live_running(app));
+	assert_int_equal(live_sessions(server, "application_name = 'leaky'"), 2);
+	live_run_clear(&run);
+}
+
 static struct live_program *start_slow_emergency(struct live_program *ret_apps[static 2])
 {
 	CLEANUP(cleanup_free) char *path = audit_path();
@@ -502,6 +521,7 @@ int main(void)
 		cmocka_unit_test_teardown(
 			what_a_supervisor_starts_again_survives_and_is_told, clean_up),
 		cmocka_unit_test_teardown(what_is_lost_is_part_of_the_plan, clean_up),
+		cmocka_unit_test_teardown(what_cannot_be_audited_is_not_begun, clean_up),
 		cmocka_unit_test_teardown(
 			killed_in_the_middle_it_leaves_nothing_half_written, clean_up),
 		cmocka_unit_test_teardown(interrupted_it_says_what_was_done, clean_up),

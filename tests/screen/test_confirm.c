@@ -170,6 +170,15 @@ static void what_cannot_be_logged_is_asked_about(void **state)
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "leaked connections?"));
 	assert_nothing_ended();
+	/* the emergency asks the same */
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "type stop, then Enter:"));
+	term_press(term, "s t o p");
+	term_confirm(term);
+	assert_true(term_wait_text(term, "Enter again goes on"));
+	assert_nothing_ended();
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "Emergency:"));
 	/* a yes is one for this plan alone */
 	ask_for_the_plan();
 	assert_true(term_wait_text(term, "Enter again goes on"));
