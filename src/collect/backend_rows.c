@@ -1,5 +1,5 @@
-/* The statement over pg_stat_activity, and its rows in binary: no text is made of timestamps there
- * to be parsed again here. */
+/* The statement over pg_stat_activity, and the reader of its rows. The rows are binary, so that
+ * timestamps need not be formatted by the server and parsed here. */
 #include "collect/backend_rows.h"
 
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@ enum column {
 	COLUMN_WAIT_EVENT,
 	COLUMN_QUERY,
 	COLUMN_ADVISORY_LOCK,
-	/* facts about the server: in our own row only */
+	/* facts about the server, only in the row of dbtop's own session */
 	COLUMN_MAX_CONNECTIONS,
 	COLUMN_RESERVED,
 	COLUMN_STARTED_AT,
@@ -40,12 +40,12 @@ enum column {
 	COLUMN_COUNT,
 };
 
-/* Our own row carries the server's facts, so that they cost one row and no second statement.
- * Every column is there from 12 to 18 but reserved_connections (16 and up), which the missing_ok
- * form of current_setting() asks for on any version.
+/* dbtop's own row carries the facts about the server: no second statement is needed. All columns
+ * exist in versions 12 to 18, except reserved_connections (16 and later): current_setting() with
+ * missing_ok reads it on any version.
  *
- * Processes without a database are PostgreSQL's own and hold no slot; for a plain role the other
- * columns of foreign rows are NULL, so backend_type cannot be filtered on. */
+ * Processes without a database are PostgreSQL's own and hold no slot. Without privileges the other
+ * columns of foreign rows are NULL, so the statement cannot filter on backend_type. */
 const char backend_rows_sql[] =
 	"SELECT a.pid, a.backend_start, a.backend_type, a.datname, a.usename, a.application_name,"
 	" a.client_addr, a.client_port, a.state, a.state_change, a.xact_start, a.query_start,"
@@ -70,7 +70,7 @@ const char backend_rows_sql[] =
 	"  ON l.pid OPERATOR(pg_catalog.=) a.pid"
 	" WHERE a.datid IS NOT NULL OR a.backend_type OPERATOR(pg_catalog.=) 'walsender'";
 
-/* Names seldom differ from the row before: then its copy serves both. */
+/* A name is often the same as in the row before: both rows share one copy. */
 static const char *read_name(struct arena *arena, const PGresult *result, int row,
 	enum column column, const char *before)
 {
@@ -100,7 +100,7 @@ static struct endpoint read_client(const PGresult *result, int row)
 	return (struct endpoint){ .family = AF_UNSPEC };
 }
 
-/* `before` is the row before, or an empty one. */
+/* `before` is the row before it, or an empty backend. */
 static struct backend read_backend(struct arena *arena, const PGresult *result, int row,
 	const struct backend *before, bool no_query_text)
 {
@@ -125,7 +125,7 @@ static struct backend read_backend(struct arena *arena, const PGresult *result, 
 		.advisory_lock = cell_is_true(result, row, COLUMN_ADVISORY_LOCK),
 	};
 	backend.state = backend_state_parse(backend.state_text);
-	/* a hidden row's query is the words "<insufficient privilege>" */
+	/* the query text of a hidden row is "<insufficient privilege>" */
 	if (backend.kind != BACKEND_HIDDEN)
 		backend.query = cell_text(arena, result, row, COLUMN_QUERY, TEXT_BLOCK);
 	backend.listening = backend_query_is_listen(backend.query);

@@ -1,5 +1,5 @@
-/* The rows of pg_stat_activity, as any server may send them: the statement, and the reader of its
- * answer. Pure but for the allocations. */
+/* The statement that reads pg_stat_activity, and the reader of its answer. A server may send any
+ * answer. The reader has no side effects except allocations. */
 #ifndef COLLECT_BACKEND_ROWS_H
 #define COLLECT_BACKEND_ROWS_H
 
@@ -8,12 +8,12 @@
 
 struct activity;
 
-/* Works from PostgreSQL 12 to 18. $1: how many characters of a statement's text are sent. The
- * answer has to be asked for in binary. */
+/* Works from PostgreSQL 12 to 18. $1: the maximum number of characters of a query text. The answer
+ * must be requested in binary. */
 extern const char backend_rows_sql[];
 
-/* The answer of a server of this version (PQserverVersion(); 0 when it is not known). Without the
- * text of the statements if so asked. NULL when the answer has other columns; else the caller's. */
+/* Reads the answer of a server of this version (PQserverVersion(); 0: unknown); with no_query_text,
+ * without query texts. NULL if the answer has other columns; the caller owns the result. */
 struct activity *backend_rows_read(const PGresult *result, int version, bool no_query_text)
 	__attribute__((warn_unused_result));
 

@@ -1,4 +1,4 @@
-/* Asks for pg_stat_activity and keeps the last answer. */
+/* Reads pg_stat_activity and keeps the latest answer. */
 #include "collect/backends.h"
 
 #include <stdlib.h>
@@ -12,22 +12,22 @@
 #include "model/activity.h"
 #include "session/session.h"
 
-/* Characters of a statement: what fits the largest screen a few times over. A server may keep
- * megabytes (track_activity_query_size). */
+/* The longest query text in characters: a few times what fits on the largest screen. A server may
+ * keep megabytes (track_activity_query_size). */
 #define QUERY_CHARACTERS "2000"
-/* … and enough to recognise LISTEN behind a comment when the text is not wanted. */
+/* If query texts are not wanted: enough to recognise LISTEN behind a comment. */
 #define LISTEN_CHARACTERS "200"
 
 struct backends {
 	struct session *session;
 	struct backends_options options;
 	struct activity *latest;
-	struct arena *texts; /* of error */
+	struct arena *texts; /* holds error */
 	const char *error;
 	int64_t asked_at;
 };
 
-/* Through a pooler the backend that ran the statement is one of the pool's, not ours. */
+/* Behind a pooler the backend that ran the statement belongs to the pool; it is not ours. */
 static void take_own_pid(const struct backends *backends, struct activity *activity)
 {
 	session_answered_by(backends->session, activity->server.own_pid);
@@ -103,7 +103,7 @@ bool backends_refresh(struct backends *backends)
 	};
 	if (backends->asked_at >= 0)
 		return false;
-	/* set first: an error while sending calls back at once */
+	/* set before sending: an error while sending runs the callback at once */
 	backends->asked_at = instant_monotonic();
 	if (session_query(backends->session, &statement, on_answer, backends))
 		return true;

@@ -1,6 +1,7 @@
-/* The sessions of the server: one statement a refresh over the one session we hold.
+/* The sessions of the server, read with one statement in each refresh over dbtop's only session.
  *
- * Works from PostgreSQL 12 to 18 and needs no privilege: what our role may not see is NULL. */
+ * Works from PostgreSQL 12 to 18 and needs no privilege: columns that our role may not see are
+ * NULL. */
 #ifndef COLLECT_BACKENDS_H
 #define COLLECT_BACKENDS_H
 
@@ -12,7 +13,7 @@ struct backends;
 struct session;
 
 struct backends_options {
-	bool no_query_text; /* statements are looked at for LISTEN, and then forgotten */
+	bool no_query_text; /* query texts are searched for LISTEN and then dropped */
 	void *data;
 	void (*published)(void *data); /* backends_latest() or backends_error() is new */
 };
@@ -23,16 +24,17 @@ struct backends *backends_new(struct session *session, const struct backends_opt
 /* NULL is allowed. */
 void backends_free(struct backends *backends);
 
-/* Sends the statement. False when there is no connection, or the one before is not answered. */
+/* Sends the statement. False if there is no connection, or the last statement is not answered yet.
+ */
 bool backends_refresh(struct backends *backends);
 
-/* An answer is being waited for, since this instant of the monotonic clock; −1 when none is. */
+/* The monotonic instant at which the unanswered statement was sent; −1 if there is none. */
 int64_t backends_asked_at(const struct backends *backends);
 
-/* The last whole answer: borrowed, NULL before the first; activity_ref() keeps it. */
+/* The last complete answer: borrowed, NULL before the first; activity_ref() keeps it. */
 const struct activity *backends_latest(const struct backends *backends);
 
-/* Why the last refresh brought nothing, one clean line; NULL when it did. */
+/* Why the last refresh failed, one clean line; NULL if it succeeded. */
 const char *backends_error(const struct backends *backends);
 
 #endif

@@ -1,4 +1,4 @@
-/* What PgBouncer tells of its clients, its servers and the links between them. */
+/* Reads PgBouncer's clients, its servers and the links between them. */
 #include <sys/socket.h>
 
 #include "base/arena.h"
@@ -40,7 +40,7 @@ static const char *const client_columns[] = {
 	"id",
 };
 
-/* A ptr is used again for the next client; an id (1.24 and up) is not. */
+/* PgBouncer uses a ptr again for a later client, but never an id (1.24 and later). */
 static uint64_t client_identity(const struct console_table *table, int row)
 {
 	uint64_t identity = console_table_hash(table, row, CLIENT_ID);
@@ -138,7 +138,7 @@ bool bouncer_links_read_servers(struct bouncer_round *round, const PGresult *res
 	return true;
 }
 
-/* The server that all three answers say this client has, or BOUNCER_NONE. */
+/* The server that all three answers link to this client, or BOUNCER_NONE. */
 static uint32_t agreed_server(
 	const struct bouncer_round *round, const struct client_key *now, uint64_t ptr)
 {
@@ -153,7 +153,8 @@ static uint32_t agreed_server(
 	return server;
 }
 
-/* PgBouncer names a client's own user; its pool is that of the role it is mapped to. */
+/* PgBouncer shows a client's own user, but the client's pool is that of the role it is mapped to.
+ */
 static uint32_t client_pool(
 	const struct bouncer_round *round, const struct console_table *table, int row)
 {
@@ -195,7 +196,7 @@ static void check_own(struct bouncer_round *round, const struct console_table *t
 	round->bouncer->seen_as_we_are |= is_own;
 }
 
-/* Keeps those linked or waiting; of the others it is enough to know that they are there. */
+/* Keeps the clients that are linked or waiting. Of other clients only the sighting is kept. */
 static void take_client(struct bouncer_round *round, const struct console_table *table, int row)
 {
 	struct bouncer *bouncer = round->bouncer;
@@ -203,7 +204,7 @@ static void take_client(struct bouncer_round *round, const struct console_table 
 		.identity = client_identity(table, row),
 		.link = console_table_hash(table, row, CLIENT_LINK),
 	};
-	/* `wait` of a client in another state is what it waited the last time */
+	/* if the client is in another state, `wait` is the time of its last wait */
 	bool waits = strcmp(console_table_raw(table, row, CLIENT_STATE), "waiting") == 0;
 	round->sightings[round->n_sightings++] = (struct sighting){ now.identity, 0 };
 	if (!waits && !now.link)

@@ -1,6 +1,5 @@
-/* Shared by the files of a round of PgBouncer's answers: the round (bouncer_round.c), what is
- * told of databases and pools (bouncer_pools.c), clients, servers and the links between them
- * (bouncer_links.c). */
+/* Shared by the files of a round of PgBouncer's answers: the round (bouncer_round.c), databases and
+ * pools (bouncer_pools.c), clients, servers and the links between them (bouncer_links.c). */
 #ifndef COLLECT_BOUNCER_PARTS_H
 #define COLLECT_BOUNCER_PARTS_H
 
@@ -18,7 +17,7 @@ struct arena;
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* PgBouncer's own: its admin console is a database and a pool, too. */
+/* The name of PgBouncer's admin console, which is listed as a database and as a pool, too. */
 #define ADMIN_DATABASE "pgbouncer"
 
 struct bouncer_database {
@@ -28,7 +27,7 @@ struct bouncer_database {
 	bool paused, disabled;
 };
 
-/* A client as SHOW CLIENTS names it; hashes of its cells. */
+/* A client as SHOW CLIENTS lists it; hashes of its cells. */
 struct client_key {
 	uint64_t identity, link;
 };
@@ -40,7 +39,7 @@ struct sighting {
 
 struct bouncer_round {
 	struct bouncer *bouncer;
-	struct arena *arena; /* of what is needed until the end of the round alone */
+	struct arena *arena; /* memory that is needed only until the end of the round */
 	enum bouncer_question next;
 	struct endpoint own, address;
 	int32_t own_pid;
@@ -50,23 +49,23 @@ struct bouncer_round {
 	struct client_key *before;
 	struct map *before_by_ptr;
 	struct map *server_by_ptr;
-	uint64_t *server_links; /* beside bouncer->servers */
+	uint64_t *server_links; /* parallel to bouncer->servers */
 	struct sighting *sightings;
 	size_t n_sightings;
 };
 
-/* The database that a cell names, or NULL. */
+/* The database named in a cell, or NULL. */
 struct bouncer_database *bouncer_pools_database(
 	const struct bouncer_round *round, const struct console_table *table, int row, size_t name);
 
-/* Whether a row is of the admin console's own database. */
+/* True if the row is about the admin console's own database. */
 static inline bool bouncer_parts_is_admin(
 	const struct console_table *table, int row, size_t database)
 {
 	return strcmp(console_table_raw(table, row, database), ADMIN_DATABASE) == 0;
 }
 
-/* A pool's key: its database and the user it is of. */
+/* A pool's key: its database and its user. */
 static inline uint64_t bouncer_parts_pair(
 	const struct console_table *table, int row, size_t database, size_t user)
 {
@@ -74,7 +73,7 @@ static inline uint64_t bouncer_parts_pair(
 		console_table_hash(table, row, database), console_table_hash(table, row, user));
 }
 
-/* Each takes one answer; false when it is not what PgBouncer answers to that. */
+/* Each reads one answer; false if it is not an answer of PgBouncer to that question. */
 bool bouncer_pools_read_databases(struct bouncer_round *round, const PGresult *result);
 bool bouncer_pools_read_stats(struct bouncer_round *round, const PGresult *result);
 bool bouncer_pools_read_pools(struct bouncer_round *round, const PGresult *result);

@@ -1,4 +1,4 @@
-/* What PgBouncer tells of its databases and pools. */
+/* Reads PgBouncer's databases and pools. */
 #include "base/arena.h"
 #include "collect/bouncer_parts.h"
 #include "model/bouncer.h"

@@ -1,4 +1,4 @@
-/* Rows to clients, servers, pools and the links between them. */
+/* Turns rows into clients, servers, pools and the links between them. */
 #include "collect/bouncer_round.h"
 
 #include <stdlib.h>
@@ -83,7 +83,7 @@ bool bouncer_round_take(struct bouncer_round *round, const PGresult *result, int
 	return questions[round->next++].read(round, result);
 }
 
-/* A client is as old as its first sighting; those that left are forgotten. */
+/* Keeps the first sighting of each client that is still listed, and forgets the others. */
 static void renew_sightings(
 	struct bouncer_round *round, struct bouncer_sightings *sightings, int64_t now)
 {

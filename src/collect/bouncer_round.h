@@ -1,10 +1,10 @@
-/* One round of SHOW answers of one PgBouncer, put together into a struct bouncer. Pure but for the
- * allocations: the answers and the clock come from outside.
+/* Combines the SHOW answers of one round of one PgBouncer into a struct bouncer. No side effects
+ * except allocations: the caller passes the answers and the time.
  *
- * The answers are not of one moment, and a link between a client and a server lasts microseconds.
- * SHOW SERVERS tells the server's side of all links at one instant; the clients are asked for
- * before and after it. A link counts when all three name it and the client is the same session in
- * both: then it stood at that instant, between exactly these two. */
+ * The answers are not of the same moment, and a link between a client and a server may last only
+ * microseconds. SHOW SERVERS shows the server's side of all links at one instant; SHOW CLIENTS is
+ * asked before and after it. A link counts if all three answers show it and the client is the same
+ * session in both answers: then the link existed at that instant, between exactly these two. */
 #ifndef COLLECT_BOUNCER_ROUND_H
 #define COLLECT_BOUNCER_ROUND_H
 
@@ -19,12 +19,12 @@ struct bouncer;
 struct bouncer_round;
 struct bouncer_sightings;
 
-/* When each client was seen first: kept from round to round. Never NULL. */
+/* When each client was seen first; kept from round to round. Never NULL. */
 struct bouncer_sightings *bouncer_sightings_new(void) __attribute__((returns_nonnull));
 /* NULL is allowed. */
 void bouncer_sightings_free(struct bouncer_sightings *sightings);
 
-/* The questions of a round, in their order. */
+/* The questions of a round, in the order in which they are asked. */
 enum bouncer_question {
 	BOUNCER_DATABASES,
 	BOUNCER_STATS,
@@ -36,23 +36,23 @@ enum bouncer_question {
 };
 #define BOUNCER_QUESTIONS (BOUNCER_CLIENTS_AFTER + 1)
 
-/* "SHOW POOLS" */
+/* For example "SHOW POOLS". */
 const char *bouncer_question_sql(enum bouncer_question question);
 
-/* The ends of our own connection, and our pid: our own row among the clients tells whether
- * PgBouncer sees addresses as we do. Never NULL. */
+/* Takes the two ends of dbtop's own connection, and its pid: dbtop's own row among the clients
+ * shows whether PgBouncer sees the same addresses as dbtop does. Never NULL. */
 struct bouncer_round *bouncer_round_new(const struct endpoint *own, const struct endpoint *address,
 	int32_t own_pid) __attribute__((returns_nonnull));
 /* NULL is allowed. */
 void bouncer_round_free(struct bouncer_round *round);
 
-/* Takes the next question's answer, which was asked for at `sent_at` (our wall clock). False when
- * it is not what PgBouncer answers to that: the round is worth nothing then. */
+/* Reads the answer to the next question, which was sent at `sent_at` (our wall clock). False if it
+ * is not an answer of PgBouncer to that question: then the round is useless. */
 bool bouncer_round_take(struct bouncer_round *round, const PGresult *result, int64_t sent_at)
 	__attribute__((warn_unused_result));
 
-/* After the last answer, which came at `now` (our wall clock): the block, the caller's, but for its
- * name, port and uid. Renews the sightings. */
+/* Call it after the last answer, which came at `now` (our wall clock). Returns the block, which the
+ * caller owns, without its name, port and uid. Updates the sightings. */
 struct bouncer *bouncer_round_finish(
 	struct bouncer_round *round, struct bouncer_sightings *sightings, int64_t now);
 

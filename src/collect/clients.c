@@ -1,7 +1,7 @@
-/* Scans, one after the other, on libuv's worker threads.
+/* Runs scans, one after the other, on libuv's worker threads.
  *
- * What a look works with (sockets, holders, the block it fills) is the worker's alone while it
- * runs, and the loop's alone between two looks: uv_queue_work() orders both, no lock is needed.
+ * The worker owns what a scan uses (sockets, holders, the block it fills) while the scan runs, and
+ * the loop owns it between two scans. uv_queue_work() orders both, so no lock is needed.
  *
  * Reading a process may block for as long as that process hangs in the kernel. Such a scan is
  * abandoned together with everything it uses. Later scans do not read the command line of that
@@ -25,14 +25,14 @@
 #include "proc/holders.h"
 #include "proc/procfs.h"
 
-/* How long after a process went on its command line is read again, in times of the patience: one
- * that hangs again and again must not hold up every scan. */
+/* When a process no longer hangs, its command line is read again after this many timeouts: a
+ * process that hangs again and again must not delay every scan. */
 #define RETRY_AFTER 12
 
-/* The most scans that may hang: each takes one of libuv's threads. */
+/* The maximum number of scans that may hang: each occupies one of libuv's threads. */
 #define MOST_STUCK 4
 
-/* What a scan uses. The next scan uses it again. */
+/* What a scan uses. The next scan reuses it. */
 struct scan {
 	struct clients *clients; /* NULL: already freed */
 	bool left_alone;         /* abandoned: it hangs */
@@ -55,10 +55,10 @@ struct clients {
 	char *proc_root;
 	struct clients_callbacks callbacks;
 	struct peers *latest;
-	unsigned scans, scans_before; /* before: of abandoned scans */
+	unsigned scans, scans_before; /* before: the walks of abandoned scans */
 	bool running, asked;
-	int64_t began_at;           /* monotonic: the current scan */
-	struct peers_target target; /* of the look asked for */
+	int64_t began_at;           /* monotonic: when the current scan began */
+	struct peers_target target; /* of the requested scan */
 	bool fresh;
 	uint16_t *ports;
 	size_t n_ports;
@@ -67,10 +67,10 @@ struct clients {
 	uv_timer_t *watchdog;
 	int64_t patience;
 	int32_t watched;       /* the process that was read when the watchdog last ran */
-	struct procfs *procfs; /* of the loop's thread: only for start times */
+	struct procfs *procfs; /* for the loop's thread: only reads start times */
 	struct stuck stuck[MOST_STUCK];
 	size_t n_stuck;
-	int64_t retry_at; /* monotonic: when processes that went on are read again; 0: there are
+	int64_t retry_at; /* monotonic: when to read again the processes that no longer hang; 0:
 			     none */
 	char error[128];
 };
@@ -95,7 +95,7 @@ static void scan_free(struct scan *scan)
 	free(scan);
 }
 
-/* The next scan knows nothing yet, and skips the processes that hang now. */
+/* The next scan starts without cached data, and skips the processes that hang now. */
 static void renew_scan(struct clients *clients)
 {
 	clients->scans_before += clients->scans;
@@ -108,8 +108,8 @@ static void renew_scan(struct clients *clients)
 		procfs_skip_all(procfs);
 }
 
-/* The next scan must not hang in the same process. Once there are too many of these, it reads no
- * command lines at all. */
+/* Abandons the running scan; the next one skips the process in which it hangs. When the maximum
+ * number of scans hang, the next scan reads no command lines at all. */
 static void leave_alone(struct clients *clients, int32_t pid)
 {
 	struct procfs_stat stat;
@@ -127,7 +127,7 @@ static void leave_alone(struct clients *clients, int32_t pid)
 	start(clients);
 }
 
-/* The process went on or ended, and with it the abandoned scan. */
+/* The process no longer hangs, or it has ended: the abandoned scan is done. */
 static void came_back(struct clients *clients, struct scan *scan)
 {
 	for (size_t i = 0; i < clients->n_stuck; i++)
@@ -141,7 +141,8 @@ static void came_back(struct clients *clients, struct scan *scan)
 	clients->retry_at = instant_monotonic() + RETRY_AFTER * clients->patience;
 }
 
-/* The same process twice: it was being read all the time in between. */
+/* If the scan reads the same process at two ticks, it has read that process all the time in
+ * between. */
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct clients *clients = timer->data;
@@ -181,7 +182,7 @@ void clients_set_patience(struct clients *clients, int64_t patience)
 	clients->patience = patience;
 }
 
-/* The sockets whose holders are worth knowing: both ends, where both are here. */
+/* The sockets whose holders are of interest: both ends, if both are on this machine. */
 struct wanted {
 	struct holders_wanted *rows;
 	size_t count;
@@ -218,7 +219,7 @@ static void dump_port(struct scan *scan, struct peers *peers, struct peers_port 
 				   &port->unix_sockets, &port->n_unix) == 0;
 }
 
-/* A source that fails leaves its part of the block unknown. */
+/* If a source fails, its part of the block is unknown. */
 static void dump(struct scan *scan, struct peers *peers)
 {
 	peers->dumped_at = instant_now();

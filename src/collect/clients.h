@@ -1,5 +1,5 @@
-/* The connections' client ends, as this machine's kernel tells them: sockets and processes, put
- * together into one struct peers a look, off the loop's thread. */
+/* The connections' client ends as this machine's kernel shows them. Each scan combines sockets and
+ * processes into one struct peers, on a worker thread. */
 #ifndef COLLECT_CLIENTS_H
 #define COLLECT_CLIENTS_H
 
@@ -14,44 +14,45 @@ struct peers_target;
 
 struct clients_callbacks {
 	void *data;
-	/* clients_latest() is a new one. On the loop's thread. */
+	/* clients_latest() is new. Called on the loop's thread. */
 	void (*published)(void *data);
 };
 
-/* proc_root is "/proc", or a recorded tree; copied, as the callbacks are. Never NULL. */
+/* proc_root is "/proc" or a recorded tree. It and the callbacks are copied. Never NULL. */
 struct clients *clients_new(uv_loop_t *loop, const char *proc_root,
 	const struct clients_callbacks *callbacks) __attribute__((returns_nonnull));
 
-/* Nothing is published any more. A look under way keeps its memory until it is done: run the loop
+/* Nothing is published after this. A running scan keeps its memory until it is done: run the loop
  * until it is empty. NULL is allowed. */
 void clients_free(struct clients *clients);
 
-/* From the next look on, the sockets at these ports are listed as well. Copied; a port that is
- * named twice is listed once. */
+/* From the next scan on, the sockets at these ports are listed as well. The ports are copied; a
+ * port that is given twice is listed once. */
 void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t count);
 
-/* Asks for a look at the target, which is copied. `fresh` reads every process's descriptors, also
- * when all sockets are known: what an action relies on. One look runs at a time; of those asked for
- * meanwhile one is made, for the last target. */
+/* Requests a scan of the target, which is copied. `fresh` reads every process's descriptors, even
+ * if the holders of all sockets are known; actions rely on this. One scan runs at a time; of all
+ * requests during a scan only the last one's target is scanned. */
 void clients_look(struct clients *clients, const struct peers_target *target, bool fresh);
 
-/* A look that reads the same process for so long hangs with it: the next one begins without it.
- * Twelve times as long after the process went on, its command line is read again. */
+/* A scan that reads the same process for this long (µs) hangs and is abandoned: the next scan skips
+ * that process. Its command line is read again twelve times this long after the process stops
+ * hanging. */
 #define CLIENTS_PATIENCE INT64_C(5000000)
 void clients_set_patience(struct clients *clients, int64_t patience);
 
-/* For how long the look under way has lasted, in µs; −1 without one. */
+/* How long the running scan has taken so far, in µs; −1 if none is running. */
 int64_t clients_busy_for(const struct clients *clients);
 
-/* A process whose command line could not be read, because it hangs in the kernel: a sentence; NULL.
- * Its sockets and its name are known all the same. */
+/* A sentence that names a process whose command line cannot be read because it hangs in the kernel;
+ * NULL if there is none. Its sockets and its name are known all the same. */
 const char *clients_trouble(const struct clients *clients);
 
-/* Borrowed: peers_ref() it to keep it. NULL before the first look is done. */
+/* Borrowed: peers_ref() keeps it. NULL until the first scan is done. */
 const struct peers *clients_latest(const struct clients *clients);
 
-/* How many looks read the descriptors of all processes: the dear part, which must not grow while
- * connections stay the same. */
+/* The number of walks over the descriptors of all processes. A walk is expensive: the number must
+ * not grow while connections stay the same. */
 unsigned clients_scans(const struct clients *clients);
 
 #endif

@@ -1,4 +1,4 @@
-/* Text cells by column name. */
+/* Finds text cells by column name. */
 #include "collect/console_table.h"
 
 #include <arpa/inet.h>
@@ -62,7 +62,7 @@ int64_t console_table_duration(
 struct endpoint console_table_endpoint(
 	const struct console_table *table, int row, size_t address, size_t port)
 {
-	/* 1.18 says "unix", with more words behind it in some versions */
+	/* 1.18 has "unix", in some versions followed by other words */
 	const char *text = console_table_raw(table, row, address);
 	int64_t number = console_table_count(table, row, port);
 	uint8_t bytes[16];

@@ -1,4 +1,4 @@
-/* The watched processes are compared with those of each dump of sockets. */
+/* After each scan, starts to watch new client processes and stops watching the others. */
 #include "collect/exits.h"
 
 #include <stdbool.h>
@@ -40,11 +40,12 @@ static uint64_t key_of(const struct process *process)
 	return map_mix(map_mix(0, (uint64_t)process->pid), process->start_ticks);
 }
 
-/* The pid may be another's by now: then that one's end causes a scan too many. */
+/* If the pid belongs to another process by now, that process's end only causes one unneeded scan.
+ */
 static void add(struct exits *exits, const struct process *process, uint64_t key)
 {
 	int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-	/* without it the next regular scan notices the end */
+	/* if this fails, the next regular scan notices the end */
 	if (fd >= 0)
 		(void)!pidfd_watch_add(exits->watch, fd, key);
 }

@@ -1,5 +1,5 @@
-/* Reports at once that a process which held a client's end has ended, through its pidfd. The
- * expensive scan of all sockets then need not be made every second to notice it. */
+/* Reports at once, by pidfd, that a process which held a client end has ended. Without this, the
+ * expensive scan of all sockets would have to run every second. */
 #ifndef COLLECT_EXITS_H
 #define COLLECT_EXITS_H
 
@@ -19,7 +19,7 @@ struct exits_callbacks {
 /* Never NULL. */
 struct exits *exits_new(uv_loop_t *loop, const struct exits_callbacks *callbacks);
 
-/* Follows the block's client processes, and no others any more. */
+/* Watches the client processes of the block, and no others. */
 void exits_follow(struct exits *exits, const struct peers *peers);
 
 /* The handles close in the loop's next turns. NULL is allowed. */

@@ -1,7 +1,7 @@
-/* One look after the other on libuv's worker threads.
+/* Takes samples, one after the other, on libuv's worker threads.
  *
- * As in clients.c: what a look works with is the worker's alone while it runs, and the loop's alone
- * between two looks. Wishes are written down by the loop and taken over when a look begins. */
+ * As in clients.c, the worker owns what a scan uses while the scan runs, and the loop owns it
+ * between two scans. The loop stores requests; the next scan takes them over when it begins. */
 #include "collect/follow.h"
 
 #include <dirent.h>
@@ -21,10 +21,10 @@
 #include "loop/handle.h"
 #include "proc/procfs.h"
 
-/* How often children are looked for: for that the whole table of processes is read. */
+/* The least interval between scans for children: such a scan reads the whole table of processes. */
 #define CHILDREN_EVERY (50 * USEC_PER_MSEC)
 
-/* Looking may take this share of the time: a tenth. */
+/* The least pause after a scan, as a multiple of the scan's cost. Samples use half of it. */
 #define SHARE 10
 
 struct member {
@@ -41,7 +41,7 @@ struct members {
 struct entry {
 	int32_t pid, parent;
 	uint64_t start_ticks;
-	bool ended;  /* a zombie: it can still be the parent that another row was read with */
+	bool ended;  /* a zombie: a row that was read before may still name it as parent */
 	bool member; /* followed */
 };
 
@@ -63,17 +63,17 @@ struct follow {
 	uv_timer_t *timer;
 	uv_work_t work;
 	bool running, freed, asked;
-	bool telling; /* sampled() is being called */
+	bool telling; /* sampled() is running */
 	int64_t interval;
 	int64_t consumed; /* µs that the last sampled() took */
 
-	/* written down by the loop */
+	/* requests, stored by the loop */
 	struct members wished;
 	int32_t wished_reaper;
 	uint16_t wished_ports[FOLLOW_PORTS_MOST];
 	size_t n_wished_ports;
 
-	/* the look's */
+	/* owned by the running scan */
 	struct procfs *procfs;
 	struct links *links;
 	struct members members;
@@ -81,7 +81,8 @@ struct follow {
 	uint16_t ports[FOLLOW_PORTS_MOST];
 	size_t n_ports;
 	bool look_whole;
-	int64_t children_at, children_cost; /* monotonic: when they were looked for, how long */
+	int64_t children_at, children_cost; /* monotonic: when the last scan for children began, and
+					       how long it took */
 	struct follow_sample sample;
 	struct holding *holdings;
 	size_t n_holdings, holdings_room;
@@ -147,8 +148,8 @@ static struct entry *table_find(const struct table *table, int32_t pid)
 	return index == MAP_NONE ? NULL : &table->entries[index];
 }
 
-/* A parent is known by its pid and start time: its number may be another process's by now. And
- * nobody is older than the parent. */
+/* A parent is identified by pid and start time: another process may have the pid by now. No child
+ * is older than its parent. */
 static bool is_child(
 	const struct follow *follow, const struct table *table, const struct entry *entry)
 {
@@ -160,7 +161,7 @@ static bool is_child(
 	return parent && parent->member && entry->start_ticks >= parent->start_ticks;
 }
 
-/* Children, their children, and so on until a round finds none. */
+/* Finds children, their children, and so on until a round finds none. */
 static void find_children(struct follow *follow)
 {
 	int64_t began_at = instant_monotonic();
@@ -213,7 +214,7 @@ static uint32_t socket_inode(int folder, const char *name)
 	return inode <= UINT32_MAX ? (uint32_t)inode : 0;
 }
 
-/* False when they may not be seen. */
+/* False if we may not read them. */
 static bool read_descriptors(struct follow *follow, int32_t pid)
 {
 	char path[32];
@@ -240,7 +241,7 @@ static bool read_process(
 		(r == 0 && (procfs_has_ended(&stat) || stat.start_ticks != member->start_ticks)))
 		return false;
 	*ret = (struct follow_process){ .pid = member->pid, .start_ticks = member->start_ticks };
-	/* it lives, as far as is known, and nothing of it can be seen */
+	/* it is alive as far as we know, but nothing of it can be read */
 	ret->refused = r < 0;
 	if (r < 0)
 		return true;
@@ -249,7 +250,8 @@ static bool read_process(
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	(void)procfs_signals(follow->procfs, member->pid, &ret->signals);
 	ret->refused = !read_descriptors(follow, member->pid);
-	/* asked again: only after the descriptors it tells whether they were still its own */
+	/* read again: only a reading after the descriptors shows whether the process still had them
+	 */
 	r = procfs_stat(follow->procfs, member->pid, &stat);
 	ret->exiting = r == -ESRCH || (r == 0 && stat.exiting);
 	return true;
@@ -325,8 +327,8 @@ static void destroy(struct follow *follow)
 static void start(struct follow *follow);
 static void on_timer(uv_timer_t *timer);
 
-/* What a sample costs: the look itself, on a worker, and what is made of it, on the loop's thread.
- * A look for children has a pause of its own. */
+/* The cost of a sample is the scan, on a worker, plus what sampled() takes on the loop's thread.
+ * Scans for children have a pause of their own and do not count. */
 static void schedule(struct follow *follow)
 {
 	int64_t look = follow->sample.taken_at - follow->sample.began_at;
@@ -346,7 +348,7 @@ static void hand_on(struct follow *follow, const struct follow_sample *sample)
 	follow->callbacks.sampled(follow->callbacks.data, sample);
 	follow->telling = false;
 	follow->consumed = instant_monotonic() - began_at;
-	/* a timer counts from the loop's time, which is that of before the call */
+	/* a timer starts at the loop's time, which is still that of before the call */
 	uv_update_time(follow->loop);
 	if (follow->freed || follow->running)
 		return;
@@ -386,7 +388,7 @@ static void start(struct follow *follow)
 	follow->asked = false;
 	follow->sample = (struct follow_sample){ .arena = NULL };
 	follow->running = true;
-	/* it fails only without a function to call */
+	/* uv_queue_work() fails only for a NULL callback. */
 	(void)uv_queue_work(follow->loop, &follow->work, look, looked);
 }
 

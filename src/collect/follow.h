@@ -1,8 +1,10 @@
-/* The processes of one application and their connections, looked at every few milliseconds.
+/* Follows the processes of one application and their connections, with a sample every few
+ * milliseconds.
  *
- * Cheap enough for that, and nothing of it reaches the server: of each process its own descriptors
- * are read; the kernel's table of sockets only when one of them is new; the table of all processes,
- * which tells who is whose child, less often. Off the loop's thread. */
+ * A sample is cheap, and the server notices nothing of it. It reads the descriptors of the
+ * application's processes only; the kernel's table of sockets only if one of them is new; and, less
+ * often, the table of all processes, which shows who is whose child. Samples are taken on a worker
+ * thread. */
 #ifndef COLLECT_FOLLOW_H
 #define COLLECT_FOLLOW_H
 
@@ -23,27 +25,27 @@ struct follow_process {
 	int32_t pid;
 	uint64_t start_ticks;
 	char name[PROCFS_COMM_MAX]; /* clean */
-	bool refused;               /* we may not see its descriptors */
-	bool exiting;               /* the kernel is ending it: it closes nothing itself any more */
+	bool refused;               /* we may not read its descriptors */
+	bool exiting; /* the kernel is ending it: it no longer closes anything itself */
 	struct procfs_signals signals; /* zero when they cannot be read */
 };
 
-/* A connection to one of the ports, which one of the processes has open. */
+/* A connection to one of the ports, held open by one of the processes. */
 struct follow_socket {
 	uint32_t inode;
 	int32_t pid;
 	uint16_t port;         /* the server's */
-	struct endpoint local; /* its end; AF_UNIX */
+	struct endpoint local; /* the client end; AF_UNIX */
 	uint32_t server_inode; /* over a Unix socket: the server's end */
 	bool established;
 	int64_t first_seen; /* monotonic: when its descriptor was first seen */
 };
 
 struct follow_sample {
-	struct arena *arena;              /* of what follows */
-	int64_t began_at;                 /* monotonic: the world is no older than this … */
-	int64_t taken_at;                 /* … and what is missing was so before this */
-	bool whole;                       /* children were looked for, too */
+	struct arena *arena;              /* memory of the fields below */
+	int64_t began_at;                 /* monotonic: everything was read after this */
+	int64_t taken_at;                 /* monotonic: what is missing had gone before this */
+	bool whole;                       /* the scan included children */
 	struct follow_process *processes; /* those that have not ended */
 	size_t n_processes;
 	struct follow_socket *sockets;
@@ -52,38 +54,37 @@ struct follow_sample {
 
 struct follow_callbacks {
 	void *data;
-	/* On the loop's thread; the sample is gone after the call. */
+	/* Called on the loop's thread; the sample is freed after the call. */
 	void (*sampled)(void *data, const struct follow_sample *sample);
 };
 
-/* proc_root is "/proc", or a recorded tree; copied. Never NULL; it follows nobody yet. */
+/* proc_root is "/proc" or a recorded tree; copied. Never NULL; it follows no process yet. */
 struct follow *follow_new(uv_loop_t *loop, const char *proc_root,
 	const struct follow_callbacks *callbacks) __attribute__((returns_nonnull));
 
-/* Nothing is called any more. Run the loop until it is empty. NULL is allowed. */
+/* No callback runs after this. Run the loop until it is empty. NULL is allowed. */
 void follow_free(struct follow *follow);
 
-/* This process, as long as it is the one with these start_ticks, and its descendants. */
+/* Follows this process, if it still has these start_ticks, and its descendants. */
 void follow_process(struct follow *follow, int32_t pid, uint64_t start_ticks);
 
-/* Whoever is a child of this process, which itself is not followed: a subreaper's orphans. */
+/* Follows every child of this process, but not the process itself: the orphans of a subreaper. */
 void follow_children_of(struct follow *follow, int32_t pid);
 
-/* The ports whose connections are told of. */
+/* Reports connections to these ports only. */
 void follow_set_ports(struct follow *follow, const uint16_t *ports, size_t count);
 
-/* Looks once in `interval` µs; 0 stops. Slower when looking, or sampled(), takes long: neither has
- * more than a share of the time. */
+/* Takes a sample every `interval` µs; 0 stops. The interval gets longer if scans or sampled() take
+ * long, so that both take only a share of the time. */
 void follow_set_interval(struct follow *follow, int64_t interval);
 
-/* Looks at once, for children too; after the look under way when there is one. */
+/* Takes a sample at once, including children; if a scan is running, after it. */
 void follow_now(struct follow *follow);
 
-/* Looks here and now, on the caller's thread: until the loop turns again no other look begins, and
- * what a later sample has and this one lacks came after it. False, and no look, while one is under
- * way: its sampled() is yet to come. The caller frees the sample's arena. `whole`: for children,
- * too.
- */
+/* Takes a sample on the caller's thread. No other scan begins until the loop runs again: what a
+ * later sample has and this one lacks appeared after it. False, without a sample, if a scan is
+ * running: its sampled() is still to be called. The caller frees the sample's arena. `whole`:
+ * include children. */
 bool follow_look_here(struct follow *follow, bool whole, struct follow_sample *ret_sample);
 
 #endif

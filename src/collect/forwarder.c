@@ -1,5 +1,5 @@
-/* Listening sockets to processes. A command line proves nothing and is not looked at: it is the
- * socket that makes a proxy, and the program's file that tells which. */
+/* Finds the process that listens. A command line proves nothing and is not used: a proxy is
+ * recognised by its socket and by its program's file. */
 #include "collect/forwarder.h"
 
 #include <dirent.h>
@@ -23,7 +23,7 @@
 #include "proc/holders.h"
 #include "proc/procfs.h"
 
-#define COMM_LENGTH 15 /* what the kernel keeps of a program's name */
+#define COMM_LENGTH 15 /* the kernel keeps this many bytes of a program's name */
 #define DELETED     " (deleted)"
 
 struct forwarder {
@@ -51,7 +51,7 @@ void forwarder_free(struct forwarder *forwarder)
 	free(forwarder);
 }
 
-/* The file's name, of a file that was replaced meanwhile, too. */
+/* Compares the file's name, also if the file was replaced since the start. */
 static bool is_file(const char *wanted, const char *executable)
 {
 	const char *slash = strrchr(executable, '/');
@@ -88,7 +88,7 @@ struct candidate {
 	bool is_wanted;
 };
 
-/* Of several that listen, the one that connections to 127.0.0.1 reach. */
+/* Ranks several listeners: connections to 127.0.0.1 reach the one with the lowest rank. */
 static int rank_of(const struct endpoint *local)
 {
 	static const uint8_t any[16];
@@ -139,8 +139,8 @@ static struct candidate choose(const struct forwarder *forwarder, const struct p
 	return best;
 }
 
-/* Another user's descriptors are not ours to read, but the names of his processes are: the one of
- * the wanted name, when there is exactly one of the socket's owner. */
+/* Another user's descriptors cannot be read, but names of processes can: returns the process with
+ * the wanted name if the socket's owner has exactly one. */
 static bool find_by_name(
 	const struct forwarder *forwarder, struct proxy *proxy, uint32_t uid, struct process *ret)
 {
@@ -215,7 +215,7 @@ static struct holders_wanted *wanted_sockets(const struct proxy *proxy,
 	return wanted;
 }
 
-/* The clients' ends alone, and of those with one of our own addresses at the other end. */
+/* Keeps only client ends whose other end has one of our own addresses. */
 static void keep_clients(struct peers *peers)
 {
 	size_t kept = 0;
@@ -239,7 +239,7 @@ static void keep_unix_clients(struct peers *peers)
 	peers->n_unix = kept;
 }
 
-/* Of the listeners, and of the clients as far as they are known. */
+/* Finds the holders of the listeners, and of the clients if they are known. */
 static void find_holders(struct forwarder *forwarder, int64_t now, const struct proxy *proxy,
 	const struct listening_socket *listeners, size_t n_listeners)
 {
@@ -303,7 +303,8 @@ int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_
 	find_holders(forwarder, now, proxy, listeners, n_listeners);
 	struct candidate found = choose(forwarder, proxy, listeners, n_listeners);
 	take_listener(forwarder, proxy, &found);
-	/* who is connected to another program is none of our business, and not for free */
+	/* do not scan for the clients of another program: they are not needed, and the scan costs
+	 * time */
 	if (proxy->status < PROXY_LISTENING)
 		return 0;
 	dump_clients(forwarder, peers, unix_socket);

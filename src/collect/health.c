@@ -1,5 +1,5 @@
-/* libcurl tells which sockets to watch and when to wake it; libuv does both. See curl_multi_socket
- * and CURLMOPT_SOCKETFUNCTION. */
+/* libcurl reports which sockets to watch and when to call it again; libuv does both. See
+ * curl_multi_socket and CURLMOPT_SOCKETFUNCTION. */
 #include "collect/health.h"
 
 #include <curl/curl.h>
@@ -14,11 +14,11 @@
 #include "loop/handle.h"
 
 #define DEADLINE_MS 2000L
-#define BODY_MOST   1024 /* the proxy's own are one line */
+#define BODY_MOST   1024 /* the proxy's own answers are one line */
 
 struct request {
 	struct health *health;
-	CURL *easy; /* NULL unless it is under way */
+	CURL *easy; /* NULL unless a request is running */
 	char body[BODY_MOST];
 	size_t length;
 	struct proxy_probe probe;
@@ -31,7 +31,7 @@ struct health {
 	CURLM *multi;
 	uv_timer_t *timer;
 	struct request requests[PROXY_PROBES];
-	struct arena *texts, *next; /* of the probes; of the round under way */
+	struct arena *texts, *next; /* the texts of the probes; those of the running round */
 	struct proxy_probe probes[PROXY_PROBES];
 	size_t under_way;
 	int64_t asked_at;
@@ -91,7 +91,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 	size_t taken = length < room ? length : room;
 	memcpy(request->body + request->length, bytes, taken);
 	request->length += taken;
-	/* less than it gave ends the transfer: whoever sends more is not the proxy */
+	/* taking less than all ends the transfer: an answer this long is not from the proxy */
 	return taken;
 }
 
@@ -275,11 +275,11 @@ static void start_request(struct health *health, size_t probe)
 	curl_easy_setopt(request->easy, CURLOPT_TIMEOUT_MS, DEADLINE_MS);
 	curl_easy_setopt(request->easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	/* a thread that looks up a name is not waited for */
+	/* do not wait for a thread that looks up a name */
 	curl_easy_setopt(request->easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-	/* it is on this machine: a proxy of the environment has no part in it, nor has a
-	 * redirection */
+	/* the endpoint is on this machine: do not use a proxy from the environment, and do not
+	 * follow redirections */
 	curl_easy_setopt(request->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(request->easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L);

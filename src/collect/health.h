@@ -1,5 +1,5 @@
-/* The proxy's health endpoints over HTTP: /startup, /liveness and /readiness, and no other path.
- * libcurl's multi interface on the loop: nothing waits. */
+/* Asks the proxy's health endpoints over HTTP: /startup, /liveness and /readiness, and no other
+ * path. Uses libcurl's multi interface on the loop and never blocks. */
 #ifndef COLLECT_HEALTH_H
 #define COLLECT_HEALTH_H
 
@@ -13,13 +13,13 @@
 struct arena;
 struct health;
 
-/* What an answer means: an HTTP status and the first `length` bytes of its body. The text goes to
- * the arena. */
+/* Interprets an answer: an HTTP status and the first `length` bytes of its body. The text is
+ * allocated in the arena. */
 struct proxy_probe health_read(struct arena *arena, long status, const char *body, size_t length);
 
 struct health_callbacks {
 	void *data;
-	void (*asked)(void *data); /* all answers are in: health_probe() */
+	void (*asked)(void *data); /* all answers have arrived: see health_probe() */
 };
 
 /* url is "http://localhost:9090"; copied. NULL when libcurl cannot be had. */
@@ -29,13 +29,13 @@ struct health *health_new(
 /* The handles close in the loop's next turns. NULL is allowed. */
 void health_free(struct health *health);
 
-/* Asks all three, unless the last round is still under way. */
+/* Asks all three endpoints, unless the last round is still running. */
 void health_ask(struct health *health);
 
-/* The last answer of a probe; its text lives until the next round is over. */
+/* The latest answer of an endpoint; its text is valid until the next round ends. */
 const struct proxy_probe *health_probe(const struct health *health, size_t probe);
 
-/* Our wall clock when the last round was over; INSTANT_UNKNOWN before the first. */
+/* Our wall clock at the end of the last round; INSTANT_UNKNOWN before the first. */
 int64_t health_asked_at(const struct health *health);
 
 #endif

@@ -1,4 +1,5 @@
-/* A socket that is no connection yet may become one: it is asked for again, less and less often. */
+/* A socket that is not connected yet may be connected later: the kernel is asked about it again,
+ * less and less often. */
 #include "collect/links.h"
 
 #include <netinet/tcp.h>
@@ -15,12 +16,13 @@
 #define FIRST_PAUSE (4 * USEC_PER_MSEC)
 #define LAST_PAUSE  (2 * USEC_PER_SEC)
 
-/* All ports together: a look may be made on the loop's thread. */
+/* The time limit for all ports together: a scan may run on the loop's thread. */
 #define LOOK_MOST (2 * USEC_PER_SEC)
 
 struct known {
 	struct link link;
-	int64_t ask_at, pause; /* monotonic: when the kernel is asked again, unless it is known */
+	int64_t ask_at, pause; /* monotonic: when the kernel is asked about it again, if it is still
+				  unknown */
 };
 
 struct links {
@@ -65,7 +67,7 @@ const struct link *links_find(const struct links *links, uint32_t inode)
 	return known && known->link.recognised ? &known->link : NULL;
 }
 
-/* An inode that several processes have open is listed once. */
+/* Lists an inode once, even if several processes have it open. */
 static void take_over(struct links *links, const uint32_t *inodes, size_t n, int64_t now)
 {
 	struct known *items = mem_resize(NULL, n + 1, sizeof(*items));
@@ -93,7 +95,7 @@ static bool is_open_question(const struct known *known)
 	return !known->link.recognised || !known->link.established;
 }
 
-/* Whether one is due; then all open ones take part, as the answer tells of all. */
+/* True if one socket is due. Then all unknown ones are looked up, because one dump covers all. */
 static bool is_due(const struct links *links, int64_t now)
 {
 	for (size_t i = 0; i < links->count; i++)

@@ -1,4 +1,4 @@
-/* pg_locks, in binary. */
+/* Reads pg_locks in binary. */
 #include "collect/locks.h"
 
 #include <stdlib.h>
@@ -13,9 +13,10 @@
 #include "session/session.h"
 
 #define MOST_ROWS   500
-#define MOST_ROWS_1 "501" /* one more tells that there are more */
+#define MOST_ROWS_1 "501" /* one row beyond the limit shows that there are more */
 
-/* Between two looks: a second, and twenty times what the last one took. */
+/* The pause between two questions: one second, or twenty times what the last one took, if that is
+ * longer. */
 #define REFRESH_EVERY USEC_PER_SEC
 #define REFRESH_SHARE 20
 
@@ -30,7 +31,7 @@ enum column {
 	COLUMN_COUNT,
 };
 
-/* waitstart is there from 14 on; asked for through JSON, a version without it says NULL. A
+/* waitstart exists since version 14; read through JSON it is NULL in a version without it. A
  * relation of another database has no name here. */
 static const char sql[] =
 	"WITH l AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks WHERE pid IS NOT NULL"
@@ -72,8 +73,8 @@ static const char sql[] =
 	" ORDER BY l.granted, l.locktype OPERATOR(pg_catalog.=) 'virtualxid', l.pid"
 	" LIMIT " MOST_ROWS_1;
 
-/* Around the statement, which may take less time than the others: a transaction, because its
- * setting ends with it, whatever happens in between. */
+/* A transaction around the statement limits its timeout, which is shorter than that of other
+ * statements: the setting ends with the transaction, whatever happens. */
 static const char begin_sql[] = "BEGIN";
 static const char short_timeout_sql[] = "SET LOCAL statement_timeout = '500ms'";
 static const char end_sql[] = "COMMIT";
@@ -82,10 +83,10 @@ struct locks {
 	struct session *session;
 	struct locks_options options;
 	struct lock_table *latest;
-	bool waiting;       /* for an answer */
-	bool wanted;        /* somebody looks */
-	int32_t subject;    /* of the statement last sent */
-	int64_t sent_at;    /* monotonic; of that one */
+	bool waiting;       /* an answer is awaited */
+	bool wanted;        /* a screen shows locks */
+	int32_t subject;    /* of the last statement */
+	int64_t sent_at;    /* monotonic: when the last statement was sent */
 	int64_t not_before; /* monotonic */
 };
 
@@ -95,7 +96,7 @@ static const char *text_of(struct arena *arena, const PGresult *result, int row,
 	return text ? text : "?";
 }
 
-/* "9912 9912 9801": a parallel statement names its pid once a worker. */
+/* For example "9912 9912 9801": a parallel query's pid is listed once for each of its workers. */
 static void read_blockers(struct arena *arena, const char *text, struct lock *lock)
 {
 	int32_t *blockers = arena_array(arena, strlen(text) / 2 + 1, sizeof(*blockers));
@@ -194,9 +195,8 @@ static bool ask_for_effect(struct locks *locks, const char *text)
 	return session_query(locks->session, &statement, NULL, locks);
 }
 
-/* Through a pooler a transaction could not be relied on, and a setting would be somebody else's:
- * the statement goes alone, and takes what time the server gives it. False when it will not be
- * answered. */
+/* Behind a pooler a transaction is not reliable, and a setting would affect another client: the
+ * statement is sent alone, with the server's own timeout. False if it could not be sent. */
 static bool ask(struct locks *locks)
 {
 	char subject[16];
@@ -208,7 +208,7 @@ static bool ask(struct locks *locks)
 		return false;
 	if (!session_query(locks->session, &statement, on_answer, locks))
 		return false;
-	/* a connection that is lost meanwhile ends the transaction as well */
+	/* if the connection is lost now, its transaction ends, too */
 	if (own)
 		(void)!ask_for_effect(locks, end_sql);
 	return true;
@@ -220,7 +220,7 @@ void locks_refresh(struct locks *locks, int32_t subject)
 	locks->wanted = true;
 	if (locks->waiting || (locks->subject == subject && now < locks->not_before))
 		return;
-	/* set first: an error while sending calls back at once */
+	/* set before sending: an error while sending runs the callback at once */
 	locks->waiting = true;
 	locks->subject = subject;
 	locks->sent_at = now;

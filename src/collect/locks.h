@@ -1,8 +1,8 @@
-/* Who waits for whose locks: a statement of its own over pg_locks, for the pages that show it.
+/* Who waits for whose locks: a separate statement over pg_locks, for the screens that show locks.
  *
- * It is never part of the refresh. pg_blocking_pids() stops the server's lock manager for a moment,
- * so it is asked for those that wait only, at most every second, less often when the answer takes
- * long, and under a statement_timeout of its own. */
+ * It is never part of a refresh. pg_blocking_pids() stops the server's lock manager for a moment.
+ * Therefore it is called only for backends that wait, at most every second, less often if the
+ * answer takes long, and with a statement_timeout of its own. */
 #ifndef COLLECT_LOCKS_H
 #define COLLECT_LOCKS_H
 
@@ -23,15 +23,15 @@ struct locks *locks_new(struct session *session, const struct locks_options *opt
 /* NULL is allowed. */
 void locks_free(struct locks *locks);
 
-/* Asks, unless it is too early or the last answer is still awaited. All locks of the session
- * `subject` are listed, too, 0 for none; another subject than the last one is never too early. */
+/* Asks, unless it is too early or the last answer has not arrived. Also lists all locks of the
+ * session `subject` (0: none); a changed subject is asked for at once. */
 void locks_refresh(struct locks *locks, int32_t subject);
 
-/* Forgets the last answer: nobody looks any more. */
+/* Forgets the last answer, because no screen shows locks any more. */
 void locks_forget(struct locks *locks);
 
-/* Borrowed: lock_table_ref() keeps it. NULL before the first answer; with an error set when the
- * last look brought nothing. */
+/* Borrowed: lock_table_ref() keeps it. NULL before the first answer; its error is set if the last
+ * statement failed. */
 const struct lock_table *locks_latest(const struct locks *locks);
 
 #endif

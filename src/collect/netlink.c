@@ -1,5 +1,5 @@
-/* Dumps over netlink, by hand: the kernel's format is a few headers, and its answers to a dump come
- * one buffer a recv(). See netlink(7). */
+/* Netlink dumps without a library: the kernel's format is a few headers, and each recv() returns
+ * one buffer of the answer. See netlink(7). */
 #include "collect/netlink.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 struct netlink {
 	int protocol, fd;
 	uint32_t sequence;
-	int64_t limit; /* monotonic: of all dumps; 0: none */
+	int64_t limit; /* monotonic: deadline for all dumps; 0: none */
 	_Alignas(struct nlmsghdr) unsigned char buffer[BUFFER_SIZE];
 };
 
@@ -117,8 +117,8 @@ static int wait_for_answer(const struct netlink *netlink, int64_t deadline)
 	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
 }
 
-/* One buffer from the kernel. Another process may write to our address, too: that is thrown away
- * and 0 returned. */
+/* Receives one buffer from the kernel. Other processes can send to our address, too: their messages
+ * are dropped and 0 is returned. */
 static ssize_t receive(struct netlink *netlink)
 {
 	struct sockaddr_nl from = { 0 };
@@ -143,7 +143,7 @@ static int error_of(const void *payload, size_t size)
 	return error;
 }
 
-/* Returns 1 when more buffers follow, 0 at the end, or the kernel's refusal. */
+/* Returns 1 if more buffers follow, 0 at the end, or the kernel's error. */
 static int read_buffer(const unsigned char *buffer, size_t size, struct answer *answer)
 {
 	struct nlmsghdr header;
@@ -194,7 +194,7 @@ int netlink_dump(struct netlink *netlink, int type, const void *payload, size_t 
 	if (error == 0)
 		error = read_answer(netlink, &answer);
 	if (error < 0) {
-		/* what is left of the answer goes away with the socket */
+		/* closing the socket drops the rest of the answer */
 		disconnect(netlink);
 		return error;
 	}

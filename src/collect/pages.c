@@ -1,4 +1,4 @@
-/* Copies of pages to plain data, and what /proc tells of their owners. */
+/* Copies stats pages to plain data, and describes their owners from /proc. */
 #include "collect/pages.h"
 
 #include <errno.h>
@@ -17,20 +17,20 @@
 #include "page/reader.h"
 #include "proc/procfs.h"
 
-/* More than this in all folders are not read: a full /tmp must not make dbtop slow. */
+/* The maximum number of pages read from all folders: a full /tmp must not make dbtop slow. */
 #define MOST_PAGES 1000
 
 struct pages {
 	uv_loop_t *loop;
 	struct pages_options options;
-	char *folder; /* NULL: wherever they may be */
+	char *folder; /* NULL: libdbpool's default folders */
 	const struct pool_pages *latest;
-	int error;         /* negative errno of the last look's folder */
-	char left_out[64]; /* what it did not read, in words; "" */
+	int error;         /* negative errno of the last scan's folder */
+	char left_out[64]; /* a text about pages that the scan did not read; "" */
 	bool running, freed;
-	int64_t began_at; /* monotonic: the look under way */
+	int64_t began_at; /* monotonic: when the running scan began */
 
-	/* the look under way: the worker's alone while it runs */
+	/* owned by the worker while a scan runs */
 	uv_work_t work;
 	struct page_host host;
 	struct procfs *procfs;
@@ -71,7 +71,7 @@ static const char *text(struct arena *arena, const char *s)
 	return *s ? text_clean(arena, s, strlen(s), TEXT_LINE) : NULL;
 }
 
-/* Unknown, or what an honest page would not say. */
+/* PAGE_UNKNOWN becomes INSTANT_UNKNOWN. */
 static int64_t instant(int64_t value)
 {
 	return value == PAGE_UNKNOWN ? INSTANT_UNKNOWN : value;
@@ -146,7 +146,7 @@ static void read_contents(struct arena *arena, const struct page_copy *copy, str
 	read_slots(arena, copy, page);
 }
 
-/* The same page in the look before, or NULL. */
+/* The same page in the scan before, or NULL. */
 static const struct pool_page *find_before(const struct pages *pages, const struct pool_page *page)
 {
 	for (size_t i = 0; pages->before && i < pages->before->count; i++) {
@@ -170,7 +170,7 @@ static const struct process *copy_process(struct arena *arena, const struct proc
 	return process;
 }
 
-/* The owner is described once, while it lives: after that nobody can. */
+/* An owner can be described only while it lives; the description is then kept. */
 static const struct process *describe_owner(
 	struct pages *pages, const struct pool_page *page, const struct pool_page *before)
 {
@@ -220,7 +220,7 @@ static void on_found(void *data, const char *path, int status, const struct page
 {
 	struct pages *pages = data;
 	struct pool_pages *block = pages->block;
-	/* removed while we looked: its pool ended well */
+	/* removed during the scan: its pool was closed properly */
 	if (status == -ENOENT)
 		return;
 	if (block->count == pages->room) {
@@ -300,7 +300,7 @@ bool pages_refresh(struct pages *pages)
 	pages->before = pages->latest ? pool_pages_ref(pages->latest) : NULL;
 	pages->running = true;
 	pages->began_at = instant_monotonic();
-	/* it fails only without a function to call */
+	/* uv_queue_work() fails only for a NULL callback. */
 	(void)uv_queue_work(pages->loop, &pages->work, look, looked);
 	return true;
 }

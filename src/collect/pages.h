@@ -1,5 +1,5 @@
-/* libdbpool's stats pages: each look reads them all, on libuv's worker threads. A page is a
- * stranger's file: what is wrong with it is told, and does no harm. */
+/* libdbpool's stats pages: each scan reads all of them, on libuv's worker threads. Any process may
+ * have written a page: errors in it are reported and cause no harm. */
 #ifndef COLLECT_PAGES_H
 #define COLLECT_PAGES_H
 
@@ -12,10 +12,10 @@ struct pool_pages;
 struct source_state;
 
 struct pages_options {
-	const char *folder; /* NULL or "": wherever libdbpool may have put them */
+	const char *folder; /* NULL or "": libdbpool's default folders */
 	const char *proc_root;
 	void *data;
-	/* pages_latest() is a new one. On the loop's thread. */
+	/* pages_latest() is new. Called on the loop's thread. */
 	void (*published)(void *data);
 };
 
@@ -23,17 +23,17 @@ struct pages_options {
 struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
 	__attribute__((returns_nonnull));
 
-/* Nothing is published any more. A look under way keeps its memory until it is done: run the loop
+/* Nothing is published after this. A running scan keeps its memory until it is done: run the loop
  * until it is empty. NULL is allowed. */
 void pages_free(struct pages *pages);
 
-/* Looks once; `published` follows. False when the last look is still under way. */
+/* Scans once; `published` follows. False if the last scan is still running. */
 bool pages_refresh(struct pages *pages);
 
-/* Borrowed: pool_pages_ref() it to keep it. NULL before the first look is done. */
+/* Borrowed: pool_pages_ref() keeps it. NULL until the first scan is done. */
 const struct pool_pages *pages_latest(const struct pages *pages);
 
-/* For how long the look under way has lasted, in µs; −1 without one. */
+/* How long the running scan has taken so far, in µs; −1 if none is running. */
 int64_t pages_busy_for(const struct pages *pages);
 
 struct source_state pages_source(const struct pages *pages);

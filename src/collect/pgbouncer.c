@@ -1,4 +1,4 @@
-/* Rounds of SHOW over a session. */
+/* Asks SHOW in rounds over a session. */
 #include "collect/pgbouncer.h"
 
 #include <libpq-fe.h>
@@ -23,18 +23,18 @@ struct pgbouncer {
 	struct pgbouncer_callbacks callbacks;
 	struct session *session;
 	struct bouncer_sightings *sightings;
-	struct bouncer_round *round; /* under way; NULL between two */
-	int left;                    /* answers of it that are still to come */
+	struct bouncer_round *round; /* the current round; NULL between two rounds */
+	int left;                    /* answers of the round that have not arrived yet */
 	const struct bouncer *latest;
 	char *name;         /* "pgbouncer 127.0.0.1:6432" */
-	struct arena *text; /* of error */
-	const char *error;  /* of the last round; NULL when it was well */
-	uv_timer_t *first;  /* until the first answer is late */
+	struct arena *text; /* holds error */
+	const char *error;  /* of the last round; NULL if it succeeded */
+	uv_timer_t *first;  /* runs until the first answer is overdue */
 	unsigned first_seconds;
-	bool late; /* it is */
+	bool late; /* the first answer is overdue */
 };
 
-/* The first answer is not waited for any longer, unless connect_timeout says so. */
+/* How long to wait for the first answer, unless connect_timeout is longer. */
 #define FIRST_ANSWER_SECONDS 2
 
 static void set_error(struct pgbouncer *pgbouncer, const char *error)
@@ -44,7 +44,7 @@ static void set_error(struct pgbouncer *pgbouncer, const char *error)
 		error ? text_clean(pgbouncer->text, error, strcspn(error, "\n"), TEXT_LINE) : NULL;
 }
 
-/* Over a Unix socket the kernel tells who is at the other end. */
+/* Over a Unix socket the kernel reports the user at the other end. */
 static uint32_t console_uid(const struct pgbouncer *pgbouncer)
 {
 	const PGconn *conn = session_connection(pgbouncer->session);
@@ -106,7 +106,7 @@ bool pgbouncer_refresh(struct pgbouncer *pgbouncer)
 	session_locate(pgbouncer->session, &where);
 	set_error(pgbouncer, NULL);
 	pgbouncer->round = bouncer_round_new(&where.own, &where.server, (int32_t)getpid());
-	/* set first: an error while sending calls back at once */
+	/* set before sending: an error while sending runs the callback at once */
 	pgbouncer->left = BOUNCER_QUESTIONS;
 	for (int i = 0; i < BOUNCER_QUESTIONS; i++) {
 		const struct session_statement statement = {
@@ -130,8 +130,8 @@ static void on_changed(void *data)
 	pgbouncer->callbacks.changed(pgbouncer->callbacks.data);
 }
 
-/* What it is called is what the user wrote, not what it turned out to be: it has its name before
- * it was ever reached, and keeps it. */
+/* Makes the name from what the user wrote, not from the address that was reached: the name exists
+ * before the first connection and never changes. */
 static char *make_name(const struct params *params)
 {
 	const char *host = params_get(params, "host");
@@ -173,7 +173,7 @@ struct pgbouncer *pgbouncer_new(
 	};
 	struct params settled = { 0 };
 	pgbouncer->callbacks = *callbacks;
-	/* not PGPORT: that is PostgreSQL's */
+	/* PGPORT is not used: it is PostgreSQL's port */
 	params_set(&settled, "port", "6432");
 	params_lay_over(&settled, params);
 	pgbouncer->name = make_name(&settled);

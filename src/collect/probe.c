@@ -1,5 +1,5 @@
-/* The attempt goes as far as the server's first word: a demand for a password, a refusal, or being
- * let in. A slot is held for that moment at most, and of a full server none. */
+/* The attempt ends with the server's first answer: a demand for a password, a refusal, or a
+ * successful login. It occupies a slot only for that moment, and none if the server is full. */
 #include "collect/probe.h"
 
 #include <libpq-fe.h>
@@ -18,17 +18,17 @@
 
 #define DEADLINE_SECONDS 5
 
-/* libpq takes a file that does not exist for none; about /dev/null it warns. */
+/* libpq treats a missing file as no file; for /dev/null it prints a warning */
 #define NO_FILE "/dev/null/none"
 
 struct probe {
-	struct dial *dial;  /* NULL once it is done */
+	struct dial *dial;  /* NULL when the attempt has ended */
 	int64_t started_at; /* monotonic */
 	probe_done_fn *done;
 	void *data;
 };
 
-/* The callback comes last: it may free the probe. */
+/* Calls the callback last, because it may free the probe. */
 static void finish(
 	struct probe *probe, const struct dial_result *dialed, bool answered, const char *text)
 {
@@ -41,11 +41,11 @@ static void finish(
 	probe->done(probe->data, &result);
 }
 
-/* A refusal with the server's own code is an answer, and so is a demand for a password. */
+/* A refusal with an error code of the server is an answer, and so is a demand for a password. */
 static bool is_answer(const struct dial_result *dialed, const struct failure *failure)
 {
 	return failure->sqlstate[0] || PQconnectionNeedsPassword(dialed->conn) ||
-		/* libpq's words under require_auth */
+		/* libpq's message if require_auth forbids the method */
 		strstr(failure->text, "authentication method requirement");
 }
 
@@ -66,8 +66,8 @@ static void on_dialed(void *data, const struct dial_result *dialed)
 	arena_free(arena);
 }
 
-/* The name stays, for the certificate: but a list of them, or a socket's folder, is not the name of
- * who is asked. */
+/* Keeps the host name, because the certificate is checked against it. A list of names or a socket's
+ * folder is replaced: it is not the name of the server that is asked. */
 static void set_name(struct params *params, const char *address)
 {
 	const char *name = params_get(params, "host");
@@ -75,7 +75,7 @@ static void set_name(struct params *params, const char *address)
 		params_set(params, "host", address);
 }
 
-/* An address that means "any of ours" is reached by the loopback one. */
+/* If the listener's address means "any address", connects to the loopback address. */
 static void set_address(struct params *params, const struct endpoint *endpoint)
 {
 	static const uint8_t any[16];
@@ -90,7 +90,8 @@ static void set_address(struct params *params, const struct endpoint *endpoint)
 	params_set(params, "port", port);
 }
 
-/* Set to nothing, not left out: the environment and the service file would be asked. */
+/* Sets the secrets to nothing. If they were left out, libpq would take them from the environment
+ * and the service file. */
 static void withhold_secrets(struct params *params)
 {
 	params_set(params, "password", "");

@@ -1,4 +1,4 @@
-/* Three sources, each with its own pace, become one block. */
+/* Combines three sources, each with its own interval, into one block. */
 #include "collect/proxy.h"
 
 #include <stdio.h>
@@ -18,21 +18,21 @@
 #include "session/params.h"
 
 #define PROBE_EVERY  (30 * USEC_PER_SEC)
-#define PROBE_AGAIN  (10 * USEC_PER_SEC) /* after one that failed */
+#define PROBE_AGAIN  (10 * USEC_PER_SEC) /* after a failed attempt */
 #define HEALTH_EVERY (5 * USEC_PER_SEC)
-#define HEALTH_AGAIN (30 * USEC_PER_SEC) /* of an endpoint that is off */
+#define HEALTH_AGAIN (30 * USEC_PER_SEC) /* for an endpoint that is switched off */
 
-/* A round trip proves as much until the next one is overdue. */
+/* A round trip is a proof until the next one is overdue. */
 #define PROOF_LASTS (PROBE_EVERY + 15 * USEC_PER_SEC)
 
-/* What is known of the way through it. */
+/* What is known of the connection through the proxy. */
 struct proof {
-	int32_t pid; /* whose listener it was: the proof ends with it */
+	int32_t pid; /* the listening process: the proof is valid only for it */
 	uint64_t start_ticks;
 	int64_t at;      /* monotonic; −1: none */
 	int64_t wall_at; /* our wall clock */
 	int64_t latency;
-	char *failure; /* why the last attempt failed, clean; NULL when it did not */
+	char *failure; /* why the last attempt failed, clean; NULL if it succeeded */
 };
 
 struct proxy_watch {
@@ -43,19 +43,19 @@ struct proxy_watch {
 	struct params params;
 	struct forwarder *forwarder;
 	struct health *health;
-	struct probe *probe; /* under way or done; NULL before the first */
+	struct probe *probe; /* running or finished; NULL before the first */
 	bool probing;
 	int64_t next_probe, next_health, looked_at; /* monotonic */
 	struct proof proof;
 	struct proxy *latest;
-	bool looked;       /* once, at least */
-	bool was_our_path; /* at the last look */
+	bool looked;       /* a scan has been done */
+	bool was_our_path; /* at the last scan */
 
-	struct peers_target where; /* our own connection's, as last told */
+	struct peers_target where; /* the path of dbtop's own connection, as last set */
 	bool own_answers;
 	int64_t own_latency;
 
-	/* the look under way */
+	/* the running scan */
 	uv_work_t work;
 	struct proxy *next;
 	struct peers_target look_where;
@@ -65,8 +65,8 @@ struct proxy_watch {
 
 static void on_health(void *data);
 
-/* Whoever is named so cannot be anybody but us: what is dbtop's own is never ended, and must not be
- * told by a name that others may take. */
+/* The name of dbtop's probe is random: dbtop never ends its own sessions, and a name that other
+ * programs could use would protect theirs, too. */
 static void make_name(char *name, size_t size)
 {
 	uint64_t token = 0;
@@ -120,13 +120,13 @@ void proxy_watch_free(struct proxy_watch *watch)
 		destroy(watch);
 }
 
-/* We come over a Unix socket, which may be a proxy's: …/INSTANCE/.s.PGSQL.5432. */
+/* True if we connect over a Unix socket, which may be a proxy's: …/INSTANCE/.s.PGSQL.5432. */
 static bool is_at_unix_socket(const struct peers_target *where)
 {
 	return where->server.family == AF_UNIX && where->socket_inode;
 }
 
-/* The port that is looked at; 0: none. */
+/* The port to scan; 0: none. */
 static uint16_t port_of(const struct proxy_watch *watch)
 {
 	const struct endpoint *server = &watch->where.server;
@@ -140,7 +140,7 @@ static uint16_t port_of(const struct proxy_watch *watch)
 	return inet && endpoint_is_loopback(server) ? watch->where.port : 0;
 }
 
-/* Our own connection ends at the listener. */
+/* True if our own connection ends at the listener. */
 static bool is_our_path(const struct proxy_watch *watch, const struct proxy *proxy)
 {
 	const struct endpoint *server = &watch->where.server;
@@ -174,7 +174,7 @@ static void withdraw_proof(struct proxy_watch *watch)
 	watch->proof.at = -1;
 }
 
-/* Another process behind the port has nothing proven of it yet. */
+/* Forgets the proof if another process listens on the port now. */
 static void check_identity(struct proxy_watch *watch, const struct proxy *proxy)
 {
 	struct proof *proof = &watch->proof;
@@ -203,7 +203,7 @@ static void add_health(const struct proxy_watch *watch, struct proxy *proxy)
 	}
 }
 
-/* What of its health is worth a word, the worst first. */
+/* The text of the endpoint that reports a problem, the worst first; NULL if none does. */
 static const char *health_detail(const struct proxy *proxy)
 {
 	for (size_t i = 0; i < PROXY_PROBES; i++)
@@ -213,7 +213,7 @@ static const char *health_detail(const struct proxy *proxy)
 	return NULL;
 }
 
-/* The kernel's word, and what is known beside it. */
+/* Adds to the kernel's facts what the other sources know. */
 static void complete(struct proxy_watch *watch, struct proxy *proxy)
 {
 	proxy->expected = watch->options.expected;
@@ -226,7 +226,7 @@ static void complete(struct proxy_watch *watch, struct proxy *proxy)
 	if (proxy->our_path && watch->own_answers && watch->own_latency >= 0)
 		set_proof(watch, watch->own_latency);
 	else if (proxy->our_path || watch->was_our_path)
-		/* what was proven is over: an attempt may prove it anew */
+		/* the proof is over: a new attempt may renew it */
 		withdraw_proof(watch);
 	watch->was_our_path = proxy->our_path;
 	add_health(watch, proxy);
@@ -239,7 +239,7 @@ static void complete(struct proxy_watch *watch, struct proxy *proxy)
 		proxy->detail = arena_strdup(proxy->arena, watch->proof.failure);
 }
 
-/* The kernel's part of a block, to be completed anew. */
+/* Copies the kernel's part of a block, so that it can be completed again. */
 static struct proxy *renewed(const struct proxy *from)
 {
 	struct proxy *proxy = proxy_new();
@@ -287,8 +287,9 @@ static void on_health(void *data)
 	publish_again(watch);
 }
 
-/* Any program can demand a password or refuse us. From one of our own user's, or root's, that is
- * believed: what they want to know of us they need not ask for. */
+/* Any program can demand a password or refuse a connection. Such an answer is accepted as a proof
+ * only from a program of our own user or of root: such a program can learn our secrets in other
+ * ways. */
 static bool is_believed(const struct probe_result *result, const struct proxy *proxy)
 {
 	return result->verified || proxy->uid == proxy->our_uid || proxy->uid == 0;
@@ -312,7 +313,7 @@ static void on_probe(void *data, const struct probe_result *result)
 	struct proxy_watch *watch = data;
 	watch->probing = false;
 	watch->next_probe = instant_monotonic() + (result->answered ? PROBE_EVERY : PROBE_AGAIN);
-	/* there is no proxy to look for any more */
+	/* there is no proxy to scan for any more */
 	if (!watch->latest)
 		return;
 	if (result->answered && is_believed(result, watch->latest)) {
@@ -324,7 +325,7 @@ static void on_probe(void *data, const struct probe_result *result)
 	publish_again(watch);
 }
 
-/* Asks what the kernel cannot tell, when it is time. */
+/* When it is due, asks what the kernel cannot show. */
 static void ask(struct proxy_watch *watch)
 {
 	const struct proxy *proxy = watch->latest;
@@ -344,7 +345,7 @@ static void ask(struct proxy_watch *watch)
 		watch->loop, &watch->params, &proxy->listener, watch->probe_name, on_probe, watch);
 }
 
-/* Whose the socket is that we come over is no news: it is the server's. */
+/* Reports the proxy as absent: the socket that we connect to is then the server's own. */
 static void say_absent(struct proxy *proxy, const char *detail)
 {
 	peers_unref(proxy->peers);
@@ -357,8 +358,7 @@ static void say_absent(struct proxy *proxy, const char *detail)
 	proxy->inode = 0;
 }
 
-/* With a port in the configuration that one comes first: a proxy may listen there, while our socket
- * is a server's. */
+/* A configured port is scanned first: a proxy may listen there while our socket is the server's. */
 static void look(uv_work_t *work)
 {
 	struct proxy_watch *watch = work->data;
@@ -391,7 +391,7 @@ static void looked(uv_work_t *work, int status)
 	watch->looked = true;
 	check_identity(watch, proxy);
 	take(watch, proxy);
-	/* first: whoever hears of it may ask whether all is known */
+	/* before publishing: the callback may ask whether everything is known */
 	ask(watch);
 	watch->options.published(watch->options.data);
 }
@@ -416,7 +416,7 @@ void proxy_watch_look(struct proxy_watch *watch, const struct proxy_own *own, in
 	watch->next->wanted = arena_strdup(watch->next->arena, watch->process);
 	watch->look_where = watch->where;
 	watch->running = true;
-	/* it fails only without a function to call */
+	/* uv_queue_work() fails only for a NULL callback. */
 	(void)uv_queue_work(watch->loop, &watch->work, look, looked);
 }
 

@@ -1,5 +1,5 @@
-/* sock_diag(7) with the kernel's counters of each connection. An application that answers its own
- * clients from the database has as many connections as a forwarder may have, but never the same
+/* Reads the kernel's counters of each TCP connection with sock_diag(7). An application that answers
+ * its clients from the database may have as many connections as a forwarder, but never the same
  * number of bytes in both directions. */
 #include "collect/relays.h"
 
@@ -22,7 +22,7 @@
 /* TCP_ESTABLISHED and TCP_CLOSE_WAIT of netinet/tcp.h, which has another struct tcp_info. */
 #define OPEN_STATES (1u << 1 | 1u << 8)
 
-/* A login to PostgreSQL takes more than this, both ways together. */
+/* A login to PostgreSQL takes more bytes than this, both directions together. */
 #define FEWEST_BYTES 100
 
 struct flow {
@@ -81,13 +81,13 @@ struct relays *relays_new(struct arena *arena)
 {
 	struct relays *relays = arena_alloc(arena, sizeof(*relays));
 	struct netlink *netlink = sockets_netlink();
-	/* the request without a family, as for collect/sockets: one walk over the kernel's table */
+	/* a request without a family, as in collect/sockets: one walk over the kernel's table */
 	const struct inet_diag_req request = {
 		.idiag_ext = 1u << (INET_DIAG_INFO - 1),
 		.idiag_states = OPEN_STATES,
 	};
 	*relays = (struct relays){ .arena = arena };
-	/* rows that are missing hide a forwarder, and make none */
+	/* missing rows can hide a forwarder, but never invent one */
 	(void)!netlink_dump(netlink, TCPDIAG_GETSOCK, &request, sizeof(request), add_flow, relays);
 	netlink_free(netlink);
 	struct flow *flows = arena_array(arena, relays->count, sizeof(*flows));

@@ -1,5 +1,5 @@
-/* Which TCP connections carry the same bytes: what one receives the other sends, and the other way
- * round. A process that has two such connections forwards for others. */
+/* Finds TCP connections that carry the same bytes: what one receives, the other sends, in both
+ * directions. A process with two such connections forwards for others. */
 #ifndef COLLECT_RELAYS_H
 #define COLLECT_RELAYS_H
 
@@ -10,12 +10,13 @@
 struct arena;
 struct relays;
 
-/* Asks the kernel how many bytes each TCP connection has carried; of one that does not tell (before
- * Linux 4.19) none is known. In the arena. Blocks: for a worker thread. */
+/* Asks the kernel how many bytes each TCP connection has carried. A kernel before Linux 4.19 does
+ * not report that: then no connection is known. Allocated in the arena. Blocks: use a worker
+ * thread. */
 struct relays *relays_new(struct arena *arena) __attribute__((returns_nonnull));
 
-/* Whether one of these sockets (inodes) is a connection to the port, and another one carries what
- * it carries. */
+/* True if one of these sockets (inodes) is a connection to the port, and another one carries the
+ * same bytes. */
 bool relays_forwards(
 	const struct relays *relays, const uint32_t *inodes, size_t n_inodes, uint16_t port);
 

@@ -22,18 +22,19 @@
 #include "model/endpoint.h"
 #include "model/peers.h"
 
-/* Bit n is state n of netinet/tcp.h: all but TCP_LISTEN. */
+/* Bit n stands for state n of netinet/tcp.h: all states except TCP_LISTEN. */
 #define CONNECTED_STATES (((1u << (TCP_CLOSING + 1)) - 2) & ~(1u << TCP_LISTEN))
 
-/* The kernel's filter: a condition is an op and its argument, and says how many bytes to go when it
- * holds (yes) and when it does not (no). To end behind the last op accepts, 4 bytes further
- * refuses. The ops for equality came in Linux 4.16; a pair of comparisons works everywhere. */
+/* The kernel's filter: a condition is an op and its argument, with the number of bytes to skip if
+ * it holds (yes) and if it does not (no). A jump to the end of the last op accepts the row; 4 bytes
+ * further rejects it. The ops for equality exist since Linux 4.16; a pair of comparisons works on
+ * every version. */
 #define FILTER_OPS 9
 
-/* The old request for TCP, which knows no family: one walk over the kernel's table brings IPv4 and
- * IPv6, where SOCK_DIAG_BY_FAMILY takes two. The walk is what costs: an ordinary machine's table
- * has 262,144 buckets, nearly all empty (measured: 1.5 ms, and half a millisecond for 1,000 rows).
- */
+/* The old request for TCP has no family: one walk over the kernel's table returns IPv4 and IPv6,
+ * while SOCK_DIAG_BY_FAMILY needs two walks. The walk is the main cost: the table of an ordinary
+ * machine has 262,144 buckets, nearly all empty (measured: 1.5 ms, plus half a millisecond for
+ * 1,000 rows). */
 struct tcp_request {
 	struct inet_diag_req query;
 	struct nlattr filter_header;
@@ -157,8 +158,8 @@ int sockets_dump_listeners(struct netlink *netlink, struct arena *arena, uint16_
 	return error;
 }
 
-/* Compares the name without its folder, which has many spellings. A path comes with its terminator
- * or without; an abstract name begins with a zero byte. */
+/* Compares the name without its folder, because one folder can be written in many ways. A path
+ * comes with or without its terminator; an abstract name begins with a zero byte. */
 static bool is_named(const char *name, size_t size, const char *expected)
 {
 	size_t length = size && name[0] ? strnlen(name, size) : size;
@@ -168,7 +169,7 @@ static bool is_named(const char *name, size_t size, const char *expected)
 	return length == wanted || name[length - wanted - 1] == '/';
 }
 
-/* The kernel's device numbers have 20 bits for the minor one. */
+/* In the kernel's device numbers the minor number has 20 bits. */
 static bool is_targets_file(const struct peers_target *target, const struct unix_diag_vfs *file)
 {
 	dev_t device = makedev(file->udiag_vfs_dev >> 20, file->udiag_vfs_dev & 0xfffff);
@@ -230,9 +231,10 @@ static bool has_targets_rows(const struct unix_rows *rows)
 	return false;
 }
 
-/* On some file systems (btrfs, an overlay) stat() tells other numbers than the kernel's own. Then
- * no row matches, and the paths are looked up: nearly all rows have the same one. Otherwise no path
- * is looked up: it may be of another mount namespace, be another socket's by now, or hang. */
+/* On some file systems (btrfs, overlay) stat() returns other numbers than the kernel's dump. Then
+ * no row matches, and the paths are looked up: nearly all rows have the same path. If a row
+ * matches, no path is looked up: a path may belong to another mount namespace, may name a newer
+ * socket, or may hang. */
 static void look_up_paths(struct unix_rows *rows)
 {
 	const char *last = "";
@@ -254,7 +256,7 @@ static void look_up_paths(struct unix_rows *rows)
 	}
 }
 
-/* The rows are the caller's to free. */
+/* The caller frees the rows. */
 static int dump_unix(struct netlink *netlink, uint32_t state, uint32_t show, struct unix_rows *rows)
 {
 	const struct unix_diag_req request = {
