@@ -191,11 +191,9 @@ static struct assessment *observe(
 static void local_tcp(struct world *world)
 {
 	add_backend(world, 1001, at("127.0.0.1", 5001));
-	add_backend(world, 1002,
-		at("127.0.0.1", 5002)); /* its client was killed: an orphan socket remains */
+	add_backend(world, 1002, at("127.0.0.1", 5002)); /* killed: an orphan socket remains */
 	add_backend(world, 1003, at("127.0.0.1", 5003)); /* no socket at all */
-	add_backend(world, 1004,
-		at("127.0.0.1", 5004)); /* in another namespace: the server's end is open */
+	add_backend(world, 1004, at("127.0.0.1", 5004)); /* in another namespace, and open */
 	add_backend(world, 1005, at("10.9.9.9", 5005));  /* another machine */
 	add_backend(world, 1006, at("127.0.0.1", 5006)); /* another user's process */
 	struct endpoint server = at("127.0.0.1", PORT);
@@ -450,8 +448,7 @@ static void a_full_server_shows_the_processes_at_its_sockets(void **state)
 	struct assessment *assessment = assess(&input, NULL);
 	assert_int_equal(assessment->slots.used, -1);
 	assert_int_equal(assessment->slots.by_status[STATUS_LEAKED], -1);
-	assert_int_equal(assessment->n_processes,
-		2); /* dbtop and python3 are processes here; postgres is not. */
+	assert_int_equal(assessment->n_processes, 2); /* dbtop and python3; not postgres */
 	assert_string_equal(assessment->processes[1].process.name, "python3");
 	assert_int_equal(assessment->processes[1].connections, 1);
 	assessment_free(assessment);

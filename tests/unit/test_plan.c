@@ -143,15 +143,12 @@ static void selected_takes_what_was_chosen_and_may_be_ended(void **state)
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
 	const struct plan_session chosen[] = {
-		session_of(assessment,
-			9914), /* in its pool's reserve: allowed, because it was chosen by hand */
+		session_of(assessment, 9914), /* in its pool's reserve: chosen by hand */
 		session_of(assessment, 9970), /* of the managed service */
 		session_of(assessment, 9980), /* hidden */
 		session_of(assessment, 9990), /* our own */
 		session_of(assessment, 9971), /* a listener that is idle for longest */
-		{ 9950,
-			session_of(assessment, 9950).start +
-				1 }, /* another session has the pid now */
+		{ 9950, session_of(assessment, 9950).start + 1 }, /* the pid is reused */
 		{ 4, 5 },
 	};
 	struct action_plan *plan = plan_selected(
