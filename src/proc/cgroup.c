@@ -1,9 +1,9 @@
 /* Reads the paths of control groups.
  *
- * systemd names a unit's group after it, below its slices: /system.slice/jarvis.service. Container
- * engines put the id's 64 hexadecimal digits into the last folders, each with a prefix of its own:
- * /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, …slice:cri-containerd:ID,
- * kubepods/burstable/podUID/ID. */
+ * systemd names a unit's group after the unit, below its slices: /system.slice/jarvis.service.
+ * Container engines put the 64 hexadecimal digits of the id into one of the last folders, each with
+ * its own prefix: /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope,
+ * …slice:cri-containerd:ID, kubepods/burstable/podUID/ID. */
 #include "proc/cgroup.h"
 
 #include <ctype.h>
@@ -35,7 +35,7 @@ static bool ends_with(struct span span, const char *suffix)
 		memcmp(span.start + span.length - length, suffix, length) == 0;
 }
 
-/* The last part of the path before *end; moves *end to before it. */
+/* Returns the last part of the path before *end, and moves *end to before it. */
 static bool previous_part(const char *path, const char **end, struct span *ret)
 {
 	while (*end > path && (*end)[-1] == '/')
@@ -50,8 +50,8 @@ static bool previous_part(const char *path, const char **end, struct span *ret)
 	return true;
 }
 
-/* A run of exactly 64 hexadecimal digits; NULL without. The monitor that an engine runs beside a
- * container (libpod-conmon-ID.scope) is not in it. */
+/* A run of exactly 64 hexadecimal digits; NULL if there is none. The monitor that an engine runs
+ * beside a container (libpod-conmon-ID.scope) is not in the container. */
 static const char *container_id(struct span part)
 {
 	static const char *const monitors[] = { "libpod-conmon-", "crio-conmon-" };
@@ -79,7 +79,7 @@ static bool is_unit(struct span part)
 	return ends_with(part, ".service") && !starts_with(part, "user@");
 }
 
-/* The deepest part decides: a unit may keep groups of its own below its own. */
+/* The deepest part decides, because a unit may have groups of its own below its group. */
 static void read_path(struct arena *arena, struct span path, struct cgroup *cgroup)
 {
 	const char *end = path.start + path.length;
@@ -93,8 +93,8 @@ static void read_path(struct arena *arena, struct span path, struct cgroup *cgro
 	}
 }
 
-/* A line is HIERARCHY:CONTROLLERS:PATH. A group that was removed while the process is in it has a
- * mark behind its path. */
+/* A line is HIERARCHY:CONTROLLERS:PATH. If the group was removed while the process was in it, the
+ * kernel adds a mark to the path. */
 static struct span path_of(struct span line)
 {
 	static const char removed[] = " (deleted)";

@@ -1,4 +1,4 @@
-/* The systemd unit and the container that a control group's path tells. */
+/* Finds the systemd unit and the container in the path of a control group. */
 #ifndef PROC_CGROUP_H
 #define PROC_CGROUP_H
 
@@ -9,9 +9,9 @@ struct cgroup {
 	const char *container; /* the first 12 digits of its id; NULL for none */
 };
 
-/* Reads the text of /proc/PID/cgroup (cgroups(7)), of version 1, 2 or both. Strings are clean and
- * in the arena. A unit that only wraps the container (docker-ID.scope) and a user's whole manager
- * (user@1000.service) are no unit. */
+/* Parses the text of /proc/PID/cgroup (cgroups(7)), of version 1, 2 or both. The strings are clean
+ * and in the arena. A unit that only contains a container (docker-ID.scope) and a user's whole
+ * manager (user@1000.service) are not reported as units. */
 struct cgroup cgroup_parse(struct arena *arena, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
-/* Joins arguments and masks secrets. The patterns are guesses, so each takes the longest stretch
- * that may belong to the secret. */
+/* Joins arguments and masks secrets. The patterns are guesses, so each masks the longest text that
+ * may belong to the secret. */
 #include "proc/cmdline.h"
 
 #include <ctype.h>
@@ -12,10 +12,10 @@
 
 static const char mask[] = "***";
 
-/* What a secret's name ends with. */
+/* Endings of the names of secrets. */
 static const struct {
 	const char *text;
-	bool alone; /* it is one only when no letter stands before it: "pass", not "bypass" */
+	bool alone; /* only if no letter comes before it: "pass", not "bypass" */
 } secret_names[] = {
 	{ "password", false },
 	{ "passwd", false },
@@ -45,7 +45,7 @@ static void append(struct line *line, const char *bytes, size_t size)
 	line->length += size;
 }
 
-/* The name ends before `end`. */
+/* True if the name that ends before `end` is that of a secret. */
 static bool is_secret_name(const char *start, const char *end)
 {
 	for (size_t i = 0; i < sizeof(secret_names) / sizeof(secret_names[0]); i++) {
@@ -75,7 +75,8 @@ static const char *skip_word(const char *p, const char *end)
 	return p;
 }
 
-/* Behind the closing quote, with backslashes skipped; the end when it is missing. */
+/* Returns the position after the closing quote, skipping backslashes; the end if there is no
+ * closing quote. */
 static const char *skip_quoted(const char *p, const char *end)
 {
 	char quote = *p++;
@@ -85,9 +86,9 @@ static const char *skip_quoted(const char *p, const char *end)
 	return p < end ? p + 1 : end;
 }
 
-/* Where the secret that begins at `p` ends. One that is the whole value of an option, a variable or
- * a header (--password=two words) goes to the argument's end, one inside of a conninfo string to
- * the next space. */
+/* Returns the end of the secret that begins at `p`. A secret that is the whole value of an option,
+ * a variable or a header (--password=two words) extends to the end of the argument; a secret inside
+ * a conninfo string extends to the next space. */
 static const char *secret_end(const char *p, const char *end, bool whole)
 {
 	if (whole)
@@ -97,7 +98,8 @@ static const char *secret_end(const char *p, const char *end, bool whole)
 	return skip_word(p, end);
 }
 
-/* NAME=SECRET or "NAME": SECRET at the separator `at`: returns where the secret starts, or NULL. */
+/* For NAME=SECRET or "NAME": SECRET with the separator at `at`: returns the start of the secret, or
+ * NULL. */
 static const char *assigned_secret(const char *start, const char *at, const char *end)
 {
 	if (*at != '=' && *at != ':')
@@ -157,7 +159,7 @@ static void append_argument(struct line *line, const char *start, const char *en
 	}
 }
 
-/* --password SECRET: the next argument, unless that is an option, too. */
+/* For --password SECRET: the next argument is the secret, unless it is an option, too. */
 static bool announces_secret(const char *start, const char *end)
 {
 	return end - start > 2 && start[0] == '-' && is_secret_name(start, end);
@@ -169,7 +171,7 @@ const char *cmdline_format(struct arena *arena, const char *bytes, size_t size)
 		size--;
 	if (!size)
 		return NULL;
-	/* a mask stands for at least one byte, a space for the zero byte before it */
+	/* a mask replaces at least one byte, and a space replaces the zero byte before it */
 	struct line line = { .text = arena_alloc(arena, size * 4) };
 	bool hide = false;
 	for (const char *p = bytes, *end = bytes + size; p < end; p++) {
@@ -193,7 +195,7 @@ static bool is_interpreter(const char *executable)
 		"bash", "dash", "sh", "zsh", "ksh", "busybox" };
 	for (size_t i = 0; executable && i < sizeof(names) / sizeof(names[0]); i++) {
 		size_t length = strlen(names[i]);
-		/* python3.11, ruby2.7 */
+		/* for example python3.11, ruby2.7 */
 		if (strncmp(executable, names[i], length) == 0 &&
 			!isalpha((unsigned char)executable[length]))
 			return true;
@@ -201,10 +203,11 @@ static bool is_interpreter(const char *executable)
 	return false;
 }
 
-/* One argument after the other. */
+/* Iterates over the arguments. */
 struct arguments {
 	const char *at, *end;
-	char separator; /* ' ' of a title: a program that changes its own leaves one string */
+	char separator; /* ' ' for a title: a program that changes its title leaves a single string
+			 */
 };
 
 static bool next_argument(struct arguments *arguments, const char **ret, size_t *ret_length)
@@ -234,7 +237,7 @@ static const char *file_name(struct arena *arena, const char *path, size_t lengt
 	return rest ? text_clean(arena, name, rest, TEXT_LINE) : NULL;
 }
 
-/* "-c", "-lc" of a shell and of Python, "-e" of the others: what follows is the program itself. */
+/* True for "-c", "-lc" of a shell and of Python, "-e" of the others: the program text follows. */
 static bool has_program(const char *executable, const char *option, size_t length)
 {
 	bool by_c = strncmp(executable, "py", 2) == 0 || strstr(executable, "sh") ||
@@ -243,7 +246,7 @@ static bool has_program(const char *executable, const char *option, size_t lengt
 		option[length - 1] == (by_c ? 'c' : 'e');
 }
 
-/* Options with an argument of their own. */
+/* True for options that have an argument of their own. */
 static bool takes_argument(const char *option, size_t length)
 {
 	static const char *const options[] = { "-W", "-X", "-I", "-r", "--require", "--import" };
@@ -253,7 +256,7 @@ static bool takes_argument(const char *option, size_t length)
 	return false;
 }
 
-/* "patroni.api": patroni */
+/* For example "patroni.api" becomes patroni. */
 static const char *module_name(struct arena *arena, struct arguments *arguments)
 {
 	const char *module;
@@ -277,7 +280,7 @@ const char *cmdline_script(
 	const char *argument;
 	size_t length;
 	bool python = strncmp(executable, "py", 2) == 0;
-	(void)next_argument(&arguments, &argument, &length); /* the interpreter's own name */
+	(void)next_argument(&arguments, &argument, &length); /* skips the interpreter's own name */
 	while (next_argument(&arguments, &argument, &length)) {
 		if (argument[0] != '-')
 			return file_name(arena, argument, length);

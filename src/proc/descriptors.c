@@ -1,5 +1,5 @@
-/* The walk over /proc/PID/fd. Most of its time goes into readlink(): one for each descriptor of the
- * machine. */
+/* Walks over all /proc/PID/fd. Most of the time is spent in readlink(), which is called for each
+ * descriptor of the machine. */
 #include "proc/descriptors.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 struct walk {
 	const struct map *wanted;
-	char own_namespace[64]; /* "" when it is not known */
+	char own_namespace[64]; /* "" if unknown */
 	struct descriptors_holder *holders;
 	size_t n_holders, holders_room;
 	struct descriptors_process *processes;
@@ -25,7 +25,7 @@ struct walk {
 	bool other_network_namespaces;
 };
 
-/* A symbolic link's text; "" when it cannot be read. */
+/* Reads a symbolic link; the text is "" if it cannot be read. */
 static void read_link(int folder, const char *path, char *text, size_t size)
 {
 	ssize_t length = readlinkat(folder, path, text, size - 1);
@@ -63,8 +63,9 @@ static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat
 	walk->processes[walk->n_processes++] = (struct descriptors_process){ pid, *stat };
 }
 
-/* The process is identified through the same open folder as its descriptors, which stays this
- * process's: no other can take its place. When it exits first, what it held is forgotten. */
+/* The process's start time is read through the same open folder as its descriptors: the folder
+ * belongs to this process only, even if the pid is used again. If the process exits during the
+ * walk, its descriptors are dropped. */
 static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
 {
 	size_t first = walk->n_holders;
@@ -86,7 +87,7 @@ static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
 		walk->n_holders = first;
 }
 
-/* Kernel threads refuse, too, but there is nothing to see. */
+/* Kernel threads also refuse, but they have no descriptors: they are not counted. */
 static void note_refusal(struct walk *walk, int root, int32_t pid)
 {
 	char path[32];
@@ -131,7 +132,7 @@ static int compare_holders(const void *a, const void *b, void *processes)
 	return (p->pid > q->pid) - (p->pid < q->pid);
 }
 
-/* A process may have the same socket at several descriptors: sorted, they are neighbours. */
+/* A process may have several descriptors of one socket. They are sorted, so they are neighbours. */
 static size_t remove_repeated(struct descriptors_holder *holders, size_t count)
 {
 	size_t kept = 0;

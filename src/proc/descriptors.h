@@ -1,4 +1,4 @@
-/* Which processes hold which sockets: a walk over every /proc/PID/fd. */
+/* Finds the processes that hold sockets, with a walk over every /proc/PID/fd. */
 #ifndef PROC_DESCRIPTORS_H
 #define PROC_DESCRIPTORS_H
 
@@ -13,7 +13,7 @@ struct map;
 
 struct descriptors_process {
 	int32_t pid;
-	struct procfs_stat stat; /* as it was while its descriptors were read */
+	struct procfs_stat stat; /* read together with its descriptors */
 };
 
 /* A process that holds a socket. */
@@ -23,17 +23,17 @@ struct descriptors_holder {
 };
 
 struct descriptors_scan {
-	struct descriptors_holder *holders; /* sorted by inode, start, pid; each once */
+	struct descriptors_holder *holders; /* sorted by inode, start, pid; without duplicates */
 	size_t n_holders;
 	struct descriptors_process *processes; /* those that hold a wanted socket */
 	size_t n_processes;
-	int n_refused;                 /* processes we may not look into; no kernel threads */
-	bool other_network_namespaces; /* a process has another one than ours */
+	int n_refused; /* processes whose descriptors we may not read, without kernel threads */
+	bool other_network_namespaces; /* a process is in another network namespace */
 };
 
 /* Walks the tree at root (a descriptor of /proc) for the socket inodes that are keys in wanted. The
- * walk takes time, and processes come, go and hand sockets on meanwhile: that is no failure.
- * Returns 0 or, when the root cannot be read, a negative errno. */
+ * walk takes time; it is no error that processes start, end and pass sockets on meanwhile. Returns
+ * 0 or, if the root cannot be read, a negative errno. */
 int descriptors_scan(int root, const struct map *wanted, struct arena *arena,
 	struct descriptors_scan *ret) __attribute__((warn_unused_result));
 

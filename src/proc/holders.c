@@ -1,4 +1,5 @@
-/* The last walk and the processes that it found: one generation, made anew by the next walk. */
+/* Keeps the results of the last walk: its sockets and the processes that hold them (a generation).
+ * The next walk makes a new generation. */
 #include "proc/holders.h"
 
 #include <errno.h>
@@ -15,23 +16,23 @@
 #include "proc/descriptors.h"
 #include "proc/procfs.h"
 
-/* A socket that the walk looked for. */
+/* A socket that the last walk looked for. */
 struct known_socket {
-	int64_t listed_at; /* monotonic, when it was first asked for */
-	bool settled;      /* it was old enough at the walk: it is not looked for again */
+	int64_t listed_at; /* monotonic: when it was requested first */
+	bool settled;      /* old enough when the walk ran: no other walk is needed for it */
 	bool client;
-	unsigned look; /* the last one that asked for it */
+	unsigned look; /* the last scan that requested it */
 };
 
-/* A process that the walk found. */
+/* A process that the last walk found. */
 struct known_process {
 	struct process facts; /* strings in the generation's arena */
 	char comm[PROCFS_COMM_MAX];
 	uint64_t cpu_ticks;
 	int64_t checked_at; /* monotonic */
 	bool client;
-	unsigned look;      /* the last one it has part in */
-	uint32_t published; /* its index there */
+	unsigned look;      /* the last scan that it was part of */
+	uint32_t published; /* its index in the published block */
 };
 
 struct holding {
@@ -44,7 +45,7 @@ struct generation {
 	struct map *sockets_by_inode, *processes_by_key;
 	struct known_socket *sockets;
 	struct known_process *processes;
-	struct holding *holdings; /* sorted as descriptors_scan() does */
+	struct holding *holdings; /* sorted as by descriptors_scan() */
 	size_t n_processes, n_holdings;
 	int64_t scanned_at; /* our wall clock */
 	int n_refused;
@@ -54,7 +55,7 @@ struct generation {
 struct holders {
 	struct procfs *procfs;
 	struct generation generation;
-	int64_t now; /* monotonic, of the look under way */
+	int64_t now; /* monotonic: when the current scan began */
 	unsigned look, walks;
 };
 
@@ -152,14 +153,15 @@ static void keep(const struct known_process *last, struct arena *arena, struct k
 	ret->facts.container = arena_strdup(arena, last->facts.container);
 }
 
-/* Another name is another program, whose start closed what it was not to inherit. */
+/* If the name has changed, the process runs another program, whose start closed descriptors that
+ * are not inherited. */
 static bool is_same(const struct known_process *process, const struct procfs_stat *stat)
 {
 	return !procfs_has_ended(stat) && stat->start_ticks == process->facts.start_ticks &&
 		strcmp(stat->comm, process->comm) == 0;
 }
 
-/* What is known of a process is kept as long as it is the same. */
+/* What is known of a process is kept while it is the same process. */
 static void list_processes(
 	struct holders *holders, const struct descriptors_scan *scan, struct generation *next)
 {
@@ -192,7 +194,7 @@ static void list_holdings(const struct descriptors_scan *scan, struct generation
 	}
 }
 
-/* When /proc cannot be read the last generation stays. */
+/* If /proc cannot be read, the last generation is kept. */
 static void walk(struct holders *holders, const struct holders_wanted *wanted, size_t n)
 {
 	struct generation next = generation_new(n);
@@ -221,8 +223,8 @@ static void mark_process(struct holders *holders, struct known_process *process,
 	process->client |= client;
 }
 
-/* Marks the sockets that are asked for, and their holders. False when the last walk did not look
- * for one, or looked too early. */
+/* Marks the requested sockets and their holders. False if the last walk did not look for one of the
+ * sockets, or ran too early after the socket was requested first. */
 static bool mark(struct holders *holders, const struct holders_wanted *wanted, size_t n)
 {
 	struct generation *generation = &holders->generation;
@@ -248,7 +250,7 @@ static bool mark(struct holders *holders, const struct holders_wanted *wanted, s
 	return known;
 }
 
-/* False when the process is not what it was. */
+/* Reads the process's CPU time and memory. False if it is not the same process any more. */
 static bool sample(struct holders *holders, struct known_process *process)
 {
 	struct procfs_stat stat;
@@ -263,9 +265,9 @@ static bool sample(struct holders *holders, struct known_process *process)
 	return true;
 }
 
-/* A process that holds a client's end is sampled when it is time, and else asked for. The server's
- * own, of which there is one for each connection, are not: when one ends, so does its socket, and
- * is not asked for any more. False when one is not what it was. */
+/* Samples each process that holds a client end if it is due; otherwise only checks that it exists.
+ * The server's own processes, one for each connection, are not checked: when one ends, its socket
+ * is closed and no longer requested. False if a process is not the same any more. */
 static bool follow(struct holders *holders)
 {
 	struct generation *generation = &holders->generation;

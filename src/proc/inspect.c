@@ -1,5 +1,6 @@
-/* Reads /proc/PID/exe, its sockets, its ancestors, the script it runs, and the application's name
- * it was started with. A name in a command line tells what a program was told, never what it is. */
+/* Reads of a process: /proc/PID/exe, its sockets, its ancestors, the script that it runs, and the
+ * application name it was started with. The name in a command line is only what the program was
+ * given; it does not prove what the program is. */
 #include "proc/inspect.h"
 
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #define MOST_ANCESTORS   64
 #define ENVIRONMENT_MOST ((size_t)128 * 1024)
 
-/* net/unix: the flag of a socket that listens; net/tcp: the state. */
+/* In net/unix: the flag of a listening socket. In net/tcp: the state. */
 #define SO_ACCEPTCON 0x10000
 #define TCP_LISTEN   0x0A
 
@@ -37,7 +38,7 @@ struct inspect {
 	struct map *server_users;     /* uids */
 	int32_t ancestors[MOST_ANCESTORS];
 	size_t n_ancestors;
-	struct stat program; /* our own; st_ino 0 when it is not known */
+	struct stat program; /* dbtop's own file; st_ino 0 if unknown */
 	char comm[PROCFS_COMM_MAX];
 };
 
@@ -58,7 +59,8 @@ static bool is_wanted_port(const struct inspect_request *request, unsigned port)
 	return false;
 }
 
-/* "  0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000  105  0 21001 …" */
+/* A line is, for example, "  0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000
+ * 00000000  105  0 21001 …" */
 static void list_tcp(struct inspect *inspect, const char *path)
 {
 	char line[512];
@@ -108,7 +110,8 @@ static bool is_ancestor(const struct inspect *inspect, int32_t pid)
 	return false;
 }
 
-/* Another dbtop; the demo's application, which is the same program, goes by other names. */
+/* True for another dbtop. The demo's application is the same program, but its processes have other
+ * names. */
 static bool is_dbtop(const struct inspect *inspect, int folder, const struct procfs_stat *stat)
 {
 	struct stat program;
@@ -117,7 +120,8 @@ static bool is_dbtop(const struct inspect *inspect, int folder, const struct pro
 		program.st_dev == inspect->program.st_dev && strcmp(stat->comm, inspect->comm) == 0;
 }
 
-/* All is read through one folder, which stays this process's. Negative when it is gone. */
+/* Opens the process's folder. All files are read through it: it belongs to this process only.
+ * Negative if the process has ended. */
 static int open_process(
 	const struct inspect *inspect, const struct inspect_who *who, struct procfs_stat *ret)
 {
@@ -132,7 +136,7 @@ static int open_process(
 	return folder;
 }
 
-/* The file's name, also when it was replaced since: "/usr/sbin/pgbouncer (deleted)". */
+/* The name of the file, also if the file was replaced since: "/usr/sbin/pgbouncer (deleted)". */
 static const char *executable(const struct inspect *inspect, int folder)
 {
 	static const char deleted[] = " (deleted)";
@@ -149,7 +153,7 @@ static const char *executable(const struct inspect *inspect, int folder)
 	return text_clean(inspect->arena, name, strlen(name), TEXT_LINE);
 }
 
-/* The inodes of a process's sockets; the caller frees them. */
+/* Returns the inodes of a process's sockets; the caller frees them. */
 static uint32_t *list_sockets(int folder, size_t *ret_count)
 {
 	CLEANUP(cleanup_dir) DIR *descriptors = procfs_open_folder(folder, "fd");
@@ -194,8 +198,8 @@ static const char *script(const struct inspect *inspect, int folder, const char 
 	return cmdline_script(inspect->arena, bytes, size, executable);
 }
 
-/* What the server was started from, as far as it is ours to see. In a container the first process
- * counts, too: all others end with it. */
+/* Lists the processes that the server was started from, as far as we can see them. In a container
+ * this includes its first process: all others end with it. */
 static void list_server_ancestors(struct inspect *inspect, int32_t pid)
 {
 	struct procfs_stat stat;
@@ -207,7 +211,8 @@ static void list_server_ancestors(struct inspect *inspect, int32_t pid)
 	}
 }
 
-/* A forwarder that holds the server's ends is no PostgreSQL, whoever runs it. */
+/* A forwarder may hold the server's ends, too: only a process that runs PostgreSQL's program makes
+ * its user one of the server's users. */
 static void list_servers(struct inspect *inspect)
 {
 	const struct inspect_request *request = inspect->request;
@@ -224,8 +229,8 @@ static void list_servers(struct inspect *inspect)
 	}
 }
 
-/* What stands behind the label in one of the file's strings, each ended by a zero byte; `whole`:
- * the string begins with the label and its rest is the value. */
+/* Finds the value after the label in one of the file's strings, each ended by a zero byte. `whole`:
+ * the string begins with the label, and the rest of the string is the value. */
 static const char *find_value(
 	const struct inspect *inspect, int folder, const char *path, const char *label, bool whole)
 {

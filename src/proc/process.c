@@ -1,6 +1,6 @@
-/* A pid is a number that anybody may have next; a pidfd is the process. First the pidfd is opened,
- * then the start time is read: when that is the planned one, the process that the pidfd holds had
- * the pid before and after, so that it is the planned one, too. */
+/* A pid may be used again by another process; a pidfd always refers to the same process. The pidfd
+ * is opened first, then the start time is read. If that is the expected one, the pid belonged to
+ * the expected process both before and after, so the pidfd refers to it. */
 #include "proc/process.h"
 
 #include <errno.h>
@@ -21,11 +21,11 @@
 /* linux/pidfd.h, since Linux 6.9 */
 #define SIGNAL_GROUP (1u << 2)
 
-/* Fields are counted as in proc(5): the first behind the name is 3, the state. */
+/* Fields are numbered as in proc(5): the first after the name is 3, the state. */
 #define FIELD_STATE 3
 #define FIELD_START 22
 
-/* The name may hold anything, also ") S 1 (": the last bracket ends it. */
+/* The name may contain anything, also ") S 1 (": it ends at the last bracket. */
 static int parse_start(const char *stat, uint64_t *ret_start_ticks)
 {
 	const char *at = strrchr(stat, ')');
@@ -47,7 +47,7 @@ static int parse_start(const char *stat, uint64_t *ret_start_ticks)
 	return 0;
 }
 
-/* A tree of another pid namespace has other numbers: the pid would be another process's here. */
+/* True if the tree is of another pid namespace: its pids are other processes here. */
 static bool is_foreign(const char *proc_root)
 {
 	char path[256], self[16];
@@ -89,7 +89,7 @@ int process_hold(const char *proc_root, int32_t pid, uint64_t start_ticks, int *
 		return -EACCES;
 	uint64_t found;
 	int r = process_start_ticks(proc_root, pid, &found);
-	/* one that is there, but hidden from us, has not ended */
+	/* a process that exists but is hidden from us has not ended */
 	if (r == -ESRCH && !process_has_ended(fd))
 		return -EACCES;
 	if (r < 0)
@@ -114,8 +114,7 @@ int process_signal_group(int fd, int32_t leader, int signal)
 		return 0;
 	if (errno != EINVAL)
 		return -errno;
-	/* an older kernel: signal 0 tells whether the leader, alive or a zombie, keeps the number
-	 */
+	/* older kernel: signal 0 shows whether the leader, alive or a zombie, still has the pid */
 	int r = process_signal(fd, 0);
 	if (r < 0)
 		return r;

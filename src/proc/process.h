@@ -1,33 +1,35 @@
-/* Processes, held by a pidfd: what is signalled is the very process that was planned for, also when
- * its pid has gone to another meanwhile. See pidfd_open(2). */
+/* Holds processes by pidfd: a signal goes to exactly the planned process, even if its pid was used
+ * again. See pidfd_open(2). */
 #ifndef PROC_PROCESS_H
 #define PROC_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Takes hold of the process with this pid and start time (/proc/PID/stat, field 22); the caller
- * closes *ret_fd. proc_root is "/proc", or in tests another tree.
+/* Opens a pidfd of the process with this pid and start time (/proc/PID/stat, field 22); the caller
+ * closes *ret_fd. proc_root is "/proc" or, in tests, another tree.
  *
- * Returns 0; -ESRCH when it has ended, a zombie too; -ESTALE when the pid is another process's by
- * now; or a negative errno: then it is not known who has the pid. */
+ * Returns 0; -ESRCH if the process has ended or is a zombie; -ESTALE if the pid belongs to another
+ * process by now; or another negative errno: then it is not known who has the pid. */
 int process_hold(const char *proc_root, int32_t pid, uint64_t start_ticks, int *ret_fd)
 	__attribute__((warn_unused_result));
 
-/* The start time of whoever has this pid. Returns 0, -ESRCH or a negative errno. */
+/* Reads the start time of the process with this pid. Returns 0, -ESRCH or a negative errno. */
 int process_start_ticks(const char *proc_root, int32_t pid, uint64_t *ret_start_ticks)
 	__attribute__((warn_unused_result));
 
-/* Returns 0, -ESRCH when it was reaped, -EPERM when we may not, or another negative errno. A zombie
- * takes every signal, and does nothing with it. */
+/* Returns 0, -ESRCH if the process was reaped, -EPERM if we may not signal it, or another negative
+ * errno. For a zombie it returns 0, but the signal has no effect. */
 int process_signal(int fd, int signal) __attribute__((warn_unused_result));
 
-/* Signals every process of the group that the held process leads. The number of a group is not
- * used again while it has members or its leader is unreaped: it must be our own child, which we
- * have not waited for, or this is a shot in the dark. Results as above. */
+/* Signals every process of the group whose leader is the held process. The number of a group is not
+ * used again while the group has members or its leader is not reaped. Therefore the leader must be
+ * our own child, not yet waited for; otherwise the signal may reach other processes. Returns as
+ * process_signal(). */
 int process_signal_group(int fd, int32_t leader, int signal) __attribute__((warn_unused_result));
 
-/* A zombie has ended. The pidfd can be watched for it, too: it is readable then. */
+/* True if the process has ended; a zombie has ended. The pidfd becomes readable then and can be
+ * watched. */
 bool process_has_ended(int fd);
 
 #endif

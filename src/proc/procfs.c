@@ -34,14 +34,15 @@
 /* TASK_COMM_LEN − 1: a name of this length may have been cut. */
 #define COMM_CUT 15
 
-/* How far the kernel's btime, in whole seconds, may be from a more precise reading of it. */
+/* The largest difference between the kernel's btime, in whole seconds, and a more precise reading.
+ */
 #define BOOT_TOLERANCE (2 * USEC_PER_SEC)
 
-/* Whose processes the tree shows. */
+/* The pid namespace of the processes in the tree. */
 enum tree {
-	TREE_RECORDED, /* no /proc at all: a test's */
-	TREE_OURS,     /* of our pid namespace */
-	TREE_FOREIGN,  /* of another pid namespace: /proc/self is not us */
+	TREE_RECORDED, /* no /proc, but a recorded tree of a test */
+	TREE_OURS,     /* our pid namespace */
+	TREE_FOREIGN,  /* another pid namespace: /proc/self is not this process */
 };
 
 struct procfs {
@@ -53,12 +54,12 @@ struct procfs {
 	struct map *users; /* uid → index into user_names */
 	const char **user_names;
 	uint32_t n_users;
-	struct map *skipped; /* pid and start mixed */
+	struct map *skipped; /* keys mix pid and start time */
 	bool skips_all;
-	atomic_int reading; /* a pid */
+	atomic_int reading; /* the pid whose command line is being read */
 };
 
-/* Reads at most size − 1 bytes and terminates them. Returns their number or a negative errno. */
+/* Reads at most size − 1 bytes and adds a zero byte. Returns their number or a negative errno. */
 static ssize_t read_file(int folder, const char *path, char *bytes, size_t size)
 {
 	CLEANUP(cleanup_fd) int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -79,7 +80,7 @@ static ssize_t read_file(int folder, const char *path, char *bytes, size_t size)
 	return (ssize_t)length;
 }
 
-/* The number behind a label at the start of a line; −1 when it is not there. */
+/* The number after a label at the start of a line; −1 if the label is missing. */
 static int64_t labelled_number(const char *text, const char *label)
 {
 	size_t length = strlen(label);
@@ -93,7 +94,8 @@ static int64_t labelled_number(const char *text, const char *label)
 
 static int64_t read_boot_time(int root)
 {
-	/* the line follows one a processor and one of all interrupts: it may be far down */
+	/* the line comes after one line for each processor and one for all interrupts: it may be
+	 * far down */
 	enum { SIZE = 256 * 1024 };
 	CLEANUP(cleanup_free) char *text = mem_alloc(SIZE);
 	if (read_file(root, "stat", text, SIZE) < 0)
@@ -113,8 +115,8 @@ static enum tree read_tree(int root)
 	return procfs_pid(self) == getpid() ? TREE_OURS : TREE_FOREIGN;
 }
 
-/* A process that the tree does not show has ended only if the kernel says so, too: hidepid hides
- * processes from us, and a tree of another pid namespace has other numbers. */
+/* A process that is missing in the tree has ended only if the kernel confirms it: hidepid hides
+ * processes from us, and a tree of another pid namespace has other pids. */
 static bool is_gone(const struct procfs *procfs, int32_t pid)
 {
 	switch (procfs->tree) {
@@ -124,7 +126,7 @@ static bool is_gone(const struct procfs *procfs, int32_t pid)
 	}
 }
 
-/* -ESRCH is kept only where it is certain. */
+/* Changes -ESRCH to -EACCES unless it is certain that the process has ended. */
 static int check_gone(const struct procfs *procfs, int32_t pid, int error)
 {
 	return error == -ESRCH && !is_gone(procfs, pid) ? -EACCES : error;
@@ -206,14 +208,14 @@ bool procfs_exists(const struct procfs *procfs, int32_t pid)
 	return faccessat(procfs->root, path, F_OK, 0) == 0 || !is_gone(procfs, pid);
 }
 
-/* −1 for what no machine has. */
+/* −1 for an impossible number of pages. */
 static int64_t pages_to_bytes(unsigned long long pages)
 {
 	unsigned long long size = (unsigned long long)sysconf(_SC_PAGESIZE);
 	return pages <= INT64_MAX / size ? (int64_t)(pages * size) : -1;
 }
 
-/* Fields are counted as in proc(5): the first behind the name is 3, the state. */
+/* Fields are numbered as in proc(5): the first after the name is 3, the state. */
 static void read_fields(const char *text, struct procfs_stat *stat)
 {
 	enum { PARENT = 4, FLAGS = 9, UTIME = 14, STIME = 15, START = 22, RSS = 24 };
@@ -244,7 +246,7 @@ int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
 	ssize_t length = read_file(folder, path, text, sizeof(text));
 	if (length < 0)
 		return (int)length;
-	/* the name may hold anything, also ") S 1 (": the last bracket ends it */
+	/* the name may contain anything, also ") S 1 (": it ends at the last bracket */
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	if (!open || !close || close < open || close[1] != ' ' || !close[2])
 		return -EBADMSG;
@@ -262,7 +264,7 @@ int procfs_stat(const struct procfs *procfs, int32_t pid, struct procfs_stat *re
 	return check_gone(procfs, pid, procfs_stat_at(procfs->root, path, ret));
 }
 
-/* The mask behind a label at the start of a line; 0 when it is not there. */
+/* The mask after a label at the start of a line; 0 if the label is missing. */
 static uint64_t labelled_mask(const char *text, const char *label)
 {
 	const char *line = strstr(text, label);
@@ -277,7 +279,7 @@ int procfs_signals(const struct procfs *procfs, int32_t pid, struct procfs_signa
 	if (length < 0)
 		return check_gone(procfs, pid, (int)length);
 	*ret = (struct procfs_signals){
-		/* those of its main thread, and those of the whole process */
+		/* the signals of the main thread and of the whole process */
 		.pending = labelled_mask(text, "\nSigPnd:\t") | labelled_mask(text, "\nShdPnd:\t"),
 		.blocked = labelled_mask(text, "\nSigBlk:\t"),
 		.ignored = labelled_mask(text, "\nSigIgn:\t"),
@@ -298,8 +300,8 @@ static int64_t clock_usec(clockid_t clock)
 	return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-/* btime is cut to whole seconds. When the tree is this machine's, which its btime tells, the clocks
- * know better. When the wall clock is set btime moves with it, so it is read again. */
+/* btime has only whole seconds. If the tree is this machine's, which shows in its btime, the clocks
+ * are more precise. Setting the wall clock changes btime, so it is read again then. */
 static int64_t boot_time(const struct procfs *procfs)
 {
 	int64_t precise = instant_now() - clock_usec(CLOCK_BOOTTIME);
@@ -344,7 +346,8 @@ static const char *user_name(struct procfs *procfs, uint32_t uid)
 	return procfs->user_names[i];
 }
 
-/* The effective user. Not the folder's owner: that is root for a process that changed its own. */
+/* The effective user. The owner of the folder may be different: it is root for a process that has
+ * changed its user. */
 static void describe_user(struct procfs *procfs, int folder, struct arena *arena, struct process *p)
 {
 	char text[4096];
@@ -359,7 +362,7 @@ static void describe_user(struct procfs *procfs, int folder, struct arena *arena
 	p->user = arena_strdup(arena, user_name(procfs, effective));
 }
 
-/* The kernel's name is cut to 15 bytes; the program's own name for itself may tell the rest. */
+/* The kernel cuts a name to 15 bytes; the first argument may contain the whole name. */
 static const char *whole_name(struct arena *arena, const char *comm, const char *arguments)
 {
 	size_t length = strlen(comm);
@@ -399,8 +402,8 @@ static bool skips(const struct procfs *procfs, int32_t pid, uint64_t start_ticks
 		map_get(procfs->skipped, map_mix((uint64_t)pid, start_ticks)) != MAP_NONE;
 }
 
-/* All files are opened through one folder: when the process exits they are gone, also when its pid
- * is taken by another meanwhile. */
+/* All files are opened through one folder: when the process exits, they cannot be read any more,
+ * even if the pid is used again. */
 int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, struct process *ret,
 	struct procfs_stat *ret_stat)
 {
@@ -442,8 +445,8 @@ static bool is_set(const struct procfs *procfs, const char *path)
 	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
 }
 
-/* Each namespace has files of its own in /proc/PID/net, with numbers of their own. Unlike
- * /proc/PID/ns/net everybody may look at them. */
+/* Each namespace has its own files, with their own inodes, in /proc/PID/net. Unlike
+ * /proc/PID/ns/net, every user may stat() them. */
 bool procfs_shares_network(const struct procfs *procfs, int32_t pid)
 {
 	char path[32];
