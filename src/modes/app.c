@@ -1,4 +1,4 @@
-/* What every mode starts from. */
+/* What all modes have in common at the start. */
 #include "modes/app.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct target_options app_target_options(const struct app *app)
 	};
 }
 
-/* What is wrong with the sources beside the server; "" when nothing is. */
+/* Lists the failures of sources other than the server; "" if there are none. */
 static void list_failures(const struct assessment *assessment, char *text, size_t size)
 {
 	size_t length = 0;

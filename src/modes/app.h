@@ -1,4 +1,4 @@
-/* What every mode starts from: the options laid over the config file. */
+/* What all modes have in common at the start: the config file, overridden by the options. */
 #ifndef MODES_APP_H
 #define MODES_APP_H
 
@@ -16,7 +16,7 @@ struct log;
 struct app {
 	struct options options;
 	const char *config_path; /* NULL: built-in defaults */
-	struct config *config;   /* with the options laid over it */
+	struct config *config;   /* overridden by the options */
 	struct rules rules;      /* the config's, with --app's scope */
 	regex_t scope;
 	bool scoped;
@@ -24,18 +24,18 @@ struct app {
 	struct params *consoles; /* PgBouncers' admin consoles */
 	size_t n_consoles;
 	struct log *log; /* NULL: none */
-	bool log_failed; /* … and it was told */
+	bool log_failed; /* the failure of the log was reported */
 	uv_loop_t loop;
-	uv_work_t first_work; /* it makes libuv start its threads */
+	uv_work_t first_work; /* makes libuv start its threads */
 };
 
-/* The target of this run, not started: the caller sets what the mode needs. */
+/* The target of this run, not started: the caller sets the options that the mode needs. */
 struct target_options app_target_options(const struct app *app);
 
-/* Notes in the log how the server stands. */
+/* Writes the state of the server to the log. */
 void app_log_state(const struct app *app, const struct assessment *assessment);
 
-/* Says how many lines of this log were not written, unless it is none. */
+/* Reports how many lines of this log were not written, if there are any. */
 void app_report_unwritten(const char *log, size_t lines);
 
 #endif

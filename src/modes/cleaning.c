@@ -1,4 +1,4 @@
-/* Processes, then a moment for their sessions to go, then those that did not. */
+/* Kills processes, gives their sessions a moment to end, then ends the sessions that are left. */
 #include "modes/cleaning.h"
 
 #include <errno.h>
@@ -21,13 +21,13 @@
 
 #define LOOK_EVERY_MS 20
 
-/* For processes to end, and for the sessions of those that were killed to go by themselves. */
+/* How long to wait for killed processes to end, and for their sessions to end by themselves. */
 #define GRACE (300 * USEC_PER_MSEC)
 
-/* One that came back to life between the look and the act is tried again. */
+/* How often to try again to end sessions that are still there. */
 #define MOST_TRIES 5
 
-/* Without a server that answers there is nothing to wait for. */
+/* How long to wait if the server does not answer. */
 #define PATIENCE (5 * USEC_PER_SEC)
 
 struct cleaning {
@@ -35,9 +35,9 @@ struct cleaning {
 	struct cleaning_callbacks callbacks;
 	struct executor *executor;
 	uv_timer_t *timer;
-	struct watch *watch; /* NULL: at rest */
+	struct watch *watch; /* NULL: no cleaning is running */
 	struct action_plan *plan;
-	const void *activity; /* the one the killing was seen in: compared, never followed */
+	const void *activity; /* the activity before the kill: only compared, never dereferenced */
 	int64_t began_at;
 	int tries;
 };
@@ -107,7 +107,7 @@ static bool is_present(
 	return false;
 }
 
-/* The sessions that are still to be ended; those that went by themselves are noted. */
+/* Lists the sessions that still have to be ended, and records those that ended by themselves. */
 static struct plan_session *list_sessions(struct cleaning *cleaning, size_t *ret_count)
 {
 	const struct activity *activity = target_assessment(cleaning->target)->activity;
@@ -121,7 +121,7 @@ static struct plan_session *list_sessions(struct cleaning *cleaning, size_t *ret
 		if (!survivor)
 			continue;
 		if (!is_left(connection)) {
-			/* seen by the end of its process */
+			/* its process has ended */
 			if (survivor->result[0] == 'l')
 				survivor->result = "gone";
 			continue;
@@ -246,7 +246,7 @@ void cleaning_run(struct cleaning *cleaning, struct watch *watch)
 	cleaning->activity = target_assessment(cleaning->target)->activity;
 	name_sessions(watch);
 	kill_processes(watch);
-	/* never at once: the watch is in the midst of telling us */
+	/* not from here: the caller may be a callback of the watch */
 	if (!record->n_survivors) {
 		uv_timer_start(cleaning->timer, on_clean, 0, 0);
 		return;

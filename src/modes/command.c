@@ -1,4 +1,4 @@
-/* fork and exec, with word back when exec fails. */
+/* Starts a command with fork and exec; a pipe reports an error of exec. */
 #include "modes/command.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "proc/procfs.h"
 
-/* In the child: never returns. */
+/* Runs in the child; never returns. */
 __attribute__((noreturn)) static void become(char *const argv[], int report, pid_t parent)
 {
 	sigset_t none;
@@ -26,7 +26,7 @@ __attribute__((noreturn)) static void become(char *const argv[], int report, pid
 		close(null);
 	}
 	dup2(STDERR_FILENO, STDOUT_FILENO);
-	/* what dbtop ignores or blocks is none of its affairs */
+	/* the command must not inherit the signals that dbtop ignores or blocks */
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
 	sigemptyset(&none);
@@ -38,7 +38,7 @@ __attribute__((noreturn)) static void become(char *const argv[], int report, pid
 	_exit(127);
 }
 
-/* The end of the pipe is exec's success; else an errno comes. */
+/* If the pipe is closed without data, exec has succeeded; otherwise it contains an errno. */
 static int wait_for_exec(int report)
 {
 	int error = 0;
@@ -71,7 +71,7 @@ int command_start(char *const argv[], struct command *ret_command)
 		become(argv, report[1], parent);
 	int r = pid < 0 ? -errno : 0;
 	close(report[1]);
-	/* both do it: whoever comes first */
+	/* parent and child both call setpgid(), because either may run first */
 	if (r == 0)
 		(void)setpgid(pid, pid);
 	if (r == 0)
@@ -79,7 +79,7 @@ int command_start(char *const argv[], struct command *ret_command)
 	close(report[0]);
 	if (r < 0 && pid > 0)
 		waitpid(pid, NULL, 0);
-	/* not waited for: its pid is its own for certain */
+	/* the child is not waited for yet, so no other process can have its pid */
 	return r < 0 ? r : identify(pid, ret_command);
 }
 
@@ -91,7 +91,7 @@ void command_note_reaped(struct command *command, pid_t pid, int status)
 	command->status = status;
 }
 
-/* While the command is not waited for, its pid, which is the group's number, is no one else's. */
+/* Until the command is waited for, no other process or group can have its pid as number. */
 int command_signal(const struct command *command, int signal_number)
 {
 	if (command->reaped)

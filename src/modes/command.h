@@ -1,4 +1,4 @@
-/* A command started as a shell would start it: in a process group of its own. */
+/* A command, started as a shell would start it: in a process group of its own. */
 #ifndef MODES_COMMAND_H
 #define MODES_COMMAND_H
 
@@ -7,24 +7,26 @@
 #include <sys/types.h>
 
 struct command {
-	pid_t pid; /* and its process group */
+	pid_t pid; /* also the number of its process group */
 	uint64_t start_ticks;
-	bool reaped; /* it was waited for: the pid and the group's number are anybody's now */
-	int status;  /* then: as wait(2) has it */
+	bool reaped; /* it was waited for: other processes may have the pid and the group's number
+			now */
+	int status;  /* set when reaped, as in wait(2) */
 };
 
-/* argv[0] is looked for in PATH. What it writes to stdout goes to our stderr: ours is for the
- * result. Its stdin is ours unless that is a terminal, of which it would be in the background. It
- * is killed when we are.
+/* argv[0] is looked up in PATH. The command's stdout goes to our stderr, because our stdout is for
+ * the result. It has our stdin, unless that is a terminal: the command would be in the terminal's
+ * background. It is killed when dbtop ends.
  *
- * Returns 0 once the program runs, or a negative errno: -ENOENT when there is none of that name. */
+ * Returns 0 once the program runs, or a negative errno: -ENOENT if there is no program of that
+ * name. */
 int command_start(char *const argv[], struct command *ret_command)
 	__attribute__((warn_unused_result));
 
-/* The caller waited for a child: takes note when it was this command. */
+/* The caller has waited for a child: if it was this command, this is recorded. */
 void command_note_reaped(struct command *command, pid_t pid, int status);
 
-/* Signals all of its process group. Returns 0; -ESRCH, and nothing is signalled, once the command
+/* Signals all processes of its process group. Returns 0; -ESRCH, without a signal, if the command
  * was waited for; or another negative errno. */
 int command_signal(const struct command *command, int signal_number)
 	__attribute__((warn_unused_result));

@@ -1,4 +1,4 @@
-/* psql's ways to name a server. */
+/* Accepts the same ways to name a server as psql. */
 #include "modes/connect.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ int connect_conninfo(const char *conninfo, struct params *params)
 	char *error = NULL;
 	PQconninfoOption *parsed = PQconninfoParse(conninfo, &error);
 	if (!parsed) {
-		/* libpq's message ends with a line break, and names no secret */
+		/* libpq's message ends with a line break and contains no secret */
 		fprintf(stderr, "dbtop: %s", error ? error : "out of memory\n");
 		PQfreemem(error);
 		return -EINVAL;
@@ -35,8 +35,8 @@ int connect_conninfo(const char *conninfo, struct params *params)
 	return 0;
 }
 
-/* A connection string, or a database's name. An empty one is none, as in psql: PGDATABASE counts.
- */
+/* Takes a connection string or a database's name. An empty text means that none is given, as in
+ * psql: then PGDATABASE is used. */
 static int take_database(struct params *params, const char *text)
 {
 	if (is_conninfo(text))

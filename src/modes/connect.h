@@ -1,4 +1,4 @@
-/* From the command line and the config file to what libpq connects with. */
+/* Makes libpq's connection parameters from the command line and the config file. */
 #ifndef MODES_CONNECT_H
 #define MODES_CONNECT_H
 
@@ -9,17 +9,19 @@ struct options;
 struct params;
 struct session;
 
-/* CONNINFO may be a URI, key=value pairs, the name of one of the config file's databases, or else a
- * database's name, as in psql; so may -d. The options -h -p -U -d stand over it. Returns 0, or
- * −EINVAL after one line on stderr. The caller clears them. */
+/* CONNINFO and the argument of -d may be a URI, key=value pairs, the name of one of the config
+ * file's databases, or else a database's name, as in psql. The options -h -p -U -d override it.
+ * Returns 0, or −EINVAL after one line on stderr. The caller clears the parameters. */
 int connect_params(const struct options *options, const struct config *config,
 	struct params *ret_params) __attribute__((warn_unused_result));
 
-/* Reads one conninfo, URI or pairs, over the list. 0, or −EINVAL after one line on stderr. */
+/* Reads one conninfo, URI or pairs, and overrides the list with it. Returns 0, or −EINVAL after one
+ * line on stderr. */
 int connect_conninfo(const char *conninfo, struct params *params)
 	__attribute__((warn_unused_result));
 
-/* An address of the server is being tried, for the first time: connect_timeout says how long. */
+/* True while an address of the server is being tried for the first time. connect_timeout limits how
+ * long that takes. */
 bool connect_is_under_way(const struct session *session);
 
 #endif

@@ -1,4 +1,5 @@
-/* One settled assessment, or one after the other; a plan carried out. The exit status tells. */
+/* Reports one complete assessment, or one after the other; or carries out a plan. The exit status
+ * shows the outcome. */
 #include "modes/headless.h"
 
 #include <errno.h>
@@ -31,12 +32,13 @@
 #include "report/summary.h"
 #include "session/session.h"
 
-/* A server that has not answered by then is reported as it stands. */
+/* If the server has not answered within this time, its state is reported as it is. */
 #define PATIENCE_MS 15000
-/* The first attempts are let to their end; whoever is in by then needs a moment more. */
+/* The additional time while the first connection attempts are still running. */
 #define PATIENCE_MORE_MS 5000
 
-/* What the targets hold is good to know, but no reason to wait for long. */
+/* How long to wait for the sessions' locks: they are useful to know before a kill, but not
+ * necessary. */
 #define LOSSES_PATIENCE_MS 2000
 
 struct headless {
@@ -45,13 +47,13 @@ struct headless {
 	struct executor *executor;
 	struct losses *losses;
 	struct audit *audit;
-	struct action_plan *plan;         /* under way; NULL before */
+	struct action_plan *plan;         /* the current plan; NULL before */
 	struct emergency_mode *emergency; /* NULL in the other modes */
 	uv_timer_t *patience, *pace;
 	uv_signal_t *interrupt[3];
 	long printed;
 	bool asked_password;
-	bool interrupted; /* the question was: the signal is in the loop, and ends us */
+	bool interrupted; /* a signal interrupted a question: it is in the loop, and ends dbtop */
 	int status;
 };
 
@@ -71,7 +73,7 @@ static int print_summary(
 	return summary_print(assessment, &summary, file);
 }
 
-/* Passes r on. A reader that left early (head) is no error to speak of. */
+/* Returns r, after an error message. A reader that has closed the pipe (head) is not an error. */
 static int check_written(int r)
 {
 	if (r < 0 && r != -EPIPE)
@@ -90,7 +92,7 @@ static int print_snapshot(struct headless *headless, const struct assessment *as
 
 static void on_pace(uv_timer_t *timer);
 
-/* The next line of --count and --follow; the sources go on asking meanwhile. */
+/* Prints the next line of --count and --follow; the sources are asked independently of that. */
 static void report_snapshot(struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
@@ -115,7 +117,7 @@ static void on_pace(uv_timer_t *timer)
 
 enum consent { CONSENT_YES, CONSENT_NO, CONSENT_INTERRUPTED };
 
-/* Only a plain yes is one. */
+/* Only "y" and "yes" are consent. */
 static enum consent ask(const struct action_plan *plan)
 {
 	CLEANUP(cleanup_free) char *answer = NULL;
@@ -135,7 +137,7 @@ static void print_plan(const struct headless *headless, FILE *file)
 	check_written(result_print_plan(headless->plan, &style, file));
 }
 
-/* A reader that left does not change what was done. */
+/* A reader that has closed the pipe does not change the exit status: the actions are done. */
 static void print_result(const struct headless *headless)
 {
 	const struct printer_style style = printer_style_for(stdout);
@@ -179,7 +181,7 @@ static enum consent get_consent(const struct headless *headless)
 	return options->yes ? CONSENT_YES : ask(headless->plan);
 }
 
-/* The plan is whole: shown, asked about, carried out. */
+/* The plan is complete: show it, ask, carry it out. */
 static void go_on(struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
@@ -194,7 +196,7 @@ static void go_on(struct headless *headless)
 			exit_status_of_plan(headless->plan, target_assessment(headless->target)));
 		return;
 	}
-	/* what is asked about is seen first */
+	/* show the plan before the question */
 	if (!options->yes)
 		print_plan(headless, stderr);
 	enum consent consent = get_consent(headless);
@@ -202,7 +204,7 @@ static void go_on(struct headless *headless)
 		fputs("dbtop: nothing was ended\n", stderr);
 		finish(headless, EXIT_LEAKS);
 	}
-	/* when it was interrupted, the loop has the signal next */
+	/* after an interrupted question, the loop handles the signal next */
 	if (consent != CONSENT_YES)
 		return;
 	int r = execute_run(headless->executor, headless->plan);
@@ -229,7 +231,8 @@ static void kill_leaked(struct headless *headless)
 	headless->plan = plan_kill_leaked(
 		assessment, options->proven_only ? CERTAINTY_PROVEN : CERTAINTY_PRESUMED);
 	if (assessment->server.status != SERVER_OK) {
-		/* nothing can be ended: why, for people, and an empty result for scripts */
+		/* nothing can be ended: print the reason for people, and an empty result for
+		 * scripts */
 		check_written(print_summary(headless, assessment, stderr));
 		if (options->json)
 			print_result(headless);
@@ -261,7 +264,8 @@ static void begin(struct headless *headless)
 		report_snapshot(headless);
 }
 
-/* Without a connection it will not settle: then the sockets' word is all there is, or nothing. */
+/* True if no complete assessment can be expected, because there is no connection: then the sockets
+ * are the only source, if there is any. */
 static bool is_hopeless(const struct headless *headless, const struct assessment *assessment)
 {
 	struct peers_target where;
@@ -277,8 +281,8 @@ static bool is_hopeless(const struct headless *headless, const struct assessment
 	return assessment->peers || where.server.family == 0;
 }
 
-/* Whether an answer is still to come: of the server, or of the loop, which has the signal that
- * interrupted the question. */
+/* True if there is something to wait for: the server's answer, or the signal that interrupted the
+ * question and is in the loop. */
 static bool ask_password(struct headless *headless)
 {
 	struct session *session = target_session(headless->target);
@@ -314,17 +318,17 @@ static void on_assessed(void *data)
 static void on_patience(uv_timer_t *timer)
 {
 	struct headless *headless = timer->data;
-	/* timers come before signals */
+	/* the loop runs timers before signals */
 	if (headless->interrupted)
 		return;
-	/* an emergency cannot wait, and does without a connection */
+	/* an emergency does not wait: it works without a connection */
 	if (!headless->emergency && connect_is_under_way(target_session(headless->target)))
 		uv_timer_start(headless->patience, on_patience, PATIENCE_MORE_MS, 0);
 	else
 		begin(headless);
 }
 
-/* Ctrl+C ends a recording; in the midst of a kill, what was done is told. */
+/* Ctrl+C ends --count and --follow; during a kill, the results so far are printed. */
 static void on_interrupt(uv_signal_t *handle, int signal_number)
 {
 	struct headless *headless = handle->data;
@@ -411,7 +415,8 @@ static void close_headless(struct headless *headless)
 	action_plan_free(headless->plan);
 }
 
-/* What acts must be asked about, and may not be forbidden; a plan alone needs neither. */
+/* A mode that ends sessions or processes needs a terminal to ask on, or --yes, and must not be
+ * read-only. --dry-run needs neither. */
 static bool may_begin(const struct app *app)
 {
 	const struct options *options = &app->options;

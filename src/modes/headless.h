@@ -1,4 +1,4 @@
-/* The modes without a screen: --once, --json, --kill-leaked. */
+/* The modes without a screen: --once, --json, --kill-leaked, --emergency. */
 #ifndef MODES_HEADLESS_H
 #define MODES_HEADLESS_H
 

@@ -1,4 +1,4 @@
-/* Lines of text in a journal. */
+/* Writes lines of text to a journal. */
 #include "modes/log.h"
 
 #include <stdarg.h>
@@ -13,13 +13,13 @@
 
 #define LINE_MAX_BYTES 1024
 
-/* How long a disk is waited for at the end. */
+/* The timeout for a slow disk at the end. */
 #define END_PATIENCE (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = { .size_max = LOG_SIZE_MAX };
 
 struct log {
-	char *path;            /* NULL: memory alone */
+	char *path;            /* NULL: the log is kept in memory only */
 	struct writer *writer; /* NULL without a path */
 	struct log_entry entries[LOG_KEPT];
 	size_t count, next;
@@ -30,7 +30,7 @@ struct log {
 struct log *log_open(const char *path)
 {
 	struct log *log = mem_alloc(sizeof(*log));
-	log->path = mem_strdup(path); /* NULL for NULL */
+	log->path = mem_strdup(path); /* NULL if path is NULL */
 	log->writer = path ? writer_new(path, &journal) : NULL;
 	return log;
 }

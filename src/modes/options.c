@@ -1,4 +1,4 @@
-/* One table: parsing and --help read it, and a test holds the man page against it. */
+/* One table of options: parsing and --help use it, and a test compares the man page with it. */
 #include "modes/options.h"
 
 #include <errno.h>
@@ -13,13 +13,13 @@ enum kind {
 	KIND_LIST,      /* struct option_list at offset */
 	KIND_COUNT,     /* long at offset, at least 1 */
 	KIND_MODE,      /* value is the mode */
-	KIND_MODE_TEXT, /* the same, with a const char * at offset */
+	KIND_MODE_TEXT, /* value is the mode, with a const char * at offset */
 };
 
 #define AT(member) offsetof(struct options, member)
 
-/* In --help a row's left column is `left`, or made of its names; a row without help stands in the
- * left column of another. */
+/* In --help, a row's left column is `left`, or is made of its names. A row without help is shown in
+ * the left column of another row. */
 static const struct option_row {
 	const char *name, *argument;
 	char letter;
@@ -117,7 +117,7 @@ static int read_count(const struct option_row *row, const char *text, long *ret_
 
 static int set_mode(struct options *options, const struct option_row *row)
 {
-	/* --help wins over everything, as everywhere */
+	/* --help has priority over all other options, as in other programs */
 	if (options->mode == MODE_HELP || options->mode == MODE_VERSION)
 		return 0;
 	bool informs = row->mode == MODE_HELP || row->mode == MODE_VERSION;
@@ -168,7 +168,8 @@ static int check_shutdown_test(const struct options *options)
 	return 0;
 }
 
-/* Options that mean something only beside others: ignoring one would hide a mistake. */
+/* Refuses options that have a meaning only together with others: to ignore one would hide a
+ * mistake. */
 static int check(struct options *options)
 {
 	if (options->mode == MODE_HELP || options->mode == MODE_VERSION)
@@ -223,8 +224,9 @@ static int take_operands(struct options *options, char **operands, int count)
 	return -EINVAL;
 }
 
-/* What stands behind -- is the command of a shutdown test, options of its own and all; else it is
- * an operand. getopt would take it for one of ours that stands before it. */
+/* In a shutdown test the arguments after -- are the command, including the command's own options;
+ * in other modes they are operands. getopt sees neither them nor the --: it would take the -- as
+ * the argument of an option of ours before it. */
 static int take_rest(struct options *options, char **rest, int count)
 {
 	if (options->mode != MODE_SHUTDOWN_TEST)
@@ -257,7 +259,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	}
 	struct options options = { 0 };
 	int end = find_separator(argc, argv);
-	/* getopt's messages begin with it, and ours with the program's name alone */
+	/* getopt's messages begin with argv[0], and ours with the program's name only */
 	argv[0] = (char *)"dbtop";
 	optind = 1;
 	for (;;) {
@@ -267,7 +269,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 			break;
 		const struct option_row *row = find_row(index, letter, longs);
 		if (!row) {
-			/* getopt has said what is wrong */
+			/* getopt has printed an error message */
 			fputs("Try 'dbtop --help'.\n", stderr);
 			return -EINVAL;
 		}
@@ -289,7 +291,7 @@ bool options_info(size_t i, struct option_info *ret_info)
 {
 	if (i >= ROWS)
 		return false;
-	/* one that shares its line of --help has no words of its own */
+	/* an option that shares its line of --help with another has no text of its own */
 	*ret_info = (struct option_info){ rows[i].name, rows[i].argument,
 		rows[i].left ? NULL : rows[i].help, rows[i].letter };
 	return true;
@@ -297,7 +299,7 @@ bool options_info(size_t i, struct option_info *ret_info)
 
 #define LEFT_COLUMN 36
 
-/* "-c, --config FILE" */
+/* For example "-c, --config FILE". */
 static int print_left(FILE *file, const struct option_row *row)
 {
 	if (row->left)

@@ -22,9 +22,9 @@ enum mode {
 
 enum exit_status {
 	EXIT_CLEAN = 0,
-	EXIT_LEAKS = 1,   /* leaks found, or something survived */
+	EXIT_LEAKS = 1,   /* leaks were found, or not everything could be ended */
 	EXIT_USAGE = 2,   /* wrong usage or configuration */
-	EXIT_UNKNOWN = 3, /* unreachable, or not allowed to see */
+	EXIT_UNKNOWN = 3, /* the server is unreachable, or our role may not see what is needed */
 };
 
 #define OPTIONS_LIST_MAX 64
@@ -35,35 +35,37 @@ struct option_list {
 	size_t count;
 };
 
-/* As given: what was not is NULL, false or 0. Strings point into argv. */
+/* The options as given: options that were not given are NULL, false or 0. Strings point into argv.
+ */
 struct options {
 	enum mode mode;
 	const char *host, *port, *user, *database;
-	const char *conninfo; /* the operand: URI, key=value, or a name */
+	const char *conninfo; /* the operand: a URI, key=value pairs, or a name */
 	bool never_password, ask_password;
 	const char *config, *app;
 	const char *replay; /* MODE_REPLAY: the recording; "-" is standard input */
-	/* laid over the config file's keys, and checked as these are */
+	/* these override keys of the config file, and are checked like the keys */
 	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit, *pages;
 	struct option_list pgbouncer;
 	bool readonly, no_query_text;
-	bool json, follow; /* json may stand beside another mode: its result as one object */
+	bool json, follow; /* json together with another mode prints that mode's result as one
+			      object */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
 	const char *watch;
-	/* of --shutdown-test; the command is what stands behind --, NULL-terminated */
+	/* for --shutdown-test; the command is what follows --, NULL-terminated */
 	const char *signal, *after, *timeout, *junit;
 	long ready, repeat;
 	bool strict;
 	char **command;
 };
 
-/* 0, or −EINVAL after one line on stderr that says what is wrong. */
+/* Returns 0, or −EINVAL after one line on stderr that describes the error. */
 int options_parse(int argc, char **argv, struct options *ret_options)
 	__attribute__((warn_unused_result));
 
-/* An option as the completions and the manual know it; argument is NULL without one, letter 0, help
- * NULL when --help tells it beside another. */
+/* An option as completions and the manual use it. argument is NULL if it has none, letter is 0,
+ * help is NULL if --help shows the option in the line of another. */
 struct option_info {
 	const char *name, *argument, *help;
 	char letter;
@@ -72,7 +74,7 @@ struct option_info {
 /* The i-th option; false when there are no more. */
 bool options_info(size_t i, struct option_info *ret_info);
 
-/* --help: fits a screen of 80×24. */
+/* Prints --help; it fits on a screen of 80×24. */
 void options_help(FILE *file);
 
 #endif

@@ -13,14 +13,14 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-/* A terminal gives no longer line. */
+/* The longest line that a terminal returns. */
 #define LINE_SIZE 4096
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-/* Where the handler writes the signal's number. A flag would not do: the signal may come just
- * before read(), or to another thread. */
+/* The handler writes the signal's number here. A flag would not be enough: the signal may come just
+ * before read(), or on another thread. */
 static int signal_pipe = -1;
 
 static void on_signal(int number)
@@ -38,7 +38,7 @@ static void take_signals(struct sigaction before[static N_SIGNALS])
 	sigemptyset(&ours.sa_mask);
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		sigaction(signals[i], NULL, &before[i]);
-		/* what was ignored when we were started stays so */
+		/* signals that were ignored when dbtop started stay ignored */
 		if (before[i].sa_handler != SIG_IGN)
 			sigaction(signals[i], &ours, NULL);
 	}
@@ -50,8 +50,8 @@ static void give_signals_back(const struct sigaction before[static N_SIGNALS])
 		sigaction(signals[i], &before[i], NULL);
 }
 
-/* A line of at most `size` − 1 bytes, ended by a zero. Returns its length, −1 at the end of the
- * input, or −2 with the signal that came. */
+/* Reads a line of at most `size` − 1 bytes and ends it with a zero byte. Returns its length, −1 at
+ * the end of the input, or −2 if a signal came. */
 static int read_line(int fd, int interrupt, char *line, size_t size, int *ret_signal)
 {
 	size_t length = 0;
@@ -81,7 +81,8 @@ static int read_line(int fd, int interrupt, char *line, size_t size, int *ret_si
 	return (int)length;
 }
 
-/* Without echo where `silent` is set. *ret_signal is the signal that ended it. */
+/* Asks without echo if `silent` is set. If a signal ends the question, *ret_signal is its number.
+ */
 static enum prompt_outcome ask_once(
 	int in, int out, const char *question, bool silent, char **ret_line, int *ret_signal)
 {
@@ -123,7 +124,7 @@ static enum prompt_outcome ask(int in, int out, const char *question, bool silen
 		if (outcome != PROMPT_INTERRUPTED)
 			return outcome;
 		kill(getpid(), number);
-		/* it goes on where it was stopped */
+		/* after SIGTSTP and SIGCONT the question is asked again */
 		if (number != SIGTSTP)
 			return outcome;
 	}

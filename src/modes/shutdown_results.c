@@ -1,4 +1,4 @@
-/* stdout tells of each round as it ends; the JUnit file is written when all have. */
+/* Prints each round's result on stdout when it ends, and writes the JUnit file after the last. */
 #include "modes/shutdown_results.h"
 
 #include <errno.h>
@@ -21,14 +21,14 @@ struct shutdown_results {
 	const char **command; /* clean; NULL-terminated */
 	long round, rounds;
 	bool failed, undecided;
-	FILE *junit; /* NULL: not wanted, as what follows */
-	FILE *cases; /* its text, in memory */
+	FILE *junit; /* NULL: no JUnit file is wanted, and the fields below are not used */
+	FILE *cases; /* the file's text, in memory */
 	char *cases_text;
 	size_t cases_size;
 	struct shutdown_tally tally;
 };
 
-/* What argv holds, made harmless. */
+/* Copies argv as clean text. */
 static void copy_command(struct shutdown_results *results)
 {
 	char **command = results->options->command;
@@ -41,7 +41,7 @@ static void copy_command(struct shutdown_results *results)
 			text_clean(results->arena, command[i], strlen(command[i]), TEXT_BLOCK);
 }
 
-/* Opened before anything is started: a file that cannot be written is a mistake of usage. */
+/* Opens the file before anything is started: a file that cannot be written is a usage error. */
 static FILE *open_junit(const char *path)
 {
 	int fd = safe_folder_create(path);
@@ -75,7 +75,7 @@ const char *shutdown_results_program(const struct shutdown_results *results)
 	return results->command[0];
 }
 
-/* A reader that left does not change what was found. */
+/* A reader that has closed the pipe does not change the result. */
 static void check_written(int r)
 {
 	if (r < 0 && r != -EPIPE)

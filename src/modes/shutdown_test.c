@@ -1,8 +1,8 @@
-/* One round after the other:
+/* Runs one round after the other:
  *
  *   connecting → starting → waiting → signalled → cleaning → reported
  *
- * Whatever happens, a round ends by cleaning: what is still there is ended and named. */
+ * A round always ends with cleaning: what is left is ended and listed. */
 #include "modes/shutdown_test.h"
 
 #include <signal.h>
@@ -35,17 +35,18 @@
 
 #define SETTLE_MOST (5 * USEC_PER_SEC)
 
-/* A command that starts slowly on a busy machine is no fault of its shutdown. */
+/* The least time for a command to get ready: a slow start on a busy machine is not an error of its
+ * shutdown. */
 #define READY_LEAST (60 * USEC_PER_SEC)
 
-/* A server that has not answered by then does not. */
+/* If the server has not answered within this time, the test fails to connect. */
 #define PATIENCE_MS 15000
-/* The first attempts are let to their end; whoever is in by then needs a moment more. */
+/* The additional time while the first connection attempts are still running. */
 #define PATIENCE_MORE_MS 5000
 
 enum step {
 	STEP_CONNECTING,
-	STEP_WAITING, /* for its connections */
+	STEP_WAITING, /* for the command's connections */
 	STEP_PREPARING,
 	STEP_SIGNALLED,
 	STEP_CLEANING,
@@ -61,12 +62,12 @@ struct test {
 
 	enum step step;
 	bool asked_password;
-	bool question_interrupted; /* the signal is in the loop, and ends us */
-	uv_timer_t *timer;         /* of the step */
+	bool question_interrupted; /* the signal is in the loop, and ends dbtop */
+	uv_timer_t *timer;         /* of the current step */
 	uv_signal_t *signals[4];
-	int interrupted; /* the signal; 0 */
+	int interrupted; /* the signal that came; 0: none */
 
-	/* the round */
+	/* the current round */
 	long round;
 	struct command child;
 	struct watch *watch;
@@ -74,7 +75,7 @@ struct test {
 	struct arena *round_arena;
 	struct shutdown_verdict verdict;
 
-	int status; /* the program's */
+	int status; /* the exit status of dbtop */
 };
 
 static void begin_round(struct test *test);
@@ -91,7 +92,8 @@ static void set_timer(struct test *test, uv_timer_cb on_timer, int64_t usec)
 	uv_timer_start(test->timer, on_timer, (uint64_t)(usec / USEC_PER_MSEC), 0);
 }
 
-/* Waits for the children that ended: the command, and orphans of its that are ours now. */
+/* Waits for the children that have ended: the command, and its orphans, which are our children now.
+ */
 static void reap(struct test *test)
 {
 	int status;
@@ -119,8 +121,8 @@ static void give_up(struct test *test, const char *why)
 	clean(test);
 }
 
-/* No verdict on a command that ended by itself. Waits for children first: what has ended by now has
- * not ended by our signal. */
+/* A command that ended by itself gets no verdict. Waits for children first: if the command has
+ * ended by now, our signal did not end it. */
 static bool gave_up_on_ended(struct test *test)
 {
 	reap(test);
@@ -154,7 +156,7 @@ static void on_prepared(void *data)
 	if (gave_up_on_ended(test))
 		return;
 	test->step = STEP_SIGNALLED;
-	/* first the note: what ends by it must not end before it */
+	/* record the signal before sending it: no process may end by it before it is recorded */
 	watch_signalled(test->watch);
 	int r = command_signal(&test->child, test->wishes.signal_number);
 	if (r < 0)
@@ -224,7 +226,7 @@ static void on_cleaned(void *data)
 		finish(test, shutdown_results_status(test->results));
 }
 
-/* The verdict first: what is ended from here on is not the application's doing. */
+/* Judges before it ends anything: what dbtop ends must not count as the application's behaviour. */
 static void clean(struct test *test)
 {
 	uv_timer_stop(test->timer);
@@ -297,7 +299,7 @@ static void fail_to_connect(struct test *test)
 static void on_patience(uv_timer_t *timer)
 {
 	struct test *test = timer->data;
-	/* timers come before signals */
+	/* the loop runs timers before signals */
 	if (test->question_interrupted)
 		return;
 	if (connect_is_under_way(target_session(test->target)))
@@ -330,7 +332,7 @@ static void on_assessed(void *data)
 	}
 }
 
-/* Ctrl+C: what was started is ended. A second one does not wait for that. */
+/* Ctrl+C ends what was started; a second Ctrl+C does not wait for that. */
 static void on_signal(uv_signal_t *handle, int signal_number)
 {
 	struct test *test = handle->data;
@@ -363,7 +365,7 @@ static void open_test(struct test *test)
 	struct target_options options = app_target_options(app);
 	options.data = test;
 	options.assessed = on_assessed;
-	/* whose PgBouncer's sessions are is told by what the processes hold */
+	/* with a PgBouncer, scans of processes are needed to find the application's sessions */
 	options.calm = app->n_consoles == 0;
 	test->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
@@ -373,7 +375,7 @@ static void open_test(struct test *test)
 	test->timer = handle_new_timer(&app->loop, test);
 	set_timer(test, on_patience, PATIENCE_MS * USEC_PER_MSEC);
 	watch_signals(test);
-	/* orphans of the command's stay within reach */
+	/* the command's orphans become our children */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 

@@ -1,4 +1,4 @@
-/* --shutdown-test: starts a command, signals it, and judges what it leaves. */
+/* --shutdown-test: starts a command, signals it, and judges what the command leaves. */
 #ifndef MODES_SHUTDOWN_TEST_H
 #define MODES_SHUTDOWN_TEST_H
 

@@ -1,4 +1,4 @@
-/* What a shutdown test was asked to do, read from the command line. */
+/* The options of a shutdown test, read from the command line. */
 #ifndef MODES_SHUTDOWN_WISHES_H
 #define MODES_SHUTDOWN_WISHES_H
 
@@ -9,14 +9,15 @@ struct options;
 
 struct shutdown_wishes {
 	int signal_number;
-	int64_t after;   /* µs from when it is ready to the signal */
-	int64_t timeout; /* µs it has to end, and to get ready at least; not 0 */
-	long ready;      /* connections that make it ready */
+	int64_t after;   /* µs between getting ready and the signal */
+	int64_t timeout; /* µs that the command may take to end; it may take at least as long to get
+			    ready; not 0 */
+	long ready;      /* the number of connections at which the command is ready */
 	long rounds;
 };
 
-/* Returns 0, or a negative errno once stderr says what is wrong: -EINVAL; -EPERM when `readonly`,
- * as a test ends what is left. */
+/* Returns 0, or a negative errno after a message on stderr: -EINVAL; -EPERM if `readonly`, because
+ * a test ends what is left. */
 int shutdown_wishes_read(const struct options *options, bool readonly,
 	struct shutdown_wishes *ret_wishes) __attribute__((warn_unused_result));
 
