@@ -223,6 +223,7 @@ static void dump_port(struct scan *scan, struct peers *peers, struct peers_port 
 static void dump(struct scan *scan, struct peers *peers)
 {
 	peers->dumped_at = instant_now();
+	peers->dump_began = instant_monotonic();
 	peers->tcp_known = sockets_dump_tcp(scan->netlink, peers->arena, &peers->target,
 				   &peers->tcp, &peers->n_tcp) == 0;
 	peers->unix_known = sockets_dump_unix(scan->netlink, peers->arena, &peers->target,

@@ -300,6 +300,7 @@ int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_
 	peers->target.port = proxy->port;
 	peers->target.server = listeners[0].local;
 	peers->dumped_at = instant_now();
+	peers->dump_began = instant_monotonic();
 	find_holders(forwarder, now, proxy, listeners, n_listeners);
 	struct candidate found = choose(forwarder, proxy, listeners, n_listeners);
 	take_listener(forwarder, proxy, &found);

@@ -13,6 +13,7 @@ struct peers *peers_new(void)
 		.refs = 1,
 		.backend_started_at = INSTANT_UNKNOWN,
 		.dumped_at = INSTANT_UNKNOWN,
+		.dump_began = INSTANT_UNKNOWN,
 		.dump_ended_at = INSTANT_UNKNOWN,
 		.scanned_at = INSTANT_UNKNOWN,
 	};

@@ -85,6 +85,7 @@ struct peers {
 	bool backend_in_network;    /* it is in our network namespace: the server's ends of TCP
 				       connections are in the dump */
 	int64_t dumped_at;          /* our wall clock just before the socket dump began */
+	int64_t dump_began;         /* dumped_at by the monotonic clock */
 	int64_t dump_ended_at; /* our wall clock just after the dump; INSTANT_UNKNOWN before it */
 	int64_t scanned_at;    /* our wall clock before /proc/PID/fd was read */
 	bool tcp_known;        /* false: the dump failed, and its rows mean nothing */

@@ -33,7 +33,7 @@ struct survey {
 	size_t n_ports;
 
 	bool asked, inspecting, freed;
-	int64_t asked_at; /* wall clock */
+	int64_t asked_at; /* monotonic */
 
 	/* the worker's alone while it inspects */
 	uv_work_t work;
@@ -190,7 +190,7 @@ static void begin_inspection(struct survey *survey)
 /* Sockets from after the question, and with a connection the sessions, too. */
 static bool is_fresh(const struct survey *survey, const struct assessment *assessment)
 {
-	if (!assessment->peers || assessment->peers->dumped_at < survey->asked_at)
+	if (!assessment->peers || assessment->peers->dump_began < survey->asked_at)
 		return false;
 	return assessment->server.status != SERVER_OK || assessment->settled;
 }
@@ -205,7 +205,7 @@ void survey_begin(struct survey *survey)
 	if (survey->asked)
 		return;
 	survey->asked = true;
-	survey->asked_at = instant_now();
+	survey->asked_at = instant_monotonic();
 	uv_timer_start(survey->patience, on_patience, PATIENCE_MS, 0);
 	target_survey(survey->target);
 }

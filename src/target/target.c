@@ -72,7 +72,7 @@ static bool begin_round(struct target *target)
 static void hurry(struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
-	if (assessment->settled && assessment->peers->dumped_at >= target->hurry_since)
+	if (assessment->settled && assessment->peers->dump_began >= target->hurry_since)
 		target->hurry_since = INSTANT_UNKNOWN;
 	if (is_in_hurry(target) && assessment->activity && assessment->peers &&
 		assessment->activity->asked_at < assessment->peers->dumped_at)
@@ -296,7 +296,7 @@ void target_refresh(struct target *target)
 
 void target_survey(struct target *target)
 {
-	target->hurry_since = instant_now();
+	target->hurry_since = instant_monotonic();
 	target_look_at(target, true);
 }
 

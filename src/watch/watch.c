@@ -194,7 +194,7 @@ static bool has_surveyed(const struct watch *watch)
 	const struct assessment *assessment = target_assessment(watch->target);
 	return !is_pooled(watch) || watch->timed_out ||
 		(assessment->settled && assessment->peers &&
-			assessment->peers->dumped_at >= watch->survey_since);
+			assessment->peers->dump_began >= watch->survey_since);
 }
 
 static void read_here(struct watch *watch, const struct follow_sample *sample)
@@ -386,7 +386,7 @@ void watch_prepare(struct watch *watch)
 {
 	watch->stage = WATCH_PREPARING;
 	watch->sampled = watch->timed_out = watch->told_apart = false;
-	watch->survey_since = instant_now();
+	watch->survey_since = instant_monotonic();
 	if (is_pooled(watch))
 		target_survey(watch->target);
 	watch_take_baseline(watch);

@@ -174,13 +174,14 @@ static void tcp_client_is_found_in_its_process(void **state)
 {
 	struct fixture *f = *state;
 	int server;
-	int64_t before = instant_now();
+	int64_t before = instant_now(), began = instant_monotonic();
 	pid_t pid = start_client(&f->tcp_address, sizeof(f->tcp_address), f->tcp, &server);
 	const struct peers *peers = look(f);
 	assert_true(peers->tcp_known);
 	assert_true(peers->unix_known);
 	assert_int_equal(peers->target.port, f->target.port);
 	assert_in_range(peers->dumped_at, before, instant_now());
+	assert_in_range(peers->dump_began, began, instant_monotonic());
 	assert_in_range(peers->scanned_at, peers->dumped_at, instant_now());
 	assert_true(peers->n_local_addresses > 0);
 	const struct tcp_socket *row = client_end(peers, server);
