@@ -155,8 +155,15 @@ static enum spared judge_user(const struct judge *judge, struct suspect *suspect
 
 static enum spared judge_readable(const struct judge *judge, struct suspect *suspect)
 {
+	const struct process_facts *facts = suspect->facts;
 	(void)judge;
-	return suspect->facts && suspect->facts->executable ? SPARED_NOT : SPARED_UNREADABLE;
+	if (facts && facts->executable)
+		return SPARED_NOT;
+	if (!facts)
+		suspect->why = "it was not read: it ended meanwhile, or other processes hang";
+	else if (facts->hangs)
+		suspect->why = "it hangs in the kernel";
+	return SPARED_UNREADABLE;
 }
 
 static enum spared protect(

@@ -38,6 +38,7 @@ enum spared {
 struct process_facts {
 	int32_t pid;
 	uint64_t start_ticks;
+	bool hangs;              /* it was not read: reading it hangs in the kernel */
 	const char *executable;  /* its file's name; NULL when it could not be read */
 	const char *script;      /* of an interpreter, the name of the script; NULL */
 	const char *application; /* the application_name from its environment or command line; NULL:

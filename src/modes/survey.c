@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "collect/relays.h"
+#include "collect/inspector.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
@@ -32,19 +32,13 @@ struct survey {
 	uint16_t *ports; /* where poolers listen; the first one is the server's */
 	size_t n_ports;
 
-	bool asked, inspecting, freed;
+	bool asked, inspecting;
 	int64_t asked_at; /* monotonic */
-
-	/* the worker's alone while it inspects */
-	uv_work_t work;
-	struct arena *arena;
-	struct inspect_request request;
-	struct relays *relays; /* NULL until somebody may be one */
-	struct process_facts *facts;
-	size_t n_facts;
+	struct inspector *inspector;
 };
 
 static void on_patience(uv_timer_t *timer);
+static void on_inspected(void *data, const struct process_facts *facts, size_t n_facts);
 
 /* The ports of the PgBouncers in the settings. */
 static void list_ports(struct survey *survey)
@@ -65,17 +59,10 @@ struct survey *survey_new(struct app *app, struct target *target, survey_done_fn
 	survey->target = target;
 	survey->done = done;
 	survey->data = data;
-	survey->work.data = survey;
+	survey->inspector = inspector_new(&app->loop, on_inspected, survey);
 	survey->patience = handle_new_timer(&app->loop, survey);
 	list_ports(survey);
 	return survey;
-}
-
-static void destroy(struct survey *survey)
-{
-	arena_free(survey->arena);
-	free(survey->ports);
-	free(survey);
 }
 
 void survey_free(struct survey *survey)
@@ -83,11 +70,9 @@ void survey_free(struct survey *survey)
 	if (!survey)
 		return;
 	handle_close(survey->patience);
-	survey->freed = true;
-	if (survey->inspecting)
-		(void)uv_cancel((uv_req_t *)&survey->work);
-	else
-		destroy(survey);
+	inspector_free(survey->inspector);
+	free(survey->ports);
+	free(survey);
 }
 
 static struct rescue_plan_options plan_options(const struct app *app)
@@ -103,48 +88,29 @@ static struct rescue_plan_options plan_options(const struct app *app)
 	};
 }
 
-/* Asked only of processes with several sockets: nobody pays for the dump without need. */
-static bool forwards(void *data, const uint32_t *inodes, size_t n_inodes)
+static void on_inspected(void *data, const struct process_facts *facts, size_t n_facts)
 {
 	struct survey *survey = data;
-	if (n_inodes < 2)
-		return false;
-	if (!survey->relays)
-		survey->relays = relays_new(survey->arena);
-	return relays_forwards(survey->relays, inodes, n_inodes, survey->ports[0]);
-}
-
-static void inspect(uv_work_t *work)
-{
-	struct survey *survey = work->data;
-	survey->n_facts = inspect_processes(&survey->request, survey->arena, &survey->facts);
-}
-
-static void on_inspected(uv_work_t *work, int status)
-{
-	struct survey *survey = work->data;
-	survey->inspecting = false;
-	if (survey->freed) {
-		destroy(survey);
-		return;
-	}
 	const struct assessment *assessment = target_assessment(survey->target);
 	const struct rescue_plan_options options = plan_options(survey->app);
-	struct emergency *emergency =
-		rescue_plan(assessment, &options, survey->facts, status == 0 ? survey->n_facts : 0);
-	survey->asked = false;
+	struct emergency *emergency = rescue_plan(assessment, &options, facts, n_facts);
+	survey->asked = survey->inspecting = false;
 	survey->done(survey->data, emergency, assessment);
 }
 
 static struct inspect_who who_is(const struct process *process)
 {
-	return (struct inspect_who){ process->pid, process->start_ticks, process->uid };
+	return (struct inspect_who){
+		.pid = process->pid,
+		.start_ticks = process->start_ticks,
+		.uid = process->uid,
+	};
 }
 
 static size_t list_servers(
-	struct survey *survey, const struct peers *peers, struct inspect_who *ret_servers)
+	struct arena *arena, const struct peers *peers, struct inspect_who *ret_servers)
 {
-	bool *marks = arena_array(survey->arena, peers->n_processes, sizeof(*marks));
+	bool *marks = arena_array(arena, peers->n_processes, sizeof(*marks));
 	size_t count = 0;
 	rescue_candidates_mark_servers(peers, marks);
 	for (size_t i = 0; i < peers->n_processes; i++)
@@ -157,34 +123,30 @@ static void begin_inspection(struct survey *survey)
 {
 	const struct assessment *assessment = target_assessment(survey->target);
 	const struct peers *peers = assessment->peers;
-	arena_free(survey->arena);
-	survey->arena = arena_new();
+	struct arena *arena = arena_new();
 	size_t n_peers = peers ? peers->n_processes : 0;
-	uint32_t *candidates = arena_array(survey->arena, n_peers, sizeof(*candidates));
+	uint32_t *candidates = arena_array(arena, n_peers, sizeof(*candidates));
 	size_t count = rescue_candidates_list(assessment, candidates);
-	struct inspect_who *who = arena_array(survey->arena, count, sizeof(*who));
+	struct inspect_who *who = arena_array(arena, count, sizeof(*who));
 	for (size_t i = 0; i < count; i++)
 		who[i] = who_is(&peers->processes[candidates[i]]);
-	struct inspect_who *servers = arena_array(survey->arena, n_peers, sizeof(*servers));
-	size_t n_servers = peers ? list_servers(survey, peers, servers) : 0;
+	struct inspect_who *servers = arena_array(arena, n_peers, sizeof(*servers));
+	size_t n_servers = peers ? list_servers(arena, peers, servers) : 0;
 	survey->ports[0] = peers ? peers->target.port : 0;
-	survey->request = (struct inspect_request){
-		.proc_root = "/proc",
-		.self = getpid(),
-		.who = who,
-		.n_who = count,
-		.servers = servers,
-		.n_servers = n_servers,
-		.ports = survey->ports,
-		.n_ports = survey->n_ports,
-		.forwards = forwards,
-		.data = survey,
-	};
-	survey->relays = NULL;
 	uv_timer_stop(survey->patience);
 	survey->inspecting = true;
-	/* it fails only without a function to call */
-	(void)uv_queue_work(&survey->app->loop, &survey->work, inspect, on_inspected);
+	inspector_begin(survey->inspector,
+		&(struct inspect_request){
+			.proc_root = "/proc",
+			.self = getpid(),
+			.who = who,
+			.n_who = count,
+			.servers = servers,
+			.n_servers = n_servers,
+			.ports = survey->ports,
+			.n_ports = survey->n_ports,
+		});
+	arena_free(arena);
 }
 
 /* Sockets from after the question, and with a connection the sessions, too. */

@@ -136,6 +136,16 @@ static int open_process(
 	return folder;
 }
 
+/* The process whose facts are read from now on; 0: none. */
+static void begin_step(const struct inspect *inspect, int32_t pid)
+{
+	struct inspect_progress *progress = inspect->request->progress;
+	if (!progress)
+		return;
+	atomic_store(&progress->pid, pid);
+	atomic_fetch_add(&progress->steps, 1);
+}
+
 /* The name of the file, also if the file was replaced since: "/usr/sbin/pgbouncer (deleted)". */
 static const char *executable(const struct inspect *inspect, int folder)
 {
@@ -212,20 +222,26 @@ static void list_server_ancestors(struct inspect *inspect, int32_t pid)
 }
 
 /* A forwarder may hold the server's ends, too: only a process that runs PostgreSQL's program makes
- * its user one of the server's users. */
+ * its user one of the server's users. This is read of processes that hang, too: it does not wait
+ * for them, and without it what PostgreSQL was started from would not be recognized. */
+static void list_server(struct inspect *inspect, const struct inspect_who *server)
+{
+	struct procfs_stat stat;
+	CLEANUP(cleanup_fd) int folder = open_process(inspect, server, &stat);
+	if (folder < 0)
+		return;
+	list_server_ancestors(inspect, stat.parent);
+	if (map_get(inspect->server_users, server->uid) == MAP_NONE &&
+		program_kind(executable(inspect, folder)) == PROGRAM_POSTGRESQL)
+		map_set(inspect->server_users, server->uid, 1);
+}
+
 static void list_servers(struct inspect *inspect)
 {
 	const struct inspect_request *request = inspect->request;
 	for (size_t i = 0; i < request->n_servers; i++) {
-		const struct inspect_who *server = &request->servers[i];
-		struct procfs_stat stat;
-		CLEANUP(cleanup_fd) int folder = open_process(inspect, server, &stat);
-		if (folder < 0)
-			continue;
-		list_server_ancestors(inspect, stat.parent);
-		if (map_get(inspect->server_users, server->uid) == MAP_NONE &&
-			program_kind(executable(inspect, folder)) == PROGRAM_POSTGRESQL)
-			map_set(inspect->server_users, server->uid, 1);
+		list_server(inspect, &request->servers[i]);
+		begin_step(inspect, 0);
 	}
 }
 
@@ -267,31 +283,60 @@ static const char *name_parent(const struct inspect *inspect, int32_t parent)
 		: NULL;
 }
 
-static bool inspect_one(
+static bool read_process(
 	struct inspect *inspect, const struct inspect_who *who, struct process_facts *ret)
 {
 	struct procfs_stat stat;
+	begin_step(inspect, who->pid);
 	CLEANUP(cleanup_fd) int folder = open_process(inspect, who, &stat);
 	if (folder < 0)
 		return false;
 	size_t n_inodes;
 	CLEANUP(cleanup_free) uint32_t *inodes = list_sockets(folder, &n_inodes);
 	const char *program = executable(inspect, folder);
+	ret->executable = program;
+	ret->script = script(inspect, folder, program);
+	ret->application = told_application(inspect, folder);
+	ret->ours |= is_dbtop(inspect, folder, &stat);
+	ret->serves = serves(inspect, inodes, n_inodes);
+	ret->parent = stat.parent;
+	ret->parent_name = name_parent(inspect, stat.parent);
+	/* this reads sockets, not the process */
+	begin_step(inspect, 0);
+	ret->forwards = forwards(inspect, inodes, n_inodes);
+	return true;
+}
+
+static bool inspect_one(
+	struct inspect *inspect, const struct inspect_who *who, struct process_facts *ret)
+{
 	*ret = (struct process_facts){
 		.pid = who->pid,
 		.start_ticks = who->start_ticks,
-		.executable = program,
-		.script = script(inspect, folder, program),
-		.application = told_application(inspect, folder),
-		.ours = is_ancestor(inspect, who->pid) || is_dbtop(inspect, folder, &stat),
-		.serves = serves(inspect, inodes, n_inodes),
+		.hangs = who->hangs,
+		.ours = is_ancestor(inspect, who->pid),
 		.starts_server = map_get(inspect->server_ancestors, (uint64_t)who->pid) != MAP_NONE,
 		.servers_user = map_get(inspect->server_users, who->uid) != MAP_NONE,
-		.forwards = forwards(inspect, inodes, n_inodes),
-		.parent = stat.parent,
-		.parent_name = name_parent(inspect, stat.parent),
 	};
-	return true;
+	return who->hangs || read_process(inspect, who, ret);
+}
+
+static bool is_stopped(const struct inspect_request *request)
+{
+	return request->progress && atomic_load(&request->progress->stop);
+}
+
+static size_t inspect_all(struct inspect *inspect, struct process_facts *facts)
+{
+	const struct inspect_request *request = inspect->request;
+	size_t count = 0;
+	for (size_t i = 0; i < request->n_who && !is_stopped(request); i++) {
+		count += inspect_one(inspect, &request->who[i], &facts[count]);
+		if (request->progress)
+			atomic_store(&request->progress->n_facts, count);
+	}
+	begin_step(inspect, 0);
+	return count;
 }
 
 size_t inspect_processes(const struct inspect_request *request, struct arena *arena,
@@ -316,11 +361,8 @@ size_t inspect_processes(const struct inspect_request *request, struct arena *ar
 	list_tcp(&inspect, "net/tcp");
 	list_tcp(&inspect, "net/tcp6");
 	list_unix(&inspect);
-	struct process_facts *facts = arena_array(arena, request->n_who, sizeof(*facts));
-	size_t count = 0;
-	for (size_t i = 0; i < request->n_who; i++)
-		count += inspect_one(&inspect, &request->who[i], &facts[count]);
+	*ret_facts = arena_array(arena, request->n_who, sizeof(**ret_facts));
+	size_t count = inspect_all(&inspect, *ret_facts);
 	procfs_free(procfs);
-	*ret_facts = facts;
 	return count;
 }

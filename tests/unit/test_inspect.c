@@ -76,7 +76,9 @@ static struct inspect_who identify(pid_t pid)
 	struct procfs_stat stat;
 	assert_int_equal(procfs_stat(procfs, pid, &stat), 0);
 	procfs_free(procfs);
-	return (struct inspect_who){ pid, stat.start_ticks, geteuid() };
+	return (struct inspect_who){
+		.pid = pid, .start_ticks = stat.start_ticks, .uid = geteuid()
+	};
 }
 
 struct way {
@@ -368,7 +370,7 @@ static void the_script_of_an_interpreter_is_known(void **state)
 static void whoever_has_the_pid_now_is_not_told_of(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct inspect_who who = { getpid(), 1, geteuid() };
+	const struct inspect_who who = { .pid = getpid(), .start_ticks = 1, .uid = geteuid() };
 	const struct inspect_request request = {
 		.proc_root = "/proc", .self = getpid(), .who = &who, .n_who = 1
 	};

@@ -341,6 +341,29 @@ static void out_of_scope_is_out_of_reach(void **state)
 	regfree(&scope);
 }
 
+static void assert_unreadable(const struct world *world, const char *why)
+{
+	struct emergency *emergency =
+		rescue_plan(world->assessment, &options, world->facts, world->n_facts);
+	assert_int_equal(emergency->n_processes, 1);
+	assert_int_equal(emergency->processes[0].spared, SPARED_UNREADABLE);
+	assert_non_null(emergency->processes[0].why);
+	assert_non_null(strstr(emergency->processes[0].why, why));
+	assert_int_equal(emergency->held->n_targets, 0);
+	emergency_free(emergency);
+}
+
+static void what_could_not_be_read_in_time_is_left_alone(void **state)
+{
+	(void)state;
+	struct world world = world_of(&rows[0], true);
+	world.facts[0] = (struct process_facts){ .pid = 100, .start_ticks = 7, .hangs = true };
+	assert_unreadable(&world, "hangs in the kernel");
+	world.n_facts = 0;
+	assert_unreadable(&world, "was not read");
+	assessment_free(world.assessment);
+}
+
 static void a_connection_matched_by_its_name_is_no_connection(void **state)
 {
 	(void)state;
@@ -539,6 +562,7 @@ int main(void)
 		cmocka_unit_test_setup(agents_and_forwarders_are_never_named, set_up),
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
 		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),
+		cmocka_unit_test_setup(what_could_not_be_read_in_time_is_left_alone, set_up),
 		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),
 		cmocka_unit_test_setup(another_servers_clients_are_not_ours, set_up),
 		cmocka_unit_test_setup(who_came_another_way_is_left_until_the_server_tells, set_up),
