@@ -23,6 +23,11 @@
 /* A server that hangs must not keep the processes from being stopped. */
 #define PATIENCE_MS 2000
 
+/* Without the first scan there are no processes: a scan that hangs in one of them is abandoned and
+ * repeated. */
+#define SCAN_PATIENCE (12 * USEC_PER_SEC)
+#define SCAN_CHECK_MS 100
+
 struct survey {
 	struct app *app;
 	struct target *target;
@@ -159,7 +164,13 @@ static bool is_fresh(const struct survey *survey, const struct assessment *asses
 
 static void on_patience(uv_timer_t *timer)
 {
-	begin_inspection(timer->data);
+	struct survey *survey = timer->data;
+	bool has_waited = instant_monotonic() - survey->asked_at >= SCAN_PATIENCE;
+	if (!target_assessment(survey->target)->peers && !has_waited &&
+		target_is_scanning(survey->target))
+		uv_timer_start(survey->patience, on_patience, SCAN_CHECK_MS, 0);
+	else
+		begin_inspection(survey);
 }
 
 void survey_begin(struct survey *survey)

@@ -300,6 +300,11 @@ void target_survey(struct target *target)
 	target_look_at(target, true);
 }
 
+bool target_is_scanning(const struct target *target)
+{
+	return clients_busy_for(target->clients) >= 0;
+}
+
 void target_watch_locks(struct target *target, int32_t subject)
 {
 	if (target->locks_wanted && target->locks_subject == subject)

@@ -67,6 +67,9 @@ void target_look(struct target *target);
  * moment, which is not before this call. An emergency relies on this. */
 void target_survey(struct target *target);
 
+/* Whether a scan of sockets and processes is under way. */
+bool target_is_scanning(const struct target *target);
+
 /* A paused target keeps its assessment. It still asks the server: another monitor would report a
  * session that was idle for minutes as a leak. */
 void target_pause(struct target *target, bool paused);

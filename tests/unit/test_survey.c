@@ -1,5 +1,5 @@
-/* modes/survey: a picture is from after the question by a clock that nobody sets. The target is
- * the test's. */
+/* modes/survey: what an emergency waits for before it judges the processes. The target is the
+ * test's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "action/rescue_candidates.h"
@@ -22,10 +23,15 @@
 
 #define HOUR (3600 * USEC_PER_SEC)
 
+static struct app app;
+static struct config config;
 static struct assessment assessment;
+static struct survey *survey;
 static int asked, inspected, done;
+static int scans; /* how often a scan is still under way when it is asked for */
 
 const struct assessment *__wrap_target_assessment(const struct target *target);
+bool __wrap_target_is_scanning(const struct target *target);
 void __wrap_target_survey(struct target *target);
 size_t __real_rescue_candidates_list(const struct assessment *from, uint32_t *ret_processes);
 size_t __wrap_rescue_candidates_list(const struct assessment *from, uint32_t *ret_processes);
@@ -34,6 +40,13 @@ const struct assessment *__wrap_target_assessment(const struct target *target)
 {
 	(void)target;
 	return &assessment;
+}
+
+bool __wrap_target_is_scanning(const struct target *target)
+{
+	(void)target;
+	assert_int_equal(inspected, 0);
+	return scans > 0 && --scans > 0;
 }
 
 void __wrap_target_survey(struct target *target)
@@ -58,18 +71,35 @@ static void on_done(void *data, struct emergency *emergency, const struct assess
 	uv_stop(loop);
 }
 
+static int set_up(void **state)
+{
+	(void)state;
+	asked = inspected = done = scans = 0;
+	app.config = &config;
+	assert_int_equal(uv_loop_init(&app.loop), 0);
+	assessment = (struct assessment){ .arena = arena_new() };
+	assessment.server.status = SERVER_REFUSED;
+	survey = survey_new(&app, NULL, on_done, &app.loop);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	survey_free(survey);
+	uv_run(&app.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&app.loop), 0);
+	arena_free(assessment.arena);
+	peers_unref(assessment.peers);
+	return 0;
+}
+
 /* The wall clock was set back by an hour between the question and the dump. */
 static void a_step_of_the_clock_keeps_no_survey_waiting(void **state)
 {
-	static struct app app;
-	static struct config config;
-	(void)state;
-	app.config = &config;
-	assert_int_equal(uv_loop_init(&app.loop), 0);
 	struct peers *peers = peers_new();
-	assessment = (struct assessment){ .arena = arena_new(), .peers = peers };
-	assessment.server.status = SERVER_REFUSED;
-	struct survey *survey = survey_new(&app, NULL, on_done, &app.loop);
+	(void)state;
+	assessment.peers = peers;
 	peers->dumped_at = instant_now() + HOUR;
 	peers->dump_began = instant_monotonic() - 1;
 	survey_begin(survey);
@@ -83,17 +113,26 @@ static void a_step_of_the_clock_keeps_no_survey_waiting(void **state)
 	assert_int_equal(inspected, 1);
 	uv_run(&app.loop, UV_RUN_DEFAULT);
 	assert_int_equal(done, 1);
-	survey_free(survey);
-	uv_run(&app.loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&app.loop), 0);
-	arena_free(assessment.arena);
-	peers_unref(peers);
 }
+
+/* The first scan hangs in a process: without it there is nothing to be judged. */
+static void the_first_scan_is_waited_for(void **state)
+{
+	(void)state;
+	scans = 3;
+	survey_begin(survey);
+	uv_run(&app.loop, UV_RUN_DEFAULT);
+	assert_int_equal(done, 1);
+	assert_int_equal(scans, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_step_of_the_clock_keeps_no_survey_waiting),
+		TEST(a_step_of_the_clock_keeps_no_survey_waiting),
+		TEST(the_first_scan_is_waited_for),
 	};
 	return cmocka_run_group_tests_name("survey", tests, NULL, NULL);
 }
