@@ -1,5 +1,6 @@
 /* Opens one connection, with a deadline. The attempt can be aborted. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,10 @@ static void name_application(const struct config *config, int slot, char name[st
 	int length = snprintf(rest, sizeof(rest), "/%ld/%d", (long)getpid(), slot);
 	snprintf(name, NAME_BYTES, "%.*s%s", NAME_BYTES - 1 - length, config->name, rest);
 }
+
+/* How long the end of an aborted attempt's session is waited for: a server that hangs in the midst
+ * of a login must not hold up the pool's shutdown. */
+#define ABORTED_WAIT 300000 /* µs */
 
 /* What all attempts of one link_open() share. */
 struct search {
@@ -224,14 +229,30 @@ static int explain(PGconn *conn, const char *why, char *error, size_t size)
 	return why ? DBPOOL_UNREACHABLE : classify(conn);
 }
 
-/* A child process may have inherited this socket. Only shutdown() ends the connection then; close()
- * does not. */
-static void drop(struct link *link)
+static bool is_aborted(const struct search *search)
 {
-	int fd = PQsocket(link->conn);
-	if (fd >= 0 && PQstatus(link->conn) != CONNECTION_OK)
-		(void)shutdown(fd, SHUT_RDWR);
+	struct pollfd pollfd = { .fd = search->abort_fd, .events = POLLIN };
+	return poll(&pollfd, 1, 0) > 0;
+}
+
+/* A child process may have inherited this socket. Only shutdown() ends the connection then; close()
+ * does not. A shutdown of the pool aborts attempts: a server that was past the login has a session
+ * already, and its end is waited for, so that none is left when dbpool_shutdown() returns. */
+static void drop(const struct search *search, struct link *link)
+{
+	int fd = PQsocket(link->conn), own = -1;
+	ConnStatusType status = PQstatus(link->conn);
+	bool spoke = status == CONNECTION_OK || status == CONNECTION_AWAITING_RESPONSE ||
+		status == CONNECTION_AUTH_OK;
+	if (fd >= 0 && spoke && is_aborted(search))
+		own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0 && status != CONNECTION_OK)
+		(void)shutdown(fd, own < 0 ? SHUT_RDWR : SHUT_WR);
 	link_free(link);
+	if (own < 0)
+		return;
+	(void)shutdown(own, SHUT_WR);
+	(void)link_wait_ended(&own, 1, now_usec() + ABORTED_WAIT, false);
 }
 
 static struct link *link_new(const struct search *search, const struct place *place)
@@ -303,7 +324,7 @@ static int try_place(const struct search *search, const struct place *place, int
 	*ret_next =
 		result == DBPOOL_UNREACHABLE && (!sqlstate || strncmp(sqlstate, "57P03", 5) == 0);
 	add_error(search, error);
-	drop(link);
+	drop(search, link);
 	return result;
 }
 
@@ -321,12 +342,6 @@ static int64_t limit(const struct search *search, int64_t deadline)
 		return deadline;
 	int64_t own = now_usec() + each;
 	return own < deadline ? own : deadline;
-}
-
-static bool is_aborted(const struct search *search)
-{
-	struct pollfd pollfd = { .fd = search->abort_fd, .events = POLLIN };
-	return poll(&pollfd, 1, 0) > 0;
 }
 
 static int try_host(const struct search *search, const struct route *route, int64_t deadline,
