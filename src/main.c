@@ -31,7 +31,7 @@
 #define WORKERS "16"
 
 /* For the last looks under way. */
-#define END_PATIENCE_MS 2000
+#define END_TIMEOUT_MS 2000
 
 static int load_config(struct app *app, struct arena *arena)
 {
@@ -125,12 +125,12 @@ static int set_scope(struct app *app)
 }
 
 /* How long the disk of the log is waited for, before the first screen and after the last. */
-#define LOG_PATIENCE (500 * USEC_PER_MSEC)
+#define LOG_TIMEOUT (500 * USEC_PER_MSEC)
 
 /* A log that cannot be written is told of, and stops nothing: now, or else in the end. */
 static bool report_log(const struct app *app)
 {
-	const char *error = log_wait(app->log, LOG_PATIENCE);
+	const char *error = log_wait(app->log, LOG_TIMEOUT);
 	if (error)
 		fprintf(stderr, "dbtop: %s\n", error);
 	return error != NULL;
@@ -222,7 +222,7 @@ static void start_workers(struct app *app)
 		unsetenv("UV_THREADPOOL_SIZE");
 }
 
-static void on_end_patience(uv_timer_t *timer)
+static void on_end_timeout(uv_timer_t *timer)
 {
 	uv_stop(timer->loop);
 }
@@ -231,13 +231,13 @@ static void on_end_patience(uv_timer_t *timer)
  * hangs in a process's files, on a disk, in a look-up, or computes for a server. */
 static bool close_loop(uv_loop_t *loop)
 {
-	uv_timer_t patience;
-	uv_timer_init(loop, &patience);
-	uv_timer_start(&patience, on_end_patience, END_PATIENCE_MS, 0);
-	uv_unref((uv_handle_t *)&patience);
+	uv_timer_t timeout;
+	uv_timer_init(loop, &timeout);
+	uv_timer_start(&timeout, on_end_timeout, END_TIMEOUT_MS, 0);
+	uv_unref((uv_handle_t *)&timeout);
 	if (uv_run(loop, UV_RUN_DEFAULT) != 0)
 		return false;
-	uv_close((uv_handle_t *)&patience, NULL);
+	uv_close((uv_handle_t *)&timeout, NULL);
 	uv_run(loop, UV_RUN_DEFAULT);
 	/* it fails while a connection attempt has its handle: dial_abandon() */
 	return uv_loop_close(loop) == 0;

@@ -23,7 +23,7 @@
 #define SCHEMA 1
 
 /* How long a disk is waited for at the end. */
-#define END_PATIENCE (2 * USEC_PER_SEC)
+#define END_TIMEOUT (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = {
 	.size_max = AUDIT_SIZE_MAX,
@@ -37,7 +37,7 @@ struct audit {
 	const char *user, *tty; /* NULL when not known */
 	const char *sudo_user;  /* on whose behalf root acts; NULL without sudo */
 	struct writer *writer;  /* NULL without a path */
-	int64_t patience;
+	int64_t timeout;
 	bool malformed; /* the last line */
 	char error[256];
 };
@@ -68,7 +68,7 @@ struct audit *audit_new(const char *path)
 		.arena = arena,
 		.path = arena_strdup(arena, path),
 		.writer = path ? writer_new(path, &journal) : NULL,
-		.patience = END_PATIENCE,
+		.timeout = END_TIMEOUT,
 		.user = clean(arena, passwd ? passwd->pw_name : NULL),
 		.tty = clean(arena, ttyname(STDERR_FILENO)),
 		/* sudo sets it; only root's word is worth more than anybody's environment */
@@ -81,14 +81,14 @@ size_t audit_free(struct audit *audit)
 {
 	if (!audit)
 		return 0;
-	size_t unwritten = writer_free(audit->writer, END_PATIENCE);
+	size_t unwritten = writer_free(audit->writer, END_TIMEOUT);
 	arena_free(audit->arena);
 	return unwritten;
 }
 
-void audit_set_patience(struct audit *audit, int64_t patience)
+void audit_set_timeout(struct audit *audit, int64_t timeout)
 {
-	audit->patience = patience;
+	audit->timeout = timeout;
 }
 
 /* Takes the object. */
@@ -198,7 +198,7 @@ const char *audit_error(struct audit *audit)
 			"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
 		return audit->error;
 	}
-	int r = audit->malformed ? -EILSEQ : writer_wait(audit->writer, audit->patience);
+	int r = audit->malformed ? -EILSEQ : writer_wait(audit->writer, audit->timeout);
 	if (r == 0)
 		return NULL;
 	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",

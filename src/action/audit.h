@@ -33,7 +33,7 @@ struct audit *audit_new(const char *path);
 size_t audit_free(struct audit *audit);
 
 /* How long audit_error() waits for a disk that does not answer, in µs: 2 s unless set. */
-void audit_set_patience(struct audit *audit, int64_t patience);
+void audit_set_timeout(struct audit *audit, int64_t timeout);
 
 /* An action begins with the plan's selected targets. */
 void audit_action(struct audit *audit, const struct action_plan *plan, int64_t now);

@@ -39,7 +39,7 @@ struct executor {
 	struct action_plan *plan;
 	bool *present;      /* one a target: what the last look saw */
 	size_t current;     /* the target being signalled */
-	bool looked;        /* a look was answered */
+	bool probed;        /* a look was answered */
 	int64_t give_up_at; /* monotonic: looking ends */
 	uint64_t pause;     /* ms before the next look */
 };
@@ -123,7 +123,7 @@ static void begin_looking(struct executor *executor)
 		finish(executor);
 		return;
 	}
-	executor->looked = false;
+	executor->probed = false;
 	executor->give_up_at = instant_monotonic() + executor->options.deadline;
 	executor->pause = FIRST_PAUSE_MS;
 	enter(executor, PHASE_PAUSING, executor->pause);
@@ -187,7 +187,7 @@ static void give_up_looking(struct executor *executor)
 {
 	session_forget(executor->session, executor);
 	settle_rest(executor, 0,
-		executor->looked ? "signalled, but still there after the deadline"
+		executor->probed ? "signalled, but still there after the deadline"
 				 : "signalled, but the server did not tell whether it is gone");
 	finish(executor);
 }
@@ -223,7 +223,7 @@ static void on_look(void *data, const PGresult *result, int64_t sent_at)
 	(void)sent_at;
 	struct executor *executor = data;
 	if (act_read_look(result, executor->plan, executor->present)) {
-		executor->looked = true;
+		executor->probed = true;
 		settle_absent(executor);
 	}
 	pause_looking(executor);

@@ -30,7 +30,7 @@
 #define LAST_WAIT (5 * USEC_PER_SEC)
 /* An idle backend goes with its client, in a moment: it need not be ended. */
 #define SETTLE     (USEC_PER_SEC / 2)
-#define LOOK_EVERY (USEC_PER_SEC / 10)
+#define SCAN_EVERY (USEC_PER_SEC / 10)
 
 struct rescue {
 	struct session *session;
@@ -353,7 +353,7 @@ static void on_tick(uv_timer_t *timer)
 	case EMERGENCY_ENDING: return;
 	case EMERGENCY_COUNTING:
 		retry(rescue);
-		if (instant_monotonic() - rescue->surveyed_at >= LOOK_EVERY)
+		if (instant_monotonic() - rescue->surveyed_at >= SCAN_EVERY)
 			survey(rescue);
 		return;
 	case EMERGENCY_DONE: return;

@@ -32,7 +32,7 @@ static bool may_be_ended(const struct connection *connection)
 }
 
 /* The process that is proven to hold the connection; NULL. */
-static const struct emergency_process *holder_of(const struct emergency *emergency,
+static const struct emergency_process *owner_of(const struct emergency *emergency,
 	const struct assessment *assessment, const struct connection *connection)
 {
 	const struct client_process *client = assessment_process(assessment, connection);
@@ -47,7 +47,7 @@ static bool ends_with_process(const struct emergency *emergency,
 	const struct patterns *applications)
 {
 	(void)applications;
-	const struct emergency_process *process = holder_of(emergency, assessment, connection);
+	const struct emergency_process *process = owner_of(emergency, assessment, connection);
 	return process && process->spared == SPARED_NOT;
 }
 
@@ -57,7 +57,7 @@ static bool ends_by_now(const struct emergency *emergency, const struct assessme
 {
 	if (!may_be_ended(connection))
 		return false;
-	const struct emergency_process *process = holder_of(emergency, assessment, connection);
+	const struct emergency_process *process = owner_of(emergency, assessment, connection);
 	/* one that was left alone because its pid is another's left its sessions behind as well */
 	if (process && process->result != RESULT_CHANGED)
 		return process->spared == SPARED_NOT &&

@@ -157,13 +157,13 @@ static bool are_pools_settled(const struct assessment *assessment)
 	return answered;
 }
 
-static bool is_settled(const struct assessment *assessment)
+static bool is_complete(const struct assessment *assessment)
 {
 	if (!assessment->activity || !assessment->peers ||
 		assessment->activity->asked_at < assessment->peers->dumped_at)
 		return false;
 	for (size_t i = 0; i < assessment->n_connections; i++)
-		if (!assessment->connections[i].looked)
+		if (!assessment->connections[i].scanned)
 			return false;
 	return are_pools_settled(assessment);
 }
@@ -284,6 +284,6 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	else
 		set_unknown_slots(&assessment->slots);
 	scope_waiters(assessment, input->rules);
-	assessment->settled = !input->unsettled && is_settled(assessment);
+	assessment->complete = !input->incomplete && is_complete(assessment);
 	return assessment;
 }

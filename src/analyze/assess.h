@@ -20,7 +20,7 @@ struct assess_input {
 	const struct source_state *sources;
 	size_t n_sources;
 	const struct rules *rules;
-	bool unsettled;    /* the caller waits for data that has not arrived */
+	bool incomplete;   /* the caller waits for data that has not arrived */
 	int64_t now;       /* our wall clock */
 	int64_t monotonic; /* the monotonic clock at the same moment */
 };

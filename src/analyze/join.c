@@ -143,7 +143,7 @@ static void place_server(struct join *join)
 		(own->client.family != AF_UNIX || join->peers->backend_in_network);
 }
 
-static void set_holder(struct join *join, struct connection *connection, uint32_t inode,
+static void set_owner(struct join *join, struct connection *connection, uint32_t inode,
 	enum matched_by matched_by)
 {
 	size_t count;
@@ -174,7 +174,7 @@ static const struct connection *find_before(
  * with each dump. */
 static bool outlived_the_dump(const struct join *join, const struct connection *connection)
 {
-	if (connection->looked && join->assessment->activity->asked_at >= join->peers->dumped_at)
+	if (connection->scanned && join->assessment->activity->asked_at >= join->peers->dumped_at)
 		return true;
 	const struct connection *before = find_before(join, connection);
 	return before && before->end == CLIENT_END_GONE;
@@ -198,7 +198,7 @@ static bool missed_again(const struct join *join, struct connection *connection)
 		connection->missed_at = dumped_at;
 	if (connection->missed_at < dumped_at)
 		return true;
-	connection->looked = false;
+	connection->scanned = false;
 	return false;
 }
 
@@ -214,7 +214,7 @@ static void join_tcp(struct join *join, struct connection *connection)
 	}
 	uint32_t index = map_get(join->tcp_by_local, endpoint_key(client));
 	if (index != MAP_NONE && is_held(&join->peers->tcp[index])) {
-		set_holder(join, connection, join->peers->tcp[index].inode, MATCHED_TCP);
+		set_owner(join, connection, join->peers->tcp[index].inode, MATCHED_TCP);
 		return;
 	}
 	bool gone = join->network_here ? server_end_is_closed(join, client)
@@ -234,12 +234,12 @@ static void join_unix(struct join *join, struct connection *connection)
 	uint32_t index = map_get(join->unix_by_backend, (uint64_t)connection->backend->pid);
 	if (index == MAP_NONE) {
 		/* The backend is another user's process; its descriptors cannot be read. */
-		connection->end = connection->looked ? CLIENT_END_NOT_VISIBLE : CLIENT_END_UNKNOWN;
+		connection->end = connection->scanned ? CLIENT_END_NOT_VISIBLE : CLIENT_END_UNKNOWN;
 		return;
 	}
 	const struct unix_socket *socket = &join->peers->unix_sockets[index];
 	if (socket->peer && !socket->shut)
-		set_holder(join, connection, socket->peer, MATCHED_UNIX);
+		set_owner(join, connection, socket->peer, MATCHED_UNIX);
 	else if (outlived_the_dump(join, connection))
 		connection->end = CLIENT_END_GONE;
 }
@@ -270,18 +270,18 @@ static void remember(struct join *join, struct connection *connection)
 		connection->missed_at = by_this_clock(join, before->missed_at);
 		connection->hidden_since = by_this_clock(join, before->hidden_since);
 	}
-	connection->looked = is_dump_newer(join, connection->first_seen);
+	connection->scanned = is_dump_newer(join, connection->first_seen);
 }
 
-static void recall_holder(struct join *join, struct connection *connection)
+static void recall_owner(struct join *join, struct connection *connection)
 {
 	const struct backend *backend = connection->backend;
 	const struct connection *before = find_before(join, connection);
-	uint32_t holder = before ? before->holder : NO_PROCESS;
-	if (holder == NO_PROCESS)
+	uint32_t owner = before ? before->owner : NO_PROCESS;
+	if (owner == NO_PROCESS)
 		return;
 	connection->process =
-		client_processes_recall(join->processes, &join->previous->processes[holder]);
+		client_processes_recall(join->processes, &join->previous->processes[owner]);
 	connection->matched_by = backend->client.family == AF_UNIX ? MATCHED_UNIX : MATCHED_TCP;
 }
 
@@ -293,13 +293,13 @@ static void note_hidden(const struct join *join, struct connection *connection)
 		connection->end == CLIENT_END_NOT_VISIBLE;
 	if (!hidden)
 		connection->hidden_since = INSTANT_UNKNOWN;
-	else if (connection->hidden_since == INSTANT_UNKNOWN && connection->looked)
+	else if (connection->hidden_since == INSTANT_UNKNOWN && connection->scanned)
 		connection->hidden_since = join->peers->dumped_at;
 }
 
 static void join_one(struct join *join, struct connection *connection)
 {
-	connection->process = connection->holder = NO_PROCESS;
+	connection->process = connection->owner = NO_PROCESS;
 	remember(join, connection);
 	if (!join->peers)
 		return;
@@ -312,8 +312,8 @@ static void join_one(struct join *join, struct connection *connection)
 	note_hidden(join, connection);
 	/* The process that held the end is kept after the end is gone. */
 	if (connection->process == NO_PROCESS && connection->seen_here)
-		recall_holder(join, connection);
-	connection->holder = connection->process;
+		recall_owner(join, connection);
+	connection->owner = connection->process;
 }
 
 /* Whether a Unix socket of this port may belong to the server that we watch. A server on another
@@ -327,7 +327,7 @@ static bool may_be_at_server(const struct join *join, const struct unix_socket *
 }
 
 /* Without an answer of the server the sockets alone show which processes hold its slots. */
-static void list_holders(struct join *join)
+static void list_owners(struct join *join)
 {
 	const struct peers *peers = join->peers;
 	for (size_t i = 0; i < peers->n_tcp; i++) {
@@ -377,5 +377,5 @@ void join_clients(struct assessment *assessment, const struct assessment *previo
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		join_one(&join, &assessment->connections[i]);
 	if (peers && !assessment->activity)
-		list_holders(&join);
+		list_owners(&join);
 }

@@ -22,7 +22,7 @@
 
 struct client_processes;
 
-/* Sets end, end_inode, matched_by, process, holder, seen_here, first_seen and looked of the
+/* Sets end, end_inode, matched_by, process, owner, seen_here, first_seen and scanned of the
  * assessment's connections, and its processes. activity, peers and now must be set; the connections
  * have only their backends. `previous` is the previous assessment, or NULL: what it saw is evidence
  * now. */

@@ -111,9 +111,9 @@ static const struct backend *own_backend(const struct assessment *assessment)
 static bool goes_through(const struct assessment *assessment, const struct connection *connection,
 	const struct backend *own)
 {
-	if (connection->holder != NO_PROCESS)
+	if (connection->owner != NO_PROCESS)
 		return proxy_is_process(
-			assessment->proxy, &assessment->processes[connection->holder].process);
+			assessment->proxy, &assessment->processes[connection->owner].process);
 	return assessment->proxy->our_path && own && connection->backend->kind == BACKEND_CLIENT &&
 		connection->backend->client.family == own->client.family &&
 		endpoint_same_address(&connection->backend->client, &own->client);

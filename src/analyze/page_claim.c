@@ -101,8 +101,8 @@ static bool is_of_user(const struct process *process, const struct pool_page *pa
 	return page->uid == 0 || process->uid == page->uid;
 }
 
-/* The process of the page among the holders of the client's end, or NULL. */
-static const struct process *find_among_holders(const struct page_claims *claims,
+/* The process of the page among the owners of the client's end, or NULL. */
+static const struct process *find_among_owners(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page)
 {
 	const struct peers *peers = claims->assessment->peers;
@@ -116,12 +116,12 @@ static const struct process *find_among_holders(const struct page_claims *claims
 	return NULL;
 }
 
-static const struct process *holder_of(
+static const struct process *owner_of(
 	const struct page_claims *claims, const struct connection *connection)
 {
-	return connection->holder == NO_PROCESS
+	return connection->owner == NO_PROCESS
 		? NULL
-		: &claims->assessment->processes[connection->holder].process;
+		: &claims->assessment->processes[connection->owner].process;
 }
 
 /* None of this machine's sockets is the session's, and its client address is the one of our own
@@ -131,7 +131,7 @@ static bool takes_our_way(const struct page_claims *claims, const struct connect
 	const struct peers *peers = claims->assessment->peers;
 	bool silent =
 		connection->end == CLIENT_END_UNKNOWN || connection->end == CLIENT_END_ELSEWHERE;
-	return silent && connection->looked && peers->tcp_known && peers->unix_known &&
+	return silent && connection->scanned && peers->tcp_known && peers->unix_known &&
 		claims->own && connection->backend != claims->own &&
 		connection->backend->client.family == claims->own->client.family &&
 		endpoint_same_address(&connection->backend->client, &claims->own->client);
@@ -163,11 +163,11 @@ static const char *say_held(const struct page_claims *claims, const struct conne
 	const struct pool_page *page)
 {
 	struct arena *arena = claims->assessment->arena;
-	const struct process *holder = holder_of(claims, connection);
+	const struct process *owner = owner_of(claims, connection);
 	const char *who = "a process that is not ours to see";
-	if (holder)
-		who = arena_printf(arena, "%s (%" PRId32 ")",
-			holder->name ? holder->name : "process", holder->pid);
+	if (owner)
+		who = arena_printf(arena, "%s (%" PRId32 ")", owner->name ? owner->name : "process",
+			owner->pid);
 	return arena_printf(arena, "%s, but %s holds the client's end: the kernel is right",
 		describe_page(claims, page,
 			page->status == POOL_PAGE_DEAD ? "says that its client is gone"
@@ -207,11 +207,11 @@ static enum page_claim judge_dead(const struct page_claims *claims,
 static enum page_claim judge_distant(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page, bool named)
 {
-	const struct process *holder = holder_of(claims, connection);
+	const struct process *owner = owner_of(claims, connection);
 	if (!named)
 		return PAGE_CLAIM_IGNORED;
-	return holder && !connection->proxied && is_of_user(holder, page) ? PAGE_CLAIM_BELIEVED
-									  : PAGE_CLAIM_PROTECTS;
+	return owner && !connection->proxied && is_of_user(owner, page) ? PAGE_CLAIM_BELIEVED
+									: PAGE_CLAIM_PROTECTS;
 }
 
 static enum page_claim judge_live(const struct page_claims *claims,
@@ -250,13 +250,13 @@ static enum page_claim judge_bouncer(const struct page_claims *claims,
 		: PAGE_CLAIM_IGNORED;
 }
 
-/* Whether the session was of this page: by the last known holder of the client end, or else by the
+/* Whether the session was of this page: by the last known owner of the client end, or else by the
  * name of the session. */
 static bool was_of_page(const struct page_claims *claims, const struct connection *connection,
 	const struct pool_page *page, bool named)
 {
-	const struct process *holder = holder_of(claims, connection);
-	return holder ? is_of_page(holder, page) : named;
+	const struct process *owner = owner_of(claims, connection);
+	return owner ? is_of_page(owner, page) : named;
 }
 
 enum page_claim page_claim_judge(const struct page_claims *claims,
@@ -264,7 +264,7 @@ enum page_claim page_claim_judge(const struct page_claims *claims,
 	const struct pool_slot *slot, bool *ret_declared, const char **ret_evidence)
 {
 	bool named = is_named(connection, page, slot);
-	const struct process *holder = find_among_holders(claims, connection, page);
+	const struct process *owner = find_among_owners(claims, connection, page);
 	*ret_declared = false;
 	*ret_evidence = NULL;
 	if (connection->bouncer_server)
@@ -272,8 +272,8 @@ enum page_claim page_claim_judge(const struct page_claims *claims,
 	if (connection->end == CLIENT_END_GONE)
 		return was_of_page(claims, connection, page, named) ? PAGE_CLAIM_BELIEVED
 								    : PAGE_CLAIM_IGNORED;
-	if (holder)
-		return is_of_user(holder, page) ? PAGE_CLAIM_BELIEVED : PAGE_CLAIM_IGNORED;
+	if (owner)
+		return is_of_user(owner, page) ? PAGE_CLAIM_BELIEVED : PAGE_CLAIM_IGNORED;
 	if (page->status == POOL_PAGE_DEAD)
 		return judge_dead(claims, connection, page, named, ret_declared, ret_evidence);
 	return judge_live(claims, connection, page, named, ret_evidence);

@@ -66,15 +66,15 @@ static void weigh_processes(struct shutdown_facts *facts)
 static void weigh_left(struct shutdown_facts *facts, const struct map *by_pid,
 	const struct shutdown_connection *connection)
 {
-	const struct shutdown_process *holder =
-		find_process(facts->record, by_pid, connection->holder);
-	bool held = connection->closed_at == INSTANT_UNKNOWN && holder &&
-		shutdown_runs(facts->record, holder);
+	const struct shutdown_process *owner =
+		find_process(facts->record, by_pid, connection->owner);
+	bool held = connection->closed_at == INSTANT_UNKNOWN && owner &&
+		shutdown_runs(facts->record, owner);
 	facts->after++;
 	facts->open_links += held;
 	facts->new_left |= connection->after_signal;
 	facts->old_left |= !connection->after_signal;
-	facts->child_holds |= held && !holder->command;
+	facts->child_holds |= held && !owner->command;
 }
 
 static void weigh_connections(struct shutdown_facts *facts)

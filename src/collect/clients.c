@@ -1,6 +1,6 @@
 /* Runs scans, one after the other, on libuv's worker threads.
  *
- * The worker owns what a scan uses (sockets, holders, the block it fills) while the scan runs, and
+ * The worker owns what a scan uses (sockets, owners, the block it fills) while the scan runs, and
  * the loop owns it between two scans. uv_queue_work() orders both, so no lock is needed.
  *
  * Reading a process may block for as long as that process hangs in the kernel. Such a scan is
@@ -22,7 +22,7 @@
 #include "collect/sockets.h"
 #include "loop/handle.h"
 #include "model/peers.h"
-#include "proc/holders.h"
+#include "proc/owners.h"
 #include "proc/procfs.h"
 
 /* When a process no longer hangs, its command line is read again after this many timeouts: a
@@ -38,7 +38,7 @@ struct scan {
 	bool left_alone;         /* abandoned: it hangs */
 	uv_work_t work;
 	struct netlink *netlink;
-	struct holders *holders;
+	struct owners *owners;
 	struct peers *peers;
 	bool fresh;
 };
@@ -65,7 +65,7 @@ struct clients {
 
 	struct scan *scan;
 	uv_timer_t *watchdog;
-	int64_t patience;
+	int64_t timeout;
 	int32_t watched;       /* the process that was read when the watchdog last ran */
 	struct procfs *procfs; /* for the loop's thread: only reads start times */
 	struct stuck stuck[MOST_STUCK];
@@ -83,14 +83,14 @@ static struct scan *scan_new(struct clients *clients)
 	scan->clients = clients;
 	scan->work.data = scan;
 	scan->netlink = sockets_netlink();
-	scan->holders = holders_new(clients->proc_root);
+	scan->owners = owners_new(clients->proc_root);
 	return scan;
 }
 
 static void scan_free(struct scan *scan)
 {
 	peers_unref(scan->peers);
-	holders_free(scan->holders);
+	owners_free(scan->owners);
 	netlink_free(scan->netlink);
 	free(scan);
 }
@@ -101,7 +101,7 @@ static void renew_scan(struct clients *clients)
 	clients->scans_before += clients->scans;
 	clients->scans = 0;
 	clients->scan = scan_new(clients);
-	struct procfs *procfs = holders_procfs(clients->scan->holders);
+	struct procfs *procfs = owners_procfs(clients->scan->owners);
 	for (size_t i = 0; i < clients->n_stuck; i++)
 		procfs_skip(procfs, clients->stuck[i].pid, clients->stuck[i].start_ticks);
 	if (clients->n_stuck == MOST_STUCK)
@@ -138,7 +138,7 @@ static void came_back(struct clients *clients, struct scan *scan)
 	if (!clients->n_stuck)
 		clients->error[0] = '\0';
 	scan_free(scan);
-	clients->retry_at = instant_monotonic() + RETRY_AFTER * clients->patience;
+	clients->retry_at = instant_monotonic() + RETRY_AFTER * clients->timeout;
 }
 
 /* If the scan reads the same process at two ticks, it has read that process all the time in
@@ -148,7 +148,7 @@ static void on_watchdog(uv_timer_t *timer)
 	struct clients *clients = timer->data;
 	if (!clients->running)
 		return;
-	int32_t pid = procfs_reads(holders_procfs(clients->scan->holders));
+	int32_t pid = procfs_reads(owners_procfs(clients->scan->owners));
 	if (pid && pid == clients->watched) {
 		leave_alone(clients, pid);
 		return;
@@ -158,7 +158,7 @@ static void on_watchdog(uv_timer_t *timer)
 
 static void watch_over(struct clients *clients)
 {
-	uint64_t ms = (uint64_t)(clients->patience / USEC_PER_MSEC);
+	uint64_t ms = (uint64_t)(clients->timeout / USEC_PER_MSEC);
 	clients->watched = 0;
 	uv_timer_start(clients->watchdog, on_watchdog, ms / 2, ms / 2);
 }
@@ -170,21 +170,21 @@ struct clients *clients_new(
 	clients->loop = loop;
 	clients->proc_root = mem_strdup(proc_root);
 	clients->callbacks = *callbacks;
-	clients->patience = CLIENTS_PATIENCE;
+	clients->timeout = CLIENTS_TIMEOUT;
 	clients->procfs = procfs_new(proc_root);
 	clients->scan = scan_new(clients);
 	clients->watchdog = handle_new_timer(loop, clients);
 	return clients;
 }
 
-void clients_set_patience(struct clients *clients, int64_t patience)
+void clients_set_timeout(struct clients *clients, int64_t timeout)
 {
-	clients->patience = patience;
+	clients->timeout = timeout;
 }
 
-/* The sockets whose holders are of interest: both ends, if both are on this machine. */
+/* The sockets whose owners are of interest: both ends, if both are on this machine. */
 struct wanted {
-	struct holders_wanted *rows;
+	struct owners_wanted *rows;
 	size_t count;
 };
 
@@ -194,7 +194,7 @@ static void want_tcp(
 	wanted->rows = mem_resize(wanted->rows, wanted->count + n_rows + 1, sizeof(*wanted->rows));
 	for (size_t i = 0; i < n_rows; i++)
 		if (rows[i].inode)
-			wanted->rows[wanted->count++] = (struct holders_wanted){ rows[i].inode,
+			wanted->rows[wanted->count++] = (struct owners_wanted){ rows[i].inode,
 				rows[i].remote.port == server_port };
 }
 
@@ -203,10 +203,10 @@ static void want_unix(struct wanted *wanted, const struct unix_socket *rows, siz
 	wanted->rows =
 		mem_resize(wanted->rows, wanted->count + 2 * n_rows + 1, sizeof(*wanted->rows));
 	for (size_t i = 0; i < n_rows; i++) {
-		wanted->rows[wanted->count++] = (struct holders_wanted){ rows[i].inode, false };
+		wanted->rows[wanted->count++] = (struct owners_wanted){ rows[i].inode, false };
 		if (rows[i].peer)
 			wanted->rows[wanted->count++] =
-				(struct holders_wanted){ rows[i].peer, true };
+				(struct owners_wanted){ rows[i].peer, true };
 	}
 }
 
@@ -233,7 +233,7 @@ static void dump(struct scan *scan, struct peers *peers)
 	peers->dump_ended_at = instant_now();
 }
 
-static void look(uv_work_t *work)
+static void scan_on_worker(uv_work_t *work)
 {
 	struct scan *scan = work->data;
 	struct peers *peers = scan->peers;
@@ -247,12 +247,12 @@ static void look(uv_work_t *work)
 		want_tcp(&wanted, port->tcp, port->n_tcp, port->port);
 		want_unix(&wanted, port->unix_sockets, port->n_unix);
 	}
-	holders_look(
-		scan->holders, wanted.rows, wanted.count, scan->fresh, instant_monotonic(), peers);
+	owners_find(
+		scan->owners, wanted.rows, wanted.count, scan->fresh, instant_monotonic(), peers);
 	free(wanted.rows);
 }
 
-static void looked(uv_work_t *work, int status)
+static void after_scan(uv_work_t *work, int status)
 {
 	struct scan *scan = work->data;
 	struct clients *clients = scan->clients;
@@ -270,7 +270,7 @@ static void looked(uv_work_t *work, int status)
 		peers_unref(clients->latest);
 		clients->latest = scan->peers;
 		scan->peers = NULL;
-		clients->scans = holders_walks(scan->holders);
+		clients->scans = owners_walks(scan->owners);
 	}
 	if (clients->asked)
 		start(clients);
@@ -311,10 +311,10 @@ static void start(struct clients *clients)
 	clients->began_at = instant_monotonic();
 	watch_over(clients);
 	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(clients->loop, &scan->work, look, looked);
+	(void)uv_queue_work(clients->loop, &scan->work, scan_on_worker, after_scan);
 }
 
-void clients_look(struct clients *clients, const struct peers_target *target, bool fresh)
+void clients_scan(struct clients *clients, const struct peers_target *target, bool fresh)
 {
 	clients->target = *target;
 	clients->fresh |= fresh;
@@ -357,7 +357,7 @@ const char *clients_trouble(const struct clients *clients)
 	return clients->error[0] ? clients->error : NULL;
 }
 
-unsigned clients_scans(const struct clients *clients)
+unsigned clients_walks(const struct clients *clients)
 {
 	return clients->scans_before + clients->scans;
 }

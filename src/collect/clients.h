@@ -31,15 +31,15 @@ void clients_free(struct clients *clients);
 void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t count);
 
 /* Requests a scan of the target, which is copied. `fresh` reads every process's descriptors, even
- * if the holders of all sockets are known; actions rely on this. One scan runs at a time; of all
+ * if the owners of all sockets are known; actions rely on this. One scan runs at a time; of all
  * requests during a scan only the last one's target is scanned. */
-void clients_look(struct clients *clients, const struct peers_target *target, bool fresh);
+void clients_scan(struct clients *clients, const struct peers_target *target, bool fresh);
 
 /* A scan that reads the same process for this long (µs) hangs and is abandoned: the next scan skips
  * that process. Its command line is read again twelve times this long after the process stops
  * hanging. */
-#define CLIENTS_PATIENCE INT64_C(5000000)
-void clients_set_patience(struct clients *clients, int64_t patience);
+#define CLIENTS_TIMEOUT INT64_C(5000000)
+void clients_set_timeout(struct clients *clients, int64_t timeout);
 
 /* How long the running scan has taken so far, in µs; −1 if none is running. */
 int64_t clients_busy_for(const struct clients *clients);
@@ -53,6 +53,6 @@ const struct peers *clients_latest(const struct clients *clients);
 
 /* The number of walks over the descriptors of all processes. A walk is expensive: the number must
  * not grow while connections stay the same. */
-unsigned clients_scans(const struct clients *clients);
+unsigned clients_walks(const struct clients *clients);
 
 #endif

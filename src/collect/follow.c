@@ -80,7 +80,7 @@ struct follow {
 	int32_t reaper;
 	uint16_t ports[FOLLOW_PORTS_MOST];
 	size_t n_ports;
-	bool look_whole;
+	bool scan_whole;
 	int64_t children_at, children_cost; /* monotonic: when the last scan for children began, and
 					       how long it took */
 	struct follow_sample sample;
@@ -279,7 +279,7 @@ static void read_sockets(struct follow *follow)
 	uint32_t *inodes = arena_array(sample->arena, follow->n_holdings, sizeof(*inodes));
 	for (size_t i = 0; i < follow->n_holdings; i++)
 		inodes[i] = follow->holdings[i].inode;
-	links_look(follow->links, inodes, follow->n_holdings, follow->ports, follow->n_ports,
+	links_scan(follow->links, inodes, follow->n_holdings, follow->ports, follow->n_ports,
 		sample->began_at);
 	sample->sockets = arena_array(sample->arena, follow->n_holdings, sizeof(*sample->sockets));
 	for (size_t i = 0; i < follow->n_holdings; i++) {
@@ -297,7 +297,7 @@ static void read_sockets(struct follow *follow)
 	}
 }
 
-static void look(uv_work_t *work)
+static void scan_on_worker(uv_work_t *work)
 {
 	struct follow *follow = work->data;
 	struct follow_sample *sample = &follow->sample;
@@ -306,7 +306,7 @@ static void look(uv_work_t *work)
 	int64_t pause = follow->children_cost * SHARE;
 	if (pause < CHILDREN_EVERY)
 		pause = CHILDREN_EVERY;
-	sample->whole = follow->look_whole || sample->began_at - follow->children_at >= pause;
+	sample->whole = follow->scan_whole || sample->began_at - follow->children_at >= pause;
 	if (sample->whole)
 		find_children(follow);
 	read_processes(follow);
@@ -331,9 +331,9 @@ static void on_timer(uv_timer_t *timer);
  * Scans for children have a pause of their own and do not count. */
 static void schedule(struct follow *follow)
 {
-	int64_t look = follow->sample.taken_at - follow->sample.began_at;
-	int64_t cost = follow->consumed + (follow->sample.whole ? 0 : look);
-	int64_t pause = follow->interval - look - follow->consumed;
+	int64_t scan_time = follow->sample.taken_at - follow->sample.began_at;
+	int64_t cost = follow->consumed + (follow->sample.whole ? 0 : scan_time);
+	int64_t pause = follow->interval - scan_time - follow->consumed;
 	if (pause < cost * SHARE / 2)
 		pause = cost * SHARE / 2;
 	if (follow->interval && !follow->running)
@@ -358,7 +358,7 @@ static void hand_on(struct follow *follow, const struct follow_sample *sample)
 		schedule(follow);
 }
 
-static void looked(uv_work_t *work, int status)
+static void after_scan(uv_work_t *work, int status)
 {
 	struct follow *follow = work->data;
 	struct follow_sample sample = follow->sample;
@@ -384,12 +384,12 @@ static void take_wishes(struct follow *follow)
 static void start(struct follow *follow)
 {
 	take_wishes(follow);
-	follow->look_whole = follow->asked;
+	follow->scan_whole = follow->asked;
 	follow->asked = false;
 	follow->sample = (struct follow_sample){ .arena = NULL };
 	follow->running = true;
 	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(follow->loop, &follow->work, look, looked);
+	(void)uv_queue_work(follow->loop, &follow->work, scan_on_worker, after_scan);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -456,13 +456,13 @@ void follow_now(struct follow *follow)
 		start(follow);
 }
 
-bool follow_look_here(struct follow *follow, bool whole, struct follow_sample *ret_sample)
+bool follow_scan_here(struct follow *follow, bool whole, struct follow_sample *ret_sample)
 {
 	if (follow->running)
 		return false;
 	take_wishes(follow);
-	follow->look_whole = whole;
-	look(&follow->work);
+	follow->scan_whole = whole;
+	scan_on_worker(&follow->work);
 	*ret_sample = follow->sample;
 	return true;
 }

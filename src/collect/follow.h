@@ -85,6 +85,6 @@ void follow_now(struct follow *follow);
  * later sample has and this one lacks appeared after it. False, without a sample, if a scan is
  * running: its sampled() is still to be called. The caller frees the sample's arena. `whole`:
  * include children. */
-bool follow_look_here(struct follow *follow, bool whole, struct follow_sample *ret_sample);
+bool follow_scan_here(struct follow *follow, bool whole, struct follow_sample *ret_sample);
 
 #endif

@@ -20,7 +20,7 @@
 #include "collect/addresses.h"
 #include "collect/netlink.h"
 #include "collect/sockets.h"
-#include "proc/holders.h"
+#include "proc/owners.h"
 #include "proc/procfs.h"
 
 #define COMM_LENGTH 15 /* the kernel keeps this many bytes of a program's name */
@@ -28,7 +28,7 @@
 
 struct forwarder {
 	struct netlink *netlink;
-	struct holders *holders;
+	struct owners *owners;
 	struct procfs *procfs;
 };
 
@@ -36,7 +36,7 @@ struct forwarder *forwarder_new(const char *proc_root)
 {
 	struct forwarder *forwarder = mem_alloc(sizeof(*forwarder));
 	forwarder->netlink = sockets_netlink();
-	forwarder->holders = holders_new(proc_root);
+	forwarder->owners = owners_new(proc_root);
 	forwarder->procfs = procfs_new(proc_root);
 	return forwarder;
 }
@@ -45,7 +45,7 @@ void forwarder_free(struct forwarder *forwarder)
 {
 	if (!forwarder)
 		return;
-	holders_free(forwarder->holders);
+	owners_free(forwarder->owners);
 	netlink_free(forwarder->netlink);
 	procfs_free(forwarder->procfs);
 	free(forwarder);
@@ -80,7 +80,7 @@ static const char *read_executable(
 	return length > 0 ? text_clean(arena, target, (size_t)length, TEXT_LINE) : NULL;
 }
 
-/* A listener with one of its holders. */
+/* A listener with one of its owners. */
 struct candidate {
 	const struct listening_socket *socket;
 	const struct process *process; /* NULL: not visible */
@@ -195,22 +195,22 @@ static void take_listener(
 			proxy->wanted);
 }
 
-static struct holders_wanted *wanted_sockets(const struct proxy *proxy,
+static struct owners_wanted *wanted_sockets(const struct proxy *proxy,
 	const struct listening_socket *listeners, size_t n_listeners, size_t *ret_count)
 {
-	struct holders_wanted *wanted = mem_resize(NULL,
+	struct owners_wanted *wanted = mem_resize(NULL,
 		n_listeners + proxy->peers->n_tcp + proxy->peers->n_unix + 1, sizeof(*wanted));
 	size_t count = 0;
 	for (size_t i = 0; i < n_listeners; i++)
-		wanted[count++] = (struct holders_wanted){ listeners[i].inode, true };
+		wanted[count++] = (struct owners_wanted){ listeners[i].inode, true };
 	for (size_t i = 0; i < proxy->peers->n_tcp; i++)
 		if (proxy->peers->tcp[i].inode)
 			wanted[count++] =
-				(struct holders_wanted){ proxy->peers->tcp[i].inode, true };
+				(struct owners_wanted){ proxy->peers->tcp[i].inode, true };
 	for (size_t i = 0; i < proxy->peers->n_unix; i++)
 		if (proxy->peers->unix_sockets[i].peer)
 			wanted[count++] =
-				(struct holders_wanted){ proxy->peers->unix_sockets[i].peer, true };
+				(struct owners_wanted){ proxy->peers->unix_sockets[i].peer, true };
 	*ret_count = count;
 	return wanted;
 }
@@ -239,15 +239,15 @@ static void keep_unix_clients(struct peers *peers)
 	peers->n_unix = kept;
 }
 
-/* Finds the holders of the listeners, and of the clients if they are known. */
-static void find_holders(struct forwarder *forwarder, int64_t now, const struct proxy *proxy,
+/* Finds the owners of the listeners, and of the clients if they are known. */
+static void find_owners(struct forwarder *forwarder, int64_t now, const struct proxy *proxy,
 	const struct listening_socket *listeners, size_t n_listeners)
 {
 	size_t n_wanted;
 	struct peers *peers = (struct peers *)proxy->peers;
-	struct holders_wanted *wanted = wanted_sockets(proxy, listeners, n_listeners, &n_wanted);
+	struct owners_wanted *wanted = wanted_sockets(proxy, listeners, n_listeners, &n_wanted);
 	peers->n_processes = peers->n_owners = 0;
-	holders_look(forwarder->holders, wanted, n_wanted, false, now, peers);
+	owners_find(forwarder->owners, wanted, n_wanted, false, now, peers);
 	free(wanted);
 }
 
@@ -276,7 +276,7 @@ static int dump_listeners(struct forwarder *forwarder, const struct peers_target
 				     ret_rows, ret_count);
 }
 
-int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_target *where,
+int forwarder_scan(struct forwarder *forwarder, int64_t now, const struct peers_target *where,
 	bool unix_socket, struct proxy *proxy)
 {
 	struct listening_socket *listeners;
@@ -301,7 +301,7 @@ int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_
 	peers->target.server = listeners[0].local;
 	peers->dumped_at = instant_now();
 	peers->dump_began = instant_monotonic();
-	find_holders(forwarder, now, proxy, listeners, n_listeners);
+	find_owners(forwarder, now, proxy, listeners, n_listeners);
 	struct candidate found = choose(forwarder, proxy, listeners, n_listeners);
 	take_listener(forwarder, proxy, &found);
 	/* do not scan for the clients of another program: they are not needed, and the scan costs
@@ -309,6 +309,6 @@ int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_
 	if (proxy->status < PROXY_LISTENING)
 		return 0;
 	dump_clients(forwarder, peers, unix_socket);
-	find_holders(forwarder, now, proxy, listeners, n_listeners);
+	find_owners(forwarder, now, proxy, listeners, n_listeners);
 	return 0;
 }

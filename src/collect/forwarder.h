@@ -23,7 +23,7 @@ void forwarder_free(struct forwarder *forwarder);
  * foreign or listening) and detail; the caller has set wanted and port. `now` is the monotonic
  * clock. Returns 0, or a negative errno if the kernel gave no answer: then the block's fields mean
  * nothing. */
-int forwarder_look(struct forwarder *forwarder, int64_t now, const struct peers_target *where,
+int forwarder_scan(struct forwarder *forwarder, int64_t now, const struct peers_target *where,
 	bool unix_socket, struct proxy *proxy) __attribute__((warn_unused_result));
 
 /* True if an executable's path, or the kernel's name of a process (cut to 15 bytes), is that of the

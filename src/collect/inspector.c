@@ -42,7 +42,7 @@ struct inspector {
 	inspector_done_fn *done;
 	void *data;
 	uv_timer_t *watchdog;
-	int64_t patience;
+	int64_t timeout;
 	struct arena *arena;            /* of the request */
 	struct inspect_request request; /* with all its processes */
 	struct inspection *current;     /* NULL: none is under way */
@@ -60,15 +60,15 @@ struct inspector *inspector_new(uv_loop_t *loop, inspector_done_fn *done, void *
 	inspector->loop = loop;
 	inspector->done = done;
 	inspector->data = data;
-	inspector->patience = INSPECTOR_PATIENCE;
+	inspector->timeout = INSPECTOR_TIMEOUT;
 	inspector->arena = arena_new();
 	inspector->watchdog = handle_new_timer(loop, inspector);
 	return inspector;
 }
 
-void inspector_set_patience(struct inspector *inspector, int64_t patience)
+void inspector_set_timeout(struct inspector *inspector, int64_t timeout)
 {
-	inspector->patience = patience;
+	inspector->timeout = timeout;
 }
 
 size_t inspector_hanging(const struct inspector *inspector)
@@ -223,7 +223,7 @@ static void start(struct inspector *inspector)
 	inspection->request.data = inspection;
 	inspection->request.progress = &inspection->progress;
 	mark_stuck(inspector, inspection);
-	uint64_t ms = (uint64_t)(inspector->patience / USEC_PER_MSEC);
+	uint64_t ms = (uint64_t)(inspector->timeout / USEC_PER_MSEC);
 	inspector->current = inspection;
 	inspector->has_watched = false;
 	uv_timer_start(inspector->watchdog, on_watchdog, ms / 2, ms / 2);

@@ -19,8 +19,8 @@ struct inspector *inspector_new(uv_loop_t *loop, inspector_done_fn *done, void *
 	__attribute__((returns_nonnull));
 
 /* A process hangs that is being read for half of this time at least, and for all of it at most. */
-#define INSPECTOR_PATIENCE INT64_C(2000000)
-void inspector_set_patience(struct inspector *inspector, int64_t patience);
+#define INSPECTOR_TIMEOUT INT64_C(2000000)
+void inspector_set_timeout(struct inspector *inspector, int64_t timeout);
 
 /* Not while an inspection is under way. The request is copied; `forwards`,
  * `data` and `progress` are set here: collect/relays finds the forwarders. A process that hangs has

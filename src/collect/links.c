@@ -152,7 +152,7 @@ static void postpone(struct links *links, int64_t now)
 	}
 }
 
-void links_look(struct links *links, const uint32_t *inodes, size_t n_inodes, const uint16_t *ports,
+void links_scan(struct links *links, const uint32_t *inodes, size_t n_inodes, const uint16_t *ports,
 	size_t n_ports, int64_t now)
 {
 	take_over(links, inodes, n_inodes, now);

@@ -29,10 +29,10 @@ void links_free(struct links *links);
 
 /* Sets the list of open sockets; all others are forgotten. `now` is the monotonic clock. Blocks for
  * as long as netlink_dump() may. */
-void links_look(struct links *links, const uint32_t *inodes, size_t n_inodes, const uint16_t *ports,
+void links_scan(struct links *links, const uint32_t *inodes, size_t n_inodes, const uint16_t *ports,
 	size_t n_ports, int64_t now);
 
-/* NULL if it is not a recognised connection. Borrowed until the next links_look(). */
+/* NULL if it is not a recognised connection. Borrowed until the next links_scan(). */
 const struct link *links_find(const struct links *links, uint32_t inode);
 
 #endif

@@ -254,7 +254,7 @@ static void on_found(void *data, const char *path, int status, const struct page
 									      : instant_now();
 }
 
-static void look(uv_work_t *work)
+static void scan_on_worker(uv_work_t *work)
 {
 	struct pages *pages = work->data;
 	pages->room = 0;
@@ -268,7 +268,7 @@ static void look(uv_work_t *work)
 			  &pages->look_left_out);
 }
 
-static void looked(uv_work_t *work, int status)
+static void after_scan(uv_work_t *work, int status)
 {
 	struct pages *pages = work->data;
 	pages->running = false;
@@ -301,7 +301,7 @@ bool pages_refresh(struct pages *pages)
 	pages->running = true;
 	pages->began_at = instant_monotonic();
 	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(pages->loop, &pages->work, look, looked);
+	(void)uv_queue_work(pages->loop, &pages->work, scan_on_worker, after_scan);
 	return true;
 }
 

@@ -171,16 +171,16 @@ struct pgbouncer *pgbouncer_new(
 		.ready = on_ready,
 		.changed = on_changed,
 	};
-	struct params settled = { 0 };
+	struct params merged = { 0 };
 	pgbouncer->callbacks = *callbacks;
 	/* PGPORT is not used: it is PostgreSQL's port */
-	params_set(&settled, "port", "6432");
-	params_lay_over(&settled, params);
-	pgbouncer->name = make_name(&settled);
-	pgbouncer->session = session_new_console(loop, &settled, &session);
-	pgbouncer->first_seconds = first_answer_seconds(&settled);
+	params_set(&merged, "port", "6432");
+	params_lay_over(&merged, params);
+	pgbouncer->name = make_name(&merged);
+	pgbouncer->session = session_new_console(loop, &merged, &session);
+	pgbouncer->first_seconds = first_answer_seconds(&merged);
 	pgbouncer->first = handle_new_timer(loop, pgbouncer);
-	params_clear(&settled);
+	params_clear(&merged);
 	pgbouncer->sightings = bouncer_sightings_new();
 	pgbouncer->text = arena_new();
 	return pgbouncer;

@@ -48,7 +48,7 @@ struct proxy_watch {
 	int64_t next_probe, next_health, looked_at; /* monotonic */
 	struct proof proof;
 	struct proxy *latest;
-	bool looked;       /* a scan has been done */
+	bool scanned;      /* a scan has been done */
 	bool was_our_path; /* at the last scan */
 
 	struct peers_target where; /* the path of dbtop's own connection, as last set */
@@ -359,7 +359,7 @@ static void say_absent(struct proxy *proxy, const char *detail)
 }
 
 /* A configured port is scanned first: a proxy may listen there while our socket is the server's. */
-static void look(uv_work_t *work)
+static void scan_on_worker(uv_work_t *work)
 {
 	struct proxy_watch *watch = work->data;
 	struct proxy *proxy = watch->next;
@@ -367,16 +367,16 @@ static void look(uv_work_t *work)
 	bool has_socket = is_at_unix_socket(where) && where->port == proxy->port;
 	bool socket_first = has_socket && !watch->options.port;
 	watch->result =
-		forwarder_look(watch->forwarder, instant_monotonic(), where, socket_first, proxy);
+		forwarder_scan(watch->forwarder, instant_monotonic(), where, socket_first, proxy);
 	if (!has_socket || socket_first || watch->result < 0 || proxy->status != PROXY_ABSENT)
 		return;
 	const char *absent = proxy->detail;
-	watch->result = forwarder_look(watch->forwarder, instant_monotonic(), where, true, proxy);
+	watch->result = forwarder_scan(watch->forwarder, instant_monotonic(), where, true, proxy);
 	if (proxy->status < PROXY_LISTENING)
 		say_absent(proxy, absent);
 }
 
-static void looked(uv_work_t *work, int status)
+static void after_scan(uv_work_t *work, int status)
 {
 	struct proxy_watch *watch = work->data;
 	struct proxy *proxy = watch->next;
@@ -388,7 +388,7 @@ static void looked(uv_work_t *work, int status)
 			destroy(watch);
 		return;
 	}
-	watch->looked = true;
+	watch->scanned = true;
 	check_identity(watch, proxy);
 	take(watch, proxy);
 	/* before publishing: the callback may ask whether everything is known */
@@ -396,7 +396,7 @@ static void looked(uv_work_t *work, int status)
 	watch->options.published(watch->options.data);
 }
 
-void proxy_watch_look(struct proxy_watch *watch, const struct proxy_own *own, int64_t after)
+void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after)
 {
 	int64_t now = instant_monotonic();
 	watch->where = *own->where;
@@ -417,7 +417,7 @@ void proxy_watch_look(struct proxy_watch *watch, const struct proxy_own *own, in
 	watch->look_where = watch->where;
 	watch->running = true;
 	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(watch->loop, &watch->work, look, looked);
+	(void)uv_queue_work(watch->loop, &watch->work, scan_on_worker, after_scan);
 }
 
 void proxy_watch_answered(struct proxy_watch *watch, int64_t latency)
@@ -430,7 +430,7 @@ bool proxy_watch_is_settled(const struct proxy_watch *watch)
 {
 	if (!port_of(watch))
 		return true;
-	if (!watch->looked || watch->running || watch->probing)
+	if (!watch->scanned || watch->running || watch->probing)
 		return false;
 	return !watch->health || !watch->next_health ||
 		health_asked_at(watch->health) != INSTANT_UNKNOWN;

@@ -42,7 +42,7 @@ struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options 
 void proxy_watch_free(struct proxy_watch *watch);
 
 /* Scans, unless the last scan is younger than `after` µs or still running. `own` is copied. */
-void proxy_watch_look(struct proxy_watch *watch, const struct proxy_own *own, int64_t after);
+void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after);
 
 /* dbtop's own connection got an answer. This is the round trip if it goes through the proxy. */
 void proxy_watch_answered(struct proxy_watch *watch, int64_t latency);

@@ -3,9 +3,9 @@
 
 #include "dashboard/dashboard.h"
 #include "dashboard/player.h"
-#include "dashboard/proxy_page.h"
+#include "dashboard/proxy_screen.h"
 #include "dashboard/themes.h"
-#include "dashboard/watch_page.h"
+#include "dashboard/watch_screen.h"
 #include "model/assessment.h"
 #include "target/target.h"
 #include "tui/tui.h"
@@ -39,24 +39,24 @@ void command_enter(struct dashboard *dashboard)
 
 void command_proxy(struct dashboard *dashboard)
 {
-	ui_push(&dashboard->ui, PAGE_PROXY);
+	ui_push(&dashboard->ui, SCREEN_PROXY);
 }
 
 void command_proxy_start(struct dashboard *dashboard)
 {
 	if (dashboard->proxy)
-		proxy_page_plan(dashboard->proxy, LAUNCH_START);
+		proxy_screen_plan(dashboard->proxy, LAUNCH_START);
 }
 
 void command_proxy_restart(struct dashboard *dashboard)
 {
 	if (dashboard->proxy)
-		proxy_page_plan(dashboard->proxy, LAUNCH_RESTART);
+		proxy_screen_plan(dashboard->proxy, LAUNCH_RESTART);
 }
 
 void command_launch(struct dashboard *dashboard)
 {
-	proxy_page_confirm(dashboard->proxy);
+	proxy_screen_confirm(dashboard->proxy);
 }
 
 void command_locks(struct dashboard *dashboard)
@@ -65,7 +65,7 @@ void command_locks(struct dashboard *dashboard)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording holds no locks");
 		return;
 	}
-	ui_push(&dashboard->ui, PAGE_LOCKS);
+	ui_push(&dashboard->ui, SCREEN_LOCKS);
 }
 
 void command_lock_details(struct dashboard *dashboard)
@@ -94,17 +94,17 @@ void command_theme(struct dashboard *dashboard)
 
 void command_help(struct dashboard *dashboard)
 {
-	if (ui_current_page(&dashboard->ui) != PAGE_HELP)
-		ui_push(&dashboard->ui, PAGE_HELP);
+	if (ui_current_screen(&dashboard->ui) != SCREEN_HELP)
+		ui_push(&dashboard->ui, SCREEN_HELP);
 }
 
 /* Esc closes the screen on top, then the filter, then removes the tags. */
 void command_back(struct dashboard *dashboard)
 {
 	/* Esc answers the guard's question on the plan's screen. */
-	if (ui_current_page(&dashboard->ui) == PAGE_PLAN)
+	if (ui_current_screen(&dashboard->ui) == SCREEN_PLAN)
 		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
-	if (ui_current_page(&dashboard->ui) != PAGE_MAIN)
+	if (ui_current_screen(&dashboard->ui) != SCREEN_MAIN)
 		ui_pop(&dashboard->ui);
 	else
 		ui_filter_clear(&dashboard->ui);
@@ -149,20 +149,20 @@ static int32_t current_process(const struct dashboard *dashboard)
 void command_watch(struct dashboard *dashboard)
 {
 	int32_t pid = current_process(dashboard);
-	bool busy = watch_page_is_busy(dashboard->watch);
+	bool busy = watch_screen_is_busy(dashboard->watch);
 	if (dashboard->player)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording: what it shows is over");
-	else if (watch_page_pid(dashboard->watch) &&
-		(!pid || (busy && pid == watch_page_pid(dashboard->watch))))
-		ui_push(&dashboard->ui, PAGE_WATCH);
-	else if (!pid || watch_page_arm(dashboard->watch, pid) < 0)
+	else if (watch_screen_pid(dashboard->watch) &&
+		(!pid || (busy && pid == watch_screen_pid(dashboard->watch))))
+		ui_push(&dashboard->ui, SCREEN_WATCH);
+	else if (!pid || watch_screen_arm(dashboard->watch, pid) < 0)
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
 			"no process of this machine is here to be watched");
 }
 
 void command_watch_again(struct dashboard *dashboard)
 {
-	if (watch_page_arm(dashboard->watch, watch_page_pid(dashboard->watch)) < 0)
+	if (watch_screen_arm(dashboard->watch, watch_screen_pid(dashboard->watch)) < 0)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "it has ended");
 }
 

@@ -11,11 +11,11 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "dashboard/clearing_page.h"
+#include "dashboard/clearing_screen.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
-#include "dashboard/emergency_page.h"
-#include "dashboard/watch_page.h"
+#include "dashboard/emergency_screen.h"
+#include "dashboard/watch_screen.h"
 #include "model/assessment.h"
 #include "modes/app.h"
 #include "session/session.h"
@@ -30,7 +30,7 @@ static const char *refusal(const struct dashboard *dashboard)
 		return "read-only: nothing can be ended";
 	if (session_is_pooled(target_session(dashboard->target)))
 		return POOLER_REASON;
-	if (execute_busy(dashboard->executor) || emergency_page_busy(dashboard->emergency))
+	if (execute_busy(dashboard->executor) || emergency_screen_busy(dashboard->emergency))
 		return "still at work on the last plan";
 	return NULL;
 }
@@ -67,7 +67,7 @@ static void open_plan(struct dashboard *dashboard, struct action_plan *plan, con
 	(void)!losses_ask(dashboard->losses, plan);
 	dashboard->ui.cursor = 0;
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
-	ui_push(&dashboard->ui, PAGE_PLAN);
+	ui_push(&dashboard->ui, SCREEN_PLAN);
 }
 
 void command_kill_leaked(struct dashboard *dashboard)
@@ -84,7 +84,7 @@ static struct plan_session *chosen_sessions(const struct dashboard *dashboard, s
 {
 	const struct ui_state *ui = &dashboard->ui;
 	const struct assessment *assessment = target_assessment(dashboard->target);
-	if (ui_current_page(ui) == PAGE_DETAILS) {
+	if (ui_current_screen(ui) == SCREEN_DETAILS) {
 		struct plan_session *session = mem_alloc(sizeof(*session));
 		*session = (struct plan_session){ ui->details.pid, (int64_t)ui->details.subject.b };
 		*ret_count = 1;
@@ -114,7 +114,7 @@ static bool tagged_have_ended(const struct dashboard *dashboard)
 {
 	const struct ui_state *ui = &dashboard->ui;
 	size_t count;
-	if (!ui->tagged.count || ui_current_page(ui) == PAGE_DETAILS)
+	if (!ui->tagged.count || ui_current_screen(ui) == SCREEN_DETAILS)
 		return false;
 	free(chosen_sessions(dashboard, &count));
 	return count == 0;
@@ -216,33 +216,33 @@ void command_confirm(struct dashboard *dashboard)
 	}
 	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());
 	ui_pop(&dashboard->ui);
-	ui_push(&dashboard->ui, PAGE_RESULTS);
+	ui_push(&dashboard->ui, SCREEN_RESULTS);
 }
 
 /* If an emergency is running, its screen opens again. */
 void command_emergency(struct dashboard *dashboard)
 {
-	if (emergency_page_busy(dashboard->emergency))
-		ui_push(&dashboard->ui, PAGE_EMERGENCY_RUN);
+	if (emergency_screen_busy(dashboard->emergency))
+		ui_push(&dashboard->ui, SCREEN_EMERGENCY_RUN);
 	else if (is_free_to_act(dashboard))
-		emergency_page_open(dashboard->emergency);
+		emergency_screen_open(dashboard->emergency);
 }
 
 void command_clear_pages(struct dashboard *dashboard)
 {
-	clearing_page_plan(dashboard->clearing);
+	clearing_screen_plan(dashboard->clearing);
 }
 
 void command_clear_confirm(struct dashboard *dashboard)
 {
-	clearing_page_confirm(dashboard->clearing);
+	clearing_screen_confirm(dashboard->clearing);
 }
 
 static struct action_plan *plan_left(const struct dashboard *dashboard)
 {
 	size_t count;
 	CLEANUP(cleanup_free)
-	struct plan_session *sessions = watch_page_left(dashboard->watch, &count);
+	struct plan_session *sessions = watch_screen_left(dashboard->watch, &count);
 	return plan_selected(
 		target_assessment(dashboard->target), ACTION_TERMINATE, sessions, count);
 }
@@ -250,7 +250,7 @@ static struct action_plan *plan_left(const struct dashboard *dashboard)
 /* Before the verdict no session counts as left: it may be in use, or about to be closed. */
 void command_watch_kill(struct dashboard *dashboard)
 {
-	if (watch_page_is_busy(dashboard->watch))
+	if (watch_screen_is_busy(dashboard->watch))
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
 	else if (is_free_to_act(dashboard))
 		open_plan(dashboard, plan_left(dashboard), "nothing of it is left on the server");
@@ -258,10 +258,11 @@ void command_watch_kill(struct dashboard *dashboard)
 
 bool command_would_kill_left(const struct dashboard *dashboard)
 {
-	return !watch_page_is_busy(dashboard->watch) && would_act(dashboard, plan_left(dashboard));
+	return !watch_screen_is_busy(dashboard->watch) &&
+		would_act(dashboard, plan_left(dashboard));
 }
 
 void command_emergency_confirm(struct dashboard *dashboard)
 {
-	emergency_page_confirm(dashboard->emergency);
+	emergency_screen_confirm(dashboard->emergency);
 }

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "dashboard/watch_page.h"
+#include "dashboard/watch_screen.h"
 #include "modes/app.h"
 #include "tui/tui.h"
 
@@ -24,9 +24,10 @@ void dashboard_leave(struct dashboard *dashboard, int status)
 
 bool dashboard_asks_to_leave(struct dashboard *dashboard)
 {
-	if (!watch_page_is_busy(dashboard->watch) || ui_current_page(&dashboard->ui) == PAGE_QUIT)
+	if (!watch_screen_is_busy(dashboard->watch) ||
+		ui_current_screen(&dashboard->ui) == SCREEN_QUIT)
 		return false;
-	ui_push(&dashboard->ui, PAGE_QUIT);
+	ui_push(&dashboard->ui, SCREEN_QUIT);
 	dashboard->dirty = true;
 	return true;
 }

@@ -17,15 +17,15 @@
 struct app;
 struct assessment;
 struct audit;
-struct clearing_page_state;
-struct emergency_page;
+struct clearing_screen;
+struct emergency_screen;
 struct executor;
 struct losses;
 struct player;
-struct proxy_page;
+struct proxy_screen;
 struct target;
 struct tui;
-struct watch_page;
+struct watch_screen;
 
 #define DASHBOARD_SIGNALS 7
 
@@ -37,10 +37,10 @@ struct dashboard {
 	struct audit *audit;
 	struct executor *executor;
 	struct losses *losses; /* for the plan */
-	struct emergency_page *emergency;
-	struct proxy_page *proxy;
-	struct clearing_page_state *clearing;
-	struct watch_page *watch;
+	struct emergency_screen *emergency;
+	struct proxy_screen *proxy;
+	struct clearing_screen *clearing;
+	struct watch_screen *watch;
 	struct tui *tui; /* NULL until the terminal is opened */
 	struct theme theme;
 	struct ui_state ui;
@@ -67,7 +67,7 @@ struct dashboard {
 
 	uv_poll_t *input, *output;
 	uv_prepare_t *draw;
-	uv_timer_t *patience; /* the timeout of the first answer, before the first frame is drawn */
+	uv_timer_t *timeout; /* the timeout of the first answer, before the first frame is drawn */
 	uv_signal_t *signals[DASHBOARD_SIGNALS];
 };
 

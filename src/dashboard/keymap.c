@@ -29,7 +29,7 @@
 #define ANYWHERE (-1)
 
 static const struct binding {
-	int page; /* enum page, or ANYWHERE */
+	int screen; /* enum screen, or ANYWHERE */
 	command_fn *run;
 	struct key_event keys[MOST_KEYS]; /* ends with {0, 0} */
 	const char *names, *bar, *what;
@@ -40,139 +40,142 @@ static const struct binding {
 	bool confirms; /* carries out what the screen asks: works only after the user had time to
 			  read it */
 } bindings[] = {
-	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "play/stop", "play the recording, or stop",
-		true, KEY_REPLAY, HELP_REPLAY },
-	{ PAGE_MAIN, command_step_on, { CHAR('.') }, ".", "next", "the next snapshot", true,
+	{ SCREEN_MAIN, command_pause, { CHAR('p') }, "p", "play/stop",
+		"play the recording, or stop", true, KEY_REPLAY, HELP_REPLAY },
+	{ SCREEN_MAIN, command_step_on, { CHAR('.') }, ".", "next", "the next snapshot", true,
 		KEY_REPLAY, HELP_REPLAY },
-	{ PAGE_MAIN, command_step_back, { CHAR(',') }, ",", "back", "the one before", true,
+	{ SCREEN_MAIN, command_step_back, { CHAR(',') }, ",", "back", "the one before", true,
 		KEY_REPLAY, HELP_REPLAY },
-	{ PAGE_MAIN, command_seek_on, { CHAR(']') }, "]", "+1 min", "a minute on", false,
+	{ SCREEN_MAIN, command_seek_on, { CHAR(']') }, "]", "+1 min", "a minute on", false,
 		KEY_REPLAY, HELP_REPLAY },
-	{ PAGE_MAIN, command_seek_back, { CHAR('[') }, "[", "-1 min", "a minute back", false,
+	{ SCREEN_MAIN, command_seek_back, { CHAR('[') }, "[", "-1 min", "a minute back", false,
 		KEY_REPLAY, HELP_REPLAY },
-	{ PAGE_MAIN, command_to_start, { CHAR('{') }, "{", NULL, "to the recording's beginning",
+	{ SCREEN_MAIN, command_to_start, { CHAR('{') }, "{", NULL, "to the recording's beginning",
 		false, KEY_REPLAY, HELP_REPLAY },
-	{ PAGE_MAIN, command_to_end, { CHAR('}') }, "}", NULL, "to its end", false, KEY_REPLAY,
+	{ SCREEN_MAIN, command_to_end, { CHAR('}') }, "}", NULL, "to its end", false, KEY_REPLAY,
 		HELP_REPLAY },
-	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+", NULL, "play faster", false, KEY_REPLAY,
+	{ SCREEN_MAIN, command_slower, { CHAR('+') }, "+", NULL, "play faster", false, KEY_REPLAY,
 		HELP_REPLAY },
-	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, "play slower", false, KEY_REPLAY,
+	{ SCREEN_MAIN, command_faster, { CHAR('-') }, "-", NULL, "play slower", false, KEY_REPLAY,
 		HELP_REPLAY },
-	{ PAGE_MAIN, command_kill_leaked, { CHAR('k') }, "k", "kill # leaked",
+	{ SCREEN_MAIN, command_kill_leaked, { CHAR('k') }, "k", "kill # leaked",
 		"end the leaked; shows the plan first", true, KEY_LIVE, HELP_ACT },
-	{ PAGE_MAIN, command_terminate, { CHAR('K') }, "K", "kill",
+	{ SCREEN_MAIN, command_terminate, { CHAR('K') }, "K", "kill",
 		"end the tagged, or the selected one", true, KEY_LIVE, HELP_ACT },
-	{ PAGE_MAIN, command_cancel, { CHAR('c') }, "c", "cancel", "cancel their statements", false,
-		KEY_LIVE, HELP_ACT },
-	{ PAGE_MAIN, command_proxy, { CHAR('P') }, "P", NULL,
+	{ SCREEN_MAIN, command_cancel, { CHAR('c') }, "c", "cancel", "cancel their statements",
+		false, KEY_LIVE, HELP_ACT },
+	{ SCREEN_MAIN, command_proxy, { CHAR('P') }, "P", NULL,
 		"the local proxy; start or restart it", false, KEY_EVER, HELP_LOOK },
-	{ PAGE_MAIN, command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false,
+	{ SCREEN_MAIN, command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false,
 		KEY_LIVE, HELP_LOOK },
-	{ PAGE_MAIN, command_emergency, { CHAR('E') }, "E", "emergency",
+	{ SCREEN_MAIN, command_emergency, { CHAR('E') }, "E", "emergency",
 		"stop the application; shows who first", false, KEY_LIVE, HELP_ACT },
-	{ PAGE_MAIN, command_clear_pages, { CHAR('X') }, "X", NULL,
+	{ SCREEN_MAIN, command_clear_pages, { CHAR('X') }, "X", NULL,
 		"clear stats pages that the dead left", false, KEY_LIVE, HELP_ACT },
-	{ PAGE_MAIN, command_watch, { CHAR('w') }, "w", "watch",
+	{ SCREEN_MAIN, command_watch, { CHAR('w') }, "w", "watch",
 		"watch this process end, and judge that", false, KEY_LIVE, HELP_LOOK },
-	{ PAGE_MAIN, command_filter, { CHAR('/') }, "/", "filter",
+	{ SCREEN_MAIN, command_filter, { CHAR('/') }, "/", "filter",
 		"show what matches: text, field:text, !text", true, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_sort, { CHAR('s') }, "s", "sort", "sort by the next column", false,
+	{ SCREEN_MAIN, command_sort, { CHAR('s') }, "s", "sort", "sort by the next column", false,
 		KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_reverse, { CHAR('S') }, "S", NULL, "sort the other way round", false,
+	{ SCREEN_MAIN, command_reverse, { CHAR('S') }, "S", NULL, "sort the other way round", false,
 		KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_group, { CHAR('g') }, "g", "group",
+	{ SCREEN_MAIN, command_group, { CHAR('g') }, "g", "group",
 		"group by process, application, database, …", false, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_pause, { CHAR('p') }, "p", "pause", "keep the picture; again: go on",
+	{ SCREEN_MAIN, command_pause, { CHAR('p') }, "p", "pause", "keep the picture; again: go on",
 		false, KEY_LIVE, HELP_SCREEN },
-	{ PAGE_MAIN, command_tag, { CHAR(' ') }, "Space", NULL, "tag for K and c", false, KEY_LIVE,
+	{ SCREEN_MAIN, command_tag, { CHAR(' ') }, "Space", NULL, "tag for K and c", false,
+		KEY_LIVE, HELP_ACT },
+	{ SCREEN_MAIN, command_untag, { CHAR('u') }, "u", NULL, "untag all", false, KEY_LIVE,
 		HELP_ACT },
-	{ PAGE_MAIN, command_untag, { CHAR('u') }, "u", NULL, "untag all", false, KEY_LIVE,
-		HELP_ACT },
-	{ PAGE_MAIN, command_enter, { KEY(ENTER) }, "Enter", NULL,
+	{ SCREEN_MAIN, command_enter, { KEY(ENTER) }, "Enter", NULL,
 		"details of a connection; fold a group", false, KEY_EVER, HELP_LOOK },
-	{ PAGE_MAIN, command_fold, { KEY(LEFT) }, "← →", NULL, "fold the group, unfold it", false,
+	{ SCREEN_MAIN, command_fold, { KEY(LEFT) }, "← →", NULL, "fold the group, unfold it", false,
 		KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_unfold, { KEY(RIGHT) }, "→", NULL, NULL, false, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_pan_right, { CHAR('L'), KEY(SHIFT_RIGHT) }, "L Shift-→", NULL,
+	{ SCREEN_MAIN, command_unfold, { KEY(RIGHT) }, "→", NULL, NULL, false, KEY_EVER,
+		HELP_TABLE },
+	{ SCREEN_MAIN, command_pan_right, { CHAR('L'), KEY(SHIFT_RIGHT) }, "L Shift-→", NULL,
 		"the columns beyond the right edge", false, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_pan_left, { CHAR('H'), KEY(SHIFT_LEFT) }, "H Shift-←", NULL,
+	{ SCREEN_MAIN, command_pan_left, { CHAR('H'), KEY(SHIFT_LEFT) }, "H Shift-←", NULL,
 		"back to the first columns", false, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_find_next, { CHAR('n') }, "n", NULL,
+	{ SCREEN_MAIN, command_find_next, { CHAR('n') }, "n", NULL,
 		"the next match of the last filter", false, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_find_previous, { CHAR('N') }, "N", NULL, "the one before", false,
+	{ SCREEN_MAIN, command_find_previous, { CHAR('N') }, "N", NULL, "the one before", false,
 		KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_follow, { CHAR('F') }, "F", NULL,
+	{ SCREEN_MAIN, command_follow, { CHAR('F') }, "F", NULL,
 		"follow this connection until it ends", false, KEY_EVER, HELP_TABLE },
-	{ PAGE_MAIN, command_password, { CHAR('W') }, "W", NULL,
+	{ SCREEN_MAIN, command_password, { CHAR('W') }, "W", NULL,
 		"type the password that the server asks for", false, KEY_LIVE, HELP_LOOK },
-	{ PAGE_MAIN, command_actions_log, { CHAR('a') }, "a", NULL,
+	{ SCREEN_MAIN, command_actions_log, { CHAR('a') }, "a", NULL,
 		"actions: what was ended, and the outcome", false, KEY_EVER, HELP_LOOK },
-	{ PAGE_MAIN, command_messages, { CHAR('m') }, "m", NULL, "messages: dbtop's own log", false,
+	{ SCREEN_MAIN, command_messages, { CHAR('m') }, "m", NULL, "messages: dbtop's own log",
+		false, KEY_EVER, HELP_LOOK },
+	{ SCREEN_MAIN, command_slower, { CHAR('+') }, "+ -", NULL, "refresh less, more often",
+		false, KEY_LIVE, HELP_SCREEN },
+	{ SCREEN_MAIN, command_faster, { CHAR('-') }, "-", NULL, NULL, false, KEY_LIVE,
+		HELP_SCREEN },
+	{ SCREEN_MAIN, command_copy, { CHAR('y') }, "y", NULL, "copy the statement", false,
 		KEY_EVER, HELP_LOOK },
-	{ PAGE_MAIN, command_slower, { CHAR('+') }, "+ -", NULL, "refresh less, more often", false,
-		KEY_LIVE, HELP_SCREEN },
-	{ PAGE_MAIN, command_faster, { CHAR('-') }, "-", NULL, NULL, false, KEY_LIVE, HELP_SCREEN },
-	{ PAGE_MAIN, command_copy, { CHAR('y') }, "y", NULL, "copy the statement", false, KEY_EVER,
-		HELP_LOOK },
-	{ PAGE_PLAN, command_tick, { CHAR(' ') }, "Space", "untick", "tick or untick a target",
+	{ SCREEN_PLAN, command_tick, { CHAR(' ') }, "Space", "untick", "tick or untick a target",
 		true },
-	{ PAGE_PLAN, command_tick_all, { CHAR('a') }, "a", "all", "tick or untick all", false },
-	{ PAGE_PLAN, command_confirm, { KEY(ENTER) }, "Enter", "end #", "end the ticked ones", true,
-		.confirms = true },
-	{ PAGE_PLAN, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them alone",
+	{ SCREEN_PLAN, command_tick_all, { CHAR('a') }, "a", "all", "tick or untick all", false },
+	{ SCREEN_PLAN, command_confirm, { KEY(ENTER) }, "Enter", "end #", "end the ticked ones",
+		true, .confirms = true },
+	{ SCREEN_PLAN, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them alone",
 		"end none", true },
-	{ PAGE_RESULTS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
-		true },
-	{ PAGE_EMERGENCY, command_emergency_confirm, { KEY(ENTER) }, "Enter", "stop #", NULL, true,
-		.confirms = true },
-	{ PAGE_EMERGENCY, command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
-	{ PAGE_EMERGENCY_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
+	{ SCREEN_RESULTS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
-	{ PAGE_WATCH, command_watch_kill, { CHAR('k') }, "k", "end #", NULL, true,
-		.need = NEED_LEFT },
-	{ PAGE_WATCH, command_watch_again, { CHAR('w') }, "w", "arm again", NULL, false,
-		.need = NEED_PROCESS },
-	{ PAGE_WATCH, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc",
-		"close, watch on", NULL, true },
-	{ PAGE_QUIT, command_leave, { KEY(ENTER), CONTROL('c'), CHAR('y') }, "Enter", "quit", NULL,
-		true },
-	{ PAGE_QUIT, command_back, { KEY(ESCAPE), CHAR('n'), CHAR('q') }, "Esc", "stay", NULL,
-		true },
-	{ PAGE_HELP, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER), CHAR('?') }, "Esc",
-		"close", "back", true },
-	{ PAGE_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
-		true },
-	{ PAGE_DETAILS, command_terminate, { CHAR('K') }, "K", "kill", NULL, false,
-		.need = NEED_SESSION },
-	{ PAGE_DETAILS, command_cancel, { CHAR('c') }, "c", "cancel", NULL, false,
-		.need = NEED_STATEMENT },
-	{ PAGE_DETAILS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
-		true },
-	{ PAGE_PROXY, command_proxy_start, { CHAR('s') }, "s", "start", NULL, false,
-		.need = NEED_START },
-	{ PAGE_PROXY, command_proxy_restart, { CHAR('r') }, "r", "restart", NULL, false,
-		.need = NEED_RESTART },
-	{ PAGE_PROXY, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('P'), KEY(ENTER) }, "Esc",
+	{ SCREEN_EMERGENCY, command_emergency_confirm, { KEY(ENTER) }, "Enter", "stop #", NULL,
+		true, .confirms = true },
+	{ SCREEN_EMERGENCY, command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
+	{ SCREEN_EMERGENCY_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc",
 		"close", NULL, true },
-	{ PAGE_LAUNCH, command_launch, { KEY(ENTER) }, "Enter", "do it", NULL, true,
-		.confirms = true },
-	{ PAGE_LAUNCH, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave it as it is", NULL,
+	{ SCREEN_WATCH, command_watch_kill, { CHAR('k') }, "k", "end #", NULL, true,
+		.need = NEED_LEFT },
+	{ SCREEN_WATCH, command_watch_again, { CHAR('w') }, "w", "arm again", NULL, false,
+		.need = NEED_PROCESS },
+	{ SCREEN_WATCH, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc",
+		"close, watch on", NULL, true },
+	{ SCREEN_QUIT, command_leave, { KEY(ENTER), CONTROL('c'), CHAR('y') }, "Enter", "quit",
+		NULL, true },
+	{ SCREEN_QUIT, command_back, { KEY(ESCAPE), CHAR('n'), CHAR('q') }, "Esc", "stay", NULL,
 		true },
-	{ PAGE_LAUNCH_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
+	{ SCREEN_HELP, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER), CHAR('?') }, "Esc",
+		"close", "back", true },
+	{ SCREEN_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
-	{ PAGE_CLEAR, command_clear_confirm, { KEY(ENTER) }, "Enter", "remove #", NULL, true,
+	{ SCREEN_DETAILS, command_terminate, { CHAR('K') }, "K", "kill", NULL, false,
+		.need = NEED_SESSION },
+	{ SCREEN_DETAILS, command_cancel, { CHAR('c') }, "c", "cancel", NULL, false,
+		.need = NEED_STATEMENT },
+	{ SCREEN_DETAILS, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
+		NULL, true },
+	{ SCREEN_PROXY, command_proxy_start, { CHAR('s') }, "s", "start", NULL, false,
+		.need = NEED_START },
+	{ SCREEN_PROXY, command_proxy_restart, { CHAR('r') }, "r", "restart", NULL, false,
+		.need = NEED_RESTART },
+	{ SCREEN_PROXY, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('P'), KEY(ENTER) }, "Esc",
+		"close", NULL, true },
+	{ SCREEN_LAUNCH, command_launch, { KEY(ENTER) }, "Enter", "do it", NULL, true,
 		.confirms = true },
-	{ PAGE_CLEAR, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them", NULL, true },
-	{ PAGE_CLEAR_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
+	{ SCREEN_LAUNCH, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave it as it is", NULL,
+		true },
+	{ SCREEN_LAUNCH_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
 		NULL, true },
-	{ PAGE_LOCKS, command_lock_details, { KEY(ENTER) }, "Enter", "details", NULL, false,
+	{ SCREEN_CLEAR, command_clear_confirm, { KEY(ENTER) }, "Enter", "remove #", NULL, true,
+		.confirms = true },
+	{ SCREEN_CLEAR, command_back, { KEY(ESCAPE), CHAR('q') }, "Esc", "leave them", NULL, true },
+	{ SCREEN_CLEAR_RUN, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
+		NULL, true },
+	{ SCREEN_LOCKS, command_lock_details, { KEY(ENTER) }, "Enter", "details", NULL, false,
 		.need = NEED_LINE },
-	{ PAGE_LOCKS, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('l') }, "Esc", "close", NULL,
+	{ SCREEN_LOCKS, command_back, { KEY(ESCAPE), CHAR('q'), CHAR('l') }, "Esc", "close", NULL,
 		true },
-	{ PAGE_LOG, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
+	{ SCREEN_LOG, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL,
 		true },
-	{ PAGE_PASSWORD, command_password_give, { KEY(ENTER) }, "Enter", "connect", NULL, true },
-	{ PAGE_PASSWORD, command_password_decline, { KEY(ESCAPE) }, "Esc", "not now", NULL, true },
+	{ SCREEN_PASSWORD, command_password_give, { KEY(ENTER) }, "Enter", "connect", NULL, true },
+	{ SCREEN_PASSWORD, command_password_decline, { KEY(ESCAPE) }, "Esc", "not now", NULL,
+		true },
 	{ ANYWHERE, command_up, { KEY(UP), CONTROL('p') }, "↑ ↓ j", NULL, "up, down", false,
 		KEY_EVER, HELP_MOVE },
 	{ ANYWHERE, command_down, { KEY(DOWN), CHAR('j'), CONTROL('n') }, "↓ j", NULL, NULL, false,
@@ -189,7 +192,7 @@ static const struct binding {
 		KEY_EVER, HELP_MOVE },
 	{ ANYWHERE, command_back, { KEY(ESCAPE) }, "Esc", NULL, "back; clears the filter", false,
 		KEY_EVER, HELP_SCREEN },
-	{ ANYWHERE, command_help, { CHAR('?'), FUNCTION(1) }, "?", "help", "this page (also F1)",
+	{ ANYWHERE, command_help, { CHAR('?'), FUNCTION(1) }, "?", "help", "this screen (also F1)",
 		true, KEY_EVER, HELP_SCREEN },
 	{ ANYWHERE, command_theme, { CHAR('t') }, "t", NULL, "the next theme", false, KEY_EVER,
 		HELP_SCREEN },
@@ -211,8 +214,8 @@ const struct key_help *keymap_help(size_t *ret_count)
 			.keys = bindings[i].names,
 			.what = bindings[i].what,
 			.bar = bindings[i].bar,
-			.page = bindings[i].page == ANYWHERE ? PAGE_MAIN
-							     : (enum page)bindings[i].page,
+			.screen = bindings[i].screen == ANYWHERE ? SCREEN_MAIN
+								 : (enum screen)bindings[i].screen,
 			.always = bindings[i].always,
 			.when = bindings[i].when,
 			.section = bindings[i].section,
@@ -237,10 +240,10 @@ static bool is_bound(const struct binding *binding, const struct key_event *even
 
 /* Keys that act on a server are also found in a recording: their commands say why
  * they do nothing. */
-static const struct binding *find(int page, const struct key_event *event, bool replaying)
+static const struct binding *find(int screen, const struct key_event *event, bool replaying)
 {
 	for (size_t i = 0; i < BINDINGS; i++)
-		if (bindings[i].page == page && is_bound(&bindings[i], event) &&
+		if (bindings[i].screen == screen && is_bound(&bindings[i], event) &&
 			(bindings[i].when != KEY_REPLAY || replaying))
 			return &bindings[i];
 	return NULL;
@@ -282,7 +285,7 @@ static bool press_in_word(struct ui_state *ui, const struct key_event *event)
 static void click_row(struct dashboard *dashboard, uint32_t row)
 {
 	struct ui_state *ui = &dashboard->ui;
-	if (ui_current_page(ui) != PAGE_MAIN)
+	if (ui_current_screen(ui) != SCREEN_MAIN)
 		return;
 	if (ui->row == row && row < ui->rows.n_rows)
 		command_enter(dashboard);
@@ -305,8 +308,8 @@ static void run(struct dashboard *dashboard, const struct binding *binding)
 static void click_key(struct dashboard *dashboard, uint32_t id)
 {
 	if (id < BINDINGS &&
-		(bindings[id].page == ANYWHERE ||
-			bindings[id].page == (int)ui_current_page(&dashboard->ui)))
+		(bindings[id].screen == ANYWHERE ||
+			bindings[id].screen == (int)ui_current_screen(&dashboard->ui)))
 		run(dashboard, &bindings[id]);
 }
 
@@ -317,14 +320,14 @@ static void click(struct dashboard *dashboard, struct hit hit)
 	case HIT_NONE: break;
 	case HIT_ROW: click_row(dashboard, hit.id); break;
 	case HIT_COLUMN:
-		if (ui_current_page(ui) == PAGE_MAIN)
+		if (ui_current_screen(ui) == SCREEN_MAIN)
 			ui_sort_by(ui, (enum column_id)hit.id);
 		break;
 	case HIT_KEY: click_key(dashboard, hit.id); break;
 	case HIT_LINE: ui->cursor = hit.id; break;
 	case HIT_TARGET:
 		ui->cursor = hit.id;
-		if (ui_current_page(ui) == PAGE_PLAN)
+		if (ui_current_screen(ui) == SCREEN_PLAN)
 			command_tick(dashboard);
 		break;
 	}
@@ -356,9 +359,9 @@ static bool type(struct dashboard *dashboard, const struct key_event *event)
 		press_in_filter(ui, event);
 		return true;
 	}
-	switch (ui_current_page(ui)) {
-	case PAGE_PASSWORD: return password_press(dashboard, event);
-	case PAGE_EMERGENCY: return press_in_word(ui, event);
+	switch (ui_current_screen(ui)) {
+	case SCREEN_PASSWORD: return password_press(dashboard, event);
+	case SCREEN_EMERGENCY: return press_in_word(ui, event);
 	default: return false;
 	}
 }
@@ -373,8 +376,8 @@ static bool is_mouse(const struct key_event *event)
 static void paste(struct dashboard *dashboard, const struct key_event *event)
 {
 	struct ui_state *ui = &dashboard->ui;
-	if (ui->filter_editing || ui_current_page(ui) == PAGE_PASSWORD ||
-		ui_current_page(ui) == PAGE_EMERGENCY) {
+	if (ui->filter_editing || ui_current_screen(ui) == SCREEN_PASSWORD ||
+		ui_current_screen(ui) == SCREEN_EMERGENCY) {
 		if (event->key == INPUT_CHAR)
 			type(dashboard, event);
 		return;
@@ -396,7 +399,7 @@ void keymap_press(struct dashboard *dashboard, const struct key_event *event)
 		return;
 	bool replaying = dashboard->player != NULL;
 	const struct binding *binding =
-		find((int)ui_current_page(&dashboard->ui), event, replaying);
+		find((int)ui_current_screen(&dashboard->ui), event, replaying);
 	if (!binding)
 		binding = find(ANYWHERE, event, replaying);
 	if (!binding)

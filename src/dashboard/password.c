@@ -17,11 +17,11 @@ static void wipe(struct dashboard *dashboard)
 	dashboard->ui.password_length = 0;
 }
 
-static void open_page(struct dashboard *dashboard)
+static void open_screen(struct dashboard *dashboard)
 {
 	wipe(dashboard);
 	ui_pop_all(&dashboard->ui);
-	ui_push(&dashboard->ui, PAGE_PASSWORD);
+	ui_push(&dashboard->ui, SCREEN_PASSWORD);
 }
 
 void password_ask(struct dashboard *dashboard)
@@ -30,16 +30,16 @@ void password_ask(struct dashboard *dashboard)
 	bool wanted = session_needs_password(target_session(dashboard->target)) &&
 		!dashboard->app->options.never_password;
 	dashboard->ui.password_wanted = wanted;
-	if (!wanted || password->declined || ui_has_page(&dashboard->ui, PAGE_PASSWORD))
+	if (!wanted || password->declined || ui_has_screen(&dashboard->ui, SCREEN_PASSWORD))
 		return;
-	open_page(dashboard);
+	open_screen(dashboard);
 }
 
 void command_password(struct dashboard *dashboard)
 {
 	dashboard->password.declined = false;
 	if (dashboard->ui.password_wanted)
-		open_page(dashboard);
+		open_screen(dashboard);
 	else
 		ui_notice(&dashboard->ui, STYLE_DIM, "the server asks for no password");
 }

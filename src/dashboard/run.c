@@ -17,17 +17,17 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "dashboard/clearing_page.h"
+#include "dashboard/clearing_screen.h"
 #include "dashboard/crash.h"
 #include "dashboard/dashboard.h"
-#include "dashboard/emergency_page.h"
+#include "dashboard/emergency_screen.h"
+#include "dashboard/key_availability.h"
 #include "dashboard/keymap.h"
-#include "dashboard/needs.h"
 #include "dashboard/password.h"
 #include "dashboard/player.h"
-#include "dashboard/proxy_page.h"
+#include "dashboard/proxy_screen.h"
 #include "dashboard/themes.h"
-#include "dashboard/watch_page.h"
+#include "dashboard/watch_screen.h"
 #include "loop/handle.h"
 #include "model/action.h"
 #include "model/assessment.h"
@@ -42,13 +42,13 @@
 #include "view/screen.h"
 
 /* How long the first frame waits for the server's first answer. */
-#define PATIENCE_MS 40
+#define TIMEOUT_MS 40
 
 /* How long the first notice is shown, unless a key is pressed. */
 #define GREETING_MS 8000
 
 /* How long a key may wait until the audit log is written. */
-#define AUDIT_PATIENCE (300 * USEC_PER_MSEC)
+#define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
 
 static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
 
@@ -63,10 +63,10 @@ static void follow_screens(struct dashboard *dashboard)
 	if (dashboard->player || dashboard->asked_for == ui->questions)
 		return;
 	dashboard->asked_for = ui->questions;
-	target_watch_proxy(dashboard->target, ui_has_page(ui, PAGE_PROXY));
-	if (ui_has_page(ui, PAGE_DETAILS))
+	target_watch_proxy(dashboard->target, ui_has_screen(ui, SCREEN_PROXY));
+	if (ui_has_screen(ui, SCREEN_DETAILS))
 		target_watch_locks(dashboard->target, ui->details.pid);
-	else if (ui_has_page(ui, PAGE_LOCKS))
+	else if (ui_has_screen(ui, SCREEN_LOCKS))
 		target_watch_locks(dashboard->target, 0);
 	else
 		target_ignore_locks(dashboard->target);
@@ -91,7 +91,7 @@ static void draw(struct dashboard *dashboard)
 	tui_size(dashboard->tui, &width, &height);
 	/* A recording has its own clock. */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
-	dashboard->ui.met = needs_met(dashboard);
+	dashboard->ui.met = key_availability(dashboard);
 	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
 	attention_show(dashboard);
@@ -179,7 +179,7 @@ static void take_screen(struct dashboard *dashboard)
 {
 	if (dashboard->tui || dashboard->leaving)
 		return;
-	uv_timer_stop(dashboard->patience);
+	uv_timer_stop(dashboard->timeout);
 	int r = tui_new(&dashboard->theme, &dashboard->tui);
 	if (r < 0) {
 		fprintf(stderr, "dbtop: %s\n",
@@ -204,7 +204,7 @@ static void take_screen(struct dashboard *dashboard)
 	dashboard->output->data = dashboard;
 }
 
-static void on_patience(uv_timer_t *timer)
+static void on_timeout(uv_timer_t *timer)
 {
 	take_screen(timer->data);
 }
@@ -232,7 +232,7 @@ static void greet(struct dashboard *dashboard, const struct assessment *assessme
 	if (!dashboard->greeting[0])
 		return;
 	ui_notice(&dashboard->ui, STYLE_CAUTION, dashboard->greeting);
-	uv_timer_start(dashboard->patience, on_greeted, GREETING_MS, 0);
+	uv_timer_start(dashboard->timeout, on_greeted, GREETING_MS, 0);
 }
 
 static void on_assessed(void *data)
@@ -241,8 +241,8 @@ static void on_assessed(void *data)
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	app_log_state(dashboard->app, assessment);
 	attention_update(dashboard);
-	emergency_page_assessed(dashboard->emergency);
-	watch_page_assessed(dashboard->watch);
+	emergency_screen_assessed(dashboard->emergency);
+	watch_screen_assessed(dashboard->watch);
 	dashboard->dirty = true;
 	password_ask(dashboard);
 	if (assessment->server.status != SERVER_CONNECTING &&
@@ -313,7 +313,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	dashboard->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	dashboard->audit = audit_new(path);
-	audit_set_patience(dashboard->audit, AUDIT_PATIENCE);
+	audit_set_timeout(dashboard->audit, AUDIT_TIMEOUT);
 	const struct execute_options execute = {
 		.readonly = app->config->readonly,
 		.deadline = EXECUTE_DEADLINE_DEFAULT,
@@ -328,18 +328,18 @@ static void open_dashboard(struct dashboard *dashboard)
 		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
 	dashboard->losses = losses_new(target_session(dashboard->target),
 		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
-	dashboard->emergency = emergency_page_new(dashboard);
-	dashboard->proxy = proxy_page_new(dashboard);
-	dashboard->clearing = clearing_page_new(dashboard);
-	dashboard->watch = watch_page_new(dashboard);
+	dashboard->emergency = emergency_screen_new(dashboard);
+	dashboard->proxy = proxy_screen_new(dashboard);
+	dashboard->clearing = clearing_screen_new(dashboard);
+	dashboard->watch = watch_screen_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->output = mem_alloc(sizeof(*dashboard->output));
 	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
 	uv_prepare_init(&app->loop, dashboard->draw);
 	dashboard->draw->data = dashboard;
 	uv_prepare_start(dashboard->draw, on_prepare);
-	dashboard->patience = handle_new_timer(&app->loop, dashboard);
-	uv_timer_start(dashboard->patience, on_patience, PATIENCE_MS, 0);
+	dashboard->timeout = handle_new_timer(&app->loop, dashboard);
+	uv_timer_start(dashboard->timeout, on_timeout, TIMEOUT_MS, 0);
 	watch_signals(dashboard);
 }
 
@@ -369,13 +369,13 @@ static void close_dashboard(struct dashboard *dashboard)
 	}
 	tui_free(dashboard->tui);
 	report_interrupted(dashboard);
-	proxy_page_report_interrupted(dashboard->proxy);
-	emergency_page_free(dashboard->emergency);
-	proxy_page_free(dashboard->proxy);
-	clearing_page_free(dashboard->clearing);
-	watch_page_free(dashboard->watch);
+	proxy_screen_report_interrupted(dashboard->proxy);
+	emergency_screen_free(dashboard->emergency);
+	proxy_screen_free(dashboard->proxy);
+	clearing_screen_free(dashboard->clearing);
+	watch_screen_free(dashboard->watch);
 	handle_close(dashboard->draw);
-	handle_close(dashboard->patience);
+	handle_close(dashboard->timeout);
 	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
 		handle_close(dashboard->signals[i]);
 	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
@@ -406,8 +406,9 @@ static void arm(struct dashboard *dashboard, const char *text)
 {
 	char *end;
 	long pid = strtol(text, &end, 10);
-	int r = *end || pid < 1 || pid > INT32_MAX ? -ESRCH
-						   : watch_page_arm(dashboard->watch, (int32_t)pid);
+	int r = *end || pid < 1 || pid > INT32_MAX
+		? -ESRCH
+		: watch_screen_arm(dashboard->watch, (int32_t)pid);
 	if (r == 0)
 		return;
 	fprintf(stderr, "dbtop: --watch: no process has the number \"%s\"\n", text);

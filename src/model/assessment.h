@@ -95,11 +95,11 @@ struct connection {
 	enum client_end end;
 	enum matched_by matched_by; /* MATCHED_NONE without a process */
 	uint32_t process;           /* index into the assessment's processes, or NO_PROCESS */
-	uint32_t holder; /* likewise: the process that holds the client end itself. That is a pooler
+	uint32_t owner; /* likewise: the process that holds the client end itself. That is a pooler
 			    or a proxy where `process` is the application behind it */
-	bool seen_here;  /* its client end was seen in this namespace, now or before */
+	bool seen_here; /* its client end was seen in this namespace, now or before */
 	int64_t first_seen;   /* our wall clock, when the query that first showed it was sent */
-	bool looked;          /* the sockets were dumped after first_seen */
+	bool scanned;         /* the sockets were dumped after first_seen */
 	int64_t missed_at;    /* the first dump without an end that was seen here before, if nothing
 				 else explains it; else INSTANT_UNKNOWN */
 	int64_t hidden_since; /* the first of the consecutive dumps that did not show who holds its
@@ -181,7 +181,7 @@ struct assessment {
 	struct waiter *waiters; /* the one that has waited longest first */
 	size_t n_waiters;
 	size_t n_leaked; /* connections in scope */
-	bool settled;    /* every client end was scanned since its backend started */
+	bool complete;   /* every client end was scanned since its backend started */
 };
 
 const char *server_status_name(enum server_status status);

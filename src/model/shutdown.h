@@ -65,7 +65,7 @@ struct shutdown_connection {
 	int64_t backend_start; /* the server's clock; with backend the session's identity */
 	int64_t lent_since;    /* LINK_LENT: its transaction's start; the server's clock */
 	uint32_t inode;        /* of the application's socket; 0: not known */
-	int32_t holder;        /* the process that holds, or held, that socket; 0: not known */
+	int32_t owner;         /* the process that holds, or held, that socket; 0: not known */
 	bool presumed;         /* assigned to the application only by the time it began */
 	bool after_signal;     /* opened after the signal */
 	bool counted;          /* only the server saw it, in its counters */

@@ -28,7 +28,7 @@
 #define MOST_TRIES 5
 
 /* How long to wait if the server does not answer. */
-#define PATIENCE (5 * USEC_PER_SEC)
+#define TIMEOUT (5 * USEC_PER_SEC)
 
 struct cleaning {
 	struct target *target;
@@ -190,7 +190,7 @@ static void on_timer(uv_timer_t *timer)
 	struct cleaning *cleaning = timer->data;
 	if (execute_busy(cleaning->executor))
 		return;
-	if (instant_monotonic() - cleaning->began_at > PATIENCE)
+	if (instant_monotonic() - cleaning->began_at > TIMEOUT)
 		finish(cleaning);
 	else
 		target_refresh(cleaning->target);

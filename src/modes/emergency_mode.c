@@ -23,14 +23,14 @@
 #include "report/rescue_report.h"
 
 /* What the sessions hold is asked for once, and waited for no longer than this. */
-#define LOSSES_PATIENCE_MS 1000
+#define LOSSES_TIMEOUT_MS 1000
 
 struct emergency_mode {
 	struct emergency_mode_options options;
 	struct survey *survey;
 	struct rescue *rescue;
 	struct losses *losses;       /* of its sessions */
-	uv_timer_t *patience;        /* with their answer */
+	uv_timer_t *timeout;         /* with their answer */
 	struct emergency *emergency; /* NULL before the plan */
 	enum emergency_phase told;
 	bool begun, running;
@@ -129,7 +129,7 @@ static void decide(struct emergency_mode *mode)
 	int status = exit_status_of_emergency_plan(
 		mode->emergency, target_assessment(mode->options.target));
 	bool nothing = status != EXIT_LEAKS;
-	uv_timer_stop(mode->patience);
+	uv_timer_stop(mode->timeout);
 	losses_forget(mode->losses);
 	if (options->dry_run || nothing) {
 		if (is_json(mode))
@@ -193,7 +193,7 @@ static void complete(struct emergency_mode *mode, const struct assessment *asses
 	}
 	print_trouble(assessment);
 	if (mode->emergency->connected && losses_ask(mode->losses, mode->emergency->held))
-		uv_timer_start(mode->patience, on_no_losses, LOSSES_PATIENCE_MS, 0);
+		uv_timer_start(mode->timeout, on_no_losses, LOSSES_TIMEOUT_MS, 0);
 	else
 		decide(mode);
 }
@@ -232,7 +232,7 @@ struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *o
 	};
 	mode->losses = losses_new(target_session(options->target),
 		&(struct losses_callbacks){ .data = mode, .arrived = on_losses });
-	mode->patience = handle_new_timer(&app->loop, mode);
+	mode->timeout = handle_new_timer(&app->loop, mode);
 	mode->rescue = rescue_new(&app->loop, target_session(options->target), &rescue, &callbacks);
 	return mode;
 }
@@ -269,7 +269,7 @@ void emergency_mode_free(struct emergency_mode *mode)
 	rescue_free(mode->rescue);
 	survey_free(mode->survey);
 	losses_free(mode->losses);
-	handle_close(mode->patience);
+	handle_close(mode->timeout);
 	emergency_free(mode->emergency);
 	free(mode);
 }

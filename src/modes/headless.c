@@ -33,13 +33,13 @@
 #include "session/session.h"
 
 /* If the server has not answered within this time, its state is reported as it is. */
-#define PATIENCE_MS 15000
+#define TIMEOUT_MS 15000
 /* The additional time while the first connection attempts are still running. */
-#define PATIENCE_MORE_MS 5000
+#define TIMEOUT_MORE_MS 5000
 
 /* How long to wait for the sessions' locks: they are useful to know before a kill, but not
  * necessary. */
-#define LOSSES_PATIENCE_MS 2000
+#define LOSSES_TIMEOUT_MS 2000
 
 struct headless {
 	struct app *app;
@@ -49,7 +49,7 @@ struct headless {
 	struct audit *audit;
 	struct action_plan *plan;         /* the current plan; NULL before */
 	struct emergency_mode *emergency; /* NULL in the other modes */
-	uv_timer_t *patience, *pace;
+	uv_timer_t *timeout, *pace;
 	uv_signal_t *interrupt[3];
 	long printed;
 	bool asked_password;
@@ -185,7 +185,7 @@ static enum consent get_consent(const struct headless *headless)
 static void go_on(struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
-	uv_timer_stop(headless->patience);
+	uv_timer_stop(headless->timeout);
 	losses_forget(headless->losses);
 	if (options->dry_run || headless->plan->n_targets == 0) {
 		if (options->json)
@@ -248,14 +248,14 @@ static void kill_leaked(struct headless *headless)
 		return;
 	}
 	if (losses_ask(headless->losses, headless->plan))
-		uv_timer_start(headless->patience, on_no_losses, LOSSES_PATIENCE_MS, 0);
+		uv_timer_start(headless->timeout, on_no_losses, LOSSES_TIMEOUT_MS, 0);
 	else
 		go_on(headless);
 }
 
 static void begin(struct headless *headless)
 {
-	uv_timer_stop(headless->patience);
+	uv_timer_stop(headless->timeout);
 	if (headless->emergency)
 		emergency_mode_begin(headless->emergency);
 	else if (headless->app->options.mode == MODE_KILL_LEAKED)
@@ -311,11 +311,11 @@ static void on_assessed(void *data)
 		emergency_mode_assessed(headless->emergency);
 	if (headless->plan || headless->printed || ask_password(headless))
 		return;
-	if (assessment->settled || is_hopeless(headless, assessment))
+	if (assessment->complete || is_hopeless(headless, assessment))
 		begin(headless);
 }
 
-static void on_patience(uv_timer_t *timer)
+static void on_timeout(uv_timer_t *timer)
 {
 	struct headless *headless = timer->data;
 	/* the loop runs timers before signals */
@@ -323,7 +323,7 @@ static void on_patience(uv_timer_t *timer)
 		return;
 	/* an emergency does not wait: it works without a connection */
 	if (!headless->emergency && connect_is_under_way(target_session(headless->target)))
-		uv_timer_start(headless->patience, on_patience, PATIENCE_MORE_MS, 0);
+		uv_timer_start(headless->timeout, on_timeout, TIMEOUT_MORE_MS, 0);
 	else
 		begin(headless);
 }
@@ -374,7 +374,7 @@ static void open_headless(struct headless *headless)
 	struct target_options options = app_target_options(app);
 	options.data = headless;
 	options.assessed = on_assessed;
-	options.hurry = true;
+	options.refresh_until_complete = true;
 	options.await_proxy = app->options.mode != MODE_KILL_LEAKED;
 	headless->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
@@ -390,9 +390,9 @@ static void open_headless(struct headless *headless)
 	headless->executor =
 		execute_new(&app->loop, target_session(headless->target), &execute, &callbacks);
 	open_emergency(headless);
-	headless->patience = handle_new_timer(&headless->app->loop, headless);
+	headless->timeout = handle_new_timer(&headless->app->loop, headless);
 	headless->pace = handle_new_timer(&headless->app->loop, headless);
-	uv_timer_start(headless->patience, on_patience, PATIENCE_MS, 0);
+	uv_timer_start(headless->timeout, on_timeout, TIMEOUT_MS, 0);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		headless->interrupt[i] = mem_alloc(sizeof(uv_signal_t));
 		uv_signal_init(&app->loop, headless->interrupt[i]);
@@ -403,7 +403,7 @@ static void open_headless(struct headless *headless)
 
 static void close_headless(struct headless *headless)
 {
-	handle_close(headless->patience);
+	handle_close(headless->timeout);
 	handle_close(headless->pace);
 	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
 		handle_close(headless->interrupt[i]);

@@ -14,7 +14,7 @@
 #define LINE_MAX_BYTES 1024
 
 /* The timeout for a slow disk at the end. */
-#define END_PATIENCE (2 * USEC_PER_SEC)
+#define END_TIMEOUT (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = { .size_max = LOG_SIZE_MAX };
 
@@ -39,7 +39,7 @@ size_t log_close(struct log *log)
 {
 	if (!log)
 		return 0;
-	size_t unwritten = writer_free(log->writer, END_PATIENCE);
+	size_t unwritten = writer_free(log->writer, END_TIMEOUT);
 	for (size_t i = 0; i < LOG_KEPT; i++)
 		free(log->entries[i].text);
 	free(log->path);

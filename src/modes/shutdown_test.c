@@ -40,9 +40,9 @@
 #define READY_LEAST (60 * USEC_PER_SEC)
 
 /* If the server has not answered within this time, the test fails to connect. */
-#define PATIENCE_MS 15000
+#define TIMEOUT_MS 15000
 /* The additional time while the first connection attempts are still running. */
-#define PATIENCE_MORE_MS 5000
+#define TIMEOUT_MORE_MS 5000
 
 enum step {
 	STEP_CONNECTING,
@@ -296,14 +296,14 @@ static void fail_to_connect(struct test *test)
 	finish(test, EXIT_UNKNOWN);
 }
 
-static void on_patience(uv_timer_t *timer)
+static void on_timeout(uv_timer_t *timer)
 {
 	struct test *test = timer->data;
 	/* the loop runs timers before signals */
 	if (test->question_interrupted)
 		return;
 	if (connect_is_under_way(target_session(test->target)))
-		set_timer(test, on_patience, PATIENCE_MORE_MS * USEC_PER_MSEC);
+		set_timer(test, on_timeout, TIMEOUT_MORE_MS * USEC_PER_MSEC);
 	else
 		fail_to_connect(test);
 }
@@ -366,14 +366,14 @@ static void open_test(struct test *test)
 	options.data = test;
 	options.assessed = on_assessed;
 	/* with a PgBouncer, scans of processes are needed to find the application's sessions */
-	options.calm = app->n_consoles == 0;
+	options.scan_on_demand = app->n_consoles == 0;
 	test->target = target_new(&app->loop, &options);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	test->audit = audit_new(path);
 	const struct cleaning_callbacks callbacks = { .data = test, .cleaned = on_cleaned };
 	test->cleaning = cleaning_new(&app->loop, test->target, test->audit, &callbacks);
 	test->timer = handle_new_timer(&app->loop, test);
-	set_timer(test, on_patience, PATIENCE_MS * USEC_PER_MSEC);
+	set_timer(test, on_timeout, TIMEOUT_MS * USEC_PER_MSEC);
 	watch_signals(test);
 	/* the command's orphans become our children */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -21,11 +21,11 @@
 #include "target/target.h"
 
 /* A server that hangs must not keep the processes from being stopped. */
-#define PATIENCE_MS 2000
+#define TIMEOUT_MS 2000
 
 /* Without the first scan there are no processes: a scan that hangs in one of them is abandoned and
  * repeated. */
-#define SCAN_PATIENCE (12 * USEC_PER_SEC)
+#define SCAN_TIMEOUT  (12 * USEC_PER_SEC)
 #define SCAN_CHECK_MS 100
 
 struct survey {
@@ -33,7 +33,7 @@ struct survey {
 	struct target *target;
 	survey_done_fn *done;
 	void *data;
-	uv_timer_t *patience;
+	uv_timer_t *timeout;
 	uint16_t *ports; /* where poolers listen; the first one is the server's */
 	size_t n_ports;
 
@@ -42,7 +42,7 @@ struct survey {
 	struct inspector *inspector;
 };
 
-static void on_patience(uv_timer_t *timer);
+static void on_timeout(uv_timer_t *timer);
 static void on_inspected(void *data, const struct process_facts *facts, size_t n_facts);
 
 /* The ports of the PgBouncers in the settings. */
@@ -65,7 +65,7 @@ struct survey *survey_new(struct app *app, struct target *target, survey_done_fn
 	survey->done = done;
 	survey->data = data;
 	survey->inspector = inspector_new(&app->loop, on_inspected, survey);
-	survey->patience = handle_new_timer(&app->loop, survey);
+	survey->timeout = handle_new_timer(&app->loop, survey);
 	list_ports(survey);
 	return survey;
 }
@@ -74,7 +74,7 @@ void survey_free(struct survey *survey)
 {
 	if (!survey)
 		return;
-	handle_close(survey->patience);
+	handle_close(survey->timeout);
 	inspector_free(survey->inspector);
 	free(survey->ports);
 	free(survey);
@@ -138,7 +138,7 @@ static void begin_inspection(struct survey *survey)
 	struct inspect_who *servers = arena_array(arena, n_peers, sizeof(*servers));
 	size_t n_servers = peers ? list_servers(arena, peers, servers) : 0;
 	survey->ports[0] = peers ? peers->target.port : 0;
-	uv_timer_stop(survey->patience);
+	uv_timer_stop(survey->timeout);
 	survey->inspecting = true;
 	inspector_begin(survey->inspector,
 		&(struct inspect_request){
@@ -159,16 +159,16 @@ static bool is_fresh(const struct survey *survey, const struct assessment *asses
 {
 	if (!assessment->peers || assessment->peers->dump_began < survey->asked_at)
 		return false;
-	return assessment->server.status != SERVER_OK || assessment->settled;
+	return assessment->server.status != SERVER_OK || assessment->complete;
 }
 
-static void on_patience(uv_timer_t *timer)
+static void on_timeout(uv_timer_t *timer)
 {
 	struct survey *survey = timer->data;
-	bool has_waited = instant_monotonic() - survey->asked_at >= SCAN_PATIENCE;
+	bool has_waited = instant_monotonic() - survey->asked_at >= SCAN_TIMEOUT;
 	if (!target_assessment(survey->target)->peers && !has_waited &&
 		target_is_scanning(survey->target))
-		uv_timer_start(survey->patience, on_patience, SCAN_CHECK_MS, 0);
+		uv_timer_start(survey->timeout, on_timeout, SCAN_CHECK_MS, 0);
 	else
 		begin_inspection(survey);
 }
@@ -179,7 +179,7 @@ void survey_begin(struct survey *survey)
 		return;
 	survey->asked = true;
 	survey->asked_at = instant_monotonic();
-	uv_timer_start(survey->patience, on_patience, PATIENCE_MS, 0);
+	uv_timer_start(survey->timeout, on_timeout, TIMEOUT_MS, 0);
 	target_survey(survey->target);
 }
 

@@ -17,8 +17,8 @@
 struct walk {
 	const struct map *wanted;
 	char own_namespace[64]; /* "" if unknown */
-	struct descriptors_holder *holders;
-	size_t n_holders, holders_room;
+	struct descriptors_owner *owners;
+	size_t n_owners, owners_room;
 	struct descriptors_process *processes;
 	size_t n_processes, processes_room;
 	int n_refused;
@@ -42,15 +42,14 @@ static uint32_t socket_inode(const char *link)
 	return inode <= UINT32_MAX ? (uint32_t)inode : 0;
 }
 
-static void add_holder(struct walk *walk, uint32_t inode)
+static void add_owner(struct walk *walk, uint32_t inode)
 {
-	if (walk->n_holders == walk->holders_room) {
-		walk->holders_room = walk->holders_room ? walk->holders_room * 2 : 256;
-		walk->holders =
-			mem_resize(walk->holders, walk->holders_room, sizeof(*walk->holders));
+	if (walk->n_owners == walk->owners_room) {
+		walk->owners_room = walk->owners_room ? walk->owners_room * 2 : 256;
+		walk->owners = mem_resize(walk->owners, walk->owners_room, sizeof(*walk->owners));
 	}
-	walk->holders[walk->n_holders++] =
-		(struct descriptors_holder){ inode, (uint32_t)walk->n_processes };
+	walk->owners[walk->n_owners++] =
+		(struct descriptors_owner){ inode, (uint32_t)walk->n_processes };
 }
 
 static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat *stat)
@@ -68,7 +67,7 @@ static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat
  * walk, its descriptors are dropped. */
 static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
 {
-	size_t first = walk->n_holders;
+	size_t first = walk->n_owners;
 	char link[64];
 	for (struct dirent *entry; (entry = readdir(folder));) {
 		if (entry->d_name[0] == '.')
@@ -76,15 +75,15 @@ static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
 		read_link(dirfd(folder), entry->d_name, link, sizeof(link));
 		uint32_t inode = socket_inode(link);
 		if (inode && map_get(walk->wanted, inode) != MAP_NONE)
-			add_holder(walk, inode);
+			add_owner(walk, inode);
 	}
 	struct procfs_stat stat;
-	if (walk->n_holders == first)
+	if (walk->n_owners == first)
 		return;
 	if (procfs_stat_at(dirfd(folder), "../stat", &stat) == 0)
 		add_process(walk, pid, &stat);
 	else
-		walk->n_holders = first;
+		walk->n_owners = first;
 }
 
 /* Kernel threads also refuse, but they have no descriptors: they are not counted. */
@@ -120,9 +119,9 @@ static void walk_process(struct walk *walk, int root, int32_t pid)
 	compare_namespace(walk, root, pid);
 }
 
-static int compare_holders(const void *a, const void *b, void *processes)
+static int compare_owners(const void *a, const void *b, void *processes)
 {
-	const struct descriptors_holder *x = a, *y = b;
+	const struct descriptors_owner *x = a, *y = b;
 	const struct descriptors_process *p = (struct descriptors_process *)processes + x->process;
 	const struct descriptors_process *q = (struct descriptors_process *)processes + y->process;
 	if (x->inode != y->inode)
@@ -133,13 +132,13 @@ static int compare_holders(const void *a, const void *b, void *processes)
 }
 
 /* A process may have several descriptors of one socket. They are sorted, so they are neighbours. */
-static size_t remove_repeated(struct descriptors_holder *holders, size_t count)
+static size_t remove_repeated(struct descriptors_owner *owners, size_t count)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		const struct descriptors_holder *last = kept ? &holders[kept - 1] : NULL;
-		if (!last || last->inode != holders[i].inode || last->process != holders[i].process)
-			holders[kept++] = holders[i];
+		const struct descriptors_owner *last = kept ? &owners[kept - 1] : NULL;
+		if (!last || last->inode != owners[i].inode || last->process != owners[i].process)
+			owners[kept++] = owners[i];
 	}
 	return kept;
 }
@@ -147,18 +146,18 @@ static size_t remove_repeated(struct descriptors_holder *holders, size_t count)
 static void hand_over(struct walk *walk, struct arena *arena, struct descriptors_scan *ret)
 {
 	*ret = (struct descriptors_scan){
-		.holders = arena_array(arena, walk->n_holders, sizeof(*walk->holders)),
+		.owners = arena_array(arena, walk->n_owners, sizeof(*walk->owners)),
 		.processes = arena_array(arena, walk->n_processes, sizeof(*walk->processes)),
 		.n_processes = walk->n_processes,
 		.n_refused = walk->n_refused,
 		.other_network_namespaces = walk->other_network_namespaces,
 	};
-	if (!walk->n_holders)
+	if (!walk->n_owners)
 		return;
-	qsort_r(walk->holders, walk->n_holders, sizeof(*walk->holders), compare_holders,
+	qsort_r(walk->owners, walk->n_owners, sizeof(*walk->owners), compare_owners,
 		walk->processes);
-	ret->n_holders = remove_repeated(walk->holders, walk->n_holders);
-	memcpy(ret->holders, walk->holders, ret->n_holders * sizeof(*ret->holders));
+	ret->n_owners = remove_repeated(walk->owners, walk->n_owners);
+	memcpy(ret->owners, walk->owners, ret->n_owners * sizeof(*ret->owners));
 	memcpy(ret->processes, walk->processes, ret->n_processes * sizeof(*ret->processes));
 }
 
@@ -176,7 +175,7 @@ int descriptors_scan(
 			walk_process(&walk, root, pid);
 	}
 	hand_over(&walk, arena, ret);
-	free(walk.holders);
+	free(walk.owners);
 	free(walk.processes);
 	return 0;
 }

@@ -17,14 +17,14 @@ struct descriptors_process {
 };
 
 /* A process that holds a socket. */
-struct descriptors_holder {
+struct descriptors_owner {
 	uint32_t inode;
 	uint32_t process; /* index into processes */
 };
 
 struct descriptors_scan {
-	struct descriptors_holder *holders; /* sorted by inode, start, pid; without duplicates */
-	size_t n_holders;
+	struct descriptors_owner *owners; /* sorted by inode, start, pid; without duplicates */
+	size_t n_owners;
 	struct descriptors_process *processes; /* those that hold a wanted socket */
 	size_t n_processes;
 	int n_refused; /* processes whose descriptors we may not read, without kernel threads */

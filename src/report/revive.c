@@ -33,14 +33,14 @@ struct head {
 	int schema;
 	int64_t taken_at, clock, started_at, age;
 	int version;
-	bool settled;
+	bool complete;
 	const char *sqlstate;
 };
 
 static const struct field top_fields[] = {
 	{ "schema", FIELD_COUNT, AT(head, schema) },
 	{ "taken_at", FIELD_INSTANT, AT(head, taken_at) },
-	{ "settled", FIELD_FLAG, AT(head, settled) },
+	{ "settled", FIELD_FLAG, AT(head, complete) },
 };
 
 static const struct field server_head_fields[] = {
@@ -144,7 +144,7 @@ static int read_server(struct revival *revival)
 		head->sqlstate ? head->sqlstate : "");
 	if (server->port < 0)
 		server->port = 0;
-	revival->assessment->settled = head->settled;
+	revival->assessment->complete = head->complete;
 	revival->assessment->now = head->taken_at + (head->age > 0 ? head->age : 0);
 	revival->assessment->server_now =
 		head->clock == INSTANT_UNKNOWN ? revival->assessment->now : head->clock;

@@ -58,16 +58,16 @@ static const struct field connection_fields[] = {
 };
 
 /* Reads "process" of a connection, which only identifies it; the details are in "processes". */
-struct holder {
+struct owner {
 	int32_t pid;
 	uint64_t start_ticks;
 	enum matched_by matched_by;
 };
 
-static const struct field holder_fields[] = {
-	{ "pid", FIELD_INT, AT(holder, pid) },
-	{ "start_ticks", FIELD_TICKS, AT(holder, start_ticks) },
-	{ "matched_by", FIELD_WORD, AT(holder, matched_by), matched_by_word, MATCHED_COUNT },
+static const struct field owner_fields[] = {
+	{ "pid", FIELD_INT, AT(owner, pid) },
+	{ "start_ticks", FIELD_TICKS, AT(owner, start_ticks) },
+	{ "matched_by", FIELD_WORD, AT(owner, matched_by), matched_by_word, MATCHED_COUNT },
 };
 
 static const struct field process_fields[] = {
@@ -114,21 +114,21 @@ int revive_processes(struct reader *reader, const json_t *root, struct assessmen
 	return r;
 }
 
-static int read_holder(struct reader *reader, const json_t *object, const struct map *processes,
+static int read_owner(struct reader *reader, const json_t *object, const struct map *processes,
 	struct connection *connection)
 {
 	const json_t *process;
-	struct holder holder;
+	struct owner owner;
 	int r = reader_object(reader, object, "process", &process);
 	connection->process = NO_PROCESS;
 	if (r < 0 || !process)
 		return r;
-	r = reader_fields(reader, process, holder_fields, LENGTH(holder_fields), &holder);
+	r = reader_fields(reader, process, owner_fields, LENGTH(owner_fields), &owner);
 	if (r < 0)
 		return r;
-	connection->process = map_get(processes, process_key(holder.pid, holder.start_ticks));
+	connection->process = map_get(processes, process_key(owner.pid, owner.start_ticks));
 	connection->matched_by =
-		connection->process == NO_PROCESS ? MATCHED_NONE : holder.matched_by;
+		connection->process == NO_PROCESS ? MATCHED_NONE : owner.matched_by;
 	return 0;
 }
 
@@ -142,14 +142,14 @@ static int read_connection(struct reader *reader, const json_t *object, const st
 		r = reader_fields(
 			reader, object, connection_fields, LENGTH(connection_fields), connection);
 	if (r == 0)
-		r = read_holder(reader, object, processes, connection);
+		r = read_owner(reader, object, processes, connection);
 	if (r == 0)
 		r = revive_pools_connection(reader, object, assessment, connection);
 	if (r < 0)
 		return r;
 	backend->state = backend_state_parse(backend->state_text);
 	connection->backend = backend;
-	connection->looked = connection->in_scope = true;
+	connection->scanned = connection->in_scope = true;
 	connection->seen_here = connection->end == CLIENT_END_HELD;
 	connection->first_seen = assessment->now;
 	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;

@@ -101,7 +101,7 @@ static void put_verdict(struct encoder *encoder, const struct connection *connec
 	encoder_string(encoder, "evidence", connection->evidence);
 }
 
-static void put_holder(
+static void put_owner(
 	struct encoder *encoder, const struct process *process, enum matched_by matched_by)
 {
 	encoder_open(encoder, "process", '{');
@@ -119,12 +119,12 @@ static void put_holder(
 static void put_connection(struct encoder *encoder, const struct assessment *assessment,
 	const struct connection *connection, const struct snapshot_options *options)
 {
-	const struct client_process *holder = assessment_process(assessment, connection);
+	const struct client_process *owner = assessment_process(assessment, connection);
 	encoder_open(encoder, NULL, '{');
 	put_backend(encoder, connection->backend, options);
 	put_verdict(encoder, connection);
-	if (holder)
-		put_holder(encoder, &holder->process, connection->matched_by);
+	if (owner)
+		put_owner(encoder, &owner->process, connection->matched_by);
 	else
 		encoder_null(encoder, "process");
 	snapshot_pools_put_connection(encoder, assessment, connection);
@@ -242,7 +242,7 @@ int snapshot_print(
 	put_proxy(&encoder, assessment->proxy);
 	put_sources(&encoder, assessment);
 	put_limits(&encoder, &assessment->limits);
-	encoder_boolean(&encoder, "settled", assessment->settled);
+	encoder_boolean(&encoder, "settled", assessment->complete);
 	snapshot_pools_put_waiting(&encoder, assessment);
 	encoder_close(&encoder, '}');
 	putc('\n', file);

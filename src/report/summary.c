@@ -348,7 +348,7 @@ static void put_connections(struct summary *summary)
 }
 
 /* Without an answer of the server: prints the processes that hold sockets to it. */
-static void put_holders(struct summary *summary)
+static void put_owners(struct summary *summary)
 {
 	const struct assessment *assessment = summary->assessment;
 	for (size_t i = 0; !assessment->activity && i < assessment->n_processes; i++)
@@ -424,7 +424,7 @@ int summary_print(
 	put_slots(&summary);
 	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);
 	put_connections(&summary);
-	put_holders(&summary);
+	put_owners(&summary);
 	put_hidden(&summary);
 	put_next_step(&summary);
 	free(summary.order);

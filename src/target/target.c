@@ -33,9 +33,9 @@
  * µs. */
 #define PROXY_LOST (USEC_PER_SEC / 4)
 
-static bool is_in_hurry(const struct target *target)
+static bool wants_complete(const struct target *target)
 {
-	return target->options.hurry || target->hurry_since != INSTANT_UNKNOWN;
+	return target->options.refresh_until_complete || target->wanted_since != INSTANT_UNKNOWN;
 }
 
 static bool ask_server(struct target *target)
@@ -72,9 +72,9 @@ static bool begin_round(struct target *target)
 static void hurry(struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
-	if (assessment->settled && assessment->peers->dump_began >= target->hurry_since)
-		target->hurry_since = INSTANT_UNKNOWN;
-	if (is_in_hurry(target) && assessment->activity && assessment->peers &&
+	if (assessment->complete && assessment->peers->dump_began >= target->wanted_since)
+		target->wanted_since = INSTANT_UNKNOWN;
+	if (wants_complete(target) && assessment->activity && assessment->peers &&
 		assessment->activity->asked_at < assessment->peers->dumped_at)
 		(void)begin_round(target);
 }
@@ -84,8 +84,8 @@ static void on_rows(struct target *target)
 	target->rows_wait = false;
 	target_keep_proxy_in_sight(target);
 	target_assess(target);
-	if (target_wants_look(target))
-		target_look(target);
+	if (target_needs_scan(target))
+		target_scan(target);
 	hurry(target);
 	if (target->locks_wanted && !target->paused)
 		locks_refresh(target->locks, target->locks_subject);
@@ -140,7 +140,7 @@ static void on_peers(void *data)
 	struct target *target = data;
 	target_assess(target);
 	exits_follow(target->exits, clients_latest(target->clients));
-	if (!target->assessment->activity && is_in_hurry(target))
+	if (!target->assessment->activity && wants_complete(target))
 		(void)begin_round(target);
 	hurry(target);
 }
@@ -148,18 +148,18 @@ static void on_peers(void *data)
 static void on_process_ended(void *data)
 {
 	const struct target *target = data;
-	if (!target->options.calm)
-		target_look(data);
+	if (!target->options.scan_on_demand)
+		target_scan(data);
 }
 
 static void on_session_changed(void *data)
 {
 	struct target *target = data;
 	if (!session_is_ready(target->session))
-		target_look_at_proxy(target, PROXY_LOST);
+		target_scan_proxy(target, PROXY_LOST);
 	target_assess(target);
 	if (!session_is_ready(target->session))
-		target_look(target);
+		target_scan(target);
 }
 
 static void on_session_ready(void *data)
@@ -179,7 +179,7 @@ static void on_tick(uv_timer_t *timer)
 	target_assess(target);
 	target_keep_proxy_in_sight(target);
 	if (!session_is_ready(target->session))
-		target_look(target);
+		target_scan(target);
 }
 
 static void open_server(struct target *target)
@@ -245,7 +245,7 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	struct target *target = mem_alloc(sizeof(*target));
 	target->loop = loop;
 	target->options = *options;
-	target->hurry_since = INSTANT_UNKNOWN;
+	target->wanted_since = INSTANT_UNKNOWN;
 	open_server(target);
 	open_proxy(target);
 	open_machine(target);
@@ -296,8 +296,8 @@ void target_refresh(struct target *target)
 
 void target_survey(struct target *target)
 {
-	target->hurry_since = instant_monotonic();
-	target_look_at(target, true);
+	target->wanted_since = instant_monotonic();
+	target_begin_scan(target, true);
 }
 
 bool target_is_scanning(const struct target *target)

@@ -26,8 +26,9 @@ struct target_options {
 	const struct config_proxy
 		*proxy;   /* the settings of a local proxy; must outlive the target */
 	bool await_proxy; /* the assessment is complete only once the proxy's state is known */
-	bool hurry; /* refresh again at once until the assessment is complete: for headless modes */
-	bool calm;  /* scan sockets and processes only when target_look() asks for it */
+	bool refresh_until_complete; /* refresh again at once until the assessment is complete: for
+					headless modes */
+	bool scan_on_demand; /* scan sockets and processes only when target_scan() asks for it */
 	void *data;
 	void (*assessed)(void *data); /* target_assessment() is new */
 };
@@ -61,7 +62,7 @@ void target_watch_proxy(struct target *target, bool wanted);
 void target_refresh(struct target *target);
 
 /* Scans sockets and processes now. */
-void target_look(struct target *target);
+void target_scan(struct target *target);
 
 /* Scans sockets, processes and sessions again, and repeats that until all of them are of the same
  * moment, which is not before this call. An emergency relies on this. */

@@ -1,5 +1,5 @@
-/* Shared by the files of a target: target.c decides when each source is asked, target_looks.c scans
- * this machine, target_picture.c makes assessments. No other file includes it. */
+/* Shared by the files of a target: target.c decides when each source is asked, target_scans.c scans
+ * this machine, target_assess.c makes assessments. No other file includes it. */
 #ifndef TARGET_TARGET_PARTS_H
 #define TARGET_TARGET_PARTS_H
 
@@ -26,10 +26,10 @@ struct target {
 	int64_t rows_at;   /* since this instant (monotonic) */
 	struct assessment *assessment;
 	struct history history;
-	int64_t last_look; /* monotonic */
+	int64_t last_scan; /* monotonic */
 	bool paused;
-	int64_t hurry_since; /* refresh at once until the assessment is complete and its scan is not
-				older than this instant; INSTANT_UNKNOWN: no need */
+	int64_t wanted_since; /* refresh at once until the assessment is complete and its scan is
+				not older than this instant; INSTANT_UNKNOWN: no need */
 };
 
 /* True if the server's answer is overdue. */
@@ -41,14 +41,14 @@ void target_assess(struct target *target);
 
 /* Scans sockets and processes; `fresh` reads everything again. Does nothing while the server's
  * address is not known. */
-void target_look_at(struct target *target, bool fresh);
+void target_begin_scan(struct target *target, bool fresh);
 
 /* True if the latest rows show a connection that the last scan did not look for, or if the last
  * scan is too old. */
-bool target_wants_look(const struct target *target);
+bool target_needs_scan(const struct target *target);
 
 /* Scans for the proxy unless the last scan is younger than `after` µs. */
-void target_look_at_proxy(struct target *target, int64_t after);
+void target_scan_proxy(struct target *target, int64_t after);
 void target_keep_proxy_in_sight(struct target *target);
 
 #endif

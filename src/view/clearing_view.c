@@ -65,7 +65,7 @@ void clearing_view_draw(const struct frame *frame)
 	char title[80];
 	struct arena *arena = arena_new();
 	struct facts *facts = facts_new(arena);
-	bool planned = ui_current_page(frame->ui) == PAGE_CLEAR;
+	bool planned = ui_current_screen(frame->ui) == SCREEN_CLEAR;
 	for (size_t i = 0; i < clearing->n_pages; i++)
 		tell_page(arena, facts, &clearing->pages[i], frame->now);
 	make_title(clearing, planned, title, sizeof(title));
@@ -73,7 +73,7 @@ void clearing_view_draw(const struct frame *frame)
 		.title = title,
 		.title_style = STYLE_STRONG,
 		.note = planned ? "nothing of them is left on the server" : frame->ui->notice,
-		.page = planned ? PAGE_CLEAR : PAGE_CLEAR_RUN,
+		.screen = planned ? SCREEN_CLEAR : SCREEN_CLEAR_RUN,
 		.count = clearing->n_pages,
 	};
 	facts_draw(frame, facts, &dialog);

@@ -4,7 +4,7 @@
 
 struct frame;
 
-/* Draws ui->clearing, on PAGE_CLEAR or PAGE_CLEAR_RUN. */
+/* Draws ui->clearing, on SCREEN_CLEAR or SCREEN_CLEAR_RUN. */
 void clearing_view_draw(const struct frame *frame);
 
 #endif

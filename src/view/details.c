@@ -49,7 +49,7 @@ void details_open(struct ui_state *ui, const struct connection *connection)
 		.pid = connection->backend->pid,
 		.gone_at = INSTANT_UNKNOWN,
 	};
-	ui_push(ui, PAGE_DETAILS);
+	ui_push(ui, SCREEN_DETAILS);
 }
 
 void details_draw(const struct frame *frame)
@@ -70,7 +70,7 @@ void details_draw(const struct frame *frame)
 		.title = title,
 		.title_style = gone ? STYLE_CAUTION : STYLE_STRONG,
 		.note = frame->ui->notice,
-		.page = PAGE_DETAILS,
+		.screen = SCREEN_DETAILS,
 	};
 	facts_draw(frame, details->facts, &dialog);
 }

@@ -38,7 +38,7 @@ static bool needs_split(const struct frame *frame, const struct dialog *dialog, 
 	if (!dialog->note)
 		return false;
 	int note = grid_width(frame->grid, dialog->note);
-	int keys = keybar_width(frame, dialog->page, dialog->count);
+	int keys = keybar_width(frame, dialog->screen, dialog->count);
 	return keys && note + NOTE_GAP + keys > width;
 }
 
@@ -51,7 +51,7 @@ static struct box place(const struct frame *frame, const struct dialog *dialog)
 		box.inside = (struct rect){ 0, 0, grid->width, grid->height };
 		return box;
 	}
-	int keys = keybar_width(frame, dialog->page, dialog->count);
+	int keys = keybar_width(frame, dialog->screen, dialog->count);
 	int title = grid_width(grid, dialog->title) + 2;
 	int wanted = larger(larger(dialog->width, keys), title);
 	if (dialog->note_asks)
@@ -150,9 +150,9 @@ static void draw_footer(
 		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_CAUTION);
 		return;
 	}
-	int keys = smaller(keybar_width(frame, dialog->page, dialog->count), inside.width);
+	int keys = smaller(keybar_width(frame, dialog->screen, dialog->count), inside.width);
 	int x = box->framed ? inside.x + inside.width - keys : inside.x;
-	keybar_draw(frame, x, y, inside.x + inside.width - x, dialog->page, dialog->count);
+	keybar_draw(frame, x, y, inside.x + inside.width - x, dialog->screen, dialog->count);
 	enum style style = dialog->note_asks ? STYLE_CAUTION : STYLE_DIM;
 	if (!dialog->note || !box->framed)
 		return;

@@ -12,12 +12,12 @@ struct dialog {
 	enum style title_style;
 	int width; /* the width that the lines need; they may get less */
 	size_t n_lines;
-	bool has_cursor;  /* one line is under the cursor, ui->cursor; else the lines scroll */
-	const char *note; /* below the lines; NULL for none */
-	bool note_asks;   /* it asks a question, or says why nothing was done */
-	enum page page;   /* whose keys are shown */
-	size_t count;     /* replaces # in their labels */
-	const void *data; /* passed to draw_line */
+	bool has_cursor;    /* one line is under the cursor, ui->cursor; else the lines scroll */
+	const char *note;   /* below the lines; NULL for none */
+	bool note_asks;     /* it asks a question, or says why nothing was done */
+	enum screen screen; /* whose keys are shown */
+	size_t count;       /* replaces # in their labels */
+	const void *data;   /* passed to draw_line */
 	void (*draw_line)(const struct frame *frame, const struct dialog *dialog, size_t index,
 		struct rect where);
 };

@@ -318,7 +318,7 @@ static void draw_line(
 	line_put(frame->grid, where.x, where.y, where.width, &line);
 }
 
-static void draw(struct sheet *sheet, const char *title, enum page page)
+static void draw(struct sheet *sheet, const char *title, enum screen screen)
 {
 	const struct frame *frame = sheet->frame;
 	struct line line;
@@ -335,7 +335,7 @@ static void draw(struct sheet *sheet, const char *title, enum page page)
 		.width = width,
 		.n_lines = sheet->count,
 		.note = frame->ui->notice,
-		.page = page,
+		.screen = screen,
 		.count = sheet->emergency ? emergency_count_stopped(sheet->emergency) : 0,
 		.data = sheet,
 		.draw_line = draw_line,
@@ -361,7 +361,7 @@ void emergency_view_draw_plan(const struct frame *frame)
 	char title[128] = "Emergency";
 	if (!emergency) {
 		add_heading(&sheet, "looking who holds the connections …");
-		draw(&sheet, title, PAGE_EMERGENCY);
+		draw(&sheet, title, SCREEN_EMERGENCY);
 		return;
 	}
 	plan_title(emergency, title, sizeof(title));
@@ -382,7 +382,7 @@ void emergency_view_draw_plan(const struct frame *frame)
 			add_session(&sheet, &emergency->gone->targets[i]);
 	}
 	add_spared(&sheet);
-	draw(&sheet, title, PAGE_EMERGENCY);
+	draw(&sheet, title, SCREEN_EMERGENCY);
 }
 
 void emergency_view_draw_run(const struct frame *frame)
@@ -406,5 +406,5 @@ void emergency_view_draw_run(const struct frame *frame)
 	add_spared(&sheet);
 	snprintf(title, sizeof(title), "Emergency: %s%s", emergency_phase_name(emergency->phase),
 		emergency->phase == EMERGENCY_DONE ? "" : " …");
-	draw(&sheet, title, PAGE_EMERGENCY_RUN);
+	draw(&sheet, title, SCREEN_EMERGENCY_RUN);
 }

@@ -152,7 +152,7 @@ static void name_looking(
 {
 	(void)group;
 	line_add(line, STYLE_GROUP,
-		assessment->settled ? "process not known" : "looking for the process …");
+		assessment->complete ? "process not known" : "looking for the process …");
 }
 
 /* The name as the SQL statement needs it: quoted unless it is a plain name. */

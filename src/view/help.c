@@ -69,7 +69,7 @@ static void add(struct list *list, const char *left, enum style style, const cha
 static bool is_listed(
 	const struct ui_state *ui, const struct key_help *key, enum help_section section)
 {
-	return key->page == PAGE_MAIN && key->what && key->section == section &&
+	return key->screen == SCREEN_MAIN && key->what && key->section == section &&
 		ui_key_works(ui, key);
 }
 
@@ -308,7 +308,7 @@ void help_draw(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.width = width_of(&sheet),
 		.n_lines = taller(&sheet),
-		.page = PAGE_HELP,
+		.screen = SCREEN_HELP,
 		.data = &sheet,
 		.draw_line = draw_line,
 	};

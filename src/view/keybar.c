@@ -82,30 +82,31 @@ static bool is_offered(const struct ui_state *ui, const struct key_help *key, si
 {
 	if (!key->bar || !ui_key_works(ui, key))
 		return false;
-	return count || key->page == PAGE_MAIN || !strchr(key->bar, '#');
+	return count || key->screen == SCREEN_MAIN || !strchr(key->bar, '#');
 }
 
-static struct bar collect(const struct frame *frame, enum page page, size_t count)
+static struct bar collect(const struct frame *frame, enum screen screen, size_t count)
 {
 	struct bar bar = { .labels = true, .gap = WIDE_GAP };
 	const struct ui_state *ui = frame->ui;
 	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
-		if (ui->keys[i].page == page && is_offered(ui, &ui->keys[i], count))
+		if (ui->keys[i].screen == screen && is_offered(ui, &ui->keys[i], count))
 			bar.items[bar.n_items++] = (struct item){ i, true };
 	return bar;
 }
 
-int keybar_width(const struct frame *frame, enum page page, size_t count)
+int keybar_width(const struct frame *frame, enum screen screen, size_t count)
 {
-	struct bar bar = collect(frame, page, count);
+	struct bar bar = collect(frame, screen, count);
 	return width_of(frame, &bar, count);
 }
 
-static void fit(const struct frame *frame, struct bar *bar, enum page page, size_t count, int width)
+static void fit(
+	const struct frame *frame, struct bar *bar, enum screen screen, size_t count, int width)
 {
 	if (width_of(frame, bar, count) > width)
 		bar->gap = NARROW_GAP;
-	if (page == PAGE_MAIN && width < KEYS_ALONE)
+	if (screen == SCREEN_MAIN && width < KEYS_ALONE)
 		bar->labels = false;
 	while (width_of(frame, bar, count) > width && hide_one(frame, bar))
 		;
@@ -113,10 +114,11 @@ static void fit(const struct frame *frame, struct bar *bar, enum page page, size
 		bar->labels = false;
 }
 
-int keybar_draw(const struct frame *frame, int x, int y, int width, enum page page, size_t count)
+int keybar_draw(
+	const struct frame *frame, int x, int y, int width, enum screen screen, size_t count)
 {
-	struct bar bar = collect(frame, page, count);
-	fit(frame, &bar, page, count, width);
+	struct bar bar = collect(frame, screen, count);
+	fit(frame, &bar, screen, count, width);
 	int at = x;
 	for (size_t i = 0; i < bar.n_items; i++) {
 		struct line line;

@@ -85,7 +85,7 @@ void launch_view_draw(const struct frame *frame)
 		.title = titles[launch->kind][!planned],
 		.title_style = STYLE_STRONG,
 		.note = planned ? "no shell reads the command" : NULL,
-		.page = planned ? PAGE_LAUNCH : PAGE_LAUNCH_RUN,
+		.screen = planned ? SCREEN_LAUNCH : SCREEN_LAUNCH_RUN,
 	};
 	facts_draw(frame, facts, &dialog);
 	arena_free(arena);

@@ -267,7 +267,7 @@ void locks_draw(const struct frame *frame)
 		.n_lines = sheet.sentence ? 1 : sheet.n_lines,
 		.has_cursor = !sheet.sentence,
 		.note = *age ? age : NULL,
-		.page = PAGE_LOCKS,
+		.screen = SCREEN_LOCKS,
 		.data = &sheet,
 		.draw_line = draw_line,
 	};

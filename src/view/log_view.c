@@ -22,8 +22,8 @@ void log_view_open(struct ui_state *ui, const char *title, const char *empty)
 		.title = arena_strdup(arena, title),
 		.empty = arena_strdup(arena, empty),
 	};
-	if (!ui_has_page(ui, PAGE_LOG))
-		ui_push(ui, PAGE_LOG);
+	if (!ui_has_screen(ui, SCREEN_LOG))
+		ui_push(ui, SCREEN_LOG);
 }
 
 void log_view_add(struct ui_state *ui, int64_t at, enum style style, const char *text)
@@ -81,7 +81,7 @@ void log_view_draw(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.width = WIDEST,
 		.n_lines = view->count ? view->count : 1,
-		.page = PAGE_LOG,
+		.screen = SCREEN_LOG,
 		.data = view,
 		.draw_line = draw_line,
 	};

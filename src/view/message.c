@@ -78,7 +78,7 @@ void message_draw(const struct frame *frame)
 		.title = ui->message_title ? ui->message_title : "",
 		.title_style = ui->message_style,
 		.width = WIDEST,
-		.page = PAGE_MESSAGE,
+		.screen = SCREEN_MESSAGE,
 	};
 	message_draw_text(frame, &dialog, ui->message ? ui->message : "");
 }

@@ -69,7 +69,7 @@ void password_draw(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.width = WIDTH,
 		.n_lines = form.n_lines,
-		.page = PAGE_PASSWORD,
+		.screen = SCREEN_PASSWORD,
 		.data = &form,
 		.draw_line = draw_line,
 	};

@@ -309,7 +309,7 @@ void plan_draw(const struct frame *frame)
 		.has_cursor = true,
 		.note = asked ? asked : "each is checked again in the moment it is ended",
 		.note_asks = asked != NULL,
-		.page = PAGE_PLAN,
+		.screen = SCREEN_PLAN,
 		.count = count_ticked(frame->plan),
 	};
 	draw(frame, plan_fields, sizeof(plan_fields) / sizeof(plan_fields[0]), &dialog);
@@ -344,7 +344,7 @@ void plan_draw_results(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.has_cursor = true,
 		.note = frame->ui->notice,
-		.page = PAGE_RESULTS,
+		.screen = SCREEN_RESULTS,
 	};
 	draw(frame, result_fields, sizeof(result_fields) / sizeof(result_fields[0]), &dialog);
 }

@@ -206,7 +206,7 @@ void proxy_view_draw(const struct frame *frame)
 		.title = "Proxy",
 		.title_style = STYLE_STRONG,
 		.note = frame->ui->notice,
-		.page = PAGE_PROXY,
+		.screen = SCREEN_PROXY,
 	};
 	facts_draw(frame, facts_of(arena, frame), &dialog);
 	arena_free(arena);

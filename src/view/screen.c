@@ -160,14 +160,14 @@ static void draw_table(const struct frame *frame, bool heading, int y, int lines
 static void draw_bottom(const struct frame *frame, int y)
 {
 	const struct ui_state *ui = frame->ui;
-	if (ui_current_page(ui) != PAGE_MAIN)
+	if (ui_current_screen(ui) != SCREEN_MAIN)
 		return;
 	if (ui->filter_editing)
 		keybar_draw_filter(frame, y);
 	else if (ui->notice)
 		grid_put(frame->grid, 1, y, frame->grid->width - 2, ui->notice, ui->notice_style);
 	else
-		keybar_draw(frame, 1, y, frame->grid->width - 2, PAGE_MAIN,
+		keybar_draw(frame, 1, y, frame->grid->width - 2, SCREEN_MAIN,
 			frame->assessment->n_leaked);
 }
 
@@ -214,31 +214,31 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 static void draw_page(const struct frame *frame)
 {
 	struct grid *grid = frame->grid;
-	if (ui_current_page(frame->ui) != PAGE_MAIN)
+	if (ui_current_screen(frame->ui) != SCREEN_MAIN)
 		grid_flatten(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height },
 			STYLE_DIM);
-	switch (ui_current_page(frame->ui)) {
-	case PAGE_MAIN: return;
-	case PAGE_HELP: help_draw(frame); return;
-	case PAGE_MESSAGE: message_draw(frame); return;
-	case PAGE_DETAILS: details_draw(frame); return;
-	case PAGE_LOCKS: locks_draw(frame); return;
-	case PAGE_PROXY: proxy_view_draw(frame); return;
-	case PAGE_LAUNCH:
-	case PAGE_LAUNCH_RUN: launch_view_draw(frame); return;
-	case PAGE_CLEAR:
-	case PAGE_CLEAR_RUN: clearing_view_draw(frame); return;
-	case PAGE_EMERGENCY: emergency_view_draw_plan(frame); return;
-	case PAGE_LOG: log_view_draw(frame); return;
-	case PAGE_PASSWORD: password_draw(frame); return;
-	case PAGE_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
-	case PAGE_WATCH: watch_view_draw(frame); return;
-	case PAGE_QUIT: watch_view_draw_quit(frame); return;
-	case PAGE_PLAN:
+	switch (ui_current_screen(frame->ui)) {
+	case SCREEN_MAIN: return;
+	case SCREEN_HELP: help_draw(frame); return;
+	case SCREEN_MESSAGE: message_draw(frame); return;
+	case SCREEN_DETAILS: details_draw(frame); return;
+	case SCREEN_LOCKS: locks_draw(frame); return;
+	case SCREEN_PROXY: proxy_view_draw(frame); return;
+	case SCREEN_LAUNCH:
+	case SCREEN_LAUNCH_RUN: launch_view_draw(frame); return;
+	case SCREEN_CLEAR:
+	case SCREEN_CLEAR_RUN: clearing_view_draw(frame); return;
+	case SCREEN_EMERGENCY: emergency_view_draw_plan(frame); return;
+	case SCREEN_LOG: log_view_draw(frame); return;
+	case SCREEN_PASSWORD: password_draw(frame); return;
+	case SCREEN_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
+	case SCREEN_WATCH: watch_view_draw(frame); return;
+	case SCREEN_QUIT: watch_view_draw_quit(frame); return;
+	case SCREEN_PLAN:
 		if (frame->plan)
 			plan_draw(frame);
 		return;
-	case PAGE_RESULTS:
+	case SCREEN_RESULTS:
 		if (frame->plan)
 			plan_draw_results(frame);
 		return;

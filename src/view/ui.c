@@ -56,7 +56,7 @@ void ui_select(struct ui_state *ui, size_t row)
 /* Help and messages scroll; plans have a cursor. */
 static void move_in_page(struct ui_state *ui, long by)
 {
-	if (ui_current_page(ui) == PAGE_PLAN || ui_current_page(ui) == PAGE_RESULTS) {
+	if (ui_current_screen(ui) == SCREEN_PLAN || ui_current_screen(ui) == SCREEN_RESULTS) {
 		ui->cursor = moved(ui->cursor, by, ui->dialog_lines);
 		return;
 	}
@@ -333,24 +333,24 @@ bool ui_word_is_right(const struct ui_state *ui)
 	return ui->word_wanted && strcmp(ui->word, ui->word_wanted) == 0;
 }
 
-enum page ui_current_page(const struct ui_state *ui)
+enum screen ui_current_screen(const struct ui_state *ui)
 {
-	return ui->depth ? ui->pages[ui->depth - 1] : PAGE_MAIN;
+	return ui->depth ? ui->screens[ui->depth - 1] : SCREEN_MAIN;
 }
 
-bool ui_has_page(const struct ui_state *ui, enum page page)
+bool ui_has_screen(const struct ui_state *ui, enum screen screen)
 {
 	for (size_t i = 0; i < ui->depth; i++)
-		if (ui->pages[i] == page)
+		if (ui->screens[i] == screen)
 			return true;
 	return false;
 }
 
-void ui_push(struct ui_state *ui, enum page page)
+void ui_push(struct ui_state *ui, enum screen screen)
 {
-	if (ui->depth < UI_PAGES_MAX)
+	if (ui->depth < UI_SCREENS_MAX)
 		ui->depth++;
-	ui->pages[ui->depth - 1] = page;
+	ui->screens[ui->depth - 1] = screen;
 	ui->scroll = ui->cursor = ui->dialog_top = 0;
 	ui_ask_anew(ui);
 }
@@ -385,7 +385,7 @@ void ui_message(struct ui_state *ui, enum style style, const char *title, const 
 	replace(&ui->message_title, title);
 	replace(&ui->message, text);
 	ui->message_style = style;
-	ui_push(ui, PAGE_MESSAGE);
+	ui_push(ui, SCREEN_MESSAGE);
 }
 
 void ui_notice(struct ui_state *ui, enum style style, const char *text)

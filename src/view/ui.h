@@ -24,29 +24,29 @@ struct shutdown_verdict;
 struct emergency;
 struct facts;
 
-enum page {
-	PAGE_MAIN,
-	PAGE_HELP,
-	PAGE_PLAN,    /* the plan: targets are ticked, then it is confirmed */
-	PAGE_RESULTS, /* the same plan while it is carried out, and its results */
-	PAGE_MESSAGE,
-	PAGE_DETAILS,
-	PAGE_LOCKS,
-	PAGE_PROXY,
-	PAGE_LAUNCH,     /* the plan of the proxy's start, before it is confirmed */
-	PAGE_LAUNCH_RUN, /* its steps */
-	PAGE_EMERGENCY,  /* the plan of an emergency, confirmed by typing a word */
-	PAGE_PASSWORD,
-	PAGE_LOG,
-	PAGE_CLEAR,         /* stats pages of dead processes, to be removed */
-	PAGE_CLEAR_RUN,     /* the same pages while they are removed, and the results */
-	PAGE_EMERGENCY_RUN, /* its steps while it is carried out, and the results */
-	PAGE_WATCH,         /* the shutdown watch */
-	PAGE_QUIT,          /* asks whether to quit while a watch is armed */
+enum screen {
+	SCREEN_MAIN,
+	SCREEN_HELP,
+	SCREEN_PLAN,    /* the plan: targets are ticked, then it is confirmed */
+	SCREEN_RESULTS, /* the same plan while it is carried out, and its results */
+	SCREEN_MESSAGE,
+	SCREEN_DETAILS,
+	SCREEN_LOCKS,
+	SCREEN_PROXY,
+	SCREEN_LAUNCH,     /* the plan of the proxy's start, before it is confirmed */
+	SCREEN_LAUNCH_RUN, /* its steps */
+	SCREEN_EMERGENCY,  /* the plan of an emergency, confirmed by typing a word */
+	SCREEN_PASSWORD,
+	SCREEN_LOG,
+	SCREEN_CLEAR,         /* stats pages of dead processes, to be removed */
+	SCREEN_CLEAR_RUN,     /* the same pages while they are removed, and the results */
+	SCREEN_EMERGENCY_RUN, /* its steps while it is carried out, and the results */
+	SCREEN_WATCH,         /* the shutdown watch */
+	SCREEN_QUIT,          /* asks whether to quit while a watch is armed */
 };
 
-#define UI_WORD_MAX  16
-#define UI_PAGES_MAX 8 /* open screens; a further one replaces the top one */
+#define UI_WORD_MAX    16
+#define UI_SCREENS_MAX 8 /* open screens; a further one replaces the top one */
 
 /* Some keys act on a server, others on a recording of one. */
 enum key_time {
@@ -84,8 +84,8 @@ struct key_help {
 	const char *what; /* for the help: "end the leaked connections"; NULL: not in the help */
 	const char *bar;  /* for the bar: "kill # leaked"; # is the number of leaked or ticked ones.
 			     NULL: not in the bar */
-	enum page page;   /* the screen where it works, whose bar shows it */
-	bool always;      /* it stays in the bar when others are left out */
+	enum screen screen; /* the screen where it works, whose bar shows it */
+	bool always;        /* it stays in the bar when others are left out */
 	enum key_time when;
 	enum help_section section;
 	enum key_need need;
@@ -166,8 +166,8 @@ struct ui_state {
 	struct identity_set folded, tagged;
 	struct identity selected;
 
-	/* the screens over the table: pages[depth − 1] is on top; depth 0 is the main screen */
-	enum page pages[UI_PAGES_MAX];
+	/* the screens over the table: screens[depth − 1] is on top; depth 0 is the main screen */
+	enum screen screens[UI_SCREENS_MAX];
 	size_t depth;
 	uint64_t questions; /* increased when a screen opens, or begins to ask something else */
 	size_t cursor;      /* the line under the cursor in a dialog */
@@ -255,8 +255,8 @@ void ui_word_type(struct ui_state *ui, char32_t c);
 void ui_word_erase(struct ui_state *ui);
 bool ui_word_is_right(const struct ui_state *ui);
 
-enum page ui_current_page(const struct ui_state *ui);
-void ui_push(struct ui_state *ui, enum page page);
+enum screen ui_current_screen(const struct ui_state *ui);
+void ui_push(struct ui_state *ui, enum screen screen);
 /* Closes the screen on top; does nothing on the main screen. */
 void ui_pop(struct ui_state *ui);
 /* The screen on top asks something new: a key works only after the user had time to see it. */
@@ -265,7 +265,7 @@ void ui_ask_anew(struct ui_state *ui);
 void ui_pop_all(struct ui_state *ui);
 
 /* Whether a screen is open, on top or below others. */
-bool ui_has_page(const struct ui_state *ui, enum page page);
+bool ui_has_screen(const struct ui_state *ui, enum screen screen);
 
 /* Opens a message; both strings are copied. */
 void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text);

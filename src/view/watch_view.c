@@ -217,7 +217,7 @@ void watch_view_draw(const struct frame *frame)
 		.n_lines = 1,
 		.note = frame->ui->notice,
 		.note_asks = frame->ui->notice != NULL,
-		.page = PAGE_WATCH,
+		.screen = SCREEN_WATCH,
 		.count = (size_t)frame->ui->watch->left,
 		.draw_line = draw_line,
 	};
@@ -237,7 +237,7 @@ void watch_view_draw_quit(const struct frame *frame)
 		.title = title,
 		.title_style = STYLE_CAUTION,
 		.width = 52,
-		.page = PAGE_QUIT,
+		.screen = SCREEN_QUIT,
 	};
 	message_draw_text(frame, &dialog,
 		"Ctrl-C here is for dbtop, not for the application.\n"
@@ -248,7 +248,7 @@ void watch_view_draw_state(const struct frame *frame, int y)
 {
 	const struct ui_watch *watch = frame->ui->watch;
 	struct line line;
-	if (!watch || ui_has_page(frame->ui, PAGE_WATCH))
+	if (!watch || ui_has_screen(frame->ui, SCREEN_WATCH))
 		return;
 	line_begin(&line);
 	line_printf(

@@ -193,7 +193,7 @@ static bool has_surveyed(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
 	return !is_pooled(watch) || watch->timed_out ||
-		(assessment->settled && assessment->peers &&
+		(assessment->complete && assessment->peers &&
 			assessment->peers->dump_began >= watch->survey_since);
 }
 
@@ -212,7 +212,7 @@ static bool look_last(struct watch *watch)
 	struct follow_sample sample;
 	bool brief = false;
 	for (int tries = 0; tries < LAST_LOOKS && !brief; tries++) {
-		if (!follow_look_here(watch->follow, tries == 0, &sample))
+		if (!follow_scan_here(watch->follow, tries == 0, &sample))
 			return false;
 		read_here(watch, &sample);
 		brief = !sample.whole && sample.taken_at - sample.began_at < BRIEF;

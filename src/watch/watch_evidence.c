@@ -242,16 +242,16 @@ static bool ended_with(const struct watch *watch, const struct shutdown_process 
 	const struct shutdown_connection *connection)
 {
 	return !watch_closed_its_pools(watch, process->pid) &&
-		process->ended_at != INSTANT_UNKNOWN && connection->holder == process->pid &&
+		process->ended_at != INSTANT_UNKNOWN && connection->owner == process->pid &&
 		connection->inode && connection->closed_at != INSTANT_UNKNOWN &&
 		connection->closed_at >= process->ended_at;
 }
 
 /* The process that held the connection's socket last. */
-static const struct shutdown_process *holder_of(
+static const struct shutdown_process *owner_of(
 	const struct watch *watch, const struct shutdown_connection *connection)
 {
-	return connection->holder ? watch_find_pid(watch, connection->holder) : NULL;
+	return connection->owner ? watch_find_pid(watch, connection->owner) : NULL;
 }
 
 /* True if a process died by a signal while it had sockets open. */
@@ -259,9 +259,9 @@ static bool died_with_sockets(const struct watch *watch)
 {
 	const struct shutdown_record *record = &watch->record;
 	for (size_t i = 0; i < record->n_connections; i++) {
-		const struct shutdown_process *holder = holder_of(watch, &record->connections[i]);
-		if (holder && died_outright(record, holder) &&
-			ended_with(watch, holder, &record->connections[i]))
+		const struct shutdown_process *owner = owner_of(watch, &record->connections[i]);
+		if (owner && died_outright(record, owner) &&
+			ended_with(watch, owner, &record->connections[i]))
 			return true;
 	}
 	return false;
@@ -275,9 +275,9 @@ static bool ended_with_sockets(const struct watch *watch, bool pooled)
 	const struct shutdown_record *record = &watch->record;
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];
-		const struct shutdown_process *holder = holder_of(watch, connection);
-		if (holder && (!pooled || connection->link == LINK_POOLED) &&
-			ended_with(watch, holder, connection))
+		const struct shutdown_process *owner = owner_of(watch, connection);
+		if (owner && (!pooled || connection->link == LINK_POOLED) &&
+			ended_with(watch, owner, connection))
 			return true;
 	}
 	return false;
@@ -312,7 +312,7 @@ static void add_counted(struct watch *watch, const struct watch_socket *socket)
 	connection->after_signal = true;
 	if (socket) {
 		connection->inode = socket->inode;
-		connection->holder = socket->holder;
+		connection->owner = socket->owner;
 		connection->opened_at = socket->opened_at;
 		connection->closed_at = socket->closed_at;
 		return;

@@ -29,7 +29,7 @@ struct watch_indexes;
  * connection of the record when its session is found: until then it may be a cancel request. */
 struct watch_socket {
 	uint32_t inode;
-	int32_t holder;
+	int32_t owner;
 	uint16_t port;
 	struct endpoint local;
 	uint32_t server_inode;

@@ -144,11 +144,11 @@ static struct shutdown_connection *add_connection(struct watch *watch,
 	}
 	if (socket) {
 		connection->inode = socket->inode;
-		connection->holder = socket->holder;
+		connection->owner = socket->owner;
 		socket->taken = true;
 	} else {
 		const struct process *process = process_of(assessment, row);
-		connection->holder = process ? process->pid : 0;
+		connection->owner = process ? process->pid : 0;
 	}
 	follow_backend(watch, backend);
 	watch->pause = 0;
@@ -435,5 +435,5 @@ void watch_ask(struct watch *watch, int64_t now)
 	watch->ask_at = now + watch->pause;
 	target_refresh(watch->target);
 	if (needs_look(watch, now))
-		target_look(watch->target);
+		target_scan(watch->target);
 }

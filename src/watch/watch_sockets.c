@@ -19,7 +19,7 @@ static struct watch_socket *add_socket(struct watch *watch, const struct follow_
 	struct watch_socket *socket = &watch->sockets[watch->n_sockets++];
 	*socket = (struct watch_socket){
 		.inode = seen->inode,
-		.holder = seen->pid,
+		.owner = seen->pid,
 		.port = seen->port,
 		.local = seen->local,
 		.server_inode = seen->server_inode,
@@ -33,7 +33,7 @@ static struct watch_socket *add_socket(struct watch *watch, const struct follow_
 	return socket;
 }
 
-/* An inherited socket has several holders: the known holder is kept as long as it holds the socket.
+/* An inherited socket has several owners: the known owner is kept as long as it holds the socket.
  */
 static void read_socket(
 	struct watch *watch, const struct follow_socket *seen, const struct follow_sample *sample)
@@ -42,9 +42,9 @@ static void read_socket(
 	if (!socket)
 		socket = add_socket(watch, seen);
 	if (!socket->open)
-		socket->holder = seen->pid;
+		socket->owner = seen->pid;
 	socket->open = true;
-	/* a process that inherited the socket was not known yet when the other holder closed it */
+	/* a process that inherited the socket was not known yet when the other owner closed it */
 	socket->closed_at = INSTANT_UNKNOWN;
 	socket->established |= seen->established;
 	socket->seen_at = sample->taken_at;
@@ -54,11 +54,11 @@ static void hand_over(struct watch *watch, const struct follow_sample *sample)
 {
 	for (size_t i = 0; i < watch->n_sockets; i++)
 		watch->sockets[i].open = false;
-	/* first the sockets whose known holder still has them */
+	/* first the sockets whose known owner still has them */
 	for (size_t i = 0; i < sample->n_sockets; i++) {
 		const struct watch_socket *socket =
 			watch_find_socket(watch, sample->sockets[i].inode);
-		if (socket && socket->holder == sample->sockets[i].pid)
+		if (socket && socket->owner == sample->sockets[i].pid)
 			read_socket(watch, &sample->sockets[i], sample);
 	}
 	/* then those that another process inherited */
@@ -72,10 +72,10 @@ static void hand_over(struct watch *watch, const struct follow_sample *sample)
 static int64_t closed_at(const struct watch *watch, const struct watch_socket *socket,
 	const struct follow_sample *sample, const struct map *by_pid)
 {
-	uint32_t holder = map_get(by_pid, (uint64_t)socket->holder);
-	if (holder != MAP_NONE)
-		return sample->processes[holder].exiting ? INSTANT_UNKNOWN : sample->taken_at;
-	const struct shutdown_process *process = watch_find_pid(watch, socket->holder);
+	uint32_t owner = map_get(by_pid, (uint64_t)socket->owner);
+	if (owner != MAP_NONE)
+		return sample->processes[owner].exiting ? INSTANT_UNKNOWN : sample->taken_at;
+	const struct shutdown_process *process = watch_find_pid(watch, socket->owner);
 	return process ? process->ended_at : sample->taken_at;
 }
 
@@ -129,7 +129,7 @@ void watch_tell_record(struct watch *watch)
 			connection->inode ? watch_find_socket(watch, connection->inode) : NULL;
 		if (!socket)
 			continue;
-		connection->holder = socket->holder;
+		connection->owner = socket->owner;
 		connection->closed_at = socket->closed_at;
 	}
 }

@@ -11,7 +11,7 @@
 
 #define MOST_KINDS   16
 #define MOST_THREADS 128
-#define PATIENCE     (60 * 1000)
+#define TIMEOUT      (60 * 1000)
 
 static const char *conninfo;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -77,7 +77,7 @@ void role_pause(void)
 void role_wait(bool (*holds)(void *data), void *data)
 {
 	for (int i = 0; !holds(data); i += 5) {
-		CHECK(i < PATIENCE);
+		CHECK(i < TIMEOUT);
 		usleep(5000);
 	}
 }

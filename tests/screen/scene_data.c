@@ -298,7 +298,7 @@ static void add_connection(
 {
 	struct shutdown_connection *connection = shutdown_add_connection(record);
 	connection->backend = backend;
-	connection->holder = 4312;
+	connection->owner = 4312;
 	connection->closed_at = closed_at;
 	connection->ended_at = closed_at;
 	if (closed_at != INSTANT_UNKNOWN)

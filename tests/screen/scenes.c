@@ -24,7 +24,7 @@ static void show_plan(struct scenery *scenery)
 	for (size_t i = 0; i < scenery->plan->n_targets; i++)
 		if (scenery->plan->targets[i].certainty == CERTAINTY_PRESUMED)
 			scenery->plan->targets[i].selected = false;
-	ui_push(&scenery->ui, PAGE_PLAN);
+	ui_push(&scenery->ui, SCREEN_PLAN);
 }
 
 static void show_results(struct scenery *scenery)
@@ -34,7 +34,7 @@ static void show_results(struct scenery *scenery)
 		if (scenery->plan->targets[i].selected)
 			scenery->plan->targets[i].result =
 				i == 1 ? RESULT_CHANGED : RESULT_TERMINATED;
-	ui_push(&scenery->ui, PAGE_RESULTS);
+	ui_push(&scenery->ui, SCREEN_RESULTS);
 }
 
 /* What the app finds out with each frame. */
@@ -66,7 +66,7 @@ static void show_pooled(struct scenery *scenery)
 
 static void show_help(struct scenery *scenery)
 {
-	ui_push(&scenery->ui, PAGE_HELP);
+	ui_push(&scenery->ui, SCREEN_HELP);
 }
 
 static void show_filter(struct scenery *scenery)
@@ -99,13 +99,13 @@ static void show_tagged(struct scenery *scenery)
 
 static void show_locks(struct scenery *scenery)
 {
-	ui_push(&scenery->ui, PAGE_LOCKS);
+	ui_push(&scenery->ui, SCREEN_LOCKS);
 }
 
 static void show_proxy(struct scenery *scenery)
 {
 	meet(scenery, NEED_RESTART);
-	ui_push(&scenery->ui, PAGE_PROXY);
+	ui_push(&scenery->ui, SCREEN_PROXY);
 }
 
 static void show_launch(struct scenery *scenery)
@@ -115,7 +115,7 @@ static void show_launch(struct scenery *scenery)
 	scenery->launch = launch_new(LAUNCH_RESTART, scenery->assessment->proxy, argv,
 		sizeof(argv) / sizeof(argv[0]), "/home/app/.local/state/dbtop/proxy.log");
 	scenery->ui.launch = scenery->launch;
-	ui_push(&scenery->ui, PAGE_LAUNCH);
+	ui_push(&scenery->ui, SCREEN_LAUNCH);
 }
 
 static void show_launch_run(struct scenery *scenery)
@@ -124,7 +124,7 @@ static void show_launch_run(struct scenery *scenery)
 	scenery->launch->phase = LAUNCH_DONE;
 	scenery->launch->result = LAUNCH_STARTED;
 	scenery->launch->pid = 9105;
-	ui_push(&scenery->ui, PAGE_LAUNCH_RUN);
+	ui_push(&scenery->ui, SCREEN_LAUNCH_RUN);
 }
 
 static void show_emergency(struct scenery *scenery)
@@ -134,68 +134,68 @@ static void show_emergency(struct scenery *scenery)
 	ui_word_begin(&scenery->ui, "stop");
 	ui_word_type(&scenery->ui, U's');
 	ui_word_type(&scenery->ui, U't');
-	ui_push(&scenery->ui, PAGE_EMERGENCY);
+	ui_push(&scenery->ui, SCREEN_EMERGENCY);
 }
 
 static void show_emergency_run(struct scenery *scenery)
 {
 	show_emergency(scenery);
 	scene_emergency_stopping(scenery->emergency);
-	ui_push(&scenery->ui, PAGE_EMERGENCY_RUN);
+	ui_push(&scenery->ui, SCREEN_EMERGENCY_RUN);
 }
 
 static void show_emergency_done(struct scenery *scenery)
 {
 	show_emergency(scenery);
 	scene_emergency_done(scenery->emergency);
-	ui_push(&scenery->ui, PAGE_EMERGENCY_RUN);
+	ui_push(&scenery->ui, SCREEN_EMERGENCY_RUN);
 }
 
 static void show_clearing(struct scenery *scenery)
 {
 	scenery->clearing = scene_clearing(false);
 	scenery->ui.clearing = scenery->clearing;
-	ui_push(&scenery->ui, PAGE_CLEAR);
+	ui_push(&scenery->ui, SCREEN_CLEAR);
 }
 
 static void show_cleared(struct scenery *scenery)
 {
 	scenery->clearing = scene_clearing(true);
 	scenery->ui.clearing = scenery->clearing;
-	ui_push(&scenery->ui, PAGE_CLEAR_RUN);
+	ui_push(&scenery->ui, SCREEN_CLEAR_RUN);
 }
 
 static void show_watch(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_CLOSED);
-	ui_push(&scenery->ui, PAGE_WATCH);
+	ui_push(&scenery->ui, SCREEN_WATCH);
 }
 
 static void show_watch_failed(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_LEFT);
 	meet(scenery, NEED_LEFT);
-	ui_push(&scenery->ui, PAGE_WATCH);
+	ui_push(&scenery->ui, SCREEN_WATCH);
 }
 
 static void show_watch_armed(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_ARMED);
 	meet(scenery, NEED_PROCESS);
-	ui_push(&scenery->ui, PAGE_WATCH);
+	ui_push(&scenery->ui, SCREEN_WATCH);
 }
 
 static void show_quit(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_ARMED);
-	ui_push(&scenery->ui, PAGE_QUIT);
+	ui_push(&scenery->ui, SCREEN_QUIT);
 }
 
 static void show_password(struct scenery *scenery)
 {
 	scenery->ui.password_wanted = true;
 	scenery->ui.password_length = 7;
-	ui_push(&scenery->ui, PAGE_PASSWORD);
+	ui_push(&scenery->ui, SCREEN_PASSWORD);
 }
 
 static void show_message(struct scenery *scenery)

@@ -125,7 +125,7 @@ static void a_plan_that_was_read_is_carried_out(void **state)
 	(void)poll(NULL, 0, SEEN_MS);
 	term_fill(term);
 	term_send(term, "\r");
-	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, TERM_PATIENCE_MS);
+	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, TERM_TIMEOUT_MS);
 	assert_true(term_is_full(term));
 	assert_true(term_wait_text(term, "done:"));
 	term_press(term, "Esc");

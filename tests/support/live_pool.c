@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "live.h"
 
-#define PATIENCE 200000
+#define TIMEOUT 200000
 
 static struct live_program *start(const char *const *argv)
 {
@@ -20,7 +20,7 @@ static struct live_program *start(const char *const *argv)
 
 static void finish(struct live_program *program, const char *role)
 {
-	int status = live_finish(program, PATIENCE);
+	int status = live_finish(program, TIMEOUT);
 	if (status != 0)
 		fail_msg("%s: status %d: %s", role, status, live_err(program));
 	live_free(program);

@@ -243,7 +243,7 @@ static void add_connection(
 		.process = has_process ? (uint32_t)row->process : NO_PROCESS,
 		.seen_here = has_process,
 		.first_seen = SAMPLE_NOW - MINUTES(10),
-		.looked = true,
+		.scanned = true,
 		.missed_at = row->verdict.reason == REASON_CLIENT_GONE ? SAMPLE_NOW - MINUTES(9)
 								       : INSTANT_UNKNOWN,
 		.in_scope = true,
@@ -327,7 +327,7 @@ static struct assessment *new_assessment(void)
 		.n_sources = SOURCE_COUNT,
 		.limits = { MINUTES(5), MINUTES(5), MINUTES(1) },
 		.slots = unknown_slots(),
-		.settled = true,
+		.complete = true,
 	};
 	for (size_t i = 0; i < SOURCE_COUNT; i++)
 		assessment->sources[i] = (struct source_state){ sample_sources[i], SOURCE_OK,
@@ -410,7 +410,7 @@ static void forget_activity(struct assessment *assessment, enum source_status st
 	assessment->sources[SOURCE_ACTIVITY].taken_at = INSTANT_UNKNOWN;
 	assessment->sources[SOURCE_ACTIVITY].error = assessment->server.error;
 	assessment->server.latency = -1;
-	assessment->settled = false;
+	assessment->complete = false;
 }
 
 static void build_full(struct assessment *assessment)

@@ -45,13 +45,14 @@ int main(int argc, char **argv)
 	struct grid grid;
 	grid_init(&grid);
 	if (number(argc, argv, 4, 0))
-		ui_push(&ui, (enum page)number(argc, argv, 4, 0));
-	struct action_plan *plan = screen_plan(assessment, ui_current_page(&ui) == PAGE_RESULTS);
+		ui_push(&ui, (enum screen)number(argc, argv, 4, 0));
+	struct action_plan *plan =
+		screen_plan(assessment, ui_current_screen(&ui) == SCREEN_RESULTS);
 	ui_message(&ui, STYLE_CAUTION, "Not allowed",
 		"dbtop was started with --readonly: it looks, and takes no action.");
-	if (number(argc, argv, 4, 0) != PAGE_MESSAGE)
+	if (number(argc, argv, 4, 0) != SCREEN_MESSAGE)
 		ui_pop(&ui);
-	if (number(argc, argv, 4, 0) == PAGE_DETAILS && sample_find(assessment, subject))
+	if (number(argc, argv, 4, 0) == SCREEN_DETAILS && sample_find(assessment, subject))
 		details_open(&ui, sample_find(assessment, subject));
 	screen_build(assessment, &history, &ui, plan, number(argc, argv, 2, 120),
 		number(argc, argv, 3, 36), &grid);

@@ -260,7 +260,7 @@ void term_read(struct term *term, int ms)
 
 void term_write(struct term *term, const char *bytes, size_t size)
 {
-	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	int64_t deadline = instant_monotonic() + TERM_TIMEOUT_MS * USEC_PER_MSEC;
 	term_stirred(term);
 	while (size && term->master >= 0) {
 		ssize_t written = write(term->master, bytes, size);
@@ -278,7 +278,7 @@ void term_write(struct term *term, const char *bytes, size_t size)
 
 bool term_wait(struct term *term, term_predicate *predicate, void *data, const char *what)
 {
-	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	int64_t deadline = instant_monotonic() + TERM_TIMEOUT_MS * USEC_PER_MSEC;
 	term_read(term, 0);
 	while (!predicate(term, data)) {
 		if (instant_monotonic() > deadline) {
@@ -425,7 +425,7 @@ bool term_is_blocking(const struct term *term)
 /* As term_wait(), without reading. */
 static bool wait_unread(struct term *term, term_predicate *predicate, const char *what)
 {
-	int64_t deadline = instant_monotonic() + TERM_PATIENCE_MS * USEC_PER_MSEC;
+	int64_t deadline = instant_monotonic() + TERM_TIMEOUT_MS * USEC_PER_MSEC;
 	while (!predicate(term, NULL)) {
 		if (instant_monotonic() > deadline) {
 			CLEANUP(cleanup_free) char *heading = mem_printf("waited for: %s", what);

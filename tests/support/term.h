@@ -1,7 +1,7 @@
 /* A program in a terminal of our own: a pty, and libvterm at its other end.
  *
  * Nothing sleeps and hopes: the waits end when the terminal shows what was asked for, and give up
- * after TERM_PATIENCE_MS with the screen on standard error. The program dies with the test. */
+ * after TERM_TIMEOUT_MS with the screen on standard error. The program dies with the test. */
 #ifndef SUPPORT_TERM_H
 #define SUPPORT_TERM_H
 
@@ -11,8 +11,8 @@
 #include <sys/types.h>
 #include <termios.h>
 
-#define TERM_PATIENCE_MS 30000
-#define TERM_CELL_CHARS  6
+#define TERM_TIMEOUT_MS 30000
+#define TERM_CELL_CHARS 6
 
 struct term;
 
@@ -65,7 +65,7 @@ bool term_is_full(const struct term *term);
 /* Whether writing waits for the terminal in the descriptors that the program was given. */
 bool term_is_blocking(const struct term *term);
 /* Waits for the end and reads nothing before it. False, with the screen told, when the program has
- * not ended after TERM_PATIENCE_MS. */
+ * not ended after TERM_TIMEOUT_MS. */
 bool term_wait_exit_unread(struct term *term, int *ret_status);
 /* Waits until the program has taken all input and sleeps in its loop, and reads nothing. */
 bool term_wait_taken_unread(struct term *term);

@@ -26,7 +26,7 @@
 #include "collect/clients.h"
 #include "model/endpoint.h"
 #include "model/peers.h"
-#include "proc/holders.h"
+#include "proc/owners.h"
 
 /* A server without a word of the protocol: it listens on a TCP port and on a Unix socket. */
 struct fixture {
@@ -100,7 +100,7 @@ static uint32_t inode_of(int fd)
 static const struct peers *look(struct fixture *f)
 {
 	int before = f->published;
-	clients_look(f->clients, &f->target, false);
+	clients_scan(f->clients, &f->target, false);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->published, before + 1);
 	return clients_latest(f->clients);
@@ -108,7 +108,7 @@ static const struct peers *look(struct fixture *f)
 
 static void settle(void)
 {
-	usleep((useconds_t)HOLDERS_SETTLE);
+	usleep((useconds_t)OWNERS_SETTLE);
 }
 
 static const struct process *owner(const struct peers *peers, uint32_t inode, size_t which)
@@ -254,23 +254,23 @@ static void descriptors_are_not_read_again_without_need(void **state)
 	int client = connect_to(&f->tcp_address, sizeof(f->tcp_address));
 	int server = accept(f->tcp, NULL, NULL);
 	(void)look(f);
-	assert_int_equal(clients_scans(f->clients), 1);
+	assert_int_equal(clients_walks(f->clients), 1);
 	settle();
 	(void)look(f);
-	assert_int_equal(clients_scans(f->clients), 2);
+	assert_int_equal(clients_walks(f->clients), 2);
 	int64_t scanned_at = clients_latest(f->clients)->scanned_at;
 	for (int i = 0; i < 20; i++)
 		(void)look(f);
-	assert_int_equal(clients_scans(f->clients), 2);
+	assert_int_equal(clients_walks(f->clients), 2);
 	assert_int_equal(clients_latest(f->clients)->scanned_at, scanned_at);
 	assert_true(clients_latest(f->clients)->dumped_at > scanned_at);
 	assert_int_equal(owner(clients_latest(f->clients), inode_of(client), 0)->pid, getpid());
 	int another = connect_to(&f->tcp_address, sizeof(f->tcp_address));
 	(void)look(f);
-	assert_int_equal(clients_scans(f->clients), 3);
-	clients_look(f->clients, &f->target, true);
+	assert_int_equal(clients_walks(f->clients), 3);
+	clients_scan(f->clients, &f->target, true);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
-	assert_int_equal(clients_scans(f->clients), 4);
+	assert_int_equal(clients_walks(f->clients), 4);
 	close(another);
 	close(client);
 	close(server);
@@ -281,10 +281,10 @@ static void looks_asked_for_during_one_are_one(void **state)
 	struct fixture *f = *state;
 	struct peers_target other = { .port = 1 };
 	assert_null(clients_latest(f->clients));
-	clients_look(f->clients, &f->target, false);
+	clients_scan(f->clients, &f->target, false);
 	for (int i = 0; i < 10; i++)
-		clients_look(f->clients, &f->target, false);
-	clients_look(f->clients, &other, false);
+		clients_scan(f->clients, &f->target, false);
+	clients_scan(f->clients, &other, false);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->published, 2);
 	assert_int_equal(clients_latest(f->clients)->target.port, 1);
@@ -298,7 +298,7 @@ static void target_that_is_not_known_yet_tells_nothing(void **state)
 	assert_false(peers->tcp_known);
 	assert_false(peers->unix_known);
 	assert_int_equal(peers->n_tcp + peers->n_unix + peers->n_owners + peers->n_processes, 0);
-	assert_int_equal(clients_scans(f->clients), 0);
+	assert_int_equal(clients_walks(f->clients), 0);
 }
 
 static void our_own_process_is_the_backend(void **state)
@@ -329,8 +329,8 @@ static void free_during_a_look_publishes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	for (useconds_t delay = 0; delay < 2000; delay += 100) {
-		clients_look(f->clients, &f->target, false);
-		clients_look(f->clients, &f->target, true);
+		clients_scan(f->clients, &f->target, false);
+		clients_scan(f->clients, &f->target, true);
 		usleep(delay);
 		clients_free(f->clients);
 		uv_run(&f->loop, UV_RUN_DEFAULT);
@@ -401,8 +401,8 @@ static void a_process_that_hangs_is_left_out_and_the_others_are_matched(void **s
 	assert_int_equal(mkfifo(path, 0600), 0);
 	struct clients *clients = clients_new(&f->loop, root,
 		&(struct clients_callbacks){ .data = &f->published, .published = count });
-	clients_set_patience(clients, 200 * USEC_PER_MSEC);
-	clients_look(clients, &f->target, false);
+	clients_set_timeout(clients, 200 * USEC_PER_MSEC);
+	clients_scan(clients, &f->target, false);
 	assert_true(clients_busy_for(clients) >= 0);
 	turn_until(f, 1, NULL);
 	assert_true(clients_busy_for(clients) < 0);
@@ -417,7 +417,7 @@ static void a_process_that_hangs_is_left_out_and_the_others_are_matched(void **s
 	assert_non_null(process);
 	assert_string_equal(process->command, "other --fine");
 	/* the next looks do not hang any more */
-	clients_look(clients, &f->target, true);
+	clients_scan(clients, &f->target, true);
 	turn_until(f, 2, NULL);
 	/* it goes on after all: the first look ends, and nobody waits for it */
 	int writer = open(path, O_WRONLY);
@@ -429,7 +429,7 @@ static void a_process_that_hangs_is_left_out_and_the_others_are_matched(void **s
 	assert_int_equal(unlink(path), 0);
 	write_text(path, "hung --no-more");
 	for (process = NULL; !process || !process->command;) {
-		clients_look(clients, &f->target, false);
+		clients_scan(clients, &f->target, false);
 		turn_until(f, f->published + 1, NULL);
 		process = owner(clients_latest(clients), inode_of(hung), 0);
 		(void)poll(NULL, 0, 20);

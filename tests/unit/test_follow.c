@@ -26,7 +26,7 @@
 #include "collect/links.h"
 #include "proc/procfs.h"
 
-#define PATIENCE (20 * USEC_PER_SEC)
+#define TIMEOUT (20 * USEC_PER_SEC)
 
 struct fixture {
 	uv_loop_t loop;
@@ -147,7 +147,7 @@ static void links_know_connections_to_the_port(void **state)
 	int client = open_socket(), idle = open_socket();
 	connect_to(f, client);
 	const uint32_t inodes[] = { inode_of(idle), inode_of(client), inode_of(client) };
-	links_look(f->links, inodes, 3, &f->port, 1, 7000);
+	links_scan(f->links, inodes, 3, &f->port, 1, 7000);
 	const struct link *link = links_find(f->links, inode_of(client));
 	assert_non_null(link);
 	assert_true(link->established);
@@ -171,9 +171,9 @@ static void links_are_the_clients_ends_alone(void **state)
 	connect_to(f, client);
 	int served = accept(f->server, NULL, NULL);
 	const uint32_t inodes[] = { inode_of(client), inode_of(served), inode_of(f->server) };
-	links_look(f->links, inodes, 3, &another, 1, 0);
+	links_scan(f->links, inodes, 3, &another, 1, 0);
 	assert_null(links_find(f->links, inodes[0]));
-	links_look(f->links, inodes, 3, &f->port, 1, USEC_PER_SEC);
+	links_scan(f->links, inodes, 3, &f->port, 1, USEC_PER_SEC);
 	assert_non_null(links_find(f->links, inodes[0]));
 	assert_null(links_find(f->links, inodes[1]));
 	assert_null(links_find(f->links, inodes[2]));
@@ -187,23 +187,23 @@ static void links_ask_again_and_forget(void **state)
 	struct fixture *f = *state;
 	int client = open_socket();
 	const uint32_t inode = inode_of(client);
-	links_look(f->links, &inode, 1, &f->port, 1, 0);
+	links_scan(f->links, &inode, 1, &f->port, 1, 0);
 	connect_to(f, client);
-	links_look(f->links, &inode, 1, &f->port, 1, 3 * USEC_PER_MSEC);
+	links_scan(f->links, &inode, 1, &f->port, 1, 3 * USEC_PER_MSEC);
 	assert_null(links_find(f->links, inode));
-	links_look(f->links, &inode, 1, &f->port, 1, 4 * USEC_PER_MSEC);
+	links_scan(f->links, &inode, 1, &f->port, 1, 4 * USEC_PER_MSEC);
 	assert_non_null(links_find(f->links, inode));
 	assert_int_equal(links_find(f->links, inode)->first_seen, 0);
-	links_look(f->links, NULL, 0, &f->port, 1, 5 * USEC_PER_MSEC);
+	links_scan(f->links, NULL, 0, &f->port, 1, 5 * USEC_PER_MSEC);
 	assert_null(links_find(f->links, inode));
-	links_look(f->links, &inode, 1, &f->port, 1, 6 * USEC_PER_MSEC);
+	links_scan(f->links, &inode, 1, &f->port, 1, 6 * USEC_PER_MSEC);
 	assert_int_equal(links_find(f->links, inode)->first_seen, 6 * USEC_PER_MSEC);
 	close(client);
 }
 
 static void sample(struct fixture *f)
 {
-	int64_t late = instant_monotonic() + PATIENCE;
+	int64_t late = instant_monotonic() + TIMEOUT;
 	int before = f->samples;
 	follow_now(f->follow);
 	while (f->samples == before && instant_monotonic() < late)
@@ -317,7 +317,7 @@ static void a_look_here_is_complete_and_alone(void **state)
 	follow_process(f->follow, parent, start_of(parent));
 	follow_set_ports(f->follow, &f->port, 1);
 	int64_t before = instant_monotonic();
-	assert_true(follow_look_here(f->follow, true, &seen));
+	assert_true(follow_scan_here(f->follow, true, &seen));
 	assert_true(seen.whole);
 	assert_true(seen.began_at >= before && seen.taken_at <= instant_monotonic());
 	assert_int_equal(seen.n_processes, 2);
@@ -327,11 +327,11 @@ static void a_look_here_is_complete_and_alone(void **state)
 	assert_int_equal(f->samples, 0);
 	follow_now(f->follow);
 	/* that one is under way */
-	assert_false(follow_look_here(f->follow, false, &seen));
+	assert_false(follow_scan_here(f->follow, false, &seen));
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->samples, 1);
 	/* whether this one walks the whole table depends on the time since the last walk */
-	assert_true(follow_look_here(f->follow, false, &seen));
+	assert_true(follow_scan_here(f->follow, false, &seen));
 	assert_true(seen.began_at >= f->began_at);
 	arena_free(seen.arena);
 	end_family(parent);
@@ -395,7 +395,7 @@ static void a_child_belongs_to_the_parent_with_the_start_time(void **state)
 		&f->loop, root, &(struct follow_callbacks){ .data = f, .sampled = on_sampled });
 	follow_process(follow, 100, 500);
 	follow_process(follow, 200, 300);
-	assert_true(follow_look_here(follow, true, &seen));
+	assert_true(follow_scan_here(follow, true, &seen));
 	assert_int_equal(seen.n_processes, 3);
 	for (size_t i = 0; i < seen.n_processes; i++)
 		assert_in_range(seen.processes[i].pid, 100, 102);

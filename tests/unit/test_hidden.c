@@ -118,7 +118,7 @@ static int follow_hidden(const char *folder, pid_t hidden)
 	CHECK(20, uv_loop_init(&loop) == 0);
 	struct follow *follow = follow_new(&loop, folder, &callbacks);
 	follow_process(follow, hidden, 1);
-	CHECK(21, follow_look_here(follow, false, &sample));
+	CHECK(21, follow_scan_here(follow, false, &sample));
 	CHECK(22, sample.n_processes == 1);
 	CHECK(23, sample.processes[0].pid == hidden);
 	CHECK(24, sample.processes[0].refused);

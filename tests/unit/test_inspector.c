@@ -22,9 +22,9 @@
 #include "proc/inspect.h"
 
 /* The processes are 1 to MOST, each begun at 500. */
-#define MOST     6
-#define PATIENCE (100 * USEC_PER_MSEC)
-#define FOREVER  (3600 * USEC_PER_SEC)
+#define MOST    6
+#define TIMEOUT (100 * USEC_PER_MSEC)
+#define FOREVER (3600 * USEC_PER_SEC)
 
 struct fixture {
 	uv_loop_t loop;
@@ -86,7 +86,7 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->inspector = inspector_new(&f->loop, on_done, f);
-	inspector_set_patience(f->inspector, PATIENCE);
+	inspector_set_timeout(f->inspector, TIMEOUT);
 	strcpy(f->root, "/tmp/inspector-XXXXXX");
 	assert_non_null(mkdtemp(f->root));
 	for (int pid = 1; pid <= MOST; pid++)
@@ -198,7 +198,7 @@ static void one_that_hangs_is_left_out_and_the_others_are_read(void **state)
 		assert_read(f, pid);
 	assert_int_equal(inspector_hanging(f->inspector), 1);
 	/* a later one does not read it: it would not come back */
-	inspector_set_patience(f->inspector, FOREVER);
+	inspector_set_timeout(f->inspector, FOREVER);
 	inspect(f);
 	assert_read(f, 1);
 	assert_hangs(f, 2);

@@ -222,7 +222,7 @@ static void a_local_server_over_tcp(void **state)
 	assert_int_equal(assessment->n_leaked, 2);
 	assert_int_equal(assessment->slots.used, 7);
 	assert_int_equal(assessment->slots.free, 15);
-	assert_true(assessment->settled);
+	assert_true(assessment->complete);
 	assessment_free(assessment);
 }
 
@@ -234,21 +234,21 @@ static void nothing_is_gone_before_it_was_looked_for_and_seen_again(void **state
 	local_tcp(&old);
 	struct assessment *first = settle(&old, NULL);
 	assert_int_equal(first->n_leaked, 0);
-	assert_false(first->settled);
+	assert_false(first->complete);
 	/* The dump is newer, but the rows are older than the dump. */
 	struct world dumped = world_new("127.0.0.1", "127.0.0.1", T0, T0 + USEC_PER_SEC);
 	local_tcp(&dumped);
 	struct assessment *second = settle(&dumped, first);
 	check(second, 1001, CLIENT_END_HELD, "python3");
 	assert_int_equal(second->n_leaked, 0);
-	assert_false(second->settled);
+	assert_false(second->complete);
 	/* The rows are read again. */
 	struct world again =
 		world_new("127.0.0.1", "127.0.0.1", T0 + 2 * USEC_PER_SEC, T0 + USEC_PER_SEC);
 	local_tcp(&again);
 	struct assessment *third = settle(&again, second);
 	assert_int_equal(third->n_leaked, 2);
-	assert_true(third->settled);
+	assert_true(third->complete);
 	assessment_free(first);
 	assessment_free(second);
 	assessment_free(third);
@@ -474,7 +474,7 @@ static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 		set.clock_step = steps[i];
 		struct assessment *second = settle(&set, first);
 		assert_int_equal(second->n_leaked, 0);
-		assert_false(second->settled);
+		assert_false(second->complete);
 		/* After one more round everything is as without the change. */
 		struct world next = world_new("127.0.0.1", "127.0.0.1", later + 3 * USEC_PER_SEC,
 			later + 2 * USEC_PER_SEC);
@@ -482,7 +482,7 @@ static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 		next.clock_step = steps[i];
 		struct assessment *third = settle(&next, second);
 		assert_int_equal(third->n_leaked, 2);
-		assert_true(third->settled);
+		assert_true(third->complete);
 		assessment_free(first);
 		assessment_free(second);
 		assessment_free(third);
@@ -504,7 +504,7 @@ static void a_clock_that_is_set_twice_proves_nothing(void **state)
 	local_tcp(&forth);
 	struct assessment *third = settle(&forth, second);
 	assert_int_equal(third->n_leaked, 0);
-	assert_false(third->settled);
+	assert_false(third->complete);
 	assessment_free(first);
 	assessment_free(second);
 	assessment_free(third);

@@ -31,7 +31,7 @@ struct scene {
 	int64_t dead_since; /* 0: T0 − 50 s */
 	const char *host;   /* of the server; NULL: 127.0.0.1 */
 	struct backend backend;
-	int32_t holder;         /* pid of the process that holds the client end; 0: not known */
+	int32_t owner;          /* pid of the process that holds the client end; 0: not known */
 	uint16_t proxy_port;    /* 0: none */
 	uint16_t bouncer_port;  /* 0: none */
 	bool no_rows;           /* not connected */
@@ -110,8 +110,8 @@ static struct peers *make_peers(const struct scene *scene)
 		.state = TCP_ESTABLISHED };
 	peers->tcp[peers->n_tcp++] = (struct tcp_socket){ at("127.0.0.1", 5001), server,
 		.inode = 21, .state = TCP_ESTABLISHED };
-	peers->processes[peers->n_processes++] = (struct process){ .pid = scene->holder,
-		.start_ticks = (uint64_t)scene->holder,
+	peers->processes[peers->n_processes++] = (struct process){ .pid = scene->owner,
+		.start_ticks = (uint64_t)scene->owner,
 		.name = "python3",
 		.ended_at = INSTANT_UNKNOWN,
 		.cpu_percent = NAN,
@@ -192,7 +192,7 @@ static struct scene usual(void)
 			.state_change = T0 - 10 * USEC_PER_SEC,
 			.application_name = "app/4312/1",
 			.client = at("127.0.0.1", 5001) },
-		.holder = OWNER,
+		.owner = OWNER,
 	};
 }
 
@@ -225,7 +225,7 @@ static void a_slot_is_the_backend_of_its_pid_and_start(void **state)
 	scene.slot.connected_at = START + 60 * USEC_PER_SEC;
 	check_slot(&scene, false, MATCHED_TCP, OWNER, CLIENT_END_HELD);
 	scene.slot.connected_at = START + 2000;
-	scene.holder = 77;
+	scene.owner = 77;
 	check_slot(&scene, false, MATCHED_TCP, 77, CLIENT_END_HELD);
 	/* a row that is hidden from our role */
 	scene = usual();
@@ -238,7 +238,7 @@ static void the_kernel_knows_who_holds_the_end(void **state)
 {
 	(void)state;
 	struct scene scene = usual();
-	scene.holder = 500;
+	scene.owner = 500;
 	/* Session and page name each other, so the slot is this session's; the owner of the client
 	 * end is known from the kernel. */
 	check_slot(&scene, true, MATCHED_TCP, 500, CLIENT_END_HELD);

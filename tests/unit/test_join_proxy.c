@@ -82,13 +82,13 @@ static struct peers *peers_of_proxy(struct arena *arena)
 	static const int32_t pids[] = { 100, 200, 500 };
 	for (uint32_t i = 0; i < 3; i++)
 		peers->processes[peers->n_processes++] = process(pids[i]);
-	static const uint32_t holders[] = { 0, 0, 1 };
+	static const uint32_t owners[] = { 0, 0, 1 };
 	for (uint32_t i = 0; i < 3; i++) {
 		peers->tcp[peers->n_tcp++] = (struct tcp_socket){ .local = at((uint16_t)(7000 + i)),
 			.remote = at(PORT),
 			.inode = 10 + i,
 			.state = TCP_ESTABLISHED };
-		peers->owners[peers->n_owners++] = (struct socket_owner){ 10 + i, holders[i] };
+		peers->owners[peers->n_owners++] = (struct socket_owner){ 10 + i, owners[i] };
 	}
 	peers->owners[peers->n_owners++] = (struct socket_owner){ 50, 2 };
 	return peers;
@@ -120,7 +120,7 @@ static void begin(struct world *world, size_t n_connections, const struct backen
 	world->assessment->n_connections = n_connections;
 	for (size_t i = 0; i < n_connections; i++)
 		world->assessment->connections[i] = (struct connection){
-			.backend = &backends[i], .process = NO_PROCESS, .holder = NO_PROCESS
+			.backend = &backends[i], .process = NO_PROCESS, .owner = NO_PROCESS
 		};
 	world->processes = client_processes_new(
 		world->assessment, NULL, 1 + join_proxy_processes(world->assessment));
@@ -137,9 +137,9 @@ static void end(struct world *world)
 /* The kernel shows that the proxy holds this connection's client end. */
 static void hold_by_proxy(struct world *world, struct connection *connection, int32_t pid)
 {
-	struct process holder = process(pid);
-	connection->holder = connection->process =
-		client_processes_add(world->processes, &holder, true);
+	struct process owner = process(pid);
+	connection->owner = connection->process =
+		client_processes_add(world->processes, &owner, true);
 	connection->matched_by = MATCHED_TCP;
 	connection->end = CLIENT_END_HELD;
 }

@@ -454,9 +454,9 @@ static struct descriptors_scan scan_tree(
 	return scan;
 }
 
-/* Of 5003's and 5005's holders nothing can be said; 6 has no holder; 4294972297 is 5001 in 32 bits,
+/* Of 5003's and 5005's owners nothing can be said; 6 has no owner; 4294972297 is 5001 in 32 bits,
  * and no socket's number. */
-static void scan_finds_holders_sorted(void **state)
+static void scan_finds_owners_sorted(void **state)
 {
 	static const uint32_t wanted[] = { 5002, 5001, 5003, 5004, 5005, 6 };
 	static const struct {
@@ -470,10 +470,10 @@ static void scan_finds_holders_sorted(void **state)
 		{ 5004, 102 },
 	};
 	struct descriptors_scan scan = scan_tree(*state, TREE, wanted, 6);
-	assert_int_equal(scan.n_holders, sizeof(expected) / sizeof(expected[0]));
-	for (size_t i = 0; i < scan.n_holders; i++) {
-		assert_int_equal(scan.holders[i].inode, expected[i].inode);
-		assert_int_equal(scan.processes[scan.holders[i].process].pid, expected[i].pid);
+	assert_int_equal(scan.n_owners, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < scan.n_owners; i++) {
+		assert_int_equal(scan.owners[i].inode, expected[i].inode);
+		assert_int_equal(scan.processes[scan.owners[i].process].pid, expected[i].pid);
 	}
 	assert_int_equal(scan.n_processes, 4);
 	assert_int_equal(scan.n_refused, 0);
@@ -485,11 +485,11 @@ static void scan_sees_other_network_namespaces(void **state)
 	static const uint32_t wanted[] = { 7001 };
 	struct descriptors_scan scan = scan_tree(*state, "tests/data/proc-namespaces", wanted, 1);
 	assert_true(scan.other_network_namespaces);
-	assert_int_equal(scan.n_holders, 1);
+	assert_int_equal(scan.n_owners, 1);
 	assert_int_equal(scan.processes[0].pid, 301);
 	scan = scan_tree(*state, TREE, NULL, 0);
 	assert_false(scan.other_network_namespaces);
-	assert_int_equal(scan.n_holders, 0);
+	assert_int_equal(scan.n_owners, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -508,7 +508,7 @@ int main(void)
 		TEST(a_time_of_boot_that_moves_is_followed),
 		TEST(numbers_that_cannot_be_are_unknown),
 		TEST(forwarding_of_either_family_counts),
-		TEST(scan_finds_holders_sorted),
+		TEST(scan_finds_owners_sorted),
 		TEST(scan_sees_other_network_namespaces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

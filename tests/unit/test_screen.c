@@ -185,19 +185,19 @@ static void assert_sound(const struct grid *grid)
 	}
 }
 
-static const enum page pages[] = { PAGE_MAIN, PAGE_HELP, PAGE_PLAN, PAGE_RESULTS, PAGE_MESSAGE,
-	PAGE_DETAILS };
+static const enum screen pages[] = { SCREEN_MAIN, SCREEN_HELP, SCREEN_PLAN, SCREEN_RESULTS,
+	SCREEN_MESSAGE, SCREEN_DETAILS };
 
-static void open_page(struct fixture *fixture, enum page page)
+static void open_page(struct fixture *fixture, enum screen screen)
 {
 	ui_pop_all(&fixture->ui);
-	if (page == PAGE_MESSAGE)
+	if (screen == SCREEN_MESSAGE)
 		ui_message(
 			&fixture->ui, STYLE_CAUTION, "漢字 \xe2\x90\x9b", "漢字かな e\u0301 x\ny");
-	else if (page == PAGE_DETAILS && fixture->assessment->n_connections)
+	else if (screen == SCREEN_DETAILS && fixture->assessment->n_connections)
 		details_open(&fixture->ui, &fixture->assessment->connections[0]);
-	else if (page != PAGE_MAIN && page != PAGE_DETAILS)
-		ui_push(&fixture->ui, page);
+	else if (screen != SCREEN_MAIN && screen != SCREEN_DETAILS)
+		ui_push(&fixture->ui, screen);
 }
 
 /* Every sample on every screen at every size, in Unicode and in ASCII. */

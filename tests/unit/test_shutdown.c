@@ -108,8 +108,8 @@ static void read_connection_word(
 	struct scene *scene, struct shutdown_connection *connection, const char *word)
 {
 	const char *value;
-	if ((value = value_of(word, "holder")))
-		connection->holder = atoi(value);
+	if ((value = value_of(word, "owner")))
+		connection->owner = atoi(value);
 	else if ((value = value_of(word, "closed")))
 		connection->closed_at = at(value);
 	else if ((value = value_of(word, "ended")))
@@ -259,7 +259,7 @@ static void is_over_when_the_verdict_is(void **state)
 	(void)state;
 	struct scene scene;
 	begin(&scene, "over");
-	char process[] = "app 7 ended=30", connection[] = "9912 holder=7 closed=25";
+	char process[] = "app 7 ended=30", connection[] = "9912 owner=7 closed=25";
 	read_process(&scene, process);
 	read_connection(&scene, connection);
 	assert_false(shutdown_is_over(&scene.record, at("40")));
@@ -293,11 +293,11 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 	struct scene scene;
 	begin(&scene, "timeline");
 	char process[] = "python3 4312 taken=1 ended=412 status=130",
-	     c1[] = "9912 holder=4312 closed=400 ended=402 rolled-back",
-	     c2[] = "9913 holder=4312 closed=178 ended=180",
-	     c3[] = "9914 holder=4312 closed=390 ended=395",
-	     c4[] = "9915 holder=4312 opened=50 closed=390 ended=400",
-	     c5[] = "9911 holder=4312 closed=-20 ended=-10", p1[] = "4312 stop_lending 3 writes=0",
+	     c1[] = "9912 owner=4312 closed=400 ended=402 rolled-back",
+	     c2[] = "9913 owner=4312 closed=178 ended=180",
+	     c3[] = "9914 owner=4312 closed=390 ended=395",
+	     c4[] = "9915 owner=4312 opened=50 closed=390 ended=400",
+	     c5[] = "9911 owner=4312 closed=-20 ended=-10", p1[] = "4312 stop_lending 3 writes=0",
 	     p2[] = "4312 flush 41 writes=12 left=0 drained=79";
 	read_process(&scene, process);
 	read_connection(&scene, c1);

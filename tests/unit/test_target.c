@@ -1,4 +1,4 @@
-/* target/target_picture: the state of the sources that scan this machine. A scan that takes too
+/* target/target_assess: the state of the sources that scan this machine. A scan that takes too
  * long is reported, whatever its thread does. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -29,10 +29,10 @@ static struct ui_watch watch;
 static struct shutdown_verdict verdict;
 
 static const struct key_help keys[] = {
-	{ "k", NULL, "end #", PAGE_WATCH, true, .need = NEED_LEFT },
-	{ "w", NULL, "arm again", PAGE_WATCH, false, .need = NEED_PROCESS },
-	{ "Esc", NULL, "close, watch on", PAGE_WATCH, true },
-	{ "Esc", NULL, "stay", PAGE_QUIT, true },
+	{ "k", NULL, "end #", SCREEN_WATCH, true, .need = NEED_LEFT },
+	{ "w", NULL, "arm again", SCREEN_WATCH, false, .need = NEED_PROCESS },
+	{ "Esc", NULL, "close, watch on", SCREEN_WATCH, true },
+	{ "Esc", NULL, "stay", SCREEN_QUIT, true },
 };
 
 static const struct shutdown_moment moments[] = {
@@ -53,7 +53,7 @@ static int set_up(void **state)
 	};
 	ui.watch = &watch;
 	ui.met = 1u << NEED_PROCESS;
-	ui_push(&ui, PAGE_WATCH);
+	ui_push(&ui, SCREEN_WATCH);
 	return 0;
 }
 
@@ -195,14 +195,14 @@ static void closed_it_is_told_in_the_rule(void **state)
 	check(110, 30, "watching python3 4312: it ends", true);
 	give_verdict(false);
 	check(110, 30, "watched python3 4312: FAIL", true);
-	ui_push(&ui, PAGE_WATCH);
+	ui_push(&ui, SCREEN_WATCH);
 	check(110, 30, "4312: FAIL", false);
 }
 
 static void quitting_is_asked_whole(void **state)
 {
 	(void)state;
-	ui_push(&ui, PAGE_QUIT);
+	ui_push(&ui, SCREEN_QUIT);
 	check(110, 30, "Ctrl-C here is for dbtop, not for the application.", true);
 	check(110, 30, "Quit, and see no more of how it ends?", true);
 	check(40, 12, "ends?", true);

@@ -162,7 +162,7 @@ static void an_action_is_not_begun_without_its_line(void **state)
 	(void)state;
 	struct launch launch = { .argv = (const char *const[]){ "proxy", NULL } };
 	struct audit *audit = audit_new("path");
-	audit_set_patience(audit, SHORT);
+	audit_set_timeout(audit, SHORT);
 	set_hanging(true);
 	audit_launch(audit, &launch, SAMPLE_NOW);
 	const char *error = audit_error(audit);
@@ -170,7 +170,7 @@ static void an_action_is_not_begun_without_its_line(void **state)
 	assert_non_null(strstr(error, "the audit log path cannot be written: The disk does not"));
 	audit_launch(audit, &launch, SAMPLE_NOW);
 	set_hanging(false);
-	audit_set_patience(audit, LONG);
+	audit_set_timeout(audit, LONG);
 	assert_null(audit_error(audit));
 	assert_int_equal(disk.left, 2);
 	assert_int_equal(audit_free(audit), 0);

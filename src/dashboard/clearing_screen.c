@@ -1,5 +1,5 @@
 /* Connects the screen with the code that removes the files. */
-#include "dashboard/clearing_page.h"
+#include "dashboard/clearing_screen.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "modes/app.h"
 #include "modes/log.h"
 
-struct clearing_page_state {
+struct clearing_screen {
 	struct dashboard *dashboard;
 	struct clearer *clearer;
 	struct clearing *clearing; /* planned, running or done; NULL */
@@ -23,40 +23,41 @@ struct clearing_page_state {
 
 static void on_done(void *data)
 {
-	struct clearing_page_state *page = data;
-	struct dashboard *dashboard = page->dashboard;
+	struct clearing_screen *screen = data;
+	struct dashboard *dashboard = screen->dashboard;
 	const char *error = audit_error(dashboard->audit);
-	for (size_t i = 0; i < page->clearing->n_pages; i++)
-		log_write(dashboard->app->log, "clear_pages: %s: %s", page->clearing->pages[i].path,
-			clearing_result_name(page->clearing->pages[i].result));
+	for (size_t i = 0; i < screen->clearing->n_pages; i++)
+		log_write(dashboard->app->log, "clear_pages: %s: %s",
+			screen->clearing->pages[i].path,
+			clearing_result_name(screen->clearing->pages[i].result));
 	if (error)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
 	target_refresh(dashboard->target);
 	dashboard->dirty = true;
 }
 
-struct clearing_page_state *clearing_page_new(struct dashboard *dashboard)
+struct clearing_screen *clearing_screen_new(struct dashboard *dashboard)
 {
-	struct clearing_page_state *page = mem_alloc(sizeof(*page));
+	struct clearing_screen *screen = mem_alloc(sizeof(*screen));
 	const struct clear_options options = {
 		.readonly = dashboard->app->config->readonly,
 		.audit = dashboard->audit,
-		.data = page,
+		.data = screen,
 		.done = on_done,
 	};
-	*page = (struct clearing_page_state){ .dashboard = dashboard };
-	page->clearer = clear_new(&dashboard->app->loop, &options);
-	return page;
+	*screen = (struct clearing_screen){ .dashboard = dashboard };
+	screen->clearer = clear_new(&dashboard->app->loop, &options);
+	return screen;
 }
 
 /* The reason why there is no plan. */
-static const char *refusal(const struct clearing_page_state *page)
+static const char *refusal(const struct clearing_screen *screen)
 {
-	if (page->dashboard->player)
+	if (screen->dashboard->player)
 		return "a recording: what it shows is over, and nothing can be removed";
-	if (page->dashboard->app->config->readonly)
+	if (screen->dashboard->app->config->readonly)
 		return "read-only: nothing can be removed";
-	if (clear_busy(page->clearer))
+	if (clear_busy(screen->clearer))
 		return "still at work on the last ones";
 	return NULL;
 }
@@ -70,11 +71,11 @@ static const char *nothing(const struct assessment *assessment)
 		     : "no dead process has left but its page";
 }
 
-void clearing_page_plan(struct clearing_page_state *page)
+void clearing_screen_plan(struct clearing_screen *screen)
 {
-	struct dashboard *dashboard = page->dashboard;
+	struct dashboard *dashboard = screen->dashboard;
 	const struct assessment *assessment = target_assessment(dashboard->target);
-	const char *why = refusal(page);
+	const char *why = refusal(screen);
 	struct clearing *clearing =
 		why ? NULL : clear_plan(assessment, &dashboard->app->rules, geteuid());
 	if (clearing && clearing->n_pages == 0)
@@ -84,37 +85,37 @@ void clearing_page_plan(struct clearing_page_state *page)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, why);
 		return;
 	}
-	clearing_free(page->clearing);
-	page->clearing = clearing;
+	clearing_free(screen->clearing);
+	screen->clearing = clearing;
 	dashboard->ui.clearing = clearing;
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
-	ui_push(&dashboard->ui, PAGE_CLEAR);
+	ui_push(&dashboard->ui, SCREEN_CLEAR);
 }
 
-void clearing_page_confirm(struct clearing_page_state *page)
+void clearing_screen_confirm(struct clearing_screen *screen)
 {
-	struct dashboard *dashboard = page->dashboard;
-	int r = clear_run(page->clearer, page->clearing);
+	struct dashboard *dashboard = screen->dashboard;
+	int r = clear_run(screen->clearer, screen->clearing);
 	if (r == -EIO) {
-		page->clearing->unaudited = true;
+		screen->clearing->unaudited = true;
 		dashboard_ask_unaudited(dashboard);
 		return;
 	}
 	ui_pop(&dashboard->ui);
 	if (r == 0)
-		ui_push(&dashboard->ui, PAGE_CLEAR_RUN);
+		ui_push(&dashboard->ui, SCREEN_CLEAR_RUN);
 	else
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
 			r == -EPERM ? "read-only: nothing can be removed"
 				    : "still at work on the last ones");
 }
 
-void clearing_page_free(struct clearing_page_state *page)
+void clearing_screen_free(struct clearing_screen *screen)
 {
-	if (!page)
+	if (!screen)
 		return;
-	page->dashboard->ui.clearing = NULL;
-	clear_free(page->clearer);
-	clearing_free(page->clearing);
-	free(page);
+	screen->dashboard->ui.clearing = NULL;
+	clear_free(screen->clearer);
+	clearing_free(screen->clearing);
+	free(screen);
 }

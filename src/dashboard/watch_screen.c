@@ -1,5 +1,5 @@
 /* Judges again at each event of the watch, and draws only if something changed. */
-#include "dashboard/watch_page.h"
+#include "dashboard/watch_screen.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@
 /* While the application ends, the elapsed time is redrawn at this interval. */
 #define FRAME (100 * USEC_PER_MSEC)
 
-struct watch_page {
+struct watch_screen {
 	struct dashboard *dashboard;
 	struct watch *watch; /* NULL: none */
 	int32_t pid;
@@ -38,30 +38,30 @@ struct watch_page {
 	int64_t drawn_at; /* monotonic */
 };
 
-struct watch_page *watch_page_new(struct dashboard *dashboard)
+struct watch_screen *watch_screen_new(struct dashboard *dashboard)
 {
-	struct watch_page *page = mem_alloc(sizeof(*page));
-	page->dashboard = dashboard;
-	return page;
+	struct watch_screen *screen = mem_alloc(sizeof(*screen));
+	screen->dashboard = dashboard;
+	return screen;
 }
 
-static void disarm(struct watch_page *page)
+static void disarm(struct watch_screen *screen)
 {
-	page->dashboard->ui.watch = NULL;
-	watch_free(page->watch);
-	page->watch = NULL;
-	arena_free(page->arena);
-	page->arena = NULL;
-	free(page->name);
-	page->name = NULL;
+	screen->dashboard->ui.watch = NULL;
+	watch_free(screen->watch);
+	screen->watch = NULL;
+	arena_free(screen->arena);
+	screen->arena = NULL;
+	free(screen->name);
+	screen->name = NULL;
 }
 
-void watch_page_free(struct watch_page *page)
+void watch_screen_free(struct watch_screen *screen)
 {
-	if (!page)
+	if (!screen)
 		return;
-	disarm(page);
-	free(page);
+	disarm(screen);
+	free(screen);
 }
 
 static int count_left(const struct shutdown_record *record)
@@ -74,44 +74,45 @@ static int count_left(const struct shutdown_record *record)
 	return left;
 }
 
-static bool differs(const struct watch_page *page, const struct shutdown_verdict *verdict,
+static bool differs(const struct watch_screen *screen, const struct shutdown_verdict *verdict,
 	const struct ui_watch *shown)
 {
-	return verdict->n_moments != page->verdict.n_moments ||
-		verdict->behaviour != page->verdict.behaviour ||
-		verdict->after != page->verdict.after || verdict->before != page->verdict.before ||
-		shown->connections != page->shown.connections ||
-		shown->settled != page->shown.settled ||
+	return verdict->n_moments != screen->verdict.n_moments ||
+		verdict->behaviour != screen->verdict.behaviour ||
+		verdict->after != screen->verdict.after ||
+		verdict->before != screen->verdict.before ||
+		shown->connections != screen->shown.connections ||
+		shown->settled != screen->shown.settled ||
 		(shown->elapsed >= 0 && !shown->settled &&
-			instant_monotonic() - page->drawn_at >= FRAME);
+			instant_monotonic() - screen->drawn_at >= FRAME);
 }
 
-static void show(struct watch_page *page)
+static void show(struct watch_screen *screen)
 {
-	const struct shutdown_record *record = watch_record(page->watch);
+	const struct shutdown_record *record = watch_record(screen->watch);
 	struct arena *arena = arena_new();
 	int64_t now = instant_monotonic();
 	struct shutdown_verdict verdict = shutdown_judge(record, false, now, arena);
 	const struct ui_watch shown = {
-		.name = page->name,
-		.verdict = &page->verdict,
-		.connections = watch_count(page->watch),
+		.name = screen->name,
+		.verdict = &screen->verdict,
+		.connections = watch_count(screen->watch),
 		.left = count_left(record),
-		.settled = watch_is_settled(page->watch),
+		.settled = watch_is_settled(screen->watch),
 		.elapsed =
 			record->signalled_at == INSTANT_UNKNOWN ? -1 : now - record->signalled_at,
 	};
-	if (page->arena && !differs(page, &verdict, &shown)) {
+	if (screen->arena && !differs(screen, &verdict, &shown)) {
 		arena_free(arena);
 		return;
 	}
-	arena_free(page->arena);
-	page->arena = arena;
-	page->verdict = verdict;
-	page->shown = shown;
-	page->drawn_at = now;
-	page->dashboard->ui.watch = &page->shown;
-	page->dashboard->dirty = true;
+	arena_free(screen->arena);
+	screen->arena = arena;
+	screen->verdict = verdict;
+	screen->shown = shown;
+	screen->drawn_at = now;
+	screen->dashboard->ui.watch = &screen->shown;
+	screen->dashboard->dirty = true;
 }
 
 static void on_changed(void *data)
@@ -121,20 +122,20 @@ static void on_changed(void *data)
 
 static void on_settled(void *data)
 {
-	struct watch_page *page = data;
-	show(page);
-	log_write(page->dashboard->app->log, "watch: %s: %s: %s", page->name,
-		page->verdict.behaviour == BEHAVIOUR_NONE ? "no verdict"
-			: page->verdict.pass              ? "pass"
-							  : "fail",
-		page->verdict.sentence);
-	target_refresh(page->dashboard->target);
+	struct watch_screen *screen = data;
+	show(screen);
+	log_write(screen->dashboard->app->log, "watch: %s: %s: %s", screen->name,
+		screen->verdict.behaviour == BEHAVIOUR_NONE ? "no verdict"
+			: screen->verdict.pass              ? "pass"
+							    : "fail",
+		screen->verdict.sentence);
+	target_refresh(screen->dashboard->target);
 }
 
 /* The name that a scan found; NULL. */
-static const char *known_name(const struct watch_page *page, int32_t pid, uint64_t start_ticks)
+static const char *known_name(const struct watch_screen *screen, int32_t pid, uint64_t start_ticks)
 {
-	const struct assessment *assessment = target_assessment(page->dashboard->target);
+	const struct assessment *assessment = target_assessment(screen->dashboard->target);
 	for (size_t i = 0; assessment && i < assessment->n_processes; i++) {
 		const struct process *process = &assessment->processes[i].process;
 		if (process->pid == pid && process->start_ticks == start_ticks)
@@ -146,7 +147,7 @@ static const char *known_name(const struct watch_page *page, int32_t pid, uint64
 /* "python3 4312", and which process it is. The command line is not read: that may block forever,
  * and this is the loop's thread. */
 static int describe(
-	const struct watch_page *page, int32_t pid, char **ret_name, uint64_t *ret_start_ticks)
+	const struct watch_screen *screen, int32_t pid, char **ret_name, uint64_t *ret_start_ticks)
 {
 	struct procfs *procfs = procfs_new("/proc");
 	struct procfs_stat stat;
@@ -157,7 +158,7 @@ static int describe(
 	if (r < 0)
 		return r;
 	struct arena *arena = arena_new();
-	const char *name = known_name(page, pid, stat.start_ticks);
+	const char *name = known_name(screen, pid, stat.start_ticks);
 	if (!name)
 		name = text_clean(arena, stat.comm, strlen(stat.comm), TEXT_LINE);
 	*ret_name = mem_printf("%s %d", name, pid);
@@ -166,53 +167,53 @@ static int describe(
 	return 0;
 }
 
-int watch_page_arm(struct watch_page *page, int32_t pid)
+int watch_screen_arm(struct watch_screen *screen, int32_t pid)
 {
-	struct dashboard *dashboard = page->dashboard;
+	struct dashboard *dashboard = screen->dashboard;
 	uint64_t start_ticks = 0;
 	char *name = NULL;
-	int r = describe(page, pid, &name, &start_ticks);
+	int r = describe(screen, pid, &name, &start_ticks);
 	if (r < 0)
 		return r;
-	disarm(page);
+	disarm(screen);
 	const struct watch_options options = {
 		.pid = pid,
 		.start_ticks = start_ticks,
 		.timeout = TIMEOUT,
 		.settle = SETTLE,
-		.data = page,
+		.data = screen,
 		.changed = on_changed,
 		.settled = on_settled,
 	};
-	page->name = name;
-	page->pid = pid;
-	page->watch = watch_new(&dashboard->app->loop, dashboard->target, &options);
-	watch_page_assessed(page);
-	show(page);
-	if (!ui_has_page(&dashboard->ui, PAGE_WATCH))
-		ui_push(&dashboard->ui, PAGE_WATCH);
+	screen->name = name;
+	screen->pid = pid;
+	screen->watch = watch_new(&dashboard->app->loop, dashboard->target, &options);
+	watch_screen_assessed(screen);
+	show(screen);
+	if (!ui_has_screen(&dashboard->ui, SCREEN_WATCH))
+		ui_push(&dashboard->ui, SCREEN_WATCH);
 	return 0;
 }
 
-int32_t watch_page_pid(const struct watch_page *page)
+int32_t watch_screen_pid(const struct watch_screen *screen)
 {
-	return page && page->watch ? page->pid : 0;
+	return screen && screen->watch ? screen->pid : 0;
 }
 
-bool watch_page_is_busy(const struct watch_page *page)
+bool watch_screen_is_busy(const struct watch_screen *screen)
 {
-	return page && page->watch && !watch_is_settled(page->watch);
+	return screen && screen->watch && !watch_is_settled(screen->watch);
 }
 
-void watch_page_assessed(struct watch_page *page)
+void watch_screen_assessed(struct watch_screen *screen)
 {
-	if (page && page->watch)
-		watch_assessed(page->watch);
+	if (screen && screen->watch)
+		watch_assessed(screen->watch);
 }
 
-struct plan_session *watch_page_left(const struct watch_page *page, size_t *ret_count)
+struct plan_session *watch_screen_left(const struct watch_screen *screen, size_t *ret_count)
 {
-	const struct shutdown_record *record = page->watch ? watch_record(page->watch) : NULL;
+	const struct shutdown_record *record = screen->watch ? watch_record(screen->watch) : NULL;
 	size_t room = record ? record->n_connections : 0;
 	struct plan_session *sessions = mem_resize(NULL, room + 1, sizeof(*sessions));
 	*ret_count = 0;

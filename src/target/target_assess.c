@@ -20,7 +20,7 @@
 #define STALE_AFTER (2 * USEC_PER_SEC)
 
 /* The pages' folders are local, but a disk may hang: rows wait no longer than this for them. */
-#define PAGES_PATIENCE (USEC_PER_SEC / 2)
+#define PAGES_TIMEOUT (USEC_PER_SEC / 2)
 
 static int64_t stale_after(const struct target *target)
 {
@@ -120,7 +120,7 @@ static void sample_history(struct target *target)
 void target_assess(struct target *target)
 {
 	/* new rows with old pages could withdraw what the last assessment proved */
-	bool halfway = target->rows_wait && instant_monotonic() - target->rows_at < PAGES_PATIENCE;
+	bool halfway = target->rows_wait && instant_monotonic() - target->rows_at < PAGES_TIMEOUT;
 	if (target->paused || halfway)
 		return;
 	struct server_state server = server_state(target);
@@ -140,7 +140,7 @@ void target_assess(struct target *target)
 		.bouncers = bouncers,
 		.n_bouncers = n_poolers,
 		.proxy = proxy_watch_latest(target->proxy),
-		.unsettled = target_awaits_proxy(target),
+		.incomplete = target_awaits_proxy(target),
 		.locks = locks_latest(target->locks),
 		.server = &server,
 		.sources = sources,

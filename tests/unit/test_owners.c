@@ -17,13 +17,13 @@
 
 #include "base/instant.h"
 #include "model/peers.h"
-#include "proc/holders.h"
+#include "proc/owners.h"
 
 #define START (1000 * USEC_PER_SEC)
 
 struct fixture {
 	char root[32];
-	struct holders *holders;
+	struct owners *owners;
 	struct peers *peers;
 	int64_t now;
 };
@@ -97,10 +97,10 @@ static void remove_all(const struct fixture *f, int pid)
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	strcpy(f->root, "/tmp/holders-XXXXXX");
+	strcpy(f->root, "/tmp/owners-XXXXXX");
 	assert_non_null(mkdtemp(f->root));
 	make_file(f, "stat", "btime 1700000000\n");
-	f->holders = holders_new(f->root);
+	f->owners = owners_new(f->root);
 	f->now = START;
 	*state = f;
 	return 0;
@@ -110,7 +110,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 	remove_all(f, 0);
-	holders_free(f->holders);
+	owners_free(f->owners);
 	peers_unref(f->peers);
 	free(f);
 	return 0;
@@ -120,13 +120,13 @@ static int tear_down(void **state)
 static const struct peers *look(
 	struct fixture *f, int64_t later, const uint32_t *inodes, size_t n, size_t n_clients)
 {
-	struct holders_wanted wanted[8];
+	struct owners_wanted wanted[8];
 	for (size_t i = 0; i < n; i++)
-		wanted[i] = (struct holders_wanted){ inodes[i], i < n_clients };
+		wanted[i] = (struct owners_wanted){ inodes[i], i < n_clients };
 	peers_unref(f->peers);
 	f->peers = peers_new();
 	f->now += later;
-	holders_look(f->holders, wanted, n, false, f->now, f->peers);
+	owners_find(f->owners, wanted, n, false, f->now, f->peers);
 	return f->peers;
 }
 
@@ -146,35 +146,35 @@ static void descriptors_are_read_only_for_what_is_unknown(void **state)
 	make_descriptor(f, 5, 4, 11);
 	make_descriptor(f, 5, 5, 12);
 	(void)look(f, 0, inodes, 0, 0);
-	assert_int_equal(holders_walks(f->holders), 0);
+	assert_int_equal(owners_walks(f->owners), 0);
 	const struct peers *peers = look(f, 0, inodes, 2, 2);
-	assert_int_equal(holders_walks(f->holders), 1);
+	assert_int_equal(owners_walks(f->owners), 1);
 	assert_int_equal(peers->n_processes, 1);
 	assert_int_equal(peers->n_owners, 2);
 	assert_int_equal(owner(peers, 11, 0)->pid, 5);
 	assert_null(owner(peers, 12, 0));
 	assert_int_not_equal(peers->scanned_at, INSTANT_UNKNOWN);
 	/* too young to be sure: once more when they have settled, then never again */
-	(void)look(f, HOLDERS_SETTLE - 1, inodes, 2, 2);
-	assert_int_equal(holders_walks(f->holders), 1);
+	(void)look(f, OWNERS_SETTLE - 1, inodes, 2, 2);
+	assert_int_equal(owners_walks(f->owners), 1);
 	(void)look(f, 1, inodes, 2, 2);
-	assert_int_equal(holders_walks(f->holders), 2);
+	assert_int_equal(owners_walks(f->owners), 2);
 	for (int i = 0; i < 5; i++)
 		peers = look(f, USEC_PER_SEC, inodes, 2, 2);
-	assert_int_equal(holders_walks(f->holders), 2);
+	assert_int_equal(owners_walks(f->owners), 2);
 	assert_int_equal(peers->n_owners, 2);
 	/* one that goes away is no reason */
 	peers = look(f, USEC_PER_SEC, inodes, 1, 1);
-	assert_int_equal(holders_walks(f->holders), 2);
+	assert_int_equal(owners_walks(f->owners), 2);
 	assert_int_equal(peers->n_owners, 1);
 	assert_null(owner(peers, 11, 0));
 	/* a new one is */
 	peers = look(f, USEC_PER_SEC, inodes, 3, 3);
-	assert_int_equal(holders_walks(f->holders), 3);
+	assert_int_equal(owners_walks(f->owners), 3);
 	assert_int_equal(owner(peers, 12, 0)->pid, 5);
 }
 
-static void socket_without_a_visible_holder_is_remembered(void **state)
+static void socket_without_a_visible_owner_is_remembered(void **state)
 {
 	struct fixture *f = *state;
 	static const uint32_t inodes[] = { 10 };
@@ -183,7 +183,7 @@ static void socket_without_a_visible_holder_is_remembered(void **state)
 	assert_int_equal(peers->n_processes, 0);
 	for (int i = 0; i < 5; i++)
 		(void)look(f, USEC_PER_SEC, inodes, 1, 1);
-	assert_int_equal(holders_walks(f->holders), 2);
+	assert_int_equal(owners_walks(f->owners), 2);
 }
 
 /* The postmaster accepts, forks, and closes its own copy. */
@@ -198,12 +198,12 @@ static void socket_that_is_handed_on_is_found_again(void **state)
 	make_descriptor(f, 6, 3, 10);
 	remove_all(f, 5);
 	make_process(f, &(struct tree_process){ .pid = 5, .comm = "postgres", .start_ticks = 1 });
-	const struct peers *peers = look(f, HOLDERS_SETTLE, inodes, 1, 0);
+	const struct peers *peers = look(f, OWNERS_SETTLE, inodes, 1, 0);
 	assert_int_equal(peers->n_owners, 1);
 	assert_int_equal(owner(peers, 10, 0)->pid, 6);
 }
 
-static void holders_of_an_inherited_socket_are_sorted_by_start(void **state)
+static void owners_of_an_inherited_socket_are_sorted_by_start(void **state)
 {
 	struct fixture *f = *state;
 	static const uint32_t inodes[] = { 11, 10 };
@@ -228,7 +228,7 @@ static void holders_of_an_inherited_socket_are_sorted_by_start(void **state)
 	assert_int_equal(peers->n_processes, 3);
 }
 
-static void holder_that_is_gone_is_looked_for(void **state)
+static void owner_that_is_gone_is_looked_for(void **state)
 {
 	struct fixture *f = *state;
 	static const uint32_t inodes[] = { 10 };
@@ -236,44 +236,44 @@ static void holder_that_is_gone_is_looked_for(void **state)
 	make_process(f, &(struct tree_process){ .pid = 6, .comm = "app", .start_ticks = 60 });
 	make_descriptor(f, 5, 3, 10);
 	(void)look(f, 0, inodes, 1, 1);
-	(void)look(f, HOLDERS_SETTLE, inodes, 1, 1);
-	assert_int_equal(holders_walks(f->holders), 2);
+	(void)look(f, OWNERS_SETTLE, inodes, 1, 1);
+	assert_int_equal(owners_walks(f->owners), 2);
 	make_descriptor(f, 6, 3, 10);
 	remove_all(f, 5);
 	const struct peers *peers = look(f, 1, inodes, 1, 1);
-	assert_int_equal(holders_walks(f->holders), 3);
+	assert_int_equal(owners_walks(f->owners), 3);
 	assert_int_equal(peers->n_owners, 1);
 	assert_int_equal(owner(peers, 10, 0)->pid, 6);
 	/* now nobody: known once it was looked */
 	remove_all(f, 6);
 	peers = look(f, 1, inodes, 1, 1);
-	assert_int_equal(holders_walks(f->holders), 4);
+	assert_int_equal(owners_walks(f->owners), 4);
 	assert_int_equal(peers->n_owners, 0);
 	(void)look(f, 1, inodes, 1, 1);
-	assert_int_equal(holders_walks(f->holders), 4);
+	assert_int_equal(owners_walks(f->owners), 4);
 }
 
 /* There is one for each connection: asking for all of them would cost more than the sockets. */
-static void servers_holder_is_not_followed(void **state)
+static void servers_owner_is_not_followed(void **state)
 {
 	struct fixture *f = *state;
 	static const uint32_t inodes[] = { 10 };
 	make_process(f, &(struct tree_process){ .pid = 5, .comm = "postgres", .start_ticks = 50 });
 	make_descriptor(f, 5, 3, 10);
 	(void)look(f, 0, inodes, 1, 0);
-	(void)look(f, HOLDERS_SETTLE, inodes, 1, 0);
+	(void)look(f, OWNERS_SETTLE, inodes, 1, 0);
 	remove_all(f, 5);
-	const struct peers *peers = look(f, 2 * HOLDERS_SAMPLE, inodes, 1, 0);
-	assert_int_equal(holders_walks(f->holders), 2);
+	const struct peers *peers = look(f, 2 * OWNERS_SAMPLE, inodes, 1, 0);
+	assert_int_equal(owners_walks(f->owners), 2);
 	assert_int_equal(peers->n_owners, 1);
 	/* its socket goes with it */
 	peers = look(f, 1, inodes, 0, 0);
-	assert_int_equal(holders_walks(f->holders), 2);
+	assert_int_equal(owners_walks(f->owners), 2);
 	assert_int_equal(peers->n_owners, 0);
 }
 
 /* By the next sample at the latest: a zombie, a pid that was taken, another program. */
-static void holder_that_became_another_is_looked_for(void **state)
+static void owner_that_became_another_is_looked_for(void **state)
 {
 	static const struct tree_process others[] = {
 		{ .pid = 5, .comm = "app", .start_ticks = 50, .state = 'Z' },
@@ -287,12 +287,12 @@ static void holder_that_became_another_is_looked_for(void **state)
 			f, &(struct tree_process){ .pid = 5, .comm = "app", .start_ticks = 50 });
 		if (i == 0)
 			make_descriptor(f, 5, 3, 10);
-		(void)look(f, HOLDERS_SAMPLE, inodes, 1, 1);
-		(void)look(f, HOLDERS_SAMPLE, inodes, 1, 1);
-		unsigned walks = holders_walks(f->holders);
+		(void)look(f, OWNERS_SAMPLE, inodes, 1, 1);
+		(void)look(f, OWNERS_SAMPLE, inodes, 1, 1);
+		unsigned walks = owners_walks(f->owners);
 		make_process(f, &others[i]);
-		const struct peers *peers = look(f, HOLDERS_SAMPLE, inodes, 1, 1);
-		assert_int_equal(holders_walks(f->holders), walks + 1);
+		const struct peers *peers = look(f, OWNERS_SAMPLE, inodes, 1, 1);
+		assert_int_equal(owners_walks(f->owners), walks + 1);
 		assert_int_equal(owner(peers, 10, 0)->start_ticks, others[i].start_ticks);
 		if (others[i].state == 'Z')
 			assert_int_not_equal(owner(peers, 10, 0)->ended_at, INSTANT_UNKNOWN);
@@ -317,22 +317,22 @@ static void cpu_time_is_sampled_for_clients(void **state)
 	client.rss_pages = 3;
 	make_process(f, &client);
 	make_process(f, &server);
-	peers = look(f, HOLDERS_SAMPLE - 1, inodes, 2, 1);
+	peers = look(f, OWNERS_SAMPLE - 1, inodes, 2, 1);
 	assert_true(isnan(owner(peers, 10, 0)->cpu_percent));
 	/* 1.5 s in 3 s */
-	peers = look(f, 3 * USEC_PER_SEC - HOLDERS_SAMPLE + 1, inodes, 2, 1);
+	peers = look(f, 3 * USEC_PER_SEC - OWNERS_SAMPLE + 1, inodes, 2, 1);
 	assert_true(fabs(owner(peers, 10, 0)->cpu_percent - 50) < 0.001);
 	assert_int_equal(owner(peers, 10, 0)->rss_bytes, 3 * sysconf(_SC_PAGESIZE));
 	assert_true(isnan(owner(peers, 11, 0)->cpu_percent));
 	/* kept between two samples, and over a walk */
 	peers = look(f, 1, inodes, 2, 1);
 	assert_true(fabs(owner(peers, 10, 0)->cpu_percent - 50) < 0.001);
-	unsigned walks = holders_walks(f->holders);
+	unsigned walks = owners_walks(f->owners);
 	static const uint32_t more[] = { 10, 11, 12 };
 	peers = look(f, 1, more, 3, 1);
-	assert_int_equal(holders_walks(f->holders), walks + 1);
+	assert_int_equal(owners_walks(f->owners), walks + 1);
 	assert_true(fabs(owner(peers, 10, 0)->cpu_percent - 50) < 0.001);
-	peers = look(f, HOLDERS_SAMPLE, inodes, 2, 1);
+	peers = look(f, OWNERS_SAMPLE, inodes, 2, 1);
 	assert_true(owner(peers, 10, 0)->cpu_percent == 0);
 }
 
@@ -349,17 +349,17 @@ static void details_are_read_once(void **state)
 	p.command = "app two";
 	make_process(f, &p);
 	assert_string_equal(owner(look(f, 1, inodes, 2, 2), 10, 0)->command, "app one");
-	assert_int_equal(holders_walks(f->holders), 2);
+	assert_int_equal(owners_walks(f->owners), 2);
 }
 
 static void fresh_look_reads_the_descriptors(void **state)
 {
 	struct fixture *f = *state;
-	const struct holders_wanted wanted = { 10, true };
+	const struct owners_wanted wanted = { 10, true };
 	struct peers *peers = peers_new();
 	for (unsigned i = 1; i < 4; i++) {
-		holders_look(f->holders, &wanted, 1, true, START, peers);
-		assert_int_equal(holders_walks(f->holders), i);
+		owners_find(f->owners, &wanted, 1, true, START, peers);
+		assert_int_equal(owners_walks(f->owners), i);
 	}
 	peers_unref(peers);
 }
@@ -381,7 +381,7 @@ static void backend_is_found_by_its_pid(void **state)
 		struct peers *peers = peers_new();
 		peers->target.backend_pid = 5;
 		make_process(f, &cases[i].process);
-		holders_look(f->holders, NULL, 0, false, START, peers);
+		owners_find(f->owners, NULL, 0, false, START, peers);
 		assert_int_equal(peers->backend_started_at, cases[i].started_at);
 		remove_all(f, cases[i].process.pid);
 		peers_unref(peers);
@@ -397,7 +397,7 @@ static void look_as_nobody(struct fixture *f)
 	const struct peers *peers = look(f, 0, inodes, 1, 1);
 	bool counted = peers->n_refused == 1 && peers->n_owners == 0;
 	peers_unref(f->peers);
-	holders_free(f->holders);
+	owners_free(f->owners);
 	free(f);
 	_exit(counted ? 0 : 1);
 }
@@ -436,12 +436,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(descriptors_are_read_only_for_what_is_unknown),
-		TEST(socket_without_a_visible_holder_is_remembered),
+		TEST(socket_without_a_visible_owner_is_remembered),
 		TEST(socket_that_is_handed_on_is_found_again),
-		TEST(holders_of_an_inherited_socket_are_sorted_by_start),
-		TEST(holder_that_is_gone_is_looked_for),
-		TEST(servers_holder_is_not_followed),
-		TEST(holder_that_became_another_is_looked_for),
+		TEST(owners_of_an_inherited_socket_are_sorted_by_start),
+		TEST(owner_that_is_gone_is_looked_for),
+		TEST(servers_owner_is_not_followed),
+		TEST(owner_that_became_another_is_looked_for),
 		TEST(cpu_time_is_sampled_for_clients),
 		TEST(details_are_read_once),
 		TEST(fresh_look_reads_the_descriptors),

@@ -1,6 +1,6 @@
 /* w, --watch: the shutdown watch on the screen. */
-#ifndef DASHBOARD_WATCH_PAGE_H
-#define DASHBOARD_WATCH_PAGE_H
+#ifndef DASHBOARD_WATCH_SCREEN_H
+#define DASHBOARD_WATCH_SCREEN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,28 +8,28 @@
 
 struct dashboard;
 struct plan_session;
-struct watch_page;
+struct watch_screen;
 
 /* Never returns NULL. The dashboard must have its target, and outlive the result. */
-struct watch_page *watch_page_new(struct dashboard *dashboard);
+struct watch_screen *watch_screen_new(struct dashboard *dashboard);
 
 /* NULL is allowed here and below. The handles close in the loop's next iterations. */
-void watch_page_free(struct watch_page *page);
+void watch_screen_free(struct watch_screen *screen);
 
 /* Arms the watch for this process, replaces an earlier watch, and opens the screen. Returns 0 or
  * -ESRCH. */
-int watch_page_arm(struct watch_page *page, int32_t pid);
+int watch_screen_arm(struct watch_screen *screen, int32_t pid);
 
 /* The pid that is watched; 0 for none. */
-int32_t watch_page_pid(const struct watch_page *page);
+int32_t watch_screen_pid(const struct watch_screen *screen);
 
 /* Whether the watch is armed or follows a shutdown. */
-bool watch_page_is_busy(const struct watch_page *page);
+bool watch_screen_is_busy(const struct watch_screen *screen);
 
 /* Called when the target has a new assessment. */
-void watch_page_assessed(struct watch_page *page);
+void watch_screen_assessed(struct watch_screen *screen);
 
 /* The sessions that the application left; the caller frees them. */
-struct plan_session *watch_page_left(const struct watch_page *page, size_t *ret_count);
+struct plan_session *watch_screen_left(const struct watch_screen *screen, size_t *ret_count);
 
 #endif

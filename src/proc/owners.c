@@ -1,6 +1,6 @@
 /* Keeps the results of the last walk: its sockets and the processes that hold them (a generation).
  * The next walk makes a new generation. */
-#include "proc/holders.h"
+#include "proc/owners.h"
 
 #include <errno.h>
 #include <math.h>
@@ -19,9 +19,9 @@
 /* A socket that the last walk looked for. */
 struct known_socket {
 	int64_t listed_at; /* monotonic: when it was requested first */
-	bool settled;      /* old enough when the walk ran: no other walk is needed for it */
+	bool is_old;       /* old enough when the walk ran: no other walk is needed for it */
 	bool client;
-	unsigned look; /* the last scan that requested it */
+	unsigned scan; /* the last scan that requested it */
 };
 
 /* A process that the last walk found. */
@@ -31,7 +31,7 @@ struct known_process {
 	uint64_t cpu_ticks;
 	int64_t checked_at; /* monotonic */
 	bool client;
-	unsigned look;      /* the last scan that it was part of */
+	unsigned scan;      /* the last scan that it was part of */
 	uint32_t published; /* its index in the published block */
 };
 
@@ -52,11 +52,11 @@ struct generation {
 	bool other_network_namespaces;
 };
 
-struct holders {
+struct owners {
 	struct procfs *procfs;
 	struct generation generation;
 	int64_t now; /* monotonic: when the current scan began */
-	unsigned look, walks;
+	unsigned scan, walks;
 };
 
 static struct generation generation_new(size_t n_sockets)
@@ -71,31 +71,31 @@ static struct generation generation_new(size_t n_sockets)
 	};
 }
 
-struct holders *holders_new(const char *proc_root)
+struct owners *owners_new(const char *proc_root)
 {
-	struct holders *holders = mem_alloc(sizeof(*holders));
-	holders->procfs = procfs_new(proc_root);
-	holders->generation = generation_new(0);
-	return holders;
+	struct owners *owners = mem_alloc(sizeof(*owners));
+	owners->procfs = procfs_new(proc_root);
+	owners->generation = generation_new(0);
+	return owners;
 }
 
-void holders_free(struct holders *holders)
+void owners_free(struct owners *owners)
 {
-	if (!holders)
+	if (!owners)
 		return;
-	arena_free(holders->generation.arena);
-	procfs_free(holders->procfs);
-	free(holders);
+	arena_free(owners->generation.arena);
+	procfs_free(owners->procfs);
+	free(owners);
 }
 
-struct procfs *holders_procfs(const struct holders *holders)
+struct procfs *owners_procfs(const struct owners *owners)
 {
-	return holders->procfs;
+	return owners->procfs;
 }
 
-unsigned holders_walks(const struct holders *holders)
+unsigned owners_walks(const struct owners *owners)
 {
-	return holders->walks;
+	return owners->walks;
 }
 
 static uint64_t process_key(int32_t pid, uint64_t start_ticks)
@@ -103,34 +103,34 @@ static uint64_t process_key(int32_t pid, uint64_t start_ticks)
 	return map_mix((uint64_t)pid, start_ticks);
 }
 
-static void list_sockets(const struct holders *holders, const struct holders_wanted *wanted,
-	size_t n, struct generation *next)
+static void list_sockets(const struct owners *owners, const struct owners_wanted *wanted, size_t n,
+	struct generation *next)
 {
-	const struct generation *last = &holders->generation;
+	const struct generation *last = &owners->generation;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t known = map_get(last->sockets_by_inode, wanted[i].inode);
 		int64_t listed_at =
-			known == MAP_NONE ? holders->now : last->sockets[known].listed_at;
+			known == MAP_NONE ? owners->now : last->sockets[known].listed_at;
 		map_set(next->sockets_by_inode, wanted[i].inode, (uint32_t)i);
 		next->sockets[i] = (struct known_socket){
 			.listed_at = listed_at,
-			.settled = holders->now - listed_at >= HOLDERS_SETTLE,
+			.is_old = owners->now - listed_at >= OWNERS_SETTLE,
 		};
 	}
 }
 
-static void describe(struct holders *holders, const struct descriptors_process *found,
+static void describe(struct owners *owners, const struct descriptors_process *found,
 	struct arena *arena, struct known_process *ret)
 {
 	struct procfs_stat stat;
-	int r = procfs_describe(holders->procfs, arena, found->pid, &ret->facts, &stat);
+	int r = procfs_describe(owners->procfs, arena, found->pid, &ret->facts, &stat);
 	if (r < 0 || stat.start_ticks != found->stat.start_ticks) {
 		bool gone = r == 0 || r == -ESRCH;
 		stat = found->stat;
 		ret->facts = (struct process){
 			.pid = found->pid,
 			.start_ticks = stat.start_ticks,
-			.started_at = procfs_started_at(holders->procfs, stat.start_ticks),
+			.started_at = procfs_started_at(owners->procfs, stat.start_ticks),
 			.ended_at = gone ? instant_now() : INSTANT_UNKNOWN,
 			.name = text_clean(arena, stat.comm, sizeof(stat.comm), TEXT_LINE),
 			.uid = UINT32_MAX,
@@ -140,7 +140,7 @@ static void describe(struct holders *holders, const struct descriptors_process *
 	}
 	memcpy(ret->comm, stat.comm, sizeof(ret->comm));
 	ret->cpu_ticks = stat.cpu_ticks;
-	ret->checked_at = holders->now;
+	ret->checked_at = owners->now;
 }
 
 static void keep(const struct known_process *last, struct arena *arena, struct known_process *ret)
@@ -163,9 +163,9 @@ static bool is_same(const struct known_process *process, const struct procfs_sta
 
 /* What is known of a process is kept while it is the same process. */
 static void list_processes(
-	struct holders *holders, const struct descriptors_scan *scan, struct generation *next)
+	struct owners *owners, const struct descriptors_scan *scan, struct generation *next)
 {
-	const struct generation *last = &holders->generation;
+	const struct generation *last = &owners->generation;
 	next->n_processes = scan->n_processes;
 	next->processes = arena_array(next->arena, scan->n_processes, sizeof(*next->processes));
 	for (uint32_t i = 0; i < scan->n_processes; i++) {
@@ -175,59 +175,59 @@ static void list_processes(
 		if (known != MAP_NONE && is_same(&last->processes[known], &found->stat))
 			keep(&last->processes[known], next->arena, &next->processes[i]);
 		else
-			describe(holders, found, next->arena, &next->processes[i]);
+			describe(owners, found, next->arena, &next->processes[i]);
 		map_set(next->processes_by_key, key, i);
 	}
 }
 
 static void list_holdings(const struct descriptors_scan *scan, struct generation *next)
 {
-	next->n_holdings = scan->n_holders;
-	next->holdings = arena_array(next->arena, scan->n_holders, sizeof(*next->holdings));
-	for (size_t i = 0; i < scan->n_holders; i++) {
-		uint32_t inode = scan->holders[i].inode;
+	next->n_holdings = scan->n_owners;
+	next->holdings = arena_array(next->arena, scan->n_owners, sizeof(*next->holdings));
+	for (size_t i = 0; i < scan->n_owners; i++) {
+		uint32_t inode = scan->owners[i].inode;
 		next->holdings[i] = (struct holding){
 			.inode = inode,
 			.socket = map_get(next->sockets_by_inode, inode),
-			.process = scan->holders[i].process,
+			.process = scan->owners[i].process,
 		};
 	}
 }
 
 /* If /proc cannot be read, the last generation is kept. */
-static void walk(struct holders *holders, const struct holders_wanted *wanted, size_t n)
+static void walk(struct owners *owners, const struct owners_wanted *wanted, size_t n)
 {
 	struct generation next = generation_new(n);
 	struct descriptors_scan scan;
-	list_sockets(holders, wanted, n, &next);
+	list_sockets(owners, wanted, n, &next);
 	next.scanned_at = instant_now();
-	holders->walks++;
+	owners->walks++;
 	if (descriptors_scan(
-		    procfs_root(holders->procfs), next.sockets_by_inode, next.arena, &scan) < 0) {
+		    procfs_root(owners->procfs), next.sockets_by_inode, next.arena, &scan) < 0) {
 		arena_free(next.arena);
 		return;
 	}
-	list_processes(holders, &scan, &next);
+	list_processes(owners, &scan, &next);
 	list_holdings(&scan, &next);
 	next.n_refused = scan.n_refused;
 	next.other_network_namespaces = scan.other_network_namespaces;
-	arena_free(holders->generation.arena);
-	holders->generation = next;
+	arena_free(owners->generation.arena);
+	owners->generation = next;
 }
 
-static void mark_process(struct holders *holders, struct known_process *process, bool client)
+static void mark_process(struct owners *owners, struct known_process *process, bool client)
 {
-	if (process->look != holders->look)
+	if (process->scan != owners->scan)
 		process->client = false;
-	process->look = holders->look;
+	process->scan = owners->scan;
 	process->client |= client;
 }
 
-/* Marks the requested sockets and their holders. False if the last walk did not look for one of the
+/* Marks the requested sockets and their owners. False if the last walk did not look for one of the
  * sockets, or ran too early after the socket was requested first. */
-static bool mark(struct holders *holders, const struct holders_wanted *wanted, size_t n)
+static bool mark(struct owners *owners, const struct owners_wanted *wanted, size_t n)
 {
-	struct generation *generation = &holders->generation;
+	struct generation *generation = &owners->generation;
 	bool known = true;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t index = map_get(generation->sockets_by_inode, wanted[i].inode);
@@ -236,29 +236,29 @@ static bool mark(struct holders *holders, const struct holders_wanted *wanted, s
 			continue;
 		}
 		struct known_socket *socket = &generation->sockets[index];
-		socket->look = holders->look;
+		socket->scan = owners->scan;
 		socket->client = wanted[i].client;
-		known &= socket->settled || holders->now - socket->listed_at < HOLDERS_SETTLE;
+		known &= socket->is_old || owners->now - socket->listed_at < OWNERS_SETTLE;
 	}
 	for (size_t i = 0; i < generation->n_holdings; i++) {
 		const struct holding *holding = &generation->holdings[i];
 		const struct known_socket *socket = &generation->sockets[holding->socket];
-		if (socket->look == holders->look)
+		if (socket->scan == owners->scan)
 			mark_process(
-				holders, &generation->processes[holding->process], socket->client);
+				owners, &generation->processes[holding->process], socket->client);
 	}
 	return known;
 }
 
 /* Reads the process's CPU time and memory. False if it is not the same process any more. */
-static bool sample(struct holders *holders, struct known_process *process)
+static bool sample(struct owners *owners, struct known_process *process)
 {
 	struct procfs_stat stat;
-	if (procfs_stat(holders->procfs, process->facts.pid, &stat) < 0 || !is_same(process, &stat))
+	if (procfs_stat(owners->procfs, process->facts.pid, &stat) < 0 || !is_same(process, &stat))
 		return false;
 	double ticks = (double)stat.cpu_ticks - (double)process->cpu_ticks;
-	double seconds = (double)(holders->now - process->checked_at) / USEC_PER_SEC;
-	double percent = 100 * ticks / (double)procfs_ticks_per_second(holders->procfs) / seconds;
+	double seconds = (double)(owners->now - process->checked_at) / USEC_PER_SEC;
+	double percent = 100 * ticks / (double)procfs_ticks_per_second(owners->procfs) / seconds;
 	process->facts.cpu_percent = percent > 0 ? percent : 0;
 	process->facts.rss_bytes = stat.rss_bytes;
 	process->cpu_ticks = stat.cpu_ticks;
@@ -268,33 +268,33 @@ static bool sample(struct holders *holders, struct known_process *process)
 /* Samples each process that holds a client end if it is due; otherwise only checks that it exists.
  * The server's own processes, one for each connection, are not checked: when one ends, its socket
  * is closed and no longer requested. False if a process is not the same any more. */
-static bool follow(struct holders *holders)
+static bool follow(struct owners *owners)
 {
-	struct generation *generation = &holders->generation;
+	struct generation *generation = &owners->generation;
 	bool same = true;
 	for (size_t i = 0; i < generation->n_processes; i++) {
 		struct known_process *process = &generation->processes[i];
-		if (process->look != holders->look || !process->client)
+		if (process->scan != owners->scan || !process->client)
 			continue;
-		bool due = holders->now - process->checked_at >= HOLDERS_SAMPLE;
+		bool due = owners->now - process->checked_at >= OWNERS_SAMPLE;
 		if (due)
-			same &= sample(holders, process);
+			same &= sample(owners, process);
 		else
-			same &= procfs_exists(holders->procfs, process->facts.pid);
+			same &= procfs_exists(owners->procfs, process->facts.pid);
 		if (due)
-			process->checked_at = holders->now;
+			process->checked_at = owners->now;
 	}
 	return same;
 }
 
-static void publish_processes(struct holders *holders, struct peers *peers)
+static void publish_processes(struct owners *owners, struct peers *peers)
 {
-	struct generation *generation = &holders->generation;
+	struct generation *generation = &owners->generation;
 	peers->processes =
 		arena_array(peers->arena, generation->n_processes, sizeof(*peers->processes));
 	for (size_t i = 0; i < generation->n_processes; i++) {
 		struct known_process *process = &generation->processes[i];
-		if (process->look != holders->look)
+		if (process->scan != owners->scan)
 			continue;
 		struct known_process copy;
 		keep(process, peers->arena, &copy);
@@ -303,13 +303,13 @@ static void publish_processes(struct holders *holders, struct peers *peers)
 	}
 }
 
-static void publish_owners(const struct holders *holders, struct peers *peers)
+static void publish_owners(const struct owners *owners, struct peers *peers)
 {
-	const struct generation *generation = &holders->generation;
+	const struct generation *generation = &owners->generation;
 	peers->owners = arena_array(peers->arena, generation->n_holdings, sizeof(*peers->owners));
 	for (size_t i = 0; i < generation->n_holdings; i++) {
 		const struct holding *holding = &generation->holdings[i];
-		if (generation->sockets[holding->socket].look != holders->look)
+		if (generation->sockets[holding->socket].scan != owners->scan)
 			continue;
 		peers->owners[peers->n_owners++] = (struct socket_owner){
 			.inode = holding->inode,
@@ -318,32 +318,32 @@ static void publish_owners(const struct holders *holders, struct peers *peers)
 	}
 }
 
-static int64_t backend_started_at(const struct holders *holders, int32_t pid)
+static int64_t backend_started_at(const struct owners *owners, int32_t pid)
 {
 	struct procfs_stat stat;
-	if (pid <= 0 || procfs_stat(holders->procfs, pid, &stat) < 0 || procfs_has_ended(&stat))
+	if (pid <= 0 || procfs_stat(owners->procfs, pid, &stat) < 0 || procfs_has_ended(&stat))
 		return INSTANT_UNKNOWN;
-	return procfs_started_at(holders->procfs, stat.start_ticks);
+	return procfs_started_at(owners->procfs, stat.start_ticks);
 }
 
-void holders_look(struct holders *holders, const struct holders_wanted *wanted, size_t n_wanted,
+void owners_find(struct owners *owners, const struct owners_wanted *wanted, size_t n_wanted,
 	bool fresh, int64_t now, struct peers *peers)
 {
-	holders->now = now;
-	holders->look++;
-	bool known = mark(holders, wanted, n_wanted);
-	bool same = follow(holders);
+	owners->now = now;
+	owners->scan++;
+	bool known = mark(owners, wanted, n_wanted);
+	bool same = follow(owners);
 	if (fresh || !known || !same) {
-		walk(holders, wanted, n_wanted);
-		(void)mark(holders, wanted, n_wanted);
+		walk(owners, wanted, n_wanted);
+		(void)mark(owners, wanted, n_wanted);
 	}
-	publish_processes(holders, peers);
-	publish_owners(holders, peers);
-	peers->scanned_at = holders->generation.scanned_at;
-	peers->n_refused = holders->generation.n_refused;
-	peers->other_namespaces = holders->generation.other_network_namespaces ||
-		procfs_forwards_packets(holders->procfs);
-	peers->backend_started_at = backend_started_at(holders, peers->target.backend_pid);
+	publish_processes(owners, peers);
+	publish_owners(owners, peers);
+	peers->scanned_at = owners->generation.scanned_at;
+	peers->n_refused = owners->generation.n_refused;
+	peers->other_namespaces = owners->generation.other_network_namespaces ||
+		procfs_forwards_packets(owners->procfs);
+	peers->backend_started_at = backend_started_at(owners, peers->target.backend_pid);
 	peers->backend_in_network = peers->backend_started_at != INSTANT_UNKNOWN &&
-		procfs_shares_network(holders->procfs, peers->target.backend_pid);
+		procfs_shares_network(owners->procfs, peers->target.backend_pid);
 }

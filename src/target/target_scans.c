@@ -21,28 +21,28 @@
 /* For one scan the kernel walks its whole table of connections (measured: 1 to 2 ms for an empty
  * table of 262,144 buckets). New connections and processes that end cause a scan at once; the
  * regular scan finds sockets that a process closes while it lives on. */
-#define LOOK_EVERY (5 * USEC_PER_SEC)
+#define SCAN_EVERY (5 * USEC_PER_SEC)
 
 /* The interval between scans for the proxy: while a screen shows it, and otherwise. */
 #define PROXY_OFTEN  (1 * USEC_PER_SEC)
 #define PROXY_SELDOM (5 * USEC_PER_SEC)
 
-void target_look_at(struct target *target, bool fresh)
+void target_begin_scan(struct target *target, bool fresh)
 {
 	struct peers_target where;
 	session_locate(target->session, &where);
 	if (where.server.family == AF_UNSPEC)
 		return;
-	target->last_look = instant_monotonic();
+	target->last_scan = instant_monotonic();
 	uint16_t *ports = mem_alloc((poolers_count(target->poolers) + 1) * sizeof(*ports));
 	clients_set_ports(target->clients, ports, poolers_ports(target->poolers, ports));
 	free(ports);
-	clients_look(target->clients, &where, fresh);
+	clients_scan(target->clients, &where, fresh);
 }
 
-void target_look(struct target *target)
+void target_scan(struct target *target)
 {
-	target_look_at(target, false);
+	target_begin_scan(target, false);
 }
 
 /* True if the last scan did not know this PgBouncer, or one of the clients that it lists. */
@@ -56,22 +56,22 @@ static bool has_new_client(const struct assessment *assessment, const struct bou
 	return false;
 }
 
-bool target_wants_look(const struct target *target)
+bool target_needs_scan(const struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
-	if (target->options.calm)
+	if (target->options.scan_on_demand)
 		return !assessment->peers;
 	for (size_t i = 0; assessment->peers && i < assessment->n_bouncers; i++)
 		if (has_new_client(assessment, assessment->bouncers[i]))
 			return true;
 	for (size_t i = 0; i < assessment->n_connections; i++)
-		if (!assessment->connections[i].looked)
+		if (!assessment->connections[i].scanned)
 			return true;
 	return !assessment->activity || !assessment->peers ||
-		instant_monotonic() - target->last_look >= LOOK_EVERY;
+		instant_monotonic() - target->last_scan >= SCAN_EVERY;
 }
 
-void target_look_at_proxy(struct target *target, int64_t after)
+void target_scan_proxy(struct target *target, int64_t after)
 {
 	struct peers_target where;
 	session_locate(target->session, &where);
@@ -81,17 +81,17 @@ void target_look_at_proxy(struct target *target, int64_t after)
 			backends_latest(target->backends),
 		.latency = session_state(target->session)->latency,
 	};
-	proxy_watch_look(target->proxy, &own, after);
+	proxy_watch_scan(target->proxy, &own, after);
 }
 
 void target_keep_proxy_in_sight(struct target *target)
 {
-	target_look_at_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
+	target_scan_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
 }
 
 void target_watch_proxy(struct target *target, bool wanted)
 {
 	if (wanted && !target->proxy_wanted)
-		target_look_at_proxy(target, 0);
+		target_scan_proxy(target, 0);
 	target->proxy_wanted = wanted;
 }

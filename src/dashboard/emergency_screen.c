@@ -1,0 +1,192 @@
+/* The steps of --emergency, shown on the screen while they run. */
+#include "dashboard/emergency_screen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "action/audit.h"
+#include "action/losses.h"
+#include "action/rescue.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "dashboard/dashboard.h"
+#include "model/assessment.h"
+#include "model/emergency.h"
+#include "modes/app.h"
+#include "modes/emergency_mode.h"
+#include "modes/log.h"
+#include "modes/survey.h"
+#include "report/rescue_report.h"
+
+struct emergency_screen {
+	struct dashboard *dashboard;
+	struct survey *survey;
+	struct rescue *rescue;
+	struct losses *losses;       /* of the sessions to be ended */
+	struct emergency *emergency; /* NULL while it is assessed */
+	bool planning;               /* the next assessment becomes the plan */
+};
+
+static void show(struct emergency_screen *screen, struct emergency *emergency)
+{
+	losses_forget(screen->losses);
+	emergency_free(screen->emergency);
+	screen->emergency = emergency;
+	screen->dashboard->ui.emergency = emergency;
+	ui_ask_anew(&screen->dashboard->ui);
+	/* If the query for lock impact cannot be sent, the plan is shown without it. */
+	if (emergency && emergency->connected)
+		(void)!losses_ask(screen->losses, emergency->held);
+	screen->dashboard->dirty = true;
+}
+
+static void on_surveyed(
+	void *data, struct emergency *emergency, const struct assessment *assessment)
+{
+	struct emergency_screen *screen = data;
+	if (rescue_busy(screen->rescue)) {
+		rescue_surveyed(screen->rescue, emergency, assessment);
+		emergency_free(emergency);
+	} else if (screen->planning) {
+		screen->planning = false;
+		show(screen, emergency);
+	} else {
+		emergency_free(emergency);
+	}
+}
+
+static void ask_survey(void *data)
+{
+	struct emergency_screen *screen = data;
+	survey_begin(screen->survey);
+}
+
+static void on_progress(void *data, const struct emergency_process *process)
+{
+	struct emergency_screen *screen = data;
+	screen->dashboard->dirty = true;
+	if (process)
+		log_write(screen->dashboard->app->log, "emergency: process %d: %s", process->pid,
+			process->result == RESULT_PENDING ? emergency_signal_name(process->signal)
+							  : action_result_name(process->result));
+}
+
+static void on_done(void *data)
+{
+	struct emergency_screen *screen = data;
+	const char *error = audit_error(screen->dashboard->audit);
+	if (error)
+		ui_notice(&screen->dashboard->ui, STYLE_CAUTION, error);
+	target_refresh(screen->dashboard->target);
+	screen->dashboard->dirty = true;
+}
+
+static void on_losses(void *data)
+{
+	struct emergency_screen *screen = data;
+	screen->dashboard->dirty = true;
+}
+
+struct emergency_screen *emergency_screen_new(struct dashboard *dashboard)
+{
+	struct emergency_screen *screen = mem_alloc(sizeof(*screen));
+	struct app *app = dashboard->app;
+	screen->dashboard = dashboard;
+	screen->survey = survey_new(app, dashboard->target, on_surveyed, screen);
+	const struct rescue_options options = {
+		.readonly = app->config->readonly,
+		.proc_root = "/proc",
+		.audit = dashboard->audit,
+		.applications = &app->config->emergency.applications,
+	};
+	const struct rescue_callbacks callbacks = {
+		.data = screen,
+		.survey = ask_survey,
+		.progress = on_progress,
+		.done = on_done,
+	};
+	screen->losses = losses_new(target_session(dashboard->target),
+		&(struct losses_callbacks){ .data = screen, .arrived = on_losses });
+	screen->rescue =
+		rescue_new(&app->loop, target_session(dashboard->target), &options, &callbacks);
+	return screen;
+}
+
+void emergency_screen_open(struct emergency_screen *screen)
+{
+	struct dashboard *dashboard = screen->dashboard;
+	/* While the dashboard is paused no assessment arrives. */
+	if (dashboard->ui.paused) {
+		ui_toggle_pause(&dashboard->ui);
+		target_pause(dashboard->target, false);
+	}
+	show(screen, NULL);
+	screen->planning = true;
+	ui_word_begin(&dashboard->ui, EMERGENCY_WORD);
+	ui_push(&dashboard->ui, SCREEN_EMERGENCY);
+	survey_begin(screen->survey);
+}
+
+static bool has_targets(const struct emergency *emergency)
+{
+	return emergency && (emergency_count_stopped(emergency) || emergency->gone->n_targets);
+}
+
+void emergency_screen_confirm(struct emergency_screen *screen)
+{
+	struct dashboard *dashboard = screen->dashboard;
+	if (!has_targets(screen->emergency)) {
+		ui_pop(&dashboard->ui);
+		return;
+	}
+	if (!ui_word_is_right(&dashboard->ui) || rescue_busy(screen->rescue))
+		return;
+	/* In readonly mode the screen does not open; the rescue would also refuse. */
+	int r = rescue_run(screen->rescue, screen->emergency);
+	if (r == -ENOTSUP)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, POOLER_REASON);
+	if (r == -EIO) {
+		screen->emergency->unaudited = true;
+		dashboard_ask_unaudited(dashboard);
+	}
+	if (r < 0)
+		return;
+	guard_note(&dashboard->ended, emergency_count_connections(screen->emergency),
+		instant_monotonic());
+	ui_pop(&dashboard->ui);
+	ui_push(&dashboard->ui, SCREEN_EMERGENCY_RUN);
+}
+
+void emergency_screen_assessed(struct emergency_screen *screen)
+{
+	if (screen)
+		survey_assessed(screen->survey);
+}
+
+bool emergency_screen_busy(const struct emergency_screen *screen)
+{
+	return screen && rescue_busy(screen->rescue);
+}
+
+static void print_interrupted(struct emergency_screen *screen)
+{
+	const struct printer_style style = printer_style_for(stdout);
+	rescue_interrupt(screen->rescue);
+	/* The terminal may be gone; then writing fails, and that is ignored. */
+	(void)!rescue_report_text(screen->emergency, &style, stdout);
+}
+
+void emergency_screen_free(struct emergency_screen *screen)
+{
+	if (!screen)
+		return;
+	if (rescue_busy(screen->rescue))
+		print_interrupted(screen);
+	rescue_free(screen->rescue);
+	survey_free(screen->survey);
+	losses_free(screen->losses);
+	emergency_free(screen->emergency);
+	free(screen);
+}
