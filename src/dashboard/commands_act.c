@@ -5,7 +5,7 @@
 
 #include "action/audit.h"
 #include "action/execute.h"
-#include "action/losses.h"
+#include "action/lock_impact.h"
 #include "action/plan.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -53,7 +53,7 @@ static bool would_act(const struct dashboard *dashboard, struct action_plan *pla
 
 static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
 {
-	losses_forget(dashboard->losses);
+	lock_impact_forget(dashboard->lock_impact);
 	action_plan_free(dashboard->plan);
 	dashboard->plan = NULL;
 	dashboard->limit_confirmed = false;
@@ -64,7 +64,7 @@ static void open_plan(struct dashboard *dashboard, struct action_plan *plan, con
 	}
 	dashboard->plan = plan;
 	/* If the query for lock impact cannot be sent, the plan is shown without it. */
-	(void)!losses_ask(dashboard->losses, plan);
+	(void)!lock_impact_ask(dashboard->lock_impact, plan);
 	dashboard->ui.cursor = 0;
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	ui_push(&dashboard->ui, SCREEN_PLAN);

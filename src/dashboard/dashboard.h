@@ -20,7 +20,7 @@ struct audit;
 struct clearing_screen;
 struct emergency_screen;
 struct executor;
-struct losses;
+struct lock_impact;
 struct player;
 struct proxy_screen;
 struct target;
@@ -36,7 +36,7 @@ struct dashboard {
 	struct target *target;
 	struct audit *audit;
 	struct executor *executor;
-	struct losses *losses; /* for the plan */
+	struct lock_impact *lock_impact; /* for the plan */
 	struct emergency_screen *emergency;
 	struct proxy_screen *proxy;
 	struct clearing_screen *clearing;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "action/audit.h"
-#include "action/losses.h"
-#include "action/rescue.h"
+#include "action/emergency_run.h"
+#include "action/lock_impact.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -15,39 +15,39 @@
 #include "model/assessment.h"
 #include "model/emergency.h"
 #include "modes/app.h"
+#include "modes/emergency_assess.h"
 #include "modes/emergency_mode.h"
 #include "modes/log.h"
-#include "modes/survey.h"
-#include "report/rescue_report.h"
+#include "report/emergency_report.h"
 
 struct emergency_screen {
 	struct dashboard *dashboard;
-	struct survey *survey;
-	struct rescue *rescue;
-	struct losses *losses;       /* of the sessions to be ended */
-	struct emergency *emergency; /* NULL while it is assessed */
-	bool planning;               /* the next assessment becomes the plan */
+	struct emergency_assess *assess;
+	struct emergency_run *run;
+	struct lock_impact *lock_impact; /* of the sessions to be ended */
+	struct emergency *emergency;     /* NULL while it is assessed */
+	bool planning;                   /* the next assessment becomes the plan */
 };
 
 static void show(struct emergency_screen *screen, struct emergency *emergency)
 {
-	losses_forget(screen->losses);
+	lock_impact_forget(screen->lock_impact);
 	emergency_free(screen->emergency);
 	screen->emergency = emergency;
 	screen->dashboard->ui.emergency = emergency;
 	ui_ask_anew(&screen->dashboard->ui);
 	/* If the query for lock impact cannot be sent, the plan is shown without it. */
 	if (emergency && emergency->connected)
-		(void)!losses_ask(screen->losses, emergency->held);
+		(void)!lock_impact_ask(screen->lock_impact, emergency->held);
 	screen->dashboard->dirty = true;
 }
 
-static void on_surveyed(
+static void on_emergency_assessed(
 	void *data, struct emergency *emergency, const struct assessment *assessment)
 {
 	struct emergency_screen *screen = data;
-	if (rescue_busy(screen->rescue)) {
-		rescue_surveyed(screen->rescue, emergency, assessment);
+	if (emergency_run_busy(screen->run)) {
+		emergency_run_assessed(screen->run, emergency, assessment);
 		emergency_free(emergency);
 	} else if (screen->planning) {
 		screen->planning = false;
@@ -57,10 +57,10 @@ static void on_surveyed(
 	}
 }
 
-static void ask_survey(void *data)
+static void ask_assessment(void *data)
 {
 	struct emergency_screen *screen = data;
-	survey_begin(screen->survey);
+	emergency_assess_begin(screen->assess);
 }
 
 static void on_progress(void *data, const struct emergency_process *process)
@@ -83,7 +83,7 @@ static void on_done(void *data)
 	screen->dashboard->dirty = true;
 }
 
-static void on_losses(void *data)
+static void on_lock_impact(void *data)
 {
 	struct emergency_screen *screen = data;
 	screen->dashboard->dirty = true;
@@ -94,23 +94,24 @@ struct emergency_screen *emergency_screen_new(struct dashboard *dashboard)
 	struct emergency_screen *screen = mem_alloc(sizeof(*screen));
 	struct app *app = dashboard->app;
 	screen->dashboard = dashboard;
-	screen->survey = survey_new(app, dashboard->target, on_surveyed, screen);
-	const struct rescue_options options = {
+	screen->assess =
+		emergency_assess_new(app, dashboard->target, on_emergency_assessed, screen);
+	const struct emergency_run_options options = {
 		.readonly = app->config->readonly,
 		.proc_root = "/proc",
 		.audit = dashboard->audit,
 		.applications = &app->config->emergency.applications,
 	};
-	const struct rescue_callbacks callbacks = {
+	const struct emergency_run_callbacks callbacks = {
 		.data = screen,
-		.survey = ask_survey,
+		.assess = ask_assessment,
 		.progress = on_progress,
 		.done = on_done,
 	};
-	screen->losses = losses_new(target_session(dashboard->target),
-		&(struct losses_callbacks){ .data = screen, .arrived = on_losses });
-	screen->rescue =
-		rescue_new(&app->loop, target_session(dashboard->target), &options, &callbacks);
+	screen->lock_impact = lock_impact_new(target_session(dashboard->target),
+		&(struct lock_impact_callbacks){ .data = screen, .arrived = on_lock_impact });
+	screen->run = emergency_run_new(
+		&app->loop, target_session(dashboard->target), &options, &callbacks);
 	return screen;
 }
 
@@ -126,7 +127,7 @@ void emergency_screen_open(struct emergency_screen *screen)
 	screen->planning = true;
 	ui_word_begin(&dashboard->ui, EMERGENCY_WORD);
 	ui_push(&dashboard->ui, SCREEN_EMERGENCY);
-	survey_begin(screen->survey);
+	emergency_assess_begin(screen->assess);
 }
 
 static bool has_targets(const struct emergency *emergency)
@@ -141,10 +142,10 @@ void emergency_screen_confirm(struct emergency_screen *screen)
 		ui_pop(&dashboard->ui);
 		return;
 	}
-	if (!ui_word_is_right(&dashboard->ui) || rescue_busy(screen->rescue))
+	if (!ui_word_is_right(&dashboard->ui) || emergency_run_busy(screen->run))
 		return;
-	/* In readonly mode the screen does not open; the rescue would also refuse. */
-	int r = rescue_run(screen->rescue, screen->emergency);
+	/* In readonly mode the screen does not open; the run would also refuse. */
+	int r = emergency_run_begin(screen->run, screen->emergency);
 	if (r == -ENOTSUP)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, POOLER_REASON);
 	if (r == -EIO) {
@@ -162,31 +163,31 @@ void emergency_screen_confirm(struct emergency_screen *screen)
 void emergency_screen_assessed(struct emergency_screen *screen)
 {
 	if (screen)
-		survey_assessed(screen->survey);
+		emergency_assess_assessed(screen->assess);
 }
 
 bool emergency_screen_busy(const struct emergency_screen *screen)
 {
-	return screen && rescue_busy(screen->rescue);
+	return screen && emergency_run_busy(screen->run);
 }
 
 static void print_interrupted(struct emergency_screen *screen)
 {
 	const struct printer_style style = printer_style_for(stdout);
-	rescue_interrupt(screen->rescue);
+	emergency_run_interrupt(screen->run);
 	/* The terminal may be gone; then writing fails, and that is ignored. */
-	(void)!rescue_report_text(screen->emergency, &style, stdout);
+	(void)!emergency_report_text(screen->emergency, &style, stdout);
 }
 
 void emergency_screen_free(struct emergency_screen *screen)
 {
 	if (!screen)
 		return;
-	if (rescue_busy(screen->rescue))
+	if (emergency_run_busy(screen->run))
 		print_interrupted(screen);
-	rescue_free(screen->rescue);
-	survey_free(screen->survey);
-	losses_free(screen->losses);
+	emergency_run_free(screen->run);
+	emergency_assess_free(screen->assess);
+	lock_impact_free(screen->lock_impact);
 	emergency_free(screen->emergency);
 	free(screen);
 }

@@ -12,7 +12,7 @@
 
 #include "action/audit.h"
 #include "action/execute.h"
-#include "action/losses.h"
+#include "action/lock_impact.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -257,7 +257,7 @@ static void on_progress(void *data)
 	dashboard->dirty = true;
 }
 
-static void on_losses(void *data)
+static void on_lock_impact(void *data)
 {
 	struct dashboard *dashboard = data;
 	dashboard->dirty = true;
@@ -326,8 +326,8 @@ static void open_dashboard(struct dashboard *dashboard)
 	};
 	dashboard->executor =
 		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
-	dashboard->losses = losses_new(target_session(dashboard->target),
-		&(struct losses_callbacks){ .data = dashboard, .arrived = on_losses });
+	dashboard->lock_impact = lock_impact_new(target_session(dashboard->target),
+		&(struct lock_impact_callbacks){ .data = dashboard, .arrived = on_lock_impact });
 	dashboard->emergency = emergency_screen_new(dashboard);
 	dashboard->proxy = proxy_screen_new(dashboard);
 	dashboard->clearing = clearing_screen_new(dashboard);
@@ -380,7 +380,7 @@ static void close_dashboard(struct dashboard *dashboard)
 		handle_close(dashboard->signals[i]);
 	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
 	player_free(dashboard->player);
-	losses_free(dashboard->losses);
+	lock_impact_free(dashboard->lock_impact);
 	execute_free(dashboard->executor);
 	target_free(dashboard->target);
 	app_report_unwritten("audit log", audit_free(dashboard->audit));

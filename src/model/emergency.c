@@ -9,23 +9,23 @@
 
 static const struct {
 	const char *name, *phrase;
-} spared_words[SPARED_COUNT] = {
-	[SPARED_UNREADABLE] = { "unreadable", "what it is cannot be read" },
-	[SPARED_DBTOP] = { "dbtop", "dbtop, or what it was started from" },
-	[SPARED_POSTGRESQL] = { "postgresql", "PostgreSQL itself" },
-	[SPARED_PARENT] = { "postgresql_parent", "PostgreSQL was started from it" },
-	[SPARED_HA_AGENT] = { "ha_agent", "a high-availability agent: it may stop PostgreSQL" },
-	[SPARED_PGBOUNCER] = { "pgbouncer", "a pooler: it serves PostgreSQL's clients" },
-	[SPARED_PROXY] = { "proxy", "the proxy" },
-	[SPARED_SSHD] = { "sshd", "logins and tunnels of others" },
-	[SPARED_FORWARDER] = { "forwarder", "it forwards for others" },
-	[SPARED_OTHER_USER] = { "other_user", "another user's process" },
-	[SPARED_SERVERS_USER] = { "servers_user", "it runs as PostgreSQL's user" },
-	[SPARED_PROTECTED] = { "protected", "protected by the settings" },
-	[SPARED_CLIENT_PROGRAM] = { "client_program", "a person's tool, not the application" },
-	[SPARED_OUT_OF_SCOPE] = { "out_of_scope", "out of --app's scope" },
-	[SPARED_NOT_NAMED] = { "not_named", "not named in emergency.applications" },
-	[SPARED_NOT_TOLD] = { "not_told", "its application's name is not known" },
+} skip_words[SKIP_COUNT] = {
+	[SKIP_UNREADABLE] = { "unreadable", "what it is cannot be read" },
+	[SKIP_DBTOP] = { "dbtop", "dbtop, or what it was started from" },
+	[SKIP_POSTGRESQL] = { "postgresql", "PostgreSQL itself" },
+	[SKIP_PARENT] = { "postgresql_parent", "PostgreSQL was started from it" },
+	[SKIP_HA_AGENT] = { "ha_agent", "a high-availability agent: it may stop PostgreSQL" },
+	[SKIP_PGBOUNCER] = { "pgbouncer", "a pooler: it serves PostgreSQL's clients" },
+	[SKIP_PROXY] = { "proxy", "the proxy" },
+	[SKIP_SSHD] = { "sshd", "logins and tunnels of others" },
+	[SKIP_FORWARDER] = { "forwarder", "it forwards for others" },
+	[SKIP_OTHER_USER] = { "other_user", "another user's process" },
+	[SKIP_SERVERS_USER] = { "servers_user", "it runs as PostgreSQL's user" },
+	[SKIP_PROTECTED] = { "protected", "protected by the settings" },
+	[SKIP_CLIENT_PROGRAM] = { "client_program", "a person's tool, not the application" },
+	[SKIP_OUT_OF_SCOPE] = { "out_of_scope", "out of --app's scope" },
+	[SKIP_NOT_NAMED] = { "not_named", "not named in emergency.applications" },
+	[SKIP_NOT_TOLD] = { "not_told", "its application's name is not known" },
 };
 
 static const char *const phase_names[] = {
@@ -46,6 +46,16 @@ void emergency_free(struct emergency *emergency)
 	action_plan_free(emergency->gone);
 	action_plan_free(emergency->held);
 	arena_free(emergency->arena);
+}
+
+struct emergency_process *emergency_find(
+	const struct emergency *emergency, int32_t pid, uint64_t start_ticks)
+{
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (emergency->processes[i].pid == pid &&
+			emergency->processes[i].start_ticks == start_ticks)
+			return &emergency->processes[i];
+	return NULL;
 }
 
 /* Appends "N ones" unless there is none. */
@@ -84,7 +94,7 @@ size_t emergency_count_stopped(const struct emergency *emergency)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		count += emergency->processes[i].spared == SPARED_NOT;
+		count += emergency->processes[i].skip == SKIP_NONE;
 	return count;
 }
 
@@ -92,7 +102,7 @@ size_t emergency_count_connections(const struct emergency *emergency)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].spared == SPARED_NOT)
+		if (emergency->processes[i].skip == SKIP_NONE)
 			count += emergency->processes[i].connections;
 	return count;
 }
@@ -121,14 +131,14 @@ void emergency_each_session(const struct emergency *emergency,
 	}
 }
 
-const char *spared_name(enum spared spared)
+const char *skip_reason_name(enum skip_reason skip)
 {
-	return spared_words[spared].name;
+	return skip_words[skip].name;
 }
 
-const char *spared_phrase(enum spared spared)
+const char *skip_reason_phrase(enum skip_reason skip)
 {
-	return spared_words[spared].phrase;
+	return skip_words[skip].phrase;
 }
 
 const char *emergency_phase_name(enum emergency_phase phase)

@@ -13,26 +13,26 @@
 struct arena;
 
 /* Why a process at the other end of the server's connections is left alone. */
-enum spared {
-	SPARED_NOT, /* not spared: it is stopped */
-	SPARED_UNREADABLE,
-	SPARED_DBTOP,
-	SPARED_POSTGRESQL,
-	SPARED_PARENT,
-	SPARED_HA_AGENT,
-	SPARED_PGBOUNCER,
-	SPARED_PROXY,
-	SPARED_SSHD,
-	SPARED_FORWARDER,
-	SPARED_OTHER_USER,
-	SPARED_SERVERS_USER,
-	SPARED_PROTECTED,
-	SPARED_CLIENT_PROGRAM,
-	SPARED_OUT_OF_SCOPE,
-	SPARED_NOT_NAMED,
-	SPARED_NOT_TOLD, /* the name of its application is not known; another scan may find it */
+enum skip_reason {
+	SKIP_NONE, /* not skipped: it is stopped */
+	SKIP_UNREADABLE,
+	SKIP_DBTOP,
+	SKIP_POSTGRESQL,
+	SKIP_PARENT,
+	SKIP_HA_AGENT,
+	SKIP_PGBOUNCER,
+	SKIP_PROXY,
+	SKIP_SSHD,
+	SKIP_FORWARDER,
+	SKIP_OTHER_USER,
+	SKIP_SERVERS_USER,
+	SKIP_PROTECTED,
+	SKIP_CLIENT_PROGRAM,
+	SKIP_OUT_OF_SCOPE,
+	SKIP_NOT_NAMED,
+	SKIP_NOT_TOLD, /* the name of its application is not known; another scan may find it */
 };
-#define SPARED_COUNT (SPARED_NOT_TOLD + 1)
+#define SKIP_COUNT (SKIP_NOT_TOLD + 1)
 
 /* What the kernel shows of a process beside its sockets; see proc/inspect. */
 struct process_facts {
@@ -60,10 +60,10 @@ struct emergency_process {
 	uint32_t connections;     /* number of connections to this server */
 	int32_t parent;           /* its parent process; 0: not known */
 	const char *parent_name;  /* NULL when not known */
-	enum spared spared;
+	enum skip_reason skip;
 	const char *why; /* more about the reason: "protect.processes: cron*"; NULL */
 
-	/* The following is set during the action, for processes that are not spared. */
+	/* The following is set during the action, for the processes to be stopped. */
 	int signal;   /* the last signal sent; 0: none yet */
 	int64_t took; /* µs from the first signal until it ended; −1: it has not ended */
 	enum action_result result; /* RESULT_PENDING until the result is known */
@@ -121,6 +121,10 @@ struct emergency {
 /* Frees it and the plans; NULL is allowed. */
 void emergency_free(struct emergency *emergency);
 
+/* The process with this identity, or NULL. */
+struct emergency_process *emergency_find(
+	const struct emergency *emergency, int32_t pid, uint64_t start_ticks);
+
 /* How many processes are to be stopped. */
 size_t emergency_count_stopped(const struct emergency *emergency);
 /* How many connections they have. */
@@ -138,10 +142,10 @@ char *emergency_loses(const struct emergency *emergency, const struct emergency_
 void emergency_each_session(const struct emergency *emergency,
 	void (*each)(void *data, const struct action_target *target), void *data);
 
-/* "pgbouncer"; NULL for SPARED_NOT. */
-const char *spared_name(enum spared spared);
-/* "another user's process"; NULL for SPARED_NOT. */
-const char *spared_phrase(enum spared spared);
+/* "pgbouncer"; NULL for SKIP_NONE. */
+const char *skip_reason_name(enum skip_reason skip);
+/* "another user's process"; NULL for SKIP_NONE. */
+const char *skip_reason_phrase(enum skip_reason skip);
 /* "freeing a slot" */
 const char *emergency_phase_name(enum emergency_phase phase);
 /* "SIGTERM"; "" for 0. */

@@ -1,4 +1,4 @@
-/* survey → plan → question → rescue → report. */
+/* assess → plan → question → run → report. */
 #include "modes/emergency_mode.h"
 
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "action/audit.h"
-#include "action/losses.h"
-#include "action/rescue.h"
+#include "action/emergency_run.h"
+#include "action/lock_impact.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -16,22 +16,22 @@
 #include "model/assessment.h"
 #include "model/emergency.h"
 #include "modes/app.h"
+#include "modes/emergency_assess.h"
 #include "modes/log.h"
 #include "modes/prompt.h"
-#include "modes/survey.h"
+#include "report/emergency_report.h"
 #include "report/exit_status.h"
-#include "report/rescue_report.h"
 
 /* What the sessions hold is asked for once, and waited for no longer than this. */
-#define LOSSES_TIMEOUT_MS 1000
+#define LOCK_IMPACT_TIMEOUT_MS 1000
 
 struct emergency_mode {
 	struct emergency_mode_options options;
-	struct survey *survey;
-	struct rescue *rescue;
-	struct losses *losses;       /* of its sessions */
-	uv_timer_t *timeout;         /* with their answer */
-	struct emergency *emergency; /* NULL before the plan */
+	struct emergency_assess *assess;
+	struct emergency_run *run;
+	struct lock_impact *lock_impact; /* of its sessions */
+	uv_timer_t *timeout;             /* with their answer */
+	struct emergency *emergency;     /* NULL before the plan */
 	enum emergency_phase told;
 	bool begun, running;
 };
@@ -51,7 +51,7 @@ static bool is_json(const struct emergency_mode *mode)
 static void print_plan(const struct emergency_mode *mode, FILE *file)
 {
 	const struct printer_style style = printer_style_for(file);
-	check_written(rescue_report_plan(mode->emergency, &style, file));
+	check_written(emergency_report_plan(mode->emergency, &style, file));
 }
 
 static void print_result(const struct emergency_mode *mode)
@@ -61,9 +61,9 @@ static void print_result(const struct emergency_mode *mode)
 	if (error)
 		fprintf(stderr, "dbtop: %s\n", error);
 	if (is_json(mode))
-		check_written(rescue_report_json(mode->emergency, false, stdout));
+		check_written(emergency_report_json(mode->emergency, false, stdout));
 	else
-		check_written(rescue_report_text(mode->emergency, &style, stdout));
+		check_written(emergency_report_text(mode->emergency, &style, stdout));
 }
 
 static void finish(struct emergency_mode *mode, int status)
@@ -84,7 +84,7 @@ static void on_progress(void *data, const struct emergency_process *process)
 	if (is_json(mode) || (!process && mode->emergency->phase == mode->told))
 		return;
 	mode->told = mode->emergency->phase;
-	check_written(rescue_report_progress(mode->emergency, process, &style, stderr));
+	check_written(emergency_report_progress(mode->emergency, process, &style, stderr));
 }
 
 static void on_done(void *data)
@@ -95,10 +95,10 @@ static void on_done(void *data)
 		exit_status_of_emergency(mode->emergency, target_assessment(mode->options.target)));
 }
 
-static void ask_survey(void *data)
+static void ask_assessment(void *data)
 {
 	struct emergency_mode *mode = data;
-	survey_begin(mode->survey);
+	emergency_assess_begin(mode->assess);
 }
 
 /* Only the word itself will do. */
@@ -130,11 +130,11 @@ static void decide(struct emergency_mode *mode)
 		mode->emergency, target_assessment(mode->options.target));
 	bool nothing = status != EXIT_LEAKS;
 	uv_timer_stop(mode->timeout);
-	losses_forget(mode->losses);
+	lock_impact_forget(mode->lock_impact);
 	if (options->dry_run || nothing) {
 		if (is_json(mode))
 			check_written(
-				rescue_report_json(mode->emergency, options->dry_run, stdout));
+				emergency_report_json(mode->emergency, options->dry_run, stdout));
 		else
 			print_plan(mode, stdout);
 		finish(mode, status);
@@ -153,7 +153,7 @@ static void decide(struct emergency_mode *mode)
 		}
 	}
 	mode->running = true;
-	int r = rescue_run(mode->rescue, mode->emergency);
+	int r = emergency_run_begin(mode->run, mode->emergency);
 	if (r == -EIO)
 		fprintf(stderr, "dbtop: %s: nothing was stopped\n",
 			audit_error(mode->options.audit));
@@ -169,17 +169,17 @@ static void refuse(struct emergency_mode *mode)
 	emergency->cannot = POOLER_REASON;
 	fputs("dbtop: " POOLER_REASON "\n", stderr);
 	if (is_json(mode))
-		check_written(
-			rescue_report_json(emergency, mode->options.app->options.dry_run, stdout));
+		check_written(emergency_report_json(
+			emergency, mode->options.app->options.dry_run, stdout));
 	finish(mode, EXIT_UNKNOWN);
 }
 
-static void on_losses(void *data)
+static void on_lock_impact(void *data)
 {
 	decide(data);
 }
 
-static void on_no_losses(uv_timer_t *timer)
+static void on_no_lock_impact(uv_timer_t *timer)
 {
 	decide(timer->data);
 }
@@ -192,13 +192,13 @@ static void complete(struct emergency_mode *mode, const struct assessment *asses
 		return;
 	}
 	print_trouble(assessment);
-	if (mode->emergency->connected && losses_ask(mode->losses, mode->emergency->held))
-		uv_timer_start(mode->timeout, on_no_losses, LOSSES_TIMEOUT_MS, 0);
+	if (mode->emergency->connected && lock_impact_ask(mode->lock_impact, mode->emergency->held))
+		uv_timer_start(mode->timeout, on_no_lock_impact, LOCK_IMPACT_TIMEOUT_MS, 0);
 	else
 		decide(mode);
 }
 
-static void on_surveyed(
+static void on_emergency_assessed(
 	void *data, struct emergency *emergency, const struct assessment *assessment)
 {
 	struct emergency_mode *mode = data;
@@ -208,7 +208,7 @@ static void on_surveyed(
 		return;
 	}
 	if (mode->running)
-		rescue_surveyed(mode->rescue, emergency, assessment);
+		emergency_run_assessed(mode->run, emergency, assessment);
 	emergency_free(emergency);
 }
 
@@ -217,23 +217,24 @@ struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *o
 	struct emergency_mode *mode = mem_alloc(sizeof(*mode));
 	struct app *app = options->app;
 	mode->options = *options;
-	mode->survey = survey_new(app, options->target, on_surveyed, mode);
-	const struct rescue_options rescue = {
+	mode->assess = emergency_assess_new(app, options->target, on_emergency_assessed, mode);
+	const struct emergency_run_options run = {
 		.readonly = app->config->readonly,
 		.proc_root = "/proc",
 		.audit = options->audit,
 		.applications = &app->config->emergency.applications,
 	};
-	const struct rescue_callbacks callbacks = {
+	const struct emergency_run_callbacks callbacks = {
 		.data = mode,
-		.survey = ask_survey,
+		.assess = ask_assessment,
 		.progress = on_progress,
 		.done = on_done,
 	};
-	mode->losses = losses_new(target_session(options->target),
-		&(struct losses_callbacks){ .data = mode, .arrived = on_losses });
+	mode->lock_impact = lock_impact_new(target_session(options->target),
+		&(struct lock_impact_callbacks){ .data = mode, .arrived = on_lock_impact });
 	mode->timeout = handle_new_timer(&app->loop, mode);
-	mode->rescue = rescue_new(&app->loop, target_session(options->target), &rescue, &callbacks);
+	mode->run =
+		emergency_run_new(&app->loop, target_session(options->target), &run, &callbacks);
 	return mode;
 }
 
@@ -242,12 +243,12 @@ void emergency_mode_begin(struct emergency_mode *mode)
 	if (mode->begun)
 		return;
 	mode->begun = true;
-	survey_begin(mode->survey);
+	emergency_assess_begin(mode->assess);
 }
 
 void emergency_mode_assessed(struct emergency_mode *mode)
 {
-	survey_assessed(mode->survey);
+	emergency_assess_assessed(mode->assess);
 }
 
 int emergency_mode_interrupt(struct emergency_mode *mode, int otherwise)
@@ -256,7 +257,7 @@ int emergency_mode_interrupt(struct emergency_mode *mode, int otherwise)
 		fputs("dbtop: nothing was stopped\n", stderr);
 	if (!mode->running)
 		return otherwise;
-	rescue_interrupt(mode->rescue);
+	emergency_run_interrupt(mode->run);
 	mode->running = false;
 	print_result(mode);
 	return EXIT_LEAKS;
@@ -266,9 +267,9 @@ void emergency_mode_free(struct emergency_mode *mode)
 {
 	if (!mode)
 		return;
-	rescue_free(mode->rescue);
-	survey_free(mode->survey);
-	losses_free(mode->losses);
+	emergency_run_free(mode->run);
+	emergency_assess_free(mode->assess);
+	lock_impact_free(mode->lock_impact);
 	handle_close(mode->timeout);
 	emergency_free(mode->emergency);
 	free(mode);

@@ -12,7 +12,7 @@
 #include "action/audit.h"
 #include "action/execute.h"
 #include "action/guard.h"
-#include "action/losses.h"
+#include "action/lock_impact.h"
 #include "action/plan.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -39,13 +39,13 @@
 
 /* How long to wait for the sessions' locks: they are useful to know before a kill, but not
  * necessary. */
-#define LOSSES_TIMEOUT_MS 2000
+#define LOCK_IMPACT_TIMEOUT_MS 2000
 
 struct headless {
 	struct app *app;
 	struct target *target;
 	struct executor *executor;
-	struct losses *losses;
+	struct lock_impact *lock_impact;
 	struct audit *audit;
 	struct action_plan *plan;         /* the current plan; NULL before */
 	struct emergency_mode *emergency; /* NULL in the other modes */
@@ -186,7 +186,7 @@ static void go_on(struct headless *headless)
 {
 	const struct options *options = &headless->app->options;
 	uv_timer_stop(headless->timeout);
-	losses_forget(headless->losses);
+	lock_impact_forget(headless->lock_impact);
 	if (options->dry_run || headless->plan->n_targets == 0) {
 		if (options->json)
 			check_written(result_print_json(headless->plan, options->dry_run, stdout));
@@ -214,12 +214,12 @@ static void go_on(struct headless *headless)
 		finish(headless, r == -EIO ? EXIT_UNKNOWN : EXIT_LEAKS);
 }
 
-static void on_losses(void *data)
+static void on_lock_impact(void *data)
 {
 	go_on(data);
 }
 
-static void on_no_losses(uv_timer_t *timer)
+static void on_no_lock_impact(uv_timer_t *timer)
 {
 	go_on(timer->data);
 }
@@ -247,8 +247,8 @@ static void kill_leaked(struct headless *headless)
 		finish(headless, EXIT_UNKNOWN);
 		return;
 	}
-	if (losses_ask(headless->losses, headless->plan))
-		uv_timer_start(headless->timeout, on_no_losses, LOSSES_TIMEOUT_MS, 0);
+	if (lock_impact_ask(headless->lock_impact, headless->plan))
+		uv_timer_start(headless->timeout, on_no_lock_impact, LOCK_IMPACT_TIMEOUT_MS, 0);
 	else
 		go_on(headless);
 }
@@ -385,8 +385,8 @@ static void open_headless(struct headless *headless)
 		.audit = headless->audit,
 	};
 	const struct execute_callbacks callbacks = { .data = headless, .done = on_done };
-	headless->losses = losses_new(target_session(headless->target),
-		&(struct losses_callbacks){ .data = headless, .arrived = on_losses });
+	headless->lock_impact = lock_impact_new(target_session(headless->target),
+		&(struct lock_impact_callbacks){ .data = headless, .arrived = on_lock_impact });
 	headless->executor =
 		execute_new(&app->loop, target_session(headless->target), &execute, &callbacks);
 	open_emergency(headless);
@@ -408,7 +408,7 @@ static void close_headless(struct headless *headless)
 	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
 		handle_close(headless->interrupt[i]);
 	emergency_mode_free(headless->emergency);
-	losses_free(headless->losses);
+	lock_impact_free(headless->lock_impact);
 	execute_free(headless->executor);
 	target_free(headless->target);
 	app_report_unwritten("audit log", audit_free(headless->audit));

@@ -294,7 +294,7 @@ void target_refresh(struct target *target)
 	(void)begin_round(target);
 }
 
-void target_survey(struct target *target)
+void target_assess_anew(struct target *target)
 {
 	target->wanted_since = instant_monotonic();
 	target_begin_scan(target, true);

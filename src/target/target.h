@@ -66,7 +66,7 @@ void target_scan(struct target *target);
 
 /* Scans sockets, processes and sessions again, and repeats that until all of them are of the same
  * moment, which is not before this call. An emergency relies on this. */
-void target_survey(struct target *target);
+void target_assess_anew(struct target *target);
 
 /* Whether a scan of sockets and processes is under way. */
 bool target_is_scanning(const struct target *target);

@@ -55,15 +55,15 @@ static void add_heading(struct sheet *sheet, const char *text)
 	add(sheet, (struct entry){ .kind = LINE_HEADING, .text = text });
 }
 
-static void add_processes(struct sheet *sheet, bool spared)
+static void add_processes(struct sheet *sheet, bool skipped)
 {
 	const struct emergency *emergency = sheet->emergency;
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		if ((emergency->processes[i].spared != SPARED_NOT) == spared)
+		if ((emergency->processes[i].skip != SKIP_NONE) == skipped)
 			add(sheet, (struct entry){ .kind = LINE_PROCESS, .index = i });
 }
 
-static void add_spared(struct sheet *sheet)
+static void add_skipped(struct sheet *sheet)
 {
 	if (emergency_count_stopped(sheet->emergency) == sheet->emergency->n_processes)
 		return;
@@ -223,28 +223,28 @@ static void format_process(const struct sheet *sheet, size_t index, struct line 
 {
 	const struct emergency_process *process = &sheet->emergency->processes[index];
 	const struct process title = { .name = process->name, .command = process->command };
-	bool spared = process->spared != SPARED_NOT;
+	bool skipped = process->skip != SKIP_NONE;
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
 	char loses[EMERGENCY_LOSES_MAX];
 	format_prefix(line,
-		spared            ? " "
+		skipped           ? " "
 			: planned ? "✗"
 				  : results[process->result].sign,
 		planned ? STYLE_LEAKED : results[process->result].style, process->pid);
-	process_title_add(&title, spared ? STYLE_DIM : STYLE_TEXT, line);
-	if (spared) {
-		line_add_next(line, STYLE_PROTECTED, spared_phrase(process->spared));
+	process_title_add(&title, skipped ? STYLE_DIM : STYLE_TEXT, line);
+	if (skipped) {
+		line_add_next(line, STYLE_PROTECTED, skip_reason_phrase(process->skip));
 		if (process->why)
 			line_add_next(line, STYLE_DIM, process->why);
 	} else if (!planned) {
 		format_outcome(process, line);
 	}
 	format_count(line, process->connections);
-	if (planned && !spared && *emergency_loses(sheet->emergency, process, loses)) {
+	if (planned && !skipped && *emergency_loses(sheet->emergency, process, loses)) {
 		line_add_next(line, STYLE_DIM, "loses: ");
 		line_add(line, STYLE_CAUTION, loses);
 	}
-	if (process->applications && planned && !spared)
+	if (process->applications && planned && !skipped)
 		line_add_next(line, STYLE_DIM, process->applications);
 	if (process->unit)
 		line_add_next(line, STYLE_DIM, process->unit);
@@ -381,7 +381,7 @@ void emergency_view_draw_plan(const struct frame *frame)
 		for (size_t i = 0; i < emergency->gone->n_targets; i++)
 			add_session(&sheet, &emergency->gone->targets[i]);
 	}
-	add_spared(&sheet);
+	add_skipped(&sheet);
 	draw(&sheet, title, SCREEN_EMERGENCY);
 }
 
@@ -403,7 +403,7 @@ void emergency_view_draw_run(const struct frame *frame)
 	add(&sheet, (struct entry){ .kind = LINE_BLANK });
 	add_processes(&sheet, false);
 	emergency_each_session(emergency, add_session, &sheet);
-	add_spared(&sheet);
+	add_skipped(&sheet);
 	snprintf(title, sizeof(title), "Emergency: %s%s", emergency_phase_name(emergency->phase),
 		emergency->phase == EMERGENCY_DONE ? "" : " …");
 	draw(&sheet, title, SCREEN_EMERGENCY_RUN);

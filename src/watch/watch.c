@@ -189,12 +189,12 @@ static bool is_pooled(const struct watch *watch)
 
 /* The sessions of PgBouncer in which the application has a transaction are known only from an
  * assessment whose sources are all of the same moment. */
-static bool has_surveyed(const struct watch *watch)
+static bool has_assessed(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
 	return !is_pooled(watch) || watch->timed_out ||
 		(assessment->complete && assessment->peers &&
-			assessment->peers->dump_began >= watch->survey_since);
+			assessment->peers->dump_began >= watch->assess_since);
 }
 
 static void read_here(struct watch *watch, const struct follow_sample *sample)
@@ -224,7 +224,7 @@ static bool look_last(struct watch *watch)
 static void prepared(struct watch *watch)
 {
 	if (watch->stage != WATCH_PREPARING || !watch->sampled || watch->waiting ||
-		!has_surveyed(watch))
+		!has_assessed(watch))
 		return;
 	watch->told_apart = look_last(watch);
 	/* prepared() is called again when the running scan is done */
@@ -386,9 +386,9 @@ void watch_prepare(struct watch *watch)
 {
 	watch->stage = WATCH_PREPARING;
 	watch->sampled = watch->timed_out = watch->told_apart = false;
-	watch->survey_since = instant_monotonic();
+	watch->assess_since = instant_monotonic();
 	if (is_pooled(watch))
-		target_survey(watch->target);
+		target_assess_anew(watch->target);
 	watch_take_baseline(watch);
 	watch_time_out(watch, PREPARING_MS);
 	follow_now(watch->follow);

@@ -117,7 +117,7 @@ struct watch {
 	bool sampled;         /* a whole sample has arrived since watch_prepare() */
 	bool timed_out;       /* the stage has timed out: do not wait for answers */
 	bool told_apart;      /* no scan was running when the signal was sent */
-	int64_t survey_since; /* monotonic: when the preparation began */
+	int64_t assess_since; /* monotonic: when the preparation began */
 };
 
 void watch_changed(struct watch *watch);

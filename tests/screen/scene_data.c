@@ -180,14 +180,14 @@ static const struct emergency_process emergency_rows[] = {
 		.command = "psql -d app",
 		.user = "app",
 		.connections = 1,
-		.spared = SPARED_CLIENT_PROGRAM,
+		.skip = SKIP_CLIENT_PROGRAM,
 		.took = -1 },
 	{ .pid = 812,
 		.name = "pgbouncer",
 		.command = "pgbouncer /etc/pgbouncer/pgbouncer.ini",
 		.user = "postgres",
 		.connections = 3,
-		.spared = SPARED_PGBOUNCER,
+		.skip = SKIP_PGBOUNCER,
 		.took = -1 },
 };
 

@@ -1,11 +1,11 @@
 /* Carries an emergency out: free a slot if there is no connection, stop the application's
  * processes, end the sessions they leave behind, count until it is clean or time is up.
  *
- * It looks before each step: what its surveys bring can spare a process of the plan, or tell that
- * one left open is the application's after all; a process that nobody was shown is never stopped.
- */
-#ifndef ACTION_RESCUE_H
-#define ACTION_RESCUE_H
+ * A fresh assessment comes before each phase. It may show that a process of the plan is to be left
+ * alone, or that one whose name was not known is the application's. A process that was not in the
+ * plan is never stopped. */
+#ifndef ACTION_EMERGENCY_RUN_H
+#define ACTION_EMERGENCY_RUN_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,22 +16,22 @@ struct audit;
 struct emergency;
 struct emergency_process;
 struct patterns;
-struct rescue;
+struct emergency_run;
 struct session;
 
-struct rescue_options {
+struct emergency_run_options {
 	bool readonly;                       /* nothing is ever signalled or sent */
 	const char *proc_root;               /* "/proc" */
 	struct audit *audit;                 /* borrowed; NULL: none */
 	const struct patterns *applications; /* emergency.applications; borrowed */
 };
 
-struct rescue_callbacks {
+struct emergency_run_callbacks {
 	void *data;
-	/* Bring a plan made from a look that begins now: rescue_surveyed(). Later, not from within
-	 * this call. */
-	void (*survey)(void *data);
-	/* A phase, a process or a session has something new. process: that one, or NULL. May be
+	/* Asks for a plan from an assessment that begins now. It is handed to
+	 * emergency_run_assessed(), after this call has returned. */
+	void (*assess)(void *data);
+	/* A phase, a process or a session has changed. process: that one, or NULL. May be
 	 * NULL. */
 	void (*progress)(void *data, const struct emergency_process *process);
 	/* It is over: emergency->phase is EMERGENCY_DONE. */
@@ -39,26 +39,27 @@ struct rescue_callbacks {
 };
 
 /* Never NULL. The session is borrowed and must outlive it. */
-struct rescue *rescue_new(uv_loop_t *loop, struct session *session,
-	const struct rescue_options *options, const struct rescue_callbacks *callbacks);
+struct emergency_run *emergency_run_new(uv_loop_t *loop, struct session *session,
+	const struct emergency_run_options *options,
+	const struct emergency_run_callbacks *callbacks);
 
 /* Begins with the plan, which is the caller's and must live until done. 0, -EPERM when readonly,
  * -ENOTSUP through a pooler, -EBUSY while another is carried out, -EIO when the audit log cannot be
  * written and the emergency is not `unaudited`. */
-int rescue_run(struct rescue *rescue, struct emergency *emergency)
+int emergency_run_begin(struct emergency_run *run, struct emergency *emergency)
 	__attribute__((warn_unused_result));
 
-bool rescue_busy(const struct rescue *rescue);
+bool emergency_run_busy(const struct emergency_run *run);
 
 /* Both are borrowed for the call. */
-void rescue_surveyed(
-	struct rescue *rescue, const struct emergency *fresh, const struct assessment *assessment);
+void emergency_run_assessed(struct emergency_run *run, const struct emergency *fresh,
+	const struct assessment *assessment);
 
 /* Nothing more is signalled or sent; the emergency tells what was done. done is not
- * called. The rescue is of no further use: free it. */
-void rescue_interrupt(struct rescue *rescue);
+ * called. The run is of no further use: free it. */
+void emergency_run_interrupt(struct emergency_run *run);
 
 /* NULL is allowed. The handles close in the loop's next turns: run it until it is empty. */
-void rescue_free(struct rescue *rescue);
+void emergency_run_free(struct emergency_run *run);
 
 #endif

@@ -1,6 +1,6 @@
 /* What is left of the application after an emergency, and why. Pure. */
-#ifndef ACTION_RESCUE_COUNT_H
-#define ACTION_RESCUE_COUNT_H
+#ifndef ACTION_EMERGENCY_LEFT_H
+#define ACTION_EMERGENCY_LEFT_H
 
 #include <stddef.h>
 
@@ -10,11 +10,11 @@ struct emergency;
 
 /* Fills in what is left and how much that is. fresh: a plan from a new look; sessions: those that
  * are still there to be ended, NULL without a connection; unseen: how many more nobody can name. */
-void rescue_count(struct emergency *emergency, const struct emergency *fresh,
+void emergency_left_count(struct emergency *emergency, const struct emergency *fresh,
 	const struct action_plan *sessions, size_t unseen);
 
 /* The last word on a session, over all rounds; NULL: it was in none. */
-const struct action_target *rescue_count_last_word(
+const struct action_target *emergency_left_last_result(
 	const struct emergency *emergency, const struct action_target *target);
 
 #endif

@@ -1,17 +1,17 @@
 /* One judge after the other: the first that has a reason to leave a process alone has the last
  * word. */
-#include "action/rescue_judge.h"
+#include "action/emergency_skip.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "action/rescue_candidates.h"
-#include "action/rescue_plan.h"
+#include "action/emergency_candidates.h"
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/emergency.h"
 #include "model/programs.h"
 #include "model/proxy.h"
 #include "model/rules.h"
@@ -21,7 +21,7 @@
 
 struct judge {
 	const struct assessment *assessment;
-	const struct rescue_plan_options *options;
+	const struct emergency_plan_options *options;
 	struct arena *arena;
 	bool connected;
 	struct map *first_by_process; /* identity → index of its first connection */
@@ -103,77 +103,77 @@ static const char *program_of(const struct process_facts *facts)
 								  : facts->executable;
 }
 
-static enum spared judge_program(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_program(const struct judge *judge, struct suspect *suspect)
 {
-	static const enum spared by_kind[] = {
-		[PROGRAM_POSTGRESQL] = SPARED_POSTGRESQL,
-		[PROGRAM_HA_AGENT] = SPARED_HA_AGENT,
-		[PROGRAM_POOLER] = SPARED_PGBOUNCER,
-		[PROGRAM_SSHD] = SPARED_SSHD,
-		[PROGRAM_FORWARDER] = SPARED_FORWARDER,
-		[PROGRAM_TOOL] = SPARED_NOT, /* judge_tool(): it may be named */
+	static const enum skip_reason by_kind[] = {
+		[PROGRAM_POSTGRESQL] = SKIP_POSTGRESQL,
+		[PROGRAM_HA_AGENT] = SKIP_HA_AGENT,
+		[PROGRAM_POOLER] = SKIP_PGBOUNCER,
+		[PROGRAM_SSHD] = SKIP_SSHD,
+		[PROGRAM_FORWARDER] = SKIP_FORWARDER,
+		[PROGRAM_TOOL] = SKIP_NONE, /* judge_tool(): it may be named */
 	};
-	enum spared spared = suspect->facts ? by_kind[kind_of(suspect->facts)] : SPARED_NOT;
-	if (spared == SPARED_HA_AGENT || spared == SPARED_FORWARDER || spared == SPARED_SSHD)
+	enum skip_reason skip = suspect->facts ? by_kind[kind_of(suspect->facts)] : SKIP_NONE;
+	if (skip == SKIP_HA_AGENT || skip == SKIP_FORWARDER || skip == SKIP_SSHD)
 		suspect->why = arena_strdup(judge->arena, program_of(suspect->facts));
-	return spared;
+	return skip;
 }
 
-static enum spared judge_what_it_is(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_what_it_is(const struct judge *judge, struct suspect *suspect)
 {
 	const struct process_facts *facts = suspect->facts;
 	if (facts && facts->ours)
-		return SPARED_DBTOP;
+		return SKIP_DBTOP;
 	if (is_proxy(judge, suspect))
-		return SPARED_PROXY;
-	enum spared spared = judge_program(judge, suspect);
-	if (spared != SPARED_NOT)
-		return spared;
+		return SKIP_PROXY;
+	enum skip_reason skip = judge_program(judge, suspect);
+	if (skip != SKIP_NONE)
+		return skip;
 	if (judge->servers[suspect->peer])
-		return SPARED_POSTGRESQL;
+		return SKIP_POSTGRESQL;
 	if (facts && facts->starts_server)
-		return SPARED_PARENT;
+		return SKIP_PARENT;
 	if (facts && facts->serves)
-		return SPARED_PGBOUNCER;
+		return SKIP_PGBOUNCER;
 	if (!facts || !facts->forwards)
-		return SPARED_NOT;
+		return SKIP_NONE;
 	suspect->why = "another connection carries the same bytes as one to the server";
-	return SPARED_FORWARDER;
+	return SKIP_FORWARDER;
 }
 
-static enum spared judge_user(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_user(const struct judge *judge, struct suspect *suspect)
 {
-	const struct rescue_plan_options *options = judge->options;
+	const struct emergency_plan_options *options = judge->options;
 	bool root = options->uid == 0;
 	if (suspect->process->uid == options->uid || (root && options->all_users))
-		return SPARED_NOT;
+		return SKIP_NONE;
 	suspect->why = root ? arena_printf(judge->arena, "%s's: --all-users stops it, too",
 				      suspect->process->user ? suspect->process->user : "another")
 			    : arena_strdup(judge->arena, suspect->process->user);
-	return SPARED_OTHER_USER;
+	return SKIP_OTHER_USER;
 }
 
-static enum spared judge_readable(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_readable(const struct judge *judge, struct suspect *suspect)
 {
 	const struct process_facts *facts = suspect->facts;
 	(void)judge;
 	if (facts && facts->executable)
-		return SPARED_NOT;
+		return SKIP_NONE;
 	if (!facts)
 		suspect->why = "it was not read: it ended meanwhile, or other processes hang";
 	else if (facts->hangs)
 		suspect->why = "it hangs in the kernel";
-	return SPARED_UNREADABLE;
+	return SKIP_UNREADABLE;
 }
 
-static enum spared protect(
+static enum skip_reason protect(
 	const struct judge *judge, struct suspect *suspect, const char *key, const char *name)
 {
 	suspect->why = arena_printf(judge->arena, "protect.%s: %s", key, name);
-	return SPARED_PROTECTED;
+	return SKIP_PROTECTED;
 }
 
-static enum spared judge_protection(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_protection(const struct judge *judge, struct suspect *suspect)
 {
 	const struct rules *rules = judge->options->rules;
 	const char *told = suspect->facts->application, *name = suspect->process->name;
@@ -190,7 +190,7 @@ static enum spared judge_protection(const struct judge *judge, struct suspect *s
 	/* once its connections are known by name, what it was told once counts no more */
 	if (!suspect->known && patterns_match(&rules->protected_applications, told))
 		return protect(judge, suspect, "applications", told);
-	return SPARED_NOT;
+	return SKIP_NONE;
 }
 
 static bool is_named(const struct judge *judge, const struct suspect *suspect)
@@ -206,27 +206,27 @@ static bool is_named(const struct judge *judge, const struct suspect *suspect)
 	return !suspect->known && patterns_match(patterns, suspect->facts->application);
 }
 
-static enum spared judge_names(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_names(const struct judge *judge, struct suspect *suspect)
 {
 	if (judge->options->applications->count == 0 || is_named(judge, suspect))
-		return SPARED_NOT;
-	return suspect->known ? SPARED_NOT_NAMED : SPARED_NOT_TOLD;
+		return SKIP_NONE;
+	return suspect->known ? SKIP_NOT_NAMED : SKIP_NOT_TOLD;
 }
 
 /* All that a process holds goes with it: one connection out of scope keeps the process. */
-static enum spared judge_scope(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_scope(const struct judge *judge, struct suspect *suspect)
 {
 	const regex_t *scope = judge->options->rules->scope;
 	const char *name = suspect->process->name;
 	if (!scope || (name && regexec(scope, name, 0, NULL, 0) == 0))
-		return SPARED_NOT;
+		return SKIP_NONE;
 	if (!suspect->known)
-		return SPARED_NOT_TOLD;
+		return SKIP_NOT_TOLD;
 	const struct connection *connection;
 	for (size_t i = 0; (connection = next_connection(judge, suspect->process, &i));)
 		if (!connection->in_scope)
-			return SPARED_OUT_OF_SCOPE;
-	return SPARED_NOT;
+			return SKIP_OUT_OF_SCOPE;
+	return SKIP_NONE;
 }
 
 /* By --app, too: a scope that has all its connections names it. */
@@ -234,62 +234,62 @@ static bool is_named_at_all(const struct judge *judge, struct suspect *suspect)
 {
 	if (judge->options->applications->count && is_named(judge, suspect))
 		return true;
-	return judge->options->rules->scope && judge_scope(judge, suspect) == SPARED_NOT;
+	return judge->options->rules->scope && judge_scope(judge, suspect) == SKIP_NONE;
 }
 
-static enum spared judge_tool(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_tool(const struct judge *judge, struct suspect *suspect)
 {
 	if (kind_of(suspect->facts) != PROGRAM_TOOL ||
 		(judge->options->applications->count && is_named(judge, suspect)))
-		return SPARED_NOT;
+		return SKIP_NONE;
 	suspect->why = arena_strdup(judge->arena, program_of(suspect->facts));
-	return SPARED_CLIENT_PROGRAM;
+	return SKIP_CLIENT_PROGRAM;
 }
 
 /* Scripts of backup and supervision that no table knows run as the server's user. Where dbtop runs
  * as that user, too, and it is a person's and not the service's, the applications do as well. */
-static enum spared judge_servers_user(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_servers_user(const struct judge *judge, struct suspect *suspect)
 {
 	const struct process *process = suspect->process;
 	bool persons = process->uid == judge->options->uid && process->user &&
 		strcmp(process->user, "postgres") != 0;
 	if (!suspect->facts->servers_user || persons || is_named_at_all(judge, suspect))
-		return SPARED_NOT;
+		return SKIP_NONE;
 	suspect->why = arena_printf(judge->arena,
 		"%s's: --app or emergency.applications stops it, when they name it",
 		process->user ? process->user : "PostgreSQL");
-	return SPARED_SERVERS_USER;
+	return SKIP_SERVERS_USER;
 }
 
 /* With applications or users protected, one whose names are not known may be one of them, unless
  * it was told one that is not, or is named for the emergency. */
-static enum spared judge_knowledge(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_knowledge(const struct judge *judge, struct suspect *suspect)
 {
 	const struct rules *rules = judge->options->rules;
 	bool by_user = rules->protected_users.count, by_name = rules->protected_applications.count;
 	if (suspect->known || (!by_user && !by_name))
-		return SPARED_NOT;
+		return SKIP_NONE;
 	if (judge->options->applications->count && is_named(judge, suspect))
-		return SPARED_NOT;
+		return SKIP_NONE;
 	if (!by_user && suspect->facts->application)
-		return SPARED_NOT;
+		return SKIP_NONE;
 	suspect->why = "it may be protected: without its name nobody can tell";
-	return SPARED_NOT_TOLD;
+	return SKIP_NOT_TOLD;
 }
 
 /* Those who are not at the address that we come to, once dbtop is in, are told by the server. */
-static enum spared judge_address(const struct judge *judge, struct suspect *suspect)
+static enum skip_reason judge_address(const struct judge *judge, struct suspect *suspect)
 {
 	if (!suspect->elsewhere)
-		return SPARED_NOT;
+		return SKIP_NONE;
 	suspect->why = judge->assessment->peers->target.server.family == AF_UNIX
 		? "it came over TCP, and dbtop did not: dbtop -h 127.0.0.1 tells"
 		: "it came another way than dbtop: dbtop -h, with its address or socket's folder, "
 		  "tells";
-	return SPARED_NOT_TOLD;
+	return SKIP_NOT_TOLD;
 }
 
-static enum spared (*const judges[])(const struct judge *judge, struct suspect *suspect) = {
+static enum skip_reason (*const judges[])(const struct judge *judge, struct suspect *suspect) = {
 	judge_what_it_is,
 	judge_user,
 	judge_readable,
@@ -346,10 +346,10 @@ static struct emergency_process judge_process(
 {
 	const struct process *process = suspect->process;
 	struct arena *arena = judge->arena;
-	enum spared spared = SPARED_NOT;
+	enum skip_reason skip = SKIP_NONE;
 	suspect->known = judge->connected && count_joined(judge, process) >= connections;
-	for (size_t i = 0; i < sizeof(judges) / sizeof(judges[0]) && spared == SPARED_NOT; i++)
-		spared = judges[i](judge, suspect);
+	for (size_t i = 0; i < sizeof(judges) / sizeof(judges[0]) && skip == SKIP_NONE; i++)
+		skip = judges[i](judge, suspect);
 	return (struct emergency_process){
 		.pid = process->pid,
 		.start_ticks = process->start_ticks,
@@ -362,7 +362,7 @@ static struct emergency_process judge_process(
 		.parent = suspect->facts ? suspect->facts->parent : 0,
 		.parent_name =
 			arena_strdup(arena, suspect->facts ? suspect->facts->parent_name : NULL),
-		.spared = spared,
+		.skip = skip,
 		.why = suspect->why,
 		.took = -1,
 	};
@@ -372,20 +372,20 @@ static struct emergency_process judge_process(
 static int compare_processes(const void *a, const void *b)
 {
 	const struct emergency_process *x = a, *y = b;
-	if ((x->spared == SPARED_NOT) != (y->spared == SPARED_NOT))
-		return x->spared == SPARED_NOT ? -1 : 1;
+	if ((x->skip == SKIP_NONE) != (y->skip == SKIP_NONE))
+		return x->skip == SKIP_NONE ? -1 : 1;
 	if (x->connections != y->connections)
 		return x->connections > y->connections ? -1 : 1;
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-void rescue_judge_all(const struct assessment *assessment,
-	const struct rescue_plan_options *options, const struct process_facts *facts,
+void emergency_skip_judge(const struct assessment *assessment,
+	const struct emergency_plan_options *options, const struct process_facts *facts,
 	size_t n_facts, struct emergency *emergency)
 {
 	const struct peers *peers = assessment->peers;
 	bool *servers = mem_alloc(peers->n_processes * sizeof(*servers));
-	rescue_candidates_mark_servers(peers, servers);
+	emergency_candidates_mark_servers(peers, servers);
 	struct judge judge = {
 		.assessment = assessment,
 		.options = options,
@@ -397,8 +397,8 @@ void rescue_judge_all(const struct assessment *assessment,
 	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
 	uint32_t *elsewhere = mem_alloc(peers->n_processes * sizeof(*elsewhere));
 	uint32_t *candidates = mem_alloc(peers->n_processes * sizeof(*candidates));
-	rescue_candidates_count(assessment, counts, elsewhere);
-	size_t n = rescue_candidates_list(assessment, candidates);
+	emergency_candidates_count(assessment, counts, elsewhere);
+	size_t n = emergency_candidates_list(assessment, candidates);
 	emergency->processes = arena_array(judge.arena, n, sizeof(*emergency->processes));
 	for (size_t i = 0; i < n; i++) {
 		const struct process *process = &peers->processes[candidates[i]];

@@ -1,5 +1,5 @@
-/* modes/survey: what an emergency waits for before it judges the processes. The target is the
- * test's. */
+/* modes/emergency_assess: what an emergency waits for before it judges the processes. The test
+ * stands in for the target. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "action/rescue_candidates.h"
+#include "action/emergency_candidates.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "config/config.h"
@@ -18,7 +18,7 @@
 #include "model/emergency.h"
 #include "model/peers.h"
 #include "modes/app.h"
-#include "modes/survey.h"
+#include "modes/emergency_assess.h"
 #include "target/target.h"
 
 #define HOUR (3600 * USEC_PER_SEC)
@@ -26,15 +26,15 @@
 static struct app app;
 static struct config config;
 static struct assessment assessment;
-static struct survey *survey;
+static struct emergency_assess *assess;
 static int asked, inspected, done;
 static int scans; /* how often a scan is still under way when it is asked for */
 
 const struct assessment *__wrap_target_assessment(const struct target *target);
 bool __wrap_target_is_scanning(const struct target *target);
-void __wrap_target_survey(struct target *target);
-size_t __real_rescue_candidates_list(const struct assessment *from, uint32_t *ret_processes);
-size_t __wrap_rescue_candidates_list(const struct assessment *from, uint32_t *ret_processes);
+void __wrap_target_assess_anew(struct target *target);
+size_t __real_emergency_candidates_list(const struct assessment *from, uint32_t *ret_processes);
+size_t __wrap_emergency_candidates_list(const struct assessment *from, uint32_t *ret_processes);
 
 const struct assessment *__wrap_target_assessment(const struct target *target)
 {
@@ -49,16 +49,16 @@ bool __wrap_target_is_scanning(const struct target *target)
 	return scans > 0 && --scans > 0;
 }
 
-void __wrap_target_survey(struct target *target)
+void __wrap_target_assess_anew(struct target *target)
 {
 	(void)target;
 	asked++;
 }
 
-size_t __wrap_rescue_candidates_list(const struct assessment *from, uint32_t *ret_processes)
+size_t __wrap_emergency_candidates_list(const struct assessment *from, uint32_t *ret_processes)
 {
 	inspected++;
-	return __real_rescue_candidates_list(from, ret_processes);
+	return __real_emergency_candidates_list(from, ret_processes);
 }
 
 static void on_done(void *data, struct emergency *emergency, const struct assessment *from)
@@ -79,14 +79,14 @@ static int set_up(void **state)
 	assert_int_equal(uv_loop_init(&app.loop), 0);
 	assessment = (struct assessment){ .arena = arena_new() };
 	assessment.server.status = SERVER_REFUSED;
-	survey = survey_new(&app, NULL, on_done, &app.loop);
+	assess = emergency_assess_new(&app, NULL, on_done, &app.loop);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	survey_free(survey);
+	emergency_assess_free(assess);
 	uv_run(&app.loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&app.loop), 0);
 	arena_free(assessment.arena);
@@ -95,21 +95,21 @@ static int tear_down(void **state)
 }
 
 /* The wall clock was set back by an hour between the question and the dump. */
-static void a_step_of_the_clock_keeps_no_survey_waiting(void **state)
+static void a_step_of_the_clock_keeps_no_assessment_waiting(void **state)
 {
 	struct peers *peers = peers_new();
 	(void)state;
 	assessment.peers = peers;
 	peers->dumped_at = instant_now() + HOUR;
 	peers->dump_began = instant_monotonic() - 1;
-	survey_begin(survey);
+	emergency_assess_begin(assess);
 	assert_int_equal(asked, 1);
 	/* from before the question, whatever the wall clock says */
-	survey_assessed(survey);
+	emergency_assess_assessed(assess);
 	assert_int_equal(inspected, 0);
 	peers->dumped_at = instant_now() - HOUR;
 	peers->dump_began = instant_monotonic();
-	survey_assessed(survey);
+	emergency_assess_assessed(assess);
 	assert_int_equal(inspected, 1);
 	uv_run(&app.loop, UV_RUN_DEFAULT);
 	assert_int_equal(done, 1);
@@ -120,7 +120,7 @@ static void the_first_scan_is_waited_for(void **state)
 {
 	(void)state;
 	scans = 3;
-	survey_begin(survey);
+	emergency_assess_begin(assess);
 	uv_run(&app.loop, UV_RUN_DEFAULT);
 	assert_int_equal(done, 1);
 	assert_int_equal(scans, 0);
@@ -131,8 +131,8 @@ static void the_first_scan_is_waited_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_step_of_the_clock_keeps_no_survey_waiting),
+		TEST(a_step_of_the_clock_keeps_no_assessment_waiting),
 		TEST(the_first_scan_is_waited_for),
 	};
-	return cmocka_run_group_tests_name("survey", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("emergency_assess", tests, NULL, NULL);
 }

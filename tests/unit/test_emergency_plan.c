@@ -1,4 +1,4 @@
-/* action/rescue_plan: who is stopped in an emergency, who never is, and why. */
+/* action/emergency_plan: who is stopped in an emergency, who never is, and why. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "action/rescue_candidates.h"
-#include "action/rescue_count.h"
-#include "action/rescue_plan.h"
+#include "action/emergency_candidates.h"
+#include "action/emergency_left.h"
+#include "action/emergency_plan.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/assessment.h"
@@ -30,85 +30,82 @@ struct row {
 	const char *name, *executable, *application, *told;
 	uint32_t uid;
 	bool ours, serves, holds_servers_end;
-	enum spared expected, blind; /* with a connection, and without */
-	const char *script, *user;   /* NULL: somebody */
+	enum skip_reason expected, blind; /* with a connection, and without */
+	const char *script, *user;        /* NULL: somebody */
 	bool starts_server, servers_user, forwards;
 };
 
 /* protect: applications billing*, users none, processes cron*; emergency.applications: none;
  * proxy: cloud-sql-proxy; we are user 1000. */
 static const struct row rows[] = {
-	{ "the application", "python3", "python3.11", "web", "web", APP, .expected = SPARED_NOT,
-		.blind = SPARED_NOT },
+	{ "the application", "python3", "python3.11", "web", "web", APP, .expected = SKIP_NONE,
+		.blind = SKIP_NONE },
 	{ "one whose name nobody knows yet", "python3", "python3.11", "web", NULL, APP,
-		.expected = SPARED_NOT, .blind = SPARED_NOT_TOLD },
+		.expected = SKIP_NONE, .blind = SKIP_NOT_TOLD },
 	{ "protected by its connection's name", "python3", "python3.11", "billing-2", NULL, APP,
-		.expected = SPARED_PROTECTED, .blind = SPARED_NOT_TOLD },
+		.expected = SKIP_PROTECTED, .blind = SKIP_NOT_TOLD },
 	{ "protected by what it was told", "python3", "python3.11", "billing-2", "billing-2", APP,
-		.expected = SPARED_PROTECTED, .blind = SPARED_PROTECTED },
+		.expected = SKIP_PROTECTED, .blind = SKIP_PROTECTED },
 	{ "told one name, and goes by another", "python3", "python3.11", "web", "billing", APP,
-		.expected = SPARED_NOT, .blind = SPARED_PROTECTED },
+		.expected = SKIP_NONE, .blind = SKIP_PROTECTED },
 	{ "protected by its process", "cron-jobs", "bash", "web", "web", APP,
-		.expected = SPARED_PROTECTED, .blind = SPARED_PROTECTED },
+		.expected = SKIP_PROTECTED, .blind = SKIP_PROTECTED },
 	{ "dbtop and its ancestors", "tmux", "tmux", "web", "web", APP, .ours = true,
-		.expected = SPARED_DBTOP, .blind = SPARED_DBTOP },
+		.expected = SKIP_DBTOP, .blind = SKIP_DBTOP },
 	{ "another user's", "python3", "python3.11", "web", "web", 1001,
-		.expected = SPARED_OTHER_USER, .blind = SPARED_OTHER_USER },
+		.expected = SKIP_OTHER_USER, .blind = SKIP_OTHER_USER },
 	{ "another user's, not to be read", "python3", NULL, "web", NULL, 1001,
-		.expected = SPARED_OTHER_USER, .blind = SPARED_OTHER_USER },
-	{ "ours, not to be read", "python3", NULL, "web", NULL, APP, .expected = SPARED_UNREADABLE,
-		.blind = SPARED_UNREADABLE },
+		.expected = SKIP_OTHER_USER, .blind = SKIP_OTHER_USER },
+	{ "ours, not to be read", "python3", NULL, "web", NULL, APP, .expected = SKIP_UNREADABLE,
+		.blind = SKIP_UNREADABLE },
 	{ "PostgreSQL by its executable", "walreceiver", "postgres", "web", "web", APP,
-		.expected = SPARED_POSTGRESQL, .blind = SPARED_POSTGRESQL },
+		.expected = SKIP_POSTGRESQL, .blind = SKIP_POSTGRESQL },
 	{ "whoever holds the server's end", "forked", "forked", "web", "web", APP,
-		.holds_servers_end = true, .expected = SPARED_POSTGRESQL,
-		.blind = SPARED_POSTGRESQL },
+		.holds_servers_end = true, .expected = SKIP_POSTGRESQL, .blind = SKIP_POSTGRESQL },
 	{ "PgBouncer by its executable", "x", "pgbouncer", "web", "web", APP,
-		.expected = SPARED_PGBOUNCER, .blind = SPARED_PGBOUNCER },
+		.expected = SKIP_PGBOUNCER, .blind = SKIP_PGBOUNCER },
 	{ "a pooler by its listening socket", "pgcat", "pgcat", "web", "web", APP, .serves = true,
-		.expected = SPARED_PGBOUNCER, .blind = SPARED_PGBOUNCER },
+		.expected = SKIP_PGBOUNCER, .blind = SKIP_PGBOUNCER },
 	{ "an application that calls itself PgBouncer", "pgbouncer", "python3.11", "web", "web",
-		APP, .expected = SPARED_NOT, .blind = SPARED_NOT },
+		APP, .expected = SKIP_NONE, .blind = SKIP_NONE },
 	{ "the proxy by its executable", "x", "cloud-sql-proxy", "web", "web", APP,
-		.expected = SPARED_PROXY, .blind = SPARED_PROXY },
+		.expected = SKIP_PROXY, .blind = SKIP_PROXY },
 	{ "a colleague's psql", "psql", "psql", "psql", "psql", APP,
-		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+		.expected = SKIP_CLIENT_PROGRAM, .blind = SKIP_CLIENT_PROGRAM },
 	{ "what PostgreSQL was started from", "bash", "bash", "web", "web", APP,
-		.expected = SPARED_PARENT, .blind = SPARED_PARENT, .starts_server = true },
+		.expected = SKIP_PARENT, .blind = SKIP_PARENT, .starts_server = true },
 	{ "Patroni, a script", "patroni", "python3.11", "Patroni heartbeat", NULL, APP,
-		.expected = SPARED_HA_AGENT, .blind = SPARED_HA_AGENT, .script = "patroni" },
+		.expected = SKIP_HA_AGENT, .blind = SKIP_HA_AGENT, .script = "patroni" },
 	{ "Patroni, from its folder", "python3", "python3.11", "web", NULL, APP,
-		.expected = SPARED_HA_AGENT, .blind = SPARED_HA_AGENT, .script = "patroni.py" },
-	{ "repmgrd", "repmgrd", "repmgrd", "repmgrd", NULL, APP, .expected = SPARED_HA_AGENT,
-		.blind = SPARED_HA_AGENT },
-	{ "pg_autoctl", "pg_autoctl", "pg_autoctl", "web", NULL, APP, .expected = SPARED_HA_AGENT,
-		.blind = SPARED_HA_AGENT },
+		.expected = SKIP_HA_AGENT, .blind = SKIP_HA_AGENT, .script = "patroni.py" },
+	{ "repmgrd", "repmgrd", "repmgrd", "repmgrd", NULL, APP, .expected = SKIP_HA_AGENT,
+		.blind = SKIP_HA_AGENT },
+	{ "pg_autoctl", "pg_autoctl", "pg_autoctl", "web", NULL, APP, .expected = SKIP_HA_AGENT,
+		.blind = SKIP_HA_AGENT },
 	{ "an application that calls itself Patroni", "patroni", "python3.11", "web", "web", APP,
-		.expected = SPARED_NOT, .blind = SPARED_NOT, .script = "app.py" },
+		.expected = SKIP_NONE, .blind = SKIP_NONE, .script = "app.py" },
 	{ "another pooler by its executable", "pgpool", "pgpool", "web", "web", APP,
-		.expected = SPARED_PGBOUNCER, .blind = SPARED_PGBOUNCER },
+		.expected = SKIP_PGBOUNCER, .blind = SKIP_PGBOUNCER },
 	{ "a script that is called pgbouncer", "python3", "python3.11", "web", "web", APP,
-		.expected = SPARED_NOT, .blind = SPARED_NOT, .script = "pgbouncer" },
-	{ "sshd", "sshd", "sshd", "web", "web", APP, .expected = SPARED_SSHD,
-		.blind = SPARED_SSHD },
+		.expected = SKIP_NONE, .blind = SKIP_NONE, .script = "pgbouncer" },
+	{ "sshd", "sshd", "sshd", "web", "web", APP, .expected = SKIP_SSHD, .blind = SKIP_SSHD },
 	{ "sshd of OpenSSH 9.8", "sshd-session", "sshd-session", "web", "web", APP,
-		.expected = SPARED_SSHD, .blind = SPARED_SSHD },
+		.expected = SKIP_SSHD, .blind = SKIP_SSHD },
 	{ "a forwarder by its executable", "socat", "socat", "web", "web", APP,
-		.expected = SPARED_FORWARDER, .blind = SPARED_FORWARDER },
+		.expected = SKIP_FORWARDER, .blind = SKIP_FORWARDER },
 	{ "a forwarder by what it carries", "python3", "python3.11", "web", "web", APP,
-		.expected = SPARED_FORWARDER, .blind = SPARED_FORWARDER, .forwards = true },
+		.expected = SKIP_FORWARDER, .blind = SKIP_FORWARDER, .forwards = true },
 	{ "a person's tool, a script", "python3", "python3.11", "pgcli", "pgcli", APP,
-		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM,
-		.script = "pgcli" },
+		.expected = SKIP_CLIENT_PROGRAM, .blind = SKIP_CLIENT_PROGRAM, .script = "pgcli" },
 	{ "maintenance", "vacuumdb", "vacuumdb", "vacuumdb", NULL, APP,
-		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+		.expected = SKIP_CLIENT_PROGRAM, .blind = SKIP_CLIENT_PROGRAM },
 	{ "a benchmark", "pgbench", "pgbench", "pgbench", NULL, APP,
-		.expected = SPARED_CLIENT_PROGRAM, .blind = SPARED_CLIENT_PROGRAM },
+		.expected = SKIP_CLIENT_PROGRAM, .blind = SKIP_CLIENT_PROGRAM },
 	{ "the server's user, which is a person's and ours", "python3", "python3.11", "web", "web",
-		APP, .expected = SPARED_NOT, .blind = SPARED_NOT, .servers_user = true },
+		APP, .expected = SKIP_NONE, .blind = SKIP_NONE, .servers_user = true },
 	{ "the server's user, which is ours and postgres", "python3", "python3.11", "web", "web",
-		APP, .expected = SPARED_SERVERS_USER, .blind = SPARED_SERVERS_USER,
-		.user = "postgres", .servers_user = true },
+		APP, .expected = SKIP_SERVERS_USER, .blind = SKIP_SERVERS_USER, .user = "postgres",
+		.servers_user = true },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -207,7 +204,7 @@ static struct world world_of(const struct row *row, bool connected)
 
 static struct rules rules;
 static struct patterns applications;
-static struct rescue_plan_options options;
+static struct emergency_plan_options options;
 
 static int set_up(void **state)
 {
@@ -216,7 +213,7 @@ static int set_up(void **state)
 	rules = (struct rules){ .protected_applications = { billing, 1 },
 		.protected_processes = { cron, 1 } };
 	applications = (struct patterns){ 0 };
-	options = (struct rescue_plan_options){ .rules = &rules,
+	options = (struct emergency_plan_options){ .rules = &rules,
 		.applications = &applications,
 		.proxy = "cloud-sql-proxy",
 		.uid = APP,
@@ -224,27 +221,27 @@ static int set_up(void **state)
 	return 0;
 }
 
-static enum spared judge(const struct row *row, bool connected)
+static enum skip_reason judge(const struct row *row, bool connected)
 {
 	struct world world = world_of(row, connected);
 	struct emergency *emergency =
-		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->n_processes, 1);
 	assert_int_equal(emergency->connected, connected);
-	enum spared spared = emergency->processes[0].spared;
-	assert_int_equal(emergency_count_stopped(emergency), spared == SPARED_NOT);
+	enum skip_reason skip = emergency->processes[0].skip;
+	assert_int_equal(emergency_count_stopped(emergency), skip == SKIP_NONE);
 	emergency_free(emergency);
 	assessment_free(world.assessment);
-	return spared;
+	return skip;
 }
 
-static void assert_judged(const struct row *row, bool connected, enum spared expected)
+static void assert_judged(const struct row *row, bool connected, enum skip_reason expected)
 {
-	enum spared found = judge(row, connected);
+	enum skip_reason found = judge(row, connected);
 	if (found != expected)
 		fail_msg("%s, %s: %s, not %s", row->what, connected ? "connected" : "blind",
-			found ? spared_name(found) : "stopped",
-			expected ? spared_name(expected) : "stopped");
+			found ? skip_reason_name(found) : "stopped",
+			expected ? skip_reason_name(expected) : "stopped");
 }
 
 static void each_is_judged_by_what_it_is(void **state)
@@ -261,11 +258,11 @@ static void other_users_are_roots_when_asked(void **state)
 	(void)state;
 	const struct row *theirs = &rows[7];
 	options.all_users = true;
-	assert_judged(theirs, true, SPARED_OTHER_USER);
+	assert_judged(theirs, true, SKIP_OTHER_USER);
 	options.uid = ROOT;
-	assert_judged(theirs, true, SPARED_NOT);
+	assert_judged(theirs, true, SKIP_NONE);
 	options.all_users = false;
-	assert_judged(theirs, true, SPARED_OTHER_USER);
+	assert_judged(theirs, true, SKIP_OTHER_USER);
 }
 
 /* For root, too, and whoever it is; only a name lets it go. */
@@ -276,18 +273,18 @@ static void what_runs_as_the_servers_user_is_stopped_only_by_name(void **state)
 	const struct row theirs = { "the server's user", "python3", "python3.11", "web", "web",
 		.uid = 1001, .servers_user = true };
 	options.uid = ROOT;
-	assert_judged(&theirs, true, SPARED_OTHER_USER);
+	assert_judged(&theirs, true, SKIP_OTHER_USER);
 	options.all_users = true;
-	assert_judged(&theirs, true, SPARED_SERVERS_USER);
-	assert_judged(&theirs, false, SPARED_SERVERS_USER);
+	assert_judged(&theirs, true, SKIP_SERVERS_USER);
+	assert_judged(&theirs, false, SKIP_SERVERS_USER);
 	applications = (struct patterns){ web, 1 };
-	assert_judged(&theirs, true, SPARED_NOT);
+	assert_judged(&theirs, true, SKIP_NONE);
 	applications = (struct patterns){ 0 };
 	regex_t scope;
 	assert_int_equal(regcomp(&scope, "^web$", REG_EXTENDED | REG_NOSUB), 0);
 	rules.scope = &scope;
-	assert_judged(&theirs, true, SPARED_NOT);
-	assert_judged(&theirs, false, SPARED_SERVERS_USER);
+	assert_judged(&theirs, true, SKIP_NONE);
+	assert_judged(&theirs, false, SKIP_SERVERS_USER);
 	regfree(&scope);
 }
 
@@ -299,10 +296,10 @@ static void agents_and_forwarders_are_never_named(void **state)
 	applications = (struct patterns){ all, 1 };
 	for (size_t i = 0; i < ROWS; i++)
 		switch (rows[i].expected) {
-		case SPARED_PARENT:
-		case SPARED_HA_AGENT:
-		case SPARED_SSHD:
-		case SPARED_FORWARDER: assert_judged(&rows[i], true, rows[i].expected); break;
+		case SKIP_PARENT:
+		case SKIP_HA_AGENT:
+		case SKIP_SSHD:
+		case SKIP_FORWARDER: assert_judged(&rows[i], true, rows[i].expected); break;
 		default: break;
 		}
 }
@@ -312,16 +309,16 @@ static void names_for_the_emergency_restrict_it(void **state)
 	static const char *web[] = { "web*" }, *python[] = { "python*" }, *psql[] = { "psql" };
 	(void)state;
 	applications = (struct patterns){ web, 1 };
-	assert_judged(&rows[0], true, SPARED_NOT);
-	assert_judged(&rows[0], false, SPARED_NOT);
-	assert_judged(&rows[1], false, SPARED_NOT_TOLD);
+	assert_judged(&rows[0], true, SKIP_NONE);
+	assert_judged(&rows[0], false, SKIP_NONE);
+	assert_judged(&rows[1], false, SKIP_NOT_TOLD);
 	/* named by its process: it may be stopped although its connections' name is not known */
 	applications = (struct patterns){ python, 1 };
-	assert_judged(&rows[1], false, SPARED_NOT);
-	assert_judged(&rows[2], true, SPARED_PROTECTED);
+	assert_judged(&rows[1], false, SKIP_NONE);
+	assert_judged(&rows[2], true, SKIP_PROTECTED);
 	applications = (struct patterns){ psql, 1 };
-	assert_judged(&rows[0], true, SPARED_NOT_NAMED);
-	assert_judged(&rows[16], true, SPARED_NOT);
+	assert_judged(&rows[0], true, SKIP_NOT_NAMED);
+	assert_judged(&rows[16], true, SKIP_NONE);
 }
 
 static void out_of_scope_is_out_of_reach(void **state)
@@ -333,20 +330,20 @@ static void out_of_scope_is_out_of_reach(void **state)
 	struct world world = world_of(&rows[0], true);
 	world.assessment->connections[0].in_scope = false;
 	struct emergency *emergency =
-		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->processes[0].spared, SPARED_OUT_OF_SCOPE);
+		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->processes[0].skip, SKIP_OUT_OF_SCOPE);
 	emergency_free(emergency);
 	assessment_free(world.assessment);
-	assert_judged(&rows[0], false, SPARED_NOT_TOLD);
+	assert_judged(&rows[0], false, SKIP_NOT_TOLD);
 	regfree(&scope);
 }
 
 static void assert_unreadable(const struct world *world, const char *why)
 {
 	struct emergency *emergency =
-		rescue_plan(world->assessment, &options, world->facts, world->n_facts);
+		emergency_plan(world->assessment, &options, world->facts, world->n_facts);
 	assert_int_equal(emergency->n_processes, 1);
-	assert_int_equal(emergency->processes[0].spared, SPARED_UNREADABLE);
+	assert_int_equal(emergency->processes[0].skip, SKIP_UNREADABLE);
 	assert_non_null(emergency->processes[0].why);
 	assert_non_null(strstr(emergency->processes[0].why, why));
 	assert_int_equal(emergency->held->n_targets, 0);
@@ -371,9 +368,9 @@ static void a_connection_matched_by_its_name_is_no_connection(void **state)
 	world.assessment->connections[0].matched_by = MATCHED_NAME;
 	((struct peers *)world.assessment->peers)->n_tcp = 0;
 	uint32_t candidates[MOST];
-	assert_int_equal(rescue_candidates_list(world.assessment, candidates), 0);
+	assert_int_equal(emergency_candidates_list(world.assessment, candidates), 0);
 	world.assessment->connections[0].matched_by = MATCHED_PGBOUNCER;
-	assert_int_equal(rescue_candidates_list(world.assessment, candidates), 1);
+	assert_int_equal(emergency_candidates_list(world.assessment, candidates), 1);
 	assessment_free(world.assessment);
 }
 
@@ -385,7 +382,7 @@ static void another_servers_clients_are_not_ours(void **state)
 	uint32_t candidates[MOST];
 	/* the same port on another machine */
 	peers->tcp[0].remote.address[0] = 10;
-	assert_int_equal(rescue_candidates_list(world.assessment, candidates), 0);
+	assert_int_equal(emergency_candidates_list(world.assessment, candidates), 0);
 	assessment_free(world.assessment);
 }
 
@@ -401,20 +398,20 @@ static void who_came_another_way_is_left_until_the_server_tells(void **state)
 	peers->unix_sockets = &socket;
 	peers->n_unix = 1;
 	struct emergency *emergency =
-		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->n_processes, 1);
-	assert_int_equal(emergency->processes[0].spared, SPARED_NOT_TOLD);
+	assert_int_equal(emergency->processes[0].skip, SKIP_NOT_TOLD);
 	assert_int_equal(emergency->processes[0].connections, 1);
 	emergency_free(emergency);
 	/* the very file that we connect to */
 	socket.at_target = true;
-	emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->processes[0].spared, SPARED_NOT);
+	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->processes[0].skip, SKIP_NONE);
 	emergency_free(emergency);
 	/* a server on another machine has no socket here */
 	socket.at_target = false;
 	peers->target.server.address[0] = 10;
-	emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->n_processes, 0);
 	emergency_free(emergency);
 	assessment_free(world.assessment);
@@ -425,31 +422,32 @@ static void only_sessions_of_the_stopped_and_the_gone_are_ended(void **state)
 	(void)state;
 	struct world world = world_of(&rows[0], true);
 	struct assessment *assessment = world.assessment;
-	struct emergency *emergency = rescue_plan(assessment, &options, world.facts, world.n_facts);
+	struct emergency *emergency =
+		emergency_plan(assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->gone->n_targets, 0);
 	/* not before its process was stopped */
-	struct action_plan *plan = rescue_plan_sessions(emergency, assessment, &applications);
+	struct action_plan *plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_targets, 0);
 	action_plan_free(plan);
 	emergency->processes[0].signal = 15;
-	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_targets, 1);
 	assert_int_equal(plan->kind, ACTION_EMERGENCY);
 	action_plan_free(plan);
 	/* never PgBouncer's own */
 	assessment->connections[0].matched_by = MATCHED_PGBOUNCER;
-	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_targets, 0);
 	action_plan_free(plan);
 	/* one whose client is gone, but not a protected one */
 	assessment->connections[0].process = NO_PROCESS;
 	assessment->connections[0].matched_by = MATCHED_NONE;
 	assessment->connections[0].end = CLIENT_END_GONE;
-	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_targets, 1);
 	action_plan_free(plan);
 	assessment->connections[0].verdict.protection = PROTECTION_APPLICATION;
-	plan = rescue_plan_sessions(emergency, assessment, &applications);
+	plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_targets, 0);
 	action_plan_free(plan);
 	emergency_free(emergency);
@@ -467,13 +465,13 @@ static void the_proxy_is_told_by_its_socket(void **state)
 		proxy->status = PROXY_LISTENING;
 		proxy->process = (struct process){ .pid = 100, .start_ticks = 7, .name = "other" };
 		struct emergency *emergency =
-			rescue_plan(world.assessment, &options, world.facts, world.n_facts);
-		assert_int_equal(emergency->processes[0].spared, SPARED_PROXY);
+			emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+		assert_int_equal(emergency->processes[0].skip, SKIP_PROXY);
 		emergency_free(emergency);
 		/* a pid that was used again */
 		proxy->process.start_ticks = 6;
-		emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
-		assert_int_equal(emergency->processes[0].spared, SPARED_NOT);
+		emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+		assert_int_equal(emergency->processes[0].skip, SKIP_NONE);
 		emergency_free(emergency);
 		assessment_free(world.assessment);
 	}
@@ -486,12 +484,12 @@ static void what_is_lost_with_a_process_is_told(void **state)
 	struct world world = world_of(&rows[0], true);
 	struct activity *activity = (struct activity *)world.assessment->activity;
 	struct emergency *emergency =
-		rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->held->n_targets, 1);
 	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses), "");
 	emergency_free(emergency);
 	activity->backends[0].state = BACKEND_STATE_IN_TRANSACTION;
-	emergency = rescue_plan(world.assessment, &options, world.facts, world.n_facts);
+	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_string_equal(
 		emergency_loses(emergency, &emergency->processes[0], loses), "1 open transaction");
 	emergency->held->targets[0].locks = 3;
@@ -512,7 +510,7 @@ static const char *why_left(const struct emergency_process *stopped,
 	struct action_plan none = { .n_targets = 0 };
 	ret->processes = (struct emergency_process *)stopped;
 	ret->n_processes = 1;
-	rescue_count(ret, &after, &none, 0);
+	emergency_left_count(ret, &after, &none, 0);
 	assert_int_equal(ret->n_left, 1);
 	assert_int_equal(ret->counted, 2);
 	ret->n_left = 0;
@@ -571,5 +569,5 @@ int main(void)
 		cmocka_unit_test_setup(what_is_lost_with_a_process_is_told, set_up),
 		cmocka_unit_test_setup(what_came_back_is_told_with_what_to_do, set_up),
 	};
-	return cmocka_run_group_tests_name("rescue_plan", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("emergency_plan", tests, NULL, NULL);
 }

@@ -1,13 +1,12 @@
 /* A row for each session and process that is left, with what became of it. */
-#include "action/rescue_count.h"
+#include "action/emergency_left.h"
 
 #include <string.h>
 
-#include "action/rescue_plan.h"
 #include "base/arena.h"
 #include "model/emergency.h"
 
-const struct action_target *rescue_count_last_word(
+const struct action_target *emergency_left_last_result(
 	const struct emergency *emergency, const struct action_target *target)
 {
 	for (size_t round = emergency->n_rounds; round-- > 0;) {
@@ -27,7 +26,7 @@ static void add_left(struct emergency *emergency, const struct emergency_left *l
 
 static void leave_session(struct emergency *emergency, const struct action_target *target)
 {
-	const struct action_target *before = rescue_count_last_word(emergency, target);
+	const struct action_target *before = emergency_left_last_result(emergency, target);
 	const char *why = "there was no time left to end it";
 	if (before && before->detail)
 		why = before->detail;
@@ -73,7 +72,7 @@ static const char *why_again(struct emergency *emergency, const struct emergency
 static const char *why_left(struct emergency *emergency, const struct emergency_process *process)
 {
 	const struct emergency_process *planned =
-		rescue_plan_find(emergency, process->pid, process->start_ticks);
+		emergency_find(emergency, process->pid, process->start_ticks);
 	if (planned && planned->detail)
 		return planned->detail;
 	if (planned)
@@ -94,8 +93,8 @@ static bool is_listed(const struct emergency *emergency, int32_t process_pid)
 static bool leave_process(struct emergency *emergency, const struct emergency_process *process)
 {
 	const struct emergency_process *planned =
-		rescue_plan_find(emergency, process->pid, process->start_ticks);
-	if ((planned ? planned->spared : process->spared) != SPARED_NOT ||
+		emergency_find(emergency, process->pid, process->start_ticks);
+	if ((planned ? planned->skip : process->skip) != SKIP_NONE ||
 		is_listed(emergency, process->pid))
 		return false;
 	add_left(emergency,
@@ -122,7 +121,7 @@ static void leave_unseen(struct emergency *emergency, size_t unseen)
 		});
 }
 
-void rescue_count(struct emergency *emergency, const struct emergency *fresh,
+void emergency_left_count(struct emergency *emergency, const struct emergency *fresh,
 	const struct action_plan *sessions, size_t unseen)
 {
 	size_t n_sessions = fresh->connected ? sessions->n_targets : 0;

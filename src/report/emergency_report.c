@@ -1,5 +1,5 @@
 /* Prints emergencies as text and JSON. */
-#include "report/rescue_report.h"
+#include "report/emergency_report.h"
 
 #include "base/duration.h"
 #include "base/instant.h"
@@ -27,7 +27,7 @@ static void put_process(struct printer *printer, const struct emergency_process 
 	printer_end_line(printer);
 }
 
-static void put_spared(struct printer *printer, const struct emergency *emergency)
+static void put_skipped(struct printer *printer, const struct emergency *emergency)
 {
 	if (emergency_count_stopped(emergency) == emergency->n_processes)
 		return;
@@ -35,10 +35,10 @@ static void put_spared(struct printer *printer, const struct emergency *emergenc
 	printer_end_line(printer);
 	for (size_t i = 0; i < emergency->n_processes; i++) {
 		const struct emergency_process *process = &emergency->processes[i];
-		if (process->spared == SPARED_NOT)
+		if (process->skip == SKIP_NONE)
 			continue;
 		put_process(printer, process);
-		printer_note(printer, "", spared_phrase(process->spared));
+		printer_note(printer, "", skip_reason_phrase(process->skip));
 		printer_note(printer, "", process->why);
 	}
 }
@@ -66,7 +66,7 @@ static void put_gone(struct printer *printer, const struct action_plan *gone)
 	}
 }
 
-int rescue_report_plan(
+int emergency_report_plan(
 	const struct emergency *emergency, const struct printer_style *style, FILE *file)
 {
 	char loses[EMERGENCY_LOSES_MAX];
@@ -79,7 +79,7 @@ int rescue_report_plan(
 	printer_text(&printer, emergency->server);
 	printer_end_line(&printer);
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].spared == SPARED_NOT) {
+		if (emergency->processes[i].skip == SKIP_NONE) {
 			put_process(&printer, &emergency->processes[i]);
 			printer_note(
 				&printer, "connects as: ", emergency->processes[i].applications);
@@ -87,7 +87,7 @@ int rescue_report_plan(
 			printer_note(&printer, "loses: ", *loses ? loses : NULL);
 		}
 	put_gone(&printer, emergency->gone);
-	put_spared(&printer, emergency);
+	put_skipped(&printer, emergency);
 	if (!emergency->connected) {
 		printer_text(&printer, "no connection: found by their sockets alone");
 		printer_end_line(&printer);
@@ -113,7 +113,7 @@ static void put_result(struct printer *printer, const struct emergency_process *
 	printer_note(printer, "", process->detail);
 }
 
-int rescue_report_progress(const struct emergency *emergency,
+int emergency_report_progress(const struct emergency *emergency,
 	const struct emergency_process *process, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
@@ -185,7 +185,7 @@ static void put_left(struct printer *printer, const struct emergency *emergency)
 	}
 }
 
-int rescue_report_text(
+int emergency_report_text(
 	const struct emergency *emergency, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
@@ -198,18 +198,18 @@ int rescue_report_text(
 	printer_text(&printer, emergency->server);
 	printer_end_line(&printer);
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].spared == SPARED_NOT)
+		if (emergency->processes[i].skip == SKIP_NONE)
 			put_result(&printer, &emergency->processes[i]);
 	emergency_each_session(emergency, tally_session, &print);
 	put_left(&printer, emergency);
-	put_spared(&printer, emergency);
+	put_skipped(&printer, emergency);
 	return printer_flush(&printer);
 }
 
 static void encode_process(struct encoder *encoder, const struct emergency *emergency,
 	const struct emergency_process *process, bool dry_run)
 {
-	bool spared = process->spared != SPARED_NOT, untouched = dry_run || spared;
+	bool skipped = process->skip != SKIP_NONE, untouched = dry_run || skipped;
 	char loses[EMERGENCY_LOSES_MAX];
 	emergency_loses(emergency, process, loses);
 	encoder_open(encoder, NULL, '{');
@@ -217,8 +217,8 @@ static void encode_process(struct encoder *encoder, const struct emergency *emer
 	encoder_integer(encoder, "pid", process->pid);
 	encoder_string(encoder, "result", untouched ? NULL : action_result_name(process->result));
 	encoder_string(
-		encoder, "reason", spared ? spared_name(process->spared) : "holds_connections");
-	encoder_string(encoder, "detail", spared ? process->why : process->detail);
+		encoder, "reason", skipped ? skip_reason_name(process->skip) : "holds_connections");
+	encoder_string(encoder, "detail", skipped ? process->why : process->detail);
 	encoder_string(
 		encoder, "signal", process->signal ? emergency_signal_name(process->signal) : NULL);
 	encoder_seconds(encoder, "seconds", process->took);
@@ -264,7 +264,7 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 {
 	encoder_open(encoder, "targets", '[');
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].spared == SPARED_NOT)
+		if (emergency->processes[i].skip == SKIP_NONE)
 			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
 	if (dry_run)
 		for (size_t i = 0; i < emergency->gone->n_targets; i++)
@@ -274,7 +274,7 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 	encoder_close(encoder, ']');
 	encoder_open(encoder, "spared", '[');
 	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].spared != SPARED_NOT)
+		if (emergency->processes[i].skip != SKIP_NONE)
 			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
 	encoder_close(encoder, ']');
 }
@@ -309,7 +309,7 @@ static void encode_survivors(struct encoder *encoder, const struct emergency *em
 	encoder_close(encoder, ']');
 }
 
-int rescue_report_json(const struct emergency *emergency, bool dry_run, FILE *file)
+int emergency_report_json(const struct emergency *emergency, bool dry_run, FILE *file)
 {
 	struct encoder encoder = { .file = file };
 	struct tally tally = { 0 };

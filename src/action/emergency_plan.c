@@ -1,26 +1,16 @@
 /* The processes as they are judged, and the sessions that end with them. */
-#include "action/rescue_plan.h"
+#include "action/emergency_plan.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "action/emergency_candidates.h"
+#include "action/emergency_skip.h"
 #include "action/plan.h"
-#include "action/rescue_candidates.h"
-#include "action/rescue_judge.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/rules.h"
-
-struct emergency_process *rescue_plan_find(
-	const struct emergency *emergency, int32_t pid, uint64_t start_ticks)
-{
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].pid == pid &&
-			emergency->processes[i].start_ticks == start_ticks)
-			return &emergency->processes[i];
-	return NULL;
-}
 
 static bool may_be_ended(const struct connection *connection)
 {
@@ -36,8 +26,8 @@ static const struct emergency_process *owner_of(const struct emergency *emergenc
 	const struct assessment *assessment, const struct connection *connection)
 {
 	const struct client_process *client = assessment_process(assessment, connection);
-	return client && rescue_candidates_proven(connection)
-		? rescue_plan_find(emergency, client->process.pid, client->process.start_ticks)
+	return client && emergency_candidates_proven(connection)
+		? emergency_find(emergency, client->process.pid, client->process.start_ticks)
 		: NULL;
 }
 
@@ -48,7 +38,7 @@ static bool ends_with_process(const struct emergency *emergency,
 {
 	(void)applications;
 	const struct emergency_process *process = owner_of(emergency, assessment, connection);
-	return process && process->spared == SPARED_NOT;
+	return process && process->skip == SKIP_NONE;
 }
 
 /* Its process was stopped, or is gone. */
@@ -60,14 +50,14 @@ static bool ends_by_now(const struct emergency *emergency, const struct assessme
 	const struct emergency_process *process = owner_of(emergency, assessment, connection);
 	/* one that was left alone because its pid is another's left its sessions behind as well */
 	if (process && process->result != RESULT_CHANGED)
-		return process->spared == SPARED_NOT &&
+		return process->skip == SKIP_NONE &&
 			(process->signal || process->result != RESULT_PENDING);
 	return connection->end == CLIENT_END_GONE &&
 		(applications->count == 0 ||
 			patterns_match(applications, connection->backend->application_name));
 }
 
-size_t rescue_plan_unseen(const struct assessment *assessment)
+size_t emergency_plan_unseen(const struct assessment *assessment)
 {
 	const struct peers *peers = assessment->peers;
 	size_t lost = 0, seen = 0, unseen = 0;
@@ -105,14 +95,14 @@ static struct action_plan *plan_those(const struct emergency *emergency,
 	return plan;
 }
 
-struct action_plan *rescue_plan_sessions(const struct emergency *emergency,
+struct action_plan *emergency_plan_sessions(const struct emergency *emergency,
 	const struct assessment *assessment, const struct patterns *applications)
 {
 	return plan_those(emergency, assessment, ends_by_now, applications);
 }
 
-struct emergency *rescue_plan(const struct assessment *assessment,
-	const struct rescue_plan_options *options, const struct process_facts *facts,
+struct emergency *emergency_plan(const struct assessment *assessment,
+	const struct emergency_plan_options *options, const struct process_facts *facts,
 	size_t n_facts)
 {
 	struct arena *arena = arena_new();
@@ -124,12 +114,12 @@ struct emergency *rescue_plan(const struct assessment *assessment,
 		.role = arena_strdup(arena, assessment->server.user),
 		.grace = options->grace,
 		.force = options->force,
-		.connected = rescue_candidates_connected(assessment),
+		.connected = emergency_candidates_connected(assessment),
 		.counted = -1,
 	};
 	if (assessment->peers)
-		rescue_judge_all(assessment, options, facts, n_facts, emergency);
-	emergency->gone = rescue_plan_sessions(emergency, assessment, options->applications);
+		emergency_skip_judge(assessment, options, facts, n_facts, emergency);
+	emergency->gone = emergency_plan_sessions(emergency, assessment, options->applications);
 	emergency->held =
 		plan_those(emergency, assessment, ends_with_process, options->applications);
 	return emergency;

@@ -1,5 +1,5 @@
 /* One look at pg_locks, which everybody may read. */
-#include "action/losses.h"
+#include "action/lock_impact.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -44,18 +44,19 @@ static const char sql[] =
 
 enum { COLUMN_NUMBER, COLUMN_LOCKS, COLUMN_WAITERS, N_COLUMNS };
 
-struct losses {
+struct lock_impact {
 	struct session *session;
-	struct losses_callbacks callbacks;
+	struct lock_impact_callbacks callbacks;
 	struct action_plan *plan; /* awaited for; NULL: none */
 };
 
-struct losses *losses_new(struct session *session, const struct losses_callbacks *callbacks)
+struct lock_impact *lock_impact_new(
+	struct session *session, const struct lock_impact_callbacks *callbacks)
 {
-	struct losses *losses = mem_alloc(sizeof(*losses));
-	losses->session = session;
-	losses->callbacks = *callbacks;
-	return losses;
+	struct lock_impact *lock_impact = mem_alloc(sizeof(*lock_impact));
+	lock_impact->session = session;
+	lock_impact->callbacks = *callbacks;
+	return lock_impact;
 }
 
 /* "open transaction, 7m12s, 3 locks, 2 wait for them" */
@@ -89,10 +90,10 @@ static void read_answer(struct action_plan *plan, const PGresult *result)
 static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
-	struct losses *losses = data;
-	read_answer(losses->plan, result);
-	losses->plan = NULL;
-	losses->callbacks.arrived(losses->callbacks.data);
+	struct lock_impact *lock_impact = data;
+	read_answer(lock_impact->plan, result);
+	lock_impact->plan = NULL;
+	lock_impact->callbacks.arrived(lock_impact->callbacks.data);
 }
 
 static char *list_targets(const struct action_plan *plan)
@@ -109,31 +110,31 @@ static char *list_targets(const struct action_plan *plan)
 	return text;
 }
 
-bool losses_ask(struct losses *losses, struct action_plan *plan)
+bool lock_impact_ask(struct lock_impact *lock_impact, struct action_plan *plan)
 {
-	losses_forget(losses);
+	lock_impact_forget(lock_impact);
 	if (plan->n_targets == 0)
 		return false;
 	CLEANUP(cleanup_free) char *targets = list_targets(plan);
 	const char *const params[] = { targets };
 	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
-	losses->plan = plan;
-	if (session_query(losses->session, &statement, on_answer, losses))
+	lock_impact->plan = plan;
+	if (session_query(lock_impact->session, &statement, on_answer, lock_impact))
 		return true;
-	losses->plan = NULL;
+	lock_impact->plan = NULL;
 	return false;
 }
 
-void losses_forget(struct losses *losses)
+void lock_impact_forget(struct lock_impact *lock_impact)
 {
-	session_forget(losses->session, losses);
-	losses->plan = NULL;
+	session_forget(lock_impact->session, lock_impact);
+	lock_impact->plan = NULL;
 }
 
-void losses_free(struct losses *losses)
+void lock_impact_free(struct lock_impact *lock_impact)
 {
-	if (!losses)
+	if (!lock_impact)
 		return;
-	losses_forget(losses);
-	free(losses);
+	lock_impact_forget(lock_impact);
+	free(lock_impact);
 }

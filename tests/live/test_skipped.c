@@ -249,5 +249,5 @@ int main(void)
 		cmocka_unit_test_teardown(
 			forwarders_are_left_alone_and_applications_are_not, clean_up),
 	};
-	return USERS_RUN_TESTS("spared", tests, 0, start_server, stop_server);
+	return USERS_RUN_TESTS("skipped", tests, 0, start_server, stop_server);
 }

@@ -1,5 +1,5 @@
 /* Counts sockets and connections for each process. */
-#include "action/rescue_candidates.h"
+#include "action/emergency_candidates.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "model/assessment.h"
 
-bool rescue_candidates_connected(const struct assessment *assessment)
+bool emergency_candidates_connected(const struct assessment *assessment)
 {
 	return assessment->server.status == SERVER_OK && assessment->activity;
 }
@@ -72,7 +72,7 @@ static struct map *index_peers(const struct peers *peers, struct arena *arena)
 
 /* Through what else it came to its process: another of the server's addresses, PgBouncer, its
  * page; a name is no proof. */
-bool rescue_candidates_proven(const struct connection *connection)
+bool emergency_candidates_proven(const struct connection *connection)
 {
 	return connection->matched_by != MATCHED_NONE && connection->matched_by != MATCHED_NAME;
 }
@@ -87,7 +87,7 @@ static void count_connections(const struct assessment *assessment, uint32_t *cou
 	for (size_t i = 0; i < peers->n_unix; i++)
 		if (peers->unix_sockets[i].at_target)
 			count_owners(peers, peers->unix_sockets[i].peer, counts);
-	if (!rescue_candidates_connected(assessment))
+	if (!emergency_candidates_connected(assessment))
 		return;
 	struct arena *arena = arena_new();
 	const struct map *by_identity = index_peers(peers, arena);
@@ -95,7 +95,7 @@ static void count_connections(const struct assessment *assessment, uint32_t *cou
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		const struct client_process *client = assessment_process(assessment, connection);
-		uint32_t peer = client && client->alive && rescue_candidates_proven(connection)
+		uint32_t peer = client && client->alive && emergency_candidates_proven(connection)
 			? map_get(by_identity, identity(&client->process))
 			: MAP_NONE;
 		if (peer != MAP_NONE)
@@ -107,14 +107,14 @@ static void count_connections(const struct assessment *assessment, uint32_t *cou
 	arena_free(arena);
 }
 
-void rescue_candidates_count(
+void emergency_candidates_count(
 	const struct assessment *assessment, uint32_t *ret_counts, uint32_t *ret_elsewhere)
 {
 	count_connections(assessment, ret_counts);
 	count_elsewhere(assessment->peers, ret_elsewhere);
 }
 
-size_t rescue_candidates_list(const struct assessment *assessment, uint32_t *ret_processes)
+size_t emergency_candidates_list(const struct assessment *assessment, uint32_t *ret_processes)
 {
 	size_t count = 0;
 	const struct peers *peers = assessment->peers;
@@ -122,7 +122,7 @@ size_t rescue_candidates_list(const struct assessment *assessment, uint32_t *ret
 		return 0;
 	uint32_t *counts = mem_alloc(peers->n_processes * sizeof(*counts));
 	count_connections(assessment, counts);
-	if (!rescue_candidates_connected(assessment))
+	if (!emergency_candidates_connected(assessment))
 		count_elsewhere(peers, counts);
 	for (size_t i = 0; i < peers->n_processes; i++)
 		if (counts[i] && peers->processes[i].ended_at == INSTANT_UNKNOWN)
@@ -139,7 +139,7 @@ static void mark_owners(const struct peers *peers, uint32_t inode, bool *marks)
 		marks[owners[i].process] = true;
 }
 
-void rescue_candidates_mark_servers(const struct peers *peers, bool *ret_servers)
+void emergency_candidates_mark_servers(const struct peers *peers, bool *ret_servers)
 {
 	for (size_t i = 0; i < peers->n_tcp; i++)
 		if (peers->tcp[i].local.port == peers->target.port)

@@ -1,0 +1,453 @@
+/* The phases of an emergency. One timer drives them; in each an assessment may be awaited. */
+#include "action/emergency_run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "action/audit.h"
+#include "action/emergency_left.h"
+#include "action/emergency_plan.h"
+#include "action/execute.h"
+#include "action/stop.h"
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "loop/handle.h"
+#include "model/assessment.h"
+#include "model/emergency.h"
+#include "session/session.h"
+
+#define TICK_MS 25
+
+/* On a full server: how long one process is waited for before the next one is stopped, too. */
+#define NEXT_PROCESS (USEC_PER_SEC)
+/* … and how often we knock: each attempt is a line in the server's log. For a moment after a
+ * process has ended its slot is anybody's: a supervisor that starts it again takes it. */
+#define RETRY_EVERY   (USEC_PER_SEC / 4)
+#define RETRY_AT_ONCE (USEC_PER_SEC / 40)
+#define SLOT_IS_FREE  (USEC_PER_SEC / 4)
+/* How long a slot may take to come free, or a backend to leave, after the last process ended. */
+#define LAST_WAIT (5 * USEC_PER_SEC)
+/* An idle backend goes with its client, in a moment: it need not be ended. */
+#define SETTLE     (USEC_PER_SEC / 2)
+#define SCAN_EVERY (USEC_PER_SEC / 10)
+
+struct emergency_run {
+	struct session *session;
+	struct emergency_run_options options;
+	struct emergency_run_callbacks callbacks;
+	uv_loop_t *loop;
+	uv_timer_t *tick;
+	struct executor *executor;
+	struct stopper *stopper; /* of the run under way */
+
+	struct emergency *emergency; /* NULL at rest */
+	bool assessing;              /* an assessment is awaited */
+	bool begun;                  /* the first assessment has arrived */
+	bool ending;                 /* the executor is at work */
+	/* monotonic; of this run */
+	int64_t signalled_at; /* the last process was signalled */
+	int64_t settled_at;   /* the last one had its result */
+	int64_t ended_at;     /* likewise, of those that had one; 0: none */
+	int64_t retried_at, assessed_at;
+	int64_t connected_at; /* the first time that the session was ready; 0: not yet */
+};
+
+static void on_tick(uv_timer_t *timer);
+
+static void tell(struct emergency_run *run, const struct emergency_process *process)
+{
+	if (run->callbacks.progress)
+		run->callbacks.progress(run->callbacks.data, process);
+}
+
+static void enter(struct emergency_run *run, enum emergency_phase phase)
+{
+	run->emergency->phase = phase;
+	tell(run, NULL);
+}
+
+static void note(struct emergency_run *run, const struct emergency_process *process)
+{
+	if (run->options.audit)
+		audit_process(run->options.audit, run->emergency, process, instant_now());
+	if (process->result != RESULT_PENDING)
+		run->settled_at = run->ended_at = instant_monotonic();
+	tell(run, process);
+}
+
+static void on_stopped(void *data, const struct emergency_process *process)
+{
+	note(data, process);
+}
+
+static bool is_waiting(const struct emergency_process *process)
+{
+	return process->skip == SKIP_NONE && !process->signal && process->result == RESULT_PENDING;
+}
+
+static void stop_one(struct emergency_run *run, struct emergency_process *process)
+{
+	/* readonly never gets here */
+	if (stop_begin(run->stopper, process) == 0)
+		note(run, process);
+	run->signalled_at = instant_monotonic();
+}
+
+static void stop_rest(struct emergency_run *run)
+{
+	enter(run, EMERGENCY_STOPPING);
+	for (size_t i = 0; i < run->emergency->n_processes; i++)
+		if (is_waiting(&run->emergency->processes[i]))
+			stop_one(run, &run->emergency->processes[i]);
+	run->settled_at = instant_monotonic();
+}
+
+static void assess(struct emergency_run *run)
+{
+	if (run->assessing)
+		return;
+	run->assessing = true;
+	run->callbacks.assess(run->callbacks.data);
+}
+
+static void retry(struct emergency_run *run)
+{
+	int64_t now = instant_monotonic();
+	bool hurry = run->ended_at && now - run->ended_at < SLOT_IS_FREE;
+	if (session_is_ready(run->session) ||
+		now - run->retried_at < (hurry ? RETRY_AT_ONCE : RETRY_EVERY))
+		return;
+	run->retried_at = now;
+	session_retry(run->session);
+}
+
+/* The callback comes last: it may begin the next, or free us. */
+static void finish(struct emergency_run *run)
+{
+	uv_timer_stop(run->tick);
+	run->emergency->phase = EMERGENCY_DONE;
+	run->emergency = NULL;
+	run->assessing = false;
+	run->callbacks.done(run->callbacks.data);
+}
+
+/* We are in. A server that does not say who is connected keeps no process of the plan. */
+static void await_answer(struct emergency_run *run, int64_t now)
+{
+	if (!run->connected_at)
+		run->connected_at = now;
+	if (now - run->connected_at > LAST_WAIT)
+		stop_rest(run);
+	else
+		assess(run);
+}
+
+/* One more process has to go, when the one before did not make room in time. */
+static void free_slot(struct emergency_run *run)
+{
+	struct emergency *emergency = run->emergency;
+	int64_t now = instant_monotonic();
+	if (session_is_ready(run->session)) {
+		await_answer(run, now);
+		return;
+	}
+	retry(run);
+	if (run->signalled_at && now - run->signalled_at < NEXT_PROCESS)
+		return;
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (is_waiting(&emergency->processes[i])) {
+			stop_one(run, &emergency->processes[i]);
+			return;
+		}
+	if (!stop_busy(run->stopper) && now - run->settled_at > LAST_WAIT)
+		enter(run, EMERGENCY_COUNTING);
+}
+
+/* What a new look says of a process of the plan. */
+static void take_over(struct emergency_run *run, struct emergency_process *process,
+	const struct emergency_process *fresh)
+{
+	struct arena *arena = run->emergency->arena;
+	if (!fresh) {
+		if (process->skip != SKIP_NONE)
+			return;
+		process->result = RESULT_CHANGED;
+		process->detail = "it has let go of its connections: left alone";
+		note(run, process);
+		return;
+	}
+	if (process->skip != SKIP_NONE && process->skip != SKIP_NOT_TOLD)
+		return;
+	process->skip = fresh->skip;
+	process->why = arena_strdup(arena, fresh->why);
+	process->connections = fresh->connections;
+	process->applications = arena_strdup(arena, fresh->applications);
+}
+
+static void merge(struct emergency_run *run, const struct emergency *fresh)
+{
+	for (size_t i = 0; i < run->emergency->n_processes; i++) {
+		struct emergency_process *process = &run->emergency->processes[i];
+		if (!process->signal && process->result == RESULT_PENDING)
+			take_over(run, process,
+				emergency_find(fresh, process->pid, process->start_ticks));
+	}
+	tell(run, NULL);
+}
+
+static bool is_full(const struct emergency_run *run)
+{
+	const struct server_state *state = session_state(run->session);
+	return !session_is_ready(run->session) && state->status == SERVER_FULL;
+}
+
+static void begin(struct emergency_run *run, const struct emergency *fresh)
+{
+	run->begun = true;
+	merge(run, fresh);
+	if (!fresh->connected && is_full(run))
+		enter(run, EMERGENCY_FREEING);
+	else
+		stop_rest(run);
+	run->settled_at = instant_monotonic();
+}
+
+/* Leaves out those that there is no use in trying again. */
+static size_t untick_hopeless(const struct emergency *emergency, struct action_plan *plan)
+{
+	size_t hopeful = 0;
+	for (size_t i = 0; i < plan->n_targets; i++) {
+		const struct action_target *before =
+			emergency_left_last_result(emergency, &plan->targets[i]);
+		plan->targets[i].selected = !before || !action_result_survived(before->result);
+		hopeful += plan->targets[i].selected;
+	}
+	return hopeful;
+}
+
+static void on_ended(void *data)
+{
+	struct emergency_run *run = data;
+	run->ending = false;
+	enter(run, EMERGENCY_COUNTING);
+}
+
+static void on_session(void *data)
+{
+	tell(data, NULL);
+}
+
+/* What a session held was asked for while its process lived. */
+static void recall_lock_impact(const struct emergency *emergency, struct action_plan *plan)
+{
+	for (size_t i = 0; emergency->held && i < plan->n_targets; i++) {
+		struct action_target *target = &plan->targets[i];
+		for (size_t k = 0; k < emergency->held->n_targets; k++) {
+			const struct action_target *held = &emergency->held->targets[k];
+			if (held->pid != target->pid ||
+				held->backend_start != target->backend_start || held->locks < 0)
+				continue;
+			target->locks = held->locks;
+			target->waiters = held->waiters;
+			target->loses = arena_strdup(plan->arena, held->loses);
+		}
+	}
+}
+
+/* True when there is something left to end, and the executor has begun with it. */
+static bool end_sessions(struct emergency_run *run, struct action_plan *plan)
+{
+	struct emergency *emergency = run->emergency;
+	if (emergency->n_rounds == EMERGENCY_ROUNDS_MAX || untick_hopeless(emergency, plan) == 0 ||
+		instant_monotonic() - run->settled_at > SETTLE + LAST_WAIT)
+		return false;
+	recall_lock_impact(emergency, plan);
+	/* the emergency has begun */
+	plan->unaudited = true;
+	if (execute_run(run->executor, plan) < 0)
+		return false;
+	emergency->rounds[emergency->n_rounds++] = plan;
+	run->ending = true;
+	enter(run, EMERGENCY_ENDING);
+	return true;
+}
+
+static const char *why_not_connected(const struct emergency_run *run)
+{
+	const struct server_state *state = session_state(run->session);
+	return arena_printf(run->emergency->arena,
+		"the server cannot be asked how many are left: %s",
+		state->error ? state->error : server_status_name(state->status));
+}
+
+/* After the processes: end what is left, and count. */
+static void conclude(struct emergency_run *run, const struct emergency *fresh,
+	const struct assessment *assessment)
+{
+	struct emergency *emergency = run->emergency;
+	int64_t waited = instant_monotonic() - run->settled_at;
+	if (!fresh->connected) {
+		if (waited < LAST_WAIT)
+			return;
+		emergency->cannot = why_not_connected(run);
+		emergency_left_count(emergency, fresh, NULL, 0);
+		finish(run);
+		return;
+	}
+	struct action_plan *sessions =
+		emergency_plan_sessions(emergency, assessment, run->options.applications);
+	size_t unseen = emergency_plan_unseen(assessment);
+	/* a supervisor needs a moment, too, to start again what we stopped (systemd: 100 ms) */
+	if ((sessions->n_targets || unseen || emergency_count_stopped(emergency)) &&
+		waited < SETTLE) {
+		action_plan_free(sessions);
+		return;
+	}
+	if (sessions->n_targets && end_sessions(run, sessions))
+		return;
+	emergency_left_count(emergency, fresh, sessions, unseen);
+	action_plan_free(sessions);
+	finish(run);
+}
+
+/* A server that was full has let us in, through a pooler: what has not been stopped yet is left. */
+static void stop_short(struct emergency_run *run)
+{
+	run->emergency->cannot = POOLER_REASON;
+	finish(run);
+}
+
+void emergency_run_assessed(struct emergency_run *run, const struct emergency *fresh,
+	const struct assessment *assessment)
+{
+	if (!run->assessing)
+		return;
+	run->assessing = false;
+	run->assessed_at = instant_monotonic();
+	if (session_is_pooled(run->session) && !stop_busy(run->stopper) && !run->ending) {
+		stop_short(run);
+	} else if (!run->begun) {
+		begin(run, fresh);
+	} else if (run->emergency->phase == EMERGENCY_FREEING) {
+		if (!fresh->connected)
+			return;
+		merge(run, fresh);
+		stop_rest(run);
+	} else if (!run->ending) {
+		conclude(run, fresh, assessment);
+	}
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct emergency_run *run = timer->data;
+	switch (run->emergency->phase) {
+	case EMERGENCY_PLANNED: assess(run); return;
+	case EMERGENCY_FREEING: free_slot(run); return;
+	case EMERGENCY_STOPPING:
+		if (!stop_busy(run->stopper))
+			enter(run, EMERGENCY_COUNTING);
+		return;
+	case EMERGENCY_ENDING: return;
+	case EMERGENCY_COUNTING:
+		retry(run);
+		if (instant_monotonic() - run->assessed_at >= SCAN_EVERY)
+			assess(run);
+		return;
+	case EMERGENCY_DONE: return;
+	}
+}
+
+struct emergency_run *emergency_run_new(uv_loop_t *loop, struct session *session,
+	const struct emergency_run_options *options,
+	const struct emergency_run_callbacks *callbacks)
+{
+	struct emergency_run *run = mem_alloc(sizeof(*run));
+	run->loop = loop;
+	run->session = session;
+	run->options = *options;
+	run->callbacks = *callbacks;
+	run->tick = handle_new_timer(loop, run);
+	const struct execute_options execute = {
+		.readonly = options->readonly,
+		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.audit = options->audit,
+	};
+	const struct execute_callbacks executor = {
+		.data = run,
+		.progress = on_session,
+		.done = on_ended,
+	};
+	run->executor = execute_new(loop, session, &execute, &executor);
+	return run;
+}
+
+int emergency_run_begin(struct emergency_run *run, struct emergency *emergency)
+{
+	if (run->options.readonly)
+		return -EPERM;
+	if (session_is_pooled(run->session))
+		return -ENOTSUP;
+	if (run->emergency)
+		return -EBUSY;
+	if (run->options.audit) {
+		audit_emergency(run->options.audit, emergency, instant_now());
+		if (audit_error(run->options.audit) && !emergency->unaudited)
+			return -EIO;
+	}
+	const struct stop_options stop = {
+		.proc_root = run->options.proc_root,
+		.arena = emergency->arena,
+		.force = emergency->force,
+		.grace = emergency->grace,
+		.data = run,
+		.progress = on_stopped,
+	};
+	stop_free(run->stopper);
+	run->stopper = stop_new(run->loop, &stop);
+	run->emergency = emergency;
+	run->assessing = run->begun = run->ending = false;
+	run->signalled_at = run->retried_at = run->assessed_at = 0;
+	run->ended_at = run->connected_at = 0;
+	run->settled_at = instant_monotonic();
+	uv_timer_start(run->tick, on_tick, 0, TICK_MS);
+	return 0;
+}
+
+bool emergency_run_busy(const struct emergency_run *run)
+{
+	return run->emergency != NULL;
+}
+
+void emergency_run_interrupt(struct emergency_run *run)
+{
+	struct emergency *emergency = run->emergency;
+	if (!emergency)
+		return;
+	execute_interrupt(run->executor);
+	bool *sent = mem_alloc(emergency->n_processes * sizeof(*sent));
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		sent[i] = emergency->processes[i].signal &&
+			emergency->processes[i].result == RESULT_PENDING;
+	stop_interrupt(run->stopper);
+	for (size_t i = 0; i < emergency->n_processes; i++)
+		if (sent[i])
+			note(run, &emergency->processes[i]);
+	free(sent);
+	uv_timer_stop(run->tick);
+	emergency->interrupted = true;
+	emergency->phase = EMERGENCY_DONE;
+	run->emergency = NULL;
+	run->assessing = false;
+}
+
+void emergency_run_free(struct emergency_run *run)
+{
+	if (!run)
+		return;
+	stop_free(run->stopper);
+	execute_free(run->executor);
+	handle_close(run->tick);
+	free(run);
+}
