@@ -43,7 +43,7 @@ static enum shutdown_behaviour behaviour_of_running(const struct shutdown_facts 
 
 static enum shutdown_behaviour behaviour(const struct shutdown_facts *facts)
 {
-	enum shutdown_goodbye goodbye = facts->record->goodbye;
+	enum close_evidence close_evidence = facts->record->close_evidence;
 	if (facts->running)
 		return behaviour_of_running(facts);
 	if (facts->after)
@@ -51,7 +51,8 @@ static enum shutdown_behaviour behaviour(const struct shutdown_facts *facts)
 							   : BEHAVIOUR_LEFT_SESSIONS;
 	if (facts->opened)
 		return BEHAVIOUR_RECONNECTED;
-	if (facts->before && (goodbye == GOODBYE_MISSED || goodbye == GOODBYE_PRESUMED))
+	if (facts->before &&
+		(close_evidence == CLOSE_ABANDONED || close_evidence == CLOSE_ABANDONED_PRESUMED))
 		return BEHAVIOUR_DIED_UNCLOSED;
 	return BEHAVIOUR_CLOSED;
 }
@@ -116,6 +117,6 @@ struct shutdown_verdict shutdown_judge(
 		verdict.sentence =
 			shutdown_words_verdict(&facts, verdict.behaviour, verdict.lost_write);
 	}
-	verdict.timeline = timeline_build(record, now, arena, &verdict.n_moments);
+	verdict.timeline = timeline_build(record, now, arena, &verdict.n_events);
 	return verdict;
 }

@@ -94,7 +94,7 @@ static void weigh_connections(struct shutdown_facts *facts)
 		facts->works_on |= connection->worked_at != INSTANT_UNKNOWN &&
 			connection->worked_at > record->signalled_at + REACTION;
 		facts->reacted |= connection->closed_at != INSTANT_UNKNOWN;
-		facts->rolled_back |= connection->fate == FATE_ROLLED_BACK;
+		facts->rolled_back |= connection->outcome == OUTCOME_ROLLED_BACK;
 		if (end == INSTANT_UNKNOWN)
 			weigh_left(facts, by_pid, connection);
 		else if (end > facts->last_end)

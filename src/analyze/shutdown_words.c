@@ -93,16 +93,16 @@ static void name_running(const struct shutdown_facts *facts, struct words *words
  * the kernel closed them. */
 static bool is_gone(const struct shutdown_facts *facts)
 {
-	enum shutdown_goodbye goodbye = facts->record->goodbye;
-	return goodbye == GOODBYE_MISSED || goodbye == GOODBYE_PRESUMED ||
-		goodbye == GOODBYE_UNTOLD;
+	enum close_evidence close_evidence = facts->record->close_evidence;
+	return close_evidence == CLOSE_ABANDONED || close_evidence == CLOSE_ABANDONED_PRESUMED ||
+		close_evidence == CLOSE_NOT_VISIBLE;
 }
 
 /* Only the server can show whether they were closed properly. Over PgBouncer only its log would
  * show it. */
 static void say_untold(const struct shutdown_facts *facts, struct words *words)
 {
-	if (facts->record->goodbye == GOODBYE_UNTOLD)
+	if (facts->record->close_evidence == CLOSE_NOT_VISIBLE)
 		say(words, "; whether it closed %s or left that to the kernel cannot be told",
 			facts->before + facts->opened == 1 ? "it" : "them all");
 }
@@ -122,7 +122,7 @@ static void say_closed(const struct shutdown_facts *facts, struct words *words)
 		return;
 	int64_t late = facts->last_end - facts->command->ended_at;
 	/* The kernel closes open sockets a moment before the end of the process is seen. */
-	if (late < 0 && facts->record->goodbye != GOODBYE_UNTOLD)
+	if (late < 0 && facts->record->close_evidence != CLOSE_NOT_VISIBLE)
 		say(words, ", before the process ended");
 	else if (late < AT_ONCE)
 		say(words, ", as the process ended");
@@ -194,8 +194,9 @@ static void say_died(const struct shutdown_facts *facts, struct words *words)
 	else
 		say(words, "ended without closing; ");
 	say(words,
-		facts->record->goodbye == GOODBYE_MISSED ? "the server noticed: "
-							 : "the server noticed, it seems: ");
+		facts->record->close_evidence == CLOSE_ABANDONED
+			? "the server noticed: "
+			: "the server noticed, it seems: ");
 	say_closed(facts, words);
 }
 
@@ -214,7 +215,7 @@ static void say_lost_write(const struct shutdown_facts *facts, struct words *wor
 	const struct shutdown_record *record = facts->record;
 	say(words, "; exit status 0, although killed in mid-write:");
 	for (size_t i = 0, named = 0; i < record->n_connections; i++)
-		if (record->connections[i].fate == FATE_ROLLED_BACK)
+		if (record->connections[i].outcome == OUTCOME_ROLLED_BACK)
 			say(words, "%s backend %d's write was rolled back", named++ ? "," : "",
 				record->connections[i].backend);
 }

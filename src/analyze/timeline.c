@@ -16,7 +16,7 @@ struct timeline {
 	const struct shutdown_record *record;
 	struct arena *arena;
 	int64_t now;
-	struct shutdown_moment *moments;
+	struct shutdown_event *events;
 	size_t count, room;
 };
 
@@ -40,15 +40,15 @@ const char *timeline_span(struct arena *arena, int64_t usec)
 }
 
 /* Adds an event, unless its instant is unknown or before the signal. */
-static void add(struct timeline *timeline, int64_t at, enum shutdown_event event, int32_t pid,
+static void add(struct timeline *timeline, int64_t at, enum shutdown_event_kind kind, int32_t pid,
 	const char *text)
 {
 	int64_t since = at - timeline->record->signalled_at;
 	if (at == INSTANT_UNKNOWN || since < 0 || timeline->count == timeline->room)
 		return;
-	timeline->moments[timeline->count++] = (struct shutdown_moment){
+	timeline->events[timeline->count++] = (struct shutdown_event){
 		.at = since,
-		.event = event,
+		.kind = kind,
 		.pid = pid,
 		.text = text,
 	};
@@ -57,9 +57,9 @@ static void add(struct timeline *timeline, int64_t at, enum shutdown_event event
 static void add_signal(struct timeline *timeline)
 {
 	const struct shutdown_record *record = timeline->record;
-	const char *text = record->sign ? record->sign
-					: arena_printf(timeline->arena, "SIG%s sent",
-						  shutdown_signal_name(record->signal_number));
+	const char *text = record->trigger ? record->trigger
+					   : arena_printf(timeline->arena, "SIG%s sent",
+						     shutdown_signal_name(record->signal_number));
 	add(timeline, record->signalled_at, EVENT_SIGNAL, 0, text);
 }
 
@@ -112,7 +112,7 @@ static void add_connection(struct timeline *timeline, const struct shutdown_conn
 	add(timeline, shutdown_connection_end(connection), EVENT_CLOSED, connection->backend,
 		arena_printf(arena, "%s %s", name,
 			connection->link == LINK_LENT ? "given back to PgBouncer" : "closed"));
-	if (connection->fate == FATE_ROLLED_BACK)
+	if (connection->outcome == OUTCOME_ROLLED_BACK)
 		add(timeline, shutdown_connection_end(connection), EVENT_ROLLED_BACK,
 			connection->backend,
 			arena_printf(arena, "%s: its open write was rolled back", name));
@@ -161,11 +161,11 @@ static void add_phase(struct timeline *timeline, size_t index, int64_t end)
 
 static int compare(const void *a, const void *b)
 {
-	const struct shutdown_moment *x = a, *y = b;
+	const struct shutdown_event *x = a, *y = b;
 	if (x->at != y->at)
 		return x->at < y->at ? -1 : 1;
-	if (x->event != y->event)
-		return x->event < y->event ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
@@ -196,11 +196,11 @@ static void count_down(struct timeline *timeline)
 	int left = count_before(timeline->record);
 	const struct map *lent = index_lent(timeline->record, timeline->arena);
 	for (size_t i = 0; i < timeline->count; i++) {
-		struct shutdown_moment *moment = &timeline->moments[i];
-		bool counts = !moment->pid || map_get(lent, (uint64_t)moment->pid) == MAP_NONE;
-		left += counts && moment->event == EVENT_OPENED;
-		left -= counts && moment->event == EVENT_CLOSED;
-		moment->connections = left;
+		struct shutdown_event *event = &timeline->events[i];
+		bool counts = !event->pid || map_get(lent, (uint64_t)event->pid) == MAP_NONE;
+		left += counts && event->kind == EVENT_OPENED;
+		left -= counts && event->kind == EVENT_CLOSED;
+		event->connections = left;
 	}
 }
 
@@ -230,7 +230,7 @@ static void add_timeout(struct timeline *timeline)
 		add(timeline, at, EVENT_TIMEOUT, 0, "time is up");
 }
 
-const struct shutdown_moment *timeline_build(
+const struct shutdown_event *timeline_build(
 	const struct shutdown_record *record, int64_t now, struct arena *arena, size_t *ret_count)
 {
 	struct timeline timeline = { .record = record, .arena = arena, .now = now };
@@ -238,7 +238,7 @@ const struct shutdown_moment *timeline_build(
 	if (record->signalled_at == INSTANT_UNKNOWN)
 		return NULL;
 	timeline.room = 3 + 2 * record->n_processes + 3 * record->n_connections + record->n_phases;
-	timeline.moments = arena_array(arena, timeline.room, sizeof(*timeline.moments));
+	timeline.events = arena_array(arena, timeline.room, sizeof(*timeline.events));
 	add_signal(&timeline);
 	for (size_t i = 0; i < record->n_processes; i++)
 		add_process(&timeline, &record->processes[i]);
@@ -249,8 +249,8 @@ const struct shutdown_moment *timeline_build(
 		add_phase(&timeline, i, ends[i]);
 	add_clean(&timeline);
 	add_timeout(&timeline);
-	qsort(timeline.moments, timeline.count, sizeof(*timeline.moments), compare);
+	qsort(timeline.events, timeline.count, sizeof(*timeline.events), compare);
 	count_down(&timeline);
 	*ret_count = timeline.count;
-	return timeline.moments;
+	return timeline.events;
 }

@@ -17,7 +17,7 @@ const char *timeline_span(struct arena *arena, int64_t usec);
 
 /* Lists no event before the signal. `now` is of the monotonic clock: a phase that has not ended
  * lasts until then. */
-const struct shutdown_moment *timeline_build(
+const struct shutdown_event *timeline_build(
 	const struct shutdown_record *record, int64_t now, struct arena *arena, size_t *ret_count);
 
 #endif

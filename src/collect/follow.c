@@ -68,10 +68,10 @@ struct follow {
 	int64_t consumed; /* µs that the last sampled() took */
 
 	/* requests, stored by the loop */
-	struct members wished;
-	int32_t wished_reaper;
-	uint16_t wished_ports[FOLLOW_PORTS_MOST];
-	size_t n_wished_ports;
+	struct members requested;
+	int32_t requested_reaper;
+	uint16_t requested_ports[FOLLOW_PORTS_MOST];
+	size_t n_requested_ports;
 
 	/* owned by the running scan */
 	struct procfs *procfs;
@@ -318,7 +318,7 @@ static void destroy(struct follow *follow)
 {
 	procfs_free(follow->procfs);
 	links_free(follow->links);
-	free(follow->wished.items);
+	free(follow->requested.items);
 	free(follow->members.items);
 	free(follow->holdings);
 	free(follow);
@@ -370,20 +370,20 @@ static void after_scan(uv_work_t *work, int status)
 		destroy(follow);
 }
 
-static void take_wishes(struct follow *follow)
+static void take_requests(struct follow *follow)
 {
-	for (size_t i = 0; i < follow->wished.count; i++)
-		add_member(&follow->members, follow->wished.items[i].pid,
-			follow->wished.items[i].start_ticks);
-	follow->wished.count = 0;
-	follow->reaper = follow->wished_reaper;
-	follow->n_ports = follow->n_wished_ports;
-	memcpy(follow->ports, follow->wished_ports, sizeof(follow->ports));
+	for (size_t i = 0; i < follow->requested.count; i++)
+		add_member(&follow->members, follow->requested.items[i].pid,
+			follow->requested.items[i].start_ticks);
+	follow->requested.count = 0;
+	follow->reaper = follow->requested_reaper;
+	follow->n_ports = follow->n_requested_ports;
+	memcpy(follow->ports, follow->requested_ports, sizeof(follow->ports));
 }
 
 static void start(struct follow *follow)
 {
-	take_wishes(follow);
+	take_requests(follow);
 	follow->scan_whole = follow->asked;
 	follow->asked = false;
 	follow->sample = (struct follow_sample){ .arena = NULL };
@@ -426,18 +426,18 @@ void follow_free(struct follow *follow)
 
 void follow_process(struct follow *follow, int32_t pid, uint64_t start_ticks)
 {
-	add_member(&follow->wished, pid, start_ticks);
+	add_member(&follow->requested, pid, start_ticks);
 }
 
 void follow_children_of(struct follow *follow, int32_t pid)
 {
-	follow->wished_reaper = pid;
+	follow->requested_reaper = pid;
 }
 
 void follow_set_ports(struct follow *follow, const uint16_t *ports, size_t count)
 {
-	follow->n_wished_ports = count < FOLLOW_PORTS_MOST ? count : FOLLOW_PORTS_MOST;
-	memcpy(follow->wished_ports, ports, follow->n_wished_ports * sizeof(*ports));
+	follow->n_requested_ports = count < FOLLOW_PORTS_MOST ? count : FOLLOW_PORTS_MOST;
+	memcpy(follow->requested_ports, ports, follow->n_requested_ports * sizeof(*ports));
 }
 
 void follow_set_interval(struct follow *follow, int64_t interval)
@@ -460,7 +460,7 @@ bool follow_scan_here(struct follow *follow, bool whole, struct follow_sample *r
 {
 	if (follow->running)
 		return false;
-	take_wishes(follow);
+	take_requests(follow);
 	follow->scan_whole = whole;
 	scan_on_worker(&follow->work);
 	*ret_sample = follow->sample;

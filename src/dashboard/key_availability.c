@@ -24,8 +24,8 @@ static bool is_watched_alive(const struct dashboard *dashboard)
 	if (!pid || !dashboard->ui.watch)
 		return false;
 	const struct shutdown_verdict *verdict = dashboard->ui.watch->verdict;
-	for (size_t i = 0; i < verdict->n_moments; i++)
-		if (verdict->timeline[i].event == EVENT_PROCESS_ENDED &&
+	for (size_t i = 0; i < verdict->n_events; i++)
+		if (verdict->timeline[i].kind == EVENT_PROCESS_ENDED &&
 			verdict->timeline[i].pid == pid)
 			return false;
 	return true;

@@ -77,13 +77,13 @@ static int count_left(const struct shutdown_record *record)
 static bool differs(const struct watch_screen *screen, const struct shutdown_verdict *verdict,
 	const struct ui_watch *shown)
 {
-	return verdict->n_moments != screen->verdict.n_moments ||
+	return verdict->n_events != screen->verdict.n_events ||
 		verdict->behaviour != screen->verdict.behaviour ||
 		verdict->after != screen->verdict.after ||
 		verdict->before != screen->verdict.before ||
 		shown->connections != screen->shown.connections ||
-		shown->settled != screen->shown.settled ||
-		(shown->elapsed >= 0 && !shown->settled &&
+		shown->complete != screen->shown.complete ||
+		(shown->elapsed >= 0 && !shown->complete &&
 			instant_monotonic() - screen->drawn_at >= FRAME);
 }
 
@@ -98,7 +98,7 @@ static void show(struct watch_screen *screen)
 		.verdict = &screen->verdict,
 		.connections = watch_count(screen->watch),
 		.left = count_left(record),
-		.settled = watch_is_settled(screen->watch),
+		.complete = watch_is_complete(screen->watch),
 		.elapsed =
 			record->signalled_at == INSTANT_UNKNOWN ? -1 : now - record->signalled_at,
 	};
@@ -120,7 +120,7 @@ static void on_changed(void *data)
 	show(data);
 }
 
-static void on_settled(void *data)
+static void on_complete(void *data)
 {
 	struct watch_screen *screen = data;
 	show(screen);
@@ -183,7 +183,7 @@ int watch_screen_arm(struct watch_screen *screen, int32_t pid)
 		.settle = SETTLE,
 		.data = screen,
 		.changed = on_changed,
-		.settled = on_settled,
+		.complete = on_complete,
 	};
 	screen->name = name;
 	screen->pid = pid;
@@ -202,7 +202,7 @@ int32_t watch_screen_pid(const struct watch_screen *screen)
 
 bool watch_screen_is_busy(const struct watch_screen *screen)
 {
-	return screen && screen->watch && !watch_is_settled(screen->watch);
+	return screen && screen->watch && !watch_is_complete(screen->watch);
 }
 
 void watch_screen_assessed(struct watch_screen *screen)

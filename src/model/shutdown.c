@@ -79,7 +79,7 @@ void shutdown_record_deinit(struct shutdown_record *record)
 void shutdown_record_compact(struct shutdown_record *record)
 {
 	struct arena *arena = arena_new();
-	record->sign = arena_strdup(arena, record->sign);
+	record->trigger = arena_strdup(arena, record->trigger);
 	record->blind = arena_strdup(arena, record->blind);
 	for (size_t i = 0; i < record->n_processes; i++)
 		record->processes[i].name = arena_strdup(arena, record->processes[i].name);
@@ -179,9 +179,9 @@ const char *shutdown_behaviour_name(enum shutdown_behaviour behaviour)
 	return behaviour_names[behaviour];
 }
 
-const char *shutdown_event_name(enum shutdown_event event)
+const char *shutdown_event_name(enum shutdown_event_kind kind)
 {
-	return event_names[event];
+	return event_names[kind];
 }
 
 const char *shutdown_signal_name(int signal_number)

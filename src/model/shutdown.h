@@ -52,11 +52,11 @@ enum shutdown_link {
 };
 
 /* In increasing order of importance. */
-enum shutdown_fate {
-	FATE_NONE, /* it had written nothing, as far as was seen */
-	FATE_UNKNOWN,
-	FATE_COMMITTED,
-	FATE_ROLLED_BACK,
+enum write_outcome {
+	OUTCOME_NONE, /* it had written nothing, as far as was seen */
+	OUTCOME_UNKNOWN,
+	OUTCOME_COMMITTED,
+	OUTCOME_ROLLED_BACK,
 };
 
 struct shutdown_connection {
@@ -77,7 +77,7 @@ struct shutdown_connection {
 	int64_t state_age;     /* µs in that state, when last seen; −1 */
 	const char *application_name;
 	const char *site; /* where it was borrowed: "sync.c:212" */
-	enum shutdown_fate fate;
+	enum write_outcome outcome;
 };
 
 /* A phase of the application's own shutdown, from a stats page. */
@@ -91,13 +91,14 @@ struct shutdown_phase {
 };
 
 /* Whether the application ended its sessions with a Terminate message. */
-enum shutdown_goodbye {
-	GOODBYE_UNKNOWN,
-	GOODBYE_SAID,     /* the server counted no abandoned session */
-	GOODBYE_MISSED,   /* the server counted ours as abandoned */
-	GOODBYE_PRESUMED, /* probably without it: the sockets were open when the process died */
-	GOODBYE_UNTOLD,   /* not known: the sockets were closed together with the end
-			   * of their process */
+enum close_evidence {
+	CLOSE_UNKNOWN,
+	CLOSE_CONFIRMED,          /* the server counted no abandoned session */
+	CLOSE_ABANDONED,          /* the server counted ours as abandoned */
+	CLOSE_ABANDONED_PRESUMED, /* probably without it: the sockets were open when the process
+				     died */
+	CLOSE_NOT_VISIBLE,        /* not known: the sockets were closed together with the end
+				   * of their process */
 };
 
 /* A session or process that was left after the verdict, and what was done with it. */
@@ -117,10 +118,10 @@ struct shutdown_record {
 	int64_t armed_at;
 	int64_t signalled_at;   /* of a watch: the first sign of an end */
 	int64_t signalled_wall; /* the same on the wall clock */
-	const char *sign;       /* the first sign; NULL: dbtop sent the signal itself */
+	const char *trigger;    /* the first trigger; NULL: dbtop sent the signal itself */
 	bool over;              /* the time for the verdict is reached: later events are ignored */
 	const char *blind;      /* why no verdict is possible; NULL */
-	enum shutdown_goodbye goodbye;
+	enum close_evidence close_evidence;
 	struct shutdown_process *processes;
 	size_t n_processes, processes_room;
 	struct shutdown_connection *connections;
@@ -131,7 +132,7 @@ struct shutdown_record {
 	size_t n_survivors, survivors_room;
 };
 
-enum shutdown_event {
+enum shutdown_event_kind {
 	EVENT_SIGNAL,
 	EVENT_TAKEN,
 	EVENT_PHASE,
@@ -143,9 +144,9 @@ enum shutdown_event {
 	EVENT_TIMEOUT,
 };
 
-struct shutdown_moment {
+struct shutdown_event {
 	int64_t at; /* µs since the signal; not negative */
-	enum shutdown_event event;
+	enum shutdown_event_kind kind;
 	int32_t pid;      /* of the process or backend; 0 */
 	const char *text; /* "9913 closed" */
 	int connections;  /* how many are left after this event */
@@ -162,8 +163,8 @@ struct shutdown_verdict {
 	int exit_status;      /* of the command, or 128 and its signal; −1 */
 	int64_t drained;      /* µs from the signal until the last connection ended; −1 */
 	bool lost_write;      /* exit status 0, although a write was cut off */
-	const struct shutdown_moment *timeline;
-	size_t n_moments;
+	const struct shutdown_event *timeline;
+	size_t n_events;
 };
 
 /* Makes an empty record with its arena. */
@@ -190,7 +191,7 @@ int64_t shutdown_connection_end(const struct shutdown_connection *connection);
 /* "closed", "left_sessions"; NULL for BEHAVIOUR_NONE. */
 const char *shutdown_behaviour_name(enum shutdown_behaviour behaviour);
 /* "signal", "process_ended" */
-const char *shutdown_event_name(enum shutdown_event event);
+const char *shutdown_event_name(enum shutdown_event_kind kind);
 
 /* "INT", "TERM": without SIG; "?" for an unknown signal. */
 const char *shutdown_signal_name(int signal_number);

@@ -28,8 +28,8 @@
 #include "modes/command.h"
 #include "modes/connect.h"
 #include "modes/prompt.h"
+#include "modes/shutdown_options.h"
 #include "modes/shutdown_results.h"
-#include "modes/shutdown_wishes.h"
 #include "session/session.h"
 #include "watch/watch.h"
 
@@ -57,7 +57,7 @@ struct test {
 	struct target *target;
 	struct audit *audit;
 	struct cleaning *cleaning;
-	struct shutdown_wishes wishes;
+	struct shutdown_options wanted;
 	struct shutdown_results *results;
 
 	enum step step;
@@ -140,7 +140,7 @@ static void on_late(uv_timer_t *timer)
 		arena_printf(test->round_arena,
 			"it held %d connection%s to the server, and not the %ld it was to hold",
 			watch_count(test->watch), plural_s(watch_count(test->watch)),
-			test->wishes.ready));
+			test->wanted.ready));
 }
 
 static void on_ready(uv_timer_t *timer)
@@ -158,7 +158,7 @@ static void on_prepared(void *data)
 	test->step = STEP_SIGNALLED;
 	/* record the signal before sending it: no process may end by it before it is recorded */
 	watch_signalled(test->watch);
-	int r = command_signal(&test->child, test->wishes.signal_number);
+	int r = command_signal(&test->child, test->wanted.signal_number);
 	if (r < 0)
 		give_up(test,
 			arena_printf(
@@ -176,13 +176,13 @@ static void on_changed(void *data)
 		return;
 	if (watch_record(test->watch)->blind)
 		clean(test);
-	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->wishes.ready) {
+	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->wanted.ready) {
 		test->step = STEP_PREPARING;
-		set_timer(test, on_ready, test->wishes.after);
+		set_timer(test, on_ready, test->wanted.after);
 	}
 }
 
-static void on_settled(void *data)
+static void on_complete(void *data)
 {
 	clean(data);
 }
@@ -220,7 +220,7 @@ static void on_cleaned(void *data)
 	shutdown_results_add(
 		test->results, watch_record(test->watch), &test->verdict, since(test->began_at));
 	end_round(test);
-	if (test->round < test->wishes.rounds)
+	if (test->round < test->wanted.rounds)
 		begin_round(test);
 	else
 		finish(test, shutdown_results_status(test->results));
@@ -239,7 +239,7 @@ static void clean(struct test *test)
 
 static int64_t settle_time(const struct test *test)
 {
-	return test->wishes.timeout / 2 < SETTLE_MOST ? test->wishes.timeout / 2 : SETTLE_MOST;
+	return test->wanted.timeout / 2 < SETTLE_MOST ? test->wanted.timeout / 2 : SETTLE_MOST;
 }
 
 static void begin_round(struct test *test)
@@ -260,18 +260,18 @@ static void begin_round(struct test *test)
 		.pid = test->child.pid,
 		.start_ticks = test->child.start_ticks,
 		.own = true,
-		.signal_number = test->wishes.signal_number,
-		.timeout = test->wishes.timeout,
+		.signal_number = test->wanted.signal_number,
+		.timeout = test->wanted.timeout,
 		.settle = settle_time(test),
 		.data = test,
 		.changed = on_changed,
 		.prepared = on_prepared,
-		.settled = on_settled,
+		.complete = on_complete,
 	};
 	test->step = STEP_WAITING;
 	test->watch = watch_new(&test->app->loop, test->target, &options);
 	set_timer(test, on_late,
-		test->wishes.timeout > READY_LEAST ? test->wishes.timeout : READY_LEAST);
+		test->wanted.timeout > READY_LEAST ? test->wanted.timeout : READY_LEAST);
 }
 
 static void ask_password(struct test *test)
@@ -394,9 +394,9 @@ static void close_test(struct test *test)
 int shutdown_test_run(struct app *app)
 {
 	struct test test = { .app = app, .status = EXIT_UNKNOWN };
-	if (shutdown_wishes_read(&app->options, app->config->readonly, &test.wishes) < 0)
+	if (shutdown_options_read(&app->options, app->config->readonly, &test.wanted) < 0)
 		return EXIT_USAGE;
-	test.results = shutdown_results_new(&app->options, test.wishes.rounds);
+	test.results = shutdown_results_new(&app->options, test.wanted.rounds);
 	if (!test.results)
 		return EXIT_USAGE;
 	open_test(&test);

@@ -26,10 +26,10 @@ static const char *headline(const struct shutdown_verdict *verdict)
 	return verdict->pass ? "PASS" : "FAIL";
 }
 
-static void put_moment(struct printer *printer, const struct shutdown_moment *moment)
+static void put_event(struct printer *printer, const struct shutdown_event *event)
 {
-	printer_format(printer, "%8lld ms  ", (long long)(moment->at / USEC_PER_MSEC));
-	printer_text(printer, moment->text);
+	printer_format(printer, "%8lld ms  ", (long long)(event->at / USEC_PER_MSEC));
+	printer_text(printer, event->text);
 	printer_end_line(printer);
 }
 
@@ -56,8 +56,8 @@ int shutdown_print_text(
 		printer_format(&printer, "%s: ", behaviour);
 	printer_text(&printer, verdict->sentence);
 	printer_end_line(&printer);
-	for (size_t i = 0; i < verdict->n_moments; i++)
-		put_moment(&printer, &verdict->timeline[i]);
+	for (size_t i = 0; i < verdict->n_events; i++)
+		put_event(&printer, &verdict->timeline[i]);
 	if (record->n_survivors) {
 		printer_text(&printer, "still there, and ended now:");
 		printer_end_line(&printer);
@@ -67,14 +67,14 @@ int shutdown_print_text(
 	return printer_flush(&printer);
 }
 
-static void encode_moment(struct encoder *encoder, const struct shutdown_moment *moment)
+static void encode_event(struct encoder *encoder, const struct shutdown_event *event)
 {
 	encoder_open(encoder, NULL, '{');
-	encoder_milliseconds(encoder, "ms", moment->at);
-	encoder_string(encoder, "event", shutdown_event_name(moment->event));
-	encoder_count(encoder, "pid", moment->pid ? moment->pid : -1);
-	encoder_count(encoder, "connections", moment->connections);
-	encoder_string(encoder, "text", moment->text);
+	encoder_milliseconds(encoder, "ms", event->at);
+	encoder_string(encoder, "event", shutdown_event_name(event->kind));
+	encoder_count(encoder, "pid", event->pid ? event->pid : -1);
+	encoder_count(encoder, "connections", event->connections);
+	encoder_string(encoder, "text", event->text);
 	encoder_close(encoder, '}');
 }
 
@@ -120,8 +120,8 @@ int shutdown_print_json(const struct shutdown_report *report, FILE *file)
 	encoder_boolean(&encoder, "lost_write", verdict->lost_write);
 	encoder_string(&encoder, "text", verdict->sentence);
 	encoder_open(&encoder, "timeline", '[');
-	for (size_t i = 0; i < verdict->n_moments; i++)
-		encode_moment(&encoder, &verdict->timeline[i]);
+	for (size_t i = 0; i < verdict->n_events; i++)
+		encode_event(&encoder, &verdict->timeline[i]);
 	encoder_close(&encoder, ']');
 	encoder_open(&encoder, "survivors", '[');
 	for (size_t i = 0; i < record->n_survivors; i++)
@@ -192,7 +192,7 @@ static void put_timeline(const struct shutdown_report *report, FILE *file)
 	fputs("    <system-out>", file);
 	put_xml(file, verdict->sentence);
 	putc('\n', file);
-	for (size_t i = 0; i < verdict->n_moments; i++) {
+	for (size_t i = 0; i < verdict->n_events; i++) {
 		fprintf(file, "%8lld ms  ", (long long)(verdict->timeline[i].at / USEC_PER_MSEC));
 		put_xml(file, verdict->timeline[i].text);
 		putc('\n', file);

@@ -135,8 +135,8 @@ struct ui_watch {
 	const struct shutdown_verdict *verdict; /* so far */
 	int connections;                        /* open connections that it holds now */
 	int left;                               /* sessions that can be ended */
-	bool settled;                           /* the verdict is final */
-	int64_t elapsed; /* µs since the first sign of an end; −1: armed */
+	bool complete;                          /* the verdict is final */
+	int64_t elapsed; /* µs since the first sign of its end; −1: armed */
 };
 
 struct ui_state {

@@ -22,7 +22,7 @@
 enum kind {
 	LINE_BLANK,
 	LINE_SENTENCE,
-	LINE_MOMENT,
+	LINE_EVENT,
 	LINE_NOW,
 };
 
@@ -30,7 +30,7 @@ struct entry {
 	enum kind kind;
 	const char *text; /* LINE_SENTENCE: not terminated */
 	size_t length;    /* the length of the text */
-	const struct shutdown_moment *moment;
+	const struct shutdown_event *event;
 };
 
 struct sheet {
@@ -71,17 +71,17 @@ static void add_sentence(const struct frame *frame, struct sheet *sheet, int wid
 	}
 }
 
-static void add_moments(struct sheet *sheet)
+static void add_events(struct sheet *sheet)
 {
 	const struct shutdown_verdict *verdict = sheet->watch->verdict;
 	size_t first = 0, room = LINES_MAX - sheet->count - 2;
-	if (verdict->n_moments > room)
-		first = verdict->n_moments - room;
-	for (size_t i = first; i < verdict->n_moments; i++) {
-		const struct shutdown_moment *moment = &verdict->timeline[i];
-		if (moment->connections > sheet->most)
-			sheet->most = moment->connections;
-		add(sheet, (struct entry){ .kind = LINE_MOMENT, .moment = moment });
+	if (verdict->n_events > room)
+		first = verdict->n_events - room;
+	for (size_t i = first; i < verdict->n_events; i++) {
+		const struct shutdown_event *event = &verdict->timeline[i];
+		if (event->connections > sheet->most)
+			sheet->most = event->connections;
+		add(sheet, (struct entry){ .kind = LINE_EVENT, .event = event });
 	}
 }
 
@@ -91,10 +91,10 @@ static struct sheet make_sheet(const struct frame *frame, int width)
 	/* The result word is in front of the first line of the sentence. */
 	const char *word = verdict_word(sheet.watch->verdict);
 	add_sentence(frame, &sheet, width - (*word ? 6 : 0));
-	if (sheet.watch->verdict->n_moments)
+	if (sheet.watch->verdict->n_events)
 		add(&sheet, (struct entry){ .kind = LINE_BLANK });
-	add_moments(&sheet);
-	if (!sheet.watch->settled && sheet.watch->elapsed >= 0)
+	add_events(&sheet);
+	if (!sheet.watch->complete && sheet.watch->elapsed >= 0)
 		add(&sheet, (struct entry){ .kind = LINE_NOW });
 	return sheet;
 }
@@ -109,7 +109,7 @@ static void format_time(struct line *line, int64_t usec)
 	line_printf(line, STYLE_DIM, "%*s  ", TIME_WIDTH - 2, text);
 }
 
-static enum style moment_style(enum shutdown_event event)
+static enum style event_style(enum shutdown_event_kind event)
 {
 	switch (event) {
 	case EVENT_SIGNAL:
@@ -149,17 +149,17 @@ static int graph_width(const struct sheet *sheet, int width)
 	return longest + snprintf(number, sizeof(number), "%d", sheet->most) + 3;
 }
 
-static void draw_moment(const struct frame *frame, const struct sheet *sheet,
-	const struct shutdown_moment *moment, struct rect where)
+static void draw_event(const struct frame *frame, const struct sheet *sheet,
+	const struct shutdown_event *event, struct rect where)
 {
 	struct line line;
 	int graph = graph_width(sheet, where.width);
 	line_begin(&line);
-	format_time(&line, moment->at);
-	line_add(&line, moment_style(moment->event), moment->text);
+	format_time(&line, event->at);
+	line_add(&line, event_style(event->kind), event->text);
 	line_put(frame->grid, where.x, where.y, where.width - graph, &line);
 	if (graph)
-		draw_bar(frame, sheet, moment->connections, where);
+		draw_bar(frame, sheet, event->connections, where);
 }
 
 static void draw_now(const struct frame *frame, const struct sheet *sheet, struct rect where)
@@ -193,14 +193,14 @@ static void draw_line(
 	switch (entry->kind) {
 	case LINE_BLANK: break;
 	case LINE_SENTENCE: draw_sentence(frame, sheet, entry, where); break;
-	case LINE_MOMENT: draw_moment(frame, sheet, entry->moment, where); break;
+	case LINE_EVENT: draw_event(frame, sheet, entry->event, where); break;
 	case LINE_NOW: draw_now(frame, sheet, where); break;
 	}
 }
 
 static void format_title(const struct ui_watch *watch, char *title, size_t size)
 {
-	snprintf(title, size, "%s %s · %d connection%s", watch->settled ? "watched" : "watching",
+	snprintf(title, size, "%s %s · %d connection%s", watch->complete ? "watched" : "watching",
 		watch->name, watch->connections, plural_s(watch->connections));
 }
 
@@ -251,8 +251,8 @@ void watch_view_draw_state(const struct frame *frame, int y)
 	if (!watch || ui_has_screen(frame->ui, SCREEN_WATCH))
 		return;
 	line_begin(&line);
-	line_printf(
-		&line, STYLE_DIM, " %s %s: ", watch->settled ? "watched" : "watching", watch->name);
+	line_printf(&line, STYLE_DIM, " %s %s: ", watch->complete ? "watched" : "watching",
+		watch->name);
 	if (watch->verdict->behaviour != BEHAVIOUR_NONE)
 		line_add(&line, verdict_style(watch->verdict), verdict_word(watch->verdict));
 	else

@@ -1,10 +1,10 @@
 /* Owns the stages of the shutdown watch. A stage changes when a sample arrives, a process ends or
  * the stage's timer expires.
  *
- *   armed → preparing → signalled → gathering → settled
+ *   armed → preparing → signalled → gathering → complete
  *
- * When somebody else sends the signal, the stage changes from armed to signalled at the first sign
- * that the application is ending. */
+ * When somebody else sends the signal, the stage changes from armed to signalled at the first
+ * trigger that the application is ending. */
 #include "watch/watch.h"
 
 #include <stdlib.h>
@@ -116,19 +116,19 @@ static void forget_past(struct watch *watch)
 	forget_strings(watch);
 }
 
-void watch_begin(struct watch *watch, int64_t at, const char *sign)
+void watch_begin(struct watch *watch, int64_t at, const char *trigger)
 {
 	watch->record.signalled_at = at;
 	watch->record.signalled_wall = instant_now() - (instant_monotonic() - at);
-	watch->record.sign = sign;
+	watch->record.trigger = trigger;
 	watch->stage = WATCH_SIGNALLED;
 	follow_set_interval(watch->follow, QUICK_PACE);
 }
 
-void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const char *sign)
+void watch_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, const char *trigger)
 {
 	const struct shutdown_record *record = &watch->record;
-	int64_t opened_at = since, at = sign_at;
+	int64_t opened_at = since, at = trigger_at;
 	for (size_t i = 0; i < record->n_connections; i++)
 		if (record->connections[i].opened_at > opened_at)
 			opened_at = record->connections[i].opened_at;
@@ -141,7 +141,7 @@ void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const c
 			if (ends[j] != INSTANT_UNKNOWN && ends[j] > opened_at && ends[j] < at)
 				at = ends[j];
 	}
-	watch_begin(watch, at, at < sign_at ? "the first connection closed" : sign);
+	watch_begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
 }
 
 static const struct shutdown_process *command(const struct watch *watch)
@@ -295,7 +295,7 @@ static void on_timer(uv_timer_t *timer)
 	watch->sampled = watch->timed_out = true;
 	prepared(watch);
 	if (watch->stage == WATCH_GATHERING)
-		watch_settle(watch);
+		watch_complete(watch);
 }
 
 void watch_time_out(struct watch *watch, uint64_t ms)
@@ -350,7 +350,7 @@ void watch_free(struct watch *watch)
 	shutdown_record_deinit(&watch->record);
 	watch_indexes_free(watch->indexes);
 	free(watch->sockets);
-	free(watch->strangers);
+	free(watch->foreign);
 	free(watch);
 }
 
@@ -405,7 +405,7 @@ struct shutdown_record *watch_record(struct watch *watch)
 	return &watch->record;
 }
 
-bool watch_is_settled(const struct watch *watch)
+bool watch_is_complete(const struct watch *watch)
 {
-	return watch->stage == WATCH_SETTLED;
+	return watch->stage == WATCH_COMPLETE;
 }

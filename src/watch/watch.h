@@ -27,7 +27,7 @@ struct watch_options {
 	/* Ends the preparation that watch_prepare() began: send the signal now. */
 	void (*prepared)(void *data);
 	/* All evidence is collected: the verdict is final. */
-	void (*settled)(void *data);
+	void (*complete)(void *data);
 };
 
 /* The options are copied. The target must outlive the watch. Never NULL. */
@@ -57,7 +57,7 @@ void watch_reaped(struct watch *watch, int32_t pid, int status);
 struct shutdown_record *watch_record(struct watch *watch);
 
 /* True when the verdict is final. */
-bool watch_is_settled(const struct watch *watch);
+bool watch_is_complete(const struct watch *watch);
 
 /* The pidfd of a process of the record; −1 when the process has ended. Borrowed. */
 int watch_process_fd(const struct watch *watch, const struct shutdown_process *process);

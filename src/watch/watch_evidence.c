@@ -134,40 +134,40 @@ void watch_take_baseline(struct watch *watch)
 {
 	list_databases(watch);
 	watch_indexes_drop(watch->indexes);
-	watch->n_strangers = 0;
+	watch->n_foreign = 0;
 	watch->based = false;
-	watch_note_strangers(watch);
+	watch_note_foreign(watch);
 	watch->based = true;
 	ask_counts(watch, on_baseline);
 	watch_note_writes(watch);
 }
 
-static struct watch_stranger *add_stranger(struct watch *watch, const struct backend *backend)
+static struct watch_foreign_session *add_foreign(struct watch *watch, const struct backend *backend)
 {
-	if (watch->n_strangers == watch->strangers_room) {
-		watch->strangers_room = watch->strangers_room ? watch->strangers_room * 2 : 16;
-		watch->strangers = mem_resize(
-			watch->strangers, watch->strangers_room, sizeof(*watch->strangers));
+	if (watch->n_foreign == watch->foreign_room) {
+		watch->foreign_room = watch->foreign_room ? watch->foreign_room * 2 : 16;
+		watch->foreign =
+			mem_resize(watch->foreign, watch->foreign_room, sizeof(*watch->foreign));
 	}
-	struct watch_stranger *stranger = &watch->strangers[watch->n_strangers++];
-	*stranger = (struct watch_stranger){
+	struct watch_foreign_session *foreign = &watch->foreign[watch->n_foreign++];
+	*foreign = (struct watch_foreign_session){
 		.pid = backend->pid,
 		.start = backend->start,
 		.came = watch->based,
 		.doubtful = watch->based,
 	};
-	return stranger;
+	return foreign;
 }
 
 /* A session that existed before the signal and was not found to be the application's is foreign. A
  * later session is foreign once the process that holds its client end is visible. */
-void watch_note_strangers(struct watch *watch)
+void watch_note_foreign(struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
 	if (!assessment->activity || !watch->databases)
 		return;
-	for (size_t i = 0; i < watch->n_strangers; i++)
-		watch->strangers[i].gone = true;
+	for (size_t i = 0; i < watch->n_foreign; i++)
+		watch->foreign[i].gone = true;
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *row = &assessment->connections[i];
 		const struct backend *backend = row->backend;
@@ -175,13 +175,13 @@ void watch_note_strangers(struct watch *watch)
 			watch_find_session(watch, backend->pid, backend->start) ||
 			!is_in_our_databases(watch, backend->database))
 			continue;
-		struct watch_stranger *stranger =
-			watch_find_stranger(watch, backend->pid, backend->start);
-		if (!stranger)
-			stranger = add_stranger(watch, backend);
-		stranger->gone = false;
+		struct watch_foreign_session *foreign =
+			watch_find_foreign(watch, backend->pid, backend->start);
+		if (!foreign)
+			foreign = add_foreign(watch, backend);
+		foreign->gone = false;
 		if (row->process != NO_PROCESS || row->end == CLIENT_END_ELSEWHERE)
-			stranger->doubtful = false;
+			foreign->doubtful = false;
 	}
 }
 
@@ -199,8 +199,8 @@ static int count_ours(const struct watch *watch)
 static int64_t count_unseen(const struct watch *watch)
 {
 	int64_t known = count_ours(watch);
-	for (size_t i = 0; i < watch->n_strangers; i++)
-		known += watch->strangers[i].came && !watch->strangers[i].doubtful;
+	for (size_t i = 0; i < watch->n_foreign; i++)
+		known += watch->foreign[i].came && !watch->foreign[i].doubtful;
 	if (watch->before.sessions < 0 || watch->after.sessions < 0)
 		return 0;
 	return watch->after.sessions - watch->before.sessions - known;
@@ -209,8 +209,8 @@ static int64_t count_unseen(const struct watch *watch)
 /* True if no foreign session is, or was, in the application's databases. */
 static bool is_alone(const struct watch *watch)
 {
-	for (size_t i = 0; i < watch->n_strangers; i++)
-		if (!watch->strangers[i].doubtful)
+	for (size_t i = 0; i < watch->n_foreign; i++)
+		if (!watch->foreign[i].doubtful)
 			return false;
 	return true;
 }
@@ -221,8 +221,8 @@ static int64_t count_others(const struct watch *watch)
 {
 	int64_t others = 0;
 	int64_t unseen = count_unseen(watch);
-	for (size_t i = 0; i < watch->n_strangers; i++)
-		others += watch->strangers[i].gone && !watch->strangers[i].doubtful;
+	for (size_t i = 0; i < watch->n_foreign; i++)
+		others += watch->foreign[i].gone && !watch->foreign[i].doubtful;
 	return others + (unseen > 0 ? unseen : 0);
 }
 
@@ -291,19 +291,19 @@ static bool has_direct(const struct watch *watch)
 	return false;
 }
 
-static enum shutdown_goodbye goodbye(const struct watch *watch)
+static enum close_evidence close_evidence(const struct watch *watch)
 {
 	bool counted =
 		watch->before.abandoned >= 0 && watch->after.abandoned >= 0 && has_direct(watch);
 	int64_t abandoned = watch->after.abandoned - watch->before.abandoned;
 	if (counted && abandoned <= 0 && !ended_with_sockets(watch, true))
-		return GOODBYE_SAID;
+		return CLOSE_CONFIRMED;
 	if (counted && abandoned > count_others(watch))
-		return GOODBYE_MISSED;
+		return CLOSE_ABANDONED;
 	if (died_with_sockets(watch))
-		return GOODBYE_PRESUMED;
-	return ended_with_sockets(watch, counted && abandoned <= 0) ? GOODBYE_UNTOLD
-								    : GOODBYE_UNKNOWN;
+		return CLOSE_ABANDONED_PRESUMED;
+	return ended_with_sockets(watch, counted && abandoned <= 0) ? CLOSE_NOT_VISIBLE
+								    : CLOSE_UNKNOWN;
 }
 
 static void add_counted(struct watch *watch, const struct watch_socket *socket)
@@ -342,25 +342,25 @@ static void add_unseen(struct watch *watch)
 		add_counted(watch, NULL);
 }
 
-void watch_settle(struct watch *watch)
+void watch_complete(struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
 	uv_timer_stop(watch->timer);
 	session_forget(target_session(watch->target), watch);
 	if (assessment->server.status != SERVER_OK)
 		watch->record.blind = "the server is not reachable";
-	watch->record.goodbye = goodbye(watch);
+	watch->record.close_evidence = close_evidence(watch);
 	add_unseen(watch);
-	watch->stage = WATCH_SETTLED;
+	watch->stage = WATCH_COMPLETE;
 	watch_changed(watch);
-	if (watch->options.settled)
-		watch->options.settled(watch->options.data);
+	if (watch->options.complete)
+		watch->options.complete(watch->options.data);
 }
 
-void watch_settle_when_answered(struct watch *watch)
+void watch_complete_when_answered(struct watch *watch)
 {
 	if (watch->waiting == 0 && watch->stage == WATCH_GATHERING)
-		watch_settle(watch);
+		watch_complete(watch);
 }
 
 static void on_counts(void *data, const PGresult *result, int64_t sent_at)
@@ -369,15 +369,15 @@ static void on_counts(void *data, const PGresult *result, int64_t sent_at)
 	struct watch *watch = data;
 	watch->after = read_counts(result);
 	watch->waiting--;
-	watch_settle_when_answered(watch);
+	watch_complete_when_answered(watch);
 }
 
 static void gather(struct watch *watch)
 {
 	watch_read_pages(watch, instant_monotonic());
 	ask_counts(watch, on_counts);
-	watch_ask_fates(watch);
-	watch_settle_when_answered(watch);
+	watch_ask_outcomes(watch);
+	watch_complete_when_answered(watch);
 }
 
 static void on_delay(uv_timer_t *timer)

@@ -14,7 +14,7 @@ struct index {
 };
 
 struct watch_indexes {
-	struct index sockets, sessions, processes, pids, strangers;
+	struct index sockets, sessions, processes, pids, foreign;
 };
 
 /* Returns the key of row i; 0: the row has no key. */
@@ -49,9 +49,9 @@ static uint64_t pid_key(const struct watch *watch, size_t i)
 	return (uint64_t)watch->record.processes[i].pid;
 }
 
-static uint64_t stranger_key(const struct watch *watch, size_t i)
+static uint64_t foreign_key(const struct watch *watch, size_t i)
 {
-	return identity_key(watch->strangers[i].pid, (uint64_t)watch->strangers[i].start);
+	return identity_key(watch->foreign[i].pid, (uint64_t)watch->foreign[i].start);
 }
 
 /* Indexes the rows that were added. Of several rows with the same key, the first is used. */
@@ -101,7 +101,7 @@ void watch_indexes_drop(struct watch_indexes *indexes)
 	drop(&indexes->sessions);
 	drop(&indexes->processes);
 	drop(&indexes->pids);
-	drop(&indexes->strangers);
+	drop(&indexes->foreign);
 }
 
 struct watch_socket *watch_find_socket(const struct watch *watch, uint32_t inode)
@@ -133,9 +133,10 @@ struct shutdown_process *watch_find_pid(const struct watch *watch, int32_t pid)
 	return i == MAP_NONE ? NULL : &watch->record.processes[i];
 }
 
-struct watch_stranger *watch_find_stranger(const struct watch *watch, int32_t pid, int64_t start)
+struct watch_foreign_session *watch_find_foreign(
+	const struct watch *watch, int32_t pid, int64_t start)
 {
-	uint32_t i = look_up(watch, &watch->indexes->strangers, watch->n_strangers, stranger_key,
+	uint32_t i = look_up(watch, &watch->indexes->foreign, watch->n_foreign, foreign_key,
 		identity_key(pid, (uint64_t)start));
-	return i == MAP_NONE ? NULL : &watch->strangers[i];
+	return i == MAP_NONE ? NULL : &watch->foreign[i];
 }

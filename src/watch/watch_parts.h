@@ -42,7 +42,7 @@ struct watch_socket {
 };
 
 /* A foreign session: a session in the application's databases that is not the application's. */
-struct watch_stranger {
+struct watch_foreign_session {
 	int32_t pid;
 	int64_t start;
 	bool came;     /* it began after the baseline */
@@ -68,7 +68,7 @@ enum watch_stage {
 	WATCH_PREPARING,
 	WATCH_SIGNALLED,
 	WATCH_GATHERING, /* the shutdown is over: asks how the sessions ended */
-	WATCH_SETTLED,
+	WATCH_COMPLETE,
 };
 
 struct watch {
@@ -111,8 +111,8 @@ struct watch {
 			    baseline */
 	char **database_names; /* the same, as a list */
 	size_t n_databases;
-	struct watch_stranger *strangers;
-	size_t n_strangers, strangers_room;
+	struct watch_foreign_session *foreign;
+	size_t n_foreign, foreign_room;
 	bool based;           /* the baseline is taken */
 	bool sampled;         /* a whole sample has arrived since watch_prepare() */
 	bool timed_out;       /* the stage has timed out: do not wait for answers */
@@ -131,12 +131,12 @@ bool watch_has_begun(const struct watch *watch);
 /* Starts the timer that ends the stage. */
 void watch_time_out(struct watch *watch, uint64_t ms);
 
-/* Begins the shutdown: at the first sign of an end, or at the signal itself (sign: NULL). */
-void watch_begin(struct watch *watch, int64_t at, const char *sign);
-/* Begins the shutdown at a sign that is seen late. If connections closed before the sign, and after
- * both `since` and the last opening of a connection, the shutdown began when the first of them
- * closed. */
-void watch_begin_by(struct watch *watch, int64_t since, int64_t sign_at, const char *sign);
+/* Begins the shutdown: at the first sign of an end, or at the signal itself (trigger: NULL). */
+void watch_begin(struct watch *watch, int64_t at, const char *trigger);
+/* Begins the shutdown at a trigger that is seen late. If connections closed before the trigger, and
+ * after both `since` and the last opening of a connection, the shutdown began when the first of
+ * them closed. */
+void watch_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, const char *trigger);
 
 /* --- watch_index.c: the time of a look-up does not depend on the length of the list --- */
 
@@ -154,7 +154,8 @@ struct shutdown_process *watch_find_process(
 	const struct watch *watch, int32_t pid, uint64_t start_ticks);
 /* The first process with this pid. */
 struct shutdown_process *watch_find_pid(const struct watch *watch, int32_t pid);
-struct watch_stranger *watch_find_stranger(const struct watch *watch, int32_t pid, int64_t start);
+struct watch_foreign_session *watch_find_foreign(
+	const struct watch *watch, int32_t pid, int64_t start);
 
 /* --- watch_processes.c --- */
 
@@ -230,7 +231,7 @@ bool watch_is_pooler(const struct watch *watch, uint16_t port);
 /* Remembers the transactions that are open now and have written. */
 void watch_note_writes(struct watch *watch);
 /* Asks whether those transactions were committed or rolled back. */
-void watch_ask_fates(struct watch *watch);
+void watch_ask_outcomes(struct watch *watch);
 void watch_forget_writes(struct watch *watch);
 
 /* --- watch_evidence.c --- */
@@ -238,16 +239,16 @@ void watch_forget_writes(struct watch *watch);
 /* Sends a statement whose only parameter is an array, and counts its answer as awaited. */
 void watch_ask_about(
 	struct watch *watch, const char *sql, const char *array, session_done_fn *done);
-void watch_settle_when_answered(struct watch *watch);
+void watch_complete_when_answered(struct watch *watch);
 
 /* Asks for the counts and the open writes before the signal. */
 void watch_take_baseline(struct watch *watch);
 /* Updates the list of foreign sessions in the application's databases. */
-void watch_note_strangers(struct watch *watch);
-/* Asks how the sessions and their writes ended; then the watch is settled. */
+void watch_note_foreign(struct watch *watch);
+/* Asks how the sessions and their writes ended; then the watch is complete. */
 void watch_gather(struct watch *watch);
 /* Settles the watch. Answers that did not come in time are ignored. */
-void watch_settle(struct watch *watch);
+void watch_complete(struct watch *watch);
 /* Gives up the statements whose answers are awaited. */
 void watch_forget(struct watch *watch);
 /* All answers to watch_take_baseline() have arrived. */

@@ -43,7 +43,7 @@ static enum shutdown_disposition disposition(const struct procfs_signals *signal
 
 /* Notes a pending signal of the watched process. This is seldom seen: a process takes a signal
  * within microseconds, unless it is stopped or busy in the kernel. */
-static void note_sign(struct watch *watch, const struct follow_process *seen, int64_t at)
+static void note_pending_signal(struct watch *watch, const struct follow_process *seen, int64_t at)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -64,7 +64,7 @@ static void note_signals(struct watch *watch, struct shutdown_process *process,
 	const struct follow_process *seen, int64_t at)
 {
 	if (!watch->record.signal_number && !watch_has_begun(watch))
-		note_sign(watch, seen, at);
+		note_pending_signal(watch, seen, at);
 	int number = watch->record.signal_number;
 	if (!number)
 		return;

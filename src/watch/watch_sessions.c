@@ -376,7 +376,7 @@ void watch_read_sessions(struct watch *watch)
 		return;
 	watch->activity = assessment->activity;
 	end_missing(watch, assessment);
-	watch_note_strangers(watch);
+	watch_note_foreign(watch);
 	if (watch->record.signalled_at != INSTANT_UNKNOWN)
 		watch_note_writes(watch);
 }

@@ -26,7 +26,7 @@ static const char writes_sql[] =
 	" WHERE a.backend_xid IS NOT NULL"
 	" AND a.pid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int4[])";
 
-static const char fates_sql[] =
+static const char outcomes_sql[] =
 	"SELECT x.id, pg_catalog.txid_status(x.id) OPERATOR(pg_catalog.=) 'committed',"
 	" pg_catalog.txid_status(x.id) OPERATOR(pg_catalog.=) 'aborted'"
 	" FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS x(id)";
@@ -50,7 +50,7 @@ static void add_write(struct watch *watch, struct shutdown_connection *connectio
 		.start = connection->backend_start,
 		.txid = txid,
 	};
-	connection->fate = FATE_UNKNOWN;
+	connection->outcome = OUTCOME_UNKNOWN;
 }
 
 static void on_writes(void *data, const PGresult *result, int64_t sent_at)
@@ -121,7 +121,7 @@ void watch_note_writes(struct watch *watch)
 }
 
 /* A transaction that was rolled back counts, whatever the later ones did. */
-static void tell_fate(struct watch *watch, int64_t txid, enum shutdown_fate fate)
+static void note_outcome(struct watch *watch, int64_t txid, enum write_outcome outcome)
 {
 	uint32_t i =
 		watch->writes_by_txid ? map_get(watch->writes_by_txid, (uint64_t)txid) : MAP_NONE;
@@ -129,30 +129,30 @@ static void tell_fate(struct watch *watch, int64_t txid, enum shutdown_fate fate
 		return;
 	struct shutdown_connection *connection =
 		watch_find_session(watch, watch->writes[i].pid, watch->writes[i].start);
-	if (connection && fate > connection->fate)
-		connection->fate = fate;
+	if (connection && outcome > connection->outcome)
+		connection->outcome = outcome;
 }
 
-static void on_fates(void *data, const PGresult *result, int64_t sent_at)
+static void on_outcomes(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct watch *watch = data;
 	watch->waiting--;
 	for (int row = 0; cell_has_rows(result, 3) && row < PQntuples(result); row++)
-		tell_fate(watch, cell_number(result, row, 0),
-			cell_is_true(result, row, 1)           ? FATE_COMMITTED
-				: cell_is_true(result, row, 2) ? FATE_ROLLED_BACK
-							       : FATE_UNKNOWN);
-	watch_settle_when_answered(watch);
+		note_outcome(watch, cell_number(result, row, 0),
+			cell_is_true(result, row, 1)           ? OUTCOME_COMMITTED
+				: cell_is_true(result, row, 2) ? OUTCOME_ROLLED_BACK
+							       : OUTCOME_UNKNOWN);
+	watch_complete_when_answered(watch);
 }
 
-void watch_ask_fates(struct watch *watch)
+void watch_ask_outcomes(struct watch *watch)
 {
 	struct numbers writes;
 	numbers_begin(&writes);
 	for (size_t i = 0; i < watch->n_writes; i++)
 		numbers_add(&writes, watch->writes[i].txid);
-	ask(watch, fates_sql, &writes, on_fates);
+	ask(watch, outcomes_sql, &writes, on_outcomes);
 }
 
 void watch_forget_writes(struct watch *watch)

@@ -277,12 +277,12 @@ static double logged_drain(const char *log, json_t *result)
 {
 	double last = 0;
 	size_t i;
-	json_t *moment;
-	json_array_foreach(live_member(result, "timeline"), i, moment)
+	json_t *entry;
+	json_array_foreach(live_member(result, "timeline"), i, entry)
 	{
-		const char *event = live_text(moment, "event");
+		const char *event = live_text(entry, "event");
 		double end = strcmp(event, "closed") == 0
-			? logged_end(log, (long)json_integer_value(live_member(moment, "pid")))
+			? logged_end(log, (long)json_integer_value(live_member(entry, "pid")))
 			: 0;
 		last = end > last ? end : last;
 	}

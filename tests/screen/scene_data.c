@@ -319,12 +319,12 @@ static void add_phase(
 	phase->drained_at = began_at + MS(38);
 }
 
-/* Time begins a second before the first sign. */
+/* Time begins a second before the first trigger. */
 static void tell_end(struct shutdown_record *record, bool is_left)
 {
 	const int64_t start = SECONDS(1);
 	record->signalled_at = start;
-	record->sign = "its pool stops lending";
+	record->trigger = "its pool stops lending";
 	add_phase(record, "stopping", start, 0);
 	add_phase(record, "flushing", start + MS(41), 12);
 	add_phase(record, "closing", start + MS(180), 0);
@@ -354,7 +354,7 @@ void scene_watch(struct scenery *scenery, enum scene_watch what)
 		.verdict = &scenery->verdict,
 		.connections = what == WATCH_ARMED ? 3 : 0,
 		.left = what == WATCH_LEFT ? 1 : 0,
-		.settled = what != WATCH_ARMED,
+		.complete = what != WATCH_ARMED,
 		.elapsed = what == WATCH_ARMED ? -1 : SECONDS(6),
 	};
 	scenery->ui.watch = &scenery->watch;

@@ -125,7 +125,7 @@ static void read_connection_word(
 	else if ((value = value_of(word, "site")))
 		connection->site = arena_strdup(scene->record.arena, value);
 	else if (strcmp(word, "rolled-back") == 0)
-		connection->fate = FATE_ROLLED_BACK;
+		connection->outcome = OUTCOME_ROLLED_BACK;
 	else if (strcmp(word, "pooled") == 0)
 		connection->link = LINK_POOLED;
 	else if (strcmp(word, "lent") == 0)
@@ -161,12 +161,12 @@ static void read_phase(struct scene *scene, char *rest)
 	}
 }
 
-static void read_goodbye(struct scene *scene, const char *word)
+static void read_close(struct scene *scene, const char *word)
 {
-	scene->record.goodbye = strcmp(word, "said") == 0 ? GOODBYE_SAID
-		: strcmp(word, "missed") == 0             ? GOODBYE_MISSED
-		: strcmp(word, "untold") == 0             ? GOODBYE_UNTOLD
-							  : GOODBYE_PRESUMED;
+	scene->record.close_evidence = strcmp(word, "confirmed") == 0 ? CLOSE_CONFIRMED
+		: strcmp(word, "abandoned") == 0                      ? CLOSE_ABANDONED
+		: strcmp(word, "not-visible") == 0                    ? CLOSE_NOT_VISIBLE
+								      : CLOSE_ABANDONED_PRESUMED;
 }
 
 /* "pass closed before=3 after=0 drained=402": the verdict in the same words. */
@@ -206,8 +206,8 @@ static void read_line(struct scene *scene, char *line)
 		read_connection(scene, rest);
 	else if (strcmp(word, "phase") == 0)
 		read_phase(scene, rest);
-	else if (strcmp(word, "goodbye") == 0)
-		read_goodbye(scene, rest);
+	else if (strcmp(word, "close") == 0)
+		read_close(scene, rest);
 	else if (strcmp(word, "now") == 0)
 		scene->now = at(rest);
 	else if (strcmp(word, "signal") == 0)
@@ -310,13 +310,13 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 	read_phase(&scene, p2);
 	struct shutdown_verdict verdict =
 		shutdown_judge(&scene.record, false, at("420"), scene.arena);
-	assert_int_equal(verdict.n_moments, sizeof(expected) / sizeof(expected[0]));
-	for (size_t i = 0; i < verdict.n_moments; i++) {
-		const struct shutdown_moment *moment = &verdict.timeline[i];
+	assert_int_equal(verdict.n_events, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < verdict.n_events; i++) {
+		const struct shutdown_event *event = &verdict.timeline[i];
 		char line[256];
 		snprintf(line, sizeof(line), "%lld %s %s %d",
-			(long long)(moment->at / USEC_PER_MSEC), shutdown_event_name(moment->event),
-			moment->text, moment->connections);
+			(long long)(event->at / USEC_PER_MSEC), shutdown_event_name(event->kind),
+			event->text, event->connections);
 		assert_string_equal(line, expected[i]);
 	}
 	scene.judged = true;

@@ -25,13 +25,9 @@
 
 static const char *const plain[] = { "python3", "app.py", NULL };
 
-static const struct shutdown_moment moments[] = {
-	{ .at = 0, .event = EVENT_SIGNAL, .text = "SIGINT sent", .connections = 2 },
-	{ .at = 41999,
-		.event = EVENT_CLOSED,
-		.pid = 9912,
-		.text = "9912 closed",
-		.connections = 1 },
+static const struct shutdown_event events[] = {
+	{ .at = 0, .kind = EVENT_SIGNAL, .text = "SIGINT sent", .connections = 2 },
+	{ .at = 41999, .kind = EVENT_CLOSED, .pid = 9912, .text = "9912 closed", .connections = 1 },
 };
 
 static struct shutdown_survivor survivors[] = {
@@ -47,8 +43,8 @@ static const struct shutdown_verdict failed = {
 	.exit_status = 130,
 	.drained = -1,
 	.lost_write = true,
-	.timeline = moments,
-	.n_moments = COUNT(moments),
+	.timeline = events,
+	.n_events = COUNT(events),
 };
 
 static const struct shutdown_verdict passed = {

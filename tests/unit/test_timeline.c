@@ -42,12 +42,12 @@ static void assert_timeline(
 	struct shutdown_record *record, int64_t now, const char *const *expected, size_t n_expected)
 {
 	size_t count;
-	const struct shutdown_moment *moments = timeline_build(record, now, record->arena, &count);
+	const struct shutdown_event *moments = timeline_build(record, now, record->arena, &count);
 	for (size_t i = 0; i < count && i < n_expected; i++) {
 		char line[256];
 		snprintf(line, sizeof(line), "%lld %s %s %d",
 			(long long)(moments[i].at / USEC_PER_MSEC),
-			shutdown_event_name(moments[i].event), moments[i].text,
+			shutdown_event_name(moments[i].kind), moments[i].text,
 			moments[i].connections);
 		assert_string_equal(line, expected[i]);
 	}
@@ -103,7 +103,7 @@ static void a_sign_stands_for_a_signal_nobody_saw(void **state)
 {
 	struct shutdown_record *record = *state;
 	record->signal_number = 0;
-	record->sign = "a connection was closed";
+	record->trigger = "a connection was closed";
 	struct shutdown_process *process = shutdown_add_process(record);
 	process->pid = 7;
 	process->command = true;
@@ -127,7 +127,7 @@ static void what_was_lent_is_given_back(void **state)
 	lent->link = LINK_LENT;
 	lent->backend = 9912;
 	lent->ended_at = AT(10);
-	lent->fate = FATE_ROLLED_BACK;
+	lent->outcome = OUTCOME_ROLLED_BACK;
 	ASSERT_TIMELINE(record, AT(30), "0 signal SIGTERM sent 1",
 		"10 closed 9912 given back to PgBouncer 1",
 		"10 rolled_back 9912: its open write was rolled back 1",

@@ -35,7 +35,7 @@ static const struct key_help keys[] = {
 	{ "Esc", NULL, "stay", SCREEN_QUIT, true },
 };
 
-static const struct shutdown_moment moments[] = {
+static const struct shutdown_event events[] = {
 	{ 0, EVENT_SIGNAL, 0, "SIGINT sent", 3 },
 	{ MS(188), EVENT_CLOSED, 9913, "9913 closed", 2 },
 	{ MS(9999), EVENT_CLOSED, 9914, "9914 closed", 1 },
@@ -73,10 +73,10 @@ static void give_verdict(bool pass)
 		.sentence =
 			"1 connection left 5 s after exit: backend 9912 idle in transaction for "
 			"7m12s, borrowed at sync.c:212",
-		.timeline = moments,
-		.n_moments = sizeof(moments) / sizeof(moments[0]),
+		.timeline = events,
+		.n_events = sizeof(events) / sizeof(events[0]),
 	};
-	watch.settled = true;
+	watch.complete = true;
 	watch.connections = 1;
 	watch.left = !pass;
 	ui.met = pass ? 0 : 1u << NEED_LEFT;
@@ -164,13 +164,13 @@ static void the_graph_runs_out(void **state)
 static void the_longest_bar_has_an_end(void **state)
 {
 	(void)state;
-	static const struct shutdown_moment many[] = {
+	static const struct shutdown_event many[] = {
 		{ 0, EVENT_SIGNAL, 0, "SIGINT sent", 400 },
 		{ MS(1), EVENT_CLOSED, 0, "most closed", 1 },
 	};
 	give_verdict(false);
 	verdict.timeline = many;
-	verdict.n_moments = 2;
+	verdict.n_events = 2;
 	check(110, 30, " 400 ████████████████████ │", true);
 	check(110, 30, "   1 █                    │", true);
 }
@@ -180,7 +180,7 @@ static void while_it_ends_the_clock_goes_on(void **state)
 	(void)state;
 	give_verdict(false);
 	verdict.behaviour = BEHAVIOUR_NONE;
-	watch.settled = false;
+	watch.complete = false;
 	check(110, 30, "1m03s  …", true);
 	ui.ascii = true;
 	check(110, 30, "1m03s  ...", true);

@@ -1,13 +1,13 @@
 /* The options of a shutdown test, read from the command line. */
-#ifndef MODES_SHUTDOWN_WISHES_H
-#define MODES_SHUTDOWN_WISHES_H
+#ifndef MODES_SHUTDOWN_OPTIONS_H
+#define MODES_SHUTDOWN_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct options;
 
-struct shutdown_wishes {
+struct shutdown_options {
 	int signal_number;
 	int64_t after;   /* µs between getting ready and the signal */
 	int64_t timeout; /* µs that the command may take to end; it may take at least as long to get
@@ -18,7 +18,7 @@ struct shutdown_wishes {
 
 /* Returns 0, or a negative errno after a message on stderr: -EINVAL; -EPERM if `readonly`, because
  * a test ends what is left. */
-int shutdown_wishes_read(const struct options *options, bool readonly,
-	struct shutdown_wishes *ret_wishes) __attribute__((warn_unused_result));
+int shutdown_options_read(const struct options *options, bool readonly,
+	struct shutdown_options *ret_options) __attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-#include "modes/shutdown_wishes.h"
+#include "modes/shutdown_options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,26 +20,26 @@ static int read_duration(const char *text, const char *name, int64_t *ret)
 	return -EINVAL;
 }
 
-int shutdown_wishes_read(
-	const struct options *options, bool readonly, struct shutdown_wishes *ret_wishes)
+int shutdown_options_read(
+	const struct options *options, bool readonly, struct shutdown_options *ret_options)
 {
-	struct shutdown_wishes wishes = {
+	struct shutdown_options wanted = {
 		.signal_number = shutdown_signal_parse(options->signal ? options->signal : "INT"),
 		.timeout = TIMEOUT_DEFAULT,
 		.ready = options->ready ? options->ready : 1,
 		.rounds = options->repeat ? options->repeat : 1,
 	};
-	if (!wishes.signal_number) {
+	if (!wanted.signal_number) {
 		fprintf(stderr,
 			"dbtop: --signal: expected INT, TERM, HUP, QUIT, KILL, … or a number, "
 			"found \"%s\"\n",
 			options->signal);
 		return -EINVAL;
 	}
-	int r = read_duration(options->after, "after", &wishes.after);
+	int r = read_duration(options->after, "after", &wanted.after);
 	if (r == 0)
-		r = read_duration(options->timeout, "timeout", &wishes.timeout);
-	if (r == 0 && wishes.timeout == 0) {
+		r = read_duration(options->timeout, "timeout", &wanted.timeout);
+	if (r == 0 && wanted.timeout == 0) {
 		fputs("dbtop: --timeout: it takes some time to end\n", stderr);
 		return -EINVAL;
 	}
@@ -48,6 +48,6 @@ int shutdown_wishes_read(
 		return -EPERM;
 	}
 	if (r == 0)
-		*ret_wishes = wishes;
+		*ret_options = wanted;
 	return r;
 }
