@@ -84,6 +84,7 @@ static void judge(
 {
 	const struct backend *backend = connection->backend;
 	const struct client_process *process = assessment_process(assessment, connection);
+	const struct pool_slot *slot = connection->slot;
 	const struct evidence evidence = {
 		.own = is_own(assessment, backend),
 		.end = connection->end,
@@ -91,6 +92,8 @@ static void judge(
 		.pool_reserve = is_reserve(connection),
 		.bouncer_reserve = connection->bouncer_server && !connection->bouncer_client,
 		.held = held_for(assessment, connection),
+		.held_limit = slot ? connection->pool->page->held_limit : -1,
+		.held_reported = slot && slot->reported,
 		.process_name = process ? process->process.name : NULL,
 	};
 	connection->verdict = classify_backend(backend, &evidence, rules, assessment->server_now);

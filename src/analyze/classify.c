@@ -56,21 +56,39 @@ static enum protection soft_protection(
 	return PROTECTION_NONE;
 }
 
+/* How sure it is that the connection is held for too long: it is borrowed for longer than the
+ * limit, and has been without a statement for longer, too. A borrower that works is none. The
+ * user's limit stands over the pool's; only the pool's own, or a longer one, makes it declared. */
+static enum certainty held_too_long(
+	const struct evidence *evidence, enum status status, int64_t age, const struct rules *rules)
+{
+	bool own_limit = rules->held == RULES_NO_LIMIT;
+	int64_t limit = own_limit ? evidence->held_limit : rules->held;
+	bool exceeded = evidence->held > limit || (own_limit && evidence->held_reported);
+	if (limit <= 0 || evidence->held < 0 || !exceeded || !is_at_rest(status) || age <= limit)
+		return CERTAINTY_NONE;
+	return evidence->held_limit <= 0 || limit < evidence->held_limit ? CERTAINTY_PRESUMED
+									 : CERTAINTY_DECLARED;
+}
+
 /* What the application's own pool reports. It does not make a listener leaked. */
 static enum reason declared_leak(const struct backend *backend, const struct evidence *evidence,
-	enum status status, const struct rules *rules)
+	enum status status, int64_t age, const struct rules *rules)
 {
 	if (backend->listening)
 		return REASON_NONE;
 	if (evidence->declared_gone)
 		return REASON_CLIENT_GONE;
-	if (evidence->held > rules->held && is_at_rest(status))
+	if (held_too_long(evidence, status, age, rules) == CERTAINTY_DECLARED)
 		return REASON_HELD_TOO_LONG;
 	return REASON_NONE;
 }
 
-static enum reason presumed_leak(enum status status, int64_t age, const struct rules *rules)
+static enum reason presumed_leak(
+	const struct evidence *evidence, enum status status, int64_t age, const struct rules *rules)
 {
+	if (held_too_long(evidence, status, age, rules) == CERTAINTY_PRESUMED)
+		return REASON_HELD_TOO_LONG;
 	/* An unknown age is −1, so it exceeds no limit. */
 	if (status == STATUS_IDLE_IN_TRANSACTION && age > rules->transaction)
 		return REASON_IDLE_IN_TRANSACTION_TOO_LONG;
@@ -106,13 +124,13 @@ struct verdict classify_backend(const struct backend *backend, const struct evid
 		return verdict;
 	if (evidence->end == CLIENT_END_GONE)
 		return leaked(REASON_CLIENT_GONE, CERTAINTY_PROVEN, age);
-	enum reason declared = declared_leak(backend, evidence, verdict.status, rules);
+	enum reason declared = declared_leak(backend, evidence, verdict.status, age, rules);
 	if (declared)
 		return leaked(declared, CERTAINTY_DECLARED, age);
 	verdict.protection = soft_protection(backend, evidence, verdict.status);
 	if (verdict.protection)
 		return verdict;
-	enum reason reason = presumed_leak(verdict.status, age, rules);
+	enum reason reason = presumed_leak(evidence, verdict.status, age, rules);
 	if (reason)
 		return leaked(reason, CERTAINTY_PRESUMED, age);
 	return verdict;

@@ -21,6 +21,8 @@ struct evidence {
 	bool bouncer_reserve; /* of PgBouncer, and not known to be linked to a client now */
 	int64_t held; /* µs for which it has been borrowed, by its pool's page; −1: not borrowed, or
 			 not known */
+	int64_t held_limit;       /* the pool's own limit for that; −1 or 0: none */
+	bool held_reported;       /* the pool itself has reported this hold as a leak */
 	const char *process_name; /* of the process at the other end; NULL when not known */
 };
 

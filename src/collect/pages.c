@@ -101,6 +101,7 @@ static struct pool_slot read_slot(
 		.site = text(arena, copy->site),
 		.thread = copy->thread,
 		.borrowed = copy->uses,
+		.reported = copy->state == PAGE_SLOT_HELD && copy->leaked,
 	};
 }
 
@@ -141,6 +142,7 @@ static void read_contents(struct arena *arena, const struct page_copy *copy, str
 	page->timeouts = totals->timeouts;
 	page->errors = totals->errors;
 	page->wait_p99 = page_percentile(totals->wait, 0.99);
+	page->held_limit = copy->limits.held > 0 ? copy->limits.held : -1;
 	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
 	page->uptime = instant_elapsed(instant(copy->created), page->read_at);
 	read_slots(arena, copy, page);
@@ -238,6 +240,7 @@ static void on_found(void *data, const char *path, int status, const struct page
 		.error = error_of(status),
 		.read_at = block->read_at,
 		.dead_since = INSTANT_UNKNOWN,
+		.held_limit = -1,
 		.held_max = -1,
 		.wait_p99 = -1,
 		.pending_writes = -1,

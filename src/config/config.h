@@ -67,6 +67,7 @@ enum config_type {
 	CONFIG_INTEGER,  /* int */
 	CONFIG_SECONDS,  /* int64_t, µs: a number of seconds */
 	CONFIG_DURATION, /* int64_t, µs: a number with an optional unit */
+	CONFIG_LIMIT,    /* the same, or "none": RULES_NO_LIMIT */
 	CONFIG_TEXT,
 	CONFIG_THEME,     /* text: a theme's name */
 	CONFIG_URL,       /* text: http:// or https://, or empty */

@@ -40,6 +40,16 @@ static int read_duration(
 	return value_duration(node, target->key->min, target->key->max, target->field, ret_error);
 }
 
+static int read_limit(
+	const struct target *target, const struct node *node, struct config_error *ret_error)
+{
+	if (node->kind == NODE_TEXT && strcmp(node->text, "none") == 0) {
+		*(int64_t *)target->field = RULES_NO_LIMIT;
+		return 0;
+	}
+	return read_duration(target, node, ret_error);
+}
+
 static int read_text(
 	const struct target *target, const struct node *node, struct config_error *ret_error)
 {
@@ -126,6 +136,7 @@ static int (*const readers[])(
 	[CONFIG_INTEGER] = read_integer,
 	[CONFIG_SECONDS] = read_seconds,
 	[CONFIG_DURATION] = read_duration,
+	[CONFIG_LIMIT] = read_limit,
 	[CONFIG_TEXT] = read_text,
 	[CONFIG_THEME] = read_theme,
 	[CONFIG_URL] = read_url,

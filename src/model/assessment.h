@@ -144,7 +144,7 @@ struct slots {
 	int by_status[STATUS_COUNT]; /* add up to used; each −1 when not known */
 };
 
-/* The limits of the verdicts, in µs. */
+/* The limits of the verdicts, in µs; `held` is RULES_NO_LIMIT where the pools' own limits count. */
 struct rules_limits {
 	int64_t idle, transaction, held;
 };

@@ -42,6 +42,7 @@ struct pool_slot {
 	const char *site;      /* "sync.c:212": where it was borrowed; NULL when not known */
 	int32_t thread;        /* the borrower; 0 when not known */
 	uint64_t borrowed;     /* how often it was borrowed */
+	bool reported;         /* the pool has reported this hold as a leak */
 };
 
 /* One stats page: one pool of one process. */
@@ -66,6 +67,7 @@ struct pool_page {
 	int in_use, idle, waiting;
 	uint64_t acquired_total, timeouts, errors;
 	int64_t wait_p99;       /* µs; −1 before the first wait */
+	int64_t held_limit;     /* µs: held for longer is a leak; −1 or 0: no limit */
 	int64_t held_max;       /* µs, of the longest current lease; −1 if there is none */
 	const char *held_site;  /* where that connection was borrowed */
 	int64_t pending_writes; /* −1: the application did not report it */

@@ -9,7 +9,7 @@
 
 #define RULES_IDLE_DEFAULT        (INT64_C(300) * 1000000)
 #define RULES_TRANSACTION_DEFAULT (INT64_C(300) * 1000000)
-#define RULES_HELD_DEFAULT        (INT64_C(60) * 1000000)
+#define RULES_NO_LIMIT            INT64_C(-1)
 
 /* Shell patterns, fnmatch(3) without flags. */
 struct patterns {
@@ -18,7 +18,8 @@ struct patterns {
 };
 
 struct rules {
-	int64_t idle, transaction, held; /* µs; leaked if longer than the limit, not if equal */
+	int64_t idle, transaction; /* µs; leaked if longer than the limit, not if equal */
+	int64_t held; /* the same, for what is borrowed; RULES_NO_LIMIT: as the pool's page says */
 	struct patterns protected_applications, protected_users, protected_processes;
 	const regex_t *scope; /* --app: application_name or process name; NULL: all connections */
 };

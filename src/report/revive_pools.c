@@ -56,6 +56,7 @@ static const struct field row_fields[] = {
 	{ "pending_writes", FIELD_LARGE, AT(row, page.pending_writes) },
 	{ "uptime_seconds", FIELD_SECONDS, AT(row, page.uptime) },
 	{ "held_max_site", FIELD_NAME, AT(row, page.held_site) },
+	{ "held_limit_seconds", FIELD_SECONDS, AT(row, page.held_limit) },
 	{ "server", FIELD_NAME, AT(row, page.server) },
 	{ "page_status", FIELD_WORD, AT(row, page.status), page_status_word,
 		POOL_PAGE_STATUS_COUNT },
@@ -180,6 +181,7 @@ static const struct field slot_fields[] = {
 	{ "held_seconds", FIELD_SECONDS, AT(slot_row, held) },
 	{ "site", FIELD_NAME, AT(slot_row, slot.site) },
 	{ "state", FIELD_WORD, AT(slot_row, slot.state), slot_state_word, POOL_SLOT_STATE_COUNT },
+	{ "reported", FIELD_FLAG, AT(slot_row, slot.reported) },
 };
 
 static struct pool *page_pool(struct assessment *assessment, int32_t pid)

@@ -15,6 +15,7 @@ static const struct pool_page unreadable = {
 	.idle = -1,
 	.waiting = -1,
 	.wait_p99 = -1,
+	.held_limit = -1,
 	.held_max = -1,
 	.pending_writes = -1,
 	.uptime = -1,
@@ -50,6 +51,8 @@ static void put_page(struct encoder *encoder, const struct pool_page *found,
 	encoder_seconds(encoder, "uptime_seconds", page->uptime);
 	encoder_milliseconds(encoder, "age_ms", instant_elapsed(found->read_at, now));
 	encoder_string(encoder, "held_max_site", page->held_site);
+	encoder_seconds(
+		encoder, "held_limit_seconds", page->held_limit > 0 ? page->held_limit : -1);
 	encoder_string(encoder, "server", page->server);
 	encoder_string(encoder, "page_status", pool_page_status_name(found->status));
 	encoder_string(encoder, "path", found->path);
@@ -162,6 +165,7 @@ static void put_slot(struct encoder *encoder, const struct assessment *assessmen
 	encoder_string(encoder, "site", slot->site);
 	encoder_string(encoder, "name", page->name);
 	encoder_string(encoder, "state", pool_slot_state_name(slot->state));
+	encoder_boolean(encoder, "reported", slot->reported);
 	encoder_close(encoder, '}');
 }
 

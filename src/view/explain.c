@@ -98,26 +98,60 @@ static const char *explain_limit(struct arena *arena, const char *what, int64_t 
 		what, duration_format(limit, text));
 }
 
-static const char *explain_leak(
+static const char *explain_held(
 	struct arena *arena, const struct rules_limits *limits, const struct connection *connection)
 {
 	char text[DURATION_TEXT_MAX];
+	int64_t own = connection->slot ? connection->pool->page->held_limit : -1;
+	const char *reported = connection->slot && connection->slot->reported
+		? " The pool has reported it, too."
+		: "";
+	if (connection->verdict.certainty == CERTAINTY_PRESUMED)
+		return arena_printf(arena,
+			"The pool's stats page says that it is borrowed for longer than the limit "
+			"of %s, and no statement ran for longer than that. The limit is the "
+			"user's, "
+			"not the pool's: that is why it is presumed.%s",
+			duration_format(limits->held, text), reported);
+	return arena_printf(arena,
+		"The pool's stats page says that it is borrowed for longer than the limit of %s, "
+		"and no statement ran for longer than that.%s",
+		duration_format(limits->held < 0 ? own : limits->held, text), reported);
+}
+
+static const char *explain_leak(
+	struct arena *arena, const struct rules_limits *limits, const struct connection *connection)
+{
 	switch (connection->verdict.reason) {
 	case REASON_CLIENT_GONE: return explain_gone(arena, connection);
-	case REASON_HELD_TOO_LONG:
-		return arena_printf(arena,
-			"The pool's stats page says that it was borrowed for longer than the limit "
-			"of %s, and the backend is idle.",
-			duration_format(limits->held, text));
+	case REASON_HELD_TOO_LONG: return explain_held(arena, limits, connection);
 	case REASON_IDLE_IN_TRANSACTION_TOO_LONG:
 		return explain_limit(arena, "Idle in transaction", limits->transaction);
 	default: return explain_limit(arena, "Idle", limits->idle);
 	}
 }
 
-static const char *explain_status(
-	struct arena *arena, const struct assessment *assessment, enum status status)
+/* Of a borrowed connection at rest that is within its limit; NULL if no limit counts for it. */
+static const char *explain_borrowed(
+	struct arena *arena, const struct rules_limits *limits, const struct connection *connection)
 {
+	char text[DURATION_TEXT_MAX];
+	bool borrowed = connection->slot && connection->slot->state == POOL_SLOT_IN_USE;
+	int64_t own = borrowed ? connection->pool->page->held_limit : -1;
+	int64_t limit = limits->held < 0 ? own : limits->held;
+	if (!borrowed || !connection->slot_certain || limit <= 0)
+		return NULL;
+	return arena_printf(arena,
+		"Its pool has lent it. It is leaked once it has been borrowed for %s, and no "
+		"statement has run for as long.",
+		duration_format(limit, text));
+}
+
+static const char *explain_status(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection)
+{
+	enum status status = connection->verdict.status;
+	const char *borrowed = explain_borrowed(arena, &assessment->limits, connection);
 	char text[DURATION_TEXT_MAX];
 	const struct rules_limits *limits = &assessment->limits;
 	const char *role = assessment->server.user;
@@ -129,6 +163,11 @@ static const char *explain_status(
 			role ? role : "…");
 	case STATUS_ACTIVE:
 		return "A session at work is not leaked, unless its client is proven gone.";
+	default: break;
+	}
+	if (borrowed)
+		return borrowed;
+	switch (status) {
 	case STATUS_IDLE_IN_TRANSACTION:
 		return arena_printf(arena, "It is presumed leaked after %s idle in transaction.",
 			duration_format(limits->transaction, text));
@@ -146,7 +185,7 @@ const char *explain_evidence(struct arena *arena, const struct assessment *asses
 		return explain_leak(arena, &assessment->limits, connection);
 	if (verdict->protection)
 		return protections[verdict->protection];
-	return explain_status(arena, assessment, verdict->status);
+	return explain_status(arena, assessment, connection);
 }
 
 /* Why no action may end it; NULL if one may. The condition is the same as in action/plan. */

@@ -16,7 +16,7 @@ bool fuzz_one(const uint8_t *data, size_t size)
 	}
 	MUST(r == 0 && config);
 	MUST(config->interval >= 100000 && config->interval <= INT64_C(3600000000));
-	MUST(config->rules.idle > 0 && config->rules.transaction > 0 && config->rules.held > 0);
+	MUST(config->rules.idle > 0 && config->rules.transaction > 0 && config->rules.held != 0);
 	MUST(config->kill_limit >= 1);
 	MUST(!config->proxy.start.count || !config->proxy.start.items[config->proxy.start.count]);
 	config_free(config);

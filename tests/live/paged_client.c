@@ -1,9 +1,12 @@
-/* An application with libdbpool: paged_client CONNINFO FOLDER NAME ROLE
+/* An application with libdbpool: paged_client CONNINFO FOLDER NAME ROLE[:HELD_MS]
+ *
+ * HELD_MS is the pool's limit for a hold.
  *
  * Its pool has its page in FOLDER and three connections at most, all of them open before it prints
- * "ready". Roles: work (borrows and gives back, for ever), forget (borrows one and keeps it), rest
- * (leaves all in the reserve), sleep (a statement runs for long), fork (a child inherits all
- * sockets, and lives on). It stays until it is killed. */
+ * "ready". Roles: work (borrows and gives back, for ever), forget (borrows one and keeps it),
+ * steady (the same, but runs a statement on it every 20 ms), rest (leaves all in the reserve),
+ * sleep (a statement runs for long), fork (a child inherits all sockets, and lives on). It stays
+ * until it is killed. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,6 +78,25 @@ static void play_forget(void)
 	printf("line %d\n", __LINE__ - 2);
 }
 
+static void *run_steadily(void *data)
+{
+	struct dbpool_lease lease;
+	if (dbpool_acquire(dbpool_default(), &lease) != DBPOOL_OK)
+		give_up("acquire");
+	for (;;) {
+		PQclear(PQexec(dbpool_conn(&lease), "SELECT 1 AS steady"));
+		rest_us(20000);
+	}
+	return data;
+}
+
+static void play_steady(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, run_steadily, NULL) != 0)
+		give_up("thread");
+}
+
 static void play_sleep(void)
 {
 	static struct dbpool_lease lease;
@@ -103,6 +125,7 @@ static const struct {
 } roles[] = {
 	{ "work", play_work },
 	{ "forget", play_forget },
+	{ "steady", play_steady },
 	{ "sleep", play_sleep },
 	{ "fork", play_fork },
 };
@@ -113,6 +136,8 @@ int main(int argc, char **argv)
 		fputs("usage: paged_client CONNINFO FOLDER NAME ROLE\n", stderr);
 		return 2;
 	}
+	const char *limit = strchr(argv[4], ':');
+	size_t length = strcspn(argv[4], ":");
 	const struct dbpool_config config = {
 		.size = sizeof(config),
 		.conninfo = argv[1],
@@ -120,12 +145,13 @@ int main(int argc, char **argv)
 		.name = argv[3],
 		.min = CONNECTIONS,
 		.max = CONNECTIONS,
+		.held_ms = limit ? atoi(limit + 1) : 0,
 	};
 	if (dbpool_start(&config) != DBPOOL_OK)
 		give_up("start");
 	open_all();
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-		if (strcmp(argv[4], roles[i].name) == 0)
+		if (strlen(roles[i].name) == length && strncmp(argv[4], roles[i].name, length) == 0)
 			roles[i].play();
 	printf("ready\n");
 	fflush(stdout);

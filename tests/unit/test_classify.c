@@ -68,6 +68,30 @@ static enum client_end parse_end(const char *name)
 	return CLIENT_END_UNKNOWN;
 }
 
+/* The flag in a cell of words, or NULL; a name that ends with ':' has a value after it. */
+static const char *find_flag(const char *cell, const char *name)
+{
+	size_t length = strlen(name);
+	for (const char *word = cell; *word; word += strspn(word, " ")) {
+		size_t size = strcspn(word, " ");
+		if (strncmp(word, name, length) == 0 && (size == length || name[length - 1] == ':'))
+			return word;
+		word += size;
+	}
+	return NULL;
+}
+
+static bool has_flag(const char *cell, const char *name)
+{
+	return find_flag(cell, name) != NULL;
+}
+
+static int64_t flag_time(const char *cell, const char *name)
+{
+	const char *flag = find_flag(cell, name);
+	return flag ? llround(strtod(flag + strlen(name), NULL) * USEC_PER_SEC) : -1;
+}
+
 static struct verdict judge(char *cells[static COLUMNS])
 {
 	const char *age = null_for_dash(cells[AGE]);
@@ -81,21 +105,25 @@ static struct verdict judge(char *cells[static COLUMNS])
 		.application_name = null_for_dash(cells[APPLICATION]),
 		.query = null_for_dash(cells[QUERY]),
 		.listening = backend_query_is_listen(null_for_dash(cells[QUERY])),
-		.advisory_lock = strstr(cells[FLAGS], "lock") != NULL,
+		.advisory_lock = has_flag(cells[FLAGS], "lock"),
 	};
 	if (age)
 		backend.state_change = NOW - llround(strtod(age, NULL) * USEC_PER_SEC);
-	const char *held = strstr(cells[FLAGS], "held:");
+	struct rules used = rules;
+	if (has_flag(cells[FLAGS], "nolimit"))
+		used.held = RULES_NO_LIMIT;
 	const struct evidence evidence = {
-		.own = strstr(cells[FLAGS], "own") != NULL,
-		.pool_reserve = strstr(cells[FLAGS], "reserve") != NULL,
-		.bouncer_reserve = strstr(cells[FLAGS], "bouncer") != NULL,
-		.declared_gone = strstr(cells[FLAGS], "declared") != NULL,
-		.held = held ? llround(strtod(held + 5, NULL) * USEC_PER_SEC) : -1,
+		.own = has_flag(cells[FLAGS], "own"),
+		.pool_reserve = has_flag(cells[FLAGS], "reserve"),
+		.bouncer_reserve = has_flag(cells[FLAGS], "bouncer"),
+		.declared_gone = has_flag(cells[FLAGS], "declared"),
+		.held = flag_time(cells[FLAGS], "held:"),
+		.held_limit = flag_time(cells[FLAGS], "page:"),
+		.held_reported = has_flag(cells[FLAGS], "reported"),
 		.end = parse_end(cells[END]),
 		.process_name = null_for_dash(cells[PROCESS]),
 	};
-	return classify_backend(&backend, &evidence, &rules, NOW);
+	return classify_backend(&backend, &evidence, &used, NOW);
 }
 
 static const char *or_dash(const char *name)

@@ -75,7 +75,7 @@ static void defaults_are_what_the_manual_says(void **state)
 	assert_string_equal(config->theme, "default");
 	assert_int_equal(config->rules.idle, RULES_IDLE_DEFAULT);
 	assert_int_equal(config->rules.transaction, RULES_TRANSACTION_DEFAULT);
-	assert_int_equal(config->rules.held, RULES_HELD_DEFAULT);
+	assert_int_equal(config->rules.held, RULES_NO_LIMIT);
 	assert_null(config->rules.scope);
 	assert_int_equal(config->databases.count, 0);
 	assert_int_equal(config->proxy.start.count, 0);

@@ -68,6 +68,7 @@ static struct pool_pages *make_pages(const struct scene *scene)
 		.server = scene->page_server ? scene->page_server : "127.0.0.1:5432/app",
 		.max = 3,
 		.read_at = T0,
+		.held_limit = 60 * USEC_PER_SEC,
 		.slots = slots,
 		.n_slots = 1,
 	};
@@ -133,7 +134,7 @@ static struct assessment *look(const struct scene *scene, const struct assessmen
 {
 	static const struct rules rules = { .idle = 300 * USEC_PER_SEC,
 		.transaction = 300 * USEC_PER_SEC,
-		.held = 60 * USEC_PER_SEC };
+		.held = RULES_NO_LIMIT };
 	const struct server_state server = { .status = scene->server,
 		.host = scene->host ? scene->host : "127.0.0.1",
 		.port = 5432,
@@ -265,6 +266,9 @@ static void holds_reserves_and_dead_owners_are_judged(void **state)
 {
 	(void)state;
 	struct scene scene = usual();
+	/* A borrower that works now and then is none. */
+	check_verdict(&scene, STATUS_IDLE, REASON_NONE, PROTECTION_NONE);
+	scene.backend.state_change = T0 - 70 * USEC_PER_SEC;
 	check_verdict(&scene, STATUS_LEAKED, REASON_HELD_TOO_LONG, PROTECTION_NONE);
 	scene.slot.since = T0 - 30 * USEC_PER_SEC;
 	check_verdict(&scene, STATUS_IDLE, REASON_NONE, PROTECTION_NONE);

@@ -165,6 +165,7 @@ static struct pool_pages *make_pages(const struct row *row, enum pool_slot_state
 		.process = row->page == LIVE ? &owner : NULL,
 		.dead_since = T0 - 50 * USEC_PER_SEC,
 		.read_at = T0,
+		.held_limit = 60 * USEC_PER_SEC,
 		.slots = slot,
 		.n_slots = 1,
 	};
@@ -186,7 +187,7 @@ static struct activity *make_activity(const struct row *row)
 		.start = START,
 		.kind = BACKEND_CLIENT,
 		.state = BACKEND_STATE_IDLE,
-		.state_change = T0 - 10 * USEC_PER_SEC,
+		.state_change = T0 - 70 * USEC_PER_SEC,
 		.application_name = row->application,
 		.client = client_of(row) };
 	return activity;
@@ -263,7 +264,7 @@ static struct proxy *make_proxy(const struct row *row)
 static struct assessment *look(const struct row *row, enum pool_slot_state state)
 {
 	static const struct rules rules = {
-		.idle = 5 * USEC_PER_SEC, .transaction = 5 * USEC_PER_SEC, .held = 60 * USEC_PER_SEC
+		.idle = 5 * USEC_PER_SEC, .transaction = 5 * USEC_PER_SEC, .held = RULES_NO_LIMIT
 	};
 	const struct server_state server = { .status = SERVER_OK, .host = "127.0.0.1" };
 	struct activity *activity = make_activity(row);
