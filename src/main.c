@@ -18,6 +18,7 @@
 #include "dashboard/themes.h"
 #include "demo/demo.h"
 #include "demo/demo_app.h"
+#include "loop/worker.h"
 #include "modes/app.h"
 #include "modes/connect.h"
 #include "modes/headless.h"
@@ -30,7 +31,7 @@
 /* Each source may have a thread or more that hangs; idle ones cost next to nothing. */
 #define WORKERS "16"
 
-/* For the last looks under way. */
+/* How long the last scans may still run. */
 #define END_TIMEOUT_MS 2000
 
 static int load_config(struct app *app, struct arena *arena)
@@ -203,25 +204,6 @@ static void release(struct app *app)
 	config_free(app->config);
 }
 
-static void do_nothing(uv_work_t *work)
-{
-	(void)work;
-}
-
-/* libuv reads the size of its pool once, with the first work: a process that hangs in the kernel
- * keeps the thread that reads it, and the others must have enough. What we start is not to inherit
- * our size. */
-static void start_workers(struct app *app)
-{
-	bool ours = !getenv("UV_THREADPOOL_SIZE");
-	if (ours)
-		setenv("UV_THREADPOOL_SIZE", WORKERS, 1);
-	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(&app->loop, &app->first_work, do_nothing, NULL);
-	if (ours)
-		unsetenv("UV_THREADPOOL_SIZE");
-}
-
 static void on_end_timeout(uv_timer_t *timer)
 {
 	uv_stop(timer->loop);
@@ -259,7 +241,7 @@ static int start(struct app *app)
 	bool hangs = false;
 	if (prepare(app, arena) == 0) {
 		uv_loop_init(&app->loop);
-		start_workers(app);
+		worker_start_threads(&app->loop, WORKERS);
 		status = run(app);
 		hangs = !close_loop(&app->loop);
 	}

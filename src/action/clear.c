@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/worker.h"
 #include "model/assessment.h"
 #include "model/clearing.h"
 #include "model/rules.h"
@@ -68,28 +69,18 @@ struct job {
 };
 
 struct clearer {
-	uv_loop_t *loop;
 	struct clear_options options;
-	struct clearing *clearing; /* NULL: at rest */
-	uv_work_t work;
-	bool freed;
+	struct clearing *clearing; /* NULL: none is under way */
+	struct worker *worker;
 
-	/* the worker's alone while it runs */
+	/* the worker's while it runs */
 	struct job *jobs;
 	size_t n_jobs;
 };
 
-struct clearer *clear_new(uv_loop_t *loop, const struct clear_options *options)
+static void clear_on_worker(void *data)
 {
-	struct clearer *clearer = mem_alloc(sizeof(*clearer));
-	*clearer = (struct clearer){ .loop = loop, .options = *options };
-	clearer->work.data = clearer;
-	return clearer;
-}
-
-static void work(uv_work_t *work)
-{
-	struct clearer *clearer = work->data;
+	struct clearer *clearer = data;
 	struct page_host host;
 	struct page_copy *buffer = mem_alloc(sizeof(*buffer));
 	page_host_read("/proc", &host);
@@ -124,21 +115,32 @@ static void free_jobs(struct clearer *clearer)
 	clearer->n_jobs = 0;
 }
 
-static void worked(uv_work_t *work, int status)
+static void destroy(void *data)
 {
-	struct clearer *clearer = work->data;
+	struct clearer *clearer = data;
+	free_jobs(clearer);
+	free(clearer);
+}
+
+static void on_cleared(void *data)
+{
+	struct clearer *clearer = data;
 	struct clearing *clearing = clearer->clearing;
-	for (size_t i = 0; clearing && i < clearer->n_jobs; i++)
-		settle(clearer, &clearing->pages[i],
-			status == 0 ? clearer->jobs[i].error : -ECANCELED);
+	for (size_t i = 0; i < clearer->n_jobs; i++)
+		settle(clearer, &clearing->pages[i], clearer->jobs[i].error);
 	free_jobs(clearer);
 	clearer->clearing = NULL;
-	if (clearer->freed) {
-		free(clearer);
-		return;
-	}
 	clearing->done = true;
 	clearer->options.done(clearer->options.data);
+}
+
+struct clearer *clear_new(uv_loop_t *loop, const struct clear_options *options)
+{
+	struct clearer *clearer = mem_alloc(sizeof(*clearer));
+	const struct worker_callbacks callbacks = { clearer, clear_on_worker, on_cleared, destroy };
+	clearer->options = *options;
+	clearer->worker = worker_new(loop, &callbacks);
+	return clearer;
 }
 
 int clear_run(struct clearer *clearer, struct clearing *clearing)
@@ -163,8 +165,7 @@ int clear_run(struct clearer *clearer, struct clearing *clearing)
 			.pid = clearing->pages[i].pid,
 			.start_ticks = clearing->pages[i].start_ticks,
 		};
-	/* it fails only without a function to call */
-	(void)uv_queue_work(clearer->loop, &clearer->work, work, worked);
+	worker_start(clearer->worker);
 	return 0;
 }
 
@@ -175,14 +176,6 @@ bool clear_busy(const struct clearer *clearer)
 
 void clear_free(struct clearer *clearer)
 {
-	if (!clearer)
-		return;
-	clearer->freed = true;
-	if (!clearer->clearing) {
-		free(clearer);
-		return;
-	}
-	/* the plan is its caller's, who may free it now */
-	clearer->clearing = NULL;
-	(void)uv_cancel((uv_req_t *)&clearer->work);
+	if (clearer)
+		worker_free(clearer->worker);
 }

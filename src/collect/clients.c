@@ -1,7 +1,6 @@
 /* Runs scans, one after the other, on libuv's worker threads.
  *
- * The worker owns what a scan uses (sockets, owners, the block it fills) while the scan runs, and
- * the loop owns it between two scans. uv_queue_work() orders both, so no lock is needed.
+ * What a scan uses (sockets, owners, the block it fills) is the worker's while it runs.
  *
  * Reading a process may block for as long as that process hangs in the kernel. Such a scan is
  * abandoned together with everything it uses. Later scans do not read the command line of that
@@ -21,6 +20,7 @@
 #include "collect/netlink.h"
 #include "collect/sockets.h"
 #include "loop/handle.h"
+#include "loop/worker.h"
 #include "model/peers.h"
 #include "proc/owners.h"
 #include "proc/procfs.h"
@@ -34,9 +34,9 @@
 
 /* What a scan uses. The next scan reuses it. */
 struct scan {
-	struct clients *clients; /* NULL: already freed */
-	bool left_alone;         /* abandoned: it hangs */
-	uv_work_t work;
+	struct clients *clients;
+	bool left_alone; /* abandoned: it hangs */
+	struct worker *worker;
 	struct netlink *netlink;
 	struct owners *owners;
 	struct peers *peers;
@@ -56,8 +56,7 @@ struct clients {
 	struct clients_callbacks callbacks;
 	struct peers *latest;
 	unsigned scans, scans_before; /* before: the walks of abandoned scans */
-	bool running, asked;
-	int64_t began_at;           /* monotonic: when the current scan began */
+	bool asked;
 	struct peers_target target; /* of the requested scan */
 	bool fresh;
 	uint16_t *ports;
@@ -76,23 +75,27 @@ struct clients {
 };
 
 static void start(struct clients *clients);
+static void scan_on_worker(void *data);
+static void after_scan(void *data);
+
+static void destroy_scan(void *data)
+{
+	struct scan *scan = data;
+	peers_unref(scan->peers);
+	owners_free(scan->owners);
+	netlink_free(scan->netlink);
+	free(scan);
+}
 
 static struct scan *scan_new(struct clients *clients)
 {
 	struct scan *scan = mem_alloc(sizeof(*scan));
 	scan->clients = clients;
-	scan->work.data = scan;
+	scan->worker = worker_new(clients->loop,
+		&(struct worker_callbacks){ scan, scan_on_worker, after_scan, destroy_scan });
 	scan->netlink = sockets_netlink();
 	scan->owners = owners_new(clients->proc_root);
 	return scan;
-}
-
-static void scan_free(struct scan *scan)
-{
-	peers_unref(scan->peers);
-	owners_free(scan->owners);
-	netlink_free(scan->netlink);
-	free(scan);
 }
 
 /* The next scan starts without cached data, and skips the processes that hang now. */
@@ -123,7 +126,6 @@ static void leave_alone(struct clients *clients, int32_t pid)
 	renew_scan(clients);
 	snprintf(clients->error, sizeof(clients->error),
 		"process %" PRId32 " hangs in the kernel: its command line cannot be read", pid);
-	clients->running = false;
 	start(clients);
 }
 
@@ -137,7 +139,7 @@ static void came_back(struct clients *clients, struct scan *scan)
 		}
 	if (!clients->n_stuck)
 		clients->error[0] = '\0';
-	scan_free(scan);
+	worker_free(scan->worker);
 	clients->retry_at = instant_monotonic() + RETRY_AFTER * clients->timeout;
 }
 
@@ -146,7 +148,7 @@ static void came_back(struct clients *clients, struct scan *scan)
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct clients *clients = timer->data;
-	if (!clients->running)
+	if (!worker_is_busy(clients->scan->worker))
 		return;
 	int32_t pid = procfs_reads(owners_procfs(clients->scan->owners));
 	if (pid && pid == clients->watched) {
@@ -233,9 +235,9 @@ static void dump(struct scan *scan, struct peers *peers)
 	peers->dump_ended_at = instant_now();
 }
 
-static void scan_on_worker(uv_work_t *work)
+static void scan_on_worker(void *data)
 {
-	struct scan *scan = work->data;
+	struct scan *scan = data;
 	struct peers *peers = scan->peers;
 	struct wanted wanted = { 0 };
 	dump(scan, peers);
@@ -252,29 +254,22 @@ static void scan_on_worker(uv_work_t *work)
 	free(wanted.rows);
 }
 
-static void after_scan(uv_work_t *work, int status)
+static void after_scan(void *data)
 {
-	struct scan *scan = work->data;
+	struct scan *scan = data;
 	struct clients *clients = scan->clients;
-	if (!clients) {
-		scan_free(scan);
-		return;
-	}
 	if (scan->left_alone) {
 		came_back(clients, scan);
 		return;
 	}
-	clients->running = false;
 	uv_timer_stop(clients->watchdog);
-	if (status == 0) {
-		peers_unref(clients->latest);
-		clients->latest = scan->peers;
-		scan->peers = NULL;
-		clients->scans = owners_walks(scan->owners);
-	}
+	peers_unref(clients->latest);
+	clients->latest = scan->peers;
+	scan->peers = NULL;
+	clients->scans = owners_walks(scan->owners);
 	if (clients->asked)
 		start(clients);
-	if (status == 0 && clients->callbacks.published)
+	if (clients->callbacks.published)
 		clients->callbacks.published(clients->callbacks.data);
 }
 
@@ -298,7 +293,7 @@ static void start(struct clients *clients)
 {
 	if (clients->retry_at && instant_monotonic() >= clients->retry_at) {
 		clients->retry_at = 0;
-		scan_free(clients->scan);
+		worker_free(clients->scan->worker);
 		renew_scan(clients);
 	}
 	struct scan *scan = clients->scan;
@@ -307,11 +302,8 @@ static void start(struct clients *clients)
 	list_ports(clients, scan->peers);
 	scan->fresh = clients->fresh;
 	clients->asked = clients->fresh = false;
-	clients->running = true;
-	clients->began_at = instant_monotonic();
 	watch_over(clients);
-	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(clients->loop, &scan->work, scan_on_worker, after_scan);
+	worker_start(scan->worker);
 }
 
 void clients_scan(struct clients *clients, const struct peers_target *target, bool fresh)
@@ -319,7 +311,7 @@ void clients_scan(struct clients *clients, const struct peers_target *target, bo
 	clients->target = *target;
 	clients->fresh |= fresh;
 	clients->asked = true;
-	if (!clients->running)
+	if (!worker_is_busy(clients->scan->worker))
 		start(clients);
 }
 
@@ -328,13 +320,9 @@ void clients_free(struct clients *clients)
 	if (!clients)
 		return;
 	handle_close(clients->watchdog);
-	clients->scan->clients = NULL;
+	worker_free(clients->scan->worker);
 	for (size_t i = 0; i < clients->n_stuck; i++)
-		clients->stuck[i].scan->clients = NULL;
-	if (clients->running)
-		(void)uv_cancel((uv_req_t *)&clients->scan->work);
-	else
-		scan_free(clients->scan);
+		worker_free(clients->stuck[i].scan->worker);
 	peers_unref(clients->latest);
 	procfs_free(clients->procfs);
 	free(clients->proc_root);
@@ -349,7 +337,7 @@ const struct peers *clients_latest(const struct clients *clients)
 
 int64_t clients_busy_for(const struct clients *clients)
 {
-	return clients->running ? instant_monotonic() - clients->began_at : -1;
+	return worker_busy_for(clients->scan->worker);
 }
 
 const char *clients_trouble(const struct clients *clients)

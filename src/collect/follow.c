@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "collect/links.h"
 #include "loop/handle.h"
+#include "loop/worker.h"
 #include "proc/procfs.h"
 
 /* The least interval between scans for children: such a scan reads the whole table of processes. */
@@ -61,9 +62,8 @@ struct follow {
 	uv_loop_t *loop;
 	struct follow_callbacks callbacks;
 	uv_timer_t *timer;
-	uv_work_t work;
-	bool running, freed, asked;
-	bool telling; /* sampled() is running */
+	struct worker *worker;
+	bool freed, asked;
 	int64_t interval;
 	int64_t consumed; /* µs that the last sampled() took */
 
@@ -73,7 +73,7 @@ struct follow {
 	uint16_t requested_ports[FOLLOW_PORTS_MOST];
 	size_t n_requested_ports;
 
-	/* owned by the running scan */
+	/* the worker's while a scan runs */
 	struct procfs *procfs;
 	struct links *links;
 	struct members members;
@@ -297,9 +297,9 @@ static void read_sockets(struct follow *follow)
 	}
 }
 
-static void scan_on_worker(uv_work_t *work)
+static void scan_on_worker(void *data)
 {
-	struct follow *follow = work->data;
+	struct follow *follow = data;
 	struct follow_sample *sample = &follow->sample;
 	*sample = (struct follow_sample){ .arena = arena_new(), .began_at = instant_monotonic() };
 	follow->n_holdings = 0;
@@ -314,8 +314,10 @@ static void scan_on_worker(uv_work_t *work)
 	sample->taken_at = instant_monotonic();
 }
 
-static void destroy(struct follow *follow)
+static void destroy(void *data)
 {
+	struct follow *follow = data;
+	arena_free(follow->sample.arena);
 	procfs_free(follow->procfs);
 	links_free(follow->links);
 	free(follow->requested.items);
@@ -336,7 +338,7 @@ static void schedule(struct follow *follow)
 	int64_t pause = follow->interval - scan_time - follow->consumed;
 	if (pause < cost * SHARE / 2)
 		pause = cost * SHARE / 2;
-	if (follow->interval && !follow->running)
+	if (follow->interval && !worker_is_busy(follow->worker))
 		uv_timer_start(follow->timer, on_timer,
 			pause > USEC_PER_MSEC ? (uint64_t)(pause / USEC_PER_MSEC) : 1, 0);
 }
@@ -344,13 +346,11 @@ static void schedule(struct follow *follow)
 static void hand_on(struct follow *follow, const struct follow_sample *sample)
 {
 	int64_t began_at = instant_monotonic();
-	follow->telling = true;
 	follow->callbacks.sampled(follow->callbacks.data, sample);
-	follow->telling = false;
 	follow->consumed = instant_monotonic() - began_at;
 	/* a timer starts at the loop's time, which is still that of before the call */
 	uv_update_time(follow->loop);
-	if (follow->freed || follow->running)
+	if (follow->freed || worker_is_busy(follow->worker))
 		return;
 	if (follow->asked)
 		start(follow);
@@ -358,16 +358,13 @@ static void hand_on(struct follow *follow, const struct follow_sample *sample)
 		schedule(follow);
 }
 
-static void after_scan(uv_work_t *work, int status)
+static void after_scan(void *data)
 {
-	struct follow *follow = work->data;
+	struct follow *follow = data;
 	struct follow_sample sample = follow->sample;
-	follow->running = false;
-	if (!follow->freed && status == 0)
-		hand_on(follow, &sample);
+	follow->sample.arena = NULL;
+	hand_on(follow, &sample);
 	arena_free(sample.arena);
-	if (follow->freed && !follow->running)
-		destroy(follow);
 }
 
 static void take_requests(struct follow *follow)
@@ -387,15 +384,13 @@ static void start(struct follow *follow)
 	follow->scan_whole = follow->asked;
 	follow->asked = false;
 	follow->sample = (struct follow_sample){ .arena = NULL };
-	follow->running = true;
-	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(follow->loop, &follow->work, scan_on_worker, after_scan);
+	worker_start(follow->worker);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct follow *follow = timer->data;
-	if (!follow->running)
+	if (!worker_is_busy(follow->worker))
 		start(follow);
 }
 
@@ -403,9 +398,10 @@ struct follow *follow_new(
 	uv_loop_t *loop, const char *proc_root, const struct follow_callbacks *callbacks)
 {
 	struct follow *follow = mem_alloc(sizeof(*follow));
+	const struct worker_callbacks worker = { follow, scan_on_worker, after_scan, destroy };
 	follow->loop = loop;
 	follow->callbacks = *callbacks;
-	follow->work.data = follow;
+	follow->worker = worker_new(loop, &worker);
 	follow->procfs = procfs_new(proc_root);
 	follow->links = links_new();
 	follow->timer = handle_new_timer(loop, follow);
@@ -418,10 +414,7 @@ void follow_free(struct follow *follow)
 		return;
 	handle_close(follow->timer);
 	follow->freed = true;
-	if (follow->running)
-		(void)uv_cancel((uv_req_t *)&follow->work);
-	else if (!follow->telling)
-		destroy(follow);
+	worker_free(follow->worker);
 }
 
 void follow_process(struct follow *follow, int32_t pid, uint64_t start_ticks)
@@ -445,24 +438,25 @@ void follow_set_interval(struct follow *follow, int64_t interval)
 	follow->interval = interval;
 	if (!interval)
 		uv_timer_stop(follow->timer);
-	else if (!follow->running)
+	else if (!worker_is_busy(follow->worker))
 		uv_timer_start(follow->timer, on_timer, (uint64_t)(interval / USEC_PER_MSEC), 0);
 }
 
 void follow_now(struct follow *follow)
 {
 	follow->asked = true;
-	if (!follow->running)
+	if (!worker_is_busy(follow->worker))
 		start(follow);
 }
 
 bool follow_scan_here(struct follow *follow, bool whole, struct follow_sample *ret_sample)
 {
-	if (follow->running)
+	if (worker_is_busy(follow->worker))
 		return false;
 	take_requests(follow);
 	follow->scan_whole = whole;
-	scan_on_worker(&follow->work);
+	scan_on_worker(follow);
 	*ret_sample = follow->sample;
+	follow->sample.arena = NULL;
 	return true;
 }

@@ -14,15 +14,16 @@
 #include "base/mem.h"
 #include "collect/relays.h"
 #include "loop/handle.h"
+#include "loop/worker.h"
 #include "proc/inspect.h"
 
 /* The most inspections that may hang: each takes one of libuv's threads. */
 #define MOST_STUCK 4
 
 struct inspection {
-	struct inspector *inspector; /* NULL: already freed */
+	struct inspector *inspector;
 	bool abandoned;
-	uv_work_t work;
+	struct worker *worker;
 	struct arena *arena;
 	struct inspect_request request;
 	struct inspect_progress progress;
@@ -97,8 +98,9 @@ static struct inspect_request copy_request(
 	return copied;
 }
 
-static void inspection_free(struct inspection *inspection)
+static void destroy_inspection(void *data)
 {
+	struct inspection *inspection = data;
 	arena_free(inspection->arena);
 	free(inspection);
 }
@@ -115,9 +117,9 @@ static bool forwards(void *data, const uint32_t *inodes, size_t n_inodes)
 	return relays_forwards(inspection->relays, inodes, n_inodes, request->ports[0]);
 }
 
-static void inspect(uv_work_t *work)
+static void inspect(void *data)
 {
-	struct inspection *inspection = work->data;
+	struct inspection *inspection = data;
 	(void)inspect_processes(&inspection->request, inspection->arena, &inspection->facts);
 }
 
@@ -138,21 +140,18 @@ static void came_back(struct inspector *inspector, struct inspection *inspection
 			inspector->stuck[i] = inspector->stuck[--inspector->n_stuck];
 			break;
 		}
-	inspection_free(inspection);
+	worker_free(inspection->worker);
 }
 
-static void on_inspected(uv_work_t *work, int status)
+static void on_inspected(void *data)
 {
-	struct inspection *inspection = work->data;
-	struct inspector *inspector = inspection->inspector;
-	(void)status; /* one that was cancelled has no facts */
-	if (inspector && inspection->abandoned) {
-		came_back(inspector, inspection);
+	struct inspection *inspection = data;
+	if (inspection->abandoned) {
+		came_back(inspection->inspector, inspection);
 		return;
 	}
-	if (inspector)
-		report(inspector, inspection);
-	inspection_free(inspection);
+	report(inspection->inspector, inspection);
+	worker_free(inspection->worker);
 }
 
 /* The start of the process that is being read; 0 when there is none. */
@@ -175,7 +174,7 @@ static void abandon(struct inspector *inspector)
 	inspector->stuck[inspector->n_stuck++] =
 		(struct stuck){ inspection, pid, find_start(&inspector->request, pid) };
 	/* it has not begun when all of libuv's threads are taken */
-	(void)uv_cancel((uv_req_t *)&inspection->work);
+	worker_cancel(inspection->worker);
 	if (pid && inspector->n_stuck < MOST_STUCK)
 		start(inspector);
 	else
@@ -216,7 +215,9 @@ static void start(struct inspector *inspector)
 {
 	struct inspection *inspection = mem_alloc(sizeof(*inspection));
 	inspection->inspector = inspector;
-	inspection->work.data = inspection;
+	inspection->worker = worker_new(inspector->loop,
+		&(struct worker_callbacks){
+			inspection, inspect, on_inspected, destroy_inspection });
 	inspection->arena = arena_new();
 	inspection->request = copy_request(inspection->arena, &inspector->request);
 	inspection->request.forwards = forwards;
@@ -227,8 +228,7 @@ static void start(struct inspector *inspector)
 	inspector->current = inspection;
 	inspector->has_watched = false;
 	uv_timer_start(inspector->watchdog, on_watchdog, ms / 2, ms / 2);
-	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(inspector->loop, &inspection->work, inspect, on_inspected);
+	worker_start(inspection->worker);
 }
 
 void inspector_begin(struct inspector *inspector, const struct inspect_request *request)
@@ -247,11 +247,10 @@ void inspector_free(struct inspector *inspector)
 		return;
 	handle_close(inspector->watchdog);
 	for (size_t i = 0; i < inspector->n_stuck; i++)
-		inspector->stuck[i].inspection->inspector = NULL;
+		worker_free(inspector->stuck[i].inspection->worker);
 	if (inspector->current) {
-		inspector->current->inspector = NULL;
 		atomic_store(&inspector->current->progress.stop, true);
-		(void)uv_cancel((uv_req_t *)&inspector->current->work);
+		worker_free(inspector->current->worker);
 	}
 	arena_free(inspector->arena);
 	free(inspector);

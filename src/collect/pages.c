@@ -11,6 +11,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "loop/worker.h"
 #include "model/assessment.h"
 #include "model/peers.h"
 #include "model/pool.h"
@@ -21,44 +22,29 @@
 #define MOST_PAGES 1000
 
 struct pages {
-	uv_loop_t *loop;
 	struct pages_options options;
 	char *folder; /* NULL: libdbpool's default folders */
 	const struct pool_pages *latest;
 	int error;         /* negative errno of the last scan's folder */
 	char left_out[64]; /* a text about pages that the scan did not read; "" */
-	bool running, freed;
-	int64_t began_at; /* monotonic: when the running scan began */
+	struct worker *worker;
 
-	/* owned by the worker while a scan runs */
-	uv_work_t work;
+	/* the worker's while a scan runs */
 	struct page_host host;
 	struct procfs *procfs;
 	struct page_copy *buffer;
 	const struct pool_pages *before;
 	struct pool_pages *block;
 	size_t room;
-	int look_error;
-	size_t look_left_out;
+	int scan_error;
+	size_t scan_left_out;
 };
 
-struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
+static void destroy(void *data)
 {
-	struct pages *pages = mem_alloc(sizeof(*pages));
-	pages->loop = loop;
-	pages->options = *options;
-	if (options->folder && *options->folder)
-		pages->folder = mem_strdup(options->folder);
-	pages->work.data = pages;
-	pages->buffer = mem_alloc(sizeof(*pages->buffer));
-	pages->procfs = procfs_new(options->proc_root);
-	page_host_read(options->proc_root, &pages->host);
-	return pages;
-}
-
-static void destroy(struct pages *pages)
-{
+	struct pages *pages = data;
 	pool_pages_unref(pages->latest);
+	pool_pages_unref(pages->before);
 	pool_pages_unref(pages->block);
 	procfs_free(pages->procfs);
 	free(pages->buffer);
@@ -257,66 +243,65 @@ static void on_found(void *data, const char *path, int status, const struct page
 									      : instant_now();
 }
 
-static void scan_on_worker(uv_work_t *work)
+static void scan_on_worker(void *data)
 {
-	struct pages *pages = work->data;
+	struct pages *pages = data;
 	pages->room = 0;
-	pages->look_error = 0;
+	pages->scan_error = 0;
 	pages->block->read_at = instant_now();
-	pages->look_left_out = 0;
-	pages->look_error = pages->folder
+	pages->scan_left_out = 0;
+	pages->scan_error = pages->folder
 		? page_scan_folders(&pages->folder, 1, MOST_PAGES, &pages->host, pages->buffer,
-			  on_found, pages, &pages->look_left_out)
+			  on_found, pages, &pages->scan_left_out)
 		: page_scan_all(&pages->host, MOST_PAGES, pages->buffer, on_found, pages,
-			  &pages->look_left_out);
+			  &pages->scan_left_out);
 }
 
-static void after_scan(uv_work_t *work, int status)
+static void after_scan(void *data)
 {
-	struct pages *pages = work->data;
-	pages->running = false;
+	struct pages *pages = data;
 	pool_pages_unref(pages->before);
 	pages->before = NULL;
-	if (pages->freed) {
-		destroy(pages);
-		return;
-	}
-	if (status == 0) {
-		pool_pages_unref(pages->latest);
-		pages->latest = pages->block;
-		pages->block = NULL;
-		pages->error = pages->look_error;
-		pages->left_out[0] = '\0';
-		if (pages->look_left_out)
-			snprintf(pages->left_out, sizeof(pages->left_out),
-				"%zu stats pages more than are read", pages->look_left_out);
-	}
+	pool_pages_unref(pages->latest);
+	pages->latest = pages->block;
+	pages->block = NULL;
+	pages->error = pages->scan_error;
+	pages->left_out[0] = '\0';
+	if (pages->scan_left_out)
+		snprintf(pages->left_out, sizeof(pages->left_out),
+			"%zu stats pages more than are read", pages->scan_left_out);
 	pages->options.published(pages->options.data);
+}
+
+struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
+{
+	struct pages *pages = mem_alloc(sizeof(*pages));
+	const struct worker_callbacks callbacks = { pages, scan_on_worker, after_scan, destroy };
+	pages->worker = worker_new(loop, &callbacks);
+	pages->options = *options;
+	if (options->folder && *options->folder)
+		pages->folder = mem_strdup(options->folder);
+	pages->buffer = mem_alloc(sizeof(*pages->buffer));
+	pages->procfs = procfs_new(options->proc_root);
+	page_host_read(options->proc_root, &pages->host);
+	return pages;
 }
 
 bool pages_refresh(struct pages *pages)
 {
-	if (pages->running)
+	if (worker_is_busy(pages->worker))
 		return false;
 	pool_pages_unref(pages->block);
 	pages->block = pool_pages_new();
 	pages->before = pages->latest ? pool_pages_ref(pages->latest) : NULL;
-	pages->running = true;
-	pages->began_at = instant_monotonic();
-	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(pages->loop, &pages->work, scan_on_worker, after_scan);
+	worker_start(pages->worker);
 	return true;
 }
 
 void pages_free(struct pages *pages)
 {
-	if (!pages)
-		return;
-	pages->freed = true;
-	if (pages->running)
-		(void)uv_cancel((uv_req_t *)&pages->work);
-	else
-		destroy(pages);
+	if (pages)
+		worker_free(pages->worker);
 }
 
 const struct pool_pages *pages_latest(const struct pages *pages)
@@ -326,7 +311,7 @@ const struct pool_pages *pages_latest(const struct pages *pages)
 
 int64_t pages_busy_for(const struct pages *pages)
 {
-	return pages->running ? instant_monotonic() - pages->began_at : -1;
+	return worker_busy_for(pages->worker);
 }
 
 struct source_state pages_source(const struct pages *pages)

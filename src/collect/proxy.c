@@ -14,6 +14,7 @@
 #include "collect/forwarder.h"
 #include "collect/health.h"
 #include "collect/probe.h"
+#include "loop/worker.h"
 #include "model/proxy.h"
 #include "session/params.h"
 
@@ -45,7 +46,7 @@ struct proxy_watch {
 	struct health *health;
 	struct probe *probe; /* running or finished; NULL before the first */
 	bool probing;
-	int64_t next_probe, next_health, looked_at; /* monotonic */
+	int64_t next_probe, next_health, scanned_at; /* monotonic */
 	struct proof proof;
 	struct proxy *latest;
 	bool scanned;      /* a scan has been done */
@@ -55,15 +56,12 @@ struct proxy_watch {
 	bool own_answers;
 	int64_t own_latency;
 
-	/* the running scan */
-	uv_work_t work;
+	/* the worker's while a scan runs */
+	struct worker *worker;
 	struct proxy *next;
-	struct peers_target look_where;
+	struct peers_target scan_where;
 	int result;
-	bool running, freed;
 };
-
-static void on_health(void *data);
 
 /* The name of dbtop's probe is random: dbtop never ends its own sessions, and a name that other
  * programs could use would protect theirs, too. */
@@ -74,27 +72,9 @@ static void make_name(char *name, size_t size)
 	snprintf(name, size, "dbtop probe %016llx", (unsigned long long)token);
 }
 
-struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options *options)
+static void destroy(void *data)
 {
-	struct proxy_watch *watch = mem_alloc(sizeof(*watch));
-	watch->loop = loop;
-	watch->options = *options;
-	watch->process = mem_strdup(options->process);
-	watch->health_url = mem_strdup(options->health);
-	watch->params = (struct params){ 0 };
-	params_lay_over(&watch->params, options->params);
-	watch->forwarder = forwarder_new("/proc");
-	make_name(watch->probe_name, sizeof(watch->probe_name));
-	watch->proof.at = -1;
-	watch->work.data = watch;
-	const struct health_callbacks health = { .data = watch, .asked = on_health };
-	if (*watch->process && *watch->health_url)
-		watch->health = health_new(loop, watch->health_url, &health);
-	return watch;
-}
-
-static void destroy(struct proxy_watch *watch)
-{
+	struct proxy_watch *watch = data;
 	proxy_unref(watch->latest);
 	proxy_unref(watch->next);
 	forwarder_free(watch->forwarder);
@@ -111,13 +91,7 @@ void proxy_watch_free(struct proxy_watch *watch)
 		return;
 	health_free(watch->health);
 	probe_free(watch->probe);
-	watch->health = NULL;
-	watch->probe = NULL;
-	watch->freed = true;
-	if (watch->running)
-		(void)uv_cancel((uv_req_t *)&watch->work);
-	else
-		destroy(watch);
+	worker_free(watch->worker);
 }
 
 /* True if we connect over a Unix socket, which may be a proxy's: …/INSTANCE/.s.PGSQL.5432. */
@@ -359,11 +333,11 @@ static void say_absent(struct proxy *proxy, const char *detail)
 }
 
 /* A configured port is scanned first: a proxy may listen there while our socket is the server's. */
-static void scan_on_worker(uv_work_t *work)
+static void scan_on_worker(void *data)
 {
-	struct proxy_watch *watch = work->data;
+	struct proxy_watch *watch = data;
 	struct proxy *proxy = watch->next;
-	const struct peers_target *where = &watch->look_where;
+	const struct peers_target *where = &watch->scan_where;
 	bool has_socket = is_at_unix_socket(where) && where->port == proxy->port;
 	bool socket_first = has_socket && !watch->options.port;
 	watch->result =
@@ -376,16 +350,13 @@ static void scan_on_worker(uv_work_t *work)
 		say_absent(proxy, absent);
 }
 
-static void after_scan(uv_work_t *work, int status)
+static void after_scan(void *data)
 {
-	struct proxy_watch *watch = work->data;
+	struct proxy_watch *watch = data;
 	struct proxy *proxy = watch->next;
-	watch->running = false;
 	watch->next = NULL;
-	if (watch->freed || status != 0 || watch->result < 0) {
+	if (watch->result < 0) {
 		proxy_unref(proxy);
-		if (watch->freed)
-			destroy(watch);
 		return;
 	}
 	watch->scanned = true;
@@ -396,6 +367,26 @@ static void after_scan(uv_work_t *work, int status)
 	watch->options.published(watch->options.data);
 }
 
+struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options *options)
+{
+	struct proxy_watch *watch = mem_alloc(sizeof(*watch));
+	const struct worker_callbacks worker = { watch, scan_on_worker, after_scan, destroy };
+	watch->loop = loop;
+	watch->worker = worker_new(loop, &worker);
+	watch->options = *options;
+	watch->process = mem_strdup(options->process);
+	watch->health_url = mem_strdup(options->health);
+	watch->params = (struct params){ 0 };
+	params_lay_over(&watch->params, options->params);
+	watch->forwarder = forwarder_new("/proc");
+	make_name(watch->probe_name, sizeof(watch->probe_name));
+	watch->proof.at = -1;
+	const struct health_callbacks health = { .data = watch, .asked = on_health };
+	if (*watch->process && *watch->health_url)
+		watch->health = health_new(loop, watch->health_url, &health);
+	return watch;
+}
+
 void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after)
 {
 	int64_t now = instant_monotonic();
@@ -403,34 +394,26 @@ void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, in
 	watch->own_answers = own->answers;
 	watch->own_latency = own->latency;
 	uint16_t port = port_of(watch);
-	if (watch->running || (watch->looked_at && now - watch->looked_at < after))
+	if (worker_is_busy(watch->worker) || (watch->scanned_at && now - watch->scanned_at < after))
 		return;
 	if (!port) {
 		proxy_unref(watch->latest);
 		watch->latest = NULL;
 		return;
 	}
-	watch->looked_at = now;
+	watch->scanned_at = now;
 	watch->next = proxy_new();
 	watch->next->port = port;
 	watch->next->wanted = arena_strdup(watch->next->arena, watch->process);
-	watch->look_where = watch->where;
-	watch->running = true;
-	/* uv_queue_work() fails only for a NULL callback. */
-	(void)uv_queue_work(watch->loop, &watch->work, scan_on_worker, after_scan);
-}
-
-void proxy_watch_answered(struct proxy_watch *watch, int64_t latency)
-{
-	watch->own_answers = true;
-	watch->own_latency = latency;
+	watch->scan_where = watch->where;
+	worker_start(watch->worker);
 }
 
 bool proxy_watch_is_settled(const struct proxy_watch *watch)
 {
 	if (!port_of(watch))
 		return true;
-	if (!watch->scanned || watch->running || watch->probing)
+	if (!watch->scanned || worker_is_busy(watch->worker) || watch->probing)
 		return false;
 	return !watch->health || !watch->next_health ||
 		health_asked_at(watch->health) != INSTANT_UNKNOWN;

@@ -44,9 +44,6 @@ void proxy_watch_free(struct proxy_watch *watch);
 /* Scans, unless the last scan is younger than `after` µs or still running. `own` is copied. */
 void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after);
 
-/* dbtop's own connection got an answer. This is the round trip if it goes through the proxy. */
-void proxy_watch_answered(struct proxy_watch *watch, int64_t latency);
-
 /* True if everything that the first scan leads to is known, including a connection attempt. */
 bool proxy_watch_is_settled(const struct proxy_watch *watch);
 

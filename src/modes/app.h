@@ -26,7 +26,6 @@ struct app {
 	struct log *log; /* NULL: none */
 	bool log_failed; /* the failure of the log was reported */
 	uv_loop_t loop;
-	uv_work_t first_work; /* makes libuv start its threads */
 };
 
 /* The target of this run, not started: the caller sets the options that the mode needs. */

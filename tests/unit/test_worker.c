@@ -1,0 +1,184 @@
+/* loop/worker: jobs on libuv's threads, and what becomes of them when they are freed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <semaphore.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "base/mem.h"
+#include "loop/worker.h"
+
+struct job {
+	struct worker *worker;
+	sem_t begun, may_end; /* run() waits for may_end */
+	int runs, dones, destroyed;
+	int again;      /* done() starts the job this often */
+	bool free_done; /* done() frees the worker */
+};
+
+static void run(void *data)
+{
+	struct job *job = data;
+	job->runs++;
+	sem_post(&job->begun);
+	sem_wait(&job->may_end);
+}
+
+static void done(void *data)
+{
+	struct job *job = data;
+	job->dones++;
+	assert_false(worker_is_busy(job->worker));
+	assert_int_equal(worker_busy_for(job->worker), -1);
+	if (job->again-- > 0)
+		worker_start(job->worker);
+	if (!job->free_done)
+		return;
+	worker_free(job->worker);
+	/* done() still uses the data */
+	assert_int_equal(job->destroyed, 0);
+}
+
+static void destroy(void *data)
+{
+	struct job *job = data;
+	job->destroyed++;
+}
+
+static void init(struct job *job, uv_loop_t *loop)
+{
+	*job = (struct job){ 0 };
+	sem_init(&job->begun, 0, 0);
+	sem_init(&job->may_end, 0, 0);
+	job->worker = worker_new(loop, &(struct worker_callbacks){ job, run, done, destroy });
+}
+
+static int set_up(void **state)
+{
+	uv_loop_t *loop = mem_alloc(sizeof(*loop));
+	assert_int_equal(uv_loop_init(loop), 0);
+	*state = loop;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	assert_int_equal(uv_loop_close(*state), 0);
+	free(*state);
+	return 0;
+}
+
+static void a_job_runs_again_from_its_end(void **state)
+{
+	struct job job;
+	init(&job, *state);
+	job.again = 1;
+	sem_post(&job.may_end);
+	sem_post(&job.may_end);
+	assert_int_equal(worker_busy_for(job.worker), -1);
+	worker_start(job.worker);
+	assert_true(worker_is_busy(job.worker));
+	assert_true(worker_busy_for(job.worker) >= 0);
+	uv_run(*state, UV_RUN_DEFAULT);
+	assert_int_equal(job.runs, 2);
+	assert_int_equal(job.dones, 2);
+	assert_int_equal(job.destroyed, 0);
+	/* an idle worker is freed at once */
+	worker_free(job.worker);
+	assert_int_equal(job.destroyed, 1);
+}
+
+static void a_running_job_keeps_its_data(void **state)
+{
+	struct job job;
+	init(&job, *state);
+	worker_start(job.worker);
+	sem_wait(&job.begun);
+	worker_free(job.worker);
+	assert_int_equal(job.destroyed, 0);
+	sem_post(&job.may_end);
+	uv_run(*state, UV_RUN_DEFAULT);
+	assert_int_equal(job.dones, 0);
+	assert_int_equal(job.destroyed, 1);
+}
+
+static void a_job_is_freed_in_its_end(void **state)
+{
+	struct job job;
+	init(&job, *state);
+	job.free_done = true;
+	sem_post(&job.may_end);
+	worker_start(job.worker);
+	uv_run(*state, UV_RUN_DEFAULT);
+	assert_int_equal(job.dones, 1);
+	assert_int_equal(job.destroyed, 1);
+}
+
+/* Started again, and freed, in one call: the second run still uses the data. */
+static void a_job_is_freed_as_it_starts_again(void **state)
+{
+	struct job job;
+	init(&job, *state);
+	job.again = 1;
+	job.free_done = true;
+	sem_post(&job.may_end);
+	sem_post(&job.may_end);
+	worker_start(job.worker);
+	uv_run(*state, UV_RUN_DEFAULT);
+	assert_int_equal(job.dones, 1);
+	assert_int_equal(job.destroyed, 1);
+}
+
+/* The only thread is busy: the second job has not begun. */
+static void a_job_that_has_not_begun_is_cancelled(void **state)
+{
+	struct job busy, waiting, freed;
+	init(&busy, *state);
+	init(&waiting, *state);
+	init(&freed, *state);
+	worker_start(busy.worker);
+	sem_wait(&busy.begun);
+	worker_start(waiting.worker);
+	worker_start(freed.worker);
+	worker_cancel(waiting.worker);
+	worker_free(freed.worker);
+	sem_post(&busy.may_end);
+	uv_run(*state, UV_RUN_DEFAULT);
+	assert_int_equal(waiting.runs, 0);
+	assert_int_equal(waiting.dones, 1);
+	assert_int_equal(freed.runs, 0);
+	assert_int_equal(freed.dones, 0);
+	assert_int_equal(freed.destroyed, 1);
+	worker_free(waiting.worker);
+	worker_free(busy.worker);
+	assert_int_equal(waiting.destroyed + busy.destroyed, 2);
+}
+
+static void the_threads_number_is_not_inherited(void **state)
+{
+	worker_start_threads(*state, "1");
+	assert_null(getenv("UV_THREADPOOL_SIZE"));
+	uv_run(*state, UV_RUN_DEFAULT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* first: libuv reads the number of its threads once */
+		TEST(the_threads_number_is_not_inherited),
+		TEST(a_job_runs_again_from_its_end),
+		TEST(a_running_job_keeps_its_data),
+		TEST(a_job_is_freed_in_its_end),
+		TEST(a_job_is_freed_as_it_starts_again),
+		TEST(a_job_that_has_not_begun_is_cancelled),
+	};
+	unsetenv("UV_THREADPOOL_SIZE");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
