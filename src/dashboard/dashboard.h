@@ -23,11 +23,10 @@ struct executor;
 struct lock_impact;
 struct player;
 struct proxy_screen;
+struct signal_watch;
 struct target;
 struct tui;
 struct watch_screen;
-
-#define DASHBOARD_SIGNALS 7
 
 /* Shared by the files of the dashboard: the loop (run.c), the keys (keymap.c) and the commands
  * (commands*.c). */
@@ -68,7 +67,7 @@ struct dashboard {
 	uv_poll_t *input, *output;
 	uv_prepare_t *draw;
 	uv_timer_t *timeout; /* the timeout of the first answer, before the first frame is drawn */
-	uv_signal_t *signals[DASHBOARD_SIGNALS];
+	struct signal_watch *signals;
 };
 
 /* Ends the loop; the program exits with this status. */

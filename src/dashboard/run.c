@@ -29,6 +29,7 @@
 #include "dashboard/themes.h"
 #include "dashboard/watch_screen.h"
 #include "loop/handle.h"
+#include "loop/signal_watch.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/rights.h"
@@ -52,8 +53,7 @@
 
 static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
 
-static const int signals[DASHBOARD_SIGNALS] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
-	SIGCONT };
+static const int signals[] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
 
 /* Requests locks only while a screen shows them, and the proxy more often while its screen is open.
  * Done when a screen opens or closes. */
@@ -146,9 +146,9 @@ static void on_input(uv_poll_t *poll, int status, int events)
 	dashboard->dirty = true;
 }
 
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void on_signal(void *data, int signal_number)
 {
-	struct dashboard *dashboard = handle->data;
+	struct dashboard *dashboard = data;
 	switch (signal_number) {
 	case SIGWINCH:
 		if (dashboard->tui)
@@ -284,17 +284,6 @@ static void on_done(void *data)
 	dashboard->dirty = true;
 }
 
-static void watch_signals(struct dashboard *dashboard)
-{
-	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++) {
-		uv_signal_t *handle = mem_alloc(sizeof(*handle));
-		uv_signal_init(&dashboard->app->loop, handle);
-		handle->data = dashboard;
-		uv_signal_start(handle, on_signal, signals[i]);
-		dashboard->signals[i] = handle;
-	}
-}
-
 static void open_dashboard(struct dashboard *dashboard)
 {
 	struct app *app = dashboard->app;
@@ -340,7 +329,9 @@ static void open_dashboard(struct dashboard *dashboard)
 	uv_prepare_start(dashboard->draw, on_prepare);
 	dashboard->timeout = handle_new_timer(&app->loop, dashboard);
 	uv_timer_start(dashboard->timeout, on_timeout, TIMEOUT_MS, 0);
-	watch_signals(dashboard);
+	dashboard->signals =
+		signal_watch_new(&app->loop, signals, sizeof(signals) / sizeof(signals[0]),
+			&(struct signal_watch_callbacks){ dashboard, on_signal });
 }
 
 /* Prints the results of a plan that is interrupted by quitting. The terminal may be gone. */
@@ -376,8 +367,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	watch_screen_free(dashboard->watch);
 	handle_close(dashboard->draw);
 	handle_close(dashboard->timeout);
-	for (size_t i = 0; i < DASHBOARD_SIGNALS; i++)
-		handle_close(dashboard->signals[i]);
+	signal_watch_free(dashboard->signals);
 	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
 	player_free(dashboard->player);
 	lock_impact_free(dashboard->lock_impact);

@@ -20,6 +20,7 @@
 #include "base/plural.h"
 #include "config/config.h"
 #include "loop/handle.h"
+#include "loop/signal_watch.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "modes/app.h"
@@ -50,7 +51,7 @@ struct headless {
 	struct action_plan *plan;         /* the current plan; NULL before */
 	struct emergency_mode *emergency; /* NULL in the other modes */
 	uv_timer_t *timeout, *pace;
-	uv_signal_t *interrupt[3];
+	struct signal_watch *signals;
 	long printed;
 	bool asked_password;
 	bool interrupted; /* a signal interrupted a question: it is in the loop, and ends dbtop */
@@ -329,9 +330,9 @@ static void on_timeout(uv_timer_t *timer)
 }
 
 /* Ctrl+C ends --count and --follow; during a kill, the results so far are printed. */
-static void on_interrupt(uv_signal_t *handle, int signal_number)
+static void on_interrupt(void *data, int signal_number)
 {
-	struct headless *headless = handle->data;
+	struct headless *headless = data;
 	if (headless->emergency) {
 		finish(headless,
 			emergency_mode_interrupt(headless->emergency, 128 + signal_number));
@@ -393,20 +394,16 @@ static void open_headless(struct headless *headless)
 	headless->timeout = handle_new_timer(&headless->app->loop, headless);
 	headless->pace = handle_new_timer(&headless->app->loop, headless);
 	uv_timer_start(headless->timeout, on_timeout, TIMEOUT_MS, 0);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		headless->interrupt[i] = mem_alloc(sizeof(uv_signal_t));
-		uv_signal_init(&app->loop, headless->interrupt[i]);
-		headless->interrupt[i]->data = headless;
-		uv_signal_start(headless->interrupt[i], on_interrupt, signals[i]);
-	}
+	headless->signals =
+		signal_watch_new(&app->loop, signals, sizeof(signals) / sizeof(signals[0]),
+			&(struct signal_watch_callbacks){ headless, on_interrupt });
 }
 
 static void close_headless(struct headless *headless)
 {
 	handle_close(headless->timeout);
 	handle_close(headless->pace);
-	for (size_t i = 0; i < sizeof(headless->interrupt) / sizeof(headless->interrupt[0]); i++)
-		handle_close(headless->interrupt[i]);
+	signal_watch_free(headless->signals);
 	emergency_mode_free(headless->emergency);
 	lock_impact_free(headless->lock_impact);
 	execute_free(headless->executor);

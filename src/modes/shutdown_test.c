@@ -21,6 +21,7 @@
 #include "base/plural.h"
 #include "config/config.h"
 #include "loop/handle.h"
+#include "loop/signal_watch.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
 #include "modes/app.h"
@@ -64,7 +65,7 @@ struct test {
 	bool asked_password;
 	bool question_interrupted; /* the signal is in the loop, and ends dbtop */
 	uv_timer_t *timer;         /* of the current step */
-	uv_signal_t *signals[4];
+	struct signal_watch *signals;
 	int interrupted; /* the signal that came; 0: none */
 
 	/* the current round */
@@ -333,9 +334,9 @@ static void on_assessed(void *data)
 }
 
 /* Ctrl+C ends what was started; a second Ctrl+C does not wait for that. */
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void on_signal(void *data, int signal_number)
 {
-	struct test *test = handle->data;
+	struct test *test = data;
 	if (signal_number == SIGCHLD) {
 		reap(test);
 		return;
@@ -351,12 +352,9 @@ static void on_signal(uv_signal_t *handle, int signal_number)
 static void watch_signals(struct test *test)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		test->signals[i] = mem_alloc(sizeof(uv_signal_t));
-		uv_signal_init(&test->app->loop, test->signals[i]);
-		test->signals[i]->data = test;
-		uv_signal_start(test->signals[i], on_signal, numbers[i]);
-	}
+	test->signals =
+		signal_watch_new(&test->app->loop, numbers, sizeof(numbers) / sizeof(numbers[0]),
+			&(struct signal_watch_callbacks){ test, on_signal });
 }
 
 static void open_test(struct test *test)
@@ -382,8 +380,7 @@ static void open_test(struct test *test)
 static void close_test(struct test *test)
 {
 	handle_close(test->timer);
-	for (size_t i = 0; i < sizeof(test->signals) / sizeof(test->signals[0]); i++)
-		handle_close(test->signals[i]);
+	signal_watch_free(test->signals);
 	if (test->watch)
 		end_round(test);
 	cleaning_free(test->cleaning);
