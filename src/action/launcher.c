@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "loop/handle.h"
+#include "loop/pidfd_watch.h"
 #include "model/launch.h"
 #include "proc/process.h"
 
@@ -31,18 +32,21 @@
 struct launcher {
 	uv_loop_t *loop;
 	struct launcher_options options;
-	struct launch *launch; /* under way; NULL */
-	int pidfd;             /* of the old one; −1 */
-	uv_poll_t *ending;     /* watches it */
+	struct launch *launch;      /* under way; NULL */
+	struct pidfd_watch *ending; /* of the old process; its key is 0 */
 	uv_timer_t *timer;
 	uv_process_t *process; /* the new one, while it is watched; NULL */
 	off_t output_from;     /* where its output begins in the file */
 };
 
+static void on_ended(void *data, uint64_t key, int64_t at);
+
 struct launcher *launcher_new(uv_loop_t *loop, const struct launcher_options *options)
 {
 	struct launcher *launcher = mem_alloc(sizeof(*launcher));
-	*launcher = (struct launcher){ .loop = loop, .options = *options, .pidfd = -1 };
+	*launcher = (struct launcher){ .loop = loop, .options = *options };
+	launcher->ending =
+		pidfd_watch_new(loop, &(struct pidfd_watch_callbacks){ launcher, on_ended });
 	launcher->timer = handle_new_timer(loop, launcher);
 	return launcher;
 }
@@ -50,11 +54,7 @@ struct launcher *launcher_new(uv_loop_t *loop, const struct launcher_options *op
 static void stop_watching(struct launcher *launcher)
 {
 	uv_timer_stop(launcher->timer);
-	handle_close(launcher->ending);
-	launcher->ending = NULL;
-	if (launcher->pidfd >= 0)
-		close(launcher->pidfd);
-	launcher->pidfd = -1;
+	pidfd_watch_remove(launcher->ending, 0);
 }
 
 void launcher_free(struct launcher *launcher)
@@ -63,6 +63,7 @@ void launcher_free(struct launcher *launcher)
 		return;
 	launcher_interrupt(launcher);
 	handle_close(launcher->timer);
+	pidfd_watch_free(launcher->ending);
 	/* closing the handle lets go of the process, which lives on */
 	handle_close(launcher->process);
 	free(launcher);
@@ -218,12 +219,10 @@ static void start(struct launcher *launcher)
 	go_on(launcher, LAUNCH_STARTING);
 }
 
-static void on_ended(uv_poll_t *poll, int status, int events)
+static void on_ended(void *data, uint64_t key, int64_t at)
 {
-	(void)status, (void)events;
-	struct launcher *launcher = poll->data;
-	if (poll == launcher->ending && process_has_ended(launcher->pidfd))
-		start(launcher);
+	(void)key, (void)at;
+	start(data);
 }
 
 static void on_stubborn(uv_timer_t *timer)
@@ -245,17 +244,12 @@ static bool runs_the_same(const struct launch *launch)
 	return strcmp(executable, launch->old_executable) == 0;
 }
 
-static void watch_the_end(struct launcher *launcher)
+static void watch_the_end(struct launcher *launcher, int pidfd)
 {
-	launcher->ending = mem_alloc(sizeof(*launcher->ending));
-	if (uv_poll_init(launcher->loop, launcher->ending, launcher->pidfd) != 0) {
-		free(launcher->ending);
-		launcher->ending = NULL;
+	if (pidfd_watch_add(launcher->ending, pidfd, 0) < 0) {
 		finish(launcher, LAUNCH_SURVIVED, "its end cannot be waited for");
 		return;
 	}
-	launcher->ending->data = launcher;
-	uv_poll_start(launcher->ending, UV_READABLE, on_ended);
 	uv_timer_start(launcher->timer, on_stubborn, STOP_MS, 0);
 	go_on(launcher, LAUNCH_STOPPING);
 }
@@ -263,7 +257,8 @@ static void watch_the_end(struct launcher *launcher)
 static void stop(struct launcher *launcher)
 {
 	struct launch *launch = launcher->launch;
-	int r = process_hold("/proc", launch->old_pid, launch->old_start_ticks, &launcher->pidfd);
+	CLEANUP(cleanup_fd) int fd = -1;
+	int r = process_hold("/proc", launch->old_pid, launch->old_start_ticks, &fd);
 	if (r == -ESRCH) {
 		/* it ended before us */
 		start(launcher);
@@ -274,13 +269,15 @@ static void stop(struct launcher *launcher)
 			"its pid is another program's by now, which was left alone");
 		return;
 	}
-	r = process_signal(launcher->pidfd, SIGTERM);
-	if (r == -ESRCH)
+	r = process_signal(fd, SIGTERM);
+	if (r == -ESRCH) {
 		start(launcher);
-	else if (r < 0)
+	} else if (r < 0) {
 		finish(launcher, LAUNCH_DENIED, "it may not be signalled");
-	else
-		watch_the_end(launcher);
+	} else {
+		watch_the_end(launcher, fd);
+		fd = -1;
+	}
 }
 
 int launcher_run(struct launcher *launcher, struct launch *launch)

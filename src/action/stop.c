@@ -5,43 +5,44 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "loop/handle.h"
+#include "loop/pidfd_watch.h"
 #include "model/emergency.h"
 #include "proc/process.h"
 
 #define TICK_MS 20
 
 struct entry {
-	uv_poll_t poll;
 	struct entry *next;
 	struct stopper *stopper;
 	struct emergency_process *process;
-	int fd;
+	int fd; /* owned by the watch of pidfds, whose key is the entry's address; −1: none */
 	int64_t began_at, deadline; /* monotonic */
 };
 
 struct stopper {
-	uv_loop_t *loop;
 	struct stop_options options;
 	char *proc_root;
 	uv_timer_t *timer;
+	struct pidfd_watch *pidfds;
 	struct entry *entries; /* those on their way */
 };
 
 static void on_tick(uv_timer_t *timer);
+static void on_ended(void *data, uint64_t key, int64_t at);
 
 struct stopper *stop_new(uv_loop_t *loop, const struct stop_options *options)
 {
 	struct stopper *stopper = mem_alloc(sizeof(*stopper));
-	stopper->loop = loop;
 	stopper->options = *options;
 	stopper->proc_root = mem_strdup(options->proc_root);
 	stopper->timer = handle_new_timer(loop, stopper);
+	stopper->pidfds =
+		pidfd_watch_new(loop, &(struct pidfd_watch_callbacks){ stopper, on_ended });
 	return stopper;
 }
 
@@ -49,13 +50,6 @@ static void tell(struct stopper *stopper, const struct emergency_process *proces
 {
 	if (stopper->options.progress)
 		stopper->options.progress(stopper->options.data, process);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct entry *entry = handle->data;
-	close(entry->fd);
-	free(entry);
 }
 
 /* The entry is gone after it. */
@@ -68,10 +62,8 @@ static void settle(struct entry *entry, enum action_result result, const char *d
 	*link = entry->next;
 	entry->process->result = result;
 	entry->process->detail = detail;
-	if (entry->fd >= 0)
-		uv_close((uv_handle_t *)&entry->poll, on_closed);
-	else
-		free(entry);
+	pidfd_watch_remove(stopper->pidfds, (uintptr_t)entry);
+	free(entry);
 	if (!stopper->entries)
 		uv_timer_stop(stopper->timer);
 }
@@ -84,14 +76,12 @@ static void note_end(struct entry *entry)
 	settle(entry, RESULT_TERMINATED, late ? "SIGKILL: it did not obey SIGTERM in time" : NULL);
 }
 
-static void on_ended(uv_poll_t *poll, int status, int events)
+static void on_ended(void *data, uint64_t key, int64_t at)
 {
-	(void)events;
-	struct entry *entry = poll->data;
-	struct stopper *stopper = entry->stopper;
+	struct stopper *stopper = data;
+	struct entry *entry = (struct entry *)(uintptr_t)key;
 	struct emergency_process *process = entry->process;
-	if (status != 0 || !process_has_ended(entry->fd))
-		return;
+	(void)at;
 	note_end(entry);
 	tell(stopper, process);
 }
@@ -153,7 +143,6 @@ static void refuse(struct entry *entry, int error)
 	}
 }
 
-/* The pidfd that ends with it stays open until it has ended. */
 static int hold(struct entry *entry)
 {
 	struct emergency_process *process = entry->process;
@@ -162,15 +151,10 @@ static int hold(struct entry *entry)
 			entry->stopper->proc_root, process->pid, process->start_ticks, &fd);
 	if (r < 0)
 		return r;
-	r = uv_poll_init(entry->stopper->loop, &entry->poll, fd);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	entry->poll.data = entry;
-	entry->fd = fd;
-	uv_poll_start(&entry->poll, UV_READABLE, on_ended);
-	return 0;
+	r = pidfd_watch_add(entry->stopper->pidfds, fd, (uintptr_t)entry);
+	if (r == 0)
+		entry->fd = fd;
+	return r;
 }
 
 int stop_begin(struct stopper *stopper, struct emergency_process *process)
@@ -220,6 +204,7 @@ void stop_free(struct stopper *stopper)
 	while (stopper->entries)
 		settle(stopper->entries, stopper->entries->process->result, NULL);
 	handle_close(stopper->timer);
+	pidfd_watch_free(stopper->pidfds);
 	free(stopper->proc_root);
 	free(stopper);
 }

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -11,6 +10,7 @@
 #include "base/mem.h"
 #include "loop/pidfd_watch.h"
 #include "model/peers.h"
+#include "proc/process.h"
 
 struct exits {
 	struct pidfd_watch *watch;
@@ -44,7 +44,7 @@ static uint64_t key_of(const struct process *process)
  */
 static void add(struct exits *exits, const struct process *process, uint64_t key)
 {
-	int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+	int fd = process_open(process->pid);
 	/* if this fails, the next regular scan notices the end */
 	if (fd >= 0)
 		(void)!pidfd_watch_add(exits->watch, fd, key);

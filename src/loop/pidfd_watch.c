@@ -66,19 +66,33 @@ void pidfd_watch_free(struct pidfd_watch *watch)
 	free(watch);
 }
 
-/* A pidfd is readable once the process is a zombie. */
+static struct watched **find(struct pidfd_watch *watch, uint64_t key)
+{
+	struct watched **link = &watch->first;
+	while (*link && (*link)->key != key)
+		link = &(*link)->next;
+	return link;
+}
+
+void pidfd_watch_remove(struct pidfd_watch *watch, uint64_t key)
+{
+	struct watched **link = find(watch, key);
+	if (*link)
+		drop(watch, link);
+}
+
+/* A pidfd is readable once the process is a zombie. If polling fails, libuv has stopped the handle:
+ * the end is not reported. */
 static void on_ended(uv_poll_t *poll, int status, int events)
 {
-	(void)status;
 	(void)events;
+	if (status < 0)
+		return;
 	int64_t now = instant_monotonic();
 	struct watched *watched = poll->data;
 	struct pidfd_watch *watch = watched->watch;
 	uint64_t key = watched->key;
-	struct watched **link = &watch->first;
-	while (*link != watched)
-		link = &(*link)->next;
-	drop(watch, link);
+	drop(watch, find(watch, key));
 	watch->callbacks.ended(watch->callbacks.data, key, now);
 }
 

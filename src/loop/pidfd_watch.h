@@ -35,6 +35,9 @@ int pidfd_watch_fd(const struct pidfd_watch *watch, uint64_t key);
 /* The number of watched processes. */
 size_t pidfd_watch_count(const struct pidfd_watch *watch);
 
+/* Stops watching the key, if it is watched, and closes its pidfd. */
+void pidfd_watch_remove(struct pidfd_watch *watch, uint64_t key);
+
 /* Removes each key for which `wanted` returns false. */
 void pidfd_watch_retain(struct pidfd_watch *watch, bool (*wanted)(const void *data, uint64_t key),
 	const void *data);

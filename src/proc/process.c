@@ -80,11 +80,17 @@ bool process_has_ended(int fd)
 	return poll(&pollfd, 1, 0) == 1;
 }
 
+int process_open(int32_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 int process_hold(const char *proc_root, int32_t pid, uint64_t start_ticks, int *ret_fd)
 {
-	CLEANUP(cleanup_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	CLEANUP(cleanup_fd) int fd = process_open(pid);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (is_foreign(proc_root))
 		return -EACCES;
 	uint64_t found;

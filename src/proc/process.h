@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Opens a pidfd of the process that has this pid, whichever it is. Returns the pidfd, which the
+ * caller closes, or a negative errno. */
+int process_open(int32_t pid) __attribute__((warn_unused_result));
+
 /* Opens a pidfd of the process with this pid and start time (/proc/PID/stat, field 22); the caller
  * closes *ret_fd. proc_root is "/proc" or, in tests, another tree.
  *

@@ -166,6 +166,11 @@ static void what_is_dropped_is_not_told(void **state)
 	pidfd_watch_retain(f->watch, is_key, &(uint64_t){ 2 });
 	assert_int_equal(pidfd_watch_count(f->watch), 0);
 	assert_int_equal(pidfd_watch_fd(f->watch, 1), -1);
+	assert_int_equal(pidfd_watch_add(f->watch, open_pidfd(child), 3), 0);
+	pidfd_watch_remove(f->watch, 4);
+	assert_int_equal(pidfd_watch_count(f->watch), 1);
+	pidfd_watch_remove(f->watch, 3);
+	assert_int_equal(pidfd_watch_count(f->watch), 0);
 	kill_child(child);
 	assert_nothing_is_reported(f);
 	/* pidfd_watch owned and closed it */
