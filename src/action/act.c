@@ -102,7 +102,7 @@ static const char why_sql[] =
 	" FROM pg_catalog.pg_stat_get_activity($1::pg_catalog.int4) a"
 	" JOIN pg_catalog.pg_roles r ON r.oid " EQUALS " a.usesysid";
 
-static const char look_sql[] =
+static const char probe_sql[] =
 	"SELECT t.n FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS t(n pg_catalog.int4,"
 	" pid pg_catalog.int4, start pg_catalog.timestamptz, change pg_catalog.timestamptz)"
 	" JOIN pg_catalog.pg_stat_get_activity(NULL::pg_catalog.int4) a"
@@ -122,13 +122,14 @@ static const char *timestamp(int64_t instant, char text[static INSTANT_TEXT_MAX]
 	return instant == INSTANT_UNKNOWN ? NULL : instant_rfc3339(instant, text);
 }
 
-bool act_signal(struct session *session, enum action_kind kind, const struct action_target *target,
+bool act_signal(struct session *session, enum action_kind kind, const struct action_step *step,
 	session_done_fn *done, void *data)
 {
 	char pid[16], start[INSTANT_TEXT_MAX], change[INSTANT_TEXT_MAX];
-	snprintf(pid, sizeof(pid), "%d", target->pid);
-	const char *params[] = { pid, timestamp(target->backend_start, start), target->state_text,
-		timestamp(target->state_change, change), is_at_rest(target->state) ? "t" : "f" };
+	snprintf(pid, sizeof(pid), "%d", step->pid);
+	const char *params[] = { pid, timestamp(step->session.backend_start, start),
+		step->session.state_text, timestamp(step->session.state_change, change),
+		is_at_rest(step->session.state) ? "t" : "f" };
 	struct session_statement statement = {
 		.sql = kind == ACTION_CANCEL ? cancel_sql : terminate_sql,
 		.n_params = 5,
@@ -137,30 +138,30 @@ bool act_signal(struct session *session, enum action_kind kind, const struct act
 	return session_query(session, &statement, done, data);
 }
 
-bool act_ask_why(struct session *session, const struct action_target *target, session_done_fn *done,
-	void *data)
+bool act_ask_why(
+	struct session *session, const struct action_step *step, session_done_fn *done, void *data)
 {
 	char pid[16];
-	snprintf(pid, sizeof(pid), "%d", target->pid);
+	snprintf(pid, sizeof(pid), "%d", step->pid);
 	const char *params[] = { pid };
 	struct session_statement statement = { .sql = why_sql, .n_params = 1, .params = params };
 	return session_query(session, &statement, done, data);
 }
 
-/* What act_look() asks about, as the JSON array that look_sql reads. */
-static char *list_sessions(const struct action_plan *plan)
+/* What act_probe() asks about, as the JSON array that probe_sql reads. */
+static char *list_sessions(const struct action *plan)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		const struct action_target *target = &plan->targets[i];
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct action_step *step = &plan->steps[i];
 		char start[INSTANT_TEXT_MAX], change[INSTANT_TEXT_MAX];
-		if (!target->selected || target->result != RESULT_PENDING)
+		if (!step->selected || step->result != RESULT_PENDING)
 			continue;
 		json_array_append_new(list,
-			json_pack("{si si ss? ss?}", "n", (int)i, "pid", target->pid, "start",
-				timestamp(target->backend_start, start), "change",
+			json_pack("{si si ss? ss?}", "n", (int)i, "pid", step->pid, "start",
+				timestamp(step->session.backend_start, start), "change",
 				plan->kind == ACTION_CANCEL
-					? timestamp(target->state_change, change)
+					? timestamp(step->session.state_change, change)
 					: NULL));
 	}
 	char *text = json_dumps(list, JSON_COMPACT);
@@ -168,12 +169,12 @@ static char *list_sessions(const struct action_plan *plan)
 	return text;
 }
 
-bool act_look(
-	struct session *session, const struct action_plan *plan, session_done_fn *done, void *data)
+bool act_probe(
+	struct session *session, const struct action *plan, session_done_fn *done, void *data)
 {
 	CLEANUP(cleanup_free) char *sessions = list_sessions(plan);
 	const char *params[] = { sessions };
-	struct session_statement statement = { .sql = look_sql, .n_params = 1, .params = params };
+	struct session_statement statement = { .sql = probe_sql, .n_params = 1, .params = params };
 	return session_query(session, &statement, done, data);
 }
 
@@ -203,46 +204,45 @@ static const struct {
 };
 
 static enum action_result read_outcome(
-	const PGresult *result, struct arena *arena, struct action_target *target)
+	const PGresult *result, struct arena *arena, struct action_step *step)
 {
 	const char *outcome = clean_field(arena, result, COLUMN_OUTCOME, "");
-	target->seen_at = cell_instant(result, 0, COLUMN_CLOCK);
-	target->seen_state = clean_field(arena, result, COLUMN_STATE, NULL);
-	target->seen_state_change = cell_instant(result, 0, COLUMN_STATE_CHANGE);
+	step->session.seen_at = cell_instant(result, 0, COLUMN_CLOCK);
+	step->session.seen_state = clean_field(arena, result, COLUMN_STATE, NULL);
+	step->session.seen_state_change = cell_instant(result, 0, COLUMN_STATE_CHANGE);
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
 		if (strcmp(outcome, outcomes[i].outcome) == 0) {
-			target->detail =
-				clean_field(arena, result, COLUMN_HINT, outcomes[i].detail);
+			step->detail = clean_field(arena, result, COLUMN_HINT, outcomes[i].detail);
 			return outcomes[i].result;
 		}
-	target->detail = "the server's answer is not understood";
+	step->detail = "the server's answer is not understood";
 	return RESULT_TIMEOUT;
 }
 
 /* The words change between versions and languages, the code does not. */
 static enum action_result read_error(
-	const PGresult *result, struct arena *arena, struct action_target *target)
+	const PGresult *result, struct arena *arena, struct action_step *step)
 {
 	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	if (code && strcmp(code, "42501") == 0)
 		return RESULT_DENIED;
-	target->detail = message ? text_clean(arena, message, strlen(message), TEXT_LINE)
-				 : "the server's answer is not understood";
+	step->detail = message ? text_clean(arena, message, strlen(message), TEXT_LINE)
+			       : "the server's answer is not understood";
 	/* class 57: a timeout, a shutdown; anything else is the server's refusal */
 	return code && strncmp(code, "57", 2) != 0 ? RESULT_DENIED : RESULT_TIMEOUT;
 }
 
 enum action_result act_read_signal(
-	const PGresult *result, struct arena *arena, struct action_target *target)
+	const PGresult *result, struct arena *arena, struct action_step *step)
 {
 	if (!result) {
-		target->detail = "the connection was lost before the answer came";
+		step->detail = "the connection was lost before the answer came";
 		return RESULT_TIMEOUT;
 	}
 	if (!is_row(result, N_COLUMNS))
-		return read_error(result, arena, target);
-	return read_outcome(result, arena, target);
+		return read_error(result, arena, step);
+	return read_outcome(result, arena, step);
 }
 
 const char *act_read_why(const PGresult *result, struct arena *arena)
@@ -251,16 +251,16 @@ const char *act_read_why(const PGresult *result, struct arena *arena)
 	return is_row(result, 1) ? clean_field(arena, result, 0, unknown) : unknown;
 }
 
-bool act_read_look(const PGresult *result, const struct action_plan *plan, bool *present)
+bool act_read_probe(const PGresult *result, const struct action *plan, bool *present)
 {
 	if (!cell_has_rows(result, 1))
 		return false;
-	memset(present, 0, plan->n_targets * sizeof(*present));
+	memset(present, 0, plan->n_steps * sizeof(*present));
 	for (int row = 0; row < PQntuples(result); row++) {
 		int32_t i = cell_int(result, row, 0, -1);
 		if (i < 0)
 			return false;
-		if ((size_t)i < plan->n_targets)
+		if ((size_t)i < plan->n_steps)
 			present[i] = true;
 	}
 	return true;

@@ -17,29 +17,29 @@ struct arena;
 /* Each of the three sends one statement; false when there is no connection. */
 
 /* Ends the target's session, or cancels its statement, if it is still exactly as planned. */
-bool act_signal(struct session *session, enum action_kind kind, const struct action_target *target,
+bool act_signal(struct session *session, enum action_kind kind, const struct action_step *step,
 	session_done_fn *done, void *data) __attribute__((warn_unused_result));
 
 /* After SQLSTATE 42501: which privilege was missing. */
-bool act_ask_why(struct session *session, const struct action_target *target, session_done_fn *done,
+bool act_ask_why(struct session *session, const struct action_step *step, session_done_fn *done,
 	void *data) __attribute__((warn_unused_result));
 
 /* Which of the plan's targets that are selected and pending are still there; for ACTION_CANCEL,
  * still at the same statement. */
-bool act_look(struct session *session, const struct action_plan *plan, session_done_fn *done,
+bool act_probe(struct session *session, const struct action *plan, session_done_fn *done,
 	void *data) __attribute__((warn_unused_result));
 
 /* What act_signal's answer means; NULL is a lost connection. RESULT_PENDING: signalled, and whether
  * it had an effect is still to be seen. The target's seen_* and detail are filled in, strings in
  * the arena; RESULT_DENIED without a detail: act_ask_why() tells. */
 enum action_result act_read_signal(
-	const PGresult *result, struct arena *arena, struct action_target *target);
+	const PGresult *result, struct arena *arena, struct action_step *step);
 
 /* The sentence for the detail; never NULL. */
 const char *act_read_why(const PGresult *result, struct arena *arena);
 
 /* Sets present[i] for each of the plan's targets. False when the answer tells nothing. */
-bool act_read_look(const PGresult *result, const struct action_plan *plan, bool *present)
+bool act_read_probe(const PGresult *result, const struct action *plan, bool *present)
 	__attribute__((warn_unused_result));
 
 #endif

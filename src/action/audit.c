@@ -116,31 +116,34 @@ static json_t *who(const struct audit *audit, const char *role)
 		role);
 }
 
-static json_t *describe_session(const struct action_target *target)
+static json_t *describe_session(const struct action_step *step)
 {
-	return json_pack("{si so ss? ss? ss? ss? so}", "pid", target->pid, "backend_start",
-		json_instant(target->backend_start), "database", target->database, "user",
-		target->user, "application_name", target->application_name, "process",
-		target->process, "process_pid",
-		target->process_pid ? json_integer(target->process_pid) : json_null());
+	return json_pack("{si so ss? ss? ss? ss? so}", "pid", step->pid, "backend_start",
+		json_instant(step->session.backend_start), "database", step->session.database,
+		"user", step->session.user, "application_name", step->session.application_name,
+		"process", step->session.process, "process_pid",
+		step->session.process_pid ? json_integer(step->session.process_pid) : json_null());
 }
 
-static json_t *describe_plan(const struct action_target *target)
+static json_t *describe_plan(const struct action_step *step)
 {
-	return json_pack("{ss? so ss? ss? so}", "state", target->state_text, "state_change",
-		json_instant(target->state_change), "reason", reason_name(target->reason),
-		"certainty", certainty_name(target->certainty), "seconds",
-		target->age < 0 ? json_null()
-				: json_real((double)(target->age / USEC_PER_MSEC) / 1000));
+	return json_pack("{ss? so ss? ss? so}", "state", step->session.state_text, "state_change",
+		json_instant(step->session.state_change), "reason",
+		reason_name(step->session.reason), "certainty",
+		certainty_name(step->session.certainty), "seconds",
+		step->session.age < 0
+			? json_null()
+			: json_real((double)(step->session.age / USEC_PER_MSEC) / 1000));
 }
 
-static json_t *describe_seen(const struct action_target *target)
+static json_t *describe_seen(const struct action_step *step)
 {
-	return json_pack("{so ss? so}", "at", json_instant(target->seen_at), "state",
-		target->seen_state, "state_change", json_instant(target->seen_state_change));
+	return json_pack("{so ss? so}", "at", json_instant(step->session.seen_at), "state",
+		step->session.seen_state, "state_change",
+		json_instant(step->session.seen_state_change));
 }
 
-void audit_action(struct audit *audit, const struct action_plan *plan, int64_t now)
+void audit_action(struct audit *audit, const struct action *plan, int64_t now)
 {
 	write_line(audit,
 		json_pack("{si so ss ss so ss? sI}", "schema", SCHEMA, "at", json_instant(now),
@@ -149,16 +152,16 @@ void audit_action(struct audit *audit, const struct action_plan *plan, int64_t n
 			(json_int_t)plan_count_selected(plan)));
 }
 
-void audit_result(struct audit *audit, const struct action_plan *plan,
-	const struct action_target *target, int64_t now)
+void audit_result(
+	struct audit *audit, const struct action *plan, const struct action_step *step, int64_t now)
 {
 	write_line(audit,
 		json_pack("{si so ss ss so ss? so so so ss ss?}", "schema", SCHEMA, "at",
 			json_instant(now), "event", "result", "action",
 			action_kind_name(plan->kind), "who", who(audit, plan->role), "server",
-			plan->server, "session", describe_session(target), "planned",
-			describe_plan(target), "seen", describe_seen(target), "result",
-			action_result_name(target->result), "detail", target->detail));
+			plan->server, "session", describe_session(step), "planned",
+			describe_plan(step), "seen", describe_seen(step), "result",
+			action_result_name(step->result), "detail", step->detail));
 }
 
 static json_t *describe_command(const struct launch *launch)

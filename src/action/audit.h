@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct action_plan;
-struct action_target;
+struct action;
+struct action_step;
 struct audit;
 struct launch;
 struct clearing;
@@ -36,11 +36,11 @@ size_t audit_free(struct audit *audit);
 void audit_set_timeout(struct audit *audit, int64_t timeout);
 
 /* An action begins with the plan's selected targets. */
-void audit_action(struct audit *audit, const struct action_plan *plan, int64_t now);
+void audit_action(struct audit *audit, const struct action *plan, int64_t now);
 
 /* A target of the plan has its result. */
-void audit_result(struct audit *audit, const struct action_plan *plan,
-	const struct action_target *target, int64_t now);
+void audit_result(struct audit *audit, const struct action *plan, const struct action_step *step,
+	int64_t now);
 
 /* The same for an emergency: it begins with the processes that are to be stopped … */
 void audit_emergency(struct audit *audit, const struct emergency *emergency, int64_t now);

@@ -6,15 +6,15 @@
 #include "base/arena.h"
 #include "model/emergency.h"
 
-const struct action_target *emergency_left_last_result(
-	const struct emergency *emergency, const struct action_target *target)
+const struct action_step *emergency_left_last_result(
+	const struct emergency *emergency, const struct action_step *step)
 {
 	for (size_t round = emergency->n_rounds; round-- > 0;) {
-		const struct action_plan *plan = emergency->rounds[round];
-		for (size_t i = 0; i < plan->n_targets; i++)
-			if (plan->targets[i].pid == target->pid &&
-				plan->targets[i].backend_start == target->backend_start)
-				return &plan->targets[i];
+		const struct action *plan = emergency->rounds[round];
+		for (size_t i = 0; i < plan->n_steps; i++)
+			if (plan->steps[i].pid == step->pid &&
+				plan->steps[i].session.backend_start == step->session.backend_start)
+				return &plan->steps[i];
 	}
 	return NULL;
 }
@@ -24,9 +24,9 @@ static void add_left(struct emergency *emergency, const struct emergency_left *l
 	emergency->left[emergency->n_left++] = *left;
 }
 
-static void leave_session(struct emergency *emergency, const struct action_target *target)
+static void leave_session(struct emergency *emergency, const struct action_step *step)
 {
-	const struct action_target *before = emergency_left_last_result(emergency, target);
+	const struct action_step *before = emergency_left_last_result(emergency, step);
 	const char *why = "there was no time left to end it";
 	if (before && before->detail)
 		why = before->detail;
@@ -34,9 +34,9 @@ static void leave_session(struct emergency *emergency, const struct action_targe
 		why = action_result_name(before->result);
 	add_left(emergency,
 		&(struct emergency_left){
-			.backend = target->pid,
-			.process_pid = target->process_pid,
-			.name = arena_strdup(emergency->arena, target->application_name),
+			.backend = step->pid,
+			.process_pid = step->session.process_pid,
+			.name = arena_strdup(emergency->arena, step->session.application_name),
 			.connections = 1,
 			.why = arena_strdup(emergency->arena, why),
 		});
@@ -122,15 +122,15 @@ static void leave_unseen(struct emergency *emergency, size_t unseen)
 }
 
 void emergency_left_count(struct emergency *emergency, const struct emergency *fresh,
-	const struct action_plan *sessions, size_t unseen)
+	const struct action *sessions, size_t unseen)
 {
-	size_t n_sessions = fresh->connected ? sessions->n_targets : 0;
+	size_t n_sessions = fresh->connected ? sessions->n_steps : 0;
 	emergency->left = arena_array(
 		emergency->arena, n_sessions + fresh->n_processes + 1, sizeof(*emergency->left));
 	int counted = (int)(n_sessions + unseen);
 	leave_unseen(emergency, unseen);
 	for (size_t i = 0; i < n_sessions; i++)
-		leave_session(emergency, &sessions->targets[i]);
+		leave_session(emergency, &sessions->steps[i]);
 	for (size_t i = 0; i < fresh->n_processes; i++)
 		if (leave_process(emergency, &fresh->processes[i]))
 			counted += (int)fresh->processes[i].connections;

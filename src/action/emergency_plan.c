@@ -79,7 +79,7 @@ size_t emergency_plan_unseen(const struct assessment *assessment)
 typedef bool ends_fn(const struct emergency *emergency, const struct assessment *assessment,
 	const struct connection *connection, const struct patterns *applications);
 
-static struct action_plan *plan_those(const struct emergency *emergency,
+static struct action *plan_those(const struct emergency *emergency,
 	const struct assessment *assessment, ends_fn *ends, const struct patterns *applications)
 {
 	struct plan_session *sessions = mem_alloc(assessment->n_connections * sizeof(*sessions));
@@ -90,12 +90,12 @@ static struct action_plan *plan_those(const struct emergency *emergency,
 			sessions[count++] = (struct plan_session){ connection->backend->pid,
 				connection->backend->start };
 	}
-	struct action_plan *plan = plan_selected(assessment, ACTION_EMERGENCY, sessions, count);
+	struct action *plan = plan_selected(assessment, ACTION_EMERGENCY, sessions, count);
 	free(sessions);
 	return plan;
 }
 
-struct action_plan *emergency_plan_sessions(const struct emergency *emergency,
+struct action *emergency_plan_sessions(const struct emergency *emergency,
 	const struct assessment *assessment, const struct patterns *applications)
 {
 	return plan_those(emergency, assessment, ends_by_now, applications);

@@ -23,7 +23,7 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 
 /* The sessions this emergency ends by now: those whose process it stopped, and those whose client
  * is gone. PgBouncer's sessions are PgBouncer's to keep. The caller frees it. */
-struct action_plan *emergency_plan_sessions(const struct emergency *emergency,
+struct action *emergency_plan_sessions(const struct emergency *emergency,
 	const struct assessment *assessment, const struct patterns *applications);
 
 /* How many sessions over the server's Unix socket have lost their client without our seeing which

@@ -214,14 +214,14 @@ static void begin(struct emergency_run *run, const struct emergency *fresh)
 }
 
 /* Leaves out those that there is no use in trying again. */
-static size_t untick_hopeless(const struct emergency *emergency, struct action_plan *plan)
+static size_t untick_hopeless(const struct emergency *emergency, struct action *plan)
 {
 	size_t hopeful = 0;
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		const struct action_target *before =
-			emergency_left_last_result(emergency, &plan->targets[i]);
-		plan->targets[i].selected = !before || !action_result_survived(before->result);
-		hopeful += plan->targets[i].selected;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct action_step *before =
+			emergency_left_last_result(emergency, &plan->steps[i]);
+		plan->steps[i].selected = !before || !action_result_survived(before->result);
+		hopeful += plan->steps[i].selected;
 	}
 	return hopeful;
 }
@@ -239,24 +239,25 @@ static void on_session(void *data)
 }
 
 /* What a session held was asked for while its process lived. */
-static void recall_lock_impact(const struct emergency *emergency, struct action_plan *plan)
+static void recall_lock_impact(const struct emergency *emergency, struct action *plan)
 {
-	for (size_t i = 0; emergency->held && i < plan->n_targets; i++) {
-		struct action_target *target = &plan->targets[i];
-		for (size_t k = 0; k < emergency->held->n_targets; k++) {
-			const struct action_target *held = &emergency->held->targets[k];
-			if (held->pid != target->pid ||
-				held->backend_start != target->backend_start || held->locks < 0)
+	for (size_t i = 0; emergency->held && i < plan->n_steps; i++) {
+		struct action_step *step = &plan->steps[i];
+		for (size_t k = 0; k < emergency->held->n_steps; k++) {
+			const struct action_step *held = &emergency->held->steps[k];
+			if (held->pid != step->pid ||
+				held->session.backend_start != step->session.backend_start ||
+				held->session.locks < 0)
 				continue;
-			target->locks = held->locks;
-			target->waiters = held->waiters;
-			target->loses = arena_strdup(plan->arena, held->loses);
+			step->session.locks = held->session.locks;
+			step->session.waiters = held->session.waiters;
+			step->session.loses = arena_strdup(plan->arena, held->session.loses);
 		}
 	}
 }
 
 /* True when there is something left to end, and the executor has begun with it. */
-static bool end_sessions(struct emergency_run *run, struct action_plan *plan)
+static bool end_sessions(struct emergency_run *run, struct action *plan)
 {
 	struct emergency *emergency = run->emergency;
 	if (emergency->n_rounds == EMERGENCY_ROUNDS_MAX || untick_hopeless(emergency, plan) == 0 ||
@@ -295,19 +296,19 @@ static void conclude(struct emergency_run *run, const struct emergency *fresh,
 		finish(run);
 		return;
 	}
-	struct action_plan *sessions =
+	struct action *sessions =
 		emergency_plan_sessions(emergency, assessment, run->options.applications);
 	size_t unseen = emergency_plan_unseen(assessment);
 	/* a supervisor needs a moment, too, to start again what we stopped (systemd: 100 ms) */
-	if ((sessions->n_targets || unseen || emergency_count_stopped(emergency)) &&
+	if ((sessions->n_steps || unseen || emergency_count_stopped(emergency)) &&
 		waited < SETTLE) {
-		action_plan_free(sessions);
+		action_free(sessions);
 		return;
 	}
-	if (sessions->n_targets && end_sessions(run, sessions))
+	if (sessions->n_steps && end_sessions(run, sessions))
 		return;
 	emergency_left_count(emergency, fresh, sessions, unseen);
-	action_plan_free(sessions);
+	action_free(sessions);
 	finish(run);
 }
 

@@ -1,4 +1,4 @@
-/* The executor's phases: starting → signalling (→ asking why) → pausing ⇄ looking → done.
+/* The executor's phases: starting → signalling (→ asking why) → pausing ⇄ probing → done.
  *
  * One timer serves them all: in a phase that waits for an answer it is the deadline. A statement
  * that is not answered in time is forgotten, so that nothing of it is sent later, when the plan is
@@ -26,7 +26,7 @@ enum phase {
 	PHASE_SIGNALLING,
 	PHASE_ASKING_WHY,
 	PHASE_PAUSING,
-	PHASE_LOOKING,
+	PHASE_PROBING,
 };
 
 struct executor {
@@ -36,16 +36,16 @@ struct executor {
 	uv_timer_t timer;
 
 	enum phase phase;
-	struct action_plan *plan;
-	bool *present;      /* one a target: what the last look saw */
+	struct action *plan;
+	bool *present;      /* one a target: what the last probe saw */
 	size_t current;     /* the target being signalled */
-	bool probed;        /* a look was answered */
-	int64_t give_up_at; /* monotonic: looking ends */
-	uint64_t pause;     /* ms before the next look */
+	bool probed;        /* a probe was answered */
+	int64_t give_up_at; /* monotonic: probing ends */
+	uint64_t pause;     /* ms before the next probe */
 };
 
 static void signal_next(struct executor *executor);
-static void look(struct executor *executor);
+static void probe(struct executor *executor);
 
 static void on_timer(uv_timer_t *timer);
 
@@ -60,25 +60,25 @@ static uint64_t answer_timeout(const struct executor *executor)
 	return (uint64_t)(executor->options.deadline / USEC_PER_MSEC);
 }
 
-static struct action_target *current_target(struct executor *executor)
+static struct action_step *current_step(struct executor *executor)
 {
-	return &executor->plan->targets[executor->current];
+	return &executor->plan->steps[executor->current];
 }
 
-static void record(struct executor *executor, struct action_target *target,
-	enum action_result result, const char *detail)
+static void record(struct executor *executor, struct action_step *step, enum action_result result,
+	const char *detail)
 {
-	target->result = result;
+	step->result = result;
 	if (detail)
-		target->detail = detail;
+		step->detail = detail;
 	if (executor->options.audit)
-		audit_result(executor->options.audit, executor->plan, target, instant_now());
+		audit_result(executor->options.audit, executor->plan, step, instant_now());
 }
 
-static void settle(struct executor *executor, struct action_target *target,
-	enum action_result result, const char *detail)
+static void settle(struct executor *executor, struct action_step *step, enum action_result result,
+	const char *detail)
 {
-	record(executor, target, result, detail);
+	record(executor, step, result, detail);
 	if (executor->callbacks.progress)
 		executor->callbacks.progress(executor->callbacks.data);
 }
@@ -86,10 +86,10 @@ static void settle(struct executor *executor, struct action_target *target,
 /* Every selected target without a result gets this one. */
 static void settle_rest(struct executor *executor, size_t from, const char *detail)
 {
-	for (size_t i = from; i < executor->plan->n_targets; i++) {
-		struct action_target *target = &executor->plan->targets[i];
-		if (target->selected && target->result == RESULT_PENDING)
-			settle(executor, target, RESULT_TIMEOUT, detail);
+	for (size_t i = from; i < executor->plan->n_steps; i++) {
+		struct action_step *step = &executor->plan->steps[i];
+		if (step->selected && step->result == RESULT_PENDING)
+			settle(executor, step, RESULT_TIMEOUT, detail);
 	}
 }
 
@@ -109,15 +109,15 @@ static void finish(struct executor *executor)
 	executor->callbacks.done(executor->callbacks.data);
 }
 
-static bool is_pending(const struct action_plan *plan)
+static bool is_pending(const struct action *plan)
 {
-	for (size_t i = 0; i < plan->n_targets; i++)
-		if (plan->targets[i].selected && plan->targets[i].result == RESULT_PENDING)
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected && plan->steps[i].result == RESULT_PENDING)
 			return true;
 	return false;
 }
 
-static void begin_looking(struct executor *executor)
+static void begin_probing(struct executor *executor)
 {
 	if (!is_pending(executor->plan)) {
 		finish(executor);
@@ -133,7 +133,7 @@ static void on_why(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
-	settle(executor, current_target(executor), RESULT_DENIED,
+	settle(executor, current_step(executor), RESULT_DENIED,
 		act_read_why(result, executor->plan->arena));
 	executor->current++;
 	signal_next(executor);
@@ -142,7 +142,7 @@ static void on_why(void *data, const PGresult *result, int64_t sent_at)
 static void ask_why(struct executor *executor)
 {
 	enter(executor, PHASE_ASKING_WHY, answer_timeout(executor));
-	if (!act_ask_why(executor->session, current_target(executor), on_why, executor))
+	if (!act_ask_why(executor->session, current_step(executor), on_why, executor))
 		on_why(executor, NULL, INSTANT_UNKNOWN);
 }
 
@@ -150,14 +150,14 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
-	struct action_target *target = current_target(executor);
-	enum action_result outcome = act_read_signal(result, executor->plan->arena, target);
-	if (outcome == RESULT_DENIED && !target->detail) {
+	struct action_step *step = current_step(executor);
+	enum action_result outcome = act_read_signal(result, executor->plan->arena, step);
+	if (outcome == RESULT_DENIED && !step->detail) {
 		ask_why(executor);
 		return;
 	}
 	if (outcome != RESULT_PENDING)
-		settle(executor, target, outcome, NULL);
+		settle(executor, step, outcome, NULL);
 	executor->current++;
 	signal_next(executor);
 }
@@ -165,25 +165,25 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 /* A connection that is lost in the call answers before it returns. */
 static void signal_next(struct executor *executor)
 {
-	const struct action_plan *plan = executor->plan;
-	for (; executor->current < plan->n_targets; executor->current++) {
-		struct action_target *target = current_target(executor);
-		if (!target->selected)
+	const struct action *plan = executor->plan;
+	for (; executor->current < plan->n_steps; executor->current++) {
+		struct action_step *step = current_step(executor);
+		if (!step->selected)
 			continue;
 		/* a connection that came back may lead through one */
 		if (session_is_pooled(executor->session)) {
-			settle(executor, target, RESULT_DENIED, POOLER_REASON);
+			settle(executor, step, RESULT_DENIED, POOLER_REASON);
 			continue;
 		}
 		enter(executor, PHASE_SIGNALLING, answer_timeout(executor));
-		if (act_signal(executor->session, plan->kind, target, on_signalled, executor))
+		if (act_signal(executor->session, plan->kind, step, on_signalled, executor))
 			return;
-		settle(executor, target, RESULT_TIMEOUT, "not connected: nothing was sent");
+		settle(executor, step, RESULT_TIMEOUT, "not connected: nothing was sent");
 	}
-	begin_looking(executor);
+	begin_probing(executor);
 }
 
-static void give_up_looking(struct executor *executor)
+static void give_up_probing(struct executor *executor)
 {
 	session_forget(executor->session, executor);
 	settle_rest(executor, 0,
@@ -192,12 +192,12 @@ static void give_up_looking(struct executor *executor)
 	finish(executor);
 }
 
-static void pause_looking(struct executor *executor)
+static void pause_probing(struct executor *executor)
 {
 	if (!is_pending(executor->plan)) {
 		finish(executor);
 	} else if (instant_monotonic() >= executor->give_up_at) {
-		give_up_looking(executor);
+		give_up_probing(executor);
 	} else {
 		executor->pause *= 2;
 		if (executor->pause > LAST_PAUSE_MS)
@@ -208,43 +208,43 @@ static void pause_looking(struct executor *executor)
 
 static void settle_absent(struct executor *executor)
 {
-	struct action_plan *plan = executor->plan;
+	struct action *plan = executor->plan;
 	enum action_result done =
 		plan->kind == ACTION_CANCEL ? RESULT_CANCELLED : RESULT_TERMINATED;
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		struct action_target *target = &plan->targets[i];
-		if (target->selected && target->result == RESULT_PENDING && !executor->present[i])
-			settle(executor, target, done, NULL);
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		struct action_step *step = &plan->steps[i];
+		if (step->selected && step->result == RESULT_PENDING && !executor->present[i])
+			settle(executor, step, done, NULL);
 	}
 }
 
-static void on_look(void *data, const PGresult *result, int64_t sent_at)
+static void on_probe(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
-	if (act_read_look(result, executor->plan, executor->present)) {
+	if (act_read_probe(result, executor->plan, executor->present)) {
 		executor->probed = true;
 		settle_absent(executor);
 	}
-	pause_looking(executor);
+	pause_probing(executor);
 }
 
-static void look(struct executor *executor)
+static void probe(struct executor *executor)
 {
 	int64_t left = executor->give_up_at - instant_monotonic();
-	enter(executor, PHASE_LOOKING, left > 0 ? (uint64_t)(left / USEC_PER_MSEC) : 0);
+	enter(executor, PHASE_PROBING, left > 0 ? (uint64_t)(left / USEC_PER_MSEC) : 0);
 	/* lost for the moment: it comes back, or the deadline comes */
-	if (!act_look(executor->session, executor->plan, on_look, executor))
-		pause_looking(executor);
+	if (!act_probe(executor->session, executor->plan, on_probe, executor))
+		pause_probing(executor);
 }
 
 static void give_up_signalling(struct executor *executor)
 {
 	session_forget(executor->session, executor);
-	struct action_target *target = current_target(executor);
-	settle(executor, target, RESULT_TIMEOUT, "the server did not answer");
+	struct action_step *step = current_step(executor);
+	settle(executor, step, RESULT_TIMEOUT, "the server did not answer");
 	settle_rest(executor, executor->current + 1, "the server did not answer: nothing was sent");
-	begin_looking(executor);
+	begin_probing(executor);
 }
 
 static void give_up_asking_why(struct executor *executor)
@@ -257,8 +257,8 @@ static void (*const timer_steps[])(struct executor *executor) = {
 	[PHASE_STARTING] = signal_next,
 	[PHASE_SIGNALLING] = give_up_signalling,
 	[PHASE_ASKING_WHY] = give_up_asking_why,
-	[PHASE_PAUSING] = look,
-	[PHASE_LOOKING] = give_up_looking,
+	[PHASE_PAUSING] = probe,
+	[PHASE_PROBING] = give_up_probing,
 };
 
 static void on_timer(uv_timer_t *timer)
@@ -282,7 +282,7 @@ struct executor *execute_new(uv_loop_t *loop, struct session *session,
 	return executor;
 }
 
-int execute_run(struct executor *executor, struct action_plan *plan)
+int execute_run(struct executor *executor, struct action *plan)
 {
 	if (executor->options.readonly)
 		return -EPERM;
@@ -299,7 +299,7 @@ int execute_run(struct executor *executor, struct action_plan *plan)
 	}
 	executor->plan = plan;
 	executor->current = 0;
-	executor->present = mem_alloc(plan->n_targets * sizeof(*executor->present));
+	executor->present = mem_alloc(plan->n_steps * sizeof(*executor->present));
 	enter(executor, PHASE_STARTING, 0);
 	return 0;
 }
@@ -311,17 +311,16 @@ bool execute_busy(const struct executor *executor)
 
 static void record_interrupted(struct executor *executor, size_t i)
 {
-	struct action_target *target = &executor->plan->targets[i];
+	struct action_step *step = &executor->plan->steps[i];
 	bool is_current = i == executor->current;
 	if (is_current && executor->phase == PHASE_ASKING_WHY)
-		record(executor, target, RESULT_DENIED, act_read_why(NULL, executor->plan->arena));
+		record(executor, step, RESULT_DENIED, act_read_why(NULL, executor->plan->arena));
 	else if (is_current && executor->phase == PHASE_SIGNALLING)
-		record(executor, target, RESULT_TIMEOUT, "interrupted before the server answered");
+		record(executor, step, RESULT_TIMEOUT, "interrupted before the server answered");
 	else if (i >= executor->current)
-		record(executor, target, RESULT_TIMEOUT, "interrupted: nothing was sent");
+		record(executor, step, RESULT_TIMEOUT, "interrupted: nothing was sent");
 	else
-		record(executor, target, RESULT_TIMEOUT,
-			"interrupted: signalled, not yet seen gone");
+		record(executor, step, RESULT_TIMEOUT, "interrupted: signalled, not yet seen gone");
 }
 
 void execute_interrupt(struct executor *executor)
@@ -329,9 +328,9 @@ void execute_interrupt(struct executor *executor)
 	if (!execute_busy(executor))
 		return;
 	session_forget(executor->session, executor);
-	for (size_t i = 0; i < executor->plan->n_targets; i++)
-		if (executor->plan->targets[i].selected &&
-			executor->plan->targets[i].result == RESULT_PENDING)
+	for (size_t i = 0; i < executor->plan->n_steps; i++)
+		if (executor->plan->steps[i].selected &&
+			executor->plan->steps[i].result == RESULT_PENDING)
 			record_interrupted(executor, i);
 	rest(executor);
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct action_plan;
+struct action;
 struct audit;
 struct executor;
 struct session;
@@ -38,8 +38,7 @@ struct executor *execute_new(uv_loop_t *loop, struct session *session,
  * -EPERM when readonly, -ENOTSUP through a pooler, -EBUSY while another plan runs, -EINVAL when
  * nothing is selected, -EIO when the audit log cannot be written and the plan is not `unaudited`.
  */
-int execute_run(struct executor *executor, struct action_plan *plan)
-	__attribute__((warn_unused_result));
+int execute_run(struct executor *executor, struct action *plan) __attribute__((warn_unused_result));
 
 bool execute_busy(const struct executor *executor);
 

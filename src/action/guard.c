@@ -23,7 +23,7 @@ static struct guard_answer refuse(const char *why)
 	return answer;
 }
 
-struct guard_answer guard_check(const struct action_plan *plan, const struct guard_limits *limits,
+struct guard_answer guard_check(const struct action *plan, const struct guard_limits *limits,
 	const struct guard_history *history, int64_t now)
 {
 	if (limits->readonly)
@@ -32,7 +32,7 @@ struct guard_answer guard_check(const struct action_plan *plan, const struct gua
 		return refuse(POOLER_REASON);
 	size_t selected = plan_count_selected(plan);
 	if (selected == 0)
-		return refuse(plan->n_targets ? "nothing is ticked" : "nothing to do");
+		return refuse(plan->n_steps ? "nothing is ticked" : "nothing to do");
 
 	struct guard_answer answer = { .verdict = GUARD_ALLOW };
 	size_t ended = recent(history, now);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct action_plan;
+struct action;
 
 enum guard_verdict {
 	GUARD_ALLOW,
@@ -34,7 +34,7 @@ struct guard_answer {
 };
 
 /* now is the monotonic clock's, here and below: a clock that steps would reopen the limit. */
-struct guard_answer guard_check(const struct action_plan *plan, const struct guard_limits *limits,
+struct guard_answer guard_check(const struct action *plan, const struct guard_limits *limits,
 	const struct guard_history *history, int64_t now);
 
 /* Remembers that n sessions were signalled. */

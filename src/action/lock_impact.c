@@ -47,7 +47,7 @@ enum { COLUMN_NUMBER, COLUMN_LOCKS, COLUMN_WAITERS, N_COLUMNS };
 struct lock_impact {
 	struct session *session;
 	struct lock_impact_callbacks callbacks;
-	struct action_plan *plan; /* awaited for; NULL: none */
+	struct action *plan; /* awaited for; NULL: none */
 };
 
 struct lock_impact *lock_impact_new(
@@ -60,30 +60,31 @@ struct lock_impact *lock_impact_new(
 }
 
 /* "open transaction, 7m12s, 3 locks, 2 wait for them" */
-static const char *describe(struct arena *arena, const struct action_target *target)
+static const char *describe(struct arena *arena, const struct action_step *step)
 {
-	if (!target->locks)
-		return target->loses;
-	const char *locks = arena_printf(arena, "%s%s%d lock%s", target->loses ? target->loses : "",
-		target->loses ? ", " : "", target->locks, plural_s(target->locks));
-	if (!target->waiters)
+	if (!step->session.locks)
+		return step->session.loses;
+	const char *locks = arena_printf(arena, "%s%s%d lock%s",
+		step->session.loses ? step->session.loses : "", step->session.loses ? ", " : "",
+		step->session.locks, plural_s(step->session.locks));
+	if (!step->session.waiters)
 		return locks;
-	return arena_printf(arena, "%s, %d wait%s for %s", locks, target->waiters,
-		target->waiters == 1 ? "s" : "", target->locks == 1 ? "it" : "them");
+	return arena_printf(arena, "%s, %d wait%s for %s", locks, step->session.waiters,
+		step->session.waiters == 1 ? "s" : "", step->session.locks == 1 ? "it" : "them");
 }
 
-static void read_answer(struct action_plan *plan, const PGresult *result)
+static void read_answer(struct action *plan, const PGresult *result)
 {
 	if (!cell_has_rows(result, N_COLUMNS))
 		return;
 	for (int row = 0; row < PQntuples(result); row++) {
 		int32_t i = cell_int(result, row, COLUMN_NUMBER, -1);
-		if (i < 0 || (size_t)i >= plan->n_targets || plan->targets[i].locks >= 0)
+		if (i < 0 || (size_t)i >= plan->n_steps || plan->steps[i].session.locks >= 0)
 			continue;
-		struct action_target *target = &plan->targets[i];
-		target->locks = cell_int(result, row, COLUMN_LOCKS, 0);
-		target->waiters = cell_int(result, row, COLUMN_WAITERS, 0);
-		target->loses = describe(plan->arena, target);
+		struct action_step *step = &plan->steps[i];
+		step->session.locks = cell_int(result, row, COLUMN_LOCKS, 0);
+		step->session.waiters = cell_int(result, row, COLUMN_WAITERS, 0);
+		step->session.loses = describe(plan->arena, step);
 	}
 }
 
@@ -96,26 +97,26 @@ static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 	lock_impact->callbacks.arrived(lock_impact->callbacks.data);
 }
 
-static char *list_targets(const struct action_plan *plan)
+static char *list_steps(const struct action *plan)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < plan->n_targets; i++) {
+	for (size_t i = 0; i < plan->n_steps; i++) {
 		char start[INSTANT_TEXT_MAX];
 		json_array_append_new(list,
-			json_pack("{si si ss}", "n", (int)i, "pid", plan->targets[i].pid, "start",
-				instant_rfc3339(plan->targets[i].backend_start, start)));
+			json_pack("{si si ss}", "n", (int)i, "pid", plan->steps[i].pid, "start",
+				instant_rfc3339(plan->steps[i].session.backend_start, start)));
 	}
 	char *text = json_dumps(list, JSON_COMPACT);
 	json_decref(list);
 	return text;
 }
 
-bool lock_impact_ask(struct lock_impact *lock_impact, struct action_plan *plan)
+bool lock_impact_ask(struct lock_impact *lock_impact, struct action *plan)
 {
 	lock_impact_forget(lock_impact);
-	if (plan->n_targets == 0)
+	if (plan->n_steps == 0)
 		return false;
-	CLEANUP(cleanup_free) char *targets = list_targets(plan);
+	CLEANUP(cleanup_free) char *targets = list_steps(plan);
 	const char *const params[] = { targets };
 	const struct session_statement statement = { .sql = sql, .n_params = 1, .params = params };
 	lock_impact->plan = plan;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-struct action_plan;
+struct action;
 struct lock_impact;
 struct session;
 
@@ -21,7 +21,7 @@ struct lock_impact *lock_impact_new(
 /* Asks for the plan's targets; their locks, waiters and loses are filled in when the answer comes:
  * until then, or lock_impact_forget(), the plan must live. False when there is no connection, or
  * nothing to ask for: then nothing arrives. */
-bool lock_impact_ask(struct lock_impact *lock_impact, struct action_plan *plan)
+bool lock_impact_ask(struct lock_impact *lock_impact, struct action *plan)
 	__attribute__((warn_unused_result));
 
 /* No answer is taken any more. */

@@ -43,85 +43,85 @@ static const char *loses(struct arena *arena, const struct backend *backend, int
 		arena, "%s, %s", what, duration_format(instant_elapsed(since, now), age));
 }
 
-static struct action_target make_target(struct arena *arena, const struct assessment *assessment,
+static struct action_step make_step(struct arena *arena, const struct assessment *assessment,
 	const struct connection *connection)
 {
 	const struct backend *backend = connection->backend;
 	const struct client_process *process = assessment_process(assessment, connection);
-	return (struct action_target){
+	return (struct action_step){
 		.pid = backend->pid,
-		.backend_start = backend->start,
-		.state_change = backend->state_change,
-		.xact_start = backend->xact_start,
-		.state = backend->state,
-		.state_text = arena_strdup(arena, backend->state_text),
-		.reason = connection->verdict.reason,
-		.certainty = connection->verdict.certainty,
-		.age = connection->verdict.age,
-		.database = arena_strdup(arena, backend->database),
-		.user = arena_strdup(arena, backend->user),
-		.application_name = arena_strdup(arena, backend->application_name),
-		.query = arena_strdup(arena, backend->query),
-		.process = process ? arena_strdup(arena, process->process.command) : NULL,
-		.process_pid = process ? process->process.pid : 0,
-		.loses = loses(arena, backend, assessment->server_now),
-		.locks = -1,
-		.waiters = -1,
+		.session.backend_start = backend->start,
+		.session.state_change = backend->state_change,
+		.session.xact_start = backend->xact_start,
+		.session.state = backend->state,
+		.session.state_text = arena_strdup(arena, backend->state_text),
+		.session.reason = connection->verdict.reason,
+		.session.certainty = connection->verdict.certainty,
+		.session.age = connection->verdict.age,
+		.session.database = arena_strdup(arena, backend->database),
+		.session.user = arena_strdup(arena, backend->user),
+		.session.application_name = arena_strdup(arena, backend->application_name),
+		.session.query = arena_strdup(arena, backend->query),
+		.session.process = process ? arena_strdup(arena, process->process.command) : NULL,
+		.session.process_pid = process ? process->process.pid : 0,
+		.session.loses = loses(arena, backend, assessment->server_now),
+		.session.locks = -1,
+		.session.waiters = -1,
 		.selected = true,
-		.seen_at = INSTANT_UNKNOWN,
-		.seen_state_change = INSTANT_UNKNOWN,
+		.session.seen_at = INSTANT_UNKNOWN,
+		.session.seen_state_change = INSTANT_UNKNOWN,
 	};
 }
 
 /* The most certain first, then the oldest, then by pid so that the order is always the same. */
-static int compare_targets(const void *a, const void *b)
+static int compare_steps(const void *a, const void *b)
 {
-	const struct action_target *x = a, *y = b;
-	if (x->certainty != y->certainty)
-		return x->certainty > y->certainty ? -1 : 1;
-	if (x->age != y->age)
-		return x->age > y->age ? -1 : 1;
+	const struct action_step *x = a, *y = b;
+	if (x->session.certainty != y->session.certainty)
+		return x->session.certainty > y->session.certainty ? -1 : 1;
+	if (x->session.age != y->session.age)
+		return x->session.age > y->session.age ? -1 : 1;
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static struct action_plan *new_plan(const struct assessment *assessment, enum action_kind kind)
+static struct action *new_plan(const struct assessment *assessment, enum action_kind kind)
 {
 	struct arena *arena = arena_new();
-	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
-	*plan = (struct action_plan){
+	struct action *plan = arena_alloc(arena, sizeof(*plan));
+	*plan = (struct action){
 		.arena = arena,
 		.kind = kind,
 		.made_at = assessment->now,
 		.server = assessment_server(assessment, arena),
 		.role = arena_strdup(arena, assessment->server.user),
-		.targets = arena_array(arena, assessment->n_connections, sizeof(*plan->targets)),
+		.steps = arena_array(arena, assessment->n_connections, sizeof(*plan->steps)),
 	};
 	return plan;
 }
 
-static void add_target(struct action_plan *plan, const struct assessment *assessment,
+static void add_step(struct action *plan, const struct assessment *assessment,
 	const struct connection *connection)
 {
-	plan->targets[plan->n_targets++] = make_target(plan->arena, assessment, connection);
+	plan->steps[plan->n_steps++] = make_step(plan->arena, assessment, connection);
 }
 
-static void sort_targets(struct action_plan *plan)
+static void sort_steps(struct action *plan)
 {
-	if (plan->n_targets)
-		qsort(plan->targets, plan->n_targets, sizeof(*plan->targets), compare_targets);
+	if (plan->n_steps)
+		qsort(plan->steps, plan->n_steps, sizeof(*plan->steps), compare_steps);
 }
 
-struct action_plan *plan_kill_leaked(const struct assessment *assessment, enum certainty least)
+struct action *plan_kill_leaked(const struct assessment *assessment, enum certainty least)
 {
-	struct action_plan *plan = new_plan(assessment, ACTION_KILL_LEAKED);
+	struct action *plan = new_plan(assessment, ACTION_KILL_LEAKED);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (connection->verdict.status != STATUS_LEAKED || !may_be_ended(connection))
 			continue;
 		if (connection->verdict.certainty >= least)
-			add_target(plan, assessment, connection);
+			add_step(plan, assessment, connection);
 	}
-	sort_targets(plan);
+	sort_steps(plan);
 	return plan;
 }
 
@@ -148,26 +148,26 @@ static bool is_chosen(const struct backend *backend, const struct plan_session *
 		sessions[i].start == backend->start;
 }
 
-struct action_plan *plan_selected(const struct assessment *assessment, enum action_kind kind,
+struct action *plan_selected(const struct assessment *assessment, enum action_kind kind,
 	const struct plan_session *sessions, size_t n_sessions)
 {
-	struct action_plan *plan = new_plan(assessment, kind);
+	struct action *plan = new_plan(assessment, kind);
 	const struct map *chosen = index_sessions(plan->arena, sessions, n_sessions);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (kind == ACTION_CANCEL && !is_running(connection->backend->state))
 			continue;
 		if (may_be_ended(connection) && is_chosen(connection->backend, sessions, chosen))
-			add_target(plan, assessment, connection);
+			add_step(plan, assessment, connection);
 	}
-	sort_targets(plan);
+	sort_steps(plan);
 	return plan;
 }
 
-size_t plan_count_selected(const struct action_plan *plan)
+size_t plan_count_selected(const struct action *plan)
 {
 	size_t count = 0;
-	for (size_t i = 0; i < plan->n_targets; i++)
-		count += plan->targets[i].selected;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		count += plan->steps[i].selected;
 	return count;
 }

@@ -19,16 +19,16 @@ struct plan_session {
 /* No plan ever names our own sessions, the system's, rows hidden from our role or rows out of scope
  * (--app). Its targets are all selected; the most certain leaks stand first, among them the
  * oldest. It copies every string and outlives the assessment; the caller frees it with
- * action_plan_free(). */
+ * action_free(). */
 
 /* Every leaked connection of at least that certainty. */
-struct action_plan *plan_kill_leaked(const struct assessment *assessment, enum certainty least);
+struct action *plan_kill_leaked(const struct assessment *assessment, enum certainty least);
 
 /* The chosen sessions, as far as they still exist; for ACTION_CANCEL those that run a statement. */
-struct action_plan *plan_selected(const struct assessment *assessment, enum action_kind kind,
+struct action *plan_selected(const struct assessment *assessment, enum action_kind kind,
 	const struct plan_session *sessions, size_t n_sessions);
 
 /* How many targets are ticked. */
-size_t plan_count_selected(const struct action_plan *plan);
+size_t plan_count_selected(const struct action *plan);
 
 #endif

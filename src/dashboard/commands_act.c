@@ -44,21 +44,21 @@ static bool is_free_to_act(struct dashboard *dashboard)
 }
 
 /* Takes ownership of the plan. */
-static bool would_act(const struct dashboard *dashboard, struct action_plan *plan)
+static bool would_act(const struct dashboard *dashboard, struct action *plan)
 {
-	bool would = plan->n_targets && !refusal(dashboard);
-	action_plan_free(plan);
+	bool would = plan->n_steps && !refusal(dashboard);
+	action_free(plan);
 	return would;
 }
 
-static void open_plan(struct dashboard *dashboard, struct action_plan *plan, const char *otherwise)
+static void open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise)
 {
 	lock_impact_forget(dashboard->lock_impact);
-	action_plan_free(dashboard->plan);
+	action_free(dashboard->plan);
 	dashboard->plan = NULL;
 	dashboard->limit_confirmed = false;
-	if (plan->n_targets == 0) {
-		action_plan_free(plan);
+	if (plan->n_steps == 0) {
+		action_free(plan);
 		ui_notice(&dashboard->ui, STYLE_GOOD, otherwise);
 		return;
 	}
@@ -102,7 +102,7 @@ static struct plan_session *chosen_sessions(const struct dashboard *dashboard, s
 	return sessions;
 }
 
-static struct action_plan *plan_chosen(const struct dashboard *dashboard, enum action_kind kind)
+static struct action *plan_chosen(const struct dashboard *dashboard, enum action_kind kind)
 {
 	size_t count;
 	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
@@ -198,7 +198,7 @@ static bool is_allowed(struct dashboard *dashboard)
 
 void command_confirm(struct dashboard *dashboard)
 {
-	struct action_plan *plan = dashboard->plan;
+	struct action *plan = dashboard->plan;
 	if (!is_allowed(dashboard))
 		return;
 	int r = execute_run(dashboard->executor, plan);
@@ -238,7 +238,7 @@ void command_clear_confirm(struct dashboard *dashboard)
 	clearing_screen_confirm(dashboard->clearing);
 }
 
-static struct action_plan *plan_left(const struct dashboard *dashboard)
+static struct action *plan_left(const struct dashboard *dashboard)
 {
 	size_t count;
 	CLEANUP(cleanup_free)

@@ -44,8 +44,8 @@ struct dashboard {
 	struct theme theme;
 	struct ui_state ui;
 	struct grid grid;
-	struct player *player;    /* for --replay; NULL */
-	struct action_plan *plan; /* the plan that is shown or carried out; NULL */
+	struct player *player; /* for --replay; NULL */
+	struct action *plan;   /* the plan that is shown or carried out; NULL */
 	struct password password;
 	char title[ATTENTION_TITLE_MAX]; /* the window's title */
 	bool retitles, rings;            /* done with the next frame */

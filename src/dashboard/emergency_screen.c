@@ -132,7 +132,7 @@ void emergency_screen_open(struct emergency_screen *screen)
 
 static bool has_targets(const struct emergency *emergency)
 {
-	return emergency && (emergency_count_stopped(emergency) || emergency->gone->n_targets);
+	return emergency && (emergency_count_stopped(emergency) || emergency->gone->n_steps);
 }
 
 void emergency_screen_confirm(struct emergency_screen *screen)

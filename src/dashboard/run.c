@@ -265,12 +265,12 @@ static void on_lock_impact(void *data)
 
 static void log_results(struct dashboard *dashboard)
 {
-	const struct action_plan *plan = dashboard->plan;
-	for (size_t i = 0; i < plan->n_targets; i++)
-		if (plan->targets[i].selected)
+	const struct action *plan = dashboard->plan;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected)
 			log_write(dashboard->app->log, "%s: backend %d: %s",
-				action_kind_name(plan->kind), plan->targets[i].pid,
-				action_result_name(plan->targets[i].result));
+				action_kind_name(plan->kind), plan->steps[i].pid,
+				action_result_name(plan->steps[i].result));
 }
 
 static void on_done(void *data)
@@ -374,7 +374,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	execute_free(dashboard->executor);
 	target_free(dashboard->target);
 	app_report_unwritten("audit log", audit_free(dashboard->audit));
-	action_plan_free(dashboard->plan);
+	action_free(dashboard->plan);
 	ui_deinit(&dashboard->ui);
 	grid_deinit(&dashboard->grid);
 }

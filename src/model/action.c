@@ -20,7 +20,7 @@ static const char *const result_names[] = {
 	[RESULT_CANCELLED] = "cancelled",
 };
 
-void action_plan_free(struct action_plan *plan)
+void action_free(struct action *plan)
 {
 	if (plan)
 		arena_free(plan->arena);

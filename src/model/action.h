@@ -29,9 +29,12 @@ enum action_result {
 };
 #define RESULT_COUNT (RESULT_CANCELLED + 1)
 
+enum step_kind {
+	STEP_SESSION, /* ended, or its statement cancelled */
+};
+
 /* One session as it was when the plan was made. The action happens only if that has not changed. */
-struct action_target {
-	int32_t pid;
+struct session_step {
 	int64_t backend_start, state_change, xact_start; /* server clock */
 	enum backend_state state;
 	const char *state_text; /* as the server reports it: compared just before the action */
@@ -43,28 +46,37 @@ struct action_target {
 	int32_t process_pid; /* 0 when not known */
 	const char *loses;   /* "open transaction, 7m12s"; NULL if nothing is lost */
 	int locks, waiters;  /* locks held, and sessions that wait for them; −1: not known */
-	bool selected;       /* false: unticked */
-	enum action_result result;
-	const char *detail; /* the server's error, or the GRANT that is missing; NULL */
 	/* What was seen during the action. Unknown and NULL before it, and if nothing was seen. */
 	int64_t seen_at; /* server clock, just before the check */
 	const char *seen_state;
 	int64_t seen_state_change;
 };
 
-struct action_plan {
+/* What an action does to one victim. */
+struct action_step {
+	enum step_kind kind;
+	bool selected; /* false: unticked */
+	int32_t pid;   /* of the session's backend */
+	enum action_result result;
+	const char *detail; /* the server's error, or the GRANT that is missing; NULL */
+	union {
+		struct session_step session;
+	};
+};
+
+struct action {
 	struct arena *arena; /* owns everything here, the plan itself too */
 	enum action_kind kind;
 	int64_t made_at;
 	const char *server; /* "app @ 127.0.0.1:5432" */
 	const char *role;   /* the database role that acts; NULL when not known */
-	struct action_target *targets;
-	size_t n_targets;
+	struct action_step *steps;
+	size_t n_steps;
 	bool unaudited; /* carried out even if the audit log cannot be written */
 };
 
 /* Frees it; NULL is allowed. */
-void action_plan_free(struct action_plan *plan);
+void action_free(struct action *plan);
 
 /* "kill_leaked", "terminate", "cancel", "emergency" */
 const char *action_kind_name(enum action_kind kind);

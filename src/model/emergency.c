@@ -42,9 +42,9 @@ void emergency_free(struct emergency *emergency)
 	if (!emergency)
 		return;
 	for (size_t i = 0; i < emergency->n_rounds; i++)
-		action_plan_free(emergency->rounds[i]);
-	action_plan_free(emergency->gone);
-	action_plan_free(emergency->held);
+		action_free(emergency->rounds[i]);
+	action_free(emergency->gone);
+	action_free(emergency->held);
 	arena_free(emergency->arena);
 }
 
@@ -73,15 +73,15 @@ char *emergency_loses(const struct emergency *emergency, const struct emergency_
 {
 	int transactions = 0, statements = 0, locks = 0, waiters = 0;
 	text[0] = '\0';
-	for (size_t i = 0; emergency->held && i < emergency->held->n_targets; i++) {
-		const struct action_target *target = &emergency->held->targets[i];
-		if (target->process_pid != process->pid)
+	for (size_t i = 0; emergency->held && i < emergency->held->n_steps; i++) {
+		const struct action_step *step = &emergency->held->steps[i];
+		if (step->session.process_pid != process->pid)
 			continue;
-		transactions += target->state == BACKEND_STATE_IN_TRANSACTION;
-		statements += target->state == BACKEND_STATE_ACTIVE ||
-			target->state == BACKEND_STATE_FASTPATH;
-		locks += target->locks > 0 ? target->locks : 0;
-		waiters += target->waiters > 0 ? target->waiters : 0;
+		transactions += step->session.state == BACKEND_STATE_IN_TRANSACTION;
+		statements += step->session.state == BACKEND_STATE_ACTIVE ||
+			step->session.state == BACKEND_STATE_FASTPATH;
+		locks += step->session.locks > 0 ? step->session.locks : 0;
+		waiters += step->session.waiters > 0 ? step->session.waiters : 0;
 	}
 	add_count(text, transactions, "open transaction", "open transactions");
 	add_count(text, statements, "running statement", "running statements");
@@ -108,26 +108,26 @@ size_t emergency_count_connections(const struct emergency *emergency)
 }
 
 static bool is_named_after(
-	const struct emergency *emergency, size_t round, const struct action_target *target)
+	const struct emergency *emergency, size_t round, const struct action_step *step)
 {
 	for (round++; round < emergency->n_rounds; round++) {
-		const struct action_plan *plan = emergency->rounds[round];
-		for (size_t i = 0; i < plan->n_targets; i++)
-			if (plan->targets[i].pid == target->pid &&
-				plan->targets[i].backend_start == target->backend_start)
+		const struct action *plan = emergency->rounds[round];
+		for (size_t i = 0; i < plan->n_steps; i++)
+			if (plan->steps[i].pid == step->pid &&
+				plan->steps[i].session.backend_start == step->session.backend_start)
 				return true;
 	}
 	return false;
 }
 
 void emergency_each_session(const struct emergency *emergency,
-	void (*each)(void *data, const struct action_target *target), void *data)
+	void (*each)(void *data, const struct action_step *step), void *data)
 {
 	for (size_t round = 0; round < emergency->n_rounds; round++) {
-		const struct action_plan *plan = emergency->rounds[round];
-		for (size_t i = 0; i < plan->n_targets; i++)
-			if (!is_named_after(emergency, round, &plan->targets[i]))
-				each(data, &plan->targets[i]);
+		const struct action *plan = emergency->rounds[round];
+		for (size_t i = 0; i < plan->n_steps; i++)
+			if (!is_named_after(emergency, round, &plan->steps[i]))
+				each(data, &plan->steps[i]);
 	}
 }
 

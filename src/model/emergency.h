@@ -104,12 +104,12 @@ struct emergency {
 	/* Those to be stopped come first. */
 	struct emergency_process *processes;
 	size_t n_processes;
-	struct action_plan *gone; /* sessions whose client is gone already: these are ended, too */
+	struct action *gone; /* sessions whose client is gone already: these are ended, too */
 	/* connections of the processes to be stopped, to show what is lost */
-	struct action_plan *held;
+	struct action *held;
 
 	enum emergency_phase phase;
-	struct action_plan *rounds[EMERGENCY_ROUNDS_MAX];
+	struct action *rounds[EMERGENCY_ROUNDS_MAX];
 	size_t n_rounds;
 	struct emergency_left *left;
 	size_t n_left;
@@ -140,7 +140,7 @@ char *emergency_loses(const struct emergency *emergency, const struct emergency_
 /* Calls back for each session that was planned to be ended, with the target of the last round that
  * had it. In the order of the rounds. */
 void emergency_each_session(const struct emergency *emergency,
-	void (*each)(void *data, const struct action_target *target), void *data);
+	void (*each)(void *data, const struct action_step *step), void *data);
 
 /* "pgbouncer"; NULL for SKIP_NONE. */
 const char *skip_reason_name(enum skip_reason skip);

@@ -36,7 +36,7 @@ struct cleaning {
 	struct executor *executor;
 	uv_timer_t *timer;
 	struct watch *watch; /* NULL: no cleaning is running */
-	struct action_plan *plan;
+	struct action *plan;
 	const void *activity; /* the activity before the kill: only compared, never dereferenced */
 	int64_t began_at;
 	int tries;
@@ -45,7 +45,7 @@ struct cleaning {
 static void finish(struct cleaning *cleaning)
 {
 	uv_timer_stop(cleaning->timer);
-	action_plan_free(cleaning->plan);
+	action_free(cleaning->plan);
 	cleaning->plan = NULL;
 	cleaning->watch = NULL;
 	cleaning->callbacks.cleaned(cleaning->callbacks.data);
@@ -157,7 +157,7 @@ static void end_sessions(struct cleaning *cleaning)
 		return;
 	}
 	cleaning->tries++;
-	action_plan_free(cleaning->plan);
+	action_free(cleaning->plan);
 	cleaning->plan = plan_selected(
 		target_assessment(cleaning->target), ACTION_TERMINATE, sessions, count);
 	cleaning->plan->unaudited = true;
@@ -170,12 +170,12 @@ static void on_executed(void *data)
 	struct cleaning *cleaning = data;
 	struct shutdown_record *record = watch_record(cleaning->watch);
 	bool again = false;
-	for (size_t i = 0; i < cleaning->plan->n_targets; i++) {
-		const struct action_target *target = &cleaning->plan->targets[i];
-		struct shutdown_survivor *survivor = find_survivor(record, target->pid);
+	for (size_t i = 0; i < cleaning->plan->n_steps; i++) {
+		const struct action_step *step = &cleaning->plan->steps[i];
+		struct shutdown_survivor *survivor = find_survivor(record, step->pid);
 		if (survivor)
-			survivor->result = action_result_name(target->result);
-		again |= target->result == RESULT_CHANGED;
+			survivor->result = action_result_name(step->result);
+		again |= step->result == RESULT_CHANGED;
 	}
 	if (!again) {
 		finish(cleaning);
@@ -233,7 +233,7 @@ void cleaning_free(struct cleaning *cleaning)
 		return;
 	handle_close(cleaning->timer);
 	execute_free(cleaning->executor);
-	action_plan_free(cleaning->plan);
+	action_free(cleaning->plan);
 	free(cleaning);
 }
 

@@ -165,7 +165,7 @@ static void decide(struct emergency_mode *mode)
 static void refuse(struct emergency_mode *mode)
 {
 	struct emergency *emergency = mode->emergency;
-	emergency->n_processes = emergency->gone->n_targets = emergency->held->n_targets = 0;
+	emergency->n_processes = emergency->gone->n_steps = emergency->held->n_steps = 0;
 	emergency->cannot = POOLER_REASON;
 	fputs("dbtop: " POOLER_REASON "\n", stderr);
 	if (is_json(mode))

@@ -48,7 +48,7 @@ struct headless {
 	struct executor *executor;
 	struct lock_impact *lock_impact;
 	struct audit *audit;
-	struct action_plan *plan;         /* the current plan; NULL before */
+	struct action *plan;              /* the current plan; NULL before */
 	struct emergency_mode *emergency; /* NULL in the other modes */
 	uv_timer_t *timeout, *pace;
 	struct signal_watch *signals;
@@ -119,7 +119,7 @@ static void on_pace(uv_timer_t *timer)
 enum consent { CONSENT_YES, CONSENT_NO, CONSENT_INTERRUPTED };
 
 /* Only "y" and "yes" are consent. */
-static enum consent ask(const struct action_plan *plan)
+static enum consent ask(const struct action *plan)
 {
 	CLEANUP(cleanup_free) char *answer = NULL;
 	CLEANUP(cleanup_free)
@@ -188,7 +188,7 @@ static void go_on(struct headless *headless)
 	const struct options *options = &headless->app->options;
 	uv_timer_stop(headless->timeout);
 	lock_impact_forget(headless->lock_impact);
-	if (options->dry_run || headless->plan->n_targets == 0) {
+	if (options->dry_run || headless->plan->n_steps == 0) {
 		if (options->json)
 			check_written(result_print_json(headless->plan, options->dry_run, stdout));
 		else
@@ -241,7 +241,7 @@ static void kill_leaked(struct headless *headless)
 		return;
 	}
 	if (assessment->server.pooler) {
-		headless->plan->n_targets = 0;
+		headless->plan->n_steps = 0;
 		fputs("dbtop: " POOLER_REASON "\n", stderr);
 		if (options->json)
 			print_result(headless);
@@ -409,7 +409,7 @@ static void close_headless(struct headless *headless)
 	execute_free(headless->executor);
 	target_free(headless->target);
 	app_report_unwritten("audit log", audit_free(headless->audit));
-	action_plan_free(headless->plan);
+	action_free(headless->plan);
 }
 
 /* A mode that ends sessions or processes needs a terminal to ask on, or --yes, and must not be

@@ -43,26 +43,26 @@ static void put_skipped(struct printer *printer, const struct emergency *emergen
 	}
 }
 
-static void put_session(struct printer *printer, const struct action_target *target)
+static void put_session(struct printer *printer, const struct action_step *step)
 {
 	char age[DURATION_TEXT_MAX];
-	printer_format(printer, "%9d  ", target->pid);
-	printer_cell(printer, target->application_name, 20);
-	printer_format(printer, " %7s  ", duration_format(target->age, age));
-	printer_text(printer, target->state_text);
+	printer_format(printer, "%9d  ", step->pid);
+	printer_cell(printer, step->session.application_name, 20);
+	printer_format(printer, " %7s  ", duration_format(step->session.age, age));
+	printer_text(printer, step->session.state_text);
 }
 
-static void put_gone(struct printer *printer, const struct action_plan *gone)
+static void put_gone(struct printer *printer, const struct action *gone)
 {
-	if (!gone->n_targets)
+	if (!gone->n_steps)
 		return;
-	printer_format(printer, "and end %zu %s whose client is gone", gone->n_targets,
-		plural(gone->n_targets, "session", "sessions"));
+	printer_format(printer, "and end %zu %s whose client is gone", gone->n_steps,
+		plural(gone->n_steps, "session", "sessions"));
 	printer_end_line(printer);
-	for (size_t i = 0; i < gone->n_targets; i++) {
-		put_session(printer, &gone->targets[i]);
+	for (size_t i = 0; i < gone->n_steps; i++) {
+		put_session(printer, &gone->steps[i]);
 		printer_end_line(printer);
-		printer_note(printer, "loses: ", gone->targets[i].loses);
+		printer_note(printer, "loses: ", gone->steps[i].session.loses);
 	}
 }
 
@@ -136,21 +136,21 @@ struct tally {
 	size_t all, ended;
 };
 
-static void tally_session(void *data, const struct action_target *target)
+static void tally_session(void *data, const struct action_step *step)
 {
 	struct tally *tally = data;
-	if (!target->selected)
+	if (!step->selected)
 		return;
 	tally->all++;
-	tally->ended += target->result == RESULT_TERMINATED;
+	tally->ended += step->result == RESULT_TERMINATED;
 	if (!tally->printer)
 		return;
-	printer_format(tally->printer, "%9d  ", target->pid);
-	printer_cell(tally->printer, action_result_name(target->result), 12);
-	printer_cell(tally->printer, target->application_name, 20);
+	printer_format(tally->printer, "%9d  ", step->pid);
+	printer_cell(tally->printer, action_result_name(step->result), 12);
+	printer_cell(tally->printer, step->session.application_name, 20);
 	printer_text(tally->printer, "  session, its process is gone");
 	printer_end_line(tally->printer);
-	printer_note(tally->printer, "", target->detail);
+	printer_note(tally->printer, "", step->detail);
 }
 
 static size_t count_ended(const struct emergency *emergency)
@@ -233,31 +233,31 @@ static void encode_process(struct encoder *encoder, const struct emergency *emer
 	encoder_close(encoder, '}');
 }
 
-static void encode_session(
-	struct encoder *encoder, const struct action_target *target, bool dry_run)
+static void encode_session(struct encoder *encoder, const struct action_step *step, bool dry_run)
 {
 	encoder_open(encoder, NULL, '{');
 	encoder_string(encoder, "kind", "session");
-	encoder_integer(encoder, "pid", target->pid);
-	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(target->result));
+	encoder_integer(encoder, "pid", step->pid);
+	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(step->result));
 	encoder_string(encoder, "reason", "process_gone");
-	encoder_string(encoder, "detail", target->detail);
-	encoder_string(encoder, "loses", target->loses);
-	encoder_count(encoder, "locks", target->locks);
-	encoder_count(encoder, "waiters", target->waiters);
-	encoder_instant(encoder, "backend_start", target->backend_start);
-	encoder_string(encoder, "database", target->database);
-	encoder_string(encoder, "user", target->user);
-	encoder_string(encoder, "application_name", target->application_name);
-	encoder_string(encoder, "state", target->state_text);
-	encoder_count(encoder, "process_pid", target->process_pid ? target->process_pid : -1);
+	encoder_string(encoder, "detail", step->detail);
+	encoder_string(encoder, "loses", step->session.loses);
+	encoder_count(encoder, "locks", step->session.locks);
+	encoder_count(encoder, "waiters", step->session.waiters);
+	encoder_instant(encoder, "backend_start", step->session.backend_start);
+	encoder_string(encoder, "database", step->session.database);
+	encoder_string(encoder, "user", step->session.user);
+	encoder_string(encoder, "application_name", step->session.application_name);
+	encoder_string(encoder, "state", step->session.state_text);
+	encoder_count(
+		encoder, "process_pid", step->session.process_pid ? step->session.process_pid : -1);
 	encoder_close(encoder, '}');
 }
 
-static void encode_done_session(void *data, const struct action_target *target)
+static void encode_done_session(void *data, const struct action_step *step)
 {
-	if (target->selected)
-		encode_session(data, target, false);
+	if (step->selected)
+		encode_session(data, step, false);
 }
 
 static void encode_targets(struct encoder *encoder, const struct emergency *emergency, bool dry_run)
@@ -267,8 +267,8 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 		if (emergency->processes[i].skip == SKIP_NONE)
 			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
 	if (dry_run)
-		for (size_t i = 0; i < emergency->gone->n_targets; i++)
-			encode_session(encoder, &emergency->gone->targets[i], true);
+		for (size_t i = 0; i < emergency->gone->n_steps; i++)
+			encode_session(encoder, &emergency->gone->steps[i], true);
 	else
 		emergency_each_session(emergency, encode_done_session, encoder);
 	encoder_close(encoder, ']');
@@ -279,10 +279,10 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 	encoder_close(encoder, ']');
 }
 
-static void encode_surviving_session(void *data, const struct action_target *target)
+static void encode_surviving_session(void *data, const struct action_step *step)
 {
-	if (target->selected && action_result_survived(target->result))
-		encoder_integer(data, NULL, target->pid);
+	if (step->selected && action_result_survived(step->result))
+		encoder_integer(data, NULL, step->pid);
 }
 
 /* Lists pids, like every action: of processes and of sessions. Those that were not in a plan are

@@ -39,15 +39,15 @@ int exit_status_of_snapshot(const struct assessment *assessment)
 	return clean_if_seen(assessment);
 }
 
-int exit_status_of_plan(const struct action_plan *plan, const struct assessment *assessment)
+int exit_status_of_plan(const struct action *plan, const struct assessment *assessment)
 {
-	return plan->n_targets > 0 ? LEAKS : clean_if_seen(assessment);
+	return plan->n_steps > 0 ? LEAKS : clean_if_seen(assessment);
 }
 
-int exit_status_of_result(const struct action_plan *plan, const struct assessment *assessment)
+int exit_status_of_result(const struct action *plan, const struct assessment *assessment)
 {
-	for (size_t i = 0; i < plan->n_targets; i++)
-		if (plan->targets[i].selected && action_result_survived(plan->targets[i].result))
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected && action_result_survived(plan->steps[i].result))
 			return LEAKS;
 	return clean_if_seen(assessment);
 }
@@ -55,7 +55,7 @@ int exit_status_of_result(const struct action_plan *plan, const struct assessmen
 int exit_status_of_emergency_plan(
 	const struct emergency *emergency, const struct assessment *assessment)
 {
-	if (emergency_count_stopped(emergency) > 0 || emergency->gone->n_targets > 0)
+	if (emergency_count_stopped(emergency) > 0 || emergency->gone->n_steps > 0)
 		return LEAKS;
 	return emergency->connected ? clean_if_seen(assessment) : CANNOT_TELL;
 }

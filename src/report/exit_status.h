@@ -3,7 +3,7 @@
 #ifndef REPORT_EXIT_STATUS_H
 #define REPORT_EXIT_STATUS_H
 
-struct action_plan;
+struct action;
 struct assessment;
 struct emergency;
 
@@ -14,10 +14,10 @@ struct emergency;
 int exit_status_of_snapshot(const struct assessment *assessment);
 
 /* Of --dry-run: 1 if there is something to end. */
-int exit_status_of_plan(const struct action_plan *plan, const struct assessment *assessment);
+int exit_status_of_plan(const struct action *plan, const struct assessment *assessment);
 
 /* Of a plan that was carried out: 1 if a session survived. */
-int exit_status_of_result(const struct action_plan *plan, const struct assessment *assessment);
+int exit_status_of_result(const struct action *plan, const struct assessment *assessment);
 
 /* The same of an emergency. */
 int exit_status_of_emergency_plan(

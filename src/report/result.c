@@ -24,35 +24,34 @@ static bool is_done(enum action_result result)
 	return result == RESULT_TERMINATED || result == RESULT_CANCELLED;
 }
 
-static size_t count(const struct action_plan *plan, bool (*test)(enum action_result result))
+static size_t count(const struct action *plan, bool (*test)(enum action_result result))
 {
 	size_t n = 0;
-	for (size_t i = 0; i < plan->n_targets; i++)
-		n += plan->targets[i].selected && (!test || test(plan->targets[i].result));
+	for (size_t i = 0; i < plan->n_steps; i++)
+		n += plan->steps[i].selected && (!test || test(plan->steps[i].result));
 	return n;
 }
 
-static void put_place(struct printer *printer, const struct action_plan *plan, size_t n)
+static void put_place(struct printer *printer, const struct action *plan, size_t n)
 {
 	printer_format(printer, "%zu %s%s on ", n, phrases[plan->kind].what, plural_s(n));
 	printer_text(printer, plan->server);
 }
 
 /* "   9912  terminated    7m12s  app/4312/1        held too long, proven" */
-static void put_target(
-	struct printer *printer, const struct action_target *target, const char *result)
+static void put_step(struct printer *printer, const struct action_step *step, const char *result)
 {
 	char age[DURATION_TEXT_MAX];
-	printer_format(printer, "%9d  ", target->pid);
+	printer_format(printer, "%9d  ", step->pid);
 	if (result)
 		printer_cell(printer, result, 12);
-	printer_format(printer, "%7s  ", duration_format(target->age, age));
-	printer_cell(printer, target->application_name, 18);
-	if (target->reason != REASON_NONE)
-		printer_format(printer, "%s, %s", reason_phrase(target->reason),
-			certainty_name(target->certainty));
+	printer_format(printer, "%7s  ", duration_format(step->session.age, age));
+	printer_cell(printer, step->session.application_name, 18);
+	if (step->session.reason != REASON_NONE)
+		printer_format(printer, "%s, %s", reason_phrase(step->session.reason),
+			certainty_name(step->session.certainty));
 	else
-		printer_text(printer, target->state_text);
+		printer_text(printer, step->session.state_text);
 	printer_end_line(printer);
 }
 
@@ -67,86 +66,87 @@ static void put_query(struct printer *printer, const char *query)
 	printer_end_line(printer);
 }
 
-int result_print_plan(const struct action_plan *plan, const struct printer_style *style, FILE *file)
+int result_print_plan(const struct action *plan, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = count(plan, NULL);
 	printer_format(&printer, "%s ", phrases[plan->kind].would);
 	put_place(&printer, plan, n);
 	printer_end_line(&printer);
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		const struct action_target *target = &plan->targets[i];
-		if (!target->selected)
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct action_step *step = &plan->steps[i];
+		if (!step->selected)
 			continue;
-		put_target(&printer, target, NULL);
-		printer_note(&printer, "process: ", target->process);
-		put_query(&printer, target->query);
-		printer_note(&printer, "loses: ", target->loses);
+		put_step(&printer, step, NULL);
+		printer_note(&printer, "process: ", step->session.process);
+		put_query(&printer, step->session.query);
+		printer_note(&printer, "loses: ", step->session.loses);
 	}
 	return printer_flush(&printer);
 }
 
-static void put_survivors(struct printer *printer, const struct action_plan *plan)
+static void put_survivors(struct printer *printer, const struct action *plan)
 {
 	printer_format(printer, "%zu survived:", count(plan, action_result_survived));
-	for (size_t i = 0; i < plan->n_targets; i++)
-		if (plan->targets[i].selected && action_result_survived(plan->targets[i].result))
-			printer_format(printer, " %d", plan->targets[i].pid);
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected && action_result_survived(plan->steps[i].result))
+			printer_format(printer, " %d", plan->steps[i].pid);
 	printer_end_line(printer);
 }
 
-int result_print_text(const struct action_plan *plan, const struct printer_style *style, FILE *file)
+int result_print_text(const struct action *plan, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = count(plan, NULL);
 	printer_format(&printer, "%s %zu of ", phrases[plan->kind].did, count(plan, is_done));
 	put_place(&printer, plan, n);
 	printer_end_line(&printer);
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		const struct action_target *target = &plan->targets[i];
-		if (!target->selected)
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct action_step *step = &plan->steps[i];
+		if (!step->selected)
 			continue;
-		put_target(&printer, target, action_result_name(target->result));
-		printer_note(&printer, "", target->detail);
+		put_step(&printer, step, action_result_name(step->result));
+		printer_note(&printer, "", step->detail);
 	}
 	if (count(plan, action_result_survived) > 0)
 		put_survivors(&printer, plan);
 	return printer_flush(&printer);
 }
 
-static void encode_target(struct encoder *encoder, const struct action_target *target, bool dry_run)
+static void encode_step(struct encoder *encoder, const struct action_step *step, bool dry_run)
 {
 	encoder_open(encoder, NULL, '{');
-	encoder_integer(encoder, "pid", target->pid);
-	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(target->result));
-	encoder_string(encoder, "reason", reason_name(target->reason));
-	encoder_string(encoder, "certainty", certainty_name(target->certainty));
-	encoder_string(encoder, "detail", target->detail);
-	encoder_string(encoder, "loses", target->loses);
-	encoder_count(encoder, "locks", target->locks);
-	encoder_count(encoder, "waiters", target->waiters);
-	encoder_instant(encoder, "backend_start", target->backend_start);
-	encoder_string(encoder, "database", target->database);
-	encoder_string(encoder, "user", target->user);
-	encoder_string(encoder, "application_name", target->application_name);
-	encoder_string(encoder, "state", target->state_text);
-	encoder_seconds(encoder, "seconds", target->age);
-	encoder_string(encoder, "query", target->query);
-	encoder_string(encoder, "process", target->process);
-	encoder_count(encoder, "process_pid", target->process_pid ? target->process_pid : -1);
+	encoder_integer(encoder, "pid", step->pid);
+	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(step->result));
+	encoder_string(encoder, "reason", reason_name(step->session.reason));
+	encoder_string(encoder, "certainty", certainty_name(step->session.certainty));
+	encoder_string(encoder, "detail", step->detail);
+	encoder_string(encoder, "loses", step->session.loses);
+	encoder_count(encoder, "locks", step->session.locks);
+	encoder_count(encoder, "waiters", step->session.waiters);
+	encoder_instant(encoder, "backend_start", step->session.backend_start);
+	encoder_string(encoder, "database", step->session.database);
+	encoder_string(encoder, "user", step->session.user);
+	encoder_string(encoder, "application_name", step->session.application_name);
+	encoder_string(encoder, "state", step->session.state_text);
+	encoder_seconds(encoder, "seconds", step->session.age);
+	encoder_string(encoder, "query", step->session.query);
+	encoder_string(encoder, "process", step->session.process);
+	encoder_count(
+		encoder, "process_pid", step->session.process_pid ? step->session.process_pid : -1);
 	encoder_close(encoder, '}');
 }
 
-static void encode_survivors(struct encoder *encoder, const struct action_plan *plan)
+static void encode_survivors(struct encoder *encoder, const struct action *plan)
 {
 	encoder_open(encoder, "survivors", '[');
-	for (size_t i = 0; i < plan->n_targets; i++)
-		if (plan->targets[i].selected && action_result_survived(plan->targets[i].result))
-			encoder_integer(encoder, NULL, plan->targets[i].pid);
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected && action_result_survived(plan->steps[i].result))
+			encoder_integer(encoder, NULL, plan->steps[i].pid);
 	encoder_close(encoder, ']');
 }
 
-int result_print_json(const struct action_plan *plan, bool dry_run, FILE *file)
+int result_print_json(const struct action *plan, bool dry_run, FILE *file)
 {
 	struct encoder encoder = { .file = file };
 	encoder_open(&encoder, NULL, '{');
@@ -156,9 +156,9 @@ int result_print_json(const struct action_plan *plan, bool dry_run, FILE *file)
 	encoder_string(&encoder, "server", plan->server);
 	encoder_instant(&encoder, "made_at", plan->made_at);
 	encoder_open(&encoder, "targets", '[');
-	for (size_t i = 0; i < plan->n_targets; i++)
-		if (plan->targets[i].selected)
-			encode_target(&encoder, &plan->targets[i], dry_run);
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected)
+			encode_step(&encoder, &plan->steps[i], dry_run);
 	encoder_close(&encoder, ']');
 	encoder_count(&encoder, "terminated", (int64_t)count(plan, is_done));
 	encode_survivors(&encoder, plan);

@@ -7,21 +7,21 @@
 
 #include "report/printer.h"
 
-struct action_plan;
+struct action;
 
 /* Each function prints the selected targets and flushes the stream. It returns 0, or a negative
  * errno if the stream failed. */
 
 /* Before the action: which sessions it would end, why, and what is lost. */
-int result_print_plan(const struct action_plan *plan, const struct printer_style *style, FILE *file)
+int result_print_plan(const struct action *plan, const struct printer_style *style, FILE *file)
 	__attribute__((warn_unused_result));
 
-/* After the action: one line for each target, and which sessions survived. */
-int result_print_text(const struct action_plan *plan, const struct printer_style *style, FILE *file)
+/* After the action: one line for each step, and which sessions survived. */
+int result_print_text(const struct action *plan, const struct printer_style *style, FILE *file)
 	__attribute__((warn_unused_result));
 
 /* One line of JSON, schema 1. In a plan (--dry-run) each result is null. */
-int result_print_json(const struct action_plan *plan, bool dry_run, FILE *file)
+int result_print_json(const struct action *plan, bool dry_run, FILE *file)
 	__attribute__((warn_unused_result));
 
 #endif

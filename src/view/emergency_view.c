@@ -21,7 +21,7 @@ enum kind {
 	LINE_BLANK,
 	LINE_PROMPT,
 	LINE_HEADING,
-	LINE_STEP,
+	LINE_PHASE,
 	LINE_PROCESS,
 	LINE_SESSION,
 	LINE_LEFT,
@@ -30,9 +30,9 @@ enum kind {
 
 struct entry {
 	enum kind kind;
-	size_t index;                       /* of a step, a process, a row of `left` */
-	const char *text;                   /* LINE_HEADING */
-	const struct action_target *target; /* LINE_SESSION */
+	size_t index;                   /* of a step, a process, a row of `left` */
+	const char *text;               /* LINE_HEADING */
+	const struct action_step *step; /* LINE_SESSION */
 };
 
 struct sheet {
@@ -71,9 +71,9 @@ static void add_skipped(struct sheet *sheet)
 	add_processes(sheet, true);
 }
 
-static void add_session(void *data, const struct action_target *target)
+static void add_session(void *data, const struct action_step *step)
 {
-	add(data, (struct entry){ .kind = LINE_SESSION, .target = target });
+	add(data, (struct entry){ .kind = LINE_SESSION, .step = step });
 }
 
 static void format_prompt(const struct sheet *sheet, struct line *line)
@@ -104,11 +104,11 @@ static size_t count_done(const struct emergency *emergency, size_t *ret_ended)
 	return done;
 }
 
-static void count_session(void *data, const struct action_target *target)
+static void count_session(void *data, const struct action_step *step)
 {
 	size_t *counts = data;
 	counts[0]++;
-	counts[1] += target->result == RESULT_TERMINATED || target->result == RESULT_GONE;
+	counts[1] += step->result == RESULT_TERMINATED || step->result == RESULT_GONE;
 }
 
 static void format_stopping(const struct emergency *emergency, struct line *line)
@@ -153,27 +153,27 @@ static void format_freeing(const struct emergency *emergency, struct line *line)
 		line_add(line, STYLE_DIM, "one process after the other, until dbtop is in");
 }
 
-static const struct step {
+static const struct phase {
 	const char *words;
 	enum emergency_phase phase;
 	void (*format)(const struct emergency *emergency, struct line *line);
-} steps[] = {
+} phases[] = {
 	{ "free a slot", EMERGENCY_FREEING, format_freeing },
 	{ "stop the processes", EMERGENCY_STOPPING, format_stopping },
 	{ "end their sessions", EMERGENCY_ENDING, format_ending },
 	{ "count what is left", EMERGENCY_COUNTING, format_counting },
 };
-#define STEPS (sizeof(steps) / sizeof(steps[0]))
+#define PHASES (sizeof(phases) / sizeof(phases[0]))
 
-static void format_step(const struct sheet *sheet, size_t index, struct line *line)
+static void format_phase(const struct sheet *sheet, size_t index, struct line *line)
 {
 	const struct emergency *emergency = sheet->emergency;
-	const struct step *step = &steps[index];
-	bool past = is_past(emergency, step->phase), now = emergency->phase == step->phase;
+	const struct phase *row = &phases[index];
+	bool past = is_past(emergency, row->phase), now = emergency->phase == row->phase;
 	line_add(line, past ? STYLE_GOOD : STYLE_STRONG, past ? "✓ " : now ? "▸ " : "  ");
 	line_printf(line, past || now ? STYLE_TEXT : STYLE_DIM, "%zu. %-20s ",
-		emergency->connected ? index : index + 1, step->words);
-	step->format(emergency, line);
+		emergency->connected ? index : index + 1, row->words);
+	row->format(emergency, line);
 }
 
 static const struct {
@@ -251,22 +251,23 @@ static void format_process(const struct sheet *sheet, size_t index, struct line 
 }
 
 static void format_session(
-	const struct sheet *sheet, const struct action_target *target, struct line *line)
+	const struct sheet *sheet, const struct action_step *step, struct line *line)
 {
 	char age[DURATION_TEXT_MAX];
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
-	format_prefix(line, planned ? "✗" : results[target->result].sign,
-		planned ? STYLE_LEAKED : results[target->result].style, target->pid);
-	line_add(line, STYLE_TEXT, target->application_name ? target->application_name : "session");
+	format_prefix(line, planned ? "✗" : results[step->result].sign,
+		planned ? STYLE_LEAKED : results[step->result].style, step->pid);
+	line_add(line, STYLE_TEXT,
+		step->session.application_name ? step->session.application_name : "session");
 	if (!planned)
-		line_add_next(line, results[target->result].style, results[target->result].word);
-	if (!planned && target->detail)
-		line_add_next(line, STYLE_TEXT, target->detail);
-	line_add_next(line, STYLE_DIM, target->state_text ? target->state_text : "");
-	line_printf(line, STYLE_DIM, " %s", duration_format(target->age, age));
-	if (target->loses && planned) {
+		line_add_next(line, results[step->result].style, results[step->result].word);
+	if (!planned && step->detail)
+		line_add_next(line, STYLE_TEXT, step->detail);
+	line_add_next(line, STYLE_DIM, step->session.state_text ? step->session.state_text : "");
+	line_printf(line, STYLE_DIM, " %s", duration_format(step->session.age, age));
+	if (step->session.loses && planned) {
 		line_add_next(line, STYLE_DIM, "loses: ");
-		line_add(line, STYLE_CAUTION, target->loses);
+		line_add(line, STYLE_CAUTION, step->session.loses);
 	}
 }
 
@@ -299,9 +300,9 @@ static void format(const struct sheet *sheet, const struct entry *entry, struct 
 	case LINE_BLANK: break;
 	case LINE_PROMPT: format_prompt(sheet, line); break;
 	case LINE_HEADING: line_add(line, STYLE_HEADING, entry->text); break;
-	case LINE_STEP: format_step(sheet, entry->index, line); break;
+	case LINE_PHASE: format_phase(sheet, entry->index, line); break;
 	case LINE_PROCESS: format_process(sheet, entry->index, line); break;
-	case LINE_SESSION: format_session(sheet, entry->target, line); break;
+	case LINE_SESSION: format_session(sheet, entry->step, line); break;
 	case LINE_LEFT: format_left(sheet, entry->index, line); break;
 	case LINE_VERDICT: format_verdict(sheet->emergency, line); break;
 	}
@@ -365,7 +366,7 @@ void emergency_view_draw_plan(const struct frame *frame)
 		return;
 	}
 	plan_title(emergency, title, sizeof(title));
-	if (emergency_count_stopped(emergency) || emergency->gone->n_targets)
+	if (emergency_count_stopped(emergency) || emergency->gone->n_steps)
 		add(&sheet, (struct entry){ .kind = LINE_PROMPT });
 	else
 		add_heading(&sheet, "nobody here is the application's: there is nothing to stop");
@@ -376,10 +377,10 @@ void emergency_view_draw_plan(const struct frame *frame)
 					       "their sockets)");
 		add_processes(&sheet, false);
 	}
-	if (emergency->gone->n_targets) {
+	if (emergency->gone->n_steps) {
 		add_heading(&sheet, "ended: sessions whose client is gone");
-		for (size_t i = 0; i < emergency->gone->n_targets; i++)
-			add_session(&sheet, &emergency->gone->targets[i]);
+		for (size_t i = 0; i < emergency->gone->n_steps; i++)
+			add_session(&sheet, &emergency->gone->steps[i]);
 	}
 	add_skipped(&sheet);
 	draw(&sheet, title, SCREEN_EMERGENCY);
@@ -398,8 +399,8 @@ void emergency_view_draw_run(const struct frame *frame)
 		add(&sheet, (struct entry){ .kind = LINE_LEFT, .index = i });
 	if (sheet.count)
 		add(&sheet, (struct entry){ .kind = LINE_BLANK });
-	for (size_t i = emergency->connected; i < STEPS; i++)
-		add(&sheet, (struct entry){ .kind = LINE_STEP, .index = i });
+	for (size_t i = emergency->connected; i < PHASES; i++)
+		add(&sheet, (struct entry){ .kind = LINE_PHASE, .index = i });
 	add(&sheet, (struct entry){ .kind = LINE_BLANK });
 	add_processes(&sheet, false);
 	emergency_each_session(emergency, add_session, &sheet);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-struct action_plan;
+struct action;
 struct assessment;
 struct grid;
 struct history;
@@ -13,10 +13,10 @@ struct ui_state;
 struct frame {
 	struct grid *grid;
 	const struct assessment *assessment;
-	const struct history *history;  /* may be NULL */
-	const struct action_plan *plan; /* NULL unless there is a plan */
-	struct ui_state *ui;            /* drawing settles selection and scrolling: view/settle.h */
-	int64_t now;                    /* wall clock */
+	const struct history *history; /* may be NULL */
+	const struct action *plan;     /* NULL unless there is a plan */
+	struct ui_state *ui;           /* drawing settles selection and scrolling: view/settle.h */
+	int64_t now;                   /* wall clock */
 };
 
 #endif

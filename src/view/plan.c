@@ -1,4 +1,4 @@
-/* The plan's dialogs: one row for each target, in columns as wide as their contents. */
+/* The plan's dialogs: one row for each step, in columns as wide as their contents. */
 #include "view/plan.h"
 
 #include <stdio.h>
@@ -18,92 +18,89 @@ struct field {
 	int most;      /* 0: takes the remaining width */
 	int least;     /* it is cut to this before others are left out; 0: never cut */
 	int sacrifice; /* 1 is left out first; 0 stays */
-	void (*format)(const struct action_plan *plan, const struct action_target *target,
-		struct line *line);
+	void (*format)(
+		const struct action *plan, const struct action_step *step, struct line *line);
 };
 
 static void format_tick(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	line_add(line, target->selected ? STYLE_STRONG : STYLE_DIM,
-		target->selected ? "[x]" : "[ ]");
+	line_add(line, step->selected ? STYLE_STRONG : STYLE_DIM, step->selected ? "[x]" : "[ ]");
 }
 
 /* Unticked targets are dimmed. */
-static enum style style_of(const struct action_target *target, enum style style)
+static enum style style_of(const struct action_step *step, enum style style)
 {
-	return target->selected ? style : STYLE_DIM;
+	return step->selected ? style : STYLE_DIM;
 }
 
-static void format_pid(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+static void format_pid(const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	line_printf(line, style_of(target, STYLE_TEXT), "%d", target->pid);
+	line_printf(line, style_of(step, STYLE_TEXT), "%d", step->pid);
 }
 
 static void format_process(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	if (target->process)
-		line_add(line, style_of(target, STYLE_TEXT), target->process);
-	if (target->process && target->process_pid)
-		line_printf(line, STYLE_DIM, " %d", target->process_pid);
+	if (step->session.process)
+		line_add(line, style_of(step, STYLE_TEXT), step->session.process);
+	if (step->session.process && step->session.process_pid)
+		line_printf(line, STYLE_DIM, " %d", step->session.process_pid);
 }
 
 static void format_application(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	const char *name = target->application_name;
-	line_add(line, style_of(target, STYLE_TEXT), name ? name : "");
+	const char *name = step->session.application_name;
+	line_add(line, style_of(step, STYLE_TEXT), name ? name : "");
 }
 
-static void format_age(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+static void format_age(const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
 	char text[DURATION_TEXT_MAX];
-	line_add(line, style_of(target, STYLE_TEXT), duration_format(target->age, text));
+	line_add(line, style_of(step, STYLE_TEXT), duration_format(step->session.age, text));
 }
 
 static void format_certainty(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	const char *name = certainty_name(target->certainty);
-	bool proven = target->certainty == CERTAINTY_PROVEN;
-	line_add(line, style_of(target, proven ? STYLE_LEAKED : STYLE_CAUTION), name ? name : "");
+	const char *name = certainty_name(step->session.certainty);
+	bool proven = step->session.certainty == CERTAINTY_PROVEN;
+	line_add(line, style_of(step, proven ? STYLE_LEAKED : STYLE_CAUTION), name ? name : "");
 }
 
 static void format_reason(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	const char *phrase = reason_phrase(target->reason);
+	const char *phrase = reason_phrase(step->session.reason);
 	if (!phrase)
-		phrase = target->state_text ? target->state_text : "";
-	line_add(line, style_of(target, STYLE_TEXT), phrase);
+		phrase = step->session.state_text ? step->session.state_text : "";
+	line_add(line, style_of(step, STYLE_TEXT), phrase);
 }
 
 static void format_loses(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	if (!target->loses)
+	if (!step->session.loses)
 		return;
 	line_add(line, STYLE_DIM, "loses: ");
-	line_add(line, style_of(target, STYLE_CAUTION), target->loses);
+	line_add(line, style_of(step, STYLE_CAUTION), step->session.loses);
 }
 
 static void format_query(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	if (target->query)
-		line_add_folded(line, STYLE_DIM, target->query);
+	if (step->session.query)
+		line_add_folded(line, STYLE_DIM, step->session.query);
 }
 
 static const struct {
@@ -120,28 +117,28 @@ static const struct {
 };
 
 static void format_sign(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	enum action_result result = target->selected ? target->result : RESULT_PENDING;
+	enum action_result result = step->selected ? step->result : RESULT_PENDING;
 	line_add(line, results[result].style, results[result].sign);
 }
 
 static void format_result(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	if (!target->selected)
+	if (!step->selected)
 		line_add(line, STYLE_DIM, "left alone");
 	else
-		line_add(line, results[target->result].style, results[target->result].word);
+		line_add(line, results[step->result].style, results[step->result].word);
 }
 
 static void format_detail(
-	const struct action_plan *plan, const struct action_target *target, struct line *line)
+	const struct action *plan, const struct action_step *step, struct line *line)
 {
 	(void)plan;
-	line_add(line, STYLE_TEXT, target->detail ? target->detail : "");
+	line_add(line, STYLE_TEXT, step->detail ? step->detail : "");
 }
 
 static const struct field plan_fields[] = {
@@ -169,7 +166,7 @@ static const struct field result_fields[] = {
 
 /* The columns of one dialog and their widths; 0: left out. */
 struct sheet {
-	const struct action_plan *plan;
+	const struct action *plan;
 	const struct field *fields;
 	size_t n_fields;
 	int widths[FIELDS_MAX];
@@ -178,10 +175,10 @@ struct sheet {
 static void measure(const struct grid *grid, struct sheet *sheet)
 {
 	struct line line;
-	for (size_t i = 0; i < sheet->plan->n_targets; i++) {
+	for (size_t i = 0; i < sheet->plan->n_steps; i++) {
 		for (size_t c = 0; c < sheet->n_fields; c++) {
 			line_begin(&line);
-			sheet->fields[c].format(sheet->plan, &sheet->plan->targets[i], &line);
+			sheet->fields[c].format(sheet->plan, &sheet->plan->steps[i], &line);
 			int width = line_width(grid, &line);
 			if (width > sheet->fields[c].most)
 				width = sheet->fields[c].most;
@@ -228,7 +225,7 @@ static void fit(struct sheet *sheet, int width)
 	}
 }
 
-static void draw_target(
+static void draw_step(
 	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
 {
 	const struct sheet *sheet = dialog->data;
@@ -241,7 +238,7 @@ static void draw_target(
 		if (width > end - x)
 			width = end - x;
 		line_begin(&line);
-		sheet->fields[c].format(sheet->plan, &sheet->plan->targets[index], &line);
+		sheet->fields[c].format(sheet->plan, &sheet->plan->steps[index], &line);
 		if (sheet->fields[c].right)
 			line_put_right(frame->grid, x, where.y, width, &line);
 		else
@@ -251,15 +248,15 @@ static void draw_target(
 	grid_add_hit(frame->grid, where, HIT_TARGET, (uint32_t)index);
 }
 
-static size_t count_ticked(const struct action_plan *plan)
+static size_t count_ticked(const struct action *plan)
 {
 	size_t ticked = 0;
-	for (size_t i = 0; i < plan->n_targets; i++)
-		ticked += plan->targets[i].selected;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		ticked += plan->steps[i].selected;
 	return ticked;
 }
 
-static void plan_title(const struct action_plan *plan, char *text, size_t size)
+static void plan_title(const struct action *plan, char *text, size_t size)
 {
 	static const struct {
 		const char *before, *one, *many;
@@ -269,14 +266,14 @@ static void plan_title(const struct action_plan *plan, char *text, size_t size)
 		[ACTION_CANCEL] = { "Cancel the query of", "connection?", "connections?" },
 		[ACTION_EMERGENCY] = { "End", "remaining session?", "remaining sessions?" },
 	};
-	snprintf(text, size, "%s %zu %s", titles[plan->kind].before, plan->n_targets,
-		plan->n_targets == 1 ? titles[plan->kind].one : titles[plan->kind].many);
+	snprintf(text, size, "%s %zu %s", titles[plan->kind].before, plan->n_steps,
+		plan->n_steps == 1 ? titles[plan->kind].one : titles[plan->kind].many);
 }
 
-static const struct action_target *current_target(const struct frame *frame)
+static const struct action_step *current_step(const struct frame *frame)
 {
 	size_t cursor = frame->ui->cursor;
-	return cursor < frame->plan->n_targets ? &frame->plan->targets[cursor] : NULL;
+	return cursor < frame->plan->n_steps ? &frame->plan->steps[cursor] : NULL;
 }
 
 static void draw(const struct frame *frame, const struct field *fields, size_t n_fields,
@@ -285,15 +282,15 @@ static void draw(const struct frame *frame, const struct field *fields, size_t n
 	struct sheet sheet = { .plan = frame->plan, .fields = fields, .n_fields = n_fields };
 	measure(frame->grid, &sheet);
 	dialog->width = width_of(&sheet);
-	dialog->n_lines = frame->plan->n_targets;
+	dialog->n_lines = frame->plan->n_steps;
 	dialog->data = &sheet;
-	dialog->draw_line = draw_target;
+	dialog->draw_line = draw_step;
 	fit(&sheet, dialog_width(frame, dialog));
 	/* A statement that does not fit beside its target is shown in the note. */
-	const struct action_target *target = current_target(frame);
-	if (fields == plan_fields && !sheet.widths[n_fields - 1] && target && target->query &&
+	const struct action_step *step = current_step(frame);
+	if (fields == plan_fields && !sheet.widths[n_fields - 1] && step && step->session.query &&
 		!dialog->note_asks)
-		dialog->note = target->query;
+		dialog->note = step->session.query;
 	dialog_draw(frame, dialog);
 }
 
@@ -315,15 +312,15 @@ void plan_draw(const struct frame *frame)
 	draw(frame, plan_fields, sizeof(plan_fields) / sizeof(plan_fields[0]), &dialog);
 }
 
-static void result_title(const struct action_plan *plan, char *text, size_t size)
+static void result_title(const struct action *plan, char *text, size_t size)
 {
 	size_t counts[RESULT_COUNT] = { 0 }, survived = 0, all = 0;
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		if (!plan->targets[i].selected)
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (!plan->steps[i].selected)
 			continue;
 		all++;
-		counts[plan->targets[i].result]++;
-		survived += action_result_survived(plan->targets[i].result);
+		counts[plan->steps[i].result]++;
+		survived += action_result_survived(plan->steps[i].result);
 	}
 	if (counts[RESULT_PENDING])
 		snprintf(text, size, "%zu of %zu done …", all - counts[RESULT_PENDING], all);

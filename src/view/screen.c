@@ -246,8 +246,7 @@ static void draw_page(const struct frame *frame)
 }
 
 void screen_build(const struct assessment *assessment, const struct history *history,
-	struct ui_state *ui, const struct action_plan *plan, int width, int height,
-	struct grid *grid)
+	struct ui_state *ui, const struct action *plan, int width, int height, struct grid *grid)
 {
 	struct frame frame = {
 		.grid = grid,

@@ -394,19 +394,19 @@ void ui_notice(struct ui_state *ui, enum style style, const char *text)
 	ui->notice_style = style;
 }
 
-void ui_toggle_target(struct ui_state *ui, struct action_plan *plan)
+void ui_toggle_target(struct ui_state *ui, struct action *plan)
 {
-	if (ui->cursor >= plan->n_targets)
+	if (ui->cursor >= plan->n_steps)
 		return;
-	plan->targets[ui->cursor].selected = !plan->targets[ui->cursor].selected;
-	ui->cursor = moved(ui->cursor, 1, plan->n_targets);
+	plan->steps[ui->cursor].selected = !plan->steps[ui->cursor].selected;
+	ui->cursor = moved(ui->cursor, 1, plan->n_steps);
 }
 
-void ui_toggle_targets(struct action_plan *plan)
+void ui_toggle_targets(struct action *plan)
 {
 	bool all = true;
-	for (size_t i = 0; i < plan->n_targets; i++)
-		all = all && plan->targets[i].selected;
-	for (size_t i = 0; i < plan->n_targets; i++)
-		plan->targets[i].selected = !all;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		all = all && plan->steps[i].selected;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		plan->steps[i].selected = !all;
 }

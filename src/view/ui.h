@@ -18,7 +18,7 @@
 
 struct arena;
 struct assessment;
-struct action_plan;
+struct action;
 struct clearing;
 struct shutdown_verdict;
 struct emergency;
@@ -273,8 +273,8 @@ void ui_message(struct ui_state *ui, enum style style, const char *title, const 
 void ui_notice(struct ui_state *ui, enum style style, const char *text);
 
 /* Ticks or unticks the target under the cursor, and moves on. */
-void ui_toggle_target(struct ui_state *ui, struct action_plan *plan);
+void ui_toggle_target(struct ui_state *ui, struct action *plan);
 /* Ticks all targets, or unticks them if all are ticked. */
-void ui_toggle_targets(struct action_plan *plan);
+void ui_toggle_targets(struct action *plan);
 
 #endif

@@ -35,20 +35,20 @@ static struct private_server *server;
 /* --- the answers, as the executor gets them (see meson.build) --- */
 
 enum action_result __real_act_read_signal(
-	const PGresult *result, struct arena *arena, struct action_target *target);
+	const PGresult *result, struct arena *arena, struct action_step *step);
 enum action_result __wrap_act_read_signal(
-	const PGresult *result, struct arena *arena, struct action_target *target);
+	const PGresult *result, struct arena *arena, struct action_step *step);
 
 static int answers, rows;
 
 enum action_result __wrap_act_read_signal(
-	const PGresult *result, struct arena *arena, struct action_target *target)
+	const PGresult *result, struct arena *arena, struct action_step *step)
 {
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		fail_msg("%s", PQresultErrorMessage(result));
 	answers++;
 	rows += PQntuples(result);
-	return __real_act_read_signal(result, arena, target);
+	return __real_act_read_signal(result, arena, step);
 }
 
 static int start_server(void **state)
@@ -122,7 +122,7 @@ static int64_t instant_of(const PGresult *result, int row, int column)
 }
 
 /* All that rest now; the query's number is in the detail's place until the act. */
-static struct action_plan *plan_now(PGconn *conn)
+static struct action *plan_now(PGconn *conn)
 {
 	PGresult *result = PQexec(conn,
 		"SELECT pid, (extract(epoch FROM backend_start) * 1000000)::int8,"
@@ -131,20 +131,20 @@ static struct action_plan *plan_now(PGconn *conn)
 		" AND query LIKE 'SELECT /*%'");
 	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
 	struct arena *arena = arena_new();
-	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
+	struct action *plan = arena_alloc(arena, sizeof(*plan));
 	plan->arena = arena;
 	plan->kind = ACTION_TERMINATE;
-	plan->n_targets = (size_t)PQntuples(result);
-	plan->targets = arena_array(arena, plan->n_targets, sizeof(*plan->targets));
+	plan->n_steps = (size_t)PQntuples(result);
+	plan->steps = arena_array(arena, plan->n_steps, sizeof(*plan->steps));
 	for (int i = 0; i < PQntuples(result); i++)
-		plan->targets[i] = (struct action_target){
+		plan->steps[i] = (struct action_step){
 			.pid = atoi(PQgetvalue(result, i, 0)),
-			.backend_start = instant_of(result, i, 1),
-			.state_change = instant_of(result, i, 2),
-			.xact_start = INSTANT_UNKNOWN,
-			.state = BACKEND_STATE_IDLE,
-			.state_text = arena_strdup(arena, PQgetvalue(result, i, 3)),
-			.query = arena_strdup(arena, PQgetvalue(result, i, 4)),
+			.session.backend_start = instant_of(result, i, 1),
+			.session.state_change = instant_of(result, i, 2),
+			.session.xact_start = INSTANT_UNKNOWN,
+			.session.state = BACKEND_STATE_IDLE,
+			.session.state_text = arena_strdup(arena, PQgetvalue(result, i, 3)),
+			.session.query = arena_strdup(arena, PQgetvalue(result, i, 4)),
 			.selected = true,
 		};
 	PQclear(result);
@@ -163,31 +163,31 @@ struct tally {
 	int attempts, by_result[RESULT_COUNT];
 };
 
-static void count(struct tally *tally, const struct action_plan *plan)
+static void count(struct tally *tally, const struct action *plan)
 {
-	for (size_t i = 0; i < plan->n_targets; i++) {
-		const struct action_target *target = &plan->targets[i];
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct action_step *step = &plan->steps[i];
 		tally->attempts++;
-		tally->by_result[target->result]++;
-		if (target->result != RESULT_TERMINATED)
+		tally->by_result[step->result]++;
+		if (step->result != RESULT_TERMINATED)
 			continue;
 		tally->ended = mem_resize(tally->ended, tally->n_ended + 1, sizeof(*tally->ended));
-		tally->ended[tally->n_ended++] = (struct ended){ target->pid,
-			strtol(target->query + strlen("SELECT /* "), NULL, 10) };
+		tally->ended[tally->n_ended++] = (struct ended){ step->pid,
+			strtol(step->session.query + strlen("SELECT /* "), NULL, 10) };
 	}
 }
 
 static void kill_all_that_rest(struct killer *killer, PGconn *conn, struct tally *tally)
 {
-	struct action_plan *plan = plan_now(conn);
-	if (plan->n_targets > 0) {
+	struct action *plan = plan_now(conn);
+	if (plan->n_steps > 0) {
 		killer->done = false;
 		assert_int_equal(execute_run(killer->executor, plan), 0);
 		while (!killer->done)
 			uv_run(&killer->loop, UV_RUN_ONCE);
 		count(tally, plan);
 	}
-	action_plan_free(plan);
+	action_free(plan);
 }
 
 /* --- the clients' word --- */
@@ -299,7 +299,7 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 /* --- one answer each --- */
 
 struct asked {
-	struct action_plan *plan;
+	struct action *plan;
 	int wanted, answered, by_result[RESULT_COUNT];
 };
 
@@ -307,9 +307,9 @@ static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct asked *asked = data;
-	struct action_target *target = &asked->plan->targets[0];
+	struct action_step *step = &asked->plan->steps[0];
 	asked->answered++;
-	asked->by_result[act_read_signal(result, asked->plan->arena, target)]++;
+	asked->by_result[act_read_signal(result, asked->plan->arena, step)]++;
 }
 
 /* To cancel what rests has no effect, so one session can be signalled any number of times; its
@@ -328,18 +328,18 @@ static void each_answer_is_one_row_and_true(void **state)
 	live_client(app, "sql", "SELECT /* 1 */ 1", NULL);
 	PGconn *conn = live_connect(private_server_conninfo(server));
 	asked.plan = plan_now(conn);
-	assert_int_equal(asked.plan->n_targets, 1);
+	assert_int_equal(asked.plan->n_steps, 1);
 	usleep(2 * USEC_PER_MSEC * REST_MS);
 	killer_init(&killer);
 	answers = rows = 0;
 	for (int i = 0; i < asked.wanted; i++) {
 		assert_true(act_signal(
-			killer.session, ACTION_CANCEL, &asked.plan->targets[0], on_answer, &asked));
+			killer.session, ACTION_CANCEL, &asked.plan->steps[0], on_answer, &asked));
 		while (asked.answered == i)
 			uv_run(&killer.loop, UV_RUN_ONCE);
 	}
 	killer_deinit(&killer);
-	action_plan_free(asked.plan);
+	action_free(asked.plan);
 	PQfinish(conn);
 	int signalled = asked.by_result[RESULT_PENDING], changed = asked.by_result[RESULT_CHANGED];
 	print_message("%d answers, %d rows, %d signalled, %d changed\n", answers, rows, signalled,
@@ -389,7 +389,7 @@ static const char hostile_sql[] =
 
 /* Any number of answers, and whether each was rows. */
 struct replies {
-	struct action_plan *plan;
+	struct action *plan;
 	int count;
 	bool good, present[1];
 	enum action_result result;
@@ -408,8 +408,8 @@ static void on_hostile_signal(void *data, const PGresult *result, int64_t sent_a
 {
 	(void)sent_at;
 	struct replies *replies = data;
-	struct action_plan *plan = replies->plan;
-	replies->result = act_read_signal(result, plan->arena, &plan->targets[0]);
+	struct action *plan = replies->plan;
+	replies->result = act_read_signal(result, plan->arena, &plan->steps[0]);
 	replies->count++;
 }
 
@@ -417,7 +417,7 @@ static void on_hostile_look(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct replies *replies = data;
-	replies->good &= act_read_look(result, replies->plan, replies->present);
+	replies->good &= act_read_probe(result, replies->plan, replies->present);
 	replies->count++;
 }
 
@@ -448,31 +448,30 @@ static void nothing_in_the_search_path_is_called(void **state)
 	struct live_program *client = live_client(app, "sql", "SELECT /* 1 */ 1", NULL);
 	PGconn *conn = live_connect(private_server_conninfo(server));
 	struct replies replies = { .plan = plan_now(conn), .good = true };
-	assert_int_equal(replies.plan->n_targets, 1);
-	struct action_target *target = &replies.plan->targets[0];
+	assert_int_equal(replies.plan->n_steps, 1);
+	struct action_step *step = &replies.plan->steps[0];
 	killer_init(&killer);
 	const struct session_statement path = {
 		.sql = "SELECT pg_catalog.set_config('search_path', 'hostile, pg_catalog', false)",
 	};
 	await_reply(&killer, &replies, session_query(killer.session, &path, on_path, &replies));
-	await_reply(
-		&killer, &replies, act_ask_why(killer.session, target, on_hostile_why, &replies));
+	await_reply(&killer, &replies, act_ask_why(killer.session, step, on_hostile_why, &replies));
 	assert_string_equal(replies.why, "GRANT pg_signal_backend TO postgres;");
 	usleep(2 * USEC_PER_MSEC * REST_MS);
 	const enum action_kind kinds[] = { ACTION_CANCEL, ACTION_TERMINATE };
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		replies.plan->kind = kinds[i];
 		await_reply(&killer, &replies,
-			act_look(killer.session, replies.plan, on_hostile_look, &replies));
+			act_probe(killer.session, replies.plan, on_hostile_look, &replies));
 		assert_true(replies.present[0]);
 		await_reply(&killer, &replies,
-			act_signal(killer.session, kinds[i], target, on_hostile_signal, &replies));
+			act_signal(killer.session, kinds[i], step, on_hostile_signal, &replies));
 		if (replies.result != RESULT_PENDING)
 			fail_msg("%s: %s", action_result_name(replies.result),
-				target->detail ? target->detail : "no detail");
+				step->detail ? step->detail : "no detail");
 	}
 	killer_deinit(&killer);
-	action_plan_free(replies.plan);
+	action_free(replies.plan);
 	PQfinish(conn);
 	live_free(client);
 	live_wait_sessions(server, "usename = 'app'", 0, 10000);

@@ -191,26 +191,26 @@ static const struct emergency_process emergency_rows[] = {
 		.took = -1 },
 };
 
-static const struct action_target gone_session = {
+static const struct action_step gone_session = {
 	.pid = 9802,
-	.state_text = "active",
-	.reason = REASON_CLIENT_GONE,
-	.certainty = CERTAINTY_PROVEN,
-	.age = SECONDS(1868),
-	.application_name = "worker",
-	.loses = "running statement",
+	.session.state_text = "active",
+	.session.reason = REASON_CLIENT_GONE,
+	.session.certainty = CERTAINTY_PROVEN,
+	.session.age = SECONDS(1868),
+	.session.application_name = "worker",
+	.session.loses = "running statement",
 	.selected = true,
 };
 
-static struct action_plan *make_round(const struct action_target *target)
+static struct action *make_round(const struct action_step *step)
 {
 	struct arena *arena = arena_new();
-	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
+	struct action *plan = arena_alloc(arena, sizeof(*plan));
 	plan->arena = arena;
 	plan->kind = ACTION_EMERGENCY;
-	plan->targets = arena_alloc(arena, sizeof(*plan->targets));
-	plan->targets[0] = *target;
-	plan->n_targets = 1;
+	plan->steps = arena_alloc(arena, sizeof(*plan->steps));
+	plan->steps[0] = *step;
+	plan->n_steps = 1;
 	return plan;
 }
 
@@ -251,8 +251,8 @@ void scene_emergency_done(struct emergency *emergency)
 	second->result = RESULT_TERMINATED;
 	emergency->phase = EMERGENCY_DONE;
 	emergency->rounds[0] = make_round(&gone_session);
-	emergency->rounds[0]->targets[0].result = RESULT_DENIED;
-	emergency->rounds[0]->targets[0].detail = "GRANT pg_signal_backend TO dbtop;";
+	emergency->rounds[0]->steps[0].result = RESULT_DENIED;
+	emergency->rounds[0]->steps[0].detail = "GRANT pg_signal_backend TO dbtop;";
 	emergency->n_rounds = 1;
 	emergency->counted = 1;
 	emergency->left = arena_alloc(emergency->arena, sizeof(*emergency->left));

@@ -21,18 +21,18 @@ static void show_plan(struct scenery *scenery)
 {
 	scenery->plan = plan_kill_leaked(scenery->assessment, CERTAINTY_PRESUMED);
 	/* as somebody would who knows that report */
-	for (size_t i = 0; i < scenery->plan->n_targets; i++)
-		if (scenery->plan->targets[i].certainty == CERTAINTY_PRESUMED)
-			scenery->plan->targets[i].selected = false;
+	for (size_t i = 0; i < scenery->plan->n_steps; i++)
+		if (scenery->plan->steps[i].session.certainty == CERTAINTY_PRESUMED)
+			scenery->plan->steps[i].selected = false;
 	ui_push(&scenery->ui, SCREEN_PLAN);
 }
 
 static void show_results(struct scenery *scenery)
 {
 	show_plan(scenery);
-	for (size_t i = 0; i < scenery->plan->n_targets; i++)
-		if (scenery->plan->targets[i].selected)
-			scenery->plan->targets[i].result =
+	for (size_t i = 0; i < scenery->plan->n_steps; i++)
+		if (scenery->plan->steps[i].selected)
+			scenery->plan->steps[i].result =
 				i == 1 ? RESULT_CHANGED : RESULT_TERMINATED;
 	ui_push(&scenery->ui, SCREEN_RESULTS);
 }
@@ -305,7 +305,7 @@ void scenery_init(struct scenery *scenery, const struct scene *scene)
 void scenery_deinit(struct scenery *scenery)
 {
 	ui_deinit(&scenery->ui);
-	action_plan_free(scenery->plan);
+	action_free(scenery->plan);
 	emergency_free(scenery->emergency);
 	launch_free(scenery->launch);
 	clearing_free(scenery->clearing);

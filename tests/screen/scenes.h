@@ -9,7 +9,7 @@
 #include "model/shutdown.h"
 #include "view/ui.h"
 
-struct action_plan;
+struct action;
 struct arena;
 struct assessment;
 struct emergency;
@@ -28,7 +28,7 @@ struct scenery {
 	struct assessment *assessment;
 	struct history history;
 	struct ui_state ui;
-	struct action_plan *plan;
+	struct action *plan;
 	struct emergency *emergency;
 	struct launch *launch;
 	struct clearing *clearing;

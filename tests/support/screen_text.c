@@ -117,42 +117,43 @@ char *screen_text_colored(const struct grid *grid)
 	return render(grid, 1);
 }
 
-static struct action_target make_target(
+static struct action_step make_target(
 	const struct assessment *assessment, const struct connection *connection)
 {
 	const struct client_process *process = assessment_process(assessment, connection);
 	const struct backend *backend = connection->backend;
-	return (struct action_target){
+	return (struct action_step){
 		.pid = backend->pid,
-		.backend_start = backend->start,
-		.state_text = backend->state_text,
-		.reason = connection->verdict.reason,
-		.certainty = connection->verdict.certainty,
-		.age = connection->verdict.age,
-		.application_name = backend->application_name,
-		.process = process ? process->process.command : NULL,
-		.process_pid = process ? process->process.pid : 0,
-		.loses = backend->state == BACKEND_STATE_IN_TRANSACTION ? "open transaction, 7m12s"
-			: backend->state == BACKEND_STATE_ACTIVE        ? "running statement"
-									: NULL,
+		.session.backend_start = backend->start,
+		.session.state_text = backend->state_text,
+		.session.reason = connection->verdict.reason,
+		.session.certainty = connection->verdict.certainty,
+		.session.age = connection->verdict.age,
+		.session.application_name = backend->application_name,
+		.session.process = process ? process->process.command : NULL,
+		.session.process_pid = process ? process->process.pid : 0,
+		.session.loses = backend->state == BACKEND_STATE_IN_TRANSACTION
+			? "open transaction, 7m12s"
+			: backend->state == BACKEND_STATE_ACTIVE ? "running statement"
+								 : NULL,
 		.selected = connection->verdict.certainty == CERTAINTY_PROVEN,
 	};
 }
 
-struct action_plan *screen_plan(const struct assessment *assessment, bool done)
+struct action *screen_plan(const struct assessment *assessment, bool done)
 {
 	struct arena *arena = arena_new();
-	struct action_plan *plan = arena_alloc(arena, sizeof(*plan));
+	struct action *plan = arena_alloc(arena, sizeof(*plan));
 	plan->arena = arena;
-	plan->targets = arena_array(arena, assessment->n_connections, sizeof(*plan->targets));
+	plan->steps = arena_array(arena, assessment->n_connections, sizeof(*plan->steps));
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (assessment->connections[i].verdict.status == STATUS_LEAKED)
-			plan->targets[plan->n_targets++] =
+			plan->steps[plan->n_steps++] =
 				make_target(assessment, &assessment->connections[i]);
-	for (size_t i = 0; done && i < plan->n_targets; i++) {
-		plan->targets[i].result = (enum action_result)(1 + i % RESULT_TIMEOUT);
-		if (plan->targets[i].result == RESULT_DENIED)
-			plan->targets[i].detail = "GRANT pg_signal_backend TO dbtop;";
+	for (size_t i = 0; done && i < plan->n_steps; i++) {
+		plan->steps[i].result = (enum action_result)(1 + i % RESULT_TIMEOUT);
+		if (plan->steps[i].result == RESULT_DENIED)
+			plan->steps[i].detail = "GRANT pg_signal_backend TO dbtop;";
 	}
 	return plan;
 }

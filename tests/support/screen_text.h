@@ -7,7 +7,7 @@
 
 #include "view/ui.h"
 
-struct action_plan;
+struct action;
 struct assessment;
 struct grid;
 
@@ -19,7 +19,7 @@ char *screen_text_colored(const struct grid *grid);
 
 /* A plan to end everything leaked in the assessment, the presumed ones unticked. With `done`, what
  * came of it: one of each result. */
-struct action_plan *screen_plan(const struct assessment *assessment, bool done);
+struct action *screen_plan(const struct assessment *assessment, bool done);
 
 /* Keys like the app's. */
 extern const struct key_help screen_keys[];

@@ -46,8 +46,7 @@ int main(int argc, char **argv)
 	grid_init(&grid);
 	if (number(argc, argv, 4, 0))
 		ui_push(&ui, (enum screen)number(argc, argv, 4, 0));
-	struct action_plan *plan =
-		screen_plan(assessment, ui_current_screen(&ui) == SCREEN_RESULTS);
+	struct action *plan = screen_plan(assessment, ui_current_screen(&ui) == SCREEN_RESULTS);
 	ui_message(&ui, STYLE_CAUTION, "Not allowed",
 		"dbtop was started with --readonly: it looks, and takes no action.");
 	if (number(argc, argv, 4, 0) != SCREEN_MESSAGE)
@@ -59,7 +58,7 @@ int main(int argc, char **argv)
 	char *text = colored ? screen_text_colored(&grid) : screen_text(&grid);
 	fputs(text, stdout);
 	free(text);
-	action_plan_free(plan);
+	action_free(plan);
 	grid_deinit(&grid);
 	ui_deinit(&ui);
 	assessment_free(assessment);

@@ -25,7 +25,7 @@
 struct fixture {
 	char folder[64];
 	char *path;
-	struct action_plan *plan;
+	struct action *plan;
 };
 
 static int set_up(void **state)
@@ -54,7 +54,7 @@ static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
 	nftw(fixture->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-	action_plan_free(fixture->plan);
+	action_free(fixture->plan);
 	free(fixture->path);
 	free(fixture);
 	return 0;
@@ -89,15 +89,15 @@ static const char *text(json_t *object, const char *outer, const char *inner)
 static void each_line_tells_when_who_what_and_the_result(void **state)
 {
 	struct fixture *fixture = *state;
-	struct action_target *target = &fixture->plan->targets[2];
-	target->result = RESULT_DENIED;
-	target->detail = "GRANT pg_signal_backend TO \"dbtop\";";
-	target->seen_at = SAMPLE_NOW;
-	target->seen_state = "active";
+	struct action_step *step = &fixture->plan->steps[2];
+	step->result = RESULT_DENIED;
+	step->detail = "GRANT pg_signal_backend TO \"dbtop\";";
+	step->session.seen_at = SAMPLE_NOW;
+	step->session.seen_state = "active";
 	struct audit *audit = audit_new(fixture->path);
 	audit_action(audit, fixture->plan, SAMPLE_NOW);
 	assert_null(audit_error(audit));
-	audit_result(audit, fixture->plan, target, SAMPLE_NOW + 1);
+	audit_result(audit, fixture->plan, step, SAMPLE_NOW + 1);
 	assert_null(audit_error(audit));
 	audit_free(audit);
 	assert_int_equal(count_lines(fixture->path), 2);
@@ -116,13 +116,14 @@ static void each_line_tells_when_who_what_and_the_result(void **state)
 
 	json_t *result = read_line(fixture->path, 1);
 	assert_string_equal(json_string_value(json_object_get(result, "result")), "denied");
-	assert_string_equal(json_string_value(json_object_get(result, "detail")), target->detail);
+	assert_string_equal(json_string_value(json_object_get(result, "detail")), step->detail);
 	assert_string_equal(text(result, "planned", "state"), "idle in transaction");
 	assert_string_equal(text(result, "planned", "reason"), "held_too_long");
 	assert_string_equal(text(result, "planned", "certainty"), "declared");
 	assert_string_equal(text(result, "seen", "state"), "active");
 	assert_string_equal(text(result, "seen", "at"), "2026-01-31T12:03:44.000000Z");
-	assert_string_equal(text(result, "session", "application_name"), target->application_name);
+	assert_string_equal(
+		text(result, "session", "application_name"), step->session.application_name);
 	json_t *session = json_object_get(result, "session");
 	assert_int_equal(json_integer_value(json_object_get(session, "pid")), 9912);
 	assert_true(json_is_null(json_object_get(json_object_get(result, "seen"), "state_change")));

@@ -346,7 +346,7 @@ static void assert_unreadable(const struct world *world, const char *why)
 	assert_int_equal(emergency->processes[0].skip, SKIP_UNREADABLE);
 	assert_non_null(emergency->processes[0].why);
 	assert_non_null(strstr(emergency->processes[0].why, why));
-	assert_int_equal(emergency->held->n_targets, 0);
+	assert_int_equal(emergency->held->n_steps, 0);
 	emergency_free(emergency);
 }
 
@@ -424,32 +424,32 @@ static void only_sessions_of_the_stopped_and_the_gone_are_ended(void **state)
 	struct assessment *assessment = world.assessment;
 	struct emergency *emergency =
 		emergency_plan(assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->gone->n_targets, 0);
+	assert_int_equal(emergency->gone->n_steps, 0);
 	/* not before its process was stopped */
-	struct action_plan *plan = emergency_plan_sessions(emergency, assessment, &applications);
-	assert_int_equal(plan->n_targets, 0);
-	action_plan_free(plan);
+	struct action *plan = emergency_plan_sessions(emergency, assessment, &applications);
+	assert_int_equal(plan->n_steps, 0);
+	action_free(plan);
 	emergency->processes[0].signal = 15;
 	plan = emergency_plan_sessions(emergency, assessment, &applications);
-	assert_int_equal(plan->n_targets, 1);
+	assert_int_equal(plan->n_steps, 1);
 	assert_int_equal(plan->kind, ACTION_EMERGENCY);
-	action_plan_free(plan);
+	action_free(plan);
 	/* never PgBouncer's own */
 	assessment->connections[0].matched_by = MATCHED_PGBOUNCER;
 	plan = emergency_plan_sessions(emergency, assessment, &applications);
-	assert_int_equal(plan->n_targets, 0);
-	action_plan_free(plan);
+	assert_int_equal(plan->n_steps, 0);
+	action_free(plan);
 	/* one whose client is gone, but not a protected one */
 	assessment->connections[0].process = NO_PROCESS;
 	assessment->connections[0].matched_by = MATCHED_NONE;
 	assessment->connections[0].end = CLIENT_END_GONE;
 	plan = emergency_plan_sessions(emergency, assessment, &applications);
-	assert_int_equal(plan->n_targets, 1);
-	action_plan_free(plan);
+	assert_int_equal(plan->n_steps, 1);
+	action_free(plan);
 	assessment->connections[0].verdict.protection = PROTECTION_APPLICATION;
 	plan = emergency_plan_sessions(emergency, assessment, &applications);
-	assert_int_equal(plan->n_targets, 0);
-	action_plan_free(plan);
+	assert_int_equal(plan->n_steps, 0);
+	action_free(plan);
 	emergency_free(emergency);
 	assessment_free(assessment);
 }
@@ -485,15 +485,15 @@ static void what_is_lost_with_a_process_is_told(void **state)
 	struct activity *activity = (struct activity *)world.assessment->activity;
 	struct emergency *emergency =
 		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->held->n_targets, 1);
+	assert_int_equal(emergency->held->n_steps, 1);
 	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses), "");
 	emergency_free(emergency);
 	activity->backends[0].state = BACKEND_STATE_IN_TRANSACTION;
 	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_string_equal(
 		emergency_loses(emergency, &emergency->processes[0], loses), "1 open transaction");
-	emergency->held->targets[0].locks = 3;
-	emergency->held->targets[0].waiters = 2;
+	emergency->held->steps[0].session.locks = 3;
+	emergency->held->steps[0].session.waiters = 2;
 	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses),
 		"1 open transaction, 3 locks, 2 wait");
 	emergency_free(emergency);
@@ -507,7 +507,7 @@ static const char *why_left(const struct emergency_process *stopped,
 		.connected = true,
 		.processes = (struct emergency_process *)fresh,
 		.n_processes = 1 };
-	struct action_plan none = { .n_targets = 0 };
+	struct action none = { .n_steps = 0 };
 	ret->processes = (struct emergency_process *)stopped;
 	ret->n_processes = 1;
 	emergency_left_count(ret, &after, &none, 0);

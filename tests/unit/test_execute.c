@@ -19,7 +19,7 @@
 struct fixture {
 	uv_loop_t loop;
 	struct session *session; /* never started: there is no connection */
-	struct action_plan *plan;
+	struct action *plan;
 	struct executor *executor;
 	int progress, done;
 };
@@ -61,7 +61,7 @@ static void close_fixture(struct fixture *fixture)
 	session_free(fixture->session);
 	uv_run(&fixture->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&fixture->loop), 0);
-	action_plan_free(fixture->plan);
+	action_free(fixture->plan);
 }
 
 static void readonly_sends_nothing(void **state)
@@ -73,8 +73,8 @@ static void readonly_sends_nothing(void **state)
 	assert_false(execute_busy(fixture.executor));
 	uv_run(&fixture.loop, UV_RUN_NOWAIT);
 	assert_int_equal(fixture.progress + fixture.done, 0);
-	for (size_t i = 0; i < fixture.plan->n_targets; i++)
-		assert_int_equal(fixture.plan->targets[i].result, RESULT_PENDING);
+	for (size_t i = 0; i < fixture.plan->n_steps; i++)
+		assert_int_equal(fixture.plan->steps[i].result, RESULT_PENDING);
 	close_fixture(&fixture);
 }
 
@@ -83,7 +83,7 @@ static void without_a_connection_each_target_is_told(void **state)
 	(void)state;
 	struct fixture fixture;
 	open_fixture(&fixture, false);
-	fixture.plan->targets[1].selected = false;
+	fixture.plan->steps[1].selected = false;
 	assert_int_equal(execute_run(fixture.executor, fixture.plan), 0);
 	assert_true(execute_busy(fixture.executor));
 	assert_int_equal(execute_run(fixture.executor, fixture.plan), -EBUSY);
@@ -92,10 +92,10 @@ static void without_a_connection_each_target_is_told(void **state)
 		uv_run(&fixture.loop, UV_RUN_ONCE);
 	assert_int_equal(fixture.progress, 3);
 	assert_false(execute_busy(fixture.executor));
-	for (size_t i = 0; i < fixture.plan->n_targets; i++)
+	for (size_t i = 0; i < fixture.plan->n_steps; i++)
 		assert_int_equal(
-			fixture.plan->targets[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
-	assert_string_equal(fixture.plan->targets[0].detail, "not connected: nothing was sent");
+			fixture.plan->steps[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
+	assert_string_equal(fixture.plan->steps[0].detail, "not connected: nothing was sent");
 	close_fixture(&fixture);
 }
 
@@ -104,8 +104,8 @@ static void a_plan_without_a_tick_is_refused(void **state)
 	(void)state;
 	struct fixture fixture;
 	open_fixture(&fixture, false);
-	for (size_t i = 0; i < fixture.plan->n_targets; i++)
-		fixture.plan->targets[i].selected = false;
+	for (size_t i = 0; i < fixture.plan->n_steps; i++)
+		fixture.plan->steps[i].selected = false;
 	assert_int_equal(execute_run(fixture.executor, fixture.plan), -EINVAL);
 	close_fixture(&fixture);
 }
@@ -115,15 +115,15 @@ static void interrupted_each_target_has_a_result(void **state)
 	(void)state;
 	struct fixture fixture;
 	open_fixture(&fixture, false);
-	fixture.plan->targets[1].selected = false;
+	fixture.plan->steps[1].selected = false;
 	execute_interrupt(fixture.executor);
 	assert_int_equal(execute_run(fixture.executor, fixture.plan), 0);
 	execute_interrupt(fixture.executor);
 	assert_false(execute_busy(fixture.executor));
-	for (size_t i = 0; i < fixture.plan->n_targets; i++)
+	for (size_t i = 0; i < fixture.plan->n_steps; i++)
 		assert_int_equal(
-			fixture.plan->targets[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
-	assert_string_equal(fixture.plan->targets[0].detail, "interrupted: nothing was sent");
+			fixture.plan->steps[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
+	assert_string_equal(fixture.plan->steps[0].detail, "interrupted: nothing was sent");
 	uv_run(&fixture.loop, UV_RUN_NOWAIT);
 	assert_int_equal(fixture.progress + fixture.done, 0);
 	close_fixture(&fixture);

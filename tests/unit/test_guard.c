@@ -12,13 +12,13 @@
 
 #define AT(seconds) ((seconds)*USEC_PER_SEC)
 
-static struct action_target targets[8];
+static struct action_step steps[8];
 
-static struct action_plan plan_of(size_t selected, size_t unticked)
+static struct action plan_of(size_t selected, size_t unticked)
 {
 	for (size_t i = 0; i < selected + unticked; i++)
-		targets[i] = (struct action_target){ .selected = i < selected };
-	return (struct action_plan){ .targets = targets, .n_targets = selected + unticked };
+		steps[i] = (struct action_step){ .selected = i < selected };
+	return (struct action){ .steps = steps, .n_steps = selected + unticked };
 }
 
 static void refuses_readonly_and_empty_plans(void **state)
@@ -26,7 +26,7 @@ static void refuses_readonly_and_empty_plans(void **state)
 	(void)state;
 	static const struct guard_history history;
 	struct guard_limits readonly = { .readonly = true }, none = { 0 };
-	struct action_plan plan = plan_of(2, 0);
+	struct action plan = plan_of(2, 0);
 	struct guard_answer answer = guard_check(&plan, &readonly, &history, 0);
 	assert_int_equal(answer.verdict, GUARD_REFUSE);
 	assert_string_equal(answer.why, "readonly: no action can be taken");
@@ -47,7 +47,7 @@ static void refuses_everything_through_a_pooler(void **state)
 	(void)state;
 	static const struct guard_history history;
 	struct guard_limits limits = { .pooler = true };
-	struct action_plan plan = plan_of(2, 0);
+	struct action plan = plan_of(2, 0);
 	struct guard_answer answer = guard_check(&plan, &limits, &history, 0);
 	assert_int_equal(answer.verdict, GUARD_REFUSE);
 	assert_string_equal(answer.why, "through a pooler: connect to PostgreSQL itself");
@@ -58,7 +58,7 @@ static void the_limit_is_the_last_number_that_is_allowed(void **state)
 	(void)state;
 	struct guard_history history = { 0 };
 	struct guard_limits limits = { .per_minute = 5 };
-	struct action_plan plan = plan_of(5, 3);
+	struct action plan = plan_of(5, 3);
 	assert_int_equal(guard_check(&plan, &limits, &history, AT(1000)).verdict, GUARD_ALLOW);
 	assert_string_equal(guard_check(&plan, &limits, &history, AT(1000)).why, "");
 
@@ -77,7 +77,7 @@ static void what_was_ended_counts_for_a_minute(void **state)
 	(void)state;
 	struct guard_history history = { 0 };
 	struct guard_limits limits = { .per_minute = 5 };
-	struct action_plan plan = plan_of(1, 0);
+	struct action plan = plan_of(1, 0);
 	guard_note(&history, 2, AT(1000));
 	guard_note(&history, 2, AT(1000) + 999999);
 	guard_note(&history, 1, AT(1030));
@@ -96,7 +96,7 @@ static void a_cancel_ends_no_session(void **state)
 	(void)state;
 	struct guard_history history = { 0 };
 	struct guard_limits limits = { .per_minute = 1 };
-	struct action_plan plan = plan_of(4, 0);
+	struct action plan = plan_of(4, 0);
 	plan.kind = ACTION_CANCEL;
 	assert_int_equal(guard_check(&plan, &limits, &history, AT(9)).verdict, GUARD_ALLOW);
 }

@@ -15,11 +15,11 @@
 #include "model/assessment.h"
 #include "sample.h"
 
-static void assert_pids(const struct action_plan *plan, const int32_t *pids, size_t count)
+static void assert_pids(const struct action *plan, const int32_t *pids, size_t count)
 {
-	assert_int_equal(plan->n_targets, count);
+	assert_int_equal(plan->n_steps, count);
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(plan->targets[i].pid, pids[i]);
+		assert_int_equal(plan->steps[i].pid, pids[i]);
 }
 
 static struct plan_session session_of(struct assessment *assessment, int32_t pid)
@@ -31,22 +31,22 @@ static void kill_leaked_names_the_most_certain_first_then_oldest(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assert_pids(plan, (int32_t[]){ 9801, 9802, 9912, 9770 }, 4);
 	assert_int_equal(plan->kind, ACTION_KILL_LEAKED);
 	assert_int_equal(plan->made_at, SAMPLE_NOW);
 	assert_string_equal(plan->server, "app @ 127.0.0.1:5432");
 	assert_string_equal(plan->role, "dbtop");
 	assert_int_equal(plan_count_selected(plan), 4);
-	action_plan_free(plan);
+	action_free(plan);
 
 	plan = plan_kill_leaked(assessment, CERTAINTY_PROVEN);
 	assert_pids(plan, (int32_t[]){ 9801, 9802 }, 2);
-	action_plan_free(plan);
+	action_free(plan);
 
 	plan = plan_kill_leaked(assessment, CERTAINTY_DECLARED);
 	assert_pids(plan, (int32_t[]){ 9801, 9802, 9912 }, 3);
-	action_plan_free(plan);
+	action_free(plan);
 	assessment_free(assessment);
 }
 
@@ -54,40 +54,40 @@ static void a_plan_outlives_its_assessment(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_HOSTILE);
-	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	const struct backend *backend = sample_find(assessment, 9912)->backend;
-	const struct action_target *target = &plan->targets[2];
-	assert_string_equal(target->query, backend->query);
-	assert_ptr_not_equal(target->query, backend->query);
-	assert_ptr_not_equal(target->application_name, backend->application_name);
-	assert_ptr_not_equal(target->user, backend->user);
-	assert_ptr_not_equal(target->database, backend->database);
-	assert_ptr_not_equal(target->state_text, backend->state_text);
+	const struct action_step *step = &plan->steps[2];
+	assert_string_equal(step->session.query, backend->query);
+	assert_ptr_not_equal(step->session.query, backend->query);
+	assert_ptr_not_equal(step->session.application_name, backend->application_name);
+	assert_ptr_not_equal(step->session.user, backend->user);
+	assert_ptr_not_equal(step->session.database, backend->database);
+	assert_ptr_not_equal(step->session.state_text, backend->state_text);
 	const struct client_process *process =
 		assessment_process(assessment, sample_find(assessment, 9912));
-	assert_ptr_not_equal(target->process, process->process.command);
+	assert_ptr_not_equal(step->session.process, process->process.command);
 	assessment_free(assessment);
-	assert_string_equal(plan->targets[2].state_text, "idle in transaction");
-	assert_int_equal(plan->targets[2].process_pid, 4312);
-	action_plan_free(plan);
+	assert_string_equal(plan->steps[2].session.state_text, "idle in transaction");
+	assert_int_equal(plan->steps[2].session.process_pid, 4312);
+	action_free(plan);
 }
 
 static void a_target_carries_its_identity_and_state(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	const struct backend *backend = sample_find(assessment, 9912)->backend;
-	const struct action_target *target = &plan->targets[2];
-	assert_int_equal(target->backend_start, backend->start);
-	assert_int_equal(target->state_change, backend->state_change);
-	assert_int_equal(target->state, BACKEND_STATE_IN_TRANSACTION);
-	assert_int_equal(target->reason, REASON_HELD_TOO_LONG);
-	assert_int_equal(target->certainty, CERTAINTY_DECLARED);
-	assert_true(target->selected);
-	assert_int_equal(target->result, RESULT_PENDING);
-	assert_int_equal(target->seen_at, INSTANT_UNKNOWN);
-	action_plan_free(plan);
+	const struct action_step *step = &plan->steps[2];
+	assert_int_equal(step->session.backend_start, backend->start);
+	assert_int_equal(step->session.state_change, backend->state_change);
+	assert_int_equal(step->session.state, BACKEND_STATE_IN_TRANSACTION);
+	assert_int_equal(step->session.reason, REASON_HELD_TOO_LONG);
+	assert_int_equal(step->session.certainty, CERTAINTY_DECLARED);
+	assert_true(step->selected);
+	assert_int_equal(step->result, RESULT_PENDING);
+	assert_int_equal(step->session.seen_at, INSTANT_UNKNOWN);
+	action_free(plan);
 	assessment_free(assessment);
 }
 
@@ -97,19 +97,19 @@ static void what_is_lost_is_said_in_words(void **state)
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
 	struct backend *worker = (struct backend *)sample_find(assessment, 9802)->backend;
 	worker->query_start = INSTANT_UNKNOWN;
-	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
-	assert_string_equal(plan->targets[0].loses, "running statement, 31m10s");
-	assert_string_equal(plan->targets[1].loses, "running statement");
-	assert_string_equal(plan->targets[2].loses, "open transaction, 7m12s");
-	assert_null(plan->targets[3].loses);
-	action_plan_free(plan);
+	struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	assert_string_equal(plan->steps[0].session.loses, "running statement, 31m10s");
+	assert_string_equal(plan->steps[1].session.loses, "running statement");
+	assert_string_equal(plan->steps[2].session.loses, "open transaction, 7m12s");
+	assert_null(plan->steps[3].session.loses);
+	action_free(plan);
 
 	/* Nothing of an aborted transaction can be committed. */
 	struct backend *aborted = (struct backend *)sample_find(assessment, 9912)->backend;
 	aborted->state = BACKEND_STATE_IN_ABORTED_TRANSACTION;
 	plan = plan_kill_leaked(assessment, CERTAINTY_DECLARED);
-	assert_null(plan->targets[2].loses);
-	action_plan_free(plan);
+	assert_null(plan->steps[2].session.loses);
+	action_free(plan);
 	assessment_free(assessment);
 }
 
@@ -128,13 +128,13 @@ static void kill_leaked_never_names_what_is_not_ours_to_end(void **state)
 	((struct backend *)sample_find(assessment, 9962)->backend)->start = INSTANT_UNKNOWN;
 	sample_find(assessment, 9963)->in_scope = false;
 	/* own 9990, system 9970, hidden 9980 and 9981, and the four above */
-	struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
-	assert_int_equal(plan->n_targets, 18 - 8);
+	struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	assert_int_equal(plan->n_steps, 18 - 8);
 	static const int32_t never[] = { 9960, 9961, 9962, 9963, 9970, 9980, 9981, 9990 };
-	for (size_t i = 0; i < plan->n_targets; i++)
+	for (size_t i = 0; i < plan->n_steps; i++)
 		for (size_t j = 0; j < sizeof(never) / sizeof(never[0]); j++)
-			assert_int_not_equal(plan->targets[i].pid, never[j]);
-	action_plan_free(plan);
+			assert_int_not_equal(plan->steps[i].pid, never[j]);
+	action_free(plan);
 	assessment_free(assessment);
 }
 
@@ -151,11 +151,11 @@ static void selected_takes_what_was_chosen_and_may_be_ended(void **state)
 		{ 9950, session_of(assessment, 9950).start + 1 }, /* the pid is reused */
 		{ 4, 5 },
 	};
-	struct action_plan *plan = plan_selected(
+	struct action *plan = plan_selected(
 		assessment, ACTION_TERMINATE, chosen, sizeof(chosen) / sizeof(chosen[0]));
 	assert_pids(plan, (int32_t[]){ 9971, 9914 }, 2);
-	assert_int_equal(plan->targets[0].reason, REASON_NONE);
-	action_plan_free(plan);
+	assert_int_equal(plan->steps[0].session.reason, REASON_NONE);
+	action_free(plan);
 	assessment_free(assessment);
 }
 
@@ -171,10 +171,10 @@ static void all_of_very_many_are_planned_at_once(void **state)
 		chosen[i] = (struct plan_session){ backend->pid, backend->start };
 	}
 	clock_t began = clock();
-	struct action_plan *plan = plan_selected(assessment, ACTION_TERMINATE, chosen, MANY);
+	struct action *plan = plan_selected(assessment, ACTION_TERMINATE, chosen, MANY);
 	assert_true(clock() - began < 3 * CLOCKS_PER_SEC);
-	assert_int_equal(plan->n_targets, MANY);
-	action_plan_free(plan);
+	assert_int_equal(plan->n_steps, MANY);
+	action_free(plan);
 	free(chosen);
 	assessment_free(assessment);
 }
@@ -189,10 +189,10 @@ static void cancel_takes_only_what_runs(void **state)
 		session_of(assessment, 9913), /* active */
 		session_of(assessment, 9990), /* active, and ours */
 	};
-	struct action_plan *plan = plan_selected(assessment, ACTION_CANCEL, chosen, 4);
+	struct action *plan = plan_selected(assessment, ACTION_CANCEL, chosen, 4);
 	assert_pids(plan, (int32_t[]){ 9913 }, 1);
 	assert_int_equal(plan->kind, ACTION_CANCEL);
-	action_plan_free(plan);
+	action_free(plan);
 	assessment_free(assessment);
 }
 
@@ -203,10 +203,10 @@ static void without_a_server_the_plan_is_empty(void **state)
 		SAMPLE_EMPTY };
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct assessment *assessment = sample_assessment(kinds[i]);
-		struct action_plan *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
-		assert_int_equal(plan->n_targets, 0);
+		struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+		assert_int_equal(plan->n_steps, 0);
 		assert_int_equal(plan_count_selected(plan), 0);
-		action_plan_free(plan);
+		action_free(plan);
 		assessment_free(assessment);
 	}
 }

@@ -24,48 +24,48 @@ static const struct printer_style style = { .utf8 = true, .width = 80 };
 
 #define N_TARGETS 4
 
-static struct action_target targets[N_TARGETS];
-static struct action_plan plan;
+static struct action_step steps[N_TARGETS];
+static struct action plan;
 
 static int set_up(void **state)
 {
 	(void)state;
-	static const struct action_target fresh[N_TARGETS] = {
+	static const struct action_step fresh[N_TARGETS] = {
 		{ .pid = 9801,
-			.reason = REASON_CLIENT_GONE,
-			.certainty = CERTAINTY_PROVEN,
-			.age = 1870000000,
-			.application_name = "worker",
-			.process = "python3 worker.py",
-			.process_pid = 3999,
-			.loses = "running statement, 31m10s",
+			.session.reason = REASON_CLIENT_GONE,
+			.session.certainty = CERTAINTY_PROVEN,
+			.session.age = 1870000000,
+			.session.application_name = "worker",
+			.session.process = "python3 worker.py",
+			.session.process_pid = 3999,
+			.session.loses = "running statement, 31m10s",
 			.selected = true },
 		{ .pid = 9912,
-			.reason = REASON_HELD_TOO_LONG,
-			.certainty = CERTAINTY_PROVEN,
-			.age = 432000000,
-			.application_name = "app/4312/1",
+			.session.reason = REASON_HELD_TOO_LONG,
+			.session.certainty = CERTAINTY_PROVEN,
+			.session.age = 432000000,
+			.session.application_name = "app/4312/1",
 			.selected = true },
-		{ .pid = 9913, .age = -1, .state_text = "idle", .selected = true },
-		{ .pid = 9999, .age = 1, .selected = false },
+		{ .pid = 9913, .session.age = -1, .session.state_text = "idle", .selected = true },
+		{ .pid = 9999, .session.age = 1, .selected = false },
 	};
-	memcpy(targets, fresh, sizeof(targets));
-	plan = (struct action_plan){
+	memcpy(steps, fresh, sizeof(steps));
+	plan = (struct action){
 		.kind = ACTION_KILL_LEAKED,
 		.made_at = SAMPLE_NOW,
 		.server = "app @ 127.0.0.1:5432",
-		.targets = targets,
-		.n_targets = N_TARGETS,
+		.steps = steps,
+		.n_steps = N_TARGETS,
 	};
 	return 0;
 }
 
 static void carry_out(void)
 {
-	targets[0].result = RESULT_TERMINATED;
-	targets[1].result = RESULT_DENIED;
-	targets[1].detail = "GRANT pg_signal_backend TO dbtop;";
-	targets[2].result = RESULT_TIMEOUT;
+	steps[0].result = RESULT_TERMINATED;
+	steps[1].result = RESULT_DENIED;
+	steps[1].detail = "GRANT pg_signal_backend TO dbtop;";
+	steps[2].result = RESULT_TIMEOUT;
 }
 
 static void people_read_the_plan(void **state)
@@ -134,7 +134,7 @@ static void scripts_read_the_result(void **state)
 	assert_string_equal(string_at(json, "targets", 0, "result"), "terminated");
 	assert_string_equal(string_at(json, "targets", 0, "reason"), "client_gone");
 	assert_string_equal(string_at(json, "targets", 1, "result"), "denied");
-	assert_string_equal(string_at(json, "targets", 1, "detail"), targets[1].detail);
+	assert_string_equal(string_at(json, "targets", 1, "detail"), steps[1].detail);
 	assert_null(string_at(json, "targets", 2, "reason"));
 	json_t *survivors = json_object_get(json, "survivors");
 	assert_int_equal(json_array_size(survivors), 2);
@@ -174,14 +174,14 @@ static void results_map_to_exit_statuses(void **state)
 	struct assessment *seen = sample_assessment(SAMPLE_EMPTY);
 	struct assessment *hidden = sample_assessment(SAMPLE_SCREEN);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		targets[0].result = targets[1].result = RESULT_TERMINATED;
-		targets[2].result = cases[i].result;
-		targets[3].result = RESULT_TIMEOUT; /* Not selected, so it is not printed. */
+		steps[0].result = steps[1].result = RESULT_TERMINATED;
+		steps[2].result = cases[i].result;
+		steps[3].result = RESULT_TIMEOUT; /* Not selected, so it is not printed. */
 		assert_int_equal(exit_status_of_result(&plan, seen), cases[i].status);
 		assert_int_equal(exit_status_of_result(&plan, hidden), cases[i].status ? 1 : 3);
 	}
 	assert_int_equal(exit_status_of_plan(&plan, hidden), 1);
-	plan.n_targets = 0;
+	plan.n_steps = 0;
 	assert_int_equal(exit_status_of_plan(&plan, seen), 0);
 	assert_int_equal(exit_status_of_result(&plan, seen), 0);
 	assert_int_equal(exit_status_of_plan(&plan, hidden), 3);
@@ -198,7 +198,7 @@ static void results_map_to_exit_statuses(void **state)
 static void emergencies_map_to_exit_statuses(void **state)
 {
 	(void)state;
-	struct action_plan nothing = { .n_targets = 0 };
+	struct action nothing = { .n_steps = 0 };
 	struct emergency emergency = { .gone = &nothing, .connected = true };
 	struct assessment *seen = sample_assessment(SAMPLE_EMPTY);
 	struct assessment *hidden = sample_assessment(SAMPLE_SCREEN);

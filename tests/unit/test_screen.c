@@ -27,7 +27,7 @@ struct fixture {
 	struct assessment *assessment;
 	struct history history;
 	struct ui_state ui;
-	struct action_plan *plan;
+	struct action *plan;
 	struct grid grid;
 };
 
@@ -43,7 +43,7 @@ static void set_up(struct fixture *fixture, enum sample_kind kind)
 
 static void tear_down(struct fixture *fixture)
 {
-	action_plan_free(fixture->plan);
+	action_free(fixture->plan);
 	grid_deinit(&fixture->grid);
 	ui_deinit(&fixture->ui);
 	assessment_free(fixture->assessment);
