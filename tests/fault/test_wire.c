@@ -4,9 +4,8 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "liar.h"
-#include "live.h"
+#include "live_group.h"
 
-static struct private_server *server;
 static char *server_socket;
 
 struct line {
@@ -122,24 +121,6 @@ static void each(void (*act)(struct line *line))
 		act(&strangers[i]);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	server_socket = mem_printf(
-		"%s/.s.PGSQL.%d", private_server_folder(server), private_server_port(server));
-	start(&honest);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	live_teardown(state);
-	private_server_stop(server);
-	free(server_socket);
-	return 0;
-}
-
 static void an_honest_line_changes_nothing(void **state)
 {
 	(void)state;
@@ -183,6 +164,18 @@ static void a_stranger_is_no_server(void **state)
 		assert_int_equal(strangers[i].status, 3);
 }
 
+static void start_honest(void)
+{
+	server_socket = mem_printf(
+		"%s/.s.PGSQL.%d", private_server_folder(server), private_server_port(server));
+	start(&honest);
+}
+
+static void free_socket(void)
+{
+	free(server_socket);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,5 +185,5 @@ int main(void)
 		cmocka_unit_test(a_server_that_falls_silent_is_given_up),
 		cmocka_unit_test(a_stranger_is_no_server),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return LIVE_GROUP("wire", tests, .set_up = start_honest, .take_down = free_socket);
 }

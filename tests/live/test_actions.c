@@ -1,6 +1,6 @@
 /* --kill-leaked on a real server: what is planned, what came to life meanwhile, what is refused,
  * and what stands in the way of the audit log. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,48 +11,10 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	live_sql(server,
-		"CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher;"
-		"CREATE TABLE thing AS SELECT 1 AS id; GRANT ALL ON thing TO app");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
-
 static PGconn *connect_app(void)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	return live_connect(conninfo);
-}
-
-static json_t *parse(const char *text)
-{
-	json_error_t error;
-	json_t *root = json_loads(text, JSON_DISABLE_EOF_CHECK, &error);
-	if (!root)
-		fail_msg("no JSON: %s in: %s", error.text, text);
-	return root;
 }
 
 static json_t *target_of(json_t *root, int pid)
@@ -80,7 +42,7 @@ static void a_plan_names_all_that_is_lost(void **state)
 	struct live_run run = live_dbtop("--kill-leaked", "--dry-run", "--json",
 		"--transaction-limit", "1ms", conninfo, NULL);
 	assert_int_equal(run.status, 1);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	json_t *target = target_of(result, PQbackendPID(holder));
 	assert_int_equal(json_integer_value(live_member(target, "locks")), 1);
 	assert_int_equal(json_integer_value(live_member(target, "waiters")), 1);
@@ -124,7 +86,7 @@ static void who_came_back_to_life_is_left_alone(void **state)
 	live_exec(alive, "BEGIN; SELECT 2");
 	live_type(dbtop, "y\n");
 	assert_int_equal(live_finish(dbtop, 20000), 0);
-	json_t *result = parse(live_out(dbtop));
+	json_t *result = live_parse_json(live_out(dbtop));
 	assert_string_equal(live_text(target_of(result, PQbackendPID(alive)), "result"), "changed");
 	assert_string_equal(
 		live_text(target_of(result, PQbackendPID(dead)), "result"), "terminated");
@@ -146,7 +108,7 @@ static void a_refusal_is_a_line_with_the_grant(void **state)
 	struct live_run run = live_dbtop(
 		"--kill-leaked", "--yes", "--json", "--transaction-limit", "1ms", conninfo, NULL);
 	assert_int_equal(run.status, 1);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	json_t *target = target_of(result, PQbackendPID(app));
 	assert_string_equal(live_text(target, "result"), "denied");
 	assert_string_equal(live_text(target, "detail"), "GRANT pg_signal_backend TO watcher;");
@@ -222,7 +184,7 @@ static void a_server_that_vanishes_ends_no_one_and_hangs_nothing(void **state)
 	private_server_stop(other);
 	live_type(dbtop, "y\n");
 	assert_int_equal(live_finish(dbtop, 30000), 1);
-	json_t *result = parse(live_out(dbtop));
+	json_t *result = live_parse_json(live_out(dbtop));
 	assert_string_equal(live_text(target_of(result, PQbackendPID(app)), "result"), "timeout");
 	json_decref(result);
 	PQfinish(app);
@@ -264,7 +226,7 @@ static void nobody_out_of_scope_is_ended(void **state)
 	struct live_run run = live_dbtop("--kill-leaked", "--yes", "--json", "--transaction-limit",
 		"1ms", "--app", "^w.*r$", conninfo, NULL);
 	assert_int_equal(run.status, 0);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_int_equal(json_array_size(live_member(result, "targets")), 1);
 	assert_string_equal(
 		live_text(json_array_get(live_member(result, "targets"), 0), "application_name"),
@@ -278,16 +240,17 @@ static void nobody_out_of_scope_is_ended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_plan_names_all_that_is_lost, clean_up),
-		cmocka_unit_test_teardown(who_came_back_to_life_is_left_alone, clean_up),
-		cmocka_unit_test_teardown(nobody_out_of_scope_is_ended, clean_up),
-		cmocka_unit_test_teardown(a_refusal_is_a_line_with_the_grant, clean_up),
-		cmocka_unit_test_teardown(a_full_disk_stops_a_kill_that_asks_nobody, clean_up),
-		cmocka_unit_test_teardown(without_an_audit_log_nothing_is_ended, clean_up),
-		cmocka_unit_test_teardown(
-			a_server_that_vanishes_ends_no_one_and_hangs_nothing, clean_up),
-		cmocka_unit_test_teardown(
-			more_than_the_limit_is_told_before_the_question, clean_up),
+		LIVE_TEST(a_plan_names_all_that_is_lost),
+		LIVE_TEST(who_came_back_to_life_is_left_alone),
+		LIVE_TEST(nobody_out_of_scope_is_ended),
+		LIVE_TEST(a_refusal_is_a_line_with_the_grant),
+		LIVE_TEST(a_full_disk_stops_a_kill_that_asks_nobody),
+		LIVE_TEST(without_an_audit_log_nothing_is_ended),
+		LIVE_TEST(a_server_that_vanishes_ends_no_one_and_hangs_nothing),
+		LIVE_TEST(more_than_the_limit_is_told_before_the_question),
 	};
-	return cmocka_run_group_tests_name("actions", tests, start_server, stop_server);
+	return LIVE_GROUP("actions", tests,
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN;"
+		       "GRANT pg_monitor TO watcher;"
+		       "CREATE TABLE thing AS SELECT 1 AS id; GRANT ALL ON thing TO app");
 }

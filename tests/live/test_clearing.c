@@ -1,5 +1,5 @@
 /* Stats pages that are over: folded in the panel, cleared with X after a plan, and only those. */
-#include "live.h"
+#include "live_group.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -12,32 +12,8 @@
 #include "base/mem.h"
 #include "term.h"
 
-static struct private_server *server, *other;
+static struct private_server *other;
 static char *folder; /* of the pages */
-
-static int start_servers(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	other = live_server_start(NULL);
-	folder = mem_printf("%s/pages", live_folder());
-	return mkdir(folder, 0700);
-}
-
-static int clean_up(void **state)
-{
-	term_teardown(state);
-	return live_teardown(state);
-}
-
-static int stop_servers(void **state)
-{
-	(void)state;
-	free(folder);
-	private_server_stop(server);
-	private_server_stop(other);
-	return 0;
-}
 
 static struct live_program *start_pool(const struct private_server *at, const char *name)
 {
@@ -145,11 +121,24 @@ static void who_may_not_act_clears_nothing(void **state)
 	assert_int_equal(count_pages(), before);
 }
 
+static void start_other(void)
+{
+	other = live_server_start(NULL);
+	folder = mem_printf("%s/pages", live_folder());
+	assert_int_equal(mkdir(folder, 0700), 0);
+}
+
+static void stop_other(void)
+{
+	free(folder);
+	private_server_stop(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(what_is_over_is_cleared_when_asked, clean_up),
-		cmocka_unit_test_teardown(who_may_not_act_clears_nothing, clean_up),
+		LIVE_TEST(what_is_over_is_cleared_when_asked),
+		LIVE_TEST(who_may_not_act_clears_nothing),
 	};
-	return cmocka_run_group_tests_name("clearing", tests, start_servers, stop_servers);
+	return LIVE_GROUP("clearing", tests, .set_up = start_other, .take_down = stop_other);
 }

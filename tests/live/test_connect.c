@@ -19,12 +19,12 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "black_hole.h"
-#include "live.h"
+#include "live_group.h"
 #include "model/assessment.h"
 #include "session/params.h"
 #include "session/session.h"
 
-static struct private_server *server, *read_only;
+static struct private_server *read_only;
 
 /* --- what the program is linked with instead of the libraries' own --- */
 
@@ -670,20 +670,15 @@ static void only_faults_reach_the_thread(void **state)
 	silent_released = false;
 }
 
-static int start_servers(void **state)
+static void start_read_only(void)
 {
-	(void)state;
-	server = live_server_start(NULL);
 	read_only = live_server_start(
 		(const char *const[]){ "default_transaction_read_only=on", NULL });
-	return 0;
 }
 
-static int stop_servers(void **state)
+static void stop_read_only(void)
 {
-	private_server_stop(server);
 	private_server_stop(read_only);
-	return live_teardown(state);
 }
 
 int main(void)
@@ -705,5 +700,5 @@ int main(void)
 		cmocka_unit_test(no_host_name_is_too_strange),
 		cmocka_unit_test(what_cannot_be_watched_is_lost),
 	};
-	return cmocka_run_group_tests(tests, start_servers, stop_servers);
+	return LIVE_GROUP("connect", tests, .set_up = start_read_only, .take_down = stop_read_only);
 }

@@ -1,6 +1,6 @@
 /* Ends of processes with a pool: no session is left on the server, in whatever way the process
  * ends. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,32 +10,7 @@
 #include "base/mem.h"
 #include "live_pool.h"
 
-static struct private_server *server;
-static char *conninfo;
-
-static int start_server(void **state)
-{
-	static const char *const settings[] = { "max_connections=100", NULL };
-	(void)state;
-	server = live_server_start(settings);
-	conninfo = live_conninfo(server, LIVE_TCP4, "sslmode=disable gssencmode=disable");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(conninfo);
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
+static const char *conninfo;
 
 struct ending {
 	const char *role;
@@ -122,14 +97,21 @@ static void the_applications_handlers_are_kept(void **state)
 	RUN(endings);
 }
 
+static void name_route(void)
+{
+	conninfo = live_group_conninfo(LIVE_TCP4, "sslmode=disable gssencmode=disable");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(signals_leave_no_session, clean_up),
-		cmocka_unit_test_teardown(signals_while_starting_leave_no_session, clean_up),
-		cmocka_unit_test_teardown(exits_leave_no_session, clean_up),
-		cmocka_unit_test_teardown(the_applications_handlers_are_kept, clean_up),
-		cmocka_unit_test_teardown(a_second_signal_ends_at_once, clean_up),
+		LIVE_TEST(signals_leave_no_session),
+		LIVE_TEST(signals_while_starting_leave_no_session),
+		LIVE_TEST(exits_leave_no_session),
+		LIVE_TEST(the_applications_handlers_are_kept),
+		LIVE_TEST(a_second_signal_ends_at_once),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("dbpool_end", tests,
+		.settings = (const char *const[]){ "max_connections=100", NULL },
+		.set_up = name_route);
 }

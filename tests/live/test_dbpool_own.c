@@ -1,38 +1,12 @@
 /* libdbpool uses only its own descriptors, whatever happens to its connections; and what a shutdown
  * left behind does no harm when it continues. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdlib.h>
 
 #include "live_pool.h"
 
-static struct private_server *server;
-static char *conninfo[2];
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	conninfo[0] = live_conninfo(server, LIVE_TCP4, NULL);
-	conninfo[1] = live_conninfo(server, LIVE_UNIX, NULL);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(conninfo[0]);
-	free(conninfo[1]);
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
+static const char *conninfo[2];
 
 /* Over TCP and Unix socket. */
 #define ROLE(function, role)                                                                       \
@@ -82,23 +56,28 @@ LATE(a_lookup_may_end_late, "late-lookup", "fails", "succeeds")
 LATE(a_lookup_may_end_after_the_pool, "late-lookup-freed", "")
 LATE(a_release_may_end_late, "late-release", "shut", "freed")
 
+static void name_routes(void)
+{
+	conninfo[0] = live_group_conninfo(LIVE_TCP4, NULL);
+	conninfo[1] = live_group_conninfo(LIVE_UNIX, NULL);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, clean_up)
 	const struct CMUnitTest tests[] = {
-		TEST(a_release_leaves_others_sockets_alone),
-		TEST(taking_back_leaves_others_sockets_alone),
-		TEST(a_shutdown_leaves_others_sockets_alone),
-		TEST(a_fork_leaves_others_sockets_alone),
-		TEST(a_child_has_no_copy_of_a_socket),
-		TEST(a_reset_connection_is_cut),
-		TEST(a_borrower_that_reads_misses_nothing),
-		TEST(a_borrower_that_does_not_read_keeps_nothing),
-		TEST(a_hook_that_waits_is_turned_away),
-		TEST(a_hook_may_come_back_late),
-		TEST(a_lookup_may_end_late),
-		TEST(a_lookup_may_end_after_the_pool),
-		TEST(a_release_may_end_late),
+		LIVE_TEST(a_release_leaves_others_sockets_alone),
+		LIVE_TEST(taking_back_leaves_others_sockets_alone),
+		LIVE_TEST(a_shutdown_leaves_others_sockets_alone),
+		LIVE_TEST(a_fork_leaves_others_sockets_alone),
+		LIVE_TEST(a_child_has_no_copy_of_a_socket),
+		LIVE_TEST(a_reset_connection_is_cut),
+		LIVE_TEST(a_borrower_that_reads_misses_nothing),
+		LIVE_TEST(a_borrower_that_does_not_read_keeps_nothing),
+		LIVE_TEST(a_hook_that_waits_is_turned_away),
+		LIVE_TEST(a_hook_may_come_back_late),
+		LIVE_TEST(a_lookup_may_end_late),
+		LIVE_TEST(a_lookup_may_end_after_the_pool),
+		LIVE_TEST(a_release_may_end_late),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("dbpool_own", tests, .set_up = name_routes);
 }

@@ -1,6 +1,6 @@
 /* libdbpool with a real server: each test is a process of its own (pool_client.c); the test asks
  * the server before and after. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,32 +10,7 @@
 #include "base/mem.h"
 #include "live_pool.h"
 
-static struct private_server *server;
-static char *conninfo;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	conninfo = live_conninfo(server, LIVE_TCP4, NULL);
-	live_sql(server, "CREATE ROLE plain LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(conninfo);
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
+static const char *conninfo;
 
 static void run(const char *role)
 {
@@ -165,46 +140,51 @@ static void hidden_processes_are_not_dead(void **state)
 	live_pool_run_apart(conninfo, "hidden", "foreign");
 }
 
+static void name_route(void)
+{
+	conninfo = live_group_conninfo(LIVE_TCP4, NULL);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, clean_up)
 	const struct CMUnitTest tests[] = {
-		TEST(one_pool_however_many_start_it),
-		TEST(another_configuration_is_told),
-		TEST(nonsense_is_refused),
-		TEST(an_unreachable_server_is_told),
-		TEST(refused_credentials_are_told),
-		TEST(a_full_server_is_told),
-		TEST(a_lazy_pool_tells_borrowers),
-		TEST(it_starts_again_after_the_end),
-		TEST(connections_are_used_again),
-		TEST(the_server_knows_who_it_is),
-		TEST(a_child_has_no_part_in_it),
-		TEST(a_child_keeps_no_session),
-		TEST(every_way_out_of_a_scope_releases),
-		TEST(misuse_is_defined),
-		TEST(a_crowd_shares_three),
-		TEST(waiters_are_served_in_order),
-		TEST(nobody_starves),
-		TEST(deadlines_are_met),
-		TEST(no_connection_is_in_two_hands),
-		TEST(nor_when_it_is_taken_back),
-		TEST(nor_when_the_pool_starts_again),
-		TEST(nobody_is_forgotten_in_the_queue),
-		TEST(the_last_release_may_free_it),
-		TEST(sessions_are_cleaned),
-		TEST(leaks_are_told_once),
-		TEST(overdue_connections_are_taken_back),
-		TEST(connections_wear_out),
-		TEST(bad_statements_are_not_its_affair),
-		TEST(killed_backends_are_replaced),
-		TEST(an_outage_is_survived),
-		TEST(a_silent_server_does_not_hang_it),
-		TEST(hooks_run_whatever_happens),
-		TEST(the_page_tells_all),
-		TEST(a_page_does_not_look_old),
-		TEST(predecessors_are_ended),
-		TEST(hidden_processes_are_not_dead),
+		LIVE_TEST(one_pool_however_many_start_it),
+		LIVE_TEST(another_configuration_is_told),
+		LIVE_TEST(nonsense_is_refused),
+		LIVE_TEST(an_unreachable_server_is_told),
+		LIVE_TEST(refused_credentials_are_told),
+		LIVE_TEST(a_full_server_is_told),
+		LIVE_TEST(a_lazy_pool_tells_borrowers),
+		LIVE_TEST(it_starts_again_after_the_end),
+		LIVE_TEST(connections_are_used_again),
+		LIVE_TEST(the_server_knows_who_it_is),
+		LIVE_TEST(a_child_has_no_part_in_it),
+		LIVE_TEST(a_child_keeps_no_session),
+		LIVE_TEST(every_way_out_of_a_scope_releases),
+		LIVE_TEST(misuse_is_defined),
+		LIVE_TEST(a_crowd_shares_three),
+		LIVE_TEST(waiters_are_served_in_order),
+		LIVE_TEST(nobody_starves),
+		LIVE_TEST(deadlines_are_met),
+		LIVE_TEST(no_connection_is_in_two_hands),
+		LIVE_TEST(nor_when_it_is_taken_back),
+		LIVE_TEST(nor_when_the_pool_starts_again),
+		LIVE_TEST(nobody_is_forgotten_in_the_queue),
+		LIVE_TEST(the_last_release_may_free_it),
+		LIVE_TEST(sessions_are_cleaned),
+		LIVE_TEST(leaks_are_told_once),
+		LIVE_TEST(overdue_connections_are_taken_back),
+		LIVE_TEST(connections_wear_out),
+		LIVE_TEST(bad_statements_are_not_its_affair),
+		LIVE_TEST(killed_backends_are_replaced),
+		LIVE_TEST(an_outage_is_survived),
+		LIVE_TEST(a_silent_server_does_not_hang_it),
+		LIVE_TEST(hooks_run_whatever_happens),
+		LIVE_TEST(the_page_tells_all),
+		LIVE_TEST(a_page_does_not_look_old),
+		LIVE_TEST(predecessors_are_ended),
+		LIVE_TEST(hidden_processes_are_not_dead),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP(
+		"dbpool_pool", tests, .sql = "CREATE ROLE plain LOGIN", .set_up = name_route);
 }

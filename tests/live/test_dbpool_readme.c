@@ -1,5 +1,5 @@
 /* README.md's example of libdbpool is built and run as it is printed. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,6 @@ static void assert_run(struct live_run run, const char *out)
 
 static void the_example_works(void **state)
 {
-	struct private_server *server = live_server_start(NULL);
 	CLEANUP(cleanup_free) char *source = example();
 	free(live_file(live_folder(), "hello.c", source));
 	CLEANUP(cleanup_free)
@@ -68,13 +67,12 @@ static void the_example_works(void **state)
 	assert_int_equal(run.status, 1);
 	assert_non_null(strstr(run.err, "no pool: server unreachable: "));
 	live_run_clear(&run);
-	private_server_stop(server);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(the_example_works, live_teardown),
+		LIVE_TEST(the_example_works),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return LIVE_GROUP("dbpool_readme", tests, .sql = NULL);
 }

@@ -1,31 +1,12 @@
 /* libdbpool with several addresses, of which the first are silent: see pool_route.c. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "live_pool.h"
 
-static struct private_server *server;
-static char *conninfo;
-
-static int start_server(void **state)
-{
-	(void)state;
-	static const char *const settings[] = { "listen_addresses=127.0.0.2", NULL };
-	server = live_server_start(settings);
-	conninfo = mem_printf("host=127.0.0.2 port=%d user=postgres dbname=postgres",
-		private_server_port(server));
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(conninfo);
-	private_server_stop(server);
-	return 0;
-}
+static const char *conninfo;
 
 static void each_address_has_a_share(void **state)
 {
@@ -46,12 +27,19 @@ static void so_has_each_address_of_a_name(void **state)
 	live_pool_run_apart(conninfo, "one-name", NULL);
 }
 
+static void name_route(void)
+{
+	conninfo = live_group_conninfo(LIVE_TCP4, "host=127.0.0.2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(each_address_has_a_share, live_teardown),
-		cmocka_unit_test_teardown(so_has_each_address_of_a_name, live_teardown),
-		cmocka_unit_test_teardown(connect_timeout_is_each_address_s, live_teardown),
+		LIVE_TEST(each_address_has_a_share),
+		LIVE_TEST(so_has_each_address_of_a_name),
+		LIVE_TEST(connect_timeout_is_each_address_s),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("dbpool_route", tests,
+		.settings = (const char *const[]){ "listen_addresses=127.0.0.2", NULL },
+		.set_up = name_route);
 }

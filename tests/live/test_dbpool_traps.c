@@ -1,6 +1,6 @@
 /* libdbpool in a database full of traps: all names in its own statements resolve to PostgreSQL's
  * own functions, operators, types and views, whatever the role's search_path is. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -9,23 +9,6 @@
 #include "base/mem.h"
 #include "live_pool.h"
 #include "live_traps.h"
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(live_traps_settings);
-	live_traps_set(server);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 #define SLEEPING "query = 'SELECT pg_catalog.pg_sleep(601)' AND state = 'active'"
 
@@ -62,11 +45,17 @@ static void none_is_sprung_where_others_come_first(void **state)
 	live_and_die(LIVE_TRAPS_FIRST, "traps, public, pg_catalog");
 }
 
+static void set_traps(void)
+{
+	live_traps_set(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(none_is_sprung_on_the_usual_path, live_teardown),
-		cmocka_unit_test_teardown(none_is_sprung_where_others_come_first, live_teardown),
+		LIVE_TEST(none_is_sprung_on_the_usual_path),
+		LIVE_TEST(none_is_sprung_where_others_come_first),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP(
+		"dbpool_traps", tests, .settings = live_traps_settings, .set_up = set_traps);
 }

@@ -1,5 +1,5 @@
 /* The emergency on a real server: who is stopped, who never is, and what is told of it. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "modes/emergency_mode.h"
-#include "users.h"
 
 /* 25 slots, 3 of them reserved for superusers. */
 #define SLOTS 22
@@ -19,44 +18,6 @@
  * that it only began among them. */
 #define OTHERS "application_name NOT IN ('', 'dbtop')"
 
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start(NULL);
-	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE cron LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
-
-/* An application of that name, with role and number as of tests/live/client.c. */
-static struct live_program *start_app(const struct live_program_options *options,
-	enum live_route route, const char *name, const char *role, const char *number)
-{
-	CLEANUP(cleanup_free)
-	char *more = mem_printf("user=app application_name=%s", name);
-	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, route, more);
-	return options ? live_client_with(options, conninfo, role, number, NULL)
-		       : live_client(conninfo, role, number, NULL);
-}
-
 static const struct live_program_options stubborn = {
 	.env = (const char *const[]){ "LIVE_CLIENT_STUBBORN=1", NULL },
 };
@@ -64,15 +25,6 @@ static const struct live_program_options stubborn = {
 static char *config_of(const char *text)
 {
 	return live_file(live_folder(), "emergency.yaml", text);
-}
-
-static json_t *parse(const char *text)
-{
-	json_error_t error;
-	json_t *root = json_loads(text, JSON_DISABLE_EOF_CHECK, &error);
-	if (!root)
-		fail_msg("no JSON: %s in: %s", error.text, text);
-	return root;
 }
 
 static void assert_target(
@@ -111,10 +63,10 @@ static struct live_program *start_psql(enum live_route route)
 static void fill(enum live_route route, struct live_program *leaky[static 3], long taken)
 {
 	char rest[16];
-	leaky[0] = start_app(NULL, route, "leaky", "idle", "5");
-	leaky[1] = start_app(NULL, route, "leaky", "transaction", "4");
+	leaky[0] = live_group_app(NULL, route, "leaky", "idle", "5");
+	leaky[1] = live_group_app(NULL, route, "leaky", "transaction", "4");
 	snprintf(rest, sizeof(rest), "%ld", SLOTS - 9 - taken);
-	leaky[2] = start_app(NULL, route, "leaky", "active", rest);
+	leaky[2] = live_group_app(NULL, route, "leaky", "active", rest);
 	live_wait_sessions(server, NULL, SLOTS, 20000);
 }
 
@@ -123,9 +75,9 @@ static void a_full_server_is_emptied_of_the_application(enum live_route route)
 	const struct live_program_options other_user = { .unprivileged = true };
 	bool root = getuid() == 0;
 	struct live_program *leaky[3];
-	struct live_program *billing = start_app(NULL, route, "billing", "idle", "2");
+	struct live_program *billing = live_group_app(NULL, route, "billing", "idle", "2");
 	struct live_program *other =
-		root ? start_app(&other_user, route, "theirs", "idle", "2") : NULL;
+		root ? live_group_app(&other_user, route, "theirs", "idle", "2") : NULL;
 	struct live_program *colleague = start_psql(route);
 	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server, NULL);
 	CLEANUP(cleanup_free)
@@ -154,7 +106,7 @@ static void a_full_server_is_emptied_of_the_application(enum live_route route)
 		live_dbtop("--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
 	if (run.status != 0)
 		fail_msg("status %d: %s%s", run.status, run.out, run.err);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_int_equal(number(result, "schema"), 1);
 	assert_string_equal(live_text(result, "action"), "emergency");
 	assert_true(json_is_false(live_member(result, "connected")));
@@ -178,7 +130,6 @@ static void a_full_server_is_emptied_of_the_application(enum live_route route)
 	assert_true(!other || live_running(other));
 	json_decref(result);
 	live_run_clear(&run);
-	live_pgbouncer_stop(pgbouncer);
 }
 
 static void a_full_server_over_tcp(void **state)
@@ -197,11 +148,11 @@ static void a_full_server_over_a_unix_socket(void **state)
 static void who_came_another_way_is_left_alone(void **state)
 {
 	(void)state;
-	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "idle", "22");
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "22");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
 	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
 	assert_int_equal(run.status, 3);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_target(result, "spared", live_pid(app), NULL, "not_told");
 	assert_int_equal(json_array_size(live_member(result, "targets")), 0);
 	assert_int_equal(live_sessions(server, "application_name = 'leaky'"), 22);
@@ -212,12 +163,12 @@ static void who_came_another_way_is_left_alone(void **state)
 static void who_does_not_obey_is_killed_after_the_grace(void **state)
 {
 	(void)state;
-	struct live_program *program = start_app(&stubborn, LIVE_TCP4, "leaky", "active", "3");
+	struct live_program *program = live_group_app(&stubborn, LIVE_TCP4, "leaky", "active", "3");
 	CLEANUP(cleanup_free) char *config = config_of("emergency: {grace: 300ms}\n");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	struct live_run run =
 		live_dbtop("--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_int_equal(run.status, 0);
 	assert_target(result, "targets", live_pid(program), "terminated", "holds_connections");
 	json_t *target = live_find_number(result, "targets", "pid", live_pid(program));
@@ -234,7 +185,7 @@ static void who_does_not_obey_is_killed_after_the_grace(void **state)
 static void force_kills_at_once(void **state)
 {
 	(void)state;
-	struct live_program *program = start_app(&stubborn, LIVE_UNIX, "leaky", "idle", "2");
+	struct live_program *program = live_group_app(&stubborn, LIVE_UNIX, "leaky", "idle", "2");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
 	struct live_run run = live_dbtop("--emergency", "--force", "--yes", conninfo, NULL);
 	if (run.status != 0)
@@ -248,12 +199,12 @@ static void force_kills_at_once(void **state)
 static void a_dry_run_names_all_and_touches_nobody(void **state)
 {
 	(void)state;
-	struct live_program *program = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	struct live_program *program = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	/* we, who start dbtop, hold a connection, too */
 	PGconn *own = live_connect(conninfo);
 	struct live_run run = live_dbtop("--emergency", "--dry-run", "--json", conninfo, NULL);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_int_equal(run.status, 1);
 	assert_target(result, "targets", live_pid(program), NULL, "holds_connections");
 	assert_target(result, "spared", getpid(), NULL, "dbtop");
@@ -272,14 +223,14 @@ static void a_dry_run_names_all_and_touches_nobody(void **state)
 static void it_stays_within_its_scope(void **state)
 {
 	(void)state;
-	struct live_program *web = start_app(NULL, LIVE_TCP4, "web", "idle", "2");
-	struct live_program *worker = start_app(NULL, LIVE_TCP4, "worker", "idle", "2");
-	struct live_program *reports = start_app(NULL, LIVE_TCP4, "reports", "idle", "2");
+	struct live_program *web = live_group_app(NULL, LIVE_TCP4, "web", "idle", "2");
+	struct live_program *worker = live_group_app(NULL, LIVE_TCP4, "worker", "idle", "2");
+	struct live_program *reports = live_group_app(NULL, LIVE_TCP4, "reports", "idle", "2");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	struct live_run run =
 		live_dbtop("--emergency", "--yes", "--json", "--app", "^worker$", conninfo, NULL);
 	assert_int_equal(run.status, 0);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_target(result, "targets", live_pid(worker), "terminated", "holds_connections");
 	assert_target(result, "spared", live_pid(web), NULL, "out_of_scope");
 	json_decref(result);
@@ -288,7 +239,7 @@ static void it_stays_within_its_scope(void **state)
 	CLEANUP(cleanup_free) char *config = config_of("emergency: {applications: [\"rep*\"]}\n");
 	run = live_dbtop("--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
 	assert_int_equal(run.status, 0);
-	result = parse(run.out);
+	result = live_parse_json(run.out);
 	assert_target(result, "targets", live_pid(reports), "terminated", "holds_connections");
 	assert_target(result, "spared", live_pid(web), NULL, "not_named");
 	assert_true(live_running(web));
@@ -300,7 +251,7 @@ static void it_stays_within_its_scope(void **state)
 static void readonly_forbids_it(void **state)
 {
 	(void)state;
-	struct live_program *program = start_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
+	struct live_program *program = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	struct live_run run = live_dbtop("--emergency", "--yes", "--readonly", conninfo, NULL);
 	assert_int_equal(run.status, 2);
@@ -323,13 +274,13 @@ static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
 {
 	(void)state;
 	const struct live_program_options plain = { .unprivileged = true };
-	struct live_program *idle = start_app(&plain, LIVE_UNIX, "leaky", "idle", "2");
-	struct live_program *active = start_app(&plain, LIVE_UNIX, "leaky", "active", "3");
+	struct live_program *idle = live_group_app(&plain, LIVE_UNIX, "leaky", "idle", "2");
+	struct live_program *active = live_group_app(&plain, LIVE_UNIX, "leaky", "active", "3");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
 	struct live_program *dbtop =
 		live_dbtop_start(&plain, "--emergency", "--yes", "--json", conninfo, NULL);
 	int status = live_finish(dbtop, 30000);
-	json_t *result = parse(live_out(dbtop));
+	json_t *result = live_parse_json(live_out(dbtop));
 	assert_target(result, "targets", live_pid(idle), "terminated", "holds_connections");
 	assert_target(result, "targets", live_pid(active), "terminated", "holds_connections");
 	assert_int_equal(number(result, "connections_left"),
@@ -355,7 +306,7 @@ static void what_a_supervisor_starts_again_survives_and_is_told(void **state)
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
 	assert_int_equal(run.status, 1);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_int_equal(json_array_size(live_member(result, "targets")), 1);
 	json_t *target = json_array_get(json_object_get(result, "targets"), 0);
 	assert_string_equal(live_text(target, "result"), "terminated");
@@ -378,10 +329,10 @@ static void what_a_supervisor_starts_again_survives_and_is_told(void **state)
 static void what_is_lost_is_part_of_the_plan(void **state)
 {
 	(void)state;
-	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "transaction", "2");
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "transaction", "2");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	struct live_run run = live_dbtop("--emergency", "--dry-run", "--json", conninfo, NULL);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	json_t *target = live_find_number(result, "targets", "pid", live_pid(app));
 	assert_non_null(target);
 	const char *loses = live_text(target, "loses");
@@ -393,14 +344,9 @@ static void what_is_lost_is_part_of_the_plan(void **state)
 
 /* --- interrupted --- */
 
-static char *audit_path(void)
-{
-	return mem_printf("%s/state/dbtop/actions.jsonl", live_folder());
-}
-
 static bool has_signal(void *data)
 {
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *text = live_read(path);
 	(void)data;
 	return text && strstr(text, "\"event\":\"signal\"");
@@ -413,7 +359,7 @@ static size_t check_audit(const char *text)
 	assert_non_null(text);
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1, lines++) {
-		json_t *entry = parse(line);
+		json_t *entry = live_parse_json(line);
 		assert_int_equal(number(entry, "schema"), 1);
 		assert_string_equal(live_text(entry, "action"), "emergency");
 		assert_non_null(live_text(entry, "at"));
@@ -427,7 +373,7 @@ static size_t check_audit(const char *text)
 static void what_cannot_be_audited_is_not_begun(void **state)
 {
 	(void)state;
-	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	const struct live_program_options options = {
 		.argv = (const char *const[]){ "sh", "-c", "XDG_STATE_HOME=/proc/none exec \"$@\"",
@@ -444,12 +390,12 @@ static void what_cannot_be_audited_is_not_begun(void **state)
 
 static struct live_program *start_slow_emergency(struct live_program *ret_apps[static 2])
 {
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *config = config_of("emergency: {grace: 1h}\n");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	unlink(path);
-	ret_apps[0] = start_app(&stubborn, LIVE_TCP4, "stubborn", "idle", "2");
-	ret_apps[1] = start_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	ret_apps[0] = live_group_app(&stubborn, LIVE_TCP4, "stubborn", "idle", "2");
+	ret_apps[1] = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
 	struct live_program *dbtop = live_dbtop_start(
 		NULL, "--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
 	assert_true(live_wait(has_signal, NULL, 20000));
@@ -465,7 +411,7 @@ static void killed_in_the_middle_it_leaves_nothing_half_written(void **state)
 	struct live_program *dbtop = start_slow_emergency(apps);
 	live_signal(dbtop, SIGKILL);
 	assert_int_equal(live_finish(dbtop, 5000), 128 + SIGKILL);
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *text = live_read(path);
 	assert_true(check_audit(text) >= 3);
 	assert_true(live_running(apps[0]));
@@ -479,12 +425,12 @@ static void interrupted_it_says_what_was_done(void **state)
 	struct live_program *dbtop = start_slow_emergency(apps);
 	live_signal(dbtop, SIGINT);
 	assert_int_equal(live_finish(dbtop, 10000), 1);
-	json_t *result = parse(live_out(dbtop));
+	json_t *result = live_parse_json(live_out(dbtop));
 	assert_target(result, "targets", live_pid(apps[1]), "terminated", "holds_connections");
 	assert_target(result, "targets", live_pid(apps[0]), "timeout", "holds_connections");
 	assert_true(json_is_true(live_member(result, "interrupted")));
 	json_decref(result);
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *text = live_read(path);
 	check_audit(text);
 	assert_true(live_running(apps[0]));
@@ -494,7 +440,7 @@ static void interrupted_it_says_what_was_done(void **state)
 static void an_interrupted_question_stops_nothing(void **state)
 {
 	(void)state;
-	struct live_program *app = start_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	const struct live_program_options options = { .terminal = true };
 	struct live_program *dbtop = live_dbtop_start(&options, "--emergency", conninfo, NULL);
@@ -509,25 +455,23 @@ static void an_interrupted_question_stops_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(an_interrupted_question_stops_nothing, clean_up),
-		cmocka_unit_test_teardown(a_full_server_over_tcp, clean_up),
-		cmocka_unit_test_teardown(a_full_server_over_a_unix_socket, clean_up),
-		cmocka_unit_test_teardown(who_came_another_way_is_left_alone, clean_up),
-		cmocka_unit_test_teardown(who_does_not_obey_is_killed_after_the_grace, clean_up),
-		cmocka_unit_test_teardown(force_kills_at_once, clean_up),
-		cmocka_unit_test_teardown(a_dry_run_names_all_and_touches_nobody, clean_up),
-		cmocka_unit_test_teardown(it_stays_within_its_scope, clean_up),
-		cmocka_unit_test_teardown(readonly_forbids_it, clean_up),
-		cmocka_unit_test_teardown(
-			what_a_supervisor_starts_again_survives_and_is_told, clean_up),
-		cmocka_unit_test_teardown(what_is_lost_is_part_of_the_plan, clean_up),
-		cmocka_unit_test_teardown(what_cannot_be_audited_is_not_begun, clean_up),
-		cmocka_unit_test_teardown(
-			killed_in_the_middle_it_leaves_nothing_half_written, clean_up),
-		cmocka_unit_test_teardown(interrupted_it_says_what_was_done, clean_up),
+		LIVE_TEST(an_interrupted_question_stops_nothing),
+		LIVE_TEST(a_full_server_over_tcp),
+		LIVE_TEST(a_full_server_over_a_unix_socket),
+		LIVE_TEST(who_came_another_way_is_left_alone),
+		LIVE_TEST(who_does_not_obey_is_killed_after_the_grace),
+		LIVE_TEST(force_kills_at_once),
+		LIVE_TEST(a_dry_run_names_all_and_touches_nobody),
+		LIVE_TEST(it_stays_within_its_scope),
+		LIVE_TEST(readonly_forbids_it),
+		LIVE_TEST(what_a_supervisor_starts_again_survives_and_is_told),
+		LIVE_TEST(what_is_lost_is_part_of_the_plan),
+		LIVE_TEST(what_cannot_be_audited_is_not_begun),
+		LIVE_TEST(killed_in_the_middle_it_leaves_nothing_half_written),
+		LIVE_TEST(interrupted_it_says_what_was_done),
 		/* root's */
-		cmocka_unit_test_teardown(
-			what_a_plain_user_cannot_see_is_not_called_clean, clean_up),
+		LIVE_TEST(what_a_plain_user_cannot_see_is_not_called_clean),
 	};
-	return USERS_RUN_TESTS("emergency", tests, 1, start_server, stop_server);
+	return LIVE_GROUP("emergency", tests, .wide = true,
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE cron LOGIN", .root_tests = 1);
 }

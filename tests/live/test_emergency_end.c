@@ -1,5 +1,5 @@
 /* How an emergency ends where the server tells little, or nothing. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -8,52 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "users.h"
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start(NULL);
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
-
-static json_t *parse(const char *text)
-{
-	json_error_t error;
-	json_t *root = json_loads(text, 0, &error);
-	if (!root)
-		fail_msg("no JSON: %s in: %s", error.text, text);
-	return root;
-}
-
-static struct live_program *start_app(const struct live_program_options *options,
-	enum live_route route, const char *name, const char *role, const char *number)
-{
-	CLEANUP(cleanup_free) char *more = mem_printf("user=app application_name=%s", name);
-	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, route, more);
-	return options ? live_client_with(options, conninfo, role, number, NULL)
-		       : live_client(conninfo, role, number, NULL);
-}
 
 static void assert_terminated(json_t *result, const struct live_program *program)
 {
@@ -69,8 +23,8 @@ static void assert_terminated(json_t *result, const struct live_program *program
 static void a_server_that_never_answers_delays_it_only(void **state)
 {
 	(void)state;
-	struct live_program *first = start_app(NULL, LIVE_TCP4, "leaky", "idle", "12");
-	struct live_program *second = start_app(NULL, LIVE_TCP4, "leaky", "idle", "10");
+	struct live_program *first = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "12");
+	struct live_program *second = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "10");
 	CLEANUP(cleanup_free) char *superuser = live_conninfo(server, LIVE_TCP4, NULL);
 	PGconn *lock = live_connect(superuser);
 	live_exec(lock,
@@ -78,7 +32,7 @@ static void a_server_that_never_answers_delays_it_only(void **state)
 		" ALTER VIEW pg_catalog.pg_stat_activity SET (security_barrier = false)");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_int_equal(run.status, 3);
 	assert_true(json_is_false(live_member(result, "connected")));
 	assert_terminated(result, first);
@@ -93,7 +47,7 @@ static void a_server_that_never_answers_delays_it_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_server_that_never_answers_delays_it_only, clean_up),
+		LIVE_TEST(a_server_that_never_answers_delays_it_only),
 	};
-	return USERS_RUN_TESTS("emergency_end", tests, 0, start_server, stop_server);
+	return LIVE_GROUP("emergency_end", tests, .wide = true, .sql = "CREATE ROLE app LOGIN");
 }

@@ -1,6 +1,6 @@
 /* Stats pages that another user made up about living sessions: dbtop ends nothing for them, and
  * says what the kernel shows. */
-#include "live.h"
+#include "live_group.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,22 +17,6 @@
 #include "page/writer.h"
 
 #define NOBODY 65534
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 static int64_t monotonic(void)
 {
@@ -197,10 +181,8 @@ static void a_page_of_a_living_process_ends_no_session_of_another(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(
-			a_page_of_a_dead_process_ends_no_living_session, live_teardown),
-		cmocka_unit_test_teardown(
-			a_page_of_a_living_process_ends_no_session_of_another, live_teardown),
+		LIVE_TEST(a_page_of_a_dead_process_ends_no_living_session),
+		LIVE_TEST(a_page_of_a_living_process_ends_no_session_of_another),
 	};
-	return cmocka_run_group_tests_name("forged", tests, start_server, stop_server);
+	return LIVE_GROUP("forged", tests, .sql = NULL);
 }

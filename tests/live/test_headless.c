@@ -1,5 +1,5 @@
 /* The modes without a screen: --once, --json, --count, --follow, and what is said of mistakes. */
-#include "live.h"
+#include "live_group.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,32 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-static struct private_server *server;
-static char *super;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	live_sql(server, "CREATE ROLE app LOGIN");
-	super = live_conninfo(server, LIVE_UNIX, NULL);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(super);
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
+static const char *super;
 
 static void start_idle_app(void)
 {
@@ -229,17 +204,22 @@ static void config_file_is_found_and_names_databases(void **state)
 	live_run_clear(&run);
 }
 
+static void name_routes(void)
+{
+	super = live_group_conninfo(LIVE_UNIX, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(once_tells_people, clean_up),
-		cmocka_unit_test_teardown(count_is_so_many_lines, clean_up),
-		cmocka_unit_test_teardown(follow_goes_on_until_it_is_stopped, clean_up),
-		cmocka_unit_test_teardown(reader_that_left_ends_it_quietly, clean_up),
-		cmocka_unit_test_teardown(no_query_text_is_in_no_output, clean_up),
-		cmocka_unit_test_teardown(wrong_usage_is_told, clean_up),
-		cmocka_unit_test_teardown(mistakes_in_the_config_file_are_named, clean_up),
-		cmocka_unit_test_teardown(config_file_is_found_and_names_databases, clean_up),
+		LIVE_TEST(once_tells_people),
+		LIVE_TEST(count_is_so_many_lines),
+		LIVE_TEST(follow_goes_on_until_it_is_stopped),
+		LIVE_TEST(reader_that_left_ends_it_quietly),
+		LIVE_TEST(no_query_text_is_in_no_output),
+		LIVE_TEST(wrong_usage_is_told),
+		LIVE_TEST(mistakes_in_the_config_file_are_named),
+		LIVE_TEST(config_file_is_found_and_names_databases),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("headless", tests, .sql = "CREATE ROLE app LOGIN", .set_up = name_routes);
 }

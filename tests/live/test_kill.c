@@ -1,5 +1,5 @@
 /* dbtop --kill-leaked on a real server: each result, its audit line, its exit status. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,48 +13,7 @@
 /* The sessions but dbtop's own, which the server has for a moment after its process has ended. */
 #define OTHERS "application_name <> 'dbtop'"
 
-static struct private_server *server;
-static char *super, *app, *watcher; /* conninfos */
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	live_sql(server,
-		"CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN;"
-		"GRANT pg_monitor TO watcher");
-	super = live_conninfo(server, LIVE_TCP4, NULL);
-	app = live_conninfo(server, LIVE_TCP4, "user=app");
-	watcher = live_conninfo(server, LIVE_TCP4, "user=watcher");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(super);
-	free(app);
-	free(watcher);
-	private_server_stop(server);
-	return 0;
-}
-
-static char *audit_path(void)
-{
-	return mem_printf("%s/state/dbtop/actions.jsonl", live_folder());
-}
-
-static int clean_up(void **state)
-{
-	CLEANUP(cleanup_free) char *audit = audit_path();
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 20000);
-	unlink(audit);
-	return 0;
-}
+static const char *super, *app, *watcher; /* conninfos */
 
 /* Older than --idle-limit 0.1, all of them. */
 static void wait_until_leaked(void)
@@ -92,7 +51,7 @@ static void assert_result(json_t *root, int pid, const char *result)
 /* The audit log's line of that session's result, which the caller json_decref()s. */
 static json_t *audit_line(int pid)
 {
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *text = live_read(path);
 	json_t *found = NULL;
 	for (char *rest = text, *line; rest && (line = strsep(&rest, "\n"));) {
@@ -197,7 +156,7 @@ static void dry_run_ends_nothing(void **state)
 	assert_non_null(strstr(run.out, number));
 	live_run_clear(&run);
 	assert_int_equal(live_sessions(server, OTHERS), 1);
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
@@ -241,7 +200,7 @@ static void what_stays_is_a_timeout(void **state)
 static bool audit_tells_of_an_end(void *data)
 {
 	(void)data;
-	CLEANUP(cleanup_free) char *path = audit_path();
+	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *text = live_read(path);
 	return text && strstr(text, "\"terminated\"");
 }
@@ -376,20 +335,36 @@ static void refuses_before_it_connects(void **state)
 	assert_int_equal(live_sessions(server, OTHERS), 1);
 }
 
+static void name_routes(void)
+{
+	super = live_group_conninfo(LIVE_TCP4, NULL);
+	app = live_group_conninfo(LIVE_TCP4, "user=app");
+	watcher = live_group_conninfo(LIVE_TCP4, "user=watcher");
+}
+
+static void remove_audit(void)
+{
+	CLEANUP(cleanup_free) char *audit = live_audit_path();
+	unlink(audit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(leaked_ones_are_terminated_and_only_those, clean_up),
-		cmocka_unit_test_teardown(proven_only_leaves_the_presumed, clean_up),
-		cmocka_unit_test_teardown(nothing_to_do_is_clean, clean_up),
-		cmocka_unit_test_teardown(dry_run_ends_nothing, clean_up),
-		cmocka_unit_test_teardown(what_we_may_not_end_is_denied, clean_up),
-		cmocka_unit_test_teardown(what_stays_is_a_timeout, clean_up),
-		cmocka_unit_test_teardown(interrupted_it_tells_how_far_it_came, clean_up),
-		cmocka_unit_test_teardown(what_changed_meanwhile_is_left_alone, clean_up),
-		cmocka_unit_test_teardown(only_a_yes_is_one, clean_up),
-		cmocka_unit_test_teardown(an_interrupted_question_ends_nothing, clean_up),
-		cmocka_unit_test_teardown(refuses_before_it_connects, clean_up),
+		LIVE_TEST(leaked_ones_are_terminated_and_only_those),
+		LIVE_TEST(proven_only_leaves_the_presumed),
+		LIVE_TEST(nothing_to_do_is_clean),
+		LIVE_TEST(dry_run_ends_nothing),
+		LIVE_TEST(what_we_may_not_end_is_denied),
+		LIVE_TEST(what_stays_is_a_timeout),
+		LIVE_TEST(interrupted_it_tells_how_far_it_came),
+		LIVE_TEST(what_changed_meanwhile_is_left_alone),
+		LIVE_TEST(only_a_yes_is_one),
+		LIVE_TEST(an_interrupted_question_ends_nothing),
+		LIVE_TEST(refuses_before_it_connects),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("kill", tests,
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN; GRANT pg_monitor TO "
+		       "watcher",
+		.set_up = name_routes, .clean_up = remove_audit);
 }

@@ -1,5 +1,5 @@
 /* A thousand connections from fifty processes: each beside its own. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,25 +9,8 @@
 #define PROCESSES   50
 #define CONNECTIONS 20
 
-static struct private_server *server;
-
 static const enum live_route routes[] = { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=1100", NULL });
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	/* the server first: a thousand sessions that end by themselves take their time */
-	private_server_stop(server);
-	return live_teardown(state);
-}
 
 /* "pid N" of a client's output into owners, which is sorted by nothing. */
 struct ownership {
@@ -82,5 +65,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_right_process_among_many),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("many", tests,
+		.settings = (const char *const[]){ "max_connections=1100", NULL },
+		.sql = "CREATE ROLE app LOGIN");
 }

@@ -1,5 +1,5 @@
 /* Which process is at the other end, and that nobody is taken for gone whom we cannot see. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,9 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "users.h"
-
-static struct private_server *server;
 
 static const enum live_route routes[] = { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -21,36 +18,6 @@ static const char *const matched_by[] = {
 	[LIVE_TCP4] = "tcp",
 	[LIVE_TCP6] = "tcp",
 };
-
-static int start_server(void **state)
-{
-	(void)state;
-	CLEANUP(cleanup_free)
-	char *hba = live_file(live_folder(), "hba.conf",
-		"local all all scram-sha-256\nhost all all all scram-sha-256\n");
-	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
-	server = live_wide_server_start(
-		(const char *const[]){ "max_connections=60", setting, "listen_addresses=*", NULL });
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 30000);
-	return 0;
-}
 
 static void assert_text(json_t *object, const char *path, const char *expected)
 {
@@ -125,7 +92,7 @@ static void hidden_process_is_not_gone(void **state)
 		assert_int_equal(status, 0);
 		json_decref(root);
 		live_free(client);
-		clean_up(state);
+		live_group_clean_up(state);
 	}
 }
 
@@ -258,13 +225,20 @@ static void client_behind_a_cable_is_not_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(process_is_found_by_every_route, clean_up),
-		cmocka_unit_test_teardown(hidden_process_is_not_gone, clean_up),
-		cmocka_unit_test_teardown(gone_is_proven_without_privilege, clean_up),
-		cmocka_unit_test_teardown(nobody_is_gone_for_a_dbtop_in_a_container, clean_up),
-		cmocka_unit_test_teardown(client_in_a_container_is_not_gone, clean_up),
+		LIVE_TEST(process_is_found_by_every_route),
+		LIVE_TEST(hidden_process_is_not_gone),
+		LIVE_TEST(gone_is_proven_without_privilege),
+		LIVE_TEST(nobody_is_gone_for_a_dbtop_in_a_container),
+		LIVE_TEST(client_in_a_container_is_not_gone),
 		/* root's */
-		cmocka_unit_test_teardown(client_behind_a_cable_is_not_gone, clean_up),
+		LIVE_TEST(client_behind_a_cable_is_not_gone),
 	};
-	return USERS_RUN_TESTS("matching", tests, 1, start_server, stop_server);
+	CLEANUP(cleanup_free)
+	char *hba = live_file(live_folder(), "hba.conf",
+		"local all all scram-sha-256\nhost all all all scram-sha-256\n");
+	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
+	return LIVE_GROUP("matching", tests, .wide = true,
+		.settings = (const char *const[]){ "max_connections=60", setting,
+			"listen_addresses=*", NULL },
+		.sql = "CREATE ROLE app LOGIN", .root_tests = 1);
 }

@@ -1,5 +1,5 @@
 /* PgBouncer in trouble, who starves behind it, and a leak through a transaction pool. */
-#include "live.h"
+#include "live_group.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,22 +12,6 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start((const char *const[]){ "max_connections=40", NULL });
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 static void wrong(json_t *object, const char *why)
 {
@@ -122,7 +106,6 @@ static void consoles_in_trouble_are_told_and_the_rest_goes_on(void **state)
 	first[0] = (struct source){ good_name, "ok", NULL };
 	json_decref(live_await_json(dbtop, are_so, first, "PgBouncer back", 60000));
 	close(hung);
-	live_pgbouncer_stop(pgbouncer);
 }
 
 /* Its connection has 5 s; the report does without it before. */
@@ -213,7 +196,6 @@ static void a_client_that_keeps_its_transaction_is_the_leak(void **state)
 	PGconn *next = live_connect(tcp);
 	live_exec(next, "SELECT 3");
 	PQfinish(next);
-	live_pgbouncer_stop(pgbouncer);
 }
 
 struct starving {
@@ -264,18 +246,16 @@ static void who_starves_is_named(void **state)
 	struct live_program *dbtop = live_start(&(struct live_program_options){ .argv = argv });
 	json_decref(live_await_json(dbtop, both_wait, (void *)&starving, "two that wait", 20000));
 	PQfinish(holder);
-	live_pgbouncer_stop(pgbouncer);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_console_that_hangs_delays_no_report, live_teardown),
-		cmocka_unit_test_teardown(
-			consoles_in_trouble_are_told_and_the_rest_goes_on, live_teardown),
-		cmocka_unit_test_teardown(
-			a_client_that_keeps_its_transaction_is_the_leak, live_teardown),
-		cmocka_unit_test_teardown(who_starves_is_named, live_teardown),
+		LIVE_TEST(a_console_that_hangs_delays_no_report),
+		LIVE_TEST(consoles_in_trouble_are_told_and_the_rest_goes_on),
+		LIVE_TEST(a_client_that_keeps_its_transaction_is_the_leak),
+		LIVE_TEST(who_starves_is_named),
 	};
-	return cmocka_run_group_tests_name("pgbouncer", tests, start_server, stop_server);
+	return LIVE_GROUP("pgbouncer", tests, .wide = true,
+		.settings = (const char *const[]){ "max_connections=40", NULL });
 }

@@ -1,5 +1,5 @@
 /* dbtop connected through PgBouncer: it leaves no setting behind, ends nothing and says why. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,29 +11,6 @@
 #include "term.h"
 
 static const char reason[] = "through a pooler: connect to PostgreSQL itself";
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start((const char *const[]){ "max_connections=40", NULL });
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	term_teardown(state);
-	return live_teardown(state);
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 static struct live_pgbouncer *start_pool(const char *mode, int size)
 {
@@ -161,7 +138,6 @@ static void no_session_is_called_own(void **state)
 	run = live_dbtop("--once", direct, NULL);
 	assert_null(strstr(run.out, reason));
 	live_run_clear(&run);
-	live_pgbouncer_stop(pgbouncer);
 }
 
 static void assert_refused(const char *mode, const char *option, const char *conninfo)
@@ -217,7 +193,6 @@ static void nothing_is_ended(void **state)
 	quit(term);
 	assert_true(live_running(client));
 	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
-	live_pgbouncer_stop(pgbouncer);
 }
 
 /* Its statements would run under any search_path, and for any time. */
@@ -244,10 +219,12 @@ static void a_session_that_cannot_be_set_up_is_not_used(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(nothing_is_set_on_the_pools_servers, clean_up),
-		cmocka_unit_test_teardown(no_session_is_called_own, clean_up),
-		cmocka_unit_test_teardown(nothing_is_ended, clean_up),
-		cmocka_unit_test_teardown(a_session_that_cannot_be_set_up_is_not_used, clean_up),
+		LIVE_TEST(nothing_is_set_on_the_pools_servers),
+		LIVE_TEST(no_session_is_called_own),
+		LIVE_TEST(nothing_is_ended),
+		LIVE_TEST(a_session_that_cannot_be_set_up_is_not_used),
 	};
-	return cmocka_run_group_tests_name("pooler", tests, start_server, stop_server);
+	return LIVE_GROUP("pooler", tests, .wide = true,
+		.settings = (const char *const[]){ "max_connections=40", NULL },
+		.sql = "CREATE ROLE app LOGIN");
 }

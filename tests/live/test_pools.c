@@ -1,6 +1,6 @@
 /* Pools of libdbpool and PgBouncer beside plain clients: who is behind each connection, refresh
  * after refresh, while clients come and go; and what was borrowed and forgotten. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,27 +13,7 @@
 
 #define REFRESHES 500
 
-static struct private_server *server;
 static char *folder; /* of the pages */
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start((const char *const[]){ "max_connections=60",
-		/* a backend at work does not notice that its client is gone */
-		"client_connection_check_interval=1h", NULL });
-	live_sql(server, "CREATE ROLE app LOGIN");
-	folder = mem_printf("%s/pages", live_folder());
-	return mkdir(folder, 0700);
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	free(folder);
-	private_server_stop(server);
-	return 0;
-}
 
 static struct live_program *start_pool(const char *conninfo, const char *name, const char *role)
 {
@@ -224,8 +204,6 @@ static void everybody_is_found_and_nobody_mistaken(void **state)
 				tally.seen[i], tally.lines);
 	print_message("%d refreshes: %ld links certain, %ld not\n", tally.lines, tally.linked,
 		tally.not_certain);
-	live_pgbouncer_stop(pgbouncer);
-	live_teardown(NULL);
 }
 
 struct forgotten {
@@ -520,16 +498,30 @@ static void of_what_a_dead_owner_left_the_kernel_tells(void **state)
 	}
 }
 
+static void make_folder(void)
+{
+	folder = mem_printf("%s/pages", live_folder());
+	assert_int_equal(mkdir(folder, 0700), 0);
+}
+
+static void free_folder(void)
+{
+	free(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(the_forgotten_is_told_with_its_line, live_teardown),
-		cmocka_unit_test_teardown(a_borrower_that_works_is_no_leak, live_teardown),
-		cmocka_unit_test_teardown(the_pools_own_limit_counts, live_teardown),
-		cmocka_unit_test_teardown(a_dead_owner_is_shown_as_that, live_teardown),
-		cmocka_unit_test_teardown(
-			of_what_a_dead_owner_left_the_kernel_tells, live_teardown),
-		cmocka_unit_test_teardown(everybody_is_found_and_nobody_mistaken, live_teardown),
+		LIVE_TEST(the_forgotten_is_told_with_its_line),
+		LIVE_TEST(a_borrower_that_works_is_no_leak),
+		LIVE_TEST(the_pools_own_limit_counts),
+		LIVE_TEST(a_dead_owner_is_shown_as_that),
+		LIVE_TEST(of_what_a_dead_owner_left_the_kernel_tells),
+		LIVE_TEST(everybody_is_found_and_nobody_mistaken),
 	};
-	return cmocka_run_group_tests_name("pools", tests, start_server, stop_server);
+	return LIVE_GROUP("pools", tests, .wide = true,
+		/* a backend at work does not notice that its client is gone */
+		.settings = (const char *const[]){ "max_connections=60",
+			"client_connection_check_interval=1h", NULL },
+		.sql = "CREATE ROLE app LOGIN", .set_up = make_folder, .take_down = free_folder);
 }

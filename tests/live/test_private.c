@@ -1,5 +1,5 @@
 /* demo/private_server: other users of this machine cannot use it, nor reach what root writes. */
-#include "live.h"
+#include "live_group.h"
 
 #include <pwd.h>
 #include <stdlib.h>
@@ -10,23 +10,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-static struct private_server *server, *wide;
-
-static int start_servers(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	wide = live_wide_server_start(NULL);
-	return 0;
-}
-
-static int stop_servers(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	private_server_stop(wide);
-	return 0;
-}
+static struct private_server *wide;
 
 static void assert_refused(const char *conninfo, const char *why)
 {
@@ -143,13 +127,23 @@ static void a_failed_start_says_why(void **state)
 		fail_msg("%s", error);
 }
 
+static void start_wide(void)
+{
+	wide = live_wide_server_start(NULL);
+}
+
+static void stop_wide(void)
+{
+	private_server_stop(wide);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_failed_start_says_why, live_teardown),
-		cmocka_unit_test_teardown(nobody_comes_in_without_the_password, live_teardown),
-		cmocka_unit_test_teardown(what_is_whose, live_teardown),
-		cmocka_unit_test_teardown(the_socket_is_closed_to_other_users, live_teardown),
+		LIVE_TEST(a_failed_start_says_why),
+		LIVE_TEST(nobody_comes_in_without_the_password),
+		LIVE_TEST(what_is_whose),
+		LIVE_TEST(the_socket_is_closed_to_other_users),
 	};
-	return cmocka_run_group_tests(tests, start_servers, stop_servers);
+	return LIVE_GROUP("private", tests, .set_up = start_wide, .take_down = stop_wide);
 }

@@ -1,6 +1,6 @@
 /* The local proxy: real forwarders (haproxy, socat), a real server behind them, and a small server
  * for the health endpoint. */
-#include "live.h"
+#include "live_group.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -14,22 +14,6 @@
 
 #include "base/cleanup.h"
 
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
 __attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
 {
 	char *result;
@@ -38,18 +22,6 @@ __attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
 	assert_true(vasprintf(&result, format, args) >= 0);
 	va_end(args);
 	return result;
-}
-
-/* A port of 127.0.0.1 that nobody had a moment ago. */
-static int free_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	socklen_t size = sizeof(address);
-	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	return ntohs(address.sin_port);
 }
 
 static bool is_reached(void *data)
@@ -187,7 +159,7 @@ static void applications_behind(const char *program_name, int port, struct live_
 static void haproxy_serves(void **state)
 {
 	(void)state;
-	int port = free_port();
+	int port = live_free_port();
 	struct live_program *proxy = start_haproxy(port, private_server_port(server));
 	applications_behind("haproxy", port, proxy);
 	live_free(proxy);
@@ -197,7 +169,7 @@ static void haproxy_serves(void **state)
 static void socat_serves(void **state)
 {
 	(void)state;
-	int port = free_port();
+	int port = live_free_port();
 	CLEANUP(cleanup_free) char *listen = text("TCP-LISTEN:%d,bind=127.0.0.1,fork", port);
 	CLEANUP(cleanup_free)
 	char *to = text("TCP:127.0.0.1:%d", private_server_port(server));
@@ -214,7 +186,7 @@ static void socat_serves(void **state)
 static void a_proxy_on_a_unix_socket_serves(void **state)
 {
 	(void)state;
-	int port = free_port();
+	int port = live_free_port();
 	CLEANUP(cleanup_free) char *folder = text("%s/shop:europe-west1:main", live_folder());
 	CLEANUP(cleanup_free) char *path = text("%s/.s.PGSQL.%d", folder, port);
 	CLEANUP(cleanup_free) char *listen = text("UNIX-LISTEN:'%s',fork", path);
@@ -254,7 +226,7 @@ static void a_proxy_on_a_unix_socket_serves(void **state)
 static void absent_and_foreign(void **state)
 {
 	(void)state;
-	int port = free_port();
+	int port = live_free_port();
 	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, "");
 	json_t *root = snapshot(config, 0);
 	check_status(root, "absent");
@@ -287,8 +259,8 @@ static void absent_and_foreign(void **state)
 static void listening_is_not_serving(void **state)
 {
 	(void)state;
-	int port = free_port();
-	struct live_program *proxy = start_haproxy(port, free_port());
+	int port = live_free_port();
+	struct live_program *proxy = start_haproxy(port, live_free_port());
 	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, "");
 	json_t *root = snapshot(config, 0);
 	check_status(root, "listening");
@@ -302,7 +274,7 @@ static void listening_is_not_serving(void **state)
 static void refusal_is_an_answer(void **state)
 {
 	(void)state;
-	int port = free_port();
+	int port = live_free_port();
 	struct live_program *proxy = start_haproxy(port, private_server_port(server));
 	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, "");
 	live_sql(server, "CREATE ROLE nologin_role NOLOGIN");
@@ -521,7 +493,7 @@ static void check_health(int port, const char *status, const char *body, const c
 static void health_is_read(void **state)
 {
 	(void)state;
-	int port = free_port();
+	int port = live_free_port();
 	struct live_program *proxy = start_haproxy(port, private_server_port(server));
 	check_health(port, "200", "ok", NULL);
 	check_health(port, "503", "error: proxy is not started", "proxy is not started");
@@ -533,7 +505,7 @@ static void health_is_read(void **state)
 	check_health(port, "0", "", NULL);
 
 	/* nobody there: the health endpoint is off, and that is no fault */
-	CLEANUP(cleanup_free) char *url = text("http://127.0.0.1:%d", free_port());
+	CLEANUP(cleanup_free) char *url = text("http://127.0.0.1:%d", live_free_port());
 	CLEANUP(cleanup_free) char *config = write_config("haproxy", port, url);
 	json_t *root = snapshot(config, port);
 	check_status(root, "serving");
@@ -552,16 +524,17 @@ static void health_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(haproxy_serves, live_teardown),
-		cmocka_unit_test_teardown(socat_serves, live_teardown),
-		cmocka_unit_test_teardown(a_proxy_on_a_unix_socket_serves, live_teardown),
-		cmocka_unit_test_teardown(absent_and_foreign, live_teardown),
-		cmocka_unit_test_teardown(listening_is_not_serving, live_teardown),
-		cmocka_unit_test_teardown(refusal_is_an_answer, live_teardown),
-		cmocka_unit_test_teardown(the_probe_gives_no_password_away, live_teardown),
-		cmocka_unit_test_teardown(another_users_word_is_no_proof, live_teardown),
-		cmocka_unit_test_teardown(the_attempts_are_our_own, live_teardown),
-		cmocka_unit_test_teardown(health_is_read, live_teardown),
+		LIVE_TEST(haproxy_serves),
+		LIVE_TEST(socat_serves),
+		LIVE_TEST(a_proxy_on_a_unix_socket_serves),
+		LIVE_TEST(absent_and_foreign),
+		LIVE_TEST(listening_is_not_serving),
+		LIVE_TEST(refusal_is_an_answer),
+		LIVE_TEST(the_probe_gives_no_password_away),
+		LIVE_TEST(another_users_word_is_no_proof),
+		LIVE_TEST(the_attempts_are_our_own),
+		LIVE_TEST(health_is_read),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP(
+		"proxy", tests, .settings = (const char *const[]){ "max_connections=40", NULL });
 }

@@ -7,7 +7,7 @@
  *
  * DBTOP_TEST_ROUNDS is the percentage of these attempts that is made: 1000 for 10,000 of the first.
  */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +30,6 @@
 #define SIGNALS  2000
 #define REST_MS  50 /* at rest for less, a session counts as alive */
 
-static struct private_server *server;
-
 /* --- the answers, as the executor gets them (see meson.build) --- */
 
 enum action_result __real_act_read_signal(
@@ -49,22 +47,6 @@ enum action_result __wrap_act_read_signal(
 	answers++;
 	rows += PQntuples(result);
 	return __real_act_read_signal(result, arena, step);
-}
-
-static int start_server(void **state)
-{
-	(void)state;
-	static const char *const settings[] = { "max_connections=200", NULL };
-	server = live_server_start(settings);
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
 }
 
 /* --- the killer --- */
@@ -225,11 +207,11 @@ static size_t check_client(struct live_program *client, const struct tally *tall
 	return sessions;
 }
 
-/* A session that is ended at work leaves its statement in the log. */
-static void check_log(size_t ended)
+/* A session that is ended at work leaves its statement in the log, behind `begin`. */
+static void check_log(size_t begin, size_t ended)
 {
-	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", private_server_folder(server));
-	CLEANUP(cleanup_free) char *log = live_read(path);
+	CLEANUP(cleanup_free) char *all = live_group_log();
+	const char *log = all + begin;
 	static const char fatal[] = "FATAL:  terminating connection due to administrator command";
 	size_t count = 0;
 	for (const char *at = log; (at = strstr(at, fatal)); at += strlen(fatal))
@@ -258,6 +240,7 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 	struct tally tally = { .ended = NULL };
 	struct live_program *clients[FLIPPERS];
 	struct killer killer = { .ready = false };
+	CLEANUP(cleanup_free) char *log = live_group_log();
 	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_UNIX, "user=app");
 	for (int i = 0; i < FLIPPERS; i++) {
 		char seed[16];
@@ -292,7 +275,7 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 		const struct tally *tally;
 	} told = { clients, &tally };
 	assert_true(live_wait(all_are_told, &told, 10000));
-	check_log(tally.n_ended);
+	check_log(strlen(log), tally.n_ended);
 	free(tally.ended);
 }
 
@@ -481,10 +464,11 @@ static void nothing_in_the_search_path_is_called(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(each_answer_is_one_row_and_true, live_teardown),
-		cmocka_unit_test_teardown(nobody_is_ended_at_work_or_after_a_change, live_teardown),
-		/* after those that count in the server's log */
-		cmocka_unit_test_teardown(nothing_in_the_search_path_is_called, live_teardown),
+		LIVE_TEST(each_answer_is_one_row_and_true),
+		LIVE_TEST(nobody_is_ended_at_work_or_after_a_change),
+		LIVE_TEST(nothing_in_the_search_path_is_called),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("race", tests,
+		.settings = (const char *const[]){ "max_connections=200", NULL },
+		.sql = "CREATE ROLE app LOGIN");
 }

@@ -4,7 +4,7 @@
  * runs under the role's path; through a pooler all of them do. So those that were sent to the
  * server itself are prepared once more under the path with the traps. The applications are in
  * another database, whose statements do not count. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -18,47 +18,7 @@
 
 #define STATEMENT "@" LIVE_TRAPS_DATABASE " STATEMENT:  "
 
-static struct private_server *server;
 static size_t log_begin; /* what stands before it in the log was sent by the traps' own test */
-
-static char *read_server_log(void)
-{
-	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", private_server_folder(server));
-	char *log = live_read(path);
-	assert_non_null(log);
-	return log;
-}
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start(live_traps_settings);
-	live_traps_set(server);
-	live_sql(server, "CREATE ROLE app LOGIN; CREATE TABLE held (); GRANT ALL ON held TO app");
-	live_sql(server, "ALTER ROLE " LIVE_TRAPS_FIRST " SUPERUSER");
-	live_sql(server, "ALTER ROLE " LIVE_TRAPS_USUAL " SUPERUSER");
-	live_sql(server,
-		"CREATE ROLE reader LOGIN; GRANT pg_monitor TO reader;"
-		"ALTER ROLE reader SET search_path = traps, public, pg_catalog");
-	CLEANUP(cleanup_free) char *log = read_server_log();
-	log_begin = strlen(log);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	term_teardown(state);
-	live_teardown(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
 
 static void assert_no_trap_sprung(int at_least)
 {
@@ -176,7 +136,7 @@ static void walk(const char *conninfo)
 /* What was sent so far, each once. */
 static char **list_statements(size_t *ret_count)
 {
-	CLEANUP(cleanup_free) char *log = read_server_log();
+	CLEANUP(cleanup_free) char *log = live_group_log();
 	char **statements = NULL;
 	size_t count = 0;
 	for (const char *at = log + log_begin; (at = strstr(at, STATEMENT));) {
@@ -276,14 +236,27 @@ static void no_trap_is_sprung_through_a_pooler(void **state)
 		walk_screens(conninfo, false);
 		assert_no_trap_sprung(8);
 	}
-	live_pgbouncer_stop(pgbouncer);
+}
+
+static void set_traps(void)
+{
+	live_traps_set(server);
+	live_sql(server, "CREATE ROLE app LOGIN; CREATE TABLE held (); GRANT ALL ON held TO app");
+	live_sql(server, "ALTER ROLE " LIVE_TRAPS_FIRST " SUPERUSER");
+	live_sql(server, "ALTER ROLE " LIVE_TRAPS_USUAL " SUPERUSER");
+	live_sql(server,
+		"CREATE ROLE reader LOGIN; GRANT pg_monitor TO reader;"
+		"ALTER ROLE reader SET search_path = traps, public, pg_catalog");
+	CLEANUP(cleanup_free) char *log = live_group_log();
+	log_begin = strlen(log);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(no_trap_is_sprung_on_the_server_itself, clean_up),
-		cmocka_unit_test_teardown(no_trap_is_sprung_through_a_pooler, clean_up),
+		LIVE_TEST(no_trap_is_sprung_on_the_server_itself),
+		LIVE_TEST(no_trap_is_sprung_through_a_pooler),
 	};
-	return cmocka_run_group_tests_name("search_path", tests, start_server, stop_server);
+	return LIVE_GROUP("search_path", tests, .wide = true, .settings = live_traps_settings,
+		.set_up = set_traps);
 }

@@ -1,5 +1,5 @@
 /* A server that is full, restarts, or stands still. */
-#include "live.h"
+#include "live_group.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,30 +15,6 @@
 
 /* superuser_reserved_connections is 3: app has two slots */
 static const char *const settings[] = { "max_connections=5", NULL };
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(settings);
-	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE secret LOGIN PASSWORD 'sesame'");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
 
 static bool has_status(json_t *root, void *data)
 {
@@ -309,16 +285,16 @@ static void nobody_there_is_told_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(full_server_is_a_state_with_its_holders, clean_up),
-		cmocka_unit_test_teardown(other_modes_cannot_tell_on_a_full_server, clean_up),
-		cmocka_unit_test_teardown(enters_when_a_slot_comes_free, clean_up),
-		cmocka_unit_test_teardown(restart_is_survived_without_asking_again, clean_up),
-		cmocka_unit_test_teardown(
-			an_interrupted_question_gives_the_echo_back, live_teardown),
-		cmocka_unit_test_teardown(wrong_password_is_refused_once, clean_up),
-		cmocka_unit_test_teardown(stopped_server_leaves_stale_rows, clean_up),
-		cmocka_unit_test_teardown(server_that_never_answers_is_given_up, clean_up),
-		cmocka_unit_test_teardown(nobody_there_is_told_at_once, clean_up),
+		LIVE_TEST(full_server_is_a_state_with_its_holders),
+		LIVE_TEST(other_modes_cannot_tell_on_a_full_server),
+		LIVE_TEST(enters_when_a_slot_comes_free),
+		LIVE_TEST(restart_is_survived_without_asking_again),
+		LIVE_TEST(an_interrupted_question_gives_the_echo_back),
+		LIVE_TEST(wrong_password_is_refused_once),
+		LIVE_TEST(stopped_server_leaves_stale_rows),
+		LIVE_TEST(server_that_never_answers_is_given_up),
+		LIVE_TEST(nobody_there_is_told_at_once),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("server", tests, .settings = settings,
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE secret LOGIN PASSWORD 'sesame'");
 }

@@ -1,6 +1,6 @@
 /* --shutdown-test on a real server: each behaviour by a real program, 50 times of 50; what is left
  * is gone afterwards; and the time it tells is the server's. */
-#include "live.h"
+#include "live_group.h"
 
 #include <math.h>
 #include <signal.h>
@@ -77,29 +77,7 @@ struct run {
 	bool over;
 };
 
-static struct private_server *server;
 static struct live_pgbouncer *pgbouncer;
-
-static int start_server(void **state)
-{
-	(void)state;
-	static const char *const settings[] = { "max_connections=100", "log_connections=on",
-		"log_disconnections=on", NULL };
-	server = live_wide_server_start(settings);
-	/* a database each: what others do must not count, and CREATE DATABASE is a file copy */
-	for (size_t i = 0; i < EXPECTATIONS; i++) {
-		CLEANUP(cleanup_free) char *sql = mem_printf("CREATE DATABASE run%zu", i);
-		live_sql(server, sql);
-	}
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 static char *conninfo_of(size_t run)
 {
@@ -306,8 +284,7 @@ static double measure_drains(void)
 	CLEANUP(cleanup_free) char *repeat = mem_printf("%d", rounds);
 	struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2", "--repeat",
 		repeat, conninfo, "--", DYING_PATH, conninfo, "closed", NULL);
-	CLEANUP(cleanup_free) char *path = mem_printf("%s/log", private_server_folder(server));
-	CLEANUP(cleanup_free) char *log = live_read(path);
+	CLEANUP(cleanup_free) char *log = live_group_log();
 	assert_int_equal(run.status, 0);
 	for (const char *line = run.out; *line; line = strchr(line, '\n') + 1) {
 		json_t *result = json_loadb(line, strcspn(line, "\n"), 0, NULL);
@@ -485,18 +462,30 @@ static void mistakes_are_usage_errors(void **state)
 	live_run_clear(&run);
 }
 
+/* One for each behaviour: sessions of the others do not count, and CREATE DATABASE copies files. */
+static void make_databases(void)
+{
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		CLEANUP(cleanup_free) char *sql = mem_printf("CREATE DATABASE run%zu", i);
+		live_sql(server, sql);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(drains_when_the_server_says_so, live_teardown),
-		cmocka_unit_test_teardown(tells_the_phases_of_a_pool, live_teardown),
-		cmocka_unit_test_teardown(an_interrupted_test_leaves_nothing, live_teardown),
-		cmocka_unit_test_teardown(no_verdict_is_no_pass, live_teardown),
-		cmocka_unit_test_teardown(hidden_sessions_give_no_verdict, live_teardown),
-		cmocka_unit_test_teardown(the_signal_is_the_one_that_was_asked_for, live_teardown),
-		cmocka_unit_test_teardown(junit_is_well_formed, live_teardown),
-		cmocka_unit_test_teardown(mistakes_are_usage_errors, live_teardown),
-		cmocka_unit_test_teardown(tells_each_behaviour_by_its_name, live_teardown),
+		LIVE_TEST(drains_when_the_server_says_so),
+		LIVE_TEST(tells_the_phases_of_a_pool),
+		LIVE_TEST(an_interrupted_test_leaves_nothing),
+		LIVE_TEST(no_verdict_is_no_pass),
+		LIVE_TEST(hidden_sessions_give_no_verdict),
+		LIVE_TEST(the_signal_is_the_one_that_was_asked_for),
+		LIVE_TEST(junit_is_well_formed),
+		LIVE_TEST(mistakes_are_usage_errors),
+		LIVE_TEST(tells_each_behaviour_by_its_name),
 	};
-	return cmocka_run_group_tests_name("shutdown", tests, start_server, stop_server);
+	return LIVE_GROUP("shutdown", tests, .wide = true,
+		.settings = (const char *const[]){ "max_connections=100", "log_connections=on",
+			"log_disconnections=on", NULL },
+		.set_up = make_databases);
 }

@@ -1,6 +1,6 @@
 /* Whom an emergency never stops, on a real server: what PostgreSQL was started from, agents,
  * forwarders, tools; while it stops the application beside them. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,50 +10,13 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "users.h"
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start(NULL);
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
-
-static json_t *parse(const char *text)
-{
-	json_error_t error;
-	json_t *root = json_loads(text, 0, &error);
-	if (!root)
-		fail_msg("no JSON: %s in: %s", error.text, text);
-	return root;
-}
 
 /* The reason why it was left alone; "terminated" for one that was stopped. */
 static void assert_fate(json_t *result, const struct live_program *program, const char *fate)
 {
 	bool stopped = strcmp(fate, "terminated") == 0;
 	json_t *entry =
-		live_find_number(result, stopped ? "targets" : "spared", "pid", live_pid(program));
+		live_find_number(result, stopped ? "targets" : "skipped", "pid", live_pid(program));
 	const char *found = entry ? live_text(entry, stopped ? "result" : "reason") : NULL;
 	CLEANUP(cleanup_free) char *text = json_dumps(result, JSON_INDENT(1));
 	if (!found || strcmp(found, fate) != 0)
@@ -132,7 +95,7 @@ static void the_server_survives_over(enum live_route route)
 		root ? "--all-users" : "--no-query-text", conninfo, NULL);
 	if (run.status != 0)
 		fail_msg("status %d: %s%s", run.status, run.out, run.err);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_fate(result, app, "terminated");
 	assert_fate(result, supervised.supervisor, "postgresql_parent");
 	assert_fate(result, agent, "ha_agent");
@@ -168,7 +131,7 @@ static void a_full_server_keeps_what_started_it(void **state)
 	struct live_program *app = live_client(guest, "idle", "20", NULL);
 	struct live_run run = live_dbtop("--emergency", "--yes", "--json",
 		getuid() == 0 ? "--all-users" : "--no-query-text", guest, NULL);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_true(json_is_false(live_member(result, "connected")));
 	assert_fate(result, app, "terminated");
 	assert_fate(result, supervised.supervisor, "postgresql_parent");
@@ -222,7 +185,7 @@ static void forwarders_are_left_alone_and_applications_are_not(void **state)
 	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
 	if (run.status != 0)
 		fail_msg("status %d: %s%s", run.status, run.out, run.err);
-	json_t *result = parse(run.out);
+	json_t *result = live_parse_json(run.out);
 	assert_fate(result, direct, "terminated");
 	assert_fate(result, socat, "forwarder");
 	assert_fate(result, unknown, "forwarder");
@@ -234,7 +197,7 @@ static void forwarders_are_left_alone_and_applications_are_not(void **state)
 
 	/* behind a forwarder it is seen from the forwarder's port */
 	run = live_dbtop("--emergency", "--yes", "--json", behind_unknown, NULL);
-	result = parse(run.out);
+	result = live_parse_json(run.out);
 	assert_fate(result, first, "terminated");
 	assert_true(live_running(unknown) && live_running(second));
 	json_decref(result);
@@ -244,10 +207,9 @@ static void forwarders_are_left_alone_and_applications_are_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(what_started_the_server_is_never_stopped, clean_up),
-		cmocka_unit_test_teardown(a_full_server_keeps_what_started_it, clean_up),
-		cmocka_unit_test_teardown(
-			forwarders_are_left_alone_and_applications_are_not, clean_up),
+		LIVE_TEST(what_started_the_server_is_never_stopped),
+		LIVE_TEST(a_full_server_keeps_what_started_it),
+		LIVE_TEST(forwarders_are_left_alone_and_applications_are_not),
 	};
-	return USERS_RUN_TESTS("skipped", tests, 0, start_server, stop_server);
+	return LIVE_GROUP("skipped", tests, .wide = true, .sql = "CREATE ROLE app LOGIN");
 }

@@ -1,5 +1,5 @@
 /* support/live.h itself: server, programs, clients, PgBouncer, and that nothing outlives us. */
-#include "live.h"
+#include "live_group.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,23 +9,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_wide_server_start((const char *const[]){ "max_connections=30", NULL });
-	live_sql(server, "CREATE ROLE app LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 static void server_is_reached_by_every_route(void **state)
 {
@@ -178,12 +161,14 @@ static void nothing_outlives_a_killed_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(server_is_reached_by_every_route, live_teardown),
-		cmocka_unit_test_teardown(output_is_captured, live_teardown),
-		cmocka_unit_test_teardown(clients_play_their_roles, live_teardown),
-		cmocka_unit_test_teardown(dbtop_is_run_and_its_json_is_read, live_teardown),
-		cmocka_unit_test_teardown(pgbouncer_leads_to_the_server, live_teardown),
-		cmocka_unit_test_teardown(nothing_outlives_a_killed_test, live_teardown),
+		LIVE_TEST(server_is_reached_by_every_route),
+		LIVE_TEST(output_is_captured),
+		LIVE_TEST(clients_play_their_roles),
+		LIVE_TEST(dbtop_is_run_and_its_json_is_read),
+		LIVE_TEST(pgbouncer_leads_to_the_server),
+		LIVE_TEST(nothing_outlives_a_killed_test),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("support", tests, .wide = true,
+		.settings = (const char *const[]){ "max_connections=30", NULL },
+		.sql = "CREATE ROLE app LOGIN");
 }

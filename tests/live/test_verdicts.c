@@ -1,5 +1,5 @@
 /* Each verdict, provoked by a real client and read from dbtop --json. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,8 +10,6 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-static struct private_server *server;
-
 static const enum live_route routes[] = { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -20,35 +18,6 @@ static const char *const matched_by[] = {
 	[LIVE_TCP4] = "tcp",
 	[LIVE_TCP6] = "tcp",
 };
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start((const char *const[]){ "max_connections=60", NULL });
-	live_sql(server,
-		"CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN;"
-		"CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher;"
-		"CREATE ROLE cloudsqladmin LOGIN; CREATE ROLE cleaner LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-/* Backends of clients that were killed at work live on. */
-static int clean_up(void **state)
-{
-	live_teardown(state);
-	live_sql(server,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE datid IS NOT NULL AND pid <> pg_backend_pid()");
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
 
 static json_t *of_user(json_t *root, const char *user)
 {
@@ -122,9 +91,9 @@ static void client_killed_at_work_is_gone(void **state)
 {
 	for (size_t i = 0; i < ROUTES; i++) {
 		kill_at_work(routes[i], routes[i]);
-		clean_up(state);
+		live_group_clean_up(state);
 		kill_at_work(routes[i], routes[(i + 1) % ROUTES]);
-		clean_up(state);
+		live_group_clean_up(state);
 	}
 }
 
@@ -167,7 +136,7 @@ static void who_it_was_is_told_of_a_client_that_is_gone(void **state)
 		assert_true(json_is_false(live_member(process, "alive")));
 		assert_int_equal(number(process, "leaked"), 1);
 		json_decref(root);
-		clean_up(state);
+		live_group_clean_up(state);
 	}
 }
 
@@ -193,7 +162,7 @@ static void idle_in_transaction_for_too_long(void **state)
 		assert_protected(found, "idle_in_transaction", NULL);
 		assert_true(json_number_value(live_member(found, "seconds")) > 0.3);
 		json_decref(root);
-		clean_up(state);
+		live_group_clean_up(state);
 	}
 }
 
@@ -349,14 +318,18 @@ static void scope_narrows_what_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(client_killed_at_work_is_gone, clean_up),
-		cmocka_unit_test_teardown(who_it_was_is_told_of_a_client_that_is_gone, clean_up),
-		cmocka_unit_test_teardown(idle_in_transaction_for_too_long, clean_up),
-		cmocka_unit_test_teardown(idle_for_too_long, clean_up),
-		cmocka_unit_test_teardown(each_protection_holds_against_a_presumption, clean_up),
-		cmocka_unit_test_teardown(lock_and_listen_do_not_hold_against_a_proof, clean_up),
-		cmocka_unit_test_teardown(what_a_role_may_not_see_is_unknown, clean_up),
-		cmocka_unit_test_teardown(scope_narrows_what_counts, clean_up),
+		LIVE_TEST(client_killed_at_work_is_gone),
+		LIVE_TEST(who_it_was_is_told_of_a_client_that_is_gone),
+		LIVE_TEST(idle_in_transaction_for_too_long),
+		LIVE_TEST(idle_for_too_long),
+		LIVE_TEST(each_protection_holds_against_a_presumption),
+		LIVE_TEST(lock_and_listen_do_not_hold_against_a_proof),
+		LIVE_TEST(what_a_role_may_not_see_is_unknown),
+		LIVE_TEST(scope_narrows_what_counts),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("verdicts", tests,
+		.settings = (const char *const[]){ "max_connections=60", NULL },
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN;"
+		       "CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher;"
+		       "CREATE ROLE cloudsqladmin LOGIN; CREATE ROLE cleaner LOGIN");
 }

@@ -1,8 +1,10 @@
 /* Time, folders, the server, and what is asked of it. */
 #include "live.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +110,18 @@ char *live_read(const char *path)
 		return mem_strdup("");
 	}
 	return text;
+}
+
+int live_free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		fail_msg("no free port: %s", strerror(errno));
+	return ntohs(address.sin_port);
 }
 
 /* One password for all servers of a test: the port of a proxy in between tells none. */

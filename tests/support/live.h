@@ -47,6 +47,9 @@ char *live_file(const char *folder, const char *name, const char *text);
 /* The whole file, which the caller frees; NULL when it cannot be read. */
 char *live_read(const char *path);
 
+/* A port of 127.0.0.1 that nobody uses at the moment. */
+int live_free_port(void);
+
 /* --- server --- */
 
 /* Over TCP (127.0.0.1, ::1) and Unix socket, with settings "name=value", NULL-terminated; NULL for
@@ -175,6 +178,12 @@ struct live_run live_dbtop(const char *arg, ...) __attribute__((sentinel));
 struct live_program *live_dbtop_start(const struct live_program_options *options, ...)
 	__attribute__((sentinel));
 
+/* The JSON object that a text begins with; the caller json_decref()s it. */
+json_t *live_parse_json(const char *text);
+
+/* The audit log of the dbtop that live_dbtop() starts; the caller frees it. */
+char *live_audit_path(void);
+
 /* The last whole line of a program's JSON lines, and how many there are; NULL before the first. The
  * caller json_decref()s it. */
 json_t *live_last_json(struct live_program *program, size_t *ret_count);
@@ -225,8 +234,9 @@ struct live_pgbouncer *live_pgbouncer_start(
 /* Ends it, as a crash would, and brings it up again at the same place. */
 void live_pgbouncer_kill(struct live_pgbouncer *pgbouncer);
 void live_pgbouncer_restart(struct live_pgbouncer *pgbouncer);
-/* NULL is allowed. */
+/* NULL is allowed. LIVE_TEST() stops those that are left. */
 void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer);
+void live_pgbouncers_stop(void);
 
 /* `more`: "user=admin dbname=pgbouncer"; the caller frees it. */
 char *live_pgbouncer_conninfo(

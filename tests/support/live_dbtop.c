@@ -73,6 +73,20 @@ struct live_program *live_dbtop_start(const struct live_program_options *options
 	return live_start(&own);
 }
 
+json_t *live_parse_json(const char *text)
+{
+	json_error_t error;
+	json_t *root = json_loads(text, JSON_DISABLE_EOF_CHECK, &error);
+	if (!root)
+		fail_msg("no JSON: %s in: %s", error.text, text);
+	return root;
+}
+
+char *live_audit_path(void)
+{
+	return mem_printf("%s/state/dbtop/actions.jsonl", live_folder());
+}
+
 json_t *live_last_json(struct live_program *program, size_t *ret_count)
 {
 	const char *start = live_out(program), *last = NULL;

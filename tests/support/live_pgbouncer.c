@@ -1,9 +1,7 @@
 /* A PgBouncer of our own, in the foreground, in a folder of its own. */
 #include "live.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,19 +21,11 @@ struct live_pgbouncer {
 	int port;
 	char *settings; /* the path */
 	struct live_program *program;
+	struct live_pgbouncer *next;
 };
 
-static int free_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
-		getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		fail_msg("no free port: %s", strerror(errno));
-	return ntohs(address.sin_port);
-}
+/* Those that are not stopped yet. */
+static struct live_pgbouncer *pgbouncers;
 
 /* To who runs it; the folder last, because root writes nothing in another user's. */
 static void give_away(const char *path)
@@ -123,9 +113,11 @@ struct live_pgbouncer *live_pgbouncer_start(
 	pgbouncer->folder = mem_printf("%s/bouncer-XXXXXX", live_folder());
 	if (!mkdtemp(pgbouncer->folder))
 		fail_msg("%s: %s", pgbouncer->folder, strerror(errno));
-	pgbouncer->port = free_port();
+	pgbouncer->port = live_free_port();
 	pgbouncer->settings = write_settings(pgbouncer, server, settings);
 	launch(pgbouncer, pgbouncer->settings);
+	pgbouncer->next = pgbouncers;
+	pgbouncers = pgbouncer;
 	return pgbouncer;
 }
 
@@ -143,12 +135,22 @@ void live_pgbouncer_restart(struct live_pgbouncer *pgbouncer)
 
 void live_pgbouncer_stop(struct live_pgbouncer *pgbouncer)
 {
+	struct live_pgbouncer **at = &pgbouncers;
 	if (!pgbouncer)
 		return;
+	while (*at != pgbouncer)
+		at = &(*at)->next;
+	*at = pgbouncer->next;
 	live_free(pgbouncer->program);
 	free(pgbouncer->settings);
 	free(pgbouncer->folder);
 	free(pgbouncer);
+}
+
+void live_pgbouncers_stop(void)
+{
+	while (pgbouncers)
+		live_pgbouncer_stop(pgbouncers);
 }
 
 char *live_pgbouncer_conninfo(
