@@ -1,84 +1,33 @@
 /* The server and its application are shared by a program's tests; dbtop is each test's own. */
 #include "set.h"
 
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #define MOST_ARGUMENTS 24
 
-static struct {
-	struct private_server *server;
-	char *conninfo;
-} set;
+static const char *conninfo;
 
 static void enter(const char *application, const char *role, const char *count)
 {
-	char *more = NULL;
-	if (asprintf(&more, "application_name=%s", application) < 0)
-		abort();
-	char *conninfo = live_conninfo(set.server, LIVE_TCP4, more);
-	live_client(conninfo, role, count, NULL);
-	free(conninfo);
-	free(more);
+	char more[64];
+	snprintf(more, sizeof(more), "application_name=%s", application);
+	live_client(live_group_conninfo(LIVE_TCP4, more), role, count, NULL);
 }
 
-int set_up(void **state)
+void set_enter(void)
 {
-	(void)state;
-	set.server = live_server_start(NULL);
-	set.conninfo = live_conninfo(set.server, LIVE_TCP4, NULL);
+	conninfo = live_group_conninfo(LIVE_TCP4, NULL);
 	enter("web", "idle", "3");
 	enter("cruncher", "active", "1");
 	enter("forgetful", "transaction", "2");
 	/* so that the first rows of every dbtop have them leaked */
-	live_wait_sessions(set.server,
+	live_wait_sessions(server,
 		"state = 'idle in transaction' AND clock_timestamp() - state_change > "
 		"interval '" SET_LIMIT " s'",
 		SET_LEAKS, 10000);
-	live_keep(true);
-	return 0;
-}
-
-int set_end_programs(void **state)
-{
-	term_teardown(state);
-	return live_teardown(state);
-}
-
-#define NOT_THE_SETS "application_name NOT IN ('web', 'cruncher', 'forgetful')"
-
-/* A backend that the test stopped has to go on before it can end. */
-int set_clean_up(void **state)
-{
-	set_end_programs(state);
-	PGconn *conn = live_connect(private_server_conninfo(set.server));
-	PGresult *sessions = PQexec(conn,
-		"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
-		"WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
-		"AND " NOT_THE_SETS);
-	assert_int_equal(PQresultStatus(sessions), PGRES_TUPLES_OK);
-	for (int i = 0; i < PQntuples(sessions); i++)
-		(void)kill(atoi(PQgetvalue(sessions, i, 0)), SIGCONT);
-	PQclear(sessions);
-	PQfinish(conn);
-	live_wait_sessions(set.server, NOT_THE_SETS, 0, 20000);
-	return 0;
-}
-
-int set_down(void **state)
-{
-	live_keep(false);
-	set_end_programs(state);
-	private_server_stop(set.server);
-	free(set.conninfo);
-	return 0;
-}
-
-struct private_server *set_server(void)
-{
-	return set.server;
 }
 
 /* dbtop and its arguments for the set; returns how many. */
@@ -90,7 +39,7 @@ static size_t fill_arguments(const char *argv[static 7])
 	return sizeof(arguments) / sizeof(arguments[0]);
 }
 
-static struct term *start(const struct term_options *options, const char *conninfo, va_list more)
+static struct term *start(const struct term_options *options, const char *way, va_list more)
 {
 	const char *argv[MOST_ARGUMENTS + 1];
 	size_t count = fill_arguments(argv);
@@ -98,7 +47,7 @@ static struct term *start(const struct term_options *options, const char *connin
 		assert_true(count < MOST_ARGUMENTS - 1);
 		argv[count++] = argument;
 	}
-	argv[count++] = conninfo ? conninfo : set.conninfo;
+	argv[count++] = way ? way : conninfo;
 	argv[count] = NULL;
 	return term_start(options, argv);
 }
@@ -113,16 +62,16 @@ struct term *set_start_by(const struct term_options *options, const char *const 
 		count++;
 	}
 	count += fill_arguments(argv + count);
-	argv[count++] = set.conninfo;
+	argv[count++] = conninfo;
 	argv[count] = NULL;
 	return term_start(options, argv);
 }
 
-struct term *set_start(const struct term_options *options, const char *conninfo, ...)
+struct term *set_start(const struct term_options *options, const char *way, ...)
 {
 	va_list more;
-	va_start(more, conninfo);
-	struct term *term = start(options, conninfo, more);
+	va_start(more, way);
+	struct term *term = start(options, way, more);
 	va_end(more);
 	return term;
 }

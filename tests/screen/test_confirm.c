@@ -21,9 +21,9 @@ static void assert_nothing_ended(void)
 {
 	assert_true(term_settle(term));
 	assert_false(term_shows(term, "done:"));
-	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), SET_LEAKS);
-	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
-	assert_int_equal(live_sessions(set_server(), "application_name = 'cruncher'"), 1);
+	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), SET_LEAKS);
+	assert_int_equal(live_sessions(server, "application_name = 'web'"), 3);
+	assert_int_equal(live_sessions(server, "application_name = 'cruncher'"), 1);
 }
 
 /* Commands that people have on their clipboards. */
@@ -124,7 +124,7 @@ static void what_was_tagged_and_ended_is_not_replaced(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free)
-	char *conninfo = live_conninfo(set_server(), LIVE_TCP4, "application_name=brief");
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "application_name=brief");
 	PGconn *conn = live_connect(conninfo);
 	assert_true(term_wait_text(term, "brief"));
 	term_press(term, "/ b r i e f Enter End Space");
@@ -185,11 +185,11 @@ static void what_cannot_be_logged_is_asked_about(void **state)
 	assert_nothing_ended();
 	term_confirm(term);
 	assert_true(term_wait_text(term, "2 of 2"));
-	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, 10000);
-	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
+	live_wait_sessions(server, "application_name = 'forgetful'", 0, 10000);
+	assert_int_equal(live_sessions(server, "application_name = 'web'"), 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, set_clean_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, live_group_clean_up)
 
 int main(void)
 {
@@ -202,5 +202,5 @@ int main(void)
 		TEST(what_was_tagged_and_ended_is_not_replaced),
 		TEST(what_cannot_be_logged_is_asked_about),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("confirm", tests);
 }

@@ -1,6 +1,6 @@
 /* E on a real server: who would be stopped, the word, each step, and what is told of an end in the
  * middle; and what the dashboard says of a role's rights. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,47 +12,24 @@
 #include "base/mem.h"
 #include "set.h"
 
-static const char *program;
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE \"Watch er\" LOGIN");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static struct live_program *start_app(const char *name, const char *number, bool stubborn)
-{
-	const struct live_program_options options = {
-		.env = stubborn ? (const char *const[]){ "LIVE_CLIENT_STUBBORN=1", NULL } : NULL,
-	};
-	CLEANUP(cleanup_free) char *more = mem_printf("user=app application_name=%s", name);
-	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, more);
-	return live_client_with(&options, conninfo, "idle", number, NULL);
-}
+static const struct live_program_options stubbornly = {
+	.env = (const char *const[]){ "LIVE_CLIENT_STUBBORN=1", NULL },
+};
 
 static struct term *open_dashboard(const char *more, const char *option, const char *value)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, more);
 	return term_start(&(struct term_options){ .width = 120, .height = 40 },
-		(const char *const[]){ program, "-i", "0.2", conninfo, option, value, NULL });
+		(const char *const[]){
+			live_dbtop_path(), "-i", "0.2", conninfo, option, value, NULL });
 }
 
 /* The server lets nobody in but superusers. */
 static void a_full_server_is_freed_by_a_word(void **state)
 {
 	(void)state;
-	struct live_program *first = start_app("leaky", "12", false);
-	struct live_program *second = start_app("leaky", "10", false);
+	struct live_program *first = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "12");
+	struct live_program *second = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "10");
 	struct term *term = open_dashboard("user=app", NULL, NULL);
 	assert_true(term_wait_text(term, "The server is full"));
 	assert_true(term_wait_text(term, "E stops the application"));
@@ -82,8 +59,9 @@ static void a_full_server_is_freed_by_a_word(void **state)
 static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
 {
 	(void)state;
-	struct live_program *stubborn = start_app("stubborn", "2", true);
-	struct live_program *obedient = start_app("leaky", "1", false);
+	struct live_program *stubborn =
+		live_group_app(&stubbornly, LIVE_TCP4, "stubborn", "idle", "2");
+	struct live_program *obedient = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
 	CLEANUP(cleanup_free)
 	char *config = live_file(live_folder(), "slow.yaml", "emergency: {grace: 1h}\n");
 	struct term *term = open_dashboard("user=app", "--config", config);
@@ -113,7 +91,7 @@ static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
 static void what_was_signalled_is_told_after_the_end(void **state)
 {
 	(void)state;
-	struct live_program *app = start_app("leaky", "1", false);
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
 	int stuck = 0;
 	assert_int_equal(sscanf(live_out(app), "pid %d", &stuck), 1);
 	live_wait_sessions(
@@ -138,7 +116,7 @@ static void what_was_signalled_is_told_after_the_end(void **state)
 static void readonly_opens_no_page(void **state)
 {
 	(void)state;
-	struct live_program *app = start_app("leaky", "1", false);
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
 	struct term *term = open_dashboard("user=app", "--readonly", NULL);
 	assert_true(term_wait_text(term, "leaky"));
 	term_press(term, "E");
@@ -182,21 +160,16 @@ static void a_log_that_fails_is_told(void **state)
 	term_end(term);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	if (argc != 2)
-		return 2;
-	program = argv[1];
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_full_server_is_freed_by_a_word, set_end_programs),
-		cmocka_unit_test_teardown(
-			ctrl_c_in_the_middle_tells_what_was_done, set_end_programs),
-		cmocka_unit_test_teardown(
-			what_was_signalled_is_told_after_the_end, set_end_programs),
-		cmocka_unit_test_teardown(readonly_opens_no_page, set_end_programs),
-		cmocka_unit_test_teardown(
-			the_missing_grant_is_told_at_start_and_in_the_help, set_end_programs),
-		cmocka_unit_test_teardown(a_log_that_fails_is_told, set_end_programs),
+		LIVE_TEST(a_full_server_is_freed_by_a_word),
+		LIVE_TEST(ctrl_c_in_the_middle_tells_what_was_done),
+		LIVE_TEST(what_was_signalled_is_told_after_the_end),
+		LIVE_TEST(readonly_opens_no_page),
+		LIVE_TEST(the_missing_grant_is_told_at_start_and_in_the_help),
+		LIVE_TEST(a_log_that_fails_is_told),
 	};
-	return cmocka_run_group_tests_name("emergency", tests, start_server, stop_server);
+	return LIVE_GROUP(
+		"emergency", tests, .sql = "CREATE ROLE app LOGIN; CREATE ROLE \"Watch er\" LOGIN");
 }

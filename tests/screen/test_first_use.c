@@ -1,5 +1,5 @@
 /* The first minute: each thing that can be wrong has a screen that says what, and what to type. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,38 +10,10 @@
 #include "base/mem.h"
 #include "set.h"
 
-static const char *program;
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	/* 3 of 5 slots are a superuser's: a plain role has two */
-	server = live_server_start((const char *const[]){ "max_connections=5", NULL });
-	live_sql(server,
-		"CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN; "
-		"CREATE ROLE secret LOGIN PASSWORD 'sés ame'; GRANT pg_monitor TO secret");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	set_end_programs(state);
-	live_wait_sessions(server, NULL, 0, 20000);
-	return 0;
-}
-
 static struct term *start(const char *conninfo, const char *option)
 {
 	return term_start(&(struct term_options){ .width = 100, .height = 30 },
-		(const char *const[]){ program, conninfo, option, NULL });
+		(const char *const[]){ live_dbtop_path(), conninfo, option, NULL });
 }
 
 static void quit(struct term *term)
@@ -149,18 +121,19 @@ static void a_full_server_shows_who_fills_it(void **state)
 	live_free(client);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(nobody_answers, clean_up),
-		cmocka_unit_test_teardown(a_password_is_asked_for_in_the_screen, clean_up),
-		cmocka_unit_test_teardown(it_need_not_be_given, clean_up),
-		cmocka_unit_test_teardown(rows_that_are_hidden_are_told_with_the_grant, clean_up),
-		cmocka_unit_test_teardown(a_server_with_nobody_on_it, clean_up),
-		cmocka_unit_test_teardown(a_full_server_shows_who_fills_it, clean_up),
+		LIVE_TEST(nobody_answers),
+		LIVE_TEST(a_password_is_asked_for_in_the_screen),
+		LIVE_TEST(it_need_not_be_given),
+		LIVE_TEST(rows_that_are_hidden_are_told_with_the_grant),
+		LIVE_TEST(a_server_with_nobody_on_it),
+		LIVE_TEST(a_full_server_shows_who_fills_it),
 	};
-	if (argc != 2)
-		return 2;
-	program = argv[1];
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("first_use",
+		tests, /* 3 of 5 slots are a superuser's: a plain role has two */
+		.settings = (const char *const[]){ "max_connections=5", NULL },
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN; "
+		       "CREATE ROLE secret LOGIN PASSWORD 'sés ame'; GRANT pg_monitor TO secret");
 }

@@ -303,7 +303,7 @@ static void a_plan_left_alone_ends_nothing(void **state)
 	press("a", "end 2");
 	press("a", "[ ]");
 	press_until_gone("Esc", "End 2 leaked");
-	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), 2);
+	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), 2);
 }
 
 static void nothing_is_done_when_readonly(void **state)
@@ -316,8 +316,8 @@ static void nothing_is_done_when_readonly(void **state)
 	assert_true(term_settle(looking));
 	term_press(looking, "K Enter c Enter");
 	assert_true(term_settle(looking));
-	assert_int_equal(live_sessions(set_server(), NULL) >= 6, 1);
-	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), 2);
+	assert_int_equal(live_sessions(server, NULL) >= 6, 1);
+	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), 2);
 	term_end(looking);
 }
 
@@ -328,8 +328,7 @@ static void cancel(void **state)
 	term_press(term, "End");
 	press("c", "Cancel the query of 1 connection?");
 	confirm("done: 1 of 1 cancelled");
-	live_wait_sessions(
-		set_server(), "application_name = 'cruncher' AND state = 'active'", 0, 10000);
+	live_wait_sessions(server, "application_name = 'cruncher' AND state = 'active'", 0, 10000);
 }
 
 /* More than the limit a minute: the first Enter is answered with a question. */
@@ -352,7 +351,7 @@ static void the_limit_asks_again(void **state)
 	assert_true(term_wait_text(limited, "the limit is 1: Enter again ends them"));
 	term_press(limited, "Esc");
 	assert_true(term_wait_gone(limited, "End 2 leaked"));
-	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), 2);
+	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), 2);
 	term_end(limited);
 }
 
@@ -364,16 +363,16 @@ static void the_leaked_are_ended_and_only_those(void **state)
 	press("Space", "end 1");
 	confirm("done: 1 of 1 ended");
 	assert_true(term_shows(term, "left alone"));
-	live_wait_sessions(set_server(), "application_name = 'forgetful'", 1, 10000);
+	live_wait_sessions(server, "application_name = 'forgetful'", 1, 10000);
 	press("Enter", "1 leaked");
 	press("k", "End 1 leaked connection?");
 	confirm("done: 1 of 1 ended");
 	press("Esc", "none leaked");
-	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, 10000);
-	assert_int_equal(live_sessions(set_server(), "application_name = 'web'"), 3);
+	live_wait_sessions(server, "application_name = 'forgetful'", 0, 10000);
+	assert_int_equal(live_sessions(server, "application_name = 'web'"), 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, set_clean_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_term, live_group_clean_up)
 
 int main(void)
 {
@@ -402,5 +401,5 @@ int main(void)
 		TEST(cancel),
 		TEST(the_leaked_are_ended_and_only_those),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("keys", tests);
 }

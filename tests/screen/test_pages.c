@@ -1,5 +1,5 @@
 /* The details and the locks page on a real server: what they show, live, and what they ask for. */
-#include "live.h"
+#include "live_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,24 +7,6 @@
 
 #include "base/cleanup.h"
 #include "set.h"
-
-static const char *program;
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start((const char *const[]){ "log_statement=all", NULL });
-	live_sql(server, "CREATE TABLE outbox (id int)");
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 static PGconn *connect_as(const char *name)
 {
@@ -38,16 +20,14 @@ static struct term *open_dashboard(int width, int height)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	return term_start(&(struct term_options){ .width = width, .height = height },
-		(const char *const[]){ program, "-i", "0.2", conninfo, NULL });
+		(const char *const[]){ live_dbtop_path(), "-i", "0.2", conninfo, NULL });
 }
 
 static size_t asked_for_locks(void)
 {
-	CLEANUP(cleanup_free) char *path = NULL;
-	assert_true(asprintf(&path, "%s/log", private_server_folder(server)) > 0);
-	CLEANUP(cleanup_free) char *log = live_read(path);
+	CLEANUP(cleanup_free) char *log = live_group_log();
 	size_t count = 0;
-	for (const char *at = log; at && (at = strstr(at, "pg_blocking_pids")); at++)
+	for (const char *at = log; (at = strstr(at, "pg_blocking_pids")); at++)
 		count++;
 	return count;
 }
@@ -183,15 +163,14 @@ static void every_size_shows_them(void **state)
 	term_end(term);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(locks_then_details_then_the_end, set_end_programs),
-		cmocka_unit_test_teardown(details_are_live, set_end_programs),
-		cmocka_unit_test_teardown(every_size_shows_them, set_end_programs),
+		LIVE_TEST(locks_then_details_then_the_end),
+		LIVE_TEST(details_are_live),
+		LIVE_TEST(every_size_shows_them),
 	};
-	if (argc != 2)
-		return 2;
-	program = argv[1];
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("pages", tests,
+		.settings = (const char *const[]){ "log_statement=all", NULL },
+		.sql = "CREATE TABLE outbox (id int)");
 }

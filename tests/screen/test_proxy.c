@@ -1,5 +1,5 @@
 /* P: the proxy's page, start and restart, with haproxy in front of a real server. */
-#include "live.h"
+#include "live_group.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -12,50 +12,8 @@
 #include "base/cleanup.h"
 #include "set.h"
 
-static const char *program;
-static struct private_server *server;
 static int port; /* the proxy's */
 static char *config;
-
-static int free_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	socklen_t size = sizeof(address);
-	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	return ntohs(address.sin_port);
-}
-
-/* What dbtop starts outlives it: `timeout` sees that it does not outlive the tests for long. */
-static int start_server(void **state)
-{
-	(void)state;
-	CLEANUP(cleanup_free) char *haproxy = NULL, *yaml = NULL;
-	server = live_server_start(NULL);
-	port = free_port();
-	assert_true(asprintf(&haproxy,
-			    "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n"
-			    " timeout server 1h\nlisten proxy\n bind 127.0.0.1:%d\n"
-			    " server only 127.0.0.1:%d\n",
-			    port, private_server_port(server)) > 0);
-	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "haproxy.cfg", haproxy);
-	assert_true(asprintf(&yaml,
-			    "proxy:\n  process: haproxy\n  port: %d\n  health: \"\"\n"
-			    "  start: [timeout, \"100\", haproxy, -db, -f, %s]\n",
-			    port, path) > 0);
-	config = live_file(live_folder(), "config.yaml", yaml);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	free(config);
-	return 0;
-}
 
 static struct term *open_dashboard(bool through, bool readonly)
 {
@@ -63,7 +21,7 @@ static struct term *open_dashboard(bool through, bool readonly)
 	assert_true(asprintf(&conninfo, "host=127.0.0.1 port=%d user=postgres dbname=postgres",
 			    through ? port : private_server_port(server)) > 0);
 	return term_start(&(struct term_options){ .width = 130, .height = 40 },
-		(const char *const[]){ program, "-i", "0.2", "-c", config, conninfo,
+		(const char *const[]){ live_dbtop_path(), "-i", "0.2", "-c", config, conninfo,
 			readonly ? "--readonly" : NULL, NULL });
 }
 
@@ -177,7 +135,8 @@ static void without_a_command_none_is_offered(void **state)
 	CLEANUP(cleanup_free)
 	char *path = live_file(live_folder(), "without-command.yaml", yaml);
 	struct term *term = term_start(&(struct term_options){ .width = 130, .height = 40 },
-		(const char *const[]){ program, "-i", "0.2", "-c", path, conninfo, NULL });
+		(const char *const[]){
+			live_dbtop_path(), "-i", "0.2", "-c", path, conninfo, NULL });
 	assert_true(term_wait_text(term, "proxy ✗ absent"));
 	term_press(term, "P");
 	assert_true(term_wait_text(term, "nobody listens on port"));
@@ -224,17 +183,37 @@ static void every_size_shows_it(void **state)
 	term_end(term);
 }
 
-int main(int argc, char **argv)
+/* What dbtop starts outlives it: `timeout` ends it soon after the tests. */
+static void write_config(void)
+{
+	CLEANUP(cleanup_free) char *haproxy = NULL, *yaml = NULL;
+	port = live_free_port();
+	assert_true(asprintf(&haproxy,
+			    "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n"
+			    " timeout server 1h\nlisten proxy\n bind 127.0.0.1:%d\n"
+			    " server only 127.0.0.1:%d\n",
+			    port, private_server_port(server)) > 0);
+	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "haproxy.cfg", haproxy);
+	assert_true(asprintf(&yaml,
+			    "proxy:\n  process: haproxy\n  port: %d\n  health: \"\"\n"
+			    "  start: [timeout, \"100\", haproxy, -db, -f, %s]\n",
+			    port, path) > 0);
+	config = live_file(live_folder(), "config.yaml", yaml);
+}
+
+static void free_config(void)
+{
+	free(config);
+}
+
+int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(start_then_restart, set_end_programs),
-		cmocka_unit_test_teardown(readonly_and_foreign, set_end_programs),
-		cmocka_unit_test_teardown(without_a_command_none_is_offered, set_end_programs),
-		cmocka_unit_test_teardown(fallen_and_back, set_end_programs),
-		cmocka_unit_test_teardown(every_size_shows_it, set_end_programs),
+		LIVE_TEST(start_then_restart),
+		LIVE_TEST(readonly_and_foreign),
+		LIVE_TEST(without_a_command_none_is_offered),
+		LIVE_TEST(fallen_and_back),
+		LIVE_TEST(every_size_shows_it),
 	};
-	if (argc != 2)
-		return 2;
-	program = argv[1];
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return LIVE_GROUP("proxy", tests, .set_up = write_config, .take_down = free_config);
 }

@@ -66,37 +66,35 @@ static void give_page(void)
 
 static void let_a_pool_die(void)
 {
-	CLEANUP(cleanup_free) char *conninfo = live_conninfo(set_server(), LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	const char *const argv[] = { PAGED_CLIENT_PATH, conninfo, pages, "mortal", "rest", NULL };
 	struct live_program *pool = live_start(&(struct live_program_options){ .argv = argv });
 	live_wait_out(pool, "ready\n", 30000);
 	live_signal(pool, SIGKILL);
 	(void)live_finish(pool, 10000);
 	live_free(pool);
-	live_wait_sessions(set_server(), "application_name LIKE 'mortal%'", 0, 20000);
+	live_wait_sessions(server, "application_name LIKE 'mortal%'", 0, 20000);
 	page = find_page();
 	assert_non_null(page);
 	assert_int_equal(link(page, kept_page), 0);
 }
 
-static int set_up_folders(void **state)
+static void make_folders(void)
 {
-	int r = set_up(state);
+	set_enter();
 	pages = mem_printf("%s/pages", live_folder());
 	kept_page = mem_printf("%s/kept", live_folder());
 	config = live_file(live_folder(), "config.yaml", "proxy: {health: \"\", start: []}\n");
 	assert_int_equal(mkdir(pages, 0700), 0);
 	let_a_pool_die();
-	return r;
 }
 
-static int set_down_folders(void **state)
+static void free_folders(void)
 {
 	free(pages);
 	free(page);
 	free(kept_page);
 	free(config);
-	return set_down(state);
 }
 
 /* --- what is done --- */
@@ -213,7 +211,7 @@ static void nothing_ends_it(void **state)
 {
 	(void)state;
 	seed_it();
-	char *conninfo = live_conninfo(set_server(), LIVE_TCP4, "application_name=churn");
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "application_name=churn");
 	struct live_program *churn = live_client(conninfo, "churn", NULL);
 	struct term *term = set_open(80, 24, "--pages", pages, "-c", config, NULL);
 	int steps = live_rounds(STEPS / 2);
@@ -233,7 +231,7 @@ static void nothing_ends_it(void **state)
 /* Its backend is stopped: no answer falls between two looks. */
 static void stop_backend(int signal_number)
 {
-	PGconn *conn = live_connect(private_server_conninfo(set_server()));
+	PGconn *conn = live_connect(private_server_conninfo(server));
 	long pid = live_number(
 		conn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtop'");
 	PQfinish(conn);
@@ -270,8 +268,9 @@ static void nothing_is_garbled(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SET_TEST(nothing_is_garbled),
-		SET_TEST(nothing_ends_it),
+		LIVE_TEST(nothing_is_garbled),
+		LIVE_TEST(nothing_ends_it),
 	};
-	return cmocka_run_group_tests(tests, set_up_folders, set_down_folders);
+	return LIVE_GROUP("random", tests, .set_up = make_folders, .take_down = free_folders,
+		.kept = SET_SESSIONS);
 }

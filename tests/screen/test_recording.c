@@ -1,12 +1,5 @@
 /* A recording on the screen: the player's keys, the table's, the mouse, the window's title. Without
  * a server, so that each picture is known. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +8,12 @@
 
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "live.h"
 #include "look.h"
 #include "model/assessment.h"
 #include "report/snapshot.h"
 #include "sample.h"
 #include "term.h"
-
-static const char *program;
 
 static char path[] = "/tmp/dbtop-test-XXXXXX";
 
@@ -59,7 +51,7 @@ static int remove_recording(void **state)
 static struct term *start(int width, int height)
 {
 	struct term *term = term_start(&(struct term_options){ .width = width, .height = height },
-		(const char *const[]){ program, "--replay", path, NULL });
+		(const char *const[]){ live_dbtop_path(), "--replay", path, NULL });
 	assert_true(term_wait_text(term, "replay"));
 	return term;
 }
@@ -240,7 +232,8 @@ static void every_theme_at_every_size(void **state)
 		assert_int_equal(theme_builtin(themes[i], &theme), 0);
 		const struct look_palette palette = look_palette_of(&theme, 256);
 		struct term *term = term_start(&(struct term_options){ .width = 120, .height = 36 },
-			(const char *const[]){ program, "--replay", path, "-t", themes[i], NULL });
+			(const char *const[]){
+				live_dbtop_path(), "--replay", path, "-t", themes[i], NULL });
 		press(term, "}", "▮▮ replay");
 		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 			term_resize(term, sizes[s][0], sizes[s][1]);
@@ -255,14 +248,14 @@ static void a_file_that_is_none_is_refused(void **state)
 	(void)state;
 	int status;
 	struct term *term = term_start(&(struct term_options){ .width = 80, .height = 24 },
-		(const char *const[]){ program, "--replay", "meson.build", NULL });
+		(const char *const[]){ live_dbtop_path(), "--replay", "meson.build", NULL });
 	assert_true(term_wait_exit(term, &status));
 	assert_int_equal(WEXITSTATUS(status), 2);
 	assert_true(term_wait_text(term, "meson.build: line 1: not JSON"));
 	term_end(term);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, term_teardown)
 	static const struct CMUnitTest tests[] = {
@@ -275,8 +268,5 @@ int main(int argc, char **argv)
 		TEST(every_theme_at_every_size),
 		TEST(a_file_that_is_none_is_refused),
 	};
-	if (argc != 2)
-		return 2;
-	program = argv[1];
 	return cmocka_run_group_tests(tests, write_recording, remove_recording);
 }

@@ -12,7 +12,7 @@
 /* dbtop's own backend: stopped, it answers nothing more. */
 static pid_t own_backend(void)
 {
-	PGconn *conn = live_connect(private_server_conninfo(set_server()));
+	PGconn *conn = live_connect(private_server_conninfo(server));
 	long pid = live_number(
 		conn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtop'");
 	PQfinish(conn);
@@ -53,12 +53,12 @@ static void its_session_is_ended_and_it_comes_back(void **state)
 	(void)state;
 	struct term *term = set_open(100, 30, NULL);
 	pid_t before = own_backend();
-	live_sql(set_server(),
+	live_sql(server,
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
 		"WHERE application_name = 'dbtop'");
 	char condition[80];
 	snprintf(condition, sizeof(condition), "application_name = 'dbtop' AND pid <> %d", before);
-	live_wait_sessions(set_server(), condition, 1, 20000);
+	live_wait_sessions(server, condition, 1, 20000);
 	assert_true(term_wait_text(term, "live"));
 	assert_true(term_wait_text(term, "2 leaked"));
 	set_quit(term);
@@ -68,9 +68,8 @@ static void its_session_is_ended_and_it_comes_back(void **state)
 static void a_full_server_shows_who_holds_it(void **state)
 {
 	(void)state;
-	live_sql(set_server(), "CREATE ROLE plain LOGIN");
-	char *conninfo =
-		live_conninfo(set_server(), LIVE_TCP4, "user=plain application_name=crowd");
+	live_sql(server, "CREATE ROLE plain LOGIN");
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "user=plain application_name=crowd");
 	struct live_program *crowd = live_client(conninfo, "idle", "16", NULL);
 	struct term_options options = { .width = 100, .height = 30 };
 	struct term *term = set_start(&options, conninfo, NULL);
@@ -109,8 +108,8 @@ static void a_restarted_server_is_found_again(void **state)
 	(void)state;
 	char error[PRIVATE_SERVER_ERROR_MAX];
 	struct term *term = set_open(100, 30, NULL);
-	assert_int_equal(private_server_restart(set_server(), error), 0);
-	live_wait_sessions(set_server(), "application_name = 'dbtop'", 1, 20000);
+	assert_int_equal(private_server_restart(server, error), 0);
+	live_wait_sessions(server, "application_name = 'dbtop'", 1, 20000);
 	assert_true(term_wait_text(term, "1 of 25 used"));
 	assert_true(term_wait_text(term, "live"));
 	assert_true(term_wait_text(term, "none leaked"));
@@ -120,11 +119,11 @@ static void a_restarted_server_is_found_again(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SET_TEST(keys_are_answered_while_the_server_hangs),
-		SET_TEST(its_session_is_ended_and_it_comes_back),
-		SET_TEST(a_full_server_shows_who_holds_it),
-		SET_TEST(nobody_answers),
-		SET_TEST(a_restarted_server_is_found_again),
+		LIVE_TEST(keys_are_answered_while_the_server_hangs),
+		LIVE_TEST(its_session_is_ended_and_it_comes_back),
+		LIVE_TEST(a_full_server_shows_who_holds_it),
+		LIVE_TEST(nobody_answers),
+		LIVE_TEST(a_restarted_server_is_found_again),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("server", tests);
 }

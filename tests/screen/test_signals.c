@@ -160,12 +160,12 @@ static void sizes_change_at_any_moment(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SET_TEST(the_terminal_is_given_back),
-		SET_TEST(it_stops_and_goes_on),
-		SET_TEST(where_no_shell_waits_it_does_not_stop),
-		SET_TEST(it_draws_afresh_after_a_surprise),
-		SET_TEST(a_closed_window_ends_it),
-		SET_TEST(sizes_change_at_any_moment),
+		LIVE_TEST(the_terminal_is_given_back),
+		LIVE_TEST(it_stops_and_goes_on),
+		LIVE_TEST(where_no_shell_waits_it_does_not_stop),
+		LIVE_TEST(it_draws_afresh_after_a_surprise),
+		LIVE_TEST(a_closed_window_ends_it),
+		LIVE_TEST(sizes_change_at_any_moment),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("signals", tests);
 }

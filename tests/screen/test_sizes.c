@@ -109,15 +109,15 @@ static void live_pages_at_every_size(void **state)
 	assert_int_equal(theme_builtin(THEME, &theme), 0);
 	const struct look_palette palette = look_palette_of(&theme, 256);
 	CLEANUP(cleanup_free)
-	char *conninfo = live_conninfo(set_server(), LIVE_TCP4, "application_name=queue");
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "application_name=queue");
 	PGconn *holder = live_connect(conninfo), *waiter = live_connect(conninfo);
 	/* neither leaked nor at rest: what they do lasts as long as the test */
 	live_exec(holder, "CREATE TABLE outbox (id int)");
 	assert_true(PQsendQuery(holder, "BEGIN; LOCK TABLE outbox; SELECT pg_sleep(600)"));
 	live_wait_sessions(
-		set_server(), "wait_event = 'PgSleep' AND application_name = 'queue'", 1, 10000);
+		server, "wait_event = 'PgSleep' AND application_name = 'queue'", 1, 10000);
 	assert_true(PQsendQuery(waiter, "SELECT count(*) FROM outbox"));
-	live_wait_sessions(set_server(), "wait_event_type = 'Lock'", 1, 10000);
+	live_wait_sessions(server, "wait_event_type = 'Lock'", 1, 10000);
 	/* no configuration of the machine's says what there is on the proxy's page */
 	CLEANUP(cleanup_free)
 	char *config = live_file(live_folder(), "config.yaml", "proxy: {health: \"\"}\n");
@@ -132,7 +132,7 @@ static void live_pages_at_every_size(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SET_TEST(live_pages_at_every_size),
+		LIVE_TEST(live_pages_at_every_size),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("sizes", tests);
 }

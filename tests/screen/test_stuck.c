@@ -87,7 +87,7 @@ static void what_did_not_go_out_confirms_nothing(void **state)
 	term_send(term, CONTINUE);
 	assert_true(term_wait_text(term, "End 2 leaked connections?"));
 	assert_true(term_settle(term));
-	assert_int_equal(live_sessions(set_server(), "application_name = 'forgetful'"), SET_LEAKS);
+	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), SET_LEAKS);
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "leaked connections?"));
 	set_quit(term);
@@ -125,7 +125,7 @@ static void a_plan_that_was_read_is_carried_out(void **state)
 	(void)poll(NULL, 0, SEEN_MS);
 	term_fill(term);
 	term_send(term, "\r");
-	live_wait_sessions(set_server(), "application_name = 'forgetful'", 0, TERM_TIMEOUT_MS);
+	live_wait_sessions(server, "application_name = 'forgetful'", 0, TERM_TIMEOUT_MS);
 	assert_true(term_is_full(term));
 	assert_true(term_wait_text(term, "done:"));
 	term_press(term, "Esc");
@@ -136,11 +136,11 @@ static void a_plan_that_was_read_is_carried_out(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_ends_where_nobody_reads),
-		cmocka_unit_test(it_ends_where_output_was_stopped),
-		cmocka_unit_test(what_did_not_go_out_confirms_nothing),
-		cmocka_unit_test(the_newest_state_is_shown_afterwards),
-		cmocka_unit_test(a_plan_that_was_read_is_carried_out),
+		LIVE_TEST(it_ends_where_nobody_reads),
+		LIVE_TEST(it_ends_where_output_was_stopped),
+		LIVE_TEST(what_did_not_go_out_confirms_nothing),
+		LIVE_TEST(the_newest_state_is_shown_afterwards),
+		LIVE_TEST(a_plan_that_was_read_is_carried_out),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("stuck", tests);
 }

@@ -169,11 +169,11 @@ static void other_locales_get_ascii(void **state)
 /* The caller ends it: as long as it is open its row can be looked at. */
 static PGconn *enter_hostile(void)
 {
-	live_sql(set_server(), "CREATE ROLE \"" HOSTILE_ROLE "\" LOGIN SUPERUSER");
+	live_sql(server, "CREATE ROLE \"" HOSTILE_ROLE "\" LOGIN SUPERUSER");
 	const char *const keywords[] = { "host", "port", "dbname", "user", "application_name",
 		NULL };
 	char port[16];
-	snprintf(port, sizeof(port), "%d", private_server_port(set_server()));
+	snprintf(port, sizeof(port), "%d", private_server_port(server));
 	/* 63 bytes and one more: the server cuts, in the middle of a character */
 	static const char name[] =
 		"\033]0;owned\007 0123456789 0123456789 0123456789 0123456789 012漢字漢";
@@ -227,14 +227,14 @@ static void hostile_names_move_nothing(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SET_TEST(each_size_says_what_matters),
-		SET_TEST(the_smallest_live),
-		SET_TEST(no_color_is_no_color),
-		SET_TEST(colours_where_there_are),
-		SET_TEST(known_terminals),
-		SET_TEST(unknown_terminals),
-		SET_TEST(other_locales_get_ascii),
-		SET_TEST(hostile_names_move_nothing),
+		LIVE_TEST(each_size_says_what_matters),
+		LIVE_TEST(the_smallest_live),
+		LIVE_TEST(no_color_is_no_color),
+		LIVE_TEST(colours_where_there_are),
+		LIVE_TEST(known_terminals),
+		LIVE_TEST(unknown_terminals),
+		LIVE_TEST(other_locales_get_ascii),
+		LIVE_TEST(hostile_names_move_nothing),
 	};
-	return cmocka_run_group_tests(tests, set_up, set_down);
+	return SET_GROUP("terminals", tests);
 }

@@ -1,6 +1,6 @@
 /* The shutdown watch on the screen: armed by w or --watch, it grows a timeline and a verdict, and
  * what was left is one key away. */
-#include "live.h"
+#include "live_group.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,23 +13,6 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "set.h"
-
-static const char *program;
-static struct private_server *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = live_server_start(NULL);
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_server_stop(server);
-	return 0;
-}
 
 /* Its stats pages are put below live_folder(). Waits until the server has so many sessions. */
 static struct live_program *start_program(const char *path, const char *does, long sessions)
@@ -52,7 +35,7 @@ static struct term *start(const char *option, const char *value)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	return term_start(&(struct term_options){ .width = 110, .height = 30 },
-		(const char *const[]){ program, conninfo, option, value, NULL });
+		(const char *const[]){ live_dbtop_path(), conninfo, option, value, NULL });
 }
 
 static void end(struct term *term, int expected)
@@ -117,8 +100,8 @@ static struct term *start_beside_hung(pid_t pid)
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	return term_start(&(struct term_options){ .width = 110, .height = 30 },
 		(const char *const[]){ "/usr/bin/unshare", getuid() ? "-rm" : "-m", "--propagation",
-			"unchanged", "sh", "-c", script, "sh", fifo, number, program, conninfo,
-			NULL });
+			"unchanged", "sh", "-c", script, "sh", fifo, number, live_dbtop_path(),
+			conninfo, NULL });
 }
 
 static void a_process_that_hangs_holds_up_nothing(void **state)
@@ -162,7 +145,8 @@ static void a_pool_tells_that_it_closed(void **state)
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	CLEANUP(cleanup_free) char *pages = mem_printf("%s/dbpool", live_folder());
 	struct term *term = term_start(&(struct term_options){ .width = 110, .height = 30 },
-		(const char *const[]){ program, conninfo, "--watch", pid, "--pages", pages, NULL });
+		(const char *const[]){
+			live_dbtop_path(), conninfo, "--watch", pid, "--pages", pages, NULL });
 	assert_true(term_wait_text(term, "· 2 connections"));
 	assert_true(term_wait_text(term, "armed: waits for its end"));
 	assert_true(term_wait_text(term, "in its pool's reserve"));
@@ -222,18 +206,15 @@ static void nobody_to_watch_is_a_mistake(void **state)
 	end(term, 2);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_good_shutdown_passes, set_end_programs),
-		cmocka_unit_test_teardown(a_process_that_hangs_holds_up_nothing, set_end_programs),
-		cmocka_unit_test_teardown(a_pool_tells_that_it_closed, set_end_programs),
-		cmocka_unit_test_teardown(what_is_left_is_one_key_away, set_end_programs),
-		cmocka_unit_test_teardown(ctrl_c_asks_while_a_watch_is_armed, set_end_programs),
-		cmocka_unit_test_teardown(nobody_to_watch_is_a_mistake, set_end_programs),
+		LIVE_TEST(a_good_shutdown_passes),
+		LIVE_TEST(a_process_that_hangs_holds_up_nothing),
+		LIVE_TEST(a_pool_tells_that_it_closed),
+		LIVE_TEST(what_is_left_is_one_key_away),
+		LIVE_TEST(ctrl_c_asks_while_a_watch_is_armed),
+		LIVE_TEST(nobody_to_watch_is_a_mistake),
 	};
-	if (argc < 2)
-		return 2;
-	program = argv[1];
-	return cmocka_run_group_tests_name("watch", tests, start_server, stop_server);
+	return LIVE_GROUP("watch", tests, .sql = NULL);
 }
