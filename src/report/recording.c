@@ -21,7 +21,7 @@
 #include "base/text.h"
 #include "model/assessment.h"
 #include "model/history.h"
-#include "report/revive.h"
+#include "report/decode.h"
 
 #define HEAD_MAX      4096       /* bytes that contain taken_at, server and slots */
 #define LINE_SIZE_MAX (64 << 20) /* a snapshot of 2,000 connections has 1 MiB */
@@ -253,7 +253,7 @@ int recording_read(const struct recording *recording, size_t i, struct assessmen
 	char error[static RECORDING_ERROR_MAX])
 {
 	const struct entry *entry = &recording->entries[i];
-	char reason[READER_ERROR_MAX];
+	char reason[JSON_ERROR_MAX];
 	if (entry->length > LINE_SIZE_MAX)
 		return fail(recording, -EINVAL, error, "line %zu: too long for a snapshot",
 			entry->line);
@@ -267,7 +267,7 @@ int recording_read(const struct recording *recording, size_t i, struct assessmen
 				got < 0 ? strerror(errno) : "it is not there any more");
 		at += (size_t)got;
 	}
-	int r = revive(line, entry->length, ret_assessment, reason);
+	int r = decode(line, entry->length, ret_assessment, reason);
 	return r < 0 ? fail(recording, r, error, "line %zu: %s", entry->line, reason) : 0;
 }
 

@@ -1,166 +1,117 @@
-/* Writes the JSON of a snapshot: each key of schema 1, in the documented order. */
+/* Fills the rows of the schema's tables from an assessment, and writes them. */
 #include "report/snapshot.h"
-
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
-#include "model/proxy.h"
 #include "report/encoder.h"
-#include "report/snapshot_pools.h"
+#include "report/schema.h"
 #include "report/stream.h"
 
-#define SCHEMA 1
+struct snapshot {
+	const struct assessment *assessment;
+	const struct snapshot_options *options;
+};
 
 static int64_t taken_at(const struct assessment *assessment)
 {
 	return assessment->activity ? assessment->activity->taken_at : INSTANT_UNKNOWN;
 }
 
-static void put_server(struct encoder *encoder, const struct assessment *assessment)
+static struct server_row server_row(const struct assessment *assessment)
 {
 	const struct server_state *server = &assessment->server;
 	const struct activity *activity = assessment->activity;
-	encoder_open(encoder, "server", '{');
-	encoder_string(encoder, "host", server->host);
-	encoder_count(encoder, "port", server->port > 0 ? server->port : -1);
-	encoder_string(encoder, "database", server->database);
-	encoder_count(encoder, "version", activity ? activity->server.version : -1);
-	encoder_instant(
-		encoder, "started_at", activity ? activity->server.started_at : INSTANT_UNKNOWN);
-	encoder_string(encoder, "status", server_status_name(server->status));
-	encoder_milliseconds(
-		encoder, "age_ms", instant_elapsed(taken_at(assessment), assessment->now));
-	encoder_string(encoder, "error", server->error);
-	encoder_boolean(encoder, "pooler", server->pooler);
-	encoder_string(encoder, "sqlstate", server->sqlstate[0] ? server->sqlstate : NULL);
-	encoder_string(encoder, "hint", server->hint);
-	encoder_instant(encoder, "retry_at", server->retry_at);
-	encoder_string(encoder, "user", server->user);
-	encoder_exact_ms(encoder, "latency_ms", server->latency);
-	encoder_instant(encoder, "clock", assessment->server_now);
-	encoder_close(encoder, '}');
+	return (struct server_row){
+		.state = *server,
+		.sqlstate = server->sqlstate[0] ? server->sqlstate : NULL,
+		.version = activity ? activity->server.version : -1,
+		.started_at = activity ? activity->server.started_at : INSTANT_UNKNOWN,
+		.age = instant_elapsed(taken_at(assessment), assessment->now),
+		.clock = assessment->server_now,
+	};
 }
 
-static void put_slots(struct encoder *encoder, const struct slots *slots)
+static struct proxy_row proxy_row(const struct proxy *proxy)
 {
-	encoder_open(encoder, "slots", '{');
-	encoder_count(encoder, "max", slots->max);
-	encoder_count(encoder, "reserved", slots->reserved);
-	encoder_count(encoder, "used", slots->used);
-	encoder_count(encoder, "free", slots->free);
-	encoder_count(encoder, "active", slots->by_status[STATUS_ACTIVE]);
-	encoder_count(encoder, "idle", slots->by_status[STATUS_IDLE]);
-	encoder_count(encoder, "idle_in_transaction", slots->by_status[STATUS_IDLE_IN_TRANSACTION]);
-	encoder_count(encoder, "leaked", slots->by_status[STATUS_LEAKED]);
-	encoder_count(encoder, "unknown", slots->by_status[STATUS_UNKNOWN]);
-	encoder_close(encoder, '}');
+	if (!proxy_is_shown(proxy))
+		return (struct proxy_row){ .present = false };
+	return (struct proxy_row){
+		.present = true,
+		.status = proxy->status,
+		.pid = proxy->process.pid,
+		.port = proxy->port,
+		.latency = proxy->latency,
+		.detail = proxy->detail,
+	};
 }
 
-/* The port as PostgreSQL reports it: −1 for a Unix socket, null if it is hidden. */
-static void put_client(struct encoder *encoder, const struct endpoint *client)
+static struct owner_row owner_row(const struct client_process *client, enum matched_by matched_by)
 {
-	char address[ENDPOINT_TEXT_MAX];
-	endpoint_address(client, address);
-	encoder_string(encoder, "client_addr", address[0] ? address : NULL);
-	if (client->family == AF_UNSPEC)
-		encoder_null(encoder, "client_port");
-	else
-		encoder_integer(
-			encoder, "client_port", client->family == AF_UNIX ? -1 : client->port);
+	if (!client)
+		return (struct owner_row){ .present = false };
+	return (struct owner_row){
+		.present = true,
+		.process = client->process,
+		.matched_by = matched_by,
+	};
 }
 
-static void put_backend(struct encoder *encoder, const struct backend *backend,
-	const struct snapshot_options *options)
+static struct slot_row slot_row(
+	const struct assessment *assessment, const struct connection *connection)
 {
-	encoder_integer(encoder, "pid", backend->pid);
-	encoder_instant(encoder, "backend_start", backend->start);
-	encoder_string(encoder, "database", backend->database);
-	encoder_string(encoder, "user", backend->user);
-	encoder_string(encoder, "application_name", backend->application_name);
-	put_client(encoder, &backend->client);
-	encoder_string(encoder, "state", backend->state_text);
-	encoder_instant(encoder, "state_change", backend->state_change);
-	encoder_instant(encoder, "xact_start", backend->xact_start);
-	encoder_instant(encoder, "query_start", backend->query_start);
-	encoder_string(encoder, "wait_event_type", backend->wait_event_type);
-	encoder_string(encoder, "wait_event", backend->wait_event);
-	encoder_string(encoder, "query", options->no_query_text ? NULL : backend->query);
+	const struct pool_slot *slot = connection->slot;
+	if (!slot)
+		return (struct slot_row){ .present = false };
+	bool is_held = slot->state == POOL_SLOT_IN_USE;
+	return (struct slot_row){
+		.present = true,
+		.page = connection->pool->page->pid,
+		.name = connection->pool->page->name,
+		.slot = *slot,
+		.held = is_held ? instant_elapsed(slot->since, assessment->now) : -1,
+	};
 }
 
-static void put_verdict(struct encoder *encoder, const struct connection *connection)
+static struct link_row link_row(const struct connection *connection)
 {
-	const struct verdict *verdict = &connection->verdict;
-	encoder_string(encoder, "status", status_name(verdict->status));
-	encoder_string(encoder, "reason", reason_name(verdict->reason));
-	encoder_string(encoder, "certainty", certainty_name(verdict->certainty));
-	encoder_string(encoder, "protected", protection_name(verdict->protection));
-	encoder_seconds(encoder, "seconds", verdict->age);
-	encoder_string(encoder, "evidence", connection->evidence);
+	const struct bouncer_server *server = connection->bouncer_server;
+	const struct bouncer_client *client = connection->bouncer_client;
+	const struct pool *pool = connection->pool;
+	struct link_row row = { .present = server != NULL };
+	if (!server)
+		return row;
+	row.linked = client || server->linked;
+	if (client)
+		row.client = *client;
+	if (pool && pool->bouncer) {
+		row.pool = pool->name;
+		row.address = pool->console->name;
+		row.mode = pool->bouncer->mode_text;
+	}
+	return row;
 }
 
-static void put_owner(
-	struct encoder *encoder, const struct process *process, enum matched_by matched_by)
+static void write_connections(struct encoder *encoder, const struct snapshot *snapshot)
 {
-	encoder_open(encoder, "process", '{');
-	encoder_integer(encoder, "pid", process->pid);
-	encoder_integer(encoder, "start_ticks", (int64_t)process->start_ticks);
-	encoder_string(encoder, "name", process->name);
-	encoder_string(encoder, "command", process->command);
-	encoder_string(encoder, "user", process->user);
-	encoder_string(encoder, "unit", process->unit);
-	encoder_string(encoder, "container", process->container);
-	encoder_string(encoder, "matched_by", matched_by_name(matched_by));
-	encoder_close(encoder, '}');
-}
-
-static void put_connection(struct encoder *encoder, const struct assessment *assessment,
-	const struct connection *connection, const struct snapshot_options *options)
-{
-	const struct client_process *owner = assessment_process(assessment, connection);
-	encoder_open(encoder, NULL, '{');
-	put_backend(encoder, connection->backend, options);
-	put_verdict(encoder, connection);
-	if (owner)
-		put_owner(encoder, &owner->process, connection->matched_by);
-	else
-		encoder_null(encoder, "process");
-	snapshot_pools_put_connection(encoder, assessment, connection);
-	encoder_string(encoder, "kind", backend_kind_name(connection->backend->kind));
-	encoder_string(encoder, "client_end", client_end_name(connection->end));
-	encoder_close(encoder, '}');
-}
-
-static void put_connections(struct encoder *encoder, const struct assessment *assessment,
-	const struct snapshot_options *options)
-{
-	encoder_open(encoder, "connections", '[');
-	for (size_t i = 0; i < assessment->n_connections; i++)
-		if (assessment->connections[i].in_scope)
-			put_connection(encoder, assessment, &assessment->connections[i], options);
-	encoder_close(encoder, ']');
-}
-
-static void put_process(struct encoder *encoder, const struct client_process *client)
-{
-	encoder_open(encoder, NULL, '{');
-	encoder_integer(encoder, "pid", client->process.pid);
-	encoder_string(encoder, "name", client->process.name);
-	encoder_string(encoder, "command", client->process.command);
-	encoder_string(encoder, "user", client->process.user);
-	encoder_percent(encoder, "cpu_percent", client->process.cpu_percent);
-	encoder_count(encoder, "rss_bytes", client->process.rss_bytes);
-	encoder_integer(encoder, "connections", client->connections);
-	encoder_integer(encoder, "leaked", client->leaked);
-	encoder_boolean(encoder, "alive", client->alive);
-	encoder_integer(encoder, "start_ticks", (int64_t)client->process.start_ticks);
-	encoder_instant(encoder, "started_at", client->process.started_at);
-	encoder_instant(encoder, "ended_at", client->process.ended_at);
-	encoder_string(encoder, "unit", client->process.unit);
-	encoder_string(encoder, "container", client->process.container);
-	encoder_close(encoder, '}');
+	const struct assessment *assessment = snapshot->assessment;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (!connection->in_scope)
+			continue;
+		struct connection_row row = {
+			.backend = *connection->backend,
+			.connection = *connection,
+			.owner = owner_row(
+				assessment_process(assessment, connection), connection->matched_by),
+			.slot = slot_row(assessment, connection),
+			.link = link_row(connection),
+		};
+		if (snapshot->options->no_query_text)
+			row.backend.query = NULL;
+		json_write_object(encoder, NULL, &connection_table, &row);
+	}
 }
 
 /* Which processes wait for a connection, by their index; the caller frees the array. */
@@ -175,75 +126,145 @@ static bool *find_waiting(const struct assessment *assessment)
 	return waiting;
 }
 
-static void put_processes(struct encoder *encoder, const struct assessment *assessment)
+static void write_processes(struct encoder *encoder, const struct snapshot *snapshot)
 {
+	const struct assessment *assessment = snapshot->assessment;
 	CLEANUP(cleanup_free) bool *waiting = find_waiting(assessment);
-	encoder_open(encoder, "processes", '[');
 	for (size_t i = 0; i < assessment->n_processes; i++)
 		if (assessment->processes[i].connections > 0 || waiting[i])
-			put_process(encoder, &assessment->processes[i]);
-	encoder_close(encoder, ']');
+			json_write_object(encoder, NULL, &process_table, &assessment->processes[i]);
 }
 
-static void put_sources(struct encoder *encoder, const struct assessment *assessment)
+/* A page that cannot be read has no values. */
+static const struct pool_page unreadable = {
+	.min = -1,
+	.max = -1,
+	.in_use = -1,
+	.idle = -1,
+	.waiting = -1,
+	.acquired_total = TOTAL_UNKNOWN,
+	.timeouts = TOTAL_UNKNOWN,
+	.errors = TOTAL_UNKNOWN,
+	.wait_p99 = -1,
+	.held_limit = -1,
+	.held_max = -1,
+	.pending_writes = -1,
+	.uptime = -1,
+};
+
+/* pool: NULL for a page that cannot be read. */
+static void write_page(
+	struct encoder *encoder, const struct pool_page *page, const struct pool *pool, int64_t now)
 {
-	encoder_open(encoder, "sources", '[');
+	bool is_known = page->status == POOL_PAGE_LIVE || page->status == POOL_PAGE_DEAD;
+	struct pool_row row = {
+		.kind = pool_kind_name(POOL_DBPOOL),
+		.name = is_known ? page->name : NULL,
+		.age = instant_elapsed(page->read_at, now),
+		.page = is_known ? *page : unreadable,
+		.elsewhere = pool && pool->elsewhere,
+		.spent = pool && pool->spent,
+	};
+	row.page.status = page->status;
+	if (row.page.held_limit == 0) /* no limit, which is null */
+		row.page.held_limit = -1;
+	row.page.path = page->path;
+	row.page.error = page->error;
+	json_write_object(encoder, NULL, &page_table, &row);
+}
+
+static void write_bouncer(struct encoder *encoder, const struct pool *pool)
+{
+	const struct pool_row row = {
+		.kind = pool_kind_name(POOL_PGBOUNCER),
+		.name = pool->name,
+		.address = pool->console->name,
+		.age = pool->age,
+		.bouncer = *pool->bouncer,
+	};
+	json_write_object(encoder, NULL, &bouncer_table, &row);
+}
+
+static void write_pools(struct encoder *encoder, const struct snapshot *snapshot)
+{
+	const struct assessment *assessment = snapshot->assessment;
+	const struct pool_pages *pages = assessment->pages;
+	for (size_t i = 0; i < assessment->n_pools; i++) {
+		const struct pool *pool = &assessment->pools[i];
+		if (pool->page)
+			write_page(encoder, pool->page, pool, assessment->now);
+		else
+			write_bouncer(encoder, pool);
+	}
+	for (size_t i = 0; pages && i < pages->count; i++)
+		if (pages->items[i].error)
+			write_page(encoder, &pages->items[i], NULL, assessment->now);
+}
+
+static void write_sources(struct encoder *encoder, const struct snapshot *snapshot)
+{
+	const struct assessment *assessment = snapshot->assessment;
 	for (size_t i = 0; i < assessment->n_sources; i++) {
 		const struct source_state *source = &assessment->sources[i];
-		encoder_open(encoder, NULL, '{');
-		encoder_string(encoder, "name", source->name);
-		encoder_string(encoder, "status", source_status_name(source->status));
-		encoder_milliseconds(
-			encoder, "age_ms", instant_elapsed(source->taken_at, assessment->now));
-		encoder_string(encoder, "error", source->error);
-		encoder_close(encoder, '}');
+		const struct source_row row = {
+			.state = *source,
+			.age = instant_elapsed(source->taken_at, assessment->now),
+		};
+		json_write_object(encoder, NULL, &source_table, &row);
 	}
-	encoder_close(encoder, ']');
 }
 
-static void put_proxy(struct encoder *encoder, const struct proxy *proxy)
+static void write_waiters(struct encoder *encoder, const struct snapshot *snapshot)
 {
-	if (!proxy_is_shown(proxy)) {
-		encoder_null(encoder, "proxy");
-		return;
+	const struct assessment *assessment = snapshot->assessment;
+	for (size_t i = 0; i < assessment->n_waiters; i++) {
+		const struct waiter *waiter = &assessment->waiters[i];
+		if (!waiter->in_scope)
+			continue;
+		const struct client_process *owner = waiter->process == NO_PROCESS
+			? NULL
+			: &assessment->processes[waiter->process];
+		const struct waiter_row row = {
+			.link.pool = waiter->pool ? waiter->pool->name : NULL,
+			.link.address = waiter->console->name,
+			.link.client = *waiter->client,
+			.owner = owner_row(owner, MATCHED_NONE),
+		};
+		json_write_object(encoder, NULL, &waiter_table, &row);
 	}
-	encoder_open(encoder, "proxy", '{');
-	encoder_string(encoder, "status", proxy_status_name(proxy->status));
-	encoder_count(encoder, "pid", proxy->process.pid ? proxy->process.pid : -1);
-	encoder_integer(encoder, "port", proxy->port);
-	encoder_exact_ms(encoder, "latency_ms", proxy->latency);
-	encoder_string(encoder, "detail", proxy->detail);
-	encoder_close(encoder, '}');
 }
 
-static void put_limits(struct encoder *encoder, const struct rules_limits *limits)
+static void write_list(struct encoder *encoder, size_t list, const void *data)
 {
-	encoder_open(encoder, "limits", '{');
-	encoder_seconds(encoder, "idle_seconds", limits->idle);
-	encoder_seconds(encoder, "transaction_seconds", limits->transaction);
-	encoder_seconds(encoder, "held_seconds", limits->held);
-	encoder_close(encoder, '}');
+	static void (*const writers[])(
+		struct encoder * encoder, const struct snapshot *snapshot) = {
+		[LIST_CONNECTIONS] = write_connections,
+		[LIST_PROCESSES] = write_processes,
+		[LIST_POOLS] = write_pools,
+		[LIST_SOURCES] = write_sources,
+		[LIST_WAITERS] = write_waiters,
+	};
+	writers[list](encoder, data);
 }
 
 int snapshot_print(
 	const struct assessment *assessment, const struct snapshot_options *options, FILE *file)
 {
 	struct encoder encoder = { .file = file };
+	const struct snapshot snapshot = { assessment, options };
 	int64_t taken = taken_at(assessment);
+	const struct snapshot_row row = {
+		.schema = SCHEMA,
+		/* Without an answer of the server, this is when the assessment was made. */
+		.taken_at = taken == INSTANT_UNKNOWN ? assessment->now : taken,
+		.server = server_row(assessment),
+		.slots = assessment->slots,
+		.proxy = proxy_row(assessment->proxy),
+		.limits = assessment->limits,
+		.complete = assessment->complete,
+	};
 	encoder_open(&encoder, NULL, '{');
-	encoder_integer(&encoder, "schema", SCHEMA);
-	/* Without an answer of the server, this is when the assessment was made. */
-	encoder_instant(&encoder, "taken_at", taken == INSTANT_UNKNOWN ? assessment->now : taken);
-	put_server(&encoder, assessment);
-	put_slots(&encoder, &assessment->slots);
-	put_connections(&encoder, assessment, options);
-	put_processes(&encoder, assessment);
-	snapshot_pools_put(&encoder, assessment);
-	put_proxy(&encoder, assessment->proxy);
-	put_sources(&encoder, assessment);
-	put_limits(&encoder, &assessment->limits);
-	encoder_boolean(&encoder, "settled", assessment->complete);
-	snapshot_pools_put_waiting(&encoder, assessment);
+	json_write_fields(&encoder, &snapshot_table, &row, write_list, &snapshot);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
 	return stream_flush(file);

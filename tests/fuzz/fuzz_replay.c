@@ -1,15 +1,15 @@
-/* report/revive: a line of a recording, which anybody may have edited. */
+/* report/decode: a line of a recording, which anybody may have edited. */
 #include <string.h>
 
 #include "fuzz.h"
 #include "model/assessment.h"
-#include "report/revive.h"
+#include "report/decode.h"
 
 bool fuzz_one(const uint8_t *data, size_t size)
 {
 	struct assessment *assessment = NULL;
-	char error[READER_ERROR_MAX] = "";
-	if (revive((const char *)data, size, &assessment, error) < 0) {
+	char error[JSON_ERROR_MAX] = "";
+	if (decode((const char *)data, size, &assessment, error) < 0) {
 		MUST(!assessment && error[0]);
 		MUST(!strchr(error, '\n') && !strchr(error, '\x1b'));
 		return false;

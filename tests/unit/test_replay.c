@@ -1,4 +1,4 @@
-/* revive, recording: what --json wrote is read back the same, and hostile input is refused. */
+/* decode, recording: what --json wrote is read back the same, and hostile input is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +19,8 @@
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/history.h"
+#include "report/decode.h"
 #include "report/recording.h"
-#include "report/revive.h"
 #include "report/snapshot.h"
 #include "sample.h"
 #include "screen_text.h"
@@ -40,11 +40,11 @@ static char *print(const struct assessment *assessment)
 	return text;
 }
 
-static struct assessment *revived(const char *line)
+static struct assessment *decoded(const char *line)
 {
 	struct assessment *assessment = NULL;
-	char error[READER_ERROR_MAX] = "";
-	int r = revive(line, strlen(line), &assessment, error);
+	char error[JSON_ERROR_MAX] = "";
+	int r = decode(line, strlen(line), &assessment, error);
 	assert_string_equal(error, "");
 	assert_int_equal(r, 0);
 	return assessment;
@@ -70,7 +70,7 @@ static void a_snapshot_comes_back_as_it_was(void **state)
 	for (size_t kind = 0; kind < SAMPLE_COUNT; kind++) {
 		struct assessment *before = sample_assessment((enum sample_kind)kind);
 		CLEANUP(cleanup_free) char *line = print(before);
-		struct assessment *after = revived(line);
+		struct assessment *after = decoded(line);
 		CLEANUP(cleanup_free) char *again = print(after);
 		assert_string_equal(line, again);
 		assessment_free(before);
@@ -86,7 +86,7 @@ static void it_looks_as_it_did(void **state)
 	for (size_t kind = 0; kind < SAMPLE_COUNT; kind++) {
 		struct assessment *before = sample_assessment((enum sample_kind)kind);
 		CLEANUP(cleanup_free) char *line = print(before);
-		struct assessment *after = revived(line);
+		struct assessment *after = decoded(line);
 		for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
 			for (int grouping = 0; grouping < GROUPING_COUNT; grouping++) {
 				CLEANUP(cleanup_free)
@@ -106,7 +106,7 @@ static void many_come_back(void **state)
 	(void)state;
 	struct assessment *before = sample_many(500, 20);
 	CLEANUP(cleanup_free) char *line = print(before);
-	struct assessment *after = revived(line);
+	struct assessment *after = decoded(line);
 	CLEANUP(cleanup_free) char *again = print(after);
 	assert_string_equal(line, again);
 	assert_int_equal(after->n_leaked, before->n_leaked);
@@ -120,7 +120,7 @@ static void many_come_back(void **state)
 static void what_is_missing_is_not_known(void **state)
 {
 	(void)state;
-	struct assessment *assessment = revived(HEAD "}");
+	struct assessment *assessment = decoded(HEAD "}");
 	assert_null(assessment->activity);
 	assert_int_equal(assessment->slots.used, -1);
 	assert_int_equal(assessment->n_connections, 0);
@@ -128,16 +128,16 @@ static void what_is_missing_is_not_known(void **state)
 	assert_int_equal(assessment->server.latency, -1);
 	assert_false(assessment->server.pooler);
 	assessment_free(assessment);
-	assessment = revived(HEAD ",\"server\":{\"pooler\":true}}");
+	assessment = decoded(HEAD ",\"server\":{\"pooler\":true}}");
 	assert_true(assessment->server.pooler);
 	assessment_free(assessment);
 	/* Rows without the answer to which they belong. */
-	assessment = revived(HEAD ",\"connections\":[{\"status\":\"leaked\"}]}");
+	assessment = decoded(HEAD ",\"connections\":[{\"status\":\"leaked\"}]}");
 	assert_null(assessment->activity);
 	assert_int_equal(assessment->n_connections, 0);
 	assert_int_equal(assessment->n_leaked, 0);
 	assessment_free(assessment);
-	assessment = revived(HEAD ",\"server\":{\"age_ms\":0},\"connections\":[{}]}");
+	assessment = decoded(HEAD ",\"server\":{\"age_ms\":0},\"connections\":[{}]}");
 	assert_non_null(assessment->activity);
 	assert_int_equal(assessment->n_connections, 1);
 	assert_int_equal(assessment->connections[0].process, NO_PROCESS);
@@ -187,8 +187,8 @@ static void mistakes_are_named(void **state)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct assessment *assessment = NULL;
-		char error[READER_ERROR_MAX] = "";
-		int r = revive(cases[i].line, strlen(cases[i].line), &assessment, error);
+		char error[JSON_ERROR_MAX] = "";
+		int r = decode(cases[i].line, strlen(cases[i].line), &assessment, error);
 		assert_string_equal(error, cases[i].error);
 		assert_int_equal(r, -EINVAL);
 		assert_null(assessment);
@@ -199,7 +199,7 @@ static void mistakes_are_named(void **state)
 static void text_is_made_harmless(void **state)
 {
 	(void)state;
-	struct assessment *assessment = revived(
+	struct assessment *assessment = decoded(
 		HEAD ",\"server\":{\"host\":\"a\\u001b]0;x\\u0007\",\"age_ms\":0},\"connections\":"
 		     "[{\"user\":\"\\u202eevil\\u009b31m\",\"query\":\"a\\nb\\u001b[2J\"}]}");
 	assert_null(strchr(assessment->server.host, '\033'));
@@ -219,14 +219,14 @@ static void damage_is_survived(void **state)
 	uint32_t random = 1;
 	for (size_t i = 0; i < 2000; i++) {
 		struct assessment *assessment = NULL;
-		char error[READER_ERROR_MAX];
+		char error[JSON_ERROR_MAX];
 		CLEANUP(cleanup_free) char *copy = mem_strdup(line);
 		for (int j = 0; j < 3; j++) {
 			random = random * 1664525 + 1013904223;
 			copy[random % length] = (char)(random >> 24);
 		}
 		size_t end = i % 2 ? length : random % length;
-		if (revive(copy, end, &assessment, error) == 0) {
+		if (decode(copy, end, &assessment, error) == 0) {
 			free(draw(assessment, 100, GROUPING_PROCESS));
 			assessment_free(assessment);
 		}
