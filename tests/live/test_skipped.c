@@ -16,7 +16,7 @@ static void assert_fate(json_t *result, const struct live_program *program, cons
 {
 	bool stopped = strcmp(fate, "terminated") == 0;
 	json_t *entry =
-		live_find_number(result, stopped ? "targets" : "skipped", "pid", live_pid(program));
+		live_find_number(result, stopped ? "targets" : "spared", "pid", live_pid(program));
 	const char *found = entry ? live_text(entry, stopped ? "result" : "reason") : NULL;
 	CLEANUP(cleanup_free) char *text = json_dumps(result, JSON_INDENT(1));
 	if (!found || strcmp(found, fate) != 0)
