@@ -142,8 +142,6 @@ static const struct binding {
 		true },
 	{ SCREEN_HELP, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER), CHAR('?') }, "Esc",
 		"close", "back", true },
-	{ SCREEN_MESSAGE, command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close",
-		NULL, true },
 	{ SCREEN_DETAILS, command_terminate, { CHAR('K') }, "K", "kill", NULL, false,
 		.need = NEED_SESSION },
 	{ SCREEN_DETAILS, command_cancel, { CHAR('c') }, "c", "cancel", NULL, false,

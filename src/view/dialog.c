@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "view/frame.h"
-#include "view/header.h"
 #include "view/keybar.h"
 #include "view/settle.h"
 

@@ -7,7 +7,7 @@
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
-#include "view/message.h"
+#include "view/wrap.h"
 
 #define WIDEST      108 /* longer lines are hard to read */
 #define LABEL_WIDTH 15
@@ -96,7 +96,7 @@ static size_t wrap_fact(
 	do {
 		int indent = indent_of(grid, fact, width, count == 0);
 		int room = width - indent > 1 ? width - indent : 1;
-		size_t length = message_wrap(grid, text, room, &skip);
+		size_t length = wrap_line(grid, text, room, &skip);
 		if (lines)
 			lines[count] = (struct shown){ fact, text, length, indent, count == 0 };
 		text += skip;
@@ -153,7 +153,8 @@ static int wanted_width(const struct grid *grid, const struct facts *facts)
 	for (size_t i = 0; i < facts->count && widest < WIDEST; i++) {
 		if (!facts->items[i].value)
 			continue;
-		int width = LABEL_WIDTH + grid_width(grid, facts->items[i].value);
+		int label = *facts->items[i].label ? LABEL_WIDTH : 0;
+		int width = label + grid_width(grid, facts->items[i].value);
 		widest = width > widest ? width : widest;
 	}
 	return widest < WIDEST ? widest : WIDEST;

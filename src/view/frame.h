@@ -10,6 +10,8 @@ struct grid;
 struct history;
 struct ui_state;
 
+#define HEADER_LINES 3 /* the height of the header, where it is drawn in full */
+
 struct frame {
 	struct grid *grid;
 	const struct assessment *assessment;

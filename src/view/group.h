@@ -1,8 +1,39 @@
-/* Which group a connection belongs to. */
+/* What the rows of the table are grouped by, and which group a connection belongs to. */
 #ifndef VIEW_GROUP_H
 #define VIEW_GROUP_H
 
-#include "view/rows.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "view/identity.h"
+
+struct assessment;
+struct connection;
+
+enum grouping {
+	GROUPING_PROCESS,
+	GROUPING_APPLICATION,
+	GROUPING_DATABASE,
+	GROUPING_POOL,
+	GROUPING_FLAT,
+};
+#define GROUPING_COUNT (GROUPING_FLAT + 1)
+
+/* What the members of a group have in common. */
+enum group_kind {
+	GROUP_PROCESS,     /* their process, alive or gone */
+	GROUP_APPLICATION, /* their application_name */
+	GROUP_DATABASE,
+	GROUP_POOL,        /* their pool, of libdbpool or PgBouncer */
+	GROUP_ADDRESS,     /* a client address on another machine */
+	GROUP_PROXIED,     /* behind the local proxy; the process is not known */
+	GROUP_LOOKING,     /* their client end has not been scanned yet */
+	GROUP_GONE,        /* no process holds the client end, and none was seen with it */
+	GROUP_NOT_VISIBLE, /* their process is on this machine, but not visible to us */
+	GROUP_NO_POOL,     /* they are in no known pool */
+	GROUP_HIDDEN,      /* the server hides them from our role */
+	GROUP_FLAT,        /* nothing; its header is not shown */
+};
 
 /* Sets the identity of the connection's group and returns its kind. Equal identities mean the same
  * group. */

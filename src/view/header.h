@@ -4,8 +4,6 @@
 
 struct frame;
 
-#define HEADER_LINES 3
-
 /* Draws the server, its slots and its connections, from line y on. */
 void header_draw(const struct frame *frame, int y);
 

@@ -10,7 +10,7 @@
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
-#include "view/message.h"
+#include "view/wrap.h"
 
 #define STACKED     48 /* on a narrower box the words begin behind their key and continue below it */
 #define INDENT      2
@@ -150,7 +150,7 @@ static void wrap(struct half *half, const struct grid *grid, const struct entry 
 	for (bool first = true; *text; text += skip, first = false) {
 		int indent = indent_of(grid, half, entry, first);
 		int room = half->width > indent ? half->width - indent : 1;
-		size_t length = message_wrap(grid, text, room, &skip);
+		size_t length = wrap_line(grid, text, room, &skip);
 		push(half, (struct shown){ entry, text, length, indent, first });
 	}
 }

@@ -9,7 +9,6 @@
 #include "base/map.h"
 #include "model/assessment.h"
 #include "view/filter.h"
-#include "view/group.h"
 
 /* A connection while the list is built. */
 struct entry {
@@ -27,18 +26,6 @@ struct build {
 	struct entry *entries;
 	uint32_t *first_entry; /* for each group: the index of its first entry in sorted order */
 };
-
-const char *grouping_name(enum grouping grouping)
-{
-	static const char *const names[] = {
-		[GROUPING_PROCESS] = "process",
-		[GROUPING_APPLICATION] = "application",
-		[GROUPING_DATABASE] = "database",
-		[GROUPING_POOL] = "pool",
-		[GROUPING_FLAT] = "flat",
-	};
-	return names[grouping];
-}
 
 static uint32_t add_group(
 	struct build *build, enum group_kind kind, struct identity identity, uint32_t sample)

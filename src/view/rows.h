@@ -8,37 +8,13 @@
 #include <stdint.h>
 
 #include "view/columns.h"
+#include "view/group.h"
 #include "view/identity.h"
 
 struct arena;
 struct assessment;
 struct connection;
 struct filter;
-
-enum grouping {
-	GROUPING_PROCESS,
-	GROUPING_APPLICATION,
-	GROUPING_DATABASE,
-	GROUPING_POOL,
-	GROUPING_FLAT,
-};
-#define GROUPING_COUNT (GROUPING_FLAT + 1)
-
-/* What the members of a group have in common. */
-enum group_kind {
-	GROUP_PROCESS,     /* their process, alive or gone */
-	GROUP_APPLICATION, /* their application_name */
-	GROUP_DATABASE,
-	GROUP_POOL,        /* their pool, of libdbpool or PgBouncer */
-	GROUP_ADDRESS,     /* a client address on another machine */
-	GROUP_PROXIED,     /* behind the local proxy; the process is not known */
-	GROUP_LOOKING,     /* their client end has not been scanned yet */
-	GROUP_GONE,        /* no process holds the client end, and none was seen with it */
-	GROUP_NOT_VISIBLE, /* their process is on this machine, but not visible to us */
-	GROUP_NO_POOL,     /* they are in no known pool */
-	GROUP_HIDDEN,      /* the server hides them from our role */
-	GROUP_FLAT,        /* nothing; its header is not shown */
-};
 
 struct group {
 	struct identity identity;
@@ -88,8 +64,5 @@ void rows_deinit(struct rows *rows);
 struct identity rows_identity(const struct rows *rows, size_t row);
 /* The index of the row with this identity, or rows->n_rows. */
 size_t rows_find(const struct rows *rows, struct identity identity);
-
-/* "process" */
-const char *grouping_name(enum grouping grouping);
 
 #endif

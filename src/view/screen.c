@@ -15,7 +15,6 @@
 #include "view/launch_view.h"
 #include "view/locks.h"
 #include "view/log_view.h"
-#include "view/message.h"
 #include "view/password.h"
 #include "view/plan.h"
 #include "view/pools.h"
@@ -220,7 +219,6 @@ static void draw_page(const struct frame *frame)
 	switch (ui_current_screen(frame->ui)) {
 	case SCREEN_MAIN: return;
 	case SCREEN_HELP: help_draw(frame); return;
-	case SCREEN_MESSAGE: message_draw(frame); return;
 	case SCREEN_DETAILS: details_draw(frame); return;
 	case SCREEN_LOCKS: locks_draw(frame); return;
 	case SCREEN_PROXY: proxy_view_draw(frame); return;

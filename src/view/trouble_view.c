@@ -8,9 +8,9 @@
 #include "view/frame.h"
 #include "view/grid.h"
 #include "view/line.h"
-#include "view/message.h"
 #include "view/trouble.h"
 #include "view/ui.h"
+#include "view/wrap.h"
 
 static bool get(const struct frame *frame, struct trouble *ret_trouble)
 {
@@ -54,7 +54,7 @@ static int put(const struct frame *frame, struct rect where, const char *first, 
 	int indent = grid_width(grid, first), width = where.width - indent, lines = 0;
 	size_t skip;
 	for (; width > 0 && *text; text += skip, lines++) {
-		size_t length = message_wrap(grid, text, width, &skip);
+		size_t length = wrap_line(grid, text, width, &skip);
 		struct line line;
 		line_begin(&line);
 		line_add_bytes(&line, style, text, length);

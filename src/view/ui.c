@@ -30,8 +30,6 @@ void ui_deinit(struct ui_state *ui)
 	arena_free(ui->last.arena);
 	arena_free(ui->before.arena);
 	arena_free(ui->log.arena);
-	free(ui->message_title);
-	free(ui->message);
 	free(ui->notice);
 	arena_free(ui->details.arena);
 	*ui = (struct ui_state){ 0 };
@@ -378,14 +376,6 @@ static void replace(char **string, const char *with)
 {
 	free(*string);
 	*string = mem_strdup(with);
-}
-
-void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text)
-{
-	replace(&ui->message_title, title);
-	replace(&ui->message, text);
-	ui->message_style = style;
-	ui_push(ui, SCREEN_MESSAGE);
 }
 
 void ui_notice(struct ui_state *ui, enum style style, const char *text)

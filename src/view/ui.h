@@ -29,7 +29,6 @@ enum screen {
 	SCREEN_HELP,
 	SCREEN_PLAN,    /* the plan: targets are ticked, then it is confirmed */
 	SCREEN_RESULTS, /* the same plan while it is carried out, and its results */
-	SCREEN_MESSAGE,
 	SCREEN_DETAILS,
 	SCREEN_LOCKS,
 	SCREEN_PROXY,
@@ -172,8 +171,6 @@ struct ui_state {
 	uint64_t questions; /* increased when a screen opens, or begins to ask something else */
 	size_t cursor;      /* the line under the cursor in a dialog */
 	size_t scroll;      /* of dialogs without a cursor */
-	char *message_title, *message;
-	enum style message_style;
 	struct details details;
 	const struct launch *launch;     /* set by the app; NULL: none */
 	const struct clearing *clearing; /* set by the app; NULL: none */
@@ -267,8 +264,6 @@ void ui_pop_all(struct ui_state *ui);
 /* Whether a screen is open, on top or below others. */
 bool ui_has_screen(const struct ui_state *ui, enum screen screen);
 
-/* Opens a message; both strings are copied. */
-void ui_message(struct ui_state *ui, enum style style, const char *title, const char *text);
 /* Shows one line above the keys; the text is copied. */
 void ui_notice(struct ui_state *ui, enum style style, const char *text);
 

@@ -4,14 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/plural.h"
 #include "model/shutdown.h"
 #include "view/dialog.h"
+#include "view/facts.h"
 #include "view/frame.h"
 #include "view/line.h"
-#include "view/message.h"
+#include "view/wrap.h"
 
 #define LINES_MAX  256 /* if there are more, the last ones are shown */
 #define TIME_WIDTH 10
@@ -66,7 +68,7 @@ static void add_sentence(const struct frame *frame, struct sheet *sheet, int wid
 	const char *text = sheet->watch->verdict->sentence;
 	size_t skip;
 	for (; *text; text += skip) {
-		size_t length = message_wrap(frame->grid, text, width, &skip);
+		size_t length = wrap_line(frame->grid, text, width, &skip);
 		add(sheet, (struct entry){ LINE_SENTENCE, text, length, NULL });
 	}
 }
@@ -233,15 +235,17 @@ void watch_view_draw_quit(const struct frame *frame)
 	if (!frame->ui->watch)
 		return;
 	snprintf(title, sizeof(title), "watching %s", frame->ui->watch->name);
+	struct arena *arena = arena_new();
+	struct facts *facts = facts_new(arena);
+	facts_add(facts, STYLE_TEXT, "", "Ctrl-C here is for dbtop, not for the application.");
+	facts_add(facts, STYLE_TEXT, "", "Quit, and see no more of how it ends?");
 	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_CAUTION,
-		.width = 52,
 		.screen = SCREEN_QUIT,
 	};
-	message_draw_text(frame, &dialog,
-		"Ctrl-C here is for dbtop, not for the application.\n"
-		"Quit, and see no more of how it ends?");
+	facts_draw(frame, facts, &dialog);
+	arena_free(arena);
 }
 
 void watch_view_draw_state(const struct frame *frame, int y)

@@ -198,12 +198,6 @@ static void show_password(struct scenery *scenery)
 	ui_push(&scenery->ui, SCREEN_PASSWORD);
 }
 
-static void show_message(struct scenery *scenery)
-{
-	ui_message(&scenery->ui, STYLE_CAUTION, "Not allowed",
-		"dbtop was started with --readonly: it looks, and takes no action.");
-}
-
 static void show_actions(struct scenery *scenery)
 {
 	struct ui_state *ui = &scenery->ui;
@@ -270,7 +264,6 @@ static const struct scene scenes[] = {
 	{ "watch-armed", SAMPLE_SCREEN, NULL, show_watch_armed },
 	{ "quit", SAMPLE_SCREEN, NULL, show_quit },
 	{ "password", SAMPLE_CONNECTING, scene_set_denied, show_password },
-	{ "message", SAMPLE_SCREEN, NULL, show_message },
 };
 #define SCENES (sizeof(scenes) / sizeof(scenes[0]))
 

@@ -68,7 +68,6 @@ static const struct page {
 	{ "watch-armed", "watching python3", "armed", false },
 	{ "quit", "watching python3", "Quit, and see", false },
 	{ "password", "Password", "for user dbtop", false },
-	{ "message", "Not allowed", "--readonly", false },
 };
 #define PAGES (sizeof(pages) / sizeof(pages[0]))
 

@@ -33,7 +33,6 @@ const struct key_help screen_keys[] = {
 	{ "Esc", "leave them alone", "leave them alone", SCREEN_PLAN, true },
 	{ "Enter", "close", "close", SCREEN_RESULTS, true },
 	{ "Esc", "close", "close", SCREEN_HELP, true },
-	{ "Enter", "close", "close", SCREEN_MESSAGE, true },
 	{ "Esc", NULL, "close", SCREEN_DETAILS, true },
 	{ "Enter", NULL, "details", SCREEN_LOCKS, false, .need = NEED_LINE },
 	{ "Esc", NULL, "close", SCREEN_LOCKS, true },

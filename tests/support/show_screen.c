@@ -47,10 +47,6 @@ int main(int argc, char **argv)
 	if (number(argc, argv, 4, 0))
 		ui_push(&ui, (enum screen)number(argc, argv, 4, 0));
 	struct action *plan = screen_plan(assessment, ui_current_screen(&ui) == SCREEN_RESULTS);
-	ui_message(&ui, STYLE_CAUTION, "Not allowed",
-		"dbtop was started with --readonly: it looks, and takes no action.");
-	if (number(argc, argv, 4, 0) != SCREEN_MESSAGE)
-		ui_pop(&ui);
 	if (number(argc, argv, 4, 0) == SCREEN_DETAILS && sample_find(assessment, subject))
 		details_open(&ui, sample_find(assessment, subject));
 	screen_build(assessment, &history, &ui, plan, number(argc, argv, 2, 120),

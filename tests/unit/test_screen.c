@@ -186,15 +186,13 @@ static void assert_sound(const struct grid *grid)
 }
 
 static const enum screen pages[] = { SCREEN_MAIN, SCREEN_HELP, SCREEN_PLAN, SCREEN_RESULTS,
-	SCREEN_MESSAGE, SCREEN_DETAILS };
+	SCREEN_DETAILS };
 
 static void open_page(struct fixture *fixture, enum screen screen)
 {
 	ui_pop_all(&fixture->ui);
-	if (screen == SCREEN_MESSAGE)
-		ui_message(
-			&fixture->ui, STYLE_CAUTION, "漢字 \xe2\x90\x9b", "漢字かな e\u0301 x\ny");
-	else if (screen == SCREEN_DETAILS && fixture->assessment->n_connections)
+	ui_notice(&fixture->ui, STYLE_CAUTION, "漢字 \xe2\x90\x9b 漢字かな e\u0301 x");
+	if (screen == SCREEN_DETAILS && fixture->assessment->n_connections)
 		details_open(&fixture->ui, &fixture->assessment->connections[0]);
 	else if (screen != SCREEN_MAIN && screen != SCREEN_DETAILS)
 		ui_push(&fixture->ui, screen);
