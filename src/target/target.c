@@ -24,7 +24,9 @@
 #include "model/assessment.h"
 #include "session/session.h"
 #include "target/poolers.h"
-#include "target/target_parts.h"
+#include "target/target_assess.h"
+#include "target/target_scans.h"
+#include "target/target_state.h"
 
 /* How long the statement waits for the PgBouncers' answers, in ms. */
 #define GRACE_MS 100
@@ -294,10 +296,27 @@ void target_refresh(struct target *target)
 	(void)begin_round(target);
 }
 
+void target_scan(struct target *target)
+{
+	target_begin_scan(target, false);
+}
+
+void target_watch_proxy(struct target *target, bool wanted)
+{
+	if (wanted && !target->proxy_wanted)
+		target_scan_proxy(target, 0);
+	target->proxy_wanted = wanted;
+}
+
 void target_assess_anew(struct target *target)
 {
 	target->wanted_since = instant_monotonic();
 	target_begin_scan(target, true);
+}
+
+bool target_awaits_proxy(const struct target *target)
+{
+	return target_lacks_proxy(target);
 }
 
 bool target_is_scanning(const struct target *target)

@@ -7,31 +7,12 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "target/target_options.h"
+
 struct assessment;
-struct config_proxy;
 struct history;
-struct params;
-struct rules;
 struct session;
 struct target;
-
-struct target_options {
-	const struct params *params;   /* copied */
-	const struct rules *rules;     /* must outlive the target */
-	const struct params *consoles; /* PgBouncers' admin consoles; copied */
-	size_t n_consoles;
-	const char *pages; /* folder of stats pages; NULL or "": libdbpool's folders; copied */
-	int64_t interval;  /* µs */
-	bool no_query_text;
-	const struct config_proxy
-		*proxy;   /* the settings of a local proxy; must outlive the target */
-	bool await_proxy; /* the assessment is complete only once the proxy's state is known */
-	bool refresh_until_complete; /* refresh again at once until the assessment is complete: for
-					headless modes */
-	bool scan_on_demand; /* scan sockets and processes only when target_scan() asks for it */
-	void *data;
-	void (*assessed)(void *data); /* target_assessment() is new */
-};
 
 /* Never NULL; the target does nothing before target_start(). */
 struct target *target_new(uv_loop_t *loop, const struct target_options *options);

@@ -1,4 +1,6 @@
 /* Makes an assessment of the sources' latest answers and their states. */
+#include "target/target_assess.h"
+
 #include <stdlib.h>
 
 #include "analyze/assess.h"
@@ -14,7 +16,7 @@
 #include "model/peers.h"
 #include "session/session.h"
 #include "target/poolers.h"
-#include "target/target_parts.h"
+#include "target/target_state.h"
 
 /* An answer is overdue after two intervals, but not before this. */
 #define STALE_AFTER (2 * USEC_PER_SEC)
@@ -34,7 +36,7 @@ bool target_is_overdue(const struct target *target)
 	return asked_at >= 0 && instant_monotonic() - asked_at > stale_after(target);
 }
 
-bool target_awaits_proxy(const struct target *target)
+bool target_lacks_proxy(const struct target *target)
 {
 	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
 }
@@ -140,7 +142,7 @@ void target_assess(struct target *target)
 		.bouncers = bouncers,
 		.n_bouncers = n_poolers,
 		.proxy = proxy_watch_latest(target->proxy),
-		.incomplete = target_awaits_proxy(target),
+		.incomplete = target_lacks_proxy(target),
 		.locks = locks_latest(target->locks),
 		.server = &server,
 		.sources = sources,

@@ -3,6 +3,8 @@
  * Sockets are scanned when rows show a new connection, and every few seconds to notice client ends
  * that are gone. Without a connection to the server they are scanned at each tick, because they are
  * the only source then. */
+#include "target/target_scans.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -16,7 +18,8 @@
 #include "model/peers.h"
 #include "session/session.h"
 #include "target/poolers.h"
-#include "target/target_parts.h"
+#include "target/target_assess.h"
+#include "target/target_state.h"
 
 /* For one scan the kernel walks its whole table of connections (measured: 1 to 2 ms for an empty
  * table of 262,144 buckets). New connections and processes that end cause a scan at once; the
@@ -38,11 +41,6 @@ void target_begin_scan(struct target *target, bool fresh)
 	clients_set_ports(target->clients, ports, poolers_ports(target->poolers, ports));
 	free(ports);
 	clients_scan(target->clients, &where, fresh);
-}
-
-void target_scan(struct target *target)
-{
-	target_begin_scan(target, false);
 }
 
 /* True if the last scan did not know this PgBouncer, or one of the clients that it lists. */
@@ -87,11 +85,4 @@ void target_scan_proxy(struct target *target, int64_t after)
 void target_keep_proxy_in_sight(struct target *target)
 {
 	target_scan_proxy(target, target->proxy_wanted ? PROXY_OFTEN : PROXY_SELDOM);
-}
-
-void target_watch_proxy(struct target *target, bool wanted)
-{
-	if (wanted && !target->proxy_wanted)
-		target_scan_proxy(target, 0);
-	target->proxy_wanted = wanted;
 }

@@ -16,7 +16,7 @@
 #include "model/rules.h"
 #include "session/params.h"
 #include "target/target.h"
-#include "target/target_parts.h"
+#include "target/target_assess.h"
 
 struct clients;
 struct pages;

@@ -1,0 +1,31 @@
+/* The options of a new target. */
+#ifndef TARGET_TARGET_OPTIONS_H
+#define TARGET_TARGET_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_proxy;
+struct params;
+struct rules;
+
+struct target_options {
+	const struct params *params;   /* copied */
+	const struct rules *rules;     /* must outlive the target */
+	const struct params *consoles; /* PgBouncers' admin consoles; copied */
+	size_t n_consoles;
+	const char *pages; /* folder of stats pages; NULL or "": libdbpool's folders; copied */
+	int64_t interval;  /* µs */
+	bool no_query_text;
+	const struct config_proxy
+		*proxy;   /* the settings of a local proxy; must outlive the target */
+	bool await_proxy; /* the assessment is complete only once the proxy's state is known */
+	bool refresh_until_complete; /* refresh again at once until the assessment is complete: for
+					headless modes */
+	bool scan_on_demand; /* scan sockets and processes only when target_scan() asks for it */
+	void *data;
+	void (*assessed)(void *data); /* target_assessment() is new */
+};
+
+#endif
