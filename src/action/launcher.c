@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "loop/pidfd_watch.h"
 #include "model/launch.h"
 #include "proc/process.h"
+#include "proc/procfs.h"
 
 #define STOP_MS 10000 /* the old one has so long to end … */
 #define STAY_MS 1500  /* … and the new one has to live so long to count as started */
@@ -235,13 +235,10 @@ static void on_stubborn(uv_timer_t *timer)
 /* Whether the held process still runs the program that was seen. */
 static bool runs_the_same(const struct launch *launch)
 {
-	char path[64], target[PATH_MAX];
+	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/exe", launch->old_pid);
-	ssize_t length = readlink(path, target, sizeof(target) - 1);
-	if (length <= 0)
-		return false;
-	const char *executable = text_clean(launch->arena, target, (size_t)length, TEXT_LINE);
-	return strcmp(executable, launch->old_executable) == 0;
+	const char *executable = procfs_executable(AT_FDCWD, path, launch->arena);
+	return executable && strcmp(executable, launch->old_executable) == 0;
 }
 
 static void watch_the_end(struct launcher *launcher, int pidfd)

@@ -71,18 +71,12 @@ uint32_t client_processes_find(struct client_processes *list, int32_t pid, uint6
 
 uint32_t client_processes_recall(struct client_processes *list, const struct client_process *before)
 {
-	struct arena *arena = list->assessment->arena;
 	uint32_t found =
 		client_processes_find(list, before->process.pid, before->process.start_ticks);
 	if (found != NO_PROCESS)
 		return found;
 	/* The process is in no current block, so its strings are copied. */
-	struct process process = before->process;
-	process.name = arena_strdup(arena, process.name);
-	process.command = arena_strdup(arena, process.command);
-	process.user = arena_strdup(arena, process.user);
-	process.unit = arena_strdup(arena, process.unit);
-	process.container = arena_strdup(arena, process.container);
+	struct process process = process_copy(list->assessment->arena, &before->process);
 	if (process.ended_at == INSTANT_UNKNOWN)
 		process.ended_at = list->assessment->now;
 	return client_processes_add(list, &process, false);

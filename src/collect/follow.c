@@ -4,7 +4,6 @@
  * between two scans. The loop stores requests; the next scan takes them over when it begins. */
 #include "collect/follow.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -115,10 +114,9 @@ static void read_table(const struct procfs *procfs, struct table *table)
 	CLEANUP(cleanup_dir) DIR *root = procfs_open_folder(procfs_root(procfs), ".");
 	*table = (struct table){ .arena = arena_new() };
 	table->by_pid = map_new(table->arena, 256);
-	for (struct dirent *item; root && (item = readdir(root));) {
+	for (int32_t pid; root && (pid = procfs_next_pid(root));) {
 		struct procfs_stat stat;
-		int32_t pid = procfs_pid(item->d_name);
-		if (!pid || procfs_stat(procfs, pid, &stat) < 0)
+		if (procfs_stat(procfs, pid, &stat) < 0)
 			continue;
 		if (table->count == table->room) {
 			table->room = table->room ? table->room * 2 : 256;
@@ -199,21 +197,6 @@ static void hold(struct follow *follow, uint32_t inode, int32_t pid)
 	follow->holdings[follow->n_holdings++] = (struct holding){ inode, pid };
 }
 
-/* "socket:[1234]"; 0 for every other descriptor. */
-static uint32_t socket_inode(int folder, const char *name)
-{
-	static const char prefix[] = "socket:[";
-	char link[64];
-	ssize_t length = readlinkat(folder, name, link, sizeof(link) - 1);
-	if (length < 0)
-		return 0;
-	link[length] = '\0';
-	if (strncmp(link, prefix, sizeof(prefix) - 1) != 0)
-		return 0;
-	unsigned long long inode = strtoull(link + sizeof(prefix) - 1, NULL, 10);
-	return inode <= UINT32_MAX ? (uint32_t)inode : 0;
-}
-
 /* False if we may not read them. */
 static bool read_descriptors(struct follow *follow, int32_t pid)
 {
@@ -222,12 +205,8 @@ static bool read_descriptors(struct follow *follow, int32_t pid)
 	CLEANUP(cleanup_dir) DIR *folder = procfs_open_folder(procfs_root(follow->procfs), path);
 	if (!folder)
 		return !procfs_exists(follow->procfs, pid);
-	for (struct dirent *item; (item = readdir(folder));) {
-		uint32_t inode =
-			item->d_name[0] == '.' ? 0 : socket_inode(dirfd(folder), item->d_name);
-		if (inode)
-			hold(follow, inode, pid);
-	}
+	for (uint32_t inode; (inode = procfs_next_socket(folder));)
+		hold(follow, inode, pid);
 	return true;
 }
 

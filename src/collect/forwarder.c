@@ -2,9 +2,7 @@
  * recognised by its socket and by its program's file. */
 #include "collect/forwarder.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +22,6 @@
 #include "proc/procfs.h"
 
 #define COMM_LENGTH 15 /* the kernel keeps this many bytes of a program's name */
-#define DELETED     " (deleted)"
 
 struct forwarder {
 	struct netlink *netlink;
@@ -58,7 +55,7 @@ static bool is_file(const char *wanted, const char *executable)
 	const char *name = slash ? slash + 1 : executable;
 	size_t length = strlen(wanted);
 	return strncmp(name, wanted, length) == 0 &&
-		(!name[length] || strcmp(name + length, DELETED) == 0);
+		(!name[length] || strcmp(name + length, PROCFS_DELETED) == 0);
 }
 
 bool forwarder_is_program(const char *wanted, const char *executable, const char *comm)
@@ -68,16 +65,6 @@ bool forwarder_is_program(const char *wanted, const char *executable, const char
 	if (executable && is_file(wanted, executable))
 		return true;
 	return comm && *comm && strncmp(comm, wanted, COMM_LENGTH) == 0;
-}
-
-static const char *read_executable(
-	const struct forwarder *forwarder, struct arena *arena, int32_t pid)
-{
-	char path[32], target[PATH_MAX];
-	snprintf(path, sizeof(path), "%d/exe", pid);
-	ssize_t length =
-		readlinkat(procfs_root(forwarder->procfs), path, target, sizeof(target) - 1);
-	return length > 0 ? text_clean(arena, target, (size_t)length, TEXT_LINE) : NULL;
 }
 
 /* A listener with one of its owners. */
@@ -111,8 +98,11 @@ static void consider(const struct forwarder *forwarder, const struct proxy *prox
 {
 	struct candidate candidate = { .socket = socket, .process = process };
 	struct procfs_stat stat;
+	char path[32];
 	if (process) {
-		candidate.executable = read_executable(forwarder, proxy->arena, process->pid);
+		snprintf(path, sizeof(path), "%d/exe", process->pid);
+		candidate.executable =
+			procfs_executable(procfs_root(forwarder->procfs), path, proxy->arena);
 		bool same = procfs_stat(forwarder->procfs, process->pid, &stat) == 0 &&
 			stat.start_ticks == process->start_ticks;
 		candidate.is_wanted = same &&
@@ -148,11 +138,10 @@ static bool find_by_name(
 	size_t found = 0;
 	if (!folder)
 		return false;
-	for (const struct dirent *entry; (entry = readdir(folder));) {
+	for (int32_t pid; (pid = procfs_next_pid(folder));) {
 		struct procfs_stat stat;
 		struct process process;
-		int32_t pid = procfs_pid(entry->d_name);
-		if (!pid || procfs_stat(forwarder->procfs, pid, &stat) < 0 ||
+		if (procfs_stat(forwarder->procfs, pid, &stat) < 0 ||
 			!forwarder_is_program(proxy->wanted, NULL, stat.comm))
 			continue;
 		if (procfs_describe(forwarder->procfs, proxy->arena, pid, &process, &stat) < 0 ||

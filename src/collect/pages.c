@@ -146,29 +146,19 @@ static const struct pool_page *find_before(const struct pages *pages, const stru
 	return NULL;
 }
 
-static const struct process *copy_process(struct arena *arena, const struct process *from)
-{
-	struct process *process = arena_alloc(arena, sizeof(*process));
-	*process = *from;
-	process->name = arena_strdup(arena, from->name);
-	process->command = arena_strdup(arena, from->command);
-	process->user = arena_strdup(arena, from->user);
-	process->unit = arena_strdup(arena, from->unit);
-	process->container = arena_strdup(arena, from->container);
-	return process;
-}
-
 /* An owner can be described only while it lives; the description is then kept. */
 static const struct process *describe_owner(
 	struct pages *pages, const struct pool_page *page, const struct pool_page *before)
 {
 	struct arena *arena = pages->block->arena;
 	struct procfs_stat stat;
-	if (before && before->process)
-		return copy_process(arena, before->process);
+	struct process *process = arena_alloc(arena, sizeof(*process));
+	if (before && before->process) {
+		*process = process_copy(arena, before->process);
+		return process;
+	}
 	if (!page->owner_visible || page->status != POOL_PAGE_LIVE)
 		return NULL;
-	struct process *process = arena_alloc(arena, sizeof(*process));
 	if (procfs_describe(pages->procfs, arena, page->pid, process, &stat) < 0 ||
 		stat.start_ticks != page->start_ticks)
 		return NULL;

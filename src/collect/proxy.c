@@ -225,12 +225,7 @@ static struct proxy *renewed(const struct proxy *from)
 		proxy->detail = arena_strdup(arena, from->detail);
 	proxy->listener = from->listener;
 	proxy->inode = from->inode;
-	proxy->process = from->process;
-	proxy->process.name = arena_strdup(arena, from->process.name);
-	proxy->process.command = arena_strdup(arena, from->process.command);
-	proxy->process.user = arena_strdup(arena, from->process.user);
-	proxy->process.unit = arena_strdup(arena, from->process.unit);
-	proxy->process.container = arena_strdup(arena, from->process.container);
+	proxy->process = process_copy(arena, &from->process);
 	proxy->executable = arena_strdup(arena, from->executable);
 	proxy->uid = from->uid;
 	proxy->our_uid = from->our_uid;

@@ -34,6 +34,17 @@ void peers_unref(const struct peers *peers)
 		arena_free(shared->arena);
 }
 
+struct process process_copy(struct arena *arena, const struct process *from)
+{
+	struct process copy = *from;
+	copy.name = arena_strdup(arena, from->name);
+	copy.command = arena_strdup(arena, from->command);
+	copy.user = arena_strdup(arena, from->user);
+	copy.unit = arena_strdup(arena, from->unit);
+	copy.container = arena_strdup(arena, from->container);
+	return copy;
+}
+
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count)
 {

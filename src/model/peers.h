@@ -115,6 +115,9 @@ struct peers *peers_ref(const struct peers *peers);
 /* Drops a reference; NULL is allowed. */
 void peers_unref(const struct peers *peers);
 
+/* Copies the process; the strings of the copy are in the arena. */
+struct process process_copy(struct arena *arena, const struct process *from);
+
 /* The first row of the inode in owners, or NULL; *ret_count is how many rows it has. */
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count);

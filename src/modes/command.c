@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "proc/procfs.h"
+#include "proc/process.h"
 
 /* Runs in the child; never returns. */
 __attribute__((noreturn)) static void become(char *const argv[], int report, pid_t parent)
@@ -51,13 +51,8 @@ static int wait_for_exec(int report)
 
 static int identify(pid_t pid, struct command *ret_command)
 {
-	struct procfs *procfs = procfs_new("/proc");
-	struct procfs_stat stat;
-	int r = procfs_stat(procfs, pid, &stat);
-	procfs_free(procfs);
-	if (r == 0)
-		*ret_command = (struct command){ .pid = pid, .start_ticks = stat.start_ticks };
-	return r;
+	*ret_command = (struct command){ .pid = pid };
+	return process_start_ticks("/proc", pid, &ret_command->start_ticks);
 }
 
 int command_start(char *const argv[], struct command *ret_command)

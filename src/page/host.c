@@ -111,7 +111,10 @@ static bool same_pids(const struct page_host *host, const struct page_identity *
 }
 
 /* Fields 3, 20 and 22 of /proc/PID/stat: state, number of threads and start time. The process name
- * before them may contain any character, so fields are counted from the last parenthesis. */
+ * before them may contain any character, so fields are counted from the last parenthesis.
+ *
+ * proc/procfs.c reads the same file for dbtop. libdbpool cannot link it: it ends the program when
+ * memory runs out. */
 struct stat_fields {
 	char state;
 	long threads;

@@ -32,16 +32,6 @@ static void read_link(int folder, const char *path, char *text, size_t size)
 	text[length < 0 ? 0 : length] = '\0';
 }
 
-/* "socket:[1234]"; 0 for every other descriptor. */
-static uint32_t socket_inode(const char *link)
-{
-	static const char prefix[] = "socket:[";
-	if (strncmp(link, prefix, sizeof(prefix) - 1) != 0)
-		return 0;
-	unsigned long long inode = strtoull(link + sizeof(prefix) - 1, NULL, 10);
-	return inode <= UINT32_MAX ? (uint32_t)inode : 0;
-}
-
 static void add_owner(struct walk *walk, uint32_t inode)
 {
 	if (walk->n_owners == walk->owners_room) {
@@ -68,15 +58,9 @@ static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat
 static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
 {
 	size_t first = walk->n_owners;
-	char link[64];
-	for (struct dirent *entry; (entry = readdir(folder));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		read_link(dirfd(folder), entry->d_name, link, sizeof(link));
-		uint32_t inode = socket_inode(link);
-		if (inode && map_get(walk->wanted, inode) != MAP_NONE)
+	for (uint32_t inode; (inode = procfs_next_socket(folder));)
+		if (map_get(walk->wanted, inode) != MAP_NONE)
 			add_owner(walk, inode);
-	}
 	struct procfs_stat stat;
 	if (walk->n_owners == first)
 		return;
@@ -169,11 +153,8 @@ int descriptors_scan(
 	if (!processes)
 		return -errno;
 	read_link(root, "self/ns/net", walk.own_namespace, sizeof(walk.own_namespace));
-	for (struct dirent *entry; (entry = readdir(processes));) {
-		int32_t pid = procfs_pid(entry->d_name);
-		if (pid)
-			walk_process(&walk, root, pid);
-	}
+	for (int32_t pid; (pid = procfs_next_pid(processes));)
+		walk_process(&walk, root, pid);
 	hand_over(&walk, arena, ret);
 	free(walk.owners);
 	free(walk.processes);

@@ -149,33 +149,24 @@ static void begin_step(const struct inspect *inspect, int32_t pid)
 /* The name of the file, also if the file was replaced since: "/usr/sbin/pgbouncer (deleted)". */
 static const char *executable(const struct inspect *inspect, int folder)
 {
-	static const char deleted[] = " (deleted)";
-	char path[4096];
-	ssize_t length = readlinkat(folder, "exe", path, sizeof(path) - 1);
-	if (length <= 0)
+	const char *path = procfs_executable(folder, "exe", inspect->arena);
+	if (!path)
 		return NULL;
-	path[length] = '\0';
-	size_t suffix = sizeof(deleted) - 1;
-	if ((size_t)length > suffix && strcmp(path + length - suffix, deleted) == 0)
-		path[(size_t)length - suffix] = '\0';
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	return text_clean(inspect->arena, name, strlen(name), TEXT_LINE);
+	size_t length = strlen(name), suffix = strlen(PROCFS_DELETED);
+	if (length > suffix && strcmp(name + length - suffix, PROCFS_DELETED) == 0)
+		length -= suffix;
+	return arena_strndup(inspect->arena, name, length);
 }
 
 /* Returns the inodes of a process's sockets; the caller frees them. */
 static uint32_t *list_sockets(int folder, size_t *ret_count)
 {
 	CLEANUP(cleanup_dir) DIR *descriptors = procfs_open_folder(folder, "fd");
-	char link[64];
 	uint32_t *inodes = NULL, inode;
 	size_t count = 0, room = 0;
-	for (struct dirent *entry; descriptors && (entry = readdir(descriptors));) {
-		ssize_t length =
-			readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
-		link[length < 0 ? 0 : length] = '\0';
-		if (sscanf(link, "socket:[%" SCNu32 "]", &inode) != 1)
-			continue;
+	while (descriptors && (inode = procfs_next_socket(descriptors))) {
 		if (count == room) {
 			room = room ? room * 2 : 16;
 			inodes = mem_resize(inodes, room, sizeof(*inodes));

@@ -143,14 +143,11 @@ static void describe(struct owners *owners, const struct descriptors_process *fo
 	ret->checked_at = owners->now;
 }
 
-static void keep(const struct known_process *last, struct arena *arena, struct known_process *ret)
+static struct known_process keep(const struct known_process *last, struct arena *arena)
 {
-	*ret = *last;
-	ret->facts.name = arena_strdup(arena, last->facts.name);
-	ret->facts.command = arena_strdup(arena, last->facts.command);
-	ret->facts.user = arena_strdup(arena, last->facts.user);
-	ret->facts.unit = arena_strdup(arena, last->facts.unit);
-	ret->facts.container = arena_strdup(arena, last->facts.container);
+	struct known_process kept = *last;
+	kept.facts = process_copy(arena, &last->facts);
+	return kept;
 }
 
 /* If the name has changed, the process runs another program, whose start closed descriptors that
@@ -173,7 +170,7 @@ static void list_processes(
 		uint64_t key = process_key(found->pid, found->stat.start_ticks);
 		uint32_t known = map_get(last->processes_by_key, key);
 		if (known != MAP_NONE && is_same(&last->processes[known], &found->stat))
-			keep(&last->processes[known], next->arena, &next->processes[i]);
+			next->processes[i] = keep(&last->processes[known], next->arena);
 		else
 			describe(owners, found, next->arena, &next->processes[i]);
 		map_set(next->processes_by_key, key, i);
@@ -296,10 +293,9 @@ static void publish_processes(struct owners *owners, struct peers *peers)
 		struct known_process *process = &generation->processes[i];
 		if (process->scan != owners->scan)
 			continue;
-		struct known_process copy;
-		keep(process, peers->arena, &copy);
 		process->published = (uint32_t)peers->n_processes;
-		peers->processes[peers->n_processes++] = copy.facts;
+		peers->processes[peers->n_processes++] =
+			process_copy(peers->arena, &process->facts);
 	}
 }
 

@@ -26,12 +26,6 @@ int process_start_ticks(const char *proc_root, int32_t pid, uint64_t *ret_start_
  * errno. For a zombie it returns 0, but the signal has no effect. */
 int process_signal(int fd, int signal) __attribute__((warn_unused_result));
 
-/* Signals every process of the group whose leader is the held process. The number of a group is not
- * used again while the group has members or its leader is not reaped. Therefore the leader must be
- * our own child, not yet waited for; otherwise the signal may reach other processes. Returns as
- * process_signal(). */
-int process_signal_group(int fd, int32_t leader, int signal) __attribute__((warn_unused_result));
-
 /* True if the process has ended; a zombie has ended. The pidfd becomes readable then and can be
  * watched. */
 bool process_has_ended(int fd);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <math.h>
 #include <pwd.h>
@@ -104,6 +105,16 @@ static int64_t read_boot_time(int root)
 	return seconds > 0 && seconds <= UINT32_MAX ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
 }
 
+/* The pid if the name is a number; 0 for any other name. */
+static int32_t parse_pid(const char *name)
+{
+	char *end;
+	if (name[0] < '1' || name[0] > '9')
+		return 0;
+	long pid = strtol(name, &end, 10);
+	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
+}
+
 static enum tree read_tree(int root)
 {
 	char self[16];
@@ -112,7 +123,12 @@ static enum tree read_tree(int root)
 		return TREE_RECORDED;
 	ssize_t length = readlinkat(root, "self", self, sizeof(self) - 1);
 	self[length > 0 ? length : 0] = '\0';
-	return procfs_pid(self) == getpid() ? TREE_OURS : TREE_FOREIGN;
+	return parse_pid(self) == getpid() ? TREE_OURS : TREE_FOREIGN;
+}
+
+bool procfs_is_foreign(int root)
+{
+	return read_tree(root) == TREE_FOREIGN;
 }
 
 /* A process that is missing in the tree has ended only if the kernel confirms it: hidepid hides
@@ -187,13 +203,40 @@ DIR *procfs_open_folder(int parent, const char *path)
 	return folder;
 }
 
-int32_t procfs_pid(const char *name)
+int32_t procfs_next_pid(DIR *root)
 {
-	char *end;
-	if (name[0] < '1' || name[0] > '9')
-		return 0;
-	long pid = strtol(name, &end, 10);
-	return *end == '\0' && pid <= INT32_MAX ? (int32_t)pid : 0;
+	for (const struct dirent *entry; (entry = readdir(root));) {
+		int32_t pid = parse_pid(entry->d_name);
+		if (pid)
+			return pid;
+	}
+	return 0;
+}
+
+uint32_t procfs_next_socket(DIR *descriptors)
+{
+	static const char prefix[] = "socket:[";
+	for (const struct dirent *entry; (entry = readdir(descriptors));) {
+		char link[64];
+		if (entry->d_name[0] == '.')
+			continue;
+		ssize_t length =
+			readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
+		link[length > 0 ? length : 0] = '\0';
+		if (strncmp(link, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		unsigned long long inode = strtoull(link + sizeof(prefix) - 1, NULL, 10);
+		if (inode && inode <= UINT32_MAX)
+			return (uint32_t)inode;
+	}
+	return 0;
+}
+
+const char *procfs_executable(int folder, const char *path, struct arena *arena)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlinkat(folder, path, target, sizeof(target));
+	return length > 0 ? text_clean(arena, target, (size_t)length, TEXT_LINE) : NULL;
 }
 
 int64_t procfs_ticks_per_second(const struct procfs *procfs)
@@ -215,8 +258,9 @@ static int64_t pages_to_bytes(unsigned long long pages)
 	return pages <= INT64_MAX / size ? (int64_t)(pages * size) : -1;
 }
 
-/* Fields are numbered as in proc(5): the first after the name is 3, the state. */
-static void read_fields(const char *text, struct procfs_stat *stat)
+/* Fields are numbered as in proc(5): the first after the name is 3, the state. False if the text
+ * ends before the start time. */
+static bool read_fields(const char *text, struct procfs_stat *stat)
 {
 	enum { PARENT = 4, FLAGS = 9, UTIME = 14, STIME = 15, START = 22, RSS = 24 };
 	for (int field = PARENT; field <= RSS; field++) {
@@ -235,9 +279,10 @@ static void read_fields(const char *text, struct procfs_stat *stat)
 		default: break;
 		}
 		if (end == text)
-			return;
+			return field > START;
 		text = end;
 	}
+	return true;
 }
 
 int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
@@ -252,7 +297,8 @@ int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
 		return -EBADMSG;
 	struct procfs_stat stat = { .state = close[2] };
 	snprintf(stat.comm, sizeof(stat.comm), "%.*s", (int)(close - open - 1), open + 1);
-	read_fields(close + 3, &stat);
+	if (!read_fields(close + 3, &stat))
+		return -EBADMSG;
 	*ret = stat;
 	return 0;
 }

@@ -19,6 +19,7 @@ struct procfs;
 struct process;
 
 #define PROCFS_COMM_MAX 64
+#define PROCFS_DELETED  " (deleted)"
 
 /* From /proc/PID/stat. */
 struct procfs_stat {
@@ -41,11 +42,22 @@ void procfs_free(struct procfs *procfs);
 /* The root's descriptor, borrowed; negative if it could not be opened. */
 int procfs_root(const struct procfs *procfs);
 
+/* True if the tree is of another pid namespace: its pids are other processes here. */
+bool procfs_is_foreign(int root);
+
 /* Opens a folder for reading; NULL, with errno set, if it cannot be opened. */
 DIR *procfs_open_folder(int parent, const char *path);
 
-/* The pid if the name is a number; 0 for any other name. */
-int32_t procfs_pid(const char *name);
+/* Reads on in the root's folder to the next process; returns its pid, or 0 at the end. */
+int32_t procfs_next_pid(DIR *root);
+
+/* Reads on in a process's folder "fd" to the next socket; returns its inode, or 0 at the end. */
+uint32_t procfs_next_socket(DIR *descriptors);
+
+/* Returns the path of the file that a process runs, clean and in the arena; `path` is "exe" or
+ * "PID/exe", relative to the folder. If the file was deleted or replaced, the path ends in
+ * PROCFS_DELETED. NULL if it cannot be read. */
+const char *procfs_executable(int folder, const char *path, struct arena *arena);
 
 /* True if any process has the pid, as far as is known. This is the cheapest check. */
 bool procfs_exists(const struct procfs *procfs, int32_t pid);

@@ -112,22 +112,6 @@ static void a_name_full_of_brackets_is_no_riddle(void **state)
 	rmdir(root);
 }
 
-static void a_group_is_signalled_as_one(void **state)
-{
-	(void)state;
-	uint64_t start;
-	int fd;
-	pid_t leader = start_child(), member = start_child();
-	assert_int_equal(setpgid(member, leader), 0);
-	assert_int_equal(process_start_ticks("/proc", leader, &start), 0);
-	assert_int_equal(process_hold("/proc", leader, start, &fd), 0);
-	assert_int_equal(process_signal_group(fd, leader, SIGTERM), 0);
-	wait_for(member, SIGTERM);
-	wait_for(leader, SIGTERM);
-	assert_int_equal(process_signal_group(fd, leader, SIGTERM), -ESRCH);
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,7 +119,6 @@ int main(void)
 		cmocka_unit_test(another_start_time_is_another_process),
 		cmocka_unit_test(a_zombie_has_ended),
 		cmocka_unit_test(a_name_full_of_brackets_is_no_riddle),
-		cmocka_unit_test(a_group_is_signalled_as_one),
 	};
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }
