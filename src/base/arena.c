@@ -103,6 +103,17 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 	return arena_alloc(arena, total);
 }
 
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *room, size_t size)
+{
+	if (count < *room)
+		return items;
+	*room = *room ? *room * 2 : MEM_FIRST_ROOM;
+	void *grown = arena_array(arena, *room, size);
+	if (count)
+		memcpy(grown, items, count * size);
+	return grown;
+}
+
 char *arena_strndup(struct arena *arena, const char *s, size_t len)
 {
 	char *copy = reserve(arena, len + 1);

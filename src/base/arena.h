@@ -24,6 +24,10 @@ void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnu
 /* Returns count × size zeroed bytes. Ends the program on overflow. */
 void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((returns_nonnull));
 
+/* As mem_grow(), for an array in the arena: the old array stays in the arena, unused. */
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *room, size_t size)
+	__attribute__((returns_nonnull, warn_unused_result));
+
 /* Returns a copy of the first len bytes, terminated. */
 char *arena_strndup(struct arena *arena, const char *s, size_t len);
 

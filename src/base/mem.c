@@ -38,6 +38,14 @@ void *mem_resize(void *old, size_t count, size_t size)
 	return p;
 }
 
+void *mem_grow(void *items, size_t count, size_t *room, size_t size)
+{
+	if (count < *room)
+		return items;
+	*room = *room ? *room * 2 : MEM_FIRST_ROOM;
+	return mem_resize(items, *room, size);
+}
+
 char *mem_strdup(const char *s)
 {
 	if (!s)

@@ -18,6 +18,14 @@ void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull, warn_unused
 void *mem_resize(void *old, size_t count, size_t size)
 	__attribute__((returns_nonnull, warn_unused_result));
 
+/* The first room of an array that grows. */
+#define MEM_FIRST_ROOM 16
+
+/* Makes room for one more item at the end of an array: if all `*room` items are in use, doubles the
+ * room. Returns the array, which may have moved. Begin with NULL and no room. */
+void *mem_grow(void *items, size_t count, size_t *room, size_t size)
+	__attribute__((returns_nonnull, warn_unused_result));
+
 /* Returns a copy, which the caller frees; NULL for NULL. */
 char *mem_strdup(const char *s) __attribute__((warn_unused_result));
 

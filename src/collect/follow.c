@@ -89,10 +89,8 @@ struct follow {
 
 static void append_member(struct members *members, int32_t pid, uint64_t start_ticks)
 {
-	if (members->count == members->room) {
-		members->room = members->room ? members->room * 2 : 16;
-		members->items = mem_resize(members->items, members->room, sizeof(struct member));
-	}
+	members->items =
+		mem_grow(members->items, members->count, &members->room, sizeof(struct member));
 	members->items[members->count++] = (struct member){ pid, start_ticks };
 }
 
@@ -118,11 +116,8 @@ static void read_table(const struct procfs *procfs, struct table *table)
 		struct procfs_stat stat;
 		if (procfs_stat(procfs, pid, &stat) < 0)
 			continue;
-		if (table->count == table->room) {
-			table->room = table->room ? table->room * 2 : 256;
-			table->entries =
-				mem_resize(table->entries, table->room, sizeof(*table->entries));
-		}
+		table->entries = mem_grow(
+			table->entries, table->count, &table->room, sizeof(*table->entries));
 		map_set(table->by_pid, (uint64_t)pid, (uint32_t)table->count);
 		table->entries[table->count++] = (struct entry){
 			.pid = pid,
@@ -189,11 +184,8 @@ static void find_children(struct follow *follow)
 
 static void hold(struct follow *follow, uint32_t inode, int32_t pid)
 {
-	if (follow->n_holdings == follow->holdings_room) {
-		follow->holdings_room = follow->holdings_room ? follow->holdings_room * 2 : 64;
-		follow->holdings = mem_resize(
-			follow->holdings, follow->holdings_room, sizeof(*follow->holdings));
-	}
+	follow->holdings = mem_grow(follow->holdings, follow->n_holdings, &follow->holdings_room,
+		sizeof(*follow->holdings));
 	follow->holdings[follow->n_holdings++] = (struct holding){ inode, pid };
 }
 

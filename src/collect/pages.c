@@ -201,14 +201,8 @@ static void on_found(void *data, const char *path, int status, const struct page
 	/* removed during the scan: its pool was closed properly */
 	if (status == -ENOENT)
 		return;
-	if (block->count == pages->room) {
-		pages->room = pages->room ? pages->room * 2 : 16;
-		struct pool_page *more =
-			arena_array(block->arena, pages->room, sizeof(*block->items));
-		if (block->count)
-			memcpy(more, block->items, block->count * sizeof(*more));
-		block->items = more;
-	}
+	block->items = arena_grow(
+		block->arena, block->items, block->count, &pages->room, sizeof(*block->items));
 	struct pool_page *page = &block->items[block->count++];
 	*page = (struct pool_page){
 		.path = text_clean(block->arena, path, strlen(path), TEXT_LINE),

@@ -70,10 +70,8 @@ static void add_flow(void *data, const void *payload, size_t size)
 		read_counters(&attribute, &flow);
 	if (!flow.inode || flow.sent + flow.received < FEWEST_BYTES)
 		return;
-	if (relays->count == relays->room) {
-		relays->room = relays->room ? relays->room * 2 : 64;
-		relays->flows = mem_resize(relays->flows, relays->room, sizeof(*relays->flows));
-	}
+	relays->flows =
+		mem_grow(relays->flows, relays->count, &relays->room, sizeof(*relays->flows));
 	relays->flows[relays->count++] = flow;
 }
 

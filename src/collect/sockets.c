@@ -89,10 +89,7 @@ static void add_tcp(void *data, const void *payload, size_t size)
 	if (size < sizeof(message))
 		return;
 	memcpy(&message, payload, sizeof(message));
-	if (rows->count == rows->room) {
-		rows->room = rows->room ? rows->room * 2 : 64;
-		rows->rows = mem_resize(rows->rows, rows->room, sizeof(*rows->rows));
-	}
+	rows->rows = mem_grow(rows->rows, rows->count, &rows->room, sizeof(*rows->rows));
 	const struct inet_diag_sockid *id = &message.id;
 	int family = message.idiag_family;
 	rows->rows[rows->count++] = (struct tcp_socket){
@@ -216,10 +213,7 @@ static void add_unix(void *data, const void *payload, size_t size)
 		read_attribute(rows, &attribute, &row);
 	if (!row.socket.at_server)
 		return;
-	if (rows->count == rows->room) {
-		rows->room = rows->room ? rows->room * 2 : 64;
-		rows->rows = mem_resize(rows->rows, rows->room, sizeof(*rows->rows));
-	}
+	rows->rows = mem_grow(rows->rows, rows->count, &rows->room, sizeof(*rows->rows));
 	rows->rows[rows->count++] = row;
 }
 

@@ -100,18 +100,9 @@ void shutdown_record_compact(struct shutdown_record *record)
 	record->arena = arena;
 }
 
-/* Makes room for one more row of this size. */
-static void *make_room(void *rows, size_t count, size_t *room, size_t size)
-{
-	if (count < *room)
-		return rows;
-	*room = *room ? *room * 2 : 16;
-	return mem_resize(rows, *room, size);
-}
-
 struct shutdown_process *shutdown_add_process(struct shutdown_record *record)
 {
-	record->processes = make_room(record->processes, record->n_processes,
+	record->processes = mem_grow(record->processes, record->n_processes,
 		&record->processes_room, sizeof(*record->processes));
 	struct shutdown_process *process = &record->processes[record->n_processes++];
 	*process = (struct shutdown_process){
@@ -124,7 +115,7 @@ struct shutdown_process *shutdown_add_process(struct shutdown_record *record)
 
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record)
 {
-	record->connections = make_room(record->connections, record->n_connections,
+	record->connections = mem_grow(record->connections, record->n_connections,
 		&record->connections_room, sizeof(*record->connections));
 	struct shutdown_connection *connection = &record->connections[record->n_connections++];
 	*connection = (struct shutdown_connection){
@@ -140,7 +131,7 @@ struct shutdown_connection *shutdown_add_connection(struct shutdown_record *reco
 
 struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record)
 {
-	record->phases = make_room(
+	record->phases = mem_grow(
 		record->phases, record->n_phases, &record->phases_room, sizeof(*record->phases));
 	struct shutdown_phase *phase = &record->phases[record->n_phases++];
 	*phase = (struct shutdown_phase){
@@ -152,7 +143,7 @@ struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record)
 
 struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record)
 {
-	record->survivors = make_room(record->survivors, record->n_survivors,
+	record->survivors = mem_grow(record->survivors, record->n_survivors,
 		&record->survivors_room, sizeof(*record->survivors));
 	struct shutdown_survivor *survivor = &record->survivors[record->n_survivors++];
 	*survivor = (struct shutdown_survivor){ .result = "left" };

@@ -34,21 +34,16 @@ static void read_link(int folder, const char *path, char *text, size_t size)
 
 static void add_owner(struct walk *walk, uint32_t inode)
 {
-	if (walk->n_owners == walk->owners_room) {
-		walk->owners_room = walk->owners_room ? walk->owners_room * 2 : 256;
-		walk->owners = mem_resize(walk->owners, walk->owners_room, sizeof(*walk->owners));
-	}
+	walk->owners =
+		mem_grow(walk->owners, walk->n_owners, &walk->owners_room, sizeof(*walk->owners));
 	walk->owners[walk->n_owners++] =
 		(struct descriptors_owner){ inode, (uint32_t)walk->n_processes };
 }
 
 static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat *stat)
 {
-	if (walk->n_processes == walk->processes_room) {
-		walk->processes_room = walk->processes_room ? walk->processes_room * 2 : 64;
-		walk->processes =
-			mem_resize(walk->processes, walk->processes_room, sizeof(*walk->processes));
-	}
+	walk->processes = mem_grow(walk->processes, walk->n_processes, &walk->processes_room,
+		sizeof(*walk->processes));
 	walk->processes[walk->n_processes++] = (struct descriptors_process){ pid, *stat };
 }
 

@@ -167,10 +167,7 @@ static uint32_t *list_sockets(int folder, size_t *ret_count)
 	uint32_t *inodes = NULL, inode;
 	size_t count = 0, room = 0;
 	while (descriptors && (inode = procfs_next_socket(descriptors))) {
-		if (count == room) {
-			room = room ? room * 2 : 16;
-			inodes = mem_resize(inodes, room, sizeof(*inodes));
-		}
+		inodes = mem_grow(inodes, count, &room, sizeof(*inodes));
 		inodes[count++] = inode;
 	}
 	*ret_count = count;

@@ -35,14 +35,8 @@ struct facts *facts_new(struct arena *arena)
 
 static void append(struct facts *facts, struct fact fact)
 {
-	if (facts->count == facts->room) {
-		size_t room = facts->room ? facts->room * 2 : 32;
-		struct fact *items = arena_array(facts->arena, room, sizeof(*items));
-		for (size_t i = 0; i < facts->count; i++)
-			items[i] = facts->items[i];
-		facts->items = items;
-		facts->room = room;
-	}
+	facts->items = arena_grow(
+		facts->arena, facts->items, facts->count, &facts->room, sizeof(*facts->items));
 	facts->items[facts->count++] = fact;
 }
 

@@ -335,10 +335,7 @@ void grid_flatten(struct grid *grid, struct rect rect, enum style style)
 
 void grid_add_hit(struct grid *grid, struct rect rect, enum hit_kind kind, uint32_t id)
 {
-	if (grid->n_hits == grid->hits_room) {
-		grid->hits_room = grid->hits_room ? grid->hits_room * 2 : 64;
-		grid->hits = mem_resize(grid->hits, grid->hits_room, sizeof(*grid->hits));
-	}
+	grid->hits = mem_grow(grid->hits, grid->n_hits, &grid->hits_room, sizeof(*grid->hits));
 	grid->hits[grid->n_hits++] = (struct hit_area){ rect, { kind, id } };
 }
 

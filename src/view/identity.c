@@ -82,10 +82,7 @@ void identity_set_put(struct identity_set *set, struct identity identity, bool p
 			(--set->count - i) * sizeof(*set->items));
 		return;
 	}
-	if (set->count == set->room) {
-		set->room = set->room ? set->room * 2 : 16;
-		set->items = mem_resize(set->items, set->room, sizeof(*set->items));
-	}
+	set->items = mem_grow(set->items, set->count, &set->room, sizeof(*set->items));
 	memmove(set->items + i + 1, set->items + i, (set->count++ - i) * sizeof(*set->items));
 	set->items[i] = identity;
 }

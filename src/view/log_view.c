@@ -29,14 +29,8 @@ void log_view_open(struct ui_state *ui, const char *title, const char *empty)
 void log_view_add(struct ui_state *ui, int64_t at, enum style style, const char *text)
 {
 	struct log_view *view = &ui->log;
-	if (view->count == view->room) {
-		size_t room = view->room ? view->room * 2 : 64;
-		struct log_line *lines = arena_array(view->arena, room, sizeof(*lines));
-		if (view->count)
-			memcpy(lines, view->lines, view->count * sizeof(*lines));
-		view->lines = lines;
-		view->room = room;
-	}
+	view->lines = arena_grow(
+		view->arena, view->lines, view->count, &view->room, sizeof(*view->lines));
 	view->lines[view->count++] = (struct log_line){
 		.at = at,
 		.style = style,

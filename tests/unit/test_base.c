@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 static void duration_reads_seconds_and_units(void **state)
@@ -217,6 +219,26 @@ static void arena_hands_out_zeroed_memory_again_after_reset(void **state)
 	arena_free(arena);
 }
 
+static void arrays_grow_and_keep_their_items(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	uint32_t *heap = NULL, *lent = NULL;
+	size_t heap_room = 0, lent_room = 0;
+	for (uint32_t i = 0; i < 1000; i++) {
+		heap = mem_grow(heap, i, &heap_room, sizeof(*heap));
+		lent = arena_grow(arena, lent, i, &lent_room, sizeof(*lent));
+		assert_true(heap_room > i && lent_room > i);
+		heap[i] = lent[i] = i;
+	}
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_true(heap[i] == i && lent[i] == i);
+	/* room is doubled, so that growing stays cheap */
+	assert_int_equal(heap_room, 1024);
+	free(heap);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	setlocale(LC_ALL, "C.UTF-8");
@@ -234,6 +256,7 @@ int main(void)
 		cmocka_unit_test(map_keeps_what_was_set),
 		cmocka_unit_test(a_mixed_key_tells_the_order_of_its_words),
 		cmocka_unit_test(arena_hands_out_zeroed_memory_again_after_reset),
+		cmocka_unit_test(arrays_grow_and_keep_their_items),
 	};
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
