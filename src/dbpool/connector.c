@@ -29,30 +29,16 @@ static int64_t jitter(int64_t usec)
 	return usec * 3 / 4 + (int64_t)((x >> 33) % (uint64_t)(usec / 2 + 1));
 }
 
-static struct slot *find(struct dbpool *pool, enum slot_state state)
-{
-	for (unsigned i = 0; i < pool->config.max; i++)
-		if (pool->slots[i].state == state)
-			return &pool->slots[i];
-	return NULL;
-}
-
 /* True when one more connection is needed: for a waiter for whom there is no idle connection, or to
  * keep min open. During a shutdown only hooks get new connections. */
 static bool wants_one(const struct dbpool *pool)
 {
-	if (pool->n_links >= pool->config.max || pool->phase >= DBPOOL_DRAINING)
+	if (slots_used(pool) >= pool->config.max || pool->phase >= DBPOOL_DRAINING)
 		return false;
-	unsigned idle = slots_count(pool, SLOT_IDLE), held = slots_count(pool, SLOT_HELD);
-	if (pool->n_waiters > idle)
+	if (pool->n_waiters > pool->n_slots[SLOT_IDLE])
 		return true;
 	return pool->phase <= DBPOOL_RUNNING &&
-		(held + idle < pool->config.min || pool->probe_wanted);
-}
-
-void connector_wake(struct dbpool *pool)
-{
-	pthread_cond_signal(&pool->work);
+		(slots_open(pool) < pool->config.min || pool->probe_wanted);
 }
 
 /* The pool's mutex is held; it is released meanwhile. The slot becomes empty only when the server
@@ -71,7 +57,7 @@ static void close_one(struct dbpool *pool, struct slot *slot)
 	(void)link_wait_ended(&fd, 1, now_usec() + CLOSE_TIMEOUT, !link);
 	pthread_mutex_lock(&pool->lock);
 	page_add(pool->page->totals.closed, 1);
-	slot_set(pool, slot, SLOT_EMPTY, now_usec());
+	slot_change(pool, slot, SLOT_EMPTY, now_usec());
 	pthread_cond_broadcast(&pool->changed);
 }
 
@@ -87,10 +73,7 @@ static void install(struct dbpool *pool, struct slot *slot, struct link *link)
 	pool->probe_wanted = false;
 	page_slot_opened(slot->page, link->backend_pid, link->backend_start, now);
 	page_add(pool->page->totals.opened, 1);
-	struct waiter *waiter = queue_offer(pool, slot, now);
-	pthread_mutex_unlock(&pool->lock);
-	queue_wake(waiter);
-	pthread_mutex_lock(&pool->lock);
+	queue_offer(pool, slot, now);
 	pthread_cond_broadcast(&pool->changed);
 }
 
@@ -127,12 +110,12 @@ static void note(struct dbpool *pool, int result, const char *text)
 /* The pool's mutex is held; it is released meanwhile. */
 static void open_one(struct dbpool *pool)
 {
-	struct slot *slot = find(pool, SLOT_EMPTY);
+	struct slot *slot = slot_find(pool, SLOT_EMPTY);
 	struct link *link = NULL;
 	char error[TEXT_MAX] = "";
 	if (!slot)
 		return;
-	slot_set(pool, slot, SLOT_CONNECTING, now_usec());
+	slot_change(pool, slot, SLOT_CONNECTING, now_usec());
 	bool greet = !pool->greeted;
 	unsigned forks = process_forks();
 	pthread_mutex_unlock(&pool->lock);
@@ -162,11 +145,10 @@ static void open_one(struct dbpool *pool)
 		pool->greeted = true;
 		install(pool, slot, link);
 	} else {
-		slot_set(pool, slot, SLOT_EMPTY, now_usec());
+		slot_change(pool, slot, SLOT_EMPTY, now_usec());
 	}
 	note(pool, result, error);
-	if (result == DBPOOL_REFUSED && !slots_count(pool, SLOT_HELD) &&
-		!slots_count(pool, SLOT_IDLE))
+	if (result == DBPOOL_REFUSED && !slots_open(pool))
 		queue_fail_all(pool, result);
 	pool->probe_wanted = false;
 	pthread_cond_broadcast(&pool->changed);
@@ -177,7 +159,7 @@ void *connector_run(void *data)
 	struct dbpool *pool = data;
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->close) {
-		struct slot *slot = find(pool, SLOT_CLOSING);
+		struct slot *slot = slot_find(pool, SLOT_CLOSING);
 		bool wanted = wants_one(pool);
 		if (slot)
 			close_one(pool, slot);

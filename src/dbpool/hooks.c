@@ -55,16 +55,12 @@ static void *job_run(void *data)
 static struct job *job_new(struct dbpool *pool, const struct dbpool_hook *hook)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	pthread_condattr_t attributes;
 	if (!job)
 		return NULL;
 	job->pool = pool;
 	job->hook = *hook;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_mutex_init(&job->lock, NULL);
-	pthread_cond_init(&job->done, &attributes);
-	pthread_condattr_destroy(&attributes);
+	init_cond(&job->done);
 	return job;
 }
 

@@ -30,44 +30,33 @@ static bool is_held_for(const struct slot *slot, int64_t limit, int64_t now)
 	return slot->state == SLOT_HELD && now - slot->since >= limit;
 }
 
-/* Finds a hold that is a leak and was not reported yet. The pool's mutex is held. */
+/* Finds a hold that is a leak and was not reported yet. */
 static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
-	bool found = false;
-	for (unsigned i = 0; i < pool->config.max && !found; i++) {
+	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
-		slot_lock(slot);
-		found = is_held_for(slot, pool->config.held, now) && !slot->leaked;
-		if (found) {
-			slot->leaked = true;
-			page_slot_leaked(slot->page);
-			*ret_event = describe(pool, slot, DBPOOL_EVENT_LEAK, now);
-		}
-		slot_unlock(slot);
-	}
-	if (found)
+		if (!is_held_for(slot, pool->config.held, now) || slot->leaked)
+			continue;
+		slot->leaked = true;
+		page_slot_leaked(slot->page);
 		page_add(pool->page->totals.leaked, 1);
-	return found;
+		*ret_event = describe(pool, slot, DBPOOL_EVENT_LEAK, now);
+		return true;
+	}
+	return false;
 }
 
-/* Takes a connection back that is held for too long. The pool's mutex is held, so that the
- * borrower's release cannot free the link at the same time. */
+/* Takes a connection back that is held for too long. */
 static bool find_overdue(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
-		struct link *link = NULL;
-		slot_lock(slot);
-		if (is_held_for(slot, pool->config.reclaim, now)) {
-			*ret_event = describe(pool, slot, DBPOOL_EVENT_RECLAIMED, now);
-			link = slot_detach(pool, slot, now);
-		}
-		slot_unlock(slot);
-		if (!link)
+		if (!is_held_for(slot, pool->config.reclaim, now))
 			continue;
+		*ret_event = describe(pool, slot, DBPOOL_EVENT_RECLAIMED, now);
+		link_cancel(slot->link);
+		orphan_make(pool, slot, false, now);
 		page_add(pool->page->totals.reclaimed, 1);
-		link_cancel(link);
-		orphan_add(pool, slot, link, false);
 		return true;
 	}
 	return false;
@@ -94,32 +83,24 @@ static void watch_holds(struct dbpool *pool, find_fn *find, const char *what)
 static void expire(struct dbpool *pool)
 {
 	int64_t now = now_usec();
-	unsigned n = slots_count(pool, SLOT_IDLE) + slots_count(pool, SLOT_HELD);
 	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
-		slot_lock(slot);
-		bool unneeded =
-			now - slot->since > pool->config.idle_lifetime && n > pool->config.min;
-		bool expired = slot->state == SLOT_IDLE && (unneeded || slot_is_spent(slot, now));
-		if (expired)
-			slot_change(slot, SLOT_CLOSING, now);
-		slot_unlock(slot);
-		if (expired) {
-			n--;
-			connector_wake(pool);
-		}
+		if (slot->state != SLOT_IDLE)
+			continue;
+		bool unneeded = now - slot->since > pool->config.idle_lifetime &&
+			slots_open(pool) > pool->config.min;
+		if (unneeded || slot_is_spent(pool, slot, now))
+			slot_give_up(pool, slot, now);
 	}
 }
 
 void *keeper_run(void *data)
 {
 	struct dbpool *pool = data;
-	int64_t tick = tick_length(pool), pause = SHORTEST_TICK;
+	int64_t tick = tick_length(pool);
 	pthread_mutex_lock(&pool->lock);
-	/* short pauses first: now_quick() needs several comparisons before it uses the counter */
-	for (; !pool->stop; pause = pause * 2 < tick ? pause * 2 : tick) {
-		clock_tune();
-		wait_until(pool, &pool->tick, now_usec() + pause);
+	while (!pool->stop) {
+		wait_until(pool, &pool->tick, now_usec() + tick);
 		page_beat(pool->page);
 		watch_holds(pool, find_leak, "leaks");
 		watch_holds(pool, find_overdue, "is taken back");

@@ -41,34 +41,22 @@ bool pool_lends(const struct dbpool *pool)
 
 static struct dbpool *allocate(void)
 {
-	pthread_condattr_t attributes;
-	struct dbpool *pool = aligned_alloc(64, (sizeof(*pool) + 63) / 64 * 64);
+	struct dbpool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return NULL;
-	memset(pool, 0, sizeof(*pool));
 	pool->abort_fd = -1;
 	pool->last.pending = -1;
-	pool->queued = INT64_MAX;
 	for (unsigned i = 0; i < DBPOOL_MAX; i++)
 		pool->slots[i].ending = -1;
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->work, &attributes);
-	pthread_cond_init(&pool->tick, &attributes);
-	pthread_cond_init(&pool->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	init_cond(&pool->work);
+	init_cond(&pool->tick);
+	init_cond(&pool->changed);
 	return pool;
 }
 
-/* Takes each slot's lock once: a release unlocks its slot as its last access to the pool
- * (release.c). */
 static void destroy(struct dbpool *pool)
 {
-	for (unsigned i = 0; i < DBPOOL_MAX; i++) {
-		slot_lock(&pool->slots[i]);
-		slot_unlock(&pool->slots[i]);
-	}
 	pthread_cond_destroy(&pool->work);
 	pthread_cond_destroy(&pool->tick);
 	pthread_cond_destroy(&pool->changed);
@@ -79,7 +67,7 @@ static void destroy(struct dbpool *pool)
 
 bool pool_is_in_use(const struct dbpool *pool)
 {
-	return pool->guests || pool->n_links;
+	return pool->guests || slots_used(pool);
 }
 
 void pool_drop_page(struct dbpool *pool)
@@ -145,9 +133,7 @@ static void clear(struct dbpool *pool)
 {
 	int64_t now = now_usec();
 	pool->first = pool->last_waiter = NULL;
-	pool->n_links = pool->n_waiters = 0;
-	pool->nudge = false;
-	pool->queued = INT64_MAX;
+	pool->n_waiters = 0;
 	pool->suspect = 0;
 	pool->failure = (struct failure){ 0 };
 	pool->n_hooks = pool->n_exempt = 0;
@@ -158,13 +144,10 @@ static void clear(struct dbpool *pool)
 	pool->probe_wanted = pool->greeted = false;
 	pool->created_monotonic = now;
 	pool->created = pool->page->identity.created_realtime;
-	pool->validate_after = pool->config.validate_after;
-	for (unsigned i = 0; i < pool->config.max; i++) {
-		slot_lock(&pool->slots[i]);
-		slot_clear(&pool->slots[i], &pool->page->slots[i], pool->config.max_uses, now);
-		slot_unlock(&pool->slots[i]);
-	}
-	pool->n_slots = pool->config.max;
+	for (unsigned i = 0; i < pool->config.max; i++)
+		slot_clear(&pool->slots[i], &pool->page->slots[i], now);
+	memset(pool->n_slots, 0, sizeof(pool->n_slots));
+	pool->n_slots[SLOT_EMPTY] = pool->config.max;
 }
 
 static int start_threads(struct dbpool *pool)

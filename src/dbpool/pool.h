@@ -1,15 +1,8 @@
 /* The internals of the pool, shared by the files of this folder.
  *
- * Each slot has its own lock. Borrowing an idle connection and giving it back need only this lock
- * (acquire.c, release.c). Each slot also has its own counters, so that threads that do not wait for
- * each other write to no common memory. The pool's mutex guards everything else: the queue, the
- * threads, and slots that are neither idle nor held. Both locks are held for a few dozen
- * instructions only: never while a connection is opened, closed or tested, and never during a
- * callback. Lock order: first the mutex, then one slot's lock.
- *
- * A waiter (or a beginning shutdown) and a release must not miss each other, although they share no
- * lock. The waiter first publishes that it waits (queue.c; a shutdown sets `phase`) and then checks
- * the slots. The release first makes the slot idle and then checks whether somebody waits.
+ * One mutex guards everything. It is held for a few dozen instructions: never while a connection is
+ * opened, closed, cleaned or tested, and never during a callback. A thread that waits for a
+ * connection has a condition variable of its own (queue.c).
  *
  * Three kinds of threads use the pool:
  *
@@ -32,7 +25,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dbpool/clock.h"
 #include "dbpool/config.h"
 #include "dbpool/dbpool.h"
 #include "dbpool/link.h"
@@ -47,42 +39,46 @@ enum slot_state {
 	SLOT_HELD,
 	SLOT_CLEANING, /* released: the thread that released it cleans it */
 	SLOT_CLOSING,  /* its link waits to be closed by the connector, or is being closed */
+	SLOT_STATES,
 };
 
-/* Guarded by its lock. Changes from or to a state other than SLOT_IDLE and SLOT_HELD also need the
- * pool's mutex. In SLOT_CLEANING the slot belongs to the thread that released it, in
- * SLOT_CONNECTING to the connector. */
 struct slot {
-	_Atomic uint32_t lock;
-	_Atomic enum slot_state state; /* read without the lock, it is only a hint */
+	enum slot_state state;
 	_Atomic uint64_t ticket; /* +1 at each acquisition and at each end of one: odd while held */
 	struct link *link; /* SLOT_IDLE, SLOT_HELD, SLOT_CLEANING; SLOT_CLOSING until closed */
 	struct page_slot *page;
 	const char *site; /* of the borrower, or of the last one */
 	int64_t since;    /* when this state began: microseconds, monotonic */
 	int64_t expires;  /* when the link's lifetime ends: monotonic */
-	unsigned uses, max_uses;
+	unsigned uses;
 	int32_t thread;
 	bool leaked; /* the present hold was reported as a leak */
 	int ending; /* SLOT_CLOSING without a link: a socket that ends with the session; else −1 */
-} __attribute__((aligned(64)));
+};
 
 /* A thread that acquires a connection, and what it gets. */
 struct borrower {
 	struct dbpool_lease *lease;
-	struct link *link; /* NULL until it is served */
-	bool at_once;      /* true while it has not waited */
+	struct slot *slot; /* once it is served */
 	const char *site;
 	int32_t thread;
 };
 
-/* A waiting thread; lies on that thread's stack. See queue.c. */
+enum waiter_state {
+	WAITER_SLEEPS,
+	WAITER_NUDGED, /* woken, to take a connection from the reserve */
+	WAITER_SERVED, /* it has a connection, and is no longer in the queue */
+	WAITER_FAILED, /* see result; it is no longer in the queue */
+};
+
+/* A waiting thread; lies on that thread's stack. */
 struct waiter {
 	struct waiter *next, *previous;
 	struct borrower *borrower;
 	int64_t since;
-	int result;    /* for WAITER_FAILED: why */
-	uint32_t word; /* enum waiter_word: the futex that it sleeps on */
+	enum waiter_state state;
+	int result;
+	pthread_cond_t woken;
 };
 
 /* Why the last attempt to connect failed. */
@@ -99,32 +95,23 @@ struct hook {
 
 struct dbpool {
 	pthread_mutex_t lock;
-	bool closed;      /* what could be closed is closed: a late link is closed by its thread */
-	bool freed;       /* dbpool_free() was called: the last user destroys it, in pool_leave() */
-	unsigned n_links; /* slots that are not empty */
-	unsigned guests;  /* the connector and hooks: a shutdown may leave them behind */
-	struct page *page;
+	enum dbpool_phase phase;
+	bool forked; /* this is a child process: the pool is the parent's; read without the lock */
+	bool closed; /* what could be closed is closed: a late link is closed by its thread */
+	bool freed;  /* dbpool_free() was called: the last user destroys it, in pool_leave() */
+	int64_t suspect; /* links with no answer since then are tested before they are lent */
 	struct waiter *first, *last_waiter;
 	unsigned n_waiters;
-
-	/* Read by every borrower without the lock and seldom written, so in a cache line of their
-	 * own. */
-	_Atomic enum dbpool_phase phase __attribute__((aligned(64)));
-	_Atomic bool nudge; /* the first in the queue sleeps: a release must wake it */
-	_Atomic unsigned n_slots;
-	_Atomic int64_t queued;  /* when the first waiter began to wait; INT64_MAX: none */
-	_Atomic int64_t suspect; /* links with no answer since then are tested first */
-	int64_t validate_after;  /* so are links without an answer for this long */
-	bool forked;             /* this is a child process: the pool is the parent's */
-
-	struct config config __attribute__((aligned(64)));
+	unsigned n_slots[SLOT_STATES]; /* the number of slots in each state */
+	unsigned guests; /* the connector and hooks: a shutdown may leave them behind */
+	struct page *page;
+	struct config config;
 	struct page_writer *writer;
 	struct failure failure;
 	struct link *orphans;
 	struct hook hooks[DBPOOL_HOOKS_MAX];
 	unsigned n_hooks;
-	int64_t pending;           /* for the statistics, also after the shutdown */
-	int64_t created, ended;    /* realtime */
+	int64_t created;           /* realtime */
 	int64_t created_monotonic; /* for the uptime */
 	struct dbpool_stats last;  /* the statistics after the end */
 
@@ -161,6 +148,13 @@ int start_thread(pthread_t *ret_thread, const char *name, void *(*run)(void *), 
 int32_t thread_id(void);
 void thread_id_forget(void);
 
+/* Microseconds of CLOCK_MONOTONIC. */
+int64_t now_usec(void);
+struct timespec to_timespec(int64_t usec);
+
+/* Initializes a condition variable whose deadlines are of CLOCK_MONOTONIC. */
+void init_cond(pthread_cond_t *cond);
+
 /* Waits on `cond` with the pool's mutex held. `until` is monotonic; INT64_MAX: no limit. */
 void wait_until(struct dbpool *pool, pthread_cond_t *cond, int64_t until);
 
@@ -178,78 +172,46 @@ int fail(int result, const char *format, ...) __attribute__((format(printf, 2, 3
 void tell(const struct dbpool *pool, struct dbpool_event *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* --- slots: slot.c --- */
+/* --- slots: slot.c; with the pool's mutex held --- */
 
-bool slot_try_lock(struct slot *slot);
-void slot_lock(struct slot *slot);
-void slot_unlock(struct slot *slot);
-
-/* These need the slot's lock: */
-
-/* Makes the slot held, and fills in the borrower's lease and link. */
+/* Makes the slot held, and fills in the borrower's lease. */
 void slot_lend(struct dbpool *pool, struct slot *slot, struct borrower *borrower, int64_t now);
 /* Ends the hold: the lease's ticket becomes stale, the slot SLOT_CLEANING. */
-void slot_take_back(struct slot *slot, int64_t now);
-void slot_rest(struct slot *slot, int64_t now);
-/* Must not be used from or to SLOT_EMPTY: see slot_set(). */
-void slot_change(struct slot *slot, enum slot_state state, int64_t now);
-/* Takes the link out of a held slot, which becomes SLOT_CLOSING. The caller passes the link to
- * orphan_add(). */
-struct link *slot_detach(const struct dbpool *pool, struct slot *slot, int64_t now);
-/* Sets the slot to its initial values. Its ticket keeps growing, so that old leases stay stale. */
-void slot_clear(struct slot *slot, struct page_slot *page, unsigned max_uses, int64_t now);
-
-/* These must be called without the slot's lock: */
-
-/* Lends an idle connection; NULL for none. Checks all slots, beginning at `first`. With `patient`
- * (the pool's mutex is held) it waits for the locks of slots that seem idle, so that it misses
- * none, and lends even if the pool no longer lends to everyone. */
-struct slot *slot_take_idle(
-	struct dbpool *pool, struct borrower *borrower, int64_t now, unsigned first, bool patient);
-bool slot_is_spent(const struct slot *slot, int64_t now);
-int slot_number(const struct dbpool *pool, const struct slot *slot);
-/* The number of slots in that state. Approximate, because no slot's lock is taken. */
-unsigned slots_count(const struct dbpool *pool, enum slot_state state);
-
-/* These need the pool's mutex, too: */
-
-/* Changes the state; from and to SLOT_EMPTY it also keeps n_links up to date. */
-void slot_set(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now);
+void slot_take_back(struct dbpool *pool, struct slot *slot, int64_t now);
+void slot_rest(struct dbpool *pool, struct slot *slot, int64_t now);
+/* For SLOT_EMPTY, SLOT_CONNECTING and SLOT_CLOSING. */
+void slot_change(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now);
 /* Passes the slot's link to the connector, which closes it. */
 void slot_give_up(struct dbpool *pool, struct slot *slot, int64_t now);
-/* Cuts a detached link and keeps it for its borrower's release. The connector waits for the
- * session's end before it empties the slot. */
-void orphan_add(struct dbpool *pool, struct slot *slot, struct link *link, bool polite);
+/* Sets the slot to its initial values. Its ticket keeps growing, so that old leases stay stale. */
+void slot_clear(struct slot *slot, struct page_slot *page, int64_t now);
+/* The first slot in that state, or NULL. */
+struct slot *slot_find(struct dbpool *pool, enum slot_state state);
+bool slot_is_lent_to(const struct slot *slot, const struct dbpool_lease *lease);
+bool slot_is_spent(const struct dbpool *pool, const struct slot *slot, int64_t now);
+int slot_number(const struct dbpool *pool, const struct slot *slot);
+unsigned slots_open(const struct dbpool *pool); /* idle or held */
+unsigned slots_used(const struct dbpool *pool); /* not empty */
+
+/* Takes a held slot from its borrower: cuts its link and keeps it for the borrower's release. The
+ * connector waits for the session's end before it empties the slot. */
+void orphan_make(struct dbpool *pool, struct slot *slot, bool polite, int64_t now);
 /* Removes the orphan of that lease from the list and returns it; NULL for none. */
 struct link *orphan_find(struct dbpool *pool, const struct dbpool_lease *lease);
 
-/* --- waiters: queue.c; with the pool's lock held --- */
-
-enum waiter_word { WAITER_WAITS, WAITER_NUDGED, WAITER_SERVED, WAITER_FAILED };
+/* --- waiters: queue.c; with the pool's mutex held --- */
 
 void queue_append(struct dbpool *pool, struct waiter *waiter);
 void queue_prepend(struct dbpool *pool, struct waiter *waiter);
 void queue_remove(struct dbpool *pool, struct waiter *waiter);
-/* Must be called before queue_sleep(): from then on a release wakes this waiter if it is the
- * first. */
-void queue_call(struct dbpool *pool, struct waiter *waiter);
-/* Gives the caller's slot, whose connection is free, to the first waiter if it has priority, else
- * to the reserve. Returns the waiter to wake once the lock is released, or NULL. */
-struct waiter *queue_offer(struct dbpool *pool, struct slot *slot, int64_t now);
-/* To be called when connections may be idle while threads wait. Returns the waiter to wake, or
- * NULL. */
-struct waiter *queue_nudge(struct dbpool *pool);
-void queue_fail_all(struct dbpool *pool, int result);
-
-/* These need no lock: */
-
 /* True when the first waiter has waited long enough not to be overtaken. */
 bool queue_has_priority(const struct dbpool *pool, int64_t now);
-/* The waiter may have returned already: its memory is not accessed. NULL is allowed. */
-void queue_wake(struct waiter *waiter);
-/* Returns when the word is no longer WAITER_WAITS or the deadline has passed (monotonic; INT64_MAX
- * for none), or earlier. */
-void queue_sleep(struct waiter *waiter, int64_t deadline);
+/* Gives a slot whose connection is free to the first waiter if it has priority, else to the
+ * reserve. */
+void queue_offer(struct dbpool *pool, struct slot *slot, int64_t now);
+/* Wakes the first waiter if a connection is idle. */
+void queue_nudge(struct dbpool *pool);
+void queue_fail_all(struct dbpool *pool, int result);
 
 /* --- the threads --- */
 
@@ -263,8 +225,6 @@ void predecessors_end(struct dbpool *pool, struct link *link);
 /* Whether the calling thread runs a hook of this pool. */
 bool hook_is_here(const struct dbpool *pool);
 void hooks_run(struct dbpool *pool, enum dbpool_hook_phase phase, int64_t until);
-/* Wakes the connector, which checks for work. The pool's mutex is held. */
-void connector_wake(struct dbpool *pool);
 
 /* --- the process: process.c, signals.c --- */
 

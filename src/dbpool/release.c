@@ -1,24 +1,18 @@
 /* Gives connections back. */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "dbpool/pool.h"
 
 /* Releases a lease whose ticket is stale. If the connection was taken from this borrower, its link
- * is freed now. */
+ * is freed now. The pool's mutex is held, and is released. */
 static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 {
-	pthread_mutex_lock(&pool->lock);
 	struct link *link = orphan_find(pool, lease);
 	if (link)
 		pool_leave(pool);
 	else
 		pthread_mutex_unlock(&pool->lock);
-	int result = fail(DBPOOL_STALE,
-		link ? "the connection was taken back" : "the connection was given back before");
 	link_free(link);
-	return result;
+	return fail(DBPOOL_STALE,
+		link ? "the connection was taken back" : "the connection was given back before");
 }
 
 /* Closes a link that the shutdown did not wait for. The pool's mutex is held, and is released. */
@@ -30,16 +24,16 @@ static void close_late(struct dbpool *pool, struct slot *slot)
 	link_drop(link);
 	pthread_mutex_lock(&pool->lock);
 	page_add(pool->page->totals.closed, 1);
-	slot_set(pool, slot, SLOT_EMPTY, now_usec());
+	slot_change(pool, slot, SLOT_EMPTY, now_usec());
 	pool_leave(pool);
 }
 
 /* Cleans the link or discards it, then offers the slot to the waiters. The slot is SLOT_CLEANING,
- * so only this thread uses it. */
+ * so only this thread uses it. The pool's mutex is held, and is released. */
 static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard)
 {
 	struct link *link = slot->link;
-	struct waiter *waiter = NULL;
+	pthread_mutex_unlock(&pool->lock);
 	bool broken = link->finished || PQstatus(link->conn) != CONNECTION_OK;
 	bool good = !discard && link_clean(link, pool->config.raw.reset);
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
@@ -58,47 +52,31 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 		close_late(pool, slot);
 		return;
 	}
-	if (good && !slot_is_spent(slot, now))
-		waiter = queue_offer(pool, slot, now);
+	if (good && !slot_is_spent(pool, slot, now))
+		queue_offer(pool, slot, now);
 	else
 		slot_give_up(pool, slot, now);
 	if (pool->phase > DBPOOL_RUNNING)
 		pthread_cond_broadcast(&pool->changed);
 	pthread_mutex_unlock(&pool->lock);
-	queue_wake(waiter);
 }
 
-/* True when a thread waits for a connection, or the pool shuts down. */
-static bool somebody_waits(const struct dbpool *pool, int64_t now)
-{
-	return atomic_load(&pool->nudge) || atomic_load(&pool->phase) > DBPOOL_RUNNING ||
-		queue_has_priority(pool, now);
-}
-
-/* The pool may be freed once the slot's lock is released: destroy() in pool.c takes each slot's
- * lock first. */
-static int release(struct dbpool_lease *lease, bool discard)
+static int release(const struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;
 	struct slot *slot = &pool->slots[lease->slot_];
-	int64_t now = now_quick();
-	slot_lock(slot);
-	if (atomic_load_explicit(&slot->ticket, memory_order_relaxed) != lease->ticket_) {
-		slot_unlock(slot);
+	int64_t now = now_usec();
+	pthread_mutex_lock(&pool->lock);
+	if (!slot_is_lent_to(slot, lease))
 		return release_orphan(pool, lease);
-	}
-	slot_take_back(slot, now);
-	bool rests = !discard && link_is_clean(slot->link) && !slot_is_spent(slot, now) &&
-		!somebody_waits(pool, now);
-	if (rests) {
-		slot_rest(slot, now);
-		rests = !somebody_waits(pool, now);
-		if (!rests)
-			slot_change(slot, SLOT_CLEANING, now);
-	}
-	slot_unlock(slot);
-	if (!rests)
+	slot_take_back(pool, slot, now);
+	if (discard || pool->phase > DBPOOL_RUNNING || !link_is_clean(slot->link) ||
+		slot_is_spent(pool, slot, now)) {
 		clean_and_offer(pool, slot, discard);
+	} else {
+		queue_offer(pool, slot, now);
+		pthread_mutex_unlock(&pool->lock);
+	}
 	return DBPOOL_OK;
 }
 

@@ -44,17 +44,15 @@ static bool is_exempt(const struct dbpool *pool, const struct slot *slot)
 	return false;
 }
 
-static bool somebody_borrows(struct dbpool *pool)
+static bool somebody_borrows(const struct dbpool *pool)
 {
-	bool borrowed = false;
-	for (unsigned i = 0; i < pool->config.max && !borrowed; i++) {
-		struct slot *slot = &pool->slots[i];
-		slot_lock(slot);
-		borrowed = slot->state == SLOT_CLEANING ||
-			(slot->state == SLOT_HELD && !is_exempt(pool, slot));
-		slot_unlock(slot);
+	for (unsigned i = 0; i < pool->config.max; i++) {
+		const struct slot *slot = &pool->slots[i];
+		if (slot->state == SLOT_CLEANING ||
+			(slot->state == SLOT_HELD && !is_exempt(pool, slot)))
+			return true;
 	}
-	return borrowed;
+	return false;
 }
 
 static void wait_for_borrowers(struct dbpool *pool, int64_t until)
@@ -65,19 +63,13 @@ static void wait_for_borrowers(struct dbpool *pool, int64_t until)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* The pool's mutex is held all the time, so that a link that is released meanwhile is not
- * closed. */
+/* The pool's mutex is held all the time, so that no link is released and closed meanwhile. */
 static void cancel_borrowers(struct dbpool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
-	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
-		slot_lock(slot);
-		struct link *link = slot->state == SLOT_HELD ? slot->link : NULL;
-		slot_unlock(slot);
-		if (link)
-			link_cancel(link);
-	}
+	for (unsigned i = 0; i < pool->config.max; i++)
+		if (pool->slots[i].state == SLOT_HELD)
+			link_cancel(pool->slots[i].link);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -88,7 +80,7 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 	uint64_t one = 1;
 	pthread_mutex_lock(&pool->lock);
 	pool->close = true;
-	connector_wake(pool);
+	pthread_cond_signal(&pool->work);
 	ssize_t n = write(pool->abort_fd, &one, sizeof(one));
 	(void)n;
 	while (pool->has_connector && !pool->connector_ended && now_usec() < until)
@@ -103,41 +95,24 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 	return ended;
 }
 
-/* Takes the link out of a slot, unless a release still cleans it. *ret_orphan: a borrower still
- * holds it. */
-static struct link *take_link(struct dbpool *pool, struct slot *slot, bool *ret_orphan)
-{
-	struct link *link = NULL;
-	int64_t now = now_usec();
-	slot_lock(slot);
-	*ret_orphan = slot->state == SLOT_HELD;
-	if (*ret_orphan) {
-		link = slot_detach(pool, slot, now);
-	} else if (slot->link && slot->state != SLOT_CLEANING) {
-		link = slot->link;
-		slot->link = NULL;
-		slot_change(slot, SLOT_CLOSING, now);
-	}
-	slot_unlock(slot);
-	return link;
-}
-
 /* Takes the links to be closed out of the slots, and cuts those that are still held. Returns the
- * number of links; `fds` has one place for each slot. A link that comes later is closed by its own
- * thread. */
+ * number of links; `fds` has one place for each slot. A link that comes later, or that a release
+ * still cleans, is closed by its own thread. */
 static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
 {
 	unsigned n = 0;
+	int64_t now = now_usec();
 	pthread_mutex_lock(&pool->lock);
 	pool->closed = true;
 	for (unsigned i = 0; i < pool->config.max; i++) {
 		struct slot *slot = &pool->slots[i];
-		bool polite = is_exempt(pool, slot), orphan;
-		struct link *link = take_link(pool, slot, &orphan);
-		if (orphan)
-			orphan_add(pool, slot, link, polite);
-		else if (link)
-			links[n++] = link;
+		if (slot->state == SLOT_HELD) {
+			orphan_make(pool, slot, is_exempt(pool, slot), now);
+		} else if (slot->link && slot->state != SLOT_CLEANING) {
+			links[n++] = slot->link;
+			slot->link = NULL;
+			slot_change(pool, slot, SLOT_CLOSING, now);
+		}
 		fds[i] = slot->ending;
 		slot->ending = -1;
 	}
@@ -165,8 +140,8 @@ static bool empty_slots(struct dbpool *pool)
 	pthread_mutex_lock(&pool->lock);
 	for (unsigned i = 0; i < pool->config.max; i++)
 		if (pool->slots[i].state != SLOT_EMPTY && pool->slots[i].state != SLOT_CLEANING)
-			slot_set(pool, &pool->slots[i], SLOT_EMPTY, now);
-	bool all = pool->n_links == 0;
+			slot_change(pool, &pool->slots[i], SLOT_EMPTY, now);
+	bool all = slots_used(pool) == 0;
 	pthread_mutex_unlock(&pool->lock);
 	return all;
 }

@@ -7,8 +7,8 @@
 /* The pool's mutex is held, and there is a page. */
 static void add_slots(const struct dbpool *pool, struct dbpool_stats *ret)
 {
-	ret->idle = (int)slots_count(pool, SLOT_IDLE);
-	ret->in_use = (int)slots_count(pool, SLOT_HELD);
+	ret->idle = (int)pool->n_slots[SLOT_IDLE];
+	ret->in_use = (int)pool->n_slots[SLOT_HELD];
 	ret->size = ret->idle + ret->in_use;
 	ret->leaks = 0;
 	ret->acquired = ret->released = 0;

@@ -1,4 +1,4 @@
-/* Helpers for threads and lengths of time. */
+/* Helpers for threads and time. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +35,27 @@ int32_t thread_id(void)
 void thread_id_forget(void)
 {
 	kept = 0;
+}
+
+int64_t now_usec(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+struct timespec to_timespec(int64_t usec)
+{
+	return (struct timespec){ .tv_sec = usec / 1000000, .tv_nsec = usec % 1000000 * 1000 };
+}
+
+void init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attributes);
+	pthread_condattr_destroy(&attributes);
 }
 
 void wait_until(struct dbpool *pool, pthread_cond_t *cond, int64_t until)
