@@ -3,7 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/default.h"
+#include "dbpool/event.h"
+#include "dbpool/hooks.h"
+#include "dbpool/link.h"
+#include "dbpool/queue.h"
+#include "dbpool/slot.h"
+#include "dbpool/util.h"
 
 /* How long an idle connection may take to answer before it counts as broken. */
 #define ANSWER_TIMEOUT (1000 * 1000)
@@ -11,7 +17,7 @@
 
 #define MOST_NAMED 3 /* borrowers named in a timeout's text */
 
-struct request {
+struct acquisition {
 	struct dbpool *pool;
 	struct borrower borrower;
 	bool waited;               /* for another thread, or for the server's answer */
@@ -21,7 +27,7 @@ struct request {
 
 static bool lends(const struct dbpool *pool)
 {
-	if (pool_lends(pool))
+	if (pool->phase == DBPOOL_RUNNING || pool->phase == DBPOOL_STARTING)
 		return true;
 	return (pool->phase == DBPOOL_STOPPING || pool->phase == DBPOOL_FLUSHING) &&
 		hook_is_here(pool);
@@ -29,20 +35,15 @@ static bool lends(const struct dbpool *pool)
 
 /* True when the connection must be read from, or tested (*ret_ask), before it is used. */
 static bool is_doubtful(
-	const struct dbpool *pool, const struct link *link, int64_t now, bool *ret_ask)
+	const struct dbpool *pool, const struct pool_link *link, int64_t now, bool *ret_ask)
 {
 	*ret_ask = link->heard < pool->suspect || now - link->heard > pool->config.validate_after;
 	return *ret_ask || link->resetting;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Gives up the broken connection that the calling thread holds; it does not count as acquired. The
  * mutex is released while the event is reported. */
-static void drop_broken(struct dbpool *pool, struct slot *slot)
+static void drop_broken(struct dbpool *pool, struct pool_slot *slot)
 {
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
 		.slot = slot_number(pool, slot),
@@ -55,19 +56,20 @@ static void drop_broken(struct dbpool *pool, struct slot *slot)
 	page_add(pool->page->totals.errors, 1);
 	pool->suspect = now;
 	pthread_mutex_unlock(&pool->lock);
-	tell(pool, &event, "slot %d: the connection is broken, and is replaced", event.slot);
+	report_event(
+		pool, &event, "slot %d: the connection is broken, and is replaced", event.slot);
 	pthread_mutex_lock(&pool->lock);
 }
 
 /* Reads the answer to a reset and, if `ask`, tests the connection that the caller holds. Returns
  * false when the connection is broken, or was taken away by a shutdown. Releases the mutex
  * meanwhile. */
-static bool settle(struct request *request, bool ask)
+static bool settle(struct acquisition *request, bool ask)
 {
 	struct dbpool *pool = request->pool;
-	struct slot *slot = request->borrower.slot;
+	struct pool_slot *slot = request->borrower.slot;
 	const struct dbpool_lease *lease = request->borrower.lease;
-	struct link *link = slot->link;
+	struct pool_link *link = slot->link;
 	bool resetting = link->resetting;
 	pthread_mutex_unlock(&pool->lock);
 	int64_t now = now_usec(), deadline = earlier(now + ANSWER_TIMEOUT, request->deadline);
@@ -79,7 +81,7 @@ static bool settle(struct request *request, bool ask)
 	pthread_mutex_lock(&pool->lock);
 	request->waited = true;
 	if (!slot_is_lent_to(slot, lease)) {
-		struct link *orphan = orphan_find(pool, lease);
+		struct pool_link *orphan = orphan_find(pool, lease);
 		pthread_mutex_unlock(&pool->lock);
 		link_free(orphan);
 		pthread_mutex_lock(&pool->lock);
@@ -92,7 +94,7 @@ static bool settle(struct request *request, bool ask)
 	return good;
 }
 
-static void count_wait(const struct request *request, int64_t now)
+static void count_wait(const struct acquisition *request, int64_t now)
 {
 	struct page *page = request->pool->page;
 	if (page)
@@ -101,15 +103,15 @@ static void count_wait(const struct request *request, int64_t now)
 
 static int compare_since(const void *a, const void *b)
 {
-	int64_t x = (*(const struct slot *const *)a)->since;
-	int64_t y = (*(const struct slot *const *)b)->since;
+	int64_t x = (*(const struct pool_slot *const *)a)->since;
+	int64_t y = (*(const struct pool_slot *const *)b)->since;
 	return (x > y) - (x < y);
 }
 
 /* "3 of 3 in use: slot 1 by thread 4312 for 7m12s from sync.c:212; …", the longest hold first. */
 static void describe_borrowers(struct dbpool *pool, char *text, size_t size)
 {
-	const struct slot *held[DBPOOL_MAX];
+	const struct pool_slot *held[DBPOOL_MAX];
 	unsigned n = 0;
 	int64_t now = now_usec();
 	for (unsigned i = 0; i < pool->config.max; i++)
@@ -122,20 +124,20 @@ static void describe_borrowers(struct dbpool *pool, char *text, size_t size)
 		length += (size_t)snprintf(text + length, size - length,
 			"%s slot %d by thread %d for %s from %s", i ? ";" : ":",
 			slot_number(pool, held[i]), held[i]->thread,
-			say_usec(now - held[i]->since, how_long),
+			format_usec(now - held[i]->since, how_long),
 			held[i]->site ? held[i]->site : "an unknown place");
 	}
 }
 
 /* Reports that the deadline has passed. */
-static int give_up(const struct request *request)
+static int give_up(const struct acquisition *request)
 {
 	struct dbpool *pool = request->pool;
 	char borrowers[TEXT_MAX / 2], waited[24];
-	const struct failure *failure = &pool->failure;
+	const struct connect_failure *failure = &pool->failure;
 	page_add(pool->page->totals.timeouts, 1);
 	count_wait(request, now_usec());
-	say_usec(request->timeout, waited);
+	format_usec(request->timeout, waited);
 	if (failure->result > 0 && !slots_open(pool))
 		return fail(failure->result, "no connection within %s: %s: %s", waited,
 			dbpool_result_name(failure->result), failure->text);
@@ -160,11 +162,11 @@ static int explain_failure(const struct dbpool *pool, int result)
 }
 
 /* Waits until the waiter is woken or has been served, or the deadline has passed. */
-static int sleep_in_line(struct request *request, struct waiter *waiter)
+static int sleep_in_line(struct acquisition *request, struct pool_waiter *waiter)
 {
 	struct dbpool *pool = request->pool;
 	for (;;) {
-		struct slot *idle = pool->first == waiter ? slot_find(pool, SLOT_IDLE) : NULL;
+		struct pool_slot *idle = pool->first == waiter ? slot_find(pool, SLOT_IDLE) : NULL;
 		int64_t now = now_usec();
 		int result = DBPOOL_OK;
 		if (idle)
@@ -180,7 +182,7 @@ static int sleep_in_line(struct request *request, struct waiter *waiter)
 		waiter->state = WAITER_SLEEPS;
 		if (slots_used(pool) < pool->config.max)
 			pthread_cond_signal(&pool->work);
-		wait_until(pool, &waiter->woken, request->deadline);
+		wait_until(&waiter->woken, &pool->lock, request->deadline);
 		if (waiter->state == WAITER_SERVED)
 			return DBPOOL_OK;
 		if (waiter->state == WAITER_FAILED)
@@ -189,10 +191,10 @@ static int sleep_in_line(struct request *request, struct waiter *waiter)
 }
 
 /* `again`: the connection that the thread got was broken, so it waits at the head of the queue. */
-static int wait_in_line(struct request *request, bool again)
+static int wait_in_line(struct acquisition *request, bool again)
 {
 	struct dbpool *pool = request->pool;
-	struct waiter waiter = { .borrower = &request->borrower, .since = request->started };
+	struct pool_waiter waiter = { .borrower = &request->borrower, .since = request->started };
 	init_cond(&waiter.woken);
 	if (again)
 		queue_prepend(pool, &waiter);
@@ -216,12 +218,12 @@ static bool is_hopeless(struct dbpool *pool)
 }
 
 /* Gets a connection, which may turn out to be broken. */
-static int get_one(struct request *request, bool again)
+static int get_one(struct acquisition *request, bool again)
 {
 	struct dbpool *pool = request->pool;
 	if (!lends(pool))
 		return refuse(pool);
-	struct slot *idle =
+	struct pool_slot *idle =
 		queue_has_priority(pool, request->started) ? NULL : slot_find(pool, SLOT_IDLE);
 	if (idle && !again) {
 		slot_lend(pool, idle, &request->borrower, request->started);
@@ -232,7 +234,7 @@ static int get_one(struct request *request, bool again)
 	return wait_in_line(request, again);
 }
 
-static int acquire(struct request *request)
+static int acquire(struct acquisition *request)
 {
 	struct dbpool *pool = request->pool;
 	const struct borrower *borrower = &request->borrower;
@@ -254,7 +256,7 @@ static int acquire(struct request *request)
 	return DBPOOL_OK;
 }
 
-static void set_deadline(struct request *request, int ms)
+static void set_deadline(struct acquisition *request, int ms)
 {
 	request->timeout = ms == DBPOOL_OFF ? INT64_MAX
 		: ms == DBPOOL_DEFAULT_MS   ? request->pool->config.acquire_timeout
@@ -275,7 +277,7 @@ int dbpool_acquire_at(
 		ret_lease->result = DBPOOL_FORKED;
 		return fail(DBPOOL_FORKED, "the pool is the parent process's");
 	}
-	struct request request = {
+	struct acquisition request = {
 		.pool = pool,
 		.borrower = { .lease = ret_lease, .thread = thread_id(), .site = site },
 		.started = now_usec(),
@@ -298,7 +300,7 @@ PGconn *dbpool_conn(const struct dbpool_lease *lease)
 {
 	if (!lease || !lease->conn_ || lease->pool_->forked)
 		return NULL;
-	const struct slot *slot = &lease->pool_->slots[lease->slot_];
+	const struct pool_slot *slot = &lease->pool_->slots[lease->slot_];
 	uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
 	return ticket == lease->ticket_ ? lease->conn_ : NULL;
 }

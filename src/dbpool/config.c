@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/error.h"
 
 struct setting {
 	const char *name;
@@ -75,7 +75,7 @@ static int64_t usec(int ms)
 	return ms == DBPOOL_OFF ? INT64_MAX : ms * INT64_C(1000);
 }
 
-static void convert(struct config *config)
+static void convert(struct pool_config *config)
 {
 	const struct dbpool_config *raw = &config->raw;
 	config->min = raw->min == DBPOOL_OFF ? 0 : (unsigned)raw->min;
@@ -125,7 +125,7 @@ void config_free_options(PQconninfoOption *options)
 
 /* Makes "host:port/database", almost as libpq resolves it: a service file named in conninfo is not
  * read. */
-static int name_server(struct config *config)
+static int name_server(struct pool_config *config)
 {
 	const char *host = "local", *port = "5432", *user = "", *database = "";
 	char *error = NULL;
@@ -160,7 +160,7 @@ static int name_server(struct config *config)
 	return n < 0 ? -ENOMEM : 0;
 }
 
-static int copy_strings(struct config *config)
+static int copy_strings(struct pool_config *config)
 {
 	const struct dbpool_config *raw = &config->raw;
 	const char *name = raw->name && *raw->name ? raw->name : program_invocation_short_name;
@@ -175,9 +175,9 @@ static int copy_strings(struct config *config)
 	return 0;
 }
 
-int config_take(const struct dbpool_config *given, struct config *ret_config)
+int config_take(const struct dbpool_config *given, struct pool_config *ret_config)
 {
-	struct config config = { 0 };
+	struct pool_config config = { 0 };
 	if (!given || given->size < offsetof(struct dbpool_config, min))
 		return fail(-EINVAL, "the configuration's size is not set");
 	/* the struct of a program compiled with an older header is shorter: missing settings get
@@ -201,14 +201,14 @@ int config_take(const struct dbpool_config *given, struct config *ret_config)
 	return 0;
 }
 
-void config_clear(struct config *config)
+void config_clear(struct pool_config *config)
 {
 	wipe(config->conninfo);
 	free(config->conninfo);
 	free(config->name);
 	free(config->page_folder);
 	free(config->server);
-	*config = (struct config){ 0 };
+	*config = (struct pool_config){ 0 };
 }
 
 static bool same_text(const char *a, const char *b)
@@ -216,7 +216,7 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-const char *config_difference(const struct config *a, const struct config *b)
+const char *config_difference(const struct pool_config *a, const struct pool_config *b)
 {
 	struct dbpool_config first = a->raw, second = b->raw;
 	if (!same_text(a->conninfo, b->conninfo))

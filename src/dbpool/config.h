@@ -9,7 +9,7 @@
 #include "dbpool/dbpool.h"
 
 /* Durations are in microseconds; INT64_MAX means never. The struct owns its strings. */
-struct config {
+struct pool_config {
 	struct dbpool_config raw; /* as given, with defaults; its strings are the ones below */
 	char *conninfo;           /* "" for the environment's settings */
 	char *name;
@@ -24,14 +24,14 @@ struct config {
 };
 
 /* Returns 0, -EINVAL (dbpool_error() says which setting) or -ENOMEM. */
-int config_take(const struct dbpool_config *given, struct config *ret_config)
+int config_take(const struct dbpool_config *given, struct pool_config *ret_config)
 	__attribute__((warn_unused_result));
-void config_clear(struct config *config);
+void config_clear(struct pool_config *config);
 
 /* Overwrites the values first, because a password may be among them. NULL is allowed. */
 void config_free_options(PQconninfoOption *options);
 
 /* The name of the first setting that differs, or NULL. */
-const char *config_difference(const struct config *a, const struct config *b);
+const char *config_difference(const struct pool_config *a, const struct pool_config *b);
 
 #endif

@@ -1,4 +1,6 @@
 /* Opens one connection, with a deadline. The attempt can be aborted. */
+#include "dbpool/connect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,9 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/config.h"
+#include "dbpool/dbpool.h"
+#include "dbpool/error.h"
+#include "dbpool/link.h"
 #include "dbpool/route.h"
 #include "dbpool/usage.h"
+#include "dbpool/util.h"
+#include "page/layout.h"
 
 #define NAME_BYTES 64 /* NAMEDATALEN: 63 bytes and a zero byte */
 
@@ -26,7 +33,8 @@ static const char *const defaults[][2] = {
 #define N_DEFAULTS (sizeof(defaults) / sizeof(defaults[0]))
 
 /* Makes NAME/PID/SLOT. A long name is cut; PID and SLOT never are. */
-static void name_application(const struct config *config, int slot, char name[static NAME_BYTES])
+static void name_application(
+	const struct pool_config *config, int slot, char name[static NAME_BYTES])
 {
 	char rest[40];
 	int length = snprintf(rest, sizeof(rest), "/%ld/%d", (long)getpid(), slot);
@@ -38,8 +46,8 @@ static void name_application(const struct config *config, int slot, char name[st
 #define ABORTED_WAIT 300000 /* µs */
 
 /* What all attempts of one link_open() share. */
-struct search {
-	const struct config *config;
+struct attempts {
+	const struct pool_config *config;
 	const struct routes *routes;
 	int slot, abort_fd;
 	int64_t deadline;     /* of all attempts together; INT64_MAX: each has its own */
@@ -50,13 +58,13 @@ struct search {
 };
 
 /* One address of one host. Functions take NULL for the unchanged connection string. */
-struct place {
+struct address {
 	const char *host, *hostaddr, *port;
 };
 
-static PGconn *begin(const struct search *search, const struct place *place)
+static PGconn *begin(const struct attempts *search, const struct address *place)
 {
-	const struct config *config = search->config;
+	const struct pool_config *config = search->config;
 	char name[NAME_BYTES];
 	const char *keywords[N_DEFAULTS + 7], *values[N_DEFAULTS + 7];
 	size_t n = 0;
@@ -168,7 +176,7 @@ static int classify(PGconn *conn)
 
 /* Every function and operator is qualified, here and in all statements of the pool: the application
  * sets the search_path, which may lead to functions of another user. */
-static void ask_identity(struct link *link, int64_t deadline)
+static void ask_identity(struct pool_link *link, int64_t deadline)
 {
 	PGresult *result = link_exec(link,
 		"SELECT (extract(epoch FROM backend_start) OPERATOR(pg_catalog.*) 1000000)::bigint"
@@ -184,7 +192,7 @@ static void ask_identity(struct link *link, int64_t deadline)
 
 /* Sets a setting only where the server has it and its value is 0. Remembers what it set, for use
  * after RESET ALL. */
-static bool set_one(struct link *link, const char *name, int64_t usec, int64_t deadline)
+static bool set_one(struct pool_link *link, const char *name, int64_t usec, int64_t deadline)
 {
 	char sql[256], statement[100];
 	if (usec == INT64_MAX)
@@ -206,7 +214,7 @@ static bool set_one(struct link *link, const char *name, int64_t usec, int64_t d
 	return PQstatus(link->conn) == CONNECTION_OK;
 }
 
-static bool set_up(struct link *link, const struct config *config, int64_t deadline)
+static bool set_up(struct pool_link *link, const struct pool_config *config, int64_t deadline)
 {
 	ask_identity(link, deadline);
 	return set_one(link, "client_connection_check_interval", config->check_interval,
@@ -229,7 +237,7 @@ static int explain(PGconn *conn, const char *why, char *error, size_t size)
 	return why ? DBPOOL_UNREACHABLE : classify(conn);
 }
 
-static bool is_aborted(const struct search *search)
+static bool is_aborted(const struct attempts *search)
 {
 	struct pollfd pollfd = { .fd = search->abort_fd, .events = POLLIN };
 	return poll(&pollfd, 1, 0) > 0;
@@ -238,7 +246,7 @@ static bool is_aborted(const struct search *search)
 /* A child process may have inherited this socket. Only shutdown() ends the connection then; close()
  * does not. A shutdown of the pool aborts attempts: a server that was past the login has a session
  * already, and its end is waited for, so that none is left when dbpool_shutdown() returns. */
-static void drop(const struct search *search, struct link *link)
+static void drop(const struct attempts *search, struct pool_link *link)
 {
 	int fd = PQsocket(link->conn), own = -1;
 	ConnStatusType status = PQstatus(link->conn);
@@ -255,9 +263,9 @@ static void drop(const struct search *search, struct link *link)
 	(void)link_wait_ended(&own, 1, now_usec() + ABORTED_WAIT, false);
 }
 
-static struct link *link_new(const struct search *search, const struct place *place)
+static struct pool_link *link_new(const struct attempts *search, const struct address *place)
 {
-	struct link *link = calloc(1, sizeof(*link));
+	struct pool_link *link = calloc(1, sizeof(*link));
 	if (!link)
 		return NULL;
 	link->own_fd = -1;
@@ -274,13 +282,14 @@ static struct link *link_new(const struct search *search, const struct place *pl
 }
 
 /* Appends an attempt's error to the text of all attempts. */
-static void add_error(const struct search *search, const char *text)
+static void add_error(const struct attempts *search, const char *text)
 {
 	size_t length = strlen(search->error);
 	snprintf(search->error + length, search->size - length, "%s%s", length ? "; " : "", text);
 }
 
-static int complete(const struct search *search, struct link *link, struct link **ret_link)
+static int complete(
+	const struct attempts *search, struct pool_link *link, struct pool_link **ret_link)
 {
 	int r = link_watch(link);
 	if (r < 0) {
@@ -302,12 +311,12 @@ static int complete(const struct search *search, struct link *link, struct link 
 
 /* *ret_next: true when another address may succeed. libpq, too, tries the next address after these
  * failures: no server answered, the server is not of the wanted kind, or it is still starting. */
-static int try_place(const struct search *search, const struct place *place, int64_t deadline,
-	struct link **ret_link, bool *ret_next)
+static int try_place(const struct attempts *search, const struct address *place, int64_t deadline,
+	struct pool_link **ret_link, bool *ret_next)
 {
 	char error[TEXT_MAX];
 	const char *why = NULL;
-	struct link *link = link_new(search, place);
+	struct pool_link *link = link_new(search, place);
 	*ret_next = false;
 	if (!link) {
 		snprintf(search->error, search->size, "out of memory");
@@ -335,7 +344,7 @@ static int64_t share(int64_t deadline, unsigned parts)
 }
 
 /* The deadline of one address: at most the given one, and at most connect_timeout from now. */
-static int64_t limit(const struct search *search, int64_t deadline)
+static int64_t limit(const struct attempts *search, int64_t deadline)
 {
 	int64_t each = search->routes->each;
 	if (each == INT64_MAX)
@@ -344,8 +353,8 @@ static int64_t limit(const struct search *search, int64_t deadline)
 	return own < deadline ? own : deadline;
 }
 
-static int try_host(const struct search *search, const struct route *route, int64_t deadline,
-	struct link **ret_link, bool *ret_next)
+static int try_host(const struct attempts *search, const struct route *route, int64_t deadline,
+	struct pool_link **ret_link, bool *ret_next)
 {
 	struct addresses addresses;
 	int result = DBPOOL_UNREACHABLE;
@@ -360,7 +369,7 @@ static int try_host(const struct search *search, const struct route *route, int6
 	}
 	unsigned n = addresses.n ? addresses.n : 1;
 	for (unsigned i = 0; i < n && *ret_next && !is_aborted(search); i++) {
-		struct place place = { route->host, addresses.n ? addresses.texts[i] : "",
+		struct address place = { route->host, addresses.n ? addresses.texts[i] : "",
 			route->port };
 		result = try_place(
 			search, &place, limit(search, share(deadline, n - i)), ret_link, ret_next);
@@ -369,7 +378,7 @@ static int try_host(const struct search *search, const struct route *route, int6
 }
 
 /* Tries each host once. */
-static int try_hosts(const struct search *search, struct link **ret_link, bool *ret_next)
+static int try_hosts(const struct attempts *search, struct pool_link **ret_link, bool *ret_next)
 {
 	const struct routes *routes = search->routes;
 	int result = DBPOOL_UNREACHABLE;
@@ -383,13 +392,13 @@ static int try_hosts(const struct search *search, struct link **ret_link, bool *
 }
 
 /* Passes the whole connection string to libpq, with the time of all its hosts. */
-static int try_whole(const struct search *search, struct link **ret_link)
+static int try_whole(const struct attempts *search, struct pool_link **ret_link)
 {
 	bool next;
 	return try_place(search, NULL, limit(search, search->deadline), ret_link, &next);
 }
 
-static int search_all(struct search *search, struct link **ret_link)
+static int search_all(struct attempts *search, struct pool_link **ret_link)
 {
 	bool next;
 	if (search->routes->n == 0)
@@ -406,7 +415,7 @@ static int search_all(struct search *search, struct link **ret_link)
 	return try_hosts(search, ret_link, &next);
 }
 
-int link_open(const struct config *config, int slot, int abort_fd, struct link **ret_link,
+int link_open(const struct pool_config *config, int slot, int abort_fd, struct pool_link **ret_link,
 	char *error, size_t size)
 {
 	struct routes routes;
@@ -416,7 +425,7 @@ int link_open(const struct config *config, int slot, int abort_fd, struct link *
 		snprintf(error, size, "out of memory");
 		return r;
 	}
-	struct search search = {
+	struct attempts search = {
 		.config = config,
 		.routes = &routes,
 		.slot = slot,

@@ -1,9 +1,18 @@
 /* The connector: the thread that opens and closes connections, one at a time. */
+#include "dbpool/connector.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/connect.h"
+#include "dbpool/event.h"
+#include "dbpool/lifetime.h"
+#include "dbpool/process.h"
+#include "dbpool/queue.h"
+#include "dbpool/slot.h"
+#include "dbpool/stale_sessions.h"
+#include "dbpool/util.h"
 
 #define CLOSE_TIMEOUT (1000 * 1000)
 
@@ -43,9 +52,9 @@ static bool wants_one(const struct dbpool *pool)
 
 /* The pool's mutex is held; it is released meanwhile. The slot becomes empty only when the server
  * has ended the session, so that there are never more than max sessions. */
-static void close_one(struct dbpool *pool, struct slot *slot)
+static void close_one(struct dbpool *pool, struct pool_slot *slot)
 {
-	struct link *link = slot->link;
+	struct pool_link *link = slot->link;
 	int fd = slot->ending;
 	slot->link = NULL;
 	slot->ending = -1;
@@ -61,10 +70,10 @@ static void close_one(struct dbpool *pool, struct slot *slot)
 	pthread_cond_broadcast(&pool->changed);
 }
 
-static void install(struct dbpool *pool, struct slot *slot, struct link *link)
+static void install(struct dbpool *pool, struct pool_slot *slot, struct pool_link *link)
 {
 	int64_t now = now_usec();
-	const struct config *config = &pool->config;
+	const struct pool_config *config = &pool->config;
 	slot->link = link;
 	slot->uses = 0;
 	slot->expires = config->max_lifetime == INT64_MAX
@@ -101,30 +110,30 @@ static void note(struct dbpool *pool, int result, const char *text)
 	};
 	pthread_mutex_unlock(&pool->lock);
 	if (result == DBPOOL_OK)
-		tell(pool, &event, "the server can be reached again");
+		report_event(pool, &event, "the server can be reached again");
 	else
-		tell(pool, &event, "%s: %s", dbpool_result_name(result), text);
+		report_event(pool, &event, "%s: %s", dbpool_result_name(result), text);
 	pthread_mutex_lock(&pool->lock);
 }
 
 /* The pool's mutex is held; it is released meanwhile. */
 static void open_one(struct dbpool *pool)
 {
-	struct slot *slot = slot_find(pool, SLOT_EMPTY);
-	struct link *link = NULL;
+	struct pool_slot *slot = slot_find(pool, SLOT_EMPTY);
+	struct pool_link *link = NULL;
 	char error[TEXT_MAX] = "";
 	if (!slot)
 		return;
 	slot_change(pool, slot, SLOT_CONNECTING, now_usec());
-	bool greet = !pool->greeted;
+	bool first = !pool->stale_ended;
 	unsigned forks = process_forks();
 	pthread_mutex_unlock(&pool->lock);
 	int result = link_open(&pool->config, slot_number(pool, slot), pool->abort_fd, &link, error,
 		sizeof(error));
 	if (result == DBPOOL_OK) {
 		process_at_exit_again();
-		if (greet)
-			predecessors_end(pool, link);
+		if (first)
+			stale_sessions_end(pool, link);
 	}
 	pthread_mutex_lock(&pool->lock);
 	if (pool->closed) {
@@ -142,7 +151,7 @@ static void open_one(struct dbpool *pool)
 		return;
 	}
 	if (result == DBPOOL_OK) {
-		pool->greeted = true;
+		pool->stale_ended = true;
 		install(pool, slot, link);
 	} else {
 		slot_change(pool, slot, SLOT_EMPTY, now_usec());
@@ -159,14 +168,14 @@ void *connector_run(void *data)
 	struct dbpool *pool = data;
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->close) {
-		struct slot *slot = slot_find(pool, SLOT_CLOSING);
+		struct pool_slot *slot = slot_find(pool, SLOT_CLOSING);
 		bool wanted = wants_one(pool);
 		if (slot)
 			close_one(pool, slot);
 		else if (wanted && now_usec() >= pool->next_probe)
 			open_one(pool);
 		else
-			wait_until(pool, &pool->work, wanted ? pool->next_probe : INT64_MAX);
+			wait_until(&pool->work, &pool->lock, wanted ? pool->next_probe : INT64_MAX);
 	}
 	pool->connector_ended = true;
 	pthread_cond_broadcast(&pool->changed);

@@ -1,8 +1,10 @@
 /* The last failure of each thread, and the texts of results and phases. */
+#include "dbpool/error.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/dbpool.h"
 
 static __thread char text[TEXT_MAX];
 

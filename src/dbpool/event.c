@@ -1,10 +1,13 @@
 /* Calls the application's log function. */
+#include "dbpool/event.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/error.h"
+#include "dbpool/state.h"
 
-void tell(const struct dbpool *pool, struct dbpool_event *event, const char *format, ...)
+void report_event(const struct dbpool *pool, struct dbpool_event *event, const char *format, ...)
 {
 	char text[TEXT_MAX];
 	va_list args;

@@ -1,15 +1,22 @@
 /* Runs the application's hooks during a shutdown. Each hook has its own thread, because a hook that
  * hangs cannot be stopped: the shutdown goes on without it. */
+#include "dbpool/hooks.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/default.h"
+#include "dbpool/error.h"
+#include "dbpool/event.h"
+#include "dbpool/lifetime.h"
+#include "dbpool/state.h"
+#include "dbpool/util.h"
 
 #define STANDARD_DEADLINE_MS 5000
 
 /* Freed by the last user: the shutdown, or a hook that the shutdown left behind. */
-struct job {
+struct hook_job {
 	struct dbpool *pool;
 	struct dbpool_hook hook;
 	pthread_mutex_t lock;
@@ -25,7 +32,7 @@ bool hook_is_here(const struct dbpool *pool)
 	return here == pool;
 }
 
-static void job_free(struct job *job)
+static void job_free(struct hook_job *job)
 {
 	pthread_mutex_destroy(&job->lock);
 	pthread_cond_destroy(&job->done);
@@ -34,7 +41,7 @@ static void job_free(struct job *job)
 
 static void *job_run(void *data)
 {
-	struct job *job = data;
+	struct hook_job *job = data;
 	here = job->pool;
 	int result = job->hook.run(job->hook.data);
 	/* a hook that was left behind may be the last user of the pool */
@@ -52,9 +59,9 @@ static void *job_run(void *data)
 	return NULL;
 }
 
-static struct job *job_new(struct dbpool *pool, const struct dbpool_hook *hook)
+static struct hook_job *job_new(struct dbpool *pool, const struct dbpool_hook *hook)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct hook_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
 	job->pool = pool;
@@ -65,7 +72,7 @@ static struct job *job_new(struct dbpool *pool, const struct dbpool_hook *hook)
 }
 
 /* Returns true when the hook ended before `until`; otherwise marks the job as abandoned. */
-static bool job_wait(struct job *job, int64_t until)
+static bool job_wait(struct hook_job *job, int64_t until)
 {
 	struct timespec ts = to_timespec(until);
 	pthread_mutex_lock(&job->lock);
@@ -89,7 +96,7 @@ static enum page_hook_state run_one(
 {
 	pthread_t thread;
 	int64_t deadline = now_usec() + hook->hook.deadline_ms * INT64_C(1000);
-	struct job *job = job_new(pool, &hook->hook);
+	struct hook_job *job = job_new(pool, &hook->hook);
 	count_guest(pool, 1);
 	int r = job ? start_thread(&thread, "dbpool-hook", job_run, job) : -ENOMEM;
 	if (r < 0) {
@@ -132,8 +139,8 @@ void hooks_run(struct dbpool *pool, enum dbpool_hook_phase phase, int64_t until)
 		struct dbpool_event event = {
 			.kind = DBPOOL_EVENT_HOOK, .usec = usec, .result = result
 		};
-		tell(pool, &event, "hook %s %s after %s, result %d", hook->name, outcomes[state],
-			say_usec(usec, took), result);
+		report_event(pool, &event, "hook %s %s after %s, result %d", hook->name,
+			outcomes[state], format_usec(usec, took), result);
 	}
 }
 

@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
-#include "dbpool/usage.h"
+#include "dbpool/util.h"
 
 static const char reset_sql[] =
 	"CLOSE ALL;SET SESSION AUTHORIZATION DEFAULT;RESET ALL;DEALLOCATE ALL;UNLISTEN *;"
@@ -28,7 +27,7 @@ static int left(int64_t deadline)
 }
 
 /* Waits until libpq has a complete result, or knows that there are no more. */
-static bool wait_result(struct link *link, int64_t deadline)
+static bool wait_result(struct pool_link *link, int64_t deadline)
 {
 	while (PQisBusy(link->conn)) {
 		struct pollfd pollfd = { .fd = PQsocket(link->conn), .events = POLLIN };
@@ -46,7 +45,7 @@ static bool wait_result(struct link *link, int64_t deadline)
 
 /* Returns the last result of what was sent, or NULL. *ret_good is false when a result was an error,
  * or the deadline passed. */
-static PGresult *collect(struct link *link, int64_t deadline, bool *ret_good)
+static PGresult *collect(struct pool_link *link, int64_t deadline, bool *ret_good)
 {
 	PGresult *last = NULL;
 	*ret_good = true;
@@ -69,7 +68,7 @@ static PGresult *collect(struct link *link, int64_t deadline, bool *ret_good)
 }
 
 PGresult *link_exec(
-	struct link *link, const char *sql, int n, const char *const *values, int64_t deadline)
+	struct pool_link *link, const char *sql, int n, const char *const *values, int64_t deadline)
 {
 	bool good;
 	int sent = n ? PQsendQueryParams(link->conn, sql, n, NULL, values, NULL, NULL, 0)
@@ -81,13 +80,13 @@ PGresult *link_exec(
 	return result;
 }
 
-static void drop_notifications(struct link *link)
+static void drop_notifications(struct pool_link *link)
 {
 	for (PGnotify *notify; (notify = PQnotifies(link->conn));)
 		PQfreemem(notify);
 }
 
-bool link_settle(struct link *link, bool ask, int64_t deadline)
+bool link_settle(struct pool_link *link, bool ask, int64_t deadline)
 {
 	bool good = true;
 	if (link->resetting) {
@@ -112,19 +111,19 @@ bool link_settle(struct link *link, bool ask, int64_t deadline)
 }
 
 /* True when neither pipeline mode nor non-blocking mode is on: a borrower may have left them on. */
-static bool is_plain(const struct link *link)
+static bool is_plain(const struct pool_link *link)
 {
 	return PQpipelineStatus(link->conn) == PQ_PIPELINE_OFF && !PQisnonblocking(link->conn);
 }
 
-bool link_is_clean(const struct link *link)
+bool link_is_clean(const struct pool_link *link)
 {
 	return !link->used && !link->finished && !link->strange && !link->resetting &&
 		PQstatus(link->conn) == CONNECTION_OK &&
 		PQtransactionStatus(link->conn) == PQTRANS_IDLE && is_plain(link);
 }
 
-static bool send_reset(struct link *link, bool roll_back, bool reset)
+static bool send_reset(struct pool_link *link, bool roll_back, bool reset)
 {
 	char sql[sizeof(reset_sql) + 256];
 	size_t length = 0;
@@ -140,7 +139,7 @@ static bool send_reset(struct link *link, bool roll_back, bool reset)
 	return link->resetting;
 }
 
-bool link_clean(struct link *link, enum dbpool_reset policy)
+bool link_clean(struct pool_link *link, enum dbpool_reset policy)
 {
 	if (link->finished || link->strange || PQstatus(link->conn) != CONNECTION_OK)
 		return false;
@@ -173,7 +172,7 @@ static void *run_cancel(void *data)
 
 /* PQcancel() connects and waits, where packets are lost for minutes; so it runs in its own
  * thread. */
-void link_cancel(struct link *link)
+void link_cancel(struct pool_link *link)
 {
 	pthread_t thread;
 	PGcancel *cancel = link->cancel;
@@ -188,7 +187,7 @@ void link_cancel(struct link *link)
 
 /* dup3() replaces the socket behind our number in one step, because link_cut() may use it at the
  * same time. */
-int link_watch(struct link *link)
+int link_watch(struct pool_link *link)
 {
 	int fd = PQsocket(link->conn);
 	if (fd < 0)
@@ -207,7 +206,7 @@ int link_watch(struct link *link)
 
 /* Sends a Terminate message, so that the server does not log a lost client. Over TLS only libpq can
  * send it. */
-static void send_terminate(const struct link *link)
+static void send_terminate(const struct pool_link *link)
 {
 	static const char terminate[] = { 'X', 0, 0, 0, 4 };
 	if (link->finished || PQsslInUse(link->conn) || PQgssEncInUse(link->conn) ||
@@ -219,7 +218,7 @@ static void send_terminate(const struct link *link)
 
 /* The borrower's release may close own_fd at any time, so the caller gets another duplicate to wait
  * on. */
-int link_cut(struct link *link, bool polite)
+int link_cut(struct pool_link *link, bool polite)
 {
 	if (link->own_fd < 0)
 		return -1;
@@ -233,7 +232,7 @@ int link_cut(struct link *link, bool polite)
 
 /* While our duplicate is open, close() in PQfinish() does not end the connection, but shutdown()
  * does. */
-int link_finish(struct link *link)
+int link_finish(struct pool_link *link)
 {
 	if (!link)
 		return -1;
@@ -248,14 +247,14 @@ int link_finish(struct link *link)
 	return fd;
 }
 
-void link_drop(struct link *link)
+void link_drop(struct pool_link *link)
 {
 	int fd = link_finish(link);
 	if (fd >= 0)
 		close(fd);
 }
 
-void link_free(struct link *link)
+void link_free(struct pool_link *link)
 {
 	if (!link)
 		return;

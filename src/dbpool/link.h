@@ -9,9 +9,7 @@
 
 #include "dbpool/dbpool.h"
 
-struct config;
-
-struct link {
+struct pool_link {
 	PGconn *conn;
 	PGcancel *cancel;
 	/* Our own duplicate of conn's socket; −1 for none. libpq closes its descriptor as soon as
@@ -31,53 +29,47 @@ struct link {
 	char *settings;        /* statements to be run after RESET ALL; "" for none */
 
 	/* only of an orphan: its place in the list, and the lease it belongs to */
-	struct link *next;
+	struct pool_link *next;
 	int slot;
 	uint64_t ticket;
 };
 
-/* Opens a connection, configures the session and reads backend_start. `slot` counts from 1. Gives
- * up when abort_fd becomes readable. Returns DBPOOL_OK, DBPOOL_UNREACHABLE, DBPOOL_FULL,
- * DBPOOL_REFUSED or a negative errno; the message is in `error`. */
-int link_open(const struct config *config, int slot, int abort_fd, struct link **ret_link,
-	char *error, size_t size) __attribute__((warn_unused_result));
-
 /* Called at release: sends a rollback and a reset where needed, without waiting for the answer.
  * Returns false when the link can no longer be used. */
-bool link_clean(struct link *link, enum dbpool_reset policy);
+bool link_clean(struct pool_link *link, enum dbpool_reset policy);
 
 /* True when the link is good and needs no cleaning: the common case. */
-bool link_is_clean(const struct link *link);
+bool link_is_clean(const struct pool_link *link);
 
 /* Reads the answer to a reset; if `ask`, also sends an empty query and waits for its answer.
  * Returns false when the link is broken or did not answer before the deadline. */
-bool link_settle(struct link *link, bool ask, int64_t deadline);
+bool link_settle(struct pool_link *link, bool ask, int64_t deadline);
 
 /* Runs one statement. Returns its result, or NULL when there is none before the deadline. */
-PGresult *link_exec(
-	struct link *link, const char *sql, int n, const char *const *values, int64_t deadline);
+PGresult *link_exec(struct pool_link *link, const char *sql, int n, const char *const *values,
+	int64_t deadline);
 
 /* Cancels the running query, in a thread of its own, and returns at once. */
-void link_cancel(struct link *link);
+void link_cancel(struct pool_link *link);
 
 /* Duplicates conn's socket into own_fd; an earlier duplicate is replaced. Returns 0 or a negative
  * errno. */
-int link_watch(struct link *link) __attribute__((warn_unused_result));
+int link_watch(struct pool_link *link) __attribute__((warn_unused_result));
 
 /* Ends the session without using conn, which another thread may use. Returns a descriptor to wait
  * on, or −1. `polite`: no other thread uses the socket now, so a Terminate message may be sent
  * first. */
-int link_cut(struct link *link, bool polite);
+int link_cut(struct pool_link *link, bool polite);
 
 /* Sends a Terminate message and frees the link. Returns a descriptor that reaches its end when the
  * server's process has ended, or −1. NULL is allowed. */
-int link_finish(struct link *link);
+int link_finish(struct pool_link *link);
 
 /* The same, but returns no descriptor: the session's end is not waited for. */
-void link_drop(struct link *link);
+void link_drop(struct pool_link *link);
 
 /* Frees a link whose session was cut before, or never began. NULL is allowed. */
-void link_free(struct link *link);
+void link_free(struct pool_link *link);
 
 /* Waits until all sessions behind these descriptors have ended, and closes the descriptors. Returns
  * true if all ended. `shared`: the descriptors are from link_cut(), and the borrower may still read

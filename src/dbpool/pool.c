@@ -1,4 +1,4 @@
-/* Starts, stops and frees pools; keeps the process's default pool. */
+/* Starts and frees pools. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,91 +6,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
-
-static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct dbpool
-	*_Atomic latest; /* of dbpool_start(); kept after its shutdown, for the next start */
-static struct dbpool *_Atomic running; /* the same while it runs, else NULL */
-
-struct dbpool *dbpool_default(void)
-{
-	return atomic_load_explicit(&running, memory_order_acquire);
-}
-
-struct dbpool *pool_latest(void)
-{
-	return atomic_load_explicit(&latest, memory_order_acquire);
-}
-
-void pool_forget(const struct dbpool *pool)
-{
-	if (!pool) {
-		atomic_store(&latest, NULL);
-		pthread_mutex_init(&start_lock, NULL);
-	}
-	if (!pool || atomic_load(&running) == pool)
-		atomic_store(&running, NULL);
-}
-
-bool pool_lends(const struct dbpool *pool)
-{
-	enum dbpool_phase phase = pool->phase;
-	return phase == DBPOOL_RUNNING || phase == DBPOOL_STARTING;
-}
-
-static struct dbpool *allocate(void)
-{
-	struct dbpool *pool = calloc(1, sizeof(*pool));
-	if (!pool)
-		return NULL;
-	pool->abort_fd = -1;
-	pool->last.pending = -1;
-	for (unsigned i = 0; i < DBPOOL_MAX; i++)
-		pool->slots[i].ending = -1;
-	pthread_mutex_init(&pool->lock, NULL);
-	init_cond(&pool->work);
-	init_cond(&pool->tick);
-	init_cond(&pool->changed);
-	return pool;
-}
-
-static void destroy(struct dbpool *pool)
-{
-	pthread_cond_destroy(&pool->work);
-	pthread_cond_destroy(&pool->tick);
-	pthread_cond_destroy(&pool->changed);
-	pthread_mutex_destroy(&pool->lock);
-	config_clear(&pool->config);
-	free(pool);
-}
-
-bool pool_is_in_use(const struct dbpool *pool)
-{
-	return pool->guests || slots_used(pool);
-}
-
-void pool_drop_page(struct dbpool *pool)
-{
-	page_writer_free(pool->writer);
-	pool->writer = NULL;
-	pool->page = NULL;
-	if (pool->abort_fd >= 0)
-		close(pool->abort_fd);
-	pool->abort_fd = -1;
-}
-
-void pool_leave(struct dbpool *pool)
-{
-	bool ended = pool->phase == DBPOOL_DONE || pool->phase == DBPOOL_NONE;
-	bool unused = ended && !pool_is_in_use(pool);
-	if (unused)
-		pool_drop_page(pool);
-	bool last = unused && pool->freed && !pool->orphans;
-	pthread_mutex_unlock(&pool->lock);
-	if (last)
-		destroy(pool);
-}
+#include "dbpool/config.h"
+#include "dbpool/connector.h"
+#include "dbpool/default.h"
+#include "dbpool/event.h"
+#include "dbpool/housekeeper.h"
+#include "dbpool/lifetime.h"
+#include "dbpool/process.h"
+#include "dbpool/slot.h"
+#include "dbpool/stop.h"
+#include "dbpool/util.h"
 
 static int64_t shown(int64_t limit)
 {
@@ -100,7 +25,7 @@ static int64_t shown(int64_t limit)
 /* Creates the stats page. A pool without a file works all the same; the log function is called. */
 static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 {
-	const struct config *config = &pool->config;
+	const struct pool_config *config = &pool->config;
 	const struct page_writer_options options = {
 		.folder = config->page_folder,
 		.name = config->name,
@@ -123,7 +48,7 @@ static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 		return r;
 	if (file < 0) {
 		struct dbpool_event event = { .kind = DBPOOL_EVENT_NO_PAGE, .result = file };
-		tell(pool, &event, "there is no stats page: %s", strerror(-file));
+		report_event(pool, &event, "there is no stats page: %s", strerror(-file));
 	}
 	return 0;
 }
@@ -135,13 +60,13 @@ static void clear(struct dbpool *pool)
 	pool->first = pool->last_waiter = NULL;
 	pool->n_waiters = 0;
 	pool->suspect = 0;
-	pool->failure = (struct failure){ 0 };
+	pool->failure = (struct connect_failure){ 0 };
 	pool->n_hooks = pool->n_exempt = 0;
 	pool->stop = pool->close = pool->closed = false;
 	pool->connector_ended = pool->joining = false;
 	pool->ended_as = DBPOOL_OK;
 	pool->next_probe = pool->backoff = 0;
-	pool->probe_wanted = pool->greeted = false;
+	pool->probe_wanted = pool->stale_ended = false;
 	pool->created_monotonic = now;
 	pool->created = pool->page->identity.created_realtime;
 	for (unsigned i = 0; i < pool->config.max; i++)
@@ -152,10 +77,10 @@ static void clear(struct dbpool *pool)
 
 static int start_threads(struct dbpool *pool)
 {
-	int r = start_thread(&pool->keeper, "dbpool-keeper", keeper_run, pool);
+	int r = start_thread(&pool->housekeeper, "dbpool-house", housekeeper_run, pool);
 	if (r < 0)
 		return r;
-	pool->has_keeper = true;
+	pool->has_housekeeper = true;
 	pthread_mutex_lock(&pool->lock);
 	r = start_thread(&pool->connector, "dbpool-connect", connector_run, pool);
 	pool->has_connector = r == 0;
@@ -193,7 +118,7 @@ static int launch(struct dbpool *pool)
 	if (r == 0)
 		return 0;
 	int failed = fail(r, "cannot start: %s", strerror(-r));
-	if (pool->has_keeper)
+	if (pool->has_housekeeper)
 		(void)dbpool_shutdown(pool);
 	else
 		undo(pool);
@@ -208,7 +133,7 @@ static int wait_for_first(struct dbpool *pool)
 	pthread_mutex_lock(&pool->lock);
 	while (wait && pool->phase == DBPOOL_STARTING && !pool->stop && !pool->failure.result &&
 		!pool->page->totals.opened)
-		wait_until(pool, &pool->changed, INT64_MAX);
+		wait_until(&pool->changed, &pool->lock, INT64_MAX);
 	if (pool->phase != DBPOOL_STARTING || pool->stop) {
 		result = fail(DBPOOL_SHUTTING_DOWN, "the pool was shut down while it started");
 	} else if (wait && pool->failure.result) {
@@ -223,7 +148,7 @@ static int wait_for_first(struct dbpool *pool)
 }
 
 /* Takes ownership of the configuration, also when it fails. */
-static int start(struct dbpool *pool, struct config *config)
+static int start(struct dbpool *pool, struct pool_config *config)
 {
 	pthread_mutex_lock(&pool->lock);
 	config_clear(&pool->config);
@@ -243,7 +168,7 @@ static int start(struct dbpool *pool, struct config *config)
 }
 
 /* Uses the running pool if its configuration is the same. Frees `config`. */
-static int join_running(struct dbpool *pool, struct config *config)
+static int join_running(struct dbpool *pool, struct pool_config *config)
 {
 	const char *difference = config_difference(&pool->config, config);
 	config_clear(config);
@@ -261,9 +186,9 @@ static bool is_left_behind(struct dbpool *pool)
 	return in_use;
 }
 
-static int start_default(struct config *config)
+static int start_default(struct pool_config *config)
 {
-	struct dbpool *former = pool_latest(), *pool = former;
+	struct dbpool *former = default_latest(), *pool = former;
 	if (pool) {
 		pthread_mutex_lock(&pool->lock);
 		bool runs = pool->phase == DBPOOL_RUNNING && !pool->stop;
@@ -271,43 +196,43 @@ static int start_default(struct config *config)
 		pthread_mutex_unlock(&pool->lock);
 		if (runs)
 			return join_running(pool, config);
-		if (ends || pool->has_keeper)
+		if (ends || pool->has_housekeeper)
 			(void)dbpool_shutdown(pool);
 	}
 	if (!pool || is_left_behind(pool)) {
-		pool = allocate();
+		pool = pool_allocate();
 		if (!pool) {
 			config_clear(config);
 			return fail(-ENOMEM, "out of memory");
 		}
 		pool->older = former;
-		atomic_store(&latest, pool);
+		default_set(pool);
 	}
 	int r = start(pool, config);
 	if (r == DBPOOL_OK)
-		atomic_store(&running, pool);
+		default_runs(pool);
 	return r;
 }
 
 int dbpool_start(const struct dbpool_config *config)
 {
-	struct config taken;
+	struct pool_config taken;
 	int r = config_take(config, &taken);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&start_lock);
+	default_lock();
 	r = start_default(&taken);
-	pthread_mutex_unlock(&start_lock);
+	default_unlock();
 	return r;
 }
 
 int dbpool_new(const struct dbpool_config *config, struct dbpool **ret_pool)
 {
-	struct config taken;
+	struct pool_config taken;
 	int r = config_take(config, &taken);
 	if (r < 0)
 		return r;
-	struct dbpool *pool = allocate();
+	struct dbpool *pool = pool_allocate();
 	if (!pool) {
 		config_clear(&taken);
 		return fail(-ENOMEM, "out of memory");
@@ -320,63 +245,6 @@ int dbpool_new(const struct dbpool_config *config, struct dbpool **ret_pool)
 	return r;
 }
 
-void pool_request_end(struct dbpool *pool)
-{
-	pthread_mutex_lock(&pool->lock);
-	pool->stop = true;
-	pthread_cond_signal(&pool->tick);
-	pthread_cond_broadcast(&pool->changed);
-	pthread_mutex_unlock(&pool->lock);
-}
-
-/* Joins the keeper's thread, once. The pool's mutex is held. */
-static void join_keeper(struct dbpool *pool)
-{
-	while (pool->has_keeper && pool->joining)
-		wait_until(pool, &pool->changed, INT64_MAX);
-	if (!pool->has_keeper)
-		return;
-	pool->joining = true;
-	pthread_mutex_unlock(&pool->lock);
-	pthread_join(pool->keeper, NULL);
-	pthread_mutex_lock(&pool->lock);
-	pool->has_keeper = pool->joining = false;
-	pthread_cond_broadcast(&pool->changed);
-}
-
-/* True in a hook or in one of the pool's threads (the log's callback): waiting for the shutdown
- * there would never end. */
-static bool is_ours(const struct dbpool *pool)
-{
-	return hook_is_here(pool) ||
-		(pool->has_keeper && pthread_equal(pthread_self(), pool->keeper)) ||
-		(pool->has_connector && pthread_equal(pthread_self(), pool->connector));
-}
-
-int dbpool_shutdown(struct dbpool *pool)
-{
-	if (!pool)
-		pool = pool_latest();
-	if (!pool)
-		return DBPOOL_OK;
-	if (pool->forked)
-		return fail(DBPOOL_FORKED, "the pool is the parent process's");
-	pthread_mutex_lock(&pool->lock);
-	bool ours = is_ours(pool);
-	if (pool->n_exempt < sizeof(pool->exempt) / sizeof(pool->exempt[0]))
-		pool->exempt[pool->n_exempt++] = thread_id();
-	pool->stop = true;
-	pthread_cond_signal(&pool->tick);
-	pthread_cond_broadcast(&pool->changed);
-	while (!ours && pool->phase != DBPOOL_DONE && pool->phase != DBPOOL_NONE)
-		wait_until(pool, &pool->changed, INT64_MAX);
-	if (!ours)
-		join_keeper(pool);
-	int result = pool->ended_as;
-	pthread_mutex_unlock(&pool->lock);
-	return result;
-}
-
 void dbpool_free(struct dbpool *pool)
 {
 	if (!pool || pool->forked)
@@ -384,7 +252,7 @@ void dbpool_free(struct dbpool *pool)
 	(void)dbpool_shutdown(pool);
 	pthread_mutex_lock(&pool->lock);
 	while (pool->users)
-		wait_until(pool, &pool->changed, INT64_MAX);
+		wait_until(&pool->changed, &pool->lock, INT64_MAX);
 	pool->freed = true;
 	pool_leave(pool);
 }

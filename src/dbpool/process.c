@@ -1,4 +1,6 @@
 /* What the whole process does: fork and exit. */
+#include "dbpool/process.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -6,7 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/default.h"
+#include "dbpool/signals.h"
+#include "dbpool/state.h"
+#include "dbpool/stop.h"
+#include "dbpool/util.h"
 
 #define MOST_POOLS 64 /* at most this many pools are shut down at exit */
 
@@ -38,7 +44,7 @@ static void after_fork(void)
 
 /* True when libpq's number still belongs to the link's socket. While our duplicate is open, no
  * other socket has its inode number. */
-static bool is_libpqs(const struct link *link)
+static bool is_libpqs(const struct pool_link *link)
 {
 	struct stat ours, theirs;
 	return link->own_fd >= 0 && link->libpq_fd >= 0 && fstat(link->own_fd, &ours) == 0 &&
@@ -55,7 +61,7 @@ static void close_own(int *fd)
 
 /* Closes our duplicate. Keeps libpq's number only if it still belongs to the socket and must be
  * replaced. */
-static void forget_socket(struct link *link)
+static void forget_socket(struct pool_link *link)
 {
 	if (!is_libpqs(link))
 		link->libpq_fd = -1;
@@ -64,7 +70,7 @@ static void forget_socket(struct link *link)
 
 /* Replaces libpq's socket by a dead one. So the child's copy of the connection cannot write to a
  * file that would get the same number, and the child does not keep the parent's connection open. */
-static void replace_socket(struct link *link, int dead)
+static void replace_socket(struct pool_link *link, int dead)
 {
 	if (link->libpq_fd >= 0)
 		(void)dup3(dead, link->libpq_fd, O_CLOEXEC);
@@ -77,7 +83,7 @@ static void forget_sockets(struct dbpool *pool)
 			forget_socket(pool->slots[i].link);
 		close_own(&pool->slots[i].ending);
 	}
-	for (struct link *link = pool->orphans; link; link = link->next)
+	for (struct pool_link *link = pool->orphans; link; link = link->next)
 		forget_socket(link);
 }
 
@@ -86,7 +92,7 @@ static void replace_sockets(const struct dbpool *pool, int dead)
 	for (unsigned i = 0; i < pool->config.max; i++)
 		if (pool->slots[i].link)
 			replace_socket(pool->slots[i].link, dead);
-	for (struct link *link = pool->orphans; link; link = link->next)
+	for (struct pool_link *link = pool->orphans; link; link = link->next)
 		replace_socket(link, dead);
 }
 
@@ -115,12 +121,43 @@ static void in_child(void)
 	first = NULL;
 	thread_id_forget();
 	signals_forked();
-	pool_forget(NULL);
+	default_forked();
+}
+
+/* Shuts down, at the same time, all joined pools whose configuration does not exclude it. */
+static void shut_down_all(bool for_signal)
+{
+	struct dbpool *pools[MOST_POOLS];
+	unsigned n = 0;
+	pthread_mutex_lock(&lock);
+	for (struct dbpool *pool = first; pool && n < MOST_POOLS; pool = pool->next) {
+		if (for_signal ? pool->config.raw.no_signals : pool->config.raw.no_exit)
+			continue;
+		pthread_mutex_lock(&pool->lock);
+		pool->users++;
+		pthread_mutex_unlock(&pool->lock);
+		pools[n++] = pool;
+	}
+	pthread_mutex_unlock(&lock);
+	for (unsigned i = 0; i < n; i++)
+		pool_request_end(pools[i]);
+	for (unsigned i = 0; i < n; i++) {
+		(void)dbpool_shutdown(pools[i]);
+		pthread_mutex_lock(&pools[i]->lock);
+		pools[i]->users--;
+		pthread_cond_broadcast(&pools[i]->changed);
+		pthread_mutex_unlock(&pools[i]->lock);
+	}
+}
+
+static void shut_down_for_signal(void)
+{
+	shut_down_all(true);
 }
 
 static void at_exit(void)
 {
-	process_shutdown(false);
+	shut_down_all(false);
 	/* the process's status must come from the signal, so wait up to 5 s for it to end the
 	 * process */
 	for (int i = 0; signals_are_ending() && i < 50; i++)
@@ -148,7 +185,7 @@ int process_join(struct dbpool *pool)
 	pthread_once(&registered, do_register);
 	int r = registration;
 	if (r == 0 && !pool->config.raw.no_signals)
-		r = signals_start();
+		r = signals_start(shut_down_for_signal);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&lock);
@@ -170,29 +207,4 @@ void process_leave(struct dbpool *pool)
 	pthread_mutex_unlock(&lock);
 	if (found && !pool->config.raw.no_signals)
 		signals_stop();
-}
-
-void process_shutdown(bool for_signal)
-{
-	struct dbpool *pools[MOST_POOLS];
-	unsigned n = 0;
-	pthread_mutex_lock(&lock);
-	for (struct dbpool *pool = first; pool && n < MOST_POOLS; pool = pool->next) {
-		if (for_signal ? pool->config.raw.no_signals : pool->config.raw.no_exit)
-			continue;
-		pthread_mutex_lock(&pool->lock);
-		pool->users++;
-		pthread_mutex_unlock(&pool->lock);
-		pools[n++] = pool;
-	}
-	pthread_mutex_unlock(&lock);
-	for (unsigned i = 0; i < n; i++)
-		pool_request_end(pools[i]);
-	for (unsigned i = 0; i < n; i++) {
-		(void)dbpool_shutdown(pools[i]);
-		pthread_mutex_lock(&pools[i]->lock);
-		pools[i]->users--;
-		pthread_cond_broadcast(&pools[i]->changed);
-		pthread_mutex_unlock(&pools[i]->lock);
-	}
 }

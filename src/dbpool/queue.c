@@ -6,7 +6,9 @@
  * only wakes the waiter: the connection goes to the reserve, and a running thread may take it
  * before the waiter does. A waiter that has waited for three milliseconds gets the connection
  * directly, and nobody overtakes it any more. */
-#include "dbpool/pool.h"
+#include "dbpool/queue.h"
+
+#include "dbpool/slot.h"
 
 #define PRIORITY_USEC 3000
 
@@ -16,7 +18,7 @@ static void count(struct dbpool *pool, int change)
 	page_set(pool->page->totals.waiters, pool->n_waiters);
 }
 
-void queue_append(struct dbpool *pool, struct waiter *waiter)
+void queue_append(struct dbpool *pool, struct pool_waiter *waiter)
 {
 	waiter->next = NULL;
 	waiter->previous = pool->last_waiter;
@@ -25,7 +27,7 @@ void queue_append(struct dbpool *pool, struct waiter *waiter)
 	count(pool, 1);
 }
 
-void queue_prepend(struct dbpool *pool, struct waiter *waiter)
+void queue_prepend(struct dbpool *pool, struct pool_waiter *waiter)
 {
 	waiter->previous = NULL;
 	waiter->next = pool->first;
@@ -34,7 +36,7 @@ void queue_prepend(struct dbpool *pool, struct waiter *waiter)
 	count(pool, 1);
 }
 
-void queue_remove(struct dbpool *pool, struct waiter *waiter)
+void queue_remove(struct dbpool *pool, struct pool_waiter *waiter)
 {
 	*(waiter->previous ? &waiter->previous->next : &pool->first) = waiter->next;
 	*(waiter->next ? &waiter->next->previous : &pool->last_waiter) = waiter->previous;
@@ -46,7 +48,7 @@ bool queue_has_priority(const struct dbpool *pool, int64_t now)
 	return pool->first && now - pool->first->since >= PRIORITY_USEC;
 }
 
-static void wake(struct waiter *waiter, enum waiter_state state)
+static void wake(struct pool_waiter *waiter, enum waiter_state state)
 {
 	waiter->state = state;
 	pthread_cond_signal(&waiter->woken);
@@ -54,14 +56,14 @@ static void wake(struct waiter *waiter, enum waiter_state state)
 
 void queue_nudge(struct dbpool *pool)
 {
-	struct waiter *first = pool->first;
+	struct pool_waiter *first = pool->first;
 	if (first && first->state == WAITER_SLEEPS && pool->n_slots[SLOT_IDLE])
 		wake(first, WAITER_NUDGED);
 }
 
-void queue_offer(struct dbpool *pool, struct slot *slot, int64_t now)
+void queue_offer(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 {
-	struct waiter *first = pool->first;
+	struct pool_waiter *first = pool->first;
 	if (queue_has_priority(pool, now)) {
 		queue_remove(pool, first);
 		slot_lend(pool, slot, first->borrower, now);
@@ -75,7 +77,7 @@ void queue_offer(struct dbpool *pool, struct slot *slot, int64_t now)
 void queue_fail_all(struct dbpool *pool, int result)
 {
 	while (pool->first) {
-		struct waiter *waiter = pool->first;
+		struct pool_waiter *waiter = pool->first;
 		queue_remove(pool, waiter);
 		waiter->result = result;
 		wake(waiter, WAITER_FAILED);

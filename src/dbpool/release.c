@@ -1,11 +1,16 @@
 /* Gives connections back. */
-#include "dbpool/pool.h"
+#include "dbpool/event.h"
+#include "dbpool/lifetime.h"
+#include "dbpool/link.h"
+#include "dbpool/queue.h"
+#include "dbpool/slot.h"
+#include "dbpool/util.h"
 
 /* Releases a lease whose ticket is stale. If the connection was taken from this borrower, its link
  * is freed now. The pool's mutex is held, and is released. */
 static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 {
-	struct link *link = orphan_find(pool, lease);
+	struct pool_link *link = orphan_find(pool, lease);
 	if (link)
 		pool_leave(pool);
 	else
@@ -16,9 +21,9 @@ static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 }
 
 /* Closes a link that the shutdown did not wait for. The pool's mutex is held, and is released. */
-static void close_late(struct dbpool *pool, struct slot *slot)
+static void close_late(struct dbpool *pool, struct pool_slot *slot)
 {
-	struct link *link = slot->link;
+	struct pool_link *link = slot->link;
 	slot->link = NULL;
 	pthread_mutex_unlock(&pool->lock);
 	link_drop(link);
@@ -30,9 +35,9 @@ static void close_late(struct dbpool *pool, struct slot *slot)
 
 /* Cleans the link or discards it, then offers the slot to the waiters. The slot is SLOT_CLEANING,
  * so only this thread uses it. The pool's mutex is held, and is released. */
-static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard)
+static void clean_and_offer(struct dbpool *pool, struct pool_slot *slot, bool discard)
 {
-	struct link *link = slot->link;
+	struct pool_link *link = slot->link;
 	pthread_mutex_unlock(&pool->lock);
 	bool broken = link->finished || PQstatus(link->conn) != CONNECTION_OK;
 	bool good = !discard && link_clean(link, pool->config.raw.reset);
@@ -40,7 +45,7 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 		.slot = slot_number(pool, slot),
 		.backend_pid = link->backend_pid };
 	if (broken && !discard)
-		tell(pool, &event, "slot %d: the connection is broken, and is replaced",
+		report_event(pool, &event, "slot %d: the connection is broken, and is replaced",
 			event.slot);
 	pthread_mutex_lock(&pool->lock);
 	int64_t now = now_usec();
@@ -64,7 +69,7 @@ static void clean_and_offer(struct dbpool *pool, struct slot *slot, bool discard
 static int release(const struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;
-	struct slot *slot = &pool->slots[lease->slot_];
+	struct pool_slot *slot = &pool->slots[lease->slot_];
 	int64_t now = now_usec();
 	pthread_mutex_lock(&pool->lock);
 	if (!slot_is_lent_to(slot, lease))

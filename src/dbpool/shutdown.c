@@ -1,18 +1,23 @@
 /* The shutdown: stop lending, flush, wait for borrowers, cancel, close, done. Each step is taken,
  * whether or not those before it succeeded. */
+#include "dbpool/shutdown.h"
+
 #include <unistd.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/default.h"
+#include "dbpool/event.h"
+#include "dbpool/hooks.h"
+#include "dbpool/lifetime.h"
+#include "dbpool/link.h"
+#include "dbpool/process.h"
+#include "dbpool/queue.h"
+#include "dbpool/slot.h"
+#include "dbpool/util.h"
 
 /* 1/CLOSE_SHARE of the time is reserved for closing. */
 #define CLOSE_SHARE   4
 #define CANCEL_WAIT   INT64_C(1000000)
 #define CLOSE_TIMEOUT INT64_C(2000000)
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Enters a phase. Waiters that may no longer borrow fail before others can queue: the application's
  * threads in DBPOOL_STOPPING, the hooks in DBPOOL_DRAINING. */
@@ -32,11 +37,11 @@ static void stop_lending(struct dbpool *pool)
 {
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN };
 	enter(pool, DBPOOL_STOPPING);
-	tell(pool, &event, "the pool shuts down");
+	report_event(pool, &event, "the pool shuts down");
 }
 
 /* True when the slot's borrower waits for the shutdown, and so cannot release its connection. */
-static bool is_exempt(const struct dbpool *pool, const struct slot *slot)
+static bool is_exempt(const struct dbpool *pool, const struct pool_slot *slot)
 {
 	for (unsigned i = 0; i < pool->n_exempt; i++)
 		if (pool->exempt[i] == slot->thread)
@@ -47,7 +52,7 @@ static bool is_exempt(const struct dbpool *pool, const struct slot *slot)
 static bool somebody_borrows(const struct dbpool *pool)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		const struct slot *slot = &pool->slots[i];
+		const struct pool_slot *slot = &pool->slots[i];
 		if (slot->state == SLOT_CLEANING ||
 			(slot->state == SLOT_HELD && !is_exempt(pool, slot)))
 			return true;
@@ -59,7 +64,7 @@ static void wait_for_borrowers(struct dbpool *pool, int64_t until)
 {
 	pthread_mutex_lock(&pool->lock);
 	while (somebody_borrows(pool) && now_usec() < until)
-		wait_until(pool, &pool->changed, until);
+		wait_until(&pool->changed, &pool->lock, until);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -84,7 +89,7 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 	ssize_t n = write(pool->abort_fd, &one, sizeof(one));
 	(void)n;
 	while (pool->has_connector && !pool->connector_ended && now_usec() < until)
-		wait_until(pool, &pool->changed, until);
+		wait_until(&pool->changed, &pool->lock, until);
 	bool there = pool->has_connector, ended = !there || pool->connector_ended;
 	pool->has_connector = false;
 	pthread_mutex_unlock(&pool->lock);
@@ -98,14 +103,14 @@ static bool end_connector(struct dbpool *pool, int64_t until)
 /* Takes the links to be closed out of the slots, and cuts those that are still held. Returns the
  * number of links; `fds` has one place for each slot. A link that comes later, or that a release
  * still cleans, is closed by its own thread. */
-static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
+static unsigned collect(struct dbpool *pool, struct pool_link **links, int *fds)
 {
 	unsigned n = 0;
 	int64_t now = now_usec();
 	pthread_mutex_lock(&pool->lock);
 	pool->closed = true;
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
+		struct pool_slot *slot = &pool->slots[i];
 		if (slot->state == SLOT_HELD) {
 			orphan_make(pool, slot, is_exempt(pool, slot), now);
 		} else if (slot->link && slot->state != SLOT_CLEANING) {
@@ -123,7 +128,7 @@ static unsigned collect(struct dbpool *pool, struct link **links, int *fds)
 /* Sends all Terminate messages before it waits for the first session's end. */
 static bool close_all(struct dbpool *pool, int64_t until)
 {
-	struct link *links[DBPOOL_MAX];
+	struct pool_link *links[DBPOOL_MAX];
 	int ending[DBPOOL_MAX], closing[DBPOOL_MAX];
 	unsigned n = collect(pool, links, ending);
 	for (unsigned i = 0; i < n; i++)
@@ -153,7 +158,7 @@ static void finish(struct dbpool *pool, int result)
 	struct dbpool_stats last;
 	dbpool_stats(pool, &last, sizeof(last));
 	process_leave(pool);
-	pool_forget(pool);
+	default_ended(pool);
 	pthread_mutex_lock(&pool->lock);
 	last.phase = DBPOOL_DONE;
 	pool->last = last;
@@ -169,7 +174,7 @@ static void finish(struct dbpool *pool, int result)
 
 void shutdown_run(struct dbpool *pool)
 {
-	const struct config *config = &pool->config;
+	const struct pool_config *config = &pool->config;
 	int64_t start = now_usec(), end = start + config->shutdown;
 	int64_t close_by = end - config->shutdown / CLOSE_SHARE;
 	char took[24];
@@ -191,7 +196,8 @@ void shutdown_run(struct dbpool *pool)
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN,
 		.usec = now_usec() - start,
 		.result = in_time ? DBPOOL_OK : DBPOOL_LATE };
-	tell(pool, &event, "the pool has shut down within %s%s", say_usec(event.usec, took),
+	report_event(pool, &event, "the pool has shut down within %s%s",
+		format_usec(event.usec, took),
 		in_time ? "" : ": not all connections ended in time, they were dropped");
 	finish(pool, event.result);
 }

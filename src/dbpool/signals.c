@@ -4,6 +4,8 @@
  * Blocking the signals and reading them with sigwait() or a signalfd would need no handler. But
  * threads that already run cannot be given a signal mask, and a signal to one of them would end the
  * process. Programs that the application starts would also inherit the mask, and ignore Ctrl+C. */
+#include "dbpool/signals.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/util.h"
 
 static const int caught[] = { SIGINT, SIGTERM };
 
@@ -24,7 +26,8 @@ static struct sigaction before[N_CAUGHT]; /* the application's handlers */
 static int pipe_fds[2] = { -1, -1 };      /* created once, kept until the process ends */
 static atomic_int owner;                  /* the process in which the handlers were installed */
 static atomic_int ending;                 /* the signal that is being handled; 0: none */
-static atomic_bool lethal;                /* that signal will end the process */
+static void (*shut_down_all)(void);
+static atomic_bool lethal; /* that signal will end the process */
 
 static bool has_handler(const struct sigaction *action)
 {
@@ -105,7 +108,7 @@ static void handle_signal(int signal_number)
 {
 	bool theirs = has_handler(&before[index_of(signal_number)]);
 	atomic_store(&lethal, !theirs);
-	process_shutdown(true);
+	shut_down_all();
 	if (!theirs)
 		die(signal_number);
 	/* the application's handler decides when the process ends */
@@ -147,9 +150,10 @@ static int start_listening(void)
 	return r;
 }
 
-int signals_start(void)
+int signals_start(void (*shut_down)(void))
 {
 	pthread_mutex_lock(&lock);
+	shut_down_all = shut_down;
 	int r = start_listening();
 	if (r == 0 && users++ == 0) {
 		atomic_store(&owner, getpid());

@@ -1,7 +1,10 @@
 /* The states of a slot, here and on the stats page. All functions need the pool's mutex. */
-#include "dbpool/pool.h"
+#include "dbpool/slot.h"
 
-static void set_state(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now)
+#include "dbpool/link.h"
+
+static void set_state(
+	struct dbpool *pool, struct pool_slot *slot, enum slot_state state, int64_t now)
 {
 	pool->n_slots[slot->state]--;
 	pool->n_slots[state]++;
@@ -10,17 +13,17 @@ static void set_state(struct dbpool *pool, struct slot *slot, enum slot_state st
 }
 
 /* dbpool_conn() reads the ticket without the mutex. */
-static void next_ticket(struct slot *slot)
+static void next_ticket(struct pool_slot *slot)
 {
 	atomic_fetch_add_explicit(&slot->ticket, 1, memory_order_relaxed);
 }
 
-static uint64_t ticket_of(const struct slot *slot)
+static uint64_t ticket_of(const struct pool_slot *slot)
 {
 	return atomic_load_explicit(&slot->ticket, memory_order_relaxed);
 }
 
-void slot_lend(struct dbpool *pool, struct slot *slot, struct borrower *borrower, int64_t now)
+void slot_lend(struct dbpool *pool, struct pool_slot *slot, struct borrower *borrower, int64_t now)
 {
 	const char *site = borrower->site;
 	/* a string literal always has the same address: its text is copied only when it changes */
@@ -41,7 +44,7 @@ void slot_lend(struct dbpool *pool, struct slot *slot, struct borrower *borrower
 	borrower->lease->conn_ = slot->link->conn;
 }
 
-void slot_take_back(struct dbpool *pool, struct slot *slot, int64_t now)
+void slot_take_back(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 {
 	struct page_counters *counters = &slot->page->counters;
 	int64_t hold = now - slot->since;
@@ -54,14 +57,14 @@ void slot_take_back(struct dbpool *pool, struct slot *slot, int64_t now)
 	set_state(pool, slot, SLOT_CLEANING, now);
 }
 
-void slot_rest(struct dbpool *pool, struct slot *slot, int64_t now)
+void slot_rest(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 {
 	set_state(pool, slot, SLOT_IDLE, now);
 	slot->thread = 0;
 	page_slot_idle(slot->page, now);
 }
 
-void slot_change(struct dbpool *pool, struct slot *slot, enum slot_state state, int64_t now)
+void slot_change(struct dbpool *pool, struct pool_slot *slot, enum slot_state state, int64_t now)
 {
 	static const enum page_slot_state shown[SLOT_STATES] = {
 		[SLOT_EMPTY] = PAGE_SLOT_EMPTY,
@@ -78,13 +81,13 @@ void slot_change(struct dbpool *pool, struct slot *slot, enum slot_state state, 
 	page_slot_state(slot->page, shown[state], now);
 }
 
-void slot_give_up(struct dbpool *pool, struct slot *slot, int64_t now)
+void slot_give_up(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 {
 	slot_change(pool, slot, SLOT_CLOSING, now);
 	pthread_cond_signal(&pool->work);
 }
 
-void slot_clear(struct slot *slot, struct page_slot *page, int64_t now)
+void slot_clear(struct pool_slot *slot, struct page_slot *page, int64_t now)
 {
 	uint64_t ticket = ticket_of(slot);
 	/* even means not held */
@@ -101,7 +104,7 @@ void slot_clear(struct slot *slot, struct page_slot *page, int64_t now)
 	slot->ending = -1;
 }
 
-struct slot *slot_find(struct dbpool *pool, enum slot_state state)
+struct pool_slot *slot_find(struct dbpool *pool, enum slot_state state)
 {
 	for (unsigned i = 0; pool->n_slots[state] && i < pool->config.max; i++)
 		if (pool->slots[i].state == state)
@@ -109,17 +112,17 @@ struct slot *slot_find(struct dbpool *pool, enum slot_state state)
 	return NULL;
 }
 
-bool slot_is_lent_to(const struct slot *slot, const struct dbpool_lease *lease)
+bool slot_is_lent_to(const struct pool_slot *slot, const struct dbpool_lease *lease)
 {
 	return ticket_of(slot) == lease->ticket_;
 }
 
-bool slot_is_spent(const struct dbpool *pool, const struct slot *slot, int64_t now)
+bool slot_is_spent(const struct dbpool *pool, const struct pool_slot *slot, int64_t now)
 {
 	return slot->uses >= pool->config.max_uses || now >= slot->expires;
 }
 
-int slot_number(const struct dbpool *pool, const struct slot *slot)
+int slot_number(const struct dbpool *pool, const struct pool_slot *slot)
 {
 	return (int)(slot - pool->slots) + 1;
 }
@@ -137,9 +140,9 @@ unsigned slots_used(const struct dbpool *pool)
 	return n;
 }
 
-void orphan_make(struct dbpool *pool, struct slot *slot, bool polite, int64_t now)
+void orphan_make(struct dbpool *pool, struct pool_slot *slot, bool polite, int64_t now)
 {
-	struct link *link = slot->link;
+	struct pool_link *link = slot->link;
 	link->slot = (int)(slot - pool->slots);
 	link->ticket = ticket_of(slot);
 	link->next = pool->orphans;
@@ -150,9 +153,9 @@ void orphan_make(struct dbpool *pool, struct slot *slot, bool polite, int64_t no
 	slot_give_up(pool, slot, now);
 }
 
-struct link *orphan_find(struct dbpool *pool, const struct dbpool_lease *lease)
+struct pool_link *orphan_find(struct dbpool *pool, const struct dbpool_lease *lease)
 {
-	struct link **at = &pool->orphans, *link;
+	struct pool_link **at = &pool->orphans, *link;
 	while ((link = *at) && (link->slot != lease->slot_ || link->ticket != lease->ticket_))
 		at = &link->next;
 	if (link)

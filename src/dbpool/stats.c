@@ -2,7 +2,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/default.h"
+#include "dbpool/state.h"
+#include "dbpool/util.h"
 
 /* The pool's mutex is held, and there is a page. */
 static void add_slots(const struct dbpool *pool, struct dbpool_stats *ret)
@@ -40,7 +42,7 @@ void dbpool_stats(struct dbpool *pool, struct dbpool_stats *ret_stats, size_t si
 {
 	struct dbpool_stats stats = { .pending = -1 };
 	if (!pool)
-		pool = pool_latest();
+		pool = default_latest();
 	if (pool && !pool->forked) {
 		pthread_mutex_lock(&pool->lock);
 		stats = pool->last;

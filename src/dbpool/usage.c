@@ -27,7 +27,7 @@ bool usage_tag_tells(const char *tag)
 
 static int on_event(PGEventId id, void *info, void *data)
 {
-	struct link *link = data;
+	struct pool_link *link = data;
 	switch (id) {
 	case PGEVT_RESULTCREATE: {
 		const PGEventResultCreate *event = info;
@@ -48,7 +48,7 @@ static int on_event(PGEventId id, void *info, void *data)
 	return 1;
 }
 
-bool usage_watch(struct link *link)
+bool usage_watch(struct pool_link *link)
 {
 	return PQregisterEventProc(link->conn, on_event, "libdbpool", link);
 }

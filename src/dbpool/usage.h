@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-struct link;
+struct pool_link;
 
 /* Watches the link's connection from now on. Returns false when out of memory. */
-bool usage_watch(struct link *link);
+bool usage_watch(struct pool_link *link);
 
 /* True when a statement with this command tag may have changed the session, as far as the tag alone
  * shows. */

@@ -1,12 +1,12 @@
 /* Helpers for threads and time. */
+#include "dbpool/util.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "dbpool/pool.h"
 
 /* Blocks all signals in the thread: a signal for the application must not be handled in a thread
  * that the application does not know. */
@@ -44,6 +44,11 @@ int64_t now_usec(void)
 	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
 }
 
+int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 struct timespec to_timespec(int64_t usec)
 {
 	return (struct timespec){ .tv_sec = usec / 1000000, .tv_nsec = usec % 1000000 * 1000 };
@@ -58,16 +63,16 @@ void init_cond(pthread_cond_t *cond)
 	pthread_condattr_destroy(&attributes);
 }
 
-void wait_until(struct dbpool *pool, pthread_cond_t *cond, int64_t until)
+void wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until)
 {
 	struct timespec ts = to_timespec(until);
 	if (until == INT64_MAX)
-		pthread_cond_wait(cond, &pool->lock);
+		pthread_cond_wait(cond, mutex);
 	else
-		pthread_cond_timedwait(cond, &pool->lock, &ts);
+		pthread_cond_timedwait(cond, mutex, &ts);
 }
 
-const char *say_usec(int64_t usec, char text[static 24])
+const char *format_usec(int64_t usec, char text[static 24])
 {
 	long long ms = usec / 1000, seconds = ms / 1000;
 	if (ms < 10000)

@@ -58,7 +58,7 @@ static void take(const char *conninfo, int expected)
 	const struct dbpool_config given = {
 		.size = sizeof(given), .conninfo = conninfo, .name = "a"
 	};
-	struct config config;
+	struct pool_config config;
 	int r = config_take(&given, &config);
 	assert_int_equal(r, expected);
 	if (r < 0)

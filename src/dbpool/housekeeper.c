@@ -1,5 +1,11 @@
-/* The keeper: a thread that checks the pool periodically and runs its shutdown. */
-#include "dbpool/pool.h"
+/* The housekeeper: a thread that checks the pool periodically and runs its shutdown. */
+#include "dbpool/housekeeper.h"
+
+#include "dbpool/event.h"
+#include "dbpool/shutdown.h"
+#include "dbpool/slot.h"
+#include "dbpool/state.h"
+#include "dbpool/util.h"
 
 #define LONGEST_TICK  INT64_C(1000000) /* docs/stats-page.md promises this */
 #define SHORTEST_TICK INT64_C(10000)
@@ -12,7 +18,7 @@ static int64_t tick_length(const struct dbpool *pool)
 	return tick < SHORTEST_TICK ? SHORTEST_TICK : tick > LONGEST_TICK ? LONGEST_TICK : tick;
 }
 
-static struct dbpool_event describe(const struct dbpool *pool, const struct slot *slot,
+static struct dbpool_event describe(const struct dbpool *pool, const struct pool_slot *slot,
 	enum dbpool_event_kind kind, int64_t now)
 {
 	return (struct dbpool_event){
@@ -25,7 +31,7 @@ static struct dbpool_event describe(const struct dbpool *pool, const struct slot
 	};
 }
 
-static bool is_held_for(const struct slot *slot, int64_t limit, int64_t now)
+static bool is_held_for(const struct pool_slot *slot, int64_t limit, int64_t now)
 {
 	return slot->state == SLOT_HELD && now - slot->since >= limit;
 }
@@ -34,7 +40,7 @@ static bool is_held_for(const struct slot *slot, int64_t limit, int64_t now)
 static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
+		struct pool_slot *slot = &pool->slots[i];
 		if (!is_held_for(slot, pool->config.held, now) || slot->leaked)
 			continue;
 		slot->leaked = true;
@@ -50,7 +56,7 @@ static bool find_leak(struct dbpool *pool, int64_t now, struct dbpool_event *ret
 static bool find_overdue(struct dbpool *pool, int64_t now, struct dbpool_event *ret_event)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
+		struct pool_slot *slot = &pool->slots[i];
 		if (!is_held_for(slot, pool->config.reclaim, now))
 			continue;
 		*ret_event = describe(pool, slot, DBPOOL_EVENT_RECLAIMED, now);
@@ -71,8 +77,8 @@ static void watch_holds(struct dbpool *pool, find_fn *find, const char *what)
 	while (find(pool, now_usec(), &event)) {
 		char held[24];
 		pthread_mutex_unlock(&pool->lock);
-		tell(pool, &event, "slot %d %s: held for %s by thread %d from %s", event.slot, what,
-			say_usec(event.usec, held), event.thread,
+		report_event(pool, &event, "slot %d %s: held for %s by thread %d from %s",
+			event.slot, what, format_usec(event.usec, held), event.thread,
 			event.site ? event.site : "an unknown place");
 		pthread_mutex_lock(&pool->lock);
 	}
@@ -84,7 +90,7 @@ static void expire(struct dbpool *pool)
 {
 	int64_t now = now_usec();
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct slot *slot = &pool->slots[i];
+		struct pool_slot *slot = &pool->slots[i];
 		if (slot->state != SLOT_IDLE)
 			continue;
 		bool unneeded = now - slot->since > pool->config.idle_lifetime &&
@@ -94,13 +100,13 @@ static void expire(struct dbpool *pool)
 	}
 }
 
-void *keeper_run(void *data)
+void *housekeeper_run(void *data)
 {
 	struct dbpool *pool = data;
 	int64_t tick = tick_length(pool);
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->stop) {
-		wait_until(pool, &pool->tick, now_usec() + tick);
+		wait_until(&pool->tick, &pool->lock, now_usec() + tick);
 		page_beat(pool->page);
 		watch_holds(pool, find_leak, "leaks");
 		watch_holds(pool, find_overdue, "is taken back");

@@ -1,18 +1,23 @@
 /* Ends the sessions that a dead process of the same name left behind on the server. The process's
  * stats page proves that it has ended, and which sessions were its own. */
+#include "dbpool/stale_sessions.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "dbpool/pool.h"
+#include "dbpool/event.h"
+#include "dbpool/link.h"
+#include "dbpool/state.h"
+#include "dbpool/util.h"
 #include "page/reader.h"
 
 #define TIMEOUT INT64_C(2000000)
 
-struct search {
+struct session_search {
 	struct dbpool *pool;
-	struct link *link;
+	struct pool_link *link;
 	int64_t deadline;
 };
 
@@ -40,8 +45,8 @@ static bool same_name(const char *ours, const char *cleaned, size_t size)
 }
 
 /* Returns false when the statement failed. */
-static bool end_session(
-	const struct search *search, int32_t owner, int slot, const struct page_slot_copy *copy)
+static bool end_session(const struct session_search *search, int32_t owner, int slot,
+	const struct page_slot_copy *copy)
 {
 	char pid[16], suffix[40], start[24];
 	const char *const values[] = { pid, suffix,
@@ -59,8 +64,9 @@ static bool end_session(
 		.site = copy->site[0] ? copy->site : NULL,
 		.result = asked ? 0 : DBPOOL_REFUSED };
 	if (found || !asked)
-		tell(search->pool, &event, "session %d of the dead process %d, slot %d, %s%s%s",
-			copy->backend_pid, owner, slot, found ? "was ended" : "could not be ended",
+		report_event(search->pool, &event,
+			"session %d of the dead process %d, slot %d, %s%s%s", copy->backend_pid,
+			owner, slot, found ? "was ended" : "could not be ended",
 			copy->site[0] ? ": borrowed at " : "", copy->site);
 	PQclear(result);
 	return asked;
@@ -68,8 +74,8 @@ static bool end_session(
 
 static void end_sessions(void *data, const char *path, int status, const struct page_copy *copy)
 {
-	const struct search *search = data;
-	const struct config *config = &search->pool->config;
+	const struct session_search *search = data;
+	const struct pool_config *config = &search->pool->config;
 	bool all = true;
 	if (status != PAGE_DEAD_OWNER || !same_name(config->name, copy->name, PAGE_NAME_MAX) ||
 		!same_name(config->server, copy->server, PAGE_SERVER_MAX))
@@ -81,11 +87,13 @@ static void end_sessions(void *data, const char *path, int status, const struct 
 		(void)unlink(path);
 }
 
-void predecessors_end(struct dbpool *pool, struct link *link)
+void stale_sessions_end(struct dbpool *pool, struct pool_link *link)
 {
 	char folder[PAGE_PATH_MAX];
 	struct page_host host;
-	struct search search = { .pool = pool, .link = link, .deadline = now_usec() + TIMEOUT };
+	struct session_search search = {
+		.pool = pool, .link = link, .deadline = now_usec() + TIMEOUT
+	};
 	if (pool->config.raw.no_predecessors || pool->config.raw.no_page ||
 		page_folder(pool->config.page_folder, folder, sizeof(folder)) < 0)
 		return;
