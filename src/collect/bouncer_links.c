@@ -1,8 +1,10 @@
-/* Reads PgBouncer's clients, its servers and the links between them. */
+#include "collect/bouncer_links.h"
+
 #include <sys/socket.h>
 
 #include "base/arena.h"
 #include "collect/bouncer_parts.h"
+#include "collect/bouncer_pools.h"
 #include "model/bouncer.h"
 
 enum client_column {

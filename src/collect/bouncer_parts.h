@@ -1,17 +1,16 @@
-/* Shared by the files of a round of PgBouncer's answers: the round (bouncer_round.c), databases and
- * pools (bouncer_pools.c), clients, servers and the links between them (bouncer_links.c). */
+/* What is known so far in a round of PgBouncer's answers. bouncer_pools.c fills in databases and
+ * pools, then bouncer_links.c clients, servers and the links between them. */
 #ifndef COLLECT_BOUNCER_PARTS_H
 #define COLLECT_BOUNCER_PARTS_H
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/map.h"
-#include "collect/bouncer_round.h"
 #include "collect/console_table.h"
+#include "model/endpoint.h"
 
 struct arena;
 
@@ -40,7 +39,7 @@ struct sighting {
 struct bouncer_round {
 	struct bouncer *bouncer;
 	struct arena *arena; /* memory that is needed only until the end of the round */
-	enum bouncer_question next;
+	size_t next;         /* the next question */
 	struct endpoint own, address;
 	int32_t own_pid;
 	struct bouncer_database *databases;
@@ -53,10 +52,6 @@ struct bouncer_round {
 	struct sighting *sightings;
 	size_t n_sightings;
 };
-
-/* The database named in a cell, or NULL. */
-struct bouncer_database *bouncer_pools_database(
-	const struct bouncer_round *round, const struct console_table *table, int row, size_t name);
 
 /* True if the row is about the admin console's own database. */
 static inline bool bouncer_parts_is_admin(
@@ -72,14 +67,5 @@ static inline uint64_t bouncer_parts_pair(
 	return map_mix(
 		console_table_hash(table, row, database), console_table_hash(table, row, user));
 }
-
-/* Each reads one answer; false if it is not an answer of PgBouncer to that question. */
-bool bouncer_pools_read_databases(struct bouncer_round *round, const PGresult *result);
-bool bouncer_pools_read_stats(struct bouncer_round *round, const PGresult *result);
-bool bouncer_pools_read_pools(struct bouncer_round *round, const PGresult *result);
-bool bouncer_pools_read_lists(struct bouncer_round *round, const PGresult *result);
-bool bouncer_links_read_before(struct bouncer_round *round, const PGresult *result);
-bool bouncer_links_read_servers(struct bouncer_round *round, const PGresult *result);
-bool bouncer_links_read_after(struct bouncer_round *round, const PGresult *result);
 
 #endif

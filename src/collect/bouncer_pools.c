@@ -1,4 +1,5 @@
-/* Reads PgBouncer's databases and pools. */
+#include "collect/bouncer_pools.h"
+
 #include "base/arena.h"
 #include "collect/bouncer_parts.h"
 #include "model/bouncer.h"

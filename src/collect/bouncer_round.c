@@ -6,7 +6,9 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "collect/bouncer_links.h"
 #include "collect/bouncer_parts.h"
+#include "collect/bouncer_pools.h"
 #include "model/bouncer.h"
 
 struct bouncer_sightings {

@@ -1,5 +1,5 @@
 /* Every key of the settings file. */
-#include "config/config.h"
+#include "config/config_keys.h"
 
 #include <string.h>
 

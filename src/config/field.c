@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "config/config.h"
+#include "config/config_keys.h"
 #include "config/document.h"
 #include "config/theme.h"
 #include "config/value.h"
