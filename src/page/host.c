@@ -1,6 +1,6 @@
 /* Reads what identifies this machine, and checks whether the process that wrote a page is still
  * alive. */
-#include "page/reader.h"
+#include "page/host.h"
 
 #include <errno.h>
 #include <fcntl.h>

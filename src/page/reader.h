@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "page/host.h"
 #include "page/layout.h"
 
 #define PAGE_PATH_MAX 512
@@ -20,17 +21,6 @@ enum page_status {
 		       */
 	PAGE_TOO_NEW, /* of a later layout version */
 	PAGE_STATUSES,
-};
-
-/* The reading machine and process: they decide which processes can be seen to be alive or dead. */
-struct page_host {
-	char boot_id[PAGE_BOOT_MAX];
-	char hostname[PAGE_HOST_MAX];
-	char machine[PAGE_MACHINE_MAX]; /* as in the page */
-	uint64_t pid_namespace;         /* 0 unknown */
-	uint64_t time_namespace;        /* 0 unknown, or the kernel has none */
-	bool own_proc;                  /* /proc is of our pid namespace */
-	char proc[64];                  /* the path of /proc */
 };
 
 /* A consistent copy of one slot. */
@@ -91,29 +81,11 @@ struct page_copy {
 	struct page_slot_copy slots[PAGE_SLOTS_MAX];
 };
 
-/* Describes this machine, from /proc at `proc` ("/proc"). What cannot be read stays empty, and then
- * no owner is proven dead. */
-void page_host_read(const char *proc, struct page_host *ret);
-
 /* Opens `file` in the open folder, checks it and copies it. Returns a page_status, or a negative
  * errno: -ENOENT when the file does not exist, -EACCES, … *ret is filled in only for PAGE_OK and
  * PAGE_DEAD_OWNER. */
 int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
 	__attribute__((warn_unused_result));
-
-enum page_owner {
-	PAGE_OWNER_UNKNOWN, /* not visible from here, or hidden */
-	PAGE_OWNER_ALIVE,
-	PAGE_OWNER_DEAD, /* certain: the process does not exist, its pid was reused, or the same
-			    host has been rebooted */
-};
-
-/* Returns whether the process that wrote the page is alive. */
-enum page_owner page_owner(const struct page_host *host, const struct page_identity *identity);
-
-/* When a process started, in ticks after boot. `process` is a pid or "self". 0 when it cannot be
- * read. */
-uint64_t page_start_ticks(const char *proc, const char *process);
 
 /* Called for each page of a scan. `copy` is NULL unless the status is PAGE_OK or PAGE_DEAD_OWNER;
  * it is valid during the call only. `path` is the whole path. */
