@@ -15,7 +15,7 @@
 #include "base/safe_folder.h"
 
 /* An open folder, and the file's name in it. */
-struct place {
+struct journal_place {
 	int folder;
 	const char *name;
 };
@@ -37,7 +37,7 @@ static int check_target(int fd, const struct stat *st)
 	return safe_folder_of(target, 0, &folder, &name);
 }
 
-static bool is_link(const struct place *place)
+static bool is_link(const struct journal_place *place)
 {
 	struct stat st;
 	return fstatat(place->folder, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -45,7 +45,8 @@ static bool is_link(const struct place *place)
 }
 
 /* O_NONBLOCK: if the path is a FIFO, the open must not hang. */
-static int open_file(const struct place *place, bool strict, int *ret_fd, struct stat *ret_stat)
+static int open_file(
+	const struct journal_place *place, bool strict, int *ret_fd, struct stat *ret_stat)
 {
 	int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	/* root creates no file through a link */
@@ -68,7 +69,7 @@ static int open_file(const struct place *place, bool strict, int *ret_fd, struct
 }
 
 /* Renames the file to PATH.1, unless another program is doing so or has just done it. */
-static int rotate(const struct place *place, int fd, const struct stat *st)
+static int rotate(const struct journal_place *place, int fd, const struct stat *st)
 {
 	struct stat named;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 ||
@@ -107,7 +108,7 @@ static int open_journal(
 	int r = safe_folder_of(path, options->make_folders ? SAFE_FOLDER_MAKE : 0, &folder, &name);
 	if (r < 0)
 		return r;
-	const struct place place = { folder, name };
+	const struct journal_place place = { folder, name };
 	CLEANUP(cleanup_fd) int fd = -1;
 	r = open_file(&place, options->strict, &fd, ret_stat);
 	if (r == 0 && S_ISREG(ret_stat->st_mode) && ret_stat->st_size >= options->size_max) {

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 
-struct entry {
+struct map_entry {
 	uint64_t key;
 	uint32_t value;
 	uint32_t taken;
@@ -11,7 +11,7 @@ struct entry {
 
 struct map {
 	struct arena *arena;
-	struct entry *entries;
+	struct map_entry *entries;
 	size_t mask, count;
 };
 
@@ -25,7 +25,7 @@ uint64_t map_mix(uint64_t key, uint64_t word)
 	return z ^ (z >> 31);
 }
 
-static struct entry *find(const struct map *map, uint64_t key)
+static struct map_entry *find(const struct map *map, uint64_t key)
 {
 	size_t i = map_mix(key, 0) & map->mask;
 	while (map->entries[i].taken && map->entries[i].key != key)
@@ -52,7 +52,7 @@ struct map *map_new(struct arena *arena, size_t expected)
 
 static void grow(struct map *map)
 {
-	const struct entry *old = map->entries;
+	const struct map_entry *old = map->entries;
 	size_t old_size = map->mask + 1;
 	allocate(map, old_size * 2);
 	for (size_t i = 0; i < old_size; i++)
@@ -64,13 +64,13 @@ void map_set(struct map *map, uint64_t key, uint32_t value)
 {
 	if ((map->count + 1) * 2 > map->mask + 1)
 		grow(map);
-	struct entry *entry = find(map, key);
+	struct map_entry *entry = find(map, key);
 	map->count += !entry->taken;
-	*entry = (struct entry){ .key = key, .value = value, .taken = 1 };
+	*entry = (struct map_entry){ .key = key, .value = value, .taken = 1 };
 }
 
 uint32_t map_get(const struct map *map, uint64_t key)
 {
-	const struct entry *entry = find(map, key);
+	const struct map_entry *entry = find(map, key);
 	return entry->taken ? entry->value : MAP_NONE;
 }

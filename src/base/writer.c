@@ -12,8 +12,8 @@
 #include "base/instant.h"
 #include "base/mem.h"
 
-struct line {
-	struct line *next;
+struct written_line {
+	struct written_line *next;
 	char text[];
 };
 
@@ -26,7 +26,7 @@ struct writer {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	/* the members from here on are guarded by the mutex */
-	struct line *first, **last;
+	struct written_line *first, **last;
 	size_t waiting; /* includes the line that is being written */
 	size_t lost;
 	int error;
@@ -52,7 +52,7 @@ struct writer *writer_new(const char *path, const struct journal_options *option
 static void release(struct writer *writer)
 {
 	while (writer->first) {
-		struct line *line = writer->first;
+		struct written_line *line = writer->first;
 		writer->first = line->next;
 		free(line);
 	}
@@ -65,7 +65,7 @@ static void release(struct writer *writer)
 /* Writes the first line. The mutex is held; it is released during the write. */
 static void write_first(struct writer *writer)
 {
-	struct line *line = writer->first;
+	struct written_line *line = writer->first;
 	writer->first = line->next;
 	if (!writer->first)
 		writer->last = &writer->first;
@@ -116,7 +116,7 @@ void writer_append(struct writer *writer, const char *text)
 		writer->lost++;
 	} else {
 		size_t size = strlen(text) + 1;
-		struct line *line = mem_alloc(sizeof(*line) + size);
+		struct written_line *line = mem_alloc(sizeof(*line) + size);
 		memcpy(line->text, text, size);
 		*writer->last = line;
 		writer->last = &line->next;

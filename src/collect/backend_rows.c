@@ -12,7 +12,7 @@
 #include "model/activity.h"
 #include "session/cell.h"
 
-enum column {
+enum backend_column {
 	COLUMN_PID,
 	COLUMN_BACKEND_START,
 	COLUMN_BACKEND_TYPE,
@@ -72,7 +72,7 @@ const char backend_rows_sql[] =
 
 /* A name is often the same as in the row before: both rows share one copy. */
 static const char *read_name(struct arena *arena, const PGresult *result, int row,
-	enum column column, const char *before)
+	enum backend_column column, const char *before)
 {
 	int length = PQgetlength(result, row, (int)column);
 	if (before && !PQgetisnull(result, row, (int)column) &&

@@ -44,7 +44,7 @@ struct scan {
 };
 
 /* A process in which a scan hangs. */
-struct stuck {
+struct stuck_scan {
 	struct scan *scan;
 	int32_t pid;
 	uint64_t start_ticks;
@@ -67,7 +67,7 @@ struct clients {
 	int64_t timeout;
 	int32_t watched;       /* the process that was read when the watchdog last ran */
 	struct procfs *procfs; /* for the loop's thread: only reads start times */
-	struct stuck stuck[MOST_STUCK];
+	struct stuck_scan stuck[MOST_STUCK];
 	size_t n_stuck;
 	int64_t retry_at; /* monotonic: when to read again the processes that no longer hang; 0:
 			     none */
@@ -120,7 +120,7 @@ static void leave_alone(struct clients *clients, int32_t pid)
 	bool full = clients->n_stuck == MOST_STUCK;
 	if (full || procfs_stat(clients->procfs, pid, &stat) < 0)
 		return;
-	clients->stuck[clients->n_stuck++] = (struct stuck){ stuck, pid, stat.start_ticks };
+	clients->stuck[clients->n_stuck++] = (struct stuck_scan){ stuck, pid, stat.start_ticks };
 	stuck->left_alone = true;
 	clients->fresh |= stuck->fresh;
 	renew_scan(clients);

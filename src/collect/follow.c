@@ -27,18 +27,18 @@
 /* The least pause after a scan, as a multiple of the scan's cost. Samples use half of it. */
 #define SHARE 10
 
-struct member {
+struct followed {
 	int32_t pid;
 	uint64_t start_ticks;
 };
 
 struct members {
-	struct member *items;
+	struct followed *items;
 	size_t count, room;
 };
 
 /* A row of the table of all processes. */
-struct entry {
+struct process_row {
 	int32_t pid, parent;
 	uint64_t start_ticks;
 	bool ended;  /* a zombie: a row that was read before may still name it as parent */
@@ -47,12 +47,12 @@ struct entry {
 
 struct table {
 	struct arena *arena;
-	struct entry *entries;
+	struct process_row *entries;
 	size_t count, room;
 	struct map *by_pid; /* indexes */
 };
 
-struct holding {
+struct held_socket {
 	uint32_t inode;
 	int32_t pid;
 };
@@ -83,15 +83,15 @@ struct follow {
 	int64_t children_at, children_cost; /* monotonic: when the last scan for children began, and
 					       how long it took */
 	struct follow_sample sample;
-	struct holding *holdings;
+	struct held_socket *holdings;
 	size_t n_holdings, holdings_room;
 };
 
 static void append_member(struct members *members, int32_t pid, uint64_t start_ticks)
 {
 	members->items =
-		mem_grow(members->items, members->count, &members->room, sizeof(struct member));
-	members->items[members->count++] = (struct member){ pid, start_ticks };
+		mem_grow(members->items, members->count, &members->room, sizeof(struct followed));
+	members->items[members->count++] = (struct followed){ pid, start_ticks };
 }
 
 static void add_member(struct members *members, int32_t pid, uint64_t start_ticks)
@@ -119,7 +119,7 @@ static void read_table(const struct procfs *procfs, struct table *table)
 		table->entries = mem_grow(
 			table->entries, table->count, &table->room, sizeof(*table->entries));
 		map_set(table->by_pid, (uint64_t)pid, (uint32_t)table->count);
-		table->entries[table->count++] = (struct entry){
+		table->entries[table->count++] = (struct process_row){
 			.pid = pid,
 			.parent = stat.parent,
 			.start_ticks = stat.start_ticks,
@@ -135,7 +135,7 @@ static void table_deinit(struct table *table)
 }
 
 /* The process with this pid in the table; NULL. */
-static struct entry *table_find(const struct table *table, int32_t pid)
+static struct process_row *table_find(const struct table *table, int32_t pid)
 {
 	uint32_t index = map_get(table->by_pid, (uint64_t)pid);
 	return index == MAP_NONE ? NULL : &table->entries[index];
@@ -144,13 +144,13 @@ static struct entry *table_find(const struct table *table, int32_t pid)
 /* A parent is identified by pid and start time: another process may have the pid by now. No child
  * is older than its parent. */
 static bool is_child(
-	const struct follow *follow, const struct table *table, const struct entry *entry)
+	const struct follow *follow, const struct table *table, const struct process_row *entry)
 {
 	if (entry->member || entry->ended)
 		return false;
 	if (follow->reaper && entry->parent == follow->reaper)
 		return true;
-	const struct entry *parent = table_find(table, entry->parent);
+	const struct process_row *parent = table_find(table, entry->parent);
 	return parent && parent->member && entry->start_ticks >= parent->start_ticks;
 }
 
@@ -162,15 +162,15 @@ static void find_children(struct follow *follow)
 	struct table table;
 	read_table(follow->procfs, &table);
 	for (size_t i = 0; i < follow->members.count; i++) {
-		const struct member *member = &follow->members.items[i];
-		struct entry *entry = table_find(&table, member->pid);
+		const struct followed *member = &follow->members.items[i];
+		struct process_row *entry = table_find(&table, member->pid);
 		if (entry && entry->start_ticks == member->start_ticks)
 			entry->member = true;
 	}
 	do {
 		before = follow->members.count;
 		for (size_t i = 0; i < table.count; i++) {
-			struct entry *entry = &table.entries[i];
+			struct process_row *entry = &table.entries[i];
 			if (!is_child(follow, &table, entry))
 				continue;
 			entry->member = true;
@@ -186,7 +186,7 @@ static void hold(struct follow *follow, uint32_t inode, int32_t pid)
 {
 	follow->holdings = mem_grow(follow->holdings, follow->n_holdings, &follow->holdings_room,
 		sizeof(*follow->holdings));
-	follow->holdings[follow->n_holdings++] = (struct holding){ inode, pid };
+	follow->holdings[follow->n_holdings++] = (struct held_socket){ inode, pid };
 }
 
 /* False if we may not read them. */
@@ -204,7 +204,7 @@ static bool read_descriptors(struct follow *follow, int32_t pid)
 
 /* False when the process has ended. */
 static bool read_process(
-	struct follow *follow, const struct member *member, struct follow_process *ret)
+	struct follow *follow, const struct followed *member, struct follow_process *ret)
 {
 	struct procfs_stat stat;
 	int r = procfs_stat(follow->procfs, member->pid, &stat);
@@ -254,7 +254,8 @@ static void read_sockets(struct follow *follow)
 		sample->began_at);
 	sample->sockets = arena_array(sample->arena, follow->n_holdings, sizeof(*sample->sockets));
 	for (size_t i = 0; i < follow->n_holdings; i++) {
-		const struct link *link = links_find(follow->links, follow->holdings[i].inode);
+		const struct server_link *link =
+			links_find(follow->links, follow->holdings[i].inode);
 		if (link)
 			sample->sockets[sample->n_sockets++] = (struct follow_socket){
 				.inode = link->inode,

@@ -16,7 +16,7 @@
 #define DEADLINE_MS 2000L
 #define BODY_MOST   1024 /* the proxy's own answers are one line */
 
-struct request {
+struct health_request {
 	struct health *health;
 	CURL *easy; /* NULL unless a request is running */
 	char body[BODY_MOST];
@@ -30,7 +30,7 @@ struct health {
 	char *url;
 	CURLM *multi;
 	uv_timer_t *timer;
-	struct request requests[PROXY_PROBES];
+	struct health_request requests[PROXY_PROBES];
 	struct arena *texts, *next; /* the texts of the probes; those of the running round */
 	struct proxy_probe probes[PROXY_PROBES];
 	size_t under_way;
@@ -86,7 +86,7 @@ static struct proxy_probe read_failure(struct arena *arena, CURLcode code)
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 {
-	struct request *request = data;
+	struct health_request *request = data;
 	size_t room = BODY_MOST - request->length, length = size * count;
 	size_t taken = length < room ? length : room;
 	memcpy(request->body + request->length, bytes, taken);
@@ -95,7 +95,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 	return taken;
 }
 
-static void finish_request(struct request *request, CURLcode code)
+static void finish_request(struct health_request *request, CURLcode code)
 {
 	struct health *health = request->health;
 	long status = 0;
@@ -127,7 +127,7 @@ static void collect_finished(struct health *health)
 	int left;
 	size_t before = health->under_way;
 	while ((message = curl_multi_info_read(health->multi, &left))) {
-		struct request *request = NULL;
+		struct health_request *request = NULL;
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		CURLcode code = message->data.result;
@@ -147,7 +147,7 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /* A watched socket; freed once its handle is closed. */
-struct watch {
+struct watched_socket {
 	uv_poll_t poll;
 	struct health *health;
 	curl_socket_t socket;
@@ -160,7 +160,7 @@ static void free_watch(uv_handle_t *handle)
 
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
-	struct watch *watch = poll->data;
+	struct watched_socket *watch = poll->data;
 	struct health *health = watch->health;
 	int flags = 0, running;
 	if (events & UV_READABLE)
@@ -177,7 +177,7 @@ static int on_watch(CURL *easy, curl_socket_t socket, int what, void *data, void
 {
 	(void)easy;
 	struct health *health = data;
-	struct watch *watch = socket_data;
+	struct watched_socket *watch = socket_data;
 	if (what == CURL_POLL_REMOVE) {
 		if (watch)
 			uv_close((uv_handle_t *)&watch->poll, free_watch);
@@ -259,10 +259,10 @@ void health_free(struct health *health)
 
 static void start_request(struct health *health, size_t probe)
 {
-	struct request *request = &health->requests[probe];
+	struct health_request *request = &health->requests[probe];
 	size_t length = strlen(health->url);
 	bool slash = length && health->url[length - 1] == '/';
-	*request = (struct request){ .health = health, .easy = curl_easy_init() };
+	*request = (struct health_request){ .health = health, .easy = curl_easy_init() };
 	request->probe = (struct proxy_probe){ .open = -1, .max = -1 };
 	if (!request->easy)
 		return;

@@ -32,7 +32,7 @@ struct inspection {
 };
 
 /* A process in which an inspection hangs; pid 0: it hangs between two processes. */
-struct stuck {
+struct stuck_inspection {
 	struct inspection *inspection;
 	int32_t pid;
 	uint64_t start_ticks;
@@ -49,7 +49,7 @@ struct inspector {
 	struct inspection *current;     /* NULL: none is under way */
 	bool has_watched;
 	unsigned watched; /* the steps when the watchdog last ran */
-	struct stuck stuck[MOST_STUCK];
+	struct stuck_inspection stuck[MOST_STUCK];
 	size_t n_stuck;
 };
 
@@ -172,7 +172,7 @@ static void abandon(struct inspector *inspector)
 	inspection->abandoned = true;
 	atomic_store(&inspection->progress.stop, true);
 	inspector->stuck[inspector->n_stuck++] =
-		(struct stuck){ inspection, pid, find_start(&inspector->request, pid) };
+		(struct stuck_inspection){ inspection, pid, find_start(&inspector->request, pid) };
 	/* it has not begun when all of libuv's threads are taken */
 	worker_cancel(inspection->worker);
 	if (pid && inspector->n_stuck < MOST_STUCK)

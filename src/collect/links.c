@@ -20,7 +20,7 @@
 #define LOOK_MOST (2 * USEC_PER_SEC)
 
 struct known {
-	struct link link;
+	struct server_link link;
 	int64_t ask_at, pause; /* monotonic: when the kernel is asked about it again, if it is still
 				  unknown */
 };
@@ -61,7 +61,7 @@ static struct known *find(const struct links *links, uint32_t inode)
 			    : NULL;
 }
 
-const struct link *links_find(const struct links *links, uint32_t inode)
+const struct server_link *links_find(const struct links *links, uint32_t inode)
 {
 	const struct known *known = find(links, inode);
 	return known && known->link.recognised ? &known->link : NULL;

@@ -11,7 +11,7 @@
 
 struct links;
 
-struct link {
+struct server_link {
 	uint32_t inode;
 	bool recognised; /* it is a connection to one of the ports; the fields below are set only
 			    then */
@@ -33,6 +33,6 @@ void links_scan(struct links *links, const uint32_t *inodes, size_t n_inodes, co
 	size_t n_ports, int64_t now);
 
 /* NULL if it is not a recognised connection. Borrowed until the next links_scan(). */
-const struct link *links_find(const struct links *links, uint32_t inode);
+const struct server_link *links_find(const struct links *links, uint32_t inode);
 
 #endif

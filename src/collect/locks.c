@@ -20,7 +20,7 @@
 #define REFRESH_EVERY USEC_PER_SEC
 #define REFRESH_SHARE 20
 
-enum column {
+enum lock_column {
 	COLUMN_PID,
 	COLUMN_GRANTED,
 	COLUMN_TYPE,
@@ -90,7 +90,8 @@ struct locks {
 	int64_t not_before; /* monotonic */
 };
 
-static const char *text_of(struct arena *arena, const PGresult *result, int row, enum column column)
+static const char *text_of(
+	struct arena *arena, const PGresult *result, int row, enum lock_column column)
 {
 	const char *text = cell_text(arena, result, row, (int)column, TEXT_LINE);
 	return text ? text : "?";

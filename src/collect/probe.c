@@ -42,7 +42,7 @@ static void finish(
 }
 
 /* A refusal with an error code of the server is an answer, and so is a demand for a password. */
-static bool is_answer(const struct dial_result *dialed, const struct failure *failure)
+static bool is_answer(const struct dial_result *dialed, const struct session_failure *failure)
 {
 	return failure->sqlstate[0] || PQconnectionNeedsPassword(dialed->conn) ||
 		/* libpq's message if require_auth forbids the method */
@@ -59,7 +59,7 @@ static void on_dialed(void *data, const struct dial_result *dialed)
 		return;
 	}
 	struct arena *arena = arena_new();
-	struct failure failure = failure_read(arena, dialed->error);
+	struct session_failure failure = failure_read(arena, dialed->error);
 	bool answered = dialed->conn && is_answer(dialed, &failure);
 	PQfinish(dialed->conn);
 	finish(probe, dialed, answered, *failure.text ? failure.text : "the connection was closed");

@@ -10,62 +10,62 @@
 #include "config/value.h"
 
 /* The field of a value, and its type. */
-struct target {
+struct key_value {
 	struct arena *arena;
 	const struct config_key *key;
 	void *field;
 };
 
 static int read_boolean(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	return value_boolean(node, target->field, ret_error);
+	return value_boolean(node, value->field, ret_error);
 }
 
 static int read_integer(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	return value_integer(node, target->key->min, target->key->max, target->field, ret_error);
+	return value_integer(node, value->key->min, value->key->max, value->field, ret_error);
 }
 
 static int read_seconds(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	return value_seconds(node, target->key->min, target->key->max, target->field, ret_error);
+	return value_seconds(node, value->key->min, value->key->max, value->field, ret_error);
 }
 
 static int read_duration(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	return value_duration(node, target->key->min, target->key->max, target->field, ret_error);
+	return value_duration(node, value->key->min, value->key->max, value->field, ret_error);
 }
 
 static int read_limit(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
 	if (node->kind == NODE_TEXT && strcmp(node->text, "none") == 0) {
-		*(int64_t *)target->field = RULES_NO_LIMIT;
+		*(int64_t *)value->field = RULES_NO_LIMIT;
 		return 0;
 	}
-	return read_duration(target, node, ret_error);
+	return read_duration(value, node, ret_error);
 }
 
 static int read_text(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	return value_text(node, target->field, ret_error);
+	return value_text(node, value->field, ret_error);
 }
 
 static int read_theme(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
 	if (node->kind != NODE_TEXT || !theme_name_is_valid(node->text))
 		return value_unexpected(node, "a theme's name", ret_error);
-	return value_text(node, target->field, ret_error);
+	return value_text(node, value->field, ret_error);
 }
 
 static int read_url(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
 	const char *text;
 	int r = value_text(node, &text, ret_error);
@@ -75,22 +75,22 @@ static int read_url(
 	if (*text && strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
 		return document_error(
 			node, ret_error, "expected \"\", or a URL with http:// or https://");
-	*(const char **)target->field = text;
+	*(const char **)value->field = text;
 	return 0;
 }
 
 static int read_list(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	struct config_list *list = target->field;
-	return value_list(target->arena, node, &list->items, &list->count, ret_error);
+	struct config_list *list = value->field;
+	return value_list(value->arena, node, &list->items, &list->count, ret_error);
 }
 
 static int read_patterns(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
-	struct patterns *patterns = target->field;
-	return value_list(target->arena, node, &patterns->items, &patterns->count, ret_error);
+	struct patterns *patterns = value->field;
+	return value_list(value->arena, node, &patterns->items, &patterns->count, ret_error);
 }
 
 /* On the command line CONNINFO may be the name of a configured database. A name that looks like a
@@ -111,27 +111,27 @@ static int read_database(const struct node *node, struct config_database *ret_da
 }
 
 static int read_databases(
-	const struct target *target, const struct node *node, struct config_error *ret_error)
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
 	if (node->kind != NODE_MAP && node->kind != NODE_NOTHING)
 		return document_error(node, ret_error, "expected lines of the form NAME: CONNINFO");
 	size_t count = 0;
 	for (const struct node *entry = node->first; entry; entry = entry->next)
 		count++;
-	struct config_database *items = arena_array(target->arena, count + 1, sizeof(*items));
+	struct config_database *items = arena_array(value->arena, count + 1, sizeof(*items));
 	struct config_database *item = items;
 	for (const struct node *entry = node->first; entry; entry = entry->next) {
 		int r = read_database(entry, item++, ret_error);
 		if (r < 0)
 			return r;
 	}
-	*(struct config_databases *)target->field =
+	*(struct config_databases *)value->field =
 		(struct config_databases){ .items = items, .count = count };
 	return 0;
 }
 
 static int (*const readers[])(
-	const struct target *target, const struct node *node, struct config_error *ret_error) = {
+	const struct key_value *value, const struct node *node, struct config_error *ret_error) = {
 	[CONFIG_BOOLEAN] = read_boolean,
 	[CONFIG_INTEGER] = read_integer,
 	[CONFIG_SECONDS] = read_seconds,
@@ -148,10 +148,10 @@ static int (*const readers[])(
 int field_read(struct config *config, const struct config_key *key, const struct node *node,
 	struct config_error *ret_error)
 {
-	const struct target target = {
+	const struct key_value value = {
 		.arena = config->arena,
 		.key = key,
 		.field = (char *)config + key->offset,
 	};
-	return readers[key->type](&target, node, ret_error);
+	return readers[key->type](&value, node, ret_error);
 }

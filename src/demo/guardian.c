@@ -32,7 +32,7 @@ struct guarded {
 };
 
 /* pidfds, because a pid may be reused before the end. */
-struct watched {
+struct watched_process {
 	int fds[MOST_PROCESSES];
 	int count;
 };
@@ -47,7 +47,7 @@ static void signal_process(int pidfd, int signal_number)
 	(void)syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0);
 }
 
-static void read_orders(int orders, struct watched *watched)
+static void read_orders(int orders, struct watched_process *watched)
 {
 	pid_t pid;
 	for (;;) {
@@ -74,7 +74,7 @@ static void wait_for_end(int pidfd, int timeout_ms)
 
 /* Ends all processes, with SIGQUIT first: a postmaster then shuts down at once and ends its
  * children as well. */
-static void end_all(const struct watched *watched)
+static void end_all(const struct watched_process *watched)
 {
 	for (int i = watched->count - 1; i >= 0; i--)
 		signal_process(watched->fds[i], SIGQUIT);
@@ -161,7 +161,7 @@ static void remove_folder(const struct guarded *guarded)
 __attribute__((noreturn)) static void guard(const struct guarded *guarded, int orders, int done)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
-	struct watched watched = { .count = 0 };
+	struct watched_process watched = { .count = 0 };
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	prctl(PR_SET_NAME, "dbtop-guardian");

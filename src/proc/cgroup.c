@@ -17,18 +17,18 @@
 #define ID_DIGITS    64
 #define SHOWN_DIGITS 12
 
-struct span {
+struct cgroup_span {
 	const char *start;
 	size_t length;
 };
 
-static bool starts_with(struct span span, const char *prefix)
+static bool starts_with(struct cgroup_span span, const char *prefix)
 {
 	size_t length = strlen(prefix);
 	return span.length >= length && memcmp(span.start, prefix, length) == 0;
 }
 
-static bool ends_with(struct span span, const char *suffix)
+static bool ends_with(struct cgroup_span span, const char *suffix)
 {
 	size_t length = strlen(suffix);
 	return span.length > length &&
@@ -36,7 +36,7 @@ static bool ends_with(struct span span, const char *suffix)
 }
 
 /* Returns the last part of the path before *end, and moves *end to before it. */
-static bool previous_part(const char *path, const char **end, struct span *ret)
+static bool previous_part(const char *path, const char **end, struct cgroup_span *ret)
 {
 	while (*end > path && (*end)[-1] == '/')
 		(*end)--;
@@ -45,14 +45,14 @@ static bool previous_part(const char *path, const char **end, struct span *ret)
 	const char *start = *end;
 	while (start > path && start[-1] != '/')
 		start--;
-	*ret = (struct span){ start, (size_t)(*end - start) };
+	*ret = (struct cgroup_span){ start, (size_t)(*end - start) };
 	*end = start;
 	return true;
 }
 
 /* A run of exactly 64 hexadecimal digits; NULL if there is none. The monitor that an engine runs
  * beside a container (libpod-conmon-ID.scope) is not in the container. */
-static const char *container_id(struct span part)
+static const char *container_id(struct cgroup_span part)
 {
 	static const char *const monitors[] = { "libpod-conmon-", "crio-conmon-" };
 	for (size_t i = 0; i < sizeof(monitors) / sizeof(monitors[0]); i++)
@@ -72,7 +72,7 @@ static const char *container_id(struct span part)
 	return NULL;
 }
 
-static bool is_unit(struct span part)
+static bool is_unit(struct cgroup_span part)
 {
 	if (ends_with(part, ".scope"))
 		return true;
@@ -80,10 +80,10 @@ static bool is_unit(struct span part)
 }
 
 /* The deepest part decides, because a unit may have groups of its own below its group. */
-static void read_path(struct arena *arena, struct span path, struct cgroup *cgroup)
+static void read_path(struct arena *arena, struct cgroup_span path, struct cgroup *cgroup)
 {
 	const char *end = path.start + path.length;
-	struct span part;
+	struct cgroup_span part;
 	while (previous_part(path.start, &end, &part)) {
 		const char *id = container_id(part);
 		if (id && !cgroup->container)
@@ -95,7 +95,7 @@ static void read_path(struct arena *arena, struct span path, struct cgroup *cgro
 
 /* A line is HIERARCHY:CONTROLLERS:PATH. If the group was removed while the process was in it, the
  * kernel adds a mark to the path. */
-static struct span path_of(struct span line)
+static struct cgroup_span path_of(struct cgroup_span line)
 {
 	static const char removed[] = " (deleted)";
 	const char *path = memchr(line.start, ':', line.length);
@@ -103,8 +103,8 @@ static struct span path_of(struct span line)
 	if (path)
 		path = memchr(path + 1, ':', (size_t)(end - path - 1));
 	if (!path)
-		return (struct span){ end, 0 };
-	struct span span = { path + 1, (size_t)(end - path - 1) };
+		return (struct cgroup_span){ end, 0 };
+	struct cgroup_span span = { path + 1, (size_t)(end - path - 1) };
 	if (ends_with(span, removed))
 		span.length -= sizeof(removed) - 1;
 	return span;
@@ -114,7 +114,7 @@ struct cgroup cgroup_parse(struct arena *arena, const char *text)
 {
 	struct cgroup cgroup = { .unit = NULL };
 	while (*text) {
-		struct span line = { text, strcspn(text, "\n") };
+		struct cgroup_span line = { text, strcspn(text, "\n") };
 		read_path(arena, path_of(line), &cgroup);
 		text += line.length;
 		text += *text == '\n';

@@ -34,12 +34,12 @@ static const struct {
 	{ "pwd", true },
 };
 
-struct line {
+struct masked_line {
 	char *text;
 	size_t length;
 };
 
-static void append(struct line *line, const char *bytes, size_t size)
+static void append(struct masked_line *line, const char *bytes, size_t size)
 {
 	memcpy(line->text + line->length, bytes, size);
 	line->length += size;
@@ -141,7 +141,7 @@ static bool is_whole_value(const char *start, const char *separator)
 	return isupper((unsigned char)start[0]);
 }
 
-static void append_argument(struct line *line, const char *start, const char *end)
+static void append_argument(struct masked_line *line, const char *start, const char *end)
 {
 	for (const char *p = start; p < end;) {
 		const char *secret = NULL, *after = end;
@@ -172,7 +172,7 @@ const char *cmdline_format(struct arena *arena, const char *bytes, size_t size)
 	if (!size)
 		return NULL;
 	/* a mask replaces at least one byte, and a space replaces the zero byte before it */
-	struct line line = { .text = arena_alloc(arena, size * 4) };
+	struct masked_line line = { .text = arena_alloc(arena, size * 4) };
 	bool hide = false;
 	for (const char *p = bytes, *end = bytes + size; p < end; p++) {
 		const char *stop = memchr(p, '\0', (size_t)(end - p));

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "proc/procfs.h"
 
-struct walk {
+struct descriptor_walk {
 	const struct map *wanted;
 	char own_namespace[64]; /* "" if unknown */
 	struct descriptors_owner *owners;
@@ -32,7 +32,7 @@ static void read_link(int folder, const char *path, char *text, size_t size)
 	text[length < 0 ? 0 : length] = '\0';
 }
 
-static void add_owner(struct walk *walk, uint32_t inode)
+static void add_owner(struct descriptor_walk *walk, uint32_t inode)
 {
 	walk->owners =
 		mem_grow(walk->owners, walk->n_owners, &walk->owners_room, sizeof(*walk->owners));
@@ -40,7 +40,7 @@ static void add_owner(struct walk *walk, uint32_t inode)
 		(struct descriptors_owner){ inode, (uint32_t)walk->n_processes };
 }
 
-static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat *stat)
+static void add_process(struct descriptor_walk *walk, int32_t pid, const struct procfs_stat *stat)
 {
 	walk->processes = mem_grow(walk->processes, walk->n_processes, &walk->processes_room,
 		sizeof(*walk->processes));
@@ -50,7 +50,7 @@ static void add_process(struct walk *walk, int32_t pid, const struct procfs_stat
 /* The process's start time is read through the same open folder as its descriptors: the folder
  * belongs to this process only, even if the pid is used again. If the process exits during the
  * walk, its descriptors are dropped. */
-static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
+static void walk_descriptors(struct descriptor_walk *walk, int32_t pid, DIR *folder)
 {
 	size_t first = walk->n_owners;
 	for (uint32_t inode; (inode = procfs_next_socket(folder));)
@@ -66,7 +66,7 @@ static void walk_descriptors(struct walk *walk, int32_t pid, DIR *folder)
 }
 
 /* Kernel threads also refuse, but they have no descriptors: they are not counted. */
-static void note_refusal(struct walk *walk, int root, int32_t pid)
+static void note_refusal(struct descriptor_walk *walk, int root, int32_t pid)
 {
 	char path[32];
 	struct procfs_stat stat;
@@ -75,7 +75,7 @@ static void note_refusal(struct walk *walk, int root, int32_t pid)
 		walk->n_refused++;
 }
 
-static void compare_namespace(struct walk *walk, int root, int32_t pid)
+static void compare_namespace(struct descriptor_walk *walk, int root, int32_t pid)
 {
 	char path[32], namespace[sizeof(walk->own_namespace)];
 	if (walk->other_network_namespaces || !walk->own_namespace[0])
@@ -86,7 +86,7 @@ static void compare_namespace(struct walk *walk, int root, int32_t pid)
 		walk->other_network_namespaces = true;
 }
 
-static void walk_process(struct walk *walk, int root, int32_t pid)
+static void walk_process(struct descriptor_walk *walk, int root, int32_t pid)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "%" PRId32 "/fd", pid);
@@ -122,7 +122,8 @@ static size_t remove_repeated(struct descriptors_owner *owners, size_t count)
 	return kept;
 }
 
-static void hand_over(struct walk *walk, struct arena *arena, struct descriptors_scan *ret)
+static void hand_over(
+	struct descriptor_walk *walk, struct arena *arena, struct descriptors_scan *ret)
 {
 	*ret = (struct descriptors_scan){
 		.owners = arena_array(arena, walk->n_owners, sizeof(*walk->owners)),
@@ -143,7 +144,7 @@ static void hand_over(struct walk *walk, struct arena *arena, struct descriptors
 int descriptors_scan(
 	int root, const struct map *wanted, struct arena *arena, struct descriptors_scan *ret)
 {
-	struct walk walk = { .wanted = wanted };
+	struct descriptor_walk walk = { .wanted = wanted };
 	CLEANUP(cleanup_dir) DIR *processes = procfs_open_folder(root, ".");
 	if (!processes)
 		return -errno;

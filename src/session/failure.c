@@ -80,7 +80,7 @@ static const char *split_sqlstate(const char *line, char ret_sqlstate[static 6])
 
 /* Returns false for a code without a meaning, such as 08P01, which PgBouncer uses for every
  * error. */
-static bool judge_code(struct failure *failure)
+static bool judge_code(struct session_failure *failure)
 {
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		if (strncmp(failure->sqlstate, codes[i].sqlstate, strlen(codes[i].sqlstate)) == 0) {
@@ -92,7 +92,7 @@ static bool judge_code(struct failure *failure)
 	return strcmp(failure->sqlstate, "08P01") != 0;
 }
 
-static void judge_words(struct failure *failure)
+static void judge_words(struct session_failure *failure)
 {
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
 		if (strstr(failure->text, phrases[i].words)) {
@@ -118,9 +118,9 @@ static const char *telling_line(const char *message)
 	return message;
 }
 
-struct failure failure_read(struct arena *arena, const char *message)
+struct session_failure failure_read(struct arena *arena, const char *message)
 {
-	struct failure failure = { .status = SERVER_REFUSED };
+	struct session_failure failure = { .status = SERVER_REFUSED };
 	const char *line = skip_prefix(telling_line(message));
 	line = split_sqlstate(line, failure.sqlstate);
 	failure.text = text_clean(arena, line, strcspn(line, "\n"), TEXT_LINE);

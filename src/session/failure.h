@@ -8,7 +8,7 @@
 
 struct arena;
 
-struct failure {
+struct session_failure {
 	enum server_status status; /* SERVER_FULL, SERVER_REFUSED or SERVER_DENIED */
 	char sqlstate[6];          /* "" when there is none */
 	const char *text;          /* one clean line, in the arena */
@@ -17,6 +17,6 @@ struct failure {
 
 /* Reads libpq's message of a connection set to PQERRORS_VERBOSE. The message then contains the
  * SQLSTATE, which does not depend on the server's language. */
-struct failure failure_read(struct arena *arena, const char *message);
+struct session_failure failure_read(struct arena *arena, const char *message);
 
 #endif

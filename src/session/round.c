@@ -133,7 +133,7 @@ static bool run_attempt(struct round *round, const struct params *params, PGconn
 static enum outcome judge(PGconn *conn, bool reached)
 {
 	struct arena *arena = arena_new();
-	struct failure failure = failure_read(arena, PQerrorMessage(conn));
+	struct session_failure failure = failure_read(arena, PQerrorMessage(conn));
 	enum outcome outcome = OUTCOME_NEXT_ADDRESS;
 	if (strcmp(failure.sqlstate, "57P03") == 0) /* cannot_connect_now */
 		outcome = OUTCOME_NEXT_HOST;

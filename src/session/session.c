@@ -18,7 +18,7 @@
 #include "session/standing.h"
 #include "session/statement.h"
 
-enum phase {
+enum session_phase {
 	PHASE_NEW,
 	PHASE_DIALING,
 	PHASE_SETTING_UP,
@@ -32,7 +32,7 @@ struct session {
 	const struct dialect *dialect;
 	struct params params; /* includes the password once the user has entered it */
 
-	enum phase phase;
+	enum session_phase phase;
 	struct dial *dial; /* the present round of attempts; NULL between rounds */
 	PGconn *conn;
 	uv_poll_t *poll; /* watches the connection's socket; NULL while nothing is watched */

@@ -32,7 +32,7 @@ static void name_server(struct arena *texts, const PGconn *conn, const struct pa
 static void explain(struct arena *texts, const char *message, enum server_status status,
 	struct server_state *state)
 {
-	struct failure failure = failure_read(texts, message);
+	struct session_failure failure = failure_read(texts, message);
 	if (status != SERVER_CONNECTING)
 		state->status = failure.status;
 	state->error = failure.text;

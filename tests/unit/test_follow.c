@@ -148,7 +148,7 @@ static void links_know_connections_to_the_port(void **state)
 	connect_to(f, client);
 	const uint32_t inodes[] = { inode_of(idle), inode_of(client), inode_of(client) };
 	links_scan(f->links, inodes, 3, &f->port, 1, 7000);
-	const struct link *link = links_find(f->links, inode_of(client));
+	const struct server_link *link = links_find(f->links, inode_of(client));
 	assert_non_null(link);
 	assert_true(link->established);
 	assert_int_equal(link->inode, inode_of(client));

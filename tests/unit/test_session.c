@@ -74,7 +74,7 @@ static void failures_are_told_by_their_code(void **state)
 	};
 	struct arena *arena = arena_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct failure failure = failure_read(arena, cases[i].message);
+		struct session_failure failure = failure_read(arena, cases[i].message);
 		assert_int_equal(failure.status, cases[i].status);
 		assert_string_equal(failure.sqlstate, cases[i].sqlstate);
 		assert_string_equal(failure.text, cases[i].text);
