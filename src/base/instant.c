@@ -37,11 +37,6 @@ int64_t instant_from_postgres(int64_t timestamptz)
 	return instant;
 }
 
-int64_t instant_to_postgres(int64_t instant)
-{
-	return instant - POSTGRES_EPOCH;
-}
-
 int64_t instant_elapsed(int64_t from, int64_t to)
 {
 	if (from == INSTANT_UNKNOWN || to == INSTANT_UNKNOWN)

@@ -23,7 +23,6 @@ int64_t instant_monotonic(void);
 /* Converts PostgreSQL's binary timestamptz, in microseconds since 2000-01-01. ±infinity becomes
  * INSTANT_UNKNOWN. */
 int64_t instant_from_postgres(int64_t timestamptz);
-int64_t instant_to_postgres(int64_t instant);
 
 /* to − from, but 0 where that is negative, because clocks may be set back; −1 when either is
  * unknown. */

@@ -17,7 +17,7 @@
 #define LAST_PAUSE  (2 * USEC_PER_SEC)
 
 /* The time limit for all ports together: a scan may run on the loop's thread. */
-#define LOOK_MOST (2 * USEC_PER_SEC)
+#define SCAN_MOST (2 * USEC_PER_SEC)
 
 struct known {
 	struct server_link link;
@@ -159,7 +159,7 @@ void links_scan(struct links *links, const uint32_t *inodes, size_t n_inodes, co
 	if (!is_due(links, now))
 		return;
 	struct arena *arena = arena_new();
-	netlink_limit(links->netlink, LOOK_MOST);
+	netlink_limit(links->netlink, SCAN_MOST);
 	for (size_t i = 0; i < n_ports; i++) {
 		ask_tcp(links, arena, ports[i]);
 		ask_unix(links, arena, ports[i]);

@@ -177,8 +177,8 @@ static const char *error_of(int status)
 	switch (status) {
 	case PAGE_DAMAGED: return "it is damaged, or no stats page";
 	case PAGE_FOREIGN: return "it is another user's, or others may write to it";
-	case PAGE_TOO_NEW: return "it is of a newer libdbpool";
-	case -EACCES: return "it is not ours to read";
+	case PAGE_TOO_NEW: return "a newer libdbpool wrote it";
+	case -EACCES: return "dbtop may not read it";
 	default: return status < 0 ? strerror(-status) : NULL;
 	}
 }

@@ -267,8 +267,8 @@ static bool is_believed(const struct probe_result *result, const struct proxy *p
 static char *write_failure(const struct probe_result *result, const struct proxy *proxy)
 {
 	if (result->answered)
-		return mem_printf("it answers, but it is another user's program (uid %u): that it "
-				  "leads to the server is not proven",
+		return mem_printf("it answers, but it is another user's program (uid %u): it is "
+				  "not proven that it leads to the server",
 			proxy->uid);
 	struct arena *arena = arena_new();
 	char *failure =
@@ -404,7 +404,7 @@ void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, in
 	worker_start(watch->worker);
 }
 
-bool proxy_watch_is_settled(const struct proxy_watch *watch)
+bool proxy_watch_is_complete(const struct proxy_watch *watch)
 {
 	if (!port_of(watch))
 		return true;

@@ -45,7 +45,7 @@ void proxy_watch_free(struct proxy_watch *watch);
 void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after);
 
 /* True if everything that the first scan leads to is known, including a connection attempt. */
-bool proxy_watch_is_settled(const struct proxy_watch *watch);
+bool proxy_watch_is_complete(const struct proxy_watch *watch);
 
 /* Borrowed; NULL if there is no proxy to scan for, or before the first scan. */
 const struct proxy *proxy_watch_latest(const struct proxy_watch *watch);

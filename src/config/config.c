@@ -80,7 +80,8 @@ static int read_entry(
 	/* The dots are our notation of a path; a key in YAML has none. */
 	if (strchr(node->key, '.'))
 		return document_error(node, ret_error,
-			"a key holds no dot: write a section's keys indented under its name");
+			"a key must not contain a dot: write a section's keys indented under its "
+			"name");
 	const char *name = document_key(config->arena, node);
 	const struct config_key *key = config_key_find(name);
 	if (key)
@@ -196,7 +197,8 @@ int config_set(struct config *config, const char *key, const char *value, const 
 		.key = arena_strdup(config->arena, origin),
 	};
 	if (strcmp(text.text, value) != 0)
-		return document_error(&text, ret_error, "holds a control or invisible character");
+		return document_error(
+			&text, ret_error, "contains a control or invisible character");
 	if (found->type != CONFIG_LIST)
 		return field_read(config, found, &text, ret_error);
 	const struct config_list *list = (void *)((char *)config + found->offset);

@@ -147,7 +147,7 @@ static int read_text(struct parser *parser, const struct node *node, const yaml_
 	const char *clean = text_clean(parser->arena, value, len, TEXT_LINE);
 	if (strlen(clean) != len || memcmp(clean, value, len) != 0)
 		return document_error(node, parser->error,
-			"holds a line break, or a control or invisible character");
+			"contains a line break, or a control or invisible character");
 	*ret_text = clean;
 	return 0;
 }

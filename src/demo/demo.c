@@ -70,7 +70,7 @@ static int start_application(struct demo *demo, char *error)
 		int r = start_role(demo, (enum demo_role)role);
 		if (r < 0) {
 			snprintf(error, PRIVATE_SERVER_ERROR_MAX,
-				"the demo's application does not start");
+				"the demo's application did not start");
 			return r;
 		}
 	}

@@ -256,7 +256,7 @@ static int wait_until_up(struct private_server *server, char *error)
 			return -EIO;
 		}
 		if (instant_monotonic() > deadline) {
-			read_log(server, "postgres does not come up", error);
+			read_log(server, "postgres did not start", error);
 			return -ETIMEDOUT;
 		}
 		usleep(5000);

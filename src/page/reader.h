@@ -117,10 +117,8 @@ int page_scan_all(const struct page_host *host, size_t most, struct page_copy *b
 int page_clear(const char *path, const struct page_host *host, int32_t pid, uint64_t start_ticks,
 	struct page_copy *buffer) __attribute__((warn_unused_result));
 
-/* Names for people and JSON: "running", "idle", … */
+/* A name for people and JSON: "running", … */
 const char *page_phase_name(enum page_phase phase);
-const char *page_slot_state_name(enum page_slot_state state);
-const char *page_hook_state_name(enum page_hook_state state);
 
 /* The upper bound, in microseconds, of the bucket that contains the given share (such as 0.99) of a
  * histogram; −1 when it is empty. */

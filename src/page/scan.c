@@ -1,4 +1,4 @@
-/* Finds stats pages; has the names of their states. */
+/* Finds stats pages; has the names of the phases. */
 #include "page/reader.h"
 
 #include <dirent.h>
@@ -238,30 +238,6 @@ const char *page_phase_name(enum page_phase phase)
 		[PAGE_DONE] = "done",
 	};
 	return phase > 0 && phase < PAGE_PHASES ? names[phase] : "unknown";
-}
-
-const char *page_slot_state_name(enum page_slot_state state)
-{
-	static const char *const names[PAGE_SLOT_STATES] = {
-		[PAGE_SLOT_EMPTY] = "empty",
-		[PAGE_SLOT_CONNECTING] = "connecting",
-		[PAGE_SLOT_IDLE] = "idle",
-		[PAGE_SLOT_HELD] = "held",
-		[PAGE_SLOT_CLOSING] = "closing",
-	};
-	return state < PAGE_SLOT_STATES ? names[state] : "unknown";
-}
-
-const char *page_hook_state_name(enum page_hook_state state)
-{
-	static const char *const names[PAGE_HOOK_STATES] = {
-		[PAGE_HOOK_WAITING] = "waiting",
-		[PAGE_HOOK_RUNNING] = "running",
-		[PAGE_HOOK_DONE] = "done",
-		[PAGE_HOOK_FAILED] = "failed",
-		[PAGE_HOOK_LATE] = "late",
-	};
-	return state < PAGE_HOOK_STATES ? names[state] : "unknown";
 }
 
 int64_t page_percentile(const uint64_t buckets[static PAGE_BUCKETS], double share)

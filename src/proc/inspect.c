@@ -257,7 +257,7 @@ static const char *find_value(
 	return NULL;
 }
 
-static const char *told_application(const struct inspect *inspect, int folder)
+static const char *find_application(const struct inspect *inspect, int folder)
 {
 	const char *name = find_value(inspect, folder, "cmdline", "application_name=", false);
 	return name ? name : find_value(inspect, folder, "environ", "PGAPPNAME=", true);
@@ -284,7 +284,7 @@ static bool read_process(
 	const char *program = executable(inspect, folder);
 	ret->executable = program;
 	ret->script = script(inspect, folder, program);
-	ret->application = told_application(inspect, folder);
+	ret->application = find_application(inspect, folder);
 	ret->ours |= is_dbtop(inspect, folder, &stat);
 	ret->serves = serves(inspect, inodes, n_inodes);
 	ret->parent = stat.parent;

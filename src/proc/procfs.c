@@ -351,12 +351,12 @@ static int64_t clock_usec(clockid_t clock)
 static int64_t boot_time(const struct procfs *procfs)
 {
 	int64_t precise = instant_now() - clock_usec(CLOCK_BOOTTIME);
-	int64_t told = procfs->boot_time;
-	if (llabs(precise - told) >= BOOT_TOLERANCE)
-		told = read_boot_time(procfs->root);
-	if (told == INSTANT_UNKNOWN)
+	int64_t known = procfs->boot_time;
+	if (llabs(precise - known) >= BOOT_TOLERANCE)
+		known = read_boot_time(procfs->root);
+	if (known == INSTANT_UNKNOWN)
 		return procfs->boot_time;
-	return llabs(precise - told) < BOOT_TOLERANCE ? precise : told;
+	return llabs(precise - known) < BOOT_TOLERANCE ? precise : known;
 }
 
 int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks)

@@ -16,7 +16,7 @@ static const struct {
 	const char *hint;
 } codes[] = {
 	{ "53300", SERVER_FULL,
-		"every slot is taken; E stops the application, dbtop enters as soon as one is "
+		"every slot is taken; E stops the application, dbtop connects as soon as one is "
 		"free" },
 	{ "53", SERVER_FULL, NULL },
 	{ "28P01", SERVER_DENIED, "check the password, or the line for this server in ~/.pgpass" },

@@ -83,7 +83,7 @@ static void copy_value(struct params *to, const struct params *from, const char 
 /* Each pass replaces two keywords; their values come from the other pass. Neither pass reads the
  * password file: libpq would warn on stderr about a file that others can read, on top of the
  * warning of the attempt itself. */
-char *hosts_settle(const struct params *wanted, struct params *ret_all)
+char *hosts_complete(const struct params *wanted, struct params *ret_all)
 {
 	static const struct pair first[] = { { "sslmode", NO_VALUE }, { "password", NO_VALUE } };
 	static const struct pair second[] = { { "target_session_attrs", NO_VALUE },

@@ -11,7 +11,7 @@ struct params;
 /* Adds the environment, the service file and libpq's own defaults to `wanted`, as libpq does. Reads
  * files, so it must not be called in the loop's thread. Returns NULL, or an error that the caller
  * frees; ret_all then does not change. The caller clears ret_all. */
-char *hosts_settle(const struct params *wanted, struct params *ret_all);
+char *hosts_complete(const struct params *wanted, struct params *ret_all);
 
 /* One host; a value that is not set is "". */
 struct host {

@@ -331,7 +331,7 @@ void round_run(struct round *round)
 {
 	struct host *hosts;
 	size_t count;
-	char *error = hosts_settle(&round->params, &round->params);
+	char *error = hosts_complete(&round->params, &round->params);
 	if (error) {
 		keep_result(round, NULL, error);
 		free(error);

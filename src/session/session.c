@@ -56,7 +56,7 @@ static void stand(struct session *session, enum server_status status, const char
 	standing_set(&session->standing, session->conn, &session->params, status, message);
 }
 
-static void tell(struct session *session)
+static void report_change(struct session *session)
 {
 	if (session->callbacks.changed)
 		session->callbacks.changed(session->callbacks.data);
@@ -124,7 +124,7 @@ static void lose(struct session *session, const char *message)
 		session->standing.state.sqlstate[0] = '\0';
 	}
 	wait_for_retry(session);
-	tell(session);
+	report_change(session);
 }
 
 static void lose_with_libpq(struct session *session)
@@ -177,7 +177,7 @@ static void become_ready(struct session *session)
 	session->phase = PHASE_READY;
 	session->failures = 0;
 	stand(session, SERVER_OK, NULL);
-	tell(session);
+	report_change(session);
 	session->callbacks.ready(session->callbacks.data);
 }
 

@@ -38,7 +38,7 @@ bool target_is_overdue(const struct target *target)
 
 bool target_lacks_proxy(const struct target *target)
 {
-	return target->options.await_proxy && !proxy_watch_is_settled(target->proxy);
+	return target->options.await_proxy && !proxy_watch_is_complete(target->proxy);
 }
 
 static struct server_state server_state(const struct target *target)

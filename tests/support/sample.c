@@ -386,7 +386,7 @@ static void set_server_full(struct assessment *assessment)
 	server->error = "FATAL: remaining connection slots are reserved for non-replication "
 			"superuser connections";
 	server->hint =
-		"every slot is taken; E stops the application, dbtop enters as soon as one is "
+		"every slot is taken; E stops the application, dbtop connects as soon as one is "
 		"free";
 	strcpy(server->sqlstate, "53300");
 	server->retry_at = SAMPLE_NOW + SECONDS(4);

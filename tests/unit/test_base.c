@@ -99,7 +99,7 @@ static void instant_knows_postgres_epoch_and_infinity(void **state)
 	assert_int_equal(instant_from_postgres(0), INT64_C(946684800000000));
 	assert_int_equal(instant_from_postgres(INT64_MAX), INSTANT_UNKNOWN);
 	assert_int_equal(instant_from_postgres(INT64_MIN), INSTANT_UNKNOWN);
-	assert_int_equal(instant_to_postgres(instant_from_postgres(12345)), 12345);
+	assert_int_equal(instant_from_postgres(12345), INT64_C(946684800012345));
 }
 
 static void instant_elapsed_is_never_negative_but_unknown(void **state)

@@ -252,7 +252,8 @@ static void names_and_types_of_keys_are_checked(void **state)
 		{ "applications: []\n", "f.yaml:1: applications: unknown key" },
 		{ "zebra: 5\n", "f.yaml:1: zebra: unknown key" },
 		{ "leaks.idle: 5\n",
-			"f.yaml:1: leaks.idle: a key holds no dot: write a section's keys indented "
+			"f.yaml:1: leaks.idle: a key must not contain a dot: write a section's "
+			"keys indented "
 			"under its name" },
 		{ "leaks: 5\n", "f.yaml:1: leaks: expected a section: its keys indented under it" },
 		{ "interval: 1\ninterval: 2\n",
@@ -394,16 +395,16 @@ static void yaml_surprises_are_refused(void **state)
 		{ "interval: 1\n---\ninterval: 2\n",
 			"f.yaml:2: a second document: one file holds one document" },
 		{ "log: |\n  a\n  b\n",
-			"f.yaml:1: log: holds a line break, or a control or "
+			"f.yaml:1: log: contains a line break, or a control or "
 			"invisible character" },
 		{ "log: \"a\\e[2J\"\n",
-			"f.yaml:1: log: holds a line break, or a control or "
+			"f.yaml:1: log: contains a line break, or a control or "
 			"invisible character" },
 		{ "log: \"a\\0b\"\n",
-			"f.yaml:1: log: holds a line break, or a control or "
+			"f.yaml:1: log: contains a line break, or a control or "
 			"invisible character" },
 		{ "log: \"a\\u202eb\"\n",
-			"f.yaml:1: log: holds a line break, or a control or "
+			"f.yaml:1: log: contains a line break, or a control or "
 			"invisible character" },
 		{ "interval: 1\nleaks: [\n",
 			"f.yaml:3: not valid YAML: did not find expected node content, while "
@@ -420,10 +421,10 @@ static void terminal_escapes_in_keys_come_out_clean(void **state)
 {
 	(void)state;
 	assert_refused("\"\\e]0;pwned\\a\": 1\n",
-		"f.yaml:1: ␛]0;pwned␇: holds a line break, or a control or invisible character");
+		"f.yaml:1: ␛]0;pwned␇: contains a line break, or a control or invisible character");
 	assert_refused("\"x\\u009b2J\": 1\n",
 		"f.yaml:1: x\xef\xbf\xbd"
-		"2J: holds a line break, or a control or invisible character");
+		"2J: contains a line break, or a control or invisible character");
 	struct config *config = NULL;
 	struct config_error error;
 	assert_int_equal(config_parse("\033[2Jf\n", "x", 1, &config, &error), -EINVAL);
@@ -640,7 +641,7 @@ static void options_are_laid_over_the_file(void **state)
 	assert_int_equal(config_set(config, "pgbouncer", "", "--pgbouncer", &error), -EINVAL);
 	assert_string_equal(error.text, "--pgbouncer: expected text that is not empty, found \"\"");
 	assert_int_equal(config_set(config, "log", "a\033b", "--log", &error), -EINVAL);
-	assert_string_equal(error.text, "--log: holds a control or invisible character");
+	assert_string_equal(error.text, "--log: contains a control or invisible character");
 	assert_int_equal(config->interval, 500000);
 	assert_int_equal(config->pgbouncer.count, 2);
 	assert_int_equal(config_set(config, "databases", "x", "x", &error), -ENOENT);

@@ -146,7 +146,7 @@ static char *settle(struct params *params, char *said, size_t size)
 	int before = dup(STDERR_FILENO);
 	fflush(stderr);
 	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
-	char *error = hosts_settle(params, params);
+	char *error = hosts_complete(params, params);
 	fflush(stderr);
 	dup2(before, STDERR_FILENO);
 	close(before);
