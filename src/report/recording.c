@@ -93,11 +93,8 @@ static void end_line(struct recording *recording, struct walk *walk)
 		walk->entry.at = find_instant(walk->head);
 		walk->entry.used = slots ? find_count(slots, "\"used\":") : -1;
 		walk->entry.leaked = slots ? find_count(slots, "\"leaked\":") : -1;
-		if (recording->count == recording->room) {
-			recording->room = recording->room ? recording->room * 2 : 256;
-			recording->entries = mem_resize(
-				recording->entries, recording->room, sizeof(*recording->entries));
-		}
+		recording->entries = mem_grow(recording->entries, recording->count,
+			&recording->room, sizeof(*recording->entries));
 		recording->entries[recording->count++] = walk->entry;
 	}
 	walk->entry.offset += (off_t)walk->entry.length + 1;

@@ -33,11 +33,9 @@ static bool is_end_of(const struct assessment *assessment, const struct watch_so
 
 static void chain(struct watch_ends *ends, struct map *map, uint64_t key, size_t socket)
 {
-	if (ends->count == ends->room) {
-		ends->room = ends->room ? ends->room * 2 : 64;
-		ends->next = mem_resize(ends->next, ends->room, sizeof(*ends->next));
-		ends->socket = mem_resize(ends->socket, ends->room, sizeof(*ends->socket));
-	}
+	size_t room = ends->room; /* of both arrays */
+	ends->next = mem_grow(ends->next, ends->count, &room, sizeof(*ends->next));
+	ends->socket = mem_grow(ends->socket, ends->count, &ends->room, sizeof(*ends->socket));
 	ends->next[ends->count] = map_get(map, key);
 	ends->socket[ends->count] = (uint32_t)socket;
 	map_set(map, key, (uint32_t)ends->count++);

@@ -144,11 +144,8 @@ void watch_take_baseline(struct watch *watch)
 
 static struct watch_foreign_session *add_foreign(struct watch *watch, const struct backend *backend)
 {
-	if (watch->n_foreign == watch->foreign_room) {
-		watch->foreign_room = watch->foreign_room ? watch->foreign_room * 2 : 16;
-		watch->foreign =
-			mem_resize(watch->foreign, watch->foreign_room, sizeof(*watch->foreign));
-	}
+	watch->foreign = mem_grow(
+		watch->foreign, watch->n_foreign, &watch->foreign_room, sizeof(*watch->foreign));
 	struct watch_foreign_session *foreign = &watch->foreign[watch->n_foreign++];
 	*foreign = (struct watch_foreign_session){
 		.pid = backend->pid,

@@ -11,11 +11,8 @@
 
 static struct watch_socket *add_socket(struct watch *watch, const struct follow_socket *seen)
 {
-	if (watch->n_sockets == watch->sockets_room) {
-		watch->sockets_room = watch->sockets_room ? watch->sockets_room * 2 : 16;
-		watch->sockets =
-			mem_resize(watch->sockets, watch->sockets_room, sizeof(*watch->sockets));
-	}
+	watch->sockets = mem_grow(
+		watch->sockets, watch->n_sockets, &watch->sockets_room, sizeof(*watch->sockets));
 	struct watch_socket *socket = &watch->sockets[watch->n_sockets++];
 	*socket = (struct watch_socket){
 		.inode = seen->inode,

@@ -40,11 +40,8 @@ static void add_write(struct watch *watch, struct shutdown_connection *connectio
 	if (map_get(watch->writes_by_txid, (uint64_t)txid) != MAP_NONE)
 		return;
 	map_set(watch->writes_by_txid, (uint64_t)txid, (uint32_t)watch->n_writes);
-	if (watch->n_writes == watch->writes_room) {
-		watch->writes_room = watch->writes_room ? watch->writes_room * 2 : 16;
-		watch->writes =
-			mem_resize(watch->writes, watch->writes_room, sizeof(*watch->writes));
-	}
+	watch->writes = mem_grow(
+		watch->writes, watch->n_writes, &watch->writes_room, sizeof(*watch->writes));
 	watch->writes[watch->n_writes++] = (struct watch_write){
 		.pid = connection->backend,
 		.start = connection->backend_start,
