@@ -30,6 +30,24 @@ bool shutdown_is_over(const struct shutdown_record *record, int64_t now)
 	return is_over(&facts);
 }
 
+int64_t shutdown_first_closing(const struct shutdown_record *record, int64_t since, int64_t before)
+{
+	int64_t at = before;
+	for (size_t i = 0; i < record->n_connections; i++)
+		if (record->connections[i].opened_at > since)
+			since = record->connections[i].opened_at;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		/* the earlier of both: a session's end may be reported before a sample lacks its
+		 * socket */
+		const int64_t ends[] = { connection->closed_at, connection->ended_at };
+		for (size_t j = 0; j < sizeof(ends) / sizeof(ends[0]); j++)
+			if (ends[j] != INSTANT_UNKNOWN && ends[j] > since && ends[j] < at)
+				at = ends[j];
+	}
+	return at;
+}
+
 static enum shutdown_behaviour behaviour_of_running(const struct shutdown_facts *facts)
 {
 	bool command_runs = facts->command && shutdown_runs(facts->record, facts->command);

@@ -13,6 +13,10 @@ struct arena;
  * passed. `now` is of the monotonic clock. Never true before the signal. */
 bool shutdown_is_over(const struct shutdown_record *record, int64_t now);
 
+/* When the first connection closed after `since`, after the last opening of a connection and before
+ * `before`; `before` if none did. A shutdown that is noticed late, at `before`, began then. */
+int64_t shutdown_first_closing(const struct shutdown_record *record, int64_t since, int64_t before);
+
 /* Makes the verdict. Before it can be given, its behaviour is BEHAVIOUR_NONE and the sentence
  * describes the progress. `strict` fails behaviours that otherwise pass with a remark. Strings and
  * the timeline are in the arena or belong to the record. */

@@ -16,15 +16,6 @@ bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_p
 			process->ended_at > record->signalled_at + record->timeout);
 }
 
-/* Finds the first process of each pid. */
-static struct map *index_processes(const struct shutdown_record *record, struct arena *arena)
-{
-	struct map *by_pid = map_new(arena, record->n_processes);
-	for (size_t i = record->n_processes; i-- > 0;)
-		map_set(by_pid, (uint64_t)record->processes[i].pid, (uint32_t)i);
-	return by_pid;
-}
-
 static const struct shutdown_process *find_process(
 	const struct shutdown_record *record, const struct map *by_pid, int32_t pid)
 {
@@ -80,7 +71,7 @@ static void weigh_left(struct shutdown_facts *facts, const struct map *by_pid,
 static void weigh_connections(struct shutdown_facts *facts)
 {
 	const struct shutdown_record *record = facts->record;
-	const struct map *by_pid = index_processes(record, facts->arena);
+	const struct map *by_pid = shutdown_index_pids(record, facts->arena);
 	facts->last_end = INSTANT_UNKNOWN;
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];

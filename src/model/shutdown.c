@@ -8,7 +8,11 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "base/map.h"
 #include "base/mem.h"
+
+/* Strings are copied to a new arena only when they take more than this many bytes. */
+#define COMPACT_LEAST ((size_t)64 * 1024)
 
 static const char *const behaviour_names[] = {
 	[BEHAVIOUR_CLOSED] = "closed",
@@ -60,16 +64,31 @@ void shutdown_record_init(struct shutdown_record *record)
 {
 	*record = (struct shutdown_record){
 		.arena = arena_new(),
+		.compact_at = COMPACT_LEAST,
 		.armed_at = INSTANT_UNKNOWN,
 		.signalled_at = INSTANT_UNKNOWN,
 		.signalled_wall = INSTANT_UNKNOWN,
+		.counts_before = { -1, -1 },
+		.counts_after = { -1, -1 },
 	};
+}
+
+static void forget_databases(struct shutdown_record *record)
+{
+	for (size_t i = 0; i < record->n_databases; i++)
+		free(record->databases[i]);
+	free(record->databases);
+	record->databases = NULL;
+	record->n_databases = 0;
 }
 
 void shutdown_record_deinit(struct shutdown_record *record)
 {
 	arena_free(record->arena);
+	forget_databases(record);
 	free(record->processes);
+	free(record->sockets);
+	free(record->foreign);
 	free(record->connections);
 	free(record->phases);
 	free(record->survivors);
@@ -78,6 +97,8 @@ void shutdown_record_deinit(struct shutdown_record *record)
 
 void shutdown_record_compact(struct shutdown_record *record)
 {
+	if (arena_used(record->arena) < record->compact_at)
+		return;
 	struct arena *arena = arena_new();
 	record->trigger = arena_strdup(arena, record->trigger);
 	record->blind = arena_strdup(arena, record->blind);
@@ -86,6 +107,7 @@ void shutdown_record_compact(struct shutdown_record *record)
 	for (size_t i = 0; i < record->n_connections; i++) {
 		struct shutdown_connection *connection = &record->connections[i];
 		connection->state = arena_strdup(arena, connection->state);
+		connection->database = arena_strdup(arena, connection->database);
 		connection->application_name = arena_strdup(arena, connection->application_name);
 		connection->site = arena_strdup(arena, connection->site);
 	}
@@ -98,6 +120,9 @@ void shutdown_record_compact(struct shutdown_record *record)
 	}
 	arena_free(record->arena);
 	record->arena = arena;
+	record->compact_at = 2 * arena_used(arena);
+	if (record->compact_at < COMPACT_LEAST)
+		record->compact_at = COMPACT_LEAST;
 }
 
 struct shutdown_process *shutdown_add_process(struct shutdown_record *record)
@@ -111,6 +136,24 @@ struct shutdown_process *shutdown_add_process(struct shutdown_record *record)
 		.ended_at = INSTANT_UNKNOWN,
 	};
 	return process;
+}
+
+struct shutdown_socket *shutdown_add_socket(struct shutdown_record *record)
+{
+	record->sockets = mem_grow(record->sockets, record->n_sockets, &record->sockets_room,
+		sizeof(*record->sockets));
+	struct shutdown_socket *socket = &record->sockets[record->n_sockets++];
+	*socket = (struct shutdown_socket){ .closed_at = INSTANT_UNKNOWN };
+	return socket;
+}
+
+struct foreign_session *shutdown_add_foreign(struct shutdown_record *record)
+{
+	record->foreign = mem_grow(record->foreign, record->n_foreign, &record->foreign_room,
+		sizeof(*record->foreign));
+	struct foreign_session *session = &record->foreign[record->n_foreign++];
+	*session = (struct foreign_session){ 0 };
+	return session;
 }
 
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record)
@@ -148,6 +191,115 @@ struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record)
 	struct shutdown_survivor *survivor = &record->survivors[record->n_survivors++];
 	*survivor = (struct shutdown_survivor){ .result = "left" };
 	return survivor;
+}
+
+bool shutdown_has_database(const struct shutdown_record *record, const char *database)
+{
+	for (size_t i = 0; i < record->n_databases; i++)
+		if (strcmp(record->databases[i], database) == 0)
+			return true;
+	return false;
+}
+
+void shutdown_list_databases(struct shutdown_record *record)
+{
+	forget_databases(record);
+	record->databases = mem_resize(NULL, record->n_connections + 1, sizeof(char *));
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const char *database = record->connections[i].database;
+		if (database && !shutdown_has_database(record, database))
+			record->databases[record->n_databases++] = mem_strdup(database);
+	}
+}
+
+uint64_t shutdown_identity(int32_t pid, uint64_t start)
+{
+	return map_mix((uint64_t)pid, start);
+}
+
+/* The keys are added from the last to the first: of several rows with one key, the first is found.
+ */
+struct map *shutdown_index_sockets(const struct shutdown_record *record, struct arena *arena)
+{
+	struct map *map = map_new(arena, record->n_sockets);
+	for (size_t i = record->n_sockets; i-- > 0;)
+		map_set(map, record->sockets[i].inode, (uint32_t)i);
+	return map;
+}
+
+struct map *shutdown_index_pids(const struct shutdown_record *record, struct arena *arena)
+{
+	struct map *map = map_new(arena, record->n_processes);
+	for (size_t i = record->n_processes; i-- > 0;)
+		map_set(map, (uint64_t)record->processes[i].pid, (uint32_t)i);
+	return map;
+}
+
+struct map *shutdown_index_processes(const struct shutdown_record *record, struct arena *arena)
+{
+	struct map *map = map_new(arena, record->n_processes);
+	for (size_t i = record->n_processes; i-- > 0;)
+		map_set(map,
+			shutdown_identity(
+				record->processes[i].pid, record->processes[i].start_ticks),
+			(uint32_t)i);
+	return map;
+}
+
+struct map *shutdown_index_sessions(const struct shutdown_record *record, struct arena *arena)
+{
+	struct map *map = map_new(arena, record->n_connections);
+	for (size_t i = record->n_connections; i-- > 0;)
+		if (record->connections[i].backend)
+			map_set(map,
+				shutdown_identity(record->connections[i].backend,
+					(uint64_t)record->connections[i].backend_start),
+				(uint32_t)i);
+	return map;
+}
+
+struct map *shutdown_index_foreign(const struct shutdown_record *record, struct arena *arena)
+{
+	struct map *map = map_new(arena, record->n_foreign);
+	for (size_t i = record->n_foreign; i-- > 0;)
+		map_set(map,
+			shutdown_identity(record->foreign[i].backend,
+				(uint64_t)record->foreign[i].backend_start),
+			(uint32_t)i);
+	return map;
+}
+
+bool shutdown_has_begun(const struct shutdown_record *record)
+{
+	return record->signalled_at != INSTANT_UNKNOWN;
+}
+
+const struct shutdown_process *shutdown_command(const struct shutdown_record *record)
+{
+	for (size_t i = 0; i < record->n_processes; i++)
+		if (record->processes[i].command)
+			return &record->processes[i];
+	return NULL;
+}
+
+int shutdown_count_open(const struct shutdown_record *record)
+{
+	int count = 0;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		bool stands = connection->link == LINK_POOLED ||
+			(connection->link == LINK_DIRECT && connection->state);
+		count += stands && !shutdown_connection_is_over(connection);
+	}
+	return count;
+}
+
+bool shutdown_has_link(const struct shutdown_record *record, enum shutdown_link link)
+{
+	for (size_t i = 0; i < record->n_connections; i++)
+		if (record->connections[i].link == link)
+			return true;
+	return false;
 }
 
 int64_t shutdown_connection_end(const struct shutdown_connection *connection)

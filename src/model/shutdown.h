@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/endpoint.h"
+
 struct arena;
+struct map;
 
 enum shutdown_behaviour {
 	BEHAVIOUR_NONE, /* no verdict yet, or none is possible */
@@ -36,13 +39,32 @@ struct shutdown_process {
 	int32_t pid;
 	uint64_t start_ticks;
 	const char *name;
-	bool command; /* the command itself, or the watched process; else a descendant */
+	bool command;          /* the command itself, or the watched process; else a descendant */
+	bool held;             /* a pidfd will report its end */
+	bool closed_its_pools; /* every stats page of it was removed, as pools do at their end */
 	enum shutdown_disposition disposition; /* at the time of the signal */
 	int64_t began_at;                      /* when it was first seen */
 	int64_t taken_at;                      /* when the signal was not pending any more */
 	int64_t ended_at;
 	bool has_status;
 	int status; /* as wait(2) reports it */
+};
+
+/* A socket of the application that is connected to the server or to PgBouncer. It becomes a
+ * connection when its session is found: until then it may be a cancel request. */
+struct shutdown_socket {
+	uint32_t inode;
+	int32_t owner;
+	struct endpoint local;
+	uint32_t server_inode; /* over a Unix socket: the server's end */
+	bool established;
+	bool pooled; /* connected to PgBouncer */
+	bool open;
+	bool taken;        /* there is a connection for it */
+	bool past;         /* its connection was forgotten: forget the socket, too */
+	int64_t opened_at; /* when it was first seen */
+	int64_t seen_at;   /* when it was last seen open */
+	int64_t closed_at;
 };
 
 enum shutdown_link {
@@ -75,7 +97,7 @@ struct shutdown_connection {
 	int64_t worked_at;     /* when it was last seen to begin a statement */
 	const char *state;     /* as the server last reported it */
 	int64_t state_age;     /* µs in that state, when last seen; −1 */
-	const char *application_name;
+	const char *database, *application_name;
 	const char *site; /* where it was borrowed: "sync.c:212" */
 	enum write_outcome outcome;
 };
@@ -83,6 +105,7 @@ struct shutdown_connection {
 /* A phase of the application's own shutdown, from a stats page. */
 struct shutdown_phase {
 	int32_t pid;
+	uint32_t page;    /* the number of the page */
 	const char *name; /* "flush" */
 	int64_t began_at;
 	int64_t writes_first,
@@ -101,6 +124,22 @@ enum close_evidence {
 				   * of their process */
 };
 
+/* A session in the application's databases that is not the application's. */
+struct foreign_session {
+	int32_t backend;
+	int64_t backend_start;
+	bool came;     /* it began after the baseline */
+	bool doubtful; /* it may be the application's: no process is seen that holds its client end
+			*/
+	bool gone;
+};
+
+/* The counts of pg_stat_database for the application's databases; −1: not counted (before 14), or
+ * not asked. */
+struct session_counts {
+	int64_t sessions, abandoned;
+};
+
 /* A session or process that was left after the verdict, and what was done with it. */
 struct shutdown_survivor {
 	bool session;     /* else a process */
@@ -112,6 +151,7 @@ struct shutdown_survivor {
 
 struct shutdown_record {
 	struct arena *arena; /* owns the strings; the record itself is owned by its user */
+	size_t compact_at;   /* the arena's size for the next shutdown_record_compact() */
 	int signal_number;   /* 0: not known which signal, if any */
 	int64_t timeout;     /* µs after the signal until the processes must have ended */
 	int64_t settle;      /* µs after the last process until the sessions must have ended */
@@ -122,8 +162,20 @@ struct shutdown_record {
 	bool over;              /* the time for the verdict is reached: later events are ignored */
 	const char *blind;      /* why no verdict is possible; NULL */
 	enum close_evidence close_evidence;
+
+	/* What is known of the server before the signal and after the last end. */
+	bool based; /* the baseline is taken: the databases are listed */
+	int32_t server_version;
+	char **databases; /* those of the application; the record owns them */
+	size_t n_databases;
+	struct session_counts counts_before, counts_after;
+
 	struct shutdown_process *processes;
 	size_t n_processes, processes_room;
+	struct shutdown_socket *sockets;
+	size_t n_sockets, sockets_room;
+	struct foreign_session *foreign;
+	size_t n_foreign, foreign_room;
 	struct shutdown_connection *connections;
 	size_t n_connections, connections_room;
 	struct shutdown_phase *phases;
@@ -171,16 +223,48 @@ struct shutdown_verdict {
 void shutdown_record_init(struct shutdown_record *record);
 void shutdown_record_deinit(struct shutdown_record *record);
 
-/* Copies the strings that are still used into a new arena and frees the old one. Pointers to the
- * record's strings become invalid. */
+/* Copies the strings that are still used into a new arena and frees the old one, if that has grown
+ * much since the last time: an application may be watched for days, the strings change all the
+ * time, and an arena never frees a single one. Pointers to the record's strings become invalid. */
 void shutdown_record_compact(struct shutdown_record *record);
 
 /* Adds a row: zero, with all instants unknown. The pointer is valid until the next row is added;
  * keep the index instead. */
 struct shutdown_process *shutdown_add_process(struct shutdown_record *record);
+struct shutdown_socket *shutdown_add_socket(struct shutdown_record *record);
+struct foreign_session *shutdown_add_foreign(struct shutdown_record *record);
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record);
 struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record);
 struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record);
+
+/* Lists the databases of the connections, each once. */
+void shutdown_list_databases(struct shutdown_record *record);
+/* Whether it is one of the listed ones. */
+bool shutdown_has_database(const struct shutdown_record *record, const char *database);
+
+/* Indexes of the rows, in the arena. The keys: a socket's inode; a process's pid, of which the
+ * first row is found; and what shutdown_identity() makes of a process or session. */
+struct map *shutdown_index_sockets(const struct shutdown_record *record, struct arena *arena);
+struct map *shutdown_index_pids(const struct shutdown_record *record, struct arena *arena);
+struct map *shutdown_index_processes(const struct shutdown_record *record, struct arena *arena);
+struct map *shutdown_index_sessions(const struct shutdown_record *record, struct arena *arena);
+struct map *shutdown_index_foreign(const struct shutdown_record *record, struct arena *arena);
+
+/* The key of a process (its start in ticks) or of a session (its start in µs). */
+uint64_t shutdown_identity(int32_t pid, uint64_t start);
+
+/* True after the signal, or the first sign of an end. */
+bool shutdown_has_begun(const struct shutdown_record *record);
+
+/* The command, or the watched process; NULL: not in the record. */
+const struct shutdown_process *shutdown_command(const struct shutdown_record *record);
+
+/* How many connections are open. A session whose state is not known yet has not finished
+ * connecting. */
+int shutdown_count_open(const struct shutdown_record *record);
+
+/* Whether one of the connections is of this kind. */
+bool shutdown_has_link(const struct shutdown_record *record, enum shutdown_link link);
 
 /* Whether the connection has ended. A pooled link ends when it is closed, all others when the
  * session is gone. */

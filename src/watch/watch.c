@@ -1,26 +1,33 @@
-/* Owns the stages of the shutdown watch. A stage changes when a sample arrives, a process ends or
- * the stage's timer expires.
+/* Owns the stage and the record of the shutdown watch. The record changes when a sample or an
+ * assessment arrives, a process ends or the server answers; then the stage may change:
  *
- *   armed → preparing → signalled → gathering → complete
+ *   armed → preparing → armed → signalled → gathering → complete
  *
- * When somebody else sends the signal, the stage changes from armed to signalled at the first
- * trigger that the application is ending. */
+ * When somebody else sends the signal, the stage changes from armed to signalled at the first sign
+ * that the application is ending. */
 #include "watch/watch.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "analyze/close_evidence.h"
+#include "analyze/session_owner.h"
 #include "analyze/shutdown.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/follow.h"
 #include "loop/handle.h"
-#include "loop/pidfd_watch.h"
 #include "model/assessment.h"
-#include "proc/procfs.h"
 #include "target/target.h"
-#include "watch/watch_parts.h"
+#include "watch/held.h"
+#include "watch/pool_phases.h"
+#include "watch/questions.h"
+#include "watch/record_phases.h"
+#include "watch/record_processes.h"
+#include "watch/record_sessions.h"
+#include "watch/record_sockets.h"
+#include "watch/server_queries.h"
 
 /* Intervals between two samples: before the signal, if somebody else sends it; before the signal,
  * if the watch sends it; for QUICK_FOR after it; and later in a long shutdown. */
@@ -31,130 +38,187 @@
 #define QUICK_FOR  (2 * USEC_PER_SEC)
 
 #define PREPARING_MS 5000
+#define GATHER_MS    1500
 
-/* Strings are copied to a new arena only when they take more than this many bytes. */
-#define COMPACT_LEAST (64 * 1024)
+/* Before PostgreSQL 15, counts go through the statistics collector, which writes them twice a
+ * second. */
+#define COUNTS_DELAY_MS 700
 
 /* During a sample that takes no longer than this, little can happen. */
-#define BRIEF      USEC_PER_MSEC
-#define LAST_LOOKS 3
+#define BRIEF        USEC_PER_MSEC
+#define LAST_SAMPLES 3
 
-void watch_changed(struct watch *watch)
+enum stage {
+	STAGE_ARMED,
+	STAGE_PREPARING,
+	STAGE_SIGNALLED,
+	STAGE_GATHERING, /* the shutdown is over: asks how the sessions ended */
+	STAGE_COMPLETE,
+};
+
+struct watch {
+	struct target *target;
+	struct watch_options options;
+	struct shutdown_record record;
+	enum stage stage;
+	struct follow *follow;
+	struct held *held;
+	struct pool_phases *pools;
+	struct server_queries *queries;
+	uv_timer_t *timer; /* ends a stage that takes too long */
+
+	int64_t whole_at;     /* monotonic: when the table of all processes was last read */
+	const void *activity; /* the last that was read: only compared, never dereferenced */
+	struct questions questions;
+
+	/* the preparation */
+	int64_t prepare_since; /* monotonic: when it began */
+	bool sampled;          /* a whole sample has arrived since then */
+	bool timed_out;        /* the stage has timed out: do not wait for answers */
+	bool is_told_apart;    /* no scan was running when the signal was sent */
+};
+
+static void notify_changed(struct watch *watch)
 {
 	if (watch->options.changed)
 		watch->options.changed(watch->options.data);
 }
 
-bool watch_has_begun(const struct watch *watch)
-{
-	return watch->record.signalled_at != INSTANT_UNKNOWN;
-}
+/* --- reading --- */
 
-/* When the watch does not send the signal itself, a connection that ended within the last timeout
- * may be the signal's first effect and has to stay in the record. */
-static bool is_recent(const struct watch *watch, int64_t ended_at)
-{
-	return !watch->options.own && instant_monotonic() - ended_at < watch->record.timeout;
-}
-
-/* Before the signal, connections that have ended are removed from the record: an application may
- * open and close thousands of them before it shuts down. */
-static void forget_connections(struct watch *watch)
+static struct pending_signal read_processes(struct watch *watch, const struct follow_sample *sample)
 {
 	struct shutdown_record *record = &watch->record;
-	size_t kept = 0;
-	for (size_t i = 0; i < record->n_connections; i++) {
-		const struct shutdown_connection *connection = &record->connections[i];
-		if (!shutdown_connection_is_over(connection) ||
-			is_recent(watch, shutdown_connection_end(connection))) {
-			record->connections[kept++] = *connection;
-			continue;
-		}
-		struct watch_socket *socket =
-			connection->inode ? watch_find_socket(watch, connection->inode) : NULL;
-		if (socket)
-			socket->past = true;
-	}
-	if (kept < record->n_connections)
-		watch_indexes_drop(watch->indexes);
-	record->n_connections = kept;
+	size_t before = record->n_processes;
+	struct pending_signal pending = record_processes(record, sample);
+	for (size_t i = before; i < record->n_processes; i++)
+		held_add_process(watch->held, &record->processes[i]);
+	return pending;
 }
 
-static void forget_processes(struct watch *watch)
+static void read_sockets(struct watch *watch, const struct follow_sample *sample)
 {
+	if (record_sockets(&watch->record, target_assessment(watch->target), sample))
+		watch->questions = (struct questions){ 0 };
+	record_links(&watch->record);
+}
+
+static void read_sessions(struct watch *watch)
+{
+	const struct assessment *assessment = target_assessment(watch->target);
 	struct shutdown_record *record = &watch->record;
-	size_t kept = 0;
-	for (size_t i = 0; i < record->n_processes; i++) {
-		const struct shutdown_process *process = &record->processes[i];
-		if (process->ended_at == INSTANT_UNKNOWN || process->command ||
-			is_recent(watch, process->ended_at))
-			record->processes[kept++] = *process;
-	}
-	if (kept < record->n_processes)
-		watch_indexes_drop(watch->indexes);
-	record->n_processes = kept;
-}
-
-/* An application may be watched for days. The strings in the record change all the time, and an
- * arena never frees a single string: copy the strings in use to a new arena. */
-static void forget_strings(struct watch *watch)
-{
-	if (arena_used(watch->record.arena) < watch->compact_at)
+	if (!assessment->activity || assessment->server.status != SERVER_OK)
 		return;
-	shutdown_record_compact(&watch->record);
-	watch->compact_at = 2 * arena_used(watch->record.arena);
-	if (watch->compact_at < COMPACT_LEAST)
-		watch->compact_at = COMPACT_LEAST;
+	struct arena *arena = arena_new();
+	struct session_reading reading =
+		session_reading_make(record, assessment, watch->options.own, arena);
+	reading.armed = watch->stage == STAGE_ARMED;
+	reading.is_told_apart = watch->is_told_apart;
+	size_t before = record->n_connections;
+	record_sessions(record, &reading);
+	for (size_t i = before; i < record->n_connections; i++)
+		held_add_backend(watch->held, &record->connections[i]);
+	if (record->n_connections > before)
+		watch->questions.pause = 0;
+	record->server_version = assessment->activity->server.version;
+	record->blind = session_owner_blind(record, assessment);
+	if (assessment->activity != watch->activity) {
+		watch->activity = assessment->activity;
+		record_missing(record, &reading);
+		record_foreign(record, assessment);
+		if (shutdown_has_begun(record))
+			server_queries_writes(watch->queries, record);
+	}
+	arena_free(arena);
 }
 
+/* --- before the shutdown: what is over is forgotten --- */
+
+/* When the watch does not send the signal itself, what ended within the last timeout may be the
+ * signal's first effect and has to stay in the record. */
 static void forget_past(struct watch *watch)
 {
-	forget_connections(watch);
-	watch_forget_sockets(watch);
-	forget_processes(watch);
-	watch_forget_ended_pages(watch);
-	forget_strings(watch);
+	int64_t since =
+		watch->options.own ? INT64_MAX : instant_monotonic() - watch->record.timeout;
+	record_forget_connections(&watch->record, since);
+	record_forget_processes(&watch->record, since);
+	pool_phases_forget(watch->pools, &watch->record);
+	shutdown_record_compact(&watch->record);
 }
 
-void watch_begin(struct watch *watch, int64_t at, const char *trigger)
+/* --- stages --- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void complete(struct watch *watch)
+{
+	struct shutdown_record *record = &watch->record;
+	uv_timer_stop(watch->timer);
+	server_queries_give_up(watch->queries);
+	if (target_assessment(watch->target)->server.status != SERVER_OK)
+		record->blind = "the server is not reachable";
+	record->close_evidence = close_evidence_find(record);
+	record_unseen(record);
+	watch->stage = STAGE_COMPLETE;
+	notify_changed(watch);
+	if (watch->options.complete)
+		watch->options.complete(watch->options.data);
+}
+
+static void gather(struct watch *watch)
+{
+	size_t count;
+	int64_t now = instant_monotonic();
+	const struct pool_reading *readings = pool_phases_read(watch->pools, now, &count);
+	record_phases(&watch->record, watch->pools, readings, count, now);
+	uv_timer_start(watch->timer, on_timer, GATHER_MS, 0);
+	server_queries_counts(watch->queries, &watch->record);
+	server_queries_outcomes(watch->queries);
+	if (!server_queries_are_awaited(watch->queries))
+		complete(watch);
+}
+
+static void on_delay(uv_timer_t *timer)
+{
+	gather(timer->data);
+}
+
+/* Asks how the sessions and their writes ended; then the watch is complete. */
+static void begin_gathering(struct watch *watch)
+{
+	int32_t version = watch->record.server_version;
+	watch->stage = STAGE_GATHERING;
+	watch->record.over = true;
+	/* answers to statements sent before the signal are of no use now */
+	server_queries_give_up(watch->queries);
+	if (version >= COUNTS_SINCE && version < AT_ONCE_SINCE)
+		uv_timer_start(watch->timer, on_delay, COUNTS_DELAY_MS, 0);
+	else
+		gather(watch);
+}
+
+/* Begins the shutdown: at the first sign of an end, or at the signal itself (trigger: NULL). */
+static void begin(struct watch *watch, int64_t at, const char *trigger)
 {
 	watch->record.signalled_at = at;
 	watch->record.signalled_wall = instant_now() - (instant_monotonic() - at);
 	watch->record.trigger = trigger;
-	watch->stage = WATCH_SIGNALLED;
+	watch->stage = STAGE_SIGNALLED;
 	follow_set_interval(watch->follow, QUICK_PACE);
 }
 
-void watch_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, const char *trigger)
+/* Begins the shutdown at a sign that is seen late. If connections closed before it, and after both
+ * `since` and the last opening of a connection, the shutdown began when the first of them closed.
+ */
+static void begin_by(struct watch *watch, int64_t since, int64_t trigger_at, const char *trigger)
 {
-	const struct shutdown_record *record = &watch->record;
-	int64_t opened_at = since, at = trigger_at;
-	for (size_t i = 0; i < record->n_connections; i++)
-		if (record->connections[i].opened_at > opened_at)
-			opened_at = record->connections[i].opened_at;
-	for (size_t i = 0; i < record->n_connections; i++) {
-		const struct shutdown_connection *connection = &record->connections[i];
-		/* the earlier of both: a session's end may be reported before a sample lacks its
-		 * socket */
-		const int64_t ends[] = { connection->closed_at, connection->ended_at };
-		for (size_t j = 0; j < sizeof(ends) / sizeof(ends[0]); j++)
-			if (ends[j] != INSTANT_UNKNOWN && ends[j] > opened_at && ends[j] < at)
-				at = ends[j];
-	}
-	watch_begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
-}
-
-static const struct shutdown_process *command(const struct watch *watch)
-{
-	for (size_t i = 0; i < watch->record.n_processes; i++)
-		if (watch->record.processes[i].command)
-			return &watch->record.processes[i];
-	return NULL;
+	int64_t at = shutdown_first_closing(&watch->record, since, trigger_at);
+	begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
 }
 
 /* A process may have forked just before it ended. The watch is over only after the table of all
  * processes was read later than the last end. */
-static bool has_looked_again(const struct watch *watch, int64_t now)
+static bool has_scanned_again(const struct watch *watch, int64_t now)
 {
 	int64_t last = watch->record.signalled_at;
 	for (size_t i = 0; i < watch->record.n_processes; i++) {
@@ -168,97 +232,149 @@ static bool has_looked_again(const struct watch *watch, int64_t now)
 
 static void advance(struct watch *watch, int64_t now)
 {
-	const struct shutdown_process *process = command(watch);
-	if (watch->stage == WATCH_ARMED && process && process->ended_at != INSTANT_UNKNOWN)
-		watch_begin_by(watch, INSTANT_UNKNOWN, process->ended_at, "the process ended");
-	if (watch->stage == WATCH_SIGNALLED && has_looked_again(watch, now) &&
-		shutdown_is_over(&watch->record, now)) {
-		watch->stage = WATCH_GATHERING;
-		watch->record.over = true;
-		watch_gather(watch);
-	}
+	const struct shutdown_process *command = shutdown_command(&watch->record);
+	if (watch->stage == STAGE_ARMED && command && command->ended_at != INSTANT_UNKNOWN)
+		begin_by(watch, INSTANT_UNKNOWN, command->ended_at, "the process ended");
+	if (watch->stage == STAGE_SIGNALLED && has_scanned_again(watch, now) &&
+		shutdown_is_over(&watch->record, now))
+		begin_gathering(watch);
 }
 
-static bool is_pooled(const struct watch *watch)
-{
-	for (size_t i = 0; i < watch->record.n_connections; i++)
-		if (watch->record.connections[i].link == LINK_POOLED)
-			return true;
-	return false;
-}
+/* --- preparing --- */
 
 /* The sessions of PgBouncer in which the application has a transaction are known only from an
- * assessment whose sources are all of the same moment. */
-static bool has_assessed(const struct watch *watch)
+ * assessment whose sources all answered after the preparation began. */
+static bool has_new_assessment(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
-	return !is_pooled(watch) || watch->timed_out ||
+	return !shutdown_has_link(&watch->record, LINK_POOLED) || watch->timed_out ||
 		(assessment->complete && assessment->peers &&
-			assessment->peers->dump_began >= watch->assess_since);
-}
-
-static void read_here(struct watch *watch, const struct follow_sample *sample)
-{
-	watch_read_processes(watch, sample);
-	watch_read_sockets(watch, sample);
-	watch_tell_record(watch);
+			assessment->peers->dump_began >= watch->prepare_since);
 }
 
 /* Takes the last samples before the signal, with no other scan running: a socket that only a later
  * sample shows was opened after the signal. The first sample includes children, which takes time;
  * the scan is repeated until one is brief. False while another scan is running. */
-static bool look_last(struct watch *watch)
+static bool sample_last(struct watch *watch)
 {
 	struct follow_sample sample;
 	bool brief = false;
-	for (int tries = 0; tries < LAST_LOOKS && !brief; tries++) {
+	for (int tries = 0; tries < LAST_SAMPLES && !brief; tries++) {
 		if (!follow_scan_here(watch->follow, tries == 0, &sample))
 			return false;
-		read_here(watch, &sample);
+		(void)read_processes(watch, &sample);
+		read_sockets(watch, &sample);
 		brief = !sample.whole && sample.taken_at - sample.began_at < BRIEF;
 		arena_free(sample.arena);
 	}
 	return true;
 }
 
-static void prepared(struct watch *watch)
+static void end_preparing(struct watch *watch)
 {
-	if (watch->stage != WATCH_PREPARING || !watch->sampled || watch->waiting ||
-		!has_assessed(watch))
+	if (watch->stage != STAGE_PREPARING || !watch->sampled ||
+		server_queries_are_awaited(watch->queries) || !has_new_assessment(watch))
 		return;
-	watch->told_apart = look_last(watch);
-	/* prepared() is called again when the running scan is done */
-	if (!watch->told_apart && !watch->timed_out)
+	watch->is_told_apart = sample_last(watch);
+	/* tried again when the running scan is done */
+	if (!watch->is_told_apart && !watch->timed_out)
 		return;
 	uv_timer_stop(watch->timer);
-	watch->stage = WATCH_ARMED;
+	watch->stage = STAGE_ARMED;
 	watch->options.prepared(watch->options.data);
 }
 
-void watch_baseline_taken(struct watch *watch)
+/* Asks for the counts and the open writes before the signal. */
+static void take_baseline(struct watch *watch)
 {
-	prepared(watch);
+	struct shutdown_record *record = &watch->record;
+	shutdown_list_databases(record);
+	record->n_foreign = 0;
+	record->based = false;
+	record_foreign(record, target_assessment(watch->target));
+	record->based = true;
+	server_queries_counts(watch->queries, record);
+	server_queries_writes(watch->queries, record);
+}
+
+/* --- events --- */
+
+static void on_counted(void *data, struct session_counts counts)
+{
+	struct watch *watch = data;
+	if (watch->stage == STAGE_GATHERING)
+		watch->record.counts_after = counts;
+	else
+		watch->record.counts_before = counts;
+}
+
+static void on_wrote(void *data, int32_t backend, int64_t backend_start, enum write_outcome outcome)
+{
+	struct watch *watch = data;
+	record_write(&watch->record, backend, backend_start, outcome);
+}
+
+static void on_answered(void *data)
+{
+	struct watch *watch = data;
+	end_preparing(watch);
+	if (watch->stage == STAGE_GATHERING)
+		complete(watch);
+}
+
+/* The stage has timed out: go on without the answers that are missing. */
+static void on_timer(uv_timer_t *timer)
+{
+	struct watch *watch = timer->data;
+	server_queries_give_up(watch->queries);
+	watch->sampled = watch->timed_out = true;
+	end_preparing(watch);
+	if (watch->stage == STAGE_GATHERING)
+		complete(watch);
+}
+
+static void begin_at_pending(struct watch *watch, int number, int64_t at)
+{
+	watch->record.signal_number = number;
+	begin(watch, at,
+		arena_printf(watch->record.arena, "SIG%s seen", shutdown_signal_name(number)));
+}
+
+static void begin_at_phase(
+	struct watch *watch, const struct pool_reading *readings, size_t count, int64_t at)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!readings[i].is_new_phase || shutdown_has_begun(&watch->record))
+			continue;
+		begin_by(watch, readings[i].previous_at, at, "its pool stops lending");
+	}
 }
 
 void watch_read_sample(struct watch *watch, const struct follow_sample *sample)
 {
-	if (watch->stage >= WATCH_GATHERING)
+	size_t n_readings;
+	struct shutdown_record *record = &watch->record;
+	if (watch->stage >= STAGE_GATHERING)
 		return;
-	watch_read_processes(watch, sample);
-	watch_read_pages(watch, sample->taken_at);
-	watch_read_sockets(watch, sample);
-	watch_tell_record(watch);
-	if (watch->stage == WATCH_ARMED)
+	struct pending_signal pending = read_processes(watch, sample);
+	const struct pool_reading *readings =
+		pool_phases_read(watch->pools, sample->taken_at, &n_readings);
+	if (pending.number)
+		begin_at_pending(watch, pending.number, sample->taken_at);
+	begin_at_phase(watch, readings, n_readings, sample->taken_at);
+	record_phases(record, watch->pools, readings, n_readings, sample->taken_at);
+	read_sockets(watch, sample);
+	if (watch->stage == STAGE_ARMED)
 		forget_past(watch);
-	watch_ask(watch, sample->taken_at);
-	if (watch_has_begun(watch) && sample->taken_at > watch->record.signalled_at + QUICK_FOR)
+	questions_ask(&watch->questions, watch->target, record, sample->taken_at);
+	if (shutdown_has_begun(record) && sample->taken_at > record->signalled_at + QUICK_FOR)
 		follow_set_interval(watch->follow, SLOW_PACE);
 	watch->sampled |= sample->whole;
 	if (sample->whole)
 		watch->whole_at = sample->began_at;
-	prepared(watch);
+	end_preparing(watch);
 	advance(watch, instant_monotonic());
-	watch_changed(watch);
+	notify_changed(watch);
 }
 
 static void on_sampled(void *data, const struct follow_sample *sample)
@@ -268,70 +384,65 @@ static void on_sampled(void *data, const struct follow_sample *sample)
 
 /* A process's sockets are closed when it ends, and its children may be orphans now: scan at once.
  */
-static void on_process_ended(void *data, uint64_t key, int64_t at)
+static void on_process_ended(void *data, int32_t pid, int64_t at)
 {
 	struct watch *watch = data;
-	for (size_t i = 0; i < watch->record.n_processes; i++) {
-		struct shutdown_process *process = &watch->record.processes[i];
-		if (process->pid == (int32_t)key && process->ended_at == INSTANT_UNKNOWN)
-			process->ended_at = at;
-	}
+	record_process_ended(&watch->record, pid, at);
 	follow_now(watch->follow);
-	watch_changed(watch);
+	notify_changed(watch);
 }
 
-static void on_backend_ended(void *data, uint64_t key, int64_t at)
+static void on_backend_ended(void *data, int32_t pid, int64_t at)
 {
 	struct watch *watch = data;
-	watch_backend_ended(watch, (int32_t)key, at);
-	watch_changed(watch);
+	record_backend_ended(&watch->record, pid, at);
+	notify_changed(watch);
 }
 
-/* The stage has timed out: go on without the answers that are missing. */
-static void on_timer(uv_timer_t *timer)
+static void make_record(struct watch *watch)
 {
-	struct watch *watch = timer->data;
-	watch->waiting = 0;
-	watch->sampled = watch->timed_out = true;
-	prepared(watch);
-	if (watch->stage == WATCH_GATHERING)
-		watch_complete(watch);
+	struct shutdown_record *record = &watch->record;
+	const struct watch_options *options = &watch->options;
+	shutdown_record_init(record);
+	record->signal_number = options->signal_number;
+	record->timeout = options->timeout;
+	record->settle = options->settle;
+	record->armed_at = instant_monotonic();
+	struct shutdown_process *command = shutdown_add_process(record);
+	command->pid = options->pid;
+	command->start_ticks = options->start_ticks;
+	command->command = true;
+	command->began_at = record->armed_at;
+	held_add_process(watch->held, command);
 }
 
-void watch_time_out(struct watch *watch, uint64_t ms)
+static void make_follow(struct watch *watch, uv_loop_t *loop)
 {
-	uv_timer_start(watch->timer, on_timer, ms, 0);
+	const struct watch_options *options = &watch->options;
+	const struct follow_callbacks callbacks = { watch, on_sampled };
+	watch->follow = follow_new(loop, "/proc", &callbacks);
+	follow_process(watch->follow, options->pid, options->start_ticks);
+	if (options->own)
+		follow_children_of(watch->follow, getpid());
+	questions_set_ports(watch->target, watch->follow);
+	follow_set_interval(watch->follow, options->own ? READY_PACE : ARMED_PACE);
+	follow_now(watch->follow);
 }
 
 struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct watch_options *options)
 {
 	struct watch *watch = mem_alloc(sizeof(*watch));
-	watch->loop = loop;
-	watch->indexes = watch_indexes_new();
-	watch->compact_at = COMPACT_LEAST;
 	watch->target = target;
 	watch->options = *options;
-	shutdown_record_init(&watch->record);
-	watch->record.signal_number = options->signal_number;
-	watch->record.timeout = options->timeout;
-	watch->record.settle = options->settle;
-	watch->record.armed_at = instant_monotonic();
-	watch->before = watch->after = (struct watch_counts){ -1, -1 };
-	watch->procfs = procfs_new("/proc");
-	const struct pidfd_watch_callbacks processes = { watch, on_process_ended };
-	const struct pidfd_watch_callbacks backends = { watch, on_backend_ended };
-	watch->processes = pidfd_watch_new(loop, &processes);
-	watch->backends = pidfd_watch_new(loop, &backends);
+	watch->pools = pool_phases_new();
+	const struct server_queries_callbacks queries = { watch, on_counted, on_wrote,
+		on_answered };
+	watch->queries = server_queries_new(target_session(target), &queries);
+	const struct held_callbacks held = { watch, on_process_ended, on_backend_ended };
+	watch->held = held_new(loop, &held);
 	watch->timer = handle_new_timer(loop, watch);
-	const struct follow_callbacks follow = { watch, on_sampled };
-	watch->follow = follow_new(loop, "/proc", &follow);
-	follow_process(watch->follow, options->pid, options->start_ticks);
-	if (options->own)
-		follow_children_of(watch->follow, getpid());
-	(void)watch_add_process(watch, options->pid, options->start_ticks, watch->record.armed_at);
-	watch_set_ports(watch);
-	follow_set_interval(watch->follow, options->own ? READY_PACE : ARMED_PACE);
-	follow_now(watch->follow);
+	make_record(watch);
+	make_follow(watch, loop);
 	return watch;
 }
 
@@ -339,65 +450,62 @@ void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	watch_forget(watch);
-	watch_forget_pages(watch);
-	watch_forget_writes(watch);
+	server_queries_free(watch->queries);
+	pool_phases_free(watch->pools);
 	handle_close(watch->timer);
 	follow_free(watch->follow);
-	pidfd_watch_free(watch->processes);
-	pidfd_watch_free(watch->backends);
-	procfs_free(watch->procfs);
+	held_free(watch->held);
 	shutdown_record_deinit(&watch->record);
-	watch_indexes_free(watch->indexes);
-	free(watch->sockets);
-	free(watch->foreign);
 	free(watch);
 }
 
 void watch_assessed(struct watch *watch)
 {
-	if (watch->stage >= WATCH_GATHERING)
+	const struct assessment *assessment = target_assessment(watch->target);
+	if (watch->stage >= STAGE_GATHERING)
 		return;
-	watch_set_ports(watch);
-	watch_find_pages(watch);
-	watch_read_sessions(watch);
-	watch_tell_record(watch);
-	if (watch->stage == WATCH_ARMED)
+	questions_set_ports(watch->target, watch->follow);
+	pool_phases_find(watch->pools, assessment->pages, &watch->record);
+	read_sessions(watch);
+	record_links(&watch->record);
+	if (watch->stage == STAGE_ARMED)
 		forget_past(watch);
-	prepared(watch);
+	end_preparing(watch);
 	advance(watch, instant_monotonic());
-	watch_changed(watch);
+	notify_changed(watch);
 }
 
 int watch_count(const struct watch *watch)
 {
-	int count = 0;
-	for (size_t i = 0; i < watch->record.n_connections; i++) {
-		const struct shutdown_connection *connection = &watch->record.connections[i];
-		/* a session whose state is not known yet has not finished connecting */
-		bool stands = connection->link == LINK_POOLED ||
-			(connection->link == LINK_DIRECT && connection->state);
-		count += stands && !shutdown_connection_is_over(connection);
-	}
-	return count;
+	return shutdown_count_open(&watch->record);
 }
 
 void watch_prepare(struct watch *watch)
 {
-	watch->stage = WATCH_PREPARING;
-	watch->sampled = watch->timed_out = watch->told_apart = false;
-	watch->assess_since = instant_monotonic();
-	if (is_pooled(watch))
+	watch->stage = STAGE_PREPARING;
+	watch->sampled = watch->timed_out = watch->is_told_apart = false;
+	watch->prepare_since = instant_monotonic();
+	if (shutdown_has_link(&watch->record, LINK_POOLED))
 		target_assess_anew(watch->target);
-	watch_take_baseline(watch);
-	watch_time_out(watch, PREPARING_MS);
+	take_baseline(watch);
+	uv_timer_start(watch->timer, on_timer, PREPARING_MS, 0);
 	follow_now(watch->follow);
 }
 
 void watch_signalled(struct watch *watch)
 {
-	watch_begin(watch, instant_monotonic(), NULL);
+	begin(watch, instant_monotonic(), NULL);
 	follow_now(watch->follow);
+}
+
+void watch_reaped(struct watch *watch, int32_t pid, int status)
+{
+	record_process_reaped(&watch->record, pid, status);
+}
+
+int watch_process_fd(const struct watch *watch, const struct shutdown_process *process)
+{
+	return held_fd(watch->held, process);
 }
 
 struct shutdown_record *watch_record(struct watch *watch)
@@ -407,5 +515,5 @@ struct shutdown_record *watch_record(struct watch *watch)
 
 bool watch_is_complete(const struct watch *watch)
 {
-	return watch->stage == WATCH_COMPLETE;
+	return watch->stage == STAGE_COMPLETE;
 }

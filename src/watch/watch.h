@@ -12,6 +12,7 @@
 
 #include "model/shutdown.h"
 
+struct follow_sample;
 struct target;
 struct watch;
 
@@ -36,6 +37,10 @@ struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct wat
 
 /* No callback runs after this; the handles close in the loop's next turns. NULL is allowed. */
 void watch_free(struct watch *watch);
+
+/* Reads a sample of the processes and their sockets, and does everything that follows from it; the
+ * watch takes samples itself. */
+void watch_read_sample(struct watch *watch, const struct follow_sample *sample);
 
 /* The target has a new assessment. */
 void watch_assessed(struct watch *watch);

@@ -14,7 +14,6 @@
 #include "sample.h"
 #include "target/target.h"
 #include "watch/watch.h"
-#include "watch/watch_parts.h"
 
 #define START_TICKS 4711
 

@@ -1,0 +1,102 @@
+#include "analyze/close_evidence.h"
+
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "base/map.h"
+
+int64_t close_evidence_unseen(const struct shutdown_record *record)
+{
+	int64_t known = 0;
+	if (record->counts_before.sessions < 0 || record->counts_after.sessions < 0)
+		return 0;
+	for (size_t i = 0; i < record->n_connections; i++)
+		known += record->connections[i].link == LINK_DIRECT &&
+			record->connections[i].after_signal;
+	for (size_t i = 0; i < record->n_foreign; i++)
+		known += record->foreign[i].came && !record->foreign[i].doubtful;
+	return record->counts_after.sessions - record->counts_before.sessions - known;
+}
+
+bool close_evidence_is_alone(const struct shutdown_record *record)
+{
+	for (size_t i = 0; i < record->n_foreign; i++)
+		if (!record->foreign[i].doubtful)
+			return false;
+	return record->server_version >= AT_ONCE_SINCE;
+}
+
+/* How many of the sessions counted as abandoned may be foreign: each foreign session that has
+ * ended, and each session that no sample shows. */
+static int64_t count_others(const struct shutdown_record *record)
+{
+	int64_t unseen = close_evidence_unseen(record);
+	int64_t others = unseen > 0 ? unseen : 0;
+	for (size_t i = 0; i < record->n_foreign; i++)
+		others += record->foreign[i].gone && !record->foreign[i].doubtful;
+	return others;
+}
+
+/* True if the kernel closed what the process still had open. A process that catches the signal may
+ * close everything and then still die by that signal between two samples. */
+static bool died_outright(
+	const struct shutdown_record *record, const struct shutdown_process *process)
+{
+	return process->has_status && WIFSIGNALED(process->status) &&
+		(WTERMSIG(process->status) != record->signal_number ||
+			process->disposition == DISPOSITION_DEFAULT);
+}
+
+/* True if every sample of the process shows this socket open, and no stats page shows that its
+ * pools were closed. */
+static bool ended_with(
+	const struct shutdown_process *process, const struct shutdown_connection *connection)
+{
+	return !process->closed_its_pools && process->ended_at != INSTANT_UNKNOWN &&
+		connection->inode && connection->closed_at != INSTANT_UNKNOWN &&
+		connection->closed_at >= process->ended_at;
+}
+
+/* Sockets that were open in the last sample of their process. Unless the process died by a signal,
+ * it may have closed them after that sample. */
+struct open_at_end {
+	bool any;
+	bool pooled;   /* to PgBouncer, whose clients pg_stat_database does not count */
+	bool by_death; /* the process died by a signal: the kernel closed them */
+};
+
+static struct open_at_end find_open_at_end(const struct shutdown_record *record)
+{
+	struct open_at_end found = { 0 };
+	struct arena *arena = arena_new();
+	const struct map *pids = shutdown_index_pids(record, arena);
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		uint32_t owner =
+			connection->owner ? map_get(pids, (uint64_t)connection->owner) : MAP_NONE;
+		if (owner == MAP_NONE || !ended_with(&record->processes[owner], connection))
+			continue;
+		found.any = true;
+		found.pooled |= connection->link == LINK_POOLED;
+		found.by_death |= died_outright(record, &record->processes[owner]);
+	}
+	arena_free(arena);
+	return found;
+}
+
+enum close_evidence close_evidence_find(const struct shutdown_record *record)
+{
+	const struct open_at_end open = find_open_at_end(record);
+	bool counted = record->counts_before.abandoned >= 0 &&
+		record->counts_after.abandoned >= 0 && shutdown_has_link(record, LINK_DIRECT);
+	int64_t abandoned = record->counts_after.abandoned - record->counts_before.abandoned;
+	bool none_abandoned = counted && abandoned <= 0;
+	if (none_abandoned && !open.pooled)
+		return CLOSE_CONFIRMED;
+	if (counted && abandoned > count_others(record))
+		return CLOSE_ABANDONED;
+	if (open.by_death)
+		return CLOSE_ABANDONED_PRESUMED;
+	return (none_abandoned ? open.pooled : open.any) ? CLOSE_NOT_VISIBLE : CLOSE_UNKNOWN;
+}

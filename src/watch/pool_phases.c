@@ -1,0 +1,178 @@
+#include "watch/pool_phases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "model/pool.h"
+#include "model/shutdown.h"
+#include "page/reader.h"
+
+/* A stats page of the application, and what was read from it last. */
+struct page_watch {
+	char *path;
+	struct pool_reading last; /* previous_at: of the last reading */
+	enum page_phase phase;
+	bool known; /* the phase has been read */
+	bool gone;  /* the file was removed */
+};
+
+struct pool_phases {
+	struct page_watch *pages;
+	size_t count, room;
+	uint32_t numbered; /* pages so far */
+	struct pool_reading *readings;
+	struct page_host host;
+	struct page_copy copy;
+};
+
+struct pool_phases *pool_phases_new(void)
+{
+	struct pool_phases *phases = mem_alloc(sizeof(*phases));
+	page_host_read("/proc", &phases->host);
+	return phases;
+}
+
+void pool_phases_free(struct pool_phases *phases)
+{
+	if (!phases)
+		return;
+	for (size_t i = 0; i < phases->count; i++)
+		free(phases->pages[i].path);
+	free(phases->pages);
+	free(phases->readings);
+	free(phases);
+}
+
+static void add(struct pool_phases *phases, const char *path, int32_t pid)
+{
+	for (size_t i = 0; i < phases->count; i++)
+		if (strcmp(phases->pages[i].path, path) == 0)
+			return;
+	phases->pages =
+		mem_grow(phases->pages, phases->count, &phases->room, sizeof(*phases->pages));
+	phases->readings = mem_resize(phases->readings, phases->room, sizeof(*phases->readings));
+	phases->pages[phases->count++] = (struct page_watch){
+		.path = mem_strdup(path),
+		.last = { .pid = pid,
+			.page = ++phases->numbered,
+			.previous_at = INSTANT_UNKNOWN,
+			.pending = -1 },
+	};
+}
+
+void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages,
+	const struct shutdown_record *record)
+{
+	struct arena *arena = arena_new();
+	const struct map *processes = shutdown_index_processes(record, arena);
+	for (size_t i = 0; pages && i < pages->count; i++) {
+		const struct pool_page *page = &pages->items[i];
+		if (page->status == POOL_PAGE_LIVE && page->path &&
+			map_get(processes, shutdown_identity(page->pid, page->start_ticks)) !=
+				MAP_NONE)
+			add(phases, page->path, page->pid);
+	}
+	arena_free(arena);
+}
+
+/* Reads a page by its path: a page_status or a negative errno. */
+static int read_path(struct pool_phases *phases, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP(cleanup_free)
+	char *folder_path = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+	CLEANUP(cleanup_fd)
+	int folder = folder_path ? open(folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	return folder < 0 ? -ENOENT : page_read(folder, slash + 1, &phases->host, &phases->copy);
+}
+
+static bool read_page(struct pool_phases *phases, struct page_watch *page)
+{
+	const struct page_copy *copy = &phases->copy;
+	int r = read_path(phases, page->path);
+	page->gone = r == -ENOENT;
+	if (r != PAGE_OK && r != PAGE_DEAD_OWNER)
+		return false;
+	int64_t pending = copy->totals.pending_writes;
+	page->last.is_new_phase =
+		page->known && copy->phase != page->phase && copy->phase > PAGE_RUNNING;
+	page->last.phase = page_phase_name(copy->phase);
+	page->last.pending_before = page->last.pending;
+	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
+	page->phase = copy->phase;
+	page->known = true;
+	return true;
+}
+
+const struct pool_reading *pool_phases_read(
+	struct pool_phases *phases, int64_t now, size_t *ret_count)
+{
+	*ret_count = 0;
+	for (size_t i = 0; i < phases->count; i++) {
+		struct page_watch *page = &phases->pages[i];
+		if (!read_page(phases, page))
+			continue;
+		phases->readings[(*ret_count)++] = page->last;
+		page->last.previous_at = now;
+	}
+	return phases->readings;
+}
+
+/* True if the file was removed after its phase had been read. */
+static bool is_over(const struct page_watch *page)
+{
+	return page->known && page->gone;
+}
+
+bool pool_phases_are_over(const struct pool_phases *phases, int32_t pid)
+{
+	bool any = false;
+	for (size_t i = 0; i < phases->count; i++) {
+		if (phases->pages[i].last.pid != pid)
+			continue;
+		if (!is_over(&phases->pages[i]))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static bool has_another(
+	const struct pool_phases *phases, size_t from, const struct page_watch *page)
+{
+	for (size_t i = from; i < phases->count; i++)
+		if (phases->pages[i].last.pid == page->last.pid)
+			return true;
+	return false;
+}
+
+static bool is_recorded(const struct shutdown_record *record, int32_t pid)
+{
+	for (size_t i = 0; i < record->n_processes; i++)
+		if (record->processes[i].pid == pid)
+			return true;
+	return false;
+}
+
+void pool_phases_forget(struct pool_phases *phases, const struct shutdown_record *record)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < phases->count; i++) {
+		struct page_watch *page = &phases->pages[i];
+		bool is_evidence = is_over(page) && is_recorded(record, page->last.pid) &&
+			!has_another(phases, i + 1, page);
+		if (!page->gone || is_evidence)
+			phases->pages[kept++] = *page;
+		else
+			free(page->path);
+	}
+	phases->count = kept;
+}
