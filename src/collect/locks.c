@@ -152,6 +152,22 @@ static const char *error_of(struct arena *arena, const PGresult *result)
 	return PQnfields(result) == COLUMN_COUNT ? NULL : "this is not PostgreSQL's pg_locks";
 }
 
+static struct lock_table *new_table(const struct locks *locks, int64_t asked_at)
+{
+	struct lock_table *table = lock_table_new();
+	table->asked_at = asked_at;
+	table->taken_at = instant_now();
+	table->subject = locks->subject;
+	return table;
+}
+
+static void publish(struct locks *locks, struct lock_table *table)
+{
+	lock_table_unref(locks->latest);
+	locks->latest = table;
+	locks->options.published(locks->options.data);
+}
+
 static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 {
 	struct locks *locks = data;
@@ -161,16 +177,22 @@ static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 	locks->not_before = now + (pause > REFRESH_EVERY ? pause : REFRESH_EVERY);
 	if (!locks->wanted)
 		return;
-	struct lock_table *table = lock_table_new();
-	table->asked_at = sent_at;
-	table->taken_at = instant_now();
-	table->subject = locks->subject;
+	struct lock_table *table = new_table(locks, sent_at);
 	table->error = error_of(table->arena, result);
 	if (!table->error)
 		read_table(table, result);
-	lock_table_unref(locks->latest);
-	locks->latest = table;
-	locks->options.published(locks->options.data);
+	publish(locks, table);
+}
+
+void locks_check(struct locks *locks, int64_t timeout)
+{
+	bool answered = locks->latest && locks->latest->subject == locks->subject;
+	if (!locks->waiting || !locks->wanted || answered ||
+		instant_monotonic() - locks->sent_at <= timeout)
+		return;
+	struct lock_table *table = new_table(locks, INSTANT_UNKNOWN);
+	table->error = "no answer from the server";
+	publish(locks, table);
 }
 
 struct locks *locks_new(struct session *session, const struct locks_options *options)

@@ -27,6 +27,10 @@ void locks_free(struct locks *locks);
  * session `subject` (0: none); a changed subject is asked for at once. */
 void locks_refresh(struct locks *locks, int32_t subject);
 
+/* Publishes an error if the first answer about the subject has been missing for more than `timeout`
+ * µs. It still counts when it arrives. An earlier answer stays, with its age. */
+void locks_check(struct locks *locks, int64_t timeout);
+
 /* Forgets the last answer, because no screen shows locks any more. */
 void locks_forget(struct locks *locks);
 

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "model/endpoint.h"
 #include "session/dial.h"
 #include "session/failure.h"
@@ -18,27 +19,39 @@
 
 #define DEADLINE_SECONDS 5
 
+/* The attempt has one address, and its thread ends within the deadline unless it hangs. */
+#define HANGS_AFTER_SECONDS (DEADLINE_SECONDS + 2)
+
 /* libpq treats a missing file as no file; for /dev/null it prints a warning */
 #define NO_FILE "/dev/null/none"
 
 struct probe {
 	struct dial *dial;  /* NULL when the attempt has ended */
+	uv_timer_t *timer;  /* NULL when the attempt was reported */
 	int64_t started_at; /* monotonic */
 	probe_done_fn *done;
 	void *data;
 };
 
 /* Calls the callback last, because it may free the probe. */
-static void finish(
-	struct probe *probe, const struct dial_result *dialed, bool answered, const char *text)
+static void finish(struct probe *probe, bool verified, bool answered, const char *text)
 {
+	if (!probe->timer)
+		return;
+	handle_close(probe->timer);
+	probe->timer = NULL;
 	const struct probe_result result = {
 		.answered = answered,
-		.verified = dialed->verified,
+		.verified = verified,
 		.took = instant_monotonic() - probe->started_at,
 		.text = answered ? NULL : text,
 	};
 	probe->done(probe->data, &result);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+	finish(timer->data, false, false, "the connection attempt takes too long");
 }
 
 /* A refusal with an error code of the server is an answer, and so is a demand for a password. */
@@ -55,14 +68,15 @@ static void on_dialed(void *data, const struct dial_result *dialed)
 	probe->dial = NULL;
 	if (!dialed->error) {
 		PQfinish(dialed->conn);
-		finish(probe, dialed, true, NULL);
+		finish(probe, dialed->verified, true, NULL);
 		return;
 	}
 	struct arena *arena = arena_new();
 	struct session_failure failure = failure_read(arena, dialed->error);
 	bool answered = dialed->conn && is_answer(dialed, &failure);
 	PQfinish(dialed->conn);
-	finish(probe, dialed, answered, *failure.text ? failure.text : "the connection was closed");
+	finish(probe, dialed->verified, answered,
+		*failure.text ? failure.text : "the connection was closed");
 	arena_free(arena);
 }
 
@@ -112,6 +126,8 @@ struct probe *probe_start(uv_loop_t *loop, const struct params *from,
 	struct params params = { 0 };
 	*probe = (struct probe){ .done = done, .data = data };
 	probe->started_at = instant_monotonic();
+	probe->timer = handle_new_timer(loop, probe);
+	uv_timer_start(probe->timer, on_late, HANGS_AFTER_SECONDS * UINT64_C(1000), 0);
 	params_lay_over(&params, from);
 	if (endpoint->family != AF_UNIX)
 		set_address(&params, endpoint);
@@ -126,10 +142,16 @@ struct probe *probe_start(uv_loop_t *loop, const struct params *from,
 	return probe;
 }
 
+bool probe_is_running(const struct probe *probe)
+{
+	return probe->dial != NULL;
+}
+
 void probe_free(struct probe *probe)
 {
 	if (!probe)
 		return;
 	dial_abandon(probe->dial);
+	handle_close(probe->timer);
 	free(probe);
 }

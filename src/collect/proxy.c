@@ -23,6 +23,9 @@
 #define HEALTH_EVERY (5 * USEC_PER_SEC)
 #define HEALTH_AGAIN (30 * USEC_PER_SEC) /* for an endpoint that is switched off */
 
+/* A scan that takes longer waits for a process that hangs in the kernel. */
+#define SCAN_TIMEOUT (5 * USEC_PER_SEC)
+
 /* A round trip is a proof until the next one is overdue. */
 #define PROOF_LASTS (PROBE_EVERY + 15 * USEC_PER_SEC)
 
@@ -50,6 +53,7 @@ struct proxy_watch {
 	struct proof proof;
 	struct proxy *latest;
 	bool scanned;      /* a scan has been done */
+	bool overdue;      /* the scan under way takes too long, which was reported */
 	bool was_our_path; /* at the last scan */
 
 	struct peers_target where; /* the path of dbtop's own connection, as last set */
@@ -207,7 +211,10 @@ static void complete(struct proxy_watch *watch, struct proxy *proxy)
 	proxy->latency = watch->proof.latency;
 	proxy->proven_at = watch->proof.wall_at;
 	proxy->detail = health_detail(proxy);
-	if (is_fresh(&watch->proof) && !watch->proof.failure)
+	if (watch->overdue)
+		/* which process listens is not known any more */
+		proxy->detail = "reading this machine's processes takes too long";
+	else if (is_fresh(&watch->proof) && !watch->proof.failure)
 		proxy->status = PROXY_SERVING;
 	else if (!proxy->detail && watch->proof.failure)
 		proxy->detail = arena_strdup(proxy->arena, watch->proof.failure);
@@ -305,8 +312,8 @@ static void ask(struct proxy_watch *watch)
 		watch->next_health = now + HEALTH_EVERY;
 		health_ask(watch->health);
 	}
-	if (watch->probing || now < watch->next_probe ||
-		(proxy->our_path && proxy->status == PROXY_SERVING))
+	if (watch->probing || (watch->probe && probe_is_running(watch->probe)) ||
+		now < watch->next_probe || (proxy->our_path && proxy->status == PROXY_SERVING))
 		return;
 	probe_free(watch->probe);
 	watch->probing = true;
@@ -350,6 +357,7 @@ static void after_scan(void *data)
 	struct proxy_watch *watch = data;
 	struct proxy *proxy = watch->next;
 	watch->next = NULL;
+	watch->overdue = false;
 	if (watch->result < 0) {
 		proxy_unref(proxy);
 		return;
@@ -382,6 +390,14 @@ struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options 
 	return watch;
 }
 
+static void check_scan(struct proxy_watch *watch)
+{
+	if (watch->overdue || worker_busy_for(watch->worker) <= SCAN_TIMEOUT)
+		return;
+	watch->overdue = true;
+	publish_again(watch);
+}
+
 void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after)
 {
 	int64_t now = instant_monotonic();
@@ -389,6 +405,7 @@ void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, in
 	watch->own_answers = own->answers;
 	watch->own_latency = own->latency;
 	uint16_t port = port_of(watch);
+	check_scan(watch);
 	if (worker_is_busy(watch->worker) || (watch->scanned_at && now - watch->scanned_at < after))
 		return;
 	if (!port) {
@@ -407,6 +424,8 @@ void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, in
 bool proxy_watch_is_complete(const struct proxy_watch *watch)
 {
 	if (!port_of(watch))
+		return true;
+	if (watch->overdue)
 		return true;
 	if (!watch->scanned || worker_is_busy(watch->worker) || watch->probing)
 		return false;

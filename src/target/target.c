@@ -172,6 +172,8 @@ static void on_session_ready(void *data)
 static void on_tick(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
+	if (target->locks_wanted && !target->paused)
+		locks_check(target->locks, target_stale_after(target));
 	if (begin_round(target))
 		return;
 	(void)pages_refresh(target->pages);

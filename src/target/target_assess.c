@@ -24,7 +24,7 @@
 /* The pages' folders are local, but a disk may hang: rows wait no longer than this for them. */
 #define PAGES_TIMEOUT (USEC_PER_SEC / 2)
 
-static int64_t stale_after(const struct target *target)
+int64_t target_stale_after(const struct target *target)
 {
 	int64_t limit = 2 * target->options.interval;
 	return limit < STALE_AFTER ? STALE_AFTER : limit;
@@ -33,7 +33,7 @@ static int64_t stale_after(const struct target *target)
 bool target_is_overdue(const struct target *target)
 {
 	int64_t asked_at = backends_asked_at(target->backends);
-	return asked_at >= 0 && instant_monotonic() - asked_at > stale_after(target);
+	return asked_at >= 0 && instant_monotonic() - asked_at > target_stale_after(target);
 }
 
 bool target_lacks_proxy(const struct target *target)
@@ -84,7 +84,7 @@ static struct source_state peers_source(const struct target *target)
 		.status = peers ? SOURCE_OK : SOURCE_WAITING,
 		.taken_at = peers ? peers->dumped_at : INSTANT_UNKNOWN,
 	};
-	if (clients_busy_for(target->clients) > stale_after(target)) {
+	if (clients_busy_for(target->clients) > target_stale_after(target)) {
 		source.status = peers ? SOURCE_STALE : SOURCE_FAILED;
 		source.error = "reading this machine's processes takes too long";
 	}
@@ -100,7 +100,7 @@ static struct source_state peers_source(const struct target *target)
 static struct source_state pages_state(const struct target *target)
 {
 	struct source_state source = pages_source(target->pages);
-	if (pages_busy_for(target->pages) > stale_after(target)) {
+	if (pages_busy_for(target->pages) > target_stale_after(target)) {
 		source.status = pages_latest(target->pages) ? SOURCE_STALE : SOURCE_FAILED;
 		source.error = "reading the stats pages takes too long";
 	}
@@ -134,7 +134,7 @@ void target_assess(struct target *target)
 	sources[SOURCE_PEERS] = peers_source(target);
 	sources[SOURCE_PAGES] = pages_state(target);
 	poolers_published(target->poolers, bouncers);
-	poolers_sources(target->poolers, now, stale_after(target), sources + SOURCE_COUNT);
+	poolers_sources(target->poolers, now, target_stale_after(target), sources + SOURCE_COUNT);
 	const struct assess_input input = {
 		.activity = backends_latest(target->backends),
 		.peers = clients_latest(target->clients),

@@ -3,8 +3,12 @@
 #define TARGET_TARGET_ASSESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct target;
+
+/* How long (µs) a source may take to answer. What takes longer is reported. */
+int64_t target_stale_after(const struct target *target);
 
 /* True if the server's answer is overdue. */
 bool target_is_overdue(const struct target *target);

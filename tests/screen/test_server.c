@@ -42,6 +42,11 @@ static void keys_are_answered_while_the_server_hangs(void **state)
 	assert_true(term_wait_text(term, "old"));
 	assert_true(term_wait_text(term, "does not answer"));
 	assert_true(term_shows(term, "forgetful"));
+	/* a question asked now says that it is not answered */
+	term_press(term, "l");
+	assert_true(term_wait_text(term, "no answer from the server"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "no answer from the server"));
 	assert_int_equal(kill(backend, SIGCONT), 0);
 	assert_true(term_wait_text(term, "live"));
 	assert_true(term_wait_gone(term, "does not answer"));
