@@ -90,11 +90,7 @@ static bool is_proxy(const struct judge *judge, const struct suspect *suspect)
  * tool by its own. */
 static enum program_kind kind_of(const struct process_facts *facts)
 {
-	enum program_kind kind = program_kind(facts->executable);
-	if (kind != PROGRAM_UNKNOWN)
-		return kind;
-	kind = program_kind(facts->script);
-	return kind == PROGRAM_HA_AGENT || kind == PROGRAM_TOOL ? kind : PROGRAM_UNKNOWN;
+	return program_kind_of(facts->executable, facts->script);
 }
 
 static const char *program_of(const struct process_facts *facts)
@@ -111,7 +107,9 @@ static enum skip_reason judge_program(const struct judge *judge, struct suspect 
 		[PROGRAM_POOLER] = SKIP_PGBOUNCER,
 		[PROGRAM_SSHD] = SKIP_SSHD,
 		[PROGRAM_FORWARDER] = SKIP_FORWARDER,
-		[PROGRAM_TOOL] = SKIP_NONE, /* judge_tool(): it may be named */
+		[PROGRAM_MAINTENANCE] = SKIP_NONE, /* judge_tool(): it may be named */
+		[PROGRAM_TOOL] = SKIP_NONE,        /* likewise */
+		[PROGRAM_DBTOP] = SKIP_NONE,       /* another one than ours */
 	};
 	enum skip_reason skip = suspect->facts ? by_kind[kind_of(suspect->facts)] : SKIP_NONE;
 	if (skip == SKIP_HA_AGENT || skip == SKIP_FORWARDER || skip == SKIP_SSHD)
@@ -239,8 +237,9 @@ static bool is_named_at_all(const struct judge *judge, struct suspect *suspect)
 
 static enum skip_reason judge_tool(const struct judge *judge, struct suspect *suspect)
 {
-	if (kind_of(suspect->facts) != PROGRAM_TOOL ||
-		(judge->options->applications->count && is_named(judge, suspect)))
+	enum program_kind kind = kind_of(suspect->facts);
+	bool is_tool = kind == PROGRAM_TOOL || kind == PROGRAM_MAINTENANCE || kind == PROGRAM_DBTOP;
+	if (!is_tool || (judge->options->applications->count && is_named(judge, suspect)))
 		return SKIP_NONE;
 	suspect->why = arena_strdup(judge->arena, program_of(suspect->facts));
 	return SKIP_CLIENT_PROGRAM;

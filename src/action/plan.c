@@ -23,10 +23,16 @@ static bool is_running(enum backend_state state)
 }
 
 /* NULL when the session holds nothing: an aborted transaction is lost already. */
-static const char *loses(struct arena *arena, const struct backend *backend, int64_t now)
+static const char *loses(struct arena *arena, const struct connection *connection, int64_t now)
 {
+	const struct backend *backend = connection->backend;
 	const char *what;
 	int64_t since;
+	if (connection->backing_up)
+		return "the base backup";
+	if (connection->verdict.reason == REASON_LOCK_STRANDED)
+		return arena_printf(
+			arena, "an advisory lock, for which %s waits", backend->lock_waiters);
 	if (is_running(backend->state)) {
 		what = "running statement";
 		since = backend->query_start;
@@ -64,7 +70,7 @@ static struct action_step make_step(struct arena *arena, const struct assessment
 		.session.query = arena_strdup(arena, backend->query),
 		.session.process = process ? arena_strdup(arena, process->process.command) : NULL,
 		.session.process_pid = process ? process->process.pid : 0,
-		.session.loses = loses(arena, backend, assessment->server_now),
+		.session.loses = loses(arena, connection, assessment->server_now),
 		.session.locks = -1,
 		.session.waiters = -1,
 		.selected = true,

@@ -5,6 +5,7 @@
 
 #include "analyze/classify.h"
 #include "analyze/client_processes.h"
+#include "analyze/evidence.h"
 #include "analyze/join.h"
 #include "analyze/join_bouncers.h"
 #include "analyze/join_pages.h"
@@ -50,53 +51,14 @@ static bool matches(const regex_t *scope, const char *text)
 	return text && regexec(scope, text, 0, NULL, 0) == 0;
 }
 
-static bool is_reserve(const struct connection *connection)
-{
-	return connection->slot && connection->slot->state == POOL_SLOT_RESERVE &&
-		connection->pool->page->status == POOL_PAGE_LIVE;
-}
-
-/* How long the pool has lent the connection. The page must have been read after the row: a lease
- * that began before the row and still lasts existed when the row was taken. −1 otherwise. */
-static int64_t held_for(const struct assessment *assessment, const struct connection *connection)
-{
-	const struct pool_slot *slot = connection->slot;
-	const struct pool_page *page = slot ? connection->pool->page : NULL;
-	if (!slot || !connection->slot_certain || slot->state != POOL_SLOT_IN_USE ||
-		page->status != POOL_PAGE_LIVE || page->read_at < assessment->activity->taken_at)
-		return -1;
-	return instant_elapsed(slot->since, page->read_at);
-}
-
-/* Whether the session is dbtop's own: the one it queries over, or a connection attempt through the
- * proxy. */
-static bool is_own(const struct assessment *assessment, const struct backend *backend)
-{
-	const char *probe = assessment->proxy ? assessment->proxy->probe_name : NULL;
-	int32_t own_pid = assessment->activity->server.own_pid;
-	return (own_pid && backend->pid == own_pid) ||
-		(probe && backend->application_name &&
-			strcmp(backend->application_name, probe) == 0);
-}
-
 static void judge(
 	struct assessment *assessment, struct connection *connection, const struct rules *rules)
 {
 	const struct backend *backend = connection->backend;
-	const struct client_process *process = assessment_process(assessment, connection);
-	const struct pool_slot *slot = connection->slot;
-	const struct evidence evidence = {
-		.own = is_own(assessment, backend),
-		.end = connection->end,
-		.declared_gone = connection->declared_gone,
-		.pool_reserve = is_reserve(connection),
-		.bouncer_reserve = connection->bouncer_server && !connection->bouncer_client,
-		.held = held_for(assessment, connection),
-		.held_limit = slot ? connection->pool->page->held_limit : -1,
-		.held_reported = slot && slot->reported,
-		.process_name = process ? process->process.name : NULL,
-	};
+	const struct evidence evidence = evidence_collect(assessment, connection);
 	connection->verdict = classify_backend(backend, &evidence, rules, assessment->server_now);
+	if (!connection->evidence)
+		connection->evidence = evidence_describe(assessment, connection);
 	connection->in_scope = !rules->scope || matches(rules->scope, backend->application_name) ||
 		matches(rules->scope, evidence.process_name);
 }

@@ -25,7 +25,7 @@ static enum protection firm_protection(
 	if (evidence->own)
 		return PROTECTION_OWN;
 	if (backend->kind == BACKEND_WALSENDER || backend->kind == BACKEND_OTHER ||
-		rules_is_service_user(backend->user))
+		evidence->agent || rules_is_service_user(backend->user))
 		return PROTECTION_SYSTEM;
 	if (patterns_match(&rules->protected_applications, backend->application_name) ||
 		patterns_match(&rules->protected_processes, evidence->process_name))
@@ -40,20 +40,40 @@ static bool is_at_rest(enum status status)
 	return status == STATUS_IDLE || status == STATUS_IDLE_IN_TRANSACTION;
 }
 
-/* Soft protections: they apply to presumed leaks, not to proven ones. */
+/* These apply to declared leaks as well as to presumed ones. */
+static enum protection lasting_protection(const struct evidence *evidence)
+{
+	if (evidence->backup)
+		return PROTECTION_BACKUP;
+	return evidence->listening ? PROTECTION_LISTENER : PROTECTION_NONE;
+}
+
+/* These apply to presumed leaks only. An open transaction belongs to a client, even if it is not
+ * known which. */
 static enum protection soft_protection(
 	const struct backend *backend, const struct evidence *evidence, enum status status)
 {
-	if (evidence->pool_reserve && is_at_rest(status))
+	if (evidence->backend_client && is_at_rest(status))
+		return PROTECTION_BACKEND_CLIENT;
+	if (evidence->pool_reserve && status == STATUS_IDLE)
 		return PROTECTION_POOL_RESERVE;
-	/* An open transaction belongs to a client, even if it is not known which. */
 	if (evidence->bouncer_reserve && status == STATUS_IDLE)
 		return PROTECTION_PGBOUNCER_SERVER;
-	if (backend->listening)
-		return PROTECTION_LISTENER;
+	if (evidence->pooler && status == STATUS_IDLE)
+		return PROTECTION_POOLER;
 	if (backend->advisory_lock)
 		return PROTECTION_ADVISORY_LOCK;
 	return PROTECTION_NONE;
+}
+
+/* A lock that outlives a transaction is the session's, and in a pool's reserve the session has no
+ * client. It took the lock before it came to rest, so it has held it for longer than that. */
+static bool is_lock_stranded(const struct backend *backend, const struct evidence *evidence,
+	enum status status, int64_t age, const struct rules *rules)
+{
+	bool reserve = evidence->pool_reserve || (evidence->bouncer_reserve && !evidence->linked);
+	return reserve && status == STATUS_IDLE && backend->advisory_lock &&
+		backend->lock_waiters && age > rules->idle;
 }
 
 /* How sure it is that the connection is held for too long: it is borrowed for longer than the
@@ -71,12 +91,10 @@ static enum certainty held_too_long(
 									 : CERTAINTY_DECLARED;
 }
 
-/* What the application's own pool reports. It does not make a listener leaked. */
-static enum reason declared_leak(const struct backend *backend, const struct evidence *evidence,
-	enum status status, int64_t age, const struct rules *rules)
+/* What the application's own pool reports. */
+static enum reason declared_leak(
+	const struct evidence *evidence, enum status status, int64_t age, const struct rules *rules)
 {
-	if (backend->listening)
-		return REASON_NONE;
 	if (evidence->declared_gone)
 		return REASON_CLIENT_GONE;
 	if (held_too_long(evidence, status, age, rules) == CERTAINTY_DECLARED)
@@ -124,9 +142,14 @@ struct verdict classify_backend(const struct backend *backend, const struct evid
 		return verdict;
 	if (evidence->end == CLIENT_END_GONE)
 		return leaked(REASON_CLIENT_GONE, CERTAINTY_PROVEN, age);
-	enum reason declared = declared_leak(backend, evidence, verdict.status, age, rules);
+	verdict.protection = lasting_protection(evidence);
+	if (verdict.protection)
+		return verdict;
+	enum reason declared = declared_leak(evidence, verdict.status, age, rules);
 	if (declared)
 		return leaked(declared, CERTAINTY_DECLARED, age);
+	if (is_lock_stranded(backend, evidence, verdict.status, age, rules))
+		return leaked(REASON_LOCK_STRANDED, CERTAINTY_PRESUMED, age);
 	verdict.protection = soft_protection(backend, evidence, verdict.status);
 	if (verdict.protection)
 		return verdict;

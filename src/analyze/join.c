@@ -258,6 +258,12 @@ static bool is_dump_newer(const struct join *join, int64_t first_seen)
 		join->peers->dumped_at <= join->assessment->now;
 }
 
+static void apply(enum effect effect, bool *state)
+{
+	if (effect != EFFECT_NONE)
+		*state = effect == EFFECT_BEGINS;
+}
+
 /* Takes over what the previous assessment knew about this session. */
 static void remember(struct join *join, struct connection *connection)
 {
@@ -269,7 +275,11 @@ static void remember(struct join *join, struct connection *connection)
 		connection->seen_here = before->seen_here;
 		connection->missed_at = by_this_clock(join, before->missed_at);
 		connection->hidden_since = by_this_clock(join, before->hidden_since);
+		connection->listening = before->listening;
+		connection->backing_up = before->backing_up;
 	}
+	apply(connection->backend->effects.listening, &connection->listening);
+	apply(connection->backend->effects.backup, &connection->backing_up);
 	connection->scanned = is_dump_newer(join, connection->first_seen);
 }
 

@@ -29,6 +29,7 @@ enum backend_column {
 	COLUMN_WAIT_EVENT,
 	COLUMN_QUERY,
 	COLUMN_ADVISORY_LOCK,
+	COLUMN_LOCK_WAITERS,
 	/* facts about the server, only in the row of dbtop's own session */
 	COLUMN_MAX_CONNECTIONS,
 	COLUMN_RESERVED,
@@ -47,10 +48,12 @@ enum backend_column {
  * Processes without a database are PostgreSQL's own and hold no slot. Without privileges the other
  * columns of foreign rows are NULL, so the statement cannot filter on backend_type. */
 const char backend_rows_sql[] =
-	"SELECT a.pid, a.backend_start, a.backend_type, a.datname, a.usename, a.application_name,"
+	"WITH advisory AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks"
+	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory')"
+	" SELECT a.pid, a.backend_start, a.backend_type, a.datname, a.usename, a.application_name,"
 	" a.client_addr, a.client_port, a.state, a.state_change, a.xact_start, a.query_start,"
 	" a.wait_event_type, a.wait_event, pg_catalog.left(a.query, $1::pg_catalog.int4),"
-	" l.pid IS NOT NULL,"
+	" l.pid IS NOT NULL, l.waiters,"
 	" CASE WHEN own THEN pg_catalog.current_setting('max_connections')::pg_catalog.int4 END,"
 	" CASE WHEN own THEN"
 	"  pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"
@@ -65,8 +68,14 @@ const char backend_rows_sql[] =
 	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END"
 	" FROM (SELECT *, pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AS own"
 	"  FROM pg_catalog.pg_stat_activity) a"
-	" LEFT JOIN (SELECT DISTINCT pid FROM pg_catalog.pg_locks"
-	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND granted) l"
+	" LEFT JOIN (SELECT h.pid,"
+	"   pg_catalog.string_agg(DISTINCT w.pid::pg_catalog.text, ', ') AS waiters"
+	"  FROM advisory h LEFT JOIN advisory w ON NOT w.granted"
+	"   AND w.database OPERATOR(pg_catalog.=) h.database"
+	"   AND w.classid OPERATOR(pg_catalog.=) h.classid"
+	"   AND w.objid OPERATOR(pg_catalog.=) h.objid"
+	"   AND w.objsubid OPERATOR(pg_catalog.=) h.objsubid"
+	"  WHERE h.granted GROUP BY h.pid) l"
 	"  ON l.pid OPERATOR(pg_catalog.=) a.pid"
 	" WHERE a.datid IS NOT NULL OR a.backend_type OPERATOR(pg_catalog.=) 'walsender'";
 
@@ -123,12 +132,13 @@ static struct backend read_backend(struct arena *arena, const PGresult *result, 
 			arena, result, row, COLUMN_WAIT_EVENT_TYPE, before->wait_event_type),
 		.wait_event = read_name(arena, result, row, COLUMN_WAIT_EVENT, before->wait_event),
 		.advisory_lock = cell_is_true(result, row, COLUMN_ADVISORY_LOCK),
+		.lock_waiters = cell_text(arena, result, row, COLUMN_LOCK_WAITERS, TEXT_LINE),
 	};
 	backend.state = backend_state_parse(backend.state_text);
 	/* the query text of a hidden row is "<insufficient privilege>" */
 	if (backend.kind != BACKEND_HIDDEN)
 		backend.query = cell_text(arena, result, row, COLUMN_QUERY, TEXT_BLOCK);
-	backend.listening = backend_query_is_listen(backend.query);
+	backend.effects = statement_effects(backend.query);
 	if (no_query_text)
 		backend.query = NULL;
 	return backend;

@@ -15,8 +15,6 @@
 /* The longest query text in characters: a few times what fits on the largest screen. A server may
  * keep megabytes (track_activity_query_size). */
 #define QUERY_CHARACTERS "2000"
-/* If query texts are not wanted: enough to recognise LISTEN behind a comment. */
-#define LISTEN_CHARACTERS "200"
 
 struct backends {
 	struct session *session;
@@ -31,8 +29,10 @@ struct backends {
 static void take_own_pid(const struct backends *backends, struct activity *activity)
 {
 	session_answered_by(backends->session, activity->server.own_pid);
-	if (session_is_pooled(backends->session))
-		activity->server.own_pid = 0;
+	if (!session_is_pooled(backends->session))
+		return;
+	activity->server.pooled_pid = activity->server.own_pid;
+	activity->server.own_pid = 0;
 }
 
 static void set_error(struct backends *backends, const char *error)
@@ -95,9 +95,7 @@ void backends_free(struct backends *backends)
 
 bool backends_refresh(struct backends *backends)
 {
-	const char *const params[] = {
-		backends->options.no_query_text ? LISTEN_CHARACTERS : QUERY_CHARACTERS,
-	};
+	const char *const params[] = { QUERY_CHARACTERS };
 	const struct session_statement statement = {
 		.sql = backend_rows_sql, .n_params = 1, .params = params
 	};

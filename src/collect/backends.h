@@ -13,7 +13,7 @@ struct backends;
 struct session;
 
 struct backends_options {
-	bool no_query_text; /* query texts are searched for LISTEN and then dropped */
+	bool no_query_text; /* query texts are read for LISTEN and backups, and then dropped */
 	void *data;
 	void (*published)(void *data); /* backends_latest() or backends_error() is new */
 };

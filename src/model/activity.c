@@ -1,9 +1,7 @@
 /* Memory of the activity block, and PostgreSQL's words for states and kinds. */
 #include "model/activity.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
@@ -75,46 +73,4 @@ enum backend_kind backend_kind_parse(const char *backend_type)
 	if (strcmp(backend_type, "walsender") == 0)
 		return BACKEND_WALSENDER;
 	return BACKEND_OTHER;
-}
-
-/* Returns the text after one comment; SQL's comments may be nested. If it is not closed, the end of
- * the text. */
-static const char *skip_block_comment(const char *s)
-{
-	int depth = 0;
-	do {
-		if (s[0] == '/' && s[1] == '*') {
-			depth++;
-			s += 2;
-		} else if (s[0] == '*' && s[1] == '/') {
-			depth--;
-			s += 2;
-		} else {
-			s++;
-		}
-	} while (depth > 0 && *s);
-	return s;
-}
-
-static const char *skip_blanks_and_comments(const char *s)
-{
-	for (;;) {
-		if (isspace((unsigned char)*s) || *s == ';')
-			s++;
-		else if (s[0] == '-' && s[1] == '-')
-			s += strcspn(s, "\n");
-		else if (s[0] == '/' && s[1] == '*')
-			s = skip_block_comment(s);
-		else
-			return s;
-	}
-}
-
-bool backend_query_is_listen(const char *query)
-{
-	if (!query)
-		return false;
-	query = skip_blanks_and_comments(query);
-	return strncasecmp(query, "listen", 6) == 0 &&
-		(isspace((unsigned char)query[6]) || query[6] == '"' || query[6] == '/');
 }

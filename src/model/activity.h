@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "model/endpoint.h"
+#include "model/statement.h"
 
 struct arena;
 
@@ -44,9 +45,11 @@ struct backend {
 	struct endpoint client; /* AF_UNIX for client_port −1; AF_UNSPEC when hidden */
 	const char *state_text; /* as the server reports it */
 	const char *wait_event_type, *wait_event;
-	const char *query;  /* NULL when hidden or not asked for */
-	bool listening;     /* the last statement was LISTEN */
-	bool advisory_lock; /* it holds an advisory lock */
+	const char *query;                /* NULL when hidden or not asked for */
+	struct statement_effects effects; /* of the last statement */
+	bool advisory_lock;               /* it holds an advisory lock */
+	const char *lock_waiters; /* "4711, 4712": the backends that wait for one of its advisory
+				     locks; NULL if there are none */
 };
 
 /* Facts about the server, read in each poll. */
@@ -57,6 +60,7 @@ struct server_facts {
 	int64_t started_at; /* pg_postmaster_start_time() */
 	int64_t clock;      /* the server's clock when it answered */
 	int32_t own_pid;    /* our backend; 0 when connected through a pooler */
+	int32_t pooled_pid; /* then the pooler's, which answered; otherwise 0 */
 	bool superuser;     /* our role: what it may see and end */
 	bool sees_all;      /* has the privileges of pg_read_all_stats */
 	bool signals;       /* has the privileges of pg_signal_backend */
@@ -85,8 +89,5 @@ enum backend_state backend_state_parse(const char *word);
 const char *backend_kind_name(enum backend_kind kind);
 /* Converts a backend_type. NULL is BACKEND_HIDDEN. */
 enum backend_kind backend_kind_parse(const char *backend_type);
-
-/* Whether a statement is LISTEN; leading comments and blanks are skipped. False for NULL. */
-bool backend_query_is_listen(const char *query);
 
 #endif

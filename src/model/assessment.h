@@ -106,6 +106,8 @@ struct connection {
 				 end; else INSTANT_UNKNOWN */
 	uint32_t end_inode;   /* the inode of the client end's socket, which a process has open; 0:
 				 not seen */
+	bool listening;       /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
+	bool backing_up;      /* the start of a base backup was seen, and its end not */
 	bool proxied;         /* the local proxy is in between, and holds the client end */
 	bool in_scope;        /* selected by --app: shown, and may be ended */
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/endpoint.h"
+#include "model/programs.h"
 
 struct arena;
 
@@ -36,9 +37,10 @@ struct process {
 	const char *name;     /* the short name of the program: "python3" */
 	const char *command;  /* the command line; [name] for a kernel thread or a zombie */
 	uint32_t uid;
-	const char *user;      /* the name of uid, or its number */
-	const char *unit;      /* systemd unit from the cgroup: "jarvis.service" */
-	const char *container; /* container id (12 digits) from the cgroup */
+	const char *user;          /* the name of uid, or its number */
+	const char *unit;          /* systemd unit from the cgroup: "jarvis.service" */
+	const char *container;     /* container id (12 digits) from the cgroup */
+	enum program_kind program; /* by its executable, or the script that it runs */
 	double cpu_percent; /* of one core, since the previous sample; NAN before there are two */
 	int64_t rss_bytes;  /* −1 when unknown */
 };

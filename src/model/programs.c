@@ -1,7 +1,6 @@
 /* One table of program names. */
 #include "model/programs.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -23,18 +22,28 @@ static const struct {
 			"rootlessport", "pasta", "slirp4netns", "systemd-socket-proxyd",
 			"toxiproxy-server", "ghostunnel", "cloud-sql-proxy", "cloud_sql_proxy",
 			"alloydb-auth-proxy" } },
+	{ PROGRAM_MAINTENANCE,
+		{ "pg_dump", "pg_dumpall", "pg_restore", "pg_basebackup", "pg_receivewal",
+			"pg_recvlogical", "pg_rewind", "pg_upgrade", "pg_amcheck",
+			"pg_createsubscriber", "pg_probackup", "pg_rman", "pgbackrest", "barman",
+			"wal-g", "wal-e", "pghoard", "vacuumdb", "vacuumlo", "reindexdb",
+			"clusterdb", "pg_repack", "pg_squeeze", "pgcopydb" } },
 	{ PROGRAM_TOOL,
 		{ "psql", "pgcli", "usql", "pgadmin4", "pgAdmin4", "dbeaver", "datagrip",
-			"pg_activity", "pg_top", "pgcenter", "pg_view", "pgmetrics", "pg_dump",
-			"pg_dumpall", "pg_restore", "pg_basebackup", "pg_receivewal",
-			"pg_recvlogical", "pg_rewind", "pg_upgrade", "pg_amcheck", "pg_ctl",
-			"pg_isready", "pg_createsubscriber", "pg_probackup", "pg_rman",
-			"pgbackrest", "barman", "wal-g", "wal-e", "pghoard", "vacuumdb", "vacuumlo",
-			"reindexdb", "clusterdb", "createdb", "dropdb", "createuser", "dropuser",
-			"pgbench", "pg_repack", "pgloader", "pgcopydb", "check_postgres",
-			"check_pgactivity", "postgres_exporter", "pg_exporter", "pgwatch",
-			"pgwatch2" } },
+			"pg_activity", "pg_top", "pgcenter", "pg_view", "pgmetrics", "pg_ctl",
+			"pg_isready", "createdb", "dropdb", "createuser", "dropuser", "pgbench",
+			"pgloader", "check_postgres", "check_pgactivity", "postgres_exporter",
+			"pg_exporter", "pgwatch", "pgwatch2" } },
+	{ PROGRAM_DBTOP, { "dbtop" } },
 };
+
+/* What these programs set as application_name, or libpq's fallback for them. */
+static const char *const applications[] = { "pg_dump", "pg_dumpall", "pg_restore", "pg_basebackup",
+	"pg_receivewal", "pg_recvlogical", "pg_rewind", "pg_amcheck", "pg_createsubscriber",
+	"pg_probackup", "pgBackRest [backup]", "pgBackRest [check]", "pgBackRest [stanza-create]",
+	"pgBackRest [stanza-upgrade]", "barman", "barman_streaming_backup", "barman_receive_wal",
+	"wal-g", "pghoard", "vacuumdb", "reindexdb", "clusterdb", "pg_repack", "pgcopydb",
+	"Patroni", "Patroni heartbeat", "Patroni restapi", "repmgr", "repmgrd", "pg_autoctl" };
 
 static size_t length_without_ending(const char *name)
 {
@@ -56,4 +65,24 @@ enum program_kind program_kind(const char *name)
 			if (strlen(*known) == length && memcmp(*known, name, length) == 0)
 				return programs[i].kind;
 	return PROGRAM_UNKNOWN;
+}
+
+enum program_kind program_kind_of(const char *executable, const char *script)
+{
+	enum program_kind kind = program_kind(executable);
+	if (kind != PROGRAM_UNKNOWN)
+		return kind;
+	kind = program_kind(script);
+	return kind == PROGRAM_HA_AGENT || kind == PROGRAM_MAINTENANCE || kind == PROGRAM_TOOL
+		? kind
+		: PROGRAM_UNKNOWN;
+}
+
+bool program_is_maintenance_application(const char *application_name)
+{
+	for (size_t i = 0; application_name && i < sizeof(applications) / sizeof(applications[0]);
+		i++)
+		if (strcmp(applications[i], application_name) == 0)
+			return true;
+	return false;
 }

@@ -16,6 +16,7 @@ static const struct {
 } reasons[] = {
 	[REASON_CLIENT_GONE] = { "client_gone", "client gone" },
 	[REASON_HELD_TOO_LONG] = { "held_too_long", "held too long" },
+	[REASON_LOCK_STRANDED] = { "lock_stranded", "lock stranded in its pool" },
 	[REASON_IDLE_IN_TRANSACTION_TOO_LONG] = { "idle_in_transaction_too_long",
 		"idle in transaction too long" },
 	[REASON_IDLE_TOO_LONG] = { "idle_too_long", "idle too long" },
@@ -34,8 +35,11 @@ static const struct {
 	[PROTECTION_SYSTEM] = { "system", "PostgreSQL's or the service's own" },
 	[PROTECTION_APPLICATION] = { "application", "protected by name" },
 	[PROTECTION_USER] = { "user", "protected user" },
+	[PROTECTION_BACKUP] = { "backup", "backup or maintenance" },
+	[PROTECTION_BACKEND_CLIENT] = { "backend_client", "used by a working session" },
 	[PROTECTION_POOL_RESERVE] = { "pool_reserve", "in its pool's reserve" },
 	[PROTECTION_PGBOUNCER_SERVER] = { "pgbouncer_server", "in PgBouncer's reserve" },
+	[PROTECTION_POOLER] = { "pooler", "in a pooler's reserve" },
 	[PROTECTION_LISTENER] = { "listener", "waits for notifications" },
 	[PROTECTION_ADVISORY_LOCK] = { "advisory_lock", "holds an advisory lock" },
 };

@@ -420,6 +420,35 @@ static const char *whole_name(struct arena *arena, const char *comm, const char 
 	return text_clean(arena, comm, length, TEXT_LINE);
 }
 
+/* The name of the process's file; its own name if that cannot be read, as for other users'
+ * processes.
+ */
+static const char *executable(int folder, struct arena *arena, const char *name)
+{
+	char path[4096];
+	ssize_t size = readlinkat(folder, "exe", path, sizeof(path) - 1);
+	if (size <= 0)
+		return name;
+	path[size] = '\0';
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	/* the kernel marks a file that was replaced, for example by an upgrade */
+	const char *deleted = strstr(base, " (deleted)");
+	return text_clean(
+		arena, base, deleted ? (size_t)(deleted - base) : strlen(base), TEXT_LINE);
+}
+
+/* The script that an interpreter runs; the interpreter is known by the first argument. */
+static const char *script(struct arena *arena, const char *bytes, size_t size)
+{
+	char name[64];
+	size_t length = strcspn(bytes, " ");
+	const char *slash = memrchr(bytes, '/', length);
+	const char *base = slash ? slash + 1 : bytes;
+	snprintf(name, sizeof(name), "%.*s", (int)(bytes + length - base), base);
+	return cmdline_script(arena, bytes, size, name);
+}
+
 static void describe_command(
 	int folder, struct arena *arena, const struct procfs_stat *stat, struct process *p)
 {
@@ -428,6 +457,8 @@ static void describe_command(
 	p->name = whole_name(arena, stat->comm, size > 0 ? bytes : "");
 	if (size >= 0)
 		p->command = cmdline_format(arena, bytes, (size_t)size);
+	p->program = program_kind_of(executable(folder, arena, p->name),
+		size > 0 ? script(arena, bytes, (size_t)size) : NULL);
 	if (size >= 0 && !p->command)
 		p->command = arena_printf(arena, "[%s]", p->name);
 }
@@ -473,6 +504,7 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	};
 	if (skips(procfs, pid, stat.start_ticks)) {
 		process.name = whole_name(arena, stat.comm, "");
+		process.program = program_kind(process.name);
 	} else {
 		atomic_store(&procfs->reading, pid);
 		describe_command(folder, arena, &stat, &process);

@@ -16,15 +16,21 @@ static const char *const status_words[STATUS_COUNT] = {
 };
 
 static const char *const protections[PROTECTION_COUNT] = {
-	[PROTECTION_OWN] = "it is dbtop's own session",
-	[PROTECTION_SYSTEM] = "replication, PostgreSQL itself, or a managed service's own user",
+	[PROTECTION_OWN] = "it is dbtop's own session, or another dbtop's",
+	[PROTECTION_SYSTEM] =
+		"replication, PostgreSQL itself, an HA agent, or a managed service's own user",
 	[PROTECTION_APPLICATION] = "its application is named in the configuration's protect",
 	[PROTECTION_USER] = "its user is named in the configuration's protect",
+	[PROTECTION_BACKUP] = "a backup or maintenance runs in it, or waits for its other sessions",
+	[PROTECTION_BACKEND_CLIENT] =
+		"a PostgreSQL session uses it (postgres_fdw, dblink), and may be at work",
 	[PROTECTION_POOL_RESERVE] =
 		"its pool's stats page says that this slot waits in the pool to be borrowed",
 	[PROTECTION_PGBOUNCER_SERVER] =
 		"PgBouncer keeps it for the next client; no client is linked to it",
-	[PROTECTION_LISTENER] = "its last statement was LISTEN: to wait is its purpose",
+	[PROTECTION_POOLER] =
+		"a pooler holds it; whether it keeps it for the next client cannot be asked",
+	[PROTECTION_LISTENER] = "it listens, as far as can be seen: to wait is its purpose",
 	[PROTECTION_ADVISORY_LOCK] =
 		"it holds an advisory lock: whoever elects a leader with one waits for long",
 };
@@ -93,8 +99,8 @@ static const char *explain_limit(struct arena *arena, const char *what, int64_t 
 {
 	char text[DURATION_TEXT_MAX];
 	return arena_printf(arena,
-		"%s for longer than the limit of %s. Whether its client still wants it cannot be "
-		"seen from here: that is why it is presumed.",
+		"%s for longer than the limit of %s. Whether its client still wants it, or listens "
+		"for notifications, cannot be seen from here: that is why it is presumed.",
 		what, duration_format(limit, text));
 }
 
@@ -124,6 +130,13 @@ static const char *explain_leak(
 {
 	switch (connection->verdict.reason) {
 	case REASON_CLIENT_GONE: return explain_gone(arena, connection);
+	case REASON_LOCK_STRANDED:
+		return arena_printf(arena,
+			"It is in a pool's reserve and has no client, but holds a session's "
+			"advisory lock for which backend %s waits. The client that took the lock "
+			"cannot be known: that is why it is presumed.",
+			connection->backend->lock_waiters ? connection->backend->lock_waiters
+							  : "of another session");
 	case REASON_HELD_TOO_LONG: return explain_held(arena, limits, connection);
 	case REASON_IDLE_IN_TRANSACTION_TOO_LONG:
 		return explain_limit(arena, "Idle in transaction", limits->transaction);
@@ -209,13 +222,16 @@ static bool is_running(const struct backend *backend)
 	return backend->state == BACKEND_STATE_ACTIVE || backend->state == BACKEND_STATE_FASTPATH;
 }
 
-static const char *loses(const struct backend *backend)
+static const char *loses(const struct connection *connection)
 {
+	const struct backend *backend = connection->backend;
+	if (connection->backing_up)
+		return "; the base backup is lost";
 	if (is_running(backend))
 		return "; its running statement is lost";
 	if (backend->state == BACKEND_STATE_IN_TRANSACTION)
 		return "; its open transaction is rolled back";
-	return "; nothing is lost with it";
+	return "; what only the session has (temporary tables, cursors, settings) is not known";
 }
 
 const char *explain_kill_leaked(struct arena *arena, const struct assessment *assessment,
@@ -229,7 +245,7 @@ const char *explain_kill_leaked(struct arena *arena, const struct assessment *as
 		return "leaves it alone: it is not leaked";
 	*ret_acts = true;
 	return arena_printf(arena, "ends it, if it is still in this state when its turn comes%s",
-		loses(connection->backend));
+		loses(connection));
 }
 
 const char *explain_terminate(struct arena *arena, const struct assessment *assessment,
@@ -240,7 +256,7 @@ const char *explain_terminate(struct arena *arena, const struct assessment *asse
 	if (why)
 		return why;
 	*ret_acts = true;
-	return arena_printf(arena, "ends it%s", loses(connection->backend));
+	return arena_printf(arena, "ends it%s", loses(connection));
 }
 
 const char *explain_cancel(struct arena *arena, const struct assessment *assessment,

@@ -53,7 +53,7 @@ static void add_bool(struct bytes *to, bool value)
 	add(to, &wire, sizeof(wire));
 }
 
-/* From pid to advisory lock. */
+/* From pid to the waiters for its advisory locks. */
 static void add_client(struct bytes *to, int32_t pid, const char *address, size_t size)
 {
 	add_int(to, pid);
@@ -75,6 +75,7 @@ static void add_client(struct bytes *to, int32_t pid, const char *address, size_
 	add_text(to, "ClientRead");
 	add_text(to, "/* x */ listen\n\tnews; \xff\x1b[2J");
 	add_bool(to, true);
+	add_text(to, "4712, 4713");
 }
 
 static void add_facts(struct bytes *to)
@@ -95,6 +96,7 @@ static void add_hidden(struct bytes *to)
 	add_null(to, 13);
 	add_text(to, "<insufficient privilege>");
 	add_bool(to, false);
+	add_null(to, 1);
 	add_null(to, FACTS);
 }
 

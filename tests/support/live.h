@@ -231,6 +231,10 @@ struct live_pgbouncer;
  * section pgbouncer, "pool_mode = session", laid over; NULL for none. */
 struct live_pgbouncer *live_pgbouncer_start(
 	const struct private_server *server, const char *const *settings);
+/* Another PgBouncer at the same port: the kernel gives each connection to one of the two. The first
+ * one has "so_reuseport = 1" among its settings. */
+struct live_pgbouncer *live_pgbouncer_twin(
+	const struct live_pgbouncer *first, const struct private_server *server);
 /* Ends it, as a crash would, and brings it up again at the same place. */
 void live_pgbouncer_kill(struct live_pgbouncer *pgbouncer);
 void live_pgbouncer_restart(struct live_pgbouncer *pgbouncer);

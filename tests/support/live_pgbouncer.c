@@ -102,8 +102,8 @@ static void launch(struct live_pgbouncer *pgbouncer, const char *settings)
 		fail_msg("pgbouncer does not come up: %s", live_err(pgbouncer->program));
 }
 
-struct live_pgbouncer *live_pgbouncer_start(
-	const struct private_server *server, const char *const *settings)
+static struct live_pgbouncer *start_at(
+	int port, const struct private_server *server, const char *const *settings)
 {
 	struct stat st;
 	if (stat(private_server_folder(server), &st) != 0 || (getuid() == 0 && !(st.st_mode & 1)))
@@ -113,12 +113,25 @@ struct live_pgbouncer *live_pgbouncer_start(
 	pgbouncer->folder = mem_printf("%s/bouncer-XXXXXX", live_folder());
 	if (!mkdtemp(pgbouncer->folder))
 		fail_msg("%s: %s", pgbouncer->folder, strerror(errno));
-	pgbouncer->port = live_free_port();
+	pgbouncer->port = port;
 	pgbouncer->settings = write_settings(pgbouncer, server, settings);
 	launch(pgbouncer, pgbouncer->settings);
 	pgbouncer->next = pgbouncers;
 	pgbouncers = pgbouncer;
 	return pgbouncer;
+}
+
+struct live_pgbouncer *live_pgbouncer_start(
+	const struct private_server *server, const char *const *settings)
+{
+	return start_at(live_free_port(), server, settings);
+}
+
+struct live_pgbouncer *live_pgbouncer_twin(
+	const struct live_pgbouncer *first, const struct private_server *server)
+{
+	static const char *const settings[] = { "so_reuseport = 1", NULL };
+	return start_at(first->port, server, settings);
 }
 
 void live_pgbouncer_kill(struct live_pgbouncer *pgbouncer)

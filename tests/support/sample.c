@@ -180,7 +180,8 @@ static struct backend row_backend(const struct sample_row *row)
 		.wait_event_type = at_rest ? "Client" : NULL,
 		.wait_event = at_rest ? "ClientRead" : NULL,
 		.query = row->query,
-		.listening = row->verdict.protection == PROTECTION_LISTENER,
+		.effects.listening = row->verdict.protection == PROTECTION_LISTENER ? EFFECT_BEGINS
+										    : EFFECT_NONE,
 	};
 }
 

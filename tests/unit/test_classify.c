@@ -104,16 +104,24 @@ static struct verdict judge(char *cells[static COLUMNS])
 		.user = null_for_dash(cells[USER]),
 		.application_name = null_for_dash(cells[APPLICATION]),
 		.query = null_for_dash(cells[QUERY]),
-		.listening = backend_query_is_listen(null_for_dash(cells[QUERY])),
-		.advisory_lock = has_flag(cells[FLAGS], "lock"),
+		.advisory_lock = has_flag(cells[FLAGS], "lock") || has_flag(cells[FLAGS], "waited"),
+		.lock_waiters = has_flag(cells[FLAGS], "waited") ? "4712" : NULL,
 	};
 	if (age)
 		backend.state_change = NOW - llround(strtod(age, NULL) * USEC_PER_SEC);
 	struct rules used = rules;
+	struct statement_effects effects = statement_effects(null_for_dash(cells[QUERY]));
 	if (has_flag(cells[FLAGS], "nolimit"))
 		used.held = RULES_NO_LIMIT;
 	const struct evidence evidence = {
 		.own = has_flag(cells[FLAGS], "own"),
+		.agent = has_flag(cells[FLAGS], "agent"),
+		.backup = has_flag(cells[FLAGS], "backup") || effects.backup == EFFECT_BEGINS,
+		.listening =
+			has_flag(cells[FLAGS], "listens") || effects.listening == EFFECT_BEGINS,
+		.backend_client = has_flag(cells[FLAGS], "backend"),
+		.pooler = has_flag(cells[FLAGS], "pooler"),
+		.linked = has_flag(cells[FLAGS], "linked"),
 		.pool_reserve = has_flag(cells[FLAGS], "reserve"),
 		.bouncer_reserve = has_flag(cells[FLAGS], "bouncer"),
 		.declared_gone = has_flag(cells[FLAGS], "declared"),

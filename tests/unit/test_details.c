@@ -72,7 +72,7 @@ static void test_each_verdict_is_explained(void **state)
 			"ends it, if" },
 		{ 9912, "LEAKED, declared: held too long", "limit of 1m00s", "rolled back" },
 		{ 9770, "LEAKED, presumed: idle too long", "that is why it is presumed",
-			"nothing is lost" },
+			"is not known" },
 		{ 9914, "in its pool's reserve", "waits in the pool", "it is not leaked" },
 		{ 9971, "waits for notifications", "to wait is its purpose", "it is not leaked" },
 		{ 9990, "dbtop's own", "it is dbtop's own session", "nothing: it is dbtop's own" },

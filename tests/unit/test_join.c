@@ -457,6 +457,43 @@ static void a_full_server_shows_the_processes_at_its_sockets(void **state)
 }
 
 /* Only the wall clock is set between two rounds. */
+/* The statement is replaced by the next one; what it did stays. */
+static void what_statements_did_is_remembered(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *query;
+		int64_t start;
+		bool listening, backing_up;
+	} rows[] = {
+		{ "SELECT 1", 0, false, false },
+		{ "LISTEN jobs", 0, true, false },
+		{ "COMMIT", 0, true, false },
+		{ NULL, 0, true, false },
+		{ "SELECT pg_backup_start('x')", 0, true, true },
+		{ "SELECT 1", 0, true, true },
+		{ "UNLISTEN *", 0, false, true },
+		{ "SELECT pg_backup_stop()", 0, false, false },
+		{ "LISTEN jobs", 0, true, false },
+		/* the pid is used again */
+		{ "SELECT 1", USEC_PER_SEC, false, false },
+	};
+	struct assessment *previous = NULL;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world world = world_new("127.0.0.1", "127.0.0.1", T0, T0);
+		struct backend *backend = add_backend(&world, 1001, at("127.0.0.1", 5001));
+		backend->start += rows[i].start;
+		backend->effects = statement_effects(rows[i].query);
+		struct assessment *assessment = settle(&world, previous);
+		const struct connection *connection = find(assessment, 1001);
+		assert_int_equal(connection->listening, rows[i].listening);
+		assert_int_equal(connection->backing_up, rows[i].backing_up);
+		assessment_free(previous);
+		previous = assessment;
+	}
+	assessment_free(previous);
+}
+
 static void a_clock_that_is_set_delays_nothing_and_proves_nothing(void **state)
 {
 	(void)state;
@@ -523,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_local_server_over_a_unix_socket),
 		cmocka_unit_test(what_is_proven_stays_between_two_answers),
 		cmocka_unit_test(a_process_that_went_is_remembered),
+		cmocka_unit_test(what_statements_did_is_remembered),
 		cmocka_unit_test(a_full_server_shows_the_processes_at_its_sockets),
 		cmocka_unit_test(a_clock_that_is_set_delays_nothing_and_proves_nothing),
 		cmocka_unit_test(a_clock_that_is_set_twice_proves_nothing),

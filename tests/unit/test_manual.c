@@ -134,7 +134,7 @@ static void every_key_is_in_the_manual(void **state)
 
 static void assert_verdict(const char *verdicts, const char *name)
 {
-	CLEANUP(cleanup_free) char *first = mem_printf(".Sy %s\n", name);
+	CLEANUP(cleanup_free) char *first = mem_printf("Sy %s\n", name);
 	CLEANUP(cleanup_free) char *item = mem_printf(".It Sy %s No ", name);
 	if (!strstr(verdicts, first) && !strstr(verdicts, item))
 		fail_msg("docs/dbtop.1 does not explain the verdict %s", name);

@@ -48,19 +48,68 @@ static void endpoint_is_written_as_people_type_it(void **state)
 	assert_string_equal(endpoint_format(&none, text), "");
 }
 
-static void listen_is_seen_past_comments(void **state)
+static void effects_of_statements_are_seen(void **state)
 {
 	(void)state;
-	static const char *const yes[] = { "LISTEN jobs", "listen \"a b\"", "  \n LISTEN\tjobs",
-		"/* app */ LISTEN jobs", "-- hi\nLISTEN jobs", "/* a /* b */ c */ listen x;",
-		";LISTEN x" };
-	static const char *const no[] = { "", "LISTENER", "SELECT 'LISTEN x'", "UNLISTEN jobs",
-		"/* LISTEN x", "-- LISTEN x", "LISTEN", "/*" };
-	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
-		assert_true(backend_query_is_listen(yes[i]));
-	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
-		assert_false(backend_query_is_listen(no[i]));
-	assert_false(backend_query_is_listen(NULL));
+	static const struct {
+		const char *text;
+		enum effect listening, backup;
+	} rows[] = {
+		{ NULL, EFFECT_NONE, EFFECT_NONE },
+		{ "", EFFECT_NONE, EFFECT_NONE },
+		{ "LISTEN jobs", EFFECT_BEGINS, EFFECT_NONE },
+		{ "listen \"a b\"", EFFECT_BEGINS, EFFECT_NONE },
+		{ "  \n LISTEN\tjobs", EFFECT_BEGINS, EFFECT_NONE },
+		{ "/* app */ LISTEN jobs", EFFECT_BEGINS, EFFECT_NONE },
+		{ "-- hi\nLISTEN jobs", EFFECT_BEGINS, EFFECT_NONE },
+		{ "/* a /* b */ c */ listen x;", EFFECT_BEGINS, EFFECT_NONE },
+		{ ";LISTEN x", EFFECT_BEGINS, EFFECT_NONE },
+		{ "LISTEN x; COMMIT", EFFECT_BEGINS, EFFECT_NONE },
+		{ "BEGIN; LISTEN x; SELECT 1", EFFECT_BEGINS, EFFECT_NONE },
+		{ "SELECT ';'; LISTEN x", EFFECT_BEGINS, EFFECT_NONE },
+		{ "LISTENER", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT 'LISTEN x'", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT '; LISTEN x'", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT 'it''s; LISTEN x'", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT E'\\'; LISTEN x'", EFFECT_NONE, EFFECT_NONE },
+		{ "DO $$; LISTEN x; $$", EFFECT_NONE, EFFECT_NONE },
+		{ "DO $a$ $$ ; LISTEN x $a$; LISTEN y", EFFECT_BEGINS, EFFECT_NONE },
+		{ "SELECT $1; LISTEN x", EFFECT_BEGINS, EFFECT_NONE },
+		{ "SELECT a AS listen x", EFFECT_NONE, EFFECT_NONE },
+		{ "\"LISTEN\" x", EFFECT_NONE, EFFECT_NONE },
+		{ "UNLISTEN jobs", EFFECT_NONE, EFFECT_NONE },
+		{ "UNLISTEN *", EFFECT_ENDS, EFFECT_NONE },
+		{ "unlisten/**/*;", EFFECT_ENDS, EFFECT_NONE },
+		{ "DISCARD ALL", EFFECT_ENDS, EFFECT_NONE },
+		{ "DISCARD PLANS", EFFECT_NONE, EFFECT_NONE },
+		{ "LISTEN a; UNLISTEN *", EFFECT_ENDS, EFFECT_NONE },
+		{ "UNLISTEN *; LISTEN a", EFFECT_BEGINS, EFFECT_NONE },
+		{ "/* LISTEN x", EFFECT_NONE, EFFECT_NONE },
+		{ "-- LISTEN x", EFFECT_NONE, EFFECT_NONE },
+		{ "LISTEN", EFFECT_NONE, EFFECT_NONE },
+		{ "/*", EFFECT_NONE, EFFECT_NONE },
+		{ "'", EFFECT_NONE, EFFECT_NONE },
+		{ "$$", EFFECT_NONE, EFFECT_NONE },
+		{ "\"", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT pg_backup_start('x', true)", EFFECT_NONE, EFFECT_BEGINS },
+		{ "select PG_START_BACKUP ('x', false, false)", EFFECT_NONE, EFFECT_BEGINS },
+		{ "-- nightly\nSELECT * FROM pg_catalog.pg_backup_start('x')", EFFECT_NONE,
+			EFFECT_BEGINS },
+		{ "BEGIN; SELECT \"pg_backup_start\"('x');", EFFECT_NONE, EFFECT_BEGINS },
+		{ "SELECT \"PG_BACKUP_START\"('x')", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT 'pg_backup_start()'", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT pg_backup_start", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT my_pg_backup_start('x')", EFFECT_NONE, EFFECT_NONE },
+		{ "SELECT labelfile FROM pg_backup_stop()", EFFECT_NONE, EFFECT_ENDS },
+		{ "SELECT pg_stop_backup(false)", EFFECT_NONE, EFFECT_ENDS },
+		{ "SELECT pg_backup_start('a'); SELECT pg_backup_stop()", EFFECT_NONE,
+			EFFECT_ENDS },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct statement_effects found = statement_effects(rows[i].text);
+		if (found.listening != rows[i].listening || found.backup != rows[i].backup)
+			fail_msg("%s: %d %d", rows[i].text, found.listening, found.backup);
+	}
 }
 
 static void unknown_words_are_unknown(void **state)
@@ -113,7 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(endpoint_folds_mapped_addresses),
 		cmocka_unit_test(endpoint_is_written_as_people_type_it),
-		cmocka_unit_test(listen_is_seen_past_comments),
+		cmocka_unit_test(effects_of_statements_are_seen),
 		cmocka_unit_test(unknown_words_are_unknown),
 		cmocka_unit_test(history_keeps_the_largest_of_a_second),
 		cmocka_unit_test(patterns_and_service_users),
