@@ -21,9 +21,11 @@
 #include "loop/worker.h"
 #include "modes/app.h"
 #include "modes/connect.h"
-#include "modes/headless.h"
+#include "modes/emergency_mode.h"
+#include "modes/kill_mode.h"
 #include "modes/log.h"
 #include "modes/prompt.h"
+#include "modes/report_mode.h"
 #include "modes/shutdown_test.h"
 #include "version.h"
 #include "view/columns.h"
@@ -186,7 +188,9 @@ static int run(struct app *app)
 	case MODE_WATCH: return dashboard_run(app);
 	case MODE_DEMO: return demo_mode_run(app);
 	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
-	default: return headless_run(app);
+	case MODE_KILL_LEAKED: return kill_mode_run(app);
+	case MODE_EMERGENCY: return emergency_mode_run(app);
+	default: return report_mode_run(app);
 	}
 }
 

@@ -1,7 +1,10 @@
 /* What all modes have in common at the start. */
 #include "modes/app.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "model/assessment.h"
@@ -45,6 +48,27 @@ void app_log_state(const struct app *app, const struct assessment *assessment)
 	log_write(app->log, "%s:%d %s%s%s%s", server->host ? server->host : "local", server->port,
 		server_status_name(server->status), server->error ? ": " : "",
 		server->error ? server->error : "", failures);
+}
+
+bool app_may_act(const struct app *app, const char *mode)
+{
+	const struct options *options = &app->options;
+	if (options->dry_run)
+		return true;
+	if (!options->yes && !isatty(STDIN_FILENO)) {
+		fprintf(stderr, "dbtop: %s asks on a terminal; without one it needs --yes\n", mode);
+		return false;
+	}
+	if (app->config->readonly)
+		fputs("dbtop: read-only: nothing can be ended; --dry-run shows the plan\n", stderr);
+	return !app->config->readonly;
+}
+
+int app_check_written(int r)
+{
+	if (r < 0 && r != -EPIPE)
+		fprintf(stderr, "dbtop: cannot write: %s\n", strerror(-r));
+	return r;
 }
 
 void app_report_unwritten(const char *log, size_t lines)

@@ -34,6 +34,14 @@ struct target_options app_target_options(const struct app *app);
 /* Writes the state of the server to the log. */
 void app_log_state(const struct app *app, const struct assessment *assessment);
 
+/* Whether a mode that ends sessions or processes may begin: it needs a terminal to ask on, or
+ * --yes, and must not be read-only. --dry-run needs neither. Says on standard error why not. */
+bool app_may_act(const struct app *app, const char *mode);
+
+/* Returns r, a result of printing, after an error message. A reader that has closed the pipe (head)
+ * is not an error that is reported. */
+int app_check_written(int r);
+
 /* Reports how many lines of this log were not written, if there are any. */
 void app_report_unwritten(const char *log, size_t lines);
 

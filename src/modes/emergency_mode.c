@@ -19,6 +19,7 @@
 #include "modes/emergency_assess.h"
 #include "modes/log.h"
 #include "modes/prompt.h"
+#include "modes/run.h"
 #include "report/emergency_report.h"
 #include "report/exit_status.h"
 
@@ -26,50 +27,44 @@
 #define LOCK_IMPACT_TIMEOUT_MS 1000
 
 struct emergency_mode {
-	struct emergency_mode_options options;
+	struct app *app;
+	struct run *run;
 	struct emergency_assess *assess;
-	struct emergency_run *run;
+	struct emergency_run *emergency_run;
 	struct lock_impact *lock_impact; /* of its sessions */
 	uv_timer_t *timeout;             /* with their answer */
 	struct emergency *emergency;     /* NULL before the plan */
 	enum emergency_phase told;
-	bool begun, running;
+	bool running;
 };
-
-/* A reader that left early (head) is no error to speak of, and changes nothing of what is done. */
-static void check_written(int r)
-{
-	if (r < 0 && r != -EPIPE)
-		fprintf(stderr, "dbtop: cannot write: %s\n", strerror(-r));
-}
 
 static bool is_json(const struct emergency_mode *mode)
 {
-	return mode->options.app->options.json;
+	return mode->app->options.json;
 }
 
 static void print_plan(const struct emergency_mode *mode, FILE *file)
 {
 	const struct printer_style style = printer_style_for(file);
-	check_written(emergency_report_plan(mode->emergency, &style, file));
+	app_check_written(emergency_report_plan(mode->emergency, &style, file));
 }
 
 static void print_result(const struct emergency_mode *mode)
 {
 	const struct printer_style style = printer_style_for(stdout);
-	const char *error = audit_error(mode->options.audit);
+	const char *error = audit_error(run_audit(mode->run));
 	if (error)
 		fprintf(stderr, "dbtop: %s\n", error);
 	if (is_json(mode))
-		check_written(emergency_report_json(mode->emergency, false, stdout));
+		app_check_written(emergency_report_json(mode->emergency, false, stdout));
 	else
-		check_written(emergency_report_text(mode->emergency, &style, stdout));
+		app_check_written(emergency_report_text(mode->emergency, &style, stdout));
 }
 
 static void finish(struct emergency_mode *mode, int status)
 {
 	mode->running = false;
-	mode->options.finished(mode->options.data, status);
+	run_finish(mode->run, status);
 }
 
 /* Each step as it happens: for people who wait, not for scripts. */
@@ -78,13 +73,13 @@ static void on_progress(void *data, const struct emergency_process *process)
 	struct emergency_mode *mode = data;
 	const struct printer_style style = printer_style_for(stderr);
 	if (process)
-		log_write(mode->options.app->log, "emergency: process %d: %s", process->pid,
+		log_write(mode->app->log, "emergency: process %d: %s", process->pid,
 			process->result == RESULT_PENDING ? emergency_signal_name(process->signal)
 							  : action_result_name(process->result));
 	if (is_json(mode) || (!process && mode->emergency->phase == mode->told))
 		return;
 	mode->told = mode->emergency->phase;
-	check_written(emergency_report_progress(mode->emergency, process, &style, stderr));
+	app_check_written(emergency_report_progress(mode->emergency, process, &style, stderr));
 }
 
 static void on_done(void *data)
@@ -92,7 +87,8 @@ static void on_done(void *data)
 	struct emergency_mode *mode = data;
 	print_result(mode);
 	finish(mode,
-		exit_status_of_emergency(mode->emergency, target_assessment(mode->options.target)));
+		exit_status_of_emergency(
+			mode->emergency, target_assessment(run_target(mode->run))));
 }
 
 static void ask_assessment(void *data)
@@ -125,15 +121,15 @@ static void print_trouble(const struct assessment *assessment)
 /* What is to be done is known: shown, asked about, begun. */
 static void decide(struct emergency_mode *mode)
 {
-	const struct options *options = &mode->options.app->options;
+	const struct options *options = &mode->app->options;
 	int status = exit_status_of_emergency_plan(
-		mode->emergency, target_assessment(mode->options.target));
+		mode->emergency, target_assessment(run_target(mode->run)));
 	bool nothing = status != EXIT_LEAKS;
 	uv_timer_stop(mode->timeout);
 	lock_impact_forget(mode->lock_impact);
 	if (options->dry_run || nothing) {
 		if (is_json(mode))
-			check_written(
+			app_check_written(
 				emergency_report_json(mode->emergency, options->dry_run, stdout));
 		else
 			print_plan(mode, stdout);
@@ -153,10 +149,10 @@ static void decide(struct emergency_mode *mode)
 		}
 	}
 	mode->running = true;
-	int r = emergency_run_begin(mode->run, mode->emergency);
+	int r = emergency_run_begin(mode->emergency_run, mode->emergency);
 	if (r == -EIO)
 		fprintf(stderr, "dbtop: %s: nothing was stopped\n",
-			audit_error(mode->options.audit));
+			audit_error(run_audit(mode->run)));
 	if (r < 0)
 		finish(mode, r == -EIO ? EXIT_UNKNOWN : EXIT_LEAKS);
 }
@@ -169,8 +165,8 @@ static void refuse(struct emergency_mode *mode)
 	emergency->cannot = POOLER_REASON;
 	fputs("dbtop: " POOLER_REASON "\n", stderr);
 	if (is_json(mode))
-		check_written(emergency_report_json(
-			emergency, mode->options.app->options.dry_run, stdout));
+		app_check_written(
+			emergency_report_json(emergency, mode->app->options.dry_run, stdout));
 	finish(mode, EXIT_UNKNOWN);
 }
 
@@ -208,20 +204,45 @@ static void on_emergency_assessed(
 		return;
 	}
 	if (mode->running)
-		emergency_run_assessed(mode->run, emergency, assessment);
+		emergency_run_assessed(mode->emergency_run, emergency, assessment);
 	emergency_free(emergency);
 }
 
-struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *options)
+static void on_begun(void *data)
 {
-	struct emergency_mode *mode = mem_alloc(sizeof(*mode));
-	struct app *app = options->app;
-	mode->options = *options;
-	mode->assess = emergency_assess_new(app, options->target, on_emergency_assessed, mode);
-	const struct emergency_run_options run = {
+	struct emergency_mode *mode = data;
+	emergency_assess_begin(mode->assess);
+}
+
+static void on_assessed(void *data)
+{
+	struct emergency_mode *mode = data;
+	emergency_assess_assessed(mode->assess);
+}
+
+/* Stops, and prints what was done. */
+static void on_received(void *data, int signal_number)
+{
+	struct emergency_mode *mode = data;
+	if (mode->running) {
+		emergency_run_interrupt(mode->emergency_run);
+		print_result(mode);
+		finish(mode, EXIT_LEAKS);
+		return;
+	}
+	if (mode->emergency)
+		fputs("dbtop: nothing was stopped\n", stderr);
+	run_finish_by_signal(mode->run, signal_number);
+}
+
+static void open_mode(struct emergency_mode *mode)
+{
+	struct app *app = mode->app;
+	struct target *target = run_target(mode->run);
+	const struct emergency_run_options options = {
 		.readonly = app->config->readonly,
 		.proc_root = "/proc",
-		.audit = options->audit,
+		.audit = run_audit(mode->run),
 		.applications = &app->config->emergency.applications,
 	};
 	const struct emergency_run_callbacks callbacks = {
@@ -230,47 +251,43 @@ struct emergency_mode *emergency_mode_new(const struct emergency_mode_options *o
 		.progress = on_progress,
 		.done = on_done,
 	};
-	mode->lock_impact = lock_impact_new(target_session(options->target),
+	mode->assess = emergency_assess_new(app, target, on_emergency_assessed, mode);
+	mode->lock_impact = lock_impact_new(target_session(target),
 		&(struct lock_impact_callbacks){ .data = mode, .arrived = on_lock_impact });
 	mode->timeout = handle_new_timer(&app->loop, mode);
-	mode->run =
-		emergency_run_new(&app->loop, target_session(options->target), &run, &callbacks);
-	return mode;
+	mode->emergency_run =
+		emergency_run_new(&app->loop, target_session(target), &options, &callbacks);
 }
 
-void emergency_mode_begin(struct emergency_mode *mode)
+static void close_mode(struct emergency_mode *mode)
 {
-	if (mode->begun)
-		return;
-	mode->begun = true;
-	emergency_assess_begin(mode->assess);
-}
-
-void emergency_mode_assessed(struct emergency_mode *mode)
-{
-	emergency_assess_assessed(mode->assess);
-}
-
-int emergency_mode_interrupt(struct emergency_mode *mode, int otherwise)
-{
-	if (!mode->running && mode->emergency)
-		fputs("dbtop: nothing was stopped\n", stderr);
-	if (!mode->running)
-		return otherwise;
-	emergency_run_interrupt(mode->run);
-	mode->running = false;
-	print_result(mode);
-	return EXIT_LEAKS;
-}
-
-void emergency_mode_free(struct emergency_mode *mode)
-{
-	if (!mode)
-		return;
-	emergency_run_free(mode->run);
+	emergency_run_free(mode->emergency_run);
 	emergency_assess_free(mode->assess);
 	lock_impact_free(mode->lock_impact);
 	handle_close(mode->timeout);
 	emergency_free(mode->emergency);
-	free(mode);
+}
+
+/* It does not wait longer for a server that does not answer: it works without a connection. */
+int emergency_mode_run(struct app *app)
+{
+	struct emergency_mode mode = { .app = app };
+	struct run_options options = {
+		.target = app_target_options(app),
+		.data = &mode,
+		.is_enough = run_is_complete,
+		.begun = on_begun,
+		.assessed = on_assessed,
+		.received = on_received,
+	};
+	if (!app_may_act(app, "--emergency"))
+		return EXIT_USAGE;
+	options.target.refresh_until_complete = true;
+	options.target.await_proxy = true;
+	mode.run = run_open(app, &options);
+	open_mode(&mode);
+	run_start(mode.run);
+	run_loop(mode.run);
+	close_mode(&mode);
+	return run_close(mode.run);
 }

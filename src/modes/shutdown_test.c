@@ -27,8 +27,7 @@
 #include "modes/app.h"
 #include "modes/cleaning.h"
 #include "modes/command.h"
-#include "modes/connect.h"
-#include "modes/prompt.h"
+#include "modes/run.h"
 #include "modes/shutdown_options.h"
 #include "modes/shutdown_results.h"
 #include "session/session.h"
@@ -40,11 +39,6 @@
  * shutdown. */
 #define READY_LEAST (60 * USEC_PER_SEC)
 
-/* If the server has not answered within this time, the test fails to connect. */
-#define TIMEOUT_MS 15000
-/* The additional time while the first connection attempts are still running. */
-#define TIMEOUT_MORE_MS 5000
-
 enum step {
 	STEP_CONNECTING,
 	STEP_WAITING, /* for the command's connections */
@@ -55,18 +49,15 @@ enum step {
 
 struct test {
 	struct app *app;
-	struct target *target;
-	struct audit *audit;
+	struct run *run;
 	struct cleaning *cleaning;
 	struct shutdown_options wanted;
 	struct shutdown_results *results;
 
 	enum step step;
-	bool asked_password;
-	bool question_interrupted; /* the signal is in the loop, and ends dbtop */
-	uv_timer_t *timer;         /* of the current step */
-	struct signal_watch *signals;
-	int interrupted; /* the signal that came; 0: none */
+	uv_timer_t *timer;             /* of the current step */
+	struct signal_watch *children; /* SIGCHLD */
+	int interrupted;               /* the signal that came; 0: none */
 
 	/* the current round */
 	long round;
@@ -75,18 +66,10 @@ struct test {
 	int64_t began_at;
 	struct arena *round_arena;
 	struct shutdown_verdict verdict;
-
-	int status; /* the exit status of dbtop */
 };
 
 static void begin_round(struct test *test);
 static void clean(struct test *test);
-
-static void finish(struct test *test, int status)
-{
-	test->status = status;
-	uv_stop(&test->app->loop);
-}
 
 static void set_timer(struct test *test, uv_timer_cb on_timer, int64_t usec)
 {
@@ -215,7 +198,7 @@ static void on_cleaned(void *data)
 	if (test->interrupted) {
 		shutdown_results_name_survivors(watch_record(test->watch));
 		end_round(test);
-		finish(test, 128 + test->interrupted);
+		run_finish_by_signal(test->run, test->interrupted);
 		return;
 	}
 	shutdown_results_add(
@@ -224,7 +207,7 @@ static void on_cleaned(void *data)
 	if (test->round < test->wanted.rounds)
 		begin_round(test);
 	else
-		finish(test, shutdown_results_status(test->results));
+		run_finish(test->run, shutdown_results_status(test->results));
 }
 
 /* Judges before it ends anything: what dbtop ends must not count as the application's behaviour. */
@@ -254,7 +237,7 @@ static void begin_round(struct test *test)
 			shutdown_results_program(test->results), strerror(-r));
 		arena_free(test->round_arena);
 		test->round_arena = NULL;
-		finish(test, EXIT_USAGE);
+		run_finish(test->run, EXIT_USAGE);
 		return;
 	}
 	const struct watch_options options = {
@@ -270,41 +253,37 @@ static void begin_round(struct test *test)
 		.complete = on_complete,
 	};
 	test->step = STEP_WAITING;
-	test->watch = watch_new(&test->app->loop, test->target, &options);
+	test->watch = watch_new(&test->app->loop, run_target(test->run), &options);
 	set_timer(test, on_late,
 		test->wanted.timeout > READY_LEAST ? test->wanted.timeout : READY_LEAST);
 }
 
-static void ask_password(struct test *test)
-{
-	struct session *session = target_session(test->target);
-	test->asked_password = true;
-	char *password = NULL;
-	enum prompt_outcome outcome = prompt_password(session_state(session)->user, &password);
-	test->question_interrupted = outcome == PROMPT_INTERRUPTED;
-	if (outcome != PROMPT_ANSWERED)
-		return;
-	session_set_password(session, password);
-	explicit_bzero(password, strlen(password));
-	free(password);
-}
-
 static void fail_to_connect(struct test *test)
 {
-	const struct server_state *server = &target_assessment(test->target)->server;
+	const struct server_state *server = &target_assessment(run_target(test->run))->server;
 	fprintf(stderr, "dbtop: --shutdown-test: cannot tell: the server is not reachable%s%s\n",
 		server->error ? ": " : "", server->error ? server->error : "");
-	finish(test, EXIT_UNKNOWN);
+	run_finish(test->run, EXIT_UNKNOWN);
 }
 
-static void on_timeout(uv_timer_t *timer)
+/* The test needs a connection: a full server may let us in later, others will not. */
+static bool is_enough(const struct run *run, const struct assessment *assessment)
 {
-	struct test *test = timer->data;
-	/* the loop runs timers before signals */
-	if (test->question_interrupted)
-		return;
-	if (connect_is_under_way(target_session(test->target)))
-		set_timer(test, on_timeout, TIMEOUT_MORE_MS * USEC_PER_MSEC);
+	(void)run;
+	switch (assessment->server.status) {
+	case SERVER_OK: return assessment->activity != NULL;
+	case SERVER_DENIED:
+	case SERVER_REFUSED: return true;
+	default: return false;
+	}
+}
+
+static void on_begun(void *data)
+{
+	struct test *test = data;
+	const struct assessment *assessment = target_assessment(run_target(test->run));
+	if (assessment->server.status == SERVER_OK && assessment->activity)
+		begin_round(test);
 	else
 		fail_to_connect(test);
 }
@@ -312,67 +291,40 @@ static void on_timeout(uv_timer_t *timer)
 static void on_assessed(void *data)
 {
 	struct test *test = data;
-	const struct assessment *assessment = target_assessment(test->target);
-	app_log_state(test->app, assessment);
-	if (test->watch) {
-		watch_assessed(test->watch);
-		cleaning_assessed(test->cleaning);
+	if (!test->watch)
 		return;
-	}
-	if (test->step != STEP_CONNECTING || test->question_interrupted)
-		return;
-	if (session_needs_password(target_session(test->target)) && !test->asked_password &&
-		!test->app->options.never_password)
-		ask_password(test);
-	else if (assessment->server.status == SERVER_OK && assessment->activity) {
-		uv_timer_stop(test->timer);
-		begin_round(test);
-	} else if (assessment->server.status == SERVER_DENIED ||
-		assessment->server.status == SERVER_REFUSED) {
-		fail_to_connect(test);
-	}
+	watch_assessed(test->watch);
+	cleaning_assessed(test->cleaning);
 }
 
 /* Ctrl+C ends what was started; a second Ctrl+C does not wait for that. */
-static void on_signal(void *data, int signal_number)
+static void on_received(void *data, int signal_number)
 {
 	struct test *test = data;
-	if (signal_number == SIGCHLD) {
-		reap(test);
-		return;
-	}
 	bool again = test->interrupted != 0;
 	test->interrupted = signal_number;
 	if (again || !test->watch)
-		finish(test, 128 + signal_number);
+		run_finish_by_signal(test->run, signal_number);
 	else
 		clean(test);
 }
 
-static void watch_signals(struct test *test)
+static void on_child(void *data, int signal_number)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
-	test->signals =
-		signal_watch_new(&test->app->loop, numbers, sizeof(numbers) / sizeof(numbers[0]),
-			&(struct signal_watch_callbacks){ test, on_signal });
+	(void)signal_number;
+	reap(data);
 }
 
 static void open_test(struct test *test)
 {
+	static const int child = SIGCHLD;
 	struct app *app = test->app;
-	struct target_options options = app_target_options(app);
-	options.data = test;
-	options.assessed = on_assessed;
-	/* with a PgBouncer, scans of processes are needed to find the application's sessions */
-	options.scan_on_demand = app->n_consoles == 0;
-	test->target = target_new(&app->loop, &options);
-	CLEANUP(cleanup_free) char *path = audit_default_path();
-	test->audit = audit_new(path);
 	const struct cleaning_callbacks callbacks = { .data = test, .cleaned = on_cleaned };
-	test->cleaning = cleaning_new(&app->loop, test->target, test->audit, &callbacks);
+	test->cleaning =
+		cleaning_new(&app->loop, run_target(test->run), run_audit(test->run), &callbacks);
 	test->timer = handle_new_timer(&app->loop, test);
-	set_timer(test, on_timeout, TIMEOUT_MS * USEC_PER_MSEC);
-	watch_signals(test);
+	test->children = signal_watch_new(
+		&app->loop, &child, 1, &(struct signal_watch_callbacks){ test, on_child });
 	/* the command's orphans become our children */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
@@ -380,26 +332,36 @@ static void open_test(struct test *test)
 static void close_test(struct test *test)
 {
 	handle_close(test->timer);
-	signal_watch_free(test->signals);
+	signal_watch_free(test->children);
 	if (test->watch)
 		end_round(test);
 	cleaning_free(test->cleaning);
-	target_free(test->target);
-	app_report_unwritten("audit log", audit_free(test->audit));
 }
 
 int shutdown_test_run(struct app *app)
 {
-	struct test test = { .app = app, .status = EXIT_UNKNOWN };
+	struct test test = { .app = app };
+	struct run_options options = {
+		.target = app_target_options(app),
+		.data = &test,
+		.is_enough = is_enough,
+		.more_time = RUN_MORE_TIME,
+		.begun = on_begun,
+		.assessed = on_assessed,
+		.received = on_received,
+	};
+	/* with a PgBouncer, scans of processes are needed to find the application's sessions */
+	options.target.scan_on_demand = app->n_consoles == 0;
 	if (shutdown_options_read(&app->options, app->config->readonly, &test.wanted) < 0)
 		return EXIT_USAGE;
 	test.results = shutdown_results_new(&app->options, test.wanted.rounds);
 	if (!test.results)
 		return EXIT_USAGE;
+	test.run = run_open(app, &options);
 	open_test(&test);
-	target_start(test.target);
-	uv_run(&app->loop, UV_RUN_DEFAULT);
+	run_start(test.run);
+	run_loop(test.run);
 	close_test(&test);
 	shutdown_results_free(test.results);
-	return test.status;
+	return run_close(test.run);
 }

@@ -1,0 +1,67 @@
+/* One run of dbtop on one server: its target, its signals, the password, the wait for the first
+ * answer, the audit log and the exit status. All modes begin and end with it.
+ *
+ *	run = run_open(…); make what the mode needs of target and audit;
+ *	run_start(run); run_loop(run);
+ *	free that; return run_close(run); */
+#ifndef MODES_RUN_H
+#define MODES_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "target/target.h"
+
+struct app;
+struct assessment;
+struct audit;
+struct run;
+
+struct run_options {
+	struct target_options target; /* of app_target_options(); `data` and `assessed` are set */
+	void *data;
+	/* Whether to begin with this assessment; if not, the run waits for the next one. NULL: the
+	 * run has begun when it is opened, and asks for no password. */
+	bool (*is_enough)(const struct run *run, const struct assessment *assessment);
+	/* How much longer it waits while the first attempts to connect are still under way; µs. */
+	int64_t more_time;
+	/* Called once: the assessment is enough, or the time is over. */
+	void (*begun)(void *data);
+	/* After begun(): the target has a new assessment. May be NULL. */
+	void (*assessed)(void *data);
+	/* A signal came. Before begun() it ends the run without this. */
+	void (*received)(void *data, int signal_number);
+	const int *signals; /* NULL: SIGINT, SIGTERM and SIGHUP */
+	size_t n_signals;
+};
+
+/* Usual for more_time. */
+#define RUN_MORE_TIME (5 * USEC_PER_SEC)
+
+/* Never NULL. The options must outlive the run. */
+struct run *run_open(struct app *app, const struct run_options *options);
+
+/* Connects. */
+void run_start(struct run *run);
+
+/* Runs the loop until run_finish(). */
+void run_loop(struct run *run);
+
+/* Frees target and audit, which nobody may use any more. Returns the exit status. */
+int run_close(struct run *run);
+
+/* Ends the run with this exit status, when the current callback returns. */
+void run_finish(struct run *run, int status);
+
+/* The same for a signal: 128 and its number, as shells have it. */
+void run_finish_by_signal(struct run *run, int signal_number);
+
+struct target *run_target(const struct run *run);
+struct audit *run_audit(const struct run *run);
+
+/* For is_enough: the assessment is complete, or cannot become it because there is no connection.
+ * Then the sockets are the only source, if there is any. */
+bool run_is_complete(const struct run *run, const struct assessment *assessment);
+
+#endif
