@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "dashboard/watch_screen.h"
 #include "modes/app.h"
+#include "modes/run.h"
 #include "tui/tui.h"
 
 /* A plan can be confirmed after it was on the screen for this time, so that keys typed before do
@@ -18,8 +19,7 @@
 void dashboard_leave(struct dashboard *dashboard, int status)
 {
 	dashboard->leaving = true;
-	dashboard->status = status;
-	uv_stop(&dashboard->app->loop);
+	run_finish(dashboard->run, status);
 }
 
 bool dashboard_asks_to_leave(struct dashboard *dashboard)

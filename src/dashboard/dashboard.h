@@ -23,7 +23,7 @@ struct executor;
 struct lock_impact;
 struct player;
 struct proxy_screen;
-struct signal_watch;
+struct run;
 struct target;
 struct tui;
 struct watch_screen;
@@ -32,8 +32,9 @@ struct watch_screen;
  * (commands*.c). */
 struct dashboard {
 	struct app *app;
-	struct target *target;
-	struct audit *audit;
+	struct run *run;
+	struct target *target; /* the run's */
+	struct audit *audit;   /* the run's */
 	struct executor *executor;
 	struct lock_impact *lock_impact; /* for the plan */
 	struct emergency_screen *emergency;
@@ -62,12 +63,10 @@ struct dashboard {
 	bool leaving;
 	bool greeted; /* the notice about missing rights was shown */
 	char greeting[RIGHTS_TEXT_MAX];
-	int status; /* the exit status */
 
 	uv_poll_t *input, *output;
 	uv_prepare_t *draw;
 	uv_timer_t *timeout; /* the timeout of the first answer, before the first frame is drawn */
-	struct signal_watch *signals;
 };
 
 /* Ends the loop; the program exits with this status. */

@@ -13,7 +13,6 @@
 #include "action/audit.h"
 #include "action/execute.h"
 #include "action/lock_impact.h"
-#include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -29,12 +28,12 @@
 #include "dashboard/themes.h"
 #include "dashboard/watch_screen.h"
 #include "loop/handle.h"
-#include "loop/signal_watch.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/rights.h"
 #include "modes/app.h"
 #include "modes/log.h"
+#include "modes/run.h"
 #include "report/recording.h"
 #include "report/result.h"
 #include "session/session.h"
@@ -239,7 +238,6 @@ static void on_assessed(void *data)
 {
 	struct dashboard *dashboard = data;
 	const struct assessment *assessment = target_assessment(dashboard->target);
-	app_log_state(dashboard->app, assessment);
 	attention_update(dashboard);
 	emergency_screen_assessed(dashboard->emergency);
 	watch_screen_assessed(dashboard->watch);
@@ -296,12 +294,17 @@ static void open_dashboard(struct dashboard *dashboard)
 	if (app->options.mode == MODE_DEMO)
 		dashboard->ui.tour = tour;
 	grid_init(&dashboard->grid);
-	struct target_options options = app_target_options(app);
-	options.data = dashboard;
-	options.assessed = on_assessed;
-	dashboard->target = target_new(&app->loop, &options);
-	CLEANUP(cleanup_free) char *path = audit_default_path();
-	dashboard->audit = audit_new(path);
+	const struct run_options options = {
+		.target = app_target_options(app),
+		.data = dashboard,
+		.assessed = on_assessed,
+		.received = on_signal,
+		.signals = signals,
+		.n_signals = sizeof(signals) / sizeof(signals[0]),
+	};
+	dashboard->run = run_open(app, &options);
+	dashboard->target = run_target(dashboard->run);
+	dashboard->audit = run_audit(dashboard->run);
 	audit_set_timeout(dashboard->audit, AUDIT_TIMEOUT);
 	const struct execute_options execute = {
 		.readonly = app->config->readonly,
@@ -329,9 +332,6 @@ static void open_dashboard(struct dashboard *dashboard)
 	uv_prepare_start(dashboard->draw, on_prepare);
 	dashboard->timeout = handle_new_timer(&app->loop, dashboard);
 	uv_timer_start(dashboard->timeout, on_timeout, TIMEOUT_MS, 0);
-	dashboard->signals =
-		signal_watch_new(&app->loop, signals, sizeof(signals) / sizeof(signals[0]),
-			&(struct signal_watch_callbacks){ dashboard, on_signal });
 }
 
 /* Prints the results of a plan that is interrupted by quitting. The terminal may be gone. */
@@ -367,13 +367,10 @@ static void close_dashboard(struct dashboard *dashboard)
 	watch_screen_free(dashboard->watch);
 	handle_close(dashboard->draw);
 	handle_close(dashboard->timeout);
-	signal_watch_free(dashboard->signals);
 	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
 	player_free(dashboard->player);
 	lock_impact_free(dashboard->lock_impact);
 	execute_free(dashboard->executor);
-	target_free(dashboard->target);
-	app_report_unwritten("audit log", audit_free(dashboard->audit));
 	action_free(dashboard->plan);
 	ui_deinit(&dashboard->ui);
 	grid_deinit(&dashboard->grid);
@@ -408,7 +405,7 @@ static void arm(struct dashboard *dashboard, const char *text)
 static void start(struct dashboard *dashboard, struct recording *recording)
 {
 	if (!recording) {
-		target_start(dashboard->target);
+		run_start(dashboard->run);
 		if (dashboard->app->options.mode == MODE_WATCH)
 			arm(dashboard, dashboard->app->options.watch);
 		return;
@@ -436,7 +433,7 @@ int dashboard_run(struct app *app)
 	start(&dashboard, recording);
 	/* If start() has stopped the loop already, this call resets the stop: close_dashboard()
 	 * needs the loop to close handles. */
-	uv_run(&app->loop, UV_RUN_DEFAULT);
+	run_loop(dashboard.run);
 	close_dashboard(&dashboard);
-	return dashboard.status;
+	return run_close(dashboard.run);
 }

@@ -22,7 +22,7 @@
 
 struct run {
 	struct app *app;
-	const struct run_options *options;
+	struct run_options options;
 	struct target *target;
 	struct audit *audit;
 	uv_timer_t *timeout;
@@ -78,7 +78,7 @@ static void begin(struct run *run)
 {
 	uv_timer_stop(run->timeout);
 	run->has_begun = true;
-	run->options->begun(run->options->data);
+	run->options.begun(run->options.data);
 }
 
 /* True if there is something to wait for: the server's answer to the password, or the signal that
@@ -108,9 +108,9 @@ static void on_assessed(void *data)
 	const struct assessment *assessment = target_assessment(run->target);
 	app_log_state(run->app, assessment);
 	if (run->has_begun) {
-		if (run->options->assessed)
-			run->options->assessed(run->options->data);
-	} else if (!ask_password(run) && run->options->is_enough(run, assessment)) {
+		if (run->options.assessed)
+			run->options.assessed(run->options.data);
+	} else if (!ask_password(run) && run->options.is_enough(run, assessment)) {
 		begin(run);
 	}
 }
@@ -128,8 +128,8 @@ static void on_timeout(uv_timer_t *timer)
 	/* the loop runs timers before signals */
 	if (run->question_interrupted)
 		return;
-	if (run->options->more_time && connect_is_under_way(target_session(run->target)))
-		set_timeout(run, run->options->more_time);
+	if (run->options.more_time && connect_is_under_way(target_session(run->target)))
+		set_timeout(run, run->options.more_time);
 	else
 		begin(run);
 }
@@ -138,7 +138,7 @@ static void on_signal(void *data, int signal_number)
 {
 	struct run *run = data;
 	if (run->has_begun)
-		run->options->received(run->options->data, signal_number);
+		run->options.received(run->options.data, signal_number);
 	else
 		run_finish_by_signal(run, signal_number);
 }
@@ -151,7 +151,7 @@ struct run *run_open(struct app *app, const struct run_options *options)
 	target.data = run;
 	target.assessed = on_assessed;
 	run->app = app;
-	run->options = options;
+	run->options = *options;
 	run->has_begun = !options->is_enough;
 	run->status = EXIT_UNKNOWN;
 	run->target = target_new(&app->loop, &target);

@@ -39,7 +39,7 @@ struct run_options {
 /* Usual for more_time. */
 #define RUN_MORE_TIME (5 * USEC_PER_SEC)
 
-/* Never NULL. The options must outlive the run. */
+/* Never NULL. Copies the options. */
 struct run *run_open(struct app *app, const struct run_options *options);
 
 /* Connects. */
