@@ -136,10 +136,19 @@ static char *public_copy(const char *path)
 	return copy;
 }
 
+/* Whoever runs a test by hand has a terminal, where a program would ask for a password. */
+static void leave_terminal(void)
+{
+	CLEANUP(cleanup_fd) int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		(void)ioctl(fd, TIOCNOTTY);
+}
+
 /* In the child: never returns. */
 __attribute__((noreturn)) static void become(const struct live_program_options *options,
 	const char *file, const struct home *home, int in, int out, int err, pid_t parent)
 {
+	leave_terminal();
 	if (options->own_session)
 		setsid();
 	else if (options->own_group)
