@@ -111,7 +111,7 @@ int main(void)
 		LIVE_TEST(the_applications_handlers_are_kept),
 		LIVE_TEST(a_second_signal_ends_at_once),
 	};
-	return LIVE_GROUP("dbpool_end", tests,
+	return LIVE_GROUP("dbpool_end", tests, .oldest = 14,
 		.settings = (const char *const[]){ "max_connections=100", NULL },
 		.set_up = name_route);
 }

@@ -79,5 +79,5 @@ int main(void)
 		LIVE_TEST(a_lookup_may_end_after_the_pool),
 		LIVE_TEST(a_release_may_end_late),
 	};
-	return LIVE_GROUP("dbpool_own", tests, .set_up = name_routes);
+	return LIVE_GROUP("dbpool_own", tests, .oldest = 14, .set_up = name_routes);
 }

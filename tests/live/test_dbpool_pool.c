@@ -185,6 +185,6 @@ int main(void)
 		LIVE_TEST(predecessors_are_ended),
 		LIVE_TEST(hidden_processes_are_not_dead),
 	};
-	return LIVE_GROUP(
-		"dbpool_pool", tests, .sql = "CREATE ROLE plain LOGIN", .set_up = name_route);
+	return LIVE_GROUP("dbpool_pool", tests, .oldest = 14, .sql = "CREATE ROLE plain LOGIN",
+		.set_up = name_route);
 }

@@ -80,11 +80,22 @@ int live_group_clean_up(void **state)
 	return 0;
 }
 
+static void check_version(void)
+{
+	PGconn *conn = live_connect(private_server_conninfo(server));
+	int version = PQserverVersion(conn) / 10000;
+	PQfinish(conn);
+	if (version < group->oldest)
+		fail_msg("these tests need PostgreSQL %d or newer; this is %d", group->oldest,
+			version);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
 	server = group->wide ? live_wide_server_start(group->settings)
 			     : live_server_start(group->settings);
+	check_version();
 	if (group->sql)
 		live_sql(server, group->sql);
 	if (group->set_up)

@@ -17,6 +17,7 @@
 /* All may be left out. */
 struct live_group {
 	const char *const *settings; /* of the server: live_server_start() */
+	int oldest;                  /* major version of PostgreSQL that the tests need; 0: any */
 	bool wide;                   /* live_wide_server_start(): for PgBouncer and for nobody */
 	const char *sql;             /* run by a superuser once the server runs: roles, tables */
 	void (*set_up)(void);        /* after that */
