@@ -268,6 +268,12 @@ struct dbpool_hook {
  * DBPOOL_SHUTTING_DOWN. A shutdown removes all hooks after it has run them. */
 DBPOOL_API int dbpool_hook_add(struct dbpool *pool, const struct dbpool_hook *hook) DBPOOL_CHECKED;
 
+/* Removes the hook that was added with these. Returns DBPOOL_OK: it will not be called. Returns
+ * -ENOENT when there is no such hook, or DBPOOL_SHUTTING_DOWN when a shutdown has begun: the hook
+ * may be called, run, or have run. */
+DBPOOL_API int dbpool_hook_remove(
+	struct dbpool *pool, int (*run)(void *data), const void *data) DBPOOL_CHECKED;
+
 /* Sets the number of writes that are pending in the application, for the stats page. May be called
  * at any time, also by a hook that flushes. A negative number means unknown. */
 DBPOOL_API void dbpool_pending(struct dbpool *pool, int64_t left);

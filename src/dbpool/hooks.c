@@ -176,3 +176,34 @@ int dbpool_hook_add(struct dbpool *pool, const struct dbpool_hook *hook)
 	pthread_mutex_unlock(&pool->lock);
 	return r;
 }
+
+static int remove_hook(struct dbpool *pool, int (*run)(void *data), const void *data)
+{
+	if (pool->phase != DBPOOL_STARTING && pool->phase != DBPOOL_RUNNING)
+		return fail(DBPOOL_SHUTTING_DOWN, "the pool shuts down or does not run");
+	unsigned i = 0;
+	while (i < pool->n_hooks &&
+		(pool->hooks[i].hook.run != run || pool->hooks[i].hook.data != data))
+		i++;
+	if (i == pool->n_hooks)
+		return fail(-ENOENT, "there is no such hook");
+	page_hook_remove(pool->hooks[i].page);
+	pool->n_hooks--;
+	for (; i < pool->n_hooks; i++) {
+		pool->hooks[i] = pool->hooks[i + 1];
+		pool->hooks[i].hook.name = pool->hooks[i].name;
+	}
+	return DBPOOL_OK;
+}
+
+int dbpool_hook_remove(struct dbpool *pool, int (*run)(void *data), const void *data)
+{
+	if (!pool)
+		pool = dbpool_default();
+	if (!pool || pool->forked)
+		return fail(DBPOOL_SHUTTING_DOWN, "no pool was started");
+	pthread_mutex_lock(&pool->lock);
+	int r = remove_hook(pool, run, data);
+	pthread_mutex_unlock(&pool->lock);
+	return r;
+}

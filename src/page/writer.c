@@ -144,6 +144,13 @@ bool page_hook_add(struct page *page, const char *name, enum page_hook_phase pha
 	return false;
 }
 
+void page_hook_remove(struct page_hook *hook)
+{
+	uint32_t odd = begin(&hook->seq);
+	store_text(hook->name, sizeof(hook->name), "");
+	end(&hook->seq, odd);
+}
+
 void page_hook_set(
 	struct page_hook *hook, enum page_hook_state state, int32_t result, int64_t duration)
 {

@@ -78,6 +78,9 @@ void page_slot_leaked(struct page_slot *slot);
 bool page_hook_add(struct page *page, const char *name, enum page_hook_phase phase,
 	int64_t deadline, struct page_hook **ret_hook);
 
+/* Frees the hook's place. */
+void page_hook_remove(struct page_hook *hook);
+
 void page_hook_set(
 	struct page_hook *hook, enum page_hook_state state, int32_t result, int64_t duration);
 
