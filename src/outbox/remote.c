@@ -349,7 +349,7 @@ enum remote_result remote_send(const struct remote *remote, const char *id, int6
 		return lost(remote, ret_failure);
 	enum remote_result outcome = run_pipeline(&pipeline, id, expected, is_new, ret_failure);
 	free(pipeline.view.params);
-	if (outcome == REMOTE_CONFLICT || outcome == REMOTE_REFUSED) {
+	if (PQtransactionStatus(remote->conn) == PQTRANS_INERROR) {
 		struct remote_failure ignored;
 		if (ask_text(remote, "ROLLBACK", &ignored) == REMOTE_LOST)
 			return lost(remote, ret_failure);
