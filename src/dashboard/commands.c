@@ -34,7 +34,7 @@ void command_enter(struct dashboard *dashboard)
 		ui_toggle_fold(&dashboard->ui);
 		return;
 	}
-	details_open(&dashboard->ui, connection);
+	details_open(&dashboard->details, &dashboard->ui, connection);
 }
 
 void command_proxy(struct dashboard *dashboard)
@@ -73,7 +73,7 @@ void command_lock_details(struct dashboard *dashboard)
 	const struct connection *connection =
 		locks_at(target_assessment(dashboard->target), dashboard->ui.cursor);
 	if (connection)
-		details_open(&dashboard->ui, connection);
+		details_open(&dashboard->details, &dashboard->ui, connection);
 }
 
 void command_copy(struct dashboard *dashboard)

@@ -86,7 +86,8 @@ static struct plan_session *chosen_sessions(const struct dashboard *dashboard, s
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	if (ui_current_screen(ui) == SCREEN_DETAILS) {
 		struct plan_session *session = mem_alloc(sizeof(*session));
-		*session = (struct plan_session){ ui->details.pid, (int64_t)ui->details.subject.b };
+		*session = (struct plan_session){ dashboard->details.pid,
+			(int64_t)dashboard->details.subject.b };
 		*ret_count = 1;
 		return session;
 	}

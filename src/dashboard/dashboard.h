@@ -11,7 +11,9 @@
 #include "dashboard/attention.h"
 #include "dashboard/password.h"
 #include "model/rights.h"
+#include "view/details.h"
 #include "view/grid.h"
+#include "view/log_view.h"
 #include "view/ui.h"
 
 struct app;
@@ -44,6 +46,8 @@ struct dashboard {
 	struct tui *tui; /* NULL until the terminal is opened */
 	struct theme theme;
 	struct ui_state ui;
+	struct details details;
+	struct log_view log;
 	struct grid grid;
 	struct player *player; /* for --replay; NULL */
 	struct action *plan;   /* the plan that is shown or carried out; NULL */

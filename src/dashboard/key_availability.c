@@ -6,6 +6,8 @@
 #include "dashboard/proxy_screen.h"
 #include "dashboard/watch_screen.h"
 #include "model/shutdown.h"
+#include "target/target.h"
+#include "view/locks.h"
 
 static bool can_start(const struct dashboard *dashboard)
 {
@@ -31,6 +33,11 @@ static bool is_watched_alive(const struct dashboard *dashboard)
 	return true;
 }
 
+static bool has_session(const struct dashboard *dashboard)
+{
+	return locks_at(target_assessment(dashboard->target), dashboard->ui.cursor) != NULL;
+}
+
 static const struct {
 	enum screen screen;
 	enum key_need need;
@@ -38,6 +45,7 @@ static const struct {
 } needs[] = {
 	{ SCREEN_DETAILS, NEED_SESSION, command_would_terminate },
 	{ SCREEN_DETAILS, NEED_STATEMENT, command_would_cancel },
+	{ SCREEN_LOCKS, NEED_LINE, has_session },
 	{ SCREEN_WATCH, NEED_LEFT, command_would_kill_left },
 	{ SCREEN_WATCH, NEED_PROCESS, is_watched_alive },
 	{ SCREEN_PROXY, NEED_START, can_start },

@@ -170,7 +170,7 @@ static char *read_tail(const char *path, size_t *ret_length)
 	return bytes;
 }
 
-static void add_actions(struct ui_state *ui, const char *bytes, size_t length)
+static void add_actions(struct log_view *log, const char *bytes, size_t length)
 {
 	/* Backwards: the newest line is shown first. */
 	for (size_t end = length; end > 0;) {
@@ -179,7 +179,7 @@ static void add_actions(struct ui_state *ui, const char *bytes, size_t length)
 		struct logs_line line;
 		if (logs_read_action(bytes + from, end - from, &line))
 			log_view_add(
-				ui, line.at, line.failed ? STYLE_CAUTION : STYLE_TEXT, line.text);
+				log, line.at, line.failed ? STYLE_CAUTION : STYLE_TEXT, line.text);
 		end = from;
 	}
 }
@@ -194,15 +194,15 @@ void command_actions_log(struct dashboard *dashboard)
 	char *empty = bytes || errno == ENOENT || !path
 		? mem_strdup("nothing has been ended or cancelled yet")
 		: mem_printf("%s: %s", path, strerror(errno));
-	log_view_open(&dashboard->ui, "Actions", empty);
+	log_view_open(&dashboard->log, &dashboard->ui, "Actions", empty);
 	if (bytes)
-		add_actions(&dashboard->ui, bytes, length);
+		add_actions(&dashboard->log, bytes, length);
 }
 
 void command_messages(struct dashboard *dashboard)
 {
 	const struct log_entry *entry;
-	log_view_open(&dashboard->ui, "Messages", "nothing has been met yet");
+	log_view_open(&dashboard->log, &dashboard->ui, "Messages", "nothing has been met yet");
 	for (size_t i = 0; (entry = log_get(dashboard->app->log, i)); i++)
-		log_view_add(&dashboard->ui, entry->at, STYLE_TEXT, entry->text);
+		log_view_add(&dashboard->log, entry->at, STYLE_TEXT, entry->text);
 }

@@ -40,6 +40,7 @@
 #include "tui/input.h"
 #include "tui/tui.h"
 #include "view/screen.h"
+#include "view/settle.h"
 
 /* How long the first frame waits for the server's first answer. */
 #define TIMEOUT_MS 40
@@ -64,7 +65,7 @@ static void follow_screens(struct dashboard *dashboard)
 	dashboard->asked_for = ui->questions;
 	target_watch_proxy(dashboard->target, ui_has_screen(ui, SCREEN_PROXY));
 	if (ui_has_screen(ui, SCREEN_DETAILS))
-		target_watch_locks(dashboard->target, ui->details.pid);
+		target_watch_locks(dashboard->target, dashboard->details.pid);
 	else if (ui_has_screen(ui, SCREEN_LOCKS))
 		target_watch_locks(dashboard->target, 0);
 	else
@@ -91,8 +92,13 @@ static void draw(struct dashboard *dashboard)
 	/* A recording has its own clock. */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
 	dashboard->ui.met = key_availability(dashboard);
-	screen_build(target_assessment(dashboard->target), target_history(dashboard->target),
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	settle_rows(&dashboard->ui, assessment);
+	if (ui_has_screen(&dashboard->ui, SCREEN_DETAILS))
+		details_settle(&dashboard->details, &dashboard->ui, assessment);
+	const struct ui_shown shown = screen_build(assessment, target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
+	ui_note_shown(&dashboard->ui, &shown);
 	attention_show(dashboard);
 	tui_draw(dashboard->tui, &dashboard->grid);
 	dashboard->dirty = false;
@@ -373,6 +379,8 @@ static void close_dashboard(struct dashboard *dashboard)
 	execute_free(dashboard->executor);
 	action_free(dashboard->plan);
 	ui_deinit(&dashboard->ui);
+	details_deinit(&dashboard->details);
+	log_view_deinit(&dashboard->log);
 	grid_deinit(&dashboard->grid);
 }
 

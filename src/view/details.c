@@ -13,9 +13,8 @@
 #include "view/frame.h"
 #include "view/ui.h"
 
-static const struct connection *find(const struct frame *frame, struct identity subject)
+static const struct connection *find(const struct assessment *assessment, struct identity subject)
 {
-	const struct assessment *assessment = frame->assessment;
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (identity_equal(identity_of(connection->backend), subject))
@@ -24,40 +23,46 @@ static const struct connection *find(const struct frame *frame, struct identity 
 	return NULL;
 }
 
-static void refresh(struct details *details, const struct frame *frame)
+void details_open(struct details *details, struct ui_state *ui, const struct connection *connection)
 {
-	const struct connection *connection = find(frame, details->subject);
-	if (!connection) {
-		/* Without an answer of the server no session is known to have ended. */
-		if (details->gone_at == INSTANT_UNKNOWN && frame->assessment->activity)
-			details->gone_at = frame->assessment->now;
-		return;
-	}
-	if (!details->arena)
-		details->arena = arena_new();
-	arena_reset(details->arena);
-	details->facts = details_facts(details->arena, frame, connection);
-	details->gone_at = INSTANT_UNKNOWN;
-}
-
-void details_open(struct ui_state *ui, const struct connection *connection)
-{
-	struct details *details = &ui->details;
-	arena_free(details->arena);
+	details_deinit(details);
 	*details = (struct details){
 		.subject = identity_of(connection->backend),
 		.pid = connection->backend->pid,
 		.gone_at = INSTANT_UNKNOWN,
 	};
+	ui->details = details;
 	ui_push(ui, SCREEN_DETAILS);
+}
+
+void details_settle(
+	struct details *details, const struct ui_state *ui, const struct assessment *assessment)
+{
+	const struct connection *connection = find(assessment, details->subject);
+	if (!connection) {
+		/* Without an answer of the server no session is known to have ended. */
+		if (details->gone_at == INSTANT_UNKNOWN && assessment->activity)
+			details->gone_at = assessment->now;
+		return;
+	}
+	if (!details->arena)
+		details->arena = arena_new();
+	arena_reset(details->arena);
+	details->facts = details_facts(details->arena, ui, assessment, connection);
+	details->gone_at = INSTANT_UNKNOWN;
+}
+
+void details_deinit(struct details *details)
+{
+	arena_free(details->arena);
+	*details = (struct details){ 0 };
 }
 
 void details_draw(const struct frame *frame)
 {
-	struct details *details = &frame->ui->details;
+	const struct details *details = frame->ui->details;
 	char title[96], age[DURATION_TEXT_MAX];
-	refresh(details, frame);
-	if (!details->facts)
+	if (!details || !details->facts)
 		return;
 	bool gone = details->gone_at != INSTANT_UNKNOWN;
 	if (gone)

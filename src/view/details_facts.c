@@ -13,7 +13,6 @@
 #include "view/explain_locks.h"
 #include "view/explain_pool.h"
 #include "view/facts.h"
-#include "view/frame.h"
 #include "view/proxy_view.h"
 #include "view/ui.h"
 
@@ -381,16 +380,16 @@ static const struct field {
 	{ "What the keys would do", "E", emergency },
 };
 
-struct facts *details_facts(
-	struct arena *arena, const struct frame *frame, const struct connection *connection)
+struct facts *details_facts(struct arena *arena, const struct ui_state *ui,
+	const struct assessment *assessment, const struct connection *connection)
 {
 	const struct subject subject = {
 		.arena = arena,
-		.ui = frame->ui,
-		.assessment = frame->assessment,
+		.ui = ui,
+		.assessment = assessment,
 		.connection = connection,
 		.backend = connection->backend,
-		.process = assessment_process(frame->assessment, connection),
+		.process = assessment_process(assessment, connection),
 	};
 	struct facts *facts = facts_new(arena);
 	const char *section = NULL;

@@ -164,36 +164,29 @@ static void draw_footer(
 /* Draws "3–12 of 40" in the lower frame if not all lines are shown. */
 static void draw_position(const struct frame *frame, struct rect inside)
 {
-	const struct ui_state *ui = frame->ui;
-	if (ui->dialog_lines <= ui->dialog_rows)
+	const struct ui_shown *shown = frame->shown;
+	if (shown->dialog_lines <= shown->dialog_rows)
 		return;
 	char text[64];
-	snprintf(text, sizeof(text), " %zu–%zu of %zu ", ui->dialog_top + 1,
-		ui->dialog_top + ui->dialog_rows, ui->dialog_lines);
+	snprintf(text, sizeof(text), " %zu–%zu of %zu ", shown->dialog_top + 1,
+		shown->dialog_top + shown->dialog_rows, shown->dialog_lines);
 	grid_put_right(
 		frame->grid, inside.x, inside.y + inside.height, inside.width + 1, text, STYLE_DIM);
 }
 
-static void settle(struct ui_state *ui, const struct dialog *dialog, size_t rows)
+/* The first line that is shown. */
+static size_t first_line(
+	const struct ui_state *ui, const struct dialog *dialog, size_t cursor, size_t rows)
 {
-	ui->dialog_rows = rows;
-	ui->dialog_lines = dialog->n_lines;
-	if (dialog->has_cursor) {
-		if (ui->cursor >= dialog->n_lines)
-			ui->cursor = dialog->n_lines ? dialog->n_lines - 1 : 0;
-		ui->dialog_top = settle_first(ui->dialog_top, ui->cursor, rows, dialog->n_lines);
-		return;
-	}
+	if (dialog->has_cursor)
+		return settle_first(ui->shown.dialog_top, cursor, rows, dialog->n_lines);
 	size_t beyond = dialog->n_lines > rows ? dialog->n_lines - rows : 0;
-	if (ui->scroll > beyond)
-		ui->scroll = beyond;
-	ui->dialog_top = ui->scroll;
+	return ui->scroll < beyond ? ui->scroll : beyond;
 }
 
 void dialog_draw(const struct frame *frame, const struct dialog *dialog)
 {
 	struct grid *grid = frame->grid;
-	struct ui_state *ui = frame->ui;
 	struct box box = place(frame, dialog);
 	struct rect inside = box.inside;
 	if (box.framed) {
@@ -203,14 +196,19 @@ void dialog_draw(const struct frame *frame, const struct dialog *dialog)
 		grid_fill(grid, inside, ' ', STYLE_DIALOG);
 	}
 	int rows = larger(inside.height - box.footer, 0);
-	settle(ui, dialog, (size_t)rows);
-	for (int i = 0; i < rows && ui->dialog_top + (size_t)i < dialog->n_lines; i++) {
-		size_t index = ui->dialog_top + (size_t)i;
+	size_t last = dialog->n_lines ? dialog->n_lines - 1 : 0;
+	size_t cursor = frame->ui->cursor < last ? frame->ui->cursor : last;
+	size_t first = first_line(frame->ui, dialog, cursor, (size_t)rows);
+	frame->shown->dialog_top = first;
+	frame->shown->dialog_rows = (size_t)rows;
+	frame->shown->dialog_lines = dialog->n_lines;
+	for (int i = 0; i < rows && first + (size_t)i < dialog->n_lines; i++) {
+		size_t index = first + (size_t)i;
 		struct rect where = { inside.x, inside.y + i, inside.width, 1 };
 		if (dialog->has_cursor)
 			grid_add_hit(grid, where, HIT_LINE, (uint32_t)index);
 		dialog->draw_line(frame, dialog, index, where);
-		if (dialog->has_cursor && index == ui->cursor)
+		if (dialog->has_cursor && index == cursor)
 			grid_overlay(grid, where, OVERLAY_SELECTED);
 	}
 	if (box.footer)

@@ -8,6 +8,7 @@ struct action;
 struct assessment;
 struct grid;
 struct history;
+struct ui_shown;
 struct ui_state;
 
 #define HEADER_LINES 3 /* the height of the header, where it is drawn in full */
@@ -17,8 +18,9 @@ struct frame {
 	const struct assessment *assessment;
 	const struct history *history; /* may be NULL */
 	const struct action *plan;     /* NULL unless there is a plan */
-	struct ui_state *ui;           /* drawing settles selection and scrolling: view/settle.h */
-	int64_t now;                   /* wall clock */
+	const struct ui_state *ui;
+	struct ui_shown *shown; /* filled by what is drawn */
+	int64_t now;            /* wall clock */
 };
 
 #endif

@@ -51,10 +51,14 @@ static struct sheet sheet_of(struct arena *arena, const struct assessment *asses
 
 const struct connection *locks_at(const struct assessment *assessment, size_t line)
 {
+	if (!assessment->locks || assessment->locks->error)
+		return NULL;
 	struct arena *arena = arena_new();
 	struct sheet sheet = sheet_of(arena, assessment);
+	if (sheet.n_lines && line >= sheet.n_lines)
+		line = sheet.n_lines - 1;
 	const struct connection *connection =
-		line < sheet.n_lines ? sheet.lines[line].node->connection : NULL;
+		sheet.n_lines ? sheet.lines[line].node->connection : NULL;
 	arena_free(arena);
 	return connection;
 }
@@ -236,16 +240,6 @@ static void describe_age(const struct frame *frame, char *text, size_t size)
 		table->cut ? "; there are more than are shown" : "");
 }
 
-/* Enter opens the session under the cursor. It does nothing if no session waits, or if the session
- * is not shown to our role. */
-static void settle_need(struct ui_state *ui, const struct sheet *sheet)
-{
-	size_t last = sheet->n_lines ? sheet->n_lines - 1 : 0;
-	size_t line = ui->cursor < last ? ui->cursor : last;
-	bool is_met = !sheet->sentence && sheet->lines[line].node->connection;
-	ui->met = (ui->met & ~(1u << NEED_LINE)) | (unsigned int)is_met << NEED_LINE;
-}
-
 void locks_draw(const struct frame *frame)
 {
 	struct arena *arena = arena_new();
@@ -253,7 +247,6 @@ void locks_draw(const struct frame *frame)
 	char title[96], age[96];
 	sheet.sentence = sentence_of(frame, &sheet);
 	describe_age(frame, age, sizeof(age));
-	settle_need(frame->ui, &sheet);
 	if (sheet.tree.count)
 		snprintf(title, sizeof(title), "Locks: %zu wait, %zu hold%s them up",
 			sheet.tree.n_waiting, sheet.tree.n_roots,

@@ -10,7 +10,8 @@ struct frame;
 
 void locks_draw(const struct frame *frame);
 
-/* The session in this line of the screen, or NULL. */
+/* The session in this line of the screen, or in the last line if there are fewer; NULL if no
+ * session waits, or if it is not shown to our role. */
 const struct connection *locks_at(const struct assessment *assessment, size_t line);
 
 #endif

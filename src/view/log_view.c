@@ -12,9 +12,8 @@
 
 #define WIDEST 132
 
-void log_view_open(struct ui_state *ui, const char *title, const char *empty)
+void log_view_open(struct log_view *view, struct ui_state *ui, const char *title, const char *empty)
 {
-	struct log_view *view = &ui->log;
 	struct arena *arena = view->arena ? view->arena : arena_new();
 	arena_reset(arena);
 	*view = (struct log_view){
@@ -22,13 +21,19 @@ void log_view_open(struct ui_state *ui, const char *title, const char *empty)
 		.title = arena_strdup(arena, title),
 		.empty = arena_strdup(arena, empty),
 	};
+	ui->log = view;
 	if (!ui_has_screen(ui, SCREEN_LOG))
 		ui_push(ui, SCREEN_LOG);
 }
 
-void log_view_add(struct ui_state *ui, int64_t at, enum style style, const char *text)
+void log_view_deinit(struct log_view *view)
 {
-	struct log_view *view = &ui->log;
+	arena_free(view->arena);
+	*view = (struct log_view){ 0 };
+}
+
+void log_view_add(struct log_view *view, int64_t at, enum style style, const char *text)
+{
 	view->lines = arena_grow(
 		view->arena, view->lines, view->count, &view->room, sizeof(*view->lines));
 	view->lines[view->count++] = (struct log_line){
@@ -69,7 +74,9 @@ static void draw_line(
 
 void log_view_draw(const struct frame *frame)
 {
-	const struct log_view *view = &frame->ui->log;
+	const struct log_view *view = frame->ui->log;
+	if (!view)
+		return;
 	struct dialog dialog = {
 		.title = view->title ? view->title : "",
 		.title_style = STYLE_STRONG,

@@ -19,7 +19,6 @@
 #include "view/plan.h"
 #include "view/pools.h"
 #include "view/proxy_view.h"
-#include "view/settle.h"
 #include "view/table.h"
 #include "view/trouble.h"
 #include "view/trouble_view.h"
@@ -83,12 +82,13 @@ static void draw_tour(const struct frame *frame, int y)
 /* Draws "1–28 of 1003" if not all rows are shown. */
 static void draw_position(const struct frame *frame, int y)
 {
-	const struct ui_state *ui = frame->ui;
-	if (ui->rows.n_rows <= ui->page_rows)
+	const struct ui_shown *shown = frame->shown;
+	size_t n_rows = frame->ui->rows.n_rows;
+	if (n_rows <= shown->page_rows)
 		return;
 	char text[64];
-	snprintf(text, sizeof(text), " %zu–%zu of %zu ", ui->top + 1, ui->top + ui->page_rows,
-		ui->rows.n_rows);
+	snprintf(text, sizeof(text), " %zu–%zu of %zu ", shown->top + 1,
+		shown->top + shown->page_rows, n_rows);
 	grid_put_right(frame->grid, 0, y, frame->grid->width - 2, text, STYLE_DIM);
 }
 
@@ -128,7 +128,7 @@ static void draw_nothing(const struct frame *frame, int y)
 
 static void draw_table(const struct frame *frame, bool heading, int y, int lines)
 {
-	struct ui_state *ui = frame->ui;
+	const struct ui_state *ui = frame->ui;
 	if (lines <= 0)
 		return;
 	const struct layout_options options = {
@@ -140,10 +140,8 @@ static void draw_table(const struct frame *frame, bool heading, int y, int lines
 		.pan = ui->pan,
 	};
 	struct layout layout = layout_columns(frame->assessment, &ui->rows, &options);
-	ui->shown = layout.shown;
-	ui->most_pan = layout.most_pan;
-	if (ui->pan > layout.most_pan)
-		ui->pan = layout.most_pan;
+	frame->shown->columns = layout.shown;
+	frame->shown->most_pan = layout.most_pan;
 	if (heading && ui->rows.n_members) {
 		table_draw_heading(frame, &layout, y++);
 		lines--;
@@ -243,24 +241,28 @@ static void draw_page(const struct frame *frame)
 	}
 }
 
-void screen_build(const struct assessment *assessment, const struct history *history,
-	struct ui_state *ui, const struct action *plan, int width, int height, struct grid *grid)
+struct ui_shown screen_build(const struct assessment *assessment, const struct history *history,
+	const struct ui_state *ui, const struct action *plan, int width, int height,
+	struct grid *grid)
 {
+	/* A table without room shows no rows; what it showed before stays. */
+	struct ui_shown shown = ui->shown;
 	struct frame frame = {
 		.grid = grid,
 		.assessment = assessment,
 		.history = history,
 		.plan = plan,
 		.ui = ui,
+		.shown = &shown,
 		.now = ui->now ? ui->now : assessment->now,
 	};
 	struct shape shape = shape_of(width, height);
 	grid->ascii = ui->ascii;
 	grid_reset(grid, width > 0 ? width : 0, height > 0 ? height : 0);
-	settle_rows(ui, assessment);
 	if (shape.numbers_only)
 		header_draw_numbers(&frame);
 	else
 		draw_main(&frame, &shape);
 	draw_page(&frame);
+	return shown;
 }

@@ -73,9 +73,3 @@ size_t settle_first(size_t first, size_t cursor, size_t shown, size_t lines)
 		return cursor;
 	return cursor >= first + shown ? cursor - shown + 1 : first;
 }
-
-void settle_scroll(struct ui_state *ui, size_t page_rows)
-{
-	ui->page_rows = page_rows;
-	ui->top = settle_first(ui->top, ui->row, page_rows, ui->rows.n_rows);
-}

@@ -1,5 +1,5 @@
-/* Updates the state of the ui in each frame: the rows, the cursor's row, and what changed since the
- * last refresh. */
+/* Updates the state of the ui before each frame: the rows, the cursor's row, and what changed since
+ * the last refresh. */
 #ifndef VIEW_SETTLE_H
 #define VIEW_SETTLE_H
 
@@ -13,9 +13,6 @@ struct ui_state;
 /* Takes a new assessment, builds the rows and keeps the cursor on the same connection. If that is
  * gone, the cursor is on the row that took its place. */
 void settle_rows(struct ui_state *ui, const struct assessment *assessment);
-
-/* Scrolls so that the cursor is among the page_rows that are shown. */
-void settle_scroll(struct ui_state *ui, size_t page_rows);
 
 /* The first of `shown` lines for which the cursor is visible, as close to `first` as possible. */
 size_t settle_first(size_t first, size_t cursor, size_t shown, size_t lines);

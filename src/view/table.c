@@ -170,11 +170,13 @@ static void draw_group(
 
 void table_draw_rows(const struct frame *frame, const struct layout *layout, int y, int lines)
 {
-	struct ui_state *ui = frame->ui;
+	const struct ui_state *ui = frame->ui;
 	const struct rows *rows = &ui->rows;
-	settle_scroll(ui, (size_t)lines);
-	for (int i = 0; i < lines && ui->top + (size_t)i < rows->n_rows; i++) {
-		size_t index = ui->top + (size_t)i;
+	size_t top = settle_first(ui->shown.top, ui->row, (size_t)lines, rows->n_rows);
+	frame->shown->page_rows = (size_t)lines;
+	frame->shown->top = top;
+	for (int i = 0; i < lines && top + (size_t)i < rows->n_rows; i++) {
+		size_t index = top + (size_t)i;
 		const struct row *row = &rows->rows[index];
 		struct rect whole = { 0, y + i, frame->grid->width, 1 };
 		if (row->member == ROW_HEADER)

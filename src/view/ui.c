@@ -18,7 +18,7 @@ void ui_init(struct ui_state *ui, const struct key_help *keys, size_t n_keys)
 		.n_keys = n_keys,
 		.interval = 1000000,
 		.sort = COLUMN_STATUS,
-		.shown = (1u << COLUMN_COUNT) - 1,
+		.shown.columns = (1u << COLUMN_COUNT) - 1,
 	};
 }
 
@@ -29,9 +29,7 @@ void ui_deinit(struct ui_state *ui)
 	identity_set_deinit(&ui->tagged);
 	arena_free(ui->last.arena);
 	arena_free(ui->before.arena);
-	arena_free(ui->log.arena);
 	free(ui->notice);
-	arena_free(ui->details.arena);
 	*ui = (struct ui_state){ 0 };
 }
 
@@ -51,15 +49,30 @@ void ui_select(struct ui_state *ui, size_t row)
 	ui->selected = rows_identity(&ui->rows, ui->row);
 }
 
+/* How many lines of the dialog it has no room for. */
+static size_t lines_beyond(const struct ui_shown *shown)
+{
+	return shown->dialog_lines > shown->dialog_rows ? shown->dialog_lines - shown->dialog_rows
+							: 0;
+}
+
+void ui_note_shown(struct ui_state *ui, const struct ui_shown *shown)
+{
+	ui->shown = *shown;
+	ui->cursor = moved(ui->cursor, 0, shown->dialog_lines);
+	ui->scroll = moved(ui->scroll, 0, lines_beyond(shown) + 1);
+	if (ui->pan > shown->most_pan)
+		ui->pan = shown->most_pan;
+}
+
 /* Help and messages scroll; plans have a cursor. */
 static void move_in_page(struct ui_state *ui, long by)
 {
 	if (ui_current_screen(ui) == SCREEN_PLAN || ui_current_screen(ui) == SCREEN_RESULTS) {
-		ui->cursor = moved(ui->cursor, by, ui->dialog_lines);
+		ui->cursor = moved(ui->cursor, by, ui->shown.dialog_lines);
 		return;
 	}
-	size_t beyond = ui->dialog_lines > ui->dialog_rows ? ui->dialog_lines - ui->dialog_rows : 0;
-	ui->scroll = moved(ui->scroll, by, beyond + 1);
+	ui->scroll = moved(ui->scroll, by, lines_beyond(&ui->shown) + 1);
 }
 
 static void move_in_table(struct ui_state *ui, long rows)
@@ -79,7 +92,7 @@ void ui_move(struct ui_state *ui, long rows)
 
 void ui_page(struct ui_state *ui, int pages)
 {
-	size_t page = ui->depth ? ui->dialog_rows : ui->page_rows;
+	size_t page = ui->depth ? ui->shown.dialog_rows : ui->shown.page_rows;
 	/* Scrolls by one line less than a page, to make it easy to follow. */
 	ui_move(ui, pages * (page > 1 ? (long)page - 1 : 1));
 }
@@ -201,7 +214,7 @@ void ui_set_columns(struct ui_state *ui, const char *const *names, size_t count)
 
 void ui_pan(struct ui_state *ui, int by)
 {
-	if (by > 0 && ui->pan < ui->most_pan)
+	if (by > 0 && ui->pan < ui->shown.most_pan)
 		ui->pan++;
 	else if (by < 0 && ui->pan > 0)
 		ui->pan--;
@@ -212,7 +225,7 @@ void ui_next_sort(struct ui_state *ui)
 	unsigned int next = ui->sort;
 	do
 		next = (next + 1) % COLUMN_COUNT;
-	while (!(ui->shown & 1u << next) && next != ui->sort);
+	while (!(ui->shown.columns & 1u << next) && next != ui->sort);
 	ui->sort = (enum column_id)next;
 	ui->reverse = false;
 }
@@ -349,7 +362,7 @@ void ui_push(struct ui_state *ui, enum screen screen)
 	if (ui->depth < UI_SCREENS_MAX)
 		ui->depth++;
 	ui->screens[ui->depth - 1] = screen;
-	ui->scroll = ui->cursor = ui->dialog_top = 0;
+	ui->scroll = ui->cursor = ui->shown.dialog_top = 0;
 	ui_ask_anew(ui);
 }
 
@@ -357,7 +370,7 @@ void ui_pop(struct ui_state *ui)
 {
 	if (ui->depth)
 		ui->depth--;
-	ui->scroll = ui->cursor = ui->dialog_top = 0;
+	ui->scroll = ui->cursor = ui->shown.dialog_top = 0;
 	ui_ask_anew(ui);
 }
 

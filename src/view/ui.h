@@ -20,9 +20,10 @@ struct arena;
 struct assessment;
 struct action;
 struct clearing;
-struct shutdown_verdict;
+struct details;
 struct emergency;
-struct facts;
+struct log_view;
+struct shutdown_verdict;
 
 enum screen {
 	SCREEN_MAIN,
@@ -97,28 +98,16 @@ struct ui_seen {
 	int used, leaked;
 };
 
-/* The connection of the details screen, and the last known facts about it. */
-struct details {
-	struct identity subject;
-	int32_t pid;
-	struct arena *arena; /* owns the facts; NULL before the first frame */
-	struct facts *facts;
-	int64_t gone_at; /* when it was first missing; INSTANT_UNKNOWN while it exists */
-};
-
-struct log_line {
-	int64_t at; /* wall clock */
-	enum style style;
-	const char *text;
-};
-
-/* A screen of dated lines; they are kept until it is opened again. */
-struct log_view {
-	struct arena *arena; /* owns everything here; NULL before the first time */
-	const char *title;
-	const char *empty; /* shown if there are no lines */
-	struct log_line *lines;
-	size_t count, room;
+/* What a frame showed. screen_build() returns it; the operations until the next frame keep within
+ * it. */
+struct ui_shown {
+	unsigned int columns; /* of the table: 1 << enum column_id */
+	size_t most_pan;      /* the largest useful `pan` */
+	size_t top;           /* the first row of the table */
+	size_t page_rows;     /* rows the table has room for */
+	size_t dialog_top;    /* the first line of the dialog */
+	size_t dialog_rows;   /* how many lines it has room for */
+	size_t dialog_lines;  /* how many lines it has */
 };
 
 /* The position in a recording that is played. */
@@ -147,7 +136,7 @@ struct ui_state {
 	bool ascii;
 	bool paused;
 	bool readonly;
-	unsigned int met; /* 1 << enum key_need; the screen itself sets NEED_LINE */
+	unsigned int met; /* 1 << enum key_need */
 	struct ui_replay replay;
 
 	/* the table */
@@ -171,10 +160,10 @@ struct ui_state {
 	uint64_t questions; /* increased when a screen opens, or begins to ask something else */
 	size_t cursor;      /* the line under the cursor in a dialog */
 	size_t scroll;      /* of dialogs without a cursor */
-	struct details details;
-	const struct launch *launch;     /* set by the app; NULL: none */
-	const struct clearing *clearing; /* set by the app; NULL: none */
-	struct log_view log;
+	const struct launch *launch;       /* set by the app; NULL: none */
+	const struct clearing *clearing;   /* set by the app; NULL: none */
+	const struct details *details;     /* set by details_open(); NULL: none */
+	const struct log_view *log;        /* set by log_view_open(); NULL: none */
 	const struct emergency *emergency; /* set by the app; NULL while processes are assessed */
 	const struct ui_watch *watch;      /* set by the app; NULL: none */
 	const char *word_wanted;           /* what has to be typed */
@@ -185,22 +174,21 @@ struct ui_state {
 	char *notice;           /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 
-	/* updated by each frame: view/settle.h */
+	/* updated before each frame: view/settle.h */
 	struct rows rows;
-	size_t row, top;     /* the selected row, the first one shown */
-	size_t page_rows;    /* rows the table has room for */
-	unsigned int shown;  /* columns: 1 << enum column_id */
-	size_t most_pan;     /* the largest useful `pan` */
-	size_t dialog_top;   /* the first line that the dialog shows */
-	size_t dialog_rows;  /* how many lines it has room for */
-	size_t dialog_lines; /* how many lines it has */
+	size_t row;          /* the selected row */
 	int64_t assessed_at; /* when the last assessment was made */
 	struct ui_seen last, before;
+
+	struct ui_shown shown; /* by the last frame */
 };
 
 /* keys belongs to the app and must outlive the ui. */
 void ui_init(struct ui_state *ui, const struct key_help *keys, size_t n_keys);
 void ui_deinit(struct ui_state *ui);
+
+/* Takes over what a frame showed: cursor, scrolling and panning stay within it. */
+void ui_note_shown(struct ui_state *ui, const struct ui_shown *shown);
 
 /* Moves the cursor in the table, or in the dialog on top; it stops at the end. */
 void ui_move(struct ui_state *ui, long rows);

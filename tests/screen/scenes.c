@@ -14,8 +14,8 @@
 #include "model/launch.h"
 #include "sample.h"
 #include "scene_data.h"
-#include "view/details.h"
-#include "view/log_view.h"
+#include "view/screen.h"
+#include "view/settle.h"
 
 static void show_plan(struct scenery *scenery)
 {
@@ -51,7 +51,7 @@ static void open_details(struct scenery *scenery, int32_t pid)
 	meet(scenery, NEED_SESSION);
 	if (connection->backend->state == BACKEND_STATE_ACTIVE)
 		meet(scenery, NEED_STATEMENT);
-	details_open(&scenery->ui, connection);
+	details_open(&scenery->details, &scenery->ui, connection);
 }
 
 static void show_details(struct scenery *scenery)
@@ -201,15 +201,15 @@ static void show_password(struct scenery *scenery)
 static void show_actions(struct scenery *scenery)
 {
 	struct ui_state *ui = &scenery->ui;
-	log_view_open(ui, "Actions", "nothing has been ended or cancelled yet");
+	log_view_open(&scenery->log, ui, "Actions", "nothing has been ended or cancelled yet");
 	for (size_t i = 0; i < n_scene_actions; i++)
-		log_view_add(ui, SAMPLE_NOW - scene_actions[i].ago, scene_actions[i].style,
-			scene_actions[i].text);
+		log_view_add(&scenery->log, SAMPLE_NOW - scene_actions[i].ago,
+			scene_actions[i].style, scene_actions[i].text);
 }
 
 static void show_messages(struct scenery *scenery)
 {
-	log_view_open(&scenery->ui, "Messages", "nothing has been met yet");
+	log_view_open(&scenery->log, &scenery->ui, "Messages", "nothing has been met yet");
 }
 
 static void show_theme(struct scenery *scenery)
@@ -295,9 +295,20 @@ void scenery_init(struct scenery *scenery, const struct scene *scene)
 		scene->set(scenery->assessment);
 }
 
+void scenery_draw(struct scenery *scenery, int width, int height, struct grid *grid)
+{
+	settle_rows(&scenery->ui, scenery->assessment);
+	details_settle(&scenery->details, &scenery->ui, scenery->assessment);
+	struct ui_shown shown = screen_build(scenery->assessment, &scenery->history, &scenery->ui,
+		scenery->plan, width, height, grid);
+	ui_note_shown(&scenery->ui, &shown);
+}
+
 void scenery_deinit(struct scenery *scenery)
 {
 	ui_deinit(&scenery->ui);
+	details_deinit(&scenery->details);
+	log_view_deinit(&scenery->log);
 	action_free(scenery->plan);
 	emergency_free(scenery->emergency);
 	launch_free(scenery->launch);

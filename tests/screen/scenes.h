@@ -7,12 +7,15 @@
 
 #include "model/history.h"
 #include "model/shutdown.h"
+#include "view/details.h"
+#include "view/log_view.h"
 #include "view/ui.h"
 
 struct action;
 struct arena;
 struct assessment;
 struct emergency;
+struct grid;
 struct scenery;
 
 struct scene {
@@ -28,6 +31,8 @@ struct scenery {
 	struct assessment *assessment;
 	struct history history;
 	struct ui_state ui;
+	struct details details;
+	struct log_view log;
 	struct action *plan;
 	struct emergency *emergency;
 	struct launch *launch;
@@ -44,6 +49,8 @@ const struct scene *scene_at(size_t index);
 
 /* Everything but the page itself. */
 void scenery_init(struct scenery *scenery, const struct scene *scene);
+/* Draws a frame as the dashboard does. */
+void scenery_draw(struct scenery *scenery, int width, int height, struct grid *grid);
 void scenery_deinit(struct scenery *scenery);
 
 #endif

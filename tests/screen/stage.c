@@ -18,7 +18,6 @@
 #include "tui/input.h"
 #include "tui/tui.h"
 #include "view/grid.h"
-#include "view/screen.h"
 
 struct stage {
 	const struct scene *scene;
@@ -34,8 +33,7 @@ static void draw(struct stage *stage)
 	struct scenery *scenery = &stage->scenery;
 	int width, height;
 	tui_size(stage->tui, &width, &height);
-	screen_build(scenery->assessment, &scenery->history, &scenery->ui, scenery->plan, width,
-		height, &stage->grid);
+	scenery_draw(scenery, width, height, &stage->grid);
 	tui_draw(stage->tui, &stage->grid);
 	while (tui_is_waiting(stage->tui)) {
 		struct pollfd writable = { .fd = tui_output_fd(stage->tui), .events = POLLOUT };
@@ -55,8 +53,7 @@ static void open_scene(struct stage *stage, const struct scene *scene)
 	scenery->ui.ascii = tui_is_ascii(stage->tui);
 	/* the first frame settles the rows that the scene is about */
 	tui_size(stage->tui, &width, &height);
-	screen_build(scenery->assessment, &scenery->history, &scenery->ui, NULL, width, height,
-		&stage->grid);
+	scenery_draw(scenery, width, height, &stage->grid);
 	if (scene->show)
 		scene->show(scenery);
 	draw(stage);

@@ -10,6 +10,8 @@
 #include "model/action.h"
 #include "model/assessment.h"
 #include "view/grid.h"
+#include "view/screen.h"
+#include "view/settle.h"
 #include "view/ui.h"
 
 const struct key_help screen_keys[] = {
@@ -155,4 +157,12 @@ struct action *screen_plan(const struct assessment *assessment, bool done)
 			plan->steps[i].detail = "GRANT pg_signal_backend TO dbtop;";
 	}
 	return plan;
+}
+
+void screen_show(const struct assessment *assessment, const struct history *history,
+	struct ui_state *ui, const struct action *plan, int width, int height, struct grid *grid)
+{
+	settle_rows(ui, assessment);
+	struct ui_shown shown = screen_build(assessment, history, ui, plan, width, height, grid);
+	ui_note_shown(ui, &shown);
 }

@@ -10,6 +10,7 @@
 struct action;
 struct assessment;
 struct grid;
+struct history;
 
 /* One line a row, blanks at its end left out. The caller frees it. */
 char *screen_text(const struct grid *grid);
@@ -20,6 +21,10 @@ char *screen_text_colored(const struct grid *grid);
 /* A plan to end everything leaked in the assessment, the presumed ones unticked. With `done`, what
  * came of it: one of each result. */
 struct action *screen_plan(const struct assessment *assessment, bool done);
+
+/* Draws a frame as the dashboard does: brings the state up to date before and after it. */
+void screen_show(const struct assessment *assessment, const struct history *history,
+	struct ui_state *ui, const struct action *plan, int width, int height, struct grid *grid);
 
 /* Keys like the app's. */
 extern const struct key_help screen_keys[];

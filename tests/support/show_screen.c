@@ -13,7 +13,6 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 static int number(int argc, char **argv, int i, int otherwise)
@@ -35,6 +34,7 @@ int main(int argc, char **argv)
 	static struct history history;
 	sample_history(&history);
 	struct ui_state ui;
+	struct details details = { 0 };
 	ui_init(&ui, screen_keys, n_screen_keys);
 	if (argc > 5)
 		filter_set(&ui.filter, argv[5]);
@@ -48,8 +48,9 @@ int main(int argc, char **argv)
 		ui_push(&ui, (enum screen)number(argc, argv, 4, 0));
 	struct action *plan = screen_plan(assessment, ui_current_screen(&ui) == SCREEN_RESULTS);
 	if (number(argc, argv, 4, 0) == SCREEN_DETAILS && sample_find(assessment, subject))
-		details_open(&ui, sample_find(assessment, subject));
-	screen_build(assessment, &history, &ui, plan, number(argc, argv, 2, 120),
+		details_open(&details, &ui, sample_find(assessment, subject));
+	details_settle(&details, &ui, assessment);
+	screen_show(assessment, &history, &ui, plan, number(argc, argv, 2, 120),
 		number(argc, argv, 3, 36), &grid);
 	char *text = colored ? screen_text_colored(&grid) : screen_text(&grid);
 	fputs(text, stdout);
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 	action_free(plan);
 	grid_deinit(&grid);
 	ui_deinit(&ui);
+	details_deinit(&details);
 	assessment_free(assessment);
 	return 0;
 }

@@ -16,12 +16,12 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 struct world {
 	struct assessment *assessment;
 	struct ui_state ui;
+	struct details details;
 	struct grid grid;
 	char *text;
 };
@@ -31,13 +31,14 @@ static void open_world(struct world *world, enum sample_kind kind, int32_t pid)
 	*world = (struct world){ .assessment = sample_assessment(kind) };
 	ui_init(&world->ui, screen_keys, n_screen_keys);
 	grid_init(&world->grid);
-	details_open(&world->ui, sample_find(world->assessment, pid));
+	details_open(&world->details, &world->ui, sample_find(world->assessment, pid));
 }
 
 static const char *draw(struct world *world, int width, int height)
 {
 	free(world->text);
-	screen_build(world->assessment, NULL, &world->ui, NULL, width, height, &world->grid);
+	details_settle(&world->details, &world->ui, world->assessment);
+	screen_show(world->assessment, NULL, &world->ui, NULL, width, height, &world->grid);
 	world->text = screen_text(&world->grid);
 	return world->text;
 }
@@ -46,6 +47,7 @@ static void close_world(struct world *world)
 {
 	free(world->text);
 	ui_deinit(&world->ui);
+	details_deinit(&world->details);
 	grid_deinit(&world->grid);
 	assessment_free(world->assessment);
 }

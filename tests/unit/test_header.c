@@ -54,7 +54,8 @@ static int tear_down(void **state)
 static struct frame frame_of(int width, int height)
 {
 	grid_reset(&grid, width, height);
-	return (struct frame){ &grid, assessment, &history, NULL, &ui, assessment->now };
+	static struct ui_shown shown;
+	return (struct frame){ &grid, assessment, &history, NULL, &ui, &shown, assessment->now };
 }
 
 static char *header(int width)

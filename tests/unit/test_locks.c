@@ -19,7 +19,6 @@
 #include "view/grid.h"
 #include "view/lock_tree.h"
 #include "view/locks.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 #define BLOCKERS_MAX 4
@@ -181,16 +180,21 @@ static size_t cursor;
 static char *draw(enum screen screen, int width, int height)
 {
 	struct ui_state ui;
+	struct details details = { 0 };
 	struct grid grid;
 	ui_init(&ui, screen_keys, n_screen_keys);
 	grid_init(&grid);
-	if (screen == SCREEN_DETAILS)
-		details_open(&ui, sample_find(assessment, 9913));
-	else
+	if (screen == SCREEN_DETAILS) {
+		details_open(&details, &ui, sample_find(assessment, 9913));
+		details_settle(&details, &ui, assessment);
+	} else {
 		ui_push(&ui, screen);
+	}
 	ui.cursor = cursor;
-	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
+	ui.met = (locks_at(assessment, cursor) != NULL) << NEED_LINE;
+	screen_show(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
+	details_deinit(&details);
 	ui_deinit(&ui);
 	grid_deinit(&grid);
 	return text;

@@ -15,7 +15,6 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 static char *draw(const struct assessment *assessment, int width, int height)
@@ -24,7 +23,7 @@ static char *draw(const struct assessment *assessment, int width, int height)
 	struct grid grid;
 	ui_init(&ui, NULL, 0);
 	grid_init(&grid);
-	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
+	screen_show(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
 	grid_deinit(&grid);
 	ui_deinit(&ui);

@@ -17,7 +17,6 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 static struct assessment *assessment;
@@ -53,16 +52,20 @@ static unsigned int met; /* 1 << enum key_need */
 static char *draw(int width, int height, int32_t details, enum screen screen)
 {
 	struct ui_state ui;
+	struct details opened = { 0 };
 	struct grid grid;
 	ui_init(&ui, screen_keys, n_screen_keys);
 	ui.met = met;
 	grid_init(&grid);
-	if (details)
-		details_open(&ui, sample_find(assessment, details));
-	else if (screen != SCREEN_MAIN)
+	if (details) {
+		details_open(&opened, &ui, sample_find(assessment, details));
+		details_settle(&opened, &ui, assessment);
+	} else if (screen != SCREEN_MAIN) {
 		ui_push(&ui, screen);
-	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
+	}
+	screen_show(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
+	details_deinit(&opened);
 	ui_deinit(&ui);
 	grid_deinit(&grid);
 	return text;

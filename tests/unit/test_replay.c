@@ -25,7 +25,6 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 static char *print(const struct assessment *assessment)
@@ -57,7 +56,7 @@ static char *draw(const struct assessment *assessment, int width, enum grouping 
 	ui_init(&ui, screen_keys, n_screen_keys);
 	ui.grouping = grouping;
 	grid_init(&grid);
-	screen_build(assessment, NULL, &ui, NULL, width, 40, &grid);
+	screen_show(assessment, NULL, &ui, NULL, width, 40, &grid);
 	char *text = screen_text_colored(&grid);
 	grid_deinit(&grid);
 	ui_deinit(&ui);

@@ -20,13 +20,13 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 struct fixture {
 	struct assessment *assessment;
 	struct history history;
 	struct ui_state ui;
+	struct details details;
 	struct action *plan;
 	struct grid grid;
 };
@@ -46,12 +46,14 @@ static void tear_down(struct fixture *fixture)
 	action_free(fixture->plan);
 	grid_deinit(&fixture->grid);
 	ui_deinit(&fixture->ui);
+	details_deinit(&fixture->details);
 	assessment_free(fixture->assessment);
 }
 
 static void build(struct fixture *fixture, int width, int height)
 {
-	screen_build(fixture->assessment, &fixture->history, &fixture->ui, fixture->plan, width,
+	details_settle(&fixture->details, &fixture->ui, fixture->assessment);
+	screen_show(fixture->assessment, &fixture->history, &fixture->ui, fixture->plan, width,
 		height, &fixture->grid);
 }
 
@@ -193,7 +195,7 @@ static void open_page(struct fixture *fixture, enum screen screen)
 	ui_pop_all(&fixture->ui);
 	ui_notice(&fixture->ui, STYLE_CAUTION, "漢字 \xe2\x90\x9b 漢字かな e\u0301 x");
 	if (screen == SCREEN_DETAILS && fixture->assessment->n_connections)
-		details_open(&fixture->ui, &fixture->assessment->connections[0]);
+		details_open(&fixture->details, &fixture->ui, &fixture->assessment->connections[0]);
 	else if (screen != SCREEN_MAIN && screen != SCREEN_DETAILS)
 		ui_push(&fixture->ui, screen);
 }
@@ -270,8 +272,8 @@ static void a_taller_screen_shows_more(void **state)
 	for (int height = 1; height <= 60; height++) {
 		build(&fixture, 100, height);
 		/* Where the header gets more lines, it takes some of them. */
-		assert_true(fixture.ui.page_rows + 8 >= before);
-		before = fixture.ui.page_rows;
+		assert_true(fixture.ui.shown.page_rows + 8 >= before);
+		before = fixture.ui.shown.page_rows;
 	}
 	assert_true(before > 26);
 	tear_down(&fixture);
@@ -289,11 +291,11 @@ static void many_connections_are_scrolled(void **state)
 	char *text = text_at(&fixture, 120, 36);
 	assert_non_null(strstr(text, "of 2050"));
 	assert_int_equal(fixture.ui.row, 2049);
-	assert_true(fixture.ui.top + fixture.ui.page_rows >= 2050);
+	assert_true(fixture.ui.shown.top + fixture.ui.shown.page_rows >= 2050);
 	free(text);
 	ui_home(&fixture.ui);
 	build(&fixture, 120, 36);
-	assert_int_equal(fixture.ui.top, 0);
+	assert_int_equal(fixture.ui.shown.top, 0);
 	tear_down(&fixture);
 }
 

@@ -21,7 +21,6 @@
 #include "view/filter.h"
 #include "view/grid.h"
 #include "view/line.h"
-#include "view/screen.h"
 #include "view/search.h"
 #include "view/ui.h"
 
@@ -44,7 +43,7 @@ static struct table *set_up(void)
 static const char *draw(struct table *table, int width, int height)
 {
 	free(table->text);
-	screen_build(table->assessment, NULL, &table->ui, NULL, width, height, &table->grid);
+	screen_show(table->assessment, NULL, &table->ui, NULL, width, height, &table->grid);
 	table->text = screen_text(&table->grid);
 	return table->text;
 }
@@ -134,7 +133,7 @@ static void moving_ends_where_there_is_nothing_more(void **state)
 		ui_pan(&table->ui, 1);
 		draw(table, 80, 24);
 	}
-	assert_int_equal(table->ui.pan, table->ui.most_pan);
+	assert_int_equal(table->ui.pan, table->ui.shown.most_pan);
 	tear_down(table);
 }
 

@@ -18,7 +18,6 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/grid.h"
-#include "view/screen.h"
 #include "view/ui.h"
 
 #define MS(n) ((n)*USEC_PER_MSEC)
@@ -87,7 +86,7 @@ static char *draw(int width, int height)
 {
 	struct grid grid;
 	grid_init(&grid);
-	screen_build(assessment, NULL, &ui, NULL, width, height, &grid);
+	screen_show(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
 	grid_deinit(&grid);
 	return text;
