@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "action/plan.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -16,13 +15,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/writer.h"
-#include "model/clearing.h"
-#include "model/emergency.h"
-#include "model/launch.h"
+#include "model/action.h"
 
 #define SCHEMA 1
 
-/* How long a disk is waited for at the end. */
+/* How long to wait for the disk at the end. */
 #define END_TIMEOUT (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = {
@@ -118,80 +115,144 @@ static json_t *who(const struct audit *audit, const char *role)
 
 static json_t *describe_session(const struct action_step *step)
 {
+	const struct session_step *session = &step->session;
 	return json_pack("{si so ss? ss? ss? ss? so}", "pid", step->pid, "backend_start",
-		json_instant(step->session.backend_start), "database", step->session.database,
-		"user", step->session.user, "application_name", step->session.application_name,
-		"process", step->session.process, "process_pid",
-		step->session.process_pid ? json_integer(step->session.process_pid) : json_null());
+		json_instant(session->backend_start), "database", session->database, "user",
+		session->user, "application_name", session->application_name, "process",
+		session->process, "process_pid",
+		session->process_pid ? json_integer(session->process_pid) : json_null());
 }
 
-static json_t *describe_plan(const struct action_step *step)
+static json_t *describe_planned(const struct session_step *session)
 {
-	return json_pack("{ss? so ss? ss? so}", "state", step->session.state_text, "state_change",
-		json_instant(step->session.state_change), "reason",
-		reason_name(step->session.reason), "certainty",
-		certainty_name(step->session.certainty), "seconds",
-		step->session.age < 0
-			? json_null()
-			: json_real((double)(step->session.age / USEC_PER_MSEC) / 1000));
+	return json_pack("{ss? so ss? ss? so}", "state", session->state_text, "state_change",
+		json_instant(session->state_change), "reason", reason_name(session->reason),
+		"certainty", certainty_name(session->certainty), "seconds",
+		session->age < 0 ? json_null()
+				 : json_real((double)(session->age / USEC_PER_MSEC) / 1000));
 }
 
-static json_t *describe_seen(const struct action_step *step)
+static json_t *describe_seen(const struct session_step *session)
 {
-	return json_pack("{so ss? so}", "at", json_instant(step->session.seen_at), "state",
-		step->session.seen_state, "state_change",
-		json_instant(step->session.seen_state_change));
+	return json_pack("{so ss? so}", "at", json_instant(session->seen_at), "state",
+		session->seen_state, "state_change", json_instant(session->seen_state_change));
 }
 
-void audit_action(struct audit *audit, const struct action *plan, int64_t now)
+static json_t *describe_process(const struct action_step *step)
 {
-	write_line(audit,
-		json_pack("{si so ss ss so ss? sI}", "schema", SCHEMA, "at", json_instant(now),
-			"event", "action", "action", action_kind_name(plan->kind), "who",
-			who(audit, plan->role), "server", plan->server, "targets",
-			(json_int_t)plan_count_selected(plan)));
+	const struct process_step *process = &step->process;
+	return json_pack("{si sI ss? ss? ss? ss? ss? sI}", "pid", step->pid, "start_ticks",
+		(json_int_t)process->start_ticks, "name", process->name, "command",
+		process->command, "user", process->user, "unit", process->unit, "applications",
+		process->applications, "connections", (json_int_t)process->connections);
 }
 
-void audit_result(
-	struct audit *audit, const struct action *plan, const struct action_step *step, int64_t now)
+static json_t *describe_page(const struct action_step *step)
 {
-	write_line(audit,
-		json_pack("{si so ss ss so ss? so so so ss ss?}", "schema", SCHEMA, "at",
-			json_instant(now), "event", "result", "action",
-			action_kind_name(plan->kind), "who", who(audit, plan->role), "server",
-			plan->server, "session", describe_session(step), "planned",
-			describe_plan(step), "seen", describe_seen(step), "result",
-			action_result_name(step->result), "detail", step->detail));
+	const struct page_step *page = &step->page;
+	return json_pack("{ss ss? si sI ss? so}", "path", page->path, "name", page->name, "pid",
+		step->pid, "start_ticks", (json_int_t)page->start_ticks, "process", page->process,
+		"dead_since", json_instant(page->dead_since));
 }
 
-static json_t *describe_command(const struct launch *launch)
+static json_t *describe_command(const struct command_step *command)
 {
 	json_t *words = json_array();
-	for (const char *const *word = launch->argv; *word; word++)
+	for (const char *const *word = command->argv; *word; word++)
 		json_array_append_new(words, json_string(*word));
 	return words;
 }
 
-static json_t *describe_old(const struct launch *launch)
+/* The process that the command replaces. */
+static json_t *describe_old(const struct action *action)
 {
-	if (!launch->old_pid)
+	const struct action_step *old = &action->steps[0];
+	if (old->kind != STEP_PROCESS)
 		return json_null();
-	return json_pack("{si sI ss? ss?}", "pid", launch->old_pid, "start_ticks",
-		(json_int_t)launch->old_start_ticks, "name", launch->old_name, "executable",
-		launch->old_executable);
+	return json_pack("{si sI ss? ss?}", "pid", old->pid, "start_ticks",
+		(json_int_t)old->process.start_ticks, "name", old->process.name, "executable",
+		old->process.executable);
 }
 
-void audit_launch(struct audit *audit, const struct launch *launch, int64_t now)
+static json_t *new_line(
+	const struct audit *audit, const struct action *action, const char *event, int64_t now)
 {
-	bool done = launch->phase == LAUNCH_DONE;
-	write_line(audit,
-		json_pack("{si so ss ss so so so so ss? ss?}", "schema", SCHEMA, "at",
-			json_instant(now), "event", done ? "result" : "action", "action",
-			launch_kind_name(launch->kind), "who", who(audit, NULL), "command",
-			describe_command(launch), "stopped", describe_old(launch), "pid",
-			launch->pid ? json_integer(launch->pid) : json_null(), "result",
-			done ? launch_result_name(launch->result) : NULL, "detail",
-			launch->detail));
+	json_t *line = json_pack("{si so ss ss so}", "schema", SCHEMA, "at", json_instant(now),
+		"event", event, "action", action_kind_name(action->kind), "who",
+		who(audit, action->role));
+	if (action->server)
+		json_object_set_new(line, "server", json_string(action->server));
+	return line;
+}
+
+static bool is_about_proxy(const struct action *action)
+{
+	return action->kind == ACTION_PROXY_START || action->kind == ACTION_PROXY_RESTART;
+}
+
+/* The command's line also names the process that it replaces. */
+static void add_command(
+	json_t *line, const struct action *action, const struct action_step *step, bool done)
+{
+	json_t *more = json_pack("{so so so ss?}", "command", describe_command(&step->command),
+		"stopped", describe_old(action), "pid",
+		step->pid ? json_integer(step->pid) : json_null(), "result",
+		done ? action_result_name(step->result) : NULL);
+	json_object_update(line, more);
+	json_decref(more);
+}
+
+int audit_begin(struct audit *audit, const struct action *action, int64_t now)
+{
+	json_t *line = new_line(audit, action, "action", now);
+	if (is_about_proxy(action))
+		add_command(line, action, &action->steps[action->n_steps - 1], false);
+	else
+		json_object_set_new(
+			line, "targets", json_integer((json_int_t)action_count_selected(action)));
+	/* the emergency itself, not a round of its sessions */
+	if (action->kind == ACTION_EMERGENCY &&
+		(!action->n_steps || action->steps[0].kind == STEP_PROCESS)) {
+		json_object_set_new(line, "force", json_boolean(action->stop_way == STOP_BY_KILL));
+		json_object_set_new(line, "grace_seconds",
+			json_real((double)(action->grace / USEC_PER_MSEC) / 1000));
+	}
+	write_line(audit, line);
+	return audit_error(audit) && !action->unaudited ? -EIO : 0;
+}
+
+static void describe(json_t *line, const struct action *action, const struct action_step *step)
+{
+	switch (step->kind) {
+	case STEP_SESSION:
+		json_object_set_new(line, "session", describe_session(step));
+		json_object_set_new(line, "planned", describe_planned(&step->session));
+		json_object_set_new(line, "seen", describe_seen(&step->session));
+		break;
+	case STEP_PROCESS:
+		json_object_set_new(line, "process", describe_process(step));
+		json_object_set_new(line, "signal",
+			step->process.signal ? json_string(action_signal_name(step->process.signal))
+					     : json_null());
+		break;
+	case STEP_COMMAND: add_command(line, action, step, true); break;
+	case STEP_PAGE: json_object_set_new(line, "page", describe_page(step)); break;
+	}
+}
+
+void audit_step(struct audit *audit, const struct action *action, const struct action_step *step,
+	int64_t now)
+{
+	bool pending = step->result == RESULT_PENDING;
+	/* the command's line tells it */
+	if (step->kind == STEP_PROCESS && is_about_proxy(action))
+		return;
+	json_t *line = new_line(audit, action, pending ? "signal" : "result", now);
+	describe(line, action, step);
+	json_object_set_new(line, "result",
+		pending ? json_null() : json_string(action_result_name(step->result)));
+	json_object_set_new(line, "detail", step->detail ? json_string(step->detail) : json_null());
+	write_line(audit, line);
 }
 
 const char *audit_error(struct audit *audit)
@@ -207,61 +268,4 @@ const char *audit_error(struct audit *audit)
 	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",
 		audit->path, journal_strerror(r));
 	return audit->error;
-}
-
-void audit_emergency(struct audit *audit, const struct emergency *emergency, int64_t now)
-{
-	write_line(audit,
-		json_pack("{si so ss ss so ss? sI sb sf}", "schema", SCHEMA, "at",
-			json_instant(now), "event", "action", "action", "emergency", "who",
-			who(audit, emergency->role), "server", emergency->server, "targets",
-			(json_int_t)emergency_count_stopped(emergency), "force", emergency->force,
-			"grace_seconds", (double)(emergency->grace / USEC_PER_MSEC) / 1000));
-}
-
-static json_t *describe_process(const struct emergency_process *process)
-{
-	return json_pack("{si sI ss? ss? ss? ss? ss? sI}", "pid", process->pid, "start_ticks",
-		(json_int_t)process->start_ticks, "name", process->name, "command",
-		process->command, "user", process->user, "unit", process->unit, "applications",
-		process->applications, "connections", (json_int_t)process->connections);
-}
-
-void audit_process(struct audit *audit, const struct emergency *emergency,
-	const struct emergency_process *process, int64_t now)
-{
-	bool pending = process->result == RESULT_PENDING;
-	const char *sent = process->signal ? emergency_signal_name(process->signal) : NULL;
-	write_line(audit,
-		json_pack("{si so ss ss so ss? so ss? ss? ss?}", "schema", SCHEMA, "at",
-			json_instant(now), "event", pending ? "signal" : "result", "action",
-			"emergency", "who", who(audit, emergency->role), "server",
-			emergency->server, "process", describe_process(process), "signal", sent,
-			"result", pending ? NULL : action_result_name(process->result), "detail",
-			process->detail));
-}
-
-void audit_clearing(struct audit *audit, const struct clearing *clearing, int64_t now)
-{
-	write_line(audit,
-		json_pack("{si so ss ss so ss sI}", "schema", SCHEMA, "at", json_instant(now),
-			"event", "action", "action", "clear_pages", "who", who(audit, NULL),
-			"server", clearing->server, "targets", (json_int_t)clearing->n_pages));
-}
-
-static json_t *describe_page(const struct clearing_page *page)
-{
-	return json_pack("{ss ss? si sI ss? so}", "path", page->path, "name", page->name, "pid",
-		page->pid, "start_ticks", (json_int_t)page->start_ticks, "process", page->process,
-		"dead_since", json_instant(page->dead_since));
-}
-
-void audit_cleared(struct audit *audit, const struct clearing *clearing,
-	const struct clearing_page *page, int64_t now)
-{
-	write_line(audit,
-		json_pack("{si so ss ss so ss so ss ss?}", "schema", SCHEMA, "at",
-			json_instant(now), "event", "result", "action", "clear_pages", "who",
-			who(audit, NULL), "server", clearing->server, "page", describe_page(page),
-			"result", clearing_result_name(page->result), "detail", page->detail));
 }

@@ -36,48 +36,50 @@ static void leave_session(struct emergency *emergency, const struct action_step 
 		&(struct emergency_left){
 			.backend = step->pid,
 			.process_pid = step->session.process_pid,
-			.name = arena_strdup(emergency->arena, step->session.application_name),
+			.name = arena_strdup(
+				emergency->action.arena, step->session.application_name),
 			.connections = 1,
-			.why = arena_strdup(emergency->arena, why),
+			.why = arena_strdup(emergency->action.arena, why),
 		});
 }
 
 /* One that was stopped had the same service, or the same parent: it was started again. 1 is the
  * parent of whoever lost his own. */
-static const char *why_again(struct emergency *emergency, const struct emergency_process *process)
+static const char *why_again(struct emergency *emergency, const struct action_step *step)
 {
-	const char *unit = process->unit;
+	const char *unit = step->process.unit;
 	bool is_service =
 		unit && strlen(unit) > 8 && strcmp(unit + strlen(unit) - 8, ".service") == 0;
-	for (size_t i = 0; i < emergency->n_processes; i++) {
-		const struct emergency_process *stopped = &emergency->processes[i];
+	for (size_t i = 0; i < emergency->action.n_steps; i++) {
+		const struct action_step *stopped = &emergency->action.steps[i];
 		if (stopped->result != RESULT_TERMINATED && stopped->result != RESULT_GONE)
 			continue;
-		if (process->parent > 1 && process->parent == stopped->parent)
-			return arena_printf(emergency->arena,
+		if (step->process.parent > 1 && step->process.parent == stopped->process.parent)
+			return arena_printf(emergency->action.arena,
 				"%s (process %d) started it again: stop that one first",
-				process->parent_name ? process->parent_name : "its parent",
-				process->parent);
-		if (is_service && stopped->unit && strcmp(unit, stopped->unit) == 0)
-			return arena_printf(emergency->arena,
+				step->process.parent_name ? step->process.parent_name
+							  : "its parent",
+				step->process.parent);
+		if (is_service && stopped->process.unit && strcmp(unit, stopped->process.unit) == 0)
+			return arena_printf(emergency->action.arena,
 				"it was started again: systemctl stop %s keeps it away", unit);
 	}
-	return is_service ? arena_printf(emergency->arena,
+	return is_service ? arena_printf(emergency->action.arena,
 				    "it has connected since the plan was made; systemctl stop %s "
 				    "keeps it away",
 				    unit)
 			  : "it has connected since the plan was made";
 }
 
-static const char *why_left(struct emergency *emergency, const struct emergency_process *process)
+static const char *why_left(struct emergency *emergency, const struct action_step *step)
 {
-	const struct emergency_process *planned =
-		emergency_find(emergency, process->pid, process->start_ticks);
+	const struct action_step *planned =
+		emergency_find(emergency, step->pid, step->process.start_ticks);
 	if (planned && planned->detail)
 		return planned->detail;
 	if (planned)
 		return "it was not stopped";
-	return why_again(emergency, process);
+	return why_again(emergency, step);
 }
 
 static bool is_listed(const struct emergency *emergency, int32_t process_pid)
@@ -90,20 +92,19 @@ static bool is_listed(const struct emergency *emergency, int32_t process_pid)
 
 /* One that the application still holds, or came back with; those whose sessions the server tells of
  * are listed by these. */
-static bool leave_process(struct emergency *emergency, const struct emergency_process *process)
+static bool leave_process(struct emergency *emergency, const struct action_step *step)
 {
-	const struct emergency_process *planned =
-		emergency_find(emergency, process->pid, process->start_ticks);
-	if ((planned ? planned->skip : process->skip) != SKIP_NONE ||
-		is_listed(emergency, process->pid))
+	const struct action_step *planned =
+		emergency_find(emergency, step->pid, step->process.start_ticks);
+	if (!(planned ? planned : step)->selected || is_listed(emergency, step->pid))
 		return false;
 	add_left(emergency,
 		&(struct emergency_left){
-			.process_pid = process->pid,
-			.name = arena_strdup(emergency->arena,
-				process->command ? process->command : process->name),
-			.connections = process->connections,
-			.why = why_left(emergency, process),
+			.process_pid = step->pid,
+			.name = arena_strdup(emergency->action.arena,
+				step->process.command ? step->process.command : step->process.name),
+			.connections = step->process.connections,
+			.why = why_left(emergency, step),
 		});
 	return true;
 }
@@ -125,14 +126,14 @@ void emergency_left_count(struct emergency *emergency, const struct emergency *f
 	const struct action *sessions, size_t unseen)
 {
 	size_t n_sessions = fresh->connected ? sessions->n_steps : 0;
-	emergency->left = arena_array(
-		emergency->arena, n_sessions + fresh->n_processes + 1, sizeof(*emergency->left));
+	emergency->left = arena_array(emergency->action.arena,
+		n_sessions + fresh->action.n_steps + 1, sizeof(*emergency->left));
 	int counted = (int)(n_sessions + unseen);
 	leave_unseen(emergency, unseen);
 	for (size_t i = 0; i < n_sessions; i++)
 		leave_session(emergency, &sessions->steps[i]);
-	for (size_t i = 0; i < fresh->n_processes; i++)
-		if (leave_process(emergency, &fresh->processes[i]))
-			counted += (int)fresh->processes[i].connections;
+	for (size_t i = 0; i < fresh->action.n_steps; i++)
+		if (leave_process(emergency, &fresh->action.steps[i]))
+			counted += (int)fresh->action.steps[i].process.connections;
 	emergency->counted = fresh->connected ? counted : -1;
 }

@@ -22,7 +22,7 @@ static bool may_be_ended(const struct connection *connection)
 }
 
 /* The process that is proven to hold the connection; NULL. */
-static const struct emergency_process *owner_of(const struct emergency *emergency,
+static const struct action_step *owner_of(const struct emergency *emergency,
 	const struct assessment *assessment, const struct connection *connection)
 {
 	const struct client_process *client = assessment_process(assessment, connection);
@@ -37,8 +37,8 @@ static bool ends_with_process(const struct emergency *emergency,
 	const struct patterns *applications)
 {
 	(void)applications;
-	const struct emergency_process *process = owner_of(emergency, assessment, connection);
-	return process && process->skip == SKIP_NONE;
+	const struct action_step *step = owner_of(emergency, assessment, connection);
+	return step && step->selected;
 }
 
 /* Its process was stopped, or is gone. */
@@ -47,11 +47,10 @@ static bool ends_by_now(const struct emergency *emergency, const struct assessme
 {
 	if (!may_be_ended(connection))
 		return false;
-	const struct emergency_process *process = owner_of(emergency, assessment, connection);
+	const struct action_step *step = owner_of(emergency, assessment, connection);
 	/* one that was left alone because its pid is another's left its sessions behind as well */
-	if (process && process->result != RESULT_CHANGED)
-		return process->skip == SKIP_NONE &&
-			(process->signal || process->result != RESULT_PENDING);
+	if (step && step->result != RESULT_CHANGED)
+		return step->selected && (step->process.signal || step->result != RESULT_PENDING);
 	return connection->end == CLIENT_END_GONE &&
 		(applications->count == 0 ||
 			patterns_match(applications, connection->backend->application_name));
@@ -108,12 +107,15 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 	struct arena *arena = arena_new();
 	struct emergency *emergency = arena_alloc(arena, sizeof(*emergency));
 	*emergency = (struct emergency){
-		.arena = arena,
-		.made_at = assessment->now,
-		.server = assessment_server(assessment, arena),
-		.role = arena_strdup(arena, assessment->server.user),
-		.grace = options->grace,
-		.force = options->force,
+		.action = {
+			.arena = arena,
+			.kind = ACTION_EMERGENCY,
+			.made_at = assessment->now,
+			.server = assessment_server(assessment, arena),
+			.role = arena_strdup(arena, assessment->server.user),
+			.stop_way = options->force ? STOP_BY_KILL : STOP_THEN_KILL,
+			.grace = options->grace,
+		},
 		.connected = emergency_candidates_connected(assessment),
 		.counted = -1,
 	};

@@ -7,7 +7,7 @@
 #include "action/audit.h"
 #include "action/emergency_left.h"
 #include "action/emergency_plan.h"
-#include "action/execute.h"
+#include "action/runner.h"
 #include "action/stop.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -29,36 +29,35 @@
 /* How long a slot may take to come free, or a backend to leave, after the last process ended. */
 #define LAST_WAIT (5 * USEC_PER_SEC)
 /* An idle backend goes with its client, in a moment: it need not be ended. */
-#define SETTLE     (USEC_PER_SEC / 2)
+#define END_WAIT   (USEC_PER_SEC / 2)
 #define SCAN_EVERY (USEC_PER_SEC / 10)
 
 struct emergency_run {
 	struct session *session;
 	struct emergency_run_options options;
 	struct emergency_run_callbacks callbacks;
-	uv_loop_t *loop;
 	uv_timer_t *tick;
-	struct executor *executor;
-	struct stopper *stopper; /* of the run under way */
+	struct runner *runner; /* of the sessions */
+	struct stopper *stopper;
 
 	struct emergency *emergency; /* NULL at rest */
 	bool assessing;              /* an assessment is awaited */
 	bool begun;                  /* the first assessment has arrived */
-	bool ending;                 /* the executor is at work */
+	bool ending;                 /* the runner is at work */
 	/* monotonic; of this run */
-	int64_t signalled_at; /* the last process was signalled */
-	int64_t settled_at;   /* the last one had its result */
-	int64_t ended_at;     /* likewise, of those that had one; 0: none */
+	int64_t signalled_at;   /* the last process was signalled */
+	int64_t last_result_at; /* the last one had its result */
+	int64_t last_end_at;    /* likewise, of those that had one; 0: none */
 	int64_t retried_at, assessed_at;
 	int64_t connected_at; /* the first time that the session was ready; 0: not yet */
 };
 
 static void on_tick(uv_timer_t *timer);
 
-static void tell(struct emergency_run *run, const struct emergency_process *process)
+static void tell(struct emergency_run *run, const struct action_step *step)
 {
 	if (run->callbacks.progress)
-		run->callbacks.progress(run->callbacks.data, process);
+		run->callbacks.progress(run->callbacks.data, step);
 }
 
 static void enter(struct emergency_run *run, enum emergency_phase phase)
@@ -67,40 +66,34 @@ static void enter(struct emergency_run *run, enum emergency_phase phase)
 	tell(run, NULL);
 }
 
-static void note(struct emergency_run *run, const struct emergency_process *process)
+static void on_stopped(void *data, struct action_step *step)
 {
+	struct emergency_run *run = data;
 	if (run->options.audit)
-		audit_process(run->options.audit, run->emergency, process, instant_now());
-	if (process->result != RESULT_PENDING)
-		run->settled_at = run->ended_at = instant_monotonic();
-	tell(run, process);
+		audit_step(run->options.audit, &run->emergency->action, step, instant_now());
+	if (step->result != RESULT_PENDING)
+		run->last_result_at = run->last_end_at = instant_monotonic();
+	tell(run, step);
 }
 
-static void on_stopped(void *data, const struct emergency_process *process)
+static bool is_waiting(const struct action_step *step)
 {
-	note(data, process);
+	return step->selected && !step->process.signal && step->result == RESULT_PENDING;
 }
 
-static bool is_waiting(const struct emergency_process *process)
+static void stop_one(struct emergency_run *run, struct action_step *step)
 {
-	return process->skip == SKIP_NONE && !process->signal && process->result == RESULT_PENDING;
-}
-
-static void stop_one(struct emergency_run *run, struct emergency_process *process)
-{
-	/* readonly never gets here */
-	if (stop_begin(run->stopper, process) == 0)
-		note(run, process);
+	stop_begin(run->stopper, &run->emergency->action, step);
 	run->signalled_at = instant_monotonic();
 }
 
 static void stop_rest(struct emergency_run *run)
 {
 	enter(run, EMERGENCY_STOPPING);
-	for (size_t i = 0; i < run->emergency->n_processes; i++)
-		if (is_waiting(&run->emergency->processes[i]))
-			stop_one(run, &run->emergency->processes[i]);
-	run->settled_at = instant_monotonic();
+	for (size_t i = 0; i < run->emergency->action.n_steps; i++)
+		if (is_waiting(&run->emergency->action.steps[i]))
+			stop_one(run, &run->emergency->action.steps[i]);
+	run->last_result_at = instant_monotonic();
 }
 
 static void assess(struct emergency_run *run)
@@ -114,7 +107,7 @@ static void assess(struct emergency_run *run)
 static void retry(struct emergency_run *run)
 {
 	int64_t now = instant_monotonic();
-	bool hurry = run->ended_at && now - run->ended_at < SLOT_IS_FREE;
+	bool hurry = run->last_end_at && now - run->last_end_at < SLOT_IS_FREE;
 	if (session_is_ready(run->session) ||
 		now - run->retried_at < (hurry ? RETRY_AT_ONCE : RETRY_EVERY))
 		return;
@@ -155,43 +148,45 @@ static void free_slot(struct emergency_run *run)
 	retry(run);
 	if (run->signalled_at && now - run->signalled_at < NEXT_PROCESS)
 		return;
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (is_waiting(&emergency->processes[i])) {
-			stop_one(run, &emergency->processes[i]);
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (is_waiting(&emergency->action.steps[i])) {
+			stop_one(run, &emergency->action.steps[i]);
 			return;
 		}
-	if (!stop_busy(run->stopper) && now - run->settled_at > LAST_WAIT)
+	if (!stop_busy(run->stopper) && now - run->last_result_at > LAST_WAIT)
 		enter(run, EMERGENCY_COUNTING);
 }
 
 /* What a new look says of a process of the plan. */
-static void take_over(struct emergency_run *run, struct emergency_process *process,
-	const struct emergency_process *fresh)
+static void take_over(
+	struct emergency_run *run, struct action_step *step, const struct action_step *fresh)
 {
-	struct arena *arena = run->emergency->arena;
+	struct arena *arena = run->emergency->action.arena;
 	if (!fresh) {
-		if (process->skip != SKIP_NONE)
+		if (!step->selected)
 			return;
-		process->result = RESULT_CHANGED;
-		process->detail = "it has let go of its connections: left alone";
-		note(run, process);
+		step->result = RESULT_CHANGED;
+		step->detail = "it has let go of its connections: left alone";
+		on_stopped(run, step);
 		return;
 	}
-	if (process->skip != SKIP_NONE && process->skip != SKIP_NOT_TOLD)
+	if (step->process.skip != SKIP_NONE && step->process.skip != SKIP_NOT_TOLD)
 		return;
-	process->skip = fresh->skip;
-	process->why = arena_strdup(arena, fresh->why);
-	process->connections = fresh->connections;
-	process->applications = arena_strdup(arena, fresh->applications);
+	/* one that was unticked stays so */
+	step->selected = fresh->selected && (step->selected || step->process.skip != SKIP_NONE);
+	step->process.skip = fresh->process.skip;
+	step->process.why = arena_strdup(arena, fresh->process.why);
+	step->process.connections = fresh->process.connections;
+	step->process.applications = arena_strdup(arena, fresh->process.applications);
 }
 
 static void merge(struct emergency_run *run, const struct emergency *fresh)
 {
-	for (size_t i = 0; i < run->emergency->n_processes; i++) {
-		struct emergency_process *process = &run->emergency->processes[i];
-		if (!process->signal && process->result == RESULT_PENDING)
-			take_over(run, process,
-				emergency_find(fresh, process->pid, process->start_ticks));
+	for (size_t i = 0; i < run->emergency->action.n_steps; i++) {
+		struct action_step *step = &run->emergency->action.steps[i];
+		if (!step->process.signal && step->result == RESULT_PENDING)
+			take_over(run, step,
+				emergency_find(fresh, step->pid, step->process.start_ticks));
 	}
 	tell(run, NULL);
 }
@@ -210,7 +205,7 @@ static void begin(struct emergency_run *run, const struct emergency *fresh)
 		enter(run, EMERGENCY_FREEING);
 	else
 		stop_rest(run);
-	run->settled_at = instant_monotonic();
+	run->last_result_at = instant_monotonic();
 }
 
 /* Leaves out those that there is no use in trying again. */
@@ -233,8 +228,9 @@ static void on_ended(void *data)
 	enter(run, EMERGENCY_COUNTING);
 }
 
-static void on_session(void *data)
+static void on_session(void *data, const struct action_step *step)
 {
+	(void)step;
 	tell(data, NULL);
 }
 
@@ -261,12 +257,12 @@ static bool end_sessions(struct emergency_run *run, struct action *plan)
 {
 	struct emergency *emergency = run->emergency;
 	if (emergency->n_rounds == EMERGENCY_ROUNDS_MAX || untick_hopeless(emergency, plan) == 0 ||
-		instant_monotonic() - run->settled_at > SETTLE + LAST_WAIT)
+		instant_monotonic() - run->last_result_at > END_WAIT + LAST_WAIT)
 		return false;
 	recall_lock_impact(emergency, plan);
 	/* the emergency has begun */
 	plan->unaudited = true;
-	if (execute_run(run->executor, plan) < 0)
+	if (runner_begin(run->runner, plan) < 0)
 		return false;
 	emergency->rounds[emergency->n_rounds++] = plan;
 	run->ending = true;
@@ -277,7 +273,7 @@ static bool end_sessions(struct emergency_run *run, struct action *plan)
 static const char *why_not_connected(const struct emergency_run *run)
 {
 	const struct server_state *state = session_state(run->session);
-	return arena_printf(run->emergency->arena,
+	return arena_printf(run->emergency->action.arena,
 		"the server cannot be asked how many are left: %s",
 		state->error ? state->error : server_status_name(state->status));
 }
@@ -287,7 +283,7 @@ static void conclude(struct emergency_run *run, const struct emergency *fresh,
 	const struct assessment *assessment)
 {
 	struct emergency *emergency = run->emergency;
-	int64_t waited = instant_monotonic() - run->settled_at;
+	int64_t waited = instant_monotonic() - run->last_result_at;
 	if (!fresh->connected) {
 		if (waited < LAST_WAIT)
 			return;
@@ -300,8 +296,8 @@ static void conclude(struct emergency_run *run, const struct emergency *fresh,
 		emergency_plan_sessions(emergency, assessment, run->options.applications);
 	size_t unseen = emergency_plan_unseen(assessment);
 	/* a supervisor needs a moment, too, to start again what we stopped (systemd: 100 ms) */
-	if ((sessions->n_steps || unseen || emergency_count_stopped(emergency)) &&
-		waited < SETTLE) {
+	if ((sessions->n_steps || unseen || action_count_selected(&emergency->action)) &&
+		waited < END_WAIT) {
 		action_free(sessions);
 		return;
 	}
@@ -365,22 +361,19 @@ struct emergency_run *emergency_run_new(uv_loop_t *loop, struct session *session
 	const struct emergency_run_callbacks *callbacks)
 {
 	struct emergency_run *run = mem_alloc(sizeof(*run));
-	run->loop = loop;
 	run->session = session;
 	run->options = *options;
 	run->callbacks = *callbacks;
 	run->tick = handle_new_timer(loop, run);
-	const struct execute_options execute = {
+	const struct runner_options sessions = {
 		.readonly = options->readonly,
-		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.deadline = RUNNER_DEADLINE_DEFAULT,
 		.audit = options->audit,
 	};
-	const struct execute_callbacks executor = {
-		.data = run,
-		.progress = on_session,
-		.done = on_ended,
-	};
-	run->executor = execute_new(loop, session, &execute, &executor);
+	run->runner = runner_new(
+		loop, session, &sessions, &(struct runner_callbacks){ run, on_session, on_ended });
+	run->stopper = stop_new(
+		loop, options->proc_root, &(struct step_callbacks){ run, on_stopped, NULL });
 	return run;
 }
 
@@ -393,25 +386,15 @@ int emergency_run_begin(struct emergency_run *run, struct emergency *emergency)
 	if (run->emergency)
 		return -EBUSY;
 	if (run->options.audit) {
-		audit_emergency(run->options.audit, emergency, instant_now());
-		if (audit_error(run->options.audit) && !emergency->unaudited)
-			return -EIO;
+		int r = audit_begin(run->options.audit, &emergency->action, instant_now());
+		if (r < 0)
+			return r;
 	}
-	const struct stop_options stop = {
-		.proc_root = run->options.proc_root,
-		.arena = emergency->arena,
-		.force = emergency->force,
-		.grace = emergency->grace,
-		.data = run,
-		.progress = on_stopped,
-	};
-	stop_free(run->stopper);
-	run->stopper = stop_new(run->loop, &stop);
 	run->emergency = emergency;
 	run->assessing = run->begun = run->ending = false;
 	run->signalled_at = run->retried_at = run->assessed_at = 0;
-	run->ended_at = run->connected_at = 0;
-	run->settled_at = instant_monotonic();
+	run->last_end_at = run->connected_at = 0;
+	run->last_result_at = instant_monotonic();
 	uv_timer_start(run->tick, on_tick, 0, TICK_MS);
 	return 0;
 }
@@ -426,16 +409,8 @@ void emergency_run_interrupt(struct emergency_run *run)
 	struct emergency *emergency = run->emergency;
 	if (!emergency)
 		return;
-	execute_interrupt(run->executor);
-	bool *sent = mem_alloc(emergency->n_processes * sizeof(*sent));
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		sent[i] = emergency->processes[i].signal &&
-			emergency->processes[i].result == RESULT_PENDING;
+	runner_interrupt(run->runner);
 	stop_interrupt(run->stopper);
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (sent[i])
-			note(run, &emergency->processes[i]);
-	free(sent);
 	uv_timer_stop(run->tick);
 	emergency->interrupted = true;
 	emergency->phase = EMERGENCY_DONE;
@@ -448,7 +423,7 @@ void emergency_run_free(struct emergency_run *run)
 	if (!run)
 		return;
 	stop_free(run->stopper);
-	execute_free(run->executor);
+	runner_free(run->runner);
 	handle_close(run->tick);
 	free(run);
 }

@@ -14,7 +14,7 @@
 struct assessment;
 struct audit;
 struct emergency;
-struct emergency_process;
+struct action_step;
 struct patterns;
 struct emergency_run;
 struct session;
@@ -33,7 +33,7 @@ struct emergency_run_callbacks {
 	void (*assess)(void *data);
 	/* A phase, a process or a session has changed. process: that one, or NULL. May be
 	 * NULL. */
-	void (*progress)(void *data, const struct emergency_process *process);
+	void (*progress)(void *data, const struct action_step *step);
 	/* It is over: emergency->phase is EMERGENCY_DONE. */
 	void (*done)(void *data);
 };

@@ -340,7 +340,7 @@ static uint32_t count_joined(const struct judge *judge, const struct process *pr
 	return count;
 }
 
-static struct emergency_process judge_process(
+static struct action_step judge_process(
 	const struct judge *judge, struct suspect *suspect, uint32_t connections)
 {
 	const struct process *process = suspect->process;
@@ -349,32 +349,36 @@ static struct emergency_process judge_process(
 	suspect->known = judge->connected && count_joined(judge, process) >= connections;
 	for (size_t i = 0; i < sizeof(judges) / sizeof(judges[0]) && skip == SKIP_NONE; i++)
 		skip = judges[i](judge, suspect);
-	return (struct emergency_process){
+	return (struct action_step){
+		.kind = STEP_PROCESS,
+		.selected = skip == SKIP_NONE,
 		.pid = process->pid,
-		.start_ticks = process->start_ticks,
-		.name = arena_strdup(arena, process->name),
-		.command = arena_strdup(arena, process->command),
-		.user = arena_strdup(arena, process->user),
-		.unit = arena_strdup(arena, process->unit),
-		.applications = list_names(judge, suspect),
-		.connections = connections,
-		.parent = suspect->facts ? suspect->facts->parent : 0,
-		.parent_name =
-			arena_strdup(arena, suspect->facts ? suspect->facts->parent_name : NULL),
-		.skip = skip,
-		.why = suspect->why,
-		.took = -1,
+		.process = {
+			.start_ticks = process->start_ticks,
+			.name = arena_strdup(arena, process->name),
+			.command = arena_strdup(arena, process->command),
+			.user = arena_strdup(arena, process->user),
+			.unit = arena_strdup(arena, process->unit),
+			.applications = list_names(judge, suspect),
+			.connections = connections,
+			.parent = suspect->facts ? suspect->facts->parent : 0,
+			.parent_name = arena_strdup(
+				arena, suspect->facts ? suspect->facts->parent_name : NULL),
+			.skip = skip,
+			.why = suspect->why,
+			.took = -1,
+		},
 	};
 }
 
 /* Those to be stopped first, the fullest hands first, then by pid: always the same order. */
 static int compare_processes(const void *a, const void *b)
 {
-	const struct emergency_process *x = a, *y = b;
-	if ((x->skip == SKIP_NONE) != (y->skip == SKIP_NONE))
-		return x->skip == SKIP_NONE ? -1 : 1;
-	if (x->connections != y->connections)
-		return x->connections > y->connections ? -1 : 1;
+	const struct action_step *x = a, *y = b;
+	if ((x->process.skip == SKIP_NONE) != (y->process.skip == SKIP_NONE))
+		return x->process.skip == SKIP_NONE ? -1 : 1;
+	if (x->process.connections != y->process.connections)
+		return x->process.connections > y->process.connections ? -1 : 1;
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
@@ -388,7 +392,7 @@ void emergency_skip_judge(const struct assessment *assessment,
 	struct judge judge = {
 		.assessment = assessment,
 		.options = options,
-		.arena = emergency->arena,
+		.arena = emergency->action.arena,
 		.connected = emergency->connected,
 		.servers = servers,
 	};
@@ -398,7 +402,7 @@ void emergency_skip_judge(const struct assessment *assessment,
 	uint32_t *candidates = mem_alloc(peers->n_processes * sizeof(*candidates));
 	emergency_candidates_count(assessment, counts, elsewhere);
 	size_t n = emergency_candidates_list(assessment, candidates);
-	emergency->processes = arena_array(judge.arena, n, sizeof(*emergency->processes));
+	emergency->action.steps = arena_array(judge.arena, n, sizeof(*emergency->action.steps));
 	for (size_t i = 0; i < n; i++) {
 		const struct process *process = &peers->processes[candidates[i]];
 		struct suspect suspect = {
@@ -409,11 +413,12 @@ void emergency_skip_judge(const struct assessment *assessment,
 		};
 		uint32_t count =
 			suspect.elsewhere ? elsewhere[candidates[i]] : counts[candidates[i]];
-		emergency->processes[emergency->n_processes++] =
+		emergency->action.steps[emergency->action.n_steps++] =
 			judge_process(&judge, &suspect, count);
 	}
 	if (n)
-		qsort(emergency->processes, n, sizeof(*emergency->processes), compare_processes);
+		qsort(emergency->action.steps, n, sizeof(*emergency->action.steps),
+			compare_processes);
 	free(counts);
 	free(elsewhere);
 	free(candidates);

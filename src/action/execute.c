@@ -1,4 +1,4 @@
-/* The executor's phases: starting → signalling (→ asking why) → pausing ⇄ probing → done.
+/* The executor's phases: signalling (→ asking why) → pausing ⇄ probing → done.
  *
  * One timer serves them all: in a phase that waits for an answer it is the deadline. A statement
  * that is not answered in time is forgotten, so that nothing of it is sent later, when the plan is
@@ -9,8 +9,6 @@
 #include <stdlib.h>
 
 #include "action/act.h"
-#include "action/audit.h"
-#include "action/plan.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -22,7 +20,6 @@
 
 enum phase {
 	PHASE_RESTING,
-	PHASE_STARTING,
 	PHASE_SIGNALLING,
 	PHASE_ASKING_WHY,
 	PHASE_PAUSING,
@@ -31,12 +28,12 @@ enum phase {
 
 struct executor {
 	struct session *session;
-	struct execute_options options;
-	struct execute_callbacks callbacks;
+	int64_t deadline; /* µs */
+	struct step_callbacks callbacks;
 	uv_timer_t timer;
 
 	enum phase phase;
-	struct action *plan;
+	struct action *action;
 	bool *present;      /* one a target: what the last probe saw */
 	size_t current;     /* the target being signalled */
 	bool probed;        /* a probe was answered */
@@ -57,39 +54,30 @@ static void enter(struct executor *executor, enum phase phase, uint64_t timeout_
 
 static uint64_t answer_timeout(const struct executor *executor)
 {
-	return (uint64_t)(executor->options.deadline / USEC_PER_MSEC);
+	return (uint64_t)(executor->deadline / USEC_PER_MSEC);
 }
 
 static struct action_step *current_step(struct executor *executor)
 {
-	return &executor->plan->steps[executor->current];
+	return &executor->action->steps[executor->current];
 }
 
-static void record(struct executor *executor, struct action_step *step, enum action_result result,
-	const char *detail)
+static void set_result(struct executor *executor, struct action_step *step,
+	enum action_result result, const char *detail)
 {
 	step->result = result;
 	if (detail)
 		step->detail = detail;
-	if (executor->options.audit)
-		audit_result(executor->options.audit, executor->plan, step, instant_now());
-}
-
-static void settle(struct executor *executor, struct action_step *step, enum action_result result,
-	const char *detail)
-{
-	record(executor, step, result, detail);
-	if (executor->callbacks.progress)
-		executor->callbacks.progress(executor->callbacks.data);
+	executor->callbacks.changed(executor->callbacks.data, step);
 }
 
 /* Every selected target without a result gets this one. */
-static void settle_rest(struct executor *executor, size_t from, const char *detail)
+static void set_result_of_rest(struct executor *executor, size_t from, const char *detail)
 {
-	for (size_t i = from; i < executor->plan->n_steps; i++) {
-		struct action_step *step = &executor->plan->steps[i];
+	for (size_t i = from; i < executor->action->n_steps; i++) {
+		struct action_step *step = &executor->action->steps[i];
 		if (step->selected && step->result == RESULT_PENDING)
-			settle(executor, step, RESULT_TIMEOUT, detail);
+			set_result(executor, step, RESULT_TIMEOUT, detail);
 	}
 }
 
@@ -98,7 +86,7 @@ static void rest(struct executor *executor)
 	uv_timer_stop(&executor->timer);
 	free(executor->present);
 	executor->present = NULL;
-	executor->plan = NULL;
+	executor->action = NULL;
 	executor->phase = PHASE_RESTING;
 }
 
@@ -109,22 +97,14 @@ static void finish(struct executor *executor)
 	executor->callbacks.done(executor->callbacks.data);
 }
 
-static bool is_pending(const struct action *plan)
-{
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].selected && plan->steps[i].result == RESULT_PENDING)
-			return true;
-	return false;
-}
-
 static void begin_probing(struct executor *executor)
 {
-	if (!is_pending(executor->plan)) {
+	if (!action_count(executor->action, RESULT_PENDING)) {
 		finish(executor);
 		return;
 	}
 	executor->probed = false;
-	executor->give_up_at = instant_monotonic() + executor->options.deadline;
+	executor->give_up_at = instant_monotonic() + executor->deadline;
 	executor->pause = FIRST_PAUSE_MS;
 	enter(executor, PHASE_PAUSING, executor->pause);
 }
@@ -133,8 +113,8 @@ static void on_why(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
-	settle(executor, current_step(executor), RESULT_DENIED,
-		act_read_why(result, executor->plan->arena));
+	set_result(executor, current_step(executor), RESULT_DENIED,
+		act_read_why(result, executor->action->arena));
 	executor->current++;
 	signal_next(executor);
 }
@@ -151,13 +131,13 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 	(void)sent_at;
 	struct executor *executor = data;
 	struct action_step *step = current_step(executor);
-	enum action_result outcome = act_read_signal(result, executor->plan->arena, step);
+	enum action_result outcome = act_read_signal(result, executor->action->arena, step);
 	if (outcome == RESULT_DENIED && !step->detail) {
 		ask_why(executor);
 		return;
 	}
 	if (outcome != RESULT_PENDING)
-		settle(executor, step, outcome, NULL);
+		set_result(executor, step, outcome, NULL);
 	executor->current++;
 	signal_next(executor);
 }
@@ -165,20 +145,20 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 /* A connection that is lost in the call answers before it returns. */
 static void signal_next(struct executor *executor)
 {
-	const struct action *plan = executor->plan;
+	const struct action *plan = executor->action;
 	for (; executor->current < plan->n_steps; executor->current++) {
 		struct action_step *step = current_step(executor);
 		if (!step->selected)
 			continue;
 		/* a connection that came back may lead through one */
 		if (session_is_pooled(executor->session)) {
-			settle(executor, step, RESULT_DENIED, POOLER_REASON);
+			set_result(executor, step, RESULT_DENIED, POOLER_REASON);
 			continue;
 		}
 		enter(executor, PHASE_SIGNALLING, answer_timeout(executor));
 		if (act_signal(executor->session, plan->kind, step, on_signalled, executor))
 			return;
-		settle(executor, step, RESULT_TIMEOUT, "not connected: nothing was sent");
+		set_result(executor, step, RESULT_TIMEOUT, "not connected: nothing was sent");
 	}
 	begin_probing(executor);
 }
@@ -186,7 +166,7 @@ static void signal_next(struct executor *executor)
 static void give_up_probing(struct executor *executor)
 {
 	session_forget(executor->session, executor);
-	settle_rest(executor, 0,
+	set_result_of_rest(executor, 0,
 		executor->probed ? "signalled, but still there after the deadline"
 				 : "signalled, but the server did not tell whether it is gone");
 	finish(executor);
@@ -194,7 +174,7 @@ static void give_up_probing(struct executor *executor)
 
 static void pause_probing(struct executor *executor)
 {
-	if (!is_pending(executor->plan)) {
+	if (!action_count(executor->action, RESULT_PENDING)) {
 		finish(executor);
 	} else if (instant_monotonic() >= executor->give_up_at) {
 		give_up_probing(executor);
@@ -206,15 +186,15 @@ static void pause_probing(struct executor *executor)
 	}
 }
 
-static void settle_absent(struct executor *executor)
+static void set_result_of_absent(struct executor *executor)
 {
-	struct action *plan = executor->plan;
+	struct action *plan = executor->action;
 	enum action_result done =
 		plan->kind == ACTION_CANCEL ? RESULT_CANCELLED : RESULT_TERMINATED;
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		struct action_step *step = &plan->steps[i];
 		if (step->selected && step->result == RESULT_PENDING && !executor->present[i])
-			settle(executor, step, done, NULL);
+			set_result(executor, step, done, NULL);
 	}
 }
 
@@ -222,9 +202,9 @@ static void on_probe(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
-	if (act_read_probe(result, executor->plan, executor->present)) {
+	if (act_read_probe(result, executor->action, executor->present)) {
 		executor->probed = true;
-		settle_absent(executor);
+		set_result_of_absent(executor);
 	}
 	pause_probing(executor);
 }
@@ -234,7 +214,7 @@ static void probe(struct executor *executor)
 	int64_t left = executor->give_up_at - instant_monotonic();
 	enter(executor, PHASE_PROBING, left > 0 ? (uint64_t)(left / USEC_PER_MSEC) : 0);
 	/* lost for the moment: it comes back, or the deadline comes */
-	if (!act_probe(executor->session, executor->plan, on_probe, executor))
+	if (!act_probe(executor->session, executor->action, on_probe, executor))
 		pause_probing(executor);
 }
 
@@ -242,8 +222,9 @@ static void give_up_signalling(struct executor *executor)
 {
 	session_forget(executor->session, executor);
 	struct action_step *step = current_step(executor);
-	settle(executor, step, RESULT_TIMEOUT, "the server did not answer");
-	settle_rest(executor, executor->current + 1, "the server did not answer: nothing was sent");
+	set_result(executor, step, RESULT_TIMEOUT, "the server did not answer");
+	set_result_of_rest(
+		executor, executor->current + 1, "the server did not answer: nothing was sent");
 	begin_probing(executor);
 }
 
@@ -254,7 +235,6 @@ static void give_up_asking_why(struct executor *executor)
 }
 
 static void (*const timer_steps[])(struct executor *executor) = {
-	[PHASE_STARTING] = signal_next,
 	[PHASE_SIGNALLING] = give_up_signalling,
 	[PHASE_ASKING_WHY] = give_up_asking_why,
 	[PHASE_PAUSING] = probe,
@@ -267,13 +247,13 @@ static void on_timer(uv_timer_t *timer)
 	timer_steps[executor->phase](executor);
 }
 
-struct executor *execute_new(uv_loop_t *loop, struct session *session,
-	const struct execute_options *options, const struct execute_callbacks *callbacks)
+struct executor *execute_new(uv_loop_t *loop, struct session *session, int64_t deadline,
+	const struct step_callbacks *callbacks)
 {
 	struct executor *executor = mem_alloc(sizeof(*executor));
 	*executor = (struct executor){
 		.session = session,
-		.options = *options,
+		.deadline = deadline,
 		.callbacks = *callbacks,
 		.phase = PHASE_RESTING,
 	};
@@ -282,56 +262,40 @@ struct executor *execute_new(uv_loop_t *loop, struct session *session,
 	return executor;
 }
 
-int execute_run(struct executor *executor, struct action *plan)
+void execute_begin(struct executor *executor, struct action *action)
 {
-	if (executor->options.readonly)
-		return -EPERM;
-	if (session_is_pooled(executor->session))
-		return -ENOTSUP;
-	if (executor->phase != PHASE_RESTING)
-		return -EBUSY;
-	if (plan_count_selected(plan) == 0)
-		return -EINVAL;
-	if (executor->options.audit) {
-		audit_action(executor->options.audit, plan, instant_now());
-		if (audit_error(executor->options.audit) && !plan->unaudited)
-			return -EIO;
-	}
-	executor->plan = plan;
+	executor->action = action;
 	executor->current = 0;
-	executor->present = mem_alloc(plan->n_steps * sizeof(*executor->present));
-	enter(executor, PHASE_STARTING, 0);
-	return 0;
+	executor->present = mem_alloc(action->n_steps * sizeof(*executor->present));
+	signal_next(executor);
 }
 
-bool execute_busy(const struct executor *executor)
+static void set_interrupted(struct executor *executor, size_t i)
 {
-	return executor->phase != PHASE_RESTING;
-}
-
-static void record_interrupted(struct executor *executor, size_t i)
-{
-	struct action_step *step = &executor->plan->steps[i];
+	struct action_step *step = &executor->action->steps[i];
 	bool is_current = i == executor->current;
 	if (is_current && executor->phase == PHASE_ASKING_WHY)
-		record(executor, step, RESULT_DENIED, act_read_why(NULL, executor->plan->arena));
+		set_result(
+			executor, step, RESULT_DENIED, act_read_why(NULL, executor->action->arena));
 	else if (is_current && executor->phase == PHASE_SIGNALLING)
-		record(executor, step, RESULT_TIMEOUT, "interrupted before the server answered");
+		set_result(
+			executor, step, RESULT_TIMEOUT, "interrupted before the server answered");
 	else if (i >= executor->current)
-		record(executor, step, RESULT_TIMEOUT, "interrupted: nothing was sent");
+		set_result(executor, step, RESULT_TIMEOUT, "interrupted: nothing was sent");
 	else
-		record(executor, step, RESULT_TIMEOUT, "interrupted: signalled, not yet seen gone");
+		set_result(executor, step, RESULT_TIMEOUT,
+			"interrupted: signalled, not yet seen gone");
 }
 
 void execute_interrupt(struct executor *executor)
 {
-	if (!execute_busy(executor))
+	if (executor->phase == PHASE_RESTING)
 		return;
 	session_forget(executor->session, executor);
-	for (size_t i = 0; i < executor->plan->n_steps; i++)
-		if (executor->plan->steps[i].selected &&
-			executor->plan->steps[i].result == RESULT_PENDING)
-			record_interrupted(executor, i);
+	for (size_t i = 0; i < executor->action->n_steps; i++)
+		if (executor->action->steps[i].selected &&
+			executor->action->steps[i].result == RESULT_PENDING)
+			set_interrupted(executor, i);
 	rest(executor);
 }
 

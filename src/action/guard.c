@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "action/plan.h"
 #include "base/instant.h"
+#include "model/action.h"
 #include "model/assessment.h"
 
 static size_t recent(const struct guard_history *history, int64_t now)
@@ -27,16 +27,17 @@ struct guard_answer guard_check(const struct action *plan, const struct guard_li
 	const struct guard_history *history, int64_t now)
 {
 	if (limits->readonly)
-		return refuse("readonly: no action can be taken");
+		return refuse("read-only: no action is possible");
 	if (limits->pooler)
 		return refuse(POOLER_REASON);
-	size_t selected = plan_count_selected(plan);
+	size_t selected = action_count_selected(plan);
 	if (selected == 0)
 		return refuse(plan->n_steps ? "nothing is ticked" : "nothing to do");
 
 	struct guard_answer answer = { .verdict = GUARD_ALLOW };
 	size_t ended = recent(history, now);
-	bool ends = plan->kind != ACTION_CANCEL;
+	bool ends = plan->kind == ACTION_KILL_LEAKED || plan->kind == ACTION_TERMINATE ||
+		plan->kind == ACTION_EMERGENCY;
 	if (ends && limits->per_minute > 0 && ended + selected > (size_t)limits->per_minute) {
 		answer.verdict = GUARD_CONFIRM;
 		snprintf(answer.why, sizeof(answer.why),

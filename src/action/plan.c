@@ -92,16 +92,10 @@ static int compare_steps(const void *a, const void *b)
 
 static struct action *new_plan(const struct assessment *assessment, enum action_kind kind)
 {
-	struct arena *arena = arena_new();
-	struct action *plan = arena_alloc(arena, sizeof(*plan));
-	*plan = (struct action){
-		.arena = arena,
-		.kind = kind,
-		.made_at = assessment->now,
-		.server = assessment_server(assessment, arena),
-		.role = arena_strdup(arena, assessment->server.user),
-		.steps = arena_array(arena, assessment->n_connections, sizeof(*plan->steps)),
-	};
+	struct action *plan = action_new(kind, assessment->n_connections);
+	plan->made_at = assessment->now;
+	plan->server = assessment_server(assessment, plan->arena);
+	plan->role = arena_strdup(plan->arena, assessment->server.user);
 	return plan;
 }
 
@@ -168,12 +162,4 @@ struct action *plan_selected(const struct assessment *assessment, enum action_ki
 	}
 	sort_steps(plan);
 	return plan;
-}
-
-size_t plan_count_selected(const struct action *plan)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < plan->n_steps; i++)
-		count += plan->steps[i].selected;
-	return count;
 }

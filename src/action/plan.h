@@ -28,7 +28,4 @@ struct action *plan_kill_leaked(const struct assessment *assessment, enum certai
 struct action *plan_selected(const struct assessment *assessment, enum action_kind kind,
 	const struct plan_session *sessions, size_t n_sessions);
 
-/* How many targets are ticked. */
-size_t plan_count_selected(const struct action *plan);
-
 #endif

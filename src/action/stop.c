@@ -2,16 +2,21 @@
 #include "action/stop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
+#include "base/duration.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "loop/handle.h"
 #include "loop/pidfd_watch.h"
-#include "model/emergency.h"
+#include "model/action.h"
 #include "proc/process.h"
 
 #define TICK_MS 20
@@ -19,105 +24,117 @@
 struct entry {
 	struct entry *next;
 	struct stopper *stopper;
-	struct emergency_process *process;
+	struct action *action;
+	struct action_step *step;
 	int fd; /* owned by the watch of pidfds, whose key is the entry's address; −1: none */
 	int64_t began_at, deadline; /* monotonic */
 };
 
 struct stopper {
-	struct stop_options options;
+	struct step_callbacks callbacks;
 	char *proc_root;
 	uv_timer_t *timer;
 	struct pidfd_watch *pidfds;
-	struct entry *entries; /* those on their way */
+	struct entry *entries; /* those without a result */
 };
 
 static void on_tick(uv_timer_t *timer);
 static void on_ended(void *data, uint64_t key, int64_t at);
 
-struct stopper *stop_new(uv_loop_t *loop, const struct stop_options *options)
+struct stopper *stop_new(
+	uv_loop_t *loop, const char *proc_root, const struct step_callbacks *callbacks)
 {
 	struct stopper *stopper = mem_alloc(sizeof(*stopper));
-	stopper->options = *options;
-	stopper->proc_root = mem_strdup(options->proc_root);
+	stopper->callbacks = *callbacks;
+	stopper->proc_root = mem_strdup(proc_root);
 	stopper->timer = handle_new_timer(loop, stopper);
 	stopper->pidfds =
 		pidfd_watch_new(loop, &(struct pidfd_watch_callbacks){ stopper, on_ended });
 	return stopper;
 }
 
-static void tell(struct stopper *stopper, const struct emergency_process *process)
-{
-	if (stopper->options.progress)
-		stopper->options.progress(stopper->options.data, process);
-}
-
-/* The entry is gone after it. */
-static void settle(struct entry *entry, enum action_result result, const char *detail)
+static void drop(struct entry *entry)
 {
 	struct stopper *stopper = entry->stopper;
 	struct entry **link = &stopper->entries;
 	while (*link != entry)
 		link = &(*link)->next;
 	*link = entry->next;
-	entry->process->result = result;
-	entry->process->detail = detail;
 	pidfd_watch_remove(stopper->pidfds, (uintptr_t)entry);
 	free(entry);
 	if (!stopper->entries)
 		uv_timer_stop(stopper->timer);
 }
 
+/* The entry is freed. The callback comes last: it may begin with the next process. */
+static void set_result(struct entry *entry, enum action_result result, const char *detail)
+{
+	struct stopper *stopper = entry->stopper;
+	struct action_step *step = entry->step;
+	step->result = result;
+	step->detail = detail;
+	drop(entry);
+	stopper->callbacks.changed(stopper->callbacks.data, step);
+}
+
 static void note_end(struct entry *entry)
 {
-	struct emergency_process *process = entry->process;
-	bool late = process->signal == SIGKILL && !entry->stopper->options.force;
+	struct process_step *process = &entry->step->process;
+	bool late = process->signal == SIGKILL && entry->action->stop_way != STOP_BY_KILL;
 	process->took = instant_monotonic() - entry->began_at;
-	settle(entry, RESULT_TERMINATED, late ? "SIGKILL: it did not obey SIGTERM in time" : NULL);
+	set_result(
+		entry, RESULT_TERMINATED, late ? "SIGKILL: it did not obey SIGTERM in time" : NULL);
 }
 
 static void on_ended(void *data, uint64_t key, int64_t at)
 {
-	struct stopper *stopper = data;
-	struct entry *entry = (struct entry *)(uintptr_t)key;
-	struct emergency_process *process = entry->process;
-	(void)at;
-	note_end(entry);
-	tell(stopper, process);
+	(void)data, (void)at;
+	note_end((struct entry *)(uintptr_t)key);
 }
 
 static const char *describe(const struct entry *entry, const char *what, int error)
 {
-	return arena_printf(entry->stopper->options.arena, "%s: %s", what, strerror(-error));
+	return arena_printf(entry->action->arena, "%s: %s", what, strerror(-error));
 }
 
 static void send_signal(struct entry *entry, int signal)
 {
+	struct stopper *stopper = entry->stopper;
 	int r = process_signal(entry->fd, signal);
 	if (r == -ESRCH) {
 		note_end(entry);
 	} else if (r < 0) {
-		settle(entry, RESULT_DENIED, describe(entry, emergency_signal_name(signal), r));
+		set_result(entry, RESULT_DENIED, describe(entry, action_signal_name(signal), r));
 	} else {
-		entry->process->signal = signal;
+		entry->step->process.signal = signal;
 		entry->deadline = instant_monotonic() +
-			(signal == SIGKILL ? STOP_KILL_DEADLINE : entry->stopper->options.grace);
+			(signal == SIGKILL ? STOP_KILL_DEADLINE : entry->action->grace);
+		stopper->callbacks.changed(stopper->callbacks.data, entry->step);
 	}
 }
 
-/* Whether there is something to tell. */
-static bool check(struct entry *entry, int64_t now)
+static void give_up(struct entry *entry)
+{
+	char grace[DURATION_TEXT_MAX];
+	set_result(entry, RESULT_TIMEOUT,
+		entry->step->process.signal == SIGKILL
+			? "still there after SIGKILL: the kernel does not let it go"
+			: arena_printf(entry->action->arena,
+				  "it did not end within %s of SIGTERM, and was not killed",
+				  duration_format(entry->action->grace, grace)));
+}
+
+static void check(struct entry *entry, int64_t now)
 {
 	if (process_has_ended(entry->fd))
 		note_end(entry);
 	else if (now < entry->deadline)
-		return false;
-	else if (entry->process->signal == SIGTERM)
+		return;
+	else if (entry->step->process.signal == SIGTERM &&
+		entry->action->stop_way != STOP_NEVER_KILL)
 		send_signal(entry, SIGKILL);
 	else
-		settle(entry, RESULT_TIMEOUT,
-			"still there after SIGKILL: the kernel does not let it go");
-	return true;
+		give_up(entry);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -125,57 +142,71 @@ static void on_tick(uv_timer_t *timer)
 	struct stopper *stopper = timer->data;
 	int64_t now = instant_monotonic();
 	for (struct entry *entry = stopper->entries, *next; entry; entry = next) {
-		struct emergency_process *process = entry->process;
 		next = entry->next;
-		if (check(entry, now))
-			tell(stopper, process);
+		check(entry, now);
 	}
 }
 
 static void refuse(struct entry *entry, int error)
 {
 	switch (error) {
-	case -ESRCH: settle(entry, RESULT_GONE, NULL); break;
+	case -ESRCH: set_result(entry, RESULT_GONE, NULL); break;
 	case -ESTALE:
-		settle(entry, RESULT_CHANGED, "its pid is another process's by now: left alone");
+		set_result(
+			entry, RESULT_CHANGED, "its pid is another process's by now: left alone");
 		break;
-	default: settle(entry, RESULT_DENIED, describe(entry, "it cannot be held", error)); break;
+	default:
+		set_result(entry, RESULT_DENIED, describe(entry, "it cannot be held", error));
+		break;
 	}
+}
+
+/* Whether the held process runs the program that was planned for. */
+static bool runs_the_same(const struct entry *entry)
+{
+	const char *planned = entry->step->process.executable;
+	char path[PATH_MAX], target[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/%d/exe", entry->stopper->proc_root, entry->step->pid);
+	ssize_t length = planned ? readlink(path, target, sizeof(target) - 1) : 0;
+	return !planned ||
+		(length > 0 &&
+			strcmp(text_clean(entry->action->arena, target, (size_t)length, TEXT_LINE),
+				planned) == 0);
 }
 
 static int hold(struct entry *entry)
 {
-	struct emergency_process *process = entry->process;
 	int fd,
-		r = process_hold(
-			entry->stopper->proc_root, process->pid, process->start_ticks, &fd);
+		r = process_hold(entry->stopper->proc_root, entry->step->pid,
+			entry->step->process.start_ticks, &fd);
 	if (r < 0)
 		return r;
 	r = pidfd_watch_add(entry->stopper->pidfds, fd, (uintptr_t)entry);
-	if (r == 0)
-		entry->fd = fd;
-	return r;
+	if (r < 0)
+		return r;
+	entry->fd = fd;
+	return runs_the_same(entry) ? 0 : -ESTALE;
 }
 
-int stop_begin(struct stopper *stopper, struct emergency_process *process)
+void stop_begin(struct stopper *stopper, struct action *action, struct action_step *step)
 {
-	if (stopper->options.readonly)
-		return -EPERM;
 	struct entry *entry = mem_alloc(sizeof(*entry));
-	entry->stopper = stopper;
-	entry->process = process;
-	entry->fd = -1;
-	entry->began_at = instant_monotonic();
-	entry->next = stopper->entries;
+	*entry = (struct entry){
+		.next = stopper->entries,
+		.stopper = stopper,
+		.action = action,
+		.step = step,
+		.fd = -1,
+		.began_at = instant_monotonic(),
+	};
 	stopper->entries = entry;
+	if (!uv_is_active((uv_handle_t *)stopper->timer))
+		uv_timer_start(stopper->timer, on_tick, TICK_MS, TICK_MS);
 	int r = hold(entry);
 	if (r < 0)
 		refuse(entry, r);
 	else
-		send_signal(entry, stopper->options.force ? SIGKILL : SIGTERM);
-	if (stopper->entries && !uv_is_active((uv_handle_t *)stopper->timer))
-		uv_timer_start(stopper->timer, on_tick, TICK_MS, TICK_MS);
-	return 0;
+		send_signal(entry, action->stop_way == STOP_BY_KILL ? SIGKILL : SIGTERM);
 }
 
 bool stop_busy(const struct stopper *stopper)
@@ -187,13 +218,12 @@ void stop_interrupt(struct stopper *stopper)
 {
 	while (stopper->entries) {
 		struct entry *entry = stopper->entries;
-		if (process_has_ended(entry->fd)) {
+		if (process_has_ended(entry->fd))
 			note_end(entry);
-			continue;
-		}
-		settle(entry, RESULT_TIMEOUT,
-			arena_printf(stopper->options.arena, "interrupted: %s was sent",
-				emergency_signal_name(entry->process->signal)));
+		else
+			set_result(entry, RESULT_TIMEOUT,
+				arena_printf(entry->action->arena, "interrupted: %s was sent",
+					action_signal_name(entry->step->process.signal)));
 	}
 }
 
@@ -202,7 +232,7 @@ void stop_free(struct stopper *stopper)
 	if (!stopper)
 		return;
 	while (stopper->entries)
-		settle(stopper->entries, stopper->entries->process->result, NULL);
+		drop(stopper->entries);
 	handle_close(stopper->timer);
 	pidfd_watch_free(stopper->pidfds);
 	free(stopper->proc_root);

@@ -3,7 +3,6 @@
 
 #include "dashboard/dashboard.h"
 #include "dashboard/player.h"
-#include "dashboard/proxy_screen.h"
 #include "dashboard/themes.h"
 #include "dashboard/watch_screen.h"
 #include "model/assessment.h"
@@ -35,28 +34,6 @@ void command_enter(struct dashboard *dashboard)
 		return;
 	}
 	details_open(&dashboard->details, &dashboard->ui, connection);
-}
-
-void command_proxy(struct dashboard *dashboard)
-{
-	ui_push(&dashboard->ui, SCREEN_PROXY);
-}
-
-void command_proxy_start(struct dashboard *dashboard)
-{
-	if (dashboard->proxy)
-		proxy_screen_plan(dashboard->proxy, LAUNCH_START);
-}
-
-void command_proxy_restart(struct dashboard *dashboard)
-{
-	if (dashboard->proxy)
-		proxy_screen_plan(dashboard->proxy, LAUNCH_RESTART);
-}
-
-void command_launch(struct dashboard *dashboard)
-{
-	proxy_screen_confirm(dashboard->proxy);
 }
 
 void command_locks(struct dashboard *dashboard)

@@ -4,13 +4,14 @@
 
 #include <stdbool.h>
 
+struct action;
 struct dashboard;
 
 typedef void command_fn(struct dashboard *dashboard);
 
 command_fn command_up, command_down, command_page_up, command_page_down, command_home, command_end;
 command_fn command_tag, command_untag, command_enter, command_fold, command_unfold;
-command_fn command_proxy, command_proxy_start, command_proxy_restart, command_launch;
+command_fn command_proxy, command_proxy_start, command_proxy_restart;
 command_fn command_locks, command_lock_details;
 command_fn command_filter, command_sort, command_reverse, command_group;
 command_fn command_pause, command_slower, command_faster, command_copy, command_theme;
@@ -32,13 +33,24 @@ command_fn command_tick, command_tick_all, command_confirm;
 command_fn command_watch, command_watch_kill, command_watch_again;
 command_fn command_interrupt, command_leave;
 
+/* Why no action of any kind is possible now; NULL if one is. */
+const char *command_refusal(const struct dashboard *dashboard);
+/* Opens the plan's screen, or shows `otherwise` if the plan has no steps. Takes ownership of the
+ * plan. */
+void command_open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise);
+
 /* Whether K, c on a screen of one session, and k on the watch's screen would open a plan now. */
 bool command_would_terminate(const struct dashboard *dashboard);
 bool command_would_cancel(const struct dashboard *dashboard);
 bool command_would_kill_left(const struct dashboard *dashboard);
+/* Whether the steps of the plan can be ticked one by one. */
+bool command_would_tick(const struct dashboard *dashboard);
+/* Whether the proxy can be started or restarted now. */
+bool command_would_start(const struct dashboard *dashboard);
+bool command_would_restart(const struct dashboard *dashboard);
 
 /* Removing the stats pages of dead processes. */
-command_fn command_clear_pages, command_clear_confirm;
+command_fn command_clear_pages;
 
 /* On the emergency's screen. */
 command_fn command_emergency_confirm;

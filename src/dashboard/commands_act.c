@@ -1,17 +1,18 @@
-/* The commands that end sessions. An action is planned from what the screen shows, confirmed on its
- * own screen, checked by the guard, and then given to the executor. */
+/* The commands that act. An action is planned from what the screen shows, confirmed on the plan's
+ * screen, checked by the guard, and then given to the runner. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "action/audit.h"
-#include "action/execute.h"
+#include "action/clear_plan.h"
 #include "action/lock_impact.h"
 #include "action/plan.h"
+#include "action/runner.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "dashboard/clearing_screen.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
 #include "dashboard/emergency_screen.h"
@@ -21,18 +22,23 @@
 #include "session/session.h"
 #include "target/target.h"
 
-/* The reason why no action is possible now; NULL if one is. */
-static const char *refusal(const struct dashboard *dashboard)
+const char *command_refusal(const struct dashboard *dashboard)
 {
 	if (dashboard->player)
-		return "a recording: what it shows is over, and nothing can be ended";
+		return "a recording: what it shows is over, and nothing can be done to it";
 	if (dashboard->app->config->readonly)
-		return "read-only: nothing can be ended";
-	if (session_is_pooled(target_session(dashboard->target)))
-		return POOLER_REASON;
-	if (execute_busy(dashboard->executor) || emergency_screen_busy(dashboard->emergency))
-		return "still at work on the last plan";
+		return runner_refusal(-EPERM);
+	if (runner_busy(dashboard->runner) || emergency_screen_busy(dashboard->emergency))
+		return runner_refusal(-EBUSY);
 	return NULL;
+}
+
+/* The same for an action on sessions. */
+static const char *refusal(const struct dashboard *dashboard)
+{
+	const char *why = command_refusal(dashboard);
+	bool pooled = !why && session_is_pooled(target_session(dashboard->target));
+	return pooled ? POOLER_REASON : why;
 }
 
 static bool is_free_to_act(struct dashboard *dashboard)
@@ -51,7 +57,7 @@ static bool would_act(const struct dashboard *dashboard, struct action *plan)
 	return would;
 }
 
-static void open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise)
+void command_open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise)
 {
 	lock_impact_forget(dashboard->lock_impact);
 	action_free(dashboard->plan);
@@ -64,7 +70,8 @@ static void open_plan(struct dashboard *dashboard, struct action *plan, const ch
 	}
 	dashboard->plan = plan;
 	/* If the query for lock impact cannot be sent, the plan is shown without it. */
-	(void)!lock_impact_ask(dashboard->lock_impact, plan);
+	if (plan->steps[0].kind == STEP_SESSION)
+		(void)!lock_impact_ask(dashboard->lock_impact, plan);
 	dashboard->ui.cursor = 0;
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 	ui_push(&dashboard->ui, SCREEN_PLAN);
@@ -73,7 +80,7 @@ static void open_plan(struct dashboard *dashboard, struct action *plan, const ch
 void command_kill_leaked(struct dashboard *dashboard)
 {
 	if (is_free_to_act(dashboard))
-		open_plan(dashboard,
+		command_open_plan(dashboard,
 			plan_kill_leaked(target_assessment(dashboard->target), CERTAINTY_PRESUMED),
 			"no connection is leaked");
 }
@@ -132,7 +139,7 @@ static void plan_for_chosen(
 			"what was tagged has ended; nothing is tagged now");
 		return;
 	}
-	open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
+	command_open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
 }
 
 bool command_would_terminate(const struct dashboard *dashboard)
@@ -163,14 +170,24 @@ static void choose_anew(struct dashboard *dashboard)
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
 }
 
+bool command_would_tick(const struct dashboard *dashboard)
+{
+	return dashboard->plan && dashboard->plan->kind != ACTION_PROXY_START &&
+		dashboard->plan->kind != ACTION_PROXY_RESTART;
+}
+
 void command_tick(struct dashboard *dashboard)
 {
+	if (!command_would_tick(dashboard))
+		return;
 	choose_anew(dashboard);
 	ui_toggle_target(&dashboard->ui, dashboard->plan);
 }
 
 void command_tick_all(struct dashboard *dashboard)
 {
+	if (!command_would_tick(dashboard))
+		return;
 	choose_anew(dashboard);
 	ui_toggle_targets(dashboard->plan);
 }
@@ -178,9 +195,10 @@ void command_tick_all(struct dashboard *dashboard)
 /* Shows the guard's answer; a second Enter is needed if it asks. */
 static bool is_allowed(struct dashboard *dashboard)
 {
+	bool sessions = dashboard->plan->steps[0].kind == STEP_SESSION;
 	const struct guard_limits limits = {
 		.readonly = dashboard->app->config->readonly,
-		.pooler = session_is_pooled(target_session(dashboard->target)),
+		.pooler = sessions && session_is_pooled(target_session(dashboard->target)),
 		.per_minute = dashboard->app->config->kill_limit,
 	};
 	struct guard_answer answer =
@@ -202,20 +220,18 @@ void command_confirm(struct dashboard *dashboard)
 	struct action *plan = dashboard->plan;
 	if (!is_allowed(dashboard))
 		return;
-	int r = execute_run(dashboard->executor, plan);
+	int r = runner_begin(dashboard->runner, plan);
 	if (r == -EIO) {
 		plan->unaudited = true;
 		dashboard_ask_unaudited(dashboard);
 		return;
 	}
 	if (r < 0) {
-		ui_notice(&dashboard->ui, STYLE_CAUTION,
-			r == -EPERM             ? "read-only: nothing can be ended"
-				: r == -ENOTSUP ? POOLER_REASON
-						: "nothing is ticked");
+		ui_notice(&dashboard->ui, STYLE_CAUTION, runner_refusal(r));
 		return;
 	}
-	guard_note(&dashboard->ended, plan_count_selected(plan), instant_monotonic());
+	if (plan->kind == ACTION_KILL_LEAKED || plan->kind == ACTION_TERMINATE)
+		guard_note(&dashboard->ended, action_count_selected(plan), instant_monotonic());
 	ui_pop(&dashboard->ui);
 	ui_push(&dashboard->ui, SCREEN_RESULTS);
 }
@@ -229,14 +245,25 @@ void command_emergency(struct dashboard *dashboard)
 		emergency_screen_open(dashboard->emergency);
 }
 
-void command_clear_pages(struct dashboard *dashboard)
+static const char *why_nothing_to_clear(const struct assessment *assessment)
 {
-	clearing_screen_plan(dashboard->clearing);
+	size_t spent;
+	char text[POOL_FOLDED_MAX];
+	pool_folded(assessment->pools, assessment->n_pools, &spent, text);
+	return spent ? "the pages of dead processes are another user's, or not of --app"
+		     : "no dead process has left but its page";
 }
 
-void command_clear_confirm(struct dashboard *dashboard)
+void command_clear_pages(struct dashboard *dashboard)
 {
-	clearing_screen_confirm(dashboard->clearing);
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const char *why = command_refusal(dashboard);
+	if (why)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, why);
+	else
+		command_open_plan(dashboard,
+			clear_plan(assessment, &dashboard->app->rules, geteuid()),
+			why_nothing_to_clear(assessment));
 }
 
 static struct action *plan_left(const struct dashboard *dashboard)
@@ -254,7 +281,8 @@ void command_watch_kill(struct dashboard *dashboard)
 	if (watch_screen_is_busy(dashboard->watch))
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
 	else if (is_free_to_act(dashboard))
-		open_plan(dashboard, plan_left(dashboard), "nothing of it is left on the server");
+		command_open_plan(
+			dashboard, plan_left(dashboard), "nothing of it is left on the server");
 }
 
 bool command_would_kill_left(const struct dashboard *dashboard)

@@ -19,13 +19,11 @@
 struct app;
 struct assessment;
 struct audit;
-struct clearing_screen;
 struct emergency_screen;
-struct executor;
 struct lock_impact;
 struct player;
-struct proxy_screen;
 struct run;
+struct runner;
 struct target;
 struct tui;
 struct watch_screen;
@@ -37,11 +35,9 @@ struct dashboard {
 	struct run *run;
 	struct target *target; /* the run's */
 	struct audit *audit;   /* the run's */
-	struct executor *executor;
+	struct runner *runner;
 	struct lock_impact *lock_impact; /* for the plan */
 	struct emergency_screen *emergency;
-	struct proxy_screen *proxy;
-	struct clearing_screen *clearing;
 	struct watch_screen *watch;
 	struct tui *tui; /* NULL until the terminal is opened */
 	struct theme theme;

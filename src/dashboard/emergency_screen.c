@@ -63,14 +63,14 @@ static void ask_assessment(void *data)
 	emergency_assess_begin(screen->assess);
 }
 
-static void on_progress(void *data, const struct emergency_process *process)
+static void on_progress(void *data, const struct action_step *step)
 {
 	struct emergency_screen *screen = data;
 	screen->dashboard->dirty = true;
-	if (process)
-		log_write(screen->dashboard->app->log, "emergency: process %d: %s", process->pid,
-			process->result == RESULT_PENDING ? emergency_signal_name(process->signal)
-							  : action_result_name(process->result));
+	if (step)
+		log_write(screen->dashboard->app->log, "emergency: process %d: %s", step->pid,
+			step->result == RESULT_PENDING ? action_signal_name(step->process.signal)
+						       : action_result_name(step->result));
 }
 
 static void on_done(void *data)
@@ -132,7 +132,7 @@ void emergency_screen_open(struct emergency_screen *screen)
 
 static bool has_targets(const struct emergency *emergency)
 {
-	return emergency && (emergency_count_stopped(emergency) || emergency->gone->n_steps);
+	return emergency && (action_count_selected(&emergency->action) || emergency->gone->n_steps);
 }
 
 void emergency_screen_confirm(struct emergency_screen *screen)
@@ -149,7 +149,7 @@ void emergency_screen_confirm(struct emergency_screen *screen)
 	if (r == -ENOTSUP)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, POOLER_REASON);
 	if (r == -EIO) {
-		screen->emergency->unaudited = true;
+		screen->emergency->action.unaudited = true;
 		dashboard_ask_unaudited(dashboard);
 	}
 	if (r < 0)

@@ -3,21 +3,10 @@
 
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
-#include "dashboard/proxy_screen.h"
 #include "dashboard/watch_screen.h"
 #include "model/shutdown.h"
 #include "target/target.h"
 #include "view/locks.h"
-
-static bool can_start(const struct dashboard *dashboard)
-{
-	return proxy_screen_can(dashboard->proxy, LAUNCH_START);
-}
-
-static bool can_restart(const struct dashboard *dashboard)
-{
-	return proxy_screen_can(dashboard->proxy, LAUNCH_RESTART);
-}
 
 /* Whether the watched process runs. If it ended, its children may still run. */
 static bool is_watched_alive(const struct dashboard *dashboard)
@@ -48,8 +37,9 @@ static const struct {
 	{ SCREEN_LOCKS, NEED_LINE, has_session },
 	{ SCREEN_WATCH, NEED_LEFT, command_would_kill_left },
 	{ SCREEN_WATCH, NEED_PROCESS, is_watched_alive },
-	{ SCREEN_PROXY, NEED_START, can_start },
-	{ SCREEN_PROXY, NEED_RESTART, can_restart },
+	{ SCREEN_PLAN, NEED_TICKS, command_would_tick },
+	{ SCREEN_PROXY, NEED_START, command_would_start },
+	{ SCREEN_PROXY, NEED_RESTART, command_would_restart },
 };
 
 unsigned int key_availability(const struct dashboard *dashboard)

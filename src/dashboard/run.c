@@ -11,12 +11,11 @@
 #include <unistd.h>
 
 #include "action/audit.h"
-#include "action/execute.h"
 #include "action/lock_impact.h"
+#include "action/runner.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "dashboard/clearing_screen.h"
 #include "dashboard/crash.h"
 #include "dashboard/dashboard.h"
 #include "dashboard/emergency_screen.h"
@@ -24,7 +23,6 @@
 #include "dashboard/keymap.h"
 #include "dashboard/password.h"
 #include "dashboard/player.h"
-#include "dashboard/proxy_screen.h"
 #include "dashboard/themes.h"
 #include "dashboard/watch_screen.h"
 #include "loop/handle.h"
@@ -255,8 +253,9 @@ static void on_assessed(void *data)
 	greet(dashboard, assessment);
 }
 
-static void on_progress(void *data)
+static void on_progress(void *data, const struct action_step *step)
 {
+	(void)step;
 	struct dashboard *dashboard = data;
 	dashboard->dirty = true;
 }
@@ -267,14 +266,26 @@ static void on_lock_impact(void *data)
 	dashboard->dirty = true;
 }
 
+static void log_step(struct log *log, const struct action *plan, const struct action_step *step)
+{
+	const char *name = action_kind_name(plan->kind), *result = action_result_name(step->result);
+	const char *detail = step->detail ? step->detail : "";
+	switch (step->kind) {
+	case STEP_SESSION: log_write(log, "%s: backend %d: %s", name, step->pid, result); break;
+	case STEP_PAGE: log_write(log, "%s: %s: %s", name, step->page.path, result); break;
+	case STEP_PROCESS:
+	case STEP_COMMAND:
+		log_write(log, "%s: %s%s%s", name, result, *detail ? ": " : "", detail);
+		break;
+	}
+}
+
 static void log_results(struct dashboard *dashboard)
 {
 	const struct action *plan = dashboard->plan;
 	for (size_t i = 0; i < plan->n_steps; i++)
 		if (plan->steps[i].selected)
-			log_write(dashboard->app->log, "%s: backend %d: %s",
-				action_kind_name(plan->kind), plan->steps[i].pid,
-				action_result_name(plan->steps[i].result));
+			log_step(dashboard->app->log, plan, &plan->steps[i]);
 }
 
 static void on_done(void *data)
@@ -285,6 +296,11 @@ static void on_done(void *data)
 	if (error)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
 	target_refresh(dashboard->target);
+	if (ui_has_screen(&dashboard->ui, SCREEN_PROXY)) {
+		/* begins a scan at once */
+		target_watch_proxy(dashboard->target, false);
+		target_watch_proxy(dashboard->target, true);
+	}
 	dashboard->dirty = true;
 }
 
@@ -312,23 +328,16 @@ static void open_dashboard(struct dashboard *dashboard)
 	dashboard->target = run_target(dashboard->run);
 	dashboard->audit = run_audit(dashboard->run);
 	audit_set_timeout(dashboard->audit, AUDIT_TIMEOUT);
-	const struct execute_options execute = {
+	const struct runner_options runner = {
 		.readonly = app->config->readonly,
-		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.deadline = RUNNER_DEADLINE_DEFAULT,
 		.audit = dashboard->audit,
 	};
-	const struct execute_callbacks callbacks = {
-		.data = dashboard,
-		.progress = on_progress,
-		.done = on_done,
-	};
-	dashboard->executor =
-		execute_new(&app->loop, target_session(dashboard->target), &execute, &callbacks);
+	dashboard->runner = runner_new(&app->loop, target_session(dashboard->target), &runner,
+		&(struct runner_callbacks){ dashboard, on_progress, on_done });
 	dashboard->lock_impact = lock_impact_new(target_session(dashboard->target),
 		&(struct lock_impact_callbacks){ .data = dashboard, .arrived = on_lock_impact });
 	dashboard->emergency = emergency_screen_new(dashboard);
-	dashboard->proxy = proxy_screen_new(dashboard);
-	dashboard->clearing = clearing_screen_new(dashboard);
 	dashboard->watch = watch_screen_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
 	dashboard->output = mem_alloc(sizeof(*dashboard->output));
@@ -343,10 +352,10 @@ static void open_dashboard(struct dashboard *dashboard)
 /* Prints the results of a plan that is interrupted by quitting. The terminal may be gone. */
 static void report_interrupted(struct dashboard *dashboard)
 {
-	if (!execute_busy(dashboard->executor))
+	if (!runner_busy(dashboard->runner))
 		return;
 	const struct printer_style style = printer_style_for(stdout);
-	execute_interrupt(dashboard->executor);
+	runner_interrupt(dashboard->runner);
 	log_results(dashboard);
 	const char *error = audit_error(dashboard->audit);
 	if (error)
@@ -366,17 +375,14 @@ static void close_dashboard(struct dashboard *dashboard)
 	}
 	tui_free(dashboard->tui);
 	report_interrupted(dashboard);
-	proxy_screen_report_interrupted(dashboard->proxy);
 	emergency_screen_free(dashboard->emergency);
-	proxy_screen_free(dashboard->proxy);
-	clearing_screen_free(dashboard->clearing);
 	watch_screen_free(dashboard->watch);
 	handle_close(dashboard->draw);
 	handle_close(dashboard->timeout);
 	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
 	player_free(dashboard->player);
 	lock_impact_free(dashboard->lock_impact);
-	execute_free(dashboard->executor);
+	runner_free(dashboard->runner);
 	action_free(dashboard->plan);
 	ui_deinit(&dashboard->ui);
 	details_deinit(&dashboard->details);

@@ -1,6 +1,8 @@
 /* The words of actions and their results. */
 #include "model/action.h"
 
+#include <signal.h>
+
 #include "base/arena.h"
 
 static const char *const kind_names[] = {
@@ -8,22 +10,89 @@ static const char *const kind_names[] = {
 	[ACTION_TERMINATE] = "terminate",
 	[ACTION_CANCEL] = "cancel",
 	[ACTION_EMERGENCY] = "emergency",
+	[ACTION_PROXY_START] = "proxy_start",
+	[ACTION_PROXY_RESTART] = "proxy_restart",
+	[ACTION_CLEAR_PAGES] = "clear_pages",
 };
 
-static const char *const result_names[] = {
-	[RESULT_PENDING] = "pending",
-	[RESULT_TERMINATED] = "terminated",
-	[RESULT_GONE] = "gone",
-	[RESULT_CHANGED] = "changed",
-	[RESULT_DENIED] = "denied",
-	[RESULT_TIMEOUT] = "timeout",
-	[RESULT_CANCELLED] = "cancelled",
+enum end {
+	END_NONE,
+	END_DONE,     /* the step did what it was to do */
+	END_SURVIVED, /* the session or the process is still there */
 };
 
-void action_free(struct action *plan)
+static const struct {
+	const char *name, *sign, *phrase;
+	const char *page; /* the phrase for a page, where it differs */
+	enum style style;
+	enum end end;
+} results[RESULT_COUNT] = {
+	[RESULT_PENDING] = { "pending", "·", "…", "", STYLE_DIM },
+	[RESULT_TERMINATED] = { "terminated", "✓", "ended", NULL, STYLE_GOOD, END_DONE },
+	[RESULT_GONE] = { "gone", "✓", "ended before us", "was removed before us", STYLE_DIM },
+	[RESULT_CHANGED] = { "changed", "–", "came back to life: left alone",
+		"is not what it was any more: left alone", STYLE_CAUTION },
+	[RESULT_DENIED] = { "denied", "✗", "denied", "could not be removed", STYLE_LEAKED,
+		END_SURVIVED },
+	[RESULT_TIMEOUT] = { "timeout", "✗", "still there", NULL, STYLE_LEAKED, END_SURVIVED },
+	[RESULT_CANCELLED] = { "cancelled", "✓", "cancelled", NULL, STYLE_GOOD, END_DONE },
+	[RESULT_STARTED] = { "started", "✓", "started", NULL, STYLE_GOOD, END_DONE },
+	[RESULT_FAILED] = { "failed", "✗", "not started", NULL, STYLE_LEAKED },
+	[RESULT_SURVIVED] = { "survived", "✗", "the old one is still there", NULL, STYLE_LEAKED,
+		END_SURVIVED },
+	[RESULT_CLEARED] = { "cleared", "✓", "removed", NULL, STYLE_GOOD, END_DONE },
+};
+
+struct action *action_new(enum action_kind kind, size_t most)
 {
-	if (plan)
-		arena_free(plan->arena);
+	struct arena *arena = arena_new();
+	struct action *action = arena_alloc(arena, sizeof(*action));
+	*action = (struct action){
+		.arena = arena,
+		.kind = kind,
+		.steps = arena_array(arena, most, sizeof(*action->steps)),
+	};
+	return action;
+}
+
+void action_free(struct action *action)
+{
+	if (action)
+		arena_free(action->arena);
+}
+
+size_t action_count_selected(const struct action *action)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < action->n_steps; i++)
+		count += action->steps[i].selected;
+	return count;
+}
+
+size_t action_count(const struct action *action, enum action_result result)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < action->n_steps; i++)
+		count += action->steps[i].selected && action->steps[i].result == result;
+	return count;
+}
+
+static size_t count_ends(const struct action *action, enum end end)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < action->n_steps; i++)
+		count += action->steps[i].selected && results[action->steps[i].result].end == end;
+	return count;
+}
+
+size_t action_count_done(const struct action *action)
+{
+	return count_ends(action, END_DONE);
+}
+
+size_t action_count_survivors(const struct action *action)
+{
+	return count_ends(action, END_SURVIVED);
 }
 
 const char *action_kind_name(enum action_kind kind)
@@ -33,10 +102,40 @@ const char *action_kind_name(enum action_kind kind)
 
 const char *action_result_name(enum action_result result)
 {
-	return result_names[result];
+	return results[result].name;
 }
 
 bool action_result_survived(enum action_result result)
 {
-	return result == RESULT_DENIED || result == RESULT_TIMEOUT;
+	return results[result].end == END_SURVIVED;
+}
+
+bool action_result_is_done(enum action_result result)
+{
+	return results[result].end == END_DONE;
+}
+
+const char *action_result_phrase(enum step_kind kind, enum action_result result)
+{
+	return kind == STEP_PAGE && results[result].page ? results[result].page
+							 : results[result].phrase;
+}
+
+const char *action_result_sign(enum action_result result)
+{
+	return results[result].sign;
+}
+
+enum style action_result_style(enum action_result result)
+{
+	return results[result].style;
+}
+
+const char *action_signal_name(int signal)
+{
+	switch (signal) {
+	case SIGTERM: return "SIGTERM";
+	case SIGKILL: return "SIGKILL";
+	default: return "";
+	}
 }

@@ -1,4 +1,5 @@
-/* A plan and its results. The plan's dialog, the audit log and JSON share these words. */
+/* An action: the steps that were planned, and what came of each. Screens, reports, JSON and the
+ * audit log share the words here. */
 #ifndef MODEL_ACTION_H
 #define MODEL_ACTION_H
 
@@ -7,6 +8,8 @@
 #include <stdint.h>
 
 #include "model/activity.h"
+#include "model/skip.h"
+#include "model/style.h"
 #include "model/verdict.h"
 
 struct arena;
@@ -15,22 +18,32 @@ enum action_kind {
 	ACTION_KILL_LEAKED,
 	ACTION_TERMINATE,
 	ACTION_CANCEL,
-	ACTION_EMERGENCY, /* ends the sessions that outlived their process */
+	ACTION_EMERGENCY, /* stops processes, and ends the sessions that outlive them */
+	ACTION_PROXY_START,
+	ACTION_PROXY_RESTART,
+	ACTION_CLEAR_PAGES,
 };
 
 enum action_result {
 	RESULT_PENDING,
 	RESULT_TERMINATED,
-	RESULT_GONE,    /* it had ended before the action */
-	RESULT_CHANGED, /* it is active again: left alone */
+	RESULT_GONE,    /* it had ended, or was removed, before the action */
+	RESULT_CHANGED, /* it is not what was planned for any more: left alone */
 	RESULT_DENIED,
 	RESULT_TIMEOUT,   /* still there after the deadline, or no answer */
 	RESULT_CANCELLED, /* the statement ended, the session continues */
+	RESULT_STARTED,
+	RESULT_FAILED,   /* the command could not be started, or ended at once */
+	RESULT_SURVIVED, /* the process to be replaced did not end: nothing was started */
+	RESULT_CLEARED,  /* the page was removed */
 };
-#define RESULT_COUNT (RESULT_CANCELLED + 1)
+#define RESULT_COUNT (RESULT_CLEARED + 1)
 
 enum step_kind {
 	STEP_SESSION, /* ended, or its statement cancelled */
+	STEP_PROCESS, /* stopped */
+	STEP_COMMAND, /* started */
+	STEP_PAGE,    /* the file of stats removed */
 };
 
 /* One session as it was when the plan was made. The action happens only if that has not changed. */
@@ -52,37 +65,101 @@ struct session_step {
 	int64_t seen_state_change;
 };
 
-/* What an action does to one victim. */
+struct process_step {
+	uint64_t start_ticks;
+	const char *name, *command, *user, *unit; /* NULL when not known */
+	const char *executable;   /* it is stopped only while it runs this program; NULL: any */
+	const char *applications; /* the application_names of its connections: "app, app/1"; NULL */
+	uint32_t connections;     /* number of connections that are closed with it */
+	int32_t parent;           /* its parent process; 0: not known */
+	const char *parent_name;  /* NULL when not known */
+	enum skip_reason skip;    /* why the emergency leaves it alone */
+	const char *why;          /* more about that: "protect.processes: cron*"; NULL */
+	int signal;               /* the last signal sent; 0: none yet */
+	int64_t took;             /* µs from the first signal until it ended; −1: it has not */
+};
+
+struct command_step {
+	const char *const *argv; /* ends with NULL */
+	const char *text;        /* the command for display */
+	const char *output;      /* the file its output goes to; NULL: thrown away */
+};
+
+/* The stats page of a dead process. */
+struct page_step {
+	const char *path, *name;
+	const char *process; /* its command; NULL if it was never seen alive */
+	uint64_t start_ticks;
+	int64_t dead_since;
+};
+
+/* What an action does to one session, process, command or page. */
 struct action_step {
 	enum step_kind kind;
-	bool selected; /* false: unticked */
-	int32_t pid;   /* of the session's backend */
+	bool selected; /* false: unticked, or left alone */
+	/* The session's backend, the process, the process that the command became (0: none), or the
+	 * process that wrote the page. */
+	int32_t pid;
 	enum action_result result;
-	const char *detail; /* the server's error, or the GRANT that is missing; NULL */
+	const char *detail; /* the error, or the GRANT that is missing; NULL */
 	union {
 		struct session_step session;
+		struct process_step process;
+		struct command_step command;
+		struct page_step page;
 	};
 };
 
+enum stop_way {
+	STOP_THEN_KILL, /* SIGTERM, and SIGKILL after the grace */
+	STOP_BY_KILL,   /* SIGKILL at once */
+	STOP_NEVER_KILL /* SIGTERM; after the grace it is left as it is */
+};
+
 struct action {
-	struct arena *arena; /* owns everything here, the plan itself too */
+	struct arena *arena; /* owns everything here, the action too */
 	enum action_kind kind;
 	int64_t made_at;
-	const char *server; /* "app @ 127.0.0.1:5432" */
+	const char *server; /* "app @ 127.0.0.1:5432"; NULL: none */
 	const char *role;   /* the database role that acts; NULL when not known */
 	struct action_step *steps;
 	size_t n_steps;
-	bool unaudited; /* carried out even if the audit log cannot be written */
+	enum stop_way stop_way; /* of its processes */
+	int64_t grace;          /* µs between SIGTERM and what follows */
+	bool unaudited;         /* carried out even if the audit log cannot be written */
 };
 
+/* A new action without steps, in a new arena; there is room for `most` steps. Never NULL. */
+struct action *action_new(enum action_kind kind, size_t most);
 /* Frees it; NULL is allowed. */
-void action_free(struct action *plan);
+void action_free(struct action *action);
 
-/* "kill_leaked", "terminate", "cancel", "emergency" */
+/* How many steps are ticked. */
+size_t action_count_selected(const struct action *action);
+/* How many of the ticked steps have that result. */
+size_t action_count(const struct action *action, enum action_result result);
+/* How many of the ticked steps did what they were to do. */
+size_t action_count_done(const struct action *action);
+/* How many of the ticked sessions and processes are still there. */
+size_t action_count_survivors(const struct action *action);
+
+/* "kill_leaked", "terminate", "cancel", "emergency", "proxy_start", "proxy_restart", "clear_pages"
+ */
 const char *action_kind_name(enum action_kind kind);
 /* "terminated", "gone"…; "pending" before the action. */
 const char *action_result_name(enum action_result result);
-/* Whether the session is still there: denied or timeout. */
+/* Whether it is still there: denied, timeout or survived. */
 bool action_result_survived(enum action_result result);
+/* Whether the step did what it was to do. */
+bool action_result_is_done(enum action_result result);
+
+/* The result for people: "still there", its sign in front of the row, and its look. Some results
+ * are said in other words for other kinds of step. */
+const char *action_result_phrase(enum step_kind kind, enum action_result result);
+const char *action_result_sign(enum action_result result);
+enum style action_result_style(enum action_result result);
+
+/* "SIGTERM"; "" for 0. */
+const char *action_signal_name(int signal);
 
 #endif

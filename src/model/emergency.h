@@ -12,28 +12,6 @@
 
 struct arena;
 
-/* Why a process at the other end of the server's connections is left alone. */
-enum skip_reason {
-	SKIP_NONE, /* not skipped: it is stopped */
-	SKIP_UNREADABLE,
-	SKIP_DBTOP,
-	SKIP_POSTGRESQL,
-	SKIP_PARENT,
-	SKIP_HA_AGENT,
-	SKIP_PGBOUNCER,
-	SKIP_PROXY,
-	SKIP_SSHD,
-	SKIP_FORWARDER,
-	SKIP_OTHER_USER,
-	SKIP_SERVERS_USER,
-	SKIP_PROTECTED,
-	SKIP_CLIENT_PROGRAM,
-	SKIP_OUT_OF_SCOPE,
-	SKIP_NOT_NAMED,
-	SKIP_NOT_TOLD, /* the name of its application is not known; another scan may find it */
-};
-#define SKIP_COUNT (SKIP_NOT_TOLD + 1)
-
 /* What the kernel shows of a process beside its sockets; see proc/inspect. */
 struct process_facts {
 	int32_t pid;
@@ -50,24 +28,6 @@ struct process_facts {
 	bool forwards;  /* it forwards: another connection brings what it sends to the server */
 	int32_t parent; /* 0: not known */
 	const char *parent_name; /* as the kernel shows it: "sh"; NULL when not known */
-};
-
-struct emergency_process {
-	int32_t pid;
-	uint64_t start_ticks;
-	const char *name, *command, *user, *unit; /* NULL when not known */
-	const char *applications; /* the application_names of its connections: "app, app/1"; NULL */
-	uint32_t connections;     /* number of connections to this server */
-	int32_t parent;           /* its parent process; 0: not known */
-	const char *parent_name;  /* NULL when not known */
-	enum skip_reason skip;
-	const char *why; /* more about the reason: "protect.processes: cron*"; NULL */
-
-	/* The following is set during the action, for the processes to be stopped. */
-	int signal;   /* the last signal sent; 0: none yet */
-	int64_t took; /* µs from the first signal until it ended; −1: it has not ended */
-	enum action_result result; /* RESULT_PENDING until the result is known */
-	const char *detail;        /* NULL */
 };
 
 enum emergency_phase {
@@ -92,19 +52,12 @@ struct emergency_left {
 /* Sessions are ended in rounds: a session may change between its assessment and the action. */
 #define EMERGENCY_ROUNDS_MAX 16
 
+/* The steps of its action are the processes at the other ends of the server's connections: those to
+ * be stopped are selected and come first, the others are left alone. */
 struct emergency {
-	struct arena *arena; /* owns everything here, the emergency too, but not the plans */
-	int64_t made_at;
-	const char *server; /* "app @ 127.0.0.1:5432" */
-	const char *role;
-	int64_t grace;  /* µs between SIGTERM and SIGKILL */
-	bool force;     /* SIGKILL at once */
-	bool unaudited; /* carried out even if the audit log cannot be written */
-	bool connected; /* planned with a connection; else from sockets alone */
-	/* Those to be stopped come first. */
-	struct emergency_process *processes;
-	size_t n_processes;
-	struct action *gone; /* sessions whose client is gone already: these are ended, too */
+	struct action action; /* its arena owns everything here but the other actions */
+	bool connected;       /* planned with a connection; else from sockets alone */
+	struct action *gone;  /* sessions whose client is gone already: these are ended, too */
 	/* connections of the processes to be stopped, to show what is lost */
 	struct action *held;
 
@@ -122,19 +75,17 @@ struct emergency {
 void emergency_free(struct emergency *emergency);
 
 /* The process with this identity, or NULL. */
-struct emergency_process *emergency_find(
+struct action_step *emergency_find(
 	const struct emergency *emergency, int32_t pid, uint64_t start_ticks);
 
-/* How many processes are to be stopped. */
-size_t emergency_count_stopped(const struct emergency *emergency);
-/* How many connections they have. */
+/* How many connections the processes to be stopped have. */
 size_t emergency_count_connections(const struct emergency *emergency);
 
 #define EMERGENCY_LOSES_MAX 160
 
 /* "2 open transactions, 1 running statement, 5 locks, 1 waits": what is lost with a process, as far
  * as its sessions are known; "" for nothing. Returns text. */
-char *emergency_loses(const struct emergency *emergency, const struct emergency_process *process,
+char *emergency_loses(const struct emergency *emergency, const struct action_step *step,
 	char text[static EMERGENCY_LOSES_MAX]);
 
 /* Calls back for each session that was planned to be ended, with the target of the last round that
@@ -142,13 +93,7 @@ char *emergency_loses(const struct emergency *emergency, const struct emergency_
 void emergency_each_session(const struct emergency *emergency,
 	void (*each)(void *data, const struct action_step *step), void *data);
 
-/* "pgbouncer"; NULL for SKIP_NONE. */
-const char *skip_reason_name(enum skip_reason skip);
-/* "another user's process"; NULL for SKIP_NONE. */
-const char *skip_reason_phrase(enum skip_reason skip);
 /* "freeing a slot" */
 const char *emergency_phase_name(enum emergency_phase phase);
-/* "SIGTERM"; "" for 0. */
-const char *emergency_signal_name(int signal);
 
 #endif

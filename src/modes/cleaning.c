@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "action/execute.h"
 #include "action/plan.h"
+#include "action/runner.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -33,7 +33,7 @@
 struct cleaning {
 	struct target *target;
 	struct cleaning_callbacks callbacks;
-	struct executor *executor;
+	struct runner *runner;
 	uv_timer_t *timer;
 	struct watch *watch; /* NULL: no cleaning is running */
 	struct action *plan;
@@ -161,7 +161,7 @@ static void end_sessions(struct cleaning *cleaning)
 	cleaning->plan = plan_selected(
 		target_assessment(cleaning->target), ACTION_TERMINATE, sessions, count);
 	cleaning->plan->unaudited = true;
-	if (execute_run(cleaning->executor, cleaning->plan) < 0)
+	if (runner_begin(cleaning->runner, cleaning->plan) < 0)
 		finish(cleaning);
 }
 
@@ -188,7 +188,7 @@ static void on_executed(void *data)
 static void on_timer(uv_timer_t *timer)
 {
 	struct cleaning *cleaning = timer->data;
-	if (execute_busy(cleaning->executor))
+	if (runner_busy(cleaning->runner))
 		return;
 	if (instant_monotonic() - cleaning->began_at > TIMEOUT)
 		finish(cleaning);
@@ -204,7 +204,7 @@ static void on_clean(uv_timer_t *timer)
 void cleaning_assessed(struct cleaning *cleaning)
 {
 	const struct assessment *assessment = target_assessment(cleaning->target);
-	if (!cleaning->watch || execute_busy(cleaning->executor) ||
+	if (!cleaning->watch || runner_busy(cleaning->runner) ||
 		assessment->server.status != SERVER_OK ||
 		assessment->activity == cleaning->activity)
 		return;
@@ -217,12 +217,12 @@ struct cleaning *cleaning_new(uv_loop_t *loop, struct target *target, struct aud
 	struct cleaning *cleaning = mem_alloc(sizeof(*cleaning));
 	cleaning->target = target;
 	cleaning->callbacks = *callbacks;
-	const struct execute_options execute = {
-		.deadline = EXECUTE_DEADLINE_DEFAULT,
+	const struct runner_options run = {
+		.deadline = RUNNER_DEADLINE_DEFAULT,
 		.audit = audit,
 	};
-	const struct execute_callbacks done = { .data = cleaning, .done = on_executed };
-	cleaning->executor = execute_new(loop, target_session(target), &execute, &done);
+	const struct runner_callbacks done = { .data = cleaning, .done = on_executed };
+	cleaning->runner = runner_new(loop, target_session(target), &run, &done);
 	cleaning->timer = handle_new_timer(loop, cleaning);
 	return cleaning;
 }
@@ -232,7 +232,7 @@ void cleaning_free(struct cleaning *cleaning)
 	if (!cleaning)
 		return;
 	handle_close(cleaning->timer);
-	execute_free(cleaning->executor);
+	runner_free(cleaning->runner);
 	action_free(cleaning->plan);
 	free(cleaning);
 }

@@ -68,18 +68,18 @@ static void finish(struct emergency_mode *mode, int status)
 }
 
 /* Each step as it happens: for people who wait, not for scripts. */
-static void on_progress(void *data, const struct emergency_process *process)
+static void on_progress(void *data, const struct action_step *step)
 {
 	struct emergency_mode *mode = data;
 	const struct printer_style style = printer_style_for(stderr);
-	if (process)
-		log_write(mode->app->log, "emergency: process %d: %s", process->pid,
-			process->result == RESULT_PENDING ? emergency_signal_name(process->signal)
-							  : action_result_name(process->result));
-	if (is_json(mode) || (!process && mode->emergency->phase == mode->told))
+	if (step)
+		log_write(mode->app->log, "emergency: process %d: %s", step->pid,
+			step->result == RESULT_PENDING ? action_signal_name(step->process.signal)
+						       : action_result_name(step->result));
+	if (is_json(mode) || (!step && mode->emergency->phase == mode->told))
 		return;
 	mode->told = mode->emergency->phase;
-	app_check_written(emergency_report_progress(mode->emergency, process, &style, stderr));
+	app_check_written(emergency_report_progress(mode->emergency, step, &style, stderr));
 }
 
 static void on_done(void *data)
@@ -101,7 +101,7 @@ static void ask_assessment(void *data)
 static enum prompt_outcome ask(const struct emergency_mode *mode, bool *ret_agreed)
 {
 	CLEANUP(cleanup_free) char *answer = NULL;
-	size_t n = emergency_count_stopped(mode->emergency);
+	size_t n = action_count_selected(&mode->emergency->action);
 	CLEANUP(cleanup_free)
 	char *question = mem_printf(
 		"Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n, n == 1 ? "" : "es");
@@ -161,7 +161,7 @@ static void decide(struct emergency_mode *mode)
 static void refuse(struct emergency_mode *mode)
 {
 	struct emergency *emergency = mode->emergency;
-	emergency->n_processes = emergency->gone->n_steps = emergency->held->n_steps = 0;
+	emergency->action.n_steps = emergency->gone->n_steps = emergency->held->n_steps = 0;
 	emergency->cannot = POOLER_REASON;
 	fputs("dbtop: " POOLER_REASON "\n", stderr);
 	if (is_json(mode))

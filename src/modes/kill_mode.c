@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "action/audit.h"
-#include "action/execute.h"
 #include "action/guard.h"
 #include "action/lock_impact.h"
 #include "action/plan.h"
+#include "action/runner.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -33,7 +33,7 @@
 struct kill_mode {
 	struct app *app;
 	struct run *run;
-	struct executor *executor;
+	struct runner *runner;
 	struct lock_impact *lock_impact;
 	struct action *plan; /* NULL before */
 	uv_timer_t *timeout; /* with the sessions' locks */
@@ -46,8 +46,8 @@ static enum consent ask(const struct action *plan)
 {
 	CLEANUP(cleanup_free) char *answer = NULL;
 	CLEANUP(cleanup_free)
-	char *question = mem_printf("End %zu connection%s? [y/N] ", plan_count_selected(plan),
-		plural_s(plan_count_selected(plan)));
+	char *question = mem_printf("End %zu connection%s? [y/N] ", action_count_selected(plan),
+		plural_s(action_count_selected(plan)));
 	enum prompt_outcome outcome = prompt_ask(question, &answer);
 	if (outcome == PROMPT_INTERRUPTED)
 		return CONSENT_INTERRUPTED;
@@ -131,7 +131,7 @@ static void go_on(struct kill_mode *mode)
 	/* after an interrupted question, the loop handles the signal next */
 	if (consent != CONSENT_YES)
 		return;
-	int r = execute_run(mode->executor, mode->plan);
+	int r = runner_begin(mode->runner, mode->plan);
 	if (r == -EIO)
 		fprintf(stderr, "dbtop: %s: nothing was ended\n",
 			audit_error(run_audit(mode->run)));
@@ -187,8 +187,8 @@ static void on_begun(void *data)
 static void on_received(void *data, int signal_number)
 {
 	struct kill_mode *mode = data;
-	if (execute_busy(mode->executor)) {
-		execute_interrupt(mode->executor);
+	if (runner_busy(mode->runner)) {
+		runner_interrupt(mode->runner);
 		print_done(mode);
 		run_finish(mode->run, EXIT_LEAKS);
 	} else {
@@ -201,13 +201,13 @@ static void open_mode(struct kill_mode *mode)
 {
 	struct app *app = mode->app;
 	struct session *session = target_session(run_target(mode->run));
-	const struct execute_options execute = {
+	const struct runner_options runner = {
 		.readonly = app->config->readonly,
-		.deadline = EXECUTE_DEADLINE_DEFAULT,
+		.deadline = RUNNER_DEADLINE_DEFAULT,
 		.audit = run_audit(mode->run),
 	};
-	const struct execute_callbacks callbacks = { .data = mode, .done = on_done };
-	mode->executor = execute_new(&app->loop, session, &execute, &callbacks);
+	const struct runner_callbacks callbacks = { .data = mode, .done = on_done };
+	mode->runner = runner_new(&app->loop, session, &runner, &callbacks);
 	mode->lock_impact = lock_impact_new(session,
 		&(struct lock_impact_callbacks){ .data = mode, .arrived = on_lock_impact });
 	mode->timeout = handle_new_timer(&app->loop, mode);
@@ -217,7 +217,7 @@ static void close_mode(struct kill_mode *mode)
 {
 	handle_close(mode->timeout);
 	lock_impact_free(mode->lock_impact);
-	execute_free(mode->executor);
+	runner_free(mode->runner);
 	action_free(mode->plan);
 }
 

@@ -15,31 +15,31 @@ static const char *plural(size_t n, const char *one, const char *many)
 }
 
 /* "     4312  python3 main.py                3 connections  app.service" */
-static void put_process(struct printer *printer, const struct emergency_process *process)
+static void put_process(struct printer *printer, const struct action_step *step)
 {
-	const char *name = process->command ? process->command : process->name;
-	printer_format(printer, "%9d  ", process->pid);
+	const char *name = step->process.command ? step->process.command : step->process.name;
+	printer_format(printer, "%9d  ", step->pid);
 	printer_cell(printer, name ? name : "?", 32);
-	printer_format(printer, " %3u %s", process->connections,
-		plural(process->connections, "connection", "connections"));
-	if (process->unit)
-		printer_format(printer, "  %s", process->unit);
+	printer_format(printer, " %3u %s", step->process.connections,
+		plural(step->process.connections, "connection", "connections"));
+	if (step->process.unit)
+		printer_format(printer, "  %s", step->process.unit);
 	printer_end_line(printer);
 }
 
 static void put_skipped(struct printer *printer, const struct emergency *emergency)
 {
-	if (emergency_count_stopped(emergency) == emergency->n_processes)
+	if (action_count_selected(&emergency->action) == emergency->action.n_steps)
 		return;
 	printer_text(printer, "left alone:");
 	printer_end_line(printer);
-	for (size_t i = 0; i < emergency->n_processes; i++) {
-		const struct emergency_process *process = &emergency->processes[i];
-		if (process->skip == SKIP_NONE)
+	for (size_t i = 0; i < emergency->action.n_steps; i++) {
+		const struct action_step *step = &emergency->action.steps[i];
+		if (step->process.skip == SKIP_NONE)
 			continue;
-		put_process(printer, process);
-		printer_note(printer, "", skip_reason_phrase(process->skip));
-		printer_note(printer, "", process->why);
+		put_process(printer, step);
+		printer_note(printer, "", skip_reason_phrase(step->process.skip));
+		printer_note(printer, "", step->process.why);
 	}
 }
 
@@ -71,19 +71,19 @@ int emergency_report_plan(
 {
 	char loses[EMERGENCY_LOSES_MAX];
 	struct printer printer = { .file = file, .style = *style };
-	size_t n = emergency_count_stopped(emergency);
+	size_t n = action_count_selected(&emergency->action);
 	size_t connections = emergency_count_connections(emergency);
 	printer_format(&printer, "would stop %zu %s with %zu %s on ", n,
 		plural(n, "process", "processes"), connections,
 		plural(connections, "connection", "connections"));
-	printer_text(&printer, emergency->server);
+	printer_text(&printer, emergency->action.server);
 	printer_end_line(&printer);
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].skip == SKIP_NONE) {
-			put_process(&printer, &emergency->processes[i]);
-			printer_note(
-				&printer, "connects as: ", emergency->processes[i].applications);
-			emergency_loses(emergency, &emergency->processes[i], loses);
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (emergency->action.steps[i].process.skip == SKIP_NONE) {
+			put_process(&printer, &emergency->action.steps[i]);
+			printer_note(&printer,
+				"connects as: ", emergency->action.steps[i].process.applications);
+			emergency_loses(emergency, &emergency->action.steps[i], loses);
 			printer_note(&printer, "loses: ", *loses ? loses : NULL);
 		}
 	put_gone(&printer, emergency->gone);
@@ -95,37 +95,38 @@ int emergency_report_plan(
 	return printer_flush(&printer);
 }
 
-static void put_result(struct printer *printer, const struct emergency_process *process)
+static void put_result(struct printer *printer, const struct action_step *step)
 {
 	char took[DURATION_TEXT_MAX];
-	const char *name = process->command ? process->command : process->name;
-	printer_format(printer, "%9d  ", process->pid);
+	const char *name = step->process.command ? step->process.command : step->process.name;
+	printer_format(printer, "%9d  ", step->pid);
 	printer_cell(printer,
-		process->result == RESULT_PENDING && !process->signal
+		step->result == RESULT_PENDING && !step->process.signal
 			? "not reached"
-			: action_result_name(process->result),
+			: action_result_name(step->result),
 		12);
 	printer_cell(printer, name ? name : "?", 32);
-	if (process->took >= 0)
-		printer_format(printer, "  %s, %s", emergency_signal_name(process->signal),
-			duration_format(process->took, took));
+	if (step->process.took >= 0)
+		printer_format(printer, "  %s, %s", action_signal_name(step->process.signal),
+			duration_format(step->process.took, took));
 	printer_end_line(printer);
-	printer_note(printer, "", process->detail);
+	printer_note(printer, "", step->detail);
 }
 
-int emergency_report_progress(const struct emergency *emergency,
-	const struct emergency_process *process, const struct printer_style *style, FILE *file)
+int emergency_report_progress(const struct emergency *emergency, const struct action_step *step,
+	const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
-	if (!process) {
+	if (!step) {
 		printer_format(&printer, "%s …", emergency_phase_name(emergency->phase));
 		printer_end_line(&printer);
-	} else if (process->result != RESULT_PENDING) {
-		put_result(&printer, process);
+	} else if (step->result != RESULT_PENDING) {
+		put_result(&printer, step);
 	} else {
-		printer_format(&printer, "%9d  %-12s", process->pid,
-			emergency_signal_name(process->signal));
-		printer_text(&printer, process->command ? process->command : process->name);
+		printer_format(&printer, "%9d  %-12s", step->pid,
+			action_signal_name(step->process.signal));
+		printer_text(&printer,
+			step->process.command ? step->process.command : step->process.name);
 		printer_end_line(&printer);
 	}
 	return printer_flush(&printer);
@@ -156,8 +157,8 @@ static void tally_session(void *data, const struct action_step *step)
 static size_t count_ended(const struct emergency *emergency)
 {
 	size_t ended = 0;
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		ended += emergency->processes[i].result == RESULT_TERMINATED;
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		ended += emergency->action.steps[i].result == RESULT_TERMINATED;
 	return ended;
 }
 
@@ -190,16 +191,16 @@ int emergency_report_text(
 {
 	struct printer printer = { .file = file, .style = *style };
 	struct tally count = { 0 }, print = { .printer = &printer };
-	size_t n = emergency_count_stopped(emergency);
+	size_t n = action_count_selected(&emergency->action);
 	emergency_each_session(emergency, tally_session, &count);
 	printer_format(&printer, "stopped %zu of %zu %s, ended %zu of %zu %s on ",
 		count_ended(emergency), n, plural(n, "process", "processes"), count.ended,
 		count.all, plural(count.all, "session", "sessions"));
-	printer_text(&printer, emergency->server);
+	printer_text(&printer, emergency->action.server);
 	printer_end_line(&printer);
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].skip == SKIP_NONE)
-			put_result(&printer, &emergency->processes[i]);
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (emergency->action.steps[i].process.skip == SKIP_NONE)
+			put_result(&printer, &emergency->action.steps[i]);
 	emergency_each_session(emergency, tally_session, &print);
 	put_left(&printer, emergency);
 	put_skipped(&printer, emergency);
@@ -207,28 +208,28 @@ int emergency_report_text(
 }
 
 static void encode_process(struct encoder *encoder, const struct emergency *emergency,
-	const struct emergency_process *process, bool dry_run)
+	const struct action_step *step, bool dry_run)
 {
-	bool skipped = process->skip != SKIP_NONE, untouched = dry_run || skipped;
+	bool skipped = step->process.skip != SKIP_NONE, untouched = dry_run || skipped;
 	char loses[EMERGENCY_LOSES_MAX];
-	emergency_loses(emergency, process, loses);
+	emergency_loses(emergency, step, loses);
 	encoder_open(encoder, NULL, '{');
 	encoder_string(encoder, "kind", "process");
-	encoder_integer(encoder, "pid", process->pid);
-	encoder_string(encoder, "result", untouched ? NULL : action_result_name(process->result));
-	encoder_string(
-		encoder, "reason", skipped ? skip_reason_name(process->skip) : "holds_connections");
-	encoder_string(encoder, "detail", skipped ? process->why : process->detail);
-	encoder_string(
-		encoder, "signal", process->signal ? emergency_signal_name(process->signal) : NULL);
-	encoder_seconds(encoder, "seconds", process->took);
-	encoder_integer(encoder, "start_ticks", (int64_t)process->start_ticks);
-	encoder_string(encoder, "name", process->name);
-	encoder_string(encoder, "command", process->command);
-	encoder_string(encoder, "user", process->user);
-	encoder_string(encoder, "unit", process->unit);
-	encoder_string(encoder, "applications", process->applications);
-	encoder_count(encoder, "connections", process->connections);
+	encoder_integer(encoder, "pid", step->pid);
+	encoder_string(encoder, "result", untouched ? NULL : action_result_name(step->result));
+	encoder_string(encoder, "reason",
+		skipped ? skip_reason_name(step->process.skip) : "holds_connections");
+	encoder_string(encoder, "detail", skipped ? step->process.why : step->detail);
+	encoder_string(encoder, "signal",
+		step->process.signal ? action_signal_name(step->process.signal) : NULL);
+	encoder_seconds(encoder, "seconds", step->process.took);
+	encoder_integer(encoder, "start_ticks", (int64_t)step->process.start_ticks);
+	encoder_string(encoder, "name", step->process.name);
+	encoder_string(encoder, "command", step->process.command);
+	encoder_string(encoder, "user", step->process.user);
+	encoder_string(encoder, "unit", step->process.unit);
+	encoder_string(encoder, "applications", step->process.applications);
+	encoder_count(encoder, "connections", step->process.connections);
 	encoder_string(encoder, "loses", *loses ? loses : NULL);
 	encoder_close(encoder, '}');
 }
@@ -263,9 +264,9 @@ static void encode_done_session(void *data, const struct action_step *step)
 static void encode_targets(struct encoder *encoder, const struct emergency *emergency, bool dry_run)
 {
 	encoder_open(encoder, "targets", '[');
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].skip == SKIP_NONE)
-			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (emergency->action.steps[i].process.skip == SKIP_NONE)
+			encode_process(encoder, emergency, &emergency->action.steps[i], dry_run);
 	if (dry_run)
 		for (size_t i = 0; i < emergency->gone->n_steps; i++)
 			encode_session(encoder, &emergency->gone->steps[i], true);
@@ -273,9 +274,9 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 		emergency_each_session(emergency, encode_done_session, encoder);
 	encoder_close(encoder, ']');
 	encoder_open(encoder, "spared", '[');
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (emergency->processes[i].skip != SKIP_NONE)
-			encode_process(encoder, emergency, &emergency->processes[i], dry_run);
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (emergency->action.steps[i].process.skip != SKIP_NONE)
+			encode_process(encoder, emergency, &emergency->action.steps[i], dry_run);
 	encoder_close(encoder, ']');
 }
 
@@ -290,9 +291,9 @@ static void encode_surviving_session(void *data, const struct action_step *step)
 static void encode_survivors(struct encoder *encoder, const struct emergency *emergency)
 {
 	encoder_open(encoder, "survivors", '[');
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (action_result_survived(emergency->processes[i].result))
-			encoder_integer(encoder, NULL, emergency->processes[i].pid);
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (action_result_survived(emergency->action.steps[i].result))
+			encoder_integer(encoder, NULL, emergency->action.steps[i].pid);
 	emergency_each_session(emergency, encode_surviving_session, encoder);
 	encoder_close(encoder, ']');
 	encoder_open(encoder, "left", '[');
@@ -318,8 +319,8 @@ int emergency_report_json(const struct emergency *emergency, bool dry_run, FILE 
 	encoder_integer(&encoder, "schema", SCHEMA);
 	encoder_string(&encoder, "action", "emergency");
 	encoder_boolean(&encoder, "dry_run", dry_run);
-	encoder_string(&encoder, "server", emergency->server);
-	encoder_instant(&encoder, "made_at", emergency->made_at);
+	encoder_string(&encoder, "server", emergency->action.server);
+	encoder_instant(&encoder, "made_at", emergency->action.made_at);
 	encoder_boolean(&encoder, "connected", emergency->connected);
 	encode_targets(&encoder, emergency, dry_run);
 	encoder_count(&encoder, "terminated", (int64_t)(count_ended(emergency) + tally.ended));

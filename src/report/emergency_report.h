@@ -9,7 +9,7 @@
 #include "report/printer.h"
 
 struct emergency;
-struct emergency_process;
+struct action_step;
 
 /* Each function flushes the stream. It returns 0, or a negative errno if the stream failed. */
 
@@ -18,9 +18,8 @@ int emergency_report_plan(const struct emergency *emergency, const struct printe
 	FILE *file) __attribute__((warn_unused_result));
 
 /* During the action: the new state of a process, or of the whole (NULL). */
-int emergency_report_progress(const struct emergency *emergency,
-	const struct emergency_process *process, const struct printer_style *style, FILE *file)
-	__attribute__((warn_unused_result));
+int emergency_report_progress(const struct emergency *emergency, const struct action_step *step,
+	const struct printer_style *style, FILE *file) __attribute__((warn_unused_result));
 
 /* After the action: one line for each process and session, and what is left. */
 int emergency_report_text(const struct emergency *emergency, const struct printer_style *style,

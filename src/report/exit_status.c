@@ -55,7 +55,7 @@ int exit_status_of_result(const struct action *plan, const struct assessment *as
 int exit_status_of_emergency_plan(
 	const struct emergency *emergency, const struct assessment *assessment)
 {
-	if (emergency_count_stopped(emergency) > 0 || emergency->gone->n_steps > 0)
+	if (action_count_selected(&emergency->action) > 0 || emergency->gone->n_steps > 0)
 		return LEAKS;
 	return emergency->connected ? clean_if_seen(assessment) : CANNOT_TELL;
 }
@@ -64,8 +64,8 @@ int exit_status_of_emergency(const struct emergency *emergency, const struct ass
 {
 	if (emergency->interrupted || emergency->n_left > 0)
 		return LEAKS;
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if (action_result_survived(emergency->processes[i].result))
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (action_result_survived(emergency->action.steps[i].result))
 			return LEAKS;
 	return emergency->counted < 0 ? CANNOT_TELL : clean_if_seen(assessment);
 }

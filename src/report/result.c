@@ -17,41 +17,44 @@ static const struct {
 	[ACTION_TERMINATE] = { "would end", "ended", "connection" },
 	[ACTION_CANCEL] = { "would cancel", "cancelled", "running statement" },
 	[ACTION_EMERGENCY] = { "would end", "ended", "remaining session" },
+	[ACTION_PROXY_START] = { "would do", "did", "step" },
+	[ACTION_PROXY_RESTART] = { "would do", "did", "step" },
+	[ACTION_CLEAR_PAGES] = { "would remove", "removed", "stats page" },
 };
-
-static bool is_done(enum action_result result)
-{
-	return result == RESULT_TERMINATED || result == RESULT_CANCELLED;
-}
-
-static size_t count(const struct action *plan, bool (*test)(enum action_result result))
-{
-	size_t n = 0;
-	for (size_t i = 0; i < plan->n_steps; i++)
-		n += plan->steps[i].selected && (!test || test(plan->steps[i].result));
-	return n;
-}
 
 static void put_place(struct printer *printer, const struct action *plan, size_t n)
 {
-	printer_format(printer, "%zu %s%s on ", n, phrases[plan->kind].what, plural_s(n));
-	printer_text(printer, plan->server);
+	printer_format(printer, "%zu %s%s", n, phrases[plan->kind].what, plural_s(n));
+	if (plan->server) {
+		printer_format(printer, " on ");
+		printer_text(printer, plan->server);
+	}
+}
+
+static void put_session(struct printer *printer, const struct session_step *session)
+{
+	char age[DURATION_TEXT_MAX];
+	printer_format(printer, "%7s  ", duration_format(session->age, age));
+	printer_cell(printer, session->application_name, 18);
+	if (session->reason != REASON_NONE)
+		printer_format(printer, "%s, %s", reason_phrase(session->reason),
+			certainty_name(session->certainty));
+	else
+		printer_text(printer, session->state_text);
 }
 
 /* "   9912  terminated    7m12s  app/4312/1        held too long, proven" */
 static void put_step(struct printer *printer, const struct action_step *step, const char *result)
 {
-	char age[DURATION_TEXT_MAX];
 	printer_format(printer, "%9d  ", step->pid);
 	if (result)
 		printer_cell(printer, result, 12);
-	printer_format(printer, "%7s  ", duration_format(step->session.age, age));
-	printer_cell(printer, step->session.application_name, 18);
-	if (step->session.reason != REASON_NONE)
-		printer_format(printer, "%s, %s", reason_phrase(step->session.reason),
-			certainty_name(step->session.certainty));
-	else
-		printer_text(printer, step->session.state_text);
+	switch (step->kind) {
+	case STEP_SESSION: put_session(printer, &step->session); break;
+	case STEP_PROCESS: printer_text(printer, step->process.name); break;
+	case STEP_COMMAND: printer_text(printer, step->command.text); break;
+	case STEP_PAGE: printer_text(printer, step->page.path); break;
+	}
 	printer_end_line(printer);
 }
 
@@ -69,7 +72,7 @@ static void put_query(struct printer *printer, const char *query)
 int result_print_plan(const struct action *plan, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
-	size_t n = count(plan, NULL);
+	size_t n = action_count_selected(plan);
 	printer_format(&printer, "%s ", phrases[plan->kind].would);
 	put_place(&printer, plan, n);
 	printer_end_line(&printer);
@@ -87,7 +90,7 @@ int result_print_plan(const struct action *plan, const struct printer_style *sty
 
 static void put_survivors(struct printer *printer, const struct action *plan)
 {
-	printer_format(printer, "%zu survived:", count(plan, action_result_survived));
+	printer_format(printer, "%zu survived:", action_count_survivors(plan));
 	for (size_t i = 0; i < plan->n_steps; i++)
 		if (plan->steps[i].selected && action_result_survived(plan->steps[i].result))
 			printer_format(printer, " %d", plan->steps[i].pid);
@@ -97,8 +100,8 @@ static void put_survivors(struct printer *printer, const struct action *plan)
 int result_print_text(const struct action *plan, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
-	size_t n = count(plan, NULL);
-	printer_format(&printer, "%s %zu of ", phrases[plan->kind].did, count(plan, is_done));
+	size_t n = action_count_selected(plan);
+	printer_format(&printer, "%s %zu of ", phrases[plan->kind].did, action_count_done(plan));
 	put_place(&printer, plan, n);
 	printer_end_line(&printer);
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -108,7 +111,7 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 		put_step(&printer, step, action_result_name(step->result));
 		printer_note(&printer, "", step->detail);
 	}
-	if (count(plan, action_result_survived) > 0)
+	if (action_count_survivors(plan) > 0)
 		put_survivors(&printer, plan);
 	return printer_flush(&printer);
 }
@@ -160,7 +163,7 @@ int result_print_json(const struct action *plan, bool dry_run, FILE *file)
 		if (plan->steps[i].selected)
 			encode_step(&encoder, &plan->steps[i], dry_run);
 	encoder_close(&encoder, ']');
-	encoder_count(&encoder, "terminated", (int64_t)count(plan, is_done));
+	encoder_count(&encoder, "terminated", (int64_t)action_count_done(plan));
 	encode_survivors(&encoder, plan);
 	encoder_close(&encoder, '}');
 	putc('\n', file);

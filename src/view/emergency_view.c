@@ -58,14 +58,14 @@ static void add_heading(struct sheet *sheet, const char *text)
 static void add_processes(struct sheet *sheet, bool skipped)
 {
 	const struct emergency *emergency = sheet->emergency;
-	for (size_t i = 0; i < emergency->n_processes; i++)
-		if ((emergency->processes[i].skip != SKIP_NONE) == skipped)
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if ((emergency->action.steps[i].process.skip != SKIP_NONE) == skipped)
 			add(sheet, (struct entry){ .kind = LINE_PROCESS, .index = i });
 }
 
 static void add_skipped(struct sheet *sheet)
 {
-	if (emergency_count_stopped(sheet->emergency) == sheet->emergency->n_processes)
+	if (action_count_selected(&sheet->emergency->action) == sheet->emergency->action.n_steps)
 		return;
 	add_heading(sheet, "left alone");
 	add_processes(sheet, true);
@@ -96,8 +96,8 @@ static size_t count_done(const struct emergency *emergency, size_t *ret_ended)
 {
 	size_t done = 0;
 	*ret_ended = 0;
-	for (size_t i = 0; i < emergency->n_processes; i++) {
-		enum action_result result = emergency->processes[i].result;
+	for (size_t i = 0; i < emergency->action.n_steps; i++) {
+		enum action_result result = emergency->action.steps[i].result;
 		done += result != RESULT_PENDING;
 		*ret_ended += result == RESULT_TERMINATED || result == RESULT_GONE;
 	}
@@ -116,14 +116,15 @@ static void format_stopping(const struct emergency *emergency, struct line *line
 	char grace[DURATION_TEXT_MAX];
 	size_t ended;
 	(void)count_done(emergency, &ended);
-	line_printf(line, STYLE_DIM, "%zu of %zu ended", ended, emergency_count_stopped(emergency));
+	line_printf(line, STYLE_DIM, "%zu of %zu ended", ended,
+		action_count_selected(&emergency->action));
 	if (is_past(emergency, EMERGENCY_STOPPING))
 		return;
-	if (emergency->force)
+	if ((emergency->action.stop_way == STOP_BY_KILL))
 		line_add_next(line, STYLE_DIM, "SIGKILL at once");
 	else
 		line_printf(line, STYLE_DIM, " · SIGTERM, SIGKILL after %s",
-			duration_format(emergency->grace, grace));
+			duration_format(emergency->action.grace, grace));
 }
 
 static void format_ending(const struct emergency *emergency, struct line *line)
@@ -202,52 +203,53 @@ static void format_count(struct line *line, uint32_t connections)
 	line_add_next(line, STYLE_DIM, text);
 }
 
-static void format_outcome(const struct emergency_process *process, struct line *line)
+static void format_outcome(const struct action_step *step, struct line *line)
 {
 	char text[80], took[DURATION_TEXT_MAX];
-	if (process->result == RESULT_PENDING && process->signal)
-		snprintf(text, sizeof(text), "%s …", emergency_signal_name(process->signal));
-	else if (process->took >= 0)
-		snprintf(text, sizeof(text), "%s after %s, %s", results[process->result].word,
-			duration_format(process->took, took),
-			emergency_signal_name(process->signal));
+	if (step->result == RESULT_PENDING && step->process.signal)
+		snprintf(text, sizeof(text), "%s …", action_signal_name(step->process.signal));
+	else if (step->process.took >= 0)
+		snprintf(text, sizeof(text), "%s after %s, %s", results[step->result].word,
+			duration_format(step->process.took, took),
+			action_signal_name(step->process.signal));
 	else
-		snprintf(text, sizeof(text), "%s", results[process->result].word);
+		snprintf(text, sizeof(text), "%s", results[step->result].word);
 	if (*text)
-		line_add_next(line, results[process->result].style, text);
-	if (process->detail)
-		line_add_next(line, STYLE_TEXT, process->detail);
+		line_add_next(line, results[step->result].style, text);
+	if (step->detail)
+		line_add_next(line, STYLE_TEXT, step->detail);
 }
 
 static void format_process(const struct sheet *sheet, size_t index, struct line *line)
 {
-	const struct emergency_process *process = &sheet->emergency->processes[index];
-	const struct process title = { .name = process->name, .command = process->command };
-	bool skipped = process->skip != SKIP_NONE;
+	const struct action_step *step = &sheet->emergency->action.steps[index];
+	const struct process title = { .name = step->process.name,
+		.command = step->process.command };
+	bool skipped = step->process.skip != SKIP_NONE;
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
 	char loses[EMERGENCY_LOSES_MAX];
 	format_prefix(line,
 		skipped           ? " "
 			: planned ? "✗"
-				  : results[process->result].sign,
-		planned ? STYLE_LEAKED : results[process->result].style, process->pid);
+				  : results[step->result].sign,
+		planned ? STYLE_LEAKED : results[step->result].style, step->pid);
 	process_title_add(&title, skipped ? STYLE_DIM : STYLE_TEXT, line);
 	if (skipped) {
-		line_add_next(line, STYLE_PROTECTED, skip_reason_phrase(process->skip));
-		if (process->why)
-			line_add_next(line, STYLE_DIM, process->why);
+		line_add_next(line, STYLE_PROTECTED, skip_reason_phrase(step->process.skip));
+		if (step->process.why)
+			line_add_next(line, STYLE_DIM, step->process.why);
 	} else if (!planned) {
-		format_outcome(process, line);
+		format_outcome(step, line);
 	}
-	format_count(line, process->connections);
-	if (planned && !skipped && *emergency_loses(sheet->emergency, process, loses)) {
+	format_count(line, step->process.connections);
+	if (planned && !skipped && *emergency_loses(sheet->emergency, step, loses)) {
 		line_add_next(line, STYLE_DIM, "loses: ");
 		line_add(line, STYLE_CAUTION, loses);
 	}
-	if (process->applications && planned && !skipped)
-		line_add_next(line, STYLE_DIM, process->applications);
-	if (process->unit)
-		line_add_next(line, STYLE_DIM, process->unit);
+	if (step->process.applications && planned && !skipped)
+		line_add_next(line, STYLE_DIM, step->process.applications);
+	if (step->process.unit)
+		line_add_next(line, STYLE_DIM, step->process.unit);
 }
 
 static void format_session(
@@ -337,7 +339,7 @@ static void draw(struct sheet *sheet, const char *title, enum screen screen)
 		.n_lines = sheet->count,
 		.note = frame->ui->notice,
 		.screen = screen,
-		.count = sheet->emergency ? emergency_count_stopped(sheet->emergency) : 0,
+		.count = sheet->emergency ? action_count_selected(&sheet->emergency->action) : 0,
 		.data = sheet,
 		.draw_line = draw_line,
 	};
@@ -346,7 +348,7 @@ static void draw(struct sheet *sheet, const char *title, enum screen screen)
 
 static void plan_title(const struct emergency *emergency, char *text, size_t size)
 {
-	size_t n = emergency_count_stopped(emergency);
+	size_t n = action_count_selected(&emergency->action);
 	size_t connections = emergency_count_connections(emergency);
 	if (n)
 		snprintf(text, size, "Emergency: stop %zu process%s with %zu connection%s?", n,
@@ -366,11 +368,11 @@ void emergency_view_draw_plan(const struct frame *frame)
 		return;
 	}
 	plan_title(emergency, title, sizeof(title));
-	if (emergency_count_stopped(emergency) || emergency->gone->n_steps)
+	if (action_count_selected(&emergency->action) || emergency->gone->n_steps)
 		add(&sheet, (struct entry){ .kind = LINE_PROMPT });
 	else
 		add_heading(&sheet, "nobody here is the application's: there is nothing to stop");
-	if (emergency_count_stopped(emergency)) {
+	if (action_count_selected(&emergency->action)) {
 		add_heading(&sheet,
 			emergency->connected ? "stopped, and their sessions ended"
 					     : "stopped, one by one until dbtop gets in (found by "

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/action.h"
 #include "view/frame.h"
 #include "view/grid.h"
 #include "view/line.h"
@@ -42,13 +43,34 @@ static void add_label(struct line *line, const char *label, size_t count)
 	line_add(line, style, !count && mark[1] == ' ' ? mark + 2 : mark + 1);
 }
 
-static void make_item(const struct key_help *key, bool label, size_t count, struct line *line)
+/* What Enter does, by the plan's kind. */
+static const char *const confirm_labels[] = {
+	[ACTION_KILL_LEAKED] = "end #",
+	[ACTION_TERMINATE] = "end #",
+	[ACTION_CANCEL] = "cancel #",
+	[ACTION_EMERGENCY] = "stop #",
+	[ACTION_PROXY_START] = "start it",
+	[ACTION_PROXY_RESTART] = "restart it",
+	[ACTION_CLEAR_PAGES] = "remove #",
+};
+
+/* NULL: the key is not in the bar. */
+static const char *label_of(const struct frame *frame, const struct key_help *key)
 {
+	if (!key->bar || strcmp(key->bar, UI_CONFIRM) != 0)
+		return key->bar;
+	return frame->plan ? confirm_labels[frame->plan->kind] : NULL;
+}
+
+static void make_item(const struct frame *frame, const struct key_help *key, bool label,
+	size_t count, struct line *line)
+{
+	const char *text = label_of(frame, key);
 	line_begin(line);
 	line_add(line, STYLE_KEY, key->keys);
-	if (label && *key->bar) {
+	if (label && *text) {
 		line_add(line, STYLE_KEY_LABEL, " ");
-		add_label(line, key->bar, count);
+		add_label(line, text, count);
 	}
 }
 
@@ -59,7 +81,7 @@ static int width_of(const struct frame *frame, const struct bar *bar, size_t cou
 	for (size_t i = 0; i < bar->n_items; i++) {
 		if (!bar->items[i].shown)
 			continue;
-		make_item(&frame->ui->keys[bar->items[i].key], bar->labels, count, &line);
+		make_item(frame, &frame->ui->keys[bar->items[i].key], bar->labels, count, &line);
 		width += line_width(frame->grid, &line) + bar->gap;
 	}
 	return width ? width - bar->gap : 0;
@@ -78,11 +100,12 @@ static bool hide_one(const struct frame *frame, struct bar *bar)
 }
 
 /* A key whose count is zero is not shown, except on the main screen. */
-static bool is_offered(const struct ui_state *ui, const struct key_help *key, size_t count)
+static bool is_offered(const struct frame *frame, const struct key_help *key, size_t count)
 {
-	if (!key->bar || !ui_key_works(ui, key))
+	const char *label = label_of(frame, key);
+	if (!label || !ui_key_works(frame->ui, key))
 		return false;
-	return count || key->screen == SCREEN_MAIN || !strchr(key->bar, '#');
+	return count || key->screen == SCREEN_MAIN || !strchr(label, '#');
 }
 
 static struct bar collect(const struct frame *frame, enum screen screen, size_t count)
@@ -90,7 +113,7 @@ static struct bar collect(const struct frame *frame, enum screen screen, size_t 
 	struct bar bar = { .labels = true, .gap = WIDE_GAP };
 	const struct ui_state *ui = frame->ui;
 	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
-		if (ui->keys[i].screen == screen && is_offered(ui, &ui->keys[i], count))
+		if (ui->keys[i].screen == screen && is_offered(frame, &ui->keys[i], count))
 			bar.items[bar.n_items++] = (struct item){ i, true };
 	return bar;
 }
@@ -124,7 +147,7 @@ int keybar_draw(
 		struct line line;
 		if (!bar.items[i].shown)
 			continue;
-		make_item(&frame->ui->keys[bar.items[i].key], bar.labels, count, &line);
+		make_item(frame, &frame->ui->keys[bar.items[i].key], bar.labels, count, &line);
 		int columns = line_width(frame->grid, &line);
 		if (at + columns > x + width)
 			break;

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/instant.h"
 #include "model/action.h"
 #include "view/dialog.h"
 #include "view/frame.h"
 #include "view/line.h"
+#include "view/proxy_plan_view.h"
 
 #define GAP 2
 
@@ -19,13 +21,13 @@ struct field {
 	int least;     /* it is cut to this before others are left out; 0: never cut */
 	int sacrifice; /* 1 is left out first; 0 stays */
 	void (*format)(
-		const struct action *plan, const struct action_step *step, struct line *line);
+		const struct frame *frame, const struct action_step *step, struct line *line);
 };
 
 static void format_tick(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	line_add(line, step->selected ? STYLE_STRONG : STYLE_DIM, step->selected ? "[x]" : "[ ]");
 }
 
@@ -35,16 +37,16 @@ static enum style style_of(const struct action_step *step, enum style style)
 	return step->selected ? style : STYLE_DIM;
 }
 
-static void format_pid(const struct action *plan, const struct action_step *step, struct line *line)
+static void format_pid(const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	line_printf(line, style_of(step, STYLE_TEXT), "%d", step->pid);
 }
 
 static void format_process(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	if (step->session.process)
 		line_add(line, style_of(step, STYLE_TEXT), step->session.process);
 	if (step->session.process && step->session.process_pid)
@@ -52,33 +54,33 @@ static void format_process(
 }
 
 static void format_application(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	const char *name = step->session.application_name;
 	line_add(line, style_of(step, STYLE_TEXT), name ? name : "");
 }
 
-static void format_age(const struct action *plan, const struct action_step *step, struct line *line)
+static void format_age(const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	char text[DURATION_TEXT_MAX];
 	line_add(line, style_of(step, STYLE_TEXT), duration_format(step->session.age, text));
 }
 
 static void format_certainty(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	const char *name = certainty_name(step->session.certainty);
 	bool proven = step->session.certainty == CERTAINTY_PROVEN;
 	line_add(line, style_of(step, proven ? STYLE_LEAKED : STYLE_CAUTION), name ? name : "");
 }
 
 static void format_reason(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	const char *phrase = reason_phrase(step->session.reason);
 	if (!phrase)
 		phrase = step->session.state_text ? step->session.state_text : "";
@@ -86,9 +88,9 @@ static void format_reason(
 }
 
 static void format_loses(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	if (!step->session.loses)
 		return;
 	line_add(line, STYLE_DIM, "loses: ");
@@ -96,90 +98,128 @@ static void format_loses(
 }
 
 static void format_query(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	if (step->session.query)
 		line_add_folded(line, STYLE_DIM, step->session.query);
 }
 
-static const struct {
-	const char *word, *sign;
-	enum style style;
-} results[] = {
-	[RESULT_PENDING] = { "…", "·", STYLE_DIM },
-	[RESULT_TERMINATED] = { "terminated", "✓", STYLE_GOOD },
-	[RESULT_GONE] = { "ended before us", "✓", STYLE_DIM },
-	[RESULT_CHANGED] = { "came back to life: left alone", "–", STYLE_CAUTION },
-	[RESULT_DENIED] = { "denied", "✗", STYLE_LEAKED },
-	[RESULT_TIMEOUT] = { "still there", "✗", STYLE_LEAKED },
-	[RESULT_CANCELLED] = { "cancelled", "✓", STYLE_GOOD },
-};
-
 static void format_sign(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	enum action_result result = step->selected ? step->result : RESULT_PENDING;
-	line_add(line, results[result].style, results[result].sign);
+	line_add(line, action_result_style(result), action_result_sign(result));
 }
 
 static void format_result(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	if (!step->selected)
 		line_add(line, STYLE_DIM, "left alone");
 	else
-		line_add(line, results[step->result].style, results[step->result].word);
+		line_add(line, action_result_style(step->result),
+			action_result_phrase(step->kind, step->result));
 }
 
 static void format_detail(
-	const struct action *plan, const struct action_step *step, struct line *line)
+	const struct frame *frame, const struct action_step *step, struct line *line)
 {
-	(void)plan;
+	(void)frame;
 	line_add(line, STYLE_TEXT, step->detail ? step->detail : "");
 }
 
-static const struct field plan_fields[] = {
-	{ .most = 3, .format = format_tick },
-	{ .right = true, .most = 10, .format = format_pid },
-	{ .most = 28, .least = 15, .sacrifice = 3, .format = format_process },
-	{ .most = 20, .sacrifice = 4, .format = format_application },
-	{ .right = true, .most = 7, .sacrifice = 5, .format = format_age },
-	{ .most = 8, .sacrifice = 6, .format = format_certainty },
-	{ .most = 28, .format = format_reason },
-	{ .most = 70, .sacrifice = 2, .format = format_loses },
-	{ .most = 60, .sacrifice = 1, .format = format_query },
-};
+static void format_page(
+	const struct frame *frame, const struct action_step *step, struct line *line)
+{
+	(void)frame;
+	line_printf(line, style_of(step, STYLE_TEXT), "%.40s %d",
+		step->page.name ? step->page.name : "unnamed", step->pid);
+}
 
-static const struct field result_fields[] = {
-	{ .most = 1, .format = format_sign },
-	{ .right = true, .most = 10, .format = format_pid },
-	{ .most = 28, .sacrifice = 1, .format = format_process },
-	{ .most = 20, .sacrifice = 2, .format = format_application },
-	{ .most = 30, .format = format_result },
-	{ .most = 60, .format = format_detail },
-};
+static void format_page_process(
+	const struct frame *frame, const struct action_step *step, struct line *line)
+{
+	(void)frame;
+	if (step->page.process)
+		line_add(line, style_of(step, STYLE_TEXT), step->page.process);
+}
+
+static void format_dead_since(
+	const struct frame *frame, const struct action_step *step, struct line *line)
+{
+	char age[DURATION_TEXT_MAX];
+	line_printf(line, style_of(step, STYLE_TEXT), "found dead %s ago",
+		duration_format(instant_elapsed(step->page.dead_since, frame->now), age));
+}
+
+static void format_path(
+	const struct frame *frame, const struct action_step *step, struct line *line)
+{
+	(void)frame;
+	line_add(line, STYLE_DIM, step->page.path);
+}
 
 #define FIELDS_MAX 9
 
+/* The columns for one kind of step, before and after the action; a column without a format ends
+ * them. */
+static const struct field session_fields[][FIELDS_MAX + 1] = {
+	{
+		{ .most = 3, .format = format_tick },
+		{ .right = true, .most = 10, .format = format_pid },
+		{ .most = 28, .least = 15, .sacrifice = 3, .format = format_process },
+		{ .most = 20, .sacrifice = 4, .format = format_application },
+		{ .right = true, .most = 7, .sacrifice = 5, .format = format_age },
+		{ .most = 8, .sacrifice = 6, .format = format_certainty },
+		{ .most = 28, .format = format_reason },
+		{ .most = 70, .sacrifice = 2, .format = format_loses },
+		{ .most = 60, .sacrifice = 1, .format = format_query },
+	},
+	{
+		{ .most = 1, .format = format_sign },
+		{ .right = true, .most = 10, .format = format_pid },
+		{ .most = 28, .sacrifice = 1, .format = format_process },
+		{ .most = 20, .sacrifice = 2, .format = format_application },
+		{ .most = 30, .format = format_result },
+		{ .most = 60, .format = format_detail },
+	},
+};
+
+static const struct field page_fields[][FIELDS_MAX + 1] = {
+	{
+		{ .most = 3, .format = format_tick },
+		{ .most = 50, .least = 12, .format = format_page },
+		{ .most = 28, .sacrifice = 2, .format = format_page_process },
+		{ .most = 24, .format = format_dead_since },
+		{ .most = 80, .sacrifice = 1, .format = format_path },
+	},
+	{
+		{ .most = 1, .format = format_sign },
+		{ .most = 50, .least = 12, .format = format_page },
+		{ .most = 40, .format = format_result },
+		{ .most = 60, .format = format_detail },
+		{ .most = 80, .sacrifice = 1, .format = format_path },
+	},
+};
+
 /* The columns of one dialog and their widths; 0: left out. */
 struct sheet {
-	const struct action *plan;
 	const struct field *fields;
 	size_t n_fields;
 	int widths[FIELDS_MAX];
 };
 
-static void measure(const struct grid *grid, struct sheet *sheet)
+static void measure(const struct frame *frame, struct sheet *sheet)
 {
 	struct line line;
-	for (size_t i = 0; i < sheet->plan->n_steps; i++) {
+	for (size_t i = 0; i < frame->plan->n_steps; i++) {
 		for (size_t c = 0; c < sheet->n_fields; c++) {
 			line_begin(&line);
-			sheet->fields[c].format(sheet->plan, &sheet->plan->steps[i], &line);
-			int width = line_width(grid, &line);
+			sheet->fields[c].format(frame, &frame->plan->steps[i], &line);
+			int width = line_width(frame->grid, &line);
 			if (width > sheet->fields[c].most)
 				width = sheet->fields[c].most;
 			if (width > sheet->widths[c])
@@ -238,7 +278,7 @@ static void draw_step(
 		if (width > end - x)
 			width = end - x;
 		line_begin(&line);
-		sheet->fields[c].format(sheet->plan, &sheet->plan->steps[index], &line);
+		sheet->fields[c].format(frame, &frame->plan->steps[index], &line);
 		if (sheet->fields[c].right)
 			line_put_right(frame->grid, x, where.y, width, &line);
 		else
@@ -246,14 +286,6 @@ static void draw_step(
 		x += width + GAP;
 	}
 	grid_add_hit(frame->grid, where, HIT_TARGET, (uint32_t)index);
-}
-
-static size_t count_ticked(const struct action *plan)
-{
-	size_t ticked = 0;
-	for (size_t i = 0; i < plan->n_steps; i++)
-		ticked += plan->steps[i].selected;
-	return ticked;
 }
 
 static void plan_title(const struct action *plan, char *text, size_t size)
@@ -265,6 +297,8 @@ static void plan_title(const struct action *plan, char *text, size_t size)
 		[ACTION_TERMINATE] = { "End", "connection?", "connections?" },
 		[ACTION_CANCEL] = { "Cancel the query of", "connection?", "connections?" },
 		[ACTION_EMERGENCY] = { "End", "remaining session?", "remaining sessions?" },
+		[ACTION_CLEAR_PAGES] = { "Remove", "stats page of a dead process?",
+			"stats pages of dead processes?" },
 	};
 	snprintf(text, size, "%s %zu %s", titles[plan->kind].before, plan->n_steps,
 		plan->n_steps == 1 ? titles[plan->kind].one : titles[plan->kind].many);
@@ -276,65 +310,91 @@ static const struct action_step *current_step(const struct frame *frame)
 	return cursor < frame->plan->n_steps ? &frame->plan->steps[cursor] : NULL;
 }
 
-static void draw(const struct frame *frame, const struct field *fields, size_t n_fields,
-	struct dialog *dialog)
+static void draw(const struct frame *frame, bool planned, struct dialog *dialog)
 {
-	struct sheet sheet = { .plan = frame->plan, .fields = fields, .n_fields = n_fields };
-	measure(frame->grid, &sheet);
+	const struct action *plan = frame->plan;
+	bool pages = plan->n_steps && plan->steps[0].kind == STEP_PAGE;
+	struct sheet sheet = { .fields = (pages ? page_fields : session_fields)[!planned] };
+	while (sheet.fields[sheet.n_fields].format)
+		sheet.n_fields++;
+	measure(frame, &sheet);
 	dialog->width = width_of(&sheet);
-	dialog->n_lines = frame->plan->n_steps;
+	dialog->n_lines = plan->n_steps;
 	dialog->data = &sheet;
 	dialog->draw_line = draw_step;
 	fit(&sheet, dialog_width(frame, dialog));
-	/* A statement that does not fit beside its target is shown in the note. */
+	/* A statement that does not fit beside its session is shown in the note. */
 	const struct action_step *step = current_step(frame);
-	if (fields == plan_fields && !sheet.widths[n_fields - 1] && step && step->session.query &&
+	if (planned && !pages && !sheet.widths[sheet.n_fields - 1] && step && step->session.query &&
 		!dialog->note_asks)
 		dialog->note = step->session.query;
 	dialog_draw(frame, dialog);
 }
 
+static bool is_about_proxy(const struct action *plan)
+{
+	return plan->kind == ACTION_PROXY_START || plan->kind == ACTION_PROXY_RESTART;
+}
+
+static const char *const notes[] = {
+	[ACTION_KILL_LEAKED] = "each is checked again just before it is ended",
+	[ACTION_TERMINATE] = "each is checked again just before it is ended",
+	[ACTION_CANCEL] = "each is checked again just before it is cancelled",
+	[ACTION_EMERGENCY] = NULL,
+	[ACTION_CLEAR_PAGES] = "nothing of them is left on the server",
+};
+
 void plan_draw(const struct frame *frame)
 {
 	char title[128];
-	/* The guard's answer to the last Enter. */
+	if (is_about_proxy(frame->plan)) {
+		proxy_plan_view_draw(frame);
+		return;
+	}
+	/* The answer to the last Enter. */
 	const char *asked = frame->ui->notice;
 	plan_title(frame->plan, title, sizeof(title));
 	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_STRONG,
 		.has_cursor = true,
-		.note = asked ? asked : "each is checked again in the moment it is ended",
+		.note = asked ? asked : notes[frame->plan->kind],
 		.note_asks = asked != NULL,
 		.screen = SCREEN_PLAN,
-		.count = count_ticked(frame->plan),
+		.count = action_count_selected(frame->plan),
 	};
-	draw(frame, plan_fields, sizeof(plan_fields) / sizeof(plan_fields[0]), &dialog);
+	draw(frame, true, &dialog);
+}
+
+static const char *done_word(enum action_kind kind)
+{
+	switch (kind) {
+	case ACTION_CANCEL: return "cancelled";
+	case ACTION_CLEAR_PAGES: return "removed";
+	default: return "ended";
+	}
 }
 
 static void result_title(const struct action *plan, char *text, size_t size)
 {
-	size_t counts[RESULT_COUNT] = { 0 }, survived = 0, all = 0;
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (!plan->steps[i].selected)
-			continue;
-		all++;
-		counts[plan->steps[i].result]++;
-		survived += action_result_survived(plan->steps[i].result);
-	}
-	if (counts[RESULT_PENDING])
-		snprintf(text, size, "%zu of %zu done …", all - counts[RESULT_PENDING], all);
+	size_t all = action_count_selected(plan), pending = action_count(plan, RESULT_PENDING);
+	size_t survived = action_count_survivors(plan);
+	if (pending)
+		snprintf(text, size, "%zu of %zu done …", all - pending, all);
 	else if (survived)
 		snprintf(text, size, "%zu of %zu still there", survived, all);
 	else
-		snprintf(text, size, "done: %zu of %zu %s",
-			counts[RESULT_TERMINATED] + counts[RESULT_CANCELLED], all,
-			plan->kind == ACTION_CANCEL ? "cancelled" : "ended");
+		snprintf(text, size, "done: %zu of %zu %s", action_count_done(plan), all,
+			done_word(plan->kind));
 }
 
 void plan_draw_results(const struct frame *frame)
 {
 	char title[128];
+	if (is_about_proxy(frame->plan)) {
+		proxy_plan_view_draw(frame);
+		return;
+	}
 	result_title(frame->plan, title, sizeof(title));
 	struct dialog dialog = {
 		.title = title,
@@ -343,5 +403,5 @@ void plan_draw_results(const struct frame *frame)
 		.note = frame->ui->notice,
 		.screen = SCREEN_RESULTS,
 	};
-	draw(frame, result_fields, sizeof(result_fields) / sizeof(result_fields[0]), &dialog);
+	draw(frame, false, &dialog);
 }

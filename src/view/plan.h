@@ -1,4 +1,5 @@
-/* The plan: which sessions will be ended, why, and what is lost with them; then the results. */
+/* The plan: what will be ended, cancelled, started or removed, why, and what is lost with it; then
+ * the results. */
 #ifndef VIEW_PLAN_H
 #define VIEW_PLAN_H
 

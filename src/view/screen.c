@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "model/assessment.h"
-#include "view/clearing_view.h"
 #include "view/details.h"
 #include "view/emergency_view.h"
 #include "view/frame.h"
@@ -12,7 +11,6 @@
 #include "view/header.h"
 #include "view/help.h"
 #include "view/keybar.h"
-#include "view/launch_view.h"
 #include "view/locks.h"
 #include "view/log_view.h"
 #include "view/password.h"
@@ -220,10 +218,6 @@ static void draw_page(const struct frame *frame)
 	case SCREEN_DETAILS: details_draw(frame); return;
 	case SCREEN_LOCKS: locks_draw(frame); return;
 	case SCREEN_PROXY: proxy_view_draw(frame); return;
-	case SCREEN_LAUNCH:
-	case SCREEN_LAUNCH_RUN: launch_view_draw(frame); return;
-	case SCREEN_CLEAR:
-	case SCREEN_CLEAR_RUN: clearing_view_draw(frame); return;
 	case SCREEN_EMERGENCY: emergency_view_draw_plan(frame); return;
 	case SCREEN_LOG: log_view_draw(frame); return;
 	case SCREEN_PASSWORD: password_draw(frame); return;

@@ -19,7 +19,6 @@
 struct arena;
 struct assessment;
 struct action;
-struct clearing;
 struct details;
 struct emergency;
 struct log_view;
@@ -28,18 +27,14 @@ struct shutdown_verdict;
 enum screen {
 	SCREEN_MAIN,
 	SCREEN_HELP,
-	SCREEN_PLAN,    /* the plan: targets are ticked, then it is confirmed */
+	SCREEN_PLAN,    /* the plan: steps are ticked, then it is confirmed */
 	SCREEN_RESULTS, /* the same plan while it is carried out, and its results */
 	SCREEN_DETAILS,
 	SCREEN_LOCKS,
 	SCREEN_PROXY,
-	SCREEN_LAUNCH,     /* the plan of the proxy's start, before it is confirmed */
-	SCREEN_LAUNCH_RUN, /* its steps */
-	SCREEN_EMERGENCY,  /* the plan of an emergency, confirmed by typing a word */
+	SCREEN_EMERGENCY, /* the plan of an emergency, confirmed by typing a word */
 	SCREEN_PASSWORD,
 	SCREEN_LOG,
-	SCREEN_CLEAR,         /* stats pages of dead processes, to be removed */
-	SCREEN_CLEAR_RUN,     /* the same pages while they are removed, and the results */
 	SCREEN_EMERGENCY_RUN, /* its steps while it is carried out, and the results */
 	SCREEN_WATCH,         /* the shutdown watch */
 	SCREEN_QUIT,          /* asks whether to quit while a watch is armed */
@@ -65,6 +60,7 @@ enum key_need {
 	NEED_PROCESS,   /* the watched process still runs */
 	NEED_START,     /* the proxy can be started */
 	NEED_RESTART,   /* the proxy can be restarted */
+	NEED_TICKS,     /* the plan's steps can be ticked one by one */
 };
 
 /* The help's headings; keys that act come first. */
@@ -78,12 +74,15 @@ enum help_section {
 };
 #define HELP_SECTIONS (HELP_SCREEN + 1)
 
+/* The label of the key that confirms a plan: "end 4", "cancel 2", "remove 1". */
+#define UI_CONFIRM "@"
+
 /* One entry of the key bar and of the help, in the app's order: the most important comes first. */
 struct key_help {
 	const char *keys; /* "k", "Ctrl-L", "↑ ↓" */
 	const char *what; /* for the help: "end the leaked connections"; NULL: not in the help */
 	const char *bar;  /* for the bar: "kill # leaked"; # is the number of leaked or ticked ones.
-			     NULL: not in the bar */
+			     UI_CONFIRM: what the plan does. NULL: not in the bar */
 	enum screen screen; /* the screen where it works, whose bar shows it */
 	bool always;        /* it stays in the bar when others are left out */
 	enum key_time when;
@@ -160,8 +159,6 @@ struct ui_state {
 	uint64_t questions; /* increased when a screen opens, or begins to ask something else */
 	size_t cursor;      /* the line under the cursor in a dialog */
 	size_t scroll;      /* of dialogs without a cursor */
-	const struct launch *launch;       /* set by the app; NULL: none */
-	const struct clearing *clearing;   /* set by the app; NULL: none */
 	const struct details *details;     /* set by details_open(); NULL: none */
 	const struct log_view *log;        /* set by log_view_open(); NULL: none */
 	const struct emergency *emergency; /* set by the app; NULL while processes are assessed */

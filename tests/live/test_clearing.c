@@ -111,7 +111,7 @@ static void who_may_not_act_clears_nothing(void **state)
 	assert_true(term_wait_text(term, "nothing left behind"));
 	assert_false(term_shows(term, "X clears"));
 	term_press(term, "X");
-	assert_true(term_wait_text(term, "read-only: nothing can be removed"));
+	assert_true(term_wait_text(term, "read-only: no action is possible"));
 	term_end(term);
 	term = open_dashboard("--app", "somebody");
 	assert_true(term_wait_text(term, "nothing left behind"));

@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #include "action/act.h"
-#include "action/execute.h"
+#include "action/runner.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -54,7 +54,7 @@ enum action_result __wrap_act_read_signal(
 struct killer {
 	uv_loop_t loop;
 	struct session *session;
-	struct executor *executor;
+	struct runner *runner;
 	bool ready, done;
 };
 
@@ -79,9 +79,9 @@ static void killer_init(struct killer *killer)
 	uv_loop_init(&killer->loop);
 	const struct session_callbacks session = { .data = killer, .ready = on_ready };
 	killer->session = session_new(&killer->loop, &params, &session);
-	const struct execute_options options = { .deadline = 10 * USEC_PER_SEC };
-	const struct execute_callbacks callbacks = { .data = killer, .done = on_done };
-	killer->executor = execute_new(&killer->loop, killer->session, &options, &callbacks);
+	const struct runner_options options = { .deadline = 10 * USEC_PER_SEC };
+	const struct runner_callbacks callbacks = { .data = killer, .done = on_done };
+	killer->runner = runner_new(&killer->loop, killer->session, &options, &callbacks);
 	session_start(killer->session);
 	while (!killer->ready)
 		uv_run(&killer->loop, UV_RUN_ONCE);
@@ -90,7 +90,7 @@ static void killer_init(struct killer *killer)
 
 static void killer_deinit(struct killer *killer)
 {
-	execute_free(killer->executor);
+	runner_free(killer->runner);
 	session_free(killer->session);
 	uv_run(&killer->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&killer->loop), 0);
@@ -164,7 +164,7 @@ static void kill_all_that_rest(struct killer *killer, PGconn *conn, struct tally
 	struct action *plan = plan_now(conn);
 	if (plan->n_steps > 0) {
 		killer->done = false;
-		assert_int_equal(execute_run(killer->executor, plan), 0);
+		assert_int_equal(runner_begin(killer->runner, plan), 0);
 		while (!killer->done)
 			uv_run(&killer->loop, UV_RUN_ONCE);
 		count(tally, plan);

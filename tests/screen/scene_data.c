@@ -10,7 +10,6 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/assessment.h"
-#include "model/clearing.h"
 #include "model/emergency.h"
 #include "model/lock.h"
 #include "model/proxy.h"
@@ -159,36 +158,42 @@ void scene_set_denied(struct assessment *assessment)
 
 /* --- an emergency --- */
 
-static const struct emergency_process emergency_rows[] = {
-	{ .pid = 4312,
-		.name = "python3",
-		.command = "python3 main.py",
-		.user = "app",
-		.unit = "app.service",
-		.applications = "app",
-		.connections = 14,
-		.took = -1 },
-	{ .pid = 4811,
-		.name = "python3",
-		.command = "python3 importer.py",
-		.user = "app",
-		.applications = "importer",
-		.connections = 5,
-		.took = -1 },
-	{ .pid = 5120,
-		.name = "psql",
-		.command = "psql -d app",
-		.user = "app",
-		.connections = 1,
-		.skip = SKIP_CLIENT_PROGRAM,
-		.took = -1 },
-	{ .pid = 812,
-		.name = "pgbouncer",
-		.command = "pgbouncer /etc/pgbouncer/pgbouncer.ini",
-		.user = "postgres",
-		.connections = 3,
-		.skip = SKIP_PGBOUNCER,
-		.took = -1 },
+static const struct action_step emergency_rows[] = {
+	{ .kind = STEP_PROCESS,
+		.selected = true,
+		.pid = 4312,
+		.process.name = "python3",
+		.process.command = "python3 main.py",
+		.process.user = "app",
+		.process.unit = "app.service",
+		.process.applications = "app",
+		.process.connections = 14,
+		.process.took = -1 },
+	{ .kind = STEP_PROCESS,
+		.selected = true,
+		.pid = 4811,
+		.process.name = "python3",
+		.process.command = "python3 importer.py",
+		.process.user = "app",
+		.process.applications = "importer",
+		.process.connections = 5,
+		.process.took = -1 },
+	{ .kind = STEP_PROCESS,
+		.pid = 5120,
+		.process.name = "psql",
+		.process.command = "psql -d app",
+		.process.user = "app",
+		.process.connections = 1,
+		.process.skip = SKIP_CLIENT_PROGRAM,
+		.process.took = -1 },
+	{ .kind = STEP_PROCESS,
+		.pid = 812,
+		.process.name = "pgbouncer",
+		.process.command = "pgbouncer /etc/pgbouncer/pgbouncer.ini",
+		.process.user = "postgres",
+		.process.connections = 3,
+		.process.skip = SKIP_PGBOUNCER,
+		.process.took = -1 },
 };
 
 static const struct action_step gone_session = {
@@ -204,11 +209,7 @@ static const struct action_step gone_session = {
 
 static struct action *make_round(const struct action_step *step)
 {
-	struct arena *arena = arena_new();
-	struct action *plan = arena_alloc(arena, sizeof(*plan));
-	plan->arena = arena;
-	plan->kind = ACTION_EMERGENCY;
-	plan->steps = arena_alloc(arena, sizeof(*plan->steps));
+	struct action *plan = action_new(ACTION_EMERGENCY, 1);
 	plan->steps[0] = *step;
 	plan->n_steps = 1;
 	return plan;
@@ -218,15 +219,15 @@ struct emergency *scene_emergency(void)
 {
 	struct arena *arena = arena_new();
 	struct emergency *emergency = arena_alloc(arena, sizeof(*emergency));
-	emergency->arena = arena;
-	emergency->made_at = SAMPLE_NOW;
-	emergency->server = "app @ 127.0.0.1:5432";
-	emergency->grace = SECONDS(10);
+	emergency->action.arena = arena;
+	emergency->action.made_at = SAMPLE_NOW;
+	emergency->action.server = "app @ 127.0.0.1:5432";
+	emergency->action.grace = SECONDS(10);
 	emergency->connected = true;
-	emergency->n_processes = LENGTH(emergency_rows);
-	emergency->processes =
+	emergency->action.n_steps = LENGTH(emergency_rows);
+	emergency->action.steps =
 		arena_array(arena, LENGTH(emergency_rows), sizeof(emergency_rows[0]));
-	memcpy(emergency->processes, emergency_rows, sizeof(emergency_rows));
+	memcpy(emergency->action.steps, emergency_rows, sizeof(emergency_rows));
 	emergency->gone = make_round(&gone_session);
 	emergency->counted = -1;
 	return emergency;
@@ -234,20 +235,20 @@ struct emergency *scene_emergency(void)
 
 void scene_emergency_stopping(struct emergency *emergency)
 {
-	struct emergency_process *first = &emergency->processes[0];
+	struct action_step *first = &emergency->action.steps[0];
 	emergency->phase = EMERGENCY_STOPPING;
-	first->signal = SIGTERM;
-	first->took = MS(640);
+	first->process.signal = SIGTERM;
+	first->process.took = MS(640);
 	first->result = RESULT_TERMINATED;
-	emergency->processes[1].signal = SIGTERM;
+	emergency->action.steps[1].process.signal = SIGTERM;
 }
 
 void scene_emergency_done(struct emergency *emergency)
 {
-	struct emergency_process *second = &emergency->processes[1];
+	struct action_step *second = &emergency->action.steps[1];
 	scene_emergency_stopping(emergency);
-	second->signal = SIGKILL;
-	second->took = SECONDS(10) + MS(120);
+	second->process.signal = SIGKILL;
+	second->process.took = SECONDS(10) + MS(120);
 	second->result = RESULT_TERMINATED;
 	emergency->phase = EMERGENCY_DONE;
 	emergency->rounds[0] = make_round(&gone_session);
@@ -255,7 +256,7 @@ void scene_emergency_done(struct emergency *emergency)
 	emergency->rounds[0]->steps[0].detail = "GRANT pg_signal_backend TO dbtop;";
 	emergency->n_rounds = 1;
 	emergency->counted = 1;
-	emergency->left = arena_alloc(emergency->arena, sizeof(*emergency->left));
+	emergency->left = arena_alloc(emergency->action.arena, sizeof(*emergency->left));
 	emergency->left[0] =
 		(struct emergency_left){ 9802, 0, "worker", 1, "denied: pg_signal_backend" };
 	emergency->n_left = 1;
@@ -263,31 +264,31 @@ void scene_emergency_done(struct emergency *emergency)
 
 /* --- stats pages of the dead --- */
 
-static const struct clearing_page dead_pages[] = {
-	{ .path = "/run/worker.page",
-		.name = "worker",
-		.process = "python3 worker.py",
+static const struct action_step dead_pages[] = {
+	{ .kind = STEP_PAGE,
+		.selected = true,
 		.pid = 3999,
-		.dead_since = SAMPLE_NOW - SECONDS(1860) },
-	{ .path = "/run/importer.page",
-		.name = "importer",
+		.page = { .path = "/run/worker.page",
+			.name = "worker",
+			.process = "python3 worker.py",
+			.dead_since = SAMPLE_NOW - SECONDS(1860) } },
+	{ .kind = STEP_PAGE,
+		.selected = true,
 		.pid = 4100,
-		.dead_since = SAMPLE_NOW - SECONDS(7200) },
+		.page = { .path = "/run/importer.page",
+			.name = "importer",
+			.dead_since = SAMPLE_NOW - SECONDS(7200) } },
 };
 
-struct clearing *scene_clearing(bool done)
+struct action *scene_clearing(bool done)
 {
-	struct arena *arena = arena_new();
-	struct clearing *clearing = arena_alloc(arena, sizeof(*clearing));
-	clearing->arena = arena;
+	struct action *clearing = action_new(ACTION_CLEAR_PAGES, LENGTH(dead_pages));
 	clearing->made_at = SAMPLE_NOW;
 	clearing->server = "app @ 127.0.0.1:5432";
-	clearing->done = done;
-	clearing->n_pages = LENGTH(dead_pages);
-	clearing->pages = arena_array(arena, LENGTH(dead_pages), sizeof(dead_pages[0]));
-	memcpy(clearing->pages, dead_pages, sizeof(dead_pages));
-	for (size_t i = 0; done && i < clearing->n_pages; i++)
-		clearing->pages[i].result = i ? CLEARING_GONE : CLEARING_CLEARED;
+	clearing->n_steps = LENGTH(dead_pages);
+	memcpy(clearing->steps, dead_pages, sizeof(dead_pages));
+	for (size_t i = 0; done && i < clearing->n_steps; i++)
+		clearing->steps[i].result = i ? RESULT_GONE : RESULT_CLEARED;
 	return clearing;
 }
 

@@ -9,7 +9,6 @@
 #include "model/style.h"
 
 struct assessment;
-struct clearing;
 struct emergency;
 struct scenery;
 
@@ -26,7 +25,7 @@ void scene_emergency_stopping(struct emergency *emergency);
 void scene_emergency_done(struct emergency *emergency);
 
 /* Two pages of dead processes; removed, or still to be. */
-struct clearing *scene_clearing(bool done);
+struct action *scene_clearing(bool done);
 
 enum scene_watch {
 	WATCH_ARMED,

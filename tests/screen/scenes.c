@@ -5,17 +5,22 @@
 #include <string.h>
 
 #include "action/plan.h"
+#include "action/proxy_plan.h"
 #include "base/arena.h"
 #include "dashboard/keymap.h"
 #include "model/action.h"
 #include "model/assessment.h"
-#include "model/clearing.h"
 #include "model/emergency.h"
-#include "model/launch.h"
 #include "sample.h"
 #include "scene_data.h"
 #include "view/screen.h"
 #include "view/settle.h"
+
+/* What the app finds out with each frame. */
+static void meet(struct scenery *scenery, enum key_need need)
+{
+	scenery->ui.met |= 1u << need;
+}
 
 static void show_plan(struct scenery *scenery)
 {
@@ -24,6 +29,7 @@ static void show_plan(struct scenery *scenery)
 	for (size_t i = 0; i < scenery->plan->n_steps; i++)
 		if (scenery->plan->steps[i].session.certainty == CERTAINTY_PRESUMED)
 			scenery->plan->steps[i].selected = false;
+	meet(scenery, NEED_TICKS);
 	ui_push(&scenery->ui, SCREEN_PLAN);
 }
 
@@ -35,12 +41,6 @@ static void show_results(struct scenery *scenery)
 			scenery->plan->steps[i].result =
 				i == 1 ? RESULT_CHANGED : RESULT_TERMINATED;
 	ui_push(&scenery->ui, SCREEN_RESULTS);
-}
-
-/* What the app finds out with each frame. */
-static void meet(struct scenery *scenery, enum key_need need)
-{
-	scenery->ui.met |= 1u << need;
 }
 
 static void open_details(struct scenery *scenery, int32_t pid)
@@ -112,19 +112,18 @@ static void show_launch(struct scenery *scenery)
 {
 	static const char *const argv[] = { "cloud-sql-proxy", "--health-check", "--port", "5433",
 		"project:region:instance" };
-	scenery->launch = launch_new(LAUNCH_RESTART, scenery->assessment->proxy, argv,
+	scenery->plan = proxy_plan(ACTION_PROXY_RESTART, scenery->assessment->proxy, argv,
 		sizeof(argv) / sizeof(argv[0]), "/home/app/.local/state/dbtop/proxy.log");
-	scenery->ui.launch = scenery->launch;
-	ui_push(&scenery->ui, SCREEN_LAUNCH);
+	ui_push(&scenery->ui, SCREEN_PLAN);
 }
 
 static void show_launch_run(struct scenery *scenery)
 {
 	show_launch(scenery);
-	scenery->launch->phase = LAUNCH_DONE;
-	scenery->launch->result = LAUNCH_STARTED;
-	scenery->launch->pid = 9105;
-	ui_push(&scenery->ui, SCREEN_LAUNCH_RUN);
+	struct action_step *command = &scenery->plan->steps[1];
+	command->result = RESULT_STARTED;
+	command->pid = 9105;
+	ui_push(&scenery->ui, SCREEN_RESULTS);
 }
 
 static void show_emergency(struct scenery *scenery)
@@ -153,16 +152,15 @@ static void show_emergency_done(struct scenery *scenery)
 
 static void show_clearing(struct scenery *scenery)
 {
-	scenery->clearing = scene_clearing(false);
-	scenery->ui.clearing = scenery->clearing;
-	ui_push(&scenery->ui, SCREEN_CLEAR);
+	scenery->plan = scene_clearing(false);
+	meet(scenery, NEED_TICKS);
+	ui_push(&scenery->ui, SCREEN_PLAN);
 }
 
 static void show_cleared(struct scenery *scenery)
 {
-	scenery->clearing = scene_clearing(true);
-	scenery->ui.clearing = scenery->clearing;
-	ui_push(&scenery->ui, SCREEN_CLEAR_RUN);
+	scenery->plan = scene_clearing(true);
+	ui_push(&scenery->ui, SCREEN_RESULTS);
 }
 
 static void show_watch(struct scenery *scenery)
@@ -311,8 +309,6 @@ void scenery_deinit(struct scenery *scenery)
 	log_view_deinit(&scenery->log);
 	action_free(scenery->plan);
 	emergency_free(scenery->emergency);
-	launch_free(scenery->launch);
-	clearing_free(scenery->clearing);
 	shutdown_record_deinit(&scenery->record);
 	assessment_free(scenery->assessment);
 	arena_free(scenery->arena);

@@ -35,8 +35,6 @@ struct scenery {
 	struct log_view log;
 	struct action *plan;
 	struct emergency *emergency;
-	struct launch *launch;
-	struct clearing *clearing;
 	struct shutdown_record record;
 	struct shutdown_verdict verdict;
 	struct ui_watch watch;

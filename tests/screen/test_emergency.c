@@ -120,7 +120,7 @@ static void readonly_opens_no_page(void **state)
 	struct term *term = open_dashboard("user=app", "--readonly", NULL);
 	assert_true(term_wait_text(term, "leaky"));
 	term_press(term, "E");
-	assert_true(term_wait_text(term, "read-only: nothing can be ended"));
+	assert_true(term_wait_text(term, "read-only: no action is possible"));
 	assert_false(term_shows(term, "Emergency:"));
 	assert_true(live_running(app));
 	term_end(term);

@@ -99,7 +99,7 @@ static void readonly_and_foreign(void **state)
 	struct term *term = open_dashboard(false, true);
 	assert_true(term_wait_text(term, "proxy ✗ absent"));
 	term_press(term, "P s");
-	assert_true(term_wait_text(term, "read-only: nothing can be started or stopped"));
+	assert_true(term_wait_text(term, "read-only: no action is possible"));
 	assert_false(term_shows(term, "s start"));
 	term_end(term);
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
@@ -95,9 +96,8 @@ static void each_line_tells_when_who_what_and_the_result(void **state)
 	step->session.seen_at = SAMPLE_NOW;
 	step->session.seen_state = "active";
 	struct audit *audit = audit_new(fixture->path);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
-	assert_null(audit_error(audit));
-	audit_result(audit, fixture->plan, step, SAMPLE_NOW + 1);
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
+	audit_step(audit, fixture->plan, step, SAMPLE_NOW + 1);
 	assert_null(audit_error(audit));
 	audit_free(audit);
 	assert_int_equal(count_lines(fixture->path), 2);
@@ -137,7 +137,7 @@ static void under_sudo_it_names_the_person(void **state)
 	setenv("SUDO_USER", "ali\033ce", 1);
 	struct audit *audit = audit_new(fixture->path);
 	unsetenv("SUDO_USER");
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	audit_free(audit);
 	json_t *action = read_line(fixture->path, 0);
 	const char *sudo_user = text(action, "who", "sudo_user");
@@ -153,7 +153,7 @@ static void only_we_can_read_it(void **state)
 	struct fixture *fixture = *state;
 	mode_t mask = umask(0);
 	struct audit *audit = audit_new(fixture->path);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	audit_free(audit);
 	umask(mask);
 	struct stat st;
@@ -169,14 +169,11 @@ static void a_full_log_is_moved_aside(void **state)
 	struct fixture *fixture = *state;
 	CLEANUP(cleanup_free) char *aside = mem_printf("%s.1", fixture->path);
 	struct audit *audit = audit_new(fixture->path);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
-	assert_null(audit_error(audit));
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	assert_int_equal(truncate(fixture->path, AUDIT_SIZE_MAX - 1), 0);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
-	assert_null(audit_error(audit));
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	assert_int_equal(access(aside, F_OK), -1);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
-	assert_null(audit_error(audit));
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	assert_int_equal(count_lines(fixture->path), 1);
 	struct stat st;
 	assert_int_equal(stat(aside, &st), 0);
@@ -188,10 +185,9 @@ static void a_line_cut_short_does_not_spoil_the_next(void **state)
 {
 	struct fixture *fixture = *state;
 	struct audit *audit = audit_new(fixture->path);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
-	assert_null(audit_error(audit));
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	assert_int_equal(truncate(fixture->path, 20), 0);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), 0);
 	audit_free(audit);
 	assert_int_equal(count_lines(fixture->path), 2);
 	json_t *second = read_line(fixture->path, 1);
@@ -202,7 +198,7 @@ static void a_line_cut_short_does_not_spoil_the_next(void **state)
 static void assert_fails(struct fixture *fixture, const char *path, const char *words)
 {
 	struct audit *audit = audit_new(path);
-	audit_action(audit, fixture->plan, SAMPLE_NOW);
+	assert_int_equal(audit_begin(audit, fixture->plan, SAMPLE_NOW), -EIO);
 	assert_non_null(audit_error(audit));
 	assert_non_null(strstr(audit_error(audit), words));
 	audit_free(audit);

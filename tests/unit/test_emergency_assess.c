@@ -65,7 +65,7 @@ static void on_done(void *data, struct emergency *emergency, const struct assess
 {
 	uv_loop_t *loop = data;
 	assert_ptr_equal(from, &assessment);
-	assert_int_equal(emergency->n_processes, 0);
+	assert_int_equal(emergency->action.n_steps, 0);
 	emergency_free(emergency);
 	done++;
 	uv_stop(loop);

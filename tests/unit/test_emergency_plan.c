@@ -226,10 +226,10 @@ static enum skip_reason judge(const struct row *row, bool connected)
 	struct world world = world_of(row, connected);
 	struct emergency *emergency =
 		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->n_processes, 1);
+	assert_int_equal(emergency->action.n_steps, 1);
 	assert_int_equal(emergency->connected, connected);
-	enum skip_reason skip = emergency->processes[0].skip;
-	assert_int_equal(emergency_count_stopped(emergency), skip == SKIP_NONE);
+	enum skip_reason skip = emergency->action.steps[0].process.skip;
+	assert_int_equal(action_count_selected(&emergency->action), skip == SKIP_NONE);
 	emergency_free(emergency);
 	assessment_free(world.assessment);
 	return skip;
@@ -331,7 +331,7 @@ static void out_of_scope_is_out_of_reach(void **state)
 	world.assessment->connections[0].in_scope = false;
 	struct emergency *emergency =
 		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->processes[0].skip, SKIP_OUT_OF_SCOPE);
+	assert_int_equal(emergency->action.steps[0].process.skip, SKIP_OUT_OF_SCOPE);
 	emergency_free(emergency);
 	assessment_free(world.assessment);
 	assert_judged(&rows[0], false, SKIP_NOT_TOLD);
@@ -342,10 +342,10 @@ static void assert_unreadable(const struct world *world, const char *why)
 {
 	struct emergency *emergency =
 		emergency_plan(world->assessment, &options, world->facts, world->n_facts);
-	assert_int_equal(emergency->n_processes, 1);
-	assert_int_equal(emergency->processes[0].skip, SKIP_UNREADABLE);
-	assert_non_null(emergency->processes[0].why);
-	assert_non_null(strstr(emergency->processes[0].why, why));
+	assert_int_equal(emergency->action.n_steps, 1);
+	assert_int_equal(emergency->action.steps[0].process.skip, SKIP_UNREADABLE);
+	assert_non_null(emergency->action.steps[0].process.why);
+	assert_non_null(strstr(emergency->action.steps[0].process.why, why));
 	assert_int_equal(emergency->held->n_steps, 0);
 	emergency_free(emergency);
 }
@@ -399,20 +399,20 @@ static void who_came_another_way_is_left_until_the_server_tells(void **state)
 	peers->n_unix = 1;
 	struct emergency *emergency =
 		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->n_processes, 1);
-	assert_int_equal(emergency->processes[0].skip, SKIP_NOT_TOLD);
-	assert_int_equal(emergency->processes[0].connections, 1);
+	assert_int_equal(emergency->action.n_steps, 1);
+	assert_int_equal(emergency->action.steps[0].process.skip, SKIP_NOT_TOLD);
+	assert_int_equal(emergency->action.steps[0].process.connections, 1);
 	emergency_free(emergency);
 	/* the very file that we connect to */
 	socket.at_target = true;
 	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->processes[0].skip, SKIP_NONE);
+	assert_int_equal(emergency->action.steps[0].process.skip, SKIP_NONE);
 	emergency_free(emergency);
 	/* a server on another machine has no socket here */
 	socket.at_target = false;
 	peers->target.server.address[0] = 10;
 	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_int_equal(emergency->n_processes, 0);
+	assert_int_equal(emergency->action.n_steps, 0);
 	emergency_free(emergency);
 	assessment_free(world.assessment);
 }
@@ -429,7 +429,7 @@ static void only_sessions_of_the_stopped_and_the_gone_are_ended(void **state)
 	struct action *plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_steps, 0);
 	action_free(plan);
-	emergency->processes[0].signal = 15;
+	emergency->action.steps[0].process.signal = 15;
 	plan = emergency_plan_sessions(emergency, assessment, &applications);
 	assert_int_equal(plan->n_steps, 1);
 	assert_int_equal(plan->kind, ACTION_EMERGENCY);
@@ -466,12 +466,12 @@ static void the_proxy_is_told_by_its_socket(void **state)
 		proxy->process = (struct process){ .pid = 100, .start_ticks = 7, .name = "other" };
 		struct emergency *emergency =
 			emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-		assert_int_equal(emergency->processes[0].skip, SKIP_PROXY);
+		assert_int_equal(emergency->action.steps[0].process.skip, SKIP_PROXY);
 		emergency_free(emergency);
 		/* a pid that was used again */
 		proxy->process.start_ticks = 6;
 		emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-		assert_int_equal(emergency->processes[0].skip, SKIP_NONE);
+		assert_int_equal(emergency->action.steps[0].process.skip, SKIP_NONE);
 		emergency_free(emergency);
 		assessment_free(world.assessment);
 	}
@@ -486,30 +486,32 @@ static void what_is_lost_with_a_process_is_told(void **state)
 	struct emergency *emergency =
 		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->held->n_steps, 1);
-	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses), "");
+	assert_string_equal(emergency_loses(emergency, &emergency->action.steps[0], loses), "");
 	emergency_free(emergency);
 	activity->backends[0].state = BACKEND_STATE_IN_TRANSACTION;
 	emergency = emergency_plan(world.assessment, &options, world.facts, world.n_facts);
-	assert_string_equal(
-		emergency_loses(emergency, &emergency->processes[0], loses), "1 open transaction");
+	assert_string_equal(emergency_loses(emergency, &emergency->action.steps[0], loses),
+		"1 open transaction");
 	emergency->held->steps[0].session.locks = 3;
 	emergency->held->steps[0].session.waiters = 2;
-	assert_string_equal(emergency_loses(emergency, &emergency->processes[0], loses),
+	assert_string_equal(emergency_loses(emergency, &emergency->action.steps[0], loses),
 		"1 open transaction, 3 locks, 2 wait");
 	emergency_free(emergency);
 	assessment_free(world.assessment);
 }
 
-static const char *why_left(const struct emergency_process *stopped,
-	const struct emergency_process *fresh, struct emergency *ret)
+static const char *why_left(
+	const struct action_step *stopped, const struct action_step *fresh, struct emergency *ret)
 {
-	struct emergency after = { .arena = ret->arena,
+	struct emergency after = {
+		.action = { .arena = ret->action.arena,
+			.steps = (struct action_step *)fresh,
+			.n_steps = 1 },
 		.connected = true,
-		.processes = (struct emergency_process *)fresh,
-		.n_processes = 1 };
+	};
 	struct action none = { .n_steps = 0 };
-	ret->processes = (struct emergency_process *)stopped;
-	ret->n_processes = 1;
+	ret->action.steps = (struct action_step *)stopped;
+	ret->action.n_steps = 1;
 	emergency_left_count(ret, &after, &none, 0);
 	assert_int_equal(ret->n_left, 1);
 	assert_int_equal(ret->counted, 2);
@@ -522,32 +524,38 @@ static const char *why_left(const struct emergency_process *stopped,
 static void what_came_back_is_told_with_what_to_do(void **state)
 {
 	(void)state;
-	struct emergency emergency = { .arena = arena_new() };
-	struct emergency_process stopped = { .pid = 100,
-		.start_ticks = 7,
-		.parent = 50,
-		.unit = "app.service",
+	struct emergency emergency = { .action.arena = arena_new() };
+	struct action_step stopped = { .kind = STEP_PROCESS,
+		.selected = true,
+		.pid = 100,
+		.process.start_ticks = 7,
+		.process.parent = 50,
+		.process.unit = "app.service",
 		.result = RESULT_TERMINATED };
-	struct emergency_process fresh = {
-		.pid = 101, .start_ticks = 9, .parent = 50, .parent_name = "sh", .connections = 2
-	};
+	struct action_step fresh = { .kind = STEP_PROCESS,
+		.selected = true,
+		.pid = 101,
+		.process.start_ticks = 9,
+		.process.parent = 50,
+		.process.parent_name = "sh",
+		.process.connections = 2 };
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
 		"sh (process 50) started it again: stop that one first");
-	fresh.parent = 60;
+	fresh.process.parent = 60;
 	assert_string_equal(
 		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
-	fresh.parent = stopped.parent = 1;
-	fresh.unit = "app.service";
+	fresh.process.parent = stopped.process.parent = 1;
+	fresh.process.unit = "app.service";
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
 		"it was started again: systemctl stop app.service keeps it away");
-	stopped.unit = "other.service";
+	stopped.process.unit = "other.service";
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
 		"it has connected since the plan was made; systemctl stop app.service keeps it "
 		"away");
-	fresh.unit = stopped.unit = "session-3.scope";
+	fresh.process.unit = stopped.process.unit = "session-3.scope";
 	assert_string_equal(
 		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
-	arena_free(emergency.arena);
+	arena_free(emergency.action.arena);
 }
 
 int main(void)

@@ -29,7 +29,7 @@ static void refuses_readonly_and_empty_plans(void **state)
 	struct action plan = plan_of(2, 0);
 	struct guard_answer answer = guard_check(&plan, &readonly, &history, 0);
 	assert_int_equal(answer.verdict, GUARD_REFUSE);
-	assert_string_equal(answer.why, "readonly: no action can be taken");
+	assert_string_equal(answer.why, "read-only: no action is possible");
 
 	plan = plan_of(0, 0);
 	answer = guard_check(&plan, &none, &history, 0);

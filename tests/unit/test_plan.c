@@ -37,7 +37,7 @@ static void kill_leaked_names_the_most_certain_first_then_oldest(void **state)
 	assert_int_equal(plan->made_at, SAMPLE_NOW);
 	assert_string_equal(plan->server, "app @ 127.0.0.1:5432");
 	assert_string_equal(plan->role, "dbtop");
-	assert_int_equal(plan_count_selected(plan), 4);
+	assert_int_equal(action_count_selected(plan), 4);
 	action_free(plan);
 
 	plan = plan_kill_leaked(assessment, CERTAINTY_PROVEN);
@@ -205,7 +205,7 @@ static void without_a_server_the_plan_is_empty(void **state)
 		struct assessment *assessment = sample_assessment(kinds[i]);
 		struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 		assert_int_equal(plan->n_steps, 0);
-		assert_int_equal(plan_count_selected(plan), 0);
+		assert_int_equal(action_count_selected(plan), 0);
 		action_free(plan);
 		assessment_free(assessment);
 	}

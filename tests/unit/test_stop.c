@@ -22,34 +22,33 @@
 #include "action/stop.h"
 #include "base/arena.h"
 #include "base/instant.h"
-#include "model/emergency.h"
+#include "model/action.h"
 #include "proc/process.h"
 
 #define MSEC USEC_PER_MSEC
 
 struct fixture {
 	uv_loop_t loop;
-	struct arena *arena;
+	struct action action;
 	struct stopper *stopper;
 	int told;
 };
 
-static void on_progress(void *data, const struct emergency_process *process)
+static void on_changed(void *data, struct action_step *step)
 {
 	struct fixture *fixture = data;
-	(void)process;
+	(void)step;
 	fixture->told++;
 }
 
-static void open_fixture(struct fixture *fixture, struct stop_options options)
+static void open_fixture(struct fixture *fixture, enum stop_way way, int64_t grace)
 {
-	*fixture = (struct fixture){ .arena = arena_new() };
+	*fixture = (struct fixture){
+		.action = { .arena = arena_new(), .stop_way = way, .grace = grace },
+	};
 	uv_loop_init(&fixture->loop);
-	options.proc_root = options.proc_root ? options.proc_root : "/proc";
-	options.arena = fixture->arena;
-	options.data = fixture;
-	options.progress = on_progress;
-	fixture->stopper = stop_new(&fixture->loop, &options);
+	fixture->stopper = stop_new(
+		&fixture->loop, "/proc", &(struct step_callbacks){ fixture, on_changed, NULL });
 }
 
 static void close_fixture(struct fixture *fixture)
@@ -57,7 +56,7 @@ static void close_fixture(struct fixture *fixture)
 	stop_free(fixture->stopper);
 	uv_run(&fixture->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&fixture->loop), 0);
-	arena_free(fixture->arena);
+	arena_free(fixture->action.arena);
 }
 
 /* A child that sleeps; it has set its disposition when we return. */
@@ -81,10 +80,10 @@ static pid_t start_child(bool stubborn)
 	return pid;
 }
 
-static struct emergency_process process_of(pid_t pid)
+static struct action_step process_of(pid_t pid)
 {
-	struct emergency_process process = { .pid = pid, .took = -1 };
-	assert_int_equal(process_start_ticks("/proc", pid, &process.start_ticks), 0);
+	struct action_step process = { .kind = STEP_PROCESS, .pid = pid, .process.took = -1 };
+	assert_int_equal(process_start_ticks("/proc", pid, &process.process.start_ticks), 0);
 	return process;
 }
 
@@ -106,18 +105,18 @@ static void who_obeys_is_not_killed(void **state)
 {
 	(void)state;
 	struct fixture fixture;
-	open_fixture(&fixture, (struct stop_options){ .grace = 3600 * USEC_PER_SEC });
+	open_fixture(&fixture, STOP_THEN_KILL, 3600 * USEC_PER_SEC);
 	pid_t pid = start_child(false);
-	struct emergency_process process = process_of(pid);
-	assert_int_equal(stop_begin(fixture.stopper, &process), 0);
-	assert_int_equal(process.signal, SIGTERM);
-	assert_int_equal(fixture.told, 0);
+	struct action_step process = process_of(pid);
+	stop_begin(fixture.stopper, &fixture.action, &process);
+	assert_int_equal(process.process.signal, SIGTERM);
+	assert_int_equal(fixture.told, 1);
 	run_until_settled(&fixture);
 	assert_int_equal(process.result, RESULT_TERMINATED);
-	assert_int_equal(process.signal, SIGTERM);
+	assert_int_equal(process.process.signal, SIGTERM);
 	assert_null(process.detail);
-	assert_true(process.took >= 0);
-	assert_int_equal(fixture.told, 1);
+	assert_true(process.process.took >= 0);
+	assert_int_equal(fixture.told, 2);
 	assert_int_equal(ended_by(pid), SIGTERM);
 	close_fixture(&fixture);
 }
@@ -126,16 +125,16 @@ static void who_does_not_is_killed_after_the_grace(void **state)
 {
 	(void)state;
 	struct fixture fixture;
-	open_fixture(&fixture, (struct stop_options){ .grace = 200 * MSEC });
+	open_fixture(&fixture, STOP_THEN_KILL, 200 * MSEC);
 	pid_t obedient = start_child(false), stubborn = start_child(true);
-	struct emergency_process first = process_of(obedient), second = process_of(stubborn);
-	assert_int_equal(stop_begin(fixture.stopper, &first), 0);
-	assert_int_equal(stop_begin(fixture.stopper, &second), 0);
+	struct action_step first = process_of(obedient), second = process_of(stubborn);
+	stop_begin(fixture.stopper, &fixture.action, &first);
+	stop_begin(fixture.stopper, &fixture.action, &second);
 	run_until_settled(&fixture);
-	assert_int_equal(first.signal, SIGTERM);
+	assert_int_equal(first.process.signal, SIGTERM);
 	assert_int_equal(second.result, RESULT_TERMINATED);
-	assert_int_equal(second.signal, SIGKILL);
-	assert_true(second.took >= 200 * MSEC);
+	assert_int_equal(second.process.signal, SIGKILL);
+	assert_true(second.process.took >= 200 * MSEC);
 	assert_non_null(second.detail);
 	assert_int_equal(ended_by(obedient), SIGTERM);
 	assert_int_equal(ended_by(stubborn), SIGKILL);
@@ -146,29 +145,13 @@ static void force_leaves_no_grace(void **state)
 {
 	(void)state;
 	struct fixture fixture;
-	open_fixture(
-		&fixture, (struct stop_options){ .grace = 3600 * USEC_PER_SEC, .force = true });
+	open_fixture(&fixture, STOP_BY_KILL, 3600 * USEC_PER_SEC);
 	pid_t pid = start_child(true);
-	struct emergency_process process = process_of(pid);
-	assert_int_equal(stop_begin(fixture.stopper, &process), 0);
-	assert_int_equal(process.signal, SIGKILL);
+	struct action_step process = process_of(pid);
+	stop_begin(fixture.stopper, &fixture.action, &process);
+	assert_int_equal(process.process.signal, SIGKILL);
 	run_until_settled(&fixture);
 	assert_int_equal(process.result, RESULT_TERMINATED);
-	assert_int_equal(ended_by(pid), SIGKILL);
-	close_fixture(&fixture);
-}
-
-static void readonly_signals_nobody(void **state)
-{
-	(void)state;
-	struct fixture fixture;
-	open_fixture(&fixture, (struct stop_options){ .readonly = true, .force = true });
-	pid_t pid = start_child(false);
-	struct emergency_process process = process_of(pid);
-	assert_int_equal(stop_begin(fixture.stopper, &process), -EPERM);
-	assert_int_equal(process.signal, 0);
-	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
-	kill(pid, SIGKILL);
 	assert_int_equal(ended_by(pid), SIGKILL);
 	close_fixture(&fixture);
 }
@@ -177,18 +160,18 @@ static void who_has_ended_and_who_has_the_pid_now_are_told_apart(void **state)
 {
 	(void)state;
 	struct fixture fixture;
-	open_fixture(&fixture, (struct stop_options){ .grace = MSEC });
+	open_fixture(&fixture, STOP_THEN_KILL, MSEC);
 	pid_t gone = start_child(false), another = start_child(false);
-	struct emergency_process first = process_of(gone), second = process_of(another);
+	struct action_step first = process_of(gone), second = process_of(another);
 	kill(gone, SIGKILL);
 	assert_int_equal(ended_by(gone), SIGKILL);
-	second.start_ticks--;
-	assert_int_equal(stop_begin(fixture.stopper, &first), 0);
-	assert_int_equal(stop_begin(fixture.stopper, &second), 0);
+	second.process.start_ticks--;
+	stop_begin(fixture.stopper, &fixture.action, &first);
+	stop_begin(fixture.stopper, &fixture.action, &second);
 	assert_false(stop_busy(fixture.stopper));
 	assert_int_equal(first.result, RESULT_GONE);
 	assert_int_equal(second.result, RESULT_CHANGED);
-	assert_int_equal(second.signal, 0);
+	assert_int_equal(second.process.signal, 0);
 	assert_int_equal(waitpid(another, NULL, WNOHANG), 0);
 	kill(another, SIGKILL);
 	assert_int_equal(ended_by(another), SIGKILL);
@@ -199,10 +182,10 @@ static void interrupted_it_says_what_was_sent(void **state)
 {
 	(void)state;
 	struct fixture fixture;
-	open_fixture(&fixture, (struct stop_options){ .grace = 100 * MSEC });
+	open_fixture(&fixture, STOP_THEN_KILL, 100 * MSEC);
 	pid_t pid = start_child(true);
-	struct emergency_process process = process_of(pid);
-	assert_int_equal(stop_begin(fixture.stopper, &process), 0);
+	struct action_step process = process_of(pid);
+	stop_begin(fixture.stopper, &fixture.action, &process);
 	stop_interrupt(fixture.stopper);
 	assert_false(stop_busy(fixture.stopper));
 	assert_int_equal(process.result, RESULT_TIMEOUT);
@@ -241,21 +224,22 @@ static pid_t start_child_as(pid_t wanted)
 
 static void reuse_a_pid(void)
 {
-	struct emergency_process planned = { .pid = 300, .took = -1 };
+	struct action_step planned = { .kind = STEP_PROCESS, .pid = 300, .process.took = -1 };
 	struct fixture fixture;
 	uint64_t start;
 	CHECK(mount("proc", "/proc", "proc", 0, NULL) == 0);
 	CHECK(start_child_as(300) == 300);
-	CHECK(process_start_ticks("/proc", 300, &planned.start_ticks) == 0);
+	CHECK(process_start_ticks("/proc", 300, &planned.process.start_ticks) == 0);
 	kill(300, SIGKILL);
 	CHECK(waitpid(300, NULL, 0) == 300);
 	/* a tick later, or they could not be told apart by their start */
 	usleep(50 * 1000);
 	CHECK(start_child_as(300) == 300);
-	CHECK(process_start_ticks("/proc", 300, &start) == 0 && start != planned.start_ticks);
-	open_fixture(&fixture, (struct stop_options){ .force = true });
-	CHECK(stop_begin(fixture.stopper, &planned) == 0);
-	CHECK(planned.result == RESULT_CHANGED && planned.signal == 0);
+	CHECK(process_start_ticks("/proc", 300, &start) == 0 &&
+		start != planned.process.start_ticks);
+	open_fixture(&fixture, STOP_BY_KILL, MSEC);
+	stop_begin(fixture.stopper, &fixture.action, &planned);
+	CHECK(planned.result == RESULT_CHANGED && planned.process.signal == 0);
 	CHECK(!stop_busy(fixture.stopper));
 	CHECK(waitpid(300, NULL, WNOHANG) == 0);
 	_exit(0);
@@ -295,7 +279,6 @@ int main(void)
 		cmocka_unit_test(who_obeys_is_not_killed),
 		cmocka_unit_test(who_does_not_is_killed_after_the_grace),
 		cmocka_unit_test(force_leaves_no_grace),
-		cmocka_unit_test(readonly_signals_nobody),
 		cmocka_unit_test(who_has_ended_and_who_has_the_pid_now_are_told_apart),
 		cmocka_unit_test(interrupted_it_says_what_was_sent),
 		cmocka_unit_test(a_pid_that_is_used_again_is_not_signalled),

@@ -16,7 +16,7 @@
 #include "action/audit.h"
 #include "base/instant.h"
 #include "base/writer.h"
-#include "model/launch.h"
+#include "model/action.h"
 #include "sample.h"
 
 /* Longer than any wait of the test when nothing hangs. */
@@ -160,15 +160,15 @@ static void the_end_does_not_wait_for_long(void **state)
 static void an_action_is_not_begun_without_its_line(void **state)
 {
 	(void)state;
-	struct launch launch = { .argv = (const char *const[]){ "proxy", NULL } };
+	const struct action action = { .kind = ACTION_TERMINATE };
 	struct audit *audit = audit_new("path");
 	audit_set_timeout(audit, SHORT);
 	set_hanging(true);
-	audit_launch(audit, &launch, SAMPLE_NOW);
+	assert_int_equal(audit_begin(audit, &action, SAMPLE_NOW), -EIO);
 	const char *error = audit_error(audit);
 	assert_non_null(error);
 	assert_non_null(strstr(error, "the audit log path cannot be written: The disk does not"));
-	audit_launch(audit, &launch, SAMPLE_NOW);
+	assert_int_equal(audit_begin(audit, &action, SAMPLE_NOW), -EIO);
 	set_hanging(false);
 	audit_set_timeout(audit, LONG);
 	assert_null(audit_error(audit));

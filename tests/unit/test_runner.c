@@ -1,4 +1,4 @@
-/* action/execute without a server: what it refuses, and what a missing connection means. */
+/* action/run without a server: what it refuses, and what a missing connection means. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <uv.h>
 
-#include "action/execute.h"
 #include "action/plan.h"
+#include "action/runner.h"
 #include "model/assessment.h"
 #include "sample.h"
 #include "session/params.h"
@@ -20,7 +20,7 @@ struct fixture {
 	uv_loop_t loop;
 	struct session *session; /* never started: there is no connection */
 	struct action *plan;
-	struct executor *executor;
+	struct runner *runner;
 	int progress, done;
 };
 
@@ -29,8 +29,9 @@ static void ignore(void *data)
 	(void)data;
 }
 
-static void on_progress(void *data)
+static void on_progress(void *data, const struct action_step *step)
 {
+	(void)step;
 	((struct fixture *)data)->progress++;
 }
 
@@ -49,15 +50,15 @@ static void open_fixture(struct fixture *fixture, bool readonly)
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
 	fixture->plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
 	assessment_free(assessment);
-	fixture->executor = execute_new(&fixture->loop, fixture->session,
-		&(struct execute_options){
-			.readonly = readonly, .deadline = EXECUTE_DEADLINE_DEFAULT },
-		&(struct execute_callbacks){ fixture, on_progress, on_done });
+	fixture->runner = runner_new(&fixture->loop, fixture->session,
+		&(struct runner_options){
+			.readonly = readonly, .deadline = RUNNER_DEADLINE_DEFAULT },
+		&(struct runner_callbacks){ fixture, on_progress, on_done });
 }
 
 static void close_fixture(struct fixture *fixture)
 {
-	execute_free(fixture->executor);
+	runner_free(fixture->runner);
 	session_free(fixture->session);
 	uv_run(&fixture->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&fixture->loop), 0);
@@ -69,8 +70,8 @@ static void readonly_sends_nothing(void **state)
 	(void)state;
 	struct fixture fixture;
 	open_fixture(&fixture, true);
-	assert_int_equal(execute_run(fixture.executor, fixture.plan), -EPERM);
-	assert_false(execute_busy(fixture.executor));
+	assert_int_equal(runner_begin(fixture.runner, fixture.plan), -EPERM);
+	assert_false(runner_busy(fixture.runner));
 	uv_run(&fixture.loop, UV_RUN_NOWAIT);
 	assert_int_equal(fixture.progress + fixture.done, 0);
 	for (size_t i = 0; i < fixture.plan->n_steps; i++)
@@ -84,14 +85,14 @@ static void without_a_connection_each_target_is_told(void **state)
 	struct fixture fixture;
 	open_fixture(&fixture, false);
 	fixture.plan->steps[1].selected = false;
-	assert_int_equal(execute_run(fixture.executor, fixture.plan), 0);
-	assert_true(execute_busy(fixture.executor));
-	assert_int_equal(execute_run(fixture.executor, fixture.plan), -EBUSY);
+	assert_int_equal(runner_begin(fixture.runner, fixture.plan), 0);
+	assert_true(runner_busy(fixture.runner));
+	assert_int_equal(runner_begin(fixture.runner, fixture.plan), -EBUSY);
 	assert_int_equal(fixture.progress + fixture.done, 0);
 	while (!fixture.done)
 		uv_run(&fixture.loop, UV_RUN_ONCE);
 	assert_int_equal(fixture.progress, 3);
-	assert_false(execute_busy(fixture.executor));
+	assert_false(runner_busy(fixture.runner));
 	for (size_t i = 0; i < fixture.plan->n_steps; i++)
 		assert_int_equal(
 			fixture.plan->steps[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
@@ -106,7 +107,7 @@ static void a_plan_without_a_tick_is_refused(void **state)
 	open_fixture(&fixture, false);
 	for (size_t i = 0; i < fixture.plan->n_steps; i++)
 		fixture.plan->steps[i].selected = false;
-	assert_int_equal(execute_run(fixture.executor, fixture.plan), -EINVAL);
+	assert_int_equal(runner_begin(fixture.runner, fixture.plan), -EINVAL);
 	close_fixture(&fixture);
 }
 
@@ -116,10 +117,10 @@ static void interrupted_each_target_has_a_result(void **state)
 	struct fixture fixture;
 	open_fixture(&fixture, false);
 	fixture.plan->steps[1].selected = false;
-	execute_interrupt(fixture.executor);
-	assert_int_equal(execute_run(fixture.executor, fixture.plan), 0);
-	execute_interrupt(fixture.executor);
-	assert_false(execute_busy(fixture.executor));
+	runner_interrupt(fixture.runner);
+	assert_int_equal(runner_begin(fixture.runner, fixture.plan), 0);
+	runner_interrupt(fixture.runner);
+	assert_false(runner_busy(fixture.runner));
 	for (size_t i = 0; i < fixture.plan->n_steps; i++)
 		assert_int_equal(
 			fixture.plan->steps[i].result, i == 1 ? RESULT_PENDING : RESULT_TIMEOUT);
@@ -134,10 +135,61 @@ static void it_may_be_freed_at_any_time(void **state)
 	(void)state;
 	struct fixture fixture;
 	open_fixture(&fixture, false);
-	assert_int_equal(execute_run(fixture.executor, fixture.plan), 0);
+	assert_int_equal(runner_begin(fixture.runner, fixture.plan), 0);
 	close_fixture(&fixture);
 	assert_int_equal(fixture.done, 0);
-	execute_free(NULL);
+	runner_free(NULL);
+}
+
+static struct action *plan_pages(size_t count)
+{
+	struct action *action = action_new(ACTION_CLEAR_PAGES, count);
+	for (; action->n_steps < count; action->n_steps++)
+		action->steps[action->n_steps] = (struct action_step){
+			.kind = STEP_PAGE,
+			.selected = true,
+			.pid = 1,
+			.page.path = "/nowhere/1.page",
+		};
+	return action;
+}
+
+/* No page stays without a result, wherever the interruption comes. */
+static void interrupted_pages_have_results(void **state)
+{
+	(void)state;
+	for (int turns = 0; turns < 3; turns++) {
+		struct fixture fixture;
+		open_fixture(&fixture, false);
+		struct action *pages = plan_pages(100);
+		assert_int_equal(runner_begin(fixture.runner, pages), 0);
+		for (int i = 0; i < turns; i++)
+			uv_run(&fixture.loop, UV_RUN_NOWAIT);
+		runner_interrupt(fixture.runner);
+		assert_false(runner_busy(fixture.runner));
+		assert_int_equal(action_count(pages, RESULT_PENDING), 0);
+		if (turns == 0)
+			assert_string_equal(
+				pages->steps[0].detail, "interrupted: nothing was done");
+		action_free(pages);
+		close_fixture(&fixture);
+	}
+}
+
+static void pages_are_removed_and_each_has_its_result(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	open_fixture(&fixture, false);
+	struct action *pages = plan_pages(3);
+	pages->steps[1].selected = false;
+	assert_int_equal(runner_begin(fixture.runner, pages), 0);
+	while (!fixture.done)
+		uv_run(&fixture.loop, UV_RUN_ONCE);
+	assert_int_equal(action_count(pages, RESULT_GONE), 2);
+	assert_int_equal(pages->steps[1].result, RESULT_PENDING);
+	action_free(pages);
+	close_fixture(&fixture);
 }
 
 int main(void)
@@ -148,6 +200,8 @@ int main(void)
 		cmocka_unit_test(a_plan_without_a_tick_is_refused),
 		cmocka_unit_test(interrupted_each_target_has_a_result),
 		cmocka_unit_test(it_may_be_freed_at_any_time),
+		cmocka_unit_test(interrupted_pages_have_results),
+		cmocka_unit_test(pages_are_removed_and_each_has_its_result),
 	};
-	return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("runner", tests, NULL, NULL);
 }

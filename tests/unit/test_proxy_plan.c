@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,46 +19,61 @@
 #include <uv.h>
 
 #include "action/audit.h"
-#include "action/launcher.h"
-#include "model/launch.h"
+#include "action/proxy_plan.h"
+#include "action/runner.h"
 #include "model/proxy.h"
 #include "proc/process.h"
 
 #define COMMAND(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static uv_loop_t loop;
-static struct launcher *launcher;
-static struct launch *launch;
-static char folder[] = "/tmp/test_launcherXXXXXX";
+static struct runner *runner;
+static struct action *action;
+static bool done;
+static char folder[] = "/tmp/test_proxy_planXXXXXX";
 static char output[sizeof(folder) + 8], moved[sizeof(output) + 2];
 
-static void on_changed(void *data)
+static void on_done(void *data)
 {
 	(void)data;
-	if (launch->phase == LAUNCH_DONE)
-		uv_stop(&loop);
+	done = true;
+	uv_stop(&loop);
+}
+
+static void open_runner(bool readonly, struct audit *audit)
+{
+	runner = runner_new(&loop, NULL,
+		&(struct runner_options){ .readonly = readonly, .audit = audit },
+		&(struct runner_callbacks){ .done = on_done });
+	done = false;
+}
+
+/* The step that starts the proxy. */
+static const struct action_step *command(void)
+{
+	return &action->steps[action->n_steps - 1];
 }
 
 static int set_up(void **state)
 {
 	(void)state;
 	uv_loop_init(&loop);
-	launcher = launcher_new(&loop, &(struct launcher_options){ .changed = on_changed });
+	open_runner(false, NULL);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	if (launch && launch->pid)
-		kill(launch->pid, SIGKILL);
-	launcher_free(launcher);
+	if (action && command()->pid)
+		kill(command()->pid, SIGKILL);
+	runner_free(runner);
 	/* a stop that was asked for outside of a run ends the next one */
 	while (uv_run(&loop, UV_RUN_DEFAULT))
 		;
 	assert_int_equal(uv_loop_close(&loop), 0);
-	launch_free(launch);
-	launch = NULL;
+	action_free(action);
+	action = NULL;
 	return 0;
 }
 
@@ -69,24 +85,28 @@ static size_t length_of(const char *const *argv)
 	return count;
 }
 
-static void run(enum launch_kind kind, const struct proxy *proxy, const char *const *argv)
+static void begin(enum action_kind kind, const struct proxy *proxy, const char *const *argv)
 {
-	launch = launch_new(kind, proxy, argv, length_of(argv), output);
-	assert_int_equal(launcher_run(launcher, launch), 0);
-	if (launch->phase != LAUNCH_DONE)
-		uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(launch->phase, LAUNCH_DONE);
-	assert_false(launcher_busy(launcher));
+	action = proxy_plan(kind, proxy, argv, length_of(argv), output);
+	assert_int_equal(runner_begin(runner, action), 0);
+}
+
+static void run(enum action_kind kind, const struct proxy *proxy, const char *const *argv)
+{
+	begin(kind, proxy, argv);
+	while (!done)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_false(runner_busy(runner));
 }
 
 static void test_started(void **state)
 {
 	(void)state;
-	run(LAUNCH_START, NULL, COMMAND("sleep", "60"));
-	assert_int_equal(launch->result, LAUNCH_STARTED);
-	assert_int_equal(kill(launch->pid, 0), 0);
+	run(ACTION_PROXY_START, NULL, COMMAND("sleep", "60"));
+	assert_int_equal(command()->result, RESULT_STARTED);
+	assert_int_equal(kill(command()->pid, 0), 0);
 	/* a session of its own: our Ctrl+C is not its */
-	assert_int_equal(getsid(launch->pid), launch->pid);
+	assert_int_equal(getsid(command()->pid), command()->pid);
 }
 
 static bool tells(const char *path, const char *text)
@@ -106,17 +126,16 @@ static void test_interrupted(void **state)
 	char path[sizeof(folder) + 16];
 	snprintf(path, sizeof(path), "%s/actions.jsonl", folder);
 	struct audit *audit = audit_new(path);
-	launcher_free(launcher);
-	launcher = launcher_new(
-		&loop, &(struct launcher_options){ .audit = audit, .changed = on_changed });
-	launch = launch_new(LAUNCH_START, NULL, COMMAND("sleep", "60"), 2, output);
-	assert_int_equal(launcher_run(launcher, launch), 0);
-	assert_int_equal(launch->phase, LAUNCH_STARTING);
-	launcher_free(launcher);
-	launcher = NULL;
-	assert_int_equal(launch->phase, LAUNCH_DONE);
-	assert_int_equal(launch->result, LAUNCH_STARTED);
-	assert_int_equal(kill(launch->pid, 0), 0);
+	runner_free(runner);
+	open_runner(false, audit);
+	begin(ACTION_PROXY_START, NULL, COMMAND("sleep", "60"));
+	while (!command()->pid)
+		uv_run(&loop, UV_RUN_ONCE);
+	runner_free(runner);
+	runner = NULL;
+	assert_false(done);
+	assert_int_equal(command()->result, RESULT_STARTED);
+	assert_int_equal(kill(command()->pid, 0), 0);
 	audit_free(audit);
 	assert_true(tells(path, "interrupted: it was started, not yet seen to stay"));
 	unlink(path);
@@ -125,17 +144,18 @@ static void test_interrupted(void **state)
 static void test_no_shell(void **state)
 {
 	(void)state;
-	run(LAUNCH_START, NULL, COMMAND("test", "$HOME", "=", "$HOME; false"));
-	assert_int_equal(launch->result, LAUNCH_FAILED);
-	assert_string_equal(launch->detail, "it ended at once with status 1");
+	run(ACTION_PROXY_START, NULL, COMMAND("test", "$HOME", "=", "$HOME; false"));
+	assert_int_equal(command()->result, RESULT_FAILED);
+	assert_string_equal(command()->detail, "it ended at once with status 1");
 }
 
 static void test_last_words(void **state)
 {
 	(void)state;
-	run(LAUNCH_START, NULL, COMMAND("sh", "-c", "echo one; echo no such instance >&2; exit 3"));
-	assert_int_equal(launch->result, LAUNCH_FAILED);
-	assert_string_equal(launch->detail, "it ended at once with status 3: no such instance");
+	run(ACTION_PROXY_START, NULL,
+		COMMAND("sh", "-c", "echo one; echo no such instance >&2; exit 3"));
+	assert_int_equal(command()->result, RESULT_FAILED);
+	assert_string_equal(command()->detail, "it ended at once with status 3: no such instance");
 }
 
 static void test_output_is_moved_aside(void **state)
@@ -144,8 +164,8 @@ static void test_output_is_moved_aside(void **state)
 	struct stat st;
 	/* as large as it may get */
 	assert_int_equal(truncate(output, 10 << 20), 0);
-	run(LAUNCH_START, NULL, COMMAND("sh", "-c", "echo again; exit 4"));
-	assert_string_equal(launch->detail, "it ended at once with status 4: again");
+	run(ACTION_PROXY_START, NULL, COMMAND("sh", "-c", "echo again; exit 4"));
+	assert_string_equal(command()->detail, "it ended at once with status 4: again");
 	assert_int_equal(stat(output, &st), 0);
 	assert_int_equal(st.st_size, strlen("again\n"));
 	assert_int_equal(stat(moved, &st), 0);
@@ -155,29 +175,29 @@ static void test_output_is_moved_aside(void **state)
 static void test_not_to_be_run(void **state)
 {
 	(void)state;
-	run(LAUNCH_START, NULL, COMMAND("/nowhere/proxy"));
-	assert_int_equal(launch->result, LAUNCH_FAILED);
-	assert_non_null(strstr(launch->detail, "/nowhere/proxy cannot be run"));
+	run(ACTION_PROXY_START, NULL, COMMAND("/nowhere/proxy"));
+	assert_int_equal(command()->result, RESULT_FAILED);
+	assert_non_null(strstr(command()->detail, "/nowhere/proxy cannot be run"));
 }
 
 static void test_into_the_background(void **state)
 {
 	(void)state;
-	run(LAUNCH_START, NULL, COMMAND("true"));
-	assert_int_equal(launch->result, LAUNCH_STARTED);
-	assert_non_null(strstr(launch->detail, "background"));
+	run(ACTION_PROXY_START, NULL, COMMAND("true"));
+	assert_int_equal(command()->result, RESULT_STARTED);
+	assert_non_null(strstr(command()->detail, "background"));
 }
 
 static void test_readonly(void **state)
 {
 	(void)state;
-	struct launcher *bound = launcher_new(
-		&loop, &(struct launcher_options){ .readonly = true, .changed = on_changed });
-	launch = launch_new(LAUNCH_START, NULL, COMMAND("sleep", "60"), 2, NULL);
-	assert_int_equal(launcher_run(bound, launch), -EPERM);
-	assert_int_equal(launch->phase, LAUNCH_PLANNED);
-	assert_int_equal(launch->pid, 0);
-	launcher_free(bound);
+	runner_free(runner);
+	open_runner(true, NULL);
+	action = proxy_plan(ACTION_PROXY_START, NULL, COMMAND("sleep", "60"), 2, NULL);
+	assert_int_equal(runner_begin(runner, action), -EPERM);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(command()->result, RESULT_PENDING);
+	assert_int_equal(command()->pid, 0);
 }
 
 /* A process of ours in the proxy's place. */
@@ -226,9 +246,9 @@ static void test_restarted(void **state)
 	(void)state;
 	pid_t old = start_old(COMMAND("sleep", "60"));
 	struct proxy *proxy = proxy_of(old);
-	assert_null(launch_refusal(LAUNCH_RESTART, proxy, 1));
-	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
-	assert_int_equal(launch->result, LAUNCH_STARTED);
+	assert_null(proxy_plan_refusal(ACTION_PROXY_RESTART, proxy, 1));
+	run(ACTION_PROXY_RESTART, proxy, COMMAND("sleep", "61"));
+	assert_int_equal(command()->result, RESULT_STARTED);
 	assert_int_equal(waitpid(old, &status, 0), old);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 	free_proxy(proxy);
@@ -240,15 +260,17 @@ static void test_interrupted_while_stopping(void **state)
 	(void)state;
 	pid_t old = start_old(COMMAND("sleep", "60"));
 	struct proxy *proxy = proxy_of(old);
+	/* a signal that comes before it has stopped would still end it */
 	kill(old, SIGSTOP);
-	launch = launch_new(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"), 2, output);
-	assert_int_equal(launcher_run(launcher, launch), 0);
-	assert_int_equal(launch->phase, LAUNCH_STOPPING);
-	launcher_interrupt(launcher);
-	assert_false(launcher_busy(launcher));
-	assert_int_equal(launch->result, LAUNCH_SURVIVED);
-	assert_int_equal(launch->pid, 0);
-	assert_non_null(strstr(launch->detail, "interrupted: SIGTERM was sent"));
+	assert_int_equal(waitpid(old, NULL, WUNTRACED), old);
+	begin(ACTION_PROXY_RESTART, proxy, COMMAND("sleep", "61"));
+	while (!action->steps[0].process.signal)
+		uv_run(&loop, UV_RUN_ONCE);
+	runner_interrupt(runner);
+	assert_false(runner_busy(runner));
+	assert_int_equal(command()->result, RESULT_SURVIVED);
+	assert_int_equal(command()->pid, 0);
+	assert_non_null(strstr(command()->detail, "interrupted: SIGTERM was sent"));
 	kill(old, SIGKILL);
 	assert_int_equal(waitpid(old, NULL, 0), old);
 	free_proxy(proxy);
@@ -256,9 +278,9 @@ static void test_interrupted_while_stopping(void **state)
 
 static void check_left_alone(struct proxy *proxy, pid_t old)
 {
-	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
-	assert_int_equal(launch->result, LAUNCH_CHANGED);
-	assert_int_equal(launch->pid, 0);
+	run(ACTION_PROXY_RESTART, proxy, COMMAND("sleep", "61"));
+	assert_int_equal(command()->result, RESULT_CHANGED);
+	assert_int_equal(command()->pid, 0);
 	assert_int_equal(waitpid(old, NULL, WNOHANG), 0);
 	kill(old, SIGKILL);
 	assert_int_equal(waitpid(old, NULL, 0), old);
@@ -293,14 +315,14 @@ static void test_gone_already(void **state)
 	struct proxy *proxy = proxy_of(old);
 	kill(old, SIGKILL);
 	assert_int_equal(waitpid(old, NULL, 0), old);
-	run(LAUNCH_RESTART, proxy, COMMAND("sleep", "61"));
-	assert_int_equal(launch->result, LAUNCH_STARTED);
+	run(ACTION_PROXY_RESTART, proxy, COMMAND("sleep", "61"));
+	assert_int_equal(command()->result, RESULT_STARTED);
 	free_proxy(proxy);
 }
 
-static void check_refused(enum launch_kind kind, struct proxy *proxy, const char *why)
+static void check_refused(enum action_kind kind, struct proxy *proxy, const char *why)
 {
-	const char *found = launch_refusal(kind, proxy, 1);
+	const char *found = proxy_plan_refusal(kind, proxy, 1);
 	if (!why != !found || (why && !strstr(found, why)))
 		fail_msg("refused: %s, not %s", found ? found : "no", why ? why : "no");
 }
@@ -309,36 +331,36 @@ static void test_refusals(void **state)
 {
 	struct proxy *proxy = proxy_new();
 	(void)state;
-	assert_non_null(launch_refusal(LAUNCH_START, NULL, 1));
-	assert_non_null(strstr(launch_refusal(LAUNCH_START, proxy, 0), "proxy.start"));
+	assert_non_null(proxy_plan_refusal(ACTION_PROXY_START, NULL, 1));
+	assert_non_null(strstr(proxy_plan_refusal(ACTION_PROXY_START, proxy, 0), "proxy.start"));
 	proxy->status = PROXY_ABSENT;
-	check_refused(LAUNCH_START, proxy, NULL);
-	check_refused(LAUNCH_RESTART, proxy, "does not run");
+	check_refused(ACTION_PROXY_START, proxy, NULL);
+	check_refused(ACTION_PROXY_RESTART, proxy, "does not run");
 	proxy->status = PROXY_FOREIGN;
-	check_refused(LAUNCH_START, proxy, "another program");
-	check_refused(LAUNCH_RESTART, proxy, "another program");
+	check_refused(ACTION_PROXY_START, proxy, "another program");
+	check_refused(ACTION_PROXY_RESTART, proxy, "another program");
 	proxy->status = PROXY_SERVING;
-	check_refused(LAUNCH_START, proxy, "runs already");
-	check_refused(LAUNCH_RESTART, proxy, "not ours to see");
+	check_refused(ACTION_PROXY_START, proxy, "runs already");
+	check_refused(ACTION_PROXY_RESTART, proxy, "cannot see its process");
 	proxy->process.pid = 1;
-	check_refused(LAUNCH_RESTART, proxy, "not ours to see");
+	check_refused(ACTION_PROXY_RESTART, proxy, "cannot see its process");
 	proxy->executable = "/usr/sbin/haproxy";
 	proxy->process.uid = 1001;
 	proxy->our_uid = 1000;
-	check_refused(LAUNCH_RESTART, proxy, "another user");
+	check_refused(ACTION_PROXY_RESTART, proxy, "another user");
 	proxy->our_uid = 0;
-	check_refused(LAUNCH_RESTART, proxy, "another user");
+	check_refused(ACTION_PROXY_RESTART, proxy, "another user");
 	proxy->our_uid = 1001;
-	check_refused(LAUNCH_RESTART, proxy, NULL);
+	check_refused(ACTION_PROXY_RESTART, proxy, NULL);
 	proxy_unref(proxy);
 }
 
 static void test_command_for_people(void **state)
 {
 	(void)state;
-	launch =
-		launch_new(LAUNCH_START, NULL, COMMAND("proxy", "a b", "$x", "", "p:r:i"), 5, NULL);
-	assert_string_equal(launch->command, "proxy 'a b' '$x' '' p:r:i");
+	action = proxy_plan(
+		ACTION_PROXY_START, NULL, COMMAND("proxy", "a b", "$x", "", "p:r:i"), 5, NULL);
+	assert_string_equal(command()->command.text, "proxy 'a b' '$x' '' p:r:i");
 }
 
 int main(void)
