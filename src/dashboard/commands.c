@@ -134,7 +134,7 @@ void command_watch(struct dashboard *dashboard)
 		ui_push(&dashboard->ui, SCREEN_WATCH);
 	else if (!pid || watch_screen_arm(dashboard->watch, pid) < 0)
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
-			"no process of this machine is here to be watched");
+			"there is no process of this machine here to watch");
 }
 
 void command_watch_again(struct dashboard *dashboard)

@@ -14,11 +14,14 @@ command_fn command_tag, command_untag, command_enter, command_fold, command_unfo
 command_fn command_proxy, command_proxy_start, command_proxy_restart;
 command_fn command_locks, command_lock_details;
 command_fn command_filter, command_sort, command_reverse, command_group;
-command_fn command_pause, command_slower, command_faster, command_copy, command_theme;
+command_fn command_pause, command_refresh_less, command_refresh_more;
+command_fn command_copy, command_theme;
 command_fn command_pan_right, command_pan_left, command_find_next, command_find_previous;
 command_fn command_follow;
 command_fn command_actions_log, command_messages;
 command_fn command_password, command_password_give, command_password_decline;
+/* In a recording. */
+command_fn command_play, command_play_faster, command_play_slower;
 command_fn command_step_on, command_step_back, command_seek_on, command_seek_back;
 command_fn command_to_start, command_to_end;
 command_fn command_help, command_back, command_quit, command_suspend, command_redraw;

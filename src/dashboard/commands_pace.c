@@ -20,10 +20,6 @@ static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5
 
 void command_pause(struct dashboard *dashboard)
 {
-	if (dashboard->player) {
-		player_toggle(dashboard->player);
-		return;
-	}
 	ui_toggle_pause(&dashboard->ui);
 	target_pause(dashboard->target, dashboard->ui.paused);
 }
@@ -37,12 +33,8 @@ static void set_interval(struct dashboard *dashboard, int64_t interval)
 	ui_notice(&dashboard->ui, STYLE_DIM, text);
 }
 
-void command_slower(struct dashboard *dashboard)
+void command_refresh_less(struct dashboard *dashboard)
 {
-	if (dashboard->player) {
-		player_change_speed(dashboard->player, 1);
-		return;
-	}
 	for (size_t i = 0; i < INTERVALS; i++) {
 		if (intervals[i] > dashboard->ui.interval) {
 			set_interval(dashboard, intervals[i]);
@@ -51,18 +43,29 @@ void command_slower(struct dashboard *dashboard)
 	}
 }
 
-void command_faster(struct dashboard *dashboard)
+void command_refresh_more(struct dashboard *dashboard)
 {
-	if (dashboard->player) {
-		player_change_speed(dashboard->player, -1);
-		return;
-	}
 	for (size_t i = INTERVALS; i-- > 0;) {
 		if (intervals[i] < dashboard->ui.interval) {
 			set_interval(dashboard, intervals[i]);
 			return;
 		}
 	}
+}
+
+void command_play(struct dashboard *dashboard)
+{
+	player_toggle(dashboard->player);
+}
+
+void command_play_faster(struct dashboard *dashboard)
+{
+	player_change_speed(dashboard->player, 1);
+}
+
+void command_play_slower(struct dashboard *dashboard)
+{
+	player_change_speed(dashboard->player, -1);
 }
 
 void command_step_on(struct dashboard *dashboard)

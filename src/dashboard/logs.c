@@ -202,7 +202,7 @@ void command_actions_log(struct dashboard *dashboard)
 void command_messages(struct dashboard *dashboard)
 {
 	const struct log_entry *entry;
-	log_view_open(&dashboard->log, &dashboard->ui, "Messages", "nothing has been met yet");
+	log_view_open(&dashboard->log, &dashboard->ui, "Messages", "nothing has been logged yet");
 	for (size_t i = 0; (entry = log_get(dashboard->app->log, i)); i++)
 		log_view_add(&dashboard->log, entry->at, STYLE_TEXT, entry->text);
 }

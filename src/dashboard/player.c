@@ -40,7 +40,7 @@ static size_t last(const struct player *player)
 	return recording_count(player->recording) - 1;
 }
 
-static void tell(struct player *player)
+static void publish(struct player *player)
 {
 	player->dashboard->ui.replay = (struct ui_replay){
 		.count = recording_count(player->recording),
@@ -59,7 +59,7 @@ static void wait_for_next(struct player *player)
 	uv_timer_stop(player->timer);
 	if (player->playing && player->at == last(player))
 		player->playing = false;
-	tell(player);
+	publish(player);
 	if (!player->playing)
 		return;
 	int64_t wait = instant_elapsed(recording_at(player->recording, player->at),

@@ -64,7 +64,7 @@ void themes_next(struct dashboard *dashboard)
 	}
 	tui_set_theme(dashboard->tui, &dashboard->theme);
 	if (*error.text)
-		snprintf(notice, sizeof(notice), "passed over: %s", error.text);
+		snprintf(notice, sizeof(notice), "skipped: %s", error.text);
 	else
 		snprintf(notice, sizeof(notice), "theme %s (%zu of %zu)   dbtop -t %s keeps it",
 			dashboard->theme.name, at + 1, count, dashboard->theme.name);

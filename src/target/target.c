@@ -71,7 +71,7 @@ static bool begin_round(struct target *target)
 }
 
 /* The scan's results count only with rows that were asked for after it: ask for such rows. */
-static void hurry(struct target *target)
+static void refresh_until_complete(struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
 	if (assessment->complete && assessment->peers->dump_began >= target->wanted_since)
@@ -88,7 +88,7 @@ static void on_rows(struct target *target)
 	target_assess(target);
 	if (target_needs_scan(target))
 		target_scan(target);
-	hurry(target);
+	refresh_until_complete(target);
 	if (target->locks_wanted && !target->paused)
 		locks_refresh(target->locks, target->locks_subject);
 }
@@ -144,7 +144,7 @@ static void on_peers(void *data)
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && wants_complete(target))
 		(void)begin_round(target);
-	hurry(target);
+	refresh_until_complete(target);
 }
 
 static void on_process_ended(void *data)

@@ -25,7 +25,7 @@ static const struct {
 	[STATUS_LEAKED] = { "LEAKED", "LEAKED", STYLE_LEAKED, STYLE_TEXT, 0 },
 };
 
-enum style column_row_style(const struct connection *connection)
+static enum style row_style(const struct connection *connection)
 {
 	return statuses[connection->verdict.status].row;
 }
@@ -48,7 +48,7 @@ static void backend_format(const struct assessment *assessment, const struct con
 {
 	(void)assessment, (void)narrow;
 	bool leaked = connection->verdict.status == STATUS_LEAKED;
-	line_printf(line, leaked ? STYLE_LEAKED : column_row_style(connection), "%d",
+	line_printf(line, leaked ? STYLE_LEAKED : row_style(connection), "%d",
 		connection->backend->pid);
 }
 
@@ -121,7 +121,7 @@ static void process_format(const struct assessment *assessment, const struct con
 	}
 	if (!process->alive)
 		line_add(line, STYLE_DIM, "gone: ");
-	process_title_add(&process->process, column_row_style(connection), line);
+	process_title_add(&process->process, row_style(connection), line);
 	line_printf(line, STYLE_DIM, " %d", process->process.pid);
 }
 
@@ -165,7 +165,7 @@ static void client_format(const struct assessment *assessment, const struct conn
 {
 	(void)assessment, (void)narrow;
 	char text[ENDPOINT_TEXT_MAX];
-	line_add(line, column_row_style(connection), endpoint_format(client_of(connection), text));
+	line_add(line, row_style(connection), endpoint_format(client_of(connection), text));
 }
 
 /* The width of what endpoint_format() writes, without formatting it: this runs
@@ -240,7 +240,7 @@ static void query_format(const struct assessment *assessment, const struct conne
 	if (!query || !*query || connection->verdict.protection == PROTECTION_OWN)
 		return;
 	line_add_next(line, STYLE_DIM, "");
-	line_add_folded(line, column_row_style(connection), query);
+	line_add_folded(line, row_style(connection), query);
 }
 
 /* The oldest instant sorts first, an unknown one last. */
@@ -254,7 +254,7 @@ static void add_since(const struct assessment *assessment, const struct connecti
 {
 	char text[DURATION_TEXT_MAX];
 	if (instant != INSTANT_UNKNOWN)
-		line_add(line, column_row_style(connection),
+		line_add(line, row_style(connection),
 			duration_format(instant_elapsed(instant, assessment->server_now), text));
 }
 
@@ -377,7 +377,7 @@ void column_format(enum column_id id, const struct assessment *assessment,
 		return;
 	}
 	const char *text = column->text(assessment, connection);
-	line_add(line, column_row_style(connection), text ? text : "");
+	line_add(line, row_style(connection), text ? text : "");
 }
 
 int column_measure(enum column_id id, const struct assessment *assessment,

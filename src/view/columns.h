@@ -72,7 +72,4 @@ void column_format(enum column_id id, const struct assessment *assessment,
 int column_measure(enum column_id id, const struct assessment *assessment,
 	const struct connection *connection, int known);
 
-/* The style of a connection's row. */
-enum style column_row_style(const struct connection *connection);
-
 #endif

@@ -134,7 +134,7 @@ static void format_ending(const struct emergency *emergency, struct line *line)
 	if (counts[0])
 		line_printf(line, STYLE_DIM, "%zu of %zu ended", counts[1], counts[0]);
 	else if (emergency->phase == EMERGENCY_DONE)
-		line_add(line, STYLE_DIM, "all went by themselves");
+		line_add(line, STYLE_DIM, "all closed by themselves");
 }
 
 static void format_counting(const struct emergency *emergency, struct line *line)
@@ -363,7 +363,7 @@ void emergency_view_draw_plan(const struct frame *frame)
 	struct sheet sheet = { .frame = frame, .emergency = emergency };
 	char title[128] = "Emergency";
 	if (!emergency) {
-		add_heading(&sheet, "looking who holds the connections …");
+		add_heading(&sheet, "finding out who holds the connections …");
 		draw(&sheet, title, SCREEN_EMERGENCY);
 		return;
 	}
@@ -371,7 +371,8 @@ void emergency_view_draw_plan(const struct frame *frame)
 	if (action_count_selected(&emergency->action) || emergency->gone->n_steps)
 		add(&sheet, (struct entry){ .kind = LINE_PROMPT });
 	else
-		add_heading(&sheet, "nobody here is the application's: there is nothing to stop");
+		add_heading(&sheet,
+			"no process here belongs to the application: there is nothing to stop");
 	if (action_count_selected(&emergency->action)) {
 		add_heading(&sheet,
 			emergency->connected ? "stopped, and their sessions ended"

@@ -38,7 +38,7 @@ static const char *const protections[PROTECTION_COUNT] = {
 static const char *const ends[] = {
 	[CLIENT_END_UNKNOWN] = "not known",
 	[CLIENT_END_ELSEWHERE] = "on another machine, or behind something that hides it",
-	[CLIENT_END_NOT_VISIBLE] = "here, but another user's: its process is not ours to see",
+	[CLIENT_END_NOT_VISIBLE] = "here, but another user's: its process is not visible to us",
 	[CLIENT_END_HELD] = "here, and open",
 	[CLIENT_END_GONE] = "gone: no socket has it any more",
 };

@@ -133,7 +133,7 @@ const char *explain_locks_age(struct arena *arena, const struct assessment *asse
 	if (!table)
 		return assessment->server.status == SERVER_OK ? "just now: no answer yet" : NULL;
 	if (table->error)
-		return arena_printf(arena, "in vain: %s", table->error);
+		return arena_printf(arena, "failed: %s", table->error);
 	duration_format(instant_elapsed(table->taken_at, assessment->now), age);
 	return arena_printf(arena, "%s ago", age);
 }

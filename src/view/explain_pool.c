@@ -22,7 +22,7 @@ const char *explain_pool(struct arena *arena, const struct connection *connectio
 static const char *borrowed(struct arena *arena, const struct pool_slot *slot, const char *age)
 {
 	const char *site =
-		slot->site ? arena_printf(arena, " at %s", slot->site) : ", nobody told where";
+		slot->site ? arena_printf(arena, " at %s", slot->site) : ", place not known";
 	const char *thread = slot->thread ? arena_printf(arena, " by thread %d", slot->thread) : "";
 	return arena_printf(arena, "%u, borrowed %s ago%s%s", slot->number, age, site, thread);
 }

@@ -152,7 +152,7 @@ static void name_looking(
 {
 	(void)group;
 	line_add(line, STYLE_GROUP,
-		assessment->complete ? "process not known" : "looking for the process …");
+		assessment->complete ? "process not known" : "searching for the process …");
 }
 
 /* The name as the SQL statement needs it: quoted unless it is a plain name. */
@@ -198,7 +198,7 @@ static const struct {
 	[GROUP_NO_POOL] = { "in no pool", .details = "" },
 	[GROUP_ADDRESS] = { .make_name = name_address, .details = "on another machine" },
 	[GROUP_PROXIED] = { "behind the proxy",
-		.details = "Enter tells which processes it may be" },
+		.details = "Enter shows which processes it may be" },
 	[GROUP_LOOKING] = { .make_name = name_looking, .details = "" },
 	[GROUP_GONE] = { "client gone", .details = "no process has their client end any more" },
 	[GROUP_NOT_VISIBLE] = { "another user's process", .details = "sudo dbtop shows which" },

@@ -40,7 +40,7 @@ static bool is_told_by_grouping(enum column_id id, enum grouping grouping)
 		(id == COLUMN_DATABASE && grouping == GROUPING_DATABASE);
 }
 
-bool layout_is_told(const struct assessment *assessment, const struct connection *connection,
+bool layout_group_shows(const struct assessment *assessment, const struct connection *connection,
 	enum column_id id, enum grouping grouping)
 {
 	const struct column *column = column_get(id);
@@ -77,7 +77,7 @@ static int measure_contents(const struct assessment *assessment, const struct ro
 			&assessment->connections[rows->members[i].connection];
 		if (!news)
 			news = !column->is_told(assessment, connection);
-		if (layout_is_told(assessment, connection, id, grouping))
+		if (layout_group_shows(assessment, connection, id, grouping))
 			continue;
 		width = larger(width, column_measure(id, assessment, connection, width));
 	}

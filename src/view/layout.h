@@ -25,8 +25,8 @@ struct layout {
 	size_t n_slots;
 	unsigned int shown; /* 1 << enum column_id */
 	bool left, right;   /* more columns are hidden on that side */
-	bool blanks;     /* cells whose value the group's row shows are blank: layout_is_told() */
-	int skipped;     /* columns of the statement's text that are moved out to the left */
+	bool blanks; /* cells whose value the group's row shows are blank: layout_group_shows() */
+	int skipped; /* columns of the statement's text that are moved out to the left */
 	size_t most_pan; /* the largest useful `pan` */
 };
 
@@ -46,7 +46,7 @@ struct layout layout_columns(const struct assessment *assessment, const struct r
 	const struct layout_options *options);
 
 /* Whether the cell is left blank because the group's row shows its value. */
-bool layout_is_told(const struct assessment *assessment, const struct connection *connection,
+bool layout_group_shows(const struct assessment *assessment, const struct connection *connection,
 	enum column_id id, enum grouping grouping);
 
 #endif

@@ -215,7 +215,7 @@ static const char *sentence_of(const struct frame *frame, const struct sheet *sh
 {
 	const struct lock_table *table = frame->assessment->locks;
 	if (!table && frame->ui->replay.count)
-		return "A recording does not tell of locks.";
+		return "A recording holds no locks.";
 	if (!table && frame->ui->paused)
 		return "Paused: p on the main page goes on, and then the server is asked.";
 	if (!table)

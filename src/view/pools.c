@@ -346,7 +346,8 @@ static int each_line(
 	return count;
 }
 
-int pools_lines(const struct assessment *assessment)
+/* How many lines the panel needs. */
+static int count_lines(const struct assessment *assessment)
 {
 	return each_line(NULL, assessment, -1, 0, 0);
 }
@@ -354,7 +355,7 @@ int pools_lines(const struct assessment *assessment)
 int pools_draw(const struct frame *frame, int y, int lines)
 {
 	struct grid *grid = frame->grid;
-	int count = pools_lines(frame->assessment), right = grid->width - 1;
+	int count = count_lines(frame->assessment), right = grid->width - 1;
 	int shown = count < lines ? count : lines;
 	if (shown <= 0)
 		return 0;

@@ -2,11 +2,7 @@
 #ifndef VIEW_POOLS_H
 #define VIEW_POOLS_H
 
-struct assessment;
 struct frame;
-
-/* How many lines the panel needs. */
-int pools_lines(const struct assessment *assessment);
 
 /* Draws at most `lines` of them from y on; the end of the last one says how many more there are.
  * Returns how many it drew. */

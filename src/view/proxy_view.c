@@ -109,19 +109,19 @@ static const char *ago(struct arena *arena, int64_t then, int64_t now)
 	return arena_printf(arena, "%s ago", duration_format(instant_elapsed(then, now), text));
 }
 
-static void tell_status(
+static void add_status(
 	struct arena *arena, struct facts *facts, const struct proxy *proxy, int64_t now)
 {
 	char address[ENDPOINT_TEXT_MAX];
 	enum style style = statuses[proxy->status].style;
-	facts_section(facts, "How it stands");
+	facts_section(facts, "State");
 	facts_add(facts, style, "status",
 		arena_printf(arena, "%s: %s", proxy_status_name(proxy->status),
 			statuses[proxy->status].meaning));
 	facts_add(facts, STYLE_CAUTION, "why", proxy->detail);
 	endpoint_format(&proxy->listener, address);
 	facts_add(facts, STYLE_TEXT, "listens on", address);
-	facts_add(facts, STYLE_DIM, "looked for",
+	facts_add(facts, STYLE_DIM, "expected",
 		arena_printf(arena,
 			proxy->listener.family == AF_UNIX ? "%s on our socket, .s.PGSQL.%u"
 							  : "%s on port %u",
@@ -135,7 +135,7 @@ static void tell_status(
 					: "of a connection attempt; there are two a minute"));
 }
 
-static void tell_process(
+static void add_process(
 	struct arena *arena, struct facts *facts, const struct proxy *proxy, int64_t now)
 {
 	const struct process *process = &proxy->process;
@@ -161,7 +161,7 @@ static enum style health_style(enum proxy_health health)
 										    : STYLE_DIM;
 }
 
-static void tell_health(
+static void add_health(
 	struct arena *arena, struct facts *facts, const struct proxy *proxy, int64_t now)
 {
 	facts_section(facts, "Health");
@@ -191,9 +191,9 @@ static struct facts *facts_of(struct arena *arena, const struct frame *frame)
 			"set.");
 		return facts;
 	}
-	tell_status(arena, facts, proxy, frame->now);
-	tell_process(arena, facts, proxy, frame->now);
-	tell_health(arena, facts, proxy, frame->now);
+	add_status(arena, facts, proxy, frame->now);
+	add_process(arena, facts, proxy, frame->now);
+	add_health(arena, facts, proxy, frame->now);
 	facts_section(facts, "Connected to it");
 	facts_add(facts, STYLE_TEXT, "", client_lines(arena, assessment, false));
 	return facts;

@@ -105,7 +105,7 @@ static void draw_alone(const struct frame *frame, int y, int lines)
 		return;
 	grid_put(grid, LAYOUT_GUTTER, below, width, "Nobody else is connected.", STYLE_TEXT);
 	grid_put(grid, LAYOUT_GUTTER, below + 1, width,
-		"Start the application, and its connections stand here; q, then dbtop --demo: one "
+		"Start the application, and its connections appear here; q, then dbtop --demo: one "
 		"that leaks",
 		STYLE_DIM);
 }

@@ -79,7 +79,7 @@ static void draw_cell(const struct frame *frame, const struct layout *layout,
 	struct line line;
 	struct rect cell = { slot->x, y, slot->width, 1 };
 	if (layout->blanks &&
-		layout_is_told(frame->assessment, connection, slot->id, frame->ui->grouping))
+		layout_group_shows(frame->assessment, connection, slot->id, frame->ui->grouping))
 		return;
 	column_format(slot->id, frame->assessment, connection, slot->narrow, &line);
 	if (column_get(slot->id)->right) {

@@ -238,7 +238,7 @@ void watch_view_draw_quit(const struct frame *frame)
 	struct arena *arena = arena_new();
 	struct facts *facts = facts_new(arena);
 	facts_add(facts, STYLE_TEXT, "", "Ctrl-C here is for dbtop, not for the application.");
-	facts_add(facts, STYLE_TEXT, "", "Quit, and see no more of how it ends?");
+	facts_add(facts, STYLE_TEXT, "", "Quit, and stop watching how it ends?");
 	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_CAUTION,

@@ -207,7 +207,7 @@ static void show_actions(struct scenery *scenery)
 
 static void show_messages(struct scenery *scenery)
 {
-	log_view_open(&scenery->log, &scenery->ui, "Messages", "nothing has been met yet");
+	log_view_open(&scenery->log, &scenery->ui, "Messages", "nothing has been logged yet");
 }
 
 static void show_theme(struct scenery *scenery)

@@ -293,7 +293,7 @@ static void test_no_rows(void **state)
 	check_shows(SCREEN_LOCKS, 120, 36, "Nobody waits for a lock.");
 	((struct lock_table *)assessment->locks)->error = "canceling statement due to timeout";
 	check_shows(SCREEN_LOCKS, 120, 36, "canceling statement due to timeout");
-	check_shows(SCREEN_DETAILS, 120, 60, "in vain: canceling statement due to timeout");
+	check_shows(SCREEN_DETAILS, 120, 60, "failed: canceling statement due to timeout");
 }
 
 int main(void)

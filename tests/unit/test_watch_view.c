@@ -203,7 +203,7 @@ static void quitting_is_asked_whole(void **state)
 	(void)state;
 	ui_push(&ui, SCREEN_QUIT);
 	check(110, 30, "Ctrl-C here is for dbtop, not for the application.", true);
-	check(110, 30, "Quit, and see no more of how it ends?", true);
+	check(110, 30, "Quit, and stop watching how it ends?", true);
 	check(40, 12, "ends?", true);
 	check(40, 12, "…", false);
 }
