@@ -36,6 +36,13 @@ static const struct process *process_of(const struct assessment *assessment, uin
 	return index == NO_PROCESS ? NULL : &assessment->processes[index].process;
 }
 
+/* The demo's application is the same program, but its processes have other names. */
+static bool is_dbtop(const struct process *process)
+{
+	return process && process->program == PROGRAM_DBTOP &&
+		program_kind(process->name) == PROGRAM_DBTOP;
+}
+
 /* Whether the session is a dbtop's own: the one we query over, a connection attempt through the
  * proxy, or one of another dbtop that holds it now. */
 static bool is_own(const struct assessment *assessment, const struct connection *connection)
@@ -43,10 +50,10 @@ static bool is_own(const struct assessment *assessment, const struct connection 
 	const struct backend *backend = connection->backend;
 	const char *probe = assessment->proxy ? assessment->proxy->probe_name : NULL;
 	int32_t own_pid = assessment->activity->server.own_pid;
-	const struct process *process = process_of(assessment, connection->process);
 	if (own_pid && backend->pid == own_pid)
 		return true;
-	if (connection->end == CLIENT_END_HELD && process && process->program == PROGRAM_DBTOP)
+	if (connection->end == CLIENT_END_HELD &&
+		is_dbtop(process_of(assessment, connection->process)))
 		return true;
 	return probe && backend->application_name && strcmp(backend->application_name, probe) == 0;
 }
