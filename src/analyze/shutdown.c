@@ -53,10 +53,17 @@ static enum shutdown_behaviour behaviour_of_running(const struct shutdown_facts 
 	bool command_runs = facts->command && shutdown_runs(facts->record, facts->command);
 	if (!command_runs)
 		return facts->child_holds ? BEHAVIOUR_CHILD_KEPT_CONNECTION
-					  : BEHAVIOUR_NEVER_EXITED;
-	if (facts->deaf || (facts->works_on && !facts->record->n_phases))
+					  : BEHAVIOUR_CHILD_STILL_RUNS;
+	bool is_asked = !facts->record->expired;
+	if (is_asked && (facts->deaf || (facts->works_on && !facts->record->n_phases)))
 		return BEHAVIOUR_IGNORED_SIGNAL;
 	return BEHAVIOUR_NEVER_EXITED;
+}
+
+/* Whether writes that its pools announced were not written. */
+static bool has_lost_writes(const struct shutdown_facts *facts)
+{
+	return facts->pending > 0 || facts->failed_flush;
 }
 
 static enum shutdown_behaviour behaviour(const struct shutdown_facts *facts)
@@ -67,6 +74,8 @@ static enum shutdown_behaviour behaviour(const struct shutdown_facts *facts)
 	if (facts->after)
 		return facts->new_left && !facts->old_left ? BEHAVIOUR_RECONNECTED
 							   : BEHAVIOUR_LEFT_SESSIONS;
+	if (has_lost_writes(facts))
+		return BEHAVIOUR_LOST_WRITES;
 	if (facts->opened)
 		return BEHAVIOUR_RECONNECTED;
 	if (facts->before &&
@@ -75,16 +84,37 @@ static enum shutdown_behaviour behaviour(const struct shutdown_facts *facts)
 	return BEHAVIOUR_CLOSED;
 }
 
-static bool passes(
-	const struct shutdown_facts *facts, enum shutdown_behaviour behaviour, bool strict)
+static bool is_expected(const struct shutdown_rules *rules, const struct shutdown_process *command)
 {
-	if (facts->running || facts->after)
+	bool by_signal = WIFSIGNALED(command->status);
+	int status = by_signal ? 128 + WTERMSIG(command->status) : WEXITSTATUS(command->status);
+	for (size_t i = 0; i < rules->n_expected; i++) {
+		const struct shutdown_end *end = &rules->expected[i];
+		if (end->by_signal ? by_signal && WTERMSIG(command->status) == end->number
+				   : status == end->number)
+			return true;
+	}
+	return !rules->n_expected;
+}
+
+/* Whether the command has ended with a status that was not expected. */
+static bool ended_otherwise(const struct shutdown_facts *facts, const struct shutdown_rules *rules)
+{
+	const struct shutdown_process *command = facts->command;
+	return command && !shutdown_runs(facts->record, command) && command->has_status &&
+		!is_expected(rules, command);
+}
+
+static bool passes(const struct shutdown_facts *facts, const struct shutdown_verdict *verdict,
+	const struct shutdown_rules *rules)
+{
+	if (facts->running || facts->after || verdict->unexpected_status || has_lost_writes(facts))
 		return false;
-	return !strict || behaviour == BEHAVIOUR_CLOSED;
+	return !rules->strict || verdict->behaviour == BEHAVIOUR_CLOSED;
 }
 
 /* Whether the exit status is 0 although a write was rolled back. */
-static bool hides_lost_write(const struct shutdown_facts *facts)
+static bool hides_rolled_back_write(const struct shutdown_facts *facts)
 {
 	const struct shutdown_process *command = facts->command;
 	return facts->rolled_back && command && !shutdown_runs(facts->record, command) &&
@@ -111,6 +141,7 @@ static struct shutdown_verdict counts(const struct shutdown_facts *facts)
 		.after = facts->after,
 		.opened = facts->opened,
 		.running = facts->running,
+		.pending_writes = facts->pending,
 		.exit_status = exit_status(facts),
 		.drained = drained && facts->record->signalled_at != INSTANT_UNKNOWN
 			? last - facts->record->signalled_at
@@ -118,8 +149,8 @@ static struct shutdown_verdict counts(const struct shutdown_facts *facts)
 	};
 }
 
-struct shutdown_verdict shutdown_judge(
-	const struct shutdown_record *record, bool strict, int64_t now, struct arena *arena)
+struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
+	const struct shutdown_rules *rules, int64_t now, struct arena *arena)
 {
 	struct shutdown_facts facts = shutdown_facts(record, now, arena);
 	struct shutdown_verdict verdict = counts(&facts);
@@ -128,12 +159,15 @@ struct shutdown_verdict shutdown_judge(
 		verdict.sentence = arena_printf(arena, "cannot tell: %s", record->blind);
 	} else if (!is_over(&facts)) {
 		verdict.sentence = shutdown_words_progress(&facts);
+	} else if (!facts.before && !facts.running && !facts.after && !has_lost_writes(&facts)) {
+		verdict.drained = -1;
+		verdict.sentence = shutdown_words_no_connection(&facts);
 	} else {
 		verdict.behaviour = behaviour(&facts);
-		verdict.pass = passes(&facts, verdict.behaviour, strict);
-		verdict.lost_write = hides_lost_write(&facts);
-		verdict.sentence =
-			shutdown_words_verdict(&facts, verdict.behaviour, verdict.lost_write);
+		verdict.unexpected_status = ended_otherwise(&facts, rules);
+		verdict.rolled_back_write = hides_rolled_back_write(&facts);
+		verdict.pass = passes(&facts, &verdict, rules);
+		verdict.sentence = shutdown_words_verdict(&facts, &verdict);
 	}
 	verdict.timeline = timeline_build(record, now, arena, &verdict.n_events);
 	return verdict;

@@ -93,12 +93,26 @@ static void weigh_connections(struct shutdown_facts *facts)
 	}
 }
 
+static void weigh_pools(struct shutdown_facts *facts)
+{
+	const struct shutdown_record *record = facts->record;
+	facts->pending = -1;
+	for (size_t i = 0; i < record->n_pools; i++)
+		if (record->pools[i].pending >= 0)
+			facts->pending = (facts->pending < 0 ? 0 : facts->pending) +
+				record->pools[i].pending;
+	for (size_t i = 0; i < record->n_hooks && !facts->failed_flush; i++)
+		if (record->hooks[i].is_flush && record->hooks[i].has_failed)
+			facts->failed_flush = &record->hooks[i];
+}
+
 struct shutdown_facts shutdown_facts(
 	const struct shutdown_record *record, int64_t now, struct arena *arena)
 {
 	struct shutdown_facts facts = { .record = record, .arena = arena, .now = now };
 	weigh_processes(&facts);
 	weigh_connections(&facts);
+	weigh_pools(&facts);
 	facts.reacted |= record->n_phases > 0;
 	return facts;
 }

@@ -26,6 +26,8 @@ struct shutdown_facts {
 	int64_t last_end;  /* the last end of a connection; INSTANT_UNKNOWN */
 	int64_t last_exit; /* the last end of a process; INSTANT_UNKNOWN while one runs */
 	bool rolled_back;
+	int64_t pending;                          /* pending writes of its pools; −1: not known */
+	const struct shutdown_hook *failed_flush; /* a flush hook that failed; NULL */
 };
 
 /* Counts. The facts point into the record and the arena. now: µs, on the record's clock. */

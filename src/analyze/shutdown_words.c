@@ -39,7 +39,7 @@ static const char *signal_words(const struct shutdown_facts *facts)
 {
 	const struct shutdown_record *record = facts->record;
 	if (!record->signal_number)
-		return "the first sign of its end";
+		return record->expired ? "it was ready" : "the first sign of its end";
 	return arena_printf(facts->arena, "SIG%s", shutdown_signal_name(record->signal_number));
 }
 
@@ -111,10 +111,6 @@ static void say_untold(const struct shutdown_facts *facts, struct words *words)
 static void say_closed(const struct shutdown_facts *facts, struct words *words)
 {
 	int all = facts->before + facts->opened;
-	if (!all) {
-		say(words, "it held no connection");
-		return;
-	}
 	say(words, "%s%d connection%s %s in %s", all > 1 ? "all " : "", all, plural_s(all),
 		is_gone(facts) ? "gone" : "closed",
 		timeline_span(facts->arena, facts->last_end - facts->record->signalled_at));
@@ -174,6 +170,25 @@ static void say_ignored(const struct shutdown_facts *facts, struct words *words)
 	say_running(facts, words);
 }
 
+static void say_lost(const struct shutdown_facts *facts, struct words *words)
+{
+	if (facts->failed_flush)
+		say(words, "its hook %s failed with result %d%s", facts->failed_flush->name,
+			facts->failed_flush->result, facts->pending > 0 ? ", " : "");
+	if (facts->pending > 0)
+		say(words, "%lld pending write%s lost", (long long)facts->pending,
+			facts->pending == 1 ? " is" : "s are");
+}
+
+static void say_lost_writes(const struct shutdown_facts *facts, struct words *words)
+{
+	say_lost(facts, words);
+	if (!facts->before && !facts->opened)
+		return;
+	say(words, "; ");
+	say_closed(facts, words);
+}
+
 static void say_reconnected(const struct shutdown_facts *facts, struct words *words)
 {
 	say(words, "%d connection%s opened after %s; ", facts->opened, plural_s(facts->opened),
@@ -204,13 +219,15 @@ static void (*const sentences[])(const struct shutdown_facts *facts, struct word
 	[BEHAVIOUR_CLOSED] = say_closed,
 	[BEHAVIOUR_LEFT_SESSIONS] = say_left,
 	[BEHAVIOUR_CHILD_KEPT_CONNECTION] = say_child,
+	[BEHAVIOUR_CHILD_STILL_RUNS] = say_running,
 	[BEHAVIOUR_NEVER_EXITED] = say_running,
 	[BEHAVIOUR_IGNORED_SIGNAL] = say_ignored,
+	[BEHAVIOUR_LOST_WRITES] = say_lost_writes,
 	[BEHAVIOUR_RECONNECTED] = say_reconnected,
 	[BEHAVIOUR_DIED_UNCLOSED] = say_died,
 };
 
-static void say_lost_write(const struct shutdown_facts *facts, struct words *words)
+static void say_rolled_back(const struct shutdown_facts *facts, struct words *words)
 {
 	const struct shutdown_record *record = facts->record;
 	say(words, "; exit status 0, although killed in mid-write:");
@@ -235,12 +252,28 @@ const char *shutdown_words_progress(const struct shutdown_facts *facts)
 	return arena_strdup(facts->arena, words.text);
 }
 
-const char *shutdown_words_verdict(
-	const struct shutdown_facts *facts, enum shutdown_behaviour behaviour, bool lost_write)
+const char *shutdown_words_no_connection(const struct shutdown_facts *facts)
 {
 	struct words words = { .length = 0 };
-	sentences[behaviour](facts, &words);
-	if (lost_write)
-		say_lost_write(facts, &words);
+	say(&words, "cannot tell: it held no connection at %s", signal_words(facts));
+	if (facts->opened)
+		say(&words, ", and opened %d later", facts->opened);
+	return arena_strdup(facts->arena, words.text);
+}
+
+const char *shutdown_words_verdict(
+	const struct shutdown_facts *facts, const struct shutdown_verdict *verdict)
+{
+	struct words words = { .length = 0 };
+	sentences[verdict->behaviour](facts, &words);
+	if (facts->after && !facts->running && (facts->pending > 0 || facts->failed_flush)) {
+		say(&words, "; ");
+		say_lost(facts, &words);
+	}
+	if (verdict->rolled_back_write)
+		say_rolled_back(facts, &words);
+	if (verdict->unexpected_status)
+		say(&words, "; it ended with status %d, which was not expected",
+			verdict->exit_status);
 	return arena_strdup(facts->arena, words.text);
 }

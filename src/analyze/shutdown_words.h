@@ -2,8 +2,6 @@
 #ifndef ANALYZE_SHUTDOWN_WORDS_H
 #define ANALYZE_SHUTDOWN_WORDS_H
 
-#include <stdbool.h>
-
 #include "model/shutdown.h"
 
 struct shutdown_facts;
@@ -11,9 +9,11 @@ struct shutdown_facts;
 /* Before the verdict: the progress. */
 const char *shutdown_words_progress(const struct shutdown_facts *facts);
 
-/* `behaviour` is not BEHAVIOUR_NONE. `lost_write`: exit status 0 hides a lost write, which the
- * sentence adds. */
+/* Why there is no verdict on an application that held no connection, and left nothing. */
+const char *shutdown_words_no_connection(const struct shutdown_facts *facts);
+
+/* The sentence of a verdict whose other members are set; its behaviour is not BEHAVIOUR_NONE. */
 const char *shutdown_words_verdict(
-	const struct shutdown_facts *facts, enum shutdown_behaviour behaviour, bool lost_write);
+	const struct shutdown_facts *facts, const struct shutdown_verdict *verdict);
 
 #endif

@@ -159,6 +159,18 @@ static void add_phase(struct timeline *timeline, size_t index, int64_t end)
 			timeline_span(arena, length > 0 ? length : 0), writes));
 }
 
+/* "hook outbox (flush): failed with result 1 after 38 ms" */
+static void add_hook(struct timeline *timeline, const struct shutdown_hook *hook)
+{
+	struct arena *arena = timeline->arena;
+	const char *span = timeline_span(arena, hook->duration > 0 ? hook->duration : 0);
+	const char *result =
+		hook->has_failed ? arena_printf(arena, " with result %d", hook->result) : "";
+	add(timeline, hook->ended_at, EVENT_HOOK, hook->pid,
+		arena_printf(arena, "hook %s (%s): %s%s after %s", hook->name, hook->phase,
+			hook->state, result, span));
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct shutdown_event *x = a, *y = b;
@@ -237,13 +249,16 @@ const struct shutdown_event *timeline_build(
 	*ret_count = 0;
 	if (record->signalled_at == INSTANT_UNKNOWN)
 		return NULL;
-	timeline.room = 3 + 2 * record->n_processes + 3 * record->n_connections + record->n_phases;
+	timeline.room = 3 + 2 * record->n_processes + 3 * record->n_connections + record->n_phases +
+		record->n_hooks;
 	timeline.events = arena_array(arena, timeline.room, sizeof(*timeline.events));
 	add_signal(&timeline);
 	for (size_t i = 0; i < record->n_processes; i++)
 		add_process(&timeline, &record->processes[i]);
 	for (size_t i = 0; i < record->n_connections; i++)
 		add_connection(&timeline, &record->connections[i]);
+	for (size_t i = 0; i < record->n_hooks; i++)
+		add_hook(&timeline, &record->hooks[i]);
 	const int64_t *ends = phase_ends(&timeline);
 	for (size_t i = 0; i < record->n_phases; i++)
 		add_phase(&timeline, i, ends[i]);

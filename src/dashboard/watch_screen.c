@@ -90,9 +90,10 @@ static bool differs(const struct watch_screen *screen, const struct shutdown_ver
 static void show(struct watch_screen *screen)
 {
 	const struct shutdown_record *record = watch_record(screen->watch);
+	static const struct shutdown_rules rules;
 	struct arena *arena = arena_new();
 	int64_t now = instant_monotonic();
-	struct shutdown_verdict verdict = shutdown_judge(record, false, now, arena);
+	struct shutdown_verdict verdict = shutdown_judge(record, &rules, now, arena);
 	const struct ui_watch shown = {
 		.name = screen->name,
 		.verdict = &screen->verdict,

@@ -18,8 +18,10 @@ static const char *const behaviour_names[] = {
 	[BEHAVIOUR_CLOSED] = "closed",
 	[BEHAVIOUR_LEFT_SESSIONS] = "left_sessions",
 	[BEHAVIOUR_CHILD_KEPT_CONNECTION] = "child_kept_connection",
+	[BEHAVIOUR_CHILD_STILL_RUNS] = "child_still_runs",
 	[BEHAVIOUR_NEVER_EXITED] = "never_exited",
 	[BEHAVIOUR_IGNORED_SIGNAL] = "ignored_signal",
+	[BEHAVIOUR_LOST_WRITES] = "lost_writes",
 	[BEHAVIOUR_RECONNECTED] = "reconnected",
 	[BEHAVIOUR_DIED_UNCLOSED] = "died_unclosed",
 };
@@ -28,6 +30,7 @@ static const char *const event_names[] = {
 	[EVENT_SIGNAL] = "signal",
 	[EVENT_TAKEN] = "signal_taken",
 	[EVENT_PHASE] = "phase",
+	[EVENT_HOOK] = "hook",
 	[EVENT_OPENED] = "opened",
 	[EVENT_CLOSED] = "closed",
 	[EVENT_PROCESS_ENDED] = "process_ended",
@@ -91,6 +94,8 @@ void shutdown_record_deinit(struct shutdown_record *record)
 	free(record->foreign);
 	free(record->connections);
 	free(record->phases);
+	free(record->pools);
+	free(record->hooks);
 	free(record->survivors);
 	*record = (struct shutdown_record){ 0 };
 }
@@ -182,6 +187,24 @@ struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record)
 		.drained_at = INSTANT_UNKNOWN,
 	};
 	return phase;
+}
+
+struct shutdown_pool *shutdown_add_pool(struct shutdown_record *record)
+{
+	record->pools = mem_grow(
+		record->pools, record->n_pools, &record->pools_room, sizeof(*record->pools));
+	struct shutdown_pool *pool = &record->pools[record->n_pools++];
+	*pool = (struct shutdown_pool){ .pending = -1 };
+	return pool;
+}
+
+struct shutdown_hook *shutdown_add_hook(struct shutdown_record *record)
+{
+	record->hooks = mem_grow(
+		record->hooks, record->n_hooks, &record->hooks_room, sizeof(*record->hooks));
+	struct shutdown_hook *hook = &record->hooks[record->n_hooks++];
+	*hook = (struct shutdown_hook){ .duration = -1, .ended_at = INSTANT_UNKNOWN };
+	return hook;
 }
 
 struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record)
@@ -289,7 +312,8 @@ int shutdown_count_open(const struct shutdown_record *record)
 		const struct shutdown_connection *connection = &record->connections[i];
 		bool stands = connection->link == LINK_POOLED ||
 			(connection->link == LINK_DIRECT && connection->state);
-		count += stands && !shutdown_connection_is_over(connection);
+		count += stands && connection->closed_at == INSTANT_UNKNOWN &&
+			!shutdown_connection_is_over(connection);
 	}
 	return count;
 }

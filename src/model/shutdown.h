@@ -20,8 +20,10 @@ enum shutdown_behaviour {
 	BEHAVIOUR_CLOSED,
 	BEHAVIOUR_LEFT_SESSIONS,
 	BEHAVIOUR_CHILD_KEPT_CONNECTION,
+	BEHAVIOUR_CHILD_STILL_RUNS,
 	BEHAVIOUR_NEVER_EXITED,
 	BEHAVIOUR_IGNORED_SIGNAL,
+	BEHAVIOUR_LOST_WRITES,
 	BEHAVIOUR_RECONNECTED,
 	BEHAVIOUR_DIED_UNCLOSED,
 };
@@ -113,6 +115,25 @@ struct shutdown_phase {
 	int64_t drained_at;  /* when they had reached zero */
 };
 
+/* What a pool of the application said last. */
+struct shutdown_pool {
+	int32_t pid;
+	uint32_t page;   /* the number of the page */
+	int64_t pending; /* pending writes; −1: the application does not say */
+};
+
+/* A hook of the application's that a pool runs at its shutdown. Texts are static. */
+struct shutdown_hook {
+	int32_t pid;
+	uint32_t page;
+	char name[48];
+	const char *phase, *state; /* "flush", "done" */
+	bool is_flush, has_failed;
+	int result;       /* what it returned */
+	int64_t duration; /* µs; −1: it did not run to its end */
+	int64_t ended_at; /* when it was first seen to have ended, or to be late */
+};
+
 /* Whether the application ended its sessions with a Terminate message. */
 enum close_evidence {
 	CLOSE_UNKNOWN,
@@ -153,6 +174,9 @@ struct shutdown_record {
 	struct arena *arena; /* owns the strings; the record itself is owned by its user */
 	size_t compact_at;   /* the arena's size for the next shutdown_record_compact() */
 	int signal_number;   /* 0: not known which signal, if any */
+	bool alone;          /* the signal is for the command alone, not for its children */
+	bool signal_came;    /* it was sent, or seen to be pending */
+	bool expired;        /* the time was up before any sign of an end */
 	int64_t timeout;     /* µs after the signal until the processes must have ended */
 	int64_t settle;      /* µs after the last process until the sessions must have ended */
 	int64_t armed_at;
@@ -180,6 +204,10 @@ struct shutdown_record {
 	size_t n_connections, connections_room;
 	struct shutdown_phase *phases;
 	size_t n_phases, phases_room;
+	struct shutdown_pool *pools;
+	size_t n_pools, pools_room;
+	struct shutdown_hook *hooks;
+	size_t n_hooks, hooks_room;
 	struct shutdown_survivor *survivors;
 	size_t n_survivors, survivors_room;
 };
@@ -188,6 +216,7 @@ enum shutdown_event_kind {
 	EVENT_SIGNAL,
 	EVENT_TAKEN,
 	EVENT_PHASE,
+	EVENT_HOOK,
 	EVENT_OPENED,
 	EVENT_CLOSED,
 	EVENT_PROCESS_ENDED,
@@ -207,14 +236,16 @@ struct shutdown_event {
 struct shutdown_verdict {
 	enum shutdown_behaviour behaviour; /* BEHAVIOUR_NONE: no verdict */
 	bool pass;
-	const char *sentence; /* in plain words; never NULL */
-	int before;           /* connections when the signal came */
-	int after;            /* sessions of the application that are left */
-	int opened;           /* connections opened after the signal */
-	int running;          /* processes that are left */
-	int exit_status;      /* of the command, or 128 and its signal; −1 */
-	int64_t drained;      /* µs from the signal until the last connection ended; −1 */
-	bool lost_write;      /* exit status 0, although a write was cut off */
+	const char *sentence;   /* in plain words; never NULL */
+	int before;             /* connections when the signal came */
+	int after;              /* sessions of the application that are left */
+	int opened;             /* connections opened after the signal */
+	int running;            /* processes that are left */
+	int exit_status;        /* of the command, or 128 and its signal; −1 */
+	int64_t pending_writes; /* of its pools, at their ends; −1: they do not say */
+	int64_t drained;        /* µs from the signal until the last connection ended; −1 */
+	bool unexpected_status; /* the command ended with a status that was not expected */
+	bool rolled_back_write; /* exit status 0, although a write was cut off */
 	const struct shutdown_event *timeline;
 	size_t n_events;
 };
@@ -235,6 +266,8 @@ struct shutdown_socket *shutdown_add_socket(struct shutdown_record *record);
 struct foreign_session *shutdown_add_foreign(struct shutdown_record *record);
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record);
 struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record);
+struct shutdown_pool *shutdown_add_pool(struct shutdown_record *record);
+struct shutdown_hook *shutdown_add_hook(struct shutdown_record *record);
 struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record);
 
 /* Lists the databases of the connections, each once. */
@@ -259,8 +292,8 @@ bool shutdown_has_begun(const struct shutdown_record *record);
 /* The command, or the watched process; NULL: not in the record. */
 const struct shutdown_process *shutdown_command(const struct shutdown_record *record);
 
-/* How many connections are open. A session whose state is not known yet has not finished
- * connecting. */
+/* How many connections are open: held by a process, with a session. A session whose state is not
+ * known yet has not finished connecting. */
 int shutdown_count_open(const struct shutdown_record *record);
 
 /* Whether one of the connections is of this kind. */

@@ -87,9 +87,9 @@ void command_note_reaped(struct command *command, pid_t pid, int status)
 }
 
 /* Until the command is waited for, no other process or group can have its pid as number. */
-int command_signal(const struct command *command, int signal_number)
+int command_signal(const struct command *command, int signal_number, bool alone)
 {
 	if (command->reaped)
 		return -ESRCH;
-	return kill(-command->pid, signal_number) == 0 ? 0 : -errno;
+	return kill(alone ? command->pid : -command->pid, signal_number) == 0 ? 0 : -errno;
 }

@@ -26,9 +26,9 @@ int command_start(char *const argv[], struct command *ret_command)
 /* The caller has waited for a child: if it was this command, this is recorded. */
 void command_note_reaped(struct command *command, pid_t pid, int status);
 
-/* Signals all processes of its process group. Returns 0; -ESRCH, without a signal, if the command
- * was waited for; or another negative errno. */
-int command_signal(const struct command *command, int signal_number)
+/* Signals all processes of its process group, or the process alone. Returns 0; -ESRCH, without a
+ * signal, if the command was waited for; or another negative errno. */
+int command_signal(const struct command *command, int signal_number, bool alone)
 	__attribute__((warn_unused_result));
 
 #endif

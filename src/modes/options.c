@@ -76,9 +76,12 @@ static const struct option_row {
 	{ "shutdown-test", NULL, 0, KIND_MODE, 0, MODE_SHUTDOWN_TEST,
 		"--shutdown-test -- COMMAND...", "signal it, judge what it leaves: dbtop(1)" },
 	{ "signal", "NAME", 0, KIND_TEXT, AT(signal), 0, NULL, NULL },
+	{ "target", "group|leader", 0, KIND_TEXT, AT(target), 0, NULL, NULL },
 	{ "ready", "N", 0, KIND_COUNT, AT(ready), 0, NULL, NULL },
 	{ "after", "SECONDS", 0, KIND_TEXT, AT(after), 0, NULL, NULL },
+	{ "ready-timeout", "SECONDS", 0, KIND_TEXT, AT(ready_timeout), 0, NULL, NULL },
 	{ "timeout", "SECONDS", 0, KIND_TEXT, AT(timeout), 0, NULL, NULL },
+	{ "expect", "STATUS", 0, KIND_LIST, AT(expect), 0, NULL, NULL },
 	{ "repeat", "N", 0, KIND_COUNT, AT(repeat), 0, NULL, NULL },
 	{ "strict", NULL, 0, KIND_FLAG, AT(strict), 0, NULL, NULL },
 	{ "junit", "FILE", 0, KIND_TEXT, AT(junit), 0, NULL, NULL },
@@ -92,8 +95,7 @@ static const struct option_row {
 static int add_item(const struct option_row *row, const char *value, struct option_list *list)
 {
 	if (list->count == OPTIONS_LIST_MAX) {
-		fprintf(stderr, "dbtop: --%s: %d at most; name the others in the config file\n",
-			row->name, OPTIONS_LIST_MAX);
+		fprintf(stderr, "dbtop: --%s: %d at most\n", row->name, OPTIONS_LIST_MAX);
 		return -EINVAL;
 	}
 	list->items[list->count++] = value;
@@ -153,15 +155,17 @@ static int refuse(const char *text)
 
 static bool has_shutdown_option(const struct options *options)
 {
-	return options->signal || options->after || options->timeout || options->junit ||
-		options->ready || options->repeat || options->strict;
+	return options->signal || options->target || options->after || options->ready_timeout ||
+		options->timeout || options->junit || options->ready || options->repeat ||
+		options->strict || options->expect.count;
 }
 
 static int check_shutdown_test(const struct options *options)
 {
 	if (options->mode != MODE_SHUTDOWN_TEST && has_shutdown_option(options))
-		return refuse("--signal, --ready, --after, --timeout, --repeat, --strict and "
-			      "--junit go with --shutdown-test");
+		return refuse("--signal, --target, --ready, --ready-timeout, --after, --timeout, "
+			      "--expect, --repeat, --strict and --junit go with "
+			      "--shutdown-test");
 	if (options->mode == MODE_SHUTDOWN_TEST && !options->command)
 		return refuse("--shutdown-test needs a command: --shutdown-test -- COMMAND...");
 	if (options->mode == MODE_SHUTDOWN_TEST && options->readonly)

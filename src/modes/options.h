@@ -54,7 +54,8 @@ struct options {
 	bool dry_run, yes, proven_only, force, all_users;
 	const char *watch;
 	/* for --shutdown-test; the command is what follows --, NULL-terminated */
-	const char *signal, *after, *timeout, *junit;
+	const char *signal, *target, *after, *ready_timeout, *timeout, *junit;
+	struct option_list expect;
 	long ready, repeat;
 	bool strict;
 	char **command;

@@ -5,15 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyze/shutdown.h"
+
 struct options;
 
 struct shutdown_options {
-	int signal_number;
-	int64_t after;   /* µs between getting ready and the signal */
-	int64_t timeout; /* µs that the command may take to end; it may take at least as long to get
-			    ready; not 0 */
-	long ready;      /* the number of connections at which the command is ready */
+	int signal_number;     /* 0: no signal is sent, it ends by itself */
+	bool alone;            /* the command alone is signalled, not its process group */
+	int64_t after;         /* µs between getting ready and the signal */
+	int64_t ready_timeout; /* µs that the command may take to get ready */
+	int64_t timeout;       /* µs that the command may take to end; not 0 */
+	bool unlimited;        /* without a signal: it may take any time until it begins to end */
+	long ready;            /* the number of connections at which the command is ready */
 	long rounds;
+	struct shutdown_rules rules;
 };
 
 /* Returns 0, or a negative errno after a message on stderr: -EINVAL; -EPERM if `readonly`, because

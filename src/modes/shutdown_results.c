@@ -13,10 +13,12 @@
 #include "base/text.h"
 #include "model/shutdown.h"
 #include "modes/options.h"
+#include "modes/shutdown_options.h"
 #include "report/shutdown.h"
 
 struct shutdown_results {
 	const struct options *options;
+	const char *target; /* NULL: no signal is sent */
 	struct arena *arena;
 	const char **command; /* clean; NULL-terminated */
 	long round, rounds;
@@ -52,14 +54,17 @@ static FILE *open_junit(const char *path)
 	return file;
 }
 
-struct shutdown_results *shutdown_results_new(const struct options *options, long rounds)
+struct shutdown_results *shutdown_results_new(
+	const struct options *options, const struct shutdown_options *wanted)
 {
 	FILE *junit = NULL;
 	if (options->junit && !(junit = open_junit(options->junit)))
 		return NULL;
 	struct shutdown_results *results = mem_alloc(sizeof(*results));
 	results->options = options;
-	results->rounds = rounds;
+	results->rounds = wanted->rounds;
+	if (wanted->signal_number)
+		results->target = wanted->alone ? "leader" : "group";
 	results->junit = junit;
 	if (junit)
 		results->cases = open_memstream(&results->cases_text, &results->cases_size);
@@ -92,6 +97,7 @@ void shutdown_results_add(struct shutdown_results *results, const struct shutdow
 		.command = results->command,
 		.record = record,
 		.verdict = verdict,
+		.target = results->target,
 		.strict = results->options->strict,
 		.round = ++results->round,
 		.rounds = results->rounds,

@@ -6,14 +6,15 @@
 #include <stdint.h>
 
 struct options;
+struct shutdown_options;
 struct shutdown_record;
 struct shutdown_results;
 struct shutdown_verdict;
 
 /* The options must outlive it. Opens the JUnit file before anything is started: NULL, after a
  * message on stderr, if it cannot be written. */
-struct shutdown_results *shutdown_results_new(const struct options *options, long rounds)
-	__attribute__((warn_unused_result));
+struct shutdown_results *shutdown_results_new(const struct options *options,
+	const struct shutdown_options *wanted) __attribute__((warn_unused_result));
 
 /* Writes the JUnit file with the rounds that were run. */
 void shutdown_results_free(struct shutdown_results *results);

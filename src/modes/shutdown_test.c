@@ -35,10 +35,6 @@
 
 #define SETTLE_MOST (5 * USEC_PER_SEC)
 
-/* The least time for a command to get ready: a slow start on a busy machine is not an error of its
- * shutdown. */
-#define READY_LEAST (60 * USEC_PER_SEC)
-
 enum step {
 	STEP_CONNECTING,
 	STEP_WAITING, /* for the command's connections */
@@ -63,7 +59,7 @@ struct test {
 	long round;
 	struct command child;
 	struct watch *watch;
-	int64_t began_at;
+	int64_t began_at, ready_at; /* monotonic */
 	struct arena *round_arena;
 	struct shutdown_verdict verdict;
 };
@@ -105,15 +101,16 @@ static void give_up(struct test *test, const char *why)
 	clean(test);
 }
 
-/* A command that ended by itself gets no verdict. Waits for children first: if the command has
- * ended by now, our signal did not end it. */
+/* A command that ended by itself gets no verdict, unless that is what the test waits for. Waits for
+ * children first: if the command has ended by now, our signal did not end it. */
 static bool gave_up_on_ended(struct test *test)
 {
 	reap(test);
-	if (!test->child.reaped)
+	if (!test->child.reaped || (!test->wanted.signal_number && test->step != STEP_WAITING))
 		return false;
 	give_up(test,
-		arena_printf(test->round_arena, "%s before it was signalled", describe_end(test)));
+		arena_printf(test->round_arena, "%s before it was %s", describe_end(test),
+			test->wanted.signal_number ? "signalled" : "ready"));
 	return true;
 }
 
@@ -127,11 +124,39 @@ static void on_late(uv_timer_t *timer)
 			test->wanted.ready));
 }
 
-static void on_ready(uv_timer_t *timer)
+static bool is_ready(const struct test *test)
+{
+	return watch_count(test->watch) >= test->wanted.ready;
+}
+
+static void on_after(uv_timer_t *timer)
 {
 	struct test *test = timer->data;
-	test->step = STEP_PREPARING;
 	watch_prepare(test->watch);
+}
+
+/* It may be ready, or not any more: the signal is sent only while it is. */
+static void wait_until_ready(struct test *test)
+{
+	int64_t left = test->began_at + test->wanted.ready_timeout - instant_monotonic();
+	test->step = STEP_WAITING;
+	set_timer(test, on_late, left > 0 ? left : 0);
+}
+
+/* The command has not begun to end within the time that it has. */
+static void on_expired(uv_timer_t *timer)
+{
+	struct test *test = timer->data;
+	watch_expire(test->watch, test->ready_at);
+}
+
+/* Waits for the command to end by itself. */
+static void wait_for_end(struct test *test)
+{
+	test->step = STEP_SIGNALLED;
+	if (!test->wanted.unlimited)
+		set_timer(test, on_expired,
+			test->ready_at + test->wanted.timeout - instant_monotonic());
 }
 
 static void on_prepared(void *data)
@@ -139,10 +164,18 @@ static void on_prepared(void *data)
 	struct test *test = data;
 	if (gave_up_on_ended(test))
 		return;
+	if (!test->wanted.signal_number) {
+		wait_for_end(test);
+		return;
+	}
+	if (!is_ready(test)) {
+		wait_until_ready(test);
+		return;
+	}
 	test->step = STEP_SIGNALLED;
 	/* record the signal before sending it: no process may end by it before it is recorded */
 	watch_signalled(test->watch);
-	int r = command_signal(&test->child, test->wanted.signal_number);
+	int r = command_signal(&test->child, test->wanted.signal_number, test->wanted.alone);
 	if (r < 0)
 		give_up(test,
 			arena_printf(
@@ -160,9 +193,10 @@ static void on_changed(void *data)
 		return;
 	if (watch_record(test->watch)->blind)
 		clean(test);
-	else if (test->step == STEP_WAITING && watch_count(test->watch) >= test->wanted.ready) {
+	else if (test->step == STEP_WAITING && is_ready(test)) {
 		test->step = STEP_PREPARING;
-		set_timer(test, on_ready, test->wanted.after);
+		test->ready_at = instant_monotonic();
+		set_timer(test, on_after, test->wanted.after);
 	}
 }
 
@@ -179,7 +213,7 @@ static int64_t since(int64_t instant)
 static void judge(struct test *test)
 {
 	reap(test);
-	test->verdict = shutdown_judge(watch_record(test->watch), test->app->options.strict,
+	test->verdict = shutdown_judge(watch_record(test->watch), &test->wanted.rules,
 		instant_monotonic(), test->round_arena);
 }
 
@@ -244,6 +278,7 @@ static void begin_round(struct test *test)
 		.pid = test->child.pid,
 		.start_ticks = test->child.start_ticks,
 		.own = true,
+		.alone = test->wanted.alone,
 		.signal_number = test->wanted.signal_number,
 		.timeout = test->wanted.timeout,
 		.settle = settle_time(test),
@@ -252,10 +287,8 @@ static void begin_round(struct test *test)
 		.prepared = on_prepared,
 		.complete = on_complete,
 	};
-	test->step = STEP_WAITING;
 	test->watch = watch_new(&test->app->loop, run_target(test->run), &options);
-	set_timer(test, on_late,
-		test->wanted.timeout > READY_LEAST ? test->wanted.timeout : READY_LEAST);
+	wait_until_ready(test);
 }
 
 static void fail_to_connect(struct test *test)
@@ -354,7 +387,7 @@ int shutdown_test_run(struct app *app)
 	options.target.scan_on_demand = app->n_consoles == 0;
 	if (shutdown_options_read(&app->options, app->config->readonly, &test.wanted) < 0)
 		return EXIT_USAGE;
-	test.results = shutdown_results_new(&app->options, test.wanted.rounds);
+	test.results = shutdown_results_new(&app->options, &test.wanted);
 	if (!test.results)
 		return EXIT_USAGE;
 	test.run = run_open(app, &options);

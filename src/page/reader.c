@@ -341,7 +341,8 @@ static bool is_ours(const struct stat *folder, const struct stat *file)
 		(file->st_uid == geteuid() || geteuid() == 0) && !(file->st_mode & 022);
 }
 
-int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
+int page_open(int folder, const char *file, const struct page_host *host, struct page_copy *ret,
+	int *ret_fd)
 {
 	struct stat folder_status, status;
 	if (fstat(folder, &folder_status) < 0)
@@ -357,6 +358,27 @@ int page_read(int folder, const char *file, const struct page_host *host, struct
 		return PAGE_FOREIGN;
 	enum page_status result = read_open(fd, status.st_size, host, ret);
 	/* from the kernel: the page could claim any user */
+	ret->uid = (uint32_t)status.st_uid;
+	if (result == PAGE_OK || result == PAGE_DEAD_OWNER) {
+		*ret_fd = fd;
+		fd = -1;
+	}
+	return (int)result;
+}
+
+int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
+{
+	CLEANUP(cleanup_fd) int fd = -1;
+	return page_open(folder, file, host, ret, &fd);
+}
+
+int page_reread(int fd, const struct page_host *host, struct page_copy *ret, bool *ret_removed)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	*ret_removed = status.st_nlink == 0;
+	enum page_status result = read_open(fd, status.st_size, host, ret);
 	ret->uid = (uint32_t)status.st_uid;
 	return (int)result;
 }

@@ -87,6 +87,16 @@ struct page_copy {
 int page_read(int folder, const char *file, const struct page_host *host, struct page_copy *ret)
 	__attribute__((warn_unused_result));
 
+/* Like page_read(), but keeps the file open, to read it on with page_reread(), also after it was
+ * removed: *ret_fd is the caller's. It is set only for PAGE_OK and PAGE_DEAD_OWNER. */
+int page_open(int folder, const char *file, const struct page_host *host, struct page_copy *ret,
+	int *ret_fd) __attribute__((warn_unused_result));
+
+/* Reads an open page again. Returns a page_status or a negative errno. *ret_removed: the file had
+ * been removed before it was read, so that its owner changes it no more. */
+int page_reread(int fd, const struct page_host *host, struct page_copy *ret, bool *ret_removed)
+	__attribute__((warn_unused_result));
+
 /* Called for each page of a scan. `copy` is NULL unless the status is PAGE_OK or PAGE_DEAD_OWNER;
  * it is valid during the call only. `path` is the whole path. */
 typedef void page_found_fn(void *data, const char *path, int status, const struct page_copy *copy);

@@ -15,8 +15,13 @@
 static const char *verdict_word(const struct shutdown_verdict *verdict)
 {
 	if (verdict->behaviour == BEHAVIOUR_NONE)
-		return NULL;
+		return "none";
 	return verdict->pass ? "pass" : "fail";
+}
+
+static const char *signal_word(const struct shutdown_record *record)
+{
+	return record->signal_number ? shutdown_signal_name(record->signal_number) : "none";
 }
 
 static const char *headline(const struct shutdown_verdict *verdict)
@@ -78,6 +83,16 @@ static void encode_event(struct encoder *encoder, const struct shutdown_event *e
 	encoder_close(encoder, '}');
 }
 
+static void encode_hook(struct encoder *encoder, const struct shutdown_hook *hook)
+{
+	encoder_open(encoder, NULL, '{');
+	encoder_string(encoder, "name", hook->name);
+	encoder_string(encoder, "phase", hook->phase);
+	encoder_string(encoder, "state", hook->state);
+	encoder_milliseconds(encoder, "ms", hook->duration);
+	encoder_close(encoder, '}');
+}
+
 static void encode_survivor(struct encoder *encoder, const struct shutdown_survivor *survivor)
 {
 	encoder_open(encoder, NULL, '{');
@@ -106,7 +121,8 @@ int shutdown_print_json(const struct shutdown_report *report, FILE *file)
 	encoder_open(&encoder, NULL, '{');
 	encoder_integer(&encoder, "schema", SCHEMA);
 	encode_command(&encoder, report);
-	encoder_string(&encoder, "signal", shutdown_signal_name(record->signal_number));
+	encoder_string(&encoder, "signal", signal_word(record));
+	encoder_string(&encoder, "target", report->target);
 	encoder_instant(&encoder, "signalled_at", record->signalled_wall);
 	encoder_string(&encoder, "verdict", verdict_word(verdict));
 	encoder_string(&encoder, "behaviour", shutdown_behaviour_name(verdict->behaviour));
@@ -117,7 +133,12 @@ int shutdown_print_json(const struct shutdown_report *report, FILE *file)
 	encoder_count(&encoder, "connections_opened", decided ? verdict->opened : -1);
 	encoder_count(&encoder, "processes_after", decided ? verdict->running : -1);
 	encoder_milliseconds(&encoder, "drained_ms", verdict->drained);
-	encoder_boolean(&encoder, "lost_write", verdict->lost_write);
+	encoder_count(&encoder, "pending_writes", verdict->pending_writes);
+	encoder_open(&encoder, "hooks", '[');
+	for (size_t i = 0; i < record->n_hooks; i++)
+		encode_hook(&encoder, &record->hooks[i]);
+	encoder_close(&encoder, ']');
+	encoder_boolean(&encoder, "rolled_back_write", verdict->rolled_back_write);
 	encoder_string(&encoder, "text", verdict->sentence);
 	encoder_open(&encoder, "timeline", '[');
 	for (size_t i = 0; i < verdict->n_events; i++)
@@ -180,7 +201,10 @@ static void put_command(const struct shutdown_report *report, FILE *file)
 
 static void put_case_name(const struct shutdown_report *report, FILE *file)
 {
-	fprintf(file, "SIG%s", shutdown_signal_name(report->record->signal_number));
+	if (report->record->signal_number)
+		fprintf(file, "SIG%s", shutdown_signal_name(report->record->signal_number));
+	else
+		fputs("no signal:", file);
 	put_command(report, file);
 	if (report->rounds > 1)
 		fprintf(file, " (%ld of %ld)", report->round, report->rounds);
@@ -189,7 +213,10 @@ static void put_case_name(const struct shutdown_report *report, FILE *file)
 static void put_timeline(const struct shutdown_report *report, FILE *file)
 {
 	const struct shutdown_verdict *verdict = report->verdict;
+	const char *behaviour = shutdown_behaviour_name(verdict->behaviour);
 	fputs("    <system-out>", file);
+	if (behaviour)
+		fprintf(file, "%s: ", behaviour);
 	put_xml(file, verdict->sentence);
 	putc('\n', file);
 	for (size_t i = 0; i < verdict->n_events; i++) {
@@ -212,6 +239,11 @@ void shutdown_print_junit_case(
 	fputs("  <testcase classname=\"dbtop.shutdown\" name=\"", file);
 	put_case_name(report, file);
 	fprintf(file, "\" time=\"%.3f\">\n", (double)report->duration / USEC_PER_SEC);
+	if (decided)
+		fprintf(file,
+			"    <properties><property name=\"behaviour\" value=\"%s\"/>"
+			"</properties>\n",
+			shutdown_behaviour_name(verdict->behaviour));
 	if (!decided || !verdict->pass) {
 		fprintf(file, "    <%s type=\"%s\" message=\"", decided ? "failure" : "error",
 			decided ? shutdown_behaviour_name(verdict->behaviour) : "no verdict");

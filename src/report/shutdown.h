@@ -15,6 +15,7 @@ struct shutdown_report {
 	const char *const *command; /* the command as given; NULL-terminated */
 	const struct shutdown_record *record;
 	const struct shutdown_verdict *verdict;
+	const char *target; /* "group", "leader": what the signal is sent to; NULL: no signal */
 	bool strict;
 	long round, rounds; /* from 1 */
 	int64_t duration;   /* µs from the start of the round to its verdict */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +19,11 @@
 /* A stats page of the application, and what was read from it last. */
 struct page_watch {
 	char *path;
+	int fd;                   /* −1: not open yet */
 	struct pool_reading last; /* previous_at: of the last reading */
 	enum page_phase phase;
 	bool known; /* the phase has been read */
-	bool gone;  /* the file was removed */
+	bool gone;  /* the file was removed, and has been read after that */
 };
 
 struct pool_phases {
@@ -32,6 +34,13 @@ struct pool_phases {
 	struct page_host host;
 	struct page_copy copy;
 };
+
+static void free_page(struct page_watch *page)
+{
+	free(page->path);
+	if (page->fd >= 0)
+		close(page->fd);
+}
 
 struct pool_phases *pool_phases_new(void)
 {
@@ -45,7 +54,7 @@ void pool_phases_free(struct pool_phases *phases)
 	if (!phases)
 		return;
 	for (size_t i = 0; i < phases->count; i++)
-		free(phases->pages[i].path);
+		free_page(&phases->pages[i]);
 	free(phases->pages);
 	free(phases->readings);
 	free(phases);
@@ -61,6 +70,7 @@ static void add(struct pool_phases *phases, const char *path, int32_t pid)
 	phases->readings = mem_resize(phases->readings, phases->room, sizeof(*phases->readings));
 	phases->pages[phases->count++] = (struct page_watch){
 		.path = mem_strdup(path),
+		.fd = -1,
 		.last = { .pid = pid,
 			.page = ++phases->numbered,
 			.previous_at = INSTANT_UNKNOWN,
@@ -83,22 +93,58 @@ void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages
 	arena_free(arena);
 }
 
-/* Reads a page by its path: a page_status or a negative errno. */
-static int read_path(struct pool_phases *phases, const char *path)
+/* Opens the page and reads it: a page_status or a negative errno. */
+static int open_page(struct pool_phases *phases, struct page_watch *page)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(page->path, '/');
 	CLEANUP(cleanup_free)
-	char *folder_path = slash ? strndup(path, (size_t)(slash - path)) : NULL;
-	CLEANUP(cleanup_fd)
-	int folder = folder_path ? open(folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	return folder < 0 ? -ENOENT : page_read(folder, slash + 1, &phases->host, &phases->copy);
+	char *path = slash ? strndup(page->path, (size_t)(slash - page->path)) : NULL;
+	CLEANUP(cleanup_fd) int folder = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	int r = folder < 0 ? -ENOENT
+			   : page_open(folder, slash + 1, &phases->host, &phases->copy, &page->fd);
+	page->gone = r == -ENOENT;
+	return r;
+}
+
+static void copy_hooks(const struct page_copy *copy, struct pool_reading *reading)
+{
+	static const char *const phase_names[PAGE_HOOK_PHASES] = {
+		[PAGE_HOOK_STOP] = "stop",
+		[PAGE_HOOK_FLUSH] = "flush",
+		[PAGE_HOOK_CLOSED] = "closed",
+	};
+	static const char *const states[PAGE_HOOK_STATES] = {
+		[PAGE_HOOK_WAITING] = "waiting",
+		[PAGE_HOOK_RUNNING] = "running",
+		[PAGE_HOOK_DONE] = "done",
+		[PAGE_HOOK_FAILED] = "failed",
+		[PAGE_HOOK_LATE] = "late",
+	};
+	_Static_assert(POOL_HOOKS_MAX == PAGE_HOOKS_MAX, "hooks");
+	reading->n_hooks = copy->n_hooks;
+	for (size_t i = 0; i < copy->n_hooks; i++) {
+		const struct page_hook_copy *hook = &copy->hooks[i];
+		struct pool_hook *to = &reading->hooks[i];
+		*to = (struct pool_hook){
+			.phase = phase_names[hook->phase],
+			.state = states[hook->state],
+			.is_flush = hook->phase == PAGE_HOOK_FLUSH,
+			.has_ended = hook->state >= PAGE_HOOK_DONE,
+			.has_failed = hook->state == PAGE_HOOK_FAILED,
+			.result = hook->result,
+			.duration = hook->duration,
+		};
+		snprintf(to->name, sizeof(to->name), "%s", hook->name);
+	}
 }
 
 static bool read_page(struct pool_phases *phases, struct page_watch *page)
 {
 	const struct page_copy *copy = &phases->copy;
-	int r = read_path(phases, page->path);
-	page->gone = r == -ENOENT;
+	if (page->gone)
+		return false;
+	int r = page->fd < 0 ? open_page(phases, page)
+			     : page_reread(page->fd, &phases->host, &phases->copy, &page->gone);
 	if (r != PAGE_OK && r != PAGE_DEAD_OWNER)
 		return false;
 	int64_t pending = copy->totals.pending_writes;
@@ -107,6 +153,7 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	page->last.phase = page_phase_name(copy->phase);
 	page->last.pending_before = page->last.pending;
 	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
+	copy_hooks(copy, &page->last);
 	page->phase = copy->phase;
 	page->known = true;
 	return true;
@@ -172,7 +219,7 @@ void pool_phases_forget(struct pool_phases *phases, const struct shutdown_record
 		if (!page->gone || is_evidence)
 			phases->pages[kept++] = *page;
 		else
-			free(page->path);
+			free_page(page);
 	}
 	phases->count = kept;
 }

@@ -10,6 +10,18 @@ struct pool_pages;
 struct pool_phases;
 struct shutdown_record;
 
+#define POOL_HOOKS_MAX 16
+
+/* A hook of the application's that its pool runs at the shutdown. */
+struct pool_hook {
+	char name[48];             /* clean */
+	const char *phase, *state; /* their names; static */
+	bool is_flush;             /* it writes what is pending */
+	bool has_ended, has_failed;
+	int result;       /* what it returned */
+	int64_t duration; /* µs */
+};
+
 /* What was read of one page. Instants are monotonic. */
 struct pool_reading {
 	int32_t pid;
@@ -19,6 +31,8 @@ struct pool_reading {
 	int64_t pending;        /* pending writes; −1: not known */
 	int64_t pending_before; /* at that reading */
 	uint32_t page;          /* the number of the page among those of this reader */
+	struct pool_hook hooks[POOL_HOOKS_MAX];
+	size_t n_hooks;
 };
 
 /* Never NULL. */
@@ -30,7 +44,8 @@ void pool_phases_free(struct pool_phases *phases);
 void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages,
 	const struct shutdown_record *record);
 
-/* Reads all pages. Returns the readings of those that could be read; valid until the next call. */
+/* Reads all pages, each once more after it was removed: what a pool did last stays in its file.
+ * Returns the readings of those that could be read; valid until the next call. */
 const struct pool_reading *pool_phases_read(
 	struct pool_phases *phases, int64_t now, size_t *ret_count);
 

@@ -1,5 +1,7 @@
 #include "watch/record_phases.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/shutdown.h"
@@ -24,16 +26,63 @@ static void note_writes(struct shutdown_phase *phase, int64_t pending, int64_t n
 		phase->drained_at = now;
 }
 
+static void note_pool(struct shutdown_record *record, const struct pool_reading *reading)
+{
+	struct shutdown_pool *pool = NULL;
+	for (size_t i = 0; i < record->n_pools; i++)
+		if (record->pools[i].page == reading->page)
+			pool = &record->pools[i];
+	if (!pool)
+		pool = shutdown_add_pool(record);
+	pool->pid = reading->pid;
+	pool->page = reading->page;
+	pool->pending = reading->pending;
+}
+
+/* The hooks of a page are recorded in their order. */
+static struct shutdown_hook *find_hook(struct shutdown_record *record, uint32_t page, size_t number)
+{
+	for (size_t i = 0; i < record->n_hooks; i++)
+		if (record->hooks[i].page == page && number-- == 0)
+			return &record->hooks[i];
+	return shutdown_add_hook(record);
+}
+
+static void note_hooks(
+	struct shutdown_record *record, const struct pool_reading *reading, int64_t now)
+{
+	for (size_t i = 0; i < reading->n_hooks; i++) {
+		const struct pool_hook *from = &reading->hooks[i];
+		struct shutdown_hook *hook = find_hook(record, reading->page, i);
+		hook->pid = reading->pid;
+		hook->page = reading->page;
+		memcpy(hook->name, from->name, sizeof(hook->name));
+		hook->phase = from->phase;
+		hook->state = from->state;
+		hook->is_flush = from->is_flush;
+		hook->has_failed = from->has_failed;
+		hook->result = from->result;
+		hook->duration = from->has_ended ? from->duration : -1;
+		if (from->has_ended && hook->ended_at == INSTANT_UNKNOWN)
+			hook->ended_at = now;
+	}
+}
+
 void record_phases(struct shutdown_record *record, const struct pool_phases *pools,
 	const struct pool_reading *readings, size_t n_readings, int64_t now)
 {
 	for (size_t i = 0; i < record->n_processes; i++)
 		record->processes[i].closed_its_pools =
 			pool_phases_are_over(pools, record->processes[i].pid);
+	/* pools that ended before the shutdown are not part of it */
+	if (!shutdown_has_begun(record))
+		record->n_pools = record->n_hooks = 0;
 	for (size_t i = 0; i < n_readings; i++) {
 		const struct pool_reading *reading = &readings[i];
 		struct shutdown_phase *phase = last_phase(record, reading->page);
 		bool first = !phase;
+		note_pool(record, reading);
+		note_hooks(record, reading, now);
 		if (phase)
 			note_writes(phase, reading->pending, now);
 		if (!reading->is_new_phase)

@@ -23,13 +23,14 @@ static enum shutdown_disposition disposition(const struct procfs_signals *signal
 	return has(signals->caught, number) ? DISPOSITION_CATCHES : DISPOSITION_DEFAULT;
 }
 
-static int find_pending(const struct follow_process *seen)
+static struct pending_signal find_pending(const struct follow_process *seen)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (has(seen->signals.pending, numbers[i]))
-			return numbers[i];
-	return 0;
+			return (struct pending_signal){ numbers[i],
+				disposition(&seen->signals, numbers[i]) == DISPOSITION_DEFAULT };
+	return (struct pending_signal){ 0 };
 }
 
 /* The disposition is that of the last sample before the signal came. When the signal is no longer
@@ -38,12 +39,13 @@ static void note_signal(const struct shutdown_record *record, struct shutdown_pr
 	const struct follow_process *seen, int64_t at)
 {
 	int number = record->signal_number;
-	if (!number)
+	if (!number || (record->alone && !process->command))
 		return;
 	if (!shutdown_has_begun(record))
 		process->disposition = disposition(&seen->signals, number);
-	else if (!has(seen->signals.pending, number) && process->taken_at == INSTANT_UNKNOWN &&
-		process->ended_at == INSTANT_UNKNOWN && process->began_at <= record->signalled_at &&
+	else if (record->signal_came && !has(seen->signals.pending, number) &&
+		process->taken_at == INSTANT_UNKNOWN && process->ended_at == INSTANT_UNKNOWN &&
+		process->began_at <= record->signalled_at &&
 		(process->disposition == DISPOSITION_CATCHES ||
 			process->disposition == DISPOSITION_BLOCKS))
 		process->taken_at = at;
@@ -82,7 +84,7 @@ struct pending_signal record_processes(
 		if (timely)
 			note_signal(record, process, row, sample->taken_at);
 		if (process->command && !record->signal_number && !shutdown_has_begun(record))
-			pending.number = find_pending(row);
+			pending = find_pending(row);
 	}
 	for (size_t i = 0; i < record->n_processes; i++) {
 		struct shutdown_process *process = &record->processes[i];

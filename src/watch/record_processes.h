@@ -11,6 +11,7 @@ struct shutdown_record;
 /* A signal that the command has not taken yet. */
 struct pending_signal {
 	int number; /* 0: none */
+	bool fatal; /* the command does not handle it, or not any more: it dies by it */
 };
 
 /* Adds new processes at the end of the list, and notes how each handles the signal, when it took it

@@ -37,6 +37,9 @@
 #define SLOW_PACE  (20 * USEC_PER_MSEC)
 #define QUICK_FOR  (2 * USEC_PER_SEC)
 
+/* While a test waits for an end, so many connections that have ended are kept. */
+#define KEEP_MOST 10000
+
 #define PREPARING_MS 5000
 #define GATHER_MS    1500
 
@@ -73,8 +76,10 @@ struct watch {
 
 	/* the preparation */
 	int64_t prepare_since; /* monotonic: when it began */
+	int64_t prepare_wall;  /* the same on the wall clock */
 	bool sampled;          /* a whole sample has arrived since then */
 	bool timed_out;        /* the stage has timed out: do not wait for answers */
+	bool is_released;      /* prepared, and no signal is sent */
 	bool is_told_apart;    /* no scan was running when the signal was sent */
 };
 
@@ -138,8 +143,11 @@ static void read_sessions(struct watch *watch)
  * signal's first effect and has to stay in the record. */
 static void forget_past(struct watch *watch)
 {
-	int64_t since =
-		watch->options.own ? INT64_MAX : instant_monotonic() - watch->record.timeout;
+	int64_t since = watch->options.signal_number ? INT64_MAX
+						     : instant_monotonic() - watch->record.timeout;
+	/* the test waits for an end that may have begun long before it shows */
+	if (watch->is_released && watch->record.n_connections < KEEP_MOST)
+		since = INSTANT_UNKNOWN;
 	record_forget_connections(&watch->record, since);
 	record_forget_processes(&watch->record, since);
 	pool_phases_forget(watch->pools, &watch->record);
@@ -242,11 +250,15 @@ static void advance(struct watch *watch, int64_t now)
 
 /* --- preparing --- */
 
-/* The sessions of PgBouncer in which the application has a transaction are known only from an
- * assessment whose sources all answered after the preparation began. */
+/* The application's pools are known only from stats pages that were listed after the preparation
+ * began, and the sessions of PgBouncer in which the application has a transaction only from an
+ * assessment whose sources all answered after that. */
 static bool has_new_assessment(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
+	if (!watch->timed_out &&
+		(!assessment->pages || assessment->pages->read_at < watch->prepare_wall))
+		return false;
 	return !shutdown_has_link(&watch->record, LINK_POOLED) || watch->timed_out ||
 		(assessment->complete && assessment->peers &&
 			assessment->peers->dump_began >= watch->prepare_since);
@@ -281,6 +293,7 @@ static void end_preparing(struct watch *watch)
 		return;
 	uv_timer_stop(watch->timer);
 	watch->stage = STAGE_ARMED;
+	watch->is_released = !watch->options.signal_number;
 	watch->options.prepared(watch->options.data);
 }
 
@@ -289,6 +302,7 @@ static void take_baseline(struct watch *watch)
 {
 	struct shutdown_record *record = &watch->record;
 	shutdown_list_databases(record);
+	record->counts_before = (struct session_counts){ -1, -1 };
 	record->n_foreign = 0;
 	record->based = false;
 	record_foreign(record, target_assessment(watch->target));
@@ -333,11 +347,19 @@ static void on_timer(uv_timer_t *timer)
 		complete(watch);
 }
 
-static void begin_at_pending(struct watch *watch, int number, int64_t at)
+/* A process that dies by the signal may have handled it before, closed its connections, and sent it
+ * to itself again, as Python and shells do. */
+static void begin_at_pending(struct watch *watch, const struct pending_signal *pending, int64_t at)
 {
-	watch->record.signal_number = number;
-	begin(watch, at,
-		arena_printf(watch->record.arena, "SIG%s seen", shutdown_signal_name(number)));
+	struct shutdown_record *record = &watch->record;
+	const char *trigger =
+		arena_printf(record->arena, "SIG%s seen", shutdown_signal_name(pending->number));
+	record->signal_number = pending->number;
+	record->signal_came = true;
+	if (pending->fatal)
+		begin_by(watch, INSTANT_UNKNOWN, at, trigger);
+	else
+		begin(watch, at, trigger);
 }
 
 static void begin_at_phase(
@@ -359,8 +381,8 @@ void watch_read_sample(struct watch *watch, const struct follow_sample *sample)
 	struct pending_signal pending = read_processes(watch, sample);
 	const struct pool_reading *readings =
 		pool_phases_read(watch->pools, sample->taken_at, &n_readings);
-	if (pending.number)
-		begin_at_pending(watch, pending.number, sample->taken_at);
+	if (pending.number && !watch->options.own)
+		begin_at_pending(watch, &pending, sample->taken_at);
 	begin_at_phase(watch, readings, n_readings, sample->taken_at);
 	record_phases(record, watch->pools, readings, n_readings, sample->taken_at);
 	read_sockets(watch, sample);
@@ -405,6 +427,7 @@ static void make_record(struct watch *watch)
 	const struct watch_options *options = &watch->options;
 	shutdown_record_init(record);
 	record->signal_number = options->signal_number;
+	record->alone = options->alone;
 	record->timeout = options->timeout;
 	record->settle = options->settle;
 	record->armed_at = instant_monotonic();
@@ -485,6 +508,8 @@ void watch_prepare(struct watch *watch)
 	watch->stage = STAGE_PREPARING;
 	watch->sampled = watch->timed_out = watch->is_told_apart = false;
 	watch->prepare_since = instant_monotonic();
+	watch->prepare_wall = instant_now();
+	target_refresh(watch->target);
 	if (shutdown_has_link(&watch->record, LINK_POOLED))
 		target_assess_anew(watch->target);
 	take_baseline(watch);
@@ -492,8 +517,18 @@ void watch_prepare(struct watch *watch)
 	follow_now(watch->follow);
 }
 
+void watch_expire(struct watch *watch, int64_t since)
+{
+	if (watch->stage != STAGE_ARMED)
+		return;
+	watch->record.expired = true;
+	begin(watch, since, "it was ready");
+	advance(watch, instant_monotonic());
+}
+
 void watch_signalled(struct watch *watch)
 {
+	watch->record.signal_came = true;
 	begin(watch, instant_monotonic(), NULL);
 	follow_now(watch->follow);
 }

@@ -20,7 +20,8 @@ struct watch_options {
 	int32_t pid; /* the command, or the process to watch */
 	uint64_t start_ticks;
 	bool own;                /* it is our child, and dbtop is the subreaper of its orphans */
-	int signal_number;       /* the signal that will be sent; 0: somebody else sends it */
+	bool alone;              /* the signal is for the process alone, not for its children */
+	int signal_number;       /* the signal that will be sent; 0: the watch sends none */
 	int64_t timeout, settle; /* µs: see model/shutdown.h */
 	void *data;
 	/* The record has changed. */
@@ -54,6 +55,9 @@ void watch_prepare(struct watch *watch);
 
 /* The signal was sent. */
 void watch_signalled(struct watch *watch);
+
+/* Its time is up without any sign of an end: it was to end within the timeout from `since`. */
+void watch_expire(struct watch *watch, int64_t since);
 
 /* The caller has waited for a child (wait(2)). */
 void watch_reaped(struct watch *watch, int32_t pid, int status);

@@ -42,11 +42,12 @@ static void note(double *least, double began_at)
 static void judge(struct watched *watched)
 {
 	struct shutdown_record *record = watch_record(watched->watch);
+	static const struct shutdown_rules rules;
 	struct arena *arena = arena_new();
 	record->signalled_at = record->armed_at;
 	for (size_t i = 0; i < record->n_connections; i++)
 		record->connections[i].ended_at = instant_monotonic();
-	(void)shutdown_judge(record, false, instant_monotonic(), arena);
+	(void)shutdown_judge(record, &rules, instant_monotonic(), arena);
 	arena_free(arena);
 }
 

@@ -282,6 +282,37 @@ static int play_cancelled(void)
 	return 0;
 }
 
+/* A client for one statement. */
+static int play_once(void)
+{
+	conns[0] = open_one();
+	run(conns[0], "SELECT 1");
+	PQfinish(conns[0]);
+	return 0;
+}
+
+/* A job that ends by itself, whatever it is sent. */
+static int play_job(void)
+{
+	signal(SIGINT, SIG_IGN);
+	open_all();
+	for (int i = 0; i < 20; i++) {
+		run(conns[i % CONNECTIONS], "SELECT 1");
+		nap(20);
+	}
+	close_all();
+	return 0;
+}
+
+/* It gives its connections back, and works on without one. */
+static int play_gave_back(void)
+{
+	open_all();
+	nap(700);
+	close_all();
+	return stay();
+}
+
 static int play_short(void)
 {
 	return 7;
@@ -307,6 +338,9 @@ static const struct {
 	{ "died-raise", play_died_raise },
 	{ "lost-write", play_lost_write },
 	{ "cancelled", play_cancelled },
+	{ "once", play_once },
+	{ "job", play_job },
+	{ "gave-back", play_gave_back },
 	{ "short", play_short },
 };
 

@@ -83,6 +83,39 @@ static int play_flush(void)
 	return stay();
 }
 
+/* It has no time to write all: its deadline is shorter. */
+static int play_flush_late(void)
+{
+	static const struct dbpool_hook hook = {
+		.name = "outbox", .phase = DBPOOL_HOOK_FLUSH, .run = flush, .deadline_ms = 100
+	};
+	start();
+	dbpool_pending(NULL, WRITES);
+	if (dbpool_hook_add(NULL, &hook) != DBPOOL_OK)
+		return 3;
+	work();
+	return stay();
+}
+
+static int fail_to_flush(void *data)
+{
+	(void)data;
+	dbpool_pending(NULL, 0);
+	return 5;
+}
+
+static int play_flush_failed(void)
+{
+	static const struct dbpool_hook hook = {
+		.name = "outbox", .phase = DBPOOL_HOOK_FLUSH, .run = fail_to_flush
+	};
+	start();
+	if (dbpool_hook_add(NULL, &hook) != DBPOOL_OK)
+		return 3;
+	work();
+	return stay();
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -112,6 +145,8 @@ static const struct {
 } behaviours[] = {
 	{ "closed", play_closed },
 	{ "flush", play_flush },
+	{ "flush-late", play_flush_late },
+	{ "flush-failed", play_flush_failed },
 	{ "never-exited", play_never_exited },
 	{ "died", play_died },
 };

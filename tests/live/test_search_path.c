@@ -114,7 +114,7 @@ static void test_shutdown(const char *conninfo)
 	struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2", "--timeout",
 		"60", conninfo, "--", DYING_PATH, app, "lost-write", NULL);
 	/* its verdict comes from the statements' answers */
-	if (run.status != 0 || !strstr(run.out, "\"lost_write\":true"))
+	if (run.status != 0 || !strstr(run.out, "\"rolled_back_write\":true"))
 		fail_msg("status %d: %s%s", run.status, run.out, run.err);
 	live_run_clear(&run);
 }

@@ -337,6 +337,7 @@ static void tell_end(struct shutdown_record *record, bool is_left)
 
 void scene_watch(struct scenery *scenery, enum scene_watch what)
 {
+	static const struct shutdown_rules rules;
 	struct shutdown_record *record = &scenery->record;
 	record->timeout = SECONDS(10);
 	record->settle = SECONDS(5);
@@ -349,7 +350,7 @@ void scene_watch(struct scenery *scenery, enum scene_watch what)
 			add_connection(record, 9912 + i, INSTANT_UNKNOWN, NULL);
 	else
 		tell_end(record, what == WATCH_LEFT);
-	scenery->verdict = shutdown_judge(record, false, SECONDS(7), scenery->arena);
+	scenery->verdict = shutdown_judge(record, &rules, SECONDS(7), scenery->arena);
 	scenery->watch = (struct ui_watch){
 		.name = "python3 4312",
 		.verdict = &scenery->verdict,

@@ -24,7 +24,8 @@ struct scene {
 	char name[512];
 	struct shutdown_record record;
 	int64_t now;
-	bool strict, open;
+	struct shutdown_rules rules;
+	bool open;
 	struct shutdown_verdict verdict;
 	bool judged;
 	struct arena *arena;
@@ -161,6 +162,33 @@ static void read_phase(struct scene *scene, char *rest)
 	}
 }
 
+static void read_pool(struct scene *scene, char *rest)
+{
+	struct shutdown_pool *pool = shutdown_add_pool(&scene->record);
+	pool->pid = atoi(strsep(&rest, " "));
+	pool->pending = atoi(value_of(rest, "pending"));
+}
+
+static void read_hook(struct scene *scene, char *rest)
+{
+	struct shutdown_hook *hook = shutdown_add_hook(&scene->record);
+	hook->pid = atoi(strsep(&rest, " "));
+	snprintf(hook->name, sizeof(hook->name), "%s", strsep(&rest, " "));
+	hook->phase = arena_strdup(scene->record.arena, strsep(&rest, " "));
+	hook->state = arena_strdup(scene->record.arena, strsep(&rest, " "));
+	hook->is_flush = strcmp(hook->phase, "flush") == 0;
+	hook->has_failed = strcmp(hook->state, "failed") == 0;
+	for (char *word; (word = strsep(&rest, " "));) {
+		const char *value;
+		if ((value = value_of(word, "result")))
+			hook->result = atoi(value);
+		else if ((value = value_of(word, "ended")))
+			hook->ended_at = at(value);
+		else if ((value = value_of(word, "ms")))
+			hook->duration = atoi(value) * USEC_PER_MSEC;
+	}
+}
+
 static void read_close(struct scene *scene, const char *word)
 {
 	scene->record.close_evidence = strcmp(word, "confirmed") == 0 ? CLOSE_CONFIRMED
@@ -173,7 +201,7 @@ static void read_close(struct scene *scene, const char *word)
 static void check_verdict(struct scene *scene, const char *expected)
 {
 	char found[200], drained[32] = "-";
-	scene->verdict = shutdown_judge(&scene->record, scene->strict, scene->now, scene->arena);
+	scene->verdict = shutdown_judge(&scene->record, &scene->rules, scene->now, scene->arena);
 	scene->judged = true;
 	const struct shutdown_verdict *verdict = &scene->verdict;
 	const char *name = shutdown_behaviour_name(verdict->behaviour);
@@ -206,6 +234,10 @@ static void read_line(struct scene *scene, char *line)
 		read_connection(scene, rest);
 	else if (strcmp(word, "phase") == 0)
 		read_phase(scene, rest);
+	else if (strcmp(word, "pool") == 0)
+		read_pool(scene, rest);
+	else if (strcmp(word, "hook") == 0)
+		read_hook(scene, rest);
 	else if (strcmp(word, "close") == 0)
 		read_close(scene, rest);
 	else if (strcmp(word, "now") == 0)
@@ -215,7 +247,15 @@ static void read_line(struct scene *scene, char *line)
 	else if (strcmp(word, "blind") == 0)
 		scene->record.blind = "the server hides the sessions";
 	else if (strcmp(word, "strict") == 0)
-		scene->strict = true;
+		scene->rules.strict = true;
+	else if (strcmp(word, "expired") == 0)
+		scene->record.expired = true;
+	else if (strcmp(word, "expect") == 0)
+		scene->rules.expected[scene->rules.n_expected++] =
+			(struct shutdown_end){ false, atoi(rest) };
+	else if (strcmp(word, "expect-signal") == 0)
+		scene->rules.expected[scene->rules.n_expected++] =
+			(struct shutdown_end){ true, atoi(rest) };
 	else if (strcmp(word, "says") == 0)
 		check_sentence(scene, rest);
 	else
@@ -280,6 +320,7 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 		"0 signal SIGINT sent 3",
 		"1 signal_taken python3 4312 took SIGINT 3",
 		"3 phase phase: stop lending, 38 ms 3",
+		"30 hook hook outbox (flush): failed with result 5 after 15 ms 3",
 		"41 phase phase: flush, 371 ms · 12 pending writes → 0 in 38 ms 3",
 		"50 opened 9915 opened 4",
 		"180 closed 9913 closed 3",
@@ -307,9 +348,11 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 	read_connection(&scene, c5);
 	read_phase(&scene, p1);
 	scene.record.phases[0].name = "stop lending";
+	char hook[] = "4312 outbox flush failed result=5 ended=30 ms=15";
+	read_hook(&scene, hook);
 	read_phase(&scene, p2);
 	struct shutdown_verdict verdict =
-		shutdown_judge(&scene.record, false, at("420"), scene.arena);
+		shutdown_judge(&scene.record, &scene.rules, at("420"), scene.arena);
 	assert_int_equal(verdict.n_events, sizeof(expected) / sizeof(expected[0]));
 	for (size_t i = 0; i < verdict.n_events; i++) {
 		const struct shutdown_event *event = &verdict.timeline[i];

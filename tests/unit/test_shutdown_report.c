@@ -42,7 +42,7 @@ static const struct shutdown_verdict failed = {
 	.after = 1,
 	.exit_status = 130,
 	.drained = -1,
-	.lost_write = true,
+	.rolled_back_write = true,
 	.timeline = events,
 	.n_events = COUNT(events),
 };
@@ -176,9 +176,10 @@ static void json_holds_the_verdict(void **state)
 	assert_string_equal(string_of(root, "verdict"), "fail");
 	assert_string_equal(string_of(root, "behaviour"), "left_sessions");
 	assert_string_equal(string_of(root, "signal"), "INT");
+	assert_true(json_is_null(json_object_get(root, "target")));
 	assert_string_equal(string_of(root, "text"), "it left 1 session");
 	assert_true(json_is_true(json_object_get(root, "strict")));
-	assert_true(json_is_true(json_object_get(root, "lost_write")));
+	assert_true(json_is_true(json_object_get(root, "rolled_back_write")));
 	assert_int_equal(json_integer_value(json_object_get(root, "exit_status")), 130);
 	assert_int_equal(json_integer_value(json_object_get(root, "connections_after")), 1);
 	assert_true(json_is_null(json_object_get(root, "drained_ms")));
@@ -198,8 +199,8 @@ static void json_holds_the_verdict(void **state)
 static void json_without_a_verdict_is_null(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const nulls[] = { "verdict", "behaviour", "exit_status",
-		"connections_after", "connections_opened", "processes_after", "drained_ms" };
+	static const char *const nulls[] = { "behaviour", "exit_status", "connections_after",
+		"connections_opened", "processes_after", "drained_ms" };
 	f->report.verdict = &undecided;
 	json_t *root = print_json(&f->report);
 	for (size_t i = 0; i < COUNT(nulls); i++)
@@ -271,7 +272,8 @@ static void junit_counts_its_cases(void **state)
 		"errors=\"1\" skipped=\"0\" time=\"3.750\">"));
 	assert_non_null(strstr(xml,
 		"name=\"SIGINT python3 app.py (1 of 3)\" time=\"1.250\">\n"
-		"    <system-out>every connection was closed\n</system-out>\n"));
+		"    <properties><property name=\"behaviour\" value=\"closed\"/></properties>\n"
+		"    <system-out>closed: every connection was closed\n</system-out>\n"));
 	assert_non_null(
 		strstr(xml, "<failure type=\"left_sessions\" message=\"it left 1 session\"/>"));
 	assert_non_null(

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,46 @@ static void connections_come_and_go(void **state)
 	}
 }
 
+/* A signal that is pending for the watched process. */
+static void set_pending(struct watched *watched, int number, bool caught)
+{
+	uint64_t bit = UINT64_C(1) << (number - 1);
+	watched->sample.processes[0].signals.pending = bit;
+	watched->sample.processes[0].signals.caught = caught ? bit : 0;
+}
+
+/* Python closes its connections at SIGINT, and sends itself the signal again to die by it. */
+static void connections_closed_before_the_death_by_the_signal_count(void **state)
+{
+	struct watched *watched = *state;
+	watched_sample(watched);
+	watched_assess(watched);
+	watched->sample.n_sockets = 0;
+	watched_sample(watched);
+	int64_t closed_at = watched->sample.taken_at;
+	set_pending(watched, SIGINT, false);
+	watched_sample(watched);
+	const struct shutdown_record *record = watch_record(watched->watch);
+	assert_int_equal(record->signal_number, SIGINT);
+	assert_int_equal(record->n_connections, SOCKETS);
+	assert_true(record->signalled_at == closed_at);
+}
+
+/* A process that will handle the signal has not done anything for it yet. */
+static void a_pending_signal_that_is_caught_begins_the_shutdown(void **state)
+{
+	struct watched *watched = *state;
+	watched_sample(watched);
+	watched_assess(watched);
+	watched->sample.n_sockets = 0;
+	watched_sample(watched);
+	set_pending(watched, SIGTERM, true);
+	watched_sample(watched);
+	const struct shutdown_record *record = watch_record(watched->watch);
+	assert_string_equal(record->trigger, "SIGTERM seen");
+	assert_true(record->signalled_at == watched->sample.taken_at);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -125,6 +166,8 @@ int main(void)
 		TEST(an_armed_watch_does_not_grow),
 		TEST(what_did_not_change_is_not_copied_again),
 		TEST(connections_come_and_go),
+		TEST(connections_closed_before_the_death_by_the_signal_count),
+		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
