@@ -116,7 +116,7 @@ static bool are_pools_settled(const struct assessment *assessment)
 		const struct source_state *source = find_source(assessment, bouncer);
 		if (source && source->status == SOURCE_OK &&
 			(!peers_port(assessment->peers, bouncer->port) ||
-				bouncer->asked_at < assessment->peers->dump_ended_at))
+				bouncer->asked_at < assessment->peers->dump_ended))
 			return false;
 	}
 	return answered;
@@ -125,7 +125,7 @@ static bool are_pools_settled(const struct assessment *assessment)
 static bool is_complete(const struct assessment *assessment)
 {
 	if (!assessment->activity || !assessment->peers ||
-		assessment->activity->asked_at < assessment->peers->dumped_at)
+		assessment->activity->asked_monotonic < assessment->peers->dump_began)
 		return false;
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (!assessment->connections[i].scanned)

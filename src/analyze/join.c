@@ -174,7 +174,8 @@ static const struct connection *find_before(
  * with each dump. */
 static bool outlived_the_dump(const struct join *join, const struct connection *connection)
 {
-	if (connection->scanned && join->assessment->activity->asked_at >= join->peers->dumped_at)
+	if (connection->scanned &&
+		join->assessment->activity->asked_monotonic >= join->peers->dump_began)
 		return true;
 	const struct connection *before = find_before(join, connection);
 	return before && before->end == CLIENT_END_GONE;

@@ -80,8 +80,8 @@ static bool is_here(const struct join *join, const struct bouncer *bouncer)
 static bool spans_the_dump(
 	const struct join *join, const struct bouncer *bouncer, const struct bouncer_client *client)
 {
-	return client->first_seen <= join->peers->dumped_at &&
-		bouncer->asked_at >= join->peers->dump_ended_at;
+	return client->first_seen <= join->peers->dump_began &&
+		bouncer->asked_at >= join->peers->dump_ended;
 }
 
 static uint32_t owner_of(const struct join *join, uint32_t inode)
@@ -148,11 +148,11 @@ static struct bouncer_match match_client(
 	return match;
 }
 
-/* The server's clock at an instant of ours, at most: it read its clock before
+/* The server's clock at an instant of our monotonic clock, at most: it read its clock before
  * its answer arrived. */
 static int64_t server_clock(const struct activity *activity, int64_t at)
 {
-	return activity->server.clock - (activity->taken_at - at);
+	return activity->server.clock - (activity->taken_monotonic - at);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -187,7 +187,7 @@ static bool is_link_certain(const struct join *join, const struct bouncer *bounc
 		bouncer->pools[server->pool].mode == POOL_MODE_SESSION;
 	if (session && since == INSTANT_UNKNOWN)
 		since = backend->state_change;
-	return since != INSTANT_UNKNOWN && bouncer->taken_at <= activity->asked_at &&
+	return since != INSTANT_UNKNOWN && bouncer->taken_monotonic <= activity->asked_monotonic &&
 		since < server_clock(activity, bouncer->servers_at);
 }
 

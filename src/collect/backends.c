@@ -53,6 +53,8 @@ static void take_answer(struct backends *backends, const PGresult *result, int64
 	}
 	activity->asked_at = sent_at;
 	activity->taken_at = instant_now();
+	activity->asked_monotonic = session_sent_monotonic(backends->session);
+	activity->taken_monotonic = instant_monotonic();
 	take_own_pid(backends, activity);
 	activity_unref(backends->latest);
 	backends->latest = activity;

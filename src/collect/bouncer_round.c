@@ -115,7 +115,7 @@ struct bouncer *bouncer_round_finish(
 		uint32_t known = map_get(sightings->by_identity, client->identity);
 		client->first_seen = sightings->rows[known].at;
 	}
-	bouncer->taken_at = now;
+	bouncer->taken_monotonic = now;
 	round->bouncer = NULL;
 	return bouncer;
 }

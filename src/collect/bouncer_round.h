@@ -46,13 +46,13 @@ struct bouncer_round *bouncer_round_new(const struct endpoint *own, const struct
 /* NULL is allowed. */
 void bouncer_round_free(struct bouncer_round *round);
 
-/* Reads the answer to the next question, which was sent at `sent_at` (our wall clock). False if it
+/* Reads the answer to the next question, which was sent at `sent_at` (monotonic). False if it
  * is not an answer of PgBouncer to that question: then the round is useless. */
 bool bouncer_round_take(struct bouncer_round *round, const PGresult *result, int64_t sent_at)
 	__attribute__((warn_unused_result));
 
-/* Call it after the last answer, which came at `now` (our wall clock). Returns the block, which the
- * caller owns, without its name, port and uid. Updates the sightings. */
+/* Call it after the last answer, which came at `now` (monotonic). Returns the block, which the
+ * caller owns, without its name, port, uid and taken_at. Updates the sightings. */
 struct bouncer *bouncer_round_finish(
 	struct bouncer_round *round, struct bouncer_sightings *sightings, int64_t now);
 

@@ -232,7 +232,7 @@ static void dump(struct scan *scan, struct peers *peers)
 				    &peers->unix_sockets, &peers->n_unix) == 0;
 	for (size_t i = 0; i < peers->n_ports; i++)
 		dump_port(scan, peers, &peers->ports[i]);
-	peers->dump_ended_at = instant_now();
+	peers->dump_ended = instant_monotonic();
 }
 
 static void scan_on_worker(void *data)

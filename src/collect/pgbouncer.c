@@ -60,7 +60,8 @@ static void publish(struct pgbouncer *pgbouncer)
 {
 	struct peers_target where;
 	struct bouncer *bouncer =
-		bouncer_round_finish(pgbouncer->round, pgbouncer->sightings, instant_now());
+		bouncer_round_finish(pgbouncer->round, pgbouncer->sightings, instant_monotonic());
+	bouncer->taken_at = instant_now();
 	const PGconn *conn = session_connection(pgbouncer->session);
 	session_locate(pgbouncer->session, &where);
 	bouncer->name = arena_strdup(bouncer->arena, pgbouncer->name + strlen("pgbouncer "));
@@ -86,13 +87,15 @@ static void end_round(struct pgbouncer *pgbouncer)
 static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 {
 	struct pgbouncer *pgbouncer = data;
+	(void)sent_at;
 	if (pgbouncer->error)
 		;
 	else if (!result)
 		set_error(pgbouncer, "the connection was lost");
 	else if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		set_error(pgbouncer, PQresultErrorMessage(result));
-	else if (!bouncer_round_take(pgbouncer->round, result, sent_at))
+	else if (!bouncer_round_take(
+			 pgbouncer->round, result, session_sent_monotonic(pgbouncer->session)))
 		set_error(pgbouncer, "this is not PgBouncer's admin console");
 	if (--pgbouncer->left == 0)
 		end_round(pgbouncer);

@@ -69,8 +69,10 @@ struct server_facts {
 struct activity {
 	struct arena *arena; /* owns everything here, the block too */
 	int refs;
-	int64_t asked_at; /* our wall clock when the query was sent */
-	int64_t taken_at; /* our wall clock when its answer was complete */
+	int64_t asked_at;                         /* our wall clock when the query was sent */
+	int64_t taken_at;                         /* our wall clock when its answer was complete */
+	int64_t asked_monotonic, taken_monotonic; /* the same by the monotonic clock, which cannot
+						     be set: for comparisons with other sources */
 	struct server_facts server;
 	struct backend *backends;
 	size_t n_backends;

@@ -43,7 +43,7 @@ struct bouncer_client {
 		local;      /* its end and PgBouncer's, as PgBouncer reports them; AF_UNIX */
 	int32_t remote_pid; /* the process over a Unix socket; 0 over TCP */
 	uint64_t identity;  /* identifies the client session within one PgBouncer */
-	int64_t first_seen; /* our wall clock when the query that first showed it was sent */
+	int64_t first_seen; /* monotonic: when a round listed it first */
 	int64_t wait;       /* µs that it has waited for a server; −1: it does not wait */
 	uint32_t pool;      /* index, or BOUNCER_NONE */
 	uint32_t server;    /* the server it is linked to; BOUNCER_NONE: none, or changing */
@@ -71,10 +71,11 @@ struct bouncer {
 	uint32_t uid;            /* PgBouncer's user over a Unix socket; UINT32_MAX when unknown */
 	bool seen_as_we_are; /* PgBouncer shows our own end as we see it: no address translation in
 				between */
-	int64_t asked_at;    /* our wall clock before the first query */
-	int64_t servers_at;  /* our wall clock before SHOW SERVERS, from which the links are */
+	int64_t asked_at;    /* monotonic: before the first query */
+	int64_t servers_at;  /* monotonic: before SHOW SERVERS, from which the links are */
 	int64_t taken_at;    /* our wall clock when the last answer was complete */
-	int version;         /* 11800; 0 when not reported */
+	int64_t taken_monotonic;
+	int version;                                   /* 11800; 0 when not reported */
 	int used_clients, login_clients, used_servers; /* SHOW LISTS; −1 when not reported */
 	struct bouncer_pool *pools;
 	size_t n_pools;

@@ -14,7 +14,7 @@ struct peers *peers_new(void)
 		.backend_started_at = INSTANT_UNKNOWN,
 		.dumped_at = INSTANT_UNKNOWN,
 		.dump_began = INSTANT_UNKNOWN,
-		.dump_ended_at = INSTANT_UNKNOWN,
+		.dump_ended = INSTANT_UNKNOWN,
 		.scanned_at = INSTANT_UNKNOWN,
 	};
 	return peers;

@@ -88,9 +88,9 @@ struct peers {
 				       connections are in the dump */
 	int64_t dumped_at;          /* our wall clock just before the socket dump began */
 	int64_t dump_began;         /* dumped_at by the monotonic clock */
-	int64_t dump_ended_at; /* our wall clock just after the dump; INSTANT_UNKNOWN before it */
-	int64_t scanned_at;    /* our wall clock before /proc/PID/fd was read */
-	bool tcp_known;        /* false: the dump failed, and its rows mean nothing */
+	int64_t dump_ended;         /* monotonic: just after the dump; INSTANT_UNKNOWN before it */
+	int64_t scanned_at;         /* our wall clock before /proc/PID/fd was read */
+	bool tcp_known;             /* false: the dump failed, and its rows mean nothing */
 	bool unix_known;
 	bool other_namespaces; /* this machine forwards packets, or has other network namespaces:
 				  sockets that we cannot see may use a local address, too */

@@ -41,8 +41,9 @@ struct session {
 	unsigned connect_seconds; /* an address's time limit in the last attempt */
 
 	struct statement_queue queue;
-	bool sent;        /* the first statement was sent and is not answered yet */
-	PGresult *result; /* the latest result of the statement that was sent */
+	int64_t sent_monotonic; /* of the statement whose callback is called */
+	bool sent;              /* the first statement was sent and is not answered yet */
+	PGresult *result;       /* the latest result of the statement that was sent */
 
 	struct standing standing;
 	struct peers_target location;
@@ -70,6 +71,8 @@ static void finish_first(struct session *session, PGresult *result)
 	uv_timer_stop(session->deadline);
 	if (statement->sent_at != INSTANT_UNKNOWN && result)
 		session->standing.state.latency = instant_monotonic() - statement->sent_monotonic;
+	session->sent_monotonic =
+		statement->sent_at == INSTANT_UNKNOWN ? INSTANT_UNKNOWN : statement->sent_monotonic;
 	if (statement->done)
 		statement->done(statement->data, result, statement->sent_at);
 	PQclear(result);
@@ -444,6 +447,11 @@ void session_answered_by(struct session *session, int32_t backend_pid)
 	if (session->phase == PHASE_READY && backend_pid &&
 		backend_pid != session->location.backend_pid)
 		set_pooler(session, true);
+}
+
+int64_t session_sent_monotonic(const struct session *session)
+{
+	return session->sent_monotonic;
 }
 
 const struct server_state *session_state(const struct session *session)

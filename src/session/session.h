@@ -78,6 +78,10 @@ bool session_is_pooled(const struct session *session);
  * backends. */
 void session_answered_by(struct session *session, int32_t backend_pid);
 
+/* In a statement's callback: when the statement was sent, by the monotonic clock; INSTANT_UNKNOWN
+ * when it was not sent. */
+int64_t session_sent_monotonic(const struct session *session);
+
 /* The state of the connection; strings are valid until the next change. */
 const struct server_state *session_state(const struct session *session);
 

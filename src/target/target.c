@@ -77,7 +77,7 @@ static void refresh_until_complete(struct target *target)
 	if (assessment->complete && assessment->peers->dump_began >= target->wanted_since)
 		target->wanted_since = INSTANT_UNKNOWN;
 	if (wants_complete(target) && assessment->activity && assessment->peers &&
-		assessment->activity->asked_at < assessment->peers->dumped_at)
+		assessment->activity->asked_monotonic < assessment->peers->dump_began)
 		(void)begin_round(target);
 }
 

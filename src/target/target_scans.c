@@ -49,7 +49,7 @@ static bool has_new_client(const struct assessment *assessment, const struct bou
 	if (!peers_port(assessment->peers, bouncer->port))
 		return true;
 	for (size_t i = 0; i < bouncer->n_clients; i++)
-		if (bouncer->clients[i].first_seen > assessment->peers->dumped_at)
+		if (bouncer->clients[i].first_seen > assessment->peers->dump_began)
 			return true;
 	return false;
 }

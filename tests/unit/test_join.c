@@ -97,7 +97,7 @@ static struct world world_new(const char *server, const char *own, int64_t asked
 	struct activity *activity = world.activity;
 	struct peers *peers = world.peers;
 	activity->backends = arena_array(activity->arena, MOST, sizeof(struct backend));
-	activity->asked_at = asked;
+	activity->asked_at = activity->asked_monotonic = asked;
 	activity->server = (struct server_facts){ .version = 150020,
 		.max_connections = 25,
 		.reserved = 3,
@@ -110,7 +110,7 @@ static struct world world_new(const char *server, const char *own, int64_t asked
 	peers->local_addresses = arena_array(peers->arena, 1, sizeof(struct endpoint));
 	peers->local_addresses[0] = at("10.0.0.5", 0);
 	peers->n_local_addresses = 1;
-	peers->dumped_at = dumped;
+	peers->dumped_at = peers->dump_began = dumped;
 	peers->tcp_known = peers->unix_known = true;
 	peers->target = (struct peers_target){ .port = PORT,
 		.own_inode = 10,
@@ -547,6 +547,26 @@ static void a_clock_that_is_set_twice_proves_nothing(void **state)
 	assessment_free(third);
 }
 
+/* Whether rows are newer than a dump is decided by the clock that nobody sets. */
+static void rows_are_ordered_by_the_monotonic_clock(void **state)
+{
+	(void)state;
+	/* the wall clock is set back between the dump and the rows */
+	struct world back = world_new("127.0.0.1", "127.0.0.1", T0 - 3600 * USEC_PER_SEC, T0);
+	back.peers->dump_began = T0;
+	back.activity->asked_monotonic = T0 + 1;
+	struct assessment *first = settle(&back, NULL);
+	assert_true(first->complete);
+	/* it is set back between the rows and the dump */
+	struct world early = world_new("127.0.0.1", "127.0.0.1", T0 + 2, T0 + 1);
+	early.activity->asked_monotonic = T0 + 2;
+	early.peers->dump_began = T0 + 3;
+	struct assessment *second = settle(&early, first);
+	assert_false(second->complete);
+	assessment_free(first);
+	assessment_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +584,7 @@ int main(void)
 		cmocka_unit_test(a_full_server_shows_the_processes_at_its_sockets),
 		cmocka_unit_test(a_clock_that_is_set_delays_nothing_and_proves_nothing),
 		cmocka_unit_test(a_clock_that_is_set_twice_proves_nothing),
+		cmocka_unit_test(rows_are_ordered_by_the_monotonic_clock),
 	};
 	return cmocka_run_group_tests_name("join", tests, NULL, NULL);
 }

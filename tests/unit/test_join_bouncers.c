@@ -91,7 +91,7 @@ static struct bouncer *make_bouncer(const struct scene *scene)
 	bouncer->seen_as_we_are = !scene->seen_otherwise;
 	bouncer->asked_at = scene->asked_at;
 	bouncer->servers_at = scene->servers_at;
-	bouncer->taken_at = scene->taken_at;
+	bouncer->taken_at = bouncer->taken_monotonic = scene->taken_at;
 	bouncer->pools = arena_array(bouncer->arena, 1, sizeof(*bouncer->pools));
 	bouncer->pools[bouncer->n_pools++] =
 		(struct bouncer_pool){ .database = "shop", .user = "app", .mode = scene->mode };
@@ -105,8 +105,9 @@ static struct bouncer *make_bouncer(const struct scene *scene)
 static struct activity *make_activity(const struct scene *scene)
 {
 	struct activity *activity = activity_new();
-	activity->asked_at = scene->rows_at;
-	activity->taken_at = activity->server.clock = scene->rows_at + 1000;
+	activity->asked_at = activity->asked_monotonic = scene->rows_at;
+	activity->taken_at = activity->taken_monotonic = scene->rows_at + 1000;
+	activity->server.clock = activity->taken_at;
 	activity->server.max_connections = 25;
 	activity->server.own_pid = 900;
 	activity->backends = arena_array(activity->arena, 2, sizeof(*activity->backends));
@@ -145,8 +146,8 @@ static struct peers *make_peers(const struct scene *scene)
 	peers->tcp = arena_array(arena, 4, sizeof(*peers->tcp));
 	peers->processes = arena_array(arena, 4, sizeof(*peers->processes));
 	peers->owners = arena_array(arena, 4, sizeof(*peers->owners));
-	peers->dumped_at = scene->dumped_at;
-	peers->dump_ended_at = scene->dumped_at + 1000;
+	peers->dumped_at = peers->dump_began = scene->dumped_at;
+	peers->dump_ended = scene->dumped_at + 1000;
 	peers->tcp_known = peers->unix_known = true;
 	peers->target = (struct peers_target){ .port = 5432,
 		.server = at("127.0.0.1", 5432),

@@ -79,6 +79,7 @@ static struct activity *make_activity(const struct scene *scene)
 {
 	struct activity *activity = activity_new();
 	activity->asked_at = activity->taken_at = T0 - USEC_PER_SEC;
+	activity->asked_monotonic = activity->taken_monotonic = activity->asked_at;
 	activity->server = (struct server_facts){
 		.version = 150020, .max_connections = 25, .clock = T0, .own_pid = 900
 	};
@@ -99,7 +100,7 @@ static struct peers *make_peers(const struct scene *scene)
 	peers->tcp = arena_array(peers->arena, 3, sizeof(*peers->tcp));
 	peers->processes = arena_array(peers->arena, 1, sizeof(*peers->processes));
 	peers->owners = arena_array(peers->arena, 1, sizeof(*peers->owners));
-	peers->dumped_at = peers->dump_ended_at = T0 - 2 * USEC_PER_SEC;
+	peers->dumped_at = peers->dump_began = peers->dump_ended = T0 - 2 * USEC_PER_SEC;
 	peers->tcp_known = peers->unix_known = true;
 	peers->target = (struct peers_target){
 		.port = 5432, .server = server, .own = at("127.0.0.1", 40000), .backend_pid = 900

@@ -176,6 +176,7 @@ static struct activity *make_activity(const struct row *row)
 {
 	struct activity *activity = activity_new();
 	activity->asked_at = activity->taken_at = T0 - USEC_PER_SEC;
+	activity->asked_monotonic = activity->taken_monotonic = activity->asked_at;
 	activity->server = (struct server_facts){ .clock = T0, .own_pid = 900 };
 	activity->backends = arena_array(activity->arena, 2, sizeof(*activity->backends));
 	activity->n_backends = 2;
@@ -214,7 +215,7 @@ static struct peers *new_peers(uint16_t port)
 	peers->tcp = arena_array(peers->arena, 8, sizeof(*peers->tcp));
 	peers->processes = arena_array(peers->arena, 8, sizeof(*peers->processes));
 	peers->owners = arena_array(peers->arena, 8, sizeof(*peers->owners));
-	peers->dumped_at = peers->dump_ended_at = T0 - 2 * USEC_PER_SEC;
+	peers->dumped_at = peers->dump_began = peers->dump_ended = T0 - 2 * USEC_PER_SEC;
 	peers->tcp_known = peers->unix_known = true;
 	peers->target.port = port;
 	return peers;
