@@ -46,35 +46,40 @@ static int take_database(struct params *params, const char *text)
 	return 0;
 }
 
-static int take_name(struct params *params, const struct config *config, const char *text)
+/* The connection string of a configured database; NULL if there is none of this name. */
+static const char *find_configured(const struct config *config, const char *name)
 {
-	for (size_t i = 0; i < config->databases.count; i++)
-		if (strcmp(config->databases.items[i].name, text) == 0)
-			return connect_conninfo(config->databases.items[i].conninfo, params);
-	return take_database(params, text);
+	for (size_t i = 0; name && i < config->databases.count; i++)
+		if (strcmp(config->databases.items[i].name, name) == 0)
+			return config->databases.items[i].conninfo;
+	return NULL;
 }
 
+static void take_option(struct params *params, const char *keyword, const char *value)
+{
+	if (value && *value)
+		params_set(params, keyword, value);
+}
+
+/* As in psql, a connection string overrides -h, -p and -U. These override the configuration. */
 int connect_params(
 	const struct options *options, const struct config *config, struct params *ret_params)
 {
 	struct params params = { 0 };
-	int r = 0;
-	if (options->conninfo)
-		r = take_name(&params, config, options->conninfo);
+	const char *configured = find_configured(config, options->conninfo);
+	int r = configured ? connect_conninfo(configured, &params) : 0;
+	take_option(&params, "host", options->host);
+	take_option(&params, "port", options->port);
+	take_option(&params, "user", options->user);
+	if (r == 0 && options->conninfo && !configured)
+		r = take_database(&params, options->conninfo);
 	if (r == 0 && options->database)
 		r = take_database(&params, options->database);
-	if (r < 0) {
+	if (r < 0)
 		params_clear(&params);
-		return r;
-	}
-	if (options->host && *options->host)
-		params_set(&params, "host", options->host);
-	if (options->port && *options->port)
-		params_set(&params, "port", options->port);
-	if (options->user && *options->user)
-		params_set(&params, "user", options->user);
-	*ret_params = params;
-	return 0;
+	else
+		*ret_params = params;
+	return r;
 }
 
 bool connect_is_under_way(const struct session *session)

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "config/config.h"
 #include "modes/connect.h"
 #include "modes/options.h"
@@ -49,14 +51,38 @@ static void a_connection_string_is_taken_as_it_is(void **state)
 		&(struct options){ .conninfo = "postgresql://me@a,b/app" }, "a,b", "me", "app");
 }
 
-static void options_stand_over_it(void **state)
+/* psql -h b "host=a user=me" connects to a: libpq reads the string after the options. */
+static void a_connection_string_overrides_options(void **state)
 {
 	(void)state;
+	assert_params(&(struct options){ .conninfo = "host=a user=me", .host = "b", .user = "you" },
+		"a", "me", NULL);
+	assert_params(&(struct options){ .conninfo = "user=me", .host = "b", .database = "x" }, "b",
+		"me", "x");
 	assert_params(
-		&(struct options){ .conninfo = "host=a user=me", .host = "b", .database = "x" },
-		"b", "me", "x");
+		&(struct options){ .database = "postgresql://a/x", .host = "b" }, "a", NULL, "x");
+	assert_params(&(struct options){ .conninfo = "host=''", .host = "b", .user = "" }, "", NULL,
+		NULL);
 	assert_params(
 		&(struct options){ .conninfo = "app", .database = "user=you" }, NULL, "you", "app");
+}
+
+/* A name of the configuration is no connection string: psql does not know it. */
+static void options_override_the_configuration(void **state)
+{
+	(void)state;
+	static const char file[] = "databases:\n  shop: host=a user=me dbname=shop\n";
+	const struct options options = { .conninfo = "shop", .host = "b" };
+	struct config *config;
+	struct config_error error;
+	struct params params;
+	assert_int_equal(config_parse("test", file, strlen(file), &config, &error), 0);
+	assert_int_equal(connect_params(&options, config, &params), 0);
+	assert_string_equal(params_get(&params, "host"), "b");
+	assert_string_equal(params_get(&params, "user"), "me");
+	assert_string_equal(params_get(&params, "dbname"), "shop");
+	params_clear(&params);
+	config_free(config);
 }
 
 int main(void)
@@ -64,7 +90,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_empty_is_not_set),
 		cmocka_unit_test(a_connection_string_is_taken_as_it_is),
-		cmocka_unit_test(options_stand_over_it),
+		cmocka_unit_test(a_connection_string_overrides_options),
+		cmocka_unit_test(options_override_the_configuration),
 	};
 	return cmocka_run_group_tests_name("connect", tests, NULL, NULL);
 }
