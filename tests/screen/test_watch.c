@@ -174,7 +174,7 @@ static void what_is_left_is_one_key_away(void **state)
 	assert_true(term_wait_text(term, "[x]"));
 	term_confirm(term);
 	live_wait_sessions(server, "application_name <> 'dbtop'", 0, 20000);
-	assert_true(term_wait_text(term, "terminated"));
+	assert_true(term_wait_text(term, "1 of 1 ended"));
 	term_press(term, "F10");
 	end(term, 0);
 }
