@@ -153,7 +153,9 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 	slots->max = facts->max_connections;
 	slots->reserved = facts->reserved;
 	slots->free = slots->max - slots->reserved - slots->used;
-	if (slots->free < 0)
+	if (slots->max < 0)
+		slots->free = -1;
+	else if (slots->free < 0)
 		slots->free = 0;
 }
 

@@ -45,30 +45,58 @@ enum backend_column {
  * exist in versions 12 to 18, except reserved_connections (16 and later): current_setting() with
  * missing_ok reads it on any version.
  *
- * Processes without a database are PostgreSQL's own and hold no slot. Without privileges the other
- * columns of foreign rows are NULL, so the statement cannot filter on backend_type. */
-const char backend_rows_sql[] =
-	"WITH advisory AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks"
-	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory')"
-	" SELECT a.pid, a.backend_start, a.backend_type, a.datname, a.usename, a.application_name,"
-	" a.client_addr, a.client_port, a.state, a.state_change, a.xact_start, a.query_start,"
-	" a.wait_event_type, a.wait_event, pg_catalog.left(a.query, $1::pg_catalog.int4),"
-	" l.pid IS NOT NULL, l.waiters,"
-	" CASE WHEN own THEN pg_catalog.current_setting('max_connections')::pg_catalog.int4 END,"
-	" CASE WHEN own THEN"
-	"  pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"
-	"  OPERATOR(pg_catalog.+)"
-	"  coalesce(pg_catalog.current_setting('reserved_connections', true)::pg_catalog.int4, 0)"
-	"  END,"
-	" CASE WHEN own THEN pg_catalog.pg_postmaster_start_time() END,"
-	" CASE WHEN own THEN pg_catalog.clock_timestamp() END,"
-	" CASE WHEN own THEN"
-	"  pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on' END,"
-	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') END,"
-	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END"
-	" FROM (SELECT *, pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AS own"
+ * A query text comes as the bytes that are stored, cut by bytes: it is in the encoding of its own
+ * database, and functions on characters refuse it in ours.
+ *
+ * Processes without a database are PostgreSQL's own and hold no slot, except a client that logs in
+ * (shown since version 18) and a walsender. Without privileges the other columns of foreign rows
+ * are NULL, so the statement cannot filter on backend_type alone. */
+#define QUERY_SQL " pg_catalog.substr(pg_catalog.textsend(a.query), 1, $1::pg_catalog.int4),"
+
+#define NO_QUERY_SQL " CASE WHEN $1::pg_catalog.int4 IS NULL THEN ''::pg_catalog.bytea END,"
+
+#define COLUMNS_SQL                                                                                \
+	" SELECT a.pid, a.backend_start, a.backend_type, a.datname, a.usename, "                   \
+	" a.application_name,"                                                                     \
+	" a.client_addr, a.client_port, a.state, a.state_change, a.xact_start, a.query_start,"     \
+	" a.wait_event_type, a.wait_event,"
+
+#define ROWS_SQL                                                                                   \
+	" FROM (SELECT *, pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AS own"           \
 	"  FROM pg_catalog.pg_stat_activity) a"
-	" LEFT JOIN (SELECT h.pid,"
+
+#define WHERE_SQL                                                                                  \
+	" WHERE a.datid IS NOT NULL"                                                               \
+	" OR a.backend_type OPERATOR(pg_catalog.=) ANY (ARRAY['walsender', 'client backend'])"
+
+#define FACTS_SQL                                                                                  \
+	" CASE WHEN own THEN"                                                                      \
+	"  pg_catalog.current_setting('max_connections')::pg_catalog.int4 END,"                    \
+	" CASE WHEN own THEN"                                                                      \
+	"  pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"          \
+	"  OPERATOR(pg_catalog.+)"                                                                 \
+	"  coalesce(pg_catalog.current_setting('reserved_connections', true)::pg_catalog.int4, "   \
+	"   0)"                                                                                    \
+	"  END,"                                                                                   \
+	" CASE WHEN own THEN pg_catalog.pg_postmaster_start_time() END,"                           \
+	" CASE WHEN own THEN pg_catalog.clock_timestamp() END,"                                    \
+	" CASE WHEN own THEN"                                                                      \
+	"  pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on' END,"            \
+	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') END,"            \
+	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END"
+
+/* CURRENT_TIMESTAMP needs no right to call a function. */
+#define NO_FACTS_SQL                                                                               \
+	" NULL::pg_catalog.int4, NULL::pg_catalog.int4, NULL::pg_catalog.timestamptz,"             \
+	" CASE WHEN own THEN CURRENT_TIMESTAMP END,"                                               \
+	" NULL::pg_catalog.bool, NULL::pg_catalog.bool, NULL::pg_catalog.bool"
+
+#define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text,"
+
+const char *const backend_rows_sql[BACKEND_ROWS_FORMS] = {
+	"WITH advisory AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks"
+	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory')" COLUMNS_SQL QUERY_SQL
+	" l.pid IS NOT NULL, l.waiters," FACTS_SQL ROWS_SQL " LEFT JOIN (SELECT h.pid,"
 	"   pg_catalog.string_agg(DISTINCT w.pid::pg_catalog.text, ', ') AS waiters"
 	"  FROM advisory h LEFT JOIN advisory w ON NOT w.granted"
 	"   AND w.database OPERATOR(pg_catalog.=) h.database"
@@ -76,8 +104,18 @@ const char backend_rows_sql[] =
 	"   AND w.objid OPERATOR(pg_catalog.=) h.objid"
 	"   AND w.objsubid OPERATOR(pg_catalog.=) h.objsubid"
 	"  WHERE h.granted GROUP BY h.pid) l"
-	"  ON l.pid OPERATOR(pg_catalog.=) a.pid"
-	" WHERE a.datid IS NOT NULL OR a.backend_type OPERATOR(pg_catalog.=) 'walsender'";
+	"  ON l.pid OPERATOR(pg_catalog.=) a.pid" WHERE_SQL,
+	COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
+	COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_FACTS_SQL ROWS_SQL WHERE_SQL,
+	COLUMNS_SQL NO_QUERY_SQL NO_LOCKS_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
+};
+
+const char *const backend_rows_lacks[BACKEND_ROWS_FORMS] = {
+	NULL,
+	"advisory locks are not seen",
+	"advisory locks and the number of slots are not seen",
+	"statements, listeners and advisory locks are not seen",
+};
 
 /* A name is often the same as in the row before: both rows share one copy. */
 static const char *read_name(struct arena *arena, const PGresult *result, int row,
@@ -148,8 +186,8 @@ static struct server_facts read_facts(const PGresult *result, int row, int versi
 {
 	return (struct server_facts){
 		.version = version,
-		.max_connections = cell_int(result, row, COLUMN_MAX_CONNECTIONS, 0),
-		.reserved = cell_int(result, row, COLUMN_RESERVED, 0),
+		.max_connections = cell_int(result, row, COLUMN_MAX_CONNECTIONS, -1),
+		.reserved = cell_int(result, row, COLUMN_RESERVED, -1),
 		.started_at = cell_instant(result, row, COLUMN_STARTED_AT),
 		.clock = cell_instant(result, row, COLUMN_CLOCK),
 		.own_pid = cell_int(result, row, COLUMN_PID, 0),
@@ -174,7 +212,7 @@ struct activity *backend_rows_read(const PGresult *result, int version, bool no_
 		struct backend *backend = &activity->backends[activity->n_backends++];
 		*backend = read_backend(activity->arena, result, row, before, no_query_text);
 		before = backend;
-		if (!PQgetisnull(result, row, COLUMN_MAX_CONNECTIONS))
+		if (!PQgetisnull(result, row, COLUMN_CLOCK))
 			activity->server = read_facts(result, row, version);
 	}
 	return activity;

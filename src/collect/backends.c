@@ -12,9 +12,12 @@
 #include "model/activity.h"
 #include "session/session.h"
 
-/* The longest query text in characters: a few times what fits on the largest screen. A server may
+/* The longest query text in bytes: a few times what fits on the largest screen. A server may
  * keep megabytes (track_activity_query_size). */
-#define QUERY_CHARACTERS "2000"
+#define QUERY_BYTES "2000"
+
+/* How long a simpler form is used before the whole statement is tried again, in µs. */
+#define WHOLE_EVERY (60 * USEC_PER_SEC)
 
 struct backends {
 	struct session *session;
@@ -22,7 +25,10 @@ struct backends {
 	struct activity *latest;
 	struct arena *texts; /* holds error */
 	const char *error;
+	const char *lacks; /* what the latest answer lacks, and why; NULL: nothing */
 	int64_t asked_at;
+	int form;         /* of the statement, an index into backend_rows_sql */
+	int64_t whole_at; /* monotonic: when to try the whole statement again */
 };
 
 /* Behind a pooler the backend that ran the statement belongs to the pool; it is not ours. */
@@ -40,6 +46,41 @@ static void set_error(struct backends *backends, const char *error)
 	arena_reset(backends->texts);
 	backends->error =
 		error ? text_clean(backends->texts, error, strcspn(error, "\n"), TEXT_LINE) : NULL;
+	backends->lacks = NULL;
+}
+
+/* Keeps the reason why the form that failed did; the next one lacks something. */
+static void set_lack(struct backends *backends, const char *error)
+{
+	arena_reset(backends->texts);
+	error = text_clean(backends->texts, error, strcspn(error, "\n"), TEXT_LINE);
+	backends->lacks =
+		arena_printf(backends->texts, "%s: %s", backend_rows_lacks[backends->form], error);
+	backends->error = NULL;
+}
+
+static const char *reason_of(const PGresult *result)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	return primary ? primary : PQresultErrorMessage(result);
+}
+
+/* The form of the statement that may do without what failed; 0 if there is none. */
+static int simpler_form(const struct backends *backends, const PGresult *result)
+{
+	/* a right, a view or a function that our role or this server does not have, or a part that
+	 * takes too long */
+	static const char *const lacking[] = { "42501", "42P01", "42883", "42703", "57014" };
+	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (!code || backends->form == BACKEND_ROWS_NO_QUERIES)
+		return 0;
+	/* a text that cannot be converted */
+	if (strcmp(code, "22021") == 0 || strcmp(code, "22P05") == 0)
+		return BACKEND_ROWS_NO_QUERIES;
+	for (size_t i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++)
+		if (strcmp(code, lacking[i]) == 0 && backends->form + 1 < BACKEND_ROWS_NO_QUERIES)
+			return backends->form + 1;
+	return 0;
 }
 
 static void take_answer(struct backends *backends, const PGresult *result, int64_t sent_at)
@@ -58,7 +99,8 @@ static void take_answer(struct backends *backends, const PGresult *result, int64
 	take_own_pid(backends, activity);
 	activity_unref(backends->latest);
 	backends->latest = activity;
-	set_error(backends, NULL);
+	if (backends->form == 0)
+		set_error(backends, NULL);
 }
 
 static void on_answer(void *data, const PGresult *result, int64_t sent_at)
@@ -68,7 +110,16 @@ static void on_answer(void *data, const PGresult *result, int64_t sent_at)
 	if (!result) {
 		set_error(backends, "the connection was lost");
 	} else if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-		set_error(backends, PQresultErrorMessage(result));
+		int form = simpler_form(backends, result);
+		if (form) {
+			if (backends->form == 0)
+				backends->whole_at = instant_monotonic() + WHOLE_EVERY;
+			backends->form = form;
+			set_lack(backends, reason_of(result));
+			if (backends_refresh(backends))
+				return;
+		}
+		set_error(backends, reason_of(result));
 	} else {
 		take_answer(backends, result, sent_at);
 	}
@@ -97,12 +148,13 @@ void backends_free(struct backends *backends)
 
 bool backends_refresh(struct backends *backends)
 {
-	const char *const params[] = { QUERY_CHARACTERS };
-	const struct session_statement statement = {
-		.sql = backend_rows_sql, .n_params = 1, .params = params
-	};
+	const char *const params[] = { QUERY_BYTES };
+	struct session_statement statement = { .n_params = 1, .params = params };
 	if (backends->asked_at >= 0)
 		return false;
+	if (backends->form && instant_monotonic() >= backends->whole_at)
+		backends->form = 0;
+	statement.sql = backend_rows_sql[backends->form];
 	/* set before sending: an error while sending runs the callback at once */
 	backends->asked_at = instant_monotonic();
 	if (session_query(backends->session, &statement, on_answer, backends))
@@ -119,6 +171,11 @@ int64_t backends_asked_at(const struct backends *backends)
 const struct activity *backends_latest(const struct backends *backends)
 {
 	return backends->latest;
+}
+
+const char *backends_lacks(const struct backends *backends)
+{
+	return backends->lacks;
 }
 
 const char *backends_error(const struct backends *backends)

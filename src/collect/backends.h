@@ -34,6 +34,9 @@ int64_t backends_asked_at(const struct backends *backends);
 /* The last complete answer: borrowed, NULL before the first; activity_ref() keeps it. */
 const struct activity *backends_latest(const struct backends *backends);
 
+/* What the last answer lacks and why, one clean line; NULL if it is whole. */
+const char *backends_lacks(const struct backends *backends);
+
 /* Why the last refresh failed, one clean line; NULL if it succeeded. */
 const char *backends_error(const struct backends *backends);
 

@@ -54,9 +54,10 @@ struct backend {
 
 /* Facts about the server, read in each poll. */
 struct server_facts {
-	int32_t version; /* server_version_num, 150020 */
-	int32_t max_connections;
-	int32_t reserved;   /* superuser_reserved_connections + reserved_connections (16 and up) */
+	int32_t version;         /* server_version_num, 150020 */
+	int32_t max_connections; /* −1: our role may not ask */
+	int32_t reserved; /* likewise; superuser_reserved_connections + reserved_connections (16 and
+			     up) */
 	int64_t started_at; /* pg_postmaster_start_time() */
 	int64_t clock;      /* the server's clock when it answered */
 	int32_t own_pid;    /* our backend; 0 when connected through a pooler */

@@ -105,6 +105,15 @@ static enum consent get_consent(const struct kill_mode *mode)
 	return options->yes ? CONSENT_YES : ask(mode->plan);
 }
 
+/* Why there may be leaks that the plan does not know. */
+static void explain_blindness(const struct assessment *assessment)
+{
+	const struct source_state *activity = &assessment->sources[SOURCE_ACTIVITY];
+	if (activity->status != SOURCE_OK)
+		fprintf(stderr, "dbtop: the sessions cannot be seen: %s\n",
+			activity->error ? activity->error : "no answer");
+}
+
 /* The plan is complete: show it, ask, carry it out. */
 static void go_on(struct kill_mode *mode)
 {
@@ -116,6 +125,7 @@ static void go_on(struct kill_mode *mode)
 			app_check_written(result_print_json(mode->plan, options->dry_run, stdout));
 		else
 			print_plan(mode, stdout);
+		explain_blindness(target_assessment(run_target(mode->run)));
 		run_finish(mode->run,
 			exit_status_of_plan(mode->plan, target_assessment(run_target(mode->run))));
 		return;

@@ -112,7 +112,11 @@ static void put_failed_sources(struct summary *summary)
 {
 	for (size_t i = 0; i < summary->assessment->n_sources; i++) {
 		const struct source_state *source = &summary->assessment->sources[i];
-		if (source->status != SOURCE_FAILED || i == SOURCE_ACTIVITY)
+		bool lacks = source->status == SOURCE_OK && source->error;
+		/* what the server itself lacks is already printed */
+		bool known =
+			i == SOURCE_ACTIVITY && summary->assessment->server.status != SERVER_OK;
+		if ((source->status != SOURCE_FAILED || known) && !lacks)
 			continue;
 		put_label(summary, source->name);
 		printer_text(&summary->printer, "  ");

@@ -13,12 +13,16 @@
  * The search_path is emptied because any role that may create functions in a schema on the path
  * could make our statements call them. All statements are qualified as well: this one because the
  * path is not empty yet when it runs, the others because through a pooler the path does not
- * change. */
+ * change.
+ *
+ * With SQL_ASCII the server sends each text as it is stored: a text that it cannot convert, as of a
+ * database in another encoding, would cost the whole answer. */
 static const char setup_sql[] =
 	"SELECT pg_catalog.set_config('search_path', '', false),"
 	" pg_catalog.set_config('statement_timeout', '5s', false),"
 	" pg_catalog.set_config('lock_timeout', '1s', false),"
 	" pg_catalog.set_config('idle_in_transaction_session_timeout', '30s', false),"
+	" pg_catalog.set_config('client_encoding', 'SQL_ASCII', false),"
 	" pg_catalog.set_config('DateStyle', 'ISO', false),"
 	" pg_catalog.set_config('TimeZone', 'UTC', false)"
 	" WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4";

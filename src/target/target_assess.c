@@ -73,6 +73,8 @@ static struct source_state activity_source(
 	}
 	if (server->status == SERVER_CONNECTING && !activity)
 		source.status = SOURCE_WAITING;
+	if (source.status == SOURCE_OK)
+		source.error = backends_lacks(target->backends);
 	return source;
 }
 

@@ -48,6 +48,9 @@ static void describe_stale(
 	if (cause)
 		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX, "data %s old: reconnecting (%s)",
 			age, cause);
+	else if (server->status == SERVER_OK)
+		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
+			"data %s old: the server refuses the statement", age);
 	else
 		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
 			"data %s old: waiting for the server's answer", age);
@@ -59,6 +62,12 @@ static void describe_empty(const struct assessment *assessment, struct trouble *
 	char place[128] = "the server";
 	if (server->host)
 		snprintf(place, sizeof(place), "%s:%d", server->host, server->port);
+	if (server->status == SERVER_OK &&
+		assessment->sources[SOURCE_ACTIVITY].status == SOURCE_FAILED) {
+		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
+			"%s does not show its sessions to us", place);
+		return;
+	}
 	snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX, "%s%s%s", troubles[server->status].before,
 		place, troubles[server->status].after);
 }
@@ -77,10 +86,18 @@ static void describe_retry(
 		snprintf(ret_trouble->retry, TROUBLE_TEXT_MAX, "trying again");
 }
 
-/* The server answers, but the kernel does not say which process holds each connection. */
-static bool describe_peers(const struct assessment *assessment, struct trouble *ret_trouble)
+/* The server answers, but not all that is asked; or the kernel does not say which process holds
+ * each connection. */
+static bool describe_lack(const struct assessment *assessment, struct trouble *ret_trouble)
 {
 	const struct source_state *peers = &assessment->sources[SOURCE_PEERS];
+	const struct source_state *activity = &assessment->sources[SOURCE_ACTIVITY];
+	if (activity->status == SOURCE_OK && activity->error) {
+		snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
+			"the server answers only a part of the statement");
+		ret_trouble->error = activity->error;
+		return true;
+	}
 	if (peers->status != SOURCE_FAILED)
 		return false;
 	snprintf(ret_trouble->summary, TROUBLE_TEXT_MAX,
@@ -94,12 +111,14 @@ bool trouble_get(const struct assessment *assessment, int64_t now, struct troubl
 	struct trouble trouble = { 0 };
 	const struct server_state *server = &assessment->server;
 	if (assessment->activity && !trouble_is_stale(assessment)) {
-		if (!describe_peers(assessment, &trouble))
+		if (!describe_lack(assessment, &trouble))
 			return false;
 		*ret_trouble = trouble;
 		return true;
 	}
 	trouble.error = server->error;
+	if (server->status == SERVER_OK)
+		trouble.error = assessment->sources[SOURCE_ACTIVITY].error;
 	trouble.hint = server->hint ? server->hint : troubles[server->status].hint;
 	if (assessment->activity)
 		describe_stale(assessment, now, &trouble);

@@ -75,6 +75,9 @@ static void make_roles(void)
 		"CREATE TABLE small1 (n int); CREATE TABLE small2 (n int);"
 		"CREATE EXTENSION postgres_fdw");
 	live_sql(server, "CREATE DATABASE shop");
+	live_sql(server,
+		"CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'"
+		" LC_COLLATE 'C' LC_CTYPE 'C'");
 	live_sql(server, "CREATE ROLE app LOGIN; CREATE ROLE stats LOGIN");
 }
 
@@ -487,6 +490,26 @@ static void through_a_pooler_its_sessions_are_the_poolers(void **state)
 	json_decref(root);
 }
 
+/* Nothing is set in a pooler's session, so a text may not come as bytes. */
+static void through_a_pooler_one_strange_text_costs_the_texts(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *ascii = live_conninfo(server, LIVE_TCP4, "user=s_idle dbname=ascii");
+	(void)live_client(ascii, "sql", "SELECT '\xe9\xff'", NULL);
+	CLEANUP(cleanup_free)
+	char *ours = live_pgbouncer_conninfo(not_asked, LIVE_TCP4, "user=postgres dbname=ascii");
+	int status;
+	json_t *root = live_dbtop_json(&status, ours, NULL);
+	json_t *found = live_find_text(root, "connections", "user", "s_idle");
+	assert_string_equal(live_text(found, "status"), "idle");
+	const char *error = live_text(json_array_get(json_object_get(root, "sources"), 0), "error");
+	assert_non_null(error);
+	assert_non_null(strstr(error, "statements, listeners"));
+	assert_int_equal(status, 0);
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +518,8 @@ int main(void)
 		cmocka_unit_test_teardown(
 			each_of_two_pgbouncers_at_a_port_has_its_reserve, clean_up),
 		cmocka_unit_test_teardown(through_a_pooler_its_sessions_are_the_poolers, clean_up),
+		cmocka_unit_test_teardown(
+			through_a_pooler_one_strange_text_costs_the_texts, clean_up),
 	};
 	return cmocka_run_group_tests_name("scenarios", tests, start_server, stop_server);
 }

@@ -1,0 +1,175 @@
+/* One strange row, one right that is missing: each costs only what cannot be had, and is told. */
+#include "live.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "term.h"
+
+static struct private_server *server;
+
+static int start_server(void **state)
+{
+	(void)state;
+	server = live_server_start((const char *const[]){ "max_connections=40", NULL });
+	live_sql(server,
+		"CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher; CREATE ROLE app LOGIN");
+	live_sql(server,
+		"CREATE DATABASE utf TEMPLATE template0 ENCODING 'UTF8'"
+		" LC_COLLATE 'C' LC_CTYPE 'C'");
+	live_sql(server,
+		"CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'"
+		" LC_COLLATE 'C' LC_CTYPE 'C'");
+	live_sql(server,
+		"CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'"
+		" LC_COLLATE 'C' LC_CTYPE 'C'");
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	private_server_stop(server);
+	return 0;
+}
+
+static int clean_up(void **state)
+{
+	term_teardown(state);
+	live_teardown(state);
+	/* a database's catalog is its own: dbtop comes to this one */
+	live_sql(server,
+		"GRANT SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks TO PUBLIC;"
+		"GRANT EXECUTE ON FUNCTION pg_catalog.pg_postmaster_start_time() TO PUBLIC;"
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		" WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+	live_wait_sessions(server, NULL, 0, 20000);
+	return 0;
+}
+
+static char *watcher(const char *database)
+{
+	CLEANUP(cleanup_free) char *more = mem_printf("user=watcher dbname=%s", database);
+	return live_conninfo(server, LIVE_TCP4, more);
+}
+
+/* Bytes that are no UTF-8, in a statement and in a name, and a character that is cut. */
+static void one_strange_row_costs_nothing(void **state)
+{
+	(void)state;
+	static const char *const databases[] = { "utf", "latin", "ascii" };
+	CLEANUP(cleanup_free) char *wide = mem_alloc(6001);
+	for (size_t i = 0; i < 6000; i += 3)
+		strcpy(wide + i, "\xe2\x82\xac");
+	for (size_t i = 0; i < 3; i++) {
+		CLEANUP(cleanup_free) char *more = mem_printf("user=app dbname=%s", databases[i]);
+		CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, more);
+		/* the server takes each byte as it is where the client names the same encoding */
+		static const char *const encodings[] = { "UTF8", "LATIN1", "SQL_ASCII" };
+		CLEANUP(cleanup_free)
+		char *set = mem_printf("SET client_encoding = '%s'", encodings[i]);
+		CLEANUP(cleanup_free)
+		char *sql = i == 0 ? mem_printf("SELECT 'x%s'", wide)
+				   : mem_strdup("SELECT 'caf\xe9 \xff'");
+		live_client(app, "sql", set, sql, NULL);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		CLEANUP(cleanup_free) char *ours = watcher(databases[i]);
+		int status;
+		json_t *root = live_dbtop_json(&status, ours, NULL);
+		assert_int_equal(status, 0);
+		assert_int_equal(json_integer_value(live_member(root, "slots.used")), 4);
+		for (size_t row = 0; row < 3; row++) {
+			json_t *found =
+				live_find_text(root, "connections", "database", databases[row]);
+			const char *query = live_text(found, "query");
+			assert_non_null(query);
+			if (row)
+				assert_non_null(strstr(query, "SELECT 'caf"));
+		}
+		assert_string_equal(
+			live_text(json_array_get(json_object_get(root, "sources"), 0), "status"),
+			"ok");
+		json_decref(root);
+	}
+}
+
+static const char *activity_error(json_t *root)
+{
+	return live_text(json_array_get(json_object_get(root, "sources"), 0), "error");
+}
+
+static void without_pg_locks_the_rows_are_there(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *ours = watcher("postgres");
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	live_client(app, "idle", NULL);
+	live_sql(server, "REVOKE SELECT ON pg_catalog.pg_locks FROM PUBLIC");
+	int status;
+	json_t *root = live_dbtop_json(&status, ours, NULL);
+	assert_int_equal(status, 0);
+	assert_int_equal(json_integer_value(live_member(root, "slots.used")), 2);
+	assert_int_equal(json_integer_value(live_member(root, "slots.max")), 40);
+	assert_non_null(strstr(activity_error(root), "advisory locks are not seen: permission"));
+	json_decref(root);
+	struct live_run run = live_dbtop("--once", ours, NULL);
+	assert_int_equal(run.status, 0);
+	assert_non_null(strstr(run.out, "advisory locks are not seen"));
+	live_run_clear(&run);
+}
+
+static void without_a_function_the_rows_are_there(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *ours = watcher("postgres");
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	live_client(app, "idle", NULL);
+	live_sql(server,
+		"REVOKE EXECUTE ON FUNCTION pg_catalog.pg_postmaster_start_time() FROM PUBLIC");
+	int status;
+	json_t *root = live_dbtop_json(&status, ours, NULL);
+	assert_int_equal(json_integer_value(live_member(root, "slots.used")), 2);
+	assert_true(json_is_null(live_member(root, "slots.max")));
+	assert_true(json_is_null(live_member(root, "slots.free")));
+	assert_non_null(strstr(activity_error(root), "pg_postmaster_start_time"));
+	json_t *found = live_find_text(root, "connections", "user", "app");
+	assert_string_equal(live_text(found, "status"), "idle");
+	assert_true(json_number_value(live_member(found, "seconds")) >= 0);
+	json_decref(root);
+}
+
+static void without_the_view_the_reason_is_told(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *ours = watcher("postgres");
+	live_sql(server,
+		"REVOKE SELECT ON pg_catalog.pg_stat_activity FROM PUBLIC;"
+		"REVOKE SELECT ON pg_catalog.pg_stat_activity FROM pg_monitor");
+	static const char *const modes[][2] = { { "--once", NULL },
+		{ "--kill-leaked", "--dry-run" }, { "--kill-leaked", "--yes" } };
+	for (size_t i = 0; i < 3; i++) {
+		struct live_run run = live_dbtop(modes[i][0], ours, modes[i][1], NULL);
+		assert_int_equal(run.status, 3);
+		if (!strstr(run.out, "permission denied") && !strstr(run.err, "permission denied"))
+			fail_msg("%s %s: no reason: %s%s", modes[i][0],
+				modes[i][1] ? modes[i][1] : "", run.out, run.err);
+		live_run_clear(&run);
+	}
+	struct term *term = term_start(&(struct term_options){ .width = 130, .height = 40 },
+		(const char *const[]){ live_dbtop_path(), ours, NULL });
+	assert_true(term_wait_text(term, "does not show its sessions to us"));
+	assert_true(term_wait_text(term, "permission denied"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(one_strange_row_costs_nothing, clean_up),
+		cmocka_unit_test_teardown(without_pg_locks_the_rows_are_there, clean_up),
+		cmocka_unit_test_teardown(without_a_function_the_rows_are_there, clean_up),
+		cmocka_unit_test_teardown(without_the_view_the_reason_is_told, clean_up),
+	};
+	return cmocka_run_group_tests_name("rows", tests, start_server, stop_server);
+}
