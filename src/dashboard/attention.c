@@ -4,11 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "config/config.h"
 #include "dashboard/dashboard.h"
 #include "model/assessment.h"
 #include "modes/app.h"
 #include "tui/tui.h"
+
+struct attention {
+	char title[ATTENTION_TITLE_MAX];
+	bool retitles, rings; /* done with the next frame */
+	int leaked_before;    /* leaked connections in the last refresh; −1: not known */
+};
+
+struct attention *attention_new(void)
+{
+	struct attention *attention = mem_alloc(sizeof(*attention));
+	attention->leaked_before = -1;
+	return attention;
+}
 
 static int add(char *title, int length, const char *text)
 {
@@ -43,31 +57,34 @@ void attention_title(const struct assessment *assessment, char title[static ATTE
 
 static void ring_if_more(struct dashboard *dashboard, int leaked)
 {
-	int before = dashboard->leaked_before;
-	dashboard->leaked_before = leaked;
+	struct attention *attention = dashboard->attention;
+	int before = attention->leaked_before;
+	attention->leaked_before = leaked;
 	if (dashboard->app->config->bell && before >= 0 && leaked > before)
-		dashboard->rings = true;
+		attention->rings = true;
 }
 
 void attention_update(struct dashboard *dashboard)
 {
 	const struct assessment *assessment = target_assessment(dashboard->target);
+	struct attention *attention = dashboard->attention;
 	char title[ATTENTION_TITLE_MAX];
 	if (!dashboard->tui)
 		return;
 	attention_title(assessment, title);
-	if (strcmp(title, dashboard->title) != 0) {
-		memcpy(dashboard->title, title, sizeof(title));
-		dashboard->retitles = true;
+	if (strcmp(title, attention->title) != 0) {
+		memcpy(attention->title, title, sizeof(title));
+		attention->retitles = true;
 	}
 	ring_if_more(dashboard, assessment->slots.by_status[STATUS_LEAKED]);
 }
 
 void attention_show(struct dashboard *dashboard)
 {
-	if (dashboard->retitles)
-		tui_set_title(dashboard->tui, dashboard->title);
-	if (dashboard->rings)
+	struct attention *attention = dashboard->attention;
+	if (attention->retitles)
+		tui_set_title(dashboard->tui, attention->title);
+	if (attention->rings)
 		tui_ring(dashboard->tui);
-	dashboard->retitles = dashboard->rings = false;
+	attention->retitles = attention->rings = false;
 }

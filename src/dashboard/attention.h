@@ -3,6 +3,7 @@
 #define DASHBOARD_ATTENTION_H
 
 struct assessment;
+struct attention;
 struct dashboard;
 
 /* Enough for any title. */
@@ -10,6 +11,9 @@ struct dashboard;
 
 /* "dbtop 4 leaked, 18/25, app@127.0.0.1": the most important first, in ASCII. */
 void attention_title(const struct assessment *assessment, char title[static ATTENTION_TITLE_MAX]);
+
+/* Never returns NULL; the caller frees it by free(). */
+struct attention *attention_new(void);
 
 /* Call it after each refresh, once the screen is open. */
 void attention_update(struct dashboard *dashboard);

@@ -11,15 +11,15 @@ typedef void command_fn(struct dashboard *dashboard);
 
 command_fn command_up, command_down, command_page_up, command_page_down, command_home, command_end;
 command_fn command_tag, command_untag, command_enter, command_fold, command_unfold;
-command_fn command_proxy, command_proxy_start, command_proxy_restart;
-command_fn command_locks, command_lock_details;
+command_fn command_proxy;
+command_fn command_locks;
 command_fn command_filter, command_sort, command_reverse, command_group;
 command_fn command_pause, command_refresh_less, command_refresh_more;
 command_fn command_copy, command_theme;
 command_fn command_pan_right, command_pan_left, command_find_next, command_find_previous;
 command_fn command_follow;
 command_fn command_actions_log, command_messages;
-command_fn command_password, command_password_give, command_password_decline;
+command_fn command_password;
 /* In a recording. */
 command_fn command_play, command_play_faster, command_play_slower;
 command_fn command_step_on, command_step_back, command_seek_on, command_seek_back;
@@ -32,30 +32,26 @@ command_fn command_kill_leaked, command_terminate, command_cancel, command_emerg
 /* On the plan's screen. */
 command_fn command_tick, command_tick_all, command_confirm;
 
-/* The shutdown watch, and ending the sessions that it found left. */
-command_fn command_watch, command_watch_kill, command_watch_again;
-command_fn command_interrupt, command_leave;
+/* The shutdown watch; Ctrl-C asks first while it is armed. */
+command_fn command_watch, command_interrupt;
 
 /* Why no action of any kind is possible now; NULL if one is. */
 const char *command_refusal(const struct dashboard *dashboard);
+/* Whether sessions can be acted on now; else a notice says why not. */
+bool command_is_free_to_act(struct dashboard *dashboard);
+/* Whether the plan has a step and can be begun now. Takes ownership of the plan. */
+bool command_would_act(const struct dashboard *dashboard, struct action *plan);
 /* Opens the plan's screen, or shows `otherwise` if the plan has no steps. Takes ownership of the
  * plan. */
 void command_open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise);
 
-/* Whether K, c on a screen of one session, and k on the watch's screen would open a plan now. */
+/* Whether K and c on a screen of one session would open a plan now. */
 bool command_would_terminate(const struct dashboard *dashboard);
 bool command_would_cancel(const struct dashboard *dashboard);
-bool command_would_kill_left(const struct dashboard *dashboard);
 /* Whether the steps of the plan can be ticked one by one. */
 bool command_would_tick(const struct dashboard *dashboard);
-/* Whether the proxy can be started or restarted now. */
-bool command_would_start(const struct dashboard *dashboard);
-bool command_would_restart(const struct dashboard *dashboard);
 
 /* Removing the stats pages of dead processes. */
 command_fn command_clear_pages;
-
-/* On the emergency's screen. */
-command_fn command_emergency_confirm;
 
 #endif

@@ -16,11 +16,12 @@
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
 #include "dashboard/emergency_screen.h"
-#include "dashboard/watch_screen.h"
 #include "model/assessment.h"
 #include "modes/app.h"
 #include "session/session.h"
 #include "target/target.h"
+#include "view/emergency_view.h"
+#include "view/plan.h"
 
 const char *command_refusal(const struct dashboard *dashboard)
 {
@@ -41,7 +42,7 @@ static const char *refusal(const struct dashboard *dashboard)
 	return pooled ? POOLER_REASON : why;
 }
 
-static bool is_free_to_act(struct dashboard *dashboard)
+bool command_is_free_to_act(struct dashboard *dashboard)
 {
 	const char *why = refusal(dashboard);
 	if (why)
@@ -49,8 +50,7 @@ static bool is_free_to_act(struct dashboard *dashboard)
 	return !why;
 }
 
-/* Takes ownership of the plan. */
-static bool would_act(const struct dashboard *dashboard, struct action *plan)
+bool command_would_act(const struct dashboard *dashboard, struct action *plan)
 {
 	bool would = plan->n_steps && !refusal(dashboard);
 	action_free(plan);
@@ -74,12 +74,12 @@ void command_open_plan(struct dashboard *dashboard, struct action *plan, const c
 		(void)!lock_impact_ask(dashboard->lock_impact, plan);
 	dashboard->ui.cursor = 0;
 	ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
-	ui_push(&dashboard->ui, SCREEN_PLAN);
+	ui_push(&dashboard->ui, &plan_view);
 }
 
 void command_kill_leaked(struct dashboard *dashboard)
 {
-	if (is_free_to_act(dashboard))
+	if (command_is_free_to_act(dashboard))
 		command_open_plan(dashboard,
 			plan_kill_leaked(target_assessment(dashboard->target), CERTAINTY_PRESUMED),
 			"no connection is leaked");
@@ -91,7 +91,7 @@ static struct plan_session *chosen_sessions(const struct dashboard *dashboard, s
 {
 	const struct ui_state *ui = &dashboard->ui;
 	const struct assessment *assessment = target_assessment(dashboard->target);
-	if (ui_current_screen(ui) == SCREEN_DETAILS) {
+	if (ui_top(ui) == &details_view) {
 		struct plan_session *session = mem_alloc(sizeof(*session));
 		*session = (struct plan_session){ dashboard->details.pid,
 			(int64_t)dashboard->details.subject.b };
@@ -122,7 +122,7 @@ static bool tagged_have_ended(const struct dashboard *dashboard)
 {
 	const struct ui_state *ui = &dashboard->ui;
 	size_t count;
-	if (!ui->tagged.count || ui_current_screen(ui) == SCREEN_DETAILS)
+	if (!ui->tagged.count || ui_top(ui) == &details_view)
 		return false;
 	free(chosen_sessions(dashboard, &count));
 	return count == 0;
@@ -131,7 +131,7 @@ static bool tagged_have_ended(const struct dashboard *dashboard)
 static void plan_for_chosen(
 	struct dashboard *dashboard, enum action_kind kind, const char *otherwise)
 {
-	if (!is_free_to_act(dashboard))
+	if (!command_is_free_to_act(dashboard))
 		return;
 	if (tagged_have_ended(dashboard)) {
 		ui_untag_all(&dashboard->ui);
@@ -144,12 +144,12 @@ static void plan_for_chosen(
 
 bool command_would_terminate(const struct dashboard *dashboard)
 {
-	return would_act(dashboard, plan_chosen(dashboard, ACTION_TERMINATE));
+	return command_would_act(dashboard, plan_chosen(dashboard, ACTION_TERMINATE));
 }
 
 bool command_would_cancel(const struct dashboard *dashboard)
 {
-	return would_act(dashboard, plan_chosen(dashboard, ACTION_CANCEL));
+	return command_would_act(dashboard, plan_chosen(dashboard, ACTION_CANCEL));
 }
 
 void command_terminate(struct dashboard *dashboard)
@@ -233,15 +233,15 @@ void command_confirm(struct dashboard *dashboard)
 	if (plan->kind == ACTION_KILL_LEAKED || plan->kind == ACTION_TERMINATE)
 		guard_note(&dashboard->ended, action_count_selected(plan), instant_monotonic());
 	ui_pop(&dashboard->ui);
-	ui_push(&dashboard->ui, SCREEN_RESULTS);
+	ui_push(&dashboard->ui, &results_view);
 }
 
 /* If an emergency is running, its screen opens again. */
 void command_emergency(struct dashboard *dashboard)
 {
 	if (emergency_screen_busy(dashboard->emergency))
-		ui_push(&dashboard->ui, SCREEN_EMERGENCY_RUN);
-	else if (is_free_to_act(dashboard))
+		ui_push(&dashboard->ui, &emergency_run_view);
+	else if (command_is_free_to_act(dashboard))
 		emergency_screen_open(dashboard->emergency);
 }
 
@@ -264,34 +264,4 @@ void command_clear_pages(struct dashboard *dashboard)
 		command_open_plan(dashboard,
 			clear_plan(assessment, &dashboard->app->rules, geteuid()),
 			why_nothing_to_clear(assessment));
-}
-
-static struct action *plan_left(const struct dashboard *dashboard)
-{
-	size_t count;
-	CLEANUP(cleanup_free)
-	struct plan_session *sessions = watch_screen_left(dashboard->watch, &count);
-	return plan_selected(
-		target_assessment(dashboard->target), ACTION_TERMINATE, sessions, count);
-}
-
-/* Before the verdict no session counts as left: it may be in use, or about to be closed. */
-void command_watch_kill(struct dashboard *dashboard)
-{
-	if (watch_screen_is_busy(dashboard->watch))
-		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
-	else if (is_free_to_act(dashboard))
-		command_open_plan(
-			dashboard, plan_left(dashboard), "nothing of it is left on the server");
-}
-
-bool command_would_kill_left(const struct dashboard *dashboard)
-{
-	return !watch_screen_is_busy(dashboard->watch) &&
-		would_act(dashboard, plan_left(dashboard));
-}
-
-void command_emergency_confirm(struct dashboard *dashboard)
-{
-	emergency_screen_confirm(dashboard->emergency);
 }

@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "dashboard/watch_screen.h"
 #include "modes/app.h"
 #include "modes/run.h"
 #include "tui/tui.h"
@@ -20,16 +19,6 @@ void dashboard_leave(struct dashboard *dashboard, int status)
 {
 	dashboard->leaving = true;
 	run_finish(dashboard->run, status);
-}
-
-bool dashboard_asks_to_leave(struct dashboard *dashboard)
-{
-	if (!watch_screen_is_busy(dashboard->watch) ||
-		ui_current_screen(&dashboard->ui) == SCREEN_QUIT)
-		return false;
-	ui_push(&dashboard->ui, SCREEN_QUIT);
-	dashboard->dirty = true;
-	return true;
 }
 
 void dashboard_redraw(struct dashboard *dashboard)

@@ -8,8 +8,6 @@
 
 #include "action/guard.h"
 #include "config/theme.h"
-#include "dashboard/attention.h"
-#include "dashboard/password.h"
 #include "model/rights.h"
 #include "view/details.h"
 #include "view/grid.h"
@@ -18,9 +16,11 @@
 
 struct app;
 struct assessment;
+struct attention;
 struct audit;
 struct emergency_screen;
 struct lock_impact;
+struct password;
 struct player;
 struct run;
 struct runner;
@@ -28,8 +28,8 @@ struct target;
 struct tui;
 struct watch_screen;
 
-/* Shared by the files of the dashboard: the loop (run.c), the keys (keymap.c) and the commands
- * (commands*.c). */
+/* Shared by the files of the dashboard: the loop (run.c), the keys (keymap.c), the screens and the
+ * commands. */
 struct dashboard {
 	struct app *app;
 	struct run *run;
@@ -47,10 +47,8 @@ struct dashboard {
 	struct grid grid;
 	struct player *player; /* for --replay; NULL */
 	struct action *plan;   /* the plan that is shown or carried out; NULL */
-	struct password password;
-	char title[ATTENTION_TITLE_MAX]; /* the window's title */
-	bool retitles, rings;            /* done with the next frame */
-	int leaked_before; /* leaked connections in the last refresh; −1: not known */
+	struct password *password;
+	struct attention *attention;
 	struct guard_history ended;
 	bool limit_confirmed; /* the guard has asked about the limit; the next Enter confirms */
 	struct {
@@ -58,8 +56,12 @@ struct dashboard {
 		uint64_t seen;  /* ui.questions at the last frame that was sent completely */
 		int64_t since;  /* µs, monotonic: since when `seen` is on the screen */
 	} question;
-	uint64_t asked_for; /* ui.questions when locks and proxy were last requested */
-	bool dirty;         /* the frame is out of date; it is drawn when the last one was sent */
+	struct {
+		uint64_t questions; /* ui.questions when screens were last entered and left */
+		const struct view *views[UI_VIEWS_MAX]; /* those that were open then */
+		size_t depth;
+	} followed;
+	bool dirty; /* the frame is out of date; it is drawn when the last one was sent */
 	bool leaving;
 	bool greeted; /* the notice about missing rights was shown */
 	char greeting[RIGHTS_TEXT_MAX];
@@ -71,10 +73,6 @@ struct dashboard {
 
 /* Ends the loop; the program exits with this status. */
 void dashboard_leave(struct dashboard *dashboard, int status);
-
-/* While a watch is armed, Ctrl+C may be meant for the application: opens the question, and returns
- * true. Returns false if there is nothing to ask, or the question is open already. */
-bool dashboard_asks_to_leave(struct dashboard *dashboard);
 
 /* Whether the screen on top, with its current question, was visible long enough to be read (300
  * ms). */

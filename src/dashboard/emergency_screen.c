@@ -11,7 +11,9 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/screen.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
 #include "modes/app.h"
@@ -19,6 +21,7 @@
 #include "modes/emergency_mode.h"
 #include "modes/log.h"
 #include "report/emergency_report.h"
+#include "view/emergency_view.h"
 
 struct emergency_screen {
 	struct dashboard *dashboard;
@@ -126,7 +129,7 @@ void emergency_screen_open(struct emergency_screen *screen)
 	show(screen, NULL);
 	screen->planning = true;
 	ui_word_begin(&dashboard->ui, EMERGENCY_WORD);
-	ui_push(&dashboard->ui, SCREEN_EMERGENCY);
+	ui_push(&dashboard->ui, &emergency_view);
 	emergency_assess_begin(screen->assess);
 }
 
@@ -135,9 +138,10 @@ static bool has_targets(const struct emergency *emergency)
 	return emergency && (action_count_selected(&emergency->action) || emergency->gone->n_steps);
 }
 
-void emergency_screen_confirm(struct emergency_screen *screen)
+/* Begins the emergency if the word was typed. */
+static void confirm(struct dashboard *dashboard)
 {
-	struct dashboard *dashboard = screen->dashboard;
+	struct emergency_screen *screen = dashboard->emergency;
 	if (!has_targets(screen->emergency)) {
 		ui_pop(&dashboard->ui);
 		return;
@@ -157,13 +161,7 @@ void emergency_screen_confirm(struct emergency_screen *screen)
 	guard_note(&dashboard->ended, emergency_count_connections(screen->emergency),
 		instant_monotonic());
 	ui_pop(&dashboard->ui);
-	ui_push(&dashboard->ui, SCREEN_EMERGENCY_RUN);
-}
-
-void emergency_screen_assessed(struct emergency_screen *screen)
-{
-	if (screen)
-		emergency_assess_assessed(screen->assess);
+	ui_push(&dashboard->ui, &emergency_run_view);
 }
 
 bool emergency_screen_busy(const struct emergency_screen *screen)
@@ -191,3 +189,42 @@ void emergency_screen_free(struct emergency_screen *screen)
 	emergency_free(screen->emergency);
 	free(screen);
 }
+
+static void assessed(struct dashboard *dashboard)
+{
+	if (dashboard->emergency)
+		emergency_assess_assessed(dashboard->emergency->assess);
+}
+
+static bool takes_text(const struct dashboard *dashboard)
+{
+	(void)dashboard;
+	return true;
+}
+
+/* Every letter is part of the word. */
+static bool press(struct dashboard *dashboard, const struct key_event *event)
+{
+	switch (event->key) {
+	case INPUT_CHAR: ui_word_type(&dashboard->ui, event->c); return true;
+	case INPUT_BACKSPACE:
+	case INPUT_DELETE: ui_word_erase(&dashboard->ui); return true;
+	default: return false;
+	}
+}
+
+static const struct binding keys[] = {
+	{ confirm, { KEY(ENTER) }, "Enter", "stop #", NULL, true, .confirms = true },
+	{ command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
+	{ 0 },
+};
+
+const struct screen emergency_screen = {
+	.view = &emergency_view,
+	.keys = keys,
+	.assessed = assessed,
+	.takes_text = takes_text,
+	.press = press,
+};
+
+const struct screen emergency_run_screen = { .view = &emergency_run_view, .keys = close_keys };

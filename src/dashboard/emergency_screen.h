@@ -14,12 +14,6 @@ struct emergency_screen *emergency_screen_new(struct dashboard *dashboard);
 /* Opens the screen, and begins to assess which processes to stop. */
 void emergency_screen_open(struct emergency_screen *screen);
 
-/* Begins the emergency if the word was typed. */
-void emergency_screen_confirm(struct emergency_screen *screen);
-
-/* Called when the target has a new assessment. NULL is allowed here and below. */
-void emergency_screen_assessed(struct emergency_screen *screen);
-
 /* Whether the emergency is being carried out. */
 bool emergency_screen_busy(const struct emergency_screen *screen);
 

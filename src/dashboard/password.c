@@ -1,19 +1,43 @@
 /* Only this file has the text: the view knows its length. */
 #include "dashboard/password.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/screen.h"
 #include "modes/app.h"
 #include "session/session.h"
-#include "tui/input.h"
+#include "target/target.h"
+#include "view/password.h"
+
+#define PASSWORD_MAX 1024 /* bytes; further input is ignored */
+
+struct password {
+	char text[PASSWORD_MAX]; /* wiped as soon as it was passed on */
+	size_t length;
+	bool declined; /* Esc: not asked again until W */
+};
+
+struct password *password_new(void)
+{
+	return mem_alloc(sizeof(struct password));
+}
+
+void password_free(struct password *password)
+{
+	if (password)
+		explicit_bzero(password, sizeof(*password));
+	free(password);
+}
 
 static void wipe(struct dashboard *dashboard)
 {
-	explicit_bzero(dashboard->password.text, sizeof(dashboard->password.text));
-	dashboard->password.length = 0;
+	explicit_bzero(dashboard->password->text, sizeof(dashboard->password->text));
+	dashboard->password->length = 0;
 	dashboard->ui.password_length = 0;
 }
 
@@ -21,32 +45,33 @@ static void open_screen(struct dashboard *dashboard)
 {
 	wipe(dashboard);
 	ui_pop_all(&dashboard->ui);
-	ui_push(&dashboard->ui, SCREEN_PASSWORD);
+	ui_push(&dashboard->ui, &password_view);
 }
 
-void password_ask(struct dashboard *dashboard)
+/* Opens the screen if the server waits for a password, unless the user declined. */
+static void ask(struct dashboard *dashboard)
 {
-	struct password *password = &dashboard->password;
+	struct password *password = dashboard->password;
 	bool wanted = session_needs_password(target_session(dashboard->target)) &&
 		!dashboard->app->options.never_password;
 	dashboard->ui.password_wanted = wanted;
-	if (!wanted || password->declined || ui_has_screen(&dashboard->ui, SCREEN_PASSWORD))
+	if (!wanted || password->declined || ui_is_open(&dashboard->ui, &password_view))
 		return;
 	open_screen(dashboard);
 }
 
 void command_password(struct dashboard *dashboard)
 {
-	dashboard->password.declined = false;
+	dashboard->password->declined = false;
 	if (dashboard->ui.password_wanted)
 		open_screen(dashboard);
 	else
 		ui_notice(&dashboard->ui, STYLE_DIM, "the server asks for no password");
 }
 
-void command_password_give(struct dashboard *dashboard)
+static void give(struct dashboard *dashboard)
 {
-	struct password *password = &dashboard->password;
+	struct password *password = dashboard->password;
 	if (!password->length)
 		return;
 	ui_pop(&dashboard->ui);
@@ -54,9 +79,9 @@ void command_password_give(struct dashboard *dashboard)
 	wipe(dashboard);
 }
 
-void command_password_decline(struct dashboard *dashboard)
+static void decline(struct dashboard *dashboard)
 {
-	dashboard->password.declined = true;
+	dashboard->password->declined = true;
 	wipe(dashboard);
 	ui_pop(&dashboard->ui);
 }
@@ -90,9 +115,9 @@ static size_t count_characters(const struct password *password)
 	return count;
 }
 
-bool password_press(struct dashboard *dashboard, const struct key_event *event)
+static bool press(struct dashboard *dashboard, const struct key_event *event)
 {
-	struct password *password = &dashboard->password;
+	struct password *password = dashboard->password;
 	if (event->key == INPUT_CHAR)
 		type(password, event->c);
 	else if (event->key == INPUT_BACKSPACE || event->key == INPUT_DELETE)
@@ -104,3 +129,23 @@ bool password_press(struct dashboard *dashboard, const struct key_event *event)
 	dashboard->ui.password_length = count_characters(password);
 	return true;
 }
+
+static bool takes_text(const struct dashboard *dashboard)
+{
+	(void)dashboard;
+	return true;
+}
+
+static const struct binding keys[] = {
+	{ give, { KEY(ENTER) }, "Enter", "connect", NULL, true },
+	{ decline, { KEY(ESCAPE) }, "Esc", "not now", NULL, true },
+	{ 0 },
+};
+
+const struct screen password_screen = {
+	.view = &password_view,
+	.keys = keys,
+	.assessed = ask,
+	.takes_text = takes_text,
+	.press = press,
+};

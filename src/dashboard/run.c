@@ -16,13 +16,14 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "dashboard/attention.h"
 #include "dashboard/crash.h"
 #include "dashboard/dashboard.h"
 #include "dashboard/emergency_screen.h"
-#include "dashboard/key_availability.h"
 #include "dashboard/keymap.h"
 #include "dashboard/password.h"
 #include "dashboard/player.h"
+#include "dashboard/screens.h"
 #include "dashboard/themes.h"
 #include "dashboard/watch_screen.h"
 #include "loop/handle.h"
@@ -53,23 +54,6 @@ static const char tour[] = "demo: six leak within seconds; k ends them, Enter sa
 
 static const int signals[] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
 
-/* Requests locks only while a screen shows them, and the proxy more often while its screen is open.
- * Done when a screen opens or closes. */
-static void follow_screens(struct dashboard *dashboard)
-{
-	const struct ui_state *ui = &dashboard->ui;
-	if (dashboard->player || dashboard->asked_for == ui->questions)
-		return;
-	dashboard->asked_for = ui->questions;
-	target_watch_proxy(dashboard->target, ui_has_screen(ui, SCREEN_PROXY));
-	if (ui_has_screen(ui, SCREEN_DETAILS))
-		target_watch_locks(dashboard->target, dashboard->details.pid);
-	else if (ui_has_screen(ui, SCREEN_LOCKS))
-		target_watch_locks(dashboard->target, 0);
-	else
-		target_ignore_locks(dashboard->target);
-}
-
 /* A frame counts as seen only after the terminal has accepted it. */
 static void note_seen(struct dashboard *dashboard)
 {
@@ -89,11 +73,10 @@ static void draw(struct dashboard *dashboard)
 	tui_size(dashboard->tui, &width, &height);
 	/* A recording has its own clock. */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
-	dashboard->ui.met = key_availability(dashboard);
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	settle_rows(&dashboard->ui, assessment);
-	if (ui_has_screen(&dashboard->ui, SCREEN_DETAILS))
-		details_settle(&dashboard->details, &dashboard->ui, assessment);
+	screens_settle(dashboard);
+	dashboard->ui.met = keymap_met(dashboard);
 	const struct ui_shown shown = screen_build(assessment, target_history(dashboard->target),
 		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
 	ui_note_shown(&dashboard->ui, &shown);
@@ -121,7 +104,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct dashboard *dashboard = prepare->data;
 	if (!dashboard->tui)
 		return;
-	follow_screens(dashboard);
+	screens_follow(dashboard);
 	if (dashboard->dirty)
 		draw(dashboard);
 	if (tui_is_waiting(dashboard->tui) && !uv_is_active((uv_handle_t *)dashboard->output))
@@ -139,7 +122,7 @@ static void on_input(uv_poll_t *poll, int status, int events)
 		keymap_press(dashboard, &event);
 		/* Draws now: the next key must apply to a screen that was drawn. */
 		if (dashboard->ui.questions != questions && dashboard->tui) {
-			follow_screens(dashboard);
+			screens_follow(dashboard);
 			draw(dashboard);
 		}
 	}
@@ -169,7 +152,7 @@ static void on_signal(void *data, int signal_number)
 		break;
 	case SIGINT:
 		/* If the application is in the same job, Ctrl+C may be meant for it. */
-		if (dashboard->tui && dashboard_asks_to_leave(dashboard))
+		if (dashboard->tui && watch_screen_asks_to_leave(dashboard))
 			break;
 		dashboard_leave(dashboard, 128 + signal_number);
 		break;
@@ -243,10 +226,8 @@ static void on_assessed(void *data)
 	struct dashboard *dashboard = data;
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	attention_update(dashboard);
-	emergency_screen_assessed(dashboard->emergency);
-	watch_screen_assessed(dashboard->watch);
+	screens_assessed(dashboard);
 	dashboard->dirty = true;
-	password_ask(dashboard);
 	if (assessment->server.status != SERVER_CONNECTING &&
 		(assessment->activity || dashboard->ui.password_wanted))
 		take_screen(dashboard);
@@ -296,11 +277,7 @@ static void on_done(void *data)
 	if (error)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
 	target_refresh(dashboard->target);
-	if (ui_has_screen(&dashboard->ui, SCREEN_PROXY)) {
-		/* begins a scan at once */
-		target_watch_proxy(dashboard->target, false);
-		target_watch_proxy(dashboard->target, true);
-	}
+	target_refresh_proxy(dashboard->target);
 	dashboard->dirty = true;
 }
 
@@ -337,6 +314,8 @@ static void open_dashboard(struct dashboard *dashboard)
 		&(struct runner_callbacks){ dashboard, on_progress, on_done });
 	dashboard->lock_impact = lock_impact_new(target_session(dashboard->target),
 		&(struct lock_impact_callbacks){ .data = dashboard, .arrived = on_lock_impact });
+	dashboard->password = password_new();
+	dashboard->attention = attention_new();
 	dashboard->emergency = emergency_screen_new(dashboard);
 	dashboard->watch = watch_screen_new(dashboard);
 	dashboard->input = mem_alloc(sizeof(*dashboard->input));
@@ -379,7 +358,8 @@ static void close_dashboard(struct dashboard *dashboard)
 	watch_screen_free(dashboard->watch);
 	handle_close(dashboard->draw);
 	handle_close(dashboard->timeout);
-	explicit_bzero(&dashboard->password, sizeof(dashboard->password));
+	password_free(dashboard->password);
+	free(dashboard->attention);
 	player_free(dashboard->player);
 	lock_impact_free(dashboard->lock_impact);
 	runner_free(dashboard->runner);
@@ -430,7 +410,7 @@ static void start(struct dashboard *dashboard, struct recording *recording)
 
 int dashboard_run(struct app *app)
 {
-	struct dashboard dashboard = { .app = app, .leaked_before = -1 };
+	struct dashboard dashboard = { .app = app };
 	struct recording *recording = NULL;
 	if (open_recording(app, &recording) < 0)
 		return EXIT_USAGE;

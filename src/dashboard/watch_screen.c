@@ -8,10 +8,13 @@
 #include "action/plan.h"
 #include "analyze/shutdown.h"
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/screen.h"
 #include "model/assessment.h"
 #include "model/peers.h"
 #include "model/shutdown.h"
@@ -19,6 +22,7 @@
 #include "modes/log.h"
 #include "proc/procfs.h"
 #include "target/target.h"
+#include "view/watch_view.h"
 #include "watch/watch.h"
 
 #define TIMEOUT (10 * USEC_PER_SEC)
@@ -189,10 +193,10 @@ int watch_screen_arm(struct watch_screen *screen, int32_t pid)
 	screen->name = name;
 	screen->pid = pid;
 	screen->watch = watch_new(&dashboard->app->loop, dashboard->target, &options);
-	watch_screen_assessed(screen);
+	watch_assessed(screen->watch);
 	show(screen);
-	if (!ui_has_screen(&dashboard->ui, SCREEN_WATCH))
-		ui_push(&dashboard->ui, SCREEN_WATCH);
+	if (!ui_is_open(&dashboard->ui, &watch_view))
+		ui_push(&dashboard->ui, &watch_view);
 	return 0;
 }
 
@@ -206,13 +210,7 @@ bool watch_screen_is_busy(const struct watch_screen *screen)
 	return screen && screen->watch && !watch_is_complete(screen->watch);
 }
 
-void watch_screen_assessed(struct watch_screen *screen)
-{
-	if (screen && screen->watch)
-		watch_assessed(screen->watch);
-}
-
-struct plan_session *watch_screen_left(const struct watch_screen *screen, size_t *ret_count)
+static struct plan_session *sessions_left(const struct watch_screen *screen, size_t *ret_count)
 {
 	const struct shutdown_record *record = screen->watch ? watch_record(screen->watch) : NULL;
 	size_t room = record ? record->n_connections : 0;
@@ -227,3 +225,129 @@ struct plan_session *watch_screen_left(const struct watch_screen *screen, size_t
 	}
 	return sessions;
 }
+
+static struct action *plan_left(const struct dashboard *dashboard)
+{
+	size_t count;
+	CLEANUP(cleanup_free)
+	struct plan_session *sessions = sessions_left(dashboard->watch, &count);
+	return plan_selected(
+		target_assessment(dashboard->target), ACTION_TERMINATE, sessions, count);
+}
+
+/* Before the verdict no session counts as left: it may be in use, or about to be closed. */
+static void kill_left(struct dashboard *dashboard)
+{
+	if (watch_screen_is_busy(dashboard->watch))
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
+	else if (command_is_free_to_act(dashboard))
+		command_open_plan(
+			dashboard, plan_left(dashboard), "nothing of it is left on the server");
+}
+
+static bool would_kill_left(const struct dashboard *dashboard)
+{
+	return !watch_screen_is_busy(dashboard->watch) &&
+		command_would_act(dashboard, plan_left(dashboard));
+}
+
+/* The pid of the process under the cursor: of a connection, or of a group; 0 if there is none. */
+static int32_t current_process(const struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	const struct rows *rows = &dashboard->ui.rows;
+	if (dashboard->ui.row >= rows->n_rows)
+		return 0;
+	const struct row *row = &rows->rows[dashboard->ui.row];
+	const struct group *group = &rows->groups[row->group];
+	uint32_t process = group->kind == GROUP_PROCESS ? group->process : NO_PROCESS;
+	if (row->member != ROW_HEADER) {
+		uint32_t index = rows->members[row->member].connection;
+		if (index < assessment->n_connections)
+			process = assessment->connections[index].process;
+	}
+	return process < assessment->n_processes && assessment->processes[process].alive
+		? assessment->processes[process].process.pid
+		: 0;
+}
+
+/* For the process that is watched already, it opens the screen again. */
+void command_watch(struct dashboard *dashboard)
+{
+	int32_t pid = current_process(dashboard);
+	bool busy = watch_screen_is_busy(dashboard->watch);
+	if (dashboard->player)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording: what it shows is over");
+	else if (watch_screen_pid(dashboard->watch) &&
+		(!pid || (busy && pid == watch_screen_pid(dashboard->watch))))
+		ui_push(&dashboard->ui, &watch_view);
+	else if (!pid || watch_screen_arm(dashboard->watch, pid) < 0)
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"there is no process of this machine here to watch");
+}
+
+static void watch_again(struct dashboard *dashboard)
+{
+	if (watch_screen_arm(dashboard->watch, watch_screen_pid(dashboard->watch)) < 0)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "it has ended");
+}
+
+bool watch_screen_asks_to_leave(struct dashboard *dashboard)
+{
+	if (!watch_screen_is_busy(dashboard->watch) || ui_top(&dashboard->ui) == &quit_view)
+		return false;
+	ui_push(&dashboard->ui, &quit_view);
+	dashboard->dirty = true;
+	return true;
+}
+
+void command_interrupt(struct dashboard *dashboard)
+{
+	if (!watch_screen_asks_to_leave(dashboard))
+		command_quit(dashboard);
+}
+
+/* Answers the question whether to quit with yes. */
+static void leave(struct dashboard *dashboard)
+{
+	dashboard_leave(dashboard, 0);
+}
+
+/* Whether the watched process runs. If it ended, its children may still run. */
+static bool is_watched_alive(const struct dashboard *dashboard)
+{
+	int32_t pid = watch_screen_pid(dashboard->watch);
+	if (!pid || !dashboard->ui.watch)
+		return false;
+	const struct shutdown_verdict *verdict = dashboard->ui.watch->verdict;
+	for (size_t i = 0; i < verdict->n_events; i++)
+		if (verdict->timeline[i].kind == EVENT_PROCESS_ENDED &&
+			verdict->timeline[i].pid == pid)
+			return false;
+	return true;
+}
+
+static void assessed(struct dashboard *dashboard)
+{
+	if (dashboard->watch && dashboard->watch->watch)
+		watch_assessed(dashboard->watch->watch);
+}
+
+static const struct binding watch_keys[] = {
+	{ kill_left, { CHAR('k') }, "k", "end #", NULL, true, .works = would_kill_left },
+	{ watch_again, { CHAR('w') }, "w", "arm again", NULL, false, .works = is_watched_alive },
+	{ command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close, watch on", NULL,
+		true },
+	{ 0 },
+};
+
+static const struct binding quit_keys[] = {
+	{ leave, { KEY(ENTER), CONTROL('c'), CHAR('y') }, "Enter", "quit", NULL, true },
+	{ command_back, { KEY(ESCAPE), CHAR('n'), CHAR('q') }, "Esc", "stay", NULL, true },
+	{ 0 },
+};
+
+const struct screen watch_screen = {
+	.view = &watch_view, .keys = watch_keys, .assessed = assessed
+};
+const struct screen quit_screen = { .view = &quit_view, .keys = quit_keys };

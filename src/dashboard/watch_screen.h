@@ -26,10 +26,8 @@ int32_t watch_screen_pid(const struct watch_screen *screen);
 /* Whether the watch is armed or follows a shutdown. */
 bool watch_screen_is_busy(const struct watch_screen *screen);
 
-/* Called when the target has a new assessment. */
-void watch_screen_assessed(struct watch_screen *screen);
-
-/* The sessions that the application left; the caller frees them. */
-struct plan_session *watch_screen_left(const struct watch_screen *screen, size_t *ret_count);
+/* While a watch is armed, Ctrl+C may be meant for the application: opens the question, and returns
+ * true. Returns false if there is nothing to ask, or the question is open already. */
+bool watch_screen_asks_to_leave(struct dashboard *dashboard);
 
 #endif

@@ -310,6 +310,12 @@ void target_watch_proxy(struct target *target, bool wanted)
 	target->proxy_wanted = wanted;
 }
 
+void target_refresh_proxy(struct target *target)
+{
+	if (target->proxy_wanted)
+		target_scan_proxy(target, 0);
+}
+
 void target_assess_anew(struct target *target)
 {
 	target->wanted_since = instant_monotonic();

@@ -39,6 +39,9 @@ bool target_awaits_proxy(const struct target *target);
 /* Scans for the proxy every second while a screen shows it (`wanted`). */
 void target_watch_proxy(struct target *target, bool wanted);
 
+/* Scans for the proxy now, if a screen shows it. */
+void target_refresh_proxy(struct target *target);
+
 /* Asks now instead of at the next tick; used after an action. */
 void target_refresh(struct target *target);
 

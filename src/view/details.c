@@ -32,7 +32,7 @@ void details_open(struct details *details, struct ui_state *ui, const struct con
 		.gone_at = INSTANT_UNKNOWN,
 	};
 	ui->details = details;
-	ui_push(ui, SCREEN_DETAILS);
+	ui_push(ui, &details_view);
 }
 
 void details_settle(
@@ -58,7 +58,7 @@ void details_deinit(struct details *details)
 	*details = (struct details){ 0 };
 }
 
-void details_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	const struct details *details = frame->ui->details;
 	char title[96], age[DURATION_TEXT_MAX];
@@ -75,7 +75,8 @@ void details_draw(const struct frame *frame)
 		.title = title,
 		.title_style = gone ? STYLE_CAUTION : STYLE_STRONG,
 		.note = frame->ui->notice,
-		.screen = SCREEN_DETAILS,
 	};
 	facts_draw(frame, details->facts, &dialog);
 }
+
+const struct view details_view = { .draw = draw };

@@ -5,11 +5,10 @@
 #include <stdint.h>
 
 #include "view/identity.h"
+#include "view/ui.h"
 
 struct assessment;
 struct connection;
-struct frame;
-struct ui_state;
 
 /* The connection that the screen shows, and the last known facts about it. */
 struct details {
@@ -32,6 +31,6 @@ void details_settle(
 
 void details_deinit(struct details *details);
 
-void details_draw(const struct frame *frame);
+extern const struct view details_view;
 
 #endif

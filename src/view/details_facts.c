@@ -299,8 +299,7 @@ static const char *action(const struct subject *subject, const char *key, enum s
 {
 	bool known = false, acts = false;
 	for (size_t i = 0; i < subject->ui->n_keys; i++)
-		known |= subject->ui->keys[i].screen == SCREEN_MAIN &&
-			strcmp(subject->ui->keys[i].keys, key) == 0;
+		known |= !subject->ui->keys[i].view && strcmp(subject->ui->keys[i].keys, key) == 0;
 	if (!known)
 		return NULL;
 	*style = STYLE_DIM;

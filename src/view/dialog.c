@@ -37,7 +37,7 @@ static bool needs_split(const struct frame *frame, const struct dialog *dialog, 
 	if (!dialog->note)
 		return false;
 	int note = grid_width(frame->grid, dialog->note);
-	int keys = keybar_width(frame, dialog->screen, dialog->count);
+	int keys = keybar_width(frame, dialog->count);
 	return keys && note + NOTE_GAP + keys > width;
 }
 
@@ -50,7 +50,7 @@ static struct box place(const struct frame *frame, const struct dialog *dialog)
 		box.inside = (struct rect){ 0, 0, grid->width, grid->height };
 		return box;
 	}
-	int keys = keybar_width(frame, dialog->screen, dialog->count);
+	int keys = keybar_width(frame, dialog->count);
 	int title = grid_width(grid, dialog->title) + 2;
 	int wanted = larger(larger(dialog->width, keys), title);
 	if (dialog->note_asks)
@@ -149,9 +149,9 @@ static void draw_footer(
 		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_CAUTION);
 		return;
 	}
-	int keys = smaller(keybar_width(frame, dialog->screen, dialog->count), inside.width);
+	int keys = smaller(keybar_width(frame, dialog->count), inside.width);
 	int x = box->framed ? inside.x + inside.width - keys : inside.x;
-	keybar_draw(frame, x, y, inside.x + inside.width - x, dialog->screen, dialog->count);
+	keybar_draw(frame, x, y, inside.x + inside.width - x, dialog->count);
 	enum style style = dialog->note_asks ? STYLE_CAUTION : STYLE_DIM;
 	if (!dialog->note || !box->framed)
 		return;
@@ -202,6 +202,7 @@ void dialog_draw(const struct frame *frame, const struct dialog *dialog)
 	frame->shown->dialog_top = first;
 	frame->shown->dialog_rows = (size_t)rows;
 	frame->shown->dialog_lines = dialog->n_lines;
+	frame->shown->dialog_has_cursor = dialog->has_cursor;
 	for (int i = 0; i < rows && first + (size_t)i < dialog->n_lines; i++) {
 		size_t index = first + (size_t)i;
 		struct rect where = { inside.x, inside.y + i, inside.width, 1 };

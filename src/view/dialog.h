@@ -2,8 +2,8 @@
 #ifndef VIEW_DIALOG_H
 #define VIEW_DIALOG_H
 
+#include "model/style.h"
 #include "view/grid.h"
-#include "view/ui.h"
 
 struct frame;
 
@@ -12,12 +12,11 @@ struct dialog {
 	enum style title_style;
 	int width; /* the width that the lines need; they may get less */
 	size_t n_lines;
-	bool has_cursor;    /* one line is under the cursor, ui->cursor; else the lines scroll */
-	const char *note;   /* below the lines; NULL for none */
-	bool note_asks;     /* it asks a question, or says why nothing was done */
-	enum screen screen; /* whose keys are shown */
-	size_t count;       /* replaces # in their labels */
-	const void *data;   /* passed to draw_line */
+	bool has_cursor;  /* one line is under the cursor, ui->cursor; else the lines scroll */
+	const char *note; /* below the lines; NULL for none */
+	bool note_asks;   /* it asks a question, or says why nothing was done */
+	size_t count;     /* replaces # in the labels of its keys */
+	const void *data; /* passed to draw_line */
 	void (*draw_line)(const struct frame *frame, const struct dialog *dialog, size_t index,
 		struct rect where);
 };

@@ -321,7 +321,7 @@ static void draw_line(
 	line_put(frame->grid, where.x, where.y, where.width, &line);
 }
 
-static void draw(struct sheet *sheet, const char *title, enum screen screen)
+static void draw(struct sheet *sheet, const char *title)
 {
 	const struct frame *frame = sheet->frame;
 	struct line line;
@@ -338,7 +338,6 @@ static void draw(struct sheet *sheet, const char *title, enum screen screen)
 		.width = width,
 		.n_lines = sheet->count,
 		.note = frame->ui->notice,
-		.screen = screen,
 		.count = sheet->emergency ? action_count_selected(&sheet->emergency->action) : 0,
 		.data = sheet,
 		.draw_line = draw_line,
@@ -357,14 +356,14 @@ static void plan_title(const struct emergency *emergency, char *text, size_t siz
 		snprintf(text, size, "Emergency");
 }
 
-void emergency_view_draw_plan(const struct frame *frame)
+static void draw_plan(const struct frame *frame)
 {
 	const struct emergency *emergency = frame->ui->emergency;
 	struct sheet sheet = { .frame = frame, .emergency = emergency };
 	char title[128] = "Emergency";
 	if (!emergency) {
 		add_heading(&sheet, "finding out who holds the connections …");
-		draw(&sheet, title, SCREEN_EMERGENCY);
+		draw(&sheet, title);
 		return;
 	}
 	plan_title(emergency, title, sizeof(title));
@@ -386,10 +385,12 @@ void emergency_view_draw_plan(const struct frame *frame)
 			add_session(&sheet, &emergency->gone->steps[i]);
 	}
 	add_skipped(&sheet);
-	draw(&sheet, title, SCREEN_EMERGENCY);
+	draw(&sheet, title);
 }
 
-void emergency_view_draw_run(const struct frame *frame)
+const struct view emergency_view = { .draw = draw_plan };
+
+static void draw_run(const struct frame *frame)
 {
 	const struct emergency *emergency = frame->ui->emergency;
 	struct sheet sheet = { .frame = frame, .emergency = emergency };
@@ -410,5 +411,7 @@ void emergency_view_draw_run(const struct frame *frame)
 	add_skipped(&sheet);
 	snprintf(title, sizeof(title), "Emergency: %s%s", emergency_phase_name(emergency->phase),
 		emergency->phase == EMERGENCY_DONE ? "" : " …");
-	draw(&sheet, title, SCREEN_EMERGENCY_RUN);
+	draw(&sheet, title);
 }
+
+const struct view emergency_run_view = { .draw = draw_run };

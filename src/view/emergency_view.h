@@ -3,11 +3,11 @@
 #ifndef VIEW_EMERGENCY_VIEW_H
 #define VIEW_EMERGENCY_VIEW_H
 
-struct frame;
+#include "view/ui.h"
 
 /* Both draw ui->emergency; NULL: the processes are still being assessed. The first asks for
  * ui->word. */
-void emergency_view_draw_plan(const struct frame *frame);
-void emergency_view_draw_run(const struct frame *frame);
+extern const struct view emergency_view;
+extern const struct view emergency_run_view;
 
 #endif

@@ -65,12 +65,11 @@ static void add(struct list *list, const char *left, enum style style, const cha
 		list->entries[list->count++] = (struct entry){ left, right, style };
 }
 
-/* Whether the key is one of the main screen's. The keys of other screens are shown there only. */
+/* Whether the key is one of the table's. The keys of other screens are shown there only. */
 static bool is_listed(
 	const struct ui_state *ui, const struct key_help *key, enum help_section section)
 {
-	return key->screen == SCREEN_MAIN && key->what && key->section == section &&
-		ui_key_works(ui, key);
+	return !key->view && key->what && key->section == section && ui_key_works(ui, key);
 }
 
 static void add_keys(struct list *list, const struct ui_state *ui, enum help_section section)
@@ -293,7 +292,7 @@ static void fill(struct sheet *sheet, struct arena *arena, const struct grid *gr
 	}
 }
 
-void help_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	struct arena *arena = arena_new();
 	struct list list = { .count = 0 };
@@ -308,7 +307,6 @@ void help_draw(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.width = width_of(&sheet),
 		.n_lines = taller(&sheet),
-		.screen = SCREEN_HELP,
 		.data = &sheet,
 		.draw_line = draw_line,
 	};
@@ -320,3 +318,5 @@ void help_draw(const struct frame *frame)
 	dialog_draw(frame, &dialog);
 	arena_free(arena);
 }
+
+const struct view help_view = { .draw = draw };

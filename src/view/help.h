@@ -2,8 +2,8 @@
 #ifndef VIEW_HELP_H
 #define VIEW_HELP_H
 
-struct frame;
+#include "view/ui.h"
 
-void help_draw(const struct frame *frame);
+extern const struct view help_view;
 
 #endif

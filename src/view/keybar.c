@@ -99,37 +99,36 @@ static bool hide_one(const struct frame *frame, struct bar *bar)
 	return false;
 }
 
-/* A key whose count is zero is not shown, except on the main screen. */
+/* A key whose count is zero is not shown, except on the table. */
 static bool is_offered(const struct frame *frame, const struct key_help *key, size_t count)
 {
 	const char *label = label_of(frame, key);
 	if (!label || !ui_key_works(frame->ui, key))
 		return false;
-	return count || key->screen == SCREEN_MAIN || !strchr(label, '#');
+	return count || !key->view || !strchr(label, '#');
 }
 
-static struct bar collect(const struct frame *frame, enum screen screen, size_t count)
+static struct bar collect(const struct frame *frame, size_t count)
 {
 	struct bar bar = { .labels = true, .gap = WIDE_GAP };
 	const struct ui_state *ui = frame->ui;
 	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
-		if (ui->keys[i].screen == screen && is_offered(frame, &ui->keys[i], count))
+		if (ui->keys[i].view == ui_top(ui) && is_offered(frame, &ui->keys[i], count))
 			bar.items[bar.n_items++] = (struct item){ i, true };
 	return bar;
 }
 
-int keybar_width(const struct frame *frame, enum screen screen, size_t count)
+int keybar_width(const struct frame *frame, size_t count)
 {
-	struct bar bar = collect(frame, screen, count);
+	struct bar bar = collect(frame, count);
 	return width_of(frame, &bar, count);
 }
 
-static void fit(
-	const struct frame *frame, struct bar *bar, enum screen screen, size_t count, int width)
+static void fit(const struct frame *frame, struct bar *bar, size_t count, int width)
 {
 	if (width_of(frame, bar, count) > width)
 		bar->gap = NARROW_GAP;
-	if (screen == SCREEN_MAIN && width < KEYS_ALONE)
+	if (!ui_top(frame->ui) && width < KEYS_ALONE)
 		bar->labels = false;
 	while (width_of(frame, bar, count) > width && hide_one(frame, bar))
 		;
@@ -137,11 +136,10 @@ static void fit(
 		bar->labels = false;
 }
 
-int keybar_draw(
-	const struct frame *frame, int x, int y, int width, enum screen screen, size_t count)
+int keybar_draw(const struct frame *frame, int x, int y, int width, size_t count)
 {
-	struct bar bar = collect(frame, screen, count);
-	fit(frame, &bar, screen, count, width);
+	struct bar bar = collect(frame, count);
+	fit(frame, &bar, count, width);
 	int at = x;
 	for (size_t i = 0; i < bar.n_items; i++) {
 		struct line line;

@@ -6,13 +6,13 @@
 
 struct frame;
 
-/* Draws the keys of a screen in `width` columns from x on; `count` replaces # in their labels. If
- * there is not enough room, it leaves out keys, then all labels. Returns the columns used. */
-int keybar_draw(
-	const struct frame *frame, int x, int y, int width, enum screen screen, size_t count);
+/* Draws the keys of the screen on top in `width` columns from x on; `count` replaces # in their
+ * labels. If there is not enough room, it leaves out keys, then all labels. Returns the columns
+ * used. */
+int keybar_draw(const struct frame *frame, int x, int y, int width, size_t count);
 
-/* The width of the screen's keys with all their labels. */
-int keybar_width(const struct frame *frame, enum screen screen, size_t count);
+/* The width of the keys with all their labels. */
+int keybar_width(const struct frame *frame, size_t count);
 
 /* Draws the filter that is being typed. */
 void keybar_draw_filter(const struct frame *frame, int y);

@@ -240,7 +240,7 @@ static void describe_age(const struct frame *frame, char *text, size_t size)
 		table->cut ? "; there are more than are shown" : "");
 }
 
-void locks_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	struct arena *arena = arena_new();
 	struct sheet sheet = sheet_of(arena, frame->assessment);
@@ -260,10 +260,11 @@ void locks_draw(const struct frame *frame)
 		.n_lines = sheet.sentence ? 1 : sheet.n_lines,
 		.has_cursor = !sheet.sentence,
 		.note = *age ? age : NULL,
-		.screen = SCREEN_LOCKS,
 		.data = &sheet,
 		.draw_line = draw_line,
 	};
 	dialog_draw(frame, &dialog);
 	arena_free(arena);
 }
+
+const struct view locks_view = { .draw = draw };

@@ -2,13 +2,12 @@
 #ifndef VIEW_LOCKS_H
 #define VIEW_LOCKS_H
 
+#include "view/ui.h"
 #include <stddef.h>
 
 struct assessment;
 struct connection;
-struct frame;
-
-void locks_draw(const struct frame *frame);
+extern const struct view locks_view;
 
 /* The session in this line of the screen, or in the last line if there are fewer; NULL if no
  * session waits, or if it is not shown to our role. */

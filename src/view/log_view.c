@@ -22,8 +22,8 @@ void log_view_open(struct log_view *view, struct ui_state *ui, const char *title
 		.empty = arena_strdup(arena, empty),
 	};
 	ui->log = view;
-	if (!ui_has_screen(ui, SCREEN_LOG))
-		ui_push(ui, SCREEN_LOG);
+	if (!ui_is_open(ui, &log_view))
+		ui_push(ui, &log_view);
 }
 
 void log_view_deinit(struct log_view *view)
@@ -72,7 +72,7 @@ static void draw_line(
 	line_put(frame->grid, where.x, where.y, where.width, &line);
 }
 
-void log_view_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	const struct log_view *view = frame->ui->log;
 	if (!view)
@@ -82,9 +82,10 @@ void log_view_draw(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.width = WIDEST,
 		.n_lines = view->count ? view->count : 1,
-		.screen = SCREEN_LOG,
 		.data = view,
 		.draw_line = draw_line,
 	};
 	dialog_draw(frame, &dialog);
 }
+
+const struct view log_view = { .draw = draw };

@@ -6,9 +6,7 @@
 #include <stdint.h>
 
 #include "model/style.h"
-
-struct frame;
-struct ui_state;
+#include "view/ui.h"
 
 struct log_line {
 	int64_t at; /* wall clock */
@@ -34,6 +32,6 @@ void log_view_add(struct log_view *view, int64_t at, enum style style, const cha
 
 void log_view_deinit(struct log_view *view);
 
-void log_view_draw(const struct frame *frame);
+extern const struct view log_view;
 
 #endif

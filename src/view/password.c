@@ -56,7 +56,7 @@ static void draw_line(
 	}
 }
 
-void password_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	struct form form = { 0 };
 	/* Without an SQLSTATE, libpq only reported that a password is needed. */
@@ -69,9 +69,10 @@ void password_draw(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.width = WIDTH,
 		.n_lines = form.n_lines,
-		.screen = SCREEN_PASSWORD,
 		.data = &form,
 		.draw_line = draw_line,
 	};
 	dialog_draw(frame, &dialog);
 }
+
+const struct view password_view = { .draw = draw };

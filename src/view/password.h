@@ -2,8 +2,8 @@
 #ifndef VIEW_PASSWORD_H
 #define VIEW_PASSWORD_H
 
-struct frame;
+#include "view/ui.h"
 
-void password_draw(const struct frame *frame);
+extern const struct view password_view;
 
 #endif

@@ -344,11 +344,13 @@ static const char *const notes[] = {
 	[ACTION_CLEAR_PAGES] = "nothing of them is left on the server",
 };
 
-void plan_draw(const struct frame *frame)
+static void draw_plan(const struct frame *frame)
 {
 	char title[128];
+	if (!frame->plan)
+		return;
 	if (is_about_proxy(frame->plan)) {
-		proxy_plan_view_draw(frame);
+		proxy_plan_view_draw(frame, true);
 		return;
 	}
 	/* The answer to the last Enter. */
@@ -360,11 +362,12 @@ void plan_draw(const struct frame *frame)
 		.has_cursor = true,
 		.note = asked ? asked : notes[frame->plan->kind],
 		.note_asks = asked != NULL,
-		.screen = SCREEN_PLAN,
 		.count = action_count_selected(frame->plan),
 	};
 	draw(frame, true, &dialog);
 }
+
+const struct view plan_view = { .draw = draw_plan };
 
 static const char *done_word(enum action_kind kind)
 {
@@ -388,11 +391,13 @@ static void result_title(const struct action *plan, char *text, size_t size)
 			done_word(plan->kind));
 }
 
-void plan_draw_results(const struct frame *frame)
+static void draw_results(const struct frame *frame)
 {
 	char title[128];
+	if (!frame->plan)
+		return;
 	if (is_about_proxy(frame->plan)) {
-		proxy_plan_view_draw(frame);
+		proxy_plan_view_draw(frame, false);
 		return;
 	}
 	result_title(frame->plan, title, sizeof(title));
@@ -401,7 +406,8 @@ void plan_draw_results(const struct frame *frame)
 		.title_style = STYLE_STRONG,
 		.has_cursor = true,
 		.note = frame->ui->notice,
-		.screen = SCREEN_RESULTS,
 	};
 	draw(frame, false, &dialog);
 }
+
+const struct view results_view = { .draw = draw_results };

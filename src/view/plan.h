@@ -3,10 +3,10 @@
 #ifndef VIEW_PLAN_H
 #define VIEW_PLAN_H
 
-struct frame;
+#include "view/ui.h"
 
 /* Both draw frame->plan. */
-void plan_draw(const struct frame *frame);
-void plan_draw_results(const struct frame *frame);
+extern const struct view plan_view;
+extern const struct view results_view;
 
 #endif

@@ -54,12 +54,11 @@ static void add_result(struct arena *arena, struct facts *facts, const struct ac
 	facts_add(facts, STYLE_TEXT, "", step->detail);
 }
 
-void proxy_plan_view_draw(const struct frame *frame)
+void proxy_plan_view_draw(const struct frame *frame, bool planned)
 {
 	const struct action *action = frame->plan;
 	struct arena *arena = arena_new();
 	struct facts *facts = facts_new(arena);
-	bool planned = ui_current_screen(frame->ui) == SCREEN_PLAN;
 	for (size_t i = 0; i < action->n_steps; i++)
 		if (action->steps[i].kind == STEP_PROCESS)
 			add_process(arena, facts, &action->steps[i]);
@@ -78,7 +77,6 @@ void proxy_plan_view_draw(const struct frame *frame)
 			: planned ? "no shell reads the command"
 				  : NULL,
 		.note_asks = notice && planned,
-		.screen = planned ? SCREEN_PLAN : SCREEN_RESULTS,
 		.count = planned,
 	};
 	facts_draw(frame, facts, &dialog);

@@ -3,9 +3,11 @@
 #ifndef VIEW_PROXY_PLAN_VIEW_H
 #define VIEW_PROXY_PLAN_VIEW_H
 
+#include <stdbool.h>
+
 struct frame;
 
-/* Draws frame->plan, on SCREEN_PLAN or SCREEN_RESULTS. */
-void proxy_plan_view_draw(const struct frame *frame);
+/* Draws frame->plan: before it is confirmed (`planned`), or its results. */
+void proxy_plan_view_draw(const struct frame *frame, bool planned);
 
 #endif

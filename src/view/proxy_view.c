@@ -199,15 +199,16 @@ static struct facts *facts_of(struct arena *arena, const struct frame *frame)
 	return facts;
 }
 
-void proxy_view_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	struct arena *arena = arena_new();
 	struct dialog dialog = {
 		.title = "Proxy",
 		.title_style = STYLE_STRONG,
 		.note = frame->ui->notice,
-		.screen = SCREEN_PROXY,
 	};
 	facts_draw(frame, facts_of(arena, frame), &dialog);
 	arena_free(arena);
 }
+
+const struct view proxy_view = { .draw = draw };

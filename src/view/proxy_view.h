@@ -2,12 +2,12 @@
 #ifndef VIEW_PROXY_VIEW_H
 #define VIEW_PROXY_VIEW_H
 
+#include "view/ui.h"
 #include <stdbool.h>
 
 struct arena;
 struct assessment;
 struct connection;
-struct frame;
 struct line;
 
 /* "proxy ● serving 2.1 ms"; nothing if proxy_is_shown() is false. */
@@ -18,7 +18,7 @@ void proxy_view_item(const struct assessment *assessment, struct line *line);
 bool proxy_view_is_bad(const struct assessment *assessment);
 
 /* Draws the screen that P opens. */
-void proxy_view_draw(const struct frame *frame);
+extern const struct view proxy_view;
 
 /* The applications that may be behind a proxied connection, a line each, in the arena. NULL if the
  * connection does not go through the proxy, or its application is known. */

@@ -4,19 +4,11 @@
 #include <stdio.h>
 
 #include "model/assessment.h"
-#include "view/details.h"
-#include "view/emergency_view.h"
 #include "view/frame.h"
 #include "view/grid.h"
 #include "view/header.h"
-#include "view/help.h"
 #include "view/keybar.h"
-#include "view/locks.h"
-#include "view/log_view.h"
-#include "view/password.h"
-#include "view/plan.h"
 #include "view/pools.h"
-#include "view/proxy_view.h"
 #include "view/table.h"
 #include "view/trouble.h"
 #include "view/trouble_view.h"
@@ -155,15 +147,14 @@ static void draw_table(const struct frame *frame, bool heading, int y, int lines
 static void draw_bottom(const struct frame *frame, int y)
 {
 	const struct ui_state *ui = frame->ui;
-	if (ui_current_screen(ui) != SCREEN_MAIN)
+	if (ui_top(ui))
 		return;
 	if (ui->filter_editing)
 		keybar_draw_filter(frame, y);
 	else if (ui->notice)
 		grid_put(frame->grid, 1, y, frame->grid->width - 2, ui->notice, ui->notice_style);
 	else
-		keybar_draw(frame, 1, y, frame->grid->width - 2, SCREEN_MAIN,
-			frame->assessment->n_leaked);
+		keybar_draw(frame, 1, y, frame->grid->width - 2, frame->assessment->n_leaked);
 }
 
 static void draw_main(const struct frame *frame, const struct shape *shape)
@@ -206,33 +197,14 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 }
 
 /* Draws the screen on top. The table below it is dimmed, the header is not. */
-static void draw_page(const struct frame *frame)
+static void draw_dialog(const struct frame *frame)
 {
 	struct grid *grid = frame->grid;
-	if (ui_current_screen(frame->ui) != SCREEN_MAIN)
-		grid_flatten(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height },
-			STYLE_DIM);
-	switch (ui_current_screen(frame->ui)) {
-	case SCREEN_MAIN: return;
-	case SCREEN_HELP: help_draw(frame); return;
-	case SCREEN_DETAILS: details_draw(frame); return;
-	case SCREEN_LOCKS: locks_draw(frame); return;
-	case SCREEN_PROXY: proxy_view_draw(frame); return;
-	case SCREEN_EMERGENCY: emergency_view_draw_plan(frame); return;
-	case SCREEN_LOG: log_view_draw(frame); return;
-	case SCREEN_PASSWORD: password_draw(frame); return;
-	case SCREEN_EMERGENCY_RUN: emergency_view_draw_run(frame); return;
-	case SCREEN_WATCH: watch_view_draw(frame); return;
-	case SCREEN_QUIT: watch_view_draw_quit(frame); return;
-	case SCREEN_PLAN:
-		if (frame->plan)
-			plan_draw(frame);
+	const struct view *top = ui_top(frame->ui);
+	if (!top)
 		return;
-	case SCREEN_RESULTS:
-		if (frame->plan)
-			plan_draw_results(frame);
-		return;
-	}
+	grid_flatten(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height }, STYLE_DIM);
+	top->draw(frame);
 }
 
 struct ui_shown screen_build(const struct assessment *assessment, const struct history *history,
@@ -257,6 +229,6 @@ struct ui_shown screen_build(const struct assessment *assessment, const struct h
 		header_draw_numbers(&frame);
 	else
 		draw_main(&frame, &shape);
-	draw_page(&frame);
+	draw_dialog(&frame);
 	return shown;
 }

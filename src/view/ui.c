@@ -65,10 +65,9 @@ void ui_note_shown(struct ui_state *ui, const struct ui_shown *shown)
 		ui->pan = shown->most_pan;
 }
 
-/* Help and messages scroll; plans have a cursor. */
 static void move_in_page(struct ui_state *ui, long by)
 {
-	if (ui_current_screen(ui) == SCREEN_PLAN || ui_current_screen(ui) == SCREEN_RESULTS) {
+	if (ui->shown.dialog_has_cursor) {
 		ui->cursor = moved(ui->cursor, by, ui->shown.dialog_lines);
 		return;
 	}
@@ -311,7 +310,7 @@ void ui_filter_clear(struct ui_state *ui)
 
 bool ui_key_works(const struct ui_state *ui, const struct key_help *key)
 {
-	bool is_met = key->need == NEED_NOTHING || (ui->met & 1u << key->need);
+	bool is_met = !key->need || (ui->met & 1u << key->need);
 	return is_met && key->when != (ui->replay.count ? KEY_LIVE : KEY_REPLAY);
 }
 
@@ -344,34 +343,38 @@ bool ui_word_is_right(const struct ui_state *ui)
 	return ui->word_wanted && strcmp(ui->word, ui->word_wanted) == 0;
 }
 
-enum screen ui_current_screen(const struct ui_state *ui)
+const struct view *ui_top(const struct ui_state *ui)
 {
-	return ui->depth ? ui->screens[ui->depth - 1] : SCREEN_MAIN;
+	return ui->depth ? ui->views[ui->depth - 1] : NULL;
 }
 
-bool ui_has_screen(const struct ui_state *ui, enum screen screen)
+bool ui_is_open(const struct ui_state *ui, const struct view *view)
 {
 	for (size_t i = 0; i < ui->depth; i++)
-		if (ui->screens[i] == screen)
+		if (ui->views[i] == view)
 			return true;
 	return false;
 }
 
-void ui_push(struct ui_state *ui, enum screen screen)
+static void begin_dialog(struct ui_state *ui)
 {
-	if (ui->depth < UI_SCREENS_MAX)
-		ui->depth++;
-	ui->screens[ui->depth - 1] = screen;
 	ui->scroll = ui->cursor = ui->shown.dialog_top = 0;
 	ui_ask_anew(ui);
+}
+
+void ui_push(struct ui_state *ui, const struct view *view)
+{
+	if (ui->depth < UI_VIEWS_MAX)
+		ui->depth++;
+	ui->views[ui->depth - 1] = view;
+	begin_dialog(ui);
 }
 
 void ui_pop(struct ui_state *ui)
 {
 	if (ui->depth)
 		ui->depth--;
-	ui->scroll = ui->cursor = ui->shown.dialog_top = 0;
-	ui_ask_anew(ui);
+	begin_dialog(ui);
 }
 
 void ui_ask_anew(struct ui_state *ui)

@@ -21,46 +21,23 @@ struct assessment;
 struct action;
 struct details;
 struct emergency;
+struct frame;
 struct log_view;
 struct shutdown_verdict;
 
-enum screen {
-	SCREEN_MAIN,
-	SCREEN_HELP,
-	SCREEN_PLAN,    /* the plan: steps are ticked, then it is confirmed */
-	SCREEN_RESULTS, /* the same plan while it is carried out, and its results */
-	SCREEN_DETAILS,
-	SCREEN_LOCKS,
-	SCREEN_PROXY,
-	SCREEN_EMERGENCY, /* the plan of an emergency, confirmed by typing a word */
-	SCREEN_PASSWORD,
-	SCREEN_LOG,
-	SCREEN_EMERGENCY_RUN, /* its steps while it is carried out, and the results */
-	SCREEN_WATCH,         /* the shutdown watch */
-	SCREEN_QUIT,          /* asks whether to quit while a watch is armed */
+/* How a screen over the table is drawn. Each is defined by the file that draws it. */
+struct view {
+	void (*draw)(const struct frame *frame);
 };
 
-#define UI_WORD_MAX    16
-#define UI_SCREENS_MAX 8 /* open screens; a further one replaces the top one */
+#define UI_WORD_MAX  16
+#define UI_VIEWS_MAX 8 /* open screens; a further one replaces the top one */
 
 /* Some keys act on a server, others on a recording of one. */
 enum key_time {
 	KEY_EVER,
 	KEY_LIVE,
 	KEY_REPLAY,
-};
-
-/* What a key needs in order to work. It may change while the screen is open. */
-enum key_need {
-	NEED_NOTHING,
-	NEED_LINE,      /* a session in the line under the cursor */
-	NEED_SESSION,   /* the screen's session may be ended by us */
-	NEED_STATEMENT, /* it runs a statement that can be cancelled */
-	NEED_LEFT,      /* the watched application left a session that can be ended */
-	NEED_PROCESS,   /* the watched process still runs */
-	NEED_START,     /* the proxy can be started */
-	NEED_RESTART,   /* the proxy can be restarted */
-	NEED_TICKS,     /* the plan's steps can be ticked one by one */
 };
 
 /* The help's headings; keys that act come first. */
@@ -83,11 +60,11 @@ struct key_help {
 	const char *what; /* for the help: "end the leaked connections"; NULL: not in the help */
 	const char *bar;  /* for the bar: "kill # leaked"; # is the number of leaked or ticked ones.
 			     UI_CONFIRM: what the plan does. NULL: not in the bar */
-	enum screen screen; /* the screen where it works, whose bar shows it */
-	bool always;        /* it stays in the bar when others are left out */
+	const struct view *view; /* where it works, whose bar shows it; NULL: the table */
+	bool always;             /* it stays in the bar when others are left out */
 	enum key_time when;
 	enum help_section section;
-	enum key_need need;
+	unsigned int need; /* it works while 1 << need is in ui->met; 0: always */
 };
 
 /* The statuses and numbers of one refresh. What changed since is bold until the next refresh. */
@@ -100,13 +77,14 @@ struct ui_seen {
 /* What a frame showed. screen_build() returns it; the operations until the next frame keep within
  * it. */
 struct ui_shown {
-	unsigned int columns; /* of the table: 1 << enum column_id */
-	size_t most_pan;      /* the largest useful `pan` */
-	size_t top;           /* the first row of the table */
-	size_t page_rows;     /* rows the table has room for */
-	size_t dialog_top;    /* the first line of the dialog */
-	size_t dialog_rows;   /* how many lines it has room for */
-	size_t dialog_lines;  /* how many lines it has */
+	unsigned int columns;   /* of the table: 1 << enum column_id */
+	size_t most_pan;        /* the largest useful `pan` */
+	size_t top;             /* the first row of the table */
+	size_t page_rows;       /* rows the table has room for */
+	size_t dialog_top;      /* the first line of the dialog */
+	size_t dialog_rows;     /* how many lines it has room for */
+	size_t dialog_lines;    /* how many lines it has */
+	bool dialog_has_cursor; /* up and down move a cursor; else they scroll */
 };
 
 /* The position in a recording that is played. */
@@ -135,7 +113,7 @@ struct ui_state {
 	bool ascii;
 	bool paused;
 	bool readonly;
-	unsigned int met; /* 1 << enum key_need */
+	unsigned int met; /* 1 << key_help.need, for each key of the screen on top that works now */
 	struct ui_replay replay;
 
 	/* the table */
@@ -153,8 +131,8 @@ struct ui_state {
 	struct identity_set folded, tagged;
 	struct identity selected;
 
-	/* the screens over the table: screens[depth − 1] is on top; depth 0 is the main screen */
-	enum screen screens[UI_SCREENS_MAX];
+	/* the screens over the table: views[depth − 1] is on top; with depth 0 the table is */
+	const struct view *views[UI_VIEWS_MAX];
 	size_t depth;
 	uint64_t questions; /* increased when a screen opens, or begins to ask something else */
 	size_t cursor;      /* the line under the cursor in a dialog */
@@ -237,17 +215,18 @@ void ui_word_type(struct ui_state *ui, char32_t c);
 void ui_word_erase(struct ui_state *ui);
 bool ui_word_is_right(const struct ui_state *ui);
 
-enum screen ui_current_screen(const struct ui_state *ui);
-void ui_push(struct ui_state *ui, enum screen screen);
-/* Closes the screen on top; does nothing on the main screen. */
+/* The screen on top; NULL: the table. */
+const struct view *ui_top(const struct ui_state *ui);
+void ui_push(struct ui_state *ui, const struct view *view);
+/* Closes the screen on top; does nothing on the table. */
 void ui_pop(struct ui_state *ui);
 /* The screen on top asks something new: a key works only after the user had time to see it. */
 void ui_ask_anew(struct ui_state *ui);
-/* Returns to the main screen. */
+/* Returns to the table. */
 void ui_pop_all(struct ui_state *ui);
 
 /* Whether a screen is open, on top or below others. */
-bool ui_has_screen(const struct ui_state *ui, enum screen screen);
+bool ui_is_open(const struct ui_state *ui, const struct view *view);
 
 /* Shows one line above the keys; the text is copied. */
 void ui_notice(struct ui_state *ui, enum style style, const char *text);

@@ -206,7 +206,7 @@ static void format_title(const struct ui_watch *watch, char *title, size_t size)
 		watch->name, watch->connections, plural_s(watch->connections));
 }
 
-void watch_view_draw(const struct frame *frame)
+static void draw(const struct frame *frame)
 {
 	char title[256];
 	if (!frame->ui->watch)
@@ -219,7 +219,6 @@ void watch_view_draw(const struct frame *frame)
 		.n_lines = 1,
 		.note = frame->ui->notice,
 		.note_asks = frame->ui->notice != NULL,
-		.screen = SCREEN_WATCH,
 		.count = (size_t)frame->ui->watch->left,
 		.draw_line = draw_line,
 	};
@@ -229,7 +228,9 @@ void watch_view_draw(const struct frame *frame)
 	dialog_draw(frame, &dialog);
 }
 
-void watch_view_draw_quit(const struct frame *frame)
+const struct view watch_view = { .draw = draw };
+
+static void draw_quit(const struct frame *frame)
 {
 	char title[256];
 	if (!frame->ui->watch)
@@ -242,17 +243,18 @@ void watch_view_draw_quit(const struct frame *frame)
 	struct dialog dialog = {
 		.title = title,
 		.title_style = STYLE_CAUTION,
-		.screen = SCREEN_QUIT,
 	};
 	facts_draw(frame, facts, &dialog);
 	arena_free(arena);
 }
 
+const struct view quit_view = { .draw = draw_quit };
+
 void watch_view_draw_state(const struct frame *frame, int y)
 {
 	const struct ui_watch *watch = frame->ui->watch;
 	struct line line;
-	if (!watch || ui_has_screen(frame->ui, SCREEN_WATCH))
+	if (!watch || ui_is_open(frame->ui, &watch_view))
 		return;
 	line_begin(&line);
 	line_printf(&line, STYLE_DIM, " %s %s: ", watch->complete ? "watched" : "watching",

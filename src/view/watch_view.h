@@ -3,13 +3,15 @@
 #ifndef VIEW_WATCH_VIEW_H
 #define VIEW_WATCH_VIEW_H
 
+#include "view/ui.h"
+
 struct frame;
 
 /* Draws ui->watch; nothing if it is NULL. */
-void watch_view_draw(const struct frame *frame);
+extern const struct view watch_view;
 
 /* Draws the question that Ctrl-C asks while a watch is armed. */
-void watch_view_draw_quit(const struct frame *frame);
+extern const struct view quit_view;
 
 /* Draws "watching python3 4312: armed" in the line above the table while the screen is closed. */
 void watch_view_draw_state(const struct frame *frame, int y);

@@ -13,13 +13,23 @@
 #include "model/emergency.h"
 #include "sample.h"
 #include "scene_data.h"
+#include "view/emergency_view.h"
+#include "view/help.h"
+#include "view/locks.h"
+#include "view/password.h"
+#include "view/plan.h"
+#include "view/proxy_view.h"
 #include "view/screen.h"
 #include "view/settle.h"
+#include "view/watch_view.h"
 
-/* What the app finds out with each frame. */
-static void meet(struct scenery *scenery, enum key_need need)
+/* The key works on the screen on top, as the app finds out before each frame. */
+static void allow(struct scenery *scenery, const char *key)
 {
-	scenery->ui.met |= 1u << need;
+	const struct ui_state *ui = &scenery->ui;
+	for (size_t i = 0; i < ui->n_keys; i++)
+		if (ui->keys[i].view == ui_top(ui) && strcmp(ui->keys[i].keys, key) == 0)
+			scenery->ui.met |= 1u << ui->keys[i].need;
 }
 
 static void show_plan(struct scenery *scenery)
@@ -29,8 +39,9 @@ static void show_plan(struct scenery *scenery)
 	for (size_t i = 0; i < scenery->plan->n_steps; i++)
 		if (scenery->plan->steps[i].session.certainty == CERTAINTY_PRESUMED)
 			scenery->plan->steps[i].selected = false;
-	meet(scenery, NEED_TICKS);
-	ui_push(&scenery->ui, SCREEN_PLAN);
+	ui_push(&scenery->ui, &plan_view);
+	allow(scenery, "Space");
+	allow(scenery, "a");
 }
 
 static void show_results(struct scenery *scenery)
@@ -40,7 +51,7 @@ static void show_results(struct scenery *scenery)
 		if (scenery->plan->steps[i].selected)
 			scenery->plan->steps[i].result =
 				i == 1 ? RESULT_CHANGED : RESULT_TERMINATED;
-	ui_push(&scenery->ui, SCREEN_RESULTS);
+	ui_push(&scenery->ui, &results_view);
 }
 
 static void open_details(struct scenery *scenery, int32_t pid)
@@ -48,10 +59,10 @@ static void open_details(struct scenery *scenery, int32_t pid)
 	const struct connection *connection = sample_find(scenery->assessment, pid);
 	if (!connection)
 		return;
-	meet(scenery, NEED_SESSION);
-	if (connection->backend->state == BACKEND_STATE_ACTIVE)
-		meet(scenery, NEED_STATEMENT);
 	details_open(&scenery->details, &scenery->ui, connection);
+	allow(scenery, "K");
+	if (connection->backend->state == BACKEND_STATE_ACTIVE)
+		allow(scenery, "c");
 }
 
 static void show_details(struct scenery *scenery)
@@ -66,7 +77,7 @@ static void show_pooled(struct scenery *scenery)
 
 static void show_help(struct scenery *scenery)
 {
-	ui_push(&scenery->ui, SCREEN_HELP);
+	ui_push(&scenery->ui, &help_view);
 }
 
 static void show_filter(struct scenery *scenery)
@@ -99,13 +110,13 @@ static void show_tagged(struct scenery *scenery)
 
 static void show_locks(struct scenery *scenery)
 {
-	ui_push(&scenery->ui, SCREEN_LOCKS);
+	ui_push(&scenery->ui, &locks_view);
 }
 
 static void show_proxy(struct scenery *scenery)
 {
-	meet(scenery, NEED_RESTART);
-	ui_push(&scenery->ui, SCREEN_PROXY);
+	ui_push(&scenery->ui, &proxy_view);
+	allow(scenery, "r");
 }
 
 static void show_launch(struct scenery *scenery)
@@ -114,7 +125,7 @@ static void show_launch(struct scenery *scenery)
 		"project:region:instance" };
 	scenery->plan = proxy_plan(ACTION_PROXY_RESTART, scenery->assessment->proxy, argv,
 		sizeof(argv) / sizeof(argv[0]), "/home/app/.local/state/dbtop/proxy.log");
-	ui_push(&scenery->ui, SCREEN_PLAN);
+	ui_push(&scenery->ui, &plan_view);
 }
 
 static void show_launch_run(struct scenery *scenery)
@@ -123,7 +134,7 @@ static void show_launch_run(struct scenery *scenery)
 	struct action_step *command = &scenery->plan->steps[1];
 	command->result = RESULT_STARTED;
 	command->pid = 9105;
-	ui_push(&scenery->ui, SCREEN_RESULTS);
+	ui_push(&scenery->ui, &results_view);
 }
 
 static void show_emergency(struct scenery *scenery)
@@ -133,67 +144,68 @@ static void show_emergency(struct scenery *scenery)
 	ui_word_begin(&scenery->ui, "stop");
 	ui_word_type(&scenery->ui, U's');
 	ui_word_type(&scenery->ui, U't');
-	ui_push(&scenery->ui, SCREEN_EMERGENCY);
+	ui_push(&scenery->ui, &emergency_view);
 }
 
 static void show_emergency_run(struct scenery *scenery)
 {
 	show_emergency(scenery);
 	scene_emergency_stopping(scenery->emergency);
-	ui_push(&scenery->ui, SCREEN_EMERGENCY_RUN);
+	ui_push(&scenery->ui, &emergency_run_view);
 }
 
 static void show_emergency_done(struct scenery *scenery)
 {
 	show_emergency(scenery);
 	scene_emergency_done(scenery->emergency);
-	ui_push(&scenery->ui, SCREEN_EMERGENCY_RUN);
+	ui_push(&scenery->ui, &emergency_run_view);
 }
 
 static void show_clearing(struct scenery *scenery)
 {
 	scenery->plan = scene_clearing(false);
-	meet(scenery, NEED_TICKS);
-	ui_push(&scenery->ui, SCREEN_PLAN);
+	ui_push(&scenery->ui, &plan_view);
+	allow(scenery, "Space");
+	allow(scenery, "a");
 }
 
 static void show_cleared(struct scenery *scenery)
 {
 	scenery->plan = scene_clearing(true);
-	ui_push(&scenery->ui, SCREEN_RESULTS);
+	ui_push(&scenery->ui, &results_view);
 }
 
 static void show_watch(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_CLOSED);
-	ui_push(&scenery->ui, SCREEN_WATCH);
+	ui_push(&scenery->ui, &watch_view);
 }
 
 static void show_watch_failed(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_LEFT);
-	meet(scenery, NEED_LEFT);
-	ui_push(&scenery->ui, SCREEN_WATCH);
+	ui_push(&scenery->ui, &watch_view);
+	allow(scenery, "k");
 }
 
 static void show_watch_armed(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_ARMED);
-	meet(scenery, NEED_PROCESS);
-	ui_push(&scenery->ui, SCREEN_WATCH);
+	ui_push(&scenery->ui, &watch_view);
+	allow(scenery, "w");
 }
 
 static void show_quit(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_ARMED);
-	ui_push(&scenery->ui, SCREEN_QUIT);
+	ui_push(&scenery->ui, &quit_view);
 }
 
 static void show_password(struct scenery *scenery)
 {
 	scenery->ui.password_wanted = true;
 	scenery->ui.password_length = 7;
-	ui_push(&scenery->ui, SCREEN_PASSWORD);
+	ui_push(&scenery->ui, &password_view);
 }
 
 static void show_actions(struct scenery *scenery)

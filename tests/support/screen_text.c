@@ -9,38 +9,42 @@
 #include "base/text.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "view/details.h"
 #include "view/grid.h"
+#include "view/help.h"
+#include "view/locks.h"
+#include "view/plan.h"
+#include "view/proxy_view.h"
 #include "view/screen.h"
 #include "view/settle.h"
 #include "view/ui.h"
 
 const struct key_help screen_keys[] = {
-	{ "k", "end the leaked connections: shows the plan first", "kill # leaked", SCREEN_MAIN,
-		true },
-	{ "K", "end the tagged connections, or the selected one", "kill", SCREEN_MAIN, false },
-	{ "c", "cancel the query of the tagged or selected", "cancel", SCREEN_MAIN, false },
-	{ "/", "filter, live", "filter", SCREEN_MAIN, false },
-	{ "s", "sort by the next column", "sort", SCREEN_MAIN, false },
-	{ "S", "reverse the order", NULL, SCREEN_MAIN, false },
-	{ "g", "group by process, application, database, pool, or not at all", "group", SCREEN_MAIN,
+	{ "k", "end the leaked connections: shows the plan first", "kill # leaked", NULL, true },
+	{ "K", "end the tagged connections, or the selected one", "kill", NULL, false },
+	{ "c", "cancel the query of the tagged or selected", "cancel", NULL, false },
+	{ "/", "filter, live", "filter", NULL, false },
+	{ "s", "sort by the next column", "sort", NULL, false },
+	{ "S", "reverse the order", NULL, NULL, false },
+	{ "g", "group by process, application, database, pool, or not at all", "group", NULL,
 		false },
-	{ "p", "pause", "pause", SCREEN_MAIN, false },
-	{ "Space", "tag", NULL, SCREEN_MAIN, false },
-	{ "u", "untag all", NULL, SCREEN_MAIN, false },
-	{ "↑ ↓ PgUp PgDn", "move", NULL, SCREEN_MAIN, false },
-	{ "?", "this help", "help", SCREEN_MAIN, true },
-	{ "q", "quit", "quit", SCREEN_MAIN, true },
-	{ "Space", "tick or untick", "untick", SCREEN_PLAN, false },
-	{ "Enter", "end what is ticked", "end #", SCREEN_PLAN, true },
-	{ "Esc", "leave them alone", "leave them alone", SCREEN_PLAN, true },
-	{ "Enter", "close", "close", SCREEN_RESULTS, true },
-	{ "Esc", "close", "close", SCREEN_HELP, true },
-	{ "Esc", NULL, "close", SCREEN_DETAILS, true },
-	{ "Enter", NULL, "details", SCREEN_LOCKS, false, .need = NEED_LINE },
-	{ "Esc", NULL, "close", SCREEN_LOCKS, true },
-	{ "s", NULL, "start", SCREEN_PROXY, false, .need = NEED_START },
-	{ "r", NULL, "restart", SCREEN_PROXY, false, .need = NEED_RESTART },
-	{ "Esc", NULL, "close", SCREEN_PROXY, true },
+	{ "p", "pause", "pause", NULL, false },
+	{ "Space", "tag", NULL, NULL, false },
+	{ "u", "untag all", NULL, NULL, false },
+	{ "↑ ↓ PgUp PgDn", "move", NULL, NULL, false },
+	{ "?", "this help", "help", NULL, true },
+	{ "q", "quit", "quit", NULL, true },
+	{ "Space", "tick or untick", "untick", &plan_view, false },
+	{ "Enter", "end what is ticked", "end #", &plan_view, true },
+	{ "Esc", "leave them alone", "leave them alone", &plan_view, true },
+	{ "Enter", "close", "close", &results_view, true },
+	{ "Esc", "close", "close", &help_view, true },
+	{ "Esc", NULL, "close", &details_view, true },
+	{ "Enter", NULL, "details", &locks_view, false, .need = 1 },
+	{ "Esc", NULL, "close", &locks_view, true },
+	{ "s", NULL, "start", &proxy_view, false, .need = 1 },
+	{ "r", NULL, "restart", &proxy_view, false, .need = 2 },
+	{ "Esc", NULL, "close", &proxy_view, true },
 };
 const size_t n_screen_keys = sizeof(screen_keys) / sizeof(screen_keys[0]);
 

@@ -1,5 +1,6 @@
 /* Shows a sample's screen: show_screen [-c] KIND WIDTH HEIGHT [PAGE [FILTER [GROUPING]]]. KIND is
- * enum sample_kind's number, or 1000 and up for that many connections; -c is with colours. */
+ * enum sample_kind's number, or 1000 and up for that many connections; PAGE is help, plan, results,
+ * details, locks or proxy; -c is with colours. */
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,35 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
+#include "view/help.h"
+#include "view/locks.h"
+#include "view/plan.h"
+#include "view/proxy_view.h"
 #include "view/ui.h"
 
 static int number(int argc, char **argv, int i, int otherwise)
 {
 	return argc > i ? atoi(argv[i]) : otherwise;
+}
+
+/* NULL: the table. */
+static const struct view *find_page(const char *name)
+{
+	static const struct {
+		const char *name;
+		const struct view *view;
+	} pages[] = {
+		{ "help", &help_view },
+		{ "plan", &plan_view },
+		{ "results", &results_view },
+		{ "details", &details_view },
+		{ "locks", &locks_view },
+		{ "proxy", &proxy_view },
+	};
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (strcmp(pages[i].name, name) == 0)
+			return pages[i].view;
+	return NULL;
 }
 
 int main(int argc, char **argv)
@@ -44,10 +69,11 @@ int main(int argc, char **argv)
 	ui.grouping = last < GROUPING_COUNT ? (enum grouping)last : GROUPING_PROCESS;
 	struct grid grid;
 	grid_init(&grid);
-	if (number(argc, argv, 4, 0))
-		ui_push(&ui, (enum screen)number(argc, argv, 4, 0));
-	struct action *plan = screen_plan(assessment, ui_current_screen(&ui) == SCREEN_RESULTS);
-	if (number(argc, argv, 4, 0) == SCREEN_DETAILS && sample_find(assessment, subject))
+	const struct view *page = argc > 4 ? find_page(argv[4]) : NULL;
+	if (page && page != &details_view)
+		ui_push(&ui, page);
+	struct action *plan = screen_plan(assessment, page == &results_view);
+	if (page == &details_view && sample_find(assessment, subject))
 		details_open(&details, &ui, sample_find(assessment, subject));
 	details_settle(&details, &ui, assessment);
 	screen_show(assessment, &history, &ui, plan, number(argc, argv, 2, 120),

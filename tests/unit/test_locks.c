@@ -177,21 +177,21 @@ static void test_younger_session(void **state)
 
 static size_t cursor;
 
-static char *draw(enum screen screen, int width, int height)
+static char *draw(const struct view *view, int width, int height)
 {
 	struct ui_state ui;
 	struct details details = { 0 };
 	struct grid grid;
 	ui_init(&ui, screen_keys, n_screen_keys);
 	grid_init(&grid);
-	if (screen == SCREEN_DETAILS) {
+	if (view == &details_view) {
 		details_open(&details, &ui, sample_find(assessment, 9913));
 		details_settle(&details, &ui, assessment);
 	} else {
-		ui_push(&ui, screen);
+		ui_push(&ui, view);
 	}
 	ui.cursor = cursor;
-	ui.met = (locks_at(assessment, cursor) != NULL) << NEED_LINE;
+	ui.met = (locks_at(assessment, cursor) != NULL) << 1;
 	screen_show(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
 	details_deinit(&details);
@@ -203,16 +203,16 @@ static char *draw(enum screen screen, int width, int height)
 static void check_offers(size_t line, bool offers)
 {
 	cursor = line;
-	char *text = draw(SCREEN_LOCKS, 160, 36);
+	char *text = draw(&locks_view, 160, 36);
 	cursor = 0;
 	if (!strstr(text, "Enter details") == offers)
 		fail_msg("Enter is%s offered in\n%s", offers ? " not" : "", text);
 	free(text);
 }
 
-static void check_shows(enum screen screen, int width, int height, const char *wanted)
+static void check_shows(const struct view *view, int width, int height, const char *wanted)
 {
-	char *text = draw(screen, width, height);
+	char *text = draw(view, width, height);
 	if (!strstr(text, wanted))
 		fail_msg("\"%s\" is not in\n%s", wanted, text);
 	free(text);
@@ -228,15 +228,15 @@ static void test_page(void **state)
 	};
 	(void)state;
 	SET_ROWS(assessment, rows);
-	check_shows(SCREEN_LOCKS, 160, 36, "Locks: 3 wait, 1 holds them up");
-	check_shows(SCREEN_LOCKS, 160, 36, "9912  python3 main.py · LEAKED");
-	check_shows(SCREEN_LOCKS, 160, 36, "│  UPDATE outbox SET sent_at");
-	check_shows(SCREEN_LOCKS, 160, 36,
+	check_shows(&locks_view, 160, 36, "Locks: 3 wait, 1 holds them up");
+	check_shows(&locks_view, 160, 36, "9912  python3 main.py · LEAKED");
+	check_shows(&locks_view, 160, 36, "│  UPDATE outbox SET sent_at");
+	check_shows(&locks_view, 160, 36,
 		"├─ 9913  python3 main.py · waits 1m00s · AccessExclusiveLock on outbox · held:");
-	check_shows(SCREEN_LOCKS, 160, 36, "└─ 9963  node server.js");
-	check_shows(SCREEN_LOCKS, 160, 36, "asked 1.0s ago");
-	check_shows(SCREEN_LOCKS, 40, 12, "9912");
-	check_shows(SCREEN_LOCKS, 30, 8, "9912");
+	check_shows(&locks_view, 160, 36, "└─ 9963  node server.js");
+	check_shows(&locks_view, 160, 36, "asked 1.0s ago");
+	check_shows(&locks_view, 40, 12, "9912");
+	check_shows(&locks_view, 30, 8, "9912");
 	assert_int_equal(locks_at(assessment, 0)->backend->pid, 9912);
 	assert_int_equal(locks_at(assessment, 1)->backend->pid, 9912);
 	assert_int_equal(locks_at(assessment, 2)->backend->pid, 9913);
@@ -278,22 +278,22 @@ static void test_details_tell_of_locks(void **state)
 	SET_ROWS(assessment, rows);
 	((struct lock_table *)assessment->locks)->subject = 9913;
 	check_shows(
-		SCREEN_DETAILS, 120, 60, "waits for      AccessExclusiveLock on outbox, for 1m00s");
-	check_shows(SCREEN_DETAILS, 120, 60, "blocked by     9912 app/4312/1, idle in transaction");
-	check_shows(SCREEN_DETAILS, 120, 60, "blocks         9963 web");
-	check_shows(SCREEN_DETAILS, 120, 60, "holds          AccessExclusiveLock on carts");
+		&details_view, 120, 60, "waits for      AccessExclusiveLock on outbox, for 1m00s");
+	check_shows(&details_view, 120, 60, "blocked by     9912 app/4312/1, idle in transaction");
+	check_shows(&details_view, 120, 60, "blocks         9963 web");
+	check_shows(&details_view, 120, 60, "holds          AccessExclusiveLock on carts");
 }
 
 static void test_no_rows(void **state)
 {
 	(void)state;
-	check_shows(SCREEN_LOCKS, 120, 36, "Asking the server …");
-	check_shows(SCREEN_LOCKS, 30, 8, "Asking the server …");
+	check_shows(&locks_view, 120, 36, "Asking the server …");
+	check_shows(&locks_view, 30, 8, "Asking the server …");
 	set_rows(assessment, NULL, 0);
-	check_shows(SCREEN_LOCKS, 120, 36, "Nobody waits for a lock.");
+	check_shows(&locks_view, 120, 36, "Nobody waits for a lock.");
 	((struct lock_table *)assessment->locks)->error = "canceling statement due to timeout";
-	check_shows(SCREEN_LOCKS, 120, 36, "canceling statement due to timeout");
-	check_shows(SCREEN_DETAILS, 120, 60, "failed: canceling statement due to timeout");
+	check_shows(&locks_view, 120, 36, "canceling statement due to timeout");
+	check_shows(&details_view, 120, 60, "failed: canceling statement due to timeout");
 }
 
 int main(void)

@@ -17,6 +17,7 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
+#include "view/proxy_view.h"
 #include "view/ui.h"
 
 static struct assessment *assessment;
@@ -47,9 +48,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static unsigned int met; /* 1 << enum key_need */
+static unsigned int met; /* 1 << key_help.need */
 
-static char *draw(int width, int height, int32_t details, enum screen screen)
+static char *draw(int width, int height, int32_t details, const struct view *view)
 {
 	struct ui_state ui;
 	struct details opened = { 0 };
@@ -60,8 +61,8 @@ static char *draw(int width, int height, int32_t details, enum screen screen)
 	if (details) {
 		details_open(&opened, &ui, sample_find(assessment, details));
 		details_settle(&opened, &ui, assessment);
-	} else if (screen != SCREEN_MAIN) {
-		ui_push(&ui, screen);
+	} else if (view) {
+		ui_push(&ui, view);
 	}
 	screen_show(assessment, NULL, &ui, NULL, width, height, &grid);
 	char *text = screen_text(&grid);
@@ -71,9 +72,9 @@ static char *draw(int width, int height, int32_t details, enum screen screen)
 	return text;
 }
 
-static void check(int32_t details, enum screen screen, const char *wanted, bool there)
+static void check(int32_t details, const struct view *view, const char *wanted, bool there)
 {
-	char *text = draw(130, 60, details, screen);
+	char *text = draw(130, 60, details, view);
 	if (!strstr(text, wanted) == there)
 		fail_msg("\"%s\" is%s in\n%s", wanted, there ? " not" : "", text);
 	free(text);
@@ -82,23 +83,23 @@ static void check(int32_t details, enum screen screen, const char *wanted, bool 
 static void test_header(void **state)
 {
 	(void)state;
-	check(0, SCREEN_MAIN, "proxy ● serving 2.1 ms", true);
+	check(0, NULL, "proxy ● serving 2.1 ms", true);
 	proxy->probes[2] = (struct proxy_probe){ PROXY_HEALTH_FULL, "max connections", 20, 20 };
-	check(0, SCREEN_MAIN, "proxy ● serving 2.1 ms full 20/20", true);
+	check(0, NULL, "proxy ● serving 2.1 ms full 20/20", true);
 	proxy->status = PROXY_LISTENING;
-	check(0, SCREEN_MAIN, "proxy ○ listening", true);
+	check(0, NULL, "proxy ○ listening", true);
 	/* No proxy is configured, so an empty port is not shown. */
 	proxy->status = PROXY_ABSENT;
-	check(0, SCREEN_MAIN, "proxy", false);
+	check(0, NULL, "proxy", false);
 	proxy->expected = true;
-	check(0, SCREEN_MAIN, "proxy ✗ absent", true);
+	check(0, NULL, "proxy ✗ absent", true);
 	proxy->status = PROXY_FOREIGN;
-	check(0, SCREEN_MAIN, "proxy ✗ foreign", true);
+	check(0, NULL, "proxy ✗ foreign", true);
 }
 
 static void check_size(int width, int height, const char *wanted, bool there)
 {
-	char *text = draw(width, height, 0, SCREEN_MAIN);
+	char *text = draw(width, height, 0, NULL);
 	if (!strstr(text, wanted) == there)
 		fail_msg("\"%s\" is%s in\n%s", wanted, there ? " not" : "", text);
 	free(text);
@@ -131,28 +132,28 @@ static void test_page(void **state)
 	proxy->probes[1].health = PROXY_HEALTH_OFF;
 	proxy->probes[2] =
 		(struct proxy_probe){ PROXY_HEALTH_STOPPED, "proxy has stopped", -1, -1 };
-	check(0, SCREEN_PROXY, "serving: the server answers through it", true);
-	check(0, SCREEN_PROXY, "2.1 ms, 3.0s ago, of a connection attempt", true);
-	check(0, SCREEN_PROXY, "startup        ok", true);
-	check(0, SCREEN_PROXY, "liveness       health endpoint off", true);
-	check(0, SCREEN_PROXY, "readiness      stopped: proxy has stopped", true);
+	check(0, &proxy_view, "serving: the server answers through it", true);
+	check(0, &proxy_view, "2.1 ms, 3.0s ago, of a connection attempt", true);
+	check(0, &proxy_view, "startup        ok", true);
+	check(0, &proxy_view, "liveness       health endpoint off", true);
+	check(0, &proxy_view, "readiness      stopped: proxy has stopped", true);
 	assessment->proxy = NULL;
-	check(0, SCREEN_PROXY, "No proxy is watched", true);
+	check(0, &proxy_view, "No proxy is watched", true);
 	assessment->proxy = proxy;
 }
 
 static void test_only_what_can_be_done_is_offered(void **state)
 {
 	(void)state;
-	check(0, SCREEN_PROXY, "Esc close", true);
-	check(0, SCREEN_PROXY, "s start", false);
-	check(0, SCREEN_PROXY, "r restart", false);
-	met = 1u << NEED_START;
-	check(0, SCREEN_PROXY, "s start", true);
-	check(0, SCREEN_PROXY, "r restart", false);
-	met = 1u << NEED_RESTART;
-	check(0, SCREEN_PROXY, "s start", false);
-	check(0, SCREEN_PROXY, "r restart", true);
+	check(0, &proxy_view, "Esc close", true);
+	check(0, &proxy_view, "s start", false);
+	check(0, &proxy_view, "r restart", false);
+	met = 1u << 1;
+	check(0, &proxy_view, "s start", true);
+	check(0, &proxy_view, "r restart", false);
+	met = 1u << 2;
+	check(0, &proxy_view, "s start", false);
+	check(0, &proxy_view, "r restart", true);
 	met = 0;
 }
 
@@ -163,16 +164,16 @@ static void test_one_of_these(void **state)
 	assessment->proxy_clients = clients;
 	assessment->n_proxy_clients = 2;
 	struct connection *connection = sample_find(assessment, 9972);
-	check(9972, SCREEN_MAIN, "one of these", false);
+	check(9972, NULL, "one of these", false);
 	connection->proxied = true;
-	check(9972, SCREEN_MAIN, "one of these", true);
-	check(9972, SCREEN_MAIN, "node server.js: 3 sockets, 1 connection known", true);
+	check(9972, NULL, "one of these", true);
+	check(9972, NULL, "node server.js: 3 sockets, 1 connection known", true);
 	/* All connections of the first process are known: it is not a candidate. */
-	check(9972, SCREEN_MAIN, "python3 main.py: 2 sockets", false);
+	check(9972, NULL, "python3 main.py: 2 sockets", false);
 	connection->process = 4;
 	connection->matched_by = MATCHED_PROXY;
-	check(9972, SCREEN_MAIN, "one of these", false);
-	check(9972, SCREEN_MAIN, "proxy: named by application_name", true);
+	check(9972, NULL, "one of these", false);
+	check(9972, NULL, "proxy: named by application_name", true);
 }
 
 int main(void)

@@ -20,6 +20,8 @@
 #include "screen_text.h"
 #include "view/details.h"
 #include "view/grid.h"
+#include "view/help.h"
+#include "view/plan.h"
 #include "view/ui.h"
 
 struct fixture {
@@ -187,17 +189,17 @@ static void assert_sound(const struct grid *grid)
 	}
 }
 
-static const enum screen pages[] = { SCREEN_MAIN, SCREEN_HELP, SCREEN_PLAN, SCREEN_RESULTS,
-	SCREEN_DETAILS };
+static const struct view *const pages[] = { NULL, &help_view, &plan_view, &results_view,
+	&details_view };
 
-static void open_page(struct fixture *fixture, enum screen screen)
+static void open_page(struct fixture *fixture, const struct view *view)
 {
 	ui_pop_all(&fixture->ui);
 	ui_notice(&fixture->ui, STYLE_CAUTION, "漢字 \xe2\x90\x9b 漢字かな e\u0301 x");
-	if (screen == SCREEN_DETAILS && fixture->assessment->n_connections)
+	if (view == &details_view && fixture->assessment->n_connections)
 		details_open(&fixture->details, &fixture->ui, &fixture->assessment->connections[0]);
-	else if (screen != SCREEN_MAIN && screen != SCREEN_DETAILS)
-		ui_push(&fixture->ui, screen);
+	else if (view && view != &details_view)
+		ui_push(&fixture->ui, view);
 }
 
 /* Every sample on every screen at every size, in Unicode and in ASCII. */

@@ -19,6 +19,7 @@
 #include "screen_text.h"
 #include "view/grid.h"
 #include "view/ui.h"
+#include "view/watch_view.h"
 
 #define MS(n) ((n)*USEC_PER_MSEC)
 
@@ -28,10 +29,10 @@ static struct ui_watch watch;
 static struct shutdown_verdict verdict;
 
 static const struct key_help keys[] = {
-	{ "k", NULL, "end #", SCREEN_WATCH, true, .need = NEED_LEFT },
-	{ "w", NULL, "arm again", SCREEN_WATCH, false, .need = NEED_PROCESS },
-	{ "Esc", NULL, "close, watch on", SCREEN_WATCH, true },
-	{ "Esc", NULL, "stay", SCREEN_QUIT, true },
+	{ "k", NULL, "end #", &watch_view, true, .need = 1 },
+	{ "w", NULL, "arm again", &watch_view, false, .need = 2 },
+	{ "Esc", NULL, "close, watch on", &watch_view, true },
+	{ "Esc", NULL, "stay", &quit_view, true },
 };
 
 static const struct shutdown_event events[] = {
@@ -51,8 +52,8 @@ static int set_up(void **state)
 		.name = "python3 4312", .verdict = &verdict, .connections = 3, .elapsed = -1
 	};
 	ui.watch = &watch;
-	ui.met = 1u << NEED_PROCESS;
-	ui_push(&ui, SCREEN_WATCH);
+	ui.met = 1u << 2;
+	ui_push(&ui, &watch_view);
 	return 0;
 }
 
@@ -78,7 +79,7 @@ static void give_verdict(bool pass)
 	watch.complete = true;
 	watch.connections = 1;
 	watch.left = !pass;
-	ui.met = pass ? 0 : 1u << NEED_LEFT;
+	ui.met = pass ? 0 : 1u << 1;
 	watch.elapsed = MS(63000);
 }
 
@@ -194,14 +195,14 @@ static void closed_it_is_told_in_the_rule(void **state)
 	check(110, 30, "watching python3 4312: it ends", true);
 	give_verdict(false);
 	check(110, 30, "watched python3 4312: FAIL", true);
-	ui_push(&ui, SCREEN_WATCH);
+	ui_push(&ui, &watch_view);
 	check(110, 30, "4312: FAIL", false);
 }
 
 static void quitting_is_asked_whole(void **state)
 {
 	(void)state;
-	ui_push(&ui, SCREEN_QUIT);
+	ui_push(&ui, &quit_view);
 	check(110, 30, "Ctrl-C here is for dbtop, not for the application.", true);
 	check(110, 30, "Quit, and stop watching how it ends?", true);
 	check(40, 12, "ends?", true);

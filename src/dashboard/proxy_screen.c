@@ -1,4 +1,6 @@
-/* The commands of the proxy's screen. */
+/* P: the local proxy; starting and restarting it. */
+#include "view/proxy_view.h"
+
 #include <string.h>
 
 #include "action/audit.h"
@@ -8,6 +10,7 @@
 #include "config/config.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/screen.h"
 #include "model/assessment.h"
 #include "modes/app.h"
 #include "target/target.h"
@@ -46,25 +49,50 @@ static void plan(struct dashboard *dashboard, enum action_kind kind)
 
 void command_proxy(struct dashboard *dashboard)
 {
-	ui_push(&dashboard->ui, SCREEN_PROXY);
+	ui_push(&dashboard->ui, &proxy_view);
 }
 
-void command_proxy_start(struct dashboard *dashboard)
+static void start(struct dashboard *dashboard)
 {
 	plan(dashboard, ACTION_PROXY_START);
 }
 
-void command_proxy_restart(struct dashboard *dashboard)
+static void restart(struct dashboard *dashboard)
 {
 	plan(dashboard, ACTION_PROXY_RESTART);
 }
 
-bool command_would_start(const struct dashboard *dashboard)
+static bool would_start(const struct dashboard *dashboard)
 {
 	return !refusal(dashboard, ACTION_PROXY_START);
 }
 
-bool command_would_restart(const struct dashboard *dashboard)
+static bool would_restart(const struct dashboard *dashboard)
 {
 	return !refusal(dashboard, ACTION_PROXY_RESTART);
 }
+
+static const struct binding keys[] = {
+	{ start, { CHAR('s') }, "s", "start", NULL, false, .works = would_start },
+	{ restart, { CHAR('r') }, "r", "restart", NULL, false, .works = would_restart },
+	{ command_back, { KEY(ESCAPE), CHAR('q'), CHAR('P'), KEY(ENTER) }, "Esc", "close", NULL,
+		true },
+	{ 0 },
+};
+
+static void enter(struct dashboard *dashboard)
+{
+	target_watch_proxy(dashboard->target, true);
+}
+
+static void leave(struct dashboard *dashboard)
+{
+	target_watch_proxy(dashboard->target, false);
+}
+
+const struct screen proxy_screen = {
+	.view = &proxy_view,
+	.keys = keys,
+	.enter = enter,
+	.leave = leave,
+};
