@@ -187,12 +187,12 @@ static void ctrl_c_asks_while_a_watch_is_armed(void **state)
 	struct term *term = start("--watch", pid);
 	assert_true(term_wait_text(term, "· 2 connections"));
 	term_press(term, "Ctrl-C");
-	assert_true(term_wait_text(term, "Quit, and see no more"));
+	assert_true(term_wait_text(term, "Quit, and stop watching"));
 	term_press(term, "Esc");
-	assert_true(term_wait_gone(term, "Quit, and see no more"));
+	assert_true(term_wait_gone(term, "Quit, and stop watching"));
 	/* the same for a signal that was meant for the whole job */
 	kill(term_pid(term), SIGINT);
-	assert_true(term_wait_text(term, "Quit, and see no more"));
+	assert_true(term_wait_text(term, "Quit, and stop watching"));
 	term_press(term, "Enter");
 	end(term, 0);
 	assert_true(live_running(dying));
