@@ -224,17 +224,48 @@ static bool set_up(struct pool_link *link, const struct pool_config *config, int
 		PQtransactionStatus(link->conn) == PQTRANS_IDLE;
 }
 
+/* True for "LOCATION:  InitProcess, proc.c:359", in any language: it says nothing to users. */
+static bool is_location(const char *line, size_t length)
+{
+	size_t end = length;
+	while (end && line[end - 1] >= '0' && line[end - 1] <= '9')
+		end--;
+	return end < length && end > 3 && strncmp(line + end - 3, ".c:", 3) == 0;
+}
+
+/* Appends the lines of libpq's message that are for people, as one line. */
+static void copy_lines(char *error, size_t size, const char *text)
+{
+	for (; *text; text += *text == '\n') {
+		size_t used = strlen(error), length = strcspn(text, "\n");
+		if (length && !is_location(text, length))
+			snprintf(error + used, size - used, "%s%.*s", used ? " " : "", (int)length,
+				text);
+		text += length;
+	}
+}
+
+/* Which limit is reached. The name of the server's routine is the same in every language. A pooler
+ * between us and the server names none. */
+static const char *which_limit(const char *text)
+{
+	const char *sqlstate = find_sqlstate(text);
+	if (!sqlstate || strncmp(sqlstate, "53300", 5) != 0 || !strstr(text, ".c:"))
+		return "";
+	if (strstr(text, " InitializeSessionUserId,"))
+		return "the role's connection limit is reached: ";
+	if (strstr(text, " CheckMyDatabase,"))
+		return "the database's connection limit is reached: ";
+	return "all of the server's connection slots are in use: ";
+}
+
 static int explain(PGconn *conn, const char *why, char *error, size_t size)
 {
 	const char *text = why ? why : PQerrorMessage(conn);
-	size_t length = strnlen(text, size - 1);
-	while (length && (text[length - 1] == '\n' || text[length - 1] == ' '))
-		length--;
-	memcpy(error, text, length);
-	error[length] = '\0';
-	for (char *at = error; (at = strchr(at, '\n'));)
-		*at = ' ';
-	return why ? DBPOOL_UNREACHABLE : classify(conn);
+	int result = why ? DBPOOL_UNREACHABLE : classify(conn);
+	snprintf(error, size, "%s", result == DBPOOL_FULL ? which_limit(text) : "");
+	copy_lines(error, size, text);
+	return result;
 }
 
 static bool is_aborted(const struct attempts *search)

@@ -117,10 +117,19 @@ static int refused(const char *argument)
 	return fails(DBPOOL_REFUSED, "dbname=nowhere");
 }
 
+/* The argument is "LIMIT|CONNINFO": which limit is reached with it. */
 static int full(const char *argument)
 {
-	(void)argument;
-	return fails(DBPOOL_FULL, "user=plain");
+	char expected[100];
+	const char *more = strchr(argument, '|');
+	CHECK(more);
+	snprintf(expected, sizeof(expected), "server full: %.*s: ", (int)(more - argument),
+		argument);
+	fails(DBPOOL_FULL, more + 1);
+	CHECK(strncmp(dbpool_error(), expected, strlen(expected)) == 0);
+	CHECK(strstr(dbpool_error(), "FATAL:  53300: "));
+	CHECK(!strstr(dbpool_error(), "LOCATION") && !strstr(dbpool_error(), ".c:"));
+	return 0;
 }
 
 /* A lazy pool starts without a server; a borrower gets the reason why there is no connection. */

@@ -75,9 +75,20 @@ static void a_full_server_is_told(void **state)
 		if (PQstatus(conns[n]) != CONNECTION_OK)
 			break;
 	}
-	live_pool_run(conninfo, "full", NULL);
+	live_pool_run(
+		conninfo, "full", "all of the server's connection slots are in use|user=plain");
 	for (int i = 0; i <= n && i < 30; i++)
 		PQfinish(conns[i]);
+}
+
+static void other_limits_are_told(void **state)
+{
+	(void)state;
+	live_sql(server, "CREATE ROLE limited LOGIN CONNECTION LIMIT 0");
+	live_sql(server, "CREATE DATABASE narrow CONNECTION LIMIT 0");
+	live_pool_run(conninfo, "full", "the role's connection limit is reached|user=limited");
+	live_pool_run(conninfo, "full",
+		"the database's connection limit is reached|user=plain dbname=narrow");
 }
 
 static void an_outage_is_survived(void **state)
@@ -154,6 +165,7 @@ int main(void)
 		LIVE_TEST(an_unreachable_server_is_told),
 		LIVE_TEST(refused_credentials_are_told),
 		LIVE_TEST(a_full_server_is_told),
+		LIVE_TEST(other_limits_are_told),
 		LIVE_TEST(a_lazy_pool_tells_borrowers),
 		LIVE_TEST(it_starts_again_after_the_end),
 		LIVE_TEST(connections_are_used_again),
