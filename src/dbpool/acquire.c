@@ -47,7 +47,8 @@ static void drop_broken(struct dbpool *pool, struct pool_slot *slot)
 {
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
 		.slot = slot_number(pool, slot),
-		.backend_pid = slot->link->backend_pid };
+		.backend_pid = slot->link->backend_pid,
+		.warning = 1 };
 	int64_t now = now_usec();
 	slot_take_back(pool, slot, now);
 	page_add(slot->page->counters.acquired, -1);
@@ -265,6 +266,22 @@ static void set_deadline(struct acquisition *request, int ms)
 		request->timeout == INT64_MAX ? INT64_MAX : request->started + request->timeout;
 }
 
+static void report_acquired(const struct acquisition *request)
+{
+	const struct borrower *borrower = &request->borrower;
+	struct dbpool_event event = {
+		.kind = DBPOOL_EVENT_ACQUIRED,
+		.slot = borrower->lease->slot_ + 1,
+		.backend_pid = PQbackendPID(borrower->lease->conn_),
+		.thread = borrower->thread,
+		.site = borrower->site,
+		.usec = now_usec() - request->started,
+	};
+	char waited[24];
+	report_event(request->pool, &event, "slot %d: thread %d acquired it within %s at %s",
+		event.slot, event.thread, format_usec(event.usec, waited), site_of(&event));
+}
+
 int dbpool_acquire_at(
 	struct dbpool *pool, struct dbpool_lease *ret_lease, int timeout_ms, const char *site)
 {
@@ -286,6 +303,9 @@ int dbpool_acquire_at(
 	set_deadline(&request, timeout_ms);
 	ret_lease->result = acquire(&request);
 	pthread_mutex_unlock(&pool->lock);
+	/* the configuration does not change while a connection is lent */
+	if (ret_lease->result == DBPOOL_OK && pool->config.raw.log_borrowing)
+		report_acquired(&request);
 	return ret_lease->result;
 }
 

@@ -42,6 +42,8 @@ static const struct setting settings[] = {
 	SETTING(no_exit, 0, 0, 1),
 	SETTING(no_predecessors, 0, 0, 1),
 	SETTING(no_page, 0, 0, 1),
+	SETTING(no_log, 0, 0, 1),
+	SETTING(log_borrowing, 0, 0, 1),
 };
 
 #define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -75,6 +75,7 @@ static void install(struct dbpool *pool, struct pool_slot *slot, struct pool_lin
 	int64_t now = now_usec();
 	const struct pool_config *config = &pool->config;
 	slot->link = link;
+	link->last_result = &slot->page->last_result_monotonic;
 	slot->uses = 0;
 	slot->expires = config->max_lifetime == INT64_MAX
 		? INT64_MAX
@@ -106,7 +107,10 @@ static void note(struct dbpool *pool, int result, const char *text)
 	if (result == before)
 		return;
 	struct dbpool_event event = {
-		.kind = result == DBPOOL_OK ? DBPOOL_EVENT_UP : DBPOOL_EVENT_DOWN, .result = result
+		.kind = result == DBPOOL_OK ? DBPOOL_EVENT_UP : DBPOOL_EVENT_DOWN,
+		.result = result,
+		/* dbpool_start() returns the failure of the first attempt */
+		.warning = pool->phase != DBPOOL_STARTING || pool->config.raw.lazy,
 	};
 	pthread_mutex_unlock(&pool->lock);
 	if (result == DBPOOL_OK)

@@ -81,15 +81,19 @@ enum dbpool_reset {
 };
 
 enum dbpool_event_kind {
-	DBPOOL_EVENT_LEAK, /* held for longer than held_ms: reported once for each acquisition */
+	DBPOOL_EVENT_LEAK, /* held for longer than held_ms, and no result came in for as long */
 	DBPOOL_EVENT_RECLAIMED,   /* taken back from its borrower after reclaim_ms */
-	DBPOOL_EVENT_LOST,        /* a connection broke; it is replaced */
+	DBPOOL_EVENT_LOST,        /* a connection broke, idle or borrowed; it is replaced */
 	DBPOOL_EVENT_DOWN,        /* connecting fails: reported when the reason changes */
 	DBPOOL_EVENT_UP,          /* connecting succeeds again */
 	DBPOOL_EVENT_PREDECESSOR, /* a session of a dead process was ended, or could not be */
 	DBPOOL_EVENT_HOOK,        /* a hook has run: see result and usec */
 	DBPOOL_EVENT_SHUTDOWN,    /* the shutdown has begun or ended */
 	DBPOOL_EVENT_NO_PAGE,     /* no stats page could be created */
+	DBPOOL_EVENT_START,       /* the pool runs: its limits, its server, what shuts it down */
+	DBPOOL_EVENT_ACTIVE,      /* a result came in on a connection that was reported as a leak */
+	DBPOOL_EVENT_ACQUIRED,    /* only with log_borrowing: a connection was lent */
+	DBPOOL_EVENT_RELEASED,    /* only with log_borrowing: it was given back */
 };
 
 /* Strings are valid during the call only. A field that does not apply is 0 or NULL. */
@@ -100,8 +104,10 @@ struct dbpool_event {
 	int backend_pid;
 	int thread;       /* the borrower's thread id */
 	const char *site; /* where it acquired the connection */
-	int64_t usec;     /* how long the connection was held, the hook ran or the shutdown took */
+	int64_t usec;     /* how long the connection was held, the hook ran or the shutdown took;
+			     DBPOOL_EVENT_ACQUIRED: how long the acquisition took */
 	int result;       /* of the hook, the shutdown or the attempt to connect */
+	int warning;      /* 1: something is wrong, or is right again; the default log prints it */
 };
 
 /* May be called in any thread; no lock is held. The pool waits for it to return: a slow function
@@ -126,7 +132,8 @@ struct dbpool_config {
 	int validate_after_ms; /* 1,000: a connection idle for longer is tested before it is lent */
 	enum dbpool_reset reset; /* DBPOOL_RESET_USED */
 
-	int held_ms;    /* 60,000: a connection held for longer is reported as a leak */
+	int held_ms;    /* 60,000: a connection held for longer, and without a result for as long,
+			   is reported as a leak; the next result takes the report back */
 	int reclaim_ms; /* off: a connection held for longer is taken back: its query is cancelled
 			   and its session ended; the borrower's next call on it fails */
 
@@ -145,8 +152,10 @@ struct dbpool_config {
 	int no_page;             /* 1: no stats page */
 	const char *page_folder; /* NULL: $XDG_RUNTIME_DIR/dbpool, or /tmp/dbpool-UID */
 
-	dbpool_log_fn *log; /* called for each event; NULL: none */
+	dbpool_log_fn *log; /* called for each event; NULL: warnings are written to stderr */
 	void *log_data;
+	int no_log;        /* 1: writes nothing to stderr when `log` is NULL */
+	int log_borrowing; /* 1: each acquisition and each release is an event, too */
 };
 
 /* --- life --- */
@@ -216,13 +225,14 @@ DBPOOL_API int dbpool_acquire_at(struct dbpool *pool, struct dbpool_lease *ret_l
 
 /* Returns the connection, or NULL when the lease holds none or no longer holds one. libpq's
  * functions accept NULL, and fail. The connection may be used until the release; it must not be
- * kept, nor passed to PQfinish(). */
+ * kept, nor passed to PQfinish(). The lease no longer holds one when the pool has taken the
+ * connection back, or has noticed that its session ended. */
 DBPOOL_API PGconn *dbpool_conn(const struct dbpool_lease *lease);
 
 /* Gives the connection back and empties the lease; may be called in any thread. A running query is
  * cancelled, and the connection is then closed. Returns DBPOOL_OK, or DBPOOL_STALE when this lease
- * or a copy of it was released before, or the pool has taken the connection back. DBPOOL_STALE does
- * not affect the connection's present borrower. */
+ * or a copy of it was released before, or the pool has taken the connection back, or its session
+ * has ended. DBPOOL_STALE does not affect the slot's present borrower. */
 DBPOOL_API int dbpool_release(struct dbpool_lease *lease);
 
 /* The same, but the connection is closed and not used again. */
@@ -300,13 +310,14 @@ struct dbpool_stats {
 	int size; /* open connections: idle + in_use */
 	int idle, in_use, min, max;
 	int waiters;
-	int leaks; /* connections in use for longer than held_ms */
+	int leaks; /* connections that are reported as leaks at present */
 	uint64_t acquired, released, timeouts;
 	uint64_t errors;         /* connections that could not be opened, or broke later */
 	uint64_t opened, closed; /* of connections */
 	int64_t created;         /* microseconds since 1970; 0 when never started */
 	int64_t uptime;          /* microseconds; stops at the end of the shutdown */
 	int64_t pending;         /* writes, negative for unknown */
+	uint64_t lost;           /* sessions that ended while they were borrowed */
 };
 
 /* Works in every phase, also before the first start and after the shutdown. `size` is sizeof(struct

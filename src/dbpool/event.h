@@ -9,4 +9,7 @@ struct dbpool_event;
 void report_event(const struct dbpool *pool, struct dbpool_event *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Where the connection was acquired, for people. */
+const char *site_of(const struct dbpool_event *event);
+
 #endif

@@ -137,7 +137,10 @@ void hooks_run(struct dbpool *pool, enum dbpool_hook_phase phase, int64_t until)
 		int64_t usec = now_usec() - start;
 		page_hook_set(hook->page, state, result, usec);
 		struct dbpool_event event = {
-			.kind = DBPOOL_EVENT_HOOK, .usec = usec, .result = result
+			.kind = DBPOOL_EVENT_HOOK,
+			.usec = usec,
+			.result = result,
+			.warning = state != PAGE_HOOK_DONE,
 		};
 		report_event(pool, &event, "hook %s %s after %s, result %d", hook->name,
 			outcomes[state], format_usec(usec, took), result);

@@ -35,7 +35,7 @@ static void destroy(struct dbpool *pool)
 
 bool pool_is_in_use(const struct dbpool *pool)
 {
-	return pool->guests || slots_used(pool);
+	return pool->guests || slots_used(pool) || pool->orphans;
 }
 
 void pool_drop_page(struct dbpool *pool)
@@ -54,7 +54,7 @@ void pool_leave(struct dbpool *pool)
 	bool unused = ended && !pool_is_in_use(pool);
 	if (unused)
 		pool_drop_page(pool);
-	bool last = unused && pool->freed && !pool->orphans;
+	bool last = unused && pool->freed;
 	pthread_mutex_unlock(&pool->lock);
 	if (last)
 		destroy(pool);

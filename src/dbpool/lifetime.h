@@ -8,8 +8,8 @@ struct dbpool;
 
 /* Returns an empty pool, or NULL. */
 struct dbpool *pool_allocate(void);
-/* True while a thread that the shutdown left behind, or a connection that was not released in time,
- * still uses the pool. Such a pool keeps its page and is not started again. The pool's mutex is
+/* True while a thread that the shutdown left behind, or a connection that was not released, still
+ * uses the pool. Such a pool keeps its page and is not started again. The pool's mutex is
  * held. */
 bool pool_is_in_use(const struct dbpool *pool);
 /* Frees the page and abort_fd, which a pool has only while it is used. The pool's mutex is held. */

@@ -204,6 +204,12 @@ int link_watch(struct pool_link *link)
 	return 0;
 }
 
+bool link_has_ended(const struct pool_link *link)
+{
+	struct pollfd pollfd = { .fd = link->own_fd, .events = POLLRDHUP };
+	return poll(&pollfd, 1, 0) > 0 && pollfd.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
 /* Sends a Terminate message, so that the server does not log a lost client. Over TLS only libpq can
  * send it. */
 static void send_terminate(const struct pool_link *link)

@@ -24,6 +24,7 @@ struct pool_link {
 	bool strange;         /* the borrower called PQreset(): it is another session now */
 	bool finished;        /* conn was passed to PQfinish() */
 	int64_t heard;        /* when the server last answered: monotonic */
+	int64_t *last_result; /* of the slot on the stats page; NULL: none yet, or a forked child */
 	int backend_pid;
 	int64_t backend_start; /* realtime, or PAGE_UNKNOWN */
 	char *settings;        /* statements to be run after RESET ALL; "" for none */
@@ -55,6 +56,10 @@ void link_cancel(struct pool_link *link);
 /* Duplicates conn's socket into own_fd; an earlier duplicate is replaced. Returns 0 or a negative
  * errno. */
 int link_watch(struct pool_link *link) __attribute__((warn_unused_result));
+
+/* True when the server has ended the session, or the network has failed. Reads nothing, so it may
+ * be called while another thread uses conn. */
+bool link_has_ended(const struct pool_link *link);
 
 /* Ends the session without using conn, which another thread may use. Returns a descriptor to wait
  * on, or −1. `polite`: no other thread uses the socket now, so a Terminate message may be sent

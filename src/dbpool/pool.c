@@ -13,6 +13,7 @@
 #include "dbpool/housekeeper.h"
 #include "dbpool/lifetime.h"
 #include "dbpool/process.h"
+#include "dbpool/signals.h"
 #include "dbpool/slot.h"
 #include "dbpool/stop.h"
 #include "dbpool/util.h"
@@ -47,7 +48,9 @@ static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 	if (r < 0)
 		return r;
 	if (file < 0) {
-		struct dbpool_event event = { .kind = DBPOOL_EVENT_NO_PAGE, .result = file };
+		struct dbpool_event event = {
+			.kind = DBPOOL_EVENT_NO_PAGE, .result = file, .warning = 1
+		};
 		report_event(pool, &event, "there is no stats page: %s", strerror(-file));
 	}
 	return 0;
@@ -147,6 +150,24 @@ static int wait_for_first(struct dbpool *pool)
 	return result;
 }
 
+/* Reports what the pool promises, or warns that a signal cannot reach it. */
+static void report_start(const struct dbpool *pool)
+{
+	static const char *const enders[] = { "SIGINT, SIGTERM and exit() shut", "exit() shuts",
+		"SIGINT and SIGTERM shut", "only dbpool_shutdown() shuts" };
+	const struct pool_config *config = &pool->config;
+	const char *ignored = config->raw.no_signals ? NULL : signals_ignored();
+	struct dbpool_event event = { .kind = DBPOOL_EVENT_START, .warning = ignored != NULL };
+	report_event(pool, &event, "%u to %u connections to %s; %s it down in %s at most%s%s%s",
+		config->min, config->max, config->server,
+		enders[config->raw.no_signals + 2 * config->raw.no_exit],
+		format_usec(config->shutdown, (char[24]){ "" }), ignored ? "; but " : "",
+		ignored ? ignored : "",
+		ignored ? " was ignored before the start, as in a shell's background job or under "
+			  "nohup, and stays ignored"
+			: "");
+}
+
 /* Takes ownership of the configuration, also when it fails. */
 static int start(struct dbpool *pool, struct pool_config *config)
 {
@@ -164,6 +185,7 @@ static int start(struct dbpool *pool, struct pool_config *config)
 		(void)dbpool_shutdown(pool);
 		return fail(r, "%s", text);
 	}
+	report_start(pool);
 	return DBPOOL_OK;
 }
 

@@ -59,13 +59,14 @@ static void close_own(int *fd)
 	*fd = -1;
 }
 
-/* Closes our duplicate. Keeps libpq's number only if it still belongs to the socket and must be
- * replaced. */
+/* Closes our duplicate, and leaves the parent's page alone. Keeps libpq's number only if it still
+ * belongs to the socket and must be replaced. */
 static void forget_socket(struct pool_link *link)
 {
 	if (!is_libpqs(link))
 		link->libpq_fd = -1;
 	close_own(&link->own_fd);
+	link->last_result = NULL;
 }
 
 /* Replaces libpq's socket by a dead one. So the child's copy of the connection cannot write to a

@@ -33,25 +33,36 @@ static void close_late(struct dbpool *pool, struct pool_slot *slot)
 	pool_leave(pool);
 }
 
+static void report_released(const struct dbpool *pool, struct dbpool_event *event)
+{
+	char held[24];
+	report_event(pool, event, "slot %d: thread %d released it after %s, acquired at %s",
+		event->slot, event->thread, format_usec(event->usec, held), site_of(event));
+}
+
 /* Cleans the link or discards it, then offers the slot to the waiters. The slot is SLOT_CLEANING,
  * so only this thread uses it. The pool's mutex is held, and is released. */
-static void clean_and_offer(struct dbpool *pool, struct pool_slot *slot, bool discard)
+static void clean_and_offer(
+	struct dbpool *pool, struct pool_slot *slot, bool discard, struct dbpool_event *released)
 {
 	struct pool_link *link = slot->link;
 	pthread_mutex_unlock(&pool->lock);
 	bool broken = link->finished || PQstatus(link->conn) != CONNECTION_OK;
 	bool good = !discard && link_clean(link, pool->config.raw.reset);
-	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
-		.slot = slot_number(pool, slot),
-		.backend_pid = link->backend_pid };
+	struct dbpool_event lost = *released;
+	lost.kind = DBPOOL_EVENT_LOST;
+	lost.warning = 1;
 	if (broken && !discard)
-		report_event(pool, &event, "slot %d: the connection is broken, and is replaced",
-			event.slot);
+		report_event(pool, &lost, "slot %d: the connection is broken, and is replaced",
+			lost.slot);
+	if (pool->config.raw.log_borrowing)
+		report_released(pool, released);
 	pthread_mutex_lock(&pool->lock);
 	int64_t now = now_usec();
 	if (broken) {
 		pool->suspect = now;
 		page_add(pool->page->totals.errors, 1);
+		page_add(pool->page->totals.lost_slots, 1);
 	}
 	if (pool->closed) {
 		close_late(pool, slot);
@@ -74,10 +85,18 @@ static int release(const struct dbpool_lease *lease, bool discard)
 	pthread_mutex_lock(&pool->lock);
 	if (!slot_is_lent_to(slot, lease))
 		return release_orphan(pool, lease);
+	struct dbpool_event released = {
+		.kind = DBPOOL_EVENT_RELEASED,
+		.slot = slot_number(pool, slot),
+		.backend_pid = slot->link->backend_pid,
+		.thread = slot->thread,
+		.site = slot->site,
+		.usec = now - slot->since,
+	};
 	slot_take_back(pool, slot, now);
-	if (discard || pool->phase > DBPOOL_RUNNING || !link_is_clean(slot->link) ||
-		slot_is_spent(pool, slot, now)) {
-		clean_and_offer(pool, slot, discard);
+	if (discard || pool->config.raw.log_borrowing || pool->phase > DBPOOL_RUNNING ||
+		!link_is_clean(slot->link) || slot_is_spent(pool, slot, now)) {
+		clean_and_offer(pool, slot, discard, &released);
 	} else {
 		queue_offer(pool, slot, now);
 		pthread_mutex_unlock(&pool->lock);

@@ -195,7 +195,8 @@ void shutdown_run(struct dbpool *pool)
 	bool in_time = ended && closed;
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_SHUTDOWN,
 		.usec = now_usec() - start,
-		.result = in_time ? DBPOOL_OK : DBPOOL_LATE };
+		.result = in_time ? DBPOOL_OK : DBPOOL_LATE,
+		.warning = !in_time };
 	report_event(pool, &event, "the pool has shut down within %s%s",
 		format_usec(event.usec, took),
 		in_time ? "" : ": not all connections ended in time, they were dropped");

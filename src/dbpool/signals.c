@@ -173,6 +173,22 @@ void signals_stop(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static bool is_ignored(int signal_number)
+{
+	struct sigaction now;
+	return sigaction(signal_number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+		now.sa_handler == SIG_IGN;
+}
+
+const char *signals_ignored(void)
+{
+	bool interrupt = is_ignored(SIGINT), terminate = is_ignored(SIGTERM);
+	return interrupt && terminate ? "SIGINT and SIGTERM"
+		: interrupt           ? "SIGINT"
+		: terminate           ? "SIGTERM"
+				      : NULL;
+}
+
 void signals_forked(void)
 {
 	uninstall_all();

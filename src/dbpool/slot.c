@@ -140,6 +140,12 @@ unsigned slots_used(const struct dbpool *pool)
 	return n;
 }
 
+int64_t slot_active(const struct pool_slot *slot)
+{
+	int64_t result = page_get(slot->page->last_result_monotonic);
+	return result > slot->since ? result : slot->since;
+}
+
 void orphan_make(struct dbpool *pool, struct pool_slot *slot, bool polite, int64_t now)
 {
 	struct pool_link *link = slot->link;

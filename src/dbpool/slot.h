@@ -23,6 +23,9 @@ int slot_number(const struct dbpool *pool, const struct pool_slot *slot);
 unsigned slots_open(const struct dbpool *pool); /* idle or held */
 unsigned slots_used(const struct dbpool *pool); /* not empty */
 
+/* When the borrower last got a result, or acquired the connection: monotonic. */
+int64_t slot_active(const struct pool_slot *slot);
+
 /* Takes a held slot from its borrower: cuts its link and keeps it for the borrower's release. The
  * connector waits for the session's end before it empties the slot. */
 void orphan_make(struct dbpool *pool, struct pool_slot *slot, bool polite, int64_t now);

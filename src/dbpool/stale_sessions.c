@@ -62,7 +62,8 @@ static bool end_session(const struct session_search *search, int32_t owner, int 
 		.backend_pid = copy->backend_pid,
 		.thread = copy->thread,
 		.site = copy->site[0] ? copy->site : NULL,
-		.result = asked ? 0 : DBPOOL_REFUSED };
+		.result = asked ? 0 : DBPOOL_REFUSED,
+		.warning = !asked };
 	if (found || !asked)
 		report_event(search->pool, &event,
 			"session %d of the dead process %d, slot %d, %s%s%s", copy->backend_pid,

@@ -35,6 +35,7 @@ static void take(const struct dbpool *pool, struct dbpool_stats *ret)
 	ret->closed = totals->closed;
 	ret->created = pool->created;
 	ret->uptime = now_usec() - pool->created_monotonic;
+	ret->lost = totals->lost_slots;
 	ret->pending = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "dbpool/link.h"
+#include "dbpool/util.h"
+#include "page/writer.h"
 
 bool usage_tag_tells(const char *tag)
 {
@@ -32,6 +34,8 @@ static int on_event(PGEventId id, void *info, void *data)
 	case PGEVT_RESULTCREATE: {
 		const PGEventResultCreate *event = info;
 		link->used = true;
+		if (link->last_result)
+			page_set(*link->last_result, now_coarse());
 		if (usage_tag_tells(PQcmdStatus(event->result)))
 			link->told = true;
 		break;

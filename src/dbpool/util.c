@@ -37,11 +37,21 @@ void thread_id_forget(void)
 	kept = 0;
 }
 
-int64_t now_usec(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+int64_t now_usec(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t now_coarse(void)
+{
+	return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 int64_t earlier(int64_t a, int64_t b)

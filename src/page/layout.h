@@ -120,7 +120,8 @@ struct page_totals {
 	uint64_t leaked; /* leaks reported so far */
 	uint64_t reclaimed;
 	int64_t pending_writes; /* as the application set it; PAGE_UNKNOWN */
-	uint64_t reserved[8];
+	uint64_t lost_slots;    /* sessions that ended while they were borrowed */
+	uint64_t reserved[7];
 };
 
 /* A slot's counters. Each slot has its own, because they then stay in the cache of the processor
@@ -145,9 +146,11 @@ struct page_slot {
 	int64_t backend_start;    /* realtime, as in pg_stat_activity, or PAGE_UNKNOWN */
 	int64_t opened_monotonic; /* when the connection was opened */
 	uint64_t uses;            /* of this connection */
-	uint32_t leaked;          /* 1 once this hold was reported as a leak */
+	uint32_t leaked;          /* 1 while this hold is reported as a leak */
 	uint32_t unused;
-	uint64_t reserved;
+	/* when the borrower last got a result; 0: never. Before since_monotonic: in an earlier
+	 * hold. Not guarded by seq */
+	int64_t last_result_monotonic;
 	char site[PAGE_SITE_MAX];      /* "file.c:212" of the borrower; of the last one when idle */
 	struct page_counters counters; /* not guarded by seq */
 };

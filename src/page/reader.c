@@ -175,6 +175,14 @@ static bool to_realtime(const struct page_clock *clock, int64_t monotonic, int64
 	return true;
 }
 
+static int64_t result_of_hold(const struct page_slot *slot)
+{
+	return slot->state == PAGE_SLOT_HELD && slot->last_result_monotonic &&
+			slot->last_result_monotonic >= slot->since_monotonic
+		? slot->last_result_monotonic
+		: PAGE_UNKNOWN;
+}
+
 static bool take_slot(
 	const struct page_slot *slot, const struct page_clock *clock, struct page_slot_copy *ret)
 {
@@ -182,7 +190,8 @@ static bool take_slot(
 	if (slot->state >= PAGE_SLOT_STATES || slot->backend_pid < 0 || slot->thread < 0 ||
 		slot->leaked > 1 || (known && !is_instant(slot->backend_start)) ||
 		!to_realtime(clock, slot->since_monotonic, &ret->since) ||
-		!to_realtime(clock, slot->opened_monotonic, &ret->opened))
+		!to_realtime(clock, slot->opened_monotonic, &ret->opened) ||
+		!to_realtime(clock, result_of_hold(slot), &ret->last_result))
 		return false;
 	ret->state = (enum page_slot_state)slot->state;
 	ret->backend_pid = slot->backend_pid;
@@ -289,6 +298,7 @@ static void take_totals(const struct page *page, struct page_sums *ret)
 		.leaked = totals->leaked,
 		.reclaimed = totals->reclaimed,
 		.pending_writes = totals->pending_writes,
+		.lost_slots = totals->lost_slots,
 	};
 	add_buckets(ret->wait, page->wait);
 }

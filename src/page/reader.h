@@ -32,8 +32,9 @@ struct page_slot_copy {
 	int64_t since;         /* realtime; PAGE_UNKNOWN */
 	int64_t backend_start; /* realtime; PAGE_UNKNOWN */
 	int64_t opened;        /* realtime; PAGE_UNKNOWN */
+	int64_t last_result;   /* realtime: the last result of this hold; PAGE_UNKNOWN: none */
 	uint64_t uses;
-	bool leaked;              /* reported as a leak */
+	bool leaked;              /* is reported as a leak */
 	char site[PAGE_SITE_MAX]; /* "" when unknown */
 };
 
@@ -51,7 +52,7 @@ struct page_sums {
 	uint32_t waiters;
 	unsigned leaks; /* held for too long at present */
 	uint64_t acquired, released, timeouts, errors, opened, closed;
-	uint64_t resets, leaked, reclaimed;
+	uint64_t resets, leaked, reclaimed, lost_slots;
 	int64_t pending_writes;      /* PAGE_UNKNOWN */
 	int64_t longest_hold;        /* microseconds */
 	uint64_t wait[PAGE_BUCKETS]; /* how long acquire took: see page_bucket() */

@@ -73,6 +73,7 @@ void page_slot_opened(
 	store(slot->since_monotonic, now);
 	store(slot->opened_monotonic, now);
 	store(slot->uses, (uint64_t)0);
+	store(slot->last_result_monotonic, (int64_t)0);
 	store(slot->leaked, 0u);
 	store_text(slot->site, sizeof(slot->site), "");
 	end(&slot->seq, odd);
@@ -118,10 +119,10 @@ void page_slot_idle(struct page_slot *slot, int64_t now)
 	end(&slot->seq, odd);
 }
 
-void page_slot_leaked(struct page_slot *slot)
+void page_slot_leaked(struct page_slot *slot, bool leaked)
 {
 	uint32_t odd = begin(&slot->seq);
-	store(slot->leaked, 1u);
+	store(slot->leaked, (uint32_t)leaked);
 	end(&slot->seq, odd);
 }
 

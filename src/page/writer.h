@@ -71,8 +71,8 @@ void page_slot_held(struct page_slot *slot, int64_t now, int32_t thread, const c
 /* The connection is back in the reserve. */
 void page_slot_idle(struct page_slot *slot, int64_t now);
 
-/* The present hold is a leak. */
-void page_slot_leaked(struct page_slot *slot);
+/* The present hold is a leak, or is none any more. */
+void page_slot_leaked(struct page_slot *slot, bool leaked);
 
 /* Adds a hook; false when all places are taken. */
 bool page_hook_add(struct page *page, const char *name, enum page_hook_phase phase,

@@ -22,7 +22,7 @@ static void begin_work(struct page *page)
 	page_add(page->slots[0].counters.hold[page_bucket(20)], 5);
 	page_slot_opened(&page->slots[1], 4712, PAGE_UNKNOWN, now);
 	page_slot_held(&page->slots[1], now, 77, "orders.c:212");
-	page_slot_leaked(&page->slots[1]);
+	page_slot_leaked(&page->slots[1], true);
 }
 
 static void begin_end(struct page *page)

@@ -151,10 +151,17 @@ void role_threads(int n, void *(*run)(void *data), void *data)
 		pthread_join(threads[i], NULL);
 }
 
+void role_release_ended(struct dbpool_lease *lease)
+{
+	int result = dbpool_release(lease);
+	CHECK(result == DBPOOL_OK || result == DBPOOL_STALE);
+}
+
 const struct role *role_find(const char *name)
 {
 	const struct role *const tables[] = { roles_life, roles_borrow, roles_hurry, roles_recover,
-		roles_end, roles_own, roles_traps, roles_late, roles_hidden, roles_route };
+		roles_end, roles_own, roles_traps, roles_late, roles_hidden, roles_route,
+		roles_loss };
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct role *role = tables[i]; role->name; role++)
 			if (strcmp(role->name, name) == 0)

@@ -25,7 +25,10 @@ struct role {
 const struct role *role_find(const char *name);
 
 extern const struct role roles_life[], roles_borrow[], roles_hurry[], roles_recover[], roles_end[],
-	roles_own[], roles_traps[], roles_late[], roles_hidden[], roles_route[];
+	roles_own[], roles_traps[], roles_late[], roles_hidden[], roles_route[], roles_loss[];
+
+/* Releases a lease whose session has ended; the pool may have noticed that already. */
+void role_release_ended(struct dbpool_lease *lease);
 
 /* The configuration with which the roles start their pool: the server, and their own
  * application_name. */

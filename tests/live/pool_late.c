@@ -264,10 +264,10 @@ static int late_lookup_freed(const char *argument)
 	return 0;
 }
 
-static void hang_when_lost(void *data, const struct dbpool_event *event)
+static void hang_when_released(void *data, const struct dbpool_event *event)
 {
 	(void)data;
-	if (event->kind == DBPOOL_EVENT_LOST)
+	if (event->kind == DBPOOL_EVENT_RELEASED)
 		hold_up();
 }
 
@@ -285,17 +285,11 @@ static int late_release(const char *argument)
 	struct dbpool_config config = one_config();
 	struct dbpool_lease lease;
 	pthread_t thread;
-	char sql[80];
 	begin();
-	config.log = hang_when_lost;
+	config.log = hang_when_released;
+	config.log_borrowing = 1;
 	CHECK(dbpool_new(&config, &pool) == DBPOOL_OK);
 	CHECK(dbpool_acquire(pool, &lease) == DBPOOL_OK);
-	PGconn *conn = dbpool_conn(&lease);
-	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 10000)::int",
-		PQbackendPID(conn));
-	CHECK(role_aside(sql) == 1);
-	PQclear(PQexec(conn, "SELECT 1"));
-	CHECK(PQstatus(conn) == CONNECTION_BAD);
 	CHECK(pthread_create(&thread, NULL, release_late, &lease) == 0);
 	await(&begun);
 	CHECK(dbpool_shutdown(pool) == DBPOOL_LATE);

@@ -58,7 +58,7 @@ static int killed_backend(const char *argument)
 		PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
 		CHECK(PQresultStatus(result) == PGRES_FATAL_ERROR);
 		PQclear(result);
-		CHECK(dbpool_release(&lease) == DBPOOL_OK);
+		role_release_ended(&lease);
 	}
 	CHECK(role_stats().errors >= 10);
 	CHECK(role_events(DBPOOL_EVENT_LOST) == 10);
@@ -76,7 +76,7 @@ static bool works(void *data)
 	PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
 	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	PQclear(result);
-	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	role_release_ended(&lease);
 	return good;
 }
 

@@ -104,7 +104,7 @@ static void what_is_written_is_read(void **state)
 	int64_t now = monotonic();
 	page_slot_opened(&f->page->slots[0], 9912, 1700000000000000, now - 5000000);
 	page_slot_held(&f->page->slots[0], now - 2000000, 4312, "../" SITE);
-	page_slot_leaked(&f->page->slots[0]);
+	page_slot_leaked(&f->page->slots[0], true);
 	page_slot_opened(&f->page->slots[1], 9913, PAGE_UNKNOWN, now);
 	page_slot_state(&f->page->slots[2], PAGE_SLOT_CONNECTING, now);
 	page_set(f->page->totals.phase, (uint32_t)PAGE_RUNNING);
