@@ -92,6 +92,8 @@ static void install(struct dbpool *pool, struct pool_slot *slot, struct pool_lin
 static void note(struct dbpool *pool, int result, const char *text)
 {
 	int before = pool->failure.result;
+	if (pool->close)
+		return; /* a shutdown has aborted the attempt */
 	pool->failure.result = result;
 	snprintf(pool->failure.text, sizeof(pool->failure.text), "%s", text);
 	if (result == DBPOOL_OK) {

@@ -134,6 +134,19 @@ static void *give_up(void *data)
 	return NULL;
 }
 
+static void *wait_in_vain(void *data)
+{
+	struct dbpool_lease lease;
+	(void)data;
+	CHECK(dbpool_acquire_at(NULL, &lease, DBPOOL_OFF, DBPOOL_HERE) == DBPOOL_SHUTTING_DOWN);
+	return NULL;
+}
+
+static bool was_accepted(void *data)
+{
+	return __atomic_load_n(&accepted, __ATOMIC_RELAXED) > *(int *)data;
+}
+
 /* A server that accepts connections and never answers: there is one attempt at a time, and each
  * ends. */
 static int silent(const char *argument)
@@ -154,8 +167,18 @@ static int silent(const char *argument)
 	role_threads(20, give_up, NULL);
 	/* 200 ms each, and 75 ms or more between them */
 	CHECK(__atomic_load_n(&accepted, __ATOMIC_RELAXED) <= 2 + (role_now() - begin) / 200000);
-	begin = role_now();
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	/* an attempt that a shutdown aborts is no failure */
+	int before = __atomic_load_n(&accepted, __ATOMIC_RELAXED);
+	int told = role_events(DBPOOL_EVENT_DOWN);
+	config.connect_timeout_ms = 600000;
+	role_start(&config);
+	pthread_t thread;
+	CHECK(pthread_create(&thread, NULL, wait_in_vain, NULL) == 0);
+	role_wait(was_accepted, &before);
+	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
+	pthread_join(thread, NULL);
+	CHECK(role_events(DBPOOL_EVENT_DOWN) == told && role_stats().errors == 0);
 	return 0;
 }
 
