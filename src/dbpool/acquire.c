@@ -289,10 +289,11 @@ int dbpool_acquire_at(
 	if (!pool)
 		pool = dbpool_default();
 	if (!pool)
-		return fail(DBPOOL_SHUTTING_DOWN, "no pool was started");
+		return fail(DBPOOL_SHUTTING_DOWN, "no pool runs: dbpool_start() comes first");
 	if (pool->forked) {
 		ret_lease->result = DBPOOL_FORKED;
-		return fail(DBPOOL_FORKED, "the pool is the parent process's");
+		return fail(DBPOOL_FORKED,
+			"the pool belongs to the parent process: start one in this process");
 	}
 	struct acquisition request = {
 		.pool = pool,

@@ -66,9 +66,11 @@ static int fill_in(struct dbpool_config *config)
 				setting->most, setting->least == DBPOOL_OFF ? ", or off" : "");
 	}
 	if (config->min > config->max)
-		return fail(-EINVAL, "min is %d, and max is %d", config->min, config->max);
+		return fail(-EINVAL, "min is %d, but max is %d: min must not be larger",
+			config->min, config->max);
 	if ((unsigned)config->reset > DBPOOL_RESET_NEVER)
-		return fail(-EINVAL, "reset is %d: there is no such policy", (int)config->reset);
+		return fail(-EINVAL, "reset is %d: it must be a value of enum dbpool_reset",
+			(int)config->reset);
 	return 0;
 }
 
@@ -181,7 +183,7 @@ int config_take(const struct dbpool_config *given, struct pool_config *ret_confi
 {
 	struct pool_config config = { 0 };
 	if (!given || given->size < offsetof(struct dbpool_config, min))
-		return fail(-EINVAL, "the configuration's size is not set");
+		return fail(-EINVAL, "size is not set: it must be sizeof(struct dbpool_config)");
 	/* the struct of a program compiled with an older header is shorter: missing settings get
 	 * their default */
 	memcpy(&config.raw, given,

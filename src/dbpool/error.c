@@ -32,8 +32,8 @@ const char *dbpool_result_name(int result)
 		[DBPOOL_FULL] = "server full",
 		[DBPOOL_REFUSED] = "refused",
 		[DBPOOL_DIFFERENT] = "runs with another configuration",
-		[DBPOOL_STALE] = "given back before",
-		[DBPOOL_FORKED] = "another process's",
+		[DBPOOL_STALE] = "stale lease",
+		[DBPOOL_FORKED] = "belongs to the parent process",
 		[DBPOOL_LATE] = "deadline passed",
 	};
 	if (result < 0)

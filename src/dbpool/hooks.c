@@ -171,9 +171,9 @@ int dbpool_hook_add(struct dbpool *pool, const struct dbpool_hook *hook)
 		pool = dbpool_default();
 	if (!hook || !hook->run || !hook->name || !*hook->name || hook->deadline_ms < 0 ||
 		(unsigned)hook->phase > DBPOOL_HOOK_CLOSED)
-		return fail(-EINVAL, "a hook needs a name, a phase and something to run");
+		return fail(-EINVAL, "a hook needs a name, a phase and a function");
 	if (!pool || pool->forked)
-		return fail(DBPOOL_SHUTTING_DOWN, "no pool was started");
+		return fail(DBPOOL_SHUTTING_DOWN, "no pool runs: dbpool_start() comes first");
 	pthread_mutex_lock(&pool->lock);
 	int r = add(pool, hook);
 	pthread_mutex_unlock(&pool->lock);

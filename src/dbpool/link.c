@@ -76,7 +76,7 @@ PGresult *link_exec(
 	if (!sent)
 		return NULL;
 	PGresult *result = collect(link, deadline, &good);
-	link->used = link->told = false;
+	link->used = link->changed = false;
 	return result;
 }
 
@@ -92,7 +92,7 @@ bool link_settle(struct pool_link *link, bool ask, int64_t deadline)
 	if (link->resetting) {
 		PQclear(collect(link, deadline, &good));
 		link->resetting = false;
-		link->used = link->told = false;
+		link->used = link->changed = false;
 		drop_notifications(link);
 	}
 	/* the answer to the reset may have arrived long ago: it does not show that the server
@@ -101,7 +101,7 @@ bool link_settle(struct pool_link *link, bool ask, int64_t deadline)
 		good = PQsendQuery(link->conn, "");
 		if (good)
 			PQclear(collect(link, deadline, &good));
-		link->used = link->told = false;
+		link->used = link->changed = false;
 	}
 	good = good && PQstatus(link->conn) == CONNECTION_OK &&
 		PQtransactionStatus(link->conn) == PQTRANS_IDLE;
@@ -118,7 +118,7 @@ static bool is_plain(const struct pool_link *link)
 
 bool link_is_clean(const struct pool_link *link)
 {
-	return !link->used && !link->finished && !link->strange && !link->resetting &&
+	return !link->used && !link->finished && !link->replaced && !link->resetting &&
 		PQstatus(link->conn) == CONNECTION_OK &&
 		PQtransactionStatus(link->conn) == PQTRANS_IDLE && is_plain(link);
 }
@@ -141,7 +141,7 @@ static bool send_reset(struct pool_link *link, bool roll_back, bool reset)
 
 bool link_clean(struct pool_link *link, enum dbpool_reset policy)
 {
-	if (link->finished || link->strange || PQstatus(link->conn) != CONNECTION_OK)
+	if (link->finished || link->replaced || PQstatus(link->conn) != CONNECTION_OK)
 		return false;
 	PGTransactionStatusType status = PQtransactionStatus(link->conn);
 	if (status == PQTRANS_ACTIVE || status == PQTRANS_UNKNOWN)
@@ -152,13 +152,13 @@ bool link_clean(struct pool_link *link, enum dbpool_reset policy)
 		return false;
 	bool roll_back = status != PQTRANS_IDLE;
 	bool reset = policy == DBPOOL_RESET_USED ? link->used
-						 : policy == DBPOOL_RESET_TOLD && link->told;
+						 : policy == DBPOOL_RESET_TOLD && link->changed;
 	/* the server answered the borrower's statement */
 	if (link->used)
 		link->heard = now_usec();
 	link->used = false;
 	if (reset)
-		link->told = false;
+		link->changed = false;
 	return roll_back || reset ? send_reset(link, roll_back, reset) : true;
 }
 

@@ -20,8 +20,8 @@ struct pool_link {
 	_Atomic bool cut;     /* link_cut() was called: a socket opened later is shut down, too */
 	bool resetting;       /* the answer to the reset has not been read */
 	bool used;            /* a statement was run since the last reset */
-	bool told;            /* such a statement's command tag shows a change of the session */
-	bool strange;         /* the borrower called PQreset(): it is another session now */
+	bool changed;         /* such a statement's command tag shows a change of the session */
+	bool replaced;        /* the borrower called PQreset(): it is another session now */
 	bool finished;        /* conn was passed to PQfinish() */
 	int64_t heard;        /* when the server last answered: monotonic */
 	int64_t *last_result; /* of the slot on the stats page; NULL: none yet, or a forked child */

@@ -51,7 +51,7 @@ static int make_page(const struct dbpool *pool, struct page_writer **ret_writer)
 		struct dbpool_event event = {
 			.kind = DBPOOL_EVENT_NO_PAGE, .result = file, .warning = 1
 		};
-		report_event(pool, &event, "there is no stats page: %s", strerror(-file));
+		report_event(pool, &event, "no stats page can be created: %s", strerror(-file));
 	}
 	return 0;
 }
@@ -92,7 +92,7 @@ static int start_threads(struct dbpool *pool)
 	return r;
 }
 
-/* Undoes a start when there is no keeper yet that could shut the pool down. */
+/* Undoes a start when there is no housekeeper yet that could shut the pool down. */
 static void undo(struct dbpool *pool)
 {
 	process_leave(pool);

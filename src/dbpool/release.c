@@ -17,7 +17,8 @@ static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 		pthread_mutex_unlock(&pool->lock);
 	link_free(link);
 	return fail(DBPOOL_STALE,
-		link ? "the connection was taken back" : "the connection was given back before");
+		link ? "the pool has taken the connection back"
+		     : "the connection was given back before");
 }
 
 /* Closes a link that the shutdown did not wait for. The pool's mutex is held, and is released. */
@@ -111,7 +112,7 @@ static int give_back(struct dbpool_lease *lease, bool discard)
 	struct dbpool_lease copy = *lease;
 	lease->conn_ = NULL;
 	if (copy.pool_->forked)
-		return fail(DBPOOL_FORKED, "the connection is the parent process's");
+		return fail(DBPOOL_FORKED, "the connection belongs to the parent process");
 	return release(&copy, discard);
 }
 

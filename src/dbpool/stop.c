@@ -15,7 +15,7 @@ void pool_request_end(struct dbpool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* Joins the keeper's thread, once. The pool's mutex is held. */
+/* Joins the housekeeper's thread, once. The pool's mutex is held. */
 static void join_housekeeper(struct dbpool *pool)
 {
 	while (pool->has_housekeeper && pool->joining)
@@ -46,7 +46,8 @@ int dbpool_shutdown(struct dbpool *pool)
 	if (!pool)
 		return DBPOOL_OK;
 	if (pool->forked)
-		return fail(DBPOOL_FORKED, "the pool is the parent process's");
+		return fail(DBPOOL_FORKED,
+			"the pool belongs to the parent process: start one in this process");
 	pthread_mutex_lock(&pool->lock);
 	bool ours = is_ours(pool);
 	if (pool->n_exempt < sizeof(pool->exempt) / sizeof(pool->exempt[0]))

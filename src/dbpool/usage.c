@@ -8,7 +8,7 @@
 #include "dbpool/util.h"
 #include "page/writer.h"
 
-bool usage_tag_tells(const char *tag)
+bool usage_tag_changes(const char *tag)
 {
 	static const char *const harmless[] = { "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE",
 		"FETCH", "MOVE", "COPY", "BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK",
@@ -36,12 +36,12 @@ static int on_event(PGEventId id, void *info, void *data)
 		link->used = true;
 		if (link->last_result)
 			page_set(*link->last_result, now_coarse());
-		if (usage_tag_tells(PQcmdStatus(event->result)))
-			link->told = true;
+		if (usage_tag_changes(PQcmdStatus(event->result)))
+			link->changed = true;
 		break;
 	}
 	case PGEVT_CONNRESET:
-		link->strange = true; /* PQreset() opened another session */
+		link->replaced = true; /* PQreset() opened another session */
 		/* without a duplicate the link cannot be cut; the release closes it in any case */
 		if (link->own_fd >= 0)
 			(void)!link_watch(link);

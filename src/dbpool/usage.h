@@ -11,6 +11,6 @@ bool usage_watch(struct pool_link *link);
 
 /* True when a statement with this command tag may have changed the session, as far as the tag alone
  * shows. */
-bool usage_tag_tells(const char *tag);
+bool usage_tag_changes(const char *tag);
 
 #endif
