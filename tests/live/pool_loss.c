@@ -19,6 +19,11 @@ static void await_lost(uint64_t count)
 	role_wait(has_lost, &count);
 }
 
+static bool has_reported(void *data)
+{
+	return role_events(DBPOOL_EVENT_LOST) >= *(const int *)data;
+}
+
 static void borrow_all(struct dbpool_lease leases[CONNECTIONS])
 {
 	for (int i = 0; i < CONNECTIONS; i++)
@@ -62,7 +67,9 @@ static int lost(const char *argument)
 		int64_t begin = role_now();
 		await_lost(round * CONNECTIONS);
 		best = role_now() - begin < best ? role_now() - begin : best;
-		CHECK((uint64_t)role_events(DBPOOL_EVENT_LOST) == round * CONNECTIONS);
+		/* the report follows */
+		role_wait(has_reported, &(int){ (int)round * CONNECTIONS });
+		CHECK(role_events(DBPOOL_EVENT_LOST) == (int)round * CONNECTIONS);
 		CHECK(strstr(role_event_text(DBPOOL_EVENT_LOST), "from forgetful.c:7"));
 		borrow_all(others);
 		check_stale(leases);
@@ -161,6 +168,27 @@ static void await_event(enum dbpool_event_kind kind)
 	role_wait(has_event, &kind);
 }
 
+#define HELD_MS 300
+
+/* Runs statements for three times as long as a hold may last without one. It may be reported as a
+ * leak only where this thread was late itself, on a busy machine: then it is excused until the
+ * report has been taken back. */
+static void work_steadily(const struct dbpool_lease *lease)
+{
+	int64_t begin = role_now(), last = begin;
+	bool excused = true;
+	while (last - begin < 3 * HELD_MS * INT64_C(1000)) {
+		int64_t before = role_now();
+		CHECK(role_number(dbpool_conn(lease), "SELECT 2") == 2);
+		int leaks = role_stats().leaks;
+		excused = excused || role_now() - last > (HELD_MS - 50) * INT64_C(1000);
+		CHECK(leaks == 0 || excused);
+		excused = excused && leaks > 0;
+		last = before; /* the result came after this */
+		usleep(2000);
+	}
+}
+
 /* A hold without results is a leak; the next result takes the report back; a hold with results is
  * none, however long it lasts. */
 static int active(const char *argument)
@@ -168,27 +196,16 @@ static int active(const char *argument)
 	struct dbpool_config config = role_config();
 	struct dbpool_lease lease;
 	(void)argument;
-	config.held_ms = 300;
+	config.held_ms = HELD_MS;
 	role_start(&config);
 	CHECK(dbpool_acquire_at(NULL, &lease, 30000, "slow.c:9") == DBPOOL_OK);
 	await_event(DBPOOL_EVENT_LEAK);
-	CHECK(role_stats().leaks == 1);
 	CHECK(role_number(dbpool_conn(&lease), "SELECT 1") == 1);
 	await_event(DBPOOL_EVENT_ACTIVE);
 	CHECK(strstr(role_event_text(DBPOOL_EVENT_ACTIVE), "from slow.c:9"));
-	int64_t begin = role_now(), last = begin, longest = 0;
-	int leaks = role_events(DBPOOL_EVENT_LEAK);
-	while (last - begin < 3 * config.held_ms * INT64_C(1000)) {
-		CHECK(role_number(dbpool_conn(&lease), "SELECT 2") == 2);
-		int64_t now = role_now();
-		longest = now - last > longest ? now - last : longest;
-		last = now;
-		usleep(2000);
-	}
-	/* on a busy machine this thread may have been late itself */
-	CHECK(role_events(DBPOOL_EVENT_LEAK) == leaks || longest > 250000);
-	CHECK(role_stats().leaks == 0 || role_now() - last > 250000);
+	work_steadily(&lease);
 	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	CHECK(role_stats().leaks == 0);
 	return 0;
 }
 

@@ -117,6 +117,10 @@ static void what_is_written_is_read(void **state)
 	page_add(f->page->wait[0], 1);
 	page_add(f->page->wait[9], 12);
 	page_set(f->page->totals.pending_writes, INT64_C(7));
+	page_set(f->page->totals.lost_slots, (uint64_t)4);
+	page_set(f->page->slots[0].last_result_monotonic, now - 1500000);
+	/* of an earlier hold */
+	page_set(f->page->slots[1].last_result_monotonic, now - 1500000);
 	assert_true(page_hook_add(f->page, "flush", PAGE_HOOK_FLUSH, 2000000, &hook));
 	page_hook_set(hook, PAGE_HOOK_FAILED, -5, 1234);
 
@@ -138,6 +142,7 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(f->copy.totals.idle, 1);
 	assert_int_equal(f->copy.totals.leaks, 1);
 	assert_int_equal(f->copy.totals.pending_writes, 7);
+	assert_int_equal(f->copy.totals.lost_slots, 4);
 	assert_int_equal(f->copy.n_hooks, 1);
 	assert_string_equal(f->copy.hooks[0].name, "flush");
 	assert_int_equal(f->copy.hooks[0].state, PAGE_HOOK_FAILED);
@@ -148,6 +153,8 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(held->backend_pid, 9912);
 	assert_int_equal(held->backend_start, 1700000000000000);
 	assert_int_equal(held->thread, 4312);
+	assert_int_equal(held->last_result - held->since, 500000);
+	assert_true(f->copy.slots[1].last_result == PAGE_UNKNOWN);
 	assert_int_equal(held->uses, 1);
 	assert_true(held->leaked);
 	assert_string_equal(held->site, SITE);
