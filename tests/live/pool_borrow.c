@@ -307,7 +307,7 @@ static int cleaned(const char *argument)
 	return 0;
 }
 
-static bool leak_told(void *data)
+static bool leak_reported(void *data)
 {
 	(void)data;
 	return role_events(DBPOOL_EVENT_LEAK) > 0;
@@ -324,7 +324,7 @@ static int leak(const char *argument)
 		CHECK(dbpool_acquire_at(NULL, &lease, DBPOOL_DEFAULT_MS, "sync.c:212") ==
 			DBPOOL_OK);
 		usleep(200 * 1000);
-		role_wait(leak_told, NULL);
+		role_wait(leak_reported, NULL);
 		CHECK(role_stats().leaks == 1);
 		CHECK(role_events(DBPOOL_EVENT_LEAK) == round); /* once for each hold */
 		CHECK(strstr(role_event_text(DBPOOL_EVENT_LEAK), "sync.c:212"));
@@ -393,7 +393,7 @@ static int wearing(const char *argument)
 
 	config = role_config();
 	config.idle_lifetime_ms = 50;
-	config.held_ms = 40; /* makes the keeper check often */
+	config.held_ms = 40; /* makes the housekeeper check often */
 	role_start(&config);
 	{
 		DBPOOL_SCOPED(first, NULL);

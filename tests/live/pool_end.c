@@ -174,11 +174,11 @@ static int is_killed(const char *argument)
 	role_pause();
 }
 
-static volatile sig_atomic_t told;
+static volatile sig_atomic_t reported;
 
 static void on_signal(int signal_number)
 {
-	told = signal_number;
+	reported = signal_number;
 }
 
 /* An application with its own handler decides when and how it ends. */
@@ -189,17 +189,17 @@ static int own_handler(const char *argument)
 	sigaction(SIGTERM, &action, NULL);
 	start();
 	role_say("ready");
-	while (!told)
+	while (!reported)
 		usleep(1000);
-	CHECK(told == SIGTERM);
+	CHECK(reported == SIGTERM);
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
 	CHECK(role_stats().phase == DBPOOL_DONE);
 	CHECK(role_sessions() == 0);
 	/* the pool's handler was removed with the pool: only the application's is left */
 	usleep(100 * 1000);
-	told = 0;
+	reported = 0;
 	raise(SIGTERM);
-	CHECK(told == SIGTERM);
+	CHECK(reported == SIGTERM);
 	return 8;
 }
 

@@ -104,7 +104,7 @@ static bool somebody_was_robbed(void *data)
 	return role_events(DBPOOL_EVENT_RECLAIMED) > 0;
 }
 
-/* The same, while the keeper takes connections back at the moment of their release. */
+/* The same, while the housekeeper takes connections back at the moment of their release. */
 static int robbed(const char *argument)
 {
 	struct dbpool_config config = role_config();

@@ -235,10 +235,10 @@ static int late_lookup(const char *argument)
 	shut_down_in_lookup(slow);
 	check_fresh_pool();
 	CHECK(dbpool_default() != slow && pages() == 2);
-	int told = role_events(DBPOOL_EVENT_DOWN);
+	int reported = role_events(DBPOOL_EVENT_DOWN);
 	atomic_store(&let_go, true);
 	await_pages(1);
-	CHECK(role_events(DBPOOL_EVENT_DOWN) == told);
+	CHECK(role_events(DBPOOL_EVENT_DOWN) == reported);
 	check_fresh_pool();
 	CHECK(role_sessions() == 1);
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);

@@ -170,7 +170,7 @@ static int silent(const char *argument)
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
 	/* an attempt that a shutdown aborts is no failure */
 	int before = __atomic_load_n(&accepted, __ATOMIC_RELAXED);
-	int told = role_events(DBPOOL_EVENT_DOWN);
+	int reported = role_events(DBPOOL_EVENT_DOWN);
 	config.connect_timeout_ms = 600000;
 	role_start(&config);
 	pthread_t thread;
@@ -178,7 +178,7 @@ static int silent(const char *argument)
 	role_wait(was_accepted, &before);
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
 	pthread_join(thread, NULL);
-	CHECK(role_events(DBPOOL_EVENT_DOWN) == told && role_stats().errors == 0);
+	CHECK(role_events(DBPOOL_EVENT_DOWN) == reported && role_stats().errors == 0);
 	return 0;
 }
 

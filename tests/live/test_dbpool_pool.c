@@ -26,11 +26,11 @@ static void run(const char *role)
 	}
 
 ROLE(one_pool_however_many_start_it, "race")
-ROLE(another_configuration_is_told, "differs")
+ROLE(another_configuration_is_reported, "differs")
 ROLE(nonsense_is_refused, "invalid")
-ROLE(an_unreachable_server_is_told, "unreachable")
-ROLE(refused_credentials_are_told, "refused")
-ROLE(a_lazy_pool_tells_borrowers, "lazy")
+ROLE(an_unreachable_server_is_reported, "unreachable")
+ROLE(refused_credentials_are_reported, "refused")
+ROLE(a_lazy_pool_gives_its_reason, "lazy")
 ROLE(it_starts_again_after_the_end, "restart")
 ROLE(connections_are_used_again, "reuse")
 ROLE(the_server_knows_who_it_is, "identity")
@@ -46,14 +46,14 @@ ROLE(nor_when_the_pool_starts_again, "restarted")
 ROLE(nobody_is_forgotten_in_the_queue, "met")
 ROLE(the_last_release_may_free_it, "freed")
 ROLE(sessions_are_cleaned, "cleaned")
-ROLE(leaks_are_told_once, "leak")
+ROLE(leaks_are_reported_once, "leak")
 ROLE(overdue_connections_are_taken_back, "reclaim")
 ROLE(connections_wear_out, "wearing")
 ROLE(bad_statements_are_not_its_affair, "bad-statement")
 ROLE(killed_backends_are_replaced, "killed-backend")
 ROLE(a_silent_server_does_not_hang_it, "silent")
 ROLE(hooks_run_whatever_happens, "hooks")
-ROLE(the_page_tells_all, "page")
+ROLE(the_page_has_everything, "page")
 ROLE(a_page_does_not_look_old, "aged-page")
 
 static void a_crowd_shares_three(void **state)
@@ -64,7 +64,7 @@ static void a_crowd_shares_three(void **state)
 	assert_int_equal(live_sessions(server, LIVE_POOL_SESSIONS), 0);
 }
 
-static void a_full_server_is_told(void **state)
+static void a_full_server_is_reported(void **state)
 {
 	CLEANUP(cleanup_free) char *plain = live_conninfo(server, LIVE_TCP4, "user=plain");
 	PGconn *conns[30];
@@ -81,7 +81,7 @@ static void a_full_server_is_told(void **state)
 		PQfinish(conns[i]);
 }
 
-static void other_limits_are_told(void **state)
+static void other_limits_are_reported(void **state)
 {
 	(void)state;
 	live_sql(server, "CREATE ROLE limited LOGIN CONNECTION LIMIT 0");
@@ -122,7 +122,7 @@ static void let_die(const char *name)
 #define SLEEPING(name) "query = 'SELECT pg_sleep(601)' AND application_name LIKE '" name "/%'"
 
 /* The dead process's session is ended; sessions of living processes and of other names stay. */
-static void predecessors_are_ended(void **state)
+static void stale_sessions_are_ended(void **state)
 {
 	(void)state;
 	struct live_program *alive = live_pool_start(conninfo, "idle", NULL);
@@ -160,13 +160,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(one_pool_however_many_start_it),
-		LIVE_TEST(another_configuration_is_told),
+		LIVE_TEST(another_configuration_is_reported),
 		LIVE_TEST(nonsense_is_refused),
-		LIVE_TEST(an_unreachable_server_is_told),
-		LIVE_TEST(refused_credentials_are_told),
-		LIVE_TEST(a_full_server_is_told),
-		LIVE_TEST(other_limits_are_told),
-		LIVE_TEST(a_lazy_pool_tells_borrowers),
+		LIVE_TEST(an_unreachable_server_is_reported),
+		LIVE_TEST(refused_credentials_are_reported),
+		LIVE_TEST(a_full_server_is_reported),
+		LIVE_TEST(other_limits_are_reported),
+		LIVE_TEST(a_lazy_pool_gives_its_reason),
 		LIVE_TEST(it_starts_again_after_the_end),
 		LIVE_TEST(connections_are_used_again),
 		LIVE_TEST(the_server_knows_who_it_is),
@@ -184,7 +184,7 @@ int main(void)
 		LIVE_TEST(nobody_is_forgotten_in_the_queue),
 		LIVE_TEST(the_last_release_may_free_it),
 		LIVE_TEST(sessions_are_cleaned),
-		LIVE_TEST(leaks_are_told_once),
+		LIVE_TEST(leaks_are_reported_once),
 		LIVE_TEST(overdue_connections_are_taken_back),
 		LIVE_TEST(connections_wear_out),
 		LIVE_TEST(bad_statements_are_not_its_affair),
@@ -192,9 +192,9 @@ int main(void)
 		LIVE_TEST(an_outage_is_survived),
 		LIVE_TEST(a_silent_server_does_not_hang_it),
 		LIVE_TEST(hooks_run_whatever_happens),
-		LIVE_TEST(the_page_tells_all),
+		LIVE_TEST(the_page_has_everything),
 		LIVE_TEST(a_page_does_not_look_old),
-		LIVE_TEST(predecessors_are_ended),
+		LIVE_TEST(stale_sessions_are_ended),
 		LIVE_TEST(hidden_processes_are_not_dead),
 	};
 	return LIVE_GROUP("dbpool_pool", tests, .oldest = 14, .sql = "CREATE ROLE plain LOGIN",
