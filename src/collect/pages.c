@@ -125,6 +125,7 @@ static void read_contents(struct arena *arena, const struct page_copy *copy, str
 	page->idle = (int)totals->idle;
 	page->waiting = totals->waiters > INT32_MAX ? INT32_MAX : (int)totals->waiters;
 	page->acquired_total = totals->acquired;
+	page->lost_slots = totals->lost_slots;
 	page->timeouts = totals->timeouts;
 	page->errors = totals->errors;
 	page->wait_p99 = page_percentile(totals->wait, 0.99);

@@ -162,6 +162,7 @@ static const struct json_field page_fields[] = {
 	{ "wait_p99_ms", FIELD_EXACT_MS, AT(pool_row, page.wait_p99) },
 	{ "held_max_seconds", FIELD_SECONDS, AT(pool_row, page.held_max) },
 	{ "pending_writes", FIELD_LARGE, AT(pool_row, page.pending_writes) },
+	{ "lost_slots", FIELD_TOTAL, AT(pool_row, page.lost_slots) },
 	{ "uptime_seconds", FIELD_SECONDS, AT(pool_row, page.uptime) },
 	{ "age_ms", FIELD_MS, AT(pool_row, age) },
 	{ "held_max_site", FIELD_NAME, AT(pool_row, page.held_site) },

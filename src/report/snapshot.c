@@ -145,6 +145,7 @@ static const struct pool_page unreadable = {
 	.acquired_total = TOTAL_UNKNOWN,
 	.timeouts = TOTAL_UNKNOWN,
 	.errors = TOTAL_UNKNOWN,
+	.lost_slots = TOTAL_UNKNOWN,
 	.wait_p99 = -1,
 	.held_limit = -1,
 	.held_max = -1,

@@ -135,7 +135,8 @@ static int lost_end(const char *argument)
 	return 0;
 }
 
-/* Forgets all connections until somebody ends their sessions; then it can borrow again. */
+/* Forgets all connections until somebody ends their sessions; then it can borrow again, and waits
+ * for a signal. */
 static int forgetful(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -155,7 +156,8 @@ static int forgetful(const char *argument)
 	borrow_all(leases);
 	for (int i = 0; i < CONNECTIONS; i++)
 		CHECK(dbpool_release(&leases[i]) == DBPOOL_OK);
-	return 0;
+	role_say("free again");
+	role_pause();
 }
 
 static bool has_event(void *data)

@@ -1,6 +1,7 @@
 /* dbtop frees the slots of an application on libdbpool that forgot all of its connections. */
 #include "live_group.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +32,16 @@ static void ending_the_leaked_frees_the_pool(void **state)
 	if (run.status != 0)
 		fail_msg("status %d: %s%s", run.status, run.out, run.err);
 	live_run_clear(&run);
+	live_wait_out(application, "free again", 60000);
+	json_t *root = live_dbtop_json(NULL, conninfo, "--pages", pages, NULL);
+	json_t *pool = json_array_get(json_object_get(root, "pools"), 0);
+	assert_int_equal(json_integer_value(live_member(pool, "lost_slots")), 3);
+	assert_int_equal(json_integer_value(live_member(root, "slots.leaked")), 0);
+	json_decref(root);
+	live_signal(application, SIGTERM);
 	int status = live_finish(application, 60000);
-	if (status != 0 || !strstr(live_err(application), "its session has ended, and the slot is"))
+	if (status != 128 + SIGTERM ||
+		!strstr(live_err(application), "its session has ended, and the slot is"))
 		fail_msg("status %d: %s", status, live_err(application));
 }
 
