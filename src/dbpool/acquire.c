@@ -62,6 +62,17 @@ static void drop_broken(struct dbpool *pool, struct pool_slot *slot)
 	pthread_mutex_lock(&pool->lock);
 }
 
+/* Frees the link that was taken from the caller before it could use it, by the housekeeper or a
+ * shutdown. Releases the mutex meanwhile. */
+static void free_taken(struct acquisition *request)
+{
+	struct dbpool *pool = request->pool;
+	struct pool_link *orphan = orphan_find(pool, request->borrower.lease);
+	pthread_mutex_unlock(&pool->lock);
+	link_free(orphan);
+	pthread_mutex_lock(&pool->lock);
+}
+
 /* Reads the answer to a reset and, if `ask`, tests the connection that the caller holds. Returns
  * false when the connection is broken, or was taken away by a shutdown. Releases the mutex
  * meanwhile. */
@@ -81,13 +92,8 @@ static bool settle(struct acquisition *request, bool ask)
 	bool good = link_settle(link, ask, deadline);
 	pthread_mutex_lock(&pool->lock);
 	request->waited = true;
-	if (!slot_is_lent_to(slot, lease)) {
-		struct pool_link *orphan = orphan_find(pool, lease);
-		pthread_mutex_unlock(&pool->lock);
-		link_free(orphan);
-		pthread_mutex_lock(&pool->lock);
+	if (!slot_is_lent_to(slot, lease))
 		return false;
-	}
 	if (good)
 		page_add(slot->page->counters.resets, resetting);
 	else
@@ -246,8 +252,15 @@ static int acquire(struct acquisition *request)
 			return result;
 		if (request->waited)
 			now = now_usec();
-		if (!is_doubtful(pool, borrower->slot->link, now, &ask) || settle(request, ask))
+		/* a thread that was served may wake up late, when the hold has been ended already
+		 */
+		bool ours = slot_is_lent_to(borrower->slot, borrower->lease);
+		if (ours &&
+			(!is_doubtful(pool, borrower->slot->link, now, &ask) ||
+				settle(request, ask)))
 			break;
+		if (!slot_is_lent_to(borrower->slot, borrower->lease))
+			free_taken(request);
 		borrower->lease->conn_ = NULL;
 	}
 	if (request->waited)
