@@ -43,7 +43,7 @@ static bool is_doubtful(
 
 /* Gives up the broken connection that the calling thread holds; it does not count as acquired. The
  * mutex is released while the event is reported. */
-static void drop_broken(struct dbpool *pool, struct pool_slot *slot)
+static void drop_broken(struct dbpool *pool, struct link_slot *slot)
 {
 	struct dbpool_event event = { .kind = DBPOOL_EVENT_LOST,
 		.slot = slot_number(pool, slot),
@@ -79,7 +79,7 @@ static void free_taken(struct acquisition *request)
 static bool settle(struct acquisition *request, bool ask)
 {
 	struct dbpool *pool = request->pool;
-	struct pool_slot *slot = request->borrower.slot;
+	struct link_slot *slot = request->borrower.slot;
 	const struct dbpool_lease *lease = request->borrower.lease;
 	struct pool_link *link = slot->link;
 	bool resetting = link->resetting;
@@ -110,15 +110,15 @@ static void count_wait(const struct acquisition *request, int64_t now)
 
 static int compare_since(const void *a, const void *b)
 {
-	int64_t x = (*(const struct pool_slot *const *)a)->since;
-	int64_t y = (*(const struct pool_slot *const *)b)->since;
+	int64_t x = (*(const struct link_slot *const *)a)->since;
+	int64_t y = (*(const struct link_slot *const *)b)->since;
 	return (x > y) - (x < y);
 }
 
 /* "3 of 3 in use: slot 1 by thread 4312 for 7m12s from sync.c:212; …", the longest hold first. */
 static void describe_borrowers(struct dbpool *pool, char *text, size_t size)
 {
-	const struct pool_slot *held[DBPOOL_MAX];
+	const struct link_slot *held[DBPOOL_MAX];
 	unsigned n = 0;
 	int64_t now = now_usec();
 	for (unsigned i = 0; i < pool->config.max; i++)
@@ -173,7 +173,7 @@ static int sleep_in_line(struct acquisition *request, struct pool_waiter *waiter
 {
 	struct dbpool *pool = request->pool;
 	for (;;) {
-		struct pool_slot *idle = pool->first == waiter ? slot_find(pool, SLOT_IDLE) : NULL;
+		struct link_slot *idle = pool->first == waiter ? slot_find(pool, SLOT_IDLE) : NULL;
 		int64_t now = now_usec();
 		int result = DBPOOL_OK;
 		if (idle)
@@ -230,7 +230,7 @@ static int get_one(struct acquisition *request, bool again)
 	struct dbpool *pool = request->pool;
 	if (!lends(pool))
 		return refuse(pool);
-	struct pool_slot *idle =
+	struct link_slot *idle =
 		queue_has_priority(pool, request->started) ? NULL : slot_find(pool, SLOT_IDLE);
 	if (idle && !again) {
 		slot_lend(pool, idle, &request->borrower, request->started);
@@ -334,7 +334,7 @@ PGconn *dbpool_conn(const struct dbpool_lease *lease)
 {
 	if (!lease || !lease->conn_ || lease->pool_->forked)
 		return NULL;
-	const struct pool_slot *slot = &lease->pool_->slots[lease->slot_];
+	const struct link_slot *slot = &lease->pool_->slots[lease->slot_];
 	uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
 	return ticket == lease->ticket_ ? lease->conn_ : NULL;
 }

@@ -52,7 +52,7 @@ static bool wants_one(const struct dbpool *pool)
 
 /* The pool's mutex is held; it is released meanwhile. The slot becomes empty only when the server
  * has ended the session, so that there are never more than max sessions. */
-static void close_one(struct dbpool *pool, struct pool_slot *slot)
+static void close_one(struct dbpool *pool, struct link_slot *slot)
 {
 	struct pool_link *link = slot->link;
 	int fd = slot->ending;
@@ -70,7 +70,7 @@ static void close_one(struct dbpool *pool, struct pool_slot *slot)
 	pthread_cond_broadcast(&pool->changed);
 }
 
-static void install(struct dbpool *pool, struct pool_slot *slot, struct pool_link *link)
+static void install(struct dbpool *pool, struct link_slot *slot, struct pool_link *link)
 {
 	int64_t now = now_usec();
 	const struct pool_config *config = &pool->config;
@@ -125,7 +125,7 @@ static void note(struct dbpool *pool, int result, const char *text)
 /* The pool's mutex is held; it is released meanwhile. */
 static void open_one(struct dbpool *pool)
 {
-	struct pool_slot *slot = slot_find(pool, SLOT_EMPTY);
+	struct link_slot *slot = slot_find(pool, SLOT_EMPTY);
 	struct pool_link *link = NULL;
 	char error[TEXT_MAX] = "";
 	if (!slot)
@@ -174,7 +174,7 @@ void *connector_run(void *data)
 	struct dbpool *pool = data;
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->close) {
-		struct pool_slot *slot = slot_find(pool, SLOT_CLOSING);
+		struct link_slot *slot = slot_find(pool, SLOT_CLOSING);
 		bool wanted = wants_one(pool);
 		if (slot)
 			close_one(pool, slot);

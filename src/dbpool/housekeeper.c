@@ -20,12 +20,12 @@ static int64_t tick_length(const struct dbpool *pool)
 }
 
 /* Finds a hold that is a leak and is not reported as one. */
-static bool is_new_leak(const struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static bool is_new_leak(const struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	return !slot->leaked && now - slot_active(slot) >= pool->config.held;
 }
 
-static void report_leak(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static void report_leak(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	(void)now;
 	slot->leaked = true;
@@ -34,12 +34,12 @@ static void report_leak(struct dbpool *pool, struct pool_slot *slot, int64_t now
 }
 
 /* Finds a hold that was reported as a leak and has had a result since. */
-static bool is_active_again(const struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static bool is_active_again(const struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	return slot->leaked && now - slot_active(slot) < pool->config.held;
 }
 
-static void take_report_back(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static void take_report_back(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	(void)pool;
 	(void)now;
@@ -47,14 +47,14 @@ static void take_report_back(struct dbpool *pool, struct pool_slot *slot, int64_
 	page_slot_leaked(slot->page, false);
 }
 
-static bool is_lost(const struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static bool is_lost(const struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	(void)pool;
 	(void)now;
 	return link_has_ended(slot->link);
 }
 
-static void free_lost(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static void free_lost(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	orphan_make(pool, slot, false, now);
 	page_add(pool->page->totals.lost_slots, 1);
@@ -62,12 +62,12 @@ static void free_lost(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 	pool->suspect = now;
 }
 
-static bool is_overdue(const struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static bool is_overdue(const struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	return now - slot->since >= pool->config.reclaim;
 }
 
-static void reclaim(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+static void reclaim(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	link_cancel(slot->link);
 	orphan_make(pool, slot, false, now);
@@ -76,8 +76,8 @@ static void reclaim(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 
 /* What is checked of each borrowed connection, and done about it, in this order. */
 static const struct check {
-	bool (*is_so)(const struct dbpool *pool, struct pool_slot *slot, int64_t now);
-	void (*act)(struct dbpool *pool, struct pool_slot *slot, int64_t now);
+	bool (*is_so)(const struct dbpool *pool, struct link_slot *slot, int64_t now);
+	void (*act)(struct dbpool *pool, struct link_slot *slot, int64_t now);
 	enum dbpool_event_kind kind;
 	const char *text;
 } checks[] = {
@@ -90,7 +90,7 @@ static const struct check {
 
 /* Acts on one borrowed connection; NULL when there is nothing to be done. */
 static const struct check *check_slot(
-	struct dbpool *pool, struct pool_slot *slot, struct dbpool_event *ret_event)
+	struct dbpool *pool, struct link_slot *slot, struct dbpool_event *ret_event)
 {
 	int64_t now = now_usec();
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
@@ -134,7 +134,7 @@ static void expire(struct dbpool *pool)
 {
 	int64_t now = now_usec();
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct pool_slot *slot = &pool->slots[i];
+		struct link_slot *slot = &pool->slots[i];
 		if (slot->state != SLOT_IDLE)
 			continue;
 		bool unneeded = now - slot->since > pool->config.idle_lifetime &&

@@ -61,7 +61,7 @@ void queue_nudge(struct dbpool *pool)
 		wake(first, WAITER_NUDGED);
 }
 
-void queue_offer(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+void queue_offer(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	struct pool_waiter *first = pool->first;
 	if (queue_has_priority(pool, now)) {

@@ -22,7 +22,7 @@ static int release_orphan(struct dbpool *pool, const struct dbpool_lease *lease)
 }
 
 /* Closes a link that the shutdown did not wait for. The pool's mutex is held, and is released. */
-static void close_late(struct dbpool *pool, struct pool_slot *slot)
+static void close_late(struct dbpool *pool, struct link_slot *slot)
 {
 	struct pool_link *link = slot->link;
 	slot->link = NULL;
@@ -44,7 +44,7 @@ static void report_released(const struct dbpool *pool, struct dbpool_event *even
 /* Cleans the link or discards it, then offers the slot to the waiters. The slot is SLOT_CLEANING,
  * so only this thread uses it. The pool's mutex is held, and is released. */
 static void clean_and_offer(
-	struct dbpool *pool, struct pool_slot *slot, bool discard, struct dbpool_event *released)
+	struct dbpool *pool, struct link_slot *slot, bool discard, struct dbpool_event *released)
 {
 	struct pool_link *link = slot->link;
 	pthread_mutex_unlock(&pool->lock);
@@ -81,7 +81,7 @@ static void clean_and_offer(
 static int release(const struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;
-	struct pool_slot *slot = &pool->slots[lease->slot_];
+	struct link_slot *slot = &pool->slots[lease->slot_];
 	int64_t now = now_usec();
 	pthread_mutex_lock(&pool->lock);
 	if (!slot_is_lent_to(slot, lease))

@@ -41,7 +41,7 @@ static void stop_lending(struct dbpool *pool)
 }
 
 /* True when the slot's borrower waits for the shutdown, and so cannot release its connection. */
-static bool is_exempt(const struct dbpool *pool, const struct pool_slot *slot)
+static bool is_exempt(const struct dbpool *pool, const struct link_slot *slot)
 {
 	for (unsigned i = 0; i < pool->n_exempt; i++)
 		if (pool->exempt[i] == slot->thread)
@@ -52,7 +52,7 @@ static bool is_exempt(const struct dbpool *pool, const struct pool_slot *slot)
 static bool somebody_borrows(const struct dbpool *pool)
 {
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		const struct pool_slot *slot = &pool->slots[i];
+		const struct link_slot *slot = &pool->slots[i];
 		if (slot->state == SLOT_CLEANING ||
 			(slot->state == SLOT_HELD && !is_exempt(pool, slot)))
 			return true;
@@ -110,7 +110,7 @@ static unsigned collect(struct dbpool *pool, struct pool_link **links, int *fds)
 	pthread_mutex_lock(&pool->lock);
 	pool->closed = true;
 	for (unsigned i = 0; i < pool->config.max; i++) {
-		struct pool_slot *slot = &pool->slots[i];
+		struct link_slot *slot = &pool->slots[i];
 		if (slot->state == SLOT_HELD) {
 			orphan_make(pool, slot, is_exempt(pool, slot), now);
 		} else if (slot->link && slot->state != SLOT_CLEANING) {

@@ -4,7 +4,7 @@
 #include "dbpool/link.h"
 
 static void set_state(
-	struct dbpool *pool, struct pool_slot *slot, enum slot_state state, int64_t now)
+	struct dbpool *pool, struct link_slot *slot, enum slot_state state, int64_t now)
 {
 	pool->n_slots[slot->state]--;
 	pool->n_slots[state]++;
@@ -13,17 +13,17 @@ static void set_state(
 }
 
 /* dbpool_conn() reads the ticket without the mutex. */
-static void next_ticket(struct pool_slot *slot)
+static void next_ticket(struct link_slot *slot)
 {
 	atomic_fetch_add_explicit(&slot->ticket, 1, memory_order_relaxed);
 }
 
-static uint64_t ticket_of(const struct pool_slot *slot)
+static uint64_t ticket_of(const struct link_slot *slot)
 {
 	return atomic_load_explicit(&slot->ticket, memory_order_relaxed);
 }
 
-void slot_lend(struct dbpool *pool, struct pool_slot *slot, struct borrower *borrower, int64_t now)
+void slot_lend(struct dbpool *pool, struct link_slot *slot, struct borrower *borrower, int64_t now)
 {
 	const char *site = borrower->site;
 	/* a string literal always has the same address: its text is copied only when it changes */
@@ -44,7 +44,7 @@ void slot_lend(struct dbpool *pool, struct pool_slot *slot, struct borrower *bor
 	borrower->lease->conn_ = slot->link->conn;
 }
 
-void slot_take_back(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+void slot_take_back(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	struct page_counters *counters = &slot->page->counters;
 	int64_t hold = now - slot->since;
@@ -57,14 +57,14 @@ void slot_take_back(struct dbpool *pool, struct pool_slot *slot, int64_t now)
 	set_state(pool, slot, SLOT_CLEANING, now);
 }
 
-void slot_rest(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+void slot_rest(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	set_state(pool, slot, SLOT_IDLE, now);
 	slot->thread = 0;
 	page_slot_idle(slot->page, now);
 }
 
-void slot_change(struct dbpool *pool, struct pool_slot *slot, enum slot_state state, int64_t now)
+void slot_change(struct dbpool *pool, struct link_slot *slot, enum slot_state state, int64_t now)
 {
 	static const enum page_slot_state shown[SLOT_STATES] = {
 		[SLOT_EMPTY] = PAGE_SLOT_EMPTY,
@@ -81,13 +81,13 @@ void slot_change(struct dbpool *pool, struct pool_slot *slot, enum slot_state st
 	page_slot_state(slot->page, shown[state], now);
 }
 
-void slot_give_up(struct dbpool *pool, struct pool_slot *slot, int64_t now)
+void slot_give_up(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
 	slot_change(pool, slot, SLOT_CLOSING, now);
 	pthread_cond_signal(&pool->work);
 }
 
-void slot_clear(struct pool_slot *slot, struct page_slot *page, int64_t now)
+void slot_clear(struct link_slot *slot, struct page_slot *page, int64_t now)
 {
 	uint64_t ticket = ticket_of(slot);
 	/* even means not held */
@@ -104,7 +104,7 @@ void slot_clear(struct pool_slot *slot, struct page_slot *page, int64_t now)
 	slot->ending = -1;
 }
 
-struct pool_slot *slot_find(struct dbpool *pool, enum slot_state state)
+struct link_slot *slot_find(struct dbpool *pool, enum slot_state state)
 {
 	for (unsigned i = 0; pool->n_slots[state] && i < pool->config.max; i++)
 		if (pool->slots[i].state == state)
@@ -112,17 +112,17 @@ struct pool_slot *slot_find(struct dbpool *pool, enum slot_state state)
 	return NULL;
 }
 
-bool slot_is_lent_to(const struct pool_slot *slot, const struct dbpool_lease *lease)
+bool slot_is_lent_to(const struct link_slot *slot, const struct dbpool_lease *lease)
 {
 	return ticket_of(slot) == lease->ticket_;
 }
 
-bool slot_is_spent(const struct dbpool *pool, const struct pool_slot *slot, int64_t now)
+bool slot_is_spent(const struct dbpool *pool, const struct link_slot *slot, int64_t now)
 {
 	return slot->uses >= pool->config.max_uses || now >= slot->expires;
 }
 
-int slot_number(const struct dbpool *pool, const struct pool_slot *slot)
+int slot_number(const struct dbpool *pool, const struct link_slot *slot)
 {
 	return (int)(slot - pool->slots) + 1;
 }
@@ -140,13 +140,13 @@ unsigned slots_used(const struct dbpool *pool)
 	return n;
 }
 
-int64_t slot_active(const struct pool_slot *slot)
+int64_t slot_active(const struct link_slot *slot)
 {
 	int64_t result = page_get(slot->page->last_result_monotonic);
 	return result > slot->since ? result : slot->since;
 }
 
-void orphan_make(struct dbpool *pool, struct pool_slot *slot, bool polite, int64_t now)
+void orphan_make(struct dbpool *pool, struct link_slot *slot, bool polite, int64_t now)
 {
 	struct pool_link *link = slot->link;
 	link->slot = (int)(slot - pool->slots);

@@ -42,7 +42,7 @@ enum slot_state {
 	SLOT_STATES,
 };
 
-struct pool_slot {
+struct link_slot {
 	enum slot_state state;
 	_Atomic uint64_t ticket; /* +1 at each acquisition and at each end of one: odd while held */
 	struct pool_link *link; /* SLOT_IDLE, SLOT_HELD, SLOT_CLEANING; SLOT_CLOSING until closed */
@@ -59,7 +59,7 @@ struct pool_slot {
 /* A thread that acquires a connection, and what it gets. */
 struct borrower {
 	struct dbpool_lease *lease;
-	struct pool_slot *slot; /* once it is served */
+	struct link_slot *slot; /* once it is served */
 	const char *site;
 	int32_t thread;
 };
@@ -136,7 +136,7 @@ struct dbpool {
 
 	struct dbpool *next;  /* in the list of the process's pools: process.c */
 	struct dbpool *older; /* the previous default pool, which a thread still uses */
-	struct pool_slot slots[DBPOOL_MAX];
+	struct link_slot slots[DBPOOL_MAX];
 };
 
 #endif
