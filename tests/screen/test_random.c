@@ -198,7 +198,7 @@ static void end_session(struct term *term)
 {
 	/* ncurses takes up to 16 bytes in one packet for the rest of a character that was broken
 	 * off */
-	assert_true(term_settle(term));
+	assert_true(term_wait_taken(term));
 	for (int i = 0; i < 10; i++)
 		term_press(term, "Esc");
 	term_resize(term, 120, 36);
@@ -218,7 +218,7 @@ static void nothing_ends_it(void **state)
 	for (int i = 0; i < steps; i++) {
 		step(term);
 		if (i % COMPARE_EVERY == 0)
-			assert_true(term_settle(term));
+			assert_true(term_wait_taken(term));
 		give_page();
 	}
 	end_session(term);

@@ -363,6 +363,18 @@ static bool is_settled(struct term *term, void *data)
 	return settling->looks > SETTLED_LOOKS;
 }
 
+static bool has_taken_input(struct term *term, void *data)
+{
+	(void)data;
+	int unread = 0;
+	return ioctl(term->slave, FIONREAD, &unread) == 0 && !unread && is_asleep(term);
+}
+
+bool term_wait_taken(struct term *term)
+{
+	return term_wait(term, has_taken_input, NULL, "all input to be taken");
+}
+
 bool term_settle(struct term *term)
 {
 	struct settling settling = { .written = term->written };

@@ -79,6 +79,9 @@ typedef bool term_predicate(struct term *term, void *data);
 bool term_wait(struct term *term, term_predicate *predicate, void *data, const char *what);
 bool term_wait_text(struct term *term, const char *text);
 bool term_wait_gone(struct term *term, const char *text);
+/* Until the program has taken all input and sleeps in its loop. It may be about to show something:
+ * a program that refreshes all the time, on a busy machine, is never at rest. */
+bool term_wait_taken(struct term *term);
 /* Until the program has taken all input, shown its answer, and sleeps in its loop, and none of its
  * other threads is at work. */
 bool term_settle(struct term *term);
