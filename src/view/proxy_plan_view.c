@@ -31,8 +31,8 @@ static void add_process(struct arena *arena, struct facts *facts, const struct a
 static void add_command(struct facts *facts, const struct command_step *command)
 {
 	facts_add(facts, STYLE_TEXT, "runs", command->text);
-	facts_add(facts, STYLE_DIM, "its output",
-		command->output ? command->output : "is thrown away");
+	facts_add(
+		facts, STYLE_DIM, "its output", command->output ? command->output : "is discarded");
 }
 
 static void add_result(struct arena *arena, struct facts *facts, const struct action_step *step)

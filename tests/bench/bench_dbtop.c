@@ -242,7 +242,7 @@ static double press_once(struct term *term, bool open)
 {
 	int64_t began = instant_monotonic();
 	term_send(term, open ? "?" : "q");
-	while (term_shows(term, "keep the picture") != open &&
+	while (term_shows(term, "pause; press again") != open &&
 		instant_monotonic() - began < USEC_PER_SEC)
 		term_read(term, 1);
 	return (double)(instant_monotonic() - began);

@@ -54,7 +54,7 @@ static const struct page {
 	{ "pooled", "backend 9912", "LEAKED,", false },
 	{ "locks", "Locks: 3 wait", "9912", false },
 	{ "actions", "Actions", "kill_leaked", false },
-	{ "messages", "Messages", "nothing has been met", false },
+	{ "messages", "Messages", "nothing has been logged", false },
 	{ "proxy", "Proxy", "serving", false },
 	{ "launch", "Restart the proxy", "cloud-sql-proxy", false },
 	{ "launched", "Restarting the proxy", "812", false },
@@ -66,7 +66,7 @@ static const struct page {
 	{ "watch", "watched python3", "PASS", false },
 	{ "watch-failed", "watched python3", "FAIL", false },
 	{ "watch-armed", "watching python3", "armed", false },
-	{ "quit", "watching python3", "Quit, and see", false },
+	{ "quit", "watching python3", "Quit, and stop watching", false },
 	{ "password", "Password", "for user dbtop", false },
 };
 #define PAGES (sizeof(pages) / sizeof(pages[0]))

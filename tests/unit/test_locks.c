@@ -267,6 +267,27 @@ static void test_enter_is_offered_where_it_opens_something(void **state)
 	check_offers(0, false);
 }
 
+/* Up and down move the cursor, and stop at the last line. */
+static void test_keys_move_the_cursor(void **state)
+{
+	static const struct lock_row rows[] = { { 9913, { 9912 }, "outbox" } };
+	struct ui_state ui;
+	struct grid grid;
+	(void)state;
+	SET_ROWS(assessment, rows);
+	ui_init(&ui, screen_keys, n_screen_keys);
+	grid_init(&grid);
+	ui_push(&ui, &locks_view);
+	screen_show(assessment, NULL, &ui, NULL, 120, 36, &grid);
+	ui_move(&ui, 1);
+	assert_int_equal(ui.cursor, 1);
+	ui_end(&ui);
+	assert_int_equal(ui.cursor, ui.shown.dialog_lines - 1);
+	assert_true(ui.shown.dialog_lines > 2);
+	ui_deinit(&ui);
+	grid_deinit(&grid);
+}
+
 static void test_details_tell_of_locks(void **state)
 {
 	static const struct lock_row rows[] = {
@@ -308,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_page, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_enter_is_offered_where_it_opens_something, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys_move_the_cursor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_details_tell_of_locks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_rows, set_up, tear_down),
 	};
