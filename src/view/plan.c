@@ -170,12 +170,12 @@ static const struct field session_fields[][FIELDS_MAX + 1] = {
 	{
 		{ .most = 3, .format = format_tick },
 		{ .right = true, .most = 10, .format = format_pid },
-		{ .most = 28, .least = 15, .sacrifice = 3, .format = format_process },
-		{ .most = 20, .sacrifice = 4, .format = format_application },
-		{ .right = true, .most = 7, .sacrifice = 5, .format = format_age },
+		{ .most = 28, .least = 15, .sacrifice = 5, .format = format_process },
+		{ .most = 20, .sacrifice = 2, .format = format_application },
+		{ .right = true, .most = 7, .sacrifice = 3, .format = format_age },
 		{ .most = 8, .sacrifice = 6, .format = format_certainty },
 		{ .most = 28, .format = format_reason },
-		{ .most = 70, .sacrifice = 2, .format = format_loses },
+		{ .most = 70, .sacrifice = 4, .format = format_loses },
 		{ .most = 60, .sacrifice = 1, .format = format_query },
 	},
 	{

@@ -264,6 +264,23 @@ static void the_numbers_are_told_last(void **state)
 	tear_down(&fixture);
 }
 
+/* The plan says what is lost, and leaves out the application first. */
+static void a_narrow_plan_says_what_is_lost(void **state)
+{
+	(void)state;
+	static const int widths[] = { 80, 100, 120 };
+	struct fixture fixture;
+	set_up(&fixture, SAMPLE_SCREEN);
+	ui_push(&fixture.ui, &plan_view);
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		char *text = text_at(&fixture, widths[i], 24);
+		if (!strstr(text, "loses: open tr"))
+			fail_msg("at %d columns:\n%s", widths[i], text);
+		free(text);
+	}
+	tear_down(&fixture);
+}
+
 /* The rows fill the rest: n more lines show n more rows. */
 static void a_taller_screen_shows_more(void **state)
 {
@@ -308,6 +325,7 @@ int main(void)
 		cmocka_unit_test(cells_are_sound),
 		cmocka_unit_test(ascii_is_ascii),
 		cmocka_unit_test(the_numbers_are_told_last),
+		cmocka_unit_test(a_narrow_plan_says_what_is_lost),
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),
 	};
