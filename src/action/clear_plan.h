@@ -1,5 +1,5 @@
-/* The plan to remove stats pages that are evidence of nothing any more: their process is dead, and
- * the rows that were read since show none of its sessions. Pure. */
+/* The plan to remove stats pages of the past: their process is dead, and it left nothing on this
+ * server. Pure. */
 #ifndef ACTION_CLEAR_PLAN_H
 #define ACTION_CLEAR_PLAN_H
 
@@ -9,7 +9,8 @@ struct action;
 struct assessment;
 struct rules;
 
-/* The pages that may go: of this user (uid), in scope (--app), spent. Copies every string; the
+/* The pages that may go: of this user (uid), in scope (--app), of the past; whatever server they were
+ * for. Copies every string; the
  * caller frees it with action_free(). */
 struct action *clear_plan(
 	const struct assessment *assessment, const struct rules *rules, uint32_t uid);

@@ -61,14 +61,21 @@ bool pool_is_shown(const struct pool *pool)
 	return !pool->elsewhere && !pool->spent;
 }
 
-char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_spent,
+bool pool_is_past(const struct pool *pool)
+{
+	return pool->spent ||
+		(pool->elsewhere && pool->page && pool->page->status == POOL_PAGE_DEAD);
+}
+
+char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_past,
 	char text[static POOL_FOLDED_MAX])
 {
-	char dead[88] = "", others[56] = "";
-	size_t spent = 0, elsewhere = 0;
+	char dead[88] = "", others[56] = "", ended[40] = "";
+	size_t spent = 0, elsewhere = 0, past = 0;
 	for (size_t i = 0; i < n_pools; i++) {
 		spent += pools[i].spent;
 		elsewhere += pools[i].elsewhere;
+		past += pool_is_past(&pools[i]);
 	}
 	if (spent)
 		snprintf(dead, sizeof(dead), "%zu page%s of %sdead process%s: nothing left behind",
@@ -76,9 +83,12 @@ char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_spent,
 	if (elsewhere)
 		snprintf(others, sizeof(others), "%zu pool%s of other servers", elsewhere,
 			plural_s(elsewhere));
-	snprintf(text, POOL_FOLDED_MAX, "%s%s%s", dead, spent && elsewhere ? " · " : "", others);
-	if (ret_spent)
-		*ret_spent = spent;
+	if (past > spent)
+		snprintf(ended, sizeof(ended), ", %zu ended", past - spent);
+	snprintf(text, POOL_FOLDED_MAX, "%s%s%s%s", dead, spent && elsewhere ? " · " : "", others,
+		ended);
+	if (ret_past)
+		*ret_past = past;
 	return text;
 }
 

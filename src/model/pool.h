@@ -144,10 +144,14 @@ bool pool_is_shown(const struct pool *pool);
 
 #define POOL_FOLDED_MAX 160
 
+/* Whether its page may be removed: its process is dead, and none of its sessions is left on this
+ * server, or it was of another one. */
+bool pool_is_past(const struct pool *pool);
+
 /* "3 pages of dead processes: nothing left behind · 2 pools of other servers": counts the pools
- * without a line; "" if each has one. *ret_spent is the number of the first kind; it may be NULL.
+ * without a line; "" if each has one. *ret_past is how many are of the past; it may be NULL.
  * Returns text. */
-char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_spent,
+char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_past,
 	char text[static POOL_FOLDED_MAX]);
 
 /* "dbpool", "pgbouncer" */

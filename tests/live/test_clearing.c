@@ -56,30 +56,34 @@ static void what_is_over_is_cleared_when_asked(void **state)
 	(void)state;
 	struct live_program *alive = start_pool(server, "alive");
 	(void)start_pool(other, "stranger");
+	struct live_program *former = start_pool(other, "former");
+	live_signal(former, SIGKILL);
+	(void)live_finish(former, 10000);
 	let_die("first");
 	let_die("second");
-	assert_int_equal(count_pages(), 4);
+	assert_int_equal(count_pages(), 5);
 	struct term *term = open_dashboard(NULL, NULL);
 	assert_true(term_wait_text(term,
-		"2 pages of dead processes: nothing left behind · 1 pool of other servers   X "
-		"clears them"));
+		"2 pages of dead processes: nothing left behind · 2 pools of other servers, 1 "
+		"ended   X clears them"));
 	CLEANUP(cleanup_free) char *living = mem_printf("alive %d", (int)live_pid(alive));
 	assert_true(term_shows(term, living));
 	assert_false(term_shows(term, "stranger"));
 	/* looking, and leaving it at that, changes nothing */
 	term_press(term, "X");
-	assert_true(term_wait_text(term, "Remove 2 stats pages of dead processes?"));
+	assert_true(term_wait_text(term, "Remove 3 stats pages of dead processes?"));
 	assert_true(term_shows(term, "first "));
 	assert_true(term_shows(term, "second "));
+	assert_true(term_shows(term, "former "));
 	assert_false(term_shows(term, "stranger"));
 	term_press(term, "Esc");
-	assert_true(term_wait_gone(term, "Remove 2"));
-	assert_int_equal(count_pages(), 4);
+	assert_true(term_wait_gone(term, "Remove 3"));
+	assert_int_equal(count_pages(), 5);
 
 	term_press(term, "X");
-	assert_true(term_wait_text(term, "Remove 2 stats pages of dead processes?"));
+	assert_true(term_wait_text(term, "Remove 3 stats pages of dead processes?"));
 	term_confirm(term);
-	assert_true(term_wait_text(term, "done: 2 of 2 removed"));
+	assert_true(term_wait_text(term, "done: 3 of 3 removed"));
 	assert_int_equal(count_pages(), 2);
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "dead processes"));
@@ -92,12 +96,12 @@ static void what_is_over_is_cleared_when_asked(void **state)
 	CLEANUP(cleanup_free) char *log = live_read(path);
 	assert_non_null(log);
 	assert_non_null(strstr(log, "\"action\":\"clear_pages\""));
-	assert_non_null(strstr(log, "\"targets\":2"));
+	assert_non_null(strstr(log, "\"targets\":3"));
 	const char *cleared = strstr(log, "\"result\":\"cleared\"");
 	assert_non_null(cleared);
 	assert_non_null(strstr(cleared + 1, "\"result\":\"cleared\""));
 	term_press(term, "a");
-	assert_true(term_wait_text(term, "clear_pages: begins with 2 targets"));
+	assert_true(term_wait_text(term, "clear_pages: begins with 3 targets"));
 	term_end(term);
 	live_teardown(NULL);
 }
