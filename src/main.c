@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "action/proxy_plan.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -177,6 +178,10 @@ static int prepare(struct app *app, struct arena *arena)
 	r = connect_params(&app->options, app->config, &app->params);
 	if (r == 0)
 		r = read_consoles(app);
+	app->command = options_retype(&app->options);
+	if (r == 0 && app->config->proxy.start.count)
+		app->proxy_start = proxy_plan_command(
+			arena, app->config->proxy.start.items, app->config->proxy.start.count);
 	return r < 0 ? r : ask_password(app);
 }
 
@@ -205,6 +210,7 @@ static void release(struct app *app)
 	app_report_unwritten("log", log_close(app->log));
 	if (app->scoped)
 		regfree(&app->scope);
+	free(app->command);
 	config_free(app->config);
 }
 

@@ -41,6 +41,30 @@ static bool ends_with_process(const struct emergency *emergency,
 	return step && step->selected;
 }
 
+static const struct action_step *find_session(
+	const struct action *plan, const struct backend *backend)
+{
+	for (size_t i = 0; plan && i < plan->n_steps; i++)
+		if (plan->steps[i].pid == backend->pid &&
+			plan->steps[i].session.backend_start == backend->start)
+			return &plan->steps[i];
+	return NULL;
+}
+
+/* A session whose client is gone: as it was ticked; if it was not in the plan, as its process was.
+ */
+static bool may_end_gone(const struct emergency *emergency, const struct backend *backend)
+{
+	const struct action_step *planned = find_session(emergency->gone, backend);
+	if (planned)
+		return planned->selected;
+	const struct action_step *held = find_session(emergency->held, backend);
+	for (size_t i = 0; held && i < emergency->action.n_steps; i++)
+		if (emergency->action.steps[i].pid == held->session.process_pid)
+			return emergency->action.steps[i].selected;
+	return !emergency->only_named;
+}
+
 /* Its process was stopped, or is gone. */
 static bool ends_by_now(const struct emergency *emergency, const struct assessment *assessment,
 	const struct connection *connection, const struct patterns *applications)
@@ -53,7 +77,8 @@ static bool ends_by_now(const struct emergency *emergency, const struct assessme
 		return step->selected && (step->process.signal || step->result != RESULT_PENDING);
 	return connection->end == CLIENT_END_GONE &&
 		(applications->count == 0 ||
-			patterns_match(applications, connection->backend->application_name));
+			patterns_match(applications, connection->backend->application_name)) &&
+		may_end_gone(emergency, connection->backend);
 }
 
 size_t emergency_plan_unseen(const struct assessment *assessment)
@@ -100,6 +125,12 @@ struct action *emergency_plan_sessions(const struct emergency *emergency,
 	return plan_those(emergency, assessment, ends_by_now, applications);
 }
 
+/* Whether only some processes are named. */
+static bool is_restricted(const struct emergency_plan_options *options)
+{
+	return options->n_pids || options->applications->count || options->rules->scope;
+}
+
 struct emergency *emergency_plan(const struct assessment *assessment,
 	const struct emergency_plan_options *options, const struct process_facts *facts,
 	size_t n_facts)
@@ -117,6 +148,9 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 			.grace = options->grace,
 		},
 		.connected = emergency_candidates_connected(assessment),
+		.has_room = assessment->server.status == SERVER_ROLE_LIMIT ||
+			assessment->server.status == SERVER_DATABASE_LIMIT,
+		.only_named = options->n_pids > 0,
 		.counted = -1,
 	};
 	if (assessment->peers)
@@ -124,5 +158,7 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 	emergency->gone = emergency_plan_sessions(emergency, assessment, options->applications);
 	emergency->held =
 		plan_those(emergency, assessment, ends_with_process, options->applications);
+	if (emergency->has_room && !is_restricted(options))
+		emergency_untick(emergency);
 	return emergency;
 }

@@ -194,7 +194,9 @@ static void merge(struct emergency_run *run, const struct emergency *fresh)
 static bool is_full(const struct emergency_run *run)
 {
 	const struct server_state *state = session_state(run->session);
-	return !session_is_ready(run->session) && state->status == SERVER_FULL;
+	return !session_is_ready(run->session) &&
+		(state->status == SERVER_FULL || state->status == SERVER_ROLE_LIMIT ||
+			state->status == SERVER_DATABASE_LIMIT);
 }
 
 static void begin(struct emergency_run *run, const struct emergency *fresh)

@@ -204,11 +204,34 @@ static bool is_named(const struct judge *judge, const struct suspect *suspect)
 	return !suspect->known && patterns_match(patterns, suspect->facts->application);
 }
 
+static bool is_named_by_pid(const struct judge *judge, const struct suspect *suspect)
+{
+	for (size_t i = 0; i < judge->options->n_pids; i++)
+		if (judge->options->pids[i] == suspect->process->pid)
+			return true;
+	return false;
+}
+
+static bool is_named_for_emergency(const struct judge *judge, const struct suspect *suspect)
+{
+	return is_named_by_pid(judge, suspect) ||
+		(judge->options->applications->count && is_named(judge, suspect));
+}
+
 static enum skip_reason judge_names(const struct judge *judge, struct suspect *suspect)
 {
+	if (judge->options->n_pids) {
+		if (is_named_by_pid(judge, suspect))
+			return SKIP_NONE;
+		suspect->why = "--pid does not name it";
+		return SKIP_NOT_NAMED;
+	}
 	if (judge->options->applications->count == 0 || is_named(judge, suspect))
 		return SKIP_NONE;
-	return suspect->known ? SKIP_NOT_NAMED : SKIP_NOT_TOLD;
+	if (!suspect->known)
+		return SKIP_NOT_TOLD;
+	suspect->why = "emergency.applications does not name it";
+	return SKIP_NOT_NAMED;
 }
 
 /* All that a process holds goes with it: one connection out of scope keeps the process. */
@@ -230,7 +253,7 @@ static enum skip_reason judge_scope(const struct judge *judge, struct suspect *s
 /* By --app, too: a scope that has all its connections names it. */
 static bool is_named_at_all(const struct judge *judge, struct suspect *suspect)
 {
-	if (judge->options->applications->count && is_named(judge, suspect))
+	if (is_named_for_emergency(judge, suspect))
 		return true;
 	return judge->options->rules->scope && judge_scope(judge, suspect) == SKIP_NONE;
 }
@@ -238,8 +261,11 @@ static bool is_named_at_all(const struct judge *judge, struct suspect *suspect)
 static enum skip_reason judge_tool(const struct judge *judge, struct suspect *suspect)
 {
 	enum program_kind kind = kind_of(suspect->facts);
-	bool is_tool = kind == PROGRAM_TOOL || kind == PROGRAM_MAINTENANCE || kind == PROGRAM_DBTOP;
-	if (!is_tool || (judge->options->applications->count && is_named(judge, suspect)))
+	/* the demo's application is dbtop's program under other names */
+	bool is_dbtop = kind == PROGRAM_DBTOP && suspect->process->name &&
+		strcmp(suspect->process->name, "dbtop") == 0;
+	bool is_tool = kind == PROGRAM_TOOL || kind == PROGRAM_MAINTENANCE || is_dbtop;
+	if (!is_tool || is_named_for_emergency(judge, suspect))
 		return SKIP_NONE;
 	suspect->why = arena_strdup(judge->arena, program_of(suspect->facts));
 	return SKIP_CLIENT_PROGRAM;
@@ -255,7 +281,7 @@ static enum skip_reason judge_servers_user(const struct judge *judge, struct sus
 	if (!suspect->facts->servers_user || persons || is_named_at_all(judge, suspect))
 		return SKIP_NONE;
 	suspect->why = arena_printf(judge->arena,
-		"%s's: --app or emergency.applications stops it, when they name it",
+		"%s's: --pid, --app or emergency.applications stops it, when they name it",
 		process->user ? process->user : "PostgreSQL");
 	return SKIP_SERVERS_USER;
 }
@@ -268,7 +294,7 @@ static enum skip_reason judge_knowledge(const struct judge *judge, struct suspec
 	bool by_user = rules->protected_users.count, by_name = rules->protected_applications.count;
 	if (suspect->known || (!by_user && !by_name))
 		return SKIP_NONE;
-	if (judge->options->applications->count && is_named(judge, suspect))
+	if (is_named_for_emergency(judge, suspect))
 		return SKIP_NONE;
 	if (!by_user && suspect->facts->application)
 		return SKIP_NONE;

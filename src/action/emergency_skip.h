@@ -15,6 +15,8 @@ struct patterns;
 struct emergency_plan_options {
 	const struct rules *rules;           /* protect, and --app's scope */
 	const struct patterns *applications; /* emergency.applications; none: every one */
+	const int32_t *pids;                 /* --pid: only these are stopped */
+	size_t n_pids;                       /* 0: no choice */
 	const char *proxy; /* the proxy's executable, beside the one that was found
 			      by its socket; "" for none */
 	uint32_t uid;      /* ours, the effective one */

@@ -22,31 +22,27 @@ static bool is_running(enum backend_state state)
 	return state == BACKEND_STATE_ACTIVE || state == BACKEND_STATE_FASTPATH;
 }
 
-/* NULL when the session holds nothing: an aborted transaction is lost already. */
+/* What is known to be lost; NULL: nothing that is known. An aborted transaction is lost already. */
 static const char *loses(struct arena *arena, const struct connection *connection, int64_t now)
 {
 	const struct backend *backend = connection->backend;
-	const char *what;
-	int64_t since;
-	if (connection->backing_up)
-		return "the base backup";
-	if (connection->verdict.reason == REASON_LOCK_STRANDED)
-		return arena_printf(
-			arena, "an advisory lock, for which %s waits", backend->lock_waiters);
+	const char *what = NULL;
+	int64_t since = INSTANT_UNKNOWN;
 	if (is_running(backend->state)) {
 		what = "running statement";
 		since = backend->query_start;
 	} else if (backend->state == BACKEND_STATE_IN_TRANSACTION) {
 		what = "open transaction";
 		since = backend->xact_start;
-	} else {
-		return NULL;
 	}
-	if (since == INSTANT_UNKNOWN)
+	if (what && since != INSTANT_UNKNOWN) {
+		char age[DURATION_TEXT_MAX];
+		what = arena_printf(
+			arena, "%s, %s", what, duration_format(instant_elapsed(since, now), age));
+	}
+	if (!connection->backing_up)
 		return what;
-	char age[DURATION_TEXT_MAX];
-	return arena_printf(
-		arena, "%s, %s", what, duration_format(instant_elapsed(since, now), age));
+	return what ? arena_printf(arena, "the base backup, %s", what) : "the base backup";
 }
 
 static struct action_step make_step(struct arena *arena, const struct assessment *assessment,

@@ -42,8 +42,7 @@ const char *proxy_plan_refusal(enum action_kind kind, const struct proxy *proxy,
 	return kind == ACTION_PROXY_START ? refuse_start(proxy) : refuse_restart(proxy);
 }
 
-/* For display only: an argument that needs quotes is in quotes. */
-static const char *text_of(struct arena *arena, const char *const *argv, size_t n_argv)
+const char *proxy_plan_command(struct arena *arena, const char *const *argv, size_t n_argv)
 {
 	const char *text = "";
 	for (size_t i = 0; i < n_argv; i++) {
@@ -89,7 +88,7 @@ struct action *proxy_plan(enum action_kind kind, const struct proxy *proxy, cons
 		.selected = true,
 		.command = {
 			.argv = copy,
-			.text = text_of(arena, argv, n_argv),
+			.text = proxy_plan_command(arena, argv, n_argv),
 			.output = arena_strdup(arena, output),
 		},
 	};

@@ -30,7 +30,7 @@ command_fn command_help, command_back, command_quit, command_suspend, command_re
 command_fn command_kill_leaked, command_terminate, command_cancel, command_emergency;
 
 /* On the plan's screen. */
-command_fn command_tick, command_tick_all, command_confirm;
+command_fn command_tick, command_tick_all, command_tick_proven, command_confirm;
 
 /* The shutdown watch; Ctrl-C asks first while it is armed. */
 command_fn command_watch, command_interrupt;
@@ -48,8 +48,9 @@ void command_open_plan(struct dashboard *dashboard, struct action *plan, const c
 /* Whether K and c on a screen of one session would open a plan now. */
 bool command_would_terminate(const struct dashboard *dashboard);
 bool command_would_cancel(const struct dashboard *dashboard);
-/* Whether the steps of the plan can be ticked one by one. */
+/* Whether the steps of the plan can be ticked one by one; and whether they are leaks. */
 bool command_would_tick(const struct dashboard *dashboard);
+bool command_would_tick_proven(const struct dashboard *dashboard);
 
 /* Removing the stats pages of dead processes. */
 command_fn command_clear_pages;

@@ -192,6 +192,21 @@ void command_tick_all(struct dashboard *dashboard)
 	ui_toggle_targets(dashboard->plan);
 }
 
+bool command_would_tick_proven(const struct dashboard *dashboard)
+{
+	return dashboard->plan && dashboard->plan->kind == ACTION_KILL_LEAKED;
+}
+
+void command_tick_proven(struct dashboard *dashboard)
+{
+	if (!command_would_tick_proven(dashboard))
+		return;
+	choose_anew(dashboard);
+	for (size_t i = 0; i < dashboard->plan->n_steps; i++)
+		dashboard->plan->steps[i].selected =
+			dashboard->plan->steps[i].session.certainty == CERTAINTY_PROVEN;
+}
+
 /* Shows the guard's answer; a second Enter is needed if it asks. */
 static bool is_allowed(struct dashboard *dashboard)
 {

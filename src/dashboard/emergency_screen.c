@@ -8,6 +8,7 @@
 #include "action/audit.h"
 #include "action/emergency_run.h"
 #include "action/lock_impact.h"
+#include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -23,6 +24,11 @@
 #include "report/emergency_report.h"
 #include "view/emergency_view.h"
 
+struct chosen_process {
+	int32_t pid;
+	uint64_t start_ticks;
+};
+
 struct emergency_screen {
 	struct dashboard *dashboard;
 	struct emergency_assess *assess;
@@ -30,6 +36,10 @@ struct emergency_screen {
 	struct lock_impact *lock_impact; /* of the sessions to be ended */
 	struct emergency *emergency;     /* NULL while it is assessed */
 	bool planning;                   /* the next assessment becomes the plan */
+	/* the processes of the chosen rows when the screen was opened: these alone are ticked first
+	 */
+	struct chosen_process *chosen;
+	size_t n_chosen;
 };
 
 static void show(struct emergency_screen *screen, struct emergency *emergency)
@@ -45,6 +55,24 @@ static void show(struct emergency_screen *screen, struct emergency *emergency)
 	screen->dashboard->dirty = true;
 }
 
+/* Does nothing if none of them can be stopped. */
+static void tick_chosen(const struct emergency_screen *screen, struct emergency *emergency)
+{
+	bool unticked = false;
+	for (size_t i = 0; i < screen->n_chosen; i++) {
+		const struct chosen_process *chosen = &screen->chosen[i];
+		const struct action_step *step =
+			emergency_find(emergency, chosen->pid, chosen->start_ticks);
+		if (!step ||
+			(step->process.skip != SKIP_NONE && step->process.skip != SKIP_UNTICKED))
+			continue;
+		if (!unticked)
+			emergency_untick(emergency);
+		unticked = true;
+		emergency_tick(emergency, (size_t)(step - emergency->action.steps));
+	}
+}
+
 static void on_emergency_assessed(
 	void *data, struct emergency *emergency, const struct assessment *assessment)
 {
@@ -54,6 +82,7 @@ static void on_emergency_assessed(
 		emergency_free(emergency);
 	} else if (screen->planning) {
 		screen->planning = false;
+		tick_chosen(screen, emergency);
 		show(screen, emergency);
 	} else {
 		emergency_free(emergency);
@@ -118,6 +147,31 @@ struct emergency_screen *emergency_screen_new(struct dashboard *dashboard)
 	return screen;
 }
 
+/* Of the tagged sessions, or of the row that the cursor was moved to. */
+static void keep_chosen(struct emergency_screen *screen)
+{
+	const struct ui_state *ui = &screen->dashboard->ui;
+	const struct assessment *assessment = target_assessment(screen->dashboard->target);
+	screen->n_chosen = 0;
+	if (!ui->row_chosen && !ui->tagged.count)
+		return;
+	CLEANUP(cleanup_free)
+	uint32_t *rows = mem_resize(NULL, assessment->n_connections, sizeof(*rows));
+	size_t count = ui_chosen(ui, assessment, rows);
+	screen->chosen = mem_resize(screen->chosen, count, sizeof(*screen->chosen));
+	for (size_t i = 0; i < count; i++) {
+		const struct client_process *client =
+			assessment_process(assessment, &assessment->connections[rows[i]]);
+		bool again = false;
+		for (size_t k = 0; client && k < screen->n_chosen; k++)
+			again = again || screen->chosen[k].pid == client->process.pid;
+		if (client && !again)
+			screen->chosen[screen->n_chosen++] =
+				(struct chosen_process){ client->process.pid,
+					client->process.start_ticks };
+	}
+}
+
 void emergency_screen_open(struct emergency_screen *screen)
 {
 	struct dashboard *dashboard = screen->dashboard;
@@ -128,22 +182,63 @@ void emergency_screen_open(struct emergency_screen *screen)
 	}
 	show(screen, NULL);
 	screen->planning = true;
+	keep_chosen(screen);
+	dashboard->ui.cursor = 0;
 	ui_word_begin(&dashboard->ui, EMERGENCY_WORD);
 	ui_push(&dashboard->ui, &emergency_view);
 	emergency_assess_begin(screen->assess);
 }
 
-static bool has_targets(const struct emergency *emergency)
+static size_t count_ticked(const struct emergency *emergency)
 {
-	return emergency && (action_count_selected(&emergency->action) || emergency->gone->n_steps);
+	return action_count_selected(&emergency->action) + action_count_selected(emergency->gone);
+}
+
+/* Whether there is something to choose from. */
+static bool has_choice(const struct emergency *emergency)
+{
+	for (size_t i = 0; emergency && i < emergency->action.n_steps; i++)
+		if (emergency->action.steps[i].process.skip == SKIP_UNTICKED)
+			return true;
+	return emergency && (count_ticked(emergency) || emergency->gone->n_steps);
+}
+
+static void tick(struct dashboard *dashboard)
+{
+	struct emergency_screen *screen = dashboard->emergency;
+	struct emergency *emergency = screen->emergency;
+	struct ui_state *ui = &dashboard->ui;
+	const struct action_step *step =
+		emergency ? emergency_view_step(emergency, ui->cursor) : NULL;
+	if (!step)
+		return;
+	if (step->kind == STEP_SESSION) {
+		struct action_step *session =
+			&emergency->gone->steps[step - emergency->gone->steps];
+		session->selected = !session->selected;
+	} else if (!emergency_tick(emergency, (size_t)(step - emergency->action.steps))) {
+		return;
+	}
+	ui_move(ui, 1);
+}
+
+static void tick_all(struct dashboard *dashboard)
+{
+	if (dashboard->emergency->emergency)
+		emergency_tick_all(dashboard->emergency->emergency);
 }
 
 /* Begins the emergency if the word was typed. */
 static void confirm(struct dashboard *dashboard)
 {
 	struct emergency_screen *screen = dashboard->emergency;
-	if (!has_targets(screen->emergency)) {
+	if (!has_choice(screen->emergency)) {
 		ui_pop(&dashboard->ui);
+		return;
+	}
+	if (!count_ticked(screen->emergency)) {
+		ui_notice(
+			&dashboard->ui, STYLE_CAUTION, "nothing is ticked: Space ticks a process");
 		return;
 	}
 	if (!ui_word_is_right(&dashboard->ui) || emergency_run_busy(screen->run))
@@ -187,6 +282,7 @@ void emergency_screen_free(struct emergency_screen *screen)
 	emergency_assess_free(screen->assess);
 	lock_impact_free(screen->lock_impact);
 	emergency_free(screen->emergency);
+	free(screen->chosen);
 	free(screen);
 }
 
@@ -206,7 +302,12 @@ static bool takes_text(const struct dashboard *dashboard)
 static bool press(struct dashboard *dashboard, const struct key_event *event)
 {
 	switch (event->key) {
-	case INPUT_CHAR: ui_word_type(&dashboard->ui, event->c); return true;
+	case INPUT_CHAR:
+		/* these tick processes */
+		if (!event->pasted && (event->c == ' ' || event->c == '*'))
+			return false;
+		ui_word_type(&dashboard->ui, event->c);
+		return true;
 	case INPUT_BACKSPACE:
 	case INPUT_DELETE: ui_word_erase(&dashboard->ui); return true;
 	default: return false;
@@ -214,6 +315,8 @@ static bool press(struct dashboard *dashboard, const struct key_event *event)
 }
 
 static const struct binding keys[] = {
+	{ tick, { CHAR(' ') }, "Space", "untick", NULL, true },
+	{ tick_all, { CHAR('*') }, "*", "all", NULL, false },
 	{ confirm, { KEY(ENTER) }, "Enter", "stop #", NULL, true, .confirms = true },
 	{ command_back, { KEY(ESCAPE) }, "Esc", "leave them alone", NULL, true },
 	{ 0 },

@@ -11,7 +11,8 @@ struct emergency_screen;
  * outlive the result. */
 struct emergency_screen *emergency_screen_new(struct dashboard *dashboard);
 
-/* Opens the screen, and begins to assess which processes to stop. */
+/* Opens the screen, and begins to assess which processes to stop. If rows are tagged, or the cursor
+ * was moved to one, their processes alone are ticked first. */
 void emergency_screen_open(struct emergency_screen *screen);
 
 /* Whether the emergency is being carried out. */

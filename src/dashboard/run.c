@@ -290,6 +290,7 @@ static void open_dashboard(struct dashboard *dashboard)
 	ui_set_columns(&dashboard->ui, app->config->columns.items, app->config->columns.count);
 	dashboard->ui.interval = app->config->interval;
 	dashboard->ui.readonly = app->config->readonly;
+	dashboard->ui.proxy_start = app->proxy_start;
 	if (app->options.mode == MODE_DEMO)
 		dashboard->ui.tour = tour;
 	grid_init(&dashboard->grid);

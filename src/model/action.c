@@ -117,6 +117,8 @@ bool action_result_is_done(enum action_result result)
 
 const char *action_result_phrase(enum step_kind kind, enum action_result result)
 {
+	if (kind == STEP_PROCESS && result == RESULT_CHANGED)
+		return "left alone";
 	return kind == STEP_PAGE && results[result].page ? results[result].page
 							 : results[result].phrase;
 }

@@ -57,7 +57,7 @@ struct session_step {
 	const char *database, *user, *application_name, *query;
 	const char *process; /* "python3 main.py", NULL when not known */
 	int32_t process_pid; /* 0 when not known */
-	const char *loses;   /* "open transaction, 7m12s"; NULL if nothing is lost */
+	const char *loses;   /* "open transaction, 7m12s"; NULL if nothing is known to be lost */
 	int locks, waiters;  /* locks held, and sessions that wait for them; −1: not known */
 	/* What was seen during the action. Unknown and NULL before it, and if nothing was seen. */
 	int64_t seen_at; /* server clock, just before the check */
@@ -158,6 +158,9 @@ bool action_result_is_done(enum action_result result);
 const char *action_result_phrase(enum step_kind kind, enum action_result result);
 const char *action_result_sign(enum action_result result);
 enum style action_result_style(enum action_result result);
+
+/* What only a session knows, for people. */
+#define ACTION_LOSES_UNKNOWN "temporary tables, cursors, settings: not known"
 
 /* "SIGTERM"; "" for 0. */
 const char *action_signal_name(int signal);

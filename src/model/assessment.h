@@ -18,10 +18,12 @@ struct arena;
 enum server_status {
 	SERVER_CONNECTING,
 	SERVER_OK,
-	SERVER_FULL,    /* SQLSTATE 53300: no slot left for our session */
-	SERVER_REFUSED, /* no answer, or the server closed the connection */
-	SERVER_DENIED,  /* wrong credentials, pg_hba.conf, no such database */
-	SERVER_STALE,   /* connected, but the last answer is overdue */
+	SERVER_FULL,           /* no slot left for our session */
+	SERVER_ROLE_LIMIT,     /* the role has reached its CONNECTION LIMIT; the server has room */
+	SERVER_DATABASE_LIMIT, /* the same of the database */
+	SERVER_REFUSED,        /* no answer, or the server closed the connection */
+	SERVER_DENIED,         /* wrong credentials, pg_hba.conf, no such database */
+	SERVER_STALE,          /* connected, but the last answer is overdue */
 };
 
 /* The reason shown for every action that is refused because of server_state.pooler. */

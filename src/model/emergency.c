@@ -68,6 +68,49 @@ char *emergency_loses(const struct emergency *emergency, const struct action_ste
 	return text;
 }
 
+static void set_ticked(struct action_step *step, bool ticked)
+{
+	step->selected = ticked;
+	step->process.skip = ticked ? SKIP_NONE : SKIP_UNTICKED;
+}
+
+static bool can_be_ticked(const struct action_step *step)
+{
+	return step->process.skip == SKIP_NONE || step->process.skip == SKIP_UNTICKED;
+}
+
+bool emergency_tick(struct emergency *emergency, size_t process)
+{
+	struct action_step *step = &emergency->action.steps[process];
+	if (!can_be_ticked(step))
+		return false;
+	set_ticked(step, !step->selected);
+	return true;
+}
+
+void emergency_tick_all(struct emergency *emergency)
+{
+	bool all = true;
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		all = all && emergency->action.steps[i].process.skip != SKIP_UNTICKED;
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (can_be_ticked(&emergency->action.steps[i]))
+			set_ticked(&emergency->action.steps[i], !all);
+	for (size_t i = 0; i < emergency->gone->n_steps; i++)
+		emergency->gone->steps[i].selected = !all;
+	emergency->only_named = all;
+}
+
+void emergency_untick(struct emergency *emergency)
+{
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		if (can_be_ticked(&emergency->action.steps[i]))
+			set_ticked(&emergency->action.steps[i], false);
+	for (size_t i = 0; i < emergency->gone->n_steps; i++)
+		emergency->gone->steps[i].selected = false;
+	emergency->only_named = true;
+}
+
 size_t emergency_count_connections(const struct emergency *emergency)
 {
 	size_t count = 0;

@@ -57,7 +57,10 @@ struct emergency_left {
 struct emergency {
 	struct action action; /* its arena owns everything here but the other actions */
 	bool connected;       /* planned with a connection; else from sockets alone */
-	struct action *gone;  /* sessions whose client is gone already: these are ended, too */
+	bool has_room; /* only the limit of dbtop's role or database is reached, not the server's */
+	bool only_named; /* of the processes only those that were chosen one by one are stopped, and
+			    no session is ended but theirs and the ticked ones */
+	struct action *gone; /* sessions whose client is gone already: these are ended, too */
 	/* connections of the processes to be stopped, to show what is lost */
 	struct action *held;
 
@@ -71,12 +74,24 @@ struct emergency {
 	bool interrupted;
 };
 
+/* Said of an emergency with room: why nothing is ticked, and what to do. */
+#define EMERGENCY_HAS_ROOM                                                                         \
+	"the server has room: only dbtop's role or database has reached its limit; dbtop -U "      \
+	"ANOTHER_ROLE connects"
+
 /* Frees it and the plans; NULL is allowed. */
 void emergency_free(struct emergency *emergency);
 
 /* The process with this identity, or NULL. */
 struct action_step *emergency_find(
 	const struct emergency *emergency, int32_t pid, uint64_t start_ticks);
+
+/* Ticks or unticks a process; false: it is left alone for another reason, and stays so. */
+bool emergency_tick(struct emergency *emergency, size_t process);
+/* Ticks all that can be ticked, or unticks all if all of them are ticked. */
+void emergency_tick_all(struct emergency *emergency);
+/* Unticks all processes, and the sessions whose client is gone. */
+void emergency_untick(struct emergency *emergency);
 
 /* How many connections the processes to be stopped have. */
 size_t emergency_count_connections(const struct emergency *emergency);

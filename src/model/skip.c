@@ -18,7 +18,8 @@ static const struct {
 	[SKIP_PROTECTED] = { "protected", "protected by the settings" },
 	[SKIP_CLIENT_PROGRAM] = { "client_program", "a person's tool, not the application" },
 	[SKIP_OUT_OF_SCOPE] = { "out_of_scope", "out of --app's scope" },
-	[SKIP_NOT_NAMED] = { "not_named", "not named in emergency.applications" },
+	[SKIP_NOT_NAMED] = { "not_named", "not named" },
+	[SKIP_UNTICKED] = { "unticked", "not ticked" },
 	[SKIP_NOT_TOLD] = { "not_told", "its application's name is not known" },
 };
 

@@ -20,6 +20,7 @@ enum skip_reason {
 	SKIP_CLIENT_PROGRAM,
 	SKIP_OUT_OF_SCOPE,
 	SKIP_NOT_NAMED,
+	SKIP_UNTICKED,
 	SKIP_NOT_TOLD, /* the name of its application is not known; another scan may find it */
 };
 #define SKIP_COUNT (SKIP_NOT_TOLD + 1)

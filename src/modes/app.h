@@ -23,8 +23,10 @@ struct app {
 	struct params params;
 	struct params *consoles; /* PgBouncers' admin consoles */
 	size_t n_consoles;
-	struct log *log; /* NULL: none */
-	bool log_failed; /* the failure of the log was reported */
+	char *command;           /* options_retype(): what printed hints begin with */
+	const char *proxy_start; /* the command that starts the proxy, for people; NULL: none */
+	struct log *log;         /* NULL: none */
+	bool log_failed;         /* the failure of the log was reported */
 	uv_loop_t loop;
 };
 

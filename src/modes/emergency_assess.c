@@ -86,6 +86,8 @@ static struct emergency_plan_options plan_options(const struct app *app)
 	return (struct emergency_plan_options){
 		.rules = &app->rules,
 		.applications = &app->config->emergency.applications,
+		.pids = app->options.pids.items,
+		.n_pids = app->options.pids.count,
 		.proxy = app->config->proxy.process,
 		.uid = geteuid(),
 		.all_users = app->options.all_users,

@@ -118,12 +118,37 @@ static void print_trouble(const struct assessment *assessment)
 			server->error ? server->error : server_status_name(server->status));
 }
 
+/* Says why nothing is stopped although processes are there, and which --pid holds no connection.
+ * Returns the exit status: what was named and is not there cannot be called done. */
+static int print_unnamed(const struct emergency_mode *mode, int status)
+{
+	const struct option_pids *pids = &mode->app->options.pids;
+	for (size_t i = 0; i < pids->count; i++) {
+		const struct action *action = &mode->emergency->action;
+		bool found = false;
+		for (size_t k = 0; k < action->n_steps; k++)
+			found = found || action->steps[k].pid == pids->items[i];
+		if (found)
+			continue;
+		fprintf(stderr,
+			"dbtop: process %d holds no connection to this server that dbtop can see\n",
+			pids->items[i]);
+		status = status == EXIT_CLEAN ? EXIT_UNKNOWN : status;
+	}
+	if (mode->emergency->has_room && status != EXIT_LEAKS)
+		fputs("dbtop: " EMERGENCY_HAS_ROOM
+		      "; --pid, --app or emergency.applications name what to stop anyway\n",
+			stderr);
+	return status;
+}
+
 /* What is to be done is known: shown, asked about, begun. */
 static void decide(struct emergency_mode *mode)
 {
 	const struct options *options = &mode->app->options;
 	int status = exit_status_of_emergency_plan(
 		mode->emergency, target_assessment(run_target(mode->run)));
+	status = print_unnamed(mode, status);
 	bool nothing = status != EXIT_LEAKS;
 	uv_timer_stop(mode->timeout);
 	lock_impact_forget(mode->lock_impact);

@@ -172,6 +172,8 @@ static void on_begun(void *data)
 		const struct summary_options summary = {
 			.style = printer_style_for(stderr),
 			.no_query_text = options->no_query_text,
+			.command = mode->app->command,
+			.proxy_start = mode->app->proxy_start,
 		};
 		app_check_written(summary_print(assessment, &summary, stderr));
 		if (options->json)

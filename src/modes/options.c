@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 enum kind {
 	KIND_FLAG,      /* bool at offset */
 	KIND_TEXT,      /* const char * at offset */
 	KIND_LIST,      /* struct option_list at offset */
+	KIND_PIDS,      /* struct option_pids at offset */
 	KIND_COUNT,     /* long at offset, at least 1 */
 	KIND_MODE,      /* value is the mode */
 	KIND_MODE_TEXT, /* value is the mode, with a const char * at offset */
@@ -61,9 +64,11 @@ static const struct option_row {
 	{ "follow", NULL, 0, KIND_FLAG, AT(follow), 0, NULL, NULL },
 	{ "kill-leaked", NULL, 0, KIND_MODE, 0, MODE_KILL_LEAKED, NULL,
 		"end the leaked connections; asks first" },
-	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--force] [--all-users]",
+	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--pid PID]...",
 		"stop the application, end its sessions" },
-	{ "force", NULL, 0, KIND_FLAG, AT(force), 0, NULL, NULL },
+	{ "pid", "PID", 0, KIND_PIDS, AT(pids), 0, NULL, NULL },
+	{ "force", NULL, 0, KIND_FLAG, AT(force), 0, "  --force  --all-users",
+		"SIGKILL at once; others' processes, too" },
 	{ "all-users", NULL, 0, KIND_FLAG, AT(all_users), 0, NULL, NULL },
 	{ "dry-run", NULL, 0, KIND_FLAG, AT(dry_run), 0, "  --dry-run  --yes  --proven-only",
 		"only show; don't ask; only the proven" },
@@ -118,6 +123,21 @@ static int read_count(const struct option_row *row, const char *text, long *ret_
 	return 0;
 }
 
+static int add_pid(const struct option_row *row, const char *text, struct option_pids *pids)
+{
+	long pid;
+	int r = read_count(row, text, &pid);
+	if (r < 0)
+		return r;
+	if (pid > INT32_MAX || pids->count == OPTIONS_LIST_MAX) {
+		fprintf(stderr, "dbtop: --%s: %s\n", row->name,
+			pid > INT32_MAX ? "no process has such a number" : "too many of them");
+		return -EINVAL;
+	}
+	pids->items[pids->count++] = (int32_t)pid;
+	return 0;
+}
+
 static int set_mode(struct options *options, const struct option_row *row)
 {
 	/* --help has priority over all other options, as in other programs */
@@ -140,6 +160,7 @@ static int set(struct options *options, const struct option_row *row, const char
 	case KIND_FLAG: *(bool *)field = true; return 0;
 	case KIND_TEXT: *(const char **)field = value; return 0;
 	case KIND_LIST: return add_item(row, value, (struct option_list *)field);
+	case KIND_PIDS: return add_pid(row, value, (struct option_pids *)field);
 	case KIND_COUNT: return read_count(row, value, (long *)field);
 	case KIND_MODE: return set_mode(options, row);
 	case KIND_MODE_TEXT: *(const char **)field = value; return set_mode(options, row);
@@ -199,6 +220,8 @@ static int check(struct options *options)
 		return refuse("--proven-only goes with --kill-leaked");
 	if (options->force && options->mode != MODE_EMERGENCY)
 		return refuse("--force goes with --emergency");
+	if (options->pids.count && options->mode != MODE_EMERGENCY)
+		return refuse("--pid goes with --emergency");
 	if (options->all_users && options->mode != MODE_EMERGENCY &&
 		options->mode != MODE_DASHBOARD)
 		return refuse("--all-users goes with --emergency and the dashboard");
@@ -290,6 +313,73 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	if (r == 0)
 		*ret_options = options;
 	return r;
+}
+
+/* What is repeated by options_retype(). */
+static const char *const context[] = { "host", "port", "username", "dbname", "no-password",
+	"config", "app", "idle-limit", "transaction-limit", "held-limit", "pgbouncer", "pages" };
+
+static bool has_password(const char *conninfo)
+{
+	const char *user = strstr(conninfo, "://");
+	const char *at = user ? strchr(user + 3, '@') : NULL;
+	const char *colon = user ? strchr(user + 3, ':') : NULL;
+	return strstr(conninfo, "password") || (at && colon && colon < at);
+}
+
+/* Quoted for a shell, where that is needed. */
+static void put_word(FILE *file, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-+=:,./@%";
+	if (*word && word[strspn(word, plain)] == '\0') {
+		fprintf(file, " %s", word);
+		return;
+	}
+	fputs(" '", file);
+	for (; *word; word++)
+		fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, file);
+	putc('\'', file);
+}
+
+static void put_option(FILE *file, const struct options *options, const struct option_row *row)
+{
+	const char *field = (const char *)options + row->offset;
+	const struct option_list one = { { *(const char *const *)field }, 1 };
+	const struct option_list *list =
+		row->kind == KIND_LIST ? (const struct option_list *)field : &one;
+	if (row->kind == KIND_FLAG) {
+		if (*(const bool *)field)
+			fprintf(file, " --%s", row->name);
+		return;
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		if (!list->items[i] || has_password(list->items[i]))
+			continue;
+		if (row->letter)
+			fprintf(file, " -%c", row->letter);
+		else
+			fprintf(file, " --%s", row->name);
+		put_word(file, list->items[i]);
+	}
+}
+
+char *options_retype(const struct options *options)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	if (!file)
+		return mem_strdup("dbtop");
+	fputs("dbtop", file);
+	for (size_t i = 0; i < sizeof(context) / sizeof(context[0]); i++)
+		for (size_t k = 0; k < ROWS; k++)
+			if (strcmp(rows[k].name, context[i]) == 0)
+				put_option(file, options, &rows[k]);
+	if (options->conninfo && !has_password(options->conninfo))
+		put_word(file, options->conninfo);
+	fclose(file);
+	return text;
 }
 
 bool options_info(size_t i, struct option_info *ret_info)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum mode {
@@ -35,6 +36,11 @@ struct option_list {
 	size_t count;
 };
 
+struct option_pids {
+	int32_t items[OPTIONS_LIST_MAX];
+	size_t count;
+};
+
 /* The options as given: options that were not given are NULL, false or 0. Strings point into argv.
  */
 struct options {
@@ -52,6 +58,7 @@ struct options {
 			      object */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
+	struct option_pids pids; /* --emergency stops only these; none: no choice */
 	const char *watch;
 	/* for --shutdown-test; the command is what follows --, NULL-terminated */
 	const char *signal, *target, *after, *ready_timeout, *timeout, *junit;
@@ -64,6 +71,10 @@ struct options {
 /* Returns 0, or −EINVAL after one line on stderr that describes the error. */
 int options_parse(int argc, char **argv, struct options *ret_options)
 	__attribute__((warn_unused_result));
+
+/* "dbtop -h 127.0.0.1 --idle-limit 5s app": the command line again, with only the options that say
+ * where to connect and what counts as leaked; a password is left out. The caller frees it. */
+char *options_retype(const struct options *options);
 
 /* An option as completions and the manual use it. argument is NULL if it has none, letter is 0,
  * help is NULL if --help shows the option in the line of another. */

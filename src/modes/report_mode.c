@@ -26,6 +26,8 @@ static int print(const struct report_mode *mode, const struct assessment *assess
 	const struct summary_options summary = {
 		.style = printer_style_for(stdout),
 		.no_query_text = options->no_query_text,
+		.command = mode->app->command,
+		.proxy_start = mode->app->proxy_start,
 	};
 	const struct snapshot_options snapshot = { .no_query_text = options->no_query_text };
 	return app_check_written(options->mode == MODE_JSON

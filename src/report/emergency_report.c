@@ -54,12 +54,15 @@ static void put_session(struct printer *printer, const struct action_step *step)
 
 static void put_gone(struct printer *printer, const struct action *gone)
 {
-	if (!gone->n_steps)
+	size_t n = action_count_selected(gone);
+	if (!n)
 		return;
-	printer_format(printer, "and end %zu %s whose client is gone", gone->n_steps,
-		plural(gone->n_steps, "session", "sessions"));
+	printer_format(printer, "and end %zu %s whose client is gone", n,
+		plural(n, "session", "sessions"));
 	printer_end_line(printer);
 	for (size_t i = 0; i < gone->n_steps; i++) {
+		if (!gone->steps[i].selected)
+			continue;
 		put_session(printer, &gone->steps[i]);
 		printer_end_line(printer);
 		printer_note(printer, "loses: ", gone->steps[i].session.loses);
@@ -87,6 +90,10 @@ int emergency_report_plan(
 			printer_note(&printer, "loses: ", *loses ? loses : NULL);
 		}
 	put_gone(&printer, emergency->gone);
+	if (n) {
+		printer_text(&printer, "also lost: " ACTION_LOSES_UNKNOWN);
+		printer_end_line(&printer);
+	}
 	put_skipped(&printer, emergency);
 	if (!emergency->connected) {
 		printer_text(&printer, "no connection: found by their sockets alone");
@@ -268,8 +275,10 @@ static void encode_targets(struct encoder *encoder, const struct emergency *emer
 		if (emergency->action.steps[i].process.skip == SKIP_NONE)
 			encode_process(encoder, emergency, &emergency->action.steps[i], dry_run);
 	if (dry_run)
-		for (size_t i = 0; i < emergency->gone->n_steps; i++)
-			encode_session(encoder, &emergency->gone->steps[i], true);
+		for (size_t i = 0; i < emergency->gone->n_steps; i++) {
+			if (emergency->gone->steps[i].selected)
+				encode_session(encoder, &emergency->gone->steps[i], true);
+		}
 	else
 		emergency_each_session(emergency, encode_done_session, encoder);
 	encoder_close(encoder, ']');

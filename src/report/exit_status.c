@@ -55,7 +55,8 @@ int exit_status_of_result(const struct action *plan, const struct assessment *as
 int exit_status_of_emergency_plan(
 	const struct emergency *emergency, const struct assessment *assessment)
 {
-	if (action_count_selected(&emergency->action) > 0 || emergency->gone->n_steps > 0)
+	if (action_count_selected(&emergency->action) > 0 ||
+		action_count_selected(emergency->gone) > 0)
 		return LEAKS;
 	return emergency->connected ? clean_if_seen(assessment) : CANNOT_TELL;
 }

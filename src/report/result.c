@@ -85,6 +85,10 @@ int result_print_plan(const struct action *plan, const struct printer_style *sty
 		put_query(&printer, step->session.query);
 		printer_note(&printer, "loses: ", step->session.loses);
 	}
+	if (n && plan->kind != ACTION_CANCEL) {
+		printer_text(&printer, "also lost: " ACTION_LOSES_UNKNOWN);
+		printer_end_line(&printer);
+	}
 	return printer_flush(&printer);
 }
 

@@ -74,10 +74,12 @@ static void put_trouble(struct summary *summary)
 	}
 	printer_text(printer, server->error ? server->error : "no answer yet");
 	printer_end_line(printer);
-	if (server->hint) {
+	const char *start = summary->options->proxy_start;
+	bool needs_proxy = start && assessment->proxy && assessment->proxy->status == PROXY_ABSENT;
+	if (needs_proxy || server->hint) {
 		put_label(summary, "next");
-		printer_text(printer, "  ");
-		printer_text(printer, server->hint);
+		printer_text(printer, needs_proxy ? "  start the proxy: " : "  ");
+		printer_text(printer, needs_proxy ? start : server->hint);
 		printer_end_line(printer);
 	}
 }
@@ -404,10 +406,11 @@ static void put_next_step(struct summary *summary)
 		printer_end_line(&summary->printer);
 		return;
 	}
+	const char *command = summary->options->command;
 	printer_format(&summary->printer,
-		"%zu leaked; what would be ended: dbtop --kill-leaked "
-		"--dry-run",
-		summary->assessment->n_leaked);
+		"%zu leaked; what would be ended: ", summary->assessment->n_leaked);
+	printer_text(&summary->printer, command ? command : "dbtop");
+	printer_text(&summary->printer, " --kill-leaked --dry-run");
 	printer_end_line(&summary->printer);
 }
 

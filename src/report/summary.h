@@ -12,6 +12,8 @@ struct assessment;
 struct summary_options {
 	struct printer_style style;
 	bool no_query_text;
+	const char *command;     /* "dbtop -p 5433": what the hints begin with; NULL: "dbtop" */
+	const char *proxy_start; /* the command that starts the proxy; NULL: none */
 };
 
 /* Flushes the stream. Returns 0, or a negative errno if it failed. */

@@ -13,7 +13,7 @@
 uint64_t backoff_delay(enum server_status status, unsigned failures)
 {
 	uint64_t delay = LAST_MS;
-	if (status == SERVER_FULL)
+	if (status == SERVER_FULL || status == SERVER_ROLE_LIMIT || status == SERVER_DATABASE_LIMIT)
 		delay = FULL_MS;
 	else if (status == SERVER_DENIED)
 		delay = DENIED_MS;

@@ -18,7 +18,8 @@ static const struct {
 	{ "53300", SERVER_FULL,
 		"every slot is taken; E stops the application, dbtop connects as soon as one is "
 		"free" },
-	{ "53", SERVER_FULL, NULL },
+	{ "53100", SERVER_REFUSED, "the server's disk is full" },
+	{ "53200", SERVER_REFUSED, "the server has no memory left" },
 	{ "28P01", SERVER_DENIED, "check the password, or the line for this server in ~/.pgpass" },
 	{ "28000", SERVER_DENIED, "check -U, and the server's pg_hba.conf" },
 	{ "3D000", SERVER_DENIED, "name another database: dbtop -d postgres" },
@@ -27,6 +28,20 @@ static const struct {
 	{ "57P03", SERVER_REFUSED, "the server is starting up or shutting down" },
 	{ "57P01", SERVER_REFUSED, "the server ended our session" },
 	{ "57P02", SERVER_REFUSED, "the server crashed, and recovers" },
+};
+
+/* The server's routines that say 53300 for another reason than a full server. The name of the
+ * routine is the same in every language. */
+static const struct {
+	const char *routine;
+	enum server_status status;
+	const char *hint;
+} limits[] = {
+	{ "InitializeSessionUserId", SERVER_ROLE_LIMIT,
+		"the server has room, but not for this role: dbtop -U with another role connects" },
+	{ "CheckMyDatabase", SERVER_DATABASE_LIMIT,
+		"the server has room, but not in this database: dbtop -d with another one "
+		"connects" },
 };
 
 /* Phrases for messages without a known SQLSTATE: they come from libpq or the C library because no
@@ -103,6 +118,22 @@ static void judge_words(struct session_failure *failure)
 	}
 }
 
+/* `message` begins with the line that is shown; "LOCATION:  routine, file.c:12" follows it. */
+static void judge_routine(const char *message, struct session_failure *failure)
+{
+	const char *location = strstr(message, "\nLOCATION:  ");
+	if (strcmp(failure->sqlstate, "53300") != 0 || !location)
+		return;
+	location += strlen("\nLOCATION:  ");
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		size_t length = strlen(limits[i].routine);
+		if (strncmp(location, limits[i].routine, length) == 0 && location[length] == ',') {
+			failure->status = limits[i].status;
+			failure->hint = limits[i].hint;
+		}
+	}
+}
+
 /* Chooses the line to show. With several addresses libpq's message has a part for each; the first
  * part with a server's own error says more than "connection refused" of an earlier address. */
 static const char *telling_line(const char *message)
@@ -126,5 +157,6 @@ struct session_failure failure_read(struct arena *arena, const char *message)
 	failure.text = text_clean(arena, line, strcspn(line, "\n"), TEXT_LINE);
 	if (!failure.sqlstate[0] || !judge_code(&failure))
 		judge_words(&failure);
+	judge_routine(line, &failure);
 	return failure;
 }

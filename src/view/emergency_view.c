@@ -30,9 +30,9 @@ enum kind {
 
 struct entry {
 	enum kind kind;
-	size_t index;                   /* of a step, a process, a row of `left` */
+	size_t index;                   /* of a phase, a row of `left` */
 	const char *text;               /* LINE_HEADING */
-	const struct action_step *step; /* LINE_SESSION */
+	const struct action_step *step; /* LINE_PROCESS, LINE_SESSION */
 };
 
 struct sheet {
@@ -55,20 +55,44 @@ static void add_heading(struct sheet *sheet, const char *text)
 	add(sheet, (struct entry){ .kind = LINE_HEADING, .text = text });
 }
 
-static void add_processes(struct sheet *sheet, bool skipped)
+static bool is_stopped(enum skip_reason skip)
 {
-	const struct emergency *emergency = sheet->emergency;
-	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		if ((emergency->action.steps[i].process.skip != SKIP_NONE) == skipped)
-			add(sheet, (struct entry){ .kind = LINE_PROCESS, .index = i });
+	return skip == SKIP_NONE;
 }
 
-static void add_skipped(struct sheet *sheet)
+static bool is_unticked(enum skip_reason skip)
 {
-	if (action_count_selected(&sheet->emergency->action) == sheet->emergency->action.n_steps)
-		return;
-	add_heading(sheet, "left alone");
-	add_processes(sheet, true);
+	return skip == SKIP_UNTICKED;
+}
+
+static bool can_be_ticked(enum skip_reason skip)
+{
+	return is_stopped(skip) || is_unticked(skip);
+}
+
+static bool is_left_alone(enum skip_reason skip)
+{
+	return !can_be_ticked(skip);
+}
+
+static bool is_skipped(enum skip_reason skip)
+{
+	return !is_stopped(skip);
+}
+
+/* Adds the processes that `wanted` says, below the heading; none: no heading either. */
+static void add_processes(
+	struct sheet *sheet, bool (*wanted)(enum skip_reason skip), const char *heading)
+{
+	const struct action *action = &sheet->emergency->action;
+	for (size_t i = 0; i < action->n_steps; i++) {
+		if (!wanted(action->steps[i].process.skip))
+			continue;
+		if (heading)
+			add_heading(sheet, heading);
+		heading = NULL;
+		add(sheet, (struct entry){ .kind = LINE_PROCESS, .step = &action->steps[i] });
+	}
 }
 
 static void add_session(void *data, const struct action_step *step)
@@ -177,23 +201,28 @@ static void format_phase(const struct sheet *sheet, size_t index, struct line *l
 	row->format(emergency, line);
 }
 
-static const struct {
-	const char *sign, *word;
-	enum style style;
-} results[RESULT_COUNT] = {
-	[RESULT_PENDING] = { "·", "", STYLE_DIM },
-	[RESULT_TERMINATED] = { "✓", "ended", STYLE_GOOD },
-	[RESULT_GONE] = { "✓", "ended before us", STYLE_DIM },
-	[RESULT_CHANGED] = { "–", "left alone", STYLE_CAUTION },
-	[RESULT_DENIED] = { "✗", "denied", STYLE_LEAKED },
-	[RESULT_TIMEOUT] = { "✗", "still there", STYLE_LEAKED },
-	[RESULT_CANCELLED] = { "✓", "cancelled", STYLE_GOOD },
-};
-
-static void format_prefix(struct line *line, const char *sign, enum style style, int32_t pid)
+/* Begins the line of a process or a session: its tick before the action, its result afterwards. */
+static void format_prefix(
+	const struct sheet *sheet, const struct action_step *step, struct line *line)
 {
-	line_add(line, style, sign);
-	line_printf(line, STYLE_TEXT, " %*d  ", PID_WIDTH, pid);
+	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
+	bool is_process = step->kind == STEP_PROCESS;
+	if (is_process && !can_be_ticked(step->process.skip))
+		line_add(line, STYLE_TEXT, planned ? "   " : " ");
+	else if (planned)
+		line_add(line, step->selected ? STYLE_STRONG : STYLE_DIM,
+			step->selected ? "[x]" : "[ ]");
+	else if (!step->selected)
+		line_add(line, STYLE_TEXT, " ");
+	else
+		line_add(line, action_result_style(step->result), action_result_sign(step->result));
+	line_printf(line, STYLE_TEXT, " %*d  ", PID_WIDTH, step->pid);
+}
+
+/* The words for a result; "" while there is none. */
+static const char *phrase_of(const struct action_step *step)
+{
+	return step->result == RESULT_PENDING ? "" : action_result_phrase(step->kind, step->result);
 }
 
 static void format_count(struct line *line, uint32_t connections)
@@ -209,44 +238,41 @@ static void format_outcome(const struct action_step *step, struct line *line)
 	if (step->result == RESULT_PENDING && step->process.signal)
 		snprintf(text, sizeof(text), "%s …", action_signal_name(step->process.signal));
 	else if (step->process.took >= 0)
-		snprintf(text, sizeof(text), "%s after %s, %s", results[step->result].word,
+		snprintf(text, sizeof(text), "%s after %s, %s", phrase_of(step),
 			duration_format(step->process.took, took),
 			action_signal_name(step->process.signal));
 	else
-		snprintf(text, sizeof(text), "%s", results[step->result].word);
+		snprintf(text, sizeof(text), "%s", phrase_of(step));
 	if (*text)
-		line_add_next(line, results[step->result].style, text);
+		line_add_next(line, action_result_style(step->result), text);
 	if (step->detail)
 		line_add_next(line, STYLE_TEXT, step->detail);
 }
 
-static void format_process(const struct sheet *sheet, size_t index, struct line *line)
+static void format_process(
+	const struct sheet *sheet, const struct action_step *step, struct line *line)
 {
-	const struct action_step *step = &sheet->emergency->action.steps[index];
 	const struct process title = { .name = step->process.name,
 		.command = step->process.command };
-	bool skipped = step->process.skip != SKIP_NONE;
+	bool skipped = !is_stopped(step->process.skip);
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
 	char loses[EMERGENCY_LOSES_MAX];
-	format_prefix(line,
-		skipped           ? " "
-			: planned ? "✗"
-				  : results[step->result].sign,
-		planned ? STYLE_LEAKED : results[step->result].style, step->pid);
+	format_prefix(sheet, step, line);
 	process_title_add(&title, skipped ? STYLE_DIM : STYLE_TEXT, line);
-	if (skipped) {
+	if (skipped && !(planned && can_be_ticked(step->process.skip))) {
 		line_add_next(line, STYLE_PROTECTED, skip_reason_phrase(step->process.skip));
 		if (step->process.why)
 			line_add_next(line, STYLE_DIM, step->process.why);
-	} else if (!planned) {
+	} else if (!skipped && !planned) {
 		format_outcome(step, line);
 	}
 	format_count(line, step->process.connections);
-	if (planned && !skipped && *emergency_loses(sheet->emergency, step, loses)) {
+	if (planned && can_be_ticked(step->process.skip) &&
+		*emergency_loses(sheet->emergency, step, loses)) {
 		line_add_next(line, STYLE_DIM, "loses: ");
 		line_add(line, STYLE_CAUTION, loses);
 	}
-	if (step->process.applications && planned && !skipped)
+	if (step->process.applications && planned && can_be_ticked(step->process.skip))
 		line_add_next(line, STYLE_DIM, step->process.applications);
 	if (step->process.unit)
 		line_add_next(line, STYLE_DIM, step->process.unit);
@@ -257,12 +283,11 @@ static void format_session(
 {
 	char age[DURATION_TEXT_MAX];
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
-	format_prefix(line, planned ? "✗" : results[step->result].sign,
-		planned ? STYLE_LEAKED : results[step->result].style, step->pid);
+	format_prefix(sheet, step, line);
 	line_add(line, STYLE_TEXT,
 		step->session.application_name ? step->session.application_name : "session");
 	if (!planned)
-		line_add_next(line, results[step->result].style, results[step->result].word);
+		line_add_next(line, action_result_style(step->result), phrase_of(step));
 	if (!planned && step->detail)
 		line_add_next(line, STYLE_TEXT, step->detail);
 	line_add_next(line, STYLE_DIM, step->session.state_text ? step->session.state_text : "");
@@ -277,7 +302,9 @@ static void format_left(const struct sheet *sheet, size_t index, struct line *li
 {
 	const struct emergency_left *left = &sheet->emergency->left[index];
 	int32_t number = left->backend ? left->backend : left->process_pid;
-	format_prefix(line, "✗", STYLE_LEAKED, number ? number : (int32_t)left->connections);
+	line_add(line, STYLE_LEAKED, "✗");
+	line_printf(line, STYLE_TEXT, " %*d  ", PID_WIDTH,
+		number ? number : (int32_t)left->connections);
 	line_add(line, STYLE_TEXT, left->name && *left->name ? left->name : "session");
 	line_add_next(line, STYLE_CAUTION, left->why);
 	if (number)
@@ -303,7 +330,7 @@ static void format(const struct sheet *sheet, const struct entry *entry, struct 
 	case LINE_PROMPT: format_prompt(sheet, line); break;
 	case LINE_HEADING: line_add(line, STYLE_HEADING, entry->text); break;
 	case LINE_PHASE: format_phase(sheet, entry->index, line); break;
-	case LINE_PROCESS: format_process(sheet, entry->index, line); break;
+	case LINE_PROCESS: format_process(sheet, entry->step, line); break;
 	case LINE_SESSION: format_session(sheet, entry->step, line); break;
 	case LINE_LEFT: format_left(sheet, entry->index, line); break;
 	case LINE_VERDICT: format_verdict(sheet->emergency, line); break;
@@ -321,7 +348,17 @@ static void draw_line(
 	line_put(frame->grid, where.x, where.y, where.width, &line);
 }
 
-static void draw(struct sheet *sheet, const char *title)
+static const char *note_of(const struct sheet *sheet, bool planned)
+{
+	const struct emergency *emergency = sheet->emergency;
+	if (sheet->frame->ui->notice || !planned || !emergency ||
+		!(action_count_selected(&emergency->action) +
+			action_count_selected(emergency->gone)))
+		return sheet->frame->ui->notice;
+	return "also lost: " ACTION_LOSES_UNKNOWN;
+}
+
+static void draw(struct sheet *sheet, const char *title, bool planned)
 {
 	const struct frame *frame = sheet->frame;
 	struct line line;
@@ -337,7 +374,9 @@ static void draw(struct sheet *sheet, const char *title)
 		.title_style = STYLE_STRONG,
 		.width = width,
 		.n_lines = sheet->count,
-		.note = frame->ui->notice,
+		.has_cursor = planned,
+		.note = note_of(sheet, planned),
+		.note_asks = frame->ui->notice != NULL && planned,
 		.count = sheet->emergency ? action_count_selected(&sheet->emergency->action) : 0,
 		.data = sheet,
 		.draw_line = draw_line,
@@ -356,36 +395,49 @@ static void plan_title(const struct emergency *emergency, char *text, size_t siz
 		snprintf(text, size, "Emergency");
 }
 
+static void fill_plan(struct sheet *sheet)
+{
+	const struct emergency *emergency = sheet->emergency;
+	bool choice = emergency->gone->n_steps > 0;
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		choice = choice || can_be_ticked(emergency->action.steps[i].process.skip);
+	if (emergency->has_room)
+		add_heading(sheet, EMERGENCY_HAS_ROOM);
+	if (choice)
+		add(sheet, (struct entry){ .kind = LINE_PROMPT });
+	else
+		add_heading(sheet,
+			"no process here belongs to the application: there is nothing to stop");
+	add_processes(sheet, can_be_ticked,
+		emergency->connected
+			? "stopped, and their sessions ended"
+			: "stopped, one by one until dbtop gets in (found by their sockets)");
+	if (emergency->gone->n_steps)
+		add_heading(sheet, "ended: sessions whose client is gone");
+	for (size_t i = 0; i < emergency->gone->n_steps; i++)
+		add_session(sheet, &emergency->gone->steps[i]);
+	add_processes(sheet, is_left_alone, "left alone");
+}
+
+const struct action_step *emergency_view_step(const struct emergency *emergency, size_t line)
+{
+	struct sheet sheet = { .emergency = emergency };
+	fill_plan(&sheet);
+	return line < sheet.count ? sheet.entries[line].step : NULL;
+}
+
 static void draw_plan(const struct frame *frame)
 {
 	const struct emergency *emergency = frame->ui->emergency;
 	struct sheet sheet = { .frame = frame, .emergency = emergency };
 	char title[128] = "Emergency";
-	if (!emergency) {
+	if (emergency) {
+		plan_title(emergency, title, sizeof(title));
+		fill_plan(&sheet);
+	} else {
 		add_heading(&sheet, "finding out who holds the connections …");
-		draw(&sheet, title);
-		return;
 	}
-	plan_title(emergency, title, sizeof(title));
-	if (action_count_selected(&emergency->action) || emergency->gone->n_steps)
-		add(&sheet, (struct entry){ .kind = LINE_PROMPT });
-	else
-		add_heading(&sheet,
-			"no process here belongs to the application: there is nothing to stop");
-	if (action_count_selected(&emergency->action)) {
-		add_heading(&sheet,
-			emergency->connected ? "stopped, and their sessions ended"
-					     : "stopped, one by one until dbtop gets in (found by "
-					       "their sockets)");
-		add_processes(&sheet, false);
-	}
-	if (emergency->gone->n_steps) {
-		add_heading(&sheet, "ended: sessions whose client is gone");
-		for (size_t i = 0; i < emergency->gone->n_steps; i++)
-			add_session(&sheet, &emergency->gone->steps[i]);
-	}
-	add_skipped(&sheet);
-	draw(&sheet, title);
+	draw(&sheet, title, true);
 }
 
 const struct view emergency_view = { .draw = draw_plan };
@@ -406,12 +458,12 @@ static void draw_run(const struct frame *frame)
 	for (size_t i = emergency->connected; i < PHASES; i++)
 		add(&sheet, (struct entry){ .kind = LINE_PHASE, .index = i });
 	add(&sheet, (struct entry){ .kind = LINE_BLANK });
-	add_processes(&sheet, false);
+	add_processes(&sheet, is_stopped, NULL);
 	emergency_each_session(emergency, add_session, &sheet);
-	add_skipped(&sheet);
+	add_processes(&sheet, is_skipped, "left alone");
 	snprintf(title, sizeof(title), "Emergency: %s%s", emergency_phase_name(emergency->phase),
 		emergency->phase == EMERGENCY_DONE ? "" : " …");
-	draw(&sheet, title);
+	draw(&sheet, title, false);
 }
 
 const struct view emergency_run_view = { .draw = draw_run };

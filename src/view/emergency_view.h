@@ -3,11 +3,19 @@
 #ifndef VIEW_EMERGENCY_VIEW_H
 #define VIEW_EMERGENCY_VIEW_H
 
+#include <stddef.h>
+
 #include "view/ui.h"
+
+struct action_step;
+struct emergency;
 
 /* Both draw ui->emergency; NULL: the processes are still being assessed. The first asks for
  * ui->word. */
 extern const struct view emergency_view;
 extern const struct view emergency_run_view;
+
+/* The process or the session in a line of the plan; NULL: none. */
+const struct action_step *emergency_view_step(const struct emergency *emergency, size_t line);
 
 #endif

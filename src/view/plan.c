@@ -337,11 +337,11 @@ static bool is_about_proxy(const struct action *plan)
 }
 
 static const char *const notes[] = {
-	[ACTION_KILL_LEAKED] = "each is checked again just before it is ended",
-	[ACTION_TERMINATE] = "each is checked again just before it is ended",
+	[ACTION_KILL_LEAKED] = "each is checked again as it is ended; " ACTION_LOSES_UNKNOWN,
+	[ACTION_TERMINATE] = "each is checked again as it is ended; " ACTION_LOSES_UNKNOWN,
 	[ACTION_CANCEL] = "each is checked again just before it is cancelled",
 	[ACTION_EMERGENCY] = NULL,
-	[ACTION_CLEAR_PAGES] = "nothing of them is left on the server",
+	[ACTION_CLEAR_PAGES] = "nothing of them is left on this server",
 };
 
 static void draw_plan(const struct frame *frame)

@@ -14,6 +14,7 @@ struct trouble {
 	char retry[TROUBLE_TEXT_MAX];   /* "trying again in 4s"; "" if there will be no attempt */
 	const char *error;              /* the server's error; NULL */
 	const char *hint;               /* NULL */
+	char start[TROUBLE_TEXT_MAX];   /* a hint that names a command */
 };
 
 /* Returns false if there is no problem. Strings of the assessment are not copied. */

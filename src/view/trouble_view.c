@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "model/assessment.h"
+#include "model/proxy.h"
 #include "view/frame.h"
 #include "view/grid.h"
 #include "view/line.h"
@@ -16,6 +19,13 @@ static bool get(const struct frame *frame, struct trouble *ret_trouble)
 {
 	if (!trouble_get(frame->assessment, frame->now, ret_trouble))
 		return false;
+	const struct proxy *proxy = frame->assessment->proxy;
+	const char *start = frame->ui->proxy_start;
+	if (start && proxy && proxy->status == PROXY_ABSENT) {
+		snprintf(ret_trouble->start, sizeof(ret_trouble->start),
+			"the proxy does not run; P, then s starts it: %s", start);
+		ret_trouble->hint = ret_trouble->start;
+	}
 	if (frame->ui->password_wanted)
 		ret_trouble->hint = "W asks for the password again";
 	return true;

@@ -141,8 +141,9 @@ struct ui_state {
 	const struct log_view *log;        /* set by log_view_open(); NULL: none */
 	const struct emergency *emergency; /* set by the app; NULL while processes are assessed */
 	const struct ui_watch *watch;      /* set by the app; NULL: none */
-	const char *word_wanted;           /* what has to be typed */
-	char word[UI_WORD_MAX];            /* what is typed so far */
+	const char *proxy_start; /* set by the app: the command that starts the proxy; NULL */
+	const char *word_wanted; /* what has to be typed */
+	char word[UI_WORD_MAX];  /* what is typed so far */
 	const char *tour;     /* one line above the keys of the main screen, set by the app; NULL */
 	bool password_wanted; /* set by the app: the server waits for a password */
 	size_t password_length; /* how many characters are typed */
@@ -152,6 +153,7 @@ struct ui_state {
 	/* updated before each frame: view/settle.h */
 	struct rows rows;
 	size_t row;          /* the selected row */
+	bool row_chosen;     /* the user moved the cursor to a row */
 	int64_t assessed_at; /* when the last assessment was made */
 	struct ui_seen last, before;
 

@@ -190,10 +190,41 @@ static void demo_leaves_no_trace(void **state)
 	}
 }
 
+/* As root the server runs as another user; as a plain user it runs as ours, and is still left
+ * alone.
+ */
+static void the_emergency_stops_its_application(void **state)
+{
+	(void)state;
+	struct demo demo = start_demo();
+	term_press(demo.term, "E");
+	assert_true(term_wait_text(demo.term, "type stop, then Enter:"));
+	assert_true(term_wait_text(demo.term, "[x]"));
+	term_press(demo.term, "s t o p");
+	term_confirm(demo.term);
+	assert_true(term_wait_text(demo.term, "Emergency: done"));
+	assert_true(term_wait_text(demo.term, "no connection left"));
+	PGconn *conn = connect_to(&demo);
+	assert_non_null(conn);
+	assert_int_equal(live_number(conn,
+				 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = "
+				 "'client backend' AND pid <> pg_backend_pid()"
+				 " AND application_name <> 'dbtop'"),
+		0);
+	PQfinish(conn);
+	int status;
+	assert_int_equal(kill(term_pid(demo.term), SIGTERM), 0);
+	assert_true(term_wait_exit(demo.term, &status));
+	assert_true(live_wait(has_left_nothing, &demo, 20000));
+	term_end(demo.term);
+	free(demo.tmp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(demo_leaves_no_trace, live_teardown),
+		cmocka_unit_test_teardown(the_emergency_stops_its_application, live_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

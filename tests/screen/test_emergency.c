@@ -113,6 +113,63 @@ static void what_was_signalled_is_told_after_the_end(void **state)
 	term_end(term);
 }
 
+/* On a row it is aimed at that process; Space and * choose others. */
+static void it_is_aimed_at_a_row_and_unticked(void **state)
+{
+	(void)state;
+	struct live_program *first = live_group_app(NULL, LIVE_TCP4, "first", "idle", "1");
+	struct live_program *second = live_group_app(NULL, LIVE_TCP4, "second", "idle", "2");
+	struct term *term = open_dashboard("user=app", NULL, NULL);
+	assert_true(term_wait_text(term, "first"));
+	assert_true(term_wait_text(term, "second"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 3 connections?"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "Emergency:"));
+	/* the filter leaves the header and the row of one process */
+	term_press(term, "/ s e c o n d Enter Down");
+	assert_true(term_wait_text(term, "filter: second"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "Emergency: stop 1 process with 2 connections?"));
+	term_press(term, "*");
+	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 3 connections?"));
+	term_press(term, "*");
+	assert_true(term_wait_gone(term, "Emergency: stop"));
+	term_press(term, "s t o p");
+	term_confirm(term);
+	assert_true(term_wait_text(term, "nothing is ticked"));
+	/* the cursor stands on the prompt; blank, heading and the fuller process are next */
+	term_press(term, "Down Down Down Space");
+	assert_true(term_wait_text(term, "Emergency: stop 1 process with 2 connections?"));
+	term_confirm(term);
+	assert_true(term_wait_text(term, "Emergency: done"));
+	assert_true(term_wait_text(term, "left alone"));
+	CLEANUP(cleanup_free) char *unticked = mem_printf("%d  live_client", (int)live_pid(first));
+	assert_true(term_shows(term, unticked));
+	assert_int_equal(live_finish(second, 5000), 128 + SIGTERM);
+	assert_true(live_running(first));
+	term_end(term);
+}
+
+static void a_roles_limit_is_no_full_server(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "user=narrow");
+	struct live_program *app = live_client(conninfo, "idle", "2", NULL);
+	struct term *term = open_dashboard("user=narrow", NULL, NULL);
+	assert_true(term_wait_text(term, "reached its connection limit"));
+	assert_false(term_shows(term, "FULL"));
+	assert_true(term_wait_text(term, "dbtop -U with another role connects"));
+	term_press(term, "E");
+	assert_true(term_wait_text(term, "the server has room"));
+	assert_true(term_wait_text(term, "[ ]"));
+	term_press(term, "Esc");
+	assert_true(term_wait_gone(term, "the server has room: only"));
+	assert_true(live_running(app));
+	term_end(term);
+}
+
 static void readonly_opens_no_page(void **state)
 {
 	(void)state;
@@ -166,10 +223,13 @@ int main(void)
 		LIVE_TEST(a_full_server_is_freed_by_a_word),
 		LIVE_TEST(ctrl_c_in_the_middle_tells_what_was_done),
 		LIVE_TEST(what_was_signalled_is_told_after_the_end),
+		LIVE_TEST(it_is_aimed_at_a_row_and_unticked),
+		LIVE_TEST(a_roles_limit_is_no_full_server),
 		LIVE_TEST(readonly_opens_no_page),
 		LIVE_TEST(the_missing_grant_is_told_at_start_and_in_the_help),
 		LIVE_TEST(a_log_that_fails_is_told),
 	};
-	return LIVE_GROUP(
-		"emergency", tests, .sql = "CREATE ROLE app LOGIN; CREATE ROLE \"Watch er\" LOGIN");
+	return LIVE_GROUP("emergency", tests,
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE \"Watch er\" LOGIN;"
+		       "CREATE ROLE narrow LOGIN CONNECTION LIMIT 2");
 }

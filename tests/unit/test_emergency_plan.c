@@ -101,6 +101,10 @@ static const struct row rows[] = {
 		.expected = SKIP_CLIENT_PROGRAM, .blind = SKIP_CLIENT_PROGRAM },
 	{ "a benchmark", "pgbench", "pgbench", "pgbench", NULL, APP,
 		.expected = SKIP_CLIENT_PROGRAM, .blind = SKIP_CLIENT_PROGRAM },
+	{ "another dbtop", "dbtop", "dbtop", "dbtop", NULL, APP, .expected = SKIP_CLIENT_PROGRAM,
+		.blind = SKIP_CLIENT_PROGRAM },
+	{ "the demo's application", "storefront", "dbtop", "web", "web", APP, .expected = SKIP_NONE,
+		.blind = SKIP_NONE },
 	{ "the server's user, which is a person's and ours", "python3", "python3.11", "web", "web",
 		APP, .expected = SKIP_NONE, .blind = SKIP_NONE, .servers_user = true },
 	{ "the server's user, which is ours and postgres", "python3", "python3.11", "web", "web",
@@ -286,6 +290,74 @@ static void what_runs_as_the_servers_user_is_stopped_only_by_name(void **state)
 	assert_judged(&theirs, true, SKIP_NONE);
 	assert_judged(&theirs, false, SKIP_SERVERS_USER);
 	regfree(&scope);
+}
+
+static void with_pids_only_these_are_stopped(void **state)
+{
+	(void)state;
+	static const int32_t ours[] = { 99, 100 }, other[] = { 99 };
+	const struct row *app = &rows[0];
+	const struct row tool = { "a tool", "psql", "psql", "psql", "psql", APP };
+	const struct row theirs = { "the server's user", "python3", "python3.11", "web", "web",
+		.uid = APP, .user = "postgres", .servers_user = true };
+	options.pids = other;
+	options.n_pids = 1;
+	assert_judged(app, true, SKIP_NOT_NAMED);
+	options.pids = ours;
+	options.n_pids = 2;
+	assert_judged(app, true, SKIP_NONE);
+	assert_judged(app, false, SKIP_NONE);
+	/* naming it is asking for it */
+	assert_judged(&tool, true, SKIP_NONE);
+	assert_judged(&theirs, true, SKIP_NONE);
+	/* what is protected stays so */
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].expected == SKIP_PROTECTED || rows[i].expected == SKIP_POSTGRESQL ||
+			rows[i].expected == SKIP_HA_AGENT || rows[i].expected == SKIP_PARENT)
+			assert_judged(&rows[i], true, rows[i].expected);
+}
+
+/* The server has room: nothing is stopped that nobody named. */
+static void at_a_limit_nothing_is_ticked_unless_named(void **state)
+{
+	(void)state;
+	static const int32_t pid[] = { 100 };
+	static const char *all[] = { "*" };
+	struct world world = world_of(&rows[0], false);
+	world.assessment->server.status = SERVER_ROLE_LIMIT;
+	for (int named = 0; named < 3; named++) {
+		options.pids = pid;
+		options.n_pids = named == 1;
+		applications = (struct patterns){ all, named == 2 };
+		struct emergency *emergency =
+			emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+		struct action_step *step = &emergency->action.steps[0];
+		assert_true(emergency->has_room);
+		assert_int_equal(step->selected, named > 0);
+		assert_int_equal(step->process.skip, named ? SKIP_NONE : SKIP_UNTICKED);
+		if (!named) {
+			assert_true(emergency_tick(emergency, 0));
+			assert_true(step->selected && step->process.skip == SKIP_NONE);
+			emergency_tick_all(emergency);
+			assert_false(step->selected);
+		}
+		emergency_free(emergency);
+	}
+	assessment_free(world.assessment);
+}
+
+static void what_is_left_alone_cannot_be_ticked(void **state)
+{
+	(void)state;
+	const struct row tool = { "a tool", "psql", "psql", "psql", "psql", APP };
+	struct world world = world_of(&tool, true);
+	struct emergency *emergency =
+		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_false(emergency_tick(emergency, 0));
+	emergency_tick_all(emergency);
+	assert_false(emergency->action.steps[0].selected);
+	emergency_free(emergency);
+	assessment_free(world.assessment);
 }
 
 /* No name makes one of these a process that is stopped. */
@@ -565,6 +637,9 @@ int main(void)
 		cmocka_unit_test_setup(other_users_are_roots_when_asked, set_up),
 		cmocka_unit_test_setup(
 			what_runs_as_the_servers_user_is_stopped_only_by_name, set_up),
+		cmocka_unit_test_setup(with_pids_only_these_are_stopped, set_up),
+		cmocka_unit_test_setup(at_a_limit_nothing_is_ticked_unless_named, set_up),
+		cmocka_unit_test_setup(what_is_left_alone_cannot_be_ticked, set_up),
 		cmocka_unit_test_setup(agents_and_forwarders_are_never_named, set_up),
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
 		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),

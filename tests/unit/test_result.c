@@ -82,7 +82,8 @@ static void people_read_the_plan(void **state)
 		"           process: python3 worker.py\n"
 		"           loses: running statement, 31m10s\n"
 		"     9912    7m12s  app/4312/1        held too long, proven\n"
-		"     9913        -                    idle\n");
+		"     9913        -                    idle\n"
+		"also lost: temporary tables, cursors, settings: not known\n");
 }
 
 static void people_read_the_result(void **state)

@@ -35,6 +35,15 @@ static void failures_are_told_by_their_code(void **state)
 		  "too many "
 		  "clients already\nLOCATION:  InitProcess, proc.c:359\n",
 			SERVER_FULL, "53300", "sorry, too many clients already" },
+		{ "connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  53300: zu "
+		  "viele "
+		  "Verbindungen\nLOCATION:  InitializeSessionUserId, miscinit.c:805\n",
+			SERVER_ROLE_LIMIT, "53300", "zu viele Verbindungen" },
+		{ "connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  53300: too "
+		  "many "
+		  "connections for database \"x\"\nLOCATION:  CheckMyDatabase, postinit.c:402\n",
+			SERVER_DATABASE_LIMIT, "53300", "too many connections for database \"x\"" },
+		{ "FATAL:  53200: out of memory\n", SERVER_REFUSED, "53200", "out of memory" },
 		{ "connection to server on socket \"/run/postgresql/.s.PGSQL.5432\" failed: FATAL: "
 		  " 53300: "
 		  "remaining connection slots are reserved for roles with the SUPERUSER "
