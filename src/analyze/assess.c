@@ -57,8 +57,8 @@ static void judge(
 	const struct backend *backend = connection->backend;
 	const struct evidence evidence = evidence_collect(assessment, connection);
 	connection->verdict = classify_backend(backend, &evidence, rules, assessment->server_now);
-	if (!connection->evidence)
-		connection->evidence = evidence_describe(assessment, connection);
+	int64_t waits = instant_elapsed(connection->client_awaited_since, assessment->server_now);
+	connection->waits_for_client = waits > rules->transaction ? waits : -1;
 	connection->in_scope = !rules->scope || matches(rules->scope, backend->application_name) ||
 		matches(rules->scope, evidence.process_name);
 }
@@ -149,6 +149,7 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 		judge(assessment, &assessment->connections[i], rules);
 		count(assessment, &assessment->connections[i]);
 	}
+	evidence_describe_all(assessment);
 	pools_count(assessment);
 	slots->max = facts->max_connections;
 	slots->reserved = facts->reserved;

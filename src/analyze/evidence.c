@@ -182,8 +182,30 @@ static const char *describe_backend(
 		owner->pid, outer ? ", which is at work" : " of another server");
 }
 
-const char *evidence_describe(
-	const struct assessment *assessment, const struct connection *connection)
+static bool is_idle_leak(const struct connection *connection)
+{
+	return connection->verdict.reason == REASON_IDLE_TOO_LONG;
+}
+
+/* alike: how many sessions of its process are presumed leaked because they are idle */
+static const char *describe_idle(
+	const struct assessment *assessment, const struct connection *connection, uint32_t alike)
+{
+	struct arena *arena = assessment->arena;
+	const struct process *process = process_of(assessment, connection->process);
+	const char *unused = connection->backend->query_start == INSTANT_UNKNOWN
+		? "no statement since login"
+		: NULL;
+	if (alike < 2)
+		return unused;
+	return arena_printf(arena,
+		"%s%s%" PRIu32 " alike of %s (%" PRId32 "): perhaps a pool's reserve",
+		unused ? unused : "", unused ? "; " : "", alike,
+		process->name ? process->name : "one process", process->pid);
+}
+
+static const char *describe(const struct assessment *assessment,
+	const struct connection *connection, const uint32_t *alike)
 {
 	switch (connection->verdict.protection) {
 	case PROTECTION_POOLER: return describe_pooler(assessment, connection);
@@ -191,10 +213,29 @@ const char *evidence_describe(
 	case PROTECTION_BACKEND_CLIENT: return describe_backend(assessment, connection);
 	default: break;
 	}
+	if (is_idle_leak(connection))
+		return describe_idle(assessment, connection,
+			connection->process == NO_PROCESS ? 1 : alike[connection->process]);
 	if (connection->verdict.reason == REASON_LOCK_STRANDED)
 		return arena_printf(assessment->arena,
 			"backend %s waits for its advisory lock; whether the client that took it "
 			"lives cannot be known",
 			connection->backend->lock_waiters);
 	return NULL;
+}
+
+void evidence_describe_all(struct assessment *assessment)
+{
+	uint32_t *alike =
+		arena_array(assessment->arena, assessment->n_processes + 1, sizeof(*alike));
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (connection->process != NO_PROCESS)
+			alike[connection->process] += is_idle_leak(connection);
+	}
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		struct connection *connection = &assessment->connections[i];
+		if (!connection->evidence)
+			connection->evidence = describe(assessment, connection, alike);
+	}
 }

@@ -259,6 +259,23 @@ static bool is_dump_newer(const struct join *join, int64_t first_seen)
 		join->peers->dumped_at <= join->assessment->now;
 }
 
+/* How long a session has waited is not known from one row: it counts from the start of the
+ * statement, unless it was seen not to wait in between. */
+static int64_t client_awaited_since(const struct join *join, const struct connection *connection,
+	const struct connection *before)
+{
+	const struct backend *backend = connection->backend;
+	bool active =
+		backend->state == BACKEND_STATE_ACTIVE || backend->state == BACKEND_STATE_FASTPATH;
+	if (!active || !backend->wait_event_type || strcmp(backend->wait_event_type, "Client") != 0)
+		return INSTANT_UNKNOWN;
+	if (!before || before->backend->state_change != backend->state_change)
+		return backend->state_change;
+	if (before->client_awaited_since != INSTANT_UNKNOWN)
+		return before->client_awaited_since;
+	return join->assessment->activity->server.clock;
+}
+
 static void apply(enum effect effect, bool *state)
 {
 	if (effect != EFFECT_NONE)
@@ -279,6 +296,7 @@ static void remember(struct join *join, struct connection *connection)
 		connection->listening = before->listening;
 		connection->backing_up = before->backing_up;
 	}
+	connection->client_awaited_since = client_awaited_since(join, connection, before);
 	apply(connection->backend->effects.listening, &connection->listening);
 	apply(connection->backend->effects.backup, &connection->backing_up);
 	connection->scanned = is_dump_newer(join, connection->first_seen);

@@ -108,10 +108,14 @@ struct connection {
 				 end; else INSTANT_UNKNOWN */
 	uint32_t end_inode;   /* the inode of the client end's socket, which a process has open; 0:
 				 not seen */
-	bool listening;       /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
-	bool backing_up;      /* the start of a base backup was seen, and its end not */
-	bool proxied;         /* the local proxy is in between, and holds the client end */
-	bool in_scope;        /* selected by --app: shown, and may be ended */
+	int64_t client_awaited_since; /* server clock: since when it is active but waits for its
+					 client, as far as was seen; else INSTANT_UNKNOWN */
+	int64_t waits_for_client; /* µs of that, if longer than the limit of transactions; else −1
+				   */
+	bool listening;  /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
+	bool backing_up; /* the start of a base backup was seen, and its end not */
+	bool proxied;    /* the local proxy is in between, and holds the client end */
+	bool in_scope;   /* selected by --app: shown, and may be ended */
 
 	/* Its pool: of libdbpool if slot is set, of PgBouncer if bouncer_server is set. NULL: none,
 	 * or not certain. */

@@ -2,37 +2,15 @@
 #include "model/rights.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "model/assessment.h"
-
-/* Quotes a name for SQL unless it is plain. A name that is a keyword is not quoted: such roles are
- * rare, and the user can add the quotes. */
-static void quote(const char *name, char *text, size_t size)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-	bool is_plain =
-		name[0] && !strchr("0123456789", name[0]) && strspn(name, plain) == strlen(name);
-	if (is_plain) {
-		snprintf(text, size, "%s", name);
-		return;
-	}
-	size_t length = 0;
-	text[length++] = '"';
-	for (; *name && length + 3 < size; name++) {
-		if (*name == '"')
-			text[length++] = '"';
-		text[length++] = *name;
-	}
-	text[length++] = '"';
-	text[length] = '\0';
-}
+#include "model/identifier.h"
 
 static void grant(const struct assessment *assessment, const char *roles, char *text, size_t size)
 {
 	const char *user = assessment->server.user;
-	char name[128];
-	quote(user ? user : "role", name, sizeof(name));
+	char name[IDENTIFIER_TEXT_MAX];
+	identifier_quote(user ? user : "role", name, sizeof(name));
 	snprintf(text, size, "GRANT %s TO %s;", roles, name);
 }
 

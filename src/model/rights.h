@@ -6,8 +6,8 @@
 
 struct assessment;
 
-#define RIGHTS_TEXT_MAX  256
-#define RIGHTS_GRANT_MAX 192
+#define RIGHTS_TEXT_MAX  384
+#define RIGHTS_GRANT_MAX 256
 
 struct rights {
 	bool known;              /* the server has reported them */

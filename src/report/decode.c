@@ -159,6 +159,7 @@ static void add_connection(struct decoding *decoding, const struct connection_ro
 	connection->seen_here = connection->end == CLIENT_END_HELD;
 	connection->first_seen = assessment->now;
 	connection->missed_at = connection->hidden_since = INSTANT_UNKNOWN;
+	connection->client_awaited_since = INSTANT_UNKNOWN;
 	set_owner(decoding, &row->owner, connection);
 	decode_pools_connection(assessment, row, connection);
 	assessment->n_leaked += connection->verdict.status == STATUS_LEAKED;

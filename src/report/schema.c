@@ -119,6 +119,8 @@ static const struct json_field connection_fields[] = {
 		protection_word, PROTECTION_COUNT },
 	{ "seconds", FIELD_SECONDS, AT(connection_row, connection.verdict.age) },
 	{ "evidence", FIELD_NAME, AT(connection_row, connection.evidence) },
+	{ "waits_for_client_seconds", FIELD_SECONDS,
+		AT(connection_row, connection.waits_for_client) },
 	{ "process", FIELD_OPTIONAL, AT(connection_row, owner), .table = &owner_table },
 	{ "pool", FIELD_OPTIONAL, AT(connection_row, slot), .table = &slot_table },
 	{ "pgbouncer", FIELD_OPTIONAL, AT(connection_row, link), .table = &link_table },

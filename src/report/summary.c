@@ -1,7 +1,6 @@
 /* The report: slots, leaked connections, their processes, the list, and what to do next. */
 #include "report/summary.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "base/plural.h"
 #include "base/text.h"
 #include "model/assessment.h"
+#include "model/identifier.h"
 #include "model/proxy.h"
 #include "report/summary_pools.h"
 
@@ -277,7 +277,8 @@ static void put_row(struct summary *summary, const struct connection *connection
 	const struct verdict *verdict = &connection->verdict;
 	char age[DURATION_TEXT_MAX], client[ENDPOINT_TEXT_MAX];
 	printer_format(printer, "%s%8d  ", is_leaked(connection) ? "!" : " ", backend->pid);
-	printer_cell(printer, words[verdict->status], 14);
+	bool presumed = verdict->certainty == CERTAINTY_PRESUMED;
+	printer_cell(printer, presumed ? "LEAKED?" : words[verdict->status], 14);
 	printer_format(printer, "%8s  ", duration_format(verdict->age, age));
 	printer_cell(printer, backend->application_name, 16);
 	printer_text(printer, "  ");
@@ -292,13 +293,22 @@ static void put_why(struct summary *summary, const struct connection *connection
 	const struct verdict *verdict = &connection->verdict;
 	const char *protection = protection_phrase(verdict->protection);
 	const char *query = summary->options->no_query_text ? NULL : connection->backend->query;
-	if (!is_leaked(connection) && !protection && !connection->slot && !query)
+	bool waits = connection->waits_for_client > 0;
+	if (query && !*query)
+		query = NULL;
+	if (!is_leaked(connection) && !protection && !connection->slot && !query && !waits)
 		return;
 	printer_move(printer, 11);
 	if (is_leaked(connection))
 		printer_format(printer, "%s, %s", reason_phrase(verdict->reason),
 			certainty_name(verdict->certainty));
 	printer_text(printer, protection);
+	if (waits) {
+		char age[DURATION_TEXT_MAX];
+		printer_format(printer, "%swaits for its client, %s",
+			protection || is_leaked(connection) ? ", " : "",
+			duration_format(connection->waits_for_client, age));
+	}
 	if (is_leaked(connection) && connection->slot)
 		printer_text(printer, ", ");
 	summary_pools_put_hold(printer, summary->assessment, connection);
@@ -362,27 +372,11 @@ static void put_owners(struct summary *summary)
 			put_process(summary, &assessment->processes[i]);
 }
 
-/* Quotes an identifier for SQL. */
-static void put_identifier(struct printer *printer, const char *name)
-{
-	size_t simple = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
-	if (simple > 0 && name[simple] == '\0' && !isdigit((unsigned char)name[0])) {
-		printer_text(printer, name);
-		return;
-	}
-	printer_text(printer, "\"");
-	for (char32_t c; (c = text_next(&name));) {
-		char bytes[8] = "";
-		bytes[text_encode(c, bytes)] = '\0';
-		printer_text(printer, c == '"' ? "\"\"" : bytes);
-	}
-	printer_text(printer, "\"");
-}
-
 static void put_hidden(struct summary *summary)
 {
 	struct printer *printer = &summary->printer;
 	const char *role = summary->assessment->server.user;
+	char name[IDENTIFIER_TEXT_MAX];
 	if (summary->n_hidden == 0)
 		return;
 	printer_end_line(printer);
@@ -390,7 +384,7 @@ static void put_hidden(struct summary *summary)
 		"%zu connection%s not visible to this role; to see them: ", summary->n_hidden,
 		plural_s(summary->n_hidden));
 	printer_text(printer, "GRANT pg_monitor TO ");
-	put_identifier(printer, role ? role : "this_role");
+	printer_text(printer, identifier_quote(role ? role : "this_role", name, sizeof(name)));
 	printer_text(printer, ";");
 	printer_end_line(printer);
 }

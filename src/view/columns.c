@@ -229,6 +229,11 @@ static void add_why(const struct connection *connection, struct line *line)
 	if (verdict->status == STATUS_ACTIVE && backend->wait_event_type &&
 		strcmp(backend->wait_event_type, "Lock") == 0)
 		line_add_next(line, STYLE_CAUTION, "waits for a lock");
+	if (connection->waits_for_client > 0) {
+		char age[DURATION_TEXT_MAX];
+		line_add_next(line, STYLE_CAUTION, "waits for its client, ");
+		line_add(line, STYLE_CAUTION, duration_format(connection->waits_for_client, age));
+	}
 }
 
 static void query_format(const struct assessment *assessment, const struct connection *connection,

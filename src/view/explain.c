@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "model/identifier.h"
 
 static const char *const status_words[STATUS_COUNT] = {
 	[STATUS_UNKNOWN] = "unknown",
@@ -168,13 +169,22 @@ static const char *explain_status(struct arena *arena, const struct assessment *
 	char text[DURATION_TEXT_MAX];
 	const struct rules_limits *limits = &assessment->limits;
 	const char *role = assessment->server.user;
+	char name[IDENTIFIER_TEXT_MAX];
 	switch (status) {
 	case STATUS_UNKNOWN:
+		identifier_quote(role ? role : "role", name, sizeof(name));
 		return arena_printf(arena,
 			"The server hides this session from our role. As a superuser: GRANT "
 			"pg_monitor TO %s;",
-			role ? role : "…");
+			name);
 	case STATUS_ACTIVE:
+		if (connection->waits_for_client > 0)
+			return arena_printf(arena,
+				"It waits for its client to send or to read, as far as was seen "
+				"for "
+				"%s. A session at work is not leaked, unless its client is proven "
+				"gone.",
+				duration_format(connection->waits_for_client, text));
 		return "A session at work is not leaked, unless its client is proven gone.";
 	default: break;
 	}

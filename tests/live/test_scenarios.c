@@ -22,6 +22,7 @@ static const struct label {
 	/* nobody wants them any more, or so it looks */
 	{ "s_gone", 1, "client_gone", "proven", NULL },
 	{ "s_idle", 1, "idle_too_long", "presumed", NULL },
+	{ "s_unused", 1, "idle_too_long", "presumed", NULL },
 	{ "s_psycopg2", 1, "idle_too_long", "presumed", NULL },
 	{ "s_psycopg2_tx", 1, "idle_in_transaction_too_long", "presumed", NULL },
 	{ "s_psycopg3", 2, "idle_too_long", "presumed", NULL },
@@ -296,6 +297,7 @@ static void start_all(void)
 	start_pg_dump();
 	start_basebackup();
 	client("s_idle", "idle", NULL, NULL);
+	client("s_unused", "connect", NULL, NULL);
 	client("s_listen", "listen", NULL, NULL);
 	client("s_lock", "lock", NULL, NULL);
 	client("s_lock_waiter", "send", "SELECT pg_advisory_lock(42)", NULL);
@@ -379,6 +381,14 @@ static void every_scenario_has_its_verdict(void **state)
 			fail_msg("%s: %d sessions, not %d", labels[i].role, found,
 				labels[i].sessions);
 	}
+	json_t *feeder = live_find_text(root, "connections", "user", "s_feeder");
+	assert_true(json_number_value(live_member(feeder, "waits_for_client_seconds")) > 0.1);
+	json_t *outer = live_find_text(root, "connections", "user", "s_outer");
+	assert_true(json_is_null(live_member(outer, "waits_for_client_seconds")));
+	json_t *pool = live_find_text(root, "connections", "user", "s_psycopg3");
+	assert_non_null(strstr(live_text(pool, "evidence"), "2 alike of python3"));
+	json_t *unused = live_find_text(root, "connections", "user", "s_unused");
+	assert_string_equal(live_text(unused, "evidence"), "no statement since login");
 	print_message("precision %d of %d, recall %d of %d\n", score.right_leaks, score.found_leaks,
 		score.right_leaks, score.right_leaks + score.missed_leaks);
 	assert_int_equal(score.wrong, 0);

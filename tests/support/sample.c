@@ -245,6 +245,8 @@ static void add_connection(
 		.seen_here = has_process,
 		.first_seen = SAMPLE_NOW - MINUTES(10),
 		.scanned = true,
+		.client_awaited_since = INSTANT_UNKNOWN,
+		.waits_for_client = -1,
 		.missed_at = row->verdict.reason == REASON_CLIENT_GONE ? SAMPLE_NOW - MINUTES(9)
 								       : INSTANT_UNKNOWN,
 		.in_scope = true,

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
+
 #include <arpa/inet.h>
 #include <math.h>
 #include <netinet/tcp.h>
@@ -457,6 +459,44 @@ static void a_full_server_shows_the_processes_at_its_sockets(void **state)
 }
 
 /* Only the wall clock is set between two rounds. */
+/* It counts from the start of the statement, unless it was seen to work in between. */
+static void a_wait_for_the_client_counts_while_it_is_seen(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t at, state_change; /* seconds */
+		const char *wait;
+		int64_t waits; /* 0: not for longer than the limit of 300 s */
+	} rows[] = {
+		{ 0, -301, "Client", 301 },
+		{ 0, -300, "Client", 0 },
+		{ 1, -301, NULL, 0 },
+		{ 2, -301, "Client", 0 },
+		{ 302, -301, "Client", 0 },
+		{ 303, -301, "Client", 301 },
+		{ 304, -301, "Lock", 0 },
+		{ 305, 305, "Client", 0 },
+		{ 606, 305, "Client", 301 },
+	};
+	struct assessment *previous = NULL;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t now = T0 + rows[i].at * USEC_PER_SEC;
+		struct world world = world_new("127.0.0.1", "127.0.0.1", now, now);
+		struct backend *backend = add_backend(&world, 1001, at("192.0.2.9", 5001));
+		backend->wait_event_type = rows[i].wait;
+		backend->state_change = T0 + rows[i].state_change * USEC_PER_SEC;
+		struct assessment *assessment = settle(&world, previous);
+		const struct connection *connection = find(assessment, 1001);
+		int64_t waits = rows[i].waits ? rows[i].waits * USEC_PER_SEC : -1;
+		if (connection->waits_for_client != waits)
+			fail_msg("row %zu: %" PRId64, i, connection->waits_for_client);
+		assert_int_equal(connection->verdict.status, STATUS_ACTIVE);
+		assessment_free(previous);
+		previous = assessment;
+	}
+	assessment_free(previous);
+}
+
 /* The statement is replaced by the next one; what it did stays. */
 static void what_statements_did_is_remembered(void **state)
 {
@@ -581,6 +621,7 @@ int main(void)
 		cmocka_unit_test(what_is_proven_stays_between_two_answers),
 		cmocka_unit_test(a_process_that_went_is_remembered),
 		cmocka_unit_test(what_statements_did_is_remembered),
+		cmocka_unit_test(a_wait_for_the_client_counts_while_it_is_seen),
 		cmocka_unit_test(a_full_server_shows_the_processes_at_its_sockets),
 		cmocka_unit_test(a_clock_that_is_set_delays_nothing_and_proves_nothing),
 		cmocka_unit_test(a_clock_that_is_set_twice_proves_nothing),

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -13,6 +15,7 @@
 #include "model/activity.h"
 #include "model/endpoint.h"
 #include "model/history.h"
+#include "model/identifier.h"
 #include "model/rules.h"
 
 static struct endpoint parse(int family, const char *text, uint16_t port)
@@ -112,6 +115,20 @@ static void effects_of_statements_are_seen(void **state)
 	}
 }
 
+static void identifiers_are_quoted_as_sql_wants_it(void **state)
+{
+	(void)state;
+	static const char *const rows[][2] = { { "app", "app" }, { "app_7", "app_7" },
+		{ "7app", "\"7app\"" }, { "App", "\"App\"" }, { "", "\"\"" },
+		{ "a\"b", "\"a\"\"b\"" }, { "user", "\"user\"" }, { "order", "\"order\"" },
+		{ "users", "users" }, { "public", "\"public\"" },
+		{ "zo\xc3\xab", "\"zo\xc3\xab\"" } };
+	char text[IDENTIFIER_TEXT_MAX], small[8];
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(identifier_quote(rows[i][0], text, sizeof(text)), rows[i][1]);
+	assert_true(strlen(identifier_quote("ABCDEFGHIJ", small, sizeof(small))) < 8);
+}
+
 static void unknown_words_are_unknown(void **state)
 {
 	(void)state;
@@ -163,6 +180,7 @@ int main(void)
 		cmocka_unit_test(endpoint_folds_mapped_addresses),
 		cmocka_unit_test(endpoint_is_written_as_people_type_it),
 		cmocka_unit_test(effects_of_statements_are_seen),
+		cmocka_unit_test(identifiers_are_quoted_as_sql_wants_it),
 		cmocka_unit_test(unknown_words_are_unknown),
 		cmocka_unit_test(history_keeps_the_largest_of_a_second),
 		cmocka_unit_test(patterns_and_service_users),
