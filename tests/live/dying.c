@@ -3,6 +3,7 @@
  * It opens two connections, works on them, and does on SIGINT what the behaviour says. Its exit
  * status is 0 unless it dies otherwise. */
 #include <libpq-fe.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -264,14 +265,36 @@ static int play_lost_write(void)
 	_exit(0);
 }
 
+static void on_notice(void *data, const char *text)
+{
+	(void)text;
+	*(bool *)data = true;
+}
+
+/* Returns when the server executes it: a session that still reads it ignores a cancel request. */
+static void begin_long_statement(PGconn *conn)
+{
+	static bool begun;
+	PQsetNoticeProcessor(conn, on_notice, &begun);
+	PQsendQuery(conn, "DO $$BEGIN RAISE NOTICE 'begun'; PERFORM pg_sleep(600); END$$");
+	PQflush(conn);
+	while (!begun) {
+		struct pollfd fd = { .fd = PQsocket(conn), .events = POLLIN };
+		(void)poll(&fd, 1, -1);
+		if (!PQconsumeInput(conn) || !PQisBusy(conn)) {
+			fprintf(stderr, "dying: %s", PQerrorMessage(conn));
+			exit(3);
+		}
+	}
+}
+
 /* It cancels what runs, as a good pool does, over connections that are no sessions. */
 static int play_cancelled(void)
 {
 	char error[256];
 	catch_it();
 	conns[0] = open_one();
-	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
-	PQflush(conns[0]);
+	begin_long_statement(conns[0]);
 	conns[1] = open_one();
 	while (!told)
 		usleep(1000);
