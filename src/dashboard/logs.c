@@ -46,6 +46,15 @@ __attribute__((format(printf, 3, 4))) static void append(
 	va_end(args);
 }
 
+/* Appends a name of the log as words: "held_too_long" becomes "held too long". */
+static void append_words(char *text, size_t size, const char *name)
+{
+	size_t from = strlen(text);
+	append(text, size, "%s", name);
+	for (char *at = text + from; (at = strchr(at, '_'));)
+		*at = ' ';
+}
+
 static void describe_who(const json_t *root, char *text, size_t size)
 {
 	const json_t *who = json_object_get(root, "who");
@@ -62,8 +71,7 @@ static void describe_who(const json_t *root, char *text, size_t size)
 static void describe_begin(const json_t *root, char *text, size_t size)
 {
 	long targets = number_of(root, "targets");
-	append(text, size, "%s: begins with %ld target%s", text_of(root, "action"), targets,
-		plural_s(targets));
+	append(text, size, ": begins with %ld target%s", targets, plural_s(targets));
 	describe_who(root, text, size);
 }
 
@@ -73,10 +81,11 @@ static void describe_session(const json_t *root, char *text, size_t size)
 	const char *database = text_of(session, "database"), *user = text_of(session, "user");
 	const char *process = text_of(session, "process");
 	const char *reason = text_of(json_object_get(root, "planned"), "reason");
-	append(text, size, "%s: backend %ld", text_of(root, "action"), number_of(session, "pid"));
-	append(text, size, " %s", text_of(root, "result"));
-	if (reason)
-		append(text, size, ", %s", reason);
+	append(text, size, ": backend %ld %s", number_of(session, "pid"), text_of(root, "result"));
+	if (reason) {
+		append(text, size, ", ");
+		append_words(text, size, reason);
+	}
 	if (user && database)
 		append(text, size, ", %s on %s", user, database);
 	if (process)
@@ -88,7 +97,7 @@ static void describe_process(const json_t *root, char *text, size_t size)
 	const json_t *process = json_object_get(root, "process");
 	const char *signal = text_of(root, "signal"), *result = text_of(root, "result");
 	const char *command = text_of(process, "command");
-	append(text, size, "%s: process %ld", text_of(root, "action"), number_of(process, "pid"));
+	append(text, size, ": process %ld", number_of(process, "pid"));
 	if (result)
 		append(text, size, " %s", result);
 	if (signal)
@@ -101,8 +110,7 @@ static void describe_page(const json_t *root, char *text, size_t size)
 {
 	const json_t *page = json_object_get(root, "page");
 	const char *path = text_of(page, "path"), *process = text_of(page, "process");
-	append(text, size, "%s: %s %s", text_of(root, "action"), path ? path : "a page",
-		text_of(root, "result"));
+	append(text, size, ": %s %s", path ? path : "a page", text_of(root, "result"));
 	if (process)
 		append(text, size, ", of %s", process);
 }
@@ -112,6 +120,7 @@ static bool describe(const json_t *root, char *text, size_t size)
 	const char *event = text_of(root, "event");
 	if (!event || !text_of(root, "action"))
 		return false;
+	append_words(text, size, text_of(root, "action"));
 	if (strcmp(event, "action") == 0)
 		describe_begin(root, text, size);
 	else if (json_is_object(json_object_get(root, "session")) && text_of(root, "result"))

@@ -366,13 +366,13 @@ void scene_watch(struct scenery *scenery, enum scene_watch what)
 
 const struct scene_action scene_actions[] = {
 	{ SECONDS(40), STYLE_TEXT,
-		"kill_leaked: backend 9633 terminated, held_too_long, app on app, of python3 "
+		"kill leaked: backend 9633 terminated, held too long, app on app, of python3 "
 		"main.py" },
 	{ SECONDS(40), STYLE_CAUTION,
-		"kill_leaked: backend 9641 denied, idle_too_long, reports on app, of java -jar "
+		"kill leaked: backend 9641 denied, idle too long, reports on app, of java -jar "
 		"reports.jar --nightly: permission denied to terminate process" },
 	{ SECONDS(41), STYLE_TEXT,
-		"kill_leaked: begins with 2 targets, by alice, on app @ 127.0.0.1:5432" },
+		"kill leaked: begins with 2 targets, by alice, on app @ 127.0.0.1:5432" },
 	{ SECONDS(90000), STYLE_TEXT,
 		"cancel: backend 8120 cancelled, app on app, of node server.js" },
 };

@@ -53,7 +53,7 @@ static const struct page {
 	{ "details", "backend 9801", "LEAKED, proven", false },
 	{ "pooled", "backend 9912", "LEAKED,", false },
 	{ "locks", "Locks: 3 wait", "9912", false },
-	{ "actions", "Actions", "kill_leaked", false },
+	{ "actions", "Actions", "kill leaked", false },
 	{ "messages", "Messages", "nothing has been logged", false },
 	{ "proxy", "Proxy", "serving", false },
 	{ "launch", "Restart the proxy", "cloud-sql-proxy", false },

@@ -223,7 +223,7 @@ static void actions_are_read_from_their_log(void **state)
 		{ "{" SESSION "\"result\":\"denied\",\"detail\":\"GRANT x\"}",
 			"terminate: backend 12 denied, u on app, of p␛[2J: GRANT x", true },
 		{ "{" SESSION "\"result\":\"terminated\",\"planned\":{\"reason\":\"client_gone\"}}",
-			"terminate: backend 12 terminated, client_gone, u on app, of p␛[2J",
+			"terminate: backend 12 terminated, client gone, u on app, of p␛[2J",
 			false },
 		{ "{\"at\":\"1970-01-01T00:00:01Z\",\"event\":\"action\",\"action\":\"cancel\","
 		  "\"targets\":1}",
