@@ -245,12 +245,22 @@ static char *words_of(char *line)
 	return line;
 }
 
+/* A share of the processor is known once a process was read twice: it appears as time goes by. */
+static char *timeless_words(char *line)
+{
+	static const char share[] = "cpu%·";
+	words_of(line);
+	for (char *at; (at = strstr(line, share));)
+		memmove(at, at + strlen(share), strlen(at + strlen(share)) + 1);
+	return line;
+}
+
 bool look_time_went_by(const struct term_screen *before, const struct term_screen *after, int y)
 {
 	CLEANUP(cleanup_free) char *was = term_screen_line(before, y);
 	CLEANUP(cleanup_free) char *is = term_screen_line(after, y);
 	bool tells_age = (strstr(was, " ago") || strstr(was, "just now")) && strstr(is, " ago");
-	return tells_age || strcmp(words_of(was), words_of(is)) == 0;
+	return tells_age || strcmp(timeless_words(was), timeless_words(is)) == 0;
 }
 
 /* --- colours --- */
