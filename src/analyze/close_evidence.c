@@ -6,17 +6,36 @@
 #include "base/instant.h"
 #include "base/map.h"
 
-int64_t close_evidence_unseen(const struct shutdown_record *record)
+/* Sockets without a session that were opened before the signal: their sessions may have been
+ * counted after it. */
+static int64_t count_unmatched(const struct shutdown_record *record)
 {
-	int64_t known = 0;
+	int64_t count = 0;
+	for (size_t i = 0; i < record->n_sockets; i++) {
+		const struct shutdown_socket *socket = &record->sockets[i];
+		count += !socket->taken && !socket->pooled && socket->established &&
+			socket->opened_at <= record->signalled_at;
+	}
+	return count;
+}
+
+struct unseen_sessions close_evidence_unseen(const struct shutdown_record *record)
+{
+	int64_t count = record->counts_after.sessions - record->counts_before.sessions;
+	int64_t uncertain = count_unmatched(record);
 	if (record->counts_before.sessions < 0 || record->counts_after.sessions < 0)
-		return 0;
-	for (size_t i = 0; i < record->n_connections; i++)
-		known += record->connections[i].link == LINK_DIRECT &&
-			record->connections[i].after_signal;
+		return (struct unseen_sessions){ -1, -1 };
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		if (connection->link != LINK_DIRECT)
+			continue;
+		count -= connection->after_signal;
+		uncertain += !connection->after_signal && !connection->counted_before;
+	}
 	for (size_t i = 0; i < record->n_foreign; i++)
-		known += record->foreign[i].came && !record->foreign[i].doubtful;
-	return record->counts_after.sessions - record->counts_before.sessions - known;
+		count -= record->foreign[i].came && !record->foreign[i].doubtful;
+	int64_t least = count - uncertain;
+	return (struct unseen_sessions){ least > 0 ? least : 0, count > 0 ? count : 0 };
 }
 
 bool close_evidence_is_alone(const struct shutdown_record *record)
@@ -31,7 +50,7 @@ bool close_evidence_is_alone(const struct shutdown_record *record)
  * ended, and each session that no sample shows. */
 static int64_t count_others(const struct shutdown_record *record)
 {
-	int64_t unseen = close_evidence_unseen(record);
+	int64_t unseen = close_evidence_unseen(record).most;
 	int64_t others = unseen > 0 ? unseen : 0;
 	for (size_t i = 0; i < record->n_foreign; i++)
 		others += record->foreign[i].gone && !record->foreign[i].doubtful;

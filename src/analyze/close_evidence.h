@@ -12,18 +12,23 @@
 
 #include "model/shutdown.h"
 
-/* The first version that counts sessions, and the first whose counts are up to date at once. */
+/* The first version that counts sessions, and the first whose counts are those of this moment. */
 #define COUNTS_SINCE  140000
 #define AT_ONCE_SINCE 150000
 
 enum close_evidence close_evidence_find(const struct shutdown_record *record);
 
-/* The number of sessions that the server counted since the baseline and that are neither known
- * connections of the application nor known foreign sessions. 0 if nothing was counted. */
-int64_t close_evidence_unseen(const struct shutdown_record *record);
+/* How many sessions the server counted after the signal that are neither known connections of the
+ * application nor known foreign sessions. Where it is not certain that a session was counted before
+ * the signal, the number lies between the two. */
+struct unseen_sessions {
+	int64_t least, most; /* −1: not known */
+};
+
+struct unseen_sessions close_evidence_unseen(const struct shutdown_record *record);
 
 /* True if unseen sessions are the application's even where no socket was seen: no foreign session
- * is, or was, in its databases, and the counts are up to date. */
+ * is, or was, in its databases, and the counts before the signal are those of just that moment. */
 bool close_evidence_is_alone(const struct shutdown_record *record);
 
 #endif

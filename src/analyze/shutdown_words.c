@@ -266,6 +266,8 @@ const char *shutdown_words_verdict(
 {
 	struct words words = { .length = 0 };
 	sentences[verdict->behaviour](facts, &words);
+	if (verdict->behaviour == BEHAVIOUR_CLOSED && facts->record->may_have_opened)
+		say(&words, "; whether it opened another one for a moment cannot be told");
 	if (facts->after && !facts->running && (facts->pending > 0 || facts->failed_flush)) {
 		say(&words, "; ");
 		say_lost(facts, &words);

@@ -93,6 +93,7 @@ struct shutdown_connection {
 	bool presumed;         /* assigned to the application only by the time it began */
 	bool after_signal;     /* opened after the signal */
 	bool counted;          /* only the server saw it, in its counters */
+	bool counted_before;   /* the counts before the signal surely include its session */
 	int64_t opened_at;     /* when it was first seen */
 	int64_t closed_at;     /* no process of the application has the socket open any more */
 	int64_t ended_at;      /* the server has no such session any more */
@@ -149,7 +150,7 @@ enum close_evidence {
 struct foreign_session {
 	int32_t backend;
 	int64_t backend_start;
-	bool came;     /* it began after the baseline */
+	bool came;     /* it began after the baseline, or may have been counted after it */
 	bool doubtful; /* it may be the application's: no process is seen that holds its client end
 			*/
 	bool gone;
@@ -186,6 +187,8 @@ struct shutdown_record {
 	bool over;              /* the time for the verdict is reached: later events are ignored */
 	const char *blind;      /* why no verdict is possible; NULL */
 	enum close_evidence close_evidence;
+	/* it cannot be told whether it opened more connections, for less than a sample each */
+	bool may_have_opened;
 
 	/* What is known of the server before the signal and after the last end. */
 	bool based; /* the baseline is taken: the databases are listed */

@@ -181,7 +181,7 @@ void record_foreign(struct shutdown_record *record, const struct assessment *ass
 			*session = (struct foreign_session){
 				.backend = backend->pid,
 				.backend_start = backend->start,
-				.came = record->based,
+				.came = record->based || !backend->state_text,
 				.doubtful = record->based,
 			};
 		session->gone = false;
@@ -200,15 +200,22 @@ void record_backend_ended(struct shutdown_record *record, int32_t pid, int64_t a
 	}
 }
 
+/* A socket that was opened after the signal and closed before its session was found. */
+static bool is_unseen(const struct shutdown_record *record, const struct shutdown_socket *socket)
+{
+	return !socket->taken && !socket->pooled && socket->established &&
+		socket->opened_at > record->signalled_at;
+}
+
 /* Sessions that no sample shows are the application's only if there are no foreign sessions. */
 void record_unseen(struct shutdown_record *record)
 {
-	int64_t unseen = close_evidence_unseen(record);
-	bool alone = close_evidence_is_alone(record) && shutdown_has_link(record, LINK_DIRECT);
-	for (size_t i = 0; i < record->n_sockets && unseen > 0; i++) {
+	const struct unseen_sessions unseen = close_evidence_unseen(record);
+	bool has_direct = shutdown_has_link(record, LINK_DIRECT);
+	int64_t added = 0;
+	for (size_t i = 0; i < record->n_sockets && added < unseen.least; i++) {
 		struct shutdown_socket *socket = &record->sockets[i];
-		if (socket->taken || socket->pooled || !socket->established ||
-			socket->opened_at <= record->signalled_at)
+		if (!is_unseen(record, socket))
 			continue;
 		struct shutdown_connection *connection = shutdown_add_connection(record);
 		connection->after_signal = true;
@@ -217,14 +224,23 @@ void record_unseen(struct shutdown_record *record)
 		connection->opened_at = socket->opened_at;
 		connection->closed_at = socket->closed_at;
 		socket->taken = true;
-		unseen--;
+		added++;
 	}
-	for (; alone && unseen > 0; unseen--) {
+	for (bool alone = close_evidence_is_alone(record);
+		alone && has_direct && added < unseen.least; added++) {
 		/* the exact time is not known: some time after the signal */
 		struct shutdown_connection *connection = shutdown_add_connection(record);
 		connection->after_signal = connection->counted = true;
 		connection->opened_at = connection->closed_at = record->signalled_at;
 	}
+	record->may_have_opened =
+		record->based && has_direct && (unseen.most < 0 || unseen.most > added);
+}
+
+void record_baseline(struct shutdown_record *record)
+{
+	for (size_t i = 0; i < record->n_connections; i++)
+		record->connections[i].counted_before = record->connections[i].state != NULL;
 }
 
 void record_write(struct shutdown_record *record, int32_t backend, int64_t backend_start,

@@ -42,8 +42,12 @@ void record_foreign(struct shutdown_record *record, const struct assessment *ass
 /* The backend's process has ended. */
 void record_backend_ended(struct shutdown_record *record, int32_t pid, int64_t at);
 
+/* Notes which sessions are counted by now: a session that the server has shown with a state. It is
+ * counted when it has connected, just before it gets its first state. */
+void record_baseline(struct shutdown_record *record);
+
 /* Adds connections that were closed before their session was seen, if the server counted their
- * sessions: then they were not cancel requests. */
+ * sessions: then they were not cancel requests. Notes whether there may be more. */
 void record_unseen(struct shutdown_record *record);
 
 /* What is known of a write of this session. A transaction that was rolled back counts, whatever the

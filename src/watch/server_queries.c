@@ -6,14 +6,17 @@
 
 #include "analyze/close_evidence.h"
 #include "base/arena.h"
+#include "base/instant.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "loop/handle.h"
 #include "session/cell.h"
 #include "session/session.h"
 
 static const char counts_sql[] =
 	"SELECT coalesce(pg_catalog.sum(sessions), 0)::pg_catalog.int8,"
-	" coalesce(pg_catalog.sum(sessions_abandoned), 0)::pg_catalog.int8"
+	" coalesce(pg_catalog.sum(sessions_abandoned), 0)::pg_catalog.int8,"
+	" pg_catalog.pg_stat_get_snapshot_timestamp(), pg_catalog.clock_timestamp()"
 	" FROM pg_catalog.pg_stat_database"
 	" WHERE datname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])";
 
@@ -35,6 +38,11 @@ static const char outcomes_sql[] =
 	" pg_catalog.txid_status(x.id) OPERATOR(pg_catalog.=) 'aborted'"
 	" FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS x(id)";
 
+/* Before PostgreSQL 15, the statistics collector writes the counts to a file, at most twice a
+ * second. What a session reported reaches the collector within this time. */
+#define REPORT_TAKES (100 * USEC_PER_MSEC)
+#define AGAIN_MS     50
+
 /* A transaction that has written, and its session. */
 struct write {
 	int32_t backend;
@@ -46,6 +54,9 @@ struct server_queries {
 	struct session *session;
 	struct server_queries_callbacks callbacks;
 	int awaited;
+	uv_timer_t *timer; /* asks for the counts again */
+	const struct shutdown_record *record;
+	int64_t counts_since; /* the server's clock: counts of an earlier moment are too old */
 	struct write *writes;
 	size_t n_writes, room;
 	struct arena *arena;
@@ -53,11 +64,12 @@ struct server_queries {
 };
 
 struct server_queries *server_queries_new(
-	struct session *session, const struct server_queries_callbacks *callbacks)
+	uv_loop_t *loop, struct session *session, const struct server_queries_callbacks *callbacks)
 {
 	struct server_queries *queries = mem_alloc(sizeof(*queries));
 	queries->session = session;
 	queries->callbacks = *callbacks;
+	queries->timer = handle_new_timer(loop, queries);
 	queries->arena = arena_new();
 	queries->by_txid = map_new(queries->arena, 0);
 	return queries;
@@ -68,6 +80,7 @@ void server_queries_free(struct server_queries *queries)
 	if (!queries)
 		return;
 	session_forget(queries->session, queries);
+	handle_close(queries->timer);
 	free(queries->writes);
 	arena_free(queries->arena);
 	free(queries);
@@ -81,6 +94,7 @@ bool server_queries_are_awaited(const struct server_queries *queries)
 void server_queries_give_up(struct server_queries *queries)
 {
 	session_forget(queries->session, queries);
+	uv_timer_stop(queries->timer);
 	queries->awaited = 0;
 }
 
@@ -137,26 +151,52 @@ static void end_answer(struct server_queries *queries)
 		queries->callbacks.answered(queries->callbacks.data);
 }
 
+static void ask_counts(struct server_queries *queries);
+
+static void on_again(uv_timer_t *timer)
+{
+	struct server_queries *queries = timer->data;
+	queries->awaited--;
+	ask_counts(queries);
+	if (!queries->awaited)
+		queries->callbacks.answered(queries->callbacks.data);
+}
+
 static void on_counts(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct server_queries *queries = data;
-	if (cell_has_rows(result, 2) && PQntuples(result) == 1)
+	if (cell_has_rows(result, 4) && PQntuples(result) == 1) {
+		int64_t snapshot = cell_instant(result, 0, 2);
+		if (queries->counts_since == INSTANT_UNKNOWN)
+			queries->counts_since = cell_instant(result, 0, 3) + REPORT_TAKES;
+		if (snapshot != INSTANT_UNKNOWN && snapshot < queries->counts_since) {
+			/* still awaited */
+			uv_timer_start(queries->timer, on_again, AGAIN_MS, 0);
+			return;
+		}
 		queries->callbacks.counted(queries->callbacks.data,
 			(struct session_counts){
 				cell_number(result, 0, 0), cell_number(result, 0, 1) });
+	}
 	end_answer(queries);
+}
+
+static void ask_counts(struct server_queries *queries)
+{
+	struct array databases;
+	array_begin(&databases);
+	for (size_t i = 0; i < queries->record->n_databases; i++)
+		array_add_text(&databases, queries->record->databases[i]);
+	ask(queries, counts_sql, &databases, on_counts);
 }
 
 void server_queries_counts(struct server_queries *queries, const struct shutdown_record *record)
 {
-	struct array databases;
-	if (record->server_version < COUNTS_SINCE)
-		return;
-	array_begin(&databases);
-	for (size_t i = 0; i < record->n_databases; i++)
-		array_add_text(&databases, record->databases[i]);
-	ask(queries, counts_sql, &databases, on_counts);
+	queries->record = record;
+	queries->counts_since = INSTANT_UNKNOWN;
+	if (record->server_version >= COUNTS_SINCE)
+		ask_counts(queries);
 }
 
 static bool add_write(struct server_queries *queries, const struct write *write)

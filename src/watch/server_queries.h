@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uv.h>
 
 #include "model/shutdown.h"
 
@@ -23,13 +24,15 @@ struct server_queries_callbacks {
 };
 
 /* Never NULL. The session must outlive the result. */
-struct server_queries *server_queries_new(struct session *session,
+struct server_queries *server_queries_new(uv_loop_t *loop, struct session *session,
 	const struct server_queries_callbacks *callbacks) __attribute__((returns_nonnull));
 
-/* No callback runs after this. NULL is allowed. */
+/* No callback runs after this. The handle closes in the loop's next turn. NULL is allowed. */
 void server_queries_free(struct server_queries *queries);
 
-/* Asks for the counts of the record's databases, if the server has them. */
+/* Asks for the counts of the record's databases, if the server has them. Before PostgreSQL 15 they
+ * are up to half a second old: asks again until they are of a moment after this call. The record
+ * must live until the answer. */
 void server_queries_counts(struct server_queries *queries, const struct shutdown_record *record);
 
 /* Asks which transactions of the record's connections have written by now, and remembers them.

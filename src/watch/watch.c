@@ -41,11 +41,7 @@
 #define KEEP_MOST 10000
 
 #define PREPARING_MS 5000
-#define GATHER_MS    1500
-
-/* Before PostgreSQL 15, counts go through the statistics collector, which writes them twice a
- * second. */
-#define COUNTS_DELAY_MS 700
+#define GATHER_MS    4000
 
 /* During a sample that takes no longer than this, little can happen. */
 #define BRIEF        USEC_PER_MSEC
@@ -186,23 +182,14 @@ static void gather(struct watch *watch)
 		complete(watch);
 }
 
-static void on_delay(uv_timer_t *timer)
-{
-	gather(timer->data);
-}
-
 /* Asks how the sessions and their writes ended; then the watch is complete. */
 static void begin_gathering(struct watch *watch)
 {
-	int32_t version = watch->record.server_version;
 	watch->stage = STAGE_GATHERING;
 	watch->record.over = true;
 	/* answers to statements sent before the signal are of no use now */
 	server_queries_give_up(watch->queries);
-	if (version >= COUNTS_SINCE && version < AT_ONCE_SINCE)
-		uv_timer_start(watch->timer, on_delay, COUNTS_DELAY_MS, 0);
-	else
-		gather(watch);
+	gather(watch);
 }
 
 /* Begins the shutdown: at the first sign of an end, or at the signal itself (trigger: NULL). */
@@ -307,6 +294,7 @@ static void take_baseline(struct watch *watch)
 	record->based = false;
 	record_foreign(record, target_assessment(watch->target));
 	record->based = true;
+	record_baseline(record);
 	server_queries_counts(watch->queries, record);
 	server_queries_writes(watch->queries, record);
 }
@@ -460,7 +448,7 @@ struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct wat
 	watch->pools = pool_phases_new();
 	const struct server_queries_callbacks queries = { watch, on_counted, on_wrote,
 		on_answered };
-	watch->queries = server_queries_new(target_session(target), &queries);
+	watch->queries = server_queries_new(loop, target_session(target), &queries);
 	const struct held_callbacks held = { watch, on_process_ended, on_backend_ended };
 	watch->held = held_new(loop, &held);
 	watch->timer = handle_new_timer(loop, watch);
