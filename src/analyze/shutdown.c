@@ -10,6 +10,9 @@
 #include "base/arena.h"
 #include "base/instant.h"
 
+/* A session that ended so long before its socket was closed was ended by the server. */
+#define ENDED_BEFORE USEC_PER_SEC
+
 static bool is_over(const struct shutdown_facts *facts)
 {
 	const struct shutdown_record *record = facts->record;
@@ -39,8 +42,13 @@ int64_t shutdown_first_closing(const struct shutdown_record *record, int64_t sin
 	for (size_t i = 0; i < record->n_connections; i++) {
 		const struct shutdown_connection *connection = &record->connections[i];
 		/* the earlier of both: a session's end may be reported before a sample lacks its
-		 * socket */
-		const int64_t ends[] = { connection->closed_at, connection->ended_at };
+		 * socket. But if its socket is open for long after it, the server ended it */
+		int64_t closed_at =
+			connection->closed_at == INSTANT_UNKNOWN ? before : connection->closed_at;
+		bool is_ours = connection->ended_at != INSTANT_UNKNOWN &&
+			closed_at - connection->ended_at < ENDED_BEFORE;
+		const int64_t ends[] = { connection->closed_at,
+			is_ours ? connection->ended_at : INSTANT_UNKNOWN };
 		for (size_t j = 0; j < sizeof(ends) / sizeof(ends[0]); j++)
 			if (ends[j] != INSTANT_UNKNOWN && ends[j] > since && ends[j] < at)
 				at = ends[j];

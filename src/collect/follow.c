@@ -264,6 +264,7 @@ static void read_sockets(struct follow *follow)
 				.local = link->local,
 				.server_inode = link->server_inode,
 				.established = link->established,
+				.ended = link->ended,
 				.first_seen = link->first_seen,
 			};
 	}

@@ -38,6 +38,7 @@ struct follow_socket {
 	struct endpoint local; /* the client end; AF_UNIX */
 	uint32_t server_inode; /* over a Unix socket: the server's end */
 	bool established;
+	bool ended;         /* the server had closed it when it was first seen */
 	int64_t first_seen; /* monotonic: when its descriptor was first seen */
 };
 

@@ -115,6 +115,8 @@ static void ask_tcp(struct links *links, struct arena *arena, uint16_t port)
 		struct known *known = rows[i].inode ? find(links, rows[i].inode) : NULL;
 		if (!known || rows[i].remote.port != port)
 			continue;
+		/* once it is established it is not asked about again */
+		known->link.ended = rows[i].state == TCP_CLOSE_WAIT;
 		known->link.recognised = true;
 		known->link.established =
 			rows[i].state == TCP_ESTABLISHED || rows[i].state == TCP_CLOSE_WAIT;

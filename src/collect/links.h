@@ -16,6 +16,7 @@ struct server_link {
 	bool recognised; /* it is a connection to one of the ports; the fields below are set only
 			    then */
 	bool established;
+	bool ended;            /* the server had closed it when it was first seen */
 	uint16_t port;         /* the server's */
 	struct endpoint local; /* AF_UNIX: over a Unix socket */
 	uint32_t server_inode; /* the inode of the server's end, over a Unix socket */

@@ -63,7 +63,7 @@ struct shutdown_socket {
 	bool pooled; /* connected to PgBouncer */
 	bool open;
 	bool taken;        /* there is a connection for it */
-	bool past;         /* its connection was forgotten: forget the socket, too */
+	bool past;         /* its connection was forgotten: forget the socket when it is closed */
 	int64_t opened_at; /* when it was first seen */
 	int64_t seen_at;   /* when it was last seen open */
 	int64_t closed_at;

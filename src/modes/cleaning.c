@@ -42,8 +42,22 @@ struct cleaning {
 	int tries;
 };
 
+/* Before the signal the watch forgets a session that has ended. */
+static void note_forgotten(struct shutdown_record *record)
+{
+	for (size_t i = 0; i < record->n_survivors; i++) {
+		struct shutdown_survivor *survivor = &record->survivors[i];
+		bool known = !survivor->session || survivor->result[0] != 'l';
+		for (size_t j = 0; j < record->n_connections && !known; j++)
+			known = record->connections[j].backend == survivor->pid;
+		if (!known)
+			survivor->result = "gone";
+	}
+}
+
 static void finish(struct cleaning *cleaning)
 {
+	note_forgotten(watch_record(cleaning->watch));
 	uv_timer_stop(cleaning->timer);
 	action_free(cleaning->plan);
 	cleaning->plan = NULL;

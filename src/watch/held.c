@@ -1,9 +1,11 @@
 #include "watch/held.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "loop/pidfd_watch.h"
 #include "model/shutdown.h"
 #include "proc/process.h"
@@ -57,6 +59,16 @@ void held_add_process(struct held *held, struct shutdown_process *process)
 	int fd;
 	if (process_hold("/proc", process->pid, process->start_ticks, &fd) == 0)
 		process->held = pidfd_watch_add(held->processes, fd, (uint64_t)process->pid) == 0;
+}
+
+const char *held_name(
+	const struct held *held, const struct shutdown_process *process, struct arena *arena)
+{
+	struct procfs_stat stat;
+	if (procfs_stat(held->procfs, process->pid, &stat) < 0 ||
+		stat.start_ticks != process->start_ticks)
+		return NULL;
+	return text_clean(arena, stat.comm, strnlen(stat.comm, sizeof(stat.comm)), TEXT_LINE);
 }
 
 void held_add_backend(struct held *held, const struct shutdown_connection *connection)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct arena;
 struct held;
 struct shutdown_connection;
 struct shutdown_process;
@@ -25,6 +26,10 @@ void held_free(struct held *held);
 
 /* Holds the process, and notes that in it. If it has ended already, the next sample shows that. */
 void held_add_process(struct held *held, struct shutdown_process *process);
+
+/* The process's name now, clean, in the arena; NULL if it has ended. */
+const char *held_name(
+	const struct held *held, const struct shutdown_process *process, struct arena *arena);
 
 /* Holds the session's backend, if it is a process of this machine with the same start time. */
 void held_add_backend(struct held *held, const struct shutdown_connection *connection);

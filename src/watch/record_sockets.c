@@ -58,6 +58,8 @@ static bool open_sockets(struct shutdown_record *record, const struct assessment
 			socket->server_inode = seen->server_inode;
 			socket->pooled = is_pooler(assessment, seen->port);
 			socket->opened_at = seen->first_seen;
+			/* its session has ended: there is none to be found */
+			socket->taken = seen->ended && !socket->pooled;
 		}
 		read_socket(&record->sockets[at], seen, sample);
 	}
@@ -144,8 +146,9 @@ static void forget_sockets(struct shutdown_record *record)
 	size_t kept = 0;
 	for (size_t i = 0; i < record->n_sockets; i++) {
 		const struct shutdown_socket *socket = &record->sockets[i];
-		bool unknown = socket->closed_at != INSTANT_UNKNOWN && !socket->taken;
-		if (!unknown && !socket->past)
+		/* the server may have ended a session whose socket the application still holds */
+		bool is_over = socket->past || !socket->taken;
+		if (socket->closed_at == INSTANT_UNKNOWN || !is_over)
 			record->sockets[kept++] = *socket;
 	}
 	record->n_sockets = kept;

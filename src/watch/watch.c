@@ -424,6 +424,7 @@ static void make_record(struct watch *watch)
 	command->start_ticks = options->start_ticks;
 	command->command = true;
 	command->began_at = record->armed_at;
+	command->name = held_name(watch->held, command, record->arena);
 	held_add_process(watch->held, command);
 }
 

@@ -313,6 +313,41 @@ static void is_over_when_the_verdict_is(void **state)
 	end(&scene);
 }
 
+/* A shutdown that shows late began when its first connection closed. */
+static void a_shutdown_began_when_its_first_connection_closed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *closed, *ended, *began; /* ms */
+	} cases[] = {
+		{ "60", "62", "60" },
+		{ "64", "62", "62" },
+		{ "90", NULL, "90" },
+		/* not closed yet, as far as was seen */
+		{ NULL, "62", "62" },
+		/* the server ended it, and the application closed it only at its end, or never */
+		{ "1100", "62", "1100" },
+		{ NULL, "-5000", "2000" },
+		{ NULL, NULL, "2000" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct shutdown_record record;
+		shutdown_record_init(&record);
+		struct shutdown_connection *connection = shutdown_add_connection(&record);
+		connection->backend = 9;
+		connection->opened_at = at("-9000");
+		if (cases[i].closed)
+			connection->closed_at = at(cases[i].closed);
+		if (cases[i].ended)
+			connection->ended_at = at(cases[i].ended);
+		bool late = !cases[i].closed && cases[i].ended && *cases[i].ended != '-';
+		int64_t before = late ? at("500") : at("2000");
+		assert_true(shutdown_first_closing(&record, INSTANT_UNKNOWN, before) ==
+			at(cases[i].began));
+		shutdown_record_deinit(&record);
+	}
+}
+
 static void the_timeline_is_in_order_and_counts_down(void **state)
 {
 	(void)state;
@@ -386,6 +421,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges_the_cases),
 		cmocka_unit_test(is_over_when_the_verdict_is),
+		cmocka_unit_test(a_shutdown_began_when_its_first_connection_closed),
 		cmocka_unit_test(the_timeline_is_in_order_and_counts_down),
 		cmocka_unit_test(reads_signals_by_name_and_number),
 	};

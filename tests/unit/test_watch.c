@@ -119,6 +119,47 @@ static void connections_come_and_go(void **state)
 	}
 }
 
+/* k has ended a session, and the application still holds its socket: that is no connection whose
+ * session the server hides. */
+static void a_session_that_was_ended_is_known_as_ended(void **state)
+{
+	struct watched *watched = *state;
+	struct shutdown_record *record = watch_record(watched->watch);
+	watched_sample(watched);
+	watched_assess(watched);
+	for (size_t i = 0; i < record->n_connections; i++)
+		record->connections[i].ended_at = record->armed_at - record->timeout - 1;
+	watched->assessment->n_connections = 0;
+	watched_sample(watched);
+	assert_int_equal(record->n_connections, 0);
+	for (size_t i = 0; i < SOCKETS; i++)
+		watched->sample.sockets[i].first_seen -= 60 * USEC_PER_SEC;
+	watched_sample(watched);
+	watched_assess(watched);
+	assert_null(record->blind);
+	assert_int_equal(record->n_sockets, SOCKETS);
+	/* they are forgotten when they are closed */
+	watched->sample.n_sockets = 0;
+	watched_sample(watched);
+	assert_int_equal(record->n_sockets, 0);
+}
+
+/* The same for a watch that is armed after that. */
+static void a_socket_that_the_server_closed_needs_no_session(void **state)
+{
+	struct watched *watched = *state;
+	const struct shutdown_record *record = watch_record(watched->watch);
+	for (size_t i = 0; i < SOCKETS; i++) {
+		watched->sample.sockets[i].ended = true;
+		watched->sample.sockets[i].first_seen -= 60 * USEC_PER_SEC;
+	}
+	watched->assessment->n_connections = 0;
+	watched_sample(watched);
+	watched_assess(watched);
+	assert_null(record->blind);
+	assert_int_equal(watch_count(watched->watch), 0);
+}
+
 /* A signal that is pending for the watched process. */
 static void set_pending(struct watched *watched, int number, bool caught)
 {
@@ -166,6 +207,8 @@ int main(void)
 		TEST(an_armed_watch_does_not_grow),
 		TEST(what_did_not_change_is_not_copied_again),
 		TEST(connections_come_and_go),
+		TEST(a_session_that_was_ended_is_known_as_ended),
+		TEST(a_socket_that_the_server_closed_needs_no_session),
 		TEST(connections_closed_before_the_death_by_the_signal_count),
 		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
 	};
