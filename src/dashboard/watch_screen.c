@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "action/plan.h"
 #include "analyze/shutdown.h"
@@ -31,15 +32,23 @@
 /* While the application ends, the elapsed time is redrawn at this interval. */
 #define FRAME (100 * USEC_PER_MSEC)
 
-struct watch_screen {
-	struct dashboard *dashboard;
-	struct watch *watch; /* NULL: none */
+/* A process that is watched, and what was found out about it so far. */
+struct watched_process {
+	struct watch_screen *screen;
+	struct watch *watch;
 	int32_t pid;
 	struct arena *arena; /* owns the verdict that is shown */
 	struct shutdown_verdict verdict;
 	struct ui_watch shown;
 	char *name;
 	int64_t drawn_at; /* monotonic */
+};
+
+struct watch_screen {
+	struct dashboard *dashboard;
+	struct watched_process *current; /* NULL: none */
+	struct watched_process *last;    /* the last one before it that has a verdict; NULL */
+	bool shows_last;
 };
 
 struct watch_screen *watch_screen_new(struct dashboard *dashboard)
@@ -49,22 +58,51 @@ struct watch_screen *watch_screen_new(struct dashboard *dashboard)
 	return screen;
 }
 
+static void forget(struct watched_process *watched)
+{
+	if (!watched)
+		return;
+	watch_free(watched->watch);
+	arena_free(watched->arena);
+	free(watched->name);
+	free(watched);
+}
+
+/* The one that the screen shows; NULL: none. */
+static struct watched_process *visible(const struct watch_screen *screen)
+{
+	return screen->shows_last ? screen->last : screen->current;
+}
+
+static void show_visible(struct watch_screen *screen)
+{
+	const struct watched_process *watched = visible(screen);
+	screen->dashboard->ui.watch = watched ? &watched->shown : NULL;
+	screen->dashboard->dirty = true;
+}
+
+/* A verdict stays reachable when another process is watched. */
 static void disarm(struct watch_screen *screen)
 {
+	struct watched_process *ended = screen->current;
 	screen->dashboard->ui.watch = NULL;
-	watch_free(screen->watch);
-	screen->watch = NULL;
-	arena_free(screen->arena);
-	screen->arena = NULL;
-	free(screen->name);
-	screen->name = NULL;
+	screen->shows_last = false;
+	screen->current = NULL;
+	if (!ended || !watch_is_complete(ended->watch)) {
+		forget(ended);
+		return;
+	}
+	forget(screen->last);
+	screen->last = ended;
 }
 
 void watch_screen_free(struct watch_screen *screen)
 {
 	if (!screen)
 		return;
-	disarm(screen);
+	forget(screen->current);
+	forget(screen->last);
+	screen->dashboard->ui.watch = NULL;
 	free(screen);
 }
 
@@ -78,46 +116,45 @@ static int count_left(const struct shutdown_record *record)
 	return left;
 }
 
-static bool differs(const struct watch_screen *screen, const struct shutdown_verdict *verdict,
+static bool differs(const struct watched_process *watched, const struct shutdown_verdict *verdict,
 	const struct ui_watch *shown)
 {
-	return verdict->n_events != screen->verdict.n_events ||
-		verdict->behaviour != screen->verdict.behaviour ||
-		verdict->after != screen->verdict.after ||
-		verdict->before != screen->verdict.before ||
-		shown->connections != screen->shown.connections ||
-		shown->complete != screen->shown.complete ||
+	return verdict->n_events != watched->verdict.n_events ||
+		verdict->behaviour != watched->verdict.behaviour ||
+		verdict->after != watched->verdict.after ||
+		verdict->before != watched->verdict.before ||
+		shown->connections != watched->shown.connections ||
+		shown->complete != watched->shown.complete ||
 		(shown->elapsed >= 0 && !shown->complete &&
-			instant_monotonic() - screen->drawn_at >= FRAME);
+			instant_monotonic() - watched->drawn_at >= FRAME);
 }
 
-static void show(struct watch_screen *screen)
+static void show(struct watched_process *watched)
 {
-	const struct shutdown_record *record = watch_record(screen->watch);
+	const struct shutdown_record *record = watch_record(watched->watch);
 	static const struct shutdown_rules rules;
 	struct arena *arena = arena_new();
 	int64_t now = instant_monotonic();
 	struct shutdown_verdict verdict = shutdown_judge(record, &rules, now, arena);
 	const struct ui_watch shown = {
-		.name = screen->name,
-		.verdict = &screen->verdict,
-		.connections = watch_count(screen->watch),
+		.name = watched->name,
+		.verdict = &watched->verdict,
+		.connections = watch_count(watched->watch),
 		.left = count_left(record),
-		.complete = watch_is_complete(screen->watch),
+		.complete = watch_is_complete(watched->watch),
 		.elapsed =
 			record->signalled_at == INSTANT_UNKNOWN ? -1 : now - record->signalled_at,
 	};
-	if (screen->arena && !differs(screen, &verdict, &shown)) {
+	if (watched->arena && !differs(watched, &verdict, &shown)) {
 		arena_free(arena);
 		return;
 	}
-	arena_free(screen->arena);
-	screen->arena = arena;
-	screen->verdict = verdict;
-	screen->shown = shown;
-	screen->drawn_at = now;
-	screen->dashboard->ui.watch = &screen->shown;
-	screen->dashboard->dirty = true;
+	arena_free(watched->arena);
+	watched->arena = arena;
+	watched->verdict = verdict;
+	watched->shown = shown;
+	watched->drawn_at = now;
+	show_visible(watched->screen);
 }
 
 static void on_changed(void *data)
@@ -127,14 +164,15 @@ static void on_changed(void *data)
 
 static void on_complete(void *data)
 {
-	struct watch_screen *screen = data;
-	show(screen);
-	log_write(screen->dashboard->app->log, "watch: %s: %s: %s", screen->name,
-		screen->verdict.behaviour == BEHAVIOUR_NONE ? "no verdict"
-			: screen->verdict.pass              ? "pass"
-							    : "fail",
-		screen->verdict.sentence);
-	target_refresh(screen->dashboard->target);
+	struct watched_process *watched = data;
+	const struct dashboard *dashboard = watched->screen->dashboard;
+	show(watched);
+	log_write(dashboard->app->log, "watch: %s: %s: %s", watched->name,
+		watched->verdict.behaviour == BEHAVIOUR_NONE ? "no verdict"
+			: watched->verdict.pass              ? "pass"
+							     : "fail",
+		watched->verdict.sentence);
+	target_refresh(dashboard->target);
 }
 
 /* The name that a scan found; NULL. */
@@ -181,20 +219,23 @@ int watch_screen_arm(struct watch_screen *screen, int32_t pid)
 	if (r < 0)
 		return r;
 	disarm(screen);
+	struct watched_process *watched = mem_alloc(sizeof(*watched));
 	const struct watch_options options = {
 		.pid = pid,
 		.start_ticks = start_ticks,
 		.timeout = TIMEOUT,
 		.settle = SETTLE,
-		.data = screen,
+		.data = watched,
 		.changed = on_changed,
 		.complete = on_complete,
 	};
-	screen->name = name;
-	screen->pid = pid;
-	screen->watch = watch_new(&dashboard->app->loop, dashboard->target, &options);
-	watch_assessed(screen->watch);
-	show(screen);
+	watched->screen = screen;
+	watched->name = name;
+	watched->pid = pid;
+	watched->watch = watch_new(&dashboard->app->loop, dashboard->target, &options);
+	screen->current = watched;
+	watch_assessed(watched->watch);
+	show(watched);
 	if (!ui_is_open(&dashboard->ui, &watch_view))
 		ui_push(&dashboard->ui, &watch_view);
 	return 0;
@@ -202,17 +243,18 @@ int watch_screen_arm(struct watch_screen *screen, int32_t pid)
 
 int32_t watch_screen_pid(const struct watch_screen *screen)
 {
-	return screen && screen->watch ? screen->pid : 0;
+	return screen && screen->current ? screen->current->pid : 0;
 }
 
 bool watch_screen_is_busy(const struct watch_screen *screen)
 {
-	return screen && screen->watch && !watch_is_complete(screen->watch);
+	return screen && screen->current && !watch_is_complete(screen->current->watch);
 }
 
 static struct plan_session *sessions_left(const struct watch_screen *screen, size_t *ret_count)
 {
-	const struct shutdown_record *record = screen->watch ? watch_record(screen->watch) : NULL;
+	const struct watched_process *watched = visible(screen);
+	const struct shutdown_record *record = watched ? watch_record(watched->watch) : NULL;
 	size_t room = record ? record->n_connections : 0;
 	struct plan_session *sessions = mem_resize(NULL, room + 1, sizeof(*sessions));
 	*ret_count = 0;
@@ -236,9 +278,15 @@ static struct action *plan_left(const struct dashboard *dashboard)
 }
 
 /* Before the verdict no session counts as left: it may be in use, or about to be closed. */
+static bool has_verdict(const struct watch_screen *screen)
+{
+	const struct watched_process *watched = visible(screen);
+	return watched && watch_is_complete(watched->watch);
+}
+
 static void kill_left(struct dashboard *dashboard)
 {
-	if (watch_screen_is_busy(dashboard->watch))
+	if (!has_verdict(dashboard->watch))
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no verdict yet on what is left");
 	else if (command_is_free_to_act(dashboard))
 		command_open_plan(
@@ -247,8 +295,7 @@ static void kill_left(struct dashboard *dashboard)
 
 static bool would_kill_left(const struct dashboard *dashboard)
 {
-	return !watch_screen_is_busy(dashboard->watch) &&
-		command_would_act(dashboard, plan_left(dashboard));
+	return has_verdict(dashboard->watch) && command_would_act(dashboard, plan_left(dashboard));
 }
 
 /* The pid of the process under the cursor: of a connection, or of a group; 0 if there is none. */
@@ -271,25 +318,53 @@ static int32_t current_process(const struct dashboard *dashboard)
 		: 0;
 }
 
-/* For the process that is watched already, it opens the screen again. */
+static void open_screen(struct dashboard *dashboard, bool shows_last)
+{
+	dashboard->watch->shows_last = shows_last;
+	show_visible(dashboard->watch);
+	ui_push(&dashboard->ui, &watch_view);
+}
+
+/* For a process that is, or was, watched, it opens the screen again. */
 void command_watch(struct dashboard *dashboard)
 {
+	struct watch_screen *screen = dashboard->watch;
 	int32_t pid = current_process(dashboard);
-	bool busy = watch_screen_is_busy(dashboard->watch);
 	if (dashboard->player)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording: what it shows is over");
-	else if (watch_screen_pid(dashboard->watch) &&
-		(!pid || (busy && pid == watch_screen_pid(dashboard->watch))))
-		ui_push(&dashboard->ui, &watch_view);
-	else if (!pid || watch_screen_arm(dashboard->watch, pid) < 0)
+	else if (pid == getpid())
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "that is dbtop itself");
+	else if (screen->current && (!pid || pid == screen->current->pid))
+		open_screen(dashboard, false);
+	else if (screen->last && pid == screen->last->pid)
+		open_screen(dashboard, true);
+	else if (!pid || watch_screen_arm(screen, pid) < 0)
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
 			"there is no process of this machine here to watch");
 }
 
 static void watch_again(struct dashboard *dashboard)
 {
-	if (watch_screen_arm(dashboard->watch, watch_screen_pid(dashboard->watch)) < 0)
+	const struct watched_process *watched = visible(dashboard->watch);
+	if (!watched || watch_screen_arm(dashboard->watch, watched->pid) < 0)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "it has ended");
+}
+
+/* From the watch to the last verdict, and back. */
+static void switch_verdict(struct dashboard *dashboard)
+{
+	struct watch_screen *screen = dashboard->watch;
+	if (!screen->last) {
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "there is no earlier verdict");
+		return;
+	}
+	screen->shows_last = !screen->shows_last;
+	show_visible(screen);
+}
+
+static bool has_last(const struct dashboard *dashboard)
+{
+	return dashboard->watch && dashboard->watch->last;
 }
 
 bool watch_screen_asks_to_leave(struct dashboard *dashboard)
@@ -316,9 +391,10 @@ static void leave(struct dashboard *dashboard)
 /* Whether the watched process runs. If it ended, its children may still run. */
 static bool is_watched_alive(const struct dashboard *dashboard)
 {
-	int32_t pid = watch_screen_pid(dashboard->watch);
-	if (!pid || !dashboard->ui.watch)
+	const struct watched_process *watched = dashboard->watch ? visible(dashboard->watch) : NULL;
+	if (!watched || !dashboard->ui.watch)
 		return false;
+	int32_t pid = watched->pid;
 	const struct shutdown_verdict *verdict = dashboard->ui.watch->verdict;
 	for (size_t i = 0; i < verdict->n_events; i++)
 		if (verdict->timeline[i].kind == EVENT_PROCESS_ENDED &&
@@ -329,13 +405,14 @@ static bool is_watched_alive(const struct dashboard *dashboard)
 
 static void assessed(struct dashboard *dashboard)
 {
-	if (dashboard->watch && dashboard->watch->watch)
-		watch_assessed(dashboard->watch->watch);
+	if (dashboard->watch && dashboard->watch->current)
+		watch_assessed(dashboard->watch->current->watch);
 }
 
 static const struct binding watch_keys[] = {
 	{ kill_left, { CHAR('k') }, "k", "end #", NULL, true, .works = would_kill_left },
 	{ watch_again, { CHAR('w') }, "w", "arm again", NULL, false, .works = is_watched_alive },
+	{ switch_verdict, { CHAR('v') }, "v", "other verdict", NULL, false, .works = has_last },
 	{ command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close, watch on", NULL,
 		true },
 	{ 0 },

@@ -60,39 +60,6 @@ void pool_phases_free(struct pool_phases *phases)
 	free(phases);
 }
 
-static void add(struct pool_phases *phases, const char *path, int32_t pid)
-{
-	for (size_t i = 0; i < phases->count; i++)
-		if (strcmp(phases->pages[i].path, path) == 0)
-			return;
-	phases->pages =
-		mem_grow(phases->pages, phases->count, &phases->room, sizeof(*phases->pages));
-	phases->readings = mem_resize(phases->readings, phases->room, sizeof(*phases->readings));
-	phases->pages[phases->count++] = (struct page_watch){
-		.path = mem_strdup(path),
-		.fd = -1,
-		.last = { .pid = pid,
-			.page = ++phases->numbered,
-			.previous_at = INSTANT_UNKNOWN,
-			.pending = -1 },
-	};
-}
-
-void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages,
-	const struct shutdown_record *record)
-{
-	struct arena *arena = arena_new();
-	const struct map *processes = shutdown_index_processes(record, arena);
-	for (size_t i = 0; pages && i < pages->count; i++) {
-		const struct pool_page *page = &pages->items[i];
-		if (page->status == POOL_PAGE_LIVE && page->path &&
-			map_get(processes, shutdown_identity(page->pid, page->start_ticks)) !=
-				MAP_NONE)
-			add(phases, page->path, page->pid);
-	}
-	arena_free(arena);
-}
-
 /* Opens the page and reads it: a page_status or a negative errno. */
 static int open_page(struct pool_phases *phases, struct page_watch *page)
 {
@@ -157,6 +124,43 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	page->phase = copy->phase;
 	page->known = true;
 	return true;
+}
+
+static void add(struct pool_phases *phases, const char *path, int32_t pid)
+{
+	for (size_t i = 0; i < phases->count; i++)
+		if (strcmp(phases->pages[i].path, path) == 0)
+			return;
+	phases->pages =
+		mem_grow(phases->pages, phases->count, &phases->room, sizeof(*phases->pages));
+	phases->readings = mem_resize(phases->readings, phases->room, sizeof(*phases->readings));
+	phases->pages[phases->count++] = (struct page_watch){
+		.path = mem_strdup(path),
+		.fd = -1,
+		.last = { .pid = pid,
+			.page = ++phases->numbered,
+			.previous_at = INSTANT_UNKNOWN,
+			.pending = -1 },
+	};
+	/* at once: it may be removed before the next sample */
+	struct page_watch *page = &phases->pages[phases->count - 1];
+	if (read_page(phases, page))
+		page->last.previous_at = instant_monotonic();
+}
+
+void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages,
+	const struct shutdown_record *record)
+{
+	struct arena *arena = arena_new();
+	const struct map *processes = shutdown_index_processes(record, arena);
+	for (size_t i = 0; pages && i < pages->count; i++) {
+		const struct pool_page *page = &pages->items[i];
+		if (page->status == POOL_PAGE_LIVE && page->path &&
+			map_get(processes, shutdown_identity(page->pid, page->start_ticks)) !=
+				MAP_NONE)
+			add(phases, page->path, page->pid);
+	}
+	arena_free(arena);
 }
 
 const struct pool_reading *pool_phases_read(

@@ -198,6 +198,60 @@ static void ctrl_c_asks_while_a_watch_is_armed(void **state)
 	assert_true(live_running(dying));
 }
 
+static void the_last_verdict_stays_reachable(void **state)
+{
+	(void)state;
+	struct live_program *first = start_dying("closed-first");
+	struct live_program *second = start_program(DYING_PATH, "closed-first", 4);
+	CLEANUP(cleanup_free) char *one = mem_printf("watching dying %d", live_pid(first));
+	CLEANUP(cleanup_free) char *one_over = mem_printf("watched dying %d", live_pid(first));
+	CLEANUP(cleanup_free) char *two = mem_printf("watching dying %d", live_pid(second));
+	CLEANUP(cleanup_free) char *number = mem_printf("%d", live_pid(first));
+	CLEANUP(cleanup_free) char *other = mem_printf("%d", live_pid(second));
+	struct term *term = start("--watch", number);
+	assert_true(term_wait_text(term, one));
+	assert_true(term_wait_text(term, "· 2 connections"));
+	live_signal(first, SIGINT);
+	assert_true(term_wait_text(term, "PASS"));
+	assert_true(term_wait_text(term, one_over));
+	/* another process is watched now */
+	term_press(term, "Esc");
+	term_press(term, "/");
+	term_send(term, other);
+	term_press(term, "Enter");
+	assert_true(term_wait_text(term, "· 2 of 3"));
+	term_press(term, "w");
+	assert_true(term_wait_text(term, two));
+	assert_true(term_wait_gone(term, "PASS"));
+	assert_true(term_wait_text(term, "v other verdict"));
+	term_press(term, "v");
+	assert_true(term_wait_text(term, one_over));
+	assert_true(term_wait_text(term, "PASS"));
+	term_press(term, "v");
+	assert_true(term_wait_text(term, two));
+	term_press(term, "Ctrl-C");
+	assert_true(term_wait_text(term, "Quit, and stop watching"));
+	term_press(term, "Enter");
+	end(term, 0);
+	live_free(second);
+	live_free(first);
+	live_wait_sessions(server, NULL, 0, 20000);
+}
+
+static void dbtop_does_not_watch_itself(void **state)
+{
+	(void)state;
+	struct term *term = start(NULL, NULL);
+	/* its process is found by the first scan */
+	CLEANUP(cleanup_free) char *pid = mem_printf(" %d", term_pid(term));
+	assert_true(term_wait_text(term, pid));
+	term_press(term, "w");
+	assert_true(term_wait_text(term, "that is dbtop itself"));
+	assert_false(term_shows(term, "watching"));
+	term_press(term, "q");
+	end(term, 0);
+}
+
 static void nobody_to_watch_is_a_mistake(void **state)
 {
 	(void)state;
@@ -214,6 +268,8 @@ int main(void)
 		LIVE_TEST(a_pool_tells_that_it_closed),
 		LIVE_TEST(what_is_left_is_one_key_away),
 		LIVE_TEST(ctrl_c_asks_while_a_watch_is_armed),
+		LIVE_TEST(the_last_verdict_stays_reachable),
+		LIVE_TEST(dbtop_does_not_watch_itself),
 		LIVE_TEST(nobody_to_watch_is_a_mistake),
 	};
 	return LIVE_GROUP("watch", tests, .sql = NULL);
