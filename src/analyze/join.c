@@ -155,6 +155,7 @@ static void set_owner(struct join *join, struct connection *connection, uint32_t
 	if (!owner)
 		return;
 	connection->end = CLIENT_END_HELD;
+	connection->shared_by = (int)count;
 	connection->matched_by = matched_by;
 	connection->process = client_processes_use(join->processes, owner->process);
 }

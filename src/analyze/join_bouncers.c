@@ -195,6 +195,7 @@ static void set_client(struct connection *connection, const struct bouncer_clien
 	const struct bouncer_match *match)
 {
 	connection->bouncer_client = client;
+	connection->shared_by = 0;
 	connection->process = match->process;
 	connection->matched_by = match->process == NO_PROCESS ? MATCHED_NONE : MATCHED_PGBOUNCER;
 	if (match->process != NO_PROCESS)

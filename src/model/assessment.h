@@ -114,8 +114,9 @@ struct connection {
 				   */
 	bool listening;  /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
 	bool backing_up; /* the start of a base backup was seen, and its end not */
-	bool proxied;    /* the local proxy is in between, and holds the client end */
-	bool in_scope;   /* selected by --app: shown, and may be ended */
+	int shared_by; /* how many processes have the socket of its client end open; 0: not known */
+	bool proxied;  /* the local proxy is in between, and holds the client end */
+	bool in_scope; /* selected by --app: shown, and may be ended */
 
 	/* Its pool: of libdbpool if slot is set, of PgBouncer if bouncer_server is set. NULL: none,
 	 * or not certain. */

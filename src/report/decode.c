@@ -143,6 +143,7 @@ static void set_owner(const struct decoding *decoding, const struct owner_row *o
 		: NO_PROCESS;
 	if (connection->process != NO_PROCESS)
 		connection->matched_by = owner->matched_by;
+	connection->shared_by = owner->shared_by > 0 ? owner->shared_by : 0;
 }
 
 static void add_connection(struct decoding *decoding, const struct connection_row *row)

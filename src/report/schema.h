@@ -46,6 +46,7 @@ struct snapshot_row {
 struct owner_row {
 	bool present;
 	struct process process;
+	int shared_by;
 	enum matched_by matched_by;
 };
 

@@ -47,7 +47,8 @@ static struct proxy_row proxy_row(const struct proxy *proxy)
 	};
 }
 
-static struct owner_row owner_row(const struct client_process *client, enum matched_by matched_by)
+static struct owner_row owner_row(
+	const struct client_process *client, enum matched_by matched_by, int shared_by)
 {
 	if (!client)
 		return (struct owner_row){ .present = false };
@@ -55,6 +56,7 @@ static struct owner_row owner_row(const struct client_process *client, enum matc
 		.present = true,
 		.process = client->process,
 		.matched_by = matched_by,
+		.shared_by = shared_by,
 	};
 }
 
@@ -103,8 +105,8 @@ static void write_connections(struct encoder *encoder, const struct snapshot *sn
 		struct connection_row row = {
 			.backend = *connection->backend,
 			.connection = *connection,
-			.owner = owner_row(
-				assessment_process(assessment, connection), connection->matched_by),
+			.owner = owner_row(assessment_process(assessment, connection),
+				connection->matched_by, connection->shared_by),
 			.slot = slot_row(assessment, connection),
 			.link = link_row(connection),
 		};
@@ -229,7 +231,7 @@ static void write_waiters(struct encoder *encoder, const struct snapshot *snapsh
 			.link.pool = waiter->pool ? waiter->pool->name : NULL,
 			.link.address = waiter->console->name,
 			.link.client = *waiter->client,
-			.owner = owner_row(owner, MATCHED_NONE),
+			.owner = owner_row(owner, MATCHED_NONE, 0),
 		};
 		json_write_object(encoder, NULL, &waiter_table, &row);
 	}

@@ -161,6 +161,16 @@ static const char *process(const struct subject *subject, enum style *style)
 		process->name ? process->name : "", age);
 }
 
+static const char *shared_by(const struct subject *subject, enum style *style)
+{
+	int count = subject->connection->shared_by;
+	if (count < 2)
+		return NULL;
+	*style = STYLE_CAUTION;
+	return arena_printf(
+		subject->arena, "%d processes, as after a fork: the oldest is shown", count);
+}
+
 static const char *matched_by(const struct subject *subject, enum style *style)
 {
 	(void)style;
@@ -343,6 +353,7 @@ static const struct field {
 	{ "Verdict", "evidence", evidence },
 	{ "Statement", "", query },
 	{ "Process", "process", process },
+	{ "Process", "shared by", shared_by },
 	{ "Process", "matched by", matched_by },
 	{ "Process", "proxy", behind_proxy },
 	{ "Process", "one of these", candidates },

@@ -206,6 +206,7 @@ static void local_tcp(struct world *world)
 	add_tcp(world, server, at("127.0.0.1", 5004), 25);
 	add_tcp(world, at("127.0.0.1", 5006), server, 26);
 	add_owner(world, 21, 4312, "python3");
+	add_owner(world, 21, 4313, "python3"); /* its child */
 }
 
 static void a_local_server_over_tcp(void **state)
@@ -220,6 +221,9 @@ static void a_local_server_over_tcp(void **state)
 	check(assessment, 1005, CLIENT_END_ELSEWHERE, NULL);
 	check(assessment, 1006, CLIENT_END_NOT_VISIBLE, NULL);
 	assert_int_equal(find(assessment, 1001)->matched_by, MATCHED_TCP);
+	assert_int_equal(find(assessment, 1001)->shared_by, 2);
+	assert_int_equal(find(assessment, OWN_PID)->shared_by, 1);
+	assert_int_equal(find(assessment, 1006)->shared_by, 0);
 	assert_int_equal(find(assessment, 1002)->verdict.reason, REASON_CLIENT_GONE);
 	assert_int_equal(assessment->n_leaked, 2);
 	assert_int_equal(assessment->slots.used, 7);
