@@ -126,6 +126,51 @@ static int robbed(const char *argument)
 	return 0;
 }
 
+static void *spin(void *data)
+{
+	(void)data;
+	while (!atomic_load(&stop))
+		;
+	return NULL;
+}
+
+#define HOLDS 20
+
+static void *hold_for_long(void *data)
+{
+	(void)data;
+	for (int i = 0; i < HOLDS; i++) {
+		struct dbpool_lease lease;
+		CHECK(dbpool_acquire_at(NULL, &lease, DBPOOL_OFF, DBPOOL_HERE) == DBPOOL_OK);
+		usleep(1500);
+		int result = dbpool_release(&lease);
+		CHECK(result == DBPOOL_OK || result == DBPOOL_STALE);
+	}
+	return NULL;
+}
+
+/* Threads wait for one connection on a busy machine, so they wake up late after they were served.
+ * Meanwhile the housekeeper takes the connection back. */
+static int overslept(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	pthread_t spinners[4];
+	(void)argument;
+	config.max = 1;
+	config.reclaim_ms = 1;
+	role_start(&config);
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_create(&spinners[i], NULL, spin, NULL) == 0);
+	role_threads(HURRIED, hold_for_long, NULL);
+	atomic_store(&stop, true);
+	for (int i = 0; i < 4; i++)
+		pthread_join(spinners[i], NULL);
+	struct dbpool_stats stats = role_stats();
+	CHECK(stats.in_use == 0 && stats.waiters == 0 && stats.released == stats.acquired);
+	CHECK(role_events(DBPOOL_EVENT_RECLAIMED) > 0);
+	return 0;
+}
+
 /* The same, while the pool shuts down and starts again. */
 static int restarted(const char *argument)
 {
@@ -222,6 +267,7 @@ static int freed(const char *argument)
 const struct role roles_hurry[] = {
 	{ "hurried", hurried },
 	{ "robbed", robbed },
+	{ "overslept", overslept },
 	{ "restarted", restarted },
 	{ "met", met },
 	{ "freed", freed },

@@ -42,6 +42,7 @@ ROLE(nobody_starves, "starving")
 ROLE(deadlines_are_met, "deadline")
 ROLE(no_connection_is_in_two_hands, "hurried")
 ROLE(nor_when_it_is_taken_back, "robbed")
+ROLE(a_waiter_may_wake_up_late, "overslept")
 ROLE(nor_when_the_pool_starts_again, "restarted")
 ROLE(nobody_is_forgotten_in_the_queue, "met")
 ROLE(the_last_release_may_free_it, "freed")
@@ -180,6 +181,7 @@ int main(void)
 		LIVE_TEST(deadlines_are_met),
 		LIVE_TEST(no_connection_is_in_two_hands),
 		LIVE_TEST(nor_when_it_is_taken_back),
+		LIVE_TEST(a_waiter_may_wake_up_late),
 		LIVE_TEST(nor_when_the_pool_starts_again),
 		LIVE_TEST(nobody_is_forgotten_in_the_queue),
 		LIVE_TEST(the_last_release_may_free_it),
