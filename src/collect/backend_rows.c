@@ -30,6 +30,7 @@ enum backend_column {
 	COLUMN_QUERY,
 	COLUMN_ADVISORY_LOCK,
 	COLUMN_LOCK_WAITERS,
+	COLUMN_XMIN_AGE,
 	/* facts about the server, only in the row of dbtop's own session */
 	COLUMN_MAX_CONNECTIONS,
 	COLUMN_RESERVED,
@@ -91,12 +92,13 @@ enum backend_column {
 	" CASE WHEN own THEN CURRENT_TIMESTAMP END,"                                               \
 	" NULL::pg_catalog.bool, NULL::pg_catalog.bool, NULL::pg_catalog.bool"
 
-#define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text,"
+#define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text, NULL::pg_catalog.int4,"
 
 const char *const backend_rows_sql[BACKEND_ROWS_FORMS] = {
 	"WITH advisory AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks"
 	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory')" COLUMNS_SQL QUERY_SQL
-	" l.pid IS NOT NULL, l.waiters," FACTS_SQL ROWS_SQL " LEFT JOIN (SELECT h.pid,"
+	" l.pid IS NOT NULL, l.waiters, pg_catalog.age(a.backend_xmin)," FACTS_SQL ROWS_SQL
+	" LEFT JOIN (SELECT h.pid,"
 	"   pg_catalog.string_agg(DISTINCT w.pid::pg_catalog.text, ', ') AS waiters"
 	"  FROM advisory h LEFT JOIN advisory w ON NOT w.granted"
 	"   AND w.database OPERATOR(pg_catalog.=) h.database"
@@ -171,6 +173,7 @@ static struct backend read_backend(struct arena *arena, const PGresult *result, 
 		.wait_event = read_name(arena, result, row, COLUMN_WAIT_EVENT, before->wait_event),
 		.advisory_lock = cell_is_true(result, row, COLUMN_ADVISORY_LOCK),
 		.lock_waiters = cell_text(arena, result, row, COLUMN_LOCK_WAITERS, TEXT_LINE),
+		.xmin_age = cell_int(result, row, COLUMN_XMIN_AGE, 0),
 	};
 	backend.state = backend_state_parse(backend.state_text);
 	/* the query text of a hidden row is "<insufficient privilege>" */

@@ -50,6 +50,8 @@ struct backend {
 	bool advisory_lock;               /* it holds an advisory lock */
 	const char *lock_waiters; /* "4711, 4712": the backends that wait for one of its advisory
 				     locks; NULL if there are none */
+	int32_t xmin_age; /* transactions that have begun since its snapshot was taken; 0: none,
+			     or not known */
 };
 
 /* Facts about the server, read in each poll. */

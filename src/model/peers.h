@@ -27,6 +27,8 @@ struct peers_target {
 	uint64_t socket_device, socket_inode;
 };
 
+#define PROCESS_WAIT_MAX 32
+
 /* A process that holds, or held, an end of a connection to the server. It is kept for some time
  * after it ended. Strings are clean; NULL means that it could not be read. */
 struct process {
@@ -43,6 +45,8 @@ struct process {
 	enum program_kind program; /* by its executable, or the script that it runs */
 	double cpu_percent; /* of one core, since the previous sample; NAN before there are two */
 	int64_t rss_bytes;  /* −1 when unknown */
+	char state;         /* of its first thread, as /proc shows it: 'S'; 0 when not known */
+	char wait_channel[PROCESS_WAIT_MAX]; /* the kernel's function in which that waits; "" */
 };
 
 struct tcp_socket {

@@ -258,6 +258,8 @@ static bool sample(struct owners *owners, struct known_process *process)
 	double percent = 100 * ticks / (double)procfs_ticks_per_second(owners->procfs) / seconds;
 	process->facts.cpu_percent = percent > 0 ? percent : 0;
 	process->facts.rss_bytes = stat.rss_bytes;
+	process->facts.state = stat.state;
+	procfs_wait_channel(owners->procfs, process->facts.pid, process->facts.wait_channel);
 	process->cpu_ticks = stat.cpu_ticks;
 	return true;
 }

@@ -479,6 +479,26 @@ static bool skips(const struct procfs *procfs, int32_t pid, uint64_t start_ticks
 		map_get(procfs->skipped, map_mix((uint64_t)pid, start_ticks)) != MAP_NONE;
 }
 
+/* The names of the kernel's functions. */
+#define WAIT_CHANNEL_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+
+static void read_wait_channel(int folder, const char *path, char ret[static PROCESS_WAIT_MAX])
+{
+	char text[PROCESS_WAIT_MAX];
+	ssize_t length = read_file(folder, path, text, sizeof(text));
+	bool known = length > 0 && strspn(text, WAIT_CHANNEL_BYTES) == (size_t)length;
+	/* "0" stands for none */
+	snprintf(ret, PROCESS_WAIT_MAX, "%s", known && strcmp(text, "0") != 0 ? text : "");
+}
+
+void procfs_wait_channel(
+	const struct procfs *procfs, int32_t pid, char ret[static PROCESS_WAIT_MAX])
+{
+	char path[32];
+	snprintf(path, sizeof(path), "%" PRId32 "/wchan", pid);
+	read_wait_channel(procfs->root, path, ret);
+}
+
 /* All files are opened through one folder: when the process exits, they cannot be read any more,
  * even if the pid is used again. */
 int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, struct process *ret,
@@ -501,7 +521,9 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 		.ended_at = procfs_has_ended(&stat) ? instant_now() : INSTANT_UNKNOWN,
 		.cpu_percent = NAN,
 		.rss_bytes = stat.rss_bytes,
+		.state = stat.state,
 	};
+	read_wait_channel(folder, "wchan", process.wait_channel);
 	if (skips(procfs, pid, stat.start_ticks)) {
 		process.name = whole_name(arena, stat.comm, "");
 		process.program = program_kind(process.name);

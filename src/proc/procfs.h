@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/peers.h"
+
 struct arena;
 struct procfs;
 struct process;
@@ -84,6 +86,11 @@ bool procfs_has_ended(const struct procfs_stat *stat);
 /* The instant at which a process with these start_ticks began; INSTANT_UNKNOWN if the time of boot
  * could not be read. */
 int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks);
+
+/* The kernel's function in which the process waits, from /proc/PID/wchan; "" when it runs, or when
+ * that is not ours to see. */
+void procfs_wait_channel(
+	const struct procfs *procfs, int32_t pid, char ret[static PROCESS_WAIT_MAX]);
 
 /* Fills in all fields of the process except cpu_percent, which is NAN; its strings are in the
  * arena. *ret_stat is the stat that was read with them. May block in the system's user database.

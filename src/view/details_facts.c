@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "base/plural.h"
 #include "model/assessment.h"
 #include "view/explain.h"
 #include "view/explain_locks.h"
@@ -83,6 +84,17 @@ static const char *transaction_since(const struct subject *subject, enum style *
 {
 	*style = STYLE_CAUTION;
 	return since(subject, subject->backend->xact_start);
+}
+
+/* An open snapshot keeps vacuum from removing what was deleted since. */
+static const char *holds_back(const struct subject *subject, enum style *style)
+{
+	int32_t age = subject->backend->xmin_age;
+	if (age <= 0)
+		return NULL;
+	*style = age > 1000000 ? STYLE_CAUTION : STYLE_TEXT;
+	return arena_printf(subject->arena,
+		"vacuum: it keeps what the last %d transaction%s deleted", age, plural_s(age));
 }
 
 static const char *statement_since(const struct subject *subject, enum style *style)
@@ -227,6 +239,40 @@ static const char *usage(const struct subject *subject, enum style *style)
 		(double)process->rss_bytes / (1 << 20));
 }
 
+/* What /proc calls the states of a process. */
+static const char *state_words(char state)
+{
+	switch (state) {
+	case 'R': return "runs";
+	case 'S': return "sleeps";
+	case 'D': return "waits in the kernel, and takes no signal";
+	case 'T': return "is stopped";
+	case 't': return "is stopped by a debugger";
+	case 'Z':
+	case 'X': return "has ended";
+	case 'I': return "is idle";
+	default: return NULL;
+	}
+}
+
+/* What the process does, as of the last scan: its first thread, and the thread that borrowed. */
+static const char *does(const struct subject *subject, enum style *style)
+{
+	const struct process *process = subject->process ? &subject->process->process : NULL;
+	const struct pool_slot *held = subject->connection->slot;
+	const char *words = process && subject->process->alive ? state_words(process->state) : NULL;
+	if (!words)
+		return NULL;
+	if (process->state == 'D' || process->state == 'T' || process->state == 't')
+		*style = STYLE_CAUTION;
+	if (*process->wait_channel)
+		words = arena_printf(subject->arena, "%s in %s", words, process->wait_channel);
+	return held && held->state == POOL_SLOT_IN_USE && held->thread
+		? arena_printf(subject->arena, "%s · its thread %d borrowed the connection", words,
+			  held->thread)
+		: words;
+}
+
 static const char *unit(const struct subject *subject, enum style *style)
 {
 	(void)style;
@@ -363,6 +409,7 @@ static const struct field {
 	{ "Process", "container", container },
 	{ "Process", "started", started },
 	{ "Process", "uses", usage },
+	{ "Process", "does", does },
 	{ "Process", "connections", others },
 	{ "Pool", "pool", pool },
 	{ "Pool", "slot", slot },
@@ -371,6 +418,7 @@ static const struct field {
 	{ "Times", "state", state },
 	{ "Times", "in it since", state_since },
 	{ "Times", "transaction", transaction_since },
+	{ "Times", "holds back", holds_back },
 	{ "Times", "statement", statement_since },
 	{ "Times", "connected", connected_since },
 	{ "Times", "waits for", wait_event },

@@ -53,7 +53,7 @@ static void add_bool(struct bytes *to, bool value)
 	add(to, &wire, sizeof(wire));
 }
 
-/* From pid to the waiters for its advisory locks. */
+/* From pid to the age of its snapshot. */
 static void add_client(struct bytes *to, int32_t pid, const char *address, size_t size)
 {
 	add_int(to, pid);
@@ -76,6 +76,7 @@ static void add_client(struct bytes *to, int32_t pid, const char *address, size_
 	add_text(to, "/* x */ listen\n\tnews; \xff\x1b[2J");
 	add_bool(to, true);
 	add_text(to, "4712, 4713");
+	add_int(to, 1234);
 }
 
 static void add_facts(struct bytes *to)
@@ -96,7 +97,7 @@ static void add_hidden(struct bytes *to)
 	add_null(to, 13);
 	add_text(to, "<insufficient privilege>");
 	add_bool(to, false);
-	add_null(to, 1);
+	add_null(to, 2);
 	add_null(to, FACTS);
 }
 

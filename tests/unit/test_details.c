@@ -110,6 +110,31 @@ static void test_process_and_statement(void **state)
 	close_world(&world);
 }
 
+/* What an open transaction keeps vacuum from, and where its process waits. */
+static void test_what_it_holds_back_and_does(void **state)
+{
+	const struct pool_page page = {
+		.status = POOL_PAGE_LIVE, .name = "app", .phase = "running"
+	};
+	const struct pool pool = { .kind = POOL_DBPOOL, .page = &page };
+	const struct pool_slot slot = { .number = 1, .state = POOL_SLOT_IN_USE, .thread = 4315 };
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9964);
+	check_lacks(draw(&world, 130, 60), "holds back");
+	struct connection *connection = sample_find(world.assessment, 9964);
+	struct process *process = &world.assessment->processes[connection->process].process;
+	((struct backend *)connection->backend)->xmin_age = 1234;
+	process->state = 'S';
+	strcpy(process->wait_channel, "futex_wait_queue");
+	connection->pool = &pool;
+	connection->slot = &slot;
+	const char *text = draw(&world, 130, 60);
+	check_has(text, "vacuum: it keeps what the last 1234 transactions deleted");
+	check_has(text, "sleeps in futex_wait_queue · its thread 4315 borrowed the connection");
+	close_world(&world);
+}
+
 static void test_pool_slot(void **state)
 {
 	const struct pool_page page = { .status = POOL_PAGE_LIVE,
@@ -228,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_verdict_is_explained),
 		cmocka_unit_test(test_process_and_statement),
+		cmocka_unit_test(test_what_it_holds_back_and_does),
 		cmocka_unit_test(test_pool_slot),
 		cmocka_unit_test(test_pgbouncer_link),
 		cmocka_unit_test(test_readonly_does_nothing),

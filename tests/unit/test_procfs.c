@@ -281,6 +281,8 @@ static void describe_reads_every_file(void **state)
 	assert_text(p.unit, "jarvis.service");
 	assert_text(p.container, NULL);
 	assert_true(isnan(p.cpu_percent));
+	assert_int_equal(p.state, 'S');
+	assert_string_equal(p.wait_channel, "futex_wait_queue");
 	assert_int_equal(p.rss_bytes, 2048 * sysconf(_SC_PAGESIZE));
 	assert_int_equal(stat.cpu_ticks, 300);
 
