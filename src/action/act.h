@@ -1,8 +1,8 @@
-/* The statements behind an action: the one that checks and signals in one go, the one that looks
+/* The statements behind an action: the one that checks and signals in one go, the one that asks
  * who is still there, and what their answers mean.
  *
  * Everything is decided inside the server, in the act. What is left between the check and the
- * signal is a gap of about a microsecond: act.c tells why it cannot be closed. */
+ * signal is a gap of about a microsecond: act.c says why it cannot be closed. */
 #ifndef ACTION_ACT_H
 #define ACTION_ACT_H
 
@@ -31,14 +31,14 @@ bool act_probe(struct session *session, const struct action *plan, session_done_
 
 /* What act_signal's answer means; NULL is a lost connection. RESULT_PENDING: signalled, and whether
  * it had an effect is still to be seen. The target's seen_* and detail are filled in, strings in
- * the arena; RESULT_DENIED without a detail: act_ask_why() tells. */
+ * the arena; RESULT_DENIED without a detail: act_ask_why() finds the reason. */
 enum action_result act_read_signal(
 	const PGresult *result, struct arena *arena, struct action_step *step);
 
 /* The sentence for the detail; never NULL. */
 const char *act_read_why(const PGresult *result, struct arena *arena);
 
-/* Sets present[i] for each of the plan's targets. False when the answer tells nothing. */
+/* Sets present[i] for each of the plan's targets. False when the answer cannot be read. */
 bool act_read_probe(const PGresult *result, const struct action *plan, bool *present)
 	__attribute__((warn_unused_result));
 

@@ -68,7 +68,7 @@ struct audit *audit_new(const char *path)
 		.timeout = END_TIMEOUT,
 		.user = clean(arena, passwd ? passwd->pw_name : NULL),
 		.tty = clean(arena, ttyname(STDERR_FILENO)),
-		/* sudo sets it; only root's word is worth more than anybody's environment */
+		/* sudo sets it; only root's environment cannot be set by everybody */
 		.sudo_user = getuid() == 0 ? clean(arena, getenv("SUDO_USER")) : NULL,
 	};
 	return audit;
@@ -244,7 +244,7 @@ void audit_step(struct audit *audit, const struct action *action, const struct a
 	int64_t now)
 {
 	bool pending = step->result == RESULT_PENDING;
-	/* the command's line tells it */
+	/* the command's line names it */
 	if (step->kind == STEP_PROCESS && is_about_proxy(action))
 		return;
 	json_t *line = new_line(audit, action, pending ? "signal" : "result", now);

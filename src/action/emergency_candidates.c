@@ -41,7 +41,7 @@ static bool is_here(const struct peers *peers, const struct endpoint *endpoint)
 }
 
 /* Connections to the server's port by another way than ours: most likely to the same server, but
- * only the server can tell. */
+ * only the server knows. */
 static void count_elsewhere(const struct peers *peers, uint32_t *counts)
 {
 	if (!is_here(peers, &peers->target.server))

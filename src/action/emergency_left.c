@@ -44,7 +44,7 @@ static void leave_session(struct emergency *emergency, const struct action_step 
 }
 
 /* One that was stopped had the same service, or the same parent: it was started again. 1 is the
- * parent of whoever lost his own. */
+ * parent of processes whose own parent has ended. */
 static const char *why_again(struct emergency *emergency, const struct action_step *step)
 {
 	const char *unit = step->process.unit;
@@ -90,7 +90,7 @@ static bool is_listed(const struct emergency *emergency, int32_t process_pid)
 	return false;
 }
 
-/* One that the application still holds, or came back with; those whose sessions the server tells of
+/* One that the application still holds, or came back with; those whose sessions the server reports
  * are listed by these. */
 static bool leave_process(struct emergency *emergency, const struct action_step *step)
 {
@@ -112,7 +112,7 @@ static bool leave_process(struct emergency *emergency, const struct action_step 
 	return true;
 }
 
-/* Sessions that are there, and nobody can tell us which they are. */
+/* Sessions that exist, although dbtop cannot see which they are. */
 static void leave_unseen(struct emergency *emergency, size_t unseen)
 {
 	if (!unseen)

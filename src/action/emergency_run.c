@@ -21,14 +21,14 @@
 
 /* On a full server: how long one process is waited for before the next one is stopped, too. */
 #define NEXT_PROCESS (USEC_PER_SEC)
-/* … and how often we knock: each attempt is a line in the server's log. For a moment after a
- * process has ended its slot is anybody's: a supervisor that starts it again takes it. */
+/* How often dbtop tries to connect: each attempt is a line in the server's log. It tries more often
+ * just after a process has ended, before a supervisor starts it again and takes the slot. */
 #define RETRY_EVERY   (USEC_PER_SEC / 4)
 #define RETRY_AT_ONCE (USEC_PER_SEC / 40)
 #define SLOT_IS_FREE  (USEC_PER_SEC / 4)
 /* How long a slot may take to come free, or a backend to leave, after the last process ended. */
 #define LAST_WAIT (5 * USEC_PER_SEC)
-/* An idle backend goes with its client, in a moment: it need not be ended. */
+/* An idle backend ends by itself soon after its client: it need not be ended. */
 #define END_WAIT   (USEC_PER_SEC / 2)
 #define SCAN_EVERY (USEC_PER_SEC / 10)
 
@@ -54,7 +54,7 @@ struct emergency_run {
 
 static void on_tick(uv_timer_t *timer);
 
-static void tell(struct emergency_run *run, const struct action_step *step)
+static void notify(struct emergency_run *run, const struct action_step *step)
 {
 	if (run->callbacks.progress)
 		run->callbacks.progress(run->callbacks.data, step);
@@ -63,7 +63,7 @@ static void tell(struct emergency_run *run, const struct action_step *step)
 static void enter(struct emergency_run *run, enum emergency_phase phase)
 {
 	run->emergency->phase = phase;
-	tell(run, NULL);
+	notify(run, NULL);
 }
 
 static void on_stopped(void *data, struct action_step *step)
@@ -73,7 +73,7 @@ static void on_stopped(void *data, struct action_step *step)
 		audit_step(run->options.audit, &run->emergency->action, step, instant_now());
 	if (step->result != RESULT_PENDING)
 		run->last_result_at = run->last_end_at = instant_monotonic();
-	tell(run, step);
+	notify(run, step);
 }
 
 static bool is_waiting(const struct action_step *step)
@@ -107,9 +107,9 @@ static void assess(struct emergency_run *run)
 static void retry(struct emergency_run *run)
 {
 	int64_t now = instant_monotonic();
-	bool hurry = run->last_end_at && now - run->last_end_at < SLOT_IS_FREE;
+	bool just_ended = run->last_end_at && now - run->last_end_at < SLOT_IS_FREE;
 	if (session_is_ready(run->session) ||
-		now - run->retried_at < (hurry ? RETRY_AT_ONCE : RETRY_EVERY))
+		now - run->retried_at < (just_ended ? RETRY_AT_ONCE : RETRY_EVERY))
 		return;
 	run->retried_at = now;
 	session_retry(run->session);
@@ -157,7 +157,7 @@ static void free_slot(struct emergency_run *run)
 		enter(run, EMERGENCY_COUNTING);
 }
 
-/* What a new look says of a process of the plan. */
+/* Updates a process of the plan from a new assessment. */
 static void take_over(
 	struct emergency_run *run, struct action_step *step, const struct action_step *fresh)
 {
@@ -188,7 +188,7 @@ static void merge(struct emergency_run *run, const struct emergency *fresh)
 			take_over(run, step,
 				emergency_find(fresh, step->pid, step->process.start_ticks));
 	}
-	tell(run, NULL);
+	notify(run, NULL);
 }
 
 static bool is_full(const struct emergency_run *run)
@@ -233,7 +233,7 @@ static void on_ended(void *data)
 static void on_session(void *data, const struct action_step *step)
 {
 	(void)step;
-	tell(data, NULL);
+	notify(data, NULL);
 }
 
 /* What a session held was asked for while its process lived. */

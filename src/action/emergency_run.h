@@ -55,7 +55,7 @@ bool emergency_run_busy(const struct emergency_run *run);
 void emergency_run_assessed(struct emergency_run *run, const struct emergency *fresh,
 	const struct assessment *assessment);
 
-/* Nothing more is signalled or sent; the emergency tells what was done. done is not
+/* Nothing more is signalled or sent; the emergency says what was done. done is not
  * called. The run is of no further use: free it. */
 void emergency_run_interrupt(struct emergency_run *run);
 

@@ -1,5 +1,4 @@
-/* One judge after the other: the first that has a reason to leave a process alone has the last
- * word. */
+/* One judge after the other: the first that has a reason to leave a process alone decides. */
 #include "action/emergency_skip.h"
 
 #include <stdlib.h>
@@ -174,7 +173,7 @@ static enum skip_reason protect(
 static enum skip_reason judge_protection(const struct judge *judge, struct suspect *suspect)
 {
 	const struct rules *rules = judge->options->rules;
-	const char *told = suspect->facts->application, *name = suspect->process->name;
+	const char *given = suspect->facts->application, *name = suspect->process->name;
 	if (patterns_match(&rules->protected_processes, name))
 		return protect(judge, suspect, "processes", name);
 	const struct connection *connection;
@@ -185,9 +184,10 @@ static enum skip_reason judge_protection(const struct judge *judge, struct suspe
 		if (patterns_match(&rules->protected_users, backend->user))
 			return protect(judge, suspect, "users", backend->user);
 	}
-	/* once its connections are known by name, what it was told once counts no more */
-	if (!suspect->known && patterns_match(&rules->protected_applications, told))
-		return protect(judge, suspect, "applications", told);
+	/* the name that it was started with counts only while its connections' names are not
+	 * known */
+	if (!suspect->known && patterns_match(&rules->protected_applications, given))
+		return protect(judge, suspect, "applications", given);
 	return SKIP_NONE;
 }
 
@@ -287,7 +287,7 @@ static enum skip_reason judge_servers_user(const struct judge *judge, struct sus
 }
 
 /* With applications or users protected, one whose names are not known may be one of them, unless
- * it was told one that is not, or is named for the emergency. */
+ * it was given one that is not, or is named for the emergency. */
 static enum skip_reason judge_knowledge(const struct judge *judge, struct suspect *suspect)
 {
 	const struct rules *rules = judge->options->rules;
@@ -298,19 +298,20 @@ static enum skip_reason judge_knowledge(const struct judge *judge, struct suspec
 		return SKIP_NONE;
 	if (!by_user && suspect->facts->application)
 		return SKIP_NONE;
-	suspect->why = "it may be protected: without its name nobody can tell";
+	suspect->why = "it may be protected: its name is not known";
 	return SKIP_NOT_TOLD;
 }
 
-/* Those who are not at the address that we come to, once dbtop is in, are told by the server. */
+/* Once dbtop is connected, the server reports the others at its address; who came by another
+ * address stays unknown. */
 static enum skip_reason judge_address(const struct judge *judge, struct suspect *suspect)
 {
 	if (!suspect->elsewhere)
 		return SKIP_NONE;
 	suspect->why = judge->assessment->peers->target.server.family == AF_UNIX
-		? "it came over TCP, and dbtop did not: dbtop -h 127.0.0.1 tells"
+		? "it came over TCP, and dbtop did not: dbtop -h 127.0.0.1 sees its name"
 		: "it came another way than dbtop: dbtop -h, with its address or socket's folder, "
-		  "tells";
+		  "sees its name";
 	return SKIP_NOT_TOLD;
 }
 
@@ -397,7 +398,8 @@ static struct action_step judge_process(
 	};
 }
 
-/* Those to be stopped first, the fullest hands first, then by pid: always the same order. */
+/* Those to be stopped first, those with most connections first, then by pid: always the same order.
+ */
 static int compare_processes(const void *a, const void *b)
 {
 	const struct action_step *x = a, *y = b;

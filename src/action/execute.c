@@ -168,7 +168,7 @@ static void give_up_probing(struct executor *executor)
 	session_forget(executor->session, executor);
 	set_result_of_rest(executor, 0,
 		executor->probed ? "signalled, but still there after the deadline"
-				 : "signalled, but the server did not tell whether it is gone");
+				 : "signalled, but the server did not say whether it is gone");
 	finish(executor);
 }
 

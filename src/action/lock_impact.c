@@ -1,4 +1,4 @@
-/* One look at pg_locks, which everybody may read. */
+/* One query of pg_locks, which everybody may read. */
 #include "action/lock_impact.h"
 
 #include <jansson.h>

@@ -134,7 +134,7 @@ void remove_interrupt(struct remover *remover)
 	if (!remover->action)
 		return;
 	atomic_store(&remover->stopped, true);
-	/* Only the page after those that are done can be in the worker's hands. */
+	/* Only the page after those that are done can be under way. */
 	size_t n_done = atomic_load(&remover->n_done);
 	for (size_t i = 0; i < remover->n_jobs; i++)
 		if (i < n_done)

@@ -34,7 +34,7 @@ struct emergency_mode {
 	struct lock_impact *lock_impact; /* of its sessions */
 	uv_timer_t *timeout;             /* with their answer */
 	struct emergency *emergency;     /* NULL before the plan */
-	enum emergency_phase told;
+	enum emergency_phase reported;
 	bool running;
 };
 
@@ -76,9 +76,9 @@ static void on_progress(void *data, const struct action_step *step)
 		log_write(mode->app->log, "emergency: process %d: %s", step->pid,
 			step->result == RESULT_PENDING ? action_signal_name(step->process.signal)
 						       : action_result_name(step->result));
-	if (is_json(mode) || (!step && mode->emergency->phase == mode->told))
+	if (is_json(mode) || (!step && mode->emergency->phase == mode->reported))
 		return;
-	mode->told = mode->emergency->phase;
+	mode->reported = mode->emergency->phase;
 	app_check_written(emergency_report_progress(mode->emergency, step, &style, stderr));
 }
 
