@@ -80,7 +80,7 @@ static void count(struct assessment *assessment, const struct connection *connec
 {
 	bool leaked = connection->verdict.status == STATUS_LEAKED;
 	if (takes_slot(connection->backend)) {
-		assessment->slots.used++;
+		assessment->slots.used_at_most++;
 		assessment->slots.by_status[connection->verdict.status]++;
 	}
 	if (!connection->in_scope)
@@ -135,9 +135,25 @@ static bool is_complete(const struct assessment *assessment)
 
 static void set_unknown_slots(struct slots *slots)
 {
-	*slots = (struct slots){ .max = -1, .reserved = -1, .used = -1, .free = -1 };
+	*slots = (struct slots){
+		.max = -1,
+		.reserved = -1,
+		.used = -1,
+		.free = -1,
+		.used_at_most = -1,
+		.free_at_least = -1,
+	};
 	for (int i = 0; i < STATUS_COUNT; i++)
 		slots->by_status[i] = -1;
+}
+
+/* A row that is hidden from our role may be a worker, which holds no slot. */
+static bool has_hidden(const struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (assessment->connections[i].backend->kind == BACKEND_HIDDEN)
+			return true;
+	return false;
 }
 
 static void judge_all(struct assessment *assessment, const struct rules *rules)
@@ -153,11 +169,14 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 	pools_count(assessment);
 	slots->max = facts->max_connections;
 	slots->reserved = facts->reserved;
-	slots->free = slots->max - slots->reserved - slots->used;
+	slots->free_at_least = slots->max - slots->reserved - slots->used_at_most;
 	if (slots->max < 0)
-		slots->free = -1;
-	else if (slots->free < 0)
-		slots->free = 0;
+		slots->free_at_least = -1;
+	else if (slots->free_at_least < 0)
+		slots->free_at_least = 0;
+	bool is_exact = !has_hidden(assessment);
+	slots->used = is_exact ? slots->used_at_most : -1;
+	slots->free = is_exact ? slots->free_at_least : -1;
 }
 
 static struct server_state copy_state(struct arena *arena, const struct server_state *server)

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "dashboard/dashboard.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "modes/app.h"
 #include "tui/tui.h"
 
@@ -41,11 +42,17 @@ void attention_title(const struct assessment *assessment, char title[static ATTE
 	int leaked = slots->by_status[STATUS_LEAKED];
 	int length = add(title, 0, "dbtop");
 	if (leaked >= 0) {
-		snprintf(part, sizeof(part), leaked ? " %d leaked," : " none leaked,", leaked);
+		bool hides = findings_blindness(assessment, CERTAINTY_NONE) == BLIND_HIDDEN;
+		snprintf(part, sizeof(part),
+			leaked          ? " %d leaked,"
+				: hides ? " none seen leaked,"
+					: " none leaked,",
+			leaked);
 		length = add(title, length, part);
 	}
-	if (slots->used >= 0 && slots->max >= 0)
-		snprintf(part, sizeof(part), " %d/%d", slots->used, slots->max);
+	if (slots->used_at_most >= 0 && slots->max >= 0)
+		snprintf(part, sizeof(part), " %s%d/%d", slots->used < 0 ? "≤" : "",
+			slots->used_at_most, slots->max);
 	else
 		snprintf(part, sizeof(part), " %s", server_status_name(server->status));
 	length = add(title, length, part);

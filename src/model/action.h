@@ -126,7 +126,10 @@ struct action {
 	size_t n_steps;
 	enum stop_way stop_way; /* of its processes */
 	int64_t grace;          /* µs between SIGTERM and what follows */
-	bool unaudited;         /* carried out even if the audit log cannot be written */
+	/* Why it cannot be said that there is nothing else to do; NULL if all was looked at. */
+	const char *blind;
+	bool has_no_rows; /* nothing at all could be looked at: then there are no steps */
+	bool unaudited;   /* carried out even if the audit log cannot be written */
 };
 
 /* A new action without steps, in a new arena; there is room for `most` steps. Never NULL. */

@@ -147,10 +147,14 @@ struct proxy_client {
 	uint32_t matched; /* connections that are known to be its own */
 };
 
-/* max = used + free + reserved, unless reserved slots are in use. −1: not known. */
+/* max = used + free + reserved, unless reserved slots are in use. −1: not known.
+ *
+ * A row that is hidden from our role may be a worker, which holds no slot. Then `used` and `free`
+ * are not known, and the other two count each hidden row as a slot. */
 struct slots {
 	int max, reserved, used, free;
-	int by_status[STATUS_COUNT]; /* add up to used; each −1 when not known */
+	int used_at_most, free_at_least;
+	int by_status[STATUS_COUNT]; /* add up to used_at_most; each −1 when not known */
 };
 
 /* The limits of the verdicts, in µs; `held` is RULES_NO_LIMIT where the pools' own limits count. */

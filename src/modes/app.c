@@ -50,6 +50,14 @@ void app_log_state(const struct app *app, const struct assessment *assessment)
 		server->error ? server->error : "", failures);
 }
 
+struct findings_limits app_findings_limits(const struct app *app)
+{
+	return (struct findings_limits){
+		.least = app->options.least,
+		.min_free = (int)app->options.min_free,
+	};
+}
+
 bool app_may_act(const struct app *app, const char *mode)
 {
 	const struct options *options = &app->options;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "model/findings.h"
 #include "model/rules.h"
 #include "modes/options.h"
 #include "session/params.h"
@@ -35,6 +36,9 @@ struct target_options app_target_options(const struct app *app);
 
 /* Writes the state of the server to the log. */
 void app_log_state(const struct app *app, const struct assessment *assessment);
+
+/* What the options ask for. */
+struct findings_limits app_findings_limits(const struct app *app);
 
 /* Whether a mode that ends sessions or processes may begin: it needs a terminal to ask on, or
  * --yes, and must not be read-only. --dry-run needs neither. Says on standard error why not. */

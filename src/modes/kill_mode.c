@@ -10,6 +10,7 @@
 #include "action/lock_impact.h"
 #include "action/plan.h"
 #include "action/runner.h"
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -23,7 +24,6 @@
 #include "modes/run.h"
 #include "report/exit_status.h"
 #include "report/result.h"
-#include "report/summary.h"
 #include "session/session.h"
 
 /* How long to wait for the sessions' locks: they are useful to know before a kill, but not
@@ -35,9 +35,15 @@ struct kill_mode {
 	struct run *run;
 	struct runner *runner;
 	struct lock_impact *lock_impact;
+	struct findings_limits limits;
 	struct action *plan; /* NULL before */
 	uv_timer_t *timeout; /* with the sessions' locks */
 };
+
+static const struct assessment *get_assessment(const struct kill_mode *mode)
+{
+	return target_assessment(run_target(mode->run));
+}
 
 enum consent { CONSENT_YES, CONSENT_NO, CONSENT_INTERRUPTED };
 
@@ -83,8 +89,8 @@ static void on_done(void *data)
 {
 	struct kill_mode *mode = data;
 	print_done(mode);
-	run_finish(mode->run,
-		exit_status_of_result(mode->plan, target_assessment(run_target(mode->run))));
+	run_finish(
+		mode->run, exit_status_of_result(mode->plan, get_assessment(mode), &mode->limits));
 }
 
 static enum consent get_consent(const struct kill_mode *mode)
@@ -127,7 +133,7 @@ static void go_on(struct kill_mode *mode)
 			print_plan(mode, stdout);
 		explain_blindness(target_assessment(run_target(mode->run)));
 		run_finish(mode->run,
-			exit_status_of_plan(mode->plan, target_assessment(run_target(mode->run))));
+			exit_status_of_plan(mode->plan, get_assessment(mode), &mode->limits));
 		return;
 	}
 	/* show the plan before the question */
@@ -159,36 +165,32 @@ static void on_no_lock_impact(uv_timer_t *timer)
 	go_on(timer->data);
 }
 
+/* Nothing can be ended: the reason for people, and for scripts a result without values. */
+static void refuse(struct kill_mode *mode, const char *why)
+{
+	struct action *plan = mode->plan;
+	plan->n_steps = 0;
+	plan->has_no_rows = true;
+	plan->blind = arena_strdup(plan->arena, why);
+	fprintf(stderr, "dbtop: cannot tell: %s\n", why);
+	if (mode->app->options.json)
+		app_check_written(result_print_json(plan, mode->app->options.dry_run, stdout));
+	run_finish(mode->run, EXIT_UNKNOWN);
+}
+
 static void on_begun(void *data)
 {
 	struct kill_mode *mode = data;
-	const struct options *options = &mode->app->options;
-	const struct assessment *assessment = target_assessment(run_target(mode->run));
-	mode->plan = plan_kill_leaked(
-		assessment, options->proven_only ? CERTAINTY_PROVEN : CERTAINTY_PRESUMED);
-	if (assessment->server.status != SERVER_OK) {
-		/* nothing can be ended: print the reason for people, and an empty result for
-		 * scripts */
-		const struct summary_options summary = {
-			.style = printer_style_for(stderr),
-			.no_query_text = options->no_query_text,
-			.command = mode->app->command,
-			.proxy_start = mode->app->proxy_start,
-		};
-		app_check_written(summary_print(assessment, &summary, stderr));
-		if (options->json)
-			print_result(mode);
-		run_finish(mode->run, EXIT_UNKNOWN);
+	const struct assessment *assessment = get_assessment(mode);
+	char text[FINDINGS_TEXT_MAX];
+	mode->plan = plan_kill_leaked(assessment, mode->limits.least);
+	findings_describe_blindness(assessment, mode->limits.least, text);
+	if (findings_has_no_rows(assessment) || assessment->server.pooler) {
+		refuse(mode, findings_has_no_rows(assessment) ? text : POOLER_REASON);
 		return;
 	}
-	if (assessment->server.pooler) {
-		mode->plan->n_steps = 0;
-		fputs("dbtop: " POOLER_REASON "\n", stderr);
-		if (options->json)
-			print_result(mode);
-		run_finish(mode->run, EXIT_UNKNOWN);
-		return;
-	}
+	if (text[0])
+		mode->plan->blind = arena_strdup(mode->plan->arena, text);
 	if (lock_impact_ask(mode->lock_impact, mode->plan))
 		uv_timer_start(mode->timeout, on_no_lock_impact, LOCK_IMPACT_TIMEOUT_MS, 0);
 	else
@@ -235,7 +237,7 @@ static void close_mode(struct kill_mode *mode)
 
 int kill_mode_run(struct app *app)
 {
-	struct kill_mode mode = { .app = app };
+	struct kill_mode mode = { .app = app, .limits = app_findings_limits(app) };
 	struct run_options options = {
 		.target = app_target_options(app),
 		.data = &mode,

@@ -15,6 +15,7 @@ enum kind {
 	KIND_LIST,      /* struct option_list at offset */
 	KIND_PIDS,      /* struct option_pids at offset */
 	KIND_COUNT,     /* long at offset, at least 1 */
+	KIND_CERTAINTY, /* enum certainty at offset */
 	KIND_MODE,      /* value is the mode */
 	KIND_MODE_TEXT, /* value is the mode, with a const char * at offset */
 };
@@ -52,6 +53,10 @@ static const struct option_row {
 		"leaked when longer [5min, 5min, the pool's]" },
 	{ "transaction-limit", "TIME", 0, KIND_TEXT, AT(transaction_limit), 0, NULL, NULL },
 	{ "held-limit", "TIME", 0, KIND_TEXT, AT(held_limit), 0, NULL, NULL },
+	{ "min-certainty", "WORD", 0, KIND_CERTAINTY, AT(least), 0, NULL,
+		"proven, declared, presumed: what counts" },
+	{ "min-free", "N", 0, KIND_COUNT, AT(min_free), 0, NULL,
+		"fewer free slots are a finding (status 1)" },
 	{ "no-query-text", NULL, 0, KIND_FLAG, AT(no_query_text), 0, NULL, NULL },
 	{ "pgbouncer", "CONNINFO", 0, KIND_LIST, AT(pgbouncer), 0,
 		"--pgbouncer CONNINFO, --pages DIR", "an admin console; where stats pages are" },
@@ -138,6 +143,22 @@ static int add_pid(const struct option_row *row, const char *text, struct option
 	return 0;
 }
 
+static int read_certainty(
+	const struct option_row *row, const char *text, enum certainty *ret_certainty)
+{
+	for (int i = CERTAINTY_PRESUMED; i < CERTAINTY_COUNT; i++) {
+		if (strcmp(certainty_name((enum certainty)i), text) == 0) {
+			*ret_certainty = (enum certainty)i;
+			return 0;
+		}
+	}
+	fprintf(stderr,
+		"dbtop: --%s: expected proven, declared or presumed, found \"%s\"\n"
+		"Try 'dbtop --help'.\n",
+		row->name, text);
+	return -EINVAL;
+}
+
 static int set_mode(struct options *options, const struct option_row *row)
 {
 	/* --help has priority over all other options, as in other programs */
@@ -162,6 +183,7 @@ static int set(struct options *options, const struct option_row *row, const char
 	case KIND_LIST: return add_item(row, value, (struct option_list *)field);
 	case KIND_PIDS: return add_pid(row, value, (struct option_pids *)field);
 	case KIND_COUNT: return read_count(row, value, (long *)field);
+	case KIND_CERTAINTY: return read_certainty(row, value, (enum certainty *)field);
 	case KIND_MODE: return set_mode(options, row);
 	case KIND_MODE_TEXT: *(const char **)field = value; return set_mode(options, row);
 	}
@@ -194,6 +216,24 @@ static int check_shutdown_test(const struct options *options)
 	return 0;
 }
 
+/* Which leaks count, and how many slots are to be free. */
+static int check_findings(struct options *options)
+{
+	bool reports = options->mode == MODE_ONCE || options->mode == MODE_JSON;
+	if (options->proven_only && options->least && options->least != CERTAINTY_PROVEN)
+		return refuse("--proven-only is --min-certainty proven: another certainty "
+			      "excludes it");
+	if (options->proven_only)
+		options->least = CERTAINTY_PROVEN;
+	if (options->least && !reports && options->mode != MODE_KILL_LEAKED &&
+		options->mode != MODE_DASHBOARD)
+		return refuse("--min-certainty and --proven-only go with --kill-leaked, --once, "
+			      "--json and the dashboard");
+	if (options->min_free && !reports)
+		return refuse("--min-free goes with --once and --json");
+	return 0;
+}
+
 /* Refuses options that have a meaning only together with others: to ignore one would hide a
  * mistake. */
 static int check(struct options *options)
@@ -216,8 +256,9 @@ static int check(struct options *options)
 	bool acts = options->mode == MODE_KILL_LEAKED || options->mode == MODE_EMERGENCY;
 	if ((options->dry_run || options->yes) && !acts)
 		return refuse("--dry-run and --yes go with --kill-leaked and --emergency");
-	if (options->proven_only && options->mode != MODE_KILL_LEAKED)
-		return refuse("--proven-only goes with --kill-leaked");
+	int r = check_findings(options);
+	if (r < 0)
+		return r;
 	if (options->force && options->mode != MODE_EMERGENCY)
 		return refuse("--force goes with --emergency");
 	if (options->pids.count && options->mode != MODE_EMERGENCY)
@@ -317,7 +358,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 
 /* What is repeated by options_retype(). */
 static const char *const context[] = { "host", "port", "username", "dbname", "no-password",
-	"config", "app", "idle-limit", "transaction-limit", "held-limit", "pgbouncer", "pages" };
+	"config", "app", "idle-limit", "transaction-limit", "held-limit", "min-certainty",
+	"pgbouncer", "pages" };
 
 static bool has_password(const char *conninfo)
 {
@@ -345,6 +387,12 @@ static void put_word(FILE *file, const char *word)
 static void put_option(FILE *file, const struct options *options, const struct option_row *row)
 {
 	const char *field = (const char *)options + row->offset;
+	if (row->kind == KIND_CERTAINTY) {
+		if (*(const enum certainty *)field)
+			fprintf(file, " --%s %s", row->name,
+				certainty_name(*(const enum certainty *)field));
+		return;
+	}
 	const struct option_list one = { { *(const char *const *)field }, 1 };
 	const struct option_list *list =
 		row->kind == KIND_LIST ? (const struct option_list *)field : &one;

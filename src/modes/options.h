@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "model/verdict.h"
+
 enum mode {
 	MODE_DASHBOARD,
 	MODE_ONCE,
@@ -54,8 +56,10 @@ struct options {
 	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit, *pages;
 	struct option_list pgbouncer;
 	bool readonly, no_query_text;
-	bool json, follow; /* json together with another mode prints that mode's result as one
-			      object */
+	bool json, follow;    /* json together with another mode prints that mode's result as one
+				 object */
+	enum certainty least; /* CERTAINTY_NONE: not given, all count */
+	long min_free;        /* 0: not given */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
 	struct option_pids pids; /* --emergency stops only these; none: no choice */

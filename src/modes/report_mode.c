@@ -28,6 +28,7 @@ static int print(const struct report_mode *mode, const struct assessment *assess
 		.no_query_text = options->no_query_text,
 		.command = mode->app->command,
 		.proxy_start = mode->app->proxy_start,
+		.limits = app_findings_limits(mode->app),
 	};
 	const struct snapshot_options snapshot = { .no_query_text = options->no_query_text };
 	return app_check_written(options->mode == MODE_JSON
@@ -40,8 +41,9 @@ static void on_pace(uv_timer_t *timer)
 	struct report_mode *mode = timer->data;
 	const struct options *options = &mode->app->options;
 	const struct assessment *assessment = target_assessment(run_target(mode->run));
+	const struct findings_limits limits = app_findings_limits(mode->app);
 	int r = print(mode, assessment);
-	mode->status = r < 0 ? EXIT_UNKNOWN : exit_status_of_snapshot(assessment);
+	mode->status = r < 0 ? EXIT_UNKNOWN : exit_status_of_snapshot(assessment, &limits);
 	mode->printed++;
 	if (r < 0 || (!options->follow && mode->printed >= options->count))
 		run_finish(mode->run, mode->status);

@@ -53,13 +53,23 @@ struct audit *run_audit(const struct run *run)
 	return run->audit;
 }
 
-/* True if no complete assessment can be expected, because there is no connection. */
+/* Connected, but the statement failed: the role may not read the view, for instance. */
+static bool has_failed(const struct assessment *assessment)
+{
+	return assessment->server.status == SERVER_OK && !assessment->activity &&
+		assessment->sources[SOURCE_ACTIVITY].status == SOURCE_FAILED;
+}
+
+/* True if no complete assessment can be expected, because there is no connection or no answer. */
 static bool is_hopeless(const struct run *run, const struct assessment *assessment)
 {
 	struct peers_target where;
 	switch (assessment->server.status) {
-	case SERVER_CONNECTING:
 	case SERVER_OK:
+		if (!has_failed(assessment))
+			return false;
+		break;
+	case SERVER_CONNECTING:
 	case SERVER_STALE: return false;
 	default: break;
 	}

@@ -31,6 +31,11 @@ static void set_server(struct decoding *decoding)
 	snprintf(assessment->server.sqlstate, sizeof(assessment->server.sqlstate), "%s",
 		server->sqlstate ? server->sqlstate : "");
 	assessment->slots = head->slots;
+	/* recordings of before have only the exact numbers */
+	if (head->slots.used_at_most < 0)
+		assessment->slots.used_at_most = head->slots.used;
+	if (head->slots.free_at_least < 0)
+		assessment->slots.free_at_least = head->slots.free;
 	assessment->limits = head->limits;
 	assessment->complete = head->complete;
 	assessment->now = head->taken_at + (server->age > 0 ? server->age : 0);

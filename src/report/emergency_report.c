@@ -69,6 +69,18 @@ static void put_gone(struct printer *printer, const struct action *gone)
 	}
 }
 
+/* Nothing to stop is said only of what was looked at. */
+static void put_blind(struct printer *printer, const struct emergency *emergency)
+{
+	const struct action *action = &emergency->action;
+	if (!action->blind)
+		return;
+	printer_text(
+		printer, action_count_selected(action) > 0 ? "perhaps more: " : "cannot tell: ");
+	printer_text(printer, action->blind);
+	printer_end_line(printer);
+}
+
 int emergency_report_plan(
 	const struct emergency *emergency, const struct printer_style *style, FILE *file)
 {
@@ -76,11 +88,14 @@ int emergency_report_plan(
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = action_count_selected(&emergency->action);
 	size_t connections = emergency_count_connections(emergency);
-	printer_format(&printer, "would stop %zu %s with %zu %s on ", n,
-		plural(n, "process", "processes"), connections,
-		plural(connections, "connection", "connections"));
-	printer_text(&printer, emergency->action.server);
-	printer_end_line(&printer);
+	if (n > 0 || !emergency->action.blind) {
+		printer_format(&printer, "would stop %zu %s with %zu %s on ", n,
+			plural(n, "process", "processes"), connections,
+			plural(connections, "connection", "connections"));
+		printer_text(&printer, emergency->action.server);
+		printer_end_line(&printer);
+	}
+	put_blind(&printer, emergency);
 	for (size_t i = 0; i < emergency->action.n_steps; i++)
 		if (emergency->action.steps[i].process.skip == SKIP_NONE) {
 			put_process(&printer, &emergency->action.steps[i]);
@@ -336,7 +351,8 @@ int emergency_report_json(const struct emergency *emergency, bool dry_run, FILE 
 	encode_survivors(&encoder, emergency);
 	encoder_count(&encoder, "connections_left", emergency->counted);
 	encoder_boolean(&encoder, "interrupted", emergency->interrupted);
-	encoder_string(&encoder, "error", emergency->cannot);
+	encoder_string(
+		&encoder, "error", emergency->cannot ? emergency->cannot : emergency->action.blind);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
 	return stream_flush(file);

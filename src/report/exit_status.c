@@ -7,49 +7,44 @@
 
 enum { CLEAN = 0, LEAKS = 1, CANNOT_TELL = 3 };
 
-/* Whether a session in scope is hidden from our role. A session of a managed service's own role
- * does not count. */
-static bool hides_rows(const struct assessment *assessment)
+/* The status if there are no findings. */
+static int clean_if_seen(const struct assessment *assessment, enum certainty least)
 {
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		if (connection->in_scope && connection->backend->kind == BACKEND_HIDDEN &&
-			connection->verdict.protection != PROTECTION_SYSTEM)
-			return true;
-	}
-	return false;
+	return findings_blindness(assessment, least) == BLIND_NOT ? CLEAN : CANNOT_TELL;
 }
 
-static bool was_answered(const struct assessment *assessment)
+int exit_status_of_snapshot(
+	const struct assessment *assessment, const struct findings_limits *limits)
 {
-	return assessment->server.status == SERVER_OK && assessment->activity &&
-		assessment->sources[SOURCE_ACTIVITY].status == SOURCE_OK;
-}
-
-/* The status if there are no findings: whether everything could be seen. */
-static int clean_if_seen(const struct assessment *assessment)
-{
-	return was_answered(assessment) && !hides_rows(assessment) ? CLEAN : CANNOT_TELL;
-}
-
-int exit_status_of_snapshot(const struct assessment *assessment)
-{
-	if (was_answered(assessment) && assessment->n_leaked > 0)
+	enum room room = findings_room(assessment, limits->min_free);
+	if (findings_has_no_rows(assessment))
+		return CANNOT_TELL;
+	if (findings_count_leaked(assessment, limits->least) > 0 || room == ROOM_TOO_LITTLE)
 		return LEAKS;
-	return clean_if_seen(assessment);
+	return room == ROOM_UNKNOWN ? CANNOT_TELL : clean_if_seen(assessment, limits->least);
 }
 
-int exit_status_of_plan(const struct action *plan, const struct assessment *assessment)
+int exit_status_of_plan(const struct action *plan, const struct assessment *assessment,
+	const struct findings_limits *limits)
 {
-	return plan->n_steps > 0 ? LEAKS : clean_if_seen(assessment);
+	return plan->n_steps > 0 ? LEAKS : clean_if_seen(assessment, limits->least);
 }
 
-int exit_status_of_result(const struct action *plan, const struct assessment *assessment)
+int exit_status_of_result(const struct action *plan, const struct assessment *assessment,
+	const struct findings_limits *limits)
 {
 	for (size_t i = 0; i < plan->n_steps; i++)
 		if (plan->steps[i].selected && action_result_survived(plan->steps[i].result))
 			return LEAKS;
-	return clean_if_seen(assessment);
+	return clean_if_seen(assessment, limits->least);
+}
+
+/* What is leaked does not count for an emergency: it stops processes. */
+static int stopped_if_seen(const struct assessment *assessment)
+{
+	if (findings_count_without_process(assessment) > 0)
+		return CANNOT_TELL;
+	return clean_if_seen(assessment, CERTAINTY_NONE);
 }
 
 int exit_status_of_emergency_plan(
@@ -58,7 +53,7 @@ int exit_status_of_emergency_plan(
 	if (action_count_selected(&emergency->action) > 0 ||
 		action_count_selected(emergency->gone) > 0)
 		return LEAKS;
-	return emergency->connected ? clean_if_seen(assessment) : CANNOT_TELL;
+	return emergency->connected ? stopped_if_seen(assessment) : CANNOT_TELL;
 }
 
 int exit_status_of_emergency(const struct emergency *emergency, const struct assessment *assessment)
@@ -68,5 +63,5 @@ int exit_status_of_emergency(const struct emergency *emergency, const struct ass
 	for (size_t i = 0; i < emergency->action.n_steps; i++)
 		if (action_result_survived(emergency->action.steps[i].result))
 			return LEAKS;
-	return emergency->counted < 0 ? CANNOT_TELL : clean_if_seen(assessment);
+	return emergency->counted < 0 ? CANNOT_TELL : stopped_if_seen(assessment);
 }

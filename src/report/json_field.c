@@ -276,9 +276,7 @@ void json_write_fields(struct encoder *encoder, const struct json_table *table, 
 		const struct json_field *field = &table->fields[i];
 		const void *at = (const char *)row + field->offset;
 		if (field->kind == FIELD_LIST) {
-			encoder_open(encoder, field->key, '[');
-			write_list(encoder, field->offset, data);
-			encoder_close(encoder, ']');
+			write_list(encoder, field->key, field->offset, data);
 		} else if (field->kind == FIELD_OPTIONAL && !*(const bool *)at) {
 			encoder_null(encoder, field->key);
 		} else if (field->table) {

@@ -52,8 +52,8 @@ struct json_table {
 	size_t count;
 };
 
-/* Writes the elements of an array; `list` is the number in its row. */
-typedef void json_list_fn(struct encoder *encoder, size_t list, const void *data);
+/* Writes an array with its key, or null; `list` is the number in its row. */
+typedef void json_list_fn(struct encoder *encoder, const char *key, size_t list, const void *data);
 
 /* Writes all fields of an object, without its braces. write_list may be NULL if it has no array. */
 void json_write_fields(struct encoder *encoder, const struct json_table *table, const void *row,

@@ -92,6 +92,8 @@ static void end_line(struct recording *recording, struct walk *walk)
 		const char *slots = find_value(walk->head, "\"slots\":{");
 		walk->entry.at = find_instant(walk->head);
 		walk->entry.used = slots ? find_count(slots, "\"used\":") : -1;
+		if (slots && walk->entry.used < 0)
+			walk->entry.used = find_count(slots, "\"used_at_most\":");
 		walk->entry.leaked = slots ? find_count(slots, "\"leaked\":") : -1;
 		recording->entries = mem_grow(recording->entries, recording->count,
 			&recording->room, sizeof(*recording->entries));

@@ -69,13 +69,26 @@ static void put_query(struct printer *printer, const char *query)
 	printer_end_line(printer);
 }
 
+/* Nothing is found is said only of what was looked at. */
+static void put_blind(struct printer *printer, const struct action *plan)
+{
+	if (!plan->blind)
+		return;
+	printer_text(printer, plan->n_steps ? "perhaps more: " : "cannot tell: ");
+	printer_text(printer, plan->blind);
+	printer_end_line(printer);
+}
+
 int result_print_plan(const struct action *plan, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = action_count_selected(plan);
-	printer_format(&printer, "%s ", phrases[plan->kind].would);
-	put_place(&printer, plan, n);
-	printer_end_line(&printer);
+	if (n > 0 || !plan->blind) {
+		printer_format(&printer, "%s ", phrases[plan->kind].would);
+		put_place(&printer, plan, n);
+		printer_end_line(&printer);
+	}
+	put_blind(&printer, plan);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct action_step *step = &plan->steps[i];
 		if (!step->selected)
@@ -117,6 +130,7 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 	}
 	if (action_count_survivors(plan) > 0)
 		put_survivors(&printer, plan);
+	put_blind(&printer, plan);
 	return printer_flush(&printer);
 }
 
@@ -144,6 +158,15 @@ static void encode_step(struct encoder *encoder, const struct action_step *step,
 	encoder_close(encoder, '}');
 }
 
+static void encode_steps(struct encoder *encoder, const struct action *plan, bool dry_run)
+{
+	encoder_open(encoder, "targets", '[');
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected)
+			encode_step(encoder, &plan->steps[i], dry_run);
+	encoder_close(encoder, ']');
+}
+
 static void encode_survivors(struct encoder *encoder, const struct action *plan)
 {
 	encoder_open(encoder, "survivors", '[');
@@ -162,13 +185,16 @@ int result_print_json(const struct action *plan, bool dry_run, FILE *file)
 	encoder_boolean(&encoder, "dry_run", dry_run);
 	encoder_string(&encoder, "server", plan->server);
 	encoder_instant(&encoder, "made_at", plan->made_at);
-	encoder_open(&encoder, "targets", '[');
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].selected)
-			encode_step(&encoder, &plan->steps[i], dry_run);
-	encoder_close(&encoder, ']');
-	encoder_count(&encoder, "terminated", (int64_t)action_count_done(plan));
-	encode_survivors(&encoder, plan);
+	if (plan->has_no_rows) {
+		encoder_null(&encoder, "targets");
+		encoder_null(&encoder, "terminated");
+		encoder_null(&encoder, "survivors");
+	} else {
+		encode_steps(&encoder, plan, dry_run);
+		encoder_count(&encoder, "terminated", (int64_t)action_count_done(plan));
+		encode_survivors(&encoder, plan);
+	}
+	encoder_string(&encoder, "error", plan->blind);
 	encoder_close(&encoder, '}');
 	putc('\n', file);
 	return stream_flush(file);

@@ -51,6 +51,8 @@ static const struct json_field slots_fields[] = {
 	{ "reserved", FIELD_COUNT, AT(slots, reserved) },
 	{ "used", FIELD_COUNT, AT(slots, used) },
 	{ "free", FIELD_COUNT, AT(slots, free) },
+	{ "used_at_most", FIELD_COUNT, AT(slots, used_at_most) },
+	{ "free_at_least", FIELD_COUNT, AT(slots, free_at_least) },
 	{ "active", FIELD_COUNT, AT(slots, by_status[STATUS_ACTIVE]) },
 	{ "idle", FIELD_COUNT, AT(slots, by_status[STATUS_IDLE]) },
 	{ "idle_in_transaction", FIELD_COUNT, AT(slots, by_status[STATUS_IDLE_IN_TRANSACTION]) },

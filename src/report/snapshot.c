@@ -237,7 +237,13 @@ static void write_waiters(struct encoder *encoder, const struct snapshot *snapsh
 	}
 }
 
-static void write_list(struct encoder *encoder, size_t list, const void *data)
+/* Whether there is anything to list; a list that is empty because nobody could look is null. */
+static bool is_known(const struct assessment *assessment, size_t list)
+{
+	return list != LIST_CONNECTIONS || assessment->activity;
+}
+
+static void write_list(struct encoder *encoder, const char *key, size_t list, const void *data)
 {
 	static void (*const writers[])(
 		struct encoder * encoder, const struct snapshot *snapshot) = {
@@ -247,7 +253,14 @@ static void write_list(struct encoder *encoder, size_t list, const void *data)
 		[LIST_SOURCES] = write_sources,
 		[LIST_WAITERS] = write_waiters,
 	};
-	writers[list](encoder, data);
+	const struct snapshot *snapshot = data;
+	if (!is_known(snapshot->assessment, list)) {
+		encoder_null(encoder, key);
+		return;
+	}
+	encoder_open(encoder, key, '[');
+	writers[list](encoder, snapshot);
+	encoder_close(encoder, ']');
 }
 
 int snapshot_print(

@@ -134,7 +134,8 @@ static void put_gauge(struct summary *summary, const struct slots *slots)
 	struct printer *printer = &summary->printer;
 	int room = printer->style.width - LABEL_WIDTH - 45;
 	int leaked = slots->by_status[STATUS_LEAKED];
-	const int parts[4] = { slots->used - leaked, leaked, slots->free, slots->reserved };
+	const int parts[4] = { slots->used_at_most - leaked, leaked, slots->free_at_least,
+		slots->reserved };
 	if (room > 40)
 		room = 40;
 	if (room < 10 || slots->max <= 0)
@@ -151,13 +152,14 @@ static void put_slots(struct summary *summary)
 	struct printer *printer = &summary->printer;
 	const struct slots *slots = &summary->assessment->slots;
 	put_label(summary, "slots");
-	if (slots->used < 0) {
+	if (slots->used_at_most < 0) {
 		printer_text(printer, "  not known: the server did not let us look");
 		printer_end_line(printer);
 		return;
 	}
-	printer_format(printer, "  %d of %d used   %d free   %d reserved", slots->used, slots->max,
-		slots->free, slots->reserved);
+	printer_format(printer, "  %s%d of %d used   %s%d free   %d reserved",
+		slots->used < 0 ? "at most " : "", slots->used_at_most, slots->max,
+		slots->free < 0 ? "at least " : "", slots->free_at_least, slots->reserved);
 	put_gauge(summary, slots);
 	printer_end_line(printer);
 	put_label(summary, "");
@@ -389,6 +391,44 @@ static void put_hidden(struct summary *summary)
 	printer_end_line(printer);
 }
 
+static void put_too_few_free(struct summary *summary)
+{
+	const struct slots *slots = &summary->assessment->slots;
+	int min_free = summary->options->limits.min_free;
+	enum room room = findings_room(summary->assessment, min_free);
+	if (room == ROOM_ENOUGH || slots->free_at_least < 0)
+		return;
+	put_label(summary, "");
+	printer_format(&summary->printer, "  %s than the %d free slots that --min-free asks for",
+		room == ROOM_TOO_LITTLE ? "fewer" : "perhaps fewer", min_free);
+	printer_end_line(&summary->printer);
+}
+
+/* What the verdicts rest on where nobody here can see the client, and what could not be looked at
+ * at all. */
+static void put_limits_of_sight(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct assessment *assessment = summary->assessment;
+	char text[FINDINGS_TEXT_MAX];
+	size_t by_age = findings_count_by_age(assessment);
+	if (assessment->activity && by_age > 0) {
+		printer_end_line(printer);
+		printer_format(printer,
+			"%zu connection%s judged by age alone: the client cannot be seen from here",
+			by_age, by_age == 1 ? " is" : "s are");
+		printer_end_line(printer);
+	}
+	enum blindness blindness = findings_blindness(assessment, summary->options->limits.least);
+	if (blindness == BLIND_POLL || blindness == BLIND_UNSETTLED) {
+		findings_describe_blindness(assessment, summary->options->limits.least, text);
+		printer_end_line(printer);
+		printer_text(printer, "cannot tell: ");
+		printer_text(printer, text);
+		printer_end_line(printer);
+	}
+}
+
 static void put_next_step(struct summary *summary)
 {
 	if (summary->assessment->n_leaked == 0)
@@ -423,10 +463,12 @@ int summary_print(
 	put_proxy(&summary);
 	put_failed_sources(&summary);
 	put_slots(&summary);
+	put_too_few_free(&summary);
 	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);
 	put_connections(&summary);
 	put_owners(&summary);
 	put_hidden(&summary);
+	put_limits_of_sight(&summary);
 	put_next_step(&summary);
 	free(summary.order);
 	return printer_flush(&summary.printer);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "model/findings.h"
 #include "report/printer.h"
 
 struct assessment;
@@ -14,6 +15,7 @@ struct summary_options {
 	bool no_query_text;
 	const char *command;     /* "dbtop -p 5433": what the hints begin with; NULL: "dbtop" */
 	const char *proxy_start; /* the command that starts the proxy; NULL: none */
+	struct findings_limits limits;
 };
 
 /* Flushes the stream. Returns 0, or a negative errno if it failed. */

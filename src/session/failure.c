@@ -16,8 +16,9 @@ static const struct {
 	const char *hint;
 } codes[] = {
 	{ "53300", SERVER_FULL,
-		"every slot is taken; E stops the application, dbtop connects as soon as one is "
-		"free" },
+		"every slot is taken; E (--emergency) stops the application, dbtop connects as "
+		"soon "
+		"as one is free" },
 	{ "53100", SERVER_REFUSED, "the server's disk is full" },
 	{ "53200", SERVER_REFUSED, "the server has no memory left" },
 	{ "28P01", SERVER_DENIED, "check the password, or the line for this server in ~/.pgpass" },

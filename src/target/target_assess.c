@@ -116,7 +116,7 @@ static void sample_history(struct target *target)
 	history_add(&target->history,
 		(struct history_sample){
 			.at = target->assessment->now,
-			.used = live ? slots->used : -1,
+			.used = live ? slots->used_at_most : -1,
 			.leaked = live ? slots->by_status[STATUS_LEAKED] : -1,
 		});
 }

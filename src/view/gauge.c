@@ -51,16 +51,16 @@ static int at_least_zero(int number)
 
 void gauge_slots(struct grid *grid, int x, int y, int width, const struct slots *slots)
 {
-	if (slots->max <= 0 || slots->used < 0 || width <= 0)
+	if (slots->max <= 0 || slots->used_at_most < 0 || width <= 0)
 		return;
 	int leaked = at_least_zero(slots->by_status[STATUS_LEAKED]);
-	int free = at_least_zero(slots->free);
+	int free = at_least_zero(slots->free_at_least);
 	struct part parts[] = {
-		{ at_least_zero(slots->used - leaked), U'█', STYLE_USED, 0 },
+		{ at_least_zero(slots->used_at_most - leaked), U'█', STYLE_USED, 0 },
 		{ leaked, U'▓', STYLE_USED_LEAKED, 0 },
 		{ free, U'░', STYLE_FREE, 0 },
 		/* Reserved slots that are not in use. */
-		{ at_least_zero(slots->max - slots->used - free), U'▒', STYLE_RESERVED, 0 },
+		{ at_least_zero(slots->max - slots->used_at_most - free), U'▒', STYLE_RESERVED, 0 },
 	};
 	const size_t n_parts = sizeof(parts) / sizeof(parts[0]);
 	int total = 0;

@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "view/frame.h"
 #include "view/gauge.h"
 #include "view/grid.h"
@@ -161,11 +162,24 @@ static void draw_title(const struct frame *frame, int y)
 		put_part(grid, &x, y, right - GAP, &proxy);
 }
 
+/* Where hidden rows may be workers, which hold no slot, only the bounds are known. */
+static const char *at_most(const struct slots *slots)
+{
+	return slots->used < 0 ? "≤ " : "";
+}
+
+static const char *at_least(const struct slots *slots)
+{
+	return slots->free < 0 ? "≥ " : "";
+}
+
 static void slots_text(const struct slots *slots, struct line *line)
 {
-	line_printf(line, STYLE_STRONG, "%d of %d", slots->used, slots->max);
+	line_printf(
+		line, STYLE_STRONG, "%s%d of %d", at_most(slots), slots->used_at_most, slots->max);
 	line_add(line, STYLE_TEXT, " used");
-	line_printf(line, slots->free > 0 ? STYLE_TEXT : STYLE_LEAKED, "   %d free", slots->free);
+	line_printf(line, slots->free_at_least > 0 ? STYLE_TEXT : STYLE_LEAKED, "   %s%d free",
+		at_least(slots), slots->free_at_least);
 	line_printf(line, STYLE_DIM, "   %d reserved", slots->reserved);
 }
 
@@ -192,7 +206,7 @@ static void draw_slots(const struct frame *frame, int y)
 	struct line line;
 	line_begin(&line);
 	grid_put(grid, 1, y, LABEL_WIDTH, "slots", STYLE_DIM);
-	if (slots->max < 0 || slots->used < 0) {
+	if (slots->max < 0 || slots->used_at_most < 0) {
 		draw_unknown_slots(frame, y);
 		return;
 	}
@@ -200,14 +214,18 @@ static void draw_slots(const struct frame *frame, int y)
 	int width = line_width(grid, &line), x = grid->width - 1 - width;
 	line_put(grid, x, y, width, &line);
 	gauge_slots(grid, LABEL_WIDTH, y, x - GAP - LABEL_WIDTH, slots);
-	if (frame->ui->before.statuses && frame->ui->before.used != slots->used)
+	if (frame->ui->before.statuses && frame->ui->before.used != slots->used_at_most)
 		grid_overlay(grid, (struct rect){ x, y, width, 1 }, OVERLAY_CHANGED);
 }
 
-static void leaked_text(int leaked, struct line *line)
+static void leaked_text(const struct assessment *assessment, struct line *line)
 {
+	int leaked = assessment->slots.by_status[STATUS_LEAKED];
+	bool hides = findings_blindness(assessment, CERTAINTY_NONE) == BLIND_HIDDEN;
 	if (leaked > 0)
 		line_printf(line, STYLE_LEAKED, "✗ %d leaked", leaked);
+	else if (leaked == 0 && hides)
+		line_add(line, STYLE_TEXT, "none seen leaked");
 	else if (leaked == 0)
 		line_add(line, STYLE_GOOD, "✓ none leaked");
 }
@@ -234,7 +252,7 @@ static int draw_counts(const struct frame *frame, int x, int y)
 	if (leaked < 0)
 		return x;
 	line_begin(&line);
-	leaked_text(leaked, &line);
+	leaked_text(frame->assessment, &line);
 	put_part(grid, &x, y, right, &line);
 	if (frame->ui->before.statuses && frame->ui->before.leaked != leaked)
 		grid_overlay(grid, (struct rect){ start, y, x - start - GAP, 1 }, OVERLAY_CHANGED);
@@ -308,8 +326,9 @@ static void add_used(const struct frame *frame, const struct form *form, struct 
 {
 	const struct slots *slots = &frame->assessment->slots;
 	bool full = frame->assessment->server.status == SERVER_FULL;
-	if (slots->used >= 0 && slots->max >= 0)
-		line_printf(line, STYLE_STRONG, "%d/%d%s", slots->used, slots->max, form->after);
+	if (slots->used_at_most >= 0 && slots->max >= 0)
+		line_printf(line, STYLE_STRONG, "%s%d/%d%s", at_most(slots), slots->used_at_most,
+			slots->max, form->after);
 	else
 		line_add(line, full ? STYLE_LEAKED : STYLE_CAUTION,
 			full ? "FULL" : server_status_name(frame->assessment->server.status));
@@ -330,7 +349,7 @@ void header_draw_line(const struct frame *frame, int y)
 	char age[DURATION_TEXT_MAX];
 	line_begin(&line);
 	add_used(frame, &used_forms[0], &line);
-	if (frame->assessment->slots.used >= 0)
+	if (frame->assessment->slots.used_at_most >= 0)
 		line_add(&line, STYLE_DIM, " · ");
 	add_leaked(frame, &leaked_forms[1], &line);
 	if (trouble_is_stale(frame->assessment))
@@ -375,7 +394,7 @@ static void draw_in_one_line(const struct frame *frame)
 		line_begin(&line);
 		if (both[i].used >= 0)
 			add_used(frame, &used_forms[both[i].used], &line);
-		if (frame->assessment->slots.used >= 0)
+		if (frame->assessment->slots.used_at_most >= 0)
 			line_add(&line, STYLE_DIM, both[i].between);
 		add_leaked(frame, &leaked_forms[both[i].leaked], &line);
 		if (line.length && put_if_fits(frame->grid, 0, &line))

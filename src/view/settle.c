@@ -24,7 +24,7 @@ static void remember(struct ui_state *ui, const struct assessment *assessment)
 		const struct connection *connection = &assessment->connections[i];
 		map_set(next.statuses, seen_key(connection->backend), connection->verdict.status);
 	}
-	next.used = assessment->slots.used;
+	next.used = assessment->slots.used_at_most;
 	next.leaked = assessment->slots.by_status[STATUS_LEAKED];
 	ui->before = ui->last;
 	ui->last = next;

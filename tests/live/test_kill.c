@@ -321,7 +321,8 @@ static void refuses_before_it_connects(void **state)
 		{ "--kill-leaked", "--yes", "-c", config },
 		{ "--kill-leaked" }, /* there is no terminal to ask on */
 		{ "--once", "--yes" },
-		{ "--json", "--proven-only" },
+		{ "--emergency", "--yes", "--proven-only" },
+		{ "--kill-leaked", "--yes", "--min-free=1" },
 	};
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const char *const *c = commands[i];

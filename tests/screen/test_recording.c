@@ -32,6 +32,7 @@ static int write_recording(void **state)
 	for (size_t i = 0; i < SNAPSHOTS; i++) {
 		assessment->n_connections = all - SNAPSHOTS + 1 + i;
 		assessment->slots.used = (int)assessment->n_connections;
+		assessment->slots.used_at_most = assessment->slots.used;
 		if (snapshot_print(assessment, &options, file) < 0)
 			return -1;
 		assessment->now += 2 * USEC_PER_SEC;

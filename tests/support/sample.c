@@ -270,6 +270,8 @@ static void count(struct assessment *assessment)
 		}
 	}
 	slots->free = slots->max - slots->reserved - slots->used;
+	slots->used_at_most = slots->used;
+	slots->free_at_least = slots->free;
 }
 
 static void add_rows(struct assessment *assessment, int max_connections,
@@ -299,7 +301,14 @@ static void add_rows(struct assessment *assessment, int max_connections,
 
 static struct slots unknown_slots(void)
 {
-	struct slots slots = { .max = -1, .reserved = -1, .used = -1, .free = -1 };
+	struct slots slots = {
+		.max = -1,
+		.reserved = -1,
+		.used = -1,
+		.free = -1,
+		.used_at_most = -1,
+		.free_at_least = -1,
+	};
 	for (size_t i = 0; i < STATUS_COUNT; i++)
 		slots.by_status[i] = -1;
 	return slots;
@@ -389,8 +398,8 @@ static void set_server_full(struct assessment *assessment)
 	server->error = "FATAL: remaining connection slots are reserved for non-replication "
 			"superuser connections";
 	server->hint =
-		"every slot is taken; E stops the application, dbtop connects as soon as one is "
-		"free";
+		"every slot is taken; E (--emergency) stops the application, dbtop connects as "
+		"soon as one is free";
 	strcpy(server->sqlstate, "53300");
 	server->retry_at = SAMPLE_NOW + SECONDS(4);
 }

@@ -153,6 +153,22 @@ static char *line(int width)
 	return screen_text(&grid);
 }
 
+/* A hidden row may be a worker, which holds no slot. */
+static void hidden_rows_leave_bounds(void **state)
+{
+	(void)state;
+	assessment->slots.used = assessment->slots.free = -1;
+	check(120, "≤ 18 of 25 used   ≥ 4 free", true);
+	int leaked = assessment->slots.by_status[STATUS_LEAKED];
+	assessment->slots.by_status[STATUS_LEAKED] = 0;
+	check(120, "none seen leaked", true);
+	assessment->slots.by_status[STATUS_LEAKED] = leaked;
+	assessment->slots.used = 18;
+	assessment->slots.free = 4;
+	check(120, "≤", false);
+	check(120, "18 of 25 used   4 free", true);
+}
+
 static void one_line_has_both_numbers(void **state)
 {
 	(void)state;
@@ -202,6 +218,7 @@ int main(void)
 		TEST(a_pooler_is_named_first),
 		TEST(freshness_is_told),
 		TEST(what_is_not_known_is_said),
+		TEST(hidden_rows_leave_bounds),
 		TEST(one_line_has_both_numbers),
 		TEST(the_smallest_say_what_they_can),
 	};

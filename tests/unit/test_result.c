@@ -20,6 +20,9 @@
 #include "report/result.h"
 #include "sample.h"
 
+/* All leaks count, whatever is free. */
+static const struct findings_limits all = { .least = CERTAINTY_PRESUMED };
+
 static const struct printer_style style = { .utf8 = true, .width = 80 };
 
 #define N_TARGETS 4
@@ -178,20 +181,21 @@ static void results_map_to_exit_statuses(void **state)
 		steps[0].result = steps[1].result = RESULT_TERMINATED;
 		steps[2].result = cases[i].result;
 		steps[3].result = RESULT_TIMEOUT; /* Not selected, so it is not printed. */
-		assert_int_equal(exit_status_of_result(&plan, seen), cases[i].status);
-		assert_int_equal(exit_status_of_result(&plan, hidden), cases[i].status ? 1 : 3);
+		assert_int_equal(exit_status_of_result(&plan, seen, &all), cases[i].status);
+		assert_int_equal(
+			exit_status_of_result(&plan, hidden, &all), cases[i].status ? 1 : 3);
 	}
-	assert_int_equal(exit_status_of_plan(&plan, hidden), 1);
+	assert_int_equal(exit_status_of_plan(&plan, hidden, &all), 1);
 	plan.n_steps = 0;
-	assert_int_equal(exit_status_of_plan(&plan, seen), 0);
-	assert_int_equal(exit_status_of_result(&plan, seen), 0);
-	assert_int_equal(exit_status_of_plan(&plan, hidden), 3);
-	assert_int_equal(exit_status_of_result(&plan, hidden), 3);
+	assert_int_equal(exit_status_of_plan(&plan, seen, &all), 0);
+	assert_int_equal(exit_status_of_result(&plan, seen, &all), 0);
+	assert_int_equal(exit_status_of_plan(&plan, hidden, &all), 3);
+	assert_int_equal(exit_status_of_result(&plan, hidden, &all), 3);
 	/* The last poll failed: the data is older. */
 	seen->sources[SOURCE_ACTIVITY].status = SOURCE_STALE;
-	assert_int_equal(exit_status_of_plan(&plan, seen), 3);
-	assert_int_equal(exit_status_of_result(&plan, seen), 3);
-	assert_int_equal(exit_status_of_snapshot(seen), 3);
+	assert_int_equal(exit_status_of_plan(&plan, seen, &all), 3);
+	assert_int_equal(exit_status_of_result(&plan, seen, &all), 3);
+	assert_int_equal(exit_status_of_snapshot(seen, &all), 3);
 	assessment_free(hidden);
 	assessment_free(seen);
 }
@@ -229,16 +233,87 @@ static void snapshots_map_to_exit_statuses(void **state)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct assessment *assessment = sample_assessment(cases[i].kind);
-		assert_int_equal(exit_status_of_snapshot(assessment), cases[i].status);
+		assert_int_equal(exit_status_of_snapshot(assessment, &all), cases[i].status);
 		assessment_free(assessment);
 	}
 	/* No leak among the visible sessions, but some are hidden. */
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
-	assessment->n_leaked = 0;
-	assert_int_equal(exit_status_of_snapshot(assessment), 3);
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (assessment->connections[i].verdict.status == STATUS_LEAKED)
+			assessment->connections[i].verdict =
+				(struct verdict){ .status = STATUS_IDLE };
+	assert_int_equal(exit_status_of_snapshot(assessment, &all), 3);
 	sample_find(assessment, 9980)->in_scope = false;
 	sample_find(assessment, 9981)->verdict.protection = PROTECTION_SYSTEM;
-	assert_int_equal(exit_status_of_snapshot(assessment), 0);
+	assert_int_equal(exit_status_of_snapshot(assessment, &all), 0);
+	assessment_free(assessment);
+}
+
+/* --min-certainty: what is less certain is no finding, unless nobody could see its client. */
+static void only_leaks_of_that_certainty_count(void **state)
+{
+	(void)state;
+	static const struct {
+		enum certainty least, certainty;
+		enum client_end end;
+		int status;
+	} cases[] = {
+		{ CERTAINTY_PRESUMED, CERTAINTY_PRESUMED, CLIENT_END_HELD, 1 },
+		{ CERTAINTY_DECLARED, CERTAINTY_PRESUMED, CLIENT_END_HELD, 0 },
+		{ CERTAINTY_PROVEN, CERTAINTY_DECLARED, CLIENT_END_HELD, 0 },
+		{ CERTAINTY_DECLARED, CERTAINTY_DECLARED, CLIENT_END_HELD, 1 },
+		{ CERTAINTY_PROVEN, CERTAINTY_PROVEN, CLIENT_END_GONE, 1 },
+		{ CERTAINTY_PROVEN, CERTAINTY_PRESUMED, CLIENT_END_UNKNOWN, 3 },
+		{ CERTAINTY_PROVEN, CERTAINTY_PRESUMED, CLIENT_END_ELSEWHERE, 3 },
+		{ CERTAINTY_PROVEN, CERTAINTY_PRESUMED, CLIENT_END_NOT_VISIBLE, 3 },
+		{ CERTAINTY_PROVEN, CERTAINTY_DECLARED, CLIENT_END_NOT_VISIBLE, 3 },
+	};
+	struct assessment *assessment = sample_assessment(SAMPLE_EMPTY);
+	struct connection *connection = &assessment->connections[0];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct findings_limits limits = { .least = cases[i].least };
+		connection->verdict = (struct verdict){
+			.status = STATUS_LEAKED,
+			.reason = REASON_IDLE_TOO_LONG,
+			.certainty = cases[i].certainty,
+		};
+		connection->end = cases[i].end;
+		connection->in_scope = true;
+		plan.n_steps = 0;
+		assert_int_equal(exit_status_of_snapshot(assessment, &limits), cases[i].status);
+		if (cases[i].status != 1)
+			assert_int_equal(
+				exit_status_of_plan(&plan, assessment, &limits), cases[i].status);
+		/* within its limits it never gives 3 */
+		connection->verdict = (struct verdict){ .status = STATUS_IDLE };
+		assert_int_equal(exit_status_of_snapshot(assessment, &limits), 0);
+	}
+	assessment_free(assessment);
+}
+
+/* --min-free */
+static void too_few_free_slots_are_a_finding(void **state)
+{
+	(void)state;
+	static const struct {
+		int min_free, free, at_least, status;
+	} cases[] = {
+		{ 0, 0, 0, 0 },
+		{ 4, 4, 4, 0 },
+		{ 5, 4, 4, 1 },
+		{ 5, -1, 5, 0 },
+		{ 5, -1, 4, 3 },
+	};
+	struct assessment *assessment = sample_assessment(SAMPLE_EMPTY);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct findings_limits limits = {
+			.least = CERTAINTY_PRESUMED,
+			.min_free = cases[i].min_free,
+		};
+		assessment->slots.free = cases[i].free;
+		assessment->slots.free_at_least = cases[i].at_least;
+		assert_int_equal(exit_status_of_snapshot(assessment, &limits), cases[i].status);
+	}
 	assessment_free(assessment);
 }
 
@@ -253,6 +328,8 @@ int main(void)
 		cmocka_unit_test_setup(results_map_to_exit_statuses, set_up),
 		cmocka_unit_test(emergencies_map_to_exit_statuses),
 		cmocka_unit_test(snapshots_map_to_exit_statuses),
+		cmocka_unit_test(only_leaks_of_that_certainty_count),
+		cmocka_unit_test(too_few_free_slots_are_a_finding),
 	};
 	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
 }

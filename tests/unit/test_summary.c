@@ -130,7 +130,7 @@ static void trouble_is_a_sentence_and_what_to_do_next(void **state)
 	(void)state;
 	CLEANUP(cleanup_free) char *full = print_sample(SAMPLE_FULL, &utf8);
 	find(full, "full     FATAL: remaining connection slots are reserved");
-	find(full, "\nnext     every slot is taken; E stops the application");
+	find(full, "\nnext     every slot is taken; E (--emergency) stops the application");
 	find(full, "slots    not known");
 	find(full, "\nnode server.js  pid 6001, app, web.service: 5 connections\n");
 	assert_null(strstr(full, "worker.py"));

@@ -1,0 +1,181 @@
+/* Counts what was seen, and what was not. */
+#include "model/findings.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/duration.h"
+#include "base/instant.h"
+#include "base/plural.h"
+#include "model/assessment.h"
+#include "model/rights.h"
+
+static bool is_leaked(const struct connection *connection)
+{
+	return connection->in_scope && connection->verdict.status == STATUS_LEAKED;
+}
+
+/* A session of a managed service's own role is hidden from every customer. */
+static bool is_hidden(const struct connection *connection)
+{
+	return connection->in_scope && connection->backend->kind == BACKEND_HIDDEN &&
+		connection->verdict.protection != PROTECTION_SYSTEM;
+}
+
+/* Whether nobody here can see if its client is gone. */
+static bool is_end_unseen(const struct connection *connection)
+{
+	return connection->end == CLIENT_END_UNKNOWN || connection->end == CLIENT_END_ELSEWHERE ||
+		connection->end == CLIENT_END_NOT_VISIBLE;
+}
+
+static bool is_unsettled(const struct connection *connection, enum certainty least)
+{
+	return is_leaked(connection) && connection->verdict.certainty < least &&
+		is_end_unseen(connection);
+}
+
+static size_t count_hidden(const struct assessment *assessment)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		count += is_hidden(&assessment->connections[i]);
+	return count;
+}
+
+static size_t count_unsettled(const struct assessment *assessment, enum certainty least)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		count += is_unsettled(&assessment->connections[i], least);
+	return count;
+}
+
+size_t findings_count_leaked(const struct assessment *assessment, enum certainty least)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		count += is_leaked(&assessment->connections[i]) &&
+			assessment->connections[i].verdict.certainty >= least;
+	return count;
+}
+
+size_t findings_count_by_age(const struct assessment *assessment)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		enum status status = connection->verdict.status;
+		count += connection->in_scope && is_end_unseen(connection) &&
+			connection->verdict.protection == PROTECTION_NONE &&
+			status != STATUS_ACTIVE && status != STATUS_UNKNOWN;
+	}
+	return count;
+}
+
+/* What an emergency may stop, if it is found. */
+static bool may_be_stopped(enum protection protection)
+{
+	return protection != PROTECTION_OWN && protection != PROTECTION_SYSTEM &&
+		protection != PROTECTION_APPLICATION && protection != PROTECTION_USER;
+}
+
+size_t findings_count_without_process(const struct assessment *assessment)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		count += connection->in_scope && connection->backend->kind == BACKEND_CLIENT &&
+			connection->process == NO_PROCESS && connection->owner == NO_PROCESS &&
+			connection->end != CLIENT_END_GONE &&
+			may_be_stopped(connection->verdict.protection);
+	}
+	return count;
+}
+
+enum room findings_room(const struct assessment *assessment, int min_free)
+{
+	const struct slots *slots = &assessment->slots;
+	if (min_free <= 0)
+		return ROOM_ENOUGH;
+	if (slots->free >= 0)
+		return slots->free < min_free ? ROOM_TOO_LITTLE : ROOM_ENOUGH;
+	return slots->free_at_least >= min_free ? ROOM_ENOUGH : ROOM_UNKNOWN;
+}
+
+bool findings_has_no_rows(const struct assessment *assessment)
+{
+	return assessment->server.status != SERVER_OK || !assessment->activity ||
+		assessment->sources[SOURCE_ACTIVITY].status != SOURCE_OK;
+}
+
+enum blindness findings_blindness(const struct assessment *assessment, enum certainty least)
+{
+	if (assessment->server.status != SERVER_OK)
+		return BLIND_CONNECTION;
+	if (findings_has_no_rows(assessment))
+		return BLIND_POLL;
+	if (count_hidden(assessment) > 0)
+		return BLIND_HIDDEN;
+	return count_unsettled(assessment, least) > 0 ? BLIND_UNSETTLED : BLIND_NOT;
+}
+
+static void describe_connection(
+	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX])
+{
+	const struct server_state *server = &assessment->server;
+	const char *error = server->error ? server->error : "no answer yet";
+	if (server->status == SERVER_STALE)
+		snprintf(text, FINDINGS_TEXT_MAX, "the server's answer is overdue");
+	else
+		snprintf(text, FINDINGS_TEXT_MAX, "not connected: %s", error);
+}
+
+static void describe_hidden(
+	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX])
+{
+	struct rights rights;
+	size_t n = count_hidden(assessment);
+	rights_get(assessment, &rights);
+	snprintf(text, FINDINGS_TEXT_MAX, "%zu session%s hidden from this role%s%s", n,
+		n == 1 ? " is" : "s are", rights.see_grant[0] ? "; to see them: " : "",
+		rights.see_grant);
+}
+
+char *findings_describe_blindness(const struct assessment *assessment, enum certainty least,
+	char text[static FINDINGS_TEXT_MAX])
+{
+	const char *error = assessment->sources[SOURCE_ACTIVITY].error;
+	size_t n;
+	text[0] = '\0';
+	switch (findings_blindness(assessment, least)) {
+	case BLIND_NOT: break;
+	case BLIND_CONNECTION: describe_connection(assessment, text); break;
+	case BLIND_POLL:
+		snprintf(text, FINDINGS_TEXT_MAX, "the last poll failed: %s",
+			error ? error : "no answer yet");
+		break;
+	case BLIND_HIDDEN: describe_hidden(assessment, text); break;
+	case BLIND_UNSETTLED:
+		n = count_unsettled(assessment, least);
+		snprintf(text, FINDINGS_TEXT_MAX,
+			"%zu session%s leaked by age alone, and nobody here can see whether the "
+			"client%s gone",
+			n, n == 1 ? " is" : "s are", n == 1 ? " is" : "s are");
+		break;
+	}
+	return text;
+}
+
+char *findings_describe_unreached(
+	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX])
+{
+	size_t n = findings_count_without_process(assessment);
+	if (findings_has_no_rows(assessment) || n == 0)
+		return findings_describe_blindness(assessment, CERTAINTY_NONE, text);
+	snprintf(text, FINDINGS_TEXT_MAX,
+		"%zu session%s to processes that cannot be seen from here: run dbtop where they "
+		"run, as their user or as root",
+		n, n == 1 ? " belongs" : "s belong");
+	return text;
+}

@@ -1,0 +1,280 @@
+/* "Nothing found" is said only of what was looked at: each situation in each mode, in words and by
+ * exit status. */
+#include "live_group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+enum mode { ONCE, JSON, KILL, KILL_JSON, EMERGENCY, EMERGENCY_JSON, N_MODES };
+
+static const char *const mode_options[N_MODES][4] = {
+	[ONCE] = { "--once" },
+	[JSON] = { "--json" },
+	[KILL] = { "--kill-leaked", "--dry-run" },
+	[KILL_JSON] = { "--kill-leaked", "--dry-run", "--json" },
+	[EMERGENCY] = { "--emergency", "--dry-run" },
+	[EMERGENCY_JSON] = { "--emergency", "--dry-run", "--json" },
+};
+
+/* What a run must print, on stdout or stderr; NULL: nothing in particular. */
+struct expected {
+	int status;
+	const char *words, *never;
+};
+
+struct situation {
+	const char *name;
+	const char *(*prepare)(void); /* returns the conninfo, and leaves the server so */
+	const char *options[3];
+	bool as_nobody; /* when the tests run as root */
+	struct expected modes[N_MODES];
+};
+
+/* Runs dbtop; whether it says what it must. */
+static bool check(const struct situation *situation, enum mode mode, const char *conninfo)
+{
+	const struct expected *expected = &situation->modes[mode];
+	const char *argv[12];
+	size_t n = 0;
+	argv[n++] = live_dbtop_path();
+	argv[n++] = "-w";
+	for (size_t i = 0; i < 4 && mode_options[mode][i]; i++)
+		argv[n++] = mode_options[mode][i];
+	for (size_t i = 0; i < 3 && situation->options[i]; i++)
+		argv[n++] = situation->options[i];
+	argv[n++] = conninfo;
+	argv[n] = NULL;
+	const struct live_program_options options = {
+		.argv = argv,
+		.unprivileged = situation->as_nobody,
+	};
+	struct live_run run = live_run(&options, 60000);
+	CLEANUP(cleanup_free) char *all = mem_printf("%s%s", run.out, run.err);
+	bool has_words = !expected->words || strstr(all, expected->words);
+	bool has_never = expected->never && strstr(all, expected->never);
+	bool is_right = run.status == expected->status && has_words && !has_never;
+	if (!is_right)
+		print_error("%s, %s: status %d, expected %d; \"%s\" %s, \"%s\" %s:\n%s\n%s\n",
+			situation->name, mode_options[mode][0], run.status, expected->status,
+			expected->words ? expected->words : "", has_words ? "found" : "missing",
+			expected->never ? expected->never : "", has_never ? "found" : "missing",
+			run.out, run.err);
+	live_run_clear(&run);
+	return is_right;
+}
+
+static const char *as_super(void)
+{
+	return live_group_conninfo(LIVE_UNIX, NULL);
+}
+
+static struct live_program *start_app(const char *user)
+{
+	CLEANUP(cleanup_free) char *more = mem_printf("user=%s", user);
+	CLEANUP(cleanup_free) char *way = live_conninfo(server, LIVE_TCP4, more);
+	struct live_program *app = live_client(way, "idle", NULL);
+	CLEANUP(cleanup_free) char *where = mem_printf("usename = '%s'", user);
+	live_wait_sessions(server, where, 1, 10000);
+	return app;
+}
+
+/* A role without pg_monitor, beside another role's session. */
+static const char *as_plain(void)
+{
+	start_app("app");
+	return live_group_conninfo(LIVE_TCP4, "user=plain");
+}
+
+static const char *with_an_app(void)
+{
+	start_app("app");
+	return as_super();
+}
+
+static const char *not_connected(void)
+{
+	static char conninfo[64];
+	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=app dbname=postgres",
+		live_free_port());
+	return conninfo;
+}
+
+/* All slots that our role may use are taken; other roles see a full server. */
+static const char *full(void)
+{
+	CLEANUP(cleanup_free) char *way = live_conninfo(server, LIVE_TCP4, "user=app");
+	live_client(way, "idle", "17", NULL);
+	live_wait_sessions(server, "usename = 'app'", 17, 20000);
+	return live_group_conninfo(LIVE_TCP4, "user=plain");
+}
+
+/* The last poll fails: the role may not read the view. */
+static const char *without_the_view(void)
+{
+	live_sql(server, "REVOKE SELECT ON pg_catalog.pg_stat_activity FROM PUBLIC");
+	start_app("app");
+	return live_group_conninfo(LIVE_TCP4, "user=plain");
+}
+
+static void view_again(void)
+{
+	live_sql(server, "GRANT SELECT ON pg_catalog.pg_stat_activity TO PUBLIC");
+}
+
+static const struct situation situations[] = {
+	{ "clean", as_super, { NULL }, false,
+		{
+			[ONCE] = { 0, "leaked 0", "cannot tell" },
+			[JSON] = { 0, "\"leaked\":0", NULL },
+			[KILL] = { 0, "would end 0", "cannot tell" },
+			[KILL_JSON] = { 0, "\"targets\":[],\"terminated\":0", NULL },
+			[EMERGENCY] = { 0, "would stop 0", "cannot tell" },
+			[EMERGENCY_JSON] = { 0, "\"error\":null", NULL },
+		} },
+	{ "a plain role", as_plain, { NULL }, false,
+		{
+			[ONCE] = { 3, "GRANT pg_monitor TO plain;", NULL },
+			[JSON] = { 3, "\"used\":null,\"free\":null,\"used_at_most\":2", NULL },
+			[KILL] = { 3, "cannot tell: 1 session is hidden from this role",
+				"would end 0" },
+			[KILL_JSON] = { 3, "\"error\":\"1 session is hidden", NULL },
+			[EMERGENCY] = { 1, "would stop 1 process", NULL },
+			[EMERGENCY_JSON] = { 1, "\"error\":\"1 session is hidden", NULL },
+		} },
+	{ "a leak", with_an_app, { "--idle-limit=1ms" }, false,
+		{
+			[ONCE] = { 1,
+				"what would be ended: dbtop --no-password --idle-limit 1ms 'host=",
+				NULL },
+			[JSON] = { 1, "\"leaked\":1", NULL },
+			[KILL] = { 1, "would end 1", "cannot tell" },
+			[KILL_JSON] = { 1, "\"error\":null", NULL },
+			[EMERGENCY] = { 1, "would stop 1", NULL },
+			[EMERGENCY_JSON] = { 1, "\"error\":null", NULL },
+		} },
+	{ "a leak that does not count", with_an_app, { "--idle-limit=1ms", "--proven-only" }, false,
+		{
+			[ONCE] = { 0, NULL, "cannot tell" },
+			[JSON] = { 0, "\"leaked\":1", NULL },
+			[KILL] = { 0, "would end 0", "cannot tell" },
+			[KILL_JSON] = { 0, "\"targets\":[]", NULL },
+			[EMERGENCY] = { 2, "--min-certainty", NULL },
+			[EMERGENCY_JSON] = { 2, "--min-certainty", NULL },
+		} },
+	{ "too few free slots", with_an_app, { "--min-free=50" }, false,
+		{
+			[ONCE] = { 1, "fewer than the 50 free slots", NULL },
+			[JSON] = { 1, "\"free\":", NULL },
+			[KILL] = { 2, "--min-free", NULL },
+			[KILL_JSON] = { 2, "--min-free", NULL },
+			[EMERGENCY] = { 2, "--min-free", NULL },
+			[EMERGENCY_JSON] = { 2, "--min-free", NULL },
+		} },
+	{ "too few free slots as far as can be seen", as_plain, { "--min-free=16" }, false,
+		{
+			[ONCE] = { 3, "perhaps fewer than the 16 free slots", NULL },
+			[JSON] = { 3, "\"free_at_least\":15", NULL },
+			[KILL] = { 2, "--min-free", NULL },
+			[KILL_JSON] = { 2, "--min-free", NULL },
+			[EMERGENCY] = { 2, "--min-free", NULL },
+			[EMERGENCY_JSON] = { 2, "--min-free", NULL },
+		} },
+	{ "not connected", not_connected, { NULL }, false,
+		{
+			[ONCE] = { 3, "not known", "none leaked" },
+			[JSON] = { 3, "\"connections\":null", NULL },
+			[KILL] = { 3, "cannot tell: not connected: ", "would end" },
+			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
+			[EMERGENCY] = { 3, "cannot tell: not connected: ", "would stop 0" },
+			[EMERGENCY_JSON] = { 3, "\"error\":\"not connected: ", NULL },
+		} },
+	{ "a full server", full, { NULL }, false,
+		{
+			[ONCE] = { 3, "not known", "none leaked" },
+			[JSON] = { 3, "\"used\":null", NULL },
+			[KILL] = { 3, "cannot tell: not connected: ", "would end" },
+			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
+			[EMERGENCY] = { 1, "would stop 1 process", NULL },
+			[EMERGENCY_JSON] = { 1, "\"connected\":false", NULL },
+		} },
+	{ "a poll that fails", without_the_view, { NULL }, false,
+		{
+			[ONCE] = { 3, "cannot tell: the last poll failed: ", NULL },
+			[JSON] = { 3, "\"connections\":null", NULL },
+			[KILL] = { 3, "cannot tell: the last poll failed: ", "would end" },
+			[KILL_JSON] = { 3, "\"targets\":null", NULL },
+			[EMERGENCY] = { 1, "perhaps more: the last poll failed: ", NULL },
+			[EMERGENCY_JSON] = { 1, "\"error\":\"the last poll failed: ", NULL },
+		} },
+	{ "another user's processes", with_an_app, { NULL }, true,
+		{
+			[ONCE] = { 0, "judged by age alone", NULL },
+			[JSON] = { 0, "\"client_end\":\"not_visible\"", NULL },
+			[KILL] = { 0, "would end 0", NULL },
+			[KILL_JSON] = { 0, "\"error\":null", NULL },
+			[EMERGENCY] = { 3, "cannot tell: 1 session belongs to processes",
+				"would stop 0" },
+			[EMERGENCY_JSON] = { 3, "cannot be seen from here", NULL },
+		} },
+};
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static void only_what_was_looked_at_is_clean(void **state)
+{
+	size_t wrong = 0;
+	for (size_t i = 0; i < LENGTH(situations); i++) {
+		if (situations[i].as_nobody && getuid() != 0)
+			continue;
+		const char *conninfo = situations[i].prepare();
+		for (int mode = 0; mode < N_MODES; mode++)
+			wrong += !check(&situations[i], (enum mode)mode, conninfo);
+		view_again();
+		live_group_clean_up(state);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* A query that is no text in the database's encoding costs nothing but its own characters. */
+static void bytes_of_another_encoding_fail_no_poll(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *way = live_conninfo(server, LIVE_TCP4, "dbname=raw user=app");
+	PGconn *conn = live_connect(way);
+	live_exec(conn, "SELECT 'caf\xe9 and \xff\xfe' AS odd");
+	const char *const names[] = { "raw", "postgres", "latin" };
+	for (size_t i = 0; i < LENGTH(names); i++) {
+		CLEANUP(cleanup_free) char *more = mem_printf("dbname=%s", names[i]);
+		struct live_run run =
+			live_dbtop("--json", live_group_conninfo(LIVE_UNIX, more), NULL);
+		if (run.status != 0 || !strstr(run.out, "caf\xef\xbf\xbd and"))
+			fail_msg("%s: %d %s%s", names[i], run.status, run.out, run.err);
+		live_run_clear(&run);
+	}
+	PQfinish(conn);
+}
+
+static void make_databases(void)
+{
+	live_sql(server,
+		"CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' "
+		"LC_CTYPE 'C'");
+	live_sql(server,
+		"CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' "
+		"LC_CTYPE 'C'");
+}
+
+int main(void)
+{
+	static const char *const settings[] = { "max_connections=20", NULL };
+	const struct CMUnitTest tests[] = {
+		LIVE_TEST(only_what_was_looked_at_is_clean),
+		LIVE_TEST(bytes_of_another_encoding_fail_no_poll),
+	};
+	return LIVE_GROUP("findings", tests, .settings = settings, .wide = true,
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN", .set_up = make_databases);
+}
