@@ -17,6 +17,7 @@
 #include "dashboard/dashboard.h"
 #include "dashboard/emergency_screen.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "modes/app.h"
 #include "session/session.h"
 #include "target/target.h"
@@ -57,6 +58,24 @@ bool command_would_act(const struct dashboard *dashboard, struct action *plan)
 	return would;
 }
 
+/* "Nothing" is said only of what was looked at: for the chosen sessions their rows, for leaks all
+ * sessions. */
+static void report_nothing(struct dashboard *dashboard, enum action_kind kind, const char *nothing)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	enum certainty least = dashboard->app->options.least;
+	char text[FINDINGS_TEXT_MAX];
+	bool may_tell = true;
+	if (kind == ACTION_KILL_LEAKED)
+		may_tell = findings_blindness(assessment, least) == BLIND_NOT;
+	else if (kind == ACTION_TERMINATE || kind == ACTION_CANCEL)
+		may_tell = !findings_has_no_rows(assessment);
+	findings_describe_blindness(assessment, least, text);
+	CLEANUP(cleanup_free) char *notice = mem_printf("cannot tell: %s", text);
+	ui_notice(
+		&dashboard->ui, may_tell ? STYLE_GOOD : STYLE_CAUTION, may_tell ? nothing : notice);
+}
+
 void command_open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise)
 {
 	lock_impact_forget(dashboard->lock_impact);
@@ -64,8 +83,9 @@ void command_open_plan(struct dashboard *dashboard, struct action *plan, const c
 	dashboard->plan = NULL;
 	dashboard->limit_confirmed = false;
 	if (plan->n_steps == 0) {
+		enum action_kind kind = plan->kind;
 		action_free(plan);
-		ui_notice(&dashboard->ui, STYLE_GOOD, otherwise);
+		report_nothing(dashboard, kind, otherwise);
 		return;
 	}
 	dashboard->plan = plan;
@@ -81,7 +101,8 @@ void command_kill_leaked(struct dashboard *dashboard)
 {
 	if (command_is_free_to_act(dashboard))
 		command_open_plan(dashboard,
-			plan_kill_leaked(target_assessment(dashboard->target), CERTAINTY_PRESUMED),
+			plan_kill_leaked(target_assessment(dashboard->target),
+				dashboard->app->options.least),
 			"no connection is leaked");
 }
 

@@ -17,6 +17,7 @@
 #include "dashboard/dashboard.h"
 #include "dashboard/screen.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "model/peers.h"
 #include "model/shutdown.h"
 #include "modes/app.h"
@@ -116,6 +117,14 @@ static int count_left(const struct shutdown_record *record)
 	return left;
 }
 
+/* −1: the server does not tell, and no socket was found either. */
+static int count_connections(const struct watched_process *watched)
+{
+	int count = watch_count(watched->watch);
+	bool is_blind = findings_has_no_rows(target_assessment(watched->screen->dashboard->target));
+	return count == 0 && is_blind ? -1 : count;
+}
+
 static bool differs(const struct watched_process *watched, const struct shutdown_verdict *verdict,
 	const struct ui_watch *shown)
 {
@@ -139,7 +148,7 @@ static void show(struct watched_process *watched)
 	const struct ui_watch shown = {
 		.name = watched->name,
 		.verdict = &watched->verdict,
-		.connections = watch_count(watched->watch),
+		.connections = count_connections(watched),
 		.left = count_left(record),
 		.complete = watch_is_complete(watched->watch),
 		.elapsed =

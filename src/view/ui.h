@@ -98,7 +98,7 @@ struct ui_replay {
 struct ui_watch {
 	const char *name;                       /* "python3 4312" */
 	const struct shutdown_verdict *verdict; /* so far */
-	int connections;                        /* open connections that it holds now */
+	int connections;                        /* open ones that it holds now; −1: not known */
 	int left;                               /* sessions that can be ended */
 	bool complete;                          /* the verdict is final */
 	int64_t elapsed; /* µs since the first sign of its end; −1: armed */

@@ -202,8 +202,12 @@ static void draw_line(
 
 static void format_title(const struct ui_watch *watch, char *title, size_t size)
 {
-	snprintf(title, size, "%s %s · %d connection%s", watch->complete ? "watched" : "watching",
-		watch->name, watch->connections, plural_s(watch->connections));
+	const char *what = watch->complete ? "watched" : "watching";
+	if (watch->connections < 0)
+		snprintf(title, size, "%s %s · connections not known", what, watch->name);
+	else
+		snprintf(title, size, "%s %s · %d connection%s", what, watch->name,
+			watch->connections, plural_s(watch->connections));
 }
 
 static void draw(const struct frame *frame)

@@ -32,8 +32,16 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	struct live_program *second = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "10");
 	struct term *term = open_dashboard("user=app", NULL, NULL);
 	assert_true(term_wait_text(term, "The server is full"));
-	assert_true(term_wait_text(term, "E stops the application"));
+	assert_true(term_wait_text(term, "E (--emergency) stops the application"));
 	assert_true(term_wait_text(term, "12 connections"));
+	/* nothing is said of sessions that nobody could look at */
+	static const char *const keys[] = { "k", "c", "K" };
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		term_press(term, keys[i]);
+		assert_true(term_wait_text(term, "cannot tell: not connected: "));
+		term_press(term, "t");
+		assert_true(term_wait_gone(term, "cannot tell"));
+	}
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 22 connections?"));
 	assert_true(term_wait_text(term, "found by their sockets"));

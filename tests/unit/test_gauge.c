@@ -45,7 +45,9 @@ static int cells(char32_t glyph)
 
 static struct slots slots_of(int max, int used, int leaked, int free)
 {
-	struct slots slots = { .max = max, .used_at_most = used, .free_at_least = free, .reserved = 3 };
+	struct slots slots = {
+		.max = max, .used_at_most = used, .free_at_least = free, .reserved = 3
+	};
 	slots.by_status[STATUS_LEAKED] = leaked;
 	return slots;
 }
