@@ -1,0 +1,132 @@
+/* watch/pool_phases: what a pool said last is read, also after it has removed its page. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "model/pool.h"
+#include "model/shutdown.h"
+#include "page/host.h"
+#include "page/writer.h"
+#include "watch/pool_phases.h"
+
+struct fixture {
+	char folder[64];
+	struct page_writer *writer;
+	struct shutdown_record record;
+	struct pool_page item;
+	struct pool_pages pages;
+	struct pool_phases *phases;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	int file_error;
+	strcpy(f->folder, "/tmp/dbtop-phases-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	const struct page_writer_options options = {
+		.folder = f->folder,
+		.name = "app",
+		.server = "127.0.0.1:5432/app",
+		.limits = { .min = 1, .max = 1, .held = PAGE_NEVER },
+		.slots = 1,
+	};
+	assert_int_equal(page_writer_new(&options, &f->writer, &file_error), 0);
+	struct page *page = page_writer_page(f->writer);
+	page_beat(page);
+	page_set(page->totals.phase, PAGE_RUNNING);
+	page_set(page->totals.pending_writes, 12);
+	shutdown_record_init(&f->record);
+	struct shutdown_process *process = shutdown_add_process(&f->record);
+	process->pid = getpid();
+	process->start_ticks = page->identity.start_ticks;
+	f->item = (struct pool_page){ .path = page_writer_path(f->writer),
+		.pid = getpid(),
+		.start_ticks = process->start_ticks,
+		.status = POOL_PAGE_LIVE };
+	f->pages = (struct pool_pages){ .items = &f->item, .count = 1 };
+	f->phases = pool_phases_new();
+	pool_phases_find(f->phases, &f->pages, &f->record);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	pool_phases_free(f->phases);
+	page_writer_free(f->writer);
+	shutdown_record_deinit(&f->record);
+	rmdir(f->folder);
+	free(f);
+	return 0;
+}
+
+/* Between two readings the pool shuts down, and loses writes. */
+static void the_last_words_of_a_pool_are_read(void **state)
+{
+	struct fixture *f = *state;
+	struct page *page = page_writer_page(f->writer);
+	struct page_hook *hook;
+	size_t count;
+	const struct pool_reading *readings = pool_phases_read(f->phases, 1, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(readings[0].pending, 12);
+	assert_false(readings[0].is_new_phase);
+	assert_false(pool_phases_are_over(f->phases, getpid()));
+	assert_true(page_hook_add(page, "outbox", PAGE_HOOK_FLUSH, 5000, &hook));
+	page_hook_set(hook, PAGE_HOOK_LATE, 0, 5000);
+	page_set(page->totals.pending_writes, 7);
+	page_set(page->totals.phase, PAGE_CLOSING);
+	page_writer_remove(f->writer);
+	readings = pool_phases_read(f->phases, 2, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(readings[0].pending, 7);
+	assert_int_equal(readings[0].pending_before, 12);
+	assert_true(readings[0].is_new_phase);
+	assert_int_equal(readings[0].n_hooks, 1);
+	assert_string_equal(readings[0].hooks[0].state, "late");
+	assert_string_equal(readings[0].hooks[0].phase, "flush");
+	assert_true(readings[0].hooks[0].is_flush && readings[0].hooks[0].has_ended);
+	assert_true(pool_phases_are_over(f->phases, getpid()));
+	/* then it is not read any more */
+	(void)pool_phases_read(f->phases, 3, &count);
+	assert_int_equal(count, 0);
+}
+
+/* It is read when it is found: it may be gone before the next sample. */
+static void a_page_that_is_gone_at_the_first_sample_is_known(void **state)
+{
+	struct fixture *f = *state;
+	size_t count;
+	page_writer_remove(f->writer);
+	(void)pool_phases_read(f->phases, 1, &count);
+	assert_int_equal(count, 1);
+	assert_true(pool_phases_are_over(f->phases, getpid()));
+	assert_false(pool_phases_are_over(f->phases, getpid() + 1));
+	/* kept as evidence as long as its process is in the record */
+	pool_phases_forget(f->phases, &f->record);
+	assert_true(pool_phases_are_over(f->phases, getpid()));
+	f->record.n_processes = 0;
+	pool_phases_forget(f->phases, &f->record);
+	assert_false(pool_phases_are_over(f->phases, getpid()));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			the_last_words_of_a_pool_are_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_page_that_is_gone_at_the_first_sample_is_known, set_up, tear_down),
+	};
+	return cmocka_run_group_tests_name("pool_phases", tests, NULL, NULL);
+}
