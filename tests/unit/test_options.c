@@ -1,0 +1,54 @@
+/* modes/options: the command line again, for hints that can be typed as printed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "modes/options.h"
+
+#define MOST_WORDS 16
+
+static void the_hint_repeats_connection_and_limits_but_no_password(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *words[MOST_WORDS]; /* ended by NULL */
+		const char *text;
+	} cases[] = {
+		{ { "dbtop", "--once" }, "dbtop" },
+		{ { "dbtop", "-p", "5433", "--idle-limit", "5 min", "--once", "app" },
+			"dbtop -p 5433 --idle-limit '5 min' app" },
+		{ { "dbtop", "-w", "-U", "o'hara", "--json" },
+			"dbtop -U 'o'\\''hara' --no-password" },
+		{ { "dbtop", "--pgbouncer", "port=6432", "--pgbouncer", "port=6433",
+			  "host=/tmp dbname=app" },
+			"dbtop --pgbouncer port=6432 --pgbouncer port=6433 'host=/tmp "
+			"dbname=app'" },
+		{ { "dbtop", "-h", "db", "user=app password=secret" }, "dbtop -h db" },
+		{ { "dbtop", "postgres://app:secret@db/shop" }, "dbtop" },
+		{ { "dbtop", "postgres://app@db:5433/shop" }, "dbtop postgres://app@db:5433/shop" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *words[MOST_WORDS + 1] = { NULL };
+		int count = 0;
+		for (; cases[i].words[count]; count++)
+			words[count] = (char *)cases[i].words[count];
+		struct options options;
+		assert_int_equal(options_parse(count, words, &options), 0);
+		CLEANUP(cleanup_free) char *text = options_retype(&options);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_hint_repeats_connection_and_limits_but_no_password),
+	};
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
