@@ -61,7 +61,7 @@ static int set_key(struct app *app, const char *key, const char *value, const ch
 	return r;
 }
 
-/* Which options stand over which keys: checked as the file is. */
+/* Options that replace keys of the config file; their values are checked like those of the file. */
 static int lay_options_over(struct app *app)
 {
 	const struct options *options = &app->options;
@@ -86,7 +86,7 @@ static int lay_options_over(struct app *app)
 	return r;
 }
 
-/* What each console is connected with; the config holds those of the options, too. */
+/* Reads how each console is connected; the config contains those of the options, too. */
 static int read_consoles(struct app *app)
 {
 	const struct config_list *list = &app->config->pgbouncer;
@@ -128,10 +128,10 @@ static int set_scope(struct app *app)
 	return 0;
 }
 
-/* How long the disk of the log is waited for, before the first screen and after the last. */
+/* How long to wait for the disk of the log, before the first screen and after the last. */
 #define LOG_TIMEOUT (500 * USEC_PER_MSEC)
 
-/* A log that cannot be written is told of, and stops nothing: now, or else in the end. */
+/* Reports a log that cannot be written, at the start or at the end; nothing else stops. */
 static bool report_log(const struct app *app)
 {
 	const char *error = log_wait(app->log, LOG_TIMEOUT);
@@ -147,7 +147,7 @@ static void open_log(struct app *app)
 	app->log_failed = report_log(app);
 }
 
-/* -W asks first; the password stands over one in CONNINFO, as in psql. */
+/* -W asks before the first attempt; that password replaces one in CONNINFO, as in psql. */
 static int ask_password(struct app *app)
 {
 	if (!app->options.ask_password)
@@ -219,8 +219,8 @@ static void on_end_timeout(uv_timer_t *timer)
 	uv_stop(timer->loop);
 }
 
-/* What was freed closes its handles in here. False when a thread is not waited for any longer: it
- * hangs in a process's files, on a disk, in a look-up, or computes for a server. */
+/* Runs the loop until all handles are closed. Returns false if a thread is still busy after the
+ * timeout: it hangs in a process's files, on a disk or in a name look-up. */
 static bool close_loop(uv_loop_t *loop)
 {
 	uv_timer_t timeout;
@@ -235,8 +235,9 @@ static bool close_loop(uv_loop_t *loop)
 	return uv_loop_close(loop) == 0;
 }
 
-/* Without exit()'s handlers: libuv's would wait for the thread, and OpenSSL's would free what the
- * thread uses. fflush(NULL) would wait for the file that the thread reads. */
+/* Ends the program without the handlers of exit(): that of libuv would wait for the thread, and
+ * that of OpenSSL would free what the thread uses. fflush(NULL) would wait for the file that the
+ * thread reads. */
 __attribute__((noreturn)) static void end_beside_threads(int status)
 {
 	fflush(stdout);
@@ -262,8 +263,8 @@ static int start(struct app *app)
 	return status;
 }
 
-/* Each refresh frees what the one before needed. Handed back to the kernel and faulted in again,
- * that memory would cost more than the rows in it. */
+/* Keeps freed memory in the heap. Each refresh frees the memory of the one before; to return it to
+ * the kernel and to fault it in again would cost more than to read the rows. */
 static void keep_heap(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
@@ -280,7 +281,7 @@ int main(int argc, char **argv)
 	/* not LC_ALL: numbers are read and written with a point everywhere */
 	setlocale(LC_CTYPE, "");
 	keep_heap();
-	/* a reader that left is an error of write(), not our end */
+	/* a closed pipe is an error of write(), and does not end dbtop */
 	signal(SIGPIPE, SIG_IGN);
 	/* so is a file that may not grow */
 	signal(SIGXFSZ, SIG_IGN);
