@@ -100,7 +100,7 @@ static bool is_gone(const struct shutdown_facts *facts)
 
 /* Only the server can show whether they were closed properly. Over PgBouncer only its log would
  * show it. */
-static void say_untold(const struct shutdown_facts *facts, struct words *words)
+static void say_not_visible(const struct shutdown_facts *facts, struct words *words)
 {
 	if (facts->record->close_evidence == CLOSE_NOT_VISIBLE)
 		say(words, "; whether it closed %s or left that to the kernel cannot be told",
@@ -124,7 +124,7 @@ static void say_closed(const struct shutdown_facts *facts, struct words *words)
 		say(words, ", as the process ended");
 	else
 		say(words, ", %s after the process ended", timeline_span(facts->arena, late));
-	say_untold(facts, words);
+	say_not_visible(facts, words);
 }
 
 static void say_left(const struct shutdown_facts *facts, struct words *words)

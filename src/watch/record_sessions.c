@@ -52,7 +52,7 @@ static int64_t opened_at(const struct shutdown_record *record,
 	if (match->socket == NO_SOCKET)
 		return began_at;
 	int64_t opened_at = record->sockets[match->socket].opened_at;
-	bool late = shutdown_has_begun(record) && began_at > opened_at && !reading->is_told_apart;
+	bool late = shutdown_has_begun(record) && began_at > opened_at && !reading->is_exact;
 	return late ? began_at : opened_at;
 }
 

@@ -18,9 +18,9 @@ struct session_reading {
 	const struct session_match *matches; /* of the assessment: analyze/session_owner.h */
 	size_t n_matches;
 	int64_t now;
-	int64_t to_local;   /* what converts the server's instants to the monotonic clock */
-	bool armed;         /* sessions that PgBouncer lends are not recorded yet */
-	bool is_told_apart; /* no scan was running when the signal was sent */
+	int64_t to_local; /* what converts the server's instants to the monotonic clock */
+	bool armed;       /* sessions that PgBouncer lends are not recorded yet */
+	bool is_exact;    /* no scan was running when the signal was sent */
 };
 
 /* Finds the application's sessions in the assessment, which must have activity. `by_arrival`: as in

@@ -76,7 +76,7 @@ struct watch {
 	bool sampled;          /* a whole sample has arrived since then */
 	bool timed_out;        /* the stage has timed out: do not wait for answers */
 	bool is_released;      /* prepared, and no signal is sent */
-	bool is_told_apart;    /* no scan was running when the signal was sent */
+	bool is_exact;         /* no scan was running when the signal was sent */
 };
 
 static void notify_changed(struct watch *watch)
@@ -114,7 +114,7 @@ static void read_sessions(struct watch *watch)
 	struct session_reading reading =
 		session_reading_make(record, assessment, watch->options.own, arena);
 	reading.armed = watch->stage == STAGE_ARMED;
-	reading.is_told_apart = watch->is_told_apart;
+	reading.is_exact = watch->is_exact;
 	size_t before = record->n_connections;
 	record_sessions(record, &reading);
 	for (size_t i = before; i < record->n_connections; i++)
@@ -274,9 +274,9 @@ static void end_preparing(struct watch *watch)
 	if (watch->stage != STAGE_PREPARING || !watch->sampled ||
 		server_queries_are_awaited(watch->queries) || !has_new_assessment(watch))
 		return;
-	watch->is_told_apart = sample_last(watch);
+	watch->is_exact = sample_last(watch);
 	/* tried again when the running scan is done */
-	if (!watch->is_told_apart && !watch->timed_out)
+	if (!watch->is_exact && !watch->timed_out)
 		return;
 	uv_timer_stop(watch->timer);
 	watch->stage = STAGE_ARMED;
@@ -495,7 +495,7 @@ int watch_count(const struct watch *watch)
 void watch_prepare(struct watch *watch)
 {
 	watch->stage = STAGE_PREPARING;
-	watch->sampled = watch->timed_out = watch->is_told_apart = false;
+	watch->sampled = watch->timed_out = watch->is_exact = false;
 	watch->prepare_since = instant_monotonic();
 	watch->prepare_wall = instant_now();
 	target_refresh(watch->target);

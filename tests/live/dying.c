@@ -98,7 +98,7 @@ static int play_closed(void)
 	return 0;
 }
 
-/* For whoever looks at it: there is time between the two. */
+/* There is time between the closing and the exit. */
 static int play_closed_first(void)
 {
 	play_closed();
@@ -146,7 +146,7 @@ static int play_child(void)
 	sigset_t interrupt;
 	sigemptyset(&interrupt);
 	sigaddset(&interrupt, SIGINT);
-	/* until everybody does with it what he will do */
+	/* until both processes handle it as they should */
 	sigprocmask(SIG_BLOCK, &interrupt, NULL);
 	open_all();
 	bool child = fork() == 0;
@@ -155,7 +155,7 @@ static int play_child(void)
 	else
 		catch_it();
 	sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
-	/* heir to both connections, deaf to the terminal */
+	/* it has inherited both connections, and ignores the terminal's signal */
 	if (child)
 		return stay();
 	work_until_told();
@@ -189,7 +189,7 @@ static int play_ignored(void)
 	return 0;
 }
 
-/* A handler that takes note, and a loop that never looks. */
+/* A handler that sets a flag, and a loop that never reads it. */
 static int play_worked_on(void)
 {
 	catch_it();
@@ -215,8 +215,8 @@ static int play_reconnected(void)
 	return 0;
 }
 
-/* Its first answer to the signal is one more connection, the last of many descriptors: a look that
- * began before the signal would still see it. */
+/* It opens one more connection at once, the last of many descriptors: a scan that began before the
+ * signal could still see it. */
 static int play_reconnected_at_once(void)
 {
 	catch_it();
@@ -250,8 +250,8 @@ static int play_died_raise(void)
 	return raise(SIGINT);
 }
 
-/* In the middle of its writes it says that all went well. The second connection tells that the
- * write is under way. */
+/* It exits with 0 in the middle of a write. The second connection shows that the write has begun.
+ */
 static int play_lost_write(void)
 {
 	catch_it();
@@ -288,7 +288,8 @@ static void begin_long_statement(PGconn *conn)
 	}
 }
 
-/* It cancels what runs, as a good pool does, over connections that are no sessions. */
+/* It cancels its running statement, as a good pool does: the request is a connection, but no
+ * session. */
 static int play_cancelled(void)
 {
 	char error[256];

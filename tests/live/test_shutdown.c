@@ -1,5 +1,5 @@
 /* --shutdown-test on a real server: each behaviour by a real program, 50 times of 50; what is left
- * is gone afterwards; and the time it tells is the server's. */
+ * is ended afterwards; and the drain time is that of the server's log. */
 #include "live_group.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@
 
 enum program { LIBPQ, PSYCOPG2, LIBDBPOOL, PGBOUNCER };
 
-/* What one program must be found out as. */
+/* The verdict that a program must get. */
 static const struct expectation {
 	enum program program;
 	const char *does, *timeout;
@@ -32,7 +32,8 @@ static const struct expectation {
 	int after, status; /* sessions left; exit status, −1 for none */
 	bool rolled_back_write;
 } expectations[] = {
-	/* those that run into their timeout come first: they cost time, the others work */
+	/* those that run into their timeout come first: they only wait, the others use the
+	   processor */
 	{ LIBPQ, "never-exited", "1", "never_exited", false, 0, -1, false },
 	{ LIBPQ, "hung", SHORT, "never_exited", false, 2, -1, false },
 	{ LIBPQ, "ignored", SHORT, "ignored_signal", false, 2, -1, false },
@@ -216,7 +217,7 @@ static void tells_each_behaviour_by_its_name(void **state)
 	live_wait_sessions(server, "datname LIKE 'run%'", 0, 20000);
 }
 
-/* The server's word for when this backend's session ended, in seconds; 0 for none. */
+/* When this backend's session ended by the server's log, in seconds; 0: not logged. */
 static double logged_end(const char *log, long pid)
 {
 	char mark[32];
@@ -275,7 +276,7 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median of what lies between dbtop's word and the server's, in ms. */
+/* The median difference between dbtop's drain time and the server's log, in ms. */
 static double measure_drains(void)
 {
 	enum { MOST = 20 };
@@ -379,7 +380,7 @@ static void hidden_sessions_give_no_verdict(void **state)
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	struct live_run run = live_dbtop("--shutdown-test", "--timeout", "1", own, "--", "sh", "-c",
 		"sleep 3 & exec \"$0\" \"$1\" closed", DYING_PATH, conninfo, NULL);
-	/* it is told apart from one that holds nothing: its sockets are seen */
+	/* its sockets are seen: it is not one that holds no connection */
 	assert_int_equal(run.status, 3);
 	live_run_clear(&run);
 }
@@ -401,7 +402,7 @@ static void the_signal_is_the_one_that_was_asked_for(void **state)
 	live_run_clear(&run);
 }
 
-/* What a CI system reads: well-formed, whatever stands in the command. */
+/* The XML is well-formed, whatever the command contains. */
 static void junit_is_well_formed(void **state)
 {
 	(void)state;
