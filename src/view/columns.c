@@ -217,7 +217,9 @@ static void add_why(const struct connection *connection, struct line *line)
 	const struct verdict *verdict = &connection->verdict;
 	const struct backend *backend = connection->backend;
 	if (verdict->status == STATUS_UNKNOWN)
-		line_add(line, STYLE_DIM, "hidden from this role");
+		line_add(line, STYLE_DIM,
+			backend->kind == BACKEND_HIDDEN ? "hidden from this role"
+							: "track_activities is off");
 	else if (verdict->reason == REASON_HELD_TOO_LONG && connection->slot)
 		add_hold(connection->slot, line);
 	else if (verdict->reason != REASON_NONE)

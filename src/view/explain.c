@@ -172,6 +172,9 @@ static const char *explain_status(struct arena *arena, const struct assessment *
 	char name[IDENTIFIER_TEXT_MAX];
 	switch (status) {
 	case STATUS_UNKNOWN:
+		if (connection->backend->kind != BACKEND_HIDDEN)
+			return "The server does not say what it does: track_activities is off in "
+			       "it. It is never counted idle or leaked by its age.";
 		identifier_quote(role ? role : "role", name, sizeof(name));
 		return arena_printf(arena,
 			"The server hides this session from our role. As a superuser: GRANT "

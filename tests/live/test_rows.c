@@ -163,6 +163,18 @@ static void without_the_view_the_reason_is_told(void **state)
 	assert_true(term_wait_text(term, "permission denied"));
 }
 
+/* It is not hidden: no right would show more of it. */
+static void without_track_activities_that_is_the_reason(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *ours = watcher("postgres");
+	live_client(app, "sql", "SET track_activities = off", NULL);
+	struct term *term = term_start(&(struct term_options){ .width = 130, .height = 50 },
+		(const char *const[]){ live_dbtop_path(), "-a", "^live_client$", ours, NULL });
+	assert_true(term_wait_text(term, "track_activities is off"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +182,7 @@ int main(void)
 		cmocka_unit_test_teardown(without_pg_locks_the_rows_are_there, clean_up),
 		cmocka_unit_test_teardown(without_a_function_the_rows_are_there, clean_up),
 		cmocka_unit_test_teardown(without_the_view_the_reason_is_told, clean_up),
+		cmocka_unit_test_teardown(without_track_activities_that_is_the_reason, clean_up),
 	};
 	return cmocka_run_group_tests_name("rows", tests, start_server, stop_server);
 }
