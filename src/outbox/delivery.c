@@ -60,6 +60,19 @@ static void drop_lease(struct delivery *delivery, bool broken)
 	delivery->has_lease = false;
 }
 
+static void report_wait(struct delivery *delivery, enum dboutbox_state state, const char *sqlstate,
+	const char *error)
+{
+	delivery->is_reported = true;
+	snprintf(delivery->reported, sizeof(delivery->reported), "%s", sqlstate);
+	if (state == DBOUTBOX_HELD)
+		status_emit(delivery->options.status, DBOUTBOX_EVENT_HELD, sqlstate, 0,
+			"writes are held until this is mended: %s", error);
+	else
+		status_emit(delivery->options.status, DBOUTBOX_EVENT_WAITING, sqlstate, 0,
+			"writes wait: %s", error);
+}
+
 static enum delivery_step wait_for(struct delivery *delivery, enum dboutbox_state state,
 	const char *sqlstate, const char *error)
 {
@@ -69,26 +82,19 @@ static enum delivery_step wait_for(struct delivery *delivery, enum dboutbox_stat
 	delivery->pause = delivery->pause ? delivery->pause * 2 : FIRST_PAUSE;
 	if (delivery->pause > most)
 		delivery->pause = most;
+	if (!delivery->is_reported || strcmp(delivery->reported, sqlstate) != 0)
+		report_wait(delivery, state, sqlstate, error);
+	/* Whoever waits for the state finds the event reported. */
 	status_set(delivery->options.status, state, error);
-	if (delivery->is_reported && strcmp(delivery->reported, sqlstate) == 0)
-		return DELIVERY_WAIT;
-	delivery->is_reported = true;
-	snprintf(delivery->reported, sizeof(delivery->reported), "%s", sqlstate);
-	if (state == DBOUTBOX_HELD)
-		status_emit(delivery->options.status, DBOUTBOX_EVENT_HELD, sqlstate, 0,
-			"writes are held until this is mended: %s", error);
-	else
-		status_emit(delivery->options.status, DBOUTBOX_EVENT_WAITING, sqlstate, 0,
-			"writes wait: %s", error);
 	return DELIVERY_WAIT;
 }
 
 static enum delivery_step end(struct delivery *delivery, int result, const char *error)
 {
 	drop_lease(delivery, true);
-	status_end(delivery->options.status, result, error);
 	status_emit(delivery->options.status, DBOUTBOX_EVENT_STOPPED, "", 0,
 		"the outbox stopped: %s", error);
+	status_end(delivery->options.status, result, error);
 	return DELIVERY_STOP;
 }
 
@@ -189,8 +195,7 @@ static bool is_missing(const struct remote_failure *failure)
 static void report(struct delivery *delivery, const struct store_comparison *comparison)
 {
 	if (comparison->confirmed)
-		status_count(
-			delivery->options.status, comparison->confirmed, comparison->confirmed);
+		status_count_sent(delivery->options.status, comparison->confirmed);
 	if (comparison->resent)
 		status_emit(delivery->options.status, DBOUTBOX_EVENT_RESENT, "", comparison->resent,
 			"the server lost %" PRId64
@@ -275,7 +280,6 @@ static enum delivery_step reject(struct delivery *delivery, const struct remote_
 		});
 	if (r != 0)
 		return file_failed(delivery, r);
-	status_count(delivery->options.status, 1, 0);
 	status_emit(delivery->options.status, DBOUTBOX_EVENT_REJECTED, failure->sqlstate, 1,
 		"a write was rejected with SQLSTATE %s, %s: %.200s", failure->sqlstate,
 		failure->message, failure->sql);
@@ -324,8 +328,6 @@ static enum delivery_step batch_sent(struct delivery *delivery, size_t count)
 	const struct batch *batch = &delivery->batch;
 	int r = store_confirm(
 		delivery->options.store, &delivery->epoch, batch->writes[count - 1].sequence);
-	if (r == 0)
-		status_count(delivery->options.status, (int64_t)count, (int64_t)count);
 	delivery->numbered_epoch = delivery->epoch.epoch;
 	delivery->pause = 0;
 	delivery->conflicts = 0;
@@ -336,6 +338,7 @@ static enum delivery_step batch_sent(struct delivery *delivery, size_t count)
 	if (r != 0)
 		return file_failed(delivery, r);
 	status_set(delivery->options.status, DBOUTBOX_SENDING, "");
+	status_count_sent(delivery->options.status, (int64_t)count);
 	return DELIVERY_MORE;
 }
 

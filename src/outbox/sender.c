@@ -268,25 +268,29 @@ int sender_ended(struct sender *sender)
 	return status_ended(&sender->status);
 }
 
+static int64_t handled(struct sender *sender)
+{
+	struct store_counts counts;
+	store_counts(sender->options.store, &counts);
+	return counts.handled;
+}
+
 int64_t sender_flush(struct sender *sender, int64_t usec)
 {
 	int64_t until = usec < 0 ? INT64_MAX : status_clock() + usec;
 	struct store_counts counts;
-	int64_t goal = status_handled(&sender->status);
 	store_counts(sender->options.store, &counts);
-	goal += counts.pending;
 	if (!sender->options.pool)
 		return counts.pending;
+	int64_t goal = counts.handled + counts.pending, now;
 	pthread_mutex_lock(&sender->mutex);
 	sender->retry_at = 0;
 	sender->work = true;
 	pthread_cond_broadcast(&sender->changed);
-	int64_t handled;
-	while ((handled = status_handled(&sender->status)) < goal && !sender->over &&
-		status_clock() < until)
+	while ((now = handled(sender)) < goal && !sender->over && status_clock() < until)
 		wait_until(sender, until);
 	pthread_mutex_unlock(&sender->mutex);
-	return goal > handled ? goal - handled : 0;
+	return goal > now ? goal - now : 0;
 }
 
 void sender_stats(struct sender *sender, struct dboutbox_stats *stats)

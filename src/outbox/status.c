@@ -48,11 +48,10 @@ int status_ended(struct status *status)
 	return ended;
 }
 
-void status_count(struct status *status, int64_t handled, int64_t sent)
+void status_count_sent(struct status *status, int64_t sent)
 {
 	int64_t second = status_clock() / USEC_PER_SEC;
 	pthread_mutex_lock(&status->mutex);
-	status->handled += handled;
 	status->sent += sent;
 	size_t place = (size_t)(second % STATUS_RATE_SECONDS);
 	if (status->rate[place].second != second)
@@ -67,14 +66,6 @@ void status_count_gap(struct status *status, int64_t gap)
 	pthread_mutex_lock(&status->mutex);
 	status->gap += gap;
 	pthread_mutex_unlock(&status->mutex);
-}
-
-int64_t status_handled(struct status *status)
-{
-	pthread_mutex_lock(&status->mutex);
-	int64_t handled = status->handled;
-	pthread_mutex_unlock(&status->mutex);
-	return handled;
 }
 
 void status_emit(struct status *status, enum dboutbox_event_kind kind, const char *sqlstate,

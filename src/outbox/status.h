@@ -21,7 +21,6 @@ struct status {
 	enum dboutbox_state state;
 	int ended; /* the result that further writes get; 0 while it goes on */
 	char last_error[ERROR_TEXT_MAX];
-	int64_t handled; /* writes that were sent or rejected */
 	int64_t sent, gap;
 	struct {
 		int64_t second, count;
@@ -37,10 +36,8 @@ void status_set(struct status *status, enum dboutbox_state state, const char *er
 void status_end(struct status *status, int result, const char *error);
 int status_ended(struct status *status);
 
-/* `sent` of the `handled` writes were applied, the others rejected. */
-void status_count(struct status *status, int64_t handled, int64_t sent);
+void status_count_sent(struct status *status, int64_t sent);
 void status_count_gap(struct status *status, int64_t gap);
-int64_t status_handled(struct status *status);
 
 /* Calls the log function, or prints to stderr. */
 void status_emit(struct status *status, enum dboutbox_event_kind kind, const char *sqlstate,

@@ -80,7 +80,7 @@ struct store {
 	int64_t max_writes, max_bytes, keep;
 	struct epoch *epochs;
 	size_t n_epochs;
-	int64_t pending, pending_bytes, all, all_bytes, rejected;
+	int64_t pending, pending_bytes, all, all_bytes, rejected, handled;
 };
 
 static int64_t wall_clock(void)
@@ -458,6 +458,7 @@ static int set_confirmed(struct store *store, struct epoch *epoch, int64_t seque
 		return r;
 	epoch->seen.confirmed = sequence;
 	store->pending -= up ? count : -count;
+	store->handled += up ? count : -count;
 	store->pending_bytes -= up ? bytes : -bytes;
 	return 0;
 }
@@ -584,6 +585,7 @@ static int reject(struct store *store, int64_t id, const struct store_rejection 
 	store->pending--;
 	store->pending_bytes -= bytes;
 	store->rejected++;
+	store->handled++;
 	return 0;
 }
 
@@ -603,6 +605,7 @@ void store_counts(struct store *store, struct store_counts *ret_counts)
 		.pending_bytes = store->pending_bytes,
 		.kept = store->all - store->pending,
 		.rejected = store->rejected,
+		.handled = store->handled,
 	};
 	for (size_t i = 0; store->pending && i < store->n_epochs; i++) {
 		const struct store_epoch *epoch = &store->epochs[i].seen;

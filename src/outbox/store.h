@@ -90,7 +90,8 @@ int store_prune(struct store *store) __attribute__((warn_unused_result));
 
 struct store_counts {
 	int64_t pending, pending_bytes, kept, rejected;
-	int64_t oldest; /* when the oldest pending write was stored, µs since 1970; 0: none */
+	int64_t handled; /* writes that were confirmed or rejected since the file was opened */
+	int64_t oldest;  /* when the oldest pending write was stored, µs since 1970; 0: none */
 };
 
 void store_counts(struct store *store, struct store_counts *ret_counts);

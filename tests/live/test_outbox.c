@@ -2,6 +2,7 @@
  * whatever moment; and what becomes of a write that the server refuses. */
 #include "live_group.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,19 +212,57 @@ static struct dboutbox *outbox;
 
 #define KINDS (DBOUTBOX_EVENT_STOPPED + 1)
 
-static struct {
+struct event {
 	int count;
 	int64_t writes;
 	char sqlstate[6], text[1024];
-} events[KINDS];
+};
+
+static pthread_mutex_t events_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct event events[KINDS];
 
 static void on_event(void *data, const struct dboutbox_event *event)
 {
 	(void)data;
+	pthread_mutex_lock(&events_mutex);
 	events[event->kind].count++;
 	events[event->kind].writes += event->count;
 	snprintf(events[event->kind].sqlstate, sizeof(events[0].sqlstate), "%s", event->sqlstate);
 	snprintf(events[event->kind].text, sizeof(events[0].text), "%s", event->text);
+	pthread_mutex_unlock(&events_mutex);
+}
+
+static struct event event_of(enum dboutbox_event_kind kind)
+{
+	pthread_mutex_lock(&events_mutex);
+	struct event event = events[kind];
+	pthread_mutex_unlock(&events_mutex);
+	return event;
+}
+
+struct awaited {
+	enum dboutbox_event_kind kind;
+	int count;
+};
+
+static bool was_reported(void *data)
+{
+	const struct awaited *awaited = data;
+	return event_of(awaited->kind).count >= awaited->count;
+}
+
+/* An event may come a moment after a flush that it belongs to has returned. */
+static struct event await_events(enum dboutbox_event_kind kind, int count)
+{
+	struct awaited awaited = { kind, count };
+	if (!live_wait(was_reported, &awaited, TIMEOUT))
+		fail_msg("event %d was reported %d times", (int)kind, event_of(kind).count);
+	return event_of(kind);
+}
+
+static struct event await_event(enum dboutbox_event_kind kind)
+{
+	return await_events(kind, 1);
 }
 
 static struct dboutbox_config standard(void)
@@ -316,8 +355,8 @@ static void a_refused_write_is_rejected_alone(void **state)
 		       "AS before FROM sent) AS s WHERE before > number"),
 		0);
 	assert_int_equal(stats_here().rejected, 2);
-	assert_int_equal(events[DBOUTBOX_EVENT_REJECTED].count, 2);
-	assert_string_equal(events[DBOUTBOX_EVENT_REJECTED].sqlstate, "23502");
+	assert_int_equal(await_events(DBOUTBOX_EVENT_REJECTED, 2).count, 2);
+	assert_string_equal(await_event(DBOUTBOX_EVENT_REJECTED).sqlstate, "23502");
 	/* all statements of a write, or none */
 	const struct dboutbox_statement two[] = {
 		{ .sql = "INSERT INTO sent (number) VALUES (1000)" },
@@ -345,7 +384,7 @@ static void a_refused_commit_is_found(void **state)
 	assert_int_equal(dboutbox_flush(outbox, TIMEOUT), 0);
 	assert_int_equal(number("SELECT count(*) FROM sent"), 29);
 	assert_int_equal(stats_here().rejected, 1);
-	assert_string_equal(events[DBOUTBOX_EVENT_REJECTED].sqlstate, "23505");
+	assert_string_equal(await_event(DBOUTBOX_EVENT_REJECTED).sqlstate, "23505");
 	end_here();
 }
 
@@ -358,14 +397,14 @@ static void a_missing_table_is_waited_for(void **state)
 	live_sql(server, "ALTER TABLE sent RENAME TO away");
 	write_here(2);
 	await_state(DBOUTBOX_HELD);
-	assert_string_equal(events[DBOUTBOX_EVENT_HELD].sqlstate, "42P01");
+	assert_string_equal(await_event(DBOUTBOX_EVENT_HELD).sqlstate, "42P01");
 	write_here(3);
 	assert_int_equal(dboutbox_flush(outbox, 100), 2);
 	live_sql(server, "ALTER TABLE away RENAME TO sent");
 	assert_int_equal(dboutbox_flush(outbox, TIMEOUT), 0);
 	assert_int_equal(number("SELECT count(*) FROM sent"), 3);
-	assert_int_equal(events[DBOUTBOX_EVENT_HELD].count, 1);
-	assert_int_equal(events[DBOUTBOX_EVENT_SENDING].count, 1);
+	assert_int_equal(await_event(DBOUTBOX_EVENT_HELD).count, 1);
+	assert_int_equal(await_event(DBOUTBOX_EVENT_SENDING).count, 1);
 	assert_int_equal(stats_here().rejected, 0);
 	end_here();
 }
@@ -399,8 +438,8 @@ static void a_cancelled_write_is_rejected_after_five_retries(void **state)
 	write_here(2);
 	assert_int_equal(dboutbox_flush(outbox, TIMEOUT), 0);
 	assert_int_equal(number("SELECT count(*) FROM sent"), 2);
-	assert_int_equal(events[DBOUTBOX_EVENT_REJECTED].count, 1);
-	assert_string_equal(events[DBOUTBOX_EVENT_REJECTED].sqlstate, "57014");
+	assert_int_equal(await_event(DBOUTBOX_EVENT_REJECTED).count, 1);
+	assert_string_equal(await_event(DBOUTBOX_EVENT_REJECTED).sqlstate, "57014");
 	end_here();
 }
 
@@ -434,7 +473,7 @@ static void what_a_server_lost_is_sent_again(void **state)
 	assert_int_equal(dboutbox_flush(outbox, TIMEOUT), 0);
 	assert_int_equal(number("SELECT count(*) FROM sent"), 11);
 	assert_int_equal(number("SELECT count(DISTINCT number) FROM sent"), 11);
-	assert_int_equal(events[DBOUTBOX_EVENT_RESENT].writes, 6);
+	assert_int_equal(await_event(DBOUTBOX_EVENT_RESENT).writes, 6);
 	end_here();
 }
 
