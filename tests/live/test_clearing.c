@@ -101,7 +101,7 @@ static void what_is_over_is_cleared_when_asked(void **state)
 	assert_non_null(cleared);
 	assert_non_null(strstr(cleared + 1, "\"result\":\"cleared\""));
 	term_press(term, "a");
-	assert_true(term_wait_text(term, "clear_pages: begins with 3 targets"));
+	assert_true(term_wait_text(term, "clear pages: begins with 3 targets"));
 	term_end(term);
 	live_teardown(NULL);
 }
