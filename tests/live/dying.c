@@ -332,7 +332,7 @@ static int play_job(void)
 static int play_gave_back(void)
 {
 	open_all();
-	nap(700);
+	nap(500);
 	close_all();
 	return stay();
 }

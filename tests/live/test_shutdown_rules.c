@@ -188,8 +188,8 @@ static bool was_signalled(json_t *result)
 static void without_its_connections_it_is_not_signalled(void **state)
 {
 	(void)state;
-	static const struct expectation gave_back = { { "--ready", "2", "--after", "1",
-							      "--ready-timeout", "3" },
+	static const struct expectation gave_back = { { "--ready", "2", "--after", "3",
+							      "--ready-timeout", "5" },
 		NULL, "gave-back", "none", NULL, 3, "it held 0 connections", NULL, NULL };
 	int status;
 	json_t *result = run_dbtop(&gave_back, &status);
