@@ -19,6 +19,30 @@ static int64_t count_unmatched(const struct shutdown_record *record)
 	return count;
 }
 
+/* How many sessions were counted since the command was started that are no known connections; −1:
+ * not known.
+ *
+ * A session's first report of its counts fails while another one reports, and is repeated some
+ * seconds later, or at its end. So a session may be counted after the signal although it was there
+ * before; once all have ended, all are counted. */
+static int64_t count_since_start(const struct shutdown_record *record)
+{
+	if (record->counted_at_start < 0 || record->counts_after.all < 0)
+		return -1;
+	int64_t count = record->counts_after.all - record->counted_at_start;
+	for (size_t i = 0; i < record->n_connections; i++) {
+		const struct shutdown_connection *connection = &record->connections[i];
+		if (connection->link != LINK_DIRECT)
+			continue;
+		/* counted at the start already, or not counted yet */
+		if ((connection->backend && connection->backend_start <= record->started_at) ||
+			(connection->backend && connection->ended_at == INSTANT_UNKNOWN))
+			return -1;
+		count--;
+	}
+	return count;
+}
+
 struct unseen_sessions close_evidence_unseen(const struct shutdown_record *record)
 {
 	int64_t count = record->counts_after.sessions - record->counts_before.sessions;
@@ -34,6 +58,9 @@ struct unseen_sessions close_evidence_unseen(const struct shutdown_record *recor
 	}
 	for (size_t i = 0; i < record->n_foreign; i++)
 		count -= record->foreign[i].came && !record->foreign[i].doubtful;
+	int64_t since_start = count_since_start(record);
+	if (since_start >= 0 && since_start < count)
+		count = since_start;
 	int64_t least = count - uncertain;
 	return (struct unseen_sessions){ least > 0 ? least : 0, count > 0 ? count : 0 };
 }

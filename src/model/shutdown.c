@@ -71,8 +71,10 @@ void shutdown_record_init(struct shutdown_record *record)
 		.armed_at = INSTANT_UNKNOWN,
 		.signalled_at = INSTANT_UNKNOWN,
 		.signalled_wall = INSTANT_UNKNOWN,
-		.counts_before = { -1, -1 },
-		.counts_after = { -1, -1 },
+		.counts_before = { -1, -1, -1 },
+		.counts_after = { -1, -1, -1 },
+		.counted_at_start = -1,
+		.started_at = INSTANT_UNKNOWN,
 	};
 }
 

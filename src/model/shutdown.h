@@ -160,6 +160,7 @@ struct foreign_session {
  * not asked. */
 struct session_counts {
 	int64_t sessions, abandoned;
+	int64_t all; /* sessions of all databases */
 };
 
 /* A session or process that was left after the verdict, and what was done with it. */
@@ -196,6 +197,9 @@ struct shutdown_record {
 	char **databases; /* those of the application; the record owns them */
 	size_t n_databases;
 	struct session_counts counts_before, counts_after;
+	/* Sessions of all databases before the command connected; −1: not known. */
+	int64_t counted_at_start;
+	int64_t started_at; /* the server's clock at that count */
 
 	struct shutdown_process *processes;
 	size_t n_processes, processes_room;

@@ -14,11 +14,16 @@
 #include "session/session.h"
 
 static const char counts_sql[] =
-	"SELECT coalesce(pg_catalog.sum(sessions), 0)::pg_catalog.int8,"
-	" coalesce(pg_catalog.sum(sessions_abandoned), 0)::pg_catalog.int8,"
-	" pg_catalog.pg_stat_get_snapshot_timestamp(), pg_catalog.clock_timestamp()"
-	" FROM pg_catalog.pg_stat_database"
-	" WHERE datname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])";
+	"SELECT coalesce(pg_catalog.sum(sessions) FILTER (WHERE ours), 0)::pg_catalog.int8,"
+	" coalesce(pg_catalog.sum(sessions_abandoned) FILTER (WHERE ours), 0)::pg_catalog.int8,"
+	" pg_catalog.pg_stat_get_snapshot_timestamp(), pg_catalog.clock_timestamp(),"
+	" coalesce(pg_catalog.sum(sessions), 0)::pg_catalog.int8"
+	" FROM (SELECT sessions, sessions_abandoned,"
+	"  datname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[]) AS ours"
+	"  FROM pg_catalog.pg_stat_database) AS counts";
+
+static const char start_sql[] = "SELECT coalesce(pg_catalog.sum(sessions), 0)::pg_catalog.int8,"
+				" pg_catalog.clock_timestamp() FROM pg_catalog.pg_stat_database";
 
 /* Transaction ids in pg_stat_activity have 32 bits; the epoch is taken from the current snapshot.
  * An id may be slightly newer than that snapshot, because the table is read after it. */
@@ -166,7 +171,7 @@ static void on_counts(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct server_queries *queries = data;
-	if (cell_has_rows(result, 4) && PQntuples(result) == 1) {
+	if (cell_has_rows(result, 5) && PQntuples(result) == 1) {
 		int64_t snapshot = cell_instant(result, 0, 2);
 		if (queries->counts_since == INSTANT_UNKNOWN)
 			queries->counts_since = cell_instant(result, 0, 3) + REPORT_TAKES;
@@ -176,10 +181,28 @@ static void on_counts(void *data, const PGresult *result, int64_t sent_at)
 			return;
 		}
 		queries->callbacks.counted(queries->callbacks.data,
-			(struct session_counts){
-				cell_number(result, 0, 0), cell_number(result, 0, 1) });
+			(struct session_counts){ cell_number(result, 0, 0),
+				cell_number(result, 0, 1), cell_number(result, 0, 4) });
 	}
 	end_answer(queries);
+}
+
+static void on_start(void *data, const PGresult *result, int64_t sent_at)
+{
+	(void)sent_at;
+	struct server_queries *queries = data;
+	if (cell_has_rows(result, 2) && PQntuples(result) == 1)
+		queries->callbacks.counted_start(queries->callbacks.data, cell_number(result, 0, 0),
+			cell_instant(result, 0, 1));
+	end_answer(queries);
+}
+
+void server_queries_count_start(struct server_queries *queries, int32_t server_version)
+{
+	const struct session_statement statement = { .sql = start_sql };
+	if (server_version >= AT_ONCE_SINCE &&
+		session_query(queries->session, &statement, on_start, queries))
+		queries->awaited++;
 }
 
 static void ask_counts(struct server_queries *queries)

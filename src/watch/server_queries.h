@@ -16,6 +16,8 @@ struct session;
 struct server_queries_callbacks {
 	void *data;
 	void (*counted)(void *data, struct session_counts counts);
+	/* Sessions of all databases, and the server's clock at that count. */
+	void (*counted_start)(void *data, int64_t sessions, int64_t at);
 	/* What is known of a transaction of this session that has written. */
 	void (*wrote)(
 		void *data, int32_t backend, int64_t backend_start, enum write_outcome outcome);
@@ -29,6 +31,10 @@ struct server_queries *server_queries_new(uv_loop_t *loop, struct session *sessi
 
 /* No callback runs after this. The handle closes in the loop's next turn. NULL is allowed. */
 void server_queries_free(struct server_queries *queries);
+
+/* Asks how many sessions of all databases were counted up to now; does nothing before PostgreSQL
+ * 15, whose counts are late. */
+void server_queries_count_start(struct server_queries *queries, int32_t server_version);
 
 /* Asks for the counts of the record's databases, if the server has them. Before PostgreSQL 15 they
  * are up to half a second old: asks again until they are of a moment after this call. The record

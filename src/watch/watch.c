@@ -289,7 +289,7 @@ static void take_baseline(struct watch *watch)
 {
 	struct shutdown_record *record = &watch->record;
 	shutdown_list_databases(record);
-	record->counts_before = (struct session_counts){ -1, -1 };
+	record->counts_before = (struct session_counts){ -1, -1, -1 };
 	record->n_foreign = 0;
 	record->based = false;
 	record_foreign(record, target_assessment(watch->target));
@@ -308,6 +308,13 @@ static void on_counted(void *data, struct session_counts counts)
 		watch->record.counts_after = counts;
 	else
 		watch->record.counts_before = counts;
+}
+
+static void on_counted_start(void *data, int64_t sessions, int64_t at)
+{
+	struct watch *watch = data;
+	watch->record.counted_at_start = sessions;
+	watch->record.started_at = at;
 }
 
 static void on_wrote(void *data, int32_t backend, int64_t backend_start, enum write_outcome outcome)
@@ -447,14 +454,17 @@ struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct wat
 	watch->target = target;
 	watch->options = *options;
 	watch->pools = pool_phases_new();
-	const struct server_queries_callbacks queries = { watch, on_counted, on_wrote,
-		on_answered };
+	const struct server_queries_callbacks queries = { watch, on_counted, on_counted_start,
+		on_wrote, on_answered };
 	watch->queries = server_queries_new(loop, target_session(target), &queries);
 	const struct held_callbacks held = { watch, on_process_ended, on_backend_ended };
 	watch->held = held_new(loop, &held);
 	watch->timer = handle_new_timer(loop, watch);
 	make_record(watch);
 	make_follow(watch, loop);
+	if (options->own)
+		server_queries_count_start(
+			watch->queries, target_assessment(target)->activity->server.version);
 	return watch;
 }
 

@@ -15,6 +15,9 @@
 
 #define SIGNALLED (INT64_C(1000) * USEC_PER_SEC)
 
+/* The server's clock when sessions were counted before the command began. */
+#define STARTED (INT64_C(5000) * USEC_PER_SEC)
+
 enum { APP = 100 };
 
 /* What the counts grew by, and what is known. */
@@ -22,6 +25,8 @@ struct scene {
 	const char *name;
 	int version;                 /* in thousands */
 	int64_t sessions, abandoned; /* −1: not counted */
+	int since_start;             /* sessions of all databases since the start; 0: not known */
+	bool left;                   /* the connections' sessions have not ended */
 	int counted, uncounted;      /* connections before the signal, counted before it or not */
 	int after;                   /* connections after the signal */
 	int unmatched;               /* sockets without a session before the signal */
@@ -46,6 +51,14 @@ static const struct scene scenes[] = {
 		.least = 1, .most = 3, .close = CLOSE_CONFIRMED },
 	{ "a socket that had no session yet", 150, .sessions = 1, .counted = 2, .unmatched = 1,
 		.most = 1, .close = CLOSE_CONFIRMED },
+	{ "one that was counted late", 150, .sessions = 1, .since_start = 2, .counted = 2,
+		.close = CLOSE_CONFIRMED },
+	{ "one that was counted late, and one more", 150, .sessions = 2, .since_start = 3,
+		.counted = 2, .least = 1, .most = 1, .close = CLOSE_CONFIRMED },
+	{ "others came since the start", 150, .sessions = 1, .since_start = 9, .counted = 2,
+		.least = 1, .most = 1, .close = CLOSE_CONFIRMED },
+	{ "sessions that may not be counted yet", 150, .sessions = 1, .since_start = 2,
+		.left = true, .counted = 2, .least = 1, .most = 1, .close = CLOSE_CONFIRMED },
 	{ "another client's session", 150, .sessions = 1, .counted = 2, .came = 1,
 		.close = CLOSE_CONFIRMED },
 	{ "fewer sessions than are known", 150, .counted = 2, .after = 1,
@@ -76,6 +89,9 @@ static struct shutdown_connection *add(struct shutdown_record *record, const str
 	connection->owner = APP;
 	connection->inode = 50;
 	connection->opened_at = SIGNALLED - USEC_PER_SEC;
+	connection->backend = 7;
+	connection->backend_start = STARTED + 1;
+	connection->ended_at = scene->left ? INSTANT_UNKNOWN : SIGNALLED + 20;
 	connection->closed_at = scene->open ? record->processes[0].ended_at : SIGNALLED;
 	return connection;
 }
@@ -99,6 +115,11 @@ static void make_record(struct shutdown_record *record, const struct scene *scen
 		record->counts_before = (struct session_counts){ 1000, 10 };
 		record->counts_after =
 			(struct session_counts){ 1000 + scene->sessions, 10 + scene->abandoned };
+	}
+	if (scene->since_start) {
+		record->counted_at_start = 5000;
+		record->started_at = STARTED;
+		record->counts_after.all = 5000 + scene->since_start;
 	}
 	struct shutdown_process *process = shutdown_add_process(record);
 	process->pid = APP;
