@@ -15,7 +15,8 @@
 
 static void wrong(json_t *object, const char *why)
 {
-	char *text = json_dumps(object, JSON_INDENT(1));
+	char *text = json_dumps(object, JSON_COMPACT);
+	fprintf(stderr, "%s\n", text); /* cmocka cuts long texts */
 	fail_msg("%s: %s", why, text);
 	free(text);
 }
