@@ -157,7 +157,9 @@ static void start_pg_dump(void)
 	CLEANUP(cleanup_free) char *to = mem_printf("%s/dump", live_folder());
 	const char *const argv[] = { "pg_dump", "-Fd", "-j2", "-Z9", "-f", to, "-d", conninfo,
 		NULL };
-	struct live_program *dump = live_start(&(struct live_program_options){ .argv = argv });
+	/* a group of its own: the stopped workers are killed with it */
+	struct live_program *dump =
+		live_start(&(struct live_program_options){ .argv = argv, .own_group = true });
 	live_wait_sessions(server, "usename = 's_dump'", 3, 30000);
 	stop_children(live_pid(dump));
 }
