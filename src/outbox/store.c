@@ -267,7 +267,12 @@ const char *store_id(const struct store *store)
 static int begin_marks(struct store *store)
 {
 	int r = store->full ? database_set_sync(&store->database, false) : 0;
-	return r == 0 ? database_begin(&store->database) : r;
+	if (r == 0)
+		r = database_begin(&store->database);
+	/* What is appended next must be synced again. */
+	if (r != 0 && store->full)
+		(void)!database_set_sync(&store->database, true);
+	return r;
 }
 
 static int end_marks(struct store *store, int r)

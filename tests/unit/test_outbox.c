@@ -445,7 +445,7 @@ static void a_gap_is_counted(void **state)
 	assert_int_equal(store_compare(store, &epoch, 3, &comparison), 0);
 	assert_int_equal(comparison.gap, 4);
 	assert_int_equal(comparison.resent, 0);
-	/* it is told once */
+	/* It is reported once. */
 	assert_int_equal(store_compare(store, &epoch, 3, &comparison), 0);
 	assert_int_equal(comparison.gap, 0);
 	batch_free(&batch);
@@ -605,6 +605,36 @@ static void what_is_sent_is_on_the_disk(void **state)
 	}
 }
 
+static long operations_of_append(struct store *store)
+{
+	long before = power_loss_count();
+	append(store, 1);
+	return power_loss_count() - before;
+}
+
+/* A mark needs no sync. One that fails must not leave appends without theirs. */
+static void a_failed_mark_leaves_appends_durable(void **state)
+{
+	(void)state;
+	power_loss_begin(-1, 0);
+	struct store *store = open_store(-1);
+	struct batch batch = { 0 };
+	struct store_epoch epoch;
+	append(store, 1);
+	assert_int_equal(store_next(store, 1, &batch, &epoch), 0);
+	long operations = operations_of_append(store);
+	sqlite3 *other;
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(store_confirm(store, &epoch, 1), DBOUTBOX_BUSY);
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	assert_int_equal(operations_of_append(store), operations);
+	batch_free(&batch);
+	store_close(store);
+	power_loss_end();
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, clean_up)
 
 int main(void)
@@ -622,6 +652,7 @@ int main(void)
 		TEST(what_the_server_lost_is_sent_again),
 		TEST(a_gap_is_counted),
 		TEST(kept_writes_make_room),
+		TEST(a_failed_mark_leaves_appends_durable),
 		TEST(a_power_loss_takes_nothing),
 		TEST(a_power_loss_takes_the_last_unsynced_writes),
 		TEST(what_is_sent_is_on_the_disk),
