@@ -1,4 +1,5 @@
-/* One strange row, one right that is missing: each costs only what cannot be had, and is told. */
+/* One strange row, one right that is missing: each costs only what cannot be had, and is reported
+ * with its reason. */
 #include "live.h"
 
 #include <string.h>
