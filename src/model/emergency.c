@@ -144,6 +144,21 @@ void emergency_each_session(const struct emergency *emergency,
 	}
 }
 
+static void count_session(void *data, const struct action_step *step)
+{
+	size_t *counts = data;
+	counts[0] += step->selected;
+	counts[1] += step->selected && step->result == RESULT_TERMINATED;
+}
+
+void emergency_count_sessions(const struct emergency *emergency, size_t *ret_all, size_t *ret_ended)
+{
+	size_t counts[2] = { 0, 0 };
+	emergency_each_session(emergency, count_session, counts);
+	*ret_all = counts[0];
+	*ret_ended = counts[1];
+}
+
 const char *emergency_phase_name(enum emergency_phase phase)
 {
 	return phase_names[phase];

@@ -108,6 +108,10 @@ char *emergency_loses(const struct emergency *emergency, const struct action_ste
 void emergency_each_session(const struct emergency *emergency,
 	void (*each)(void *data, const struct action_step *step), void *data);
 
+/* How many sessions that is, and how many of them were ended. */
+void emergency_count_sessions(
+	const struct emergency *emergency, size_t *ret_all, size_t *ret_ended);
+
 /* "freeing a slot" */
 const char *emergency_phase_name(enum emergency_phase phase);
 

@@ -1,13 +1,8 @@
-/* Prints emergencies as text and JSON. */
+/* Prints emergencies as text. */
 #include "report/emergency_report.h"
 
 #include "base/duration.h"
-#include "base/instant.h"
 #include "model/emergency.h"
-#include "report/encoder.h"
-#include "report/stream.h"
-
-#define SCHEMA 1
 
 static const char *plural(size_t n, const char *one, const char *many)
 {
@@ -154,34 +149,17 @@ int emergency_report_progress(const struct emergency *emergency, const struct ac
 	return printer_flush(&printer);
 }
 
-struct tally {
-	struct printer *printer; /* NULL: only counts */
-	size_t all, ended;
-};
-
-static void tally_session(void *data, const struct action_step *step)
+static void put_session_result(void *data, const struct action_step *step)
 {
-	struct tally *tally = data;
+	struct printer *printer = data;
 	if (!step->selected)
 		return;
-	tally->all++;
-	tally->ended += step->result == RESULT_TERMINATED;
-	if (!tally->printer)
-		return;
-	printer_format(tally->printer, "%9d  ", step->pid);
-	printer_cell(tally->printer, action_result_name(step->result), 12);
-	printer_cell(tally->printer, step->session.application_name, 20);
-	printer_text(tally->printer, "  session, its process is gone");
-	printer_end_line(tally->printer);
-	printer_note(tally->printer, "", step->detail);
-}
-
-static size_t count_ended(const struct emergency *emergency)
-{
-	size_t ended = 0;
-	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		ended += emergency->action.steps[i].result == RESULT_TERMINATED;
-	return ended;
+	printer_format(printer, "%9d  ", step->pid);
+	printer_cell(printer, action_result_name(step->result), 12);
+	printer_cell(printer, step->session.application_name, 20);
+	printer_text(printer, "  session, its process is gone");
+	printer_end_line(printer);
+	printer_note(printer, "", step->detail);
 }
 
 static void put_left(struct printer *printer, const struct emergency *emergency)
@@ -212,148 +190,18 @@ int emergency_report_text(
 	const struct emergency *emergency, const struct printer_style *style, FILE *file)
 {
 	struct printer printer = { .file = file, .style = *style };
-	struct tally count = { 0 }, print = { .printer = &printer };
-	size_t n = action_count_selected(&emergency->action);
-	emergency_each_session(emergency, tally_session, &count);
+	size_t n = action_count_selected(&emergency->action), sessions, ended;
+	emergency_count_sessions(emergency, &sessions, &ended);
 	printer_format(&printer, "stopped %zu of %zu %s, ended %zu of %zu %s on ",
-		count_ended(emergency), n, plural(n, "process", "processes"), count.ended,
-		count.all, plural(count.all, "session", "sessions"));
+		action_count_done(&emergency->action), n, plural(n, "process", "processes"), ended,
+		sessions, plural(sessions, "session", "sessions"));
 	printer_text(&printer, emergency->action.server);
 	printer_end_line(&printer);
 	for (size_t i = 0; i < emergency->action.n_steps; i++)
 		if (emergency->action.steps[i].process.skip == SKIP_NONE)
 			put_result(&printer, &emergency->action.steps[i]);
-	emergency_each_session(emergency, tally_session, &print);
+	emergency_each_session(emergency, put_session_result, &printer);
 	put_left(&printer, emergency);
 	put_skipped(&printer, emergency);
 	return printer_flush(&printer);
-}
-
-static void encode_process(struct encoder *encoder, const struct emergency *emergency,
-	const struct action_step *step, bool dry_run)
-{
-	bool skipped = step->process.skip != SKIP_NONE, untouched = dry_run || skipped;
-	char loses[EMERGENCY_LOSES_MAX];
-	emergency_loses(emergency, step, loses);
-	encoder_open(encoder, NULL, '{');
-	encoder_string(encoder, "kind", "process");
-	encoder_integer(encoder, "pid", step->pid);
-	encoder_string(encoder, "result", untouched ? NULL : action_result_name(step->result));
-	encoder_string(encoder, "reason",
-		skipped ? skip_reason_name(step->process.skip) : "holds_connections");
-	encoder_string(encoder, "detail", skipped ? step->process.why : step->detail);
-	encoder_string(encoder, "signal",
-		step->process.signal ? action_signal_name(step->process.signal) : NULL);
-	encoder_seconds(encoder, "seconds", step->process.took);
-	encoder_integer(encoder, "start_ticks", (int64_t)step->process.start_ticks);
-	encoder_string(encoder, "name", step->process.name);
-	encoder_string(encoder, "command", step->process.command);
-	encoder_string(encoder, "user", step->process.user);
-	encoder_string(encoder, "unit", step->process.unit);
-	encoder_string(encoder, "applications", step->process.applications);
-	encoder_count(encoder, "connections", step->process.connections);
-	encoder_string(encoder, "loses", *loses ? loses : NULL);
-	encoder_close(encoder, '}');
-}
-
-static void encode_session(struct encoder *encoder, const struct action_step *step, bool dry_run)
-{
-	encoder_open(encoder, NULL, '{');
-	encoder_string(encoder, "kind", "session");
-	encoder_integer(encoder, "pid", step->pid);
-	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(step->result));
-	encoder_string(encoder, "reason", "process_gone");
-	encoder_string(encoder, "detail", step->detail);
-	encoder_string(encoder, "loses", step->session.loses);
-	encoder_count(encoder, "locks", step->session.locks);
-	encoder_count(encoder, "waiters", step->session.waiters);
-	encoder_instant(encoder, "backend_start", step->session.backend_start);
-	encoder_string(encoder, "database", step->session.database);
-	encoder_string(encoder, "user", step->session.user);
-	encoder_string(encoder, "application_name", step->session.application_name);
-	encoder_string(encoder, "state", step->session.state_text);
-	encoder_count(
-		encoder, "process_pid", step->session.process_pid ? step->session.process_pid : -1);
-	encoder_close(encoder, '}');
-}
-
-static void encode_done_session(void *data, const struct action_step *step)
-{
-	if (step->selected)
-		encode_session(data, step, false);
-}
-
-static void encode_targets(struct encoder *encoder, const struct emergency *emergency, bool dry_run)
-{
-	encoder_open(encoder, "targets", '[');
-	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		if (emergency->action.steps[i].process.skip == SKIP_NONE)
-			encode_process(encoder, emergency, &emergency->action.steps[i], dry_run);
-	if (dry_run)
-		for (size_t i = 0; i < emergency->gone->n_steps; i++) {
-			if (emergency->gone->steps[i].selected)
-				encode_session(encoder, &emergency->gone->steps[i], true);
-		}
-	else
-		emergency_each_session(emergency, encode_done_session, encoder);
-	encoder_close(encoder, ']');
-	encoder_open(encoder, "spared", '[');
-	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		if (emergency->action.steps[i].process.skip != SKIP_NONE)
-			encode_process(encoder, emergency, &emergency->action.steps[i], dry_run);
-	encoder_close(encoder, ']');
-}
-
-static void encode_surviving_session(void *data, const struct action_step *step)
-{
-	if (step->selected && action_result_survived(step->result))
-		encoder_integer(data, NULL, step->pid);
-}
-
-/* Lists pids, like every action: of processes and of sessions. Those that were not in a plan are
- * only in "left". */
-static void encode_survivors(struct encoder *encoder, const struct emergency *emergency)
-{
-	encoder_open(encoder, "survivors", '[');
-	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		if (action_result_survived(emergency->action.steps[i].result))
-			encoder_integer(encoder, NULL, emergency->action.steps[i].pid);
-	emergency_each_session(emergency, encode_surviving_session, encoder);
-	encoder_close(encoder, ']');
-	encoder_open(encoder, "left", '[');
-	for (size_t i = 0; i < emergency->n_left; i++) {
-		const struct emergency_left *left = &emergency->left[i];
-		encoder_open(encoder, NULL, '{');
-		encoder_count(encoder, "pid", left->backend ? left->backend : -1);
-		encoder_count(encoder, "process_pid", left->process_pid ? left->process_pid : -1);
-		encoder_string(encoder, "name", left->name);
-		encoder_count(encoder, "connections", left->connections);
-		encoder_string(encoder, "why", left->why);
-		encoder_close(encoder, '}');
-	}
-	encoder_close(encoder, ']');
-}
-
-int emergency_report_json(const struct emergency *emergency, bool dry_run, FILE *file)
-{
-	struct encoder encoder = { .file = file };
-	struct tally tally = { 0 };
-	emergency_each_session(emergency, tally_session, &tally);
-	encoder_open(&encoder, NULL, '{');
-	encoder_integer(&encoder, "schema", SCHEMA);
-	encoder_string(&encoder, "action", "emergency");
-	encoder_boolean(&encoder, "dry_run", dry_run);
-	encoder_string(&encoder, "server", emergency->action.server);
-	encoder_instant(&encoder, "made_at", emergency->action.made_at);
-	encoder_boolean(&encoder, "connected", emergency->connected);
-	encode_targets(&encoder, emergency, dry_run);
-	encoder_count(&encoder, "terminated", (int64_t)(count_ended(emergency) + tally.ended));
-	encode_survivors(&encoder, emergency);
-	encoder_count(&encoder, "connections_left", emergency->counted);
-	encoder_boolean(&encoder, "interrupted", emergency->interrupted);
-	encoder_string(
-		&encoder, "error", emergency->cannot ? emergency->cannot : emergency->action.blind);
-	encoder_close(&encoder, '}');
-	putc('\n', file);
-	return stream_flush(file);
 }

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "model/endpoint.h"
 #include "report/encoder.h"
+#include "report/stream.h"
 
 /* 10,000 years in µs: a longer duration is an error. */
 #define LONGEST 3.2e17
@@ -269,9 +270,10 @@ static const struct {
 	[FIELD_PORT] = { read_port, write_port },
 };
 
-void json_write_fields(struct encoder *encoder, const struct json_table *table, const void *row,
-	json_list_fn *write_list, const void *data)
+static void write_fields(struct encoder *encoder, const char *key, const struct json_table *table,
+	const void *row, json_list_fn *write_list, const void *data)
 {
+	encoder_open(encoder, key, '{');
 	for (size_t i = 0; i < table->count; i++) {
 		const struct json_field *field = &table->fields[i];
 		const void *at = (const char *)row + field->offset;
@@ -285,14 +287,22 @@ void json_write_fields(struct encoder *encoder, const struct json_table *table, 
 			kinds[field->kind].write(encoder, field, at);
 		}
 	}
+	encoder_close(encoder, '}');
 }
 
 void json_write_object(
 	struct encoder *encoder, const char *key, const struct json_table *table, const void *row)
 {
-	encoder_open(encoder, key, '{');
-	json_write_fields(encoder, table, row, NULL, NULL);
-	encoder_close(encoder, '}');
+	write_fields(encoder, key, table, row, NULL, NULL);
+}
+
+int json_write_line(FILE *file, const struct json_table *table, const void *row,
+	json_list_fn *write_list, const void *data)
+{
+	struct encoder encoder = { .file = file };
+	write_fields(&encoder, NULL, table, row, write_list, data);
+	putc('\n', file);
+	return stream_flush(file);
 }
 
 /* An object that is missing has no known field. Errors name an object of the top. */

@@ -1,4 +1,5 @@
-/* The JSON's fields as tables: the same row writes a field from a struct and reads it back.
+/* The JSON's fields as tables: a row writes a field from a struct, and reads it back where
+ * something is read at all: results are only written.
  *
  * A value that is not known is null, in both directions; a missing value is read like null. What is
  * read may be anything: a value of another type or out of its range is an error that says where it
@@ -8,6 +9,10 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdio.h>
+
+/* The version of all JSON that dbtop writes. */
+#define SCHEMA 1
 
 struct arena;
 struct encoder;
@@ -55,13 +60,14 @@ struct json_table {
 /* Writes an array with its key, or null; `list` is the number in its row. */
 typedef void json_list_fn(struct encoder *encoder, const char *key, size_t list, const void *data);
 
-/* Writes all fields of an object, without its braces. write_list may be NULL if it has no array. */
-void json_write_fields(struct encoder *encoder, const struct json_table *table, const void *row,
-	json_list_fn *write_list, const void *data);
-
-/* The same with its braces. */
+/* Writes an object that has no array. */
 void json_write_object(
 	struct encoder *encoder, const char *key, const struct json_table *table, const void *row);
+
+/* Writes an object as a line, and flushes. write_list writes its arrays. Returns 0, or a negative
+ * errno if the stream failed: its reader may have closed it. */
+int json_write_line(FILE *file, const struct json_table *table, const void *row,
+	json_list_fn *write_list, const void *data) __attribute__((warn_unused_result));
 
 #define JSON_ERROR_MAX 256
 

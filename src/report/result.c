@@ -1,14 +1,9 @@
-/* Prints plans and results as text and JSON. */
+/* Prints plans and results as text. */
 #include "report/result.h"
 
 #include "base/duration.h"
-#include "base/instant.h"
 #include "base/plural.h"
 #include "model/action.h"
-#include "report/encoder.h"
-#include "report/stream.h"
-
-#define SCHEMA 1
 
 static const struct {
 	const char *would, *did, *what;
@@ -132,70 +127,4 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 		put_survivors(&printer, plan);
 	put_blind(&printer, plan);
 	return printer_flush(&printer);
-}
-
-static void encode_step(struct encoder *encoder, const struct action_step *step, bool dry_run)
-{
-	encoder_open(encoder, NULL, '{');
-	encoder_integer(encoder, "pid", step->pid);
-	encoder_string(encoder, "result", dry_run ? NULL : action_result_name(step->result));
-	encoder_string(encoder, "reason", reason_name(step->session.reason));
-	encoder_string(encoder, "certainty", certainty_name(step->session.certainty));
-	encoder_string(encoder, "detail", step->detail);
-	encoder_string(encoder, "loses", step->session.loses);
-	encoder_count(encoder, "locks", step->session.locks);
-	encoder_count(encoder, "waiters", step->session.waiters);
-	encoder_instant(encoder, "backend_start", step->session.backend_start);
-	encoder_string(encoder, "database", step->session.database);
-	encoder_string(encoder, "user", step->session.user);
-	encoder_string(encoder, "application_name", step->session.application_name);
-	encoder_string(encoder, "state", step->session.state_text);
-	encoder_seconds(encoder, "seconds", step->session.age);
-	encoder_string(encoder, "query", step->session.query);
-	encoder_string(encoder, "process", step->session.process);
-	encoder_count(
-		encoder, "process_pid", step->session.process_pid ? step->session.process_pid : -1);
-	encoder_close(encoder, '}');
-}
-
-static void encode_steps(struct encoder *encoder, const struct action *plan, bool dry_run)
-{
-	encoder_open(encoder, "targets", '[');
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].selected)
-			encode_step(encoder, &plan->steps[i], dry_run);
-	encoder_close(encoder, ']');
-}
-
-static void encode_survivors(struct encoder *encoder, const struct action *plan)
-{
-	encoder_open(encoder, "survivors", '[');
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].selected && action_result_survived(plan->steps[i].result))
-			encoder_integer(encoder, NULL, plan->steps[i].pid);
-	encoder_close(encoder, ']');
-}
-
-int result_print_json(const struct action *plan, bool dry_run, FILE *file)
-{
-	struct encoder encoder = { .file = file };
-	encoder_open(&encoder, NULL, '{');
-	encoder_integer(&encoder, "schema", SCHEMA);
-	encoder_string(&encoder, "action", action_kind_name(plan->kind));
-	encoder_boolean(&encoder, "dry_run", dry_run);
-	encoder_string(&encoder, "server", plan->server);
-	encoder_instant(&encoder, "made_at", plan->made_at);
-	if (plan->has_no_rows) {
-		encoder_null(&encoder, "targets");
-		encoder_null(&encoder, "terminated");
-		encoder_null(&encoder, "survivors");
-	} else {
-		encode_steps(&encoder, plan, dry_run);
-		encoder_count(&encoder, "terminated", (int64_t)action_count_done(plan));
-		encode_survivors(&encoder, plan);
-	}
-	encoder_string(&encoder, "error", plan->blind);
-	encoder_close(&encoder, '}');
-	putc('\n', file);
-	return stream_flush(file);
 }

@@ -1,18 +1,8 @@
 /* Each table has the keys in the order in which they are written. */
 #include "report/schema.h"
 
-#define AT(type, member) offsetof(struct type, member)
-#define TABLE(name)                                                                                \
-	{                                                                                          \
-		name, sizeof(name) / sizeof((name)[0])                                             \
-	}
+#include "report/json_rows.h"
 
-/* The enums' words by number. */
-#define WORDS(function, name, type)                                                                \
-	static const char *function(unsigned int value)                                            \
-	{                                                                                          \
-		return name((type)value);                                                          \
-	}
 WORDS(server_status_word, server_status_name, enum server_status)
 WORDS(source_status_word, source_status_name, enum source_status)
 WORDS(proxy_status_word, proxy_status_name, enum proxy_status)

@@ -1,4 +1,5 @@
-/* Schema 1 of --json: the tables of its fields, and the structs that they write from and read into.
+/* A snapshot of --json: the tables of its fields, and the structs that they write from and read
+ * into.
  *
  * A new field is a row in schema.c, and in docs/json.md. If no struct here has its value yet, it
  * also needs a member that snapshot.c fills, and decode.c keeps if --replay is to show it. */
@@ -13,8 +14,6 @@
 #include "model/pool.h"
 #include "model/proxy.h"
 #include "report/json_field.h"
-
-#define SCHEMA 1
 
 struct server_row {
 	struct server_state state;

@@ -1,28 +1,13 @@
-/* Prints verdicts and their timelines as text, JSON and JUnit XML. */
+/* Prints verdicts and their timelines as text and JUnit XML. */
 #include "report/shutdown.h"
 
 #include "base/instant.h"
 #include "base/text.h"
 #include "model/shutdown.h"
-#include "report/encoder.h"
 #include "report/stream.h"
-
-#define SCHEMA 1
 
 /* The most characters of a command in a name for people; the command may be of any length. */
 #define COMMAND_MAX 200
-
-static const char *verdict_word(const struct shutdown_verdict *verdict)
-{
-	if (verdict->behaviour == BEHAVIOUR_NONE)
-		return "none";
-	return verdict->pass ? "pass" : "fail";
-}
-
-static const char *signal_word(const struct shutdown_record *record)
-{
-	return record->signal_number ? shutdown_signal_name(record->signal_number) : "none";
-}
 
 static const char *headline(const struct shutdown_verdict *verdict)
 {
@@ -70,87 +55,6 @@ int shutdown_print_text(
 	for (size_t i = 0; i < record->n_survivors; i++)
 		put_survivor(&printer, &record->survivors[i]);
 	return printer_flush(&printer);
-}
-
-static void encode_event(struct encoder *encoder, const struct shutdown_event *event)
-{
-	encoder_open(encoder, NULL, '{');
-	encoder_milliseconds(encoder, "ms", event->at);
-	encoder_string(encoder, "event", shutdown_event_name(event->kind));
-	encoder_count(encoder, "pid", event->pid ? event->pid : -1);
-	encoder_count(encoder, "connections", event->connections);
-	encoder_string(encoder, "text", event->text);
-	encoder_close(encoder, '}');
-}
-
-static void encode_hook(struct encoder *encoder, const struct shutdown_hook *hook)
-{
-	encoder_open(encoder, NULL, '{');
-	encoder_string(encoder, "name", hook->name);
-	encoder_string(encoder, "phase", hook->phase);
-	encoder_string(encoder, "state", hook->state);
-	encoder_milliseconds(encoder, "ms", hook->duration);
-	encoder_close(encoder, '}');
-}
-
-static void encode_survivor(struct encoder *encoder, const struct shutdown_survivor *survivor)
-{
-	encoder_open(encoder, NULL, '{');
-	encoder_string(encoder, "kind", survivor->session ? "session" : "process");
-	encoder_integer(encoder, "pid", survivor->pid);
-	encoder_string(encoder, "what", survivor->what);
-	encoder_string(encoder, "result", survivor->result);
-	encoder_close(encoder, '}');
-}
-
-/* An argument may contain any bytes; JSON must be UTF-8. */
-static void encode_command(struct encoder *encoder, const struct shutdown_report *report)
-{
-	encoder_open(encoder, "command", '[');
-	for (const char *const *word = report->command; *word; word++)
-		encoder_string(encoder, NULL, *word);
-	encoder_close(encoder, ']');
-}
-
-int shutdown_print_json(const struct shutdown_report *report, FILE *file)
-{
-	struct encoder encoder = { .file = file };
-	const struct shutdown_verdict *verdict = report->verdict;
-	const struct shutdown_record *record = report->record;
-	bool decided = verdict->behaviour != BEHAVIOUR_NONE;
-	encoder_open(&encoder, NULL, '{');
-	encoder_integer(&encoder, "schema", SCHEMA);
-	encode_command(&encoder, report);
-	encoder_string(&encoder, "signal", signal_word(record));
-	encoder_string(&encoder, "target", report->target);
-	encoder_instant(&encoder, "signalled_at", record->signalled_wall);
-	encoder_string(&encoder, "verdict", verdict_word(verdict));
-	encoder_string(&encoder, "behaviour", shutdown_behaviour_name(verdict->behaviour));
-	encoder_boolean(&encoder, "strict", report->strict);
-	encoder_count(&encoder, "exit_status", verdict->exit_status);
-	encoder_count(&encoder, "connections_before", verdict->before);
-	encoder_count(&encoder, "connections_after", decided ? verdict->after : -1);
-	encoder_count(&encoder, "connections_opened", decided ? verdict->opened : -1);
-	encoder_count(&encoder, "processes_after", decided ? verdict->running : -1);
-	encoder_milliseconds(&encoder, "drained_ms", verdict->drained);
-	encoder_count(&encoder, "pending_writes", verdict->pending_writes);
-	encoder_open(&encoder, "hooks", '[');
-	for (size_t i = 0; i < record->n_hooks; i++)
-		encode_hook(&encoder, &record->hooks[i]);
-	encoder_close(&encoder, ']');
-	encoder_boolean(&encoder, "rolled_back_write", verdict->rolled_back_write);
-	encoder_string(&encoder, "text", verdict->sentence);
-	encoder_open(&encoder, "timeline", '[');
-	for (size_t i = 0; i < verdict->n_events; i++)
-		encode_event(&encoder, &verdict->timeline[i]);
-	encoder_close(&encoder, ']');
-	encoder_open(&encoder, "survivors", '[');
-	for (size_t i = 0; i < record->n_survivors; i++)
-		encode_survivor(&encoder, &record->survivors[i]);
-	encoder_close(&encoder, ']');
-	encoder_close(&encoder, '}');
-	putc('\n', file);
-	return stream_flush(file);
 }
 
 /* XML 1.0 cannot represent most control characters, nor U+FFFE and U+FFFF; they are left out. */

@@ -7,7 +7,6 @@
 #include "model/assessment.h"
 #include "report/encoder.h"
 #include "report/schema.h"
-#include "report/stream.h"
 
 struct snapshot {
 	const struct assessment *assessment;
@@ -266,7 +265,6 @@ static void write_list(struct encoder *encoder, const char *key, size_t list, co
 int snapshot_print(
 	const struct assessment *assessment, const struct snapshot_options *options, FILE *file)
 {
-	struct encoder encoder = { .file = file };
 	const struct snapshot snapshot = { assessment, options };
 	int64_t taken = taken_at(assessment);
 	const struct snapshot_row row = {
@@ -279,9 +277,5 @@ int snapshot_print(
 		.limits = assessment->limits,
 		.complete = assessment->complete,
 	};
-	encoder_open(&encoder, NULL, '{');
-	json_write_fields(&encoder, &snapshot_table, &row, write_list, &snapshot);
-	encoder_close(&encoder, '}');
-	putc('\n', file);
-	return stream_flush(file);
+	return json_write_line(file, &snapshot_table, &row, write_list, &snapshot);
 }
