@@ -21,10 +21,15 @@ static void wrong(json_t *object, const char *why)
 	free(text);
 }
 
-static void assert_text(json_t *object, const char *path, const char *expected)
+static bool is_text(json_t *object, const char *path, const char *expected)
 {
 	const char *found = live_text(object, path);
-	if (!found || strcmp(found, expected) != 0) {
+	return found && strcmp(found, expected) == 0;
+}
+
+static void assert_text(json_t *object, const char *path, const char *expected)
+{
+	if (!is_text(object, path, expected)) {
 		fprintf(stderr, "%s is not %s\n", path, expected);
 		wrong(object, path);
 	}
@@ -58,11 +63,13 @@ static bool is_so(json_t *root, const struct source *source)
 	return source->error ? error && strstr(error, source->error) : !error;
 }
 
-/* The server's part goes on whatever the consoles do. */
+/* The server's part goes on whatever the consoles do. On a busy machine an answer of the server may
+ * be overdue now and then. */
 static bool are_so(json_t *root, void *data)
 {
 	const struct source *sources = data;
-	assert_text(root, "server.status", "ok");
+	if (!is_text(root, "server.status", "ok"))
+		return false;
 	for (size_t i = 0; sources[i].name; i++)
 		if (!is_so(root, &sources[i]))
 			return false;
@@ -109,13 +116,16 @@ static void consoles_in_trouble_are_told_and_the_rest_goes_on(void **state)
 	close(hung);
 }
 
-/* Its connection has 5 s; the report does without it before. */
+/* Its connection has 5 s for each address; the report does without it before. With so many
+ * addresses it is before on any machine. */
 static void a_console_that_hangs_delays_no_report(void **state)
 {
 	(void)state;
+	static const char hosts[] = "127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1,"
+				    "127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1";
 	int hung_port, hung = hung_console(&hung_port);
-	CLEANUP(cleanup_free) char *silent = mem_printf("host=127.0.0.1 port=%d", hung_port);
-	CLEANUP(cleanup_free) char *name = mem_printf("pgbouncer 127.0.0.1:%d", hung_port);
+	CLEANUP(cleanup_free) char *silent = mem_printf("host=%s port=%d", hosts, hung_port);
+	CLEANUP(cleanup_free) char *name = mem_printf("pgbouncer %s:%d", hosts, hung_port);
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
 	json_t *root = live_dbtop_json(NULL, conninfo, "--pgbouncer", silent, NULL);
 	const struct source source = { name, "failed", "it has not answered yet" };
@@ -136,15 +146,22 @@ static json_t *snapshot(const struct leak *leak)
 		"--transaction-limit", "300ms", "--idle-limit", "300ms", NULL);
 }
 
+/* Whether the client is found that uses the session. A report does without a console that has not
+ * answered in time, and without a link that PgBouncer reported too late: a busy machine may cause
+ * both. */
+static bool has_client(json_t *connection)
+{
+	return connection && is_text(connection, "process.matched_by", "pgbouncer");
+}
+
 static bool leaks(void *data)
 {
 	const struct leak *leak = data;
 	json_t *root = snapshot(leak);
 	json_t *found = live_find_text(root, "connections", "status", "leaked");
-	bool holds = found != NULL;
-	if (found) {
+	bool holds = has_client(found);
+	if (holds) {
 		assert_text(found, "reason", "idle_in_transaction_too_long");
-		assert_text(found, "process.matched_by", "pgbouncer");
 		assert_text(found, "pgbouncer.pool_mode", "transaction");
 		assert_int_equal(
 			json_integer_value(live_member(found, "process.pid")), leak->client);
@@ -158,7 +175,9 @@ static bool rests(void *data)
 	json_t *root = snapshot(data);
 	json_t *found = live_find_text(root, "connections", "protected", "pgbouncer_server");
 	bool holds = found && json_number_value(live_member(found, "seconds")) > 0.5;
-	if (live_find_text(root, "connections", "status", "leaked"))
+	/* without its console, too: its process holds the session, once that was looked for */
+	if (json_is_true(json_object_get(root, "settled")) &&
+		live_find_text(root, "connections", "status", "leaked"))
 		wrong(root, "an idle server of PgBouncer's is no leak");
 	json_decref(root);
 	return holds;
