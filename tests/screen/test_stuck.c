@@ -6,19 +6,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define STOP     "\023" /* Ctrl-S */
 #define CONTINUE "\021" /* Ctrl-Q */
 
 /* A plan that was on the screen for so long can be confirmed. */
 #define SEEN_MS 400
 
 static const struct term_options usual = { .width = 120, .height = 36 };
-
-static void stop(struct term *term)
-{
-	term_send(term, STOP);
-	assert_true(term_is_full(term));
-}
 
 /* Each way to end, in a terminal that nobody reads, and in one that Ctrl-S stopped. */
 static const struct {
@@ -69,7 +62,7 @@ static void it_ends_where_nobody_reads(void **state)
 static void it_ends_where_output_was_stopped(void **state)
 {
 	(void)state;
-	it_ends(stop);
+	it_ends(term_stop_output);
 }
 
 /* Long enough for the plan to be read, had anybody seen it. */
@@ -77,7 +70,7 @@ static void what_did_not_go_out_confirms_nothing(void **state)
 {
 	(void)state;
 	struct term *term = set_open_in(&usual, NULL);
-	stop(term);
+	term_stop_output(term);
 	term_send(term, "k");
 	assert_true(term_wait_taken_unread(term));
 	(void)poll(NULL, 0, SEEN_MS);
@@ -103,7 +96,7 @@ static void the_newest_state_is_shown_afterwards(void **state)
 	assert_true(term_wait_taken_unread(term));
 	term_resize(term, 100, 30);
 	assert_true(term_wait_text(term, "Help"));
-	term_send(term, STOP);
+	term_stop_output(term);
 	term_press(term, "Esc / w e b Enter");
 	assert_true(term_wait_taken_unread(term));
 	term_send(term, CONTINUE);

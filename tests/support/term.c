@@ -24,6 +24,9 @@
 #include "base/mem.h"
 #include "term_internal.h"
 
+/* What a terminal holds for its reader: the kernel's N_TTY_BUF_SIZE - 1. */
+#define MOST_UNREAD 4095
+
 #define SETTLED_LOOKS 3 /* asleep in so many looks, with nothing to read in between */
 
 /* Those that are not ended yet. */
@@ -422,7 +425,9 @@ bool term_wait_exit(struct term *term, int *ret_status)
 	return true;
 }
 
-bool term_is_full(const struct term *term)
+/* It takes nothing at this moment. That may end without a reader: somebody else is writing, or the
+ * kernel has not yet passed on what was written. */
+static bool refuses(const struct term *term)
 {
 	struct pollfd pollfd = { .fd = term->slave, .events = POLLOUT };
 	return poll(&pollfd, 1, 0) == 0;
@@ -449,18 +454,47 @@ static bool wait_unread(struct term *term, term_predicate *predicate, const char
 	return true;
 }
 
+/* As the program sleeps, it is not writing. */
+static bool refuses_program(const struct term *term)
+{
+	long sleeps = count_sleeps(term);
+	return is_asleep(term) && refuses(term) && is_asleep(term) && count_sleeps(term) == sleeps;
+}
+
+/* What waits for the reader is all that the kernel puts there, so that it passes nothing on, and
+ * behind it is no room. */
+bool term_is_full(const struct term *term)
+{
+	int unread = 0;
+	return ioctl(term->master, FIONREAD, &unread) == 0 && unread >= MOST_UNREAD &&
+		refuses(term);
+}
+
 static bool fills(struct term *term, void *data)
 {
 	(void)data;
-	if (!term_is_full(term))
+	if (!refuses(term))
 		term_send(term, "\f");
-	return term_is_full(term);
+	return term_is_full(term) && refuses_program(term);
 }
 
 void term_fill(struct term *term)
 {
 	if (!wait_unread(term, fills, "the terminal to be full"))
 		fail("the terminal is never full");
+}
+
+static bool has_stopped_output(struct term *term, void *data)
+{
+	(void)data;
+	return refuses_program(term);
+}
+
+void term_stop_output(struct term *term)
+{
+	term_send(term, "\023");
+	if (!wait_unread(term, has_stopped_output, "output to be stopped"))
+		fail("output is not stopped");
 }
 
 bool term_wait_exit_unread(struct term *term, int *ret_status)

@@ -58,10 +58,12 @@ void term_resize(struct term *term, int width, int height);
 /* Its descriptor goes, as when a window is closed. */
 void term_hang_up(struct term *term);
 
-/* Has the program draw, and reads nothing, until the terminal takes no more. */
+/* Has the program draw, and reads nothing, until the terminal is full. */
 void term_fill(struct term *term);
-/* Whether the terminal takes no more: nobody reads it, or Ctrl-S stopped it. */
+/* Whether the terminal takes nothing until somebody reads it. */
 bool term_is_full(const struct term *term);
+/* Ctrl-S: returns when the terminal takes nothing any more. */
+void term_stop_output(struct term *term);
 /* Whether writing waits for the terminal in the descriptors that the program was given. */
 bool term_is_blocking(const struct term *term);
 /* Waits for the end and reads nothing before it. False, with the screen told, when the program has
