@@ -68,7 +68,8 @@ static enum shutdown_behaviour behaviour_of_running(const struct shutdown_facts 
 	return BEHAVIOUR_NEVER_EXITED;
 }
 
-/* Whether writes that its pools announced were not written. */
+/* Whether writes that its pools announced were not written. Those in an outbox are not lost: they
+ * are on disk, and delivered at the next start. */
 static bool has_lost_writes(const struct shutdown_facts *facts)
 {
 	return facts->pending > 0 || facts->failed_flush;
@@ -150,6 +151,7 @@ static struct shutdown_verdict counts(const struct shutdown_facts *facts)
 		.opened = facts->opened,
 		.running = facts->running,
 		.pending_writes = facts->pending,
+		.outbox_waiting = facts->waiting,
 		.exit_status = exit_status(facts),
 		.drained = drained && facts->record->signalled_at != INSTANT_UNKNOWN
 			? last - facts->record->signalled_at

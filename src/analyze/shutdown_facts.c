@@ -93,14 +93,21 @@ static void weigh_connections(struct shutdown_facts *facts)
 	}
 }
 
+/* Negative numbers are not known. */
+static void add_known(int64_t *sum, int64_t number)
+{
+	if (number >= 0)
+		*sum = (*sum < 0 ? 0 : *sum) + number;
+}
+
 static void weigh_pools(struct shutdown_facts *facts)
 {
 	const struct shutdown_record *record = facts->record;
-	facts->pending = -1;
-	for (size_t i = 0; i < record->n_pools; i++)
-		if (record->pools[i].pending >= 0)
-			facts->pending = (facts->pending < 0 ? 0 : facts->pending) +
-				record->pools[i].pending;
+	facts->pending = facts->waiting = -1;
+	for (size_t i = 0; i < record->n_pools; i++) {
+		add_known(&facts->pending, record->pools[i].pending);
+		add_known(&facts->waiting, record->pools[i].outbox);
+	}
 	for (size_t i = 0; i < record->n_hooks && !facts->failed_flush; i++)
 		if (record->hooks[i].is_flush && record->hooks[i].has_failed)
 			facts->failed_flush = &record->hooks[i];

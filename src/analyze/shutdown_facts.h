@@ -27,6 +27,7 @@ struct shutdown_facts {
 	int64_t last_exit; /* the last end of a process; INSTANT_UNKNOWN while one runs */
 	bool rolled_back;
 	int64_t pending;                          /* pending writes of its pools; −1: not known */
+	int64_t waiting;                          /* writes in its outboxes; −1: it has none */
 	const struct shutdown_hook *failed_flush; /* a flush hook that failed; NULL */
 };
 

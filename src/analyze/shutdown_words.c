@@ -272,6 +272,9 @@ const char *shutdown_words_verdict(
 		say(&words, "; ");
 		say_lost(facts, &words);
 	}
+	if (facts->waiting > 0)
+		say(&words, "; %lld write%s in the outbox", (long long)facts->waiting,
+			facts->waiting == 1 ? " waits" : "s wait");
 	if (verdict->rolled_back_write)
 		say_rolled_back(facts, &words);
 	if (verdict->unexpected_status)

@@ -140,23 +140,29 @@ static int64_t *phase_ends(const struct timeline *timeline)
 	return ends;
 }
 
-/* "phase: flush, 138 ms · 12 pending writes → 0 in 38 ms" */
+/* " · 12 pending writes → 0 in 38 ms"; "" if there were none */
+static const char *say_writes(struct arena *arena, const struct shutdown_phase *phase,
+	const struct shutdown_writes *writes, const char *what)
+{
+	if (writes->first <= 0)
+		return "";
+	if (writes->drained_at != INSTANT_UNKNOWN)
+		return arena_printf(arena, " · %lld %s → 0 in %s", (long long)writes->first, what,
+			timeline_span(arena, writes->drained_at - phase->began_at));
+	return arena_printf(arena, " · %lld %s → %lld", (long long)writes->first, what,
+		(long long)writes->last);
+}
+
 static void add_phase(struct timeline *timeline, size_t index, int64_t end)
 {
 	struct arena *arena = timeline->arena;
 	const struct shutdown_phase *phase = &timeline->record->phases[index];
 	int64_t length = end - phase->began_at;
-	const char *writes = "";
-	if (phase->writes_first > 0 && phase->drained_at != INSTANT_UNKNOWN)
-		writes = arena_printf(arena, " · %lld pending writes → 0 in %s",
-			(long long)phase->writes_first,
-			timeline_span(arena, phase->drained_at - phase->began_at));
-	else if (phase->writes_first > 0)
-		writes = arena_printf(arena, " · %lld pending writes → %lld",
-			(long long)phase->writes_first, (long long)phase->writes_last);
 	add(timeline, phase->began_at, EVENT_PHASE, phase->pid,
-		arena_printf(arena, "phase: %s, %s%s", phase->name,
-			timeline_span(arena, length > 0 ? length : 0), writes));
+		arena_printf(arena, "phase: %s, %s%s%s", phase->name,
+			timeline_span(arena, length > 0 ? length : 0),
+			say_writes(arena, phase, &phase->pending, "pending writes"),
+			say_writes(arena, phase, &phase->outbox, "writes in the outbox")));
 }
 
 /* "hook outbox (flush): failed with result 1 after 38 ms" */

@@ -186,7 +186,8 @@ struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record)
 	struct shutdown_phase *phase = &record->phases[record->n_phases++];
 	*phase = (struct shutdown_phase){
 		.began_at = INSTANT_UNKNOWN,
-		.drained_at = INSTANT_UNKNOWN,
+		.pending.drained_at = INSTANT_UNKNOWN,
+		.outbox.drained_at = INSTANT_UNKNOWN,
 	};
 	return phase;
 }
@@ -196,7 +197,7 @@ struct shutdown_pool *shutdown_add_pool(struct shutdown_record *record)
 	record->pools = mem_grow(
 		record->pools, record->n_pools, &record->pools_room, sizeof(*record->pools));
 	struct shutdown_pool *pool = &record->pools[record->n_pools++];
-	*pool = (struct shutdown_pool){ .pending = -1 };
+	*pool = (struct shutdown_pool){ .pending = -1, .outbox = -1 };
 	return pool;
 }
 

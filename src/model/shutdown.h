@@ -105,15 +105,20 @@ struct shutdown_connection {
 	enum write_outcome outcome;
 };
 
+/* How many writes were not in the database yet while a phase lasted. */
+struct shutdown_writes {
+	int64_t first, last; /* at its begin, and at the last reading */
+	int64_t drained_at;  /* when they had reached zero */
+};
+
 /* A phase of the application's own shutdown, from a stats page. */
 struct shutdown_phase {
 	int32_t pid;
 	uint32_t page;    /* the number of the page */
 	const char *name; /* "flush" */
 	int64_t began_at;
-	int64_t writes_first,
-		writes_last; /* pending writes at its begin, and at the last reading */
-	int64_t drained_at;  /* when they had reached zero */
+	struct shutdown_writes pending; /* in the application's memory */
+	struct shutdown_writes outbox;  /* in the outboxes of the pool, on disk */
 };
 
 /* What a pool of the application said last. */
@@ -121,6 +126,7 @@ struct shutdown_pool {
 	int32_t pid;
 	uint32_t page;   /* the number of the page */
 	int64_t pending; /* pending writes; −1: the application does not say */
+	int64_t outbox;  /* writes that wait in its outboxes, on disk; −1: it has none */
 };
 
 /* A hook of the application's that a pool runs at its shutdown. Texts are static. */
@@ -250,6 +256,7 @@ struct shutdown_verdict {
 	int running;            /* processes that are left */
 	int exit_status;        /* of the command, or 128 and its signal; −1 */
 	int64_t pending_writes; /* of its pools, at their ends; −1: they do not say */
+	int64_t outbox_waiting; /* writes that its outboxes keep; −1: it has none */
 	int64_t drained;        /* µs from the signal until the last connection ended; −1 */
 	bool unexpected_status; /* the command ended with a status that was not expected */
 	bool rolled_back_write; /* exit status 0, although a write was cut off */

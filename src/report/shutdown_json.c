@@ -75,6 +75,7 @@ static const struct json_field test_fields[] = {
 	{ "processes_after", FIELD_COUNT, AT(test_row, verdict.running) },
 	{ "drained_ms", FIELD_MS, AT(test_row, verdict.drained) },
 	{ "pending_writes", FIELD_LARGE, AT(test_row, verdict.pending_writes) },
+	{ "outbox_waiting", FIELD_LARGE, AT(test_row, verdict.outbox_waiting) },
 	{ "hooks", FIELD_LIST, LIST_HOOKS },
 	{ "rolled_back_write", FIELD_FLAG, AT(test_row, verdict.rolled_back_write) },
 	{ "text", FIELD_NAME, AT(test_row, verdict.sentence) },

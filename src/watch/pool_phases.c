@@ -119,6 +119,7 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 		page->known && copy->phase != page->phase && copy->phase > PAGE_RUNNING;
 	page->last.phase = page_phase_name(copy->phase);
 	page->last.pending_before = page->last.pending;
+	page->last.outbox_before = page->last.outbox;
 	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
 	copy_hooks(copy, &page->last);
 	page->phase = copy->phase;
@@ -140,7 +141,8 @@ static void add(struct pool_phases *phases, const char *path, int32_t pid)
 		.last = { .pid = pid,
 			.page = ++phases->numbered,
 			.previous_at = INSTANT_UNKNOWN,
-			.pending = -1 },
+			.pending = -1,
+			.outbox = -1 },
 	};
 	/* at once: it may be removed before the next sample */
 	struct page_watch *page = &phases->pages[phases->count - 1];

@@ -30,6 +30,8 @@ struct pool_reading {
 	int64_t previous_at;    /* when the page was read before; INSTANT_UNKNOWN */
 	int64_t pending;        /* pending writes; −1: not known */
 	int64_t pending_before; /* at that reading */
+	int64_t outbox;         /* writes in its outboxes; −1: it has none */
+	int64_t outbox_before;  /* at that reading */
 	uint32_t page;          /* the number of the page among those of this reader */
 	struct pool_hook hooks[POOL_HOOKS_MAX];
 	size_t n_hooks;

@@ -15,15 +15,22 @@ static struct shutdown_phase *last_phase(const struct shutdown_record *record, u
 	return NULL;
 }
 
-static void note_writes(struct shutdown_phase *phase, int64_t pending, int64_t now)
+static void note_count(struct shutdown_writes *writes, int64_t count, int64_t now)
 {
-	if (pending < 0)
+	if (count < 0)
 		return;
-	if (pending > phase->writes_first)
-		phase->writes_first = pending;
-	phase->writes_last = pending;
-	if (pending == 0 && phase->writes_first > 0 && phase->drained_at == INSTANT_UNKNOWN)
-		phase->drained_at = now;
+	if (count > writes->first)
+		writes->first = count;
+	writes->last = count;
+	if (count == 0 && writes->first > 0 && writes->drained_at == INSTANT_UNKNOWN)
+		writes->drained_at = now;
+}
+
+static void note_writes(
+	struct shutdown_phase *phase, const struct pool_reading *reading, int64_t now)
+{
+	note_count(&phase->pending, reading->pending, now);
+	note_count(&phase->outbox, reading->outbox, now);
 }
 
 static void note_pool(struct shutdown_record *record, const struct pool_reading *reading)
@@ -37,6 +44,7 @@ static void note_pool(struct shutdown_record *record, const struct pool_reading 
 	pool->pid = reading->pid;
 	pool->page = reading->page;
 	pool->pending = reading->pending;
+	pool->outbox = reading->outbox;
 }
 
 /* The hooks of a page are recorded in their order. */
@@ -84,7 +92,7 @@ void record_phases(struct shutdown_record *record, const struct pool_phases *poo
 		note_pool(record, reading);
 		note_hooks(record, reading, now);
 		if (phase)
-			note_writes(phase, reading->pending, now);
+			note_writes(phase, reading, now);
 		if (!reading->is_new_phase)
 			continue;
 		phase = shutdown_add_phase(record);
@@ -94,7 +102,9 @@ void record_phases(struct shutdown_record *record, const struct pool_phases *poo
 		phase->began_at = now;
 		/* some may have been written since the reading before the first phase */
 		if (first && reading->pending_before > 0)
-			phase->writes_first = reading->pending_before;
-		note_writes(phase, reading->pending, now);
+			phase->pending.first = reading->pending_before;
+		if (first && reading->outbox_before > 0)
+			phase->outbox.first = reading->outbox_before;
+		note_writes(phase, reading, now);
 	}
 }

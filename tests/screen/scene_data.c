@@ -316,8 +316,8 @@ static void add_phase(
 	phase->pid = 4312;
 	phase->name = name;
 	phase->began_at = began_at;
-	phase->writes_first = writes;
-	phase->drained_at = began_at + MS(38);
+	phase->pending.first = writes;
+	phase->pending.drained_at = began_at + MS(38);
 }
 
 /* Time begins a second before the first trigger. */

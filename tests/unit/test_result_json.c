@@ -158,6 +158,7 @@ static void print_shutdowns(FILE *file)
 		.sentence = "the server does not answer",
 		.exit_status = -1,
 		.pending_writes = -1,
+		.outbox_waiting = -1,
 		.drained = -1,
 	};
 	struct shutdown_report report = {
@@ -172,6 +173,7 @@ static void print_shutdowns(FILE *file)
 		.opened = 1,
 		.running = 1,
 		.exit_status = 130,
+		.outbox_waiting = 12,
 		.drained = 41999,
 		.rolled_back_write = true,
 		.timeline = events,

@@ -154,11 +154,17 @@ static void read_phase(struct scene *scene, char *rest)
 	for (char *word; (word = strsep(&rest, " "));) {
 		const char *value;
 		if ((value = value_of(word, "writes")))
-			phase->writes_first = atoi(value);
+			phase->pending.first = atoi(value);
 		else if ((value = value_of(word, "left")))
-			phase->writes_last = atoi(value);
+			phase->pending.last = atoi(value);
 		else if ((value = value_of(word, "drained")))
-			phase->drained_at = at(value);
+			phase->pending.drained_at = at(value);
+		else if ((value = value_of(word, "outbox")))
+			phase->outbox.first = atoi(value);
+		else if ((value = value_of(word, "outbox-left")))
+			phase->outbox.last = atoi(value);
+		else if ((value = value_of(word, "outbox-drained")))
+			phase->outbox.drained_at = at(value);
 	}
 }
 
@@ -166,7 +172,15 @@ static void read_pool(struct scene *scene, char *rest)
 {
 	struct shutdown_pool *pool = shutdown_add_pool(&scene->record);
 	pool->pid = atoi(strsep(&rest, " "));
-	pool->pending = atoi(value_of(rest, "pending"));
+	for (char *word; (word = strsep(&rest, " "));) {
+		const char *value;
+		if ((value = value_of(word, "pending")))
+			pool->pending = atoi(value);
+		else if ((value = value_of(word, "outbox")))
+			pool->outbox = atoi(value);
+		else
+			fail_msg("unknown word: %s", word);
+	}
 }
 
 static void read_hook(struct scene *scene, char *rest)
@@ -356,7 +370,8 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 		"1 signal_taken python3 4312 took SIGINT 3",
 		"3 phase phase: stop lending, 38 ms 3",
 		"30 hook hook outbox (flush): failed with result 5 after 15 ms 3",
-		"41 phase phase: flush, 371 ms · 12 pending writes → 0 in 38 ms 3",
+		"41 phase phase: flush, 371 ms · 12 pending writes → 0 in 38 ms"
+		" · 9 writes in the outbox → 2 3",
 		"50 opened 9915 opened 4",
 		"180 closed 9913 closed 3",
 		"395 closed 9914 closed 2",
@@ -374,7 +389,7 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 	     c3[] = "9914 owner=4312 closed=390 ended=395",
 	     c4[] = "9915 owner=4312 opened=50 closed=390 ended=400",
 	     c5[] = "9911 owner=4312 closed=-20 ended=-10", p1[] = "4312 stop_lending 3 writes=0",
-	     p2[] = "4312 flush 41 writes=12 left=0 drained=79";
+	     p2[] = "4312 flush 41 writes=12 left=0 drained=79 outbox=9 outbox-left=2";
 	read_process(&scene, process);
 	read_connection(&scene, c1);
 	read_connection(&scene, c2);

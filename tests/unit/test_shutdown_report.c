@@ -41,6 +41,8 @@ static const struct shutdown_verdict failed = {
 	.before = 2,
 	.after = 1,
 	.exit_status = 130,
+	.pending_writes = 3,
+	.outbox_waiting = 12,
 	.drained = -1,
 	.rolled_back_write = true,
 	.timeline = events,
@@ -59,6 +61,8 @@ static const struct shutdown_verdict passed = {
 static const struct shutdown_verdict undecided = {
 	.sentence = "the server does not answer",
 	.exit_status = -1,
+	.pending_writes = -1,
+	.outbox_waiting = -1,
 	.drained = -1,
 };
 
@@ -182,6 +186,8 @@ static void json_holds_the_verdict(void **state)
 	assert_true(json_is_true(json_object_get(root, "rolled_back_write")));
 	assert_int_equal(json_integer_value(json_object_get(root, "exit_status")), 130);
 	assert_int_equal(json_integer_value(json_object_get(root, "connections_after")), 1);
+	assert_int_equal(json_integer_value(json_object_get(root, "pending_writes")), 3);
+	assert_int_equal(json_integer_value(json_object_get(root, "outbox_waiting")), 12);
 	assert_true(json_is_null(json_object_get(root, "drained_ms")));
 	item = json_array_get(json_object_get(root, "timeline"), 1);
 	assert_string_equal(string_of(item, "event"), "closed");
@@ -200,7 +206,8 @@ static void json_without_a_verdict_is_null(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const nulls[] = { "behaviour", "exit_status", "connections_after",
-		"connections_opened", "processes_after", "drained_ms" };
+		"connections_opened", "processes_after", "drained_ms", "pending_writes",
+		"outbox_waiting" };
 	f->report.verdict = &undecided;
 	json_t *root = print_json(&f->report);
 	for (size_t i = 0; i < COUNT(nulls); i++)

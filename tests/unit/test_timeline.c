@@ -162,8 +162,8 @@ static void the_last_phase_lasts(void **state)
 	struct shutdown_record *record = *state;
 	(void)add_phase(record, "drain", AT(1));
 	struct shutdown_phase *flush = add_phase(record, "flush", AT(4));
-	flush->writes_first = 12;
-	flush->writes_last = 5;
+	flush->pending.first = 12;
+	flush->pending.last = 5;
 	ASSERT_TIMELINE(record, AT(2004), "0 signal SIGTERM sent 0", "1 phase phase: drain, 3 ms 0",
 		"4 phase phase: flush, 2 s · 12 pending writes → 5 0");
 	struct shutdown_process *process = shutdown_add_process(record);
