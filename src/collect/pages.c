@@ -11,6 +11,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "collect/page_hooks.h"
 #include "loop/worker.h"
 #include "model/assessment.h"
 #include "model/peers.h"
@@ -133,6 +134,8 @@ static void read_contents(struct arena *arena, const struct page_copy *copy, str
 	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
 	page->uptime = instant_elapsed(instant(copy->created), page->read_at);
 	read_slots(arena, copy, page);
+	page->hooks = arena_array(arena, POOL_HOOKS_MAX, sizeof(*page->hooks));
+	page->n_hooks = page_hooks_read(copy, page->hooks);
 }
 
 /* The same page in the scan before, or NULL. */

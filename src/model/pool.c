@@ -51,6 +51,28 @@ const char *pool_slot_state_name(enum pool_slot_state state)
 	return names[state];
 }
 
+const char *pool_hook_phase_name(enum pool_hook_phase phase)
+{
+	static const char *const names[] = {
+		[POOL_HOOK_STOP] = "stop",
+		[POOL_HOOK_FLUSH] = "flush",
+		[POOL_HOOK_CLOSED] = "closed",
+	};
+	return names[phase];
+}
+
+const char *pool_hook_state_name(enum pool_hook_state state)
+{
+	static const char *const names[] = {
+		[POOL_HOOK_WAITING] = "waiting",
+		[POOL_HOOK_RUNNING] = "running",
+		[POOL_HOOK_DONE] = "done",
+		[POOL_HOOK_FAILED] = "failed",
+		[POOL_HOOK_LATE] = "late",
+	};
+	return names[state];
+}
+
 const char *pool_kind_name(enum pool_kind kind)
 {
 	return kind == POOL_DBPOOL ? "dbpool" : "pgbouncer";

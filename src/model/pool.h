@@ -45,6 +45,39 @@ struct pool_slot {
 	bool reported;         /* the pool has reported this hold as a leak */
 };
 
+#define POOL_HOOKS_MAX     16
+#define POOL_HOOK_NAME_MAX 48
+
+enum pool_hook_phase {
+	POOL_HOOK_STOP,
+	POOL_HOOK_FLUSH, /* writes what is pending */
+	POOL_HOOK_CLOSED,
+};
+#define POOL_HOOK_PHASE_COUNT (POOL_HOOK_CLOSED + 1)
+
+enum pool_hook_state {
+	POOL_HOOK_WAITING,
+	POOL_HOOK_RUNNING,
+	POOL_HOOK_DONE,
+	POOL_HOOK_FAILED,
+	POOL_HOOK_LATE, /* over its deadline: the shutdown went on without it */
+};
+#define POOL_HOOK_STATE_COUNT (POOL_HOOK_LATE + 1)
+
+/* A function of the application's that its pool runs at the shutdown. */
+struct pool_hook {
+	char name[POOL_HOOK_NAME_MAX]; /* clean */
+	enum pool_hook_phase phase;
+	enum pool_hook_state state;
+	int result;       /* POOL_HOOK_DONE and POOL_HOOK_FAILED: what it returned */
+	int64_t duration; /* µs; −1: it has not ended */
+};
+
+/* "stop", "flush", "closed" */
+const char *pool_hook_phase_name(enum pool_hook_phase phase);
+/* "waiting", "running", "done", "failed", "late" */
+const char *pool_hook_state_name(enum pool_hook_state state);
+
 /* One stats page: one pool of one process. */
 struct pool_page {
 	const char *path;
@@ -76,6 +109,8 @@ struct pool_page {
 	int64_t read_at;        /* our wall clock */
 	struct pool_slot *slots;
 	size_t n_slots;
+	struct pool_hook *hooks; /* in the order in which they were added */
+	size_t n_hooks;
 };
 
 /* All pages of one scan. */

@@ -1,6 +1,7 @@
 /* Rows of the schema become pools, slots, links and waiters. */
 #include "report/decode_pools.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -50,6 +51,29 @@ void decode_pools_reserve(struct assessment *assessment, size_t n_pools, size_t 
 		arena_array(arena, n_pools + n_waiters, sizeof(*assessment->bouncers));
 }
 
+/* A page has no more hooks than it can hold. Recordings of before have none. */
+static void set_hooks(
+	const struct assessment *assessment, const struct json_array *array, struct pool_page *page)
+{
+	const struct page_hook_row *hooks = array->items;
+	size_t count = array->count < POOL_HOOKS_MAX ? array->count : POOL_HOOKS_MAX;
+	page->n_hooks = 0;
+	page->hooks = NULL;
+	if (!hooks)
+		return;
+	page->hooks = arena_array(assessment->arena, count, sizeof(*page->hooks));
+	page->n_hooks = count;
+	for (size_t i = 0; i < count; i++) {
+		page->hooks[i] = (struct pool_hook){
+			.phase = hooks[i].phase,
+			.state = hooks[i].state,
+			.duration = hooks[i].duration,
+		};
+		snprintf(page->hooks[i].name, sizeof(page->hooks[i].name), "%s",
+			hooks[i].name ? hooks[i].name : "");
+	}
+}
+
 static struct pool_page *add_page(const struct assessment *assessment, const struct pool_row *row)
 {
 	struct pool_pages *pages = (struct pool_pages *)assessment->pages;
@@ -57,6 +81,7 @@ static struct pool_page *add_page(const struct assessment *assessment, const str
 	*page = row->page;
 	page->name = row->name;
 	page->owner_visible = true;
+	set_hooks(assessment, &row->hooks, page);
 	page->dead_since = INSTANT_UNKNOWN;
 	page->read_at = instant_of_age(assessment, row->age);
 	return page;

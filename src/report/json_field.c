@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/arena.h"
 #include "base/instant.h"
 #include "base/text.h"
 #include "model/endpoint.h"
@@ -270,6 +271,20 @@ static const struct {
 	[FIELD_PORT] = { read_port, write_port },
 };
 
+static void write_array(struct encoder *encoder, const struct json_field *field, const void *at)
+{
+	const struct json_array *array = at;
+	if (!array->items) {
+		encoder_null(encoder, field->key);
+		return;
+	}
+	encoder_open(encoder, field->key, '[');
+	for (size_t i = 0; i < array->count; i++)
+		json_write_object(encoder, NULL, field->table,
+			(const char *)array->items + i * field->item_size);
+	encoder_close(encoder, ']');
+}
+
 static void write_fields(struct encoder *encoder, const char *key, const struct json_table *table,
 	const void *row, json_list_fn *write_list, const void *data)
 {
@@ -281,6 +296,8 @@ static void write_fields(struct encoder *encoder, const char *key, const struct 
 			write_list(encoder, field->key, field->offset, data);
 		} else if (field->kind == FIELD_OPTIONAL && !*(const bool *)at) {
 			encoder_null(encoder, field->key);
+		} else if (field->kind == FIELD_ARRAY) {
+			write_array(encoder, field, at);
 		} else if (field->table) {
 			json_write_object(encoder, field->key, field->table, at);
 		} else {
@@ -322,6 +339,24 @@ static int read_object(
 	return r;
 }
 
+static int read_array(
+	struct json_reader *reader, const struct json_field *field, const json_t *value, void *at)
+{
+	struct json_array *array = at;
+	*array = (struct json_array){ 0 };
+	if (!value)
+		return 0;
+	if (!json_is_array(value))
+		return json_refuse(reader, field->key, "an array");
+	size_t count = json_array_size(value);
+	array->items = arena_array(reader->arena, count + 1, field->item_size);
+	for (int r; array->count < count; array->count++)
+		if ((r = json_read_fields(reader, json_array_get(value, array->count), field->table,
+			     (char *)array->items + array->count * field->item_size)) < 0)
+			return r;
+	return 0;
+}
+
 int json_read_fields(struct json_reader *reader, const json_t *object,
 	const struct json_table *table, void *ret_row)
 {
@@ -332,7 +367,9 @@ int json_read_fields(struct json_reader *reader, const json_t *object,
 		const json_t *value = json_object_get(object, field->key);
 		if (json_is_null(value))
 			value = NULL;
-		if (field->table)
+		if (field->kind == FIELD_ARRAY)
+			r = read_array(reader, field, value, at);
+		else if (field->table)
 			r = read_object(reader, field, value, at);
 		else if (field->kind != FIELD_LIST)
 			r = kinds[field->kind].read(reader, field, value, at);

@@ -38,6 +38,8 @@ enum field_kind {
 	FIELD_PORT,     /* the same endpoint, in the next row: its port; −1 for a Unix socket */
 	FIELD_OBJECT,   /* a struct with a table of its own */
 	FIELD_OPTIONAL, /* the same; its first member is `bool present`, and false is null */
+	FIELD_ARRAY,    /* struct json_array: an array of objects with a table of their own; NULL is
+			  null */
 	FIELD_LIST,     /* an array, whose elements the caller writes and reads; `offset` is its
 			  number among the caller's arrays */
 };
@@ -49,7 +51,14 @@ struct json_field {
 	size_t offset;
 	const char *(*word)(unsigned int value); /* FIELD_WORD; a value without a word is null */
 	unsigned int words;                      /* FIELD_WORD: how many values there are */
-	const struct json_table *table;          /* FIELD_OBJECT and FIELD_OPTIONAL */
+	const struct json_table *table;          /* FIELD_OBJECT, FIELD_OPTIONAL, FIELD_ARRAY */
+	size_t item_size;                        /* FIELD_ARRAY: of one item */
+};
+
+/* The structs of a small array within an object. Read ones are in the reader's arena. */
+struct json_array {
+	void *items;
+	size_t count;
 };
 
 struct json_table {

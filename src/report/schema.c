@@ -15,6 +15,8 @@ WORDS(end_word, client_end_name, enum client_end)
 WORDS(matched_by_word, matched_by_name, enum matched_by)
 WORDS(page_status_word, pool_page_status_name, enum pool_page_status)
 WORDS(slot_state_word, pool_slot_state_name, enum pool_slot_state)
+WORDS(hook_phase_word, pool_hook_phase_name, enum pool_hook_phase)
+WORDS(hook_state_word, pool_hook_state_name, enum pool_hook_state)
 
 static const struct json_field server_fields[] = {
 	{ "host", FIELD_NAME, AT(server_row, state.host) },
@@ -141,6 +143,14 @@ static const struct json_field process_fields[] = {
 };
 const struct json_table process_table = TABLE(process_fields);
 
+static const struct json_field hook_fields[] = {
+	{ "name", FIELD_NAME, AT(page_hook_row, name) },
+	{ "phase", FIELD_WORD, AT(page_hook_row, phase), hook_phase_word, POOL_HOOK_PHASE_COUNT },
+	{ "state", FIELD_WORD, AT(page_hook_row, state), hook_state_word, POOL_HOOK_STATE_COUNT },
+	{ "ms", FIELD_MS, AT(page_hook_row, duration) },
+};
+static const struct json_table hook_table = TABLE(hook_fields);
+
 static const struct json_field page_fields[] = {
 	{ "kind", FIELD_NAME, AT(pool_row, kind) },
 	{ "name", FIELD_NAME, AT(pool_row, name) },
@@ -158,6 +168,8 @@ static const struct json_field page_fields[] = {
 	{ "held_max_seconds", FIELD_SECONDS, AT(pool_row, page.held_max) },
 	{ "pending_writes", FIELD_LARGE, AT(pool_row, page.pending_writes) },
 	{ "lost_slots", FIELD_TOTAL, AT(pool_row, page.lost_slots) },
+	{ "hooks", FIELD_ARRAY, AT(pool_row, hooks), .table = &hook_table,
+		.item_size = sizeof(struct page_hook_row) },
 	{ "uptime_seconds", FIELD_SECONDS, AT(pool_row, page.uptime) },
 	{ "age_ms", FIELD_MS, AT(pool_row, age) },
 	{ "held_max_site", FIELD_NAME, AT(pool_row, page.held_site) },

@@ -78,11 +78,19 @@ struct waiter_row {
 	struct owner_row owner;
 };
 
+struct page_hook_row {
+	const char *name;
+	enum pool_hook_phase phase;
+	enum pool_hook_state state;
+	int64_t duration;
+};
+
 /* A pool of either kind. */
 struct pool_row {
 	const char *kind, *name, *address;
 	int64_t age;
 	struct pool_page page;
+	struct json_array hooks; /* struct page_hook_row */
 	bool elsewhere, spent;
 	struct bouncer_pool bouncer;
 };

@@ -154,16 +154,34 @@ static const struct pool_page unreadable = {
 	.uptime = -1,
 };
 
+/* The rows of the page's hooks; no items if they are not known. */
+static struct json_array hook_rows(
+	const struct pool_page *page, struct page_hook_row rows[POOL_HOOKS_MAX])
+{
+	if (!page->hooks)
+		return (struct json_array){ 0 };
+	for (size_t i = 0; i < page->n_hooks; i++)
+		rows[i] = (struct page_hook_row){
+			.name = page->hooks[i].name,
+			.phase = page->hooks[i].phase,
+			.state = page->hooks[i].state,
+			.duration = page->hooks[i].duration,
+		};
+	return (struct json_array){ rows, page->n_hooks };
+}
+
 /* pool: NULL for a page that cannot be read. */
 static void write_page(
 	struct encoder *encoder, const struct pool_page *page, const struct pool *pool, int64_t now)
 {
 	bool is_known = page->status == POOL_PAGE_LIVE || page->status == POOL_PAGE_DEAD;
+	struct page_hook_row hooks[POOL_HOOKS_MAX];
 	struct pool_row row = {
 		.kind = pool_kind_name(POOL_DBPOOL),
 		.name = is_known ? page->name : NULL,
 		.age = instant_elapsed(page->read_at, now),
 		.page = is_known ? *page : unreadable,
+		.hooks = hook_rows(is_known ? page : &unreadable, hooks),
 		.elsewhere = pool && pool->elsewhere,
 		.spent = pool && pool->spent,
 	};

@@ -104,6 +104,26 @@ static void add_phase(const struct pool_page *page, struct parts *parts)
 	}
 }
 
+/* A hook that runs at the shutdown or went wrong: "hook outbox runs", "hook outbox failed". Of
+ * several, the one that went wrong. */
+static void add_hook(const struct pool_page *page, struct parts *parts)
+{
+	const struct pool_hook *shown = NULL;
+	for (size_t i = 0; i < page->n_hooks; i++) {
+		enum pool_hook_state state = page->hooks[i].state;
+		if (state == POOL_HOOK_RUNNING || state > POOL_HOOK_DONE)
+			if (!shown || shown->state == POOL_HOOK_RUNNING)
+				shown = &page->hooks[i];
+	}
+	if (!shown)
+		return;
+	if (shown->state == POOL_HOOK_FAILED)
+		add(parts, 0, STYLE_LEAKED, "hook %s failed", shown->name);
+	else
+		add(parts, 0, STYLE_CAUTION, "hook %s %s", shown->name,
+			shown->state == POOL_HOOK_LATE ? "is late" : "runs");
+}
+
 static void add_hold(const struct pool *pool, struct parts *parts)
 {
 	const struct pool_page *page = pool->page;
@@ -127,6 +147,7 @@ static void page_parts(const struct pool *pool, struct parts *parts)
 	add(parts, 2, zero_dim((uint64_t)page->waiting, STYLE_CAUTION), "waiting %d",
 		page->waiting);
 	add_phase(page, parts);
+	add_hook(page, parts);
 	add(parts, 4, zero_dim(page->timeouts, STYLE_CAUTION), "timeouts %llu",
 		(unsigned long long)page->timeouts);
 	add(parts, 3, zero_dim(page->errors, STYLE_CAUTION), "errors %llu",

@@ -12,6 +12,7 @@
 #include "base/instant.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "collect/page_hooks.h"
 #include "model/pool.h"
 #include "model/shutdown.h"
 #include "page/reader.h"
@@ -73,38 +74,6 @@ static int open_page(struct pool_phases *phases, struct page_watch *page)
 	return r;
 }
 
-static void copy_hooks(const struct page_copy *copy, struct pool_reading *reading)
-{
-	static const char *const phase_names[PAGE_HOOK_PHASES] = {
-		[PAGE_HOOK_STOP] = "stop",
-		[PAGE_HOOK_FLUSH] = "flush",
-		[PAGE_HOOK_CLOSED] = "closed",
-	};
-	static const char *const states[PAGE_HOOK_STATES] = {
-		[PAGE_HOOK_WAITING] = "waiting",
-		[PAGE_HOOK_RUNNING] = "running",
-		[PAGE_HOOK_DONE] = "done",
-		[PAGE_HOOK_FAILED] = "failed",
-		[PAGE_HOOK_LATE] = "late",
-	};
-	_Static_assert(POOL_HOOKS_MAX == PAGE_HOOKS_MAX, "hooks");
-	reading->n_hooks = copy->n_hooks;
-	for (size_t i = 0; i < copy->n_hooks; i++) {
-		const struct page_hook_copy *hook = &copy->hooks[i];
-		struct pool_hook *to = &reading->hooks[i];
-		*to = (struct pool_hook){
-			.phase = phase_names[hook->phase],
-			.state = states[hook->state],
-			.is_flush = hook->phase == PAGE_HOOK_FLUSH,
-			.has_ended = hook->state >= PAGE_HOOK_DONE,
-			.has_failed = hook->state == PAGE_HOOK_FAILED,
-			.result = hook->result,
-			.duration = hook->duration,
-		};
-		snprintf(to->name, sizeof(to->name), "%s", hook->name);
-	}
-}
-
 static bool read_page(struct pool_phases *phases, struct page_watch *page)
 {
 	const struct page_copy *copy = &phases->copy;
@@ -121,7 +90,7 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	page->last.pending_before = page->last.pending;
 	page->last.outbox_before = page->last.outbox;
 	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
-	copy_hooks(copy, &page->last);
+	page->last.n_hooks = page_hooks_read(copy, page->last.hooks);
 	page->phase = copy->phase;
 	page->known = true;
 	return true;

@@ -6,21 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/pool.h"
+
 struct pool_pages;
 struct pool_phases;
 struct shutdown_record;
-
-#define POOL_HOOKS_MAX 16
-
-/* A hook of the application's that its pool runs at the shutdown. */
-struct pool_hook {
-	char name[48];             /* clean */
-	const char *phase, *state; /* their names; static */
-	bool is_flush;             /* it writes what is pending */
-	bool has_ended, has_failed;
-	int result;       /* what it returned */
-	int64_t duration; /* µs */
-};
 
 /* What was read of one page. Instants are monotonic. */
 struct pool_reading {

@@ -65,13 +65,13 @@ static void note_hooks(
 		hook->pid = reading->pid;
 		hook->page = reading->page;
 		memcpy(hook->name, from->name, sizeof(hook->name));
-		hook->phase = from->phase;
-		hook->state = from->state;
-		hook->is_flush = from->is_flush;
-		hook->has_failed = from->has_failed;
+		hook->phase = pool_hook_phase_name(from->phase);
+		hook->state = pool_hook_state_name(from->state);
+		hook->is_flush = from->phase == POOL_HOOK_FLUSH;
+		hook->has_failed = from->state == POOL_HOOK_FAILED;
 		hook->result = from->result;
-		hook->duration = from->has_ended ? from->duration : -1;
-		if (from->has_ended && hook->ended_at == INSTANT_UNKNOWN)
+		hook->duration = from->duration;
+		if (from->duration >= 0 && hook->ended_at == INSTANT_UNKNOWN)
 			hook->ended_at = now;
 	}
 }

@@ -35,6 +35,14 @@ static const struct pool_slot slots[] = {
 		.borrowed = 93 },
 };
 
+static const struct pool_hook hooks[] = {
+	{ .name = "stop workers",
+		.phase = POOL_HOOK_STOP,
+		.state = POOL_HOOK_DONE,
+		.duration = 38000 },
+	{ .name = "outbox", .phase = POOL_HOOK_FLUSH, .state = POOL_HOOK_WAITING, .duration = -1 },
+};
+
 static const struct pool_page app_page = {
 	.path = "/run/user/1000/dbpool/app-4312.page",
 	.status = POOL_PAGE_LIVE,
@@ -57,6 +65,7 @@ static const struct pool_page app_page = {
 	.uptime = SECONDS(86400),
 	.read_at = SAMPLE_NOW - 12000,
 	.n_slots = LENGTH(slots),
+	.n_hooks = LENGTH(hooks),
 };
 
 static const struct pool_page damaged_page = {
@@ -98,6 +107,9 @@ static struct pool_pages *make_pages(void)
 	pages->items[0].slots = arena_array(pages->arena, LENGTH(slots), sizeof(slots[0]));
 	for (size_t i = 0; i < LENGTH(slots); i++)
 		pages->items[0].slots[i] = slots[i];
+	pages->items[0].hooks = arena_array(pages->arena, LENGTH(hooks), sizeof(hooks[0]));
+	for (size_t i = 0; i < LENGTH(hooks); i++)
+		pages->items[0].hooks[i] = hooks[i];
 	return pages;
 }
 

@@ -93,9 +93,9 @@ static void the_last_words_of_a_pool_are_read(void **state)
 	assert_int_equal(readings[0].pending_before, 12);
 	assert_true(readings[0].is_new_phase);
 	assert_int_equal(readings[0].n_hooks, 1);
-	assert_string_equal(readings[0].hooks[0].state, "late");
-	assert_string_equal(readings[0].hooks[0].phase, "flush");
-	assert_true(readings[0].hooks[0].is_flush && readings[0].hooks[0].has_ended);
+	assert_int_equal(readings[0].hooks[0].state, POOL_HOOK_LATE);
+	assert_int_equal(readings[0].hooks[0].phase, POOL_HOOK_FLUSH);
+	assert_int_equal(readings[0].hooks[0].duration, 5000);
 	assert_true(pool_phases_are_over(f->phases, getpid()));
 	/* then it is not read any more */
 	(void)pool_phases_read(f->phases, 3, &count);

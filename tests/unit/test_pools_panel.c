@@ -96,6 +96,24 @@ static void without_pools_there_is_no_panel(void **state)
 	assessment_free(assessment);
 }
 
+static void a_hook_that_runs_or_went_wrong_is_named(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct pool_hook *hooks = assessment->pages->items[0].hooks;
+	CLEANUP(cleanup_free) char *before = draw(assessment, 120, 36);
+	assert_null(strstr(before, "hook"));
+	hooks[1].state = POOL_HOOK_RUNNING;
+	check(assessment, 120, 36, "hook outbox runs");
+	check(assessment, 80, 24, "hook outbox runs");
+	hooks[0].state = POOL_HOOK_FAILED;
+	check(assessment, 120, 36, "hook stop workers failed");
+	hooks[0].state = POOL_HOOK_DONE;
+	hooks[1].state = POOL_HOOK_LATE;
+	check(assessment, 120, 36, "hook outbox is late");
+	assessment_free(assessment);
+}
+
 int main(void)
 {
 	setlocale(LC_ALL, "C.UTF-8");
@@ -105,6 +123,7 @@ int main(void)
 		cmocka_unit_test(what_has_no_room_is_counted),
 		cmocka_unit_test(a_console_in_trouble_comes_first),
 		cmocka_unit_test(without_pools_there_is_no_panel),
+		cmocka_unit_test(a_hook_that_runs_or_went_wrong_is_named),
 	};
 	return cmocka_run_group_tests_name("pools_panel", tests, NULL, NULL);
 }

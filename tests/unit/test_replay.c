@@ -181,6 +181,10 @@ static void mistakes_are_named(void **state)
 			"connections[0].process: expected an object" },
 		{ HEAD ",\"processes\":[{\"alive\":1}]}",
 			"processes[0].alive: expected true or false" },
+		{ HEAD ",\"pools\":[{\"kind\":\"dbpool\",\"hooks\":{}}]}",
+			"pools[0].hooks: expected an array" },
+		{ HEAD ",\"pools\":[{\"kind\":\"dbpool\",\"hooks\":[{},{\"state\":\"gone\"}]}]}",
+			"pools[0].state: expected a word that this dbtop knows" },
 		{ HEAD ",\"connections\":[{\"seconds\":1e300}]}",
 			"connections[0].seconds: expected a number from 0" },
 	};
