@@ -289,8 +289,9 @@ static void open_mode(struct emergency_mode *mode)
 		emergency_run_new(&app->loop, target_session(target), &options, &callbacks);
 }
 
-static void close_mode(struct emergency_mode *mode)
+static void close_mode(void *data)
 {
+	struct emergency_mode *mode = data;
 	emergency_run_free(mode->emergency_run);
 	emergency_assess_free(mode->assess);
 	lock_impact_free(mode->lock_impact);
@@ -316,8 +317,5 @@ int emergency_mode_run(struct app *app)
 	options.target.await_proxy = true;
 	mode.run = run_open(app, &options);
 	open_mode(&mode);
-	run_start(mode.run);
-	run_loop(mode.run);
-	close_mode(&mode);
-	return run_close(mode.run);
+	return run_to_end(mode.run, close_mode);
 }

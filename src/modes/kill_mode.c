@@ -227,8 +227,9 @@ static void open_mode(struct kill_mode *mode)
 	mode->timeout = handle_new_timer(&app->loop, mode);
 }
 
-static void close_mode(struct kill_mode *mode)
+static void close_mode(void *data)
 {
+	struct kill_mode *mode = data;
 	handle_close(mode->timeout);
 	lock_impact_free(mode->lock_impact);
 	runner_free(mode->runner);
@@ -251,8 +252,5 @@ int kill_mode_run(struct app *app)
 	options.target.refresh_until_complete = true;
 	mode.run = run_open(app, &options);
 	open_mode(&mode);
-	run_start(mode.run);
-	run_loop(mode.run);
-	close_mode(&mode);
-	return run_close(mode.run);
+	return run_to_end(mode.run, close_mode);
 }

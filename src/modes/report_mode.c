@@ -65,6 +65,12 @@ static void on_received(void *data, int signal_number)
 	run_finish(mode->run, mode->status);
 }
 
+static void close_mode(void *data)
+{
+	struct report_mode *mode = data;
+	handle_close(mode->pace);
+}
+
 int report_mode_run(struct app *app)
 {
 	struct report_mode mode = { .app = app };
@@ -80,8 +86,5 @@ int report_mode_run(struct app *app)
 	options.target.await_proxy = true;
 	mode.run = run_open(app, &options);
 	mode.pace = handle_new_timer(&app->loop, &mode);
-	run_start(mode.run);
-	run_loop(mode.run);
-	handle_close(mode.pace);
-	return run_close(mode.run);
+	return run_to_end(mode.run, close_mode);
 }

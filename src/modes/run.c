@@ -196,3 +196,11 @@ int run_close(struct run *run)
 	free(run);
 	return status;
 }
+
+int run_to_end(struct run *run, void (*free_mode)(void *data))
+{
+	run_start(run);
+	run_loop(run);
+	free_mode(run->options.data);
+	return run_close(run);
+}

@@ -2,8 +2,7 @@
  * answer, the audit log and the exit status. All modes begin and end with it.
  *
  *	run = run_open(…); make what the mode needs of target and audit;
- *	run_start(run); run_loop(run);
- *	free that; return run_close(run); */
+ *	return run_to_end(run, free_that); */
 #ifndef MODES_RUN_H
 #define MODES_RUN_H
 
@@ -41,6 +40,12 @@ struct run_options {
 
 /* Never NULL. Copies the options. */
 struct run *run_open(struct app *app, const struct run_options *options);
+
+/* Connects, runs the loop until run_finish(), calls free_mode(data of the options) and frees the
+ * run. Returns the exit status. */
+int run_to_end(struct run *run, void (*free_mode)(void *data));
+
+/* The steps of run_to_end(), for the dashboard: it does not connect while it replays. */
 
 /* Connects. */
 void run_start(struct run *run);

@@ -362,13 +362,15 @@ static void open_test(struct test *test)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-static void close_test(struct test *test)
+static void close_test(void *data)
 {
+	struct test *test = data;
 	handle_close(test->timer);
 	signal_watch_free(test->children);
 	if (test->watch)
 		end_round(test);
 	cleaning_free(test->cleaning);
+	shutdown_results_free(test->results);
 }
 
 int shutdown_test_run(struct app *app)
@@ -392,9 +394,5 @@ int shutdown_test_run(struct app *app)
 		return EXIT_USAGE;
 	test.run = run_open(app, &options);
 	open_test(&test);
-	run_start(test.run);
-	run_loop(test.run);
-	close_test(&test);
-	shutdown_results_free(test.results);
-	return run_close(test.run);
+	return run_to_end(test.run, close_test);
 }
