@@ -1,4 +1,8 @@
-/* The phases of an emergency. One timer drives them; in each an assessment may be awaited. */
+/* The phases of an emergency. One timer drives them; in each an assessment may be awaited.
+ *
+ * The runner does not carry out the processes' steps: it goes from step to step, while here the
+ * next step depends on a new assessment and on whether a slot has become free, and several
+ * processes end at the same time. The sessions' steps are the runner's. */
 #include "action/emergency_run.h"
 
 #include <errno.h>

@@ -10,4 +10,10 @@ static inline const char *plural_s(int64_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* "1 process", "2 processes" */
+static inline const char *plural_es(int64_t n)
+{
+	return n == 1 ? "" : "es";
+}
+
 #endif

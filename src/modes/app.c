@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "config/config.h"
 #include "model/assessment.h"
 #include "modes/log.h"
@@ -84,5 +85,5 @@ void app_report_unwritten(const char *log, size_t lines)
 	if (lines)
 		fprintf(stderr,
 			"dbtop: the disk did not answer: %zu line%s of the %s not written\n", lines,
-			lines == 1 ? "" : "s", log);
+			plural_s((int64_t)lines), log);
 }

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
@@ -105,7 +106,7 @@ static enum prompt_outcome ask(const struct emergency_mode *mode, bool *ret_agre
 	size_t n = action_count_selected(&mode->emergency->action);
 	CLEANUP(cleanup_free)
 	char *question = mem_printf(
-		"Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n, n == 1 ? "" : "es");
+		"Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n, plural_es(n));
 	enum prompt_outcome outcome = prompt_ask(question, &answer);
 	*ret_agreed = answer && strcmp(answer, EMERGENCY_WORD) == 0;
 	return outcome;

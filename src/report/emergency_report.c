@@ -1,13 +1,12 @@
-/* Prints emergencies as text. */
+/* Prints emergencies as text. An emergency has a report of its own: beside the results of its steps
+ * it says which processes are left alone and why, and what is left at the end; and it reports while
+ * it runs. */
 #include "report/emergency_report.h"
 
 #include "base/duration.h"
+#include "base/plural.h"
 #include "model/emergency.h"
-
-static const char *plural(size_t n, const char *one, const char *many)
-{
-	return n == 1 ? one : many;
-}
+#include "report/result.h"
 
 /* "     4312  python3 main.py                3 connections  app.service" */
 static void put_process(struct printer *printer, const struct action_step *step)
@@ -15,8 +14,8 @@ static void put_process(struct printer *printer, const struct action_step *step)
 	const char *name = step->process.command ? step->process.command : step->process.name;
 	printer_format(printer, "%9d  ", step->pid);
 	printer_cell(printer, name ? name : "?", 32);
-	printer_format(printer, " %3u %s", step->process.connections,
-		plural(step->process.connections, "connection", "connections"));
+	printer_format(printer, " %3u connection%s", step->process.connections,
+		plural_s(step->process.connections));
 	if (step->process.unit)
 		printer_format(printer, "  %s", step->process.unit);
 	printer_end_line(printer);
@@ -52,8 +51,7 @@ static void put_gone(struct printer *printer, const struct action *gone)
 	size_t n = action_count_selected(gone);
 	if (!n)
 		return;
-	printer_format(printer, "and end %zu %s whose client is gone", n,
-		plural(n, "session", "sessions"));
+	printer_format(printer, "and end %zu session%s whose client is gone", n, plural_s(n));
 	printer_end_line(printer);
 	for (size_t i = 0; i < gone->n_steps; i++) {
 		if (!gone->steps[i].selected)
@@ -64,18 +62,6 @@ static void put_gone(struct printer *printer, const struct action *gone)
 	}
 }
 
-/* Nothing to stop is said only of what was looked at. */
-static void put_blind(struct printer *printer, const struct emergency *emergency)
-{
-	const struct action *action = &emergency->action;
-	if (!action->blind)
-		return;
-	printer_text(
-		printer, action_count_selected(action) > 0 ? "perhaps more: " : "cannot tell: ");
-	printer_text(printer, action->blind);
-	printer_end_line(printer);
-}
-
 int emergency_report_plan(
 	const struct emergency *emergency, const struct printer_style *style, FILE *file)
 {
@@ -84,13 +70,12 @@ int emergency_report_plan(
 	size_t n = action_count_selected(&emergency->action);
 	size_t connections = emergency_count_connections(emergency);
 	if (n > 0 || !emergency->action.blind) {
-		printer_format(&printer, "would stop %zu %s with %zu %s on ", n,
-			plural(n, "process", "processes"), connections,
-			plural(connections, "connection", "connections"));
+		printer_format(&printer, "would stop %zu process%s with %zu connection%s on ", n,
+			plural_es(n), connections, plural_s(connections));
 		printer_text(&printer, emergency->action.server);
 		printer_end_line(&printer);
 	}
-	put_blind(&printer, emergency);
+	result_put_blind(&printer, &emergency->action);
 	for (size_t i = 0; i < emergency->action.n_steps; i++)
 		if (emergency->action.steps[i].process.skip == SKIP_NONE) {
 			put_process(&printer, &emergency->action.steps[i]);
@@ -192,9 +177,9 @@ int emergency_report_text(
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = action_count_selected(&emergency->action), sessions, ended;
 	emergency_count_sessions(emergency, &sessions, &ended);
-	printer_format(&printer, "stopped %zu of %zu %s, ended %zu of %zu %s on ",
-		action_count_done(&emergency->action), n, plural(n, "process", "processes"), ended,
-		sessions, plural(sessions, "session", "sessions"));
+	printer_format(&printer, "stopped %zu of %zu process%s, ended %zu of %zu session%s on ",
+		action_count_done(&emergency->action), n, plural_es(n), ended, sessions,
+		plural_s(sessions));
 	printer_text(&printer, emergency->action.server);
 	printer_end_line(&printer);
 	for (size_t i = 0; i < emergency->action.n_steps; i++)

@@ -64,13 +64,13 @@ static void put_query(struct printer *printer, const char *query)
 	printer_end_line(printer);
 }
 
-/* Nothing is found is said only of what was looked at. */
-static void put_blind(struct printer *printer, const struct action *plan)
+/* "Nothing found" is only said of what could be seen. */
+void result_put_blind(struct printer *printer, const struct action *action)
 {
-	if (!plan->blind)
+	if (!action->blind)
 		return;
-	printer_text(printer, plan->n_steps ? "perhaps more: " : "cannot tell: ");
-	printer_text(printer, plan->blind);
+	printer_text(printer, action_count_selected(action) ? "perhaps more: " : "cannot tell: ");
+	printer_text(printer, action->blind);
 	printer_end_line(printer);
 }
 
@@ -83,7 +83,7 @@ int result_print_plan(const struct action *plan, const struct printer_style *sty
 		put_place(&printer, plan, n);
 		printer_end_line(&printer);
 	}
-	put_blind(&printer, plan);
+	result_put_blind(&printer, plan);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct action_step *step = &plan->steps[i];
 		if (!step->selected)
@@ -125,6 +125,6 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 	}
 	if (action_count_survivors(plan) > 0)
 		put_survivors(&printer, plan);
-	put_blind(&printer, plan);
+	result_put_blind(&printer, plan);
 	return printer_flush(&printer);
 }

@@ -24,4 +24,7 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 int result_print_json(const struct action *plan, bool dry_run, FILE *file)
 	__attribute__((warn_unused_result));
 
+/* Prints why there may be more to do than the action has, if that is so: "perhaps more: …". */
+void result_put_blind(struct printer *printer, const struct action *action);
+
 #endif

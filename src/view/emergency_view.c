@@ -1,4 +1,6 @@
-/* Both screens are a list of lines, built anew for each frame. */
+/* Both screens are a list of lines, built anew for each frame. view/plan.c does not draw them: its
+ * rows are steps in columns, while these lists mix phases, processes, sessions and what is left, in
+ * sections. */
 #include "view/emergency_view.h"
 
 #include <stdio.h>
@@ -390,7 +392,7 @@ static void plan_title(const struct emergency *emergency, char *text, size_t siz
 	size_t connections = emergency_count_connections(emergency);
 	if (n)
 		snprintf(text, size, "Emergency: stop %zu process%s with %zu connection%s?", n,
-			n == 1 ? "" : "es", connections, plural_s(connections));
+			plural_es(n), connections, plural_s(connections));
 	else
 		snprintf(text, size, "Emergency");
 }
