@@ -29,6 +29,8 @@
 #define PG_TOP_REFRESHES  8
 #define STARTS            9
 #define KEYS              21
+#define OTHERS_MAX        3
+#define ROUNDS            7
 
 /* The aims, and what they are held against: a bare poll of the same rows takes 0.6 ms on the
  * machine where 2 ms are the aim, an empty connection and one statement 15 ms where 60 ms are. */
@@ -40,7 +42,9 @@
 
 static struct private_server *server;
 static int failures;
-static int most = 2000; /* connections */
+static int most = 2000;                /* connections */
+static const char *others[OTHERS_MAX]; /* builds of dbtop to compare with */
+static int n_others;
 
 static void judge(const char *what, double value, double aim)
 {
@@ -104,17 +108,26 @@ static void drain(struct term *term, double us)
 		term_read(term, left > 20000 ? 20 : (int)(left / 1000) + 1);
 }
 
+/* The same for this dbtop and all others. */
+static void drain_all(struct term *const *terms, double us)
+{
+	int64_t end = instant_monotonic() + (int64_t)us;
+	while (instant_monotonic() < end)
+		for (int i = 0; i <= n_others; i++)
+			term_read(terms[i], 5);
+}
+
 /* No pool of this machine that is not ours. */
 static const char *pages(void)
 {
 	return live_folder();
 }
 
-static struct term *start_dbtop(void)
+static struct term *start_dbtop(const char *path)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
-	struct term *term = start_in_terminal((const char *const[]){
-		live_dbtop_path(), "-i", INTERVAL, "--pages", pages(), conninfo, NULL });
+	struct term *term = start_in_terminal(
+		(const char *const[]){ path, "-i", INTERVAL, "--pages", pages(), conninfo, NULL });
 	if (!term_wait_text(term, "live_client"))
 		fail_msg("dbtop shows no client");
 	return term;
@@ -128,7 +141,7 @@ struct cost {
 
 static struct cost dbtop_cost(void)
 {
-	struct term *term = start_dbtop();
+	struct term *term = start_dbtop(live_dbtop_path());
 	drain(term, WARM_UP_REFRESHES * INTERVAL_US);
 	int64_t began = instant_monotonic();
 	double before = measure_cpu(term_pid(term));
@@ -192,11 +205,11 @@ static void show_cost(int wanted)
 
 /* --- the first frame --- */
 
-static double start_once(const char *conninfo)
+static double start_once(const char *path, const char *conninfo)
 {
 	int64_t began = instant_monotonic();
 	struct term *term = start_in_terminal(
-		(const char *const[]){ live_dbtop_path(), "--pages", pages(), conninfo, NULL });
+		(const char *const[]){ path, "--pages", pages(), conninfo, NULL });
 	while (!term_shows(term, "live_client") && instant_monotonic() - began < 30 * USEC_PER_SEC)
 		term_read(term, 1);
 	double took = (double)(instant_monotonic() - began);
@@ -217,7 +230,7 @@ static void show_start(void)
 	double starts[STARTS], bare[STARTS];
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
 	for (int i = 0; i < STARTS; i++) {
-		starts[i] = start_once(conninfo);
+		starts[i] = start_once(live_dbtop_path(), conninfo);
 		bare[i] = connect_once(conninfo);
 	}
 	double took = measure_median(starts, STARTS), beside = measure_median(bare, STARTS);
@@ -251,7 +264,7 @@ static double press_once(struct term *term, bool open)
 static void show_keys(void)
 {
 	double keys[KEYS];
-	struct term *term = start_dbtop();
+	struct term *term = start_dbtop(live_dbtop_path());
 	pid_t backend = own_backend();
 	kill(backend, SIGSTOP);
 	drain(term, 3e6);
@@ -265,14 +278,95 @@ static void show_keys(void)
 	judge("key to frame, ms", took / 1e3, AIM_KEY / 1e3);
 }
 
+/* --- beside other builds --- */
+
+enum figure {
+	FIGURE_START, /* processor time of the first looks */
+	FIGURE_CPU,   /* … of a refresh */
+	FIGURE_PSS,
+	FIGURE_FRAME, /* time until the first frame */
+	FIGURE_COUNT
+};
+
+static double figures[FIGURE_COUNT][OTHERS_MAX + 1][ROUNDS];
+
+static const char *path_of(int program)
+{
+	return program ? others[program - 1] : live_dbtop_path();
+}
+
+/* All of them run at once, so that other load on the machine slows them alike. */
+static void measure_refreshes(int round)
+{
+	struct term *terms[OTHERS_MAX + 1];
+	double before[OTHERS_MAX + 1];
+	for (int i = 0; i <= n_others; i++)
+		terms[i] = start_dbtop(path_of(i));
+	drain_all(terms, WARM_UP_REFRESHES * INTERVAL_US);
+	for (int i = 0; i <= n_others; i++)
+		before[i] = figures[FIGURE_START][i][round] = measure_cpu(term_pid(terms[i]));
+	drain_all(terms, REFRESHES * INTERVAL_US);
+	for (int i = 0; i <= n_others; i++) {
+		figures[FIGURE_CPU][i][round] = measure_cpu(term_pid(terms[i])) - before[i];
+		figures[FIGURE_PSS][i][round] = (double)measure_pss(term_pid(terms[i]));
+	}
+	for (int i = 0; i <= n_others; i++)
+		term_end(terms[i]);
+}
+
+static void measure_starts(int round)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
+	for (int i = 0; i <= n_others; i++)
+		figures[FIGURE_FRAME][i][round] = start_once(path_of(i), conninfo);
+}
+
+static double median_ratio(enum figure figure, int program)
+{
+	double ratios[ROUNDS];
+	for (int i = 0; i < ROUNDS; i++)
+		ratios[i] = figures[figure][0][i] / figures[figure][program][i];
+	return measure_median(ratios, ROUNDS);
+}
+
+static void show_ratios(int wanted)
+{
+	connect_up_to(wanted);
+	for (int i = 0; i < ROUNDS; i++) {
+		measure_refreshes(i);
+		measure_starts(i);
+	}
+	for (int i = 1; i <= n_others; i++)
+		printf("%6d connections   refresh %.2f   first looks %.2f   PSS %.2f   first frame "
+		       "%.2f   times %s\n",
+			wanted, median_ratio(FIGURE_CPU, i), median_ratio(FIGURE_START, i),
+			median_ratio(FIGURE_PSS, i), median_ratio(FIGURE_FRAME, i), others[i - 1]);
+	fflush(stdout);
+}
+
 /* --- */
+
+static const int sizes[] = { 10, 1000, 2000 };
+
+static void start_server(void)
+{
+	server = live_server_start((const char *const[]){ "max_connections=2050", NULL });
+	live_sql(server, "CREATE ROLE app LOGIN");
+}
+
+static void compare(void **state)
+{
+	(void)state;
+	start_server();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && sizes[i] <= most; i++)
+		show_ratios(sizes[i]);
+	private_server_stop(server);
+}
 
 static void measure_everything(void **state)
 {
 	(void)state;
-	static const int sizes[] = { 10, 1000, 2000 };
-	server = live_server_start((const char *const[]){ "max_connections=2050", NULL });
-	live_sql(server, "CREATE ROLE app LOGIN");
+	start_server();
 	printf("dbtop in a terminal of %d×%d; processor time is that of one refresh\n", WIDTH,
 		HEIGHT);
 	connect_up_to(sizes[0]);
@@ -284,13 +378,16 @@ static void measure_everything(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* bench_dbtop [MOST]: up to so many connections; 10, 1000 and 2000 are measured. */
+/* bench_dbtop [MOST [OTHER…]]: up to so many connections; 10, 1000 and 2000 are measured. With
+ * other builds of dbtop, only its ratios to them. */
 int main(int argc, char **argv)
 {
 	if (argc > 1)
 		most = atoi(argv[1]);
+	for (int i = 2; i < argc && n_others < OTHERS_MAX; i++)
+		others[n_others++] = argv[i];
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(measure_everything, live_teardown),
+		cmocka_unit_test_teardown(n_others ? compare : measure_everything, live_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
