@@ -105,8 +105,8 @@ static enum prompt_outcome ask(const struct emergency_mode *mode, bool *ret_agre
 	CLEANUP(cleanup_free) char *answer = NULL;
 	size_t n = action_count_selected(&mode->emergency->action);
 	CLEANUP(cleanup_free)
-	char *question = mem_printf(
-		"Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n, plural_es(n));
+	char *question =
+		mem_printf("Type \"%s\" to stop %zu process%s: ", EMERGENCY_WORD, n, plural_es(n));
 	enum prompt_outcome outcome = prompt_ask(question, &answer);
 	*ret_agreed = answer && strcmp(answer, EMERGENCY_WORD) == 0;
 	return outcome;
