@@ -46,13 +46,8 @@ void slot_lend(struct dbpool *pool, struct link_slot *slot, struct borrower *bor
 
 void slot_take_back(struct dbpool *pool, struct link_slot *slot, int64_t now)
 {
-	struct page_counters *counters = &slot->page->counters;
-	int64_t hold = now - slot->since;
 	next_ticket(slot);
-	page_add(counters->released, 1);
-	page_add(counters->hold[page_bucket(hold)], 1);
-	if (hold > counters->longest_hold)
-		page_set(counters->longest_hold, hold);
+	page_slot_released(slot->page, now - slot->since);
 	slot->leaked = false;
 	set_state(pool, slot, SLOT_CLEANING, now);
 }

@@ -255,6 +255,12 @@ void page_writer_remove(struct page_writer *writer)
 	writer->folder = -1;
 }
 
+void page_writer_forget(struct page_writer *writer)
+{
+	drop_file(writer);
+	free(writer);
+}
+
 void page_writer_free(struct page_writer *writer)
 {
 	if (!writer)

@@ -62,8 +62,8 @@ static const char *tail(const char *site)
 	return slash && slash[1] ? slash + 1 : end;
 }
 
-void page_slot_opened(
-	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now)
+static void set_backend(struct page_slot *slot, int32_t backend_pid, int64_t backend_start,
+	int64_t opened, int64_t now)
 {
 	uint32_t odd = begin(&slot->seq);
 	store(slot->state, (uint32_t)PAGE_SLOT_IDLE);
@@ -71,12 +71,24 @@ void page_slot_opened(
 	store(slot->backend_start, backend_start);
 	store(slot->thread, 0);
 	store(slot->since_monotonic, now);
-	store(slot->opened_monotonic, now);
+	store(slot->opened_monotonic, opened);
 	store(slot->uses, (uint64_t)0);
 	store(slot->last_result_monotonic, (int64_t)0);
 	store(slot->leaked, 0u);
 	store_text(slot->site, sizeof(slot->site), "");
 	end(&slot->seq, odd);
+}
+
+void page_slot_opened(
+	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now)
+{
+	set_backend(slot, backend_pid, backend_start, now, now);
+}
+
+void page_slot_found(
+	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now)
+{
+	set_backend(slot, backend_pid, backend_start, PAGE_UNKNOWN, now);
 }
 
 void page_slot_state(struct page_slot *slot, enum page_slot_state state, int64_t now)
@@ -117,6 +129,15 @@ void page_slot_idle(struct page_slot *slot, int64_t now)
 	store(slot->since_monotonic, now);
 	store(slot->leaked, 0u);
 	end(&slot->seq, odd);
+}
+
+void page_slot_released(struct page_slot *slot, int64_t hold)
+{
+	struct page_counters *counters = &slot->counters;
+	page_add(counters->released, 1);
+	page_add(counters->hold[page_bucket(hold)], 1);
+	if (hold > counters->longest_hold)
+		page_set(counters->longest_hold, hold);
 }
 
 void page_slot_leaked(struct page_slot *slot, bool leaked)

@@ -36,6 +36,9 @@ void page_writer_keep(const struct page_writer *writer);
 /* Removes the file; the mapping stays valid. */
 void page_writer_remove(struct page_writer *writer);
 
+/* In a child after fork(): frees the child's copy, and leaves the parent's file alone. */
+void page_writer_forget(struct page_writer *writer);
+
 /* Removes the file and the mapping. NULL is allowed. */
 void page_writer_free(struct page_writer *writer);
 
@@ -62,6 +65,10 @@ void page_beat(struct page *page);
 void page_slot_opened(
 	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now);
 
+/* The same for a connection that was opened at an unknown time. */
+void page_slot_found(
+	struct page_slot *slot, int32_t backend_pid, int64_t backend_start, int64_t now);
+
 /* Sets the state of a slot that is connecting, closing or empty. */
 void page_slot_state(struct page_slot *slot, enum page_slot_state state, int64_t now);
 
@@ -70,6 +77,9 @@ void page_slot_held(struct page_slot *slot, int64_t now, int32_t thread, const c
 
 /* The connection is back in the reserve. */
 void page_slot_idle(struct page_slot *slot, int64_t now);
+
+/* Counts a hold that has ended. */
+void page_slot_released(struct page_slot *slot, int64_t hold);
 
 /* The present hold is a leak, or is none any more. */
 void page_slot_leaked(struct page_slot *slot, bool leaked);

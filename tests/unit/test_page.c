@@ -685,6 +685,43 @@ static void another_reader_agrees(void **state)
 	assert_non_null(strstr(seen, expected));
 }
 
+/* A writer, written from the description only, must be read. */
+static void another_writers_page_is_read(void **state)
+{
+	struct fixture *f = *state;
+	char command[PAGE_PATH_MAX + 128], path[PAGE_PATH_MAX] = "";
+	snprintf(command, sizeof(command),
+		"python3 tests/support/write_page.py '%s' 4711 'shop/orders.py:212' <"
+		"'%s/go'",
+		f->folder, f->root);
+	snprintf(path, sizeof(path), "%s/go", f->root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	FILE *writer = popen(command, "r");
+	assert_non_null(writer);
+	FILE *go = fopen(path, "w");
+	assert_non_null(go);
+	assert_non_null(fgets(path, sizeof(path), writer));
+	path[strcspn(path, "\n")] = '\0';
+	assert_int_equal(read_file(f, strrchr(path, '/') + 1), PAGE_OK);
+	assert_string_equal(f->copy.name, "written");
+	assert_string_equal(f->copy.server, "127.0.0.1:5432/app");
+	assert_true(f->copy.owner_visible);
+	assert_int_equal(f->copy.phase, PAGE_RUNNING);
+	assert_int_equal(f->copy.limits.max, 2);
+	assert_int_equal(f->copy.limits.held, 60000000);
+	assert_int_equal(f->copy.totals.held, 1);
+	assert_int_equal(f->copy.totals.acquired, 1);
+	assert_int_equal(f->copy.totals.pending_writes, PAGE_UNKNOWN);
+	assert_int_equal(f->copy.slots[0].backend_pid, 4711);
+	assert_int_equal(f->copy.slots[0].backend_start, PAGE_UNKNOWN);
+	assert_int_equal(f->copy.slots[0].opened, PAGE_UNKNOWN);
+	assert_string_equal(f->copy.slots[0].site, "shop/orders.py:212");
+	assert_int_equal(f->copy.slots[1].state, PAGE_SLOT_EMPTY);
+	fclose(go);
+	assert_int_equal(pclose(writer), 0);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void percentiles_come_from_buckets(void **state)
 {
 	uint64_t buckets[PAGE_BUCKETS] = { 0 };
@@ -724,6 +761,7 @@ int main(void)
 		TEST(a_torn_slot_is_never_seen),
 		TEST(a_slot_torn_for_good_is_told),
 		TEST(another_reader_agrees),
+		TEST(another_writers_page_is_read),
 		cmocka_unit_test(percentiles_come_from_buckets),
 		/* these need root */
 		TEST(folders_of_other_users_are_refused),
