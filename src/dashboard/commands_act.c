@@ -65,15 +65,15 @@ static void report_nothing(struct dashboard *dashboard, enum action_kind kind, c
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	enum certainty least = dashboard->app->options.least;
 	char text[FINDINGS_TEXT_MAX];
-	bool may_tell = true;
+	bool is_known = true;
 	if (kind == ACTION_KILL_LEAKED)
-		may_tell = findings_blindness(assessment, least) == BLIND_NOT;
+		is_known = findings_blindness(assessment, least) == BLIND_NOT;
 	else if (kind == ACTION_TERMINATE || kind == ACTION_CANCEL)
-		may_tell = !findings_has_no_rows(assessment);
+		is_known = !findings_has_no_rows(assessment);
 	findings_describe_blindness(assessment, least, text);
 	CLEANUP(cleanup_free) char *notice = mem_printf("cannot tell: %s", text);
 	ui_notice(
-		&dashboard->ui, may_tell ? STYLE_GOOD : STYLE_CAUTION, may_tell ? nothing : notice);
+		&dashboard->ui, is_known ? STYLE_GOOD : STYLE_CAUTION, is_known ? nothing : notice);
 }
 
 void command_open_plan(struct dashboard *dashboard, struct action *plan, const char *otherwise)

@@ -31,7 +31,7 @@ static bool run(PGconn *conn, const char *sql)
 	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
-static void tell_ready(void)
+static void report_ready(void)
 {
 	ssize_t written = write(READY_FD, "r", 1);
 	(void)written;
@@ -46,7 +46,7 @@ static int play_storefront(struct connections *pool)
 		"UPDATE product SET stock = stock - 1 WHERE id = 1 + (random() * 9)::int",
 		"SELECT sum(stock) FROM product",
 	};
-	tell_ready();
+	report_ready();
 	for (unsigned turn = 0;; turn++) {
 		PGconn *conn = pool->conns[turn % MOST_CONNECTIONS];
 		if (!run(conn, statements[turn / MOST_CONNECTIONS % 3]))
@@ -60,7 +60,7 @@ static int play_report_worker(struct connections *pool)
 	for (int i = 0; i < pool->count; i++)
 		if (!run(pool->conns[i], "SELECT count(*) FROM orders WHERE day = current_date"))
 			return 1;
-	tell_ready();
+	report_ready();
 	/* keeps its connections and never uses them again */
 	for (;;)
 		pause();
@@ -75,7 +75,7 @@ static int play_checkout(struct connections *pool)
 	for (int i = 0; i < pool->count; i++)
 		if (!run(pool->conns[i], "BEGIN") || !run(pool->conns[i], statements[i]))
 			return 1;
-	tell_ready();
+	report_ready();
 	for (;;)
 		pause();
 }
@@ -85,7 +85,7 @@ static int play_importer(struct connections *pool)
 	if (!PQsendQuery(pool->conns[0], "SELECT pg_sleep(3600) /* import of orders.csv */"))
 		return 1;
 	PQflush(pool->conns[0]);
-	tell_ready();
+	report_ready();
 	/* lives long enough to be seen, then dies as if killed by the out-of-memory killer */
 	usleep(IMPORTER_LIVES_MS * 1000);
 	return raise(SIGKILL);

@@ -91,7 +91,7 @@ static void put_unreadable(
 }
 
 /* Waiters of one process share a line. The first of them has waited longest. */
-static bool is_told(const struct assessment *assessment, size_t index)
+static bool is_listed_before(const struct assessment *assessment, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
 		if (assessment->waiters[i].in_scope &&
@@ -147,7 +147,7 @@ void summary_pools_put(struct printer *printer, const struct assessment *assessm
 		printer_end_line(printer);
 	}
 	for (size_t i = 0; i < assessment->n_waiters; i++)
-		if (assessment->waiters[i].in_scope && !is_told(assessment, i))
+		if (assessment->waiters[i].in_scope && !is_listed_before(assessment, i))
 			put_starving(printer, assessment, i, label);
 }
 

@@ -137,7 +137,7 @@ static void judge_routine(const char *message, struct session_failure *failure)
 
 /* Chooses the line to show. With several addresses libpq's message has a part for each; the first
  * part with a server's own error says more than "connection refused" of an earlier address. */
-static const char *telling_line(const char *message)
+static const char *reason_line(const char *message)
 {
 	for (const char *line = message; line && *line;) {
 		char sqlstate[6] = "";
@@ -153,7 +153,7 @@ static const char *telling_line(const char *message)
 struct session_failure failure_read(struct arena *arena, const char *message)
 {
 	struct session_failure failure = { .status = SERVER_REFUSED };
-	const char *line = skip_prefix(telling_line(message));
+	const char *line = skip_prefix(reason_line(message));
 	line = split_sqlstate(line, failure.sqlstate);
 	failure.text = text_clean(arena, line, strcspn(line, "\n"), TEXT_LINE);
 	if (!failure.sqlstate[0] || !judge_code(&failure))

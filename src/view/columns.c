@@ -296,7 +296,7 @@ static const char *wait_text(
 	return connection->backend->wait_event;
 }
 
-static bool application_is_told(
+static bool application_is_redundant(
 	const struct assessment *assessment, const struct connection *connection)
 {
 	const struct client_process *holder = assessment_process(assessment, connection);
@@ -306,7 +306,7 @@ static bool application_is_told(
 	return holder && process_title_says(&holder->process, application);
 }
 
-static bool database_is_told(
+static bool database_is_redundant(
 	const struct assessment *assessment, const struct connection *connection)
 {
 	const char *database = connection->backend->database;
@@ -326,10 +326,10 @@ static const struct column columns[] = {
 	[COLUMN_PROCESS] = { "PROCESS", "process", "command", .widest = 30, .narrow = 16,
 		.text = process_text, .format = process_format },
 	[COLUMN_APPLICATION] = { "APPLICATION", "application", NULL, .widest = 20,
-		.text = application_text, .is_told = application_is_told },
+		.text = application_text, .is_redundant = application_is_redundant },
 	[COLUMN_USER] = { "USER", "user", "role", .widest = 16, .text = user_text },
 	[COLUMN_DATABASE] = { "DATABASE", "database", "db", .widest = 16, .text = database_text,
-		.is_told = database_is_told },
+		.is_redundant = database_is_redundant },
 	[COLUMN_CLIENT] = { "CLIENT", "client", "address", .widest = 47, .format = client_format,
 		.measure = client_measure, .key = client_key },
 	[COLUMN_AGE] = { "AGE", "age", NULL, .right = true, .widest = 7, .narrow = 7,

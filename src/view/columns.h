@@ -50,7 +50,8 @@ struct column {
 	/* Whether the process's title or the line of its group already shows the value. NULL:
 	 * never. A column that has only such values is left out; a value that the group shows is
 	 * left blank. */
-	bool (*is_told)(const struct assessment *assessment, const struct connection *connection);
+	bool (*is_redundant)(
+		const struct assessment *assessment, const struct connection *connection);
 	/* Sorts by this, smallest first; NULL: sorts by the text. */
 	uint64_t (*key)(const struct connection *connection);
 };

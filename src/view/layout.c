@@ -33,7 +33,7 @@ static const struct {
 	{ COLUMN_PROCESS, false, 0 },
 };
 
-static bool is_told_by_grouping(enum column_id id, enum grouping grouping)
+static bool is_grouped_by(enum column_id id, enum grouping grouping)
 {
 	return (id == COLUMN_PROCESS && grouping == GROUPING_PROCESS) ||
 		(id == COLUMN_APPLICATION && grouping == GROUPING_APPLICATION) ||
@@ -45,7 +45,7 @@ bool layout_group_shows(const struct assessment *assessment, const struct connec
 {
 	const struct column *column = column_get(id);
 	return id == COLUMN_APPLICATION && grouping == GROUPING_PROCESS &&
-		column->is_told(assessment, connection);
+		column->is_redundant(assessment, connection);
 }
 
 static int larger(int a, int b)
@@ -70,13 +70,13 @@ static int measure_contents(const struct assessment *assessment, const struct ro
 {
 	const struct column *column = column_get(id);
 	bool blank = id != COLUMN_APPLICATION || grouping == GROUPING_PROCESS;
-	bool news = !column->is_told || !blank;
+	bool news = !column->is_redundant || !blank;
 	int width = 0;
 	for (size_t i = 0; i < rows->n_members && (width < column->widest || !news); i++) {
 		const struct connection *connection =
 			&assessment->connections[rows->members[i].connection];
 		if (!news)
-			news = !column->is_told(assessment, connection);
+			news = !column->is_redundant(assessment, connection);
 		if (layout_group_shows(assessment, connection, id, grouping))
 			continue;
 		width = larger(width, column_measure(id, assessment, connection, width));
@@ -147,7 +147,7 @@ static size_t list(const struct layout_options *options, enum column_id ids[COLU
 		ids[count++] = options->columns[i];
 	for (size_t i = 0; !options->n_columns && i < COLUMN_COUNT; i++)
 		if (!column_get((enum column_id)i)->optional &&
-			!is_told_by_grouping((enum column_id)i, options->grouping))
+			!is_grouped_by((enum column_id)i, options->grouping))
 			ids[count++] = (enum column_id)i;
 	return count;
 }

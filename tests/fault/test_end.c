@@ -225,7 +225,7 @@ static void end_dashboard(enum hang hang)
 	term_press(term, "Esc q");
 	assert_true(term_wait_exit(term, &status));
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		term_tell(term, "in the end");
+		term_print(term, "in the end");
 		fail_msg("hang %d: status %#x", hang, (unsigned)status);
 	}
 	term_end(term);

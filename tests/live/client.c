@@ -63,7 +63,7 @@ static int number(const struct client *client, int otherwise)
 	return client->arguments[0] ? atoi(client->arguments[0]) : otherwise;
 }
 
-static void tell_ready(const struct client *client)
+static void report_ready(const struct client *client)
 {
 	for (int i = 0; i < client->count; i++)
 		printf("pid %d\n", PQbackendPID(client->conns[i]));
@@ -160,7 +160,7 @@ static void play_send(struct client *client)
 static void play_busy(struct client *client)
 {
 	play_connect(client);
-	tell_ready(client);
+	report_ready(client);
 	for (;;) {
 		for (int i = 0; i < client->count; i++)
 			run(client->conns[i], "SELECT 1 AS busy");
@@ -215,7 +215,7 @@ static void flip(PGconn *conn, unsigned *seed)
 static void play_flip(struct client *client)
 {
 	unsigned seed = (unsigned)number(client, 1);
-	tell_ready(client);
+	report_ready(client);
 	for (;;) {
 		flip(open_one(client), &seed);
 		PQfinish(client->conns[--client->count]);
@@ -225,7 +225,7 @@ static void play_flip(struct client *client)
 /* churn [US]: connects and leaves, for ever, with a pause of so many microseconds */
 static void play_churn(struct client *client)
 {
-	tell_ready(client);
+	report_ready(client);
 	for (;;) {
 		run(open_one(client), "SELECT 1 AS churn");
 		PQfinish(client->conns[--client->count]);
@@ -259,7 +259,7 @@ static void play_pooled(struct client *client)
 {
 	bool forks = client->arguments[0] != NULL;
 	unsigned seed = (unsigned)getpid();
-	tell_ready(client);
+	report_ready(client);
 	for (;;) {
 		pid_t child = forks ? fork() : 0;
 		if (child == 0) {
@@ -316,7 +316,7 @@ int main(int argc, char **argv)
 		const char *uid = getenv("LIVE_CLIENT_UID");
 		if (uid && setuid((uid_t)atoi(uid)) != 0)
 			give_up("setuid", NULL);
-		tell_ready(client);
+		report_ready(client);
 		for (;;)
 			pause();
 	}

@@ -63,7 +63,7 @@ static void run(PGconn *conn, const char *sql)
 	PQclear(result);
 }
 
-static void work_until_told(void)
+static void work_until_signalled(void)
 {
 	while (!told) {
 		for (int i = 0; i < CONNECTIONS; i++)
@@ -92,7 +92,7 @@ static int play_closed(void)
 {
 	catch_it();
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	nap(20);
 	close_all();
 	return 0;
@@ -119,7 +119,7 @@ static int play_left_sessions(void)
 {
 	catch_it();
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
 	PQflush(conns[0]);
 	PQfinish(conns[1]);
@@ -158,7 +158,7 @@ static int play_child(void)
 	/* it has inherited both connections, and ignores the terminal's signal */
 	if (child)
 		return stay();
-	work_until_told();
+	work_until_signalled();
 	close(PQsocket(conns[0]));
 	PQfinish(conns[1]);
 	_exit(0);
@@ -168,7 +168,7 @@ static int play_never_exited(void)
 {
 	catch_it();
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	close_all();
 	return stay();
 }
@@ -177,7 +177,7 @@ static int play_hung(void)
 {
 	catch_it();
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	return stay();
 }
 
@@ -185,7 +185,7 @@ static int play_ignored(void)
 {
 	signal(SIGINT, SIG_IGN);
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	return 0;
 }
 
@@ -207,7 +207,7 @@ static int play_reconnected(void)
 {
 	catch_it();
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	PQfinish(conns[0]);
 	conns[0] = open_one();
 	run(conns[0], "SELECT 1");
@@ -235,7 +235,7 @@ static int play_reconnected_at_once(void)
 static int play_died(void)
 {
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	return 0;
 }
 
@@ -244,7 +244,7 @@ static int play_died_raise(void)
 {
 	catch_it();
 	open_all();
-	work_until_told();
+	work_until_signalled();
 	nap(20);
 	signal(SIGINT, SIG_DFL);
 	return raise(SIGINT);

@@ -190,7 +190,7 @@ static void a_server_that_vanishes_ends_no_one_and_hangs_nothing(void **state)
 	PQfinish(app);
 }
 
-static void more_than_the_limit_is_told_before_the_question(void **state)
+static void more_than_the_limit_is_reported_before_the_question(void **state)
 {
 	(void)state;
 	PGconn *first = connect_app(), *second = connect_app();
@@ -247,7 +247,7 @@ int main(void)
 		LIVE_TEST(a_full_disk_stops_a_kill_that_asks_nobody),
 		LIVE_TEST(without_an_audit_log_nothing_is_ended),
 		LIVE_TEST(a_server_that_vanishes_ends_no_one_and_hangs_nothing),
-		LIVE_TEST(more_than_the_limit_is_told_before_the_question),
+		LIVE_TEST(more_than_the_limit_is_reported_before_the_question),
 	};
 	return LIVE_GROUP("actions", tests,
 		.sql = "CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN;"

@@ -145,7 +145,7 @@ static struct demo start_demo(void)
 	demo.term =
 		term_start(&options, (const char *const[]){ live_dbtop_path(), "--demo", NULL });
 	if (!live_wait(is_up, &demo, 60000)) {
-		term_tell(demo.term, "no demo");
+		term_print(demo.term, "no demo");
 		fail();
 	}
 	note_descendants(&demo);

@@ -291,7 +291,7 @@ static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
 }
 
 /* As systemd does with Restart=always. */
-static void what_a_supervisor_starts_again_survives_and_is_told(void **state)
+static void what_a_supervisor_starts_again_survives_and_is_reported(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free)
@@ -464,7 +464,7 @@ int main(void)
 		LIVE_TEST(a_dry_run_names_all_and_touches_nobody),
 		LIVE_TEST(it_stays_within_its_scope),
 		LIVE_TEST(readonly_forbids_it),
-		LIVE_TEST(what_a_supervisor_starts_again_survives_and_is_told),
+		LIVE_TEST(what_a_supervisor_starts_again_survives_and_is_reported),
 		LIVE_TEST(what_is_lost_is_part_of_the_plan),
 		LIVE_TEST(what_cannot_be_audited_is_not_begun),
 		LIVE_TEST(killed_in_the_middle_it_leaves_nothing_half_written),

@@ -21,7 +21,7 @@ static void start_idle_app(void)
 		server, "state_change > clock_timestamp() - interval '200 ms'", 0, 10000);
 }
 
-static void once_tells_people(void **state)
+static void once_prints_text_for_people(void **state)
 {
 	(void)state;
 	struct live_run run = live_dbtop("--once", super, NULL);
@@ -130,7 +130,7 @@ static void no_query_text_is_in_no_output(void **state)
 	PQfinish(conn);
 }
 
-static void wrong_usage_is_told(void **state)
+static void wrong_usage_is_reported(void **state)
 {
 	(void)state;
 	static const char *const commands[][4] = {
@@ -215,12 +215,12 @@ static void name_routes(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LIVE_TEST(once_tells_people),
+		LIVE_TEST(once_prints_text_for_people),
 		LIVE_TEST(count_is_so_many_lines),
 		LIVE_TEST(follow_goes_on_until_it_is_stopped),
 		LIVE_TEST(reader_that_left_ends_it_quietly),
 		LIVE_TEST(no_query_text_is_in_no_output),
-		LIVE_TEST(wrong_usage_is_told),
+		LIVE_TEST(wrong_usage_is_reported),
 		LIVE_TEST(mistakes_in_the_config_file_are_named),
 		LIVE_TEST(config_file_is_found_and_names_databases),
 	};

@@ -197,7 +197,7 @@ static void what_stays_is_a_timeout(void **state)
 	live_wait_sessions(server, NULL, 0, 10000);
 }
 
-static bool audit_tells_of_an_end(void *data)
+static bool audit_reports_an_end(void *data)
 {
 	(void)data;
 	CLEANUP(cleanup_free) char *path = live_audit_path();
@@ -206,7 +206,7 @@ static bool audit_tells_of_an_end(void *data)
 }
 
 /* In the midst of a plan: each target has its line, in the result and in the audit log. */
-static void interrupted_it_tells_how_far_it_came(void **state)
+static void interrupted_it_reports_what_was_done(void **state)
 {
 	(void)state;
 	int stuck = backend_of(live_client(app, "idle", NULL));
@@ -214,7 +214,7 @@ static void interrupted_it_tells_how_far_it_came(void **state)
 	wait_until_leaked();
 	assert_int_equal(kill(stuck, SIGSTOP), 0);
 	struct live_program *dbtop = kill_leaked(super, "--yes");
-	assert_true(live_wait(audit_tells_of_an_end, NULL, 20000));
+	assert_true(live_wait(audit_reports_an_end, NULL, 20000));
 	live_signal(dbtop, SIGINT);
 	json_t *root = result_of(dbtop, 1);
 	assert_int_equal(kill(stuck, SIGCONT), 0);
@@ -358,7 +358,7 @@ int main(void)
 		LIVE_TEST(dry_run_ends_nothing),
 		LIVE_TEST(what_we_may_not_end_is_denied),
 		LIVE_TEST(what_stays_is_a_timeout),
-		LIVE_TEST(interrupted_it_tells_how_far_it_came),
+		LIVE_TEST(interrupted_it_reports_what_was_done),
 		LIVE_TEST(what_changed_meanwhile_is_left_alone),
 		LIVE_TEST(only_a_yes_is_one),
 		LIVE_TEST(an_interrupted_question_ends_nothing),

@@ -173,7 +173,7 @@ static void a_power_loss_loses_and_doubles_nothing(void **state)
 	free(acknowledged);
 }
 
-static void a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
 	(void)state;
 	begin();
@@ -409,7 +409,7 @@ static void a_missing_table_is_waited_for(void **state)
 	end_here();
 }
 
-static void a_table_that_cannot_be_made_is_told(void **state)
+static void a_table_that_cannot_be_made_is_reported(void **state)
 {
 	(void)state;
 	live_sql(server, "REVOKE CREATE ON DATABASE postgres FROM app");
@@ -583,12 +583,12 @@ int main(void)
 		LIVE_TEST(killed_processes_lose_and_double_nothing),
 		LIVE_TEST(neither_does_a_role_that_commits_without_waiting),
 		LIVE_TEST(a_power_loss_loses_and_doubles_nothing),
-		LIVE_TEST(a_full_disk_is_told),
+		LIVE_TEST(a_full_disk_is_reported),
 		LIVE_TEST(the_pools_shutdown_sends_what_it_can),
 		LIVE_TEST(a_refused_write_is_rejected_alone),
 		LIVE_TEST(a_refused_commit_is_found),
 		LIVE_TEST(a_missing_table_is_waited_for),
-		LIVE_TEST(a_table_that_cannot_be_made_is_told),
+		LIVE_TEST(a_table_that_cannot_be_made_is_reported),
 		LIVE_TEST(a_cancelled_write_is_rejected_after_five_retries),
 		LIVE_TEST(it_may_stop_at_a_rejected_write),
 		LIVE_TEST(what_a_server_lost_is_sent_again),

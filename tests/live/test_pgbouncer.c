@@ -76,7 +76,7 @@ static bool are_so(json_t *root, void *data)
 	return true;
 }
 
-static void consoles_in_trouble_are_told_and_the_rest_goes_on(void **state)
+static void consoles_in_trouble_are_reported_and_the_rest_goes_on(void **state)
 {
 	(void)state;
 	struct live_pgbouncer *pgbouncer = live_pgbouncer_start(server, NULL);
@@ -272,7 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(a_console_that_hangs_delays_no_report),
-		LIVE_TEST(consoles_in_trouble_are_told_and_the_rest_goes_on),
+		LIVE_TEST(consoles_in_trouble_are_reported_and_the_rest_goes_on),
 		LIVE_TEST(a_client_that_keeps_its_transaction_is_the_leak),
 		LIVE_TEST(who_starves_is_named),
 	};

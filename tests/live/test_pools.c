@@ -269,7 +269,7 @@ static bool is_leaked_as_it_should(json_t *root, struct forgotten *forgotten)
 	return leaked;
 }
 
-static void the_forgotten_is_told_with_its_line(void **state)
+static void the_forgotten_is_reported_with_its_line(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
@@ -464,7 +464,7 @@ static bool is_spent(json_t *root, void *data)
 
 /* How its sessions outlive it: a statement at work, whose backend does not look at its socket; or
  * sockets that a child inherited. The former have no client any more, the latter have one. */
-static void of_what_a_dead_owner_left_the_kernel_tells(void **state)
+static void the_kernel_reports_what_a_dead_owner_left(void **state)
 {
 	(void)state;
 	static const struct {
@@ -515,11 +515,11 @@ static void free_folder(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LIVE_TEST(the_forgotten_is_told_with_its_line),
+		LIVE_TEST(the_forgotten_is_reported_with_its_line),
 		LIVE_TEST(a_borrower_that_works_is_no_leak),
 		LIVE_TEST(the_pools_own_limit_counts),
 		LIVE_TEST(a_dead_owner_is_shown_as_that),
-		LIVE_TEST(of_what_a_dead_owner_left_the_kernel_tells),
+		LIVE_TEST(the_kernel_reports_what_a_dead_owner_left),
 		LIVE_TEST(everybody_is_found_and_nobody_mistaken),
 	};
 	return LIVE_GROUP("pools", tests, .wide = true,

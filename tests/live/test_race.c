@@ -222,7 +222,7 @@ static void check_log(size_t begin, size_t ended)
 		fail_msg("ended at work: %.100s", statement);
 }
 
-static bool all_are_told(void *data)
+static bool all_are_reported(void *data)
 {
 	struct {
 		struct live_program **clients;
@@ -274,7 +274,7 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 		struct live_program **clients;
 		const struct tally *tally;
 	} told = { clients, &tally };
-	assert_true(live_wait(all_are_told, &told, 10000));
+	assert_true(live_wait(all_are_reported, &told, 10000));
 	check_log(strlen(log), tally.n_ended);
 	free(tally.ended);
 }

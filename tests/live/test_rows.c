@@ -141,7 +141,7 @@ static void without_a_function_the_rows_are_there(void **state)
 	json_decref(root);
 }
 
-static void without_the_view_the_reason_is_told(void **state)
+static void without_the_view_the_reason_is_reported(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *ours = watcher("postgres");
@@ -182,7 +182,7 @@ int main(void)
 		cmocka_unit_test_teardown(one_strange_row_costs_nothing, clean_up),
 		cmocka_unit_test_teardown(without_pg_locks_the_rows_are_there, clean_up),
 		cmocka_unit_test_teardown(without_a_function_the_rows_are_there, clean_up),
-		cmocka_unit_test_teardown(without_the_view_the_reason_is_told, clean_up),
+		cmocka_unit_test_teardown(without_the_view_the_reason_is_reported, clean_up),
 		cmocka_unit_test_teardown(without_track_activities_that_is_the_reason, clean_up),
 	};
 	return cmocka_run_group_tests_name("rows", tests, start_server, stop_server);

@@ -62,7 +62,7 @@ static void full_server_is_a_state_with_its_holders(void **state)
 	}
 }
 
-static void other_modes_cannot_tell_on_a_full_server(void **state)
+static void other_modes_do_not_know_on_a_full_server(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
@@ -267,7 +267,7 @@ static void server_that_never_answers_is_given_up(void **state)
 	live_run_clear(&run);
 }
 
-static void nobody_there_is_told_at_once(void **state)
+static void nobody_there_is_reported_at_once(void **state)
 {
 	(void)state;
 	int status;
@@ -286,14 +286,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(full_server_is_a_state_with_its_holders),
-		LIVE_TEST(other_modes_cannot_tell_on_a_full_server),
+		LIVE_TEST(other_modes_do_not_know_on_a_full_server),
 		LIVE_TEST(enters_when_a_slot_comes_free),
 		LIVE_TEST(restart_is_survived_without_asking_again),
 		LIVE_TEST(an_interrupted_question_gives_the_echo_back),
 		LIVE_TEST(wrong_password_is_refused_once),
 		LIVE_TEST(stopped_server_leaves_stale_rows),
 		LIVE_TEST(server_that_never_answers_is_given_up),
-		LIVE_TEST(nobody_there_is_told_at_once),
+		LIVE_TEST(nobody_there_is_reported_at_once),
 	};
 	return LIVE_GROUP("server", tests, .settings = settings,
 		.sql = "CREATE ROLE app LOGIN; CREATE ROLE secret LOGIN PASSWORD 'sesame'");

@@ -191,7 +191,7 @@ static void check_run(const struct run *run)
 }
 
 /* Several at a time: most of them wait for most of the time. */
-static void tells_each_behaviour_by_its_name(void **state)
+static void each_behaviour_is_reported_by_its_name(void **state)
 {
 	(void)state;
 	struct run runs[EXPECTATIONS] = { 0 };
@@ -317,7 +317,7 @@ static void drains_when_the_server_says_so(void **state)
 }
 
 /* The phases of a pool's shutdown and its pending writes, from the stats page. */
-static void tells_the_phases_of_a_pool(void **state)
+static void the_phases_of_a_pool_are_reported(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
@@ -479,14 +479,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(drains_when_the_server_says_so),
-		LIVE_TEST(tells_the_phases_of_a_pool),
+		LIVE_TEST(the_phases_of_a_pool_are_reported),
 		LIVE_TEST(an_interrupted_test_leaves_nothing),
 		LIVE_TEST(no_verdict_is_no_pass),
 		LIVE_TEST(hidden_sessions_give_no_verdict),
 		LIVE_TEST(the_signal_is_the_one_that_was_asked_for),
 		LIVE_TEST(junit_is_well_formed),
 		LIVE_TEST(mistakes_are_usage_errors),
-		LIVE_TEST(tells_each_behaviour_by_its_name),
+		LIVE_TEST(each_behaviour_is_reported_by_its_name),
 	};
 	return LIVE_GROUP("shutdown", tests, .wide = true,
 		.settings = (const char *const[]){ "max_connections=100", "log_connections=on",

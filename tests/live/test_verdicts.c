@@ -112,7 +112,7 @@ static bool app_has_process(json_t *root, void *data)
 		NULL;
 }
 
-static void who_it_was_is_told_of_a_client_that_is_gone(void **state)
+static void the_process_of_a_client_that_is_gone_is_reported(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROUTES; i++) {
@@ -319,7 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(client_killed_at_work_is_gone),
-		LIVE_TEST(who_it_was_is_told_of_a_client_that_is_gone),
+		LIVE_TEST(the_process_of_a_client_that_is_gone_is_reported),
 		LIVE_TEST(idle_in_transaction_for_too_long),
 		LIVE_TEST(idle_for_too_long),
 		LIVE_TEST(each_protection_holds_against_a_presumption),

@@ -259,8 +259,8 @@ bool look_time_went_by(const struct term_screen *before, const struct term_scree
 {
 	CLEANUP(cleanup_free) char *was = term_screen_line(before, y);
 	CLEANUP(cleanup_free) char *is = term_screen_line(after, y);
-	bool tells_age = (strstr(was, " ago") || strstr(was, "just now")) && strstr(is, " ago");
-	return tells_age || strcmp(timeless_words(was), timeless_words(is)) == 0;
+	bool shows_age = (strstr(was, " ago") || strstr(was, "just now")) && strstr(is, " ago");
+	return shows_age || strcmp(timeless_words(was), timeless_words(is)) == 0;
 }
 
 /* --- colours --- */

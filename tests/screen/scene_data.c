@@ -321,7 +321,7 @@ static void add_phase(
 }
 
 /* Time begins a second before the first trigger. */
-static void tell_end(struct shutdown_record *record, bool is_left)
+static void fill_end(struct shutdown_record *record, bool is_left)
 {
 	const int64_t start = SECONDS(1);
 	record->signalled_at = start;
@@ -349,7 +349,7 @@ void scene_watch(struct scenery *scenery, enum scene_watch what)
 		for (int32_t i = 0; i < 3; i++)
 			add_connection(record, 9912 + i, INSTANT_UNKNOWN, NULL);
 	else
-		tell_end(record, what == WATCH_LEFT);
+		fill_end(record, what == WATCH_LEFT);
 	scenery->verdict = shutdown_judge(record, &rules, SECONDS(7), scenery->arena);
 	scenery->watch = (struct ui_watch){
 		.name = "python3 4312",

@@ -64,7 +64,7 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	term_end(term);
 }
 
-static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
+static void ctrl_c_in_the_middle_reports_what_was_done(void **state)
 {
 	(void)state;
 	struct live_program *stubborn =
@@ -96,7 +96,7 @@ static void ctrl_c_in_the_middle_tells_what_was_done(void **state)
 }
 
 /* The dashboard is left while a session that was signalled does not end. */
-static void what_was_signalled_is_told_after_the_end(void **state)
+static void what_was_signalled_is_reported_after_the_end(void **state)
 {
 	(void)state;
 	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "1");
@@ -191,7 +191,7 @@ static void readonly_opens_no_page(void **state)
 	term_end(term);
 }
 
-static void the_missing_grant_is_told_at_start_and_in_the_help(void **state)
+static void the_missing_grant_is_reported_at_start_and_in_the_help(void **state)
 {
 	(void)state;
 	struct term *term = open_dashboard("user='Watch er'", NULL, NULL);
@@ -215,7 +215,7 @@ static void the_missing_grant_is_told_at_start_and_in_the_help(void **state)
 	term_end(term);
 }
 
-static void a_log_that_fails_is_told(void **state)
+static void a_log_that_fails_is_reported(void **state)
 {
 	(void)state;
 	struct term *term = open_dashboard(NULL, "--log", "/dev/full");
@@ -229,13 +229,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(a_full_server_is_freed_by_a_word),
-		LIVE_TEST(ctrl_c_in_the_middle_tells_what_was_done),
-		LIVE_TEST(what_was_signalled_is_told_after_the_end),
+		LIVE_TEST(ctrl_c_in_the_middle_reports_what_was_done),
+		LIVE_TEST(what_was_signalled_is_reported_after_the_end),
 		LIVE_TEST(it_is_aimed_at_a_row_and_unticked),
 		LIVE_TEST(a_roles_limit_is_no_full_server),
 		LIVE_TEST(readonly_opens_no_page),
-		LIVE_TEST(the_missing_grant_is_told_at_start_and_in_the_help),
-		LIVE_TEST(a_log_that_fails_is_told),
+		LIVE_TEST(the_missing_grant_is_reported_at_start_and_in_the_help),
+		LIVE_TEST(a_log_that_fails_is_reported),
 	};
 	return LIVE_GROUP("emergency", tests,
 		.sql = "CREATE ROLE app LOGIN; CREATE ROLE \"Watch er\" LOGIN;"

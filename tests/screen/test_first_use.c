@@ -83,7 +83,7 @@ static void it_need_not_be_given(void **state)
 	quit(term);
 }
 
-static void rows_that_are_hidden_are_told_with_the_grant(void **state)
+static void rows_that_are_hidden_are_reported_with_the_grant(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
@@ -127,7 +127,7 @@ int main(void)
 		LIVE_TEST(nobody_answers),
 		LIVE_TEST(a_password_is_asked_for_in_the_screen),
 		LIVE_TEST(it_need_not_be_given),
-		LIVE_TEST(rows_that_are_hidden_are_told_with_the_grant),
+		LIVE_TEST(rows_that_are_hidden_are_reported_with_the_grant),
 		LIVE_TEST(a_server_with_nobody_on_it),
 		LIVE_TEST(a_full_server_shows_who_fills_it),
 	};

@@ -135,7 +135,7 @@ static struct term_screen *drawn_afresh(struct player *player)
 
 static void complain(const struct player *player, const char *what, const char *word)
 {
-	term_tell(player->term, player->page->scene);
+	term_print(player->term, player->page->scene);
 	fail_msg("%s at %d×%d: %s%s%s", player->page->scene, player->width, player->height, what,
 		word ? ": " : "", word ? word : "");
 }

@@ -134,7 +134,7 @@ static void step(struct term *term)
 	term_read(term, 0);
 }
 
-static void tell_cell(const char *when, const struct term_cell *cell)
+static void print_cell(const char *when, const struct term_cell *cell)
 {
 	fprintf(stderr, "%s: U+%04X width %d fg %d bg %d%s%s%s%s\n", when, cell->chars[0],
 		cell->width, cell->fg, cell->bg, cell->bold ? " bold" : "",
@@ -178,9 +178,9 @@ static bool is_clean(struct term *term, bool *ret_compared)
 	if (!clean) {
 		CLEANUP(cleanup_free) char *was = term_screen_text(before);
 		fprintf(stderr, "--- garbled at column %d, row %d; it was\n%s", x, y, was);
-		tell_cell("was", term_cell(before, x, y));
-		tell_cell("is", term_cell(after, x, y));
-		term_tell(term, "drawn afresh it is");
+		print_cell("was", term_cell(before, x, y));
+		print_cell("is", term_cell(after, x, y));
+		term_print(term, "drawn afresh it is");
 	}
 	free(before);
 	free(after);

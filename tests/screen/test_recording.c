@@ -201,7 +201,7 @@ static void check_screen(struct term *term, const struct look_palette *palette, 
 	assert_true(term_settle(term));
 	CLEANUP(cleanup_free) struct term_screen *afresh = term_copy(term);
 	if (!term_screens_equal(screen, afresh, &x, &y)) {
-		term_tell(term, "drawn afresh");
+		term_print(term, "drawn afresh");
 		fail_msg("garbled at column %d, row %d", x, y);
 	}
 }

@@ -35,7 +35,7 @@ static const int sizes[][2] = { { 80, 24 }, { 120, 36 }, { 200, 50 }, { 40, 12 }
 static void complain(struct term *term, const struct page *page, const char *what)
 {
 	const char *name = page->title ? page->title : "the main page";
-	term_tell(term, name);
+	term_print(term, name);
 	fail_msg("%s: %s", name, what);
 }
 

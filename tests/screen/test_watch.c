@@ -137,7 +137,7 @@ static void a_process_that_hangs_holds_up_nothing(void **state)
 }
 
 /* Its process ends at once, faster than we look: but its page is gone. */
-static void a_pool_tells_that_it_closed(void **state)
+static void a_pool_reports_that_it_closed(void **state)
 {
 	(void)state;
 	struct live_program *dying = start_program(DYING_POOL_PATH, "closed", 2);
@@ -265,7 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(a_good_shutdown_passes),
 		LIVE_TEST(a_process_that_hangs_holds_up_nothing),
-		LIVE_TEST(a_pool_tells_that_it_closed),
+		LIVE_TEST(a_pool_reports_that_it_closed),
 		LIVE_TEST(what_is_left_is_one_key_away),
 		LIVE_TEST(ctrl_c_asks_while_a_watch_is_armed),
 		LIVE_TEST(the_last_verdict_stays_reachable),

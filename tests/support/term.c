@@ -286,7 +286,7 @@ bool term_wait(struct term *term, term_predicate *predicate, void *data, const c
 	while (!predicate(term, data)) {
 		if (instant_monotonic() > deadline) {
 			CLEANUP(cleanup_free) char *heading = mem_printf("waited for: %s", what);
-			term_tell(term, heading);
+			term_print(term, heading);
 			return false;
 		}
 		term_read(term, 5);
@@ -446,7 +446,7 @@ static bool wait_unread(struct term *term, term_predicate *predicate, const char
 	while (!predicate(term, NULL)) {
 		if (instant_monotonic() > deadline) {
 			CLEANUP(cleanup_free) char *heading = mem_printf("waited for: %s", what);
-			term_tell(term, heading);
+			term_print(term, heading);
 			return false;
 		}
 		(void)poll(NULL, 0, 5);

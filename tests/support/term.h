@@ -142,6 +142,6 @@ bool term_find(const struct term *term, const char *text, int *ret_x, int *ret_y
 bool term_shows(const struct term *term, const char *text);
 
 /* The screen on standard error, under a heading. */
-void term_tell(const struct term *term, const char *heading);
+void term_print(const struct term *term, const char *heading);
 
 #endif

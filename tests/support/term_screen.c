@@ -393,7 +393,7 @@ bool term_shows(const struct term *term, const char *text)
 	return term_find(term, text, NULL, NULL);
 }
 
-void term_tell(const struct term *term, const char *heading)
+void term_print(const struct term *term, const char *heading)
 {
 	CLEANUP(cleanup_free) char *text = term_text(term);
 	fprintf(stderr, "--- %s (%d×%d)\n%s---\n", heading, term->width, term->height, text);

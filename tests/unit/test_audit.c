@@ -87,7 +87,7 @@ static const char *text(json_t *object, const char *outer, const char *inner)
 	return json_string_value(json_object_get(json_object_get(object, outer), inner));
 }
 
-static void each_line_tells_when_who_what_and_the_result(void **state)
+static void each_line_has_time_user_action_and_result(void **state)
 {
 	struct fixture *fixture = *state;
 	struct action_step *step = &fixture->plan->steps[2];
@@ -204,7 +204,7 @@ static void assert_fails(struct fixture *fixture, const char *path, const char *
 	audit_free(audit);
 }
 
-static void what_stands_in_the_way_is_told(void **state)
+static void what_stands_in_the_way_is_reported(void **state)
 {
 	struct fixture *fixture = *state;
 	CLEANUP(cleanup_free) char *link = mem_printf("%s/link", fixture->folder);
@@ -254,13 +254,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			each_line_tells_when_who_what_and_the_result, set_up, tear_down),
+			each_line_has_time_user_action_and_result, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(under_sudo_it_names_the_person, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_we_can_read_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_log_is_moved_aside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_line_cut_short_does_not_spoil_the_next, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_stands_in_the_way_is_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_stands_in_the_way_is_reported, set_up, tear_down),
 		cmocka_unit_test(the_default_path_follows_xdg),
 	};
 	return cmocka_run_group_tests_name("audit", tests, NULL, NULL);

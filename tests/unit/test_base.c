@@ -178,7 +178,7 @@ static void text_measures_columns(void **state)
 	assert_int_equal(text_width("e\xcc\x81"), 1);
 }
 
-static void a_mixed_key_tells_the_order_of_its_words(void **state)
+static void a_mixed_key_keeps_the_order_of_its_words(void **state)
 {
 	(void)state;
 	for (uint64_t a = 0; a < 50; a++)
@@ -254,7 +254,7 @@ int main(void)
 		cmocka_unit_test(text_encode_is_next_backwards),
 		cmocka_unit_test(text_measures_columns),
 		cmocka_unit_test(map_keeps_what_was_set),
-		cmocka_unit_test(a_mixed_key_tells_the_order_of_its_words),
+		cmocka_unit_test(a_mixed_key_keeps_the_order_of_its_words),
 		cmocka_unit_test(arena_hands_out_zeroed_memory_again_after_reset),
 		cmocka_unit_test(arrays_grow_and_keep_their_items),
 	};

@@ -290,7 +290,7 @@ static void looks_asked_for_during_one_are_one(void **state)
 	assert_int_equal(clients_latest(f->clients)->target.port, 1);
 }
 
-static void target_that_is_not_known_yet_tells_nothing(void **state)
+static void target_that_is_not_known_yet_says_nothing(void **state)
 {
 	struct fixture *f = *state;
 	f->target = (struct peers_target){ .port = 0 };
@@ -456,7 +456,7 @@ int main(void)
 		TEST(socket_inherited_by_a_fork_has_two_owners),
 		TEST(descriptors_are_not_read_again_without_need),
 		TEST(looks_asked_for_during_one_are_one),
-		TEST(target_that_is_not_known_yet_tells_nothing),
+		TEST(target_that_is_not_known_yet_says_nothing),
 		TEST(our_own_process_is_the_backend),
 		TEST(block_outlives_the_next_and_the_source),
 		TEST(free_during_a_look_publishes_nothing),

@@ -93,7 +93,7 @@ static void another_childs_end_is_not_the_commands(void **state)
 	(void)reap(&command);
 }
 
-static void a_program_that_is_not_there_is_told(void **state)
+static void a_program_that_is_not_there_is_reported(void **state)
 {
 	(void)state;
 	char program[] = "/nonexistent/program";
@@ -110,7 +110,7 @@ int main(void)
 		cmocka_unit_test(a_number_that_was_given_back_is_not_signalled),
 		cmocka_unit_test(the_command_alone_is_signalled),
 		cmocka_unit_test(another_childs_end_is_not_the_commands),
-		cmocka_unit_test(a_program_that_is_not_there_is_told),
+		cmocka_unit_test(a_program_that_is_not_there_is_reported),
 	};
 	return cmocka_run_group_tests_name("command", tests, NULL, NULL);
 }

@@ -492,7 +492,7 @@ static void what_is_too_much_is_refused(void **state)
 	}
 }
 
-static void limits_are_told(void **state)
+static void limits_are_reported(void **state)
 {
 	(void)state;
 	struct arena *arena = arena_new();
@@ -751,7 +751,7 @@ int main(void)
 		cmocka_unit_test(terminal_escapes_in_keys_come_out_clean),
 		cmocka_unit_test(broken_bytes_are_refused_with_their_line),
 		cmocka_unit_test(what_is_too_much_is_refused),
-		cmocka_unit_test(limits_are_told),
+		cmocka_unit_test(limits_are_reported),
 		cmocka_unit_test(long_paths_keep_their_tail),
 		cmocka_unit_test(truncated_and_damaged_files_do_no_harm),
 		cmocka_unit_test(only_regular_files_of_sane_size_are_read),

@@ -215,7 +215,7 @@ static void test_sizes(void **state)
 	}
 }
 
-static void test_follows_and_tells_the_end(void **state)
+static void test_follows_and_reports_the_end(void **state)
 {
 	struct world world;
 	(void)state;
@@ -258,7 +258,7 @@ int main(void)
 		cmocka_unit_test(test_pgbouncer_link),
 		cmocka_unit_test(test_readonly_does_nothing),
 		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_follows_and_tells_the_end),
+		cmocka_unit_test(test_follows_and_reports_the_end),
 		cmocka_unit_test(test_no_answer_is_no_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

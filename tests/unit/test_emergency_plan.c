@@ -460,7 +460,7 @@ static void another_servers_clients_are_not_ours(void **state)
 
 /* Another way to the same port of this machine: most likely the same server, but only it can tell.
  */
-static void who_came_another_way_is_left_until_the_server_tells(void **state)
+static void a_client_without_a_socket_is_left_until_the_server_reports_it(void **state)
 {
 	(void)state;
 	struct world world = world_of(&rows[0], false);
@@ -527,7 +527,7 @@ static void only_sessions_of_the_stopped_and_the_gone_are_ended(void **state)
 }
 
 /* Whatever it is called: it listens on the proxy's port. */
-static void the_proxy_is_told_by_its_socket(void **state)
+static void the_proxy_is_found_by_its_socket(void **state)
 {
 	(void)state;
 	for (int connected = 0; connected < 2; connected++) {
@@ -549,7 +549,7 @@ static void the_proxy_is_told_by_its_socket(void **state)
 	}
 }
 
-static void what_is_lost_with_a_process_is_told(void **state)
+static void what_is_lost_with_a_process_is_reported(void **state)
 {
 	(void)state;
 	char loses[EMERGENCY_LOSES_MAX];
@@ -593,7 +593,7 @@ static const char *why_left(
 
 /* Who started it again, and what keeps it away; never advice to stop what may be one's own login.
  */
-static void what_came_back_is_told_with_what_to_do(void **state)
+static void what_came_back_is_reported_with_what_to_do(void **state)
 {
 	(void)state;
 	struct emergency emergency = { .action.arena = arena_new() };
@@ -646,11 +646,12 @@ int main(void)
 		cmocka_unit_test_setup(what_could_not_be_read_in_time_is_left_alone, set_up),
 		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),
 		cmocka_unit_test_setup(another_servers_clients_are_not_ours, set_up),
-		cmocka_unit_test_setup(who_came_another_way_is_left_until_the_server_tells, set_up),
+		cmocka_unit_test_setup(
+			a_client_without_a_socket_is_left_until_the_server_reports_it, set_up),
 		cmocka_unit_test_setup(only_sessions_of_the_stopped_and_the_gone_are_ended, set_up),
-		cmocka_unit_test_setup(the_proxy_is_told_by_its_socket, set_up),
-		cmocka_unit_test_setup(what_is_lost_with_a_process_is_told, set_up),
-		cmocka_unit_test_setup(what_came_back_is_told_with_what_to_do, set_up),
+		cmocka_unit_test_setup(the_proxy_is_found_by_its_socket, set_up),
+		cmocka_unit_test_setup(what_is_lost_with_a_process_is_reported, set_up),
+		cmocka_unit_test_setup(what_came_back_is_reported_with_what_to_do, set_up),
 	};
 	return cmocka_run_group_tests_name("emergency_plan", tests, NULL, NULL);
 }

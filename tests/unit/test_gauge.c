@@ -101,7 +101,7 @@ static void what_is_not_known_is_not_drawn(void **state)
 	check_slots(&slots, 0, (const int[]){ 0, 0, 0, 0 });
 }
 
-static void styles_are_told_by_glyphs_too(void **state)
+static void styles_differ_by_glyphs_too(void **state)
 {
 	(void)state;
 	struct slots slots = slots_of(25, 18, 4, 4);
@@ -169,7 +169,7 @@ int main(void)
 		TEST(slots_have_their_share),
 		TEST(what_is_there_is_seen),
 		TEST(what_is_not_known_is_not_drawn),
-		TEST(styles_are_told_by_glyphs_too),
+		TEST(styles_differ_by_glyphs_too),
 		TEST(time_runs_to_the_right),
 		TEST(an_unknown_moment_is_a_gap),
 	};

@@ -112,7 +112,7 @@ static void a_pooler_is_named_first(void **state)
 	check(110, "pooler", false);
 }
 
-static void freshness_is_told(void **state)
+static void freshness_is_reported(void **state)
 {
 	(void)state;
 	ui.interval = 500000;
@@ -216,7 +216,7 @@ int main(void)
 		TEST(the_numbers_stay),
 		TEST(what_matters_less_goes_first),
 		TEST(a_pooler_is_named_first),
-		TEST(freshness_is_told),
+		TEST(freshness_is_reported),
 		TEST(what_is_not_known_is_said),
 		TEST(hidden_rows_leave_bounds),
 		TEST(one_line_has_both_numbers),

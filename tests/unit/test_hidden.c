@@ -209,7 +209,7 @@ static int leave(const char *folder)
 	return waitpid(init, &status, 0) == init && WIFEXITED(status) ? WEXITSTATUS(status) : 60;
 }
 
-static void a_foreign_tree_tells_nothing_of_ours(void **state)
+static void a_foreign_tree_says_nothing_of_ours(void **state)
 {
 	(void)state;
 	check_in_child(leave, "/proc");
@@ -219,7 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_hidden_has_not_ended),
-		cmocka_unit_test(a_foreign_tree_tells_nothing_of_ours),
+		cmocka_unit_test(a_foreign_tree_says_nothing_of_ours),
 	};
 	return cmocka_run_group_tests_name("hidden", tests, NULL, NULL);
 }

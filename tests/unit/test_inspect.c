@@ -168,28 +168,28 @@ static void who_listens_where_clients_connect_serves_them(void **state)
 	assert_true(inspect(fixture, fixture->child, getpid()).serves);
 }
 
-static void be_told_by_environment(void)
+static void be_named_by_environment(void)
 {
 	execle("/bin/sleep", "sleep", "600", NULL,
 		(const char *const[]){ "PGAPPNAME=billing", NULL });
 	_exit(1);
 }
 
-static void be_told_by_command_line(void)
+static void be_named_by_command_line(void)
 {
 	execl("/bin/sh", "sh", "-c", "kill -STOP $$",
 		"postgres://app@db/app?application_name=web&x=1", NULL);
 	_exit(1);
 }
 
-static void what_it_was_told_is_read(void **state)
+static void its_arguments_are_read(void **state)
 {
 	struct fixture *fixture = *state;
-	start(fixture, be_told_by_environment);
+	start(fixture, be_named_by_environment);
 	assert_string_equal(inspect(fixture, fixture->child, getpid()).application, "billing");
 	kill(fixture->child, SIGKILL);
 	waitpid(fixture->child, NULL, 0);
-	start(fixture, be_told_by_command_line);
+	start(fixture, be_named_by_command_line);
 	assert_string_equal(inspect(fixture, fixture->child, getpid()).application, "web");
 }
 
@@ -367,7 +367,7 @@ static void the_script_of_an_interpreter_is_known(void **state)
 	rmdir(folder);
 }
 
-static void whoever_has_the_pid_now_is_not_told_of(void **state)
+static void a_new_process_with_the_pid_is_not_reported(void **state)
 {
 	struct fixture *fixture = *state;
 	const struct inspect_who who = { .pid = getpid(), .start_ticks = 1, .uid = geteuid() };
@@ -386,7 +386,7 @@ int main(void)
 			we_and_our_ancestors_and_our_like_are_ours, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			who_listens_where_clients_connect_serves_them, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_it_was_told_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(its_arguments_are_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_script_of_an_interpreter_is_known, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
@@ -394,7 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_forwarder_is_known_by_the_bytes_it_carries, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			whoever_has_the_pid_now_is_not_told_of, set_up, tear_down),
+			a_new_process_with_the_pid_is_not_reported, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("inspect", tests, NULL, NULL);
 }

@@ -258,7 +258,7 @@ static void too_many_that_hang_end_it_with_what_there_is(void **state)
 }
 
 /* Freed while one inspection was abandoned and another one hangs. */
-static void threads_that_come_back_late_are_told_nothing(void **state)
+static void threads_that_come_back_late_report_nothing(void **state)
 {
 	struct fixture *f = *state;
 	hang(f, 1, "/cmdline");
@@ -288,7 +288,7 @@ int main(void)
 		TEST(one_that_hangs_is_left_out_and_the_others_are_read),
 		TEST(its_environment_may_hang_as_well),
 		TEST(too_many_that_hang_end_it_with_what_there_is),
-		TEST(threads_that_come_back_late_are_told_nothing),
+		TEST(threads_that_come_back_late_report_nothing),
 	};
 	return cmocka_run_group_tests_name("inspector", tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static void no_half_is_empty(void **state)
 	}
 }
 
-static void more_to_the_right_is_told(void **state)
+static void more_to_the_right_is_reported(void **state)
 {
 	(void)state;
 	struct layout narrow = lay(80, GROUPING_FLAT, 0), wide = lay(250, GROUPING_FLAT, 0);
@@ -167,7 +167,7 @@ int main(void)
 		TEST(nothing_overlaps),
 		TEST(columns_go_in_order),
 		TEST(no_half_is_empty),
-		TEST(more_to_the_right_is_told),
+		TEST(more_to_the_right_is_reported),
 		TEST(what_the_group_says_is_left_out),
 		TEST(the_users_choice_is_kept),
 		TEST(moving_ends),

@@ -288,7 +288,7 @@ static void test_keys_move_the_cursor(void **state)
 	grid_deinit(&grid);
 }
 
-static void test_details_tell_of_locks(void **state)
+static void test_details_show_locks(void **state)
 {
 	static const struct lock_row rows[] = {
 		{ 9913, { 9912 }, "outbox" },
@@ -330,7 +330,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_enter_is_offered_where_it_opens_something, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keys_move_the_cursor, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_details_tell_of_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_details_show_locks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_rows, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

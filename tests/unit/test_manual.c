@@ -178,7 +178,7 @@ static void every_setting_is_in_the_manual(void **state)
 }
 
 /* What the help and the key bar say of a key fits where it stands. */
-static void keys_are_told_shortly(void **state)
+static void keys_are_printed_in_short(void **state)
 {
 	(void)state;
 	size_t count;
@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_key_is_in_the_manual),
 		cmocka_unit_test(every_verdict_is_in_the_manual),
 		cmocka_unit_test(every_setting_is_in_the_manual),
-		cmocka_unit_test(keys_are_told_shortly),
+		cmocka_unit_test(keys_are_printed_in_short),
 		cmocka_unit_test(the_title_says_what_matters),
 		cmocka_unit_test(actions_are_read_from_their_log),
 	};

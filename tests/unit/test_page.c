@@ -317,7 +317,7 @@ static const struct damage damages[] = {
 	{ AT(clock.seq), BYTES("\1\0\0\0"), PAGE_OK },
 };
 
-static void damaged_pages_are_told(void **state)
+static void damaged_pages_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	size_t size = f->page->head.file_size;
@@ -646,7 +646,7 @@ static void a_torn_slot_is_never_seen(void **state)
 
 /* If a writer is killed during a store, that slot is reported as torn, and the other slots are
  * read. */
-static void a_slot_torn_for_good_is_told(void **state)
+static void a_slot_torn_for_good_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	page_slot_opened(&f->page->slots[0], 1, PAGE_UNKNOWN, monotonic());
@@ -747,7 +747,7 @@ int main(void)
 		TEST(sites_keep_their_tail),
 		TEST(the_file_is_ours_alone),
 		TEST(folders_of_others_are_refused),
-		TEST(damaged_pages_are_told),
+		TEST(damaged_pages_are_reported),
 		TEST(random_bytes_do_no_harm),
 		TEST(texts_are_made_harmless),
 		TEST(strange_files_are_not_read),
@@ -759,7 +759,7 @@ int main(void)
 		TEST(a_scan_finds_all_pages),
 		TEST(a_full_folder_pushes_nobody_out),
 		TEST(a_torn_slot_is_never_seen),
-		TEST(a_slot_torn_for_good_is_told),
+		TEST(a_slot_torn_for_good_is_reported),
 		TEST(another_reader_agrees),
 		TEST(another_writers_page_is_read),
 		cmocka_unit_test(percentiles_come_from_buckets),

@@ -47,7 +47,7 @@ static void on_ended(void *data, uint64_t key, int64_t at)
 	f->at = at;
 }
 
-static void on_exit_told(void *data)
+static void on_exit_reported(void *data)
 {
 	struct fixture *f = data;
 	f->ended++;
@@ -59,8 +59,8 @@ static int set_up(void **state)
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->watch = pidfd_watch_new(
 		&f->loop, &(struct pidfd_watch_callbacks){ .data = f, .ended = on_ended });
-	f->exits =
-		exits_new(&f->loop, &(struct exits_callbacks){ .data = f, .ended = on_exit_told });
+	f->exits = exits_new(
+		&f->loop, &(struct exits_callbacks){ .data = f, .ended = on_exit_reported });
 	*state = f;
 	return 0;
 }
@@ -128,7 +128,7 @@ static void assert_nothing_is_reported(struct fixture *f)
 	assert_int_equal(f->ended, before);
 }
 
-static void an_end_is_told_once_with_its_instant(void **state)
+static void an_end_is_reported_once_with_its_instant(void **state)
 {
 	struct fixture *f = *state;
 	pid_t child = start_child(), other = start_child();
@@ -155,7 +155,7 @@ static bool is_key(const void *data, uint64_t key)
 	return key == *(const uint64_t *)data;
 }
 
-static void what_is_dropped_is_not_told(void **state)
+static void a_dropped_watch_reports_nothing(void **state)
 {
 	struct fixture *f = *state;
 	pid_t child = start_child();
@@ -220,7 +220,7 @@ static int next_descriptor(void)
 	return fd;
 }
 
-static void ends_of_clients_are_told_and_no_others(void **state)
+static void ends_of_clients_and_no_others_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	pid_t tcp = start_child(), local = start_child(), server = start_child();
@@ -267,10 +267,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(an_end_is_told_once_with_its_instant),
-		TEST(what_is_dropped_is_not_told),
+		TEST(an_end_is_reported_once_with_its_instant),
+		TEST(a_dropped_watch_reports_nothing),
 		TEST(what_cannot_be_watched_is_closed),
-		TEST(ends_of_clients_are_told_and_no_others),
+		TEST(ends_of_clients_and_no_others_are_reported),
 		TEST(who_holds_no_end_any_more_is_let_go),
 	};
 	return cmocka_run_group_tests_name("pidfd_watch", tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void assert_text(const char *text, const char *expected)
 	}
 }
 
-static void cgroup_tells_unit_and_container(void **state)
+static void cgroup_names_unit_and_container(void **state)
 {
 	static const struct {
 		const char *text, *unit, *container;
@@ -183,7 +183,7 @@ static void command_line_is_joined_and_masked(void **state)
 	}
 }
 
-static void a_script_is_told_by_its_interpreters_arguments(void **state)
+static void a_script_is_known_by_its_interpreters_arguments(void **state)
 {
 	static const struct {
 		const char *executable, *line, *script;
@@ -499,9 +499,9 @@ static void scan_sees_other_network_namespaces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(cgroup_tells_unit_and_container),
+		TEST(cgroup_names_unit_and_container),
 		TEST(command_line_is_joined_and_masked),
-		TEST(a_script_is_told_by_its_interpreters_arguments),
+		TEST(a_script_is_known_by_its_interpreters_arguments),
 		TEST(command_line_of_secrets_fits),
 		TEST(stat_is_read_behind_any_name),
 		TEST(describe_reads_every_file),

@@ -291,7 +291,7 @@ static void a_whole_last_line_counts(void **state)
 	unlink(path);
 }
 
-static void a_file_that_is_none_is_told(void **state)
+static void a_file_that_is_none_is_reported(void **state)
 {
 	(void)state;
 	static const struct {
@@ -380,7 +380,7 @@ int main(void)
 		cmocka_unit_test(damage_is_survived),
 		cmocka_unit_test(lines_are_found),
 		cmocka_unit_test(a_whole_last_line_counts),
-		cmocka_unit_test(a_file_that_is_none_is_told),
+		cmocka_unit_test(a_file_that_is_none_is_reported),
 		cmocka_unit_test(a_bad_line_in_the_middle_is_named),
 		cmocka_unit_test(instants_are_read),
 	};

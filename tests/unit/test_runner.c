@@ -79,7 +79,7 @@ static void readonly_sends_nothing(void **state)
 	close_fixture(&fixture);
 }
 
-static void without_a_connection_each_target_is_told(void **state)
+static void without_a_connection_each_target_is_reported(void **state)
 {
 	(void)state;
 	struct fixture fixture;
@@ -196,7 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(readonly_sends_nothing),
-		cmocka_unit_test(without_a_connection_each_target_is_told),
+		cmocka_unit_test(without_a_connection_each_target_is_reported),
 		cmocka_unit_test(a_plan_without_a_tick_is_refused),
 		cmocka_unit_test(interrupted_each_target_has_a_result),
 		cmocka_unit_test(it_may_be_freed_at_any_time),

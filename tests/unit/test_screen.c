@@ -243,7 +243,7 @@ static void ascii_is_ascii(void **state)
 
 /* --- what matters --- */
 
-static void the_numbers_are_told_last(void **state)
+static void the_numbers_are_reported_last(void **state)
 {
 	(void)state;
 	struct fixture fixture;
@@ -324,7 +324,7 @@ int main(void)
 		cmocka_unit_test(no_word_is_cut),
 		cmocka_unit_test(cells_are_sound),
 		cmocka_unit_test(ascii_is_ascii),
-		cmocka_unit_test(the_numbers_are_told_last),
+		cmocka_unit_test(the_numbers_are_reported_last),
 		cmocka_unit_test(a_narrow_plan_says_what_is_lost),
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),

@@ -22,7 +22,7 @@
 #include "session/standing.h"
 #include "session/statement.h"
 
-static void failures_are_told_by_their_code(void **state)
+static void failures_are_distinguished_by_their_code(void **state)
 {
 	(void)state;
 	static const struct {
@@ -320,7 +320,7 @@ static void a_standing_is_fit_to_be_shown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(failures_are_told_by_their_code),
+		cmocka_unit_test(failures_are_distinguished_by_their_code),
 		cmocka_unit_test(only_names_are_looked_up),
 		cmocka_unit_test(lists_are_cut_into_hosts),
 		cmocka_unit_test(no_password_file_is_read_to_settle_the_hosts),

@@ -344,7 +344,7 @@ static void junit_shortens_a_long_command(void **state)
 	check_name(f, (const char *const[]){ bombs, NULL }, "💣", 200, "… (2 of 3)");
 }
 
-static void a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
 	const struct fixture *f = *state;
 	const struct shutdown_tally tally = { 0 };
@@ -369,7 +369,7 @@ int main(void)
 		TEST(junit_counts_its_cases),
 		TEST(junit_withstands_a_hostile_command),
 		TEST(junit_shortens_a_long_command),
-		TEST(a_full_disk_is_told),
+		TEST(a_full_disk_is_reported),
 	};
 	return cmocka_run_group_tests_name("shutdown_report", tests, NULL, NULL);
 }

@@ -126,7 +126,7 @@ static void every_key_is_there_whatever_is_known(void **state)
 	json_decref(documented);
 }
 
-static void a_leaked_connection_is_told_as_documented(void **state)
+static void a_leaked_connection_is_reported_as_documented(void **state)
 {
 	(void)state;
 	json_t *json = parse_sample(SAMPLE_SCREEN);
@@ -285,7 +285,7 @@ static void numbers_keep_their_form(void **state)
 	assessment_free(assessment);
 }
 
-static void the_proxy_is_told_when_there_is_one(void **state)
+static void the_proxy_is_reported_when_there_is_one(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
@@ -315,7 +315,7 @@ static void the_proxy_is_told_when_there_is_one(void **state)
 	assessment_free(assessment);
 }
 
-static void a_stream_that_fails_is_told(void **state)
+static void a_stream_that_fails_is_reported(void **state)
 {
 	(void)state;
 	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
@@ -361,7 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_is_there_whatever_is_known),
-		cmocka_unit_test(a_leaked_connection_is_told_as_documented),
+		cmocka_unit_test(a_leaked_connection_is_reported_as_documented),
 		cmocka_unit_test(ports_are_as_postgresql_says_them),
 		cmocka_unit_test(what_is_hidden_is_null),
 		cmocka_unit_test(a_server_that_did_not_let_us_in_is_not_zero),
@@ -370,8 +370,8 @@ int main(void)
 		cmocka_unit_test(only_what_is_in_scope_is_listed),
 		cmocka_unit_test(no_query_text_leaves_none),
 		cmocka_unit_test(numbers_keep_their_form),
-		cmocka_unit_test(the_proxy_is_told_when_there_is_one),
-		cmocka_unit_test(a_stream_that_fails_is_told),
+		cmocka_unit_test(the_proxy_is_reported_when_there_is_one),
+		cmocka_unit_test(a_stream_that_fails_is_reported),
 		cmocka_unit_test(so_many_wait),
 	};
 	return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);

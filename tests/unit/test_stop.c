@@ -156,7 +156,7 @@ static void force_leaves_no_grace(void **state)
 	close_fixture(&fixture);
 }
 
-static void who_has_ended_and_who_has_the_pid_now_are_told_apart(void **state)
+static void an_ended_process_and_the_new_one_of_its_pid_are_distinguished(void **state)
 {
 	(void)state;
 	struct fixture fixture;
@@ -279,7 +279,7 @@ int main(void)
 		cmocka_unit_test(who_obeys_is_not_killed),
 		cmocka_unit_test(who_does_not_is_killed_after_the_grace),
 		cmocka_unit_test(force_leaves_no_grace),
-		cmocka_unit_test(who_has_ended_and_who_has_the_pid_now_are_told_apart),
+		cmocka_unit_test(an_ended_process_and_the_new_one_of_its_pid_are_distinguished),
 		cmocka_unit_test(interrupted_it_says_what_was_sent),
 		cmocka_unit_test(a_pid_that_is_used_again_is_not_signalled),
 	};

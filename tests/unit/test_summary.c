@@ -219,7 +219,7 @@ static void any_width_will_do(void **state)
 	}
 }
 
-static void pools_and_who_starves_are_told(void **state)
+static void pools_and_starving_clients_are_reported(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *text = print_sample(SAMPLE_SCREEN, &utf8);
@@ -236,7 +236,7 @@ int main(void)
 	setlocale(LC_ALL, "C.UTF-8");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_eye_meets_things_in_their_order),
-		cmocka_unit_test(pools_and_who_starves_are_told),
+		cmocka_unit_test(pools_and_starving_clients_are_reported),
 		cmocka_unit_test(lines_fit_into_80_columns),
 		cmocka_unit_test(plain_ascii_is_nothing_else),
 		cmocka_unit_test(hostile_strings_stay_in_their_cells),

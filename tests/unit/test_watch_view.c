@@ -186,7 +186,7 @@ static void while_it_ends_the_clock_goes_on(void **state)
 	check(110, 30, "1m03s  ...", true);
 }
 
-static void closed_it_is_told_in_the_rule(void **state)
+static void closed_it_is_reported_in_the_rule(void **state)
 {
 	(void)state;
 	ui_pop(&ui);
@@ -221,7 +221,7 @@ int main(void)
 		TEST(the_graph_runs_out),
 		TEST(the_longest_bar_has_an_end),
 		TEST(while_it_ends_the_clock_goes_on),
-		TEST(closed_it_is_told_in_the_rule),
+		TEST(closed_it_is_reported_in_the_rule),
 		TEST(quitting_is_asked_whole),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
