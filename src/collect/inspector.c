@@ -67,11 +67,6 @@ struct inspector *inspector_new(uv_loop_t *loop, inspector_done_fn *done, void *
 	return inspector;
 }
 
-void inspector_set_timeout(struct inspector *inspector, int64_t timeout)
-{
-	inspector->timeout = timeout;
-}
-
 size_t inspector_hanging(const struct inspector *inspector)
 {
 	return inspector->n_stuck;
@@ -181,6 +176,22 @@ static void abandon(struct inspector *inspector)
 		report(inspector, inspection);
 }
 
+static void on_watchdog(uv_timer_t *timer);
+
+static void start_watchdog(struct inspector *inspector)
+{
+	uint64_t ms = (uint64_t)(inspector->timeout / USEC_PER_MSEC);
+	inspector->has_watched = false;
+	uv_timer_start(inspector->watchdog, on_watchdog, ms / 2, ms / 2);
+}
+
+void inspector_set_timeout(struct inspector *inspector, int64_t timeout)
+{
+	inspector->timeout = timeout;
+	if (inspector->current)
+		start_watchdog(inspector);
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct inspector *inspector = timer->data;
@@ -224,10 +235,8 @@ static void start(struct inspector *inspector)
 	inspection->request.data = inspection;
 	inspection->request.progress = &inspection->progress;
 	mark_stuck(inspector, inspection);
-	uint64_t ms = (uint64_t)(inspector->timeout / USEC_PER_MSEC);
 	inspector->current = inspection;
-	inspector->has_watched = false;
-	uv_timer_start(inspector->watchdog, on_watchdog, ms / 2, ms / 2);
+	start_watchdog(inspector);
 	worker_start(inspection->worker);
 }
 
