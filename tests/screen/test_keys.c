@@ -55,20 +55,22 @@ static void help(void **state)
 	assert_true(term_shows(term, "slots"));
 }
 
-/* ncurses would wait a second for the rest of a sequence. The best of a few: the machine is busy.
- */
+#define AT_ONCE (400 * USEC_PER_MSEC)
+
+/* ncurses would wait a second for the rest of a sequence, each time. The best of many: the machine
+ * may be busy. */
 static void escape_acts_at_once(void **state)
 {
 	(void)state;
 	int64_t best = INT64_MAX;
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 50 && best >= AT_ONCE; i++) {
 		press("?", "Help");
 		int64_t begin = instant_monotonic();
 		press_until_gone("Esc", "Help");
 		int64_t took = instant_monotonic() - begin;
 		best = took < best ? took : best;
 	}
-	assert_true(best < 400 * USEC_PER_MSEC);
+	assert_true(best < AT_ONCE);
 }
 
 /* In one packet, as a slow line delivers them. */

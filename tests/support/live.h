@@ -25,7 +25,8 @@
 /* n, or the share of it that DBTOP_TEST_ROUNDS (percent) leaves; at least 1. */
 int live_rounds(int n);
 
-/* A deadline of ms milliseconds, prolonged where DBTOP_TEST_ROUNDS says that all is slow. */
+/* How long to wait for what takes ms milliseconds at most on an idle machine. Every bound of a wait
+ * here is multiplied so: it only ends a test that has failed. */
 int live_patience(int ms);
 
 /* Asks every 10 ms until the condition holds; false when it does not within live_patience(ms). */
@@ -75,6 +76,10 @@ enum live_route { LIVE_UNIX, LIVE_TCP4, LIVE_TCP6 };
 char *live_conninfo(const struct private_server *server, enum live_route route, const char *more);
 
 PGconn *live_connect(const char *conninfo);
+
+/* Closes a connection to a server of ours, and waits until the server has ended its session: nobody
+ * sees or counts it afterwards. */
+void live_disconnect(PGconn *conn);
 
 /* One or several statements that must succeed. */
 void live_exec(PGconn *conn, const char *sql);

@@ -63,7 +63,7 @@ static void end_sessions(const char *others)
 	for (int i = 0; i < PQntuples(sessions); i++)
 		(void)kill(atoi(PQgetvalue(sessions, i, 0)), SIGCONT);
 	PQclear(sessions);
-	PQfinish(conn);
+	live_disconnect(conn);
 }
 
 int live_group_clean_up(void **state)
@@ -84,7 +84,7 @@ static void check_version(void)
 {
 	PGconn *conn = live_connect(private_server_conninfo(server));
 	int version = PQserverVersion(conn) / 10000;
-	PQfinish(conn);
+	live_disconnect(conn);
 	if (version < group->oldest)
 		fail_msg("these tests need PostgreSQL %d or newer; this is %d", group->oldest,
 			version);

@@ -11,7 +11,8 @@
 #include <sys/types.h>
 #include <termios.h>
 
-#define TERM_TIMEOUT_MS 30000
+/* Ends a wait that will not be met; no bound of the program. */
+#define TERM_TIMEOUT_MS 120000
 #define TERM_CELL_CHARS 6
 
 struct term;
