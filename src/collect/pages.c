@@ -110,6 +110,18 @@ static void read_slots(struct arena *arena, const struct page_copy *copy, struct
 	}
 }
 
+static struct pool_outbox read_outbox(const struct page_outbox *outbox)
+{
+	return (struct pool_outbox){
+		.present = outbox->count > 0,
+		.waiting = outbox->waiting,
+		.rejected = (int64_t)outbox->rejected,
+		.oldest_at = outbox->waiting && outbox->oldest_realtime ? outbox->oldest_realtime
+									: INSTANT_UNKNOWN,
+		.fsync = outbox->fsync == PAGE_FSYNC_FULL ? POOL_FSYNC_FULL : POOL_FSYNC_NORMAL,
+	};
+}
+
 static void read_contents(struct arena *arena, const struct page_copy *copy, struct pool_page *page)
 {
 	const struct page_sums *totals = &copy->totals;
@@ -132,6 +144,7 @@ static void read_contents(struct arena *arena, const struct page_copy *copy, str
 	page->wait_p99 = page_percentile(totals->wait, 0.99);
 	page->held_limit = copy->limits.held > 0 ? copy->limits.held : -1;
 	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
+	page->outbox = read_outbox(&totals->outbox);
 	page->uptime = instant_elapsed(instant(copy->created), page->read_at);
 	read_slots(arena, copy, page);
 	page->hooks = arena_array(arena, POOL_HOOKS_MAX, sizeof(*page->hooks));

@@ -288,6 +288,22 @@ DBPOOL_API int dbpool_hook_remove(
  * at any time, also by a hook that flushes. A negative number means unknown. */
 DBPOOL_API void dbpool_pending(struct dbpool *pool, int64_t left);
 
+/* A durable queue that sends its writes over the pool. */
+struct dbpool_outbox {
+	uint64_t id;      /* random, the same whenever the same file is opened */
+	int64_t waiting;  /* writes that the server has not confirmed */
+	int64_t rejected; /* writes that it refused for good, and that are kept */
+	int64_t oldest;   /* when the oldest waiting one was stored, µs since 1970; 0: none */
+	int normal_fsync; /* 1: a power loss may take the last writes */
+	int closed;       /* 1: it sends no more; what waits stays in its file */
+};
+
+/* Sets what the stats page tells of an outbox. libdboutbox calls it; an application that has a
+ * durable queue of its own may do the same. These writes are not lost when the process ends, so
+ * they must not be among those of dbpool_pending(). `size` is sizeof(struct dbpool_outbox), as the
+ * program was compiled. */
+DBPOOL_API void dbpool_outbox(struct dbpool *pool, const struct dbpool_outbox *outbox, size_t size);
+
 /* --- statistics --- */
 
 enum dbpool_phase {

@@ -111,6 +111,8 @@ struct dbpool {
 	struct pool_link *orphans;
 	struct hook hooks[DBPOOL_HOOKS_MAX];
 	unsigned n_hooks;
+	struct dbpool_outbox outboxes[DBPOOL_HOOKS_MAX]; /* each open one has a hook */
+	size_t n_outboxes;
 	int64_t created;           /* realtime */
 	int64_t created_monotonic; /* for the uptime */
 	struct dbpool_stats last;  /* the statistics after the end */

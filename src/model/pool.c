@@ -41,6 +41,11 @@ const char *pool_page_status_name(enum pool_page_status status)
 	return names[status];
 }
 
+const char *pool_fsync_name(enum pool_fsync fsync)
+{
+	return fsync == POOL_FSYNC_FULL ? "full" : "normal";
+}
+
 const char *pool_slot_state_name(enum pool_slot_state state)
 {
 	static const char *const names[] = {

@@ -78,6 +78,22 @@ const char *pool_hook_phase_name(enum pool_hook_phase phase);
 /* "waiting", "running", "done", "failed", "late" */
 const char *pool_hook_state_name(enum pool_hook_state state);
 
+/* What is on the disk when an outbox has taken a write. */
+enum pool_fsync {
+	POOL_FSYNC_FULL,
+	POOL_FSYNC_NORMAL, /* a power loss may take the last writes */
+};
+#define POOL_FSYNC_COUNT (POOL_FSYNC_NORMAL + 1)
+
+/* The outboxes that send over a pool. What waits in them is on the disk. */
+struct pool_outbox {
+	bool present;
+	int64_t waiting;   /* writes */
+	int64_t rejected;  /* writes that the server refused for good */
+	int64_t oldest_at; /* wall clock: when the oldest waiting one was stored; INSTANT_UNKNOWN */
+	enum pool_fsync fsync;
+};
+
 /* One stats page: one pool of one process. */
 struct pool_page {
 	const char *path;
@@ -105,8 +121,9 @@ struct pool_page {
 	int64_t held_max;       /* µs, of the longest current lease; −1 if there is none */
 	const char *held_site;  /* where that connection was borrowed */
 	int64_t pending_writes; /* −1: the application did not report it */
-	int64_t uptime;         /* µs */
-	int64_t read_at;        /* our wall clock */
+	struct pool_outbox outbox;
+	int64_t uptime;  /* µs */
+	int64_t read_at; /* our wall clock */
 	struct pool_slot *slots;
 	size_t n_slots;
 	struct pool_hook *hooks; /* in the order in which they were added */
@@ -129,6 +146,9 @@ void pool_pages_unref(const struct pool_pages *pages);
 
 /* "live", "dead", "damaged", "foreign", "too new" */
 const char *pool_page_status_name(enum pool_page_status status);
+
+/* "full", "normal" */
+const char *pool_fsync_name(enum pool_fsync fsync);
 
 /* "empty", "reserve", "in_use" */
 const char *pool_slot_state_name(enum pool_slot_state state);

@@ -130,6 +130,7 @@ static int open_all(const struct dboutbox_config *config, struct dboutbox *outbo
 		.batch = (size_t)or_standard(config->batch, STANDARD_BATCH),
 		.flush = flush < 0 ? 0 : flush,
 		.stop_on_reject = config->stop_on_reject,
+		.normal_fsync = config->fsync == DBOUTBOX_FSYNC_NORMAL,
 		.quiet = config->quiet,
 		.log = config->log,
 		.log_data = config->log_data,

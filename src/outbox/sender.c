@@ -10,6 +10,7 @@
 #include "outbox/delivery.h"
 #include "outbox/error.h"
 #include "outbox/flush_hook.h"
+#include "outbox/publisher.h"
 #include "outbox/status.h"
 #include "outbox/store.h"
 
@@ -23,6 +24,7 @@
 struct sender {
 	struct sender_options options;
 	struct status status;
+	struct publisher publisher;
 	struct flush_hook *hook;
 	pthread_t thread;
 
@@ -66,6 +68,8 @@ static enum delivery_step take_step(struct sender *sender)
 	enum delivery_step step = delivery_run(sender->delivery, &pause);
 	prune(sender);
 	pthread_mutex_unlock(&sender->delivering);
+	/* Whoever waits for the step finds its numbers on the page. */
+	publisher_show(&sender->publisher);
 	pthread_mutex_lock(&sender->mutex);
 	sender->steps++;
 	sender->last_step = step;
@@ -156,6 +160,7 @@ static void flush_in_shutdown(void *data)
 static void deinit(struct sender *sender)
 {
 	delivery_free(sender->delivery);
+	publisher_deinit(&sender->publisher);
 	status_deinit(&sender->status);
 	pthread_cond_destroy(&sender->changed);
 	pthread_mutex_destroy(&sender->mutex);
@@ -179,6 +184,7 @@ static struct sender *make(const struct sender_options *options)
 		.give_up_at = INT64_MAX,
 	};
 	status_init(&sender->status, options->pool ? DBOUTBOX_IDLE : DBOUTBOX_LOCAL);
+	publisher_init(&sender->publisher, options->store, options->pool, options->normal_fsync);
 	pthread_mutex_init(&sender->mutex, NULL);
 	pthread_mutex_init(&sender->delivering, NULL);
 	pthread_condattr_t attributes;
@@ -219,6 +225,7 @@ int sender_new(const struct sender_options *options, struct sender **ret_sender)
 		deinit(sender);
 		return r;
 	}
+	publisher_show(&sender->publisher);
 	*ret_sender = sender;
 	return 0;
 }
@@ -250,12 +257,14 @@ void sender_free(struct sender *sender)
 		pthread_mutex_unlock(&sender->mutex);
 		flush_hook_free(sender->hook);
 		pthread_join(sender->thread, NULL);
+		publisher_show_closed(&sender->publisher);
 	}
 	deinit(sender);
 }
 
 void sender_wake(struct sender *sender)
 {
+	publisher_show(&sender->publisher);
 	pthread_mutex_lock(&sender->mutex);
 	if (!sender->work)
 		pthread_cond_broadcast(&sender->changed);
@@ -290,6 +299,7 @@ int64_t sender_flush(struct sender *sender, int64_t usec)
 	while ((now = handled(sender)) < goal && !sender->over && status_clock() < until)
 		wait_until(sender, until);
 	pthread_mutex_unlock(&sender->mutex);
+	publisher_show(&sender->publisher);
 	return goal > now ? goal - now : 0;
 }
 

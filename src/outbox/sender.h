@@ -19,6 +19,7 @@ struct sender_options {
 	size_t batch;
 	int64_t flush; /* µs: the limit of sender_stop() and of the flush hook */
 	bool stop_on_reject;
+	bool normal_fsync; /* for the stats page */
 	bool quiet;
 	dboutbox_log_fn *log;
 	void *log_data;

@@ -81,6 +81,7 @@ struct store {
 	struct epoch *epochs;
 	size_t n_epochs;
 	int64_t pending, pending_bytes, all, all_bytes, rejected, handled;
+	int64_t oldest; /* see struct store_counts; −1: not known, the file tells */
 };
 
 static int64_t wall_clock(void)
@@ -229,6 +230,7 @@ int store_open(const struct store_options *options, struct store **ret_store)
 		.max_writes = options->max_writes,
 		.max_bytes = options->max_bytes,
 		.keep = options->keep,
+		.oldest = -1,
 	};
 	pthread_mutex_init(&store->mutex, NULL);
 	int r = open_file(store, options->path);
@@ -366,6 +368,8 @@ static int append(struct store *store, const void *blob, size_t size)
 	if (r != 0)
 		return r;
 	store->unsynced = !store->full;
+	if (!store->pending)
+		store->oldest = numbers[1];
 	store->all++;
 	store->all_bytes += (int64_t)size;
 	store->pending++;
@@ -462,6 +466,7 @@ static int set_confirmed(struct store *store, struct epoch *epoch, int64_t seque
 	if (r != 0)
 		return r;
 	epoch->seen.confirmed = sequence;
+	store->oldest = -1;
 	store->pending -= up ? count : -count;
 	store->handled += up ? count : -count;
 	store->pending_bytes -= up ? bytes : -bytes;
@@ -585,6 +590,7 @@ static int reject(struct store *store, int64_t id, const struct store_rejection 
 	}
 	if (r != 0)
 		return r;
+	store->oldest = -1;
 	store->all--;
 	store->all_bytes -= bytes;
 	store->pending--;
@@ -602,23 +608,31 @@ int store_reject(struct store *store, int64_t id, const struct store_rejection *
 	return r;
 }
 
+static int64_t find_oldest(struct store *store)
+{
+	int64_t oldest;
+	for (size_t i = 0; store->pending && i < store->n_epochs; i++) {
+		const struct store_epoch *epoch = &store->epochs[i].seen;
+		const int64_t range[] = { write_id(epoch->place, epoch->confirmed),
+			write_id(epoch->place, SEQUENCE_MASK) };
+		if (read_row(store, QUERY_OLDEST, 2, range, &oldest, NULL) == 1)
+			return oldest;
+	}
+	return 0;
+}
+
 void store_counts(struct store *store, struct store_counts *ret_counts)
 {
 	pthread_mutex_lock(&store->mutex);
-	struct store_counts counts = {
+	if (store->oldest < 0)
+		store->oldest = find_oldest(store);
+	*ret_counts = (struct store_counts){
 		.pending = store->pending,
 		.pending_bytes = store->pending_bytes,
 		.kept = store->all - store->pending,
 		.rejected = store->rejected,
 		.handled = store->handled,
+		.oldest = store->oldest,
 	};
-	for (size_t i = 0; store->pending && i < store->n_epochs; i++) {
-		const struct store_epoch *epoch = &store->epochs[i].seen;
-		const int64_t range[] = { write_id(epoch->place, epoch->confirmed),
-			write_id(epoch->place, SEQUENCE_MASK) };
-		if (read_row(store, QUERY_OLDEST, 2, range, &counts.oldest, NULL) == 1)
-			break;
-	}
 	pthread_mutex_unlock(&store->mutex);
-	*ret_counts = counts;
 }

@@ -64,6 +64,13 @@ enum page_hook_phase {
 	PAGE_HOOK_PHASES,
 };
 
+/* What is on the disk when an outbox has taken a write. */
+enum page_fsync {
+	PAGE_FSYNC_FULL,
+	PAGE_FSYNC_NORMAL, /* a power loss may take the last writes */
+	PAGE_FSYNCS,
+};
+
 /* Offsets and sizes. A reader uses these instead of its own sizeof, so that a later version may
  * append fields. */
 struct page_head {
@@ -109,6 +116,16 @@ struct page_clock {
 	uint8_t reserved[40];
 };
 
+/* The outboxes that send their writes over this pool. What waits in them is in files on this
+ * machine: the end of the process does not lose it. */
+struct page_outbox {
+	uint32_t count;          /* 0: none */
+	uint32_t fsync;          /* enum page_fsync: of the one that syncs least */
+	int64_t waiting;         /* writes that the server has not confirmed */
+	int64_t oldest_realtime; /* when the oldest of these was stored; 0: none waits */
+	uint64_t rejected;       /* writes that the server refused, in the files */
+};
+
 /* Numbers of the whole pool, which change seldom. Each number is consistent, but they may be of
  * different moments. */
 struct page_totals {
@@ -121,7 +138,8 @@ struct page_totals {
 	uint64_t reclaimed;
 	int64_t pending_writes; /* as the application set it; PAGE_UNKNOWN */
 	uint64_t lost_slots;    /* sessions that ended while they were borrowed */
-	uint64_t reserved[7];
+	struct page_outbox outbox;
+	uint64_t reserved[3];
 };
 
 /* A slot's counters. Each slot has its own, because they then stay in the cache of the processor

@@ -136,10 +136,17 @@ static bool check_limits(const struct page_limits *limits, uint32_t slots)
 		is_limit(limits->reclaim);
 }
 
+static bool check_outbox(const struct page_outbox *outbox)
+{
+	return outbox->fsync < PAGE_FSYNCS && is_instant(outbox->waiting) &&
+		is_instant(outbox->oldest_realtime) && is_instant((int64_t)outbox->rejected);
+}
+
 static bool check_totals(const struct page_totals *totals)
 {
 	return totals->phase >= PAGE_STARTING && totals->phase < PAGE_PHASES &&
-		(totals->pending_writes == PAGE_UNKNOWN || is_instant(totals->pending_writes));
+		(totals->pending_writes == PAGE_UNKNOWN || is_instant(totals->pending_writes)) &&
+		check_outbox(&totals->outbox);
 }
 
 static bool check_identity(const struct page_identity *identity)
@@ -299,6 +306,7 @@ static void take_totals(const struct page *page, struct page_sums *ret)
 		.reclaimed = totals->reclaimed,
 		.pending_writes = totals->pending_writes,
 		.lost_slots = totals->lost_slots,
+		.outbox = totals->outbox,
 	};
 	add_buckets(ret->wait, page->wait);
 }

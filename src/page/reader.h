@@ -54,6 +54,7 @@ struct page_sums {
 	uint64_t acquired, released, timeouts, errors, opened, closed;
 	uint64_t resets, leaked, reclaimed, lost_slots;
 	int64_t pending_writes;      /* PAGE_UNKNOWN */
+	struct page_outbox outbox;   /* its numbers may be of different moments */
 	int64_t longest_hold;        /* microseconds */
 	uint64_t wait[PAGE_BUCKETS]; /* how long acquire took: see page_bucket() */
 	uint64_t hold[PAGE_BUCKETS]; /* how long connections were held */

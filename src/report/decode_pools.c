@@ -83,6 +83,9 @@ static struct pool_page *add_page(const struct assessment *assessment, const str
 	page->owner_visible = true;
 	set_hooks(assessment, &row->hooks, page);
 	page->dead_since = INSTANT_UNKNOWN;
+	page->outbox = row->outbox.outbox;
+	page->outbox.present = row->outbox.present;
+	page->outbox.oldest_at = instant_of_age(assessment, row->outbox.oldest);
 	page->read_at = instant_of_age(assessment, row->age);
 	return page;
 }

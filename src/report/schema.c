@@ -14,6 +14,7 @@ WORDS(kind_word, backend_kind_name, enum backend_kind)
 WORDS(end_word, client_end_name, enum client_end)
 WORDS(matched_by_word, matched_by_name, enum matched_by)
 WORDS(page_status_word, pool_page_status_name, enum pool_page_status)
+WORDS(fsync_word, pool_fsync_name, enum pool_fsync)
 WORDS(slot_state_word, pool_slot_state_name, enum pool_slot_state)
 WORDS(hook_phase_word, pool_hook_phase_name, enum pool_hook_phase)
 WORDS(hook_state_word, pool_hook_state_name, enum pool_hook_state)
@@ -151,6 +152,14 @@ static const struct json_field hook_fields[] = {
 };
 static const struct json_table hook_table = TABLE(hook_fields);
 
+static const struct json_field outbox_fields[] = {
+	{ "waiting", FIELD_LARGE, AT(outbox_row, outbox.waiting) },
+	{ "rejected", FIELD_LARGE, AT(outbox_row, outbox.rejected) },
+	{ "oldest_seconds", FIELD_SECONDS, AT(outbox_row, oldest) },
+	{ "fsync", FIELD_WORD, AT(outbox_row, outbox.fsync), fsync_word, POOL_FSYNC_COUNT },
+};
+static const struct json_table outbox_table = TABLE(outbox_fields);
+
 static const struct json_field page_fields[] = {
 	{ "kind", FIELD_NAME, AT(pool_row, kind) },
 	{ "name", FIELD_NAME, AT(pool_row, name) },
@@ -170,6 +179,7 @@ static const struct json_field page_fields[] = {
 	{ "lost_slots", FIELD_TOTAL, AT(pool_row, page.lost_slots) },
 	{ "hooks", FIELD_ARRAY, AT(pool_row, hooks), .table = &hook_table,
 		.item_size = sizeof(struct page_hook_row) },
+	{ "outbox", FIELD_OPTIONAL, AT(pool_row, outbox), .table = &outbox_table },
 	{ "uptime_seconds", FIELD_SECONDS, AT(pool_row, page.uptime) },
 	{ "age_ms", FIELD_MS, AT(pool_row, age) },
 	{ "held_max_site", FIELD_NAME, AT(pool_row, page.held_site) },

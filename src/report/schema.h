@@ -85,12 +85,19 @@ struct page_hook_row {
 	int64_t duration;
 };
 
+struct outbox_row {
+	bool present;
+	struct pool_outbox outbox;
+	int64_t oldest; /* age */
+};
+
 /* A pool of either kind. */
 struct pool_row {
 	const char *kind, *name, *address;
 	int64_t age;
 	struct pool_page page;
 	struct json_array hooks; /* struct page_hook_row */
+	struct outbox_row outbox;
 	bool elsewhere, spent;
 	struct bouncer_pool bouncer;
 };

@@ -185,6 +185,12 @@ static void write_page(
 		.elsewhere = pool && pool->elsewhere,
 		.spent = pool && pool->spent,
 	};
+	if (is_known && page->outbox.present)
+		row.outbox = (struct outbox_row){
+			.present = true,
+			.outbox = page->outbox,
+			.oldest = instant_elapsed(page->outbox.oldest_at, now),
+		};
 	row.page.status = page->status;
 	if (row.page.held_limit == 0) /* no limit, which is null */
 		row.page.held_limit = -1;

@@ -23,18 +23,33 @@ static void put_count(struct printer *printer, uint64_t count, const char *what)
 		printer_format(printer, ", %llu %s", (unsigned long long)count, what);
 }
 
+static void put_outbox(struct printer *printer, const struct pool_page *page)
+{
+	const struct pool_outbox *outbox = &page->outbox;
+	int64_t age = instant_elapsed(outbox->oldest_at, page->read_at);
+	char oldest[DURATION_TEXT_MAX];
+	if (!outbox->present || (!outbox->waiting && !outbox->rejected))
+		return;
+	printer_format(printer, ", outbox: %lld waiting", (long long)outbox->waiting);
+	if (age >= 0)
+		printer_format(printer, " (oldest %s)", duration_format(age, oldest));
+	put_count(printer, (uint64_t)outbox->rejected, "rejected");
+}
+
 static void put_page(struct printer *printer, const struct pool_page *page)
 {
 	char held[DURATION_TEXT_MAX];
 	if (page->status == POOL_PAGE_DEAD) {
 		printer_format(
 			printer, "process %d ended without giving back its connections", page->pid);
+		put_outbox(printer, page);
 		return;
 	}
 	printer_format(printer, "%d of %d used", page->in_use, page->max);
 	put_count(printer, (uint64_t)page->waiting, "waiting");
 	put_count(printer, page->timeouts, "timeouts");
 	put_count(printer, page->errors, "errors");
+	put_outbox(printer, page);
 	if (page->held_max >= 0) {
 		printer_format(
 			printer, ", longest hold %s ", duration_format(page->held_max, held));

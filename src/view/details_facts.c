@@ -330,6 +330,15 @@ static const char *pool(const struct subject *subject, enum style *style)
 	return explain_pool(subject->arena, subject->connection);
 }
 
+static const char *outbox(const struct subject *subject, enum style *style)
+{
+	bool caution = false;
+	const char *text = explain_outbox(subject->arena, subject->connection, &caution);
+	if (caution)
+		*style = STYLE_CAUTION;
+	return text;
+}
+
 static const char *slot(const struct subject *subject, enum style *style)
 {
 	(void)style;
@@ -413,6 +422,7 @@ static const struct field {
 	{ "Process", "connections", others },
 	{ "Pool", "pool", pool },
 	{ "Pool", "slot", slot },
+	{ "Pool", "outbox", outbox },
 	{ "PgBouncer", "pool", bouncer },
 	{ "PgBouncer", "link", bouncer_link },
 	{ "Times", "state", state },

@@ -19,6 +19,34 @@ const char *explain_pool(struct arena *arena, const struct connection *connectio
 		page->in_use, page->max, page->waiting);
 }
 
+static const char *waiting_writes(struct arena *arena, const struct pool_page *page)
+{
+	const struct pool_outbox *outbox = &page->outbox;
+	int64_t age = instant_elapsed(outbox->oldest_at, page->read_at);
+	char text[DURATION_TEXT_MAX];
+	if (!outbox->waiting)
+		return "no write waits";
+	const char *oldest = age < 0
+		? ""
+		: arena_printf(arena, "%s for %s", outbox->waiting == 1 ? "" : ", the oldest",
+			  duration_format(age, text));
+	return arena_printf(arena, "%lld write%s%s", (long long)outbox->waiting,
+		outbox->waiting == 1 ? " waits" : "s wait", oldest);
+}
+
+const char *explain_outbox(
+	struct arena *arena, const struct connection *connection, bool *ret_caution)
+{
+	const struct pool_page *page = connection->pool ? connection->pool->page : NULL;
+	if (!page || !page->outbox.present)
+		return NULL;
+	const char *waiting = waiting_writes(arena, page);
+	long long rejected = (long long)page->outbox.rejected;
+	*ret_caution = rejected > 0;
+	return rejected ? arena_printf(arena, "%s; the server rejected %lld", waiting, rejected)
+			: waiting;
+}
+
 static const char *borrowed(struct arena *arena, const struct pool_slot *slot, const char *age)
 {
 	const char *site =

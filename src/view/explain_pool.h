@@ -8,6 +8,10 @@
 /* "app of process 4312, running: 2 of 3 in use, 0 waiting" */
 const char *explain_pool(struct arena *arena, const struct connection *connection);
 
+/* "12 writes wait, the oldest for 3m12s; 2 were rejected". *ret_caution: something was rejected. */
+const char *explain_outbox(
+	struct arena *arena, const struct connection *connection, bool *ret_caution);
+
 /* "1, borrowed 7m12s ago at sync.c:212 by thread 4315" */
 const char *explain_slot(struct arena *arena, const struct assessment *assessment,
 	const struct connection *connection);

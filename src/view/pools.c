@@ -20,7 +20,7 @@
 #define NAME_MOST   28
 #define BAR_MOST    8 /* cells */
 #define GAP         3
-#define PARTS_MOST  8
+#define PARTS_MOST  10
 
 struct part {
 	char text[128], brief[32]; /* brief: a shorter form for the last part; "" for none */
@@ -134,6 +134,26 @@ static void add_hold(const struct pool *pool, struct parts *parts)
 	add_brief(parts, "held %s", text);
 }
 
+/* A write that waits for longer is not just on its way. */
+#define OUTBOX_LATE (10 * USEC_PER_SEC)
+
+static void add_outbox(const struct pool_page *page, struct parts *parts)
+{
+	const struct pool_outbox *outbox = &page->outbox;
+	int64_t age = instant_elapsed(outbox->oldest_at, page->read_at);
+	char text[DURATION_TEXT_MAX];
+	if (!outbox->present)
+		return;
+	if (outbox->waiting && age >= 0)
+		add(parts, 2, age >= OUTBOX_LATE ? STYLE_CAUTION : STYLE_TEXT, "outbox %lld for %s",
+			(long long)outbox->waiting, duration_format(age, text));
+	else
+		add(parts, 6, zero_dim((uint64_t)outbox->waiting, STYLE_TEXT), "outbox %lld",
+			(long long)outbox->waiting);
+	if (outbox->rejected)
+		add(parts, 2, STYLE_CAUTION, "outbox rejected %lld", (long long)outbox->rejected);
+}
+
 static void page_parts(const struct pool *pool, struct parts *parts)
 {
 	const struct pool_page *page = pool->page;
@@ -142,12 +162,14 @@ static void page_parts(const struct pool *pool, struct parts *parts)
 			"its process has ended · %u connection%s left behind", pool->connections,
 			plural_s(pool->connections));
 		add_brief(parts, "ended, %u left", pool->connections);
+		add_outbox(page, parts);
 		return;
 	}
 	add(parts, 2, zero_dim((uint64_t)page->waiting, STYLE_CAUTION), "waiting %d",
 		page->waiting);
 	add_phase(page, parts);
 	add_hook(page, parts);
+	add_outbox(page, parts);
 	add(parts, 4, zero_dim(page->timeouts, STYLE_CAUTION), "timeouts %llu",
 		(unsigned long long)page->timeouts);
 	add(parts, 3, zero_dim(page->errors, STYLE_CAUTION), "errors %llu",

@@ -90,6 +90,7 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	page->last.pending_before = page->last.pending;
 	page->last.outbox_before = page->last.outbox;
 	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
+	page->last.outbox = copy->totals.outbox.count ? copy->totals.outbox.waiting : -1;
 	page->last.n_hooks = page_hooks_read(copy, page->last.hooks);
 	page->phase = copy->phase;
 	page->known = true;

@@ -18,13 +18,15 @@
 #define TIMEOUT 90000
 
 static const char *conninfo;
-static char *file; /* of the test's outbox */
+static char *file;  /* of the test's outbox */
+static char *pages; /* the folder of this process's stats pages */
 static PGconn *conn;
 static unsigned seed = 7;
 
 static void prepare(void)
 {
 	conninfo = live_group_conninfo(LIVE_TCP4, "user=app");
+	pages = mem_printf("%s/pages", live_folder());
 }
 
 /* A new table and a new file for each test. */
@@ -288,7 +290,7 @@ static void begin_here(void)
 		.name = "here",
 		.no_signals = 1,
 		.no_exit = 1,
-		.no_page = 1 };
+		.page_folder = pages };
 	if (dbpool_new(&config, &pool) != DBPOOL_OK)
 		fail_msg("%s", dbpool_error());
 	struct dboutbox_config standard_config = standard();
@@ -544,6 +546,64 @@ static void a_standby_is_left(void **state)
 	end_here();
 }
 
+struct shown {
+	int64_t waiting, rejected;
+	double oldest; /* −1: null */
+	bool normal;
+};
+
+/* pools[0].outbox, as dbtop prints it. */
+static struct shown shown(void)
+{
+	json_t *root =
+		live_dbtop_json(NULL, live_group_conninfo(LIVE_UNIX, NULL), "--pages", pages, NULL);
+	json_t *pools = json_object_get(root, "pools");
+	assert_int_equal(json_array_size(pools), 1);
+	json_t *json = live_member(json_array_get(pools, 0), "outbox");
+	assert_true(json_is_object(json));
+	json_t *oldest = live_member(json, "oldest_seconds");
+	const struct shown numbers = {
+		.waiting = json_integer_value(live_member(json, "waiting")),
+		.rejected = json_integer_value(live_member(json, "rejected")),
+		.oldest = json_is_null(oldest) ? -1 : json_number_value(oldest),
+		.normal = strcmp(json_string_value(live_member(json, "fsync")), "normal") == 0,
+	};
+	json_decref(root);
+	return numbers;
+}
+
+static void assert_shown(int64_t waiting, int64_t rejected)
+{
+	struct shown numbers = shown();
+	assert_int_equal(numbers.waiting, waiting);
+	assert_int_equal(numbers.rejected, rejected);
+	assert_int_equal(numbers.oldest >= 0, waiting > 0);
+}
+
+static void dbtop_shows_what_waits(void **state)
+{
+	(void)state;
+	begin_here();
+	assert_shown(0, 0);
+	live_sql(server, "ALTER TABLE sent RENAME TO away");
+	for (int i = 0; i < 3; i++)
+		write_here(i);
+	assert_shown(3, 0);
+	assert_false(shown().normal);
+	dboutbox_close(outbox);
+	assert_shown(3, 0);
+	struct dboutbox_config config = standard();
+	config.fsync = DBOUTBOX_FSYNC_NORMAL;
+	open_outbox(&config);
+	assert_shown(3, 0);
+	assert_true(shown().normal);
+	live_sql(server, "ALTER TABLE away RENAME TO sent");
+	write_sql("SELECT 1/0");
+	assert_int_equal(dboutbox_flush(outbox, TIMEOUT), 0);
+	assert_shown(0, 1);
+	end_here();
+}
+
 static void a_closed_outbox_leaves_no_hook(void **state)
 {
 	(void)state;
@@ -594,6 +654,7 @@ int main(void)
 		LIVE_TEST(what_a_server_lost_is_sent_again),
 		LIVE_TEST(an_older_copy_doubles_nothing),
 		LIVE_TEST(a_standby_is_left),
+		LIVE_TEST(dbtop_shows_what_waits),
 		LIVE_TEST(a_closed_outbox_leaves_no_hook),
 		LIVE_TEST(statements_keep_their_parameters),
 	};

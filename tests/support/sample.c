@@ -455,6 +455,17 @@ static void build_connecting(struct assessment *assessment)
 	assessment->sources[SOURCE_PEERS].taken_at = INSTANT_UNKNOWN;
 }
 
+static void build_outbox(struct assessment *assessment)
+{
+	build_screen(assessment);
+	assessment->pages->items[0].outbox = (struct pool_outbox){
+		.present = true,
+		.waiting = 12,
+		.rejected = 2,
+		.oldest_at = assessment->pages->items[0].read_at - SECONDS(192),
+	};
+}
+
 static void (*const builders[SAMPLE_COUNT])(struct assessment *assessment) = {
 	[SAMPLE_SCREEN] = build_screen,
 	[SAMPLE_HOSTILE] = build_hostile,
@@ -463,6 +474,7 @@ static void (*const builders[SAMPLE_COUNT])(struct assessment *assessment) = {
 	[SAMPLE_REFUSED] = build_refused,
 	[SAMPLE_CONNECTING] = build_connecting,
 	[SAMPLE_EMPTY] = build_empty,
+	[SAMPLE_OUTBOX] = build_outbox,
 };
 
 struct assessment *sample_assessment(enum sample_kind kind)

@@ -20,8 +20,9 @@ enum sample_kind {
 	SAMPLE_REFUSED,    /* nobody answers: no activity, no processes */
 	SAMPLE_CONNECTING, /* the first moment: nothing known, nothing wrong */
 	SAMPLE_EMPTY,      /* only our own session */
+	SAMPLE_OUTBOX,     /* SAMPLE_SCREEN, and writes wait in the outbox of its pool */
 };
-#define SAMPLE_COUNT (SAMPLE_EMPTY + 1)
+#define SAMPLE_COUNT (SAMPLE_OUTBOX + 1)
 
 /* The caller frees it with assessment_free(). */
 struct assessment *sample_assessment(enum sample_kind kind);

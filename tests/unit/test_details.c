@@ -161,6 +161,25 @@ static void test_pool_slot(void **state)
 	close_world(&world);
 }
 
+static void test_outbox(void **state)
+{
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_OUTBOX, 9912);
+	struct pool_outbox *outbox = &world.assessment->pages->items[0].outbox;
+	check_has(draw(&world, 130, 60),
+		"outbox         12 writes wait, the oldest for 3m12s; the server rejected 2");
+	*outbox = (struct pool_outbox){
+		.present = true, .waiting = 1, .oldest_at = outbox->oldest_at
+	};
+	check_has(draw(&world, 130, 60), "outbox         1 write waits for 3m12s");
+	*outbox = (struct pool_outbox){ .present = true, .oldest_at = INSTANT_UNKNOWN };
+	check_has(draw(&world, 130, 60), "outbox         no write waits");
+	outbox->present = false;
+	check_lacks(draw(&world, 130, 60), "outbox   ");
+	close_world(&world);
+}
+
 static void test_pgbouncer_link(void **state)
 {
 	const struct bouncer console = { .name = "127.0.0.1:6432" };
@@ -255,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_process_and_statement),
 		cmocka_unit_test(test_what_it_holds_back_and_does),
 		cmocka_unit_test(test_pool_slot),
+		cmocka_unit_test(test_outbox),
 		cmocka_unit_test(test_pgbouncer_link),
 		cmocka_unit_test(test_readonly_does_nothing),
 		cmocka_unit_test(test_sizes),

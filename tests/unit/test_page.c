@@ -118,6 +118,8 @@ static void what_is_written_is_read(void **state)
 	page_add(f->page->wait[9], 12);
 	page_set(f->page->totals.pending_writes, INT64_C(7));
 	page_set(f->page->totals.lost_slots, (uint64_t)4);
+	f->page->totals.outbox =
+		(struct page_outbox){ 2, PAGE_FSYNC_NORMAL, 12, 1700000000000001, 3 };
 	page_set(f->page->slots[0].last_result_monotonic, now - 1500000);
 	/* of an earlier hold */
 	page_set(f->page->slots[1].last_result_monotonic, now - 1500000);
@@ -143,6 +145,11 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(f->copy.totals.leaks, 1);
 	assert_int_equal(f->copy.totals.pending_writes, 7);
 	assert_int_equal(f->copy.totals.lost_slots, 4);
+	assert_int_equal(f->copy.totals.outbox.count, 2);
+	assert_int_equal(f->copy.totals.outbox.fsync, PAGE_FSYNC_NORMAL);
+	assert_int_equal(f->copy.totals.outbox.waiting, 12);
+	assert_int_equal(f->copy.totals.outbox.oldest_realtime, 1700000000000001);
+	assert_int_equal(f->copy.totals.outbox.rejected, 3);
 	assert_int_equal(f->copy.n_hooks, 1);
 	assert_string_equal(f->copy.hooks[0].name, "flush");
 	assert_int_equal(f->copy.hooks[0].state, PAGE_HOOK_FAILED);
@@ -306,6 +313,10 @@ static const struct damage damages[] = {
 	{ AT(totals.phase), BYTES("\0\0\0\0"), PAGE_DAMAGED },
 	{ AT(totals.phase), BYTES("\x63\0\0\0"), PAGE_DAMAGED },
 	{ AT(totals.pending_writes), BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(totals.outbox.fsync), BYTES("\2\0\0\0"), PAGE_DAMAGED },
+	{ AT(totals.outbox.waiting), BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
+	{ AT(totals.outbox.oldest_realtime), BYTES("\0\0\0\0\0\0\0\x80"), PAGE_DAMAGED },
+	{ AT(totals.outbox.rejected), BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"), PAGE_DAMAGED },
 	{ SLOT(state), BYTES("\5\0\0\0"), PAGE_DAMAGED },
 	{ SLOT(backend_pid), BYTES("\xff\xff\xff\xff"), PAGE_DAMAGED },
 	{ SLOT(thread), BYTES("\0\0\0\x80"), PAGE_DAMAGED },

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/instant.h"
 #include "model/assessment.h"
+#include "model/pool.h"
 #include "sample.h"
 #include "screen_text.h"
 #include "view/grid.h"
@@ -87,6 +89,25 @@ static void a_console_in_trouble_comes_first(void **state)
 	assessment_free(assessment);
 }
 
+static void what_waits_in_the_outbox_is_shown(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_OUTBOX);
+	struct pool_outbox *outbox = &assessment->pages->items[0].outbox;
+	check(assessment, 160, 36, "outbox 12 for 3m12s   outbox rejected 2   ");
+	check(assessment, 80, 24, "2/3    longest hold 7m12s sync.c:212");
+	outbox->rejected = 0;
+	check(assessment, 160, 36, "outbox 12 for 3m12s   timeouts 0");
+	*outbox = (struct pool_outbox){ .present = true, .oldest_at = INSTANT_UNKNOWN };
+	check(assessment, 160, 36, "p99 2.3ms   longest hold");
+	check(assessment, 200, 36, "outbox 0   ");
+	/* The page of a dead process still tells what its file keeps. */
+	assessment->pages->items[0].status = POOL_PAGE_DEAD;
+	outbox->waiting = 12;
+	check(assessment, 160, 36, "left behind   outbox 12");
+	assessment_free(assessment);
+}
+
 static void without_pools_there_is_no_panel(void **state)
 {
 	(void)state;
@@ -122,6 +143,7 @@ int main(void)
 		cmocka_unit_test(pools_holds_and_the_starving_are_shown),
 		cmocka_unit_test(what_has_no_room_is_counted),
 		cmocka_unit_test(a_console_in_trouble_comes_first),
+		cmocka_unit_test(what_waits_in_the_outbox_is_shown),
 		cmocka_unit_test(without_pools_there_is_no_panel),
 		cmocka_unit_test(a_hook_that_runs_or_went_wrong_is_named),
 	};

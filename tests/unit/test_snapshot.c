@@ -214,6 +214,31 @@ static void the_age_is_the_datas(void **state)
 	json_decref(json);
 }
 
+static void an_outbox_is_told_as_documented(void **state)
+{
+	(void)state;
+	json_t *json = parse_sample(SAMPLE_OUTBOX);
+	json_t *outbox = at(json, "pools.0.outbox");
+	assert_int_equal(json_integer_value(at(outbox, "waiting")), 12);
+	assert_int_equal(json_integer_value(at(outbox, "rejected")), 2);
+	/* to the time of the snapshot, as all ages */
+	assert_float_equal(json_number_value(at(outbox, "oldest_seconds")), 192.012, 0.0005);
+	assert_string_equal(json_string_value(at(outbox, "fsync")), "full");
+	json_decref(json);
+	struct assessment *assessment = sample_assessment(SAMPLE_OUTBOX);
+	assessment->pages->items[0].outbox = (struct pool_outbox){
+		.present = true, .oldest_at = INSTANT_UNKNOWN, .fsync = POOL_FSYNC_NORMAL
+	};
+	json = parse(assessment, &everything);
+	assert_true(json_is_null(at(json, "pools.0.outbox.oldest_seconds")));
+	assert_string_equal(json_string_value(at(json, "pools.0.outbox.fsync")), "normal");
+	json_decref(json);
+	assessment_free(assessment);
+	json = parse_sample(SAMPLE_SCREEN);
+	assert_true(json_is_null(at(json, "pools.0.outbox")));
+	json_decref(json);
+}
+
 static void hostile_strings_come_back_as_they_were(void **state)
 {
 	(void)state;
@@ -366,6 +391,7 @@ int main(void)
 		cmocka_unit_test(what_is_hidden_is_null),
 		cmocka_unit_test(a_server_that_did_not_let_us_in_is_not_zero),
 		cmocka_unit_test(the_age_is_the_datas),
+		cmocka_unit_test(an_outbox_is_told_as_documented),
 		cmocka_unit_test(hostile_strings_come_back_as_they_were),
 		cmocka_unit_test(only_what_is_in_scope_is_listed),
 		cmocka_unit_test(no_query_text_leaves_none),

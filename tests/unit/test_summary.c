@@ -229,6 +229,8 @@ static void pools_and_starving_clients_are_reported(void **state)
 	find(text, "app/app           3 of 20 used, 2 waiting 0.4s, 12 clients, transaction\n");
 	find(text, "/tmp/dbpool-1000/old-77.page: it is damaged, or no stats page\n");
 	find(text, "waits: node server.js 6001, 2 clients, for 0.4s\n");
+	CLEANUP(cleanup_free) char *outbox = print_sample(SAMPLE_OUTBOX, &utf8);
+	find(outbox, "1 errors, outbox: 12 waiting (oldest 3m12s), 2 rejected, longest hold 7m12s");
 }
 
 int main(void)
