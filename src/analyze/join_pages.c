@@ -116,10 +116,18 @@ static void join_slot(
 		take_claim(join, connection, pool, slot);
 }
 
+static bool has_pages(const struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_pools; i++)
+		if (assessment->pools[i].page)
+			return true;
+	return false;
+}
+
 void join_pages(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes)
 {
-	if (!assessment->pages)
+	if (!assessment->pages || !has_pages(assessment))
 		return;
 	struct join join = {
 		.assessment = assessment,

@@ -32,6 +32,14 @@ static int sequence_length(unsigned char lead, char32_t *ret_bits, char32_t *ret
 	return 0;
 }
 
+bool text_is_one_of(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; word && i < count; i++)
+		if (words[i][0] == word[0] && strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
 char32_t text_next(const char **s)
 {
 	const unsigned char *p = (const unsigned char *)*s;

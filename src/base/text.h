@@ -2,6 +2,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <uchar.h>
 
@@ -17,6 +18,10 @@ enum text_kind {
  * bidirectional overrides, zero-width marks) and invalid bytes become U+FFFD. Reads at most `len`
  * bytes of s, and stops at a NUL. NULL for NULL. */
 const char *text_clean(struct arena *arena, const char *s, size_t len, enum text_kind kind);
+
+/* Whether the word is one of a list; NULL is none. Most words differ in their first byte, so this
+ * is cheap enough for each row of each poll. */
+bool text_is_one_of(const char *word, const char *const *words, size_t count);
 
 /* Decodes the next character of clean text and advances *s; 0 at the end. Each invalid byte becomes
  * U+FFFD, so it never reads past the terminator. */

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const struct {
 	enum program_kind kind;
 	const char *names[64]; /* ended by NULL */
@@ -80,9 +82,6 @@ enum program_kind program_kind_of(const char *executable, const char *script)
 
 bool program_is_maintenance_application(const char *application_name)
 {
-	for (size_t i = 0; application_name && i < sizeof(applications) / sizeof(applications[0]);
-		i++)
-		if (strcmp(applications[i], application_name) == 0)
-			return true;
-	return false;
+	return text_is_one_of(
+		application_name, applications, sizeof(applications) / sizeof(applications[0]));
 }

@@ -2,7 +2,8 @@
 #include "model/rules.h"
 
 #include <fnmatch.h>
-#include <string.h>
+
+#include "base/text.h"
 
 /* Roles of the services themselves: ending one of their sessions harms the service.
  * Cloud SQL: https://cloud.google.com/sql/docs/postgres/users; RDS and Azure: their user guides. */
@@ -32,8 +33,6 @@ bool patterns_match(const struct patterns *patterns, const char *text)
 
 bool rules_is_service_user(const char *user)
 {
-	for (size_t i = 0; user && i < sizeof(service_users) / sizeof(service_users[0]); i++)
-		if (strcmp(user, service_users[i]) == 0)
-			return true;
-	return false;
+	return text_is_one_of(
+		user, service_users, sizeof(service_users) / sizeof(service_users[0]));
 }
