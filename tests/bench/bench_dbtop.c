@@ -30,7 +30,8 @@
 #define STARTS            9
 #define KEYS              21
 #define OTHERS_MAX        3
-#define ROUNDS            7
+#define ROUNDS            9
+#define START_US          4000000 /* until the first looks are over */
 
 /* The aims, and what they are held against: a bare poll of the same rows takes 0.6 ms on the
  * machine where 2 ms are the aim, an empty connection and one statement 15 ms where 60 ms are. */
@@ -205,16 +206,23 @@ static void show_cost(int wanted)
 
 /* --- the first frame --- */
 
-static double start_once(const char *path, const char *conninfo)
+struct start {
+	double frame; /* µs until a client is on the screen */
+	double cpu;   /* µs of processor time until then, and `more` µs later */
+};
+
+static struct start start_once(const char *path, const char *conninfo, double more)
 {
 	int64_t began = instant_monotonic();
 	struct term *term = start_in_terminal(
 		(const char *const[]){ path, "--pages", pages(), conninfo, NULL });
 	while (!term_shows(term, "live_client") && instant_monotonic() - began < 30 * USEC_PER_SEC)
 		term_read(term, 1);
-	double took = (double)(instant_monotonic() - began);
+	struct start start = { .frame = (double)(instant_monotonic() - began) };
+	drain(term, more);
+	start.cpu = measure_cpu(term_pid(term));
 	term_end(term);
-	return took;
+	return start;
 }
 
 /* A program that connects and asks one thing. */
@@ -230,7 +238,7 @@ static void show_start(void)
 	double starts[STARTS], bare[STARTS];
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
 	for (int i = 0; i < STARTS; i++) {
-		starts[i] = start_once(live_dbtop_path(), conninfo);
+		starts[i] = start_once(live_dbtop_path(), conninfo, 0).frame;
 		bare[i] = connect_once(conninfo);
 	}
 	double took = measure_median(starts, STARTS), beside = measure_median(bare, STARTS);
@@ -295,30 +303,38 @@ static const char *path_of(int program)
 	return program ? others[program - 1] : live_dbtop_path();
 }
 
-/* All of them run at once, so that other load on the machine slows them alike. */
+/* All of them run at once, so that other load on the machine slows them alike. Each round begins
+ * with another one: the first sees the sessions of the others begin, and looks for their clients.
+ */
 static void measure_refreshes(int round)
 {
 	struct term *terms[OTHERS_MAX + 1];
 	double before[OTHERS_MAX + 1];
-	for (int i = 0; i <= n_others; i++)
-		terms[i] = start_dbtop(path_of(i));
+	int count = n_others + 1;
+	for (int i = 0; i < count; i++)
+		terms[(i + round) % count] = start_dbtop(path_of((i + round) % count));
 	drain_all(terms, WARM_UP_REFRESHES * INTERVAL_US);
-	for (int i = 0; i <= n_others; i++)
-		before[i] = figures[FIGURE_START][i][round] = measure_cpu(term_pid(terms[i]));
+	for (int i = 0; i < count; i++)
+		before[i] = measure_cpu(term_pid(terms[i]));
 	drain_all(terms, REFRESHES * INTERVAL_US);
-	for (int i = 0; i <= n_others; i++) {
+	for (int i = 0; i < count; i++) {
 		figures[FIGURE_CPU][i][round] = measure_cpu(term_pid(terms[i])) - before[i];
 		figures[FIGURE_PSS][i][round] = (double)measure_pss(term_pid(terms[i]));
 	}
-	for (int i = 0; i <= n_others; i++)
+	for (int i = 0; i < count; i++)
 		term_end(terms[i]);
 }
 
+/* One after the other, alone. */
 static void measure_starts(int round)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
-	for (int i = 0; i <= n_others; i++)
-		figures[FIGURE_FRAME][i][round] = start_once(path_of(i), conninfo);
+	for (int i = 0; i <= n_others; i++) {
+		int program = (i + round) % (n_others + 1);
+		struct start start = start_once(path_of(program), conninfo, START_US);
+		figures[FIGURE_FRAME][program][round] = start.frame;
+		figures[FIGURE_START][program][round] = start.cpu;
+	}
 }
 
 static double median_ratio(enum figure figure, int program)
