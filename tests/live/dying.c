@@ -164,6 +164,19 @@ static int play_child(void)
 	_exit(0);
 }
 
+/* The child has no connection. */
+static int play_child_idle(void)
+{
+	signal(SIGINT, SIG_IGN);
+	if (fork() == 0)
+		return stay();
+	catch_it();
+	open_all();
+	work_until_signalled();
+	close_all();
+	return 0;
+}
+
 static int play_never_exited(void)
 {
 	catch_it();
@@ -352,6 +365,7 @@ static const struct {
 	{ "left-sessions", play_left_sessions },
 	{ "left-busy", play_left_busy },
 	{ "child", play_child },
+	{ "child-idle", play_child_idle },
 	{ "never-exited", play_never_exited },
 	{ "hung", play_hung },
 	{ "ignored", play_ignored },

@@ -4,6 +4,7 @@ It opens two connections, works on them, and does on SIGINT what the behaviour s
 moment from the first connection on, it is ready for that."""
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -82,6 +83,25 @@ def child():
         os._exit(kept.closed)
 
 
+def child_idle():
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.fork() == 0:
+        time.sleep(600)
+    signal.signal(signal.SIGINT, handler)
+    closed()
+
+
+def lost_writes():
+    # its worker is a program of libdbpool's, which gets the terminal's signal, too
+    worker = subprocess.Popen([os.environ["DYING_POOL"], CONNINFO, "flush-late"])
+    while True:
+        try:
+            worker.wait()
+            return
+        except KeyboardInterrupt:
+            pass
+
+
 def never_exited():
     # a thread that is no daemon: the interpreter waits for it, for ever
     threading.Thread(target=time.sleep, args=(600,)).start()
@@ -127,6 +147,8 @@ BEHAVIOURS = {
     "closed": closed,
     "left-sessions": left_sessions,
     "child": child,
+    "child-idle": child_idle,
+    "lost-writes": lost_writes,
     "never-exited": never_exited,
     "ignored": ignored,
     "reconnected": reconnected,

@@ -1,5 +1,5 @@
-/* --shutdown-test on a real server: each behaviour by a real program, 50 times of 50; what is left
- * is ended afterwards; and the drain time is that of the server's log. */
+/* --shutdown-test on a real server: what is left is ended afterwards, and the drain time is that of
+ * the server's log. test_behaviours.c has the verdicts. */
 #include "live_group.h"
 
 #include <math.h>
@@ -13,209 +13,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-#define ROUNDS     50 /* of each */
-#define AT_A_TIME  8
-#define RUN_MS     600000
-#define PYTHON     "/usr/bin/python3"
-#define DYING_PY   "tests/live/dying.py"
-#define NEVER_LATE "60"  /* a time that is long enough for whatever ends by itself */
-#define SHORT      "0.6" /* … and short enough for what never ends */
-
-enum program { LIBPQ, PSYCOPG2, LIBDBPOOL, PGBOUNCER };
-
-/* The verdict that a program must get. */
-static const struct expectation {
-	enum program program;
-	const char *does, *timeout;
-	const char *behaviour;
-	bool pass;
-	int after, status; /* sessions left; exit status, −1 for none */
-	bool rolled_back_write;
-} expectations[] = {
-	/* those that run into their timeout come first: they only wait, the others use the
-	   processor */
-	{ LIBPQ, "never-exited", "1", "never_exited", false, 0, -1, false },
-	{ LIBPQ, "hung", SHORT, "never_exited", false, 2, -1, false },
-	{ LIBPQ, "ignored", SHORT, "ignored_signal", false, 2, -1, false },
-	{ LIBPQ, "worked-on", "3", "ignored_signal", false, 2, -1, false },
-	{ LIBPQ, "child", "1.5", "child_kept_connection", false, 1, 0, false },
-	{ LIBPQ, "left-sessions", "1.6", "left_sessions", false, 1, 0, false },
-	{ PSYCOPG2, "never-exited", "1.5", "never_exited", false, 0, -1, false },
-	{ PSYCOPG2, "ignored", "3", "ignored_signal", false, 2, -1, false },
-	{ PSYCOPG2, "child", "3", "child_kept_connection", false, 1, 0, false },
-	{ PSYCOPG2, "left-sessions", "3", "left_sessions", false, 1, 0, false },
-	{ LIBPQ, "closed", NEVER_LATE, "closed", true, 0, 0, false },
-	{ LIBPQ, "closed-raise", NEVER_LATE, "closed", true, 0, 130, false },
-	{ LIBPQ, "cancelled", NEVER_LATE, "closed", true, 0, 0, false },
-	{ LIBPQ, "reconnected", NEVER_LATE, "reconnected", true, 0, 0, false },
-	{ LIBPQ, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false },
-	{ LIBPQ, "lost-write", NEVER_LATE, "died_unclosed", true, 0, 0, true },
-	{ PSYCOPG2, "closed", NEVER_LATE, "closed", true, 0, 0, false },
-	{ PSYCOPG2, "reconnected", NEVER_LATE, "reconnected", true, 0, 0, false },
-	{ PSYCOPG2, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false },
-	{ PSYCOPG2, "lost-write", NEVER_LATE, "died_unclosed", true, 0, 0, true },
-	/* behind PgBouncer the sessions are its own: the application's are its two links, and what
-	 * it left open in one of those sessions */
-	{ PGBOUNCER, "left-busy", "3", "left_sessions", false, 1, 0, false },
-	{ PGBOUNCER, "never-exited", "1", "never_exited", false, 0, -1, false },
-	{ LIBDBPOOL, "never-exited", "2", "never_exited", false, 0, -1, false },
-	{ PGBOUNCER, "reconnected-at-once", NEVER_LATE, "reconnected", true, 0, 0, false },
-	{ PGBOUNCER, "died-raise", NEVER_LATE, "closed", true, 0, 130, false },
-	{ LIBPQ, "reconnected-at-once", NEVER_LATE, "reconnected", true, 0, 0, false },
-	{ LIBPQ, "died-raise", NEVER_LATE, "died_unclosed", true, 0, 130, false },
-	{ PGBOUNCER, "closed", NEVER_LATE, "closed", true, 0, 0, false },
-	{ PGBOUNCER, "closed-raise", NEVER_LATE, "closed", true, 0, 130, false },
-	{ PGBOUNCER, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false },
-	{ LIBDBPOOL, "closed", NEVER_LATE, "closed", true, 0, 130, false },
-	{ LIBDBPOOL, "flush", NEVER_LATE, "closed", true, 0, 130, false },
-	{ LIBDBPOOL, "died", NEVER_LATE, "died_unclosed", true, 0, 130, false },
-};
-#define EXPECTATIONS (sizeof(expectations) / sizeof(expectations[0]))
-
-struct run {
-	const struct expectation *expectation;
-	struct live_program *program; /* NULL: not begun, or over */
-	bool over;
-};
-
-static struct live_pgbouncer *pgbouncer;
-
-static char *conninfo_of(size_t run)
-{
-	CLEANUP(cleanup_free) char *more = mem_printf("dbname=run%zu", run);
-	/* both ways are used: over the one a session is told by its port, over the other by its
-	 * socket's ends */
-	return live_conninfo(server, run % 2 ? LIVE_UNIX : LIVE_TCP4, more);
-}
-
-/* What the application connects with: behind PgBouncer that is not what dbtop does. */
-static char *application_conninfo(const struct expectation *expectation, size_t index)
-{
-	if (expectation->program != PGBOUNCER)
-		return conninfo_of(index);
-	CLEANUP(cleanup_free) char *more = mem_printf("dbname=run%zu", index);
-	return live_pgbouncer_conninfo(pgbouncer, index % 2 ? LIVE_UNIX : LIVE_TCP4, more);
-}
-
-static void begin(struct run *run, size_t index)
-{
-	static const char *const programs[] = {
-		[LIBPQ] = DYING_PATH,
-		[PSYCOPG2] = DYING_PY,
-		[LIBDBPOOL] = DYING_POOL_PATH,
-		[PGBOUNCER] = DYING_PATH,
-	};
-	const struct expectation *expectation = run->expectation;
-	CLEANUP(cleanup_free) char *conninfo = conninfo_of(index);
-	CLEANUP(cleanup_free) char *application = application_conninfo(expectation, index);
-	CLEANUP(cleanup_free)
-	char *console =
-		live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=admin dbname=pgbouncer");
-	CLEANUP(cleanup_free) char *rounds = mem_printf("%d", live_rounds(ROUNDS));
-	const char *argv[24] = { live_dbtop_path(), "--shutdown-test", "--json", "--ready", "2",
-		"--timeout", expectation->timeout, "--repeat", rounds, conninfo };
-	size_t at = 10;
-	if (expectation->program == PGBOUNCER) {
-		/* time for a round of its console */
-		const char *const more[] = { "--pgbouncer", console, "--interval", "0.2", "--after",
-			"0.8" };
-		memcpy(argv + at, more, sizeof(more));
-		at += sizeof(more) / sizeof(more[0]);
-	}
-	argv[at++] = "--";
-	if (expectation->program == PSYCOPG2)
-		argv[at++] = PYTHON;
-	argv[at++] = programs[expectation->program];
-	argv[at++] = application;
-	argv[at] = expectation->does;
-	const struct live_program_options options = { .argv = argv };
-	run->program = live_start(&options);
-}
-
-static const char *null_for(const char *text)
-{
-	return text ? text : "null";
-}
-
-static bool is_as_expected(const struct expectation *expected, json_t *result)
-{
-	json_t *status = live_member(result, "exit_status");
-	int found_status = json_is_integer(status) ? (int)json_integer_value(status) : -1;
-	return strcmp(null_for(live_text(result, "behaviour")), expected->behaviour) == 0 &&
-		strcmp(null_for(live_text(result, "verdict")), expected->pass ? "pass" : "fail") ==
-		0 &&
-		json_integer_value(live_member(result, "connections_before")) == 2 &&
-		json_integer_value(live_member(result, "connections_after")) == expected->after &&
-		found_status == expected->status &&
-		json_is_true(live_member(result, "rolled_back_write")) ==
-		expected->rolled_back_write;
-}
-
-/* Behind PgBouncer one that dies unclosed looks like one that closed at the last moment: neither is
- * claimed. */
-static bool is_honest(const struct expectation *expected, json_t *result)
-{
-	return expected->program != PGBOUNCER || strcmp(expected->does, "died-raise") != 0 ||
-		strstr(live_text(result, "text"), "cannot be told");
-}
-
-static const char *const program_names[] = {
-	[LIBPQ] = "libpq",
-	[PSYCOPG2] = "psycopg2",
-	[LIBDBPOOL] = "libdbpool",
-	[PGBOUNCER] = "libpq behind PgBouncer",
-};
-
-static void check_round(const struct run *run, const char *line, int round)
-{
-	CLEANUP(cleanup_free) char *text = strndup(line, strcspn(line, "\n"));
-	json_t *result = json_loads(text, 0, NULL);
-	if (!result || !is_as_expected(run->expectation, result) ||
-		!is_honest(run->expectation, result)) {
-		/* longer than a message of cmocka's may be */
-		fprintf(stderr, "%s\n", text);
-		fail_msg("%s by %s, round %d", run->expectation->does,
-			program_names[run->expectation->program], round);
-	}
-	json_decref(result);
-}
-
-static void check_run(const struct run *run)
-{
-	const char *line = live_out(run->program);
-	int rounds = 0, status = live_finish(run->program, RUN_MS);
-	for (line = live_out(run->program); *line; line = strchr(line, '\n') + 1)
-		check_round(run, line, ++rounds);
-	assert_int_equal(rounds, live_rounds(ROUNDS));
-	assert_int_equal(status, run->expectation->pass ? 0 : 1);
-}
-
-/* Several at a time: most of them wait for most of the time. */
-static void each_behaviour_is_reported_by_its_name(void **state)
-{
-	(void)state;
-	struct run runs[EXPECTATIONS] = { 0 };
-	size_t begun = 0, over = 0;
-	pgbouncer = live_pgbouncer_start(server, NULL);
-	for (size_t i = 0; i < EXPECTATIONS; i++)
-		runs[i].expectation = &expectations[i];
-	while (over < EXPECTATIONS) {
-		for (; begun < EXPECTATIONS && begun - over < AT_A_TIME; begun++)
-			begin(&runs[begun], begun);
-		usleep(20000);
-		for (size_t i = 0; i < begun; i++) {
-			if (runs[i].over || live_running(runs[i].program))
-				continue;
-			check_run(&runs[i]);
-			live_free(runs[i].program);
-			runs[i].over = true;
-			over++;
-		}
-	}
-	/* whatever was left was ended; PgBouncer's reserve goes with PgBouncer */
-	live_pgbouncer_stop(pgbouncer);
-	live_wait_sessions(server, "datname LIKE 'run%'", 0, 20000);
-}
+#define PYTHON "/usr/bin/python3"
 
 /* When this backend's session ended by the server's log, in seconds; 0: not logged. */
 static double logged_end(const char *log, long pid)
@@ -467,15 +265,6 @@ static void mistakes_are_usage_errors(void **state)
 	live_run_clear(&run);
 }
 
-/* One for each behaviour: sessions of the others do not count, and CREATE DATABASE copies files. */
-static void make_databases(void)
-{
-	for (size_t i = 0; i < EXPECTATIONS; i++) {
-		CLEANUP(cleanup_free) char *sql = mem_printf("CREATE DATABASE run%zu", i);
-		live_sql(server, sql);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,10 +276,8 @@ int main(void)
 		LIVE_TEST(the_signal_is_the_one_that_was_asked_for),
 		LIVE_TEST(junit_is_well_formed),
 		LIVE_TEST(mistakes_are_usage_errors),
-		LIVE_TEST(each_behaviour_is_reported_by_its_name),
 	};
-	return LIVE_GROUP("shutdown", tests, .wide = true,
-		.settings = (const char *const[]){ "max_connections=100", "log_connections=on",
-			"log_disconnections=on", NULL },
-		.set_up = make_databases);
+	return LIVE_GROUP("shutdown", tests,
+		.settings = (const char *const[]){
+			"log_connections=on", "log_disconnections=on", NULL });
 }
