@@ -5,10 +5,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
+#include "sweeper.h"
 
 static void server_is_reached_by_every_route(void **state)
 {
@@ -158,6 +161,40 @@ static void nothing_outlives_a_killed_test(void **state)
 	assert_int_not_equal(access(told.folder, F_OK), 0);
 }
 
+/* What a program started lives on when that is killed, in a session of its own. Its environment has
+ * it ended. */
+static void nothing_that_a_program_started_outlives_a_killed_test(void **state)
+{
+	(void)state;
+	static const char script[] = "setsid sh -c 'echo $$; exec sleep 1000' & wait";
+	CLEANUP(cleanup_free) char *value = mem_printf("%s/killed", live_folder());
+	char text[16] = "";
+	int pipes[2];
+	assert_int_equal(pipe(pipes), 0);
+	pid_t test = fork();
+	if (test == 0) {
+		struct sweeper sweeper;
+		const struct live_program_options options = {
+			.argv = (const char *const[]){ "sh", "-c", script, NULL },
+			.out = pipes[1],
+		};
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (sweeper_start(value, &sweeper) == 0)
+			(void)live_start(&options);
+		for (;;)
+			pause();
+	}
+	ssize_t size = read(pipes[0], text, sizeof(text) - 1);
+	close(pipes[0]);
+	close(pipes[1]);
+	pid_t sleeper = size > 0 ? atoi(text) : 0;
+	assert_true(sleeper > 0);
+	assert_int_equal(kill(sleeper, 0), 0);
+	assert_int_equal(kill(test, SIGTERM), 0);
+	assert_int_equal(waitpid(test, NULL, 0), test);
+	assert_true(live_wait(is_gone, &sleeper, 10000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +204,7 @@ int main(void)
 		LIVE_TEST(dbtop_is_run_and_its_json_is_read),
 		LIVE_TEST(pgbouncer_leads_to_the_server),
 		LIVE_TEST(nothing_outlives_a_killed_test),
+		LIVE_TEST(nothing_that_a_program_started_outlives_a_killed_test),
 	};
 	return LIVE_GROUP("support", tests, .wide = true,
 		.settings = (const char *const[]){ "max_connections=30", NULL },

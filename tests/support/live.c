@@ -17,6 +17,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "demo/guardian.h"
+#include "sweeper.h"
 
 /* A wait is for a condition, and no bound of one is the program's: on a busy machine, and under
  * AddressSanitizer or valgrind, all of them are longer. */
@@ -58,10 +59,13 @@ bool live_wait(bool (*holds)(void *data), void *data, int ms)
 static struct {
 	char path[64], nobody[80];
 	struct guardian guardian;
+	struct sweeper sweeper;
 } folder;
 
 static void remove_folder(void)
 {
+	/* the sweeper first: what it ends may still write there */
+	sweeper_finish(&folder.sweeper);
 	guardian_finish(&folder.guardian);
 }
 
@@ -73,7 +77,8 @@ static void make_folders(void)
 	gid_t gid = nobody ? nobody->pw_gid : getgid();
 	strcpy(folder.path, "/tmp/dbtop-live-XXXXXX");
 	if (!mkdtemp(folder.path) || chmod(folder.path, 0711) != 0 ||
-		guardian_start(folder.path, uid, gid, &folder.guardian) < 0)
+		guardian_start(folder.path, uid, gid, &folder.guardian) < 0 ||
+		sweeper_start(folder.path, &folder.sweeper) < 0)
 		fail_msg("%s: %s", folder.path, strerror(errno));
 	atexit(remove_folder);
 	snprintf(folder.nobody, sizeof(folder.nobody), "%s/nobody", folder.path);
