@@ -10,6 +10,7 @@
 #include "analyze/join_bouncers.h"
 #include "analyze/join_pages.h"
 #include "analyze/join_proxy.h"
+#include "analyze/logins.h"
 #include "analyze/pools.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -142,6 +143,7 @@ static void set_unknown_slots(struct slots *slots)
 		.free = -1,
 		.used_at_most = -1,
 		.free_at_least = -1,
+		.logging_in = -1,
 	};
 	for (int i = 0; i < STATUS_COUNT; i++)
 		slots->by_status[i] = -1;
@@ -167,14 +169,16 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 	}
 	evidence_describe_all(assessment);
 	pools_count(assessment);
+	int n_sessions = slots->used_at_most;
 	slots->max = facts->max_connections;
 	slots->reserved = facts->reserved;
+	logins_count(assessment);
 	slots->free_at_least = slots->max - slots->reserved - slots->used_at_most;
 	if (slots->max < 0)
 		slots->free_at_least = -1;
 	else if (slots->free_at_least < 0)
 		slots->free_at_least = 0;
-	bool is_exact = !has_hidden(assessment);
+	bool is_exact = !has_hidden(assessment) && n_sessions == slots->used_at_most;
 	slots->used = is_exact ? slots->used_at_most : -1;
 	slots->free = is_exact ? slots->free_at_least : -1;
 }
@@ -234,6 +238,7 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	join_proxy_mark(assessment);
 	join_pages(assessment, previous, processes);
 	join_proxy(assessment, processes);
+	logins_join(assessment, previous, processes);
 	pools_assign(assessment);
 }
 
@@ -271,6 +276,7 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	else
 		set_unknown_slots(&assessment->slots);
 	scope_waiters(assessment, input->rules);
-	assessment->complete = !input->incomplete && is_complete(assessment);
+	assessment->complete = !input->incomplete && is_complete(assessment) &&
+		!(input->await_logins && logins_are_pending(assessment));
 	return assessment;
 }

@@ -21,6 +21,7 @@ struct assess_input {
 	size_t n_sources;
 	const struct rules *rules;
 	bool incomplete;   /* the caller waits for data that has not arrived */
+	bool await_logins; /* complete only when each socket without a session is decided */
 	int64_t now;       /* our wall clock */
 	int64_t monotonic; /* the monotonic clock at the same moment */
 };

@@ -24,9 +24,7 @@ struct join {
 	struct map *tcp_by_remote;   /* the same, with the server's port at the local end */
 	struct map *unix_by_backend; /* backend pid → index into peers->unix_sockets */
 	struct client_processes *processes;
-	bool server_here;  /* proven: on this machine, in our pid namespace */
-	bool network_here; /* proven: its TCP sockets are in our network namespace, too */
-	bool unchanged;    /* the server sees our address as we do */
+	struct server_place *place;
 };
 
 static uint64_t identity(int32_t pid, int64_t start)
@@ -54,7 +52,7 @@ static bool is_server_address(const struct join *join, const struct endpoint *re
 {
 	if (endpoint_same_address(remote, &join->peers->target.server))
 		return true;
-	return join->network_here && peers_is_local(join->peers, remote);
+	return join->place->network_here && peers_is_local(join->peers, remote);
 }
 
 static void index_tcp(struct join *join)
@@ -108,39 +106,61 @@ static bool began_with(const struct backend *backend, int64_t process_started_at
 	return apart <= START_TOLERANCE;
 }
 
-/* Whether both ends of our own connection are in the dump. */
-static bool own_ends_are_here(const struct join *join, const struct backend *own)
+/* Finds the server's end of our own connection in the dump; false if it is not there, or if the
+ * server sees another address at our end. */
+static bool find_own_server_end(
+	const struct join *join, const struct backend *own, uint32_t *ret_inode)
 {
 	const struct peers *peers = join->peers;
 	const struct peers_target *target = &peers->target;
 	if (own->client.family == AF_UNIX && target->own.family == AF_UNIX) {
-		for (size_t i = 0; i < peers->n_unix; i++)
+		for (size_t i = 0; i < peers->n_unix; i++) {
+			*ret_inode = peers->unix_sockets[i].inode;
 			if (target->own_inode && peers->unix_sockets[i].peer == target->own_inode)
 				return true;
+		}
 		return false;
 	}
-	for (size_t i = 0; i < peers->n_tcp; i++)
+	for (size_t i = 0; i < peers->n_tcp; i++) {
+		*ret_inode = peers->tcp[i].inode;
 		if (endpoint_equal(&peers->tcp[i].local, &target->server) &&
 			endpoint_equal(&peers->tcp[i].remote, &target->own))
 			return endpoint_equal(&own->client, &target->own);
+	}
 	return false;
 }
 
-/* Learns where the server is from our own connection, of which both ends are known. */
+/* The process that holds the server's end of our own connection; NULL if it cannot be seen. */
+static const struct process *find_own_server(const struct join *join, uint32_t inode)
+{
+	size_t count;
+	const struct socket_owner *owner = peers_owners(join->peers, inode, &count);
+	return owner ? &join->peers->processes[owner->process] : NULL;
+}
+
+/* Learns where the server is from our own connection, of which both ends are known. Both ends of a
+ * TCP connection in one table of sockets are proof enough, whatever processes are hidden; unless
+ * another program holds the server's end: then a tunnel ends here, and the address that the server
+ * sees is ours by chance. A Unix socket works across namespaces, and the server's end is then in
+ * the dump of the client's namespace. */
 static void place_server(struct join *join)
 {
 	const struct peers_target *target = &join->peers->target;
 	const struct backend *own = own_backend(join);
+	uint32_t inode;
 	if (!own || !target->backend_pid || own->pid != target->backend_pid)
 		return;
-	join->unchanged =
+	join->place->unchanged =
 		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
-	join->server_here =
-		began_with(own, join->peers->backend_started_at) && own_ends_are_here(join, own);
-	/* Both ends of a TCP connection in our dump are proof enough. A Unix socket works across
-	 * namespaces, and the server's end is then in the dump of the client's namespace. */
-	join->network_here = join->server_here &&
-		(own->client.family != AF_UNIX || join->peers->backend_in_network);
+	if (!find_own_server_end(join, own, &inode))
+		return;
+	const struct process *server = find_own_server(join, inode);
+	bool is_pid_ours = server && server->pid == own->pid;
+	bool is_foreign = server && server->program != PROGRAM_POSTGRESQL;
+	join->place->here = is_pid_ours || began_with(own, join->peers->backend_started_at);
+	join->place->network_here = own->client.family == AF_UNIX
+		? join->place->here && join->peers->backend_in_network
+		: join->place->here || !is_foreign;
 }
 
 static void set_owner(struct join *join, struct connection *connection, uint32_t inode,
@@ -207,10 +227,10 @@ static bool missed_again(const struct join *join, struct connection *connection)
 static void join_tcp(struct join *join, struct connection *connection)
 {
 	const struct endpoint *client = &connection->backend->client;
-	if (!join->peers->tcp_known || (!join->unchanged && !join->network_here))
+	if (!join->peers->tcp_known || (!join->place->unchanged && !join->place->network_here))
 		return;
 	if (!peers_is_local(join->peers, client) ||
-		(endpoint_is_loopback(client) && !join->network_here)) {
+		(endpoint_is_loopback(client) && !join->place->network_here)) {
 		connection->end = CLIENT_END_ELSEWHERE;
 		return;
 	}
@@ -219,8 +239,8 @@ static void join_tcp(struct join *join, struct connection *connection)
 		set_owner(join, connection, join->peers->tcp[index].inode, MATCHED_TCP);
 		return;
 	}
-	bool gone = join->network_here ? server_end_is_closed(join, client)
-				       : missed_again(join, connection);
+	bool gone = join->place->network_here ? server_end_is_closed(join, client)
+					      : missed_again(join, connection);
 	if (gone && outlived_the_dump(join, connection))
 		connection->end = CLIENT_END_GONE;
 }
@@ -229,7 +249,7 @@ static void join_unix(struct join *join, struct connection *connection)
 {
 	if (!join->peers->unix_known)
 		return;
-	if (!join->server_here) {
+	if (!join->place->here) {
 		connection->end = CLIENT_END_ELSEWHERE;
 		return;
 	}
@@ -393,6 +413,7 @@ void join_clients(struct assessment *assessment, const struct assessment *previo
 		.peers = peers,
 		.previous_by_identity = map_new(arena, previous ? previous->n_connections : 0),
 		.processes = processes,
+		.place = &assessment->place,
 	};
 	index_previous(&join);
 	if (peers) {

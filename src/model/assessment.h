@@ -137,6 +137,7 @@ struct connection {
 struct client_process {
 	struct process process;
 	uint32_t connections, leaked; /* connections in scope */
+	uint32_t logging_in;          /* its sockets without a session */
 	bool alive;
 };
 
@@ -149,12 +150,49 @@ struct proxy_client {
 
 /* max = used + free + reserved, unless reserved slots are in use. −1: not known.
  *
- * A row that is hidden from our role may be a worker, which holds no slot. Then `used` and `free`
- * are not known, and the other two count each hidden row as a slot. */
+ * A row that is hidden from our role may be a worker, and a socket without a session may belong to
+ * a client that has sent nothing yet: these hold no slot. Then `used` and `free` are not known, and
+ * the other two count each of them as a slot. */
 struct slots {
 	int max, reserved, used, free;
 	int used_at_most, free_at_least;
-	int by_status[STATUS_COUNT]; /* add up to used_at_most; each −1 when not known */
+	int logging_in; /* sockets to the server whose clients have not logged in yet */
+	int by_status[STATUS_COUNT]; /* of the sessions; each −1 when not known */
+};
+
+/* The sockets of one process, or of one address, that have no session yet. */
+struct login {
+	uint32_t process;       /* index into the assessment's processes, or NO_PROCESS */
+	struct endpoint client; /* without a process: its address, port 0; AF_UNSPEC: not known */
+	uint32_t count;
+};
+
+/* A socket to the server for which no row was seen. Rows prove that it has no session if a dump
+ * before they were asked for and a dump after their answer both show it. */
+struct sessionless {
+	struct endpoint client; /* AF_UNIX: over a Unix socket */
+	uint32_t inode;         /* of the server's end, or of the client's if only that is seen */
+	uint32_t client_inode;  /* 0: not seen */
+	int64_t since;          /* monotonic: the end of the first dump that showed it */
+	int64_t polled_at;      /* monotonic: the answer of the first rows that were asked for after
+				   `since`; INSTANT_UNKNOWN: none yet */
+	bool is_first;          /* the first dump showed it already */
+	bool is_proven;
+	bool is_doubtful; /* nobody here can see which backend holds it: it may have a session */
+};
+
+/* The doubtful sockets beyond the number of sessions that may have one of them. */
+struct doubtful_logins {
+	size_t at_most; /* by the latest dump and the latest rows */
+	size_t count;   /* proven by a dump before and after the same rows */
+	bool is_decided;
+};
+
+/* Where the server is, as far as our own connection proves it. */
+struct server_place {
+	bool here;         /* on this machine, in our pid namespace */
+	bool network_here; /* its TCP sockets are in our network namespace */
+	bool unchanged;    /* it sees our address as we do */
 };
 
 /* The limits of the verdicts, in µs; `held` is RULES_NO_LIMIT where the pools' own limits count. */
@@ -187,6 +225,13 @@ struct assessment {
 	size_t n_processes;
 	struct proxy_client *proxy_clients; /* the one with the most sockets first */
 	size_t n_proxy_clients;
+	struct server_place place;
+	struct login *logins; /* the one with the most sockets first */
+	size_t n_logins;
+	struct sessionless *sessionless;
+	size_t n_sessionless;
+	struct doubtful_logins doubtful;
+	bool logins_known;  /* all of the server's sockets are in sight */
 	struct pool *pools; /* without PgBouncer's own admin database */
 	size_t n_pools;
 	struct bouncer_match *matches; /* matches of PgBouncers' clients, for the next assessment */

@@ -36,6 +36,7 @@ struct process {
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid its identity */
 	int64_t started_at;   /* start_ticks as an instant; INSTANT_UNKNOWN when not known */
 	int64_t ended_at;     /* when it was first missing; INSTANT_UNKNOWN while it runs */
+	int32_t parent;       /* its parent when it was first seen; 0: not known */
 	const char *name;     /* the short name of the program: "python3" */
 	const char *command;  /* the command line; [name] for a kernel thread or a zombie */
 	uint32_t uid;

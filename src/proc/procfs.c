@@ -517,6 +517,7 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	struct process process = {
 		.pid = pid,
 		.start_ticks = stat.start_ticks,
+		.parent = stat.parent,
 		.started_at = procfs_started_at(procfs, stat.start_ticks),
 		.ended_at = procfs_has_ended(&stat) ? instant_now() : INSTANT_UNKNOWN,
 		.cpu_percent = NAN,

@@ -209,6 +209,32 @@ static int read_waiters(struct decoding *decoding)
 	return r;
 }
 
+static int read_logins(struct decoding *decoding)
+{
+	struct assessment *assessment = decoding->assessment;
+	const json_t *array;
+	size_t count;
+	int r = begin(decoding, "logging_in", &array, &count);
+	assessment->logins = arena_array(assessment->arena, count, sizeof(*assessment->logins));
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct login_row row = { 0 };
+		r = read_element(decoding, array, i, &login_table, &row);
+		if (r < 0)
+			break;
+		uint32_t process = row.owner.present
+			? map_get(decoding->processes, process_key(&row.owner.process))
+			: NO_PROCESS;
+		assessment->logins[assessment->n_logins++] = (struct login){
+			.process = process,
+			.client = row.client,
+			.count = row.count,
+		};
+		if (process != NO_PROCESS)
+			assessment->processes[process].logging_in += row.count;
+	}
+	return r;
+}
+
 static int read_sources(struct decoding *decoding)
 {
 	struct assessment *assessment = decoding->assessment;
@@ -263,6 +289,7 @@ static int read_all(struct decoding *decoding)
 		read_pools,
 		read_connections,
 		read_waiters,
+		read_logins,
 		read_sources,
 	};
 	int r = 0;

@@ -46,6 +46,7 @@ static const struct json_field slots_fields[] = {
 	{ "free", FIELD_COUNT, AT(slots, free) },
 	{ "used_at_most", FIELD_COUNT, AT(slots, used_at_most) },
 	{ "free_at_least", FIELD_COUNT, AT(slots, free_at_least) },
+	{ "logging_in", FIELD_COUNT, AT(slots, logging_in) },
 	{ "active", FIELD_COUNT, AT(slots, by_status[STATUS_ACTIVE]) },
 	{ "idle", FIELD_COUNT, AT(slots, by_status[STATUS_IDLE]) },
 	{ "idle_in_transaction", FIELD_COUNT, AT(slots, by_status[STATUS_IDLE_IN_TRANSACTION]) },
@@ -257,6 +258,21 @@ static const struct json_field waiter_fields[] = {
 };
 const struct json_table waiter_table = TABLE(waiter_fields);
 
+static const struct json_field login_process_fields[] = {
+	{ "pid", FIELD_INT, AT(owner_row, process.pid) },
+	{ "name", FIELD_NAME, AT(owner_row, process.name) },
+	{ "start_ticks", FIELD_TICKS, AT(owner_row, process.start_ticks) },
+	{ "command", FIELD_NAME, AT(owner_row, process.command) },
+};
+static const struct json_table login_process_table = TABLE(login_process_fields);
+
+static const struct json_field login_fields[] = {
+	{ "process", FIELD_OPTIONAL, AT(login_row, owner), .table = &login_process_table },
+	{ "count", FIELD_UNSIGNED, AT(login_row, count) },
+	{ "client_addr", FIELD_ADDRESS, AT(login_row, client) },
+};
+const struct json_table login_table = TABLE(login_fields);
+
 static const struct json_field snapshot_fields[] = {
 	{ "schema", FIELD_COUNT, AT(snapshot_row, schema) },
 	{ "taken_at", FIELD_INSTANT, AT(snapshot_row, taken_at) },
@@ -265,6 +281,7 @@ static const struct json_field snapshot_fields[] = {
 	{ "connections", FIELD_LIST, LIST_CONNECTIONS },
 	{ "processes", FIELD_LIST, LIST_PROCESSES },
 	{ "pools", FIELD_LIST, LIST_POOLS },
+	{ "logging_in", FIELD_LIST, LIST_LOGINS },
 	{ "proxy", FIELD_OPTIONAL, AT(snapshot_row, proxy), .table = &proxy_table },
 	{ "sources", FIELD_LIST, LIST_SOURCES },
 	{ "limits", FIELD_OBJECT, AT(snapshot_row, limits), .table = &limits_table },

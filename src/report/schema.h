@@ -91,6 +91,12 @@ struct outbox_row {
 	int64_t oldest; /* age */
 };
 
+struct login_row {
+	struct owner_row owner;
+	struct endpoint client;
+	uint32_t count;
+};
+
 /* A pool of either kind. */
 struct pool_row {
 	const char *kind, *name, *address;
@@ -113,6 +119,7 @@ enum snapshot_list {
 	LIST_POOLS,
 	LIST_SOURCES,
 	LIST_WAITERS,
+	LIST_LOGINS,
 };
 
 extern const struct json_table snapshot_table;
@@ -122,5 +129,6 @@ extern const struct json_table process_table;
 extern const struct json_table page_table, bouncer_table;
 extern const struct json_table source_table;
 extern const struct json_table waiter_table;
+extern const struct json_table login_table;
 
 #endif

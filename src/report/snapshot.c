@@ -132,7 +132,8 @@ static void write_processes(struct encoder *encoder, const struct snapshot *snap
 	const struct assessment *assessment = snapshot->assessment;
 	CLEANUP(cleanup_free) bool *waiting = find_waiting(assessment);
 	for (size_t i = 0; i < assessment->n_processes; i++)
-		if (assessment->processes[i].connections > 0 || waiting[i])
+		if (assessment->processes[i].connections > 0 || waiting[i] ||
+			assessment->processes[i].logging_in > 0)
 			json_write_object(encoder, NULL, &process_table, &assessment->processes[i]);
 }
 
@@ -260,10 +261,49 @@ static void write_waiters(struct encoder *encoder, const struct snapshot *snapsh
 	}
 }
 
+static void write_logins(struct encoder *encoder, const struct snapshot *snapshot)
+{
+	const struct assessment *assessment = snapshot->assessment;
+	for (size_t i = 0; i < assessment->n_logins; i++) {
+		const struct login *login = &assessment->logins[i];
+		const struct client_process *owner = login->process == NO_PROCESS
+			? NULL
+			: &assessment->processes[login->process];
+		const struct login_row row = {
+			.owner = owner_row(owner, MATCHED_NONE, 0),
+			.client = login->client,
+			.count = login->count,
+		};
+		json_write_object(encoder, NULL, &login_table, &row);
+	}
+}
+
+static bool has_answered(const struct assessment *assessment, size_t source)
+{
+	return assessment->sources[source].taken_at != INSTANT_UNKNOWN &&
+		assessment->sources[source].status != SOURCE_FAILED;
+}
+
+/* The stats pages and the consoles of all PgBouncers. */
+static bool were_pools_read(const struct assessment *assessment)
+{
+	bool all = true;
+	for (size_t i = SOURCE_PAGES; i < assessment->n_sources; i++)
+		all &= has_answered(assessment, i);
+	return all;
+}
+
 /* Whether there is anything to list; a list that is empty because nobody could look is null. */
 static bool is_known(const struct assessment *assessment, size_t list)
 {
-	return list != LIST_CONNECTIONS || assessment->activity;
+	switch ((enum snapshot_list)list) {
+	case LIST_CONNECTIONS: return assessment->activity;
+	case LIST_PROCESSES:
+		return assessment->n_processes > 0 || has_answered(assessment, SOURCE_PEERS);
+	case LIST_POOLS: return assessment->n_pools > 0 || were_pools_read(assessment);
+	case LIST_LOGINS: return assessment->n_logins > 0 || assessment->slots.logging_in >= 0;
+	default: return true;
+	}
 }
 
 static void write_list(struct encoder *encoder, const char *key, size_t list, const void *data)
@@ -275,6 +315,7 @@ static void write_list(struct encoder *encoder, const char *key, size_t list, co
 		[LIST_POOLS] = write_pools,
 		[LIST_SOURCES] = write_sources,
 		[LIST_WAITERS] = write_waiters,
+		[LIST_LOGINS] = write_logins,
 	};
 	const struct snapshot *snapshot = data;
 	if (!is_known(snapshot->assessment, list)) {

@@ -171,6 +171,33 @@ static void put_slots(struct summary *summary)
 	printer_end_line(printer);
 }
 
+/* "20 connections not logged in: python3 scan.py (4700)", a line for each process or address. */
+static void put_logins(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct assessment *assessment = summary->assessment;
+	for (size_t i = 0; i < assessment->n_logins; i++) {
+		const struct login *login = &assessment->logins[i];
+		char address[ENDPOINT_TEXT_MAX];
+		put_label(summary, i == 0 ? "logins" : "");
+		printer_format(printer, "  %u connection%s not logged in", login->count,
+			plural_s(login->count));
+		if (login->process != NO_PROCESS) {
+			const struct process *process =
+				&assessment->processes[login->process].process;
+			const char *name = process->command ? process->command : process->name;
+			printer_text(printer, ": ");
+			printer_cut(printer, name ? name : "process", printer->style.width / 2);
+			printer_format(printer, " (pid %d)", process->pid);
+		} else if (*endpoint_address(&login->client, address)) {
+			printer_format(printer, ": from %s", address);
+		} else {
+			printer_text(printer, ": by which process cannot be seen from here");
+		}
+		printer_end_line(printer);
+	}
+}
+
 static bool is_leaked(const struct connection *connection)
 {
 	return connection->verdict.status == STATUS_LEAKED;
@@ -463,6 +490,7 @@ int summary_print(
 	put_proxy(&summary);
 	put_failed_sources(&summary);
 	put_slots(&summary);
+	put_logins(&summary);
 	put_too_few_free(&summary);
 	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);
 	put_connections(&summary);

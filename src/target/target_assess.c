@@ -145,6 +145,7 @@ void target_assess(struct target *target)
 		.n_bouncers = n_poolers,
 		.proxy = proxy_watch_latest(target->proxy),
 		.incomplete = target_lacks_proxy(target),
+		.await_logins = !target->options.scan_on_demand,
 		.locks = locks_latest(target->locks),
 		.server = &server,
 		.sources = sources,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "analyze/logins.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/backends.h"
@@ -65,7 +66,7 @@ bool target_needs_scan(const struct target *target)
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (!assessment->connections[i].scanned)
 			return true;
-	return !assessment->activity || !assessment->peers ||
+	return !assessment->activity || !assessment->peers || logins_need_dump(assessment) ||
 		instant_monotonic() - target->last_scan >= SCAN_EVERY;
 }
 

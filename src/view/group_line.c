@@ -67,7 +67,12 @@ static void detail_process(const struct assessment *assessment, const struct gro
 	int64_t now, struct line *line)
 {
 	const struct process *process = process_of(assessment, group);
+	uint32_t logging_in = assessment->processes[group->process].logging_in;
 	line_printf(line, STYLE_DIM, "%d", process->pid);
+	if (logging_in) {
+		line_add_next(line, STYLE_CAUTION, "");
+		line_printf(line, STYLE_CAUTION, "%u not logged in", logging_in);
+	}
 	if (!assessment->processes[group->process].alive) {
 		detail_gone(process, now, line);
 		return;

@@ -243,6 +243,27 @@ static const struct {
 	{ STATUS_UNKNOWN, "unknown", STYLE_DIM, true },
 };
 
+static uint32_t count_logins(const struct assessment *assessment)
+{
+	uint32_t count = 0;
+	for (size_t i = 0; i < assessment->n_logins; i++)
+		count += assessment->logins[i].count;
+	return count;
+}
+
+/* "20 not logged in": sockets without a session, of which the server shows no row. */
+static bool put_logins(const struct frame *frame, int *x, int y)
+{
+	struct line line;
+	uint32_t count = count_logins(frame->assessment);
+	if (!count)
+		return true;
+	line_begin(&line);
+	line_printf(&line, STYLE_CAUTION, "%s%u not logged in",
+		frame->assessment->slots.logging_in < 0 ? "≥ " : "", count);
+	return put_part(frame->grid, x, y, frame->grid->width - 1, &line);
+}
+
 static int draw_counts(const struct frame *frame, int x, int y)
 {
 	struct grid *grid = frame->grid;
@@ -256,6 +277,8 @@ static int draw_counts(const struct frame *frame, int x, int y)
 	put_part(grid, &x, y, right, &line);
 	if (frame->ui->before.statuses && frame->ui->before.leaked != leaked)
 		grid_overlay(grid, (struct rect){ start, y, x - start - GAP, 1 }, OVERLAY_CHANGED);
+	if (!put_logins(frame, &x, y))
+		return x;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		int count = slots->by_status[counts[i].status];
 		if (!count && counts[i].only_some)

@@ -203,17 +203,29 @@ static void list_rows(struct rows *rows, bool filtered)
 	}
 }
 
-/* The server refused our connection: only the processes that hold sockets to it can be shown. */
+static void add_bare_process(struct build *build, uint32_t process, uint32_t total)
+{
+	struct identity identity = group_of_process(build->assessment, process);
+	uint64_t key = map_mix(identity.a, identity.b);
+	if (map_get(build->group_index, key) != MAP_NONE)
+		return;
+	uint32_t group = add_group(build, GROUP_PROCESS, identity, UINT32_MAX);
+	build->rows->groups[group].process = process;
+	build->rows->groups[group].total = total;
+	map_set(build->group_index, key, group);
+}
+
+/* Processes without a row of the server: it refused our connection, so that only their sockets to
+ * it are known; or they have not logged in. */
 static void add_bare_processes(struct build *build)
 {
 	const struct assessment *assessment = build->assessment;
 	for (uint32_t i = 0; i < assessment->n_processes; i++) {
-		if (!assessment->processes[i].connections)
-			continue;
-		uint32_t group = add_group(
-			build, GROUP_PROCESS, group_of_process(assessment, i), UINT32_MAX);
-		build->rows->groups[group].process = i;
-		build->rows->groups[group].total = assessment->processes[i].connections;
+		const struct client_process *client = &assessment->processes[i];
+		if (!assessment->activity && client->connections)
+			add_bare_process(build, i, client->connections);
+		else if (client->logging_in && build->options->grouping == GROUPING_PROCESS)
+			add_bare_process(build, i, 0);
 	}
 }
 
@@ -237,8 +249,7 @@ void rows_build(
 		.entries = arena_array(arena, most, sizeof(*build.entries)),
 	};
 	collect(&build);
-	if (!assessment->activity)
-		add_bare_processes(&build);
+	add_bare_processes(&build);
 	qsort(build.entries, rows->n_members, sizeof(*build.entries), compare_entries);
 	if (options->reverse)
 		reverse(build.entries, rows->n_members);

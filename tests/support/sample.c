@@ -308,6 +308,7 @@ static struct slots unknown_slots(void)
 		.free = -1,
 		.used_at_most = -1,
 		.free_at_least = -1,
+		.logging_in = -1,
 	};
 	for (size_t i = 0; i < STATUS_COUNT; i++)
 		slots.by_status[i] = -1;
@@ -386,6 +387,16 @@ static void build_hostile(struct assessment *assessment)
 		assessment->processes[i].process.command = clean[(i + 4) % LENGTH(clean)];
 		assessment->processes[i].process.unit = clean[(i + 6) % LENGTH(clean)];
 	}
+	struct login *logins = arena_array(arena, 3, sizeof(*logins));
+	logins[0] = (struct login){ .process = REPORTS, .count = 20 };
+	logins[1] = (struct login){
+		.process = NO_PROCESS, .client = tcp_endpoint(0x0a000009, 0), .count = 3
+	};
+	logins[2] = (struct login){ .process = NO_PROCESS, .count = 1 };
+	assessment->processes[REPORTS].logging_in = 20;
+	assessment->logins = logins;
+	assessment->n_logins = 3;
+	assessment->slots.logging_in = 24;
 	assessment->processes[PSQL].process.name = NULL;
 	assessment->processes[PSQL].process.command = NULL;
 	assessment->processes[PSQL].process.user = NULL;

@@ -169,6 +169,23 @@ static void hidden_rows_leave_bounds(void **state)
 	check(120, "18 of 25 used   4 free", true);
 }
 
+/* Sockets without a session are counted; where not all are in sight, there may be more. */
+static void logins_are_counted(void **state)
+{
+	(void)state;
+	struct login logins[] = { { .process = NO_PROCESS, .count = 17 },
+		{ .process = NO_PROCESS, .count = 3 } };
+	check(120, "not logged in", false);
+	assessment->logins = logins;
+	assessment->n_logins = 2;
+	assessment->slots.logging_in = 20;
+	check(120, "✗ 4 leaked   20 not logged in   2 in transaction", true);
+	check(60, "20 not logged in", true);
+	check(30, "not logged in", false);
+	assessment->slots.logging_in = -1;
+	check(120, "   ≥ 20 not logged in", true);
+}
+
 static void one_line_has_both_numbers(void **state)
 {
 	(void)state;
@@ -219,6 +236,7 @@ int main(void)
 		TEST(freshness_is_reported),
 		TEST(what_is_not_known_is_said),
 		TEST(hidden_rows_leave_bounds),
+		TEST(logins_are_counted),
 		TEST(one_line_has_both_numbers),
 		TEST(the_smallest_say_what_they_can),
 	};

@@ -297,18 +297,50 @@ static void a_server_in_another_network_proves_nothing(void **state)
 	assessment_free(assessment);
 }
 
+/* The server shares our network but not our pids, or /proc hides its processes: our backend's pid
+ * is another process here, or none. */
 static void in_a_container(struct world *world)
 {
-	/* The server shares our network but not our pids: our backend's pid is another process
-	 * here. */
+	local_tcp(world);
 	world->peers->backend_started_at = T0 - 5000 * USEC_PER_SEC;
-	add_backend(world, 1001, at("127.0.0.1", 5001));
+	world->peers->processes[1].pid = 31337;
+	world->peers->processes[1].program = PROGRAM_POSTGRESQL;
 }
 
-static void a_server_with_other_pids_is_not_here(void **state)
+static void behind_hidepid(struct world *world)
+{
+	local_tcp(world);
+	world->peers->backend_started_at = INSTANT_UNKNOWN;
+	world->peers->owners[1].inode = 12;
+}
+
+static void the_socket_table_is_proof_enough(void **state)
 {
 	(void)state;
-	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", in_a_container);
+	void (*const worlds[])(struct world * world) = { in_a_container, behind_hidepid };
+	for (size_t i = 0; i < 2; i++) {
+		struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", worlds[i]);
+		check(assessment, OWN_PID, CLIENT_END_HELD, "dbtop");
+		check(assessment, 1001, CLIENT_END_HELD, "python3");
+		check(assessment, 1002, CLIENT_END_GONE, NULL);
+		check(assessment, 1006, CLIENT_END_NOT_VISIBLE, NULL);
+		assert_int_equal(assessment->n_leaked, 2);
+		assessment_free(assessment);
+	}
+}
+
+/* The other end of a tunnel to another machine, where the server sees our address by chance. */
+static void at_a_tunnels_end(struct world *world)
+{
+	in_a_container(world);
+	world->peers->processes[1].name = "ssh";
+	world->peers->processes[1].program = PROGRAM_UNKNOWN;
+}
+
+static void a_tunnels_end_is_not_the_server(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", at_a_tunnels_end);
 	check(assessment, 1001, CLIENT_END_ELSEWHERE, NULL);
 	assert_int_equal(assessment->n_leaked, 0);
 	assessment_free(assessment);
@@ -392,6 +424,23 @@ static void a_local_server_over_a_unix_socket(void **state)
 	check(assessment, 1003, CLIENT_END_NOT_VISIBLE, NULL);
 	assert_int_equal(find(assessment, 1001)->matched_by, MATCHED_UNIX);
 	assert_int_equal(assessment->n_leaked, 1);
+	assessment_free(assessment);
+}
+
+/* The wall clock was set since our own session began: both clocks say another start. */
+static void after_a_clock_step(struct world *world)
+{
+	over_unix(world);
+	world->peers->backend_started_at = T0 - 5000 * USEC_PER_SEC;
+}
+
+static void a_clock_step_hides_no_process(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe(NULL, NULL, after_a_clock_step);
+	check(assessment, OWN_PID, CLIENT_END_HELD, "dbtop");
+	check(assessment, 1001, CLIENT_END_HELD, "python3");
+	check(assessment, 1002, CLIENT_END_GONE, NULL);
 	assessment_free(assessment);
 }
 
@@ -618,7 +667,9 @@ int main(void)
 		cmocka_unit_test(nothing_is_gone_before_it_was_looked_for_and_seen_again),
 		cmocka_unit_test(a_tunnel_hides_every_client),
 		cmocka_unit_test(a_server_in_another_network_proves_nothing),
-		cmocka_unit_test(a_server_with_other_pids_is_not_here),
+		cmocka_unit_test(the_socket_table_is_proof_enough),
+		cmocka_unit_test(a_tunnels_end_is_not_the_server),
+		cmocka_unit_test(a_clock_step_hides_no_process),
 		cmocka_unit_test(a_failed_dump_proves_nothing),
 		cmocka_unit_test(a_remote_servers_client_is_gone_when_two_dumps_miss_it),
 		cmocka_unit_test(a_local_server_over_a_unix_socket),

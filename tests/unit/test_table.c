@@ -57,6 +57,34 @@ static void tear_down(struct table *table)
 	free(table);
 }
 
+/* A process whose sockets have no session yet has no connection, but a row of its own; one that has
+ * both has a single row. */
+static void a_process_that_logs_in_has_a_row(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	struct client_process *processes = table->assessment->processes;
+	for (size_t i = 0; i < table->assessment->n_processes; i++) {
+		bool is_java = strcmp(processes[i].process.name, "java") == 0;
+		processes[i].logging_in = is_java ? 20 : processes[i].process.pid == 6001;
+	}
+	for (size_t i = 0; i < table->assessment->n_connections; i++)
+		if (table->assessment->connections[i].backend->pid == 9770)
+			table->assessment->connections[i].in_scope = false;
+	const char *text = draw(table, 140, 50);
+	const char *java = strstr(text, "java -jar reports.jar --nightly");
+	const char *node = strstr(text, "node server.js");
+	assert_non_null(java);
+	assert_non_null(node);
+	CLEANUP(cleanup_free) char *line = strndup(java, strcspn(java, "\n"));
+	assert_non_null(strstr(line, "4700 · 20 not logged in · reports"));
+	assert_non_null(strstr(line, "0 connections"));
+	const char *facts = strstr(node, "6001 · 1 not logged in · app");
+	assert_non_null(facts);
+	assert_null(strstr(facts + 1, "6001 · "));
+	tear_down(table);
+}
+
 /* The line of the table's headings. */
 static char *headings(struct table *table, int width)
 {
@@ -335,6 +363,7 @@ int main(void)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	setenv("TZ", "UTC", 1);
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_process_that_logs_in_has_a_row),
 		cmocka_unit_test(columns_are_the_users_in_his_order),
 		cmocka_unit_test(every_name_is_a_column),
 		cmocka_unit_test(columns_without_room_can_be_reached),
