@@ -15,11 +15,13 @@ bool emergency_candidates_connected(const struct assessment *assessment)
 	return assessment->server.status == SERVER_OK && assessment->activity;
 }
 
-/* The client's end of a connection to the server's address. */
+/* The client's end of a connection to an address that is known to be the server's. */
 static bool is_client_end(const struct peers *peers, const struct tcp_socket *socket)
 {
-	return socket->inode && socket->remote.port == peers->target.port &&
-		endpoint_same_address(&socket->remote, &peers->target.server);
+	if (!socket->inode || socket->remote.port != peers->target.port)
+		return false;
+	return endpoint_same_address(&socket->remote, &peers->target.server) ||
+		(peers->doors_proven && peers_is_door(peers, &socket->remote));
 }
 
 static void count_owners(const struct peers *peers, uint32_t inode, uint32_t *counts)

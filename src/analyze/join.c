@@ -50,7 +50,8 @@ static const struct backend *own_backend(const struct join *join)
 /* Whether the remote end of a client's socket is the server that we watch. */
 static bool is_server_address(const struct join *join, const struct endpoint *remote)
 {
-	if (endpoint_same_address(remote, &join->peers->target.server))
+	if (endpoint_same_address(remote, &join->peers->target.server) ||
+		peers_is_door(join->peers, remote))
 		return true;
 	return join->place->network_here && peers_is_local(join->peers, remote);
 }

@@ -17,6 +17,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/addresses.h"
+#include "collect/doors.h"
 #include "collect/netlink.h"
 #include "collect/sockets.h"
 #include "loop/handle.h"
@@ -240,7 +241,9 @@ static void scan_on_worker(void *data)
 	struct scan *scan = data;
 	struct peers *peers = scan->peers;
 	struct wanted wanted = { 0 };
+	struct doors doors;
 	dump(scan, peers);
+	doors_list(&doors, scan->netlink, peers);
 	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
 	want_tcp(&wanted, peers->tcp, peers->n_tcp, peers->target.port);
 	want_unix(&wanted, peers->unix_sockets, peers->n_unix);
@@ -249,8 +252,12 @@ static void scan_on_worker(void *data)
 		want_tcp(&wanted, port->tcp, port->n_tcp, port->port);
 		want_unix(&wanted, port->unix_sockets, port->n_unix);
 	}
+	wanted.rows = mem_resize(
+		wanted.rows, wanted.count + doors.n_unix + doors.n_tcp + 1, sizeof(*wanted.rows));
+	wanted.count += doors_want(&doors, wanted.rows + wanted.count);
 	owners_find(
 		scan->owners, wanted.rows, wanted.count, scan->fresh, instant_monotonic(), peers);
+	doors_find(&doors, peers);
 	free(wanted.rows);
 }
 

@@ -1,6 +1,8 @@
 /* Memory of the peers block, and finding the owners of a socket. */
 #include "model/peers.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/instant.h"
 
@@ -70,6 +72,23 @@ bool peers_is_local(const struct peers *peers, const struct endpoint *endpoint)
 	for (size_t i = 0; i < peers->n_local_addresses; i++)
 		if (endpoint_same_address(&peers->local_addresses[i], endpoint))
 			return true;
+	return false;
+}
+
+static bool is_unspecified(const struct endpoint *endpoint)
+{
+	static const uint8_t zero[16];
+	return memcmp(endpoint->address, zero, sizeof(zero)) == 0;
+}
+
+bool peers_is_door(const struct peers *peers, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < peers->n_doors && peers_is_local(peers, endpoint); i++) {
+		const struct endpoint *door = &peers->doors[i];
+		if (endpoint_same_address(door, endpoint) ||
+			(door->family == endpoint->family && is_unspecified(door)))
+			return true;
+	}
 	return false;
 }
 

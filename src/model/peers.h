@@ -113,6 +113,11 @@ struct peers {
 	size_t n_owners;
 	struct process *processes;
 	size_t n_processes;
+	/* where the server of a Unix socket listens, too; known only without a connection. An
+	 * unspecified address stands for all of its family */
+	struct endpoint *doors;
+	size_t n_doors;
+	bool doors_proven; /* by the process that listens at both; otherwise only by its user */
 	struct endpoint *local_addresses; /* of this machine's interfaces; the port is 0 */
 	size_t n_local_addresses;
 };
@@ -131,6 +136,9 @@ const struct socket_owner *peers_owners(
 
 /* Whether the address is a loopback address, or that of one of this machine's interfaces. */
 bool peers_is_local(const struct peers *peers, const struct endpoint *endpoint);
+
+/* Whether this end of a TCP connection is one of the server's doors. */
+bool peers_is_door(const struct peers *peers, const struct endpoint *endpoint);
 
 /* The sockets at that port; NULL if it was not asked for. */
 const struct peers_port *peers_port(const struct peers *peers, uint16_t port);

@@ -113,6 +113,26 @@ static const char *full(void)
 	return live_group_conninfo(LIVE_TCP4, "user=plain");
 }
 
+/* The same, with the application over TCP and dbtop over the server's Unix socket. */
+static const char *full_over_unix(void)
+{
+	full();
+	return live_group_conninfo(LIVE_UNIX, "user=plain");
+}
+
+static struct live_pgbouncer *pgbouncer;
+
+/* Connected through PgBouncer, beside an application that is connected to the server itself. */
+static const char *behind_a_pooler(void)
+{
+	static char *conninfo;
+	start_app("app");
+	pgbouncer = live_pgbouncer_start(server, NULL);
+	free(conninfo);
+	conninfo = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, NULL);
+	return conninfo;
+}
+
 /* The last poll fails: the role may not read the view. */
 static const char *without_the_view(void)
 {
@@ -201,6 +221,26 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
 			[EMERGENCY] = { 1, "would stop 1 process", NULL },
 			[EMERGENCY_JSON] = { 1, "\"connected\":false", NULL },
+		} },
+	{ "a full server over its Unix socket", full_over_unix, { NULL }, false,
+		{
+			[ONCE] = { 3, "live_client", "none leaked" },
+			[JSON] = { 3, "\"name\":\"live_client\"", NULL },
+			[KILL] = { 3, "cannot tell: not connected: ", "would end" },
+			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
+			[EMERGENCY] = { 1, "would stop 1 process", "dbtop -h 127.0.0.1" },
+			[EMERGENCY_JSON] = { 1, "\"connected\":false", NULL },
+		} },
+	{ "behind a pooler", behind_a_pooler, { NULL }, false,
+		{
+			[ONCE] = { 0, "through a pooler: connect to PostgreSQL itself", NULL },
+			[JSON] = { 0, "\"pooler\":true", NULL },
+			[KILL] = { 3, "through a pooler: connect to PostgreSQL itself",
+				"would end" },
+			[KILL_JSON] = { 3, "through a pooler", NULL },
+			[EMERGENCY] = { 3, "through a pooler: connect to PostgreSQL itself",
+				"would stop" },
+			[EMERGENCY_JSON] = { 3, "through a pooler", NULL },
 		} },
 	{ "a poll that fails", without_the_view, { NULL }, false,
 		{
