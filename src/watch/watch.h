@@ -11,26 +11,11 @@
 #include <uv.h>
 
 #include "model/shutdown.h"
+#include "watch/watch_options.h"
 
 struct follow_sample;
 struct target;
 struct watch;
-
-struct watch_options {
-	int32_t pid; /* the command, or the process to watch */
-	uint64_t start_ticks;
-	bool own;                /* it is our child, and dbtop is the subreaper of its orphans */
-	bool alone;              /* the signal is for the process alone, not for its children */
-	int signal_number;       /* the signal that will be sent; 0: the watch sends none */
-	int64_t timeout, settle; /* µs: see model/shutdown.h */
-	void *data;
-	/* The record has changed. */
-	void (*changed)(void *data);
-	/* Ends the preparation that watch_prepare() began: send the signal now. */
-	void (*prepared)(void *data);
-	/* All evidence is collected: the verdict is final. */
-	void (*complete)(void *data);
-};
 
 /* The options are copied. The target must outlive the watch. Never NULL. */
 struct watch *watch_new(uv_loop_t *loop, struct target *target, const struct watch_options *options)
