@@ -47,6 +47,15 @@ struct guard_answer guard_check(const struct action *plan, const struct guard_li
 	return answer;
 }
 
+size_t guard_room(
+	const struct guard_limits *limits, const struct guard_history *history, int64_t now)
+{
+	if (limits->per_minute <= 0)
+		return SIZE_MAX;
+	size_t ended = recent(history, now), limit = (size_t)limits->per_minute;
+	return ended < limit ? limit - ended : 0;
+}
+
 void guard_note(struct guard_history *history, size_t n, int64_t now)
 {
 	int64_t second = now / USEC_PER_SEC;

@@ -37,6 +37,10 @@ struct guard_answer {
 struct guard_answer guard_check(const struct action *plan, const struct guard_limits *limits,
 	const struct guard_history *history, int64_t now);
 
+/* How many more sessions may be ended within this minute without asking. */
+size_t guard_room(
+	const struct guard_limits *limits, const struct guard_history *history, int64_t now);
+
 /* Remembers that n sessions were signalled. */
 void guard_note(struct guard_history *history, size_t n, int64_t now);
 
