@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "action/proxy_plan.h"
-#include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -21,13 +19,14 @@
 #include "demo/demo_app.h"
 #include "loop/worker.h"
 #include "modes/app.h"
-#include "modes/connect.h"
 #include "modes/emergency_mode.h"
 #include "modes/kill_mode.h"
 #include "modes/log.h"
 #include "modes/prompt.h"
 #include "modes/report_mode.h"
+#include "modes/settings.h"
 #include "modes/shutdown_test.h"
+#include "modes/unattended_mode.h"
 #include "version.h"
 #include "view/columns.h"
 
@@ -36,69 +35,6 @@
 
 /* How long the last scans may still run. */
 #define END_TIMEOUT_MS 2000
-
-static int load_config(struct app *app, struct arena *arena)
-{
-	const struct config_places places =
-		config_places(arena, getenv("XDG_CONFIG_HOME"), getenv("HOME"));
-	struct config_error error;
-	if (config_find(arena, app->options.config, &places, &app->config_path) != 0) {
-		app->config = config_defaults();
-		return 0;
-	}
-	int r = config_load(app->config_path, &app->config, &error);
-	if (r < 0)
-		fprintf(stderr, "dbtop: %s\n", error.text);
-	return r;
-}
-
-static int set_key(struct app *app, const char *key, const char *value, const char *origin)
-{
-	struct config_error error;
-	int r = config_set(app->config, key, value, origin, &error);
-	if (r < 0)
-		fprintf(stderr, "dbtop: %s\n", error.text);
-	return r;
-}
-
-/* Options that replace keys of the config file; their values are checked like those of the file. */
-static int lay_options_over(struct app *app)
-{
-	const struct options *options = &app->options;
-	const struct {
-		const char *value, *key, *origin;
-	} overs[] = {
-		{ options->interval, "interval", "--interval" },
-		{ options->theme, "theme", "--theme" },
-		{ options->log, "log", "--log" },
-		{ options->idle_limit, "leaks.idle", "--idle-limit" },
-		{ options->transaction_limit, "leaks.transaction", "--transaction-limit" },
-		{ options->held_limit, "leaks.held", "--held-limit" },
-		{ options->pages, "pages", "--pages" },
-		{ options->readonly ? "true" : NULL, "readonly", "--readonly" },
-	};
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < sizeof(overs) / sizeof(overs[0]); i++)
-		if (overs[i].value)
-			r = set_key(app, overs[i].key, overs[i].value, overs[i].origin);
-	for (size_t i = 0; r == 0 && i < options->pgbouncer.count; i++)
-		r = set_key(app, "pgbouncer", options->pgbouncer.items[i], "--pgbouncer");
-	return r;
-}
-
-/* Reads how each console is connected; the config contains those of the options, too. */
-static int read_consoles(struct app *app)
-{
-	const struct config_list *list = &app->config->pgbouncer;
-	app->consoles = mem_alloc((list->count + 1) * sizeof(*app->consoles));
-	for (size_t i = 0; i < list->count; i++) {
-		int r = connect_conninfo(list->items[i], &app->consoles[i]);
-		if (r < 0)
-			return r;
-		app->n_consoles++;
-	}
-	return 0;
-}
 
 static int check_columns(const struct app *app)
 {
@@ -111,9 +47,15 @@ static int check_columns(const struct app *app)
 	return r;
 }
 
+/* The view knows the columns, and the dashboard the themes. */
+static int check_names(const struct app *app)
+{
+	int r = check_columns(app);
+	return r < 0 ? r : themes_check(app);
+}
+
 static int set_scope(struct app *app)
 {
-	app->rules = app->config->rules;
 	if (!app->options.app)
 		return 0;
 	int error = regcomp(&app->scope, app->options.app, REG_EXTENDED | REG_NOSUB);
@@ -124,7 +66,6 @@ static int set_scope(struct app *app)
 		return -EINVAL;
 	}
 	app->scoped = true;
-	app->rules.scope = &app->scope;
 	return 0;
 }
 
@@ -166,22 +107,17 @@ static int ask_password(struct app *app)
 	return 0;
 }
 
-static int prepare(struct app *app, struct arena *arena)
+static int prepare(struct app *app)
 {
-	int r = load_config(app, arena);
-	if (r < 0 || (r = lay_options_over(app)) < 0 || (r = check_columns(app)) < 0 ||
-		(r = themes_check(app)) < 0 || (r = set_scope(app)) < 0)
+	app->check = check_names;
+	int r = set_scope(app);
+	if (r < 0 || (r = settings_read(app)) < 0)
 		return r;
 	open_log(app);
 	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
 		return 0;
-	r = connect_params(&app->options, app->config, &app->params);
-	if (r == 0)
-		r = read_consoles(app);
+	r = settings_read_servers(app);
 	app->command = options_retype(&app->options);
-	if (r == 0 && app->config->proxy.start.count)
-		app->proxy_start = proxy_plan_command(
-			arena, app->config->proxy.start.items, app->config->proxy.start.count);
 	return r < 0 ? r : ask_password(app);
 }
 
@@ -194,6 +130,7 @@ static int run(struct app *app)
 	case MODE_DEMO: return demo_mode_run(app);
 	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
 	case MODE_KILL_LEAKED: return kill_mode_run(app);
+	case MODE_GUARD: return unattended_mode_run(app);
 	case MODE_EMERGENCY: return emergency_mode_run(app);
 	default: return report_mode_run(app);
 	}
@@ -201,17 +138,13 @@ static int run(struct app *app)
 
 static void release(struct app *app)
 {
-	params_clear(&app->params);
-	for (size_t i = 0; i < app->n_consoles; i++)
-		params_clear(&app->consoles[i]);
-	free(app->consoles);
 	if (!app->log_failed)
 		(void)report_log(app);
 	app_report_unwritten("log", log_close(app->log));
 	if (app->scoped)
 		regfree(&app->scope);
 	free(app->command);
-	config_free(app->config);
+	settings_release(app);
 }
 
 static void on_end_timeout(uv_timer_t *timer)
@@ -247,17 +180,15 @@ __attribute__((noreturn)) static void end_beside_threads(int status)
 
 static int start(struct app *app)
 {
-	struct arena *arena = arena_new();
 	int status = EXIT_USAGE;
 	bool hangs = false;
-	if (prepare(app, arena) == 0) {
+	if (prepare(app) == 0) {
 		uv_loop_init(&app->loop);
 		worker_start_threads(&app->loop, WORKERS);
 		status = run(app);
 		hangs = !close_loop(&app->loop);
 	}
 	release(app);
-	arena_free(arena);
 	if (hangs)
 		end_beside_threads(status);
 	return status;

@@ -51,6 +51,12 @@ static const struct config_key keys[] = {
 		"what an emergency stops, as shell patterns: names or command lines of processes, "
 		"or application names; empty: all it may stop",
 		AT(emergency.applications) },
+	{ "guard.for", CONFIG_DURATION, "30s", "the guard ends what has been a leak for so long",
+		.min = "0s", .max = LONGEST_LIMIT, AT(guard.after) },
+	{ "guard.min_certainty", CONFIG_CERTAINTY, "proven",
+		"what the guard ends: proven, declared (and proven) or presumed (all leaks)",
+		AT(guard.min_certainty) },
+	{ "guard.yes", CONFIG_BOOLEAN, "false", "true: the guard needs no --yes", AT(guard.yes) },
 	{ "columns", CONFIG_LIST, "[]", "columns of the table in order; empty: all that fit",
 		AT(columns) },
 	{ "mouse", CONFIG_BOOLEAN, "true",

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "model/rules.h"
+#include "model/verdict.h"
 
 struct arena;
 struct node;
@@ -38,6 +39,12 @@ struct config_emergency {
 	struct patterns applications;
 };
 
+struct config_guard {
+	int64_t after; /* µs that something is a leak before it is ended */
+	enum certainty min_certainty;
+	bool yes; /* the guard needs no --yes */
+};
+
 /* Its arena owns everything. It is const after the options were applied. All text is valid UTF-8
  * without control characters, and never NULL. */
 struct config {
@@ -49,6 +56,7 @@ struct config {
 	const char *pages; /* "": libdbpool's default folder */
 	struct config_proxy proxy;
 	struct config_emergency emergency;
+	struct config_guard guard;
 	/* unchecked names, see config_check_columns(); none: the view's default */
 	struct config_list columns;
 	int kill_limit; /* terminations per minute before dbtop asks again */
@@ -63,10 +71,11 @@ struct config {
 
 enum config_type {
 	CONFIG_BOOLEAN,
-	CONFIG_INTEGER,  /* int */
-	CONFIG_SECONDS,  /* int64_t, µs: a number of seconds */
-	CONFIG_DURATION, /* int64_t, µs: a number with an optional unit */
-	CONFIG_LIMIT,    /* the same, or "none": RULES_NO_LIMIT */
+	CONFIG_INTEGER,   /* int */
+	CONFIG_SECONDS,   /* int64_t, µs: a number of seconds */
+	CONFIG_DURATION,  /* int64_t, µs: a number with an optional unit */
+	CONFIG_LIMIT,     /* the same, or "none": RULES_NO_LIMIT */
+	CONFIG_CERTAINTY, /* enum certainty: proven, declared or presumed */
 	CONFIG_TEXT,
 	CONFIG_THEME,     /* text: a theme's name */
 	CONFIG_URL,       /* text: http:// or https://, or empty */

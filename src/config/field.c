@@ -50,6 +50,18 @@ static int read_limit(
 	return read_duration(value, node, ret_error);
 }
 
+static int read_certainty(
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
+{
+	for (int i = CERTAINTY_PRESUMED; node->kind == NODE_TEXT && i < CERTAINTY_COUNT; i++) {
+		if (strcmp(node->text, certainty_name((enum certainty)i)) == 0) {
+			*(enum certainty *)value->field = (enum certainty)i;
+			return 0;
+		}
+	}
+	return value_unexpected(node, "proven, declared or presumed", ret_error);
+}
+
 static int read_text(
 	const struct key_value *value, const struct node *node, struct config_error *ret_error)
 {
@@ -137,6 +149,7 @@ static int (*const readers[])(
 	[CONFIG_SECONDS] = read_seconds,
 	[CONFIG_DURATION] = read_duration,
 	[CONFIG_LIMIT] = read_limit,
+	[CONFIG_CERTAINTY] = read_certainty,
 	[CONFIG_TEXT] = read_text,
 	[CONFIG_THEME] = read_theme,
 	[CONFIG_URL] = read_url,

@@ -11,11 +11,17 @@
 #include "session/params.h"
 #include "target/target.h"
 
+struct arena;
 struct config;
 struct log;
 
 struct app {
 	struct options options;
+	/* Checks what config and modes do not know: names of columns and themes. 0, or a negative
+	 * errno after one line on stderr. NULL: nothing more is checked. */
+	int (*check)(const struct app *app);
+	char error[512];         /* of settings_read() */
+	struct arena *arena;     /* of the settings */
 	const char *config_path; /* NULL: built-in defaults */
 	struct config *config;   /* overridden by the options */
 	struct rules rules;      /* the config's, with --app's scope */

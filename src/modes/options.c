@@ -69,6 +69,9 @@ static const struct option_row {
 	{ "follow", NULL, 0, KIND_FLAG, AT(follow), 0, NULL, NULL },
 	{ "kill-leaked", NULL, 0, KIND_MODE, 0, MODE_KILL_LEAKED, NULL,
 		"end the leaked connections; asks first" },
+	{ "guard", NULL, 0, KIND_MODE, 0, MODE_GUARD, "--guard [--for TIME]",
+		"stay, end what has leaked for TIME [30s]" },
+	{ "for", "TIME", 0, KIND_TEXT, AT(for_time), 0, NULL, NULL },
 	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--pid PID]...",
 		"stop the application, end its sessions" },
 	{ "pid", "PID", 0, KIND_PIDS, AT(pids), 0, NULL, NULL },
@@ -226,11 +229,21 @@ static int check_findings(struct options *options)
 	if (options->proven_only)
 		options->least = CERTAINTY_PROVEN;
 	if (options->least && !reports && options->mode != MODE_KILL_LEAKED &&
-		options->mode != MODE_DASHBOARD)
-		return refuse("--min-certainty and --proven-only go with --kill-leaked, --once, "
-			      "--json and the dashboard");
+		options->mode != MODE_GUARD && options->mode != MODE_DASHBOARD)
+		return refuse("--min-certainty and --proven-only go with --kill-leaked, --guard, "
+			      "--once, --json and the dashboard");
 	if (options->min_free && !reports)
 		return refuse("--min-free goes with --once and --json");
+	return 0;
+}
+
+/* Modes that stay ask nobody. */
+static int check_guard(const struct options *options)
+{
+	if (options->for_time && options->mode != MODE_GUARD)
+		return refuse("--for goes with --guard");
+	if (options->ask_password && options->mode == MODE_GUARD)
+		return refuse("--guard never asks: -W has no place there");
 	return 0;
 }
 
@@ -253,10 +266,13 @@ static int check(struct options *options)
 		return refuse("--count and --follow go with --json");
 	if (options->count && options->follow)
 		return refuse("--count and --follow exclude each other");
-	bool acts = options->mode == MODE_KILL_LEAKED || options->mode == MODE_EMERGENCY;
+	bool acts = options->mode == MODE_KILL_LEAKED || options->mode == MODE_GUARD ||
+		options->mode == MODE_EMERGENCY;
 	if ((options->dry_run || options->yes) && !acts)
-		return refuse("--dry-run and --yes go with --kill-leaked and --emergency");
+		return refuse("--dry-run and --yes go with --kill-leaked, --guard and --emergency");
 	int r = check_findings(options);
+	if (r == 0)
+		r = check_guard(options);
 	if (r < 0)
 		return r;
 	if (options->force && options->mode != MODE_EMERGENCY)

@@ -15,6 +15,7 @@ enum mode {
 	MODE_JSON,
 	MODE_KILL_LEAKED,
 	MODE_EMERGENCY,
+	MODE_GUARD,
 	MODE_REPLAY,
 	MODE_SHUTDOWN_TEST,
 	MODE_WATCH,
@@ -60,6 +61,7 @@ struct options {
 				 object */
 	enum certainty least; /* CERTAINTY_NONE: not given, all count */
 	long min_free;        /* 0: not given */
+	const char *for_time; /* --guard --for */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
 	struct option_pids pids; /* --emergency stops only these; none: no choice */

@@ -165,6 +165,8 @@ struct run *run_open(struct app *app, const struct run_options *options)
 	run->has_begun = !options->is_enough;
 	run->status = EXIT_UNKNOWN;
 	run->target = target_new(&app->loop, &target);
+	if (options->unattended)
+		session_never_ask(target_session(run->target));
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	run->audit = audit_new(path);
 	run->timeout = handle_new_timer(&app->loop, run);

@@ -3,6 +3,7 @@
 #define REPORT_RESULT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "report/printer.h"
@@ -22,6 +23,10 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 
 /* One line of JSON, schema 1. In a plan (--dry-run) each result is null. */
 int result_print_json(const struct action *plan, bool dry_run, FILE *file)
+	__attribute__((warn_unused_result));
+
+/* The same after an action of the guard, which prints a line each time: with the time. */
+int result_print_event(const struct action *action, int64_t at, FILE *file)
 	__attribute__((warn_unused_result));
 
 /* Prints why there may be more to do than the action has, if that is so: "perhaps more: …". */

@@ -1,5 +1,6 @@
 /* The JSON of actions and emergencies: the tables of its fields, in the order in which they are
  * written. A new field is a row here, and in docs/json.md. */
+#include "base/instant.h"
 #include "model/emergency.h"
 #include "report/emergency_report.h"
 #include "report/encoder.h"
@@ -97,7 +98,7 @@ enum list {
 struct result_row {
 	int schema;
 	const char *action, *server, *error;
-	int64_t made_at, terminated;
+	int64_t at, made_at, terminated;
 	bool dry_run, connected, interrupted;
 	int connections_left;
 };
@@ -114,6 +115,20 @@ static const struct json_field action_fields[] = {
 	{ "error", FIELD_NAME, AT(result_row, error) },
 };
 static const struct json_table action_table = TABLE(action_fields);
+
+/* An action of the guard. */
+static const struct json_field event_fields[] = {
+	{ "schema", FIELD_COUNT, AT(result_row, schema) },
+	{ "at", FIELD_INSTANT, AT(result_row, at) },
+	{ "action", FIELD_NAME, AT(result_row, action) },
+	{ "server", FIELD_NAME, AT(result_row, server) },
+	{ "made_at", FIELD_INSTANT, AT(result_row, made_at) },
+	{ "targets", FIELD_LIST, LIST_TARGETS },
+	{ "terminated", FIELD_LARGE, AT(result_row, terminated) },
+	{ "survivors", FIELD_LIST, LIST_SURVIVORS },
+	{ "error", FIELD_NAME, AT(result_row, error) },
+};
+static const struct json_table event_table = TABLE(event_fields);
 
 static const struct json_field emergency_fields[] = {
 	{ "schema", FIELD_COUNT, AT(result_row, schema) },
@@ -260,11 +275,13 @@ static void write_list(struct encoder *encoder, const char *key, size_t list, co
 	encoder_close(encoder, ']');
 }
 
-int result_print_json(const struct action *plan, bool dry_run, FILE *file)
+static int print_action(const struct json_table *table, const struct action *plan, bool dry_run,
+	int64_t at, FILE *file)
 {
 	const struct document document = { .action = plan, .dry_run = dry_run };
 	const struct result_row row = {
 		.schema = SCHEMA,
+		.at = at,
 		.action = action_kind_name(plan->kind),
 		.dry_run = dry_run,
 		.server = plan->server,
@@ -272,7 +289,17 @@ int result_print_json(const struct action *plan, bool dry_run, FILE *file)
 		.terminated = plan->has_no_rows ? -1 : (int64_t)action_count_done(plan),
 		.error = plan->blind,
 	};
-	return json_write_line(file, &action_table, &row, write_list, &document);
+	return json_write_line(file, table, &row, write_list, &document);
+}
+
+int result_print_json(const struct action *plan, bool dry_run, FILE *file)
+{
+	return print_action(&action_table, plan, dry_run, INSTANT_UNKNOWN, file);
+}
+
+int result_print_event(const struct action *action, int64_t at, FILE *file)
+{
+	return print_action(&event_table, action, false, at, file);
 }
 
 int emergency_report_json(const struct emergency *emergency, bool dry_run, FILE *file)

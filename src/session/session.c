@@ -42,8 +42,9 @@ struct session {
 
 	struct statement_queue queue;
 	int64_t sent_monotonic; /* of the statement whose callback is called */
-	bool sent;              /* the first statement was sent and is not answered yet */
-	PGresult *result;       /* the latest result of the statement that was sent */
+	bool never_asks;
+	bool sent;        /* the first statement was sent and is not answered yet */
+	PGresult *result; /* the latest result of the statement that was sent */
 
 	struct standing standing;
 	struct peers_target location;
@@ -418,12 +419,17 @@ void session_retry(struct session *session)
 
 bool session_needs_password(const struct session *session)
 {
-	if (!session->dialect->asks || session->phase != PHASE_WAITING ||
+	if (!session->dialect->asks || session->never_asks || session->phase != PHASE_WAITING ||
 		session->standing.state.status != SERVER_DENIED)
 		return false;
 	/* 28P01 is invalid_password */
 	bool refused = strcmp(session->standing.state.sqlstate, "28P01") == 0;
 	return refused || !session->standing.state.sqlstate[0];
+}
+
+void session_never_ask(struct session *session)
+{
+	session->never_asks = true;
 }
 
 bool session_is_trying(const struct session *session)

@@ -59,6 +59,10 @@ void session_set_password(struct session *session, const char *password);
  * is made before session_set_password(). */
 bool session_needs_password(const struct session *session);
 
+/* From now on there is nobody to ask for a password: the session never needs one, and tries again
+ * when the server has refused ours, because a file or a command may give another one by then. */
+void session_never_ask(struct session *session);
+
 /* Makes the next attempt now, without waiting. */
 void session_retry(struct session *session);
 

@@ -18,8 +18,7 @@ struct target_options {
 	const char *pages; /* folder of stats pages; NULL or "": libdbpool's folders; copied */
 	int64_t interval;  /* µs */
 	bool no_query_text;
-	const struct config_proxy
-		*proxy;   /* the settings of a local proxy; must outlive the target */
+	const struct config_proxy *proxy; /* the settings of a local proxy; copied */
 	bool await_proxy; /* the assessment is complete only once the proxy's state is known */
 	bool refresh_until_complete; /* refresh again at once until the assessment is complete: for
 					headless modes */

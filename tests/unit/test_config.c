@@ -81,6 +81,9 @@ static void defaults_are_what_the_manual_says(void **state)
 	assert_int_equal(config->proxy.start.count, 0);
 	assert_null(config->proxy.start.items[0]);
 	assert_int_equal(config->emergency.grace, 10000000);
+	assert_int_equal(config->guard.after, 30000000);
+	assert_int_equal(config->guard.min_certainty, CERTAINTY_PROVEN);
+	assert_false(config->guard.yes);
 	assert_int_equal(config->kill_limit, 60);
 	assert_false(config->readonly);
 	assert_string_equal(config->log, "");
@@ -120,6 +123,9 @@ static void every_key_is_read(void **state)
 	assert_null(config->proxy.start.items[4]);
 	assert_int_equal(config->emergency.grace, 0);
 	assert_true(patterns_match(&config->emergency.applications, "app"));
+	assert_int_equal(config->guard.after, 60000000);
+	assert_int_equal(config->guard.min_certainty, CERTAINTY_DECLARED);
+	assert_true(config->guard.yes);
 	assert_int_equal(config->columns.count, 3);
 	assert_string_equal(config->columns.items[2], "query");
 	assert_int_equal(config->kill_limit, 5);
@@ -325,6 +331,10 @@ static void values_are_checked(void **state)
 			"\"../evil\"" },
 		{ "theme: \"\"\n", "f.yaml:1: theme: expected a theme's name, found ",
 			"the text \"\"" },
+		{ "guard: {min_certainty: sure}\n",
+			"f.yaml:1: guard.min_certainty: expected proven, declared or presumed, "
+			"found ",
+			"\"sure\"" },
 		{ "log: null\n", "f.yaml:1: log: expected text, found ", "nothing" },
 		{ "pages: [a]\n", "f.yaml:1: pages: expected text, found ", "a list" },
 		{ "protect:\n  users:\n    - app\n    - \"\"\n",

@@ -1,0 +1,176 @@
+/* Config file, options, connection parameters. */
+#include "modes/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "action/proxy_plan.h"
+#include "base/arena.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "modes/app.h"
+#include "modes/connect.h"
+
+static int fail(struct app *app, int r, const struct config_error *error)
+{
+	fprintf(stderr, "dbtop: %s\n", error->text);
+	snprintf(app->error, sizeof(app->error), "%s", error->text);
+	return r;
+}
+
+static int load_file(struct app *app)
+{
+	const struct config_places places =
+		config_places(app->arena, getenv("XDG_CONFIG_HOME"), getenv("HOME"));
+	struct config_error error;
+	if (config_find(app->arena, app->options.config, &places, &app->config_path) != 0) {
+		app->config = config_defaults();
+		return 0;
+	}
+	int r = config_load(app->config_path, &app->config, &error);
+	return r < 0 ? fail(app, r, &error) : 0;
+}
+
+static int set_key(struct app *app, const char *key, const char *value, const char *origin)
+{
+	struct config_error error;
+	int r = config_set(app->config, key, value, origin, &error);
+	return r < 0 ? fail(app, r, &error) : 0;
+}
+
+/* Options that replace keys of the config file; their values are checked like those of the file. */
+static int lay_options_over(struct app *app)
+{
+	const struct options *options = &app->options;
+	const struct {
+		const char *value, *key, *origin;
+	} overs[] = {
+		{ options->interval, "interval", "--interval" },
+		{ options->theme, "theme", "--theme" },
+		{ options->log, "log", "--log" },
+		{ options->idle_limit, "leaks.idle", "--idle-limit" },
+		{ options->transaction_limit, "leaks.transaction", "--transaction-limit" },
+		{ options->held_limit, "leaks.held", "--held-limit" },
+		{ options->pages, "pages", "--pages" },
+		{ options->for_time, "guard.for", "--for" },
+		{ options->readonly ? "true" : NULL, "readonly", "--readonly" },
+	};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof(overs) / sizeof(overs[0]); i++)
+		if (overs[i].value)
+			r = set_key(app, overs[i].key, overs[i].value, overs[i].origin);
+	for (size_t i = 0; r == 0 && i < options->pgbouncer.count; i++)
+		r = set_key(app, "pgbouncer", options->pgbouncer.items[i], "--pgbouncer");
+	return r;
+}
+
+int settings_read(struct app *app)
+{
+	app->arena = arena_new();
+	int r = load_file(app);
+	if (r == 0)
+		r = lay_options_over(app);
+	if (r == 0 && app->check)
+		r = app->check(app);
+	if (r < 0)
+		return r;
+	app->rules = app->config->rules;
+	app->rules.scope = app->scoped ? &app->scope : NULL;
+	if (app->config->proxy.start.count)
+		app->proxy_start = proxy_plan_command(
+			app->arena, app->config->proxy.start.items, app->config->proxy.start.count);
+	return 0;
+}
+
+int settings_read_servers(struct app *app)
+{
+	const struct config_list *list = &app->config->pgbouncer;
+	app->consoles = mem_alloc((list->count + 1) * sizeof(*app->consoles));
+	int r = connect_params(&app->options, app->config, &app->params);
+	for (size_t i = 0; r == 0 && i < list->count; i++) {
+		r = connect_conninfo(list->items[i], &app->consoles[i]);
+		if (r == 0)
+			app->n_consoles++;
+	}
+	return r;
+}
+
+void settings_release(struct app *app)
+{
+	params_clear(&app->params);
+	for (size_t i = 0; i < app->n_consoles; i++)
+		params_clear(&app->consoles[i]);
+	free(app->consoles);
+	app->consoles = NULL;
+	app->n_consoles = 0;
+	config_free(app->config);
+	app->config = NULL;
+	arena_free(app->arena);
+	app->arena = NULL;
+}
+
+/* What settings_read() and settings_read_servers() set. */
+static void take(struct app *to, const struct app *from)
+{
+	to->arena = from->arena;
+	to->config_path = from->config_path;
+	to->config = from->config;
+	to->rules = from->rules;
+	to->params = from->params;
+	to->consoles = from->consoles;
+	to->n_consoles = from->n_consoles;
+	to->proxy_start = from->proxy_start;
+}
+
+int settings_read_again(struct app *app, struct app *ret_before)
+{
+	struct app next = { .options = app->options, .check = app->check };
+	int r = settings_read(&next);
+	if (r == 0)
+		r = settings_read_servers(&next);
+	snprintf(app->error, sizeof(app->error), "%s", next.error);
+	if (r < 0) {
+		settings_release(&next);
+		return r;
+	}
+	if (app->scoped)
+		next.rules.scope = &app->scope;
+	take(ret_before, app);
+	take(app, &next);
+	return 0;
+}
+
+static bool same_params(const struct params *a, const struct params *b)
+{
+	bool same = a->count == b->count;
+	for (int i = 0; same && i < a->count; i++)
+		same = strcmp(a->keywords[i], b->keywords[i]) == 0 &&
+			strcmp(a->values[i], b->values[i]) == 0;
+	return same;
+}
+
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+	bool same = a->count == b->count;
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->items[i], b->items[i]) == 0;
+	return same;
+}
+
+static bool same_proxy(const struct config_proxy *a, const struct config_proxy *b)
+{
+	return strcmp(a->process, b->process) == 0 && a->port == b->port &&
+		strcmp(a->health, b->health) == 0 && same_list(&a->start, &b->start);
+}
+
+bool settings_same_servers(const struct app *a, const struct app *b)
+{
+	bool same = same_params(&a->params, &b->params) && a->n_consoles == b->n_consoles &&
+		strcmp(a->config->pages, b->config->pages) == 0 &&
+		same_proxy(&a->config->proxy, &b->config->proxy);
+	for (size_t i = 0; same && i < a->n_consoles; i++)
+		same = same_params(&a->consoles[i], &b->consoles[i]);
+	return same;
+}
