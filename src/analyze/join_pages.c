@@ -55,6 +55,8 @@ static bool is_owner(const struct assessment *assessment, const struct connectio
 		process->process.start_ticks == page->start_ticks;
 }
 
+/* A pid alone may have been used again. Without the start, process or name must agree, and the
+ * times must fit. */
 static bool is_same_session(const struct join *join, const struct connection *connection,
 	const struct pool_page *page, const struct pool_slot *slot)
 {
@@ -63,9 +65,13 @@ static bool is_same_session(const struct join *join, const struct connection *co
 		return false;
 	if (slot->backend_start != INSTANT_UNKNOWN)
 		return slot->backend_start == start;
-	return slot->connected_at != INSTANT_UNKNOWN &&
-		llabs(slot->connected_at - start) <= OPENED_TOLERANCE &&
-		is_owner(join->assessment, connection, page);
+	if (!is_owner(join->assessment, connection, page) &&
+		!page_claim_is_agreed(join->claims, connection, page, slot))
+		return false;
+	if (slot->connected_at != INSTANT_UNKNOWN)
+		return llabs(slot->connected_at - start) <= OPENED_TOLERANCE;
+	/* A session that began after the slot's state did is another one. */
+	return slot->since != INSTANT_UNKNOWN && start <= slot->since + OPENED_TOLERANCE;
 }
 
 /* Sets the process of the session where the page knows more than the sockets: behind a forwarder,

@@ -1,7 +1,8 @@
 /* The slots of libdbpool's stats pages: the backend and the process of each. Pure.
  *
  * A slot belongs to a backend if pid and backend_start are equal. If the page does not know the
- * start, its own process must hold the socket of the backend. */
+ * start, its own process must hold the socket of the backend, or the application_name must name the
+ * slot; and the backend must not have begun after the slot's state. */
 #ifndef ANALYZE_JOIN_PAGES_H
 #define ANALYZE_JOIN_PAGES_H
 

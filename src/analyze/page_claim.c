@@ -116,6 +116,12 @@ static const struct process *find_among_owners(const struct page_claims *claims,
 	return NULL;
 }
 
+bool page_claim_is_agreed(const struct page_claims *claims, const struct connection *connection,
+	const struct pool_page *page, const struct pool_slot *slot)
+{
+	return find_among_owners(claims, connection, page) || is_named(connection, page, slot);
+}
+
 static const struct process *owner_of(
 	const struct page_claims *claims, const struct connection *connection)
 {

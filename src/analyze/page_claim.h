@@ -38,4 +38,9 @@ enum page_claim page_claim_judge(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page,
 	const struct pool_slot *slot, bool *ret_declared, const char **ret_evidence);
 
+/* Whether the page's process holds the client end, as the kernel shows it, or the session's
+ * application_name names the slot. */
+bool page_claim_is_agreed(const struct page_claims *claims, const struct connection *connection,
+	const struct pool_page *page, const struct pool_slot *slot);
+
 #endif

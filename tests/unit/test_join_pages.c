@@ -228,12 +228,36 @@ static void a_slot_is_the_backend_of_its_pid_and_start(void **state)
 	check_slot(&scene, false, MATCHED_TCP, OWNER, CLIENT_END_HELD);
 	scene.slot.connected_at = START + 2000;
 	scene.owner = 77;
+	scene.backend.application_name = "app";
 	check_slot(&scene, false, MATCHED_TCP, 77, CLIENT_END_HELD);
 	/* a row that is hidden from our role */
 	scene = usual();
 	scene.backend.start = INSTANT_UNKNOWN;
 	scene.backend.client = (struct endpoint){ 0 };
 	check_slot(&scene, false, MATCHED_NONE, 0, CLIENT_END_UNKNOWN);
+}
+
+/* As of libdbpage, where the pool knows neither the backend's start nor when it connected. */
+static void a_slot_without_times_needs_process_or_name(void **state)
+{
+	(void)state;
+	struct scene scene = usual();
+	scene.slot.backend_start = scene.slot.connected_at = INSTANT_UNKNOWN;
+	scene.backend.application_name = "gunicorn";
+	check_slot(&scene, true, MATCHED_TCP, OWNER, CLIENT_END_HELD);
+	/* Another process holds a backend of that pid: behind PgBouncer the pid is invented. */
+	scene.owner = 77;
+	check_slot(&scene, false, MATCHED_TCP, 77, CLIENT_END_HELD);
+	scene.backend.application_name = "app/4312/1";
+	check_slot(&scene, true, MATCHED_TCP, 77, CLIENT_END_HELD);
+	scene.backend.application_name = "app/4312/2";
+	check_slot(&scene, false, MATCHED_TCP, 77, CLIENT_END_HELD);
+	/* The pid was used again, after the slot was borrowed. */
+	scene.owner = OWNER;
+	scene.slot.since = START - 60 * USEC_PER_SEC;
+	check_slot(&scene, false, MATCHED_TCP, OWNER, CLIENT_END_HELD);
+	scene.slot.since = INSTANT_UNKNOWN;
+	check_slot(&scene, false, MATCHED_TCP, OWNER, CLIENT_END_HELD);
 }
 
 static void the_kernel_knows_who_holds_the_end(void **state)
@@ -418,6 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slot_is_the_backend_of_its_pid_and_start),
+		cmocka_unit_test(a_slot_without_times_needs_process_or_name),
 		cmocka_unit_test(the_kernel_knows_who_holds_the_end),
 		cmocka_unit_test(holds_reserves_and_dead_owners_are_judged),
 		cmocka_unit_test(a_page_belongs_where_its_sessions_are),
