@@ -21,6 +21,7 @@ struct dbpage {
 	struct own own;
 	struct page_writer *writer;
 	struct page *page;
+	unsigned serial; /* differs from that of all other pages of this process and its parents */
 	atomic_flag beating; /* a thread updates the clocks */
 	int64_t kept;        /* when the file's times were updated, monotonic */
 };
@@ -113,10 +114,13 @@ static int open_page(struct dbpage *page, const struct dbpage_config *given)
 
 struct dbpage *dbpage_open(const struct dbpage_config *config, int *ret_error)
 {
+	static atomic_uint serial;
 	struct dbpage *page = calloc(1, sizeof(*page));
 	int r = page ? open_page(page, config) : -ENOMEM;
-	if (r == 0)
+	if (r == 0) {
+		page->serial = atomic_fetch_add(&serial, 1) + 1;
 		return page;
+	}
 	free(page);
 	if (ret_error)
 		*ret_error = r;
@@ -170,17 +174,29 @@ static void set_connection(struct page *page, struct page_slot *slot, int32_t ba
 	count(page->totals.opened, 1);
 }
 
-static void change(struct page *page, struct page_slot *slot, enum page_slot_state state,
+/* Asks the kernel once a thread and page. A child's threads have other numbers: so has its page. */
+static int32_t thread_id(const struct dbpage *page)
+{
+	static __thread unsigned serial;
+	static __thread int32_t id;
+	if (serial != page->serial) {
+		serial = page->serial;
+		id = (int32_t)gettid();
+	}
+	return id;
+}
+
+static void set_state(struct dbpage *page, struct page_slot *slot, enum page_slot_state state,
 	const char *site, int64_t now)
 {
 	if (state == PAGE_SLOT_HELD) {
-		page_slot_held(slot, now, (int32_t)gettid(), site ? site : "");
+		page_slot_held(slot, now, thread_id(page), site ? site : "");
 		page_add(slot->counters.acquired, 1);
 	} else if (state == PAGE_SLOT_IDLE) {
 		page_slot_idle(slot, now);
 	} else {
 		if (is_open(slot->state) && !is_open((uint32_t)state))
-			count(page->totals.closed, 1);
+			count(page->page->totals.closed, 1);
 		page_slot_state(slot, state, now);
 	}
 }
@@ -200,8 +216,14 @@ void dbpage_slot(struct dbpage *page, unsigned number, enum dbpage_slot_state st
 		page_slot_released(slot, now - slot->since_monotonic);
 	if (opens && !is_same(slot, pid, start))
 		set_connection(page->page, slot, pid, start, now);
-	change(page->page, slot, (enum page_slot_state)state, site, now);
+	set_state(page, slot, (enum page_slot_state)state, site, now);
 	beat(page, now);
+}
+
+void dbpage_change(const struct dbpage_change *change, const char *site)
+{
+	dbpage_slot(change->page, change->slot, change->state, change->backend_pid,
+		change->backend_start, site);
 }
 
 void dbpage_counter(struct dbpage *page, enum dbpage_counter counter, int64_t add)

@@ -102,6 +102,18 @@ enum dbpage_slot_state {
 DBPAGE_API void dbpage_slot(struct dbpage *page, unsigned slot, enum dbpage_slot_state state,
 	int32_t backend_pid, int64_t backend_start, const char *site);
 
+/* A change of a slot that is made again and again: for languages in which a call with many
+ * arguments is slow. The same as dbpage_slot() with these arguments. */
+struct dbpage_change {
+	struct dbpage *page;
+	unsigned slot;
+	enum dbpage_slot_state state;
+	int32_t backend_pid;
+	int64_t backend_start;
+};
+
+DBPAGE_API void dbpage_change(const struct dbpage_change *change, const char *site);
+
 enum dbpage_counter {
 	DBPAGE_WAITERS,   /* who waits for a connection now: add 1, then −1 */
 	DBPAGE_TIMEOUTS,  /* that waited in vain */

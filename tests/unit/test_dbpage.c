@@ -184,7 +184,8 @@ static void slots_are_counted_by_what_they_become(void **state)
 	assert_int_equal(copy.totals.opened, 2);
 	assert_int_equal(copy.totals.closed, 1);
 	/* From one borrower to the next. */
-	dbpage_slot(page, 1, DBPAGE_SLOT_HELD, 4712, START, "a.c:1");
+	const struct dbpage_change lend = { page, 1, DBPAGE_SLOT_HELD, 4712, START };
+	dbpage_change(&lend, "a.c:1");
 	slot = slot_of(page, 1);
 	assert_int_equal(slot->uses, 2);
 	assert_int_equal(copy.totals.acquired, 3);
