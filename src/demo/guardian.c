@@ -17,8 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_PROCESSES  256
-#define QUIT_TIMEOUT_MS 3000
+#define MOST_PROCESSES 256
+/* A postmaster gives its children 5 s to end before it kills them. One that is stopped, or hangs in
+ * the kernel, would be left behind if the postmaster were killed first. */
+#define QUIT_TIMEOUT_MS 8000
 #define KILL_TIMEOUT_MS 2000
 
 #define DEEPEST    64 /* the deepest nesting of folders */

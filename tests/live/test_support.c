@@ -128,12 +128,18 @@ static bool is_gone(void *data)
 	return kill(*pid, 0) != 0 && errno == ESRCH;
 }
 
-/* A test program that is killed: its children, its server and its folder go, too. */
+static bool is_removed(void *path)
+{
+	return access(path, F_OK) != 0;
+}
+
+/* A test program that is killed: its children, its server and its folder go, too, and a backend
+ * that a test has stopped. */
 static void nothing_outlives_a_killed_test(void **state)
 {
 	(void)state;
 	struct told {
-		pid_t child, postmaster;
+		pid_t child, postmaster, stopped;
 		char folder[64];
 	} told;
 	int pipes[2];
@@ -145,7 +151,10 @@ static void nothing_outlives_a_killed_test(void **state)
 			.argv = (const char *const[]){ "sleep", "1000", NULL },
 			.own_session = true,
 		};
-		told = (struct told){ live_pid(live_start(&options)), private_server_pid(own), "" };
+		PGconn *conn = live_connect(private_server_conninfo(own));
+		told = (struct told){ live_pid(live_start(&options)), private_server_pid(own),
+			PQbackendPID(conn), "" };
+		kill(told.stopped, SIGSTOP);
 		strncpy(told.folder, private_server_folder(own), sizeof(told.folder) - 1);
 		ssize_t written = write(pipes[1], &told, sizeof(told));
 		raise(written == sizeof(told) ? SIGKILL : SIGABRT);
@@ -156,9 +165,8 @@ static void nothing_outlives_a_killed_test(void **state)
 	assert_int_equal(waitpid(test, NULL, 0), test);
 	assert_true(live_wait(is_gone, &told.child, 10000));
 	assert_true(live_wait(is_gone, &told.postmaster, 10000));
-	for (int i = 0; i < 500 && access(told.folder, F_OK) == 0; i++)
-		usleep(20000);
-	assert_int_not_equal(access(told.folder, F_OK), 0);
+	assert_true(live_wait(is_gone, &told.stopped, 10000));
+	assert_true(live_wait(is_removed, told.folder, 10000));
 }
 
 /* What a program started lives on when that is killed, in a session of its own. Its environment has
