@@ -6,8 +6,14 @@
 #include "base/map.h"
 #include "model/shutdown.h"
 
-/* A statement that begins this long after the signal is new work, not part of the shutdown. */
+/* When a statement that begins is new work, and no part of the shutdown: in the second half of the
+ * time that the application has, and not before it may have taken the signal. */
 #define REACTION (300 * USEC_PER_MSEC)
+static int64_t works_on_from(const struct shutdown_record *record)
+{
+	int64_t half = record->timeout / 2;
+	return record->signalled_at + (half > REACTION ? half : REACTION);
+}
 
 bool shutdown_runs(const struct shutdown_record *record, const struct shutdown_process *process)
 {
@@ -83,7 +89,7 @@ static void weigh_connections(struct shutdown_facts *facts)
 			facts->opened += connection->after_signal;
 		}
 		facts->works_on |= connection->worked_at != INSTANT_UNKNOWN &&
-			connection->worked_at > record->signalled_at + REACTION;
+			connection->worked_at > works_on_from(record);
 		facts->reacted |= connection->closed_at != INSTANT_UNKNOWN;
 		facts->rolled_back |= connection->outcome == OUTCOME_ROLLED_BACK;
 		if (end == INSTANT_UNKNOWN)

@@ -92,18 +92,21 @@ void stages_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, con
 	stages_begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
 }
 
-/* A process may have forked just before it ended. The watch is over only after the table of all
- * processes was read later than the last end. */
+/* A process may have forked just before it ended, and its children may hold its connections. The
+ * watch is over only after the table of all processes was read later than the last end. */
 static bool has_scanned_again(const struct watch *watch, int64_t now)
 {
 	int64_t last = watch->record.signalled_at;
+	bool has_ended = false, runs = false;
 	for (size_t i = 0; i < watch->record.n_processes; i++) {
 		int64_t ended_at = watch->record.processes[i].ended_at;
-		if (ended_at == INSTANT_UNKNOWN)
-			return true;
-		last = ended_at > last ? ended_at : last;
+		runs |= ended_at == INSTANT_UNKNOWN;
+		if (ended_at == INSTANT_UNKNOWN || ended_at < last)
+			continue;
+		has_ended = true;
+		last = ended_at;
 	}
-	return watch->whole_at > last || now > last + watch->record.timeout;
+	return (runs && !has_ended) || watch->whole_at > last || now > last + watch->record.timeout;
 }
 
 void stages_advance(struct watch *watch, int64_t now)

@@ -35,9 +35,9 @@ static const struct expectation {
 	/* those that run into their timeout come first: they only wait, the others use the
 	   processor */
 	{ LIBPQ, "never-exited", "1", "never_exited", false, 0, -1, false },
-	{ LIBPQ, "hung", SHORT, "never_exited", false, 2, -1, false },
+	{ LIBPQ, "hung", "3", "never_exited", false, 2, -1, false },
 	{ LIBPQ, "ignored", SHORT, "ignored_signal", false, 2, -1, false },
-	{ LIBPQ, "worked-on", "3", "ignored_signal", false, 2, -1, false },
+	{ LIBPQ, "worked-on", "4", "ignored_signal", false, 2, -1, false },
 	{ LIBPQ, "child", "1.5", "child_kept_connection", false, 1, 0, false },
 	{ LIBPQ, "child-idle", "1.5", "child_still_runs", false, 0, 0, false },
 	{ LIBPQ, "left-sessions", "1.6", "left_sessions", false, 1, 0, false },

@@ -200,6 +200,37 @@ static void a_pending_signal_that_is_caught_begins_the_shutdown(void **state)
 	assert_true(record->signalled_at == watched->sample.taken_at);
 }
 
+/* On a busy machine the time may be up before the scan that shows who holds the connections of a
+ * process that ended. */
+static void a_child_is_seen_to_hold_what_its_parent_held(void **state)
+{
+	struct watched *watched = *state;
+	struct shutdown_record *record = watch_record(watched->watch);
+	watched_sample(watched);
+	watched_assess(watched);
+	set_pending(watched, SIGINT, true);
+	watched_sample(watched);
+	int64_t now = instant_monotonic();
+	record->timeout = 3600 * USEC_PER_SEC;
+	record->signalled_at = now - 2 * record->timeout;
+	for (size_t i = 0; i + 1 < record->n_processes; i++)
+		record->processes[i].ended_at = now;
+	int32_t child = record->processes[PROCESSES - 1].pid;
+	watched_assess(watched);
+	assert_false(record->over);
+	watched->sample.processes[0] = watched->sample.processes[PROCESSES - 1];
+	watched->sample.n_processes = 1;
+	for (size_t i = 0; i < SOCKETS; i++)
+		watched->sample.sockets[i].pid = child;
+	watched_sample(watched);
+	assert_false(record->over);
+	watched->sample.whole = true;
+	watched_sample(watched);
+	assert_true(record->over);
+	for (size_t i = 0; i < SOCKETS; i++)
+		assert_int_equal(record->connections[i].owner, child);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -211,6 +242,7 @@ int main(void)
 		TEST(a_socket_that_the_server_closed_needs_no_session),
 		TEST(connections_closed_before_the_death_by_the_signal_count),
 		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
+		TEST(a_child_is_seen_to_hold_what_its_parent_held),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
