@@ -74,6 +74,14 @@ static int open_page(struct pool_phases *phases, struct page_watch *page)
 	return r;
 }
 
+/* An outbox that was closed and keeps nothing is not on the page any more. */
+static int64_t count_waiting(const struct page_outbox *outbox, int64_t before)
+{
+	if (outbox->count)
+		return outbox->waiting;
+	return before < 0 ? -1 : 0;
+}
+
 static bool read_page(struct pool_phases *phases, struct page_watch *page)
 {
 	const struct page_copy *copy = &phases->copy;
@@ -89,8 +97,8 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	page->last.phase = page_phase_name(copy->phase);
 	page->last.pending_before = page->last.pending;
 	page->last.outbox_before = page->last.outbox;
+	page->last.outbox = count_waiting(&copy->totals.outbox, page->last.outbox);
 	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
-	page->last.outbox = copy->totals.outbox.count ? copy->totals.outbox.waiting : -1;
 	page->last.n_hooks = page_hooks_read(copy, page->last.hooks);
 	page->phase = copy->phase;
 	page->known = true;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dboutbox.h"
 #include "dbpool.h"
 
 #define WRITES 12
@@ -116,6 +117,40 @@ static int play_flush_failed(void)
 	return stay();
 }
 
+/* Writes that are stored on disk, and sent by the pool's shutdown as far as they can be. */
+static int write_to_outbox(const char *sql)
+{
+	char folder[] = "dying-XXXXXX", path[32];
+	const char *params[] = { "7" };
+	start();
+	if (chdir(getenv("TMPDIR")) != 0 || !mkdtemp(folder))
+		return 3;
+	snprintf(path, sizeof(path), "%s/outbox", folder);
+	const struct dboutbox_config outbox_config = { .size = sizeof(outbox_config),
+		.path = path,
+		.pool = dbpool_default(),
+		.flush_ms = 300,
+		.quiet = 1 };
+	struct dboutbox *outbox = dboutbox_open(&outbox_config, NULL);
+	const struct dboutbox_statement statement = { .sql = sql, .n_params = 1, .params = params };
+	for (int i = 0; i < WRITES; i++)
+		if (!outbox || dboutbox_write(outbox, &statement) != DBOUTBOX_OK)
+			return 3;
+	work();
+	return stay();
+}
+
+static int play_outbox(void)
+{
+	return write_to_outbox("SELECT $1::int");
+}
+
+/* People may create the table: until then they wait. */
+static int play_outbox_waits(void)
+{
+	return write_to_outbox("INSERT INTO missing VALUES ($1)");
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -147,6 +182,8 @@ static const struct {
 	{ "flush", play_flush },
 	{ "flush-late", play_flush_late },
 	{ "flush-failed", play_flush_failed },
+	{ "outbox", play_outbox },
+	{ "outbox-waits", play_outbox_waits },
 	{ "never-exited", play_never_exited },
 	{ "died", play_died },
 };

@@ -253,11 +253,16 @@ static void writes_of_a_pool_are_not_lost_unseen(void **state)
 		const char *does, *behaviour, *hook;
 		int status;
 		bool pending;
+		json_int_t waiting;
 	} cases[] = {
-		{ "flush", "closed", "done", 0, false },
-		{ "flush-late", "lost_writes", "late", 1, true },
-		{ "flush-failed", "lost_writes", "failed", 1, false },
+		{ "flush", "closed", "done", 0, false, 0 },
+		{ "flush-late", "lost_writes", "late", 1, true, 0 },
+		{ "flush-failed", "lost_writes", "failed", 1, false, 0 },
+		/* these are on disk */
+		{ "outbox", "closed", "done", 0, false, 0 },
+		{ "outbox-waits", "closed", "done", 0, false, 12 },
 	};
+	setenv("TMPDIR", live_folder(), 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct live_run run =
 			live_dbtop("--shutdown-test", "--json", "--ready", "2", "--timeout", "60",
@@ -268,7 +273,11 @@ static void writes_of_a_pool_are_not_lost_unseen(void **state)
 			strcmp(null_for(live_text(result, "behaviour")), cases[i].behaviour) != 0 ||
 			strcmp(live_text(hook, "state"), cases[i].hook) != 0 ||
 			(json_integer_value(live_member(result, "pending_writes")) > 0) !=
-				cases[i].pending)
+				cases[i].pending ||
+			json_integer_value(live_member(result, "outbox_waiting")) !=
+				cases[i].waiting ||
+			(cases[i].waiting &&
+				!strstr(live_text(result, "text"), "12 writes wait in the outbox")))
 			fail_msg(
 				"%s: status %d: %s%s", cases[i].does, run.status, run.out, run.err);
 		assert_string_equal(live_text(hook, "phase"), "flush");

@@ -81,6 +81,7 @@ static void the_last_words_of_a_pool_are_read(void **state)
 	assert_int_equal(count, 1);
 	assert_int_equal(readings[0].pending, 12);
 	assert_int_equal(readings[0].outbox, -1);
+	assert_int_equal(readings[0].outbox, -1);
 	assert_false(readings[0].is_new_phase);
 	assert_false(pool_phases_are_over(f->phases, getpid()));
 	assert_true(page_hook_add(page, "outbox", PAGE_HOOK_FLUSH, 5000, &hook));
@@ -106,6 +107,23 @@ static void the_last_words_of_a_pool_are_read(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* Writes in an outbox; one that was closed and keeps nothing is not on the page any more. */
+static void an_outbox_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct page *page = page_writer_page(f->writer);
+	size_t count;
+	page_set(page->totals.outbox.count, (uint32_t)1);
+	page_set(page->totals.outbox.waiting, (int64_t)9);
+	const struct pool_reading *readings = pool_phases_read(f->phases, 1, &count);
+	assert_int_equal(readings[0].outbox, 9);
+	page_set(page->totals.outbox.count, (uint32_t)0);
+	page_set(page->totals.outbox.waiting, (int64_t)0);
+	readings = pool_phases_read(f->phases, 2, &count);
+	assert_int_equal(readings[0].outbox, 0);
+	assert_int_equal(readings[0].outbox_before, 9);
+}
+
 /* It is read when it is found: it may be gone before the next sample. */
 static void a_page_that_is_gone_at_the_first_sample_is_known(void **state)
 {
@@ -129,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_last_words_of_a_pool_are_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_outbox_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_page_that_is_gone_at_the_first_sample_is_known, set_up, tear_down),
 	};
