@@ -71,7 +71,8 @@ struct store_comparison {
 int store_compare(struct store *store, const struct store_epoch *epoch, int64_t applied,
 	struct store_comparison *ret_comparison) __attribute__((warn_unused_result));
 
-/* The epochs that have pending or kept writes, oldest first. *ret_epochs is freed with free(). */
+/* All epochs in which writes were numbered, oldest first: also those whose writes are all applied
+ * and not kept any more. *ret_epochs is freed with free(). */
 int store_epochs(struct store *store, struct store_epoch **ret_epochs, size_t *ret_count)
 	__attribute__((warn_unused_result));
 

@@ -21,6 +21,7 @@
 #include "config/nearest.h"
 
 #define EXAMPLE "config.example.yaml"
+#define FULL    "tests/data/config/full.yaml"
 
 /* Whether the text has no character that a terminal executes, and is not cut within a character. */
 static void assert_clean(const char *text)
@@ -95,7 +96,7 @@ static void defaults_are_what_the_manual_says(void **state)
 static void every_key_is_read(void **state)
 {
 	(void)state;
-	struct config *config = loaded("tests/data/config/full.yaml");
+	struct config *config = loaded(FULL);
 	assert_int_equal(config->databases.count, 2);
 	assert_string_equal(config->databases.items[0].name, "zeta");
 	assert_string_equal(config->databases.items[1].name, "alpha");
@@ -128,6 +129,8 @@ static void every_key_is_read(void **state)
 	assert_true(config->guard.yes);
 	assert_int_equal(config->columns.count, 3);
 	assert_string_equal(config->columns.items[2], "query");
+	assert_false(config->mouse);
+	assert_true(config->bell);
 	assert_int_equal(config->kill_limit, 5);
 	assert_true(config->readonly);
 	assert_string_equal(config->log, "/var/log/dbtop Größe.log");
@@ -188,6 +191,20 @@ static size_t count_leaves(const struct node *map)
 	for (const struct node *node = map->first; node; node = node->next)
 		count += node->kind == NODE_MAP && node->first ? count_leaves(node) : 1;
 	return count;
+}
+
+static void the_full_file_holds_every_key(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	CLEANUP(cleanup_free) char *text = read_whole(FULL);
+	const struct node *full = parse(arena, FULL, text);
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+	for (size_t i = 0; i < count; i++)
+		if (!find(arena, full, keys[i].name))
+			fail_msg("%s has no %s", FULL, keys[i].name);
+	arena_free(arena);
 }
 
 static void example_holds_every_key_with_its_default(void **state)
@@ -749,6 +766,7 @@ int main(void)
 	setlocale(LC_ALL, "C.UTF-8");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_what_the_manual_says),
+		cmocka_unit_test(the_full_file_holds_every_key),
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(what_holds_nothing_is_the_defaults),
 		cmocka_unit_test(example_holds_every_key_with_its_default),
