@@ -230,7 +230,8 @@ static void leaked_text(const struct assessment *assessment, struct line *line)
 		line_add(line, STYLE_GOOD, "✓ none leaked");
 }
 
-/* The statuses beside LEAKED, in the order of the screen. */
+/* The statuses beside LEAKED, in the order of the screen. A leaked session has that status alone,
+ * so beside leaked ones these are the counts of the others. */
 static const struct {
 	enum status status;
 	const char *word;
@@ -284,6 +285,8 @@ static int draw_counts(const struct frame *frame, int x, int y)
 		if (!count && counts[i].only_some)
 			continue;
 		line_begin(&line);
+		if (i == 0 && leaked > 0)
+			line_add(&line, STYLE_DIM, "others: ");
 		line_printf(&line, count ? counts[i].style : STYLE_DIM, "%d", count);
 		line_printf(&line, STYLE_DIM, " %s", counts[i].word);
 		if (!put_part(grid, &x, y, right, &line))

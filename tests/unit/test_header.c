@@ -162,6 +162,7 @@ static void hidden_rows_leave_bounds(void **state)
 	int leaked = assessment->slots.by_status[STATUS_LEAKED];
 	assessment->slots.by_status[STATUS_LEAKED] = 0;
 	check(120, "none seen leaked", true);
+	check(120, "others:", false);
 	assessment->slots.by_status[STATUS_LEAKED] = leaked;
 	assessment->slots.used = 18;
 	assessment->slots.free = 4;
@@ -179,7 +180,7 @@ static void logins_are_counted(void **state)
 	assessment->logins = logins;
 	assessment->n_logins = 2;
 	assessment->slots.logging_in = 20;
-	check(120, "✗ 4 leaked   20 not logged in   2 in transaction", true);
+	check(120, "✗ 4 leaked   20 not logged in   others: 2 in transaction", true);
 	check(60, "20 not logged in", true);
 	check(30, "not logged in", false);
 	assessment->slots.logging_in = -1;
