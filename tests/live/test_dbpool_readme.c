@@ -106,10 +106,11 @@ static void it_works_after_an_installation(void **state)
 {
 	struct environment e = environment();
 	CLEANUP(cleanup_free)
-	char *install = mem_printf("meson install -C %s --no-rebuild --quiet --tags runtime,devel"
-				   " --destdir %s/installed && pc=$(find installed -name dbpool.pc)"
-				   " && sed -i \"s|^prefix=|&$PWD/installed|\" $pc",
-		BUILD_ROOT, live_folder());
+	char *install =
+		mem_printf("meson install -C %s --no-rebuild --quiet --tags runtime,devel"
+			   " --destdir %s/installed && sed -i \"s|^prefix=|&$PWD/installed|\""
+			   " $(find installed -name '*.pc')",
+			BUILD_ROOT, live_folder());
 	(void)state;
 	assert_run(shell(install, NULL), NULL);
 	extract("README.md", "hello.c");
@@ -123,6 +124,22 @@ static void it_works_after_an_installation(void **state)
 		shell("ldd installed-hello | grep -q \"libdbpool.so.0 => $PWD/installed/\"", e.env),
 		"");
 	assert_run(shell("./installed-hello", e.env), "hello from postgres\n");
+	environment_clear(&e);
+}
+
+/* The example of libdboutbox, with what the test before has installed. */
+static void so_does_the_outbox(void **state)
+{
+	struct environment e = environment();
+	(void)state;
+	assert_run(shell("PKG_CONFIG_PATH=$(dirname $(find $PWD/installed -name dboutbox.pc)) &&"
+			 " export PKG_CONFIG_PATH && cc " FLAGS " " SOURCE_ROOT
+			 "/examples/readings.c $(pkg-config --cflags --libs dboutbox) -o readings",
+			   NULL),
+		"");
+	assert_run(shell("ldd readings | grep -c \"/installed/\"", e.env), "2\n");
+	assert_run(shell("./readings '' file 3 90", e.env),
+		"stored 3 readings, 0 writes wait in file\n");
 	environment_clear(&e);
 }
 
@@ -156,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(the_example_works),
 		LIVE_TEST(it_works_after_an_installation),
+		LIVE_TEST(so_does_the_outbox),
 		LIVE_TEST(the_guides_worker_works),
 	};
 	return LIVE_GROUP("dbpool_readme", tests, .sql = "CREATE TABLE entries (at timestamptz)");

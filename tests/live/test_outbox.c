@@ -99,7 +99,7 @@ static void compare(const bool *acknowledged, long n)
 	free(found);
 }
 
-#define NUMBERS 400000
+#define NUMBERS 4000000
 
 static long note_acknowledged(struct live_program *program, bool *acknowledged, long last)
 {

@@ -21,7 +21,7 @@ terms() {
 }
 
 # A file by the end of its path: base/mem.c for src/base/mem.c.
-files=$(find src tests tools docs -type f)
+files=$(find src tests tools docs examples -type f)
 is_file() {
 	[ -e "$1" ] || [[ $files =~ /"$1"($'\n'|$) ]]
 }
