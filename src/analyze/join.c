@@ -1,12 +1,12 @@
 /* Assigns sockets to connections, and processes to sockets. */
 #include "analyze/join.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "analyze/client_processes.h"
+#include "analyze/networks.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
@@ -19,23 +19,20 @@ struct join {
 	const struct assessment *previous;
 	const struct peers *peers;
 	struct map *previous_by_identity; /* index into previous' connections */
-	struct map *tcp_by_local; /* index into peers->tcp; of sockets with the server's port at the
-				     remote end */
-	struct map *tcp_by_remote;   /* the same, with the server's port at the local end */
-	struct map *unix_by_backend; /* backend pid → index into peers->unix_sockets */
+	struct networks *networks;
+	struct map *unix_by_backend;             /* backend pid → index into unix_sockets */
+	const struct unix_socket **unix_sockets; /* of all namespaces */
+	size_t *unix_networks;                   /* the namespace of each */
 	struct client_processes *processes;
 	struct server_place *place;
+	bool server_here;     /* proven: on this machine */
+	size_t server;        /* proven: the namespace of its TCP sockets; NETWORK_NONE */
+	uint64_t server_pids; /* its pid namespace; 0: ours, or not known */
 };
 
 static uint64_t identity(int32_t pid, int64_t start)
 {
 	return map_mix((uint64_t)pid, (uint64_t)start);
-}
-
-/* A socket without an open descriptor is kept by the kernel for a while; it does not count. */
-static bool is_held(const struct tcp_socket *socket)
-{
-	return socket->inode != 0;
 }
 
 static const struct backend *own_backend(const struct join *join)
@@ -47,46 +44,48 @@ static const struct backend *own_backend(const struct join *join)
 	return NULL;
 }
 
-/* Whether the remote end of a client's socket is the server that we watch. */
-static bool is_server_address(const struct join *join, const struct endpoint *remote)
+/* The pid that the server itself has for the process, if it may be one of the server's. */
+static int32_t pid_at_server(const struct join *join, const struct process *process)
 {
-	if (endpoint_same_address(remote, &join->peers->target.server) ||
-		peers_is_door(join->peers, remote))
-		return true;
-	return join->place->network_here && peers_is_local(join->peers, remote);
+	if (!join->server_pids)
+		return process->pid;
+	return process->pid_namespace == join->server_pids ? process->inner_pid : 0;
 }
 
-static void index_tcp(struct join *join)
+static void index_unix_rows(struct join *join, const struct unix_socket *rows, size_t n_rows,
+	size_t network, uint32_t *next)
 {
-	const struct peers *peers = join->peers;
-	for (size_t i = 0; i < peers->n_tcp; i++) {
-		const struct tcp_socket *socket = &peers->tcp[i];
-		uint32_t index = (uint32_t)i;
-		if (socket->remote.port == peers->target.port &&
-			is_server_address(join, &socket->remote)) {
-			uint64_t key = endpoint_key(&socket->local);
-			/* One port of the client may be connected to several of the server's
-			 * addresses. */
-			uint32_t before = map_get(join->tcp_by_local, key);
-			if (before == MAP_NONE || !is_held(&peers->tcp[before]))
-				map_set(join->tcp_by_local, key, index);
+	for (size_t i = 0; i < n_rows; i++, ++*next) {
+		size_t count;
+		const struct socket_owner *owners =
+			peers_owners(join->peers, rows[i].inode, &count);
+		join->unix_sockets[*next] = &rows[i];
+		join->unix_networks[*next] = network;
+		for (size_t owner = 0; owner < count; owner++) {
+			int32_t pid =
+				pid_at_server(join, &join->peers->processes[owners[owner].process]);
+			if (pid)
+				map_set(join->unix_by_backend, (uint64_t)pid, *next);
 		}
-		if (socket->local.port == peers->target.port)
-			map_set(join->tcp_by_remote, endpoint_key(&socket->remote), index);
 	}
 }
 
+/* The server's end of a connection over a Unix socket is in the client's namespace. */
 static void index_unix(struct join *join)
 {
 	const struct peers *peers = join->peers;
-	for (size_t i = 0; i < peers->n_unix; i++) {
-		size_t count;
-		const struct socket_owner *owners =
-			peers_owners(peers, peers->unix_sockets[i].inode, &count);
-		for (size_t owner = 0; owner < count; owner++)
-			map_set(join->unix_by_backend,
-				(uint64_t)peers->processes[owners[owner].process].pid, (uint32_t)i);
-	}
+	struct arena *arena = join->assessment->arena;
+	size_t n = peers->n_unix;
+	uint32_t next = 0;
+	for (size_t i = 0; i < peers->n_networks; i++)
+		n += peers->networks[i].n_unix;
+	join->unix_by_backend = map_new(arena, n);
+	join->unix_sockets = arena_array(arena, n, sizeof(struct unix_socket *));
+	join->unix_networks = arena_array(arena, n, sizeof(*join->unix_networks));
+	index_unix_rows(join, peers->unix_sockets, peers->n_unix, NETWORK_OWN, &next);
+	for (size_t i = 0; i < peers->n_networks; i++)
+		index_unix_rows(join, peers->networks[i].unix_sockets, peers->networks[i].n_unix,
+			i + 1, &next);
 }
 
 static void index_previous(struct join *join)
@@ -139,20 +138,40 @@ static const struct process *find_own_server(const struct join *join, uint32_t i
 	return owner ? &join->peers->processes[owner->process] : NULL;
 }
 
-/* Learns where the server is from our own connection, of which both ends are known. Both ends of a
+/* Finds the server in another pid or network namespace than ours, by the process that holds its end
+ * of our own connection. */
+static void place_server_elsewhere(struct join *join, const struct backend *own)
+{
+	const struct process *process = NULL;
+	size_t network = NETWORK_NONE;
+	uint32_t found;
+	if (own->client.family == AF_UNIX && find_own_server_end(join, own, &found)) {
+		process = find_own_server(join, found);
+		if (process && !networks_is_backend(process, own))
+			process = NULL;
+		if (process)
+			network = networks_find(join->networks, process->network_namespace);
+	} else if (own->client.family != AF_UNIX) {
+		network = networks_find_server(join->networks, own, &found);
+		if (network != NETWORK_NONE)
+			process = &join->peers->processes[found];
+	}
+	if (!process)
+		return;
+	join->server_here = true;
+	join->server_pids = process->pid_namespace;
+	if (join->server == NETWORK_NONE)
+		join->server = network;
+}
+
+/* Learns where the server is in our own namespaces. Both ends of a
  * TCP connection in one table of sockets are proof enough, whatever processes are hidden; unless
  * another program holds the server's end: then a tunnel ends here, and the address that the server
  * sees is ours by chance. A Unix socket works across namespaces, and the server's end is then in
  * the dump of the client's namespace. */
-static void place_server(struct join *join)
+static void place_server_here(struct join *join, const struct backend *own)
 {
-	const struct peers_target *target = &join->peers->target;
-	const struct backend *own = own_backend(join);
 	uint32_t inode;
-	if (!own || !target->backend_pid || own->pid != target->backend_pid)
-		return;
-	join->place->unchanged =
-		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
 	if (!find_own_server_end(join, own, &inode))
 		return;
 	const struct process *server = find_own_server(join, inode);
@@ -164,20 +183,40 @@ static void place_server(struct join *join)
 		: join->place->here || !is_foreign;
 }
 
+/* Learns where the server is from our own connection, of which both ends are known. */
+static void place_server(struct join *join)
+{
+	const struct peers_target *target = &join->peers->target;
+	const struct backend *own = own_backend(join);
+	if (!own || !target->backend_pid || own->pid != target->backend_pid)
+		return;
+	join->place->unchanged =
+		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
+	place_server_here(join, own);
+	join->server_here = join->place->here;
+	if (join->place->network_here)
+		join->server = NETWORK_OWN;
+	if (!join->server_here || join->server == NETWORK_NONE)
+		place_server_elsewhere(join, own);
+	networks_place_server(join->networks, join->server, join->place->unchanged);
+}
+
+/* `network` is the namespace of the socket. */
 static void set_owner(struct join *join, struct connection *connection, uint32_t inode,
-	enum matched_by matched_by)
+	size_t network, enum matched_by matched_by)
 {
 	size_t count;
 	const struct socket_owner *owner = peers_owners(join->peers, inode, &count);
 	connection->seen_here = true;
 	connection->end_inode = inode;
+	connection->end_network = networks_id(join->networks, network);
 	connection->missed_at = INSTANT_UNKNOWN;
 	connection->end = CLIENT_END_NOT_VISIBLE;
 	if (!owner)
 		return;
 	connection->end = CLIENT_END_HELD;
 	connection->shared_by = (int)count;
-	connection->matched_by = matched_by;
+	connection->matched_by = network == NETWORK_OWN ? matched_by : MATCHED_NAMESPACE;
 	connection->process = client_processes_use(join->processes, owner->process);
 }
 
@@ -203,13 +242,6 @@ static bool outlived_the_dump(const struct join *join, const struct connection *
 	return before && before->end == CLIENT_END_GONE;
 }
 
-/* Whether the server's end shows that the client closed: it is not established, or missing. */
-static bool server_end_is_closed(const struct join *join, const struct endpoint *client)
-{
-	uint32_t index = map_get(join->tcp_by_remote, endpoint_key(client));
-	return index == MAP_NONE || join->peers->tcp[index].state != TCP_ESTABLISHED;
-}
-
 /* A client end that was on this machine is missing. That counts only if a second dump shows it,
  * too. */
 static bool missed_again(const struct join *join, struct connection *connection)
@@ -225,24 +257,71 @@ static bool missed_again(const struct join *join, struct connection *connection)
 	return false;
 }
 
+/* The namespace in which the client's end is. It stays where it was seen: another namespace may
+ * get the address later. */
+static size_t network_of(const struct join *join, const struct connection *connection)
+{
+	size_t seen = networks_find(join->networks, connection->end_network);
+	if (connection->end_network && (seen != NETWORK_NONE || join->peers->network_id))
+		return seen;
+	return networks_of_address(join->networks, &connection->backend->client);
+}
+
+/* This scan says nothing about the client's end. An end that is gone does not come back. */
+static void keep_gone(const struct join *join, struct connection *connection)
+{
+	const struct connection *before = find_before(join, connection);
+	if (before && before->end == CLIENT_END_GONE)
+		connection->end = CLIENT_END_GONE;
+}
+
+/* The namespace in which the client's end was seen has no process any more that we see. That proves
+ * something only if the last search read the namespaces of all processes. */
+static void join_network_gone(struct join *join, struct connection *connection)
+{
+	bool closed = join->server != NETWORK_NONE &&
+		networks_are_sockets_known(join->networks, join->server) &&
+		networks_is_server_end_closed(join->networks, connection->backend);
+	if (join->peers->all_networks && closed && outlived_the_dump(join, connection))
+		connection->end = CLIENT_END_GONE;
+	keep_gone(join, connection);
+}
+
+static bool is_missing(struct join *join, struct connection *connection)
+{
+	if (join->server == NETWORK_NONE)
+		return missed_again(join, connection);
+	return networks_are_sockets_known(join->networks, join->server) &&
+		networks_is_server_end_closed(join->networks, connection->backend);
+}
+
 static void join_tcp(struct join *join, struct connection *connection)
 {
-	const struct endpoint *client = &connection->backend->client;
-	if (!join->peers->tcp_known || (!join->place->unchanged && !join->place->network_here))
+	const struct tcp_socket *socket;
+	if (!join->peers->tcp_known || (!join->place->unchanged && join->server == NETWORK_NONE))
 		return;
-	if (!peers_is_local(join->peers, client) ||
-		(endpoint_is_loopback(client) && !join->place->network_here)) {
-		connection->end = CLIENT_END_ELSEWHERE;
-		return;
-	}
-	uint32_t index = map_get(join->tcp_by_local, endpoint_key(client));
-	if (index != MAP_NONE && is_held(&join->peers->tcp[index])) {
-		set_owner(join, connection, join->peers->tcp[index].inode, MATCHED_TCP);
+	size_t network = network_of(join, connection);
+	if (network == NETWORK_NONE && connection->end_network) {
+		join_network_gone(join, connection);
 		return;
 	}
-	bool gone = join->place->network_here ? server_end_is_closed(join, client)
-					      : missed_again(join, connection);
-	if (gone && outlived_the_dump(join, connection))
+	if (network == NETWORK_NONE || network == NETWORK_AMBIGUOUS) {
+		connection->end =
+			network == NETWORK_NONE ? CLIENT_END_ELSEWHERE : CLIENT_END_NOT_VISIBLE;
+		return;
+	}
+	if (!networks_are_sockets_known(join->networks, network)) {
+		keep_gone(join, connection);
+		return;
+	}
+	switch (networks_client_end(join->networks, network, connection->backend, &socket)) {
+	case NETWORK_END_FOUND:
+		set_owner(join, connection, socket->inode, network, MATCHED_TCP);
+		return;
+	case NETWORK_END_UNCERTAIN: return;
+	default: break;
+	}
+	if (is_missing(join, connection) && outlived_the_dump(join, connection))
 		connection->end = CLIENT_END_GONE;
 }
 
@@ -250,7 +329,7 @@ static void join_unix(struct join *join, struct connection *connection)
 {
 	if (!join->peers->unix_known)
 		return;
-	if (!join->place->here) {
+	if (!join->server_here) {
 		connection->end = CLIENT_END_ELSEWHERE;
 		return;
 	}
@@ -260,9 +339,9 @@ static void join_unix(struct join *join, struct connection *connection)
 		connection->end = connection->scanned ? CLIENT_END_NOT_VISIBLE : CLIENT_END_UNKNOWN;
 		return;
 	}
-	const struct unix_socket *socket = &join->peers->unix_sockets[index];
+	const struct unix_socket *socket = join->unix_sockets[index];
 	if (socket->peer && !socket->shut)
-		set_owner(join, connection, socket->peer, MATCHED_UNIX);
+		set_owner(join, connection, socket->peer, join->unix_networks[index], MATCHED_UNIX);
 	else if (outlived_the_dump(join, connection))
 		connection->end = CLIENT_END_GONE;
 }
@@ -313,6 +392,7 @@ static void remember(struct join *join, struct connection *connection)
 	if (before) {
 		connection->first_seen = by_this_clock(join, before->first_seen);
 		connection->seen_here = before->seen_here;
+		connection->end_network = before->end_network;
 		connection->missed_at = by_this_clock(join, before->missed_at);
 		connection->hidden_since = by_this_clock(join, before->hidden_since);
 		connection->listening = before->listening;
@@ -334,6 +414,8 @@ static void recall_owner(struct join *join, struct connection *connection)
 	connection->process =
 		client_processes_recall(join->processes, &join->previous->processes[owner]);
 	connection->matched_by = backend->client.family == AF_UNIX ? MATCHED_UNIX : MATCHED_TCP;
+	if (connection->end_network != join->peers->network_id)
+		connection->matched_by = MATCHED_NAMESPACE;
 }
 
 /* Notes since when the end is hidden. One dump may be too early for a client that has just opened
@@ -386,7 +468,7 @@ static void list_owners(struct join *join)
 		const struct tcp_socket *socket = &peers->tcp[i];
 		const struct socket_owner *owner = peers_owners(peers, socket->inode, &count);
 		if (owner && socket->remote.port == peers->target.port &&
-			is_server_address(join, &socket->remote))
+			networks_is_to_server(join->networks, NETWORK_OWN, socket))
 			join->assessment
 				->processes[client_processes_use(join->processes, owner->process)]
 				.connections++;
@@ -415,15 +497,13 @@ void join_clients(struct assessment *assessment, const struct assessment *previo
 		.previous_by_identity = map_new(arena, previous ? previous->n_connections : 0),
 		.processes = processes,
 		.place = &assessment->place,
+		.server = NETWORK_NONE,
 	};
 	index_previous(&join);
 	if (peers) {
-		join.tcp_by_local = map_new(arena, peers->n_tcp);
-		join.tcp_by_remote = map_new(arena, peers->n_tcp);
-		join.unix_by_backend = map_new(arena, peers->n_unix);
+		join.networks = networks_new(peers, assessment->activity, arena);
 		if (assessment->activity)
 			place_server(&join);
-		index_tcp(&join);
 		index_unix(&join);
 	}
 	for (size_t i = 0; i < assessment->n_connections; i++)

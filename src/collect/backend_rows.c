@@ -39,6 +39,7 @@ enum backend_column {
 	COLUMN_SUPERUSER,
 	COLUMN_SEES_ALL,
 	COLUMN_SIGNALS,
+	COLUMN_PORT,
 	COLUMN_COUNT,
 };
 
@@ -84,13 +85,15 @@ enum backend_column {
 	" CASE WHEN own THEN"                                                                      \
 	"  pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on' END,"            \
 	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') END,"            \
-	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END"
+	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END,"            \
+	" CASE WHEN own THEN pg_catalog.current_setting('port')::pg_catalog.int4 END"
 
 /* CURRENT_TIMESTAMP needs no right to call a function. */
 #define NO_FACTS_SQL                                                                               \
 	" NULL::pg_catalog.int4, NULL::pg_catalog.int4, NULL::pg_catalog.timestamptz,"             \
 	" CASE WHEN own THEN CURRENT_TIMESTAMP END,"                                               \
-	" NULL::pg_catalog.bool, NULL::pg_catalog.bool, NULL::pg_catalog.bool"
+	" NULL::pg_catalog.bool, NULL::pg_catalog.bool, NULL::pg_catalog.bool,"                    \
+	" NULL::pg_catalog.int4"
 
 #define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text, NULL::pg_catalog.int4,"
 
@@ -191,6 +194,7 @@ static struct server_facts read_facts(const PGresult *result, int row, int versi
 		.version = version,
 		.max_connections = cell_int(result, row, COLUMN_MAX_CONNECTIONS, -1),
 		.reserved = cell_int(result, row, COLUMN_RESERVED, -1),
+		.port = cell_int(result, row, COLUMN_PORT, 0),
 		.started_at = cell_instant(result, row, COLUMN_STARTED_AT),
 		.clock = cell_instant(result, row, COLUMN_CLOCK),
 		.own_pid = cell_int(result, row, COLUMN_PID, 0),

@@ -19,6 +19,7 @@
 #include "collect/addresses.h"
 #include "collect/doors.h"
 #include "collect/netlink.h"
+#include "collect/other_networks.h"
 #include "collect/sockets.h"
 #include "loop/handle.h"
 #include "loop/worker.h"
@@ -39,9 +40,10 @@ struct scan {
 	bool left_alone; /* abandoned: it hangs */
 	struct worker *worker;
 	struct netlink *netlink;
+	struct other_networks *networks;
 	struct owners *owners;
 	struct peers *peers;
-	bool fresh;
+	bool fresh, search;
 };
 
 /* A process in which a scan hangs. */
@@ -59,7 +61,7 @@ struct clients {
 	unsigned scans, scans_before; /* before: the walks of abandoned scans */
 	bool asked;
 	struct peers_target target; /* of the requested scan */
-	bool fresh;
+	bool fresh, search;
 	uint16_t *ports;
 	size_t n_ports;
 
@@ -84,6 +86,7 @@ static void destroy_scan(void *data)
 	struct scan *scan = data;
 	peers_unref(scan->peers);
 	owners_free(scan->owners);
+	other_networks_free(scan->networks);
 	netlink_free(scan->netlink);
 	free(scan);
 }
@@ -95,6 +98,7 @@ static struct scan *scan_new(struct clients *clients)
 	scan->worker = worker_new(clients->loop,
 		&(struct worker_callbacks){ scan, scan_on_worker, after_scan, destroy_scan });
 	scan->netlink = sockets_netlink();
+	scan->networks = other_networks_new(clients->proc_root);
 	scan->owners = owners_new(clients->proc_root);
 	return scan;
 }
@@ -124,6 +128,7 @@ static void leave_alone(struct clients *clients, int32_t pid)
 	clients->stuck[clients->n_stuck++] = (struct stuck_scan){ stuck, pid, stat.start_ticks };
 	stuck->left_alone = true;
 	clients->fresh |= stuck->fresh;
+	clients->search |= stuck->search;
 	renew_scan(clients);
 	snprintf(clients->error, sizeof(clients->error),
 		"process %" PRId32 " hangs in the kernel: its command line cannot be read", pid);
@@ -185,20 +190,39 @@ void clients_set_timeout(struct clients *clients, int64_t timeout)
 	clients->timeout = timeout;
 }
 
+/* The server's port as we reach it, and as the server itself has it if that is another one. */
+struct server_ports {
+	uint16_t ports[2];
+	size_t count;
+};
+
+static struct server_ports server_ports(const struct peers_target *target)
+{
+	struct server_ports ports = { .ports = { target->port, target->server_port }, .count = 1 };
+	if (target->server_port && target->server_port != target->port)
+		ports.count = 2;
+	return ports;
+}
+
+static bool is_server_port(const struct server_ports *ports, uint16_t port)
+{
+	return port == ports->ports[0] || (ports->count == 2 && port == ports->ports[1]);
+}
+
 /* The sockets whose owners are of interest: both ends, if both are on this machine. */
 struct wanted {
 	struct owners_wanted *rows;
 	size_t count;
 };
 
-static void want_tcp(
-	struct wanted *wanted, const struct tcp_socket *rows, size_t n_rows, uint16_t server_port)
+static void want_tcp(struct wanted *wanted, const struct tcp_socket *rows, size_t n_rows,
+	const struct server_ports *ports)
 {
 	wanted->rows = mem_resize(wanted->rows, wanted->count + n_rows + 1, sizeof(*wanted->rows));
 	for (size_t i = 0; i < n_rows; i++)
 		if (rows[i].inode)
 			wanted->rows[wanted->count++] = (struct owners_wanted){ rows[i].inode,
-				rows[i].remote.port == server_port };
+				is_server_port(ports, rows[i].remote.port) };
 }
 
 static void want_unix(struct wanted *wanted, const struct unix_socket *rows, size_t n_rows)
@@ -225,12 +249,15 @@ static void dump_port(struct scan *scan, struct peers *peers, struct peers_port 
 /* If a source fails, its part of the block is unknown. */
 static void dump(struct scan *scan, struct peers *peers)
 {
+	struct server_ports server = server_ports(&peers->target);
 	peers->dumped_at = instant_now();
 	peers->dump_began = instant_monotonic();
-	peers->tcp_known = sockets_dump_tcp(scan->netlink, peers->arena, &peers->target,
-				   &peers->tcp, &peers->n_tcp) == 0;
-	peers->unix_known = sockets_dump_unix(scan->netlink, peers->arena, &peers->target,
-				    &peers->unix_sockets, &peers->n_unix) == 0;
+	peers->tcp_known = sockets_dump_tcp_ports(scan->netlink, peers->arena, &peers->target,
+				   server.ports, server.count, &peers->tcp, &peers->n_tcp) == 0;
+	peers->unix_known =
+		sockets_dump_unix_ports(scan->netlink, peers->arena, &peers->target, server.ports,
+			server.count, &peers->unix_sockets, &peers->n_unix) == 0;
+	other_networks_dump(scan->networks, server.ports, server.count, scan->search, peers);
 	for (size_t i = 0; i < peers->n_ports; i++)
 		dump_port(scan, peers, &peers->ports[i]);
 	peers->dump_ended = instant_monotonic();
@@ -242,14 +269,21 @@ static void scan_on_worker(void *data)
 	struct peers *peers = scan->peers;
 	struct wanted wanted = { 0 };
 	struct doors doors;
+	struct server_ports server = server_ports(&peers->target);
 	dump(scan, peers);
 	doors_list(&doors, scan->netlink, peers);
 	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
-	want_tcp(&wanted, peers->tcp, peers->n_tcp, peers->target.port);
+	want_tcp(&wanted, peers->tcp, peers->n_tcp, &server);
 	want_unix(&wanted, peers->unix_sockets, peers->n_unix);
+	for (size_t i = 0; i < peers->n_networks; i++) {
+		const struct peers_network *network = &peers->networks[i];
+		want_tcp(&wanted, network->tcp, network->n_tcp, &server);
+		want_unix(&wanted, network->unix_sockets, network->n_unix);
+	}
 	for (size_t i = 0; i < peers->n_ports; i++) {
 		const struct peers_port *port = &peers->ports[i];
-		want_tcp(&wanted, port->tcp, port->n_tcp, port->port);
+		const struct server_ports own = { .ports = { port->port }, .count = 1 };
+		want_tcp(&wanted, port->tcp, port->n_tcp, &own);
 		want_unix(&wanted, port->unix_sockets, port->n_unix);
 	}
 	wanted.rows = mem_resize(
@@ -308,7 +342,8 @@ static void start(struct clients *clients)
 	scan->peers->target = clients->target;
 	list_ports(clients, scan->peers);
 	scan->fresh = clients->fresh;
-	clients->asked = clients->fresh = false;
+	scan->search = clients->search || clients->fresh;
+	clients->asked = clients->fresh = clients->search = false;
 	watch_over(clients);
 	worker_start(scan->worker);
 }
@@ -320,6 +355,11 @@ void clients_scan(struct clients *clients, const struct peers_target *target, bo
 	clients->asked = true;
 	if (!worker_is_busy(clients->scan->worker))
 		start(clients);
+}
+
+void clients_search_networks(struct clients *clients)
+{
+	clients->search = true;
 }
 
 void clients_free(struct clients *clients)

@@ -134,6 +134,40 @@ int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
 	return error;
 }
 
+static bool has_port(const struct tcp_socket *row, const uint16_t *ports, size_t n_ports)
+{
+	for (size_t i = 0; i < n_ports; i++)
+		if (row->local.port == ports[i] || row->remote.port == ports[i])
+			return true;
+	return false;
+}
+
+int sockets_dump_tcp_ports(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
+	struct tcp_socket **ret_rows, size_t *ret_count)
+{
+	struct tcp_socket *rows = NULL;
+	size_t count = 0, room = 0;
+	for (size_t i = 0; i < n_ports; i++) {
+		struct peers_target one = *target;
+		struct tcp_socket *found;
+		size_t n_found;
+		one.port = ports[i];
+		int error = sockets_dump_tcp(netlink, arena, &one, &found, &n_found);
+		if (error < 0)
+			return error;
+		for (size_t row = 0; row < n_found; row++) {
+			if (has_port(&found[row], ports, i))
+				continue;
+			rows = arena_grow(arena, rows, count, &room, sizeof(*rows));
+			rows[count++] = found[row];
+		}
+	}
+	*ret_rows = rows;
+	*ret_count = count;
+	return 0;
+}
+
 int sockets_dump_listeners(struct netlink *netlink, struct arena *arena, uint16_t port,
 	struct listening_socket **ret_rows, size_t *ret_count)
 {
@@ -282,6 +316,30 @@ int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
 	}
 	free(rows.rows);
 	return error;
+}
+
+int sockets_dump_unix_ports(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
+	struct unix_socket **ret_rows, size_t *ret_count)
+{
+	struct unix_socket *rows = NULL;
+	size_t count = 0, room = 0;
+	for (size_t i = 0; i < n_ports; i++) {
+		struct peers_target one = *target;
+		struct unix_socket *found;
+		size_t n_found;
+		one.port = ports[i];
+		int error = sockets_dump_unix(netlink, arena, &one, &found, &n_found);
+		if (error < 0)
+			return error;
+		for (size_t row = 0; row < n_found; row++) {
+			rows = arena_grow(arena, rows, count, &room, sizeof(*rows));
+			rows[count++] = found[row];
+		}
+	}
+	*ret_rows = rows;
+	*ret_count = count;
+	return 0;
 }
 
 int sockets_dump_unix_listeners(struct netlink *netlink, struct arena *arena,

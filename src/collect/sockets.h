@@ -31,6 +31,11 @@ int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
 	const struct peers_target *target, struct tcp_socket **ret_rows, size_t *ret_count)
 	__attribute__((warn_unused_result));
 
+/* The same for several ports: each socket is listed once, in the order of the ports. */
+int sockets_dump_tcp_ports(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
+	struct tcp_socket **ret_rows, size_t *ret_count) __attribute__((warn_unused_result));
+
 /* A TCP socket that listens. */
 struct listening_socket {
 	struct endpoint local;
@@ -49,6 +54,11 @@ int sockets_dump_listeners(struct netlink *netlink, struct arena *arena, uint16_
 int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
 	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
 	__attribute__((warn_unused_result));
+
+/* The same for several ports. */
+int sockets_dump_unix_ports(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
+	struct unix_socket **ret_rows, size_t *ret_count) __attribute__((warn_unused_result));
 
 /* Lists the sockets that listen on exactly the file that we connect to: target->socket_inode.
  * Returns 0 or a negative errno, as sockets_dump_unix(). */

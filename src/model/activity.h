@@ -58,6 +58,7 @@ struct backend {
 struct server_facts {
 	int32_t version;         /* server_version_num, 150020 */
 	int32_t max_connections; /* −1: our role may not ask */
+	int32_t port;            /* on which it listens; 0: not known */
 	int32_t reserved; /* likewise; superuser_reserved_connections + reserved_connections (16 and
 			     up) */
 	int64_t started_at; /* pg_postmaster_start_time() */

@@ -18,6 +18,7 @@ struct peers *peers_new(void)
 		.dump_began = INSTANT_UNKNOWN,
 		.dump_ended = INSTANT_UNKNOWN,
 		.scanned_at = INSTANT_UNKNOWN,
+		.searched_at = INSTANT_UNKNOWN,
 	};
 	return peers;
 }

@@ -1,8 +1,8 @@
 /* The client ends of connections on this machine: sockets, and the processes that hold them. Plain
  * data, const once published.
  *
- * Sources: sock_diag(7) for the sockets, /proc/PID/fd for their owners. Both show only dbtop's own
- * network and pid namespaces. */
+ * Sources: sock_diag(7) for the sockets, /proc/PID/fd for their owners. sock_diag shows one network
+ * namespace only: the sockets of others are read in those (collect/other_networks). */
 #ifndef MODEL_PEERS_H
 #define MODEL_PEERS_H
 
@@ -25,6 +25,9 @@ struct peers_target {
 	/* The file that the server's Unix socket is bound to, regardless of the spelling of its
 	 * path; inode 0: not known, or connected over TCP. */
 	uint64_t socket_device, socket_inode;
+	/* The port on which the server itself listens: another than ours where something between us
+	 * and the server translates it. 0: not known yet. */
+	uint16_t server_port;
 };
 
 #define PROCESS_WAIT_MAX 32
@@ -34,11 +37,13 @@ struct peers_target {
 struct process {
 	int32_t pid;
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid its identity */
-	int64_t started_at;   /* start_ticks as an instant; INSTANT_UNKNOWN when not known */
-	int64_t ended_at;     /* when it was first missing; INSTANT_UNKNOWN while it runs */
-	int32_t parent;       /* its parent when it was first seen; 0: not known */
-	const char *name;     /* the short name of the program: "python3" */
-	const char *command;  /* the command line; [name] for a kernel thread or a zombie */
+	int32_t inner_pid;    /* its pid in its own pid namespace; 0 when not known */
+	uint64_t pid_namespace, network_namespace; /* their inodes; 0 when not known */
+	int64_t started_at;  /* start_ticks as an instant; INSTANT_UNKNOWN when not known */
+	int64_t ended_at;    /* when it was first missing; INSTANT_UNKNOWN while it runs */
+	int32_t parent;      /* its parent when it was first seen; 0: not known */
+	const char *name;    /* the short name of the program: "python3" */
+	const char *command; /* the command line; [name] for a kernel thread or a zombie */
 	uint32_t uid;
 	const char *user;          /* the name of uid, or its number */
 	const char *unit;          /* systemd unit from the cgroup: "jarvis.service" */
@@ -83,6 +88,23 @@ struct peers_port {
 	size_t n_unix;
 };
 
+/* Another network namespace of this machine than ours: one in which a process lives that we may
+ * look into. */
+struct peers_network {
+	uint64_t id; /* its inode */
+	bool hidden; /* only processes are left in it that we may not look into */
+	bool dumped; /* this scan read its sockets: they are skipped where nothing of interest was
+		      * at the last scan */
+	bool tcp_known; /* as in struct peers */
+	bool unix_known;
+	struct tcp_socket *tcp;
+	size_t n_tcp;
+	struct unix_socket *unix_sockets;
+	size_t n_unix;
+	struct endpoint *addresses; /* of its interfaces; the port is 0 */
+	size_t n_addresses;
+};
+
 struct peers {
 	struct arena *arena; /* owns everything here, the block too */
 	int refs;
@@ -100,6 +122,13 @@ struct peers {
 	bool other_namespaces; /* this machine forwards packets, or has other network namespaces:
 				  sockets that we cannot see may use a local address, too */
 	int n_refused;         /* processes whose descriptors we may not read */
+	uint64_t network_id;   /* the inode of our own network namespace; 0 when not known */
+	struct peers_network *networks; /* the others */
+	size_t n_networks;
+	int64_t searched_at; /* dumped_at of the last scan that looked for namespaces;
+				INSTANT_UNKNOWN before it */
+	bool all_networks;   /* then every process could be seen: a namespace that was there before
+				and is not listed has none any more */
 	/* sockets with the server's port at either end. First those at the target's address,
 	 * then those at others: a server may have several */
 	struct tcp_socket *tcp;

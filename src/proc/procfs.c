@@ -392,6 +392,17 @@ static const char *user_name(struct procfs *procfs, uint32_t uid)
 	return procfs->user_names[i];
 }
 
+/* The line lists the pid in each namespace, from that of the tree to the process's own. */
+static int32_t inner_pid(const char *status)
+{
+	const char *line = strstr(status, "\nNSpid:");
+	if (!line)
+		return 0;
+	size_t length = strcspn(line + 1, "\n");
+	const char *last = memrchr(line + 1, '\t', length);
+	return last ? (int32_t)strtol(last + 1, NULL, 10) : 0;
+}
+
 /* The effective user. The owner of the folder may be different: it is root for a process that has
  * changed its user. */
 static void describe_user(struct procfs *procfs, int folder, struct arena *arena, struct process *p)
@@ -401,6 +412,7 @@ static void describe_user(struct procfs *procfs, int folder, struct arena *arena
 	p->uid = UINT32_MAX;
 	if (read_file(folder, "status", text, sizeof(text)) < 0)
 		return;
+	p->inner_pid = inner_pid(text);
 	const char *line = strstr(text, "\nUid:");
 	if (!line || sscanf(line + 5, "%" SCNu32 "%" SCNu32, &ignored, &effective) != 2)
 		return;
@@ -535,6 +547,8 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	}
 	describe_user(procfs, folder, arena, &process);
 	describe_cgroup(folder, arena, &process);
+	process.pid_namespace = procfs_namespace(folder, "ns/pid");
+	process.network_namespace = procfs_namespace(folder, "ns/net");
 	*ret = process;
 	*ret_stat = stat;
 	return 0;
@@ -544,6 +558,15 @@ static bool is_set(const struct procfs *procfs, const char *path)
 {
 	char text[16];
 	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
+}
+
+uint64_t procfs_namespace(int folder, const char *path)
+{
+	char text[64];
+	ssize_t length = readlinkat(folder, path, text, sizeof(text) - 1);
+	text[length > 0 ? length : 0] = '\0';
+	const char *number = strchr(text, '[');
+	return number ? strtoull(number + 1, NULL, 10) : 0;
 }
 
 /* Each namespace has its own files, with their own inodes, in /proc/PID/net. Unlike

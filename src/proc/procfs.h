@@ -112,6 +112,11 @@ void procfs_skip_all(struct procfs *procfs);
 /* Clock ticks per second, for start_ticks and cpu_ticks. */
 int64_t procfs_ticks_per_second(const struct procfs *procfs);
 
+/* Returns the inode in a link of /proc/PID/ns, "net:[4026531840]"; 0, with errno set, if the link
+ * cannot be read: that needs the rights of ptrace(2) over the process. `path` is relative to the
+ * folder. */
+uint64_t procfs_namespace(int folder, const char *path);
+
 /* True if the process is in our network namespace; false if that is not known. */
 bool procfs_shares_network(const struct procfs *procfs, int32_t pid);
 

@@ -146,8 +146,12 @@ static void set_owner(const struct decoding *decoding, const struct owner_row *o
 	connection->process = owner->present
 		? map_get(decoding->processes, process_key(&owner->process))
 		: NO_PROCESS;
-	if (connection->process != NO_PROCESS)
+	if (connection->process != NO_PROCESS) {
+		struct process *process =
+			&decoding->assessment->processes[connection->process].process;
 		connection->matched_by = owner->matched_by;
+		process->network_namespace = owner->network > 0 ? (uint64_t)owner->network : 0;
+	}
 	connection->shared_by = owner->shared_by > 0 ? owner->shared_by : 0;
 }
 

@@ -64,6 +64,7 @@ static const struct json_field owner_fields[] = {
 	{ "user", FIELD_NAME, AT(owner_row, process.user) },
 	{ "unit", FIELD_NAME, AT(owner_row, process.unit) },
 	{ "container", FIELD_NAME, AT(owner_row, process.container) },
+	{ "network_namespace", FIELD_LARGE, AT(owner_row, network) },
 	{ "shared_by", FIELD_POSITIVE, AT(owner_row, shared_by) },
 	{ "matched_by", FIELD_WORD, AT(owner_row, matched_by), matched_by_word, MATCHED_COUNT },
 };

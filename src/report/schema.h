@@ -46,6 +46,7 @@ struct owner_row {
 	bool present;
 	struct process process;
 	int shared_by;
+	int64_t network; /* the inode of its network namespace; −1: ours, or not known */
 	enum matched_by matched_by;
 };
 

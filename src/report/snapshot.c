@@ -46,14 +46,18 @@ static struct proxy_row proxy_row(const struct proxy *proxy)
 	};
 }
 
-static struct owner_row owner_row(
+/* The network namespace is written where it is not ours. */
+static struct owner_row owner_row(const struct assessment *assessment,
 	const struct client_process *client, enum matched_by matched_by, int shared_by)
 {
 	if (!client)
 		return (struct owner_row){ .present = false };
+	uint64_t network = client->process.network_namespace;
+	bool ours = assessment->peers && assessment->peers->network_id == network;
 	return (struct owner_row){
 		.present = true,
 		.process = client->process,
+		.network = network && !ours ? (int64_t)network : -1,
 		.matched_by = matched_by,
 		.shared_by = shared_by,
 	};
@@ -104,7 +108,7 @@ static void write_connections(struct encoder *encoder, const struct snapshot *sn
 		struct connection_row row = {
 			.backend = *connection->backend,
 			.connection = *connection,
-			.owner = owner_row(assessment_process(assessment, connection),
+			.owner = owner_row(assessment, assessment_process(assessment, connection),
 				connection->matched_by, connection->shared_by),
 			.slot = slot_row(assessment, connection),
 			.link = link_row(connection),
@@ -255,7 +259,7 @@ static void write_waiters(struct encoder *encoder, const struct snapshot *snapsh
 			.link.pool = waiter->pool ? waiter->pool->name : NULL,
 			.link.address = waiter->console->name,
 			.link.client = *waiter->client,
-			.owner = owner_row(owner, MATCHED_NONE, 0),
+			.owner = owner_row(assessment, owner, MATCHED_NONE, 0),
 		};
 		json_write_object(encoder, NULL, &waiter_table, &row);
 	}
@@ -270,7 +274,7 @@ static void write_logins(struct encoder *encoder, const struct snapshot *snapsho
 			? NULL
 			: &assessment->processes[login->process];
 		const struct login_row row = {
-			.owner = owner_row(owner, MATCHED_NONE, 0),
+			.owner = owner_row(assessment, owner, MATCHED_NONE, 0),
 			.client = login->client,
 			.count = login->count,
 		};

@@ -31,12 +31,35 @@
 #define PROXY_OFTEN  (1 * USEC_PER_SEC)
 #define PROXY_SELDOM (5 * USEC_PER_SEC)
 
+/* Whether a session's end is not known, and the namespaces of this machine were not searched since
+ * the session was first seen. A session of another machine is looked for once. */
+static bool wants_search(const struct target *target)
+{
+	const struct assessment *assessment = target->assessment;
+	const struct peers *peers = assessment->peers;
+	for (size_t i = 0; peers && i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		bool known =
+			connection->end == CLIENT_END_HELD || connection->end == CLIENT_END_GONE;
+		bool searched = peers->searched_at > connection->first_seen &&
+			peers->searched_at <= assessment->now;
+		if (connection->scanned && !known && !searched)
+			return true;
+	}
+	return false;
+}
+
 void target_begin_scan(struct target *target, bool fresh)
 {
 	struct peers_target where;
 	session_locate(target->session, &where);
 	if (where.server.family == AF_UNSPEC)
 		return;
+	const struct activity *activity = backends_latest(target->backends);
+	if (activity && activity->server.port > 0 && activity->server.port <= UINT16_MAX)
+		where.server_port = (uint16_t)activity->server.port;
+	if (target->options.refresh_until_complete || wants_search(target))
+		clients_search_networks(target->clients);
 	target->last_scan = instant_monotonic();
 	uint16_t *ports = mem_alloc((poolers_count(target->poolers) + 1) * sizeof(*ports));
 	clients_set_ports(target->clients, ports, poolers_ports(target->poolers, ports));
@@ -67,7 +90,7 @@ bool target_needs_scan(const struct target *target)
 		if (!assessment->connections[i].scanned)
 			return true;
 	return !assessment->activity || !assessment->peers || logins_need_dump(assessment) ||
-		instant_monotonic() - target->last_scan >= SCAN_EVERY;
+		wants_search(target) || instant_monotonic() - target->last_scan >= SCAN_EVERY;
 }
 
 void target_scan_proxy(struct target *target, int64_t after)

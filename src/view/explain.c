@@ -48,6 +48,8 @@ static const char *const matches[MATCHED_COUNT] = {
 	[MATCHED_PAGE] = "page: its pool's stats page names this backend's pid",
 	[MATCHED_TCP] = "tcp: its socket has the client's address and port; exact",
 	[MATCHED_UNIX] = "unix: its socket is the other end of the backend's; exact",
+	[MATCHED_NAMESPACE] =
+		"namespace: its socket, in another network namespace, is the client's end; exact",
 	[MATCHED_PGBOUNCER] = "pgbouncer: PgBouncer's client that is linked to this backend",
 	[MATCHED_PROXY] = "proxy: named by application_name, and it holds a socket to the proxy",
 	[MATCHED_NAME] = "name: by application_name alone, which anybody may set; not proven",

@@ -8,7 +8,7 @@
 #include "make_seeds.h"
 
 #define NULL_CELL  255
-#define FACTS      7
+#define FACTS      8
 #define AFTER_2000 INT64_C(823176224000000) /* 2026-01-31, µs */
 
 struct bytes {
@@ -88,6 +88,7 @@ static void add_facts(struct bytes *to)
 	add_bool(to, false);
 	add_bool(to, true);
 	add_bool(to, true);
+	add_int(to, 5432);
 }
 
 /* A role that may not see it gets the pid, and a text that says so. */

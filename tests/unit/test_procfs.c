@@ -24,6 +24,7 @@
 #include "proc/cgroup.h"
 #include "proc/cmdline.h"
 #include "proc/descriptors.h"
+#include "proc/namespaces.h"
 #include "proc/procfs.h"
 
 #define TREE     "tests/data/proc-app"
@@ -494,6 +495,31 @@ static void scan_sees_other_network_namespaces(void **state)
 	assert_int_equal(scan.n_owners, 0);
 }
 
+static void namespaces_are_listed_once(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	struct procfs *recorded = procfs_new("tests/data/proc-namespaces");
+	struct namespaces found;
+	assert_int_equal(namespaces_list(recorded, arena, &found), 0);
+	assert_int_equal(found.count, 2);
+	assert_true(found.networks[0].id && found.networks[0].id < found.networks[1].id);
+	procfs_free(recorded);
+	/* the running kernel: our own is among them, with files of its own */
+	struct procfs *procfs = procfs_new("/proc");
+	uint64_t own = procfs_namespace(procfs_root(procfs), "self/ns/net");
+	size_t times = 0;
+	assert_int_equal(namespaces_list(procfs, arena, &found), 0);
+	for (size_t i = 0; i < found.count; i++) {
+		times += found.networks[i].id == own;
+		if (found.networks[i].id == own)
+			assert_true(found.networks[i].files);
+	}
+	assert_int_equal(times, 1);
+	procfs_free(procfs);
+	arena_free(arena);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -512,6 +538,7 @@ int main(void)
 		TEST(forwarding_of_either_family_counts),
 		TEST(scan_finds_owners_sorted),
 		TEST(scan_sees_other_network_namespaces),
+		TEST(namespaces_are_listed_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

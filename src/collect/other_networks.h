@@ -1,0 +1,34 @@
+/* The sockets in other network namespaces of this machine than ours.
+ *
+ * A namespace is known by the processes that live in it and that we may look into: root sees all, a
+ * user those of his own processes (rootless containers). Its sockets are read from inside by
+ * sock_diag, in a thread that is started for the scan and ends with it: setns(2) changes the thread
+ * that calls it, and a thread that could not come back must run nothing else. That needs
+ * CAP_SYS_ADMIN; without it they are read from /proc/PID/net, which costs twice as much and shows
+ * no peers of Unix sockets.
+ *
+ * Each namespace costs a walk over the kernel's table. So they are listed only when a search is
+ * requested, and one in which nothing of interest was found is not read again until then. No
+ * descriptor of a namespace is kept: it would keep the namespace alive. */
+#ifndef COLLECT_OTHER_NETWORKS_H
+#define COLLECT_OTHER_NETWORKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct other_networks;
+struct peers;
+
+/* Never NULL. Use it on one thread at a time. */
+struct other_networks *other_networks_new(const char *proc_root) __attribute__((returns_nonnull));
+/* NULL is allowed. */
+void other_networks_free(struct other_networks *networks);
+
+/* Fills in network_id, networks, searched_at and all_networks of the block, whose own sockets,
+ * target and dumped_at must be set. `search` looks for namespaces and reads them all; the first
+ * call always does. The sockets are those with one of the ports. */
+void other_networks_dump(struct other_networks *networks, const uint16_t *ports, size_t n_ports,
+	bool search, struct peers *peers);
+
+#endif

@@ -1,0 +1,350 @@
+/* Server and applications in network namespaces of their own: each process is found, and each
+ *killed client is proven gone, or it is not known; never wrong.
+ *
+ * The tests' own namespace (the machine) is a new one, so that nothing of the real machine is
+ * touched. The server's namespace and the application's are connected to it by cables:
+ *
+ *	server 198.18.0.2 -- 198.18.0.1 machine 198.18.1.1 -- 198.18.1.2 application */
+#include "live_group.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define SERVER      "198.18.0.2"
+#define APPLICATION "198.18.1.2"
+
+static int machine; /* a descriptor of the machine's namespace */
+static struct live_program *in_server, *in_application; /* each keeps a namespace alive */
+
+static void shell(const char *script)
+{
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "sh", "-ec", script, NULL },
+	};
+	struct live_run run = live_run(&options, 30000);
+	if (run.status != 0)
+		fail_msg("%s: %s", script, run.err);
+	live_run_clear(&run);
+}
+
+/* Starts a process that does nothing in a new namespace, or in ours. */
+static struct live_program *start_holder(bool new_namespace)
+{
+	const char *const *argv = new_namespace
+		? (const char *const[]){ "unshare", "-n", "sh", "-c",
+			  "echo ready; exec sleep 1000000", NULL }
+		: (const char *const[]){ "sh", "-c", "echo ready; exec sleep 1000000", NULL };
+	struct live_program *holder =
+		live_start(&(const struct live_program_options){ .argv = argv });
+	live_wait_out(holder, "ready\n", 20000);
+	return holder;
+}
+
+/* Connects the holder's namespace with ours, which routes its packets. */
+static void lay_cable(const struct live_program *holder, int number)
+{
+	CLEANUP(cleanup_free)
+	char *script = mem_printf("n=%d p=%d\n"
+				  "inside() { nsenter -n -t $p \"$@\"; }\n"
+				  "ip link add cable$n type veth peer name eth0 netns $p\n"
+				  "ip addr add 198.18.$n.1/24 dev cable$n\n"
+				  "ip link set cable$n up\n"
+				  "inside ip addr add 198.18.$n.2/24 dev eth0\n"
+				  "inside ip link set eth0 up\n"
+				  "inside ip link set lo up\n"
+				  "inside ip route add default via 198.18.$n.1\n",
+		number, (int)live_pid(holder));
+	shell(script);
+}
+
+/* The server is already in its namespace: main() has moved there. */
+static void set_up(void)
+{
+	live_keep(true);
+	in_server = start_holder(false);
+	if (setns(machine, CLONE_NEWNET) < 0)
+		fail_msg("the machine's namespace cannot be entered");
+	in_application = start_holder(true);
+	live_keep(false);
+	shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward");
+	lay_cable(in_server, 0);
+	lay_cable(in_application, 1);
+}
+
+/* --- places --- */
+
+enum home { MACHINE, OF_SERVER, OF_APPLICATION };
+
+static struct place {
+	const char *name;
+	enum home home;
+	bool over_unix, loopback;
+	const char *matched_by;
+} places[] = {
+	{ "far", OF_APPLICATION, .matched_by = "namespace" },
+	{ "beside", OF_SERVER, .loopback = true, .matched_by = "namespace" },
+	{ "beside_unix", OF_SERVER, .over_unix = true, .matched_by = "namespace" },
+	{ "far_unix", OF_APPLICATION, .over_unix = true, .matched_by = "namespace" },
+	{ "machine", MACHINE, .matched_by = "tcp" },
+	{ "machine_unix", MACHINE, .over_unix = true, .matched_by = "unix" },
+};
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+/* The way to the server over its address; owned by the group of tests. */
+static const char *by_address(const char *address, const char *more)
+{
+	CLEANUP(cleanup_free) char *whole = mem_printf("hostaddr=%s %s", address, more);
+	return live_group_conninfo(LIVE_TCP4, whole);
+}
+
+/* Starts the client in the namespace of the process; 0: in ours. */
+static struct live_program *start_client(
+	pid_t namespace, bool nobodys, const char *conninfo, const char *role)
+{
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", (int)namespace);
+	const char *argv[16] = { NULL };
+	size_t n = 0;
+	if (namespace)
+		for (size_t i = 0; i < 4; i++)
+			argv[n++] = (const char *const[]){ "nsenter", "-n", "-t", pid }[i];
+	if (nobodys)
+		for (size_t i = 0; i < 6; i++)
+			argv[n++] = (const char *const[]){ "setpriv", "--reuid", "nobody",
+				"--regid", "nogroup", "--clear-groups" }[i];
+	argv[n++] = live_client_path();
+	argv[n++] = conninfo;
+	argv[n++] = role;
+	CLEANUP(cleanup_free) char *passfile = live_passfile(nobodys);
+	CLEANUP(cleanup_free) char *password = mem_printf("PGPASSFILE=%s", passfile);
+	struct live_program *client = live_start(&(const struct live_program_options){
+		.argv = argv, .env = (const char *const[]){ password, NULL } });
+	live_wait_out(client, "ready\n", 60000);
+	return client;
+}
+
+static struct live_program *start_at(const struct place *place, const char *role)
+{
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("user=app application_name=%s", place->name);
+	const char *conninfo = place->over_unix
+		? live_group_conninfo(LIVE_UNIX, more)
+		: by_address(place->loopback ? "127.0.0.1" : SERVER, more);
+	const struct live_program *holder = place->home == OF_SERVER ? in_server
+		: place->home == OF_APPLICATION                      ? in_application
+								     : NULL;
+	return start_client(holder ? live_pid(holder) : 0, false, conninfo, role);
+}
+
+static const char *const ways[] = { "address", "unix" };
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static const char *way_to_server(size_t way)
+{
+	return way == 0 ? by_address(SERVER, "") : live_group_conninfo(LIVE_UNIX, NULL);
+}
+
+static json_t *row_of(json_t *root, const char *name)
+{
+	json_t *row = live_find_text(root, "connections", "application_name", name);
+	if (!row)
+		fail_msg("no row of %s: %s", name, json_dumps(root, JSON_INDENT(1)));
+	return row;
+}
+
+static void check_text(json_t *row, const char *path, const char *expected)
+{
+	const char *found = live_text(row, path);
+	if (expected ? !found || strcmp(found, expected) != 0 : found != NULL)
+		fail_msg("%s is not %s: %s", path, expected ? expected : "null",
+			json_dumps(row, JSON_INDENT(1)));
+}
+
+static void each_process_is_found(void **state)
+{
+	(void)state;
+	struct live_program *clients[PLACES];
+	for (size_t i = 0; i < PLACES; i++)
+		clients[i] = start_at(&places[i], "idle");
+	for (size_t way = 0; way < WAYS; way++) {
+		json_t *root = live_dbtop_json(NULL, way_to_server(way), NULL);
+		for (size_t i = 0; i < PLACES; i++) {
+			json_t *row = row_of(root, places[i].name);
+			check_text(row, "process.matched_by", places[i].matched_by);
+			check_text(row, "client_end", "held");
+			assert_int_equal(json_integer_value(live_member(row, "process.pid")),
+				live_pid(clients[i]));
+			bool elsewhere = places[i].home != MACHINE;
+			assert_true(json_is_integer(live_member(
+					    row, "process.network_namespace")) == elsewhere);
+		}
+		json_decref(root);
+	}
+}
+
+/* --- proofs --- */
+
+static bool is_row(json_t *root, const char *name, const char *member, const char *value)
+{
+	json_t *row = live_find_text(root, "connections", "application_name", name);
+	const char *found = row ? live_text(row, member) : NULL;
+	return found && strcmp(found, value) == 0;
+}
+
+static bool is_held(json_t *root, void *data)
+{
+	return is_row(root, data, "client_end", "held");
+}
+
+static bool is_gone(json_t *root, void *data)
+{
+	return is_row(root, data, "reason", "client_gone") &&
+		is_row(root, data, "certainty", "proven");
+}
+
+static bool all_are_held(json_t *root, void *data)
+{
+	(void)data;
+	for (size_t i = 0; i < PLACES; i++)
+		if (!is_held(root, (void *)places[i].name))
+			return false;
+	return true;
+}
+
+static struct live_program *follow(size_t way)
+{
+	return live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2", way_to_server(way), NULL);
+}
+
+static void await(struct live_program *dbtop, bool (*holds)(json_t *root, void *data),
+	const char *name, const char *what)
+{
+	json_decref(live_await_json(dbtop, holds, (void *)name, what, 60000));
+}
+
+static void killed_clients_are_proven_gone(void **state)
+{
+	(void)state;
+	for (size_t way = 0; way < WAYS; way++) {
+		struct live_program *clients[PLACES];
+		for (size_t i = 0; i < PLACES; i++)
+			clients[i] = start_at(&places[i], "active");
+		struct live_program *dbtop = follow(way);
+		await(dbtop, all_are_held, NULL, "all are held");
+		for (size_t i = 0; i < PLACES; i++) {
+			live_signal(clients[i], SIGKILL);
+			await(dbtop, is_gone, places[i].name, places[i].name);
+		}
+		/* and by who sees them for the first time */
+		json_t *root = live_dbtop_json(NULL, way_to_server(way), NULL);
+		for (size_t i = 0; i < PLACES; i++)
+			check_text(row_of(root, places[i].name), "reason", "client_gone");
+		json_decref(root);
+		live_group_clean_up(state);
+	}
+}
+
+/* The namespace appears with the client, while dbtop runs, and goes with it. */
+static void a_client_is_gone_with_its_namespace(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = follow(0);
+	await(dbtop, is_held, "dbtop", "dbtop's own session");
+	for (int round = 0; round < 2; round++) {
+		struct live_program *holder = start_holder(true);
+		lay_cable(holder, 2);
+		struct live_program *client = start_client(live_pid(holder), false,
+			by_address(SERVER, "user=app application_name=brief"), "active");
+		await(dbtop, is_held, "brief", "the new client is held");
+		live_free(holder);
+		live_signal(client, SIGKILL);
+		await(dbtop, is_gone, "brief", "the client is gone");
+		live_sql(server,
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+			" WHERE application_name = 'brief'");
+		live_wait_sessions(server, "application_name = 'brief'", 0, 30000);
+		/* it goes only after its last process */
+		shell("while ip link show cable2 2>/dev/null >&2; do sleep 0.05; done");
+	}
+}
+
+/* Another namespace has the client's address, too: which of the two it is cannot be told. */
+static void an_ambiguous_address_is_not_matched(void **state)
+{
+	(void)state;
+	struct live_program *twin = start_holder(true);
+	CLEANUP(cleanup_free)
+	char *script = mem_printf(
+		"nsenter -n -t %d ip addr add " APPLICATION "/32 dev lo", (int)live_pid(twin));
+	shell(script);
+	struct live_program *client = start_at(&places[0], "active");
+	for (int alive = 1; alive >= 0; alive--) {
+		for (size_t way = 0; way < WAYS; way++) {
+			json_t *root = live_dbtop_json(NULL, way_to_server(way), NULL);
+			json_t *row = row_of(root, places[0].name);
+			assert_true(json_is_null(live_member(row, "process")));
+			check_text(row, "reason", NULL);
+			json_decref(root);
+		}
+		live_signal(client, SIGKILL);
+		(void)live_finish(client, 20000);
+	}
+}
+
+/* A user sees the namespaces of his own processes, and no others. */
+static void a_user_sees_his_own_processes(void **state)
+{
+	(void)state;
+	struct live_program *own = start_client(live_pid(in_application), true,
+		by_address(SERVER, "user=app application_name=own"), "idle");
+	struct live_program *other = start_at(&places[0], "idle");
+	const struct live_program_options options = { .unprivileged = true };
+	struct live_program *dbtop =
+		live_dbtop_start(&options, "--json", by_address(SERVER, "user=app"), NULL);
+	(void)live_finish(dbtop, 60000);
+	json_t *root = live_last_json(dbtop, NULL);
+	if (!root)
+		fail_msg("dbtop as nobody: %s", live_err(dbtop));
+	json_t *row = row_of(root, "own");
+	assert_int_equal(json_integer_value(live_member(row, "process.pid")), live_pid(own));
+	check_text(row, "process.matched_by", "namespace");
+	row = row_of(root, places[0].name);
+	assert_true(json_is_null(live_member(row, "process")));
+	check_text(row, "reason", NULL);
+	json_decref(root);
+	live_free(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* root's */
+		LIVE_TEST(each_process_is_found),
+		LIVE_TEST(killed_clients_are_proven_gone),
+		LIVE_TEST(a_client_is_gone_with_its_namespace),
+		LIVE_TEST(an_ambiguous_address_is_not_matched),
+		LIVE_TEST(a_user_sees_his_own_processes),
+	};
+	CLEANUP(cleanup_free)
+	char *hba = live_file(live_folder(), "hba.conf",
+		"local all all scram-sha-256\nhost all all all scram-sha-256\n");
+	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
+	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
+		return 1;
+	machine = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
+		return 1;
+	return LIVE_GROUP("networks", tests, .wide = true,
+		.settings = (const char *const[]){ "max_connections=60", setting,
+			"listen_addresses=*", NULL },
+		.sql = "CREATE ROLE app LOGIN", .set_up = set_up,
+		.root_tests = sizeof(tests) / sizeof(tests[0]));
+}
