@@ -130,7 +130,8 @@ static int run(struct app *app)
 	case MODE_DEMO: return demo_mode_run(app);
 	case MODE_SHUTDOWN_TEST: return shutdown_test_run(app);
 	case MODE_KILL_LEAKED: return kill_mode_run(app);
-	case MODE_GUARD: return unattended_mode_run(app);
+	case MODE_GUARD:
+	case MODE_METRICS: return unattended_mode_run(app);
 	case MODE_EMERGENCY: return emergency_mode_run(app);
 	default: return report_mode_run(app);
 	}

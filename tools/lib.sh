@@ -63,7 +63,8 @@ install_packages() {
 # Read by the scripts that source this one.
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libncurses-dev libpq-dev libyaml-dev
-	libuv1-dev libjansson-dev libcurl4-openssl-dev libsqlite3-dev libcmocka-dev libvterm-dev postgresql)
+	libuv1-dev libjansson-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev libcmocka-dev
+	libvterm-dev postgresql)
 
 # configure FOLDER [MESON OPTION...]: sets a build folder up once.
 configure() {

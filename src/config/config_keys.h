@@ -57,6 +57,7 @@ struct config {
 	struct config_proxy proxy;
 	struct config_emergency emergency;
 	struct config_guard guard;
+	int metrics_processes; /* so many are shown by name in the metrics */
 	/* unchecked names, see config_check_columns(); none: the view's default */
 	struct config_list columns;
 	int kill_limit; /* terminations per minute before dbtop asks again */

@@ -94,6 +94,10 @@ struct pool_outbox {
 	enum pool_fsync fsync;
 };
 
+/* How long checkouts waited, in µs: bucket 0 counts those below 1 µs and those that did not wait,
+ * bucket i those from 2^(i−1) to below 2^i, the last one all longer ones. */
+#define POOL_WAIT_BUCKETS 32
+
 /* One stats page: one pool of one process. */
 struct pool_page {
 	const char *path;
@@ -115,7 +119,8 @@ struct pool_page {
 	int min, max;
 	int in_use, idle, waiting;
 	uint64_t acquired_total, timeouts, errors;
-	uint64_t lost_slots;    /* sessions that ended while they were borrowed */
+	uint64_t lost_slots; /* sessions that ended while they were borrowed */
+	uint64_t wait[POOL_WAIT_BUCKETS];
 	int64_t wait_p99;       /* µs; −1 before the first wait */
 	int64_t held_limit;     /* µs: held for longer is a leak; −1 or 0: no limit */
 	int64_t held_max;       /* µs, of the longest current lease; −1 if there is none */

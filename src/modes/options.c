@@ -72,6 +72,8 @@ static const struct option_row {
 	{ "guard", NULL, 0, KIND_MODE, 0, MODE_GUARD, "--guard [--for TIME]",
 		"stay, end what has leaked for TIME [30s]" },
 	{ "for", "TIME", 0, KIND_TEXT, AT(for_time), 0, NULL, NULL },
+	{ "metrics", "[ADDRESS:]PORT", 0, KIND_TEXT, AT(metrics), 0, NULL,
+		"serve metrics for Prometheus; or with --guard" },
 	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--pid PID]...",
 		"stop the application, end its sessions" },
 	{ "pid", "PID", 0, KIND_PIDS, AT(pids), 0, NULL, NULL },
@@ -232,8 +234,8 @@ static int check_findings(struct options *options)
 		options->mode != MODE_GUARD && options->mode != MODE_DASHBOARD)
 		return refuse("--min-certainty and --proven-only go with --kill-leaked, --guard, "
 			      "--once, --json and the dashboard");
-	if (options->min_free && !reports)
-		return refuse("--min-free goes with --once and --json");
+	if (options->min_free && !reports && !options->metrics)
+		return refuse("--min-free goes with --once, --json and --metrics");
 	return 0;
 }
 
@@ -242,8 +244,12 @@ static int check_guard(const struct options *options)
 {
 	if (options->for_time && options->mode != MODE_GUARD)
 		return refuse("--for goes with --guard");
-	if (options->ask_password && options->mode == MODE_GUARD)
-		return refuse("--guard never asks: -W has no place there");
+	if (options->metrics && options->mode != MODE_GUARD && options->mode != MODE_METRICS)
+		return refuse("--metrics stands alone or beside --guard");
+	if (options->json && options->mode == MODE_METRICS)
+		return refuse("--metrics prints nothing: --json has no place there");
+	if (options->ask_password && (options->mode == MODE_GUARD || options->mode == MODE_METRICS))
+		return refuse("--guard and --metrics never ask: -W has no place there");
 	return 0;
 }
 
@@ -255,6 +261,8 @@ static int check(struct options *options)
 		return 0;
 	if (options->never_password && options->ask_password)
 		return refuse("-w and -W exclude each other");
+	if (options->metrics && options->mode == MODE_DASHBOARD)
+		options->mode = MODE_METRICS;
 	if (options->json && (options->mode == MODE_DASHBOARD || options->mode == MODE_ONCE))
 		options->mode = MODE_JSON;
 	if (options->json &&

@@ -15,7 +15,8 @@ enum mode {
 	MODE_JSON,
 	MODE_KILL_LEAKED,
 	MODE_EMERGENCY,
-	MODE_GUARD,
+	MODE_GUARD,   /* perhaps with metrics */
+	MODE_METRICS, /* without the guard */
 	MODE_REPLAY,
 	MODE_SHUTDOWN_TEST,
 	MODE_WATCH,
@@ -62,6 +63,7 @@ struct options {
 	enum certainty least; /* CERTAINTY_NONE: not given, all count */
 	long min_free;        /* 0: not given */
 	const char *for_time; /* --guard --for */
+	const char *metrics;  /* "[ADDRESS:]PORT" */
 	long count;
 	bool dry_run, yes, proven_only, force, all_users;
 	struct option_pids pids; /* --emergency stops only these; none: no choice */

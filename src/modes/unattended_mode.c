@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "action/audit.h"
+#include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -16,12 +17,16 @@
 #include "loop/signal_watch.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "modes/app.h"
 #include "modes/guarding.h"
 #include "modes/log.h"
+#include "modes/metrics_server.h"
 #include "modes/notifier.h"
 #include "modes/run.h"
 #include "modes/settings.h"
+#include "report/metrics.h"
+#include "report/metrics_counters.h"
 #include "report/result.h"
 #include "session/session.h"
 #include "target/target_assess.h"
@@ -33,7 +38,10 @@ struct unattended {
 	struct app *app;
 	struct run *run;
 	struct notifier *notifier;
-	struct guarding *guarding; /* NULL unless --guard */
+	struct guarding *guarding;         /* NULL unless --guard */
+	struct metrics_server *server;     /* NULL unless --metrics */
+	struct metrics_counters *counters; /* go on from run to run */
+	const char *status; /* without a guard: what was said of the connection; NULL: nothing */
 	uv_timer_t *reload;
 	bool wants_run; /* a new run follows this one */
 };
@@ -56,6 +64,9 @@ static void on_decided(void *data, const char *text)
 static void on_acted(void *data, const struct action *action)
 {
 	const struct unattended *mode = data;
+	for (size_t i = 0; i < action->n_steps; i++)
+		if (action->steps[i].selected)
+			metrics_counters_note(mode->counters, action->steps[i].result);
 	if (mode->app->options.json)
 		app_check_written(result_print_event(action, instant_now(), stdout));
 }
@@ -87,10 +98,91 @@ static void open_guarding(struct unattended *mode)
 		run_audit(mode->run), &rules, &callbacks);
 }
 
+/* --- metrics --- */
+
+/* The name of the configuration, or where the server is. The caller frees it. */
+static char *server_label(const struct unattended *mode, const struct assessment *assessment)
+{
+	const struct app *app = mode->app;
+	for (size_t i = 0; app->options.conninfo && i < app->config->databases.count; i++)
+		if (strcmp(app->config->databases.items[i].name, app->options.conninfo) == 0)
+			return mem_strdup(app->options.conninfo);
+	return metrics_server_label(assessment);
+}
+
+static char *render(void *data, enum metrics_format format, size_t *ret_length)
+{
+	const struct unattended *mode = data;
+	const struct assessment *assessment = target_assessment(run_target(mode->run));
+	CLEANUP(cleanup_free) char *label = server_label(mode, assessment);
+	const struct metrics_source source = { label, assessment, mode->counters };
+	const struct metrics_options options = {
+		.format = format,
+		.processes = mode->app->config->metrics_processes,
+		.wanted_free = (int)mode->app->options.min_free,
+	};
+	char *text = NULL;
+	FILE *file = open_memstream(&text, ret_length);
+	if (!file)
+		return NULL;
+	int r = metrics_print(&source, 1, &options, file);
+	fclose(file);
+	if (r == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Anybody who can reach the port reads this: no error's text. */
+static bool check_health(void *data, char line[static 128])
+{
+	const struct unattended *mode = data;
+	const struct assessment *assessment = target_assessment(run_target(mode->run));
+	bool is_fresh = !findings_has_no_rows(assessment);
+	snprintf(line, 128, "%s: %s\n", is_fresh ? "ok" : "not fresh",
+		server_status_name(assessment->server.status));
+	return is_fresh;
+}
+
+static int open_server(struct unattended *mode)
+{
+	const struct metrics_server_callbacks callbacks = { mode, render, check_health };
+	char error[METRICS_SERVER_ERROR_MAX];
+	if (!mode->app->options.metrics)
+		return 0;
+	int r = metrics_server_new(
+		&mode->app->loop, mode->app->options.metrics, &callbacks, &mode->server, error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: --metrics: %s\n", error);
+	return r;
+}
+
+/* --- the run --- */
+
+/* Without a guard, which says it by itself. */
+static void say_status(struct unattended *mode, const struct assessment *assessment)
+{
+	const char *status = server_status_name(assessment->server.status);
+	if (mode->guarding || assessment->server.status == SERVER_CONNECTING ||
+		(mode->status && strcmp(mode->status, status) == 0))
+		return;
+	mode->status = status;
+	char text[FINDINGS_TEXT_MAX] = "connected";
+	if (assessment->server.status != SERVER_OK)
+		findings_describe_blindness(assessment, CERTAINTY_NONE, text);
+	say(mode, text);
+}
+
 static void on_assessed(void *data)
 {
 	struct unattended *mode = data;
-	guarding_update(mode->guarding, target_assessment(run_target(mode->run)));
+	const struct assessment *assessment = target_assessment(run_target(mode->run));
+	metrics_counters_update(mode->counters, assessment);
+	if (mode->server)
+		metrics_server_changed(mode->server);
+	say_status(mode, assessment);
+	if (mode->guarding)
+		guarding_update(mode->guarding, assessment);
 }
 
 /* --- a new configuration --- */
@@ -115,7 +207,8 @@ static void apply(struct unattended *mode, const struct app *before)
 	}
 	target_set_interval(run_target(mode->run), mode->app->config->interval);
 	const struct guarding_rules rules = guarding_rules(mode);
-	guarding_set_rules(mode->guarding, &rules);
+	if (mode->guarding)
+		guarding_set_rules(mode->guarding, &rules);
 	/* what kept us out may have been mended with it */
 	session_retry(target_session(run_target(mode->run)));
 }
@@ -140,13 +233,13 @@ static void read_again(struct unattended *mode)
 static void on_reload(uv_timer_t *timer)
 {
 	struct unattended *mode = timer->data;
-	if (guarding_is_busy(mode->guarding))
+	if (mode->guarding && guarding_is_busy(mode->guarding))
 		uv_timer_start(timer, on_reload, RELOAD_RETRY_MS, 0);
 	else
 		read_again(mode);
 }
 
-/* --- the run --- */
+/* --- signals, and one run after the other --- */
 
 static void on_received(void *data, int signal_number)
 {
@@ -171,12 +264,14 @@ static int run_once(struct unattended *mode)
 	};
 	mode->wants_run = false;
 	mode->run = run_open(mode->app, &options);
-	open_guarding(mode);
+	if (mode->app->options.mode == MODE_GUARD)
+		open_guarding(mode);
 	run_start(mode->run);
 	notifier_ready(mode->notifier);
 	run_loop(mode->run);
 	/* an action that is under way is reported here */
 	guarding_free(mode->guarding);
+	mode->guarding = NULL;
 	int status = run_close(mode->run);
 	return status;
 }
@@ -184,7 +279,7 @@ static int run_once(struct unattended *mode)
 static bool may_begin(const struct app *app)
 {
 	const struct options *options = &app->options;
-	if (options->dry_run)
+	if (options->mode != MODE_GUARD || options->dry_run)
 		return true;
 	if (!options->yes && !app->config->guard.yes)
 		fputs("dbtop: --guard never asks: it needs --yes, or guard.yes in the "
@@ -205,8 +300,16 @@ int unattended_mode_run(struct app *app)
 	int status;
 	if (!may_begin(app))
 		return EXIT_USAGE;
+	if (open_server(&mode) < 0)
+		return EXIT_USAGE;
 	mode.notifier = notifier_new(&app->loop);
+	mode.counters = metrics_counters_new();
 	mode.reload = handle_new_timer(&app->loop, &mode);
+	if (mode.server) {
+		char text[160];
+		snprintf(text, sizeof(text), "metrics at %s", metrics_server_url(mode.server));
+		say(&mode, text);
+	}
 	struct signal_watch *watch =
 		signal_watch_new(&app->loop, signals, sizeof(signals) / sizeof(signals[0]),
 			&(struct signal_watch_callbacks){ &mode, on_received });
@@ -215,6 +318,8 @@ int unattended_mode_run(struct app *app)
 	while (mode.wants_run);
 	signal_watch_free(watch);
 	handle_close(mode.reload);
+	metrics_server_free(mode.server);
+	metrics_counters_free(mode.counters);
 	notifier_free(mode.notifier);
 	return status;
 }

@@ -1,4 +1,4 @@
-/* --guard: stays, and asks nobody. */
+/* --guard and --metrics: stay, and ask nobody. */
 #ifndef MODES_UNATTENDED_MODE_H
 #define MODES_UNATTENDED_MODE_H
 

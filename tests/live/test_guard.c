@@ -435,11 +435,15 @@ static void run_scenario(struct live_program *guard, unsigned *seed)
 {
 	static const char *const roles[] = { "idle", "transaction", "listen", "lock", "active",
 		"busy" };
+	/* two of one lock would wait for each other; for the others it is the number of sessions */
+	static const char *const keys[] = { "1", "2", "3" };
 	struct live_program *healthy[3];
 	int pids[3], gone[3];
 	size_t n_gone = 1 + (size_t)rand_r(seed) % 3;
 	for (size_t i = 0; i < 3; i++) {
-		healthy[i] = live_client(app, roles[(size_t)rand_r(seed) % 6], NULL);
+		const char *role = roles[(size_t)rand_r(seed) % 6];
+		healthy[i] =
+			live_client(app, role, strcmp(role, "lock") == 0 ? keys[i] : NULL, NULL);
 		pids[i] = backend_of(healthy[i]);
 	}
 	for (size_t i = 0; i < n_gone; i++)
@@ -462,7 +466,7 @@ static void many_scenarios_leave_memory_and_descriptors_flat(void **state)
 {
 	(void)state;
 	unsigned seed = 17;
-	int rounds = live_rounds(40);
+	int rounds = live_rounds(20);
 	CLEANUP(cleanup_free)
 	char *config = live_file(live_folder(), "long.yaml", "kill_limit: 1000\n");
 	struct live_program *guard = GUARD("--yes", "-c", config, super);

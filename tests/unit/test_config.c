@@ -85,6 +85,7 @@ static void defaults_are_what_the_manual_says(void **state)
 	assert_int_equal(config->guard.after, 30000000);
 	assert_int_equal(config->guard.min_certainty, CERTAINTY_PROVEN);
 	assert_false(config->guard.yes);
+	assert_int_equal(config->metrics_processes, 20);
 	assert_int_equal(config->kill_limit, 60);
 	assert_false(config->readonly);
 	assert_string_equal(config->log, "");
@@ -127,6 +128,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->guard.after, 60000000);
 	assert_int_equal(config->guard.min_certainty, CERTAINTY_DECLARED);
 	assert_true(config->guard.yes);
+	assert_int_equal(config->metrics_processes, 5);
 	assert_int_equal(config->columns.count, 3);
 	assert_string_equal(config->columns.items[2], "query");
 	assert_false(config->mouse);
