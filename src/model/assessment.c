@@ -69,6 +69,14 @@ const struct client_process *assessment_process(
 	return &assessment->processes[connection->process];
 }
 
+bool verdict_is_old(const struct verdict *verdict, const struct rules_limits *limits)
+{
+	int64_t limit = verdict->status == STATUS_IDLE          ? limits->idle
+		: verdict->status == STATUS_IDLE_IN_TRANSACTION ? limits->transaction
+								: 0;
+	return limit > 0 && !verdict->protection && verdict->age > limit / 2;
+}
+
 const char *assessment_server(const struct assessment *assessment, struct arena *arena)
 {
 	const struct server_state *server = &assessment->server;

@@ -203,6 +203,10 @@ struct rules_limits {
 	int64_t idle, transaction, held;
 };
 
+/* Whether a session at rest will be presumed leaked if it rests for as long again: nothing protects
+ * it, and more than half of its limit has passed. */
+bool verdict_is_old(const struct verdict *verdict, const struct rules_limits *limits);
+
 struct assessment {
 	struct arena *arena; /* owns everything except the sources' blocks, to which it holds
 				references */

@@ -307,7 +307,11 @@ static void put_row(struct summary *summary, const struct connection *connection
 	char age[DURATION_TEXT_MAX], client[ENDPOINT_TEXT_MAX];
 	printer_format(printer, "%s%8d  ", is_leaked(connection) ? "!" : " ", backend->pid);
 	bool presumed = verdict->certainty == CERTAINTY_PRESUMED;
-	printer_cell(printer, presumed ? "LEAKED?" : words[verdict->status], 14);
+	bool old = verdict_is_old(verdict, &summary->assessment->limits);
+	const char *word = presumed ? "LEAKED?" : words[verdict->status];
+	if (old)
+		word = verdict->status == STATUS_IDLE ? "idle, old" : "in txn, old";
+	printer_cell(printer, word, 14);
 	printer_format(printer, "%8s  ", duration_format(verdict->age, age));
 	printer_cell(printer, backend->application_name, 16);
 	printer_text(printer, "  ");

@@ -62,12 +62,20 @@ static uint64_t backend_key(const struct connection *connection)
 	return (uint64_t)connection->backend->pid;
 }
 
-/* LEAKED is proven or declared by the pool, LEAKED? is presumed. */
+/* LEAKED is proven or declared by the pool, LEAKED? is presumed. One that is at rest for more than
+ * half of its limit is old. */
 static void status_format(const struct assessment *assessment, const struct connection *connection,
 	bool narrow, struct line *line)
 {
-	(void)assessment;
 	enum status status = connection->verdict.status;
+	if (verdict_is_old(&connection->verdict, &assessment->limits)) {
+		bool idle = status == STATUS_IDLE;
+		line_add(line, STYLE_CAUTION,
+			narrow         ? idle ? "old" : "old txn"
+				: idle ? "idle, old"
+				       : "in txn, old");
+		return;
+	}
 	line_add(line, statuses[status].style,
 		narrow ? statuses[status].narrow : statuses[status].word);
 	if (connection->verdict.certainty == CERTAINTY_PRESUMED)

@@ -35,7 +35,7 @@ static const char *verdict(const struct subject *subject, enum style *style)
 {
 	const struct verdict *verdict = &subject->connection->verdict;
 	*style = verdict->status == STATUS_LEAKED ? STYLE_LEAKED : STYLE_STRONG;
-	return explain_verdict(subject->arena, verdict);
+	return explain_verdict(subject->arena, verdict, &subject->assessment->limits);
 }
 
 static const char *how_we_know(const struct subject *subject, enum style *style)

@@ -65,9 +65,10 @@ const char *explain_match(enum matched_by matched_by)
 	return matches[matched_by];
 }
 
-const char *explain_verdict(struct arena *arena, const struct verdict *verdict)
+const char *explain_verdict(
+	struct arena *arena, const struct verdict *verdict, const struct rules_limits *limits)
 {
-	char age[DURATION_TEXT_MAX];
+	char age[DURATION_TEXT_MAX], limit[DURATION_TEXT_MAX];
 	const char *lasts = verdict->age < 0
 		? ""
 		: arena_printf(arena, ", for %s", duration_format(verdict->age, age));
@@ -78,6 +79,12 @@ const char *explain_verdict(struct arena *arena, const struct verdict *verdict)
 		return arena_printf(arena, "%s%s; never presumed leaked: %s",
 			status_words[verdict->status], lasts,
 			protection_phrase(verdict->protection));
+	if (verdict_is_old(verdict, limits))
+		return arena_printf(arena, "%s%s, old: presumed leaked after %s",
+			status_words[verdict->status], lasts,
+			duration_format(
+				verdict->status == STATUS_IDLE ? limits->idle : limits->transaction,
+				limit));
 	return arena_printf(arena, "%s%s", status_words[verdict->status], lasts);
 }
 

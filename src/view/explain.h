@@ -8,7 +8,8 @@
 #include "model/assessment.h"
 
 /* "LEAKED, proven: client gone, for 31m10s" */
-const char *explain_verdict(struct arena *arena, const struct verdict *verdict);
+const char *explain_verdict(
+	struct arena *arena, const struct verdict *verdict, const struct rules_limits *limits);
 
 /* What the verdict rests on. */
 const char *explain_evidence(struct arena *arena, const struct assessment *assessment,

@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "model/findings.h"
+#include "model/forecast.h"
 #include "view/frame.h"
 #include "view/gauge.h"
 #include "view/grid.h"
@@ -19,6 +20,7 @@
 #define LABEL_WIDTH  8 /* " slots  " */
 #define GAP          3
 #define SMALL_GAUGE  24
+#define WIDE         110 /* columns from which words are not left out */
 
 /* "▶ 2× 17/3600": the screen shows a recording. */
 static void add_replay(const struct ui_replay *replay, struct line *line)
@@ -253,7 +255,7 @@ static uint32_t count_logins(const struct assessment *assessment)
 }
 
 /* "20 not logged in": sockets without a session, of which the server shows no row. */
-static bool put_logins(const struct frame *frame, int *x, int y)
+static bool put_logins(const struct frame *frame, int *x, int y, int right)
 {
 	struct line line;
 	uint32_t count = count_logins(frame->assessment);
@@ -262,15 +264,31 @@ static bool put_logins(const struct frame *frame, int *x, int y)
 	line_begin(&line);
 	line_printf(&line, STYLE_CAUTION, "%s%u not logged in",
 		frame->assessment->slots.logging_in < 0 ? "≥ " : "", count);
-	return put_part(frame->grid, x, y, frame->grid->width - 1, &line);
+	return put_part(frame->grid, x, y, right, &line);
 }
 
-static int draw_counts(const struct frame *frame, int x, int y)
+/* In how many minutes all slots will be in use, or seconds if that is soon; "" if there is no such
+ * trend. */
+static const char *full_in(const struct frame *frame, char text[static 32])
+{
+	const struct slots *slots = &frame->assessment->slots;
+	text[0] = '\0';
+	if (!frame->history || slots->max < 0 || trouble_is_stale(frame->assessment))
+		return text;
+	int64_t left = forecast_full(frame->history, slots->max - slots->reserved, frame->now);
+	if (left >= 2 * 60 * USEC_PER_SEC)
+		snprintf(text, 32, "full in %d min", (int)(left / (60 * USEC_PER_SEC)));
+	else if (left >= 0)
+		snprintf(text, 32, "full in %d s", (int)(left / USEC_PER_SEC));
+	return text;
+}
+
+static int draw_counts(const struct frame *frame, int x, int y, int right)
 {
 	struct grid *grid = frame->grid;
 	const struct slots *slots = &frame->assessment->slots;
 	struct line line;
-	int start = x, leaked = slots->by_status[STATUS_LEAKED], right = grid->width - 1;
+	int start = x, leaked = slots->by_status[STATUS_LEAKED];
 	if (leaked < 0)
 		return x;
 	line_begin(&line);
@@ -278,7 +296,7 @@ static int draw_counts(const struct frame *frame, int x, int y)
 	put_part(grid, &x, y, right, &line);
 	if (frame->ui->before.statuses && frame->ui->before.leaked != leaked)
 		grid_overlay(grid, (struct rect){ start, y, x - start - GAP, 1 }, OVERLAY_CHANGED);
-	if (!put_logins(frame, &x, y))
+	if (!put_logins(frame, &x, y, right))
 		return x;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		int count = slots->by_status[counts[i].status];
@@ -305,16 +323,20 @@ static void draw_sparkline(const struct frame *frame, enum gauge_what what, int 
 		frame->assessment->slots.max, frame->now, HISTORY_SPAN);
 }
 
-/* "used ▂▃▅▆  leaked ▁▁▂▂  last 5 min"; with less room one graph in which leaks have a colour. */
-static void draw_history(const struct frame *frame, int x, int y)
+/* "used ▂▃▅▆  leaked ▁▁▂▂  last 5 min"; with less room one graph in which leaks have a colour. Its
+ * label is written from column `right` on, unless that shows the forecast. */
+static void draw_history(const struct frame *frame, int x, int y, int right, bool labelled)
 {
 	static const char label[] = "  last 5 min", used[] = "used ", leaked[] = "  leaked ";
 	const int labels = (int)(sizeof(used) + sizeof(leaked)) - 2;
 	struct grid *grid = frame->grid;
-	int right = grid->width - 1 - ((int)sizeof(label) - 1), width = right - x;
+	if (!labelled)
+		right -= (int)sizeof(label) - 1;
+	int width = right - x;
 	if (!frame->history || frame->assessment->slots.max < 0 || width < LEAST_HISTORY)
 		return;
-	grid_put(grid, right, y, grid->width - right, label, STYLE_DIM);
+	if (!labelled)
+		grid_put(grid, right, y, grid->width - right, label, STYLE_DIM);
 	int each = (width - labels) / 2;
 	if (each < LEAST_HISTORY) {
 		draw_sparkline(frame, GAUGE_BOTH, x, y, width);
@@ -329,12 +351,30 @@ static void draw_history(const struct frame *frame, int x, int y)
 	grid_put(grid, x, y, (int)sizeof(used) - 1, used, STYLE_DIM);
 }
 
+/* "at this rate full in 12 min", at the right end: it is more important than counts and graphs.
+ * Returns its first column, or the end of the line. */
+static int draw_forecast(const struct frame *frame, int y)
+{
+	struct line line;
+	char text[32];
+	int right = frame->grid->width - 1;
+	if (!*full_in(frame, text))
+		return right;
+	line_begin(&line);
+	line_printf(&line, STYLE_CAUTION, "  %s%s", right < WIDE ? "" : "at this rate ", text);
+	int width = line_width(frame->grid, &line);
+	line_put(frame->grid, right - width, y, width, &line);
+	return right - width;
+}
+
 void header_draw(const struct frame *frame, int y)
 {
 	draw_title(frame, y);
 	draw_slots(frame, y + 1);
-	int x = draw_counts(frame, LABEL_WIDTH, y + 2);
-	draw_history(frame, x, y + 2);
+	int right = draw_forecast(frame, y + 2);
+	bool labelled = right < frame->grid->width - 1;
+	int x = draw_counts(frame, LABEL_WIDTH, y + 2, labelled ? right - GAP : right);
+	draw_history(frame, x, y + 2, right, labelled);
 }
 
 /* The two numbers in several forms, longest first. */
@@ -372,7 +412,7 @@ void header_draw_line(const struct frame *frame, int y)
 {
 	struct grid *grid = frame->grid;
 	struct line line;
-	char age[DURATION_TEXT_MAX];
+	char age[DURATION_TEXT_MAX], full[32];
 	line_begin(&line);
 	add_used(frame, &used_forms[0], &line);
 	if (frame->assessment->slots.used_at_most >= 0)
@@ -390,6 +430,10 @@ void header_draw_line(const struct frame *frame, int y)
 		proxy_view_item(frame->assessment, &line);
 	}
 	int x = 1 + line_put(grid, 1, y, grid->width - 2, &line) + 2;
+	line_begin(&line);
+	line_add(&line, STYLE_CAUTION, full_in(frame, full));
+	if (*full)
+		(void)put_part(grid, &x, y, grid->width - 1, &line);
 	int width = grid->width - 1 - x;
 	if (width > SMALL_GAUGE) {
 		x += width - SMALL_GAUGE;

@@ -537,6 +537,7 @@ void sample_history(struct history *history)
 	for (int i = 300; i >= 0; i--)
 		history_add(history,
 			(struct history_sample){ .at = SAMPLE_NOW - SECONDS(i),
-				.used = 6 + (300 - i) / 25,
+				/* it rises, and then stays */
+				.used = i < 100 ? 18 : 6 + (300 - i) * 12 / 200,
 				.leaked = i < 120 ? 2 : 0 });
 }

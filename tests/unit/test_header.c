@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/instant.h"
 #include "model/assessment.h"
 #include "model/history.h"
 #include "sample.h"
@@ -228,6 +229,29 @@ static void the_smallest_say_what_they_can(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* "full in 12 min" is said only of a steady rise. */
+static void a_steady_rise_says_when_it_is_full(void **state)
+{
+	(void)state;
+	check(120, "full in", false);
+	history = (struct history){ 0 };
+	/* 8 slots in 280 s: the 4 that are free last for 140 s */
+	for (int i = 280; i >= 0; i--)
+		history_add(&history,
+			(struct history_sample){ .at = SAMPLE_NOW - i * USEC_PER_SEC,
+				.used = 18 - i * 8 / 280,
+				.leaked = 0 });
+	check(120, "at this rate full in 2 min", true);
+	for (int width = 60; width <= 220; width += 5) {
+		check(width, "18 of 25 used", true);
+		check(width, "full in 2 min", true);
+	}
+	CLEANUP(cleanup_free) char *wide = line(60);
+	assert_non_null(strstr(wide, "18/25 used · 4 leaked  full in 2 min"));
+	CLEANUP(cleanup_free) char *narrow = line(30);
+	assert_string_equal(narrow, " 18/25 used · 4 leaked\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +263,7 @@ int main(void)
 		TEST(hidden_rows_leave_bounds),
 		TEST(logins_are_counted),
 		TEST(one_line_has_both_numbers),
+		TEST(a_steady_rise_says_when_it_is_full),
 		TEST(the_smallest_say_what_they_can),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");

@@ -13,7 +13,9 @@
 
 #include "base/instant.h"
 #include "model/activity.h"
+#include "model/assessment.h"
 #include "model/endpoint.h"
+#include "model/forecast.h"
 #include "model/history.h"
 #include "model/identifier.h"
 #include "model/rules.h"
@@ -160,6 +162,81 @@ static void history_keeps_the_largest_of_a_second(void **state)
 	assert_null(history_get(&history, HISTORY_SAMPLES));
 }
 
+/* Used slots, one sample every five seconds until now; the last one is the newest. */
+static int64_t forecast(int room, const int *used, size_t count, int64_t newest_age)
+{
+	const int64_t now = 1000 * USEC_PER_SEC;
+	struct history history = { .count = 0 };
+	for (size_t i = 0; i < count; i++)
+		history_add(&history,
+			(struct history_sample){ .at = now - newest_age -
+					(int64_t)(count - 1 - i) * 5 * USEC_PER_SEC,
+				.used = used[i] });
+	return forecast_full(&history, room, now);
+}
+
+static void only_a_steady_rise_is_a_forecast(void **state)
+{
+	(void)state;
+	int rise[25], late[25], steps[25], noise[25], flat[25], fall[25], gap[25], stopped[25];
+	for (int i = 0; i < 25; i++) {
+		rise[i] = i;
+		late[i] = i < 20 ? 5 : 5 + (i - 20);
+		steps[i] = i / 5;
+		noise[i] = i % 2 ? 12 : 4;
+		flat[i] = 9;
+		fall[i] = 24 - i;
+		gap[i] = i == 15 ? -1 : i;
+		stopped[i] = i < 13 ? i : 12;
+	}
+	/* a slot in five seconds, 16 of 40 are left */
+	assert_true(forecast(40, rise, 25, 0) == 80 * USEC_PER_SEC);
+	/* a slot in 25 seconds */
+	int64_t stepwise = forecast(8, steps, 25, 0);
+	assert_true(stepwise > 80 * USEC_PER_SEC && stepwise < 120 * USEC_PER_SEC);
+	assert_true(forecast(40, late, 25, 0) < 0);
+	assert_true(forecast(40, noise, 25, 0) < 0);
+	assert_true(forecast(40, flat, 25, 0) < 0);
+	assert_true(forecast(40, fall, 25, 0) < 0);
+	assert_true(forecast(40, stopped, 25, 0) < 0);
+	/* the samples before a gap do not count, and those after it are too few */
+	assert_true(forecast(40, gap, 25, 0) < 0);
+	assert_true(forecast(40, rise, 10, 0) < 0);
+	/* in use already, in more than an hour, or not fresh */
+	assert_true(forecast(24, rise, 25, 0) < 0);
+	assert_true(forecast(5000, rise, 25, 0) < 0);
+	assert_true(forecast(40, rise, 25, 60 * USEC_PER_SEC) < 0);
+	assert_true(forecast_full(&(const struct history){ .count = 0 }, 40, 0) < 0);
+}
+
+static void old_is_more_than_half_of_the_limit(void **state)
+{
+	(void)state;
+	const struct rules_limits limits = { 300, 100, -1 };
+	static const struct {
+		enum status status;
+		enum protection protection;
+		int64_t age;
+		bool old;
+	} cases[] = {
+		{ STATUS_IDLE, PROTECTION_NONE, 150, false },
+		{ STATUS_IDLE, PROTECTION_NONE, 151, true },
+		{ STATUS_IDLE, PROTECTION_NONE, -1, false },
+		{ STATUS_IDLE, PROTECTION_LISTENER, 151, false },
+		{ STATUS_IDLE_IN_TRANSACTION, PROTECTION_NONE, 50, false },
+		{ STATUS_IDLE_IN_TRANSACTION, PROTECTION_NONE, 51, true },
+		{ STATUS_ACTIVE, PROTECTION_NONE, 1000, false },
+		{ STATUS_LEAKED, PROTECTION_NONE, 1000, false },
+		{ STATUS_UNKNOWN, PROTECTION_NONE, 1000, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct verdict verdict = { .status = cases[i].status,
+			.protection = cases[i].protection,
+			.age = cases[i].age };
+		assert_int_equal(verdict_is_old(&verdict, &limits), cases[i].old);
+	}
+}
+
 static void patterns_and_service_users(void **state)
 {
 	(void)state;
@@ -183,6 +260,8 @@ int main(void)
 		cmocka_unit_test(identifiers_are_quoted_as_sql_wants_it),
 		cmocka_unit_test(unknown_words_are_unknown),
 		cmocka_unit_test(history_keeps_the_largest_of_a_second),
+		cmocka_unit_test(only_a_steady_rise_is_a_forecast),
+		cmocka_unit_test(old_is_more_than_half_of_the_limit),
 		cmocka_unit_test(patterns_and_service_users),
 	};
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
