@@ -17,17 +17,23 @@ static void enter(const char *application, const char *role, const char *count)
 	live_client(live_group_conninfo(LIVE_TCP4, more), role, count, NULL);
 }
 
-void set_enter(void)
+void set_leak(void)
 {
-	conninfo = live_group_conninfo(LIVE_TCP4, NULL);
-	enter("web", "idle", "3");
-	enter("cruncher", "active", "1");
 	enter("forgetful", "transaction", "2");
 	/* so that the first rows of every dbtop have them leaked */
 	live_wait_sessions(server,
 		"state = 'idle in transaction' AND clock_timestamp() - state_change > "
 		"interval '" SET_LIMIT " s'",
 		SET_LEAKS, 10000);
+	live_keep(true);
+}
+
+void set_enter(void)
+{
+	conninfo = live_group_conninfo(LIVE_TCP4, NULL);
+	enter("web", "idle", "3");
+	enter("cruncher", "active", "1");
+	set_leak();
 }
 
 /* dbtop and its arguments for the set; returns how many. */

@@ -13,6 +13,9 @@
  * which stay for all tests of the group. */
 void set_enter(void);
 
+/* Starts forgetful again, whose sessions were ended. */
+void set_leak(void);
+
 #define SET_SESSIONS "application_name IN ('web', 'cruncher', 'forgetful')"
 
 #define SET_GROUP(name, tests) LIVE_GROUP(name, tests, .set_up = set_enter, .kept = SET_SESSIONS)
