@@ -23,8 +23,10 @@
 /* A server that hangs must not keep the processes from being stopped. */
 #define TIMEOUT_MS 2000
 
-/* Without the first scan there are no processes: a scan that hangs in one of them is abandoned and
- * repeated. */
+/* An older scan shows processes that have been stopped since as the holders of their connections,
+ * and before the first one there are none. A scan that hangs in a process is abandoned and
+ * repeated.
+ */
 #define SCAN_TIMEOUT  (12 * USEC_PER_SEC)
 #define SCAN_CHECK_MS 100
 
@@ -157,10 +159,16 @@ static void begin_inspection(struct emergency_assess *assess)
 	arena_free(arena);
 }
 
-/* Sockets from after the question, and with a connection the sessions, too. */
+/* Sockets from after the question. */
+static bool has_new_scan(const struct emergency_assess *assess, const struct assessment *assessment)
+{
+	return assessment->peers && assessment->peers->dump_began >= assess->asked_at;
+}
+
+/* The same, and with a connection the sessions, too. */
 static bool is_fresh(const struct emergency_assess *assess, const struct assessment *assessment)
 {
-	if (!assessment->peers || assessment->peers->dump_began < assess->asked_at)
+	if (!has_new_scan(assess, assessment))
 		return false;
 	return assessment->server.status != SERVER_OK || assessment->complete;
 }
@@ -169,7 +177,7 @@ static void on_timeout(uv_timer_t *timer)
 {
 	struct emergency_assess *assess = timer->data;
 	bool has_waited = instant_monotonic() - assess->asked_at >= SCAN_TIMEOUT;
-	if (!target_assessment(assess->target)->peers && !has_waited &&
+	if (!has_new_scan(assess, target_assessment(assess->target)) && !has_waited &&
 		target_is_scanning(assess->target))
 		uv_timer_start(assess->timeout, on_timeout, SCAN_CHECK_MS, 0);
 	else

@@ -126,6 +126,20 @@ static void the_first_scan_is_waited_for(void **state)
 	assert_int_equal(scans, 0);
 }
 
+/* The scan of before the question shows what was stopped since. */
+static void an_older_scan_does_not_replace_a_new_one(void **state)
+{
+	struct peers *peers = peers_new();
+	(void)state;
+	assessment.peers = peers;
+	peers->dump_began = instant_monotonic() - 1;
+	scans = 3;
+	emergency_assess_begin(assess);
+	uv_run(&app.loop, UV_RUN_DEFAULT);
+	assert_int_equal(done, 1);
+	assert_int_equal(scans, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -133,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_step_of_the_clock_keeps_no_assessment_waiting),
 		TEST(the_first_scan_is_waited_for),
+		TEST(an_older_scan_does_not_replace_a_new_one),
 	};
 	return cmocka_run_group_tests_name("emergency_assess", tests, NULL, NULL);
 }
