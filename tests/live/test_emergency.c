@@ -144,20 +144,40 @@ static void a_full_server_over_a_unix_socket(void **state)
 	a_full_server_is_emptied_of_the_application(LIVE_UNIX);
 }
 
-/* On a full server only the address tells whose clients they are. */
-static void who_came_another_way_is_left_alone(void **state)
+/* dbtop sees which process listens on the socket and at the TCP address. */
+static void who_came_over_tcp_is_stopped_from_the_socket(void **state)
 {
 	(void)state;
 	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "22");
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
 	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
-	assert_int_equal(run.status, 3);
+	if (run.status != 0)
+		fail_msg("status %d: %s%s", run.status, run.out, run.err);
 	json_t *result = live_parse_json(run.out);
+	assert_target(result, "targets", live_pid(app), "terminated", "holds_connections");
+	assert_int_equal(live_finish(app, 5000), 128 + SIGTERM);
+	live_wait_sessions(server, "application_name = 'leaky'", 0, 5000);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
+/* Of another user's server it sees the addresses alone: they do not prove whose clients they are.
+ */
+static void who_came_another_way_is_left_alone(void **state)
+{
+	(void)state;
+	const struct live_program_options plain = { .unprivileged = true };
+	struct live_program *app = live_group_app(&plain, LIVE_TCP4, "leaky", "idle", "22");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, "user=app");
+	struct live_program *dbtop =
+		live_dbtop_start(&plain, "--emergency", "--yes", "--json", conninfo, NULL);
+	int status = live_finish(dbtop, 30000);
+	json_t *result = live_parse_json(live_out(dbtop));
 	assert_target(result, "spared", live_pid(app), NULL, "not_told");
+	assert_int_equal(status, 3);
 	assert_int_equal(json_array_size(live_member(result, "targets")), 0);
 	assert_int_equal(live_sessions(server, "application_name = 'leaky'"), 22);
 	json_decref(result);
-	live_run_clear(&run);
 }
 
 static void who_does_not_obey_is_killed_after_the_grace(void **state)
@@ -458,7 +478,7 @@ int main(void)
 		LIVE_TEST(an_interrupted_question_stops_nothing),
 		LIVE_TEST(a_full_server_over_tcp),
 		LIVE_TEST(a_full_server_over_a_unix_socket),
-		LIVE_TEST(who_came_another_way_is_left_alone),
+		LIVE_TEST(who_came_over_tcp_is_stopped_from_the_socket),
 		LIVE_TEST(who_does_not_obey_is_killed_after_the_grace),
 		LIVE_TEST(force_kills_at_once),
 		LIVE_TEST(a_dry_run_names_all_and_touches_nobody),
@@ -471,7 +491,8 @@ int main(void)
 		LIVE_TEST(interrupted_it_says_what_was_done),
 		/* root's */
 		LIVE_TEST(what_a_plain_user_cannot_see_is_not_called_clean),
+		LIVE_TEST(who_came_another_way_is_left_alone),
 	};
 	return LIVE_GROUP("emergency", tests, .wide = true,
-		.sql = "CREATE ROLE app LOGIN; CREATE ROLE cron LOGIN", .root_tests = 1);
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE cron LOGIN", .root_tests = 2);
 }
