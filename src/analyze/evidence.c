@@ -187,25 +187,33 @@ static bool is_idle_leak(const struct connection *connection)
 	return connection->verdict.reason == REASON_IDLE_TOO_LONG;
 }
 
-/* alike: how many sessions of its process are presumed leaked because they are idle */
-static const char *describe_idle(
-	const struct assessment *assessment, const struct connection *connection, uint32_t alike)
+/* The sessions of one process that are presumed leaked because they are idle. */
+struct alike {
+	uint32_t count;
+	const char *texts[2]; /* made once: of a session that was used, and of an unused one */
+};
+
+static const char *describe_idle(const struct assessment *assessment,
+	const struct connection *connection, struct alike *alike)
 {
 	struct arena *arena = assessment->arena;
 	const struct process *process = process_of(assessment, connection->process);
 	const char *unused = connection->backend->query_start == INSTANT_UNKNOWN
 		? "no statement since login"
 		: NULL;
-	if (alike < 2)
+	const char **text = &alike->texts[unused != NULL];
+	if (alike->count < 2)
 		return unused;
-	return arena_printf(arena,
-		"%s%s%" PRIu32 " alike of %s (%" PRId32 "): perhaps a pool's reserve",
-		unused ? unused : "", unused ? "; " : "", alike,
-		process->name ? process->name : "one process", process->pid);
+	if (!*text)
+		*text = arena_printf(arena,
+			"%s%s%" PRIu32 " alike of %s (%" PRId32 "): perhaps a pool's reserve",
+			unused ? unused : "", unused ? "; " : "", alike->count,
+			process->name ? process->name : "one process", process->pid);
+	return *text;
 }
 
 static const char *describe(const struct assessment *assessment,
-	const struct connection *connection, const uint32_t *alike)
+	const struct connection *connection, struct alike *alike)
 {
 	switch (connection->verdict.protection) {
 	case PROTECTION_POOLER: return describe_pooler(assessment, connection);
@@ -214,8 +222,7 @@ static const char *describe(const struct assessment *assessment,
 	default: break;
 	}
 	if (is_idle_leak(connection))
-		return describe_idle(assessment, connection,
-			connection->process == NO_PROCESS ? 1 : alike[connection->process]);
+		return describe_idle(assessment, connection, alike);
 	if (connection->verdict.reason == REASON_LOCK_STRANDED)
 		return arena_printf(assessment->arena,
 			"backend %s waits for its advisory lock; whether the client that took it "
@@ -226,16 +233,19 @@ static const char *describe(const struct assessment *assessment,
 
 void evidence_describe_all(struct assessment *assessment)
 {
-	uint32_t *alike =
+	struct alike alone = { .count = 1 };
+	struct alike *alike =
 		arena_array(assessment->arena, assessment->n_processes + 1, sizeof(*alike));
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (connection->process != NO_PROCESS)
-			alike[connection->process] += is_idle_leak(connection);
+			alike[connection->process].count += is_idle_leak(connection);
 	}
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		struct connection *connection = &assessment->connections[i];
 		if (!connection->evidence)
-			connection->evidence = describe(assessment, connection, alike);
+			connection->evidence = describe(assessment, connection,
+				connection->process == NO_PROCESS ? &alone
+								  : &alike[connection->process]);
 	}
 }

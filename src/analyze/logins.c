@@ -19,13 +19,15 @@ struct logins {
 	const struct assessment *previous;
 	const struct peers *peers;
 	const struct activity *activity;
-	struct map *rows_by_end; /* client's address → index into the rows */
-	struct map *rows_by_pid;
-	struct map *ends_by_client; /* client's address → index into peers->tcp, of its end */
+	struct map *rows_by_end;    /* client's address → index into the rows */
+	struct map *rows_by_pid;    /* made when the first one is looked for */
+	struct map *ends_by_client; /* client's address → index into peers->tcp, of its end;
+				       made when the first one is looked for */
 	struct map *addresses;      /* of the server: those that carry one of its sessions */
 	struct map *before;         /* identity → index into previous->sessionless */
 	bool *claimed;              /* the rows whose socket was found */
 	int32_t postmaster;         /* the parent of our own backend; 0: not known */
+	size_t sessionless_room, logins_room;
 	size_t n_doubtful;
 	size_t n_strange; /* Unix sockets of this port that may be another server's */
 	bool has_hidden;
@@ -41,7 +43,6 @@ static void index_rows(struct logins *logins)
 	const struct activity *activity = logins->activity;
 	for (size_t i = 0; i < activity->n_backends; i++) {
 		const struct backend *backend = &activity->backends[i];
-		map_set(logins->rows_by_pid, (uint64_t)backend->pid, (uint32_t)i);
 		if (backend->client.family == AF_INET || backend->client.family == AF_INET6)
 			map_set(logins->rows_by_end, endpoint_key(&backend->client), (uint32_t)i);
 		logins->has_hidden |= backend->kind == BACKEND_HIDDEN && has_client(backend);
@@ -62,14 +63,16 @@ static uint64_t identity(const struct sessionless *socket)
 static void index_sockets(struct logins *logins)
 {
 	const struct peers *peers = logins->peers;
-	map_set(logins->addresses, address_key(peers->target.server), 0);
+	struct endpoint known = peers->target.server; /* most sockets have the same address */
+	map_set(logins->addresses, address_key(known), 0);
 	for (size_t i = 0; i < peers->n_tcp; i++) {
 		const struct tcp_socket *socket = &peers->tcp[i];
-		if (socket->remote.port == peers->target.port && socket->inode)
-			map_set(logins->ends_by_client, endpoint_key(&socket->local), (uint32_t)i);
-		if (socket->local.port == peers->target.port &&
-			map_get(logins->rows_by_end, endpoint_key(&socket->remote)) != MAP_NONE)
-			map_set(logins->addresses, address_key(socket->local), 0);
+		if (socket->local.port != peers->target.port ||
+			endpoint_same_address(&socket->local, &known) ||
+			map_get(logins->rows_by_end, endpoint_key(&socket->remote)) == MAP_NONE)
+			continue;
+		known = socket->local;
+		map_set(logins->addresses, address_key(known), 0);
 	}
 	for (size_t i = 0; i < peers->n_processes; i++)
 		if (logins->assessment->place.here &&
@@ -93,22 +96,33 @@ static bool is_ours(const struct logins *logins, uint32_t inode)
 	return false;
 }
 
-/* Whether a row is the session of this socket. *ret_seen: whether the backend that holds the
- * server's end can be seen. */
+/* The index of the row with this pid; MAP_NONE. */
+static uint32_t row_of(struct logins *logins, int32_t pid)
+{
+	const struct activity *activity = logins->activity;
+	bool is_new = !logins->rows_by_pid;
+	if (is_new)
+		logins->rows_by_pid = map_new(logins->assessment->arena, activity->n_backends);
+	for (size_t i = 0; is_new && i < activity->n_backends; i++)
+		map_set(logins->rows_by_pid, (uint64_t)activity->backends[i].pid, (uint32_t)i);
+	return map_get(logins->rows_by_pid, (uint64_t)pid);
+}
+
+/* Whether a row is the session of this socket. If not, *ret_seen: whether the backend that holds
+ * the server's end can be seen. */
 static bool has_session(
 	struct logins *logins, const struct endpoint *client, uint32_t inode, bool *ret_seen)
 {
 	size_t count = 0;
-	uint32_t row = MAP_NONE;
-	const struct socket_owner *owners = inode && logins->assessment->place.here
-		? peers_owners(logins->peers, inode, &count)
-		: NULL;
+	const struct socket_owner *owners = NULL;
+	uint32_t row = client->family == AF_UNIX
+		? MAP_NONE
+		: map_get(logins->rows_by_end, endpoint_key(client));
+	if (row == MAP_NONE && inode && logins->assessment->place.here)
+		owners = peers_owners(logins->peers, inode, &count);
 	*ret_seen = owners != NULL;
-	if (client->family != AF_UNIX)
-		row = map_get(logins->rows_by_end, endpoint_key(client));
 	for (size_t i = 0; row == MAP_NONE && i < count; i++)
-		row = map_get(logins->rows_by_pid,
-			(uint64_t)logins->peers->processes[owners[i].process].pid);
+		row = row_of(logins, logins->peers->processes[owners[i].process].pid);
 	if (row != MAP_NONE)
 		logins->claimed[row] = true;
 	return row != MAP_NONE;
@@ -142,6 +156,9 @@ static void add(struct logins *logins, struct endpoint client, uint32_t inode,
 	uint32_t client_inode, bool is_seen)
 {
 	struct assessment *assessment = logins->assessment;
+	assessment->sessionless =
+		arena_grow(assessment->arena, assessment->sessionless, assessment->n_sessionless,
+			&logins->sessionless_room, sizeof(*assessment->sessionless));
 	struct sessionless *socket = &assessment->sessionless[assessment->n_sessionless++];
 	*socket = (struct sessionless){
 		.client = client,
@@ -151,6 +168,22 @@ static void add(struct logins *logins, struct endpoint client, uint32_t inode,
 	};
 	logins->n_doubtful += socket->is_doubtful;
 	remember(logins, socket);
+}
+
+/* The inode of the client's end; 0: not known. */
+static uint32_t client_inode(struct logins *logins, const struct endpoint *client)
+{
+	const struct peers *peers = logins->peers;
+	bool is_new = !logins->ends_by_client;
+	if (is_new)
+		logins->ends_by_client = map_new(logins->assessment->arena, peers->n_tcp);
+	for (size_t i = 0; is_new && i < peers->n_tcp; i++) {
+		const struct tcp_socket *socket = &peers->tcp[i];
+		if (socket->remote.port == peers->target.port && socket->inode)
+			map_set(logins->ends_by_client, endpoint_key(&socket->local), (uint32_t)i);
+	}
+	uint32_t end = map_get(logins->ends_by_client, endpoint_key(client));
+	return end == MAP_NONE ? 0 : peers->tcp[end].inode;
 }
 
 /* The server's ends, where they are in our table of sockets. */
@@ -166,9 +199,8 @@ static void list_server_ends(struct logins *logins)
 		if (map_get(logins->addresses, address_key(socket->local)) == MAP_NONE &&
 			!is_ours(logins, socket->inode))
 			continue;
-		uint32_t end = map_get(logins->ends_by_client, endpoint_key(&socket->remote));
-		add(logins, socket->remote, socket->inode,
-			end == MAP_NONE ? 0 : peers->tcp[end].inode, is_seen);
+		add(logins, socket->remote, socket->inode, client_inode(logins, &socket->remote),
+			is_seen);
 	}
 }
 
@@ -207,8 +239,9 @@ static void list_unix_ends(struct logins *logins)
 }
 
 static struct login *login_of(
-	struct assessment *assessment, uint32_t process, const struct endpoint *client)
+	struct logins *logins, uint32_t process, const struct endpoint *client)
 {
+	struct assessment *assessment = logins->assessment;
 	struct endpoint address = *client;
 	address.port = 0;
 	if (process != NO_PROCESS)
@@ -218,17 +251,19 @@ static struct login *login_of(
 		if (login->process == process && endpoint_equal(&login->client, &address))
 			return login;
 	}
+	assessment->logins = arena_grow(assessment->arena, assessment->logins, assessment->n_logins,
+		&logins->logins_room, sizeof(*assessment->logins));
 	struct login *login = &assessment->logins[assessment->n_logins++];
 	*login = (struct login){ .process = process, .client = address };
 	return login;
 }
 
-static void add_login(struct assessment *assessment, uint32_t process,
-	const struct endpoint *client, uint32_t count)
+static void add_login(
+	struct logins *logins, uint32_t process, const struct endpoint *client, uint32_t count)
 {
-	login_of(assessment, process, client)->count += count;
+	login_of(logins, process, client)->count += count;
 	if (process != NO_PROCESS)
-		assessment->processes[process].logging_in += count;
+		logins->assessment->processes[process].logging_in += count;
 }
 
 /* The sessions whose socket is not known: each may have one of the doubtful sockets. */
@@ -282,7 +317,7 @@ static void list_doubtful(struct logins *logins)
 		doubtful->count = doubtful->at_most;
 	}
 	if (doubtful->count > 0)
-		add_login(assessment, NO_PROCESS, &unknown, (uint32_t)doubtful->count);
+		add_login(logins, NO_PROCESS, &unknown, (uint32_t)doubtful->count);
 	assessment->logins_known &= logins->n_strange <= n_unclaimed &&
 		(!logins->has_hidden || logins->n_doubtful == 0);
 }
@@ -299,12 +334,12 @@ static void list_logins(struct logins *logins, struct client_processes *processe
 		uint32_t process =
 			owner ? client_processes_use(processes, owner->process) : NO_PROCESS;
 		if (socket->is_proven && !socket->is_doubtful)
-			add_login(assessment, process, &socket->client, 1);
+			add_login(logins, process, &socket->client, 1);
 	}
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		if (connection->backend->state == BACKEND_STATE_STARTING)
-			add_login(assessment, connection->process, &connection->backend->client, 1);
+			add_login(logins, connection->process, &connection->backend->client, 1);
 	}
 	list_doubtful(logins);
 	if (assessment->n_logins)
@@ -320,18 +355,12 @@ void logins_join(struct assessment *assessment, const struct assessment *previou
 	const struct activity *activity = assessment->activity;
 	if (!peers || !activity || assessment->server.pooler)
 		return;
-	size_t n = peers->n_tcp + peers->n_unix;
-	assessment->sessionless = arena_array(arena, n, sizeof(*assessment->sessionless));
-	assessment->logins =
-		arena_array(arena, n + activity->n_backends + 1, sizeof(*assessment->logins));
 	struct logins logins = {
 		.assessment = assessment,
 		.previous = previous,
 		.peers = peers,
 		.activity = activity,
 		.rows_by_end = map_new(arena, activity->n_backends),
-		.rows_by_pid = map_new(arena, activity->n_backends),
-		.ends_by_client = map_new(arena, peers->n_tcp),
 		.addresses = map_new(arena, 4),
 		.before = map_new(arena, previous ? previous->n_sessionless : 0),
 		.claimed = arena_array(arena, activity->n_backends, sizeof(bool)),
