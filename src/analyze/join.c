@@ -216,7 +216,9 @@ static void set_owner(struct join *join, struct connection *connection, uint32_t
 		return;
 	connection->end = CLIENT_END_HELD;
 	connection->shared_by = (int)count;
-	connection->matched_by = network == NETWORK_OWN ? matched_by : MATCHED_NAMESPACE;
+	connection->matched_by = matched_by;
+	if (network != NETWORK_OWN && matched_by != MATCHED_NAT)
+		connection->matched_by = MATCHED_NAMESPACE;
 	connection->process = client_processes_use(join->processes, owner->process);
 }
 
@@ -295,14 +297,56 @@ static bool is_missing(struct join *join, struct connection *connection)
 		networks_is_server_end_closed(join->networks, connection->backend);
 }
 
+/* The client's end as the client has it, if it is translated on its way. Once it was seen it stays,
+ * also after the kernel has forgotten the translation. */
+static bool find_translated(
+	const struct join *join, const struct connection *connection, struct networks_end *ret_end)
+{
+	if (connection->end_local.family == AF_UNSPEC)
+		return networks_translate(join->networks, connection->backend, ret_end);
+	*ret_end = (struct networks_end){
+		.local = connection->end_local,
+		.remote = connection->end_remote,
+	};
+	return true;
+}
+
+static void join_translated(struct join *join, struct connection *connection,
+	const struct networks_end *end, size_t network)
+{
+	if (network == NETWORK_NONE || network == NETWORK_AMBIGUOUS) {
+		connection->end =
+			network == NETWORK_NONE ? CLIENT_END_ELSEWHERE : CLIENT_END_NOT_VISIBLE;
+		return;
+	}
+	if (!networks_are_sockets_known(join->networks, network)) {
+		keep_gone(join, connection);
+		return;
+	}
+	const struct tcp_socket *socket = networks_socket(join->networks, network, end);
+	if (socket) {
+		set_owner(join, connection, socket->inode, network, MATCHED_NAT);
+		connection->end_local = end->local;
+		connection->end_remote = end->remote;
+	} else if (is_missing(join, connection) && outlived_the_dump(join, connection)) {
+		connection->end = CLIENT_END_GONE;
+	}
+}
+
 static void join_tcp(struct join *join, struct connection *connection)
 {
+	struct networks_end end;
 	const struct tcp_socket *socket;
 	if (!join->peers->tcp_known || (!join->place->unchanged && join->server == NETWORK_NONE))
 		return;
 	size_t network = network_of(join, connection);
 	if (network == NETWORK_NONE && connection->end_network) {
 		join_network_gone(join, connection);
+		return;
+	}
+	if (find_translated(join, connection, &end)) {
+		join_translated(join, connection, &end,
+			connection->end_network ? network : networks_of_end(join->networks, &end));
 		return;
 	}
 	if (network == NETWORK_NONE || network == NETWORK_AMBIGUOUS) {
@@ -393,6 +437,8 @@ static void remember(struct join *join, struct connection *connection)
 		connection->first_seen = by_this_clock(join, before->first_seen);
 		connection->seen_here = before->seen_here;
 		connection->end_network = before->end_network;
+		connection->end_local = before->end_local;
+		connection->end_remote = before->end_remote;
 		connection->missed_at = by_this_clock(join, before->missed_at);
 		connection->hidden_since = by_this_clock(join, before->hidden_since);
 		connection->listening = before->listening;
@@ -414,7 +460,9 @@ static void recall_owner(struct join *join, struct connection *connection)
 	connection->process =
 		client_processes_recall(join->processes, &join->previous->processes[owner]);
 	connection->matched_by = backend->client.family == AF_UNIX ? MATCHED_UNIX : MATCHED_TCP;
-	if (connection->end_network != join->peers->network_id)
+	if (connection->end_local.family != AF_UNSPEC)
+		connection->matched_by = MATCHED_NAT;
+	else if (connection->end_network != join->peers->network_id)
 		connection->matched_by = MATCHED_NAMESPACE;
 }
 

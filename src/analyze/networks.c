@@ -15,9 +15,8 @@
 /* One namespace. Sockets with the same end are chained. */
 struct network {
 	struct peers_network rows;
-	struct map *by_local;  /* address and port → the first row, with a server's port at the
-				  remote end */
-	struct map *by_remote; /* the same, with a server's port at the local end */
+	struct map *by_local;               /* address and port → the first row */
+	struct map *by_remote;              /* the same, with a server's port at the local end */
 	uint32_t *next_local, *next_remote; /* of each row; NO_ROW ends a chain */
 };
 
@@ -25,6 +24,8 @@ struct networks {
 	const struct peers *peers;
 	const struct activity *activity;
 	struct map *sessions; /* client's address and port → how many sessions have it */
+	struct map *nat; /* client's address and port as the server has them → the first row */
+	uint32_t *next_nat;
 	struct network *items;
 	size_t count;
 	size_t server;
@@ -54,8 +55,7 @@ static void index_rows(
 	network->next_remote = arena_array(arena, n, sizeof(*network->next_remote));
 	for (size_t i = n; i-- > 0;) {
 		const struct tcp_socket *socket = &network->rows.tcp[i];
-		if (is_server_port(target, socket->remote.port))
-			chain(network->by_local, network->next_local, &socket->local, (uint32_t)i);
+		chain(network->by_local, network->next_local, &socket->local, (uint32_t)i);
 		if (is_server_port(target, socket->local.port))
 			chain(network->by_remote, network->next_remote, &socket->remote,
 				(uint32_t)i);
@@ -102,6 +102,10 @@ struct networks *networks_new(
 	for (size_t i = 0; i < networks->count; i++)
 		index_rows(&peers->target, arena, &networks->items[i]);
 	count_sessions(networks);
+	networks->nat = map_new(arena, peers->n_nat);
+	networks->next_nat = arena_array(arena, peers->n_nat, sizeof(*networks->next_nat));
+	for (size_t i = 0; i < peers->n_nat; i++)
+		chain(networks->nat, networks->next_nat, &peers->nat[i].client_seen, (uint32_t)i);
 	return networks;
 }
 
@@ -181,16 +185,10 @@ static bool has_address(
 	return false;
 }
 
-size_t networks_of_address(const struct networks *networks, const struct endpoint *address)
+/* The only namespace that has the address. */
+static size_t only_with_address(const struct networks *networks, const struct endpoint *address)
 {
 	size_t found = NETWORK_NONE;
-	if (endpoint_is_loopback(address))
-		return networks->server;
-	if (networks->server != NETWORK_NONE && has_address(networks, networks->server, address))
-		return networks->server;
-	if (networks->unchanged && endpoint_same_address(address, &networks->peers->target.own) &&
-		has_address(networks, NETWORK_OWN, address))
-		return NETWORK_OWN;
 	for (size_t i = 0; i < networks->count; i++) {
 		if (!has_address(networks, i, address))
 			continue;
@@ -199,6 +197,18 @@ size_t networks_of_address(const struct networks *networks, const struct endpoin
 		found = i;
 	}
 	return found != NETWORK_NONE && !networks->all_known ? NETWORK_AMBIGUOUS : found;
+}
+
+size_t networks_of_address(const struct networks *networks, const struct endpoint *address)
+{
+	if (endpoint_is_loopback(address))
+		return networks->server;
+	if (networks->server != NETWORK_NONE && has_address(networks, networks->server, address))
+		return networks->server;
+	if (networks->unchanged && endpoint_same_address(address, &networks->peers->target.own) &&
+		has_address(networks, NETWORK_OWN, address))
+		return NETWORK_OWN;
+	return only_with_address(networks, address);
 }
 
 bool networks_is_to_server(
@@ -296,6 +306,60 @@ enum network_end networks_client_end(const struct networks *networks, size_t ind
 	if (shared && !certain)
 		return NETWORK_END_UNCERTAIN;
 	return found ? NETWORK_END_FOUND : NETWORK_END_MISSING;
+}
+
+/* Without the server's end, its address must be the one that we use ourselves. */
+static bool leads_to_server(
+	const struct networks *networks, const struct peers_nat *nat, const struct tcp_socket *far)
+{
+	if (far)
+		return endpoint_equal(&nat->server_real, &far->local);
+	return networks->server == NETWORK_NONE &&
+		endpoint_equal(&nat->server_real, &networks->peers->target.server);
+}
+
+bool networks_translate(const struct networks *networks, const struct backend *backend,
+	struct networks_end *ret_end)
+{
+	bool certain, shared = map_get(networks->sessions, endpoint_key(&backend->client)) != 1;
+	const struct tcp_socket *far = server_end(networks, backend, &certain);
+	const struct peers_nat *found = NULL;
+	uint32_t row = map_get(networks->nat, endpoint_key(&backend->client));
+	if (shared && !certain)
+		return false;
+	for (; row != NO_ROW; row = networks->next_nat[row]) {
+		const struct peers_nat *nat = &networks->peers->nat[row];
+		if (!leads_to_server(networks, nat, far))
+			continue;
+		if (found)
+			return false;
+		found = nat;
+	}
+	if (found)
+		*ret_end = (struct networks_end){ found->client, found->server, found->network };
+	return found != NULL;
+}
+
+size_t networks_of_end(const struct networks *networks, const struct networks_end *end)
+{
+	size_t home = end->network ? networks_find(networks, end->network) : NETWORK_OWN;
+	if (endpoint_is_loopback(&end->local) ||
+		(home != NETWORK_NONE && has_address(networks, home, &end->local)))
+		return home;
+	return only_with_address(networks, &end->local);
+}
+
+const struct tcp_socket *networks_socket(
+	const struct networks *networks, size_t index, const struct networks_end *end)
+{
+	const struct network *network = &networks->items[index];
+	uint32_t row = map_get(network->by_local, endpoint_key(&end->local));
+	for (; row != NO_ROW; row = network->next_local[row]) {
+		const struct tcp_socket *socket = &network->rows.tcp[row];
+		if (socket->inode && endpoint_equal(&socket->remote, &end->remote))
+			return socket;
+	}
+	return NULL;
 }
 
 bool networks_is_server_end_closed(const struct networks *networks, const struct backend *backend)

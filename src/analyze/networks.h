@@ -62,6 +62,24 @@ enum network_end {
 enum network_end networks_client_end(const struct networks *networks, size_t network,
 	const struct backend *backend, const struct tcp_socket **ret_socket);
 
+/* The client's end of a connection as the client has it. */
+struct networks_end {
+	struct endpoint local, remote;
+	uint64_t network; /* the namespace that translates; 0: ours */
+};
+
+/* Looks the backend's connection up among those that the kernel translates; false if it is not
+ * there, or not certain. */
+bool networks_translate(const struct networks *networks, const struct backend *backend,
+	struct networks_end *ret_end);
+
+/* The namespace of a translated end. */
+size_t networks_of_end(const struct networks *networks, const struct networks_end *end);
+
+/* The socket with these two ends in the namespace that a process has open; NULL. */
+const struct tcp_socket *networks_socket(
+	const struct networks *networks, size_t network, const struct networks_end *end);
+
 /* Whether the server's end shows that the client closed: it is missing in the server's namespace,
  * or not established. The server's namespace and its sockets must be known. */
 bool networks_is_server_end_closed(const struct networks *networks, const struct backend *backend);

@@ -7,6 +7,7 @@
  * process. */
 #include "collect/clients.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "base/mem.h"
 #include "collect/addresses.h"
 #include "collect/doors.h"
+#include "collect/nat.h"
 #include "collect/netlink.h"
 #include "collect/other_networks.h"
 #include "collect/sockets.h"
@@ -44,6 +46,7 @@ struct scan {
 	struct owners *owners;
 	struct peers *peers;
 	bool fresh, search;
+	bool searched, translated; /* for translated connections; there were some */
 };
 
 /* A process in which a scan hangs. */
@@ -190,23 +193,34 @@ void clients_set_timeout(struct clients *clients, int64_t timeout)
 	clients->timeout = timeout;
 }
 
-/* The server's port as we reach it, and as the server itself has it if that is another one. */
+/* The ports of connections to the server: as we reach it, as the server itself has it if that is
+ * another one, and those that are translated to one of them. */
 struct server_ports {
-	uint16_t ports[2];
+	uint16_t ports[PEERS_MOST_PORTS];
 	size_t count;
 };
 
-static struct server_ports server_ports(const struct peers_target *target)
-{
-	struct server_ports ports = { .ports = { target->port, target->server_port }, .count = 1 };
-	if (target->server_port && target->server_port != target->port)
-		ports.count = 2;
-	return ports;
-}
-
 static bool is_server_port(const struct server_ports *ports, uint16_t port)
 {
-	return port == ports->ports[0] || (ports->count == 2 && port == ports->ports[1]);
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->ports[i] == port)
+			return true;
+	return false;
+}
+
+static void add_port(struct server_ports *ports, uint16_t port)
+{
+	if (port && ports->count < PEERS_MOST_PORTS && !is_server_port(ports, port))
+		ports->ports[ports->count++] = port;
+}
+
+static struct server_ports server_ports(const struct peers *peers)
+{
+	struct server_ports ports = { .ports = { peers->target.port }, .count = 1 };
+	add_port(&ports, peers->target.server_port);
+	for (size_t i = 0; i < peers->n_nat; i++)
+		add_port(&ports, peers->nat[i].server.port);
+	return ports;
 }
 
 /* The sockets whose owners are of interest: both ends, if both are on this machine. */
@@ -246,12 +260,26 @@ static void dump_port(struct scan *scan, struct peers *peers, struct peers_port 
 				   &port->unix_sockets, &port->n_unix) == 0;
 }
 
+/* The table of tracked connections may be long: it is read where it had a connection to the server
+ * before, or when one is looked for. */
+static void dump_nat(struct scan *scan, struct peers *peers)
+{
+	struct server_ports ports = server_ports(peers);
+	if (!scan->search && !scan->translated && scan->searched)
+		return;
+	int error = nat_dump(peers->arena, ports.ports, ports.count, 0, &peers->nat, &peers->n_nat);
+	peers->nat_refused = error == -EPERM || error == -EACCES;
+	scan->translated = peers->n_nat > 0 || peers->nat_refused;
+	scan->searched = true;
+}
+
 /* If a source fails, its part of the block is unknown. */
 static void dump(struct scan *scan, struct peers *peers)
 {
-	struct server_ports server = server_ports(&peers->target);
 	peers->dumped_at = instant_now();
 	peers->dump_began = instant_monotonic();
+	dump_nat(scan, peers);
+	struct server_ports server = server_ports(peers);
 	peers->tcp_known = sockets_dump_tcp_ports(scan->netlink, peers->arena, &peers->target,
 				   server.ports, server.count, &peers->tcp, &peers->n_tcp) == 0;
 	peers->unix_known =
@@ -269,8 +297,8 @@ static void scan_on_worker(void *data)
 	struct peers *peers = scan->peers;
 	struct wanted wanted = { 0 };
 	struct doors doors;
-	struct server_ports server = server_ports(&peers->target);
 	dump(scan, peers);
+	struct server_ports server = server_ports(peers);
 	doors_list(&doors, scan->netlink, peers);
 	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
 	want_tcp(&wanted, peers->tcp, peers->n_tcp, &server);

@@ -184,12 +184,18 @@ static int read_answer(struct netlink *netlink, struct answer *answer)
 int netlink_dump(struct netlink *netlink, int type, const void *payload, size_t size,
 	netlink_row_fn *row, void *data)
 {
+	return netlink_dump_as(netlink, type, type, payload, size, row, data);
+}
+
+int netlink_dump_as(struct netlink *netlink, int type, int row_type, const void *payload,
+	size_t size, netlink_row_fn *row, void *data)
+{
 	int error = open_socket(netlink);
 	if (error < 0)
 		return error;
 	error = send_request(netlink, type, payload, size);
 	struct answer answer = {
-		.type = type, .sequence = netlink->sequence, .row = row, .data = data
+		.type = row_type, .sequence = netlink->sequence, .row = row, .data = data
 	};
 	if (error == 0)
 		error = read_answer(netlink, &answer);

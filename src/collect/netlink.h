@@ -30,6 +30,10 @@ void netlink_free(struct netlink *netlink);
 int netlink_dump(struct netlink *netlink, int type, const void *payload, size_t size,
 	netlink_row_fn *row, void *data) __attribute__((warn_unused_result));
 
+/* The same where the rows have another type than the request. */
+int netlink_dump_as(struct netlink *netlink, int type, int row_type, const void *payload,
+	size_t size, netlink_row_fn *row, void *data) __attribute__((warn_unused_result));
+
 /* From now on, all dumps together may take this time (µs) and then fail with -ETIMEDOUT; 0: each
  * dump has its own limit of two seconds. */
 void netlink_limit(struct netlink *netlink, int64_t usec);

@@ -27,6 +27,7 @@ static const char *const matched_by_names[] = {
 	[MATCHED_PAGE] = "page",
 	[MATCHED_TCP] = "tcp",
 	[MATCHED_UNIX] = "unix",
+	[MATCHED_NAT] = "nat",
 	[MATCHED_NAMESPACE] = "namespace",
 	[MATCHED_PGBOUNCER] = "pgbouncer",
 	[MATCHED_PROXY] = "proxy",

@@ -72,6 +72,7 @@ enum matched_by {
 	MATCHED_PAGE,
 	MATCHED_TCP,
 	MATCHED_UNIX,
+	MATCHED_NAT,       /* its end is known through the kernel's translation of addresses */
 	MATCHED_NAMESPACE, /* its socket is in another network namespace of this machine */
 	MATCHED_PGBOUNCER,
 	MATCHED_PROXY,
@@ -109,8 +110,10 @@ struct connection {
 				 end; else INSTANT_UNKNOWN */
 	uint64_t
 		end_network; /* the network namespace in which its end was seen last; 0: not seen */
-	uint32_t end_inode;  /* the inode of the client end's socket, which a process has open; 0:
-				not seen */
+	struct endpoint end_local, end_remote; /* the client's end as the client has it, if that is
+						  translated on its way; else AF_UNSPEC */
+	uint32_t end_inode; /* the inode of the client end's socket, which a process has open; 0:
+			       not seen */
 	int64_t client_awaited_since; /* server clock: since when it is active but waits for its
 					 client, as far as was seen; else INSTANT_UNKNOWN */
 	int64_t waits_for_client; /* µs of that, if longer than the limit of transactions; else −1

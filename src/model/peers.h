@@ -105,6 +105,15 @@ struct peers_network {
 	size_t n_addresses;
 };
 
+/* A connection whose addresses are translated on its way to the server. */
+struct peers_nat {
+	struct endpoint client, server;           /* as the client has them */
+	struct endpoint client_seen, server_real; /* as the server has them */
+	uint64_t network; /* the namespace that translates, where a loopback address is; 0: ours */
+};
+
+#define PEERS_MOST_PORTS 8
+
 struct peers {
 	struct arena *arena; /* owns everything here, the block too */
 	int refs;
@@ -125,6 +134,9 @@ struct peers {
 	uint64_t network_id;   /* the inode of our own network namespace; 0 when not known */
 	struct peers_network *networks; /* the others */
 	size_t n_networks;
+	struct peers_nat *nat;
+	size_t n_nat;
+	bool nat_refused;    /* connections are tracked, but we may not see them: that needs root */
 	int64_t searched_at; /* dumped_at of the last scan that looked for namespaces;
 				INSTANT_UNKNOWN before it */
 	bool all_networks;   /* then every process could be seen: a namespace that was there before

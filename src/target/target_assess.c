@@ -78,6 +78,14 @@ static struct source_state activity_source(
 	return source;
 }
 
+/* Whether something translates our own connection, as far as is known. */
+static bool is_translated(const struct target *target)
+{
+	const struct assessment *assessment = target->assessment;
+	return assessment && assessment->activity && assessment->peers &&
+		assessment->peers->target.backend_pid && !assessment->place.unchanged;
+}
+
 static struct source_state peers_source(const struct target *target)
 {
 	const struct peers *peers = clients_latest(target->clients);
@@ -90,6 +98,9 @@ static struct source_state peers_source(const struct target *target)
 		source.status = peers ? SOURCE_STALE : SOURCE_FAILED;
 		source.error = "reading this machine's processes takes too long";
 	}
+	if (peers && peers->nat_refused && is_translated(target))
+		source.error = "connections through translated addresses (published ports) are not "
+			       "visible: that needs root";
 	if (clients_trouble(target->clients))
 		source.error = clients_trouble(target->clients);
 	if (peers && (!peers->tcp_known || !peers->unix_known)) {

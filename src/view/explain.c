@@ -48,6 +48,7 @@ static const char *const matches[MATCHED_COUNT] = {
 	[MATCHED_PAGE] = "page: its pool's stats page names this backend's pid",
 	[MATCHED_TCP] = "tcp: its socket has the client's address and port; exact",
 	[MATCHED_UNIX] = "unix: its socket is the other end of the backend's; exact",
+	[MATCHED_NAT] = "nat: its socket is the client's end by the kernel's translation; exact",
 	[MATCHED_NAMESPACE] =
 		"namespace: its socket, in another network namespace, is the client's end; exact",
 	[MATCHED_PGBOUNCER] = "pgbouncer: PgBouncer's client that is linked to this backend",

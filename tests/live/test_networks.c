@@ -20,6 +20,7 @@
 
 #define SERVER      "198.18.0.2"
 #define APPLICATION "198.18.1.2"
+#define PUBLISHED   15432 /* the port of the machine that leads to the server's */
 
 static int machine; /* a descriptor of the machine's namespace */
 static struct live_program *in_server, *in_application; /* each keeps a namespace alive */
@@ -65,6 +66,32 @@ static void lay_cable(const struct live_program *holder, int number)
 	shell(script);
 }
 
+/* As an engine publishes a container's port: what comes to the machine's port goes to the server's,
+ * and what does not come from outside gets the machine's address. */
+static void publish(void)
+{
+	CLEANUP(cleanup_free)
+	char *script = mem_printf(
+		"for i in all cable0 lo; do echo 1 >/proc/sys/net/ipv4/conf/$i/route_localnet; "
+		"done\n"
+		"nft -f - <<'END'\n"
+		"table ip published {\n"
+		" chain in { type nat hook prerouting priority dstnat;\n"
+		"  tcp dport %d dnat to " SERVER ":%d; }\n"
+		" chain own { type nat hook output priority -100;\n"
+		"  ip daddr { 127.0.0.0/8, 198.18.0.1, 198.18.1.1 } tcp dport %d dnat to " SERVER
+		":%d; }\n"
+		" chain out { type nat hook postrouting priority srcnat;\n"
+		"  oifname cable0 ip saddr { 127.0.0.0/8, 198.18.1.0/24 } tcp dport %d ct status "
+		"dnat"
+		"   masquerade; }\n"
+		"}\n"
+		"END\n",
+		PUBLISHED, private_server_port(server), PUBLISHED, private_server_port(server),
+		private_server_port(server));
+	shell(script);
+}
+
 /* The server is already in its namespace: main() has moved there. */
 static void set_up(void)
 {
@@ -77,6 +104,7 @@ static void set_up(void)
 	shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward");
 	lay_cable(in_server, 0);
 	lay_cable(in_application, 1);
+	publish();
 }
 
 /* --- places --- */
@@ -87,6 +115,7 @@ static struct place {
 	const char *name;
 	enum home home;
 	bool over_unix, loopback;
+	const char *published; /* the machine's address that the client uses */
 	const char *matched_by;
 } places[] = {
 	{ "far", OF_APPLICATION, .matched_by = "namespace" },
@@ -95,6 +124,9 @@ static struct place {
 	{ "far_unix", OF_APPLICATION, .over_unix = true, .matched_by = "namespace" },
 	{ "machine", MACHINE, .matched_by = "tcp" },
 	{ "machine_unix", MACHINE, .over_unix = true, .matched_by = "unix" },
+	{ "far_port", OF_APPLICATION, .published = "198.18.1.1", .matched_by = "nat" },
+	{ "machine_port", MACHINE, .published = "198.18.1.1", .matched_by = "nat" },
+	{ "loopback_port", MACHINE, .published = "127.0.0.1", .matched_by = "nat" },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
@@ -135,21 +167,31 @@ static struct live_program *start_at(const struct place *place, const char *role
 {
 	CLEANUP(cleanup_free)
 	char *more = mem_printf("user=app application_name=%s", place->name);
-	const char *conninfo = place->over_unix
-		? live_group_conninfo(LIVE_UNIX, more)
-		: by_address(place->loopback ? "127.0.0.1" : SERVER, more);
+	if (place->published) {
+		char *published = mem_printf("%s port=%d", more, PUBLISHED);
+		free(more);
+		more = published;
+	}
+	const char *conninfo = place->over_unix ? live_group_conninfo(LIVE_UNIX, more)
+						: by_address(place->published ? place->published
+								  : place->loopback ? "127.0.0.1"
+										    : SERVER,
+							  more);
 	const struct live_program *holder = place->home == OF_SERVER ? in_server
 		: place->home == OF_APPLICATION                      ? in_application
 								     : NULL;
 	return start_client(holder ? live_pid(holder) : 0, false, conninfo, role);
 }
 
-static const char *const ways[] = { "address", "unix" };
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+/* dbtop's own ways to the server. */
+enum way { OVER_ADDRESS, OVER_UNIX, OVER_PORT, WAYS };
 
-static const char *way_to_server(size_t way)
+static const char *way_to_server(enum way way)
 {
-	return way == 0 ? by_address(SERVER, "") : live_group_conninfo(LIVE_UNIX, NULL);
+	CLEANUP(cleanup_free) char *published = mem_printf("port=%d", PUBLISHED);
+	if (way == OVER_UNIX)
+		return live_group_conninfo(LIVE_UNIX, NULL);
+	return way == OVER_PORT ? by_address("127.0.0.1", published) : by_address(SERVER, "");
 }
 
 static json_t *row_of(json_t *root, const char *name)
@@ -174,7 +216,7 @@ static void each_process_is_found(void **state)
 	struct live_program *clients[PLACES];
 	for (size_t i = 0; i < PLACES; i++)
 		clients[i] = start_at(&places[i], "idle");
-	for (size_t way = 0; way < WAYS; way++) {
+	for (enum way way = 0; way < WAYS; way++) {
 		json_t *root = live_dbtop_json(NULL, way_to_server(way), NULL);
 		for (size_t i = 0; i < PLACES; i++) {
 			json_t *row = row_of(root, places[i].name);
@@ -219,7 +261,7 @@ static bool all_are_held(json_t *root, void *data)
 	return true;
 }
 
-static struct live_program *follow(size_t way)
+static struct live_program *follow(enum way way)
 {
 	return live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2", way_to_server(way), NULL);
 }
@@ -233,7 +275,7 @@ static void await(struct live_program *dbtop, bool (*holds)(json_t *root, void *
 static void killed_clients_are_proven_gone(void **state)
 {
 	(void)state;
-	for (size_t way = 0; way < WAYS; way++) {
+	for (enum way way = 0; way < WAYS; way++) {
 		struct live_program *clients[PLACES];
 		for (size_t i = 0; i < PLACES; i++)
 			clients[i] = start_at(&places[i], "active");
@@ -256,7 +298,7 @@ static void killed_clients_are_proven_gone(void **state)
 static void a_client_is_gone_with_its_namespace(void **state)
 {
 	(void)state;
-	struct live_program *dbtop = follow(0);
+	struct live_program *dbtop = follow(OVER_ADDRESS);
 	await(dbtop, is_held, "dbtop", "dbtop's own session");
 	for (int round = 0; round < 2; round++) {
 		struct live_program *holder = start_holder(true);
@@ -287,7 +329,7 @@ static void an_ambiguous_address_is_not_matched(void **state)
 	shell(script);
 	struct live_program *client = start_at(&places[0], "active");
 	for (int alive = 1; alive >= 0; alive--) {
-		for (size_t way = 0; way < WAYS; way++) {
+		for (enum way way = 0; way < WAYS; way++) {
 			json_t *root = live_dbtop_json(NULL, way_to_server(way), NULL);
 			json_t *row = row_of(root, places[0].name);
 			assert_true(json_is_null(live_member(row, "process")));

@@ -433,6 +433,101 @@ static void unix_sockets_are_the_servers_by_its_own_pids(void **state)
 	}
 }
 
+/* Through a published port: the server sees the machine's address. */
+static struct peers_nat *add_nat(
+	struct world *world, struct endpoint client, uint16_t port, const char *server)
+{
+	struct peers *peers = world->peers;
+	struct peers_nat *nat = &peers->nat[peers->n_nat++];
+	*nat = (struct peers_nat){
+		.client = client,
+		.server = at(server, 15432),
+		.client_seen = at("10.0.0.1", port),
+		.server_real = at("10.0.0.2", PORT),
+	};
+	return nat;
+}
+
+static int alive_rounds; /* then the clients are killed */
+static bool remembers;   /* the kernel still has the translations then */
+
+static void published(struct world *world, int round)
+{
+	bool alive = round < alive_rounds;
+	world->peers->nat = arena_array(world->peers->arena, MOST, sizeof(struct peers_nat));
+	add_backend(world, 1, at("10.0.0.1", 6001)); /* of the application's namespace */
+	add_backend(world, 2, at("10.0.0.1", 6002)); /* of ours, over loopback */
+	add_backend(world, 3, at("10.0.0.1", 6003)); /* of another machine */
+	for (uint16_t i = 1; i <= 3; i++)
+		if (add_server_end(world, "10.0.0.1", 6000 + i, 30u + i) && !alive)
+			network(world, SERVERS)->tcp[network(world, SERVERS)->n_tcp - 1].state =
+				TCP_CLOSE_WAIT;
+	if (alive || remembers) {
+		add_nat(world, at("10.0.0.3", 5001), 6001, "10.0.0.1");
+		add_nat(world, at("127.0.0.1", 5002), 6002, "127.0.0.1");
+		add_nat(world, at("10.9.9.9", 5003), 6003, "10.0.0.1");
+		/* the same client's address, at another server */
+		add_nat(world, at("10.0.0.3", 5009), 6001, "10.0.0.1")->server_real =
+			at("10.0.0.7", PORT);
+	}
+	if (!alive)
+		return;
+	add_tcp(world, APPS, at("10.0.0.3", 5001), at("10.0.0.1", 15432), 41);
+	add_owner(world, 41, 41, 0, 0, "far");
+	add_tcp(world, OURS, at("127.0.0.1", 5002), at("127.0.0.1", 15432), 42);
+	add_owner(world, 42, 42, 0, 0, "near");
+}
+
+static void check_published(
+	const struct assessment *assessment, int32_t pid, enum client_end end, const char *process)
+{
+	const struct connection *connection = &assessment->connections[pid];
+	const struct client_process *found = assessment_process(assessment, connection);
+	assert_int_equal(connection->backend->pid, pid);
+	if (connection->end != end)
+		fail_msg("%d: end %d, not %d", pid, connection->end, end);
+	assert_string_equal(found ? found->process.name : "", process);
+	if (found)
+		assert_int_equal(connection->matched_by, MATCHED_NAT);
+}
+
+static void a_translated_client_is_found_and_proven(void **state)
+{
+	(void)state;
+	alive_rounds = 3;
+	struct assessment *assessment = observe(2, false, published);
+	check_published(assessment, 1, CLIENT_END_HELD, "far");
+	check_published(assessment, 2, CLIENT_END_HELD, "near");
+	check_published(assessment, 3, CLIENT_END_ELSEWHERE, "");
+	assessment_free(assessment);
+	for (int i = 0; i < 2; i++) {
+		alive_rounds = 2;
+		remembers = i == 0;
+		assessment = observe(4, false, published);
+		check_published(assessment, 1, CLIENT_END_GONE, "far");
+		check_published(assessment, 2, CLIENT_END_GONE, "near");
+		assessment_free(assessment);
+	}
+}
+
+/* The kernel forgets a translation of a client that lives. */
+static void forgotten(struct world *world, int round)
+{
+	alive_rounds = 10;
+	published(world, round);
+	if (round >= 2)
+		world->peers->n_nat = 0;
+}
+
+static void a_forgotten_translation_changes_nothing(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe(4, false, forgotten);
+	check_published(assessment, 1, CLIENT_END_HELD, "far");
+	check_published(assessment, 2, CLIENT_END_HELD, "near");
+	assessment_free(assessment);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +539,8 @@ int main(void)
 		cmocka_unit_test(who_uses_a_port_again_is_left_open),
 		cmocka_unit_test(a_restarted_container_is_another_one),
 		cmocka_unit_test(unix_sockets_are_the_servers_by_its_own_pids),
+		cmocka_unit_test(a_translated_client_is_found_and_proven),
+		cmocka_unit_test(a_forgotten_translation_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("join_networks", tests, NULL, NULL);
 }
