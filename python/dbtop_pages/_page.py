@@ -52,7 +52,7 @@ class Page:
     """The page is created with the first connection, because only then its server is known, and because a process
     that forks workers often has none. A forked child begins anew."""
 
-    def __init__(self, name, held_limit, skip, least, most):
+    def __init__(self, name, held_limit, skip, least, most, tasks=True):
         if held_limit is not None and not 0 < held_limit < math.inf:
             raise ValueError("held_limit is a number of seconds above 0, or None")
         name = name or os.path.basename(sys.argv[0]) or "python"
@@ -60,7 +60,7 @@ class Page:
         most = min(most or _library.SLOTS_MAX, _library.SLOTS_MAX)
         self.sizes = min(least, most), most
         self.held_ms = _library.OFF if held_limit is None else min(max(int(held_limit * 1000), 1), 2**31 - 1)
-        self.site = make_finder(skip)
+        self.site = make_finder(skip, tasks)
         self.seats = {}  # id of what a seat is for: Seat
         self._failed = self._ended_for_good = False
         self._begin()

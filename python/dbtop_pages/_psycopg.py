@@ -114,9 +114,9 @@ def watch(pool, make_page):
         return
     cls = type(pool)
     require(cls, "getconn", "putconn", "_add_to_pool", "_return_connection", "close")
-    page = make_page(pool.min_size, pool.max_size)
-    make = _async_functions if inspect.iscoroutinefunction(cls.getconn) else _functions
-    functions = [_make_add(pool, page), *make(pool, page)]
+    is_async = inspect.iscoroutinefunction(cls.getconn)
+    page = make_page(pool.min_size, pool.max_size, is_async)
+    functions = [_make_add(pool, page), *(_async_functions if is_async else _functions)(pool, page)]
     if pool._reset is None:
         # then putconn() itself puts the connection back, and sees what became of it
         functions = [function for function in functions if function.__name__ != "_return_connection"]

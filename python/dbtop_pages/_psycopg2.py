@@ -44,7 +44,7 @@ def _functions(pool, page):
 def watch(pool, make_page):
     if is_watched(pool):
         return
-    page = make_page(pool.minconn, pool.maxconn)
+    page = make_page(pool.minconn, pool.maxconn, False)
     shadow_methods(pool, _functions(pool, page), page)
     for conn in list(pool._pool):
         page.take(conn, conn).idle()

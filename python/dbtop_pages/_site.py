@@ -61,10 +61,13 @@ class _Code(dict):
 _LIBRARY = object()
 
 
-def make_finder(skip=()):
-    """A function that returns the site of its caller's caller; b"" where no frame is the application's."""
+def make_finder(skip=(), tasks=True):
+    """A function that returns the site of its caller's caller; b"" where no frame is the application's.
+
+    tasks: whether the task's name follows."""
     skipped = tuple(skip)
-    get = (files := {}).get  # what is known of a code object's file: a _File, _LIBRARY, or None for code that is in no file
+    files = {}  # what is known of a code object's file: a _File, _LIBRARY, or None for code that is in no file
+    get = files.get
 
     def is_library(frame):
         module = frame.f_globals.get("__name__")
@@ -82,32 +85,28 @@ def make_finder(skip=()):
         files[path] = None if path.startswith("<") else found
         return found
 
-    def learn_code(file, code):
-        if len(file.codes) >= _MOST_CODES:
-            file.codes.clear()
-        known = file.codes[id(code)] = _Code(code)
-        return known
-
-    def learn_line(file, known, frame):
+    def learn_line(file, frame):
+        code = frame.f_code
+        known = file.codes.get(id(code))
+        if known is None:
+            if len(file.codes) >= _MOST_CODES:
+                file.codes.clear()
+            known = file.codes[id(code)] = _Code(code)
         text = f"{file.path}:{frame.f_lineno}"
         sites = tuple(_tail(text, size).encode("ascii", "replace") for size in (_SITE_MAX, _SITE_MAX - _TASK_MAX - 3))
         known[frame.f_lasti] = sites
         return sites
 
-    def find():
-        frame = _getframe(2)
+    def site_of(file, frame):
         try:
-            file = get(frame.f_code.co_filename)
-            while True:
-                while file is _LIBRARY:
-                    frame = frame.f_back
-                    file = get(frame.f_code.co_filename)
-                if file is not None:
-                    return site_of(file, frame)
-                file = learn(frame)
-        except Exception:
-            # usually the last frame has no frame below it; nothing of this may reach the application
-            return b"" if frame is not None else find_below()
+            sites = file.codes[id(frame.f_code)][frame.f_lasti]
+        except KeyError:
+            sites = learn_line(file, frame)
+        loop = _running_loop() if tasks else None
+        task = None if loop is None else _current_task(loop)
+        if task is None:
+            return sites[0]
+        return b"%b (%b)" % (sites[1], task.get_name()[:_TASK_MAX].encode("ascii", "replace"))
 
     def find_below():
         """SQLAlchemy's asyncio runs in a greenlet of its own, below the coroutine's."""
@@ -119,15 +118,32 @@ def make_finder(skip=()):
                 frame = frame.f_back
         return b""
 
-    def site_of(file, frame):
-        code = frame.f_code
-        known = file.codes.get(id(code)) or learn_code(file, code)
-        sites = known.get(frame.f_lasti) or learn_line(file, known, frame)
-        loop = _running_loop()
-        task = None if loop is None else _current_task(loop)
-        if task is None:
-            return sites[0]
-        return b"%b (%b)" % (sites[1], task.get_name()[:_TASK_MAX].encode("ascii", "replace"))
+    def find():
+        # each name and call less here is some percent of a checkout
+        frame = _getframe(2)
+        try:
+            file = get(frame.f_code.co_filename)
+            while file is _LIBRARY:
+                frame = frame.f_back
+                file = get(frame.f_code.co_filename)
+            if not tasks:
+                return file.codes[id(frame.f_code)][frame.f_lasti][0]
+            if file is not None:
+                return site_of(file, frame)
+        except Exception:
+            pass  # something is not known yet, or the last frame has none below it
+        return find_carefully(_getframe(2))
+
+    def find_carefully(frame):
+        try:
+            while frame is not None:
+                file = get(frame.f_code.co_filename) or learn(frame)
+                if file is not _LIBRARY:
+                    return site_of(file, frame)
+                frame = frame.f_back
+            return find_below()
+        except Exception:
+            return b""  # none of it may reach the application
 
     return find
 

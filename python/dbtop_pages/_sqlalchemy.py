@@ -92,7 +92,7 @@ def watch(target, make_page):
     if is_watched(pool):
         return
     require(type(pool), "connect", "_do_return_conn", "dispose", "recreate")
-    page = make_page(0, _most(pool))
+    page = make_page(0, _most(pool), getattr(getattr(pool, "_dialect", None), "is_async", True))
     events = _Events(page)
     shadow_methods(pool, _functions(pool, page, events), page)
     # not on the engine: with a listener of its own it would do all more slowly

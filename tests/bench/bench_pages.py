@@ -145,7 +145,6 @@ async def of_async_psycopg():
         await pool.close()
 
 
-print("| a checkout, and back | bare | watched | ratio |\n|---|--:|--:|--:|")
 of_psycopg()
 asyncio.run(of_async_psycopg())
 asyncio.run(of_asyncpg())

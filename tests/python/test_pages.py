@@ -88,6 +88,16 @@ class Sites(unittest.TestCase):
         self.assertRegex(asyncio.run(main("n" * 100)), rb"^test_pages\.py:\d+ \(n{24}\)$")
         self.assertRegex(asyncio.run(main("nächtlich")), rb"^test_pages\.py:\d+ \(n\?chtlich\)$")
 
+    def test_without_tasks(self):
+        self.find = _site.make_finder((), False)
+
+        async def main():
+            return [self.taken() for _ in range(2)]
+
+        sites = asyncio.run(main())
+        self.assertEqual(sites[0], sites[1])
+        self.assertRegex(sites[0], rb"^test_pages\.py:\d+$")
+
     def test_long_paths_keep_their_end(self):
         code = "def call(function): return function()"
         names = {"__name__": "shop"}
