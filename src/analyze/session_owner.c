@@ -113,16 +113,30 @@ static void add(struct matching *matching, const struct connection *row, size_t 
 		shutdown_identity(row->backend->pid, (uint64_t)row->backend->start), 0);
 }
 
+/* Whether the session is in the record without its socket: the rows named its process before a
+ * sample showed the socket. */
+static bool lacks_socket(const struct matching *matching, const struct backend *backend)
+{
+	uint32_t at = map_get(
+		matching->sessions, shutdown_identity(backend->pid, (uint64_t)backend->start));
+	return at < matching->record->n_connections &&
+		matching->record->connections[at].backend == backend->pid &&
+		matching->record->connections[at].link == LINK_DIRECT &&
+		!matching->record->connections[at].inode;
+}
+
 static void match_row(struct matching *matching, const struct connection *row)
 {
 	const struct backend *backend = row->backend;
-	if (row->verdict.protection == PROTECTION_OWN || is_known(matching, backend))
+	bool known = is_known(matching, backend);
+	if (row->verdict.protection == PROTECTION_OWN ||
+		(known && !lacks_socket(matching, backend)))
 		return;
 	size_t socket = find_socket(matching, backend);
-	if (socket != NO_SOCKET) {
+	if (socket != NO_SOCKET)
 		add(matching, row, socket, OWNER_SOCKET);
+	if (known || socket != NO_SOCKET)
 		return;
-	}
 	const struct process *process = process_of(matching->assessment, row);
 	if (!process || backend->start == INSTANT_UNKNOWN ||
 		map_get(matching->processes,

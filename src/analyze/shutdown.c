@@ -159,6 +159,18 @@ static struct shutdown_verdict counts(const struct shutdown_facts *facts)
 	};
 }
 
+/* A session of PgBouncer may be left, with the application's transaction in it. */
+static void withdraw(struct shutdown_verdict *verdict, struct arena *arena)
+{
+	verdict->behaviour = BEHAVIOUR_NONE;
+	verdict->pass = false;
+	verdict->drained = -1;
+	verdict->sentence = arena_printf(arena,
+		"cannot tell: PgBouncer did not say in time which of its sessions was in use by "
+		"the application; %s",
+		verdict->sentence);
+}
+
 struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
 	const struct shutdown_rules *rules, int64_t now, struct arena *arena)
 {
@@ -178,6 +190,8 @@ struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
 		verdict.rolled_back_write = hides_rolled_back_write(&facts);
 		verdict.pass = passes(&facts, &verdict, rules);
 		verdict.sentence = shutdown_words_verdict(&facts, &verdict);
+		if (verdict.pass && record->lent_unknown)
+			withdraw(&verdict, arena);
 	}
 	verdict.timeline = timeline_build(record, now, arena, &verdict.n_events);
 	return verdict;

@@ -194,6 +194,8 @@ struct shutdown_record {
 	bool over;              /* the time for the verdict is reached: later events are ignored */
 	const char *blind;      /* why no verdict is possible; NULL */
 	enum close_evidence close_evidence;
+	/* which of PgBouncer's sessions it had a transaction open in was not known in time */
+	bool lent_unknown;
 	/* it cannot be told whether it opened more connections, for less than a sample each */
 	bool may_have_opened;
 

@@ -56,6 +56,13 @@ static int64_t opened_at(const struct shutdown_record *record,
 	return late ? began_at : opened_at;
 }
 
+static void take_socket(struct shutdown_connection *connection, struct shutdown_socket *socket)
+{
+	connection->inode = socket->inode;
+	connection->owner = socket->owner;
+	socket->taken = true;
+}
+
 static void add(struct shutdown_record *record, const struct session_reading *reading,
 	const struct session_match *match)
 {
@@ -73,12 +80,8 @@ static void add(struct shutdown_record *record, const struct session_reading *re
 		connection->after_signal =
 			shutdown_has_begun(record) && connection->opened_at > record->signalled_at;
 	}
-	if (match->socket != NO_SOCKET) {
-		struct shutdown_socket *socket = &record->sockets[match->socket];
-		connection->inode = socket->inode;
-		connection->owner = socket->owner;
-		socket->taken = true;
-	}
+	if (match->socket != NO_SOCKET)
+		take_socket(connection, &record->sockets[match->socket]);
 }
 
 /* True if the transaction has ended, or the session is lent to another client by now. If the answer
@@ -120,11 +123,19 @@ static void update(struct shutdown_record *record, struct shutdown_connection *c
 void record_sessions(struct shutdown_record *record, const struct session_reading *reading)
 {
 	const struct assessment *assessment = reading->assessment;
-	for (size_t i = 0; i < reading->n_matches; i++)
-		if (reading->matches[i].owner != OWNER_LENT || !reading->armed)
-			add(record, reading, &reading->matches[i]);
 	struct arena *arena = arena_new();
 	const struct map *sessions = shutdown_index_sessions(record, arena);
+	for (size_t i = 0; i < reading->n_matches; i++) {
+		const struct session_match *match = &reading->matches[i];
+		uint32_t at = map_get(sessions,
+			shutdown_identity(
+				match->row->backend->pid, (uint64_t)match->row->backend->start));
+		if (at != MAP_NONE && match->socket != NO_SOCKET)
+			take_socket(&record->connections[at], &record->sockets[match->socket]);
+		else if (match->owner != OWNER_LENT || !reading->armed)
+			add(record, reading, match);
+	}
+	sessions = shutdown_index_sessions(record, arena);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *row = &assessment->connections[i];
 		uint32_t at = map_get(sessions,

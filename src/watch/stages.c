@@ -25,6 +25,7 @@
 #define QUICK_PACE (5 * USEC_PER_MSEC)
 
 #define PREPARING_MS 5000
+#define CONSOLE_MS   15000 /* the same behind PgBouncer: each of its consoles is asked in turn */
 #define GATHER_MS    4000
 
 /* During a sample that takes no longer than this, little can happen. */
@@ -124,15 +125,21 @@ void stages_advance(struct watch *watch, int64_t now)
 /* The application's pools are known only from stats pages that were listed after the preparation
  * began, and the sessions of PgBouncer in which the application has a transaction only from an
  * assessment whose sources all answered after that. */
+static bool knows_lent(const struct watch *watch)
+{
+	const struct assessment *assessment = target_assessment(watch->target);
+	return !shutdown_has_link(&watch->record, LINK_POOLED) ||
+		(assessment->complete && assessment->peers &&
+			assessment->peers->dump_began >= watch->prepare_since);
+}
+
 static bool has_new_assessment(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
-	if (!watch->timed_out &&
-		(!assessment->pages || assessment->pages->read_at < watch->prepare_wall))
-		return false;
-	return !shutdown_has_link(&watch->record, LINK_POOLED) || watch->timed_out ||
-		(assessment->complete && assessment->peers &&
-			assessment->peers->dump_began >= watch->prepare_since);
+	if (watch->timed_out)
+		return true;
+	return assessment->pages && assessment->pages->read_at >= watch->prepare_wall &&
+		knows_lent(watch);
 }
 
 /* Takes the last samples before the signal, with no other scan running: a socket that only a later
@@ -163,6 +170,7 @@ void stages_end_preparing(struct watch *watch)
 	if (!watch->is_exact && !watch->timed_out)
 		return;
 	uv_timer_stop(watch->timer);
+	watch->record.lent_unknown = !knows_lent(watch);
 	watch->stage = STAGE_ARMED;
 	watch->is_released = !watch->options.signal_number;
 	watch->options.prepared(watch->options.data);
@@ -190,10 +198,11 @@ void stages_prepare(struct watch *watch)
 	watch->prepare_since = instant_monotonic();
 	watch->prepare_wall = instant_now();
 	target_refresh(watch->target);
-	if (shutdown_has_link(&watch->record, LINK_POOLED))
+	bool pooled = shutdown_has_link(&watch->record, LINK_POOLED);
+	if (pooled)
 		target_assess_anew(watch->target);
 	take_baseline(watch);
-	uv_timer_start(watch->timer, on_timer, PREPARING_MS, 0);
+	uv_timer_start(watch->timer, on_timer, pooled ? CONSOLE_MS : PREPARING_MS, 0);
 	follow_now(watch->follow);
 }
 

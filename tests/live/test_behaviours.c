@@ -34,14 +34,14 @@ static const struct expectation {
 } expectations[] = {
 	/* those that run into their timeout come first: they only wait, the others use the
 	   processor */
-	{ LIBPQ, "never-exited", "1", "never_exited", false, 0, -1, false },
+	{ LIBPQ, "never-exited", "4", "never_exited", false, 0, -1, false },
 	{ LIBPQ, "hung", "3", "never_exited", false, 2, -1, false },
 	{ LIBPQ, "ignored", SHORT, "ignored_signal", false, 2, -1, false },
 	{ LIBPQ, "worked-on", "4", "ignored_signal", false, 2, -1, false },
-	{ LIBPQ, "child", "1.5", "child_kept_connection", false, 1, 0, false },
-	{ LIBPQ, "child-idle", "1.5", "child_still_runs", false, 0, 0, false },
-	{ LIBPQ, "left-sessions", "1.6", "left_sessions", false, 1, 0, false },
-	{ PSYCOPG2, "never-exited", "1.5", "never_exited", false, 0, -1, false },
+	{ LIBPQ, "child", "4", "child_kept_connection", false, 1, 0, false },
+	{ LIBPQ, "child-idle", "4", "child_still_runs", false, 0, 0, false },
+	{ LIBPQ, "left-sessions", "4", "left_sessions", false, 1, 0, false },
+	{ PSYCOPG2, "never-exited", "4", "never_exited", false, 0, -1, false },
 	{ PSYCOPG2, "ignored", "3", "ignored_signal", false, 2, -1, false },
 	{ PSYCOPG2, "child", "3", "child_kept_connection", false, 1, 0, false },
 	{ PSYCOPG2, "child-idle", "3", "child_still_runs", false, 0, 0, false },
@@ -70,7 +70,7 @@ static const struct expectation {
 	/* behind PgBouncer the sessions are its own: the application's are its two links, and what
 	 * it left open in one of those sessions */
 	{ PGBOUNCER, "left-busy", "3", "left_sessions", false, 1, 0, false },
-	{ PGBOUNCER, "never-exited", "1", "never_exited", false, 0, -1, false },
+	{ PGBOUNCER, "never-exited", "4", "never_exited", false, 0, -1, false },
 	{ LIBDBPOOL, "never-exited", "2", "never_exited", false, 0, -1, false },
 	{ PGBOUNCER, "reconnected-at-once", NEVER_LATE, "reconnected", true, 0, 0, false },
 	{ PGBOUNCER, "died-raise", NEVER_LATE, "closed", true, 0, 130, false },
@@ -95,6 +95,7 @@ struct run {
 };
 
 static struct live_pgbouncer *pgbouncer;
+static int server_version; /* major */
 
 static char *conninfo_of(size_t run)
 {
@@ -180,11 +181,21 @@ static const char *null_for(const char *text)
 	return text ? text : "null";
 }
 
+/* PostgreSQL 14 counts a session too late for a claim that it was the application's: then it is
+ * said that it cannot be told. */
+static bool is_left_open(const struct expectation *expected, json_t *result)
+{
+	return server_version < 15 && strcmp(expected->behaviour, "reconnected") == 0 &&
+		strcmp(null_for(live_text(result, "behaviour")), "closed") == 0 &&
+		strstr(live_text(result, "text"), "for a moment cannot be told");
+}
+
 static bool is_as_expected(const struct expectation *expected, json_t *result)
 {
 	json_t *status = live_member(result, "exit_status");
 	int found_status = json_is_integer(status) ? (int)json_integer_value(status) : -1;
-	return strcmp(null_for(live_text(result, "behaviour")), expected->behaviour) == 0 &&
+	return (strcmp(null_for(live_text(result, "behaviour")), expected->behaviour) == 0 ||
+		       is_left_open(expected, result)) &&
 		strcmp(null_for(live_text(result, "verdict")), expected->pass ? "pass" : "fail") ==
 		0 &&
 		json_integer_value(live_member(result, "connections_before")) == 2 &&
@@ -268,6 +279,9 @@ static void each_behaviour_is_named(void **state)
 /* One for each behaviour: sessions of the others do not count, and CREATE DATABASE copies files. */
 static void make_databases(void)
 {
+	PGconn *conn = live_connect(live_group_conninfo(LIVE_UNIX, NULL));
+	server_version = PQserverVersion(conn) / 10000;
+	live_disconnect(conn);
 	for (size_t i = 0, n = 0; i < EXPECTATIONS; i++) {
 		CLEANUP(cleanup_free) char *sql = mem_printf("CREATE DATABASE run%zu", n);
 		if (!is_wanted(&expectations[i]))

@@ -34,6 +34,7 @@ struct scene {
 	int32_t process;      /* of the assessment; 0: none */
 	enum matched_by by;
 	bool in_transaction, own, known, hidden;
+	bool bare;     /* known, but not its socket */
 	int64_t later; /* ms from the opening of the socket to the session's start */
 	/* expected: −1 for no match */
 	int owner;
@@ -52,6 +53,10 @@ static const struct scene scenes[] = {
 		.owner = OWNER_SOCKET },
 	{ "a session that is in the record", .port = 4000, .client_port = 4000, .known = true,
 		.owner = NONE },
+	{ "a session in the record, whose socket shows only now", .port = 4000, .client_port = 4000,
+		.known = true, .bare = true, .owner = OWNER_SOCKET },
+	{ "a session in the record, whose socket does not show", .port = 4000, .client_port = 4001,
+		.process = APP, .by = MATCHED_PROXY, .known = true, .bare = true, .owner = NONE },
 	{ "a session of dbtop", .port = 4000, .client_port = 4000, .own = true, .owner = NONE },
 	{ "a Unix socket, by the backend that holds its other end", .owner = OWNER_SOCKET },
 	{ "its process, found otherwise", .port = 4000, .client_port = 4001, .process = APP,
@@ -155,6 +160,7 @@ static void make_world(struct world *world, const struct scene *scene)
 	struct shutdown_connection *connection = shutdown_add_connection(&world->record);
 	connection->backend = BACKEND;
 	connection->backend_start = start;
+	connection->inode = scene->bare ? 0 : 50;
 }
 
 static void each_session_has_its_owner(void **state)

@@ -200,6 +200,34 @@ static void a_pending_signal_that_is_caught_begins_the_shutdown(void **state)
 	assert_true(record->signalled_at == watched->sample.taken_at);
 }
 
+/* The rows may name a session's process before a sample shows its socket. */
+static void a_socket_that_shows_late_is_that_of_its_session(void **state)
+{
+	struct watched *watched = *state;
+	struct shutdown_record *record = watch_record(watched->watch);
+	size_t n_sockets = watched->sample.n_sockets;
+	struct client_process client = { .alive = true };
+	client.process.pid = watched->sample.processes[0].pid;
+	client.process.start_ticks = watched->sample.processes[0].start_ticks;
+	watched->assessment->processes = &client;
+	watched->assessment->n_processes = 1;
+	for (size_t i = 0; i < SOCKETS; i++)
+		watched->assessment->connections[i].process = 0;
+	watched->sample.n_sockets = 0;
+	watched_sample(watched);
+	watched_assess(watched);
+	for (size_t i = 0; i < record->n_connections; i++)
+		assert_int_equal(record->connections[i].inode, 0);
+	size_t before = record->n_connections;
+	assert_true(before > 0);
+	watched->sample.n_sockets = n_sockets;
+	watched_sample(watched);
+	watched_assess(watched);
+	for (size_t i = 0; i < before; i++)
+		assert_int_not_equal(record->connections[i].inode, 0);
+	assert_int_equal(record->n_connections, SOCKETS);
+}
+
 /* On a busy machine the time may be up before the scan that shows who holds the connections of a
  * process that ended. */
 static void a_child_is_seen_to_hold_what_its_parent_held(void **state)
@@ -242,6 +270,7 @@ int main(void)
 		TEST(a_socket_that_the_server_closed_needs_no_session),
 		TEST(connections_closed_before_the_death_by_the_signal_count),
 		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
+		TEST(a_socket_that_shows_late_is_that_of_its_session),
 		TEST(a_child_is_seen_to_hold_what_its_parent_held),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
