@@ -18,7 +18,7 @@
 int database_result(const struct database *database, int code, const char *doing)
 {
 	const char *text = database->db ? sqlite3_errmsg(database->db) : sqlite3_errstr(code);
-	switch (code & 0xff) {
+	switch (code == SQLITE_IOERR_NOMEM ? SQLITE_NOMEM : code & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
 	case SQLITE_DONE: return 0;
@@ -62,9 +62,23 @@ int database_run(
 	return r;
 }
 
-int database_begin(const struct database *database)
+int database_settle(struct database *database, bool full)
 {
-	return database_exec(database, "BEGIN IMMEDIATE");
+	int r = sqlite3_get_autocommit(database->db) ? 0 : database_exec(database, "ROLLBACK");
+	if (r != 0 || database->sync == (full ? SYNC_FULL : SYNC_NORMAL))
+		return r;
+	database->sync = SYNC_UNKNOWN;
+	r = database_exec(
+		database, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+	if (r == 0)
+		database->sync = full ? SYNC_FULL : SYNC_NORMAL;
+	return r;
+}
+
+int database_begin(struct database *database, bool full)
+{
+	int r = database_settle(database, full);
+	return r == 0 ? database_exec(database, "BEGIN IMMEDIATE") : r;
 }
 
 int database_commit(const struct database *database)
@@ -79,12 +93,6 @@ void database_roll_back(const struct database *database)
 {
 	if (!sqlite3_get_autocommit(database->db))
 		(void)sqlite3_exec(database->db, "ROLLBACK", NULL, NULL, NULL);
-}
-
-int database_set_sync(const struct database *database, bool full)
-{
-	return database_exec(
-		database, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 }
 
 static int lock(const char *path, int *ret_lock)

@@ -10,6 +10,7 @@
 struct database {
 	sqlite3 *db;
 	int lock; /* a descriptor of PATH-lock, with flock(); −1: none */
+	enum { SYNC_UNKNOWN, SYNC_FULL, SYNC_NORMAL } sync;
 };
 
 /* Opens the file, or creates it with mode 0600, and locks it. Returns 0, DBOUTBOX_BUSY,
@@ -37,13 +38,14 @@ int database_prepare(const struct database *database, const char *sql, sqlite3_s
 int database_run(const struct database *database, sqlite3_stmt *statement, int n,
 	const int64_t *numbers) __attribute__((warn_unused_result));
 
+/* To be called before each transaction, also one of a single statement: rolls back one that is open
+ * still because a rollback failed, and sets how durable the next one is: synced to the disk when it
+ * is committed, or not. */
+int database_settle(struct database *database, bool full) __attribute__((warn_unused_result));
+
 /* Begins or ends a transaction. A commit that fails rolls back. */
-int database_begin(const struct database *database) __attribute__((warn_unused_result));
+int database_begin(struct database *database, bool full) __attribute__((warn_unused_result));
 int database_commit(const struct database *database) __attribute__((warn_unused_result));
 void database_roll_back(const struct database *database);
-
-/* How durable the next transactions are: synced to the disk when they are committed, or not. */
-int database_set_sync(const struct database *database, bool full)
-	__attribute__((warn_unused_result));
 
 #endif

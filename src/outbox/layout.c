@@ -119,10 +119,10 @@ static int forget_epochs(const struct database *database, int64_t before)
 	return database_exec(database, sql);
 }
 
-int layout_open(const struct database *database, const char *path, int64_t forget_before,
+int layout_open(struct database *database, const char *path, int64_t forget_before,
 	char ret_id[static LAYOUT_ID_MAX])
 {
-	int r = database_set_sync(database, true);
+	int r = database_settle(database, true);
 	if (r == 0)
 		r = check_layout(database, path);
 	if (r == 0)

@@ -12,7 +12,7 @@
  * no writes and were last confirmed before `forget_before` (µs since 1970); draws a new epoch, the
  * last one, and syncs it to the disk. *ret_id is the outbox's name. Returns 0, a dboutbox_result or
  * a negative errno. */
-int layout_open(const struct database *database, const char *path, int64_t forget_before,
+int layout_open(struct database *database, const char *path, int64_t forget_before,
 	char ret_id[static LAYOUT_ID_MAX]) __attribute__((warn_unused_result));
 
 /* The first number of the first row of a query without parameters. */

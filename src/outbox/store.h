@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "outbox/store_epoch.h"
+
 struct batch;
 struct store;
 
@@ -42,13 +44,6 @@ const char *store_id(const struct store *store);
 /* Stores a write. */
 int store_append(struct store *store, const void *blob, size_t size)
 	__attribute__((warn_unused_result));
-
-/* An epoch, as the file knows it. */
-struct store_epoch {
-	int64_t place; /* epochs are in the order in which they were drawn */
-	int64_t epoch; /* random, positive */
-	int64_t assigned, confirmed;
-};
 
 /* Reads the oldest pending writes of one epoch: at most `most` writes, and at most about a megabyte
  * unless the first one is larger. What it returns is on the disk, so that the server never has what
