@@ -87,6 +87,9 @@ static void kill_and_restart(const char *more, int rounds)
 	long last = 0;
 	for (int round = 0; round < rounds; round++) {
 		struct live_program *program = start(more, "write", last + 1);
+		/* on a busy machine it may be killed in each round before it writes */
+		if (round == 0)
+			live_wait_out(program, "\n", SET_TIMEOUT);
 		usleep((useconds_t)rand_r(&seed) % 300000);
 		if (rand_r(&seed) % 3 == 0)
 			crash_server();
