@@ -17,6 +17,7 @@
 #include "dashboard/themes.h"
 #include "demo/demo.h"
 #include "demo/demo_app.h"
+#include "demo/demo_pool.h"
 #include "loop/worker.h"
 #include "modes/app.h"
 #include "modes/emergency_mode.h"
@@ -208,7 +209,7 @@ static void keep_heap(void)
 int main(int argc, char **argv)
 {
 	if (demo_app_requested())
-		return demo_app_main();
+		return demo_app_main(demo_pool_main);
 	struct app app = { 0 };
 	/* not LC_ALL: numbers are read and written with a point everywhere */
 	setlocale(LC_CTYPE, "");

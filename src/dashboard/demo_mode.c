@@ -35,6 +35,8 @@ int demo_mode_run(struct app *app)
 		fprintf(stderr, "dbtop: --demo: %s\n", error);
 		return EXIT_UNKNOWN;
 	}
+	if (!app->options.pages)
+		app->config->pages = demo_pages(demo);
 	r = connect_conninfo(demo_conninfo(demo), &app->params);
 	int status = r < 0 ? EXIT_UNKNOWN : dashboard_run(app);
 	demo_stop(demo);

@@ -25,7 +25,7 @@ static const char tables[] =
 
 struct demo {
 	struct private_server *server;
-	char *conninfo, *app_conninfo;
+	char *conninfo, *app_conninfo, *pages;
 	pid_t processes[DEMO_ROLES];
 };
 
@@ -52,7 +52,7 @@ static int run_sql(const char *conninfo, const char *sql, char *error)
 static int start_role(struct demo *demo, enum demo_role role)
 {
 	int ready;
-	pid_t pid = demo_app_start(role, demo->app_conninfo, &ready);
+	pid_t pid = demo_app_start(role, demo->app_conninfo, demo->pages, &ready);
 	if (pid < 0)
 		return pid;
 	demo->processes[role] = pid;
@@ -86,6 +86,8 @@ static int set_up(struct demo *demo, char *error)
 	const char *folder = private_server_folder(demo->server);
 	const char *passfile = private_server_passfile(demo->server);
 	int port = private_server_port(demo->server);
+	/* beside the password file: in our folder, and not in the server's */
+	demo->pages = mem_printf("%.*s/pages", (int)(strrchr(passfile, '/') - passfile), passfile);
 	demo->conninfo = mem_printf(
 		"host=%s port=%d user=postgres dbname=shop passfile=%s", folder, port, passfile);
 	demo->app_conninfo = mem_printf(
@@ -124,7 +126,13 @@ void demo_stop(struct demo *demo)
 	private_server_stop(demo->server);
 	free(demo->conninfo);
 	free(demo->app_conninfo);
+	free(demo->pages);
 	free(demo);
+}
+
+const char *demo_pages(const struct demo *demo)
+{
+	return demo->pages;
 }
 
 const char *demo_conninfo(const struct demo *demo)

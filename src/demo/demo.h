@@ -12,6 +12,9 @@ struct demo;
 int demo_start(struct demo **ret_demo, char error[static PRIVATE_SERVER_ERROR_MAX])
 	__attribute__((warn_unused_result));
 
+/* The folder of its application's stats pages. */
+const char *demo_pages(const struct demo *demo);
+
 /* NULL is allowed. */
 void demo_stop(struct demo *demo);
 

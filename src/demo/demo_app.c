@@ -14,6 +14,7 @@
 
 #define ROLE_VARIABLE     "DBTOP_DEMO_ROLE"
 #define CONNINFO_VARIABLE "DBTOP_DEMO_CONNINFO"
+#define PAGES_VARIABLE    "DBTOP_DEMO_PAGES"
 #define READY_FD          3
 #define MOST_CONNECTIONS  3
 #define IMPORTER_LIVES_MS 1500
@@ -95,12 +96,13 @@ static const struct role {
 	const char *name;
 	const char *arguments[4];
 	int connections;
-	int (*play)(struct connections *pool);
+	int (*play)(struct connections *pool); /* NULL: on libdbpool */
 } roles[] = {
 	[DEMO_STOREFRONT] = { "storefront", { "storefront", "--workers", "3" }, 3,
 		play_storefront },
 	[DEMO_REPORT_WORKER] = { "report-worker", { "report-worker", "--daily" }, 3,
 		play_report_worker },
+	[DEMO_BASKET] = { "basket", { "basket", "--listen", "8080" }, 0, NULL },
 	[DEMO_CHECKOUT] = { "checkout", { "checkout" }, 2, play_checkout },
 	[DEMO_IMPORTER] = { "importer", { "importer", "orders.csv" }, 1, play_importer },
 };
@@ -122,13 +124,15 @@ static bool connect_all(struct connections *pool, const struct role *role)
 	return true;
 }
 
-int demo_app_main(void)
+int demo_app_main(demo_pool_fn *play_pool)
 {
 	struct connections pool = { .count = 0 };
 	int role = atoi(getenv(ROLE_VARIABLE));
 	if (role < 0 || role >= DEMO_ROLES)
 		return 2;
 	prctl(PR_SET_NAME, roles[role].name);
+	if (!roles[role].play)
+		return play_pool(getenv(CONNINFO_VARIABLE), getenv(PAGES_VARIABLE), report_ready);
 	if (!connect_all(&pool, &roles[role]))
 		return 1;
 	int status = roles[role].play(&pool);
@@ -140,12 +144,13 @@ int demo_app_main(void)
 /* Runs in the child and never returns. Executes the file of the running program, even if the file
  * was replaced since. */
 __attribute__((noreturn)) static void become(
-	enum demo_role role, const char *conninfo, int ready, pid_t parent)
+	enum demo_role role, const char *conninfo, const char *pages, int ready, pid_t parent)
 {
 	char number[16];
 	snprintf(number, sizeof(number), "%d", (int)role);
 	setenv(ROLE_VARIABLE, number, 1);
 	setenv(CONNINFO_VARIABLE, conninfo, 1);
+	setenv(PAGES_VARIABLE, pages, 1);
 	/* Ctrl+C must reach dbtop only, but the end of dbtop must end these processes, too */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -163,7 +168,7 @@ __attribute__((noreturn)) static void become(
 	_exit(127);
 }
 
-pid_t demo_app_start(enum demo_role role, const char *conninfo, int *ret_ready)
+pid_t demo_app_start(enum demo_role role, const char *conninfo, const char *pages, int *ret_ready)
 {
 	int ready[2];
 	pid_t parent = getpid();
@@ -171,7 +176,7 @@ pid_t demo_app_start(enum demo_role role, const char *conninfo, int *ret_ready)
 		return -errno;
 	pid_t child = fork();
 	if (child == 0)
-		become(role, conninfo, ready[1], parent);
+		become(role, conninfo, pages, ready[1], parent);
 	int r = child < 0 ? -errno : child;
 	close(ready[1]);
 	if (r < 0)

@@ -13,7 +13,10 @@ static void demo_opens_and_ends(void **state)
 	assert_true(term_wait_text(term, "LEAKED"));
 	assert_true(term_is_alternate(term));
 	assert_false(term_cursor_visible(term));
-	assert_true(term_wait_text(term, "6 leaked"));
+	assert_true(term_wait_text(term, "7 leaked"));
+	/* the application on libdbpool, and its line */
+	assert_true(term_wait_text(term, "longest hold"));
+	assert_true(term_wait_text(term, "src/demo/demo_pool.c:"));
 	term_press(term, "?");
 	assert_true(term_wait_text(term, "┌ Help"));
 	term_press(term, "Esc");
