@@ -90,9 +90,13 @@ static struct leak_time make_leak(const struct leak_time *before,
 	leak.reason = connection->verdict.reason;
 	leak.certainty = connection->verdict.certainty;
 	leak.connection = connection;
-	if (!before)
-		leak.since = assessment->monotonic;
-	leak.lasted = asked_at > leak.since ? asked_at - leak.since : 0;
+	for (int i = 0; i < CERTAINTY_COUNT; i++) {
+		bool goes_on = before && i <= (int)before->certainty;
+		if (!goes_on)
+			leak.since[i] = assessment->monotonic;
+		bool counts = i <= (int)leak.certainty && asked_at > leak.since[i];
+		leak.lasted[i] = counts ? asked_at - leak.since[i] : 0;
+	}
 	return leak;
 }
 

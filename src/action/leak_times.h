@@ -1,7 +1,9 @@
 /* For how long each leak has been one without a gap: when the guard may end it. Pure.
  *
  * The time of a leak counts while each assessment was fresh and called the session leaked for the
- * same reason, and the session did not come to life. Anything else begins it anew. */
+ * same reason, and the session did not come to life. Anything else begins it anew. It is counted
+ * for each certainty: a leak that has been proven for a second has not been proven for its whole
+ * time. */
 #ifndef ACTION_LEAK_TIMES_H
 #define ACTION_LEAK_TIMES_H
 
@@ -23,8 +25,11 @@ struct leak_time {
 	int64_t state_change;
 	enum reason reason;
 	enum certainty certainty;
-	int64_t since;  /* monotonic: the first assessment that said so */
-	int64_t lasted; /* µs from then until the latest rows were asked for; never negative */
+	/* For each certainty: monotonic, the first assessment since when all said so, and were at
+	 * least so certain; */
+	int64_t since[CERTAINTY_COUNT];
+	/* µs from then until the latest rows were asked for; never negative. */
+	int64_t lasted[CERTAINTY_COUNT];
 	const struct connection *connection; /* in the latest assessment; not for lost() */
 
 	/* the caller's, 0 at first */

@@ -235,7 +235,7 @@ static enum noted find_reason(const struct guarding *guarding, const struct leak
 		return NOTED_PROTECTED;
 	if (leak->certainty < rules->least)
 		return NOTED_UNCERTAIN;
-	if (leak->lasted < rules->after)
+	if (leak->lasted[rules->least] < rules->after)
 		return NOTED_WAITS;
 	if (rules->readonly)
 		return NOTED_READONLY;

@@ -80,7 +80,13 @@ static bool see(int at)
 static int64_t lasted(void)
 {
 	assert_int_equal(leak_times_count(times), 1);
-	return leak_times_get(times, 0)->lasted;
+	return leak_times_get(times, 0)->lasted[CERTAINTY_PRESUMED];
+}
+
+static int64_t proven_for(void)
+{
+	assert_int_equal(leak_times_count(times), 1);
+	return leak_times_get(times, 0)->lasted[CERTAINTY_PROVEN];
 }
 
 static void time_counts_from_the_first_verdict_to_the_latest_rows(void **state)
@@ -95,6 +101,28 @@ static void time_counts_from_the_first_verdict_to_the_latest_rows(void **state)
 	assessment.monotonic += SECOND;
 	leak_times_update(times, &assessment, GAP);
 	assert_int_equal(lasted(), 30 * SECOND - SECOND / 10);
+}
+
+static void a_certainty_counts_from_when_it_was_reached(void **state)
+{
+	(void)state;
+	connections[0].verdict.certainty = CERTAINTY_DECLARED;
+	see(1);
+	see(2);
+	assert_int_equal(proven_for(), 0);
+	connections[0].verdict.certainty = CERTAINTY_PROVEN;
+	see(3);
+	assert_int_equal(proven_for(), 0);
+	see(4);
+	assert_int_equal(proven_for(), SECOND - SECOND / 10);
+	assert_int_equal(lasted(), 3 * SECOND - SECOND / 10);
+	connections[0].verdict.certainty = CERTAINTY_DECLARED;
+	see(5);
+	assert_int_equal(proven_for(), 0);
+	assert_int_equal(lasted(), 4 * SECOND - SECOND / 10);
+	connections[0].verdict.certainty = CERTAINTY_PROVEN;
+	see(6);
+	assert_int_equal(proven_for(), 0);
 }
 
 static void what_the_caller_noted_stays_as_long_as_the_time(void **state)
@@ -141,17 +169,6 @@ static void any_change_begins_anew(void **state)
 		tear_down(NULL);
 		set_up(NULL);
 	}
-}
-
-static void a_better_certainty_of_the_same_reason_goes_on(void **state)
-{
-	(void)state;
-	connections[0].verdict.certainty = CERTAINTY_DECLARED;
-	see(1);
-	connections[0].verdict.certainty = CERTAINTY_PROVEN;
-	see(2);
-	assert_true(lasted() > 0);
-	assert_int_equal(leak_times_get(times, 0)->certainty, CERTAINTY_PROVEN);
 }
 
 static void one_assessment_without_the_leak_begins_anew(void **state)
@@ -268,7 +285,7 @@ int main(void)
 		TEST(time_counts_from_the_first_verdict_to_the_latest_rows),
 		TEST(what_the_caller_noted_stays_as_long_as_the_time),
 		TEST(any_change_begins_anew),
-		TEST(a_better_certainty_of_the_same_reason_goes_on),
+		TEST(a_certainty_counts_from_when_it_was_reached),
 		TEST(one_assessment_without_the_leak_begins_anew),
 		TEST(a_session_that_ended_is_lost),
 		TEST(what_is_not_fresh_begins_anew),
