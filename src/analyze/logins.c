@@ -295,6 +295,14 @@ static size_t count_lasting(const struct logins *logins)
 	return count;
 }
 
+/* Whether the rows are from between two dumps. Before the first dump nothing is known to last. */
+static bool are_rows_between_dumps(const struct logins *logins)
+{
+	const struct peers *before = logins->previous ? logins->previous->peers : NULL;
+	return before && before->dump_ended <= logins->activity->asked_monotonic &&
+		logins->peers->dump_began >= logins->activity->taken_monotonic;
+}
+
 static size_t excess(size_t sockets, size_t sessions)
 {
 	return sockets > sessions ? sockets - sessions : 0;
@@ -310,7 +318,7 @@ static void list_doubtful(struct logins *logins)
 	if (logins->previous)
 		*doubtful = logins->previous->doubtful;
 	doubtful->at_most = excess(logins->n_doubtful, n_unclaimed);
-	if (logins->peers->dump_began >= logins->activity->taken_monotonic) {
+	if (are_rows_between_dumps(logins)) {
 		doubtful->count = excess(count_lasting(logins), n_unclaimed);
 		doubtful->is_decided = true;
 	} else if (doubtful->count > doubtful->at_most) {

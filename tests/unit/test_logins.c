@@ -323,6 +323,30 @@ static void sockets_that_cannot_be_told_apart_are_counted(void **state)
 	assessment_free(assessment);
 }
 
+/* Rows that were taken before the first dump: not that there is no login. */
+static void a_first_dump_after_the_rows_decides_nothing(void **state)
+{
+	(void)state;
+	struct world world = world_new(true, 1, 2, NULL);
+	unseen_backends(&world);
+	struct assessment *first = settle(&world);
+	assert_true(logins_are_pending(first));
+	/* the next rows come with the same dump */
+	world = world_new(true, 3, 2, first);
+	unseen_backends(&world);
+	struct assessment *second = settle(&world);
+	assert_false(second->complete);
+	assert_true(logins_need_dump(second));
+	world = world_new(true, 3, 4, second);
+	unseen_backends(&world);
+	struct assessment *third = settle(&world);
+	assert_int_equal(third->slots.logging_in, 2);
+	assert_false(logins_are_pending(third));
+	assessment_free(first);
+	assessment_free(second);
+	assessment_free(third);
+}
+
 static void hidden_rows(struct world *world)
 {
 	two_half_open_logins(world);
@@ -427,6 +451,7 @@ int main(void)
 		cmocka_unit_test(another_servers_sockets_do_not_count),
 		cmocka_unit_test(our_servers_other_addresses_count),
 		cmocka_unit_test(sockets_that_cannot_be_told_apart_are_counted),
+		cmocka_unit_test(a_first_dump_after_the_rows_decides_nothing),
 		cmocka_unit_test(nothing_is_said_where_rows_are_hidden),
 		cmocka_unit_test(a_hidden_row_is_matched_by_its_backend),
 		cmocka_unit_test(of_a_remote_server_only_our_own_are_known),
