@@ -69,12 +69,13 @@ def _pool_methods(cls, page):
         page.stopping()
         try:
             await close_pool(self)
+            page.done()
         finally:
             page.close(for_good=True)
 
     def terminate(self):
         page.stopping()
-        end_pool(self)
+        end_pool(self)  # aborts: nothing is closed in order
         page.close(for_good=True)
 
     return _acquire, _initialize, close, terminate

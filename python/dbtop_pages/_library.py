@@ -7,7 +7,7 @@ import sysconfig
 
 IDLE, HELD, EMPTY = 2, 3, 0
 WAITERS, TIMEOUTS = 0, 1
-STOPPING = 3
+STOPPING, DONE = 3, 8
 OFF = -1
 SLOTS_MAX = 256
 _UNKNOWN = -(2**63)

@@ -131,9 +131,16 @@ class Page:
             handle.counter(number, add)
 
     def stopping(self):
+        self._phase(_library.STOPPING)
+
+    def done(self):
+        """The pool has closed its connections: what dbtop's shutdown tests want to know."""
+        self._phase(_library.DONE)
+
+    def _phase(self, number):
         handle = self.handle
         if handle is not None:
-            handle.phase(_library.STOPPING)
+            handle.phase(number)
 
     def close(self, for_good=False):
         """Removes the page. Unless for good, the next connection makes another one."""

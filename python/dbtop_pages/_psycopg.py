@@ -69,7 +69,9 @@ def _functions(pool, page):
     def close(*arguments, **named):
         page.stopping()
         try:
-            return close_pool(*arguments, **named)
+            close_pool(*arguments, **named)
+            if not any(seat.lent for seat in list(seats.values())):  # these stay open until they are given back
+                page.done()
         finally:
             page.close(for_good=True)
 
@@ -102,7 +104,9 @@ def _async_functions(pool, page):
     async def close(*arguments, **named):
         page.stopping()
         try:
-            return await close_pool(*arguments, **named)
+            await close_pool(*arguments, **named)
+            if not any(seat.lent for seat in list(seats.values())):  # these stay open until they are given back
+                page.done()
         finally:
             page.close(for_good=True)
 

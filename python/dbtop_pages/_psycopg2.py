@@ -35,6 +35,7 @@ def _functions(pool, page):
         page.stopping()
         try:
             close_all()
+            page.done()
         finally:
             page.close(for_good=True)
 

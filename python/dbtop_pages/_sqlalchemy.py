@@ -72,6 +72,7 @@ class _Events:
     def _close_page(self):
         """What was checked out stays on the page until it is given back."""
         if self.disposed and not self.page.seats:
+            self.page.done()
             self.page.close()
 
 

@@ -124,7 +124,8 @@ enum dbpage_counter {
 
 DBPAGE_API void dbpage_counter(struct dbpage *page, enum dbpage_counter counter, int64_t add);
 
-/* A new page is RUNNING. The others are steps of a shutdown, for dbtop --shutdown-test. */
+/* A new page is RUNNING. The others are steps of a shutdown, for dbtop --shutdown-test. CLOSING or
+ * DONE before dbpage_close() says that the pool has closed its connections. */
 enum dbpage_phase {
 	DBPAGE_STARTING = 1,
 	DBPAGE_RUNNING,

@@ -157,10 +157,11 @@ const struct pool_reading *pool_phases_read(
 	return phases->readings;
 }
 
-/* True if the file was removed after its phase had been read. */
+/* True if the pool was closing its connections when it removed its page. An application that ends
+ * without closing its pool may remove the page all the same: libdbpage's users do. */
 static bool is_over(const struct page_watch *page)
 {
-	return page->known && page->gone;
+	return page->known && page->gone && page->phase >= PAGE_CLOSING;
 }
 
 bool pool_phases_are_over(const struct pool_phases *phases, int32_t pid)
@@ -198,8 +199,8 @@ void pool_phases_forget(struct pool_phases *phases, const struct shutdown_record
 	size_t kept = 0;
 	for (size_t i = 0; i < phases->count; i++) {
 		struct page_watch *page = &phases->pages[i];
-		bool is_evidence = is_over(page) && is_recorded(record, page->last.pid) &&
-			!has_another(phases, i + 1, page);
+		bool is_evidence = page->known && is_recorded(record, page->last.pid) &&
+			(!is_over(page) || !has_another(phases, i + 1, page));
 		if (!page->gone || is_evidence)
 			phases->pages[kept++] = *page;
 		else

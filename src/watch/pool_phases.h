@@ -41,12 +41,12 @@ void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages
 const struct pool_reading *pool_phases_read(
 	struct pool_phases *phases, int64_t now, size_t *ret_count);
 
-/* True if all pools of the process were closed in order: a pool removes its page when it has closed
- * its connections; a process that dies leaves the page. */
+/* True if all pools of the process were closed in order: such a pool removes its page in the phase
+ * in which it closes its connections, or a later one. A process that dies leaves the page. */
 bool pool_phases_are_over(const struct pool_phases *phases, int32_t pid);
 
-/* Forgets pages that were removed, except one for each process of the record: the evidence that its
- * pools were closed in order. */
+/* Forgets pages that were removed, except, for each process of the record, the evidence of whether
+ * its pools were closed in order. */
 void pool_phases_forget(struct pool_phases *phases, const struct shutdown_record *record);
 
 #endif

@@ -4,13 +4,16 @@
 #include "live_group.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "page/layout.h"
 
 #define TIMEOUT 120000
 #define LIMIT   2.0 /* seconds, of forgetful.py */
@@ -183,6 +186,28 @@ static void check_pool(json_t *root, long pid, long in_use)
 	assert_int_equal(json_integer_value(live_member(pool, "max")), 2);
 }
 
+/* Of the only page; open, so that it can be read when it has been removed. */
+static int open_page(void)
+{
+	int fd = -1;
+	DIR *dir = opendir(folder);
+	assert_non_null(dir);
+	for (struct dirent *entry; fd < 0 && (entry = readdir(dir));)
+		if (strstr(entry->d_name, ".page"))
+			fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
+	closedir(dir);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static uint32_t phase_of(int fd)
+{
+	uint32_t phase = 0;
+	assert_int_equal(pread(fd, &phase, sizeof(phase), offsetof(struct page, totals.phase)),
+		(int)sizeof(phase));
+	return phase;
+}
+
 static void play(const char *pool, struct live_program *dbtop)
 {
 	struct live_program *program = start_forgetful(pool, conninfo);
@@ -195,10 +220,13 @@ static void play(const char *pool, struct live_program *dbtop)
 	root = await(dbtop, &forgotten, false);
 	check_pool(root, forgotten.pid, 0);
 	json_decref(root);
+	CLEANUP(cleanup_fd) int page = open_page();
 	assert_int_equal(count_pages(), 1);
+	assert_int_equal(phase_of(page), PAGE_RUNNING);
 	live_signal(program, SIGUSR2);
 	live_wait_out(program, "closed\n", TIMEOUT);
 	assert_int_equal(count_pages(), 0);
+	assert_int_equal(phase_of(page), PAGE_DONE);
 	live_free(program);
 	free(forgotten.site);
 }

@@ -192,6 +192,26 @@ class Pages(unittest.TestCase):
         page.take(connection, connection).held(b"a.py:1")
         self.assertEqual(self.files(), [])
 
+    def phase_left_by(self, end):
+        """The last phase on a page that is removed."""
+        page = self.make()
+        connection = Connection(1)
+        page.take(connection, connection).idle()
+        with open(self.files()[0], "rb") as file:
+            end(page)
+            self.assertEqual(self.files(), [])
+            file.seek(704)
+            return int.from_bytes(file.read(4), sys.byteorder)
+
+    def test_the_end_of_python_is_no_close(self):
+        def close(page):
+            page.stopping()
+            page.done()
+            page.close(for_good=True)
+
+        self.assertEqual(self.phase_left_by(close), 8)
+        self.assertEqual(self.phase_left_by(lambda page: _page._at_exit()), 2)
+
     def test_a_child_has_its_own(self):
         page = self.make()
         connection = Connection(1)

@@ -129,6 +129,7 @@ static void a_page_that_is_gone_at_the_first_sample_is_known(void **state)
 {
 	struct fixture *f = *state;
 	size_t count;
+	page_set(page_writer_page(f->writer)->totals.phase, PAGE_CLOSING);
 	page_writer_remove(f->writer);
 	(void)pool_phases_read(f->phases, 1, &count);
 	assert_int_equal(count, 1);
@@ -142,12 +143,42 @@ static void a_page_that_is_gone_at_the_first_sample_is_known(void **state)
 	assert_false(pool_phases_are_over(f->phases, getpid()));
 }
 
+/* An interpreter that ends removes the page of a pool that the application did not close. */
+static void a_page_of_a_running_pool_proves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	size_t count;
+	page_writer_remove(f->writer);
+	(void)pool_phases_read(f->phases, 1, &count);
+	assert_false(pool_phases_are_over(f->phases, getpid()));
+	/* Neither when a later pool of the process was closed in order. */
+	int file_error;
+	struct page_writer *second;
+	const struct page_writer_options options = { .folder = f->folder,
+		.name = "app",
+		.server = "",
+		.limits = { .max = 1, .held = PAGE_NEVER },
+		.slots = 1 };
+	assert_int_equal(page_writer_new(&options, &second, &file_error), 0);
+	f->item.path = page_writer_path(second);
+	page_set(page_writer_page(second)->totals.phase, PAGE_DONE);
+	pool_phases_forget(f->phases, &f->record);
+	pool_phases_find(f->phases, &f->pages, &f->record);
+	page_writer_remove(second);
+	(void)pool_phases_read(f->phases, 2, &count);
+	assert_int_equal(count, 1);
+	assert_false(pool_phases_are_over(f->phases, getpid()));
+	page_writer_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_last_words_of_a_pool_are_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_outbox_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_page_of_a_running_pool_proves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_page_that_is_gone_at_the_first_sample_is_known, set_up, tear_down),
 	};
