@@ -114,11 +114,24 @@ struct action *plan_kill_leaked(const struct assessment *assessment, enum certai
 		const struct connection *connection = &assessment->connections[i];
 		if (connection->verdict.status != STATUS_LEAKED || !may_be_ended(connection))
 			continue;
-		if (connection->verdict.certainty >= least)
-			add_step(plan, assessment, connection);
+		if (connection->verdict.certainty < least)
+			continue;
+		add_step(plan, assessment, connection);
+		/* what may be protected is ended only by explicit choice */
+		if (connection->unsettled)
+			plan->steps[plan->n_steps - 1].selected = false;
 	}
 	sort_steps(plan);
 	return plan;
+}
+
+void plan_drop_unticked(struct action *plan)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].selected)
+			plan->steps[n++] = plan->steps[i];
+	plan->n_steps = n;
 }
 
 static uint64_t session_key(int32_t pid, int64_t start)

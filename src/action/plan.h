@@ -21,8 +21,12 @@ struct plan_session {
  * oldest. It copies every string and outlives the assessment; the caller frees it with
  * action_free(). */
 
-/* Every leaked connection of at least that certainty. */
+/* Every leaked connection of at least that certainty. Those that may be protected by what could not
+ * be read are not selected. */
 struct action *plan_kill_leaked(const struct assessment *assessment, enum certainty least);
+
+/* Leaves out the steps that are not selected. */
+void plan_drop_unticked(struct action *plan);
 
 /* The chosen sessions, as far as they still exist; for ACTION_CANCEL those that run a statement. */
 struct action *plan_selected(const struct assessment *assessment, enum action_kind kind,

@@ -12,6 +12,7 @@
 #include "analyze/join_proxy.h"
 #include "analyze/logins.h"
 #include "analyze/pools.h"
+#include "analyze/slot_limits.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/lock.h"
@@ -58,6 +59,9 @@ static void judge(
 	const struct backend *backend = connection->backend;
 	const struct evidence evidence = evidence_collect(assessment, connection);
 	connection->verdict = classify_backend(backend, &evidence, rules, assessment->server_now);
+	connection->unsettled = connection->verdict.certainty == CERTAINTY_PRESUMED &&
+		connection->verdict.reason != REASON_LOCK_STRANDED &&
+		(!assessment->activity->locks_known || connection->pool_unseen);
 	int64_t waits = instant_elapsed(connection->client_awaited_since, assessment->server_now);
 	connection->waits_for_client = waits > rules->transaction ? waits : -1;
 	connection->in_scope = !rules->scope || matches(rules->scope, backend->application_name) ||
@@ -167,6 +171,7 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 		judge(assessment, &assessment->connections[i], rules);
 		count(assessment, &assessment->connections[i]);
 	}
+	slot_limits_count(assessment);
 	evidence_describe_all(assessment);
 	pools_count(assessment);
 	int n_sessions = slots->used_at_most;

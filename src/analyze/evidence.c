@@ -221,6 +221,11 @@ static const char *describe(const struct assessment *assessment,
 	case PROTECTION_BACKEND_CLIENT: return describe_backend(assessment, connection);
 	default: break;
 	}
+	if (connection->unsettled)
+		return connection->pool_unseen
+			? "by its name it is a pool's, whose stats page cannot be seen from here: "
+			  "it may be in the pool's reserve"
+			: "advisory locks could not be read: it may hold one";
 	if (is_idle_leak(connection))
 		return describe_idle(assessment, connection, alike);
 	if (connection->verdict.reason == REASON_LOCK_STRANDED)

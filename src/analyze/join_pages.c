@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/client_processes.h"
+#include "analyze/join_proxy.h"
 #include "analyze/page_claim.h"
 #include "analyze/pool_place.h"
 #include "base/arena.h"
@@ -130,9 +131,31 @@ static bool has_pages(const struct assessment *assessment)
 	return false;
 }
 
+static bool has_page(const struct assessment *assessment, int32_t pid)
+{
+	for (size_t i = 0; i < assessment->n_pools; i++)
+		if (assessment->pools[i].page && assessment->pools[i].page->pid == pid)
+			return true;
+	return false;
+}
+
+/* Names of the form that libdbpool gives, of processes whose page is not among those read: it is
+ * another user's, in a private /tmp, in a container or on another machine. */
+static void mark_unseen(struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		struct connection *connection = &assessment->connections[i];
+		int32_t pid;
+		connection->pool_unseen = !connection->slot &&
+			join_proxy_read_name(connection->backend->application_name, &pid) &&
+			!has_page(assessment, pid);
+	}
+}
+
 void join_pages(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes)
 {
+	mark_unseen(assessment);
 	if (!assessment->pages || !has_pages(assessment))
 		return;
 	struct join join = {

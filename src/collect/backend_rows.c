@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/arena.h"
+#include "base/encoding.h"
 #include "base/instant.h"
 #include "base/text.h"
 #include "model/activity.h"
@@ -31,6 +32,10 @@ enum backend_column {
 	COLUMN_ADVISORY_LOCK,
 	COLUMN_LOCK_WAITERS,
 	COLUMN_XMIN_AGE,
+	COLUMN_ENCODING,
+	COLUMN_NAME_ENCODING,
+	COLUMN_ROLE_LIMIT,
+	COLUMN_DATABASE_LIMIT,
 	/* facts about the server, only in the row of dbtop's own session */
 	COLUMN_MAX_CONNECTIONS,
 	COLUMN_RESERVED,
@@ -48,7 +53,11 @@ enum backend_column {
  * missing_ok reads it on any version.
  *
  * A query text comes as the bytes that are stored, cut by bytes: it is in the encoding of its own
- * database, and functions on characters refuse it in ours.
+ * database, and functions on characters refuse it in ours. The names of roles and databases are in
+ * the encoding of the database in which they were given; that is known only if all databases have
+ * the same.
+ *
+ * A superuser's role has no limit. A negative limit of a database is none, or marks it as broken.
  *
  * Processes without a database are PostgreSQL's own and hold no slot, except a client that logs in
  * (shown since version 18) and a walsender. Without privileges the other columns of foreign rows
@@ -62,6 +71,22 @@ enum backend_column {
 	" a.application_name,"                                                                     \
 	" a.client_addr, a.client_port, a.state, a.state_change, a.xact_start, a.query_start,"     \
 	" a.wait_event_type, a.wait_event,"
+
+#define CATALOG_SQL                                                                                \
+	" pg_catalog.pg_encoding_to_char(d.encoding),"                                             \
+	" (SELECT CASE WHEN pg_catalog.min(encoding)"                                              \
+	"    OPERATOR(pg_catalog.=) pg_catalog.max(encoding)"                                      \
+	"   THEN pg_catalog.pg_encoding_to_char(pg_catalog.min(encoding)) END"                     \
+	"  FROM pg_catalog.pg_database),"                                                          \
+	" CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END, d.datconnlimit,"
+
+#define NO_CATALOG_SQL                                                                             \
+	" NULL::pg_catalog.name, NULL::pg_catalog.name, NULL::pg_catalog.int4,"                    \
+	" NULL::pg_catalog.int4,"
+
+#define CATALOG_JOIN_SQL                                                                           \
+	" LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid"              \
+	" LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) a.datid"
 
 #define ROWS_SQL                                                                                   \
 	" FROM (SELECT *, pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AS own"           \
@@ -97,42 +122,80 @@ enum backend_column {
 
 #define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text, NULL::pg_catalog.int4,"
 
+#define ADVISORY_SQL                                                                               \
+	"WITH advisory AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks"                         \
+	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory')"
+
+#define LOCKS_SQL " l.pid IS NOT NULL, l.waiters, pg_catalog.age(a.backend_xmin),"
+
+#define LOCKS_JOIN_SQL                                                                             \
+	" LEFT JOIN (SELECT h.pid,"                                                                \
+	"   pg_catalog.string_agg(DISTINCT w.pid::pg_catalog.text, ', ') AS waiters"               \
+	"  FROM advisory h LEFT JOIN advisory w ON NOT w.granted"                                  \
+	"   AND w.database OPERATOR(pg_catalog.=) h.database"                                      \
+	"   AND w.classid OPERATOR(pg_catalog.=) h.classid"                                        \
+	"   AND w.objid OPERATOR(pg_catalog.=) h.objid"                                            \
+	"   AND w.objsubid OPERATOR(pg_catalog.=) h.objsubid"                                      \
+	"  WHERE h.granted GROUP BY h.pid) l"                                                      \
+	"  ON l.pid OPERATOR(pg_catalog.=) a.pid"
+
 const char *const backend_rows_sql[BACKEND_ROWS_FORMS] = {
-	"WITH advisory AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks"
-	"  WHERE locktype OPERATOR(pg_catalog.=) 'advisory')" COLUMNS_SQL QUERY_SQL
-	" l.pid IS NOT NULL, l.waiters, pg_catalog.age(a.backend_xmin)," FACTS_SQL ROWS_SQL
-	" LEFT JOIN (SELECT h.pid,"
-	"   pg_catalog.string_agg(DISTINCT w.pid::pg_catalog.text, ', ') AS waiters"
-	"  FROM advisory h LEFT JOIN advisory w ON NOT w.granted"
-	"   AND w.database OPERATOR(pg_catalog.=) h.database"
-	"   AND w.classid OPERATOR(pg_catalog.=) h.classid"
-	"   AND w.objid OPERATOR(pg_catalog.=) h.objid"
-	"   AND w.objsubid OPERATOR(pg_catalog.=) h.objsubid"
-	"  WHERE h.granted GROUP BY h.pid) l"
-	"  ON l.pid OPERATOR(pg_catalog.=) a.pid" WHERE_SQL,
-	COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
-	COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_FACTS_SQL ROWS_SQL WHERE_SQL,
-	COLUMNS_SQL NO_QUERY_SQL NO_LOCKS_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
+	[BACKEND_ROWS_WHOLE] = ADVISORY_SQL COLUMNS_SQL QUERY_SQL LOCKS_SQL CATALOG_SQL FACTS_SQL
+		ROWS_SQL LOCKS_JOIN_SQL CATALOG_JOIN_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_CATALOG] = ADVISORY_SQL COLUMNS_SQL QUERY_SQL LOCKS_SQL NO_CATALOG_SQL
+		FACTS_SQL ROWS_SQL LOCKS_JOIN_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_LOCKS] =
+		COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_FACTS] =
+		COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL NO_FACTS_SQL ROWS_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_QUERIES] =
+		COLUMNS_SQL NO_QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
 };
 
 const char *const backend_rows_lacks[BACKEND_ROWS_FORMS] = {
-	NULL,
-	"advisory locks are not seen",
-	"advisory locks and the number of slots are not seen",
-	"statements, listeners and advisory locks are not seen",
+	[BACKEND_ROWS_NO_CATALOG] = "limits of roles and databases, and encodings, are not seen",
+	[BACKEND_ROWS_NO_LOCKS] = "limits of roles and databases, and advisory locks are not seen",
+	[BACKEND_ROWS_NO_FACTS] = "advisory locks and the number of slots are not seen",
+	[BACKEND_ROWS_NO_QUERIES] = "statements, listeners and advisory locks are not seen",
 };
 
-/* A name is often the same as in the row before: both rows share one copy. */
-static const char *read_name(struct arena *arena, const PGresult *result, int row,
-	enum backend_column column, const char *before)
+/* The rows while they are read. */
+struct reading {
+	struct arena *arena;
+	const PGresult *result;
+	const struct backend_rows_options *options;
+};
+
+/* A text in the encoding that another column names, if texts come as they are stored. */
+static const char *read_text(const struct reading *reading, int row, enum backend_column column,
+	enum backend_column encoding_column, enum text_kind kind)
 {
+	const PGresult *result = reading->result;
+	size_t length = (size_t)PQgetlength(result, row, (int)column);
+	if (PQgetisnull(result, row, (int)column))
+		return NULL;
+	const char *bytes = PQgetvalue(result, row, (int)column);
+	bool is_stored =
+		reading->options->stored_bytes && !PQgetisnull(result, row, (int)encoding_column);
+	const char *text = is_stored
+		? encoding_convert(reading->arena, PQgetvalue(result, row, (int)encoding_column),
+			  bytes, strnlen(bytes, length), &length)
+		: NULL;
+	return text_clean(reading->arena, text ? text : bytes, length, kind);
+}
+
+/* A name is often the same as in the row before: both rows share one copy. */
+static const char *read_name(
+	const struct reading *reading, int row, enum backend_column column, const char *before)
+{
+	const PGresult *result = reading->result;
 	int length = PQgetlength(result, row, (int)column);
 	if (before && !PQgetisnull(result, row, (int)column) &&
 		PQgetlength(result, row - 1, (int)column) == length &&
 		memcmp(PQgetvalue(result, row, (int)column),
 			PQgetvalue(result, row - 1, (int)column), (size_t)length) == 0)
 		return before;
-	return cell_text(arena, result, row, (int)column, TEXT_LINE);
+	return read_text(reading, row, column, COLUMN_NAME_ENCODING, TEXT_LINE);
 }
 
 /* inet's wire form: family (2 is IPv4, 3 IPv6), bits, is_cidr, length, address.
@@ -153,9 +216,10 @@ static struct endpoint read_client(const PGresult *result, int row)
 }
 
 /* `before` is the row before it, or an empty backend. */
-static struct backend read_backend(struct arena *arena, const PGresult *result, int row,
-	const struct backend *before, bool no_query_text)
+static struct backend read_backend(
+	const struct reading *reading, int row, const struct backend *before)
 {
+	const PGresult *result = reading->result;
 	struct backend backend = {
 		.pid = cell_int(result, row, COLUMN_PID, 0),
 		.start = cell_instant(result, row, COLUMN_BACKEND_START),
@@ -165,25 +229,28 @@ static struct backend read_backend(struct arena *arena, const PGresult *result, 
 		.state_change = cell_instant(result, row, COLUMN_STATE_CHANGE),
 		.xact_start = cell_instant(result, row, COLUMN_XACT_START),
 		.query_start = cell_instant(result, row, COLUMN_QUERY_START),
-		.database = read_name(arena, result, row, COLUMN_DATNAME, before->database),
-		.user = read_name(arena, result, row, COLUMN_USENAME, before->user),
-		.application_name = read_name(
-			arena, result, row, COLUMN_APPLICATION_NAME, before->application_name),
+		.database = read_name(reading, row, COLUMN_DATNAME, before->database),
+		.user = read_name(reading, row, COLUMN_USENAME, before->user),
+		.application_name =
+			read_name(reading, row, COLUMN_APPLICATION_NAME, before->application_name),
 		.client = read_client(result, row),
-		.state_text = read_name(arena, result, row, COLUMN_STATE, before->state_text),
-		.wait_event_type = read_name(
-			arena, result, row, COLUMN_WAIT_EVENT_TYPE, before->wait_event_type),
-		.wait_event = read_name(arena, result, row, COLUMN_WAIT_EVENT, before->wait_event),
+		.state_text = read_name(reading, row, COLUMN_STATE, before->state_text),
+		.wait_event_type =
+			read_name(reading, row, COLUMN_WAIT_EVENT_TYPE, before->wait_event_type),
+		.wait_event = read_name(reading, row, COLUMN_WAIT_EVENT, before->wait_event),
 		.advisory_lock = cell_is_true(result, row, COLUMN_ADVISORY_LOCK),
-		.lock_waiters = cell_text(arena, result, row, COLUMN_LOCK_WAITERS, TEXT_LINE),
+		.lock_waiters =
+			cell_text(reading->arena, result, row, COLUMN_LOCK_WAITERS, TEXT_LINE),
 		.xmin_age = cell_int(result, row, COLUMN_XMIN_AGE, 0),
+		.role_limit = cell_int(result, row, COLUMN_ROLE_LIMIT, -1),
+		.database_limit = cell_int(result, row, COLUMN_DATABASE_LIMIT, -1),
 	};
 	backend.state = backend_state_parse(backend.state_text);
 	/* the query text of a hidden row is "<insufficient privilege>" */
 	if (backend.kind != BACKEND_HIDDEN)
-		backend.query = cell_text(arena, result, row, COLUMN_QUERY, TEXT_BLOCK);
+		backend.query = read_text(reading, row, COLUMN_QUERY, COLUMN_ENCODING, TEXT_BLOCK);
 	backend.effects = statement_effects(backend.query);
-	if (no_query_text)
+	if (reading->options->no_query_text)
 		backend.query = NULL;
 	return backend;
 }
@@ -204,7 +271,8 @@ static struct server_facts read_facts(const PGresult *result, int row, int versi
 	};
 }
 
-struct activity *backend_rows_read(const PGresult *result, int version, bool no_query_text)
+struct activity *backend_rows_read(
+	const PGresult *result, const struct backend_rows_options *options)
 {
 	if (!cell_has_rows(result, COLUMN_COUNT))
 		return NULL;
@@ -213,14 +281,17 @@ struct activity *backend_rows_read(const PGresult *result, int version, bool no_
 	activity->backends =
 		arena_array(activity->arena, (size_t)rows, sizeof(*activity->backends));
 	activity->server.clock = INSTANT_UNKNOWN;
+	activity->locks_known = options->form < BACKEND_ROWS_NO_LOCKS;
+	activity->limits_known = options->form < BACKEND_ROWS_NO_CATALOG;
+	const struct reading reading = { activity->arena, result, options };
 	static const struct backend none;
 	const struct backend *before = &none;
 	for (int row = 0; row < rows; row++) {
 		struct backend *backend = &activity->backends[activity->n_backends++];
-		*backend = read_backend(activity->arena, result, row, before, no_query_text);
+		*backend = read_backend(&reading, row, before);
 		before = backend;
 		if (!PQgetisnull(result, row, COLUMN_CLOCK))
-			activity->server = read_facts(result, row, version);
+			activity->server = read_facts(result, row, options->version);
 	}
 	return activity;
 }

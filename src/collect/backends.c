@@ -86,8 +86,14 @@ static int simpler_form(const struct backends *backends, const PGresult *result)
 static void take_answer(struct backends *backends, const PGresult *result, int64_t sent_at)
 {
 	PGconn *conn = session_connection(backends->session);
-	struct activity *activity = backend_rows_read(
-		result, conn ? PQserverVersion(conn) : 0, backends->options.no_query_text);
+	const char *encoding = conn ? PQparameterStatus(conn, "client_encoding") : NULL;
+	const struct backend_rows_options options = {
+		.version = conn ? PQserverVersion(conn) : 0,
+		.form = (enum backend_rows_form)backends->form,
+		.stored_bytes = encoding && strcmp(encoding, "SQL_ASCII") == 0,
+		.no_query_text = backends->options.no_query_text,
+	};
+	struct activity *activity = backend_rows_read(result, &options);
 	if (!activity) {
 		set_error(backends, "this is not a PostgreSQL server's pg_stat_activity");
 		return;

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/text.h"
 #include "collect/page_hooks.h"
 #include "loop/worker.h"
@@ -27,7 +28,7 @@ struct pages {
 	char *folder; /* NULL: libdbpool's default folders */
 	const struct pool_pages *latest;
 	int error;         /* negative errno of the last scan's folder */
-	char left_out[64]; /* a text about pages that the scan did not read; "" */
+	char left_out[96]; /* a text about pages that the scan did not read; "" */
 	struct worker *worker;
 
 	/* the worker's while a scan runs */
@@ -38,7 +39,7 @@ struct pages {
 	struct pool_pages *block;
 	size_t room;
 	int scan_error;
-	size_t scan_left_out;
+	size_t scan_left_out, scan_others;
 };
 
 static void destroy(void *data)
@@ -253,6 +254,7 @@ static void scan_on_worker(void *data)
 	pages->scan_error = 0;
 	pages->block->read_at = instant_now();
 	pages->scan_left_out = 0;
+	pages->scan_others = pages->folder ? 0 : page_count_others();
 	pages->scan_error = pages->folder
 		? page_scan_folders(&pages->folder, 1, MOST_PAGES, &pages->host, pages->buffer,
 			  on_found, pages, &pages->scan_left_out)
@@ -273,6 +275,10 @@ static void after_scan(void *data)
 	if (pages->scan_left_out)
 		snprintf(pages->left_out, sizeof(pages->left_out),
 			"%zu stats pages more than are read", pages->scan_left_out);
+	else if (pages->scan_others)
+		snprintf(pages->left_out, sizeof(pages->left_out),
+			"stats pages of %zu other user%s are not read: dbtop as root reads them",
+			pages->scan_others, plural_s(pages->scan_others));
 	pages->options.published(pages->options.data);
 }
 

@@ -50,6 +50,8 @@ struct backend {
 	bool advisory_lock;               /* it holds an advisory lock */
 	const char *lock_waiters; /* "4711, 4712": the backends that wait for one of its advisory
 				     locks; NULL if there are none */
+	/* the CONNECTION LIMIT of its role and of its database; −1: none, or not known */
+	int32_t role_limit, database_limit;
 	int32_t xmin_age; /* transactions that have begun since its snapshot was taken; 0: none,
 			     or not known */
 };
@@ -78,6 +80,8 @@ struct activity {
 	int64_t asked_monotonic, taken_monotonic; /* the same by the monotonic clock, which cannot
 						     be set: for comparisons with other sources */
 	struct server_facts server;
+	bool locks_known;  /* advisory locks were read */
+	bool limits_known; /* the limits of roles and databases were read */
 	struct backend *backends;
 	size_t n_backends;
 };

@@ -78,6 +78,26 @@ bool verdict_is_old(const struct verdict *verdict, const struct rules_limits *li
 	return limit > 0 && !verdict->protection && verdict->age > limit / 2;
 }
 
+const char *slot_limit_kind_name(enum slot_limit_kind kind)
+{
+	static const char *const names[SLOT_LIMIT_KIND_COUNT] = { "role", "database" };
+	return names[kind];
+}
+
+int slot_limit_left(const struct slot_limit *limit)
+{
+	return limit->used_at_most < limit->limit ? limit->limit - limit->used_at_most : 0;
+}
+
+const struct slot_limit *assessment_binding_limit(const struct assessment *assessment)
+{
+	const struct slot_limit *tightest = assessment->slot_limits;
+	int free = assessment->slots.free_at_least;
+	if (!assessment->n_slot_limits || tightest->limit < 0)
+		return NULL;
+	return free < 0 || slot_limit_left(tightest) < free ? tightest : NULL;
+}
+
 const char *assessment_server(const struct assessment *assessment, struct arena *arena)
 {
 	const struct server_state *server = &assessment->server;

@@ -122,7 +122,9 @@ struct connection {
 	bool backing_up; /* the start of a base backup was seen, and its end not */
 	int shared_by; /* how many processes have the socket of its client end open; 0: not known */
 	bool proxied;  /* the local proxy is in between, and holds the client end */
-	bool in_scope; /* selected by --app: shown, and may be ended */
+	bool unsettled;   /* presumed leaked, but what would protect it could not be read */
+	bool pool_unseen; /* by its name a pool's, whose stats page is not among those read */
+	bool in_scope;    /* selected by --app: shown, and may be ended */
 
 	/* Its pool: of libdbpool if slot is set, of PgBouncer if bouncer_server is set. NULL: none,
 	 * or not certain. */
@@ -164,6 +166,21 @@ struct slots {
 	int used_at_most, free_at_least;
 	int logging_in; /* sockets to the server whose clients have not logged in yet */
 	int by_status[STATUS_COUNT]; /* of the sessions; each −1 when not known */
+};
+
+enum slot_limit_kind {
+	SLOT_LIMIT_ROLE,
+	SLOT_LIMIT_DATABASE,
+};
+#define SLOT_LIMIT_KIND_COUNT (SLOT_LIMIT_DATABASE + 1)
+
+/* The CONNECTION LIMIT of a role or a database that has sessions. */
+struct slot_limit {
+	enum slot_limit_kind kind;
+	const char *name;
+	int limit; /* −1: none; a superuser's role has none */
+	int used;  /* −1: hidden rows may be workers, which do not count */
+	int used_at_most;
 };
 
 /* The sockets of one process, or of one address, that have no session yet. */
@@ -235,6 +252,8 @@ struct assessment {
 	size_t n_processes;
 	struct proxy_client *proxy_clients; /* the one with the most sockets first */
 	size_t n_proxy_clients;
+	struct slot_limit *slot_limits; /* the tightest first; NULL: not known */
+	size_t n_slot_limits;
 	struct server_place place;
 	struct login *logins; /* the one with the most sockets first */
 	size_t n_logins;
@@ -258,6 +277,13 @@ const char *source_status_name(enum source_status status);
 const char *client_end_name(enum client_end end);
 /* NULL for MATCHED_NONE. */
 const char *matched_by_name(enum matched_by matched_by);
+
+/* "role", "database" */
+const char *slot_limit_kind_name(enum slot_limit_kind kind);
+/* How many more sessions it allows at least; it must have a limit. */
+int slot_limit_left(const struct slot_limit *limit);
+/* The limit that leaves less room than the server itself; NULL if none does. */
+const struct slot_limit *assessment_binding_limit(const struct assessment *assessment);
 
 /* The connection's process, or NULL. */
 const struct client_process *assessment_process(

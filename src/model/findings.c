@@ -29,10 +29,14 @@ static bool is_end_unseen(const struct connection *connection)
 		connection->end == CLIENT_END_NOT_VISIBLE;
 }
 
+/* Less sure than asked for, and nobody here can see its client; or perhaps protected. */
 static bool is_unsettled(const struct connection *connection, enum certainty least)
 {
-	return is_leaked(connection) && connection->verdict.certainty < least &&
-		is_end_unseen(connection);
+	if (!is_leaked(connection))
+		return false;
+	if (connection->unsettled && connection->verdict.certainty >= least)
+		return true;
+	return connection->verdict.certainty < least && is_end_unseen(connection);
 }
 
 static size_t count_hidden(const struct assessment *assessment)
@@ -51,11 +55,22 @@ static size_t count_unsettled(const struct assessment *assessment, enum certaint
 	return count;
 }
 
+/* Leaks that may be protected, as far as could be read. */
+static size_t count_perhaps_protected(const struct assessment *assessment, enum certainty least)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		count += is_unsettled(&assessment->connections[i], least) &&
+			assessment->connections[i].unsettled;
+	return count;
+}
+
 size_t findings_count_leaked(const struct assessment *assessment, enum certainty least)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		count += is_leaked(&assessment->connections[i]) &&
+			!assessment->connections[i].unsettled &&
 			assessment->connections[i].verdict.certainty >= least;
 	return count;
 }
@@ -142,6 +157,19 @@ static void describe_hidden(
 		rights.see_grant);
 }
 
+static void describe_perhaps_protected(
+	const struct assessment *assessment, size_t n, char text[static FINDINGS_TEXT_MAX])
+{
+	const char *lacks = assessment->sources[SOURCE_ACTIVITY].error;
+	bool no_locks = !assessment->activity->locks_known;
+	snprintf(text, FINDINGS_TEXT_MAX,
+		"%zu session%s leaked by age, and may be protected: %s%s%s", n,
+		n == 1 ? " is" : "s are",
+		no_locks ? "advisory locks could not be read"
+			 : "the stats page of the pool cannot be seen from here",
+		no_locks && lacks ? ": " : "", no_locks && lacks ? lacks : "");
+}
+
 char *findings_describe_blindness(const struct assessment *assessment, enum certainty least,
 	char text[static FINDINGS_TEXT_MAX])
 {
@@ -157,6 +185,11 @@ char *findings_describe_blindness(const struct assessment *assessment, enum cert
 		break;
 	case BLIND_HIDDEN: describe_hidden(assessment, text); break;
 	case BLIND_UNSETTLED:
+		n = count_perhaps_protected(assessment, least);
+		if (n > 0) {
+			describe_perhaps_protected(assessment, n, text);
+			break;
+		}
 		n = count_unsettled(assessment, least);
 		snprintf(text, FINDINGS_TEXT_MAX,
 			"%zu session%s leaked by age alone, and nobody here can see whether the "

@@ -21,8 +21,9 @@ enum blindness {
 	BLIND_CONNECTION, /* not connected, or the last answer is overdue */
 	BLIND_POLL,       /* connected, but the last poll failed, or none was answered yet */
 	BLIND_HIDDEN,     /* sessions in scope are hidden from our role */
-	BLIND_UNSETTLED,  /* sessions are leaked by their age, less surely than asked for, and
-			     nobody here can see whether their clients are gone */
+	BLIND_UNSETTLED,  /* sessions are leaked by their age, and what would settle it could not be
+			     looked at: whether their clients are gone, where more certainty is
+			     asked for; or what would protect them */
 };
 
 enum blindness findings_blindness(const struct assessment *assessment, enum certainty least);
@@ -41,7 +42,8 @@ char *findings_describe_blindness(const struct assessment *assessment, enum cert
 char *findings_describe_unreached(
 	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX]);
 
-/* The leaked connections in scope of at least this certainty. */
+/* The leaked connections in scope of at least this certainty, without those that may be protected
+ * by what could not be read. */
 size_t findings_count_leaked(const struct assessment *assessment, enum certainty least);
 
 /* Whether fewer slots are free than asked for. */

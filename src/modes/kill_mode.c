@@ -184,6 +184,7 @@ static void on_begun(void *data)
 	const struct assessment *assessment = get_assessment(mode);
 	char text[FINDINGS_TEXT_MAX];
 	mode->plan = plan_kill_leaked(assessment, mode->limits.least);
+	plan_drop_unticked(mode->plan);
 	findings_describe_blindness(assessment, mode->limits.least, text);
 	if (findings_has_no_rows(assessment) || assessment->server.pooler) {
 		refuse(mode, findings_has_no_rows(assessment) ? text : POOLER_REASON);

@@ -116,6 +116,10 @@ int page_scan(const char *folder, const struct page_host *host, struct page_copy
 int page_scan_folders(char *const *folders, size_t n, size_t most, const struct page_host *host,
 	struct page_copy *buffer, page_found_fn *found, void *data, size_t *ret_left_out);
 
+/* The number of such folders of other users, which only root may read; 0 for root. A folder within
+ * another user's own folder is not seen. */
+size_t page_count_others(void);
+
 /* Scans every folder in which a pool of this user (for root: of any user) may have put its page:
  * $XDG_RUNTIME_DIR/dbpool, /run/user/UID/dbpool and /tmp/dbpool-UID, of that user. Missing folders
  * are no error. Returns 0 or -ENOMEM. */

@@ -166,6 +166,21 @@ static bool find_runtime(unsigned uid, char ret_folder[static PAGE_PATH_MAX])
 		(uid && user != uid);
 }
 
+size_t page_count_others(void)
+{
+	glob_t matches = { 0 };
+	size_t count = 0;
+	(void)glob("/tmp/dbpool-*", 0, NULL, &matches);
+	(void)glob("/run/user/*/dbpool", GLOB_APPEND, NULL, &matches);
+	for (size_t i = 0; i < matches.gl_pathc && geteuid() != 0; i++) {
+		struct stat st;
+		count += is_owners(matches.gl_pathv[i]) && lstat(matches.gl_pathv[i], &st) == 0 &&
+			st.st_uid != geteuid();
+	}
+	globfree(&matches);
+	return count;
+}
+
 int page_scan_all(const struct page_host *host, size_t most, struct page_copy *buffer,
 	page_found_fn *found, void *data, size_t *ret_left_out)
 {

@@ -30,12 +30,14 @@ static void set_server(struct decoding *decoding)
 	assessment->server = server->state;
 	snprintf(assessment->server.sqlstate, sizeof(assessment->server.sqlstate), "%s",
 		server->sqlstate ? server->sqlstate : "");
-	assessment->slots = head->slots;
+	assessment->slots = head->slots.slots;
 	/* recordings of before have only the exact numbers */
-	if (head->slots.used_at_most < 0)
-		assessment->slots.used_at_most = head->slots.used;
-	if (head->slots.free_at_least < 0)
-		assessment->slots.free_at_least = head->slots.free;
+	if (assessment->slots.used_at_most < 0)
+		assessment->slots.used_at_most = assessment->slots.used;
+	if (assessment->slots.free_at_least < 0)
+		assessment->slots.free_at_least = assessment->slots.free;
+	assessment->slot_limits = head->slots.limits.items;
+	assessment->n_slot_limits = head->slots.limits.count;
 	assessment->limits = head->limits;
 	assessment->complete = head->complete;
 	assessment->now = head->taken_at + (server->age > 0 ? server->age : 0);
@@ -275,8 +277,8 @@ static void keep_activity(struct decoding *decoding)
 	activity->asked_at = activity->taken_at = head->taken_at;
 	activity->server = (struct server_facts){
 		.version = head->server.version,
-		.max_connections = head->slots.max,
-		.reserved = head->slots.reserved,
+		.max_connections = head->slots.slots.max,
+		.reserved = head->slots.slots.reserved,
 		.started_at = head->server.started_at,
 		.clock = decoding->assessment->server_now,
 	};

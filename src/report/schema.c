@@ -5,6 +5,7 @@
 
 WORDS(server_status_word, server_status_name, enum server_status)
 WORDS(source_status_word, source_status_name, enum source_status)
+WORDS(limit_kind_word, slot_limit_kind_name, enum slot_limit_kind)
 WORDS(proxy_status_word, proxy_status_name, enum proxy_status)
 WORDS(status_word, status_name, enum status)
 WORDS(reason_word, reason_name, enum reason)
@@ -39,19 +40,31 @@ static const struct json_field server_fields[] = {
 };
 static const struct json_table server_table = TABLE(server_fields);
 
+static const struct json_field limit_fields[] = {
+	{ "kind", FIELD_WORD, AT(slot_limit, kind), limit_kind_word, SLOT_LIMIT_KIND_COUNT },
+	{ "name", FIELD_NAME, AT(slot_limit, name) },
+	{ "limit", FIELD_COUNT, AT(slot_limit, limit) },
+	{ "used", FIELD_COUNT, AT(slot_limit, used) },
+	{ "used_at_most", FIELD_COUNT, AT(slot_limit, used_at_most) },
+};
+static const struct json_table limit_table = TABLE(limit_fields);
+
 static const struct json_field slots_fields[] = {
-	{ "max", FIELD_COUNT, AT(slots, max) },
-	{ "reserved", FIELD_COUNT, AT(slots, reserved) },
-	{ "used", FIELD_COUNT, AT(slots, used) },
-	{ "free", FIELD_COUNT, AT(slots, free) },
-	{ "used_at_most", FIELD_COUNT, AT(slots, used_at_most) },
-	{ "free_at_least", FIELD_COUNT, AT(slots, free_at_least) },
-	{ "logging_in", FIELD_COUNT, AT(slots, logging_in) },
-	{ "active", FIELD_COUNT, AT(slots, by_status[STATUS_ACTIVE]) },
-	{ "idle", FIELD_COUNT, AT(slots, by_status[STATUS_IDLE]) },
-	{ "idle_in_transaction", FIELD_COUNT, AT(slots, by_status[STATUS_IDLE_IN_TRANSACTION]) },
-	{ "leaked", FIELD_COUNT, AT(slots, by_status[STATUS_LEAKED]) },
-	{ "unknown", FIELD_COUNT, AT(slots, by_status[STATUS_UNKNOWN]) },
+	{ "max", FIELD_COUNT, AT(slots_row, slots.max) },
+	{ "reserved", FIELD_COUNT, AT(slots_row, slots.reserved) },
+	{ "used", FIELD_COUNT, AT(slots_row, slots.used) },
+	{ "free", FIELD_COUNT, AT(slots_row, slots.free) },
+	{ "used_at_most", FIELD_COUNT, AT(slots_row, slots.used_at_most) },
+	{ "free_at_least", FIELD_COUNT, AT(slots_row, slots.free_at_least) },
+	{ "logging_in", FIELD_COUNT, AT(slots_row, slots.logging_in) },
+	{ "active", FIELD_COUNT, AT(slots_row, slots.by_status[STATUS_ACTIVE]) },
+	{ "idle", FIELD_COUNT, AT(slots_row, slots.by_status[STATUS_IDLE]) },
+	{ "idle_in_transaction", FIELD_COUNT,
+		AT(slots_row, slots.by_status[STATUS_IDLE_IN_TRANSACTION]) },
+	{ "leaked", FIELD_COUNT, AT(slots_row, slots.by_status[STATUS_LEAKED]) },
+	{ "unknown", FIELD_COUNT, AT(slots_row, slots.by_status[STATUS_UNKNOWN]) },
+	{ "limits", FIELD_ARRAY, AT(slots_row, limits), .table = &limit_table,
+		.item_size = sizeof(struct slot_limit) },
 };
 static const struct json_table slots_table = TABLE(slots_fields);
 

@@ -30,11 +30,16 @@ struct proxy_row {
 	const char *detail;
 };
 
+struct slots_row {
+	struct slots slots;
+	struct json_array limits; /* struct slot_limit */
+};
+
 struct snapshot_row {
 	int schema;
 	int64_t taken_at;
 	struct server_row server;
-	struct slots slots;
+	struct slots_row slots;
 	struct proxy_row proxy;
 	struct rules_limits limits;
 	bool complete;

@@ -341,7 +341,10 @@ int snapshot_print(
 		/* Without an answer of the server, this is when the assessment was made. */
 		.taken_at = taken == INSTANT_UNKNOWN ? assessment->now : taken,
 		.server = server_row(assessment),
-		.slots = assessment->slots,
+		.slots = {
+			.slots = assessment->slots,
+			.limits = { assessment->slot_limits, assessment->n_slot_limits },
+		},
 		.proxy = proxy_row(assessment->proxy),
 		.limits = assessment->limits,
 		.complete = assessment->complete,

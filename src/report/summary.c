@@ -422,6 +422,27 @@ static void put_hidden(struct summary *summary)
 	printer_end_line(printer);
 }
 
+#define MOST_LIMITS 5
+
+/* "role app: 18 of 20 connections, 2 left": the tightest CONNECTION LIMITs. */
+static void put_limits(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	const struct assessment *assessment = summary->assessment;
+	for (size_t i = 0; i < assessment->n_slot_limits && i < MOST_LIMITS; i++) {
+		const struct slot_limit *limit = &assessment->slot_limits[i];
+		if (limit->limit < 0)
+			return;
+		put_label(summary, i == 0 ? "limits" : "");
+		printer_format(printer, "  %s ", slot_limit_kind_name(limit->kind));
+		printer_text(printer, limit->name);
+		printer_format(printer, ": %s%d of %d connections, %s%d left",
+			limit->used < 0 ? "at most " : "", limit->used_at_most, limit->limit,
+			limit->used < 0 ? "at least " : "", slot_limit_left(limit));
+		printer_end_line(printer);
+	}
+}
+
 static void put_too_few_free(struct summary *summary)
 {
 	const struct slots *slots = &summary->assessment->slots;
@@ -495,6 +516,7 @@ int summary_print(
 	put_failed_sources(&summary);
 	put_slots(&summary);
 	put_logins(&summary);
+	put_limits(&summary);
 	put_too_few_free(&summary);
 	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);
 	put_connections(&summary);

@@ -267,6 +267,22 @@ static bool put_logins(const struct frame *frame, int *x, int y, int right)
 	return put_part(frame->grid, x, y, right, &line);
 }
 
+/* "role app 18 of 20": the CONNECTION LIMIT that leaves less room than the server itself. */
+static bool put_limit(const struct frame *frame, int *x, int y, int right)
+{
+	const struct slot_limit *limit = assessment_binding_limit(frame->assessment);
+	struct line line;
+	if (!limit || !limit->name)
+		return true;
+	enum style style = slot_limit_left(limit) ? STYLE_CAUTION : STYLE_LEAKED;
+	line_begin(&line);
+	line_printf(&line, style, "%s ", slot_limit_kind_name(limit->kind));
+	line_add(&line, style, limit->name);
+	line_printf(&line, style, " %s%d of %d", limit->used < 0 ? "≤ " : "", limit->used_at_most,
+		limit->limit);
+	return put_part(frame->grid, x, y, right, &line);
+}
+
 /* In how many minutes all slots will be in use, or seconds if that is soon; "" if there is no such
  * trend. */
 static const char *full_in(const struct frame *frame, char text[static 32])
@@ -296,7 +312,7 @@ static int draw_counts(const struct frame *frame, int x, int y, int right)
 	put_part(grid, &x, y, right, &line);
 	if (frame->ui->before.statuses && frame->ui->before.leaked != leaked)
 		grid_overlay(grid, (struct rect){ start, y, x - start - GAP, 1 }, OVERLAY_CHANGED);
-	if (!put_logins(frame, &x, y, right))
+	if (!put_logins(frame, &x, y, right) || !put_limit(frame, &x, y, right))
 		return x;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		int count = slots->by_status[counts[i].status];

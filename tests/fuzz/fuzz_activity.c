@@ -10,7 +10,7 @@
 #include "fuzz.h"
 #include "model/activity.h"
 
-#define COLUMNS    26
+#define COLUMNS    30
 #define NULL_CELL  255
 #define LARGE_CELL 254
 #define VERSION    150020
@@ -90,7 +90,12 @@ bool fuzz_one(const uint8_t *data, size_t size)
 	bool no_query_text = first & 1;
 	int columns = COLUMNS + (first >> 1 == 1 ? 1 : first >> 1 == 2 ? -1 : 0);
 	PGresult *result = make_answer(&input, columns);
-	struct activity *activity = backend_rows_read(result, VERSION, no_query_text);
+	const struct backend_rows_options options = {
+		.version = VERSION,
+		.stored_bytes = true,
+		.no_query_text = no_query_text,
+	};
+	struct activity *activity = backend_rows_read(result, &options);
 	bool accepted = false;
 	MUST(!activity == (columns != COLUMNS));
 	if (activity) {

@@ -77,6 +77,10 @@ static void add_client(struct bytes *to, int32_t pid, const char *address, size_
 	add_bool(to, true);
 	add_text(to, "4712, 4713");
 	add_int(to, 1234);
+	add_text(to, "LATIN1");
+	add_text(to, "UTF8");
+	add_int(to, 20);
+	add_int(to, -1);
 }
 
 static void add_facts(struct bytes *to)
@@ -98,7 +102,7 @@ static void add_hidden(struct bytes *to)
 	add_null(to, 13);
 	add_text(to, "<insufficient privilege>");
 	add_bool(to, false);
-	add_null(to, 2);
+	add_null(to, 2 + 4);
 	add_null(to, FACTS);
 }
 

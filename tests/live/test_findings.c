@@ -2,9 +2,11 @@
  * exit status. */
 #include "live_group.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -93,6 +95,13 @@ static const char *as_plain(void)
 static const char *with_an_app(void)
 {
 	start_app("app");
+	return as_super();
+}
+
+/* The folder of root's pages is there. It stays, as it does after each pool of root's. */
+static const char *beside_other_pages(void)
+{
+	assert_true(mkdir("/tmp/dbpool-0", 0700) == 0 || errno == EEXIST);
 	return as_super();
 }
 
@@ -261,6 +270,15 @@ static const struct situation situations[] = {
 				"would stop 0" },
 			[EMERGENCY_JSON] = { 3, "cannot be seen from here", NULL },
 		} },
+	{ "another user's stats pages", beside_other_pages, { NULL }, true,
+		{
+			[ONCE] = { 0, "are not read: dbtop as root reads them", NULL },
+			[JSON] = { 0, "are not read: dbtop as root reads them", NULL },
+			[KILL] = { 0, "would end 0", NULL },
+			[KILL_JSON] = { 0, "\"error\":null", NULL },
+			[EMERGENCY] = { 0, "would stop 0", NULL },
+			[EMERGENCY_JSON] = { 0, "\"error\":null", NULL },
+		} },
 };
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -279,23 +297,86 @@ static void only_what_was_looked_at_is_clean(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-/* A query that is no text in the database's encoding costs nothing but its own characters. */
+static PGconn *say(const char *database, const char *sql)
+{
+	CLEANUP(cleanup_free) char *more = mem_printf("dbname=%s user=app", database);
+	CLEANUP(cleanup_free) char *way = live_conninfo(server, LIVE_TCP4, more);
+	PGconn *conn = live_connect(way);
+	assert_int_equal(PQsetClientEncoding(conn, "SQL_ASCII"), 0);
+	live_exec(conn, sql);
+	return conn;
+}
+
+/* A query that is no text in the database's encoding costs nothing but its own characters; one that
+ * is in a known encoding is converted, whatever database dbtop is connected to. */
 static void bytes_of_another_encoding_fail_no_poll(void **state)
 {
 	(void)state;
-	CLEANUP(cleanup_free) char *way = live_conninfo(server, LIVE_TCP4, "dbname=raw user=app");
-	PGconn *conn = live_connect(way);
-	live_exec(conn, "SELECT 'caf\xe9 and \xff\xfe' AS odd");
+	PGconn *raw = say("raw", "SELECT 'caf\xe9 and \xff\xfe' AS odd");
+	PGconn *latin = say("latin", "SELECT 'th\xe9 and \xdf' AS latin");
+	PGconn *utf8 = say("postgres", "SELECT 'na\xc3\xafve' AS utf8");
 	const char *const names[] = { "raw", "postgres", "latin" };
+	static const char *const texts[] = { "caf\xef\xbf\xbd and", "th\xc3\xa9 and \xc3\x9f'",
+		"na\xc3\xafve'" };
 	for (size_t i = 0; i < LENGTH(names); i++) {
 		CLEANUP(cleanup_free) char *more = mem_printf("dbname=%s", names[i]);
 		struct live_run run =
 			live_dbtop("--json", live_group_conninfo(LIVE_UNIX, more), NULL);
-		if (run.status != 0 || !strstr(run.out, "caf\xef\xbf\xbd and"))
-			fail_msg("%s: %d %s%s", names[i], run.status, run.out, run.err);
+		for (size_t text = 0; text < LENGTH(texts); text++)
+			if (run.status != 0 || !strstr(run.out, texts[text]))
+				fail_msg("%s, %s: %d %s%s", names[i], texts[text], run.status,
+					run.out, run.err);
 		live_run_clear(&run);
 	}
-	PQfinish(conn);
+	PQfinish(raw);
+	PQfinish(latin);
+	PQfinish(utf8);
+}
+
+static json_t *find_limit(json_t *root, const char *kind, const char *name)
+{
+	size_t i;
+	json_t *limit;
+	json_array_foreach(live_member(root, "slots.limits"), i, limit)
+	{
+		if (strcmp(live_text(limit, "kind"), kind) == 0 &&
+			strcmp(live_text(limit, "name"), name) == 0)
+			return limit;
+	}
+	fail_msg("no limit of %s %s: %s", kind, name, json_dumps(root, JSON_INDENT(1)));
+	return NULL;
+}
+
+static void check_limit(json_t *root, const char *kind, const char *name, long limit, long used)
+{
+	json_t *found = find_limit(root, kind, name);
+	if (limit < 0)
+		assert_true(json_is_null(live_member(found, "limit")));
+	else
+		assert_int_equal(json_integer_value(live_member(found, "limit")), limit);
+	assert_int_equal(json_integer_value(live_member(found, "used")), used);
+}
+
+/* The limits of roles and databases, and what is used of them. */
+static void limits_of_roles_and_databases_are_counted(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *way = live_conninfo(server, LIVE_TCP4, "user=narrow dbname=small");
+	live_client(way, "idle", "3", NULL);
+	live_wait_sessions(server, "usename = 'narrow'", 3, 20000);
+	json_t *root = live_dbtop_json(NULL, as_super(), NULL);
+	check_limit(root, "role", "narrow", 4, 3);
+	check_limit(root, "database", "small", 5, 3);
+	check_limit(root, "role", "postgres", -1, 1);
+	check_limit(root, "database", "postgres", -1, 1);
+	json_decref(root);
+	struct live_run run = live_dbtop("--once", as_super(), NULL);
+	if (!strstr(run.out,
+		    "limits   role narrow: 3 of 4 connections, 1 left\n"
+		    "         database small: 3 of 5 connections, 2 left\n"))
+		fail_msg("%s", run.out);
+	live_run_clear(&run);
 }
 
 static void make_databases(void)
@@ -306,6 +387,7 @@ static void make_databases(void)
 	live_sql(server,
 		"CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' "
 		"LC_CTYPE 'C'");
+	live_sql(server, "CREATE DATABASE small CONNECTION LIMIT 5");
 }
 
 int main(void)
@@ -314,7 +396,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(only_what_was_looked_at_is_clean),
 		LIVE_TEST(bytes_of_another_encoding_fail_no_poll),
+		LIVE_TEST(limits_of_roles_and_databases_are_counted),
 	};
 	return LIVE_GROUP("findings", tests, .settings = settings, .wide = true,
-		.sql = "CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN", .set_up = make_databases);
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE plain LOGIN;"
+		       " CREATE ROLE narrow LOGIN CONNECTION LIMIT 4",
+		.set_up = make_databases);
 }

@@ -387,6 +387,12 @@ static void build_hostile(struct assessment *assessment)
 		assessment->processes[i].process.command = clean[(i + 4) % LENGTH(clean)];
 		assessment->processes[i].process.unit = clean[(i + 6) % LENGTH(clean)];
 	}
+	struct slot_limit *limits = arena_array(arena, 3, sizeof(*limits));
+	limits[0] = (struct slot_limit){ SLOT_LIMIT_ROLE, clean[3], 20, -1, 18 };
+	limits[1] = (struct slot_limit){ SLOT_LIMIT_DATABASE, clean[5], 50, 12, 12 };
+	limits[2] = (struct slot_limit){ SLOT_LIMIT_ROLE, "app", -1, 2, 2 };
+	assessment->slot_limits = limits;
+	assessment->n_slot_limits = 3;
 	struct login *logins = arena_array(arena, 3, sizeof(*logins));
 	logins[0] = (struct login){ .process = REPORTS, .count = 20 };
 	logins[1] = (struct login){

@@ -188,6 +188,23 @@ static void logins_are_counted(void **state)
 	check(120, "   ≥ 20 not logged in", true);
 }
 
+/* The CONNECTION LIMIT that leaves less room than the server itself. */
+static void the_limit_that_binds_is_shown(void **state)
+{
+	(void)state;
+	struct slot_limit limit = { SLOT_LIMIT_ROLE, "app", 20, 18, 18 };
+	assessment->slot_limits = &limit;
+	assessment->n_slot_limits = 1;
+	check(120, "✗ 4 leaked   role app 18 of 20   2 in transaction", true);
+	limit = (struct slot_limit){ SLOT_LIMIT_DATABASE, "shop", 20, -1, 20 };
+	check(120, "   database shop ≤ 20 of 20", true);
+	/* as much room as the server has, or no limit at all */
+	limit = (struct slot_limit){ SLOT_LIMIT_ROLE, "app", 22, 18, 18 };
+	check(120, "role app", false);
+	limit.limit = -1;
+	check(120, "role app", false);
+}
+
 static void one_line_has_both_numbers(void **state)
 {
 	(void)state;
@@ -262,6 +279,7 @@ int main(void)
 		TEST(what_is_not_known_is_said),
 		TEST(hidden_rows_leave_bounds),
 		TEST(logins_are_counted),
+		TEST(the_limit_that_binds_is_shown),
 		TEST(one_line_has_both_numbers),
 		TEST(a_steady_rise_says_when_it_is_full),
 		TEST(the_smallest_say_what_they_can),
