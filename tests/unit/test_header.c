@@ -195,7 +195,7 @@ static void the_limit_that_binds_is_shown(void **state)
 	struct slot_limit limit = { SLOT_LIMIT_ROLE, "app", 20, 18, 18 };
 	assessment->slot_limits = &limit;
 	assessment->n_slot_limits = 1;
-	check(120, "✗ 4 leaked   role app 18 of 20   2 in transaction", true);
+	check(120, "✗ 4 leaked   role app 18 of 20   others: 2 in transaction", true);
 	limit = (struct slot_limit){ SLOT_LIMIT_DATABASE, "shop", 20, -1, 20 };
 	check(120, "   database shop ≤ 20 of 20", true);
 	/* as much room as the server has, or no limit at all */

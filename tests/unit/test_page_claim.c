@@ -14,6 +14,7 @@
 #include "analyze/assess.h"
 #include "base/arena.h"
 #include "base/instant.h"
+#include "model/findings.h"
 #include "model/proxy.h"
 #include "model/rules.h"
 
@@ -88,7 +89,8 @@ static const struct row rows[] = {
 	{ AT_PROXY, LIVE, STRANGER, "x", true, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AT_PROXY, DEAD, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_DECLARED, false, NULL },
 	{ AT_PROXY, DEAD, APP, "app/4312/2", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
-	{ AT_PROXY, DEAD, APP, "app/14312/1", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
+	{ AT_PROXY, DEAD, APP, "app/14312/1", false, CERTAINTY_NONE, CERTAINTY_NONE, false,
+		"whose stats page cannot be seen" },
 	{ AT_PROXY, DEAD, APP, "x", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AT_PROXY, DEAD, APP, NULL, false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AT_PROXY, DEAD_AND_TAKEN, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
@@ -178,6 +180,7 @@ static struct activity *make_activity(const struct row *row)
 	activity->asked_at = activity->taken_at = T0 - USEC_PER_SEC;
 	activity->asked_monotonic = activity->taken_monotonic = activity->asked_at;
 	activity->server = (struct server_facts){ .clock = T0, .own_pid = 900 };
+	activity->locks_known = true;
 	activity->backends = arena_array(activity->arena, 2, sizeof(*activity->backends));
 	activity->n_backends = 2;
 	activity->backends[0] = (struct backend){ .pid = 900,
@@ -359,11 +362,39 @@ static void a_false_page_makes_no_leak(void **state)
 	}
 }
 
+/* A session that names a pool whose page was not read may be in that pool's reserve. */
+static void an_unseen_page_leaves_it_open(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *application;
+		bool unsettled;
+	} cases[] = { { "app/99/1", true }, { "app", false }, { "app/99", false },
+		{ NAMED, false } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[FINDINGS_TEXT_MAX];
+		const struct row row = { AFAR, LIVE, STRANGER, cases[i].application };
+		struct assessment *assessment = look(&row, POOL_SLOT_RESERVE);
+		const struct connection *connection = &assessment->connections[1];
+		assessment->sources[SOURCE_ACTIVITY].status = SOURCE_OK;
+		if (connection->verdict.status != STATUS_LEAKED ||
+			connection->unsettled != cases[i].unsettled)
+			fail_msg("%s: %s", cases[i].application,
+				connection->unsettled ? "unsettled" : "settled");
+		assert_int_equal(
+			findings_count_leaked(assessment, CERTAINTY_PRESUMED), !cases[i].unsettled);
+		findings_describe_blindness(assessment, CERTAINTY_PRESUMED, text);
+		assert_true(!strstr(text, "the stats page of the pool") == !cases[i].unsettled);
+		assessment_free(assessment);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_is_the_evidence),
 		cmocka_unit_test(a_false_page_makes_no_leak),
+		cmocka_unit_test(an_unseen_page_leaves_it_open),
 	};
 	return cmocka_run_group_tests_name("page_claim", tests, NULL, NULL);
 }
