@@ -1,0 +1,425 @@
+/* dbtop --metrics: both formats of a real server and real pools, hostile scrapers, and a real
+ * Prometheus that fires an alert and resolves it. */
+#include "live_group.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define WAIT_MS 60000
+
+/* What Prometheus sends. */
+#define OPEN                                                                                       \
+	"Accept: application/openmetrics-text;version=1.0.0;q=0.5,"                                \
+	"application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,"         \
+	"*/*;q=0.2\r\n"
+
+static const char *super, *app; /* conninfos */
+
+/* --- a scraper --- */
+
+static int dial(int port)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		fail_msg("port %d does not answer", port);
+	return fd;
+}
+
+/* Everything until the end, which the caller frees; fails the test if that does not come. */
+static char *read_all(int fd)
+{
+	char *text = NULL;
+	size_t length = 0, room = 0;
+	for (;;) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		if (poll(&wait, 1, WAIT_MS) <= 0)
+			fail_msg("no answer, but: %.200s", text ? text : "");
+		if (room < length + 4096)
+			text = mem_resize(text, room += 65536, 1);
+		ssize_t got = read(fd, text + length, 4095);
+		if (got <= 0)
+			break;
+		length += (size_t)got;
+	}
+	text[length] = '\0';
+	close(fd);
+	return text;
+}
+
+static char *ask(int port, const char *method, const char *path, const char *headers)
+{
+	CLEANUP(cleanup_free)
+	char *request = mem_printf("%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, headers);
+	int fd = dial(port);
+	ssize_t sent = send(fd, request, strlen(request), MSG_NOSIGNAL);
+	assert_int_equal(sent, strlen(request));
+	return read_all(fd);
+}
+
+static char *scrape(int port, const char *headers)
+{
+	char *answer = ask(port, "GET", "/metrics", headers);
+	if (strncmp(answer, "HTTP/1.1 200", 12) != 0)
+		fail_msg("not 200: %.200s", answer);
+	return answer;
+}
+
+/* The value of a sample, by its name and labels; −1 if it is not there. */
+static double value_of(const char *text, const char *series)
+{
+	CLEANUP(cleanup_free) char *line = mem_printf("\n%s ", series);
+	const char *at = strstr(text, line);
+	return at ? strtod(at + strlen(line), NULL) : -1;
+}
+
+/* Scrapes until the series has that value. */
+static void wait_value(int port, const char *series, double value)
+{
+	double seen = -1;
+	for (int tries = 0; tries < WAIT_MS / 50; tries++) {
+		CLEANUP(cleanup_free) char *text = scrape(port, "");
+		seen = value_of(text, series);
+		if (seen == value)
+			return;
+		usleep(50000);
+	}
+	fail_msg("%s is %f instead of %f", series, seen, value);
+}
+
+static int port_of(struct live_program *dbtop)
+{
+	int port = 0;
+	live_wait_err(dbtop, "/metrics\n", WAIT_MS);
+	const char *at = strstr(live_err(dbtop), "http://127.0.0.1:");
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "http://127.0.0.1:%d/", &port), 1);
+	return port;
+}
+
+#define METRICS(...)                                                                               \
+	live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", "-c", config, __VA_ARGS__, NULL)
+
+static const char *config; /* the server is called shop */
+
+static void finish(struct live_program *dbtop)
+{
+	live_signal(dbtop, SIGTERM);
+	int status = live_finish(dbtop, WAIT_MS);
+	if (status != 0)
+		fail_msg("status %d: %s", status, live_err(dbtop));
+}
+
+static void assert_promtool(const char *answer)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+	const char *const argv[] = { "promtool", "check", "metrics", NULL };
+	const struct live_program_options options = { .argv = argv, .input = body + 4 };
+	struct live_run run = live_run(&options, WAIT_MS);
+	if (run.status != 0)
+		fail_msg("promtool: %s%s", run.out, run.err);
+	live_run_clear(&run);
+}
+
+/* --- what is served --- */
+
+static void both_formats_of_a_server(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = METRICS("--min-free", "4", "shop");
+	int port = port_of(dbtop);
+	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
+	live_client(app, "idle", "3", NULL);
+	wait_value(port, "dbtop_connections{server=\"shop\",status=\"idle\"}", 3);
+	CLEANUP(cleanup_free) char *text = scrape(port, "");
+	CLEANUP(cleanup_free) char *open = scrape(port, OPEN);
+	assert_non_null(strstr(text, "Content-Type: text/plain; version=0.0.4"));
+	assert_non_null(strstr(open, "Content-Type: application/openmetrics-text; version=1.0.0"));
+	assert_string_equal(open + strlen(open) - strlen("\n# EOF\n"), "\n# EOF\n");
+	assert_true(value_of(text, "dbtop_slots{server=\"shop\",kind=\"max\"}") == 25);
+	assert_true(value_of(open, "dbtop_slots_wanted_free{server=\"shop\"}") == 4);
+	assert_promtool(text);
+	finish(dbtop);
+}
+
+#define POOL(name, more) "dbtop_pool_" name "{server=\"shop\",pool=\"twin\"" more "}"
+
+/* Two processes with pools of one name, one of which ends: one series, and no counter falls. */
+static void an_ended_process_stays_in_the_sums(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *pages = mem_printf("%s/pages", live_folder());
+	assert_int_equal(mkdir(pages, 0700), 0);
+	struct live_program *twins[2];
+	for (int i = 0; i < 2; i++) {
+		const char *const argv[] = { PAGED_CLIENT_PATH, app, pages, "twin", "work", NULL };
+		twins[i] = live_start(&(struct live_program_options){ .argv = argv });
+		live_wait_out(twins[i], "ready", WAIT_MS);
+	}
+	struct live_program *dbtop = METRICS("--pages", pages, "shop");
+	int port = port_of(dbtop);
+	wait_value(port, POOL("connections_max", ""), 6);
+	CLEANUP(cleanup_free) char *before = scrape(port, "");
+	double counted = value_of(before, POOL("wait_seconds_count", ""));
+	assert_true(counted > 0);
+	assert_promtool(before);
+	live_free(twins[0]);
+	wait_value(port, POOL("connections_max", ""), 3);
+	CLEANUP(cleanup_free) char *after = scrape(port, "");
+	assert_true(value_of(after, POOL("wait_seconds_count", "")) >= counted);
+	CLEANUP(cleanup_free) char *open = scrape(port, OPEN);
+	assert_true(value_of(open, POOL("wait_seconds_bucket", ",le=\"+Inf\"")) >= counted);
+	finish(dbtop);
+}
+
+static void assert_starts(char *answer, const char *start)
+{
+	if (strncmp(answer, start, strlen(start)) != 0)
+		fail_msg("not %s: %.200s", start, answer);
+	free(answer);
+}
+
+static void health_and_other_paths(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = METRICS("shop");
+	int port = port_of(dbtop);
+	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
+	assert_starts(ask(port, "GET", "/healthz", ""), "HTTP/1.1 200");
+	assert_starts(ask(port, "HEAD", "/metrics", ""), "HTTP/1.1 200");
+	assert_starts(ask(port, "GET", "/", ""), "HTTP/1.1 404");
+	assert_starts(ask(port, "POST", "/metrics", "Content-Length: 0\r\n"), "HTTP/1.1 405");
+	finish(dbtop);
+	CLEANUP(cleanup_free)
+	char *nowhere = mem_printf("host=127.0.0.1 port=%d", live_free_port());
+	dbtop = METRICS(nowhere);
+	port = port_of(dbtop);
+	live_wait_err(dbtop, "not connected", WAIT_MS);
+	assert_starts(ask(port, "GET", "/healthz", ""), "HTTP/1.1 503");
+	CLEANUP(cleanup_free) char *text = scrape(port, "");
+	assert_non_null(strstr(text, "\ndbtop_up{"));
+	assert_null(strstr(text, "\ndbtop_slots{"));
+	finish(dbtop);
+}
+
+static void wrong_usage_is_refused(void **state)
+{
+	(void)state;
+	static const char *const places[] = { "x", "70000", "host:1", "[::1:1", "1.2.3.4:", ":" };
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct live_run run = live_dbtop("--metrics", places[i], super, NULL);
+		assert_int_equal(run.status, 2);
+		assert_non_null(strstr(run.err, "--metrics"));
+		live_run_clear(&run);
+	}
+	struct live_program *dbtop = METRICS("shop");
+	CLEANUP(cleanup_free) char *taken = mem_printf("%d", port_of(dbtop));
+	struct live_run run = live_dbtop("--metrics", taken, super, NULL);
+	assert_int_equal(run.status, 2);
+	live_run_clear(&run);
+	finish(dbtop);
+}
+
+/* --- hostile scrapers --- */
+
+#define CROWD 300
+
+/* Each holds a connection and says a byte now and then; the newest gets in all the same. */
+static void a_crowd_that_dribbles_harms_nobody(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = METRICS("shop");
+	int port = port_of(dbtop), crowd[CROWD];
+	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = dial(port);
+	for (int round = 0; round < 20; round++) {
+		const char *request = "GET /metrics HTTP/1.1\r\n";
+		for (int i = 0; i < CROWD; i++)
+			(void)!send(crowd[i], request + round, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		free(scrape(port, ""));
+	}
+	/* dbtop goes on with its work */
+	live_client(app, "idle", "2", NULL);
+	wait_value(port, "dbtop_connections{server=\"shop\",status=\"idle\"}", 2);
+	/* … and closes them all */
+	for (int i = 0; i < CROWD; i++)
+		free(read_all(crowd[i]));
+	finish(dbtop);
+}
+
+static void huge_requests_are_refused(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = METRICS("shop");
+	int port = port_of(dbtop);
+	CLEANUP(cleanup_free) char *huge = mem_alloc(1 << 20);
+	memset(huge, 'x', (1 << 20) - 1);
+	int fd = dial(port);
+	const char *start = "GET /metrics HTTP/1.1\r\nX-Huge: ";
+	(void)!send(fd, start, strlen(start), MSG_NOSIGNAL);
+	(void)!send(fd, huge, 1 << 20, MSG_NOSIGNAL);
+	CLEANUP(cleanup_free) char *answer = read_all(fd);
+	assert_null(strstr(answer, "200 OK"));
+	fd = dial(port);
+	(void)!send(fd, huge, 1 << 20, MSG_NOSIGNAL);
+	free(read_all(fd));
+	free(scrape(port, ""));
+	finish(dbtop);
+}
+
+/* --- Prometheus --- */
+
+static char *write_prometheus(const char *folder, int port)
+{
+	CLEANUP(cleanup_free) char *rules = live_read("docs/prometheus/alerts.yaml");
+	assert_non_null(rules);
+	/* the shipped alerts, but at once */
+	for (char *at = rules; (at = strstr(at, "  for: ")); at++) {
+		char *digit = at + strlen("  for: ");
+		while (*digit >= '0' && *digit <= '9')
+			*digit++ = '0';
+		*digit = 's';
+	}
+	free(live_file(folder, "alerts.yaml", rules));
+	CLEANUP(cleanup_free)
+	char *text = mem_printf("global: {scrape_interval: 500ms, scrape_timeout: 500ms, "
+				"evaluation_interval: 500ms}\n"
+				"rule_files: [alerts.yaml]\n"
+				"scrape_configs:\n"
+				"  - job_name: dbtop\n"
+				"    static_configs: [{targets: ['127.0.0.1:%d']}]\n",
+		port);
+	return live_file(folder, "prometheus.yaml", text);
+}
+
+/* Whether the leaks' alert fires, as Prometheus says. */
+static bool fires(int port)
+{
+	CLEANUP(cleanup_free)
+	char *answer = ask(port, "GET", "/api/v1/alerts", "Connection: close\r\n");
+	const char *body = strstr(answer, "\r\n\r\n");
+	json_t *root = body ? json_loads(body + 4, 0, NULL) : NULL;
+	json_t *alerts = root ? live_member(root, "data.alerts") : NULL, *alert;
+	size_t i;
+	bool found = false;
+	json_array_foreach(alerts, i, alert)
+	{
+		const char *name = live_text(alert, "labels.alertname");
+		const char *at = live_text(alert, "state");
+		const char *where = live_text(alert, "labels.server");
+		found |= name && at && where && strcmp(name, "DbtopLeakedConnections") == 0 &&
+			strcmp(at, "firing") == 0 && strcmp(where, "shop") == 0;
+	}
+	json_decref(root);
+	return found;
+}
+
+static void wait_alert(int port, bool wanted)
+{
+	for (int tries = 0; tries < 2 * WAIT_MS / 100; tries++) {
+		if (fires(port) == wanted)
+			return;
+		usleep(100000);
+	}
+	fail_msg("the alert %s", wanted ? "does not fire" : "is not resolved");
+}
+
+static struct live_program *start_prometheus(const char *file, int port)
+{
+	CLEANUP(cleanup_free) char *data = mem_printf("%s/prometheus", live_folder());
+	CLEANUP(cleanup_free) char *config_option = mem_printf("--config.file=%s", file);
+	CLEANUP(cleanup_free) char *data_option = mem_printf("--storage.tsdb.path=%s", data);
+	CLEANUP(cleanup_free)
+	char *listen_option = mem_printf("--web.listen-address=127.0.0.1:%d", port);
+	const char *const argv[] = { "prometheus", config_option, data_option, listen_option,
+		NULL };
+	struct live_program *prometheus =
+		live_start(&(struct live_program_options){ .argv = argv });
+	live_wait_err(prometheus, "Server is ready to receive web requests", 2 * WAIT_MS);
+	return prometheus;
+}
+
+/* A leak that the guard does not end yet fires the shipped alert; its end resolves it. */
+static void a_real_prometheus_fires_and_resolves_an_alert(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "1h",
+		"--metrics", "0", "-i", "0.2", "-c", config, "shop", NULL);
+	int port = port_of(dbtop), web = live_free_port();
+	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
+	CLEANUP(cleanup_free) char *file = write_prometheus(live_folder(), port);
+	struct live_program *prometheus = start_prometheus(file, web);
+	wait_alert(web, false);
+	struct live_program *client = live_client(app, "active", NULL);
+	int pid = 0;
+	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
+	live_free(client);
+	wait_alert(web, true);
+	CLEANUP(cleanup_free)
+	char *end = mem_printf("SELECT pg_terminate_backend(%d)", pid);
+	live_sql(server, end);
+	wait_alert(web, false);
+	finish(dbtop);
+	live_signal(prometheus, SIGTERM);
+	assert_int_equal(live_finish(prometheus, WAIT_MS), 0);
+}
+
+/* What the guard ended is counted. */
+static void the_guards_results_are_counted(void **state)
+{
+	(void)state;
+	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "0",
+		"--metrics", "0", "-i", "0.2", "-c", config, "shop", NULL);
+	int port = port_of(dbtop);
+	live_free(live_client(app, "active", NULL));
+	wait_value(port, "dbtop_terminated_total{server=\"shop\",result=\"terminated\"}", 1);
+	finish(dbtop);
+}
+
+static char *config_path;
+
+static void set_up(void)
+{
+	super = live_group_conninfo(LIVE_TCP4, NULL);
+	app = live_group_conninfo(LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free) char *text = mem_printf("databases: {shop: \"%s\"}\n", super);
+	config = config_path = live_file(live_folder(), "shop.yaml", text);
+}
+
+static void take_down(void)
+{
+	free(config_path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LIVE_TEST(both_formats_of_a_server),
+		LIVE_TEST(an_ended_process_stays_in_the_sums),
+		LIVE_TEST(health_and_other_paths),
+		LIVE_TEST(wrong_usage_is_refused),
+		LIVE_TEST(a_crowd_that_dribbles_harms_nobody),
+		LIVE_TEST(huge_requests_are_refused),
+		LIVE_TEST(the_guards_results_are_counted),
+		LIVE_TEST(a_real_prometheus_fires_and_resolves_an_alert),
+	};
+	return LIVE_GROUP("metrics", tests, .sql = "CREATE ROLE app LOGIN", .set_up = set_up,
+		.take_down = take_down);
+}
