@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "config/document.h"
 #include "config/field.h"
+#include "config/file.h"
 #include "config/nearest.h"
 
 /* "leaks" is the section of "leaks.idle". */
@@ -151,12 +152,46 @@ static int finish(struct config *config, int r, const struct node *root, struct 
 	return 0;
 }
 
+/* The key whose value is a command that dbtop runs; NULL if there is none. */
+static const char *find_command(const struct config *config)
+{
+	for (size_t i = 0; i < config->databases.count; i++)
+		if (config->databases.items[i].password_command.count)
+			return "password_command";
+	return config->proxy.start.count ? "proxy.start" : NULL;
+}
+
+/* Who may write to the file could run a command as us. */
+static int check_trust(const struct config *config, const char *path,
+	const struct file_trust *trust, struct config_error *ret_error)
+{
+	const char *command = find_command(config);
+	if (!command || (trust->is_ours && !trust->is_writable))
+		return 0;
+	if (!trust->is_ours)
+		error_set(ret_error, path, 0, command,
+			"names a command, and the file is neither yours nor root's");
+	else
+		error_set(ret_error, path, 0, command,
+			"names a command, and others may write to the file: chmod go-w");
+	return -EPERM;
+}
+
 int config_load(const char *path, struct config **ret_config, struct config_error *ret_error)
 {
-	struct config *config = config_defaults();
+	struct config *config = config_defaults(), *loaded;
 	const struct node *root = NULL;
-	int r = document_load(config->arena, path, &root, ret_error);
-	return finish(config, r, root, ret_config, ret_error);
+	struct file_trust trust;
+	int r = document_load(config->arena, path, &root, &trust, ret_error);
+	r = finish(config, r, root, &loaded, ret_error);
+	if (r < 0)
+		return r;
+	r = check_trust(loaded, path, &trust, ret_error);
+	if (r < 0)
+		config_free(loaded);
+	else
+		*ret_config = loaded;
+	return r;
 }
 
 int config_parse(const char *file, const char *text, size_t len, struct config **ret_config,

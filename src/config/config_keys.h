@@ -18,7 +18,8 @@ struct config_list {
 };
 
 struct config_database {
-	const char *name, *conninfo; /* neither is empty; names differ */
+	const char *name, *conninfo;         /* neither is empty; names differ */
+	struct config_list password_command; /* prints the password, as argv; empty: none */
 };
 
 struct config_databases {

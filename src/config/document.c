@@ -318,10 +318,10 @@ int document_parse(struct arena *arena, const char *file, const char *text, size
 }
 
 int document_load(struct arena *arena, const char *path, const struct node **ret_root,
-	struct config_error *ret_error)
+	struct file_trust *ret_trust, struct config_error *ret_error)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
 	size_t len = 0;
-	int r = file_read(path, &text, &len, ret_error);
+	int r = file_read(path, &text, &len, ret_trust, ret_error);
 	return r < 0 ? r : document_parse(arena, path, text, len, ret_root, ret_error);
 }

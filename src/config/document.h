@@ -13,6 +13,7 @@
 
 struct arena;
 struct config_error;
+struct file_trust;
 
 enum node_kind {
 	NODE_NOTHING, /* an empty value, ~ or null */
@@ -36,7 +37,8 @@ struct node {
  * empty except for comments. Returns 0, or a negative errno with *ret_error set: -EINVAL for wrong
  * contents, -EFBIG, or the error of opening or reading it. */
 int document_load(struct arena *arena, const char *path, const struct node **ret_root,
-	struct config_error *ret_error) __attribute__((warn_unused_result));
+	struct file_trust *ret_trust, struct config_error *ret_error)
+	__attribute__((warn_unused_result));
 
 /* The same from memory; `file` is its name in errors. */
 int document_parse(struct arena *arena, const char *file, const char *text, size_t len,

@@ -105,21 +105,48 @@ static int read_patterns(
 	return value_list(value->arena, node, &patterns->items, &patterns->count, ret_error);
 }
 
+static int read_conninfo(
+	const struct node *node, const char **ret_conninfo, struct config_error *ret_error)
+{
+	int r = value_text(node, ret_conninfo, ret_error);
+	if (r == 0 && !**ret_conninfo)
+		return document_error(node, ret_error, "expected a conninfo, found \"\"");
+	return r;
+}
+
+/* {conninfo, password_command} */
+static int read_database_keys(struct arena *arena, const struct node *node,
+	struct config_database *database, struct config_error *ret_error)
+{
+	struct config_list *command = &database->password_command;
+	int r = 0;
+	for (const struct node *key = node->first; r == 0 && key; key = key->next) {
+		if (strcmp(key->key, "conninfo") == 0)
+			r = read_conninfo(key, &database->conninfo, ret_error);
+		else if (strcmp(key->key, "password_command") == 0)
+			r = value_list(arena, key, &command->items, &command->count, ret_error);
+		else
+			r = document_error(key, ret_error,
+				"unknown key; expected conninfo or password_command");
+	}
+	if (r == 0 && !database->conninfo)
+		r = document_error(node, ret_error, "there is no conninfo");
+	return r;
+}
+
 /* On the command line CONNINFO may be the name of a configured database. A name that looks like a
  * conninfo could not be selected, so it is refused. */
-static int read_database(const struct node *node, struct config_database *ret_database,
-	struct config_error *ret_error)
+static int read_database(struct arena *arena, const struct node *node,
+	struct config_database *ret_database, struct config_error *ret_error)
 {
+	struct config_database database = { .name = node->key };
 	if (strchr(node->key, '=') || strstr(node->key, "://"))
 		return document_error(node, ret_error, "expected a name, not a conninfo");
-	const char *conninfo;
-	int r = value_text(node, &conninfo, ret_error);
-	if (r < 0)
-		return r;
-	if (!*conninfo)
-		return document_error(node, ret_error, "expected a conninfo, found \"\"");
-	*ret_database = (struct config_database){ .name = node->key, .conninfo = conninfo };
-	return 0;
+	int r = node->kind == NODE_MAP ? read_database_keys(arena, node, &database, ret_error)
+				       : read_conninfo(node, &database.conninfo, ret_error);
+	if (r == 0)
+		*ret_database = database;
+	return r;
 }
 
 static int read_databases(
@@ -133,7 +160,7 @@ static int read_databases(
 	struct config_database *items = arena_array(value->arena, count + 1, sizeof(*items));
 	struct config_database *item = items;
 	for (const struct node *entry = node->first; entry; entry = entry->next) {
-		int r = read_database(entry, item++, ret_error);
+		int r = read_database(value->arena, entry, item++, ret_error);
 		if (r < 0)
 			return r;
 	}

@@ -21,7 +21,8 @@ static int file_error(const char *path, int error, struct config_error *ret_erro
 
 /* A FIFO or a device could block, or never end. A file that grows while it is read is cut at the
  * limit. */
-static int open_regular(const char *path, struct config_error *ret_error)
+static int open_regular(
+	const char *path, struct file_trust *ret_trust, struct config_error *ret_error)
 {
 	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
@@ -31,14 +32,19 @@ static int open_regular(const char *path, struct config_error *ret_error)
 		error_set(ret_error, path, 0, NULL, "not a regular file");
 		return -EINVAL;
 	}
+	*ret_trust = (struct file_trust){
+		.is_ours = status.st_uid == geteuid() || status.st_uid == 0,
+		.is_writable = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0,
+	};
 	int opened = fd;
 	fd = -1;
 	return opened;
 }
 
-int file_read(const char *path, char **ret_text, size_t *ret_len, struct config_error *ret_error)
+int file_read(const char *path, char **ret_text, size_t *ret_len, struct file_trust *ret_trust,
+	struct config_error *ret_error)
 {
-	CLEANUP(cleanup_fd) int fd = open_regular(path, ret_error);
+	CLEANUP(cleanup_fd) int fd = open_regular(path, ret_trust, ret_error);
 	if (fd < 0)
 		return fd;
 	/* Not zeroed: only the bytes that are read are used. */

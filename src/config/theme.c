@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "config/document.h"
+#include "config/file.h"
 #include "config/nearest.h"
 #include "config/value.h"
 
@@ -248,7 +249,8 @@ int theme_load(const char *path, struct theme *ret_theme, struct config_error *r
 {
 	struct arena *arena = arena_new();
 	const struct node *root = NULL;
-	int r = document_load(arena, path, &root, ret_error);
+	struct file_trust trust; /* anybody may choose colours */
+	int r = document_load(arena, path, &root, &trust, ret_error);
 	r = finish(r, root, path, ret_theme, ret_error);
 	arena_free(arena);
 	return r;

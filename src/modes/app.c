@@ -15,6 +15,7 @@ struct target_options app_target_options(const struct app *app)
 {
 	return (struct target_options){
 		.params = &app->params,
+		.password_command = app->password_command,
 		.rules = &app->rules,
 		.consoles = app->consoles,
 		.n_consoles = app->n_consoles,

@@ -28,7 +28,8 @@ struct app {
 	regex_t scope;
 	bool scoped;
 	struct params params;
-	struct params *consoles; /* PgBouncers' admin consoles */
+	const char *const *password_command; /* the config's, for this server; NULL: none */
+	struct params *consoles;             /* PgBouncers' admin consoles */
 	size_t n_consoles;
 	char *command;           /* options_retype(): what printed hints begin with */
 	const char *proxy_start; /* the command that starts the proxy, for people; NULL: none */

@@ -46,12 +46,11 @@ static int take_database(struct params *params, const char *text)
 	return 0;
 }
 
-/* The connection string of a configured database; NULL if there is none of this name. */
-static const char *find_configured(const struct config *config, const char *name)
+const struct config_database *connect_configured(const struct config *config, const char *name)
 {
 	for (size_t i = 0; name && i < config->databases.count; i++)
 		if (strcmp(config->databases.items[i].name, name) == 0)
-			return config->databases.items[i].conninfo;
+			return &config->databases.items[i];
 	return NULL;
 }
 
@@ -66,8 +65,8 @@ int connect_params(
 	const struct options *options, const struct config *config, struct params *ret_params)
 {
 	struct params params = { 0 };
-	const char *configured = find_configured(config, options->conninfo);
-	int r = configured ? connect_conninfo(configured, &params) : 0;
+	const struct config_database *configured = connect_configured(config, options->conninfo);
+	int r = configured ? connect_conninfo(configured->conninfo, &params) : 0;
 	take_option(&params, "host", options->host);
 	take_option(&params, "port", options->port);
 	take_option(&params, "user", options->user);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct config;
+struct config_database;
 struct options;
 struct params;
 struct session;
@@ -14,6 +15,9 @@ struct session;
  * Returns 0, or −EINVAL after one line on stderr. The caller clears the parameters. */
 int connect_params(const struct options *options, const struct config *config,
 	struct params *ret_params) __attribute__((warn_unused_result));
+
+/* The configured database of that name; NULL if there is none. */
+const struct config_database *connect_configured(const struct config *config, const char *name);
 
 /* Reads one conninfo, URI or pairs, and overrides the list with it. Returns 0, or −EINVAL after one
  * line on stderr. */

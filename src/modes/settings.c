@@ -88,7 +88,11 @@ int settings_read_servers(struct app *app)
 {
 	const struct config_list *list = &app->config->pgbouncer;
 	app->consoles = mem_alloc((list->count + 1) * sizeof(*app->consoles));
+	const struct config_database *database =
+		connect_configured(app->config, app->options.conninfo);
 	int r = connect_params(&app->options, app->config, &app->params);
+	if (database && database->password_command.count)
+		app->password_command = database->password_command.items;
 	for (size_t i = 0; r == 0 && i < list->count; i++) {
 		r = connect_conninfo(list->items[i], &app->consoles[i]);
 		if (r == 0)
@@ -119,6 +123,7 @@ static void take(struct app *to, const struct app *from)
 	to->config = from->config;
 	to->rules = from->rules;
 	to->params = from->params;
+	to->password_command = from->password_command;
 	to->consoles = from->consoles;
 	to->n_consoles = from->n_consoles;
 	to->proxy_start = from->proxy_start;
@@ -159,6 +164,15 @@ static bool same_list(const struct config_list *a, const struct config_list *b)
 	return same;
 }
 
+/* NULL is an empty one. */
+static bool same_argv(const char *const *a, const char *const *b)
+{
+	for (; a && b && *a && *b; a++, b++)
+		if (strcmp(*a, *b) != 0)
+			return false;
+	return (!a || !*a) && (!b || !*b);
+}
+
 static bool same_proxy(const struct config_proxy *a, const struct config_proxy *b)
 {
 	return strcmp(a->process, b->process) == 0 && a->port == b->port &&
@@ -167,8 +181,9 @@ static bool same_proxy(const struct config_proxy *a, const struct config_proxy *
 
 bool settings_same_servers(const struct app *a, const struct app *b)
 {
-	bool same = same_params(&a->params, &b->params) && a->n_consoles == b->n_consoles &&
-		strcmp(a->config->pages, b->config->pages) == 0 &&
+	bool same = same_params(&a->params, &b->params) &&
+		same_argv(a->password_command, b->password_command) &&
+		a->n_consoles == b->n_consoles && strcmp(a->config->pages, b->config->pages) == 0 &&
 		same_proxy(&a->config->proxy, &b->config->proxy);
 	for (size_t i = 0; same && i < a->n_consoles; i++)
 		same = same_params(&a->consoles[i], &b->consoles[i]);

@@ -19,6 +19,7 @@
 #include "model/assessment.h"
 #include "model/findings.h"
 #include "modes/app.h"
+#include "modes/connect.h"
 #include "modes/guarding.h"
 #include "modes/log.h"
 #include "modes/metrics_server.h"
@@ -104,9 +105,8 @@ static void open_guarding(struct unattended *mode)
 static char *server_label(const struct unattended *mode, const struct assessment *assessment)
 {
 	const struct app *app = mode->app;
-	for (size_t i = 0; app->options.conninfo && i < app->config->databases.count; i++)
-		if (strcmp(app->config->databases.items[i].name, app->options.conninfo) == 0)
-			return mem_strdup(app->options.conninfo);
+	if (connect_configured(app->config, app->options.conninfo))
+		return mem_strdup(app->options.conninfo);
 	return metrics_server_label(assessment);
 }
 

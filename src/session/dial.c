@@ -11,12 +11,14 @@
 
 #include "base/mem.h"
 #include "session/params.h"
+#include "session/password_command.h"
 #include "session/round.h"
 
 struct dial {
 	uv_async_t async;
 	struct dial_callbacks callbacks; /* used by the loop only */
 	pthread_t thread;
+	char **command;  /* that prints the password; NULL: none */
 	bool has_thread; /* a thread was started and is not joined yet */
 
 	struct round round; /* owned by the thread until `ended`, then by the loop */
@@ -67,6 +69,7 @@ static void on_closed(uv_handle_t *handle)
 	if (dial->round.wake >= 0)
 		close(dial->round.wake);
 	round_clear(&dial->round);
+	argv_free(dial->command);
 	pthread_mutex_destroy(&dial->lock);
 	free(dial);
 }
@@ -124,11 +127,19 @@ static int start_thread(struct dial *dial)
 struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned seconds,
 	const struct dial_callbacks *callbacks)
 {
+	return dial_start_asking(loop, params, seconds, NULL, callbacks);
+}
+
+struct dial *dial_start_asking(uv_loop_t *loop, const struct params *params, unsigned seconds,
+	const char *const *command, const struct dial_callbacks *callbacks)
+{
 	struct dial *dial = mem_alloc(sizeof(*dial));
 	dial->callbacks = *callbacks;
+	dial->command = argv_copy(command);
 	pthread_mutex_init(&dial->lock, NULL);
 	dial->round = (struct round){
 		.seconds = seconds,
+		.password_command = (const char *const *)dial->command,
 		.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.hooks = { .data = dial, .step = on_step, .located = on_located },
 	};

@@ -38,6 +38,12 @@ struct dial_callbacks {
 struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned seconds,
 	const struct dial_callbacks *callbacks) __attribute__((returns_nonnull));
 
+/* The same with a command that prints the password, run when a server asks for one. Its argv, which
+ * ends with NULL, is copied; NULL: none. */
+struct dial *dial_start_asking(uv_loop_t *loop, const struct params *params, unsigned seconds,
+	const char *const *command, const struct dial_callbacks *callbacks)
+	__attribute__((returns_nonnull));
+
 /* True while an address is being tried, not while a name is being looked up. */
 bool dial_is_trying(struct dial *dial);
 

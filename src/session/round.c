@@ -21,10 +21,17 @@
 #include "session/failure.h"
 #include "session/hosts.h"
 #include "session/locate.h"
+#include "session/password_command.h"
 
 /* The most addresses of one name that are tried, so that a hostile name server cannot make a round
  * endless. */
 #define MOST_ADDRESSES 8
+
+/* A file that cannot exist: libpq then looks for no other. */
+#define NO_PASSFILE "/dev/null/none"
+
+/* How long the password command may take. */
+#define COMMAND_SECONDS 10
 
 /* What follows an attempt. */
 enum outcome {
@@ -177,11 +184,29 @@ static enum outcome time_out(
 	return OUTCOME_NEXT_ADDRESS;
 }
 
+/* Runs the command, if the server asks for a password that we do not have. Returns whether there is
+ * a password now that was not tried. */
+static bool ask_command(struct round *round, PGconn *conn, const char **ret_error)
+{
+	char password[PASSWORD_MAX] = "";
+	if (!round->asks_command || round->has_asked || !PQconnectionNeedsPassword(conn))
+		return false;
+	round->has_asked = true;
+	*ret_error = password_command_run(
+		round->password_command, COMMAND_SECONDS, round->wake, password);
+	if (*ret_error)
+		return false;
+	params_set(&round->params, "password", password);
+	explicit_bzero(password, sizeof(password));
+	return true;
+}
+
 static enum outcome try_address(
 	struct round *round, const struct host *host, const char *address, const char *attrs)
 {
 	struct params params = { 0 };
 	bool reached = false;
+	const char *command_error = NULL;
 	int64_t deadline = instant_monotonic() + (int64_t)round->seconds * USEC_PER_SEC;
 	params_lay_over(&params, &round->params);
 	params_set(&params, "host", host->name);
@@ -200,6 +225,16 @@ static enum outcome try_address(
 	params_clear(&params);
 	if (!in_time)
 		return time_out(round, host, address, conn);
+	if (ask_command(round, conn, &command_error)) {
+		PQfinish(conn);
+		return try_address(round, host, address, attrs);
+	}
+	if (command_error) {
+		/* without the connection, which would be asked for a password */
+		PQfinish(conn);
+		keep_result(round, NULL, command_error);
+		return OUTCOME_DONE;
+	}
 	if (PQstatus(conn) != CONNECTION_OK)
 		return fail(round, host, address, conn, judge(conn, reached));
 	keep_result(round, conn, NULL);
@@ -331,11 +366,17 @@ void round_run(struct round *round)
 {
 	struct host *hosts;
 	size_t count;
+	const char *given = params_get(&round->params, "password");
+	round->asks_command = round->password_command && (!given || !*given);
 	char *error = hosts_complete(&round->params, &round->params);
 	if (error) {
 		keep_result(round, NULL, error);
 		free(error);
 		return;
+	}
+	if (round->asks_command) {
+		params_set(&round->params, "password", "");
+		params_set(&round->params, "passfile", NO_PASSFILE);
 	}
 	if (!read_timeout(round))
 		return;

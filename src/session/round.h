@@ -23,7 +23,9 @@ struct round_hooks {
 struct round {
 	struct params params; /* in: what the user set; out: all that libpq used */
 	unsigned seconds;     /* in: the time limit of each address; out: after connect_timeout */
-	int wake;             /* the round ends when this descriptor is readable; -1: none */
+	const char *const *password_command; /* in: run once, when a server asks for a password that
+						`params` does not have; NULL: none */
+	int wake; /* the round ends when this descriptor is readable; -1: none */
 	struct round_hooks hooks;
 
 	/* The open connection, or the failed attempt with the most useful error; NULL when there
@@ -34,7 +36,9 @@ struct round {
 
 	/* private */
 	struct peers_target seen;
-	char *errors;    /* one for each failed attempt, separated by ", " */
+	char *errors;      /* one for each failed attempt, separated by ", " */
+	bool asks_command; /* the passwords of environment and file do not count */
+	bool has_asked;
 	unsigned failed; /* the number of failed attempts */
 };
 

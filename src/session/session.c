@@ -15,6 +15,7 @@
 #include "session/dialect.h"
 #include "session/locate.h"
 #include "session/params.h"
+#include "session/password_command.h"
 #include "session/standing.h"
 #include "session/statement.h"
 
@@ -41,7 +42,8 @@ struct session {
 	unsigned connect_seconds; /* an address's time limit in the last attempt */
 
 	struct statement_queue queue;
-	int64_t sent_monotonic; /* of the statement whose callback is called */
+	int64_t sent_monotonic;  /* of the statement whose callback is called */
+	char **password_command; /* NULL: none */
 	bool never_asks;
 	bool sent;        /* the first statement was sent and is not answered yet */
 	PGresult *result; /* the latest result of the statement that was sent */
@@ -334,8 +336,8 @@ static void connect_now(struct session *session)
 	session->standing.state.retry_at = INSTANT_UNKNOWN;
 	session->phase = PHASE_DIALING;
 	dialect_params(session->dialect, &session->params, &params);
-	session->dial =
-		dial_start(session->loop, &params, session->dialect->connect_seconds, &callbacks);
+	session->dial = dial_start_asking(session->loop, &params, session->dialect->connect_seconds,
+		(const char *const *)session->password_command, &callbacks);
 	params_clear(&params);
 }
 
@@ -385,6 +387,7 @@ void session_free(struct session *session)
 	PQfinish(session->conn);
 	statement_queue_deinit(&session->queue);
 	params_clear(&session->params);
+	argv_free(session->password_command);
 	standing_deinit(&session->standing);
 	free(session);
 }
@@ -430,6 +433,13 @@ bool session_needs_password(const struct session *session)
 void session_never_ask(struct session *session)
 {
 	session->never_asks = true;
+}
+
+void session_set_password_command(struct session *session, const char *const *argv)
+{
+	argv_free(session->password_command);
+	session->password_command = argv_copy(argv);
+	session->never_asks |= session->password_command != NULL;
 }
 
 bool session_is_trying(const struct session *session)

@@ -63,6 +63,10 @@ bool session_needs_password(const struct session *session);
  * when the server has refused ours, because a file or a command may give another one by then. */
 void session_never_ask(struct session *session);
 
+/* The command that prints the password when the server asks for one: in each attempt it is run
+ * again. The user is not asked. Copies argv, which ends with NULL; NULL or an empty one: none. */
+void session_set_password_command(struct session *session, const char *const *argv);
+
 /* Makes the next attempt now, without waiting. */
 void session_retry(struct session *session);
 

@@ -194,6 +194,7 @@ static void open_server(struct target *target)
 		.changed = on_session_changed,
 	};
 	target->session = session_new(target->loop, target->options.params, &session);
+	session_set_password_command(target->session, target->options.password_command);
 	const struct backends_options backends = {
 		.no_query_text = target->options.no_query_text,
 		.data = target,

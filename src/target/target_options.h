@@ -11,9 +11,10 @@ struct params;
 struct rules;
 
 struct target_options {
-	const struct params *params;   /* copied */
-	const struct rules *rules;     /* must outlive the target */
-	const struct params *consoles; /* PgBouncers' admin consoles; copied */
+	const struct params *params;         /* copied */
+	const char *const *password_command; /* argv, copied; NULL: none */
+	const struct rules *rules;           /* must outlive the target */
+	const struct params *consoles;       /* PgBouncers' admin consoles; copied */
 	size_t n_consoles;
 	const char *pages; /* folder of stats pages; NULL or "": libdbpool's folders; copied */
 	int64_t interval;  /* µs */

@@ -254,7 +254,8 @@ static void example_with_its_samples_loads(void **state)
 		strcat(strcat(sampled, line), "\n");
 	}
 	struct config *config = parsed(sampled);
-	assert_int_equal(config->databases.count, 2);
+	assert_int_equal(config->databases.count, 3);
+	assert_int_equal(config->databases.items[2].password_command.count, 3);
 	assert_int_equal(config->pgbouncer.count, 1);
 	assert_int_equal(config->proxy.start.count, 3);
 	assert_int_equal(config->columns.count, 5);
@@ -372,6 +373,15 @@ static void values_are_checked(void **state)
 			"a list" },
 		{ "databases:\n  a: \"\"\n", "f.yaml:2: databases.a: expected a conninfo, found ",
 			"\"\"" },
+		{ "databases:\n  a: {password_command: [x]}\n",
+			"f.yaml:2: databases.a: there is no conninfo", "" },
+		{ "databases:\n  a: {conninfo: x, password: y}\n",
+			"f.yaml:2: databases.a.password: unknown key; expected conninfo or "
+			"password_command",
+			"" },
+		{ "databases:\n  a: {conninfo: x, password_command: y}\n",
+			"f.yaml:2: databases.a.password_command: expected a list, [A, B], found ",
+			"a single value" },
 		{ "databases:\n  host=x: a\n",
 			"f.yaml:2: databases.host=x: expected a name, not a conninfo", "" },
 	};
