@@ -272,6 +272,10 @@ static bool is_due(const struct guarding *guarding, const struct assessment *ass
 	enum noted noted = find_reason(guarding, leak);
 	if (noted == NOTED_NOTHING)
 		return instant_monotonic() >= leak->not_before;
+	/* the line names the process, which a scan that is under way will find */
+	enum source_status scans = assessment->sources[SOURCE_PEERS].status;
+	if (!leak->connection->scanned && (scans == SOURCE_OK || scans == SOURCE_WAITING))
+		return false;
 	note(guarding, assessment, leak, noted, describe_reason(guarding, leak, noted, text));
 	return false;
 }
