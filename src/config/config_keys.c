@@ -44,6 +44,8 @@ static const struct config_key keys[] = {
 	{ "proxy.start", CONFIG_LIST, "[]",
 		"command that starts the proxy, one item an argument; no shell reads it",
 		AT(proxy.start) },
+	{ "proxy.autostart", CONFIG_BOOLEAN, "false",
+		"true: dbtop starts the proxy when nobody listens there", AT(proxy.autostart) },
 	{ "emergency.grace", CONFIG_DURATION, "10s",
 		"time a process has between SIGTERM and SIGKILL", .min = "0s", .max = "1h",
 		AT(emergency.grace) },

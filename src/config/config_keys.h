@@ -33,6 +33,7 @@ struct config_proxy {
 	const char *health;  /* its health endpoint's http:// or https:// URL; "": not used */
 	/* its command as argv, never run by a shell; empty: cannot be started */
 	struct config_list start;
+	bool autostart; /* it is started when nobody listens there */
 };
 
 struct config_emergency {

@@ -17,6 +17,7 @@
 struct app;
 struct assessment;
 struct attention;
+struct autostart;
 struct audit;
 struct emergency_screen;
 struct lock_impact;
@@ -33,8 +34,9 @@ struct watch_screen;
 struct dashboard {
 	struct app *app;
 	struct run *run;
-	struct target *target; /* the run's */
-	struct audit *audit;   /* the run's */
+	struct target *target;       /* the run's */
+	struct audit *audit;         /* the run's */
+	struct autostart *autostart; /* NULL: not wanted */
 	struct runner *runner;
 	struct lock_impact *lock_impact; /* for the plan */
 	struct emergency_screen *emergency;

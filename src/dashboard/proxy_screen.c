@@ -1,28 +1,16 @@
 /* P: the local proxy; starting and restarting it. */
 #include "view/proxy_view.h"
 
-#include <string.h>
-
-#include "action/audit.h"
 #include "action/proxy_plan.h"
 #include "base/cleanup.h"
-#include "base/mem.h"
 #include "config/config.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
 #include "dashboard/screen.h"
 #include "model/assessment.h"
 #include "modes/app.h"
+#include "modes/autostart.h"
 #include "target/target.h"
-
-/* The output's file, in the folder of the audit log, which exists because the audit is written
- * first. The caller frees the path. */
-static char *output_path(void)
-{
-	CLEANUP(cleanup_free) char *audit = audit_default_path();
-	char *slash = audit ? strrchr(audit, '/') : NULL;
-	return slash ? mem_printf("%.*s/proxy.log", (int)(slash - audit), audit) : NULL;
-}
 
 static const char *refusal(const struct dashboard *dashboard, enum action_kind kind)
 {
@@ -40,7 +28,7 @@ static void plan(struct dashboard *dashboard, enum action_kind kind)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, why);
 		return;
 	}
-	CLEANUP(cleanup_free) char *output = output_path();
+	CLEANUP(cleanup_free) char *output = autostart_output_path();
 	command_open_plan(dashboard,
 		proxy_plan(kind, target_assessment(dashboard->target)->proxy, start->items,
 			start->count, output),

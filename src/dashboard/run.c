@@ -31,6 +31,7 @@
 #include "model/assessment.h"
 #include "model/rights.h"
 #include "modes/app.h"
+#include "modes/autostart.h"
 #include "modes/log.h"
 #include "modes/run.h"
 #include "report/recording.h"
@@ -221,9 +222,19 @@ static void greet(struct dashboard *dashboard, const struct assessment *assessme
 	uv_timer_start(dashboard->timeout, on_greeted, GREETING_MS, 0);
 }
 
+/* The key m shows it, too. */
+static void on_proxy_started(void *data, const char *text)
+{
+	struct dashboard *dashboard = data;
+	log_write(dashboard->app->log, "%s", text);
+	ui_notice(&dashboard->ui, STYLE_CAUTION, text);
+	dashboard->dirty = true;
+}
+
 static void on_assessed(void *data)
 {
 	struct dashboard *dashboard = data;
+	autostart_update(dashboard->autostart, target_assessment(dashboard->target));
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	attention_update(dashboard);
 	screens_assessed(dashboard);
@@ -313,6 +324,11 @@ static void open_dashboard(struct dashboard *dashboard)
 	};
 	dashboard->runner = runner_new(&app->loop, target_session(dashboard->target), &runner,
 		&(struct runner_callbacks){ dashboard, on_progress, on_done });
+	/* a recording says nothing about the proxy of now, and the demo has none */
+	if (app->options.mode != MODE_REPLAY && app->options.mode != MODE_DEMO)
+		dashboard->autostart = autostart_new(app, &app->loop,
+			target_session(dashboard->target), dashboard->audit,
+			&(struct autostart_callbacks){ dashboard, on_proxy_started });
 	dashboard->lock_impact = lock_impact_new(target_session(dashboard->target),
 		&(struct lock_impact_callbacks){ .data = dashboard, .arrived = on_lock_impact });
 	dashboard->password = password_new();
@@ -363,6 +379,7 @@ static void close_dashboard(struct dashboard *dashboard)
 	free(dashboard->attention);
 	player_free(dashboard->player);
 	lock_impact_free(dashboard->lock_impact);
+	autostart_free(dashboard->autostart);
 	runner_free(dashboard->runner);
 	action_free(dashboard->plan);
 	ui_deinit(&dashboard->ui);

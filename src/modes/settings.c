@@ -176,7 +176,8 @@ static bool same_argv(const char *const *a, const char *const *b)
 static bool same_proxy(const struct config_proxy *a, const struct config_proxy *b)
 {
 	return strcmp(a->process, b->process) == 0 && a->port == b->port &&
-		strcmp(a->health, b->health) == 0 && same_list(&a->start, &b->start);
+		strcmp(a->health, b->health) == 0 && a->autostart == b->autostart &&
+		same_list(&a->start, &b->start);
 }
 
 bool settings_same_servers(const struct app *a, const struct app *b)

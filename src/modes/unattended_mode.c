@@ -19,6 +19,7 @@
 #include "model/assessment.h"
 #include "model/findings.h"
 #include "modes/app.h"
+#include "modes/autostart.h"
 #include "modes/connect.h"
 #include "modes/guarding.h"
 #include "modes/log.h"
@@ -40,6 +41,7 @@ struct unattended {
 	struct run *run;
 	struct notifier *notifier;
 	struct guarding *guarding;         /* NULL unless --guard */
+	struct autostart *autostart;       /* NULL: not wanted */
 	struct metrics_server *server;     /* NULL unless --metrics */
 	struct metrics_counters *counters; /* go on from run to run */
 	const char *status; /* without a guard: what was said of the connection; NULL: nothing */
@@ -181,6 +183,7 @@ static void on_assessed(void *data)
 	if (mode->server)
 		metrics_server_changed(mode->server);
 	say_status(mode, assessment);
+	autostart_update(mode->autostart, assessment);
 	if (mode->guarding)
 		guarding_update(mode->guarding, assessment);
 }
@@ -253,6 +256,13 @@ static void on_received(void *data, int signal_number)
 	run_finish(mode->run, EXIT_CLEAN);
 }
 
+static void open_autostart(struct unattended *mode)
+{
+	const struct autostart_callbacks callbacks = { mode, on_decided };
+	mode->autostart = autostart_new(mode->app, &mode->app->loop,
+		target_session(run_target(mode->run)), run_audit(mode->run), &callbacks);
+}
+
 static int run_once(struct unattended *mode)
 {
 	const struct run_options options = {
@@ -266,12 +276,14 @@ static int run_once(struct unattended *mode)
 	mode->run = run_open(mode->app, &options);
 	if (mode->app->options.mode == MODE_GUARD)
 		open_guarding(mode);
+	open_autostart(mode);
 	run_start(mode->run);
 	notifier_ready(mode->notifier);
 	run_loop(mode->run);
 	/* an action that is under way is reported here */
 	guarding_free(mode->guarding);
 	mode->guarding = NULL;
+	autostart_free(mode->autostart);
 	int status = run_close(mode->run);
 	return status;
 }

@@ -523,6 +523,49 @@ static void health_is_read(void **state)
 	live_free(proxy);
 }
 
+/* The pid of the proxy that the audit log says was started; 0: none. */
+static pid_t started_pid(void)
+{
+	CLEANUP(cleanup_free) char *path = live_audit_path();
+	CLEANUP(cleanup_free) char *audit = live_read(path);
+	pid_t pid = 0;
+	for (char *rest = audit, *line; rest && (line = strsep(&rest, "\n"));) {
+		json_t *object = *line ? json_loads(line, 0, NULL) : NULL;
+		const char *action = object ? live_text(object, "action") : NULL;
+		const char *result = object ? live_text(object, "result") : NULL;
+		if (action && result && strcmp(action, "proxy_start") == 0 &&
+			strcmp(result, "started") == 0)
+			pid = (pid_t)json_integer_value(live_member(object, "pid"));
+		json_decref(object);
+	}
+	return pid;
+}
+
+/* The proxy is started when nobody listens. It outlives dbtop. */
+static void autostart_starts_it(void **state)
+{
+	(void)state;
+	int port = live_free_port();
+	CLEANUP(cleanup_free)
+	char *yaml = text("proxy:\n  process: socat\n  port: %d\n  health: \"\"\n"
+			  "  autostart: true\n  start:\n    - socat\n"
+			  "    - TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr,fork\n"
+			  "    - TCP:127.0.0.1:%d\n",
+		port, port, private_server_port(server));
+	CLEANUP(cleanup_free) char *config = live_file(live_folder(), "autostart.yaml", yaml);
+	CLEANUP(cleanup_free)
+	char *conninfo = text("host=127.0.0.1 port=%d user=postgres dbname=postgres", port);
+	struct live_program *dbtop =
+		live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", "-c", config, conninfo, NULL);
+	live_wait_err(dbtop, "the proxy does not run: started", 60000);
+	pid_t pid = started_pid();
+	assert_true(pid > 0);
+	live_wait_err(dbtop, "dbtop: connected", 60000);
+	live_signal(dbtop, SIGTERM);
+	assert_int_equal(live_finish(dbtop, 60000), 0);
+	assert_int_equal(kill(pid, SIGTERM), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +579,7 @@ int main(void)
 		LIVE_TEST(another_users_word_is_no_proof),
 		LIVE_TEST(the_attempts_are_our_own),
 		LIVE_TEST(health_is_read),
+		LIVE_TEST(autostart_starts_it),
 	};
 	return LIVE_GROUP(
 		"proxy", tests, .settings = (const char *const[]){ "max_connections=40", NULL });

@@ -120,6 +120,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->proxy.port, 65535);
 	assert_string_equal(config->proxy.health, "https://10.0.0.1:9090");
 	assert_int_equal(config->proxy.start.count, 4);
+	assert_true(config->proxy.autostart);
 	assert_string_equal(config->proxy.start.items[2], "a b;c");
 	assert_string_equal(config->proxy.start.items[3], "$HOME");
 	assert_null(config->proxy.start.items[4]);
