@@ -51,7 +51,7 @@
 /* How long a key may wait until the audit log is written. */
 #define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
 
-static const char tour[] = "demo: six leak within seconds; k ends them, Enter says why";
+static const char tour[] = "demo: seven leak within seconds; k ends them, Enter says why";
 
 static const int signals[] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
 
