@@ -1,6 +1,8 @@
 /* Memory of the pages block, and functions for both kinds of pools. */
 #include "model/pool.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -134,4 +136,21 @@ int pool_max(const struct pool *pool)
 int pool_waiting(const struct pool *pool)
 {
 	return pool->kind == POOL_PGBOUNCER ? pool->bouncer->clients_waiting : pool->page->waiting;
+}
+
+/* The length before "/DIGITS" at the end; 0 if it does not end so. */
+static size_t before_number(const char *name, size_t length)
+{
+	size_t end = length;
+	while (end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9')
+		end--;
+	return end < length && end > 1 && name[end - 1] == '/' ? end - 1 : 0;
+}
+
+size_t pool_application_length(const char *application_name)
+{
+	size_t length = application_name ? strlen(application_name) : 0;
+	size_t process = before_number(application_name, length);
+	size_t name = before_number(application_name, process);
+	return name ? name : length;
 }

@@ -214,6 +214,10 @@ bool pool_is_past(const struct pool *pool);
 char *pool_folded(const struct pool *pools, size_t n_pools, size_t *ret_past,
 	char text[static POOL_FOLDED_MAX]);
 
+/* The length of the application's own name in an application_name: NAME of NAME/PID/SLOT, as
+ * libdbpool sets it; else of the whole. 0 for NULL. */
+size_t pool_application_length(const char *application_name);
+
 /* "dbpool", "pgbouncer" */
 const char *pool_kind_name(enum pool_kind kind);
 

@@ -268,11 +268,28 @@ static void put_process_facts(struct summary *summary, const struct client_proce
 	}
 }
 
-/* Prints a command from the name of its program on, so that the folder is cut first. */
-static const char *without_folder(const char *command)
+#define TITLE_MAX 512
+
+/* A long command without the folders of its words, so that the name of a script is not cut off. */
+static const char *without_folders(const char *command, char title[static TITLE_MAX])
 {
-	const char *slash = memrchr(command, '/', strcspn(command, " "));
-	return slash ? slash + 1 : command;
+	size_t length = 0;
+	while (*command && length < TITLE_MAX - 1) {
+		size_t word = strcspn(command, " ");
+		const char *slash = *command == '/' ? memrchr(command, '/', word) : NULL;
+		if (slash && slash + 1 < command + word) {
+			word -= (size_t)(slash + 1 - command);
+			command = slash + 1;
+		}
+		word += command[word] == ' ';
+		if (word > TITLE_MAX - 1 - length)
+			word = TITLE_MAX - 1 - length;
+		memcpy(title + length, command, word);
+		length += word;
+		command += word;
+	}
+	title[length] = '\0';
+	return title;
 }
 
 static void put_process(struct summary *summary, const struct client_process *client)
@@ -280,9 +297,10 @@ static void put_process(struct summary *summary, const struct client_process *cl
 	struct printer *printer = &summary->printer;
 	const char *name = client->process.command ? client->process.command : client->process.name;
 	int width = printer->style.width / 2;
+	char title[TITLE_MAX];
 	printer_end_line(printer);
 	if (name && text_width(name) > width)
-		name = without_folder(name);
+		name = without_folders(name, title);
 	printer_cut(printer, name ? name : "process", width);
 	put_process_facts(summary, client);
 	printer_format(

@@ -1,6 +1,7 @@
 /* Groups by process; connections whose process is not known get other groups. */
 #include "view/group.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -70,6 +71,17 @@ static enum group_kind by_pool(const struct connection *connection, struct ident
 	return GROUP_POOL;
 }
 
+/* The slots of a pool of libdbpool are one application. */
+static uint64_t application_key(const char *application_name)
+{
+	char name[128];
+	if (!application_name)
+		return identity_hash(NULL);
+	snprintf(name, sizeof(name), "%.*s", (int)pool_application_length(application_name),
+		application_name);
+	return identity_hash(name);
+}
+
 enum group_kind group_of(const struct assessment *assessment, const struct connection *connection,
 	enum grouping grouping, struct identity *ret_identity)
 {
@@ -77,7 +89,7 @@ enum group_kind group_of(const struct assessment *assessment, const struct conne
 	switch (grouping) {
 	case GROUPING_PROCESS: return by_process(assessment, connection, ret_identity);
 	case GROUPING_APPLICATION:
-		*ret_identity = make(GROUP_APPLICATION, identity_hash(backend->application_name));
+		*ret_identity = make(GROUP_APPLICATION, application_key(backend->application_name));
 		return GROUP_APPLICATION;
 	case GROUPING_DATABASE:
 		*ret_identity = make(GROUP_DATABASE, identity_hash(backend->database));

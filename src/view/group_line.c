@@ -97,7 +97,10 @@ static void name_application(
 	const struct assessment *assessment, const struct group *group, struct line *line)
 {
 	const char *name = sample_of(assessment, group)->application_name;
-	line_add(line, STYLE_GROUP, name && *name ? name : "without application_name");
+	if (name && *name)
+		line_add_bytes(line, STYLE_GROUP, name, pool_application_length(name));
+	else
+		line_add(line, STYLE_GROUP, "without application_name");
 }
 
 static void name_database(

@@ -212,6 +212,19 @@ static void a_role_is_quoted_as_sql_wants_it(void **state)
 	assessment_free(assessment);
 }
 
+/* Two programs of one interpreter, far down in their folders. */
+static void a_long_command_keeps_its_script(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	assessment->processes[0].process.command =
+		"/srv/applications/venv/bin/python3 /srv/applications/production/current/scan.py "
+		"-v";
+	CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
+	find(text, "\npython3 scan.py -v  pid 4312");
+	assessment_free(assessment);
+}
+
 static void any_width_will_do(void **state)
 {
 	(void)state;
@@ -250,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_pooler_is_named_and_no_end_is_offered),
 		cmocka_unit_test(no_query_text_leaves_none),
 		cmocka_unit_test(a_role_is_quoted_as_sql_wants_it),
+		cmocka_unit_test(a_long_command_keeps_its_script),
 		cmocka_unit_test(any_width_will_do),
 	};
 	return cmocka_run_group_tests_name("summary", tests, NULL, NULL);

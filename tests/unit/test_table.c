@@ -57,6 +57,29 @@ static void tear_down(struct table *table)
 	free(table);
 }
 
+/* app/4312/1 to app/4312/3 are one application; a name of another form is left whole. */
+static void the_slots_of_a_pool_are_one_application(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	table->ui.grouping = GROUPING_APPLICATION;
+	CLEANUP(cleanup_free) char *text = strdup(draw(table, 140, 50));
+	const char *group = strstr(text, "▾ app ");
+	if (!group)
+		fail_msg("%s", text);
+	CLEANUP(cleanup_free) char *line = strndup(group, strcspn(group, "\n"));
+	assert_non_null(strstr(line, "3 connections"));
+	assert_null(strstr(text, "▾ app/4312"));
+	assert_int_equal(pool_application_length("app/1/2"), 3);
+	assert_int_equal(pool_application_length("a/b/1/2"), 3);
+	assert_int_equal(pool_application_length("app/1"), 5);
+	assert_int_equal(pool_application_length("/1/2"), 4);
+	assert_int_equal(pool_application_length("app/x/2"), 7);
+	assert_int_equal(pool_application_length("1/2"), 3);
+	assert_int_equal(pool_application_length(NULL), 0);
+	tear_down(table);
+}
+
 /* A process whose sockets have no session yet has no connection, but a row of its own; one that has
  * both has a single row. */
 static void a_process_that_logs_in_has_a_row(void **state)
@@ -364,6 +387,7 @@ int main(void)
 	setenv("TZ", "UTC", 1);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_that_logs_in_has_a_row),
+		cmocka_unit_test(the_slots_of_a_pool_are_one_application),
 		cmocka_unit_test(columns_are_the_users_in_his_order),
 		cmocka_unit_test(every_name_is_a_column),
 		cmocka_unit_test(columns_without_room_can_be_reached),
