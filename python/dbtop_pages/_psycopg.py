@@ -62,8 +62,8 @@ def _functions(pool, page):
         if seat is not None and seat.lent and conn.closed:  # it has not gone back into the pool
             vacate(conn)
 
-    def _return_connection(conn):
-        put_back(conn)
+    def _return_connection(conn, *arguments, **named):  # since 3.2 it says who returns it
+        put_back(conn, *arguments, **named)
         _forget_closed(page, conn)
 
     def close(*arguments, **named):
@@ -97,8 +97,8 @@ def _async_functions(pool, page):
         await put(conn)
         _forget_closed(page, conn)
 
-    async def _return_connection(conn):
-        await put_back(conn)
+    async def _return_connection(conn, *arguments, **named):  # since 3.2 it says who returns it
+        await put_back(conn, *arguments, **named)
         _forget_closed(page, conn)
 
     async def close(*arguments, **named):

@@ -120,7 +120,7 @@ class Sites(unittest.TestCase):
         self.assertEqual(inner.switch(self.taken), f"test_pages.py:{line}".encode())
 
 
-class Pages(unittest.TestCase):
+class Folder(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         os.environ["XDG_RUNTIME_DIR"] = self.folder.name
@@ -135,6 +135,8 @@ class Pages(unittest.TestCase):
         (file,) = self.files()
         return read_page.read_page(file)
 
+
+class Pages(Folder):
     def make(self, most=2):
         return _page.Page("shop", 60.0, (), 0, most)
 
@@ -273,6 +275,76 @@ class Pages(unittest.TestCase):
         self.assertEqual((seen["open"], seen["acquired"]), (0, 2400))
         self.assertEqual(len(page._free), 8)
         page.close()
+
+
+class Pool:
+    """Of psycopg_pool 3.2, as far as it is watched."""
+
+    __module__ = "psycopg_pool.pool"
+    min_size, max_size = 0, 2
+
+    def __init__(self, reset):
+        self._pool = [PooledConnection(pid) for pid in (1, 2)]
+        self._reset = reset
+        self.expires = False
+
+    def getconn(self, timeout=None):
+        return self._pool.pop()
+
+    def putconn(self, conn):
+        self._return_connection(conn, from_getconn=False)
+
+    def _return_connection(self, conn, from_getconn):
+        if self.expires:
+            conn.closed = True
+        else:
+            self._add_to_pool(conn)
+
+    def _add_to_pool(self, conn):
+        self._pool.append(conn)
+
+    def close(self, timeout=5.0):
+        self._pool.clear()
+
+
+class PooledConnection(Connection):
+    closed = False
+
+
+class Psycopg(Folder):
+    def check_returns(self, pool):
+        dbtop_pages.watch(pool, "shop")
+        self.assertEqual((self.read()["open"], self.read()["held"]), (2, 0))
+        conn = pool.getconn()
+        self.assertEqual((self.read()["open"], self.read()["held"]), (2, 1))
+        pool.putconn(conn)
+        self.assertEqual((self.read()["open"], self.read()["held"]), (2, 0))
+        # a connection that does not go back into the pool, and that a variable keeps alive
+        conn = pool.getconn(timeout=1)
+        pool.expires = True
+        pool.putconn(conn)
+        self.assertEqual((self.read()["open"], self.read()["held"]), (1, 0))
+        pool.close()
+        self.assertEqual(self.files(), [])
+
+    def test_connections_come_back(self):
+        self.check_returns(Pool(None))
+
+    def test_connections_come_back_by_a_worker(self):
+        self.check_returns(Pool(lambda conn: None))
+
+    def test_a_pool_is_watched_once(self):
+        pool = Pool(None)
+        dbtop_pages.watch(pool)
+        get = pool.getconn
+        dbtop_pages.watch(pool)
+        self.assertIs(pool.getconn, get)
+        pool.close()
+
+    def test_an_unknown_version_is_refused(self):
+        other = type("Pool", (), {"__module__": "psycopg_pool.pool", "getconn": Pool.getconn, "putconn": Pool.putconn})
+        with self.assertRaisesRegex(TypeError, "no _add_to_pool"):
+            dbtop_pages.watch(other())
 
 
 class Watching(unittest.TestCase):
