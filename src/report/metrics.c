@@ -212,6 +212,47 @@ static void write_logging_in(const struct writer *writer)
 		put_known(writer, NULL, writer->assessment->slots.logging_in);
 }
 
+/* So many of the tightest limits are shown. */
+#define LIMITS_MAX 20
+
+/* The i-th limit that is shown; NULL if there is none. Different names may be the same when they
+ * are clean: the tightest one is shown. */
+static const struct slot_limit *get_limit(const struct assessment *assessment, size_t i)
+{
+	const struct slot_limit *limit = &assessment->slot_limits[i];
+	if (limit->limit < 0)
+		return NULL;
+	for (size_t k = 0; k < i; k++) {
+		const struct slot_limit *before = &assessment->slot_limits[k];
+		if (before->kind == limit->kind && strcmp(before->name, limit->name) == 0)
+			return NULL;
+	}
+	return limit;
+}
+
+static void write_limit_rows(const struct writer *writer, bool used)
+{
+	const struct assessment *assessment = writer->assessment;
+	for (size_t i = 0; writer->fresh && i < assessment->n_slot_limits && i < LIMITS_MAX; i++) {
+		const struct slot_limit *limit = get_limit(assessment, i);
+		if (limit)
+			put_known(writer,
+				LABELS({ "kind", slot_limit_kind_name(limit->kind) },
+					{ "name", limit->name }),
+				used ? limit->used : limit->limit);
+	}
+}
+
+static void write_limits(const struct writer *writer)
+{
+	write_limit_rows(writer, false);
+}
+
+static void write_limits_used(const struct writer *writer)
+{
+	write_limit_rows(writer, true);
+}
+
 static void write_terminated(const struct writer *writer)
 {
 	static const enum action_result results[] = { RESULT_TERMINATED, RESULT_GONE,
@@ -227,12 +268,22 @@ static void write_refresh(const struct writer *writer)
 		put_seconds(writer, NULL, writer->assessment->server.latency);
 }
 
+/* A console may be named twice. */
+static bool is_first_source(const struct assessment *assessment, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(assessment->sources[k].name, assessment->sources[i].name) == 0)
+			return false;
+	return true;
+}
+
 static void write_source_ages(const struct writer *writer)
 {
 	const struct assessment *assessment = writer->assessment;
 	for (size_t i = 0; i < assessment->n_sources; i++)
-		put_seconds(writer, LABELS({ "source", assessment->sources[i].name }),
-			instant_elapsed(assessment->sources[i].taken_at, assessment->now));
+		if (is_first_source(assessment, i))
+			put_seconds(writer, LABELS({ "source", assessment->sources[i].name }),
+				instant_elapsed(assessment->sources[i].taken_at, assessment->now));
 }
 
 /* --- pools --- */
@@ -378,6 +429,10 @@ static const struct metric metrics[] = {
 		"Sessions that wait for a lock." },
 	{ "dbtop_logging_in_connections", TYPE_GAUGE, write_logging_in,
 		"Sockets to the server that have no session yet." },
+	{ "dbtop_limit_connections", TYPE_GAUGE, write_limits,
+		"The tightest CONNECTION LIMITs of roles and databases." },
+	{ "dbtop_limit_used_connections", TYPE_GAUGE, write_limits_used,
+		"Sessions that count against such a limit." },
 	{ "dbtop_terminated_total", TYPE_COUNTER, write_terminated,
 		"Sessions that the guard was to end, by result." },
 	{ "dbtop_refresh_seconds", TYPE_GAUGE, write_refresh,

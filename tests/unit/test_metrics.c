@@ -165,6 +165,44 @@ static void servers_stand_together_in_each_metric(void **state)
 	assessment_free(down);
 }
 
+static void names_that_are_equal_stand_once(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct metrics_counters *counters = metrics_counters_new();
+	struct source_state sources[SOURCE_COUNT + 2];
+	for (size_t i = 0; i < SOURCE_COUNT + 2; i++)
+		sources[i] = assessment->sources[i < SOURCE_COUNT ? i : SOURCE_ACTIVITY];
+	sources[SOURCE_COUNT].name = sources[SOURCE_COUNT + 1].name = "pgbouncer 127.0.0.1:6432";
+	assessment->sources = sources;
+	assessment->n_sources = SOURCE_COUNT + 2;
+	struct slot_limit limits[30];
+	for (int i = 0; i < 30; i++)
+		limits[i] = (struct slot_limit){
+			.kind = i % 2 ? SLOT_LIMIT_ROLE : SLOT_LIMIT_DATABASE,
+			.name = i < 4   ? "same"
+				: i % 3 ? "a"
+					: "b",
+			.limit = i < 28 ? 10 : -1,
+			.used = i == 1 ? -1 : i,
+		};
+	assessment->slot_limits = limits;
+	assessment->n_slot_limits = 30;
+	CLEANUP(cleanup_free) char *text = print_one(assessment, counters, METRICS_TEXT);
+	assert_no_series_twice(text);
+	assert_has(text, "source=\"pgbouncer 127.0.0.1:6432\"");
+	assert_has(
+		text, "dbtop_limit_connections{server=\"shop\",kind=\"role\",name=\"same\"} 10\n");
+	assert_has(text,
+		"dbtop_limit_used_connections{server=\"shop\",kind=\"database\",name=\"same\"} "
+		"0\n");
+	/* not known */
+	assert_lacks(
+		text, "dbtop_limit_used_connections{server=\"shop\",kind=\"role\",name=\"same\"}");
+	metrics_counters_free(counters);
+	assessment_free(assessment);
+}
+
 static size_t count_text(const char *text, const char *part)
 {
 	size_t count = 0;
@@ -371,6 +409,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_has_no_sample),
 		cmocka_unit_test(hostile_texts_stay_inside_their_quotes),
 		cmocka_unit_test(servers_stand_together_in_each_metric),
+		cmocka_unit_test(names_that_are_equal_stand_once),
 		cmocka_unit_test(processes_are_limited_and_add_up),
 		cmocka_unit_test(what_an_ended_process_counted_stays_in_the_sum),
 		cmocka_unit_test(pools_of_other_servers_are_not_counted),
