@@ -287,6 +287,10 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	if (poll != session->poll)
 		return;
 	step_connected(session, status < 0 ? UV_READABLE : events);
+	/* libuv stops to watch a socket that has an error. If there were words of the server before
+	 * it, libpq has read only these, and must be called again to meet the error. */
+	if (status < 0 && session->conn && poll == session->poll)
+		(void)watch(session, UV_READABLE);
 }
 
 static void send_next(struct session *session)

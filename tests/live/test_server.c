@@ -117,6 +117,31 @@ static void enters_when_a_slot_comes_free(void **state)
 	json_decref(await_status(dbtop, "ok"));
 }
 
+/* A backend that ends at once with a statement unread says why, and resets the connection. Both are
+ * there when dbtop looks. The server takes it for a crash, and comes back. */
+static void a_reset_after_the_last_words_is_noticed(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *super = live_conninfo(server, LIVE_TCP4, NULL);
+	struct live_program *dbtop =
+		live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2", super, NULL);
+	json_decref(await_status(dbtop, "ok"));
+	PGconn *conn = live_connect(super);
+	int backend = (int)live_number(
+		conn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtop'");
+	PQfinish(conn);
+	assert_true(backend > 0);
+	assert_int_equal(kill(backend, SIGSTOP), 0);
+	json_decref(await_status(dbtop, "stale"));
+	live_signal(dbtop, SIGSTOP);
+	assert_int_equal(kill(backend, SIGQUIT), 0);
+	assert_int_equal(kill(backend, SIGCONT), 0);
+	while (kill(backend, 0) == 0)
+		usleep(10000);
+	live_signal(dbtop, SIGCONT);
+	json_decref(await_status(dbtop, "ok"));
+}
+
 static void restart(void)
 {
 	char error[PRIVATE_SERVER_ERROR_MAX];
@@ -288,6 +313,7 @@ int main(void)
 		LIVE_TEST(full_server_is_a_state_with_its_holders),
 		LIVE_TEST(other_modes_do_not_know_on_a_full_server),
 		LIVE_TEST(enters_when_a_slot_comes_free),
+		LIVE_TEST(a_reset_after_the_last_words_is_noticed),
 		LIVE_TEST(restart_is_survived_without_asking_again),
 		LIVE_TEST(an_interrupted_question_gives_the_echo_back),
 		LIVE_TEST(wrong_password_is_refused_once),
