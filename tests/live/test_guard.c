@@ -312,7 +312,7 @@ static void wrong_usage_is_refused(void **state)
 	assert_usage(live_dbtop("--guard", super, NULL), "needs --yes");
 	assert_usage(live_dbtop("--guard", "--yes", "--readonly", super, NULL), "--readonly");
 	assert_usage(live_dbtop("--guard", "--yes", "-c", readonly, super, NULL), "read-only");
-	assert_usage(live_dbtop("--guard", "--yes", "-W", super, NULL), "never asks");
+	assert_usage(live_dbtop("--guard", "--yes", "-W", super, NULL), "never ask");
 	assert_usage(live_dbtop("--guard", "--yes", "--for", "soon", super, NULL), "--for");
 	assert_usage(live_dbtop("--once", "--for", "1s", super, NULL), "--for");
 }
