@@ -45,6 +45,9 @@ enum backend_column {
 	COLUMN_SEES_ALL,
 	COLUMN_SIGNALS,
 	COLUMN_PORT,
+	COLUMN_CHECK_INTERVAL,
+	COLUMN_IDLE_IN_TRANSACTION,
+	COLUMN_IDLE_SESSION,
 	COLUMN_COUNT,
 };
 
@@ -111,14 +114,20 @@ enum backend_column {
 	"  pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on' END,"            \
 	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') END,"            \
 	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END,"            \
-	" CASE WHEN own THEN pg_catalog.current_setting('port')::pg_catalog.int4 END"
+	" CASE WHEN own THEN pg_catalog.current_setting('port')::pg_catalog.int4 END,"             \
+	" CASE WHEN own THEN"                                                                      \
+	"  pg_catalog.current_setting('client_connection_check_interval', true) END,"              \
+	" CASE WHEN own THEN"                                                                      \
+	"  pg_catalog.current_setting('dbtop.idle_in_transaction', true) END,"                     \
+	" CASE WHEN own THEN pg_catalog.current_setting('idle_session_timeout', true) END"
 
 /* CURRENT_TIMESTAMP needs no right to call a function. */
 #define NO_FACTS_SQL                                                                               \
 	" NULL::pg_catalog.int4, NULL::pg_catalog.int4, NULL::pg_catalog.timestamptz,"             \
 	" CASE WHEN own THEN CURRENT_TIMESTAMP END,"                                               \
 	" NULL::pg_catalog.bool, NULL::pg_catalog.bool, NULL::pg_catalog.bool,"                    \
-	" NULL::pg_catalog.int4"
+	" NULL::pg_catalog.int4,"                                                                  \
+	" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text"
 
 #define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text, NULL::pg_catalog.int4,"
 
@@ -255,6 +264,14 @@ static struct backend read_backend(
 	return backend;
 }
 
+/* Whether the setting is there and switched off. The session's setup (session/dialect.c) keeps the
+ * value of idle_in_transaction_session_timeout, which it changes. */
+static bool is_off(const PGresult *result, int row, enum backend_column column)
+{
+	return !PQgetisnull(result, row, (int)column) &&
+		strcmp(PQgetvalue(result, row, (int)column), "0") == 0;
+}
+
 static struct server_facts read_facts(const PGresult *result, int row, int version)
 {
 	return (struct server_facts){
@@ -268,6 +285,9 @@ static struct server_facts read_facts(const PGresult *result, int row, int versi
 		.superuser = cell_is_true(result, row, COLUMN_SUPERUSER),
 		.sees_all = cell_is_true(result, row, COLUMN_SEES_ALL),
 		.signals = cell_is_true(result, row, COLUMN_SIGNALS),
+		.no_check_interval = is_off(result, row, COLUMN_CHECK_INTERVAL),
+		.no_idle_in_transaction = is_off(result, row, COLUMN_IDLE_IN_TRANSACTION),
+		.no_idle_session = is_off(result, row, COLUMN_IDLE_SESSION),
 	};
 }
 

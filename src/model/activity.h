@@ -70,6 +70,10 @@ struct server_facts {
 	bool superuser;     /* our role: what it may see and end */
 	bool sees_all;      /* has the privileges of pg_read_all_stats */
 	bool signals;       /* has the privileges of pg_signal_backend */
+	/* Timeouts that are off; false where that is not known, or the server has none. */
+	bool no_check_interval;      /* client_connection_check_interval */
+	bool no_idle_in_transaction; /* idle_in_transaction_session_timeout */
+	bool no_idle_session;        /* idle_session_timeout */
 };
 
 struct activity {

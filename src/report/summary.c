@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/plural.h"
 #include "base/text.h"
+#include "model/advice.h"
 #include "model/assessment.h"
 #include "model/identifier.h"
 #include "model/proxy.h"
@@ -499,6 +500,21 @@ static void put_limits_of_sight(struct summary *summary)
 	}
 }
 
+static void put_advice(struct summary *summary)
+{
+	struct printer *printer = &summary->printer;
+	struct advice advice[ADVICE_MAX];
+	size_t count = advice_get(summary->assessment, advice);
+	if (count)
+		printer_end_line(printer);
+	for (size_t i = 0; i < count; i++) {
+		printer_text(printer, advice[i].what);
+		printer_text(printer, ": ");
+		printer_text(printer, advice[i].alter);
+		printer_end_line(printer);
+	}
+}
+
 static void put_next_step(struct summary *summary)
 {
 	if (summary->assessment->n_leaked == 0)
@@ -541,6 +557,7 @@ int summary_print(
 	put_owners(&summary);
 	put_hidden(&summary);
 	put_limits_of_sight(&summary);
+	put_advice(&summary);
 	put_next_step(&summary);
 	free(summary.order);
 	return printer_flush(&summary.printer);

@@ -15,12 +15,16 @@
  * path is not empty yet when it runs, the others because through a pooler the path does not
  * change.
  *
+ * dbtop.idle_in_transaction keeps the server's own value for backend_rows.c.
+ *
  * With SQL_ASCII the server sends each text as it is stored: a text that it cannot convert, as of a
  * database in another encoding, would cost the whole answer. */
 static const char setup_sql[] =
 	"SELECT pg_catalog.set_config('search_path', '', false),"
 	" pg_catalog.set_config('statement_timeout', '5s', false),"
 	" pg_catalog.set_config('lock_timeout', '1s', false),"
+	" pg_catalog.set_config('dbtop.idle_in_transaction',"
+	"  pg_catalog.current_setting('idle_in_transaction_session_timeout'), false),"
 	" pg_catalog.set_config('idle_in_transaction_session_timeout', '30s', false),"
 	" pg_catalog.set_config('client_encoding', 'SQL_ASCII', false),"
 	" pg_catalog.set_config('DateStyle', 'ISO', false),"

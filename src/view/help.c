@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/advice.h"
 #include "model/rights.h"
 #include "view/dialog.h"
 #include "view/frame.h"
@@ -106,6 +107,18 @@ static void add_rights(struct list *list, const struct assessment *assessment)
 	add(list, "ends", STYLE_DIM, rights->ends);
 	if (rights->end_grant[0])
 		add(list, "", STYLE_DIM, rights->end_grant);
+}
+
+static void add_advice(struct list *list, const struct assessment *assessment)
+{
+	struct advice advice[ADVICE_MAX];
+	size_t count = advice_get(assessment, advice);
+	if (count)
+		add(list, "Settings that invite leaks", STYLE_STRONG, NULL);
+	for (size_t i = 0; i < count; i++) {
+		add(list, "", STYLE_DIM, advice[i].what);
+		add(list, "", STYLE_DIM, advice[i].alter);
+	}
 }
 
 /* One line on the screen: the first of an entry, or a continuation of its words. */
@@ -300,6 +313,7 @@ static void draw(const struct frame *frame)
 		add_keys(&list, frame->ui, (enum help_section)i);
 	add_signs(&list);
 	add_rights(&list, frame->assessment);
+	add_advice(&list, frame->assessment);
 	size_t at = best_split(frame->grid, &list);
 	struct sheet sheet = split(frame->grid, &list, at);
 	struct dialog dialog = {

@@ -8,7 +8,7 @@
 #include "make_seeds.h"
 
 #define NULL_CELL  255
-#define FACTS      8
+#define FACTS      11
 #define AFTER_2000 INT64_C(823176224000000) /* 2026-01-31, µs */
 
 struct bytes {
@@ -93,6 +93,9 @@ static void add_facts(struct bytes *to)
 	add_bool(to, true);
 	add_bool(to, true);
 	add_int(to, 5432);
+	add_text(to, "0");
+	add_text(to, "0");
+	add_text(to, "12h");
 }
 
 /* A role that may not see it gets the pid, and a text that says so. */

@@ -37,6 +37,25 @@ static void once_prints_text_for_people(void **state)
 	live_run_clear(&run);
 }
 
+/* dbtop's own session has such a timeout: the advice is about the one it found. */
+static void settings_that_invite_leaks_are_named(void **state)
+{
+	(void)state;
+	static const char says[] = "idle_in_transaction_session_timeout is 0: ",
+			  alter[] = "ALTER SYSTEM SET idle_in_transaction_session_timeout = ";
+	CLEANUP(cleanup_free)
+	char *limited = live_conninfo(server, LIVE_TCP4,
+		"user=postgres options='-c idle_in_transaction_session_timeout=1min'");
+	struct live_run run = live_dbtop("--once", super, NULL);
+	assert_non_null(strstr(run.out, says));
+	assert_non_null(strstr(run.out, alter));
+	live_run_clear(&run);
+	run = live_dbtop("--once", limited, NULL);
+	assert_int_equal(run.status, 0);
+	assert_null(strstr(run.out, says));
+	live_run_clear(&run);
+}
+
 static size_t lines(const char *text)
 {
 	size_t count = 0;
@@ -216,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(once_prints_text_for_people),
+		LIVE_TEST(settings_that_invite_leaks_are_named),
 		LIVE_TEST(count_is_so_many_lines),
 		LIVE_TEST(follow_goes_on_until_it_is_stopped),
 		LIVE_TEST(reader_that_left_ends_it_quietly),

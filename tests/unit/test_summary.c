@@ -249,6 +249,29 @@ static void pools_and_starving_clients_are_reported(void **state)
 	find(outbox, "1 errors, outbox: 12 waiting (oldest 3m12s), 2 rejected, longest hold 7m12s");
 }
 
+/* Settings of the server that invite leaks, each with the statement that changes it. */
+static void settings_that_invite_leaks_are_named(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct server_facts *facts = (struct server_facts *)&assessment->activity->server;
+	CLEANUP(cleanup_free) char *none = print(assessment, &utf8);
+	assert_null(strstr(none, "ALTER"));
+	facts->no_idle_in_transaction = facts->no_idle_session = true;
+	CLEANUP(cleanup_free) char *two = print(assessment, &utf8);
+	(void)find(two,
+		"\nidle_in_transaction_session_timeout is 0: a forgotten transaction stays open: "
+		"ALTER SYSTEM SET idle_in_transaction_session_timeout = '10min'; "
+		"SELECT pg_reload_conf();\n");
+	(void)find(two, "ALTER SYSTEM SET idle_session_timeout = '12h'; SELECT");
+	assert_null(strstr(two, "client_connection_check_interval"));
+	/* what the backend of a pooler says is not the server's own setting */
+	assessment->server.pooler = true;
+	CLEANUP(cleanup_free) char *pooled = print(assessment, &utf8);
+	assert_null(strstr(pooled, "ALTER"));
+	assessment_free(assessment);
+}
+
 int main(void)
 {
 	setlocale(LC_ALL, "C.UTF-8");
@@ -265,6 +288,7 @@ int main(void)
 		cmocka_unit_test(a_role_is_quoted_as_sql_wants_it),
 		cmocka_unit_test(a_long_command_keeps_its_script),
 		cmocka_unit_test(any_width_will_do),
+		cmocka_unit_test(settings_that_invite_leaks_are_named),
 	};
 	return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
 }
