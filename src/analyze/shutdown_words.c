@@ -243,7 +243,7 @@ const char *shutdown_words_progress(const struct shutdown_facts *facts)
 	const struct shutdown_record *record = facts->record;
 	int all = facts->before + facts->opened;
 	if (record->signalled_at == INSTANT_UNKNOWN)
-		say(&words, "armed: waits for its end");
+		say(&words, "armed: waits for its end; press Ctrl-C in its terminal, or signal it");
 	else if (facts->after)
 		say(&words, "%d of %d connection%s closed",
 			all > facts->after ? all - facts->after : 0, all, plural_s(all));

@@ -165,7 +165,7 @@ static void add_phase(struct timeline *timeline, size_t index, int64_t end)
 			say_writes(arena, phase, &phase->outbox, "writes in the outbox")));
 }
 
-/* "hook outbox (flush): failed with result 1 after 38 ms" */
+/* "hook outbox (flush): failed with result 1 after 38 ms", "… over its deadline after 120 ms" */
 static void add_hook(struct timeline *timeline, const struct shutdown_hook *hook)
 {
 	struct arena *arena = timeline->arena;
@@ -174,7 +174,8 @@ static void add_hook(struct timeline *timeline, const struct shutdown_hook *hook
 		hook->has_failed ? arena_printf(arena, " with result %d", hook->result) : "";
 	add(timeline, hook->ended_at, EVENT_HOOK, hook->pid,
 		arena_printf(arena, "hook %s (%s): %s%s after %s", hook->name, hook->phase,
-			hook->state, result, span));
+			strcmp(hook->state, "late") == 0 ? "over its deadline" : hook->state,
+			result, span));
 }
 
 static int compare(const void *a, const void *b)

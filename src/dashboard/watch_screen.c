@@ -412,6 +412,17 @@ static bool is_watched_alive(const struct dashboard *dashboard)
 	return true;
 }
 
+/* Whether the verdict that is shown is the last word on it. */
+static bool is_complete(const struct dashboard *dashboard)
+{
+	return dashboard->ui.watch && dashboard->ui.watch->complete;
+}
+
+static bool is_watching(const struct dashboard *dashboard)
+{
+	return !is_complete(dashboard);
+}
+
 static void assessed(struct dashboard *dashboard)
 {
 	if (dashboard->watch && dashboard->watch->current)
@@ -423,7 +434,9 @@ static const struct binding watch_keys[] = {
 	{ watch_again, { CHAR('w') }, "w", "arm again", NULL, false, .works = is_watched_alive },
 	{ switch_verdict, { CHAR('v') }, "v", "other verdict", NULL, false, .works = has_last },
 	{ command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close, watch on", NULL,
-		true },
+		true, .works = is_watching },
+	{ command_back, { KEY(ESCAPE), CHAR('q'), KEY(ENTER) }, "Esc", "close", NULL, true,
+		.works = is_complete },
 	{ 0 },
 };
 

@@ -56,6 +56,7 @@ static void a_good_shutdown_passes(void **state)
 	assert_true(term_wait_text(term, "watching dying"));
 	assert_true(term_wait_text(term, "· 2 connections"));
 	assert_true(term_wait_text(term, "armed: waits for its end"));
+	assert_true(term_shows(term, "press Ctrl-C in its terminal"));
 	/* its sessions are in use: nothing is left */
 	assert_true(term_shows(term, "w arm again"));
 	assert_false(term_shows(term, "k end"));
@@ -74,6 +75,8 @@ static void a_good_shutdown_passes(void **state)
 	assert_true(term_shows(term, "before the process ended"));
 	assert_true(term_wait_text(term, "nothing left on the server"));
 	assert_true(term_wait_gone(term, "w arm again"));
+	assert_true(term_wait_gone(term, "watch on"));
+	assert_true(term_shows(term, "Esc close"));
 	assert_false(term_shows(term, "k end"));
 	/* the graph */
 	assert_true(term_wait_text(term, "██"));

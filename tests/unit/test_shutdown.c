@@ -372,6 +372,7 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 		"1 signal_taken python3 4312 took SIGINT 3",
 		"3 phase phase: stop lending, 38 ms 3",
 		"30 hook hook outbox (flush): failed with result 5 after 15 ms 3",
+		"31 hook hook report (flush): over its deadline after 16 ms 3",
 		"41 phase phase: flush, 371 ms · 12 pending writes → 0 in 38 ms"
 		" · 9 writes in the outbox → 2 3",
 		"50 opened 9915 opened 4",
@@ -402,6 +403,8 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 	scene.record.phases[0].name = "stop lending";
 	char hook[] = "4312 outbox flush failed result=5 ended=30 ms=15";
 	read_hook(&scene, hook);
+	char late[] = "4312 report flush late ended=31 ms=16";
+	read_hook(&scene, late);
 	read_phase(&scene, p2);
 	struct shutdown_verdict verdict =
 		shutdown_judge(&scene.record, &scene.rules, at("420"), scene.arena);
