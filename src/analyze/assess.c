@@ -11,6 +11,7 @@
 #include "analyze/join_pages.h"
 #include "analyze/join_proxy.h"
 #include "analyze/logins.h"
+#include "analyze/openings.h"
 #include "analyze/pools.h"
 #include "analyze/slot_limits.h"
 #include "base/arena.h"
@@ -245,6 +246,7 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	join_proxy(assessment, processes);
 	logins_join(assessment, previous, processes);
 	pools_assign(assessment);
+	openings_count(assessment, previous);
 }
 
 /* Compares the time between two assessments on both clocks; if it differs, the wall

@@ -142,11 +142,20 @@ struct connection {
 
 /* A process at the other end of connections. A process that ended is kept while its connections
  * exist. */
+/* The connections that a process opened in the last minute, by parts of 5 seconds; the first part
+ * is the present one. */
+#define OPENINGS_PARTS 12
+struct openings {
+	int64_t number; /* of the present part, on the monotonic clock */
+	uint32_t counts[OPENINGS_PARTS];
+};
+
 struct client_process {
 	struct process process;
 	uint32_t connections, leaked; /* connections in scope */
 	uint32_t logging_in;          /* its sockets without a session */
 	bool alive;
+	struct openings openings;
 };
 
 /* A process that is connected to the local proxy. */

@@ -294,6 +294,16 @@ static const char *others(const struct subject *subject, enum style *style)
 		subject->process->connections, subject->process->leaked);
 }
 
+/* Sessions that are seen by no poll are missing. */
+static const char *opened(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	uint32_t count = 0;
+	for (size_t i = 0; subject->process && i < OPENINGS_PARTS; i++)
+		count += subject->process->openings.counts[i];
+	return count ? arena_printf(subject->arena, "at least %u in the last minute", count) : NULL;
+}
+
 static const char *lock_wait(const struct subject *subject, enum style *style)
 {
 	*style = STYLE_CAUTION;
@@ -420,6 +430,7 @@ static const struct field {
 	{ "Process", "uses", usage },
 	{ "Process", "does", does },
 	{ "Process", "connections", others },
+	{ "Process", "opened", opened },
 	{ "Pool", "pool", pool },
 	{ "Pool", "slot", slot },
 	{ "Pool", "outbox", outbox },
