@@ -114,14 +114,31 @@ static bool gave_up_on_ended(struct test *test)
 	return true;
 }
 
+/* Its sockets to the server for which no session was found, as behind a process that forwards. */
+static int count_unmatched(const struct test *test)
+{
+	const struct shutdown_record *record = watch_record(test->watch);
+	int count = 0;
+	for (size_t i = 0; i < record->n_sockets; i++) {
+		const struct shutdown_socket *socket = &record->sockets[i];
+		count += socket->open && socket->established && !socket->taken;
+	}
+	return count;
+}
+
 static void on_late(uv_timer_t *timer)
 {
 	struct test *test = timer->data;
+	int held = watch_count(test->watch), unmatched = count_unmatched(test);
+	const char *others = !unmatched
+		? ""
+		: arena_printf(test->round_arena,
+			  "; it has %d more, whose sessions cannot be told from others'",
+			  unmatched);
 	give_up(test,
 		arena_printf(test->round_arena,
-			"it held %d connection%s to the server, and not the %ld it was to hold",
-			watch_count(test->watch), plural_s(watch_count(test->watch)),
-			test->wanted.ready));
+			"it held %d connection%s to the server, and not the %ld it was to hold%s",
+			held, plural_s(held), test->wanted.ready, others));
 }
 
 static bool is_ready(const struct test *test)

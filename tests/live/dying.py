@@ -125,6 +125,11 @@ def reconnected():
         close()
 
 
+def raised():
+    # the interpreter closes what is open, and dies by the signal
+    work()
+
+
 def died():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     work()
@@ -152,6 +157,7 @@ BEHAVIOURS = {
     "never-exited": never_exited,
     "ignored": ignored,
     "reconnected": reconnected,
+    "raised": raised,
     "died": died,
     "lost-write": lost_write,
 }

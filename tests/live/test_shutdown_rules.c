@@ -2,6 +2,7 @@
  * command, and when there is no verdict. */
 #include "live.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,63 @@ static void without_its_connections_it_is_not_signalled(void **state)
 	check(&idle);
 }
 
+/* A timeline without a signal does not say that one was taken. */
+static void a_signal_that_was_not_sent_is_not_taken(void **state)
+{
+	(void)state;
+	static const struct expectation job = { { "--ready", "2", "--signal", "none" }, NULL, "job",
+		NULL, NULL, 0, NULL, NULL, NULL };
+	int status;
+	json_t *result = run_dbtop(&job, &status);
+	CLEANUP(cleanup_free) char *line = json_dumps(result, 0);
+	if (status != 0 || strstr(line, "took"))
+		fail_msg("%s", line);
+	json_decref(result);
+}
+
+/* Signalled while it still opens its connections: never more than it opened. */
+static void no_more_connections_than_were_opened(void **state)
+{
+	(void)state;
+	static const struct expectation early = { { "--after", "0.01", "--timeout", "60" }, NULL,
+		"closed", NULL, NULL, 0, NULL, NULL, NULL };
+	for (int i = 0; i < live_rounds(20); i++) {
+		int status;
+		json_t *result = run_dbtop(&early, &status);
+		CLEANUP(cleanup_free) char *line = json_dumps(result, 0);
+		json_int_t before = json_integer_value(live_member(result, "connections_before")),
+			   opened = json_integer_value(live_member(result, "connections_opened"));
+		if (status != 0 || before < 1 || before + opened > 2)
+			fail_msg("%s", line);
+		json_decref(result);
+		live_wait_sessions(server, NULL, 0, 20000);
+	}
+}
+
+/* The server is reached through a process that forwards: the sessions are that process's. There is
+ * no verdict, and the reason is not that the server hides them. */
+static void behind_a_forwarder_the_reason_is_true(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *connect = mem_printf("TCP:127.0.0.1:%d", private_server_port(server));
+	const char *argv[] = { "socat", "-d", "-d", "TCP-LISTEN:0,bind=127.0.0.1,fork", connect,
+		NULL };
+	struct live_program *socat =
+		live_start(&(struct live_program_options){ .argv = argv, .own_group = true });
+	live_wait_err(socat, "listening on AF=2 127.0.0.1:", 20000);
+	CLEANUP(cleanup_free)
+	char *through = mem_printf(
+		"%s port=%d", conninfo, atoi(strstr(live_err(socat), " 127.0.0.1:") + 11));
+	struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2",
+		"--ready-timeout", "4", through, "--", DYING_PATH, through, "closed", NULL);
+	if (run.status != 3 || strstr(run.out, "GRANT") ||
+		!strstr(run.out, "2 more, whose sessions cannot be told from others'"))
+		fail_msg("status %d: %s%s", run.status, run.out, run.err);
+	live_run_clear(&run);
+	live_signal(socat, SIGTERM);
+}
+
 /* A shell that starts a client for each round: there is no verdict about nothing. */
 static void a_client_a_round_is_judged_with_a_connection(void **state)
 {
@@ -326,6 +384,9 @@ int main(void)
 			a_client_a_round_is_judged_with_a_connection, live_teardown),
 		cmocka_unit_test_teardown(a_child_without_a_connection_runs_on, live_teardown),
 		cmocka_unit_test_teardown(writes_of_a_pool_are_not_lost_unseen, live_teardown),
+		cmocka_unit_test_teardown(a_signal_that_was_not_sent_is_not_taken, live_teardown),
+		cmocka_unit_test_teardown(no_more_connections_than_were_opened, live_teardown),
+		cmocka_unit_test_teardown(behind_a_forwarder_the_reason_is_true, live_teardown),
 		cmocka_unit_test_teardown(mistakes_are_usage_errors, live_teardown),
 	};
 	return cmocka_run_group_tests_name("shutdown_rules", tests, start_server, stop_server);

@@ -160,6 +160,31 @@ static void a_pool_reports_that_it_closed(void **state)
 	end(term, 0);
 }
 
+/* Python closes its connections as it ends, and then sends itself the signal again. */
+static void python_dies_by_its_own_signal(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
+	for (int i = 0; i < live_rounds(10); i++) {
+		const char *argv[] = { "/usr/bin/python3", "tests/live/dying.py", conninfo,
+			"raised", NULL };
+		struct live_program *python =
+			live_start(&(struct live_program_options){ .argv = argv });
+		CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(python));
+		live_wait_sessions(server, "true", 2, 20000);
+		struct term *term = start("--watch", pid);
+		assert_true(term_wait_text(term, "· 2 connections"));
+		live_signal(python, SIGINT);
+		assert_true(term_wait_text(term, "PASS"));
+		assert_true(term_shows(term, "all 2 connections"));
+		assert_false(term_shows(term, "held no connection"));
+		term_press(term, "Esc q");
+		end(term, 0);
+		live_free(python);
+		live_wait_sessions(server, "true", 0, 20000);
+	}
+}
+
 static void what_is_left_is_one_key_away(void **state)
 {
 	(void)state;
@@ -269,6 +294,7 @@ int main(void)
 		LIVE_TEST(a_good_shutdown_passes),
 		LIVE_TEST(a_process_that_hangs_holds_up_nothing),
 		LIVE_TEST(a_pool_reports_that_it_closed),
+		LIVE_TEST(python_dies_by_its_own_signal),
 		LIVE_TEST(what_is_left_is_one_key_away),
 		LIVE_TEST(ctrl_c_asks_while_a_watch_is_armed),
 		LIVE_TEST(the_last_verdict_stays_reachable),
