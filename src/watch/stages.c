@@ -25,7 +25,7 @@
 #define QUICK_PACE (5 * USEC_PER_MSEC)
 
 #define PREPARING_MS 5000
-#define CONSOLE_MS   15000 /* the same behind PgBouncer: each of its consoles is asked in turn */
+#define CONSOLE_MS   30000 /* the same behind PgBouncer: each of its consoles is asked in turn */
 #define GATHER_MS    4000
 
 /* During a sample that takes no longer than this, little can happen. */

@@ -14,6 +14,7 @@
 
 #define ROUNDS     50 /* of each */
 #define AT_A_TIME  8
+#define SLOW       10 /* percent of the rounds: under a tool fewer are run at a time */
 #define PYTHON     "/usr/bin/python3"
 #define DYING_PY   "tests/live/dying.py"
 #define DYING_SH   "tests/live/dying.sh"
@@ -91,7 +92,7 @@ struct run {
 	const struct expectation *expectation;
 	struct live_program *program; /* NULL: not begun, or over */
 	bool over;
-	int rounds, wrong;
+	int rounds, wrong, undecided;
 };
 
 static struct live_pgbouncer *pgbouncer;
@@ -213,34 +214,47 @@ static bool is_honest(const struct expectation *expected, json_t *result)
 		strstr(live_text(result, "text"), "cannot be told");
 }
 
-static bool is_judged_right(const struct expectation *expectation, const char *line)
+/* On a machine that is slow enough PgBouncer's console does not answer in time: that is said, and
+ * nothing passes. */
+static bool is_undecided(const struct expectation *expected, json_t *result)
 {
-	json_t *result = json_loadb(line, strcspn(line, "\n"), 0, NULL);
-	bool right =
-		result && is_as_expected(expectation, result) && is_honest(expectation, result);
-	json_decref(result);
-	return right;
+	return expected->program == PGBOUNCER && expected->pass &&
+		strcmp(live_text(result, "verdict"), "none") == 0 &&
+		strstr(live_text(result, "text"), "PgBouncer did not say in time");
 }
 
 /* What was judged wrong is printed, and does not end the others. */
+static void check_round(struct run *run, const char *line)
+{
+	const struct expectation *expectation = run->expectation;
+	json_t *result = json_loadb(line, strcspn(line, "\n"), 0, NULL);
+	bool undecided = result && is_undecided(expectation, result);
+	bool right =
+		result && is_as_expected(expectation, result) && is_honest(expectation, result);
+	json_decref(result);
+	run->rounds++;
+	run->undecided += undecided;
+	run->wrong += !right && !undecided;
+	if (!right)
+		fprintf(stderr, "%s by %s, round %d: %.*s\n", expectation->does,
+			programs[expectation->program].name, run->rounds, (int)strcspn(line, "\n"),
+			line);
+}
+
 static void check_run(struct run *run)
 {
 	CLEANUP(cleanup_free) char *name = name_of(run->expectation);
-	int status = live_finish(run->program, 0);
-	for (const char *line = live_out(run->program); *line; line = strchr(line, '\n') + 1) {
-		run->rounds++;
-		if (is_judged_right(run->expectation, line))
-			continue;
-		run->wrong++;
-		fprintf(stderr, "%s, round %d: %.*s\n", name, run->rounds, (int)strcspn(line, "\n"),
-			line);
-	}
-	if (run->rounds != live_rounds(ROUNDS) || status != (run->expectation->pass ? 0 : 1)) {
+	int status = live_finish(run->program, 0), rounds = live_rounds(ROUNDS);
+	for (const char *line = live_out(run->program); *line; line = strchr(line, '\n') + 1)
+		check_round(run, line);
+	int expected = run->undecided ? 3 : run->expectation->pass ? 0 : 1;
+	if (run->rounds != rounds || (!run->wrong && status != expected)) {
 		fprintf(stderr, "%s: status %d after %d rounds\n%s", name, status, run->rounds,
 			live_err(run->program));
 		run->wrong++;
 	}
-	print_message("%s: %d of %d\n", name, run->rounds - run->wrong, live_rounds(ROUNDS));
+	print_message("%s: %d of %d, %d without a verdict\n", name,
+		run->rounds - run->wrong - run->undecided, rounds, run->undecided);
 	fflush(stdout);
 	live_free(run->program);
 	run->over = true;
@@ -253,13 +267,14 @@ static void each_behaviour_is_named(void **state)
 	struct run runs[EXPECTATIONS] = { 0 };
 	size_t count = 0, begun = 0, over = 0;
 	int wrong = 0;
+	size_t at_a_time = live_rounds(100) < SLOW ? AT_A_TIME / 2 : AT_A_TIME;
 	pgbouncer = live_pgbouncer_start(server, NULL);
 	for (size_t i = 0; i < EXPECTATIONS; i++)
 		if (is_wanted(&expectations[i]))
 			runs[count++].expectation = &expectations[i];
 	assert_true(count > 0);
 	while (over < count) {
-		for (; begun < count && begun - over < AT_A_TIME; begun++)
+		for (; begun < count && begun - over < at_a_time; begun++)
 			begin(&runs[begun], begun);
 		usleep(20000);
 		for (size_t i = 0; i < begun; i++) {
