@@ -165,7 +165,7 @@ static void python_dies_by_its_own_signal(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
-	for (int i = 0; i < live_rounds(10); i++) {
+	for (int i = 0; i < live_rounds(5); i++) {
 		const char *argv[] = { "/usr/bin/python3", "tests/live/dying.py", conninfo,
 			"raised", NULL };
 		struct live_program *python =
