@@ -110,10 +110,12 @@ static const struct source_state *find_source(
 	return NULL;
 }
 
-/* Whether no answer of a PgBouncer is missing. One that answers must have been asked before and
- * after the dump; one that fails is not waited for. */
-static bool are_pools_settled(const struct assessment *assessment)
+/* One that answers must have been asked before and after the dump. */
+bool assess_knows_poolers(const struct assessment *assessment)
 {
+	if (!assessment->activity || !assessment->peers ||
+		assessment->activity->asked_monotonic < assessment->peers->dump_began)
+		return false;
 	bool answered = true;
 	for (size_t i = SOURCE_COUNT; i < assessment->n_sources; i++)
 		answered &= assessment->sources[i].status != SOURCE_WAITING;
@@ -130,13 +132,10 @@ static bool are_pools_settled(const struct assessment *assessment)
 
 static bool is_complete(const struct assessment *assessment)
 {
-	if (!assessment->activity || !assessment->peers ||
-		assessment->activity->asked_monotonic < assessment->peers->dump_began)
-		return false;
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (!assessment->connections[i].scanned)
 			return false;
-	return are_pools_settled(assessment);
+	return assess_knows_poolers(assessment);
 }
 
 static void set_unknown_slots(struct slots *slots)

@@ -30,4 +30,8 @@ struct assess_input {
  * previous assessment of the same server, or NULL; it is not needed afterwards. */
 struct assessment *assess(const struct assess_input *input, const struct assessment *previous);
 
+/* Whether rows and sockets are of one time, and no answer of a PgBouncer is missing; one that fails
+ * is not waited for. Unlike `complete` it does not ask that each new session was scanned. */
+bool assess_knows_poolers(const struct assessment *assessment);
+
 #endif

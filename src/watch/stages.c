@@ -6,6 +6,7 @@
  * that the application is ending. */
 #include "watch/stages.h"
 
+#include "analyze/assess.h"
 #include "analyze/close_evidence.h"
 #include "analyze/shutdown.h"
 #include "base/arena.h"
@@ -129,7 +130,7 @@ static bool knows_lent(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
 	return !shutdown_has_link(&watch->record, LINK_POOLED) ||
-		(assessment->complete && assessment->peers &&
+		(assess_knows_poolers(assessment) &&
 			assessment->peers->dump_began >= watch->prepare_since);
 }
 
