@@ -50,9 +50,10 @@
 	" WHERE pg_catalog.pg_stat_get_backend_pid(i) " EQUALS " "
 
 /* The statement, up to the name of the function that signals, and from there on. In arrays NULL
- * equals NULL. The WHEN that throws the copy away is never true: the function is void, and stands
- * there to be evaluated. OFFSET keeps the number from being looked for twice. Columns: the outcome,
- * the server's clock before the check, the state and state_change seen, a hint. */
+ * equals NULL. The WHEN that throws the copy away is never true: it is only there so that the
+ * function, which returns void, is evaluated. OFFSET keeps the number from being looked for twice.
+ * Columns: the outcome, the server's clock before the check, the state and state_change seen, a
+ * hint. */
 #define CHECK                                                                                      \
 	"SELECT CASE"                                                                              \
 	" WHEN a.pid IS NULL THEN 'gone'::pg_catalog.text"                                         \

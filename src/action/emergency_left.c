@@ -96,7 +96,7 @@ static bool leave_process(struct emergency *emergency, const struct action_step 
 {
 	const struct action_step *planned =
 		emergency_find(emergency, step->pid, step->process.start_ticks);
-	/* a process that nobody named is nobody's concern here */
+	/* a process that was not named does not matter here */
 	if (!planned && emergency->only_named)
 		return false;
 	if (!(planned ? planned : step)->selected || is_listed(emergency, step->pid))

@@ -19,10 +19,10 @@
 	"ROW(" l ".locktype, " l ".database, " l ".relation, " l ".page, " l ".tuple, " l          \
 	".virtualxid, " l ".transactionid, " l ".classid, " l ".objid, " l ".objsubid)"
 
-/* Columns: the target's number, how many locks it holds, how many sessions wait for them. Every
- * transaction holds one on its own ids: those are no news, but for who waits for them. Two locks of
- * different modes are one lock on the thing. The table is read once, and a session counts only
- * while it is the one that was planned for. */
+/* Columns: the target's number, how many locks it holds, how many sessions wait for them. Locks on
+ * a transaction's own ids are counted only if somebody waits for them: every transaction holds one.
+ * Two locks of different modes on one thing count once. The table is read once, and a session
+ * counts only while it is the one that was planned for. */
 static const char sql[] =
 	"WITH l AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks)"
 	" SELECT t.n,"

@@ -17,9 +17,8 @@ struct plan_session {
 };
 
 /* No plan ever names our own sessions, the system's, rows hidden from our role or rows out of scope
- * (--app). Its targets are all selected; the most certain leaks stand first, among them the
- * oldest. It copies every string and outlives the assessment; the caller frees it with
- * action_free(). */
+ * (--app). Its targets are all selected; the most certain leaks come first, among them the oldest.
+ * It copies every string and outlives the assessment; the caller frees it with action_free(). */
 
 /* Every leaked connection of at least that certainty. Those that may be protected by what could not
  * be read are not selected. */

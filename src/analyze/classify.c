@@ -77,8 +77,8 @@ static bool is_lock_stranded(const struct backend *backend, const struct evidenc
 }
 
 /* How sure it is that the connection is held for too long: it is borrowed for longer than the
- * limit, and has been without a statement for longer, too. A borrower that works is none. The
- * user's limit stands over the pool's; only the pool's own, or a longer one, makes it declared. */
+ * limit, and has been without a statement for longer, too. A borrower that works is no leak. The
+ * user's limit overrides the pool's; only the pool's own, or a longer one, makes it declared. */
 static enum certainty held_too_long(
 	const struct evidence *evidence, enum status status, int64_t age, const struct rules *rules)
 {

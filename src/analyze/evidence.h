@@ -8,8 +8,8 @@
 struct evidence evidence_collect(
 	const struct assessment *assessment, const struct connection *connection);
 
-/* Sets the line that stands beside each verdict where there is something to say and the join has
- * not said it. The connections must be judged. */
+/* Sets the line beside each verdict, if there is something to say and the join has not said it. The
+ * connections must be judged. */
 void evidence_describe_all(struct assessment *assessment);
 
 #endif

@@ -58,8 +58,8 @@ bool command_would_act(const struct dashboard *dashboard, struct action *plan)
 	return would;
 }
 
-/* "Nothing" is said only of what was looked at: for the chosen sessions their rows, for leaks all
- * sessions. */
+/* "Nothing" is reported only of what could be seen: for the chosen sessions their rows, for leaks
+ * all sessions. */
 static void report_nothing(struct dashboard *dashboard, enum action_kind kind, const char *nothing)
 {
 	const struct assessment *assessment = target_assessment(dashboard->target);

@@ -157,7 +157,7 @@ bool action_result_survived(enum action_result result);
 bool action_result_is_done(enum action_result result);
 
 /* The result for people: "still there", its sign in front of the row, and its look. Some results
- * are said in other words for other kinds of step. */
+ * have other words for other kinds of step. */
 const char *action_result_phrase(enum step_kind kind, enum action_result result);
 const char *action_result_sign(enum action_result result);
 enum style action_result_style(enum action_result result);

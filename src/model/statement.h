@@ -14,9 +14,8 @@ struct statement_effects {
 	enum effect backup;    /* pg_backup_start() or pg_backup_stop(), by both their names */
 };
 
-/* Reads one or several statements; of several effects the last one counts. What stands in comments,
- * in strings and in the bodies of functions does not count. NULL has no effects. The text may be
- * cut anywhere. */
+/* Reads one or several statements; of several effects the last one counts. Comments, strings and
+ * the bodies of functions do not count. NULL has no effects. The text may be cut anywhere. */
 struct statement_effects statement_effects(const char *text);
 
 #endif

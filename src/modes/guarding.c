@@ -29,7 +29,7 @@
 /* The pause before the audit log is tried again. */
 #define AUDIT_PAUSE (10 * USEC_PER_SEC)
 
-/* How long an action waits for the disk of the audit log: the loop stands still meanwhile. */
+/* How long an action waits for the disk of the audit log; the loop does nothing else meanwhile. */
 #define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
 
 /* The last line about a leak. The same decision is not logged twice. */

@@ -1,5 +1,5 @@
 /* Serves /metrics and /healthz by HTTP. It runs on the loop, never waits, and answers from what is
- * known: one text for each assessment and format, whoever asks how often. */
+ * known: it makes one text for each assessment and format, however often that is asked for. */
 #ifndef MODES_METRICS_SERVER_H
 #define MODES_METRICS_SERVER_H
 

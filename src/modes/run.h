@@ -23,8 +23,8 @@ struct run_options {
 	/* Whether to begin with this assessment; if not, the run waits for the next one. NULL: the
 	 * run has begun when it is opened, and asks for no password. */
 	bool (*is_enough)(const struct run *run, const struct assessment *assessment);
-	bool unattended; /* whoever could be asked for a password is not there: the session goes
-			    on trying when the server refuses ours */
+	bool unattended; /* nobody can be asked for a password: the session tries again when the
+			    server refuses ours */
 	/* How much longer it waits while the first attempts to connect are still under way; µs. */
 	int64_t more_time;
 	/* Called once: the assessment is enough, or the time is over. */

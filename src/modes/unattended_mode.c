@@ -49,7 +49,7 @@ struct unattended {
 	bool wants_run; /* a new run follows this one */
 };
 
-/* --- what is said --- */
+/* --- messages --- */
 
 /* To the log, to standard error, and to systemd. */
 static void say(struct unattended *mode, const char *text)

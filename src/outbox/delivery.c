@@ -84,7 +84,8 @@ static enum delivery_step wait_for(struct delivery *delivery, enum dboutbox_stat
 		delivery->pause = most;
 	if (!delivery->is_reported || strcmp(delivery->reported, sqlstate) != 0)
 		report_wait(delivery, state, sqlstate, error);
-	/* Whoever waits for the state finds the event reported. */
+	/* Reported before the state changes: a thread that waits for the state may then rely on the
+	 * event. */
 	status_set(delivery->options.status, state, error);
 	return DELIVERY_WAIT;
 }

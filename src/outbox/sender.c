@@ -68,7 +68,8 @@ static enum delivery_step take_step(struct sender *sender)
 	enum delivery_step step = delivery_run(sender->delivery, &pause);
 	prune(sender);
 	pthread_mutex_unlock(&sender->delivering);
-	/* Whoever waits for the step finds its numbers on the page. */
+	/* Published before the step is reported: a thread that waits for the step finds its numbers
+	 * on the page. */
 	publisher_show(&sender->publisher);
 	pthread_mutex_lock(&sender->mutex);
 	sender->steps++;

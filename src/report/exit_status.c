@@ -39,7 +39,7 @@ int exit_status_of_result(const struct action *plan, const struct assessment *as
 	return clean_if_seen(assessment, limits->least);
 }
 
-/* What is leaked does not count for an emergency: it stops processes. */
+/* Leaks do not count for an emergency, which stops processes. */
 static int stopped_if_seen(const struct assessment *assessment)
 {
 	if (findings_count_without_process(assessment) > 0)

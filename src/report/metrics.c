@@ -1,5 +1,5 @@
-/* A table of metrics: its rows are written one after the other, each for all servers, because both
- * formats want the samples of a metric to stand together. */
+/* A table of metrics. Each row is written for all servers before the next one, because both formats
+ * want the samples of a metric together. */
 #include "report/metrics.h"
 
 #include <inttypes.h>

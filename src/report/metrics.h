@@ -1,7 +1,7 @@
 /* The metrics of servers: Prometheus' text format, or OpenMetrics 1.0. Pure.
  *
- * What is not known has no sample: without fresh rows there is none about sessions. No series
- * stands twice, and their number is limited whatever the server's rows say. */
+ * What is not known has no sample: without fresh rows there is none about sessions. No series is
+ * written twice, and their number is limited whatever the server's rows contain. */
 #ifndef REPORT_METRICS_H
 #define REPORT_METRICS_H
 

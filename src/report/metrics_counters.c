@@ -107,7 +107,8 @@ static struct page_memory *find_page(
 	return added;
 }
 
-/* What was counted since; a count that fell is another one's, which begins at 0. */
+/* The increase since the last time. A count that fell belongs to a new counter, which began at 0.
+ */
 static uint64_t take(uint64_t *last, uint64_t now)
 {
 	uint64_t more = now >= *last ? now - *last : now;

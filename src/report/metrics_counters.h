@@ -16,7 +16,7 @@
 struct assessment;
 struct metrics_counters;
 
-/* So many pools are told apart by their names; the others share this one. */
+/* The number of pools that have a label of their own; the others share one. */
 #define METRICS_POOLS_MAX 100
 #define METRICS_OTHER     "other"
 

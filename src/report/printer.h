@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Where a note under a row begins: behind its pid. */
+/* The column where a note below a row begins: after the row's pid. */
 #define PRINTER_NOTE_COLUMN 11
 
 struct printer_style {

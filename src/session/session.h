@@ -59,8 +59,8 @@ void session_set_password(struct session *session, const char *password);
  * is made before session_set_password(). */
 bool session_needs_password(const struct session *session);
 
-/* From now on there is nobody to ask for a password: the session never needs one, and tries again
- * when the server has refused ours, because a file or a command may give another one by then. */
+/* From now on nobody can be asked for a password. The session never needs one; when the server
+ * refuses ours, it tries again, because a file or a command may give another one by then. */
 void session_never_ask(struct session *session);
 
 /* The command that prints the password when the server asks for one: in each attempt it is run

@@ -138,7 +138,8 @@ static void set_modes(struct tui *tui)
 	output_frame(&tui->output);
 }
 
-/* xterm's private mode: pasted text is between marks, so that input.c can tell it from keys. */
+/* xterm's private mode: pasted text is between marks, so that input.c can distinguish it from keys.
+ */
 #define PASTE_ON  "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 

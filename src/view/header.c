@@ -74,7 +74,7 @@ static int draw_title_right(const struct frame *frame, int y)
 	return right - width;
 }
 
-/* Puts one part and moves x behind it; false if there is no room for it. */
+/* Draws one part and moves x after it; false if there is no room for it. */
 static bool put_part(struct grid *grid, int *x, int y, int right, const struct line *line)
 {
 	int width = line_width(grid, line);

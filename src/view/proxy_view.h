@@ -1,4 +1,4 @@
-/* The local proxy: its item in the header, its screen, and the applications behind it. */
+/* The local proxy: its item in the header, its screen, and the applications that use it. */
 #ifndef VIEW_PROXY_VIEW_H
 #define VIEW_PROXY_VIEW_H
 

@@ -247,7 +247,7 @@ static void show_start(void)
 	judge("first frame / bare connection", took / beside, AIM_START);
 }
 
-/* --- a key while the server stands still --- */
+/* --- a key while the server is stopped --- */
 
 static pid_t own_backend(void)
 {

@@ -1,7 +1,7 @@
-/* collect/backend_rows: rows of pg_stat_activity in the binary format, from any server. An input:
+/* collect/backend_rows: rows of pg_stat_activity in the binary format, from any server. An input is
  * a byte whose lowest bit leaves the text of statements out and whose others are the difference
- * from the right number of columns, then the cells: a byte for the length, 255 for NULL, 254 for
- * two bytes of length behind it, and the bytes. */
+ * from the right number of columns, then the cells: a byte for the length (255: NULL; 254: two
+ * bytes of length follow), and the bytes. */
 #include <libpq-fe.h>
 #include <string.h>
 

@@ -120,7 +120,8 @@ static bool is_command(const struct key_event *event)
 	return event->key == INPUT_CHAR && event->c == 'k' && !event->pasted;
 }
 
-/* Keys may hold the mark that begins a paste: its end is sent behind them. Then a key is a key. */
+/* Keys may contain the mark that begins a paste. The mark that ends it is sent after them, so that
+ * later keys are keys again. */
 static bool send_keys(const uint8_t *bytes, size_t size)
 {
 	forget_events();

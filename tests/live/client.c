@@ -182,7 +182,7 @@ static bool ends_at_rest(PGconn *conn, long us)
 	return ppoll(&pollfd, 1, &time, NULL) > 0;
 }
 
-/* One session of flip; tells how it ended. */
+/* One session of flip; returns how it ended. */
 static void flip(PGconn *conn, unsigned *seed)
 {
 	/* it is not told any more once the connection is lost */

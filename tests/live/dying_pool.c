@@ -166,7 +166,7 @@ static int play_never_exited(void)
 	return stay();
 }
 
-/* The pool is told to leave signals alone, and so does everybody else. */
+/* The pool does not handle signals, and nothing else in the process does. */
 static int play_died(void)
 {
 	config.no_signals = 1;

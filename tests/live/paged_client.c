@@ -106,8 +106,8 @@ static void play_sleep(void)
 		give_up("acquire");
 }
 
-/* Past fork(), of which libdbpool hears and closes the child's copies. Whoever kills the parent
- * kills the child: its number is told. */
+/* Not by fork(): libdbpool would notice that and close the child's copies. The child's pid is
+ * printed, because whoever kills the parent must kill the child, too. */
 static void play_fork(void)
 {
 	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);

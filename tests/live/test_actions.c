@@ -1,5 +1,5 @@
-/* --kill-leaked on a real server: what is planned, what came to life meanwhile, what is refused,
- * and what stands in the way of the audit log. */
+/* --kill-leaked on a real server: what is planned, sessions that became active again, refusals, and
+ * an audit log that cannot be written. */
 #include "live_group.h"
 
 #include <signal.h>
@@ -211,7 +211,8 @@ static void more_than_the_limit_is_reported_before_the_question(void **state)
 	PQfinish(second);
 }
 
-/* Named by its application or by its process; whoever is neither is out of reach, leaked or not. */
+/* Found by its application_name or its process; any other session is out of reach, leaked or not.
+ */
 static void nobody_out_of_scope_is_ended(void **state)
 {
 	(void)state;

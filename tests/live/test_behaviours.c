@@ -101,7 +101,7 @@ static int server_version; /* major */
 static char *conninfo_of(size_t run)
 {
 	CLEANUP(cleanup_free) char *more = mem_printf("dbname=run%zu", run);
-	/* both ways are used: over the one a session is told by its port, over the other by its
+	/* both are used: over TCP a session is found by its port, over a Unix socket by the
 	 * socket's ends */
 	return live_conninfo(server, run % 2 ? LIVE_UNIX : LIVE_TCP4, more);
 }

@@ -201,7 +201,7 @@ __attribute__((format(printf, 2, 3))) static void start(struct call *call, const
 	va_start(args, format);
 	assert_true(vasprintf(&more, format, args) >= 0);
 	va_end(args);
-	/* the later of two stands */
+	/* the later of two counts */
 	CLEANUP(cleanup_free) char *conninfo = mem_printf("%s %s", base, more);
 	free(more);
 	prepare(call, false, conninfo);
@@ -514,7 +514,8 @@ static void ref_handle(uv_handle_t *handle, void *data)
 	uv_ref(handle);
 }
 
-/* Lets go of the session: the loop does not wait for the look-up, and tells that it goes on. */
+/* Frees the session. The loop does not wait for the look-up, and reports that it is still running.
+ */
 static void end_beside_look_up(struct call *call)
 {
 	session_free(call->session);
@@ -582,7 +583,7 @@ static bool has_read_all(void *data)
 	return uv_run(reader->loop, UV_RUN_NOWAIT) == 0;
 }
 
-/* A pipe that nobody writes to stands for the disk: whoever waited for it would wait for ever. */
+/* A pipe that nobody writes to replaces a disk that hangs: a reader would wait for ever. */
 static void a_disk_that_hangs_holds_up_nobody(void **state)
 {
 	(void)state;

@@ -36,7 +36,7 @@ static int count_entries(const char *path, char *ret_name, size_t size)
 	return count;
 }
 
-/* Whoever has no password is not let in. */
+/* Without the password nobody is let in. */
 static void assert_closed(const char *socket_path, int port)
 {
 	CLEANUP(cleanup_free)
@@ -161,7 +161,7 @@ static bool is_gone(pid_t pid)
 	char path[64], line[256];
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
-	/* a zombie of an init that does not reap is nobody's any more */
+	/* a zombie of an init that does not reap belongs to no test */
 	return !file || !fgets(line, sizeof(line), file) || strstr(line, ") Z ");
 }
 

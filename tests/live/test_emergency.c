@@ -1,4 +1,5 @@
-/* The emergency on a real server: who is stopped, who never is, and what is told of it. */
+/* The emergency on a real server: which processes are stopped, which never are, and what is
+ * reported. */
 #include "live_group.h"
 
 #include <signal.h>
@@ -286,10 +287,10 @@ static void readonly_forbids_it(void **state)
 	assert_true(live_running(program));
 }
 
-/* For root alone: else the server's user is ours, and nothing is hidden.
+/* Only as root: as another user the server's processes are ours, and nothing is hidden.
  *
- * Whose sessions are at work when their process is stopped, and that belong to another user than
- * the server does: nobody tells us which they are, and we do not say that all is well. */
+ * The sessions are active when their process is stopped, and belong to another user than the
+ * server's. Nothing shows which they are, so the emergency must not report that all is well. */
 static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
 {
 	(void)state;
@@ -345,7 +346,7 @@ static void what_a_supervisor_starts_again_survives_and_is_reported(void **state
 	live_run_clear(&run);
 }
 
-/* A plan tells what goes with each process. */
+/* A plan says what is lost with each process. */
 static void what_is_lost_is_part_of_the_plan(void **state)
 {
 	(void)state;
@@ -456,7 +457,7 @@ static void interrupted_it_says_what_was_done(void **state)
 	assert_true(live_running(apps[0]));
 }
 
-/* Ctrl-C, and the word that was typed behind it. */
+/* Ctrl-C, and the word typed after it. */
 static void an_interrupted_question_stops_nothing(void **state)
 {
 	(void)state;

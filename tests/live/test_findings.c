@@ -1,5 +1,5 @@
-/* "Nothing found" is said only of what was looked at: each situation in each mode, in words and by
- * exit status. */
+/* "Nothing found" is reported only of what could be seen: each situation in each mode, in words and
+ * by exit status. */
 #include "live_group.h"
 
 #include <errno.h>

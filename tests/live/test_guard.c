@@ -133,7 +133,7 @@ static void a_proven_leak_is_ended_and_nothing_else(void **state)
 	assert_int_equal(json_integer_value(live_member(event, "terminated")), 1);
 	json_decref(event);
 	finish(guard);
-	/* each decision is said once */
+	/* each decision is reported once */
 	CLEANUP(cleanup_free) char *name = name_of(idle);
 	assert_int_equal(count_text(live_err(guard), name), 1);
 }

@@ -1,4 +1,5 @@
-/* The modes without a screen: --once, --json, --count, --follow, and what is said of mistakes. */
+/* The modes without a screen: --once, --json, --count, --follow, and the messages for wrong usage.
+ */
 #include "live_group.h"
 
 #include <fcntl.h>

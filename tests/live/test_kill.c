@@ -292,7 +292,7 @@ static void only_a_yes_is_one(void **state)
 	live_wait_sessions(server, NULL, 0, 10000);
 }
 
-/* Ctrl-C, and a yes that was typed behind it. */
+/* Ctrl-C, and a "yes" typed after it. */
 static void an_interrupted_question_ends_nothing(void **state)
 {
 	(void)state;

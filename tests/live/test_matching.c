@@ -121,7 +121,7 @@ static void gone_is_proven_without_privilege(void **state)
 
 /* --- namespaces --- */
 
-/* unshare(1)'s arguments, for who may and who needs a user namespace first. */
+/* The arguments of unshare(1): without root it needs a user namespace first. */
 static const char *namespaces(const char *root, const char *user)
 {
 	return getuid() == 0 ? root : user;

@@ -285,7 +285,7 @@ static void killed_clients_are_proven_gone(void **state)
 			live_signal(clients[i], SIGKILL);
 			await(dbtop, is_gone, places[i].name, places[i].name);
 		}
-		/* and by who sees them for the first time */
+		/* and by a dbtop that sees them for the first time */
 		json_t *root = live_dbtop_json(NULL, way_to_server(way), NULL);
 		for (size_t i = 0; i < PLACES; i++)
 			check_text(row_of(root, places[i].name), "reason", "client_gone");

@@ -127,7 +127,8 @@ static void start_again(struct private_server *ended)
 		fail_msg("%s", error);
 }
 
-/* A second server whose data are replaced by a copy of the first one's, which it follows. */
+/* A second server: its data are replaced by a copy of the first one's, and it becomes the first
+ * one's standby. */
 static void start_standby(void)
 {
 	char error[PRIVATE_SERVER_ERROR_MAX];

@@ -1,5 +1,5 @@
-/* libdboutbox against a real server: what becomes of a write that the server refuses, and what is
- * told of those that wait. */
+/* libdboutbox and a real server: what happens to a write that the server refuses, and what is
+ * reported of those that wait. */
 #include "outbox_set.h"
 
 #include <string.h>

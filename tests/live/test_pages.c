@@ -402,7 +402,7 @@ static void each_worker_of_gunicorn_has_its_page(void **state)
 
 /* --- C --- */
 
-/* Writes the manual's example to a file: what stands between "#include <dbpage.h>" and ".fi". */
+/* Writes the manual's example to a file: the text between "#include <dbpage.h>" and ".fi". */
 static void extract(const char *name)
 {
 	CLEANUP(cleanup_free) char *text = live_read("docs/dbpage.3");
@@ -491,7 +491,7 @@ static void take_down(void)
 	free(folder);
 }
 
-/* A killed process's page is none of the next test's. */
+/* Removes the pages of killed processes, which the next test must not see. */
 static void clean_up(void)
 {
 	CLEANUP(cleanup_free) char *command = mem_printf("rm -f %s/*.page", folder);

@@ -1,4 +1,4 @@
-/* PgBouncer in trouble, who starves behind it, and a leak through a transaction pool. */
+/* PgBouncer in trouble, clients that starve behind it, and a leak through a transaction pool. */
 #include "live_group.h"
 
 #include <arpa/inet.h>

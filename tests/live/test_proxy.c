@@ -247,7 +247,7 @@ static void absent_and_foreign(void **state)
 	json_decref(root);
 	live_free(other);
 
-	/* nothing is said of a proxy that nobody spoke of */
+	/* nothing is reported of a proxy that was not configured */
 	CLEANUP(cleanup_free)
 	char *silent = live_file(live_folder(), "silent.yaml", "proxy:\n  port: 0\n");
 	root = snapshot(silent, 0);
@@ -255,7 +255,7 @@ static void absent_and_foreign(void **state)
 	json_decref(root);
 }
 
-/* It listens, but nobody answers behind it. */
+/* It listens, but no server answers behind it. */
 static void listening_is_not_serving(void **state)
 {
 	(void)state;
@@ -404,8 +404,8 @@ static void another_users_word_is_no_proof(void **state)
 	free(log);
 }
 
-/* Each session of ours is told as that, for as long as there is one: here an answer that is on its
- * way for half a second keeps the connection attempt's. */
+/* Each of dbtop's own sessions is reported as its own for as long as it exists. Here an answer that
+ * takes half a second keeps the session of the connection attempt. */
 static long count_own(const char *out)
 {
 	long count = 0;

@@ -335,8 +335,8 @@ static void each_answer_is_one_row_and_true(void **state)
 
 /* --- a hostile search_path --- */
 
-/* What the statements could mean instead, each an exact match that stands before pg_catalog's; it
- * raises an error when it is evaluated. */
+/* Objects that the statements' names would match exactly, and before pg_catalog's. Each raises an
+ * error when it is evaluated. */
 static const char hostile_sql[] =
 	"CREATE SCHEMA hostile;"
 	"CREATE FUNCTION hostile.trap() RETURNS bool LANGUAGE plpgsql AS"

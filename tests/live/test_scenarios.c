@@ -182,7 +182,7 @@ static bool has_walsender(void *data)
 		       " WHERE usename = 's_basebackup' AND backend_type = 'walsender'") == 1;
 }
 
-/* Its walsender waits for who reads: nobody does. */
+/* Nobody reads what its walsender sends, so the walsender waits. */
 static void start_basebackup(void)
 {
 	CLEANUP(cleanup_free) char *conninfo = as("s_basebackup");
@@ -482,7 +482,7 @@ static void each_of_two_pgbouncers_at_a_port_has_its_reserve(void **state)
 	live_pgbouncer_stop(pair[1]);
 }
 
-/* dbtop itself came through it, and nobody tells whose the sessions are. */
+/* dbtop itself came through it, and nothing shows whose the sessions are */
 static void through_a_pooler_its_sessions_are_the_poolers(void **state)
 {
 	(void)state;

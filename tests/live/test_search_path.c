@@ -18,7 +18,7 @@
 
 #define STATEMENT "@" LIVE_TRAPS_DATABASE " STATEMENT:  "
 
-static size_t log_begin; /* what stands before it in the log was sent by the traps' own test */
+static size_t log_begin; /* what precedes it in the log was sent by the test of the traps */
 
 static void assert_no_trap_sprung(int at_least)
 {

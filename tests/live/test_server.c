@@ -1,4 +1,4 @@
-/* A server that is full, restarts, or stands still. */
+/* A server that is full, restarts, or is stopped. */
 #include "live_group.h"
 
 #include <errno.h>

@@ -111,7 +111,7 @@ static void drains_when_the_server_says_so(void **state)
 		best = median < best ? median : best;
 	}
 	print_message("drain time and the server's log: %.1f ms apart\n", best);
-	/* the share of rounds tells that all is slow */
+	/* so many rounds with it mean that the machine is slow */
 	assert_true(best <= (live_rounds(100) < 100 ? 120 : 20));
 }
 

@@ -287,7 +287,7 @@ static void what_a_role_may_not_see_is_unknown(void **state)
 	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
 		assert_true(json_is_null(live_member(found, unseen[i])));
 	json_decref(root);
-	/* "nothing to end" is said only of what was seen */
+	/* "nothing to end" is reported only of what could be seen */
 	static const char *const forms[] = { "--dry-run", "--yes" };
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct live_run run =
@@ -295,7 +295,7 @@ static void what_a_role_may_not_see_is_unknown(void **state)
 		assert_int_equal(run.status, 3);
 		live_run_clear(&run);
 	}
-	/* a leak that is seen is told, whatever else is hidden */
+	/* a leak that is seen is reported, whatever else is hidden */
 	root = live_dbtop_json(&status, plain, "--idle-limit", "0.01", NULL);
 	assert_int_equal(status, 1);
 	assert_int_equal(number(root, "slots.leaked"), 1);

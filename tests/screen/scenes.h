@@ -25,7 +25,7 @@ struct scene {
 	void (*show)(struct scenery *scenery);      /* opens the page, after a first frame; NULL */
 };
 
-/* What stands on the stage. */
+/* What the scenes have in common. */
 struct scenery {
 	struct arena *arena; /* of what the scene adds */
 	struct assessment *assessment;

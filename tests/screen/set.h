@@ -26,7 +26,7 @@ void set_leak(void);
 /* dbtop on the set's server, without a leak at the start of the test that nobody asked for; ...:
  * more arguments, ended by NULL. It has drawn its first rows. */
 struct term *set_open(int width, int height, ...) __attribute__((sentinel));
-/* The same, with a terminal of one's own making (width and height among it). */
+/* The same, with the given options for the terminal, width and height among them. */
 struct term *set_open_in(const struct term_options *options, ...) __attribute__((sentinel));
 /* Started, and nothing waited for; way: a connection string; NULL: the set's. */
 struct term *set_start(const struct term_options *options, const char *way, ...)

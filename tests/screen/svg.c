@@ -141,7 +141,7 @@ static bool draw_block(const struct svg *svg, uint32_t c, int x, int y, int cell
 	return true;
 }
 
-/* Gauges stand a little apart, as the lines of a book do: they are drawn like text. */
+/* Lines of gauges have a gap between them, as lines of text have: they are drawn like text. */
 static bool draw_shape(const struct svg *svg, const struct term_cell *cell, int x, int y, int cells)
 {
 	uint32_t c = cell->chars[0];

@@ -163,7 +163,7 @@ static void the_second_question_is_seen_as_well(void **state)
 	assert_nothing_ended();
 }
 
-/* The row under the cursor was not meant. */
+/* Enter must not end the session under the cursor instead. */
 static void what_was_tagged_and_ended_is_not_replaced(void **state)
 {
 	(void)state;
@@ -190,7 +190,8 @@ static void ask_for_the_plan(void)
 	term_confirm(term);
 }
 
-/* A folder stands where the log of actions is written. The last test: it ends the sessions. */
+/* There is a folder with the name of the log of actions. This is the last test: it ends the
+ * sessions. */
 static void what_cannot_be_logged_is_asked_about(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
-/* E on a real server: who would be stopped, the word, each step, and what is told of an end in the
- * middle; and what the dashboard says of a role's rights. */
+/* E on a real server: which processes would be stopped, the word, each step, the report when it is
+ * interrupted, and what the dashboard says of a role's rights. */
 #include "live_group.h"
 
 #include <signal.h>
@@ -34,7 +34,7 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	assert_true(term_wait_text(term, "The server is full"));
 	assert_true(term_wait_text(term, "E (--emergency) stops the application"));
 	assert_true(term_wait_text(term, "12 connections"));
-	/* nothing is said of sessions that nobody could look at */
+	/* nothing is reported of sessions that nobody could see */
 	static const char *const keys[] = { "k", "c", "K" };
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		term_press(term, keys[i]);
@@ -146,7 +146,8 @@ static void it_is_aimed_at_a_row_and_unticked(void **state)
 	term_press(term, "s t o p");
 	term_confirm(term);
 	assert_true(term_wait_text(term, "nothing is ticked"));
-	/* the cursor stands on the prompt; blank, heading and the fuller process are next */
+	/* the cursor is on the prompt; a blank line, a heading and the process with more
+	 * connections follow */
 	term_press(term, "Down Down Down Space");
 	assert_true(term_wait_text(term, "Emergency: stop 1 process with 2 connections?"));
 	term_confirm(term);

@@ -1,7 +1,7 @@
-/* Every page, in every theme, at every size: nothing is cut in mid-word, nothing leaves its box,
- * the way back is seen, colours are the theme's and can be read, leaked is told by more than
- * colour, and what stands there is what it would be if it were drawn afresh. The pages are the
- * stage's; test_sizes.c looks at the program's own. */
+/* Every screen, in every theme, at every size: no word is cut, nothing leaves its box, the way back
+ * is visible, all colours are the theme's and legible, leaks differ by more than colour, and the
+ * screen is the same when it is drawn afresh. The screens are scenes; test_sizes.c tests the
+ * program's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
-/* Thousands of random keys, clicks, and resizes: nothing ends dbtop, and what stands on the screen
- * is what it would be if it were drawn afresh. The server is a private one: a plan that is
- * confirmed ends its sessions, and new ones come. So is the folder of stats pages, and no
- * configuration but ours names a command that starts a proxy. $DBTOP_TEST_SEED repeats a run. */
+/* Thousands of random keys, clicks and resizes: nothing ends dbtop, and the screen is the same when
+ * it is drawn afresh. The server is a private one: a plan that is confirmed ends its sessions, and
+ * new ones come. So is the folder of stats pages, and no configuration but ours names a command
+ * that starts a proxy. $DBTOP_TEST_SEED repeats a run. */
 #include "set.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
-/* A server that stands still, goes away, comes back, or has no room: keys are answered, what is
- * shown says how old it is, and the connection is found again. */
+/* A server that is stopped, goes away, comes back, or is full: keys are answered, the age of old
+ * data is shown, and dbtop connects again. */
 #include "set.h"
 
 #include <signal.h>
@@ -40,7 +40,7 @@ static void keys_are_answered_while_the_server_hangs(void **state)
 		assert_true(term_wait_gone(term, "Help"));
 	}
 	assert_true(best < AT_ONCE);
-	/* its age stands in front, and what was known is still there */
+	/* the age is in front, and the last data are still shown */
 	assert_true(term_wait_text(term, "old"));
 	assert_true(term_wait_text(term, "does not answer"));
 	assert_true(term_shows(term, "forgetful"));

@@ -46,7 +46,7 @@ static void the_terminal_is_given_back(void **state)
 	}
 }
 
-/* The key bar, or the dialog's, stands at the lower edge, however high the window is. */
+/* The key bar, or the dialog's, is at the lower edge, however high the window is. */
 static bool fills_window(struct term *term, void *data)
 {
 	(void)data;

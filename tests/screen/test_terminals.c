@@ -213,7 +213,7 @@ static void hostile_names_move_nothing(void **state)
 		assert_column(term, headings[i], "␛]0;owned");
 		assert_column(term, headings[i], "SELECT 1 AS idle");
 	}
-	/* the last column stays free, and the header stands where it stood */
+	/* the last column stays free, and the header is where it was */
 	struct term_screen *screen = term_copy(term);
 	for (int y = 4; y < 30; y++)
 		if (term_cell(screen, 199, y)->chars[0] != 0x2500)

@@ -88,9 +88,8 @@ static void a_good_shutdown_passes(void **state)
 	end(term, 0);
 }
 
-/* A process that is stuck in the kernel: whoever reads its command line waits for ever. For dbtop
- * alone, in a mount namespace of its own, a FIFO that nobody writes to stands in the file's place.
- */
+/* A process that is stuck in the kernel: reading its command line takes for ever. For dbtop alone,
+ * in a mount namespace of its own, that file is a FIFO that nobody writes to. */
 static struct term *start_beside_hung(pid_t pid)
 {
 	/* unshare cannot make "/" private in a chroot, where it is no mount point */

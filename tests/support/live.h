@@ -105,7 +105,7 @@ struct live_program;
 struct live_program_options {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked for in PATH */
 	const char *const *env;  /* "NAME=value" is set, "NAME" removed; NULL-terminated, or NULL */
-	const char *input;       /* what stands in its stdin; NULL: /dev/null */
+	const char *input;       /* what it reads from stdin; NULL: /dev/null */
 	const char *folder;      /* its working folder; NULL: ours */
 	int out;                 /* a descriptor as its stdout; 0: captured */
 	bool terminal;           /* stdin and /dev/tty are a terminal: live_type() */
@@ -128,8 +128,8 @@ const char *live_err(struct live_program *program);
 /* Into its terminal: "y\n". */
 void live_type(struct live_program *program, const char *text);
 
-/* Waits until it has written text to its terminal: what is typed before is thrown away by who asks
- * for a password. */
+/* Waits until it has written text to its terminal. What is typed earlier is lost: a program that
+ * asks for a password throws it away. */
 void live_wait_prompt(struct live_program *program, const char *text, int ms);
 
 /* Whether its terminal shows what is typed; also after its end. */
@@ -216,12 +216,12 @@ json_t *live_member(json_t *object, const char *path);
 /* The client program: tests/live/client.c. */
 const char *live_client_path(void);
 
-/* Starts the client program (tests/live/client.c tells the roles) and waits until it is ready: its
- * connections stand as the role says. The list of arguments ends with NULL. */
+/* Starts the client program (tests/live/client.c describes the roles) and waits until it is ready:
+ * its connections are then as the role says. The list of arguments ends with NULL. */
 struct live_program *live_client(const char *conninfo, const char *role, ...)
 	__attribute__((sentinel));
 
-/* The same, with options of one's own; their argv is replaced. */
+/* The same with the given options, whose argv is replaced. */
 struct live_program *live_client_with(const struct live_program_options *options,
 	const char *conninfo, const char *role, ...) __attribute__((sentinel));
 

@@ -27,7 +27,8 @@ struct live_pgbouncer {
 /* Those that are not stopped yet. */
 static struct live_pgbouncer *pgbouncers;
 
-/* To who runs it; the folder last, because root writes nothing in another user's. */
+/* Gives the files to the user who runs it; the folder last, because root may not write into another
+ * user's. */
 static void give_away(const char *path)
 {
 	const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;

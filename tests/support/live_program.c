@@ -136,7 +136,7 @@ static char *public_copy(const char *path)
 	return copy;
 }
 
-/* Whoever runs a test by hand has a terminal, where a program would ask for a password. */
+/* A test that is run by hand has a terminal, where a program would ask for a password. */
 static void leave_terminal(void)
 {
 	CLEANUP(cleanup_fd) int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -234,7 +234,7 @@ struct live_program *live_start(const struct live_program_options *options)
 		fail_msg("fork: %s", strerror(errno));
 	free(home.passfile);
 	free(home.valgrind_logs);
-	/* here as well: whoever is first, the group is there when this returns */
+	/* here, too: parent and child both do it, so that the group exists when this returns */
 	if (options->own_group)
 		(void)setpgid(program->pid, program->pid);
 	program->next = programs;

@@ -1,8 +1,9 @@
 /* A database full of functions, operators, types and views that have the names of PostgreSQL's own.
  *
- * Whoever may create objects in a schema on somebody's search_path can do the same: an unqualified
- * name resolves to the object that matches the arguments best, or that comes first in the path. The
- * server logs what each statement resolves to, so that a trap is also found where it is not run. */
+ * Anybody who may create objects in a schema on somebody's search_path can do the same: an
+ * unqualified name resolves to the object that matches the arguments best, or that comes first in
+ * the path. The server logs what each statement resolves to, so that a trap is also found where it
+ * is not run. */
 #ifndef LIVE_TRAPS_H
 #define LIVE_TRAPS_H
 

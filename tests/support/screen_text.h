@@ -12,7 +12,7 @@ struct assessment;
 struct grid;
 struct history;
 
-/* One line a row, blanks at its end left out. The caller frees it. */
+/* One line for each row, without blanks at its end. The caller frees it. */
 char *screen_text(const struct grid *grid);
 
 /* The same with colours (ANSI), roughly as the default theme has them. */

@@ -26,7 +26,7 @@ struct term_options {
 	const char *const *environment;
 };
 
-/* Never NULL: without a pty, or a program, there is no test to go on with. argv[0] is its path. */
+/* Never NULL: the test fails if there is no pty or no program. argv[0] is the program's path. */
 struct term *term_start(const struct term_options *options, const char *const *argv);
 
 /* Kills what still runs. NULL is allowed. */

@@ -46,9 +46,9 @@ void term_show(struct term *term, const char *bytes, size_t size);
 /* No sequence and no character is half there. */
 bool term_is_whole(const struct term *term);
 
-/* It is about to be given something to do: it is at rest only after it slept once more. What is
- * written to a pty comes to its reader a little later, and until then nothing is there to be read.
- */
+/* Call this before the program is sent something: it counts as asleep only when it has slept again
+ * since. What is written to a pty reaches its reader a little later, and the program may sleep
+ * until then. */
 void term_stirred(struct term *term);
 
 /* Bytes for the program, all of them. */

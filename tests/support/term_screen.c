@@ -229,7 +229,7 @@ static struct term_cell read_cell(const struct term *term, int x, int y)
 	};
 	if (right_half)
 		return cell;
-	/* what stands behind the last one is anything */
+	/* whatever follows the last one does not matter */
 	for (int i = 0; i < TERM_CELL_CHARS && from.chars[i]; i++)
 		cell.chars[i] = from.chars[i];
 	if (!cell.chars[0])

@@ -1,4 +1,4 @@
-/* analyze/client_processes: each process stands in the list once, and is found at once. */
+/* analyze/client_processes: each process is in the list once, and is found there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* modes/emergency_assess: what an emergency waits for before it judges the processes. The test
- * stands in for the target. */
+ * replaces the target. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

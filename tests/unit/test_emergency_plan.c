@@ -269,7 +269,7 @@ static void other_users_are_roots_when_asked(void **state)
 	assert_judged(theirs, true, SKIP_OTHER_USER);
 }
 
-/* For root, too, and whoever it is; only a name lets it go. */
+/* For root, too, and for any other user; only a name releases it. */
 static void what_runs_as_the_servers_user_is_stopped_only_by_name(void **state)
 {
 	static const char *web[] = { "web" };
@@ -591,8 +591,8 @@ static const char *why_left(
 	return ret->left[0].why;
 }
 
-/* Who started it again, and what keeps it away; never advice to stop what may be one's own login.
- */
+/* What started it again, and how to stop that; it never advises to stop what may be the user's own
+ * login. */
 static void what_came_back_is_reported_with_what_to_do(void **state)
 {
 	(void)state;

@@ -162,7 +162,8 @@ static void links_know_connections_to_the_port(void **state)
 	close(idle);
 }
 
-/* The server's own end is at the port, too; and a connection to another port is none of ours. */
+/* The server's own end has the port, too; and a connection to another port is not the
+ * application's. */
 static void links_are_the_clients_ends_alone(void **state)
 {
 	struct fixture *f = *state;

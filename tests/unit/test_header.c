@@ -246,7 +246,7 @@ static void the_smallest_say_what_they_can(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* "full in 12 min" is said only of a steady rise. */
+/* "full in 12 min" is shown only for a steady rise. */
 static void a_steady_rise_says_when_it_is_full(void **state)
 {
 	(void)state;

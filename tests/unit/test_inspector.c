@@ -127,7 +127,7 @@ static void hang(struct fixture *f, int pid, const char *file)
 	assert_int_equal(mkfifo(f->fifos[pid], 0600), 0);
 }
 
-/* Whoever opened the file reads its end. */
+/* The reader that opened the file gets its end. */
 static void go_on(struct fixture *f, int pid)
 {
 	assert_true(f->writers[pid] >= 0);

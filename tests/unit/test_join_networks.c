@@ -200,7 +200,7 @@ static void check(
 	fail_msg("no connection %d", pid);
 }
 
-/* Rounds of the same world; `build` adds to it, and is told which round it is. */
+/* Rounds of the same world; `build` adds to it, and gets the number of the round. */
 static struct assessment *observe(
 	int rounds, bool over_unix, void (*build)(struct world *world, int round))
 {
@@ -273,7 +273,8 @@ static void unseen_server(struct world *world, int round)
 	world->peers->processes[1].inner_pid = 7; /* the process is not our backend */
 }
 
-/* Without the server's namespace, loopback is nobody's, and nothing is proven that was not seen. */
+/* Without the server's namespace, an address of loopback belongs to nobody, and only what was seen
+ * is proven. */
 static void an_unseen_server_proves_nothing(void **state)
 {
 	(void)state;

@@ -177,7 +177,7 @@ static void every_setting_is_in_the_manual(void **state)
 				style_name((enum style)i));
 }
 
-/* What the help and the key bar say of a key fits where it stands. */
+/* The help's and the key bar's words for a key fit into their places. */
 static void keys_are_printed_in_short(void **state)
 {
 	(void)state;

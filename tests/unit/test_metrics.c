@@ -45,7 +45,7 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The samples' names and labels, each of which must stand once. */
+/* The samples' names and labels; each must occur once. */
 static void assert_no_series_twice(const char *text)
 {
 	CLEANUP(cleanup_free) char *copy = mem_strdup(text);
@@ -115,7 +115,7 @@ static void openmetrics_differs_in_counters_units_and_its_end(void **state)
 	assessment_free(assessment);
 }
 
-/* Without current rows nothing is said of sessions. */
+/* Without current rows nothing is reported of sessions. */
 static void what_is_not_known_has_no_sample(void **state)
 {
 	(void)state;

@@ -1,4 +1,4 @@
-/* Unit tests of who holds the sockets, on a /proc made here and with a clock set here. */
+/* proc/owners, on a /proc and with a clock made by the test. */
 #include <ftw.h>
 #include <math.h>
 #include <setjmp.h>

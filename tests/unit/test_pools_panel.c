@@ -101,7 +101,7 @@ static void what_waits_in_the_outbox_is_shown(void **state)
 	*outbox = (struct pool_outbox){ .present = true, .oldest_at = INSTANT_UNKNOWN };
 	check(assessment, 160, 36, "p99 2.3ms   longest hold");
 	check(assessment, 200, 36, "outbox 0   ");
-	/* The page of a dead process still tells what its file keeps. */
+	/* The page of a dead process still shows what its file keeps. */
 	assessment->pages->items[0].status = POOL_PAGE_DEAD;
 	outbox->waiting = 12;
 	check(assessment, 160, 36, "left behind   outbox 12");

@@ -1,5 +1,5 @@
-/* collect/proxy: a connection attempt, or a scan, that hangs is reported. The test stands in for
- * the scan, the attempt and the clock. */
+/* collect/proxy: a connection attempt, or a scan, that hangs is reported. The test replaces the
+ * scan, the attempt and the clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -439,7 +439,7 @@ static void dump_target(struct fixture *f, uint16_t port, const char *path)
 }
 
 /* Two servers were bound to one path, one after the other; in two mount namespaces it may be at the
- * same time. The file tells them apart, and the path does not. */
+ * same time. The file distinguishes them, and the path does not. */
 static void unix_knows_the_targets_file_from_another_of_its_path(void **state)
 {
 	struct fixture *f = *state;
