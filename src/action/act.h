@@ -1,8 +1,8 @@
-/* The statements behind an action: the one that checks and signals in one go, the one that asks
- * who is still there, and what their answers mean.
+/* The statements of an action: one checks and signals at once, one asks which sessions are still
+ * there. Also reads their answers.
  *
- * Everything is decided inside the server, in the act. What is left between the check and the
- * signal is a gap of about a microsecond: act.c says why it cannot be closed. */
+ * The server decides everything itself. Between the check and the signal a gap of about a
+ * microsecond remains: act.c says why it cannot be closed. */
 #ifndef ACTION_ACT_H
 #define ACTION_ACT_H
 

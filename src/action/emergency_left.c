@@ -121,7 +121,8 @@ static void leave_unseen(struct emergency *emergency, size_t unseen)
 		&(struct emergency_left){
 			.name = "sessions whose client is gone",
 			.connections = (uint32_t)unseen,
-			.why = "which they are is not ours to see: K ends them, or dbtop as root",
+			.why = "this user cannot see their processes: K ends them, or dbtop as "
+			       "root",
 		});
 }
 

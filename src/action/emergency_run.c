@@ -129,7 +129,7 @@ static void finish(struct emergency_run *run)
 	run->callbacks.done(run->callbacks.data);
 }
 
-/* We are in. A server that does not say who is connected keeps no process of the plan. */
+/* Connected: asks again until the server reports its sessions, but not for ever. */
 static void await_answer(struct emergency_run *run, int64_t now)
 {
 	if (!run->connected_at)
@@ -170,7 +170,7 @@ static void take_over(
 		if (!step->selected)
 			return;
 		step->result = RESULT_CHANGED;
-		step->detail = "it has let go of its connections: left alone";
+		step->detail = "it has closed its connections: left alone";
 		on_stopped(run, step);
 		return;
 	}

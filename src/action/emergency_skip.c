@@ -309,9 +309,10 @@ static enum skip_reason judge_address(const struct judge *judge, struct suspect 
 	if (!suspect->elsewhere)
 		return SKIP_NONE;
 	suspect->why = judge->assessment->peers->target.server.family == AF_UNIX
-		? "it came over TCP, and dbtop did not: dbtop -h 127.0.0.1 sees its name"
-		: "it came another way than dbtop: dbtop -h, with its address or socket's folder, "
-		  "sees its name";
+		? "it connected over TCP, and dbtop did not: dbtop -h 127.0.0.1 shows its name"
+		: "it connected another way than dbtop: dbtop -h, with its address or socket's "
+		  "folder, "
+		  "shows its name";
 	return SKIP_NOT_TOLD;
 }
 

@@ -22,8 +22,8 @@ struct executor *execute_new(uv_loop_t *loop, struct session *session, int64_t d
  * interrupted. */
 void execute_begin(struct executor *executor, struct action *action);
 
-/* What was not sent yet never will be. Each session without a result gets one that says how far it
- * came. Does nothing when nothing is under way. */
+/* Sends nothing more. Each session without a result gets one that says what was done. Does nothing
+ * if no action runs. */
 void execute_interrupt(struct executor *executor);
 
 /* The same, and frees it. NULL is allowed. The handle closes in the loop's next turns: run it until

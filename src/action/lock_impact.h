@@ -1,5 +1,6 @@
-/* What the targets of a plan would lose beside what the plan was made from: the locks they hold,
- * and who waits for these. Asked once a plan, over the session, for the targets alone. */
+/* What the targets of a plan would lose besides what the plan already knows: the locks they hold,
+ * and the sessions that wait for these. Asked once for each plan, over the session, for its targets
+ * only. */
 #ifndef ACTION_LOCK_IMPACT_H
 #define ACTION_LOCK_IMPACT_H
 

@@ -46,9 +46,9 @@ const char *runner_refusal(int result);
 
 bool runner_busy(const struct runner *runner);
 
-/* Gives up the action that runs: what was not begun never will be. Each step without a result gets
- * one, also in the audit log, that says how far it came. No callback is called. The runner is of no
- * further use: free it. Does nothing at rest. */
+/* Stops the action that runs: nothing more is begun. Each step without a result gets one, also in
+ * the audit log, that says what was done. No callback is called. The runner is of no further use:
+ * free it. Does nothing if no action runs. */
 void runner_interrupt(struct runner *runner);
 
 /* The same, and frees it. NULL is allowed. The handles close in the loop's next turns: run it until

@@ -82,8 +82,8 @@ static void note_end(struct entry *entry)
 	struct process_step *process = &entry->step->process;
 	bool late = process->signal == SIGKILL && entry->action->stop_way != STOP_BY_KILL;
 	process->took = instant_monotonic() - entry->began_at;
-	set_result(
-		entry, RESULT_TERMINATED, late ? "SIGKILL: it did not obey SIGTERM in time" : NULL);
+	set_result(entry, RESULT_TERMINATED,
+		late ? "SIGKILL: it did not end in time after SIGTERM" : NULL);
 }
 
 static void on_ended(void *data, uint64_t key, int64_t at)
@@ -156,7 +156,8 @@ static void refuse(struct entry *entry, int error)
 			entry, RESULT_CHANGED, "its pid is another process's by now: left alone");
 		break;
 	default:
-		set_result(entry, RESULT_DENIED, describe(entry, "it cannot be held", error));
+		set_result(entry, RESULT_DENIED,
+			describe(entry, "no handle (pidfd) of it can be opened", error));
 		break;
 	}
 }

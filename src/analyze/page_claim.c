@@ -170,7 +170,7 @@ static const char *say_held(const struct page_claims *claims, const struct conne
 {
 	struct arena *arena = claims->assessment->arena;
 	const struct process *owner = owner_of(claims, connection);
-	const char *who = "a process that is not ours to see";
+	const char *who = "a process that this user cannot see";
 	if (owner)
 		who = arena_printf(arena, "%s (%" PRId32 ")", owner->name ? owner->name : "process",
 			owner->pid);

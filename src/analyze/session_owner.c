@@ -271,7 +271,7 @@ const char *session_owner_blind(
 			socket->seen_at - socket->opened_at >
 				(sees_all ? BLIND_AFTER : HIDDEN_AFTER))
 			return sees_all
-				? "its connections' sessions cannot be told from others'"
+				? "its sessions cannot be distinguished from others'"
 				: "the server hides its sessions from our role: GRANT pg_monitor";
 	}
 	return NULL;

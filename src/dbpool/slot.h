@@ -4,7 +4,7 @@
 
 #include "dbpool/state.h"
 
-/* Makes the slot held, and fills in the borrower's lease. */
+/* Marks the slot as held, and fills in the borrower's lease. */
 void slot_lend(struct dbpool *pool, struct link_slot *slot, struct borrower *borrower, int64_t now);
 /* Ends the hold: the lease's ticket becomes stale, the slot SLOT_CLEANING. */
 void slot_take_back(struct dbpool *pool, struct link_slot *slot, int64_t now);

@@ -1,4 +1,4 @@
-/* Starts the private server, creates the schema, starts the application. */
+/* Starts the private server, creates the schema and starts the application. */
 #include "demo/demo.h"
 
 #include <errno.h>

@@ -196,7 +196,7 @@ struct shutdown_record {
 	enum close_evidence close_evidence;
 	/* which of PgBouncer's sessions it had a transaction open in was not known in time */
 	bool lent_unknown;
-	/* it cannot be told whether it opened more connections, for less than a sample each */
+	/* it is not known whether it opened more connections, for less than a sample each */
 	bool may_have_opened;
 
 	/* What is known of the server before the signal and after the last end. */

@@ -144,7 +144,7 @@ static int print_unnamed(const struct emergency_mode *mode, int status)
 	return status;
 }
 
-/* What is to be done is known: shown, asked about, begun. */
+/* The plan is complete: shows it, asks, and begins. */
 static void decide(struct emergency_mode *mode)
 {
 	const struct options *options = &mode->app->options;

@@ -192,7 +192,7 @@ static void note_lost(void *data, const struct leak_time *leak, const struct con
 {
 	const struct guarding *guarding = data;
 	char reason[64];
-	/* what goes on under another reason gets a line as that */
+	/* a leak that continues for another reason gets a line of its own */
 	bool goes_on = connection && connection->verdict.status == STATUS_LEAKED;
 	if (goes_on || leak->noted <= NOTED_UNCERTAIN || leak->noted == NOTED_RESULT)
 		return;

@@ -17,7 +17,7 @@
 #include "loop/handle.h"
 
 struct notifier {
-	int socket; /* −1: nobody wants to know */
+	int socket; /* −1: no notifications are wanted */
 	struct sockaddr_un address;
 	socklen_t length;
 	uv_timer_t *watchdog;

@@ -45,7 +45,7 @@ static const struct option_row {
 	{ "interval", "SECONDS", 'i', KIND_TEXT, AT(interval), 0, NULL,
 		"between refreshes, 0.1 to 3600 [1]" },
 	{ "theme", "NAME", 't', KIND_TEXT, AT(theme), 0, NULL, "colours: a theme's name" },
-	{ "app", "REGEX", 'a', KIND_TEXT, AT(app), 0, NULL, "only what matches; actions obey it" },
+	{ "app", "REGEX", 'a', KIND_TEXT, AT(app), 0, NULL, "only what matches; for actions, too" },
 	{ "readonly", NULL, 0, KIND_FLAG, AT(readonly), 0, "--readonly, --no-query-text",
 		"no action is taken; no statement's text" },
 	{ "idle-limit", "TIME", 0, KIND_TEXT, AT(idle_limit), 0,
@@ -239,7 +239,7 @@ static int check_findings(struct options *options)
 	return 0;
 }
 
-/* Modes that stay ask nobody. */
+/* Modes that run until they are ended cannot ask anybody. */
 static int check_guard(const struct options *options)
 {
 	if (options->for_time && options->mode != MODE_GUARD)

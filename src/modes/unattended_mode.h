@@ -1,4 +1,4 @@
-/* --guard and --metrics: stay, and ask nobody. */
+/* --guard and --metrics: run until they are ended, and never ask. */
 #ifndef MODES_UNATTENDED_MODE_H
 #define MODES_UNATTENDED_MODE_H
 

@@ -10,7 +10,7 @@
 #include "outbox/dboutbox.h"
 #include "outbox/error.h"
 
-/* Somebody who looks at the file with sqlite3 may lock it for a moment. */
+/* A user who reads the file with sqlite3 may lock it for a moment. */
 #define BUSY_MS 5000
 
 #define PATH_LENGTH_MAX 4096

@@ -292,7 +292,7 @@ static enum delivery_step reject(struct delivery *delivery, const struct remote_
 	return end(delivery, DBOUTBOX_STOPPED, error);
 }
 
-/* A commit was refused: which of the writes is why shows when they are sent one by one. */
+/* A commit was refused. Sending the writes one by one shows which of them is the cause. */
 static enum delivery_step commit_refused(
 	struct delivery *delivery, size_t count, struct remote_failure *failure)
 {

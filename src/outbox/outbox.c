@@ -183,7 +183,7 @@ int dboutbox_write_many(
 		return refuse_forked();
 	int r = sender_ended(outbox->sender);
 	if (r != 0)
-		return outbox_fail(r, "the outbox stopped: dboutbox_stats() tells why");
+		return outbox_fail(r, "the outbox stopped: dboutbox_stats() says why");
 	void *blob;
 	size_t size;
 	r = statement_encode(statements, count, &blob, &size);

@@ -1,4 +1,4 @@
-/* The longest prefix that matches decides. What is not named is rejected. */
+/* The longest prefix that matches decides. Other codes mean that the write is rejected. */
 #include "outbox/sqlstate.h"
 
 #include <string.h>

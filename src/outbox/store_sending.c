@@ -185,7 +185,7 @@ static int reject(struct store *store, int64_t id, const struct store_rejection 
 	int r = store_sum(store, place, sequence - 1, sequence, &count, &bytes);
 	if (r != 0 || count == 0)
 		return r;
-	/* A power loss must not take this: the server would not tell it again. */
+	/* A power loss must not undo this: the server would not report it again. */
 	r = database_begin(&store->database, true);
 	if (r != 0)
 		return r;

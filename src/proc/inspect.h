@@ -43,7 +43,7 @@ struct inspect_request {
 	 * collect/relays. NULL: not known for any process. */
 	bool (*forwards)(void *data, const uint32_t *inodes, size_t n_inodes);
 	void *data;
-	struct inspect_progress *progress; /* NULL: nobody asks */
+	struct inspect_progress *progress; /* NULL: none */
 };
 
 /* Returns the facts, in the arena, of each requested process that is still the same process; if a

@@ -88,7 +88,7 @@ bool procfs_has_ended(const struct procfs_stat *stat);
 int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks);
 
 /* The kernel's function in which the process waits, from /proc/PID/wchan; "" when it runs, or when
- * that is not ours to see. */
+ * that we may not see. */
 void procfs_wait_channel(
 	const struct procfs *procfs, int32_t pid, char ret[static PROCESS_WAIT_MAX]);
 

@@ -77,7 +77,7 @@ static void put(const struct writer *writer, const struct label *labels, int64_t
 	fprintf(writer->file, "%" PRId64 "\n", value);
 }
 
-/* Nothing for what is not known. */
+/* Writes nothing for a value that is not known. */
 static void put_known(const struct writer *writer, const struct label *labels, int64_t value)
 {
 	if (value >= 0)

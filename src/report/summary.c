@@ -154,7 +154,7 @@ static void put_slots(struct summary *summary)
 	const struct slots *slots = &summary->assessment->slots;
 	put_label(summary, "slots");
 	if (slots->used_at_most < 0) {
-		printer_text(printer, "  not known: the server did not let us look");
+		printer_text(printer, "  not known: the server did not let dbtop connect");
 		printer_end_line(printer);
 		return;
 	}

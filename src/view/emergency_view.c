@@ -177,7 +177,7 @@ static void format_counting(const struct emergency *emergency, struct line *line
 static void format_freeing(const struct emergency *emergency, struct line *line)
 {
 	if (emergency->phase == EMERGENCY_FREEING)
-		line_add(line, STYLE_DIM, "one process after the other, until dbtop is in");
+		line_add(line, STYLE_DIM, "one process after the other, until dbtop can connect");
 }
 
 static const struct phase {
@@ -413,7 +413,7 @@ static void fill_plan(struct sheet *sheet)
 	add_processes(sheet, can_be_ticked,
 		emergency->connected
 			? "stopped, and their sessions ended"
-			: "stopped, one by one until dbtop gets in (found by their sockets)");
+			: "stopped, one by one until dbtop can connect (found by their sockets)");
 	if (emergency->gone->n_steps)
 		add_heading(sheet, "ended: sessions whose client is gone");
 	for (size_t i = 0; i < emergency->gone->n_steps; i++)

@@ -31,9 +31,9 @@ static const char *const protections[PROTECTION_COUNT] = {
 		"PgBouncer keeps it for the next client; no client is linked to it",
 	[PROTECTION_POOLER] =
 		"a pooler holds it; whether it keeps it for the next client cannot be asked",
-	[PROTECTION_LISTENER] = "it listens, as far as can be seen: to wait is its purpose",
+	[PROTECTION_LISTENER] = "it listens, as far as can be seen: it is meant to wait",
 	[PROTECTION_ADVISORY_LOCK] =
-		"it holds an advisory lock: whoever elects a leader with one waits for long",
+		"it holds an advisory lock: programs that elect a leader with one keep it for long",
 };
 
 static const char *const ends[] = {
@@ -236,7 +236,7 @@ static const char *untouchable(const struct connection *connection)
 	if (protection == PROTECTION_SYSTEM || backend->kind == BACKEND_WALSENDER)
 		return "nothing: it is the system's";
 	if (backend->kind != BACKEND_CLIENT || backend->start == INSTANT_UNKNOWN)
-		return "nothing: the server hides it, so it could not be told from another";
+		return "nothing: the server hides it, so it cannot be identified";
 	return NULL;
 }
 

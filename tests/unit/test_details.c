@@ -76,7 +76,7 @@ static void test_each_verdict_is_explained(void **state)
 		{ 9770, "LEAKED, presumed: idle too long", "that is why it is presumed",
 			"is not known" },
 		{ 9914, "in its pool's reserve", "waits in the pool", "it is not leaked" },
-		{ 9971, "waits for notifications", "to wait is its purpose", "it is not leaked" },
+		{ 9971, "waits for notifications", "it is meant to wait", "it is not leaked" },
 		{ 9990, "dbtop's own", "it is dbtop's own session", "nothing: it is dbtop's own" },
 		{ 9980, "unknown", "GRANT pg_monitor TO dbtop;", "nothing: the server hides it" },
 		{ 9960, "idle, for 3.0s", "presumed leaked after 5m00s idle", "no statement runs" },

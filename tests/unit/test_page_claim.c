@@ -72,7 +72,7 @@ static const struct row rows[] = {
 	{ AT_OTHER, DEAD, STRANGER, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
 		"a file of uid 1001" },
 	{ AT_HIDDEN, DEAD, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
-		"not ours to see" },
+		"this user cannot see" },
 	{ AT_OTHER, DEAD_AND_TAKEN, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, false,
 		"python3 (77) holds" },
 	/* Another process holds the client end: the page does not count. */
