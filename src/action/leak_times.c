@@ -35,7 +35,8 @@ void leak_times_free(struct leak_times *times)
 	free(times);
 }
 
-void leak_times_clear(struct leak_times *times)
+/* All times begin anew. */
+static void clear(struct leak_times *times)
 {
 	free(times->items);
 	times->items = NULL;
@@ -150,12 +151,12 @@ static void replace(struct leak_times *times, const struct assessment *assessmen
 bool leak_times_update(struct leak_times *times, const struct assessment *assessment, int64_t gap)
 {
 	if (findings_has_no_rows(assessment)) {
-		leak_times_clear(times);
+		clear(times);
 		return false;
 	}
 	int64_t asked_at = assessment->activity->asked_monotonic;
 	if (times->asked_at != INSTANT_UNKNOWN && asked_at - times->asked_at > gap)
-		leak_times_clear(times);
+		clear(times);
 	times->asked_at = asked_at;
 	replace(times, assessment);
 	return true;

@@ -56,9 +56,6 @@ void leak_times_free(struct leak_times *times);
  * times begin anew, and lost() is not called. */
 bool leak_times_update(struct leak_times *times, const struct assessment *assessment, int64_t gap);
 
-/* All times begin anew. */
-void leak_times_clear(struct leak_times *times);
-
 /* The leaks of the latest assessment, in its order. */
 size_t leak_times_count(const struct leak_times *times);
 struct leak_time *leak_times_get(struct leak_times *times, size_t i);

@@ -250,12 +250,8 @@ int watch_screen_arm(struct watch_screen *screen, int32_t pid)
 	return 0;
 }
 
-int32_t watch_screen_pid(const struct watch_screen *screen)
-{
-	return screen && screen->current ? screen->current->pid : 0;
-}
-
-bool watch_screen_is_busy(const struct watch_screen *screen)
+/* Whether the watch is armed or follows a shutdown. */
+static bool is_busy(const struct watch_screen *screen)
 {
 	return screen && screen->current && !watch_is_complete(screen->current->watch);
 }
@@ -378,7 +374,7 @@ static bool has_last(const struct dashboard *dashboard)
 
 bool watch_screen_asks_to_leave(struct dashboard *dashboard)
 {
-	if (!watch_screen_is_busy(dashboard->watch) || ui_top(&dashboard->ui) == &quit_view)
+	if (!is_busy(dashboard->watch) || ui_top(&dashboard->ui) == &quit_view)
 		return false;
 	ui_push(&dashboard->ui, &quit_view);
 	dashboard->dirty = true;

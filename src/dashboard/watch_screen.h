@@ -20,12 +20,6 @@ void watch_screen_free(struct watch_screen *screen);
  * -ESRCH. */
 int watch_screen_arm(struct watch_screen *screen, int32_t pid);
 
-/* The pid that is watched; 0 for none. */
-int32_t watch_screen_pid(const struct watch_screen *screen);
-
-/* Whether the watch is armed or follows a shutdown. */
-bool watch_screen_is_busy(const struct watch_screen *screen);
-
 /* While a watch is armed, Ctrl+C may be meant for the application: opens the question, and returns
  * true. Returns false if there is nothing to ask, or the question is open already. */
 bool watch_screen_asks_to_leave(struct dashboard *dashboard);

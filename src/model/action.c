@@ -110,11 +110,6 @@ bool action_result_survived(enum action_result result)
 	return results[result].end == END_SURVIVED;
 }
 
-bool action_result_is_done(enum action_result result)
-{
-	return results[result].end == END_DONE;
-}
-
 const char *action_result_phrase(enum step_kind kind, enum action_result result)
 {
 	if (kind == STEP_PROCESS && result == RESULT_CHANGED)

@@ -153,8 +153,6 @@ const char *action_kind_name(enum action_kind kind);
 const char *action_result_name(enum action_result result);
 /* Whether it is still there: denied, timeout or survived. */
 bool action_result_survived(enum action_result result);
-/* Whether the step did what it was to do. */
-bool action_result_is_done(enum action_result result);
 
 /* The result for people: "still there", its sign in front of the row, and its look. Some results
  * have other words for other kinds of step. */

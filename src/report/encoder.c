@@ -93,7 +93,8 @@ void encoder_integer(struct encoder *encoder, const char *key, int64_t value)
 	fprintf(encoder->file, "%" PRId64, value);
 }
 
-void encoder_count(struct encoder *encoder, const char *key, int64_t value)
+/* Writes null for a negative value. */
+static void put_count(struct encoder *encoder, const char *key, int64_t value)
 {
 	if (value < 0)
 		encoder_null(encoder, key);
@@ -116,7 +117,7 @@ void encoder_instant(struct encoder *encoder, const char *key, int64_t instant)
 
 void encoder_milliseconds(struct encoder *encoder, const char *key, int64_t usec)
 {
-	encoder_count(encoder, key, usec < 0 ? -1 : usec / USEC_PER_MSEC);
+	put_count(encoder, key, usec < 0 ? -1 : usec / USEC_PER_MSEC);
 }
 
 static void put_thousandths(struct encoder *encoder, const char *key, int64_t thousandths)

@@ -23,8 +23,6 @@ void encoder_close(struct encoder *encoder, char bracket);
 /* The text must be valid UTF-8, as base/text makes it. */
 void encoder_string(struct encoder *encoder, const char *key, const char *value);
 void encoder_integer(struct encoder *encoder, const char *key, int64_t value);
-/* Writes null for a negative value. */
-void encoder_count(struct encoder *encoder, const char *key, int64_t value);
 void encoder_boolean(struct encoder *encoder, const char *key, bool value);
 void encoder_null(struct encoder *encoder, const char *key);
 void encoder_instant(struct encoder *encoder, const char *key, int64_t instant);
