@@ -321,6 +321,8 @@ static bool leads_to_server(
 bool networks_translate(const struct networks *networks, const struct backend *backend,
 	struct networks_end *ret_end)
 {
+	if (!networks->peers->n_nat)
+		return false;
 	bool certain, shared = map_get(networks->sessions, endpoint_key(&backend->client)) != 1;
 	const struct tcp_socket *far = server_end(networks, backend, &certain);
 	const struct peers_nat *found = NULL;

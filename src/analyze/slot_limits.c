@@ -13,6 +13,8 @@
 struct counting {
 	struct assessment *assessment;
 	struct map *by_name; /* hash of kind and name → index of the first with this hash */
+	/* of each kind: most sessions have the same role and database as the one before */
+	struct slot_limit *last[SLOT_LIMIT_DATABASE + 1];
 };
 
 static uint64_t hash(enum slot_limit_kind kind, const char *name)
@@ -27,6 +29,9 @@ static struct slot_limit *limit_of(
 	struct counting *counting, enum slot_limit_kind kind, const char *name, int limit)
 {
 	struct assessment *assessment = counting->assessment;
+	struct slot_limit *last = counting->last[kind];
+	if (last && strcmp(last->name, name) == 0)
+		return last;
 	uint64_t key = hash(kind, name);
 	uint32_t index = map_get(counting->by_name, key);
 	if (index == MAP_NONE) {
@@ -38,7 +43,7 @@ static struct slot_limit *limit_of(
 		};
 		map_set(counting->by_name, key, index);
 	}
-	return &assessment->slot_limits[index];
+	return counting->last[kind] = &assessment->slot_limits[index];
 }
 
 static void count(struct counting *counting, enum slot_limit_kind kind, const char *name, int limit,
