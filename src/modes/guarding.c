@@ -32,6 +32,9 @@
 /* How long an action waits for the disk of the audit log; the loop does nothing else meanwhile. */
 #define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
 
+/* How long a line about a new session waits for the name of its process: three regular scans. */
+#define NAME_TIMEOUT (15 * USEC_PER_SEC)
+
 /* The last line about a leak. The same decision is not logged twice. */
 enum noted {
 	NOTED_NOTHING,
@@ -264,6 +267,17 @@ static const char *describe_reason(const struct guarding *guarding, const struct
 	}
 }
 
+/* Whether a later scan may find its process. */
+static bool may_be_named_yet(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	enum source_status scans = assessment->sources[SOURCE_PEERS].status;
+	bool is_settled = connection->process != NO_PROCESS || connection->end == CLIENT_END_GONE ||
+		connection->end == CLIENT_END_ELSEWHERE;
+	return !is_settled && (scans == SOURCE_OK || scans == SOURCE_WAITING) &&
+		instant_elapsed(connection->first_seen, assessment->now) < NAME_TIMEOUT;
+}
+
 /* Whether the leak is to be ended now. */
 static bool is_due(const struct guarding *guarding, const struct assessment *assessment,
 	struct leak_time *leak)
@@ -272,9 +286,8 @@ static bool is_due(const struct guarding *guarding, const struct assessment *ass
 	enum noted noted = find_reason(guarding, leak);
 	if (noted == NOTED_NOTHING)
 		return instant_monotonic() >= leak->not_before;
-	/* the line names the process, which a scan that is under way will find */
-	enum source_status scans = assessment->sources[SOURCE_PEERS].status;
-	if (!leak->connection->scanned && (scans == SOURCE_OK || scans == SOURCE_WAITING))
+	/* it is said once, and so waits for the scan that finds the process */
+	if (may_be_named_yet(assessment, leak->connection))
 		return false;
 	note(guarding, assessment, leak, noted, describe_reason(guarding, leak, noted, text));
 	return false;
