@@ -141,11 +141,25 @@ static void mark_owners(const struct peers *peers, uint32_t inode, bool *marks)
 		marks[owners[i].process] = true;
 }
 
+static void mark_server_ends(const struct peers *peers, const struct tcp_socket *tcp, size_t n_tcp,
+	const struct unix_socket *unix_sockets, size_t n_unix, bool *marks)
+{
+	const struct peers_target *target = &peers->target;
+	for (size_t i = 0; i < n_tcp; i++)
+		if (tcp[i].local.port == target->port ||
+			(target->server_port && tcp[i].local.port == target->server_port))
+			mark_owners(peers, tcp[i].inode, marks);
+	for (size_t i = 0; i < n_unix; i++)
+		mark_owners(peers, unix_sockets[i].inode, marks);
+}
+
 void emergency_candidates_mark_servers(const struct peers *peers, bool *ret_servers)
 {
-	for (size_t i = 0; i < peers->n_tcp; i++)
-		if (peers->tcp[i].local.port == peers->target.port)
-			mark_owners(peers, peers->tcp[i].inode, ret_servers);
-	for (size_t i = 0; i < peers->n_unix; i++)
-		mark_owners(peers, peers->unix_sockets[i].inode, ret_servers);
+	mark_server_ends(
+		peers, peers->tcp, peers->n_tcp, peers->unix_sockets, peers->n_unix, ret_servers);
+	for (size_t i = 0; i < peers->n_networks; i++) {
+		const struct peers_network *network = &peers->networks[i];
+		mark_server_ends(peers, network->tcp, network->n_tcp, network->unix_sockets,
+			network->n_unix, ret_servers);
+	}
 }

@@ -108,8 +108,9 @@ static bool forwards(void *data, const uint32_t *inodes, size_t n_inodes)
 	if (n_inodes < 2 || !request->n_ports)
 		return false;
 	if (!inspection->relays)
-		inspection->relays = relays_new(inspection->arena);
-	return relays_forwards(inspection->relays, inodes, n_inodes, request->ports[0]);
+		inspection->relays = relays_new(inspection->arena, request->proc_root);
+	return relays_forwards(
+		inspection->relays, inodes, n_inodes, request->ports, request->n_ports);
 }
 
 static void inspect(void *data)

@@ -3,9 +3,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +14,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/addresses.h"
+#include "collect/namespace_visit.h"
 #include "collect/netlink.h"
 #include "collect/network_files.h"
 #include "collect/sockets.h"
@@ -147,12 +145,6 @@ static void read_inside(const struct visit *visit, struct peers_network *network
 	netlink_free(netlink);
 }
 
-static bool enter(int process)
-{
-	CLEANUP(cleanup_fd) int fd = openat(process, "ns/net", O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && setns(fd, CLONE_NEWNET) == 0;
-}
-
 /* The process's folder stays the same process's; that it is still in the namespace is checked after
  * entering, because the thread then stays there. */
 static void read_network(
@@ -168,9 +160,8 @@ static void read_network(
 		return;
 	}
 	network->dumped = true;
-	if (enter(process)) {
-		if (procfs_namespace(root, "thread-self/ns/net") == known->id)
-			read_inside(visit, network);
+	if (namespace_visit_enter(visit->networks->procfs, process, known->id)) {
+		read_inside(visit, network);
 		return;
 	}
 	network_files_read(process, visit->ports, visit->n_ports, visit->peers->arena, network);
@@ -187,23 +178,6 @@ static void *visit_all(void *data)
 			read_network(visit, known, &visit->peers->networks[i]);
 	}
 	return NULL;
-}
-
-/* Faults stay unblocked: their handler, which restores the terminal, must run in the thread of the
- * fault. */
-static void run_visit(struct visit *visit)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	sigset_t blocked, before;
-	pthread_t thread;
-	sigfillset(&blocked);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		sigdelset(&blocked, faults[i]);
-	pthread_sigmask(SIG_SETMASK, &blocked, &before);
-	int error = pthread_create(&thread, NULL, visit_all, visit);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
-		pthread_join(thread, NULL);
 }
 
 static bool has_address(const struct known_network *known, const struct endpoint *address)
@@ -303,7 +277,7 @@ void other_networks_dump(struct other_networks *networks, const uint16_t *ports,
 		list(networks, peers);
 		visit.lost = false;
 		if (networks->count)
-			run_visit(&visit);
+			namespace_visit(visit_all, &visit);
 		if (!visit.lost)
 			break;
 		visit.search = true;

@@ -36,7 +36,8 @@ struct emergency_assess {
 	emergency_assess_done_fn *done;
 	void *data;
 	uv_timer_t *timeout;
-	uint16_t *ports; /* where poolers listen; the first one is the server's */
+	uint16_t *
+		ports; /* the server's, as far as they are known, then those where poolers listen */
 	size_t n_ports;
 
 	bool asked, inspecting;
@@ -47,12 +48,19 @@ struct emergency_assess {
 static void on_timeout(uv_timer_t *timer);
 static void on_inspected(void *data, const struct process_facts *facts, size_t n_facts);
 
-/* The ports of the PgBouncers in the settings. */
-static void list_ports(struct emergency_assess *assess)
+/* The ports of the server, and of the PgBouncers in the settings. */
+static void list_ports(struct emergency_assess *assess, const struct peers *peers)
 {
 	const struct app *app = assess->app;
-	assess->ports = mem_resize(NULL, app->n_consoles + 1, sizeof(*assess->ports));
-	assess->ports[assess->n_ports++] = 0;
+	size_t n_nat = peers ? peers->n_nat : 0;
+	assess->ports =
+		mem_resize(assess->ports, app->n_consoles + n_nat + 2, sizeof(*assess->ports));
+	assess->n_ports = 0;
+	assess->ports[assess->n_ports++] = peers ? peers->target.port : 0;
+	if (peers && peers->target.server_port)
+		assess->ports[assess->n_ports++] = peers->target.server_port;
+	for (size_t i = 0; i < n_nat; i++)
+		assess->ports[assess->n_ports++] = peers->nat[i].server.port;
 	for (size_t i = 0; i < app->n_consoles; i++) {
 		const char *port = params_get(&app->consoles[i], "port");
 		assess->ports[assess->n_ports++] = (uint16_t)(port ? atoi(port) : 0);
@@ -69,7 +77,6 @@ struct emergency_assess *emergency_assess_new(
 	assess->data = data;
 	assess->inspector = inspector_new(&app->loop, on_inspected, assess);
 	assess->timeout = handle_new_timer(&app->loop, assess);
-	list_ports(assess);
 	return assess;
 }
 
@@ -142,7 +149,7 @@ static void begin_inspection(struct emergency_assess *assess)
 		who[i] = who_is(&peers->processes[candidates[i]]);
 	struct inspect_who *servers = arena_array(arena, n_peers, sizeof(*servers));
 	size_t n_servers = peers ? list_servers(arena, peers, servers) : 0;
-	assess->ports[0] = peers ? peers->target.port : 0;
+	list_ports(assess, peers);
 	uv_timer_stop(assess->timeout);
 	assess->inspecting = true;
 	inspector_begin(assess->inspector,

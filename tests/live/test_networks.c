@@ -365,6 +365,71 @@ static void a_user_sees_his_own_processes(void **state)
 	live_free(other);
 }
 
+/* --- actions --- */
+
+static bool is_target(json_t *root, long pid)
+{
+	return live_find_number(root, "targets", "pid", pid) != NULL;
+}
+
+/* A forwarder of a name that dbtop does not know, in a namespace of its own: it is known by its
+ * bytes. */
+static void the_emergency_stops_applications_but_no_forwarder(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *relay = mem_printf("%s/carrier", live_folder());
+	CLEANUP(cleanup_free)
+	char *copy = mem_printf("cp $(command -v socat) %s && chmod 755 %s", relay, relay);
+	shell(copy);
+	CLEANUP(cleanup_free)
+	char *to = mem_printf("TCP:" SERVER ":%d", private_server_port(server));
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", (int)live_pid(in_application));
+	struct live_program *forwarder = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "nsenter", "-n", "-t", pid, relay,
+			"TCP-LISTEN:7000,reuseaddr,bind=127.0.0.1", to, NULL } });
+	shell(mem_printf("until nsenter -n -t %s ss -Hltn sport = 7000 | grep -q .; do sleep 0.05; "
+			 "done",
+		pid));
+	start_client(live_pid(in_application), false,
+		by_address("127.0.0.1", "user=app application_name=behind port=7000"), "idle");
+	struct live_program *clients[PLACES];
+	for (size_t i = 0; i < PLACES; i++)
+		clients[i] = start_at(&places[i], "idle");
+	struct live_program *dbtop = live_dbtop_start(
+		NULL, "--emergency", "--dry-run", "--json", way_to_server(OVER_ADDRESS), NULL);
+	(void)live_finish(dbtop, 60000);
+	json_t *root = live_last_json(dbtop, NULL);
+	if (!root)
+		fail_msg("no plan: %s", live_err(dbtop));
+	for (size_t i = 0; i < PLACES; i++)
+		if (!is_target(root, live_pid(clients[i])))
+			fail_msg("%s is not stopped: %s", places[i].name,
+				json_dumps(root, JSON_INDENT(1)));
+	if (is_target(root, live_pid(forwarder)))
+		fail_msg("the forwarder is stopped: %s", json_dumps(root, JSON_INDENT(1)));
+	json_decref(root);
+}
+
+/* The command's connections lead through a published port: their sessions are found all the same.
+ */
+static void a_shutdown_test_works_through_a_published_port(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *port = mem_printf("user=app application_name=tested port=%d", PUBLISHED);
+	struct live_program *dbtop = live_dbtop_start(NULL, "--shutdown-test", "--json", "--signal",
+		"TERM", way_to_server(OVER_PORT), "--", live_client_path(),
+		by_address("127.0.0.1", port), "idle", NULL);
+	int status = live_finish(dbtop, 120000);
+	json_t *root = live_last_json(dbtop, NULL);
+	if (!root)
+		fail_msg("status %d: %s", status, live_err(dbtop));
+	check_text(root, "verdict", "pass");
+	check_text(root, "behaviour", "died_unclosed");
+	assert_int_equal(json_integer_value(live_member(root, "connections_before")), 1);
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +439,8 @@ int main(void)
 		LIVE_TEST(a_client_is_gone_with_its_namespace),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
 		LIVE_TEST(a_user_sees_his_own_processes),
+		LIVE_TEST(the_emergency_stops_applications_but_no_forwarder),
+		LIVE_TEST(a_shutdown_test_works_through_a_published_port),
 	};
 	CLEANUP(cleanup_free)
 	char *hba = live_file(live_folder(), "hba.conf",

@@ -89,7 +89,7 @@ struct way {
 static bool forwards_to(void *data, const uint32_t *inodes, size_t n_inodes)
 {
 	const struct way *way = data;
-	return relays_forwards(way->relays, inodes, n_inodes, way->port);
+	return relays_forwards(way->relays, inodes, n_inodes, &way->port, 1);
 }
 
 /* With a server at that port, whose end the process `server` holds; 0: nobody that we see. */
@@ -107,7 +107,7 @@ static struct process_facts inspect_beside(
 		.ports = &port,
 		.n_ports = 1,
 		.forwards = forwards_to,
-		.data = &(struct way){ relays_new(fixture->arena), port } };
+		.data = &(struct way){ relays_new(fixture->arena, "/proc"), port } };
 	struct process_facts *facts;
 	assert_int_equal(inspect_processes(&request, fixture->arena, &facts), 1);
 	assert_int_equal(facts->pid, pid);
