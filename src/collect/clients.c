@@ -18,6 +18,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "collect/addresses.h"
+#include "collect/container_names.h"
 #include "collect/doors.h"
 #include "collect/nat.h"
 #include "collect/netlink.h"
@@ -44,6 +45,7 @@ struct scan {
 	struct netlink *netlink;
 	struct other_networks *networks;
 	struct owners *owners;
+	struct container_names *names;
 	struct peers *peers;
 	bool fresh, search;
 	bool searched, translated; /* for translated connections; there were some */
@@ -89,6 +91,7 @@ static void destroy_scan(void *data)
 	struct scan *scan = data;
 	peers_unref(scan->peers);
 	owners_free(scan->owners);
+	container_names_free(scan->names);
 	other_networks_free(scan->networks);
 	netlink_free(scan->netlink);
 	free(scan);
@@ -103,6 +106,7 @@ static struct scan *scan_new(struct clients *clients)
 	scan->netlink = sockets_netlink();
 	scan->networks = other_networks_new(clients->proc_root);
 	scan->owners = owners_new(clients->proc_root);
+	scan->names = container_names_new("");
 	return scan;
 }
 
@@ -319,6 +323,7 @@ static void scan_on_worker(void *data)
 	wanted.count += doors_want(&doors, wanted.rows + wanted.count);
 	owners_find(
 		scan->owners, wanted.rows, wanted.count, scan->fresh, instant_monotonic(), peers);
+	container_names_set(scan->names, instant_monotonic(), peers);
 	doors_find(&doors, peers);
 	free(wanted.rows);
 }

@@ -45,6 +45,8 @@ struct process process_copy(struct arena *arena, const struct process *from)
 	copy.user = arena_strdup(arena, from->user);
 	copy.unit = arena_strdup(arena, from->unit);
 	copy.container = arena_strdup(arena, from->container);
+	copy.container_id = arena_strdup(arena, from->container_id);
+	copy.image = arena_strdup(arena, from->image);
 	return copy;
 }
 

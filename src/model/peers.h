@@ -47,7 +47,9 @@ struct process {
 	uint32_t uid;
 	const char *user;          /* the name of uid, or its number */
 	const char *unit;          /* systemd unit from the cgroup: "jarvis.service" */
-	const char *container;     /* container id (12 digits) from the cgroup */
+	const char *container;     /* its container's name, or 12 digits of the id; NULL for none */
+	const char *container_id;  /* the whole id, 64 digits; NULL where only a name is known */
+	const char *image;         /* the container's; NULL when not known */
 	enum program_kind program; /* by its executable, or the script that it runs */
 	double cpu_percent; /* of one core, since the previous sample; NAN before there are two */
 	int64_t rss_bytes;  /* −1 when unknown */

@@ -3,12 +3,13 @@
  * systemd names a unit's group after the unit, below its slices: /system.slice/jarvis.service.
  * Container engines put the 64 hexadecimal digits of the id into one of the last folders, each with
  * its own prefix: /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope,
- * …slice:cri-containerd:ID, kubepods/burstable/podUID/ID. */
+ * …slice:cri-containerd:ID, kubepods/burstable/podUID/ID. systemd-nspawn and LXC have names. */
 #include "proc/cgroup.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -79,6 +80,49 @@ static bool is_unit(struct cgroup_span part)
 	return ends_with(part, ".service") && !starts_with(part, "user@");
 }
 
+/* systemd escapes a byte in a name as \x and two digits. */
+static const char *unescape(struct arena *arena, struct cgroup_span name)
+{
+	char *text = arena_strndup(arena, name.start, name.length);
+	size_t length = 0;
+	for (size_t i = 0; i < name.length; i++) {
+		unsigned byte;
+		char digits[3] = "";
+		if (name.length - i >= 4 && text[i] == '\\' && text[i + 1] == 'x')
+			memcpy(digits, text + i + 2, 2);
+		if (isxdigit((unsigned char)digits[0]) && isxdigit((unsigned char)digits[1]) &&
+			sscanf(digits, "%2x", &byte) == 1) {
+			text[length++] = (char)byte;
+			i += 3;
+		} else {
+			text[length++] = text[i];
+		}
+	}
+	return text_clean(arena, text, length, TEXT_LINE);
+}
+
+/* The name of a machine: systemd-nspawn@NAME.service, machine-NAME.scope, lxc.payload.NAME. NULL if
+ * it is none. */
+static const char *machine_name(struct arena *arena, struct cgroup_span part)
+{
+	static const struct {
+		const char *prefix, *suffix;
+	} forms[] = {
+		{ "systemd-nspawn@", ".service" },
+		{ "machine-", ".scope" },
+		{ "lxc.payload.", "" },
+	};
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		size_t prefix = strlen(forms[i].prefix), suffix = strlen(forms[i].suffix);
+		if (!starts_with(part, forms[i].prefix) || part.length <= prefix + suffix ||
+			(suffix && !ends_with(part, forms[i].suffix)))
+			continue;
+		return unescape(arena,
+			(struct cgroup_span){ part.start + prefix, part.length - prefix - suffix });
+	}
+	return NULL;
+}
+
 /* The deepest part decides, because a unit may have groups of its own below its group. */
 static void read_path(struct arena *arena, struct cgroup_span path, struct cgroup *cgroup)
 {
@@ -86,9 +130,14 @@ static void read_path(struct arena *arena, struct cgroup_span path, struct cgrou
 	struct cgroup_span part;
 	while (previous_part(path.start, &end, &part)) {
 		const char *id = container_id(part);
-		if (id && !cgroup->container)
+		if (id && !cgroup->container) {
 			cgroup->container = arena_strndup(arena, id, SHOWN_DIGITS);
-		if (!id && !cgroup->unit && is_unit(part))
+			cgroup->container_id = arena_strndup(arena, id, ID_DIGITS);
+		}
+		const char *machine = id ? NULL : machine_name(arena, part);
+		if (machine && !cgroup->container)
+			cgroup->container = machine;
+		if (!id && !machine && !cgroup->unit && is_unit(part))
 			cgroup->unit = text_clean(arena, part.start, part.length, TEXT_LINE);
 	}
 }

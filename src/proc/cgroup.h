@@ -5,8 +5,10 @@
 struct arena;
 
 struct cgroup {
-	const char *unit;      /* "jarvis.service", "session-3.scope"; NULL for none */
-	const char *container; /* the first 12 digits of its id; NULL for none */
+	const char *unit;         /* "jarvis.service", "session-3.scope"; NULL for none */
+	const char *container;    /* the first 12 digits of its id, or the name of a machine of
+				     systemd-nspawn or LXC; NULL for none */
+	const char *container_id; /* the whole id; NULL for none */
 };
 
 /* Parses the text of /proc/PID/cgroup (cgroups(7)), of version 1, 2 or both. The strings are clean

@@ -483,6 +483,7 @@ static void describe_cgroup(int folder, struct arena *arena, struct process *p)
 	struct cgroup cgroup = cgroup_parse(arena, text);
 	p->unit = cgroup.unit;
 	p->container = cgroup.container;
+	p->container_id = cgroup.container_id;
 }
 
 static bool skips(const struct procfs *procfs, int32_t pid, uint64_t start_ticks)

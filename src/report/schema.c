@@ -156,6 +156,7 @@ static const struct json_field process_fields[] = {
 	{ "ended_at", FIELD_INSTANT, AT(client_process, process.ended_at) },
 	{ "unit", FIELD_NAME, AT(client_process, process.unit) },
 	{ "container", FIELD_NAME, AT(client_process, process.container) },
+	{ "image", FIELD_NAME, AT(client_process, process.image) },
 };
 const struct json_table process_table = TABLE(process_fields);
 

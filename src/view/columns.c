@@ -140,6 +140,13 @@ static const char *process_text(
 	return process ? process->process.command : NULL;
 }
 
+static const char *container_text(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	const struct client_process *process = assessment_process(assessment, connection);
+	return process ? process->process.container : NULL;
+}
+
 static const char *application_text(
 	const struct assessment *assessment, const struct connection *connection)
 {
@@ -340,6 +347,8 @@ static const struct column columns[] = {
 		.is_redundant = database_is_redundant },
 	[COLUMN_CLIENT] = { "CLIENT", "client", "address", .widest = 47, .format = client_format,
 		.measure = client_measure, .key = client_key },
+	[COLUMN_CONTAINER] = { "CONTAINER", "container", NULL, .widest = 24, .optional = true,
+		.text = container_text },
 	[COLUMN_AGE] = { "AGE", "age", NULL, .right = true, .widest = 7, .narrow = 7,
 		.optional = true, .format = age_format, .key = age_key },
 	[COLUMN_TRANSACTION] = { "TXN", "transaction", "txn", .right = true, .widest = 7,

@@ -279,6 +279,12 @@ static const char *unit(const struct subject *subject, enum style *style)
 	return subject->process ? subject->process->process.unit : NULL;
 }
 
+static const char *image(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return subject->process ? subject->process->process.image : NULL;
+}
+
 static const char *container(const struct subject *subject, enum style *style)
 {
 	(void)style;
@@ -426,6 +432,7 @@ static const struct field {
 	{ "Process", "runs as", runs_as },
 	{ "Process", "unit", unit },
 	{ "Process", "container", container },
+	{ "Process", "image", image },
 	{ "Process", "started", started },
 	{ "Process", "uses", usage },
 	{ "Process", "does", does },

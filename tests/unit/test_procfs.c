@@ -107,6 +107,12 @@ static void cgroup_names_unit_and_container(void **state)
 		{ "0::/kubepods.slice/kubepods-pod1.slice/crio-" ID ".scope\n", NULL, SHOWN },
 		{ "0::/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:" ID "\n",
 			"containerd.service", SHOWN },
+		/* systemd-nspawn and LXC */
+		{ "0::/machine.slice/systemd-nspawn@web.service/payload\n", NULL, "web" },
+		{ "0::/machine.slice/machine-shop\\x2ddb.scope\n", NULL, "shop-db" },
+		{ "0::/lxc.payload.web1/system.slice/cron.service\n", "cron.service", "web1" },
+		{ "0::/lxc.monitor.web1\n", NULL, NULL },
+		{ "0::/machine.slice/machine-.scope\n", "machine-.scope", NULL },
 		/* 63 digits, 65 digits, digits that a word goes on from */
 		{ "0::/docker/" ID_BUT_1 "\n", NULL, NULL },
 		{ "0::/docker/" ID "0\n", NULL, NULL },
