@@ -365,6 +365,148 @@ static void a_user_sees_his_own_processes(void **state)
 	live_free(other);
 }
 
+/* --- coming and going --- */
+
+#define MOST_GUESTS 12
+#define MOST_NAMES  100000
+
+/* A client of the long test: its number is in its application_name. */
+static struct guest {
+	int number;
+	struct live_program *client, *container; /* container: its namespace, if that is its own */
+	bool killed;
+} guests[MOST_GUESTS];
+
+static pid_t guest_pids[MOST_NAMES];  /* by number */
+static bool guest_killed[MOST_NAMES]; /* by number */
+static bool guest_proven[MOST_NAMES]; /* by number: root's dbtop has proven it */
+static int n_guests;
+
+static int number_of(json_t *row)
+{
+	const char *name = live_text(row, "application_name");
+	return name && strncmp(name, "guest", 5) == 0 ? atoi(name + 5) : -1;
+}
+
+/* Each row is right or not known. */
+static bool nothing_is_wrong(json_t *root, void *data)
+{
+	bool *proven = data;
+	size_t i;
+	json_t *row;
+	json_array_foreach(live_member(root, "connections"), i, row)
+	{
+		int number = number_of(row);
+		if (number < 0)
+			continue;
+		json_t *pid = live_member(row, "process.pid");
+		const char *reason = live_text(row, "reason");
+		bool gone = reason && strcmp(reason, "client_gone") == 0;
+		if (json_is_integer(pid) && json_integer_value(pid) != guest_pids[number])
+			fail_msg("guest %d is %d: %s", number, (int)guest_pids[number],
+				json_dumps(row, JSON_INDENT(1)));
+		if (gone && !guest_killed[number])
+			fail_msg("guest %d lives: %s", number, json_dumps(row, JSON_INDENT(1)));
+		if (gone && proven)
+			proven[number] = true;
+	}
+	return true;
+}
+
+static void start_guest(struct guest *guest, unsigned choice)
+{
+	const struct place *place = &places[choice % PLACES];
+	bool contained = choice % 5 == 0;
+	*guest = (struct guest){ .number = n_guests };
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("user=app application_name=guest%d%s", n_guests,
+		place->published && !contained ? " port=15432" : "");
+	const struct live_program *home = place->home == OF_SERVER ? in_server
+		: place->home == OF_APPLICATION                    ? in_application
+								   : NULL;
+	if (contained) {
+		guest->container = start_holder(true);
+		lay_cable(guest->container, 10 + (int)(guest - guests));
+		home = guest->container;
+	}
+	const char *address = place->published ? place->published
+		: place->loopback              ? "127.0.0.1"
+					       : SERVER;
+	const char *conninfo = place->over_unix && !contained
+		? live_group_conninfo(LIVE_UNIX, more)
+		: by_address(contained ? SERVER : address, more);
+	guest->client =
+		start_client(home ? live_pid(home) : 0, choice % 2 == 0, conninfo, "active");
+	guest_pids[n_guests++] = live_pid(guest->client);
+}
+
+static void kill_guest(struct guest *guest)
+{
+	guest->killed = guest_killed[guest->number] = true;
+	live_signal(guest->client, SIGKILL);
+	live_free(guest->client);
+	if (guest->container)
+		live_free(guest->container);
+	guest->client = guest->container = NULL;
+}
+
+static bool is_proven(json_t *root, void *data)
+{
+	(void)nothing_is_wrong(root, guest_proven);
+	return guest_proven[*(const int *)data];
+}
+
+/* The session is ended once its client is proven gone, so that the next guest has a slot. */
+static void bury(struct live_program *dbtop, struct guest *guest)
+{
+	json_decref(live_await_json(dbtop, is_proven, &guest->number, "the guest is gone", 60000));
+	CLEANUP(cleanup_free)
+	char *sql = mem_printf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+			       " WHERE application_name = 'guest%d'",
+		guest->number);
+	live_sql(server, sql);
+	if (guest->number >= 0)
+		shell(mem_printf("while ip link show cable%d 2>/dev/null >&2; do sleep 0.05; done",
+			10 + (int)(guest - guests)));
+	*guest = (struct guest){ .number = -1 };
+}
+
+/* Clients and containers come and go while root's dbtop follows, and that of nobody, who is a
+ * stranger to half of the clients. $DBTOP_TEST_ROUNDS scales it. */
+static void nothing_is_wrong_while_clients_come_and_go(void **state)
+{
+	(void)state;
+	const struct live_program_options options = { .unprivileged = true };
+	struct live_program *dbtop = follow(OVER_ADDRESS);
+	struct live_program *users = live_dbtop_start(
+		&options, "--json", "--follow", "-i", "0.2", by_address(SERVER, "user=app"), NULL);
+	unsigned chance = 1;
+	int rounds = live_rounds(20);
+	memset(guests, 0, sizeof(guests));
+	for (size_t i = 0; i < MOST_GUESTS; i++)
+		guests[i].number = -1;
+	for (int round = 0; round < rounds && n_guests < MOST_NAMES; round++) {
+		chance = chance * 1103515245 + 12345;
+		struct guest *guest = &guests[(chance >> 16) % MOST_GUESTS];
+		if (guest->number < 0)
+			start_guest(guest, (unsigned)round);
+		else if (guest->client)
+			kill_guest(guest);
+		else
+			bury(dbtop, guest);
+		json_decref(live_await_json(
+			dbtop, nothing_is_wrong, guest_proven, "root's snapshot", 60000));
+		json_decref(live_await_json(
+			users, nothing_is_wrong, NULL, "the user's snapshot", 60000));
+	}
+	for (size_t i = 0; i < MOST_GUESTS; i++) {
+		if (guests[i].client)
+			kill_guest(&guests[i]);
+		if (guests[i].number >= 0)
+			bury(dbtop, &guests[i]);
+	}
+}
+
 /* --- actions --- */
 
 static bool is_target(json_t *root, long pid)
@@ -439,6 +581,7 @@ int main(void)
 		LIVE_TEST(a_client_is_gone_with_its_namespace),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
 		LIVE_TEST(a_user_sees_his_own_processes),
+		LIVE_TEST(nothing_is_wrong_while_clients_come_and_go),
 		LIVE_TEST(the_emergency_stops_applications_but_no_forwarder),
 		LIVE_TEST(a_shutdown_test_works_through_a_published_port),
 	};
