@@ -465,9 +465,11 @@ static void bury(struct live_program *dbtop, struct guest *guest)
 			       " WHERE application_name = 'guest%d'",
 		guest->number);
 	live_sql(server, sql);
-	if (guest->number >= 0)
-		shell(mem_printf("while ip link show cable%d 2>/dev/null >&2; do sleep 0.05; done",
-			10 + (int)(guest - guests)));
+	CLEANUP(cleanup_free)
+	char *unplugged =
+		mem_printf("while ip link show cable%d 2>/dev/null >&2; do sleep 0.05; done",
+			10 + (int)(guest - guests));
+	shell(unplugged);
 	*guest = (struct guest){ .number = -1 };
 }
 
@@ -529,9 +531,11 @@ static void the_emergency_stops_applications_but_no_forwarder(void **state)
 	struct live_program *forwarder = live_start(&(const struct live_program_options){
 		.argv = (const char *const[]){ "nsenter", "-n", "-t", pid, relay,
 			"TCP-LISTEN:7000,reuseaddr,bind=127.0.0.1", to, NULL } });
-	shell(mem_printf("until nsenter -n -t %s ss -Hltn sport = 7000 | grep -q .; do sleep 0.05; "
-			 "done",
-		pid));
+	CLEANUP(cleanup_free)
+	char *listens = mem_printf("until nsenter -n -t %s ss -Hltn sport = 7000 | grep -q .; do"
+				   " sleep 0.05; done",
+		pid);
+	shell(listens);
 	start_client(live_pid(in_application), false,
 		by_address("127.0.0.1", "user=app application_name=behind port=7000"), "idle");
 	struct live_program *clients[PLACES];
