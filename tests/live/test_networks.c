@@ -4,7 +4,9 @@
  * The tests' own namespace (the machine) is a new one, so that nothing of the real machine is
  * touched. The server's namespace and the application's are connected to it by cables:
  *
- *	server 198.18.0.2 -- 198.18.0.1 machine 198.18.1.1 -- 198.18.1.2 application */
+ *	server NET.0.2 -- NET.0.1 machine NET.1.1 -- NET.1.2 application
+ *
+ * NET depends on the process: what runs beside this program is never at the same address. */
 #include "live_group.h"
 
 #include <fcntl.h>
@@ -18,9 +20,17 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-#define SERVER      "198.18.0.2"
-#define APPLICATION "198.18.1.2"
-#define PUBLISHED   15432 /* the port of the machine that leads to the server's */
+#define PUBLISHED 15432 /* the port of the machine that leads to the server's */
+
+static char net[16], server_address[32], application_address[32], gateway[32];
+
+static void choose_addresses(void)
+{
+	snprintf(net, sizeof(net), "100.%d", 64 + (int)getpid() % 64);
+	snprintf(server_address, sizeof(server_address), "%s.0.2", net);
+	snprintf(application_address, sizeof(application_address), "%s.1.2", net);
+	snprintf(gateway, sizeof(gateway), "%s.1.1", net);
+}
 
 static int machine; /* a descriptor of the machine's namespace */
 static struct live_program *in_server, *in_application; /* each keeps a namespace alive */
@@ -53,16 +63,16 @@ static struct live_program *start_holder(bool new_namespace)
 static void lay_cable(const struct live_program *holder, int number)
 {
 	CLEANUP(cleanup_free)
-	char *script = mem_printf("n=%d p=%d\n"
+	char *script = mem_printf("n=%d p=%d net=%s\n"
 				  "inside() { nsenter -n -t $p \"$@\"; }\n"
 				  "ip link add cable$n type veth peer name eth0 netns $p\n"
-				  "ip addr add 198.18.$n.1/24 dev cable$n\n"
+				  "ip addr add $net.$n.1/24 dev cable$n\n"
 				  "ip link set cable$n up\n"
-				  "inside ip addr add 198.18.$n.2/24 dev eth0\n"
+				  "inside ip addr add $net.$n.2/24 dev eth0\n"
 				  "inside ip link set eth0 up\n"
 				  "inside ip link set lo up\n"
-				  "inside ip route add default via 198.18.$n.1\n",
-		number, (int)live_pid(holder));
+				  "inside ip route add default via $net.$n.1\n",
+		number, (int)live_pid(holder), net);
 	shell(script);
 }
 
@@ -72,23 +82,21 @@ static void publish(void)
 {
 	CLEANUP(cleanup_free)
 	char *script = mem_printf(
+		"net=%s to=%s:%d\n"
 		"for i in all cable0 lo; do echo 1 >/proc/sys/net/ipv4/conf/$i/route_localnet; "
 		"done\n"
-		"nft -f - <<'END'\n"
+		"nft -f - <<END\n"
 		"table ip published {\n"
 		" chain in { type nat hook prerouting priority dstnat;\n"
-		"  tcp dport %d dnat to " SERVER ":%d; }\n"
+		"  tcp dport %d dnat to $to; }\n"
 		" chain own { type nat hook output priority -100;\n"
-		"  ip daddr { 127.0.0.0/8, 198.18.0.1, 198.18.1.1 } tcp dport %d dnat to " SERVER
-		":%d; }\n"
+		"  ip daddr { 127.0.0.0/8, $net.0.1, $net.1.1 } tcp dport %d dnat to $to; }\n"
 		" chain out { type nat hook postrouting priority srcnat;\n"
-		"  oifname cable0 ip saddr { 127.0.0.0/8, 198.18.1.0/24 } tcp dport %d ct status "
-		"dnat"
-		"   masquerade; }\n"
+		"  oifname cable0 ip saddr { 127.0.0.0/8, $net.1.0/24 } ct status dnat masquerade; "
+		"}\n"
 		"}\n"
 		"END\n",
-		PUBLISHED, private_server_port(server), PUBLISHED, private_server_port(server),
-		private_server_port(server));
+		net, server_address, private_server_port(server), PUBLISHED, PUBLISHED);
 	shell(script);
 }
 
@@ -124,8 +132,8 @@ static struct place {
 	{ "far_unix", OF_APPLICATION, .over_unix = true, .matched_by = "namespace" },
 	{ "machine", MACHINE, .matched_by = "tcp" },
 	{ "machine_unix", MACHINE, .over_unix = true, .matched_by = "unix" },
-	{ "far_port", OF_APPLICATION, .published = "198.18.1.1", .matched_by = "nat" },
-	{ "machine_port", MACHINE, .published = "198.18.1.1", .matched_by = "nat" },
+	{ "far_port", OF_APPLICATION, .published = gateway, .matched_by = "nat" },
+	{ "machine_port", MACHINE, .published = gateway, .matched_by = "nat" },
 	{ "loopback_port", MACHINE, .published = "127.0.0.1", .matched_by = "nat" },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
@@ -172,11 +180,12 @@ static struct live_program *start_at(const struct place *place, const char *role
 		free(more);
 		more = published;
 	}
-	const char *conninfo = place->over_unix ? live_group_conninfo(LIVE_UNIX, more)
-						: by_address(place->published ? place->published
-								  : place->loopback ? "127.0.0.1"
-										    : SERVER,
-							  more);
+	const char *conninfo = place->over_unix
+		? live_group_conninfo(LIVE_UNIX, more)
+		: by_address(place->published       ? place->published
+				  : place->loopback ? "127.0.0.1"
+						    : server_address,
+			  more);
 	const struct live_program *holder = place->home == OF_SERVER ? in_server
 		: place->home == OF_APPLICATION                      ? in_application
 								     : NULL;
@@ -191,7 +200,8 @@ static const char *way_to_server(enum way way)
 	CLEANUP(cleanup_free) char *published = mem_printf("port=%d", PUBLISHED);
 	if (way == OVER_UNIX)
 		return live_group_conninfo(LIVE_UNIX, NULL);
-	return way == OVER_PORT ? by_address("127.0.0.1", published) : by_address(SERVER, "");
+	return way == OVER_PORT ? by_address("127.0.0.1", published)
+				: by_address(server_address, "");
 }
 
 static json_t *row_of(json_t *root, const char *name)
@@ -304,7 +314,7 @@ static void a_client_is_gone_with_its_namespace(void **state)
 		struct live_program *holder = start_holder(true);
 		lay_cable(holder, 2);
 		struct live_program *client = start_client(live_pid(holder), false,
-			by_address(SERVER, "user=app application_name=brief"), "active");
+			by_address(server_address, "user=app application_name=brief"), "active");
 		await(dbtop, is_held, "brief", "the new client is held");
 		live_free(holder);
 		live_signal(client, SIGKILL);
@@ -324,8 +334,8 @@ static void an_ambiguous_address_is_not_matched(void **state)
 	(void)state;
 	struct live_program *twin = start_holder(true);
 	CLEANUP(cleanup_free)
-	char *script = mem_printf(
-		"nsenter -n -t %d ip addr add " APPLICATION "/32 dev lo", (int)live_pid(twin));
+	char *script = mem_printf("nsenter -n -t %d ip addr add %s/32 dev lo", (int)live_pid(twin),
+		application_address);
 	shell(script);
 	struct live_program *client = start_at(&places[0], "active");
 	for (int alive = 1; alive >= 0; alive--) {
@@ -346,11 +356,11 @@ static void a_user_sees_his_own_processes(void **state)
 {
 	(void)state;
 	struct live_program *own = start_client(live_pid(in_application), true,
-		by_address(SERVER, "user=app application_name=own"), "idle");
+		by_address(server_address, "user=app application_name=own"), "idle");
 	struct live_program *other = start_at(&places[0], "idle");
 	const struct live_program_options options = { .unprivileged = true };
 	struct live_program *dbtop =
-		live_dbtop_start(&options, "--json", by_address(SERVER, "user=app"), NULL);
+		live_dbtop_start(&options, "--json", by_address(server_address, "user=app"), NULL);
 	(void)live_finish(dbtop, 60000);
 	json_t *root = live_last_json(dbtop, NULL);
 	if (!root)
@@ -431,10 +441,10 @@ static void start_guest(struct guest *guest, unsigned choice)
 	}
 	const char *address = place->published ? place->published
 		: place->loopback              ? "127.0.0.1"
-					       : SERVER;
+					       : server_address;
 	const char *conninfo = place->over_unix && !contained
 		? live_group_conninfo(LIVE_UNIX, more)
-		: by_address(contained ? SERVER : address, more);
+		: by_address(contained ? server_address : address, more);
 	guest->client =
 		start_client(home ? live_pid(home) : 0, choice % 2 == 0, conninfo, "active");
 	guest_pids[n_guests++] = live_pid(guest->client);
@@ -480,8 +490,8 @@ static void nothing_is_wrong_while_clients_come_and_go(void **state)
 	(void)state;
 	const struct live_program_options options = { .unprivileged = true };
 	struct live_program *dbtop = follow(OVER_ADDRESS);
-	struct live_program *users = live_dbtop_start(
-		&options, "--json", "--follow", "-i", "0.2", by_address(SERVER, "user=app"), NULL);
+	struct live_program *users = live_dbtop_start(&options, "--json", "--follow", "-i", "0.2",
+		by_address(server_address, "user=app"), NULL);
 	unsigned chance = 1;
 	int rounds = live_rounds(20);
 	memset(guests, 0, sizeof(guests));
@@ -526,7 +536,7 @@ static void the_emergency_stops_applications_but_no_forwarder(void **state)
 	char *copy = mem_printf("cp $(command -v socat) %s && chmod 755 %s", relay, relay);
 	shell(copy);
 	CLEANUP(cleanup_free)
-	char *to = mem_printf("TCP:" SERVER ":%d", private_server_port(server));
+	char *to = mem_printf("TCP:%s:%d", server_address, private_server_port(server));
 	CLEANUP(cleanup_free) char *pid = mem_printf("%d", (int)live_pid(in_application));
 	struct live_program *forwarder = live_start(&(const struct live_program_options){
 		.argv = (const char *const[]){ "nsenter", "-n", "-t", pid, relay,
@@ -595,6 +605,7 @@ int main(void)
 	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
 	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
 		return 1;
+	choose_addresses();
 	machine = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
 		return 1;
