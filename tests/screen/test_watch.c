@@ -129,6 +129,8 @@ static void a_process_that_hangs_holds_up_nothing(void **state)
 	assert_true(term_wait_gone(term, other_pid));
 	term_press(term, "w");
 	assert_true(term_wait_text(term, watching));
+	/* before that it would be said to have held none */
+	assert_true(term_wait_text(term, "· 2 connections"));
 	live_signal(hung, SIGINT);
 	assert_true(term_wait_text(term, "all 2 connections closed in"));
 	term_press(term, "Esc q");
