@@ -338,8 +338,10 @@ static void what_a_supervisor_starts_again_survives_and_is_reported(void **state
 	json_t *left = live_find_text(result, "left", "why", why);
 	if (!left)
 		fail_msg("no \"%s\" in %s", why, run.out);
-	assert_int_equal(number(left, "connections"), 2);
-	assert_int_equal(number(result, "connections_left"), 2);
+	/* on a busy machine it may have opened one of its two by then */
+	long connections = number(left, "connections");
+	assert_in_range(connections, 1, 2);
+	assert_int_equal(number(result, "connections_left"), connections);
 	assert_true(number(left, "process_pid") != number(target, "pid"));
 	assert_true(live_running(supervisor));
 	json_decref(result);
