@@ -32,6 +32,16 @@ static void allow(struct scenery *scenery, const char *key)
 			scenery->ui.met |= 1u << ui->keys[i].need;
 }
 
+/* The same for one of several keys of that name, by its word in the bar. */
+static void allow_word(struct scenery *scenery, const char *word)
+{
+	const struct ui_state *ui = &scenery->ui;
+	for (size_t i = 0; i < ui->n_keys; i++)
+		if (ui->keys[i].view == ui_top(ui) && ui->keys[i].bar &&
+			strcmp(ui->keys[i].bar, word) == 0)
+			scenery->ui.met |= 1u << ui->keys[i].need;
+}
+
 static void show_plan(struct scenery *scenery)
 {
 	scenery->plan = plan_kill_leaked(scenery->assessment, CERTAINTY_PRESUMED);
@@ -179,6 +189,7 @@ static void show_watch(struct scenery *scenery)
 {
 	scene_watch(scenery, WATCH_CLOSED);
 	ui_push(&scenery->ui, &watch_view);
+	allow_word(scenery, "close");
 }
 
 static void show_watch_failed(struct scenery *scenery)
@@ -186,6 +197,7 @@ static void show_watch_failed(struct scenery *scenery)
 	scene_watch(scenery, WATCH_LEFT);
 	ui_push(&scenery->ui, &watch_view);
 	allow(scenery, "k");
+	allow_word(scenery, "close");
 }
 
 static void show_watch_armed(struct scenery *scenery)
@@ -193,6 +205,7 @@ static void show_watch_armed(struct scenery *scenery)
 	scene_watch(scenery, WATCH_ARMED);
 	ui_push(&scenery->ui, &watch_view);
 	allow(scenery, "w");
+	allow_word(scenery, "close, watch on");
 }
 
 static void show_quit(struct scenery *scenery)
