@@ -264,8 +264,8 @@ int main(int argc, char **argv)
 	static const char *const settings[] = { "fsync=on", "full_page_writes=on",
 		"synchronous_commit=on", NULL };
 	const struct private_server_options options = { .tcp = true, .settings = settings };
-	struct private_server *server;
-	char error[PRIVATE_SERVER_ERROR_MAX], text[400];
+	struct private_server *server = NULL;
+	char error[PRIVATE_SERVER_ERROR_MAX] = "no temporary folder", text[400];
 	if (argc > 1)
 		writes = atoi(argv[1]);
 	snprintf(folder, sizeof(folder), "/tmp/bench-outbox-XXXXXX");

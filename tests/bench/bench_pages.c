@@ -83,7 +83,7 @@ static int run_python(const char *conninfo)
 		execl("/usr/bin/python3", "python3", "tests/bench/bench_pages.py", conninfo, NULL);
 		_exit(127);
 	}
-	int status;
+	int status = -1;
 	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
 		die("python3 cannot be run");
 	return WEXITSTATUS(status);

@@ -373,8 +373,8 @@ static void the_timeline_is_in_order_and_counts_down(void **state)
 		"3 phase phase: stop lending, 38 ms 3",
 		"30 hook hook outbox (flush): failed with result 5 after 15 ms 3",
 		"31 hook hook report (flush): over its deadline after 16 ms 3",
-		"41 phase phase: flush, 371 ms · 12 pending writes → 0 in 38 ms"
-		" · 9 writes in the outbox → 2 3",
+		("41 phase phase: flush, 371 ms · 12 pending writes → 0 in 38 ms"
+		 " · 9 writes in the outbox → 2 3"),
 		"50 opened 9915 opened 4",
 		"180 closed 9913 closed 3",
 		"395 closed 9914 closed 2",
