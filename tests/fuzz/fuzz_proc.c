@@ -26,7 +26,10 @@ static bool read_cgroup(struct arena *arena, const char *bytes, size_t size)
 	struct cgroup cgroup = cgroup_parse(arena, text);
 	check_clean(cgroup.unit);
 	check_clean(cgroup.container);
-	MUST(!cgroup.container || strlen(cgroup.container) == 12);
+	MUST(!cgroup.container || *cgroup.container);
+	MUST(!cgroup.container_id ||
+		(strlen(cgroup.container_id) == 64 && strlen(cgroup.container) == 12 &&
+			strncmp(cgroup.container_id, cgroup.container, 12) == 0));
 	return cgroup.unit || cgroup.container;
 }
 
