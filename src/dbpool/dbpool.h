@@ -298,7 +298,7 @@ struct dbpool_outbox {
 	int closed;       /* 1: it sends no more; what waits stays in its file */
 };
 
-/* Sets what the stats page tells of an outbox. libdboutbox calls it; an application that has a
+/* Sets what the stats page shows about an outbox. libdboutbox calls it; an application that has a
  * durable queue of its own may do the same. These writes are not lost when the process ends, so
  * they must not be among those of dbpool_pending(). `size` is sizeof(struct dbpool_outbox), as the
  * program was compiled. */

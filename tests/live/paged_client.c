@@ -107,7 +107,7 @@ static void play_sleep(void)
 }
 
 /* Not by fork(): libdbpool would notice that and close the child's copies. The child's pid is
- * printed, because whoever kills the parent must kill the child, too. */
+ * printed, so that the test can kill the child, too. */
 static void play_fork(void)
 {
 	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);

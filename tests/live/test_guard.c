@@ -480,7 +480,7 @@ static void many_scenarios_leave_memory_and_descriptors_flat(void **state)
 	long memory = resident_kb(pid);
 	for (int i = 0; i < rounds; i++)
 		run_scenario(guard, &seed);
-	/* a scan or a look at a process may be under way: a leak would be one a round */
+	/* a scan or an inspection of a process may be under way: a leak would be one a round */
 	size_t slack = 8;
 	assert_true(count_descriptors(pid) <= descriptors + slack);
 	long grown = resident_kb(pid) - memory;

@@ -21,7 +21,7 @@ static struct live_pgbouncer *start_pool(const char *mode, int size)
 			mode_line, size_line, "ignore_startup_parameters = options", NULL });
 }
 
-/* What was set in the pool's one server connection, and by whom it is served. The application's
+/* Returns the settings of the pool's one server connection, and its pid. The application's
  * name is PgBouncer's to set, and it does so for each client. */
 static char *settings_of_pool(const char *conninfo)
 {
