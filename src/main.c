@@ -29,7 +29,7 @@
 #include "modes/shutdown_test.h"
 #include "modes/unattended_mode.h"
 #include "version.h"
-#include "view/columns.h"
+#include "widgets/columns.h"
 
 /* Each source may have a thread or more that hangs; idle ones cost next to nothing. */
 #define WORKERS "16"

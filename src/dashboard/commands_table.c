@@ -2,7 +2,7 @@
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
 #include "target/target.h"
-#include "view/search.h"
+#include "widgets/search.h"
 
 void command_up(struct dashboard *dashboard)
 {

@@ -10,9 +10,9 @@
 #include "config/theme.h"
 #include "model/rights.h"
 #include "view/details.h"
-#include "view/grid.h"
 #include "view/log_view.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 struct app;
 struct assessment;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct dashboard;
 struct key_event;

@@ -40,7 +40,7 @@
 #include "tui/input.h"
 #include "tui/tui.h"
 #include "view/screen.h"
-#include "view/settle.h"
+#include "widgets/settle.h"
 
 /* How long the first frame waits for the server's first answer. */
 #define TIMEOUT_MS 40

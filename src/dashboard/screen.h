@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 #include "tui/input.h"
-#include "view/grid.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 struct dashboard;
 

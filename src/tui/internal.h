@@ -12,7 +12,7 @@
 #include "tui/output.h"
 #include "tui/paint.h"
 #include "tui/truecolor.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 struct tui {
 	FILE *in, *out; /* what ncurses reads and writes */

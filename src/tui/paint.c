@@ -5,7 +5,7 @@
 
 #include "config/theme.h"
 #include "tui/truecolor.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 #define TRUE_COLORS (1 << 24)
 

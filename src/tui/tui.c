@@ -18,7 +18,7 @@
 #include "tui/draw.h"
 #include "tui/internal.h"
 #include "tui/restore.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 #define ESCAPE_DELAY 25 /* ms: a longer pause after Esc makes it a key of its own */
 

@@ -8,10 +8,10 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "view/details_facts.h"
-#include "view/dialog.h"
-#include "view/facts.h"
-#include "view/frame.h"
-#include "view/ui.h"
+#include "widgets/dialog.h"
+#include "widgets/facts.h"
+#include "widgets/frame.h"
+#include "widgets/ui.h"
 
 static const struct connection *find(const struct assessment *assessment, struct identity subject)
 {

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "view/identity.h"
-#include "view/ui.h"
+#include "widgets/identity.h"
+#include "widgets/ui.h"
 
 struct assessment;
 struct connection;

@@ -13,9 +13,9 @@
 #include "view/explain.h"
 #include "view/explain_locks.h"
 #include "view/explain_pool.h"
-#include "view/facts.h"
 #include "view/proxy_view.h"
-#include "view/ui.h"
+#include "widgets/facts.h"
+#include "widgets/ui.h"
 
 /* What a fact function reads. */
 struct subject {

@@ -10,10 +10,10 @@
 #include "base/plural.h"
 #include "model/emergency.h"
 #include "model/peers.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
-#include "view/process_title.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
+#include "widgets/process_title.h"
 
 #define LINES_MAX 512 /* more are not shown */
 #define PID_WIDTH 8

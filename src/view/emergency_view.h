@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct action_step;
 struct emergency;

@@ -8,13 +8,13 @@
 #include "model/assessment.h"
 #include "model/findings.h"
 #include "model/forecast.h"
-#include "view/frame.h"
-#include "view/gauge.h"
-#include "view/grid.h"
-#include "view/line.h"
 #include "view/proxy_view.h"
 #include "view/trouble.h"
-#include "view/ui.h"
+#include "widgets/frame.h"
+#include "widgets/gauge.h"
+#include "widgets/grid.h"
+#include "widgets/line.h"
+#include "widgets/ui.h"
 
 #define HISTORY_SPAN (300 * USEC_PER_SEC)
 #define LABEL_WIDTH  8 /* " slots  " */

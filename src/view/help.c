@@ -8,10 +8,10 @@
 #include "base/arena.h"
 #include "model/advice.h"
 #include "model/rights.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
-#include "view/wrap.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
+#include "widgets/wrap.h"
 
 #define STACKED     48 /* on a narrower box the words begin behind their key and continue below it */
 #define INDENT      2

@@ -2,7 +2,7 @@
 #ifndef VIEW_HELP_H
 #define VIEW_HELP_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 extern const struct view help_view;
 

@@ -9,12 +9,12 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "model/lock.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
 #include "view/lock_tree.h"
-#include "view/process_title.h"
-#include "view/ui.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
+#include "widgets/process_title.h"
+#include "widgets/ui.h"
 
 #define WIDEST    140
 #define TITLE_MAX 24

@@ -2,7 +2,7 @@
 #ifndef VIEW_LOCKS_H
 #define VIEW_LOCKS_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 #include <stddef.h>
 
 struct assessment;

@@ -6,9 +6,9 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
 
 #define WIDEST 132
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "model/style.h"
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct log_line {
 	int64_t at; /* wall clock */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "model/assessment.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
 
 #define WIDTH 56
 

@@ -2,7 +2,7 @@
 #ifndef VIEW_PASSWORD_H
 #define VIEW_PASSWORD_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 extern const struct view password_view;
 

@@ -7,10 +7,10 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/action.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
 #include "view/proxy_plan_view.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
 
 #define GAP 2
 

@@ -3,7 +3,7 @@
 #ifndef VIEW_PLAN_H
 #define VIEW_PLAN_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 /* Both draw frame->plan. */
 extern const struct view plan_view;

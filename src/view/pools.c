@@ -11,9 +11,9 @@
 #include "base/instant.h"
 #include "base/plural.h"
 #include "model/assessment.h"
-#include "view/frame.h"
-#include "view/grid.h"
-#include "view/ui.h"
+#include "widgets/frame.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 #define LABEL_WIDTH 8 /* " pools  " */
 #define NAME_LEAST  10

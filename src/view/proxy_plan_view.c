@@ -6,10 +6,10 @@
 #include "base/arena.h"
 #include "base/plural.h"
 #include "model/action.h"
-#include "view/dialog.h"
-#include "view/facts.h"
-#include "view/frame.h"
-#include "view/ui.h"
+#include "widgets/dialog.h"
+#include "widgets/facts.h"
+#include "widgets/frame.h"
+#include "widgets/ui.h"
 
 static void add_process(struct arena *arena, struct facts *facts, const struct action_step *step)
 {

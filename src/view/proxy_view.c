@@ -10,11 +10,11 @@
 #include "base/plural.h"
 #include "model/assessment.h"
 #include "model/proxy.h"
-#include "view/dialog.h"
-#include "view/facts.h"
-#include "view/frame.h"
-#include "view/line.h"
-#include "view/ui.h"
+#include "widgets/dialog.h"
+#include "widgets/facts.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
+#include "widgets/ui.h"
 
 #define MOST_CLIENTS 16
 

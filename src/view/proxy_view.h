@@ -2,7 +2,7 @@
 #ifndef VIEW_PROXY_VIEW_H
 #define VIEW_PROXY_VIEW_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 #include <stdbool.h>
 
 struct arena;

@@ -4,16 +4,16 @@
 #include <stdio.h>
 
 #include "model/assessment.h"
-#include "view/frame.h"
-#include "view/grid.h"
 #include "view/header.h"
-#include "view/keybar.h"
 #include "view/pools.h"
-#include "view/table.h"
 #include "view/trouble.h"
 #include "view/trouble_view.h"
-#include "view/ui.h"
 #include "view/watch_view.h"
+#include "widgets/frame.h"
+#include "widgets/grid.h"
+#include "widgets/keybar.h"
+#include "widgets/table.h"
+#include "widgets/ui.h"
 
 /* The parts that fit, smallest size first. */
 static const struct shape {

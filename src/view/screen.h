@@ -2,7 +2,7 @@
 #ifndef VIEW_SCREEN_H
 #define VIEW_SCREEN_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct action;
 struct assessment;

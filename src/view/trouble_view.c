@@ -8,12 +8,12 @@
 
 #include "model/assessment.h"
 #include "model/proxy.h"
-#include "view/frame.h"
-#include "view/grid.h"
-#include "view/line.h"
 #include "view/trouble.h"
-#include "view/ui.h"
-#include "view/wrap.h"
+#include "widgets/frame.h"
+#include "widgets/grid.h"
+#include "widgets/line.h"
+#include "widgets/ui.h"
+#include "widgets/wrap.h"
 
 static bool get(const struct frame *frame, struct trouble *ret_trouble)
 {

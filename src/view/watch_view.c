@@ -9,11 +9,11 @@
 #include "base/instant.h"
 #include "base/plural.h"
 #include "model/shutdown.h"
-#include "view/dialog.h"
-#include "view/facts.h"
-#include "view/frame.h"
-#include "view/line.h"
-#include "view/wrap.h"
+#include "widgets/dialog.h"
+#include "widgets/facts.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
+#include "widgets/wrap.h"
 
 #define LINES_MAX  256 /* if there are more, the last ones are shown */
 #define TIME_WIDTH 10

@@ -3,7 +3,7 @@
 #ifndef VIEW_WATCH_VIEW_H
 #define VIEW_WATCH_VIEW_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct frame;
 

@@ -1,5 +1,5 @@
 /* What each column shows of a connection, and its sort key. */
-#include "view/columns.h"
+#include "widgets/columns.h"
 
 #include <string.h>
 #include <strings.h>
@@ -9,8 +9,8 @@
 #include "base/instant.h"
 #include "base/text.h"
 #include "model/assessment.h"
-#include "view/line.h"
-#include "view/process_title.h"
+#include "widgets/line.h"
+#include "widgets/process_title.h"
 
 /* The statuses; the lowest order is sorted first. */
 static const struct {

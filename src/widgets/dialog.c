@@ -1,12 +1,12 @@
 /* The box, its frame and its scrolling; each screen draws its own contents. */
-#include "view/dialog.h"
+#include "widgets/dialog.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "view/frame.h"
-#include "view/keybar.h"
-#include "view/settle.h"
+#include "widgets/frame.h"
+#include "widgets/keybar.h"
+#include "widgets/settle.h"
 
 #define FRAME        2 /* columns on each side: the line and a blank */
 #define NOTE_GAP     3

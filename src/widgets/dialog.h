@@ -3,7 +3,7 @@
 #define VIEW_DIALOG_H
 
 #include "model/style.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 struct frame;
 

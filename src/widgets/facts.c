@@ -1,13 +1,13 @@
 /* Breaks facts into lines for the available width. */
-#include "view/facts.h"
+#include "widgets/facts.h"
 
 #include <stdbool.h>
 
 #include "base/arena.h"
-#include "view/dialog.h"
-#include "view/frame.h"
-#include "view/line.h"
-#include "view/wrap.h"
+#include "widgets/dialog.h"
+#include "widgets/frame.h"
+#include "widgets/line.h"
+#include "widgets/wrap.h"
 
 #define WIDEST      108 /* longer lines are hard to read */
 #define LABEL_WIDTH 15

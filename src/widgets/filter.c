@@ -1,5 +1,5 @@
 /* The filter is parsed once and applied to each connection. */
-#include "view/filter.h"
+#include "widgets/filter.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <wctype.h>
 
 #include "base/text.h"
-#include "view/line.h"
+#include "widgets/line.h"
 
 static void add_term(struct filter *filter, size_t from, size_t length)
 {

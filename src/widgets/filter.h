@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "view/columns.h"
+#include "widgets/columns.h"
 
 #define FILTER_TEXT_MAX  256
 #define FILTER_TERMS_MAX 16 /* more are ignored */

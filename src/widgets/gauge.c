@@ -1,11 +1,11 @@
 /* Bars made of block characters. */
-#include "view/gauge.h"
+#include "widgets/gauge.h"
 
 #include <stdbool.h>
 
 #include "model/assessment.h"
 #include "model/history.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 #define CELLS_MAX 512
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 struct grid;
 struct history;

@@ -1,5 +1,5 @@
 /* Cells, and text clipped into them. Wide and combining characters never move their neighbours. */
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 #include <stdlib.h>
 #include <string.h>

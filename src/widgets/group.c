@@ -1,5 +1,5 @@
 /* Groups by process; connections whose process is not known get other groups. */
-#include "view/group.h"
+#include "widgets/group.h"
 
 #include <stdio.h>
 #include <string.h>

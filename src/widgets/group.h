@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "view/identity.h"
+#include "widgets/identity.h"
 
 struct assessment;
 struct connection;

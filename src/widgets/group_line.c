@@ -1,5 +1,5 @@
 /* The text of a group's row. */
-#include "view/group_line.h"
+#include "widgets/group_line.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/assessment.h"
-#include "view/line.h"
-#include "view/process_title.h"
-#include "view/rows.h"
+#include "widgets/line.h"
+#include "widgets/process_title.h"
+#include "widgets/rows.h"
 
 static const struct process *process_of(
 	const struct assessment *assessment, const struct group *group)

@@ -1,5 +1,5 @@
 /* Identities, and sorted sets of them. */
-#include "view/identity.h"
+#include "widgets/identity.h"
 
 #include <stdlib.h>
 #include <string.h>

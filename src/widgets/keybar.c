@@ -1,12 +1,12 @@
 /* Draws as many keys and labels as fit. */
-#include "view/keybar.h"
+#include "widgets/keybar.h"
 
 #include <string.h>
 
 #include "model/action.h"
-#include "view/frame.h"
-#include "view/grid.h"
-#include "view/line.h"
+#include "widgets/frame.h"
+#include "widgets/grid.h"
+#include "widgets/line.h"
 
 #define KEYS_MAX   32
 #define WIDE_GAP   3

@@ -2,7 +2,7 @@
 #ifndef VIEW_KEYBAR_H
 #define VIEW_KEYBAR_H
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct frame;
 

@@ -1,10 +1,10 @@
 /* Leaves out or shortens columns one after the other until the statement has room. */
-#include "view/layout.h"
+#include "widgets/layout.h"
 
 #include <string.h>
 
 #include "model/assessment.h"
-#include "view/rows.h"
+#include "widgets/rows.h"
 
 #define LEAST_ROOM      4  /* fewer columns of a text are useless */
 #define LEAST_QUERY     10 /* the same for the statement */

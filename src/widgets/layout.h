@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "view/columns.h"
-#include "view/rows.h"
+#include "widgets/columns.h"
+#include "widgets/rows.h"
 
 struct assessment;
 struct connection;

@@ -1,12 +1,12 @@
 /* Styled text: one buffer, and the byte at which each style begins. */
-#include "view/line.h"
+#include "widgets/line.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 void line_begin(struct line *line)
 {

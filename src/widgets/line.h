@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "model/style.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 #define LINE_BYTES 2560 /* 500 columns and more */
 #define LINE_SPANS 16   /* further pieces get the style of the last one */

@@ -1,10 +1,10 @@
 /* Command lines are long: folders are left out because they tell least. */
-#include "view/process_title.h"
+#include "widgets/process_title.h"
 
 #include <string.h>
 
 #include "model/peers.h"
-#include "view/line.h"
+#include "widgets/line.h"
 
 /* Only the file's name of a path is kept: /usr/bin/python3 becomes python3. */
 static void add_word(struct line *line, enum style style, const char *word, size_t length)

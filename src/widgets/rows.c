@@ -1,5 +1,5 @@
 /* Filters, groups and sorts: each connection is read once, then only indices are moved. */
-#include "view/rows.h"
+#include "widgets/rows.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "model/assessment.h"
-#include "view/filter.h"
+#include "widgets/filter.h"
 
 /* A connection while the list is built. */
 struct entry {

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "view/columns.h"
-#include "view/group.h"
-#include "view/identity.h"
+#include "widgets/columns.h"
+#include "widgets/group.h"
+#include "widgets/identity.h"
 
 struct arena;
 struct assessment;

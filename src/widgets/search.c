@@ -1,10 +1,10 @@
 /* After the filter was closed, n and N search for the text of the last one. */
-#include "view/search.h"
+#include "widgets/search.h"
 
 #include <stdio.h>
 
 #include "model/assessment.h"
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 static const struct filter *wanted(const struct ui_state *ui)
 {

@@ -1,11 +1,11 @@
 /* Keeps the cursor and marks changes from one frame to the next. */
-#include "view/settle.h"
+#include "widgets/settle.h"
 
 #include "base/arena.h"
 #include "base/map.h"
 #include "model/assessment.h"
-#include "view/search.h"
-#include "view/ui.h"
+#include "widgets/search.h"
+#include "widgets/ui.h"
 
 static uint64_t seen_key(const struct backend *backend)
 {

@@ -1,17 +1,17 @@
 /* Formats only the rows that are on the screen. */
-#include "view/table.h"
+#include "widgets/table.h"
 
 #include <string.h>
 
 #include "model/assessment.h"
-#include "view/filter.h"
-#include "view/frame.h"
-#include "view/grid.h"
-#include "view/group_line.h"
-#include "view/line.h"
-#include "view/search.h"
-#include "view/settle.h"
-#include "view/ui.h"
+#include "widgets/filter.h"
+#include "widgets/frame.h"
+#include "widgets/grid.h"
+#include "widgets/group_line.h"
+#include "widgets/line.h"
+#include "widgets/search.h"
+#include "widgets/settle.h"
+#include "widgets/ui.h"
 
 #define TAG_X  0
 #define MARK_X 1

@@ -2,7 +2,7 @@
 #ifndef VIEW_TABLE_H
 #define VIEW_TABLE_H
 
-#include "view/layout.h"
+#include "widgets/layout.h"
 
 struct frame;
 

@@ -1,5 +1,5 @@
 /* The operations of the table and of the screens over it. */
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 #include <limits.h>
 #include <stdlib.h>

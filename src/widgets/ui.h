@@ -12,9 +12,9 @@
 #include <uchar.h>
 
 #include "model/style.h"
-#include "view/filter.h"
-#include "view/identity.h"
-#include "view/rows.h"
+#include "widgets/filter.h"
+#include "widgets/identity.h"
+#include "widgets/rows.h"
 
 struct arena;
 struct assessment;

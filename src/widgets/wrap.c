@@ -1,8 +1,8 @@
 /* Text is broken at blanks; a word that is wider than the line is cut. */
-#include "view/wrap.h"
+#include "widgets/wrap.h"
 
 #include "base/text.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 size_t wrap_line(const struct grid *grid, const char *text, int width, size_t *ret_skip)
 {

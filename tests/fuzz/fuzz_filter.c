@@ -1,4 +1,4 @@
-/* view/filter: what is typed, or pasted, after "/". */
+/* widgets/filter: what is typed, or pasted, after "/". */
 #include <string.h>
 
 #include "base/arena.h"
@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "model/assessment.h"
 #include "sample.h"
-#include "view/filter.h"
+#include "widgets/filter.h"
 
 static void check_marks(const struct filter *filter, const char *text)
 {

@@ -20,8 +20,8 @@
 #include "view/plan.h"
 #include "view/proxy_view.h"
 #include "view/screen.h"
-#include "view/settle.h"
 #include "view/watch_view.h"
+#include "widgets/settle.h"
 
 /* The key works on the screen on top, as the app finds out before each frame. */
 static void allow(struct scenery *scenery, const char *key)

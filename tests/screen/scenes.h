@@ -9,7 +9,7 @@
 #include "model/shutdown.h"
 #include "view/details.h"
 #include "view/log_view.h"
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct action;
 struct arena;

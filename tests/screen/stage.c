@@ -17,7 +17,7 @@
 #include "scenes.h"
 #include "tui/input.h"
 #include "tui/tui.h"
-#include "view/grid.h"
+#include "widgets/grid.h"
 
 struct stage {
 	const struct scene *scene;

@@ -10,14 +10,14 @@
 #include "model/action.h"
 #include "model/assessment.h"
 #include "view/details.h"
-#include "view/grid.h"
 #include "view/help.h"
 #include "view/locks.h"
 #include "view/plan.h"
 #include "view/proxy_view.h"
 #include "view/screen.h"
-#include "view/settle.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/settle.h"
+#include "widgets/ui.h"
 
 const struct key_help screen_keys[] = {
 	{ "k", "end the leaked connections: shows the plan first", "kill # leaked", NULL, true },

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "view/ui.h"
+#include "widgets/ui.h"
 
 struct action;
 struct assessment;

@@ -13,12 +13,12 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
-#include "view/grid.h"
 #include "view/help.h"
 #include "view/locks.h"
 #include "view/plan.h"
 #include "view/proxy_view.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 static int number(int argc, char **argv, int i, int otherwise)
 {

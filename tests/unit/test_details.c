@@ -15,8 +15,8 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
-#include "view/grid.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 struct world {
 	struct assessment *assessment;

@@ -13,7 +13,7 @@
 
 #include "model/assessment.h"
 #include "sample.h"
-#include "view/filter.h"
+#include "widgets/filter.h"
 
 static struct assessment *assessment;
 static struct filter filter;

@@ -13,8 +13,8 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "model/history.h"
-#include "view/gauge.h"
-#include "view/grid.h"
+#include "widgets/gauge.h"
+#include "widgets/grid.h"
 
 #define NOW (1000 * USEC_PER_SEC)
 

@@ -16,10 +16,10 @@
 #include "model/history.h"
 #include "sample.h"
 #include "screen_text.h"
-#include "view/frame.h"
-#include "view/grid.h"
 #include "view/header.h"
-#include "view/ui.h"
+#include "widgets/frame.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 static struct assessment *assessment;
 static struct history history;

@@ -12,9 +12,9 @@
 
 #include "model/assessment.h"
 #include "sample.h"
-#include "view/layout.h"
-#include "view/settle.h"
-#include "view/ui.h"
+#include "widgets/layout.h"
+#include "widgets/settle.h"
+#include "widgets/ui.h"
 
 static struct assessment *assessment;
 static struct ui_state ui;

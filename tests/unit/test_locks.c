@@ -16,10 +16,10 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
-#include "view/grid.h"
 #include "view/lock_tree.h"
 #include "view/locks.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 #define BLOCKERS_MAX 4
 

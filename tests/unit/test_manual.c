@@ -22,7 +22,7 @@
 #include "model/style.h"
 #include "modes/options.h"
 #include "sample.h"
-#include "view/columns.h"
+#include "widgets/columns.h"
 
 static const char *completions[3]; /* of bash, zsh and fish: paths */
 

@@ -16,8 +16,8 @@
 #include "model/pool.h"
 #include "sample.h"
 #include "screen_text.h"
-#include "view/grid.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 static char *draw(const struct assessment *assessment, int width, int height)
 {

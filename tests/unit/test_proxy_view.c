@@ -16,9 +16,9 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
-#include "view/grid.h"
 #include "view/proxy_view.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 static struct assessment *assessment;
 static struct proxy *proxy;

@@ -24,8 +24,8 @@
 #include "report/snapshot.h"
 #include "sample.h"
 #include "screen_text.h"
-#include "view/grid.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 static char *print(const struct assessment *assessment)
 {

@@ -19,10 +19,10 @@
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
-#include "view/grid.h"
 #include "view/help.h"
 #include "view/plan.h"
-#include "view/ui.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 struct fixture {
 	struct assessment *assessment;

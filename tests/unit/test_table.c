@@ -18,11 +18,11 @@
 #include "model/assessment.h"
 #include "sample.h"
 #include "screen_text.h"
-#include "view/filter.h"
-#include "view/grid.h"
-#include "view/line.h"
-#include "view/search.h"
-#include "view/ui.h"
+#include "widgets/filter.h"
+#include "widgets/grid.h"
+#include "widgets/line.h"
+#include "widgets/search.h"
+#include "widgets/ui.h"
 
 struct table {
 	struct assessment *assessment;
@@ -360,7 +360,7 @@ static void check_signs(struct grid *grid, const char *path)
 		grid_reset(grid, 1, 1);
 		grid_char(grid, 0, 0, c, STYLE_TEXT);
 		if (grid_cell(grid, 0, 0)->c == '?')
-			fail_msg("%s: U+%04X has no likeness in ASCII: see view/grid.c", path,
+			fail_msg("%s: U+%04X has no likeness in ASCII: see widgets/grid.c", path,
 				(unsigned int)c);
 	}
 }
@@ -373,7 +373,8 @@ static void every_sign_has_a_likeness(void **state)
 	glob_t files;
 	grid_init(&grid);
 	grid.ascii = true;
-	assert_int_equal(glob("src/view/*.c", 0, NULL, &files), 0);
+	assert_int_equal(glob("src/widgets/*.c", 0, NULL, &files), 0);
+	assert_int_equal(glob("src/view/*.c", GLOB_APPEND, NULL, &files), 0);
 	assert_int_equal(glob("src/dashboard/[kp]*.c", GLOB_APPEND, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++)
 		check_signs(&grid, files.gl_pathv[i]);

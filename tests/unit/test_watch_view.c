@@ -17,9 +17,9 @@
 #include "model/shutdown.h"
 #include "sample.h"
 #include "screen_text.h"
-#include "view/grid.h"
-#include "view/ui.h"
 #include "view/watch_view.h"
+#include "widgets/grid.h"
+#include "widgets/ui.h"
 
 #define MS(n) ((n)*USEC_PER_MSEC)
 
