@@ -15,6 +15,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "loop/handle.h"
+#include "report/metrics_accept.h"
 
 /* One connection: from accept() to its end. */
 #define CONNECTION_TIME (10 * USEC_PER_SEC)

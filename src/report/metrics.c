@@ -2,10 +2,7 @@
  * want the samples of a metric together. */
 #include "report/metrics.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
@@ -13,116 +10,46 @@
 #include "model/assessment.h"
 #include "model/findings.h"
 #include "report/metrics_counters.h"
+#include "report/metrics_pools.h"
 #include "report/metrics_rows.h"
+#include "report/metrics_writer.h"
 #include "report/stream.h"
 
 enum type { TYPE_GAUGE, TYPE_COUNTER, TYPE_HISTOGRAM };
 
-/* What a row of the table writes its samples with. */
-struct writer {
-	FILE *file;
-	const char *name; /* of the metric */
-	const struct metrics_source *source;
-	const struct metrics_options *options;
-	const struct assessment *assessment; /* the source's */
-	const struct metrics_rows *rows;
-	bool fresh; /* the rows of the server are current */
-};
-
-/* A label and its value. */
-struct label {
-	const char *name, *value;
-};
-
 struct metric {
 	const char *name; /* with _total, for a counter */
 	enum type type;
-	void (*write)(const struct writer *writer);
+	void (*write)(const struct metrics_writer *writer);
 	const char *help;
 };
 
-/* --- samples --- */
-
-static void put_value(FILE *file, const char *value)
+static void write_up(const struct metrics_writer *writer)
 {
-	for (; *value; value++) {
-		if (*value == '\\' || *value == '"')
-			putc('\\', file);
-		if (*value == '\n')
-			fputs("\\n", file);
-		else
-			putc(*value, file);
-	}
+	metrics_put(writer, NULL, writer->fresh);
 }
 
-/* The name with its labels; labels end with a NULL name. */
-static void begin_sample(
-	const struct writer *writer, const char *suffix, const struct label *labels)
-{
-	FILE *file = writer->file;
-	fprintf(file, "%s%s{server=\"", writer->name, suffix);
-	put_value(file, writer->source->server);
-	putc('"', file);
-	for (; labels && labels->name; labels++) {
-		fprintf(file, ",%s=\"", labels->name);
-		put_value(file, labels->value);
-		putc('"', file);
-	}
-	fputs("} ", file);
-}
-
-static void put(const struct writer *writer, const struct label *labels, int64_t value)
-{
-	begin_sample(writer, "", labels);
-	fprintf(writer->file, "%" PRId64 "\n", value);
-}
-
-/* Writes nothing for a value that is not known. */
-static void put_known(const struct writer *writer, const struct label *labels, int64_t value)
-{
-	if (value >= 0)
-		put(writer, labels, value);
-}
-
-static void put_seconds(const struct writer *writer, const struct label *labels, int64_t usec)
-{
-	if (usec < 0)
-		return;
-	begin_sample(writer, "", labels);
-	fprintf(writer->file, "%" PRId64 ".%06" PRId64 "\n", usec / USEC_PER_SEC,
-		usec % USEC_PER_SEC);
-}
-
-#define LABELS(...) ((const struct label[]){ __VA_ARGS__, { NULL, NULL } })
-
-/* --- the server --- */
-
-static void write_up(const struct writer *writer)
-{
-	put(writer, NULL, writer->fresh);
-}
-
-static void write_slots(const struct writer *writer)
+static void write_slots(const struct metrics_writer *writer)
 {
 	const struct slots *slots = &writer->assessment->slots;
 	if (!writer->fresh)
 		return;
-	put_known(writer, LABELS({ "kind", "max" }), slots->max);
-	put_known(writer, LABELS({ "kind", "reserved" }), slots->reserved);
-	put_known(writer, LABELS({ "kind", "used" }), slots->used);
-	put_known(writer, LABELS({ "kind", "free" }), slots->free);
+	metrics_put_known(writer, LABELS({ "kind", "max" }), slots->max);
+	metrics_put_known(writer, LABELS({ "kind", "reserved" }), slots->reserved);
+	metrics_put_known(writer, LABELS({ "kind", "used" }), slots->used);
+	metrics_put_known(writer, LABELS({ "kind", "free" }), slots->free);
 }
 
-static void write_wanted(const struct writer *writer)
+static void write_wanted(const struct metrics_writer *writer)
 {
 	if (writer->options->wanted_free > 0)
-		put(writer, NULL, writer->options->wanted_free);
+		metrics_put(writer, NULL, writer->options->wanted_free);
 }
 
-static void write_connections(const struct writer *writer)
+static void write_connections(const struct metrics_writer *writer)
 {
 	for (int i = 0; writer->fresh && i < STATUS_COUNT; i++)
-		put_known(writer, LABELS({ "status", status_name((enum status)i) }),
+		metrics_put_known(writer, LABELS({ "status", status_name((enum status)i) }),
 			writer->assessment->slots.by_status[i]);
 }
 
@@ -151,25 +78,25 @@ static bool can_be(enum reason reason, enum certainty certainty)
 	}
 }
 
-static void write_leaked(const struct writer *writer)
+static void write_leaked(const struct metrics_writer *writer)
 {
 	if (!writer->fresh)
 		return;
 	for (int i = REASON_CLIENT_GONE; i < REASON_COUNT; i++)
 		for (int j = CERTAINTY_PRESUMED; j < CERTAINTY_COUNT; j++)
 			if (can_be((enum reason)i, (enum certainty)j))
-				put(writer,
+				metrics_put(writer,
 					LABELS({ "reason", reason_name((enum reason)i) },
 						{ "certainty", certainty_name((enum certainty)j) }),
 					count_leaked(writer->assessment, (enum reason)i,
 						(enum certainty)j));
 }
 
-static void write_processes(const struct writer *writer)
+static void write_processes(const struct metrics_writer *writer)
 {
 	for (size_t i = 0; writer->fresh && i < writer->rows->n_processes; i++) {
 		const struct process_sum *sum = &writer->rows->processes[i];
-		put(writer,
+		metrics_put(writer,
 			LABELS({ "process", sum->name }, { "user", sum->user },
 				{ "unit", sum->unit }, { "container", sum->container },
 				{ "host", sum->host }),
@@ -177,7 +104,7 @@ static void write_processes(const struct writer *writer)
 	}
 }
 
-static void write_oldest_transaction(const struct writer *writer)
+static void write_oldest_transaction(const struct metrics_writer *writer)
 {
 	const struct assessment *assessment = writer->assessment;
 	int64_t oldest = 0;
@@ -191,10 +118,10 @@ static void write_oldest_transaction(const struct writer *writer)
 			oldest = age;
 	}
 	if (writer->fresh)
-		put_seconds(writer, NULL, oldest);
+		metrics_put_seconds(writer, NULL, oldest);
 }
 
-static void write_lock_waits(const struct writer *writer)
+static void write_lock_waits(const struct metrics_writer *writer)
 {
 	const struct assessment *assessment = writer->assessment;
 	int64_t count = 0;
@@ -203,13 +130,13 @@ static void write_lock_waits(const struct writer *writer)
 		count += type && strcmp(type, "Lock") == 0;
 	}
 	if (writer->fresh)
-		put(writer, NULL, count);
+		metrics_put(writer, NULL, count);
 }
 
-static void write_logging_in(const struct writer *writer)
+static void write_logging_in(const struct metrics_writer *writer)
 {
 	if (writer->fresh)
-		put_known(writer, NULL, writer->assessment->slots.logging_in);
+		metrics_put_known(writer, NULL, writer->assessment->slots.logging_in);
 }
 
 /* So many of the tightest limits are shown. */
@@ -230,42 +157,42 @@ static const struct slot_limit *get_limit(const struct assessment *assessment, s
 	return limit;
 }
 
-static void write_limit_rows(const struct writer *writer, bool used)
+static void write_limit_rows(const struct metrics_writer *writer, bool used)
 {
 	const struct assessment *assessment = writer->assessment;
 	for (size_t i = 0; writer->fresh && i < assessment->n_slot_limits && i < LIMITS_MAX; i++) {
 		const struct slot_limit *limit = get_limit(assessment, i);
 		if (limit)
-			put_known(writer,
+			metrics_put_known(writer,
 				LABELS({ "kind", slot_limit_kind_name(limit->kind) },
 					{ "name", limit->name }),
 				used ? limit->used : limit->limit);
 	}
 }
 
-static void write_limits(const struct writer *writer)
+static void write_limits(const struct metrics_writer *writer)
 {
 	write_limit_rows(writer, false);
 }
 
-static void write_limits_used(const struct writer *writer)
+static void write_limits_used(const struct metrics_writer *writer)
 {
 	write_limit_rows(writer, true);
 }
 
-static void write_terminated(const struct writer *writer)
+static void write_terminated(const struct metrics_writer *writer)
 {
 	static const enum action_result results[] = { RESULT_TERMINATED, RESULT_GONE,
 		RESULT_CHANGED, RESULT_DENIED, RESULT_TIMEOUT };
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
-		put(writer, LABELS({ "result", action_result_name(results[i]) }),
-			(int64_t)metrics_counters_results(writer->source->counters, results[i]));
+		metrics_put(writer, LABELS({ "result", action_result_name(results[i]) }),
+			(int64_t)metrics_counters_results(writer->counters, results[i]));
 }
 
-static void write_refresh(const struct writer *writer)
+static void write_refresh(const struct metrics_writer *writer)
 {
 	if (writer->fresh)
-		put_seconds(writer, NULL, writer->assessment->server.latency);
+		metrics_put_seconds(writer, NULL, writer->assessment->server.latency);
 }
 
 /* A console may be named twice. */
@@ -277,141 +204,15 @@ static bool is_first_source(const struct assessment *assessment, size_t i)
 	return true;
 }
 
-static void write_source_ages(const struct writer *writer)
+static void write_source_ages(const struct metrics_writer *writer)
 {
 	const struct assessment *assessment = writer->assessment;
 	for (size_t i = 0; i < assessment->n_sources; i++)
 		if (is_first_source(assessment, i))
-			put_seconds(writer, LABELS({ "source", assessment->sources[i].name }),
+			metrics_put_seconds(writer,
+				LABELS({ "source", assessment->sources[i].name }),
 				instant_elapsed(assessment->sources[i].taken_at, assessment->now));
 }
-
-/* --- pools --- */
-
-static void write_pool_connections(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_pools; i++) {
-		const struct pool_sum *sum = &writer->rows->pools[i];
-		put(writer, LABELS({ "pool", sum->name }, { "state", "used" }), sum->used);
-		put(writer, LABELS({ "pool", sum->name }, { "state", "idle" }), sum->idle);
-	}
-}
-
-static void write_pool_max(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_pools; i++)
-		put(writer, LABELS({ "pool", writer->rows->pools[i].name }),
-			writer->rows->pools[i].max);
-}
-
-static void write_pool_waiting(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_pools; i++)
-		put(writer, LABELS({ "pool", writer->rows->pools[i].name }),
-			writer->rows->pools[i].waiting);
-}
-
-static void write_pool_timeouts(const struct writer *writer)
-{
-	size_t count;
-	const struct pool_counts *pools = metrics_counters_pools(writer->source->counters, &count);
-	for (size_t i = 0; i < count; i++)
-		put(writer, LABELS({ "pool", pools[i].name }), (int64_t)pools[i].timeouts);
-}
-
-/* The bounds of the histogram: 2^n µs. */
-static const int bounds[] = { 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26 };
-
-/* The page has no sum of the waits, so there is none here. */
-static void write_wait(const struct writer *writer, const struct pool_counts *pool)
-{
-	char bound[32];
-	uint64_t below = 0;
-	int bucket = 0;
-	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
-		int64_t usec = INT64_C(1) << bounds[i];
-		for (; bucket <= bounds[i]; bucket++)
-			below += pool->wait[bucket];
-		snprintf(bound, sizeof(bound), "%" PRId64 ".%06" PRId64, usec / USEC_PER_SEC,
-			usec % USEC_PER_SEC);
-		begin_sample(writer, "_bucket", LABELS({ "pool", pool->name }, { "le", bound }));
-		fprintf(writer->file, "%" PRIu64 "\n", below);
-	}
-	for (; bucket < POOL_WAIT_BUCKETS; bucket++)
-		below += pool->wait[bucket];
-	begin_sample(writer, "_bucket", LABELS({ "pool", pool->name }, { "le", "+Inf" }));
-	fprintf(writer->file, "%" PRIu64 "\n", below);
-	begin_sample(writer, "_count", LABELS({ "pool", pool->name }));
-	fprintf(writer->file, "%" PRIu64 "\n", below);
-}
-
-static void write_waits(const struct writer *writer)
-{
-	size_t count;
-	const struct pool_counts *pools = metrics_counters_pools(writer->source->counters, &count);
-	for (size_t i = 0; i < count; i++)
-		write_wait(writer, &pools[i]);
-}
-
-static void write_pending(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_pools; i++)
-		if (writer->rows->pools[i].has_pending)
-			put(writer, LABELS({ "pool", writer->rows->pools[i].name }),
-				writer->rows->pools[i].pending);
-}
-
-static void write_outbox_waiting(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_pools; i++)
-		if (writer->rows->pools[i].has_outbox)
-			put(writer, LABELS({ "pool", writer->rows->pools[i].name }),
-				writer->rows->pools[i].outbox_waiting);
-}
-
-static void write_outbox_rejected(const struct writer *writer)
-{
-	size_t count;
-	const struct pool_counts *pools = metrics_counters_pools(writer->source->counters, &count);
-	for (size_t i = 0; i < count; i++)
-		if (pools[i].has_outbox)
-			put(writer, LABELS({ "pool", pools[i].name }), (int64_t)pools[i].rejected);
-}
-
-/* --- PgBouncer --- */
-
-static void write_bouncer_clients(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_bouncers; i++) {
-		const struct bouncer_sum *sum = &writer->rows->bouncers[i];
-		put_known(writer, LABELS({ "pool", sum->name }, { "state", "active" }),
-			sum->clients_active);
-		put_known(writer, LABELS({ "pool", sum->name }, { "state", "waiting" }),
-			sum->clients_waiting);
-	}
-}
-
-static void write_bouncer_servers(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_bouncers; i++) {
-		const struct bouncer_sum *sum = &writer->rows->bouncers[i];
-		put_known(writer, LABELS({ "pool", sum->name }, { "state", "active" }),
-			sum->servers_active);
-		put_known(writer, LABELS({ "pool", sum->name }, { "state", "idle" }),
-			sum->servers_idle);
-		put_known(writer, LABELS({ "pool", sum->name }, { "state", "other" }),
-			sum->servers_other);
-	}
-}
-
-static void write_bouncer_wait(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->rows->n_bouncers; i++)
-		put_seconds(writer, LABELS({ "pool", writer->rows->bouncers[i].name }),
-			writer->rows->bouncers[i].max_wait);
-}
-
-/* --- the table --- */
 
 static const struct metric metrics[] = {
 	{ "dbtop_up", TYPE_GAUGE, write_up, "1 if the rows of the last poll are current." },
@@ -439,26 +240,27 @@ static const struct metric metrics[] = {
 		"How long the server took to answer the last poll." },
 	{ "dbtop_source_age_seconds", TYPE_GAUGE, write_source_ages,
 		"Age of what each source said last." },
-	{ "dbtop_pool_connections", TYPE_GAUGE, write_pool_connections,
+	{ "dbtop_pool_connections", TYPE_GAUGE, metrics_write_pool_connections,
 		"Connections of the pools of one name." },
-	{ "dbtop_pool_connections_max", TYPE_GAUGE, write_pool_max,
+	{ "dbtop_pool_connections_max", TYPE_GAUGE, metrics_write_pool_max,
 		"The most connections that they may open." },
-	{ "dbtop_pool_waiting", TYPE_GAUGE, write_pool_waiting,
+	{ "dbtop_pool_waiting", TYPE_GAUGE, metrics_write_pool_waiting,
 		"Threads that wait for a connection." },
-	{ "dbtop_pool_timeouts_total", TYPE_COUNTER, write_pool_timeouts,
+	{ "dbtop_pool_timeouts_total", TYPE_COUNTER, metrics_write_pool_timeouts,
 		"Checkouts that waited too long." },
-	{ "dbtop_pool_wait_seconds", TYPE_HISTOGRAM, write_waits, "How long checkouts waited." },
-	{ "dbtop_pool_pending_writes", TYPE_GAUGE, write_pending,
+	{ "dbtop_pool_wait_seconds", TYPE_HISTOGRAM, metrics_write_waits,
+		"How long checkouts waited." },
+	{ "dbtop_pool_pending_writes", TYPE_GAUGE, metrics_write_pending,
 		"Writes that the application has not sent yet." },
-	{ "dbtop_outbox_waiting", TYPE_GAUGE, write_outbox_waiting,
+	{ "dbtop_outbox_waiting", TYPE_GAUGE, metrics_write_outbox_waiting,
 		"Writes that wait in outboxes." },
-	{ "dbtop_outbox_rejected_total", TYPE_COUNTER, write_outbox_rejected,
+	{ "dbtop_outbox_rejected_total", TYPE_COUNTER, metrics_write_outbox_rejected,
 		"Writes of outboxes that the server refused for good." },
-	{ "dbtop_pgbouncer_clients", TYPE_GAUGE, write_bouncer_clients,
+	{ "dbtop_pgbouncer_clients", TYPE_GAUGE, metrics_write_bouncer_clients,
 		"Clients of PgBouncer by pool." },
-	{ "dbtop_pgbouncer_servers", TYPE_GAUGE, write_bouncer_servers,
+	{ "dbtop_pgbouncer_servers", TYPE_GAUGE, metrics_write_bouncer_servers,
 		"PgBouncer's connections to the server by pool." },
-	{ "dbtop_pgbouncer_max_wait_seconds", TYPE_GAUGE, write_bouncer_wait,
+	{ "dbtop_pgbouncer_max_wait_seconds", TYPE_GAUGE, metrics_write_bouncer_wait,
 		"How long the first client in the queue has waited." },
 };
 #define METRICS (sizeof(metrics) / sizeof(metrics[0]))
@@ -493,12 +295,13 @@ int metrics_print(const struct metrics_source *sources, size_t n_sources,
 	for (size_t k = 0; k < METRICS; k++) {
 		put_head(file, &metrics[k], options->format);
 		for (size_t i = 0; i < n_sources; i++) {
-			const struct writer writer = {
+			const struct metrics_writer writer = {
 				.file = file,
 				.name = metrics[k].name,
-				.source = &sources[i],
-				.options = options,
+				.server = sources[i].server,
 				.assessment = sources[i].assessment,
+				.counters = sources[i].counters,
+				.options = options,
 				.rows = &rows[i],
 				.fresh = !findings_has_no_rows(sources[i].assessment),
 			};
@@ -516,61 +319,4 @@ char *metrics_server_label(const struct assessment *assessment)
 	const struct server_state *server = &assessment->server;
 	return mem_printf("%s:%d/%s", server->host ? server->host : "local", server->port,
 		server->database ? server->database : "");
-}
-
-const char *metrics_content_type(enum metrics_format format)
-{
-	return format == METRICS_OPEN ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-				      : "text/plain; version=0.0.4; charset=utf-8";
-}
-
-/* --- Accept --- */
-
-/* The q of one part of the header, which ends at `end`; 1 if there is none. */
-static double read_weight(const char *part, const char *end)
-{
-	const char *at = memchr(part, ';', (size_t)(end - part));
-	while (at) {
-		at++;
-		at += strspn(at, " \t");
-		if (at < end && strncasecmp(at, "q=", 2) == 0) {
-			double weight = strtod(at + 2, NULL);
-			return weight >= 0 && weight <= 1 ? weight : 0;
-		}
-		at = memchr(at, ';', at < end ? (size_t)(end - at) : 0);
-	}
-	return 1;
-}
-
-static bool has_type(const char *part, const char *end, const char *type)
-{
-	size_t length = strlen(type);
-	return (size_t)(end - part) >= length && strncasecmp(part, type, length) == 0 &&
-		(part + length == end || strchr("; \t", part[length]));
-}
-
-/* OpenMetrics of another version than 1.0.0 is not what we write. */
-static bool is_our_version(const char *part, const char *end)
-{
-	char copy[128];
-	snprintf(copy, sizeof(copy), "%.*s", (int)(end - part), part);
-	const char *version = strcasestr(copy, "version=");
-	return !version || strncmp(version + strlen("version="), "1.0.0", 5) == 0;
-}
-
-enum metrics_format metrics_accepted(const char *accept)
-{
-	double open = 0, text = 0;
-	for (const char *part = accept; part && *part;) {
-		part += strspn(part, ", \t");
-		const char *end = part + strcspn(part, ",");
-		double weight = read_weight(part, end);
-		if (has_type(part, end, "application/openmetrics-text") &&
-			is_our_version(part, end) && weight > open)
-			open = weight;
-		if (has_type(part, end, "text/plain") && weight > text)
-			text = weight;
-		part = end;
-	}
-	return open > 0 && open >= text ? METRICS_OPEN : METRICS_TEXT;
 }

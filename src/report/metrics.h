@@ -35,9 +35,4 @@ int metrics_print(const struct metrics_source *sources, size_t n_sources,
 /* "shop:5432/app": the label of a server without a name. The caller frees it. */
 char *metrics_server_label(const struct assessment *assessment);
 
-const char *metrics_content_type(enum metrics_format format);
-
-/* What the header Accept asks for; NULL is none. */
-enum metrics_format metrics_accepted(const char *accept);
-
 #endif

@@ -1,18 +1,13 @@
-/* The report: slots, leaked connections, their processes, the list, and what to do next. */
+/* The report: server, slots, limits, pools, connections, and what to do next. */
 #include "report/summary.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/duration.h"
 #include "base/instant.h"
-#include "base/mem.h"
 #include "base/plural.h"
-#include "base/text.h"
 #include "model/advice.h"
 #include "model/assessment.h"
-#include "model/identifier.h"
 #include "model/proxy.h"
+#include "report/summary_connections.h"
 #include "report/summary_pools.h"
 
 #define LABEL_WIDTH 7
@@ -21,8 +16,6 @@ struct summary {
 	const struct assessment *assessment;
 	const struct summary_options *options;
 	struct printer printer;
-	const struct connection **order; /* in scope and not hidden; sorted by process */
-	size_t n_order, n_hidden;
 };
 
 static void put_label(struct summary *summary, const char *label)
@@ -199,248 +192,6 @@ static void put_logins(struct summary *summary)
 	}
 }
 
-static bool is_leaked(const struct connection *connection)
-{
-	return connection->verdict.status == STATUS_LEAKED;
-}
-
-/* Processes with leaks come first, then those with most connections; connections without a process
- * are last. Within a process: leaked first, then the oldest. */
-static int compare_connections(const void *a, const void *b, void *data)
-{
-	const struct connection *x = *(const struct connection *const *)a;
-	const struct connection *y = *(const struct connection *const *)b;
-	const struct assessment *assessment = data;
-	const struct client_process *p = assessment_process(assessment, x);
-	const struct client_process *q = assessment_process(assessment, y);
-	if (p != q) {
-		if (!p || !q)
-			return p ? -1 : 1;
-		if (p->leaked != q->leaked)
-			return p->leaked > q->leaked ? -1 : 1;
-		if (p->connections != q->connections)
-			return p->connections > q->connections ? -1 : 1;
-		return x->process < y->process ? -1 : 1;
-	}
-	if (is_leaked(x) != is_leaked(y))
-		return is_leaked(x) ? -1 : 1;
-	if (x->verdict.age != y->verdict.age)
-		return x->verdict.age > y->verdict.age ? -1 : 1;
-	return (x->backend->pid > y->backend->pid) - (x->backend->pid < y->backend->pid);
-}
-
-static void order_connections(struct summary *summary)
-{
-	const struct assessment *assessment = summary->assessment;
-	summary->order = mem_alloc((assessment->n_connections + 1) * sizeof(*summary->order));
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		if (!connection->in_scope)
-			continue;
-		if (connection->backend->kind == BACKEND_HIDDEN)
-			summary->n_hidden++;
-		else
-			summary->order[summary->n_order++] = connection;
-	}
-	qsort_r(summary->order, summary->n_order, sizeof(*summary->order), compare_connections,
-		(void *)assessment);
-}
-
-static void put_process_facts(struct summary *summary, const struct client_process *client)
-{
-	struct printer *printer = &summary->printer;
-	const struct process *process = &client->process;
-	printer_format(printer, "  pid %d", process->pid);
-	if (!client->alive) {
-		char ago[DURATION_TEXT_MAX];
-		printer_format(printer, ", ended %s ago",
-			duration_format(
-				instant_elapsed(process->ended_at, summary->assessment->now), ago));
-		return;
-	}
-	if (process->user) {
-		printer_text(printer, ", ");
-		printer_text(printer, process->user);
-	}
-	const char *home = process->container ? process->container : process->unit;
-	if (home) {
-		printer_text(printer, ", ");
-		printer_text(printer, home);
-	}
-}
-
-#define TITLE_MAX 512
-
-/* A long command without the folders of its words, so that the name of a script is not cut off. */
-static const char *without_folders(const char *command, char title[static TITLE_MAX])
-{
-	size_t length = 0;
-	while (*command && length < TITLE_MAX - 1) {
-		size_t word = strcspn(command, " ");
-		const char *slash = *command == '/' ? memrchr(command, '/', word) : NULL;
-		if (slash && slash + 1 < command + word) {
-			word -= (size_t)(slash + 1 - command);
-			command = slash + 1;
-		}
-		word += command[word] == ' ';
-		if (word > TITLE_MAX - 1 - length)
-			word = TITLE_MAX - 1 - length;
-		memcpy(title + length, command, word);
-		length += word;
-		command += word;
-	}
-	title[length] = '\0';
-	return title;
-}
-
-static void put_process(struct summary *summary, const struct client_process *client)
-{
-	struct printer *printer = &summary->printer;
-	const char *name = client->process.command ? client->process.command : client->process.name;
-	int width = printer->style.width / 2;
-	char title[TITLE_MAX];
-	printer_end_line(printer);
-	if (name && text_width(name) > width)
-		name = without_folders(name, title);
-	printer_cut(printer, name ? name : "process", width);
-	put_process_facts(summary, client);
-	printer_format(
-		printer, ": %u connection%s", client->connections, plural_s(client->connections));
-	if (client->leaked)
-		printer_format(printer, ", %u leaked", client->leaked);
-	printer_end_line(printer);
-}
-
-static void put_row(struct summary *summary, const struct connection *connection)
-{
-	static const char *const words[STATUS_COUNT] = {
-		[STATUS_UNKNOWN] = "unknown",
-		[STATUS_ACTIVE] = "active",
-		[STATUS_IDLE] = "idle",
-		[STATUS_IDLE_IN_TRANSACTION] = "in transaction",
-		[STATUS_LEAKED] = "LEAKED",
-	};
-	struct printer *printer = &summary->printer;
-	const struct backend *backend = connection->backend;
-	const struct verdict *verdict = &connection->verdict;
-	char age[DURATION_TEXT_MAX], client[ENDPOINT_TEXT_MAX];
-	printer_format(printer, "%s%8d  ", is_leaked(connection) ? "!" : " ", backend->pid);
-	bool presumed = verdict->certainty == CERTAINTY_PRESUMED;
-	bool old = verdict_is_old(verdict, &summary->assessment->limits);
-	const char *word = presumed ? "LEAKED?" : words[verdict->status];
-	if (old)
-		word = verdict->status == STATUS_IDLE ? "idle, old" : "in txn, old";
-	printer_cell(printer, word, 14);
-	printer_format(printer, "%8s  ", duration_format(verdict->age, age));
-	printer_cell(printer, backend->application_name, 16);
-	printer_text(printer, "  ");
-	printer_text(printer, endpoint_format(&backend->client, client));
-	printer_end_line(printer);
-}
-
-/* Prints, under the row, why it is leaked or protected, and its statement. */
-static void put_why(struct summary *summary, const struct connection *connection)
-{
-	struct printer *printer = &summary->printer;
-	const struct verdict *verdict = &connection->verdict;
-	const char *protection = protection_phrase(verdict->protection);
-	const char *query = summary->options->no_query_text ? NULL : connection->backend->query;
-	bool waits = connection->waits_for_client > 0;
-	if (query && !*query)
-		query = NULL;
-	if (!is_leaked(connection) && !protection && !connection->slot && !query && !waits)
-		return;
-	printer_move(printer, 11);
-	if (is_leaked(connection))
-		printer_format(printer, "%s, %s", reason_phrase(verdict->reason),
-			certainty_name(verdict->certainty));
-	printer_text(printer, protection);
-	if (waits) {
-		char age[DURATION_TEXT_MAX];
-		printer_format(printer, "%swaits for its client, %s",
-			protection || is_leaked(connection) ? ", " : "",
-			duration_format(connection->waits_for_client, age));
-	}
-	if (is_leaked(connection) && connection->slot)
-		printer_text(printer, ", ");
-	summary_pools_put_hold(printer, summary->assessment, connection);
-	if (query && printer->column > 11)
-		printer_text(printer, ": ");
-	printer_rest(printer, query);
-	printer_end_line(printer);
-}
-
-/* Prints what the kernel shows against a page, over as many lines as needed. */
-static void put_evidence(struct summary *summary, const char *evidence)
-{
-	struct printer *printer = &summary->printer;
-	while (evidence && *evidence) {
-		size_t length = strcspn(evidence, " ");
-		int width = (int)length + 1;
-		if (printer->column && printer->column + width > printer->style.width)
-			printer_end_line(printer);
-		if (printer->column == 0) {
-			printer_move(printer, 11);
-		} else {
-			printer_text(printer, " ");
-		}
-		printer_format(printer, "%.*s", (int)length, evidence);
-		evidence += length + strspn(evidence + length, " ");
-	}
-	if (printer->column)
-		printer_end_line(printer);
-}
-
-static void put_group_title(struct summary *summary, const struct connection *connection)
-{
-	const struct client_process *client = assessment_process(summary->assessment, connection);
-	if (client) {
-		put_process(summary, client);
-		return;
-	}
-	printer_end_line(&summary->printer);
-	printer_text(&summary->printer, "at the other end no process that is visible from here");
-	printer_end_line(&summary->printer);
-}
-
-static void put_connections(struct summary *summary)
-{
-	for (size_t i = 0; i < summary->n_order; i++) {
-		const struct connection *connection = summary->order[i];
-		if (i == 0 || connection->process != summary->order[i - 1]->process)
-			put_group_title(summary, connection);
-		put_row(summary, connection);
-		put_why(summary, connection);
-		put_evidence(summary, connection->evidence);
-	}
-}
-
-/* Without an answer of the server: prints the processes that hold sockets to it. */
-static void put_owners(struct summary *summary)
-{
-	const struct assessment *assessment = summary->assessment;
-	for (size_t i = 0; !assessment->activity && i < assessment->n_processes; i++)
-		if (assessment->processes[i].connections > 0)
-			put_process(summary, &assessment->processes[i]);
-}
-
-static void put_hidden(struct summary *summary)
-{
-	struct printer *printer = &summary->printer;
-	const char *role = summary->assessment->server.user;
-	char name[IDENTIFIER_TEXT_MAX];
-	if (summary->n_hidden == 0)
-		return;
-	printer_end_line(printer);
-	printer_format(printer,
-		"%zu connection%s not visible to this role; to see them: ", summary->n_hidden,
-		plural_s(summary->n_hidden));
-	printer_text(printer, "GRANT pg_monitor TO ");
-	printer_text(printer, identifier_quote(role ? role : "this_role", name, sizeof(name)));
-	printer_text(printer, ";");
-	printer_end_line(printer);
-}
-
 #define MOST_LIMITS 5
 
 /* "role app: 18 of 20 connections, 2 left": the tightest CONNECTION LIMITs. */
@@ -542,7 +293,6 @@ int summary_print(
 		.options = options,
 		.printer = { .file = file, .style = options->style },
 	};
-	order_connections(&summary);
 	put_server(&summary);
 	put_pooler(&summary);
 	put_trouble(&summary);
@@ -553,12 +303,9 @@ int summary_print(
 	put_limits(&summary);
 	put_too_few_free(&summary);
 	summary_pools_put(&summary.printer, assessment, LABEL_WIDTH);
-	put_connections(&summary);
-	put_owners(&summary);
-	put_hidden(&summary);
+	summary_connections_put(&summary.printer, assessment, !options->no_query_text);
 	put_limits_of_sight(&summary);
 	put_advice(&summary);
 	put_next_step(&summary);
-	free(summary.order);
 	return printer_flush(&summary.printer);
 }

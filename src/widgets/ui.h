@@ -150,7 +150,7 @@ struct ui_state {
 	char *notice;           /* one line above the keys, until the next operation; NULL */
 	enum style notice_style;
 
-	/* updated before each frame: view/settle.h */
+	/* updated before each frame: widgets/settle.h */
 	struct rows rows;
 	size_t row;          /* the selected row */
 	bool row_chosen;     /* the user moved the cursor to a row */

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "report/metrics.h"
+#include "report/metrics_accept.h"
 #include "report/metrics_counters.h"
 #include "sample.h"
 
