@@ -1,18 +1,15 @@
 /* Assigns sockets to connections, and processes to sockets. */
 #include "analyze/join.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "analyze/client_processes.h"
 #include "analyze/networks.h"
+#include "analyze/server_find.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/map.h"
-
-/* /proc counts a process's start in ticks of 10 ms from a boot time that is rounded, too. */
-#define START_TOLERANCE (2 * USEC_PER_SEC)
 
 struct join {
 	struct assessment *assessment;
@@ -24,10 +21,8 @@ struct join {
 	const struct unix_socket **unix_sockets; /* of all namespaces */
 	size_t *unix_networks;                   /* the namespace of each */
 	struct client_processes *processes;
-	struct server_place *place;
-	bool server_here;     /* proven: on this machine */
-	size_t server;        /* proven: the namespace of its TCP sockets; NETWORK_NONE */
-	uint64_t server_pids; /* its pid namespace; 0: ours, or not known */
+	const struct server_place *place;
+	struct server_found server;
 };
 
 static uint64_t identity(int32_t pid, int64_t start)
@@ -35,21 +30,12 @@ static uint64_t identity(int32_t pid, int64_t start)
 	return map_mix((uint64_t)pid, (uint64_t)start);
 }
 
-static const struct backend *own_backend(const struct join *join)
-{
-	const struct activity *activity = join->assessment->activity;
-	for (size_t i = 0; i < activity->n_backends; i++)
-		if (activity->backends[i].pid == activity->server.own_pid)
-			return &activity->backends[i];
-	return NULL;
-}
-
 /* The pid that the server itself has for the process, if it may be one of the server's. */
 static int32_t pid_at_server(const struct join *join, const struct process *process)
 {
-	if (!join->server_pids)
+	if (!join->server.pid_namespace)
 		return process->pid;
-	return process->pid_namespace == join->server_pids ? process->inner_pid : 0;
+	return process->pid_namespace == join->server.pid_namespace ? process->inner_pid : 0;
 }
 
 static void index_unix_rows(struct join *join, const struct unix_socket *rows, size_t n_rows,
@@ -96,109 +82,6 @@ static void index_previous(struct join *join)
 		map_set(join->previous_by_identity, identity(backend->pid, backend->start),
 			(uint32_t)i);
 	}
-}
-
-static bool began_with(const struct backend *backend, int64_t process_started_at)
-{
-	if (backend->start == INSTANT_UNKNOWN || process_started_at == INSTANT_UNKNOWN)
-		return false;
-	int64_t apart = llabs(backend->start - process_started_at);
-	return apart <= START_TOLERANCE;
-}
-
-/* Finds the server's end of our own connection in the dump; false if it is not there, or if the
- * server sees another address at our end. */
-static bool find_own_server_end(
-	const struct join *join, const struct backend *own, uint32_t *ret_inode)
-{
-	const struct peers *peers = join->peers;
-	const struct peers_target *target = &peers->target;
-	if (own->client.family == AF_UNIX && target->own.family == AF_UNIX) {
-		for (size_t i = 0; i < peers->n_unix; i++) {
-			*ret_inode = peers->unix_sockets[i].inode;
-			if (target->own_inode && peers->unix_sockets[i].peer == target->own_inode)
-				return true;
-		}
-		return false;
-	}
-	for (size_t i = 0; i < peers->n_tcp; i++) {
-		*ret_inode = peers->tcp[i].inode;
-		if (endpoint_equal(&peers->tcp[i].local, &target->server) &&
-			endpoint_equal(&peers->tcp[i].remote, &target->own))
-			return endpoint_equal(&own->client, &target->own);
-	}
-	return false;
-}
-
-/* The process that holds the server's end of our own connection; NULL if it cannot be seen. */
-static const struct process *find_own_server(const struct join *join, uint32_t inode)
-{
-	size_t count;
-	const struct socket_owner *owner = peers_owners(join->peers, inode, &count);
-	return owner ? &join->peers->processes[owner->process] : NULL;
-}
-
-/* Finds the server in another pid or network namespace than ours, by the process that holds its end
- * of our own connection. */
-static void place_server_elsewhere(struct join *join, const struct backend *own)
-{
-	const struct process *process = NULL;
-	size_t network = NETWORK_NONE;
-	uint32_t found;
-	if (own->client.family == AF_UNIX && find_own_server_end(join, own, &found)) {
-		process = find_own_server(join, found);
-		if (process && !networks_is_backend(process, own))
-			process = NULL;
-		if (process)
-			network = networks_find(join->networks, process->network_namespace);
-	} else if (own->client.family != AF_UNIX) {
-		network = networks_find_server(join->networks, own, &found);
-		if (network != NETWORK_NONE)
-			process = &join->peers->processes[found];
-	}
-	if (!process)
-		return;
-	join->server_here = true;
-	join->server_pids = process->pid_namespace;
-	if (join->server == NETWORK_NONE)
-		join->server = network;
-}
-
-/* Learns where the server is in our own namespaces. Both ends of a
- * TCP connection in one table of sockets are proof enough, whatever processes are hidden; unless
- * another program holds the server's end: then a tunnel ends here, and the address that the server
- * sees is ours by chance. A Unix socket works across namespaces, and the server's end is then in
- * the dump of the client's namespace. */
-static void place_server_here(struct join *join, const struct backend *own)
-{
-	uint32_t inode;
-	if (!find_own_server_end(join, own, &inode))
-		return;
-	const struct process *server = find_own_server(join, inode);
-	bool is_pid_ours = server && server->pid == own->pid;
-	bool is_foreign = server && server->program != PROGRAM_POSTGRESQL;
-	join->place->here = is_pid_ours || began_with(own, join->peers->backend_started_at);
-	join->place->network_here = own->client.family == AF_UNIX
-		? join->place->here && join->peers->backend_in_network
-		: join->place->here || !is_foreign;
-}
-
-/* Learns where the server is from our own connection, of which both ends are known. */
-static void place_server(struct join *join)
-{
-	const struct peers_target *target = &join->peers->target;
-	const struct backend *own = own_backend(join);
-	if (!own || !target->backend_pid || own->pid != target->backend_pid)
-		return;
-	join->place->unchanged =
-		target->own.family != AF_UNSPEC && endpoint_equal(&own->client, &target->own);
-	place_server_here(join, own);
-	join->server_here = join->place->here;
-	if (join->place->network_here)
-		join->server = NETWORK_OWN;
-	if (!join->server_here || join->server == NETWORK_NONE)
-		place_server_elsewhere(join, own);
-	networks_place_server(join->networks, join->server, join->place->unchanged);
 }
 
 /* `network` is the namespace of the socket. */
@@ -281,8 +164,8 @@ static void keep_gone(const struct join *join, struct connection *connection)
  * something only if the last search read the namespaces of all processes. */
 static void join_network_gone(struct join *join, struct connection *connection)
 {
-	bool closed = join->server != NETWORK_NONE &&
-		networks_are_sockets_known(join->networks, join->server) &&
+	bool closed = join->server.network != NETWORK_NONE &&
+		networks_are_sockets_known(join->networks, join->server.network) &&
 		networks_is_server_end_closed(join->networks, connection->backend);
 	if (join->peers->all_networks && closed && outlived_the_dump(join, connection))
 		connection->end = CLIENT_END_GONE;
@@ -291,9 +174,9 @@ static void join_network_gone(struct join *join, struct connection *connection)
 
 static bool is_missing(struct join *join, struct connection *connection)
 {
-	if (join->server == NETWORK_NONE)
+	if (join->server.network == NETWORK_NONE)
 		return missed_again(join, connection);
-	return networks_are_sockets_known(join->networks, join->server) &&
+	return networks_are_sockets_known(join->networks, join->server.network) &&
 		networks_is_server_end_closed(join->networks, connection->backend);
 }
 
@@ -337,7 +220,8 @@ static void join_tcp(struct join *join, struct connection *connection)
 {
 	struct networks_end end;
 	const struct tcp_socket *socket;
-	if (!join->peers->tcp_known || (!join->place->unchanged && join->server == NETWORK_NONE))
+	if (!join->peers->tcp_known ||
+		(!join->place->unchanged && join->server.network == NETWORK_NONE))
 		return;
 	size_t network = network_of(join, connection);
 	if (network == NETWORK_NONE && connection->end_network) {
@@ -373,7 +257,7 @@ static void join_unix(struct join *join, struct connection *connection)
 {
 	if (!join->peers->unix_known)
 		return;
-	if (!join->server_here) {
+	if (!join->server.here) {
 		connection->end = CLIENT_END_ELSEWHERE;
 		return;
 	}
@@ -545,13 +429,14 @@ void join_clients(struct assessment *assessment, const struct assessment *previo
 		.previous_by_identity = map_new(arena, previous ? previous->n_connections : 0),
 		.processes = processes,
 		.place = &assessment->place,
-		.server = NETWORK_NONE,
+		.server = { .network = NETWORK_NONE },
 	};
 	index_previous(&join);
 	if (peers) {
 		join.networks = networks_new(peers, assessment->activity, arena);
 		if (assessment->activity)
-			place_server(&join);
+			join.server = server_find(
+				peers, assessment->activity, join.networks, &assessment->place);
 		index_unix(&join);
 	}
 	for (size_t i = 0; i < assessment->n_connections; i++)
