@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <math.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,14 +25,13 @@
 #include "base/text.h"
 #include "model/peers.h"
 #include "proc/cgroup.h"
-#include "proc/cmdline.h"
+#include "proc/command.h"
+#include "proc/file.h"
+#include "proc/users.h"
 
 /* include/linux/sched.h */
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
-
-/* TASK_COMM_LEN − 1: a name of this length may have been cut. */
-#define COMM_CUT 15
 
 /* The largest difference between the kernel's btime, in whole seconds, and a more precise reading.
  */
@@ -52,34 +50,11 @@ struct procfs {
 	int64_t ticks_per_second;
 	int64_t boot_time; /* from /proc/stat */
 	struct arena *arena;
-	struct map *users; /* uid → index into user_names */
-	const char **user_names;
-	uint32_t n_users;
+	struct users *users;
 	struct map *skipped; /* keys mix pid and start time */
 	bool skips_all;
 	atomic_int reading; /* the pid whose command line is being read */
 };
-
-/* Reads at most size − 1 bytes and adds a zero byte. Returns their number or a negative errno. */
-static ssize_t read_file(int folder, const char *path, char *bytes, size_t size)
-{
-	CLEANUP(cleanup_fd) int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	size_t length = 0;
-	while (length < size - 1) {
-		ssize_t n = read(fd, bytes + length, size - 1 - length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	bytes[length] = '\0';
-	return (ssize_t)length;
-}
 
 /* The number after a label at the start of a line; −1 if the label is missing. */
 static int64_t labelled_number(const char *text, const char *label)
@@ -99,7 +74,7 @@ static int64_t read_boot_time(int root)
 	 * far down */
 	enum { SIZE = 256 * 1024 };
 	CLEANUP(cleanup_free) char *text = mem_alloc(SIZE);
-	if (read_file(root, "stat", text, SIZE) < 0)
+	if (file_read(root, "stat", text, SIZE) < 0)
 		return INSTANT_UNKNOWN;
 	int64_t seconds = labelled_number(text, "btime ");
 	return seconds > 0 && seconds <= UINT32_MAX ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
@@ -156,7 +131,7 @@ struct procfs *procfs_new(const char *root)
 	procfs->ticks_per_second = sysconf(_SC_CLK_TCK);
 	procfs->boot_time = read_boot_time(procfs->root);
 	procfs->arena = arena_new();
-	procfs->users = map_new(procfs->arena, 16);
+	procfs->users = users_new();
 	procfs->skipped = map_new(procfs->arena, 0);
 	return procfs;
 }
@@ -168,7 +143,7 @@ void procfs_free(struct procfs *procfs)
 	if (procfs->root >= 0)
 		close(procfs->root);
 	arena_free(procfs->arena);
-	free(procfs->user_names);
+	users_free(procfs->users);
 	free(procfs);
 }
 
@@ -288,7 +263,7 @@ static bool read_fields(const char *text, struct procfs_stat *stat)
 int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
 {
 	char text[1024];
-	ssize_t length = read_file(folder, path, text, sizeof(text));
+	ssize_t length = file_read(folder, path, text, sizeof(text));
 	if (length < 0)
 		return (int)length;
 	/* the name may contain anything, also ") S 1 (": it ends at the last bracket */
@@ -321,7 +296,7 @@ int procfs_signals(const struct procfs *procfs, int32_t pid, struct procfs_signa
 {
 	char path[32], text[4096];
 	snprintf(path, sizeof(path), "%" PRId32 "/status", pid);
-	ssize_t length = read_file(procfs->root, path, text, sizeof(text));
+	ssize_t length = file_read(procfs->root, path, text, sizeof(text));
 	if (length < 0)
 		return check_gone(procfs, pid, (int)length);
 	*ret = (struct procfs_signals){
@@ -369,29 +344,6 @@ int64_t procfs_started_at(const struct procfs *procfs, uint64_t start_ticks)
 		(int64_t)rest * USEC_PER_SEC / procfs->ticks_per_second;
 }
 
-static const char *look_up_user(struct arena *arena, uint32_t uid)
-{
-	char bytes[4096];
-	struct passwd entry, *found = NULL;
-	if (getpwuid_r(uid, &entry, bytes, sizeof(bytes), &found) == 0 && found &&
-		found->pw_name[0])
-		return text_clean(arena, found->pw_name, strlen(found->pw_name), TEXT_LINE);
-	return arena_printf(arena, "%" PRIu32, uid);
-}
-
-static const char *user_name(struct procfs *procfs, uint32_t uid)
-{
-	uint32_t i = map_get(procfs->users, uid);
-	if (i == MAP_NONE) {
-		i = procfs->n_users++;
-		procfs->user_names = mem_resize(
-			procfs->user_names, procfs->n_users, sizeof(*procfs->user_names));
-		procfs->user_names[i] = look_up_user(procfs->arena, uid);
-		map_set(procfs->users, uid, i);
-	}
-	return procfs->user_names[i];
-}
-
 /* The line lists the pid in each namespace, from that of the tree to the process's own. */
 static int32_t inner_pid(const char *status)
 {
@@ -410,75 +362,20 @@ static void describe_user(struct procfs *procfs, int folder, struct arena *arena
 	char text[4096];
 	uint32_t ignored, effective;
 	p->uid = UINT32_MAX;
-	if (read_file(folder, "status", text, sizeof(text)) < 0)
+	if (file_read(folder, "status", text, sizeof(text)) < 0)
 		return;
 	p->inner_pid = inner_pid(text);
 	const char *line = strstr(text, "\nUid:");
 	if (!line || sscanf(line + 5, "%" SCNu32 "%" SCNu32, &ignored, &effective) != 2)
 		return;
 	p->uid = effective;
-	p->user = arena_strdup(arena, user_name(procfs, effective));
-}
-
-/* The kernel cuts a name to 15 bytes; the first argument may contain the whole name. */
-static const char *whole_name(struct arena *arena, const char *comm, const char *arguments)
-{
-	size_t length = strlen(comm);
-	const char *slash = strrchr(arguments, '/');
-	const char *base = slash ? slash + 1 : arguments;
-	size_t whole = strcspn(base, " ");
-	if (length == COMM_CUT && whole > length && strncmp(base, comm, length) == 0)
-		return text_clean(arena, base, whole, TEXT_LINE);
-	return text_clean(arena, comm, length, TEXT_LINE);
-}
-
-/* The name of the process's file; its own name if that cannot be read, as for other users'
- * processes.
- */
-static const char *executable(int folder, struct arena *arena, const char *name)
-{
-	char path[4096];
-	ssize_t size = readlinkat(folder, "exe", path, sizeof(path) - 1);
-	if (size <= 0)
-		return name;
-	path[size] = '\0';
-	const char *slash = strrchr(path, '/');
-	const char *base = slash ? slash + 1 : path;
-	/* the kernel marks a file that was replaced, for example by an upgrade */
-	const char *deleted = strstr(base, " (deleted)");
-	return text_clean(
-		arena, base, deleted ? (size_t)(deleted - base) : strlen(base), TEXT_LINE);
-}
-
-/* The script that an interpreter runs; the interpreter is known by the first argument. */
-static const char *script(struct arena *arena, const char *bytes, size_t size)
-{
-	char name[64];
-	size_t length = strcspn(bytes, " ");
-	const char *slash = memrchr(bytes, '/', length);
-	const char *base = slash ? slash + 1 : bytes;
-	snprintf(name, sizeof(name), "%.*s", (int)(bytes + length - base), base);
-	return cmdline_script(arena, bytes, size, name);
-}
-
-static void describe_command(
-	int folder, struct arena *arena, const struct procfs_stat *stat, struct process *p)
-{
-	char bytes[CMDLINE_MAX + 1];
-	ssize_t size = read_file(folder, "cmdline", bytes, sizeof(bytes));
-	p->name = whole_name(arena, stat->comm, size > 0 ? bytes : "");
-	if (size >= 0)
-		p->command = cmdline_format(arena, bytes, (size_t)size);
-	p->program = program_kind_of(executable(folder, arena, p->name),
-		size > 0 ? script(arena, bytes, (size_t)size) : NULL);
-	if (size >= 0 && !p->command)
-		p->command = arena_printf(arena, "[%s]", p->name);
+	p->user = arena_strdup(arena, users_name(procfs->users, effective));
 }
 
 static void describe_cgroup(int folder, struct arena *arena, struct process *p)
 {
 	char text[8192];
-	if (read_file(folder, "cgroup", text, sizeof(text)) < 0)
+	if (file_read(folder, "cgroup", text, sizeof(text)) < 0)
 		return;
 	struct cgroup cgroup = cgroup_parse(arena, text);
 	p->unit = cgroup.unit;
@@ -498,7 +395,7 @@ static bool skips(const struct procfs *procfs, int32_t pid, uint64_t start_ticks
 static void read_wait_channel(int folder, const char *path, char ret[static PROCESS_WAIT_MAX])
 {
 	char text[PROCESS_WAIT_MAX];
-	ssize_t length = read_file(folder, path, text, sizeof(text));
+	ssize_t length = file_read(folder, path, text, sizeof(text));
 	bool known = length > 0 && strspn(text, WAIT_CHANNEL_BYTES) == (size_t)length;
 	/* "0" stands for none */
 	snprintf(ret, PROCESS_WAIT_MAX, "%s", known && strcmp(text, "0") != 0 ? text : "");
@@ -539,11 +436,11 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	};
 	read_wait_channel(folder, "wchan", process.wait_channel);
 	if (skips(procfs, pid, stat.start_ticks)) {
-		process.name = whole_name(arena, stat.comm, "");
+		process.name = text_clean(arena, stat.comm, strlen(stat.comm), TEXT_LINE);
 		process.program = program_kind(process.name);
 	} else {
 		atomic_store(&procfs->reading, pid);
-		describe_command(folder, arena, &stat, &process);
+		command_describe(folder, arena, stat.comm, &process);
 		atomic_store(&procfs->reading, 0);
 	}
 	describe_user(procfs, folder, arena, &process);
@@ -558,7 +455,7 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 static bool is_set(const struct procfs *procfs, const char *path)
 {
 	char text[16];
-	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
+	return file_read(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
 }
 
 uint64_t procfs_namespace(int folder, const char *path)
