@@ -9,6 +9,7 @@
 #include "model/findings.h"
 #include "model/forecast.h"
 #include "view/proxy_view.h"
+#include "view/title.h"
 #include "view/trouble.h"
 #include "widgets/frame.h"
 #include "widgets/gauge.h"
@@ -21,148 +22,6 @@
 #define GAP          3
 #define SMALL_GAUGE  24
 #define WIDE         110 /* columns from which words are not left out */
-
-/* "▶ 2× 17/3600": the screen shows a recording. */
-static void add_replay(const struct ui_replay *replay, struct line *line)
-{
-	if (replay->playing)
-		line_printf(line, STYLE_CAUTION, "▶ replay %s", replay->speed);
-	else
-		line_add(line, STYLE_CAUTION, "▮▮ replay");
-	line_printf(line, STYLE_DIM, "  %zu/%zu", replay->at + 1, replay->count);
-}
-
-/* How fresh the assessment is: a word, then its age or the interval. */
-static void add_freshness(const struct frame *frame, struct line *line)
-{
-	const struct assessment *assessment = frame->assessment;
-	char text[DURATION_TEXT_MAX];
-	int64_t age = trouble_age(assessment, frame->now);
-	if (frame->ui->replay.count) {
-		add_replay(&frame->ui->replay, line);
-		return;
-	}
-	if (trouble_is_stale(assessment)) {
-		bool lost = assessment->server.status != SERVER_OK &&
-			assessment->server.status != SERVER_STALE;
-		line_add(line, STYLE_CAUTION, lost ? "reconnecting" : "waiting");
-	} else if (!assessment->activity) {
-		line_add(line, STYLE_CAUTION, server_status_name(assessment->server.status));
-	} else if (frame->ui->paused) {
-		line_printf(line, STYLE_CAUTION, "paused %s", duration_format(age, text));
-	} else {
-		line_add(line, STYLE_GOOD, "live");
-		line_printf(line, STYLE_DIM, " %s", duration_format(frame->ui->interval, text));
-	}
-}
-
-/* Returns its first column. */
-static int draw_title_right(const struct frame *frame, int y)
-{
-	int right = frame->grid->width - 1;
-	struct line line;
-	char text[INSTANT_TEXT_MAX];
-	line_begin(&line);
-	if (frame->ui->readonly && !frame->ui->replay.count)
-		line_add(&line, STYLE_DIM, "read-only  ");
-	add_freshness(frame, &line);
-	line_printf(&line, STYLE_DIM, "  %s", instant_clock(frame->now, text));
-	int width = line_width(frame->grid, &line);
-	if (width > right / 2)
-		return right;
-	line_put(frame->grid, right - width, y, width, &line);
-	return right - width;
-}
-
-/* Draws one part and moves x after it; false if there is no room for it. */
-static bool put_part(struct grid *grid, int *x, int y, int right, const struct line *line)
-{
-	int width = line_width(grid, line);
-	if (*x + width > right)
-		return false;
-	line_put(grid, *x, y, width, line);
-	*x += width + GAP;
-	return true;
-}
-
-/* Returns the column after them. */
-static int draw_server_facts(
-	struct grid *grid, int x, int y, int right, const struct assessment *assessment)
-{
-	const struct server_facts *facts =
-		assessment->activity ? &assessment->activity->server : NULL;
-	struct line line;
-	char text[DURATION_TEXT_MAX];
-	line_begin(&line);
-	if (facts && facts->version >= 100000)
-		line_printf(&line, STYLE_DIM, "PostgreSQL %d.%d", facts->version / 10000,
-			facts->version % 10000);
-	if (line.length && !put_part(grid, &x, y, right, &line))
-		return x;
-	line_begin(&line);
-	if (facts && facts->started_at != INSTANT_UNKNOWN)
-		line_printf(&line, STYLE_DIM, "up %s",
-			duration_format(
-				instant_elapsed(facts->started_at, assessment->server_now), text));
-	if (line.length && !put_part(grid, &x, y, right, &line))
-		return x;
-	line_begin(&line);
-	if (assessment->server.latency >= 0)
-		line_printf(&line, STYLE_DIM, "%.1f ms", (double)assessment->server.latency / 1000);
-	if (line.length)
-		put_part(grid, &x, y, right, &line);
-	return x;
-}
-
-static void title_text(const struct server_state *server, char *text, size_t size)
-{
-	const char *database = server->database ? server->database : "";
-	if (server->host)
-		snprintf(text, size, "%s @ %s:%d", database, server->host, server->port);
-	else
-		snprintf(text, size, "%s", *database ? database : "dbtop");
-}
-
-/* Enough columns of the title to tell servers apart. */
-#define LEAST_TITLE 12
-
-/* The warning that a pooler is in between. It is shown beside the title even when other parts are
- * left out: it limits what dbtop sees and may do. Empty when connected to the server itself. */
-static void pooler_item(const struct frame *frame, int room, struct line *line)
-{
-	static const char *const forms[] = { POOLER_REASON, "through a pooler", "pooler" };
-	line_begin(line);
-	for (size_t i = 0; frame->assessment->server.pooler && i < 3; i++) {
-		line_begin(line);
-		line_add(line, STYLE_CAUTION, forms[i]);
-		if (line_width(frame->grid, line) <= room)
-			return;
-	}
-}
-
-static void draw_title(const struct frame *frame, int y)
-{
-	struct grid *grid = frame->grid;
-	char title[512];
-	int right = draw_title_right(frame, y);
-	title_text(&frame->assessment->server, title, sizeof(title));
-	struct line proxy, pooler;
-	pooler_item(frame, right - 1 - LEAST_TITLE - 2 * GAP, &pooler);
-	int pooler_width = pooler.length ? line_width(grid, &pooler) + GAP : 0;
-	line_begin(&proxy);
-	proxy_view_item(frame->assessment, &proxy);
-	/* The proxy's state is more important than the server's uptime. A bad state is also more
-	 * important than the end of a long title. */
-	int width = proxy.length ? line_width(grid, &proxy) + GAP : 0;
-	int kept = proxy_view_is_bad(frame->assessment) ? width : 0;
-	int x = 1 + GAP +
-		grid_put(grid, 1, y, right - 1 - GAP - kept - pooler_width, title, STYLE_TITLE);
-	if (pooler.length)
-		put_part(grid, &x, y, right - GAP, &pooler);
-	x = draw_server_facts(grid, x, y, right - GAP - width, frame->assessment);
-	if (proxy.length)
-		put_part(grid, &x, y, right - GAP, &proxy);
-}
 
 /* Where hidden rows may be workers, which hold no slot, only the bounds are known. */
 static const char *at_most(const struct slots *slots)
@@ -264,7 +123,7 @@ static bool put_logins(const struct frame *frame, int *x, int y, int right)
 	line_begin(&line);
 	line_printf(&line, STYLE_CAUTION, "%s%u not logged in",
 		frame->assessment->slots.logging_in < 0 ? "≥ " : "", count);
-	return put_part(frame->grid, x, y, right, &line);
+	return line_put_whole(frame->grid, x, y, right, GAP, &line);
 }
 
 /* "role app 18 of 20": the CONNECTION LIMIT that leaves less room than the server itself. */
@@ -280,7 +139,7 @@ static bool put_limit(const struct frame *frame, int *x, int y, int right)
 	line_add(&line, style, limit->name);
 	line_printf(&line, style, " %s%d of %d", limit->used < 0 ? "≤ " : "", limit->used_at_most,
 		limit->limit);
-	return put_part(frame->grid, x, y, right, &line);
+	return line_put_whole(frame->grid, x, y, right, GAP, &line);
 }
 
 /* In how many minutes all slots will be in use, or seconds if that is soon; "" if there is no such
@@ -309,7 +168,7 @@ static int draw_counts(const struct frame *frame, int x, int y, int right)
 		return x;
 	line_begin(&line);
 	leaked_text(frame->assessment, &line);
-	put_part(grid, &x, y, right, &line);
+	line_put_whole(grid, &x, y, right, GAP, &line);
 	if (frame->ui->before.statuses && frame->ui->before.leaked != leaked)
 		grid_overlay(grid, (struct rect){ start, y, x - start - GAP, 1 }, OVERLAY_CHANGED);
 	if (!put_logins(frame, &x, y, right) || !put_limit(frame, &x, y, right))
@@ -323,7 +182,7 @@ static int draw_counts(const struct frame *frame, int x, int y, int right)
 			line_add(&line, STYLE_DIM, "others: ");
 		line_printf(&line, count ? counts[i].style : STYLE_DIM, "%d", count);
 		line_printf(&line, STYLE_DIM, " %s", counts[i].word);
-		if (!put_part(grid, &x, y, right, &line))
+		if (!line_put_whole(grid, &x, y, right, GAP, &line))
 			break;
 	}
 	return x;
@@ -385,7 +244,7 @@ static int draw_forecast(const struct frame *frame, int y)
 
 void header_draw(const struct frame *frame, int y)
 {
-	draw_title(frame, y);
+	title_draw(frame, y);
 	draw_slots(frame, y + 1);
 	int right = draw_forecast(frame, y + 2);
 	bool labelled = right < frame->grid->width - 1;
@@ -449,7 +308,7 @@ void header_draw_line(const struct frame *frame, int y)
 	line_begin(&line);
 	line_add(&line, STYLE_CAUTION, full_in(frame, full));
 	if (*full)
-		(void)put_part(grid, &x, y, grid->width - 1, &line);
+		(void)line_put_whole(grid, &x, y, grid->width - 1, GAP, &line);
 	int width = grid->width - 1 - x;
 	if (width > SMALL_GAUGE) {
 		x += width - SMALL_GAUGE;

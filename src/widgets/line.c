@@ -143,3 +143,13 @@ void line_put_right(struct grid *grid, int x, int y, int width, const struct lin
 	}
 	line_put(grid, x, y, width, line);
 }
+
+bool line_put_whole(struct grid *grid, int *x, int y, int right, int gap, const struct line *line)
+{
+	int width = line_width(grid, line);
+	if (*x + width > right)
+		return false;
+	line_put(grid, *x, y, width, line);
+	*x += width + gap;
+	return true;
+}

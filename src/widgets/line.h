@@ -2,6 +2,7 @@
 #ifndef VIEW_LINE_H
 #define VIEW_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "model/style.h"
@@ -43,5 +44,9 @@ int line_width(const struct grid *grid, const struct line *line);
 /* Draws it as grid_put() does. */
 int line_put(struct grid *grid, int x, int y, int width, const struct line *line);
 void line_put_right(struct grid *grid, int x, int y, int width, const struct line *line);
+
+/* Draws it at *x if it ends before the column `right`, and moves *x behind it and a gap; otherwise
+ * draws nothing and returns false. */
+bool line_put_whole(struct grid *grid, int *x, int y, int right, int gap, const struct line *line);
 
 #endif
