@@ -1,7 +1,7 @@
 /* The table's columns: one row of a table for each. The rows drive drawing, sorting and filtering,
  * and which columns a narrow screen leaves out. */
-#ifndef VIEW_COLUMNS_H
-#define VIEW_COLUMNS_H
+#ifndef WIDGETS_COLUMNS_H
+#define WIDGETS_COLUMNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

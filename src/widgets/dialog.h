@@ -1,6 +1,6 @@
 /* A box over the table: a title, lines that scroll, a note and the keys of its screen. */
-#ifndef VIEW_DIALOG_H
-#define VIEW_DIALOG_H
+#ifndef WIDGETS_DIALOG_H
+#define WIDGETS_DIALOG_H
 
 #include "model/style.h"
 #include "widgets/grid.h"

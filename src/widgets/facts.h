@@ -1,7 +1,7 @@
 /* A list of facts in sections: labels on the left, wrapped values beside them; on a narrow screen
  * the values are below their labels. */
-#ifndef VIEW_FACTS_H
-#define VIEW_FACTS_H
+#ifndef WIDGETS_FACTS_H
+#define WIDGETS_FACTS_H
 
 #include <stddef.h>
 

@@ -2,8 +2,8 @@
  *
  * A term is text that is found in any shown field, or field:text for one field; ! before either
  * negates it. Upper and lower case are equal. */
-#ifndef VIEW_FILTER_H
-#define VIEW_FILTER_H
+#ifndef WIDGETS_FILTER_H
+#define WIDGETS_FILTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The data from which the parts of one frame are drawn. */
-#ifndef VIEW_FRAME_H
-#define VIEW_FRAME_H
+#ifndef WIDGETS_FRAME_H
+#define WIDGETS_FRAME_H
 
 #include <stdint.h>
 

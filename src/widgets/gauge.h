@@ -1,6 +1,6 @@
 /* The two graphs of the header: how full the server is, and how that changed. */
-#ifndef VIEW_GAUGE_H
-#define VIEW_GAUGE_H
+#ifndef WIDGETS_GAUGE_H
+#define WIDGETS_GAUGE_H
 
 #include <stdint.h>
 

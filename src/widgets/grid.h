@@ -1,6 +1,6 @@
 /* A grid of cells: the contents of one frame, independent of the terminal. */
-#ifndef VIEW_GRID_H
-#define VIEW_GRID_H
+#ifndef WIDGETS_GRID_H
+#define WIDGETS_GRID_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* What the rows of the table are grouped by, and which group a connection belongs to. */
-#ifndef VIEW_GROUP_H
-#define VIEW_GROUP_H
+#ifndef WIDGETS_GROUP_H
+#define WIDGETS_GROUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* A group's own row: its name, what is known of it, and how many connections it has. */
-#ifndef VIEW_GROUP_LINE_H
-#define VIEW_GROUP_LINE_H
+#ifndef WIDGETS_GROUP_LINE_H
+#define WIDGETS_GROUP_LINE_H
 
 #include <stdint.h>
 

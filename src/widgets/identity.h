@@ -1,6 +1,6 @@
 /* What identifies a row from one refresh to the next. Its index in the list does not. */
-#ifndef VIEW_IDENTITY_H
-#define VIEW_IDENTITY_H
+#ifndef WIDGETS_IDENTITY_H
+#define WIDGETS_IDENTITY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The bottom line: the keys, or the filter while it is typed. */
-#ifndef VIEW_KEYBAR_H
-#define VIEW_KEYBAR_H
+#ifndef WIDGETS_KEYBAR_H
+#define WIDGETS_KEYBAR_H
 
 #include "widgets/ui.h"
 

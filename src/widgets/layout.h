@@ -1,6 +1,6 @@
 /* Decides which columns fit, and where each begins. */
-#ifndef VIEW_LAYOUT_H
-#define VIEW_LAYOUT_H
+#ifndef WIDGETS_LAYOUT_H
+#define WIDGETS_LAYOUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

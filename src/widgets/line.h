@@ -1,6 +1,6 @@
 /* A line of text in several styles, built piece by piece before it is put into the grid. */
-#ifndef VIEW_LINE_H
-#define VIEW_LINE_H
+#ifndef WIDGETS_LINE_H
+#define WIDGETS_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

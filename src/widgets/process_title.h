@@ -1,6 +1,6 @@
 /* A short title for a process: "python3 main.py". */
-#ifndef VIEW_PROCESS_TITLE_H
-#define VIEW_PROCESS_TITLE_H
+#ifndef WIDGETS_PROCESS_TITLE_H
+#define WIDGETS_PROCESS_TITLE_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* The list that the table shows: connections filtered, grouped and sorted. It has indices only;
  * nothing is formatted here. */
-#ifndef VIEW_ROWS_H
-#define VIEW_ROWS_H
+#ifndef WIDGETS_ROWS_H
+#define WIDGETS_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>

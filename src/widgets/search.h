@@ -1,6 +1,6 @@
 /* Moving in the table: from match to match, and following one connection. */
-#ifndef VIEW_SEARCH_H
-#define VIEW_SEARCH_H
+#ifndef WIDGETS_SEARCH_H
+#define WIDGETS_SEARCH_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* Updates the state of the ui before each frame: the rows, the cursor's row, and what changed since
  * the last refresh. */
-#ifndef VIEW_SETTLE_H
-#define VIEW_SETTLE_H
+#ifndef WIDGETS_SETTLE_H
+#define WIDGETS_SETTLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

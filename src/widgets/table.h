@@ -1,6 +1,6 @@
 /* The table: its heading, groups and connections. */
-#ifndef VIEW_TABLE_H
-#define VIEW_TABLE_H
+#ifndef WIDGETS_TABLE_H
+#define WIDGETS_TABLE_H
 
 #include "widgets/layout.h"
 

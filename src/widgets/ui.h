@@ -3,8 +3,8 @@
  *
  * The rows are those of the last frame: an operation acts on what the user saw, even if newer data
  * has arrived since. */
-#ifndef VIEW_UI_H
-#define VIEW_UI_H
+#ifndef WIDGETS_UI_H
+#define WIDGETS_UI_H
 
 #include <stdbool.h>
 #include <stddef.h>

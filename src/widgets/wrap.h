@@ -1,6 +1,6 @@
 /* Breaks text into lines. */
-#ifndef VIEW_WRAP_H
-#define VIEW_WRAP_H
+#ifndef WIDGETS_WRAP_H
+#define WIDGETS_WRAP_H
 
 #include <stddef.h>
 
