@@ -95,14 +95,15 @@ static int ask_password(struct app *app)
 	if (!app->options.ask_password)
 		return 0;
 	char *password = NULL;
-	enum prompt_outcome outcome = prompt_password(params_get(&app->params, "user"), &password);
+	struct params *params = &app->servers[0].params;
+	enum prompt_outcome outcome = prompt_password(params_get(params, "user"), &password);
 	if (outcome == PROMPT_INTERRUPTED)
 		return -EINTR;
 	if (outcome == PROMPT_ENDED) {
 		fputs("dbtop: -W: there is no terminal to ask on\n", stderr);
 		return -ENOTTY;
 	}
-	params_set(&app->params, "password", password);
+	params_set(params, "password", password);
 	explicit_bzero(password, strlen(password));
 	free(password);
 	return 0;
@@ -115,10 +116,11 @@ static int prepare(struct app *app)
 	if (r < 0 || (r = settings_read(app)) < 0)
 		return r;
 	open_log(app);
-	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY)
+	if (app->options.mode == MODE_DEMO || app->options.mode == MODE_REPLAY) {
+		settings_read_no_server(app);
 		return 0;
+	}
 	r = settings_read_servers(app);
-	app->command = options_retype(&app->options);
 	return r < 0 ? r : ask_password(app);
 }
 
@@ -145,7 +147,6 @@ static void release(struct app *app)
 	app_report_unwritten("log", log_close(app->log));
 	if (app->scoped)
 		regfree(&app->scope);
-	free(app->command);
 	settings_release(app);
 }
 

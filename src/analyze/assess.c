@@ -191,6 +191,7 @@ static void judge_all(struct assessment *assessment, const struct rules *rules)
 static struct server_state copy_state(struct arena *arena, const struct server_state *server)
 {
 	struct server_state copy = *server;
+	copy.name = arena_strdup(arena, server->name);
 	copy.host = arena_strdup(arena, server->host);
 	copy.database = arena_strdup(arena, server->database);
 	copy.user = arena_strdup(arena, server->user);

@@ -9,7 +9,8 @@
 
 static const struct config_key keys[] = {
 	{ "databases", CONFIG_DATABASES, "{}",
-		"servers by name, each a conninfo as psql takes it: dbtop NAME", AT(databases) },
+		"servers by name, each a conninfo as psql takes it: dbtop NAME, or --all",
+		AT(databases) },
 	{ "interval", CONFIG_SECONDS, "1", "seconds between two refreshes", .min = "0.1",
 		.max = "3600", AT(interval) },
 	{ "theme", CONFIG_THEME, "default", "colours: a file in themes/, without .yaml",

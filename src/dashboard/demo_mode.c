@@ -37,7 +37,7 @@ int demo_mode_run(struct app *app)
 	}
 	if (!app->options.pages)
 		app->config->pages = demo_pages(demo);
-	r = connect_conninfo(demo_conninfo(demo), &app->params);
+	r = connect_conninfo(demo_conninfo(demo), &app->servers[0].params);
 	int status = r < 0 ? EXIT_UNKNOWN : dashboard_run(app);
 	demo_stop(demo);
 	return status;

@@ -231,9 +231,10 @@ static void on_proxy_started(void *data, const char *text)
 	dashboard->dirty = true;
 }
 
-static void on_assessed(void *data)
+static void on_assessed(void *data, size_t server)
 {
 	struct dashboard *dashboard = data;
+	(void)server;
 	autostart_update(dashboard->autostart, target_assessment(dashboard->target));
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	attention_update(dashboard);
@@ -430,6 +431,8 @@ int dashboard_run(struct app *app)
 {
 	struct dashboard dashboard = { .app = app };
 	struct recording *recording = NULL;
+	if (app->options.mode == MODE_WATCH && !app_has_one_server(app, "--watch"))
+		return EXIT_USAGE;
 	if (open_recording(app, &recording) < 0)
 		return EXIT_USAGE;
 	/* A recording is of the past: no action is allowed. */

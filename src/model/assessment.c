@@ -105,6 +105,12 @@ const char *assessment_server(const struct assessment *assessment, struct arena 
 		server->host ? server->host : "?", server->port);
 }
 
+const char *assessment_server_name(const struct assessment *assessment, struct arena *arena)
+{
+	const char *name = assessment->server.name;
+	return name ? name : assessment_server(assessment, arena);
+}
+
 void assessment_free(struct assessment *assessment)
 {
 	if (!assessment)

@@ -31,6 +31,7 @@ enum server_status {
 
 /* The server and our connection to it; strings are clean, NULL when not known. */
 struct server_state {
+	const char *name; /* of the configuration */
 	enum server_status status;
 	const char *host; /* as the user gave it: a name, an address, or a socket's folder */
 	int port;
@@ -300,6 +301,9 @@ const struct client_process *assessment_process(
 
 /* "app @ 127.0.0.1:5432", for logs: a part that is not known is "?". In the arena. */
 const char *assessment_server(const struct assessment *assessment, struct arena *arena);
+
+/* How one of several servers is called: by the configuration, else the same. In the arena. */
+const char *assessment_server_name(const struct assessment *assessment, struct arena *arena);
 
 /* Frees it and drops its references; NULL is allowed. */
 void assessment_free(struct assessment *assessment);

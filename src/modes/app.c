@@ -14,8 +14,6 @@
 struct target_options app_target_options(const struct app *app)
 {
 	return (struct target_options){
-		.params = &app->params,
-		.password_command = app->password_command,
 		.rules = &app->rules,
 		.consoles = app->consoles,
 		.n_consoles = app->n_consoles,
@@ -24,6 +22,14 @@ struct target_options app_target_options(const struct app *app)
 		.interval = app->config->interval,
 		.no_query_text = app->options.no_query_text,
 	};
+}
+
+bool app_has_one_server(const struct app *app, const char *mode)
+{
+	if (app->n_servers == 1)
+		return true;
+	fprintf(stderr, "dbtop: %s works on one server, and %zu are named\n", mode, app->n_servers);
+	return false;
 }
 
 /* Lists the failures of sources other than the server; "" if there are none. */

@@ -15,6 +15,14 @@ struct arena;
 struct config;
 struct log;
 
+/* A server that the options name. */
+struct app_server {
+	const char *name; /* of the configuration; NULL: it has none */
+	struct params params;
+	const char *const *password_command; /* the configuration's; NULL: none */
+	char *command;                       /* options_retype(): what printed hints begin with */
+};
+
 struct app {
 	struct options options;
 	/* Checks what config and modes do not know: names of columns and themes. 0, or a negative
@@ -27,19 +35,24 @@ struct app {
 	struct rules rules;      /* the config's, with --app's scope */
 	regex_t scope;
 	bool scoped;
-	struct params params;
-	const char *const *password_command; /* the config's, for this server; NULL: none */
-	struct params *consoles;             /* PgBouncers' admin consoles */
+	struct app_server *servers; /* in the order of the options or the configuration; one at
+				       least once they are read */
+	size_t n_servers;
+	struct params *consoles; /* PgBouncers' admin consoles */
 	size_t n_consoles;
-	char *command;           /* options_retype(): what printed hints begin with */
 	const char *proxy_start; /* the command that starts the proxy, for people; NULL: none */
 	struct log *log;         /* NULL: none */
 	bool log_failed;         /* the failure of the log was reported */
 	uv_loop_t loop;
 };
 
-/* The target of this run, not started: the caller sets the options that the mode needs. */
+/* What the targets of this run have in common: the caller sets the options that the mode needs, and
+ * run_open() what is of one server. */
 struct target_options app_target_options(const struct app *app);
+
+/* For a mode that works on one server: false, after a line on standard error, if there are several.
+ */
+bool app_has_one_server(const struct app *app, const char *mode);
 
 /* Writes the state of the server to the log. */
 void app_log_state(const struct app *app, const struct assessment *assessment);

@@ -61,17 +61,17 @@ static void take_option(struct params *params, const char *keyword, const char *
 }
 
 /* As in psql, a connection string overrides -h, -p and -U. These override the configuration. */
-int connect_params(
-	const struct options *options, const struct config *config, struct params *ret_params)
+int connect_params(const struct options *options, const struct config *config, const char *server,
+	struct params *ret_params)
 {
 	struct params params = { 0 };
-	const struct config_database *configured = connect_configured(config, options->conninfo);
+	const struct config_database *configured = connect_configured(config, server);
 	int r = configured ? connect_conninfo(configured->conninfo, &params) : 0;
 	take_option(&params, "host", options->host);
 	take_option(&params, "port", options->port);
 	take_option(&params, "user", options->user);
-	if (r == 0 && options->conninfo && !configured)
-		r = take_database(&params, options->conninfo);
+	if (r == 0 && server && !configured)
+		r = take_database(&params, server);
 	if (r == 0 && options->database)
 		r = take_database(&params, options->database);
 	if (r < 0)

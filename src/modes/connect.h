@@ -10,10 +10,12 @@ struct options;
 struct params;
 struct session;
 
-/* CONNINFO and the argument of -d may be a URI, key=value pairs, the name of one of the config
- * file's databases, or else a database's name, as in psql. The options -h -p -U -d override it.
- * Returns 0, or −EINVAL after one line on stderr. The caller clears the parameters. */
-int connect_params(const struct options *options, const struct config *config,
+/* `server`, an operand, and the argument of -d may be a URI, key=value pairs, the name of one of
+ * the config file's databases, or else a database's name, as in psql; NULL: none. The options -h -p
+ * -U -d override it. Returns 0, or −EINVAL after one line on stderr. The caller clears the
+ * parameters.
+ */
+int connect_params(const struct options *options, const struct config *config, const char *server,
 	struct params *ret_params) __attribute__((warn_unused_result));
 
 /* The configured database of that name; NULL if there is none. */

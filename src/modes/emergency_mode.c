@@ -239,14 +239,16 @@ static void on_emergency_assessed(
 	emergency_free(emergency);
 }
 
-static void on_begun(void *data)
+static void on_begun(void *data, size_t server)
 {
+	(void)server;
 	struct emergency_mode *mode = data;
 	emergency_assess_begin(mode->assess);
 }
 
-static void on_assessed(void *data)
+static void on_assessed(void *data, size_t server)
 {
+	(void)server;
 	struct emergency_mode *mode = data;
 	emergency_assess_assessed(mode->assess);
 }
@@ -312,7 +314,7 @@ int emergency_mode_run(struct app *app)
 		.assessed = on_assessed,
 		.received = on_received,
 	};
-	if (!app_may_act(app, "--emergency"))
+	if (!app_has_one_server(app, "--emergency") || !app_may_act(app, "--emergency"))
 		return EXIT_USAGE;
 	options.target.refresh_until_complete = true;
 	options.target.await_proxy = true;

@@ -178,8 +178,9 @@ static void refuse(struct kill_mode *mode, const char *why)
 	run_finish(mode->run, EXIT_UNKNOWN);
 }
 
-static void on_begun(void *data)
+static void on_begun(void *data, size_t server)
 {
+	(void)server;
 	struct kill_mode *mode = data;
 	const struct assessment *assessment = get_assessment(mode);
 	char text[FINDINGS_TEXT_MAX];
@@ -248,7 +249,7 @@ int kill_mode_run(struct app *app)
 		.begun = on_begun,
 		.received = on_received,
 	};
-	if (!app_may_act(app, "--kill-leaked"))
+	if (!app_has_one_server(app, "--kill-leaked") || !app_may_act(app, "--kill-leaked"))
 		return EXIT_USAGE;
 	options.target.refresh_until_complete = true;
 	mode.run = run_open(app, &options);

@@ -40,6 +40,7 @@ static const struct option_row {
 	{ "no-password", NULL, 'w', KIND_FLAG, AT(never_password), 0, "-w, -W",
 		"never ask for a password; ask first" },
 	{ "password", NULL, 'W', KIND_FLAG, AT(ask_password), 0, NULL, NULL },
+	{ "all", NULL, 0, KIND_FLAG, AT(all), 0, NULL, "all databases of the configuration" },
 	{ "config", "FILE", 'c', KIND_TEXT, AT(config), 0, NULL,
 		"instead of ~/.config/dbtop/config.yaml" },
 	{ "interval", "SECONDS", 'i', KIND_TEXT, AT(interval), 0, NULL,
@@ -253,6 +254,18 @@ static int check_guard(const struct options *options)
 	return 0;
 }
 
+/* Modes that work on one server refuse several. How many --all means is known later. */
+static int check_servers(const struct options *options)
+{
+	bool none = options->mode == MODE_DEMO || options->mode == MODE_REPLAY;
+	if (options->all && options->servers.count)
+		return refuse("--all is all databases of the configuration: no CONNINFO stands "
+			      "beside it");
+	if (none && (options->all || options->servers.count > 1))
+		return refuse("--demo and --replay connect to no other server");
+	return 0;
+}
+
 /* Refuses options that have a meaning only together with others: to ignore one would hide a
  * mistake. */
 static int check(struct options *options)
@@ -278,7 +291,9 @@ static int check(struct options *options)
 		options->mode == MODE_EMERGENCY;
 	if ((options->dry_run || options->yes) && !acts)
 		return refuse("--dry-run and --yes go with --kill-leaked, --guard and --emergency");
-	int r = check_findings(options);
+	int r = check_servers(options);
+	if (r == 0)
+		r = check_findings(options);
 	if (r == 0)
 		r = check_guard(options);
 	if (r < 0)
@@ -306,15 +321,15 @@ static const struct option_row *find_row(int index, int letter, const struct opt
 
 static int take_operands(struct options *options, char **operands, int count)
 {
-	if (!count)
-		return 0;
-	if (count == 1 && !options->conninfo) {
-		options->conninfo = operands[0];
-		return 0;
+	for (int i = 0; i < count; i++) {
+		if (options->servers.count == OPTIONS_LIST_MAX) {
+			fprintf(stderr, "dbtop: %d servers at most; --all takes more\n",
+				OPTIONS_LIST_MAX);
+			return -EINVAL;
+		}
+		options->servers.items[options->servers.count++] = operands[i];
 	}
-	fprintf(stderr, "dbtop: one CONNINFO at most, found \"%s\" as well\nTry 'dbtop --help'.\n",
-		operands[options->conninfo ? 0 : 1]);
-	return -EINVAL;
+	return 0;
 }
 
 /* In a shutdown test the arguments after -- are the command, including the command's own options;
@@ -436,7 +451,7 @@ static void put_option(FILE *file, const struct options *options, const struct o
 	}
 }
 
-char *options_retype(const struct options *options)
+char *options_retype(const struct options *options, const char *server)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -448,8 +463,8 @@ char *options_retype(const struct options *options)
 		for (size_t k = 0; k < ROWS; k++)
 			if (strcmp(rows[k].name, context[i]) == 0)
 				put_option(file, options, &rows[k]);
-	if (options->conninfo && !has_password(options->conninfo))
-		put_word(file, options->conninfo);
+	if (server && !has_password(server))
+		put_word(file, server);
 	fclose(file);
 	return text;
 }
@@ -482,7 +497,7 @@ static int print_left(FILE *file, const struct option_row *row)
 
 void options_help(FILE *file)
 {
-	fputs("Usage: dbtop [OPTION]... [CONNINFO]\n"
+	fputs("Usage: dbtop [OPTION]... [CONNINFO | NAME]...\n"
 	      "Shows who holds PostgreSQL's connections and which leaked, and ends those.\n\n",
 		file);
 	for (size_t i = 0; i < ROWS; i++) {

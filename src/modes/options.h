@@ -50,7 +50,9 @@ struct option_pids {
 struct options {
 	enum mode mode;
 	const char *host, *port, *user, *database;
-	const char *conninfo; /* the operand: a URI, key=value pairs, or a name */
+	/* the operands: each a URI, key=value pairs, or a name */
+	struct option_list servers;
+	bool all; /* all databases of the configuration; no operands */
 	bool never_password, ask_password;
 	const char *config, *app;
 	const char *replay; /* MODE_REPLAY: the recording; "-" is standard input */
@@ -80,9 +82,10 @@ struct options {
 int options_parse(int argc, char **argv, struct options *ret_options)
 	__attribute__((warn_unused_result));
 
-/* "dbtop -h 127.0.0.1 --idle-limit 5s app": the command line again, with only the options that say
- * where to connect and what counts as leaked; a password is left out. The caller frees it. */
-char *options_retype(const struct options *options);
+/* "dbtop -h 127.0.0.1 --idle-limit 5s app": the command line again for one server, with only the
+ * options that say where to connect and what counts as leaked; a password is left out. `server` is
+ * the operand; NULL: none. The caller frees it. */
+char *options_retype(const struct options *options, const char *server);
 
 /* An option as completions and the manual use it. argument is NULL if it has none, letter is 0,
  * help is NULL if --help shows the option in the line of another. */

@@ -20,14 +20,23 @@
 /* If the server has not answered within this time, the mode begins with what is known. */
 #define TIMEOUT (15 * USEC_PER_SEC)
 
+struct run_server {
+	struct run *run;
+	size_t index;
+	struct target *target;
+	uv_timer_t *timeout;
+	bool has_begun;
+};
+
 struct run {
 	struct app *app;
 	struct run_options options;
-	struct target *target;
+	struct run_server *servers;
+	size_t n_servers;
 	struct audit *audit;
-	uv_timer_t *timeout;
 	struct signal_watch *signals;
-	bool has_begun, has_asked_password;
+	bool has_begun; /* one server at least */
+	bool has_asked_password;
 	bool question_interrupted; /* the signal is in the loop, and ends the run */
 	int status;
 };
@@ -43,9 +52,24 @@ void run_finish_by_signal(struct run *run, int signal_number)
 	run_finish(run, 128 + signal_number);
 }
 
+size_t run_n_servers(const struct run *run)
+{
+	return run->n_servers;
+}
+
+struct target *run_server(const struct run *run, size_t server)
+{
+	return run->servers[server].target;
+}
+
+const struct assessment *run_assessment(const struct run *run, size_t server)
+{
+	return target_assessment(run_server(run, server));
+}
+
 struct target *run_target(const struct run *run)
 {
-	return run->target;
+	return run_server(run, 0);
 }
 
 struct audit *run_audit(const struct run *run)
@@ -61,8 +85,9 @@ static bool has_failed(const struct assessment *assessment)
 }
 
 /* True if no complete assessment can be expected, because there is no connection or no answer. */
-static bool is_hopeless(const struct run *run, const struct assessment *assessment)
+static bool is_hopeless(struct target *target)
 {
+	const struct assessment *assessment = target_assessment(target);
 	struct peers_target where;
 	switch (assessment->server.status) {
 	case SERVER_OK:
@@ -73,32 +98,33 @@ static bool is_hopeless(const struct run *run, const struct assessment *assessme
 	case SERVER_STALE: return false;
 	default: break;
 	}
-	if (target_awaits_proxy(run->target))
+	if (target_awaits_proxy(target))
 		return false;
-	session_locate(target_session(run->target), &where);
+	session_locate(target_session(target), &where);
 	return assessment->peers || where.server.family == 0;
 }
 
-bool run_is_complete(const struct run *run, const struct assessment *assessment)
+bool run_is_complete(const struct run *run, size_t server)
 {
-	return assessment->complete || is_hopeless(run, assessment);
+	return run_assessment(run, server)->complete || is_hopeless(run_server(run, server));
 }
 
-static void begin(struct run *run)
+static void begin(struct run_server *server)
 {
-	uv_timer_stop(run->timeout);
-	run->has_begun = true;
-	run->options.begun(run->options.data);
+	struct run *run = server->run;
+	uv_timer_stop(server->timeout);
+	server->has_begun = run->has_begun = true;
+	run->options.begun(run->options.data, server->index);
 }
 
 /* True if there is something to wait for: the server's answer to the password, or the signal that
  * interrupted the question. */
 static bool ask_password(struct run *run)
 {
-	struct session *session = target_session(run->target);
+	struct session *session = target_session(run_target(run));
 	if (run->question_interrupted)
 		return true;
-	if (!session_needs_password(session) || run->has_asked_password ||
+	if (run->n_servers > 1 || !session_needs_password(session) || run->has_asked_password ||
 		run->app->options.never_password)
 		return false;
 	run->has_asked_password = true;
@@ -114,34 +140,35 @@ static bool ask_password(struct run *run)
 
 static void on_assessed(void *data)
 {
-	struct run *run = data;
-	const struct assessment *assessment = target_assessment(run->target);
-	app_log_state(run->app, assessment);
-	if (run->has_begun) {
+	struct run_server *server = data;
+	struct run *run = server->run;
+	app_log_state(run->app, target_assessment(server->target));
+	if (server->has_begun) {
 		if (run->options.assessed)
-			run->options.assessed(run->options.data);
-	} else if (!ask_password(run) && run->options.is_enough(run, assessment)) {
-		begin(run);
+			run->options.assessed(run->options.data, server->index);
+	} else if (!ask_password(run) && run->options.is_enough(run, server->index)) {
+		begin(server);
 	}
 }
 
 static void on_timeout(uv_timer_t *timer);
 
-static void set_timeout(struct run *run, int64_t usec)
+static void set_timeout(struct run_server *server, int64_t usec)
 {
-	uv_timer_start(run->timeout, on_timeout, (uint64_t)(usec / USEC_PER_MSEC), 0);
+	uv_timer_start(server->timeout, on_timeout, (uint64_t)(usec / USEC_PER_MSEC), 0);
 }
 
 static void on_timeout(uv_timer_t *timer)
 {
-	struct run *run = timer->data;
+	struct run_server *server = timer->data;
+	const struct run *run = server->run;
 	/* the loop runs timers before signals */
 	if (run->question_interrupted)
 		return;
-	if (run->options.more_time && connect_is_under_way(target_session(run->target)))
-		set_timeout(run, run->options.more_time);
+	if (run->options.more_time && connect_is_under_way(target_session(server->target)))
+		set_timeout(server, run->options.more_time);
 	else
-		begin(run);
+		begin(server);
 }
 
 static void on_signal(void *data, int signal_number)
@@ -153,23 +180,41 @@ static void on_signal(void *data, int signal_number)
 		run_finish_by_signal(run, signal_number);
 }
 
+static void open_server(struct run *run, size_t index)
+{
+	struct app *app = run->app;
+	struct run_server *server = &run->servers[index];
+	struct target_options target = run->options.target;
+	target.name = app->servers[index].name;
+	target.params = &app->servers[index].params;
+	target.password_command = app->servers[index].password_command;
+	target.data = server;
+	target.assessed = on_assessed;
+	*server = (struct run_server){
+		.run = run,
+		.index = index,
+		.target = target_new(&app->loop, &target),
+		.timeout = handle_new_timer(&app->loop, server),
+		.has_begun = run->has_begun,
+	};
+	if (run->options.unattended)
+		session_never_ask(target_session(server->target));
+}
+
 struct run *run_open(struct app *app, const struct run_options *options)
 {
 	static const int usual[] = { SIGINT, SIGTERM, SIGHUP };
 	struct run *run = mem_alloc(sizeof(*run));
-	struct target_options target = options->target;
-	target.data = run;
-	target.assessed = on_assessed;
 	run->app = app;
 	run->options = *options;
 	run->has_begun = !options->is_enough;
 	run->status = EXIT_UNKNOWN;
-	run->target = target_new(&app->loop, &target);
-	if (options->unattended)
-		session_never_ask(target_session(run->target));
+	run->n_servers = app->n_servers;
+	run->servers = mem_alloc(run->n_servers * sizeof(*run->servers));
+	for (size_t i = 0; i < run->n_servers; i++)
+		open_server(run, i);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	run->audit = audit_new(path);
-	run->timeout = handle_new_timer(&app->loop, run);
 	run->signals = signal_watch_new(&app->loop, options->signals ? options->signals : usual,
 		options->signals ? options->n_signals : sizeof(usual) / sizeof(usual[0]),
 		&(struct signal_watch_callbacks){ run, on_signal });
@@ -178,9 +223,11 @@ struct run *run_open(struct app *app, const struct run_options *options)
 
 void run_start(struct run *run)
 {
-	if (!run->has_begun)
-		set_timeout(run, TIMEOUT);
-	target_start(run->target);
+	for (size_t i = 0; i < run->n_servers; i++) {
+		if (!run->servers[i].has_begun)
+			set_timeout(&run->servers[i], TIMEOUT);
+		target_start(run->servers[i].target);
+	}
 }
 
 void run_loop(struct run *run)
@@ -191,9 +238,12 @@ void run_loop(struct run *run)
 int run_close(struct run *run)
 {
 	int status = run->status;
-	handle_close(run->timeout);
 	signal_watch_free(run->signals);
-	target_free(run->target);
+	for (size_t i = 0; i < run->n_servers; i++) {
+		handle_close(run->servers[i].timeout);
+		target_free(run->servers[i].target);
+	}
+	free(run->servers);
 	app_report_unwritten("audit log", audit_free(run->audit));
 	free(run);
 	return status;

@@ -84,15 +84,76 @@ int settings_read(struct app *app)
 	return 0;
 }
 
+static int refuse(struct app *app, char *text)
+{
+	struct config_error error;
+	snprintf(error.text, sizeof(error.text), "%s", text);
+	free(text);
+	return fail(app, -EINVAL, &error);
+}
+
+static struct app_server *add_server(struct app *app)
+{
+	app->servers = mem_resize(app->servers, app->n_servers + 1, sizeof(*app->servers));
+	app->servers[app->n_servers] = (struct app_server){ 0 };
+	return &app->servers[app->n_servers++];
+}
+
+/* `operand` is NULL if there is none: then libpq's defaults count. */
+static int read_server(struct app *app, const char *operand)
+{
+	const struct config_database *database = connect_configured(app->config, operand);
+	for (size_t i = 0; database && i < app->n_servers; i++)
+		if (app->servers[i].name && strcmp(app->servers[i].name, database->name) == 0)
+			return refuse(app, mem_printf("\"%s\" is named twice", operand));
+	struct app_server *server = add_server(app);
+	server->name = database ? database->name : NULL;
+	if (database && database->password_command.count)
+		server->password_command = database->password_command.items;
+	server->command = options_retype(&app->options, operand);
+	return connect_params(&app->options, app->config, operand, &server->params);
+}
+
+static int read_all_servers(struct app *app)
+{
+	const struct config_databases *databases = &app->config->databases;
+	int r = 0;
+	if (databases->count == 0)
+		return refuse(app,
+			mem_printf("--all: %s names no databases",
+				app->config_path ? app->config_path : "no configuration file"));
+	for (size_t i = 0; r == 0 && i < databases->count; i++)
+		r = read_server(app, databases->items[i].name);
+	return r;
+}
+
+static int read_servers(struct app *app)
+{
+	const struct option_list *operands = &app->options.servers;
+	int r = 0;
+	if (app->options.all)
+		r = read_all_servers(app);
+	else if (operands->count == 0)
+		r = read_server(app, NULL);
+	for (size_t i = 0; r == 0 && i < operands->count; i++)
+		r = read_server(app, operands->items[i]);
+	if (r == 0 && app->n_servers > 1 && app->options.ask_password)
+		r = refuse(app,
+			mem_strdup("-W asks for the password of one server; several need "
+				   "~/.pgpass or password_command"));
+	return r;
+}
+
+void settings_read_no_server(struct app *app)
+{
+	(void)add_server(app);
+}
+
 int settings_read_servers(struct app *app)
 {
 	const struct config_list *list = &app->config->pgbouncer;
 	app->consoles = mem_alloc((list->count + 1) * sizeof(*app->consoles));
-	const struct config_database *database =
-		connect_configured(app->config, app->options.conninfo);
-	int r = connect_params(&app->options, app->config, &app->params);
-	if (database && database->password_command.count)
-		app->password_command = database->password_command.items;
+	int r = read_servers(app);
 	for (size_t i = 0; r == 0 && i < list->count; i++) {
 		r = connect_conninfo(list->items[i], &app->consoles[i]);
 		if (r == 0)
@@ -103,7 +164,13 @@ int settings_read_servers(struct app *app)
 
 void settings_release(struct app *app)
 {
-	params_clear(&app->params);
+	for (size_t i = 0; i < app->n_servers; i++) {
+		params_clear(&app->servers[i].params);
+		free(app->servers[i].command);
+	}
+	free(app->servers);
+	app->servers = NULL;
+	app->n_servers = 0;
 	for (size_t i = 0; i < app->n_consoles; i++)
 		params_clear(&app->consoles[i]);
 	free(app->consoles);
@@ -122,8 +189,8 @@ static void take(struct app *to, const struct app *from)
 	to->config_path = from->config_path;
 	to->config = from->config;
 	to->rules = from->rules;
-	to->params = from->params;
-	to->password_command = from->password_command;
+	to->servers = from->servers;
+	to->n_servers = from->n_servers;
 	to->consoles = from->consoles;
 	to->n_consoles = from->n_consoles;
 	to->proxy_start = from->proxy_start;
@@ -180,12 +247,20 @@ static bool same_proxy(const struct config_proxy *a, const struct config_proxy *
 		same_list(&a->start, &b->start);
 }
 
+static bool same_server(const struct app_server *a, const struct app_server *b)
+{
+	return strcmp(a->name ? a->name : "", b->name ? b->name : "") == 0 &&
+		same_params(&a->params, &b->params) &&
+		same_argv(a->password_command, b->password_command);
+}
+
 bool settings_same_servers(const struct app *a, const struct app *b)
 {
-	bool same = same_params(&a->params, &b->params) &&
-		same_argv(a->password_command, b->password_command) &&
-		a->n_consoles == b->n_consoles && strcmp(a->config->pages, b->config->pages) == 0 &&
+	bool same = a->n_servers == b->n_servers && a->n_consoles == b->n_consoles &&
+		strcmp(a->config->pages, b->config->pages) == 0 &&
 		same_proxy(&a->config->proxy, &b->config->proxy);
+	for (size_t i = 0; same && i < a->n_servers; i++)
+		same = same_server(&a->servers[i], &b->servers[i]);
 	for (size_t i = 0; same && i < a->n_consoles; i++)
 		same = same_params(&a->consoles[i], &b->consoles[i]);
 	return same;

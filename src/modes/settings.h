@@ -11,8 +11,12 @@ struct app;
  * which is also in app->error as far as it is known there. */
 int settings_read(struct app *app) __attribute__((warn_unused_result));
 
-/* Reads how the server and the consoles are connected. The same. */
+/* Reads how the servers and the consoles are connected. The same. */
 int settings_read_servers(struct app *app) __attribute__((warn_unused_result));
+
+/* Instead of that, for modes that connect to nothing that the options name: one server without
+ * parameters. */
+void settings_read_no_server(struct app *app);
 
 void settings_release(struct app *app);
 

@@ -317,9 +317,9 @@ static void fail_to_connect(struct test *test)
 }
 
 /* The test needs a connection: a full server may let us in later, others will not. */
-static bool is_enough(const struct run *run, const struct assessment *assessment)
+static bool is_enough(const struct run *run, size_t server)
 {
-	(void)run;
+	const struct assessment *assessment = run_assessment(run, server);
 	switch (assessment->server.status) {
 	case SERVER_OK: return assessment->activity != NULL;
 	case SERVER_DENIED:
@@ -328,8 +328,9 @@ static bool is_enough(const struct run *run, const struct assessment *assessment
 	}
 }
 
-static void on_begun(void *data)
+static void on_begun(void *data, size_t server)
 {
+	(void)server;
 	struct test *test = data;
 	const struct assessment *assessment = target_assessment(run_target(test->run));
 	if (assessment->server.status == SERVER_OK && assessment->activity)
@@ -338,8 +339,9 @@ static void on_begun(void *data)
 		fail_to_connect(test);
 }
 
-static void on_assessed(void *data)
+static void on_assessed(void *data, size_t server)
 {
+	(void)server;
 	struct test *test = data;
 	if (!test->watch)
 		return;
@@ -404,6 +406,8 @@ int shutdown_test_run(struct app *app)
 	};
 	/* with a PgBouncer, scans of processes are needed to find the application's sessions */
 	options.target.scan_on_demand = app->n_consoles == 0;
+	if (!app_has_one_server(app, "--shutdown-test"))
+		return EXIT_USAGE;
 	if (shutdown_options_read(&app->options, app->config->readonly, &test.wanted) < 0)
 		return EXIT_USAGE;
 	test.results = shutdown_results_new(&app->options, &test.wanted);

@@ -107,8 +107,8 @@ static void open_guarding(struct unattended *mode)
 static char *server_label(const struct unattended *mode, const struct assessment *assessment)
 {
 	const struct app *app = mode->app;
-	if (connect_configured(app->config, app->options.conninfo))
-		return mem_strdup(app->options.conninfo);
+	if (app->servers[0].name)
+		return mem_strdup(app->servers[0].name);
 	return metrics_server_label(assessment);
 }
 
@@ -175,8 +175,9 @@ static void say_status(struct unattended *mode, const struct assessment *assessm
 	say(mode, text);
 }
 
-static void on_assessed(void *data)
+static void on_assessed(void *data, size_t server)
 {
+	(void)server;
 	struct unattended *mode = data;
 	const struct assessment *assessment = target_assessment(run_target(mode->run));
 	metrics_counters_update(mode->counters, assessment);
@@ -310,7 +311,7 @@ int unattended_mode_run(struct app *app)
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct unattended mode = { .app = app };
 	int status;
-	if (!may_begin(app))
+	if (!app_has_one_server(app, "--guard or --metrics") || !may_begin(app))
 		return EXIT_USAGE;
 	if (open_server(&mode) < 0)
 		return EXIT_USAGE;

@@ -24,6 +24,13 @@ int exit_status_of_snapshot(
 	return room == ROOM_UNKNOWN ? CANNOT_TELL : clean_if_seen(assessment, limits->least);
 }
 
+int exit_status_join(int a, int b)
+{
+	if (a == LEAKS || b == LEAKS)
+		return LEAKS;
+	return a == CLEAN ? b : a;
+}
+
 int exit_status_of_plan(const struct action *plan, const struct assessment *assessment,
 	const struct findings_limits *limits)
 {

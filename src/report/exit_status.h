@@ -16,6 +16,9 @@ struct emergency;
 int exit_status_of_snapshot(
 	const struct assessment *assessment, const struct findings_limits *limits);
 
+/* Of several servers, two at a time: 1 if one has findings, else 3 if one cannot tell. */
+int exit_status_join(int a, int b);
+
 /* Of --dry-run: 1 if there is something to end. */
 int exit_status_of_plan(const struct action *plan, const struct assessment *assessment,
 	const struct findings_limits *limits);

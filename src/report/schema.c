@@ -37,6 +37,7 @@ static const struct json_field server_fields[] = {
 	{ "user", FIELD_NAME, AT(server_row, state.user) },
 	{ "latency_ms", FIELD_EXACT_MS, AT(server_row, state.latency) },
 	{ "clock", FIELD_INSTANT, AT(server_row, clock) },
+	{ "name", FIELD_NAME, AT(server_row, state.name) },
 };
 static const struct json_table server_table = TABLE(server_fields);
 

@@ -250,6 +250,7 @@ struct target *target_new(uv_loop_t *loop, const struct target_options *options)
 	struct target *target = mem_alloc(sizeof(*target));
 	target->loop = loop;
 	target->options = *options;
+	target->name = options->name ? mem_strdup(options->name) : NULL;
 	target->wanted_since = INSTANT_UNKNOWN;
 	open_server(target);
 	open_proxy(target);
@@ -291,6 +292,7 @@ void target_free(struct target *target)
 	backends_free(target->backends);
 	session_free(target->session);
 	assessment_free(target->assessment);
+	free(target->name);
 	free(target);
 }
 

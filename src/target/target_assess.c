@@ -44,6 +44,7 @@ bool target_lacks_proxy(const struct target *target)
 static struct server_state server_state(const struct target *target)
 {
 	struct server_state state = *session_state(target->session);
+	state.name = target->name;
 	if (state.status == SERVER_OK && target_is_overdue(target)) {
 		state.status = SERVER_STALE;
 		state.error = "the server does not answer";

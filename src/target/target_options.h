@@ -11,6 +11,7 @@ struct params;
 struct rules;
 
 struct target_options {
+	const char *name;                    /* of the configuration; NULL: none; copied */
 	const struct params *params;         /* copied */
 	const char *const *password_command; /* argv, copied; NULL: none */
 	const struct rules *rules;           /* must outlive the target */

@@ -13,6 +13,7 @@
 struct target {
 	uv_loop_t *loop;
 	struct target_options options;
+	char *name; /* of the configuration; NULL: none */
 	struct session *session;
 	struct backends *backends;
 	struct clients *clients;

@@ -20,7 +20,7 @@ static void assert_params(
 	const char *const expected[] = { host, user, database };
 	struct config *config = config_defaults();
 	struct params params;
-	assert_int_equal(connect_params(options, config, &params), 0);
+	assert_int_equal(connect_params(options, config, options->servers.items[0], &params), 0);
 	for (int i = 0; i < 3; i++) {
 		const char *value = params_get(&params, keywords[i]);
 		if (expected[i])
@@ -36,35 +36,40 @@ static void assert_params(
 static void what_is_empty_is_not_set(void **state)
 {
 	(void)state;
-	assert_params(&(struct options){ .conninfo = "" }, NULL, NULL, NULL);
+	assert_params(&(struct options){ .servers = { { "" }, 1 } }, NULL, NULL, NULL);
 	assert_params(&(struct options){ .host = "", .port = "", .user = "", .database = "" }, NULL,
 		NULL, NULL);
-	assert_params(&(struct options){ .conninfo = "app", .database = "" }, NULL, NULL, "app");
+	assert_params(&(struct options){ .servers = { { "app" }, 1 }, .database = "" }, NULL, NULL,
+		"app");
 }
 
 /* In a connection string it is: that is how libpq reads it. */
 static void a_connection_string_is_taken_as_it_is(void **state)
 {
 	(void)state;
-	assert_params(&(struct options){ .conninfo = "host='' user=me dbname=''" }, "", "me", "");
-	assert_params(
-		&(struct options){ .conninfo = "postgresql://me@a,b/app" }, "a,b", "me", "app");
+	assert_params(&(struct options){ .servers = { { "host='' user=me dbname=''" }, 1 } }, "",
+		"me", "");
+	assert_params(&(struct options){ .servers = { { "postgresql://me@a,b/app" }, 1 } }, "a,b",
+		"me", "app");
 }
 
 /* psql -h b "host=a user=me" connects to a: libpq reads the string after the options. */
 static void a_connection_string_overrides_options(void **state)
 {
 	(void)state;
-	assert_params(&(struct options){ .conninfo = "host=a user=me", .host = "b", .user = "you" },
+	assert_params(
+		&(struct options){
+			.servers = { { "host=a user=me" }, 1 }, .host = "b", .user = "you" },
 		"a", "me", NULL);
-	assert_params(&(struct options){ .conninfo = "user=me", .host = "b", .database = "x" }, "b",
-		"me", "x");
+	assert_params(
+		&(struct options){ .servers = { { "user=me" }, 1 }, .host = "b", .database = "x" },
+		"b", "me", "x");
 	assert_params(
 		&(struct options){ .database = "postgresql://a/x", .host = "b" }, "a", NULL, "x");
-	assert_params(&(struct options){ .conninfo = "host=''", .host = "b", .user = "" }, "", NULL,
-		NULL);
-	assert_params(
-		&(struct options){ .conninfo = "app", .database = "user=you" }, NULL, "you", "app");
+	assert_params(&(struct options){ .servers = { { "host=''" }, 1 }, .host = "b", .user = "" },
+		"", NULL, NULL);
+	assert_params(&(struct options){ .servers = { { "app" }, 1 }, .database = "user=you" },
+		NULL, "you", "app");
 }
 
 /* A name of the configuration is no connection string: psql does not know it. */
@@ -72,12 +77,12 @@ static void options_override_the_configuration(void **state)
 {
 	(void)state;
 	static const char file[] = "databases:\n  shop: host=a user=me dbname=shop\n";
-	const struct options options = { .conninfo = "shop", .host = "b" };
+	const struct options options = { .host = "b" };
 	struct config *config;
 	struct config_error error;
 	struct params params;
 	assert_int_equal(config_parse("test", file, strlen(file), &config, &error), 0);
-	assert_int_equal(connect_params(&options, config, &params), 0);
+	assert_int_equal(connect_params(&options, config, "shop", &params), 0);
 	assert_string_equal(params_get(&params, "host"), "b");
 	assert_string_equal(params_get(&params, "user"), "me");
 	assert_string_equal(params_get(&params, "dbname"), "shop");

@@ -40,7 +40,8 @@ static void the_hint_repeats_connection_and_limits_but_no_password(void **state)
 			words[count] = (char *)cases[i].words[count];
 		struct options options;
 		assert_int_equal(options_parse(count, words, &options), 0);
-		CLEANUP(cleanup_free) char *text = options_retype(&options);
+		CLEANUP(cleanup_free)
+		char *text = options_retype(&options, options.servers.items[0]);
 		assert_string_equal(text, cases[i].text);
 	}
 }

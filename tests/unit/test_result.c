@@ -249,6 +249,27 @@ static void snapshots_map_to_exit_statuses(void **state)
 	assessment_free(assessment);
 }
 
+/* One of them has findings: 1; else one cannot tell: 3. */
+static void several_servers_have_one_status(void **state)
+{
+	(void)state;
+	static const int cases[][4] = {
+		{ 0, 0, 0, 0 },
+		{ 0, 0, 1, 1 },
+		{ 1, 0, 0, 1 },
+		{ 3, 0, 0, 3 },
+		{ 0, 3, 0, 3 },
+		{ 3, 3, 0, 3 },
+		{ 3, 1, 0, 1 },
+		{ 1, 3, 0, 1 },
+		{ 0, 3, 1, 1 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(
+			exit_status_join(exit_status_join(cases[i][0], cases[i][1]), cases[i][2]),
+			cases[i][3]);
+}
+
 /* --min-certainty: what is less certain is no finding, unless nobody could see its client. */
 static void only_leaks_of_that_certainty_count(void **state)
 {
@@ -328,6 +349,7 @@ int main(void)
 		cmocka_unit_test_setup(results_map_to_exit_statuses, set_up),
 		cmocka_unit_test(emergencies_map_to_exit_statuses),
 		cmocka_unit_test(snapshots_map_to_exit_statuses),
+		cmocka_unit_test(several_servers_have_one_status),
 		cmocka_unit_test(only_leaks_of_that_certainty_count),
 		cmocka_unit_test(too_few_free_slots_are_a_finding),
 	};

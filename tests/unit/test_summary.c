@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "model/assessment.h"
 #include "report/summary.h"
+#include "report/summary_servers.h"
 #include "sample.h"
 
 static const struct summary_options utf8 = { .style = { .utf8 = true, .width = 80 } };
@@ -272,6 +273,42 @@ static void settings_that_invite_leaks_are_named(void **state)
 	assessment_free(assessment);
 }
 
+static void several_servers_are_told_apart_and_summed_up(void **state)
+{
+	(void)state;
+	static const struct summary_result results[] = { { "shop", 0 }, { "old", 3 }, { "web", 1 },
+		{ "app @ db:5432", 1 }, { "blog", 0 } };
+	static const struct {
+		size_t from, count;
+		const char *text;
+	} cases[] = {
+		{ 0, 5,
+			"\n5 servers: 2 with findings: web, app @ db:5432; 1 cannot tell: old; "
+			"2 clean\n" },
+		{ 1, 2, "\n2 servers: 1 with findings: web; 1 cannot tell: old\n" },
+	};
+	char *text = NULL;
+	size_t size = 0;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *file = open_memstream(&text, &size);
+		assert_int_equal(summary_print_total(results + cases[i].from, cases[i].count,
+					 &utf8.style, file),
+			0);
+		fclose(file);
+		assert_string_equal(text, cases[i].text);
+		free(text);
+	}
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	FILE *file = open_memstream(&text, &size);
+	summary_print_heading(assessment, &utf8.style, false, file);
+	assessment->server.name = "shop";
+	summary_print_heading(assessment, &utf8.style, true, file);
+	fclose(file);
+	assert_string_equal(text, "== app @ 127.0.0.1:5432 ==\n\n== shop ==\n");
+	free(text);
+	assessment_free(assessment);
+}
+
 int main(void)
 {
 	setlocale(LC_ALL, "C.UTF-8");
@@ -288,6 +325,7 @@ int main(void)
 		cmocka_unit_test(a_role_is_quoted_as_sql_wants_it),
 		cmocka_unit_test(a_long_command_keeps_its_script),
 		cmocka_unit_test(any_width_will_do),
+		cmocka_unit_test(several_servers_are_told_apart_and_summed_up),
 		cmocka_unit_test(settings_that_invite_leaks_are_named),
 	};
 	return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
