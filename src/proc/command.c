@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "model/peers.h"
 #include "proc/cmdline.h"
-#include "proc/file.h"
+#include "proc/read_file.h"
 
 /* TASK_COMM_LEN − 1: a name of this length may have been cut. */
 #define COMM_CUT 15
@@ -57,7 +57,7 @@ static const char *script(struct arena *arena, const char *bytes, size_t size)
 void command_describe(int folder, struct arena *arena, const char *comm, struct process *process)
 {
 	char bytes[CMDLINE_MAX + 1];
-	ssize_t size = file_read(folder, "cmdline", bytes, sizeof(bytes));
+	ssize_t size = read_file(folder, "cmdline", bytes, sizeof(bytes));
 	process->name = whole_name(arena, comm, size > 0 ? bytes : "");
 	if (size >= 0)
 		process->command = cmdline_format(arena, bytes, (size_t)size);

@@ -26,7 +26,7 @@
 #include "model/peers.h"
 #include "proc/cgroup.h"
 #include "proc/command.h"
-#include "proc/file.h"
+#include "proc/read_file.h"
 #include "proc/users.h"
 
 /* include/linux/sched.h */
@@ -74,7 +74,7 @@ static int64_t read_boot_time(int root)
 	 * far down */
 	enum { SIZE = 256 * 1024 };
 	CLEANUP(cleanup_free) char *text = mem_alloc(SIZE);
-	if (file_read(root, "stat", text, SIZE) < 0)
+	if (read_file(root, "stat", text, SIZE) < 0)
 		return INSTANT_UNKNOWN;
 	int64_t seconds = labelled_number(text, "btime ");
 	return seconds > 0 && seconds <= UINT32_MAX ? seconds * USEC_PER_SEC : INSTANT_UNKNOWN;
@@ -263,7 +263,7 @@ static bool read_fields(const char *text, struct procfs_stat *stat)
 int procfs_stat_at(int folder, const char *path, struct procfs_stat *ret)
 {
 	char text[1024];
-	ssize_t length = file_read(folder, path, text, sizeof(text));
+	ssize_t length = read_file(folder, path, text, sizeof(text));
 	if (length < 0)
 		return (int)length;
 	/* the name may contain anything, also ") S 1 (": it ends at the last bracket */
@@ -296,7 +296,7 @@ int procfs_signals(const struct procfs *procfs, int32_t pid, struct procfs_signa
 {
 	char path[32], text[4096];
 	snprintf(path, sizeof(path), "%" PRId32 "/status", pid);
-	ssize_t length = file_read(procfs->root, path, text, sizeof(text));
+	ssize_t length = read_file(procfs->root, path, text, sizeof(text));
 	if (length < 0)
 		return check_gone(procfs, pid, (int)length);
 	*ret = (struct procfs_signals){
@@ -362,7 +362,7 @@ static void describe_user(struct procfs *procfs, int folder, struct arena *arena
 	char text[4096];
 	uint32_t ignored, effective;
 	p->uid = UINT32_MAX;
-	if (file_read(folder, "status", text, sizeof(text)) < 0)
+	if (read_file(folder, "status", text, sizeof(text)) < 0)
 		return;
 	p->inner_pid = inner_pid(text);
 	const char *line = strstr(text, "\nUid:");
@@ -375,7 +375,7 @@ static void describe_user(struct procfs *procfs, int folder, struct arena *arena
 static void describe_cgroup(int folder, struct arena *arena, struct process *p)
 {
 	char text[8192];
-	if (file_read(folder, "cgroup", text, sizeof(text)) < 0)
+	if (read_file(folder, "cgroup", text, sizeof(text)) < 0)
 		return;
 	struct cgroup cgroup = cgroup_parse(arena, text);
 	p->unit = cgroup.unit;
@@ -395,7 +395,7 @@ static bool skips(const struct procfs *procfs, int32_t pid, uint64_t start_ticks
 static void read_wait_channel(int folder, const char *path, char ret[static PROCESS_WAIT_MAX])
 {
 	char text[PROCESS_WAIT_MAX];
-	ssize_t length = file_read(folder, path, text, sizeof(text));
+	ssize_t length = read_file(folder, path, text, sizeof(text));
 	bool known = length > 0 && strspn(text, WAIT_CHANNEL_BYTES) == (size_t)length;
 	/* "0" stands for none */
 	snprintf(ret, PROCESS_WAIT_MAX, "%s", known && strcmp(text, "0") != 0 ? text : "");
@@ -455,7 +455,7 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 static bool is_set(const struct procfs *procfs, const char *path)
 {
 	char text[16];
-	return file_read(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
+	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
 }
 
 uint64_t procfs_namespace(int folder, const char *path)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# circles.sh BUILD: within a layer, no file includes or calls itself by way of others.
+# circles.sh BUILD: within a layer, no file includes or calls itself by way of others; no two layers define the same name.
 # A file is NAME.c together with NAME.h. Includes are read from the sources; calls, and the use of tables, from the
 # symbols of the objects in BUILD.
 set -uo pipefail
@@ -42,5 +42,10 @@ for folder in src/*/; do
 	found=$(circles "$layer" | paste -sd ' ')
 	[ -z "$found" ] || fault "$layer: a circle: $found"
 done
+
+# Two functions of one name in two static libraries are no error of the linker: it takes the first, for both.
+while read -r name; do
+	fault "two layers define $name"
+done < <(nm --defined-only --extern-only "$build"/src/*/lib*.p/*.c.o | awk 'NF == 3 { print $3 }' | sort | uniq -d)
 
 [ "$faults" = 0 ]

@@ -1,4 +1,4 @@
-#include "proc/file.h"
+#include "proc/read_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 
-ssize_t file_read(int folder, const char *path, char *bytes, size_t size)
+ssize_t read_file(int folder, const char *path, char *bytes, size_t size)
 {
 	CLEANUP(cleanup_fd) int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
