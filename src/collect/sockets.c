@@ -101,11 +101,19 @@ static void add_tcp(void *data, const void *payload, size_t size)
 	};
 }
 
-static void put_first(struct tcp_rows *rows, struct endpoint server, uint16_t port)
+static bool has_port(const struct tcp_socket *row, const uint16_t *ports, size_t n_ports)
+{
+	for (size_t i = 0; i < n_ports; i++)
+		if (row->local.port == ports[i] || row->remote.port == ports[i])
+			return true;
+	return false;
+}
+
+/* Puts the rows with the server's address first, of those from `first` on. */
+static void put_first(struct tcp_rows *rows, size_t first, struct endpoint server, uint16_t port)
 {
 	server.port = port;
-	size_t first = 0;
-	for (size_t i = 0; i < rows->count; i++) {
+	for (size_t i = first; i < rows->count; i++) {
 		struct tcp_socket row = rows->rows[i];
 		if (!endpoint_equal(&row.local, &server) && !endpoint_equal(&row.remote, &server))
 			continue;
@@ -114,17 +122,33 @@ static void put_first(struct tcp_rows *rows, struct endpoint server, uint16_t po
 	}
 }
 
-int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
-	const struct peers_target *target, struct tcp_socket **ret_rows, size_t *ret_count)
+/* Adds the sockets of ports[at], except those that have one of the ports before it, too. */
+static int dump_tcp_port(struct netlink *netlink, const struct peers_target *target,
+	const uint16_t *ports, size_t at, struct tcp_rows *rows)
 {
-	if (!target->port)
+	if (!ports[at])
 		return -EINVAL;
-	struct tcp_rows rows = { .rows = NULL };
-	struct tcp_request request = tcp_request(target->port);
+	size_t first = rows->count, kept = first;
+	struct tcp_request request = tcp_request(ports[at]);
 	int error =
-		netlink_dump(netlink, TCPDIAG_GETSOCK, &request, sizeof(request), add_tcp, &rows);
+		netlink_dump(netlink, TCPDIAG_GETSOCK, &request, sizeof(request), add_tcp, rows);
+	for (size_t i = first; i < rows->count; i++)
+		if (!has_port(&rows->rows[i], ports, at))
+			rows->rows[kept++] = rows->rows[i];
+	rows->count = kept;
+	put_first(rows, first, target->server, ports[at]);
+	return error;
+}
+
+int sockets_dump_tcp_ports(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
+	struct tcp_socket **ret_rows, size_t *ret_count)
+{
+	struct tcp_rows rows = { .rows = NULL };
+	int error = 0;
+	for (size_t i = 0; i < n_ports && error == 0; i++)
+		error = dump_tcp_port(netlink, target, ports, i, &rows);
 	if (error == 0) {
-		put_first(&rows, target->server, target->port);
 		*ret_rows = arena_array(arena, rows.count, sizeof(*rows.rows));
 		if (rows.count)
 			memcpy(*ret_rows, rows.rows, rows.count * sizeof(*rows.rows));
@@ -134,38 +158,11 @@ int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
 	return error;
 }
 
-static bool has_port(const struct tcp_socket *row, const uint16_t *ports, size_t n_ports)
+int sockets_dump_tcp(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, struct tcp_socket **ret_rows, size_t *ret_count)
 {
-	for (size_t i = 0; i < n_ports; i++)
-		if (row->local.port == ports[i] || row->remote.port == ports[i])
-			return true;
-	return false;
-}
-
-int sockets_dump_tcp_ports(struct netlink *netlink, struct arena *arena,
-	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
-	struct tcp_socket **ret_rows, size_t *ret_count)
-{
-	struct tcp_socket *rows = NULL;
-	size_t count = 0, room = 0;
-	for (size_t i = 0; i < n_ports; i++) {
-		struct peers_target one = *target;
-		struct tcp_socket *found;
-		size_t n_found;
-		one.port = ports[i];
-		int error = sockets_dump_tcp(netlink, arena, &one, &found, &n_found);
-		if (error < 0)
-			return error;
-		for (size_t row = 0; row < n_found; row++) {
-			if (has_port(&found[row], ports, i))
-				continue;
-			rows = arena_grow(arena, rows, count, &room, sizeof(*rows));
-			rows[count++] = found[row];
-		}
-	}
-	*ret_rows = rows;
-	*ret_count = count;
-	return 0;
+	return sockets_dump_tcp_ports(
+		netlink, arena, target, &target->port, 1, ret_rows, ret_count);
 }
 
 int sockets_dump_listeners(struct netlink *netlink, struct arena *arena, uint16_t port,
@@ -285,7 +282,8 @@ static void look_up_paths(struct unix_rows *rows)
 }
 
 /* The caller frees the rows. */
-static int dump_unix(struct netlink *netlink, uint32_t state, uint32_t show, struct unix_rows *rows)
+static int dump_unix(struct netlink *netlink, uint32_t state, uint32_t show, const uint16_t *ports,
+	size_t n_ports, struct unix_rows *rows)
 {
 	const struct unix_diag_req request = {
 		.sdiag_family = AF_UNIX,
@@ -293,21 +291,25 @@ static int dump_unix(struct netlink *netlink, uint32_t state, uint32_t show, str
 		.udiag_show =
 			UDIAG_SHOW_NAME | show | (rows->target->socket_inode ? UDIAG_SHOW_VFS : 0),
 	};
-	if (!rows->target->port)
-		return -EINVAL;
-	snprintf(rows->name, sizeof(rows->name), ".s.PGSQL.%u", rows->target->port);
-	int error = netlink_dump(
-		netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), add_unix, rows);
+	int error = 0;
+	for (size_t i = 0; i < n_ports && error == 0; i++) {
+		if (!ports[i])
+			return -EINVAL;
+		snprintf(rows->name, sizeof(rows->name), ".s.PGSQL.%u", ports[i]);
+		error = netlink_dump(
+			netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), add_unix, rows);
+	}
 	if (error == 0)
 		look_up_paths(rows);
 	return error;
 }
 
-int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
-	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
+int sockets_dump_unix_ports(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
+	struct unix_socket **ret_rows, size_t *ret_count)
 {
 	struct unix_rows rows = { .target = target };
-	int error = dump_unix(netlink, TCP_ESTABLISHED, UDIAG_SHOW_PEER, &rows);
+	int error = dump_unix(netlink, TCP_ESTABLISHED, UDIAG_SHOW_PEER, ports, n_ports, &rows);
 	if (error == 0) {
 		*ret_rows = arena_array(arena, rows.count, sizeof(**ret_rows));
 		for (size_t i = 0; i < rows.count; i++)
@@ -318,35 +320,18 @@ int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
 	return error;
 }
 
-int sockets_dump_unix_ports(struct netlink *netlink, struct arena *arena,
-	const struct peers_target *target, const uint16_t *ports, size_t n_ports,
-	struct unix_socket **ret_rows, size_t *ret_count)
+int sockets_dump_unix(struct netlink *netlink, struct arena *arena,
+	const struct peers_target *target, struct unix_socket **ret_rows, size_t *ret_count)
 {
-	struct unix_socket *rows = NULL;
-	size_t count = 0, room = 0;
-	for (size_t i = 0; i < n_ports; i++) {
-		struct peers_target one = *target;
-		struct unix_socket *found;
-		size_t n_found;
-		one.port = ports[i];
-		int error = sockets_dump_unix(netlink, arena, &one, &found, &n_found);
-		if (error < 0)
-			return error;
-		for (size_t row = 0; row < n_found; row++) {
-			rows = arena_grow(arena, rows, count, &room, sizeof(*rows));
-			rows[count++] = found[row];
-		}
-	}
-	*ret_rows = rows;
-	*ret_count = count;
-	return 0;
+	return sockets_dump_unix_ports(
+		netlink, arena, target, &target->port, 1, ret_rows, ret_count);
 }
 
 int sockets_dump_unix_listeners(struct netlink *netlink, struct arena *arena,
 	const struct peers_target *target, struct listening_socket **ret_rows, size_t *ret_count)
 {
 	struct unix_rows rows = { .target = target };
-	int error = dump_unix(netlink, TCP_LISTEN, UDIAG_SHOW_UID, &rows);
+	int error = dump_unix(netlink, TCP_LISTEN, UDIAG_SHOW_UID, &target->port, 1, &rows);
 	if (error == 0) {
 		*ret_rows = arena_array(arena, rows.count, sizeof(**ret_rows));
 		*ret_count = 0;

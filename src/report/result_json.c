@@ -16,6 +16,20 @@ struct step_row {
 	const char *kind, *result, *reason, *detail, *loses, *signal;
 };
 
+/* What an action and an emergency say of a session. */
+/* clang-format off */
+#define SESSION_FIELDS \
+	{ "detail", FIELD_NAME, AT(step_row, step.detail) }, \
+	{ "loses", FIELD_NAME, AT(step_row, step.session.loses) }, \
+	{ "locks", FIELD_COUNT, AT(step_row, step.session.locks) }, \
+	{ "waiters", FIELD_COUNT, AT(step_row, step.session.waiters) }, \
+	{ "backend_start", FIELD_INSTANT, AT(step_row, step.session.backend_start) }, \
+	{ "database", FIELD_NAME, AT(step_row, step.session.database) }, \
+	{ "user", FIELD_NAME, AT(step_row, step.session.user) }, \
+	{ "application_name", FIELD_NAME, AT(step_row, step.session.application_name) }, \
+	{ "state", FIELD_NAME, AT(step_row, step.session.state_text) }
+/* clang-format on */
+
 /* A session of an action. */
 static const struct json_field target_fields[] = {
 	{ "pid", FIELD_INT, AT(step_row, step.pid) },
@@ -23,15 +37,7 @@ static const struct json_field target_fields[] = {
 	{ "reason", FIELD_WORD, AT(step_row, step.session.reason), reason_word, REASON_COUNT },
 	{ "certainty", FIELD_WORD, AT(step_row, step.session.certainty), certainty_word,
 		CERTAINTY_COUNT },
-	{ "detail", FIELD_NAME, AT(step_row, step.detail) },
-	{ "loses", FIELD_NAME, AT(step_row, step.session.loses) },
-	{ "locks", FIELD_COUNT, AT(step_row, step.session.locks) },
-	{ "waiters", FIELD_COUNT, AT(step_row, step.session.waiters) },
-	{ "backend_start", FIELD_INSTANT, AT(step_row, step.session.backend_start) },
-	{ "database", FIELD_NAME, AT(step_row, step.session.database) },
-	{ "user", FIELD_NAME, AT(step_row, step.session.user) },
-	{ "application_name", FIELD_NAME, AT(step_row, step.session.application_name) },
-	{ "state", FIELD_NAME, AT(step_row, step.session.state_text) },
+	SESSION_FIELDS,
 	{ "seconds", FIELD_SECONDS, AT(step_row, step.session.age) },
 	{ "query", FIELD_TEXT, AT(step_row, step.session.query) },
 	{ "process", FIELD_NAME, AT(step_row, step.session.process) },
@@ -45,15 +51,7 @@ static const struct json_field session_fields[] = {
 	{ "pid", FIELD_INT, AT(step_row, step.pid) },
 	{ "result", FIELD_NAME, AT(step_row, result) },
 	{ "reason", FIELD_NAME, AT(step_row, reason) },
-	{ "detail", FIELD_NAME, AT(step_row, step.detail) },
-	{ "loses", FIELD_NAME, AT(step_row, step.session.loses) },
-	{ "locks", FIELD_COUNT, AT(step_row, step.session.locks) },
-	{ "waiters", FIELD_COUNT, AT(step_row, step.session.waiters) },
-	{ "backend_start", FIELD_INSTANT, AT(step_row, step.session.backend_start) },
-	{ "database", FIELD_NAME, AT(step_row, step.session.database) },
-	{ "user", FIELD_NAME, AT(step_row, step.session.user) },
-	{ "application_name", FIELD_NAME, AT(step_row, step.session.application_name) },
-	{ "state", FIELD_NAME, AT(step_row, step.session.state_text) },
+	SESSION_FIELDS,
 	{ "process_pid", FIELD_POSITIVE, AT(step_row, step.session.process_pid) },
 };
 static const struct json_table session_table = TABLE(session_fields);
@@ -103,16 +101,22 @@ struct result_row {
 	int connections_left;
 };
 
+/* What the results of an action and of the guard have in common. */
+/* clang-format off */
+#define RESULT_FIELDS \
+	{ "server", FIELD_NAME, AT(result_row, server) }, \
+	{ "made_at", FIELD_INSTANT, AT(result_row, made_at) }, \
+	{ "targets", FIELD_LIST, LIST_TARGETS }, \
+	{ "terminated", FIELD_LARGE, AT(result_row, terminated) }, \
+	{ "survivors", FIELD_LIST, LIST_SURVIVORS }, \
+	{ "error", FIELD_NAME, AT(result_row, error) }
+/* clang-format on */
+
 static const struct json_field action_fields[] = {
 	{ "schema", FIELD_COUNT, AT(result_row, schema) },
 	{ "action", FIELD_NAME, AT(result_row, action) },
 	{ "dry_run", FIELD_FLAG, AT(result_row, dry_run) },
-	{ "server", FIELD_NAME, AT(result_row, server) },
-	{ "made_at", FIELD_INSTANT, AT(result_row, made_at) },
-	{ "targets", FIELD_LIST, LIST_TARGETS },
-	{ "terminated", FIELD_LARGE, AT(result_row, terminated) },
-	{ "survivors", FIELD_LIST, LIST_SURVIVORS },
-	{ "error", FIELD_NAME, AT(result_row, error) },
+	RESULT_FIELDS,
 };
 static const struct json_table action_table = TABLE(action_fields);
 
@@ -121,12 +125,7 @@ static const struct json_field event_fields[] = {
 	{ "schema", FIELD_COUNT, AT(result_row, schema) },
 	{ "at", FIELD_INSTANT, AT(result_row, at) },
 	{ "action", FIELD_NAME, AT(result_row, action) },
-	{ "server", FIELD_NAME, AT(result_row, server) },
-	{ "made_at", FIELD_INSTANT, AT(result_row, made_at) },
-	{ "targets", FIELD_LIST, LIST_TARGETS },
-	{ "terminated", FIELD_LARGE, AT(result_row, terminated) },
-	{ "survivors", FIELD_LIST, LIST_SURVIVORS },
-	{ "error", FIELD_NAME, AT(result_row, error) },
+	RESULT_FIELDS,
 };
 static const struct json_table event_table = TABLE(event_fields);
 
