@@ -1,4 +1,3 @@
-/* The guardian: a grandchild in its own session, which ignores the terminal's signals. */
 #include "demo/guardian.h"
 
 #include <dirent.h>
@@ -11,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -160,86 +158,24 @@ static void remove_folder(const struct guarded *guarded)
 	}
 }
 
-__attribute__((noreturn)) static void guard(const struct guarded *guarded, int orders, int done)
+static void guard(const void *data)
 {
-	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
+	const struct guarded *guarded = data;
 	struct watched_process watched = { .count = 0 };
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	prctl(PR_SET_NAME, "dbtop-guardian");
-	/* the guardian must not keep a terminal, a pipe or a socket of ours open */
-	dup2(orders, 0);
-	dup2(done, 1);
-	close_range(2, ~0U, 0);
 	read_orders(0, &watched);
 	end_all(&watched);
 	remove_folder(guarded);
-	_exit(0);
 }
 
-/* Forks twice. If the guardian cannot be forked, the exit status of the child in between is the
- * errno. Returns 0 or a negative errno. */
-static int fork_guardian(const struct guarded *guarded, int orders, int done)
-{
-	int status;
-	pid_t child = fork();
-	if (child < 0)
-		return -errno;
-	if (child == 0) {
-		setsid();
-		pid_t guardian = fork();
-		if (guardian == 0)
-			guard(guarded, orders, done);
-		_exit(guardian < 0 ? errno : 0);
-	}
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
-}
-
-int guardian_start(const char *folder, uid_t uid, gid_t gid, struct guardian *ret_guardian)
+int guardian_start(const char *folder, uid_t uid, gid_t gid, struct cleaner *ret_guardian)
 {
 	const struct guarded guarded = { folder, uid, gid };
-	int orders[2], done[2];
-	if (pipe2(orders, O_CLOEXEC) < 0)
-		return -errno;
-	if (pipe2(done, O_CLOEXEC) < 0) {
-		int r = -errno;
-		close(orders[0]);
-		close(orders[1]);
-		return r;
-	}
-	/* the guardian uses descriptors 0 and 1, so neither pipe may have one of these numbers */
-	int in = fcntl(orders[0], F_DUPFD_CLOEXEC, 3), out = fcntl(done[1], F_DUPFD_CLOEXEC, 3);
-	int r = in < 0 || out < 0 ? -EMFILE : fork_guardian(&guarded, in, out);
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	close(orders[0]);
-	close(done[1]);
-	if (r < 0) {
-		close(orders[1]);
-		close(done[0]);
-		return r;
-	}
-	*ret_guardian = (struct guardian){ .orders = orders[1], .done = done[0] };
-	return 0;
+	return cleaner_start("dbtop-guardian", guard, &guarded, ret_guardian);
 }
 
-void guardian_watch(struct guardian *guardian, pid_t pid)
+void guardian_watch(struct cleaner *guardian, pid_t pid)
 {
 	/* one write of a few bytes to a pipe is complete or fails */
 	ssize_t written = write(guardian->orders, &pid, sizeof(pid));
 	(void)written;
-}
-
-void guardian_finish(struct guardian *guardian)
-{
-	char byte;
-	close(guardian->orders);
-	while (read(guardian->done, &byte, 1) < 0 && errno == EINTR)
-		;
-	close(guardian->done);
 }

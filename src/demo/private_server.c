@@ -40,7 +40,7 @@ struct private_server {
 	uid_t uid;
 	gid_t gid;
 	pid_t postmaster;
-	struct guardian guardian;
+	struct cleaner guardian;
 };
 
 /* Chooses the user that PostgreSQL runs as: ourselves, unless we are root. */
@@ -372,7 +372,7 @@ int private_server_start(const struct private_server_options *options,
 	struct private_server **ret_server, char error[static PRIVATE_SERVER_ERROR_MAX])
 {
 	struct private_server *server = mem_alloc(sizeof(*server));
-	server->guardian = (struct guardian){ -1, -1 };
+	server->guardian = (struct cleaner){ -1, -1 };
 	server->wide = options->wide;
 	make_password(server, options->password);
 	error[0] = '\0';
@@ -421,7 +421,7 @@ void private_server_stop(struct private_server *server)
 	/* faster than the guardian, and only we can reap our child */
 	(void)end_postmaster(server, SIGQUIT);
 	if (server->guardian.orders >= 0)
-		guardian_finish(&server->guardian);
+		cleaner_finish(&server->guardian);
 	else
 		remove_folders(server);
 	for (int i = 0; i < server->n_arguments; i++)

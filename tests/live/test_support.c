@@ -181,7 +181,7 @@ static void nothing_that_a_program_started_outlives_a_killed_test(void **state)
 	assert_int_equal(pipe(pipes), 0);
 	pid_t test = fork();
 	if (test == 0) {
-		struct sweeper sweeper;
+		struct cleaner sweeper;
 		const struct live_program_options options = {
 			.argv = (const char *const[]){ "sh", "-c", script, NULL },
 			.out = pipes[1],

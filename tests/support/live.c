@@ -58,15 +58,15 @@ bool live_wait(bool (*holds)(void *data), void *data, int ms)
 /* root's own, and in it one of nobody's: no user writes where another one does. */
 static struct {
 	char path[64], nobody[80];
-	struct guardian guardian;
-	struct sweeper sweeper;
+	struct cleaner guardian;
+	struct cleaner sweeper;
 } folder;
 
 static void remove_folder(void)
 {
 	/* the sweeper first: what it ends may still write there */
-	sweeper_finish(&folder.sweeper);
-	guardian_finish(&folder.guardian);
+	cleaner_finish(&folder.sweeper);
+	cleaner_finish(&folder.guardian);
 }
 
 /* Only root starts programs as nobody. */

@@ -3,22 +3,16 @@
 #ifndef SUPPORT_SWEEPER_H
 #define SUPPORT_SWEEPER_H
 
+#include "demo/cleaner.h"
+
 /* Its variable is in the environment of all programs that the test starts later, and of those that
  * they start. */
 #define SWEEPER_VARIABLE "LIVE_FOLDER"
 
-struct sweeper {
-	int life; /* the sweeper begins when this pipe is closed */
-	int done; /* reaches its end when all have ended */
-};
-
 /* Starts the process that will end all with this value of the variable, but for private servers and
  * their guardians, which end themselves. The value is this test's alone. Returns 0 or a negative
  * errno. */
-int sweeper_start(const char *value, struct sweeper *ret_sweeper)
+int sweeper_start(const char *value, struct cleaner *ret_sweeper)
 	__attribute__((warn_unused_result));
-
-/* Has the sweeper do its work, and waits until it is done. */
-void sweeper_finish(struct sweeper *sweeper);
 
 #endif

@@ -73,9 +73,9 @@ static int tear_down(void **state)
 
 static void let_remove(const struct fixture *f, uid_t uid)
 {
-	struct guardian guardian;
+	struct cleaner guardian;
 	assert_int_equal(guardian_start(f->folder, uid, uid, &guardian), 0);
-	guardian_finish(&guardian);
+	cleaner_finish(&guardian);
 }
 
 static bool is_there(const char *path)
@@ -194,7 +194,7 @@ static int start_with(const struct fixture *f, rlim_t processes)
 	int status;
 	pid_t child = fork();
 	if (child == 0) {
-		struct guardian guardian = { -1, -1 };
+		struct cleaner guardian = { -1, -1 };
 		const struct rlimit limit = { processes, processes };
 		uid_t alone = (uid_t)(1000000000 + getpid());
 		if ((geteuid() == 0 && setuid(alone) != 0) || setrlimit(RLIMIT_NPROC, &limit) != 0)
