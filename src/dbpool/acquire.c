@@ -173,8 +173,8 @@ static int sleep_in_line(struct acquisition *request, struct pool_waiter *waiter
 {
 	struct dbpool *pool = request->pool;
 	for (;;) {
-		struct link_slot *idle = pool->first == waiter ? slot_find(pool, SLOT_IDLE) : NULL;
 		int64_t now = now_usec();
+		struct link_slot *idle = pool->first == waiter ? slot_find_idle(pool, now) : NULL;
 		int result = DBPOOL_OK;
 		if (idle)
 			slot_lend(pool, idle, waiter->borrower, now);
@@ -230,8 +230,9 @@ static int get_one(struct acquisition *request, bool again)
 	struct dbpool *pool = request->pool;
 	if (!lends(pool))
 		return refuse(pool);
-	struct link_slot *idle =
-		queue_has_priority(pool, request->started) ? NULL : slot_find(pool, SLOT_IDLE);
+	struct link_slot *idle = queue_has_priority(pool, request->started)
+		? NULL
+		: slot_find_idle(pool, request->started);
 	if (idle && !again) {
 		slot_lend(pool, idle, &request->borrower, request->started);
 		return DBPOOL_OK;

@@ -3,6 +3,11 @@
 
 #include "dbpool/link.h"
 
+/* After this time the answer to a reset is taken to have arrived: a network's round trip, and the
+ * server's work of less than a tenth of a millisecond. It is short, so that connections which are
+ * not needed are left idle and expire. */
+#define RESET_USEC 1000
+
 static void set_state(
 	struct dbpool *pool, struct link_slot *slot, enum slot_state state, int64_t now)
 {
@@ -105,6 +110,23 @@ struct link_slot *slot_find(struct dbpool *pool, enum slot_state state)
 		if (pool->slots[i].state == state)
 			return &pool->slots[i];
 	return NULL;
+}
+
+struct link_slot *slot_find_idle(struct dbpool *pool, int64_t now)
+{
+	struct link_slot *oldest = NULL;
+	unsigned left = pool->n_slots[SLOT_IDLE];
+	for (unsigned i = 0; left && i < pool->config.max; i++) {
+		struct link_slot *slot = &pool->slots[i];
+		if (slot->state != SLOT_IDLE)
+			continue;
+		left--;
+		if (!slot->link->resetting || now - slot->since >= RESET_USEC)
+			return slot;
+		if (!oldest || slot->since < oldest->since)
+			oldest = slot;
+	}
+	return oldest;
 }
 
 bool slot_is_lent_to(const struct link_slot *slot, const struct dbpool_lease *lease)
