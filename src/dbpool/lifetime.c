@@ -16,7 +16,7 @@ struct dbpool *pool_allocate(void)
 	pool->last.pending = -1;
 	for (unsigned i = 0; i < DBPOOL_MAX; i++)
 		pool->slots[i].ending = -1;
-	pthread_mutex_init(&pool->lock, NULL);
+	init_lock(&pool->lock);
 	init_cond(&pool->work);
 	init_cond(&pool->tick);
 	init_cond(&pool->changed);

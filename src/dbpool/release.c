@@ -78,6 +78,13 @@ static void clean_and_offer(
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/* True when the connection can be lent again as it is: the common case. */
+static bool is_ready(const struct dbpool *pool, const struct link_slot *slot, int64_t now)
+{
+	return !pool->config.raw.log_borrowing && pool->phase <= DBPOOL_RUNNING &&
+		link_is_clean(slot->link) && !slot_is_spent(pool, slot, now);
+}
+
 static int release(const struct dbpool_lease *lease, bool discard)
 {
 	struct dbpool *pool = lease->pool_;
@@ -86,6 +93,12 @@ static int release(const struct dbpool_lease *lease, bool discard)
 	pthread_mutex_lock(&pool->lock);
 	if (!slot_is_lent_to(slot, lease))
 		return release_orphan(pool, lease);
+	if (!discard && is_ready(pool, slot, now)) {
+		slot_take_back(pool, slot, now);
+		queue_offer(pool, slot, now);
+		pthread_mutex_unlock(&pool->lock);
+		return DBPOOL_OK;
+	}
 	struct dbpool_event released = {
 		.kind = DBPOOL_EVENT_RELEASED,
 		.slot = slot_number(pool, slot),
@@ -95,13 +108,7 @@ static int release(const struct dbpool_lease *lease, bool discard)
 		.usec = now - slot->since,
 	};
 	slot_take_back(pool, slot, now);
-	if (discard || pool->config.raw.log_borrowing || pool->phase > DBPOOL_RUNNING ||
-		!link_is_clean(slot->link) || slot_is_spent(pool, slot, now)) {
-		clean_and_offer(pool, slot, discard, &released);
-	} else {
-		queue_offer(pool, slot, now);
-		pthread_mutex_unlock(&pool->lock);
-	}
+	clean_and_offer(pool, slot, discard, &released);
 	return DBPOOL_OK;
 }
 

@@ -22,6 +22,10 @@ struct timespec to_timespec(int64_t usec);
 /* The earlier of two instants. */
 int64_t earlier(int64_t a, int64_t b);
 
+/* Initializes a mutex that is held for less time than a thread needs to sleep and wake up: a thread
+ * spins for a moment before it sleeps. */
+void init_lock(pthread_mutex_t *mutex);
+
 /* Initializes a condition variable whose deadlines are of CLOCK_MONOTONIC. */
 void init_cond(pthread_cond_t *cond);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# exported.sh LIBRARY HEADER: the library exports the functions that its header declares, and no others.
+# exported.sh LIBRARY HEADER: the library exports the functions that its header declares, and no others, and can be loaded
+# by dlopen().
 set -uo pipefail
 
 library=$1 header=$2
@@ -15,4 +16,10 @@ declared=$(sed 's,/\*.*\*/,,; /\/\*/,/\*\//d' "$header" | tr '\n' ' ' | tr ';' '
 	echo "only $(wc -l <<<"$declared") functions found in $header"
 	exit 1
 }
-diff -u --label declared --label exported <(echo "$declared") <(echo "$exported")
+diff -u --label declared --label exported <(echo "$declared") <(echo "$exported") || exit 1
+
+# dlopen() has little space for static TLS, and fails when other libraries have used it up.
+if readelf -dW "$library" | grep STATIC_TLS; then
+	echo "$library needs static TLS"
+	exit 1
+fi
