@@ -89,7 +89,7 @@ static bool same_text(const char *own, const char *field, size_t size)
 	return own[0] && strncmp(own, field, size) == 0;
 }
 
-static bool same_boot(const struct page_host *host, const struct page_identity *identity)
+bool page_is_same_boot(const struct page_host *host, const struct page_identity *identity)
 {
 	return same_text(host->boot_id, identity->boot_id, sizeof(identity->boot_id));
 }
@@ -99,14 +99,14 @@ static bool same_boot(const struct page_host *host, const struct page_identity *
  * id; two machines that share the folder may have the same name. */
 static bool earlier_boot(const struct page_host *host, const struct page_identity *identity)
 {
-	return host->boot_id[0] && identity->boot_id[0] && !same_boot(host, identity) &&
+	return host->boot_id[0] && identity->boot_id[0] && !page_is_same_boot(host, identity) &&
 		same_text(host->machine, identity->machine, sizeof(identity->machine)) &&
 		same_text(host->hostname, identity->hostname, sizeof(identity->hostname));
 }
 
 static bool same_pids(const struct page_host *host, const struct page_identity *identity)
 {
-	return same_boot(host, identity) && host->pid_namespace &&
+	return page_is_same_boot(host, identity) && host->pid_namespace &&
 		host->pid_namespace == identity->pid_namespace;
 }
 

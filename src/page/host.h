@@ -32,6 +32,9 @@ enum page_owner {
 /* Returns whether the process that wrote the page is alive. */
 enum page_owner page_owner(const struct page_host *host, const struct page_identity *identity);
 
+/* Whether the page was written on this machine since it was booted. */
+bool page_is_same_boot(const struct page_host *host, const struct page_identity *identity);
+
 /* When a process started, in ticks after boot. `process` is a pid or "self". 0 when it cannot be
  * read. */
 uint64_t page_start_ticks(const char *proc, const char *process);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -349,6 +350,7 @@ static enum page_status read_open(
 		return PAGE_DAMAGED;
 	enum page_owner owner = page_owner(host, &page.identity);
 	ret->owner_visible = owner != PAGE_OWNER_UNKNOWN;
+	ret->same_boot = page_is_same_boot(host, &page.identity);
 	return owner == PAGE_OWNER_DEAD ? PAGE_DEAD_OWNER : PAGE_OK;
 }
 
@@ -359,15 +361,37 @@ static bool is_ours(const struct stat *folder, const struct stat *file)
 		(file->st_uid == geteuid() || geteuid() == 0) && !(file->st_mode & 022);
 }
 
+/* To open a device may do something: in a container's folder it may be one. So the file is opened
+ * only after its kind is known. That needs our own /proc. Returns a descriptor, −1 with errno set,
+ * or PAGE_REFUSED. */
+#define PAGE_REFUSED (-2)
+
+static int open_file(int folder, const char *file, const struct page_host *host)
+{
+	/* O_NONBLOCK: the open of a FIFO must not wait for a writer */
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	if (!host->own_proc)
+		return openat(folder, file, flags | O_NOFOLLOW);
+	CLEANUP(cleanup_fd) int handle = openat(folder, file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (handle < 0 || fstat(handle, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode))
+		return PAGE_REFUSED;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", handle);
+	return open(path, flags);
+}
+
 int page_open(int folder, const char *file, const struct page_host *host, struct page_copy *ret,
 	int *ret_fd)
 {
 	struct stat folder_status, status;
 	if (fstat(folder, &folder_status) < 0)
 		return -errno;
-	/* O_NONBLOCK: the open of a FIFO must not wait for a writer */
-	CLEANUP(cleanup_fd)
-	int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(cleanup_fd) int fd = open_file(folder, file, host);
+	if (fd == PAGE_REFUSED)
+		return PAGE_FOREIGN;
 	if (fd < 0)
 		return errno == ELOOP || errno == ENXIO ? (int)PAGE_FOREIGN : -errno;
 	if (fstat(fd, &status) < 0)

@@ -69,6 +69,7 @@ struct page_copy {
 	uint64_t pid_namespace;
 	bool owner_visible; /* false: it is in another pid namespace, on another host, or hidden by
 			       /proc, so it is not known here whether it is alive */
+	bool same_boot;     /* it was written on this machine, since it was booted */
 	int64_t created;
 	int64_t seen; /* the writer's last update of the clock, realtime */
 	char hostname[PAGE_HOST_MAX];
@@ -108,6 +109,21 @@ typedef void page_found_fn(void *data, const char *path, int status, const struc
  * to, or another negative errno. `buffer` is the caller's, for one copy at a time. */
 int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
 	page_found_fn *found, void *data);
+
+/* Opens a folder of pages for reading. What follows "/proc/PID/root/" in the path is looked up in
+ * the root of that process, without any link, so that the process cannot lead us elsewhere. Returns
+ * a descriptor or a negative errno. */
+int page_open_folder(const char *path) __attribute__((warn_unused_result));
+
+/* The same, below an open root: `path` is relative to it. Needs Linux 5.6. */
+int page_open_folder_in(int root, const char *path) __attribute__((warn_unused_result));
+
+/* Takes the descriptor of a folder and reads at most `most` of its pages. The folder must be
+ * `owner`'s, and ours (for root: any user's); `folder` is its path for `found`. *ret_more: there
+ * were more pages. Returns 0 or a negative errno as page_scan() does. */
+int page_scan_open(int fd, uid_t owner, const char *folder, size_t most,
+	const struct page_host *host, struct page_copy *buffer, page_found_fn *found, void *data,
+	bool *ret_more);
 
 /* Scans several folders, at most `most` pages in all. Each folder gets the same share; what a
  * folder does not need goes to the others. *ret_left_out is the number of pages that were not read

@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -29,11 +32,9 @@ static int check_folder(int fd)
 	return allowed && !(st.st_mode & 022) ? 0 : -EPERM;
 }
 
-static int open_folder(const char *folder, DIR **ret_dir)
+/* Takes the descriptor. */
+static int read_folder(int fd, DIR **ret_dir)
 {
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
 	int r = check_folder(fd);
 	DIR *dir = r < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
@@ -43,6 +44,14 @@ static int open_folder(const char *folder, DIR **ret_dir)
 	}
 	*ret_dir = dir;
 	return 0;
+}
+
+static int open_folder(const char *folder, DIR **ret_dir)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
+	return read_folder(fd, ret_dir);
 }
 
 /* The most file names, pages or not, that are read in one folder. */
@@ -57,13 +66,33 @@ static const char *next_page(DIR *dir, size_t *names)
 	return NULL;
 }
 
-static int scan(const char *folder, size_t most, const struct page_host *host,
+int page_open_folder_in(int root, const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int page_open_folder(const char *path)
+{
+	int32_t pid;
+	int length = 0;
+	char start[32];
+	if (sscanf(path, "/proc/%" SCNd32 "/root/%n", &pid, &length) < 1 || !length) {
+		int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	snprintf(start, sizeof(start), "/proc/%" PRId32 "/root", pid);
+	CLEANUP(cleanup_fd) int root = open(start, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -errno : page_open_folder_in(root, path + length);
+}
+
+static void scan_names(DIR *dir, const char *folder, size_t most, const struct page_host *host,
 	struct page_copy *buffer, page_found_fn *found, void *data)
 {
-	CLEANUP(cleanup_dir) DIR *dir = NULL;
-	int r = open_folder(folder, &dir);
-	if (r < 0)
-		return r;
 	size_t names = 0;
 	for (const char *name; most > 0 && (name = next_page(dir, &names)); names++, most--) {
 		char path[PAGE_PATH_MAX];
@@ -75,13 +104,45 @@ static int scan(const char *folder, size_t most, const struct page_host *host,
 		if (status != -ENOENT)
 			found(data, path, status, whole ? buffer : NULL);
 	}
-	return 0;
+}
+
+static int scan(const char *folder, size_t most, const struct page_host *host,
+	struct page_copy *buffer, page_found_fn *found, void *data)
+{
+	CLEANUP(cleanup_dir) DIR *dir = NULL;
+	int r = open_folder(folder, &dir);
+	if (r == 0)
+		scan_names(dir, folder, most, host, buffer, found, data);
+	return r;
 }
 
 int page_scan(const char *folder, const struct page_host *host, struct page_copy *buffer,
 	page_found_fn *found, void *data)
 {
 	return scan(folder, MOST_NAMES, host, buffer, found, data);
+}
+
+int page_scan_open(int fd, uid_t owner, const char *folder, size_t most,
+	const struct page_host *host, struct page_copy *buffer, page_found_fn *found, void *data,
+	bool *ret_more)
+{
+	struct stat st;
+	size_t count = 0, names = 0;
+	CLEANUP(cleanup_dir) DIR *dir = NULL;
+	int r = fstat(fd, &st) < 0 ? -errno : st.st_uid == owner ? 0 : -EPERM;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	r = read_folder(fd, &dir);
+	if (r < 0)
+		return r;
+	for (; count <= most && next_page(dir, &names); names++)
+		count++;
+	rewinddir(dir);
+	scan_names(dir, folder, most, host, buffer, found, data);
+	*ret_more = count > most;
+	return 0;
 }
 
 struct share {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -391,9 +392,15 @@ static void strange_files_are_not_read(void **state)
 	snprintf(path, sizeof(path), "%s/link.page", f->folder);
 	assert_int_equal(symlink(own, path), 0);
 	assert_int_equal(read_file(f, "link.page"), PAGE_FOREIGN);
+	/* it is not even opened: in a container's folder it may be a device */
+	char event[256];
 	snprintf(path, sizeof(path), "%s/fifo.page", f->folder);
 	assert_int_equal(mkfifo(path, 0600), 0);
+	int opens = inotify_init1(IN_NONBLOCK);
+	assert_true(inotify_add_watch(opens, path, IN_OPEN) >= 0);
 	assert_int_equal(read_file(f, "fifo.page"), PAGE_FOREIGN);
+	assert_int_equal(read(opens, event, sizeof(event)), -1);
+	close(opens);
 	snprintf(path, sizeof(path), "%s/folder.page", f->folder);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(read_file(f, "folder.page"), PAGE_FOREIGN);
@@ -412,6 +419,32 @@ static void another_users_file_is_not_read(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(chown(page_writer_path(f->writer), 12345, 12345), 0);
 	assert_int_equal(read_own(f), PAGE_FOREIGN);
+}
+
+/* What a container shows as its root. */
+static void a_folder_is_opened_within_its_root_alone(void **state)
+{
+	const struct fixture *f = *state;
+	char path[160];
+	int root = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = page_open_folder_in(root, "dbpool");
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/link", f->root);
+	assert_int_equal(symlink("dbpool", path), 0);
+	assert_int_equal(page_open_folder_in(root, "link"), -ELOOP);
+	assert_int_equal(page_open_folder_in(root, "link/."), -ELOOP);
+	assert_int_equal(page_open_folder_in(root, "../tmp"), -EXDEV);
+	assert_int_equal(page_open_folder_in(root, "/tmp"), -EXDEV);
+	assert_int_equal(page_open_folder_in(root, "missing"), -ENOENT);
+	close(root);
+	/* the same by the path of a page that was read so */
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)getpid(), f->folder);
+	fd = page_open_folder(path);
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/%d/root%s/link/.", (int)getpid(), f->root);
+	assert_int_equal(page_open_folder(path), -ELOOP);
 }
 
 static void a_page_cut_short_is_damaged(void **state)
@@ -762,6 +795,7 @@ int main(void)
 		TEST(random_bytes_do_no_harm),
 		TEST(texts_are_made_harmless),
 		TEST(strange_files_are_not_read),
+		TEST(a_folder_is_opened_within_its_root_alone),
 		TEST(a_page_cut_short_is_damaged),
 		TEST(a_dead_owner_is_proven),
 		TEST(a_hidden_owner_is_not_dead),
