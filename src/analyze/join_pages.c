@@ -134,7 +134,7 @@ static bool has_pages(const struct assessment *assessment)
 static bool has_page(const struct assessment *assessment, int32_t pid)
 {
 	for (size_t i = 0; i < assessment->n_pools; i++)
-		if (assessment->pools[i].page && assessment->pools[i].page->pid == pid)
+		if (assessment->pools[i].page && assessment->pools[i].page->inner_pid == pid)
 			return true;
 	return false;
 }

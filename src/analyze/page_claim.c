@@ -83,7 +83,7 @@ static bool is_named(const struct connection *connection, const struct pool_page
 	char end[40];
 	const char *name = connection->backend->application_name;
 	size_t size = (size_t)snprintf(
-		end, sizeof(end), "/%" PRId32 "/%" PRIu32, page->pid, slot->number);
+		end, sizeof(end), "/%" PRId32 "/%" PRIu32, page->inner_pid, slot->number);
 	size_t length = name ? strlen(name) : 0;
 	return length >= size && strcmp(name + length - size, end) == 0;
 }

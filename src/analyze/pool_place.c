@@ -134,7 +134,7 @@ static bool is_named_after(const struct assessment *assessment, const struct poo
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (join_proxy_read_name(
 			    assessment->connections[i].backend->application_name, &pid) &&
-			pid == page->pid)
+			pid == page->inner_pid)
 			return true;
 	return false;
 }

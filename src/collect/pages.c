@@ -2,7 +2,7 @@
 #include "collect/pages.h"
 
 #include <errno.h>
-#include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,9 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/plural.h"
-#include "base/text.h"
-#include "collect/page_hooks.h"
+#include "collect/page_contents.h"
+#include "collect/private_pages.h"
+#include "loop/handle.h"
 #include "loop/worker.h"
 #include "model/assessment.h"
 #include "model/peers.h"
@@ -23,19 +24,28 @@
 /* The maximum number of pages read from all folders: a full /tmp must not make dbtop slow. */
 #define MOST_PAGES 1000
 
+/* How long the others wait for the private pages, in ms. */
+#define PRIVATE_MS 400
+
 struct pages {
 	struct pages_options options;
 	char *folder; /* NULL: libdbpool's default folders */
 	const struct pool_pages *latest;
-	int error;         /* negative errno of the last scan's folder */
-	char left_out[96]; /* a text about pages that the scan did not read; "" */
+	int error;          /* negative errno of the last scan's folder */
+	char left_out[120]; /* a text about pages that the scan did not read; "" */
 	struct worker *worker;
+	struct private_pages *private;
+	uv_timer_t *timer;         /* for the private pages */
+	bool awaits_private;       /* this scan's private pages */
+	int32_t hangs;             /* the process whose private pages were not read in time */
+	const struct peers *peers; /* the latest */
 
 	/* the worker's while a scan runs */
 	struct page_host host;
 	struct procfs *procfs;
 	struct page_copy *buffer;
 	const struct pool_pages *before;
+	const struct peers *scan_peers;
 	struct pool_pages *block;
 	size_t room;
 	int scan_error;
@@ -48,110 +58,11 @@ static void destroy(void *data)
 	pool_pages_unref(pages->latest);
 	pool_pages_unref(pages->before);
 	pool_pages_unref(pages->block);
+	peers_unref(pages->scan_peers);
 	procfs_free(pages->procfs);
 	free(pages->buffer);
 	free(pages->folder);
 	free(pages);
-}
-
-static const char *text(struct arena *arena, const char *s)
-{
-	return *s ? text_clean(arena, s, strlen(s), TEXT_LINE) : NULL;
-}
-
-/* PAGE_UNKNOWN becomes INSTANT_UNKNOWN. */
-static int64_t instant(int64_t value)
-{
-	return value == PAGE_UNKNOWN ? INSTANT_UNKNOWN : value;
-}
-
-static struct pool_slot read_slot(
-	struct arena *arena, uint32_t number, const struct page_slot_copy *copy)
-{
-	static const enum pool_slot_state states[PAGE_SLOT_STATES] = {
-		[PAGE_SLOT_IDLE] = POOL_SLOT_RESERVE,
-		[PAGE_SLOT_HELD] = POOL_SLOT_IN_USE,
-	};
-	if (copy->torn)
-		return (struct pool_slot){
-			.number = number,
-			.backend_start = INSTANT_UNKNOWN,
-			.connected_at = INSTANT_UNKNOWN,
-			.since = INSTANT_UNKNOWN,
-		};
-	return (struct pool_slot){
-		.number = number,
-		.state = states[copy->state],
-		.backend_pid = copy->backend_pid,
-		.backend_start = instant(copy->backend_start),
-		.connected_at = instant(copy->opened),
-		.since = instant(copy->since),
-		.site = text(arena, copy->site),
-		.thread = copy->thread,
-		.borrowed = copy->uses,
-		.reported = copy->state == PAGE_SLOT_HELD && copy->leaked,
-	};
-}
-
-static void read_slots(struct arena *arena, const struct page_copy *copy, struct pool_page *page)
-{
-	page->slots = arena_array(arena, copy->n_slots, sizeof(*page->slots));
-	page->n_slots = copy->n_slots;
-	page->held_max = -1;
-	for (uint32_t i = 0; i < copy->n_slots; i++) {
-		struct pool_slot *slot = &page->slots[i];
-		*slot = read_slot(arena, i + 1, &copy->slots[i]);
-		if (slot->state != POOL_SLOT_IN_USE)
-			continue;
-		int64_t held = instant_elapsed(slot->since, page->read_at);
-		if (held <= page->held_max)
-			continue;
-		page->held_max = held;
-		page->held_site = slot->site;
-	}
-}
-
-static struct pool_outbox read_outbox(const struct page_outbox *outbox)
-{
-	return (struct pool_outbox){
-		.present = outbox->count > 0,
-		.waiting = outbox->waiting,
-		.rejected = (int64_t)outbox->rejected,
-		.oldest_at = outbox->waiting && outbox->oldest_realtime ? outbox->oldest_realtime
-									: INSTANT_UNKNOWN,
-		.fsync = outbox->fsync == PAGE_FSYNC_FULL ? POOL_FSYNC_FULL : POOL_FSYNC_NORMAL,
-	};
-}
-
-static void read_contents(struct arena *arena, const struct page_copy *copy, struct pool_page *page)
-{
-	const struct page_sums *totals = &copy->totals;
-	page->name = text(arena, copy->name);
-	page->pid = copy->pid;
-	page->start_ticks = copy->start_ticks;
-	page->uid = copy->uid;
-	page->owner_visible = copy->owner_visible;
-	page->server = text(arena, copy->server);
-	page->phase = page_phase_name(copy->phase);
-	page->min = (int)copy->limits.min;
-	page->max = (int)copy->limits.max;
-	page->in_use = (int)totals->held;
-	page->idle = (int)totals->idle;
-	page->waiting = totals->waiters > INT32_MAX ? INT32_MAX : (int)totals->waiters;
-	page->acquired_total = totals->acquired;
-	page->lost_slots = totals->lost_slots;
-	page->timeouts = totals->timeouts;
-	page->errors = totals->errors;
-	_Static_assert(sizeof(page->wait) == sizeof(totals->wait), "the same buckets");
-	memcpy(page->wait, totals->wait, sizeof(page->wait));
-	page->wait_p99 = page_percentile(totals->wait, 0.99);
-	page->held_limit = copy->limits.held > 0 ? copy->limits.held : -1;
-	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;
-	page->outbox = read_outbox(&totals->outbox);
-	page->uptime = instant_elapsed(instant(copy->created), page->read_at);
-	read_slots(arena, copy, page);
-	page->hooks = arena_array(arena, POOL_HOOKS_MAX, sizeof(*page->hooks));
-	page->n_hooks = page_hooks_read(copy, page->hooks);
 }
 
 /* The same page in the scan before, or NULL. */
@@ -192,28 +103,6 @@ static bool is_taken(const struct pages *pages, int32_t pid)
 	return r != -ESRCH && (r < 0 || !procfs_has_ended(&stat));
 }
 
-static const char *error_of(int status)
-{
-	switch (status) {
-	case PAGE_DAMAGED: return "it is damaged, or no stats page";
-	case PAGE_FOREIGN: return "it is another user's, or others may write to it";
-	case PAGE_TOO_NEW: return "a newer libdbpool wrote it";
-	case -EACCES: return "dbtop may not read it";
-	default: return status < 0 ? strerror(-status) : NULL;
-	}
-}
-
-static enum pool_page_status status_of(int status)
-{
-	switch (status) {
-	case PAGE_OK: return POOL_PAGE_LIVE;
-	case PAGE_DEAD_OWNER: return POOL_PAGE_DEAD;
-	case PAGE_TOO_NEW: return POOL_PAGE_TOO_NEW;
-	case PAGE_FOREIGN: return POOL_PAGE_FOREIGN;
-	default: return status == -EACCES ? POOL_PAGE_FOREIGN : POOL_PAGE_DAMAGED;
-	}
-}
-
 static void on_found(void *data, const char *path, int status, const struct page_copy *copy)
 {
 	struct pages *pages = data;
@@ -224,20 +113,15 @@ static void on_found(void *data, const char *path, int status, const struct page
 	block->items = arena_grow(
 		block->arena, block->items, block->count, &pages->room, sizeof(*block->items));
 	struct pool_page *page = &block->items[block->count++];
-	*page = (struct pool_page){
-		.path = text_clean(block->arena, path, strlen(path), TEXT_LINE),
-		.status = status_of(status),
-		.error = error_of(status),
-		.read_at = block->read_at,
-		.dead_since = INSTANT_UNKNOWN,
-		.held_limit = -1,
-		.held_max = -1,
-		.wait_p99 = -1,
-		.pending_writes = -1,
-	};
+	*page = page_contents_read(block->arena, path, status, block->read_at, copy);
 	if (!copy)
 		return;
-	read_contents(block->arena, copy, page);
+	const struct process *writer =
+		copy->owner_visible ? NULL : page_contents_writer(pages->scan_peers, copy, 0);
+	if (writer) {
+		page_contents_set_writer(block->arena, page, writer);
+		return;
+	}
 	const struct pool_page *before = find_before(pages, page);
 	page->process = describe_owner(pages, page, before);
 	if (page->status == POOL_PAGE_DEAD)
@@ -262,31 +146,75 @@ static void scan_on_worker(void *data)
 			  &pages->scan_left_out);
 }
 
-static void after_scan(void *data)
+static void say_what_is_left_out(struct pages *pages)
 {
-	struct pages *pages = data;
-	pool_pages_unref(pages->before);
-	pages->before = NULL;
-	pool_pages_unref(pages->latest);
-	pages->latest = pages->block;
-	pages->block = NULL;
-	pages->error = pages->scan_error;
 	pages->left_out[0] = '\0';
 	if (pages->scan_left_out)
 		snprintf(pages->left_out, sizeof(pages->left_out),
 			"%zu stats pages more than are read", pages->scan_left_out);
+	else if (pages->hangs)
+		snprintf(pages->left_out, sizeof(pages->left_out),
+			"the stats pages in the private folders of process %" PRId32
+			" cannot be read in time",
+			pages->hangs);
+	else if (private_pages_left_out(pages->private))
+		snprintf(pages->left_out, sizeof(pages->left_out),
+			"more stats pages in private folders than are read");
 	else if (pages->scan_others)
 		snprintf(pages->left_out, sizeof(pages->left_out),
 			"stats pages of %zu other user%s are not read: dbtop as root reads them",
 			pages->scan_others, plural_s(pages->scan_others));
+}
+
+static void publish(struct pages *pages)
+{
+	uv_timer_stop(pages->timer);
+	pool_pages_unref(pages->before);
+	pages->before = NULL;
+	pool_pages_add(pages->block, private_pages_latest(pages->private));
+	pool_pages_unref(pages->latest);
+	pages->latest = pages->block;
+	pages->block = NULL;
+	pages->error = pages->scan_error;
+	say_what_is_left_out(pages);
 	pages->options.published(pages->options.data);
+}
+
+static void after_scan(void *data)
+{
+	struct pages *pages = data;
+	if (!pages->awaits_private)
+		publish(pages);
+}
+
+static void on_private_pages(void *data)
+{
+	struct pages *pages = data;
+	bool awaited = pages->awaits_private;
+	pages->awaits_private = false;
+	pages->hangs = 0;
+	if (awaited && !worker_is_busy(pages->worker))
+		publish(pages);
+}
+
+/* The private pages are read too slowly: the others are published with those of the scan before. */
+static void on_late(uv_timer_t *timer)
+{
+	struct pages *pages = timer->data;
+	pages->awaits_private = false;
+	pages->hangs = private_pages_reads(pages->private);
+	if (!worker_is_busy(pages->worker))
+		publish(pages);
 }
 
 struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
 {
 	struct pages *pages = mem_alloc(sizeof(*pages));
 	const struct worker_callbacks callbacks = { pages, scan_on_worker, after_scan, destroy };
+	const struct private_pages_callbacks private = { pages, on_private_pages };
 	pages->worker = worker_new(loop, &callbacks);
+	pages->private = private_pages_new(loop, options->proc_root, &private);
+	pages->timer = handle_new_timer(loop, pages);
 	pages->options = *options;
 	if (options->folder && *options->folder)
 		pages->folder = mem_strdup(options->folder);
@@ -296,21 +224,44 @@ struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
 	return pages;
 }
 
+static bool is_busy(const struct pages *pages)
+{
+	return worker_is_busy(pages->worker) || pages->awaits_private;
+}
+
 bool pages_refresh(struct pages *pages)
 {
-	if (worker_is_busy(pages->worker))
+	bool late = false;
+	if (is_busy(pages))
 		return false;
 	pool_pages_unref(pages->block);
 	pages->block = pool_pages_new();
 	pages->before = pages->latest ? pool_pages_ref(pages->latest) : NULL;
+	peers_unref(pages->scan_peers);
+	pages->scan_peers = pages->peers ? peers_ref(pages->peers) : NULL;
 	worker_start(pages->worker);
+	pages->awaits_private =
+		!pages->folder && private_pages_refresh(pages->private, pages->peers, &late);
+	if (pages->awaits_private)
+		uv_timer_start(pages->timer, on_late, PRIVATE_MS, 0);
 	return true;
+}
+
+void pages_set_peers(struct pages *pages, const struct peers *peers)
+{
+	const struct peers *before = pages->peers;
+	pages->peers = peers ? peers_ref(peers) : NULL;
+	peers_unref(before);
 }
 
 void pages_free(struct pages *pages)
 {
-	if (pages)
-		worker_free(pages->worker);
+	if (!pages)
+		return;
+	handle_close(pages->timer);
+	private_pages_free(pages->private);
+	pages_set_peers(pages, NULL);
+	worker_free(pages->worker);
 }
 
 const struct pool_pages *pages_latest(const struct pages *pages)

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct pages;
+struct peers;
 struct pool_pages;
 struct source_state;
 
@@ -26,6 +27,10 @@ struct pages *pages_new(uv_loop_t *loop, const struct pages_options *options)
 /* Nothing is published after this. A running scan keeps its memory until it is done: run the loop
  * until it is empty. NULL is allowed. */
 void pages_free(struct pages *pages);
+
+/* The processes that hold ends of connections, for the next scans: their stats pages are read in
+ * private folders, too (collect/private_pages.h), unless `folder` was given. NULL: none. */
+void pages_set_peers(struct pages *pages, const struct peers *peers);
 
 /* Scans once; `published` follows. False if the last scan is still running. */
 bool pages_refresh(struct pages *pages);

@@ -38,7 +38,8 @@ struct process {
 	int32_t pid;
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid its identity */
 	int32_t inner_pid;    /* its pid in its own pid namespace; 0 when not known */
-	uint64_t pid_namespace, network_namespace; /* their inodes; 0 when not known */
+	/* their inodes; 0 when not known */
+	uint64_t pid_namespace, network_namespace, mount_namespace;
 	int64_t started_at;  /* start_ticks as an instant; INSTANT_UNKNOWN when not known */
 	int64_t ended_at;    /* when it was first missing; INSTANT_UNKNOWN while it runs */
 	int32_t parent;      /* its parent when it was first seen; 0: not known */

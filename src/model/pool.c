@@ -27,8 +27,24 @@ struct pool_pages *pool_pages_ref(const struct pool_pages *pages)
 void pool_pages_unref(const struct pool_pages *pages)
 {
 	struct pool_pages *shared = (struct pool_pages *)pages;
-	if (shared && --shared->refs == 0)
-		arena_free(shared->arena);
+	if (!shared || --shared->refs > 0)
+		return;
+	pool_pages_unref(shared->more);
+	arena_free(shared->arena);
+}
+
+void pool_pages_add(struct pool_pages *pages, const struct pool_pages *more)
+{
+	if (!more || !more->count)
+		return;
+	struct pool_page *items =
+		arena_array(pages->arena, pages->count + more->count, sizeof(*items));
+	if (pages->count)
+		memcpy(items, pages->items, pages->count * sizeof(*items));
+	memcpy(items + pages->count, more->items, more->count * sizeof(*items));
+	pages->items = items;
+	pages->count += more->count;
+	pages->more = pool_pages_ref(more);
 }
 
 const char *pool_page_status_name(enum pool_page_status status)

@@ -105,6 +105,7 @@ struct pool_page {
 	const char *error; /* why the page is not shown, for people; NULL if it is shown */
 	const char *name;
 	int32_t pid;
+	int32_t inner_pid;    /* as the pool itself knows it, in its own pid namespace */
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid it identifies the process */
 	uint32_t uid;         /* of the file's owner */
 	bool owner_visible;   /* false: in another pid namespace, on another machine or hidden in
@@ -139,6 +140,8 @@ struct pool_page {
 struct pool_pages {
 	struct arena *arena; /* owns everything here, the block too */
 	int refs;
+	const struct pool_pages *more; /* a reference to a block that owns what some pages point
+					  to; NULL: none */
 	int64_t read_at;
 	struct pool_page *items;
 	size_t count;
@@ -148,6 +151,9 @@ struct pool_pages *pool_pages_new(void);
 struct pool_pages *pool_pages_ref(const struct pool_pages *pages);
 /* Drops a reference; NULL is allowed. */
 void pool_pages_unref(const struct pool_pages *pages);
+
+/* Adds the pages of another block, which may be NULL, and keeps a reference to that. Once. */
+void pool_pages_add(struct pool_pages *pages, const struct pool_pages *more);
 
 /* "live", "dead", "damaged", "foreign", "too new" */
 const char *pool_page_status_name(enum pool_page_status status);

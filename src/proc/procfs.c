@@ -447,6 +447,7 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	describe_cgroup(folder, arena, &process);
 	process.pid_namespace = procfs_namespace(folder, "ns/pid");
 	process.network_namespace = procfs_namespace(folder, "ns/net");
+	process.mount_namespace = procfs_namespace(folder, "ns/mnt");
 	*ret = process;
 	*ret_stat = stat;
 	return 0;

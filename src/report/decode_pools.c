@@ -81,6 +81,7 @@ static struct pool_page *add_page(const struct assessment *assessment, const str
 	*page = row->page;
 	page->name = row->name;
 	page->owner_visible = true;
+	page->inner_pid = page->pid;
 	set_hooks(assessment, &row->hooks, page);
 	page->dead_since = INSTANT_UNKNOWN;
 	page->outbox = row->outbox.outbox;

@@ -140,6 +140,7 @@ static void on_locks(void *data)
 static void on_peers(void *data)
 {
 	struct target *target = data;
+	pages_set_peers(target->pages, clients_latest(target->clients));
 	target_assess(target);
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && wants_complete(target))

@@ -67,7 +67,7 @@ static int open_page(struct pool_phases *phases, struct page_watch *page)
 	const char *slash = strrchr(page->path, '/');
 	CLEANUP(cleanup_free)
 	char *path = slash ? strndup(page->path, (size_t)(slash - page->path)) : NULL;
-	CLEANUP(cleanup_fd) int folder = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	CLEANUP(cleanup_fd) int folder = path ? page_open_folder(path) : -1;
 	int r = folder < 0 ? -ENOENT
 			   : page_open(folder, slash + 1, &phases->host, &phases->copy, &page->fd);
 	page->gone = r == -ENOENT;

@@ -61,6 +61,7 @@ static struct pool_pages *make_pages(const struct scene *scene)
 		.status = scene->status,
 		.name = "app",
 		.pid = OWNER,
+		.inner_pid = OWNER,
 		.start_ticks = OWNER,
 		.owner_visible = !scene->owner_not_visible,
 		.process = &owner,

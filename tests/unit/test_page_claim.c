@@ -43,7 +43,15 @@ enum place {
 	NOWHERE,    /* no socket has it any more */
 };
 
-enum page { LIVE, DEAD, DEAD_AND_TAKEN, DISTANT };
+enum page {
+	LIVE,
+	DEAD,
+	DEAD_AND_TAKEN,
+	DISTANT,
+	CONTAINED, /* seen, in another pid namespace */
+};
+
+#define INNER 7 /* the pid of a contained owner there */
 
 #define NAMED "app/4312/1"
 
@@ -109,6 +117,12 @@ static const struct row rows[] = {
 	/* The kernel's proof needs no page. */
 	{ NOWHERE, DEAD, APP, NAMED, false, CERTAINTY_PROVEN, CERTAINTY_PROVEN, false, NULL },
 	{ NOWHERE, DEAD, STRANGER, "x", false, CERTAINTY_PROVEN, CERTAINTY_PROVEN, false, NULL },
+	/* A container's process is found; its sessions have the name with its pid there. */
+	{ AT_OWNER, CONTAINED, APP, "x", false, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
+	{ BEHIND_NAT, CONTAINED, APP, "app/7/1", true, CERTAINTY_DECLARED, CERTAINTY_NONE, true,
+		NULL },
+	{ BEHIND_NAT, CONTAINED, APP, NAMED, true, CERTAINTY_NONE, CERTAINTY_NONE, false,
+		"whose stats page cannot be seen" },
 	/* Of another pid namespace: user and name must match. */
 	{ AT_OTHER, DISTANT, APP, NAMED, false, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
 	{ AT_OTHER, DISTANT, APP, "x", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
@@ -161,10 +175,11 @@ static struct pool_pages *make_pages(const struct row *row, enum pool_slot_state
 		.pid_taken = row->page == DEAD_AND_TAKEN,
 		.name = "app",
 		.pid = OWNER,
+		.inner_pid = row->page == CONTAINED ? INNER : OWNER,
 		.start_ticks = OWNER,
 		.uid = row->uid,
 		.owner_visible = row->page != DISTANT,
-		.process = row->page == LIVE ? &owner : NULL,
+		.process = row->page == LIVE || row->page == CONTAINED ? &owner : NULL,
 		.dead_since = T0 - 50 * USEC_PER_SEC,
 		.read_at = T0,
 		.held_limit = 60 * USEC_PER_SEC,
