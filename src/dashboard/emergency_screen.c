@@ -24,8 +24,11 @@
 #include "report/emergency_report.h"
 #include "view/emergency_view.h"
 
-struct chosen_process {
-	int32_t pid;
+/* A session of the chosen rows, and its process as far as it was known. */
+struct chosen {
+	int32_t backend;
+	int64_t backend_start;
+	int32_t pid; /* 0: not known */
 	uint64_t start_ticks;
 };
 
@@ -36,10 +39,10 @@ struct emergency_screen {
 	struct lock_impact *lock_impact; /* of the sessions to be ended */
 	struct emergency *emergency;     /* NULL while it is assessed */
 	bool planning;                   /* the next assessment becomes the plan */
-	/* the processes of the chosen rows when the screen was opened: these alone are ticked first
-	 */
-	struct chosen_process *chosen;
+	/* the chosen rows when the screen was opened: their processes alone are ticked first */
+	struct chosen *chosen;
 	size_t n_chosen;
+	bool tagged; /* they were tagged; else the cursor was on them */
 };
 
 static void show(struct emergency_screen *screen, struct emergency *emergency)
@@ -55,21 +58,42 @@ static void show(struct emergency_screen *screen, struct emergency *emergency)
 	screen->dashboard->dirty = true;
 }
 
-/* Does nothing if none of them can be stopped. */
-static void tick_chosen(const struct emergency_screen *screen, struct emergency *emergency)
+/* The process of a chosen session; the emergency's own assessment may know one that was not known
+ * when the screen was opened. NULL: not known, or not one of the plan. */
+static const struct action_step *find_chosen(const struct emergency *emergency,
+	const struct assessment *assessment, const struct chosen *chosen)
+{
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		const struct client_process *client = assessment_process(assessment, connection);
+		if (client && connection->backend->pid == chosen->backend &&
+			connection->backend->start == chosen->backend_start)
+			return emergency_find(
+				emergency, client->process.pid, client->process.start_ticks);
+	}
+	return chosen->pid ? emergency_find(emergency, chosen->pid, chosen->start_ticks) : NULL;
+}
+
+/* Does nothing if none of them can be stopped. While the server has room the cursor alone names
+ * nobody. */
+static void tick_chosen(const struct emergency_screen *screen, struct emergency *emergency,
+	const struct assessment *assessment)
 {
 	bool unticked = false;
+	if (emergency->has_room && !screen->tagged)
+		return;
 	for (size_t i = 0; i < screen->n_chosen; i++) {
-		const struct chosen_process *chosen = &screen->chosen[i];
 		const struct action_step *step =
-			emergency_find(emergency, chosen->pid, chosen->start_ticks);
+			find_chosen(emergency, assessment, &screen->chosen[i]);
 		if (!step ||
 			(step->process.skip != SKIP_NONE && step->process.skip != SKIP_UNTICKED))
 			continue;
 		if (!unticked)
 			emergency_untick(emergency);
 		unticked = true;
-		emergency_tick(emergency, (size_t)(step - emergency->action.steps));
+		/* several sessions may be of one process */
+		if (!step->selected)
+			emergency_tick(emergency, (size_t)(step - emergency->action.steps));
 	}
 }
 
@@ -82,7 +106,7 @@ static void on_emergency_assessed(
 		emergency_free(emergency);
 	} else if (screen->planning) {
 		screen->planning = false;
-		tick_chosen(screen, emergency);
+		tick_chosen(screen, emergency, assessment);
 		show(screen, emergency);
 	} else {
 		emergency_free(emergency);
@@ -147,28 +171,26 @@ struct emergency_screen *emergency_screen_new(struct dashboard *dashboard)
 	return screen;
 }
 
-/* Of the tagged sessions, or of the row that the cursor was moved to. */
+/* Of the tagged sessions, or of the row or group under the cursor. */
 static void keep_chosen(struct emergency_screen *screen)
 {
 	const struct ui_state *ui = &screen->dashboard->ui;
 	const struct assessment *assessment = target_assessment(screen->dashboard->target);
-	screen->n_chosen = 0;
-	if (!ui->row_chosen && !ui->tagged.count)
-		return;
+	screen->tagged = ui->tagged.count > 0;
 	CLEANUP(cleanup_free)
 	uint32_t *rows = mem_resize(NULL, assessment->n_connections, sizeof(*rows));
 	size_t count = ui_chosen(ui, assessment, rows);
 	screen->chosen = mem_resize(screen->chosen, count, sizeof(*screen->chosen));
+	screen->n_chosen = count;
 	for (size_t i = 0; i < count; i++) {
-		const struct client_process *client =
-			assessment_process(assessment, &assessment->connections[rows[i]]);
-		bool again = false;
-		for (size_t k = 0; client && k < screen->n_chosen; k++)
-			again = again || screen->chosen[k].pid == client->process.pid;
-		if (client && !again)
-			screen->chosen[screen->n_chosen++] =
-				(struct chosen_process){ client->process.pid,
-					client->process.start_ticks };
+		const struct connection *connection = &assessment->connections[rows[i]];
+		const struct client_process *client = assessment_process(assessment, connection);
+		screen->chosen[i] = (struct chosen){
+			.backend = connection->backend->pid,
+			.backend_start = connection->backend->start,
+			.pid = client ? client->process.pid : 0,
+			.start_ticks = client ? client->process.start_ticks : 0,
+		};
 	}
 }
 

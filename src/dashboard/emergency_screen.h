@@ -11,8 +11,9 @@ struct emergency_screen;
  * outlive the result. */
 struct emergency_screen *emergency_screen_new(struct dashboard *dashboard);
 
-/* Opens the screen, and begins to assess which processes to stop. If rows are tagged, or the cursor
- * was moved to one, their processes alone are ticked first. */
+/* Opens the screen, and begins to assess which processes to stop. The processes
+ * of the tagged rows, else of the row or group under the cursor, are ticked first; if there is none
+ * that may be stopped, all are. */
 void emergency_screen_open(struct emergency_screen *screen);
 
 /* Whether the emergency is being carried out. */

@@ -32,7 +32,7 @@ static const struct binding keys[] = {
 	{ command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false, KEY_LIVE,
 		HELP_LOOK },
 	{ command_emergency, { CHAR('E') }, "E", "emergency",
-		"stop the application; shows who first", false, KEY_LIVE, HELP_ACT },
+		"stop the row's process, or all; shows who first", false, KEY_LIVE, HELP_ACT },
 	{ command_clear_pages, { CHAR('X') }, "X", NULL, "remove the stats pages of dead processes",
 		false, KEY_LIVE, HELP_ACT },
 	{ command_watch, { CHAR('w') }, "w", "watch",

@@ -111,6 +111,29 @@ void emergency_untick(struct emergency *emergency)
 	emergency->only_named = true;
 }
 
+char *emergency_ticked(const struct emergency *emergency, char text[static EMERGENCY_TICKED_MAX])
+{
+	const struct action_step *one = NULL;
+	size_t ticked = 0, all = 0;
+	for (size_t i = 0; i < emergency->action.n_steps; i++) {
+		const struct action_step *step = &emergency->action.steps[i];
+		all += can_be_ticked(step);
+		ticked += step->selected;
+		one = step->selected ? step : one;
+	}
+	text[0] = '\0';
+	if (ticked == 0 && all > 0)
+		snprintf(
+			text, EMERGENCY_TICKED_MAX, "no process is ticked; Space ticks one, * all");
+	else if (ticked == 1 && all > 1)
+		snprintf(text, EMERGENCY_TICKED_MAX, "only %.80s (%d) is ticked; * ticks all %zu",
+			one->process.name, one->pid, all);
+	else if (ticked < all)
+		snprintf(text, EMERGENCY_TICKED_MAX,
+			"only %zu of %zu processes are ticked; * ticks all", ticked, all);
+	return text;
+}
+
 size_t emergency_count_connections(const struct emergency *emergency)
 {
 	size_t count = 0;

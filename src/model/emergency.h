@@ -93,6 +93,12 @@ void emergency_tick_all(struct emergency *emergency);
 /* Unticks all processes, and the sessions whose client is gone. */
 void emergency_untick(struct emergency *emergency);
 
+#define EMERGENCY_TICKED_MAX 160
+
+/* "only worker (4312) is ticked; * ticks all 5": if not all that can be ticked are; else "".
+ * Returns text. */
+char *emergency_ticked(const struct emergency *emergency, char text[static EMERGENCY_TICKED_MAX]);
+
 /* How many connections the processes to be stopped have. */
 size_t emergency_count_connections(const struct emergency *emergency);
 

@@ -42,6 +42,7 @@ struct sheet {
 	const struct emergency *emergency;
 	struct entry entries[LINES_MAX];
 	size_t count;
+	char ticked[EMERGENCY_TICKED_MAX];
 };
 
 static void add(struct sheet *sheet, struct entry entry)
@@ -410,10 +411,12 @@ static void fill_plan(struct sheet *sheet)
 	else
 		add_heading(sheet,
 			"no process here belongs to the application: there is nothing to stop");
-	add_processes(sheet, can_be_ticked,
-		emergency->connected
+	const char *heading = emergency_ticked(emergency, sheet->ticked);
+	if (!*heading)
+		heading = emergency->connected
 			? "stopped, and their sessions ended"
-			: "stopped, one by one until dbtop can connect (found by their sockets)");
+			: "stopped, one by one until dbtop can connect (found by their sockets)";
+	add_processes(sheet, can_be_ticked, heading);
 	if (emergency->gone->n_steps)
 		add_heading(sheet, "ended: sessions whose client is gone");
 	for (size_t i = 0; i < emergency->gone->n_steps; i++)

@@ -46,7 +46,6 @@ static size_t moved(size_t at, long by, size_t count)
 void ui_select(struct ui_state *ui, size_t row)
 {
 	ui->row = moved(row, 0, ui->rows.n_rows);
-	ui->row_chosen = true;
 	ui->selected = rows_identity(&ui->rows, ui->row);
 }
 

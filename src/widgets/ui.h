@@ -153,7 +153,6 @@ struct ui_state {
 	/* updated before each frame: widgets/settle.h */
 	struct rows rows;
 	size_t row;          /* the selected row */
-	bool row_chosen;     /* the user moved the cursor to a row */
 	int64_t assessed_at; /* when the last assessment was made */
 	struct ui_seen last, before;
 

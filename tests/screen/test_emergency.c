@@ -74,8 +74,9 @@ static void ctrl_c_in_the_middle_reports_what_was_done(void **state)
 	char *config = live_file(live_folder(), "slow.yaml", "emergency: {grace: 1h}\n");
 	struct term *term = open_dashboard("user=app", "--config", config);
 	assert_true(term_wait_text(term, "stubborn"));
-	term_press(term, "E");
-	assert_true(term_wait_text(term, "type stop, then Enter:"));
+	/* no row: all are ticked */
+	term_press(term, "/ n o n e Enter E");
+	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 3 connections?"));
 	term_press(term, "s t o p");
 	term_confirm(term);
 	assert_true(term_wait_text(term, "1 of 2 ended"));
@@ -130,15 +131,32 @@ static void it_is_aimed_at_a_row_and_unticked(void **state)
 	struct term *term = open_dashboard("user=app", NULL, NULL);
 	assert_true(term_wait_text(term, "first"));
 	assert_true(term_wait_text(term, "second"));
+	CLEANUP(cleanup_free)
+	char *only =
+		mem_printf("only live_client (%d) is ticked; * ticks all 2", (int)live_pid(second));
+	term_press(term, "/ s e c o n d Enter");
+	assert_true(term_wait_text(term, "filter: second"));
+	/* the cursor is on the line of the process; then on a session of it */
+	static const char *const ways[] = { "E", "Down E" };
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		term_press(term, ways[i]);
+		assert_true(term_wait_text(term, "Emergency: stop 1 process with 2 connections?"));
+		assert_true(term_wait_text(term, only));
+		term_press(term, "Esc");
+		assert_true(term_wait_gone(term, "Emergency:"));
+	}
+	/* without a row all are ticked */
+	term_press(term, "/ Esc / n o n e Enter");
+	assert_true(term_wait_text(term, "filter: none"));
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 3 connections?"));
+	assert_false(term_shows(term, "ticked"));
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "Emergency:"));
-	/* the filter leaves the header and the row of one process */
-	term_press(term, "/ s e c o n d Enter Down");
+	term_press(term, "/ Esc / s e c o n d Enter");
 	assert_true(term_wait_text(term, "filter: second"));
 	term_press(term, "E");
-	assert_true(term_wait_text(term, "Emergency: stop 1 process with 2 connections?"));
+	assert_true(term_wait_text(term, only));
 	term_press(term, "*");
 	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 3 connections?"));
 	term_press(term, "*");

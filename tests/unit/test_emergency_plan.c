@@ -346,6 +346,40 @@ static void at_a_limit_nothing_is_ticked_unless_named(void **state)
 	assessment_free(world.assessment);
 }
 
+/* What the screen says of a plan of which only some are ticked. */
+static void what_is_ticked_is_said(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *ticks; /* of three processes and one that is left alone */
+		const char *says;
+	} cases[] = {
+		{ "xxx", "" },
+		{ "-x-", "only worker (12) is ticked; * ticks all 3" },
+		{ "xx-", "only 2 of 3 processes are ticked; * ticks all" },
+		{ "---", "no process is ticked; Space ticks one, * all" },
+		{ "x", "" },
+		{ "", "" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct action_step steps[4] = { 0 };
+		size_t n = strlen(cases[i].ticks);
+		for (size_t k = 0; k <= n; k++) {
+			bool ticked = cases[i].ticks[k] == 'x';
+			steps[k].kind = STEP_PROCESS;
+			steps[k].pid = 11 + (int32_t)k;
+			steps[k].process.name = "worker";
+			steps[k].selected = ticked;
+			steps[k].process.skip = ticked ? SKIP_NONE : SKIP_UNTICKED;
+		}
+		steps[n].process.skip = SKIP_SSHD;
+		const struct emergency emergency = { .action = {
+							     .steps = steps, .n_steps = n + 1 } };
+		char text[EMERGENCY_TICKED_MAX];
+		assert_string_equal(emergency_ticked(&emergency, text), cases[i].says);
+	}
+}
+
 static void what_is_left_alone_cannot_be_ticked(void **state)
 {
 	(void)state;
@@ -639,6 +673,7 @@ int main(void)
 			what_runs_as_the_servers_user_is_stopped_only_by_name, set_up),
 		cmocka_unit_test_setup(with_pids_only_these_are_stopped, set_up),
 		cmocka_unit_test_setup(at_a_limit_nothing_is_ticked_unless_named, set_up),
+		cmocka_unit_test_setup(what_is_ticked_is_said, set_up),
 		cmocka_unit_test_setup(what_is_left_alone_cannot_be_ticked, set_up),
 		cmocka_unit_test_setup(agents_and_forwarders_are_never_named, set_up),
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
