@@ -8,151 +8,58 @@
 
 #include <inttypes.h>
 
-#include <arpa/inet.h>
-#include <math.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
 #include "analyze/assess.h"
 #include "base/arena.h"
-#include "base/instant.h"
 #include "model/rules.h"
+#include "world.h"
 
-#define T0      (INT64_C(1800000000) * USEC_PER_SEC)
-#define OWN_PID 900 /* our backend */
-#define PORT    5432
-#define MOST    16
-
-/* A world at one instant. Backends 1, 2, … have pid 1000 + i and began at T0 − 100 s; our own is
- * always there. Rows are asked for at `asked`, sockets dumped at `dumped`. */
-struct world {
-	int64_t clock_step; /* the wall clock has been set by this since */
-	struct activity *activity;
-	struct peers *peers;
-	const char *server, *own;
-	bool unix_own;
-};
-
-static struct endpoint at(const char *address, uint16_t port)
-{
-	unsigned char bytes[16];
-	if (inet_pton(AF_INET, address, bytes) == 1)
-		return endpoint_make(AF_INET, bytes, port);
-	assert_int_equal(inet_pton(AF_INET6, address, bytes), 1);
-	return endpoint_make(AF_INET6, bytes, port);
-}
-
-static struct backend *add_backend(struct world *world, int32_t pid, struct endpoint client)
-{
-	struct activity *activity = world->activity;
-	assert_true(activity->n_backends < MOST);
-	struct backend *backend = &activity->backends[activity->n_backends++];
-	*backend = (struct backend){ .pid = pid,
-		.start = T0 - 100 * USEC_PER_SEC,
-		.kind = BACKEND_CLIENT,
-		.state = BACKEND_STATE_ACTIVE,
-		.state_text = "active",
-		.state_change = T0 - 10 * USEC_PER_SEC,
-		.client = client,
-		.user = "app" };
-	return backend;
-}
-
+/* Without an inode: a socket that no process has any more. */
 static struct tcp_socket *add_tcp(
 	struct world *world, struct endpoint local, struct endpoint remote, uint32_t inode)
 {
-	struct peers *peers = world->peers;
-	assert_true(peers->n_tcp < MOST);
-	struct tcp_socket *socket = &peers->tcp[peers->n_tcp++];
-	*socket = (struct tcp_socket){ .local = local,
-		.remote = remote,
-		.inode = inode,
-		.state = inode ? TCP_ESTABLISHED : TCP_FIN_WAIT2 };
+	struct tcp_socket *socket = world_add_tcp(world, local, remote, inode);
+	if (!inode)
+		socket->state = TCP_FIN_WAIT2;
 	return socket;
 }
 
 static void add_unix(struct world *world, uint32_t inode, uint32_t peer)
 {
-	struct peers *peers = world->peers;
-	peers->unix_sockets[peers->n_unix++] = (struct unix_socket){
-		.inode = inode, .peer = peer, .shut = !peer, .at_server = true
-	};
+	world_add_unix(world, inode, peer)->shut = !peer;
 }
 
-/* Inodes are added in rising order. */
-static void add_owner(struct world *world, uint32_t inode, int32_t pid, const char *name)
-{
-	struct peers *peers = world->peers;
-	uint32_t i = (uint32_t)peers->n_processes++;
-	peers->processes[i] = (struct process){ .pid = pid,
-		.start_ticks = (uint64_t)pid,
-		.name = name,
-		.ended_at = INSTANT_UNKNOWN,
-		.cpu_percent = NAN,
-		.rss_bytes = -1 };
-	peers->owners[peers->n_owners++] = (struct socket_owner){ .inode = inode, .process = i };
-}
-
+/* Rows are asked for at `asked`, sockets dumped at `dumped`. Without addresses our own connection
+ * is over a Unix socket. */
 static struct world world_new(const char *server, const char *own, int64_t asked, int64_t dumped)
 {
-	struct world world = { .activity = activity_new(), .peers = peers_new() };
-	struct activity *activity = world.activity;
+	struct world world = world_make(asked, dumped);
 	struct peers *peers = world.peers;
-	activity->backends = arena_array(activity->arena, MOST, sizeof(struct backend));
-	activity->asked_at = activity->asked_monotonic = asked;
-	activity->server = (struct server_facts){ .version = 150020,
-		.max_connections = 25,
-		.reserved = 3,
-		.clock = asked,
-		.own_pid = OWN_PID };
-	peers->tcp = arena_array(peers->arena, MOST, sizeof(struct tcp_socket));
-	peers->unix_sockets = arena_array(peers->arena, MOST, sizeof(struct unix_socket));
-	peers->owners = arena_array(peers->arena, MOST, sizeof(struct socket_owner));
-	peers->processes = arena_array(peers->arena, MOST, sizeof(struct process));
 	peers->local_addresses = arena_array(peers->arena, 1, sizeof(struct endpoint));
 	peers->local_addresses[0] = at("10.0.0.5", 0);
 	peers->n_local_addresses = 1;
-	peers->dumped_at = peers->dump_began = dumped;
-	peers->tcp_known = peers->unix_known = true;
-	peers->target = (struct peers_target){ .port = PORT,
-		.own_inode = 10,
-		.backend_pid = OWN_PID,
-		.own = { .family = AF_UNIX },
-		.server = { .family = AF_UNIX } };
-	peers->backend_started_at = T0 - 100 * USEC_PER_SEC;
 	peers->backend_in_network = !server;
-	struct endpoint own_end = { .family = AF_UNIX };
+	peers->target.own_inode = 10;
+	peers->target.own = server ? at(own, 40000) : (struct endpoint){ .family = AF_UNIX };
+	peers->target.server = server ? at(server, PORT) : (struct endpoint){ .family = AF_UNIX };
 	if (server) {
-		own_end = at(own, 40000);
-		peers->target.server = at(server, PORT);
-		peers->target.own = own_end;
-		add_tcp(&world, own_end, peers->target.server, 10);
-		add_tcp(&world, peers->target.server, own_end, 11);
+		add_tcp(&world, peers->target.own, peers->target.server, 10);
+		add_tcp(&world, peers->target.server, peers->target.own, 11);
 	} else {
 		add_unix(&world, 11, 10);
 	}
-	add_owner(&world, 10, 77, "dbtop");
-	add_owner(&world, 11, OWN_PID, "postgres");
-	add_backend(&world, OWN_PID, own_end);
+	world_add_owner(&world, 10, 77, "dbtop");
+	world_add_owner(&world, 11, OWN_PID, "postgres");
+	world_add_backend(&world, OWN_PID, peers->target.own);
 	return world;
 }
 
 /* The assessment holds references; the world is freed. */
 static struct assessment *settle(struct world *world, const struct assessment *previous)
 {
-	static const struct rules rules = { .idle = 300 * USEC_PER_SEC,
-		.transaction = 300 * USEC_PER_SEC };
-	static const struct server_state server = { .status = SERVER_OK, .latency = -1 };
-	const struct assess_input input = { .activity = world->activity,
-		.peers = world->peers,
-		.server = &server,
-		.rules = &rules,
-		.now = T0 + 10 * USEC_PER_SEC + world->clock_step,
-		.monotonic = T0 };
-	struct assessment *assessment = assess(&input, previous);
-	activity_unref(world->activity);
-	peers_unref(world->peers);
-	return assessment;
+	return world_assess(world, previous, T0 + 10 * USEC_PER_SEC, false);
 }
 
 static const struct connection *find(const struct assessment *assessment, int32_t pid)
@@ -192,12 +99,13 @@ static struct assessment *observe(
 
 static void local_tcp(struct world *world)
 {
-	add_backend(world, 1001, at("127.0.0.1", 5001));
-	add_backend(world, 1002, at("127.0.0.1", 5002)); /* killed: an orphan socket remains */
-	add_backend(world, 1003, at("127.0.0.1", 5003)); /* no socket at all */
-	add_backend(world, 1004, at("127.0.0.1", 5004)); /* in another namespace, and open */
-	add_backend(world, 1005, at("10.9.9.9", 5005));  /* another machine */
-	add_backend(world, 1006, at("127.0.0.1", 5006)); /* another user's process */
+	world_add_backend(world, 1001, at("127.0.0.1", 5001));
+	world_add_backend(
+		world, 1002, at("127.0.0.1", 5002)); /* killed: an orphan socket remains */
+	world_add_backend(world, 1003, at("127.0.0.1", 5003)); /* no socket at all */
+	world_add_backend(world, 1004, at("127.0.0.1", 5004)); /* in another namespace, and open */
+	world_add_backend(world, 1005, at("10.9.9.9", 5005));  /* another machine */
+	world_add_backend(world, 1006, at("127.0.0.1", 5006)); /* another user's process */
 	struct endpoint server = at("127.0.0.1", PORT);
 	add_tcp(world, at("127.0.0.1", 5001), server, 21);
 	add_tcp(world, server, at("127.0.0.1", 5001), 22);
@@ -205,8 +113,8 @@ static void local_tcp(struct world *world)
 	add_tcp(world, server, at("127.0.0.1", 5002), 24)->state = TCP_CLOSE_WAIT;
 	add_tcp(world, server, at("127.0.0.1", 5004), 25);
 	add_tcp(world, at("127.0.0.1", 5006), server, 26);
-	add_owner(world, 21, 4312, "python3");
-	add_owner(world, 21, 4313, "python3"); /* its child */
+	world_add_owner(world, 21, 4312, "python3");
+	world_add_owner(world, 21, 4313, "python3"); /* its child */
 }
 
 static void a_local_server_over_tcp(void **state)
@@ -264,8 +172,8 @@ static void behind_a_tunnel(struct world *world)
 {
 	/* These are the remote server's 127.0.0.1: none of the ports is ours. */
 	world->activity->backends[0].client = at("127.0.0.1", 33333);
-	add_backend(world, 1001, at("127.0.0.1", 5001));
-	add_backend(world, 1002, at("10.0.0.5", 5002));
+	world_add_backend(world, 1001, at("127.0.0.1", 5001));
+	world_add_backend(world, 1002, at("10.0.0.5", 5002));
 }
 
 static void a_tunnel_hides_every_client(void **state)
@@ -283,8 +191,8 @@ static void through_a_mounted_socket(struct world *world)
 	/* The server's folder is mounted here, but its network is not ours: the port belongs to
 	 * another program. */
 	world->peers->backend_in_network = false;
-	add_backend(world, 1001, at("127.0.0.1", 5001));
-	add_backend(world, 1002, at("10.0.0.5", 5002));
+	world_add_backend(world, 1001, at("127.0.0.1", 5001));
+	world_add_backend(world, 1002, at("10.0.0.5", 5002));
 }
 
 static void a_server_in_another_network_proves_nothing(void **state)
@@ -368,12 +276,13 @@ static struct world remote_world(int64_t second, bool with_client)
 		T0 + second * USEC_PER_SEC - 1);
 	world.peers->n_tcp = 1; /* Only our end of our own connection is here. */
 	world.peers->backend_started_at = INSTANT_UNKNOWN;
-	add_backend(&world, 1001, at("10.0.0.5", 5001));
-	add_backend(&world, 1002, at("10.0.0.5", 5002));  /* never seen: may be in a container */
-	add_backend(&world, 1003, at("127.0.0.1", 5001)); /* the server's own loopback */
+	world_add_backend(&world, 1001, at("10.0.0.5", 5001));
+	world_add_backend(
+		&world, 1002, at("10.0.0.5", 5002)); /* never seen: may be in a container */
+	world_add_backend(&world, 1003, at("127.0.0.1", 5001)); /* the server's own loopback */
 	if (with_client) {
 		add_tcp(&world, at("10.0.0.5", 5001), at("192.0.2.7", PORT), 21);
-		add_owner(&world, 21, 4312, "python3");
+		world_add_owner(&world, 21, 4312, "python3");
 	}
 	return world;
 }
@@ -404,14 +313,14 @@ static void a_remote_servers_client_is_gone_when_two_dumps_miss_it(void **state)
 static void over_unix(struct world *world)
 {
 	struct endpoint local = { .family = AF_UNIX };
-	add_backend(world, 1001, local);
-	add_backend(world, 1002, local); /* client gone */
-	add_backend(world, 1003, local); /* the descriptors of its backend are hidden */
+	world_add_backend(world, 1001, local);
+	world_add_backend(world, 1002, local); /* client gone */
+	world_add_backend(world, 1003, local); /* the descriptors of its backend are hidden */
 	add_unix(world, 31, 32);
 	add_unix(world, 33, 0);
-	add_owner(world, 31, 1001, "postgres");
-	add_owner(world, 32, 4312, "python3");
-	add_owner(world, 33, 1002, "postgres");
+	world_add_owner(world, 31, 1001, "postgres");
+	world_add_owner(world, 32, 4312, "python3");
+	world_add_owner(world, 33, 1002, "postgres");
 }
 
 static void a_local_server_over_a_unix_socket(void **state)
@@ -453,9 +362,9 @@ static void what_is_proven_stays_between_two_answers(void **state)
 	for (int round = 1; round < 4; round++) {
 		struct world world = world_new(NULL, NULL, T0, T0 + round * USEC_PER_SEC);
 		over_unix(&world);
-		add_backend(&world, 1004, (struct endpoint){ .family = AF_UNIX });
+		world_add_backend(&world, 1004, (struct endpoint){ .family = AF_UNIX });
 		add_unix(&world, 35, 0);
-		add_owner(&world, 35, 1004, "postgres");
+		world_add_owner(&world, 35, 1004, "postgres");
 		struct assessment *now = settle(&world, before);
 		assessment_free(before);
 		before = now;
@@ -473,9 +382,9 @@ static void a_process_that_went_is_remembered(void **state)
 	for (int round = 1; round < 4; round++) {
 		struct world world = world_new(NULL, NULL, T0 + round * 2 * USEC_PER_SEC,
 			T0 + (round * 2 - 1) * USEC_PER_SEC);
-		add_backend(&world, 1001, (struct endpoint){ .family = AF_UNIX });
+		world_add_backend(&world, 1001, (struct endpoint){ .family = AF_UNIX });
 		add_unix(&world, 31, 0);
-		add_owner(&world, 31, 1001, "postgres");
+		world_add_owner(&world, 31, 1001, "postgres");
 		struct assessment *now = settle(&world, before);
 		assessment_free(before);
 		before = now;
@@ -535,7 +444,7 @@ static void a_wait_for_the_client_counts_while_it_is_seen(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int64_t now = T0 + rows[i].at * USEC_PER_SEC;
 		struct world world = world_new("127.0.0.1", "127.0.0.1", now, now);
-		struct backend *backend = add_backend(&world, 1001, at("192.0.2.9", 5001));
+		struct backend *backend = world_add_backend(&world, 1001, at("192.0.2.9", 5001));
 		backend->wait_event_type = rows[i].wait;
 		backend->state_change = T0 + rows[i].state_change * USEC_PER_SEC;
 		struct assessment *assessment = settle(&world, previous);
@@ -574,7 +483,7 @@ static void what_statements_did_is_remembered(void **state)
 	struct assessment *previous = NULL;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct world world = world_new("127.0.0.1", "127.0.0.1", T0, T0);
-		struct backend *backend = add_backend(&world, 1001, at("127.0.0.1", 5001));
+		struct backend *backend = world_add_backend(&world, 1001, at("127.0.0.1", 5001));
 		backend->start += rows[i].start;
 		backend->effects = statement_effects(rows[i].query);
 		struct assessment *assessment = settle(&world, previous);

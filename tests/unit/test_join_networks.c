@@ -7,54 +7,15 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <math.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "analyze/assess.h"
 #include "base/arena.h"
-#include "base/instant.h"
-#include "model/rules.h"
-
-#define T0      (INT64_C(1800000000) * USEC_PER_SEC)
-#define START   (T0 - 100 * USEC_PER_SEC)
-#define OWN_PID 900 /* our backend, in the server's pid namespace */
-#define PORT    5432
-#define MOST    16
+#include "world.h"
 
 /* The namespaces' inodes. */
 enum { OURS = 100, SERVERS = 200, APPS = 300, TWIN_A = 400, TWIN_B = 500, NEW = 600 };
 #define SERVERS_PIDS 9
-
-struct world {
-	struct activity *activity;
-	struct peers *peers;
-};
-
-static struct endpoint at(const char *address, uint16_t port)
-{
-	unsigned char bytes[4];
-	assert_int_equal(inet_pton(AF_INET, address, bytes), 1);
-	return endpoint_make(AF_INET, bytes, port);
-}
-
-static struct backend *add_backend(struct world *world, int32_t pid, struct endpoint client)
-{
-	struct activity *activity = world->activity;
-	struct backend *backend = &activity->backends[activity->n_backends++];
-	*backend = (struct backend){
-		.pid = pid,
-		.start = START,
-		.kind = BACKEND_CLIENT,
-		.state = BACKEND_STATE_ACTIVE,
-		.state_text = "active",
-		.state_change = T0 - 10 * USEC_PER_SEC,
-		.client = client,
-		.user = "app",
-	};
-	return backend;
-}
 
 static struct peers_network *network(struct world *world, uint64_t id)
 {
@@ -86,10 +47,10 @@ static struct peers_network *add_network(struct world *world, uint64_t id, const
 static struct tcp_socket *add_tcp(struct world *world, uint64_t id, struct endpoint local,
 	struct endpoint remote, uint32_t inode)
 {
-	struct peers *peers = world->peers;
 	struct peers_network *other = network(world, id);
-	struct tcp_socket *socket =
-		other ? &other->tcp[other->n_tcp++] : &peers->tcp[peers->n_tcp++];
+	if (!other)
+		return world_add_tcp(world, local, remote, inode);
+	struct tcp_socket *socket = &other->tcp[other->n_tcp++];
 	*socket = (struct tcp_socket){
 		.local = local, .remote = remote, .inode = inode, .state = TCP_ESTABLISHED
 	};
@@ -100,82 +61,50 @@ static struct tcp_socket *add_tcp(struct world *world, uint64_t id, struct endpo
 static void add_owner(struct world *world, uint32_t inode, int32_t pid, int32_t inner,
 	uint64_t pids, const char *name)
 {
-	struct peers *peers = world->peers;
-	uint32_t i = (uint32_t)peers->n_processes++;
-	peers->processes[i] = (struct process){
-		.pid = pid,
-		.start_ticks = (uint64_t)pid,
-		.inner_pid = inner,
-		.pid_namespace = pids,
-		.network_namespace = strcmp(name, "postgres") == 0 ? SERVERS : 0,
-		.started_at = START,
-		.name = name,
-		.ended_at = INSTANT_UNKNOWN,
-		.cpu_percent = NAN,
-		.rss_bytes = -1,
-	};
-	peers->owners[peers->n_owners++] = (struct socket_owner){ .inode = inode, .process = i };
+	struct process *process = world_add_owner(world, inode, pid, name);
+	process->inner_pid = inner;
+	process->pid_namespace = pids;
+	process->network_namespace = strcmp(name, "postgres") == 0 ? SERVERS : 0;
+	process->started_at = START;
 }
 
 /* Our own connection leads to a server in a namespace of its own. */
 static struct world world_new(int second, bool over_unix)
 {
-	struct world world = { .activity = activity_new(), .peers = peers_new() };
-	struct activity *activity = world.activity;
+	int64_t dumped = T0 + second * 2 * USEC_PER_SEC;
+	struct world world = world_make(dumped + USEC_PER_SEC, dumped);
 	struct peers *peers = world.peers;
-	int64_t now = T0 + second * 2 * USEC_PER_SEC;
-	activity->backends = arena_array(activity->arena, MOST, sizeof(struct backend));
-	activity->asked_at = activity->asked_monotonic = now + USEC_PER_SEC;
-	activity->server = (struct server_facts){ .version = 150020,
-		.max_connections = 25,
-		.clock = now + USEC_PER_SEC,
-		.own_pid = OWN_PID };
-	peers->tcp = arena_array(peers->arena, MOST, sizeof(struct tcp_socket));
-	peers->unix_sockets = arena_array(peers->arena, MOST, sizeof(struct unix_socket));
-	peers->owners = arena_array(peers->arena, MOST, sizeof(struct socket_owner));
-	peers->processes = arena_array(peers->arena, MOST, sizeof(struct process));
 	peers->networks = arena_array(peers->arena, MOST, sizeof(struct peers_network));
 	peers->local_addresses = arena_array(peers->arena, 1, sizeof(struct endpoint));
 	peers->local_addresses[0] = at("10.0.0.1", 0);
 	peers->n_local_addresses = 1;
 	peers->network_id = OURS;
-	peers->dumped_at = peers->dump_began = peers->searched_at = now;
-	peers->tcp_known = peers->unix_known = peers->all_networks = true;
+	peers->searched_at = dumped;
+	peers->all_networks = true;
 	struct endpoint server = at("10.0.0.2", PORT), own = at("10.0.0.1", 40000);
 	if (over_unix)
 		server = own = (struct endpoint){ .family = AF_UNIX };
-	peers->target = (struct peers_target){
-		.port = PORT, .own_inode = 10, .backend_pid = OWN_PID, .own = own, .server = server
-	};
+	peers->target.own_inode = 10;
+	peers->target.own = own;
+	peers->target.server = server;
 	add_network(&world, SERVERS, "10.0.0.2");
 	add_network(&world, APPS, "10.0.0.3");
 	if (over_unix) {
-		peers->unix_sockets[peers->n_unix++] =
-			(struct unix_socket){ .inode = 11, .peer = 10, .at_server = true };
+		world_add_unix(&world, 11, 10);
 	} else {
 		add_tcp(&world, OURS, own, server, 10);
 		add_tcp(&world, SERVERS, server, own, 11);
 	}
 	add_owner(&world, 10, 77, 77, 1, "dbtop");
 	add_owner(&world, 11, 5000 + OWN_PID, OWN_PID, SERVERS_PIDS, "postgres");
-	add_backend(&world, OWN_PID, own);
+	world_add_backend(&world, OWN_PID, own);
 	return world;
 }
 
 static struct assessment *settle(struct world *world, struct assessment *previous)
 {
-	static const struct rules rules = { .idle = 300 * USEC_PER_SEC,
-		.transaction = 300 * USEC_PER_SEC };
-	static const struct server_state server = { .status = SERVER_OK, .latency = -1 };
-	const struct assess_input input = { .activity = world->activity,
-		.peers = world->peers,
-		.server = &server,
-		.rules = &rules,
-		.now = world->activity->asked_at,
-		.monotonic = world->activity->asked_at };
-	struct assessment *assessment = assess(&input, previous);
-	activity_unref(world->activity);
-	peers_unref(world->peers);
+	struct assessment *assessment =
+		world_assess(world, previous, world->activity->asked_at, false);
 	assessment_free(previous);
 	return assessment;
 }
@@ -229,12 +158,13 @@ static struct tcp_socket *add_server_end(
 static void places(struct world *world, int round)
 {
 	(void)round;
-	add_backend(world, 1, at("10.0.0.3", 5001));  /* in the application's namespace */
-	add_backend(world, 2, at("127.0.0.1", 5002)); /* in the server's own */
-	add_backend(world, 3, at("10.0.0.3", 5003));  /* killed; the server's end shows it */
-	add_backend(world, 4, at("10.0.0.3", 5004));  /* no socket, but the server's end is open */
-	add_backend(world, 5, at("10.9.9.9", 5005));  /* another machine */
-	add_backend(world, 6, at("10.0.0.2", 5006));  /* the server's own address */
+	world_add_backend(world, 1, at("10.0.0.3", 5001));  /* in the application's namespace */
+	world_add_backend(world, 2, at("127.0.0.1", 5002)); /* in the server's own */
+	world_add_backend(world, 3, at("10.0.0.3", 5003));  /* killed; the server's end shows it */
+	world_add_backend(
+		world, 4, at("10.0.0.3", 5004)); /* no socket, but the server's end is open */
+	world_add_backend(world, 5, at("10.9.9.9", 5005)); /* another machine */
+	world_add_backend(world, 6, at("10.0.0.2", 5006)); /* the server's own address */
 	add_server_end(world, "10.0.0.3", 5003, 33)->state = TCP_CLOSE_WAIT;
 	add_server_end(world, "10.0.0.3", 5004, 34);
 	connect_client(world, APPS, "10.0.0.3", 5001, 41, "far");
@@ -290,8 +220,8 @@ static void twins(struct world *world, int round)
 {
 	add_network(world, TWIN_A, "10.7.7.7");
 	add_network(world, TWIN_B, "10.7.7.7");
-	add_backend(world, 1, at("10.7.7.7", 5001));
-	add_backend(world, 2, at("10.7.7.7", 5002));
+	world_add_backend(world, 1, at("10.7.7.7", 5001));
+	world_add_backend(world, 2, at("10.7.7.7", 5002));
 	add_server_end(world, "10.7.7.7", 5002, 32)->state = TCP_CLOSE_WAIT;
 	if (round == 0)
 		connect_client(world, TWIN_A, "10.7.7.7", 5001, 41, "twin");
@@ -328,8 +258,8 @@ static void sockets_that_were_not_read_prove_nothing(void **state)
 static void reused(struct world *world, int round)
 {
 	(void)round;
-	add_backend(world, 1, at("10.0.0.3", 5001));
-	add_backend(world, 2, at("10.0.0.3", 5001));
+	world_add_backend(world, 1, at("10.0.0.3", 5001));
+	world_add_backend(world, 2, at("10.0.0.3", 5001));
 	add_server_end(world, "10.0.0.3", 5001, 31);
 	add_owner(world, 31, 5002, 2, SERVERS_PIDS, "postgres");
 	connect_client(world, APPS, "10.0.0.3", 5001, 41, "second");
@@ -365,7 +295,7 @@ static bool closed, complete_view;
  * the same address. */
 static void restarted(struct world *world, int round)
 {
-	add_backend(world, 1, at("10.0.0.8", 5001));
+	world_add_backend(world, 1, at("10.0.0.8", 5001));
 	struct tcp_socket *end = add_server_end(world, "10.0.0.8", 5001, 31);
 	if (round < 2) {
 		add_network(world, TWIN_A, "10.0.0.8");
@@ -407,8 +337,8 @@ static void over_unix_sockets(struct world *world, int round)
 	(void)round;
 	struct endpoint client = { .family = AF_UNIX };
 	struct peers_network *apps = network(world, APPS);
-	add_backend(world, 1, client);
-	add_backend(world, 2, client);
+	world_add_backend(world, 1, client);
+	world_add_backend(world, 2, client);
 	apps->unix_sockets[apps->n_unix++] =
 		(struct unix_socket){ .inode = 31, .peer = 41, .at_server = true };
 	apps->unix_sockets[apps->n_unix++] =
@@ -456,9 +386,9 @@ static void published(struct world *world, int round)
 {
 	bool alive = round < alive_rounds;
 	world->peers->nat = arena_array(world->peers->arena, MOST, sizeof(struct peers_nat));
-	add_backend(world, 1, at("10.0.0.1", 6001)); /* of the application's namespace */
-	add_backend(world, 2, at("10.0.0.1", 6002)); /* of ours, over loopback */
-	add_backend(world, 3, at("10.0.0.1", 6003)); /* of another machine */
+	world_add_backend(world, 1, at("10.0.0.1", 6001)); /* of the application's namespace */
+	world_add_backend(world, 2, at("10.0.0.1", 6002)); /* of ours, over loopback */
+	world_add_backend(world, 3, at("10.0.0.1", 6003)); /* of another machine */
 	for (uint16_t i = 1; i <= 3; i++)
 		if (add_server_end(world, "10.0.0.1", 6000 + i, 30u + i) && !alive)
 			network(world, SERVERS)->tcp[network(world, SERVERS)->n_tcp - 1].state =

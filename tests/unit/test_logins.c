@@ -6,48 +6,19 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "analyze/assess.h"
 #include "analyze/logins.h"
 #include "base/arena.h"
-#include "base/instant.h"
-#include "model/rules.h"
+#include "world.h"
 
-#define T0         (INT64_C(1800000000) * USEC_PER_SEC)
-#define OWN_PID    900
 #define POSTMASTER 800
-#define PORT       5432
-#define MOST       16
-
-/* Rows and a dump. Each fact is there unless it is switched off. */
-struct world {
-	struct activity *activity;
-	struct peers *peers;
-	const struct assessment *previous;
-};
-
-static struct endpoint at(const char *address, uint16_t port)
-{
-	unsigned char bytes[4];
-	assert_int_equal(inet_pton(AF_INET, address, bytes), 1);
-	return endpoint_make(AF_INET, bytes, port);
-}
 
 static struct backend *add_row(struct world *world, int32_t pid, struct endpoint client)
 {
-	struct activity *activity = world->activity;
-	assert_true(activity->n_backends < MOST);
-	struct backend *backend = &activity->backends[activity->n_backends++];
-	*backend = (struct backend){ .pid = pid,
-		.start = T0 - 100 * USEC_PER_SEC,
-		.kind = BACKEND_CLIENT,
-		.state = BACKEND_STATE_IDLE,
-		.state_change = T0,
-		.client = client,
-		.user = "app" };
+	struct backend *backend = world_add_backend(world, pid, client);
+	backend->state = BACKEND_STATE_IDLE;
 	return backend;
 }
 
@@ -56,99 +27,48 @@ static struct endpoint unix_end(void)
 	return (struct endpoint){ .family = AF_UNIX };
 }
 
-/* Owners are added in rising order of their inodes. */
 static void add_owner(struct world *world, uint32_t inode, int32_t pid, int32_t parent)
 {
-	struct peers *peers = world->peers;
-	uint32_t i = (uint32_t)peers->n_processes++;
-	peers->processes[i] = (struct process){ .pid = pid,
-		.parent = parent,
-		.start_ticks = (uint64_t)pid,
-		.name = parent == POSTMASTER ? "postgres" : "python3",
-		.program = parent == POSTMASTER ? PROGRAM_POSTGRESQL : PROGRAM_UNKNOWN,
-		.ended_at = INSTANT_UNKNOWN };
-	peers->owners[peers->n_owners++] = (struct socket_owner){ .inode = inode, .process = i };
-}
-
-static void add_tcp(
-	struct world *world, struct endpoint local, struct endpoint remote, uint32_t inode)
-{
-	struct peers *peers = world->peers;
-	assert_true(peers->n_tcp < MOST);
-	peers->tcp[peers->n_tcp++] = (struct tcp_socket){
-		.local = local, .remote = remote, .inode = inode, .state = TCP_ESTABLISHED
-	};
-}
-
-static void add_unix(struct world *world, uint32_t inode)
-{
-	struct peers *peers = world->peers;
-	peers->unix_sockets[peers->n_unix++] =
-		(struct unix_socket){ .inode = inode, .peer = inode + 1, .at_server = true };
+	bool is_server = parent == POSTMASTER;
+	struct process *process =
+		world_add_owner(world, inode, pid, is_server ? "postgres" : "python3");
+	process->parent = parent;
+	process->program = is_server ? PROGRAM_POSTGRESQL : PROGRAM_UNKNOWN;
 }
 
 /* Both ends of a TCP connection: the client's has inode 2000 + port, held by process 4000. */
 static void add_pair(struct world *world, uint16_t port)
 {
-	add_tcp(world, at("127.0.0.1", port), at("127.0.0.1", PORT), 2000u + port);
-	add_tcp(world, at("127.0.0.1", PORT), at("127.0.0.1", port), 9000u + port);
+	world_add_tcp(world, at("127.0.0.1", port), at("127.0.0.1", PORT), 2000u + port);
+	world_add_tcp(world, at("127.0.0.1", PORT), at("127.0.0.1", port), 9000u + port);
 	add_owner(world, 2000u + port, 4000, 1);
 }
 
 /* The second at which rows were asked for (their answer came half a second later), and at which
  * the sockets were dumped. */
-static struct world world_new(
-	bool over_unix, int asked, int dumped, const struct assessment *previous)
+static struct world world_new(bool over_unix, int asked, int dumped)
 {
-	struct world world = { activity_new(), peers_new(), previous };
-	struct activity *activity = world.activity;
+	struct world world = world_make(T0 + asked * USEC_PER_SEC, T0 + dumped * USEC_PER_SEC);
 	struct peers *peers = world.peers;
-	activity->backends = arena_array(activity->arena, MOST, sizeof(struct backend));
-	activity->asked_at = activity->asked_monotonic = T0 + asked * USEC_PER_SEC;
-	activity->taken_monotonic = activity->asked_monotonic + USEC_PER_SEC / 2;
-	activity->server = (struct server_facts){
-		.max_connections = 25, .reserved = 3, .clock = T0, .own_pid = OWN_PID
-	};
-	peers->tcp = arena_array(peers->arena, MOST, sizeof(struct tcp_socket));
-	peers->unix_sockets = arena_array(peers->arena, MOST, sizeof(struct unix_socket));
-	peers->owners = arena_array(peers->arena, MOST, sizeof(struct socket_owner));
-	peers->processes = arena_array(peers->arena, MOST, sizeof(struct process));
-	peers->dumped_at = peers->dump_began = peers->dump_ended = T0 + dumped * USEC_PER_SEC;
-	peers->tcp_known = peers->unix_known = true;
-	peers->backend_started_at = T0 - 100 * USEC_PER_SEC;
+	world.activity->taken_monotonic = world.activity->asked_monotonic + USEC_PER_SEC / 2;
 	peers->backend_in_network = true;
-	peers->target = (struct peers_target){ .port = PORT,
-		.own_inode = 12,
-		.backend_pid = OWN_PID,
-		.own = over_unix ? unix_end() : at("127.0.0.1", 40000),
-		.server = over_unix ? unix_end() : at("127.0.0.1", PORT) };
+	peers->target.own_inode = 12;
+	peers->target.own = over_unix ? unix_end() : at("127.0.0.1", 40000);
+	peers->target.server = over_unix ? unix_end() : at("127.0.0.1", PORT);
 	if (over_unix) {
-		add_unix(&world, 11);
+		world_add_unix(&world, 11, 12);
 	} else {
-		add_tcp(&world, peers->target.own, peers->target.server, 12);
-		add_tcp(&world, peers->target.server, peers->target.own, 11);
+		world_add_tcp(&world, peers->target.own, peers->target.server, 12);
+		world_add_tcp(&world, peers->target.server, peers->target.own, 11);
 	}
 	add_owner(&world, 11, OWN_PID, POSTMASTER);
 	add_row(&world, OWN_PID, peers->target.own);
 	return world;
 }
 
-static struct assessment *settle(struct world *world)
+static struct assessment *settle(struct world *world, const struct assessment *previous)
 {
-	static const struct rules rules = { .idle = 300 * USEC_PER_SEC,
-		.transaction = 300 * USEC_PER_SEC };
-	static const struct server_state server = { .status = SERVER_OK, .latency = -1 };
-	const struct assess_input input = { .activity = world->activity,
-		.peers = world->peers,
-		.server = &server,
-		.rules = &rules,
-		.await_logins = true,
-		.now = T0 + 100 * USEC_PER_SEC,
-		.monotonic = T0 };
-	struct assessment *assessment = assess(&input, world->previous);
-	activity_unref(world->activity);
-	peers_unref(world->peers);
-	return assessment;
+	return world_assess(world, previous, T0 + 100 * USEC_PER_SEC, true);
 }
 
 /* One dump, rows, another dump, rows: `build` adds the same to each. */
@@ -157,9 +77,9 @@ static struct assessment *observe(bool over_unix, void (*build)(struct world *wo
 	static const int seconds[][2] = { { 2, 1 }, { 2, 3 }, { 4, 3 } };
 	struct assessment *before = NULL;
 	for (size_t i = 0; i < 3; i++) {
-		struct world world = world_new(over_unix, seconds[i][0], seconds[i][1], before);
+		struct world world = world_new(over_unix, seconds[i][0], seconds[i][1]);
 		build(&world);
-		struct assessment *now = settle(&world);
+		struct assessment *now = settle(&world, before);
 		assessment_free(before);
 		before = now;
 	}
@@ -214,26 +134,26 @@ static void one_dump_proves_nothing(void **state)
 {
 	(void)state;
 	/* rows after the only dump */
-	struct world world = world_new(false, 2, 1, NULL);
+	struct world world = world_new(false, 2, 1);
 	two_half_open_logins(&world);
-	struct assessment *first = settle(&world);
+	struct assessment *first = settle(&world, NULL);
 	assert_int_equal(first->slots.logging_in, 0);
 	assert_false(first->complete);
 	assert_true(logins_need_dump(first));
 	/* the next dump has neither of them: their sessions had ended */
-	world = world_new(false, 2, 3, first);
+	world = world_new(false, 2, 3);
 	add_row(&world, 1001, at("127.0.0.1", 5001));
 	add_pair(&world, 5001);
-	struct assessment *second = settle(&world);
+	struct assessment *second = settle(&world, first);
 	assert_int_equal(second->slots.logging_in, 0);
 	assert_false(logins_are_pending(second));
 	assert_false(logins_need_dump(second));
 	/* others with the same ports are not the same sockets */
-	world = world_new(false, 2, 4, first);
+	world = world_new(false, 2, 4);
 	two_half_open_logins(&world);
 	for (size_t i = 0; i < world.peers->n_tcp; i++)
 		world.peers->tcp[i].inode += world.peers->tcp[i].inode > 9000 ? 100 : 0;
-	struct assessment *other = settle(&world);
+	struct assessment *other = settle(&world, first);
 	assert_int_equal(other->slots.logging_in, 0);
 	assessment_free(first);
 	assessment_free(second);
@@ -246,11 +166,11 @@ static void a_login_ends_with_its_session(void **state)
 {
 	(void)state;
 	struct assessment *before = observe(false, two_half_open_logins);
-	struct world world = world_new(false, 5, 3, before);
+	struct world world = world_new(false, 5, 3);
 	two_half_open_logins(&world);
 	add_row(&world, 1002, at("127.0.0.1", 5002));
 	add_pair(&world, 5004);
-	struct assessment *now = settle(&world);
+	struct assessment *now = settle(&world, before);
 	assert_int_equal(now->slots.logging_in, 1);
 	assert_false(logins_are_pending(now));
 	assessment_free(before);
@@ -260,9 +180,9 @@ static void a_login_ends_with_its_session(void **state)
 static void another_server(struct world *world)
 {
 	/* the same port at another address, which carries no session of ours */
-	add_tcp(world, at("127.0.0.2", PORT), at("127.0.0.1", 6001), 9500);
+	world_add_tcp(world, at("127.0.0.2", PORT), at("127.0.0.1", 6001), 9500);
 	/* its Unix socket */
-	add_unix(world, 9600);
+	world_add_unix(world, 9600, 9601);
 	add_owner(world, 9500, 1500, 777);
 	add_owner(world, 9600, 1501, 777);
 }
@@ -278,8 +198,8 @@ static void another_servers_sockets_do_not_count(void **state)
 static void our_servers_other_doors(struct world *world)
 {
 	/* a second address, and the Unix socket: held by children of our own postmaster */
-	add_tcp(world, at("127.0.0.2", PORT), at("10.0.0.9", 6001), 9500);
-	add_unix(world, 9600);
+	world_add_tcp(world, at("127.0.0.2", PORT), at("10.0.0.9", 6001), 9500);
+	world_add_unix(world, 9600, 9601);
 	add_owner(world, 9500, 1500, POSTMASTER);
 	add_owner(world, 9600, 1501, POSTMASTER);
 }
@@ -299,9 +219,9 @@ static void our_servers_other_addresses_count(void **state)
 static void unseen_backends(struct world *world)
 {
 	add_row(world, 1001, unix_end());
-	add_unix(world, 9100);
-	add_unix(world, 9200);
-	add_unix(world, 9300);
+	world_add_unix(world, 9100, 9101);
+	world_add_unix(world, 9200, 9201);
+	world_add_unix(world, 9300, 9301);
 	world->peers->n_owners = 0;
 }
 
@@ -313,10 +233,10 @@ static void sockets_that_cannot_be_told_apart_are_counted(void **state)
 	assert_int_equal(assessment->logins[0].process, NO_PROCESS);
 	assert_true(assessment->complete);
 	/* a session that ends leaves its socket in the older dump: that is no login */
-	struct world world = world_new(true, 5, 3, assessment);
+	struct world world = world_new(true, 5, 3);
 	unseen_backends(&world);
 	world.activity->n_backends--;
-	struct assessment *next = settle(&world);
+	struct assessment *next = settle(&world, assessment);
 	assert_int_equal(next->slots.logging_in, 2);
 	assert_true(logins_need_dump(next));
 	assessment_free(next);
@@ -327,19 +247,19 @@ static void sockets_that_cannot_be_told_apart_are_counted(void **state)
 static void a_first_dump_after_the_rows_decides_nothing(void **state)
 {
 	(void)state;
-	struct world world = world_new(true, 1, 2, NULL);
+	struct world world = world_new(true, 1, 2);
 	unseen_backends(&world);
-	struct assessment *first = settle(&world);
+	struct assessment *first = settle(&world, NULL);
 	assert_true(logins_are_pending(first));
 	/* the next rows come with the same dump */
-	world = world_new(true, 3, 2, first);
+	world = world_new(true, 3, 2);
 	unseen_backends(&world);
-	struct assessment *second = settle(&world);
+	struct assessment *second = settle(&world, first);
 	assert_false(second->complete);
 	assert_true(logins_need_dump(second));
-	world = world_new(true, 3, 4, second);
+	world = world_new(true, 3, 4);
 	unseen_backends(&world);
-	struct assessment *third = settle(&world);
+	struct assessment *third = settle(&world, second);
 	assert_int_equal(third->slots.logging_in, 2);
 	assert_false(logins_are_pending(third));
 	assessment_free(first);
