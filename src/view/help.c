@@ -10,10 +10,10 @@
 #include "model/rights.h"
 #include "widgets/dialog.h"
 #include "widgets/frame.h"
-#include "widgets/line.h"
-#include "widgets/wrap.h"
+#include "widgets/grid.h"
+#include "widgets/pairs.h"
 
-#define STACKED     48 /* on a narrower box the words begin behind their key and continue below it */
+#define HALF_LEAST  48 /* on a narrower screen there is one column */
 #define INDENT      2
 #define KEYS_GAP    3
 #define HALVES_GAP  4
@@ -48,14 +48,8 @@ static const struct sign {
 
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
-/* A heading has no text on the right. */
-struct entry {
-	const char *left, *right;
-	enum style style;
-};
-
 struct list {
-	struct entry entries[ENTRIES_MAX];
+	struct pair entries[ENTRIES_MAX];
 	size_t count;
 	struct rights rights; /* some entries point into it */
 };
@@ -63,7 +57,7 @@ struct list {
 static void add(struct list *list, const char *left, enum style style, const char *right)
 {
 	if (list->count < ENTRIES_MAX)
-		list->entries[list->count++] = (struct entry){ left, right, style };
+		list->entries[list->count++] = (struct pair){ left, right, style, STYLE_TEXT };
 }
 
 /* Whether the key is one of the table's. The keys of other screens are shown there only. */
@@ -121,93 +115,36 @@ static void add_advice(struct list *list, const struct assessment *assessment)
 	}
 }
 
-/* One line on the screen: the first of an entry, or a continuation of its words. */
-struct shown {
-	const struct entry *entry; /* NULL: a blank line */
-	const char *text;
-	size_t length;
-	int indent;
-	bool first;
-};
-
-struct half {
-	struct shown *lines;
-	size_t count;
-	int width, keys; /* the width, and how much of it is for the keys */
-};
-
-/* The width that is left for the words. */
-static int indent_of(
-	const struct grid *grid, const struct half *half, const struct entry *entry, bool first)
+/* A column as wide as its longest words. */
+static struct pairs_column measure(
+	const struct grid *grid, const struct pair *entries, size_t count)
 {
-	/* A GRANT is not wrapped, so that it can be copied. */
-	if (!*entry->left)
-		return INDENT;
-	if (half->width >= STACKED)
-		return half->keys;
-	return first ? grid_width(grid, entry->left) + INDENT : INDENT;
-}
-
-static void push(struct half *half, struct shown shown)
-{
-	if (half->lines)
-		half->lines[half->count] = shown;
-	half->count++;
-}
-
-static void wrap(struct half *half, const struct grid *grid, const struct entry *entry)
-{
-	const char *text = entry->right;
-	size_t skip;
-	for (bool first = true; *text; text += skip, first = false) {
-		int indent = indent_of(grid, half, entry, first);
-		int room = half->width > indent ? half->width - indent : 1;
-		size_t length = wrap_line(grid, text, room, &skip);
-		push(half, (struct shown){ entry, text, length, indent, first });
-	}
-}
-
-/* Writes the lines, or only counts them if `lines` is NULL. */
-static void lay(struct half *half, const struct grid *grid, const struct entry *from, size_t count)
-{
-	half->count = 0;
+	int keys = 0, words = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (from[i].right) {
-			wrap(half, grid, &from[i]);
+		if (!entries[i].text)
 			continue;
-		}
-		if (i > 0)
-			push(half, (struct shown){ 0 });
-		push(half, (struct shown){ .entry = &from[i], .first = true });
-	}
-}
-
-/* The width of its longest words. */
-static void measure(
-	struct half *half, const struct grid *grid, const struct entry *from, size_t count)
-{
-	int words = 0;
-	half->keys = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!from[i].right)
-			continue;
-		int left = grid_width(grid, from[i].left) + KEYS_GAP;
-		int right = grid_width(grid, from[i].right);
-		half->keys = left > half->keys ? left : half->keys;
+		int left = grid_width(grid, entries[i].label) + KEYS_GAP;
+		int right = grid_width(grid, entries[i].text);
+		keys = left > keys ? left : keys;
 		words = right > words ? right : words;
 	}
-	half->width = half->keys + words;
+	/* A GRANT is not wrapped at the keys' width, so that it can be copied. */
+	return (struct pairs_column){
+		.width = keys + words,
+		.labels = keys,
+		.unlabelled = INDENT,
+	};
 }
 
 struct sheet {
-	struct half halves[2];
+	struct pairs_column halves[2];
 	size_t n_halves;
 };
 
 static size_t taller(const struct sheet *sheet)
 {
-	size_t right = sheet->n_halves > 1 ? sheet->halves[1].count : 0;
-	return sheet->halves[0].count > right ? sheet->halves[0].count : right;
+	size_t right = sheet->n_halves > 1 ? sheet->halves[1].n_lines : 0;
+	return sheet->halves[0].n_lines > right ? sheet->halves[0].n_lines : right;
 }
 
 static int width_of(const struct sheet *sheet)
@@ -220,14 +157,23 @@ static int width_of(const struct sheet *sheet)
 static void squeeze(struct sheet *sheet, int room)
 {
 	int least = (room - HALVES_GAP) / 2;
-	struct half *halves = sheet->halves;
+	struct pairs_column *halves = sheet->halves;
 	if (width_of(sheet) <= room)
 		return;
-	struct half *wider = &halves[halves[1].width > halves[0].width];
-	struct half *other = &halves[wider == &halves[0]];
+	struct pairs_column *wider = &halves[halves[1].width > halves[0].width];
+	struct pairs_column *other = &halves[wider == &halves[0]];
 	if (other->width > least)
 		other->width = least;
 	wider->width = room - HALVES_GAP - other->width;
+}
+
+/* Breaks the entries into lines: those before `at` in the left half. Without an arena the lines are
+ * only counted. */
+static void lay(struct sheet *sheet, const struct grid *grid, const struct list *list, size_t at,
+	struct arena *arena)
+{
+	pairs_wrap(&sheet->halves[0], grid, list->entries, at, arena);
+	pairs_wrap(&sheet->halves[1], grid, list->entries + at, list->count - at, arena);
 }
 
 /* Puts the entries before a heading into the left half. If those are all entries, there is one
@@ -235,13 +181,11 @@ static void squeeze(struct sheet *sheet, int room)
 static struct sheet split(const struct grid *grid, const struct list *list, size_t at)
 {
 	struct sheet sheet = { .n_halves = at < list->count ? 2 : 1 };
-	const struct entry *entries = list->entries;
-	measure(&sheet.halves[0], grid, entries, at);
-	measure(&sheet.halves[1], grid, entries + at, list->count - at);
+	sheet.halves[0] = measure(grid, list->entries, at);
+	sheet.halves[1] = measure(grid, list->entries + at, list->count - at);
 	if (sheet.n_halves > 1)
 		squeeze(&sheet, grid->width - 2 * MARGIN);
-	lay(&sheet.halves[0], grid, entries, at);
-	lay(&sheet.halves[1], grid, entries + at, list->count - at);
+	lay(&sheet, grid, list, at, NULL);
 	return sheet;
 }
 
@@ -250,10 +194,10 @@ static struct sheet split(const struct grid *grid, const struct list *list, size
 static size_t best_split(const struct grid *grid, const struct list *list)
 {
 	size_t best = list->count, least = SIZE_MAX;
-	if (grid->width - 2 * MARGIN < 2 * STACKED + HALVES_GAP)
+	if (grid->width - 2 * MARGIN < 2 * HALF_LEAST + HALVES_GAP)
 		return best;
 	for (size_t i = 1; i < list->count; i++) {
-		if (list->entries[i].right)
+		if (list->entries[i].text)
 			continue;
 		struct sheet sheet = split(grid, list, i);
 		if (taller(&sheet) < least) {
@@ -264,45 +208,14 @@ static size_t best_split(const struct grid *grid, const struct list *list)
 	return best;
 }
 
-static void draw_shown(
-	const struct frame *frame, const struct half *half, size_t index, int x, int y)
-{
-	if (index >= half->count || !half->lines[index].entry)
-		return;
-	const struct shown *shown = &half->lines[index];
-	struct line line;
-	if (shown->first)
-		grid_put(frame->grid, x, y, half->width, shown->entry->left, shown->entry->style);
-	if (!shown->text)
-		return;
-	line_begin(&line);
-	line_add_bytes(&line, STYLE_TEXT, shown->text, shown->length);
-	line_put(frame->grid, x + shown->indent, y, half->width - shown->indent, &line);
-}
-
 static void draw_line(
 	const struct frame *frame, const struct dialog *dialog, size_t index, struct rect where)
 {
 	const struct sheet *sheet = dialog->data;
-	draw_shown(frame, &sheet->halves[0], index, where.x, where.y);
+	pairs_draw_line(frame->grid, &sheet->halves[0], index, where.x, where.y);
 	if (sheet->n_halves > 1)
-		draw_shown(frame, &sheet->halves[1], index,
+		pairs_draw_line(frame->grid, &sheet->halves[1], index,
 			where.x + sheet->halves[0].width + HALVES_GAP, where.y);
-}
-
-static void fill(struct sheet *sheet, struct arena *arena, const struct grid *grid,
-	const struct list *list, size_t at)
-{
-	const struct entry *from = list->entries;
-	size_t count = at;
-	for (size_t i = 0; i < sheet->n_halves; i++) {
-		struct half *half = &sheet->halves[i];
-		lay(half, grid, from, count);
-		half->lines = arena_array(arena, half->count, sizeof(*half->lines));
-		lay(half, grid, from, count);
-		from += count;
-		count = list->count - at;
-	}
 }
 
 static void draw(const struct frame *frame)
@@ -327,7 +240,7 @@ static void draw(const struct frame *frame)
 	/* A single column takes all the width that is available. */
 	if (sheet.n_halves == 1)
 		sheet.halves[0].width = dialog_width(frame, &dialog);
-	fill(&sheet, arena, frame->grid, &list, at);
+	lay(&sheet, frame->grid, &list, at, arena);
 	dialog.n_lines = taller(&sheet);
 	dialog_draw(frame, &dialog);
 	arena_free(arena);
