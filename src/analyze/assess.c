@@ -138,21 +138,6 @@ static bool is_complete(const struct assessment *assessment)
 	return assess_knows_poolers(assessment);
 }
 
-static void set_unknown_slots(struct slots *slots)
-{
-	*slots = (struct slots){
-		.max = -1,
-		.reserved = -1,
-		.used = -1,
-		.free = -1,
-		.used_at_most = -1,
-		.free_at_least = -1,
-		.logging_in = -1,
-	};
-	for (int i = 0; i < STATUS_COUNT; i++)
-		slots->by_status[i] = -1;
-}
-
 /* A row that is hidden from our role may be a worker, which holds no slot. */
 static bool has_hidden(const struct assessment *assessment)
 {
@@ -281,7 +266,7 @@ struct assessment *assess(const struct assess_input *input, const struct assessm
 	if (assessment->activity)
 		judge_all(assessment, input->rules);
 	else
-		set_unknown_slots(&assessment->slots);
+		assessment->slots = slots_unknown();
 	scope_waiters(assessment, input->rules);
 	assessment->complete = !input->incomplete && is_complete(assessment) &&
 		!(input->await_logins && logins_are_pending(assessment));

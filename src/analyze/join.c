@@ -194,18 +194,25 @@ static bool find_translated(
 	return true;
 }
 
-static void join_translated(struct join *join, struct connection *connection,
-	const struct networks_end *end, size_t network)
+/* Whether the sockets of the namespace say something about the client's end. */
+static bool is_in_sight(const struct join *join, struct connection *connection, size_t network)
 {
 	if (network == NETWORK_NONE || network == NETWORK_AMBIGUOUS) {
 		connection->end =
 			network == NETWORK_NONE ? CLIENT_END_ELSEWHERE : CLIENT_END_NOT_VISIBLE;
-		return;
+		return false;
 	}
-	if (!networks_are_sockets_known(join->networks, network)) {
-		keep_gone(join, connection);
+	if (networks_are_sockets_known(join->networks, network))
+		return true;
+	keep_gone(join, connection);
+	return false;
+}
+
+static void join_translated(struct join *join, struct connection *connection,
+	const struct networks_end *end, size_t network)
+{
+	if (!is_in_sight(join, connection, network))
 		return;
-	}
 	const struct tcp_socket *socket = networks_socket(join->networks, network, end);
 	if (socket) {
 		set_owner(join, connection, socket->inode, network, MATCHED_NAT);
@@ -233,15 +240,8 @@ static void join_tcp(struct join *join, struct connection *connection)
 			connection->end_network ? network : networks_of_end(join->networks, &end));
 		return;
 	}
-	if (network == NETWORK_NONE || network == NETWORK_AMBIGUOUS) {
-		connection->end =
-			network == NETWORK_NONE ? CLIENT_END_ELSEWHERE : CLIENT_END_NOT_VISIBLE;
+	if (!is_in_sight(join, connection, network))
 		return;
-	}
-	if (!networks_are_sockets_known(join->networks, network)) {
-		keep_gone(join, connection);
-		return;
-	}
 	switch (networks_client_end(join->networks, network, connection->backend, &socket)) {
 	case NETWORK_END_FOUND:
 		set_owner(join, connection, socket->inode, network, MATCHED_TCP);

@@ -94,7 +94,7 @@ static char *find_bin(void)
 	return found;
 }
 
-static int free_port(void)
+int private_server_free_port(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -358,7 +358,7 @@ static int set_up(
 		r = guardian_start(server->outer, server->uid, server->gid, &server->guardian);
 	if (r < 0)
 		return r;
-	server->port = free_port();
+	server->port = private_server_free_port();
 	if (server->port < 0)
 		return server->port;
 	server->conninfo = mem_printf("host=%s port=%d user=postgres dbname=postgres passfile=%s",

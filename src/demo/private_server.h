@@ -60,6 +60,9 @@ const char *private_server_password(const struct private_server *server);
 const char *private_server_folder(const struct private_server *server);
 int private_server_port(const struct private_server *server);
 
+/* A TCP port that nobody has at this moment on 127.0.0.1, or a negative errno. */
+int private_server_free_port(void);
+
 /* The postmaster's pid. */
 pid_t private_server_pid(const struct private_server *server);
 

@@ -78,6 +78,22 @@ bool verdict_is_old(const struct verdict *verdict, const struct rules_limits *li
 	return limit > 0 && !verdict->protection && verdict->age > limit / 2;
 }
 
+struct slots slots_unknown(void)
+{
+	struct slots slots = {
+		.max = -1,
+		.reserved = -1,
+		.used = -1,
+		.free = -1,
+		.used_at_most = -1,
+		.free_at_least = -1,
+		.logging_in = -1,
+	};
+	for (int i = 0; i < STATUS_COUNT; i++)
+		slots.by_status[i] = -1;
+	return slots;
+}
+
 const char *slot_limit_kind_name(enum slot_limit_kind kind)
 {
 	static const char *const names[SLOT_LIMIT_KIND_COUNT] = { "role", "database" };

@@ -178,6 +178,9 @@ struct slots {
 	int by_status[STATUS_COUNT]; /* of the sessions; each −1 when not known */
 };
 
+/* All −1. */
+struct slots slots_unknown(void);
+
 enum slot_limit_kind {
 	SLOT_LIMIT_ROLE,
 	SLOT_LIMIT_DATABASE,

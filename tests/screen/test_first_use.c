@@ -16,16 +16,6 @@ static struct term *start(const char *conninfo, const char *option)
 		(const char *const[]){ live_dbtop_path(), conninfo, option, NULL });
 }
 
-static void quit(struct term *term)
-{
-	int status;
-	term_press(term, "q");
-	assert_true(term_wait_exit(term, &status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	term_end(term);
-}
-
 static void nobody_answers(void **state)
 {
 	(void)state;
@@ -34,7 +24,7 @@ static void nobody_answers(void **state)
 	assert_true(term_wait_text(term, "-h"));
 	assert_true(term_wait_text(term, "trying again"));
 	assert_true(term_wait_text(term, "q quit"));
-	quit(term);
+	set_quit(term);
 }
 
 /* Neither what is typed nor its bytes come to the screen. */
@@ -58,7 +48,7 @@ static void a_password_is_asked_for_in_the_screen(void **state)
 	term_send(term, "ame\r");
 	assert_true(term_wait_text(term, "none leaked"));
 	assert_false(term_shows(term, "Password"));
-	quit(term);
+	set_quit(term);
 }
 
 static void it_need_not_be_given(void **state)
@@ -76,11 +66,11 @@ static void it_need_not_be_given(void **state)
 	assert_true(term_wait_text(term, "for user secret"));
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "for user secret"));
-	quit(term);
+	set_quit(term);
 	term = start(secret, "-w");
 	assert_true(term_wait_text(term, "does not let us in"));
 	assert_false(term_shows(term, "for user secret"));
-	quit(term);
+	set_quit(term);
 }
 
 static void rows_that_are_hidden_are_reported_with_the_grant(void **state)
@@ -92,7 +82,7 @@ static void rows_that_are_hidden_are_reported_with_the_grant(void **state)
 	struct term *term = start(plain, NULL);
 	assert_true(term_wait_text(term, "not visible to this role"));
 	assert_true(term_shows(term, "GRANT pg_monitor TO plain;"));
-	quit(term);
+	set_quit(term);
 	live_free(client);
 }
 
@@ -104,7 +94,7 @@ static void a_server_with_nobody_on_it(void **state)
 	assert_true(term_wait_text(term, "none leaked"));
 	assert_true(term_wait_text(term, "dbtop's own"));
 	assert_true(term_wait_text(term, "Nobody else is connected."));
-	quit(term);
+	set_quit(term);
 }
 
 static void a_full_server_shows_who_fills_it(void **state)
@@ -117,7 +107,7 @@ static void a_full_server_shows_who_fills_it(void **state)
 	assert_true(term_wait_text(term, "every slot is taken"));
 	CLEANUP(cleanup_free) char *pid = mem_printf("%d", (int)live_pid(client));
 	assert_true(term_wait_text(term, pid));
-	quit(term);
+	set_quit(term);
 	live_free(client);
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -13,6 +12,7 @@
 #include "model/assessment.h"
 #include "report/snapshot.h"
 #include "sample.h"
+#include "set.h"
 #include "term.h"
 
 static char path[] = "/tmp/dbtop-test-XXXXXX";
@@ -63,17 +63,6 @@ static void press(struct term *term, const char *keys, const char *then)
 	assert_true(term_wait_text(term, then));
 }
 
-static void quit(struct term *term)
-{
-	int status;
-	term_press(term, "q");
-	assert_true(term_wait_exit(term, &status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_false(term_is_alternate(term));
-	term_end(term);
-}
-
 static void the_player_obeys(void **state)
 {
 	(void)state;
@@ -91,7 +80,7 @@ static void the_player_obeys(void **state)
 	assert_true(term_wait_text(term, "5/5")); /* it plays to the end, and stops */
 	assert_true(term_wait_text(term, "▮▮ replay"));
 	press(term, "p", "▶ replay 2×"); /* and begins again */
-	quit(term);
+	set_quit(term);
 }
 
 static void nothing_can_be_done_to_it(void **state)
@@ -106,7 +95,7 @@ static void nothing_can_be_done_to_it(void **state)
 		press(term, keys[i], "a recording");
 	}
 	assert_false(term_shows(term, "kill"));
-	quit(term);
+	set_quit(term);
 }
 
 static void the_table_is_searched_and_moved(void **state)
@@ -127,7 +116,7 @@ static void the_table_is_searched_and_moved(void **state)
 	assert_true(term_wait_gone(term, "node server.js"));
 	press(term, "Esc", "node server.js");
 	press(term, "n", "not found: zebra");
-	quit(term);
+	set_quit(term);
 }
 
 static void the_mouse_is_obeyed(void **state)
@@ -155,7 +144,7 @@ static void the_mouse_is_obeyed(void **state)
 	assert_true(term_wait_text(term, "┌ Help"));
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "┌ Help"));
-	quit(term);
+	set_quit(term);
 }
 
 static void the_title_says_how_many(void **state)
@@ -164,7 +153,7 @@ static void the_title_says_how_many(void **state)
 	struct term *term = start(120, 36);
 	press(term, "{", "▮▮ replay");
 	assert_non_null(strstr(term_title(term), "dbtop 4 leaked, 14/25"));
-	quit(term);
+	set_quit(term);
 }
 
 static void themes_follow_each_other(void **state)
@@ -182,7 +171,7 @@ static void themes_follow_each_other(void **state)
 	}
 	/* what it said goes with the next key */
 	press(term, "S", "q quit");
-	quit(term);
+	set_quit(term);
 }
 
 /* The whole program in each theme, at each size: test_matrix.c plays the pages it cannot open. */
@@ -240,7 +229,7 @@ static void every_theme_at_every_size(void **state)
 			term_resize(term, sizes[s][0], sizes[s][1]);
 			look_at_pages(term, &palette, i ? 2 : 5);
 		}
-		quit(term);
+		set_quit(term);
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "demo/guardian.h"
+#include "demo/private_server.h"
 #include "sweeper.h"
 
 /* A wait is for a condition, and no bound of one is the program's: on a busy machine, and under
@@ -124,14 +125,10 @@ char *live_read(const char *path)
 
 int live_free_port(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
-		getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		fail_msg("no free port: %s", strerror(errno));
-	return ntohs(address.sin_port);
+	int port = private_server_free_port();
+	if (port < 0)
+		fail_msg("no free port: %s", strerror(-port));
+	return port;
 }
 
 /* One password for all servers of a test: the port of a proxy in between tells none. */

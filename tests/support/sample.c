@@ -299,22 +299,6 @@ static void add_rows(struct assessment *assessment, int max_connections,
 	count(assessment);
 }
 
-static struct slots unknown_slots(void)
-{
-	struct slots slots = {
-		.max = -1,
-		.reserved = -1,
-		.used = -1,
-		.free = -1,
-		.used_at_most = -1,
-		.free_at_least = -1,
-		.logging_in = -1,
-	};
-	for (size_t i = 0; i < STATUS_COUNT; i++)
-		slots.by_status[i] = -1;
-	return slots;
-}
-
 static const char *const sample_sources[SOURCE_COUNT] = {
 	[SOURCE_ACTIVITY] = "activity",
 	[SOURCE_PEERS] = "peers",
@@ -339,7 +323,7 @@ static struct assessment *new_assessment(void)
 		.sources = arena_array(arena, SOURCE_COUNT, sizeof(struct source_state)),
 		.n_sources = SOURCE_COUNT,
 		.limits = { MINUTES(5), MINUTES(5), MINUTES(1) },
-		.slots = unknown_slots(),
+		.slots = slots_unknown(),
 		.complete = true,
 	};
 	for (size_t i = 0; i < SOURCE_COUNT; i++)
