@@ -1,10 +1,8 @@
 /* Time, folders, the server, and what is asked of it. */
 #include "live.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
