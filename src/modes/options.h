@@ -97,7 +97,8 @@ struct option_info {
 /* The i-th option; false when there are no more. */
 bool options_info(size_t i, struct option_info *ret_info);
 
-/* Prints --help; it fits on a screen of 80×24. */
+/* Prints --help, in 80 columns. There are more than 24 lines: each mode has its own, because --help
+ * is where users look for it. */
 void options_help(FILE *file);
 
 #endif

@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "modes/options.h"
@@ -46,10 +48,28 @@ static void the_hint_repeats_connection_and_limits_but_no_password(void **state)
 	}
 }
 
+static void the_help_fits_into_80_columns(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t size, lines = 0;
+	FILE *file = open_memstream(&text, &size);
+	options_help(file);
+	assert_int_equal(fclose(file), 0);
+	for (const char *line = text; *line; lines++) {
+		size_t length = strcspn(line, "\n");
+		if (length > 80)
+			fail_msg("%zu columns: %.*s", length, (int)length, line);
+		line += length + 1;
+	}
+	assert_true(lines > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_hint_repeats_connection_and_limits_but_no_password),
+		cmocka_unit_test(the_help_fits_into_80_columns),
 	};
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }
