@@ -1,6 +1,7 @@
 /* The processes as they are judged, and the sessions that end with them. */
 #include "action/emergency_plan.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/peers.h"
 #include "model/rules.h"
 
 static bool may_be_ended(const struct connection *connection)
@@ -81,23 +83,46 @@ static bool ends_by_now(const struct emergency *emergency, const struct assessme
 		may_end_gone(emergency, connection->backend);
 }
 
+static size_t lesser(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The server's end of a TCP connection whose client on this machine has closed its own. */
+static bool is_lost(const struct assessment *assessment, const struct tcp_socket *socket)
+{
+	const struct peers *peers = assessment->peers;
+	return socket->inode && socket->state == TCP_CLOSE_WAIT &&
+		socket->local.port == peers->target.port && peers_is_local(peers, &socket->local) &&
+		peers_is_local(peers, &socket->remote);
+}
+
 size_t emergency_plan_unseen(const struct assessment *assessment)
 {
 	const struct peers *peers = assessment->peers;
-	size_t lost = 0, seen = 0, unseen = 0;
+	size_t lost_unix = 0, lost_tcp = 0, seen_unix = 0, seen_tcp = 0, unseen = 0, hidden = 0;
 	for (size_t i = 0; peers && i < peers->n_unix; i++)
-		lost += peers->unix_sockets[i].at_target &&
+		lost_unix += peers->unix_sockets[i].at_target &&
 			(!peers->unix_sockets[i].peer || peers->unix_sockets[i].shut);
+	for (size_t i = 0; peers && assessment->place.network_here && i < peers->n_tcp; i++)
+		lost_tcp += is_lost(assessment, &peers->tcp[i]);
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
-		if (connection->backend->client.family != AF_UNIX ||
-			connection->verdict.protection == PROTECTION_OWN)
+		bool is_unix = connection->backend->client.family == AF_UNIX;
+		bool is_gone = connection->end == CLIENT_END_GONE;
+		if (connection->verdict.protection == PROTECTION_OWN)
 			continue;
-		seen += connection->end == CLIENT_END_GONE;
-		unseen += connection->end == CLIENT_END_NOT_VISIBLE;
+		hidden += connection->backend->kind == BACKEND_HIDDEN;
+		seen_unix += is_gone && is_unix;
+		seen_tcp += is_gone && !is_unix;
+		unseen += is_unix && connection->end == CLIENT_END_NOT_VISIBLE;
 	}
-	lost -= seen < lost ? seen : lost;
-	return lost < unseen ? lost : unseen;
+	lost_unix -= lesser(seen_unix, lost_unix);
+	lost_tcp -= lesser(seen_tcp, lost_tcp);
+	/* a hidden row is of any family */
+	size_t over_unix = lesser(lost_unix, unseen + hidden);
+	size_t hidden_left = hidden - (over_unix > unseen ? over_unix - unseen : 0);
+	return over_unix + lesser(lost_tcp, hidden_left);
 }
 
 typedef bool ends_fn(const struct emergency *emergency, const struct assessment *assessment,

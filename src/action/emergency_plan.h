@@ -26,8 +26,9 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 struct action *emergency_plan_sessions(const struct emergency *emergency,
 	const struct assessment *assessment, const struct patterns *applications);
 
-/* How many sessions over the server's Unix socket have lost their client without our seeing which
- * they are: the backends' descriptors are another user's. */
+/* How many sessions have lost their client on this machine without our seeing which they are: over
+ * the server's Unix socket the backends' descriptors are another user's; over TCP, too, their rows
+ * are hidden from our role. */
 size_t emergency_plan_unseen(const struct assessment *assessment);
 
 #endif

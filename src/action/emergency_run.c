@@ -19,6 +19,7 @@
 #include "loop/handle.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
+#include "model/findings.h"
 #include "session/session.h"
 
 #define TICK_MS 25
@@ -284,6 +285,20 @@ static const char *why_not_connected(const struct emergency_run *run)
 		state->error ? state->error : server_status_name(state->status));
 }
 
+/* "None is left" is not said while there are sessions that nobody here can relate to a process. */
+static void doubt_none_left(struct emergency *emergency, const struct assessment *assessment)
+{
+	char text[FINDINGS_TEXT_MAX];
+	if (emergency->counted != 0)
+		return;
+	findings_describe_unreached(assessment, text);
+	if (!text[0])
+		return;
+	emergency->counted = -1;
+	emergency->cannot =
+		arena_printf(emergency->action.arena, "cannot tell how many are left: %s", text);
+}
+
 /* After the processes: end what is left, and count. */
 static void conclude(struct emergency_run *run, const struct emergency *fresh,
 	const struct assessment *assessment)
@@ -310,6 +325,7 @@ static void conclude(struct emergency_run *run, const struct emergency *fresh,
 	if (sessions->n_steps && end_sessions(run, sessions))
 		return;
 	emergency_left_count(emergency, fresh, sessions, unseen);
+	doubt_none_left(emergency, assessment);
 	action_free(sessions);
 	finish(run);
 }

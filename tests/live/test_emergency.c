@@ -311,6 +311,72 @@ static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
 	json_decref(result);
 }
 
+/* How many of the processes run. */
+static long count_running(struct live_program *const apps[static 3])
+{
+	return live_running(apps[0]) + live_running(apps[1]) + live_running(apps[2]);
+}
+
+/* Every slot is taken by sessions of two roles; dbtop is a plain role of a plain user, and may not
+ * end those of the other one, which are at work when their process is stopped. What it says that is
+ * left is what the server has left. */
+static void the_counts_are_the_servers(enum live_route route)
+{
+	const struct live_program_options plain = { .unprivileged = true };
+	CLEANUP(cleanup_free)
+	char *cron = live_conninfo(server, route, "user=cron application_name=leaky");
+	struct live_program *apps[] = {
+		live_group_app(&plain, route, "leaky", "idle", "12"),
+		live_group_app(&plain, route, "leaky", "active", "6"),
+		live_client_with(&plain, cron, "active", "4", NULL),
+	};
+	live_wait_sessions(server, NULL, SLOTS, 20000);
+	assert_int_equal(count_running(apps), 3);
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, route, "user=app");
+	struct live_program *dbtop =
+		live_dbtop_start(&plain, "--emergency", "--yes", "--json", conninfo, NULL);
+	int status = live_finish(dbtop, 60000);
+	json_t *result = live_parse_json(live_out(dbtop));
+	assert_true(json_is_false(live_member(result, "connected")));
+	for (size_t i = 0; i < sizeof(apps) / sizeof(apps[0]); i++) {
+		assert_target(
+			result, "targets", live_pid(apps[i]), "terminated", "holds_connections");
+		assert_int_equal(live_finish(apps[i], 5000), 128 + SIGTERM);
+	}
+	assert_int_equal(count_running(apps), 0);
+	long left = live_sessions(server, "application_name = 'leaky'");
+	if (number(result, "connections_left") != left || left < 4 || status != 1)
+		fail_msg("status %d, %ld left: %s", status, left, live_out(dbtop));
+	json_decref(result);
+}
+
+static void on_a_full_server_the_counts_are_the_servers(void **state)
+{
+	the_counts_are_the_servers(LIVE_UNIX);
+	live_group_clean_up(state);
+	the_counts_are_the_servers(LIVE_TCP4);
+}
+
+/* A session that is hidden from the role may be the application's, or not. */
+static void beside_a_hidden_session_none_left_is_not_said(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *cron = live_conninfo(server, LIVE_TCP4, "user=cron");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	PGconn *hidden = live_connect(cron);
+	struct live_program *app = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
+	struct live_run run = live_dbtop("--emergency", "--yes", "--json", conninfo, NULL);
+	json_t *result = live_parse_json(run.out);
+	assert_target(result, "targets", live_pid(app), "terminated", "holds_connections");
+	const char *error = live_text(result, "error");
+	if (run.status != 3 || !json_is_null(live_member(result, "connections_left")) || !error ||
+		!strstr(error, "cannot tell how many are left: 1 session is hidden"))
+		fail_msg("status %d: %s%s", run.status, run.out, run.err);
+	PQfinish(hidden);
+	json_decref(result);
+	live_run_clear(&run);
+}
+
 /* As systemd does with Restart=always. */
 static void what_a_supervisor_starts_again_survives_and_is_reported(void **state)
 {
@@ -492,6 +558,8 @@ int main(void)
 		LIVE_TEST(what_cannot_be_audited_is_not_begun),
 		LIVE_TEST(killed_in_the_middle_it_leaves_nothing_half_written),
 		LIVE_TEST(interrupted_it_says_what_was_done),
+		LIVE_TEST(on_a_full_server_the_counts_are_the_servers),
+		LIVE_TEST(beside_a_hidden_session_none_left_is_not_said),
 		/* root's */
 		LIVE_TEST(what_a_plain_user_cannot_see_is_not_called_clean),
 		LIVE_TEST(who_came_another_way_is_left_alone),
