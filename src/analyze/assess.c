@@ -19,6 +19,7 @@
 #include "model/lock.h"
 #include "model/proxy.h"
 #include "model/rules.h"
+#include "model/session_ends.h"
 
 /* A smaller difference of the clocks comes from adjusting the clock slowly. No comparison here
  * depends on so small a difference. */
@@ -208,6 +209,8 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 	assessment->peers = input->peers ? peers_ref(input->peers) : NULL;
 	assessment->proxy = input->proxy ? proxy_ref(input->proxy) : NULL;
 	assessment->locks = input->locks ? lock_table_ref(input->locks) : NULL;
+	assessment->session_ends =
+		input->session_ends ? session_ends_ref(input->session_ends) : NULL;
 	assessment->pages = input->pages ? pool_pages_ref(input->pages) : NULL;
 	assessment->bouncers =
 		arena_array(assessment->arena, input->n_bouncers, sizeof(*assessment->bouncers));

@@ -9,9 +9,10 @@ struct rules;
 struct assess_input {
 	/* NULL before the first answer; assess() takes a reference */
 	const struct activity *activity;
-	const struct peers *peers;      /* likewise */
-	const struct proxy *proxy;      /* likewise */
-	const struct lock_table *locks; /* likewise */
+	const struct peers *peers;               /* likewise */
+	const struct proxy *proxy;               /* likewise */
+	const struct lock_table *locks;          /* likewise */
+	const struct session_ends *session_ends; /* likewise */
 	const struct server_state *server;
 	const struct pool_pages *pages;        /* likewise */
 	const struct bouncer *const *bouncers; /* likewise, each */

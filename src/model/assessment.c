@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "model/lock.h"
 #include "model/proxy.h"
+#include "model/session_ends.h"
 
 static const char *const server_status_names[] = {
 	[SERVER_CONNECTING] = "connecting",
@@ -137,6 +138,7 @@ void assessment_free(struct assessment *assessment)
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
 		bouncer_unref(assessment->bouncers[i]);
 	lock_table_unref(assessment->locks);
+	session_ends_unref(assessment->session_ends);
 	proxy_unref(assessment->proxy);
 	arena_free(assessment->arena);
 }

@@ -257,6 +257,7 @@ struct assessment {
 	size_t n_bouncers;
 	const struct proxy *proxy; /* NULL if no proxy is expected, and before the first scan */
 	const struct lock_table *locks; /* NULL unless a screen needs it, and before its answer */
+	const struct session_ends *session_ends; /* NULL when not known */
 	struct rules_limits limits;
 	struct slots slots;
 	struct connection *connections; /* in the activity's order; without system processes */

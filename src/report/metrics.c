@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/findings.h"
+#include "model/session_ends.h"
 #include "report/metrics_counters.h"
 #include "report/metrics_pools.h"
 #include "report/metrics_rows.h"
@@ -180,6 +181,28 @@ static void write_limits_used(const struct metrics_writer *writer)
 	write_limit_rows(writer, true);
 }
 
+/* So many databases are shown: those that had most sessions. */
+#define DATABASES_MAX 20
+
+/* The server's own counters: one that begins anew on the server does so here. */
+static void write_session_ends(const struct metrics_writer *writer)
+{
+	const struct session_ends *ends = writer->assessment->session_ends;
+	for (size_t i = 0; writer->fresh && ends && i < ends->count && i < DATABASES_MAX; i++) {
+		const struct database_ends *item = &ends->items[i];
+		const char *name = item->database;
+		/* different names may be the same when they are clean */
+		if (session_ends_find(ends, name) != item)
+			continue;
+		metrics_put_known(writer, LABELS({ "database", name }, { "how", "abandoned" }),
+			item->abandoned);
+		metrics_put_known(
+			writer, LABELS({ "database", name }, { "how", "fatal" }), item->fatal);
+		metrics_put_known(
+			writer, LABELS({ "database", name }, { "how", "killed" }), item->killed);
+	}
+}
+
 static void write_terminated(const struct metrics_writer *writer)
 {
 	static const enum action_result results[] = { RESULT_TERMINATED, RESULT_GONE,
@@ -234,6 +257,8 @@ static const struct metric metrics[] = {
 		"The tightest CONNECTION LIMITs of roles and databases." },
 	{ "dbtop_limit_used_connections", TYPE_GAUGE, write_limits_used,
 		"Sessions that count against such a limit." },
+	{ "dbtop_sessions_ended_total", TYPE_COUNTER, write_session_ends,
+		"Sessions that ended in another way than by closing them, as the server counts." },
 	{ "dbtop_terminated_total", TYPE_COUNTER, write_terminated,
 		"Sessions that the guard was to end, by result." },
 	{ "dbtop_refresh_seconds", TYPE_GAUGE, write_refresh,

@@ -19,6 +19,7 @@
 #include "collect/locks.h"
 #include "collect/pages.h"
 #include "collect/proxy.h"
+#include "collect/session_ends.h"
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
@@ -91,6 +92,10 @@ static void on_rows(struct target *target)
 	refresh_until_complete(target);
 	if (target->locks_wanted && !target->paused)
 		locks_refresh(target->locks, target->locks_subject);
+	/* a single assessment does not wait for these counts, and a shutdown test has its own */
+	if (!target->options.refresh_until_complete && !target->options.scan_on_demand &&
+		!target->paused)
+		ends_watch_refresh(target->ends);
 }
 
 static void on_activity(void *data)
@@ -204,6 +209,7 @@ static void open_server(struct target *target)
 	target->backends = backends_new(target->session, &backends);
 	const struct locks_options locks = { .data = target, .published = on_locks };
 	target->locks = locks_new(target->session, &locks);
+	target->ends = ends_watch_new(target->session);
 	const struct poolers_callbacks poolers = {
 		.data = target,
 		.ready = on_pooler_ready,
@@ -288,6 +294,7 @@ void target_free(struct target *target)
 	pages_free(target->pages);
 	exits_free(target->exits);
 	locks_free(target->locks);
+	ends_watch_free(target->ends);
 	proxy_watch_free(target->proxy);
 	clients_free(target->clients);
 	backends_free(target->backends);

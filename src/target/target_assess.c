@@ -11,6 +11,7 @@
 #include "collect/locks.h"
 #include "collect/pages.h"
 #include "collect/proxy.h"
+#include "collect/session_ends.h"
 #include "model/assessment.h"
 #include "model/history.h"
 #include "model/peers.h"
@@ -159,6 +160,7 @@ void target_assess(struct target *target)
 		.incomplete = target_lacks_proxy(target),
 		.await_logins = !target->options.scan_on_demand,
 		.locks = locks_latest(target->locks),
+		.session_ends = ends_watch_latest(target->ends),
 		.server = &server,
 		.sources = sources,
 		.n_sources = SOURCE_COUNT + n_poolers,

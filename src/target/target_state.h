@@ -23,6 +23,7 @@ struct target {
 	struct locks *locks;
 	bool locks_wanted;
 	int32_t locks_subject;
+	struct ends_watch *ends;
 	struct poolers *poolers;
 	struct pages *pages;
 	uv_timer_t *tick;

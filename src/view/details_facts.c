@@ -1,6 +1,7 @@
 /* One table with a row for each fact: its section, its label, and the function that formats it. */
 #include "view/details_facts.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/instant.h"
 #include "base/plural.h"
 #include "model/assessment.h"
+#include "model/session_ends.h"
 #include "view/explain.h"
 #include "view/explain_locks.h"
 #include "view/explain_pool.h"
@@ -127,6 +129,22 @@ static const char *database(const struct subject *subject, enum style *style)
 {
 	(void)style;
 	return subject->backend->database;
+}
+
+/* How sessions of its database ended, by pg_stat_database. */
+static const char *session_ends(const struct subject *subject, enum style *style)
+{
+	const struct database_ends *ends =
+		session_ends_find(subject->assessment->session_ends, subject->backend->database);
+	char since[INSTANT_TEXT_MAX];
+	(void)style;
+	if (!ends || ends->abandoned < 0 || ends->fatal < 0 || ends->killed < 0)
+		return NULL;
+	return arena_printf(subject->arena,
+		"%" PRId64 " abandoned, %" PRId64 " fatal, %" PRId64 " killed in this database%s%s",
+		ends->abandoned, ends->fatal, ends->killed,
+		ends->reset_at == INSTANT_UNKNOWN ? "" : " since ",
+		ends->reset_at == INSTANT_UNKNOWN ? "" : instant_rfc3339(ends->reset_at, since));
 }
 
 static const char *user(const struct subject *subject, enum style *style)
@@ -456,6 +474,7 @@ static const struct field {
 	{ "Locks", "holds", locks_held },
 	{ "Locks", "asked", locks_age },
 	{ "Session", "database", database },
+	{ "Session", "sessions lost", session_ends },
 	{ "Session", "user", user },
 	{ "Session", "application", application },
 	{ "Session", "client", client },

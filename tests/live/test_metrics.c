@@ -188,6 +188,37 @@ static void an_ended_process_stays_in_the_sums(void **state)
 	finish(dbtop);
 }
 
+#define ENDED(how)                                                                                 \
+	"dbtop_sessions_ended_total{server=\"shop\",database=\"postgres\",how=\"" how "\"}"
+
+/* The server writes its counts a moment after the session has ended. */
+static void how_sessions_ended_is_counted_by_the_server(void **state)
+{
+	(void)state;
+	PGconn *conn = live_connect(super);
+	live_exec(conn, "SELECT pg_stat_reset()");
+	struct live_program *client = live_client(app, "idle", "2", NULL);
+	live_exec(conn,
+		"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+		" WHERE usename = 'app'");
+	for (int tries = 0; tries < WAIT_MS / 50; tries++) {
+		if (live_number(conn,
+			    "SELECT sessions_killed FROM pg_stat_database"
+			    " WHERE datname = current_database()") == 2)
+			break;
+		usleep(50000);
+	}
+	struct live_program *dbtop = METRICS("shop");
+	int port = port_of(dbtop);
+	wait_value(port, ENDED("killed"), 2);
+	CLEANUP(cleanup_free) char *text = scrape(port, "");
+	assert_true(value_of(text, ENDED("abandoned")) == 0);
+	assert_promtool(text);
+	finish(dbtop);
+	live_disconnect(conn);
+	live_free(client);
+}
+
 static void assert_starts(char *answer, const char *start)
 {
 	if (strncmp(answer, start, strlen(start)) != 0)
@@ -413,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(both_formats_of_a_server),
 		LIVE_TEST(an_ended_process_stays_in_the_sums),
+		LIVE_TEST(how_sessions_ended_is_counted_by_the_server),
 		LIVE_TEST(health_and_other_paths),
 		LIVE_TEST(wrong_usage_is_refused),
 		LIVE_TEST(a_crowd_that_dribbles_harms_nobody),

@@ -162,7 +162,7 @@ static void prepare_all(const char *conninfo)
 	static const char *const expected[] = { "set_config", "pg_stat_activity",
 		"pg_blocking_pids", "pg_terminate_backend", "pg_cancel_backend",
 		"json_to_recordset", "record_eq", "txid_status", "txid_snapshot_xmax",
-		"sessions_abandoned", "rolsuper" };
+		"sessions_abandoned", "stats_reset", "rolsuper" };
 	size_t count;
 	char **statements = list_statements(&count);
 	PGconn *conn = live_connect(conninfo);

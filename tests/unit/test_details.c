@@ -12,6 +12,7 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "model/pool.h"
+#include "model/session_ends.h"
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
@@ -265,6 +266,27 @@ static void test_no_answer_is_no_end(void **state)
 	close_world(&world);
 }
 
+static void test_how_sessions_of_the_database_ended(void **state)
+{
+	(void)state;
+	struct world world;
+	open_world(&world, SAMPLE_SCREEN, 9912);
+	check_lacks(draw(&world, 130, 60), "sessions lost");
+	const char *database = sample_find(world.assessment, 9912)->backend->database;
+	struct database_ends item = { database, 12, 1, 3, INSTANT_UNKNOWN };
+	struct session_ends ends = { .items = &item, .count = 1, .refs = 2 };
+	world.assessment->session_ends = &ends;
+	check_has(draw(&world, 130, 60), "12 abandoned, 1 fatal, 3 killed in this database ");
+	item.reset_at = 0;
+	check_has(draw(&world, 130, 60), "in this database since 1970-01-01T00:00:00");
+	item.killed = -1;
+	check_lacks(draw(&world, 130, 60), "sessions lost");
+	item.killed = 3;
+	item.database = "another";
+	check_lacks(draw(&world, 130, 60), "sessions lost");
+	close_world(&world);
+}
+
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
@@ -273,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_each_verdict_is_explained),
 		cmocka_unit_test(test_process_and_statement),
 		cmocka_unit_test(test_what_it_holds_back_and_does),
+		cmocka_unit_test(test_how_sessions_of_the_database_ended),
 		cmocka_unit_test(test_pool_slot),
 		cmocka_unit_test(test_outbox),
 		cmocka_unit_test(test_pgbouncer_link),

@@ -16,6 +16,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/session_ends.h"
 #include "report/metrics.h"
 #include "report/metrics_accept.h"
 #include "report/metrics_counters.h"
@@ -78,6 +79,8 @@ static void assert_lacks(const char *text, const char *part)
 		fail_msg("%s in:\n%s", part, text);
 }
 
+#define ENDED "dbtop_sessions_ended_total{server=\"shop\",database="
+
 static void the_sample_is_written_as_the_contract_says(void **state)
 {
 	(void)state;
@@ -116,21 +119,60 @@ static void openmetrics_differs_in_counters_units_and_its_end(void **state)
 	assessment_free(assessment);
 }
 
+/* Counts that the server does not have are no samples; two names that are the same when they are
+ * clean are one series. */
+static void ended_sessions_are_shown_by_database(void **state)
+{
+	(void)state;
+	static struct database_ends items[25] = {
+		{ "app", .abandoned = 12, .fatal = 1, .killed = 3 },
+		{ "twin?", .abandoned = 5, .fatal = -1, .killed = 0 },
+		{ "twin?", .abandoned = 6, .fatal = 6, .killed = 6 },
+	};
+	static struct session_ends ends = { .items = items, .count = 25, .refs = 2 };
+	char names[25][8];
+	for (size_t i = 3; i < 25; i++) {
+		snprintf(names[i], sizeof(names[i]), "db%zu", i);
+		items[i].database = names[i];
+	}
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	assessment->session_ends = &ends;
+	struct metrics_counters *counters = metrics_counters_new();
+	CLEANUP(cleanup_free) char *text = print_one(assessment, counters, METRICS_TEXT);
+	CLEANUP(cleanup_free) char *open = print_one(assessment, counters, METRICS_OPEN);
+	assert_has(text, "# TYPE dbtop_sessions_ended_total counter\n");
+	assert_has(text,
+		ENDED "\"app\",how=\"abandoned\"} 12\n" ENDED "\"app\",how=\"fatal\"} 1\n" ENDED
+		      "\"app\",how=\"killed\"} 3\n");
+	assert_has(text, ENDED "\"twin?\",how=\"abandoned\"} 5\n");
+	assert_lacks(text, ENDED "\"twin?\",how=\"fatal\"}");
+	assert_has(text, ENDED "\"db19\",how=\"killed\"} 0\n");
+	assert_lacks(text, ENDED "\"db20\"");
+	assert_has(open, "# TYPE dbtop_sessions_ended counter\n");
+	assert_no_series_twice(text);
+	metrics_counters_free(counters);
+	assessment_free(assessment);
+}
+
 /* Without current rows nothing is reported of sessions. */
 static void what_is_not_known_has_no_sample(void **state)
 {
 	(void)state;
 	static const enum sample_kind kinds[] = { SAMPLE_STALE, SAMPLE_FULL, SAMPLE_REFUSED,
 		SAMPLE_CONNECTING };
+	static struct database_ends items[] = { { "app", .abandoned = 12 } };
+	static struct session_ends ends = { .items = items, .count = 1, .refs = 9 };
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct assessment *assessment = sample_assessment(kinds[i]);
 		struct metrics_counters *counters = metrics_counters_new();
+		assessment->session_ends = &ends;
 		CLEANUP(cleanup_free) char *text = print_one(assessment, counters, METRICS_TEXT);
 		assert_has(text, "dbtop_up{server=\"shop\"} 0\n");
 		assert_lacks(text, "dbtop_slots{");
 		assert_lacks(text, "dbtop_connections{");
 		assert_lacks(text, "dbtop_leaked_connections{");
 		assert_lacks(text, "dbtop_process_connections{");
+		assert_lacks(text, "dbtop_sessions_ended_total{");
 		metrics_counters_free(counters);
 		assessment_free(assessment);
 	}
@@ -407,6 +449,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_sample_is_written_as_the_contract_says),
 		cmocka_unit_test(openmetrics_differs_in_counters_units_and_its_end),
+		cmocka_unit_test(ended_sessions_are_shown_by_database),
 		cmocka_unit_test(what_is_not_known_has_no_sample),
 		cmocka_unit_test(hostile_texts_stay_inside_their_quotes),
 		cmocka_unit_test(servers_stand_together_in_each_metric),
