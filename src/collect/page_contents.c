@@ -102,6 +102,7 @@ static void read_copy(struct arena *arena, const struct page_copy *copy, struct 
 	page->errors = totals->errors;
 	_Static_assert(sizeof(page->wait) == sizeof(totals->wait), "the same buckets");
 	memcpy(page->wait, totals->wait, sizeof(page->wait));
+	page->waited = totals->waited;
 	page->wait_p99 = page_percentile(totals->wait, 0.99);
 	page->held_limit = copy->limits.held > 0 ? copy->limits.held : -1;
 	page->pending_writes = totals->pending_writes == PAGE_UNKNOWN ? -1 : totals->pending_writes;

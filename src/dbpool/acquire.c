@@ -104,8 +104,10 @@ static bool settle(struct acquisition *request, bool ask)
 static void count_wait(const struct acquisition *request, int64_t now)
 {
 	struct page *page = request->pool->page;
-	if (page)
-		page_add(page->wait[page_bucket(now - request->started)], 1);
+	if (!page)
+		return;
+	page_add(page->wait[page_bucket(now - request->started)], 1);
+	page_add(page->totals.waited, (uint64_t)(now - request->started));
 }
 
 static int compare_since(const void *a, const void *b)

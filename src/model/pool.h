@@ -122,6 +122,7 @@ struct pool_page {
 	uint64_t acquired_total, timeouts, errors;
 	uint64_t lost_slots; /* sessions that ended while they were borrowed */
 	uint64_t wait[POOL_WAIT_BUCKETS];
+	uint64_t waited;        /* µs, by all of these together */
 	int64_t wait_p99;       /* µs; −1 before the first wait */
 	int64_t held_limit;     /* µs: held for longer is a leak; −1 or 0: no limit */
 	int64_t held_max;       /* µs, of the longest current lease; −1 if there is none */

@@ -139,7 +139,8 @@ struct page_totals {
 	int64_t pending_writes; /* as the application set it; PAGE_UNKNOWN */
 	uint64_t lost_slots;    /* sessions that ended while they were borrowed */
 	struct page_outbox outbox;
-	uint64_t reserved[3];
+	uint64_t waited; /* microseconds: the sum of what `wait` counts */
+	uint64_t reserved[2];
 };
 
 /* A slot's counters. Each slot has its own, because they then stay in the cache of the processor

@@ -308,6 +308,7 @@ static void take_totals(const struct page *page, struct page_sums *ret)
 		.pending_writes = totals->pending_writes,
 		.lost_slots = totals->lost_slots,
 		.outbox = totals->outbox,
+		.waited = totals->waited,
 	};
 	add_buckets(ret->wait, page->wait);
 }

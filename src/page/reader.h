@@ -57,6 +57,7 @@ struct page_sums {
 	struct page_outbox outbox;   /* its numbers may be of different moments */
 	int64_t longest_hold;        /* microseconds */
 	uint64_t wait[PAGE_BUCKETS]; /* how long acquire took: see page_bucket() */
+	uint64_t waited;             /* microseconds, by all of these together */
 	uint64_t hold[PAGE_BUCKETS]; /* how long connections were held */
 };
 

@@ -15,7 +15,7 @@ struct page_memory {
 	char *path;
 	int32_t pid;
 	uint64_t start_ticks;
-	uint64_t timeouts, rejected, wait[POOL_WAIT_BUCKETS];
+	uint64_t timeouts, rejected, wait[POOL_WAIT_BUCKETS], waited;
 	uint64_t seen; /* the number of the scan */
 };
 
@@ -124,6 +124,7 @@ static void count_page(struct metrics_counters *counters, const struct pool_page
 	pool->timeouts += take(&memory->timeouts, page->timeouts);
 	for (size_t i = 0; i < POOL_WAIT_BUCKETS; i++)
 		pool->wait[i] += take(&memory->wait[i], page->wait[i]);
+	pool->waited += take(&memory->waited, page->waited);
 	if (!page->outbox.present)
 		return;
 	pool->has_outbox = true;

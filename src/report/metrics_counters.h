@@ -25,6 +25,7 @@ struct pool_counts {
 	uint64_t timeouts, rejected;
 	bool has_outbox; /* `rejected` means something */
 	uint64_t wait[POOL_WAIT_BUCKETS];
+	uint64_t waited; /* microseconds */
 };
 
 /* Never NULL. */

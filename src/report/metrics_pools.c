@@ -44,7 +44,6 @@ void metrics_write_pool_timeouts(const struct metrics_writer *writer)
 /* The bounds of the histogram: 2^n µs. */
 static const int bounds[] = { 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26 };
 
-/* The page has no sum of the waits, so there is none here. */
 static void write_wait(const struct metrics_writer *writer, const struct pool_counts *pool)
 {
 	char bound[32];
@@ -63,6 +62,9 @@ static void write_wait(const struct metrics_writer *writer, const struct pool_co
 		below += pool->wait[bucket];
 	metrics_begin(writer, "_bucket", LABELS({ "pool", pool->name }, { "le", "+Inf" }));
 	fprintf(writer->file, "%" PRIu64 "\n", below);
+	metrics_begin(writer, "_sum", LABELS({ "pool", pool->name }));
+	fprintf(writer->file, "%" PRIu64 ".%06" PRIu64 "\n", pool->waited / USEC_PER_SEC,
+		pool->waited % USEC_PER_SEC);
 	metrics_begin(writer, "_count", LABELS({ "pool", pool->name }));
 	fprintf(writer->file, "%" PRIu64 "\n", below);
 }

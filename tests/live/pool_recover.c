@@ -268,6 +268,21 @@ static bool leak_shown(void *data)
 	return copy.slots[0].leaked;
 }
 
+/* The time that borrowers wait is on the page: of one, in vain. */
+static void time_of_waits(void)
+{
+	struct dbpool_lease leases[3], none;
+	for (int i = 0; i < 3; i++)
+		CHECK(dbpool_acquire(NULL, &leases[i]) == DBPOOL_OK);
+	read_page();
+	uint64_t before = copy.totals.waited;
+	CHECK(dbpool_acquire_at(NULL, &none, 20, NULL) == DBPOOL_TIMEOUT);
+	read_page();
+	CHECK(copy.totals.waited >= before + 20000 && copy.totals.timeouts == 1);
+	for (int i = 0; i < 3; i++)
+		CHECK(dbpool_release(&leases[i]) == DBPOOL_OK);
+}
+
 static int shows_itself(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -299,6 +314,7 @@ static int shows_itself(const char *argument)
 	CHECK(dbpool_release(&lease) == DBPOOL_OK);
 	read_page();
 	CHECK(copy.slots[0].state == PAGE_SLOT_IDLE && copy.totals.idle == 1);
+	time_of_waits();
 	CHECK(dbpool_shutdown(NULL) == DBPOOL_OK);
 	read_page();
 	CHECK(found == 0);

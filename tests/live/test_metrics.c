@@ -185,6 +185,7 @@ static void an_ended_process_stays_in_the_sums(void **state)
 	assert_true(value_of(after, POOL("wait_seconds_count", "")) >= counted);
 	CLEANUP(cleanup_free) char *open = scrape(port, OPEN);
 	assert_true(value_of(open, POOL("wait_seconds_bucket", ",le=\"+Inf\"")) >= counted);
+	assert_true(value_of(open, POOL("wait_seconds_sum", "")) >= 0);
 	finish(dbtop);
 }
 

@@ -404,12 +404,14 @@ static void a_histogram_is_cumulative_and_ends_with_all(void **state)
 	pages[0].wait[0] = 7;  /* without a wait */
 	pages[0].wait[8] = 2;  /* 128 to 256 µs */
 	pages[0].wait[31] = 1; /* over 17 minutes */
+	pages[0].waited = 1100000300;
 	update(counters, 1);
 	CLEANUP(cleanup_free) char *text = print_one(assessment, counters, METRICS_TEXT);
 	assert_has(text, "_bucket{server=\"shop\",pool=\"app\",le=\"0.000064\"} 7\n");
 	assert_has(text, "_bucket{server=\"shop\",pool=\"app\",le=\"0.000256\"} 9\n");
 	assert_has(text, "_bucket{server=\"shop\",pool=\"app\",le=\"67.108864\"} 9\n");
 	assert_has(text, "_bucket{server=\"shop\",pool=\"app\",le=\"+Inf\"} 10\n");
+	assert_has(text, "_sum{server=\"shop\",pool=\"app\"} 1100.000300\n");
 	assert_has(text, "_count{server=\"shop\",pool=\"app\"} 10\n");
 	metrics_counters_free(counters);
 	assessment_free(assessment);

@@ -119,6 +119,7 @@ static void what_is_written_is_read(void **state)
 	page_add(f->page->wait[9], 12);
 	page_set(f->page->totals.pending_writes, INT64_C(7));
 	page_set(f->page->totals.lost_slots, (uint64_t)4);
+	page_set(f->page->totals.waited, (uint64_t)70000);
 	f->page->totals.outbox =
 		(struct page_outbox){ 2, PAGE_FSYNC_NORMAL, 12, 1700000000000001, 3 };
 	page_set(f->page->slots[0].last_result_monotonic, now - 1500000);
@@ -146,6 +147,7 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(f->copy.totals.leaks, 1);
 	assert_int_equal(f->copy.totals.pending_writes, 7);
 	assert_int_equal(f->copy.totals.lost_slots, 4);
+	assert_int_equal(f->copy.totals.waited, 70000);
 	assert_int_equal(f->copy.totals.outbox.count, 2);
 	assert_int_equal(f->copy.totals.outbox.fsync, PAGE_FSYNC_NORMAL);
 	assert_int_equal(f->copy.totals.outbox.waiting, 12);
