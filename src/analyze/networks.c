@@ -40,17 +40,18 @@ static bool is_server_port(const struct peers_target *target, uint16_t port)
 
 static void chain(struct map *map, uint32_t *next, const struct endpoint *end, uint32_t row)
 {
-	next[row] = map_get(map, endpoint_key(end));
-	map_set(map, endpoint_key(end), row);
+	next[row] = map_swap(map, endpoint_key(end), row);
 }
 
 /* Rows are added from the last to the first, so that each chain is in their order. */
 static void index_rows(
 	const struct peers_target *target, struct arena *arena, struct network *network)
 {
-	size_t n = network->rows.n_tcp;
+	size_t n = network->rows.n_tcp, n_server = 0;
+	for (size_t i = 0; i < n; i++)
+		n_server += is_server_port(target, network->rows.tcp[i].local.port);
 	network->by_local = map_new(arena, n);
-	network->by_remote = map_new(arena, n);
+	network->by_remote = map_new(arena, n_server);
 	network->next_local = arena_array(arena, n, sizeof(*network->next_local));
 	network->next_remote = arena_array(arena, n, sizeof(*network->next_remote));
 	for (size_t i = n; i-- > 0;) {
@@ -228,13 +229,19 @@ bool networks_is_to_server(
 			: has_address(networks, networks->server, &socket->remote);
 }
 
+/* Whether several sessions have the client's end with this key. */
+static bool is_shared(const struct networks *networks, uint64_t client)
+{
+	return map_get(networks->sessions, client) != 1;
+}
+
 /* Whether the socket is held by another session with the same client address and port: a port can
  * be used again before the server has noticed that its first user is gone. */
 static bool is_siblings(const struct networks *networks, const struct tcp_socket *socket,
-	const struct backend *backend)
+	const struct backend *backend, uint64_t client)
 {
 	const struct activity *activity = networks->activity;
-	if (map_get(networks->sessions, endpoint_key(&backend->client)) == 1)
+	if (!is_shared(networks, client))
 		return false;
 	for (size_t i = 0; activity && i < activity->n_backends; i++) {
 		const struct backend *other = &activity->backends[i];
@@ -245,24 +252,25 @@ static bool is_siblings(const struct networks *networks, const struct tcp_socket
 	return false;
 }
 
-/* The server's end of the backend's connection, or NULL. *ret_certain: the backend is seen to hold
- * it, or another session is seen to hold the only one there is. */
-static const struct tcp_socket *server_end(
-	const struct networks *networks, const struct backend *backend, bool *ret_certain)
+/* The server's end of the backend's connection, or NULL; `client` is the key of the client's end.
+ * *ret_certain: the backend is seen to hold it, or another session is seen to hold the only one
+ * there is. */
+static const struct tcp_socket *server_end(const struct networks *networks,
+	const struct backend *backend, uint64_t client, bool *ret_certain)
 {
 	*ret_certain = false;
 	if (networks->server == NETWORK_NONE)
 		return NULL;
 	const struct network *network = &networks->items[networks->server];
 	const struct tcp_socket *found = NULL;
-	uint32_t row = map_get(network->by_remote, endpoint_key(&backend->client));
+	uint32_t row = map_get(network->by_remote, client);
 	for (; row != NO_ROW; row = network->next_remote[row]) {
 		const struct tcp_socket *socket = &network->rows.tcp[row];
 		if (find_backend(networks->peers, socket->inode, backend)) {
 			*ret_certain = true;
 			return socket;
 		}
-		if (is_siblings(networks, socket, backend))
+		if (is_siblings(networks, socket, backend, client))
 			*ret_certain = true;
 		else if (!found)
 			found = socket;
@@ -284,9 +292,10 @@ enum network_end networks_client_end(const struct networks *networks, size_t ind
 {
 	const struct network *network = &networks->items[index];
 	const struct tcp_socket *found = NULL;
-	bool certain, shared = map_get(networks->sessions, endpoint_key(&backend->client)) != 1;
-	const struct tcp_socket *far = server_end(networks, backend, &certain);
-	uint32_t row = map_get(network->by_local, endpoint_key(&backend->client));
+	uint64_t client = endpoint_key(&backend->client);
+	bool certain;
+	const struct tcp_socket *far = server_end(networks, backend, client, &certain);
+	uint32_t row = map_get(network->by_local, client);
 	for (; row != NO_ROW; row = network->next_local[row]) {
 		const struct tcp_socket *socket = &network->rows.tcp[row];
 		/* the kernel keeps a socket without an open descriptor for a while */
@@ -303,7 +312,7 @@ enum network_end networks_client_end(const struct networks *networks, size_t ind
 			found = socket;
 	}
 	*ret_socket = found;
-	if (shared && !certain)
+	if (!certain && is_shared(networks, client))
 		return NETWORK_END_UNCERTAIN;
 	return found ? NETWORK_END_FOUND : NETWORK_END_MISSING;
 }
@@ -323,11 +332,12 @@ bool networks_translate(const struct networks *networks, const struct backend *b
 {
 	if (!networks->peers->n_nat)
 		return false;
-	bool certain, shared = map_get(networks->sessions, endpoint_key(&backend->client)) != 1;
-	const struct tcp_socket *far = server_end(networks, backend, &certain);
+	uint64_t client = endpoint_key(&backend->client);
+	bool certain;
+	const struct tcp_socket *far = server_end(networks, backend, client, &certain);
 	const struct peers_nat *found = NULL;
-	uint32_t row = map_get(networks->nat, endpoint_key(&backend->client));
-	if (shared && !certain)
+	uint32_t row = map_get(networks->nat, client);
+	if (!certain && is_shared(networks, client))
 		return false;
 	for (; row != NO_ROW; row = networks->next_nat[row]) {
 		const struct peers_nat *nat = &networks->peers->nat[row];
@@ -367,6 +377,7 @@ const struct tcp_socket *networks_socket(
 bool networks_is_server_end_closed(const struct networks *networks, const struct backend *backend)
 {
 	bool certain;
-	const struct tcp_socket *end = server_end(networks, backend, &certain);
+	const struct tcp_socket *end =
+		server_end(networks, backend, endpoint_key(&backend->client), &certain);
 	return !end || end->state != TCP_ESTABLISHED;
 }

@@ -13,6 +13,7 @@ struct map {
 	struct arena *arena;
 	struct map_entry *entries;
 	size_t mask, count;
+	int shift; /* leaves as many bits of a hash as the mask has */
 };
 
 uint64_t map_mix(uint64_t key, uint64_t word)
@@ -25,9 +26,10 @@ uint64_t map_mix(uint64_t key, uint64_t word)
 	return z ^ (z >> 31);
 }
 
+/* The upper bits of a product depend on all bits of the key (Fibonacci hashing). */
 static struct map_entry *find(const struct map *map, uint64_t key)
 {
-	size_t i = map_mix(key, 0) & map->mask;
+	size_t i = (key * 0x9e3779b97f4a7c15u) >> map->shift;
 	while (map->entries[i].taken && map->entries[i].key != key)
 		i = (i + 1) & map->mask;
 	return &map->entries[i];
@@ -37,6 +39,7 @@ static void allocate(struct map *map, size_t size)
 {
 	map->entries = arena_array(map->arena, size, sizeof(*map->entries));
 	map->mask = size - 1;
+	map->shift = __builtin_clzll(map->mask);
 }
 
 struct map *map_new(struct arena *arena, size_t expected)
@@ -60,13 +63,20 @@ static void grow(struct map *map)
 			*find(map, old[i].key) = old[i];
 }
 
-void map_set(struct map *map, uint64_t key, uint32_t value)
+uint32_t map_swap(struct map *map, uint64_t key, uint32_t value)
 {
 	if ((map->count + 1) * 2 > map->mask + 1)
 		grow(map);
 	struct map_entry *entry = find(map, key);
+	uint32_t before = entry->taken ? entry->value : MAP_NONE;
 	map->count += !entry->taken;
 	*entry = (struct map_entry){ .key = key, .value = value, .taken = 1 };
+	return before;
+}
+
+void map_set(struct map *map, uint64_t key, uint32_t value)
+{
+	(void)map_swap(map, key, value);
 }
 
 uint32_t map_get(const struct map *map, uint64_t key)

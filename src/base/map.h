@@ -16,6 +16,9 @@ struct map *map_new(struct arena *arena, size_t expected) __attribute__((returns
 /* Sets the key's value; replaces an earlier one. */
 void map_set(struct map *map, uint64_t key, uint32_t value);
 
+/* The same; returns the earlier value, or MAP_NONE. */
+uint32_t map_swap(struct map *map, uint64_t key, uint32_t value);
+
 /* Returns the key's value, or MAP_NONE. */
 uint32_t map_get(const struct map *map, uint64_t key);
 
