@@ -224,8 +224,7 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
  * claim of a stats page, the application behind a proxy. */
 static void join_all(struct assessment *assessment, const struct assessment *previous)
 {
-	struct client_processes *processes = client_processes_new(assessment, previous,
-		pools_processes(assessment) + join_proxy_processes(assessment));
+	struct client_processes *processes = client_processes_new(assessment, previous);
 	pools_list(assessment);
 	join_clients(assessment, previous, processes);
 	join_bouncers(assessment, previous, processes);

@@ -8,7 +8,9 @@
 
 struct client_processes {
 	struct assessment *assessment;
-	struct map *peers;       /* of the peers block: pid and start → index there */
+	size_t room;             /* of the assessment's processes */
+	struct map *peers;       /* of the peers block: pid and start → index there; made when the
+				    first one is looked for */
 	struct map *by_pid;      /* of the listed ones among those: pid → index in the list */
 	struct map *by_identity; /* of the other listed ones; a pid may be used again, so the start
 				    is part of the key */
@@ -20,29 +22,23 @@ static uint64_t identity(int32_t pid, uint64_t start_ticks)
 }
 
 struct client_processes *client_processes_new(
-	struct assessment *assessment, const struct assessment *previous, size_t extra)
+	struct assessment *assessment, const struct assessment *previous)
 {
 	struct arena *arena = assessment->arena;
-	size_t n_peers = assessment->peers ? assessment->peers->n_processes : 0;
 	struct client_processes *list = arena_alloc(arena, sizeof(*list));
 	list->assessment = assessment;
-	list->peers = map_new(arena, n_peers);
-	for (size_t i = 0; i < n_peers; i++) {
-		const struct process *process = &assessment->peers->processes[i];
-		map_set(list->peers, identity(process->pid, process->start_ticks), (uint32_t)i);
-	}
-	list->by_pid = map_new(arena, n_peers);
-	list->by_identity = map_new(arena, extra);
-	/* At most all processes that hold a socket now, and all that are remembered. */
-	assessment->processes =
-		arena_array(arena, n_peers + (previous ? previous->n_processes : 0) + extra,
-			sizeof(*assessment->processes));
+	list->room = previous ? previous->n_processes : 0;
+	list->by_pid = map_new(arena, list->room);
+	list->by_identity = map_new(arena, 0);
+	assessment->processes = arena_array(arena, list->room, sizeof(*assessment->processes));
 	return list;
 }
 
 static uint32_t add(struct client_processes *list, const struct client_process *process)
 {
 	struct assessment *assessment = list->assessment;
+	assessment->processes = arena_grow(assessment->arena, assessment->processes,
+		assessment->n_processes, &list->room, sizeof(*assessment->processes));
 	uint32_t index = (uint32_t)assessment->n_processes++;
 	assessment->processes[index] = *process;
 	return index;
@@ -63,8 +59,21 @@ uint32_t client_processes_use(struct client_processes *list, uint32_t peer)
 	return index;
 }
 
+static void index_peers(struct client_processes *list)
+{
+	const struct peers *peers = list->assessment->peers;
+	size_t n = peers ? peers->n_processes : 0;
+	list->peers = map_new(list->assessment->arena, n);
+	for (size_t i = 0; i < n; i++)
+		map_set(list->peers,
+			identity(peers->processes[i].pid, peers->processes[i].start_ticks),
+			(uint32_t)i);
+}
+
 uint32_t client_processes_find(struct client_processes *list, int32_t pid, uint64_t start_ticks)
 {
+	if (!list->peers)
+		index_peers(list);
 	uint32_t peer = map_get(list->peers, identity(pid, start_ticks));
 	return peer == MAP_NONE ? NO_PROCESS : client_processes_use(list, peer);
 }

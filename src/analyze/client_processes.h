@@ -10,12 +10,13 @@
 
 struct client_processes;
 
-/* Makes an empty list in the assessment's arena. `extra` is how many processes may be added that
- * are neither in its peers block nor in `previous`, which may be NULL. */
+/* Makes an empty list in the assessment's arena, with room for as many as `previous` has, which may
+ * be NULL. */
 struct client_processes *client_processes_new(struct assessment *assessment,
-	const struct assessment *previous, size_t extra) __attribute__((returns_nonnull));
+	const struct assessment *previous) __attribute__((returns_nonnull));
 
-/* Each function returns an index into the assessment's processes. */
+/* Each function returns an index into the assessment's processes. It may move the list: pointers to
+ * its elements are not valid any more. */
 
 /* Adds a process of the peers block by its index there. */
 uint32_t client_processes_use(struct client_processes *list, uint32_t peer);

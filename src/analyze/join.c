@@ -12,6 +12,7 @@
 #include "base/map.h"
 
 struct join {
+	struct arena *arena; /* of the indexes */
 	struct assessment *assessment;
 	const struct assessment *previous;
 	const struct peers *peers;
@@ -60,7 +61,7 @@ static void index_unix_rows(struct join *join, const struct unix_socket *rows, s
 static void index_unix(struct join *join)
 {
 	const struct peers *peers = join->peers;
-	struct arena *arena = join->assessment->arena;
+	struct arena *arena = join->arena;
 	size_t n = peers->n_unix;
 	uint32_t next = 0;
 	for (size_t i = 0; i < peers->n_networks; i++)
@@ -391,6 +392,12 @@ static bool may_be_at_server(const struct join *join, const struct unix_socket *
 	return socket->at_target || !target->socket_inode;
 }
 
+static void count_owner(struct join *join, const struct socket_owner *owner)
+{
+	uint32_t process = client_processes_use(join->processes, owner->process);
+	join->assessment->processes[process].connections++;
+}
+
 /* Without an answer of the server the sockets alone show which processes hold its slots. */
 static void list_owners(struct join *join)
 {
@@ -401,9 +408,7 @@ static void list_owners(struct join *join)
 		const struct socket_owner *owner = peers_owners(peers, socket->inode, &count);
 		if (owner && socket->remote.port == peers->target.port &&
 			networks_is_to_server(join->networks, NETWORK_OWN, socket))
-			join->assessment
-				->processes[client_processes_use(join->processes, owner->process)]
-				.connections++;
+			count_owner(join, owner);
 	}
 	for (size_t i = 0; i < peers->n_unix; i++) {
 		size_t count;
@@ -411,18 +416,17 @@ static void list_owners(struct join *join)
 			peers_owners(peers, peers->unix_sockets[i].peer, &count);
 		if (owner && peers->unix_sockets[i].peer &&
 			may_be_at_server(join, &peers->unix_sockets[i]))
-			join->assessment
-				->processes[client_processes_use(join->processes, owner->process)]
-				.connections++;
+			count_owner(join, owner);
 	}
 }
 
 void join_clients(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes)
 {
-	struct arena *arena = assessment->arena;
+	struct arena *arena = arena_new();
 	const struct peers *peers = assessment->peers;
 	struct join join = {
+		.arena = arena,
 		.assessment = assessment,
 		.previous = previous,
 		.peers = peers,
@@ -443,4 +447,5 @@ void join_clients(struct assessment *assessment, const struct assessment *previo
 		join_one(&join, &assessment->connections[i]);
 	if (peers && !assessment->activity)
 		list_owners(&join);
+	arena_free(arena);
 }

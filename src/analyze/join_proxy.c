@@ -10,12 +10,6 @@
 #include "base/instant.h"
 #include "model/proxy.h"
 
-size_t join_proxy_processes(const struct assessment *assessment)
-{
-	const struct proxy *proxy = assessment->proxy;
-	return proxy && proxy->peers ? proxy->peers->n_processes : 0;
-}
-
 /* Reads a number of at most nine digits before `end`; the byte before it must be '/'. */
 static const char *number_before(const char *name, const char *end, int32_t *ret_number)
 {
@@ -24,7 +18,9 @@ static const char *number_before(const char *name, const char *end, int32_t *ret
 		at--;
 	if (at == end || end - at > 9 || at == name || at[-1] != '/')
 		return NULL;
-	*ret_number = (int32_t)strtol(at, NULL, 10);
+	*ret_number = 0;
+	for (const char *digit = at; digit < end; digit++)
+		*ret_number = *ret_number * 10 + (*digit - '0');
 	return at - 1;
 }
 

@@ -15,9 +15,6 @@
 
 struct client_processes;
 
-/* The number of processes that it may add. */
-size_t join_proxy_processes(const struct assessment *assessment);
-
 /* Sets `proxied` of all connections. Call it after join_clients(). */
 void join_proxy_mark(struct assessment *assessment);
 

@@ -15,6 +15,7 @@
 #include "model/assessment.h"
 
 struct logins {
+	struct arena *arena; /* of the indexes */
 	struct assessment *assessment;
 	const struct assessment *previous;
 	const struct peers *peers;
@@ -102,7 +103,7 @@ static uint32_t row_of(struct logins *logins, int32_t pid)
 	const struct activity *activity = logins->activity;
 	bool is_new = !logins->rows_by_pid;
 	if (is_new)
-		logins->rows_by_pid = map_new(logins->assessment->arena, activity->n_backends);
+		logins->rows_by_pid = map_new(logins->arena, activity->n_backends);
 	for (size_t i = 0; is_new && i < activity->n_backends; i++)
 		map_set(logins->rows_by_pid, (uint64_t)activity->backends[i].pid, (uint32_t)i);
 	return map_get(logins->rows_by_pid, (uint64_t)pid);
@@ -176,7 +177,7 @@ static uint32_t client_inode(struct logins *logins, const struct endpoint *clien
 	const struct peers *peers = logins->peers;
 	bool is_new = !logins->ends_by_client;
 	if (is_new)
-		logins->ends_by_client = map_new(logins->assessment->arena, peers->n_tcp);
+		logins->ends_by_client = map_new(logins->arena, peers->n_tcp);
 	for (size_t i = 0; is_new && i < peers->n_tcp; i++) {
 		const struct tcp_socket *socket = &peers->tcp[i];
 		if (socket->remote.port == peers->target.port && socket->inode)
@@ -358,12 +359,13 @@ static void list_logins(struct logins *logins, struct client_processes *processe
 void logins_join(struct assessment *assessment, const struct assessment *previous,
 	struct client_processes *processes)
 {
-	struct arena *arena = assessment->arena;
 	const struct peers *peers = assessment->peers;
 	const struct activity *activity = assessment->activity;
 	if (!peers || !activity || assessment->server.pooler)
 		return;
+	struct arena *arena = arena_new();
 	struct logins logins = {
+		.arena = arena,
 		.assessment = assessment,
 		.previous = previous,
 		.peers = peers,
@@ -383,6 +385,7 @@ void logins_join(struct assessment *assessment, const struct assessment *previou
 		list_client_ends(&logins);
 	list_unix_ends(&logins);
 	list_logins(&logins, processes);
+	arena_free(arena);
 }
 
 void logins_count(struct assessment *assessment)

@@ -93,11 +93,6 @@ void pools_list(struct assessment *assessment)
 	qsort(assessment->pools, assessment->n_pools, sizeof(*assessment->pools), compare_pools);
 }
 
-size_t pools_processes(const struct assessment *assessment)
-{
-	return assessment->pages ? assessment->pages->count : 0;
-}
-
 static const struct pool *find_pool(
 	const struct assessment *assessment, const struct bouncer_pool *wanted)
 {

@@ -14,7 +14,4 @@ void pools_assign(struct assessment *assessment);
 /* After the verdicts: counts the connections of each pool. */
 void pools_count(struct assessment *assessment);
 
-/* How many processes the pages may add to the list. */
-size_t pools_processes(const struct assessment *assessment);
-
 #endif

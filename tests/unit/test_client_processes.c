@@ -29,7 +29,7 @@ static void a_process_is_its_pid_and_start(void **state)
 	struct arena *arena = arena_new();
 	struct peers *peers = make_peers(3);
 	struct assessment assessment = { .arena = arena, .peers = peers };
-	struct client_processes *list = client_processes_new(&assessment, NULL, 2);
+	struct client_processes *list = client_processes_new(&assessment, NULL);
 	uint32_t second = client_processes_find(list, 2, 7);
 	assert_int_equal(assessment.processes[second].process.pid, 2);
 	assert_int_equal(client_processes_find(list, 2, 7), second);
@@ -55,7 +55,7 @@ static void many_are_found_at_once(void **state)
 	struct arena *arena = arena_new();
 	struct peers *peers = make_peers(MANY);
 	struct assessment assessment = { .arena = arena, .peers = peers };
-	struct client_processes *list = client_processes_new(&assessment, NULL, 0);
+	struct client_processes *list = client_processes_new(&assessment, NULL);
 	for (size_t i = 0; i < MANY; i++) {
 		uint32_t found = client_processes_find(list, (int32_t)(i + 1), i * 7);
 		assert_int_equal(assessment.processes[found].process.pid, (int32_t)(i + 1));

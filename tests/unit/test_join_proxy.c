@@ -122,8 +122,7 @@ static void begin(struct world *world, size_t n_connections, const struct backen
 		world->assessment->connections[i] = (struct connection){
 			.backend = &backends[i], .process = NO_PROCESS, .owner = NO_PROCESS
 		};
-	world->processes = client_processes_new(
-		world->assessment, NULL, 1 + join_proxy_processes(world->assessment));
+	world->processes = client_processes_new(world->assessment, NULL);
 }
 
 static void end(struct world *world)
