@@ -120,8 +120,9 @@ struct action {
 	struct arena *arena; /* owns everything here, the action too */
 	enum action_kind kind;
 	int64_t made_at;
-	const char *server; /* "app @ 127.0.0.1:5432"; NULL: none */
-	const char *role;   /* the database role that acts; NULL when not known */
+	const char *server;      /* "app @ 127.0.0.1:5432"; NULL: none */
+	const char *server_name; /* of the configuration; NULL: none */
+	const char *role;        /* the database role that acts; NULL when not known */
 	struct action_step *steps;
 	size_t n_steps;
 	enum stop_way stop_way; /* of its processes */

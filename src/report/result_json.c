@@ -95,7 +95,7 @@ enum list {
 /* An action or an emergency. */
 struct result_row {
 	int schema;
-	const char *action, *server, *error;
+	const char *action, *server, *server_name, *error;
 	int64_t at, made_at, terminated;
 	bool dry_run, connected, interrupted;
 	int connections_left;
@@ -109,7 +109,8 @@ struct result_row {
 	{ "targets", FIELD_LIST, LIST_TARGETS }, \
 	{ "terminated", FIELD_LARGE, AT(result_row, terminated) }, \
 	{ "survivors", FIELD_LIST, LIST_SURVIVORS }, \
-	{ "error", FIELD_NAME, AT(result_row, error) }
+	{ "error", FIELD_NAME, AT(result_row, error) }, \
+	{ "server_name", FIELD_NAME, AT(result_row, server_name) }
 /* clang-format on */
 
 static const struct json_field action_fields[] = {
@@ -284,6 +285,7 @@ static int print_action(const struct json_table *table, const struct action *pla
 		.action = action_kind_name(plan->kind),
 		.dry_run = dry_run,
 		.server = plan->server,
+		.server_name = plan->server_name,
 		.made_at = plan->made_at,
 		.terminated = plan->has_no_rows ? -1 : (int64_t)action_count_done(plan),
 		.error = plan->blind,

@@ -1,0 +1,422 @@
+/* Several servers in the modes without a screen: two that answer, one that is full, a port where
+ * nobody listens, and one that neither accepts nor refuses. What is wrong with one costs the others
+ * nothing. */
+#include "live_group.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "black_hole.h"
+
+#define WAIT_MS 60000
+
+#define OTHERS "application_name <> 'dbtop'"
+
+static struct private_server *second;
+static struct black_hole *hole;
+static char *config;             /* of all five: hung, dead, full, shop, web */
+static const char *shop, *app;   /* conninfos of the group's server */
+static char *web, *web_app;      /* of the second one */
+static struct live_program *two; /* fill the second server for role late */
+
+/* --- what was said --- */
+
+static size_t count_text(const char *text, const char *part)
+{
+	size_t count = 0;
+	for (const char *at = text; (at = strstr(at, part)); at++)
+		count++;
+	return count;
+}
+
+static void assert_has(const struct live_run *run, const char *part)
+{
+	if (!strstr(run->out, part))
+		fail_msg("no \"%s\" in status %d: %s%s", part, run->status, run->out, run->err);
+}
+
+static void assert_status(const struct live_run *run, int status)
+{
+	if (run->status != status)
+		fail_msg("status %d: %s%s", run->status, run->out, run->err);
+}
+
+/* The lines of JSON whose member has this text; the caller frees the array. */
+static json_t *lines_of(const char *text, const char *member, const char *value)
+{
+	json_t *found = json_array();
+	for (const char *line = text; *line && strchr(line, '\n'); line = strchr(line, '\n') + 1) {
+		json_t *object = json_loadb(line, strcspn(line, "\n"), 0, NULL);
+		assert_non_null(object);
+		const char *is = live_text(object, member);
+		if (is && strcmp(is, value) == 0)
+			json_array_append(found, object);
+		json_decref(object);
+	}
+	return found;
+}
+
+static size_t count_lines(const char *text, const char *member, const char *value)
+{
+	json_t *lines = lines_of(text, member, value);
+	size_t count = json_array_size(lines);
+	json_decref(lines);
+	return count;
+}
+
+/* --- leaks --- */
+
+static int backend_of(struct live_program *client)
+{
+	int pid = 0;
+	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
+	return pid;
+}
+
+/* A session whose client has been killed while its statement runs. */
+static int leave_one(const char *conninfo)
+{
+	struct live_program *client = live_client(conninfo, "active", NULL);
+	int pid = backend_of(client);
+	live_free(client);
+	return pid;
+}
+
+static void wait_for_end(const struct private_server *of, int pid)
+{
+	CLEANUP(cleanup_free) char *where = mem_printf("pid = %d", pid);
+	live_wait_sessions(of, where, 0, WAIT_MS);
+}
+
+/* --- reports --- */
+
+static void once_reports_each_and_sums_up(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "hung", "dead", "full", "shop", "web" };
+	struct live_run run = live_dbtop("--once", "-c", config, "--all", NULL);
+	assert_status(&run, 3);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CLEANUP(cleanup_free) char *heading = mem_printf("== %s ==\n", names[i]);
+		assert_has(&run, heading);
+	}
+	assert_has(&run, "\n5 servers: 3 cannot tell: hung, dead, full; 2 clean\n");
+	/* the one that hangs is named first, and reported last */
+	assert_true(strstr(run.out, "== hung ==") > strstr(run.out, "== web =="));
+	live_run_clear(&run);
+	int pid = leave_one(web_app);
+	run = live_dbtop("--once", "-c", config, "web", "dead", "shop", NULL);
+	assert_status(&run, 1);
+	assert_has(&run, "\n3 servers: 1 with findings: web; 1 cannot tell: dead; 1 clean\n");
+	/* the hint is about that server */
+	assert_has(&run, " web --kill-leaked --dry-run\n");
+	live_run_clear(&run);
+	CLEANUP(cleanup_free) char *end = mem_printf("SELECT pg_terminate_backend(%d)", pid);
+	live_sql(second, end);
+	wait_for_end(second, pid);
+	run = live_dbtop("--once", "-c", config, "web", "shop", NULL);
+	assert_status(&run, 0);
+	live_run_clear(&run);
+}
+
+static void json_is_a_line_for_each(void **state)
+{
+	(void)state;
+	struct live_run run =
+		live_dbtop("--json", "--count", "2", "-i", "0.1", "-c", config, "--all", NULL);
+	assert_status(&run, 3);
+	static const struct {
+		const char *name, *status;
+	} servers[] = { { "hung", NULL }, { "dead", "refused" }, { "full", "full" },
+		{ "shop", "ok" }, { "web", "ok" } };
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		json_t *lines = lines_of(run.out, "server.name", servers[i].name), *line;
+		size_t k;
+		assert_int_equal(json_array_size(lines), 2);
+		json_array_foreach(lines, k, line) if (servers[i].status)
+			assert_string_equal(live_text(line, "server.status"), servers[i].status);
+		json_decref(lines);
+	}
+	live_run_clear(&run);
+	/* servers that the configuration does not name have no name */
+	run = live_dbtop("--json", shop, web, NULL);
+	assert_status(&run, 0);
+	assert_int_equal(count_text(run.out, "\"name\":null"), 2);
+	assert_int_equal(count_text(run.out, "\n"), 2);
+	live_run_clear(&run);
+}
+
+struct awaited {
+	struct live_program *program;
+	const char *name;
+	size_t count;
+};
+
+static bool has_lines(void *data)
+{
+	const struct awaited *awaited = data;
+	assert_true(live_running(awaited->program));
+	return count_lines(live_out(awaited->program), "server.name", awaited->name) >=
+		awaited->count;
+}
+
+/* The one that hangs may take much longer than the others need for many lines. */
+static void nobody_waits_for_the_one_that_hangs(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *slow =
+		mem_printf("host=127.0.0.1 port=%d connect_timeout=600", black_hole_port(hole));
+	struct live_program *dbtop = live_dbtop_start(NULL, "--json", "--follow", "-i", "0.1", "-c",
+		config, slow, "dead", "shop", "web", NULL);
+	struct awaited awaited[] = { { dbtop, "dead", 3 }, { dbtop, "shop", 3 },
+		{ dbtop, "web", 3 } };
+	for (size_t i = 0; i < sizeof(awaited) / sizeof(awaited[0]); i++)
+		assert_true(live_wait(has_lines, &awaited[i], WAIT_MS));
+	/* a line of the one that hangs begins with what nobody else has */
+	const char *out = live_out(dbtop), *first = strstr(out, "\"name\":null");
+	assert_true(!first || first > strstr(out, "\"name\":\"web\""));
+	live_signal(dbtop, SIGTERM);
+	assert_int_equal(live_finish(dbtop, WAIT_MS), 3);
+}
+
+/* --- ending --- */
+
+static void kill_leaked_ends_those_of_each(void **state)
+{
+	(void)state;
+	int here = leave_one(app), there = leave_one(web_app);
+	struct live_run run =
+		live_dbtop("--kill-leaked", "--dry-run", "-c", config, "shop", "dead", "web", NULL);
+	assert_status(&run, 1);
+	assert_has(&run, "== shop ==\n");
+	assert_has(&run, "== web ==\n");
+	assert_non_null(strstr(run.err, "dbtop: dead: cannot tell: "));
+	live_run_clear(&run);
+	run = live_dbtop("--kill-leaked", "--yes", "--json", "-c", config, "--all", NULL);
+	/* nothing survived where it could act, and three servers cannot tell */
+	assert_status(&run, 3);
+	wait_for_end(server, here);
+	wait_for_end(second, there);
+	const struct {
+		const char *name;
+		int pid;
+	} ended[] = { { "shop", here }, { "web", there } };
+	for (size_t i = 0; i < 2; i++) {
+		json_t *lines = lines_of(run.out, "server_name", ended[i].name);
+		assert_int_equal(json_array_size(lines), 1);
+		json_t *step =
+			live_find_number(json_array_get(lines, 0), "targets", "pid", ended[i].pid);
+		assert_non_null(step);
+		assert_string_equal(live_text(step, "result"), "terminated");
+		json_decref(lines);
+	}
+	assert_int_equal(count_lines(run.out, "server_name", "dead"), 1);
+	live_run_clear(&run);
+}
+
+static struct live_program *ask(void)
+{
+	const struct live_program_options terminal = { .terminal = true };
+	struct live_program *dbtop =
+		live_dbtop_start(&terminal, "--kill-leaked", "-c", config, "shop", "web", NULL);
+	live_wait_err(dbtop, "End 2 connections on 2 servers? [y/N] ", WAIT_MS);
+	return dbtop;
+}
+
+static void one_answer_is_for_all_plans(void **state)
+{
+	(void)state;
+	int here = leave_one(app), there = leave_one(web_app);
+	struct live_program *dbtop = ask();
+	live_type(dbtop, "n\n");
+	assert_int_equal(live_finish(dbtop, WAIT_MS), 1);
+	live_free(dbtop);
+	assert_int_equal(live_sessions(server, OTHERS), 1);
+	dbtop = ask();
+	live_type(dbtop, "y\n");
+	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
+	wait_for_end(server, here);
+	wait_for_end(second, there);
+}
+
+/* Each server has its own times and its own log lines. */
+static void the_guard_watches_each(void **state)
+{
+	(void)state;
+	struct live_program *guard = live_dbtop_start(NULL, "--guard", "--yes", "--json", "-i",
+		"0.2", "--for", "0.5", "-c", config, "--all", NULL);
+	live_wait_err(guard, "shop: connected to ", WAIT_MS);
+	live_wait_err(guard, "web: connected to ", WAIT_MS);
+	live_wait_err(guard, "full: not connected", WAIT_MS);
+	int here = leave_one(app);
+	wait_for_end(server, here);
+	int there = leave_one(web_app);
+	wait_for_end(second, there);
+	CLEANUP(cleanup_free) char *of_shop = mem_printf("shop: session %d (", here);
+	CLEANUP(cleanup_free) char *of_web = mem_printf("web: session %d (", there);
+	live_wait_err(guard, of_shop, WAIT_MS);
+	live_wait_err(guard, of_web, WAIT_MS);
+	live_wait_out(guard, "\"server_name\":\"shop\"", WAIT_MS);
+	live_wait_out(guard, "\"server_name\":\"web\"", WAIT_MS);
+	live_signal(guard, SIGTERM);
+	assert_int_equal(live_finish(guard, WAIT_MS), 0);
+}
+
+/* --- metrics --- */
+
+/* The answer, which the caller frees. */
+static char *get(int port, const char *path)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	CLEANUP(cleanup_free)
+	char *request = mem_printf("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	char *text = mem_alloc(1 << 20);
+	size_t length = 0;
+	ssize_t got;
+	while ((got = read(fd, text + length, (1 << 20) - length - 1)) > 0)
+		length += (size_t)got;
+	return text;
+}
+
+static bool has_samples(void *data)
+{
+	static const char *const samples[] = { "dbtop_up{server=\"hung\"} 0\n",
+		"dbtop_up{server=\"dead\"} 0\n", "dbtop_up{server=\"full\"} 0\n",
+		"dbtop_up{server=\"shop\"} 1\n", "dbtop_up{server=\"web\"} 1\n" };
+	CLEANUP(cleanup_free) char *text = get(*(const int *)data, "/metrics");
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		if (!strstr(text, samples[i]))
+			return false;
+	return true;
+}
+
+static int serve(struct live_program *dbtop)
+{
+	int port = 0;
+	live_wait_err(dbtop, "/metrics\n", WAIT_MS);
+	const char *at = strstr(live_err(dbtop), "http://127.0.0.1:");
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "http://127.0.0.1:%d/", &port), 1);
+	return port;
+}
+
+static void assert_promtool(const char *answer)
+{
+	const char *const argv[] = { "promtool", "check", "metrics", NULL };
+	const struct live_program_options options = {
+		.argv = argv,
+		.input = strstr(answer, "\r\n\r\n") + 4,
+	};
+	struct live_run run = live_run(&options, WAIT_MS);
+	if (run.status != 0)
+		fail_msg("promtool: %s%s", run.out, run.err);
+	live_run_clear(&run);
+}
+
+static bool is_fresh(void *data)
+{
+	CLEANUP(cleanup_free) char *text = get(*(const int *)data, "/healthz");
+	return strstr(text, " 200 ") && strstr(text, "ok: 2 of 2 servers");
+}
+
+static void metrics_have_a_label_for_each(void **state)
+{
+	(void)state;
+	struct live_program *dbtop =
+		live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", "-c", config, "--all", NULL);
+	int port = serve(dbtop);
+	assert_true(live_wait(has_samples, &port, WAIT_MS));
+	CLEANUP(cleanup_free) char *text = get(port, "/metrics");
+	assert_promtool(text);
+	assert_int_equal(count_text(text, "# TYPE dbtop_up gauge\n"), 1);
+	assert_non_null(strstr(text, "\ndbtop_slots{server=\"web\",kind=\"max\"} "));
+	assert_null(strstr(text, "\ndbtop_slots{server=\"dead\""));
+	CLEANUP(cleanup_free) char *health = get(port, "/healthz");
+	assert_non_null(strstr(health, " 503 "));
+	assert_non_null(strstr(health, "not fresh: 2 of 5 servers are\n"));
+	live_signal(dbtop, SIGTERM);
+	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
+	/* one database as two roles: no series is there twice */
+	dbtop = live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", shop, app, NULL);
+	port = serve(dbtop);
+	assert_true(live_wait(is_fresh, &port, WAIT_MS));
+	CLEANUP(cleanup_free) char *twice = get(port, "/metrics");
+	assert_promtool(twice);
+	assert_int_equal(count_text(twice, "\ndbtop_up{"), 2);
+	assert_int_equal(count_text(twice, "#2\"} 1\n"), 1);
+	live_signal(dbtop, SIGTERM);
+	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
+}
+
+/* --- the servers --- */
+
+static void set_up(void)
+{
+	static const char *const settings[] = { "max_connections=7",
+		"superuser_reserved_connections=5", NULL };
+	second = live_server_start(settings);
+	hole = black_hole_open("127.0.0.1", 0);
+	live_sql(second, "CREATE ROLE app SUPERUSER LOGIN; CREATE ROLE late LOGIN");
+	shop = live_group_conninfo(LIVE_TCP4, NULL);
+	app = live_group_conninfo(LIVE_TCP4, "user=app");
+	web = live_conninfo(second, LIVE_TCP4, NULL);
+	web_app = live_conninfo(second, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free) char *late = live_conninfo(second, LIVE_TCP4, "user=late");
+	two = live_client(late, "idle", "2", NULL);
+	CLEANUP(cleanup_free)
+	char *text = mem_printf("databases:\n"
+				"  hung: host=127.0.0.1 port=%d connect_timeout=2\n"
+				"  dead: host=127.0.0.1 port=%d\n"
+				"  full: %s\n"
+				"  shop: %s\n"
+				"  web: %s\n",
+		black_hole_port(hole), live_free_port(), late, shop, web);
+	config = live_file(live_folder(), "fleet.yaml", text);
+}
+
+static void take_down(void)
+{
+	live_free(two);
+	private_server_stop(second);
+	black_hole_close(hole);
+	free(config);
+	free(web);
+	free(web_app);
+}
+
+static void clean_up(void)
+{
+	CLEANUP(cleanup_free) char *path = live_audit_path();
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LIVE_TEST(once_reports_each_and_sums_up),
+		LIVE_TEST(json_is_a_line_for_each),
+		LIVE_TEST(nobody_waits_for_the_one_that_hangs),
+		LIVE_TEST(kill_leaked_ends_those_of_each),
+		LIVE_TEST(one_answer_is_for_all_plans),
+		LIVE_TEST(the_guard_watches_each),
+		LIVE_TEST(metrics_have_a_label_for_each),
+	};
+	return LIVE_GROUP("fleet", tests, .sql = "CREATE ROLE app LOGIN", .set_up = set_up,
+		.take_down = take_down, .clean_up = clean_up);
+}
