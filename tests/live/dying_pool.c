@@ -1,6 +1,7 @@
 /* One application of libdbpool's and its shutdown: dying_pool CONNINFO BEHAVIOUR
  *
- * A pool of two connections, and a loop that works with them. */
+ * A pool of two connections, and a loop that works with them. The second connection is opened when
+ * everything else is ready: a test that waits for two signals a program that is prepared. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #define WRITES 12
 
 static struct dbpool_config config = {
-	.size = sizeof(config), .name = "dying", .min = 2, .max = 2
+	.size = sizeof(config), .name = "dying", .min = 1, .max = 2
 };
 
 static void start(void)
@@ -35,9 +36,16 @@ static int run(const char *sql)
 	return r;
 }
 
+static void open_both_connections(void)
+{
+	DBPOOL_SCOPED(first, NULL);
+	DBPOOL_SCOPED(second, NULL);
+}
+
 /* Until the pool lends no more. */
 static int work(void)
 {
+	open_both_connections();
 	while (run("SELECT 1") == 0)
 		usleep(2000);
 	return 0;

@@ -254,11 +254,8 @@ static void behind_a_forwarder_the_reason_is_true(void **state)
 	CLEANUP(cleanup_free)
 	char *through = mem_printf(
 		"%s port=%d", conninfo, atoi(strstr(live_err(socat), " 127.0.0.1:") + 11));
-	/* long enough to see its sockets */
-	CLEANUP(cleanup_free)
-	char *timeout = mem_printf("%d", live_rounds(100) < 100 ? 20 : 4);
 	struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2",
-		"--ready-timeout", timeout, through, "--", DYING_PATH, through, "closed", NULL);
+		"--ready-timeout", "4", through, "--", DYING_PATH, through, "closed", NULL);
 	bool passes = run.status == 0 && strstr(run.out, "\"behaviour\":\"closed\"");
 	bool says_why = run.status == 3 &&
 		strstr(run.out, "more, whose sessions cannot be told from others'");
@@ -275,7 +272,7 @@ static void a_client_a_round_is_judged_with_a_connection(void **state)
 	static const struct expectation rounds = { { "--ready-timeout", "3", "--timeout", "30" },
 		"while \"$0\" \"$1\" \"$2\"; do sleep 0.05; done", "once", NULL, NULL, 0, NULL,
 		NULL, NULL };
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < live_rounds(5); i++) {
 		int status;
 		json_t *result = run_dbtop(&rounds, &status);
 		bool none = strcmp(live_text(result, "verdict"), "none") == 0;

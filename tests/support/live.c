@@ -38,6 +38,12 @@ int live_rounds(int n)
 	return rounds > 0 ? rounds : 1;
 }
 
+/* cmocka keeps the pointer. */
+__attribute__((constructor)) static void choose_tests(void)
+{
+	cmocka_set_test_filter(getenv("DBTOP_TEST_FILTER"));
+}
+
 int live_patience(int ms)
 {
 	return ms * SLOW_FACTOR;
