@@ -1,7 +1,10 @@
 /* The words of the assessment, and how it is freed. */
 #include "model/assessment.h"
 
+#include <string.h>
+
 #include "base/arena.h"
+#include "base/instant.h"
 #include "model/lock.h"
 #include "model/proxy.h"
 #include "model/session_ends.h"
@@ -113,6 +116,31 @@ const struct slot_limit *assessment_binding_limit(const struct assessment *asses
 	if (!assessment->n_slot_limits || tightest->limit < 0)
 		return NULL;
 	return free < 0 || slot_limit_left(tightest) < free ? tightest : NULL;
+}
+
+int64_t assessment_oldest_transaction(const struct assessment *assessment)
+{
+	int64_t oldest = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		int64_t age = connection->backend->kind == BACKEND_CLIENT &&
+				connection->verdict.protection != PROTECTION_OWN
+			? instant_elapsed(connection->backend->xact_start, assessment->server_now)
+			: -1;
+		if (age > oldest)
+			oldest = age;
+	}
+	return oldest;
+}
+
+int assessment_count_lock_waits(const struct assessment *assessment)
+{
+	int count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const char *type = assessment->connections[i].backend->wait_event_type;
+		count += type && strcmp(type, "Lock") == 0;
+	}
+	return count;
 }
 
 const char *assessment_server(const struct assessment *assessment, struct arena *arena)

@@ -299,6 +299,11 @@ int slot_limit_left(const struct slot_limit *limit);
 /* The limit that leaves less room than the server itself; NULL if none does. */
 const struct slot_limit *assessment_binding_limit(const struct assessment *assessment);
 
+/* µs: the age of the oldest transaction of a client other than dbtop; 0: none is open. */
+int64_t assessment_oldest_transaction(const struct assessment *assessment);
+/* The sessions that wait for a lock. */
+int assessment_count_lock_waits(const struct assessment *assessment);
+
 /* The connection's process, or NULL. */
 const struct client_process *assessment_process(
 	const struct assessment *assessment, const struct connection *connection);

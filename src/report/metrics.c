@@ -107,31 +107,15 @@ static void write_processes(const struct metrics_writer *writer)
 
 static void write_oldest_transaction(const struct metrics_writer *writer)
 {
-	const struct assessment *assessment = writer->assessment;
-	int64_t oldest = 0;
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		int64_t age = connection->backend->kind == BACKEND_CLIENT &&
-				connection->verdict.protection != PROTECTION_OWN
-			? instant_elapsed(connection->backend->xact_start, assessment->server_now)
-			: -1;
-		if (age > oldest)
-			oldest = age;
-	}
 	if (writer->fresh)
-		metrics_put_seconds(writer, NULL, oldest);
+		metrics_put_seconds(
+			writer, NULL, assessment_oldest_transaction(writer->assessment));
 }
 
 static void write_lock_waits(const struct metrics_writer *writer)
 {
-	const struct assessment *assessment = writer->assessment;
-	int64_t count = 0;
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const char *type = assessment->connections[i].backend->wait_event_type;
-		count += type && strcmp(type, "Lock") == 0;
-	}
 	if (writer->fresh)
-		metrics_put(writer, NULL, count);
+		metrics_put(writer, NULL, assessment_count_lock_waits(writer->assessment));
 }
 
 static void write_logging_in(const struct metrics_writer *writer)

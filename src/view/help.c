@@ -48,6 +48,21 @@ static const struct sign {
 
 #define N_SIGNS (sizeof(signs) / sizeof(signs[0]))
 
+static const struct sign overview_signs[] = {
+	{ "!", STYLE_LEAKED, "no answer, full, or few slots are free" },
+	{ "✗", STYLE_LEAKED, "connections are leaked" },
+	{ "•", STYLE_CAUTION, "sessions wait, or a long transaction" },
+	{ "███", STYLE_USED, "slots in use" },
+	{ "▓▓▓", STYLE_USED_LEAKED, "slots leaked" },
+	{ "░░░", STYLE_FREE, "slots that are free" },
+	{ "▒▒▒", STYLE_RESERVED, "slots reserved for superusers" },
+	{ "IN TX", STYLE_HEADING, "age of the oldest transaction" },
+	{ "WAIT", STYLE_HEADING, "sessions that wait for a lock" },
+	{ "DATA", STYLE_HEADING, "how old the numbers are" },
+};
+
+#define N_OVERVIEW_SIGNS (sizeof(overview_signs) / sizeof(overview_signs[0]))
+
 struct list {
 	struct pair entries[ENTRIES_MAX];
 	size_t count;
@@ -60,11 +75,14 @@ static void add(struct list *list, const char *left, enum style style, const cha
 		list->entries[list->count++] = (struct pair){ left, right, style, STYLE_TEXT };
 }
 
-/* Whether the key is one of the table's. The keys of other screens are shown there only. */
+/* Whether the key works on the table, or on the screen that covers it. The keys of dialogs are
+ * shown there only. */
 static bool is_listed(
 	const struct ui_state *ui, const struct key_help *key, enum help_section section)
 {
-	return !key->view && key->what && key->section == section && ui_key_works(ui, key);
+	const struct view *base = ui_base(ui);
+	bool is_here = key->view == base || (base && key->everywhere);
+	return is_here && key->what && key->section == section && ui_key_works(ui, key);
 }
 
 static void add_keys(struct list *list, const struct ui_state *ui, enum help_section section)
@@ -81,11 +99,14 @@ static void add_keys(struct list *list, const struct ui_state *ui, enum help_sec
 	}
 }
 
-static void add_signs(struct list *list)
+static void add_signs(struct list *list, const struct ui_state *ui)
 {
+	bool is_table = !ui_base(ui);
+	const struct sign *from = is_table ? signs : overview_signs;
+	size_t count = is_table ? N_SIGNS : N_OVERVIEW_SIGNS;
 	add(list, "Signs", STYLE_STRONG, NULL);
-	for (size_t i = 0; i < N_SIGNS; i++)
-		add(list, signs[i].sign, signs[i].style, signs[i].meaning);
+	for (size_t i = 0; i < count; i++)
+		add(list, from[i].sign, from[i].style, from[i].meaning);
 }
 
 static void add_rights(struct list *list, const struct assessment *assessment)
@@ -224,9 +245,11 @@ static void draw(const struct frame *frame)
 	struct list list = { .count = 0 };
 	for (size_t i = 0; i < HELP_SECTIONS; i++)
 		add_keys(&list, frame->ui, (enum help_section)i);
-	add_signs(&list);
-	add_rights(&list, frame->assessment);
-	add_advice(&list, frame->assessment);
+	add_signs(&list, frame->ui);
+	if (frame->assessment) {
+		add_rights(&list, frame->assessment);
+		add_advice(&list, frame->assessment);
+	}
 	size_t at = best_split(frame->grid, &list);
 	struct sheet sheet = split(frame->grid, &list, at);
 	struct dialog dialog = {

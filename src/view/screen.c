@@ -196,12 +196,12 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 		draw_position(frame, shape->closing_rule ? end : rule);
 }
 
-/* Draws the screen on top. The table below it is dimmed, the header is not. */
+/* Draws the dialog on top. The table below it is dimmed, the header is not. */
 static void draw_dialog(const struct frame *frame)
 {
 	struct grid *grid = frame->grid;
 	const struct view *top = ui_top(frame->ui);
-	if (!top)
+	if (!top || top->is_whole)
 		return;
 	grid_flatten(grid, (struct rect){ 0, HEADER_LINES, grid->width, grid->height }, STYLE_DIM);
 	top->draw(frame);
@@ -220,12 +220,15 @@ struct ui_shown screen_build(const struct assessment *assessment, const struct h
 		.plan = plan,
 		.ui = ui,
 		.shown = &shown,
-		.now = ui->now ? ui->now : assessment->now,
+		.now = ui->now || !assessment ? ui->now : assessment->now,
 	};
+	const struct view *base = ui_base(ui);
 	struct shape shape = shape_of(width, height);
 	grid->ascii = ui->ascii;
 	grid_reset(grid, width > 0 ? width : 0, height > 0 ? height : 0);
-	if (shape.numbers_only)
+	if (base)
+		base->draw(&frame);
+	else if (shape.numbers_only)
 		header_draw_numbers(&frame);
 	else
 		draw_main(&frame, &shape);

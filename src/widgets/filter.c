@@ -124,6 +124,19 @@ bool filter_matches(const struct filter *filter, const struct assessment *assess
 	return true;
 }
 
+bool filter_matches_text(const struct filter *filter, const char *text)
+{
+	for (size_t i = 0; i < filter->n_terms; i++) {
+		const struct filter_term *term = &filter->terms[i];
+		size_t length;
+		bool has =
+			find_term(text, 0, filter->text + term->from, term->length, &length) >= 0;
+		if (has == term->negated)
+			return false;
+	}
+	return true;
+}
+
 long filter_find(const struct filter *filter, enum column_id column, const char *text, size_t from,
 	size_t *ret_length)
 {

@@ -34,6 +34,9 @@ void filter_set(struct filter *filter, const char *text);
 bool filter_matches(const struct filter *filter, const struct assessment *assessment,
 	const struct connection *connection);
 
+/* Whether one text has all terms; the fields that they name do not count. */
+bool filter_matches_text(const struct filter *filter, const char *text);
+
 /* Finds the first match, at or after `from`, of a term that applies to this column. Returns its
  * byte offset and sets *ret_length; −1 if there is none. */
 long filter_find(const struct filter *filter, enum column_id column, const char *text, size_t from,

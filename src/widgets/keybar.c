@@ -108,12 +108,19 @@ static bool is_offered(const struct frame *frame, const struct key_help *key, si
 	return count || !key->view || !strchr(label, '#');
 }
 
+/* The keys of every screen are in the bars of those that cover the terminal. */
+static bool is_in_bar(const struct ui_state *ui, const struct key_help *key)
+{
+	const struct view *top = ui_top(ui);
+	return key->view == top || (key->everywhere && top->is_whole);
+}
+
 static struct bar collect(const struct frame *frame, size_t count)
 {
 	struct bar bar = { .labels = true, .gap = WIDE_GAP };
 	const struct ui_state *ui = frame->ui;
 	for (size_t i = 0; i < ui->n_keys && bar.n_items < KEYS_MAX; i++)
-		if (ui->keys[i].view == ui_top(ui) && is_offered(frame, &ui->keys[i], count))
+		if (is_in_bar(ui, &ui->keys[i]) && is_offered(frame, &ui->keys[i], count))
 			bar.items[bar.n_items++] = (struct item){ i, true };
 	return bar;
 }
@@ -128,7 +135,7 @@ static void fit(const struct frame *frame, struct bar *bar, size_t count, int wi
 {
 	if (width_of(frame, bar, count) > width)
 		bar->gap = NARROW_GAP;
-	if (!ui_top(frame->ui) && width < KEYS_ALONE)
+	if (ui_top(frame->ui) == ui_base(frame->ui) && width < KEYS_ALONE)
 		bar->labels = false;
 	while (width_of(frame, bar, count) > width && hide_one(frame, bar))
 		;

@@ -311,6 +311,8 @@ void ui_filter_clear(struct ui_state *ui)
 bool ui_key_works(const struct ui_state *ui, const struct key_help *key)
 {
 	bool is_met = !key->need || (ui->met & 1u << key->need);
+	if (key->when == KEY_SEVERAL)
+		return is_met && ui->several;
 	return is_met && key->when != (ui->replay.count ? KEY_LIVE : KEY_REPLAY);
 }
 
@@ -346,6 +348,14 @@ bool ui_word_is_right(const struct ui_state *ui)
 const struct view *ui_top(const struct ui_state *ui)
 {
 	return ui->depth ? ui->views[ui->depth - 1] : NULL;
+}
+
+const struct view *ui_base(const struct ui_state *ui)
+{
+	for (size_t i = ui->depth; i-- > 0;)
+		if (ui->views[i]->is_whole)
+			return ui->views[i];
+	return NULL;
 }
 
 bool ui_is_open(const struct ui_state *ui, const struct view *view)

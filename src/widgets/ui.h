@@ -23,11 +23,13 @@ struct details;
 struct emergency;
 struct frame;
 struct log_view;
+struct overview;
 struct shutdown_verdict;
 
 /* How a screen over the table is drawn. Each is defined by the file that draws it. */
 struct view {
 	void (*draw)(const struct frame *frame);
+	bool is_whole; /* covers the whole terminal; else it lies over the screen below it */
 };
 
 #define UI_WORD_MAX  16
@@ -38,6 +40,7 @@ enum key_time {
 	KEY_EVER,
 	KEY_LIVE,
 	KEY_REPLAY,
+	KEY_SEVERAL, /* on one of several servers */
 };
 
 /* The help's headings; keys that act come first. */
@@ -65,6 +68,7 @@ struct key_help {
 	enum key_time when;
 	enum help_section section;
 	unsigned int need; /* it works while 1 << need is in ui->met; 0: always */
+	bool everywhere;   /* it works on every screen, and is in the table's bar */
 };
 
 /* The statuses and numbers of one refresh. What changed since is bold until the next refresh. */
@@ -113,6 +117,7 @@ struct ui_state {
 	bool ascii;
 	bool paused;
 	bool readonly;
+	bool several;     /* the run has several servers */
 	unsigned int met; /* 1 << key_help.need, for each key of the screen on top that works now */
 	struct ui_replay replay;
 
@@ -139,6 +144,7 @@ struct ui_state {
 	size_t scroll;      /* of dialogs without a cursor */
 	const struct details *details;     /* set by details_open(); NULL: none */
 	const struct log_view *log;        /* set by log_view_open(); NULL: none */
+	const struct overview *overview;   /* set by the app; NULL: none */
 	const struct emergency *emergency; /* set by the app; NULL while processes are assessed */
 	const struct ui_watch *watch;      /* set by the app; NULL: none */
 	const char *proxy_start; /* set by the app: the command that starts the proxy; NULL */
@@ -225,6 +231,9 @@ void ui_pop(struct ui_state *ui);
 void ui_ask_anew(struct ui_state *ui);
 /* Returns to the table. */
 void ui_pop_all(struct ui_state *ui);
+
+/* The topmost screen that covers the whole terminal; NULL: the table. */
+const struct view *ui_base(const struct ui_state *ui);
 
 /* Whether a screen is open, on top or below others. */
 bool ui_is_open(const struct ui_state *ui, const struct view *view);
