@@ -5,24 +5,25 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "config/config.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "model/assessment.h"
 #include "model/findings.h"
+#include "model/server_row.h"
 #include "modes/app.h"
+#include "target/target.h"
 #include "tui/tui.h"
 
 struct attention {
 	char title[ATTENTION_TITLE_MAX];
 	bool retitles, rings; /* done with the next frame */
-	int leaked_before;    /* leaked connections in the last refresh; −1: not known */
 };
 
 struct attention *attention_new(void)
 {
-	struct attention *attention = mem_alloc(sizeof(*attention));
-	attention->leaked_before = -1;
-	return attention;
+	return mem_alloc(sizeof(struct attention));
 }
 
 static int add(char *title, int length, const char *text)
@@ -62,36 +63,47 @@ void attention_title(const struct assessment *assessment, char title[static ATTE
 	(void)add(title, length, server->host ? server->host : "");
 }
 
-static void ring_if_more(struct dashboard *dashboard, int leaked)
+void attention_overview_title(
+	const struct overview *overview, char title[static ATTENTION_TITLE_MAX])
 {
-	struct attention *attention = dashboard->attention;
-	int before = attention->leaked_before;
-	attention->leaked_before = leaked;
-	if (dashboard->app->config->bell && before >= 0 && leaked > before)
-		attention->rings = true;
+	size_t count = 0;
+	char text[ATTENTION_TITLE_MAX];
+	for (size_t i = 0; i < overview->n_rows; i++)
+		count += server_row_needs_person(&overview->rows[i]);
+	snprintf(text, sizeof(text), "dbtop %zu of %zu server%s need%s a person", count,
+		overview->n_rows, plural_s((int64_t)overview->n_rows), count == 1 ? "s" : "");
+	(void)add(title, 0, text);
 }
 
-void attention_update(struct dashboard *dashboard)
+void attention_update(struct display *display)
 {
-	const struct assessment *assessment = target_assessment(dashboard->target);
-	struct attention *attention = dashboard->attention;
+	const struct dashboard *dashboard = display->shown;
+	struct attention *attention = display->attention;
 	char title[ATTENTION_TITLE_MAX];
-	if (!dashboard->tui)
+	if (!display->tui)
 		return;
-	attention_title(assessment, title);
+	if (dashboard->target)
+		attention_title(target_assessment(dashboard->target), title);
+	else
+		attention_overview_title(&display->overview, title);
 	if (strcmp(title, attention->title) != 0) {
 		memcpy(attention->title, title, sizeof(title));
 		attention->retitles = true;
 	}
-	ring_if_more(dashboard, assessment->slots.by_status[STATUS_LEAKED]);
 }
 
-void attention_show(struct dashboard *dashboard)
+void attention_note_leaked(struct display *display, int before, int now)
 {
-	struct attention *attention = dashboard->attention;
+	if (display->tui && display->app->config->bell && before >= 0 && now > before)
+		display->attention->rings = true;
+}
+
+void attention_show(struct display *display)
+{
+	struct attention *attention = display->attention;
 	if (attention->retitles)
-		tui_set_title(dashboard->tui, attention->title);
+		tui_set_title(display->tui, attention->title);
 	if (attention->rings)
-		tui_ring(dashboard->tui);
+		tui_ring(display->tui);
 	attention->retitles = attention->rings = false;
 }

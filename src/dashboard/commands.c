@@ -2,6 +2,7 @@
 #include "dashboard/commands.h"
 
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "dashboard/player.h"
 #include "dashboard/screen.h"
 #include "dashboard/themes.h"
@@ -43,7 +44,7 @@ void command_copy(struct dashboard *dashboard)
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "no statement here to copy");
 		return;
 	}
-	tui_copy(dashboard->tui, connection->backend->query);
+	tui_copy(dashboard->display->tui, connection->backend->query);
 	ui_notice(&dashboard->ui, STYLE_GOOD, "copied, if the terminal allows it (OSC 52)");
 }
 
@@ -58,13 +59,25 @@ void command_help(struct dashboard *dashboard)
 		ui_push(&dashboard->ui, &help_view);
 }
 
-/* Esc closes the screen on top, then the filter, then removes the tags. */
+void command_overview(struct dashboard *dashboard)
+{
+	if (dashboard->player)
+		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording has one server");
+	else
+		dashboard->display->wanted = DISPLAY_OVERVIEW;
+}
+
+/* Esc closes the screen on top, then the filter and the marks of its matches, then goes back to the
+ * overview if the run began with it. */
 void command_back(struct dashboard *dashboard)
 {
-	if (ui_top(&dashboard->ui))
-		ui_pop(&dashboard->ui);
+	struct ui_state *ui = &dashboard->ui;
+	if (ui_top(ui))
+		ui_pop(ui);
+	else if (ui->filter.n_terms || ui->searching || !dashboard->display->returns)
+		ui_filter_clear(ui);
 	else
-		ui_filter_clear(&dashboard->ui);
+		dashboard->display->wanted = DISPLAY_OVERVIEW;
 }
 
 const struct binding close_keys[] = {

@@ -6,6 +6,7 @@
 
 struct action;
 struct dashboard;
+struct key_event;
 
 typedef void command_fn(struct dashboard *dashboard);
 
@@ -14,6 +15,10 @@ command_fn command_tag, command_untag, command_enter, command_fold, command_unfo
 command_fn command_proxy;
 command_fn command_locks;
 command_fn command_filter, command_sort, command_reverse, command_group;
+/* While a filter is typed. Returns whether the key was part of the text. */
+bool command_type_filter(struct dashboard *dashboard, const struct key_event *event);
+/* Shows the overview of servers. */
+command_fn command_overview;
 command_fn command_pause, command_refresh_less, command_refresh_more;
 command_fn command_copy, command_theme;
 command_fn command_pan_right, command_pan_left, command_find_next, command_find_previous;

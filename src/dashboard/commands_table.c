@@ -2,6 +2,7 @@
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
 #include "target/target.h"
+#include "tui/input.h"
 #include "widgets/search.h"
 
 void command_up(struct dashboard *dashboard)
@@ -89,6 +90,29 @@ void command_follow(struct dashboard *dashboard)
 void command_filter(struct dashboard *dashboard)
 {
 	ui_filter_begin(&dashboard->ui);
+}
+
+/* All keys are text except these. */
+bool command_type_filter(struct dashboard *dashboard, const struct key_event *event)
+{
+	struct ui_state *ui = &dashboard->ui;
+	switch (event->key) {
+	case INPUT_CHAR: ui_filter_type(ui, event->c); break;
+	case INPUT_CTRL:
+		if (event->c == 'c')
+			return false;
+		if (event->c == 'w' || event->c == 'u')
+			ui_filter_erase_word(ui);
+		break;
+	case INPUT_BACKSPACE:
+	case INPUT_DELETE: ui_filter_erase(ui); break;
+	case INPUT_ENTER: ui_filter_keep(ui); break;
+	case INPUT_ESCAPE: ui_filter_clear(ui); break;
+	case INPUT_UP: ui_move(ui, -1); break;
+	case INPUT_DOWN: ui_move(ui, 1); break;
+	default: break;
+	}
+	return true;
 }
 
 void command_sort(struct dashboard *dashboard)

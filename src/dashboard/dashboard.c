@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "dashboard/display.h"
 #include "modes/app.h"
 #include "modes/run.h"
 #include "tui/tui.h"
@@ -17,13 +18,13 @@
 
 void dashboard_leave(struct dashboard *dashboard, int status)
 {
-	dashboard->leaving = true;
-	run_finish(dashboard->run, status);
+	dashboard->display->leaving = true;
+	run_finish(dashboard->display->run, status);
 }
 
 void dashboard_redraw(struct dashboard *dashboard)
 {
-	tui_redraw(dashboard->tui);
+	tui_redraw(dashboard->display->tui);
 	dashboard->dirty = true;
 }
 
@@ -44,12 +45,13 @@ static void stop_job(void)
 
 void dashboard_suspend(struct dashboard *dashboard)
 {
-	if (dashboard->tui)
-		tui_suspend(dashboard->tui);
+	struct tui *tui = dashboard->display->tui;
+	if (tui)
+		tui_suspend(tui);
 	stop_job();
-	if (dashboard->tui) {
-		tui_resume(dashboard->tui);
-		tui_resize(dashboard->tui);
+	if (tui) {
+		tui_resume(tui);
+		tui_resize(tui);
 		dashboard_redraw(dashboard);
 	}
 }

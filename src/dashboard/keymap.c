@@ -4,6 +4,7 @@
 
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "dashboard/screen.h"
 #include "dashboard/screens.h"
 #include "tui/input.h"
@@ -11,9 +12,10 @@
 #define BINDINGS_MAX 128
 
 /* The index-th binding of all screens, then of the global keys; NULL after the last one.
- * *ret_view is where it works, and *ret_need its key_help.need. */
+ * *ret_view is where it works, *ret_need its key_help.need, and *ret_everywhere whether it is a
+ * global one. */
 static const struct binding *binding_at(
-	size_t index, const struct view **ret_view, unsigned int *ret_need)
+	size_t index, const struct view **ret_view, unsigned int *ret_need, bool *ret_everywhere)
 {
 	const struct screen *screen;
 	for (size_t i = 0;; i++) {
@@ -25,6 +27,7 @@ static const struct binding *binding_at(
 			if (index-- > 0)
 				continue;
 			*ret_view = screen ? screen->view : NULL;
+			*ret_everywhere = !screen;
 			*ret_need = keys->works ? need : 0;
 			return keys;
 		}
@@ -39,8 +42,9 @@ const struct key_help *keymap_help(size_t *ret_count)
 	const struct binding *binding;
 	const struct view *view;
 	unsigned int need;
+	bool everywhere;
 	size_t count = 0;
-	while (count < BINDINGS_MAX && (binding = binding_at(count, &view, &need)))
+	while (count < BINDINGS_MAX && (binding = binding_at(count, &view, &need, &everywhere)))
 		help[count++] = (struct key_help){
 			.keys = binding->names,
 			.what = binding->what,
@@ -50,6 +54,7 @@ const struct key_help *keymap_help(size_t *ret_count)
 			.when = binding->when,
 			.section = binding->section,
 			.need = need,
+			.everywhere = everywhere,
 		};
 	*ret_count = count;
 	return help;
@@ -103,9 +108,11 @@ static void run(struct dashboard *dashboard, const struct binding *binding)
 static void click_key(struct dashboard *dashboard, uint32_t id)
 {
 	const struct view *view;
+	const struct view *top = ui_top(&dashboard->ui);
 	unsigned int need;
-	const struct binding *binding = binding_at(id, &view, &need);
-	if (binding && view == ui_top(&dashboard->ui))
+	bool everywhere;
+	const struct binding *binding = binding_at(id, &view, &need, &everywhere);
+	if (binding && (view == top || (everywhere && top->is_whole)))
 		run(dashboard, binding);
 }
 
@@ -134,7 +141,7 @@ static void use_mouse(struct dashboard *dashboard, const struct key_event *event
 	case INPUT_WHEEL_DOWN: ui_move(ui, WHEEL_ROWS); break;
 	case INPUT_WHEEL_LEFT: ui_pan(ui, -1); break;
 	case INPUT_WHEEL_RIGHT: ui_pan(ui, 1); break;
-	default: click(dashboard, grid_hit(&dashboard->grid, event->x, event->y)); break;
+	default: click(dashboard, grid_hit(&dashboard->display->grid, event->x, event->y)); break;
 	}
 }
 

@@ -11,32 +11,30 @@
 #include <unistd.h>
 
 #include "action/audit.h"
-#include "action/lock_impact.h"
-#include "action/runner.h"
+#include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "dashboard/attention.h"
 #include "dashboard/crash.h"
 #include "dashboard/dashboard.h"
-#include "dashboard/emergency_screen.h"
+#include "dashboard/display.h"
 #include "dashboard/keymap.h"
-#include "dashboard/password.h"
 #include "dashboard/player.h"
 #include "dashboard/screens.h"
+#include "dashboard/server.h"
 #include "dashboard/themes.h"
 #include "dashboard/watch_screen.h"
 #include "loop/handle.h"
-#include "model/action.h"
 #include "model/assessment.h"
 #include "model/rights.h"
+#include "model/server_row.h"
 #include "modes/app.h"
-#include "modes/autostart.h"
 #include "modes/log.h"
 #include "modes/run.h"
+#include "modes/settings.h"
 #include "report/recording.h"
-#include "report/result.h"
-#include "session/session.h"
+#include "target/target.h"
 #include "tui/input.h"
 #include "tui/tui.h"
 #include "view/screen.h"
@@ -51,14 +49,16 @@
 /* How long a key may wait until the audit log is written. */
 #define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
 
-static const char tour[] = "demo: seven leak within seconds; k ends them, Enter says why";
-
 static const int signals[] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
 
+/* How much later the overview shows what is new: 50 servers answer at 50 moments. */
+#define OVERVIEW_MS 100
+
 /* A frame counts as seen only after the terminal has accepted it. */
-static void note_seen(struct dashboard *dashboard)
+static void note_seen(struct display *display)
 {
-	if (tui_is_waiting(dashboard->tui) || dashboard->question.seen == dashboard->question.drawn)
+	struct dashboard *dashboard = display->shown;
+	if (tui_is_waiting(display->tui) || dashboard->question.seen == dashboard->question.drawn)
 		return;
 	dashboard->question.seen = dashboard->question.drawn;
 	dashboard->question.since = instant_monotonic();
@@ -66,108 +66,202 @@ static void note_seen(struct dashboard *dashboard)
 
 /* No frame is drawn while the last one waits for the terminal; the newest state is drawn
  * afterwards. */
-static void draw(struct dashboard *dashboard)
+static void draw(struct display *display)
 {
 	int width, height;
-	if (tui_is_waiting(dashboard->tui))
+	struct dashboard *dashboard = display->shown;
+	struct target *target = dashboard->target;
+	if (tui_is_waiting(display->tui))
 		return;
-	tui_size(dashboard->tui, &width, &height);
+	tui_size(display->tui, &width, &height);
 	/* A recording has its own clock. */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
-	const struct assessment *assessment = target_assessment(dashboard->target);
-	settle_rows(&dashboard->ui, assessment);
+	const struct assessment *assessment = target ? target_assessment(target) : NULL;
+	if (assessment)
+		settle_rows(&dashboard->ui, assessment);
 	screens_settle(dashboard);
 	dashboard->ui.met = keymap_met(dashboard);
-	const struct ui_shown shown = screen_build(assessment, target_history(dashboard->target),
-		&dashboard->ui, dashboard->plan, width, height, &dashboard->grid);
+	const struct ui_shown shown =
+		screen_build(assessment, target ? target_history(target) : NULL, &dashboard->ui,
+			dashboard->plan, width, height, &display->grid);
 	ui_note_shown(&dashboard->ui, &shown);
-	attention_show(dashboard);
-	tui_draw(dashboard->tui, &dashboard->grid);
+	attention_show(display);
+	tui_draw(display->tui, &display->grid);
 	dashboard->dirty = false;
 	dashboard->question.drawn = dashboard->ui.questions;
-	note_seen(dashboard);
+	note_seen(display);
 }
 
 /* The terminal accepts output again, or it hung up: then the waiting output is dropped. */
 static void on_writable(uv_poll_t *poll, int status, int events)
 {
 	(void)status, (void)events;
-	struct dashboard *dashboard = poll->data;
-	tui_flush(dashboard->tui);
-	note_seen(dashboard);
-	if (!tui_is_waiting(dashboard->tui))
+	struct display *display = poll->data;
+	tui_flush(display->tui);
+	note_seen(display);
+	if (!tui_is_waiting(display->tui))
 		uv_poll_stop(poll);
 }
 
 /* Runs once before each sleep of the loop: one frame for all changes since. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-	struct dashboard *dashboard = prepare->data;
-	if (!dashboard->tui)
+	struct display *display = prepare->data;
+	if (!display->tui)
 		return;
-	screens_follow(dashboard);
-	if (dashboard->dirty)
-		draw(dashboard);
-	if (tui_is_waiting(dashboard->tui) && !uv_is_active((uv_handle_t *)dashboard->output))
-		uv_poll_start(dashboard->output, UV_WRITABLE, on_writable);
+	screens_follow(display->shown);
+	if (display->shown->dirty)
+		draw(display);
+	if (tui_is_waiting(display->tui) && !uv_is_active((uv_handle_t *)display->output))
+		uv_poll_start(display->output, UV_WRITABLE, on_writable);
+}
+
+/* The server's row in the overview. */
+static void update_row(struct display *display, size_t server)
+{
+	struct server_row *row = &display->rows[server];
+	int before = row->leaked;
+	server_row_update(
+		row, run_assessment(display->run, server), (int)display->app->options.min_free);
+	attention_note_leaked(display, before, row->leaked);
+}
+
+static void show(struct display *display, struct dashboard *dashboard)
+{
+	display->shown = dashboard;
+	dashboard->ui.ascii = display->grid.ascii;
+	dashboard->ui.several = display->n_servers > 1;
+	/* what it asks has to be seen anew */
+	ui_ask_anew(&dashboard->ui);
+	dashboard->dirty = true;
+	attention_update(display);
+}
+
+static void show_server(struct display *display, size_t server)
+{
+	struct dashboard *dashboard = display->servers[server];
+	if (!dashboard)
+		dashboard = display->servers[server] = server_open(display, server);
+	display->last = server;
+	show(display, dashboard);
+}
+
+/* Those that the app has, and the display has not yet. */
+static void take_servers(struct display *display)
+{
+	size_t count = display->app->n_servers;
+	display->servers = mem_resize(display->servers, count, sizeof(*display->servers));
+	display->rows = mem_resize(display->rows, count, sizeof(*display->rows));
+	for (size_t i = display->n_servers; i < count; i++) {
+		display->servers[i] = NULL;
+		server_row_init(&display->rows[i], display->app->servers[i].name);
+	}
+	display->n_servers = count;
+}
+
+/* A person asked for all servers: those of the configuration that the command line does not name
+ * are connected now. */
+static void connect_all(struct display *display)
+{
+	struct app *app = display->app;
+	bool is_private = app->options.mode == MODE_DEMO;
+	if (display->is_complete)
+		return;
+	display->is_complete = true;
+	CLEANUP(cleanup_free) char *error = is_private ? NULL : settings_add_databases(app);
+	take_servers(display);
+	overview_set_rows(&display->overview, display->rows, display->n_servers);
+	run_add_servers(display->run);
+	if (error)
+		ui_notice(&display->all->ui, STYLE_CAUTION, error);
+}
+
+static void show_overview(struct display *display)
+{
+	if (!display->all)
+		display->all = server_open_overview(display);
+	if (display->last != DISPLAY_NOTHING)
+		overview_select(&display->overview, &display->all->ui, display->last);
+	show(display, display->all);
+}
+
+/* Shows what a command wanted to see; returns whether it wanted something. */
+static bool show_wanted(struct display *display)
+{
+	size_t wanted = display->wanted;
+	display->wanted = DISPLAY_NOTHING;
+	if (wanted == DISPLAY_NOTHING)
+		return false;
+	if (wanted == DISPLAY_OVERVIEW) {
+		show_overview(display);
+		connect_all(display);
+	} else if (!display->servers[wanted]) {
+		show_server(display, wanted);
+		server_assessed(display->shown);
+	} else
+		show_server(display, wanted);
+	return true;
 }
 
 static void on_input(uv_poll_t *poll, int status, int events)
 {
 	(void)events;
-	struct dashboard *dashboard = poll->data;
+	struct display *display = poll->data;
 	struct key_event event;
 	int r = status < 0 ? -EIO : 0;
-	while (!dashboard->leaving && r >= 0 && (r = input_read(dashboard->tui, &event)) == 1) {
-		uint64_t questions = dashboard->ui.questions;
-		keymap_press(dashboard, &event);
+	while (!display->leaving && r >= 0 && (r = input_read(display->tui, &event)) == 1) {
+		uint64_t questions = display->shown->ui.questions;
+		keymap_press(display->shown, &event);
+		bool is_another = show_wanted(display);
 		/* Draws now: the next key must apply to a screen that was drawn. */
-		if (dashboard->ui.questions != questions && dashboard->tui) {
-			screens_follow(dashboard);
-			draw(dashboard);
+		if (is_another || display->shown->ui.questions != questions) {
+			screens_follow(display->shown);
+			draw(display);
 		}
 	}
 	/* A terminal that is gone is treated like SIGHUP. */
 	if (r < 0)
-		dashboard_leave(dashboard, 128 + SIGHUP);
-	dashboard->dirty = true;
+		dashboard_leave(display->shown, 128 + SIGHUP);
+	display->shown->dirty = true;
 }
 
 static void on_signal(void *data, int signal_number)
 {
-	struct dashboard *dashboard = data;
+	struct display *display = data;
 	switch (signal_number) {
 	case SIGWINCH:
-		if (dashboard->tui)
-			tui_resize(dashboard->tui);
-		dashboard->dirty = true;
+		if (display->tui)
+			tui_resize(display->tui);
+		display->shown->dirty = true;
 		break;
-	case SIGTSTP: dashboard_suspend(dashboard); break;
+	case SIGTSTP: dashboard_suspend(display->shown); break;
 	case SIGCONT:
 		/* The program was stopped by SIGSTOP, which cannot be caught: the shell used the
 		 * terminal. */
-		if (dashboard->tui) {
-			tui_resume(dashboard->tui);
-			dashboard_redraw(dashboard);
+		if (display->tui) {
+			tui_resume(display->tui);
+			dashboard_redraw(display->shown);
 		}
 		break;
 	case SIGINT:
 		/* If the application is in the same job, Ctrl+C may be meant for it. */
-		if (dashboard->tui && watch_screen_asks_to_leave(dashboard))
+		if (display->tui && watch_screen_asks_to_leave(display->shown)) {
+			(void)show_wanted(display);
 			break;
-		dashboard_leave(dashboard, 128 + signal_number);
+		}
+		dashboard_leave(display->shown, 128 + signal_number);
 		break;
-	default: dashboard_leave(dashboard, 128 + signal_number); break;
+	default: dashboard_leave(display->shown, 128 + signal_number); break;
 	}
 }
 
 /* Opens the terminal for the dashboard. */
-static void take_screen(struct dashboard *dashboard)
+static void take_screen(struct display *display)
 {
-	if (dashboard->tui || dashboard->leaving)
+	if (display->tui || display->leaving)
 		return;
-	uv_timer_stop(dashboard->timeout);
-	int r = tui_new(&dashboard->theme, &dashboard->tui);
+	uv_timer_stop(display->timeout);
+	int r = tui_new(&display->theme, &display->tui);
 	if (r < 0) {
 		fprintf(stderr, "dbtop: %s\n",
 			r == -ENOTTY ? "the dashboard needs a terminal; try --once or --json"
@@ -175,20 +269,20 @@ static void take_screen(struct dashboard *dashboard)
 				? "this terminal's type (TERM) shows no screens; try "
 				  "TERM=xterm-256color, or --once"
 				: strerror(-r));
-		dashboard_leave(dashboard, EXIT_UNKNOWN);
+		dashboard_leave(display->shown, EXIT_UNKNOWN);
 		return;
 	}
-	if (dashboard->app->config->mouse)
-		tui_use_mouse(dashboard->tui);
-	attention_update(dashboard);
-	dashboard->ui.ascii = tui_is_ascii(dashboard->tui);
-	dashboard->grid.ascii = dashboard->ui.ascii;
-	dashboard->dirty = true;
-	uv_poll_init(&dashboard->app->loop, dashboard->input, tui_fd(dashboard->tui));
-	dashboard->input->data = dashboard;
-	uv_poll_start(dashboard->input, UV_READABLE, on_input);
-	uv_poll_init(&dashboard->app->loop, dashboard->output, tui_output_fd(dashboard->tui));
-	dashboard->output->data = dashboard;
+	if (display->app->config->mouse)
+		tui_use_mouse(display->tui);
+	display->grid.ascii = tui_is_ascii(display->tui);
+	display->shown->ui.ascii = display->grid.ascii;
+	display->shown->dirty = true;
+	attention_update(display);
+	uv_poll_init(&display->app->loop, display->input, tui_fd(display->tui));
+	display->input->data = display;
+	uv_poll_start(display->input, UV_READABLE, on_input);
+	uv_poll_init(&display->app->loop, display->output, tui_output_fd(display->tui));
+	display->output->data = display;
 }
 
 static void on_timeout(uv_timer_t *timer)
@@ -198,7 +292,8 @@ static void on_timeout(uv_timer_t *timer)
 
 static void on_greeted(uv_timer_t *timer)
 {
-	struct dashboard *dashboard = timer->data;
+	const struct display *display = timer->data;
+	struct dashboard *dashboard = display->shown;
 	/* Another notice may have replaced it. */
 	if (dashboard->ui.notice && strcmp(dashboard->ui.notice, dashboard->greeting) == 0)
 		ui_notice(&dashboard->ui, STYLE_TEXT, NULL);
@@ -210,7 +305,8 @@ static void on_greeted(uv_timer_t *timer)
 static void greet(struct dashboard *dashboard, const struct assessment *assessment)
 {
 	const char *error = log_error(dashboard->app->log);
-	if (dashboard->greeted || !dashboard->tui || dashboard->player || !assessment->activity)
+	struct display *display = dashboard->display;
+	if (dashboard->greeted || !display->tui || dashboard->player || !assessment->activity)
 		return;
 	dashboard->greeted = true;
 	rights_missing(assessment, dashboard->greeting);
@@ -219,174 +315,93 @@ static void greet(struct dashboard *dashboard, const struct assessment *assessme
 	if (!dashboard->greeting[0])
 		return;
 	ui_notice(&dashboard->ui, STYLE_CAUTION, dashboard->greeting);
-	uv_timer_start(dashboard->timeout, on_greeted, GREETING_MS, 0);
+	uv_timer_start(display->timeout, on_greeted, GREETING_MS, 0);
 }
 
-/* The key m shows it, too. */
-static void on_proxy_started(void *data, const char *text)
+static void on_overdue(uv_timer_t *timer)
 {
-	struct dashboard *dashboard = data;
-	log_write(dashboard->app->log, "%s", text);
-	ui_notice(&dashboard->ui, STYLE_CAUTION, text);
-	dashboard->dirty = true;
+	const struct display *display = timer->data;
+	display->shown->dirty = true;
 }
 
 static void on_assessed(void *data, size_t server)
 {
-	struct dashboard *dashboard = data;
-	(void)server;
-	autostart_update(dashboard->autostart, target_assessment(dashboard->target));
-	const struct assessment *assessment = target_assessment(dashboard->target);
-	attention_update(dashboard);
-	screens_assessed(dashboard);
-	dashboard->dirty = true;
+	struct display *display = data;
+	struct dashboard *dashboard = display->servers[server];
+	const struct assessment *assessment = run_assessment(display->run, server);
+	bool is_overview = display->shown == display->all;
+	update_row(display, server);
+	if (dashboard)
+		server_assessed(dashboard);
+	if (dashboard == display->shown || is_overview)
+		attention_update(display);
+	if (is_overview && !uv_is_active((uv_handle_t *)display->overdue))
+		uv_timer_start(display->overdue, on_overdue, OVERVIEW_MS, 0);
 	if (assessment->server.status != SERVER_CONNECTING &&
-		(assessment->activity || dashboard->ui.password_wanted))
-		take_screen(dashboard);
-	greet(dashboard, assessment);
+		(assessment->activity || (dashboard && dashboard->ui.password_wanted)))
+		take_screen(display);
+	if (dashboard)
+		greet(dashboard, assessment);
 }
 
-static void on_progress(void *data, const struct action_step *step)
+static void open_display(struct display *display)
 {
-	(void)step;
-	struct dashboard *dashboard = data;
-	dashboard->dirty = true;
-}
-
-static void on_lock_impact(void *data)
-{
-	struct dashboard *dashboard = data;
-	dashboard->dirty = true;
-}
-
-static void log_step(struct log *log, const struct action *plan, const struct action_step *step)
-{
-	const char *name = action_kind_name(plan->kind), *result = action_result_name(step->result);
-	const char *detail = step->detail ? step->detail : "";
-	switch (step->kind) {
-	case STEP_SESSION: log_write(log, "%s: backend %d: %s", name, step->pid, result); break;
-	case STEP_PAGE: log_write(log, "%s: %s: %s", name, step->page.path, result); break;
-	case STEP_PROCESS:
-	case STEP_COMMAND:
-		log_write(log, "%s: %s%s%s", name, result, *detail ? ": " : "", detail);
-		break;
-	}
-}
-
-static void log_results(struct dashboard *dashboard)
-{
-	const struct action *plan = dashboard->plan;
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].selected)
-			log_step(dashboard->app->log, plan, &plan->steps[i]);
-}
-
-static void on_done(void *data)
-{
-	struct dashboard *dashboard = data;
-	const char *error = audit_error(dashboard->audit);
-	log_results(dashboard);
-	if (error)
-		ui_notice(&dashboard->ui, STYLE_CAUTION, error);
-	target_refresh(dashboard->target);
-	target_refresh_proxy(dashboard->target);
-	dashboard->dirty = true;
-}
-
-static void open_dashboard(struct dashboard *dashboard)
-{
-	struct app *app = dashboard->app;
-	size_t n_keys;
-	const struct key_help *keys = keymap_help(&n_keys);
-	ui_init(&dashboard->ui, keys, n_keys);
-	ui_set_columns(&dashboard->ui, app->config->columns.items, app->config->columns.count);
-	dashboard->ui.interval = app->config->interval;
-	dashboard->ui.readonly = app->config->readonly;
-	dashboard->ui.proxy_start = app->proxy_start;
-	if (app->options.mode == MODE_DEMO)
-		dashboard->ui.tour = tour;
-	grid_init(&dashboard->grid);
+	struct app *app = display->app;
 	const struct run_options options = {
 		.target = app_target_options(app),
-		.data = dashboard,
+		.data = display,
 		.assessed = on_assessed,
 		.received = on_signal,
 		.signals = signals,
 		.n_signals = sizeof(signals) / sizeof(signals[0]),
 	};
-	dashboard->run = run_open(app, &options);
-	dashboard->target = run_target(dashboard->run);
-	dashboard->audit = run_audit(dashboard->run);
-	audit_set_timeout(dashboard->audit, AUDIT_TIMEOUT);
-	const struct runner_options runner = {
-		.readonly = app->config->readonly,
-		.deadline = RUNNER_DEADLINE_DEFAULT,
-		.audit = dashboard->audit,
-	};
-	dashboard->runner = runner_new(&app->loop, target_session(dashboard->target), &runner,
-		&(struct runner_callbacks){ dashboard, on_progress, on_done });
-	/* a recording says nothing about the proxy of now, and the demo has none */
-	if (app->options.mode != MODE_REPLAY && app->options.mode != MODE_DEMO)
-		dashboard->autostart = autostart_new(app, &app->loop,
-			target_session(dashboard->target), dashboard->audit,
-			&(struct autostart_callbacks){ dashboard, on_proxy_started });
-	dashboard->lock_impact = lock_impact_new(target_session(dashboard->target),
-		&(struct lock_impact_callbacks){ .data = dashboard, .arrived = on_lock_impact });
-	dashboard->password = password_new();
-	dashboard->attention = attention_new();
-	dashboard->emergency = emergency_screen_new(dashboard);
-	dashboard->watch = watch_screen_new(dashboard);
-	dashboard->input = mem_alloc(sizeof(*dashboard->input));
-	dashboard->output = mem_alloc(sizeof(*dashboard->output));
-	dashboard->draw = mem_alloc(sizeof(*dashboard->draw));
-	uv_prepare_init(&app->loop, dashboard->draw);
-	dashboard->draw->data = dashboard;
-	uv_prepare_start(dashboard->draw, on_prepare);
-	dashboard->timeout = handle_new_timer(&app->loop, dashboard);
-	uv_timer_start(dashboard->timeout, on_timeout, TIMEOUT_MS, 0);
+	display->keys = keymap_help(&display->n_keys);
+	display->attention = attention_new();
+	display->last = display->wanted = DISPLAY_NOTHING;
+	grid_init(&display->grid);
+	display->run = run_open(app, &options);
+	audit_set_timeout(run_audit(display->run), AUDIT_TIMEOUT);
+	take_servers(display);
+	display->returns = display->is_complete = display->n_servers > 1;
+	display->input = mem_alloc(sizeof(*display->input));
+	display->output = mem_alloc(sizeof(*display->output));
+	display->draw = mem_alloc(sizeof(*display->draw));
+	uv_prepare_init(&app->loop, display->draw);
+	display->draw->data = display;
+	uv_prepare_start(display->draw, on_prepare);
+	display->timeout = handle_new_timer(&app->loop, display);
+	display->overdue = handle_new_timer(&app->loop, display);
+	uv_timer_start(display->timeout, on_timeout, TIMEOUT_MS, 0);
+	if (display->returns)
+		show_overview(display);
+	else
+		show_server(display, 0);
 }
 
-/* Prints the results of a plan that is interrupted by quitting. The terminal may be gone. */
-static void report_interrupted(struct dashboard *dashboard)
-{
-	if (!runner_busy(dashboard->runner))
-		return;
-	const struct printer_style style = printer_style_for(stdout);
-	runner_interrupt(dashboard->runner);
-	log_results(dashboard);
-	const char *error = audit_error(dashboard->audit);
-	if (error)
-		fprintf(stderr, "dbtop: %s\n", error);
-	(void)!result_print_text(dashboard->plan, &style, stdout);
-}
-
-static void close_dashboard(struct dashboard *dashboard)
+static void close_display(struct display *display)
 {
 	/* Closed before the terminal, which they watch. */
-	if (dashboard->tui) {
-		handle_close(dashboard->input);
-		handle_close(dashboard->output);
+	if (display->tui) {
+		handle_close(display->input);
+		handle_close(display->output);
 	} else {
-		free(dashboard->input);
-		free(dashboard->output);
+		free(display->input);
+		free(display->output);
 	}
-	tui_free(dashboard->tui);
-	report_interrupted(dashboard);
-	emergency_screen_free(dashboard->emergency);
-	watch_screen_free(dashboard->watch);
-	handle_close(dashboard->draw);
-	handle_close(dashboard->timeout);
-	password_free(dashboard->password);
-	free(dashboard->attention);
-	player_free(dashboard->player);
-	lock_impact_free(dashboard->lock_impact);
-	autostart_free(dashboard->autostart);
-	runner_free(dashboard->runner);
-	action_free(dashboard->plan);
-	ui_deinit(&dashboard->ui);
-	details_deinit(&dashboard->details);
-	log_view_deinit(&dashboard->log);
-	grid_deinit(&dashboard->grid);
+	tui_free(display->tui);
+	for (size_t i = 0; i < display->n_servers; i++) {
+		server_close(display->servers[i]);
+		server_row_deinit(&display->rows[i]);
+	}
+	server_close(display->all);
+	overview_deinit(&display->overview);
+	handle_close(display->draw);
+	handle_close(display->timeout);
+	handle_close(display->overdue);
+	free(display->servers);
+	free(display->rows);
+	free(display->attention);
+	grid_deinit(&display->grid);
 }
 
 /* Opens the recording of --replay. *ret_recording is not changed in other modes. */
@@ -415,12 +430,13 @@ static void arm(struct dashboard *dashboard, const char *text)
 	dashboard_leave(dashboard, EXIT_USAGE);
 }
 
-static void start(struct dashboard *dashboard, struct recording *recording)
+static void start(struct display *display, struct recording *recording)
 {
+	struct dashboard *dashboard = display->shown;
 	if (!recording) {
-		run_start(dashboard->run);
-		if (dashboard->app->options.mode == MODE_WATCH)
-			arm(dashboard, dashboard->app->options.watch);
+		run_start(display->run);
+		if (display->app->options.mode == MODE_WATCH)
+			arm(dashboard, display->app->options.watch);
 		return;
 	}
 	dashboard->player = player_new(dashboard, recording);
@@ -429,7 +445,7 @@ static void start(struct dashboard *dashboard, struct recording *recording)
 
 int dashboard_run(struct app *app)
 {
-	struct dashboard dashboard = { .app = app };
+	struct display display = { .app = app };
 	struct recording *recording = NULL;
 	if (app->options.mode == MODE_WATCH && !app_has_one_server(app, "--watch"))
 		return EXIT_USAGE;
@@ -438,17 +454,17 @@ int dashboard_run(struct app *app)
 	/* A recording is of the past: no action is allowed. */
 	if (recording)
 		app->config->readonly = true;
-	if (themes_load(&dashboard) < 0) {
+	if (themes_load(&display) < 0) {
 		recording_free(recording);
 		return EXIT_USAGE;
 	}
 	mem_on_exhausted(tui_crash_restore);
 	crash_install(tui_crash_restore);
-	open_dashboard(&dashboard);
-	start(&dashboard, recording);
-	/* If start() has stopped the loop already, this call resets the stop: close_dashboard()
+	open_display(&display);
+	start(&display, recording);
+	/* If start() has stopped the loop already, this call resets the stop: close_display()
 	 * needs the loop to close handles. */
-	run_loop(dashboard.run);
-	close_dashboard(&dashboard);
-	return run_close(dashboard.run);
+	run_loop(display.run);
+	close_display(&display);
+	return run_close(display.run);
 }

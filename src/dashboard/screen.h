@@ -70,6 +70,7 @@ extern const struct binding global_keys[];
 extern const struct binding close_keys[];
 
 extern const struct screen details_screen, emergency_run_screen, emergency_screen, locks_screen,
-	password_screen, plan_screen, proxy_screen, quit_screen, table_screen, watch_screen;
+	overview_screen, password_screen, plan_screen, proxy_screen, quit_screen, table_screen,
+	watch_screen;
 
 #endif

@@ -20,6 +20,7 @@ static const struct screen results_screen = { .view = &results_view, .keys = clo
 
 static const struct screen *const screens[] = {
 	&table_screen,
+	&overview_screen,
 	&plan_screen,
 	&results_screen,
 	&emergency_screen,

@@ -31,6 +31,9 @@ static const struct binding keys[] = {
 		KEY_EVER, HELP_LOOK },
 	{ command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false, KEY_LIVE,
 		HELP_LOOK },
+	{ command_overview, { CHAR('D') }, "D", "servers", NULL, false, KEY_SEVERAL, HELP_LOOK },
+	{ command_overview, { CHAR('D') }, "D", NULL, "all servers: the overview", false, KEY_LIVE,
+		HELP_LOOK },
 	{ command_emergency, { CHAR('E') }, "E", "emergency",
 		"stop the row's process, or all; shows who first", false, KEY_LIVE, HELP_ACT },
 	{ command_clear_pages, { CHAR('X') }, "X", NULL, "remove the stats pages of dead processes",
@@ -78,29 +81,6 @@ static const struct binding keys[] = {
 	{ 0 },
 };
 
-/* While the filter is typed, all keys are text except these. */
-static bool press(struct dashboard *dashboard, const struct key_event *event)
-{
-	struct ui_state *ui = &dashboard->ui;
-	switch (event->key) {
-	case INPUT_CHAR: ui_filter_type(ui, event->c); break;
-	case INPUT_CTRL:
-		if (event->c == 'c')
-			return false;
-		if (event->c == 'w' || event->c == 'u')
-			ui_filter_erase_word(ui);
-		break;
-	case INPUT_BACKSPACE:
-	case INPUT_DELETE: ui_filter_erase(ui); break;
-	case INPUT_ENTER: ui_filter_keep(ui); break;
-	case INPUT_ESCAPE: ui_filter_clear(ui); break;
-	case INPUT_UP: ui_move(ui, -1); break;
-	case INPUT_DOWN: ui_move(ui, 1); break;
-	default: break;
-	}
-	return true;
-}
-
 static bool takes_text(const struct dashboard *dashboard)
 {
 	return dashboard->ui.filter_editing;
@@ -127,6 +107,6 @@ static void click(struct dashboard *dashboard, struct hit hit)
 const struct screen table_screen = {
 	.keys = keys,
 	.takes_text = takes_text,
-	.press = press,
+	.press = command_type_filter,
 	.click = click,
 };

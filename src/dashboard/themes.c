@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "modes/app.h"
 #include "tui/tui.h"
 
@@ -35,9 +36,9 @@ int themes_check(const struct app *app)
 	return load(app, &theme);
 }
 
-int themes_load(struct dashboard *dashboard)
+int themes_load(struct display *display)
 {
-	return load(dashboard->app, &dashboard->theme);
+	return load(display->app, &display->theme);
 }
 
 /* If the current theme is not in the list any more, the first one follows. */
@@ -53,21 +54,23 @@ void themes_next(struct dashboard *dashboard)
 {
 	struct arena *arena = arena_new();
 	const char *const *names = theme_names(arena, folders(arena));
-	size_t count = 0, at = place_after(names, dashboard->theme.name);
+	struct display *display = dashboard->display;
+	struct theme *theme = &display->theme;
+	size_t count = 0, at = place_after(names, theme->name);
 	char notice[sizeof(struct config_error) + 64];
 	struct config_error error = { 0 };
 	while (names[count])
 		count++;
 	for (size_t tries = 0; tries < count; tries++, at = (at + 1) % count) {
-		if (theme_find(names[at], folders(arena), &dashboard->theme, &error) == 0)
+		if (theme_find(names[at], folders(arena), theme, &error) == 0)
 			break;
 	}
-	tui_set_theme(dashboard->tui, &dashboard->theme);
+	tui_set_theme(display->tui, theme);
 	if (*error.text)
 		snprintf(notice, sizeof(notice), "skipped: %s", error.text);
 	else
 		snprintf(notice, sizeof(notice), "theme %s (%zu of %zu)   dbtop -t %s keeps it",
-			dashboard->theme.name, at + 1, count, dashboard->theme.name);
+			theme->name, at + 1, count, theme->name);
 	ui_notice(&dashboard->ui, *error.text ? STYLE_CAUTION : STYLE_TEXT, notice);
 	arena_free(arena);
 }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "dashboard/screen.h"
 #include "model/assessment.h"
 #include "model/findings.h"
@@ -372,13 +373,28 @@ static bool has_last(const struct dashboard *dashboard)
 	return dashboard->watch && dashboard->watch->last;
 }
 
-bool watch_screen_asks_to_leave(struct dashboard *dashboard)
+static bool asks_to_leave(struct dashboard *dashboard)
 {
 	if (!is_busy(dashboard->watch) || ui_top(&dashboard->ui) == &quit_view)
 		return false;
 	ui_push(&dashboard->ui, &quit_view);
 	dashboard->dirty = true;
 	return true;
+}
+
+bool watch_screen_asks_to_leave(struct dashboard *dashboard)
+{
+	struct display *display = dashboard->display;
+	if (asks_to_leave(dashboard))
+		return true;
+	for (size_t i = 0; i < display->n_servers; i++) {
+		struct dashboard *other = display->servers[i];
+		if (other && other != dashboard && asks_to_leave(other)) {
+			display->wanted = i;
+			return true;
+		}
+	}
+	return false;
 }
 
 void command_interrupt(struct dashboard *dashboard)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "model/assessment.h"
 #include "modes/options.h"
@@ -18,13 +20,14 @@ static bool is_conninfo(const char *text)
 		strchr(text, '=') != NULL;
 }
 
-int connect_conninfo(const char *conninfo, struct params *params)
+int connect_read(const char *conninfo, struct params *params, char **ret_error)
 {
 	char *error = NULL;
 	PQconninfoOption *parsed = PQconninfoParse(conninfo, &error);
 	if (!parsed) {
 		/* libpq's message ends with a line break and contains no secret */
-		fprintf(stderr, "dbtop: %s", error ? error : "out of memory\n");
+		int length = error ? (int)strcspn(error, "\n") : 0;
+		*ret_error = mem_printf("%.*s", length, error ? error : "");
 		PQfreemem(error);
 		return -EINVAL;
 	}
@@ -33,6 +36,15 @@ int connect_conninfo(const char *conninfo, struct params *params)
 			params_set(params, option->keyword, option->val);
 	PQconninfoFree(parsed);
 	return 0;
+}
+
+int connect_conninfo(const char *conninfo, struct params *params)
+{
+	CLEANUP(cleanup_free) char *error = NULL;
+	int r = connect_read(conninfo, params, &error);
+	if (r < 0)
+		fprintf(stderr, "dbtop: %s\n", error);
+	return r;
 }
 
 /* Takes a connection string or a database's name. An empty text means that none is given, as in

@@ -26,6 +26,10 @@ const struct config_database *connect_configured(const struct config *config, co
 int connect_conninfo(const char *conninfo, struct params *params)
 	__attribute__((warn_unused_result));
 
+/* The same, and prints nothing: *ret_error, which the caller frees, says what is wrong. */
+int connect_read(const char *conninfo, struct params *params, char **ret_error)
+	__attribute__((warn_unused_result));
+
 /* True while an address of the server is being tried for the first time. connect_timeout limits how
  * long that takes. */
 bool connect_is_under_way(const struct session *session);

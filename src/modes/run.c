@@ -31,8 +31,8 @@ struct run_server {
 struct run {
 	struct app *app;
 	struct run_options options;
-	struct run_server *servers;
-	size_t n_servers;
+	struct run_server **servers;
+	size_t n_servers, n_started;
 	struct audit *audit;
 	struct signal_watch *signals;
 	bool has_begun; /* one server at least */
@@ -59,7 +59,7 @@ size_t run_n_servers(const struct run *run)
 
 struct target *run_server(const struct run *run, size_t server)
 {
-	return run->servers[server].target;
+	return run->servers[server]->target;
 }
 
 const struct assessment *run_assessment(const struct run *run, size_t server)
@@ -183,7 +183,7 @@ static void on_signal(void *data, int signal_number)
 static void open_server(struct run *run, size_t index)
 {
 	struct app *app = run->app;
-	struct run_server *server = &run->servers[index];
+	struct run_server *server = mem_alloc(sizeof(*server));
 	struct target_options target = run->options.target;
 	target.name = app->servers[index].name;
 	target.params = &app->servers[index].params;
@@ -197,8 +197,18 @@ static void open_server(struct run *run, size_t index)
 		.timeout = handle_new_timer(&app->loop, server),
 		.has_begun = run->has_begun,
 	};
+	run->servers[index] = server;
 	if (run->options.unattended)
 		session_never_ask(target_session(server->target));
+}
+
+/* Those that the app has, and the run has not yet. */
+static void open_servers(struct run *run)
+{
+	size_t count = run->app->n_servers;
+	run->servers = mem_resize(run->servers, count, sizeof(*run->servers));
+	for (; run->n_servers < count; run->n_servers++)
+		open_server(run, run->n_servers);
 }
 
 struct run *run_open(struct app *app, const struct run_options *options)
@@ -209,10 +219,7 @@ struct run *run_open(struct app *app, const struct run_options *options)
 	run->options = *options;
 	run->has_begun = !options->is_enough;
 	run->status = EXIT_UNKNOWN;
-	run->n_servers = app->n_servers;
-	run->servers = mem_alloc(run->n_servers * sizeof(*run->servers));
-	for (size_t i = 0; i < run->n_servers; i++)
-		open_server(run, i);
+	open_servers(run);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	run->audit = audit_new(path);
 	run->signals = signal_watch_new(&app->loop, options->signals ? options->signals : usual,
@@ -223,11 +230,18 @@ struct run *run_open(struct app *app, const struct run_options *options)
 
 void run_start(struct run *run)
 {
-	for (size_t i = 0; i < run->n_servers; i++) {
-		if (!run->servers[i].has_begun)
-			set_timeout(&run->servers[i], TIMEOUT);
-		target_start(run->servers[i].target);
+	for (; run->n_started < run->n_servers; run->n_started++) {
+		struct run_server *server = run->servers[run->n_started];
+		if (!server->has_begun)
+			set_timeout(server, TIMEOUT);
+		target_start(server->target);
 	}
+}
+
+void run_add_servers(struct run *run)
+{
+	open_servers(run);
+	run_start(run);
 }
 
 void run_loop(struct run *run)
@@ -240,8 +254,9 @@ int run_close(struct run *run)
 	int status = run->status;
 	signal_watch_free(run->signals);
 	for (size_t i = 0; i < run->n_servers; i++) {
-		handle_close(run->servers[i].timeout);
-		target_free(run->servers[i].target);
+		handle_close(run->servers[i]->timeout);
+		target_free(run->servers[i]->target);
+		free(run->servers[i]);
 	}
 	free(run->servers);
 	app_report_unwritten("audit log", audit_free(run->audit));

@@ -56,6 +56,9 @@ int run_to_end(struct run *run, void (*free_mode)(void *data));
 /* Connects. */
 void run_start(struct run *run);
 
+/* Opens and connects the servers that the app has got since. */
+void run_add_servers(struct run *run);
+
 /* Runs the loop until run_finish(). */
 void run_loop(struct run *run);
 

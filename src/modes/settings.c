@@ -8,7 +8,9 @@
 
 #include "action/proxy_plan.h"
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "modes/app.h"
 #include "modes/connect.h"
@@ -99,6 +101,13 @@ static struct app_server *add_server(struct app *app)
 	return &app->servers[app->n_servers++];
 }
 
+/* NULL: the server has no name. */
+static const char *clean_name(struct app *app, const struct config_database *database)
+{
+	return database ? text_clean(app->arena, database->name, strlen(database->name), TEXT_LINE)
+			: NULL;
+}
+
 /* `operand` is NULL if there is none: then libpq's defaults count. */
 static int read_server(struct app *app, const char *operand)
 {
@@ -107,7 +116,7 @@ static int read_server(struct app *app, const char *operand)
 		if (app->servers[i].name && strcmp(app->servers[i].name, database->name) == 0)
 			return refuse(app, mem_printf("\"%s\" is named twice", operand));
 	struct app_server *server = add_server(app);
-	server->name = database ? database->name : NULL;
+	server->name = clean_name(app, database);
 	if (database && database->password_command.count)
 		server->password_command = database->password_command.items;
 	server->command = options_retype(&app->options, operand);
@@ -252,6 +261,47 @@ static bool same_server(const struct app_server *a, const struct app_server *b)
 	return strcmp(a->name ? a->name : "", b->name ? b->name : "") == 0 &&
 		same_params(&a->params, &b->params) &&
 		same_argv(a->password_command, b->password_command);
+}
+
+static bool is_read(const struct app *app, const char *name, const struct params *params)
+{
+	for (size_t i = 0; i < app->n_servers; i++) {
+		const struct app_server *server = &app->servers[i];
+		if (server->name ? strcmp(server->name, name) == 0
+				 : same_params(&server->params, params))
+			return true;
+	}
+	return false;
+}
+
+char *settings_add_databases(struct app *app)
+{
+	const struct config_databases *databases = &app->config->databases;
+	char *error = NULL;
+	for (size_t i = 0; i < databases->count; i++) {
+		const struct config_database *database = &databases->items[i];
+		const char *name = clean_name(app, database);
+		CLEANUP(cleanup_free) char *why = NULL;
+		struct params params = { 0 };
+		if (connect_read(database->conninfo, &params, &why) < 0) {
+			free(error);
+			error = mem_printf("%s: %s", name, why);
+			continue;
+		}
+		if (is_read(app, name, &params)) {
+			params_clear(&params);
+			continue;
+		}
+		*add_server(app) = (struct app_server){
+			.name = name,
+			.params = params,
+			.password_command = database->password_command.count
+				? database->password_command.items
+				: NULL,
+			.command = options_retype(&app->options, name),
+		};
+	}
+	return error;
 }
 
 bool settings_same_servers(const struct app *a, const struct app *b)

@@ -14,6 +14,11 @@ int settings_read(struct app *app) __attribute__((warn_unused_result));
 /* Reads how the servers and the consoles are connected. The same. */
 int settings_read_servers(struct app *app) __attribute__((warn_unused_result));
 
+/* Adds the configuration's databases that are not among the servers yet. The options of the command
+ * line (-h, -p, -U, -d) are not for them. Returns what is wrong with one that cannot be read, which
+ * the caller frees; NULL: nothing. */
+char *settings_add_databases(struct app *app) __attribute__((warn_unused_result));
+
 /* Instead of that, for modes that connect to nothing that the options name: one server without
  * parameters. */
 void settings_read_no_server(struct app *app);

@@ -304,7 +304,13 @@ void header_draw_line(const struct frame *frame, int y)
 		line_add(&line, STYLE_DIM, " · ");
 		proxy_view_item(frame->assessment, &line);
 	}
-	int x = 1 + line_put(grid, 1, y, grid->width - 2, &line) + 2;
+	int x = 1;
+	/* Of several servers it is the first question which one this is. */
+	if (frame->ui->several && frame->assessment->server.name)
+		x += grid_put(grid, x, y, grid->width / 3, frame->assessment->server.name,
+			     STYLE_TITLE) +
+			1;
+	x += line_put(grid, x, y, grid->width - 1 - x, &line) + 2;
 	line_begin(&line);
 	line_add(&line, STYLE_CAUTION, full_in(frame, full));
 	if (*full)

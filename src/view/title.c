@@ -99,10 +99,12 @@ static int draw_server_facts(
 static void title_text(const struct server_state *server, char *text, size_t size)
 {
 	const char *database = server->database ? server->database : "";
+	const char *name = server->name ? server->name : "", *colon = server->name ? ": " : "";
 	if (server->host)
-		snprintf(text, size, "%s @ %s:%d", database, server->host, server->port);
+		snprintf(text, size, "%s%s%s @ %s:%d", name, colon, database, server->host,
+			server->port);
 	else
-		snprintf(text, size, "%s", *database ? database : "dbtop");
+		snprintf(text, size, "%s%s%s", name, colon, *database ? database : "dbtop");
 }
 
 /* Enough columns of the title to tell servers apart. */

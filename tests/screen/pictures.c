@@ -26,6 +26,7 @@ static const struct picture {
 	{ "watch", "watch", "default", "dbtop: w, the shutdown watch", 120, 24, 0, "PASS" },
 	{ "emergency", "emergency", "default", "dbtop: E, the emergency", 120, 24, 0,
 		"left alone" },
+	{ "overview", "overview", "default", "dbtop --all", 120, 15, 0, "quit" },
 };
 
 static bool shows(struct term *term, void *data)

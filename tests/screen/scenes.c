@@ -16,6 +16,7 @@
 #include "view/emergency_view.h"
 #include "view/help.h"
 #include "view/locks.h"
+#include "view/overview_view.h"
 #include "view/password.h"
 #include "view/plan.h"
 #include "view/proxy_view.h"
@@ -214,6 +215,23 @@ static void show_quit(struct scenery *scenery)
 	ui_push(&scenery->ui, &quit_view);
 }
 
+/* The cursor is not on the first row, so that its sign is in colour. */
+static void show_overview(struct scenery *scenery)
+{
+	scene_servers_make(&scenery->servers);
+	scenery->ui.overview = &scenery->servers.overview;
+	scenery->ui.now = SAMPLE_NOW;
+	ui_push(&scenery->ui, &overview_view);
+	overview_settle(&scenery->servers.overview, &scenery->ui);
+	overview_select(&scenery->servers.overview, &scenery->ui, 2);
+}
+
+static void show_overview_help(struct scenery *scenery)
+{
+	show_overview(scenery);
+	ui_push(&scenery->ui, &help_view);
+}
+
 static void show_password(struct scenery *scenery)
 {
 	scenery->ui.password_wanted = true;
@@ -287,6 +305,8 @@ static const struct scene scenes[] = {
 	{ "watch-armed", SAMPLE_SCREEN, NULL, show_watch_armed },
 	{ "quit", SAMPLE_SCREEN, NULL, show_quit },
 	{ "password", SAMPLE_CONNECTING, scene_set_denied, show_password },
+	{ "overview", SAMPLE_SCREEN, NULL, show_overview },
+	{ "overview-help", SAMPLE_SCREEN, NULL, show_overview_help },
 };
 #define SCENES (sizeof(scenes) / sizeof(scenes[0]))
 
@@ -322,6 +342,8 @@ void scenery_draw(struct scenery *scenery, int width, int height, struct grid *g
 {
 	settle_rows(&scenery->ui, scenery->assessment);
 	details_settle(&scenery->details, &scenery->ui, scenery->assessment);
+	if (scenery->ui.overview)
+		overview_settle(&scenery->servers.overview, &scenery->ui);
 	struct ui_shown shown = screen_build(scenery->assessment, &scenery->history, &scenery->ui,
 		scenery->plan, width, height, grid);
 	ui_note_shown(&scenery->ui, &shown);
@@ -335,6 +357,7 @@ void scenery_deinit(struct scenery *scenery)
 	action_free(scenery->plan);
 	emergency_free(scenery->emergency);
 	shutdown_record_deinit(&scenery->record);
+	scene_servers_free(&scenery->servers);
 	assessment_free(scenery->assessment);
 	arena_free(scenery->arena);
 }

@@ -7,6 +7,7 @@
 
 #include "model/history.h"
 #include "model/shutdown.h"
+#include "scene_servers.h"
 #include "view/details.h"
 #include "view/log_view.h"
 #include "widgets/ui.h"
@@ -38,6 +39,7 @@ struct scenery {
 	struct shutdown_record record;
 	struct shutdown_verdict verdict;
 	struct ui_watch watch;
+	struct scene_servers servers;
 };
 
 /* NULL when there is none. */

@@ -68,6 +68,8 @@ static const struct page {
 	{ "watch-armed", "watching python3", "armed", false },
 	{ "quit", "watching python3", "Quit, and stop watching", false },
 	{ "password", "Password", "for user dbtop", false },
+	{ "overview", NULL, "no answer", false },
+	{ "overview-help", "Help", NULL, false },
 };
 #define PAGES (sizeof(pages) / sizeof(pages[0]))
 
