@@ -28,10 +28,14 @@ static const struct label {
 	{ "s_psycopg3", 2, "idle_too_long", "presumed", NULL },
 	{ "s_sqlalchemy", 2, "idle_too_long", "presumed", NULL },
 	{ "s_asyncpg", 2, "idle_too_long", "presumed", NULL },
+	{ "s_node", 2, "idle_too_long", "presumed", NULL },
+	{ "s_node_unused", 2, "idle_too_long", "presumed", NULL },
+	{ "s_node_tx", 1, "idle_in_transaction_too_long", "presumed", NULL },
 	{ "s_stranded", 1, "lock_stranded", "presumed", NULL },
 	/* their silence is their purpose */
 	{ "s_listen", 1, NULL, NULL, "listener" },
 	{ "s_asyncpg_listen", 1, NULL, NULL, "listener" },
+	{ "s_node_listen", 1, NULL, NULL, "listener" },
 	{ "s_lock", 1, NULL, NULL, "advisory_lock" },
 	{ "s_backup", 1, NULL, NULL, "backup" },
 	{ "s_backup_tx", 1, NULL, NULL, "backup" },
@@ -86,7 +90,7 @@ static int start_server(void **state)
 {
 	(void)state;
 	server = live_wide_server_start((const char *const[]){
-		"max_connections=80", "max_wal_senders=5", "wal_level=replica", NULL });
+		"max_connections=100", "max_wal_senders=5", "wal_level=replica", NULL });
 	make_roles();
 	const char *const settings[] = { "pool_mode = transaction", "default_pool_size = 4",
 		"auth_user = postgres", NULL };
@@ -123,6 +127,16 @@ static struct live_program *python(const char *driver, const char *role)
 	struct live_program *program = live_start(&(struct live_program_options){ .argv = argv });
 	live_wait_out(program, "ready\n", 60000);
 	return program;
+}
+
+static void node(const char *play, const char *role)
+{
+	CLEANUP(cleanup_free) char *conninfo = as(role);
+	const char *const argv[] = { "node", "tests/live/sessions.js", play, conninfo, NULL };
+	const char *const environment[] = { live_node_path(), NULL };
+	struct live_program *program =
+		live_start(&(struct live_program_options){ .argv = argv, .env = environment });
+	live_wait_out(program, "ready\n", 60000);
 }
 
 static void client(const char *role, const char *part, const char *first, const char *second)
@@ -314,6 +328,10 @@ static void start_all(void)
 	python("asyncpg_pool", "s_asyncpg");
 	python("asyncpg_listen", "s_asyncpg_listen");
 	python("psycopg2_copy", "s_feeder");
+	node("pool", "s_node");
+	node("unused", "s_node_unused");
+	node("transaction", "s_node_tx");
+	node("listen", "s_node_listen");
 	start_vacuumdb();
 	start_agent();
 	start_foreign();
@@ -391,6 +409,8 @@ static void every_scenario_has_its_verdict(void **state)
 	assert_non_null(strstr(live_text(pool, "evidence"), "2 alike of python3"));
 	json_t *unused = live_find_text(root, "connections", "user", "s_unused");
 	assert_string_equal(live_text(unused, "evidence"), "no statement since login");
+	unused = live_find_text(root, "connections", "user", "s_node_unused");
+	assert_non_null(strstr(live_text(unused, "evidence"), "no statement since login"));
 	print_message("precision %d of %d, recall %d of %d\n", score.right_leaks, score.found_leaks,
 		score.right_leaks, score.right_leaks + score.missed_leaks);
 	assert_int_equal(score.wrong, 0);

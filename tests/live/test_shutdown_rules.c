@@ -348,6 +348,31 @@ static void writes_of_a_pool_are_not_lost_unseen(void **state)
 	}
 }
 
+/* What node's own pool does: pool.end() closes its connections, process.exit() does not. */
+static void node_ends_its_pool_or_not(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *play, *behaviour;
+	} cases[] = { { "end", "closed" }, { "exit", "died_unclosed" } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const argv[] = { live_dbtop_path(), "--shutdown-test", "--json",
+			"--ready", "2", "--timeout", "60", "--expect", "0", conninfo, "--", "node",
+			"tests/live/sessions.js", cases[i].play, conninfo, NULL };
+		const char *const environment[] = { live_node_path(), NULL };
+		struct live_run run = live_run(
+			&(struct live_program_options){ .argv = argv, .env = environment }, 90000);
+		CLEANUP(cleanup_free)
+		char *behaviour = mem_printf("\"behaviour\":\"%s\"", cases[i].behaviour);
+		if (run.status != 0 || !strstr(run.out, behaviour) ||
+			!strstr(run.out, "\"connections_before\":2"))
+			fail_msg(
+				"%s: status %d: %s%s", cases[i].play, run.status, run.out, run.err);
+		live_run_clear(&run);
+		live_wait_sessions(server, NULL, 0, 20000);
+	}
+}
+
 static void mistakes_are_usage_errors(void **state)
 {
 	(void)state;
@@ -390,6 +415,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_signal_that_was_not_sent_is_not_taken, live_teardown),
 		cmocka_unit_test_teardown(no_more_connections_than_were_opened, live_teardown),
 		cmocka_unit_test_teardown(behind_a_forwarder_the_reason_is_true, live_teardown),
+		cmocka_unit_test_teardown(node_ends_its_pool_or_not, live_teardown),
 		cmocka_unit_test_teardown(mistakes_are_usage_errors, live_teardown),
 	};
 	return cmocka_run_group_tests_name("shutdown_rules", tests, start_server, stop_server);

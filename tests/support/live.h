@@ -216,6 +216,9 @@ json_t *live_member(json_t *object, const char *path);
 /* The client program: tests/live/client.c. */
 const char *live_client_path(void);
 
+/* "NODE_PATH=FOLDER" of node's driver pg, which tools/node-pg fetches when it is needed first. */
+const char *live_node_path(void);
+
 /* Starts the client program (tests/live/client.c describes the roles) and waits until it is ready:
  * its connections are then as the role says. The list of arguments ends with NULL. */
 struct live_program *live_client(const char *conninfo, const char *role, ...)

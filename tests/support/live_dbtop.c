@@ -10,6 +10,7 @@
 #define MOST_ARGUMENTS 64
 #define RUN_MS         60000
 #define READY_MS       30000
+#define FETCH_MS       300000
 
 char *live_built(const char *path)
 {
@@ -36,6 +37,25 @@ const char *live_client_path(void)
 	if (!built)
 		built = live_built(LIVE_CLIENT_PATH);
 	return built;
+}
+
+const char *live_node_path(void)
+{
+	static char *variable;
+	if (variable)
+		return variable;
+	const char *const argv[] = { "tools/node-pg", NULL };
+	/* what it fetches is for later runs, too */
+	const char *home = getenv("HOME");
+	CLEANUP(cleanup_free) char *assignment = mem_printf("HOME=%s", home ? home : "");
+	const char *const environment[] = { home ? assignment : NULL, NULL };
+	struct live_run run = live_run(
+		&(struct live_program_options){ .argv = argv, .env = environment }, FETCH_MS);
+	if (run.status != 0)
+		fail_msg("tools/node-pg: status %d: %s", run.status, run.err);
+	variable = mem_printf("NODE_PATH=%.*s", (int)strcspn(run.out, "\n"), run.out);
+	live_run_clear(&run);
+	return variable;
 }
 
 /* Appends the list's strings, up to its NULL. */
