@@ -57,6 +57,7 @@ static const struct label {
 #define LABELS (sizeof(labels) / sizeof(labels[0]))
 
 static struct private_server *server;
+static int server_version; /* major */
 static struct live_pgbouncer *asked, *not_asked;
 
 static char *as(const char *role)
@@ -92,6 +93,10 @@ static int start_server(void **state)
 	server = live_wide_server_start((const char *const[]){
 		"max_connections=100", "max_wal_senders=5", "wal_level=replica", NULL });
 	make_roles();
+	CLEANUP(cleanup_free) char *ours = live_conninfo(server, LIVE_UNIX, NULL);
+	PGconn *conn = live_connect(ours);
+	server_version = PQserverVersion(conn) / 10000;
+	PQfinish(conn);
 	const char *const settings[] = { "pool_mode = transaction", "default_pool_size = 4",
 		"auth_user = postgres", NULL };
 	asked = live_pgbouncer_start(server, settings);
@@ -163,11 +168,45 @@ static void stop_children(pid_t pid)
 		assert_int_equal(kill((pid_t)strtol(next, NULL, 10), SIGSTOP), 0);
 }
 
+/* The client's program under that name, which the caller frees. */
+static char *client_called(const char *name)
+{
+	char *path = mem_printf("%s/%s", live_folder(), name);
+	const char *const copy[] = { "cp", live_client_path(), path, NULL };
+	struct live_run run = live_run(&(struct live_program_options){ .argv = copy }, 10000);
+	assert_int_equal(run.status, 0);
+	live_run_clear(&run);
+	return path;
+}
+
+/* pg_dump and pg_basebackup refuse a server that is newer than they are: a client of their name and
+ * sessions stands in for them. */
+static bool is_newer_than_its_tools(void)
+{
+	const char *const argv[] = { "pg_dump", "--version", NULL };
+	struct live_run run = live_run(&(struct live_program_options){ .argv = argv }, 10000);
+	int version = 0;
+	assert_int_equal(sscanf(run.out, "pg_dump (PostgreSQL) %d", &version), 1);
+	live_run_clear(&run);
+	return server_version > version;
+}
+
+static void stand_in(const char *name, const char *conninfo, const char *part, const char *argument)
+{
+	CLEANUP(cleanup_free) char *path = client_called(name);
+	const char *const argv[] = { path, conninfo, part, argument, NULL };
+	live_wait_out(live_start(&(struct live_program_options){ .argv = argv }), "ready\n", 20000);
+}
+
 /* The workers are stopped as soon as they are there: the leader waits for them, idle in its
  * transaction. */
 static void start_pg_dump(void)
 {
 	CLEANUP(cleanup_free) char *conninfo = as("s_dump");
+	if (is_newer_than_its_tools()) {
+		stand_in("pg_dump", conninfo, "transaction", "3");
+		return;
+	}
 	CLEANUP(cleanup_free) char *to = mem_printf("%s/dump", live_folder());
 	const char *const argv[] = { "pg_dump", "-Fd", "-j2", "-Z9", "-f", to, "-d", conninfo,
 		NULL };
@@ -200,6 +239,12 @@ static bool has_walsender(void *data)
 static void start_basebackup(void)
 {
 	CLEANUP(cleanup_free) char *conninfo = as("s_basebackup");
+	if (is_newer_than_its_tools()) {
+		CLEANUP(cleanup_free)
+		char *replication = mem_printf("%s replication=true", conninfo);
+		stand_in("pg_basebackup", replication, "sql", "IDENTIFY_SYSTEM");
+		return;
+	}
 	const char *const argv[] = { "pg_basebackup", "-D", "-", "-Ft", "-X", "none", "-c", "fast",
 		"-d", conninfo, NULL };
 	int ends[2];
@@ -218,13 +263,7 @@ static void start_basebackup(void)
 static void start_agent(void)
 {
 	CLEANUP(cleanup_free) char *conninfo = as("s_agent");
-	CLEANUP(cleanup_free) char *path = mem_printf("%s/repmgrd", live_folder());
-	const char *const copy[] = { "cp", live_client_path(), path, NULL };
-	struct live_run run = live_run(&(struct live_program_options){ .argv = copy }, 10000);
-	assert_int_equal(run.status, 0);
-	live_run_clear(&run);
-	const char *const argv[] = { path, conninfo, "idle", NULL };
-	live_wait_out(live_start(&(struct live_program_options){ .argv = argv }), "ready\n", 20000);
+	stand_in("repmgrd", conninfo, "idle", NULL);
 }
 
 static void start_foreign(void)
@@ -317,9 +356,14 @@ static void start_all(void)
 	client("s_listen", "listen", NULL, NULL);
 	client("s_lock", "lock", NULL, NULL);
 	client("s_lock_waiter", "send", "SELECT pg_advisory_lock(42)", NULL);
-	client("s_backup", "sql", "/* nightly */ SELECT pg_catalog.pg_backup_start('a', true)",
+	bool old = server_version < 15; /* then the function has another name */
+	client("s_backup", "sql",
+		old ? "/* nightly */ SELECT pg_catalog.pg_start_backup('a', true, false)"
+		    : "/* nightly */ SELECT pg_catalog.pg_backup_start('a', true)",
 		NULL);
-	client("s_backup_tx", "sql", "BEGIN", "SELECT * FROM pg_backup_start('b', fast := true)");
+	client("s_backup_tx", "sql", "BEGIN",
+		old ? "SELECT * FROM pg_start_backup('b', fast := true, exclusive := false)"
+		    : "SELECT * FROM pg_backup_start('b', fast := true)");
 	client("s_named application_name=pg_restore", "idle", NULL, NULL);
 	python("psycopg2_idle", "s_psycopg2");
 	python("psycopg2_transaction", "s_psycopg2_tx");
