@@ -274,6 +274,20 @@ static void play_pooled(struct client *client)
 	}
 }
 
+/* shared: a child inherits the connection, and does nothing */
+static void play_shared(struct client *client)
+{
+	play_idle(client);
+	pid_t child = fork();
+	if (child < 0)
+		give_up("fork", NULL);
+	if (child > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
 static const struct {
 	const char *name;
 	void (*play)(struct client *client);
@@ -292,6 +306,7 @@ static const struct {
 	{ "flip", play_flip },
 	{ "churn", play_churn },
 	{ "pooled", play_pooled },
+	{ "shared", play_shared },
 };
 
 int main(int argc, char **argv)

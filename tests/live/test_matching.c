@@ -70,6 +70,24 @@ static void process_is_found_by_every_route(void **state)
 	}
 }
 
+/* After a fork two processes have the socket: the older one is named. */
+static void a_socket_of_two_processes_is_said(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROUTES; i++) {
+		CLEANUP(cleanup_free) char *app = live_conninfo(server, routes[i], "user=app");
+		struct live_program *client = live_client(app, "shared", NULL);
+		json_t *root = live_dbtop_json(NULL, app, NULL);
+		json_t *found =
+			live_find_number(root, "connections", "process.pid", live_pid(client));
+		assert_non_null(found);
+		assert_int_equal(json_integer_value(live_member(found, "process.shared_by")), 2);
+		json_decref(root);
+		live_free(client);
+		live_wait_sessions(server, NULL, 0, 10000);
+	}
+}
+
 /* The snapshot of a dbtop that has no privilege on this machine. */
 static json_t *unprivileged_json(const char *conninfo, int *ret_status)
 {
@@ -162,6 +180,96 @@ static void nobody_is_gone_for_a_dbtop_in_a_container(void **state)
 	nobody_is_gone(namespaces("-nfp", "-Urnfp"), LIVE_UNIX);
 }
 
+static json_t *named(json_t *root, const char *application)
+{
+	return live_find_text(root, "connections", "application_name", application);
+}
+
+static bool has_both(json_t *root, void *data)
+{
+	(void)data;
+	const char *held = live_text(named(root, "held"), "process.matched_by");
+	const char *gone = live_text(named(root, "gone"), "process.matched_by");
+	return held && gone && strcmp(held, "tcp") == 0 && strcmp(gone, "tcp") == 0;
+}
+
+static bool is_one_gone(json_t *root, void *data)
+{
+	(void)data;
+	const char *reason = live_text(named(root, "gone"), "reason");
+	return reason && strcmp(reason, "client_gone") == 0;
+}
+
+/* dbtop has the server's sockets in its table, but none of the server's processes in its /proc:
+ * both ends of its own connection are in the table, and that is proof enough. */
+static void assert_proven(struct live_program *dbtop, void (*end)(void *data), void *data)
+{
+	json_decref(live_await_json(dbtop, has_both, NULL, "both processes", 30000));
+	end(data);
+	json_t *root = live_await_json(dbtop, is_one_gone, NULL, "one that is gone", 30000);
+	assert_text(named(root, "gone"), "certainty", "proven");
+	assert_text(named(root, "held"), "status", "idle");
+	json_decref(root);
+}
+
+static void type_a_line(void *data)
+{
+	live_type(data, "\n");
+}
+
+/* Its applications are in its pid namespace; the server is not. */
+static void beside_a_server_of_other_pids_the_table_is_proof(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	static const char script[] =
+		"exec 3<&0; \"$1\" \"$3 application_name=held\" idle >/dev/null & "
+		"\"$1\" \"$3 application_name=gone\" active >/dev/null & gone=$!; "
+		"(read line <&3; kill -KILL $gone) & "
+		"exec \"$2\" --json --follow -i 0.2 \"$3\"";
+	CLEANUP(cleanup_free) char *client = live_built(live_client_path());
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "unshare", namespaces("-mfp", "-Urmfp"),
+			"--mount-proc", "--kill-child", "sh", "-c", script, "sh", client,
+			live_dbtop_path(), app, NULL },
+		.terminal = true,
+	};
+	struct live_program *dbtop = live_start(&options);
+	assert_proven(dbtop, type_a_line, dbtop);
+}
+
+static void kill_it(void *data)
+{
+	live_free(data);
+}
+
+/* For root alone: /proc hides from an ordinary user what is not his. */
+static void behind_hidepid_the_table_is_proof(void **state)
+{
+	(void)state;
+	const struct live_program_options plain = { .unprivileged = true };
+	CLEANUP(cleanup_free)
+	char *held = live_conninfo(server, LIVE_TCP4, "user=app application_name=held");
+	CLEANUP(cleanup_free)
+	char *gone = live_conninfo(server, LIVE_TCP4, "user=app application_name=gone");
+	CLEANUP(cleanup_free) char *ours = live_conninfo(server, LIVE_TCP4, "user=app");
+	(void)live_client_with(&plain, held, "idle", NULL);
+	struct live_program *client = live_client_with(&plain, gone, "active", NULL);
+	CLEANUP(cleanup_free) char *copy = mem_printf("%s/dbtop", live_nobodys_folder());
+	CLEANUP(cleanup_free) char *passfile = live_passfile(true);
+	CLEANUP(cleanup_free) char *variable = mem_printf("PGPASSFILE=%s", passfile);
+	static const char script[] =
+		"cp \"$1\" \"$2\"; chmod 755 \"$2\"; mount -t proc -o hidepid=2 proc /proc; "
+		"exec setpriv --reuid=nobody --regid=nogroup --clear-groups "
+		"\"$2\" --json --follow -i 0.2 \"$3\"";
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "unshare", "-m", "sh", "-ec", script, "sh",
+			live_dbtop_path(), copy, ours, NULL },
+		.env = (const char *const[]){ variable, NULL },
+	};
+	assert_proven(live_start(&options), kill_it, client);
+}
+
 static void client_in_another_namespace_is_not_gone(const char *conninfo)
 {
 	for (size_t i = 0; i < ROUTES; i++) {
@@ -235,11 +343,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(process_is_found_by_every_route),
+		LIVE_TEST(a_socket_of_two_processes_is_said),
 		LIVE_TEST(hidden_process_is_not_gone),
 		LIVE_TEST(gone_is_proven_without_privilege),
 		LIVE_TEST(nobody_is_gone_for_a_dbtop_in_a_container),
 		LIVE_TEST(client_in_a_container_is_not_gone),
+		LIVE_TEST(beside_a_server_of_other_pids_the_table_is_proof),
 		/* root's */
+		LIVE_TEST(behind_hidepid_the_table_is_proof),
 		LIVE_TEST(client_behind_a_cable_is_not_gone),
 	};
 	CLEANUP(cleanup_free)
@@ -249,5 +360,5 @@ int main(void)
 	return LIVE_GROUP("matching", tests, .wide = true,
 		.settings = (const char *const[]){ "max_connections=60", setting,
 			"listen_addresses=*", NULL },
-		.sql = "CREATE ROLE app LOGIN", .root_tests = 1);
+		.sql = "CREATE ROLE app LOGIN", .root_tests = 2);
 }
