@@ -111,6 +111,20 @@ static void test_process_and_statement(void **state)
 	close_world(&world);
 }
 
+/* As after a fork. */
+static void test_shared_by(void **state)
+{
+	struct world world;
+	(void)state;
+	open_world(&world, SAMPLE_SCREEN, 9964);
+	check_lacks(draw(&world, 130, 60), "shared by");
+	sample_find(world.assessment, 9964)->shared_by = 2;
+	const char *text = draw(&world, 130, 60);
+	check_has(text, "shared by");
+	check_has(text, "2 processes, as after a fork");
+	close_world(&world);
+}
+
 /* What an open transaction keeps vacuum from, and where its process waits. */
 static void test_what_it_holds_back_and_does(void **state)
 {
@@ -294,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_verdict_is_explained),
 		cmocka_unit_test(test_process_and_statement),
+		cmocka_unit_test(test_shared_by),
 		cmocka_unit_test(test_what_it_holds_back_and_does),
 		cmocka_unit_test(test_how_sessions_of_the_database_ended),
 		cmocka_unit_test(test_pool_slot),

@@ -202,6 +202,54 @@ static void a_server_that_did_not_let_us_in_is_not_zero(void **state)
 	json_decref(json);
 }
 
+/* A list that is empty because its source did not answer is null; one that was read is empty. */
+static void lists_that_nobody_read_are_null(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t source;
+		enum source_status status;
+		bool answered;
+		bool processes, pools; /* known */
+	} cases[] = {
+		{ SOURCE_PEERS, SOURCE_OK, true, true, true },
+		{ SOURCE_PEERS, SOURCE_FAILED, true, false, true },
+		{ SOURCE_PEERS, SOURCE_WAITING, false, false, true },
+		{ SOURCE_PEERS, SOURCE_STALE, true, true, true },
+		{ SOURCE_PAGES, SOURCE_FAILED, true, true, false },
+		{ SOURCE_PAGES, SOURCE_WAITING, false, true, false },
+		{ SOURCE_PAGES, SOURCE_STALE, true, true, true },
+		/* a PgBouncer */
+		{ SOURCE_COUNT, SOURCE_OK, true, true, true },
+		{ SOURCE_COUNT, SOURCE_FAILED, true, true, false },
+		{ SOURCE_COUNT, SOURCE_WAITING, false, true, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct assessment *assessment = sample_assessment(SAMPLE_EMPTY);
+		struct source_state sources[SOURCE_COUNT + 1];
+		assessment->n_processes = assessment->n_pools = 0;
+		for (size_t k = 0; k < SOURCE_COUNT + 1; k++)
+			sources[k] = (struct source_state){
+				.name = "a source", .status = SOURCE_OK, .taken_at = SAMPLE_NOW
+			};
+		sources[cases[i].source].status = cases[i].status;
+		if (!cases[i].answered)
+			sources[cases[i].source].taken_at = INSTANT_UNKNOWN;
+		assessment->sources = sources;
+		assessment->n_sources = SOURCE_COUNT + (cases[i].source == SOURCE_COUNT);
+		json_t *json = parse(assessment, &everything);
+		json_t *processes = at(json, "processes"), *pools = at(json, "pools");
+		if (json_is_null(processes) == cases[i].processes ||
+			json_is_null(pools) == cases[i].pools)
+			fail_msg("case %zu: processes %s, pools %s", i,
+				json_is_null(processes) ? "null" : "a list",
+				json_is_null(pools) ? "null" : "a list");
+		assert_int_equal(json_array_size(processes) + json_array_size(pools), 0);
+		json_decref(json);
+		assessment_free(assessment);
+	}
+}
+
 static void the_age_is_the_datas(void **state)
 {
 	(void)state;
@@ -390,6 +438,7 @@ int main(void)
 		cmocka_unit_test(ports_are_as_postgresql_says_them),
 		cmocka_unit_test(what_is_hidden_is_null),
 		cmocka_unit_test(a_server_that_did_not_let_us_in_is_not_zero),
+		cmocka_unit_test(lists_that_nobody_read_are_null),
 		cmocka_unit_test(the_age_is_the_datas),
 		cmocka_unit_test(an_outbox_is_told_as_documented),
 		cmocka_unit_test(hostile_strings_come_back_as_they_were),
