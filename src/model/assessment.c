@@ -36,6 +36,7 @@ static const char *const matched_by_names[] = {
 	[MATCHED_PGBOUNCER] = "pgbouncer",
 	[MATCHED_PROXY] = "proxy",
 	[MATCHED_NAME] = "name",
+	[MATCHED_FORWARDER] = "forwarder",
 };
 
 static const char *const client_end_names[] = {

@@ -53,6 +53,7 @@ static const char *const matches[MATCHED_COUNT] = {
 		"namespace: its socket, in another network namespace, is the client's end; exact",
 	[MATCHED_PGBOUNCER] = "pgbouncer: PgBouncer's client that is linked to this backend",
 	[MATCHED_PROXY] = "proxy: named by application_name, and it holds a socket to the proxy",
+	[MATCHED_FORWARDER] = "forwarder: a forwarder opened it for this process's socket; exact",
 	[MATCHED_NAME] = "name: by application_name alone, which anybody may set; not proven",
 };
 
