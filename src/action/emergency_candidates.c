@@ -96,7 +96,8 @@ static void count_connections(const struct assessment *assessment, uint32_t *cou
 	uint32_t *joined = mem_alloc(peers->n_processes * sizeof(*joined));
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
-		const struct client_process *client = assessment_process(assessment, connection);
+		const struct client_process *client =
+			assessment_local_process(assessment, connection);
 		uint32_t peer = client && client->alive && emergency_candidates_proven(connection)
 			? map_get(by_identity, identity(&client->process))
 			: MAP_NONE;

@@ -27,7 +27,7 @@ static bool may_be_ended(const struct connection *connection)
 static const struct action_step *owner_of(const struct emergency *emergency,
 	const struct assessment *assessment, const struct connection *connection)
 {
-	const struct client_process *client = assessment_process(assessment, connection);
+	const struct client_process *client = assessment_local_process(assessment, connection);
 	return client && emergency_candidates_proven(connection)
 		? emergency_find(emergency, client->process.pid, client->process.start_ticks)
 		: NULL;

@@ -53,7 +53,7 @@ static void index_connections(struct judge *judge)
 	judge->next = arena_array(arena, assessment->n_connections, sizeof(*judge->next));
 	for (size_t i = assessment->n_connections; i-- > 0;) {
 		const struct client_process *client =
-			assessment_process(assessment, &assessment->connections[i]);
+			assessment_local_process(assessment, &assessment->connections[i]);
 		if (!client)
 			continue;
 		uint64_t key = identity(client->process.pid, client->process.start_ticks);

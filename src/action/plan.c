@@ -45,6 +45,16 @@ static const char *loses(struct arena *arena, const struct connection *connectio
 	return what ? arena_printf(arena, "the base backup, %s", what) : "the base backup";
 }
 
+/* Its command line; of another machine, which one. NULL if it is not known. */
+static const char *name_process(struct arena *arena, const struct client_process *client)
+{
+	const struct process *process = client ? &client->process : NULL;
+	if (!process || !process->host)
+		return process ? arena_strdup(arena, process->command) : NULL;
+	return arena_printf(
+		arena, "%s on %s", process->command ? process->command : "?", process->host);
+}
+
 static struct action_step make_step(struct arena *arena, const struct assessment *assessment,
 	const struct connection *connection)
 {
@@ -64,8 +74,8 @@ static struct action_step make_step(struct arena *arena, const struct assessment
 		.session.user = arena_strdup(arena, backend->user),
 		.session.application_name = arena_strdup(arena, backend->application_name),
 		.session.query = arena_strdup(arena, backend->query),
-		.session.process = process ? arena_strdup(arena, process->process.command) : NULL,
-		.session.process_pid = process ? process->process.pid : 0,
+		.session.process = name_process(arena, process),
+		.session.process_pid = process && !process->process.host ? process->process.pid : 0,
 		.session.loses = loses(arena, connection, assessment->server_now),
 		.session.locks = -1,
 		.session.waiters = -1,

@@ -8,6 +8,7 @@
 #include "analyze/evidence.h"
 #include "analyze/join.h"
 #include "analyze/join_bouncers.h"
+#include "analyze/join_hosts.h"
 #include "analyze/join_pages.h"
 #include "analyze/join_proxy.h"
 #include "analyze/logins.h"
@@ -136,6 +137,9 @@ static bool is_complete(const struct assessment *assessment)
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		if (!assessment->connections[i].scanned)
 			return false;
+	for (size_t i = 0; i < assessment->n_hosts; i++)
+		if (assessment->hosts[i].is_up && !assessment->hosts[i].has_answered)
+			return false;
 	return assess_knows_poolers(assessment);
 }
 
@@ -218,6 +222,16 @@ static void take_blocks(struct assessment *assessment, const struct assess_input
 		if (input->bouncers[i])
 			assessment->bouncers[assessment->n_bouncers++] =
 				bouncer_ref(input->bouncers[i]);
+	assessment->n_hosts = input->n_hosts;
+	assessment->hosts =
+		arena_array(assessment->arena, input->n_hosts, sizeof(*assessment->hosts));
+	for (size_t i = 0; i < input->n_hosts; i++) {
+		const struct host_ends *latest = input->hosts[i].latest;
+		assessment->hosts[i] = (struct asked_host){
+			.latest = latest ? host_ends_ref(latest) : NULL,
+			.is_up = input->hosts[i].is_up,
+		};
+	}
 }
 
 /* Each join uses the results of the one before: the socket, the application behind a PgBouncer, the
@@ -227,6 +241,7 @@ static void join_all(struct assessment *assessment, const struct assessment *pre
 	struct client_processes *processes = client_processes_new(assessment, previous);
 	pools_list(assessment);
 	join_clients(assessment, previous, processes);
+	join_hosts(assessment, previous, processes);
 	join_bouncers(assessment, previous, processes);
 	join_proxy_mark(assessment);
 	join_pages(assessment, previous, processes);

@@ -6,6 +6,12 @@
 
 struct rules;
 
+/* A host whose dbtop is asked. */
+struct assess_host {
+	const struct host_ends *latest; /* NULL before its first answer; referenced likewise */
+	bool is_up;                     /* as in struct asked_host */
+};
+
 struct assess_input {
 	/* NULL before the first answer; assess() takes a reference */
 	const struct activity *activity;
@@ -17,6 +23,8 @@ struct assess_input {
 	const struct pool_pages *pages;        /* likewise */
 	const struct bouncer *const *bouncers; /* likewise, each */
 	size_t n_bouncers;
+	const struct assess_host *hosts;
+	size_t n_hosts;
 	/* states of the sources as in the assessment; NULL if there are none */
 	const struct source_state *sources;
 	size_t n_sources;

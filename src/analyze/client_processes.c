@@ -21,6 +21,15 @@ static uint64_t identity(int32_t pid, uint64_t start_ticks)
 	return map_mix((uint64_t)pid, start_ticks);
 }
 
+/* The same pid and start may exist on several machines. */
+static uint64_t identity_of(const struct process *process)
+{
+	uint64_t key = identity(process->pid, process->start_ticks);
+	for (const char *c = process->host; c && *c; c++)
+		key = map_mix(key, (unsigned char)*c);
+	return key;
+}
+
 struct client_processes *client_processes_new(
 	struct assessment *assessment, const struct assessment *previous)
 {
@@ -80,12 +89,15 @@ uint32_t client_processes_find(struct client_processes *list, int32_t pid, uint6
 
 uint32_t client_processes_recall(struct client_processes *list, const struct client_process *before)
 {
-	uint32_t found =
-		client_processes_find(list, before->process.pid, before->process.start_ticks);
+	uint32_t found = before->process.host
+		? NO_PROCESS
+		: client_processes_find(list, before->process.pid, before->process.start_ticks);
 	if (found != NO_PROCESS)
 		return found;
 	/* The process is in no current block, so its strings are copied. */
 	struct process process = process_copy(list->assessment->arena, &before->process);
+	if (process.host)
+		return client_processes_add(list, &process, before->alive);
 	if (process.ended_at == INSTANT_UNKNOWN)
 		process.ended_at = list->assessment->now;
 	return client_processes_add(list, &process, false);
@@ -94,7 +106,7 @@ uint32_t client_processes_recall(struct client_processes *list, const struct cli
 uint32_t client_processes_add(
 	struct client_processes *list, const struct process *process, bool alive)
 {
-	uint64_t key = identity(process->pid, process->start_ticks);
+	uint64_t key = identity_of(process);
 	uint32_t index = map_get(list->by_identity, key);
 	if (index != MAP_NONE)
 		return index;

@@ -25,7 +25,7 @@ uint32_t client_processes_use(struct client_processes *list, uint32_t peer);
 uint32_t client_processes_find(struct client_processes *list, int32_t pid, uint64_t start_ticks);
 
 /* Adds a process that held a connection earlier. It is taken from the peers block if it is still
- * there; else it is copied as one that ended. */
+ * there; else it is copied as one that ended. One of another machine is copied as it was. */
 uint32_t client_processes_recall(
 	struct client_processes *list, const struct client_process *before);
 

@@ -63,7 +63,7 @@ static const struct backend *backend_of(
 	const struct assessment *assessment, const struct process *process)
 {
 	const struct activity *activity = assessment->activity;
-	for (size_t i = 0; i < activity->n_backends; i++) {
+	for (size_t i = 0; !process->host && i < activity->n_backends; i++) {
 		const struct backend *backend = &activity->backends[i];
 		bool same_start = backend->start == INSTANT_UNKNOWN ||
 			process->started_at == INSTANT_UNKNOWN ||

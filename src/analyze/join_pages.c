@@ -51,7 +51,7 @@ static uint32_t owner_of(const struct join *join, const struct pool_page *page)
 static bool is_owner(const struct assessment *assessment, const struct connection *connection,
 	const struct pool_page *page)
 {
-	const struct client_process *process = assessment_process(assessment, connection);
+	const struct client_process *process = assessment_local_process(assessment, connection);
 	return page->owner_visible && process && process->process.pid == page->pid &&
 		process->process.start_ticks == page->start_ticks;
 }

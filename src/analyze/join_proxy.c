@@ -131,7 +131,7 @@ static struct proxy_client *client_with_pid(const struct join *join, int32_t pid
 	for (size_t i = 0; i < assessment->n_proxy_clients; i++) {
 		struct proxy_client *client = &join->assessment->proxy_clients[i];
 		const struct client_process *process = &assessment->processes[client->process];
-		if (process->alive && process->process.pid == pid)
+		if (process->alive && !process->process.host && process->process.pid == pid)
 			return client;
 	}
 	return NULL;

@@ -11,7 +11,10 @@
 
 static uint64_t process_key(const struct process *process)
 {
-	return map_mix((uint64_t)process->pid, process->start_ticks);
+	uint64_t key = map_mix((uint64_t)process->pid, process->start_ticks);
+	for (const char *c = process->host; c && *c; c++)
+		key = map_mix(key, (unsigned char)*c);
+	return key;
 }
 
 static uint64_t session_key(const struct backend *backend)

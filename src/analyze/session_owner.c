@@ -87,7 +87,7 @@ static size_t find_socket(const struct matching *matching, const struct backend 
 static const struct process *process_of(
 	const struct assessment *assessment, const struct connection *row)
 {
-	const struct client_process *process = assessment_process(assessment, row);
+	const struct client_process *process = assessment_local_process(assessment, row);
 	return process ? &process->process : NULL;
 }
 

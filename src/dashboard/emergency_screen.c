@@ -184,7 +184,8 @@ static void keep_chosen(struct emergency_screen *screen)
 	screen->n_chosen = count;
 	for (size_t i = 0; i < count; i++) {
 		const struct connection *connection = &assessment->connections[rows[i]];
-		const struct client_process *client = assessment_process(assessment, connection);
+		const struct client_process *client =
+			assessment_local_process(assessment, connection);
 		screen->chosen[i] = (struct chosen){
 			.backend = connection->backend->pid,
 			.backend_start = connection->backend->start,

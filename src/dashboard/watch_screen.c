@@ -319,7 +319,8 @@ static int32_t current_process(const struct dashboard *dashboard)
 		if (index < assessment->n_connections)
 			process = assessment->connections[index].process;
 	}
-	return process < assessment->n_processes && assessment->processes[process].alive
+	return process < assessment->n_processes && assessment->processes[process].alive &&
+			!assessment->processes[process].process.host
 		? assessment->processes[process].process.pid
 		: 0;
 }

@@ -36,7 +36,7 @@ static const char *const matched_by_names[] = {
 	[MATCHED_PGBOUNCER] = "pgbouncer",
 	[MATCHED_PROXY] = "proxy",
 	[MATCHED_NAME] = "name",
-	[MATCHED_FORWARDER] = "forwarder",
+	[MATCHED_HOST] = "host",
 };
 
 static const char *const client_end_names[] = {
@@ -73,6 +73,13 @@ const struct client_process *assessment_process(
 	if (connection->process == NO_PROCESS)
 		return NULL;
 	return &assessment->processes[connection->process];
+}
+
+const struct client_process *assessment_local_process(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	const struct client_process *found = assessment_process(assessment, connection);
+	return found && !found->process.host ? found : NULL;
 }
 
 bool verdict_is_old(const struct verdict *verdict, const struct rules_limits *limits)
@@ -166,6 +173,8 @@ void assessment_free(struct assessment *assessment)
 	pool_pages_unref(assessment->pages);
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
 		bouncer_unref(assessment->bouncers[i]);
+	for (size_t i = 0; i < assessment->n_hosts; i++)
+		host_ends_unref(assessment->hosts[i].latest);
 	lock_table_unref(assessment->locks);
 	session_ends_unref(assessment->session_ends);
 	proxy_unref(assessment->proxy);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "model/activity.h"
+#include "model/host_ends.h"
 #include "model/peers.h"
 #include "model/pool.h"
 #include "model/verdict.h"
@@ -78,27 +79,21 @@ enum matched_by {
 	MATCHED_PGBOUNCER,
 	MATCHED_PROXY,
 	MATCHED_NAME,
-	MATCHED_FORWARDER, /* a forwarder holds its end, and the process the far end of that */
+	MATCHED_HOST, /* the dbtop of another machine says that a process there holds its end */
 };
-#define MATCHED_COUNT (MATCHED_FORWARDER + 1)
+#define MATCHED_COUNT (MATCHED_HOST + 1)
 
 /* What is known of a client end. */
 enum client_end {
 	CLIENT_END_UNKNOWN,     /* not scanned yet, or the scan proves nothing */
 	CLIENT_END_ELSEWHERE,   /* on another machine, or behind something that hides it */
 	CLIENT_END_NOT_VISIBLE, /* on this machine, but we may not see which process holds it */
-	CLIENT_END_HELD,        /* a process of this machine holds it */
-	CLIENT_END_GONE,        /* it was on this machine, and no socket has it any more */
+	CLIENT_END_HELD,        /* a process of this machine, or of a host, holds it */
+	CLIENT_END_GONE,        /* it was there, and no socket has it any more */
 };
 #define CLIENT_END_COUNT (CLIENT_END_GONE + 1)
 
 #define NO_PROCESS UINT32_MAX
-
-/* A process behind a forwarder. */
-struct far_process {
-	int32_t pid;
-	const char *name;
-};
 
 /* One connection with all that is known of it. */
 struct connection {
@@ -129,16 +124,14 @@ struct connection {
 	bool listening;  /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
 	bool backing_up; /* the start of a base backup was seen, and its end not */
 	int shared_by; /* how many processes have the socket of its client end open; 0: not known */
-	int32_t forwarder;  /* the pid of the forwarder that holds its client end, if `process` is
-			       behind that; 0 */
-	uint32_t far_inode; /* the socket of that process; 0 */
-	/* The processes behind its forwarder that it may belong to. */
-	const struct far_process *may_be;
-	size_t n_may_be;
-	bool proxied;     /* the local proxy is in between, and holds the client end */
-	bool unsettled;   /* presumed leaked, but what would protect it could not be read */
-	bool pool_unseen; /* by its name a pool's, whose stats page is not among those read */
-	bool in_scope;    /* selected by --app: shown, and may be ended */
+	bool proxied;  /* the local proxy is in between, and holds the client end */
+	bool unsettled;       /* presumed leaked, but what would protect it could not be read */
+	uint64_t host_run;    /* the run of a host's agent that showed its end as held; 0: none */
+	uint64_t host_missed; /* the first answer of that run without the end; 0: none */
+	int64_t polled_first; /* monotonic: when the first rows that have it were asked for; only
+				 set where hosts are asked */
+	bool pool_unseen;     /* by its name a pool's, whose stats page is not among those read */
+	bool in_scope;        /* selected by --app: shown, and may be ended */
 
 	/* Its pool: of libdbpool if slot is set, of PgBouncer if bouncer_server is set. NULL: none,
 	 * or not certain. */
@@ -253,6 +246,15 @@ struct rules_limits {
  * it, and more than half of its limit has passed. */
 bool verdict_is_old(const struct verdict *verdict, const struct rules_limits *limits);
 
+/* Another machine whose dbtop is asked. */
+struct asked_host {
+	const struct host_ends *latest; /* NULL before its first answer */
+	bool is_up;                     /* its agent runs and answers, as far as is known */
+	struct asked_end *wanted;       /* the ends that it may know */
+	size_t n_wanted;
+	bool has_answered; /* `latest` has all of them, and not from before they were wanted */
+};
+
 struct assessment {
 	struct arena *arena; /* owns everything except the sources' blocks, to which it holds
 				references */
@@ -268,6 +270,8 @@ struct assessment {
 	const struct pool_pages *pages;  /* NULL before the first scan of the pages */
 	const struct bouncer **bouncers; /* of the PgBouncers that have answered */
 	size_t n_bouncers;
+	struct asked_host *hosts; /* each one that was configured, in that order */
+	size_t n_hosts;
 	const struct proxy *proxy; /* NULL if no proxy is expected, and before the first scan */
 	const struct lock_table *locks; /* NULL unless a screen needs it, and before its answer */
 	const struct session_ends *session_ends; /* NULL when not known */
@@ -319,6 +323,11 @@ int assessment_count_lock_waits(const struct assessment *assessment);
 
 /* The connection's process, or NULL. */
 const struct client_process *assessment_process(
+	const struct assessment *assessment, const struct connection *connection);
+
+/* The same, if it is of this machine: only these have a pid here that may be signalled, watched or
+ * compared. */
+const struct client_process *assessment_local_process(
 	const struct assessment *assessment, const struct connection *connection);
 
 /* "app @ 127.0.0.1:5432", for logs: a part that is not known is "?". In the arena. */

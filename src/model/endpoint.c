@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -75,6 +76,56 @@ char *endpoint_address(const struct endpoint *endpoint, char text[static ENDPOIN
 	if (address_size(endpoint))
 		inet_ntop(endpoint->family, endpoint->address, text, ENDPOINT_TEXT_MAX);
 	return text;
+}
+
+/* Digits alone, without a sign; 0 is no port. */
+static bool parse_port(const char *text, uint16_t *ret_port)
+{
+	size_t digits = strspn(text, "0123456789");
+	long port = digits > 0 && digits <= 5 && !text[digits] ? strtol(text, NULL, 10) : 0;
+	if (port <= 0 || port > UINT16_MAX)
+		return false;
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+static bool parse_address(const char *text, size_t length, struct endpoint *ret_endpoint)
+{
+	char copy[INET6_ADDRSTRLEN];
+	unsigned char bytes[sizeof(struct in6_addr)];
+	if (length >= sizeof(copy))
+		return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	int family = memchr(copy, ':', length) ? AF_INET6 : AF_INET;
+	if (inet_pton(family, copy, bytes) != 1)
+		return false;
+	*ret_endpoint = endpoint_make(family, bytes, 0);
+	return true;
+}
+
+bool endpoint_parse(const char *text, struct endpoint *ret_endpoint)
+{
+	struct endpoint endpoint;
+	uint16_t port = 0;
+	const char *end = text + strlen(text), *bracket = strchr(text, ']');
+	const char *colon = strrchr(text, ':');
+	bool is_bracketed = text[0] == '[' && bracket;
+	if (is_bracketed && (bracket[1] != ':' || !parse_port(bracket + 2, &port)))
+		return false;
+	if (is_bracketed) {
+		text++;
+		end = bracket;
+	} else if (colon && colon == strchr(text, ':')) {
+		if (!parse_port(colon + 1, &port))
+			return false;
+		end = colon;
+	}
+	if (!parse_address(text, (size_t)(end - text), &endpoint))
+		return false;
+	endpoint.port = port;
+	*ret_endpoint = endpoint;
+	return true;
 }
 
 char *endpoint_format(const struct endpoint *endpoint, char text[static ENDPOINT_TEXT_MAX])

@@ -33,6 +33,10 @@ uint64_t endpoint_key(const struct endpoint *endpoint);
 /* 127.0.0.1:5432, [::1]:5432, "local" for a Unix socket, "" when not known. Returns text. */
 char *endpoint_format(const struct endpoint *endpoint, char text[static ENDPOINT_TEXT_MAX]);
 
+/* Reads what endpoint_format() writes, and an address without a port, whose port is 0; false if it
+ * is neither. "local" is neither. */
+bool endpoint_parse(const char *text, struct endpoint *ret_endpoint);
+
 /* The address alone, as PostgreSQL writes client_addr; "" without one. Returns text. */
 char *endpoint_address(const struct endpoint *endpoint, char text[static ENDPOINT_TEXT_MAX]);
 

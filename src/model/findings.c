@@ -95,13 +95,22 @@ static bool may_be_stopped(enum protection protection)
 		protection != PROTECTION_APPLICATION && protection != PROTECTION_USER;
 }
 
+/* Its process is not seen, or is on another machine. */
+static bool is_out_of_reach(
+	const struct assessment *assessment, const struct connection *connection)
+{
+	return connection->owner == NO_PROCESS
+		? connection->process == NO_PROCESS
+		: assessment->processes[connection->owner].process.host != NULL;
+}
+
 size_t findings_count_without_process(const struct assessment *assessment)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		count += connection->in_scope && connection->backend->kind == BACKEND_CLIENT &&
-			connection->process == NO_PROCESS && connection->owner == NO_PROCESS &&
+			is_out_of_reach(assessment, connection) &&
 			connection->end != CLIENT_END_GONE &&
 			may_be_stopped(connection->verdict.protection);
 	}
@@ -200,15 +209,26 @@ char *findings_describe_blindness(const struct assessment *assessment, enum cert
 	return text;
 }
 
+/* The first host that has processes; NULL if there is none. */
+static const char *find_host(const struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_processes; i++)
+		if (assessment->processes[i].process.host && assessment->processes[i].connections)
+			return assessment->processes[i].process.host;
+	return NULL;
+}
+
 char *findings_describe_unreached(
 	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX])
 {
 	size_t n = findings_count_without_process(assessment);
 	if (findings_has_no_rows(assessment) || n == 0)
 		return findings_describe_blindness(assessment, CERTAINTY_NONE, text);
+	const char *host = find_host(assessment);
 	snprintf(text, FINDINGS_TEXT_MAX,
-		"%zu session%s to processes that cannot be seen from here: run dbtop where they "
-		"run, as their user or as root",
-		n, n == 1 ? " belongs" : "s belong");
+		"%zu session%s to processes that cannot be %s from here: run dbtop where they "
+		"run, as their user or as root%s%s%s",
+		n, n == 1 ? " belongs" : "s belong", host ? "stopped" : "seen",
+		host ? ": ssh -t " : "", host ? host : "", host ? " dbtop --emergency" : "");
 	return text;
 }

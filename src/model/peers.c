@@ -47,6 +47,7 @@ struct process process_copy(struct arena *arena, const struct process *from)
 	copy.container = arena_strdup(arena, from->container);
 	copy.container_id = arena_strdup(arena, from->container_id);
 	copy.image = arena_strdup(arena, from->image);
+	copy.host = arena_strdup(arena, from->host);
 	return copy;
 }
 

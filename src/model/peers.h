@@ -36,7 +36,7 @@ struct peers_target {
  * after it ended. Strings are clean; NULL means that it could not be read. */
 struct process {
 	int32_t pid;
-	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid its identity */
+	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid and host its identity */
 	int32_t inner_pid;    /* its pid in its own pid namespace; 0 when not known */
 	/* their inodes; 0 when not known */
 	uint64_t pid_namespace, network_namespace, mount_namespace;
@@ -52,6 +52,7 @@ struct process {
 	const char *container_id;  /* the whole id, 64 digits; NULL where only a name is known */
 	const char *image;         /* the container's; NULL when not known */
 	enum program_kind program; /* by its executable, or the script that it runs */
+	const char *host;          /* the machine that it runs on; NULL: this one */
 	double cpu_percent; /* of one core, since the previous sample; NAN before there are two */
 	int64_t rss_bytes;  /* −1 when unknown */
 	char state;         /* of its first thread, as /proc shows it: 'S'; 0 when not known */
@@ -115,20 +116,6 @@ struct peers_nat {
 	uint64_t network; /* the namespace that translates, where a loopback address is; 0: ours */
 };
 
-/* A connection that a forwarder opened for another one, and the socket at the far end of that. */
-struct peers_pair {
-	uint32_t inode; /* of the forwarder's end */
-	uint32_t far;   /* which may be another forwarder's */
-};
-
-/* A forwarder of which not all pairs are proven. */
-struct peers_forwarder {
-	int32_t pid;
-	uint64_t start_ticks;
-	uint32_t *far; /* the sockets at the far ends of what it has accepted */
-	size_t n_far;
-};
-
 #define PEERS_MOST_PORTS 8
 
 struct peers {
@@ -171,12 +158,6 @@ struct peers {
 	size_t n_owners;
 	struct process *processes;
 	size_t n_processes;
-	/* our own mount namespace, and that of the machine's first process; 0: not known */
-	uint64_t host_mounts[2];
-	struct peers_pair *pairs; /* of forwarders */
-	size_t n_pairs, pairs_room;
-	struct peers_forwarder *forwarders;
-	size_t n_forwarders, forwarders_room;
 	/* where the server of a Unix socket listens, too; known only without a connection. An
 	 * unspecified address stands for all of its family */
 	struct endpoint *doors;

@@ -100,7 +100,10 @@ static int read_element(struct decoding *decoding, const json_t *array, size_t i
 
 static uint64_t process_key(const struct process *process)
 {
-	return map_mix((uint64_t)process->pid, process->start_ticks);
+	uint64_t key = map_mix((uint64_t)process->pid, process->start_ticks);
+	for (const char *c = process->host; c && *c; c++)
+		key = map_mix(key, (unsigned char)*c);
+	return key;
 }
 
 static int read_processes(struct decoding *decoding)
@@ -155,9 +158,6 @@ static void set_owner(const struct decoding *decoding, const struct owner_row *o
 		process->network_namespace = owner->network > 0 ? (uint64_t)owner->network : 0;
 	}
 	connection->shared_by = owner->shared_by > 0 ? owner->shared_by : 0;
-	connection->forwarder = owner->forwarder;
-	connection->may_be = owner->may_be.items;
-	connection->n_may_be = owner->may_be.count;
 }
 
 static void add_connection(struct decoding *decoding, const struct connection_row *row)

@@ -35,7 +35,8 @@ static struct bouncer *console_at(struct assessment *assessment, const char *add
 static uint32_t process_of(const struct assessment *assessment, int32_t pid)
 {
 	for (size_t i = 0; i < assessment->n_processes; i++)
-		if (assessment->processes[i].process.pid == pid)
+		if (assessment->processes[i].process.pid == pid &&
+			!assessment->processes[i].process.host)
 			return (uint32_t)i;
 	return NO_PROCESS;
 }

@@ -84,7 +84,7 @@ static void sum_processes(struct arena *arena, const struct assessment *assessme
 			.user = or_empty(client->process.user),
 			.unit = or_empty(client->process.unit),
 			.container = or_empty(client->process.container),
-			.host = "",
+			.host = or_empty(client->process.host),
 			.connections = client->connections,
 		};
 	}

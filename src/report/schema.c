@@ -69,12 +69,6 @@ static const struct json_field slots_fields[] = {
 };
 static const struct json_table slots_table = TABLE(slots_fields);
 
-static const struct json_field far_fields[] = {
-	{ "pid", FIELD_INT, AT(far_process, pid) },
-	{ "name", FIELD_NAME, AT(far_process, name) },
-};
-static const struct json_table far_table = TABLE(far_fields);
-
 /* The process of a connection. */
 static const struct json_field owner_fields[] = {
 	{ "pid", FIELD_INT, AT(owner_row, process.pid) },
@@ -84,12 +78,10 @@ static const struct json_field owner_fields[] = {
 	{ "user", FIELD_NAME, AT(owner_row, process.user) },
 	{ "unit", FIELD_NAME, AT(owner_row, process.unit) },
 	{ "container", FIELD_NAME, AT(owner_row, process.container) },
+	{ "host", FIELD_NAME, AT(owner_row, process.host) },
 	{ "network_namespace", FIELD_LARGE, AT(owner_row, network) },
 	{ "shared_by", FIELD_POSITIVE, AT(owner_row, shared_by) },
 	{ "matched_by", FIELD_WORD, AT(owner_row, matched_by), matched_by_word, MATCHED_COUNT },
-	{ "forwarder", FIELD_POSITIVE, AT(owner_row, forwarder) },
-	{ "may_be", FIELD_ARRAY, AT(owner_row, may_be), .table = &far_table,
-		.item_size = sizeof(struct far_process) },
 };
 static const struct json_table owner_table = TABLE(owner_fields);
 
@@ -156,6 +148,7 @@ static const struct json_field process_fields[] = {
 	{ "name", FIELD_NAME, AT(client_process, process.name) },
 	{ "command", FIELD_NAME, AT(client_process, process.command) },
 	{ "user", FIELD_NAME, AT(client_process, process.user) },
+	{ "host", FIELD_NAME, AT(client_process, process.host) },
 	{ "cpu_percent", FIELD_PERCENT, AT(client_process, process.cpu_percent) },
 	{ "rss_bytes", FIELD_LARGE, AT(client_process, process.rss_bytes) },
 	{ "connections", FIELD_UNSIGNED, AT(client_process, connections) },

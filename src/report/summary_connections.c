@@ -74,6 +74,10 @@ static void put_process_facts(struct list *list, const struct client_process *cl
 	struct printer *printer = list->printer;
 	const struct process *process = &client->process;
 	printer_format(printer, "  pid %d", process->pid);
+	if (process->host) {
+		printer_text(printer, " on ");
+		printer_text(printer, process->host);
+	}
 	if (!client->alive) {
 		char ago[DURATION_TEXT_MAX];
 		printer_format(printer, ", ended %s ago",

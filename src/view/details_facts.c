@@ -173,6 +173,9 @@ static const char *client_end(const struct subject *subject, enum style *style)
 {
 	if (subject->connection->end == CLIENT_END_GONE)
 		*style = STYLE_LEAKED;
+	if (subject->connection->end == CLIENT_END_HELD && subject->process &&
+		subject->process->process.host)
+		return "on another machine, and open";
 	return explain_end(subject->connection->end);
 }
 
@@ -211,12 +214,6 @@ static const char *behind_proxy(const struct subject *subject, enum style *style
 {
 	*style = STYLE_CAUTION;
 	return subject->connection->proxied ? "the client's end is the local proxy's" : NULL;
-}
-
-static const char *forwarder(const struct subject *subject, enum style *style)
-{
-	*style = STYLE_CAUTION;
-	return proxy_view_forwarder(subject->arena, subject->assessment, subject->connection);
 }
 
 static const char *candidates(const struct subject *subject, enum style *style)
@@ -307,6 +304,12 @@ static const char *image(const struct subject *subject, enum style *style)
 {
 	(void)style;
 	return subject->process ? subject->process->process.image : NULL;
+}
+
+static const char *host(const struct subject *subject, enum style *style)
+{
+	(void)style;
+	return subject->process ? subject->process->process.host : NULL;
 }
 
 static const char *container(const struct subject *subject, enum style *style)
@@ -448,10 +451,10 @@ static const struct field {
 	{ "Verdict", "evidence", evidence },
 	{ "Statement", "", query },
 	{ "Process", "process", process },
+	{ "Process", "on host", host },
 	{ "Process", "shared by", shared_by },
 	{ "Process", "matched by", matched_by },
 	{ "Process", "proxy", behind_proxy },
-	{ "Process", "forwarder", forwarder },
 	{ "Process", "one of these", candidates },
 	{ "Process", "command", command },
 	{ "Process", "runs as", runs_as },

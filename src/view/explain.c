@@ -53,7 +53,8 @@ static const char *const matches[MATCHED_COUNT] = {
 		"namespace: its socket, in another network namespace, is the client's end; exact",
 	[MATCHED_PGBOUNCER] = "pgbouncer: PgBouncer's client that is linked to this backend",
 	[MATCHED_PROXY] = "proxy: named by application_name, and it holds a socket to the proxy",
-	[MATCHED_FORWARDER] = "forwarder: a forwarder opened it for this process's socket; exact",
+	[MATCHED_HOST] =
+		"host: the dbtop of that machine sees a process there hold the client's end",
 	[MATCHED_NAME] = "name: by application_name alone, which anybody may set; not proven",
 };
 
@@ -152,10 +153,8 @@ static const char *explain_leak(
 	case REASON_HELD_TOO_LONG: return explain_held(arena, limits, connection);
 	case REASON_IDLE_IN_TRANSACTION_TOO_LONG:
 		return explain_limit(arena, "Idle in transaction", limits->transaction);
-	case REASON_IDLE_TOO_LONG: return explain_limit(arena, "Idle", limits->idle);
-	case REASON_NONE: break;
+	default: return explain_limit(arena, "Idle", limits->idle);
 	}
-	return NULL;
 }
 
 /* Of a borrowed connection at rest that is within its limit; NULL if no limit counts for it. */
@@ -308,6 +307,12 @@ const char *explain_emergency(struct arena *arena, const struct assessment *asse
 		return why;
 	if (protection == PROTECTION_APPLICATION || protection == PROTECTION_USER)
 		return arena_printf(arena, "leaves it alone: %s", protections[protection]);
+	if (process && process->process.host)
+		return arena_printf(arena,
+			"cannot stop %s (%d) on another machine; there: ssh -t %s dbtop "
+			"--emergency",
+			process->process.name ? process->process.name : "its process",
+			process->process.pid, process->process.host);
 	*ret_acts = true;
 	if (!process || !process->alive)
 		return "ends it, after the applications' processes were stopped";

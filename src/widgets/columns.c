@@ -131,6 +131,8 @@ static void process_format(const struct assessment *assessment, const struct con
 		line_add(line, STYLE_DIM, "gone: ");
 	process_title_add(&process->process, row_style(connection), line);
 	line_printf(line, STYLE_DIM, " %d", process->process.pid);
+	if (process->process.host)
+		line_printf(line, STYLE_DIM, "@%s", process->process.host);
 }
 
 static const char *process_text(

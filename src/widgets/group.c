@@ -15,7 +15,8 @@ static struct identity make(enum group_kind kind, uint64_t key)
 struct identity group_of_process(const struct assessment *assessment, uint32_t process)
 {
 	const struct process *found = &assessment->processes[process].process;
-	return make(GROUP_PROCESS, found->start_ticks << 22 ^ (uint64_t)found->pid);
+	uint64_t key = found->start_ticks << 22 ^ (uint64_t)found->pid;
+	return make(GROUP_PROCESS, found->host ? map_mix(key, identity_hash(found->host)) : key);
 }
 
 /* The address without its port. */

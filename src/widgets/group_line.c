@@ -69,6 +69,10 @@ static void detail_process(const struct assessment *assessment, const struct gro
 	const struct process *process = process_of(assessment, group);
 	uint32_t logging_in = assessment->processes[group->process].logging_in;
 	line_printf(line, STYLE_DIM, "%d", process->pid);
+	if (process->host) {
+		line_add_next(line, STYLE_DIM, "on ");
+		line_add(line, STYLE_DIM, process->host);
+	}
 	if (logging_in) {
 		line_add_next(line, STYLE_CAUTION, "");
 		line_printf(line, STYLE_CAUTION, "%u not logged in", logging_in);

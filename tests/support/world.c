@@ -114,6 +114,8 @@ struct assessment *world_assess(
 	const struct assess_input input = {
 		.activity = world->activity,
 		.peers = world->peers,
+		.hosts = world->hosts,
+		.n_hosts = world->n_hosts,
 		.server = &server,
 		.rules = &rules,
 		.await_logins = await_logins,

@@ -15,9 +15,13 @@
 #define PORT    5432
 #define MOST    16 /* rows of each kind */
 
+struct assess_host;
+
 struct world {
 	struct activity *activity;
 	struct peers *peers;
+	const struct assess_host *hosts; /* other machines' dbtops */
+	size_t n_hosts;
 	int64_t clock_step; /* by so much the wall clock was set forward */
 };
 
