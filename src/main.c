@@ -23,6 +23,7 @@
 #include "modes/emergency_mode.h"
 #include "modes/kill_mode.h"
 #include "modes/log.h"
+#include "modes/peers_mode.h"
 #include "modes/prompt.h"
 #include "modes/report_mode.h"
 #include "modes/settings.h"
@@ -224,6 +225,7 @@ int main(int argc, char **argv)
 	switch (app.options.mode) {
 	case MODE_HELP: options_help(stdout); return EXIT_CLEAN;
 	case MODE_VERSION: puts("dbtop " DBTOP_VERSION); return EXIT_CLEAN;
+	case MODE_PEERS: return peers_mode_run();
 	default: return start(&app);
 	}
 }

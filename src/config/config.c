@@ -158,6 +158,9 @@ static const char *find_command(const struct config *config)
 	for (size_t i = 0; i < config->databases.count; i++)
 		if (config->databases.items[i].password_command.count)
 			return "password_command";
+	for (size_t i = 0; i < config->hosts.count; i++)
+		if (config->hosts.items[i].command.count)
+			return "hosts";
 	return config->proxy.start.count ? "proxy.start" : NULL;
 }
 
@@ -234,6 +237,9 @@ int config_set(struct config *config, const char *key, const char *value, const 
 	if (strcmp(text.text, value) != 0)
 		return document_error(
 			&text, ret_error, "contains a control or invisible character");
+	static const struct config_list none = { 0 };
+	if (found->type == CONFIG_HOSTS)
+		return field_read(config, found, list_with(config->arena, &none, &text), ret_error);
 	if (found->type != CONFIG_LIST)
 		return field_read(config, found, &text, ret_error);
 	const struct config_list *list = (void *)((char *)config + found->offset);

@@ -35,6 +35,8 @@ static const struct config_key keys[] = {
 		AT(pgbouncer) },
 	{ "pages", CONFIG_TEXT, "\"\"",
 		"folder with the pools' stats pages; empty: where libdbpool puts them", AT(pages) },
+	{ "hosts", CONFIG_HOSTS, "[]",
+		"other machines whose dbtop is asked over ssh for the processes there", AT(hosts) },
 	{ "proxy.process", CONFIG_TEXT, "cloud-sql-proxy",
 		"name of the local proxy's process; empty: there is none", AT(proxy.process) },
 	{ "proxy.port", CONFIG_INTEGER, "0",

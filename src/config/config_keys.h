@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/endpoint.h"
 #include "model/rules.h"
 #include "model/verdict.h"
 
@@ -24,6 +25,19 @@ struct config_database {
 
 struct config_databases {
 	const struct config_database *items; /* in the order of the file */
+	size_t count;
+};
+
+/* Another machine whose dbtop is asked. */
+struct config_host {
+	const char *name;           /* a destination of ssh: not empty, does not begin with - */
+	struct config_list command; /* what is run instead of ssh, as argv; empty: ssh */
+	const struct endpoint *addresses; /* those that it speaks for; none: those of its name */
+	size_t n_addresses;
+};
+
+struct config_hosts {
+	const struct config_host *items; /* names differ */
 	size_t count;
 };
 
@@ -56,6 +70,7 @@ struct config {
 	struct rules rules; /* leaks and protect; scope is NULL */
 	struct config_list pgbouncer;
 	const char *pages; /* "": libdbpool's default folder */
+	struct config_hosts hosts;
 	struct config_proxy proxy;
 	struct config_emergency emergency;
 	struct config_guard guard;
@@ -85,6 +100,7 @@ enum config_type {
 	CONFIG_LIST,      /* struct config_list */
 	CONFIG_PATTERNS,  /* struct patterns */
 	CONFIG_DATABASES, /* struct config_databases */
+	CONFIG_HOSTS,     /* struct config_hosts */
 };
 
 /* One row for each key. The rows drive reading, the defaults, the errors and the documentation. */

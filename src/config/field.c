@@ -169,6 +169,100 @@ static int read_databases(
 	return 0;
 }
 
+/* ssh would read a name that begins with - as an option. */
+static int read_host_name(
+	const struct node *node, const char **ret_name, struct config_error *ret_error)
+{
+	const char *name;
+	int r = value_text(node, &name, ret_error);
+	if (r < 0)
+		return r;
+	if (!*name || *name == '-' || strchr(name, ' '))
+		return value_unexpected(node, "a host as ssh takes it", ret_error);
+	*ret_name = name;
+	return 0;
+}
+
+static int read_addresses(struct arena *arena, const struct node *node, struct config_host *host,
+	struct config_error *ret_error)
+{
+	struct config_list texts;
+	int r = value_list(arena, node, &texts.items, &texts.count, ret_error);
+	if (r < 0)
+		return r;
+	struct endpoint *addresses = arena_array(arena, texts.count, sizeof(*addresses));
+	const struct node *item = node->first;
+	for (size_t i = 0; i < texts.count; i++, item = item->next)
+		if (!endpoint_parse(texts.items[i], &addresses[i]) || addresses[i].port ||
+			endpoint_is_loopback(&addresses[i]))
+			return value_unexpected(
+				item, "an IP address that is not a loopback address", ret_error);
+	host->addresses = addresses;
+	host->n_addresses = texts.count;
+	return 0;
+}
+
+/* {name, command, addresses} */
+static int read_host_keys(struct arena *arena, const struct node *node, struct config_host *host,
+	struct config_error *ret_error)
+{
+	int r = 0;
+	for (const struct node *key = node->first; r == 0 && key; key = key->next) {
+		if (strcmp(key->key, "name") == 0)
+			r = read_host_name(key, &host->name, ret_error);
+		else if (strcmp(key->key, "command") == 0)
+			r = value_list(
+				arena, key, &host->command.items, &host->command.count, ret_error);
+		else if (strcmp(key->key, "addresses") == 0)
+			r = read_addresses(arena, key, host, ret_error);
+		else
+			r = document_error(
+				key, ret_error, "unknown key; expected name, command or addresses");
+	}
+	if (r == 0 && !host->name)
+		r = document_error(node, ret_error, "there is no name");
+	return r;
+}
+
+static int read_host(struct arena *arena, const struct node *node,
+	const struct config_hosts *before, struct config_host *ret_host,
+	struct config_error *ret_error)
+{
+	struct config_host host = { 0 };
+	int r = node->kind == NODE_MAP ? read_host_keys(arena, node, &host, ret_error)
+				       : read_host_name(node, &host.name, ret_error);
+	for (size_t i = 0; r == 0 && i < before->count; i++)
+		if (strcmp(before->items[i].name, host.name) == 0)
+			r = document_error(node, ret_error, "the host is given twice");
+	if (r == 0)
+		*ret_host = host;
+	return r;
+}
+
+/* The hosts of the list are added to those that are there. */
+static int read_hosts(
+	const struct key_value *value, const struct node *node, struct config_error *ret_error)
+{
+	struct config_hosts *hosts = value->field, all = { NULL, hosts->count };
+	if (node->kind != NODE_LIST && node->kind != NODE_NOTHING)
+		return value_unexpected(node, "a list of hosts, [A, B]", ret_error);
+	size_t count = hosts->count;
+	for (const struct node *item = node->first; item; item = item->next)
+		count++;
+	struct config_host *items = arena_array(value->arena, count + 1, sizeof(*items));
+	for (size_t i = 0; i < hosts->count; i++)
+		items[i] = hosts->items[i];
+	all.items = items;
+	for (const struct node *item = node->first; item; item = item->next) {
+		int r = read_host(value->arena, item, &all, &items[all.count], ret_error);
+		if (r < 0)
+			return r;
+		all.count++;
+	}
+	*hosts = all;
+	return 0;
+}
+
 static int (*const readers[])(
 	const struct key_value *value, const struct node *node, struct config_error *ret_error) = {
 	[CONFIG_BOOLEAN] = read_boolean,
@@ -183,6 +277,7 @@ static int (*const readers[])(
 	[CONFIG_LIST] = read_list,
 	[CONFIG_PATTERNS] = read_patterns,
 	[CONFIG_DATABASES] = read_databases,
+	[CONFIG_HOSTS] = read_hosts,
 };
 
 int field_read(struct config *config, const struct config_key *key, const struct node *node,

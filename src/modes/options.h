@@ -20,6 +20,7 @@ enum mode {
 	MODE_REPLAY,
 	MODE_SHUTDOWN_TEST,
 	MODE_WATCH,
+	MODE_PEERS,
 	MODE_DEMO,
 	MODE_HELP,
 	MODE_VERSION,
@@ -58,7 +59,7 @@ struct options {
 	const char *replay; /* MODE_REPLAY: the recording; "-" is standard input */
 	/* these override keys of the config file, and are checked like the keys */
 	const char *interval, *theme, *log, *idle_limit, *transaction_limit, *held_limit, *pages;
-	struct option_list pgbouncer;
+	struct option_list pgbouncer, host_agents;
 	bool readonly, no_query_text;
 	bool json, follow;    /* json together with another mode prints that mode's result as one
 				 object */

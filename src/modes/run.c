@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "collect/host_agents.h"
+#include "config/config.h"
 #include "loop/handle.h"
 #include "loop/signal_watch.h"
 #include "model/assessment.h"
@@ -33,6 +35,7 @@ struct run {
 	struct run_options options;
 	struct run_server **servers;
 	size_t n_servers, n_started;
+	struct host_agents *hosts; /* lent to all targets; NULL: none */
 	struct audit *audit;
 	struct signal_watch *signals;
 	bool has_begun; /* one server at least */
@@ -188,6 +191,7 @@ static void open_server(struct run *run, size_t index)
 	target.name = app->servers[index].name;
 	target.params = &app->servers[index].params;
 	target.password_command = app->servers[index].password_command;
+	target.hosts = run->hosts;
 	target.data = server;
 	target.assessed = on_assessed;
 	*server = (struct run_server){
@@ -211,6 +215,26 @@ static void open_servers(struct run *run)
 		open_server(run, run->n_servers);
 }
 
+/* Starts the dbtops of other machines, once for all servers. */
+static struct host_agents *open_hosts(struct app *app)
+{
+	const struct config_hosts *hosts = &app->config->hosts;
+	if (!hosts->count || app->options.mode == MODE_REPLAY || app->options.mode == MODE_DEMO)
+		return NULL;
+	CLEANUP(cleanup_free)
+	struct host_agent_options *options = mem_alloc(hosts->count * sizeof(*options));
+	for (size_t i = 0; i < hosts->count; i++) {
+		const struct config_host *host = &hosts->items[i];
+		options[i] = (struct host_agent_options){
+			.name = host->name,
+			.command = host->command.count ? host->command.items : NULL,
+			.addresses = host->addresses,
+			.n_addresses = host->n_addresses,
+		};
+	}
+	return host_agents_new(&app->loop, options, hosts->count);
+}
+
 struct run *run_open(struct app *app, const struct run_options *options)
 {
 	static const int usual[] = { SIGINT, SIGTERM, SIGHUP };
@@ -219,6 +243,7 @@ struct run *run_open(struct app *app, const struct run_options *options)
 	run->options = *options;
 	run->has_begun = !options->is_enough;
 	run->status = EXIT_UNKNOWN;
+	run->hosts = open_hosts(app);
 	open_servers(run);
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	run->audit = audit_new(path);
@@ -259,6 +284,7 @@ int run_close(struct run *run)
 		free(run->servers[i]);
 	}
 	free(run->servers);
+	host_agents_free(run->hosts);
 	app_report_unwritten("audit log", audit_free(run->audit));
 	free(run);
 	return status;

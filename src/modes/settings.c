@@ -65,6 +65,8 @@ static int lay_options_over(struct app *app)
 			r = set_key(app, overs[i].key, overs[i].value, overs[i].origin);
 	for (size_t i = 0; r == 0 && i < options->pgbouncer.count; i++)
 		r = set_key(app, "pgbouncer", options->pgbouncer.items[i], "--pgbouncer");
+	for (size_t i = 0; r == 0 && i < options->host_agents.count; i++)
+		r = set_key(app, "hosts", options->host_agents.items[i], "--host-agent");
 	return r;
 }
 
@@ -249,6 +251,19 @@ static bool same_argv(const char *const *a, const char *const *b)
 	return (!a || !*a) && (!b || !*b);
 }
 
+static bool same_hosts(const struct config_hosts *a, const struct config_hosts *b)
+{
+	bool same = a->count == b->count;
+	for (size_t i = 0; same && i < a->count; i++) {
+		const struct config_host *x = &a->items[i], *y = &b->items[i];
+		same = strcmp(x->name, y->name) == 0 && same_list(&x->command, &y->command) &&
+			x->n_addresses == y->n_addresses;
+		for (size_t k = 0; same && k < x->n_addresses; k++)
+			same = endpoint_same_address(&x->addresses[k], &y->addresses[k]);
+	}
+	return same;
+}
+
 static bool same_proxy(const struct config_proxy *a, const struct config_proxy *b)
 {
 	return strcmp(a->process, b->process) == 0 && a->port == b->port &&
@@ -308,7 +323,8 @@ bool settings_same_servers(const struct app *a, const struct app *b)
 {
 	bool same = a->n_servers == b->n_servers && a->n_consoles == b->n_consoles &&
 		strcmp(a->config->pages, b->config->pages) == 0 &&
-		same_proxy(&a->config->proxy, &b->config->proxy);
+		same_proxy(&a->config->proxy, &b->config->proxy) &&
+		same_hosts(&a->config->hosts, &b->config->hosts);
 	for (size_t i = 0; same && i < a->n_servers; i++)
 		same = same_server(&a->servers[i], &b->servers[i]);
 	for (size_t i = 0; same && i < a->n_consoles; i++)

@@ -16,6 +16,7 @@
 #include "collect/backends.h"
 #include "collect/clients.h"
 #include "collect/exits.h"
+#include "collect/host_agents.h"
 #include "collect/locks.h"
 #include "collect/pages.h"
 #include "collect/proxy.h"
@@ -26,6 +27,7 @@
 #include "session/session.h"
 #include "target/poolers.h"
 #include "target/target_assess.h"
+#include "target/target_hosts.h"
 #include "target/target_scans.h"
 #include "target/target_state.h"
 
@@ -89,6 +91,7 @@ static void on_rows(struct target *target)
 	target_assess(target);
 	if (target_needs_scan(target))
 		target_scan(target);
+	target_ask_hosts(target);
 	refresh_until_complete(target);
 	if (target->locks_wanted && !target->paused)
 		locks_refresh(target->locks, target->locks_subject);
@@ -137,6 +140,17 @@ static void on_pooler_changed(void *data)
 	target_assess(data);
 }
 
+/* A host's answer counts as proof only with rows that were asked for after it. */
+static void on_hosts(void *data)
+{
+	struct target *target = data;
+	if (!target->assessment)
+		return;
+	target_assess(target);
+	target_ask_hosts_on(target);
+	refresh_until_complete(target);
+}
+
 static void on_locks(void *data)
 {
 	target_assess(data);
@@ -147,6 +161,7 @@ static void on_peers(void *data)
 	struct target *target = data;
 	pages_set_peers(target->pages, clients_latest(target->clients));
 	target_assess(target);
+	target_ask_hosts_on(target);
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && wants_complete(target))
 		(void)begin_round(target);
@@ -250,6 +265,9 @@ static void open_machine(struct target *target)
 		.published = on_pages,
 	};
 	target->pages = pages_new(target->loop, &pages);
+	const struct host_asker_callbacks hosts = { .data = target, .changed = on_hosts };
+	if (host_agents_count(target->options.hosts))
+		target->asker = host_asker_new(target->options.hosts, &hosts);
 }
 
 struct target *target_new(uv_loop_t *loop, const struct target_options *options)
@@ -291,6 +309,7 @@ void target_free(struct target *target)
 	handle_close(target->tick);
 	handle_close(target->grace);
 	poolers_free(target->poolers);
+	host_asker_free(target->asker);
 	pages_free(target->pages);
 	exits_free(target->exits);
 	locks_free(target->locks);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "collect/backends.h"
 #include "collect/clients.h"
+#include "collect/host_agents.h"
 #include "collect/locks.h"
 #include "collect/pages.h"
 #include "collect/proxy.h"
@@ -122,6 +123,18 @@ static struct source_state pages_state(const struct target *target)
 	return source;
 }
 
+static void list_hosts(const struct target *target, struct assess_host *hosts, size_t n_hosts,
+	struct source_state *sources)
+{
+	for (size_t i = 0; i < n_hosts; i++) {
+		hosts[i] = (struct assess_host){
+			.latest = host_asker_latest(target->asker, i),
+			.is_up = host_asker_is_up(target->asker, i),
+		};
+		sources[i] = host_asker_source(target->asker, i, target_stale_after(target));
+	}
+}
+
 static void sample_history(struct target *target)
 {
 	const struct slots *slots = &target->assessment->slots;
@@ -143,19 +156,25 @@ void target_assess(struct target *target)
 	struct server_state server = server_state(target);
 	size_t n_poolers = poolers_count(target->poolers);
 	const struct bouncer **bouncers = mem_alloc((n_poolers + 1) * sizeof(*bouncers));
-	struct source_state *sources = mem_alloc((SOURCE_COUNT + n_poolers) * sizeof(*sources));
+	size_t n_hosts = target->asker ? host_agents_count(target->options.hosts) : 0;
+	struct assess_host *hosts = mem_alloc((n_hosts + 1) * sizeof(*hosts));
+	size_t n_sources = SOURCE_COUNT + n_poolers + n_hosts;
+	struct source_state *sources = mem_alloc(n_sources * sizeof(*sources));
 	int64_t now = instant_now();
 	sources[SOURCE_ACTIVITY] = activity_source(target, &server);
 	sources[SOURCE_PEERS] = peers_source(target);
 	sources[SOURCE_PAGES] = pages_state(target);
 	poolers_published(target->poolers, bouncers);
 	poolers_sources(target->poolers, now, target_stale_after(target), sources + SOURCE_COUNT);
+	list_hosts(target, hosts, n_hosts, sources + SOURCE_COUNT + n_poolers);
 	const struct assess_input input = {
 		.activity = backends_latest(target->backends),
 		.peers = clients_latest(target->clients),
 		.pages = pages_latest(target->pages),
 		.bouncers = bouncers,
 		.n_bouncers = n_poolers,
+		.hosts = hosts,
+		.n_hosts = n_hosts,
 		.proxy = proxy_watch_latest(target->proxy),
 		.incomplete = target_lacks_proxy(target),
 		.await_logins = !target->options.scan_on_demand,
@@ -163,7 +182,7 @@ void target_assess(struct target *target)
 		.session_ends = ends_watch_latest(target->ends),
 		.server = &server,
 		.sources = sources,
-		.n_sources = SOURCE_COUNT + n_poolers,
+		.n_sources = n_sources,
 		.rules = target->options.rules,
 		.now = now,
 		.monotonic = instant_monotonic(),
@@ -173,6 +192,7 @@ void target_assess(struct target *target)
 	assessment_free(before);
 	free(sources);
 	free(bouncers);
+	free(hosts);
 	sample_history(target);
 	target->options.assessed(target->options.data);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct config_proxy;
+struct host_agents;
 struct params;
 struct rules;
 
@@ -25,6 +26,7 @@ struct target_options {
 	bool refresh_until_complete; /* refresh again at once until the assessment is complete: for
 					headless modes */
 	bool scan_on_demand; /* scan sockets and processes only when target_scan() asks for it */
+	struct host_agents *hosts; /* other machines' dbtops; borrowed; NULL: none */
 	void *data;
 	void (*assessed)(void *data); /* target_assessment() is new */
 };

@@ -25,6 +25,7 @@ struct target {
 	int32_t locks_subject;
 	struct ends_watch *ends;
 	struct poolers *poolers;
+	struct host_asker *asker; /* NULL: no hosts */
 	struct pages *pages;
 	uv_timer_t *tick;
 	uv_timer_t *grace; /* active while the statement waits for the PgBouncers */

@@ -116,6 +116,11 @@ static void every_key_is_read(void **state)
 	assert_string_equal(
 		config->pgbouncer.items[1], "host=127.0.0.2 port=6432 dbname=pgbouncer");
 	assert_string_equal(config->pages, "/run/dbpool");
+	assert_int_equal(config->hosts.count, 2);
+	assert_string_equal(config->hosts.items[0].name, "web1");
+	assert_int_equal(config->hosts.items[0].command.count, 0);
+	assert_string_equal(config->hosts.items[1].command.items[0], "podman");
+	assert_int_equal(config->hosts.items[1].n_addresses, 2);
 	assert_string_equal(config->proxy.process, "");
 	assert_int_equal(config->proxy.port, 65535);
 	assert_string_equal(config->proxy.health, "https://10.0.0.1:9090");
@@ -250,7 +255,8 @@ static void example_with_its_samples_loads(void **state)
 		char *empty = strstr(line, "{}") ? strstr(line, "{}") : strstr(line, "start: []");
 		if (empty)
 			*(strchr(empty, '[') ? strchr(empty, '[') : empty) = '\0';
-		if (strcmp(line, "pgbouncer: []") == 0 || strcmp(line, "columns: []") == 0)
+		if (strcmp(line, "pgbouncer: []") == 0 || strcmp(line, "hosts: []") == 0 ||
+			strcmp(line, "columns: []") == 0)
 			*strstr(line, " []") = '\0';
 		strcat(strcat(sampled, line), "\n");
 	}
@@ -258,6 +264,8 @@ static void example_with_its_samples_loads(void **state)
 	assert_int_equal(config->databases.count, 3);
 	assert_int_equal(config->databases.items[2].password_command.count, 3);
 	assert_int_equal(config->pgbouncer.count, 1);
+	assert_int_equal(config->hosts.count, 2);
+	assert_int_equal(config->hosts.items[1].command.count, 7);
 	assert_int_equal(config->proxy.start.count, 3);
 	assert_int_equal(config->columns.count, 5);
 	config_free(config);
@@ -357,6 +365,26 @@ static void values_are_checked(void **state)
 			"found ",
 			"\"sure\"" },
 		{ "log: null\n", "f.yaml:1: log: expected text, found ", "nothing" },
+		{ "hosts: web1\n", "f.yaml:1: hosts: expected a list of hosts, [A, B], found ",
+			"\"web1\"" },
+		{ "hosts: [\"-oProxyCommand=id\"]\n",
+			"f.yaml:1: hosts: expected a host as ssh takes it, found ",
+			"the text \"-oProxyCommand=id\"" },
+		{ "hosts: [{name: -G}]\n",
+			"f.yaml:1: hosts.name: expected a host as ssh takes it, found ", "\"-G\"" },
+		{ "hosts: [web1, web1]\n", "f.yaml:1: hosts: the host is given twice", "" },
+		{ "hosts: [{command: [ssh]}]\n", "f.yaml:1: hosts: there is no name", "" },
+		{ "hosts: [{name: a, address: 10.0.0.1}]\n",
+			"f.yaml:1: hosts.address: unknown key; expected name, command or addresses",
+			"" },
+		{ "hosts: [{name: a, addresses: [127.0.0.1]}]\n",
+			"f.yaml:1: hosts.addresses: expected an IP address that is not a loopback "
+			"address, found ",
+			"\"127.0.0.1\"" },
+		{ "hosts: [{name: a, addresses: [\"10.0.0.1:22\"]}]\n",
+			"f.yaml:1: hosts.addresses: expected an IP address that is not a loopback "
+			"address, found ",
+			"the text \"10.0.0.1:22\"" },
 		{ "pages: [a]\n", "f.yaml:1: pages: expected text, found ", "a list" },
 		{ "protect:\n  users:\n    - app\n    - \"\"\n",
 			"f.yaml:4: protect.users: expected text that is not empty, found ",

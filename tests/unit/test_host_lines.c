@@ -1,0 +1,237 @@
+/* collect/host_lines and host_merge: what two dbtops say to each other, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "collect/host_lines.h"
+#include "collect/host_merge.h"
+
+static struct asked_end end(const char *text)
+{
+	struct endpoint client;
+	assert_true(endpoint_parse(text, &client));
+	return (struct asked_end){ client, 0 };
+}
+
+static void a_question_arrives_as_it_was_sent(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	struct asked_end add[] = { end("10.0.0.2:40000"), end("[fd00::1]:5"),
+		{ { .family = AF_UNIX }, 4711 } };
+	struct asked_end drop[] = { end("127.0.0.1:1") };
+	const struct host_question sent = { .number = 7,
+		.target = 3,
+		.is_first = true,
+		.ports = { 5432, 6432 },
+		.n_ports = 2,
+		.own = end("10.0.0.9:50000").client,
+		.add = add,
+		.n_add = 3,
+		.drop = drop,
+		.n_drop = 1 };
+	struct host_question got;
+	const char *error;
+	CLEANUP(cleanup_free) char *line = host_lines_question(&sent);
+	assert_int_equal(host_lines_read_question(arena, line, strlen(line), &got, &error), 0);
+	assert_int_equal(got.number, 7);
+	assert_int_equal(got.target, 3);
+	assert_true(got.is_first);
+	assert_int_equal(got.ports[1], 6432);
+	assert_true(endpoint_equal(&got.own, &sent.own));
+	assert_int_equal(got.n_add, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(asked_end_equal(&got.add[i], &add[i]));
+	assert_int_equal(got.n_drop, 1);
+	arena_free(arena);
+}
+
+typedef int read_fn(struct arena *arena, const char *line, size_t length, const char **ret_error);
+
+static int read_hello(struct arena *arena, const char *line, size_t length, const char **ret_error)
+{
+	struct host_hello hello;
+	return host_lines_read_hello(arena, line, length, &hello, ret_error);
+}
+
+static int read_question(
+	struct arena *arena, const char *line, size_t length, const char **ret_error)
+{
+	struct host_question question;
+	return host_lines_read_question(arena, line, length, &question, ret_error);
+}
+
+static int read_answer(struct arena *arena, const char *line, size_t length, const char **ret_error)
+{
+	struct host_answer answer;
+	return host_lines_read_answer(arena, line, length, &answer, ret_error);
+}
+
+static void what_is_no_such_line_is_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		read_fn *read;
+		const char *line, *error;
+		int result;
+	} cases[] = {
+		{ read_hello, "Welcome to Debian \033[31m", "Welcome to Debian ␛[31m", -EPROTO },
+		{ read_hello, "", "not a line", -EPROTO },
+		{ read_hello, "[1]", "not a line", -EPROTO },
+		{ read_hello, "{\"version\":1,\"boot\":\"x\"}", "not a line", -EPROTO },
+		{ read_hello, "{\"version\":2,\"boot\":\"x\",\"run\":\"y\"}", "not a line",
+			-EPROTO },
+		{ read_hello, "{\"error\":\"too\\u001b old\"}", "refuses: too␛ old",
+			-EPROTONOSUPPORT },
+		{ host_lines_read_greeting, "{\"dbtop_peers\":[2,3]}",
+			"version 1, the other one 2 to 3", -EPROTONOSUPPORT },
+		{ host_lines_read_greeting, "{\"dbtop_peers\":[1]}", "not a line", -EPROTO },
+		{ read_question, "{\"question\":1,\"target\":64,\"ports\":[1]}", "not a line",
+			-EPROTO },
+		{ read_question, "{\"question\":1,\"target\":0,\"ports\":[]}", "not a line",
+			-EPROTO },
+		{ read_question, "{\"question\":1,\"target\":0,\"ports\":[1],\"add\":[\"x\"]}",
+			"not a line", -EPROTO },
+		{ read_question, "{\"question\":1,\"target\":0,\"ports\":[1],\"add\":[\"unix:0\"]}",
+			"not a line", -EPROTO },
+		{ read_question,
+			"{\"question\":1,\"target\":0,\"ports\":[1],\"add\":[\"10.0.0.1\"]}",
+			"not a line", -EPROTO },
+		{ read_answer, "{\"answer\":0,\"target\":0}", "not a line", -EPROTO },
+		{ read_answer, "{\"answer\":1,\"target\":0,\"target\":1}", "not a line", -EPROTO },
+		{ read_answer, "{\"answer\":1,\"target\":0,\"ends\":{}}", "not a line", -EPROTO },
+		{ read_answer,
+			"{\"answer\":1,\"target\":0,\"ends\":[{\"end\":\"10.0.0.1:1\",\"state\":"
+			"\"gone\"}]}",
+			"not a line", -EPROTO },
+		{ read_answer,
+			"{\"answer\":1,\"target\":0,\"ends\":[{\"end\":\"10.0.0.1:1\",\"state\":"
+			"\"held\"}]}",
+			"not a line", -EPROTO },
+		{ read_answer,
+			"{\"answer\":1,\"target\":0,\"processes\":[{\"id\":1,\"pid\":-1,\"start_"
+			"ticks\":1}]}",
+			"not a line", -EPROTO },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct arena *arena = arena_new();
+		const char *error = NULL;
+		int r = cases[i].read(arena, cases[i].line, strlen(cases[i].line), &error);
+		if (r != cases[i].result || !error || !strstr(error, cases[i].error))
+			fail_msg("%s: %d, %s", cases[i].line, r, error ? error : "no error");
+		arena_free(arena);
+	}
+}
+
+/* A list that is longer than its limit is refused before its items are read. */
+static void lists_are_limited(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	const char *error;
+	size_t n = HOST_ENDS_MOST + 1;
+	struct host_change *changes = mem_alloc(n * sizeof(*changes));
+	for (size_t i = 0; i < n; i++)
+		changes[i] =
+			(struct host_change){ .end = end("10.0.0.1:1"), .state = HOST_END_NONE };
+	struct host_answer answer = { .number = 1, .changes = changes, .n_changes = n };
+	CLEANUP(cleanup_free) char *line = host_lines_answer(&answer);
+	assert_int_equal(read_answer(arena, line, strlen(line), &error), -EPROTO);
+	answer.n_changes = n - 1;
+	CLEANUP(cleanup_free) char *allowed = host_lines_answer(&answer);
+	assert_int_equal(read_answer(arena, allowed, strlen(allowed), &error), 0);
+	free(changes);
+	arena_free(arena);
+}
+
+static struct host_answer parse(struct arena *arena, const char *line)
+{
+	struct host_answer answer;
+	const char *error;
+	if (host_lines_read_answer(arena, line, strlen(line), &answer, &error) < 0)
+		fail_msg("%s", error);
+	return answer;
+}
+
+#define PROCESS(id, name) "{\"id\":" id ",\"pid\":77,\"start_ticks\":5,\"name\":\"" name "\"}"
+#define HELD(end, id)     "{\"end\":\"" end "\",\"state\":\"held\",\"process\":" id "}"
+
+/* Each answer has only what has changed. */
+static void answers_add_up(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	const char *error;
+	const struct asked_end asked[] = { end("10.0.0.2:1"), end("10.0.0.2:2"),
+		end("10.0.0.2:3") };
+	struct host_answer answer = parse(arena,
+		"{\"answer\":1,\"target\":0,\"interfaces\":[\"10.0.0.2\"],\"processes\":[" PROCESS(
+			"1", "one") "," PROCESS("2", "two") "],\"ends\":[" HELD("10.0.0.2:1",
+			"1") "," HELD("10.0.0.2:2", "2") "]}");
+	struct host_ends *first = host_merge(NULL, &answer, "a", asked, 3, &error);
+	assert_non_null(first);
+	assert_int_equal(first->n_ends, 3);
+	assert_int_equal(first->n_processes, 2);
+	assert_int_equal(first->ends[2].state, HOST_END_UNKNOWN);
+	assert_string_equal(first->processes[first->ends[1].process].name, "two");
+	assert_string_equal(first->processes[0].host, "a");
+	/* the second end is dropped; the first one was closed, and shows who had it */
+	const struct asked_end fewer[] = { asked[0], asked[2] };
+	answer = parse(arena,
+		"{\"answer\":2,\"target\":0,\"processes\":[],\"ends\":["
+		"{\"end\":\"10.0.0.2:1\",\"state\":\"none\",\"process\":1}]}");
+	struct host_ends *second = host_merge(first, &answer, "a", fewer, 2, &error);
+	host_ends_unref(first);
+	assert_non_null(second);
+	assert_int_equal(second->number, 2);
+	assert_int_equal(second->n_processes, 1);
+	assert_int_equal(second->n_interfaces, 1);
+	assert_int_equal(second->ends[0].state, HOST_END_NONE);
+	assert_string_equal(second->processes[second->ends[0].process].name, "one");
+	host_ends_unref(second);
+	arena_free(arena);
+}
+
+static void answers_about_others_are_refused(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {
+		"{\"answer\":1,\"target\":0,\"processes\":[" PROCESS("1", "x") "],\"ends\":[" HELD(
+			"10.0.0.9:1", "1") "]}",
+		"{\"answer\":1,\"target\":0,\"processes\":[],\"ends\":[" HELD(
+			"10.0.0.2:1", "1") "]}",
+	};
+	const struct asked_end asked[] = { end("10.0.0.2:1") };
+	for (size_t i = 0; i < 2; i++) {
+		struct arena *arena = arena_new();
+		const char *error = NULL;
+		struct host_answer answer = parse(arena, lines[i]);
+		assert_null(host_merge(NULL, &answer, "a", asked, 1, &error));
+		assert_non_null(strstr(error, i ? "never described" : "not asked about"));
+		arena_free(arena);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_question_arrives_as_it_was_sent),
+		cmocka_unit_test(what_is_no_such_line_is_refused),
+		cmocka_unit_test(lists_are_limited),
+		cmocka_unit_test(answers_add_up),
+		cmocka_unit_test(answers_about_others_are_refused),
+	};
+	return cmocka_run_group_tests_name("host_lines", tests, NULL, NULL);
+}
