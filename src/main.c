@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/instant.h"
@@ -32,8 +33,14 @@
 #include "version.h"
 #include "widgets/columns.h"
 
-/* Each source may have a thread or more that hangs; idle ones cost next to nothing. */
-#define WORKERS "16"
+/* Each source may have a thread or more that hangs; idle ones cost next to nothing. Each further
+ * server has sources of its own. */
+#define WORKERS            16
+#define WORKERS_PER_SERVER 4
+#define WORKERS_MAX        256
+
+/* A server needs a descriptor for each process that has connections to it, and some twenty more. */
+#define DESCRIPTORS_MAX 65536
 
 /* How long the last scans may still run. */
 #define END_TIMEOUT_MS 2000
@@ -182,13 +189,35 @@ __attribute__((noreturn)) static void end_beside_threads(int status)
 	_exit(status);
 }
 
+static void start_workers(struct app *app)
+{
+	char text[16];
+	size_t count = WORKERS + WORKERS_PER_SERVER * (app->n_servers - 1);
+	snprintf(text, sizeof(text), "%zu", count < WORKERS_MAX ? count : WORKERS_MAX);
+	worker_start_threads(&app->loop, text);
+}
+
+/* The usual limit of 1024 is too low for many servers; the hard one is not. */
+static void allow_descriptors(const struct app *app)
+{
+	struct rlimit limit;
+	if (app->n_servers == 1 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+	if (limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int start(struct app *app)
 {
 	int status = EXIT_USAGE;
 	bool hangs = false;
 	if (prepare(app) == 0) {
+		allow_descriptors(app);
 		uv_loop_init(&app->loop);
-		worker_start_threads(&app->loop, WORKERS);
+		start_workers(app);
 		status = run(app);
 		hangs = !close_loop(&app->loop);
 	}
