@@ -1,6 +1,6 @@
 /* The audit log: one JSON line for each action begun and for each result, in
- * $XDG_STATE_HOME/dbtop/actions.jsonl. It says when, who, what was seen, what was done and what
- * came of it; never the text of a query.
+ * $XDG_STATE_HOME/dbtop/actions.jsonl. It says when, who, what was seen, what was done and its
+ * outcome; never the text of a query.
  *
  * An action whose line cannot be written begins only with the user's consent; audit_error() says
  * why it cannot. */

@@ -62,11 +62,11 @@ static const char *why_again(struct emergency *emergency, const struct action_st
 				step->process.parent);
 		if (is_service && stopped->process.unit && strcmp(unit, stopped->process.unit) == 0)
 			return arena_printf(emergency->action.arena,
-				"it was started again: systemctl stop %s keeps it away", unit);
+				"it was started again: systemctl stop %s prevents that", unit);
 	}
 	return is_service ? arena_printf(emergency->action.arena,
 				    "it has connected since the plan was made; systemctl stop %s "
-				    "keeps it away",
+				    "prevents that",
 				    unit)
 			  : "it has connected since the plan was made";
 }

@@ -62,7 +62,7 @@ void start_interrupt(struct starter *starter)
 {
 	if (starter->step)
 		set_result(starter, RESULT_STARTED,
-			"interrupted: it was started, not yet seen to stay");
+			"interrupted: it was started; whether it keeps running is not known");
 }
 
 static const struct journal_options output_options = { .size_max = OUTPUT_MAX, .strict = true };

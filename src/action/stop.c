@@ -118,7 +118,7 @@ static void give_up(struct entry *entry)
 	char grace[DURATION_TEXT_MAX];
 	set_result(entry, RESULT_TIMEOUT,
 		entry->step->process.signal == SIGKILL
-			? "still there after SIGKILL: the kernel does not let it go"
+			? "still there after SIGKILL: it is stuck in the kernel"
 			: arena_printf(entry->action->arena,
 				  "it did not end within %s of SIGTERM, and was not killed",
 				  duration_format(entry->action->grace, grace)));

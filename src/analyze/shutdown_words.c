@@ -103,7 +103,7 @@ static bool is_gone(const struct shutdown_facts *facts)
 static void say_not_visible(const struct shutdown_facts *facts, struct words *words)
 {
 	if (facts->record->close_evidence == CLOSE_NOT_VISIBLE)
-		say(words, "; whether it closed %s or left that to the kernel cannot be told",
+		say(words, "; it is not known whether it closed %s or left that to the kernel",
 			facts->before + facts->opened == 1 ? "it" : "them all");
 }
 
@@ -267,7 +267,7 @@ const char *shutdown_words_verdict(
 	struct words words = { .length = 0 };
 	sentences[verdict->behaviour](facts, &words);
 	if (verdict->behaviour == BEHAVIOUR_CLOSED && facts->record->may_have_opened)
-		say(&words, "; whether it opened another one for a moment cannot be told");
+		say(&words, "; it is not known whether it opened another one for a moment");
 	if (facts->after && !facts->running && (facts->pending > 0 || facts->failed_flush)) {
 		say(&words, "; ");
 		say_lost(facts, &words);

@@ -14,7 +14,7 @@ struct container_names *container_names_new(const char *root) __attribute__((ret
 /* NULL is allowed. */
 void container_names_free(struct container_names *names);
 
-/* Sets container and image of the block's processes where an engine's files tell them. A container
+/* Sets container and image of the block's processes where an engine's files name them. A container
  * without a name keeps its short id, and is looked for again after some seconds. `now` is the
  * monotonic clock. */
 void container_names_set(struct container_names *names, int64_t now, struct peers *peers);

@@ -27,7 +27,7 @@
 const char *command_refusal(const struct dashboard *dashboard)
 {
 	if (dashboard->player)
-		return "a recording: what it shows is over, and nothing can be done to it";
+		return "a recording shows the past: no action is possible";
 	if (dashboard->app->config->readonly)
 		return runner_refusal(-EPERM);
 	if (runner_busy(dashboard->runner) || emergency_screen_busy(dashboard->emergency))
@@ -157,7 +157,7 @@ static void plan_for_chosen(
 	if (tagged_have_ended(dashboard)) {
 		ui_untag_all(&dashboard->ui);
 		ui_notice(&dashboard->ui, STYLE_CAUTION,
-			"what was tagged has ended; nothing is tagged now");
+			"the tagged sessions have ended; none is tagged now");
 		return;
 	}
 	command_open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);

@@ -118,7 +118,7 @@ static int count_left(const struct shutdown_record *record)
 	return left;
 }
 
-/* −1: the server does not tell, and no socket was found either. */
+/* −1: the server does not say, and no socket was found either. */
 static int count_connections(const struct watched_process *watched)
 {
 	int count = watch_count(watched->watch);
@@ -338,7 +338,8 @@ void command_watch(struct dashboard *dashboard)
 	struct watch_screen *screen = dashboard->watch;
 	int32_t pid = current_process(dashboard);
 	if (dashboard->player)
-		ui_notice(&dashboard->ui, STYLE_CAUTION, "a recording: what it shows is over");
+		ui_notice(&dashboard->ui, STYLE_CAUTION,
+			"a recording shows the past: nothing can be watched");
 	else if (pid == getpid())
 		ui_notice(&dashboard->ui, STYLE_CAUTION, "that is dbtop itself");
 	else if (screen->current && (!pid || pid == screen->current->pid))

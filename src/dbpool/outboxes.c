@@ -1,5 +1,5 @@
 /* The outboxes that send over a pool, as they last reported themselves: their sums are on the stats
- * page. An outbox that was closed stays as long as its file has something to tell. */
+ * page. An outbox that was closed stays as long as its file has something to report. */
 #include <string.h>
 
 #include "dbpool/default.h"

@@ -1,4 +1,4 @@
-/* An action: the steps that were planned, and what came of each. Screens, reports, JSON and the
+/* An action: the steps that were planned, and the outcome of each. Screens, reports, JSON and the
  * audit log share the words here. */
 #ifndef MODEL_ACTION_H
 #define MODEL_ACTION_H

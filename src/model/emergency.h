@@ -12,7 +12,7 @@
 
 struct arena;
 
-/* What the kernel shows of a process beside its sockets; see proc/inspect. */
+/* What the kernel shows of a process besides its sockets; see proc/inspect. */
 struct process_facts {
 	int32_t pid;
 	uint64_t start_ticks;

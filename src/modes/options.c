@@ -75,7 +75,7 @@ static const struct option_row {
 		"stay, end what has leaked for TIME [30s]" },
 	{ "for", "TIME", 0, KIND_TEXT, AT(for_time), 0, NULL, NULL },
 	{ "metrics", "[ADDRESS:]PORT", 0, KIND_TEXT, AT(metrics), 0, NULL,
-		"for Prometheus, also beside --guard" },
+		"for Prometheus, also with --guard" },
 	{ "emergency", NULL, 0, KIND_MODE, 0, MODE_EMERGENCY, "--emergency [--pid PID]...",
 		"stop the application, end its sessions" },
 	{ "pid", "PID", 0, KIND_PIDS, AT(pids), 0, NULL, NULL },
@@ -248,11 +248,11 @@ static int check_guard(const struct options *options)
 	if (options->for_time && options->mode != MODE_GUARD)
 		return refuse("--for goes with --guard");
 	if (options->metrics && options->mode != MODE_GUARD && options->mode != MODE_METRICS)
-		return refuse("--metrics stands alone or beside --guard");
+		return refuse("--metrics is used alone or with --guard");
 	if (options->json && options->mode == MODE_METRICS)
-		return refuse("--metrics prints nothing: --json has no place there");
+		return refuse("--metrics prints nothing, so --json does not go with it");
 	if (options->ask_password && (options->mode == MODE_GUARD || options->mode == MODE_METRICS))
-		return refuse("--guard and --metrics never ask: -W has no place there");
+		return refuse("--guard and --metrics never ask, so -W does not go with them");
 	return 0;
 }
 
@@ -261,8 +261,8 @@ static int check_servers(const struct options *options)
 {
 	bool none = options->mode == MODE_DEMO || options->mode == MODE_REPLAY;
 	if (options->all && options->servers.count)
-		return refuse("--all is all databases of the configuration: no CONNINFO stands "
-			      "beside it");
+		return refuse("--all is all databases of the configuration: give no CONNINFO "
+			      "with it");
 	if (none && (options->all || options->servers.count > 1))
 		return refuse("--demo and --replay connect to no other server");
 	return 0;
@@ -283,8 +283,8 @@ static int check(struct options *options)
 	if (options->json &&
 		(options->mode == MODE_DEMO || options->mode == MODE_REPLAY ||
 			options->mode == MODE_WATCH))
-		return refuse("--demo, --replay and --watch open the dashboard: --json has no "
-			      "place there");
+		return refuse("--demo, --replay and --watch open the dashboard, so --json does "
+			      "not go with them");
 	if ((options->count || options->follow) && options->mode != MODE_JSON)
 		return refuse("--count and --follow go with --json");
 	if (options->count && options->follow)

@@ -343,7 +343,7 @@ static enum delivery_step batch_sent(struct delivery *delivery, size_t count)
 	return DELIVERY_MORE;
 }
 
-/* An earlier attempt of ours has succeeded, or another sender was here: the numbers tell. */
+/* An earlier attempt of ours has succeeded, or another sender has: the numbers show which. */
 static enum delivery_step conflict(struct delivery *delivery)
 {
 	delivery->numbers_known = false;

@@ -7,7 +7,8 @@
  *   confirmations  what the server had applied of an epoch, and when we knew it
  *   rejected       what it refused, and why
  *
- * What the server confirmed needs no sync: if a power loss takes it, the server tells it again. */
+ * What the server confirmed needs no sync: if a power loss takes it, the server reports it again.
+ */
 #include "outbox/layout.h"
 
 #include <errno.h>

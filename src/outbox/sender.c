@@ -36,7 +36,7 @@ struct sender {
 	bool over;          /* nothing is delivered any more */
 	int64_t give_up_at; /* waiting for the server ends here; monotonic, as all moments here */
 	int64_t retry_at;   /* no step before */
-	int64_t steps;      /* how many ended, and what came of the last one */
+	int64_t steps;      /* how many ended, and the outcome of the last one */
 	enum delivery_step last_step;
 
 	pthread_mutex_t delivering; /* held during a step; guards what follows */

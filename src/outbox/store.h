@@ -55,7 +55,7 @@ int store_next(struct store *store, size_t most, struct batch *batch, struct sto
 int store_confirm(struct store *store, const struct store_epoch *epoch, int64_t sequence)
 	__attribute__((warn_unused_result));
 
-/* What the server says that it applied last of an epoch, and what came of it. */
+/* What the server says that it applied last of an epoch, and its outcome. */
 struct store_comparison {
 	int64_t confirmed; /* writes that we did not know to be applied */
 	int64_t resent;    /* writes that the server lost: pending again */

@@ -49,7 +49,7 @@ struct store {
 	struct epoch *epochs;
 	size_t n_epochs;
 	int64_t pending, pending_bytes, all, all_bytes, rejected, handled;
-	int64_t oldest; /* see struct store_counts; −1: not known, the file tells */
+	int64_t oldest; /* see struct store_counts; −1: not known, it is read from the file */
 };
 
 /* Takes the mutex, and prepares the file for the next transaction: database_settle(). */
@@ -79,7 +79,7 @@ int store_sum(struct store *store, int64_t place, int64_t from, int64_t to, int6
 	int64_t *ret_bytes) __attribute__((warn_unused_result));
 
 /* Begins and ends a transaction that needs no sync: a power loss may take what it marks, because
- * the server tells it again. store_end_marks() commits if `r` is 0, and returns the result. */
+ * the server reports it again. store_end_marks() commits if `r` is 0, and returns the result. */
 int store_begin_marks(struct store *store) __attribute__((warn_unused_result));
 int store_end_marks(struct store *store, int r) __attribute__((warn_unused_result));
 

@@ -1,6 +1,6 @@
-/* Prints emergencies as text. An emergency has a report of its own: beside the results of its steps
- * it says which processes are left alone and why, and what is left at the end; and it reports while
- * it runs. */
+/* Prints emergencies as text. An emergency has a report of its own: besides the results of its
+ * steps it says which processes are left alone and why, and what is left at the end; and it reports
+ * while it runs. */
 #include "report/emergency_report.h"
 
 #include "base/duration.h"

@@ -1,5 +1,5 @@
 /* Counters that only grow, for the metrics of one server: what pools have counted, by their names,
- * and what came of the guard's actions.
+ * and the outcome of the guard's actions.
  *
  * A pool of one name may run in several processes, whose counts are added up. What a process had
  * counted stays in the sum when it has ended. */

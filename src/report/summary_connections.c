@@ -226,7 +226,7 @@ static void put_group_title(struct list *list, const struct connection *connecti
 		return;
 	}
 	printer_end_line(list->printer);
-	printer_text(list->printer, "at the other end no process that is visible from here");
+	printer_text(list->printer, "no process is visible from here at the other end");
 	printer_end_line(list->printer);
 }
 

@@ -14,7 +14,7 @@ struct printer_style;
 void summary_print_heading(const struct assessment *assessment, const struct printer_style *style,
 	bool follows, FILE *file);
 
-/* What came of one server. */
+/* The outcome for one server. */
 struct summary_result {
 	const char *name;
 	int status; /* of exit_status_of_snapshot() */

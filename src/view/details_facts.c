@@ -266,7 +266,7 @@ static const char *state_words(char state)
 	switch (state) {
 	case 'R': return "runs";
 	case 'S': return "sleeps";
-	case 'D': return "waits in the kernel, and takes no signal";
+	case 'D': return "waits in the kernel, where no signal reaches it";
 	case 'T': return "is stopped";
 	case 't': return "is stopped by a debugger";
 	case 'Z':

@@ -1,4 +1,4 @@
-/* Command lines are long: folders are left out because they tell least. */
+/* Command lines are long: folders are left out because they say least. */
 #include "widgets/process_title.h"
 
 #include <string.h>

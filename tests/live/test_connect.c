@@ -95,7 +95,7 @@ int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd)
 	return refuse_watch ? UV_ENOSPC : real(loop, handle, fd);
 }
 
-/* --- a session, and what came of it --- */
+/* --- a session, and its outcome --- */
 
 struct call {
 	uv_loop_t loop;

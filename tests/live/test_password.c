@@ -1,4 +1,4 @@
-/* password_command: it is run when the server asks, once an attempt, and stands over PGPASSWORD and
+/* password_command: it is run when the server asks, once an attempt, and overrides PGPASSWORD and
  * the passfile; nothing of it is ever shown. */
 #include "live_group.h"
 

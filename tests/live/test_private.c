@@ -73,7 +73,7 @@ static void what_is_whose(void **state)
 	assert_int_equal(passfile.st_uid, getuid());
 	assert_int_equal(outer.st_uid, getuid());
 	assert_int_equal(outer.st_mode & 022, 0);
-	/* as root: the server's user has no part in what is ours, nor we in what is its own */
+	/* as root: the server's user cannot write what is ours, and we write nothing of its own */
 	assert_int_not_equal(inner.st_uid, 0);
 	assert_int_equal(log.st_uid, inner.st_uid);
 	assert_int_equal(log.st_mode & 077, 0);

@@ -529,7 +529,7 @@ static bool console_has_answered(void *data)
 	return false;
 }
 
-/* Two PgBouncers at one port: the console that answers speaks for one of them. */
+/* Two PgBouncers at one port: the console that answers knows only one of them. */
 static void each_of_two_pgbouncers_at_a_port_has_its_reserve(void **state)
 {
 	(void)state;

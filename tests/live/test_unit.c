@@ -16,7 +16,7 @@
 
 #define WAIT_MS 60000
 
-/* A user that nobody else is, as DynamicUser= takes one. */
+/* A user id that nobody else has, as DynamicUser= would choose. */
 #define UID 61234
 
 static const char *super; /* conninfo */

@@ -177,7 +177,7 @@ static void what_was_tagged_and_ended_is_not_replaced(void **state)
 	PQfinish(conn);
 	assert_true(term_wait_gone(term, "brief"));
 	term_press(term, "K");
-	assert_true(term_wait_text(term, "what was tagged has ended"));
+	assert_true(term_wait_text(term, "the tagged sessions have ended"));
 	assert_nothing_ended();
 	term_press(term, "K");
 	assert_true(term_wait_text(term, "End 1 connection?"));

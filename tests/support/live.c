@@ -135,7 +135,7 @@ int live_free_port(void)
 	return port;
 }
 
-/* One password for all servers of a test: the port of a proxy in between tells none. */
+/* One password for all servers of a test: by the port of a proxy in between none can be found. */
 static char password[PRIVATE_SERVER_PASSWORD_MAX];
 
 /* Role "secret" has a password of its own, which the tests type. */

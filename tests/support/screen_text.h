@@ -18,8 +18,8 @@ char *screen_text(const struct grid *grid);
 /* The same with colours (ANSI), roughly as the default theme has them. */
 char *screen_text_colored(const struct grid *grid);
 
-/* A plan to end everything leaked in the assessment, the presumed ones unticked. With `done`, what
- * came of it: one of each result. */
+/* A plan to end everything leaked in the assessment, the presumed ones unticked. With `done`, its
+ * outcome: one of each result. */
 struct action *screen_plan(const struct assessment *assessment, bool done);
 
 /* Draws a frame as the dashboard does: brings the state up to date before and after it. */

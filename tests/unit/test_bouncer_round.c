@@ -279,7 +279,7 @@ static const struct version {
 		"type|user|database|replication|state|addr|port|local_addr|local_port|"
 		"connect_time|request_time|wait|wait_us|close_needed|ptr|link|remote_pid|tls|"
 		"application_name|prepared_statements|id" },
-	/* nobody promises an order */
+	/* the order of the rows is not defined */
 	{ "one to come", "disabled|paused|pool_size|news|force_user|database|name",
 		"news|avg_wait_time|database",
 		"pool_mode|news|maxwait_us|maxwait|sv_login|sv_tested|sv_used|sv_idle|sv_active|"

@@ -653,11 +653,11 @@ static void what_came_back_is_reported_with_what_to_do(void **state)
 	fresh.process.parent = stopped.process.parent = 1;
 	fresh.process.unit = "app.service";
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
-		"it was started again: systemctl stop app.service keeps it away");
+		"it was started again: systemctl stop app.service prevents that");
 	stopped.process.unit = "other.service";
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
-		"it has connected since the plan was made; systemctl stop app.service keeps it "
-		"away");
+		"it has connected since the plan was made; systemctl stop app.service prevents "
+		"that");
 	fresh.process.unit = stopped.process.unit = "session-3.scope";
 	assert_string_equal(
 		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");

@@ -88,7 +88,7 @@ static void each_named_server_is_read(void **state)
 				{ NULL, "c", "x", " 'host=c dbname=x'" },
 				{ NULL, NULL, "other", " other" } },
 			3 },
-		/* as with one server, options stand over the configuration */
+		/* as with one server, options override the configuration */
 		{ { "-h", "d", "web", "host=c" },
 			{ { "web", "d", NULL, " web" }, { NULL, "c", NULL, " host=c" } }, 2 },
 	};

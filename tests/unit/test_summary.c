@@ -67,7 +67,7 @@ static void the_eye_meets_things_in_their_order(void **state)
 		"\njava -jar reports.jar --nightly",
 		"!    9770  LEAKED",
 		"\nnode server.js  pid 6001, app, web.service: 5 connections\n",
-		"\nat the other end no process that is visible from here\n",
+		"\nno process is visible from here at the other end\n",
 		"     9971  idle             3h20m  jobs              10.0.0.7:40102\n",
 		"waits for notifications: LISTEN jobs\n",
 		("\n2 connections not visible to this role; to see them: GRANT pg_monitor TO "
