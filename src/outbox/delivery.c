@@ -3,6 +3,8 @@
  *   read a batch → borrow a connection → read the server's numbers, if they are not known
  *     → send → confirm, reject or wait
  *
+ * The next batch is read while the server works on the one before, and sent if that was applied.
+ *
  * The numbers are read again whenever it is not known what became of a batch. The connection is
  * kept from step to step while there is more to send, for a second at most. */
 #include "outbox/delivery.h"
@@ -36,6 +38,8 @@ struct delivery {
 	struct delivery_options options;
 	struct batch batch;
 	struct store_epoch epoch; /* of the batch */
+	struct batch next;        /* what follows the batch, of the same epoch */
+	bool has_next;
 	struct dbpool_lease lease;
 	bool has_lease;
 	int64_t borrowed_at;
@@ -129,6 +133,17 @@ static bool borrow(struct delivery *delivery, int *ret_result)
 	delivery->borrowed_at = status_clock();
 	delivery->numbers_known = false; /* it may be another server, since a failover */
 	return true;
+}
+
+/* Only a full batch: one that is not may grow until it is sent. */
+static void read_ahead(void *data)
+{
+	struct delivery *delivery = data;
+	const struct batch *batch = &delivery->batch;
+	int64_t last = batch->writes[batch->count - 1].sequence;
+	delivery->has_next = store_read_ahead(delivery->options.store, &delivery->epoch, last,
+				     delivery->options.batch, &delivery->next) == 0 &&
+		delivery->next.count == delivery->options.batch;
 }
 
 static struct remote remote_of(struct delivery *delivery)
@@ -336,6 +351,7 @@ static enum delivery_step batch_sent(struct delivery *delivery, size_t count)
 		status_emit(delivery->options.status, DBOUTBOX_EVENT_SENDING, "", (int64_t)count,
 			"writes are sent again");
 	delivery->is_reported = false;
+	delivery->has_next &= r == 0;
 	if (r != 0)
 		return file_failed(delivery, r);
 	status_set(delivery->options.status, DBOUTBOX_SENDING, "");
@@ -359,11 +375,15 @@ static enum delivery_step send_batch(struct delivery *delivery)
 {
 	const struct batch *batch = &delivery->batch;
 	size_t count = batch->writes[0].id <= delivery->single_until ? 1 : batch->count;
-	const struct remote remote = remote_of(delivery);
+	struct remote remote = remote_of(delivery);
+	if (count == batch->count)
+		remote.sent = read_ahead;
+	remote.sent_data = delivery;
 	struct remote_failure failure;
 	enum remote_result outcome = remote_send(&remote, store_id(delivery->options.store),
 		delivery->epoch.epoch, batch, count, delivery->epoch.confirmed,
 		delivery->numbered_epoch != delivery->epoch.epoch, &failure);
+	delivery->has_next &= outcome == REMOTE_DONE;
 	switch (outcome) {
 	case REMOTE_DONE: return batch_sent(delivery, count);
 	case REMOTE_CONFLICT: return conflict(delivery);
@@ -386,10 +406,28 @@ static enum delivery_step not_borrowed(struct delivery *delivery, int result)
 		delivery, DBOUTBOX_WAITING, result == DBPOOL_FULL ? "53300" : "08001", error);
 }
 
+/* The batch that was read ahead: its numbers begin where those of the one before ended. */
+static void take_next(struct delivery *delivery)
+{
+	struct batch sent = delivery->batch;
+	delivery->epoch.confirmed = sent.writes[sent.count - 1].sequence;
+	delivery->batch = delivery->next;
+	delivery->next = sent;
+	delivery->has_next = false;
+}
+
+static int get_batch(struct delivery *delivery)
+{
+	if (!delivery->has_next)
+		return store_next(delivery->options.store, delivery->options.batch,
+			&delivery->batch, &delivery->epoch);
+	take_next(delivery);
+	return 0;
+}
+
 static enum delivery_step send(struct delivery *delivery)
 {
-	int r = store_next(delivery->options.store, delivery->options.batch, &delivery->batch,
-		&delivery->epoch);
+	int r = get_batch(delivery);
 	if (r != 0)
 		return file_failed(delivery, r);
 	if (!delivery->batch.count)
@@ -424,5 +462,6 @@ void delivery_free(struct delivery *delivery)
 	if (!delivery)
 		return;
 	batch_free(&delivery->batch);
+	batch_free(&delivery->next);
 	free(delivery);
 }

@@ -324,6 +324,8 @@ static enum remote_result run_pipeline(struct pipeline *pipeline, const char *id
 	enum remote_result outcome = queue_all(pipeline, id, expected, is_new, failure);
 	if (outcome != REMOTE_DONE)
 		return outcome;
+	if (pipeline->remote->sent)
+		pipeline->remote->sent(pipeline->remote->sent_data);
 	size_t failed;
 	if (!read_pipeline(pipeline, &failed, failure) ||
 		!PQexitPipelineMode(pipeline->remote->conn))

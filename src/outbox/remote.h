@@ -24,6 +24,9 @@ struct remote {
 	 * second, because the answer may become earlier. */
 	int64_t (*give_up_at)(void *data);
 	void *data;
+	/* Called when a batch was sent, while the server works on it; NULL: not at all. */
+	void (*sent)(void *sent_data);
+	void *sent_data;
 };
 
 enum remote_result {

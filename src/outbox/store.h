@@ -51,6 +51,10 @@ int store_append(struct store *store, const void *blob, size_t size)
 int store_next(struct store *store, size_t most, struct batch *batch, struct store_epoch *ret_epoch)
 	__attribute__((warn_unused_result));
 
+/* The same for the writes of this epoch after a sequence that is not confirmed yet. */
+int store_read_ahead(struct store *store, const struct store_epoch *epoch, int64_t sequence,
+	size_t most, struct batch *batch) __attribute__((warn_unused_result));
+
 /* The server has applied all of this epoch up to this sequence. */
 int store_confirm(struct store *store, const struct store_epoch *epoch, int64_t sequence)
 	__attribute__((warn_unused_result));

@@ -59,6 +59,21 @@ int store_next(struct store *store, size_t most, struct batch *batch, struct sto
 	return r;
 }
 
+int store_read_ahead(struct store *store, const struct store_epoch *epoch, int64_t sequence,
+	size_t most, struct batch *batch)
+{
+	struct store_epoch from = *epoch;
+	from.confirmed = sequence;
+	batch_clear(batch);
+	int r = store_enter(store);
+	if (r == 0)
+		r = read_batch(store, &from, most, batch);
+	if (r == 0 && batch->count)
+		r = sync_appended(store);
+	store_leave(store);
+	return r;
+}
+
 static struct epoch *find_epoch(struct store *store, const struct store_epoch *wanted)
 {
 	for (size_t i = 0; i < store->n_epochs; i++)

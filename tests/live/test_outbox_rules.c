@@ -37,6 +37,36 @@ static void a_refused_write_is_rejected_alone(void **state)
 	set_close();
 }
 
+/* Each batch is read while the server works on the one before, which may be refused. */
+static void a_backlog_is_sent_in_order(void **state)
+{
+	(void)state;
+	set_open(NULL);
+	dboutbox_close(set_outbox);
+	struct dboutbox_config config = set_config();
+	struct dbpool *pool = config.pool;
+	config.pool = NULL;
+	config.batch = 7;
+	set_reopen(&config);
+	for (int i = 0; i < 200; i++) {
+		if (i % 45 == 10)
+			set_write_sql("INSERT INTO sent (number) VALUES (1/0)");
+		set_write(i);
+	}
+	dboutbox_close(set_outbox);
+	config.pool = pool;
+	set_reopen(&config);
+	set_flush();
+	assert_int_equal(set_number("SELECT count(*) FROM sent"), 200);
+	assert_int_equal(
+		set_number("SELECT count(*) FROM (SELECT number, row_number() OVER (ORDER BY id)"
+			   " - 1 AS place FROM sent) AS s WHERE place <> number"),
+		0);
+	assert_int_equal(set_stats().rejected, 5);
+	assert_int_equal(set_stats().sent, 200);
+	set_close();
+}
+
 /* Which write it is shows only when they are sent one by one. */
 static void a_refused_commit_is_found(void **state)
 {
@@ -218,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(a_refused_write_is_rejected_alone),
+		LIVE_TEST(a_backlog_is_sent_in_order),
 		LIVE_TEST(a_refused_commit_is_found),
 		LIVE_TEST(a_missing_table_is_waited_for),
 		LIVE_TEST(a_table_that_cannot_be_made_is_reported),

@@ -424,6 +424,30 @@ static void what_the_server_lost_is_sent_again(void **state)
 	store_close(store);
 }
 
+/* What is read ahead follows the batch, and changes nothing. */
+static void the_next_batch_can_be_read_before(void **state)
+{
+	(void)state;
+	struct store *store = open_store(3600 * INT64_C(1000000));
+	struct batch batch = { 0 }, next = { 0 };
+	struct store_epoch epoch;
+	append(store, 10);
+	assert_int_equal(store_next(store, 4, &batch, &epoch), 0);
+	assert_int_equal(store_read_ahead(store, &epoch, 4, 4, &next), 0);
+	assert_int_equal(next.count, 4);
+	assert_int_equal(next.writes[0].sequence, 5);
+	assert_int_equal(next.writes[3].sequence, 8);
+	assert_int_equal(pending(store), 10);
+	assert_int_equal(store_confirm(store, &epoch, 4), 0);
+	assert_int_equal(store_read_ahead(store, &epoch, 8, 4, &next), 0);
+	assert_int_equal(next.count, 2);
+	assert_int_equal(store_read_ahead(store, &epoch, 10, 4, &next), 0);
+	assert_int_equal(next.count, 0);
+	batch_free(&batch);
+	batch_free(&next);
+	store_close(store);
+}
+
 static void a_gap_is_counted(void **state)
 {
 	(void)state;
@@ -650,6 +674,7 @@ int main(void)
 		TEST(a_full_outbox_drops_nothing),
 		TEST(bad_writes_are_refused),
 		TEST(what_the_server_lost_is_sent_again),
+		TEST(the_next_batch_can_be_read_before),
 		TEST(a_gap_is_counted),
 		TEST(kept_writes_make_room),
 		TEST(a_failed_mark_leaves_appends_durable),
