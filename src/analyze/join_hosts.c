@@ -216,12 +216,11 @@ static void join_row(struct join *join, struct connection *connection,
 		connection->end = CLIENT_END_NOT_VISIBLE;
 		connection->host_missed = 0;
 		break;
-	case HOST_END_NONE: note_missing(join, connection, latest); /* fall through */
-	case HOST_END_UNKNOWN:
-		if (before)
-			keep_gone(join, connection, before);
-		break;
+	case HOST_END_NONE: note_missing(join, connection, latest); break;
+	case HOST_END_UNKNOWN: break;
 	}
+	if (before && (row->state == HOST_END_NONE || row->state == HOST_END_UNKNOWN))
+		keep_gone(join, connection, before);
 }
 
 static void want(struct asked_host *host, const struct asked_end *end)

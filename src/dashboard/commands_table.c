@@ -3,6 +3,7 @@
 #include "dashboard/dashboard.h"
 #include "target/target.h"
 #include "tui/input.h"
+#include "widgets/group.h"
 #include "widgets/search.h"
 
 void command_up(struct dashboard *dashboard)
@@ -128,4 +129,7 @@ void command_reverse(struct dashboard *dashboard)
 void command_group(struct dashboard *dashboard)
 {
 	ui_next_grouping(&dashboard->ui);
+	if (dashboard->ui.grouping == GROUPING_HOST &&
+		!group_has_hosts(target_assessment(dashboard->target)))
+		ui_next_grouping(&dashboard->ui);
 }

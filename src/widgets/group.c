@@ -54,6 +54,24 @@ static enum group_kind by_process(const struct assessment *assessment,
 	return kind;
 }
 
+static enum group_kind by_host(const struct assessment *assessment,
+	const struct connection *connection, struct identity *ret_identity)
+{
+	if (connection->process == NO_PROCESS)
+		return by_process(assessment, connection, ret_identity);
+	*ret_identity = make(
+		GROUP_HOST, identity_hash(assessment->processes[connection->process].process.host));
+	return GROUP_HOST;
+}
+
+bool group_has_hosts(const struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_processes; i++)
+		if (assessment->processes[i].process.host)
+			return true;
+	return false;
+}
+
 /* PgBouncer has no identity that lasts: its pool is found again by its name and by that of its
  * PgBouncer. */
 static enum group_kind by_pool(const struct connection *connection, struct identity *ret_identity)
@@ -92,6 +110,7 @@ enum group_kind group_of(const struct assessment *assessment, const struct conne
 	case GROUPING_APPLICATION:
 		*ret_identity = make(GROUP_APPLICATION, application_key(backend->application_name));
 		return GROUP_APPLICATION;
+	case GROUPING_HOST: return by_host(assessment, connection, ret_identity);
 	case GROUPING_DATABASE:
 		*ret_identity = make(GROUP_DATABASE, identity_hash(backend->database));
 		return GROUP_DATABASE;

@@ -13,6 +13,7 @@ struct connection;
 enum grouping {
 	GROUPING_PROCESS,
 	GROUPING_APPLICATION,
+	GROUPING_HOST,
 	GROUPING_DATABASE,
 	GROUPING_POOL,
 	GROUPING_FLAT,
@@ -23,6 +24,7 @@ enum grouping {
 enum group_kind {
 	GROUP_PROCESS,     /* their process, alive or gone */
 	GROUP_APPLICATION, /* their application_name */
+	GROUP_HOST,        /* the machine of their process */
 	GROUP_DATABASE,
 	GROUP_POOL,        /* their pool, of libdbpool or PgBouncer */
 	GROUP_ADDRESS,     /* a client address on another machine */
@@ -42,6 +44,9 @@ enum group_kind group_of(const struct assessment *assessment, const struct conne
 
 /* The group of a process that holds sockets to a server that refused our connection. */
 struct identity group_of_process(const struct assessment *assessment, uint32_t process);
+
+/* Whether a process of another machine is known: only then it makes sense to group by host. */
+bool group_has_hosts(const struct assessment *assessment);
 
 /* Whether the group is last in any order: its process is not known, so it is the
  * least useful one. */

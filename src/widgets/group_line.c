@@ -107,6 +107,34 @@ static void name_application(
 		line_add(line, STYLE_GROUP, "without application_name");
 }
 
+static const char *host_of(const struct assessment *assessment, const struct group *group)
+{
+	return assessment_process(assessment, &assessment->connections[group->sample])
+		->process.host;
+}
+
+static void name_host(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	const char *host = host_of(assessment, group);
+	line_add(line, STYLE_GROUP, host ? host : "this machine");
+}
+
+/* Why what is shown of it may be old. */
+static void detail_host(const struct assessment *assessment, const struct group *group, int64_t now,
+	struct line *line)
+{
+	const char *host = host_of(assessment, group);
+	(void)now;
+	for (size_t i = SOURCE_COUNT; host && i < assessment->n_sources; i++) {
+		const struct source_state *source = &assessment->sources[i];
+		bool is_it = source->name && strncmp(source->name, "host ", 5) == 0 &&
+			strcmp(source->name + 5, host) == 0;
+		if (is_it && source->status != SOURCE_OK && source->error)
+			line_add(line, STYLE_CAUTION, source->error);
+	}
+}
+
 static void name_database(
 	const struct assessment *assessment, const struct group *group, struct line *line)
 {
@@ -205,6 +233,7 @@ static const struct {
 } kinds[] = {
 	[GROUP_PROCESS] = { .make_name = name_process, .make_details = detail_process },
 	[GROUP_APPLICATION] = { .make_name = name_application, .details = "" },
+	[GROUP_HOST] = { .make_name = name_host, .make_details = detail_host },
 	[GROUP_DATABASE] = { .make_name = name_database, .details = "" },
 	[GROUP_POOL] = { .make_name = name_pool, .make_details = detail_pool },
 	[GROUP_NO_POOL] = { "in no pool", .details = "" },

@@ -246,7 +246,7 @@ static json_t *look(const char *options)
 	struct live_program *dbtop = start_dbtop(options);
 	(void)live_finish(dbtop, 60000);
 	json_t *root = live_last_json(dbtop, NULL);
-	if (!root)
+	if (!root || strstr(live_err(dbtop), "Sanitizer"))
 		fail_msg("no snapshot: %s", live_err(dbtop));
 	live_free(dbtop);
 	return root;
@@ -423,6 +423,19 @@ static void an_ambiguous_address_is_not_matched(void **state)
 	shell_of(mem_printf("%s del %s/32 dev lo", inside, address_of_a));
 }
 
+/* Nothing of another machine is stopped, and its session stays; the plan says what to run there. */
+static void the_emergency_stops_nothing_over_there(void **state)
+{
+	(void)state;
+	start_on_a("far", "idle");
+	json_t *root = look("--emergency --dry-run --host-agent a");
+	assert_int_equal(json_array_size(live_member(root, "targets")), 0);
+	const char *error = live_text(root, "error");
+	if (!error || !strstr(error, "ssh -t a dbtop --emergency"))
+		fail_msg("%s", json_dumps(root, JSON_INDENT(1)));
+	json_decref(root);
+}
+
 /* What cannot be asked is a source that says why, and the rest is as without it. */
 static void nonsense_is_a_failed_source(void **state)
 {
@@ -460,6 +473,7 @@ int main(void)
 		LIVE_TEST(killed_clients_are_proven_gone),
 		LIVE_TEST(an_agent_that_stops_or_ends_is_a_state),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
+		LIVE_TEST(the_emergency_stops_nothing_over_there),
 		LIVE_TEST(nonsense_is_a_failed_source),
 	};
 	CLEANUP(cleanup_free)

@@ -80,6 +80,29 @@ static void the_slots_of_a_pool_are_one_application(void **state)
 	tear_down(table);
 }
 
+/* The processes of another machine are shown with it, and can be grouped by it. */
+static void a_host_has_its_processes(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	struct assessment *assessment = table->assessment;
+	assert_false(group_has_hosts(assessment));
+	for (size_t i = 0; i < assessment->n_processes; i++)
+		if (strcmp(assessment->processes[i].process.name, "node") == 0)
+			assessment->processes[i].process.host = "web1";
+	assert_true(group_has_hosts(assessment));
+	assert_non_null(strstr(draw(table, 140, 50), "6001 · on web1"));
+	table->ui.grouping = GROUPING_HOST;
+	const char *text = draw(table, 140, 50);
+	const char *host = strstr(text, "▾ web1 ");
+	if (!host || !strstr(text, "▾ this machine ") || !strstr(text, "elsewhere: 10.0.0.7"))
+		fail_msg("%s", text);
+	CLEANUP(cleanup_free) char *line = strndup(host, strcspn(host, "\n"));
+	assert_non_null(strstr(line, "5 connections"));
+	assert_non_null(strstr(text, "6001@web1"));
+	tear_down(table);
+}
+
 /* A process whose sockets have no session yet has no connection, but a row of its own; one that has
  * both has a single row. */
 static void a_process_that_logs_in_has_a_row(void **state)
@@ -391,6 +414,7 @@ int main(void)
 		cmocka_unit_test(the_slots_of_a_pool_are_one_application),
 		cmocka_unit_test(columns_are_the_users_in_his_order),
 		cmocka_unit_test(every_name_is_a_column),
+		cmocka_unit_test(a_host_has_its_processes),
 		cmocka_unit_test(columns_without_room_can_be_reached),
 		cmocka_unit_test(moving_ends_where_there_is_nothing_more),
 		cmocka_unit_test(a_line_loses_its_beginning),
