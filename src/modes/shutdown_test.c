@@ -23,6 +23,7 @@
 #include "loop/handle.h"
 #include "loop/signal_watch.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "model/shutdown.h"
 #include "modes/app.h"
 #include "modes/cleaning.h"
@@ -308,12 +309,20 @@ static void begin_round(struct test *test)
 	wait_until_ready(test);
 }
 
-static void fail_to_connect(struct test *test)
+/* Without the server's rows nothing is started: the test has one result, without a verdict. */
+static void fail_to_begin(struct test *test)
 {
-	const struct server_state *server = &target_assessment(run_target(test->run))->server;
-	fprintf(stderr, "dbtop: --shutdown-test: cannot tell: the server is not reachable%s%s\n",
-		server->error ? ": " : "", server->error ? server->error : "");
-	run_finish(test->run, EXIT_UNKNOWN);
+	char why[FINDINGS_TEXT_MAX];
+	struct shutdown_record record;
+	shutdown_record_init(&record);
+	record.signal_number = test->wanted.signal_number;
+	record.blind = findings_describe_blindness(
+		target_assessment(run_target(test->run)), CERTAINTY_NONE, why);
+	const struct shutdown_verdict verdict =
+		shutdown_judge(&record, &test->wanted.rules, instant_monotonic(), record.arena);
+	shutdown_results_add(test->results, &record, &verdict, 0);
+	shutdown_record_deinit(&record);
+	run_finish(test->run, shutdown_results_status(test->results));
 }
 
 /* The test needs a connection: a full server may let us in later, others will not. */
@@ -321,7 +330,9 @@ static bool is_enough(const struct run *run, size_t server)
 {
 	const struct assessment *assessment = run_assessment(run, server);
 	switch (assessment->server.status) {
-	case SERVER_OK: return assessment->activity != NULL;
+	case SERVER_OK:
+		return assessment->activity ||
+			assessment->sources[SOURCE_ACTIVITY].status == SOURCE_FAILED;
 	case SERVER_DENIED:
 	case SERVER_REFUSED: return true;
 	default: return false;
@@ -336,7 +347,7 @@ static void on_begun(void *data, size_t server)
 	if (assessment->server.status == SERVER_OK && assessment->activity)
 		begin_round(test);
 	else
-		fail_to_connect(test);
+		fail_to_begin(test);
 }
 
 static void on_assessed(void *data, size_t server)

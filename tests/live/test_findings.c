@@ -2,10 +2,14 @@
  * by exit status. */
 #include "live_group.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +39,8 @@ struct situation {
 	const char *options[3];
 	bool as_nobody; /* when the tests run as root */
 	struct expected modes[N_MODES];
+	/* of runs that stay the status is 0; without words there is no such run */
+	struct expected guard, metrics, shutdown;
 };
 
 /* Runs dbtop; whether it says what it must. */
@@ -66,6 +72,93 @@ static bool check(const struct situation *situation, enum mode mode, const char 
 			expected->words ? expected->words : "", has_words ? "found" : "missing",
 			expected->never ? expected->never : "", has_never ? "found" : "missing",
 			run.out, run.err);
+	live_run_clear(&run);
+	return is_right;
+}
+
+/* --- modes that stay, and shutdown tests --- */
+
+/* What http://127.0.0.1:PORT/metrics answers, which the caller frees; NULL: nobody answers. */
+static char *scrape(int port)
+{
+	static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[65536];
+	size_t length = 0;
+	ssize_t got = 0;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
+		return NULL;
+	while ((got = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+		length += (size_t)got;
+	text[length] = '\0';
+	return mem_strdup(text);
+}
+
+struct staying {
+	const struct situation *situation;
+	struct live_program *dbtop;
+	int port;
+	char *metrics;
+};
+
+static bool has_said(void *data)
+{
+	struct staying *staying = data;
+	free(staying->metrics);
+	staying->metrics = scrape(staying->port);
+	return staying->metrics && strstr(staying->metrics, staying->situation->metrics.words) &&
+		strstr(live_err(staying->dbtop), staying->situation->guard.words);
+}
+
+/* A guard that only logs, and serves metrics. It ends with 0 whatever it saw. */
+static bool check_staying(const struct situation *situation, const char *conninfo)
+{
+	struct staying staying = { .situation = situation, .port = live_free_port() };
+	CLEANUP(cleanup_free) char *address = mem_printf("127.0.0.1:%d", staying.port);
+	const char *const argv[] = { live_dbtop_path(), "-w", "--guard", "--yes", "--dry-run",
+		"--for", "0.1", "--min-certainty", "presumed", "--metrics", address, "-i", "0.2",
+		conninfo, situation->options[0], NULL };
+	const struct live_program_options options = { .argv = argv,
+		.unprivileged = situation->as_nobody };
+	if (!situation->guard.words)
+		return true;
+	staying.dbtop = live_start(&options);
+	bool has_words = live_wait(has_said, &staying, 30000);
+	live_signal(staying.dbtop, SIGTERM);
+	int status = live_finish(staying.dbtop, 30000);
+	const char *said = live_err(staying.dbtop);
+	bool is_right = has_words && status == 0 &&
+		!(situation->guard.never && strstr(said, situation->guard.never)) &&
+		!(situation->metrics.never && strstr(staying.metrics, situation->metrics.never));
+	if (!is_right)
+		print_error("%s, --guard --metrics: status %d:\n%s\n%s\n", situation->name, status,
+			said, staying.metrics ? staying.metrics : "no metrics");
+	free(staying.metrics);
+	live_free(staying.dbtop);
+	return is_right;
+}
+
+/* A client of the role app, which a signal ends. */
+static bool check_shutdown(const struct situation *situation, const char *conninfo)
+{
+	const struct expected *expected = &situation->shutdown;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	if (!expected->words)
+		return true;
+	struct live_run run = live_dbtop("--shutdown-test", "--json", "-w", "--ready-timeout", "30",
+		conninfo, "--", live_client_path(), app, "idle", NULL);
+	bool is_right = run.status == expected->status && strstr(run.out, expected->words) &&
+		!(expected->never && strstr(run.out, expected->never));
+	if (!is_right)
+		print_error("%s, --shutdown-test: status %d, expected %d and \"%s\":\n%s\n%s\n",
+			situation->name, run.status, expected->status, expected->words, run.out,
+			run.err);
 	live_run_clear(&run);
 	return is_right;
 }
@@ -156,7 +249,11 @@ static void view_again(void)
 }
 
 static const struct situation situations[] = {
-	{ "clean", as_super, { NULL }, false,
+	{
+		"clean",
+		as_super,
+		{ NULL },
+		false,
 		{
 			[ONCE] = { 0, "leaked 0", "cannot tell" },
 			[JSON] = { 0, "\"leaked\":0", NULL },
@@ -164,8 +261,16 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 0, "\"targets\":[],\"terminated\":0", NULL },
 			[EMERGENCY] = { 0, "would stop 0", "cannot tell" },
 			[EMERGENCY_JSON] = { 0, "\"error\":null", NULL },
-		} },
-	{ "a plain role", as_plain, { NULL }, false,
+		},
+		.guard = { 0, "connected to", "hidden" },
+		.metrics = { 0, "kind=\"used\"} ", NULL },
+		.shutdown = { 0, "\"verdict\":\"pass\"", NULL },
+	},
+	{
+		"a plain role",
+		as_plain,
+		{ NULL },
+		false,
 		{
 			[ONCE] = { 3, "GRANT pg_monitor TO plain;", NULL },
 			[JSON] = { 3, "\"used\":null,\"free\":null,\"used_at_most\":2", NULL },
@@ -174,8 +279,16 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 3, "\"error\":\"1 session is hidden", NULL },
 			[EMERGENCY] = { 1, "would stop 1 process", NULL },
 			[EMERGENCY_JSON] = { 1, "\"error\":\"1 session is hidden", NULL },
-		} },
-	{ "a leak", with_an_app, { "--idle-limit=1ms" }, false,
+		},
+		.guard = { 0, "1 session is hidden from this role", NULL },
+		.metrics = { 0, "status=\"unknown\"} 1\n", "kind=\"used\"" },
+		.shutdown = { 3, "cannot tell: the server hides", NULL },
+	},
+	{
+		"a leak",
+		with_an_app,
+		{ "--idle-limit=1ms" },
+		false,
 		{
 			[ONCE] = { 1,
 				"what would be ended: dbtop --no-password --idle-limit 1ms 'host=",
@@ -185,7 +298,10 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 1, "\"error\":null", NULL },
 			[EMERGENCY] = { 1, "would stop 1", NULL },
 			[EMERGENCY_JSON] = { 1, "\"error\":null", NULL },
-		} },
+		},
+		.guard = { 0, "would be ended (dry run)", NULL },
+		.metrics = { 0, "reason=\"idle_too_long\",certainty=\"presumed\"} 1\n", NULL },
+	},
 	{ "a leak that does not count", with_an_app, { "--idle-limit=1ms", "--proven-only" }, false,
 		{
 			[ONCE] = { 0, NULL, "cannot tell" },
@@ -213,7 +329,11 @@ static const struct situation situations[] = {
 			[EMERGENCY] = { 2, "--min-free", NULL },
 			[EMERGENCY_JSON] = { 2, "--min-free", NULL },
 		} },
-	{ "not connected", not_connected, { NULL }, false,
+	{
+		"not connected",
+		not_connected,
+		{ NULL },
+		false,
 		{
 			[ONCE] = { 3, "not known", "none leaked" },
 			[JSON] = { 3, "\"connections\":null", NULL },
@@ -221,8 +341,16 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
 			[EMERGENCY] = { 3, "cannot tell: not connected: ", "would stop 0" },
 			[EMERGENCY_JSON] = { 3, "\"error\":\"not connected: ", NULL },
-		} },
-	{ "a full server", full, { NULL }, false,
+		},
+		.guard = { 0, "not connected: ", "connected to" },
+		.metrics = { 0, "dbtop_up{", "dbtop_connections{" },
+		.shutdown = { 3, "cannot tell: not connected: ", NULL },
+	},
+	{
+		"a full server",
+		full,
+		{ NULL },
+		false,
 		{
 			[ONCE] = { 3, "not known", "none leaked" },
 			[JSON] = { 3, "\"used\":null", NULL },
@@ -230,7 +358,11 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
 			[EMERGENCY] = { 1, "would stop 1 process", NULL },
 			[EMERGENCY_JSON] = { 1, "\"connected\":false", NULL },
-		} },
+		},
+		.guard = { 0, "not connected: ", "connected to" },
+		.metrics = { 0, "dbtop_up{", "dbtop_connections{" },
+		.shutdown = { 3, "cannot tell: not connected: ", NULL },
+	},
 	{ "a full server over its Unix socket", full_over_unix, { NULL }, false,
 		{
 			[ONCE] = { 3, "live_client", "none leaked" },
@@ -240,7 +372,11 @@ static const struct situation situations[] = {
 			[EMERGENCY] = { 1, "would stop 1 process", "dbtop -h 127.0.0.1" },
 			[EMERGENCY_JSON] = { 1, "\"connected\":false", NULL },
 		} },
-	{ "behind a pooler", behind_a_pooler, { NULL }, false,
+	{
+		"behind a pooler",
+		behind_a_pooler,
+		{ NULL },
+		false,
 		{
 			[ONCE] = { 0, "through a pooler: connect to PostgreSQL itself", NULL },
 			[JSON] = { 0, "\"pooler\":true", NULL },
@@ -250,8 +386,15 @@ static const struct situation situations[] = {
 			[EMERGENCY] = { 3, "through a pooler: connect to PostgreSQL itself",
 				"would stop" },
 			[EMERGENCY_JSON] = { 3, "through a pooler", NULL },
-		} },
-	{ "a poll that fails", without_the_view, { NULL }, false,
+		},
+		.guard = { 0, "nothing is ended through a pooler", NULL },
+		.metrics = { 0, "dbtop_up{", NULL },
+	},
+	{
+		"a poll that fails",
+		without_the_view,
+		{ NULL },
+		false,
 		{
 			[ONCE] = { 3, "cannot tell: the last poll failed: ", NULL },
 			[JSON] = { 3, "\"connections\":null", NULL },
@@ -259,8 +402,16 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 3, "\"targets\":null", NULL },
 			[EMERGENCY] = { 1, "perhaps more: the last poll failed: ", NULL },
 			[EMERGENCY_JSON] = { 1, "\"error\":\"the last poll failed: ", NULL },
-		} },
-	{ "another user's processes", with_an_app, { NULL }, true,
+		},
+		.guard = { 0, "the last poll failed: permission denied", NULL },
+		.metrics = { 0, "dbtop_up{", "dbtop_connections{" },
+		.shutdown = { 3, "cannot tell: the last poll failed: permission denied", NULL },
+	},
+	{
+		"another user's processes",
+		with_an_app,
+		{ NULL },
+		true,
 		{
 			[ONCE] = { 0, "judged by age alone", NULL },
 			[JSON] = { 0, "\"client_end\":\"not_visible\"", NULL },
@@ -269,7 +420,10 @@ static const struct situation situations[] = {
 			[EMERGENCY] = { 3, "cannot tell: 1 session belongs to processes",
 				"would stop 0" },
 			[EMERGENCY_JSON] = { 3, "cannot be seen from here", NULL },
-		} },
+		},
+		.guard = { 0, "connected to", NULL },
+		.metrics = { 0, "kind=\"used\"} 2\n", NULL },
+	},
 	{ "another user's stats pages", beside_other_pages, { NULL }, true,
 		{
 			[ONCE] = { 0, "are not read: dbtop as root reads them", NULL },
@@ -289,6 +443,8 @@ static void only_what_was_looked_at_is_clean(void **state)
 		if (situations[i].as_nobody && getuid() != 0)
 			continue;
 		const char *conninfo = situations[i].prepare();
+		wrong += !check_staying(&situations[i], conninfo);
+		wrong += !check_shutdown(&situations[i], conninfo);
 		for (int mode = 0; mode < N_MODES; mode++)
 			wrong += !check(&situations[i], (enum mode)mode, conninfo);
 		view_again();

@@ -188,6 +188,43 @@ static void without_track_activities_that_is_the_reason(void **state)
 	assert_true(term_wait_text(term, "track_activities is off"));
 }
 
+static bool has_two_workers(void *data)
+{
+	return live_number(data,
+		       "SELECT count(*) FROM pg_stat_activity"
+		       " WHERE backend_type = 'parallel worker'") == 2;
+}
+
+/* Of a role whose rows are hidden nobody can tell a parallel worker, which holds no slot, from a
+ * session: the number is a bound, never a number that is too high. */
+static void workers_of_a_hidden_session_are_no_slots(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *busy = live_conninfo(server, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *plain = live_conninfo(server, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free) char *ours = watcher("postgres");
+	live_sql(server,
+		"CREATE TABLE IF NOT EXISTS wide AS SELECT n FROM generate_series(1, 10000) n");
+	live_client(busy, "send",
+		"SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;"
+		" SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2",
+		"SELECT count(*) FROM wide WHERE pg_sleep(n * 0 + 3600) IS NOT NULL", NULL);
+	PGconn *conn = live_connect(busy);
+	assert_true(live_wait(has_two_workers, conn, 20000));
+	live_disconnect(conn);
+	json_t *root = live_dbtop_json(NULL, ours, NULL);
+	assert_int_equal(json_integer_value(live_member(root, "slots.used")), 2);
+	json_decref(root);
+	int status;
+	root = live_dbtop_json(&status, plain, NULL);
+	assert_int_equal(status, 3);
+	assert_true(json_is_null(live_member(root, "slots.used")));
+	assert_true(json_is_null(live_member(root, "slots.free")));
+	assert_int_equal(json_integer_value(live_member(root, "slots.used_at_most")), 4);
+	assert_int_equal(json_integer_value(live_member(root, "slots.free_at_least")), 40 - 3 - 4);
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +233,7 @@ int main(void)
 		cmocka_unit_test_teardown(without_a_function_the_rows_are_there, clean_up),
 		cmocka_unit_test_teardown(without_the_view_the_reason_is_reported, clean_up),
 		cmocka_unit_test_teardown(without_track_activities_that_is_the_reason, clean_up),
+		cmocka_unit_test_teardown(workers_of_a_hidden_session_are_no_slots, clean_up),
 	};
 	return cmocka_run_group_tests_name("rows", tests, start_server, stop_server);
 }
