@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include "analyze/client_processes.h"
+#include "analyze/forwarders.h"
+#include "analyze/holders.h"
 #include "analyze/networks.h"
 #include "analyze/server_find.h"
 #include "base/arena.h"
@@ -380,44 +382,8 @@ static void join_one(struct join *join, struct connection *connection)
 	if (connection->process == NO_PROCESS && connection->seen_here)
 		recall_owner(join, connection);
 	connection->owner = connection->process;
-}
-
-/* Whether a Unix socket of this port may belong to the server that we watch. A server on another
- * machine has none here, and another local server may use the same port in another folder. */
-static bool may_be_at_server(const struct join *join, const struct unix_socket *socket)
-{
-	const struct peers_target *target = &join->peers->target;
-	if (target->server.family != AF_UNIX)
-		return peers_is_local(join->peers, &target->server);
-	return socket->at_target || !target->socket_inode;
-}
-
-static void count_owner(struct join *join, const struct socket_owner *owner)
-{
-	uint32_t process = client_processes_use(join->processes, owner->process);
-	join->assessment->processes[process].connections++;
-}
-
-/* Without an answer of the server the sockets alone show which processes hold its slots. */
-static void list_owners(struct join *join)
-{
-	const struct peers *peers = join->peers;
-	for (size_t i = 0; i < peers->n_tcp; i++) {
-		size_t count;
-		const struct tcp_socket *socket = &peers->tcp[i];
-		const struct socket_owner *owner = peers_owners(peers, socket->inode, &count);
-		if (owner && socket->remote.port == peers->target.port &&
-			networks_is_to_server(join->networks, NETWORK_OWN, socket))
-			count_owner(join, owner);
-	}
-	for (size_t i = 0; i < peers->n_unix; i++) {
-		size_t count;
-		const struct socket_owner *owner =
-			peers_owners(peers, peers->unix_sockets[i].peer, &count);
-		if (owner && peers->unix_sockets[i].peer &&
-			may_be_at_server(join, &peers->unix_sockets[i]))
-			count_owner(join, owner);
-	}
+	forwarders_look_through(join->assessment, join->previous, find_before(join, connection),
+		join->processes, connection);
 }
 
 void join_clients(struct assessment *assessment, const struct assessment *previous,
@@ -446,6 +412,6 @@ void join_clients(struct assessment *assessment, const struct assessment *previo
 	for (size_t i = 0; i < assessment->n_connections; i++)
 		join_one(&join, &assessment->connections[i]);
 	if (peers && !assessment->activity)
-		list_owners(&join);
+		holders_list(assessment, join.networks, processes);
 	arena_free(arena);
 }

@@ -107,9 +107,9 @@ static const struct process *find_among_owners(const struct page_claims *claims,
 {
 	const struct peers *peers = claims->assessment->peers;
 	size_t count;
-	const struct socket_owner *owners = peers && connection->end_inode
-		? peers_owners(peers, connection->end_inode, &count)
-		: NULL;
+	uint32_t inode = connection->far_inode ? connection->far_inode : connection->end_inode;
+	const struct socket_owner *owners =
+		peers && inode ? peers_owners(peers, inode, &count) : NULL;
 	for (size_t i = 0; owners && i < count; i++)
 		if (is_of_page(&peers->processes[owners[i].process], page))
 			return &peers->processes[owners[i].process];
@@ -125,9 +125,8 @@ bool page_claim_is_agreed(const struct page_claims *claims, const struct connect
 static const struct process *owner_of(
 	const struct page_claims *claims, const struct connection *connection)
 {
-	return connection->owner == NO_PROCESS
-		? NULL
-		: &claims->assessment->processes[connection->owner].process;
+	uint32_t owner = connection->forwarder ? connection->process : connection->owner;
+	return owner == NO_PROCESS ? NULL : &claims->assessment->processes[owner].process;
 }
 
 /* None of this machine's sockets is the session's, and its client address is the one of our own

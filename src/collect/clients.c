@@ -23,6 +23,7 @@
 #include "collect/nat.h"
 #include "collect/netlink.h"
 #include "collect/other_networks.h"
+#include "collect/pairs.h"
 #include "collect/sockets.h"
 #include "loop/handle.h"
 #include "loop/worker.h"
@@ -33,6 +34,9 @@
 /* When a process no longer hangs, its command line is read again after this many timeouts: a
  * process that hangs again and again must not delay every scan. */
 #define RETRY_AFTER 12
+
+/* The maximum number of forwarders between a client and the server. */
+#define MOST_HOPS 4
 
 /* The maximum number of scans that may hang: each occupies one of libuv's threads. */
 #define MOST_STUCK 4
@@ -46,6 +50,9 @@ struct scan {
 	struct other_networks *networks;
 	struct owners *owners;
 	struct container_names *names;
+	struct pairs *pairs;
+	uint32_t *far; /* behind forwarders, at the last scan */
+	size_t n_far;
 	struct peers *peers;
 	bool fresh, search;
 	bool searched, translated; /* for translated connections; there were some */
@@ -93,6 +100,8 @@ static void destroy_scan(void *data)
 	owners_free(scan->owners);
 	container_names_free(scan->names);
 	other_networks_free(scan->networks);
+	pairs_free(scan->pairs);
+	free(scan->far);
 	netlink_free(scan->netlink);
 	free(scan);
 }
@@ -107,6 +116,7 @@ static struct scan *scan_new(struct clients *clients)
 	scan->networks = other_networks_new(clients->proc_root);
 	scan->owners = owners_new(clients->proc_root);
 	scan->names = container_names_new("");
+	scan->pairs = pairs_new(clients->proc_root);
 	return scan;
 }
 
@@ -295,6 +305,93 @@ static void dump(struct scan *scan, struct peers *peers)
 	peers->dump_ended = instant_monotonic();
 }
 
+static bool is_wanted(const struct wanted *wanted, uint32_t inode)
+{
+	for (size_t i = 0; i < wanted->count; i++)
+		if (wanted->rows[i].inode == inode && wanted->rows[i].client)
+			return true;
+	return false;
+}
+
+/* Adds a far end; false if it is there. */
+static bool want_far(struct wanted *wanted, uint32_t inode)
+{
+	if (is_wanted(wanted, inode))
+		return false;
+	wanted->rows = mem_resize(wanted->rows, wanted->count + 1, sizeof(*wanted->rows));
+	wanted->rows[wanted->count++] = (struct owners_wanted){ inode, true };
+	return true;
+}
+
+/* What is behind forwarders. `is_new`: the walk did not look for all of that. */
+struct far_ends {
+	size_t added;
+	bool is_new;
+};
+
+static void add_far(struct scan *scan, struct wanted *wanted, uint32_t inode, struct far_ends *ends)
+{
+	bool asked = false;
+	if (!want_far(wanted, inode))
+		return;
+	for (size_t i = 0; i < scan->n_far; i++)
+		asked |= scan->far[i] == inode;
+	ends->added++;
+	ends->is_new |= !asked;
+}
+
+static struct far_ends want_far_ends(struct scan *scan, struct wanted *wanted)
+{
+	const struct peers *peers = scan->peers;
+	struct far_ends ends = { 0 };
+	for (size_t i = 0; i < peers->n_pairs; i++)
+		add_far(scan, wanted, peers->pairs[i].far, &ends);
+	for (size_t i = 0; i < peers->n_forwarders; i++)
+		for (size_t far = 0; far < peers->forwarders[i].n_far; far++)
+			add_far(scan, wanted, peers->forwarders[i].far[far], &ends);
+	return ends;
+}
+
+static void find_owners(struct scan *scan, const struct wanted *wanted, bool fresh)
+{
+	struct peers *peers = scan->peers;
+	peers->n_processes = peers->n_owners = 0;
+	owners_find(scan->owners, wanted->rows, wanted->count, fresh, instant_monotonic(), peers);
+}
+
+static void keep_far(struct scan *scan, const struct wanted *wanted, size_t first)
+{
+	scan->n_far = wanted->count - first;
+	scan->far = mem_resize(scan->far, scan->n_far + 1, sizeof(*scan->far));
+	for (size_t i = 0; i < scan->n_far; i++)
+		scan->far[i] = wanted->rows[first + i].inode;
+}
+
+/* Finds the owners of the sockets and of those behind forwarders. Behind a forwarder may be another
+ * one. What was behind them at the last scan is looked for at once, so that there is one walk over
+ * the processes if nothing has changed. */
+static void find_all_owners(struct scan *scan, struct wanted *wanted)
+{
+	size_t first = wanted->count;
+	for (size_t i = 0; i < scan->n_far; i++)
+		(void)want_far(wanted, scan->far[i]);
+	find_owners(scan, wanted, scan->fresh);
+	wanted->count = first;
+	if (pairs_has_forwarder(scan->peers)) {
+		pairs_dump(scan->pairs);
+		for (int hop = 0; hop < MOST_HOPS; hop++) {
+			pairs_find(scan->pairs, wanted->rows, wanted->count, scan->peers);
+			struct far_ends ends = want_far_ends(scan, wanted);
+			if (ends.is_new)
+				find_owners(scan, wanted, false);
+			if (!ends.added)
+				break;
+		}
+		pairs_drop(scan->pairs);
+	}
+	keep_far(scan, wanted, first);
+}
+
 static void scan_on_worker(void *data)
 {
 	struct scan *scan = data;
@@ -321,8 +418,7 @@ static void scan_on_worker(void *data)
 	wanted.rows = mem_resize(
 		wanted.rows, wanted.count + doors.n_unix + doors.n_tcp + 1, sizeof(*wanted.rows));
 	wanted.count += doors_want(&doors, wanted.rows + wanted.count);
-	owners_find(
-		scan->owners, wanted.rows, wanted.count, scan->fresh, instant_monotonic(), peers);
+	find_all_owners(scan, &wanted);
 	container_names_set(scan->names, instant_monotonic(), peers);
 	doors_find(&doors, peers);
 	free(wanted.rows);

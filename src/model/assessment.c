@@ -37,6 +37,7 @@ static const char *const matched_by_names[] = {
 	[MATCHED_PROXY] = "proxy",
 	[MATCHED_NAME] = "name",
 	[MATCHED_HOST] = "host",
+	[MATCHED_FORWARDER] = "forwarder",
 };
 
 static const char *const client_end_names[] = {

@@ -80,8 +80,9 @@ enum matched_by {
 	MATCHED_PROXY,
 	MATCHED_NAME,
 	MATCHED_HOST, /* the dbtop of another machine says that a process there holds its end */
+	MATCHED_FORWARDER, /* a forwarder holds its end, and the process the far end of that */
 };
-#define MATCHED_COUNT (MATCHED_HOST + 1)
+#define MATCHED_COUNT (MATCHED_FORWARDER + 1)
 
 /* What is known of a client end. */
 enum client_end {
@@ -94,6 +95,12 @@ enum client_end {
 #define CLIENT_END_COUNT (CLIENT_END_GONE + 1)
 
 #define NO_PROCESS UINT32_MAX
+
+/* A process behind a forwarder. */
+struct far_process {
+	int32_t pid;
+	const char *name;
+};
 
 /* One connection with all that is known of it. */
 struct connection {
@@ -124,7 +131,13 @@ struct connection {
 	bool listening;  /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
 	bool backing_up; /* the start of a base backup was seen, and its end not */
 	int shared_by; /* how many processes have the socket of its client end open; 0: not known */
-	bool proxied;  /* the local proxy is in between, and holds the client end */
+	int32_t forwarder;  /* the pid of the forwarder that holds its client end, if `process` is
+			       behind that; 0 */
+	uint32_t far_inode; /* the socket of that process; 0 */
+	/* The processes behind its forwarder that it may belong to. */
+	const struct far_process *may_be;
+	size_t n_may_be;
+	bool proxied;         /* the local proxy is in between, and holds the client end */
 	bool unsettled;       /* presumed leaked, but what would protect it could not be read */
 	uint64_t host_run;    /* the run of a host's agent that showed its end as held; 0: none */
 	uint64_t host_missed; /* the first answer of that run without the end; 0: none */

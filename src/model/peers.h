@@ -116,6 +116,20 @@ struct peers_nat {
 	uint64_t network; /* the namespace that translates, where a loopback address is; 0: ours */
 };
 
+/* A connection that a forwarder opened for another one, and the socket at the far end of that. */
+struct peers_pair {
+	uint32_t inode; /* of the forwarder's end */
+	uint32_t far;   /* which may be another forwarder's */
+};
+
+/* A forwarder of which not all pairs are proven. */
+struct peers_forwarder {
+	int32_t pid;
+	uint64_t start_ticks;
+	uint32_t *far; /* the sockets at the far ends of what it has accepted */
+	size_t n_far;
+};
+
 #define PEERS_MOST_PORTS 8
 
 struct peers {
@@ -158,6 +172,12 @@ struct peers {
 	size_t n_owners;
 	struct process *processes;
 	size_t n_processes;
+	/* our own mount namespace, and that of the machine's first process; 0: not known */
+	uint64_t host_mounts[2];
+	struct peers_pair *pairs; /* of forwarders */
+	size_t n_pairs, pairs_room;
+	struct peers_forwarder *forwarders;
+	size_t n_forwarders, forwarders_room;
 	/* where the server of a Unix socket listens, too; known only without a connection. An
 	 * unspecified address stands for all of its family */
 	struct endpoint *doors;

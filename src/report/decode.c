@@ -158,6 +158,9 @@ static void set_owner(const struct decoding *decoding, const struct owner_row *o
 		process->network_namespace = owner->network > 0 ? (uint64_t)owner->network : 0;
 	}
 	connection->shared_by = owner->shared_by > 0 ? owner->shared_by : 0;
+	connection->forwarder = owner->forwarder;
+	connection->may_be = owner->may_be.items;
+	connection->n_may_be = owner->may_be.count;
 }
 
 static void add_connection(struct decoding *decoding, const struct connection_row *row)

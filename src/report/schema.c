@@ -69,6 +69,12 @@ static const struct json_field slots_fields[] = {
 };
 static const struct json_table slots_table = TABLE(slots_fields);
 
+static const struct json_field far_fields[] = {
+	{ "pid", FIELD_INT, AT(far_process, pid) },
+	{ "name", FIELD_NAME, AT(far_process, name) },
+};
+static const struct json_table far_table = TABLE(far_fields);
+
 /* The process of a connection. */
 static const struct json_field owner_fields[] = {
 	{ "pid", FIELD_INT, AT(owner_row, process.pid) },
@@ -82,6 +88,9 @@ static const struct json_field owner_fields[] = {
 	{ "network_namespace", FIELD_LARGE, AT(owner_row, network) },
 	{ "shared_by", FIELD_POSITIVE, AT(owner_row, shared_by) },
 	{ "matched_by", FIELD_WORD, AT(owner_row, matched_by), matched_by_word, MATCHED_COUNT },
+	{ "forwarder", FIELD_POSITIVE, AT(owner_row, forwarder) },
+	{ "may_be", FIELD_ARRAY, AT(owner_row, may_be), .table = &far_table,
+		.item_size = sizeof(struct far_process) },
 };
 static const struct json_table owner_table = TABLE(owner_fields);
 

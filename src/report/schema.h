@@ -53,6 +53,8 @@ struct owner_row {
 	int shared_by;
 	int64_t network; /* the inode of its network namespace; −1: ours, or not known */
 	enum matched_by matched_by;
+	int32_t forwarder;
+	struct json_array may_be; /* of struct far_process */
 };
 
 struct slot_row {

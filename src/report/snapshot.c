@@ -113,6 +113,9 @@ static void write_connections(struct encoder *encoder, const struct snapshot *sn
 			.slot = slot_row(assessment, connection),
 			.link = link_row(connection),
 		};
+		row.owner.forwarder = connection->forwarder;
+		row.owner.may_be =
+			(struct json_array){ (void *)connection->may_be, connection->n_may_be };
 		if (snapshot->options->no_query_text)
 			row.backend.query = NULL;
 		json_write_object(encoder, NULL, &connection_table, &row);

@@ -216,6 +216,12 @@ static const char *behind_proxy(const struct subject *subject, enum style *style
 	return subject->connection->proxied ? "the client's end is the local proxy's" : NULL;
 }
 
+static const char *forwarder(const struct subject *subject, enum style *style)
+{
+	*style = STYLE_CAUTION;
+	return proxy_view_forwarder(subject->arena, subject->assessment, subject->connection);
+}
+
 static const char *candidates(const struct subject *subject, enum style *style)
 {
 	(void)style;
@@ -455,6 +461,7 @@ static const struct field {
 	{ "Process", "shared by", shared_by },
 	{ "Process", "matched by", matched_by },
 	{ "Process", "proxy", behind_proxy },
+	{ "Process", "forwarder", forwarder },
 	{ "Process", "one of these", candidates },
 	{ "Process", "command", command },
 	{ "Process", "runs as", runs_as },

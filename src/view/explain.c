@@ -55,6 +55,7 @@ static const char *const matches[MATCHED_COUNT] = {
 	[MATCHED_PROXY] = "proxy: named by application_name, and it holds a socket to the proxy",
 	[MATCHED_HOST] =
 		"host: the dbtop of that machine sees a process there hold the client's end",
+	[MATCHED_FORWARDER] = "forwarder: a forwarder opened it for this process's socket; exact",
 	[MATCHED_NAME] = "name: by application_name alone, which anybody may set; not proven",
 };
 

@@ -91,13 +91,41 @@ static const char *client_lines(
 	return lines;
 }
 
+static const char *far_lines(struct arena *arena, const struct connection *connection)
+{
+	const char *lines = NULL;
+	for (size_t i = 0; i < connection->n_may_be && i < MOST_CLIENTS; i++) {
+		const struct far_process *process = &connection->may_be[i];
+		const char *name = process->name ? process->name : "";
+		lines = lines ? arena_printf(arena, "%s\n%d %s", lines, process->pid, name)
+			      : arena_printf(arena, "%d %s", process->pid, name);
+	}
+	if (connection->n_may_be > MOST_CLIENTS)
+		lines = arena_printf(
+			arena, "%s\nand %zu more", lines, connection->n_may_be - MOST_CLIENTS);
+	return lines;
+}
+
+const char *proxy_view_forwarder(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection)
+{
+	const struct process *process = connection->owner < assessment->n_processes
+		? &assessment->processes[connection->owner].process
+		: NULL;
+	if (!connection->forwarder)
+		return connection->may_be ? "its process forwards for others" : NULL;
+	const char *name = process && process->pid == connection->forwarder ? process->name : NULL;
+	return arena_printf(arena, "%d %s holds the client's end for it", connection->forwarder,
+		name ? name : "");
+}
+
 const char *proxy_view_candidates(struct arena *arena, const struct assessment *assessment,
 	const struct connection *connection)
 {
 	if (!connection->proxied || connection->matched_by == MATCHED_PAGE ||
 		connection->matched_by == MATCHED_PROXY ||
 		connection->matched_by == MATCHED_PGBOUNCER)
-		return NULL;
+		return connection->n_may_be ? far_lines(arena, connection) : NULL;
 	const char *lines = client_lines(arena, assessment, true);
 	return lines ? lines : "nobody on this machine that we can see";
 }

@@ -20,6 +20,10 @@ bool proxy_view_is_bad(const struct assessment *assessment);
 /* Draws the screen that P opens. */
 extern const struct view proxy_view;
 
+/* What stands between the connection's process and the server, if a forwarder does; else NULL. */
+const char *proxy_view_forwarder(struct arena *arena, const struct assessment *assessment,
+	const struct connection *connection);
+
 /* The applications that may be behind a proxied connection, a line each, in the arena. NULL if the
  * connection does not go through the proxy, or its application is known. */
 const char *proxy_view_candidates(struct arena *arena, const struct assessment *assessment,

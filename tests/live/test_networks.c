@@ -20,7 +20,11 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-#define PUBLISHED 15432 /* the port of the machine that leads to the server's */
+/* The ports of the machine that lead to the server's: translated, through root's forwarder, and
+ * through nobody's. */
+#define PUBLISHED 15432
+#define FORWARDED 15433
+#define STRANGERS 15434
 
 static char net[16], server_address[32], application_address[32], gateway[32];
 
@@ -34,6 +38,7 @@ static void choose_addresses(void)
 
 static int machine; /* a descriptor of the machine's namespace */
 static struct live_program *in_server, *in_application; /* each keeps a namespace alive */
+static struct live_program *forwarder;                  /* socat, on the machine */
 
 static void shell(const char *script)
 {
@@ -100,6 +105,23 @@ static void publish(void)
 	shell(script);
 }
 
+static struct live_program *start_forwarder(int port, bool nobodys)
+{
+	CLEANUP(cleanup_free) char *from = mem_printf("TCP4-LISTEN:%d,reuseaddr,fork", port);
+	CLEANUP(cleanup_free)
+	char *to = mem_printf("TCP4:%s:%d", server_address, private_server_port(server));
+	CLEANUP(cleanup_free)
+	char *listens =
+		mem_printf("until ss -Hltn sport = %d | grep -q .; do sleep 0.05; done", port);
+	live_keep(true);
+	struct live_program *program = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "socat", from, to, NULL },
+		.unprivileged = nobodys });
+	live_keep(false);
+	shell(listens);
+	return program;
+}
+
 /* The server is already in its namespace: main() has moved there. */
 static void set_up(void)
 {
@@ -113,6 +135,8 @@ static void set_up(void)
 	lay_cable(in_server, 0);
 	lay_cable(in_application, 1);
 	publish();
+	forwarder = start_forwarder(FORWARDED, false);
+	(void)start_forwarder(STRANGERS, true);
 }
 
 /* --- places --- */
@@ -125,6 +149,7 @@ static struct place {
 	bool over_unix, loopback;
 	const char *published; /* the machine's address that the client uses */
 	const char *matched_by;
+	bool forwarded; /* through the forwarder */
 } places[] = {
 	{ "far", OF_APPLICATION, .matched_by = "namespace" },
 	{ "beside", OF_SERVER, .loopback = true, .matched_by = "namespace" },
@@ -135,6 +160,10 @@ static struct place {
 	{ "far_port", OF_APPLICATION, .published = gateway, .matched_by = "nat" },
 	{ "machine_port", MACHINE, .published = gateway, .matched_by = "nat" },
 	{ "loopback_port", MACHINE, .published = "127.0.0.1", .matched_by = "nat" },
+	{ "far_forwarded", OF_APPLICATION, .published = gateway, .matched_by = "forwarder",
+		.forwarded = true },
+	{ "own_forwarded", MACHINE, .published = "127.0.0.1", .matched_by = "forwarder",
+		.forwarded = true },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
@@ -176,7 +205,8 @@ static struct live_program *start_at(const struct place *place, const char *role
 	CLEANUP(cleanup_free)
 	char *more = mem_printf("user=app application_name=%s", place->name);
 	if (place->published) {
-		char *published = mem_printf("%s port=%d", more, PUBLISHED);
+		char *published =
+			mem_printf("%s port=%d", more, place->forwarded ? FORWARDED : PUBLISHED);
 		free(more);
 		more = published;
 	}
@@ -240,6 +270,23 @@ static void each_process_is_found(void **state)
 		}
 		json_decref(root);
 	}
+}
+
+/* Whoever runs a forwarder decides what it does: nobody's does not make root's process the one that
+ * an emergency stops. */
+static void a_strangers_forwarder_proves_nothing(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("user=app application_name=strange port=%d", STRANGERS);
+	struct live_program *client = start_client(0, false, by_address("127.0.0.1", more), "idle");
+	json_t *root = live_dbtop_json(NULL, way_to_server(OVER_ADDRESS), NULL);
+	json_t *row = row_of(root, "strange");
+	check_text(row, "process.name", "socat");
+	check_text(row, "process.matched_by", "tcp");
+	if (!live_find_number(live_member(row, "process"), "may_be", "pid", live_pid(client)))
+		fail_msg("not among them: %s", json_dumps(row, JSON_INDENT(1)));
+	json_decref(root);
 }
 
 /* --- proofs --- */
@@ -413,7 +460,10 @@ static bool nothing_is_wrong(json_t *root, void *data)
 		json_t *pid = live_member(row, "process.pid");
 		const char *reason = live_text(row, "reason");
 		bool gone = reason && strcmp(reason, "client_gone") == 0;
-		if (json_is_integer(pid) && json_integer_value(pid) != guest_pids[number])
+		/* before the forwarder's two connections are seen, it is itself the process */
+		const char *process = live_text(row, "process.name");
+		if (json_is_integer(pid) && json_integer_value(pid) != guest_pids[number] &&
+			strcmp(process ? process : "", "socat") != 0)
 			fail_msg("guest %d is %d: %s", number, (int)guest_pids[number],
 				json_dumps(row, JSON_INDENT(1)));
 		if (gone && !guest_killed[number])
@@ -429,9 +479,11 @@ static void start_guest(struct guest *guest, unsigned choice)
 	const struct place *place = &places[choice % PLACES];
 	bool contained = choice % 5 == 0;
 	*guest = (struct guest){ .number = n_guests };
+	const char *port = !place->published || contained ? ""
+		: place->forwarded                        ? " port=15433"
+							  : " port=15432";
 	CLEANUP(cleanup_free)
-	char *more = mem_printf("user=app application_name=guest%d%s", n_guests,
-		place->published && !contained ? " port=15432" : "");
+	char *more = mem_printf("user=app application_name=guest%d%s", n_guests, port);
 	const struct live_program *home = place->home == OF_SERVER ? in_server
 		: place->home == OF_APPLICATION                    ? in_application
 								   : NULL;
@@ -539,7 +591,7 @@ static void the_emergency_stops_applications_but_no_forwarder(void **state)
 	CLEANUP(cleanup_free)
 	char *to = mem_printf("TCP:%s:%d", server_address, private_server_port(server));
 	CLEANUP(cleanup_free) char *pid = mem_printf("%d", (int)live_pid(in_application));
-	struct live_program *forwarder = live_start(&(const struct live_program_options){
+	struct live_program *carrier = live_start(&(const struct live_program_options){
 		.argv = (const char *const[]){ "nsenter", "-n", "-t", pid, relay,
 			"TCP-LISTEN:7000,reuseaddr,bind=127.0.0.1", to, NULL } });
 	CLEANUP(cleanup_free)
@@ -562,29 +614,32 @@ static void the_emergency_stops_applications_but_no_forwarder(void **state)
 		if (!is_target(root, live_pid(clients[i])))
 			fail_msg("%s is not stopped: %s", places[i].name,
 				json_dumps(root, JSON_INDENT(1)));
-	if (is_target(root, live_pid(forwarder)))
+	if (is_target(root, live_pid(carrier)) || is_target(root, live_pid(forwarder)))
 		fail_msg("the forwarder is stopped: %s", json_dumps(root, JSON_INDENT(1)));
 	json_decref(root);
 }
 
-/* The command's connections lead through a published port: their sessions are found all the same.
- */
-static void a_shutdown_test_works_through_a_published_port(void **state)
+/* The command's connections lead through a published port, or a forwarder: their sessions are found
+ * all the same. */
+static void a_shutdown_test_works_through_a_port_of_the_machine(void **state)
 {
 	(void)state;
-	CLEANUP(cleanup_free)
-	char *port = mem_printf("user=app application_name=tested port=%d", PUBLISHED);
-	struct live_program *dbtop = live_dbtop_start(NULL, "--shutdown-test", "--json", "--signal",
-		"TERM", way_to_server(OVER_PORT), "--", live_client_path(),
-		by_address("127.0.0.1", port), "idle", NULL);
-	int status = live_finish(dbtop, 120000);
-	json_t *root = live_last_json(dbtop, NULL);
-	if (!root)
-		fail_msg("status %d: %s", status, live_err(dbtop));
-	check_text(root, "verdict", "pass");
-	check_text(root, "behaviour", "died_unclosed");
-	assert_int_equal(json_integer_value(live_member(root, "connections_before")), 1);
-	json_decref(root);
+	static const int ports[] = { PUBLISHED, FORWARDED };
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		CLEANUP(cleanup_free)
+		char *port = mem_printf("user=app application_name=tested port=%d", ports[i]);
+		struct live_program *dbtop = live_dbtop_start(NULL, "--shutdown-test", "--json",
+			"--signal", "TERM", way_to_server(OVER_PORT), "--", live_client_path(),
+			by_address("127.0.0.1", port), "idle", NULL);
+		int status = live_finish(dbtop, 120000);
+		json_t *root = live_last_json(dbtop, NULL);
+		if (!root)
+			fail_msg("status %d: %s", status, live_err(dbtop));
+		check_text(root, "verdict", "pass");
+		check_text(root, "behaviour", "died_unclosed");
+		assert_int_equal(json_integer_value(live_member(root, "connections_before")), 1);
+		json_decref(root);
+	}
 }
 
 int main(void)
@@ -592,13 +647,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		/* root's */
 		LIVE_TEST(each_process_is_found),
+		LIVE_TEST(a_strangers_forwarder_proves_nothing),
 		LIVE_TEST(killed_clients_are_proven_gone),
 		LIVE_TEST(a_client_is_gone_with_its_namespace),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
 		LIVE_TEST(a_user_sees_his_own_processes),
 		LIVE_TEST(nothing_is_wrong_while_clients_come_and_go),
 		LIVE_TEST(the_emergency_stops_applications_but_no_forwarder),
-		LIVE_TEST(a_shutdown_test_works_through_a_published_port),
+		LIVE_TEST(a_shutdown_test_works_through_a_port_of_the_machine),
 	};
 	CLEANUP(cleanup_free)
 	char *hba = live_file(live_folder(), "hba.conf",

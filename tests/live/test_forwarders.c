@@ -1,0 +1,166 @@
+/* A forwarder that serves several connections in one process: HAProxy. Which of its connections
+ * belong together is known only while the kernel shows that there is one choice. */
+#include "live_group.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+static struct live_program *haproxy;
+static int port; /* it listens there */
+
+static bool is_open(void *data)
+{
+	(void)data;
+	CLEANUP(cleanup_free)
+	char *conninfo = mem_printf("hostaddr=127.0.0.1 port=%d user=app dbname=postgres", port);
+	return PQping(conninfo) == PQPING_OK;
+}
+
+static void start_haproxy(void **state)
+{
+	(void)state;
+	port = live_free_port();
+	CLEANUP(cleanup_free)
+	char *text = mem_printf("defaults\n mode tcp\n timeout connect 60s\n timeout client 1h\n"
+				" timeout server 1h\n"
+				"listen app\n bind 127.0.0.1:%d\n server one 127.0.0.1:%d\n",
+		port, private_server_port(server));
+	CLEANUP(cleanup_free) char *config = live_file(live_folder(), "haproxy.cfg", text);
+	haproxy = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "/usr/sbin/haproxy", "-db", "-f", config, NULL } });
+	if (!live_wait(is_open, NULL, 30000))
+		fail_msg("haproxy: %s", live_err(haproxy));
+}
+
+static struct live_program *start_behind(const char *name)
+{
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("user=app port=%d application_name=%s", port, name);
+	return live_client(live_group_conninfo(LIVE_TCP4, more), "idle", NULL);
+}
+
+static json_t *row_of(json_t *root, const char *name)
+{
+	return live_find_text(root, "connections", "application_name", name);
+}
+
+static const char *matched_by(json_t *row)
+{
+	const char *text = row ? live_text(row, "process.matched_by") : NULL;
+	return text ? text : "";
+}
+
+static long pid_of(json_t *row)
+{
+	return (long)json_integer_value(live_member(row, "process.pid"));
+}
+
+struct expected {
+	const char *name;
+	struct live_program *process;
+};
+
+static bool is_looked_through(json_t *root, void *data)
+{
+	const struct expected *expected = data;
+	json_t *row = row_of(root, expected->name);
+	return row && strcmp(matched_by(row), "forwarder") == 0 &&
+		pid_of(row) == live_pid(expected->process) &&
+		json_integer_value(live_member(row, "process.forwarder")) == live_pid(haproxy);
+}
+
+/* Whether haproxy itself is the process, and this one is among those that it may be. */
+static bool may_be(json_t *root, void *data)
+{
+	const struct expected *expected = data;
+	json_t *row = row_of(root, expected->name);
+	return row && pid_of(row) == live_pid(haproxy) &&
+		live_find_number(
+			live_member(row, "process"), "may_be", "pid", live_pid(expected->process));
+}
+
+static void one_is_proven_and_two_may_be(void **state)
+{
+	start_haproxy(state);
+	struct expected first = { "first", start_behind("first") };
+	struct live_program *dbtop = live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2",
+		live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	json_decref(live_await_json(dbtop, is_looked_through, &first, "the first", 60000));
+	struct expected second = { "second", start_behind("second") };
+	json_t *root = live_await_json(dbtop, may_be, &second, "the second", 60000);
+	/* what was proven once stays */
+	assert_true(is_looked_through(root, &first));
+	json_decref(root);
+	/* for a dbtop that comes now, it is not */
+	root = live_dbtop_json(NULL, live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	assert_true(may_be(root, &first));
+	first.process = second.process;
+	assert_true(may_be(root, &first));
+	json_decref(root);
+}
+
+static bool is_gone(json_t *root, const char *name)
+{
+	json_t *row = row_of(root, name);
+	const char *reason = row ? live_text(row, "reason") : NULL;
+	return reason && strcmp(reason, "client_gone") == 0;
+}
+
+static bool is_held_by_haproxy(json_t *root, void *data)
+{
+	json_t *row = row_of(root, "first");
+	(void)data;
+	return row && pid_of(row) == live_pid(haproxy);
+}
+
+/* The forwarder that stays holds the client's end: its client's death alone proves nothing. It is
+ * stopped, so that it does not close. */
+static void a_dead_client_behind_a_living_forwarder_proves_nothing(void **state)
+{
+	start_haproxy(state);
+	struct expected first = { "first", start_behind("first") };
+	struct live_program *dbtop = live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2",
+		live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	json_decref(live_await_json(dbtop, is_looked_through, &first, "the first", 60000));
+	live_signal(haproxy, SIGSTOP);
+	live_signal(first.process, SIGKILL);
+	(void)live_finish(first.process, 20000);
+	for (int scan = 0; scan < 3; scan++) {
+		json_t *root = live_await_json(dbtop, is_held_by_haproxy, NULL, "held", 60000);
+		assert_false(is_gone(root, "first"));
+		json_decref(root);
+	}
+	live_signal(haproxy, SIGCONT);
+}
+
+/* The emergency stops what is behind it, once that is proven, and never the forwarder. */
+static void the_emergency_stops_what_is_behind(void **state)
+{
+	start_haproxy(state);
+	struct live_program *client = start_behind("first");
+	struct live_program *dbtop = live_dbtop_start(NULL, "--emergency", "--dry-run", "--json",
+		live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	(void)live_finish(dbtop, 60000);
+	json_t *root = live_last_json(dbtop, NULL);
+	if (!root)
+		fail_msg("no plan: %s", live_err(dbtop));
+	if (!live_find_number(root, "targets", "pid", live_pid(client)) ||
+		live_find_number(root, "targets", "pid", live_pid(haproxy)))
+		fail_msg("%s", json_dumps(root, JSON_INDENT(1)));
+	json_decref(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LIVE_TEST(one_is_proven_and_two_may_be),
+		LIVE_TEST(a_dead_client_behind_a_living_forwarder_proves_nothing),
+		LIVE_TEST(the_emergency_stops_what_is_behind),
+	};
+	return LIVE_GROUP("forwarders", tests, .sql = "CREATE ROLE app LOGIN");
+}
