@@ -402,29 +402,10 @@ static void each_worker_of_gunicorn_has_its_page(void **state)
 
 /* --- C --- */
 
-/* Writes the manual's example to a file: the text between "#include <dbpage.h>" and ".fi". */
-static void extract(const char *name)
-{
-	CLEANUP(cleanup_free) char *text = live_read("docs/dbpage.3");
-	assert_non_null(text);
-	char *begin = strstr(text, "\n#include <dbpage.h>"),
-	     *end = begin ? strstr(begin, "\n.fi") : NULL;
-	assert_non_null(end);
-	end[1] = '\0';
-	char *to = begin;
-	for (const char *from = begin; *from; from++) {
-		bool escaped = from[0] == '\\' && (from[1] == 'e' || from[1] == '-');
-		*to++ = !escaped ? *from : from[1] == 'e' ? '\\' : '-';
-		from += escaped;
-	}
-	*to = '\0';
-	free(live_file(live_folder(), name, begin));
-}
-
 static void the_manuals_example_works(void **state)
 {
 	(void)state;
-	extract("example.c");
+	live_manual_example("docs/dbpage.3", "#include <dbpage.h>", "example.c");
 	CLEANUP(cleanup_free)
 	char *command =
 		mem_printf("cc -Wall -Wextra -Werror " SANITIZE

@@ -127,6 +127,25 @@ char *live_read(const char *path)
 	return text;
 }
 
+void live_manual_example(const char *manual, const char *first_line, const char *name)
+{
+	CLEANUP(cleanup_free) char *text = live_read(manual);
+	CLEANUP(cleanup_free) char *start = mem_printf("\n%s\n", first_line);
+	char *begin = text ? strstr(text, start) : NULL,
+	     *end = begin ? strstr(begin, "\n.fi") : NULL;
+	if (!end)
+		fail_msg("%s has no program that begins with %s", manual, first_line);
+	end[1] = '\0';
+	char *to = begin;
+	for (const char *from = begin; *from; from++) {
+		bool escaped = from[0] == '\\' && (from[1] == 'e' || from[1] == '-');
+		*to++ = !escaped ? *from : from[1] == 'e' ? '\\' : '-';
+		from += escaped;
+	}
+	*to = '\0';
+	free(live_file(live_folder(), name, begin));
+}
+
 int live_free_port(void)
 {
 	int port = private_server_free_port();

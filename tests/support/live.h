@@ -45,6 +45,9 @@ const char *live_nobodys_folder(void);
  */
 char *live_file(const char *folder, const char *name, const char *text);
 
+/* Writes the program in a manual page, which begins with this line, to a file of live_folder(). */
+void live_manual_example(const char *manual, const char *first_line, const char *name);
+
 /* The whole file, which the caller frees; NULL when it cannot be read. */
 char *live_read(const char *path);
 
