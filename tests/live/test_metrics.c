@@ -1,5 +1,5 @@
 /* dbtop --metrics: both formats of a real server and real pools, hostile scrapers, and a real
- * Prometheus that fires an alert and resolves it. */
+ * Prometheus that fires alerts of three servers and resolves them. */
 #include "live_group.h"
 
 #include <arpa/inet.h>
@@ -341,8 +341,8 @@ static char *write_prometheus(const char *folder, int port)
 	return live_file(folder, "prometheus.yaml", text);
 }
 
-/* Whether the leaks' alert fires, as Prometheus says. */
-static bool fires(int port)
+/* How many alerts of that name fire, as Prometheus says; −1 if there is one of another server. */
+static int count_firing(int port, const char *wanted, const char *of)
 {
 	CLEANUP(cleanup_free)
 	char *answer = ask(port, "GET", "/api/v1/alerts", "Connection: close\r\n");
@@ -350,27 +350,29 @@ static bool fires(int port)
 	json_t *root = body ? json_loads(body + 4, 0, NULL) : NULL;
 	json_t *alerts = root ? live_member(root, "data.alerts") : NULL, *alert;
 	size_t i;
-	bool found = false;
+	int count = 0;
 	json_array_foreach(alerts, i, alert)
 	{
 		const char *name = live_text(alert, "labels.alertname");
 		const char *at = live_text(alert, "state");
 		const char *where = live_text(alert, "labels.server");
-		found |= name && at && where && strcmp(name, "DbtopLeakedConnections") == 0 &&
-			strcmp(at, "firing") == 0 && strcmp(where, "shop") == 0;
+		if (!name || !at || !where || strcmp(name, wanted) != 0 ||
+			strcmp(at, "firing") != 0)
+			continue;
+		count = strcmp(where, of) == 0 && count >= 0 ? count + 1 : -1;
 	}
 	json_decref(root);
-	return found;
+	return count;
 }
 
-static void wait_alert(int port, bool wanted)
+static void wait_alert(int port, const char *name, const char *of, int count)
 {
 	for (int tries = 0; tries < 2 * WAIT_MS / 100; tries++) {
-		if (fires(port) == wanted)
+		if (count_firing(port, name, of) == count)
 			return;
 		usleep(100000);
 	}
-	fail_msg("the alert %s", wanted ? "does not fire" : "is not resolved");
+	fail_msg("%s of %s: %d, not %d", name, of, count_firing(port, name, of), count);
 }
 
 static struct live_program *start_prometheus(const char *file, int port)
@@ -388,29 +390,44 @@ static struct live_program *start_prometheus(const char *file, int port)
 	return prometheus;
 }
 
-/* A leak that the guard does not end yet fires the shipped alert; its end resolves it. */
-static void a_real_prometheus_fires_and_resolves_an_alert(void **state)
+/* A leak that the guard does not end yet fires the shipped alert of its server alone, and its end
+ * resolves it; so does the end of a server. */
+static void a_real_prometheus_watches_three_servers(void **state)
 {
 	(void)state;
+	struct private_server *second = live_server_start(NULL), *third = live_server_start(NULL);
+	live_sql(second, "CREATE ROLE app LOGIN");
+	CLEANUP(cleanup_free) char *web = live_conninfo(second, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free) char *web_app = live_conninfo(second, LIVE_TCP4, "user=app");
+	CLEANUP(cleanup_free) char *blog = live_conninfo(third, LIVE_TCP4, NULL);
+	CLEANUP(cleanup_free)
+	char *names = mem_printf(
+		"databases: {shop: \"%s\", web: \"%s\", blog: \"%s\"}\n", super, web, blog);
+	CLEANUP(cleanup_free) char *three = live_file(live_folder(), "three.yaml", names);
 	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "1h",
-		"--metrics", "0", "-i", "0.2", "-c", config, "shop", NULL);
-	int port = port_of(dbtop), web = live_free_port();
+		"--metrics", "0", "-i", "0.2", "-c", three, "--all", NULL);
+	int port = port_of(dbtop), browser = live_free_port();
 	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
+	wait_value(port, "dbtop_up{server=\"web\"}", 1);
+	wait_value(port, "dbtop_up{server=\"blog\"}", 1);
 	CLEANUP(cleanup_free) char *file = write_prometheus(live_folder(), port);
-	struct live_program *prometheus = start_prometheus(file, web);
-	wait_alert(web, false);
-	struct live_program *client = live_client(app, "active", NULL);
+	struct live_program *prometheus = start_prometheus(file, browser);
+	wait_alert(browser, "DbtopLeakedConnections", "web", 0);
+	struct live_program *client = live_client(web_app, "active", NULL);
 	int pid = 0;
 	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
 	live_free(client);
-	wait_alert(web, true);
+	wait_alert(browser, "DbtopLeakedConnections", "web", 1);
 	CLEANUP(cleanup_free)
 	char *end = mem_printf("SELECT pg_terminate_backend(%d)", pid);
-	live_sql(server, end);
-	wait_alert(web, false);
+	live_sql(second, end);
+	wait_alert(browser, "DbtopLeakedConnections", "web", 0);
+	private_server_stop(third);
+	wait_alert(browser, "DbtopStale", "blog", 1);
 	finish(dbtop);
 	live_signal(prometheus, SIGTERM);
 	assert_int_equal(live_finish(prometheus, WAIT_MS), 0);
+	private_server_stop(second);
 }
 
 /* What the guard ended is counted. */
@@ -451,7 +468,7 @@ int main(void)
 		LIVE_TEST(a_crowd_that_dribbles_harms_nobody),
 		LIVE_TEST(huge_requests_are_refused),
 		LIVE_TEST(the_guards_results_are_counted),
-		LIVE_TEST(a_real_prometheus_fires_and_resolves_an_alert),
+		LIVE_TEST(a_real_prometheus_watches_three_servers),
 	};
 	return LIVE_GROUP("metrics", tests, .sql = "CREATE ROLE app LOGIN", .set_up = set_up,
 		.take_down = take_down);
