@@ -53,7 +53,8 @@ void app_log_state(const struct app *app, const struct assessment *assessment)
 	const struct server_state *server = &assessment->server;
 	char failures[512];
 	list_failures(assessment, failures, sizeof(failures));
-	log_write(app->log, "%s:%d %s%s%s%s", server->host ? server->host : "local", server->port,
+	log_write(app->log, "%s%s%s:%d %s%s%s%s", server->name ? server->name : "",
+		server->name ? ": " : "", server->host ? server->host : "local", server->port,
 		server_status_name(server->status), server->error ? ": " : "",
 		server->error ? server->error : "", failures);
 }

@@ -154,7 +154,7 @@ static void json_is_a_line_for_each(void **state)
 	live_run_clear(&run);
 }
 
-#define MANY 40
+#define MANY 10
 
 /* The soft limit of descriptors is meant for programs with few files; it holds for none of ours. */
 static void many_servers_fit_into_a_small_limit(void **state)
@@ -381,6 +381,38 @@ static void metrics_have_a_label_for_each(void **state)
 	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
 }
 
+static bool is_up(void *data)
+{
+	CLEANUP(cleanup_free) char *text = get(*(const int *)data, "/metrics");
+	return strstr(text, "dbtop_up{server=\"shop\"} 1\n") &&
+		strstr(text, "dbtop_up{server=\"web\"} 1\n");
+}
+
+/* Those that stay keep what they have counted. */
+static void sighup_takes_another_server(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *one = mem_printf("databases:\n  shop: %s\n", shop);
+	CLEANUP(cleanup_free) char *both = mem_printf("%s  web: %s\n", one, web);
+	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "growing.yaml", one);
+	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "0.1",
+		"--metrics", "0", "-i", "0.2", "-c", path, "--all", NULL);
+	int port = serve(dbtop);
+	live_wait_err(dbtop, "connected to ", WAIT_MS);
+	wait_for_end(server, leave_one(app));
+	live_wait_err(dbtop, ": terminated", WAIT_MS);
+	free(live_file(live_folder(), "growing.yaml", both));
+	live_signal(dbtop, SIGHUP);
+	assert_true(live_wait(is_up, &port, WAIT_MS));
+	CLEANUP(cleanup_free) char *text = get(port, "/metrics");
+	assert_non_null(strstr(
+		text, "\ndbtop_terminated_total{server=\"shop\",result=\"terminated\"} 1\n"));
+	assert_non_null(
+		strstr(text, "\ndbtop_terminated_total{server=\"web\",result=\"terminated\"} 0\n"));
+	live_signal(dbtop, SIGTERM);
+	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
+}
+
 /* --- the servers --- */
 
 static void set_up(void)
@@ -434,6 +466,7 @@ int main(void)
 		LIVE_TEST(one_answer_is_for_all_plans),
 		LIVE_TEST(the_guard_watches_each),
 		LIVE_TEST(metrics_have_a_label_for_each),
+		LIVE_TEST(sighup_takes_another_server),
 	};
 	return LIVE_GROUP("fleet", tests, .sql = "CREATE ROLE app LOGIN", .set_up = set_up,
 		.take_down = take_down, .clean_up = clean_up);
