@@ -128,8 +128,8 @@ void command_reverse(struct dashboard *dashboard)
 
 void command_group(struct dashboard *dashboard)
 {
-	ui_next_grouping(&dashboard->ui);
-	if (dashboard->ui.grouping == GROUPING_HOST &&
-		!group_has_hosts(target_assessment(dashboard->target)))
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	do
 		ui_next_grouping(&dashboard->ui);
+	while (!group_is_useful(assessment, dashboard->ui.grouping));
 }

@@ -101,6 +101,38 @@ static uint64_t application_key(const char *application_name)
 	return identity_hash(name);
 }
 
+/* A connection without a known process is grouped as by processes. */
+static enum group_kind by_container(const struct assessment *assessment,
+	const struct connection *connection, struct identity *ret_identity)
+{
+	if (connection->process == NO_PROCESS)
+		return by_process(assessment, connection, ret_identity);
+	const struct process *process = &assessment->processes[connection->process].process;
+	enum group_kind kind = process->container ? GROUP_CONTAINER : GROUP_NO_CONTAINER;
+	const char *id = process->container_id ? process->container_id : process->container;
+	*ret_identity =
+		make(kind, id ? map_mix(identity_hash(id), identity_hash(process->host)) : 0);
+	return kind;
+}
+
+static bool has_containers(const struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct client_process *process =
+			assessment_process(assessment, &assessment->connections[i]);
+		if (process && process->process.container)
+			return true;
+	}
+	return false;
+}
+
+bool group_is_useful(const struct assessment *assessment, enum grouping grouping)
+{
+	if (grouping == GROUPING_HOST)
+		return group_has_hosts(assessment);
+	return grouping != GROUPING_CONTAINER || has_containers(assessment);
+}
+
 enum group_kind group_of(const struct assessment *assessment, const struct connection *connection,
 	enum grouping grouping, struct identity *ret_identity)
 {
@@ -111,6 +143,7 @@ enum group_kind group_of(const struct assessment *assessment, const struct conne
 		*ret_identity = make(GROUP_APPLICATION, application_key(backend->application_name));
 		return GROUP_APPLICATION;
 	case GROUPING_HOST: return by_host(assessment, connection, ret_identity);
+	case GROUPING_CONTAINER: return by_container(assessment, connection, ret_identity);
 	case GROUPING_DATABASE:
 		*ret_identity = make(GROUP_DATABASE, identity_hash(backend->database));
 		return GROUP_DATABASE;

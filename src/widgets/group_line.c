@@ -135,6 +135,27 @@ static void detail_host(const struct assessment *assessment, const struct group 
 	}
 }
 
+static const struct process *container_of(
+	const struct assessment *assessment, const struct group *group)
+{
+	uint32_t process = assessment->connections[group->sample].process;
+	return &assessment->processes[process].process;
+}
+
+static void name_container(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	line_add(line, STYLE_GROUP, container_of(assessment, group)->container);
+}
+
+static void detail_container(const struct assessment *assessment, const struct group *group,
+	int64_t now, struct line *line)
+{
+	const char *image = container_of(assessment, group)->image;
+	(void)now;
+	line_add(line, STYLE_DIM, image ? image : "");
+}
+
 static void name_database(
 	const struct assessment *assessment, const struct group *group, struct line *line)
 {
@@ -234,8 +255,10 @@ static const struct {
 	[GROUP_PROCESS] = { .make_name = name_process, .make_details = detail_process },
 	[GROUP_APPLICATION] = { .make_name = name_application, .details = "" },
 	[GROUP_HOST] = { .make_name = name_host, .make_details = detail_host },
+	[GROUP_CONTAINER] = { .make_name = name_container, .make_details = detail_container },
 	[GROUP_DATABASE] = { .make_name = name_database, .details = "" },
 	[GROUP_POOL] = { .make_name = name_pool, .make_details = detail_pool },
+	[GROUP_NO_CONTAINER] = { "in no container", .details = "" },
 	[GROUP_NO_POOL] = { "in no pool", .details = "" },
 	[GROUP_ADDRESS] = { .make_name = name_address, .details = "on another machine" },
 	[GROUP_PROXIED] = { "behind the proxy",

@@ -103,6 +103,31 @@ static void a_host_has_its_processes(void **state)
 	tear_down(table);
 }
 
+/* The processes of one container are one group; without containers the key leaves it out. */
+static void connections_are_grouped_by_container(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	assert_false(group_is_useful(table->assessment, GROUPING_CONTAINER));
+	struct client_process *processes = table->assessment->processes;
+	for (size_t i = 0; i < table->assessment->n_processes; i++) {
+		bool is_inside = strcmp(processes[i].process.name, "java") == 0 ||
+			strcmp(processes[i].process.name, "node") == 0;
+		processes[i].process.container = is_inside ? "reports_1" : NULL;
+		processes[i].process.image = "registry/reports:7";
+	}
+	assert_true(group_is_useful(table->assessment, GROUPING_CONTAINER));
+	table->ui.grouping = GROUPING_CONTAINER;
+	const char *text = draw(table, 140, 50);
+	const char *group = strstr(text, "▾ reports_1");
+	if (!group || strstr(group + 1, "▾ reports_1"))
+		fail_msg("%s", text);
+	CLEANUP(cleanup_free) char *line = strndup(group, strcspn(group, "\n"));
+	assert_non_null(strstr(line, "registry/reports:7"));
+	assert_non_null(strstr(text, "▾ in no container"));
+	tear_down(table);
+}
+
 /* A process whose sockets have no session yet has no connection, but a row of its own; one that has
  * both has a single row. */
 static void a_process_that_logs_in_has_a_row(void **state)
@@ -410,6 +435,7 @@ int main(void)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	setenv("TZ", "UTC", 1);
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_are_grouped_by_container),
 		cmocka_unit_test(a_process_that_logs_in_has_a_row),
 		cmocka_unit_test(the_slots_of_a_pool_are_one_application),
 		cmocka_unit_test(columns_are_the_users_in_his_order),
