@@ -26,6 +26,7 @@ static const struct {
 	void (*make)(const char *folder);
 } makers[] = {
 	{ "activity", seeds_activity },
+	{ "nat", seeds_nat },
 	{ "netlink", seeds_netlink },
 	{ "page", seeds_page },
 	{ "replay", seeds_replay },

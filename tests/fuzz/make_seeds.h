@@ -7,6 +7,7 @@
 void seed_write(const char *folder, const char *name, const void *bytes, size_t size);
 
 void seeds_activity(const char *folder);
+void seeds_nat(const char *folder);
 void seeds_netlink(const char *folder);
 void seeds_page(const char *folder);
 void seeds_replay(const char *folder);
