@@ -43,6 +43,22 @@ static void a_process_is_its_pid_and_start(void **state)
 	assert_int_not_equal(added, second);
 	assert_int_equal(client_processes_add(list, &earlier, false), added);
 	assert_int_equal(assessment.n_processes, 2);
+	/* the same numbers on other machines */
+	const struct process on_a = { .pid = 2, .start_ticks = 3, .host = "a" };
+	const struct process on_b = { .pid = 2, .start_ticks = 3, .host = "b" };
+	uint32_t far = client_processes_add(list, &on_a, true);
+	assert_int_not_equal(far, added);
+	assert_int_not_equal(client_processes_add(list, &on_b, true), far);
+	assert_int_equal(client_processes_add(list, &on_a, true), far);
+	/* a process of another machine is recalled as it was, not as the local one */
+	const struct client_process before = {
+		.process = { .pid = 2, .start_ticks = 7, .host = "a", .ended_at = INSTANT_UNKNOWN },
+		.alive = true
+	};
+	uint32_t recalled = client_processes_recall(list, &before);
+	assert_int_not_equal(recalled, second);
+	assert_true(assessment.processes[recalled].alive);
+	assert_int_equal(assessment.n_processes, 5);
 	peers_unref(peers);
 	arena_free(arena);
 }

@@ -173,7 +173,7 @@ static struct host_ends *answer(const struct story *story, size_t i, bool second
 	ends->ends[0] = (struct host_end){ .end = { client_of(story), story->over_unix ? APP : 0 },
 		.state = step->state,
 		.process = step->state == HOST_END_HELD ? 0 : UINT32_MAX };
-	ends->n_ends = second || step->shrinks ? 0 : 1;
+	ends->n_ends = (second && !story->second_shows_server) || step->shrinks ? 0 : 1;
 	return ends;
 }
 
