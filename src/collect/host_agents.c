@@ -60,7 +60,7 @@ static void on_changed(void *data, struct host_agent *agent)
 		asker->hosts[index].question = 0;
 		asker->hosts[index].is_current = false;
 		if (asker->callbacks.changed)
-			asker->callbacks.changed(asker->callbacks.data);
+			asker->callbacks.changed(asker->callbacks.data, true);
 	}
 }
 
@@ -102,7 +102,7 @@ static void publish(
 	asked->question = 0;
 	host_agent_praise(agent);
 	if (asker->callbacks.changed)
-		asker->callbacks.changed(asker->callbacks.data);
+		asker->callbacks.changed(asker->callbacks.data, ends->is_news);
 }
 
 static void on_line(void *data, struct host_agent *agent, const char *line, size_t length)

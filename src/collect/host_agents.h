@@ -30,8 +30,9 @@ void host_agents_set_timeout(struct host_agents *agents, int64_t timeout);
 
 struct host_asker_callbacks {
 	void *data;
-	/* A host has answered, or its state has changed. */
-	void (*changed)(void *data);
+	/* A host has answered, or its state has changed. Not `is_news`: the answer says that all is
+	 * as before. */
+	void (*changed)(void *data, bool is_news);
 };
 
 /* Never NULL, but useless when there are too many askers: then no host can be asked. */

@@ -118,6 +118,13 @@ static void copy_interfaces(struct merging *merging)
 		ends->interfaces[i] = from[i];
 }
 
+static bool is_news(const struct host_ends *before, const struct host_answer *answer)
+{
+	return !before || answer->n_changes || answer->n_processes || answer->has_interfaces ||
+		answer->server_pid != before->server_pid ||
+		answer->server_started_at != before->server_started_at;
+}
+
 struct host_ends *host_merge(const struct host_ends *before, const struct host_answer *answer,
 	const char *name, const struct asked_end *asked, size_t n_asked, const char **ret_error)
 {
@@ -126,6 +133,7 @@ struct host_ends *host_merge(const struct host_ends *before, const struct host_a
 	struct merging merging = { .before = before, .answer = answer, .ends = ends };
 	ends->name = arena_strdup(ends->arena, name);
 	ends->number = answer->number;
+	ends->is_news = is_news(before, answer);
 	ends->server_pid = answer->server_pid;
 	ends->server_started_at = answer->server_started_at;
 	ends->ends = arena_array(ends->arena, n_asked, sizeof(*ends->ends));

@@ -43,6 +43,7 @@ struct host_ends {
 	int refs;
 	const char *name; /* of the host, as the user gave it */
 	uint64_t run;     /* one boot and one run of the agent: differs between any two of them */
+	bool is_news;     /* the last answer changed something of what follows, but for the times */
 	uint64_t number;  /* of the answer within the run */
 	int64_t asked_at, answered_at; /* monotonic: before the question was sent, and after the
 					  answer came. The host's scan was in between */

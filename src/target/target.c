@@ -140,11 +140,12 @@ static void on_pooler_changed(void *data)
 	target_assess(data);
 }
 
-/* A host's answer counts as proof only with rows that were asked for after it. */
-static void on_hosts(void *data)
+/* A host's answer counts as proof only with rows that were asked for after it: without news it can
+ * wait for these. */
+static void on_hosts(void *data, bool is_news)
 {
 	struct target *target = data;
-	if (!target->assessment)
+	if (!target->assessment || (!is_news && target->assessment->complete))
 		return;
 	target_assess(target);
 	target_ask_hosts_on(target);

@@ -124,32 +124,54 @@ static const char *pages(void)
 	return live_folder();
 }
 
+static const char *config; /* NULL: none */
+
 static struct term *start_dbtop(const char *path)
 {
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
-	struct term *term = start_in_terminal(
-		(const char *const[]){ path, "-i", INTERVAL, "--pages", pages(), conninfo, NULL });
+	struct term *term = start_in_terminal((const char *const[]){ path, "-i", INTERVAL,
+		"--pages", pages(), conninfo, config ? "-c" : NULL, config, NULL });
 	if (!term_wait_text(term, "live_client"))
 		fail_msg("dbtop shows no client");
 	return term;
 }
 
 struct cost {
-	double start; /* µs of processor time until the first looks are over */
-	double cpu;   /* µs a refresh, from then on */
-	long pss;     /* KiB */
+	double start;  /* µs of processor time until the first looks are over */
+	double cpu;    /* µs a refresh, from then on */
+	long pss;      /* KiB */
+	double agents; /* µs a refresh, of the programs that it started, all together */
 };
+
+/* The processor time of its children. */
+static double children_cpu(pid_t pid)
+{
+	CLEANUP(cleanup_free)
+	char *path = mem_printf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+	CLEANUP(cleanup_free) char *list = live_read(path);
+	double sum = 0;
+	for (char *at = list; at && *at;) {
+		long child = strtol(at, &at, 10);
+		if (child <= 0)
+			break;
+		sum += measure_cpu((pid_t)child);
+		at += *at == ' ';
+	}
+	return sum;
+}
 
 static struct cost dbtop_cost(void)
 {
 	struct term *term = start_dbtop(live_dbtop_path());
 	drain(term, WARM_UP_REFRESHES * INTERVAL_US);
 	int64_t began = instant_monotonic();
-	double before = measure_cpu(term_pid(term));
+	double before = measure_cpu(term_pid(term)), agents = children_cpu(term_pid(term));
 	drain(term, REFRESHES * INTERVAL_US);
 	double used = measure_cpu(term_pid(term)) - before;
+	agents = children_cpu(term_pid(term)) - agents;
 	double refreshes = (double)(instant_monotonic() - began) / INTERVAL_US;
-	struct cost cost = { before, used / refreshes, measure_pss(term_pid(term)) };
+	struct cost cost = { before, used / refreshes, measure_pss(term_pid(term)),
+		agents / refreshes };
 	term_press(term, "q");
 	term_end(term);
 	return cost;
@@ -222,6 +244,30 @@ static void show_namespaces(void)
 			counts[i], cost.cpu / 1e3, cost.start / 1e3);
 		fflush(stdout);
 	}
+}
+
+/* --- other machines --- */
+
+/* Three agents on this machine, which are asked at each refresh; without ssh. */
+static void show_hosts(void)
+{
+	const char *path = live_dbtop_path();
+	CLEANUP(cleanup_free)
+	char *text = mem_printf("hosts:\n"
+				"  - {name: a, command: [%s, --peers], addresses: [203.0.113.1]}\n"
+				"  - {name: b, command: [%s, --peers], addresses: [203.0.113.2]}\n"
+				"  - {name: c, command: [%s, --peers], addresses: [203.0.113.3]}\n",
+		path, path, path);
+	CLEANUP(cleanup_free) char *file = live_file(live_folder(), "hosts.yaml", text);
+	for (int hosts = 0; hosts <= 3; hosts += 3) {
+		config = hosts ? file : NULL;
+		struct cost cost = dbtop_cost();
+		printf("%6d hosts   dbtop %6.2f ms   each agent %.2f ms   first looks %.0f ms\n",
+			hosts, cost.cpu / 1e3, hosts ? cost.agents / hosts / 1e3 : 0,
+			cost.start / 1e3);
+		fflush(stdout);
+	}
+	config = NULL;
 }
 
 /* --- the first frame --- */
@@ -409,6 +455,7 @@ static void measure_everything(void **state)
 	show_start();
 	show_keys();
 	show_namespaces();
+	show_hosts();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && sizes[i] <= most; i++)
 		show_cost(sizes[i]);
 	private_server_stop(server);

@@ -193,14 +193,24 @@ static void answers_add_up(void **state)
 		"{\"answer\":2,\"target\":0,\"processes\":[],\"ends\":["
 		"{\"end\":\"10.0.0.2:1\",\"state\":\"none\",\"process\":1}]}");
 	struct host_ends *second = host_merge(first, &answer, "a", fewer, 2, &error);
+	bool first_is_news = first->is_news;
 	host_ends_unref(first);
 	assert_non_null(second);
 	assert_int_equal(second->number, 2);
+	assert_true(first_is_news && second->is_news);
 	assert_int_equal(second->n_processes, 1);
 	assert_int_equal(second->n_interfaces, 1);
 	assert_int_equal(second->ends[0].state, HOST_END_NONE);
 	assert_string_equal(second->processes[second->ends[0].process].name, "one");
+	/* nothing has changed */
+	answer = parse(arena, "{\"answer\":3,\"target\":0}");
+	struct host_ends *third = host_merge(second, &answer, "a", fewer, 2, &error);
 	host_ends_unref(second);
+	assert_non_null(third);
+	assert_false(third->is_news);
+	assert_int_equal(third->number, 3);
+	assert_int_equal(third->ends[0].state, HOST_END_NONE);
+	host_ends_unref(third);
 	arena_free(arena);
 }
 

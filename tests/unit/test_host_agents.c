@@ -1,0 +1,216 @@
+/* collect/host_agents: programs that do not answer, answer too much, or end. Each is a script. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "base/instant.h"
+#include "collect/host_agents.h"
+
+#define HELLO "read line; echo '{\"version\":1,\"boot\":\"b\",\"run\":\"'$$'\"}'; "
+
+/* Answers each question by its number and target, and nothing else. */
+#define ANSWERS                                                                                    \
+	"while read line; do n=${line#*:}; n=${n%%,*}; t=${line#*target\\\":}; t=${t%%,*}; "       \
+	"echo '{\"answer\":'$n',\"target\":'$t'}'; done"
+
+#define STALE_AFTER (60 * USEC_PER_SEC)
+
+struct stand {
+	uv_loop_t loop;
+	struct host_agents *agents;
+	struct host_asker *askers[2];
+	int64_t deadline;
+};
+
+static void set_up(struct stand *stand, const char *script)
+{
+	static const struct endpoint address = { .family = AF_INET, .address = { 10, 0, 0, 2 } };
+	const struct host_agent_options options = {
+		.name = "a",
+		.command = (const char *const[]){ "sh", "-c", script, NULL },
+		.addresses = &address,
+		.n_addresses = 1,
+	};
+	static const struct host_asker_callbacks nobody;
+	*stand = (struct stand){ .deadline = instant_monotonic() + 60 * USEC_PER_SEC };
+	uv_loop_init(&stand->loop);
+	stand->agents = host_agents_new(&stand->loop, &options, 1);
+	for (int i = 0; i < 2; i++)
+		stand->askers[i] = host_asker_new(stand->agents, &nobody);
+}
+
+static void tear_down(struct stand *stand)
+{
+	host_asker_free(stand->askers[0]);
+	host_asker_free(stand->askers[1]);
+	host_agents_free(stand->agents);
+	uv_run(&stand->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&stand->loop), 0);
+}
+
+static void turn(struct stand *stand)
+{
+	assert_true(instant_monotonic() < stand->deadline);
+	uv_run(&stand->loop, UV_RUN_ONCE);
+}
+
+static bool ask(struct stand *stand, int asker)
+{
+	const struct host_request request = { .port = 5432 };
+	return host_asker_ask(stand->askers[asker], 0, &request);
+}
+
+/* It is asked as soon as it can be. */
+static void await_asked(struct stand *stand, int asker)
+{
+	while (!ask(stand, asker))
+		turn(stand);
+}
+
+static struct source_state source_of(const struct stand *stand)
+{
+	return host_asker_source(stand->askers[0], 0, STALE_AFTER);
+}
+
+static void await_failure(struct stand *stand, const char *error)
+{
+	for (;;) {
+		struct source_state source = source_of(stand);
+		if (source.error && strstr(source.error, error))
+			return;
+		turn(stand);
+	}
+}
+
+static uint64_t await_run(struct stand *stand, int asker, uint64_t before)
+{
+	const struct host_ends *latest;
+	while (!(latest = host_asker_latest(stand->askers[asker], 0)) || latest->run == before)
+		turn(stand);
+	return latest->run;
+}
+
+static void each_server_has_its_own_answers(void **state)
+{
+	(void)state;
+	struct stand stand;
+	set_up(&stand, HELLO ANSWERS);
+	assert_int_equal(source_of(&stand).status, SOURCE_WAITING);
+	await_asked(&stand, 0);
+	assert_false(ask(&stand, 0)); /* it owes an answer */
+	assert_true(ask(&stand, 1));
+	uint64_t run = await_run(&stand, 0, 0);
+	assert_int_equal(await_run(&stand, 1, 0), run);
+	assert_int_not_equal(host_asker_latest(stand.askers[0], 0)->number,
+		host_asker_latest(stand.askers[1], 0)->number);
+	assert_int_equal(source_of(&stand).status, SOURCE_OK);
+	assert_int_equal(host_asker_latest(stand.askers[0], 0)->n_addresses, 1);
+	tear_down(&stand);
+}
+
+/* Another server may leave while its question is on the way. */
+static void an_answer_whose_server_is_gone_is_dropped(void **state)
+{
+	(void)state;
+	struct stand stand;
+	set_up(&stand, HELLO ANSWERS);
+	await_asked(&stand, 0);
+	assert_true(ask(&stand, 1));
+	host_asker_free(stand.askers[1]);
+	stand.askers[1] = NULL;
+	uint64_t run = await_run(&stand, 0, 0);
+	uint64_t number = host_asker_latest(stand.askers[0], 0)->number;
+	await_asked(&stand, 0);
+	while (host_asker_latest(stand.askers[0], 0)->number == number)
+		turn(&stand);
+	assert_int_equal(host_asker_latest(stand.askers[0], 0)->run, run);
+	tear_down(&stand);
+}
+
+static void one_that_does_not_answer_is_started_again(void **state)
+{
+	(void)state;
+	struct stand stand;
+	set_up(&stand, HELLO "sleep 1000");
+	host_agents_set_timeout(stand.agents, 100 * USEC_PER_MSEC);
+	await_asked(&stand, 0);
+	await_failure(&stand, "does not answer");
+	assert_int_equal(source_of(&stand).status, SOURCE_FAILED);
+	assert_false(host_asker_is_up(stand.askers[0], 0));
+	await_asked(&stand, 0); /* the next one has said hello */
+	tear_down(&stand);
+}
+
+static void what_it_answered_stays_until_the_next_run_answers(void **state)
+{
+	(void)state;
+	struct stand stand;
+	set_up(&stand,
+		HELLO "read line; n=${line#*:}; echo '{\"answer\":'${n%%,*}',\"target\":0}'");
+	await_asked(&stand, 0);
+	uint64_t run = await_run(&stand, 0, 0);
+	while (source_of(&stand).status == SOURCE_OK)
+		turn(&stand);
+	assert_int_equal(source_of(&stand).status, SOURCE_STALE);
+	assert_int_equal(host_asker_latest(stand.askers[0], 0)->run, run);
+	await_asked(&stand, 0);
+	assert_int_not_equal(await_run(&stand, 0, run), run);
+	tear_down(&stand);
+}
+
+static void what_was_not_asked_is_a_failure(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *script, *error;
+	} cases[] = {
+		{ HELLO "echo '{\"answer\":1000,\"target\":0}'; sleep 1000", "not asked" },
+		{ HELLO ANSWERS " | while read l; do echo \"$l\"; echo \"$l\"; done", "not asked" },
+		{ HELLO "read line; echo '{\"answer\":77,\"target\":0}'; sleep 1000", "not asked" },
+		{ HELLO "read line; echo hm; sleep 1000", "\"hm\"" },
+		{ "echo hm; sleep 1000", "\"hm\"" },
+		{ "read line; echo '{\"error\":\"too old\"}'; sleep 1000", "refuses: too old" },
+		{ "exit 3", "ended with status 3" },
+		{ "kill -9 $$", "ended by signal 9" },
+		{ "echo first >&2; echo last words >&2", "last words (ended)" },
+		/* what it leaves behind keeps the pipes open */
+		{ "sleep 10 & echo left >&2", "left (ended)" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct stand stand;
+		set_up(&stand, cases[i].script);
+		for (;;) {
+			struct source_state source = source_of(&stand);
+			if (source.error && strstr(source.error, cases[i].error))
+				break;
+			if (source.error && !strstr(source.error, cases[i].error))
+				fail_msg("%s: %s", cases[i].script, source.error);
+			(void)ask(&stand, 0);
+			turn(&stand);
+		}
+		tear_down(&stand);
+	}
+}
+
+int main(void)
+{
+	/* as in dbtop: a closed pipe is an error of write() */
+	signal(SIGPIPE, SIG_IGN);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_server_has_its_own_answers),
+		cmocka_unit_test(an_answer_whose_server_is_gone_is_dropped),
+		cmocka_unit_test(one_that_does_not_answer_is_started_again),
+		cmocka_unit_test(what_it_answered_stays_until_the_next_run_answers),
+		cmocka_unit_test(what_was_not_asked_is_a_failure),
+	};
+	return cmocka_run_group_tests_name("host_agents", tests, NULL, NULL);
+}
