@@ -2,7 +2,6 @@
 #include "view/details_facts.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "view/explain.h"
 #include "view/explain_locks.h"
 #include "view/explain_pool.h"
+#include "view/explain_process.h"
 #include "view/proxy_view.h"
 #include "widgets/facts.h"
 #include "widgets/ui.h"
@@ -254,50 +254,19 @@ static const char *started(const struct subject *subject, enum style *style)
 static const char *usage(const struct subject *subject, enum style *style)
 {
 	(void)style;
-	if (!subject->process || !subject->process->alive)
-		return NULL;
-	const struct process *process = &subject->process->process;
-	const char *cpu = isnan(process->cpu_percent)
-		? NULL
-		: arena_printf(subject->arena, "cpu %.1f%%", process->cpu_percent);
-	if (process->rss_bytes < 0)
-		return cpu;
-	return arena_printf(subject->arena, "%s%smemory %.1f MB", cpu ? cpu : "", cpu ? " · " : "",
-		(double)process->rss_bytes / (1 << 20));
+	return subject->process ? explain_process_usage(subject->arena, subject->process) : NULL;
 }
 
-/* What /proc calls the states of a process. */
-static const char *state_words(char state)
-{
-	switch (state) {
-	case 'R': return "runs";
-	case 'S': return "sleeps";
-	case 'D': return "waits in the kernel, where no signal reaches it";
-	case 'T': return "is stopped";
-	case 't': return "is stopped by a debugger";
-	case 'Z':
-	case 'X': return "has ended";
-	case 'I': return "is idle";
-	default: return NULL;
-	}
-}
-
-/* What the process does, as of the last scan: its first thread, and the thread that borrowed. */
 static const char *does(const struct subject *subject, enum style *style)
 {
-	const struct process *process = subject->process ? &subject->process->process : NULL;
-	const struct pool_slot *held = subject->connection->slot;
-	const char *words = process && subject->process->alive ? state_words(process->state) : NULL;
-	if (!words)
-		return NULL;
-	if (process->state == 'D' || process->state == 'T' || process->state == 't')
+	bool caution = false;
+	const char *words = subject->process
+		? explain_process_state(
+			  subject->arena, subject->process, subject->connection->slot, &caution)
+		: NULL;
+	if (caution)
 		*style = STYLE_CAUTION;
-	if (*process->wait_channel)
-		words = arena_printf(subject->arena, "%s in %s", words, process->wait_channel);
-	return held && held->state == POOL_SLOT_IN_USE && held->thread
-		? arena_printf(subject->arena, "%s · its thread %d borrowed the connection", words,
-			  held->thread)
-		: words;
+	return words;
 }
 
 static const char *unit(const struct subject *subject, enum style *style)
