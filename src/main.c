@@ -24,6 +24,7 @@
 #include "modes/emergency_mode.h"
 #include "modes/kill_mode.h"
 #include "modes/log.h"
+#include "modes/options_check.h"
 #include "modes/peers_mode.h"
 #include "modes/prompt.h"
 #include "modes/report_mode.h"
@@ -249,7 +250,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* so is a file that may not grow */
 	signal(SIGXFSZ, SIG_IGN);
-	if (options_parse(argc, argv, &app.options) < 0)
+	if (options_parse(argc, argv, &app.options) < 0 || options_check(&app.options) < 0)
 		return EXIT_USAGE;
 	switch (app.options.mode) {
 	case MODE_HELP: options_help(stdout); return EXIT_CLEAN;

@@ -79,7 +79,8 @@ struct options {
 	char **command;
 };
 
-/* Returns 0, or −EINVAL after one line on stderr that describes the error. */
+/* What goes together is checked by options_check(). Returns 0, or −EINVAL after one line on stderr
+ * that describes the error. */
 int options_parse(int argc, char **argv, struct options *ret_options)
 	__attribute__((warn_unused_result));
 

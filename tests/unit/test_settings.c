@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "modes/app.h"
+#include "modes/options_check.h"
 #include "modes/settings.h"
 
 #define MOST_WORDS 8
@@ -52,6 +53,8 @@ static int read_settings(struct app *app, const char *const *words)
 		argv[argc++] = (char *)*words++;
 	*app = (struct app){ 0 };
 	int r = options_parse(argc, argv, &app->options);
+	if (r == 0)
+		r = options_check(&app->options);
 	if (r == 0)
 		r = settings_read(app);
 	return r == 0 ? settings_read_servers(app) : r;
