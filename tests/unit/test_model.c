@@ -209,6 +209,29 @@ static void only_a_steady_rise_is_a_forecast(void **state)
 	assert_true(forecast_full(&(const struct history){ .count = 0 }, 40, 0) < 0);
 }
 
+/* Each of these has only one thing against it. */
+static void a_rise_that_is_small_uneven_or_over_is_no_forecast(void **state)
+{
+	(void)state;
+	int small[25], uneven[25], over[25];
+	for (int i = 0; i < 25; i++) {
+		small[i] = i < 6 ? 0 : i <= 18 ? 1 : 2;
+		uneven[i] = i / 3 + (i % 2 ? 6 : 0);
+		over[i] = i < 16 ? i : 16;
+	}
+	assert_true(forecast(40, small, 25, 0) < 0);
+	assert_true(forecast(40, uneven, 25, 0) < 0);
+	assert_true(forecast(40, over, 25, 0) < 0);
+	/* five samples are too few, six are enough */
+	struct history history = { .count = 0 };
+	for (int i = 0; i < 6; i++) {
+		history_add(&history,
+			(struct history_sample){ .at = i * 20 * USEC_PER_SEC, .used = 2 * i });
+		int64_t left = forecast_full(&history, 40, i * 20 * USEC_PER_SEC);
+		assert_true(i < 5 ? left < 0 : left == 300 * USEC_PER_SEC);
+	}
+}
+
 static void old_is_more_than_half_of_the_limit(void **state)
 {
 	(void)state;
@@ -261,6 +284,7 @@ int main(void)
 		cmocka_unit_test(unknown_words_are_unknown),
 		cmocka_unit_test(history_keeps_the_largest_of_a_second),
 		cmocka_unit_test(only_a_steady_rise_is_a_forecast),
+		cmocka_unit_test(a_rise_that_is_small_uneven_or_over_is_no_forecast),
 		cmocka_unit_test(old_is_more_than_half_of_the_limit),
 		cmocka_unit_test(patterns_and_service_users),
 	};

@@ -51,7 +51,7 @@ static unsigned int count(const struct scene *scene)
 static void each_is_counted_once_and_for_a_minute(void **state)
 {
 	(void)state;
-	struct scene first, second, third, last;
+	struct scene first, second, third, later, last;
 	int64_t now = 1000 * SECOND;
 	make(&first, now, (const int64_t[]){ 3, 30, 59, 60, 900 }, 5, true);
 	openings_count(&first.assessment, NULL);
@@ -65,8 +65,12 @@ static void each_is_counted_once_and_for_a_minute(void **state)
 	make(&third, now + 10 * SECOND, (const int64_t[]){ 40, 2 }, 2, true);
 	openings_count(&third.assessment, &second.assessment);
 	assert_int_equal(count(&third), 3);
+	/* those of 3 s and of 2 s; that of 30 s is older than a minute now */
+	make(&later, now + 35 * SECOND, NULL, 0, true);
+	openings_count(&later.assessment, &third.assessment);
+	assert_int_equal(count(&later), 2);
 	make(&last, now + 100 * SECOND, NULL, 0, true);
-	openings_count(&last.assessment, &third.assessment);
+	openings_count(&last.assessment, &later.assessment);
 	assert_int_equal(count(&last), 0);
 }
 
