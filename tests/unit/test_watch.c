@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
+#include "watch/record_sessions.h"
 #include "watch/watch.h"
 #include "watched.h"
 
@@ -259,10 +260,26 @@ static void a_child_is_seen_to_hold_what_its_parent_held(void **state)
 		assert_int_equal(record->connections[i].owner, child);
 }
 
+/* The server counts a session before it shows the first state of it: what has none yet may be
+ * counted later than the signal. */
+static void only_a_session_with_a_state_is_surely_counted(void **state)
+{
+	(void)state;
+	struct shutdown_record record;
+	shutdown_record_init(&record);
+	shutdown_add_connection(&record)->state = "idle";
+	shutdown_add_connection(&record)->state = NULL;
+	record_baseline(&record);
+	assert_true(record.connections[0].counted_before);
+	assert_false(record.connections[1].counted_before);
+	shutdown_record_deinit(&record);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_session_with_a_state_is_surely_counted),
 		TEST(an_armed_watch_does_not_grow),
 		TEST(what_did_not_change_is_not_copied_again),
 		TEST(connections_come_and_go),
