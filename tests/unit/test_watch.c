@@ -201,6 +201,24 @@ static void a_pending_signal_that_is_caught_begins_the_shutdown(void **state)
 	assert_true(record->signalled_at == watched->sample.taken_at);
 }
 
+/* A shutdown may begin without a signal: nobody takes one then. */
+static void only_a_signal_that_came_is_taken(void **state)
+{
+	struct watched *watched = *state;
+	struct shutdown_record *record = watch_record(watched->watch);
+	record->signal_number = SIGINT;
+	set_pending(watched, SIGINT, true);
+	watched->sample.processes[0].signals.pending = 0;
+	watched_sample(watched);
+	record->signalled_at = record->armed_at;
+	watched_sample(watched);
+	assert_int_equal(shutdown_command(record)->disposition, DISPOSITION_CATCHES);
+	assert_true(shutdown_command(record)->taken_at == INSTANT_UNKNOWN);
+	record->signal_came = true;
+	watched_sample(watched);
+	assert_true(shutdown_command(record)->taken_at == watched->sample.taken_at);
+}
+
 /* The rows may name a session's process before a sample shows its socket. */
 static void a_socket_that_shows_late_is_that_of_its_session(void **state)
 {
@@ -286,6 +304,7 @@ int main(void)
 		TEST(a_session_that_was_ended_is_known_as_ended),
 		TEST(a_socket_that_the_server_closed_needs_no_session),
 		TEST(connections_closed_before_the_death_by_the_signal_count),
+		TEST(only_a_signal_that_came_is_taken),
 		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
 		TEST(a_socket_that_shows_late_is_that_of_its_session),
 		TEST(a_child_is_seen_to_hold_what_its_parent_held),
