@@ -29,6 +29,8 @@
 #define PG_TOP_REFRESHES  8
 #define STARTS            9
 #define KEYS              21
+#define SERVERS           50
+#define SERVERS_US        20e6 /* until the first looks of all of them are over */
 #define OTHERS_MAX        3
 #define ROUNDS            9
 #define START_US          4000000 /* until the first looks are over */
@@ -324,32 +326,82 @@ static pid_t own_backend(void)
 	return pid;
 }
 
-/* Until the help comes or goes: q closes it. */
-static double press_once(struct term *term, bool open)
+/* Until the help comes or goes: q closes it. `words` are only in the help. */
+static double press_once(struct term *term, bool open, const char *words)
 {
 	int64_t began = instant_monotonic();
 	term_send(term, open ? "?" : "q");
-	while (term_shows(term, "pause; press again") != open &&
-		instant_monotonic() - began < USEC_PER_SEC)
+	while (term_shows(term, words) != open && instant_monotonic() - began < USEC_PER_SEC)
 		term_read(term, 1);
 	return (double)(instant_monotonic() - began);
 }
 
-static void show_keys(void)
+static void press_keys(struct term *term, const char *words, const char *when)
 {
 	double keys[KEYS];
+	for (int i = 0; i < KEYS; i++)
+		keys[i] = press_once(term, i % 2 == 0, words);
+	double took = measure_median(keys, KEYS);
+	printf("key to frame %s: %.1f ms, at worst %.1f ms\n", when, took / 1e3,
+		keys[KEYS - 1] / 1e3);
+	judge("key to frame, ms", took / 1e3, AIM_KEY / 1e3);
+}
+
+static void show_keys(void)
+{
 	struct term *term = start_dbtop(live_dbtop_path());
 	pid_t backend = own_backend();
 	kill(backend, SIGSTOP);
 	drain(term, 3e6);
-	for (int i = 0; i < KEYS; i++)
-		keys[i] = press_once(term, i % 2 == 0);
+	press_keys(term, "pause; press again", "while the server is stopped");
 	kill(backend, SIGCONT);
 	term_end(term);
-	double took = measure_median(keys, KEYS);
-	printf("key to frame while the server is stopped: %.1f ms, at worst %.1f ms\n", took / 1e3,
-		keys[KEYS - 1] / 1e3);
-	judge("key to frame, ms", took / 1e3, AIM_KEY / 1e3);
+}
+
+/* --- several servers --- */
+
+/* All of them are this server, under so many names. The caller frees the path. */
+static char *write_config(void)
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_UNIX, NULL);
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	fputs("databases:\n", out);
+	for (int i = 1; i <= SERVERS; i++)
+		fprintf(out, "  app%d: \"%s\"\n", i, conninfo);
+	fclose(out);
+	return live_file(live_folder(), "servers.yaml", text);
+}
+
+/* µs of processor time a second; also presses keys. */
+static double servers_cost(const char *path, const char *what, const char *help, const char *when)
+{
+	struct term *term = start_in_terminal((const char *const[]){
+		live_dbtop_path(), "-c", path, "-i", "1", "--pages", pages(), what, NULL });
+	drain(term, SERVERS_US);
+	double before = measure_cpu(term_pid(term));
+	drain(term, 10e6);
+	double used = measure_cpu(term_pid(term)) - before;
+	press_keys(term, help, when);
+	term_end(term);
+	return used / 10;
+}
+
+/* The one alone sees as many sessions as each of the many does. */
+static void show_servers(void)
+{
+	char count[16];
+	CLEANUP(cleanup_free) char *path = write_config();
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_UNIX, "user=app");
+	double many = servers_cost(path, "--all", "open the server", "in the overview of 50");
+	snprintf(count, sizeof(count), "%d", SERVERS - 1);
+	struct live_program *clients = live_client(app, "idle", count, NULL);
+	double one = servers_cost(path, "app1", "pause; press again", "of one server");
+	live_free(clients);
+	printf("%d servers each second: %.1f ms of processor time; one alone %.2f ms\n", SERVERS,
+		many / 1e3, one / 1e3);
+	judge("50 servers / 50 times one", many / one / SERVERS, 1);
 }
 
 /* --- beside other builds --- */
@@ -454,6 +506,7 @@ static void measure_everything(void **state)
 	connect_up_to(sizes[0]);
 	show_start();
 	show_keys();
+	show_servers();
 	show_namespaces();
 	show_hosts();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && sizes[i] <= most; i++)

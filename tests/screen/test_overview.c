@@ -242,7 +242,7 @@ static void a_plan_stays_with_its_server(void **state)
 	assert_true(term_wait_text(term, "2 with leaks"));
 	open_by_name(term, "alpha");
 	/* tagged there, and planned */
-	assert_true(term_wait_text(term, "LEAKED"));
+	assert_true(term_wait_text(term, "✗ 2 leaked"));
 	term_press(term, "g g g g g g g");
 	assert_true(term_settle(term));
 	term_press(term, "Home Space");
@@ -258,7 +258,7 @@ static void a_plan_stays_with_its_server(void **state)
 	assert_true(term_wait_gone(term, "End 2 leaked"));
 	back_to_all(term);
 	open_by_name(term, "beta");
-	assert_true(term_wait_text(term, "LEAKED"));
+	assert_true(term_wait_text(term, "✗ 2 leaked"));
 	/* neither the plan nor the tag came along */
 	assert_false(term_shows(term, "●"));
 	assert_false(term_shows(term, "End 2 leaked"));
@@ -300,7 +300,7 @@ static void an_action_keeps_its_server(void **state)
 	struct term *term = open_config(120, 36, config, "--all");
 	assert_true(term_wait_text(term, "2 with leaks"));
 	open_by_name(term, "alpha");
-	assert_true(term_wait_text(term, "LEAKED"));
+	assert_true(term_wait_text(term, "✗ 2 leaked"));
 	term_press(term, "k");
 	assert_true(term_wait_text(term, "End 2 leaked connections?"));
 	term_confirm(term);
