@@ -27,6 +27,7 @@ struct asked_host_ends {
 	size_t n_ends;
 	uint64_t question;   /* that has no answer yet; 0: none */
 	int64_t question_at; /* monotonic */
+	struct endpoint own; /* of that question, or the last one */
 	struct host_ends *latest;
 	bool is_current; /* `latest` is of the agent that runs */
 };
@@ -90,6 +91,7 @@ static void publish(
 	const struct endpoint *addresses = host_agent_addresses(agent, &n_addresses);
 	ends->run = host_agent_run(agent);
 	ends->asked_at = asked->question_at;
+	ends->own = asked->own;
 	ends->answered_at = instant_monotonic();
 	ends->taken_at = instant_now();
 	ends->addresses = arena_array(ends->arena, n_addresses, sizeof(*ends->addresses));
@@ -236,6 +238,7 @@ static void send_question(struct host_asker *asker, struct host_agent *agent,
 		asked->ends[i] = request->ends[i];
 	asked->n_ends = n_ends;
 	asked->question_at = instant_monotonic();
+	asked->own = request->own;
 	host_agent_write(agent, host_lines_question(&question));
 	arena_free(arena);
 }
@@ -260,7 +263,8 @@ const struct host_ends *host_asker_latest(const struct host_asker *asker, size_t
 bool host_asker_is_up(const struct host_asker *asker, size_t host)
 {
 	const struct host_agent *agent = asker->agents->items[host];
-	return host_agent_is_up(agent) || !host_agent_has_failed(agent);
+	return asker->target < HOST_TARGETS_MOST &&
+		(host_agent_is_up(agent) || !host_agent_has_failed(agent));
 }
 
 struct source_state host_asker_source(
@@ -274,6 +278,11 @@ struct source_state host_asker_source(
 		.status = latest ? SOURCE_OK : SOURCE_WAITING,
 		.taken_at = latest ? latest->taken_at : INSTANT_UNKNOWN,
 	};
+	if (asker->target == HOST_TARGETS_MOST) {
+		source.status = SOURCE_FAILED;
+		source.error = "too many servers: hosts are asked for 64 of them";
+		return source;
+	}
 	bool is_overdue = asked->question && instant_monotonic() - asked->question_at > stale_after;
 	if (host_agent_is_up(agent) && !is_overdue)
 		return source;

@@ -47,6 +47,7 @@ struct host_ends {
 	uint64_t number;  /* of the answer within the run */
 	int64_t asked_at, answered_at; /* monotonic: before the question was sent, and after the
 					  answer came. The host's scan was in between */
+	struct endpoint own;           /* our own client end, as the question named it */
 	int64_t taken_at;              /* answered_at by the wall clock */
 	struct endpoint *addresses;    /* those that it speaks for; the port is 0 */
 	size_t n_addresses;

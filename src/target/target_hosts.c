@@ -4,11 +4,14 @@
 
 #include <stdbool.h>
 
+#include "base/instant.h"
 #include "collect/host_agents.h"
 #include "model/assessment.h"
 #include "model/peers.h"
 #include "session/session.h"
 #include "target/target_state.h"
+
+#define ASK_IDLE_EVERY (10 * USEC_PER_SEC)
 
 /* Our own client end as the server sees it; AF_UNSPEC if it is not known. */
 static struct endpoint own_end(const struct activity *activity)
@@ -18,6 +21,16 @@ static struct endpoint own_end(const struct activity *activity)
 		if (activity->backends[i].pid == own_pid)
 			return activity->backends[i].client;
 	return (struct endpoint){ 0 };
+}
+
+/* A host that knows none of the ends need not scan for each round: with many servers and hosts most
+ * pairs have nothing in common. Our own end may have moved, or the host's addresses. */
+static bool is_idle(const struct target *target, size_t host, const struct endpoint *own)
+{
+	const struct asked_host *asked = &target->assessment->hosts[host];
+	const struct host_ends *latest = asked->latest;
+	return asked->has_answered && !asked->n_wanted && endpoint_equal(own, &latest->own) &&
+		instant_monotonic() - latest->asked_at < ASK_IDLE_EVERY;
 }
 
 static void ask(struct target *target, bool only_unanswered)
@@ -36,7 +49,7 @@ static void ask(struct target *target, bool only_unanswered)
 		request.server_port = (uint16_t)activity->server.port;
 	for (size_t i = 0; i < assessment->n_hosts; i++) {
 		const struct asked_host *host = &assessment->hosts[i];
-		if (only_unanswered && host->has_answered)
+		if ((only_unanswered && host->has_answered) || is_idle(target, i, &request.own))
 			continue;
 		request.ends = host->wanted;
 		request.n_ends = host->n_wanted;

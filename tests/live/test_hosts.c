@@ -409,8 +409,11 @@ static void an_ambiguous_address_is_not_matched(void **state)
 {
 	(void)state;
 	start_on_a("far", "active");
+	/* so that b is asked at each refresh */
+	start_on_b(by_address("127.0.0.1", "beside"), "idle");
 	struct live_program *dbtop = follow();
 	long pid = await_held(dbtop, "far");
+	await_held(dbtop, "beside");
 	CLEANUP(cleanup_free)
 	char *inside = mem_printf("nsenter -n -t %d ip addr", (int)live_pid(host_b));
 	shell_of(mem_printf("%s add %s/32 dev lo", inside, address_of_a));
