@@ -10,7 +10,6 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "config/config.h"
 #include "modes/app.h"
 #include "modes/connect.h"
@@ -103,13 +102,6 @@ static struct app_server *add_server(struct app *app)
 	return &app->servers[app->n_servers++];
 }
 
-/* NULL: the server has no name. */
-static const char *clean_name(struct app *app, const struct config_database *database)
-{
-	return database ? text_clean(app->arena, database->name, strlen(database->name), TEXT_LINE)
-			: NULL;
-}
-
 /* `operand` is NULL if there is none: then libpq's defaults count. */
 static int read_server(struct app *app, const char *operand)
 {
@@ -118,7 +110,7 @@ static int read_server(struct app *app, const char *operand)
 		if (app->servers[i].name && strcmp(app->servers[i].name, database->name) == 0)
 			return refuse(app, mem_printf("\"%s\" is named twice", operand));
 	struct app_server *server = add_server(app);
-	server->name = clean_name(app, database);
+	server->name = database ? database->name : NULL;
 	if (database && database->password_command.count)
 		server->password_command = database->password_command.items;
 	server->command = options_retype(&app->options, operand);
@@ -292,10 +284,12 @@ static bool is_read(const struct app *app, const char *name, const struct params
 char *settings_add_databases(struct app *app)
 {
 	const struct config_databases *databases = &app->config->databases;
+	struct options plain = app->options;
+	plain.host = plain.port = plain.user = plain.database = NULL;
 	char *error = NULL;
 	for (size_t i = 0; i < databases->count; i++) {
 		const struct config_database *database = &databases->items[i];
-		const char *name = clean_name(app, database);
+		const char *name = database->name;
 		CLEANUP(cleanup_free) char *why = NULL;
 		struct params params = { 0 };
 		if (connect_read(database->conninfo, &params, &why) < 0) {
@@ -313,7 +307,7 @@ char *settings_add_databases(struct app *app)
 			.password_command = database->password_command.count
 				? database->password_command.items
 				: NULL,
-			.command = options_retype(&app->options, name),
+			.command = options_retype(&plain, name),
 		};
 	}
 	return error;

@@ -338,6 +338,55 @@ static void d_connects_to_the_others(void **state)
 	set_quit(term);
 }
 
+/* Ctrl+C may be meant for an application that is watched, also while another screen is shown. */
+static void ctrl_c_asks_on_the_server_that_watches(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *config = two_servers();
+	leak(server);
+	struct term *term = open_config(120, 36, config, "--all");
+	assert_true(term_wait_text(term, "with leaks"));
+	open_by_name(term, "alpha");
+	assert_true(term_wait_text(term, "✗ 2 leaked"));
+	assert_true(term_wait_gone(term, "looking for"));
+	term_press(term, "Home w");
+	assert_true(term_wait_text(term, "armed"));
+	term_press(term, "Esc");
+	back_to_all(term);
+	term_press(term, "Ctrl-c");
+	assert_true(term_wait_text(term, "Quit, and stop watching"));
+	assert_true(term_shows(term, "alpha: postgres @"));
+	term_press(term, "n");
+	assert_true(term_wait_gone(term, "Quit, and stop watching"));
+	set_quit(term);
+}
+
+static void the_mouse_selects_and_opens(void **state)
+{
+	(void)state;
+	int x, y;
+	CLEANUP(cleanup_free) char *config = two_servers();
+	struct term *term = open_config(100, 30, config, "--all");
+	assert_true(term_wait_text(term, "all well"));
+	assert_true(term_find(term, "beta", &x, &y));
+	term_click(term, x, y, 1);
+	assert_true(term_settle(term));
+	assert_true(term_shows(term, "2 servers"));
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "beta: postgres @"));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "2 servers"));
+	/* a column's title sorts by it, the other way round the second time */
+	assert_true(term_find(term, "SERVER", &x, &y));
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "SERVER↓"));
+	term_click(term, x, y, 1);
+	assert_true(term_wait_text(term, "SERVER↑"));
+	wait_line(term, 3, "beta", "ok");
+	wait_line(term, 4, "alpha", "ok");
+	set_quit(term);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -346,6 +395,8 @@ int main(void)
 		LIVE_TEST(a_plan_stays_with_its_server),
 		LIVE_TEST(an_action_keeps_its_server),
 		LIVE_TEST(d_connects_to_the_others),
+		LIVE_TEST(ctrl_c_asks_on_the_server_that_watches),
+		LIVE_TEST(the_mouse_selects_and_opens),
 	};
 	static const char *const settings[] = { "max_connections=80", NULL };
 	return LIVE_GROUP("screen-overview", tests, .settings = settings, .set_up = start_other,

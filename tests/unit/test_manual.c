@@ -19,9 +19,11 @@
 #include "dashboard/keymap.h"
 #include "dashboard/logs.h"
 #include "model/assessment.h"
+#include "model/server_row.h"
 #include "model/style.h"
 #include "modes/options.h"
 #include "sample.h"
+#include "view/overview.h"
 #include "widgets/columns.h"
 
 static const char *completions[3]; /* of bash, zsh and fish: paths */
@@ -208,6 +210,20 @@ static void the_title_says_what_matters(void **state)
 	assessment_free(assessment);
 }
 
+static void the_overviews_title_counts(void **state)
+{
+	(void)state;
+	char title[ATTENTION_TITLE_MAX];
+	struct server_row rows[3] = { { .need = NEED_FULL }, { .need = NEED_NOTHING },
+		{ .need = NEED_CONNECTING } };
+	struct overview overview = { .rows = rows, .n_rows = 3 };
+	attention_overview_title(&overview, title);
+	assert_string_equal(title, "dbtop 1 of 3 servers needs a person");
+	rows[1].need = NEED_LEAKED;
+	attention_overview_title(&overview, title);
+	assert_string_equal(title, "dbtop 2 of 3 servers need a person");
+}
+
 #define SESSION                                                                                    \
 	"\"at\":\"1970-01-01T00:00:01Z\",\"event\":\"result\",\"action\":\"terminate\","           \
 	"\"session\":{\"pid\":12,\"database\":\"app\",\"user\":\"u\",\"process\":\"p\\u001b[2J\"}" \
@@ -256,6 +272,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_setting_is_in_the_manual),
 		cmocka_unit_test(keys_are_printed_in_short),
 		cmocka_unit_test(the_title_says_what_matters),
+		cmocka_unit_test(the_overviews_title_counts),
 		cmocka_unit_test(actions_are_read_from_their_log),
 	};
 	if (argc != 4)

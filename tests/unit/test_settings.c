@@ -138,6 +138,39 @@ static void what_is_no_list_of_servers_is_refused(void **state)
 	}
 }
 
+/* What D connects to: the others as the configuration has them. */
+static void the_others_of_the_configuration_are_added(void **state)
+{
+	(void)state;
+	static const char *const words[] = { "-h", "elsewhere", "shop", NULL };
+	struct app app;
+	write_config("databases:\n"
+		     "  shop: host=a dbname=shop\n"
+		     "  wrong: host=a dbname=\n"
+		     "  bad: \"host='a\"\n"
+		     "  up: { conninfo: host=b, password_command: [print-password] }\n");
+	assert_int_equal(read_settings(&app, words), 0);
+	assert_int_equal(app.n_servers, 1);
+	char *error = settings_add_databases(&app);
+	assert_int_equal(app.n_servers, 3);
+	assert_text(params_get(&app.servers[0].params, "host"), "elsewhere");
+	/* -h was for the server that it was given with */
+	assert_text(params_get(&app.servers[2].params, "host"), "b");
+	assert_non_null(app.servers[2].password_command);
+	assert_string_equal(app.servers[2].name, "up");
+	assert_null(strstr(app.servers[2].command, "elsewhere"));
+	/* one that cannot be read is told of, and stops no other */
+	assert_non_null(error);
+	assert_int_equal(strncmp(error, "bad: ", 5), 0);
+	assert_null(strchr(error, '\n'));
+	free(error);
+	/* nothing is added twice */
+	error = settings_add_databases(&app);
+	assert_int_equal(app.n_servers, 3);
+	free(error);
+	settings_release(&app);
+}
+
 /* SIGHUP needs a new run only if the servers are others. */
 static void a_change_of_the_servers_is_noticed(void **state)
 {
@@ -177,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_named_server_is_read),
 		cmocka_unit_test(what_is_no_list_of_servers_is_refused),
+		cmocka_unit_test(the_others_of_the_configuration_are_added),
 		cmocka_unit_test(a_change_of_the_servers_is_noticed),
 	};
 	return cmocka_run_group_tests_name("settings", tests, make_file, remove_file);
