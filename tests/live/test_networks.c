@@ -28,10 +28,15 @@
 
 static char net[16], server_address[32], application_address[32], gateway[32];
 
+/* The server's other addresses. */
+static char virtual_address[32];
+#define OVER_IPV6 "fd00:0::2"
+
 static void choose_addresses(void)
 {
 	snprintf(net, sizeof(net), "100.%d", 64 + (int)getpid() % 64);
 	snprintf(server_address, sizeof(server_address), "%s.0.2", net);
+	snprintf(virtual_address, sizeof(virtual_address), "%s.0.3", net);
 	snprintf(application_address, sizeof(application_address), "%s.1.2", net);
 	snprintf(gateway, sizeof(gateway), "%s.1.1", net);
 }
@@ -76,7 +81,10 @@ static void lay_cable(const struct live_program *holder, int number)
 				  "inside ip addr add $net.$n.2/24 dev eth0\n"
 				  "inside ip link set eth0 up\n"
 				  "inside ip link set lo up\n"
-				  "inside ip route add default via $net.$n.1\n",
+				  "inside ip route add default via $net.$n.1\n"
+				  "ip addr add fd00:$n::1/64 dev cable$n nodad\n"
+				  "inside ip addr add fd00:$n::2/64 dev eth0 nodad\n"
+				  "inside ip route add default via fd00:$n::1\n",
 		number, (int)live_pid(holder), net);
 	shell(script);
 }
@@ -131,8 +139,13 @@ static void set_up(void)
 		fail_msg("the machine's namespace cannot be entered");
 	in_application = start_holder(true);
 	live_keep(false);
-	shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward");
+	shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward;"
+	      " echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
 	lay_cable(in_server, 0);
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("nsenter -n -t %d ip addr add %s/24 dev eth0",
+		(int)live_pid(in_server), virtual_address);
+	shell(more);
 	lay_cable(in_application, 1);
 	publish();
 	forwarder = start_forwarder(FORWARDED, false);
@@ -149,13 +162,17 @@ static struct place {
 	bool over_unix, loopback;
 	const char *published; /* the machine's address that the client uses */
 	const char *matched_by;
-	bool forwarded; /* through the forwarder */
+	bool forwarded;      /* through the forwarder */
+	const char *address; /* another one of the server's; NULL: as dbtop reaches it */
 } places[] = {
 	{ "far", OF_APPLICATION, .matched_by = "namespace" },
 	{ "beside", OF_SERVER, .loopback = true, .matched_by = "namespace" },
 	{ "beside_unix", OF_SERVER, .over_unix = true, .matched_by = "namespace" },
 	{ "far_unix", OF_APPLICATION, .over_unix = true, .matched_by = "namespace" },
+	{ "far_virtual", OF_APPLICATION, .matched_by = "namespace", .address = virtual_address },
+	{ "far_ipv6", OF_APPLICATION, .matched_by = "namespace", .address = OVER_IPV6 },
 	{ "machine", MACHINE, .matched_by = "tcp" },
+	{ "machine_ipv6", MACHINE, .matched_by = "tcp", .address = OVER_IPV6 },
 	{ "machine_unix", MACHINE, .over_unix = true, .matched_by = "unix" },
 	{ "far_port", OF_APPLICATION, .published = gateway, .matched_by = "nat" },
 	{ "machine_port", MACHINE, .published = gateway, .matched_by = "nat" },
@@ -200,6 +217,15 @@ static struct live_program *start_client(
 	return client;
 }
 
+static const char *address_of(const struct place *place)
+{
+	if (place->published)
+		return place->published;
+	if (place->address)
+		return place->address;
+	return place->loopback ? "127.0.0.1" : server_address;
+}
+
 static struct live_program *start_at(const struct place *place, const char *role)
 {
 	CLEANUP(cleanup_free)
@@ -210,12 +236,8 @@ static struct live_program *start_at(const struct place *place, const char *role
 		free(more);
 		more = published;
 	}
-	const char *conninfo = place->over_unix
-		? live_group_conninfo(LIVE_UNIX, more)
-		: by_address(place->published       ? place->published
-				  : place->loopback ? "127.0.0.1"
-						    : server_address,
-			  more);
+	const char *conninfo = place->over_unix ? live_group_conninfo(LIVE_UNIX, more)
+						: by_address(address_of(place), more);
 	const struct live_program *holder = place->home == OF_SERVER ? in_server
 		: place->home == OF_APPLICATION                      ? in_application
 								     : NULL;
@@ -423,6 +445,31 @@ static void a_user_sees_his_own_processes(void **state)
 	live_free(other);
 }
 
+/* Without root the kernel does not show which addresses are translated: dbtop says so. */
+static void what_is_translated_is_not_visible_to_a_user(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *published = mem_printf("user=app port=%d", PUBLISHED);
+	struct live_program *client = start_client(0, true,
+		by_address("127.0.0.1", "user=app application_name=hidden port=15432"), "idle");
+	const struct live_program_options options = { .unprivileged = true };
+	struct live_program *dbtop =
+		live_dbtop_start(&options, "--json", by_address("127.0.0.1", published), NULL);
+	(void)live_finish(dbtop, 60000);
+	json_t *root = live_last_json(dbtop, NULL);
+	if (!root)
+		fail_msg("dbtop as nobody: %s", live_err(dbtop));
+	json_t *source = live_find_text(root, "sources", "name", "peers");
+	const char *error = source ? live_text(source, "error") : NULL;
+	if (!error || !strstr(error, "(published ports) are not visible: that needs root"))
+		fail_msg("not said: %s", json_dumps(root, JSON_INDENT(1)));
+	json_t *row = row_of(root, "hidden");
+	assert_true(json_is_null(live_member(row, "process")));
+	check_text(row, "reason", NULL);
+	json_decref(root);
+	live_free(client);
+}
+
 /* --- coming and going --- */
 
 #define MOST_GUESTS 12
@@ -492,12 +539,9 @@ static void start_guest(struct guest *guest, unsigned choice)
 		lay_cable(guest->container, 10 + (int)(guest - guests));
 		home = guest->container;
 	}
-	const char *address = place->published ? place->published
-		: place->loopback              ? "127.0.0.1"
-					       : server_address;
 	const char *conninfo = place->over_unix && !contained
 		? live_group_conninfo(LIVE_UNIX, more)
-		: by_address(contained ? server_address : address, more);
+		: by_address(contained ? server_address : address_of(place), more);
 	guest->client =
 		start_client(home ? live_pid(home) : 0, choice % 2 == 0, conninfo, "active");
 	guest_pids[n_guests++] = live_pid(guest->client);
@@ -652,6 +696,7 @@ int main(void)
 		LIVE_TEST(a_client_is_gone_with_its_namespace),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
 		LIVE_TEST(a_user_sees_his_own_processes),
+		LIVE_TEST(what_is_translated_is_not_visible_to_a_user),
 		LIVE_TEST(nothing_is_wrong_while_clients_come_and_go),
 		LIVE_TEST(the_emergency_stops_applications_but_no_forwarder),
 		LIVE_TEST(a_shutdown_test_works_through_a_port_of_the_machine),
