@@ -318,14 +318,14 @@ static void put_option(FILE *file, const struct options *options, const struct o
 				certainty_name(*(const enum certainty *)field));
 		return;
 	}
-	const struct option_list one = { { *(const char *const *)field }, 1 };
-	const struct option_list *list =
-		row->kind == KIND_LIST ? (const struct option_list *)field : &one;
 	if (row->kind == KIND_FLAG) {
 		if (*(const bool *)field)
 			fprintf(file, " --%s", row->name);
 		return;
 	}
+	const struct option_list one = { { *(const char *const *)field }, 1 };
+	const struct option_list *list =
+		row->kind == KIND_LIST ? (const struct option_list *)field : &one;
 	for (size_t i = 0; i < list->count; i++) {
 		if (!list->items[i] || has_password(list->items[i]))
 			continue;
