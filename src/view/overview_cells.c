@@ -174,7 +174,7 @@ void overview_format(
 {
 	line_begin(line);
 	if (column == OVERVIEW_NAME)
-		line_add(line, STYLE_TITLE, row->name ? row->name : "?");
+		line_add(line, STYLE_TEXT, row->name ? row->name : "?");
 	else if (column == OVERVIEW_STATUS)
 		add_status(row, line);
 	if (!row->assessment)

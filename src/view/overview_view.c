@@ -187,12 +187,24 @@ static void draw_heading(const struct frame *frame, const struct overview *overv
 
 static void draw_name(const struct frame *frame, const struct server_row *row, struct rect where)
 {
+	enum style style = server_row_needs_person(row) ? STYLE_STRONG : STYLE_TEXT;
 	/* Of host:port/database the end differs. */
 	if (row->has_place)
-		grid_put_tail(frame->grid, where.x, where.y, where.width, row->name, STYLE_TITLE);
+		grid_put_tail(frame->grid, where.x, where.y, where.width, row->name, style);
 	else
 		grid_put(frame->grid, where.x, where.y, where.width, row->name ? row->name : "?",
-			STYLE_TITLE);
+			style);
+}
+
+/* A server that is too full to tell its numbers has a full one. */
+static void draw_gauge(const struct frame *frame, const struct server_row *row, struct rect where)
+{
+	if (!row->assessment)
+		return;
+	if (row->need == NEED_FULL && row->assessment->slots.max < 0)
+		grid_fill(frame->grid, where, U'█', STYLE_USED);
+	else
+		gauge_slots(frame->grid, where.x, where.y, where.width, &row->assessment->slots);
 }
 
 /* Then the server's own words, if there is room for some. */
@@ -215,10 +227,7 @@ static void draw_cell(const struct frame *frame, const struct server_row *row,
 	struct rect where = { columns->x[column], y, columns->width[column], 1 };
 	switch (column) {
 	case OVERVIEW_NAME: draw_name(frame, row, where); break;
-	case OVERVIEW_GAUGE:
-		if (row->assessment)
-			gauge_slots(frame->grid, where.x, y, where.width, &row->assessment->slots);
-		break;
+	case OVERVIEW_GAUGE: draw_gauge(frame, row, where); break;
 	case OVERVIEW_STATUS: draw_status(frame, row, columns, where); break;
 	default:
 		overview_format(row, column, frame->now, &line);

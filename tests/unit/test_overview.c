@@ -318,6 +318,8 @@ static void each_size_says_what_is_wrong(void **state)
 	assert_shows(80, 24, "✗ ≥ 4", true);
 	assert_shows(120, 36, "live", true);
 	assert_shows(120, 36, "14s", true);
+	/* the one that is full, of which nothing else is known */
+	assert_shows(80, 24, "! stock    ████████", true);
 	assert_shows(200, 50, "Connection refused", true);
 	assert_shows(120, 36, "2 full", true);
 	assert_shows(120, 36, "1 not reached", true);
