@@ -22,8 +22,19 @@ static bool is_running(enum backend_state state)
 	return state == BACKEND_STATE_ACTIVE || state == BACKEND_STATE_FASTPATH;
 }
 
+/* A pooler whose session is in use, and ends, may stop using the server, as pgpool does. */
+static const char *add_pooler(
+	struct arena *arena, const char *what, const struct client_process *client)
+{
+	if (!what || !client || client->process.program != PROGRAM_POOLER)
+		return what;
+	return arena_printf(arena, "%s, of a client of %s, which may take the server for down",
+		what, client->process.name ? client->process.name : "a pooler");
+}
+
 /* What is known to be lost; NULL: nothing that is known. An aborted transaction is lost already. */
-static const char *loses(struct arena *arena, const struct connection *connection, int64_t now)
+static const char *loses(struct arena *arena, const struct connection *connection,
+	const struct client_process *client, int64_t now)
 {
 	const struct backend *backend = connection->backend;
 	const char *what = NULL;
@@ -40,6 +51,7 @@ static const char *loses(struct arena *arena, const struct connection *connectio
 		what = arena_printf(
 			arena, "%s, %s", what, duration_format(instant_elapsed(since, now), age));
 	}
+	what = add_pooler(arena, what, client);
 	if (!connection->backing_up)
 		return what;
 	return what ? arena_printf(arena, "the base backup, %s", what) : "the base backup";
@@ -76,7 +88,7 @@ static struct action_step make_step(struct arena *arena, const struct assessment
 		.session.query = arena_strdup(arena, backend->query),
 		.session.process = name_process(arena, process),
 		.session.process_pid = process && !process->process.host ? process->process.pid : 0,
-		.session.loses = loses(arena, connection, assessment->server_now),
+		.session.loses = loses(arena, connection, process, assessment->server_now),
 		.session.locks = -1,
 		.session.waiters = -1,
 		.selected = true,

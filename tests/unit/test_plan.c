@@ -113,6 +113,33 @@ static void what_is_lost_is_said_in_words(void **state)
 	assessment_free(assessment);
 }
 
+/* A base backup; and a pooler that may take its server for down. */
+static void what_else_is_lost_is_said(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct connection *worker = sample_find(assessment, 9802);
+	struct process *process = &assessment->processes[worker->process].process;
+	((struct backend *)worker->backend)->query_start = INSTANT_UNKNOWN;
+	worker->backing_up = true;
+	struct action *plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	assert_string_equal(plan->steps[1].session.loses, "the base backup, running statement");
+	action_free(plan);
+	worker->backing_up = false;
+	process->program = PROGRAM_POOLER;
+	process->name = "pgpool";
+	plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	assert_string_equal(plan->steps[1].session.loses,
+		"running statement, of a client of pgpool, which may take the server for down");
+	action_free(plan);
+	/* at rest it serves nobody */
+	((struct backend *)worker->backend)->state = BACKEND_STATE_IDLE;
+	plan = plan_kill_leaked(assessment, CERTAINTY_PRESUMED);
+	assert_null(plan->steps[1].session.loses);
+	action_free(plan);
+	assessment_free(assessment);
+}
+
 /* These are never in a plan, whatever the verdict is. */
 static void kill_leaked_never_names_what_is_not_ours_to_end(void **state)
 {
@@ -218,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_plan_outlives_its_assessment),
 		cmocka_unit_test(a_target_carries_its_identity_and_state),
 		cmocka_unit_test(what_is_lost_is_said_in_words),
+		cmocka_unit_test(what_else_is_lost_is_said),
 		cmocka_unit_test(kill_leaked_never_names_what_is_not_ours_to_end),
 		cmocka_unit_test(selected_takes_what_was_chosen_and_may_be_ended),
 		cmocka_unit_test(all_of_very_many_are_planned_at_once),

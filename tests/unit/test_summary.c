@@ -65,7 +65,7 @@ static void the_eye_meets_things_in_their_order(void **state)
 		"in its pool's reserve: COMMIT\n",
 		"     9913  active",
 		"\njava -jar reports.jar --nightly",
-		"!    9770  LEAKED",
+		"!    9770  LEAKED?  ",
 		"\nnode server.js  pid 6001, app, web.service: 5 connections\n",
 		"\nno process is visible from here at the other end\n",
 		"     9971  idle             3h20m  jobs              10.0.0.7:40102\n",
@@ -78,6 +78,21 @@ static void the_eye_meets_things_in_their_order(void **state)
 	const char *rest = text;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		rest = find(rest, order[i]);
+}
+
+/* Two programs of one interpreter differ in the names of their scripts, which are kept. */
+static void long_commands_lose_their_folders(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	for (size_t i = 0; i < assessment->n_processes; i++)
+		if (assessment->processes[i].process.pid == 4312)
+			assessment->processes[i].process.command =
+				"/opt/a/very/long/folder/of/an/interpreter/bin/python3 "
+				"/srv/applications/in/another/long/folder/main.py --serve";
+	CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
+	find(text, "\npython3 main.py --serve  pid 4312");
+	assessment_free(assessment);
 }
 
 /* Except for the server's own sentences, which may be longer. */
@@ -315,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_eye_meets_things_in_their_order),
 		cmocka_unit_test(pools_and_starving_clients_are_reported),
+		cmocka_unit_test(long_commands_lose_their_folders),
 		cmocka_unit_test(lines_fit_into_80_columns),
 		cmocka_unit_test(plain_ascii_is_nothing_else),
 		cmocka_unit_test(hostile_strings_stay_in_their_cells),
