@@ -48,17 +48,18 @@ const plays = {
 	transaction: () => openClient("BEGIN"),
 	listen: () => openClient("LISTEN jobs"),
 	// ends in order
-	end: async () => {
-		const pool = await openPool("SELECT 1");
+	end: () => {
+		const opened = openPool("SELECT 1");
 		process.on("SIGINT", async () => {
-			await pool.end();
+			await (await opened).end();
 			process.exit(0);
 		});
+		return opened;
 	},
 	// exits without closing its pool
-	exit: async () => {
-		await openPool("SELECT 1");
+	exit: () => {
 		process.on("SIGINT", () => process.exit(0));
+		return openPool("SELECT 1");
 	},
 };
 

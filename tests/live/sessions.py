@@ -83,6 +83,30 @@ def psycopg3_pool():
     stay()
 
 
+def psycopg3_close():
+    """Ends in order at SIGINT."""
+    from psycopg_pool import ConnectionPool
+
+    try:
+        with ConnectionPool(conninfo, min_size=2, max_size=2) as pool:
+            pool.wait()
+            stay()
+    except KeyboardInterrupt:
+        pass
+
+
+def psycopg3_exit():
+    """Leaves its pool as it is."""
+    from psycopg_pool import ConnectionPool
+
+    try:
+        pool = ConnectionPool(conninfo, min_size=2, max_size=2)
+        pool.wait()
+        stay()
+    except KeyboardInterrupt:
+        os._exit(0)
+
+
 def sqlalchemy_pool():
     import sqlalchemy
 

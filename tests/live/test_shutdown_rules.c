@@ -348,17 +348,22 @@ static void writes_of_a_pool_are_not_lost_unseen(void **state)
 	}
 }
 
-/* What node's own pool does: pool.end() closes its connections, process.exit() does not. */
-static void node_ends_its_pool_or_not(void **state)
+/* What the drivers' own pools do: close() and end() close the connections, an exit does not. */
+static void pools_of_drivers_are_closed_or_not(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *play, *behaviour;
-	} cases[] = { { "end", "closed" }, { "exit", "died_unclosed" } };
+		const char *interpreter, *script, *play, *behaviour;
+	} cases[] = {
+		{ "node", "tests/live/sessions.js", "end", "closed" },
+		{ "node", "tests/live/sessions.js", "exit", "died_unclosed" },
+		{ "/usr/bin/python3", "tests/live/sessions.py", "psycopg3_close", "closed" },
+		{ "/usr/bin/python3", "tests/live/sessions.py", "psycopg3_exit", "died_unclosed" },
+	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *const argv[] = { live_dbtop_path(), "--shutdown-test", "--json",
-			"--ready", "2", "--timeout", "60", "--expect", "0", conninfo, "--", "node",
-			"tests/live/sessions.js", cases[i].play, conninfo, NULL };
+			"--ready", "2", "--timeout", "60", "--expect", "0", conninfo, "--",
+			cases[i].interpreter, cases[i].script, cases[i].play, conninfo, NULL };
 		const char *const environment[] = { live_node_path(), NULL };
 		struct live_run run = live_run(
 			&(struct live_program_options){ .argv = argv, .env = environment }, 90000);
@@ -415,7 +420,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_signal_that_was_not_sent_is_not_taken, live_teardown),
 		cmocka_unit_test_teardown(no_more_connections_than_were_opened, live_teardown),
 		cmocka_unit_test_teardown(behind_a_forwarder_the_reason_is_true, live_teardown),
-		cmocka_unit_test_teardown(node_ends_its_pool_or_not, live_teardown),
+		cmocka_unit_test_teardown(pools_of_drivers_are_closed_or_not, live_teardown),
 		cmocka_unit_test_teardown(mistakes_are_usage_errors, live_teardown),
 	};
 	return cmocka_run_group_tests_name("shutdown_rules", tests, start_server, stop_server);
