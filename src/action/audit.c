@@ -83,6 +83,11 @@ size_t audit_free(struct audit *audit)
 	return unwritten;
 }
 
+const char *audit_path(const struct audit *audit)
+{
+	return audit->path;
+}
+
 void audit_set_timeout(struct audit *audit, int64_t timeout)
 {
 	audit->timeout = timeout;

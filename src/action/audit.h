@@ -31,6 +31,9 @@ size_t audit_free(struct audit *audit);
 /* How long audit_error() waits for a disk that does not answer, in µs: 2 s unless set. */
 void audit_set_timeout(struct audit *audit, int64_t timeout);
 
+/* NULL: there is none. */
+const char *audit_path(const struct audit *audit);
+
 /* An action begins. Waits for the disk, as audit_error() does. Returns 0, or -EIO when the line
  * cannot be written and the action is not `unaudited`. */
 int audit_begin(struct audit *audit, const struct action *action, int64_t now)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "action/audit.h"
+#include "action/audit_recent.h"
 #include "action/guard.h"
 #include "action/leak_times.h"
 #include "action/plan.h"
@@ -56,6 +57,7 @@ struct guarding {
 	struct runner *runner;
 	struct leak_times *times;
 	struct guard_history history;
+	bool has_recalled;   /* the history has what an earlier guard did */
 	struct action *plan; /* NULL unless it is carried out */
 	bool has_seen;       /* the last assessment was fresh */
 	char *blind;         /* what was logged of what cannot be seen; NULL: nothing */
@@ -293,6 +295,15 @@ static bool is_due(const struct guarding *guarding, const struct assessment *ass
 	return false;
 }
 
+/* A guard that was started again keeps the limit of the one before. */
+static void recall(struct guarding *guarding)
+{
+	if (!guarding->has_recalled)
+		audit_recall(audit_path(guarding->audit), guarding->plan->server,
+			&guarding->history, instant_now(), instant_monotonic());
+	guarding->has_recalled = true;
+}
+
 /* Unticks what is beyond the limit of a minute; the plan's order says what comes first. */
 static void keep_limit(struct guarding *guarding, const struct assessment *assessment)
 {
@@ -323,6 +334,7 @@ static void note_audit(struct guarding *guarding, const struct assessment *asses
 /* The plan is due. */
 static void carry_out(struct guarding *guarding, const struct assessment *assessment)
 {
+	recall(guarding);
 	keep_limit(guarding, assessment);
 	int r = -EINVAL;
 	if (action_count_selected(guarding->plan)) {

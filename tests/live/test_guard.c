@@ -209,7 +209,7 @@ static void a_dry_run_only_logs(void **state)
 	assert_int_equal(count_text(text, "would be ended"), 1);
 }
 
-/* A hard limit: the rest waits for the next minute. */
+/* A hard limit: the rest waits for the next minute, also if the guard is started again. */
 static void kill_limit_is_hard(void **state)
 {
 	(void)state;
@@ -224,6 +224,11 @@ static void kill_limit_is_hard(void **state)
 		live_free(clients[i]);
 	live_wait_err(guard, "waits: kill_limit is reached for this minute", WAIT_MS);
 	live_wait_sessions(server, "usename = 'app'", 2, WAIT_MS);
+	finish(guard);
+	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
+	live_free(guard);
+	guard = GUARD("--yes", "-c", config, super);
+	live_wait_err(guard, "waits: kill_limit is reached for this minute", WAIT_MS);
 	finish(guard);
 	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
 }

@@ -3,9 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "action/audit_recent.h"
 #include "action/guard.h"
 #include "base/instant.h"
 #include "model/action.h"
@@ -101,6 +104,42 @@ static void a_cancel_ends_no_session(void **state)
 	assert_int_equal(guard_check(&plan, &limits, &history, AT(9)).verdict, GUARD_ALLOW);
 }
 
+#define LINE(at, action, server, targets)                                                          \
+	"{\"schema\":1,\"at\":\"1970-01-02T00:" at "Z\",\"event\":\"action\",\"action\":\"" action \
+	"\",\"server\":\"" server "\",\"targets\":" targets "}\n"
+
+/* Of the log's lines, those of this server's leaked sessions in the last minute count. */
+static void the_limit_holds_over_a_restart(void **state)
+{
+	(void)state;
+	static const char text[] = "cut\"}\n" LINE("00:10", "kill_leaked", "app @ db", "7")
+		LINE("00:45.5", "kill_leaked", "app @ db", "3") LINE("00:50", "kill_leaked",
+			"app @ other", "50") LINE("00:55", "cancel", "app @ db",
+			"20") "{\"at\":7,\"event\":\"action\"}\n[1]\n" LINE("01:20", "kill_leaked",
+			"app @ db", "1") LINE("01:21", "kill_leaked", "app @ db", "-1")
+			LINE("59:59", "kill_leaked", "app @ db", "40");
+	struct guard_history history = { 0 };
+	const struct guard_limits limits = { .per_minute = 10 };
+	const int64_t now = AT(86400 + 90), monotonic = AT(1000);
+	char path[] = "/tmp/test-guard-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(fd);
+	audit_recall(path, "app @ db", &history, now, monotonic);
+	assert_int_equal(guard_room(&limits, &history, monotonic), 6);
+	/* each counts for a minute from when it was */
+	assert_int_equal(guard_room(&limits, &history, monotonic + AT(17)), 9);
+	assert_int_equal(guard_room(&limits, &history, monotonic + AT(51)), 10);
+	/* no log, no server's name */
+	history = (struct guard_history){ 0 };
+	audit_recall(path, NULL, &history, now, monotonic);
+	unlink(path);
+	audit_recall(path, "app @ db", &history, now, monotonic);
+	audit_recall(NULL, "app @ db", &history, now, monotonic);
+	assert_int_equal(guard_room(&limits, &history, monotonic), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +148,7 @@ int main(void)
 		cmocka_unit_test(the_limit_is_the_last_number_that_is_allowed),
 		cmocka_unit_test(what_was_ended_counts_for_a_minute),
 		cmocka_unit_test(a_cancel_ends_no_session),
+		cmocka_unit_test(the_limit_holds_over_a_restart),
 	};
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }
