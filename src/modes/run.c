@@ -215,11 +215,20 @@ static void open_servers(struct run *run)
 		open_server(run, run->n_servers);
 }
 
+/* A recording and the demo have none. A shutdown test is about an application of this machine, and
+ * waits for every child: ours, too. */
+static bool has_hosts(const struct app *app)
+{
+	enum mode mode = app->options.mode;
+	return app->config->hosts.count && mode != MODE_REPLAY && mode != MODE_DEMO &&
+		mode != MODE_SHUTDOWN_TEST;
+}
+
 /* Starts the dbtops of other machines, once for all servers. */
 static struct host_agents *open_hosts(struct app *app)
 {
 	const struct config_hosts *hosts = &app->config->hosts;
-	if (!hosts->count || app->options.mode == MODE_REPLAY || app->options.mode == MODE_DEMO)
+	if (!has_hosts(app))
 		return NULL;
 	CLEANUP(cleanup_free)
 	struct host_agent_options *options = mem_alloc(hosts->count * sizeof(*options));

@@ -468,6 +468,23 @@ static void nonsense_is_a_failed_source(void **state)
 	}
 }
 
+/* It waits for every child of dbtop's: an agent would be lost to it. */
+static void a_shutdown_test_starts_no_agent(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *mark = mem_printf("%s/started", folder);
+	CLEANUP(cleanup_free)
+	char *text = mem_printf("hosts: [{name: x, command: [touch, %s]}]\n", mark);
+	CLEANUP(cleanup_free) char *path = live_file(folder, "agent.yaml", text);
+	const char *conninfo = live_group_conninfo(LIVE_UNIX, NULL);
+	struct live_program *dbtop = live_dbtop_start(NULL, "-c", path, "--shutdown-test", "--json",
+		"--signal", "TERM", conninfo, "--", live_client_path(), conninfo, "idle", NULL);
+	int status = live_finish(dbtop, 60000);
+	if (status != 0)
+		fail_msg("status %d: %s", status, live_err(dbtop));
+	assert_int_equal(access(mark, F_OK), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +495,7 @@ int main(void)
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
 		LIVE_TEST(the_emergency_stops_nothing_over_there),
 		LIVE_TEST(nonsense_is_a_failed_source),
+		LIVE_TEST(a_shutdown_test_starts_no_agent),
 	};
 	CLEANUP(cleanup_free)
 	char *hba = live_file(live_folder(), "hba.conf",
