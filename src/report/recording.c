@@ -39,6 +39,8 @@ struct recording {
 	int fd;
 	struct entry *entries;
 	size_t count, room;
+	char *server;      /* the first server.name as JSON: "\"shop\""; NULL: none */
+	size_t other_line; /* the first line of another server; 0: none */
 };
 
 __attribute__((format(printf, 4, 5))) static int fail(const struct recording *recording, int r,
@@ -78,6 +80,22 @@ static int64_t find_instant(const char *head)
 	return instant_parse(text, &instant) == 0 ? instant : INSTANT_UNKNOWN;
 }
 
+/* Notes a line of another server than the first one's, by the names of the configuration. A line
+ * without a name may be of any. */
+static void compare_server(struct recording *recording, const char *head, size_t line)
+{
+	const char *name = find_value(head, "\"server\":{"),
+		   *slots = find_value(head, "\"slots\":");
+	name = name ? find_value(name, "\"name\":") : NULL;
+	if (!name || !slots || name > slots || *name != '"')
+		return;
+	CLEANUP(cleanup_free) char *text = mem_printf("%.*s", (int)strcspn(name, ",}"), name);
+	if (!recording->server)
+		recording->server = mem_strdup(text);
+	else if (recording->other_line == 0 && strcmp(recording->server, text) != 0)
+		recording->other_line = line;
+}
+
 /* A line while it is read block by block. */
 struct walk {
 	struct entry entry;
@@ -90,6 +108,7 @@ static void end_line(struct recording *recording, struct walk *walk)
 	walk->head[walk->head_length] = '\0';
 	if (walk->head[strspn(walk->head, " \t\r")] != '\0') {
 		const char *slots = find_value(walk->head, "\"slots\":{");
+		compare_server(recording, walk->head, walk->entry.line);
 		walk->entry.at = find_instant(walk->head);
 		walk->entry.used = slots ? find_count(slots, "\"used\":") : -1;
 		if (slots && walk->entry.used < 0)
@@ -184,6 +203,11 @@ static int check(struct recording *recording, bool cut_off, char error[static RE
 	}
 	if (!recording->count)
 		return fail(recording, -EINVAL, error, "there is no snapshot in it");
+	if (recording->other_line)
+		return fail(recording, -EINVAL, error,
+			"line %zu is of another server; of several, choose one: jq -c "
+			"'select(.server.name == \"NAME\")'",
+			recording->other_line);
 	int r = recording_read(recording, 0, &assessment, error);
 	if (r == 0)
 		assessment_free(assessment);
@@ -227,6 +251,7 @@ void recording_free(struct recording *recording)
 		close(recording->fd);
 	free(recording->entries);
 	free(recording->path);
+	free(recording->server);
 	free(recording);
 }
 

@@ -317,6 +317,39 @@ static void a_file_that_is_none_is_reported(void **state)
 	assert_int_equal(recording_open("/", &recording, error), -EISDIR);
 }
 
+#define OF(server, name)                                                                           \
+	"{\"schema\":1,\"taken_at\":\"2026-01-31T12:00:01Z\",\"server\":{\"host\":\"" server       \
+	"\",\"name\":" name                                                                        \
+	"},\"slots\":{\"max\":25,\"limits\":[{\"kind\":\"role\",\"name\":\"" server "\"}]}}\n"
+
+/* By their names: the address may change, as may what else has a name. */
+static void lines_of_several_servers_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *error; /* NULL: none */
+	} cases[] = {
+		{ OF("a", "\"shop\"") OF("b", "\"shop\""), NULL },
+		{ OF("a", "null") OF("b", "null") OF("b", "\"shop\""), NULL },
+		{ LINE("01", "3", "0") OF("b", "\"shop\""), NULL },
+		{ OF("a", "\"shop\"") OF("a", "\"shop\"") OF("a", "\"web\""),
+			"line 3 is of another server" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CLEANUP(cleanup_free) char *path = write_file(cases[i].text);
+		struct recording *recording = NULL;
+		char error[RECORDING_ERROR_MAX] = "";
+		int r = recording_open(path, &recording, error);
+		assert_int_equal(r, cases[i].error ? -EINVAL : 0);
+		if (cases[i].error)
+			assert_non_null(strstr(error, cases[i].error));
+		else
+			recording_free(recording);
+		unlink(path);
+	}
+}
+
 static void a_bad_line_in_the_middle_is_named(void **state)
 {
 	(void)state;
@@ -381,6 +414,7 @@ int main(void)
 		cmocka_unit_test(lines_are_found),
 		cmocka_unit_test(a_whole_last_line_counts),
 		cmocka_unit_test(a_file_that_is_none_is_reported),
+		cmocka_unit_test(lines_of_several_servers_are_refused),
 		cmocka_unit_test(a_bad_line_in_the_middle_is_named),
 		cmocka_unit_test(instants_are_read),
 	};
