@@ -7,9 +7,7 @@
  * process. */
 #include "collect/clients.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,26 +15,15 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "collect/addresses.h"
-#include "collect/container_names.h"
-#include "collect/doors.h"
-#include "collect/nat.h"
-#include "collect/netlink.h"
-#include "collect/other_networks.h"
-#include "collect/pairs.h"
-#include "collect/sockets.h"
+#include "collect/machine_scan.h"
 #include "loop/handle.h"
 #include "loop/worker.h"
 #include "model/peers.h"
-#include "proc/owners.h"
 #include "proc/procfs.h"
 
 /* When a process no longer hangs, its command line is read again after this many timeouts: a
  * process that hangs again and again must not delay every scan. */
 #define RETRY_AFTER 12
-
-/* The maximum number of forwarders between a client and the server. */
-#define MOST_HOPS 4
 
 /* The maximum number of scans that may hang: each occupies one of libuv's threads. */
 #define MOST_STUCK 4
@@ -46,16 +33,9 @@ struct scan {
 	struct clients *clients;
 	bool left_alone; /* abandoned: it hangs */
 	struct worker *worker;
-	struct netlink *netlink;
-	struct other_networks *networks;
-	struct owners *owners;
-	struct container_names *names;
-	struct pairs *pairs;
-	uint32_t *far; /* behind forwarders, at the last scan */
-	size_t n_far;
+	struct machine_scan *machine;
 	struct peers *peers;
 	bool fresh, search;
-	bool searched, translated; /* for translated connections; there were some */
 };
 
 /* A process in which a scan hangs. */
@@ -97,12 +77,7 @@ static void destroy_scan(void *data)
 {
 	struct scan *scan = data;
 	peers_unref(scan->peers);
-	owners_free(scan->owners);
-	container_names_free(scan->names);
-	other_networks_free(scan->networks);
-	pairs_free(scan->pairs);
-	free(scan->far);
-	netlink_free(scan->netlink);
+	machine_scan_free(scan->machine);
 	free(scan);
 }
 
@@ -112,11 +87,7 @@ static struct scan *scan_new(struct clients *clients)
 	scan->clients = clients;
 	scan->worker = worker_new(clients->loop,
 		&(struct worker_callbacks){ scan, scan_on_worker, after_scan, destroy_scan });
-	scan->netlink = sockets_netlink();
-	scan->networks = other_networks_new(clients->proc_root);
-	scan->owners = owners_new(clients->proc_root);
-	scan->names = container_names_new("");
-	scan->pairs = pairs_new(clients->proc_root);
+	scan->machine = machine_scan_new(clients->proc_root);
 	return scan;
 }
 
@@ -126,7 +97,7 @@ static void renew_scan(struct clients *clients)
 	clients->scans_before += clients->scans;
 	clients->scans = 0;
 	clients->scan = scan_new(clients);
-	struct procfs *procfs = owners_procfs(clients->scan->owners);
+	struct procfs *procfs = machine_scan_procfs(clients->scan->machine);
 	for (size_t i = 0; i < clients->n_stuck; i++)
 		procfs_skip(procfs, clients->stuck[i].pid, clients->stuck[i].start_ticks);
 	if (clients->n_stuck == MOST_STUCK)
@@ -173,7 +144,7 @@ static void on_watchdog(uv_timer_t *timer)
 	struct clients *clients = timer->data;
 	if (!worker_is_busy(clients->scan->worker))
 		return;
-	int32_t pid = procfs_reads(owners_procfs(clients->scan->owners));
+	int32_t pid = procfs_reads(machine_scan_procfs(clients->scan->machine));
 	if (pid && pid == clients->watched) {
 		leave_alone(clients, pid);
 		return;
@@ -207,221 +178,10 @@ void clients_set_timeout(struct clients *clients, int64_t timeout)
 	clients->timeout = timeout;
 }
 
-/* The ports of connections to the server: as we reach it, as the server itself has it if that is
- * another one, and those that are translated to one of them. */
-struct server_ports {
-	uint16_t ports[PEERS_MOST_PORTS];
-	size_t count;
-};
-
-static bool is_server_port(const struct server_ports *ports, uint16_t port)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		if (ports->ports[i] == port)
-			return true;
-	return false;
-}
-
-static void add_port(struct server_ports *ports, uint16_t port)
-{
-	if (port && ports->count < PEERS_MOST_PORTS && !is_server_port(ports, port))
-		ports->ports[ports->count++] = port;
-}
-
-static struct server_ports server_ports(const struct peers *peers)
-{
-	struct server_ports ports = { .ports = { peers->target.port }, .count = 1 };
-	add_port(&ports, peers->target.server_port);
-	for (size_t i = 0; i < peers->n_nat; i++)
-		add_port(&ports, peers->nat[i].server.port);
-	return ports;
-}
-
-/* The sockets whose owners are of interest: both ends, if both are on this machine. */
-struct wanted {
-	struct owners_wanted *rows;
-	size_t count;
-};
-
-static void want_tcp(struct wanted *wanted, const struct tcp_socket *rows, size_t n_rows,
-	const struct server_ports *ports)
-{
-	wanted->rows = mem_resize(wanted->rows, wanted->count + n_rows + 1, sizeof(*wanted->rows));
-	for (size_t i = 0; i < n_rows; i++)
-		if (rows[i].inode)
-			wanted->rows[wanted->count++] = (struct owners_wanted){ rows[i].inode,
-				is_server_port(ports, rows[i].remote.port) };
-}
-
-static void want_unix(struct wanted *wanted, const struct unix_socket *rows, size_t n_rows)
-{
-	wanted->rows =
-		mem_resize(wanted->rows, wanted->count + 2 * n_rows + 1, sizeof(*wanted->rows));
-	for (size_t i = 0; i < n_rows; i++) {
-		wanted->rows[wanted->count++] = (struct owners_wanted){ rows[i].inode, false };
-		if (rows[i].peer)
-			wanted->rows[wanted->count++] =
-				(struct owners_wanted){ rows[i].peer, true };
-	}
-}
-
-static void dump_port(struct scan *scan, struct peers *peers, struct peers_port *port)
-{
-	const struct peers_target target = { .port = port->port };
-	port->tcp_known = sockets_dump_tcp(scan->netlink, peers->arena, &target, &port->tcp,
-				  &port->n_tcp) == 0;
-	port->unix_known = sockets_dump_unix(scan->netlink, peers->arena, &target,
-				   &port->unix_sockets, &port->n_unix) == 0;
-}
-
-/* The table of tracked connections may be long: it is read where it had a connection to the server
- * before, or when one is looked for. */
-static void dump_nat(struct scan *scan, struct peers *peers)
-{
-	struct server_ports ports = server_ports(peers);
-	if (!scan->search && !scan->translated && scan->searched)
-		return;
-	int error = nat_dump(peers->arena, ports.ports, ports.count, 0, &peers->nat, &peers->n_nat);
-	peers->nat_refused = error == -EPERM || error == -EACCES;
-	scan->translated = peers->n_nat > 0 || peers->nat_refused;
-	scan->searched = true;
-}
-
-/* If a source fails, its part of the block is unknown. */
-static void dump(struct scan *scan, struct peers *peers)
-{
-	peers->dumped_at = instant_now();
-	peers->dump_began = instant_monotonic();
-	dump_nat(scan, peers);
-	struct server_ports server = server_ports(peers);
-	peers->tcp_known = sockets_dump_tcp_ports(scan->netlink, peers->arena, &peers->target,
-				   server.ports, server.count, &peers->tcp, &peers->n_tcp) == 0;
-	peers->unix_known =
-		sockets_dump_unix_ports(scan->netlink, peers->arena, &peers->target, server.ports,
-			server.count, &peers->unix_sockets, &peers->n_unix) == 0;
-	other_networks_dump(scan->networks, server.ports, server.count, scan->search, peers);
-	for (size_t i = 0; i < peers->n_ports; i++)
-		dump_port(scan, peers, &peers->ports[i]);
-	peers->dump_ended = instant_monotonic();
-}
-
-static bool is_wanted(const struct wanted *wanted, uint32_t inode)
-{
-	for (size_t i = 0; i < wanted->count; i++)
-		if (wanted->rows[i].inode == inode && wanted->rows[i].client)
-			return true;
-	return false;
-}
-
-/* Adds a far end; false if it is there. */
-static bool want_far(struct wanted *wanted, uint32_t inode)
-{
-	if (is_wanted(wanted, inode))
-		return false;
-	wanted->rows = mem_resize(wanted->rows, wanted->count + 1, sizeof(*wanted->rows));
-	wanted->rows[wanted->count++] = (struct owners_wanted){ inode, true };
-	return true;
-}
-
-/* What is behind forwarders. `is_new`: the walk did not look for all of that. */
-struct far_ends {
-	size_t added;
-	bool is_new;
-};
-
-static void add_far(struct scan *scan, struct wanted *wanted, uint32_t inode, struct far_ends *ends)
-{
-	bool asked = false;
-	if (!want_far(wanted, inode))
-		return;
-	for (size_t i = 0; i < scan->n_far; i++)
-		asked |= scan->far[i] == inode;
-	ends->added++;
-	ends->is_new |= !asked;
-}
-
-static struct far_ends want_far_ends(struct scan *scan, struct wanted *wanted)
-{
-	const struct peers *peers = scan->peers;
-	struct far_ends ends = { 0 };
-	for (size_t i = 0; i < peers->n_pairs; i++)
-		add_far(scan, wanted, peers->pairs[i].far, &ends);
-	for (size_t i = 0; i < peers->n_forwarders; i++)
-		for (size_t far = 0; far < peers->forwarders[i].n_far; far++)
-			add_far(scan, wanted, peers->forwarders[i].far[far], &ends);
-	return ends;
-}
-
-static void find_owners(struct scan *scan, const struct wanted *wanted, bool fresh)
-{
-	struct peers *peers = scan->peers;
-	peers->n_processes = peers->n_owners = 0;
-	owners_find(scan->owners, wanted->rows, wanted->count, fresh, instant_monotonic(), peers);
-}
-
-static void keep_far(struct scan *scan, const struct wanted *wanted, size_t first)
-{
-	scan->n_far = wanted->count - first;
-	scan->far = mem_resize(scan->far, scan->n_far + 1, sizeof(*scan->far));
-	for (size_t i = 0; i < scan->n_far; i++)
-		scan->far[i] = wanted->rows[first + i].inode;
-}
-
-/* Finds the owners of the sockets and of those behind forwarders. Behind a forwarder may be another
- * one. What was behind them at the last scan is looked for at once, so that there is one walk over
- * the processes if nothing has changed. */
-static void find_all_owners(struct scan *scan, struct wanted *wanted)
-{
-	size_t first = wanted->count;
-	for (size_t i = 0; i < scan->n_far; i++)
-		(void)want_far(wanted, scan->far[i]);
-	find_owners(scan, wanted, scan->fresh);
-	wanted->count = first;
-	if (pairs_has_forwarder(scan->peers)) {
-		pairs_dump(scan->pairs);
-		for (int hop = 0; hop < MOST_HOPS; hop++) {
-			pairs_find(scan->pairs, wanted->rows, wanted->count, scan->peers);
-			struct far_ends ends = want_far_ends(scan, wanted);
-			if (ends.is_new)
-				find_owners(scan, wanted, false);
-			if (!ends.added)
-				break;
-		}
-		pairs_drop(scan->pairs);
-	}
-	keep_far(scan, wanted, first);
-}
-
 static void scan_on_worker(void *data)
 {
 	struct scan *scan = data;
-	struct peers *peers = scan->peers;
-	struct wanted wanted = { 0 };
-	struct doors doors;
-	dump(scan, peers);
-	struct server_ports server = server_ports(peers);
-	doors_list(&doors, scan->netlink, peers);
-	(void)addresses_local(peers->arena, &peers->local_addresses, &peers->n_local_addresses);
-	want_tcp(&wanted, peers->tcp, peers->n_tcp, &server);
-	want_unix(&wanted, peers->unix_sockets, peers->n_unix);
-	for (size_t i = 0; i < peers->n_networks; i++) {
-		const struct peers_network *network = &peers->networks[i];
-		want_tcp(&wanted, network->tcp, network->n_tcp, &server);
-		want_unix(&wanted, network->unix_sockets, network->n_unix);
-	}
-	for (size_t i = 0; i < peers->n_ports; i++) {
-		const struct peers_port *port = &peers->ports[i];
-		const struct server_ports own = { .ports = { port->port }, .count = 1 };
-		want_tcp(&wanted, port->tcp, port->n_tcp, &own);
-		want_unix(&wanted, port->unix_sockets, port->n_unix);
-	}
-	wanted.rows = mem_resize(
-		wanted.rows, wanted.count + doors.n_unix + doors.n_tcp + 1, sizeof(*wanted.rows));
-	wanted.count += doors_want(&doors, wanted.rows + wanted.count);
-	find_all_owners(scan, &wanted);
-	container_names_set(scan->names, instant_monotonic(), peers);
-	doors_find(&doors, peers);
-	free(wanted.rows);
+	machine_scan_read(scan->machine, scan->peers, scan->fresh, scan->search);
 }
 
 static void after_scan(void *data)
@@ -436,7 +196,7 @@ static void after_scan(void *data)
 	peers_unref(clients->latest);
 	clients->latest = scan->peers;
 	scan->peers = NULL;
-	clients->scans = owners_walks(scan->owners);
+	clients->scans = machine_scan_walks(scan->machine);
 	if (clients->asked)
 		start(clients);
 	if (clients->callbacks.published)
