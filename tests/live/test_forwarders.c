@@ -1,5 +1,5 @@
-/* A forwarder that serves several connections in one process: HAProxy. Which of its connections
- * belong together is known only while the kernel shows that there is one choice. */
+/* Forwarders that serve several connections in one process: HAProxy and ssh. Which of HAProxy's
+ * connections belong together is known only while the kernel shows that there is one choice. */
 #include "live_group.h"
 
 #include <signal.h>
@@ -155,12 +155,68 @@ static void the_emergency_stops_what_is_behind(void **state)
 	json_decref(root);
 }
 
+/* The sshd of one login and its client, both in a mount namespace with a /run of their own, where
+ * sshd's folder may be missing. */
+static void start_tunnel(int sshd_port)
+{
+	CLEANUP(cleanup_free)
+	char *script =
+		mem_printf("cd %s\n"
+			   "mount -t tmpfs none /run; mkdir -m 755 /run/sshd\n"
+			   "ssh-keygen -q -t ed25519 -N '' -f hostkey\n"
+			   "ssh-keygen -q -t ed25519 -N '' -f key\n"
+			   "cat >sshd <<END\n"
+			   "Port %d\nListenAddress 127.0.0.1\nHostKey $PWD/hostkey\n"
+			   "AuthorizedKeysFile $PWD/key.pub\nPermitRootLogin yes\nStrictModes no\n"
+			   "UsePAM no\nPidFile none\n"
+			   "END\n"
+			   "sed 's/^root:!*/root:/' /etc/shadow >shadow; chmod 600 shadow\n"
+			   "mount --bind shadow /etc/shadow\n"
+			   "/usr/sbin/sshd -D -e -f $PWD/sshd &\n"
+			   /* refused until sshd listens */
+			   "until ssh -F none -N -i key -p %d -o StrictHostKeyChecking=no"
+			   " -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes"
+			   " -L 127.0.0.1:%d:127.0.0.1:%d root@127.0.0.1\n"
+			   "do sleep 0.1; done\n",
+			live_folder(), sshd_port, sshd_port, port, private_server_port(server));
+	struct live_program *tunnel = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "unshare", "-m", "-p", "-f", "--kill-child",
+			"--mount-proc", "sh", "-ec", script, NULL } });
+	if (!live_wait(is_open, NULL, 60000))
+		fail_msg("the tunnel: %s", live_err(tunnel));
+}
+
+/* sshd is looked through to its client, however many connections it has opened. That client listens
+ * and encrypts: which of its connections it is stays open. */
+static void an_ssh_tunnel_leads_to_its_client(void **state)
+{
+	(void)state;
+	int sshd_port = live_free_port();
+	do
+		port = live_free_port();
+	while (port == sshd_port);
+	start_tunnel(sshd_port);
+	struct live_program *first = start_behind("first");
+	(void)start_behind("second");
+	json_t *root = live_dbtop_json(NULL, live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	json_t *row = row_of(root, "first");
+	json_t *process = live_member(row, "process");
+	if (strcmp(matched_by(row), "forwarder") != 0 ||
+		strcmp(live_text(row, "process.name"), "ssh") != 0 ||
+		json_array_size(json_object_get(process, "may_be")) != 2 ||
+		!live_find_number(process, "may_be", "pid", live_pid(first)))
+		fail_msg("%s", json_dumps(row, JSON_INDENT(1)));
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(one_is_proven_and_two_may_be),
 		LIVE_TEST(a_dead_client_behind_a_living_forwarder_proves_nothing),
 		LIVE_TEST(the_emergency_stops_what_is_behind),
+		/* root's */
+		LIVE_TEST(an_ssh_tunnel_leads_to_its_client),
 	};
-	return LIVE_GROUP("forwarders", tests, .sql = "CREATE ROLE app LOGIN");
+	return LIVE_GROUP("forwarders", tests, .sql = "CREATE ROLE app LOGIN", .root_tests = 1);
 }
