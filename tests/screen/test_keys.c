@@ -329,6 +329,8 @@ static void cancel(void **state)
 	press("/ c r u n c h Enter", "1 of 7");
 	term_press(term, "End");
 	press("c", "Cancel the query of 1 connection?");
+	/* the key says what it does */
+	assert_true(term_wait_text(term, "Enter cancel 1"));
 	confirm("done: 1 of 1 cancelled");
 	live_wait_sessions(server, "application_name = 'cruncher' AND state = 'active'", 0, 10000);
 }

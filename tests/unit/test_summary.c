@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "report/summary.h"
 #include "report/summary_servers.h"
 #include "sample.h"
@@ -78,6 +79,26 @@ static void the_eye_meets_things_in_their_order(void **state)
 	const char *rest = text;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		rest = find(rest, order[i]);
+}
+
+/* Where nobody answers since the proxy is not there, its command is what comes next. */
+static void the_next_step_is_the_proxys_command(void **state)
+{
+	(void)state;
+	static const struct summary_options with_command = { .style = { .utf8 = true, .width = 80 },
+		.proxy_start = "cloud-sql-proxy --port 5432 a:b:c" };
+	struct assessment *assessment = sample_assessment(SAMPLE_REFUSED);
+	struct proxy absent = { .status = PROXY_ABSENT };
+	CLEANUP(cleanup_free) char *without = print(assessment, &with_command);
+	assert_null(strstr(without, "start the proxy"));
+	assessment->proxy = &absent;
+	CLEANUP(cleanup_free) char *with = print(assessment, &with_command);
+	find(with, "start the proxy: cloud-sql-proxy --port 5432 a:b:c\n");
+	assert_null(strstr(with, "try -h"));
+	CLEANUP(cleanup_free) char *no_command = print(assessment, &utf8);
+	assert_null(strstr(no_command, "start the proxy"));
+	assessment->proxy = NULL;
+	assessment_free(assessment);
 }
 
 /* Two programs of one interpreter differ in the names of their scripts, which are kept. */
@@ -330,6 +351,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_eye_meets_things_in_their_order),
 		cmocka_unit_test(pools_and_starving_clients_are_reported),
+		cmocka_unit_test(the_next_step_is_the_proxys_command),
 		cmocka_unit_test(long_commands_lose_their_folders),
 		cmocka_unit_test(lines_fit_into_80_columns),
 		cmocka_unit_test(plain_ascii_is_nothing_else),
