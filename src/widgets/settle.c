@@ -53,7 +53,8 @@ void settle_rows(struct ui_state *ui, const struct assessment *assessment)
 		.folded = &ui->folded,
 	};
 	rows_build(&ui->rows, assessment, &options);
-	size_t row = rows_find(&ui->rows, ui->selected);
+	bool stays = ui->row_chosen || ui->following;
+	size_t row = stays ? rows_find(&ui->rows, ui->selected) : 0;
 	if (row < ui->rows.n_rows)
 		ui->row = row;
 	else if (ui->row >= ui->rows.n_rows)

@@ -45,6 +45,7 @@ static size_t moved(size_t at, long by, size_t count)
 
 void ui_select(struct ui_state *ui, size_t row)
 {
+	ui->row_chosen = true;
 	ui->row = moved(row, 0, ui->rows.n_rows);
 	ui->selected = rows_identity(&ui->rows, ui->row);
 }
@@ -374,6 +375,7 @@ static void begin_dialog(struct ui_state *ui)
 
 void ui_push(struct ui_state *ui, const struct view *view)
 {
+	ui->row_chosen = true;
 	if (ui->depth < UI_VIEWS_MAX)
 		ui->depth++;
 	ui->views[ui->depth - 1] = view;

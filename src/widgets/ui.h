@@ -130,6 +130,8 @@ struct ui_state {
 	struct filter search; /* the last filter, for which n searches */
 	bool searching;       /* its matches are underlined */
 	bool following;       /* the selected connection is followed until it ends */
+	bool row_chosen;      /* the user moved the cursor, or opened a screen; else it stays on the
+				 first row */
 	enum column_id columns[COLUMN_COUNT]; /* the user's choice, in that order */
 	size_t n_columns;                     /* 0: all that fit */
 	size_t pan;                           /* columns moved out to the left */

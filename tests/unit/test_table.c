@@ -360,6 +360,27 @@ static void moving_lets_it_go(void **state)
 	tear_down(table);
 }
 
+static void the_cursor_is_on_the_first_row_until_it_is_moved(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	struct ui_state *ui = &table->ui;
+	ui->grouping = GROUPING_FLAT;
+	draw(table, 120, 36);
+	struct identity first = ui->selected;
+	ui_toggle_reverse(ui);
+	draw(table, 120, 36);
+	assert_int_equal(ui->row, 0);
+	assert_false(identity_equal(ui->selected, first));
+	struct identity last = ui->selected;
+	ui_move(ui, 0);
+	ui_toggle_reverse(ui);
+	draw(table, 120, 36);
+	assert_true(ui->row > 0);
+	assert_true(identity_equal(ui->selected, last));
+	tear_down(table);
+}
+
 static char *line_of(struct table *table, const char *what)
 {
 	const char *text = draw(table, 200, 40), *at = strstr(text, what);
@@ -447,6 +468,7 @@ int main(void)
 		cmocka_unit_test(what_was_filtered_is_searched_for),
 		cmocka_unit_test(one_is_followed_until_it_ends),
 		cmocka_unit_test(moving_lets_it_go),
+		cmocka_unit_test(the_cursor_is_on_the_first_row_until_it_is_moved),
 		cmocka_unit_test(what_the_group_says_is_not_repeated),
 		cmocka_unit_test(every_sign_has_a_likeness),
 	};
