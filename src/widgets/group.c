@@ -19,7 +19,7 @@ struct identity group_of_process(const struct assessment *assessment, uint32_t p
 	return make(GROUP_PROCESS, found->host ? map_mix(key, identity_hash(found->host)) : key);
 }
 
-/* The address without its port. */
+/* A key of the address without its port. */
 static uint64_t address_key(const struct connection *connection)
 {
 	struct endpoint address = connection->bouncer_client ? connection->bouncer_client->remote
@@ -62,6 +62,14 @@ static enum group_kind by_host(const struct assessment *assessment,
 	*ret_identity = make(
 		GROUP_HOST, identity_hash(assessment->processes[connection->process].process.host));
 	return GROUP_HOST;
+}
+
+static enum group_kind by_client(const struct connection *connection, struct identity *ret_identity)
+{
+	bool hidden = connection->backend->kind == BACKEND_HIDDEN;
+	enum group_kind kind = hidden ? GROUP_HIDDEN : GROUP_CLIENT;
+	*ret_identity = make(kind, hidden ? 0 : address_key(connection));
+	return kind;
 }
 
 bool group_has_hosts(const struct assessment *assessment)
@@ -142,6 +150,10 @@ enum group_kind group_of(const struct assessment *assessment, const struct conne
 	case GROUPING_APPLICATION:
 		*ret_identity = make(GROUP_APPLICATION, application_key(backend->application_name));
 		return GROUP_APPLICATION;
+	case GROUPING_USER:
+		*ret_identity = make(GROUP_USER, identity_hash(backend->user));
+		return GROUP_USER;
+	case GROUPING_CLIENT: return by_client(connection, ret_identity);
 	case GROUPING_HOST: return by_host(assessment, connection, ret_identity);
 	case GROUPING_CONTAINER: return by_container(assessment, connection, ret_identity);
 	case GROUPING_DATABASE:

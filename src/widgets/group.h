@@ -13,6 +13,8 @@ struct connection;
 enum grouping {
 	GROUPING_PROCESS,
 	GROUPING_APPLICATION,
+	GROUPING_USER,
+	GROUPING_CLIENT,
 	GROUPING_HOST,
 	GROUPING_CONTAINER,
 	GROUPING_DATABASE,
@@ -25,8 +27,10 @@ enum grouping {
 enum group_kind {
 	GROUP_PROCESS,     /* their process, alive or gone */
 	GROUP_APPLICATION, /* their application_name */
-	GROUP_HOST,        /* the machine of their process */
-	GROUP_CONTAINER,   /* the container of their process */
+	GROUP_USER,
+	GROUP_CLIENT,    /* the address of their client */
+	GROUP_HOST,      /* the machine of their process */
+	GROUP_CONTAINER, /* the container of their process */
 	GROUP_DATABASE,
 	GROUP_POOL,         /* their pool, of libdbpool or PgBouncer */
 	GROUP_ADDRESS,      /* a client address on another machine */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/duration.h"
 #include "base/instant.h"
@@ -163,6 +164,13 @@ static void name_database(
 	line_add(line, STYLE_GROUP, name ? name : "without database");
 }
 
+static void name_user(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	const char *name = sample_of(assessment, group)->user;
+	line_add(line, STYLE_GROUP, name ? name : "without user");
+}
+
 static void name_pool(
 	const struct assessment *assessment, const struct group *group, struct line *line)
 {
@@ -196,14 +204,31 @@ static void detail_pool(const struct assessment *assessment, const struct group 
 	line_printf(line, STYLE_CAUTION, "%d waiting", pool_waiting(pool));
 }
 
+static const struct endpoint *client_of(
+	const struct assessment *assessment, const struct group *group)
+{
+	const struct connection *sample = &assessment->connections[group->sample];
+	return sample->bouncer_client ? &sample->bouncer_client->remote : &sample->backend->client;
+}
+
+static void name_client(
+	const struct assessment *assessment, const struct group *group, struct line *line)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	const struct endpoint *client = client_of(assessment, group);
+	if (client->family == AF_UNSPEC)
+		line_add(line, STYLE_GROUP, "without client");
+	else if (client->family == AF_UNIX)
+		line_add(line, STYLE_GROUP, "Unix sockets");
+	else
+		line_add(line, STYLE_GROUP, endpoint_address(client, text));
+}
+
 static void name_address(
 	const struct assessment *assessment, const struct group *group, struct line *line)
 {
 	char text[ENDPOINT_TEXT_MAX];
-	const struct connection *sample = &assessment->connections[group->sample];
-	endpoint_address(
-		sample->bouncer_client ? &sample->bouncer_client->remote : &sample->backend->client,
-		text);
+	endpoint_address(client_of(assessment, group), text);
 	line_add(line, STYLE_GROUP, "elsewhere: ");
 	line_add(line, STYLE_GROUP, *text ? text : "behind a socket");
 }
@@ -254,6 +279,8 @@ static const struct {
 } kinds[] = {
 	[GROUP_PROCESS] = { .make_name = name_process, .make_details = detail_process },
 	[GROUP_APPLICATION] = { .make_name = name_application, .details = "" },
+	[GROUP_USER] = { .make_name = name_user, .details = "" },
+	[GROUP_CLIENT] = { .make_name = name_client, .details = "" },
 	[GROUP_HOST] = { .make_name = name_host, .make_details = detail_host },
 	[GROUP_CONTAINER] = { .make_name = name_container, .make_details = detail_container },
 	[GROUP_DATABASE] = { .make_name = name_database, .details = "" },

@@ -37,6 +37,7 @@ static bool is_grouped_by(enum column_id id, enum grouping grouping)
 {
 	return (id == COLUMN_PROCESS && grouping == GROUPING_PROCESS) ||
 		(id == COLUMN_APPLICATION && grouping == GROUPING_APPLICATION) ||
+		(id == COLUMN_USER && grouping == GROUPING_USER) ||
 		(id == COLUMN_CONTAINER && grouping == GROUPING_CONTAINER) ||
 		(id == COLUMN_DATABASE && grouping == GROUPING_DATABASE);
 }

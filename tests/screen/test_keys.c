@@ -115,6 +115,8 @@ static void group(void **state)
 	assert_true(term_shows(term, "▾ live_client") || term_shows(term, "▾ "));
 	press("g", "▾ forgetful");
 	press("g", "▾ postgres");
+	press("g", "▾ 127.0.0.1");
+	press("g", "▾ postgres");
 	press("g", "▾ in no pool");
 	press_until_gone("g", "▾");
 	press("g", "▾");

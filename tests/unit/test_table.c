@@ -103,6 +103,21 @@ static void a_host_has_its_processes(void **state)
 	tear_down(table);
 }
 
+static void connections_are_grouped_by_user_and_client(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	table->ui.grouping = GROUPING_USER;
+	const char *text = draw(table, 140, 50);
+	if (!strstr(text, "▾ app ") || !strstr(text, "▾ alice "))
+		fail_msg("%s", text);
+	table->ui.grouping = GROUPING_CLIENT;
+	text = draw(table, 140, 50);
+	if (!strstr(text, "▾ 10.0.0.7 ") || !strstr(text, "▾ 127.0.0.1 "))
+		fail_msg("%s", text);
+	tear_down(table);
+}
+
 /* The processes of one container are one group; without containers the key leaves it out. */
 static void connections_are_grouped_by_container(void **state)
 {
@@ -457,6 +472,7 @@ int main(void)
 	setenv("TZ", "UTC", 1);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_are_grouped_by_container),
+		cmocka_unit_test(connections_are_grouped_by_user_and_client),
 		cmocka_unit_test(a_process_that_logs_in_has_a_row),
 		cmocka_unit_test(the_slots_of_a_pool_are_one_application),
 		cmocka_unit_test(columns_are_the_users_in_his_order),
