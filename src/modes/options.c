@@ -284,7 +284,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 /* What is repeated by options_retype(). */
 static const char *const context[] = { "host", "port", "username", "dbname", "no-password",
 	"config", "app", "idle-limit", "transaction-limit", "held-limit", "min-certainty",
-	"pgbouncer", "pages" };
+	"pgbouncer", "pages", "host-agent" };
 
 static bool has_password(const char *conninfo)
 {

@@ -27,6 +27,8 @@ static void the_hint_repeats_connection_and_limits_but_no_password(void **state)
 			"dbtop -p 5433 --idle-limit '5 min' app" },
 		{ { "dbtop", "-w", "-U", "o'hara", "--json" },
 			"dbtop -U 'o'\\''hara' --no-password" },
+		{ { "dbtop", "--host-agent", "ssh://monitor@web1:2222", "--json", "app" },
+			"dbtop --host-agent ssh://monitor@web1:2222 app" },
 		{ { "dbtop", "--pgbouncer", "port=6432", "--pgbouncer", "port=6433",
 			  "host=/tmp dbname=app" },
 			"dbtop --pgbouncer port=6432 --pgbouncer port=6433 'host=/tmp "
