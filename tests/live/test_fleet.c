@@ -74,22 +74,6 @@ static size_t count_lines(const char *text, const char *member, const char *valu
 
 /* --- leaks --- */
 
-static int backend_of(struct live_program *client)
-{
-	int pid = 0;
-	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
-	return pid;
-}
-
-/* A session whose client has been killed while its statement runs. */
-static int leave_one(const char *conninfo)
-{
-	struct live_program *client = live_client(conninfo, "active", NULL);
-	int pid = backend_of(client);
-	live_free(client);
-	return pid;
-}
-
 static void wait_for_end(const struct private_server *of, int pid)
 {
 	CLEANUP(cleanup_free) char *where = mem_printf("pid = %d", pid);
@@ -112,7 +96,7 @@ static void once_reports_each_and_sums_up(void **state)
 	/* the one that hangs is named first, and reported last */
 	assert_true(strstr(run.out, "== hung ==") > strstr(run.out, "== web =="));
 	live_run_clear(&run);
-	int pid = leave_one(web_app);
+	int pid = live_client_killed(web_app);
 	run = live_dbtop("--once", "-c", config, "web", "dead", "shop", NULL);
 	assert_status(&run, 1);
 	assert_has(&run, "\n3 servers: 1 with findings: web; 1 cannot tell: dead; 1 clean\n");
@@ -210,7 +194,7 @@ static void nobody_waits_for_the_one_that_hangs(void **state)
 static void kill_leaked_ends_those_of_each(void **state)
 {
 	(void)state;
-	int here = leave_one(app), there = leave_one(web_app);
+	int here = live_client_killed(app), there = live_client_killed(web_app);
 	struct live_run run =
 		live_dbtop("--kill-leaked", "--dry-run", "-c", config, "shop", "dead", "web", NULL);
 	assert_status(&run, 1);
@@ -252,7 +236,7 @@ static struct live_program *ask(void)
 static void one_answer_is_for_all_plans(void **state)
 {
 	(void)state;
-	int here = leave_one(app), there = leave_one(web_app);
+	int here = live_client_killed(app), there = live_client_killed(web_app);
 	struct live_program *dbtop = ask();
 	live_type(dbtop, "n\n");
 	assert_int_equal(live_finish(dbtop, WAIT_MS), 1);
@@ -274,9 +258,9 @@ static void the_guard_watches_each(void **state)
 	live_wait_err(guard, "shop: connected to ", WAIT_MS);
 	live_wait_err(guard, "web: connected to ", WAIT_MS);
 	live_wait_err(guard, "full: not connected", WAIT_MS);
-	int here = leave_one(app);
+	int here = live_client_killed(app);
 	wait_for_end(server, here);
-	int there = leave_one(web_app);
+	int there = live_client_killed(web_app);
 	wait_for_end(second, there);
 	CLEANUP(cleanup_free) char *of_shop = mem_printf("shop: session %d (", here);
 	CLEANUP(cleanup_free) char *of_web = mem_printf("web: session %d (", there);
@@ -399,7 +383,7 @@ static void sighup_takes_another_server(void **state)
 		"--metrics", "0", "-i", "0.2", "-c", path, "--all", NULL);
 	int port = serve(dbtop);
 	live_wait_err(dbtop, "connected to ", WAIT_MS);
-	wait_for_end(server, leave_one(app));
+	wait_for_end(server, live_client_killed(app));
 	live_wait_err(dbtop, ": terminated", WAIT_MS);
 	free(live_file(live_folder(), "growing.yaml", both));
 	live_signal(dbtop, SIGHUP);

@@ -19,22 +19,6 @@
 
 static const char *super, *app; /* conninfos */
 
-static int backend_of(struct live_program *client)
-{
-	int pid = 0;
-	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
-	return pid;
-}
-
-/* A session whose client has been killed while its statement runs. */
-static int leave_one(const char *conninfo)
-{
-	struct live_program *client = live_client(conninfo, "active", NULL);
-	int pid = backend_of(client);
-	live_free(client);
-	return pid;
-}
-
 static bool lives(int pid)
 {
 	char where[64];
@@ -114,14 +98,14 @@ static void finish(struct live_program *guard)
 static void a_proven_leak_is_ended_and_nothing_else(void **state)
 {
 	(void)state;
-	int idle = backend_of(live_client(app, "idle", NULL));
-	int transaction = backend_of(live_client(app, "transaction", NULL));
-	int busy = backend_of(live_client(app, "active", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
+	int transaction = live_client_backend(live_client(app, "transaction", NULL));
+	int busy = live_client_backend(live_client(app, "active", NULL));
 	struct live_program *guard =
 		GUARD("--yes", "--idle-limit", "0.1", "--transaction-limit", "0.1", super);
 	wait_said(guard, idle, "idle_too_long, presumed: left alone: less than proven");
 	wait_said(guard, transaction, "left alone: less than proven");
-	int gone = leave_one(app);
+	int gone = live_client_killed(app);
 	wait_for_end(guard, gone);
 	wait_said(guard, gone, "client_gone, proven: ended if it stays so for 0.5s");
 	wait_said(guard, gone, "client_gone, proven: terminated");
@@ -144,7 +128,7 @@ static void a_certainty_is_taken_from_the_option_or_the_configuration(void **sta
 	CLEANUP(cleanup_free)
 	char *config = live_file(live_folder(), "presumed.yaml",
 		"guard: {min_certainty: presumed, yes: true}\nleaks: {idle: 100ms}\n");
-	int idle = backend_of(live_client(app, "idle", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
 	struct live_program *guard = GUARD("--min-certainty", "declared", "-c", config, super);
 	wait_said(guard, idle, "left alone: less than declared");
 	finish(guard);
@@ -158,7 +142,7 @@ static void a_session_that_comes_to_life_is_left_alone(void **state)
 {
 	(void)state;
 	/* a statement every 20 ms: leaked by age in some polls, and never for long */
-	int busy = backend_of(live_client(app, "busy", NULL));
+	int busy = live_client_backend(live_client(app, "busy", NULL));
 	struct live_program *guard =
 		live_dbtop_start(NULL, "--guard", "--yes", "--json", "-i", "0.1", "--for", "2h",
 			"--min-certainty", "presumed", "--idle-limit", "0.001", super, NULL);
@@ -184,7 +168,8 @@ static void app_and_protect_hold(void **state)
 	CLEANUP(cleanup_free)
 	char *in = live_conninfo(server, LIVE_TCP4, "user=app application_name=in");
 	struct live_program *guard = GUARD("--yes", "-c", config, "--app", "^(keep.*|in)$", super);
-	int protected_one = leave_one(kept), outside = leave_one(out), inside = leave_one(in);
+	int protected_one = live_client_killed(kept), outside = live_client_killed(out),
+	    inside = live_client_killed(in);
 	wait_for_end(guard, inside);
 	wait_said(guard, protected_one, "left alone: ");
 	assert_true(lives(protected_one) && lives(outside));
@@ -197,7 +182,7 @@ static void a_dry_run_only_logs(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *log = mem_printf("%s/dry.log", live_folder());
-	int gone = leave_one(app);
+	int gone = live_client_killed(app);
 	struct live_program *guard = GUARD("--dry-run", "--log", log, super);
 	wait_said(guard, gone, "would be ended (dry run)");
 	assert_true(lives(gone));
@@ -241,11 +226,11 @@ static void restarts_are_survived(void **state)
 	char error[PRIVATE_SERVER_ERROR_MAX];
 	struct live_program *guard = GUARD("--yes", super);
 	live_wait_err(guard, "connected to", WAIT_MS);
-	wait_for_end(guard, leave_one(app));
+	wait_for_end(guard, live_client_killed(app));
 	if (private_server_restart(server, error) < 0)
 		fail_msg("restart: %s", error);
 	live_wait_err(guard, "all times begin anew", WAIT_MS);
-	wait_for_end(guard, leave_one(app));
+	wait_for_end(guard, live_client_killed(app));
 	finish(guard);
 }
 
@@ -256,8 +241,8 @@ static void another_server_is_left_alone(void **state)
 	struct private_server *other = live_server_start(NULL);
 	CLEANUP(cleanup_free) char *there = live_conninfo(other, LIVE_TCP4, NULL);
 	struct live_program *guard = GUARD("--yes", super);
-	leave_one(there);
-	wait_for_end(guard, leave_one(app));
+	live_client_killed(there);
+	wait_for_end(guard, live_client_killed(app));
 	assert_int_equal(live_sessions(other, OTHERS), 1);
 	finish(guard);
 	private_server_stop(other);
@@ -289,7 +274,7 @@ static void an_audit_log_that_cannot_be_written_is_waited_for(void **state)
 	const struct live_program_options options = { .env = env };
 	/* a file where the folder should be */
 	CLEANUP(cleanup_free) char *file = live_file(live_folder(), "blocked", "");
-	int gone = leave_one(app);
+	int gone = live_client_killed(app);
 	struct live_program *guard = live_dbtop_start(
 		&options, "--guard", "--yes", "-i", "0.2", "--for", "0", super, NULL);
 	wait_said(guard, gone, "waits: the audit log");
@@ -345,7 +330,7 @@ static void every_end_is_status_0(void **state)
 static void sigterm_in_an_action_leaves_its_result(void **state)
 {
 	(void)state;
-	int gone = leave_one(app);
+	int gone = live_client_killed(app);
 	kill(gone, SIGSTOP);
 	struct live_program *guard = live_dbtop_start(
 		NULL, "--guard", "--yes", "--json", "-i", "0.2", "--for", "0", super, NULL);
@@ -369,7 +354,7 @@ static void sighup_reads_the_configuration_again(void **state)
 	char *config = live_file(live_folder(), "again.yaml", "guard: {for: 1h, yes: true}\n");
 	struct live_program *guard =
 		live_dbtop_start(NULL, "--guard", "--json", "-i", "0.2", "-c", config, super, NULL);
-	int gone = leave_one(app);
+	int gone = live_client_killed(app);
 	wait_said(guard, gone, "ended if it stays so for 1h00m");
 	free(live_file(live_folder(), "again.yaml", "guard: {fro: 1s}\n"));
 	live_signal(guard, SIGHUP);
@@ -382,7 +367,7 @@ static void sighup_reads_the_configuration_again(void **state)
 	wait_for_end(guard, gone);
 	assert_int_equal(count_text(live_err(guard), "connected to"), 1);
 	/* other rules of the verdicts */
-	int idle = backend_of(live_client(app, "idle", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
 	free(live_file(live_folder(), "again.yaml",
 		"guard: {for: 100ms, yes: true, min_certainty: presumed}\nleaks: {idle: 100ms}\n"));
 	live_signal(guard, SIGHUP);
@@ -400,9 +385,9 @@ static void sighup_goes_to_another_server(void **state)
 	CLEANUP(cleanup_free) char *there_text = mem_printf("databases: {it: \"%s\"}\n", there);
 	CLEANUP(cleanup_free) char *config = live_file(live_folder(), "moved.yaml", here_text);
 	struct live_program *guard = GUARD("--yes", "-c", config, "it");
-	wait_for_end(guard, leave_one(app));
+	wait_for_end(guard, live_client_killed(app));
 	free(live_file(live_folder(), "moved.yaml", there_text));
-	leave_one(there);
+	live_client_killed(there);
 	live_signal(guard, SIGHUP);
 	live_wait_sessions(other, OTHERS, 0, WAIT_MS);
 	live_wait_sessions(server, "application_name = 'dbtop'", 0, WAIT_MS);
@@ -449,10 +434,10 @@ static void run_scenario(struct live_program *guard, unsigned *seed)
 		const char *role = roles[(size_t)rand_r(seed) % 6];
 		healthy[i] =
 			live_client(app, role, strcmp(role, "lock") == 0 ? keys[i] : NULL, NULL);
-		pids[i] = backend_of(healthy[i]);
+		pids[i] = live_client_backend(healthy[i]);
 	}
 	for (size_t i = 0; i < n_gone; i++)
-		gone[i] = leave_one(app);
+		gone[i] = live_client_killed(app);
 	for (size_t i = 0; i < n_gone; i++)
 		wait_for_end(guard, gone[i]);
 	for (size_t i = 0; i < 3; i++) {

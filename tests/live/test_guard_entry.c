@@ -16,13 +16,6 @@
 /* The slots of all but superusers: 12 of which 3 are reserved. */
 #define SLOTS 9
 
-static int backend_of(struct live_program *client)
-{
-	int pid = 0;
-	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
-	return pid;
-}
-
 static bool lives(int pid)
 {
 	CLEANUP(cleanup_free) char *where = mem_printf("pid = %d", pid);
@@ -78,7 +71,7 @@ static void inside_it_frees_slots_of_a_full_server(void **state)
 	struct live_program *inside = guard(keeper);
 	live_wait_err(inside, "connected to ", WAIT_MS);
 	struct live_program *active = live_client(app, "active", NULL);
-	int pid = backend_of(active);
+	int pid = live_client_backend(active);
 	CLEANUP(cleanup_free) char *rest = mem_printf("%d", SLOTS - 2);
 	live_client(app, "idle", rest, NULL);
 	assert_full(app);
@@ -106,7 +99,7 @@ static void outside_it_waits_until_it_is_let_in(void **state)
 		struct live_program *active = live_client(conninfo, "active", NULL);
 		struct live_program *idle = live_client(conninfo, "idle", NULL);
 		struct live_program *more = live_client(conninfo, "idle", rest, NULL);
-		int leaked = backend_of(active), other = backend_of(idle);
+		int leaked = live_client_backend(active), other = live_client_backend(idle);
 		live_free(active);
 		assert_full(conninfo);
 		struct live_program *outside = guard(conninfo);
@@ -146,7 +139,7 @@ static void through_a_pooler_it_only_logs(void **state)
 	live_wait_err(through, says, WAIT_MS);
 	struct live_program *active =
 		live_client(live_group_conninfo(LIVE_TCP4, "user=app"), "active", NULL);
-	int pid = backend_of(active);
+	int pid = live_client_backend(active);
 	live_free(active);
 	struct live_program *witness = live_dbtop_start(NULL, "--guard", "--dry-run", "-i", "0.2",
 		"--for", "1", live_group_conninfo(LIVE_TCP4, NULL), NULL);

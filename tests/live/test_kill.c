@@ -22,13 +22,6 @@ static void wait_until_leaked(void)
 		server, "state_change > clock_timestamp() - interval '200 ms'", 0, 10000);
 }
 
-static int backend_of(struct live_program *client)
-{
-	int pid = 0;
-	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
-	return pid;
-}
-
 /* The program's one JSON object. */
 static json_t *result_of(struct live_program *dbtop, int expected_status)
 {
@@ -88,10 +81,10 @@ static struct live_program *kill_leaked(const char *conninfo, const char *option
 static void leaked_ones_are_terminated_and_only_those(void **state)
 {
 	(void)state;
-	int idle = backend_of(live_client(app, "idle", NULL));
-	int transaction = backend_of(live_client(app, "transaction", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
+	int transaction = live_client_backend(live_client(app, "transaction", NULL));
 	struct live_program *killed = live_client(app, "active", NULL);
-	int gone = backend_of(killed);
+	int gone = live_client_backend(killed);
 	live_client(app, "listen", NULL);
 	live_client(app, "lock", NULL);
 	live_client(app, "active", NULL);
@@ -116,9 +109,9 @@ static void leaked_ones_are_terminated_and_only_those(void **state)
 static void proven_only_leaves_the_presumed(void **state)
 {
 	(void)state;
-	int idle = backend_of(live_client(app, "idle", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
 	struct live_program *killed = live_client(app, "active", NULL);
-	int gone = backend_of(killed);
+	int gone = live_client_backend(killed);
 	live_free(killed);
 	wait_until_leaked();
 	struct live_program *dbtop = live_dbtop_start(NULL, "--kill-leaked", "--json", "--yes",
@@ -143,7 +136,7 @@ static void nothing_to_do_is_clean(void **state)
 static void dry_run_ends_nothing(void **state)
 {
 	(void)state;
-	int idle = backend_of(live_client(app, "idle", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
 	wait_until_leaked();
 	json_t *root = result_of(kill_leaked(super, "--dry-run"), 1);
 	assert_non_null(live_find_number(root, "targets", "pid", idle));
@@ -163,8 +156,8 @@ static void dry_run_ends_nothing(void **state)
 static void what_we_may_not_end_is_denied(void **state)
 {
 	(void)state;
-	int theirs = backend_of(live_client(app, "idle", NULL));
-	int supers = backend_of(live_client(super, "idle", NULL));
+	int theirs = live_client_backend(live_client(app, "idle", NULL));
+	int supers = live_client_backend(live_client(super, "idle", NULL));
 	wait_until_leaked();
 	json_t *root = result_of(kill_leaked(watcher, "--yes"), 1);
 	assert_result(root, theirs, "denied");
@@ -182,8 +175,8 @@ static void what_we_may_not_end_is_denied(void **state)
 static void what_stays_is_a_timeout(void **state)
 {
 	(void)state;
-	int stuck = backend_of(live_client(app, "idle", NULL));
-	int other = backend_of(live_client(app, "idle", NULL));
+	int stuck = live_client_backend(live_client(app, "idle", NULL));
+	int other = live_client_backend(live_client(app, "idle", NULL));
 	wait_until_leaked();
 	assert_int_equal(kill(stuck, SIGSTOP), 0);
 	json_t *root = result_of(kill_leaked(super, "--yes"), 1);
@@ -209,8 +202,8 @@ static bool audit_reports_an_end(void *data)
 static void interrupted_it_reports_what_was_done(void **state)
 {
 	(void)state;
-	int stuck = backend_of(live_client(app, "idle", NULL));
-	int other = backend_of(live_client(app, "idle", NULL));
+	int stuck = live_client_backend(live_client(app, "idle", NULL));
+	int other = live_client_backend(live_client(app, "idle", NULL));
 	wait_until_leaked();
 	assert_int_equal(kill(stuck, SIGSTOP), 0);
 	struct live_program *dbtop = kill_leaked(super, "--yes");
@@ -244,10 +237,10 @@ static void what_changed_meanwhile_is_left_alone(void **state)
 {
 	(void)state;
 	struct live_program *leaving = live_client(app, "idle", NULL);
-	int left = backend_of(leaving);
+	int left = live_client_backend(leaving);
 	PGconn *living = live_connect(app);
 	int alive = PQbackendPID(living);
-	int idle = backend_of(live_client(app, "idle", NULL));
+	int idle = live_client_backend(live_client(app, "idle", NULL));
 	live_exec(living, "SELECT 1");
 	wait_until_leaked();
 	struct live_program *dbtop = ask();

@@ -413,10 +413,7 @@ static void a_real_prometheus_watches_three_servers(void **state)
 	CLEANUP(cleanup_free) char *file = write_prometheus(live_folder(), port);
 	struct live_program *prometheus = start_prometheus(file, browser);
 	wait_alert(browser, "DbtopLeakedConnections", "web", 0);
-	struct live_program *client = live_client(web_app, "active", NULL);
-	int pid = 0;
-	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
-	live_free(client);
+	int pid = live_client_killed(web_app);
 	wait_alert(browser, "DbtopLeakedConnections", "web", 1);
 	CLEANUP(cleanup_free)
 	char *end = mem_printf("SELECT pg_terminate_backend(%d)", pid);

@@ -121,8 +121,7 @@ static void the_units_rights_prove_another_users_end(void **state)
 	live_wait_err(guard, process, WAIT_MS);
 	/* … and its end is proven */
 	struct live_program *client = live_client_with(&other, app, "active", NULL);
-	int pid = 0;
-	assert_int_equal(sscanf(live_out(client), "pid %d", &pid), 1);
+	int pid = live_client_backend(client);
 	live_free(client);
 	CLEANUP(cleanup_free) char *gone = mem_printf("pid = %d", pid);
 	live_wait_sessions(server, gone, 0, WAIT_MS);

@@ -231,6 +231,12 @@ struct live_program *live_client(const char *conninfo, const char *role, ...)
 struct live_program *live_client_with(const struct live_program_options *options,
 	const char *conninfo, const char *role, ...) __attribute__((sentinel));
 
+/* The backend's pid of its first connection. */
+int live_client_backend(struct live_program *client);
+
+/* Leaves a session whose client was killed while its statement runs; returns the backend's pid. */
+int live_client_killed(const char *conninfo);
+
 /* --- PgBouncer --- */
 
 struct live_pgbouncer;

@@ -246,3 +246,19 @@ struct live_program *live_client_with(
 	va_end(list);
 	return program;
 }
+
+int live_client_backend(struct live_program *client)
+{
+	int pid = 0;
+	if (sscanf(live_out(client), "pid %d", &pid) != 1)
+		fail_msg("no pid of a session: %s", live_out(client));
+	return pid;
+}
+
+int live_client_killed(const char *conninfo)
+{
+	struct live_program *client = live_client(conninfo, "active", NULL);
+	int pid = live_client_backend(client);
+	live_free(client);
+	return pid;
+}
