@@ -250,7 +250,8 @@ static enum skip_reason judge_scope(const struct judge *judge, struct suspect *s
 	return SKIP_NONE;
 }
 
-/* By --app, too: a scope that has all its connections names it. */
+/* Whether --pid, the configuration or --app names it; --app does if it covers all its connections.
+ */
 static bool is_named_at_all(const struct judge *judge, struct suspect *suspect)
 {
 	if (is_named_for_emergency(judge, suspect))

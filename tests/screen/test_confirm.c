@@ -211,7 +211,7 @@ static void what_cannot_be_logged_is_asked_about(void **state)
 	assert_true(term_wait_text(term, "Enter again goes on"));
 	assert_true(term_shows(term, "actions.jsonl"));
 	assert_nothing_ended();
-	/* the answer may be no */
+	/* Esc declines */
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "leaked connections?"));
 	assert_nothing_ended();

@@ -45,7 +45,7 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 22 connections?"));
 	assert_true(term_wait_text(term, "found by their sockets"));
-	/* neither Enter alone nor another word will do; its letters are no keys */
+	/* neither Enter alone nor another word confirms; letters are typed, and run no command */
 	term_press(term, "Enter q k Enter");
 	assert_true(term_wait_text(term, "type stop, then Enter: qk"));
 	assert_true(live_running(first) && live_running(second));

@@ -18,7 +18,7 @@
 struct live_group {
 	const char *const *settings; /* of the server: live_server_start() */
 	int oldest;                  /* major version of PostgreSQL that the tests need; 0: any */
-	bool wide;                   /* live_wide_server_start(): for PgBouncer and for nobody */
+	bool wide;                   /* live_wide_server_start() */
 	const char *sql;             /* run by a superuser once the server runs: roles, tables */
 	void (*set_up)(void);        /* after that */
 	void (*take_down)(void);     /* before the server is stopped */
