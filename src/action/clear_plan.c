@@ -44,7 +44,7 @@ struct action *clear_plan(
 {
 	struct action *action = action_new(ACTION_CLEAR_PAGES, assessment->n_pools);
 	action->made_at = assessment->now;
-	action->server = assessment_server(assessment, action->arena);
+	action_set_server(action, assessment);
 	for (size_t i = 0; i < assessment->n_pools; i++) {
 		const struct pool *pool = &assessment->pools[i];
 		if (pool_is_past(pool) && pool->page->uid == uid && is_in_scope(rules, pool->page))

@@ -167,8 +167,6 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 			.arena = arena,
 			.kind = ACTION_EMERGENCY,
 			.made_at = assessment->now,
-			.server = assessment_server(assessment, arena),
-			.role = arena_strdup(arena, assessment->server.user),
 			.stop_way = options->force ? STOP_BY_KILL : STOP_THEN_KILL,
 			.grace = options->grace,
 		},
@@ -178,6 +176,7 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 		.only_named = options->n_pids > 0,
 		.counted = -1,
 	};
+	action_set_server(&emergency->action, assessment);
 	if (assessment->peers)
 		emergency_skip_judge(assessment, options, facts, n_facts, emergency);
 	emergency->gone = emergency_plan_sessions(emergency, assessment, options->applications);

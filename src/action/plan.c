@@ -112,9 +112,7 @@ static struct action *new_plan(const struct assessment *assessment, enum action_
 {
 	struct action *plan = action_new(kind, assessment->n_connections);
 	plan->made_at = assessment->now;
-	plan->server = assessment_server(assessment, plan->arena);
-	plan->server_name = arena_strdup(plan->arena, assessment->server.name);
-	plan->role = arena_strdup(plan->arena, assessment->server.user);
+	action_set_server(plan, assessment);
 	return plan;
 }
 

@@ -4,6 +4,9 @@
 #include <signal.h>
 
 #include "base/arena.h"
+#include "base/instant.h"
+#include "model/activity.h"
+#include "model/assessment.h"
 
 static const char *const kind_names[] = {
 	[ACTION_KILL_LEAKED] = "kill_leaked",
@@ -53,6 +56,27 @@ struct action *action_new(enum action_kind kind, size_t most)
 		.steps = arena_array(arena, most, sizeof(*action->steps)),
 	};
 	return action;
+}
+
+void action_set_server(struct action *action, const struct assessment *assessment)
+{
+	struct arena *arena = action->arena;
+	const struct server_state *server = &assessment->server;
+	const struct activity *activity = assessment->activity;
+	action->server = assessment_server(assessment, arena);
+	action->role = arena_strdup(arena, server->user);
+	action->at = (struct action_server){
+		.present = true,
+		.host = arena_strdup(arena, server->host),
+		.port = server->port,
+		.database = arena_strdup(arena, server->database),
+		.user = action->role,
+		.version = activity ? activity->server.version : -1,
+		.started_at = activity ? activity->server.started_at : INSTANT_UNKNOWN,
+		.status = server_status_name(server->status),
+		.pooler = server->pooler,
+		.name = arena_strdup(arena, server->name),
+	};
 }
 
 void action_free(struct action *action)

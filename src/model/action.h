@@ -13,6 +13,7 @@
 #include "model/verdict.h"
 
 struct arena;
+struct assessment;
 
 enum action_kind {
 	ACTION_KILL_LEAKED,
@@ -116,13 +117,26 @@ enum stop_way {
 	STOP_NEVER_KILL /* SIGTERM; after the grace it is left as it is */
 };
 
+/* The server of an action, as it was when the plan was made. What is not known is NULL, −1 or
+ * INSTANT_UNKNOWN. */
+struct action_server {
+	bool present;
+	const char *host, *database, *user;
+	int32_t port;
+	int version;        /* 150020 */
+	int64_t started_at; /* server clock */
+	const char *status; /* server_status_name() */
+	bool pooler;
+	const char *name; /* of the configuration */
+};
+
 struct action {
 	struct arena *arena; /* owns everything here, the action too */
 	enum action_kind kind;
 	int64_t made_at;
-	const char *server;      /* "app @ 127.0.0.1:5432"; NULL: none */
-	const char *server_name; /* of the configuration; NULL: none */
-	const char *role;        /* the database role that acts; NULL when not known */
+	const char *server; /* "app @ 127.0.0.1:5432"; NULL: none */
+	struct action_server at;
+	const char *role; /* the database role that acts; NULL when not known */
 	struct action_step *steps;
 	size_t n_steps;
 	enum stop_way stop_way; /* of its processes */
@@ -135,6 +149,8 @@ struct action {
 
 /* A new action without steps, in a new arena; there is room for `most` steps. Never NULL. */
 struct action *action_new(enum action_kind kind, size_t most);
+/* Sets server, `at` and role, copied. */
+void action_set_server(struct action *action, const struct assessment *assessment);
 /* Frees it; NULL is allowed. */
 void action_free(struct action *action);
 

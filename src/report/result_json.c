@@ -85,6 +85,20 @@ static const struct json_field left_fields[] = {
 };
 static const struct json_table left_table = TABLE(left_fields);
 
+/* As in a snapshot, but for what has an age. */
+static const struct json_field server_fields[] = {
+	{ "host", FIELD_NAME, AT(action_server, host) },
+	{ "port", FIELD_POSITIVE, AT(action_server, port) },
+	{ "database", FIELD_NAME, AT(action_server, database) },
+	{ "version", FIELD_COUNT, AT(action_server, version) },
+	{ "started_at", FIELD_INSTANT, AT(action_server, started_at) },
+	{ "status", FIELD_NAME, AT(action_server, status) },
+	{ "pooler", FIELD_FLAG, AT(action_server, pooler) },
+	{ "user", FIELD_NAME, AT(action_server, user) },
+	{ "name", FIELD_NAME, AT(action_server, name) },
+};
+static const struct json_table server_table = TABLE(server_fields);
+
 enum list {
 	LIST_TARGETS,
 	LIST_SPARED,
@@ -95,7 +109,8 @@ enum list {
 /* An action or an emergency. */
 struct result_row {
 	int schema;
-	const char *action, *server, *server_name, *error;
+	const char *action, *error;
+	struct action_server server;
 	int64_t at, made_at, terminated;
 	bool dry_run, connected, interrupted;
 	int connections_left;
@@ -104,13 +119,12 @@ struct result_row {
 /* What the results of an action and of the guard have in common. */
 /* clang-format off */
 #define RESULT_FIELDS \
-	{ "server", FIELD_NAME, AT(result_row, server) }, \
+	{ "server", FIELD_OPTIONAL, AT(result_row, server), .table = &server_table }, \
 	{ "made_at", FIELD_INSTANT, AT(result_row, made_at) }, \
 	{ "targets", FIELD_LIST, LIST_TARGETS }, \
 	{ "terminated", FIELD_LARGE, AT(result_row, terminated) }, \
 	{ "survivors", FIELD_LIST, LIST_SURVIVORS }, \
-	{ "error", FIELD_NAME, AT(result_row, error) }, \
-	{ "server_name", FIELD_NAME, AT(result_row, server_name) }
+	{ "error", FIELD_NAME, AT(result_row, error) }
 /* clang-format on */
 
 static const struct json_field action_fields[] = {
@@ -134,7 +148,7 @@ static const struct json_field emergency_fields[] = {
 	{ "schema", FIELD_COUNT, AT(result_row, schema) },
 	{ "action", FIELD_NAME, AT(result_row, action) },
 	{ "dry_run", FIELD_FLAG, AT(result_row, dry_run) },
-	{ "server", FIELD_NAME, AT(result_row, server) },
+	{ "server", FIELD_OPTIONAL, AT(result_row, server), .table = &server_table },
 	{ "made_at", FIELD_INSTANT, AT(result_row, made_at) },
 	{ "connected", FIELD_FLAG, AT(result_row, connected) },
 	{ "targets", FIELD_LIST, LIST_TARGETS },
@@ -284,8 +298,7 @@ static int print_action(const struct json_table *table, const struct action *pla
 		.at = at,
 		.action = action_kind_name(plan->kind),
 		.dry_run = dry_run,
-		.server = plan->server,
-		.server_name = plan->server_name,
+		.server = plan->at,
 		.made_at = plan->made_at,
 		.terminated = plan->has_no_rows ? -1 : (int64_t)action_count_done(plan),
 		.error = plan->blind,
@@ -313,7 +326,7 @@ int emergency_report_json(const struct emergency *emergency, bool dry_run, FILE 
 		.schema = SCHEMA,
 		.action = "emergency",
 		.dry_run = dry_run,
-		.server = action->server,
+		.server = action->at,
 		.made_at = action->made_at,
 		.connected = emergency->connected,
 		.terminated = (int64_t)(action_count_done(action) + ended),

@@ -212,7 +212,7 @@ static void kill_leaked_ends_those_of_each(void **state)
 		int pid;
 	} ended[] = { { "shop", here }, { "web", there } };
 	for (size_t i = 0; i < 2; i++) {
-		json_t *lines = lines_of(run.out, "server_name", ended[i].name);
+		json_t *lines = lines_of(run.out, "server.name", ended[i].name);
 		assert_int_equal(json_array_size(lines), 1);
 		json_t *step =
 			live_find_number(json_array_get(lines, 0), "targets", "pid", ended[i].pid);
@@ -220,7 +220,7 @@ static void kill_leaked_ends_those_of_each(void **state)
 		assert_string_equal(live_text(step, "result"), "terminated");
 		json_decref(lines);
 	}
-	assert_int_equal(count_lines(run.out, "server_name", "dead"), 1);
+	assert_int_equal(count_lines(run.out, "server.name", "dead"), 1);
 	live_run_clear(&run);
 }
 
@@ -266,8 +266,8 @@ static void the_guard_watches_each(void **state)
 	CLEANUP(cleanup_free) char *of_web = mem_printf("web: session %d (", there);
 	live_wait_err(guard, of_shop, WAIT_MS);
 	live_wait_err(guard, of_web, WAIT_MS);
-	live_wait_out(guard, "\"server_name\":\"shop\"", WAIT_MS);
-	live_wait_out(guard, "\"server_name\":\"web\"", WAIT_MS);
+	live_wait_out(guard, "\"name\":\"shop\"", WAIT_MS);
+	live_wait_out(guard, "\"name\":\"web\"", WAIT_MS);
 	live_signal(guard, SIGTERM);
 	assert_int_equal(live_finish(guard, WAIT_MS), 0);
 }

@@ -25,6 +25,18 @@
 #define EXPECTED     "tests/data/report/results.jsonl"
 #define MADE_AT      (INT64_C(1700000000) * USEC_PER_SEC + 123456)
 
+static const struct action_server shop = {
+	.present = true,
+	.host = "127.0.0.1",
+	.port = 5432,
+	.database = "app",
+	.version = 150020,
+	.started_at = MADE_AT,
+	.status = "ok",
+	.user = "monitor",
+	.name = "shop",
+};
+
 static struct action_step sessions[] = {
 	{ .kind = STEP_SESSION,
 		.selected = true,
@@ -112,7 +124,7 @@ static void print_actions(FILE *file)
 	struct action action = {
 		.kind = ACTION_KILL_LEAKED,
 		.made_at = MADE_AT,
-		.server = "app @ 127.0.0.1:5432",
+		.at = shop,
 		.steps = sessions,
 		.n_steps = COUNT(sessions),
 	};
@@ -122,7 +134,7 @@ static void print_actions(FILE *file)
 	action.blind = "the server lets nobody in";
 	assert_int_equal(result_print_json(&action, false, file), 0);
 	action.has_no_rows = true;
-	action.server = NULL;
+	action.at.present = false;
 	assert_int_equal(result_print_json(&action, true, file), 0);
 }
 
@@ -133,7 +145,7 @@ static void print_emergencies(FILE *file)
 	struct emergency emergency = {
 		.action = { .kind = ACTION_EMERGENCY,
 			.made_at = MADE_AT,
-			.server = "app @ 127.0.0.1:5432",
+			.at = shop,
 			.steps = processes,
 			.n_steps = COUNT(processes) },
 		.connected = true,
