@@ -6,7 +6,8 @@
  *
  *	server NET.0.2 -- NET.0.1 machine NET.1.1 -- NET.1.2 application
  *
- * NET depends on the process: what runs beside this program is never at the same address. */
+ * NET, and that of IPv6, depend on the process: what runs beside this program is never at the same
+ * address. */
 #include "live_group.h"
 
 #include <fcntl.h>
@@ -29,13 +30,14 @@
 static char net[16], server_address[32], application_address[32], gateway[32];
 
 /* The server's other addresses. */
-static char virtual_address[32];
-#define OVER_IPV6 "fd00:0::2"
+static char net6[16], virtual_address[32], ipv6_address[32];
 
 static void choose_addresses(void)
 {
 	snprintf(net, sizeof(net), "100.%d", 64 + (int)getpid() % 64);
 	snprintf(server_address, sizeof(server_address), "%s.0.2", net);
+	snprintf(net6, sizeof(net6), "fd00:%x", (unsigned)getpid() & 0xffff);
+	snprintf(ipv6_address, sizeof(ipv6_address), "%s:0::2", net6);
 	snprintf(virtual_address, sizeof(virtual_address), "%s.0.3", net);
 	snprintf(application_address, sizeof(application_address), "%s.1.2", net);
 	snprintf(gateway, sizeof(gateway), "%s.1.1", net);
@@ -73,7 +75,7 @@ static struct live_program *start_holder(bool new_namespace)
 static void lay_cable(const struct live_program *holder, int number)
 {
 	CLEANUP(cleanup_free)
-	char *script = mem_printf("n=%d p=%d net=%s\n"
+	char *script = mem_printf("n=%d p=%d net=%s net6=%s\n"
 				  "inside() { nsenter -n -t $p \"$@\"; }\n"
 				  "ip link add cable$n type veth peer name eth0 netns $p\n"
 				  "ip addr add $net.$n.1/24 dev cable$n\n"
@@ -82,10 +84,10 @@ static void lay_cable(const struct live_program *holder, int number)
 				  "inside ip link set eth0 up\n"
 				  "inside ip link set lo up\n"
 				  "inside ip route add default via $net.$n.1\n"
-				  "ip addr add fd00:$n::1/64 dev cable$n nodad\n"
-				  "inside ip addr add fd00:$n::2/64 dev eth0 nodad\n"
-				  "inside ip route add default via fd00:$n::1\n",
-		number, (int)live_pid(holder), net);
+				  "ip addr add $net6:$n::1/64 dev cable$n nodad\n"
+				  "inside ip addr add $net6:$n::2/64 dev eth0 nodad\n"
+				  "inside ip route add default via $net6:$n::1\n",
+		number, (int)live_pid(holder), net, net6);
 	shell(script);
 }
 
@@ -170,9 +172,9 @@ static struct place {
 	{ "beside_unix", OF_SERVER, .over_unix = true, .matched_by = "namespace" },
 	{ "far_unix", OF_APPLICATION, .over_unix = true, .matched_by = "namespace" },
 	{ "far_virtual", OF_APPLICATION, .matched_by = "namespace", .address = virtual_address },
-	{ "far_ipv6", OF_APPLICATION, .matched_by = "namespace", .address = OVER_IPV6 },
+	{ "far_ipv6", OF_APPLICATION, .matched_by = "namespace", .address = ipv6_address },
 	{ "machine", MACHINE, .matched_by = "tcp" },
-	{ "machine_ipv6", MACHINE, .matched_by = "tcp", .address = OVER_IPV6 },
+	{ "machine_ipv6", MACHINE, .matched_by = "tcp", .address = ipv6_address },
 	{ "machine_unix", MACHINE, .over_unix = true, .matched_by = "unix" },
 	{ "far_port", OF_APPLICATION, .published = gateway, .matched_by = "nat" },
 	{ "machine_port", MACHINE, .published = gateway, .matched_by = "nat" },
