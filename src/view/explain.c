@@ -154,8 +154,10 @@ static const char *explain_leak(
 	case REASON_HELD_TOO_LONG: return explain_held(arena, limits, connection);
 	case REASON_IDLE_IN_TRANSACTION_TOO_LONG:
 		return explain_limit(arena, "Idle in transaction", limits->transaction);
-	default: return explain_limit(arena, "Idle", limits->idle);
+	case REASON_IDLE_TOO_LONG: return explain_limit(arena, "Idle", limits->idle);
+	case REASON_NONE: break;
 	}
+	return NULL;
 }
 
 /* Of a borrowed connection at rest that is within its limit; NULL if no limit counts for it. */

@@ -187,12 +187,13 @@ static void columns_are_the_users_in_his_order(void **state)
 	(void)state;
 	static const char *const names[] = { "pid", "age", "user", "txn", "wait", "query" };
 	static const char *const order[] = { "BACKEND", "AGE", "USER", "TXN", "WAIT", "QUERY" };
+	const size_t count = sizeof(names) / sizeof(names[0]);
 	struct table *table = set_up();
-	ui_set_columns(&table->ui, names, 6);
-	assert_int_equal(table->ui.n_columns, 6);
+	ui_set_columns(&table->ui, names, count);
+	assert_int_equal(table->ui.n_columns, count);
 	CLEANUP(cleanup_free) char *line = headings(table, 160);
 	const char *at = line;
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < count; i++) {
 		at = strstr(at, order[i]);
 		assert_non_null(at);
 	}
