@@ -19,9 +19,11 @@ static void count(struct assessment *assessment, struct client_processes *proces
 {
 	size_t n;
 	const struct socket_owner *owner = peers_owners(assessment->peers, inode, &n);
-	if (owner)
-		assessment->processes[client_processes_use(processes, owner->process)]
-			.connections++;
+	if (!owner)
+		return;
+	/* first of all: it may move the list */
+	uint32_t process = client_processes_use(processes, owner->process);
+	assessment->processes[process].connections++;
 }
 
 void holders_list(struct assessment *assessment, const struct networks *networks,
