@@ -191,7 +191,9 @@ static void forwarders_are_left_alone_and_applications_are_not(void **state)
 	assert_fate(result, unknown, "forwarder");
 	assert_fate(result, tunnel, "sshd");
 	assert_fate(result, vacuum, "client_program");
-	assert_true(live_running(first) && live_running(second));
+	/* socat serves one connection alone, so the application behind it is proven */
+	assert_fate(result, second, "terminated");
+	assert_true(live_running(first));
 	json_decref(result);
 	live_run_clear(&run);
 
@@ -199,7 +201,7 @@ static void forwarders_are_left_alone_and_applications_are_not(void **state)
 	run = live_dbtop("--emergency", "--yes", "--json", behind_unknown, NULL);
 	result = live_parse_json(run.out);
 	assert_fate(result, first, "terminated");
-	assert_true(live_running(unknown) && live_running(second));
+	assert_true(live_running(unknown));
 	json_decref(result);
 	live_run_clear(&run);
 }
