@@ -3,7 +3,7 @@
  * A machine is a network namespace, and a view of processes of its own. dbtop runs in the tests'
  * own namespace, and sees no process of the others:
  *
- *	host b, with the server: NET.0.2 -- NET.0.1 here NET.1.1 -- NET.1.2 host a
+ *	host b, with the server: NET.2 -- NET.1 here NET.17 -- NET.18 host a
  *
  * The server is a child of this program, so the agent of b could see all processes: it runs as the
  * server's user, to whom those of a are closed. NET depends on the process: what runs beside this
@@ -29,11 +29,14 @@ static char *run_in_a; /* a command that runs its arguments on a */
 static unsigned servers_uid, servers_gid;
 static const char *folder;
 
+/* An address that two namespaces of the machine have is not matched: those of programs that run at
+ * the same time differ. Each cable has 16 of them. */
 static void choose_addresses(void)
 {
-	snprintf(net, sizeof(net), "100.%d", 64 + (int)getpid() % 64);
-	snprintf(address_of_b, sizeof(address_of_b), "%s.0.2", net);
-	snprintf(address_of_a, sizeof(address_of_a), "%s.1.2", net);
+	int number = (int)getpid();
+	snprintf(net, sizeof(net), "100.%d.%d", 64 + number / 256 % 64, number % 256);
+	snprintf(address_of_b, sizeof(address_of_b), "%s.2", net);
+	snprintf(address_of_a, sizeof(address_of_a), "%s.18", net);
 }
 
 static void shell(const char *script)
@@ -125,15 +128,15 @@ static void write_ssh(void)
 
 static void lay_cable(const struct live_program *host, int number)
 {
-	shell_of(mem_printf("n=%d p=%d net=%s\n"
+	shell_of(mem_printf("n=%d p=%d near=%s.%d far=%s.%d\n"
 			    "inside() { nsenter -n -t $p \"$@\"; }\n"
 			    "ip link add cable$n type veth peer name eth0 netns $p\n"
-			    "ip addr add $net.$n.1/24 dev cable$n\n"
+			    "ip addr add $near/28 dev cable$n\n"
 			    "ip link set cable$n up\n"
-			    "inside ip addr add $net.$n.2/24 dev eth0\n"
+			    "inside ip addr add $far/28 dev eth0\n"
 			    "inside ip link set eth0 up\n"
-			    "inside ip route add default via $net.$n.1\n",
-		number, (int)live_pid(host), net));
+			    "inside ip route add default via $near\n",
+		number, (int)live_pid(host), net, 16 * number + 1, net, 16 * number + 2));
 }
 
 /* The user and the group of a backend: both must match for its descriptors to be read. */

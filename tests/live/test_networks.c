@@ -4,7 +4,7 @@
  * The tests' own namespace (the machine) is a new one, so that nothing of the real machine is
  * touched. The server's namespace and the application's are connected to it by cables:
  *
- *	server NET.0.2 -- NET.0.1 machine NET.1.1 -- NET.1.2 application
+ *	server NET.2 -- NET.1 machine NET.17 -- NET.18 application
  *
  * NET, and that of IPv6, depend on the process: what runs beside this program is never at the same
  * address. */
@@ -32,15 +32,18 @@ static char net[16], server_address[32], application_address[32], gateway[32];
 /* The server's other addresses. */
 static char net6[16], virtual_address[32], ipv6_address[32];
 
+/* An address that two namespaces of the machine have is not matched: those of programs that run at
+ * the same time differ. Each cable has 16 of them. */
 static void choose_addresses(void)
 {
-	snprintf(net, sizeof(net), "100.%d", 64 + (int)getpid() % 64);
-	snprintf(server_address, sizeof(server_address), "%s.0.2", net);
+	int number = (int)getpid();
+	snprintf(net, sizeof(net), "100.%d.%d", 64 + number / 256 % 64, number % 256);
+	snprintf(server_address, sizeof(server_address), "%s.2", net);
 	snprintf(net6, sizeof(net6), "fd00:%x", (unsigned)getpid() & 0xffff);
 	snprintf(ipv6_address, sizeof(ipv6_address), "%s:0::2", net6);
-	snprintf(virtual_address, sizeof(virtual_address), "%s.0.3", net);
-	snprintf(application_address, sizeof(application_address), "%s.1.2", net);
-	snprintf(gateway, sizeof(gateway), "%s.1.1", net);
+	snprintf(virtual_address, sizeof(virtual_address), "%s.3", net);
+	snprintf(application_address, sizeof(application_address), "%s.18", net);
+	snprintf(gateway, sizeof(gateway), "%s.17", net);
 }
 
 static int machine; /* a descriptor of the machine's namespace */
@@ -75,19 +78,19 @@ static struct live_program *start_holder(bool new_namespace)
 static void lay_cable(const struct live_program *holder, int number)
 {
 	CLEANUP(cleanup_free)
-	char *script = mem_printf("n=%d p=%d net=%s net6=%s\n"
+	char *script = mem_printf("n=%d p=%d net6=%s near=%s.%d far=%s.%d\n"
 				  "inside() { nsenter -n -t $p \"$@\"; }\n"
 				  "ip link add cable$n type veth peer name eth0 netns $p\n"
-				  "ip addr add $net.$n.1/24 dev cable$n\n"
+				  "ip addr add $near/28 dev cable$n\n"
 				  "ip link set cable$n up\n"
-				  "inside ip addr add $net.$n.2/24 dev eth0\n"
+				  "inside ip addr add $far/28 dev eth0\n"
 				  "inside ip link set eth0 up\n"
 				  "inside ip link set lo up\n"
-				  "inside ip route add default via $net.$n.1\n"
+				  "inside ip route add default via $near\n"
 				  "ip addr add $net6:$n::1/64 dev cable$n nodad\n"
 				  "inside ip addr add $net6:$n::2/64 dev eth0 nodad\n"
 				  "inside ip route add default via $net6:$n::1\n",
-		number, (int)live_pid(holder), net, net6);
+		number, (int)live_pid(holder), net6, net, 16 * number + 1, net, 16 * number + 2);
 	shell(script);
 }
 
@@ -105,9 +108,9 @@ static void publish(void)
 		" chain in { type nat hook prerouting priority dstnat;\n"
 		"  tcp dport %d dnat to $to; }\n"
 		" chain own { type nat hook output priority -100;\n"
-		"  ip daddr { 127.0.0.0/8, $net.0.1, $net.1.1 } tcp dport %d dnat to $to; }\n"
+		"  ip daddr { 127.0.0.0/8, $net.1, $net.17 } tcp dport %d dnat to $to; }\n"
 		" chain out { type nat hook postrouting priority srcnat;\n"
-		"  oifname cable0 ip saddr { 127.0.0.0/8, $net.1.0/24 } ct status dnat masquerade; "
+		"  oifname cable0 ip saddr { 127.0.0.0/8, $net.16/28 } ct status dnat masquerade; "
 		"}\n"
 		"}\n"
 		"END\n",
@@ -145,7 +148,7 @@ static void set_up(void)
 	      " echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
 	lay_cable(in_server, 0);
 	CLEANUP(cleanup_free)
-	char *more = mem_printf("nsenter -n -t %d ip addr add %s/24 dev eth0",
+	char *more = mem_printf("nsenter -n -t %d ip addr add %s/28 dev eth0",
 		(int)live_pid(in_server), virtual_address);
 	shell(more);
 	lay_cable(in_application, 1);
@@ -538,7 +541,7 @@ static void start_guest(struct guest *guest, unsigned choice)
 								   : NULL;
 	if (contained) {
 		guest->container = start_holder(true);
-		lay_cable(guest->container, 10 + (int)(guest - guests));
+		lay_cable(guest->container, 3 + (int)(guest - guests));
 		home = guest->container;
 	}
 	const char *conninfo = place->over_unix && !contained
@@ -577,7 +580,7 @@ static void bury(struct live_program *dbtop, struct guest *guest)
 	CLEANUP(cleanup_free)
 	char *unplugged =
 		mem_printf("while ip link show cable%d 2>/dev/null >&2; do sleep 0.05; done",
-			10 + (int)(guest - guests));
+			3 + (int)(guest - guests));
 	shell(unplugged);
 	*guest = (struct guest){ .number = -1 };
 }
