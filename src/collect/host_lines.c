@@ -366,7 +366,7 @@ int host_lines_read_question(struct arena *arena, const char *line, size_t lengt
 	}
 	reading.is_wrong |= question.n_ports == 0;
 	const char *own = get_text(&reading, reading.root, "own", ENDPOINT_TEXT_MAX);
-	if (own && !endpoint_parse(own, &question.own))
+	if (own && (!endpoint_parse(own, &question.own) || !question.own.port))
 		reading.is_wrong = true;
 	question.add = get_ends(&reading, "add", &question.n_add);
 	question.drop = get_ends(&reading, "drop", &question.n_drop);

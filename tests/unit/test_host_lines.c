@@ -106,6 +106,8 @@ static void what_is_no_such_line_is_refused(void **state)
 			"not a line", -EPROTO },
 		{ read_question, "{\"question\":1,\"target\":0,\"ports\":[1],\"add\":[\"unix:0\"]}",
 			"not a line", -EPROTO },
+		{ read_question, "{\"question\":1,\"target\":0,\"ports\":[1],\"own\":\"10.0.0.1\"}",
+			"not a line", -EPROTO },
 		{ read_question,
 			"{\"question\":1,\"target\":0,\"ports\":[1],\"add\":[\"10.0.0.1\"]}",
 			"not a line", -EPROTO },
