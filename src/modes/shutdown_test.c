@@ -44,6 +44,9 @@ enum step {
 	STEP_CLEANING,
 };
 
+/* Between the scans while the command is not ready. */
+#define SCAN_PAUSE (500 * USEC_PER_MSEC)
+
 struct test {
 	struct app *app;
 	struct run *run;
@@ -60,7 +63,7 @@ struct test {
 	long round;
 	struct command child;
 	struct watch *watch;
-	int64_t began_at, ready_at; /* monotonic */
+	int64_t began_at, ready_at, scanned_at; /* monotonic */
 	struct arena *round_arena;
 	struct shutdown_verdict verdict;
 };
@@ -350,6 +353,27 @@ static void on_begun(void *data, size_t server)
 		fail_to_begin(test);
 }
 
+/* Whether a scan may show whose a session is that came through a forwarder: the command's own
+ * sockets do not. */
+static bool wants_scan(const struct assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (!assessment->connections[i].scanned || assessment->connections[i].n_may_be)
+			return true;
+	return false;
+}
+
+static void scan_until_ready(struct test *test)
+{
+	int64_t now = instant_monotonic();
+	struct target *target = run_target(test->run);
+	if (test->step != STEP_WAITING || now - test->scanned_at < SCAN_PAUSE ||
+		!wants_scan(target_assessment(target)))
+		return;
+	test->scanned_at = now;
+	target_scan(target);
+}
+
 static void on_assessed(void *data, size_t server)
 {
 	(void)server;
@@ -357,6 +381,7 @@ static void on_assessed(void *data, size_t server)
 	if (!test->watch)
 		return;
 	watch_assessed(test->watch);
+	scan_until_ready(test);
 	cleaning_assessed(test->cleaning);
 }
 
