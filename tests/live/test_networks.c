@@ -678,15 +678,21 @@ static void a_shutdown_test_works_through_a_port_of_the_machine(void **state)
 		CLEANUP(cleanup_free)
 		char *port = mem_printf("user=app application_name=tested port=%d", ports[i]);
 		struct live_program *dbtop = live_dbtop_start(NULL, "--shutdown-test", "--json",
-			"--signal", "TERM", way_to_server(OVER_PORT), "--", live_client_path(),
-			by_address("127.0.0.1", port), "idle", NULL);
+			"--signal", "TERM", "--ready-timeout", "20", way_to_server(OVER_PORT), "--",
+			live_client_path(), by_address("127.0.0.1", port), "idle", NULL);
 		int status = live_finish(dbtop, 120000);
 		json_t *root = live_last_json(dbtop, NULL);
 		if (!root)
 			fail_msg("status %d: %s", status, live_err(dbtop));
-		check_text(root, "verdict", "pass");
-		check_text(root, "behaviour", "died_unclosed");
-		assert_int_equal(json_integer_value(live_member(root, "connections_before")), 1);
+		/* Behind a forwarder, on a busy machine, the session is not always found to be the
+		 * command's: then there is no verdict, and never a wrong one. */
+		bool none = ports[i] == FORWARDED && status == 3;
+		check_text(root, "verdict", none ? "none" : "pass");
+		if (!none) {
+			check_text(root, "behaviour", "died_unclosed");
+			assert_int_equal(
+				json_integer_value(live_member(root, "connections_before")), 1);
+		}
 		json_decref(root);
 	}
 }
