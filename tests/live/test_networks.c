@@ -678,8 +678,9 @@ static void a_shutdown_test_works_through_a_port_of_the_machine(void **state)
 		CLEANUP(cleanup_free)
 		char *port = mem_printf("user=app application_name=tested port=%d", ports[i]);
 		struct live_program *dbtop = live_dbtop_start(NULL, "--shutdown-test", "--json",
-			"--signal", "TERM", "--ready-timeout", "20", way_to_server(OVER_PORT), "--",
-			live_client_path(), by_address("127.0.0.1", port), "idle", NULL);
+			"--signal", "TERM", "--ready-timeout", ports[i] == FORWARDED ? "20" : "60",
+			way_to_server(OVER_PORT), "--", live_client_path(),
+			by_address("127.0.0.1", port), "idle", NULL);
 		int status = live_finish(dbtop, 120000);
 		json_t *root = live_last_json(dbtop, NULL);
 		if (!root)
