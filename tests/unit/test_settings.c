@@ -159,7 +159,7 @@ static void the_others_of_the_configuration_are_added(void **state)
 	assert_non_null(app.servers[2].password_command);
 	assert_string_equal(app.servers[2].name, "up");
 	assert_null(strstr(app.servers[2].command, "elsewhere"));
-	/* one that cannot be read is told of, and stops no other */
+	/* one that cannot be read is reported, and the others are taken all the same */
 	assert_non_null(error);
 	assert_int_equal(strncmp(error, "bad: ", 5), 0);
 	assert_null(strchr(error, '\n'));
