@@ -44,7 +44,7 @@ enum step {
 	STEP_CLEANING,
 };
 
-/* Between the scans while the command is not ready. */
+/* Between the scans before the signal. */
 #define SCAN_PAUSE (500 * USEC_PER_MSEC)
 
 struct test {
@@ -353,25 +353,16 @@ static void on_begun(void *data, size_t server)
 		fail_to_begin(test);
 }
 
-/* Whether a scan may show whose a session is that came through a forwarder: the command's own
- * sockets do not. */
-static bool wants_scan(const struct assessment *assessment)
-{
-	for (size_t i = 0; i < assessment->n_connections; i++)
-		if (!assessment->connections[i].scanned || assessment->connections[i].n_may_be)
-			return true;
-	return false;
-}
-
-static void scan_until_ready(struct test *test)
+/* Until the signal, whose a session is that comes through a forwarder is known from scans alone:
+ * the command's own sockets do not lead to the server. One scan may not show it, for instance
+ * because a network namespace ended meanwhile. */
+static void scan_before_signal(struct test *test)
 {
 	int64_t now = instant_monotonic();
-	struct target *target = run_target(test->run);
-	if (test->step != STEP_WAITING || now - test->scanned_at < SCAN_PAUSE ||
-		!wants_scan(target_assessment(target)))
+	if (shutdown_has_begun(watch_record(test->watch)) || now - test->scanned_at < SCAN_PAUSE)
 		return;
 	test->scanned_at = now;
-	target_scan(target);
+	target_scan(run_target(test->run));
 }
 
 static void on_assessed(void *data, size_t server)
@@ -381,7 +372,7 @@ static void on_assessed(void *data, size_t server)
 	if (!test->watch)
 		return;
 	watch_assessed(test->watch);
-	scan_until_ready(test);
+	scan_before_signal(test);
 	cleaning_assessed(test->cleaning);
 }
 
