@@ -182,6 +182,7 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 	emergency->gone = emergency_plan_sessions(emergency, assessment, options->applications);
 	emergency->held =
 		plan_those(emergency, assessment, ends_with_process, options->applications);
+	emergency->hosts = findings_list_hosts(assessment, arena, &emergency->n_hosts);
 	if (emergency->has_room && !is_restricted(options))
 		emergency_untick(emergency);
 	return emergency;

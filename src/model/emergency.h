@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "model/action.h"
+#include "model/findings.h"
 
 struct arena;
 
@@ -63,6 +64,8 @@ struct emergency {
 	struct action *gone; /* sessions whose client is gone already: these are ended, too */
 	/* connections of the processes to be stopped, to show what is lost */
 	struct action *held;
+	struct findings_host *hosts; /* other machines: nothing of theirs is stopped from here */
+	size_t n_hosts;
 
 	enum emergency_phase phase;
 	struct action *rounds[EMERGENCY_ROUNDS_MAX];

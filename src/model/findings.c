@@ -3,7 +3,10 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/plural.h"
@@ -104,16 +107,18 @@ static bool is_out_of_reach(
 		: assessment->processes[connection->owner].process.host != NULL;
 }
 
+static bool is_unreached(const struct assessment *assessment, const struct connection *connection)
+{
+	return connection->in_scope && connection->backend->kind == BACKEND_CLIENT &&
+		is_out_of_reach(assessment, connection) && connection->end != CLIENT_END_GONE &&
+		may_be_stopped(connection->verdict.protection);
+}
+
 size_t findings_count_without_process(const struct assessment *assessment)
 {
 	size_t count = 0;
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		count += connection->in_scope && connection->backend->kind == BACKEND_CLIENT &&
-			is_out_of_reach(assessment, connection) &&
-			connection->end != CLIENT_END_GONE &&
-			may_be_stopped(connection->verdict.protection);
-	}
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		count += is_unreached(assessment, &assessment->connections[i]);
 	return count;
 }
 
@@ -209,13 +214,57 @@ char *findings_describe_blindness(const struct assessment *assessment, enum cert
 	return text;
 }
 
-/* The first host that has processes; NULL if there is none. */
-static const char *find_host(const struct assessment *assessment)
+static int compare_hosts(const void *left, const void *right)
 {
-	for (size_t i = 0; i < assessment->n_processes; i++)
-		if (assessment->processes[i].process.host && assessment->processes[i].connections)
-			return assessment->processes[i].process.host;
-	return NULL;
+	const struct findings_host *a = left, *b = right;
+	if (a->sessions != b->sessions)
+		return a->sessions > b->sessions ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+struct findings_host *findings_list_hosts(
+	const struct assessment *assessment, struct arena *arena, size_t *ret_count)
+{
+	struct findings_host *hosts = arena_array(arena, assessment->n_hosts, sizeof(*hosts));
+	size_t count = 0;
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		const struct connection *connection = &assessment->connections[i];
+		if (connection->owner == NO_PROCESS || !is_unreached(assessment, connection))
+			continue;
+		const char *name = assessment->processes[connection->owner].process.host;
+		size_t at = 0;
+		while (at < count && strcmp(hosts[at].name, name) != 0)
+			at++;
+		if (at == count && count == assessment->n_hosts)
+			continue;
+		if (at == count)
+			hosts[count++] = (struct findings_host){ arena_strdup(arena, name), 0 };
+		hosts[at].sessions++;
+	}
+	qsort(hosts, count, sizeof(*hosts), compare_hosts);
+	*ret_count = count;
+	return hosts;
+}
+
+/* Room for what is said of the hosts that are not named. */
+#define MORE_HOSTS_MAX 32
+
+/* ": ssh -t a dbtop --emergency; ssh -t b dbtop --emergency", as far as it fits. */
+static void add_hosts(
+	const struct findings_host *hosts, size_t n_hosts, char text[static FINDINGS_TEXT_MAX])
+{
+	size_t at = strlen(text);
+	for (size_t i = 0; i < n_hosts; i++) {
+		size_t left = FINDINGS_TEXT_MAX - at;
+		int length = snprintf(text + at, left, "%sssh -t %s dbtop --emergency",
+			i ? "; " : ": ", hosts[i].name);
+		if ((size_t)length + MORE_HOSTS_MAX >= left) {
+			snprintf(text + at, left, "%sand on %zu more hosts", i ? "; " : ", ",
+				n_hosts - i);
+			return;
+		}
+		at += (size_t)length;
+	}
 }
 
 char *findings_describe_unreached(
@@ -224,11 +273,14 @@ char *findings_describe_unreached(
 	size_t n = findings_count_without_process(assessment);
 	if (findings_has_no_rows(assessment) || n == 0)
 		return findings_describe_blindness(assessment, CERTAINTY_NONE, text);
-	const char *host = find_host(assessment);
+	struct arena *arena = arena_new();
+	size_t n_hosts;
+	const struct findings_host *hosts = findings_list_hosts(assessment, arena, &n_hosts);
 	snprintf(text, FINDINGS_TEXT_MAX,
 		"%zu session%s to processes that cannot be %s from here: run dbtop where they "
-		"run, as their user or as root%s%s%s",
-		n, n == 1 ? " belongs" : "s belong", host ? "stopped" : "seen",
-		host ? ": ssh -t " : "", host ? host : "", host ? " dbtop --emergency" : "");
+		"run, as their user or as root",
+		n, n == 1 ? " belongs" : "s belong", n_hosts ? "stopped" : "seen");
+	add_hosts(hosts, n_hosts, text);
+	arena_free(arena);
 	return text;
 }

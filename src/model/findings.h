@@ -7,6 +7,7 @@
 
 #include "model/verdict.h"
 
+struct arena;
 struct assessment;
 
 /* What is asked for. */
@@ -41,6 +42,17 @@ char *findings_describe_blindness(const struct assessment *assessment, enum cert
 /* The same for an emergency: sessions whose process cannot be seen from here come first. */
 char *findings_describe_unreached(
 	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX]);
+
+/* Another machine, and how many of its sessions an emergency there may end. */
+struct findings_host {
+	const char *name;
+	size_t sessions;
+};
+
+/* The other machines whose processes hold such sessions, each once, those with most sessions first.
+ * The list and the names are in the arena. */
+struct findings_host *findings_list_hosts(const struct assessment *assessment, struct arena *arena,
+	size_t *ret_count) __attribute__((returns_nonnull));
 
 /* The leaked connections in scope of at least this certainty, without those that may be protected
  * by what could not be read. */

@@ -26,13 +26,14 @@ enum kind {
 	LINE_PHASE,
 	LINE_PROCESS,
 	LINE_SESSION,
+	LINE_HOST,
 	LINE_LEFT,
 	LINE_VERDICT,
 };
 
 struct entry {
 	enum kind kind;
-	size_t index;                   /* of a phase, a row of `left` */
+	size_t index;                   /* of a phase, a row of `left`, a host */
 	const char *text;               /* LINE_HEADING */
 	const struct action_step *step; /* LINE_PROCESS, LINE_SESSION */
 };
@@ -301,6 +302,13 @@ static void format_session(
 	}
 }
 
+static void format_host(const struct sheet *sheet, size_t index, struct line *line)
+{
+	const struct findings_host *host = &sheet->emergency->hosts[index];
+	line_printf(line, STYLE_TEXT, "    ssh -t %s dbtop --emergency", host->name);
+	line_printf(line, STYLE_DIM, " · %zu session%s", host->sessions, plural_s(host->sessions));
+}
+
 static void format_left(const struct sheet *sheet, size_t index, struct line *line)
 {
 	const struct emergency_left *left = &sheet->emergency->left[index];
@@ -335,6 +343,7 @@ static void format(const struct sheet *sheet, const struct entry *entry, struct 
 	case LINE_PHASE: format_phase(sheet, entry->index, line); break;
 	case LINE_PROCESS: format_process(sheet, entry->step, line); break;
 	case LINE_SESSION: format_session(sheet, entry->step, line); break;
+	case LINE_HOST: format_host(sheet, entry->index, line); break;
 	case LINE_LEFT: format_left(sheet, entry->index, line); break;
 	case LINE_VERDICT: format_verdict(sheet->emergency, line); break;
 	}
@@ -421,6 +430,10 @@ static void fill_plan(struct sheet *sheet)
 		add_heading(sheet, "ended: sessions whose client is gone");
 	for (size_t i = 0; i < emergency->gone->n_steps; i++)
 		add_session(sheet, &emergency->gone->steps[i]);
+	if (emergency->n_hosts)
+		add_heading(sheet, "on other machines, to be run there");
+	for (size_t i = 0; i < emergency->n_hosts; i++)
+		add(sheet, (struct entry){ .kind = LINE_HOST, .index = i });
 	add_processes(sheet, is_left_alone, "left alone");
 }
 

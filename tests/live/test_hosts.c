@@ -434,10 +434,12 @@ static void the_emergency_stops_nothing_over_there(void **state)
 {
 	(void)state;
 	start_on_a("far", "idle");
-	json_t *root = look("--emergency --dry-run --host-agent a");
+	start_on_b(by_address("127.0.0.1", "beside"), "idle");
+	json_t *root = look("--emergency --dry-run --host-agent a --host-agent b");
 	assert_int_equal(json_array_size(live_member(root, "targets")), 0);
 	const char *error = live_text(root, "error");
-	if (!error || !strstr(error, "ssh -t a dbtop --emergency"))
+	if (!error || !strstr(error, "ssh -t a dbtop --emergency") ||
+		!strstr(error, "ssh -t b dbtop --emergency"))
 		fail_msg("%s", json_dumps(root, JSON_INDENT(1)));
 	json_decref(root);
 }

@@ -233,6 +233,13 @@ struct emergency *scene_emergency(void)
 	return emergency;
 }
 
+void scene_emergency_elsewhere(struct emergency *emergency)
+{
+	static struct findings_host hosts[] = { { "db-1", 12 }, { "deploy@10.0.0.7", 1 } };
+	emergency->hosts = hosts;
+	emergency->n_hosts = LENGTH(hosts);
+}
+
 void scene_emergency_stopping(struct emergency *emergency)
 {
 	struct action_step *first = &emergency->action.steps[0];

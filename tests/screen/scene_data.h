@@ -20,6 +20,8 @@ void scene_set_denied(struct assessment *assessment);
 
 /* The plan of an emergency, … */
 struct emergency *scene_emergency(void);
+/* Other machines have sessions, too. */
+void scene_emergency_elsewhere(struct emergency *emergency);
 /* … in the middle of it, and when all is done: one session is left. */
 void scene_emergency_stopping(struct emergency *emergency);
 void scene_emergency_done(struct emergency *emergency);

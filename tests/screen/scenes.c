@@ -158,6 +158,12 @@ static void show_emergency(struct scenery *scenery)
 	ui_push(&scenery->ui, &emergency_view);
 }
 
+static void show_emergency_elsewhere(struct scenery *scenery)
+{
+	show_emergency(scenery);
+	scene_emergency_elsewhere(scenery->emergency);
+}
+
 static void show_emergency_run(struct scenery *scenery)
 {
 	show_emergency(scenery);
@@ -296,6 +302,7 @@ static const struct scene scenes[] = {
 	{ "launch", SAMPLE_SCREEN, scene_set_proxy, show_launch },
 	{ "launched", SAMPLE_SCREEN, scene_set_proxy, show_launch_run },
 	{ "emergency", SAMPLE_SCREEN, NULL, show_emergency },
+	{ "emergency-elsewhere", SAMPLE_SCREEN, NULL, show_emergency_elsewhere },
 	{ "emergency-run", SAMPLE_SCREEN, NULL, show_emergency_run },
 	{ "emergency-done", SAMPLE_SCREEN, NULL, show_emergency_done },
 	{ "clearing", SAMPLE_SCREEN, NULL, show_clearing },

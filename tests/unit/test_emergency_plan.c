@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "model/proxy.h"
 #include "model/rules.h"
 
@@ -492,6 +493,65 @@ static void another_servers_clients_are_not_ours(void **state)
 	assessment_free(world.assessment);
 }
 
+/* Sessions of other machines' processes. */
+static void add_hosts(struct world *world, const char *const *names, size_t n_names)
+{
+	struct assessment *assessment = world->assessment;
+	for (size_t i = 0; i < n_names; i++) {
+		const struct process process = { .pid = 100, .start_ticks = 7, .host = names[i] };
+		add_connection(world, &rows[0], &process, 1 + (int)i);
+		assessment->connections[i + 1].matched_by = MATCHED_HOST;
+		assessment->connections[i + 1].owner = assessment->connections[i + 1].process;
+	}
+	assessment->hosts = arena_array(assessment->arena, n_names, sizeof(*assessment->hosts));
+	assessment->n_hosts = n_names;
+	assessment->sources =
+		arena_array(assessment->arena, SOURCE_COUNT, sizeof(*assessment->sources));
+	assessment->sources[SOURCE_ACTIVITY].status = SOURCE_OK;
+}
+
+/* Each other machine is named, with what to run there. */
+static void every_other_machine_is_named(void **state)
+{
+	static const char *const names[] = { "db", "web", "web", "user@cron" };
+	(void)state;
+	char text[FINDINGS_TEXT_MAX];
+	struct world world = world_of(&rows[0], true);
+	add_hosts(&world, names, 4);
+	world.assessment->connections[1].verdict.protection = PROTECTION_APPLICATION;
+	struct emergency *emergency =
+		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
+	assert_int_equal(emergency->action.n_steps, 1);
+	assert_int_equal(emergency->n_hosts, 2);
+	assert_string_equal(emergency->hosts[0].name, "web");
+	assert_int_equal(emergency->hosts[0].sessions, 2);
+	assert_string_equal(emergency->hosts[1].name, "user@cron");
+	findings_describe_unreached(world.assessment, text);
+	assert_non_null(strstr(text,
+		"3 sessions belong to processes that cannot be stopped from here: run dbtop where "
+		"they run, as their user or as root: ssh -t web dbtop --emergency; ssh -t "
+		"user@cron dbtop --emergency"));
+	emergency_free(emergency);
+	assessment_free(world.assessment);
+}
+
+/* The text ends with how many more there are. */
+static void machines_without_room_are_counted(void **state)
+{
+	(void)state;
+	char text[FINDINGS_TEXT_MAX], names[MOST - 1][80];
+	const char *list[MOST - 1];
+	struct world world = world_of(&rows[0], true);
+	for (size_t i = 0; i < MOST - 1; i++) {
+		snprintf(names[i], sizeof(names[i]), "%02zu-%070d", i, 0);
+		list[i] = names[i];
+	}
+	add_hosts(&world, list, MOST - 1);
+	findings_describe_unreached(world.assessment, text);
+	assert_non_null(strstr(text, "dbtop --emergency; and on 12 more hosts"));
+	assessment_free(world.assessment);
+}
+
 /* Another way to the same port of this machine: most likely the same server, but only it can tell.
  */
 static void a_client_without_a_socket_is_left_until_the_server_reports_it(void **state)
@@ -678,6 +738,8 @@ int main(void)
 		cmocka_unit_test_setup(agents_and_forwarders_are_never_named, set_up),
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
 		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),
+		cmocka_unit_test_setup(every_other_machine_is_named, set_up),
+		cmocka_unit_test_setup(machines_without_room_are_counted, set_up),
 		cmocka_unit_test_setup(what_could_not_be_read_in_time_is_left_alone, set_up),
 		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),
 		cmocka_unit_test_setup(another_servers_clients_are_not_ours, set_up),
