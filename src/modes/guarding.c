@@ -238,7 +238,7 @@ static enum noted find_reason(const struct guarding *guarding, const struct leak
 	const struct guarding_rules *rules = &guarding->rules;
 	if (leak->reason == REASON_NONE)
 		return NOTED_PROTECTED;
-	if (leak->certainty < rules->least)
+	if (leak->certainty < rules->least || leak->connection->unsettled)
 		return NOTED_UNCERTAIN;
 	if (leak->lasted[rules->least] < rules->after)
 		return NOTED_WAITS;
@@ -257,6 +257,8 @@ static const char *describe_reason(const struct guarding *guarding, const struct
 			protection_phrase(leak->connection->verdict.protection));
 		return text;
 	case NOTED_UNCERTAIN:
+		if (leak->certainty >= guarding->rules.least)
+			return "left alone: what may protect it cannot be read from here";
 		snprintf(text, 96, "left alone: less than %s",
 			certainty_name(guarding->rules.least));
 		return text;

@@ -128,6 +128,10 @@ static void a_certainty_is_taken_from_the_option_or_the_configuration(void **sta
 	CLEANUP(cleanup_free)
 	char *config = live_file(live_folder(), "presumed.yaml",
 		"guard: {min_certainty: presumed, yes: true}\nleaks: {idle: 100ms}\n");
+	/* by its name a slot of a pool whose stats page is not here: perhaps that pool's reserve */
+	CLEANUP(cleanup_free)
+	char *pooled = mem_printf("%s application_name=web/999999999/1", app);
+	int reserve = live_client_backend(live_client(pooled, "idle", NULL));
 	int idle = live_client_backend(live_client(app, "idle", NULL));
 	struct live_program *guard = GUARD("--min-certainty", "declared", "-c", config, super);
 	wait_said(guard, idle, "left alone: less than declared");
@@ -135,7 +139,9 @@ static void a_certainty_is_taken_from_the_option_or_the_configuration(void **sta
 	guard = GUARD("-c", config, super);
 	wait_for_end(guard, idle);
 	wait_said(guard, idle, "idle_too_long, presumed: terminated");
+	wait_said(guard, reserve, "left alone: what may protect it cannot be read from here");
 	finish(guard);
+	assert_true(lives(reserve));
 }
 
 static void a_session_that_comes_to_life_is_left_alone(void **state)
