@@ -47,6 +47,41 @@ int connect_conninfo(const char *conninfo, struct params *params)
 	return r;
 }
 
+/* Writes keyword=value, quoted where that is needed. */
+static void put_pair(FILE *file, const PQconninfoOption *option)
+{
+	bool plain = *option->val && !strpbrk(option->val, " \t\n\r\f\v'\\");
+	fprintf(file, "%s%s=%s", ftell(file) > 0 ? " " : "", option->keyword, plain ? "" : "'");
+	for (const char *c = option->val; *c; c++)
+		fprintf(file, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+	fputs(plain ? "" : "'", file);
+}
+
+/* libpq marks the options whose values are secret. */
+char *connect_without_password(const char *text)
+{
+	if (!is_conninfo(text))
+		return mem_strdup(text);
+	PQconninfoOption *parsed = PQconninfoParse(text, NULL);
+	char *cleaned = NULL;
+	size_t size;
+	FILE *file = parsed ? open_memstream(&cleaned, &size) : NULL;
+	bool secret = false;
+	for (const PQconninfoOption *option = parsed; file && option->keyword; option++) {
+		bool is_secret = option->dispchar[0] == '*';
+		secret |= is_secret && option->val;
+		if (option->val && !is_secret)
+			put_pair(file, option);
+	}
+	if (file)
+		fclose(file);
+	PQconninfoFree(parsed);
+	if (secret || !file)
+		return cleaned;
+	free(cleaned);
+	return mem_strdup(text);
+}
+
 /* Takes a connection string or a database's name. An empty text means that none is given, as in
  * psql: then PGDATABASE is used. */
 static int take_database(struct params *params, const char *text)

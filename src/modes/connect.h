@@ -30,6 +30,10 @@ int connect_conninfo(const char *conninfo, struct params *params)
 int connect_read(const char *conninfo, struct params *params, char **ret_error)
 	__attribute__((warn_unused_result));
 
+/* A copy of a connection string without its passwords, and of any other name as it is; NULL if it
+ * cannot be read. */
+char *connect_without_password(const char *text);
+
 /* True while an address of the server is being tried for the first time. connect_timeout limits how
  * long that takes. */
 bool connect_is_under_way(const struct session *session);

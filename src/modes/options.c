@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 
 enum kind {
@@ -286,14 +287,6 @@ static const char *const context[] = { "host", "port", "username", "dbname", "no
 	"config", "app", "idle-limit", "transaction-limit", "held-limit", "min-certainty",
 	"pgbouncer", "pages", "host-agent" };
 
-static bool has_password(const char *conninfo)
-{
-	const char *user = strstr(conninfo, "://");
-	const char *at = user ? strchr(user + 3, '@') : NULL;
-	const char *colon = user ? strchr(user + 3, ':') : NULL;
-	return strstr(conninfo, "password") || (at && colon && colon < at);
-}
-
 /* Quoted for a shell, where that is needed. */
 static void put_word(FILE *file, const char *word)
 {
@@ -309,7 +302,13 @@ static void put_word(FILE *file, const char *word)
 	putc('\'', file);
 }
 
-static void put_option(FILE *file, const struct options *options, const struct option_row *row)
+static bool is_conninfo(const struct option_row *row)
+{
+	return strcmp(row->name, "dbname") == 0 || strcmp(row->name, "pgbouncer") == 0;
+}
+
+static void put_option(FILE *file, const struct options *options, const struct option_row *row,
+	options_clean_fn *clean)
 {
 	const char *field = (const char *)options + row->offset;
 	if (row->kind == KIND_CERTAINTY) {
@@ -327,18 +326,21 @@ static void put_option(FILE *file, const struct options *options, const struct o
 	const struct option_list *list =
 		row->kind == KIND_LIST ? (const struct option_list *)field : &one;
 	for (size_t i = 0; i < list->count; i++) {
-		if (!list->items[i] || has_password(list->items[i]))
+		const char *item = list->items[i];
+		CLEANUP(cleanup_free) char *cleaned = item && is_conninfo(row) ? clean(item) : NULL;
+		if (!item || (is_conninfo(row) && !cleaned))
 			continue;
 		if (row->letter)
 			fprintf(file, " -%c", row->letter);
 		else
 			fprintf(file, " --%s", row->name);
-		put_word(file, list->items[i]);
+		put_word(file, cleaned ? cleaned : item);
 	}
 }
 
-char *options_retype(const struct options *options, const char *server)
+char *options_retype(const struct options *options, const char *server, options_clean_fn *clean)
 {
+	CLEANUP(cleanup_free) char *cleaned = server ? clean(server) : NULL;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);
@@ -348,9 +350,9 @@ char *options_retype(const struct options *options, const char *server)
 	for (size_t i = 0; i < sizeof(context) / sizeof(context[0]); i++)
 		for (size_t k = 0; k < ROWS; k++)
 			if (strcmp(rows[k].name, context[i]) == 0)
-				put_option(file, options, &rows[k]);
-	if (server && !has_password(server))
-		put_word(file, server);
+				put_option(file, options, &rows[k], clean);
+	if (cleaned && *cleaned)
+		put_word(file, cleaned);
 	fclose(file);
 	return text;
 }

@@ -84,10 +84,13 @@ struct options {
 int options_parse(int argc, char **argv, struct options *ret_options)
 	__attribute__((warn_unused_result));
 
+/* A copy of a connection string or a name without its passwords; NULL if it cannot be read. */
+typedef char *options_clean_fn(const char *conninfo);
+
 /* "dbtop -h 127.0.0.1 --idle-limit 5s app": the command line again for one server, with only the
- * options that say where to connect and what counts as leaked; a password is left out. `server` is
- * the operand; NULL: none. The caller frees it. */
-char *options_retype(const struct options *options, const char *server);
+ * options that say where to connect and what counts as leaked. `server` is the operand; NULL: none.
+ * `clean` is for the connection strings. The caller frees it. */
+char *options_retype(const struct options *options, const char *server, options_clean_fn *clean);
 
 /* An option as completions and the manual use it. argument is NULL if it has none, letter is 0,
  * help is NULL if --help shows the option in the line of another. */

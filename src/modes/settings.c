@@ -113,7 +113,7 @@ static int read_server(struct app *app, const char *operand)
 	server->name = database ? database->name : NULL;
 	if (database && database->password_command.count)
 		server->password_command = database->password_command.items;
-	server->command = options_retype(&app->options, operand);
+	server->command = options_retype(&app->options, operand, connect_without_password);
 	return connect_params(&app->options, app->config, operand, &server->params);
 }
 
@@ -307,7 +307,7 @@ char *settings_add_databases(struct app *app)
 			.password_command = database->password_command.count
 				? database->password_command.items
 				: NULL,
-			.command = options_retype(&plain, name),
+			.command = options_retype(&plain, name, connect_without_password),
 		};
 	}
 	return error;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "modes/connect.h"
 #include "modes/options.h"
 
 #define MOST_WORDS 16
@@ -33,8 +34,19 @@ static void the_hint_repeats_connection_and_limits_but_no_password(void **state)
 			  "host=/tmp dbname=app" },
 			"dbtop --pgbouncer port=6432 --pgbouncer port=6433 'host=/tmp "
 			"dbname=app'" },
-		{ { "dbtop", "-h", "db", "user=app password=secret" }, "dbtop -h db" },
-		{ { "dbtop", "postgres://app:secret@db/shop" }, "dbtop" },
+		{ { "dbtop", "-h", "db", "user=app password=secret" }, "dbtop -h db user=app" },
+		{ { "dbtop", "-h", "db", "password=secret" }, "dbtop -h db" },
+		{ { "dbtop", "postgres://app:secret@db/shop" },
+			"dbtop 'user=app dbname=shop host=db'" },
+		{ { "dbtop", "-d", "postgresql://app:p%40ss@%2Frun%2Fmy%20pg/shop" },
+			"dbtop -d 'user=app dbname=shop host='\\''/run/my pg'\\'''" },
+		{ { "dbtop", "user=o\\'hara sslpassword=secret" },
+			"dbtop 'user='\\''o\\'\\''hara'\\'''" },
+		{ { "dbtop", "--pgbouncer", "postgres://admin:secret@:6432/pgbouncer", "app" },
+			"dbtop --pgbouncer 'user=admin dbname=pgbouncer port=6432' app" },
+		{ { "dbtop", "-c", "password.yaml", "-a", "password=|web", "service=shop" },
+			"dbtop -c password.yaml -a 'password=|web' service=shop" },
+		{ { "dbtop", "passwords" }, "dbtop passwords" },
 		{ { "dbtop", "postgres://app@db:5433/shop" }, "dbtop postgres://app@db:5433/shop" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -45,7 +57,8 @@ static void the_hint_repeats_connection_and_limits_but_no_password(void **state)
 		struct options options;
 		assert_int_equal(options_parse(count, words, &options), 0);
 		CLEANUP(cleanup_free)
-		char *text = options_retype(&options, options.servers.items[0]);
+		char *text = options_retype(
+			&options, options.servers.items[0], connect_without_password);
 		assert_string_equal(text, cases[i].text);
 	}
 }
