@@ -388,6 +388,8 @@ static struct action_step judge_process(
 			.command = arena_strdup(arena, process->command),
 			.user = arena_strdup(arena, process->user),
 			.unit = arena_strdup(arena, process->unit),
+			.executable = arena_strdup(
+				arena, suspect->facts ? suspect->facts->path : NULL),
 			.applications = list_names(judge, suspect),
 			.connections = connections,
 			.parent = suspect->facts ? suspect->facts->parent : 0,

@@ -2,6 +2,7 @@
 #include "action/stop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,11 +14,11 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "loop/handle.h"
 #include "loop/pidfd_watch.h"
 #include "model/action.h"
 #include "proc/process.h"
+#include "proc/procfs.h"
 
 #define TICK_MS 20
 
@@ -152,8 +153,9 @@ static void refuse(struct entry *entry, int error)
 	switch (error) {
 	case -ESRCH: set_result(entry, RESULT_GONE, NULL); break;
 	case -ESTALE:
-		set_result(
-			entry, RESULT_CHANGED, "its pid is another process's by now: left alone");
+		set_result(entry, RESULT_CHANGED,
+			"its pid is another process's, or it runs another "
+			"program by now: left alone");
 		break;
 	default:
 		set_result(entry, RESULT_DENIED,
@@ -162,17 +164,25 @@ static void refuse(struct entry *entry, int error)
 	}
 }
 
-/* Whether the held process runs the program that was planned for. */
+/* An upgrade may have removed the file of a program that runs on. */
+static size_t length_of_file(const char *path)
+{
+	size_t length = strlen(path), suffix = strlen(PROCFS_DELETED);
+	bool deleted = length > suffix && strcmp(path + length - suffix, PROCFS_DELETED) == 0;
+	return deleted ? length - suffix : length;
+}
+
+/* Whether the held process runs the program that was planned for: exec() keeps pid and start. */
 static bool runs_the_same(const struct entry *entry)
 {
 	const char *planned = entry->step->process.executable;
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%s/%d/exe", entry->stopper->proc_root, entry->step->pid);
-	ssize_t length = planned ? readlink(path, target, sizeof(target) - 1) : 0;
+	const char *found =
+		planned ? procfs_executable(AT_FDCWD, path, entry->action->arena) : NULL;
 	return !planned ||
-		(length > 0 &&
-			strcmp(text_clean(entry->action->arena, target, (size_t)length, TEXT_LINE),
-				planned) == 0);
+		(found && length_of_file(found) == length_of_file(planned) &&
+			strncmp(found, planned, length_of_file(planned)) == 0);
 }
 
 static int hold(struct entry *entry)

@@ -19,6 +19,7 @@ struct process_facts {
 	uint64_t start_ticks;
 	bool hangs;              /* it was not read: reading it hangs in the kernel */
 	const char *executable;  /* its file's name; NULL when it could not be read */
+	const char *path;        /* the whole path of it; NULL likewise */
 	const char *script;      /* of an interpreter, the name of the script; NULL */
 	const char *application; /* the application_name from its environment or command line; NULL:
 				    none, or unreadable */

@@ -147,9 +147,8 @@ static void begin_step(const struct inspect *inspect, int32_t pid)
 }
 
 /* The name of the file, also if the file was replaced since: "/usr/sbin/pgbouncer (deleted)". */
-static const char *executable(const struct inspect *inspect, int folder)
+static const char *executable(const struct inspect *inspect, const char *path)
 {
-	const char *path = procfs_executable(folder, "exe", inspect->arena);
 	if (!path)
 		return NULL;
 	const char *slash = strrchr(path, '/');
@@ -220,7 +219,8 @@ static void list_server(struct inspect *inspect, const struct inspect_who *serve
 		return;
 	list_server_ancestors(inspect, stat.parent);
 	if (map_get(inspect->server_users, server->uid) == MAP_NONE &&
-		program_kind(executable(inspect, folder)) == PROGRAM_POSTGRESQL)
+		program_kind(executable(inspect,
+			procfs_executable(folder, "exe", inspect->arena))) == PROGRAM_POSTGRESQL)
 		map_set(inspect->server_users, server->uid, 1);
 }
 
@@ -281,7 +281,8 @@ static bool read_process(
 		return false;
 	size_t n_inodes;
 	CLEANUP(cleanup_free) uint32_t *inodes = list_sockets(folder, &n_inodes);
-	const char *program = executable(inspect, folder);
+	ret->path = procfs_executable(folder, "exe", inspect->arena);
+	const char *program = executable(inspect, ret->path);
 	ret->executable = program;
 	ret->script = script(inspect, folder, program);
 	ret->application = find_application(inspect, folder);

@@ -195,6 +195,7 @@ static struct world world_of(const struct row *row, bool connected)
 	world.facts[world.n_facts++] = (struct process_facts){ .pid = 100,
 		.start_ticks = 7,
 		.executable = row->executable,
+		.path = row->executable,
 		.script = row->script,
 		.application = row->told,
 		.ours = row->ours,
@@ -233,6 +234,9 @@ static enum skip_reason judge(const struct row *row, bool connected)
 		emergency_plan(world.assessment, &options, world.facts, world.n_facts);
 	assert_int_equal(emergency->action.n_steps, 1);
 	assert_int_equal(emergency->connected, connected);
+	/* it is stopped only while it runs this */
+	const char *program = emergency->action.steps[0].process.executable;
+	assert_true(row->executable ? program && strcmp(program, row->executable) == 0 : !program);
 	enum skip_reason skip = emergency->action.steps[0].process.skip;
 	assert_int_equal(action_count_selected(&emergency->action), skip == SKIP_NONE);
 	emergency_free(emergency);

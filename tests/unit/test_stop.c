@@ -178,6 +178,34 @@ static void an_ended_process_and_the_new_one_of_its_pid_are_distinguished(void *
 	close_fixture(&fixture);
 }
 
+/* exec() keeps the pid and the start: only the program tells them apart. */
+static void who_runs_another_program_by_now_is_left_alone(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	open_fixture(&fixture, STOP_BY_KILL, MSEC);
+	char link[32], path[4096];
+	pid_t pid = start_child(false);
+	struct action_step changed = process_of(pid), same = changed;
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	ssize_t length = readlink(link, path, sizeof(path) - 16);
+	assert_true(length > 0);
+	path[length] = '\0';
+	changed.process.executable = "/usr/bin/psql";
+	stop_begin(fixture.stopper, &fixture.action, &changed);
+	assert_int_equal(changed.result, RESULT_CHANGED);
+	assert_int_equal(changed.process.signal, 0);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	/* its file was replaced meanwhile, or before */
+	strcat(path, " (deleted)");
+	same.process.executable = path;
+	stop_begin(fixture.stopper, &fixture.action, &same);
+	run_until_settled(&fixture);
+	assert_int_equal(same.result, RESULT_TERMINATED);
+	assert_int_equal(ended_by(pid), SIGKILL);
+	close_fixture(&fixture);
+}
+
 static void interrupted_it_says_what_was_sent(void **state)
 {
 	(void)state;
@@ -280,6 +308,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_is_killed_after_the_grace),
 		cmocka_unit_test(force_leaves_no_grace),
 		cmocka_unit_test(an_ended_process_and_the_new_one_of_its_pid_are_distinguished),
+		cmocka_unit_test(who_runs_another_program_by_now_is_left_alone),
 		cmocka_unit_test(interrupted_it_says_what_was_sent),
 		cmocka_unit_test(a_pid_that_is_used_again_is_not_signalled),
 	};
