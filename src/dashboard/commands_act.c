@@ -218,13 +218,14 @@ bool command_would_tick_proven(const struct dashboard *dashboard)
 	return dashboard->plan && dashboard->plan->kind == ACTION_KILL_LEAKED;
 }
 
+/* What was unticked stays so. */
 void command_tick_proven(struct dashboard *dashboard)
 {
 	if (!command_would_tick_proven(dashboard))
 		return;
 	choose_anew(dashboard);
 	for (size_t i = 0; i < dashboard->plan->n_steps; i++)
-		dashboard->plan->steps[i].selected =
+		dashboard->plan->steps[i].selected &=
 			dashboard->plan->steps[i].session.certainty == CERTAINTY_PROVEN;
 }
 

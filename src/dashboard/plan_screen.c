@@ -10,7 +10,7 @@ static const struct binding keys[] = {
 		.works = command_would_tick },
 	{ command_tick_all, { CHAR('a') }, "a", "all", "tick or untick all", false,
 		.works = command_would_tick },
-	{ command_tick_proven, { CHAR('p') }, "p", "proven only", "tick only the proven leaks",
+	{ command_tick_proven, { CHAR('p') }, "p", "proven only", "untick all but the proven leaks",
 		false, .works = command_would_tick_proven },
 	{ command_confirm, { KEY(ENTER) }, "Enter", UI_CONFIRM, "do it to the ticked ones", true,
 		.confirms = true },

@@ -310,6 +310,28 @@ static void a_plan_left_alone_ends_nothing(void **state)
 	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), 2);
 }
 
+/* … and what was unticked is not ticked again. */
+static void p_leaves_only_the_proven(void **state)
+{
+	(void)state;
+	int gone = live_client_killed(live_group_conninfo(LIVE_TCP4, "application_name=gone"));
+	char where[32];
+	snprintf(where, sizeof(where), "pid = %d", gone);
+	assert_true(term_wait_text(term, "3 leaked"));
+	press("k", "End 3 leaked connections?");
+	press("p", "end 1");
+	press_until_gone("Space", "end 1");
+	press("a", "end 3");
+	press_until_gone("Home Space", "end 3");
+	press_until_gone("p", "end 2");
+	assert_false(term_shows(term, "[x]"));
+	press("a", "end 3");
+	press("p", "end 1");
+	confirm("done: 1 of 1 ended");
+	live_wait_sessions(server, where, 0, 10000);
+	assert_int_equal(live_sessions(server, "application_name = 'forgetful'"), 2);
+}
+
 static void nothing_is_done_when_readonly(void **state)
 {
 	(void)state;
@@ -403,6 +425,7 @@ int main(void)
 		TEST(columns_are_straight),
 		TEST(every_quit_quits),
 		TEST(a_plan_left_alone_ends_nothing),
+		TEST(p_leaves_only_the_proven),
 		TEST(nothing_is_done_when_readonly),
 		TEST(cancel),
 		TEST(the_leaked_are_ended_and_only_those),
