@@ -17,9 +17,13 @@
 
 #define MOST_NAMED 3 /* borrowers named in a timeout's text */
 
+/* The number of the slot that the thread used last, in any pool. */
+static __thread int last_slot;
+
 struct acquisition {
 	struct dbpool *pool;
 	struct borrower borrower;
+	int *last_slot;            /* of this thread */
 	bool waited;               /* for another thread, or for the server's answer */
 	int64_t started, deadline; /* monotonic; INT64_MAX for none */
 	int64_t timeout;           /* in microseconds; INT64_MAX for none */
@@ -176,7 +180,9 @@ static int sleep_in_line(struct acquisition *request, struct pool_waiter *waiter
 	struct dbpool *pool = request->pool;
 	for (;;) {
 		int64_t now = now_usec();
-		struct link_slot *idle = pool->first == waiter ? slot_find_idle(pool, now) : NULL;
+		struct link_slot *idle = pool->first == waiter
+			? slot_find_idle(pool, *request->last_slot, now)
+			: NULL;
 		int result = DBPOOL_OK;
 		if (idle)
 			slot_lend(pool, idle, waiter->borrower, now);
@@ -234,7 +240,7 @@ static int get_one(struct acquisition *request, bool again)
 		return refuse(pool);
 	struct link_slot *idle = queue_has_priority(pool, request->started)
 		? NULL
-		: slot_find_idle(pool, request->started);
+		: slot_find_idle(pool, *request->last_slot, request->started);
 	if (idle && !again) {
 		slot_lend(pool, idle, &request->borrower, request->started);
 		return DBPOOL_OK;
@@ -270,6 +276,7 @@ static int acquire(struct acquisition *request)
 		count_wait(request, now_usec());
 	else
 		page_add(borrower->slot->page->counters.at_once, 1);
+	*request->last_slot = borrower->lease->slot_;
 	return DBPOOL_OK;
 }
 
@@ -314,6 +321,7 @@ int dbpool_acquire_at(
 	struct acquisition request = {
 		.pool = pool,
 		.borrower = { .lease = ret_lease, .thread = thread_id(), .site = site },
+		.last_slot = &last_slot,
 		.started = now_usec(),
 	};
 	pthread_mutex_lock(&pool->lock);

@@ -2,6 +2,7 @@
 #include "dbpool/lifetime.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "dbpool/slot.h"
@@ -9,9 +10,10 @@
 
 struct dbpool *pool_allocate(void)
 {
-	struct dbpool *pool = calloc(1, sizeof(*pool));
+	struct dbpool *pool = aligned_alloc(CACHE_LINE, sizeof(*pool));
 	if (!pool)
 		return NULL;
+	memset(pool, 0, sizeof(*pool));
 	pool->abort_fd = -1;
 	pool->last.pending = -1;
 	for (unsigned i = 0; i < DBPOOL_MAX; i++)

@@ -8,6 +8,10 @@
  * not needed are left idle and expire. */
 #define RESET_USEC 1000
 
+/* A slot that was idle for less than this is still in the cache of the processor whose thread used
+ * it last. It is short for the same reason. */
+#define WARM_USEC 1000
+
 static void set_state(
 	struct dbpool *pool, struct link_slot *slot, enum slot_state state, int64_t now)
 {
@@ -17,15 +21,15 @@ static void set_state(
 	slot->since = now;
 }
 
-/* dbpool_conn() reads the ticket without the mutex. */
-static void next_ticket(struct link_slot *slot)
-{
-	atomic_fetch_add_explicit(&slot->ticket, 1, memory_order_relaxed);
-}
-
 static uint64_t ticket_of(const struct link_slot *slot)
 {
 	return atomic_load_explicit(&slot->ticket, memory_order_relaxed);
+}
+
+/* dbpool_conn() reads the ticket without the mutex. */
+static void next_ticket(struct link_slot *slot)
+{
+	atomic_store_explicit(&slot->ticket, ticket_of(slot) + 1, memory_order_relaxed);
 }
 
 void slot_lend(struct dbpool *pool, struct link_slot *slot, struct borrower *borrower, int64_t now)
@@ -112,10 +116,17 @@ struct link_slot *slot_find(struct dbpool *pool, enum slot_state state)
 	return NULL;
 }
 
-struct link_slot *slot_find_idle(struct dbpool *pool, int64_t now)
+static bool is_warm(const struct link_slot *slot, int64_t now)
+{
+	return slot->state == SLOT_IDLE && !slot->link->resetting && now - slot->since < WARM_USEC;
+}
+
+struct link_slot *slot_find_idle(struct dbpool *pool, int last, int64_t now)
 {
 	struct link_slot *oldest = NULL;
 	unsigned left = pool->n_slots[SLOT_IDLE];
+	if (left && is_warm(&pool->slots[last], now))
+		return &pool->slots[last];
 	for (unsigned i = 0; left && i < pool->config.max; i++) {
 		struct link_slot *slot = &pool->slots[i];
 		if (slot->state != SLOT_IDLE)

@@ -17,9 +17,10 @@ void slot_give_up(struct dbpool *pool, struct link_slot *slot, int64_t now);
 void slot_clear(struct link_slot *slot, struct page_slot *page, int64_t now);
 /* The first slot in that state, or NULL. */
 struct link_slot *slot_find(struct dbpool *pool, enum slot_state state);
-/* The idle slot to lend next, or NULL: the first one, or if the answer to its reset may still be on
- * its way, the first one whose answer has arrived. */
-struct link_slot *slot_find_idle(struct dbpool *pool, int64_t now);
+/* The idle slot to lend next, or NULL: slot `last`, which the thread used last, if it was in use
+ * just now; else the first one; or if the answer to its reset may still be on its way, the first
+ * one whose answer has arrived. */
+struct link_slot *slot_find_idle(struct dbpool *pool, int last, int64_t now);
 bool slot_is_lent_to(const struct link_slot *slot, const struct dbpool_lease *lease);
 bool slot_is_spent(const struct dbpool *pool, const struct link_slot *slot, int64_t now);
 int slot_number(const struct dbpool *pool, const struct link_slot *slot);

@@ -42,8 +42,12 @@ enum slot_state {
 	SLOT_STATES,
 };
 
+/* What two processors write at the same time is in different cache lines: fetching a line from
+ * another processor takes longer than a whole acquisition without that. */
+#define CACHE_LINE 64
+
 struct link_slot {
-	enum slot_state state;
+	_Alignas(CACHE_LINE) enum slot_state state;
 	_Atomic uint64_t ticket; /* +1 at each acquisition and at each end of one: odd while held */
 	struct pool_link *link; /* SLOT_IDLE, SLOT_HELD, SLOT_CLEANING; SLOT_CLOSING until closed */
 	struct page_slot *page;
@@ -94,15 +98,18 @@ struct hook {
 };
 
 struct dbpool {
-	pthread_mutex_t lock;
+	/* all that each acquisition and each release writes, besides its slot */
+	_Alignas(CACHE_LINE) pthread_mutex_t lock;
+	uint16_t n_slots[SLOT_STATES]; /* the number of slots in each state */
+	struct pool_waiter *first;     /* of the queue */
+
+	_Alignas(CACHE_LINE) struct pool_waiter *last_waiter;
+	unsigned n_waiters;
 	enum dbpool_phase phase;
 	bool forked; /* this is a child process: the pool is the parent's; read without the lock */
 	bool closed; /* what could be closed is closed: a late link is closed by its thread */
 	bool freed;  /* dbpool_free() was called: the last user destroys it, in pool_leave() */
 	int64_t suspect; /* links with no answer since then are tested before they are lent */
-	struct pool_waiter *first, *last_waiter;
-	unsigned n_waiters;
-	unsigned n_slots[SLOT_STATES]; /* the number of slots in each state */
 	unsigned guests; /* the connector and hooks: a shutdown may leave them behind */
 	struct page *page;
 	struct pool_config config;

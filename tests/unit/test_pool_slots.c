@@ -41,10 +41,16 @@ static void set_reset(struct dbpool *pool, int i, int64_t ago)
 	pool->slots[i].since = NOW - ago;
 }
 
+/* What a thread finds that used slot `last` last. */
+static int found_after(struct dbpool *pool, int last)
+{
+	const struct link_slot *slot = slot_find_idle(pool, last, NOW);
+	return slot ? (int)(slot - pool->slots) : -1;
+}
+
 static int found(struct dbpool *pool)
 {
-	const struct link_slot *slot = slot_find_idle(pool, NOW);
-	return slot ? (int)(slot - pool->slots) : -1;
+	return found_after(pool, 0);
 }
 
 static void the_first_idle_one_is_lent(void **state)
@@ -92,6 +98,36 @@ static void of_resets_under_way_the_oldest_is_lent(void **state)
 	assert_int_equal(found(pool), 3);
 }
 
+/* The connection is in the cache of the thread's processor. */
+static void a_thread_gets_the_one_that_it_used_just_now(void **state)
+{
+	(void)state;
+	struct dbpool *pool = pool_of_idle();
+	pool->slots[2].since = NOW - 100;
+	assert_int_equal(found_after(pool, 2), 2);
+	set_reset(pool, 2, 100);
+	assert_int_equal(found_after(pool, 2), 0);
+	set_state(pool, 2, SLOT_HELD);
+	assert_int_equal(found_after(pool, 2), 0);
+}
+
+/* So that connections which are not needed stay idle, and expire. */
+static void a_thread_that_comes_back_later_gets_the_first(void **state)
+{
+	(void)state;
+	struct dbpool *pool = pool_of_idle();
+	pool->slots[2].since = NOW - 2000;
+	assert_int_equal(found_after(pool, 2), 0);
+}
+
+/* Its slot was one of another pool, which has more of them. */
+static void a_slot_that_the_pool_does_not_have_is_not_lent(void **state)
+{
+	(void)state;
+	struct dbpool *pool = pool_of_idle();
+	assert_int_equal(found_after(pool, DBPOOL_MAX - 1), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -99,6 +135,9 @@ int main(void)
 		cmocka_unit_test(a_reset_under_way_is_left_to_arrive),
 		cmocka_unit_test(a_reset_of_some_time_ago_counts_as_answered),
 		cmocka_unit_test(of_resets_under_way_the_oldest_is_lent),
+		cmocka_unit_test(a_thread_gets_the_one_that_it_used_just_now),
+		cmocka_unit_test(a_thread_that_comes_back_later_gets_the_first),
+		cmocka_unit_test(a_slot_that_the_pool_does_not_have_is_not_lent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
