@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/plural.h"
 #include "config/config.h"
 #include "model/assessment.h"
-#include "modes/log.h"
 
 struct target_options app_target_options(const struct app *app)
 {
@@ -48,12 +48,12 @@ static void list_failures(const struct assessment *assessment, char *text, size_
 	}
 }
 
-void app_log_state(const struct app *app, const struct assessment *assessment)
+char *app_describe_state(const struct assessment *assessment)
 {
 	const struct server_state *server = &assessment->server;
 	char failures[512];
 	list_failures(assessment, failures, sizeof(failures));
-	log_write(app->log, "%s%s%s:%d %s%s%s%s", server->name ? server->name : "",
+	return mem_printf("%s%s%s:%d %s%s%s%s", server->name ? server->name : "",
 		server->name ? ": " : "", server->host ? server->host : "local", server->port,
 		server_status_name(server->status), server->error ? ": " : "",
 		server->error ? server->error : "", failures);

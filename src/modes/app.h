@@ -54,8 +54,8 @@ struct target_options app_target_options(const struct app *app);
  */
 bool app_has_one_server(const struct app *app, const char *mode);
 
-/* Writes the state of the server to the log. */
-void app_log_state(const struct app *app, const struct assessment *assessment);
+/* The state of the server in a line for the log; the caller frees it. */
+char *app_describe_state(const struct assessment *assessment) __attribute__((returns_nonnull));
 
 /* What the options ask for. */
 struct findings_limits app_findings_limits(const struct app *app);

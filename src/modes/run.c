@@ -16,6 +16,7 @@
 #include "model/assessment.h"
 #include "modes/app.h"
 #include "modes/connect.h"
+#include "modes/log.h"
 #include "modes/prompt.h"
 #include "session/session.h"
 
@@ -28,6 +29,7 @@ struct run_server {
 	struct target *target;
 	uv_timer_t *timeout;
 	bool has_begun;
+	char *logged; /* its state as it was logged last; NULL */
 };
 
 struct run {
@@ -141,11 +143,21 @@ static bool ask_password(struct run *run)
 	return true;
 }
 
+/* Servers answer in turn: each one's state is compared with its own last line. */
+static void log_state(struct run_server *server)
+{
+	char *state = app_describe_state(target_assessment(server->target));
+	if (!server->logged || strcmp(state, server->logged) != 0)
+		log_write(server->run->app->log, "%s", state);
+	free(server->logged);
+	server->logged = state;
+}
+
 static void on_assessed(void *data)
 {
 	struct run_server *server = data;
 	struct run *run = server->run;
-	app_log_state(run->app, target_assessment(server->target));
+	log_state(server);
 	if (server->has_begun) {
 		if (run->options.assessed)
 			run->options.assessed(run->options.data, server->index);
@@ -290,6 +302,7 @@ int run_close(struct run *run)
 	for (size_t i = 0; i < run->n_servers; i++) {
 		handle_close(run->servers[i]->timeout);
 		target_free(run->servers[i]->target);
+		free(run->servers[i]->logged);
 		free(run->servers[i]);
 	}
 	free(run->servers);

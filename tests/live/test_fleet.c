@@ -111,12 +111,34 @@ static void once_reports_each_and_sums_up(void **state)
 	live_run_clear(&run);
 }
 
+/* Each line of the log about this server says something else than its line before: others answer
+ * in between. */
+static void assert_logged_once(const char *path, const char *name)
+{
+	char line[1024], before[1024] = "";
+	size_t count = 0;
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		const char *text = strstr(line, name);
+		if (!text)
+			continue;
+		assert_string_not_equal(text, before);
+		snprintf(before, sizeof(before), "%s", text);
+		count++;
+	}
+	assert_true(count > 0);
+}
+
 static void json_is_a_line_for_each(void **state)
 {
 	(void)state;
-	struct live_run run =
-		live_dbtop("--json", "--count", "2", "-i", "0.1", "-c", config, "--all", NULL);
+	CLEANUP(cleanup_free) char *log = live_file(live_folder(), "log", "");
+	struct live_run run = live_dbtop(
+		"--json", "--count", "2", "-i", "0.1", "--log", log, "-c", config, "--all", NULL);
 	assert_status(&run, 3);
+	assert_logged_once(log, " shop: ");
+	assert_logged_once(log, " web: ");
 	static const struct {
 		const char *name, *status;
 	} servers[] = { { "hung", NULL }, { "dead", "refused" }, { "full", "full" },
