@@ -190,10 +190,17 @@ __attribute__((noreturn)) static void end_beside_threads(int status)
 	_exit(status);
 }
 
+/* On the screen the key D connects to the other servers of the configuration, too. */
+static size_t most_servers(const struct app *app)
+{
+	bool has_keys = app->options.mode == MODE_DASHBOARD || app->options.mode == MODE_WATCH;
+	return app->n_servers + (has_keys ? app->config->databases.count : 0);
+}
+
 static void start_workers(struct app *app)
 {
 	char text[16];
-	size_t count = WORKERS + WORKERS_PER_SERVER * (app->n_servers - 1);
+	size_t count = WORKERS + WORKERS_PER_SERVER * (most_servers(app) - 1);
 	snprintf(text, sizeof(text), "%zu", count < WORKERS_MAX ? count : WORKERS_MAX);
 	worker_start_threads(&app->loop, text);
 }
@@ -202,7 +209,7 @@ static void start_workers(struct app *app)
 static void allow_descriptors(const struct app *app)
 {
 	struct rlimit limit;
-	if (app->n_servers == 1 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (most_servers(app) == 1 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
 	if (limit.rlim_cur >= wanted)

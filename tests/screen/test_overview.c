@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -312,12 +313,22 @@ static void an_action_keeps_its_server(void **state)
 	set_quit(term);
 }
 
-/* Looking opens connections only when a person asks. */
+/* The soft limit of a process's descriptors. */
+static rlim_t descriptors_of(pid_t pid)
+{
+	struct rlimit limit;
+	assert_int_equal(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	return limit.rlim_cur;
+}
+
+/* Looking opens connections only when a person asks; then there are descriptors enough. */
 static void d_connects_to_the_others(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *config = two_servers();
-	struct term *term = open_config(100, 30, config, "alpha");
+	struct term *term = term_start(&(struct term_options){ .width = 100, .height = 30 },
+		(const char *const[]){ "/bin/sh", "-c", "ulimit -S -n 256; exec \"$0\" \"$@\"",
+			live_dbtop_path(), "-w", "-c", config, "alpha", NULL });
 	assert_true(term_wait_text(term, "alpha: postgres @"));
 	assert_true(term_wait_text(term, "live"));
 	/* with one server Esc stays where it is */
@@ -325,6 +336,7 @@ static void d_connects_to_the_others(void **state)
 	assert_true(term_settle(term));
 	assert_true(term_shows(term, "alpha: postgres @"));
 	assert_int_equal(live_sessions(other, "application_name = 'dbtop'"), 0);
+	assert_true(descriptors_of(term_pid(term)) > 256);
 	term_press(term, "D");
 	assert_true(term_wait_text(term, "2 servers"));
 	assert_true(term_wait_text(term, "all well"));
