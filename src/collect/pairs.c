@@ -80,13 +80,26 @@ bool pairs_has_forwarder(const struct peers *peers)
 
 void pairs_dump(struct pairs *pairs)
 {
-	pairs_drop(pairs);
+	for (size_t i = 0; i < pairs->n_known; i++)
+		pairs->known[i].is_seen = false;
 	pairs->arena = arena_new();
 	pairs->relays = relays_new(pairs->arena, pairs->proc_root);
 }
 
+/* What no call of pairs_find() has seen has ended, or its forwarder has. */
+static void forget(struct pairs *pairs)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < pairs->n_known; i++)
+		if (pairs->known[i].is_seen)
+			pairs->known[kept++] = pairs->known[i];
+	pairs->n_known = kept;
+}
+
 void pairs_drop(struct pairs *pairs)
 {
+	if (pairs->arena)
+		forget(pairs);
 	arena_free(pairs->arena);
 	pairs->arena = NULL;
 	pairs->relays = NULL;
@@ -245,16 +258,6 @@ static void pair(struct pairs *pairs, struct forwarder *forwarder, struct peers 
 		list_far_ends(pairs, forwarder, peers);
 }
 
-/* What was not seen has ended, or its forwarder has. */
-static void forget(struct pairs *pairs)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < pairs->n_known; i++)
-		if (pairs->known[i].is_seen)
-			pairs->known[kept++] = pairs->known[i];
-	pairs->n_known = kept;
-}
-
 void pairs_find(struct pairs *pairs, const struct owners_wanted *wanted, size_t n_wanted,
 	struct peers *peers)
 {
@@ -262,8 +265,6 @@ void pairs_find(struct pairs *pairs, const struct owners_wanted *wanted, size_t 
 	for (size_t i = 0; i < n_wanted; i++)
 		if (wanted[i].client)
 			map_set(ends, wanted[i].inode, 1);
-	for (size_t i = 0; i < pairs->n_known; i++)
-		pairs->known[i].is_seen = false;
 	int root = procfs_root(pairs->procfs);
 	peers->host_mounts[0] = procfs_namespace(root, "self/ns/mnt");
 	peers->host_mounts[1] = procfs_namespace(root, "1/ns/mnt");
@@ -273,5 +274,4 @@ void pairs_find(struct pairs *pairs, const struct owners_wanted *wanted, size_t 
 		if (is_forwarder(forwarder.process) && read_forwarder(pairs, ends, &forwarder))
 			pair(pairs, &forwarder, peers);
 	}
-	forget(pairs);
 }

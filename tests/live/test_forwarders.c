@@ -21,20 +21,28 @@ static bool is_open(void *data)
 	return PQping(conninfo) == PQPING_OK;
 }
 
-static void start_haproxy(void **state)
+static void start_haproxy_to(int server_port)
 {
-	(void)state;
-	port = live_free_port();
+	do
+		port = live_free_port();
+	while (port == server_port);
 	CLEANUP(cleanup_free)
 	char *text = mem_printf("defaults\n mode tcp\n timeout connect 60s\n timeout client 1h\n"
 				" timeout server 1h\n"
 				"listen app\n bind 127.0.0.1:%d\n server one 127.0.0.1:%d\n",
-		port, private_server_port(server));
-	CLEANUP(cleanup_free) char *config = live_file(live_folder(), "haproxy.cfg", text);
+		port, server_port);
+	CLEANUP(cleanup_free) char *name = mem_printf("haproxy-%d.cfg", port);
+	CLEANUP(cleanup_free) char *config = live_file(live_folder(), name, text);
 	haproxy = live_start(&(const struct live_program_options){
 		.argv = (const char *const[]){ "/usr/sbin/haproxy", "-db", "-f", config, NULL } });
 	if (!live_wait(is_open, NULL, 30000))
 		fail_msg("haproxy: %s", live_err(haproxy));
+}
+
+static void start_haproxy(void **state)
+{
+	(void)state;
+	start_haproxy_to(private_server_port(server));
 }
 
 static struct live_program *start_behind(const char *name)
@@ -104,18 +112,35 @@ static void one_is_proven_and_two_may_be(void **state)
 	json_decref(root);
 }
 
+static bool is_held_by_haproxy(json_t *root, void *data)
+{
+	json_t *row = row_of(root, data);
+	return row && pid_of(row) == live_pid(haproxy);
+}
+
+/* What was proven stays, also of a forwarder behind another one. */
+static void what_is_behind_two_stays_proven(void **state)
+{
+	start_haproxy(state);
+	struct live_program *inner = haproxy;
+	start_haproxy_to(port);
+	haproxy = inner;
+	struct expected first = { "first", start_behind("first") };
+	struct live_program *dbtop = live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2",
+		live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	json_decref(live_await_json(dbtop, is_looked_through, &first, "the first", 60000));
+	start_behind("second");
+	json_t *root =
+		live_await_json(dbtop, is_held_by_haproxy, (void *)"second", "the second", 60000);
+	assert_true(is_looked_through(root, &first));
+	json_decref(root);
+}
+
 static bool is_gone(json_t *root, const char *name)
 {
 	json_t *row = row_of(root, name);
 	const char *reason = row ? live_text(row, "reason") : NULL;
 	return reason && strcmp(reason, "client_gone") == 0;
-}
-
-static bool is_held_by_haproxy(json_t *root, void *data)
-{
-	json_t *row = row_of(root, "first");
-	(void)data;
-	return row && pid_of(row) == live_pid(haproxy);
 }
 
 /* The forwarder that stays holds the client's end: its client's death alone proves nothing. It is
@@ -131,7 +156,8 @@ static void a_dead_client_behind_a_living_forwarder_proves_nothing(void **state)
 	live_signal(first.process, SIGKILL);
 	(void)live_finish(first.process, 20000);
 	for (int scan = 0; scan < 3; scan++) {
-		json_t *root = live_await_json(dbtop, is_held_by_haproxy, NULL, "held", 60000);
+		json_t *root =
+			live_await_json(dbtop, is_held_by_haproxy, (void *)"first", "held", 60000);
 		assert_false(is_gone(root, "first"));
 		json_decref(root);
 	}
@@ -213,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(one_is_proven_and_two_may_be),
+		LIVE_TEST(what_is_behind_two_stays_proven),
 		LIVE_TEST(a_dead_client_behind_a_living_forwarder_proves_nothing),
 		LIVE_TEST(the_emergency_stops_what_is_behind),
 		/* root's */
