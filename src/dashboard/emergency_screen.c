@@ -65,7 +65,8 @@ static const struct action_step *find_chosen(const struct emergency *emergency,
 {
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
-		const struct client_process *client = assessment_process(assessment, connection);
+		const struct client_process *client =
+			assessment_local_process(assessment, connection);
 		if (client && connection->backend->pid == chosen->backend &&
 			connection->backend->start == chosen->backend_start)
 			return emergency_find(
