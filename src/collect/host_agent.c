@@ -276,7 +276,7 @@ static void begin(struct host_agent *agent)
 {
 	const char *const ssh[] = { "ssh", "-G", "--", agent->name, NULL };
 	agent->state = AGENT_RESOLVING;
-	uv_timer_stop(agent->timer);
+	arm(agent, on_start_timeout, START_TIMEOUT);
 	memcpy(agent->addresses, agent->listed, sizeof(agent->listed));
 	agent->n_addresses = agent->n_listed;
 	if (agent->n_listed) {
@@ -287,7 +287,6 @@ static void begin(struct host_agent *agent)
 		resolve(agent);
 		return;
 	}
-	arm(agent, on_start_timeout, START_TIMEOUT);
 	(void)start_child(agent, ssh, CONFIG_LINE_MOST, on_config_line, on_config_ended);
 }
 
