@@ -13,7 +13,6 @@
 
 struct host_agents {
 	struct host_agent **items;
-	size_t *orphans; /* of each: questions whose asker is gone, and that have no answer yet */
 	size_t count;
 	int64_t timeout;
 	uv_timer_t *check;
@@ -52,7 +51,6 @@ static void on_changed(void *data, struct host_agent *agent)
 {
 	struct host_agents *agents = data;
 	size_t index = index_of(agents, agent);
-	agents->orphans[index] = 0;
 	for (size_t i = 0; i < HOST_TARGETS_MOST; i++) {
 		struct host_asker *asker = agents->askers[i];
 		if (!asker)
@@ -123,9 +121,7 @@ static void on_line(void *data, struct host_agent *agent, const char *line, size
 			host_agent_name(agent), asked->ends, asked->n_ends, &error);
 	else if (r == 0)
 		error = "dbtop --peers answers what it was not asked";
-	if (r == 0 && !asked && agents->orphans[index])
-		agents->orphans[index]--;
-	else if (ends)
+	if (ends)
 		publish(agent, index, asker, ends);
 	else
 		host_agent_fail(agent, error);
@@ -138,7 +134,6 @@ struct host_agents *host_agents_new(
 	struct host_agents *agents = mem_alloc(sizeof(*agents));
 	const struct host_agent_callbacks callbacks = { agents, on_changed, on_line };
 	agents->items = mem_alloc((count + 1) * sizeof(struct host_agent *));
-	agents->orphans = mem_alloc((count + 1) * sizeof(*agents->orphans));
 	agents->count = count;
 	for (size_t i = 0; i < count; i++)
 		agents->items[i] = host_agent_new(loop, &options[i], &callbacks);
@@ -155,7 +150,6 @@ void host_agents_free(struct host_agents *agents)
 		host_agent_free(agents->items[i]);
 	handle_close(agents->check);
 	free(agents->items);
-	free(agents->orphans);
 	free(agents);
 }
 
@@ -192,7 +186,6 @@ void host_asker_free(struct host_asker *asker)
 	if (asker->target < HOST_TARGETS_MOST)
 		asker->agents->askers[asker->target] = NULL;
 	for (size_t i = 0; i < asker->agents->count; i++) {
-		asker->agents->orphans[i] += asker->hosts[i].question != 0;
 		host_ends_unref(asker->hosts[i].latest);
 		free(asker->hosts[i].ends);
 	}

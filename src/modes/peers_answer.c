@@ -22,7 +22,7 @@ struct known_process {
 	struct arena *arena;
 	struct process process;
 	uint32_t id;
-	bool is_sent, is_used;
+	bool is_sent;
 };
 
 /* What was said of an end. */
@@ -158,7 +158,6 @@ static uint32_t number_of(struct peers_answer *state, const struct process *proc
 		known->process.rss_bytes = process->rss_bytes;
 		known->is_sent = false;
 	}
-	known->is_used = true;
 	return known->id;
 }
 

@@ -117,25 +117,6 @@ static void each_server_has_its_own_answers(void **state)
 	tear_down(&stand);
 }
 
-/* Another server may leave while its question is on the way. */
-static void an_answer_whose_server_is_gone_is_dropped(void **state)
-{
-	(void)state;
-	struct stand stand;
-	set_up(&stand, HELLO ANSWERS);
-	await_asked(&stand, 0);
-	assert_true(ask(&stand, 1));
-	host_asker_free(stand.askers[1]);
-	stand.askers[1] = NULL;
-	uint64_t run = await_run(&stand, 0, 0);
-	uint64_t number = host_asker_latest(stand.askers[0], 0)->number;
-	await_asked(&stand, 0);
-	while (host_asker_latest(stand.askers[0], 0)->number == number)
-		turn(&stand);
-	assert_int_equal(host_asker_latest(stand.askers[0], 0)->run, run);
-	tear_down(&stand);
-}
-
 static void one_that_does_not_answer_is_started_again(void **state)
 {
 	(void)state;
@@ -207,7 +188,6 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_server_has_its_own_answers),
-		cmocka_unit_test(an_answer_whose_server_is_gone_is_dropped),
 		cmocka_unit_test(one_that_does_not_answer_is_started_again),
 		cmocka_unit_test(what_it_answered_stays_until_the_next_run_answers),
 		cmocka_unit_test(what_was_not_asked_is_a_failure),
