@@ -258,7 +258,9 @@ static struct backend read_backend(
 	/* the query text of a hidden row is "<insufficient privilege>" */
 	if (backend.kind != BACKEND_HIDDEN)
 		backend.query = read_text(reading, row, COLUMN_QUERY, COLUMN_ENCODING, TEXT_BLOCK);
-	backend.effects = statement_effects(backend.query);
+	/* our own row shows this statement, which is long and has none */
+	if (PQgetisnull(result, row, COLUMN_CLOCK))
+		backend.effects = statement_effects(backend.query);
 	if (reading->options->no_query_text)
 		backend.query = NULL;
 	return backend;
