@@ -232,7 +232,7 @@ static int read_children(struct parser *parser, struct node *node, int depth)
 			node, parser->error, "nested deeper than %d levels", DEPTH_MAX);
 	struct node **end = &node->first;
 	for (;;) {
-		struct node *child;
+		struct node *child = NULL;
 		int r = read_child(parser, node, depth + 1, &child);
 		if (r != 0)
 			return r < 0 ? r : 0;
