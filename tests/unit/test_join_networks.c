@@ -289,6 +289,31 @@ static void who_uses_a_port_again_is_left_open(void **state)
 	assessment_free(assessment);
 }
 
+/* The wall clock was set since these sessions began, but not since ours: /proc has other starts. */
+static void stepped(struct world *world, int round)
+{
+	static const int64_t steps[] = { -3600 * USEC_PER_SEC, 3600 * USEC_PER_SEC };
+	(void)round;
+	for (int32_t i = 0; i < 2; i++) {
+		world_add_backend(world, i + 1, at("10.0.0.3", (uint16_t)(5001 + i)));
+		struct tcp_socket *end =
+			add_server_end(world, "10.0.0.3", (uint16_t)(5001 + i), 31 + (uint32_t)i);
+		end->state = i ? TCP_CLOSE_WAIT : TCP_ESTABLISHED;
+		add_owner(world, end->inode, 5001 + i, i + 1, SERVERS_PIDS, "postgres");
+		world->peers->processes[2 + i].started_at += steps[i];
+	}
+	connect_client(world, APPS, "10.0.0.3", 5001, 41, "far");
+}
+
+static void a_session_from_before_a_clock_step_is_judged(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe(2, false, stepped);
+	check(assessment, 1, CLIENT_END_HELD, "far");
+	check(assessment, 2, CLIENT_END_GONE, NULL);
+	assessment_free(assessment);
+}
+
 static bool closed, complete_view;
 
 /* The container goes, and a new one gets its address, and by chance the same port at a server with
@@ -468,6 +493,7 @@ int main(void)
 		cmocka_unit_test(sockets_that_were_not_read_prove_nothing),
 		cmocka_unit_test(a_port_that_is_used_again_has_its_new_user),
 		cmocka_unit_test(who_uses_a_port_again_is_left_open),
+		cmocka_unit_test(a_session_from_before_a_clock_step_is_judged),
 		cmocka_unit_test(a_restarted_container_is_another_one),
 		cmocka_unit_test(unix_sockets_are_the_servers_by_its_own_pids),
 		cmocka_unit_test(a_translated_client_is_found_and_proven),
