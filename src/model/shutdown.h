@@ -192,6 +192,7 @@ struct shutdown_record {
 	int64_t signalled_wall; /* the same on the wall clock */
 	const char *trigger;    /* the first trigger; NULL: dbtop sent the signal itself */
 	bool over;              /* the time for the verdict is reached: later events are ignored */
+	bool collecting;        /* not all evidence is there: no verdict yet */
 	const char *blind;      /* why no verdict is possible; NULL */
 	enum close_evidence close_evidence;
 	/* which of PgBouncer's sessions it had a transaction open in was not known in time */

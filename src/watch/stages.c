@@ -50,6 +50,7 @@ static void complete(struct watch *watch)
 		record->blind = "the server is not reachable";
 	record->close_evidence = close_evidence_find(record);
 	record_unseen(record);
+	record->collecting = false;
 	watch->stage = STAGE_COMPLETE;
 	stages_notify_changed(watch);
 	if (watch->options.complete)

@@ -138,6 +138,7 @@ static void make_record(struct watch *watch)
 	record->timeout = options->timeout;
 	record->settle = options->settle;
 	record->armed_at = instant_monotonic();
+	record->collecting = true;
 	struct shutdown_process *command = shutdown_add_process(record);
 	command->pid = options->pid;
 	command->start_ticks = options->start_ticks;

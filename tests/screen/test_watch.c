@@ -208,6 +208,43 @@ static void what_is_left_is_one_key_away(void **state)
 	end(term, 0);
 }
 
+/* As a role that does not see all sessions: a socket whose session does not show for 2 seconds
+ * means that the server hides it. Not one whose session was ended, though the application still
+ * holds it.
+ */
+static void what_was_ended_before_spoils_no_verdict(void **state)
+{
+	(void)state;
+	live_sql(server, "CREATE ROLE plain LOGIN");
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=plain");
+	struct live_program *app = live_client(conninfo, "idle", "2", NULL);
+	CLEANUP(cleanup_free) char *pid = mem_printf("%d", live_pid(app));
+	struct term *term = term_start(&(struct term_options){ .width = 110, .height = 30 },
+		(const char *const[]){
+			live_dbtop_path(), conninfo, "--watch", pid, "--idle-limit", "0.1", NULL });
+	assert_true(term_wait_text(term, "· 2 connections"));
+	term_press(term, "Esc");
+	assert_true(term_wait_text(term, "2 leaked"));
+	term_press(term, "k");
+	assert_true(term_wait_text(term, "End 2 leaked connections?"));
+	term_press(term, "Space");
+	assert_true(term_wait_text(term, "end 1"));
+	term_confirm(term);
+	assert_true(term_wait_text(term, "1 of 1 ended"));
+	live_wait_sessions(server, "usename = 'plain' AND application_name <> 'dbtop'", 1, 20000);
+	/* the watch is armed again: it sees that socket for the first time */
+	term_press(term, "Esc w");
+	assert_true(term_wait_text(term, "w arm again"));
+	term_press(term, "w");
+	assert_true(term_wait_text(term, "· 1 connection"));
+	usleep(2500000);
+	live_signal(app, SIGINT);
+	assert_true(term_wait_text(term, "PASS"));
+	assert_true(term_shows(term, "1 connection gone in"));
+	term_press(term, "Esc q");
+	end(term, 0);
+}
+
 static void ctrl_c_asks_while_a_watch_is_armed(void **state)
 {
 	(void)state;
@@ -297,6 +334,7 @@ int main(void)
 		LIVE_TEST(a_pool_reports_that_it_closed),
 		LIVE_TEST(python_dies_by_its_own_signal),
 		LIVE_TEST(what_is_left_is_one_key_away),
+		LIVE_TEST(what_was_ended_before_spoils_no_verdict),
 		LIVE_TEST(ctrl_c_asks_while_a_watch_is_armed),
 		LIVE_TEST(the_last_verdict_stays_reachable),
 		LIVE_TEST(dbtop_does_not_watch_itself),

@@ -262,6 +262,8 @@ static void read_line(struct scene *scene, char *line)
 		scene->record.blind = "the server hides the sessions";
 	else if (strcmp(word, "lent-unknown") == 0)
 		scene->record.lent_unknown = true;
+	else if (strcmp(word, "collecting") == 0)
+		scene->record.collecting = true;
 	else if (strcmp(word, "strict") == 0)
 		scene->rules.strict = true;
 	else if (strcmp(word, "expired") == 0)
