@@ -1,7 +1,7 @@
 /* What borrowing costs: libdbpool beside a bare mutex-and-condition pool and libzdb, each with
  * three connections, in one run. See docs/benchmarks.md.
  *
- * bench_dbpool [MILLISECONDS [LIBRARY]]: of each measurement, 500 by default; LIBRARY is the path
+ * bench_dbpool [MILLISECONDS [LIBRARY]]: of each measurement, 1000 by default; LIBRARY is the path
  * of another build of libdbpool.so, which is measured, too. */
 #include <dlfcn.h>
 #include <libpq-fe.h>
@@ -23,7 +23,7 @@
 #include "demo/private_server.h"
 
 #define CONNECTIONS 3
-#define ROUNDS      10 /* a measurement is cut into so many, in which the contenders alternate */
+#define ROUNDS      9 /* a measurement is cut into so many, in which the contenders alternate */
 #define SAMPLES     200000 /* of latency, for all threads together: each has its share */
 #define MOST        64
 
@@ -355,7 +355,7 @@ static double median(const double values[ROUNDS])
 	double sorted[ROUNDS];
 	memcpy(sorted, values, sizeof(sorted));
 	qsort(sorted, ROUNDS, sizeof(sorted[0]), compare_doubles);
-	return (sorted[(ROUNDS - 1) / 2] + sorted[ROUNDS / 2]) / 2;
+	return sorted[ROUNDS / 2];
 }
 
 /* The median of the ratios of one round each: what disturbs the machine for longer than a round
@@ -402,8 +402,11 @@ static void measure_all(bool query, int threads, int64_t nsec, double *ret_ratio
 {
 	static struct figures figures[ALL];
 	for (int round = 0; round < ROUNDS; round++)
-		for (size_t i = 0; i < n_contenders; i++)
+		for (size_t n = 0; n < n_contenders; n++) {
+			/* each is the first of a round about equally often */
+			size_t i = (n + (size_t)round) % n_contenders;
 			measure_round(&contenders[i], threads, query, nsec, &figures[i], round);
+		}
 	for (size_t i = 0; i < n_contenders; i++) {
 		const struct figures *base = &figures[BARE_CLOCK];
 		measure_latency(&contenders[i], threads, query, nsec, &figures[i]);
@@ -494,7 +497,7 @@ int main(int argc, char **argv)
 	const struct private_server_options options = { .tcp = true };
 	char error[PRIVATE_SERVER_ERROR_MAX];
 	double idle[3][ALL], busy[3][ALL];
-	int64_t nsec = (argc > 1 ? atol(argv[1]) : 500) * INT64_C(1000000);
+	int64_t nsec = (argc > 1 ? atol(argv[1]) : 1000) * INT64_C(1000000);
 	if (argc > 2) {
 		load(argv[2]);
 		n_contenders = ALL;
