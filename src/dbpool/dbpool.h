@@ -73,9 +73,9 @@ enum dbpool_reset {
 	 * the answer. A borrower that gets the connection before the answer has arrived waits for
 	 * it, about as long as for one statement. */
 	DBPOOL_RESET_USED,
-	/* The same reset, but only when a command tag shows that the session may have changed: SET,
-	 * LISTEN, PREPARE, DECLARE, CREATE, LOCK, DO, CALL, … Misses changes by functions, such as
-	 * set_config() or pg_advisory_lock() in a SELECT. */
+	/* The same reset, but only when a result shows that the session may have changed: of SET,
+	 * LISTEN, PREPARE, PQprepare(), DECLARE, CREATE, SELECT INTO, LOCK, DO, CALL, … Misses
+	 * changes by functions, such as set_config() or pg_advisory_lock() in a SELECT. */
 	DBPOOL_RESET_TOLD,
 	DBPOOL_RESET_NEVER,
 };

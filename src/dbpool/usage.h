@@ -9,8 +9,4 @@ struct pool_link;
 /* Watches the link's connection from now on. Returns false when out of memory. */
 bool usage_watch(struct pool_link *link);
 
-/* True when a statement with this command tag may have changed the session, as far as the tag alone
- * shows. */
-bool usage_tag_changes(const char *tag);
-
 #endif

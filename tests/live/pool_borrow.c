@@ -307,6 +307,41 @@ static int cleaned(const char *argument)
 	return 0;
 }
 
+/* By the results that libpq got, DBPOOL_RESET_TOLD recognizes what the session keeps; not that a
+ * plain SELECT called a function. */
+static int told(const char *argument)
+{
+	struct dbpool_config config = role_config();
+	(void)argument;
+	config.max = 1;
+	config.reset = DBPOOL_RESET_TOLD;
+	role_start(&config);
+	for (int i = 0; i < 2; i++) {
+		{
+			DBPOOL_SCOPED(lease, NULL);
+			PGresult *result =
+				PQprepare(dbpool_conn(&lease), "plan", "SELECT 1", 0, NULL);
+			CHECK(PQresultStatus(result) == PGRES_COMMAND_OK);
+			PQclear(result);
+		}
+		DBPOOL_SCOPED(lease, NULL);
+		role_exec(dbpool_conn(&lease), "SELECT 1 AS a INTO TEMP copies");
+	}
+	DBPOOL_SCOPED(lease, NULL);
+	role_exec(dbpool_conn(&lease), "CREATE TEMP TABLE copies AS SELECT 1");
+	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+	CHECK(role_number(dbpool_conn(&lease),
+		      "SELECT count(*) FROM pg_class WHERE relname = 'copies'") == 0);
+	role_exec(dbpool_conn(&lease), "SELECT set_config('work_mem', '77MB', false)");
+	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
+	CHECK(role_number(dbpool_conn(&lease),
+		      "SELECT setting FROM pg_settings WHERE name = 'work_mem'") == 78848);
+	CHECK(role_stats().opened == 1);
+	return 0;
+}
+
 static bool leak_reported(void *data)
 {
 	(void)data;
@@ -418,6 +453,7 @@ const struct role roles_borrow[] = {
 	{ "starving", starving },
 	{ "deadline", deadline },
 	{ "cleaned", cleaned },
+	{ "told", told },
 	{ "leak", leak },
 	{ "reclaim", reclaim },
 	{ "wearing", wearing },

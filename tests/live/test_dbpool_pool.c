@@ -47,6 +47,7 @@ ROLE(nor_when_the_pool_starts_again, "restarted")
 ROLE(nobody_is_forgotten_in_the_queue, "met")
 ROLE(the_last_release_may_free_it, "freed")
 ROLE(sessions_are_cleaned, "cleaned")
+ROLE(or_those_whose_results_show_a_change, "told")
 ROLE(leaks_are_reported_once, "leak")
 ROLE(overdue_connections_are_taken_back, "reclaim")
 ROLE(connections_wear_out, "wearing")
@@ -186,6 +187,7 @@ int main(void)
 		LIVE_TEST(nobody_is_forgotten_in_the_queue),
 		LIVE_TEST(the_last_release_may_free_it),
 		LIVE_TEST(sessions_are_cleaned),
+		LIVE_TEST(or_those_whose_results_show_a_change),
 		LIVE_TEST(leaks_are_reported_once),
 		LIVE_TEST(overdue_connections_are_taken_back),
 		LIVE_TEST(connections_wear_out),
