@@ -166,8 +166,8 @@ static void forwarders_are_left_alone_and_applications_are_not(void **state)
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
 	/* one that no table names: each of its connections has an accepted one that carries the
 	 * same */
-	struct live_program *unknown = start_forwarder((const char *const[]){
-		"python3", "tests/support/slow_forwarder.py", to, "0", NULL });
+	struct live_program *unknown = start_forwarder(
+		(const char *const[]){ "python3", "tests/support/forwarder.py", "0", to, NULL });
 	live_wait_out(unknown, "\n", 20000);
 	CLEANUP(cleanup_free)
 	char *behind_unknown = through(atoi(live_out(unknown) + strlen("port ")));
