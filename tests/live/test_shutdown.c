@@ -100,19 +100,19 @@ static double measure_drains(void)
 	return differences[count / 2];
 }
 
-/* On a machine that is busy with other tests processes wait for their turn: the best of a few
- * medians is what dbtop itself adds. */
+/* On a machine that is busy with other tests processes wait for their turn: the best of many
+ * medians is what dbtop itself adds. At a load of 50, also under AddressSanitizer, one of the first
+ * four is. */
 static void drains_when_the_server_says_so(void **state)
 {
 	(void)state;
 	double best = measure_drains();
-	for (int tries = 0; tries < 3 && best > 20; tries++) {
+	for (int tries = 0; tries < 20 && best > 20; tries++) {
 		double median = measure_drains();
 		best = median < best ? median : best;
 	}
 	print_message("drain time and the server's log: %.1f ms apart\n", best);
-	/* so many rounds with it mean that the machine is slow */
-	assert_true(best <= (live_rounds(100) < 100 ? 120 : 20));
+	assert_true(best <= 20);
 }
 
 /* The phases of a pool's shutdown and its pending writes, from the stats page. */
