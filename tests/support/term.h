@@ -11,7 +11,8 @@
 #include <sys/types.h>
 #include <termios.h>
 
-/* Ends a wait that will not be met; no bound of the program. */
+/* Ends a wait that will not be met; no bound of the program. It is live_patience() of 20 s, which
+ * live tests have for the start of a server or program. */
 #define TERM_TIMEOUT_MS 120000
 #define TERM_CELL_CHARS 6
 
