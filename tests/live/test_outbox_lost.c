@@ -29,6 +29,30 @@ static void what_a_server_lost_is_sent_again(void **state)
 	set_close();
 }
 
+/* The same, but the file does not keep what was sent. */
+static void what_is_not_kept_is_reported_as_a_gap(void **state)
+{
+	(void)state;
+	set_open(NULL);
+	dboutbox_close(set_outbox);
+	struct dboutbox_config config = set_config();
+	config.keep_ms = DBOUTBOX_OFF;
+	set_reopen(&config);
+	for (int i = 0; i < 3; i++)
+		set_write(i);
+	set_flush();
+	live_sql(server,
+		"DELETE FROM sent WHERE number >= 1; UPDATE dboutbox.applied SET sequence = 1; "
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+	set_write(3);
+	set_flush();
+	assert_int_equal(set_await_event(DBOUTBOX_EVENT_GAP, 1).writes, 2);
+	assert_int_equal(set_stats().gap, 2);
+	assert_int_equal(set_number("SELECT count(*) FROM sent WHERE number IN (0, 3)"), 2);
+	assert_int_equal(set_number("SELECT count(*) FROM sent"), 2);
+	set_close();
+}
+
 static void copy_file(const char *from, const char *to)
 {
 	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
@@ -230,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(what_a_server_lost_is_sent_again),
+		LIVE_TEST(what_is_not_kept_is_reported_as_a_gap),
 		LIVE_TEST(an_older_copy_doubles_nothing),
 		LIVE_TEST(a_standby_is_left),
 		cmocka_unit_test_teardown(a_promoted_standby_gets_what_it_lacks, end_standby),

@@ -226,6 +226,7 @@ static void a_closed_outbox_leaves_no_hook(void **state)
 	assert_int_equal(set_number("SELECT count(*) FROM sent"), DBPOOL_HOOKS_MAX + 1);
 }
 
+/* The rows that a statement returns are dropped. */
 static void statements_keep_their_parameters(void **state)
 {
 	(void)state;
@@ -234,7 +235,9 @@ static void statements_keep_their_parameters(void **state)
 		"CREATE TABLE IF NOT EXISTS texts (a text, b text); GRANT ALL ON texts TO app");
 	const char *const params[] = { "O'Brien \\ ü", NULL };
 	const struct dboutbox_statement statement = {
-		.sql = "INSERT INTO texts VALUES ($1, $2)", .n_params = 2, .params = params
+		.sql = "INSERT INTO texts VALUES ($1, $2) RETURNING a",
+		.n_params = 2,
+		.params = params
 	};
 	assert_int_equal(dboutbox_write(set_outbox, &statement), DBOUTBOX_OK);
 	set_flush();
