@@ -7,6 +7,7 @@ import asyncio
 import os
 import select
 import sys
+import threading
 import time
 
 driver, conninfo = sys.argv[1:]
@@ -105,6 +106,41 @@ def psycopg3_exit():
         stay()
     except KeyboardInterrupt:
         os._exit(0)
+
+
+def psycopg3_borrower():
+    """At SIGINT it waits for the borrower of a connection, who needs it for $HELD seconds more."""
+    from psycopg_pool import ConnectionPool
+
+    def borrow():
+        with pool.connection() as connection:
+            connection.execute("SELECT 1")
+            asked.wait()
+            time.sleep(float(os.environ["HELD"]))
+
+    pool = ConnectionPool(conninfo, min_size=2, max_size=2)
+    pool.wait()
+    asked = threading.Event()
+    borrower = threading.Thread(target=borrow)
+    borrower.start()
+    try:
+        stay()
+    except KeyboardInterrupt:
+        asked.set()
+        borrower.join()
+        pool.close()
+
+
+def psycopg3_daemon():
+    """Ends at SIGINT, in order as it seems, while a daemon thread waits for a statement."""
+    import psycopg
+
+    connection, other = psycopg.connect(conninfo), psycopg.connect(conninfo)
+    threading.Thread(target=connection.execute, args=("SELECT pg_sleep(3600)",), daemon=True).start()
+    try:
+        stay()
+    except KeyboardInterrupt:
+        other.close()
 
 
 def sqlalchemy_pool():

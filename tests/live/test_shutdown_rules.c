@@ -378,6 +378,50 @@ static void pools_of_drivers_are_closed_or_not(void **state)
 	}
 }
 
+/* What runs on at the signal: a borrower that ends in time, one that takes a minute, and a thread
+ * that nobody waits for. All at a time, because they wait, and each in a database of its own: what
+ * one abandons does not count for another. */
+static void who_borrowed_is_waited_for_or_not(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *play, *held, *timeout, *behaviour, *says;
+		int status;
+	} cases[] = {
+		{ "psycopg3_borrower", "HELD=0.5", "60", "closed", "all 2 connections closed in",
+			0 },
+		{ "psycopg3_borrower", "HELD=60", "4", "never_exited",
+			"still runs 4 s after SIGINT with 2 connections", 1 },
+		{ "psycopg3_daemon", "HELD=0", "6", "left_sessions",
+			"1 connection left 3 s after exit: backend", 1 },
+	};
+	enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+	struct live_program *programs[CASES];
+	for (size_t i = 0; i < CASES; i++) {
+		CLEANUP(cleanup_free) char *database = mem_printf("dbname=held%zu", i);
+		CLEANUP(cleanup_free) char *create = mem_printf("CREATE DATABASE held%zu", i);
+		CLEANUP(cleanup_free) char *own = live_conninfo(server, LIVE_TCP4, database);
+		live_sql(server, create);
+		const char *const argv[] = { live_dbtop_path(), "--shutdown-test", "--json",
+			"--ready", "2", "--after", "0.5", "--timeout", cases[i].timeout, own, "--",
+			"/usr/bin/python3", "tests/live/sessions.py", cases[i].play, own, NULL };
+		const char *const environment[] = { cases[i].held, NULL };
+		programs[i] = live_start(
+			&(struct live_program_options){ .argv = argv, .env = environment });
+	}
+	for (size_t i = 0; i < CASES; i++) {
+		int status = live_finish(programs[i], 90000);
+		json_t *result = live_last_json(programs[i], NULL);
+		if (status != cases[i].status || !result ||
+			strcmp(null_for(live_text(result, "behaviour")), cases[i].behaviour) != 0 ||
+			!strstr(live_text(result, "text"), cases[i].says))
+			fail_msg("%s %s: status %d: %s%s", cases[i].play, cases[i].held, status,
+				live_out(programs[i]), live_err(programs[i]));
+		json_decref(result);
+	}
+	live_wait_sessions(server, NULL, 0, 20000);
+}
+
 static void mistakes_are_usage_errors(void **state)
 {
 	(void)state;
@@ -421,6 +465,7 @@ int main(void)
 		cmocka_unit_test_teardown(no_more_connections_than_were_opened, live_teardown),
 		cmocka_unit_test_teardown(behind_a_forwarder_the_reason_is_true, live_teardown),
 		cmocka_unit_test_teardown(pools_of_drivers_are_closed_or_not, live_teardown),
+		cmocka_unit_test_teardown(who_borrowed_is_waited_for_or_not, live_teardown),
 		cmocka_unit_test_teardown(mistakes_are_usage_errors, live_teardown),
 	};
 	return cmocka_run_group_tests_name("shutdown_rules", tests, start_server, stop_server);

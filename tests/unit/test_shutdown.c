@@ -264,6 +264,8 @@ static void read_line(struct scene *scene, char *line)
 		scene->record.lent_unknown = true;
 	else if (strcmp(word, "collecting") == 0)
 		scene->record.collecting = true;
+	else if (strcmp(word, "may-have-opened") == 0)
+		scene->record.may_have_opened = true;
 	else if (strcmp(word, "strict") == 0)
 		scene->rules.strict = true;
 	else if (strcmp(word, "expired") == 0)
