@@ -217,10 +217,11 @@ bool networks_is_to_server(
 {
 	const struct peers_target *target = &networks->peers->target;
 	bool loopback = endpoint_is_loopback(&socket->remote);
-	/* our own way to the server */
-	if (endpoint_same_address(&socket->remote, &target->server) &&
+	/* our own way to the server; it itself may be at the same address, behind a forwarder */
+	if (socket->remote.port == target->port &&
+		endpoint_same_address(&socket->remote, &target->server) &&
 		(network == NETWORK_OWN || !loopback))
-		return socket->remote.port == target->port;
+		return true;
 	if (network == NETWORK_OWN && peers_is_door(networks->peers, &socket->remote))
 		return true;
 	if (networks->server == NETWORK_NONE || !is_server_port(target, socket->remote.port))

@@ -353,6 +353,32 @@ static void a_clock_step_hides_no_process(void **state)
 	assessment_free(assessment);
 }
 
+/* Our own connection leads through a forwarder that listens at the server's address. */
+static void a_forwarder_beside_its_server(void **state)
+{
+	(void)state;
+	enum { FORWARDER_PORT = 6000 };
+	struct world world = world_make(T0, T0 - USEC_PER_SEC);
+	struct endpoint server = at("127.0.0.1", PORT);
+	world.peers->target.own = at("127.0.0.1", 40000);
+	world.peers->target.server = at("127.0.0.1", FORWARDER_PORT);
+	world.peers->target.port = FORWARDER_PORT;
+	world.peers->target.server_port = PORT;
+	for (uint16_t i = 0; i < 2; i++) {
+		struct endpoint client = at("127.0.0.1", 5000 + i);
+		int32_t pid = i ? 1001 : OWN_PID;
+		world_add_backend(&world, pid, client);
+		add_tcp(&world, client, server, 20u + 2 * i);
+		add_tcp(&world, server, client, 21u + 2 * i);
+		world_add_owner(&world, 20u + 2 * i, 70 + i, i ? "python3" : "socat");
+		world_add_owner(&world, 21u + 2 * i, pid, "postgres")->started_at = START;
+	}
+	struct assessment *assessment = settle(&world, NULL);
+	check(assessment, OWN_PID, CLIENT_END_HELD, "socat");
+	check(assessment, 1001, CLIENT_END_HELD, "python3");
+	assessment_free(assessment);
+}
+
 /* A dump that is newer than the server's answer neither withdraws nor proves a verdict. */
 static void what_is_proven_stays_between_two_answers(void **state)
 {
@@ -579,6 +605,7 @@ int main(void)
 		cmocka_unit_test(the_socket_table_is_proof_enough),
 		cmocka_unit_test(a_tunnels_end_is_not_the_server),
 		cmocka_unit_test(a_clock_step_hides_no_process),
+		cmocka_unit_test(a_forwarder_beside_its_server),
 		cmocka_unit_test(a_failed_dump_proves_nothing),
 		cmocka_unit_test(a_remote_servers_client_is_gone_when_two_dumps_miss_it),
 		cmocka_unit_test(a_local_server_over_a_unix_socket),
