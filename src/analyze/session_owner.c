@@ -29,9 +29,10 @@ struct matching {
 	int64_t to_local;
 	struct arena *arena;
 	struct map *sessions, *processes; /* of the record */
-	/* The sockets without a session, by what identifies their session: the client's address, or
-	 * the pid of the backend that holds the server's end of a Unix socket. */
-	struct map *by_address, *by_backend;
+	/* The sockets without a session, by what identifies their session: the client's address,
+	 * the pid of the backend that holds the server's end of a Unix socket, or, behind a
+	 * forwarder or a published port, the socket that a scan found there. */
+	struct map *by_address, *by_backend, *by_inode;
 	bool *taken; /* of each socket */
 	struct session_match *matches;
 	size_t count;
@@ -60,11 +61,13 @@ static void index_sockets(struct matching *matching)
 	const struct peers *peers = matching->assessment->peers;
 	matching->by_address = map_new(matching->arena, record->n_sockets);
 	matching->by_backend = map_new(matching->arena, 0);
+	matching->by_inode = map_new(matching->arena, record->n_sockets);
 	for (size_t i = 0; i < record->n_sockets; i++) {
 		const struct shutdown_socket *socket = &record->sockets[i];
 		matching->taken[i] = socket->taken || socket->pooled;
 		if (matching->taken[i])
 			continue;
+		map_set(matching->by_inode, socket->inode, (uint32_t)i);
 		if (socket->local.family != AF_UNIX)
 			map_set(matching->by_address, endpoint_key(&socket->local), (uint32_t)i);
 		else if (peers && socket->server_inode)
@@ -72,8 +75,7 @@ static void index_sockets(struct matching *matching)
 	}
 }
 
-/* The index of the session's client end if that has no session yet, or NO_SOCKET. */
-static size_t find_socket(const struct matching *matching, const struct backend *backend)
+static size_t find_by_address(const struct matching *matching, const struct backend *backend)
 {
 	bool local = backend->client.family == AF_UNIX;
 	uint32_t i = local ? map_get(matching->by_backend, (uint64_t)backend->pid)
@@ -82,6 +84,17 @@ static size_t find_socket(const struct matching *matching, const struct backend 
 		return NO_SOCKET;
 	const struct shutdown_socket *socket = &matching->record->sockets[i];
 	return local || endpoint_equal(&socket->local, &backend->client) ? i : NO_SOCKET;
+}
+
+/* The index of the session's client end if that has no session yet, or NO_SOCKET. */
+static size_t find_socket(const struct matching *matching, const struct connection *row)
+{
+	size_t found = find_by_address(matching, row->backend);
+	uint32_t inode = row->far_inode ? row->far_inode : row->end_inode;
+	if (found != NO_SOCKET || !inode || row->end != CLIENT_END_HELD)
+		return found;
+	uint32_t i = map_get(matching->by_inode, inode);
+	return i == MAP_NONE || matching->taken[i] ? NO_SOCKET : i;
 }
 
 static const struct process *process_of(
@@ -132,7 +145,7 @@ static void match_row(struct matching *matching, const struct connection *row)
 	if (row->verdict.protection == PROTECTION_OWN ||
 		(known && !lacks_socket(matching, backend)))
 		return;
-	size_t socket = find_socket(matching, backend);
+	size_t socket = find_socket(matching, row);
 	if (socket != NO_SOCKET)
 		add(matching, row, socket, OWNER_SOCKET);
 	if (known || socket != NO_SOCKET)

@@ -34,8 +34,9 @@ struct scene {
 	int32_t process;      /* of the assessment; 0: none */
 	enum matched_by by;
 	bool in_transaction, own, known, hidden;
-	bool bare;     /* known, but not its socket */
-	int64_t later; /* ms from the opening of the socket to the session's start */
+	bool bare;         /* known, but not its socket */
+	uint32_t end, far; /* the socket at the client end, and that behind a forwarder */
+	int64_t later;     /* ms from the opening of the socket to the session's start */
 	/* expected: −1 for no match */
 	int owner;
 };
@@ -70,6 +71,14 @@ static const struct scene scenes[] = {
 		.owner = OWNER_LENT },
 	{ "PgBouncer's session at rest", .port = 4000, .client_port = 4001, .process = APP,
 		.by = MATCHED_PGBOUNCER, .owner = NONE },
+	{ "the socket behind a published port", .port = 4000, .client_port = 4001, .process = APP,
+		.by = MATCHED_NAT, .end = 50, .owner = OWNER_SOCKET },
+	{ "the socket behind a forwarder", .port = 4000, .client_port = 4001, .process = APP,
+		.by = MATCHED_FORWARDER, .end = 60, .far = 50, .owner = OWNER_SOCKET },
+	{ "another socket behind a forwarder", .port = 4000, .client_port = 4001, .process = APP,
+		.by = MATCHED_FORWARDER, .end = 60, .far = 61, .owner = OWNER_PROCESS },
+	{ "the socket behind a forwarder, whose session is known", .port = 4000, .taken = true,
+		.client_port = 4001, .end = 60, .far = 50, .owner = NONE },
 	{ "by time, where addresses are hidden", .port = 4000, .age = 900, .client_port = 4001,
 		.hidden = true, .later = 5, .owner = OWNER_ARRIVAL },
 	{ "by time, but the socket is new", .port = 4000, .age = 800, .client_port = 4001,
@@ -144,6 +153,9 @@ static void make_world(struct world *world, const struct scene *scene)
 		.process = scene->process ? 0 : NO_PROCESS,
 		.owner = NO_PROCESS,
 		.matched_by = scene->by,
+		.end = scene->end ? CLIENT_END_HELD : CLIENT_END_UNKNOWN,
+		.end_inode = scene->end,
+		.far_inode = scene->far,
 		.hidden_since = scene->hidden ? 0 : INSTANT_UNKNOWN,
 		.verdict.protection = scene->own ? PROTECTION_OWN : PROTECTION_NONE,
 	};
