@@ -59,7 +59,9 @@ static void close_one(struct dbpool *pool, struct link_slot *slot)
 	slot->link = NULL;
 	slot->ending = -1;
 	pthread_mutex_unlock(&pool->lock);
-	if (link && !link->finished && PQtransactionStatus(link->conn) == PQTRANS_ACTIVE)
+	/* a reset whose answer is unread looks like a running statement, but ends by itself */
+	if (link && !link->finished && !link->resetting &&
+		PQtransactionStatus(link->conn) == PQTRANS_ACTIVE)
 		link_cancel(link);
 	if (link)
 		fd = link_finish(link);
