@@ -29,7 +29,9 @@ static uint32_t owner_of(const struct join *join, const struct pool_page *page)
 {
 	if (!page->owner_visible)
 		return NO_PROCESS;
-	uint32_t found = client_processes_find(join->processes, page->pid, page->start_ticks);
+	uint32_t found = page->host
+		? NO_PROCESS
+		: client_processes_find(join->processes, page->pid, page->start_ticks);
 	if (found != NO_PROCESS)
 		return found;
 	bool alive = page->status == POOL_PAGE_LIVE;
@@ -51,9 +53,8 @@ static uint32_t owner_of(const struct join *join, const struct pool_page *page)
 static bool is_owner(const struct assessment *assessment, const struct connection *connection,
 	const struct pool_page *page)
 {
-	const struct client_process *process = assessment_local_process(assessment, connection);
-	return page->owner_visible && process && process->process.pid == page->pid &&
-		process->process.start_ticks == page->start_ticks;
+	const struct client_process *process = assessment_process(assessment, connection);
+	return process && pool_page_is_of(page, &process->process);
 }
 
 /* A pid alone may have been used again. Without the start, process or name must agree, and the
@@ -156,7 +157,7 @@ void join_pages(struct assessment *assessment, const struct assessment *previous
 	struct client_processes *processes)
 {
 	mark_unseen(assessment);
-	if (!assessment->pages || !has_pages(assessment))
+	if (!has_pages(assessment))
 		return;
 	struct join join = {
 		.assessment = assessment,

@@ -88,12 +88,6 @@ static bool is_named(const struct connection *connection, const struct pool_page
 	return length >= size && strcmp(name + length - size, end) == 0;
 }
 
-static bool is_of_page(const struct process *process, const struct pool_page *page)
-{
-	return page->owner_visible && !process->host && process->pid == page->pid &&
-		process->start_ticks == page->start_ticks;
-}
-
 /* Whether the process belongs to the user who wrote the page. A page of root may be of any user's
  * process: a service may have dropped its privileges after it made the page. */
 static bool is_of_user(const struct process *process, const struct pool_page *page)
@@ -111,7 +105,7 @@ static const struct process *find_among_owners(const struct page_claims *claims,
 	const struct socket_owner *owners =
 		peers && inode ? peers_owners(peers, inode, &count) : NULL;
 	for (size_t i = 0; owners && i < count; i++)
-		if (is_of_page(&peers->processes[owners[i].process], page))
+		if (pool_page_is_of(page, &peers->processes[owners[i].process]))
 			return &peers->processes[owners[i].process];
 	return NULL;
 }
@@ -250,7 +244,8 @@ static enum page_claim judge_bouncer(const struct page_claims *claims,
 	const struct client_process *client = connection->bouncer_client
 		? assessment_process(claims->assessment, connection)
 		: NULL;
-	return client && is_of_page(&client->process, page) && is_of_user(&client->process, page)
+	return client && pool_page_is_of(page, &client->process) &&
+			is_of_user(&client->process, page)
 		? PAGE_CLAIM_BELIEVED
 		: PAGE_CLAIM_IGNORED;
 }
@@ -261,7 +256,19 @@ static bool was_of_page(const struct page_claims *claims, const struct connectio
 	const struct pool_page *page, bool named)
 {
 	const struct process *owner = owner_of(claims, connection);
-	return owner ? is_of_page(owner, page) : named;
+	return owner ? pool_page_is_of(page, owner) : named;
+}
+
+/* A page of another machine is believed of sessions that its own process holds, as the dbtop there
+ * says; of no other. */
+static enum page_claim judge_host(const struct page_claims *claims,
+	const struct connection *connection, const struct pool_page *page)
+{
+	const struct process *owner = owner_of(claims, connection);
+	return owner && connection->matched_by == MATCHED_HOST && pool_page_is_of(page, owner) &&
+			is_of_user(owner, page)
+		? PAGE_CLAIM_BELIEVED
+		: PAGE_CLAIM_IGNORED;
 }
 
 enum page_claim page_claim_judge(const struct page_claims *claims,
@@ -272,6 +279,8 @@ enum page_claim page_claim_judge(const struct page_claims *claims,
 	const struct process *owner = find_among_owners(claims, connection, page);
 	*ret_declared = false;
 	*ret_evidence = NULL;
+	if (page->host)
+		return judge_host(claims, connection, page);
 	if (connection->bouncer_server)
 		return judge_bouncer(claims, connection, page);
 	if (connection->end == CLIENT_END_GONE)

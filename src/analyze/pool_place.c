@@ -174,8 +174,10 @@ void pool_place_judge(const struct assessment *assessment, const struct assessme
 		has_sessions |= page->slots[i].backend_pid != 0;
 	}
 	bool newer = are_rows_newer(assessment, page);
-	enum same same =
-		read_door(page->server, &door) ? compare_doors(assessment, &door) : SAME_UNSURE;
+	/* another machine's names mean nothing here */
+	enum same same = !page->host && read_door(page->server, &door)
+		? compare_doors(assessment, &door)
+		: SAME_UNSURE;
 	pool->elsewhere = !pool->here && !left &&
 		(same == SAME_NO || (same == SAME_UNSURE && has_sessions && newer));
 	pool->spent = page->status == POOL_PAGE_DEAD && !pool->elsewhere && newer && !left &&

@@ -12,11 +12,10 @@ static bool has_contents(const struct pool_page *page)
 	return page->status == POOL_PAGE_LIVE || page->status == POOL_PAGE_DEAD;
 }
 
-static void list_pages(struct assessment *assessment)
+static void list_pages(struct assessment *assessment, const struct pool_page *pages, size_t n_pages)
 {
-	const struct pool_pages *pages = assessment->pages;
-	for (size_t i = 0; pages && i < pages->count; i++) {
-		const struct pool_page *page = &pages->items[i];
+	for (size_t i = 0; i < n_pages; i++) {
+		const struct pool_page *page = &pages[i];
 		if (!has_contents(page))
 			continue;
 		assessment->pools[assessment->n_pools++] = (struct pool){
@@ -83,11 +82,20 @@ static int compare_pools(const void *left, const void *right)
 
 void pools_list(struct assessment *assessment)
 {
-	size_t most = assessment->pages ? assessment->pages->count : 0;
+	const struct pool_pages *pages = assessment->pages;
+	size_t most = pages ? pages->count : 0;
+	for (size_t i = 0; i < assessment->n_hosts; i++)
+		most += assessment->hosts[i].latest ? assessment->hosts[i].latest->n_pages : 0;
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
 		most += assessment->bouncers[i]->n_pools;
 	assessment->pools = arena_array(assessment->arena, most, sizeof(*assessment->pools));
-	list_pages(assessment);
+	if (pages)
+		list_pages(assessment, pages->items, pages->count);
+	for (size_t i = 0; i < assessment->n_hosts; i++) {
+		const struct host_ends *latest = assessment->hosts[i].latest;
+		if (latest)
+			list_pages(assessment, latest->pages, latest->n_pages);
+	}
 	for (size_t i = 0; i < assessment->n_bouncers; i++)
 		list_bouncer(assessment, assessment->bouncers[i]);
 	qsort(assessment->pools, assessment->n_pools, sizeof(*assessment->pools), compare_pools);

@@ -53,6 +53,7 @@ struct host_agent {
 	struct resolution *resolution;
 	uv_timer_t *timer;
 	uint64_t run;
+	int version;
 	unsigned failures; /* in a row */
 	bool has_failed;   /* ever */
 	char *hostname;    /* by ssh -G */
@@ -149,6 +150,7 @@ static void read_hello(struct host_agent *agent, const char *line, size_t length
 	} else {
 		uv_timer_stop(agent->timer);
 		agent->run = run_of(agent->name, &hello);
+		agent->version = hello.version;
 		agent->state = AGENT_UP;
 		agent->error[0] = '\0';
 		pipe_child_limit(agent->child, HOST_ANSWER_MOST);
@@ -380,6 +382,11 @@ const char *host_agent_source(const struct host_agent *agent)
 uint64_t host_agent_run(const struct host_agent *agent)
 {
 	return agent->run;
+}
+
+bool host_agent_sends_pages(const struct host_agent *agent)
+{
+	return agent->version >= HOST_VERSION_PAGES;
 }
 
 const struct endpoint *host_agent_addresses(const struct host_agent *agent, size_t *ret_count)

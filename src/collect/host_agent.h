@@ -56,6 +56,9 @@ const char *host_agent_source(const struct host_agent *agent);
 /* Differs between any two runs of it, and any two boots of its machine. */
 uint64_t host_agent_run(const struct host_agent *agent);
 
+/* It is of a version that sends stats pages; it must be up. */
+bool host_agent_sends_pages(const struct host_agent *agent);
+
 /* The addresses that it speaks for. */
 const struct endpoint *host_agent_addresses(const struct host_agent *agent, size_t *ret_count);
 

@@ -277,8 +277,13 @@ struct source_state host_asker_source(
 		return source;
 	}
 	bool is_overdue = asked->question && instant_monotonic() - asked->question_at > stale_after;
-	if (host_agent_is_up(agent) && !is_overdue)
+	if (host_agent_is_up(agent) && !is_overdue) {
+		if (latest && !host_agent_sends_pages(agent))
+			source.error = "the dbtop there is older: it sends no stats pages";
+		else if (latest && latest->pages_left_out)
+			source.error = "there are more stats pages than it sends";
 		return source;
+	}
 	if (!host_agent_is_up(agent) && !host_agent_has_failed(agent))
 		return source;
 	source.status = latest ? SOURCE_STALE : SOURCE_FAILED;

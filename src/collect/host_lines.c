@@ -77,13 +77,13 @@ static json_t *end_list(const struct asked_end *ends, size_t n_ends)
 
 char *host_lines_greeting(void)
 {
-	return to_line(json_pack("{s[ii]}", "dbtop_peers", HOST_VERSION, HOST_VERSION));
+	return to_line(json_pack("{s[ii]}", "dbtop_peers", HOST_VERSION_LEAST, HOST_VERSION));
 }
 
 char *host_lines_hello(const struct host_hello *hello)
 {
 	return to_line(json_pack(
-		"{si ss ss}", "version", HOST_VERSION, "boot", hello->boot, "run", hello->run));
+		"{si ss ss}", "version", hello->version, "boot", hello->boot, "run", hello->run));
 }
 
 char *host_lines_refusal(const char *error)
@@ -182,6 +182,8 @@ char *host_lines_answer(const struct host_answer *answer)
 	set(root, "ends", list = json_array());
 	for (size_t i = 0; i < answer->n_changes; i++)
 		json_array_append_new(list, change_object(&answer->changes[i]));
+	if (answer->pages.items)
+		host_pages_write(root, &answer->pages);
 	return to_line(root);
 }
 
@@ -304,8 +306,8 @@ static int finish(struct reading *reading, const char *line, size_t length, cons
 	return reading->is_wrong ? fail(reading->arena, line, length, ret_error) : 0;
 }
 
-int host_lines_read_greeting(
-	struct arena *arena, const char *line, size_t length, const char **ret_error)
+int host_lines_read_greeting(struct arena *arena, const char *line, size_t length, int *ret_version,
+	const char **ret_error)
 {
 	struct reading reading = read_object(arena, line, length);
 	const json_t *versions = json_object_get(reading.root, "dbtop_peers");
@@ -313,14 +315,15 @@ int host_lines_read_greeting(
 	json_int_t most = json_integer_value(json_array_get(versions, 1));
 	bool is_right = json_array_size(versions) == 2 && least > 0 && most >= least;
 	reading.is_wrong |= !is_right;
-	if (is_right && (least > HOST_VERSION || most < HOST_VERSION)) {
+	if (is_right && (least > HOST_VERSION || most < HOST_VERSION_LEAST)) {
 		*ret_error = arena_printf(arena,
-			"this dbtop speaks version %d, the other one %" JSON_INTEGER_FORMAT
+			"this dbtop speaks versions %d to %d, the other one %" JSON_INTEGER_FORMAT
 			" to %" JSON_INTEGER_FORMAT,
-			HOST_VERSION, least, most);
+			HOST_VERSION_LEAST, HOST_VERSION, least, most);
 		json_decref(reading.root);
 		return -EPROTONOSUPPORT;
 	}
+	*ret_version = most < HOST_VERSION ? (int)most : HOST_VERSION;
 	return finish(&reading, line, length, ret_error);
 }
 
@@ -333,14 +336,14 @@ int host_lines_read_hello(struct arena *arena, const char *line, size_t length,
 		.boot = get_text(&reading, reading.root, "boot", NAME_MOST),
 		.run = get_text(&reading, reading.root, "run", NAME_MOST),
 	};
-	int64_t version = get_integer(&reading, reading.root, "version", 0, INT32_MAX, 0);
-	if (error && !reading.is_wrong) {
+	hello.version = (int)need_integer(
+		&reading, reading.root, "version", HOST_VERSION_LEAST, HOST_VERSION);
+	if (error) {
 		*ret_error = arena_printf(arena, "dbtop --peers refuses: %s", error);
 		json_decref(reading.root);
 		return -EPROTONOSUPPORT;
 	}
-	reading.is_wrong |=
-		version != HOST_VERSION || !hello.boot || !hello.run || !*hello.boot || !*hello.run;
+	reading.is_wrong |= !hello.boot || !hello.run || !*hello.boot || !*hello.run;
 	int r = finish(&reading, line, length, ret_error);
 	if (r == 0)
 		*ret_hello = hello;
@@ -478,6 +481,7 @@ int host_lines_read_answer(struct arena *arena, const char *line, size_t length,
 	answer.changes = arena_array(arena, answer.n_changes, sizeof(*answer.changes));
 	for (size_t i = 0; i < answer.n_changes; i++)
 		answer.changes[i] = get_change(&reading, json_array_get(list, i));
+	reading.is_wrong |= !host_pages_read(arena, reading.root, &answer.pages);
 	int r = finish(&reading, line, length, ret_error);
 	if (r == 0)
 		*ret_answer = answer;

@@ -1,15 +1,18 @@
 /* The lines that two dbtops exchange about client ends, one JSON object each.
  *
- *	near: {"dbtop_peers":[1,1]}                           the versions that it speaks
- *	far:  {"version":1,"boot":"…","run":"…"}              the one that is spoken; who answers
+ *	near: {"dbtop_peers":[1,2]}                           the versions that it speaks
+ *	far:  {"version":2,"boot":"…","run":"…"}              the one that is spoken; who answers
  *	near: {"question":1,"target":0,"first":true,"ports":[5432],"own":"10.0.0.9:51234",
  *	       "add":["10.0.0.2:40312","unix:4711"],"drop":[]}
  *	far:  {"answer":1,"target":0,"server":{…},"interfaces":["10.0.0.2"],
- *	       "processes":[{"id":1,"pid":…}],"ends":[{"end":"10.0.0.2:40312","state":"held",…}]}
+ *	       "processes":[{"id":1,"pid":…}],"ends":[{"end":"10.0.0.2:40312","state":"held",…}],
+ *	       "clock":…,"pages":[{"id":1,"path":"…",…},{"id":2}]}
  *
  * A question names the ends that are added to those asked before, or dropped; an answer has what
- * has changed since the one before. A target is one server; each has ends of its own. What is read
- * from a line is limited, checked and clean: the other side is not trusted. */
+ * has changed since the one before. From version 2 on it lists the stats pages of the processes
+ *that hold one of the ends; a page that is as before by its number alone. A target is one server;
+ *each has ends of its own. What is read from a line is limited, checked and clean: the other side
+ *is not trusted. */
 #ifndef COLLECT_HOST_LINES_H
 #define COLLECT_HOST_LINES_H
 
@@ -17,10 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collect/host_pages.h"
 #include "model/host_ends.h"
 #include "model/peers.h"
 
-#define HOST_VERSION 1
+#define HOST_VERSION       2 /* the newest one */
+#define HOST_VERSION_LEAST 1
+#define HOST_VERSION_PAGES 2 /* from this one on, answers have stats pages */
 
 /* The longest lines, without their ends. */
 #define HOST_HELLO_MOST    ((size_t)1024)
@@ -34,6 +40,7 @@
 #define HOST_PORTS_MOST      2
 
 struct host_hello {
+	int version;
 	const char *boot, *run;
 };
 
@@ -75,6 +82,7 @@ struct host_answer {
 	size_t n_processes;
 	struct host_change *changes;
 	size_t n_changes;
+	struct host_pages pages; /* no items: it says nothing of pages */
 };
 
 /* Each returns a line without its end, which the caller frees. */
@@ -87,7 +95,7 @@ char *host_lines_answer(const struct host_answer *answer) __attribute__((returns
 /* Each reads a line. The results are in the arena. Returns 0, or a negative errno: -EPROTO if it is
  * no such line; -EPROTONOSUPPORT if the versions have none in common. Then *ret_error says so in
  * one clean line, in the arena. */
-int host_lines_read_greeting(struct arena *arena, const char *line, size_t length,
+int host_lines_read_greeting(struct arena *arena, const char *line, size_t length, int *ret_version,
 	const char **ret_error) __attribute__((warn_unused_result));
 int host_lines_read_hello(struct arena *arena, const char *line, size_t length,
 	struct host_hello *ret_hello, const char **ret_error) __attribute__((warn_unused_result));

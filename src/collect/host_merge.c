@@ -118,6 +118,52 @@ static void copy_interfaces(struct merging *merging)
 		ends->interfaces[i] = from[i];
 }
 
+/* The process that wrote the page, if it is one of those that are known. A page of root may be of
+ * any user's process. */
+static const struct process *find_writer(const struct host_ends *ends, const struct pool_page *page)
+{
+	for (size_t i = 0; i < ends->n_processes; i++)
+		if (pool_page_is_of(page, &ends->processes[i]) &&
+			(page->uid == 0 || page->uid == ends->processes[i].uid))
+			return &ends->processes[i];
+	return NULL;
+}
+
+static const struct pool_page *find_page_before(const struct host_ends *before, uint32_t id)
+{
+	for (size_t i = 0; before && i < before->n_pages; i++)
+		if (before->page_ids[i] == id)
+			return &before->pages[i];
+	return NULL;
+}
+
+/* A page of a process that holds no end is not taken. */
+static void merge_pages(struct merging *merging)
+{
+	const struct host_pages *pages = &merging->answer->pages;
+	struct host_ends *ends = merging->ends;
+	int64_t now = instant_now();
+	ends->pages_left_out = pages->left_out;
+	ends->pages = arena_array(ends->arena, pages->count, sizeof(*ends->pages));
+	ends->page_ids = arena_array(ends->arena, pages->count, sizeof(*ends->page_ids));
+	for (size_t i = 0; i < pages->count; i++) {
+		const struct host_page *row = &pages->items[i];
+		const struct pool_page *from =
+			row->is_same ? find_page_before(merging->before, row->id) : &row->page;
+		if (!from)
+			continue;
+		struct pool_page page = host_page_copy(ends->arena, from, now);
+		page.host = ends->name;
+		page.process = find_writer(ends, &page);
+		if (!page.process)
+			continue;
+		if (!row->is_same)
+			page.path = arena_printf(ends->arena, "%s:%s", ends->name, page.path);
+		ends->page_ids[ends->n_pages] = row->id;
+		ends->pages[ends->n_pages++] = page;
+	}
+}
+
 static bool is_news(const struct host_ends *before, const struct host_answer *answer)
 {
 	return !before || answer->n_changes || answer->n_processes || answer->has_interfaces ||
@@ -146,8 +192,10 @@ struct host_ends *host_merge(const struct host_ends *before, const struct host_a
 		if (!merge_end(&merging, &asked[i], &ends->ends[ends->n_ends++]))
 			fault = "dbtop --peers names a process that it never described";
 	arena_free(scratch);
-	if (!fault)
+	if (!fault) {
+		merge_pages(&merging);
 		return ends;
+	}
 	host_ends_unref(ends);
 	*ret_error = fault;
 	return NULL;

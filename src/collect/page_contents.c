@@ -55,18 +55,9 @@ static void read_slots(struct arena *arena, const struct page_copy *copy, struct
 {
 	page->slots = arena_array(arena, copy->n_slots, sizeof(*page->slots));
 	page->n_slots = copy->n_slots;
-	page->held_max = -1;
-	for (uint32_t i = 0; i < copy->n_slots; i++) {
-		struct pool_slot *slot = &page->slots[i];
-		*slot = read_slot(arena, i + 1, &copy->slots[i]);
-		if (slot->state != POOL_SLOT_IN_USE)
-			continue;
-		int64_t held = instant_elapsed(slot->since, page->read_at);
-		if (held <= page->held_max)
-			continue;
-		page->held_max = held;
-		page->held_site = slot->site;
-	}
+	for (uint32_t i = 0; i < copy->n_slots; i++)
+		page->slots[i] = read_slot(arena, i + 1, &copy->slots[i]);
+	pool_page_find_longest(page);
 }
 
 static struct pool_outbox read_outbox(const struct page_outbox *outbox)

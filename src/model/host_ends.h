@@ -13,6 +13,7 @@
 #include "model/endpoint.h"
 
 struct arena;
+struct pool_page;
 struct process;
 
 /* A client end that a host is asked about: of a TCP connection, or of a connection over a Unix
@@ -63,6 +64,11 @@ struct host_ends {
 	struct process *processes; /* `host` is set */
 	uint32_t *process_ids;     /* the agent's number of each */
 	size_t n_processes;
+	struct pool_page *pages; /* of these processes; `host` and `process` are set, and the path
+				    begins with the host's name */
+	uint32_t *page_ids;      /* the agent's number of each */
+	size_t n_pages;
+	bool pages_left_out; /* there are more than it sends */
 };
 
 struct host_ends *host_ends_new(void) __attribute__((returns_nonnull));

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/plural.h"
+#include "model/peers.h"
 
 struct pool_pages *pool_pages_new(void)
 {
@@ -31,6 +32,30 @@ void pool_pages_unref(const struct pool_pages *pages)
 		return;
 	pool_pages_unref(shared->more);
 	arena_free(shared->arena);
+}
+
+bool pool_page_is_of(const struct pool_page *page, const struct process *process)
+{
+	bool is_there = page->host && process->host ? strcmp(page->host, process->host) == 0
+						    : !page->host && !process->host;
+	return page->owner_visible && is_there && process->pid == page->pid &&
+		process->start_ticks == page->start_ticks;
+}
+
+void pool_page_find_longest(struct pool_page *page)
+{
+	page->held_max = -1;
+	page->held_site = NULL;
+	for (size_t i = 0; i < page->n_slots; i++) {
+		const struct pool_slot *slot = &page->slots[i];
+		int64_t held = slot->state == POOL_SLOT_IN_USE
+			? instant_elapsed(slot->since, page->read_at)
+			: -1;
+		if (held <= page->held_max)
+			continue;
+		page->held_max = held;
+		page->held_site = slot->site;
+	}
 }
 
 void pool_pages_add(struct pool_pages *pages, const struct pool_pages *more)

@@ -108,6 +108,7 @@ struct pool_page {
 	int32_t inner_pid;    /* as the pool itself knows it, in its own pid namespace */
 	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid it identifies the process */
 	uint32_t uid;         /* of the file's owner */
+	const char *host;     /* the machine that it was read on; NULL: this one */
 	bool owner_visible;   /* false: in another pid namespace, on another machine or hidden in
 				 /proc. Then dbtop does not know whether it runs, and its pid means
 				 nothing here */
@@ -152,6 +153,12 @@ struct pool_pages *pool_pages_new(void);
 struct pool_pages *pool_pages_ref(const struct pool_pages *pages);
 /* Drops a reference; NULL is allowed. */
 void pool_pages_unref(const struct pool_pages *pages);
+
+/* Whether the process wrote the page. */
+bool pool_page_is_of(const struct pool_page *page, const struct process *process);
+
+/* Sets held_max and held_site by the slots and read_at. */
+void pool_page_find_longest(struct pool_page *page);
 
 /* Adds the pages of another block, which may be NULL, and keeps a reference to that. Once. */
 void pool_pages_add(struct pool_pages *pages, const struct pool_pages *more);

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "model/peers.h"
+#include "model/pool.h"
 #include "proc/procfs.h"
 
 /* Smaller changes are not sent. */
@@ -33,6 +34,16 @@ struct said {
 	int shared_by;
 };
 
+/* A stats page that was described in an answer. */
+struct sent_page {
+	uint32_t id;
+	int32_t pid;
+	uint64_t start_ticks;
+	char *path;
+	uint64_t digest;
+	bool is_used;
+};
+
 struct peers_answer {
 	struct procfs *procfs;
 	struct held_end *ends;
@@ -40,7 +51,9 @@ struct peers_answer {
 	size_t n_ends;
 	struct known_process *known;
 	size_t n_known, room;
-	uint32_t last_id;
+	struct sent_page *sent;
+	size_t n_sent, sent_room;
+	uint32_t last_id; /* of a process or a page */
 	struct endpoint own;
 	uint64_t number;
 	uint32_t target;
@@ -58,8 +71,16 @@ struct peers_answer *peers_answer_new(struct procfs *procfs)
 	return state;
 }
 
+static void forget_pages(struct peers_answer *state)
+{
+	for (size_t i = 0; i < state->n_sent; i++)
+		free(state->sent[i].path);
+	state->n_sent = 0;
+}
+
 static void forget(struct peers_answer *state)
 {
+	forget_pages(state);
 	for (size_t i = 0; i < state->n_known; i++)
 		arena_free(state->known[i].arena);
 	state->n_known = state->n_ends = 0;
@@ -75,6 +96,7 @@ void peers_answer_free(struct peers_answer *state)
 	forget(state);
 	arena_free(state->interfaces_arena);
 	free(state->known);
+	free(state->sent);
 	free(state->ends);
 	free(state->said);
 	free(state);
@@ -261,8 +283,92 @@ static void list_interfaces(struct peers_answer *state, const struct peers *peer
 	answer->n_interfaces = count;
 }
 
-struct host_answer peers_answer_make(
-	struct peers_answer *state, const struct peers *peers, struct arena *arena)
+/* --- stats pages --- */
+
+static bool holds_an_end(const struct peers_answer *state, const struct pool_page *page)
+{
+	for (size_t i = 0; i < state->n_known; i++)
+		if (state->known[i].process.ended_at == INSTANT_UNKNOWN &&
+			pool_page_is_of(page, &state->known[i].process))
+			return true;
+	return false;
+}
+
+static struct sent_page *find_sent(struct peers_answer *state, const struct pool_page *page)
+{
+	for (size_t i = 0; i < state->n_sent; i++) {
+		struct sent_page *sent = &state->sent[i];
+		if (sent->pid == page->pid && sent->start_ticks == page->start_ticks &&
+			strcmp(sent->path, page->path) == 0)
+			return sent;
+	}
+	state->sent = mem_grow(state->sent, state->n_sent, &state->sent_room, sizeof(*state->sent));
+	struct sent_page *sent = &state->sent[state->n_sent++];
+	*sent = (struct sent_page){ .id = ++state->last_id,
+		.pid = page->pid,
+		.start_ticks = page->start_ticks,
+		.path = mem_strdup(page->path) };
+	return sent;
+}
+
+/* One that has no room in the answer any more stays as it was sent, or is left out. */
+static void add_page(struct peers_answer *state, const struct pool_page *page, size_t *room,
+	struct host_answer *answer)
+{
+	size_t size;
+	struct sent_page *sent = find_sent(state, page);
+	uint64_t digest = host_page_digest(page, &size);
+	bool is_same = sent->digest && sent->digest == digest, fits = is_same || size <= *room;
+	sent->is_used = sent->digest || fits;
+	answer->pages.left_out |= !fits;
+	if (!sent->is_used)
+		return;
+	answer->pages.items[answer->pages.count++] =
+		(struct host_page){ sent->id, is_same || !fits, *page };
+	if (is_same || !fits)
+		return;
+	*room -= size;
+	sent->digest = digest;
+}
+
+static void forget_unused_pages(struct peers_answer *state)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < state->n_sent; i++) {
+		if (state->sent[i].is_used)
+			state->sent[kept++] = state->sent[i];
+		else
+			free(state->sent[i].path);
+	}
+	state->n_sent = kept;
+}
+
+static void list_pages(struct peers_answer *state, const struct pool_pages *pages,
+	struct arena *arena, struct host_answer *answer)
+{
+	size_t room = HOST_PAGES_SIZE;
+	answer->pages.items = arena_array(arena, HOST_PAGES_MOST, sizeof(*answer->pages.items));
+	for (size_t i = 0; i < state->n_sent; i++)
+		state->sent[i].is_used = false;
+	for (size_t i = 0; i < pages->count; i++) {
+		const struct pool_page *page = &pages->items[i];
+		if (page->status != POOL_PAGE_LIVE || !holds_an_end(state, page))
+			continue;
+		if (answer->pages.count < HOST_PAGES_MOST)
+			add_page(state, page, &room, answer);
+		else
+			answer->pages.left_out = true;
+	}
+	forget_unused_pages(state);
+}
+
+bool peers_answer_has_ends(const struct peers_answer *state)
+{
+	return state->n_ends > 0;
+}
+
+struct host_answer peers_answer_make(struct peers_answer *state, const struct peers *peers,
+	const struct pool_pages *pages, struct arena *arena)
 {
 	const struct held_server server = held_ends_server(peers, &state->own);
 	struct host_answer answer = {
@@ -276,5 +382,7 @@ struct host_answer peers_answer_make(
 	list_changes(state, peers, arena, &answer);
 	list_processes(state, arena, &answer);
 	list_interfaces(state, peers, arena, &answer);
+	if (pages)
+		list_pages(state, pages, arena, &answer);
 	return answer;
 }

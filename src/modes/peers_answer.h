@@ -10,6 +10,7 @@
 struct arena;
 struct peers;
 struct peers_answer;
+struct pool_pages;
 struct procfs;
 
 /* procfs finds out which processes have ended; borrowed. Never NULL. */
@@ -23,9 +24,13 @@ bool peers_answer_take(struct peers_answer *state, const struct host_question *q
 /* Whether the next scan should look for network namespaces: an end is new, or was not found. */
 bool peers_answer_wants_search(const struct peers_answer *state);
 
-/* The answer by a scan that began after the question was taken. Its parts are in the arena, or
- * borrowed until the next call. */
-struct host_answer peers_answer_make(
-	struct peers_answer *state, const struct peers *peers, struct arena *arena);
+/* Whether it is asked about an end: then the pages are of interest. */
+bool peers_answer_has_ends(const struct peers_answer *state);
+
+/* The answer by a scan that began after the question was taken. `pages`: the stats pages of this
+ * machine, of which it has those of processes that hold an end; NULL: none are sent. Its parts are
+ * in the arena, or borrowed until the next call. */
+struct host_answer peers_answer_make(struct peers_answer *state, const struct peers *peers,
+	const struct pool_pages *pages, struct arena *arena);
 
 #endif

@@ -1,5 +1,6 @@
 /* Each target has a scanner of its own: a scan looks for one server's port, and keeps what it found
- * for the next one. */
+ * for the next one. The stats pages are read after it, in the private folders of the processes that
+ * it found, too. */
 #include "modes/peers_mode.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include "base/mem.h"
 #include "collect/clients.h"
 #include "collect/host_lines.h"
+#include "collect/pages.h"
 #include "loop/handle.h"
 #include "loop/worker.h"
 #include "model/peers.h"
@@ -29,6 +31,9 @@
 /* If nobody reads the answer for this long, the other side is gone. */
 #define WRITE_TIMEOUT_MS 30000
 
+/* An answer waits no longer than this for the stats pages: a disk may hang. */
+#define PAGES_TIMEOUT_MS 1000
+
 #define CHUNK 65536
 
 struct peers_mode;
@@ -36,8 +41,11 @@ struct peers_mode;
 struct target_scanner {
 	struct peers_mode *mode;
 	struct clients *clients;
+	struct pages *pages;
+	uv_timer_t *pages_late;
 	struct peers_answer *answer;
-	bool is_asked; /* a question has no answer yet */
+	bool is_asked;   /* a question has no answer yet */
+	bool is_scanned; /* it waits for the stats pages */
 };
 
 struct peers_mode {
@@ -47,7 +55,7 @@ struct peers_mode {
 	struct target_scanner *targets[HOST_TARGETS_MOST];
 	char *line;
 	size_t length;
-	bool is_greeted;
+	int version; /* that is spoken; 0: not greeted yet */
 	int status;
 	char chunk[CHUNK];
 };
@@ -98,17 +106,44 @@ static void refuse(struct peers_mode *mode, const char *error)
 		finish(mode, EXIT_USAGE);
 }
 
+static void answer(struct target_scanner *target)
+{
+	struct arena *arena = arena_new();
+	bool has_pages = target->mode->version >= HOST_VERSION_PAGES &&
+		peers_answer_has_ends(target->answer);
+	uv_timer_stop(target->pages_late);
+	target->is_asked = target->is_scanned = false;
+	const struct host_answer answer =
+		peers_answer_make(target->answer, clients_latest(target->clients),
+			has_pages ? pages_latest(target->pages) : NULL, arena);
+	say(target->mode, host_lines_answer(&answer));
+	arena_free(arena);
+}
+
+static void on_pages(void *data)
+{
+	struct target_scanner *target = data;
+	if (target->is_scanned)
+		answer(target);
+}
+
+static void on_pages_late(uv_timer_t *timer)
+{
+	on_pages(timer->data);
+}
+
 static void on_scanned(void *data)
 {
 	struct target_scanner *target = data;
-	if (!target->is_asked)
+	if (!target->is_asked || target->is_scanned)
 		return;
-	target->is_asked = false;
-	struct arena *arena = arena_new();
-	const struct host_answer answer =
-		peers_answer_make(target->answer, clients_latest(target->clients), arena);
-	say(target->mode, host_lines_answer(&answer));
-	arena_free(arena);
+	target->is_scanned = true;
+	pages_set_peers(target->pages, clients_latest(target->clients));
+	if (target->mode->version >= HOST_VERSION_PAGES && peers_answer_has_ends(target->answer) &&
+		pages_refresh(target->pages))
+		uv_timer_start(target->pages_late, on_pages_late, PAGES_TIMEOUT_MS, 0);
+	else
+		answer(target);
 }
 
 static struct target_scanner *find_target(struct peers_mode *mode, uint32_t number)
@@ -120,6 +155,10 @@ static struct target_scanner *find_target(struct peers_mode *mode, uint32_t numb
 	const struct clients_callbacks callbacks = { target, on_scanned };
 	target->mode = mode;
 	target->clients = clients_new(&mode->loop, "/proc", &callbacks);
+	target->pages = pages_new(&mode->loop,
+		&(struct pages_options){
+			.proc_root = "/proc", .data = target, .published = on_pages });
+	target->pages_late = handle_new_timer(&mode->loop, target);
 	target->answer = peers_answer_new(mode->procfs);
 	return target;
 }
@@ -146,7 +185,7 @@ static void on_question(struct peers_mode *mode, const struct host_question *que
 }
 
 /* A boot's id, and a number for this run. */
-static char *make_hello(void)
+static char *make_hello(int version)
 {
 	uint64_t random[2] = { 0 };
 	char run[40];
@@ -155,7 +194,8 @@ static char *make_hello(void)
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		random[0] = (uint64_t)getpid();
 	snprintf(run, sizeof(run), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
-	const struct host_hello hello = { host.boot_id[0] ? host.boot_id : "unknown", run };
+	const struct host_hello hello = { version, host.boot_id[0] ? host.boot_id : "unknown",
+		run };
 	return host_lines_hello(&hello);
 }
 
@@ -164,12 +204,11 @@ static void on_line(struct peers_mode *mode, const char *line, size_t length)
 	struct arena *arena = arena_new();
 	struct host_question question;
 	const char *error;
-	if (!mode->is_greeted) {
-		if (host_lines_read_greeting(arena, line, length, &error) < 0)
+	if (!mode->version) {
+		if (host_lines_read_greeting(arena, line, length, &mode->version, &error) < 0)
 			refuse(mode, error);
 		else
-			say(mode, make_hello());
-		mode->is_greeted = true;
+			say(mode, make_hello(mode->version));
 	} else if (host_lines_read_question(arena, line, length, &question, &error) < 0) {
 		refuse(mode, error);
 	} else {
@@ -219,6 +258,8 @@ static void release(struct peers_mode *mode)
 		if (!mode->targets[i])
 			continue;
 		clients_free(mode->targets[i]->clients);
+		pages_free(mode->targets[i]->pages);
+		handle_close(mode->targets[i]->pages_late);
 		peers_answer_free(mode->targets[i]->answer);
 		free(mode->targets[i]);
 	}

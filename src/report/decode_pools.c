@@ -32,11 +32,12 @@ static struct bouncer *console_at(struct assessment *assessment, const char *add
 	return bouncer;
 }
 
-static uint32_t process_of(const struct assessment *assessment, int32_t pid)
+/* host: NULL for this machine. */
+static uint32_t process_of(const struct assessment *assessment, int32_t pid, const char *host)
 {
 	for (size_t i = 0; i < assessment->n_processes; i++)
 		if (assessment->processes[i].process.pid == pid &&
-			!assessment->processes[i].process.host)
+			is_same(assessment->processes[i].process.host, host))
 			return (uint32_t)i;
 	return NO_PROCESS;
 }
@@ -98,7 +99,7 @@ static bool set_page(
 {
 	pool->kind = POOL_DBPOOL;
 	pool->page = add_page(assessment, row);
-	pool->process = process_of(assessment, pool->page->pid);
+	pool->process = process_of(assessment, pool->page->pid, pool->page->host);
 	pool->elsewhere = row->elsewhere;
 	pool->spent = row->spent;
 	return !pool->page->error;
@@ -127,11 +128,14 @@ void decode_pools_add(struct assessment *assessment, const struct pool_row *row)
 	assessment->pools[assessment->n_pools++] = pool;
 }
 
-static struct pool *page_pool(struct assessment *assessment, int32_t pid)
+/* host: of the session's process. */
+static struct pool *page_pool(struct assessment *assessment, int32_t pid, const char *host)
 {
-	for (size_t i = 0; i < assessment->n_pools; i++)
-		if (assessment->pools[i].page && assessment->pools[i].page->pid == pid)
+	for (size_t i = 0; i < assessment->n_pools; i++) {
+		const struct pool_page *page = assessment->pools[i].page;
+		if (page && page->pid == pid && is_same(page->host, host))
 			return &assessment->pools[i];
+	}
 	return NULL;
 }
 
@@ -153,10 +157,12 @@ static void join_pool(struct connection *connection, struct pool *pool)
 	pool->leaked += connection->verdict.status == STATUS_LEAKED;
 }
 
-static void join_slot(
-	struct assessment *assessment, const struct slot_row *row, struct connection *connection)
+static void join_slot(struct assessment *assessment, const struct connection_row *from,
+	struct connection *connection)
 {
-	struct pool *pool = row->present ? page_pool(assessment, row->page) : NULL;
+	const struct slot_row *row = &from->slot;
+	const char *host = from->owner.present ? from->owner.process.host : NULL;
+	struct pool *pool = row->present ? page_pool(assessment, row->page, host) : NULL;
 	if (!pool)
 		return;
 	struct pool_slot *slot = arena_alloc(assessment->arena, sizeof(*slot));
@@ -197,7 +203,7 @@ static void join_link(
 void decode_pools_connection(struct assessment *assessment, const struct connection_row *row,
 	struct connection *connection)
 {
-	join_slot(assessment, &row->slot, connection);
+	join_slot(assessment, row, connection);
 	join_link(assessment, &row->link, connection);
 }
 
@@ -208,7 +214,7 @@ void decode_pools_waiter(struct assessment *assessment, const struct waiter_row 
 		.console = console_at(assessment, row->link.address),
 		.pool = bouncer_pool_of(assessment, &row->link),
 		.in_scope = true,
-		.process = row->owner.present ? process_of(assessment, row->owner.process.pid)
+		.process = row->owner.present ? process_of(assessment, row->owner.process.pid, NULL)
 					      : NO_PROCESS,
 	};
 }

@@ -219,6 +219,7 @@ static const struct json_field page_fields[] = {
 	{ "error", FIELD_NAME, AT(pool_row, page.error) },
 	{ "elsewhere", FIELD_FLAG, AT(pool_row, elsewhere) },
 	{ "nothing_left", FIELD_FLAG, AT(pool_row, spent) },
+	{ "host", FIELD_NAME, AT(pool_row, page.host) },
 };
 const struct json_table page_table = TABLE(page_fields);
 

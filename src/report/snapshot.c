@@ -203,6 +203,7 @@ static void write_page(
 	if (row.page.held_limit == 0) /* no limit, which is null */
 		row.page.held_limit = -1;
 	row.page.path = page->path;
+	row.page.host = page->host;
 	row.page.error = page->error;
 	json_write_object(encoder, NULL, &page_table, &row);
 }

@@ -78,6 +78,10 @@ static void put_pool(struct printer *printer, const struct pool *pool)
 	if (pool->page) {
 		printer_cut(printer, pool->name ? pool->name : "unnamed", NAME_WIDTH - 8);
 		printer_format(printer, " %d", pool->page->pid);
+		if (pool->page->host) {
+			printer_text(printer, "@");
+			printer_text(printer, pool->page->host);
+		}
 	} else {
 		printer_cut(printer, pool->name, NAME_WIDTH - 2);
 	}

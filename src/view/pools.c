@@ -222,7 +222,9 @@ static void name_pool(
 	const struct assessment *assessment, const struct pool *pool, char *text, size_t size)
 {
 	const char *name = pool->name ? pool->name : "unnamed";
-	if (pool->page)
+	if (pool->page && pool->page->host)
+		snprintf(text, size, "%.80s %d@%.80s", name, pool->page->pid, pool->page->host);
+	else if (pool->page)
 		snprintf(text, size, "%.80s %d", name, pool->page->pid);
 	else if (assessment->n_bouncers > 1)
 		snprintf(text, size, "%.80s @ %.80s", name, pool->console->name);

@@ -186,7 +186,8 @@ static void detail_pool(const struct assessment *assessment, const struct group 
 	(void)now;
 	const struct pool *pool = pool_of(assessment, group);
 	if (pool->page)
-		line_printf(line, STYLE_DIM, "%d", pool->page->pid);
+		line_printf(line, STYLE_DIM, "%d%s%s", pool->page->pid, pool->page->host ? "@" : "",
+			pool->page->host ? pool->page->host : "");
 	else
 		line_add(line, STYLE_DIM, pool->console->name ? pool->console->name : "");
 	if (pool->page && pool->page->status == POOL_PAGE_DEAD) {

@@ -31,6 +31,8 @@ static void merge(struct arena *arena, const struct host_answer *answer)
 			MUST(is_clean(error));
 			return;
 		}
+		for (size_t i = 0; i < ends->n_pages; i++)
+			MUST(ends->pages[i].process && ends->pages[i].host);
 		for (size_t i = 0; i < ends->n_ends; i++)
 			MUST(ends->ends[i].process == UINT32_MAX ||
 				ends->ends[i].process < ends->n_processes);
@@ -56,10 +58,17 @@ static bool read_answer(struct arena *arena, const char *line, size_t size)
 		MUST(!process->command || !strchr(process->command, '\x1b'));
 	}
 	merge(arena, &answer);
+	MUST(answer.pages.count <= HOST_PAGES_MOST);
+	for (size_t i = 0; i < answer.pages.count; i++) {
+		const struct host_page *row = &answer.pages.items[i];
+		MUST(row->id && (row->is_same || row->page.pid > 0));
+		MUST(row->is_same || !strchr(row->page.path, '\x1b'));
+	}
 	char *again = host_lines_answer(&answer);
 	struct host_answer copy;
 	MUST(host_lines_read_answer(arena, again, strlen(again), &copy, &error) == 0);
 	MUST(copy.n_changes == answer.n_changes && copy.n_processes == answer.n_processes);
+	MUST(copy.pages.count == answer.pages.count);
 	free(again);
 	return true;
 }
@@ -88,11 +97,12 @@ bool fuzz_one(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
 	struct host_hello hello;
+	int version;
 	const char *line = (const char *)data, *error = NULL;
 	bool taken = read_answer(arena, line, size);
 	taken |= read_question(arena, line, size);
 	taken |= host_lines_read_hello(arena, line, size, &hello, &error) == 0;
-	taken |= host_lines_read_greeting(arena, line, size, &error) == 0;
+	taken |= host_lines_read_greeting(arena, line, size, &version, &error) == 0;
 	arena_free(arena);
 	return taken;
 }

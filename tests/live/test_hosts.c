@@ -444,6 +444,62 @@ static void the_emergency_stops_nothing_over_there(void **state)
 	json_decref(root);
 }
 
+/* In a's own /run, where only its dbtop sees the page. */
+static long start_pool_on_a(void)
+{
+	CLEANUP(cleanup_free)
+	char *script = mem_printf(
+		"exec %s sh -c 'mkdir -p /run/user/0; export XDG_RUNTIME_DIR=/run/user/0; echo pid "
+		"$$; exec \"$@\"' sh %s '%s' '' paged forget:100",
+		run_in_a, PAGED_CLIENT_PATH, by_address(address_of_b, "fallback"));
+	CLEANUP(cleanup_free) char *password = mem_printf("PGPASSWORD=%s", live_password());
+	struct live_program *pool = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "sh", "-c", script, NULL },
+		.env = (const char *const[]){ password, NULL } });
+	live_wait_out(pool, "ready\n", 60000);
+	return strtol(strstr(live_out(pool), "pid ") + 4, NULL, 10);
+}
+
+static json_t *leak_of_pool(json_t *root)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(live_member(root, "connections"), i, row)
+	{
+		const char *name = live_text(row, "application_name");
+		if (name && strncmp(name, "paged/", 6) == 0 &&
+			has_text(row, "reason", "held_too_long") &&
+			has_text(row, "certainty", "declared"))
+			return row;
+	}
+	return NULL;
+}
+
+static bool is_leak_declared(json_t *root, void *data)
+{
+	(void)data;
+	return leak_of_pool(root) != NULL;
+}
+
+/* The page says which connection was forgotten, and where in the code it was borrowed. */
+static void a_pool_over_there_is_shown_with_its_sessions(void **state)
+{
+	(void)state;
+	long pid = start_pool_on_a();
+	struct live_program *dbtop = follow();
+	json_t *root = live_await_json(dbtop, is_leak_declared, NULL, "the forgotten one", 60000);
+	json_t *row = leak_of_pool(root);
+	const char *site = live_text(row, "pool.site");
+	if (!site || !strstr(site, "paged_client.c:"))
+		fail_msg("no line of code: %s", json_dumps(row, JSON_INDENT(1)));
+	check_text(row, "process.matched_by", "host");
+	row = live_find_text(root, "pools", "name", "paged");
+	check_text(row, "host", "a");
+	assert_int_equal(json_integer_value(live_member(row, "pid")), pid);
+	assert_int_equal(json_integer_value(live_member(row, "in_use")), 1);
+	json_decref(root);
+}
+
 /* What cannot be asked is a source that says why, and the rest is as without it. */
 static void nonsense_is_a_failed_source(void **state)
 {
@@ -499,6 +555,7 @@ int main(void)
 		LIVE_TEST(an_agent_that_stops_or_ends_is_a_state),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
 		LIVE_TEST(the_emergency_stops_nothing_over_there),
+		LIVE_TEST(a_pool_over_there_is_shown_with_its_sessions),
 		LIVE_TEST(nonsense_is_a_failed_source),
 		LIVE_TEST(a_shutdown_test_starts_no_agent),
 	};

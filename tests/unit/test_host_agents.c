@@ -15,7 +15,9 @@
 #include "base/instant.h"
 #include "collect/host_agents.h"
 
-#define HELLO "read line; echo '{\"version\":1,\"boot\":\"b\",\"run\":\"'$$'\"}'; "
+#define HELLO_OF(version)                                                                          \
+	"read line; echo '{\"version\":" version ",\"boot\":\"b\",\"run\":\"'$$'\"}'; "
+#define HELLO HELLO_OF("2")
 
 /* Answers each question by its number and target, and nothing else. */
 #define ANSWERS                                                                                    \
@@ -113,7 +115,20 @@ static void each_server_has_its_own_answers(void **state)
 	assert_int_not_equal(host_asker_latest(stand.askers[0], 0)->number,
 		host_asker_latest(stand.askers[1], 0)->number);
 	assert_int_equal(source_of(&stand).status, SOURCE_OK);
+	assert_null(source_of(&stand).error);
 	assert_int_equal(host_asker_latest(stand.askers[0], 0)->n_addresses, 1);
+	tear_down(&stand);
+}
+
+/* Its answers are taken as they are. */
+static void an_older_agent_is_said_to_send_no_pages(void **state)
+{
+	(void)state;
+	struct stand stand;
+	set_up(&stand, HELLO_OF("1") ANSWERS);
+	await_asked(&stand, 0);
+	await_failure(&stand, "the dbtop there is older: it sends no stats pages");
+	assert_int_equal(source_of(&stand).status, SOURCE_OK);
 	tear_down(&stand);
 }
 
@@ -188,6 +203,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_server_has_its_own_answers),
+		cmocka_unit_test(an_older_agent_is_said_to_send_no_pages),
 		cmocka_unit_test(one_that_does_not_answer_is_started_again),
 		cmocka_unit_test(what_it_answered_stays_until_the_next_run_answers),
 		cmocka_unit_test(what_was_not_asked_is_a_failure),

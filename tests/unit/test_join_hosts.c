@@ -308,12 +308,69 @@ static void hosts_are_asked_about_their_own_ends(void **state)
 	}
 }
 
+/* A stats page of a host tells of sessions that its own process holds there; of no other. */
+static void a_hosts_page_claims_what_its_process_holds(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *host;
+		int32_t pid, backend;
+		uint32_t uid;
+		bool not_held, is_joined;
+	} cases[] = {
+		{ "its own", "a", 77, APP, 0, .is_joined = true },
+		{ "of a user's process", "a", 77, APP, 7, .is_joined = false },
+		{ "of another process", "a", 78, APP, 0, .is_joined = false },
+		{ "of another host", "b", 77, APP, 0, .is_joined = false },
+		{ "not held", "a", 77, APP, 0, .not_held = true, .is_joined = false },
+		{ "a session of this machine", "a", 77, OWN_PID, 0, .is_joined = false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct story story = { cases[i].name,
+			.steps = { { cases[i].not_held ? HOST_END_NONE : HOST_END_HELD, 1 } } };
+		struct host_ends *ends = answer(&story, 0, false);
+		struct pool_slot slot = { .number = 1,
+			.state = POOL_SLOT_IN_USE,
+			.backend_pid = cases[i].backend,
+			.backend_start = START,
+			.connected_at = INSTANT_UNKNOWN,
+			.since = T0 };
+		struct pool_page page = { .path = "a:/x.page",
+			.host = cases[i].host,
+			.name = "app",
+			.pid = cases[i].pid,
+			.start_ticks = 5,
+			.uid = cases[i].uid,
+			.owner_visible = true,
+			.process = &ends->processes[0],
+			.server = "127.0.0.1:5432/app",
+			.read_at = T0,
+			.slots = &slot,
+			.n_slots = 1 };
+		ends->pages = &page;
+		ends->n_pages = 1;
+		const struct host_ends *blocks[2] = { ends, NULL };
+		struct assessment *assessment = look(&story, 0, blocks, NULL, USEC_PER_SEC);
+		const struct connection *app = app_of(assessment);
+		assert_int_equal(assessment->n_pools, 1);
+		if ((app->slot != NULL) != cases[i].is_joined ||
+			assessment->connections[0].slot != NULL)
+			fail_msg("%s: %s", cases[i].name, app->slot ? "joined" : "not joined");
+		if (app->slot)
+			assert_string_equal(
+				assessment->processes[app->pool->process].process.host, "a");
+		assessment_free(assessment);
+		host_ends_unref(ends);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_story_ends_as_it_should),
 		cmocka_unit_test(machines_do_not_share_processes),
 		cmocka_unit_test(hosts_are_asked_about_their_own_ends),
+		cmocka_unit_test(a_hosts_page_claims_what_its_process_holds),
 	};
 	return cmocka_run_group_tests_name("join_hosts", tests, NULL, NULL);
 }
