@@ -3,18 +3,16 @@
  * nothing. */
 #include "live_group.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "black_hole.h"
+#include "scraper.h"
 
 #define WAIT_MS 60000
 
@@ -298,65 +296,21 @@ static void the_guard_watches_each(void **state)
 
 /* --- metrics --- */
 
-/* The answer, which the caller frees. */
-static char *get(int port, const char *path)
-{
-	const struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	CLEANUP(cleanup_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-	CLEANUP(cleanup_free)
-	char *request = mem_printf("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
-	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
-	char *text = mem_alloc(1 << 20);
-	size_t length = 0;
-	ssize_t got;
-	while ((got = read(fd, text + length, (1 << 20) - length - 1)) > 0)
-		length += (size_t)got;
-	return text;
-}
-
 static bool has_samples(void *data)
 {
 	static const char *const samples[] = { "dbtop_up{server=\"hung\"} 0\n",
 		"dbtop_up{server=\"dead\"} 0\n", "dbtop_up{server=\"full\"} 0\n",
 		"dbtop_up{server=\"shop\"} 1\n", "dbtop_up{server=\"web\"} 1\n" };
-	CLEANUP(cleanup_free) char *text = get(*(const int *)data, "/metrics");
+	CLEANUP(cleanup_free) char *text = scraper_ask(*(const int *)data, "GET", "/metrics", "");
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		if (!strstr(text, samples[i]))
 			return false;
 	return true;
 }
 
-static int serve(struct live_program *dbtop)
-{
-	int port = 0;
-	live_wait_err(dbtop, "/metrics\n", WAIT_MS);
-	const char *at = strstr(live_err(dbtop), "http://127.0.0.1:");
-	assert_non_null(at);
-	assert_int_equal(sscanf(at, "http://127.0.0.1:%d/", &port), 1);
-	return port;
-}
-
-static void assert_promtool(const char *answer)
-{
-	const char *const argv[] = { "promtool", "check", "metrics", NULL };
-	const struct live_program_options options = {
-		.argv = argv,
-		.input = strstr(answer, "\r\n\r\n") + 4,
-	};
-	struct live_run run = live_run(&options, WAIT_MS);
-	if (run.status != 0)
-		fail_msg("promtool: %s%s", run.out, run.err);
-	live_run_clear(&run);
-}
-
 static bool is_fresh(void *data)
 {
-	CLEANUP(cleanup_free) char *text = get(*(const int *)data, "/healthz");
+	CLEANUP(cleanup_free) char *text = scraper_ask(*(const int *)data, "GET", "/healthz", "");
 	return strstr(text, " 200 ") && strstr(text, "ok: 2 of 2 servers");
 }
 
@@ -365,24 +319,24 @@ static void metrics_have_a_label_for_each(void **state)
 	(void)state;
 	struct live_program *dbtop =
 		live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", "-c", config, "--all", NULL);
-	int port = serve(dbtop);
+	int port = scraper_port(dbtop);
 	assert_true(live_wait(has_samples, &port, WAIT_MS));
-	CLEANUP(cleanup_free) char *text = get(port, "/metrics");
-	assert_promtool(text);
+	CLEANUP(cleanup_free) char *text = scraper_ask(port, "GET", "/metrics", "");
+	scraper_check(text);
 	assert_int_equal(count_text(text, "# TYPE dbtop_up gauge\n"), 1);
 	assert_non_null(strstr(text, "\ndbtop_slots{server=\"web\",kind=\"max\"} "));
 	assert_null(strstr(text, "\ndbtop_slots{server=\"dead\""));
-	CLEANUP(cleanup_free) char *health = get(port, "/healthz");
+	CLEANUP(cleanup_free) char *health = scraper_ask(port, "GET", "/healthz", "");
 	assert_non_null(strstr(health, " 503 "));
 	assert_non_null(strstr(health, "not fresh: 2 of 5 servers are\n"));
 	live_signal(dbtop, SIGTERM);
 	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
 	/* one database as two roles: no series is there twice */
 	dbtop = live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", shop, app, NULL);
-	port = serve(dbtop);
+	port = scraper_port(dbtop);
 	assert_true(live_wait(is_fresh, &port, WAIT_MS));
-	CLEANUP(cleanup_free) char *twice = get(port, "/metrics");
-	assert_promtool(twice);
+	CLEANUP(cleanup_free) char *twice = scraper_ask(port, "GET", "/metrics", "");
+	scraper_check(twice);
 	assert_int_equal(count_text(twice, "\ndbtop_up{"), 2);
 	assert_int_equal(count_text(twice, "#2\"} 1\n"), 1);
 	live_signal(dbtop, SIGTERM);
@@ -391,7 +345,7 @@ static void metrics_have_a_label_for_each(void **state)
 
 static bool is_up(void *data)
 {
-	CLEANUP(cleanup_free) char *text = get(*(const int *)data, "/metrics");
+	CLEANUP(cleanup_free) char *text = scraper_ask(*(const int *)data, "GET", "/metrics", "");
 	return strstr(text, "dbtop_up{server=\"shop\"} 1\n") &&
 		strstr(text, "dbtop_up{server=\"web\"} 1\n");
 }
@@ -405,14 +359,14 @@ static void sighup_takes_another_server(void **state)
 	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "growing.yaml", one);
 	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "0.1",
 		"--metrics", "0", "-i", "0.2", "-c", path, "--all", NULL);
-	int port = serve(dbtop);
+	int port = scraper_port(dbtop);
 	live_wait_err(dbtop, "connected to ", WAIT_MS);
 	wait_for_end(server, live_client_killed(app));
 	live_wait_err(dbtop, ": terminated", WAIT_MS);
 	free(live_file(live_folder(), "growing.yaml", both));
 	live_signal(dbtop, SIGHUP);
 	assert_true(live_wait(is_up, &port, WAIT_MS));
-	CLEANUP(cleanup_free) char *text = get(port, "/metrics");
+	CLEANUP(cleanup_free) char *text = scraper_ask(port, "GET", "/metrics", "");
 	assert_non_null(strstr(
 		text, "\ndbtop_terminated_total{server=\"shop\",result=\"terminated\"} 1\n"));
 	assert_non_null(

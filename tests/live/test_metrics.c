@@ -2,9 +2,6 @@
  * Prometheus that fires alerts of three servers and resolves them. */
 #include "live_group.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "scraper.h"
 
 #define WAIT_MS 60000
 
@@ -28,54 +26,9 @@ static const char *super, *app; /* conninfos */
 
 /* --- a scraper --- */
 
-static int dial(int port)
-{
-	const struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		fail_msg("port %d does not answer", port);
-	return fd;
-}
-
-/* Everything until the end, which the caller frees; fails the test if that does not come. */
-static char *read_all(int fd)
-{
-	char *text = NULL;
-	size_t length = 0, room = 0;
-	for (;;) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		if (poll(&wait, 1, WAIT_MS) <= 0)
-			fail_msg("no answer, but: %.200s", text ? text : "");
-		if (room < length + 4096)
-			text = mem_resize(text, room += 65536, 1);
-		ssize_t got = read(fd, text + length, 4095);
-		if (got <= 0)
-			break;
-		length += (size_t)got;
-	}
-	text[length] = '\0';
-	close(fd);
-	return text;
-}
-
-static char *ask(int port, const char *method, const char *path, const char *headers)
-{
-	CLEANUP(cleanup_free)
-	char *request = mem_printf("%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, headers);
-	int fd = dial(port);
-	ssize_t sent = send(fd, request, strlen(request), MSG_NOSIGNAL);
-	assert_int_equal(sent, strlen(request));
-	return read_all(fd);
-}
-
 static char *scrape(int port, const char *headers)
 {
-	char *answer = ask(port, "GET", "/metrics", headers);
+	char *answer = scraper_ask(port, "GET", "/metrics", headers);
 	if (strncmp(answer, "HTTP/1.1 200", 12) != 0)
 		fail_msg("not 200: %.200s", answer);
 	return answer;
@@ -103,16 +56,6 @@ static void wait_value(int port, const char *series, double value)
 	fail_msg("%s is %f instead of %f", series, seen, value);
 }
 
-static int port_of(struct live_program *dbtop)
-{
-	int port = 0;
-	live_wait_err(dbtop, "/metrics\n", WAIT_MS);
-	const char *at = strstr(live_err(dbtop), "http://127.0.0.1:");
-	assert_non_null(at);
-	assert_int_equal(sscanf(at, "http://127.0.0.1:%d/", &port), 1);
-	return port;
-}
-
 #define METRICS(...)                                                                               \
 	live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", "-c", config, __VA_ARGS__, NULL)
 
@@ -126,24 +69,13 @@ static void finish(struct live_program *dbtop)
 		fail_msg("status %d: %s", status, live_err(dbtop));
 }
 
-static void assert_promtool(const char *answer)
-{
-	const char *body = strstr(answer, "\r\n\r\n");
-	const char *const argv[] = { "promtool", "check", "metrics", NULL };
-	const struct live_program_options options = { .argv = argv, .input = body + 4 };
-	struct live_run run = live_run(&options, WAIT_MS);
-	if (run.status != 0)
-		fail_msg("promtool: %s%s", run.out, run.err);
-	live_run_clear(&run);
-}
-
 /* --- what is served --- */
 
 static void both_formats_of_a_server(void **state)
 {
 	(void)state;
 	struct live_program *dbtop = METRICS("--min-free", "4", "shop");
-	int port = port_of(dbtop);
+	int port = scraper_port(dbtop);
 	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
 	live_client(app, "idle", "3", NULL);
 	wait_value(port, "dbtop_connections{server=\"shop\",status=\"idle\"}", 3);
@@ -154,7 +86,7 @@ static void both_formats_of_a_server(void **state)
 	assert_string_equal(open + strlen(open) - strlen("\n# EOF\n"), "\n# EOF\n");
 	assert_true(value_of(text, "dbtop_slots{server=\"shop\",kind=\"max\"}") == 25);
 	assert_true(value_of(open, "dbtop_slots_wanted_free{server=\"shop\"}") == 4);
-	assert_promtool(text);
+	scraper_check(text);
 	finish(dbtop);
 }
 
@@ -173,12 +105,12 @@ static void an_ended_process_stays_in_the_sums(void **state)
 		live_wait_out(twins[i], "ready", WAIT_MS);
 	}
 	struct live_program *dbtop = METRICS("--pages", pages, "shop");
-	int port = port_of(dbtop);
+	int port = scraper_port(dbtop);
 	wait_value(port, POOL("connections_max", ""), 6);
 	CLEANUP(cleanup_free) char *before = scrape(port, "");
 	double counted = value_of(before, POOL("wait_seconds_count", ""));
 	assert_true(counted > 0);
-	assert_promtool(before);
+	scraper_check(before);
 	live_free(twins[0]);
 	wait_value(port, POOL("connections_max", ""), 3);
 	CLEANUP(cleanup_free) char *after = scrape(port, "");
@@ -210,11 +142,11 @@ static void how_sessions_ended_is_counted_by_the_server(void **state)
 		usleep(50000);
 	}
 	struct live_program *dbtop = METRICS("shop");
-	int port = port_of(dbtop);
+	int port = scraper_port(dbtop);
 	wait_value(port, ENDED("killed"), 2);
 	CLEANUP(cleanup_free) char *text = scrape(port, "");
 	assert_true(value_of(text, ENDED("abandoned")) == 0);
-	assert_promtool(text);
+	scraper_check(text);
 	finish(dbtop);
 	live_disconnect(conn);
 	live_free(client);
@@ -231,19 +163,20 @@ static void health_and_other_paths(void **state)
 {
 	(void)state;
 	struct live_program *dbtop = METRICS("shop");
-	int port = port_of(dbtop);
+	int port = scraper_port(dbtop);
 	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
-	assert_starts(ask(port, "GET", "/healthz", ""), "HTTP/1.1 200");
-	assert_starts(ask(port, "HEAD", "/metrics", ""), "HTTP/1.1 200");
-	assert_starts(ask(port, "GET", "/", ""), "HTTP/1.1 404");
-	assert_starts(ask(port, "POST", "/metrics", "Content-Length: 0\r\n"), "HTTP/1.1 405");
+	assert_starts(scraper_ask(port, "GET", "/healthz", ""), "HTTP/1.1 200");
+	assert_starts(scraper_ask(port, "HEAD", "/metrics", ""), "HTTP/1.1 200");
+	assert_starts(scraper_ask(port, "GET", "/", ""), "HTTP/1.1 404");
+	assert_starts(
+		scraper_ask(port, "POST", "/metrics", "Content-Length: 0\r\n"), "HTTP/1.1 405");
 	finish(dbtop);
 	CLEANUP(cleanup_free)
 	char *nowhere = mem_printf("host=127.0.0.1 port=%d", live_free_port());
 	dbtop = METRICS(nowhere);
-	port = port_of(dbtop);
+	port = scraper_port(dbtop);
 	live_wait_err(dbtop, "not connected", WAIT_MS);
-	assert_starts(ask(port, "GET", "/healthz", ""), "HTTP/1.1 503");
+	assert_starts(scraper_ask(port, "GET", "/healthz", ""), "HTTP/1.1 503");
 	CLEANUP(cleanup_free) char *text = scrape(port, "");
 	assert_non_null(strstr(text, "\ndbtop_up{"));
 	assert_null(strstr(text, "\ndbtop_slots{"));
@@ -261,7 +194,7 @@ static void wrong_usage_is_refused(void **state)
 		live_run_clear(&run);
 	}
 	struct live_program *dbtop = METRICS("shop");
-	CLEANUP(cleanup_free) char *taken = mem_printf("%d", port_of(dbtop));
+	CLEANUP(cleanup_free) char *taken = mem_printf("%d", scraper_port(dbtop));
 	struct live_run run = live_dbtop("--metrics", taken, super, NULL);
 	assert_int_equal(run.status, 2);
 	live_run_clear(&run);
@@ -277,10 +210,10 @@ static void a_crowd_that_dribbles_harms_nobody(void **state)
 {
 	(void)state;
 	struct live_program *dbtop = METRICS("shop");
-	int port = port_of(dbtop), crowd[CROWD];
+	int port = scraper_port(dbtop), crowd[CROWD];
 	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
 	for (int i = 0; i < CROWD; i++)
-		crowd[i] = dial(port);
+		crowd[i] = scraper_dial(port);
 	for (int round = 0; round < 20; round++) {
 		const char *request = "GET /metrics HTTP/1.1\r\n";
 		for (int i = 0; i < CROWD; i++)
@@ -292,7 +225,7 @@ static void a_crowd_that_dribbles_harms_nobody(void **state)
 	wait_value(port, "dbtop_connections{server=\"shop\",status=\"idle\"}", 2);
 	/* … and closes them all */
 	for (int i = 0; i < CROWD; i++)
-		free(read_all(crowd[i]));
+		free(scraper_read(crowd[i]));
 	finish(dbtop);
 }
 
@@ -300,18 +233,18 @@ static void huge_requests_are_refused(void **state)
 {
 	(void)state;
 	struct live_program *dbtop = METRICS("shop");
-	int port = port_of(dbtop);
+	int port = scraper_port(dbtop);
 	CLEANUP(cleanup_free) char *huge = mem_alloc(1 << 20);
 	memset(huge, 'x', (1 << 20) - 1);
-	int fd = dial(port);
+	int fd = scraper_dial(port);
 	const char *start = "GET /metrics HTTP/1.1\r\nX-Huge: ";
 	(void)!send(fd, start, strlen(start), MSG_NOSIGNAL);
 	(void)!send(fd, huge, 1 << 20, MSG_NOSIGNAL);
-	CLEANUP(cleanup_free) char *answer = read_all(fd);
+	CLEANUP(cleanup_free) char *answer = scraper_read(fd);
 	assert_null(strstr(answer, "200 OK"));
-	fd = dial(port);
+	fd = scraper_dial(port);
 	(void)!send(fd, huge, 1 << 20, MSG_NOSIGNAL);
-	free(read_all(fd));
+	free(scraper_read(fd));
 	free(scrape(port, ""));
 	finish(dbtop);
 }
@@ -345,7 +278,7 @@ static char *write_prometheus(const char *folder, int port)
 static int count_firing(int port, const char *wanted, const char *of)
 {
 	CLEANUP(cleanup_free)
-	char *answer = ask(port, "GET", "/api/v1/alerts", "Connection: close\r\n");
+	char *answer = scraper_ask(port, "GET", "/api/v1/alerts", "Connection: close\r\n");
 	const char *body = strstr(answer, "\r\n\r\n");
 	json_t *root = body ? json_loads(body + 4, 0, NULL) : NULL;
 	json_t *alerts = root ? live_member(root, "data.alerts") : NULL, *alert;
@@ -406,7 +339,7 @@ static void a_real_prometheus_watches_three_servers(void **state)
 	CLEANUP(cleanup_free) char *three = live_file(live_folder(), "three.yaml", names);
 	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "1h",
 		"--metrics", "0", "-i", "0.2", "-c", three, "--all", NULL);
-	int port = port_of(dbtop), browser = live_free_port();
+	int port = scraper_port(dbtop), browser = live_free_port();
 	wait_value(port, "dbtop_up{server=\"shop\"}", 1);
 	wait_value(port, "dbtop_up{server=\"web\"}", 1);
 	wait_value(port, "dbtop_up{server=\"blog\"}", 1);
@@ -433,7 +366,7 @@ static void the_guards_results_are_counted(void **state)
 	(void)state;
 	struct live_program *dbtop = live_dbtop_start(NULL, "--guard", "--yes", "--for", "0",
 		"--metrics", "0", "-i", "0.2", "-c", config, "shop", NULL);
-	int port = port_of(dbtop);
+	int port = scraper_port(dbtop);
 	live_free(live_client(app, "active", NULL));
 	wait_value(port, "dbtop_terminated_total{server=\"shop\",result=\"terminated\"}", 1);
 	finish(dbtop);
