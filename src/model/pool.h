@@ -216,7 +216,7 @@ struct waiter {
 /* Whether the pool has a line of its own; the others are only counted. */
 bool pool_is_shown(const struct pool *pool);
 
-#define POOL_FOLDED_MAX 160
+#define POOL_FOLDED_MAX 192
 
 /* Whether its page may be removed: its process is dead, and none of its sessions is left on this
  * server, or it was of another one. */
