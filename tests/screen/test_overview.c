@@ -232,18 +232,25 @@ static void keys_that_end_something_need_a_server(void **state)
 	set_quit(term);
 }
 
-/* What was begun on one server is never carried out on another. */
-static void a_plan_stays_with_its_server(void **state)
+/* Both servers have two leaks; the table of alpha is shown. */
+static struct term *open_leaking_alpha(void)
 {
-	(void)state;
 	CLEANUP(cleanup_free) char *config = two_servers();
 	leak(server);
 	leak(other);
 	struct term *term = open_config(120, 36, config, "--all");
 	assert_true(term_wait_text(term, "2 with leaks"));
 	open_by_name(term, "alpha");
-	/* tagged there, and planned */
 	assert_true(term_wait_text(term, "✗ 2 leaked"));
+	return term;
+}
+
+/* What was begun on one server is never carried out on another. */
+static void a_plan_stays_with_its_server(void **state)
+{
+	(void)state;
+	struct term *term = open_leaking_alpha();
+	/* tagged there, and planned */
 	term_press(term, "g g g g g g g");
 	assert_true(term_settle(term));
 	term_press(term, "Home Space");
@@ -295,13 +302,7 @@ static void a_plan_stays_with_its_server(void **state)
 static void an_action_keeps_its_server(void **state)
 {
 	(void)state;
-	CLEANUP(cleanup_free) char *config = two_servers();
-	leak(server);
-	leak(other);
-	struct term *term = open_config(120, 36, config, "--all");
-	assert_true(term_wait_text(term, "2 with leaks"));
-	open_by_name(term, "alpha");
-	assert_true(term_wait_text(term, "✗ 2 leaked"));
+	struct term *term = open_leaking_alpha();
 	term_press(term, "k");
 	assert_true(term_wait_text(term, "End 2 leaked connections?"));
 	term_confirm(term);
