@@ -1,4 +1,5 @@
-/* dbtop connected through PgBouncer: it leaves no setting behind, ends nothing and says why. */
+/* dbtop connected through PgBouncer: it leaves no setting behind, ends nothing and says why. And
+ * two PgBouncers at one port. */
 #include "live_group.h"
 
 #include <stdio.h>
@@ -216,6 +217,126 @@ static void a_session_that_cannot_be_set_up_is_not_used(void **state)
 	json_decref(root);
 }
 
+/* dbtop itself came through it, and nothing shows whose the sessions are. */
+static void through_a_pooler_its_sessions_are_the_poolers(void **state)
+{
+	(void)state;
+	struct live_pgbouncer *pgbouncer = start_pool("transaction", 4);
+	CLEANUP(cleanup_free)
+	char *app = live_pgbouncer_conninfo(pgbouncer, LIVE_UNIX, "user=app dbname=postgres");
+	live_free(live_client(app, "idle", NULL));
+	live_wait_sessions(server, "usename = 'app' AND state = 'idle'", 1, 20000);
+	live_wait_sessions(server,
+		"usename = 'app' AND state_change > clock_timestamp() - interval '200ms'", 0,
+		20000);
+	CLEANUP(cleanup_free)
+	char *ours = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=postgres dbname=postgres");
+	int status;
+	json_t *root = live_dbtop_json(&status, ours, "--idle-limit", "100ms", NULL);
+	assert_true(json_is_true(live_member(root, "server.pooler")));
+	json_t *found = live_find_text(root, "connections", "user", "app");
+	assert_string_equal(live_text(found, "protected"), "pooler");
+	assert_non_null(strstr(live_text(found, "evidence"), "--pgbouncer"));
+	assert_int_equal(status, 0);
+	json_decref(root);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+/* Nothing is set in a pooler's session, so a text may not come as bytes. */
+static void through_a_pooler_one_strange_text_costs_the_texts(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *ascii = live_conninfo(server, LIVE_TCP4, "user=app dbname=ascii");
+	(void)live_client(ascii, "sql", "SELECT '\xe9\xff'", NULL);
+	struct live_pgbouncer *pgbouncer = start_pool("transaction", 4);
+	CLEANUP(cleanup_free)
+	char *ours = live_pgbouncer_conninfo(pgbouncer, LIVE_TCP4, "user=postgres dbname=ascii");
+	int status;
+	json_t *root = live_dbtop_json(&status, ours, NULL);
+	json_t *found = live_find_text(root, "connections", "user", "app");
+	assert_string_equal(live_text(found, "status"), "idle");
+	const char *error = live_text(json_array_get(json_object_get(root, "sources"), 0), "error");
+	assert_non_null(error);
+	assert_non_null(strstr(error, "statements, listeners"));
+	assert_int_equal(status, 0);
+	json_decref(root);
+	live_pgbouncer_stop(pgbouncer);
+}
+
+struct pair_report {
+	const char *conninfo, *console;
+	json_t *root;
+};
+
+/* A report does without a console that has not answered in time, as on a busy machine. */
+static bool console_has_answered(void *data)
+{
+	struct pair_report *report = data;
+	json_decref(report->root);
+	report->root = live_dbtop_json(NULL, report->conninfo, "--idle-limit", "100ms",
+		"--pgbouncer", report->console, NULL);
+	size_t i;
+	json_t *source;
+	json_array_foreach(live_member(report->root, "sources"), i, source)
+	{
+		const char *name = live_text(source, "name"), *status = live_text(source, "status");
+		if (name && strncmp(name, "pgbouncer", 9) == 0)
+			return status && strcmp(status, "ok") == 0;
+	}
+	fail_msg("no PgBouncer among the sources");
+	return false;
+}
+
+/* Two PgBouncers at one port: the console that answers knows only one of them. */
+static void each_of_two_pgbouncers_at_a_port_has_its_reserve(void **state)
+{
+	(void)state;
+	static const char *const settings[] = { "pool_mode = transaction", "so_reuseport = 1",
+		NULL };
+	struct live_pgbouncer *pair[2];
+	pair[0] = live_pgbouncer_start(server, settings);
+	pair[1] = live_pgbouncer_twin(pair[0], server);
+	static const char *const roles[] = { "user=app dbname=postgres",
+		"user=stats dbname=postgres" };
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP(cleanup_free)
+		char *conninfo = live_pgbouncer_conninfo(pair[i], LIVE_UNIX, roles[i]);
+		live_free(live_client(conninfo, "idle", NULL));
+	}
+	live_wait_sessions(server, "usename IN ('app', 'stats') AND state = 'idle'", 2, 20000);
+	live_wait_sessions(server,
+		"usename IN ('app', 'stats') AND state_change > clock_timestamp() - interval "
+		"'200ms'",
+		0, 20000);
+	CLEANUP(cleanup_free)
+	char *console = live_pgbouncer_conninfo(pair[0], LIVE_TCP4, "user=admin dbname=pgbouncer");
+	CLEANUP(cleanup_free) char *ours = live_conninfo(server, LIVE_TCP4, NULL);
+	struct pair_report report = { ours, console };
+	assert_true(live_wait(console_has_answered, &report, 60000));
+	int asked_ones = 0;
+	for (size_t i = 0; i < 2; i++) {
+		json_t *found =
+			live_find_text(report.root, "connections", "user", i ? "stats" : "app");
+		const char *protection = live_text(found, "protected");
+		assert_non_null(protection);
+		asked_ones += strcmp(protection, "pgbouncer_server") == 0;
+		if (strcmp(protection, "pgbouncer_server") != 0)
+			assert_string_equal(protection, "pooler");
+	}
+	assert_int_equal(asked_ones, 1);
+	json_decref(report.root);
+	live_pgbouncer_stop(pair[0]);
+	live_pgbouncer_stop(pair[1]);
+}
+
+static void make_database(void)
+{
+	live_sql(server,
+		"CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'"
+		" LC_COLLATE 'C' LC_CTYPE 'C'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,8 +344,11 @@ int main(void)
 		LIVE_TEST(no_session_is_called_own),
 		LIVE_TEST(nothing_is_ended),
 		LIVE_TEST(a_session_that_cannot_be_set_up_is_not_used),
+		LIVE_TEST(through_a_pooler_its_sessions_are_the_poolers),
+		LIVE_TEST(through_a_pooler_one_strange_text_costs_the_texts),
+		LIVE_TEST(each_of_two_pgbouncers_at_a_port_has_its_reserve),
 	};
 	return LIVE_GROUP("pooler", tests, .wide = true,
 		.settings = (const char *const[]){ "max_connections=40", NULL },
-		.sql = "CREATE ROLE app LOGIN");
+		.sql = "CREATE ROLE app LOGIN; CREATE ROLE stats LOGIN", .set_up = make_database);
 }

@@ -225,10 +225,47 @@ static void workers_of_a_hidden_session_are_no_slots(void **state)
 	json_decref(root);
 }
 
+static PGconn *say(const char *database, const char *sql)
+{
+	CLEANUP(cleanup_free) char *more = mem_printf("dbname=%s user=app", database);
+	CLEANUP(cleanup_free) char *way = live_conninfo(server, LIVE_TCP4, more);
+	PGconn *conn = live_connect(way);
+	assert_int_equal(PQsetClientEncoding(conn, "SQL_ASCII"), 0);
+	live_exec(conn, sql);
+	return conn;
+}
+
+/* A query that is no text in the database's encoding costs nothing but its own characters; one that
+ * is in a known encoding is converted, whatever database dbtop is connected to. */
+static void bytes_of_another_encoding_fail_no_poll(void **state)
+{
+	(void)state;
+	PGconn *ascii = say("ascii", "SELECT 'caf\xe9 and \xff\xfe' AS odd");
+	PGconn *latin = say("latin", "SELECT 'th\xe9 and \xdf' AS latin");
+	PGconn *utf8 = say("postgres", "SELECT 'na\xc3\xafve' AS utf8");
+	const char *const names[] = { "ascii", "postgres", "latin" };
+	static const char *const texts[] = { "caf\xef\xbf\xbd and", "th\xc3\xa9 and \xc3\x9f'",
+		"na\xc3\xafve'" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CLEANUP(cleanup_free) char *more = mem_printf("dbname=%s", names[i]);
+		CLEANUP(cleanup_free) char *ours = live_conninfo(server, LIVE_UNIX, more);
+		struct live_run run = live_dbtop("--json", ours, NULL);
+		for (size_t text = 0; text < sizeof(texts) / sizeof(texts[0]); text++)
+			if (run.status != 0 || !strstr(run.out, texts[text]))
+				fail_msg("%s, %s: %d %s%s", names[i], texts[text], run.status,
+					run.out, run.err);
+		live_run_clear(&run);
+	}
+	PQfinish(ascii);
+	PQfinish(latin);
+	PQfinish(utf8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(one_strange_row_costs_nothing, clean_up),
+		cmocka_unit_test_teardown(bytes_of_another_encoding_fail_no_poll, clean_up),
 		cmocka_unit_test_teardown(without_pg_locks_the_rows_are_there, clean_up),
 		cmocka_unit_test_teardown(without_a_function_the_rows_are_there, clean_up),
 		cmocka_unit_test_teardown(without_the_view_the_reason_is_reported, clean_up),
