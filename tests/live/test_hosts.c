@@ -6,11 +6,9 @@
  *	host b, with the server: NET.2 -- NET.1 here NET.17 -- NET.18 host a
  *
  * The server is a child of this program, so the agent of b could see all processes: it runs as the
- * server's user, to whom those of a are closed. NET depends on the process: what runs beside this
- * program is never at the same address. */
+ * server's user, to whom those of a are closed. */
 #include "live_group.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,39 +19,25 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "cables.h"
 
-static char net[16], address_of_a[32], address_of_b[32];
+static char address_of_a[32], address_of_b[32];
 static int here; /* a descriptor of the tests' namespace */
 static struct live_program *host_a, *host_b;
 static char *run_in_a; /* a command that runs its arguments on a */
 static unsigned servers_uid, servers_gid;
 static const char *folder;
 
-/* An address that two namespaces of the machine have is not matched: those of programs that run at
- * the same time differ. Each cable has 16 of them. */
 static void choose_addresses(void)
 {
-	int number = (int)getpid();
-	snprintf(net, sizeof(net), "100.%d.%d", 64 + number / 256 % 64, number % 256);
-	snprintf(address_of_b, sizeof(address_of_b), "%s.2", net);
-	snprintf(address_of_a, sizeof(address_of_a), "%s.18", net);
-}
-
-static void shell(const char *script)
-{
-	const struct live_program_options options = {
-		.argv = (const char *const[]){ "sh", "-ec", script, NULL },
-	};
-	struct live_run run = live_run(&options, 30000);
-	if (run.status != 0)
-		fail_msg("%s: %s", script, run.err);
-	live_run_clear(&run);
+	snprintf(address_of_b, sizeof(address_of_b), "%s.2", cables_net());
+	snprintf(address_of_a, sizeof(address_of_a), "%s.18", cables_net());
 }
 
 /* Frees the text. */
 static void shell_of(char *script)
 {
-	shell(script);
+	live_shell(script);
 	free(script);
 }
 
@@ -126,19 +110,6 @@ static void write_ssh(void)
 		folder, address_of_a, address_of_b));
 }
 
-static void lay_cable(const struct live_program *host, int number)
-{
-	shell_of(mem_printf("n=%d p=%d near=%s.%d far=%s.%d\n"
-			    "inside() { nsenter -n -t $p \"$@\"; }\n"
-			    "ip link add cable$n type veth peer name eth0 netns $p\n"
-			    "ip addr add $near/28 dev cable$n\n"
-			    "ip link set cable$n up\n"
-			    "inside ip addr add $far/28 dev eth0\n"
-			    "inside ip link set eth0 up\n"
-			    "inside ip route add default via $near\n",
-		number, (int)live_pid(host), net, 16 * number + 1, net, 16 * number + 2));
-}
-
 /* The user and the group of a backend: both must match for its descriptors to be read. */
 static void find_servers_user(void)
 {
@@ -174,9 +145,9 @@ static void set_up(void)
 	live_keep(false);
 	run_in_a = mem_printf("nsenter -n -m -t %d --pid=/proc/%d/ns/pid_for_children",
 		(int)live_pid(host_a), (int)live_pid(host_a));
-	shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward");
-	lay_cable(host_b, 0);
-	lay_cable(host_a, 1);
+	live_shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward");
+	cables_lay(host_b, 0);
+	cables_lay(host_a, 1);
 	/* a connection is refused until sshd listens */
 	for (int i = 0; i < 2; i++)
 		shell_of(mem_printf("until nsenter -n -t %d ss -Hltn sport = 2222 | grep -q .; do"
@@ -563,12 +534,10 @@ int main(void)
 	char *hba = live_file(live_folder(), "hba.conf",
 		"local all all scram-sha-256\nhost all all all scram-sha-256\n");
 	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
-	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
+	here = cables_enter();
+	if (here < 0)
 		return 1;
 	choose_addresses();
-	here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
-		return 1;
 	return LIVE_GROUP("hosts", tests, .wide = true,
 		.settings = (const char *const[]){ setting, "listen_addresses=*", NULL },
 		.sql = "CREATE ROLE app LOGIN", .set_up = set_up, .take_down = take_down,

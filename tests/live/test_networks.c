@@ -6,11 +6,9 @@
  *
  *	server NET.2 -- NET.1 machine NET.17 -- NET.18 application
  *
- * NET, and that of IPv6, depend on the process: what runs beside this program is never at the same
- * address. */
+ * See cables.h. */
 #include "live_group.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "cables.h"
 
 /* The ports of the machine that lead to the server's: translated, through root's forwarder, and
  * through nobody's. */
@@ -27,20 +26,16 @@
 #define FORWARDED 15433
 #define STRANGERS 15434
 
-static char net[16], server_address[32], application_address[32], gateway[32];
+static char server_address[32], application_address[32], gateway[32];
 
 /* The server's other addresses. */
-static char net6[16], virtual_address[32], ipv6_address[32];
+static char virtual_address[32], ipv6_address[32];
 
-/* An address that two namespaces of the machine have is not matched: those of programs that run at
- * the same time differ. Each cable has 16 of them. */
 static void choose_addresses(void)
 {
-	int number = (int)getpid();
-	snprintf(net, sizeof(net), "100.%d.%d", 64 + number / 256 % 64, number % 256);
+	const char *net = cables_net();
 	snprintf(server_address, sizeof(server_address), "%s.2", net);
-	snprintf(net6, sizeof(net6), "fd00:%x", (unsigned)getpid() & 0xffff);
-	snprintf(ipv6_address, sizeof(ipv6_address), "%s:0::2", net6);
+	snprintf(ipv6_address, sizeof(ipv6_address), "%s:0::2", cables_net6());
 	snprintf(virtual_address, sizeof(virtual_address), "%s.3", net);
 	snprintf(application_address, sizeof(application_address), "%s.18", net);
 	snprintf(gateway, sizeof(gateway), "%s.17", net);
@@ -49,17 +44,6 @@ static void choose_addresses(void)
 static int machine; /* a descriptor of the machine's namespace */
 static struct live_program *in_server, *in_application; /* each keeps a namespace alive */
 static struct live_program *forwarder;                  /* socat, on the machine */
-
-static void shell(const char *script)
-{
-	const struct live_program_options options = {
-		.argv = (const char *const[]){ "sh", "-ec", script, NULL },
-	};
-	struct live_run run = live_run(&options, 30000);
-	if (run.status != 0)
-		fail_msg("%s: %s", script, run.err);
-	live_run_clear(&run);
-}
 
 /* Starts a process that does nothing in a new namespace, or in ours. */
 static struct live_program *start_holder(bool new_namespace)
@@ -72,26 +56,6 @@ static struct live_program *start_holder(bool new_namespace)
 		live_start(&(const struct live_program_options){ .argv = argv });
 	live_wait_out(holder, "ready\n", 20000);
 	return holder;
-}
-
-/* Connects the holder's namespace with ours, which routes its packets. */
-static void lay_cable(const struct live_program *holder, int number)
-{
-	CLEANUP(cleanup_free)
-	char *script = mem_printf("n=%d p=%d net6=%s near=%s.%d far=%s.%d\n"
-				  "inside() { nsenter -n -t $p \"$@\"; }\n"
-				  "ip link add cable$n type veth peer name eth0 netns $p\n"
-				  "ip addr add $near/28 dev cable$n\n"
-				  "ip link set cable$n up\n"
-				  "inside ip addr add $far/28 dev eth0\n"
-				  "inside ip link set eth0 up\n"
-				  "inside ip link set lo up\n"
-				  "inside ip route add default via $near\n"
-				  "ip addr add $net6:$n::1/64 dev cable$n nodad\n"
-				  "inside ip addr add $net6:$n::2/64 dev eth0 nodad\n"
-				  "inside ip route add default via $net6:$n::1\n",
-		number, (int)live_pid(holder), net6, net, 16 * number + 1, net, 16 * number + 2);
-	shell(script);
 }
 
 /* As an engine publishes a container's port: what comes to the machine's port goes to the server's,
@@ -114,8 +78,8 @@ static void publish(void)
 		"}\n"
 		"}\n"
 		"END\n",
-		net, server_address, private_server_port(server), PUBLISHED, PUBLISHED);
-	shell(script);
+		cables_net(), server_address, private_server_port(server), PUBLISHED, PUBLISHED);
+	live_shell(script);
 }
 
 static struct live_program *start_forwarder(int port, bool nobodys)
@@ -131,7 +95,7 @@ static struct live_program *start_forwarder(int port, bool nobodys)
 		.argv = (const char *const[]){ "socat", from, to, NULL },
 		.unprivileged = nobodys });
 	live_keep(false);
-	shell(listens);
+	live_shell(listens);
 	return program;
 }
 
@@ -144,14 +108,14 @@ static void set_up(void)
 		fail_msg("the machine's namespace cannot be entered");
 	in_application = start_holder(true);
 	live_keep(false);
-	shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward;"
-	      " echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
-	lay_cable(in_server, 0);
+	live_shell("ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward;"
+		   " echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
+	cables_lay(in_server, 0);
 	CLEANUP(cleanup_free)
 	char *more = mem_printf("nsenter -n -t %d ip addr add %s/28 dev eth0",
 		(int)live_pid(in_server), virtual_address);
-	shell(more);
-	lay_cable(in_application, 1);
+	live_shell(more);
+	cables_lay(in_application, 1);
 	publish();
 	forwarder = start_forwarder(FORWARDED, false);
 	(void)start_forwarder(STRANGERS, true);
@@ -387,7 +351,7 @@ static void a_client_is_gone_with_its_namespace(void **state)
 	await(dbtop, is_held, "dbtop", "dbtop's own session");
 	for (int round = 0; round < 2; round++) {
 		struct live_program *holder = start_holder(true);
-		lay_cable(holder, 2);
+		cables_lay(holder, 2);
 		struct live_program *client = start_client(live_pid(holder), false,
 			by_address(server_address, "user=app application_name=brief"), "active");
 		await(dbtop, is_held, "brief", "the new client is held");
@@ -399,7 +363,7 @@ static void a_client_is_gone_with_its_namespace(void **state)
 			" WHERE application_name = 'brief'");
 		live_wait_sessions(server, "application_name = 'brief'", 0, 30000);
 		/* it goes only after its last process */
-		shell("while ip link show cable2 2>/dev/null >&2; do sleep 0.05; done");
+		live_shell("while ip link show cable2 2>/dev/null >&2; do sleep 0.05; done");
 	}
 }
 
@@ -411,7 +375,7 @@ static void an_ambiguous_address_is_not_matched(void **state)
 	CLEANUP(cleanup_free)
 	char *script = mem_printf("nsenter -n -t %d ip addr add %s/32 dev lo", (int)live_pid(twin),
 		application_address);
-	shell(script);
+	live_shell(script);
 	struct live_program *client = start_at(&places[0], "active");
 	for (int alive = 1; alive >= 0; alive--) {
 		for (enum way way = 0; way < WAYS; way++) {
@@ -541,7 +505,7 @@ static void start_guest(struct guest *guest, unsigned choice)
 								   : NULL;
 	if (contained) {
 		guest->container = start_holder(true);
-		lay_cable(guest->container, 3 + (int)(guest - guests));
+		cables_lay(guest->container, 3 + (int)(guest - guests));
 		home = guest->container;
 	}
 	const char *conninfo = place->over_unix && !contained
@@ -581,7 +545,7 @@ static void bury(struct live_program *dbtop, struct guest *guest)
 	char *unplugged =
 		mem_printf("while ip link show cable%d 2>/dev/null >&2; do sleep 0.05; done",
 			3 + (int)(guest - guests));
-	shell(unplugged);
+	live_shell(unplugged);
 	*guest = (struct guest){ .number = -1 };
 }
 
@@ -636,7 +600,7 @@ static void the_emergency_stops_applications_but_no_forwarder(void **state)
 	CLEANUP(cleanup_free) char *relay = mem_printf("%s/carrier", live_folder());
 	CLEANUP(cleanup_free)
 	char *copy = mem_printf("cp $(command -v socat) %s && chmod 755 %s", relay, relay);
-	shell(copy);
+	live_shell(copy);
 	CLEANUP(cleanup_free)
 	char *to = mem_printf("TCP:%s:%d", server_address, private_server_port(server));
 	CLEANUP(cleanup_free) char *pid = mem_printf("%d", (int)live_pid(in_application));
@@ -647,7 +611,7 @@ static void the_emergency_stops_applications_but_no_forwarder(void **state)
 	char *listens = mem_printf("until nsenter -n -t %s ss -Hltn sport = 7000 | grep -q .; do"
 				   " sleep 0.05; done",
 		pid);
-	shell(listens);
+	live_shell(listens);
 	start_client(live_pid(in_application), false,
 		by_address("127.0.0.1", "user=app application_name=behind port=7000"), "idle");
 	struct live_program *clients[PLACES];
@@ -673,9 +637,9 @@ static struct live_program *start_twin(void)
 {
 	struct live_program *twin = start_holder(true);
 	CLEANUP(cleanup_free)
-	char *script =
-		mem_printf("nsenter -n -t %d ip addr add %s.1/32 dev lo", (int)live_pid(twin), net);
-	shell(script);
+	char *script = mem_printf(
+		"nsenter -n -t %d ip addr add %s.1/32 dev lo", (int)live_pid(twin), cables_net());
+	live_shell(script);
 	return twin;
 }
 
@@ -738,12 +702,10 @@ int main(void)
 	char *hba = live_file(live_folder(), "hba.conf",
 		"local all all scram-sha-256\nhost all all all scram-sha-256\n");
 	CLEANUP(cleanup_free) char *setting = mem_printf("hba_file=%s", hba);
-	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
+	machine = cables_enter();
+	if (machine < 0)
 		return 1;
 	choose_addresses();
-	machine = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
-		return 1;
 	return LIVE_GROUP("networks", tests, .wide = true,
 		.settings = (const char *const[]){ "max_connections=60", setting,
 			"listen_addresses=*", NULL },

@@ -170,6 +170,9 @@ struct live_run {
 struct live_run live_run(const struct live_program_options *options, int ms);
 void live_run_clear(struct live_run *run);
 
+/* Runs a script of sh, which stops at the first command that fails; then the test fails. */
+void live_shell(const char *script);
+
 /* --- dbtop --- */
 
 /* Where a program of the build folder is: in it, or in its copy $DBTOP_TEST_BUILD, for a user to

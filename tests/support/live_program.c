@@ -431,3 +431,14 @@ void live_run_clear(struct live_run *run)
 	free(run->err);
 	*run = (struct live_run){ 0 };
 }
+
+void live_shell(const char *script)
+{
+	const struct live_program_options options = {
+		.argv = (const char *const[]){ "sh", "-ec", script, NULL },
+	};
+	struct live_run run = live_run(&options, 30000);
+	if (run.status != 0)
+		fail_msg("%s: %s", script, run.err);
+	live_run_clear(&run);
+}
