@@ -1,4 +1,4 @@
-/* One judge after the other: the first that has a reason to leave a process alone decides. */
+/* Checks follow each other; the first one that has a reason to skip a process decides. */
 #include "action/emergency_skip.h"
 
 #include <stdlib.h>

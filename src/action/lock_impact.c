@@ -47,7 +47,7 @@ enum { COLUMN_NUMBER, COLUMN_LOCKS, COLUMN_WAITERS, N_COLUMNS };
 struct lock_impact {
 	struct session *session;
 	struct lock_impact_callbacks callbacks;
-	struct action *plan; /* awaited for; NULL: none */
+	struct action *plan; /* whose locks were asked for; NULL: none */
 };
 
 struct lock_impact *lock_impact_new(

@@ -75,7 +75,7 @@ static void publish(const struct dbpool *pool)
 	page_set(shown->rejected, sums.rejected);
 }
 
-/* A reader takes a page with a negative number for damaged. */
+/* A reader treats a page with a negative number as damaged. */
 static int64_t at_least_zero(int64_t number)
 {
 	return number < 0 ? 0 : number;

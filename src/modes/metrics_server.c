@@ -130,7 +130,7 @@ static enum MHD_Result answer_text(
 	return queued;
 }
 
-/* Those that still read an older text keep it. */
+/* Clients that still read an older text keep it. */
 static enum MHD_Result answer_metrics(
 	struct metrics_server *server, struct MHD_Connection *connection)
 {

@@ -56,7 +56,7 @@ int run_to_end(struct run *run, void (*free_mode)(void *data));
 /* Connects. */
 void run_start(struct run *run);
 
-/* Opens and connects the servers that the app has got since. */
+/* Opens and connects the servers that were added to the app. */
 void run_add_servers(struct run *run);
 
 /* Runs the loop until run_finish(). */

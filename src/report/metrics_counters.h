@@ -23,7 +23,7 @@ struct metrics_counters;
 struct pool_counts {
 	char *name;
 	uint64_t timeouts, rejected;
-	bool has_outbox; /* `rejected` means something */
+	bool has_outbox; /* `rejected` is known */
 	uint64_t wait[POOL_WAIT_BUCKETS];
 	uint64_t waited; /* microseconds */
 };

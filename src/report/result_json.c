@@ -10,7 +10,7 @@
 WORDS(reason_word, reason_name, enum reason)
 WORDS(certainty_word, certainty_name, enum certainty)
 
-/* A step, and what is written of it in other words. */
+/* A step, and its values that are written in another form. */
 struct step_row {
 	struct action_step step;
 	const char *kind, *result, *reason, *detail, *loses, *signal;
