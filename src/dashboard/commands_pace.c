@@ -7,8 +7,8 @@
 #include "base/instant.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "dashboard/player.h"
-#include "target/target.h"
 
 /* The longer steps in a recording. */
 #define SEEK (60 * USEC_PER_SEC)
@@ -20,15 +20,13 @@ static const int64_t intervals[] = { 100000, 200000, 500000, 1000000, 2000000, 5
 
 void command_pause(struct dashboard *dashboard)
 {
-	ui_toggle_pause(&dashboard->ui);
-	target_pause(dashboard->target, dashboard->ui.paused);
+	dashboard_pause(dashboard, !dashboard->display->paused);
 }
 
 static void set_interval(struct dashboard *dashboard, int64_t interval)
 {
 	char text[64], length[DURATION_TEXT_MAX];
-	dashboard->ui.interval = interval;
-	target_set_interval(dashboard->target, interval);
+	dashboard_set_interval(dashboard, interval);
 	snprintf(text, sizeof(text), "every %s", duration_format(interval, length));
 	ui_notice(&dashboard->ui, STYLE_DIM, text);
 }
@@ -36,7 +34,7 @@ static void set_interval(struct dashboard *dashboard, int64_t interval)
 void command_refresh_less(struct dashboard *dashboard)
 {
 	for (size_t i = 0; i < INTERVALS; i++) {
-		if (intervals[i] > dashboard->ui.interval) {
+		if (intervals[i] > dashboard->display->interval) {
 			set_interval(dashboard, intervals[i]);
 			return;
 		}
@@ -46,7 +44,7 @@ void command_refresh_less(struct dashboard *dashboard)
 void command_refresh_more(struct dashboard *dashboard)
 {
 	for (size_t i = INTERVALS; i-- > 0;) {
-		if (intervals[i] < dashboard->ui.interval) {
+		if (intervals[i] < dashboard->display->interval) {
 			set_interval(dashboard, intervals[i]);
 			return;
 		}

@@ -10,6 +10,7 @@
 #include "dashboard/display.h"
 #include "modes/app.h"
 #include "modes/run.h"
+#include "target/target.h"
 #include "tui/tui.h"
 
 /* A plan can be confirmed after it was on the screen for this time, so that keys typed before do
@@ -54,6 +55,22 @@ void dashboard_suspend(struct dashboard *dashboard)
 		tui_resize(tui);
 		dashboard_redraw(dashboard);
 	}
+}
+
+void dashboard_pause(struct dashboard *dashboard, bool paused)
+{
+	struct display *display = dashboard->display;
+	display->paused = paused;
+	for (size_t i = 0; i < run_n_servers(display->run); i++)
+		target_pause(run_server(display->run, i), paused);
+}
+
+void dashboard_set_interval(struct dashboard *dashboard, int64_t interval)
+{
+	struct display *display = dashboard->display;
+	display->interval = interval;
+	for (size_t i = 0; i < run_n_servers(display->run); i++)
+		target_set_interval(run_server(display->run, i), interval);
 }
 
 bool dashboard_question_was_seen(const struct dashboard *dashboard)

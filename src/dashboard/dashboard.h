@@ -73,6 +73,12 @@ void dashboard_ask_unaudited(struct dashboard *dashboard);
 /* Stops as Ctrl+Z does, with the terminal restored; returns when the program is continued. */
 void dashboard_suspend(struct dashboard *dashboard);
 
+/* Keeps what is shown of all servers as it is, or shows what is new again. */
+void dashboard_pause(struct dashboard *dashboard, bool paused);
+
+/* Refreshes all servers at this interval, in µs. */
+void dashboard_set_interval(struct dashboard *dashboard, int64_t interval);
+
 /* Draws the whole screen again. */
 void dashboard_redraw(struct dashboard *dashboard);
 

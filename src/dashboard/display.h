@@ -51,6 +51,10 @@ struct display {
 	uv_timer_t *overdue; /* until the overview shows what is new */
 	bool is_complete;    /* all servers of the configuration are connected */
 	bool leaving;
+
+	/* Of all servers and the overview. */
+	bool paused;
+	int64_t interval; /* µs between refreshes */
 };
 
 #endif

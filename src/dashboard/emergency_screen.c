@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
+#include "dashboard/display.h"
 #include "dashboard/screen.h"
 #include "model/assessment.h"
 #include "model/emergency.h"
@@ -200,10 +201,8 @@ void emergency_screen_open(struct emergency_screen *screen)
 {
 	struct dashboard *dashboard = screen->dashboard;
 	/* While the dashboard is paused no assessment arrives. */
-	if (dashboard->ui.paused) {
-		ui_toggle_pause(&dashboard->ui);
-		target_pause(dashboard->target, false);
-	}
+	if (dashboard->display->paused)
+		dashboard_pause(dashboard, false);
 	show(screen, NULL);
 	screen->planning = true;
 	keep_chosen(screen);

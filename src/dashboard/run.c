@@ -34,6 +34,7 @@
 #include "modes/run.h"
 #include "modes/settings.h"
 #include "report/recording.h"
+#include "session/session.h"
 #include "target/target.h"
 #include "tui/input.h"
 #include "tui/tui.h"
@@ -76,6 +77,8 @@ static void draw(struct display *display)
 	tui_size(display->tui, &width, &height);
 	/* A recording has its own clock. */
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
+	dashboard->ui.paused = display->paused;
+	dashboard->ui.interval = display->interval;
 	const struct assessment *assessment = target ? target_assessment(target) : NULL;
 	if (assessment)
 		settle_rows(&dashboard->ui, assessment);
@@ -123,6 +126,8 @@ static void update_row(struct display *display, size_t server)
 	int before = row->leaked;
 	server_row_update(
 		row, run_assessment(display->run, server), (int)display->app->options.min_free);
+	row->asks_password = !display->app->options.never_password &&
+		session_needs_password(target_session(run_server(display->run, server)));
 	attention_note_leaked(display, before, row->leaked);
 }
 
@@ -172,6 +177,10 @@ static void connect_all(struct display *display)
 	take_servers(display);
 	overview_set_rows(&display->overview, display->rows, display->n_servers);
 	run_add_servers(display->run);
+	dashboard_set_interval(display->all, display->interval);
+	/* the new ones have nothing yet that could be kept */
+	if (display->paused)
+		dashboard_pause(display->all, false);
 	if (error)
 		ui_notice(&display->all->ui, STYLE_CAUTION, error);
 }
@@ -358,6 +367,7 @@ static void open_display(struct display *display)
 	display->keys = keymap_help(&display->n_keys);
 	display->attention = attention_new();
 	display->last = display->wanted = DISPLAY_NOTHING;
+	display->interval = app->config->interval;
 	grid_init(&display->grid);
 	display->run = run_open(app, &options);
 	audit_set_timeout(run_audit(display->run), AUDIT_TIMEOUT);

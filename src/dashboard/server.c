@@ -92,7 +92,6 @@ static struct dashboard *new_dashboard(struct display *display)
 	dashboard->app = display->app;
 	dashboard->audit = run_audit(display->run);
 	ui_init(&dashboard->ui, display->keys, display->n_keys);
-	dashboard->ui.interval = config->interval;
 	dashboard->ui.readonly = config->readonly;
 	dashboard->ui.ascii = display->grid.ascii;
 	dashboard->dirty = true;

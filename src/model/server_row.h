@@ -28,6 +28,7 @@ struct server_row {
 	enum server_need need;
 	int room;   /* free slots at least, or what a CONNECTION LIMIT leaves; −1: not known */
 	int leaked; /* −1: not known */
+	bool asks_password;    /* the server waits for a password, which a person may type */
 	bool is_partly_hidden; /* sessions are hidden from our role: others may be leaked */
 	int waiting;           /* sessions that wait for a lock; −1: not known */
 	int64_t transaction; /* µs: the age of the oldest transaction; 0: none; −1: not known */

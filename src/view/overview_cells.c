@@ -110,8 +110,9 @@ static void add_age(const struct server_row *row, int64_t now, struct line *line
 }
 
 /* In a few words, what keeps us from reading its sessions. */
-static const char *trouble_words(const struct assessment *assessment)
+static const char *trouble_words(const struct server_row *row)
 {
+	const struct assessment *assessment = row->assessment;
 	static const char *const words[] = {
 		[SERVER_CONNECTING] = "connection lost",
 		[SERVER_OK] = "statement refused",
@@ -124,6 +125,8 @@ static const char *trouble_words(const struct assessment *assessment)
 	};
 	bool is_late = assessment->server.status == SERVER_OK &&
 		assessment->sources[SOURCE_ACTIVITY].status == SOURCE_STALE;
+	if (row->asks_password)
+		return "password: Enter";
 	return words[is_late ? SERVER_STALE : assessment->server.status];
 }
 
@@ -151,9 +154,7 @@ static void add_status(const struct server_row *row, struct line *line)
 	switch (row->need) {
 	case NEED_UNREACHABLE:
 	case NEED_FULL:
-	case NEED_SILENT:
-		line_add(line, signs[row->need].style, trouble_words(row->assessment));
-		break;
+	case NEED_SILENT: line_add(line, signs[row->need].style, trouble_words(row)); break;
 	case NEED_ROOM: add_room(row, line); break;
 	case NEED_LEAKED: line_printf(line, STYLE_LEAKED, "%d leaked", row->leaked); break;
 	case NEED_WAITING: add_waits(row, line); break;
@@ -200,6 +201,8 @@ void overview_add_error(const struct server_row *row, struct line *line)
 		line_add(line, STYLE_DIM, " · ");
 		line_add_folded(line, STYLE_DIM, trouble.error);
 	}
+	if (trouble.hint && !row->asks_password)
+		line_printf(line, STYLE_DIM, " → %s", trouble.hint);
 }
 
 bool overview_row_matches(const struct server_row *row, const struct filter *filter)

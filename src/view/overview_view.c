@@ -312,12 +312,16 @@ static int draw_clock(const struct frame *frame, int y)
 	struct line line;
 	char text[INSTANT_TEXT_MAX];
 	struct grid *grid = frame->grid;
+	bool wide = grid->width >= 60;
 	line_begin(&line);
-	if (frame->ui->readonly)
+	if (wide && frame->ui->readonly)
 		line_add(&line, STYLE_DIM, "read-only  ");
-	line_printf(&line, STYLE_DIM, "%s", instant_clock(frame->now, text));
+	if (frame->ui->paused)
+		line_add(&line, STYLE_CAUTION, wide ? "paused  " : "paused");
+	if (wide)
+		line_printf(&line, STYLE_DIM, "%s", instant_clock(frame->now, text));
 	int width = line_width(grid, &line);
-	if (grid->width < 60)
+	if (!width)
 		return grid->width;
 	line_put(grid, grid->width - 1 - width, y, width, &line);
 	return grid->width - 1 - width;

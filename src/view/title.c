@@ -35,14 +35,16 @@ static void add_freshness(const struct frame *frame, struct line *line)
 		add_replay(&frame->ui->replay, line);
 		return;
 	}
-	if (trouble_is_stale(assessment)) {
+	if (frame->ui->paused) {
+		line_add(line, STYLE_CAUTION, "paused");
+		if (assessment->activity)
+			line_printf(line, STYLE_CAUTION, " %s", duration_format(age, text));
+	} else if (trouble_is_stale(assessment)) {
 		bool lost = assessment->server.status != SERVER_OK &&
 			assessment->server.status != SERVER_STALE;
 		line_add(line, STYLE_CAUTION, lost ? "reconnecting" : "waiting");
 	} else if (!assessment->activity) {
 		line_add(line, STYLE_CAUTION, server_status_name(assessment->server.status));
-	} else if (frame->ui->paused) {
-		line_printf(line, STYLE_CAUTION, "paused %s", duration_format(age, text));
 	} else {
 		line_add(line, STYLE_GOOD, "live");
 		line_printf(line, STYLE_DIM, " %s", duration_format(frame->ui->interval, text));

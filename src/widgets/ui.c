@@ -240,11 +240,6 @@ void ui_next_grouping(struct ui_state *ui)
 	ui->grouping = (ui->grouping + 1) % GROUPING_COUNT;
 }
 
-void ui_toggle_pause(struct ui_state *ui)
-{
-	ui->paused = !ui->paused;
-}
-
 void ui_filter_begin(struct ui_state *ui)
 {
 	ui->filter_editing = true;

@@ -206,7 +206,6 @@ void ui_next_sort(struct ui_state *ui);
 void ui_toggle_reverse(struct ui_state *ui);
 void ui_sort_by(struct ui_state *ui, enum column_id column);
 void ui_next_grouping(struct ui_state *ui);
-void ui_toggle_pause(struct ui_state *ui);
 
 /* The filter takes effect while it is typed. */
 void ui_filter_begin(struct ui_state *ui);

@@ -266,7 +266,7 @@ static void show_theme(struct scenery *scenery)
 
 static void show_paused(struct scenery *scenery)
 {
-	ui_toggle_pause(&scenery->ui);
+	scenery->ui.paused = true;
 }
 
 static void show_replay(struct scenery *scenery)

@@ -351,6 +351,32 @@ static void d_connects_to_the_others(void **state)
 	set_quit(term);
 }
 
+/* Neither is of one server: what is shown of the others would be old, and called live. */
+static void pause_and_interval_are_those_of_all_servers(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *config = two_servers();
+	struct term *term = open_config(120, 36, config, "--all");
+	assert_true(term_wait_text(term, "all well"));
+	open_by_name(term, "alpha");
+	assert_true(term_wait_text(term, "live 0.5s"));
+	term_press(term, "p");
+	assert_true(term_wait_text(term, "paused"));
+	back_to_all(term);
+	assert_true(term_wait_text(term, "paused"));
+	leak(other);
+	assert_true(term_settle(term));
+	assert_true(term_shows(term, "all well"));
+	term_press(term, "p");
+	assert_true(term_wait_gone(term, "paused"));
+	assert_true(term_wait_text(term, "with leaks"));
+	term_press(term, "+");
+	assert_true(term_wait_text(term, "every 1.0s"));
+	open_by_name(term, "beta");
+	assert_true(term_wait_text(term, "live 1.0s"));
+	set_quit(term);
+}
+
 /* Ctrl+C may be meant for an application that is watched, also while another screen is shown. */
 static void ctrl_c_asks_on_the_server_that_watches(void **state)
 {
@@ -408,6 +434,7 @@ int main(void)
 		LIVE_TEST(a_plan_stays_with_its_server),
 		LIVE_TEST(an_action_keeps_its_server),
 		LIVE_TEST(d_connects_to_the_others),
+		LIVE_TEST(pause_and_interval_are_those_of_all_servers),
 		LIVE_TEST(ctrl_c_asks_on_the_server_that_watches),
 		LIVE_TEST(the_mouse_selects_and_opens),
 	};

@@ -152,6 +152,44 @@ static void few_is_a_tenth_or_what_was_asked_for(void **state)
 	assert_non_null(strstr(text, "1 free (role)"));
 }
 
+/* A row says what a person has to do there, at each size. */
+static void a_password_is_wanted_on_its_row(void **state)
+{
+	(void)state;
+	static const int widths[] = { 40, 80, 120 };
+	add("locked", SAMPLE_REFUSED)->server.status = SERVER_DENIED;
+	assessments[0]->server.error = "fe_sendauth: no password supplied";
+	update(0);
+	for (int asks = 0; asks < 2; asks++) {
+		rows[0].asks_password = asks;
+		for (size_t i = 0; i < 3; i++) {
+			CLEANUP(cleanup_free) char *text = draw(widths[i], 24);
+			const char *words = "password: Enter";
+			assert_int_equal(strstr(text, words) != NULL, asks);
+			assert_int_equal(strstr(text, "not let in") == NULL, asks);
+		}
+	}
+	/* what the next step is, where nobody is asked */
+	rows[0].asks_password = false;
+	assessments[0]->server.hint = "try -W";
+	CLEANUP(cleanup_free) char *text = draw(200, 36);
+	assert_non_null(strstr(text, "no password supplied → try -W"));
+}
+
+static void a_pause_is_said(void **state)
+{
+	(void)state;
+	add_slots("a", 12, 0);
+	update(0);
+	for (int paused = 0; paused < 2; paused++) {
+		ui.paused = paused;
+		for (int width = 30; width <= 120; width += 10) {
+			CLEANUP(cleanup_free) char *text = draw(width, 24);
+			assert_int_equal(strstr(text, "paused") != NULL, paused);
+		}
+	}
+}
+
 /* What was not seen is not called well. */
 static void what_is_not_known_is_not_well(void **state)
 {
@@ -412,6 +450,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_needs_a_person_comes_first),
 		TEST(few_is_a_tenth_or_what_was_asked_for),
+		TEST(a_password_is_wanted_on_its_row),
+		TEST(a_pause_is_said),
 		TEST(what_is_not_known_is_not_well),
 		TEST(names_are_in_the_order_of_people),
 		TEST(each_column_sorts),
