@@ -160,11 +160,15 @@ static void on_locks(void *data)
 static void on_peers(void *data)
 {
 	struct target *target = data;
+	bool is_first = !target->assessment->peers;
 	pages_set_peers(target->pages, clients_latest(target->clients));
 	target_assess(target);
 	target_ask_hosts_on(target);
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && wants_complete(target))
+		(void)begin_round(target);
+	/* What this scan proves is known with the next rows: those of a long interval come late. */
+	if (is_first && !target->options.scan_on_demand)
 		(void)begin_round(target);
 	refresh_until_complete(target);
 }

@@ -85,7 +85,8 @@ static void leaked_text(const struct assessment *assessment, struct line *line)
 	bool hides = findings_blindness(assessment, CERTAINTY_NONE) == BLIND_HIDDEN;
 	if (leaked > 0)
 		line_printf(line, STYLE_LEAKED, "✗ %d leaked", leaked);
-	else if (leaked == 0 && hides)
+	else if (leaked == 0 &&
+		(hides || assessment->sources[SOURCE_PEERS].status == SOURCE_WAITING))
 		line_add(line, STYLE_TEXT, "none seen leaked");
 	else if (leaked == 0)
 		line_add(line, STYLE_GOOD, "✓ none leaked");
@@ -293,11 +294,11 @@ void header_draw_line(const struct frame *frame, int y)
 	if (frame->assessment->slots.used_at_most >= 0)
 		line_add(&line, STYLE_DIM, " · ");
 	add_leaked(frame, &leaked_forms[1], &line);
-	if (trouble_is_stale(frame->assessment))
+	if (frame->ui->paused)
+		line_add(&line, STYLE_CAUTION, " · paused");
+	else if (trouble_is_stale(frame->assessment))
 		line_printf(&line, STYLE_CAUTION, " · %s old",
 			duration_format(trouble_age(frame->assessment, frame->now), age));
-	else if (frame->ui->paused)
-		line_add(&line, STYLE_CAUTION, " · paused");
 	if (frame->assessment->server.pooler)
 		line_add(&line, STYLE_CAUTION, " · through a pooler");
 	if (proxy_view_is_bad(frame->assessment)) {

@@ -50,6 +50,33 @@ static void a_password_is_asked_for_in_the_screen(void **state)
 	set_quit(term);
 }
 
+/* A server of the overview, too, says that it waits for one, and asks when it is opened. */
+static void a_password_is_asked_for_when_a_server_is_opened(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *secret = live_conninfo(server, LIVE_TCP4, "user=secret");
+	CLEANUP(cleanup_free) char *own = live_conninfo(server, LIVE_TCP4, NULL);
+	struct term *term = start(own, secret);
+	assert_true(term_wait_text(term, "2 servers"));
+	assert_true(term_wait_text(term, "password: Enter"));
+	term_press(term, "Enter");
+	assert_true(term_wait_text(term, "for user secret"));
+	term_send(term, "sés ame\r");
+	assert_true(term_wait_text(term, "none leaked"));
+	set_quit(term);
+}
+
+/* However long the interval is. */
+static void a_proof_needs_no_second_interval(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+	live_client_killed(app);
+	struct term *term = start(app, "--interval=3600");
+	assert_true(term_wait_text(term, "1 leaked"));
+	set_quit(term);
+}
+
 static void it_need_not_be_given(void **state)
 {
 	(void)state;
@@ -115,6 +142,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		LIVE_TEST(nobody_answers),
 		LIVE_TEST(a_password_is_asked_for_in_the_screen),
+		LIVE_TEST(a_password_is_asked_for_when_a_server_is_opened),
+		LIVE_TEST(a_proof_needs_no_second_interval),
 		LIVE_TEST(it_need_not_be_given),
 		LIVE_TEST(rows_that_are_hidden_are_reported_with_the_grant),
 		LIVE_TEST(a_server_with_nobody_on_it),

@@ -143,8 +143,14 @@ static void what_is_not_known_is_said(void **state)
 	take(SAMPLE_REFUSED);
 	check(120, "not known yet", true);
 	check(120, " of ", false);
+	ui.paused = true;
+	check(120, "paused", true);
+	ui.paused = false;
 	take(SAMPLE_EMPTY);
 	check(120, "✓ none leaked", true);
+	/* no process was looked for yet */
+	((struct source_state *)assessment->sources)[SOURCE_PEERS].status = SOURCE_WAITING;
+	check(120, "none seen leaked", true);
 }
 
 static char *line(int width)
