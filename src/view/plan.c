@@ -7,10 +7,12 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/action.h"
+#include "model/peers.h"
 #include "view/proxy_plan_view.h"
 #include "widgets/dialog.h"
 #include "widgets/frame.h"
 #include "widgets/line.h"
+#include "widgets/process_title.h"
 
 #define GAP 2
 
@@ -47,8 +49,9 @@ static void format_process(
 	const struct frame *frame, const struct action_step *step, struct line *line)
 {
 	(void)frame;
+	const struct process process = { .command = step->session.process };
 	if (step->session.process)
-		line_add(line, style_of(step, STYLE_TEXT), step->session.process);
+		process_title_add(&process, style_of(step, STYLE_TEXT), line);
 	if (step->session.process && step->session.process_pid)
 		line_printf(line, STYLE_DIM, " %d", step->session.process_pid);
 }
@@ -143,8 +146,9 @@ static void format_page_process(
 	const struct frame *frame, const struct action_step *step, struct line *line)
 {
 	(void)frame;
+	const struct process process = { .command = step->page.process };
 	if (step->page.process)
-		line_add(line, style_of(step, STYLE_TEXT), step->page.process);
+		process_title_add(&process, style_of(step, STYLE_TEXT), line);
 }
 
 static void format_dead_since(
@@ -310,6 +314,27 @@ static const struct action_step *current_step(const struct frame *frame)
 	return cursor < frame->plan->n_steps ? &frame->plan->steps[cursor] : NULL;
 }
 
+/* What does not fit beside the session under the cursor: what is lost with it, and its statement.
+ */
+static bool describe_rest(const struct frame *frame, const struct sheet *sheet, struct line *rest)
+{
+	const struct action_step *step = current_step(frame);
+	struct line cell;
+	line_begin(rest);
+	for (size_t c = 0; step && c < sheet->n_fields; c++) {
+		const struct field *field = &sheet->fields[c];
+		if (field->format != format_loses && field->format != format_query)
+			continue;
+		line_begin(&cell);
+		field->format(frame, step, &cell);
+		bool is_cut = field->format == format_loses &&
+			line_width(frame->grid, &cell) > sheet->widths[c];
+		if (cell.length && (is_cut || !sheet->widths[c]))
+			line_add_next(rest, STYLE_TEXT, cell.text);
+	}
+	return rest->length;
+}
+
 static void draw(const struct frame *frame, bool planned, struct dialog *dialog)
 {
 	const struct action *plan = frame->plan;
@@ -323,11 +348,9 @@ static void draw(const struct frame *frame, bool planned, struct dialog *dialog)
 	dialog->data = &sheet;
 	dialog->draw_line = draw_step;
 	fit(&sheet, dialog_width(frame, dialog));
-	/* A statement that does not fit beside its session is shown in the note. */
-	const struct action_step *step = current_step(frame);
-	if (planned && !pages && !sheet.widths[sheet.n_fields - 1] && step && step->session.query &&
-		!dialog->note_asks)
-		dialog->note = step->session.query;
+	struct line rest;
+	if (planned && !pages && !dialog->note_asks && describe_rest(frame, &sheet, &rest))
+		dialog->note = rest.text;
 	dialog_draw(frame, dialog);
 }
 
