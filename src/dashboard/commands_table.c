@@ -126,10 +126,23 @@ void command_reverse(struct dashboard *dashboard)
 	ui_toggle_reverse(&dashboard->ui);
 }
 
+static const char *const groupings[] = {
+	[GROUPING_PROCESS] = "grouped by process",
+	[GROUPING_APPLICATION] = "grouped by application",
+	[GROUPING_USER] = "grouped by user",
+	[GROUPING_CLIENT] = "grouped by client address",
+	[GROUPING_HOST] = "grouped by host",
+	[GROUPING_CONTAINER] = "grouped by container",
+	[GROUPING_DATABASE] = "grouped by database",
+	[GROUPING_POOL] = "grouped by pool",
+	[GROUPING_FLAT] = "not grouped",
+};
+
 void command_group(struct dashboard *dashboard)
 {
 	const struct assessment *assessment = target_assessment(dashboard->target);
 	do
 		ui_next_grouping(&dashboard->ui);
 	while (!group_is_useful(assessment, dashboard->ui.grouping));
+	ui_notice(&dashboard->ui, STYLE_DIM, groupings[dashboard->ui.grouping]);
 }

@@ -367,7 +367,7 @@ bool options_info(size_t i, struct option_info *ret_info)
 	return true;
 }
 
-#define LEFT_COLUMN 36
+#define LEFT_COLUMN 37
 
 /* For example "-c, --config FILE". */
 static int print_left(FILE *file, const struct option_row *row)

@@ -123,8 +123,10 @@ static int read_all_servers(struct app *app)
 	int r = 0;
 	if (databases->count == 0)
 		return refuse(app,
-			mem_printf("--all: %s names no databases",
-				app->config_path ? app->config_path : "no configuration file"));
+			app->config_path
+				? mem_printf("--all: %s names no databases", app->config_path)
+				: mem_strdup("--all: there is no configuration file, which "
+					     "would name them: man dbtop-config"));
 	for (size_t i = 0; r == 0 && i < databases->count; i++)
 		r = read_server(app, databases->items[i].name);
 	return r;

@@ -53,9 +53,16 @@ static const struct {
 	const char *hint;
 } phrases[] = {
 	{ "no password supplied", SERVER_DENIED, "the server asks for a password: try -W" },
+	{ "could not look up", SERVER_REFUSED, "check the host's name: -h, or PGHOST" },
+	{ "definition of service", SERVER_REFUSED,
+		"check service (or PGSERVICE), and ~/.pg_service.conf" },
 	{ "Connection refused", SERVER_REFUSED, "is the server running there? try -h and -p" },
 	{ "No such file or directory", SERVER_REFUSED,
 		"no server listens on that socket: try -h and -p, or start PostgreSQL" },
+	{ "did not answer in", SERVER_REFUSED,
+		"it hangs, or a firewall is between: check -h and -p, and the network" },
+	{ "No route to host", SERVER_REFUSED, "check -h, and the network" },
+	{ "Network is unreachable", SERVER_REFUSED, "check -h, and the network" },
 	{ "SSL", SERVER_REFUSED, "check sslmode and the certificates" },
 	/* from PgBouncer: src/client.c, src/proto.c */
 	{ "authentication failed", SERVER_DENIED, "check the user and the password" },

@@ -126,7 +126,8 @@ static void lose(struct session *session, const char *message)
 	fail_all(session);
 	if (needs_password) {
 		session->standing.state.status = SERVER_DENIED;
-		session->standing.state.hint = "the server asks for a password";
+		session->standing.state.hint =
+			"the server asks for a password: PGPASSWORD, ~/.pgpass, or try -W";
 		session->standing.state.sqlstate[0] = '\0';
 	}
 	wait_for_retry(session);

@@ -71,10 +71,15 @@ static void the_help_fits_into_80_columns(void **state)
 	FILE *file = open_memstream(&text, &size);
 	options_help(file);
 	assert_int_equal(fclose(file), 0);
+	const char *first = strstr(text, "  -h ");
+	size_t at = (size_t)(strstr(first, "as in psql") - first);
 	for (const char *line = text; *line; lines++) {
 		size_t length = strcspn(line, "\n");
 		if (length > 80)
 			fail_msg("%zu columns: %.*s", length, (int)length, line);
+		/* what an option does begins in one column */
+		if (line[0] == ' ' && (line[at - 1] != ' ' || line[at] == ' '))
+			fail_msg("not in column %zu: %.*s", at, (int)length, line);
 		line += length + 1;
 	}
 	assert_true(lines > 20);

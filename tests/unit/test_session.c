@@ -91,6 +91,26 @@ static void failures_are_distinguished_by_their_code(void **state)
 	arena_free(arena);
 }
 
+/* What comes from the network has no SQLSTATE, and says what to do next as well. */
+static void each_failure_of_the_way_has_a_hint(void **state)
+{
+	(void)state;
+	static const char *const messages[] = {
+		"could not look up \"x\": Name or service not known",
+		"definition of service \"x\" not found",
+		"the server did not answer in 10 s",
+		"connection to server at \"h\" (10.1.2.3), port 1 failed: No route to host",
+		"connection to server at \"::1\", port 1 failed: Network is unreachable",
+	};
+	struct arena *arena = arena_new();
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		struct session_failure failure = failure_read(arena, messages[i]);
+		assert_int_equal(failure.status, SERVER_REFUSED);
+		assert_non_null(failure.hint);
+	}
+	arena_free(arena);
+}
+
 static void only_names_are_looked_up(void **state)
 {
 	(void)state;
@@ -321,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failures_are_distinguished_by_their_code),
+		cmocka_unit_test(each_failure_of_the_way_has_a_hint),
 		cmocka_unit_test(only_names_are_looked_up),
 		cmocka_unit_test(lists_are_cut_into_hosts),
 		cmocka_unit_test(no_password_file_is_read_to_settle_the_hosts),
