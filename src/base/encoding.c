@@ -68,8 +68,8 @@ static bool is_ascii(const char *bytes, size_t length)
 const char *encoding_convert(struct arena *arena, const char *encoding, const char *bytes,
 	size_t length, size_t *ret_length)
 {
-	const char *name = iconv_name(encoding);
-	if (!name || is_ascii(bytes, length))
+	const char *name = is_ascii(bytes, length) ? NULL : iconv_name(encoding);
+	if (!name)
 		return NULL;
 	iconv_t conversion = iconv_open("UTF-8", name);
 	if ((intptr_t)conversion == -1)
