@@ -42,12 +42,15 @@ static bool is_grouped_by(enum column_id id, enum grouping grouping)
 		(id == COLUMN_DATABASE && grouping == GROUPING_DATABASE);
 }
 
+static bool may_group_show(enum column_id id, enum grouping grouping)
+{
+	return id == COLUMN_APPLICATION && grouping == GROUPING_PROCESS;
+}
+
 bool layout_group_shows(const struct assessment *assessment, const struct connection *connection,
 	enum column_id id, enum grouping grouping)
 {
-	const struct column *column = column_get(id);
-	return id == COLUMN_APPLICATION && grouping == GROUPING_PROCESS &&
-		column->is_redundant(assessment, connection);
+	return may_group_show(id, grouping) && column_get(id)->is_redundant(assessment, connection);
 }
 
 static int larger(int a, int b)
@@ -72,14 +75,14 @@ static int measure_contents(const struct assessment *assessment, const struct ro
 {
 	const struct column *column = column_get(id);
 	bool blank = id != COLUMN_APPLICATION || grouping == GROUPING_PROCESS;
-	bool news = !column->is_redundant || !blank;
+	bool news = !column->is_redundant || !blank, may_show = may_group_show(id, grouping);
 	int width = 0;
 	for (size_t i = 0; i < rows->n_members && (width < column->widest || !news); i++) {
 		const struct connection *connection =
 			&assessment->connections[rows->members[i].connection];
 		if (!news)
 			news = !column->is_redundant(assessment, connection);
-		if (layout_group_shows(assessment, connection, id, grouping))
+		if (may_show && column->is_redundant(assessment, connection))
 			continue;
 		width = larger(width, column_measure(id, assessment, connection, width));
 	}
