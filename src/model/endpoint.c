@@ -65,6 +65,11 @@ bool endpoint_is_loopback(const struct endpoint *endpoint)
 uint64_t endpoint_key(const struct endpoint *endpoint)
 {
 	uint64_t words[2];
+	if (endpoint->family == AF_INET) {
+		uint32_t address;
+		memcpy(&address, endpoint->address, sizeof(address));
+		return (uint64_t)AF_INET << 48 | (uint64_t)endpoint->port << 32 | address;
+	}
 	memcpy(words, endpoint->address, sizeof(words));
 	uint64_t key = map_mix(words[0], words[1]);
 	return map_mix(key, (uint64_t)endpoint->family << 16 | endpoint->port);

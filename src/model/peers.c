@@ -54,13 +54,12 @@ struct process process_copy(struct arena *arena, const struct process *from)
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count)
 {
-	size_t low = 0, high = peers->n_owners;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (peers->owners[middle].inode < inode)
-			low = middle + 1;
-		else
-			high = middle;
+	/* without a branch that depends on the data: such a search is mostly mispredicted branches
+	 */
+	size_t low = 0;
+	for (size_t left = peers->n_owners; left > 0; left /= 2) {
+		size_t half = left - left / 2;
+		low += peers->owners[low + half - 1].inode < inode ? half : 0;
 	}
 	size_t end = low;
 	while (end < peers->n_owners && peers->owners[end].inode == inode)
