@@ -47,9 +47,9 @@ static struct far find_far(const struct peers *peers, uint32_t inode)
 		for (size_t i = 0; i < peers->n_pairs && !next; i++)
 			if (peers->pairs[i].inode == inode)
 				next = peers->pairs[i].far;
-		const struct process *forwarder = owner_of(peers, inode);
 		const struct process *process = owner_of(peers, next);
-		if (!process || !forwarder)
+		const struct process *forwarder = process ? owner_of(peers, inode) : NULL;
+		if (!forwarder)
 			break;
 		if (!may_speak_for(peers, forwarder, process)) {
 			far.not_proven = process;

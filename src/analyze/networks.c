@@ -68,8 +68,9 @@ static void count_sessions(struct networks *networks)
 	const struct activity *activity = networks->activity;
 	for (size_t i = 0; activity && i < activity->n_backends; i++) {
 		uint64_t key = endpoint_key(&activity->backends[i].client);
-		uint32_t before = map_get(networks->sessions, key);
-		map_set(networks->sessions, key, before == MAP_NONE ? 1 : before + 1);
+		uint32_t before = map_swap(networks->sessions, key, 1);
+		if (before != MAP_NONE)
+			map_set(networks->sessions, key, before + 1);
 	}
 }
 

@@ -63,14 +63,17 @@ void openings_count(struct assessment *assessment, const struct assessment *prev
 {
 	take_over(assessment, previous);
 	struct arena *arena = arena_new();
-	const struct map *counted = index_counted(previous, arena);
+	const struct map *counted = NULL; /* made for the first young session */
 	for (size_t i = 0; i < assessment->n_connections; i++) {
 		const struct connection *connection = &assessment->connections[i];
 		const struct backend *backend = connection->backend;
 		int64_t age = instant_elapsed(backend->start, assessment->server_now);
 		if (connection->process == NO_PROCESS || backend->start == INSTANT_UNKNOWN ||
-			age < 0 || age >= OPENINGS_PARTS * EACH ||
-			map_get(counted, session_key(backend)) != MAP_NONE)
+			age < 0 || age >= OPENINGS_PARTS * EACH)
+			continue;
+		if (!counted)
+			counted = index_counted(previous, arena);
+		if (map_get(counted, session_key(backend)) != MAP_NONE)
 			continue;
 		assessment->processes[connection->process].openings.counts[age / EACH]++;
 	}

@@ -30,7 +30,7 @@ static struct slot_limit *limit_of(
 {
 	struct assessment *assessment = counting->assessment;
 	struct slot_limit *last = counting->last[kind];
-	if (last && strcmp(last->name, name) == 0)
+	if (last && (last->name == name || strcmp(last->name, name) == 0))
 		return last;
 	uint64_t key = hash(kind, name);
 	uint32_t index = map_get(counting->by_name, key);
