@@ -33,25 +33,31 @@ enum backend_column {
 	COLUMN_LOCK_WAITERS,
 	COLUMN_XMIN_AGE,
 	COLUMN_ENCODING,
-	COLUMN_NAME_ENCODING,
 	COLUMN_ROLE_LIMIT,
 	COLUMN_DATABASE_LIMIT,
-	/* facts about the server, only in the row of dbtop's own session */
-	COLUMN_MAX_CONNECTIONS,
-	COLUMN_RESERVED,
-	COLUMN_STARTED_AT,
-	COLUMN_CLOCK,
-	COLUMN_SUPERUSER,
-	COLUMN_SEES_ALL,
-	COLUMN_SIGNALS,
-	COLUMN_PORT,
-	COLUMN_CHECK_INTERVAL,
-	COLUMN_IDLE_IN_TRANSACTION,
-	COLUMN_IDLE_SESSION,
+	COLUMN_FACTS, /* about the server, only in the row of dbtop's own session */
 	COLUMN_COUNT,
 };
 
-/* dbtop's own row carries the facts about the server: no second statement is needed. All columns
+/* The fields of the facts. */
+enum fact {
+	FACT_NAME_ENCODING,
+	FACT_MAX_CONNECTIONS,
+	FACT_RESERVED,
+	FACT_STARTED_AT,
+	FACT_CLOCK,
+	FACT_SUPERUSER,
+	FACT_SEES_ALL,
+	FACT_SIGNALS,
+	FACT_PORT,
+	FACT_CHECK_INTERVAL,
+	FACT_IDLE_IN_TRANSACTION,
+	FACT_IDLE_SESSION,
+	FACT_COUNT,
+};
+
+/* dbtop's own row carries the facts about the server, as one record: no second statement is needed,
+ * and they cost the other rows next to nothing. All columns
  * exist in versions 12 to 18, except reserved_connections (16 and later): current_setting() with
  * missing_ok reads it on any version.
  *
@@ -77,15 +83,9 @@ enum backend_column {
 
 #define CATALOG_SQL                                                                                \
 	" pg_catalog.pg_encoding_to_char(d.encoding),"                                             \
-	" (SELECT CASE WHEN pg_catalog.min(encoding)"                                              \
-	"    OPERATOR(pg_catalog.=) pg_catalog.max(encoding)"                                      \
-	"   THEN pg_catalog.pg_encoding_to_char(pg_catalog.min(encoding)) END"                     \
-	"  FROM pg_catalog.pg_database),"                                                          \
 	" CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END, d.datconnlimit,"
 
-#define NO_CATALOG_SQL                                                                             \
-	" NULL::pg_catalog.name, NULL::pg_catalog.name, NULL::pg_catalog.int4,"                    \
-	" NULL::pg_catalog.int4,"
+#define NO_CATALOG_SQL " NULL::pg_catalog.name, NULL::pg_catalog.int4, NULL::pg_catalog.int4,"
 
 #define CATALOG_JOIN_SQL                                                                           \
 	" LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid"              \
@@ -99,35 +99,38 @@ enum backend_column {
 	" WHERE a.datid IS NOT NULL"                                                               \
 	" OR a.backend_type OPERATOR(pg_catalog.=) ANY (ARRAY['walsender', 'client backend'])"
 
+#define NAME_ENCODING_SQL                                                                          \
+	" CASE WHEN own THEN ROW("                                                                 \
+	" (SELECT CASE WHEN pg_catalog.min(encoding)"                                              \
+	"    OPERATOR(pg_catalog.=) pg_catalog.max(encoding)"                                      \
+	"   THEN pg_catalog.pg_encoding_to_char(pg_catalog.min(encoding)) END"                     \
+	"  FROM pg_catalog.pg_database),"
+
+#define NO_NAME_ENCODING_SQL " CASE WHEN own THEN ROW(NULL::pg_catalog.name,"
+
 #define FACTS_SQL                                                                                  \
-	" CASE WHEN own THEN"                                                                      \
-	"  pg_catalog.current_setting('max_connections')::pg_catalog.int4 END,"                    \
-	" CASE WHEN own THEN"                                                                      \
-	"  pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"          \
+	" pg_catalog.current_setting('max_connections')::pg_catalog.int4,"                         \
+	" pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"           \
 	"  OPERATOR(pg_catalog.+)"                                                                 \
 	"  coalesce(pg_catalog.current_setting('reserved_connections', true)::pg_catalog.int4, "   \
-	"   0)"                                                                                    \
-	"  END,"                                                                                   \
-	" CASE WHEN own THEN pg_catalog.pg_postmaster_start_time() END,"                           \
-	" CASE WHEN own THEN pg_catalog.clock_timestamp() END,"                                    \
-	" CASE WHEN own THEN"                                                                      \
-	"  pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on' END,"            \
-	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') END,"            \
-	" CASE WHEN own THEN pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') END,"            \
-	" CASE WHEN own THEN pg_catalog.current_setting('port')::pg_catalog.int4 END,"             \
-	" CASE WHEN own THEN"                                                                      \
-	"  pg_catalog.current_setting('client_connection_check_interval', true) END,"              \
-	" CASE WHEN own THEN"                                                                      \
-	"  pg_catalog.current_setting('dbtop.idle_in_transaction', true) END,"                     \
-	" CASE WHEN own THEN pg_catalog.current_setting('idle_session_timeout', true) END"
+	"   0),"                                                                                   \
+	" pg_catalog.pg_postmaster_start_time(),"                                                  \
+	" pg_catalog.clock_timestamp(),"                                                           \
+	" pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on',"                 \
+	" pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'),"                                   \
+	" pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'),"                                   \
+	" pg_catalog.current_setting('port')::pg_catalog.int4,"                                    \
+	" pg_catalog.current_setting('client_connection_check_interval', true),"                   \
+	" pg_catalog.current_setting('dbtop.idle_in_transaction', true),"                          \
+	" pg_catalog.current_setting('idle_session_timeout', true)) END"
 
 /* CURRENT_TIMESTAMP needs no right to call a function. */
 #define NO_FACTS_SQL                                                                               \
 	" NULL::pg_catalog.int4, NULL::pg_catalog.int4, NULL::pg_catalog.timestamptz,"             \
-	" CASE WHEN own THEN CURRENT_TIMESTAMP END,"                                               \
+	" CURRENT_TIMESTAMP,"                                                                      \
 	" NULL::pg_catalog.bool, NULL::pg_catalog.bool, NULL::pg_catalog.bool,"                    \
 	" NULL::pg_catalog.int4,"                                                                  \
-	" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text"
+	" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text) END"
 
 #define NO_LOCKS_SQL " NULL::pg_catalog.bool, NULL::pg_catalog.text, NULL::pg_catalog.int4,"
 
@@ -149,16 +152,16 @@ enum backend_column {
 	"  ON l.pid OPERATOR(pg_catalog.=) a.pid"
 
 const char *const backend_rows_sql[BACKEND_ROWS_FORMS] = {
-	[BACKEND_ROWS_WHOLE] = ADVISORY_SQL COLUMNS_SQL QUERY_SQL LOCKS_SQL CATALOG_SQL FACTS_SQL
-		ROWS_SQL LOCKS_JOIN_SQL CATALOG_JOIN_SQL WHERE_SQL,
+	[BACKEND_ROWS_WHOLE] = ADVISORY_SQL COLUMNS_SQL QUERY_SQL LOCKS_SQL CATALOG_SQL
+		NAME_ENCODING_SQL FACTS_SQL ROWS_SQL LOCKS_JOIN_SQL CATALOG_JOIN_SQL WHERE_SQL,
 	[BACKEND_ROWS_NO_CATALOG] = ADVISORY_SQL COLUMNS_SQL QUERY_SQL LOCKS_SQL NO_CATALOG_SQL
-		FACTS_SQL ROWS_SQL LOCKS_JOIN_SQL WHERE_SQL,
-	[BACKEND_ROWS_NO_LOCKS] =
-		COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
-	[BACKEND_ROWS_NO_FACTS] =
-		COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL NO_FACTS_SQL ROWS_SQL WHERE_SQL,
-	[BACKEND_ROWS_NO_QUERIES] =
-		COLUMNS_SQL NO_QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
+		NO_NAME_ENCODING_SQL FACTS_SQL ROWS_SQL LOCKS_JOIN_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_LOCKS] = COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL
+		NO_NAME_ENCODING_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_FACTS] = COLUMNS_SQL QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL
+		NO_NAME_ENCODING_SQL NO_FACTS_SQL ROWS_SQL WHERE_SQL,
+	[BACKEND_ROWS_NO_QUERIES] = COLUMNS_SQL NO_QUERY_SQL NO_LOCKS_SQL NO_CATALOG_SQL
+		NO_NAME_ENCODING_SQL FACTS_SQL ROWS_SQL WHERE_SQL,
 };
 
 const char *const backend_rows_lacks[BACKEND_ROWS_FORMS] = {
@@ -173,38 +176,41 @@ struct reading {
 	struct arena *arena;
 	const PGresult *result;
 	const struct backend_rows_options *options;
+	struct cell facts[FACT_COUNT];
+	const char *name_encoding;        /* NULL: not known */
+	struct cell before[COLUMN_COUNT]; /* of the last row, where they were compared */
 };
 
-/* A text in the encoding that another column names, if texts come as they are stored. */
-static const char *read_text(const struct reading *reading, int row, enum backend_column column,
-	enum backend_column encoding_column, enum text_kind kind)
+/* Neighbours are often alike: a text is read once, and both rows share it. */
+static bool is_as_before(struct reading *reading, int row, enum backend_column column)
 {
-	const PGresult *result = reading->result;
-	size_t length = (size_t)PQgetlength(result, row, (int)column);
-	if (PQgetisnull(result, row, (int)column))
-		return NULL;
-	const char *bytes = PQgetvalue(result, row, (int)column);
-	bool is_stored =
-		reading->options->stored_bytes && !PQgetisnull(result, row, (int)encoding_column);
-	const char *text = is_stored
-		? encoding_convert(reading->arena, PQgetvalue(result, row, (int)encoding_column),
-			  bytes, strnlen(bytes, length), &length)
-		: NULL;
-	return text_clean(reading->arena, text ? text : bytes, length, kind);
+	struct cell cell = cell_get(reading->result, row, (int)column);
+	struct cell *before = &reading->before[column];
+	bool is_same = row > 0 && cell.length == before->length && !cell.bytes == !before->bytes &&
+		(!cell.length || memcmp(cell.bytes, before->bytes, cell.length) == 0);
+	*before = cell;
+	return is_same;
 }
 
-/* A name is often the same as in the row before: both rows share one copy. */
-static const char *read_name(
-	const struct reading *reading, int row, enum backend_column column, const char *before)
+/* A text in this encoding, if texts come as they are stored. */
+static const char *read_text(const struct reading *reading, int row, enum backend_column column,
+	const char *encoding, enum text_kind kind)
 {
-	const PGresult *result = reading->result;
-	int length = PQgetlength(result, row, (int)column);
-	if (before && !PQgetisnull(result, row, (int)column) &&
-		PQgetlength(result, row - 1, (int)column) == length &&
-		memcmp(PQgetvalue(result, row, (int)column),
-			PQgetvalue(result, row - 1, (int)column), (size_t)length) == 0)
+	struct cell cell = cell_get(reading->result, row, (int)column);
+	if (cell.bytes && encoding && reading->options->stored_bytes) {
+		const char *text = encoding_convert(reading->arena, encoding, cell.bytes,
+			strnlen(cell.bytes, cell.length), &cell.length);
+		cell.bytes = text ? text : cell.bytes;
+	}
+	return cell_as_text(reading->arena, cell, kind);
+}
+
+static const char *read_name(
+	struct reading *reading, int row, enum backend_column column, const char *before)
+{
+	if (is_as_before(reading, row, column))
 		return before;
-	return read_text(reading, row, column, COLUMN_NAME_ENCODING, TEXT_LINE);
+	return read_text(reading, row, column, reading->name_encoding, TEXT_LINE);
 }
 
 /* inet's wire form: family (2 is IPv4, 3 IPv6), bits, is_cidr, length, address.
@@ -215,18 +221,38 @@ static struct endpoint read_client(const PGresult *result, int row)
 	int32_t port = cell_int(result, row, COLUMN_CLIENT_PORT, 0);
 	if (port == -1)
 		return (struct endpoint){ .family = AF_UNIX };
-	const char *v4 = cell_bytes(result, row, COLUMN_CLIENT_ADDR, 8);
-	if (v4 && v4[0] == 2)
-		return endpoint_make(AF_INET, v4 + 4, (uint16_t)port);
-	const char *v6 = cell_bytes(result, row, COLUMN_CLIENT_ADDR, 20);
-	if (v6 && v6[0] == 3)
-		return endpoint_make(AF_INET6, v6 + 4, (uint16_t)port);
+	struct cell address = cell_get(result, row, COLUMN_CLIENT_ADDR);
+	if (address.length == 8 && address.bytes[0] == 2)
+		return endpoint_make(AF_INET, address.bytes + 4, (uint16_t)port);
+	if (address.length == 20 && address.bytes[0] == 3)
+		return endpoint_make(AF_INET6, address.bytes + 4, (uint16_t)port);
 	return (struct endpoint){ .family = AF_UNSPEC };
 }
 
+/* The query text of a hidden row is "<insufficient privilege>". */
+static void read_query(
+	struct reading *reading, int row, const struct backend *before, struct backend *backend)
+{
+	bool is_same_text = is_as_before(reading, row, COLUMN_QUERY);
+	bool is_same = is_as_before(reading, row, COLUMN_ENCODING) && is_same_text;
+	if (backend->kind == BACKEND_HIDDEN)
+		return;
+	if (is_same && before->kind != BACKEND_HIDDEN) {
+		backend->query = before->query;
+		backend->effects = before->effects;
+		return;
+	}
+	const char *encoding = cell_get(reading->result, row, COLUMN_ENCODING).bytes;
+	const char *query = read_text(reading, row, COLUMN_QUERY, encoding, TEXT_BLOCK);
+	/* our own row shows this statement, which is long and has none */
+	if (PQgetisnull(reading->result, row, COLUMN_FACTS))
+		backend->effects = statement_effects(query);
+	if (!reading->options->no_query_text)
+		backend->query = query;
+}
+
 /* `before` is the row before it, or an empty backend. */
-static struct backend read_backend(
-	const struct reading *reading, int row, const struct backend *before)
+static struct backend read_backend(struct reading *reading, int row, const struct backend *before)
 {
 	const PGresult *result = reading->result;
 	struct backend backend = {
@@ -255,42 +281,48 @@ static struct backend read_backend(
 		.database_limit = cell_int(result, row, COLUMN_DATABASE_LIMIT, -1),
 	};
 	backend.state = backend_state_parse(backend.state_text);
-	/* the query text of a hidden row is "<insufficient privilege>" */
-	if (backend.kind != BACKEND_HIDDEN)
-		backend.query = read_text(reading, row, COLUMN_QUERY, COLUMN_ENCODING, TEXT_BLOCK);
-	/* our own row shows this statement, which is long and has none */
-	if (PQgetisnull(result, row, COLUMN_CLOCK))
-		backend.effects = statement_effects(backend.query);
-	if (reading->options->no_query_text)
-		backend.query = NULL;
+	read_query(reading, row, before, &backend);
 	return backend;
 }
 
 /* Whether the setting is there and switched off. The session's setup (session/dialect.c) keeps the
  * value of idle_in_transaction_session_timeout, which it changes. */
-static bool is_off(const PGresult *result, int row, enum backend_column column)
+static bool is_off(struct cell setting)
 {
-	return !PQgetisnull(result, row, (int)column) &&
-		strcmp(PQgetvalue(result, row, (int)column), "0") == 0;
+	return setting.length == 1 && *setting.bytes == '0';
 }
 
-static struct server_facts read_facts(const PGresult *result, int row, int version)
+/* Reads the facts from the row that has them, before the other rows. */
+static void read_facts(struct reading *reading, int row, struct server_facts *facts)
 {
-	return (struct server_facts){
-		.version = version,
-		.max_connections = cell_int(result, row, COLUMN_MAX_CONNECTIONS, -1),
-		.reserved = cell_int(result, row, COLUMN_RESERVED, -1),
-		.port = cell_int(result, row, COLUMN_PORT, 0),
-		.started_at = cell_instant(result, row, COLUMN_STARTED_AT),
-		.clock = cell_instant(result, row, COLUMN_CLOCK),
-		.own_pid = cell_int(result, row, COLUMN_PID, 0),
-		.superuser = cell_is_true(result, row, COLUMN_SUPERUSER),
-		.sees_all = cell_is_true(result, row, COLUMN_SEES_ALL),
-		.signals = cell_is_true(result, row, COLUMN_SIGNALS),
-		.no_check_interval = is_off(result, row, COLUMN_CHECK_INTERVAL),
-		.no_idle_in_transaction = is_off(result, row, COLUMN_IDLE_IN_TRANSACTION),
-		.no_idle_session = is_off(result, row, COLUMN_IDLE_SESSION),
+	const struct cell *fields = reading->facts;
+	(void)cell_fields(cell_get(reading->result, row, COLUMN_FACTS), reading->facts, FACT_COUNT);
+	reading->name_encoding =
+		cell_as_text(reading->arena, fields[FACT_NAME_ENCODING], TEXT_LINE);
+	*facts = (struct server_facts){
+		.version = reading->options->version,
+		.max_connections = cell_as_int(fields[FACT_MAX_CONNECTIONS], -1),
+		.reserved = cell_as_int(fields[FACT_RESERVED], -1),
+		.port = cell_as_int(fields[FACT_PORT], 0),
+		.started_at = cell_as_instant(fields[FACT_STARTED_AT]),
+		.clock = cell_as_instant(fields[FACT_CLOCK]),
+		.own_pid = cell_int(reading->result, row, COLUMN_PID, 0),
+		.superuser = cell_as_bool(fields[FACT_SUPERUSER]),
+		.sees_all = cell_as_bool(fields[FACT_SEES_ALL]),
+		.signals = cell_as_bool(fields[FACT_SIGNALS]),
+		.no_check_interval = is_off(fields[FACT_CHECK_INTERVAL]),
+		.no_idle_in_transaction = is_off(fields[FACT_IDLE_IN_TRANSACTION]),
+		.no_idle_session = is_off(fields[FACT_IDLE_SESSION]),
 	};
+}
+
+/* The row of dbtop's own session; −1: none. */
+static int find_own_row(const PGresult *result)
+{
+	for (int row = 0; row < PQntuples(result); row++)
+		if (!PQgetisnull(result, row, COLUMN_FACTS))
+			return row;
+	return -1;
 }
 
 struct activity *backend_rows_read(
@@ -299,21 +331,25 @@ struct activity *backend_rows_read(
 	if (!cell_has_rows(result, COLUMN_COUNT))
 		return NULL;
 	struct activity *activity = activity_new();
-	int rows = PQntuples(result);
+	int rows = PQntuples(result), own = find_own_row(result);
 	activity->backends =
 		arena_array(activity->arena, (size_t)rows, sizeof(*activity->backends));
 	activity->server.clock = INSTANT_UNKNOWN;
 	activity->locks_known = options->form < BACKEND_ROWS_NO_LOCKS;
 	activity->limits_known = options->form < BACKEND_ROWS_NO_CATALOG;
-	const struct reading reading = { activity->arena, result, options };
+	struct reading reading = {
+		.arena = activity->arena,
+		.result = result,
+		.options = options,
+	};
+	if (own >= 0)
+		read_facts(&reading, own, &activity->server);
 	static const struct backend none;
 	const struct backend *before = &none;
 	for (int row = 0; row < rows; row++) {
 		struct backend *backend = &activity->backends[activity->n_backends++];
 		*backend = read_backend(&reading, row, before);
 		before = backend;
-		if (!PQgetisnull(result, row, COLUMN_CLOCK))
-			activity->server = read_facts(result, row, options->version);
 	}
 	return activity;
 }

@@ -10,7 +10,7 @@
 #include "fuzz.h"
 #include "model/activity.h"
 
-#define COLUMNS    33
+#define COLUMNS    22
 #define NULL_CELL  255
 #define LARGE_CELL 254
 #define VERSION    150020

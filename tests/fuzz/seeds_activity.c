@@ -8,7 +8,7 @@
 #include "make_seeds.h"
 
 #define NULL_CELL  255
-#define FACTS      11
+#define FACTS      12
 #define AFTER_2000 INT64_C(823176224000000) /* 2026-01-31, µs */
 
 struct bytes {
@@ -78,24 +78,39 @@ static void add_client(struct bytes *to, int32_t pid, const char *address, size_
 	add_text(to, "4712, 4713");
 	add_int(to, 1234);
 	add_text(to, "LATIN1");
-	add_text(to, "UTF8");
 	add_int(to, 20);
 	add_int(to, -1);
 }
 
+/* A field of a record: its type, its length and its bytes. */
+static void add_field(struct bytes *record, const void *bytes, size_t size)
+{
+	const uint32_t head[] = { htobe32(23), htobe32((uint32_t)size) };
+	memcpy(record->bytes + record->size, head, sizeof(head));
+	memcpy(record->bytes + record->size + sizeof(head), bytes, size);
+	record->size += sizeof(head) + size;
+}
+
 static void add_facts(struct bytes *to)
 {
-	add_int(to, 25);
-	add_int(to, 3);
-	add_instant(to, -1);
-	add_instant(to, 4000000);
-	add_bool(to, false);
-	add_bool(to, true);
-	add_bool(to, true);
-	add_int(to, 5432);
-	add_text(to, "0");
-	add_text(to, "0");
-	add_text(to, "12h");
+	const uint32_t slots = htobe32(25), reserved = htobe32(3), port = htobe32(5432);
+	const uint64_t start = htobe64(AFTER_2000 - 1), clock = htobe64(AFTER_2000 + 4000000);
+	const uint32_t count = htobe32(FACTS);
+	struct bytes record = { .size = sizeof(count) };
+	memcpy(record.bytes, &count, sizeof(count));
+	add_field(&record, "LATIN9", 6);
+	add_field(&record, &slots, sizeof(slots));
+	add_field(&record, &reserved, sizeof(reserved));
+	add_field(&record, &start, sizeof(start));
+	add_field(&record, &clock, sizeof(clock));
+	add_field(&record, "", 1); /* false */
+	add_field(&record, "\1", 1);
+	add_field(&record, "\1", 1);
+	add_field(&record, &port, sizeof(port));
+	add_field(&record, "0", 1);
+	add_field(&record, "0", 1);
+	add_field(&record, "12h", 3);
+	add(to, record.bytes, record.size);
 }
 
 /* A role that may not see it gets the pid, and a text that says so. */
@@ -105,8 +120,7 @@ static void add_hidden(struct bytes *to)
 	add_null(to, 13);
 	add_text(to, "<insufficient privilege>");
 	add_bool(to, false);
-	add_null(to, 2 + 4);
-	add_null(to, FACTS);
+	add_null(to, 2 + 3 + 1);
 }
 
 static void write_rows(const char *folder, const char *name, uint8_t first)
@@ -117,9 +131,9 @@ static void write_rows(const char *folder, const char *name, uint8_t first)
 	add_client(&rows, 811, NULL, 0);
 	add_facts(&rows);
 	add_client(&rows, 812, v4, sizeof(v4) - 1);
-	add_null(&rows, FACTS);
+	add_null(&rows, 1);
 	add_client(&rows, 813, v6, sizeof(v6) - 1);
-	add_null(&rows, FACTS);
+	add_null(&rows, 1);
 	add_hidden(&rows);
 	seed_write(folder, name, rows.bytes, rows.size);
 }

@@ -99,14 +99,51 @@ static void text_is_harmless_and_null_is_not_empty(void **state)
 	PQclear(result);
 }
 
-static void bytes_are_of_the_size_that_was_asked_for(void **state)
+#define RECORD(bytes)                                                                              \
+	{                                                                                          \
+		sizeof(bytes) - 1, bytes                                                           \
+	}
+#define FIELD(length) "\0\0\0\x17" length
+
+static void a_record_has_fields(void **state)
 {
 	(void)state;
-	const struct raw row[] = { { 8, "\2\x20\0\4\x7f\0\0\1" }, { CELL_NULL, NULL } };
+	const struct raw row[] = {
+		RECORD("\0\0\0\3" FIELD("\0\0\0\4") "\0\0\0\7" FIELD("\xff\xff\xff\xff")
+				FIELD("\0\0\0\0")),
+		{ CELL_NULL, NULL },
+	};
 	PGresult *result = make_row(row, 2);
-	assert_memory_equal(cell_bytes(result, 0, 0, 8), row[0].bytes, 8);
-	assert_null(cell_bytes(result, 0, 0, 20));
-	assert_null(cell_bytes(result, 0, 1, 0));
+	struct cell fields[3];
+	assert_true(cell_fields(cell_get(result, 0, 0), fields, 3));
+	assert_int_equal(cell_as_int(fields[0], -1), 7);
+	assert_null(fields[1].bytes);
+	assert_non_null(fields[2].bytes);
+	assert_int_equal(fields[2].length, 0);
+	assert_false(cell_fields(cell_get(result, 0, 0), fields, 2));
+	assert_null(fields[0].bytes);
+	assert_false(cell_fields(cell_get(result, 0, 1), fields, 3));
+	assert_null(fields[0].bytes);
+	PQclear(result);
+}
+
+static void a_record_that_lies_is_not_read_beyond_its_end(void **state)
+{
+	(void)state;
+	const struct raw row[] = {
+		{ 0, "" },
+		{ 3, "\0\0\0" },
+		RECORD("\0\0\0\1"),
+		RECORD("\0\0\0\1" FIELD("\0\0\0")),
+		RECORD("\0\0\0\1" FIELD("\0\0\0\2") "x"),
+		RECORD("\0\0\0\1" FIELD("\x80\0\0\0") "x"),
+		RECORD("\0\0\0\1" FIELD("\xff\xff\xff\xfe") "x"),
+		RECORD("\0\0\0\1" FIELD("\0\0\0\1") "xy"),
+	};
+	PGresult *result = make_row(row, 8);
+	struct cell field;
+	for (int i = 0; i < 8; i++)
+		assert_false(cell_fields(cell_get(result, 0, i), &field, 1));
 	PQclear(result);
 }
 
@@ -131,7 +168,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_visible_is_not_true),
 		cmocka_unit_test(instants_count_from_2000),
 		cmocka_unit_test(text_is_harmless_and_null_is_not_empty),
-		cmocka_unit_test(bytes_are_of_the_size_that_was_asked_for),
+		cmocka_unit_test(a_record_has_fields),
+		cmocka_unit_test(a_record_that_lies_is_not_read_beyond_its_end),
 		cmocka_unit_test(an_answer_is_rows_of_so_many_columns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
