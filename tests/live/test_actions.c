@@ -238,6 +238,85 @@ static void nobody_out_of_scope_is_ended(void **state)
 	live_run_clear(&run);
 }
 
+/* The statements of README.md that make dbtop's role, without the last one where the server is too
+ * old for it. The caller frees them. */
+static char *readme_statements(int version)
+{
+	CLEANUP(cleanup_free) char *text = live_read("README.md");
+	char *begin = text ? strstr(text, "CREATE ROLE dbtop") : NULL;
+	char *end = begin ? strstr(begin, "```") : NULL;
+	if (!end)
+		fail_msg("README.md has no such statements");
+	*end = '\0';
+	char *newest = strstr(begin, "GRANT pg_use_reserved_connections");
+	if (!newest || strstr(newest + 1, "GRANT "))
+		fail_msg("the last statement is another one: %s", begin);
+	if (version < 160000)
+		*newest = '\0';
+	return mem_strdup(begin);
+}
+
+/* Takes the slots that a plain role may use; returns how many. */
+static size_t fill_server(PGconn *conns[static 40])
+{
+	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, "user=app");
+	size_t n = 0;
+	for (; n < 40; n++) {
+		conns[n] = PQconnectdb(conninfo);
+		if (PQstatus(conns[n]) != CONNECTION_OK)
+			break;
+	}
+	assert_in_range(n, 10, 39);
+	return n + 1;
+}
+
+static int make_readmes_role(void)
+{
+	CLEANUP(cleanup_free) char *super = live_conninfo(server, LIVE_UNIX, NULL);
+	PGconn *conn = live_connect(super);
+	char error[PRIVATE_SERVER_ERROR_MAX];
+	int version = PQserverVersion(conn);
+	CLEANUP(cleanup_free) char *statements = readme_statements(version);
+	live_exec(conn, statements);
+	if (version >= 160000)
+		live_exec(conn, "ALTER SYSTEM SET reserved_connections = 1");
+	PQfinish(conn);
+	if (version >= 160000 && private_server_restart(server, error) < 0)
+		fail_msg("restart: %s", error);
+	return version;
+}
+
+/* It sees and ends the sessions of others and, from version 16 on, comes into a full server. */
+static void the_role_of_the_readme_has_its_rights(void **state)
+{
+	(void)state;
+	int version = make_readmes_role(), status;
+	CLEANUP(cleanup_free)
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "user=dbtop password='…'");
+	PGconn *app = connect_app(), *crowd[40];
+	live_exec(app, "BEGIN; SELECT 1");
+	wait_for_rest();
+	json_t *root = live_dbtop_json(&status, conninfo, NULL);
+	json_t *row = live_find_number(root, "connections", "pid", PQbackendPID(app));
+	assert_int_equal(status, 0);
+	assert_string_equal(live_text(row, "state"), "idle in transaction");
+	json_decref(root);
+	struct live_run run = live_dbtop(
+		"--kill-leaked", "--yes", "--json", "--transaction-limit", "1ms", conninfo, NULL);
+	json_t *result = live_parse_json(run.out);
+	assert_string_equal(
+		live_text(target_of(result, PQbackendPID(app)), "result"), "terminated");
+	json_decref(result);
+	live_run_clear(&run);
+	PQfinish(app);
+	size_t n = fill_server(crowd);
+	root = live_dbtop_json(NULL, conninfo, NULL);
+	assert_string_equal(live_text(root, "server.status"), version < 160000 ? "full" : "ok");
+	json_decref(root);
+	while (n > 0)
+		PQfinish(crowd[--n]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +328,8 @@ int main(void)
 		LIVE_TEST(without_an_audit_log_nothing_is_ended),
 		LIVE_TEST(a_server_that_vanishes_ends_no_one_and_hangs_nothing),
 		LIVE_TEST(more_than_the_limit_is_reported_before_the_question),
+		/* the last one: it may restart the server */
+		LIVE_TEST(the_role_of_the_readme_has_its_rights),
 	};
 	return LIVE_GROUP("actions", tests,
 		.sql = "CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN;"
