@@ -1,5 +1,6 @@
-/* Forwarders that serve several connections in one process: HAProxy and ssh. Which of HAProxy's
- * connections belong together is known only while the kernel shows that there is one choice. */
+/* Forwarders that serve several connections in one process: HAProxy, stunnel and ssh. Which of
+ * HAProxy's connections belong together is known only while the kernel shows that there is one
+ * choice. */
 #include "live_group.h"
 
 #include <signal.h>
@@ -181,6 +182,53 @@ static void the_emergency_stops_what_is_behind(void **state)
 	json_decref(root);
 }
 
+/* The plan of the emergency: this process is named, and left alone for this reason. NULL as its
+ * name: whatever it is called. */
+static void assert_left_alone(const char *name, long pid, const char *reason)
+{
+	struct live_run run = live_dbtop(
+		"--emergency", "--dry-run", "--json", live_group_conninfo(LIVE_TCP4, NULL), NULL);
+	json_t *root = live_parse_json(run.out);
+	json_t *found = name ? live_find_text(root, "spared", "name", name)
+			     : live_find_number(root, "spared", "pid", pid);
+	if (!found || strcmp(live_text(found, "reason"), reason) != 0 ||
+		json_array_size(live_member(root, "targets")) != 0)
+		fail_msg("%s", json_dumps(root, JSON_INDENT(1)));
+	json_decref(root);
+	live_run_clear(&run);
+}
+
+/* Two stunnels, the one's client end in the other: what it brings to the server is not what it got,
+ * so only its program tells. Its application is behind it, and is not ours to stop either. */
+static void the_emergency_stops_no_stunnel(void **state)
+{
+	(void)state;
+	int between = live_free_port();
+	do
+		port = live_free_port();
+	while (port == between);
+	CLEANUP(cleanup_free)
+	char *text = mem_printf("foreground = yes\npid =\nsyslog = no\n"
+				"[far]\naccept = 127.0.0.1:%d\nconnect = 127.0.0.1:%d\n"
+				"cert = %s/cert.pem\nkey = %s/key.pem\n"
+				"[near]\nclient = yes\naccept = 127.0.0.1:%d\n"
+				"connect = 127.0.0.1:%d\n",
+		between, private_server_port(server), live_folder(), live_folder(), port, between);
+	CLEANUP(cleanup_free) char *config = live_file(live_folder(), "stunnel.conf", text);
+	CLEANUP(cleanup_free)
+	char *script =
+		mem_printf("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem"
+			   " -out cert.pem -days 1 -subj /CN=localhost 2>/dev/null &&"
+			   " exec stunnel %s",
+			live_folder(), config);
+	struct live_program *stunnel = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "sh", "-c", script, NULL } });
+	if (!live_wait(is_open, NULL, 60000))
+		fail_msg("stunnel: %s", live_err(stunnel));
+	(void)start_behind("first");
+	assert_left_alone(NULL, live_pid(stunnel), "forwarder");
+}
+
 /* The sshd of one login and its client, both in a mount namespace with a /run of their own, where
  * sshd's folder may be missing. */
 static void start_tunnel(int sshd_port)
@@ -233,6 +281,7 @@ static void an_ssh_tunnel_leads_to_its_client(void **state)
 		!live_find_number(process, "may_be", "pid", live_pid(first)))
 		fail_msg("%s", json_dumps(row, JSON_INDENT(1)));
 	json_decref(root);
+	assert_left_alone("sshd", 0, "sshd");
 }
 
 int main(void)
@@ -242,6 +291,7 @@ int main(void)
 		LIVE_TEST(what_is_behind_two_stays_proven),
 		LIVE_TEST(a_dead_client_behind_a_living_forwarder_proves_nothing),
 		LIVE_TEST(the_emergency_stops_what_is_behind),
+		LIVE_TEST(the_emergency_stops_no_stunnel),
 		/* root's */
 		LIVE_TEST(an_ssh_tunnel_leads_to_its_client),
 	};
