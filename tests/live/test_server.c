@@ -307,6 +307,55 @@ static void nobody_there_is_reported_at_once(void **state)
 	json_decref(root);
 }
 
+/* The state and the words, over a real socket: which of them cannot be had from a real server at
+ * will. Only a full server is called full, and has the emergency as its hint. */
+static void each_refusal_is_known_by_code_and_routine(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *code, *routine, *text, *status, *hint;
+	} cases[] = {
+		{ "53100", "BasicOpenFilePerm", "Auf dem Ger\xc3\xa4t ist kein Platz frei",
+			"refused", "the server's disk is full" },
+		{ "53200", "AllocSetAlloc", "Speicher aufgebraucht", "refused",
+			"the server has no memory left" },
+		{ "53300", "InitProcess", "tut mir leid, schon zu viele Verbindungen", "full",
+			"--emergency" },
+		{ "53300", "InitPostgres", "verbleibende Verbindungen sind reserviert", "full",
+			"--emergency" },
+		{ "53300", "InitializeSessionUserId", "zu viele Verbindungen von Rolle",
+			"role_limit", "dbtop -U with another role" },
+		{ "53300", "CheckMyDatabase", "zu viele Verbindungen zu Datenbank",
+			"database_limit", "dbtop -d with another one" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const argv[] = { "/usr/bin/python3", "tests/support/refusing_server.py",
+			cases[i].code, cases[i].routine, cases[i].text, NULL };
+		int port, status;
+		struct live_program *refusing =
+			live_start(&(struct live_program_options){ .argv = argv });
+		live_wait_out(refusing, "\n", 20000);
+		assert_int_equal(sscanf(live_out(refusing), "port %d", &port), 1);
+		CLEANUP(cleanup_free)
+		char *way = mem_printf("host=127.0.0.1 port=%d user=app sslmode=disable "
+				       "gssencmode=disable",
+			port);
+		json_t *root = live_dbtop_json(&status, way, NULL);
+		struct live_run run = live_dbtop("--once", way, NULL);
+		if (status != 3 || run.status != 3 ||
+			strcmp(live_text(root, "server.status"), cases[i].status) != 0 ||
+			strcmp(live_text(root, "server.error"), cases[i].text) != 0 ||
+			!strstr(run.out, cases[i].hint) ||
+			(strcmp(cases[i].hint, "--emergency") != 0 &&
+				strstr(run.out, "--emergency")))
+			fail_msg("%s %s: %d %d %s %s", cases[i].code, cases[i].routine, status,
+				run.status, json_dumps(root, JSON_INDENT(1)), run.out);
+		live_run_clear(&run);
+		json_decref(root);
+		live_free(refusing);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +369,7 @@ int main(void)
 		LIVE_TEST(stopped_server_leaves_stale_rows),
 		LIVE_TEST(server_that_never_answers_is_given_up),
 		LIVE_TEST(nobody_there_is_reported_at_once),
+		LIVE_TEST(each_refusal_is_known_by_code_and_routine),
 	};
 	return LIVE_GROUP("server", tests, .settings = settings,
 		.sql = "CREATE ROLE app LOGIN; CREATE ROLE secret LOGIN PASSWORD 'sesame'");
