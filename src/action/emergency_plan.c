@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "model/peers.h"
 #include "model/rules.h"
 
@@ -185,5 +186,9 @@ struct emergency *emergency_plan(const struct assessment *assessment,
 	emergency->hosts = findings_list_hosts(assessment, arena, &emergency->n_hosts);
 	if (emergency->has_room && !is_restricted(options))
 		emergency_untick(emergency);
+	char blind[FINDINGS_TEXT_MAX];
+	findings_describe_unreached(assessment, blind);
+	if (blind[0])
+		emergency->action.blind = arena_strdup(arena, blind);
 	return emergency;
 }

@@ -58,6 +58,22 @@ bool command_would_act(const struct dashboard *dashboard, struct action *plan)
 	return would;
 }
 
+static struct plan_session *chosen_sessions(const struct dashboard *dashboard, size_t *ret_count);
+
+/* Whether what a chosen session does is hidden from our role. */
+static bool is_chosen_hidden(const struct dashboard *dashboard)
+{
+	const struct assessment *assessment = target_assessment(dashboard->target);
+	size_t count;
+	bool hidden = false;
+	CLEANUP(cleanup_free) struct plan_session *sessions = chosen_sessions(dashboard, &count);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < assessment->n_connections; k++)
+			hidden |= assessment->connections[k].backend->kind == BACKEND_HIDDEN &&
+				assessment->connections[k].backend->pid == sessions[i].pid;
+	return hidden;
+}
+
 /* "Nothing" is reported only of what could be seen: for the chosen sessions their rows, for leaks
  * all sessions. */
 static void report_nothing(struct dashboard *dashboard, enum action_kind kind, const char *nothing)
@@ -69,7 +85,8 @@ static void report_nothing(struct dashboard *dashboard, enum action_kind kind, c
 	if (kind == ACTION_KILL_LEAKED)
 		is_known = findings_blindness(assessment, least) == BLIND_NOT;
 	else if (kind == ACTION_TERMINATE || kind == ACTION_CANCEL)
-		is_known = !findings_has_no_rows(assessment);
+		is_known = !findings_has_no_rows(assessment) &&
+			(kind == ACTION_TERMINATE || !is_chosen_hidden(dashboard));
 	findings_describe_blindness(assessment, least, text);
 	CLEANUP(cleanup_free) char *notice = mem_printf("cannot tell: %s", text);
 	ui_notice(

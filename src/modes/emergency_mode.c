@@ -9,7 +9,6 @@
 #include "action/audit.h"
 #include "action/emergency_run.h"
 #include "action/lock_impact.h"
-#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/plural.h"
@@ -214,10 +213,6 @@ static void complete(struct emergency_mode *mode, const struct assessment *asses
 		refuse(mode);
 		return;
 	}
-	char text[FINDINGS_TEXT_MAX];
-	findings_describe_unreached(assessment, text);
-	if (text[0])
-		mode->emergency->action.blind = arena_strdup(mode->emergency->action.arena, text);
 	print_trouble(assessment);
 	if (mode->emergency->connected && lock_impact_ask(mode->lock_impact, mode->emergency->held))
 		uv_timer_start(mode->timeout, on_no_lock_impact, LOCK_IMPACT_TIMEOUT_MS, 0);

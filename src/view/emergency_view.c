@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/plural.h"
 #include "model/emergency.h"
+#include "model/findings.h"
 #include "model/peers.h"
 #include "widgets/dialog.h"
 #include "widgets/frame.h"
@@ -43,7 +44,7 @@ struct sheet {
 	const struct emergency *emergency;
 	struct entry entries[LINES_MAX];
 	size_t count;
-	char ticked[EMERGENCY_TICKED_MAX];
+	char ticked[EMERGENCY_TICKED_MAX], blind[FINDINGS_TEXT_MAX + 32];
 };
 
 static void add(struct sheet *sheet, struct entry entry)
@@ -417,9 +418,14 @@ static void fill_plan(struct sheet *sheet)
 		add_heading(sheet, EMERGENCY_HAS_ROOM);
 	if (choice)
 		add(sheet, (struct entry){ .kind = LINE_PROMPT });
-	else
+	else if (!emergency->action.blind)
 		add_heading(sheet,
 			"no process here belongs to the application: there is nothing to stop");
+	if (emergency->action.blind) {
+		snprintf(sheet->blind, sizeof(sheet->blind), "%s: %s",
+			choice ? "perhaps more" : "cannot tell", emergency->action.blind);
+		add_heading(sheet, sheet->blind);
+	}
 	const char *heading = emergency_ticked(emergency, sheet->ticked);
 	if (!*heading)
 		heading = emergency->connected

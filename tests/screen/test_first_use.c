@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -11,7 +12,7 @@
 
 static struct term *start(const char *conninfo, const char *option)
 {
-	return term_start(&(struct term_options){ .width = 100, .height = 30 },
+	return term_start(&(struct term_options){ .width = 140, .height = 30 },
 		(const char *const[]){ live_dbtop_path(), conninfo, option, NULL });
 }
 
@@ -137,6 +138,106 @@ static void a_full_server_shows_who_fills_it(void **state)
 	live_free(client);
 }
 
+/* --- what was not seen is not called nothing --- */
+
+/* Runs as nobody, if we are root. */
+static struct term *start_as_nobody(const char *conninfo)
+{
+	CLEANUP(cleanup_free) char *passfile = live_passfile(true);
+	CLEANUP(cleanup_free) char *variable = mem_printf("PGPASSFILE=%s", passfile);
+	CLEANUP(cleanup_free) char *home = mem_printf("HOME=%s", live_nobodys_folder());
+	/* the build folder may be closed to nobody */
+	CLEANUP(cleanup_free) char *dbtop = mem_printf("%s/dbtop", live_nobodys_folder());
+	CLEANUP(cleanup_free) char *copy = mem_printf("cp '%s' %s", live_dbtop_path(), dbtop);
+	assert_int_equal(system(copy), 0);
+	return term_start(&(struct term_options){ .width = 140,
+				  .height = 30,
+				  .environment = (const char *const[]){ variable, home, NULL } },
+		(const char *const[]){ "/usr/bin/setpriv", "--reuid=65534", "--regid=65534",
+			"--clear-groups", dbtop, "-w", "-i", "0.2", conninfo, NULL });
+}
+
+static const struct situation {
+	const char *name, *more; /* of the connection */
+	const char *sessions;    /* of the role app */
+	const char *revoke;      /* NULL: nothing */
+	bool as_nobody;
+	const char *shows; /* when it is there */
+	/* what the keys say, on the first row of the application */
+	struct {
+		const char *key, *says, *never;
+	} keys[6];
+} situations[] = {
+	{ "a plain role", "user=plain", "1", NULL, false, "not visible to this role",
+		{ { "k", "cannot tell: 1 session is hidden from this role", "is leaked" },
+			{ "End c", "cannot tell: 1 session is hidden from this role", "runs here" },
+			{ "End K",
+				"nothing here can be ended: it is dbtop's own, the system's, or "
+				"hidden",
+				"none leaked" } } },
+	{ "a full server", "user=plain", "2", NULL, false, "FULL: no slot is left",
+		{ { "k", "cannot tell: not connected: ", "is leaked" },
+			{ "c", "cannot tell: not connected: ", "runs here" },
+			{ "K", "cannot tell: not connected: ", "can be ended" },
+			{ "E", "perhaps more: not connected: ", "nothing to stop" } } },
+	{ "a poll that fails", "user=plain", "1",
+		"REVOKE SELECT ON pg_catalog.pg_stat_activity FROM PUBLIC", false,
+		"does not show its sessions",
+		{ { "k", "cannot tell: the last poll failed: permission denied", "is leaked" },
+			{ "c", "cannot tell: the last poll failed: ", "runs here" },
+			{ "K", "cannot tell: the last poll failed: ", "can be ended" },
+			{ "E", "perhaps more: the last poll failed: ", "nothing to stop" } } },
+	{ "another user's processes", "user=postgres", "1", NULL, true, "2 of 5 used",
+		{ { "k", "no connection is leaked", NULL },
+			{ "End w", "there is no process of this machine here to watch", NULL },
+			{ "E", "cannot tell: 1 session belongs to processes that cannot be seen",
+				"nothing to stop" } } },
+	{ "nobody there", "port=1 user=plain", "1", NULL, false, "Nobody answers at",
+		{ { "k", "cannot tell: not connected: ", "is leaked" },
+			{ "c", "cannot tell: not connected: ", "runs here" },
+			{ "K", "cannot tell: not connected: ", "can be ended" },
+			{ "w", "there is no process of this machine here to watch", NULL },
+			{ "E", "cannot tell: not connected: ", "nothing to stop" } } },
+};
+
+static void press_keys(struct term *term, const struct situation *situation)
+{
+	for (size_t i = 0; i < 6 && situation->keys[i].key; i++) {
+		term_press(term, situation->keys[i].key);
+		if (!term_wait_text(term, situation->keys[i].says) ||
+			(situation->keys[i].never && term_shows(term, situation->keys[i].never))) {
+			term_print(term, situation->name);
+			fail_msg("%s, %s", situation->name, situation->keys[i].key);
+		}
+		/* so that the next words are the next key's */
+		if (strcmp(situation->keys[i].key, "E") == 0)
+			return;
+		term_press(term, "t");
+		assert_true(term_wait_gone(term, situation->keys[i].says));
+	}
+}
+
+static void what_was_not_seen_is_not_called_nothing(void **state)
+{
+	for (size_t i = 0; i < sizeof(situations) / sizeof(situations[0]); i++) {
+		const struct situation *situation = &situations[i];
+		if (situation->as_nobody && getuid() != 0)
+			continue;
+		CLEANUP(cleanup_free) char *app = live_conninfo(server, LIVE_TCP4, "user=app");
+		CLEANUP(cleanup_free)
+		char *conninfo = live_conninfo(server, LIVE_TCP4, situation->more);
+		(void)live_client(app, "idle", situation->sessions, NULL);
+		if (situation->revoke)
+			live_sql(server, situation->revoke);
+		struct term *term =
+			situation->as_nobody ? start_as_nobody(conninfo) : start(conninfo, "-w");
+		assert_true(term_wait_text(term, situation->shows));
+		press_keys(term, situation);
+		live_sql(server, "GRANT SELECT ON pg_catalog.pg_stat_activity TO PUBLIC");
+		live_group_clean_up(state);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -148,6 +249,7 @@ int main(void)
 		LIVE_TEST(rows_that_are_hidden_are_reported_with_the_grant),
 		LIVE_TEST(a_server_with_nobody_on_it),
 		LIVE_TEST(a_full_server_shows_who_fills_it),
+		LIVE_TEST(what_was_not_seen_is_not_called_nothing),
 	};
 	return LIVE_GROUP("first_use",
 		tests, /* 3 of 5 slots are a superuser's: a plain role has two */

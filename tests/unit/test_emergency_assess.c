@@ -26,6 +26,7 @@
 static struct app app;
 static struct config config;
 static struct assessment assessment;
+static struct source_state sources[SOURCE_COUNT];
 static struct emergency_assess *assess;
 static int asked, inspected, done;
 static int scans; /* how often a scan is still under way when it is asked for */
@@ -77,7 +78,7 @@ static int set_up(void **state)
 	asked = inspected = done = scans = 0;
 	app.config = &config;
 	assert_int_equal(uv_loop_init(&app.loop), 0);
-	assessment = (struct assessment){ .arena = arena_new() };
+	assessment = (struct assessment){ .arena = arena_new(), .sources = sources };
 	assessment.server.status = SERVER_REFUSED;
 	assess = emergency_assess_new(&app, NULL, on_done, &app.loop);
 	return 0;

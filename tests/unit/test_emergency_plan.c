@@ -174,6 +174,8 @@ static struct world world_of(const struct row *row, bool connected)
 			.port = PORT,
 			.database = "app",
 			.user = "app" } };
+	assessment->sources = arena_array(arena, SOURCE_COUNT, sizeof(*assessment->sources));
+	assessment->sources[SOURCE_ACTIVITY].status = SOURCE_OK;
 	assessment->connections = arena_array(arena, MOST, sizeof(*assessment->connections));
 	assessment->processes = arena_array(arena, MOST, sizeof(*assessment->processes));
 	if (activity)
@@ -509,9 +511,6 @@ static void add_hosts(struct world *world, const char *const *names, size_t n_na
 	}
 	assessment->hosts = arena_array(assessment->arena, n_names, sizeof(*assessment->hosts));
 	assessment->n_hosts = n_names;
-	assessment->sources =
-		arena_array(assessment->arena, SOURCE_COUNT, sizeof(*assessment->sources));
-	assessment->sources[SOURCE_ACTIVITY].status = SOURCE_OK;
 }
 
 /* Each other machine is named, with what to run there. */
