@@ -82,6 +82,11 @@ static size_t count_results(int pid, const char *result)
 	return count;
 }
 
+static bool is_audited(void *data)
+{
+	return count_results(*(const int *)data, "terminated") > 0;
+}
+
 #define GUARD(...)                                                                                 \
 	live_dbtop_start(NULL, "--guard", "--json", "-i", "0.2", "--for", "0.5", __VA_ARGS__, NULL)
 
@@ -452,8 +457,7 @@ static void run_scenario(struct live_program *guard, unsigned *seed)
 	}
 	for (size_t i = 0; i < n_gone; i++) {
 		/* the line follows the end */
-		for (int tries = 0; tries < 1000 && !count_results(gone[i], "terminated"); tries++)
-			usleep(10000);
+		assert_true(live_wait(is_audited, &gone[i], 10000));
 		assert_int_equal(count_results(gone[i], "terminated"), 1);
 	}
 }

@@ -551,6 +551,14 @@ static pid_t started_pid(void)
 	return pid;
 }
 
+/* dbtop's log does not wait for the disk. */
+static bool is_audited(void *data)
+{
+	pid_t *pid = data;
+	*pid = started_pid();
+	return *pid > 0;
+}
+
 /* The proxy is started when nobody listens. It outlives dbtop. */
 static void autostart_starts_it(void **state)
 {
@@ -568,8 +576,8 @@ static void autostart_starts_it(void **state)
 	struct live_program *dbtop =
 		live_dbtop_start(NULL, "--metrics", "0", "-i", "0.2", "-c", config, conninfo, NULL);
 	live_wait_err(dbtop, "the proxy does not run: started", 60000);
-	pid_t pid = started_pid();
-	assert_true(pid > 0);
+	pid_t pid;
+	assert_true(live_wait(is_audited, &pid, 10000));
 	live_wait_err(dbtop, "dbtop: connected", 60000);
 	live_signal(dbtop, SIGTERM);
 	assert_int_equal(live_finish(dbtop, 60000), 0);
