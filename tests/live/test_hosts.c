@@ -469,6 +469,8 @@ static void a_pool_over_there_is_shown_with_its_sessions(void **state)
 	assert_int_equal(json_integer_value(live_member(row, "pid")), pid);
 	assert_int_equal(json_integer_value(live_member(row, "in_use")), 1);
 	json_decref(root);
+	/* it would outlive nsenter, and open its connections again */
+	shell_of(mem_printf("%s sh -c 'kill -9 %ld'", run_in_a, pid));
 }
 
 /* What cannot be asked is a source that says why, and the rest is as without it. */
