@@ -59,6 +59,7 @@ static const struct page {
 	{ "launch", "Restart the proxy", "cloud-sql-proxy", false },
 	{ "launched", "Restarting the proxy", "812", false },
 	{ "emergency", "Emergency: stop 2", "st", false },
+	{ "emergency-elsewhere", "Emergency: stop", "st", false },
 	{ "emergency-run", "Emergency: stopping", "stop the processes", false },
 	{ "emergency-done", "Emergency: done", "1 connection left", false },
 	{ "clearing", "Remove 2 stats", "worker", false },
