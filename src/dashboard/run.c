@@ -65,6 +65,16 @@ static void note_seen(struct display *display)
 	dashboard->question.since = instant_monotonic();
 }
 
+/* Lists what there is to show, as it is to be shown now. */
+static void settle(struct dashboard *dashboard)
+{
+	const struct assessment *assessment =
+		dashboard->target ? target_assessment(dashboard->target) : NULL;
+	if (assessment)
+		settle_rows(&dashboard->ui, assessment);
+	screens_settle(dashboard);
+}
+
 /* No frame is drawn while the last one waits for the terminal; the newest state is drawn
  * afterwards. */
 static void draw(struct display *display)
@@ -79,14 +89,11 @@ static void draw(struct display *display)
 	dashboard->ui.now = dashboard->player ? 0 : instant_now();
 	dashboard->ui.paused = display->paused;
 	dashboard->ui.interval = display->interval;
-	const struct assessment *assessment = target ? target_assessment(target) : NULL;
-	if (assessment)
-		settle_rows(&dashboard->ui, assessment);
-	screens_settle(dashboard);
+	settle(dashboard);
 	dashboard->ui.met = keymap_met(dashboard);
-	const struct ui_shown shown =
-		screen_build(assessment, target ? target_history(target) : NULL, &dashboard->ui,
-			dashboard->plan, width, height, &display->grid);
+	const struct ui_shown shown = screen_build(target ? target_assessment(target) : NULL,
+		target ? target_history(target) : NULL, &dashboard->ui, dashboard->plan, width,
+		height, &display->grid);
 	ui_note_shown(&dashboard->ui, &shown);
 	attention_show(display);
 	tui_draw(display->tui, &display->grid);
@@ -227,6 +234,8 @@ static void on_input(uv_poll_t *poll, int status, int events)
 			screens_follow(display->shown);
 			draw(display);
 		}
+		/* The next key must apply to the list that this one left. */
+		settle(display->shown);
 	}
 	/* A terminal that is gone is treated like SIGHUP. */
 	if (r < 0)

@@ -163,6 +163,24 @@ static void the_second_question_is_seen_as_well(void **state)
 	assert_nothing_ended();
 }
 
+/* A busy machine reads several keys before it draws. G is the end of the list that the filter
+ * before it leaves, not of the list on the screen: that ends with another application. */
+static void keys_at_once_act_one_after_the_other(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *conninfo = live_conninfo(server, LIVE_TCP4, "application_name=last");
+	PGconn *conn = live_connect(conninfo);
+	assert_true(term_wait_text(term, "test_screen_confirm"));
+	term_send(term, "/web\rG ");
+	assert_true(term_wait_text(term, "●"));
+	term_send(term, " ");
+	assert_true(term_wait_gone(term, "●"));
+	term_press(term, "/ Esc Home");
+	PQfinish(conn);
+	assert_nothing_ended();
+}
+
 /* Enter must not end the session under the cursor instead. */
 static void what_was_tagged_and_ended_is_not_replaced(void **state)
 {
@@ -245,6 +263,7 @@ int main(void)
 		TEST(what_was_just_shown_is_not_confirmed),
 		TEST(a_double_click_confirms_nothing),
 		TEST(the_second_question_is_seen_as_well),
+		TEST(keys_at_once_act_one_after_the_other),
 		TEST(what_was_tagged_and_ended_is_not_replaced),
 		TEST(what_cannot_be_logged_is_asked_about),
 	};
