@@ -308,7 +308,7 @@ static void hosts_are_asked_about_their_own_ends(void **state)
 	}
 }
 
-/* A stats page of a host tells of sessions that its own process holds there; of no other. */
+/* A stats page of a host counts only for sessions that its own process holds there. */
 static void a_hosts_page_claims_what_its_process_holds(void **state)
 {
 	(void)state;
