@@ -11,9 +11,12 @@
 /* How long the old process may take to end after SIGTERM. It is never killed. */
 #define GRACE (10 * USEC_PER_SEC)
 
+static const char unknown[] = "it is not known whether it runs";
+
 static const char *refuse_start(const struct proxy *proxy)
 {
 	switch (proxy->status) {
+	case PROXY_UNKNOWN: return unknown;
 	case PROXY_ABSENT: return NULL;
 	case PROXY_FOREIGN: return "another program has its port";
 	default: return "it runs already";
@@ -22,6 +25,8 @@ static const char *refuse_start(const struct proxy *proxy)
 
 static const char *refuse_restart(const struct proxy *proxy)
 {
+	if (proxy->status == PROXY_UNKNOWN)
+		return unknown;
 	if (proxy->status == PROXY_ABSENT)
 		return "it does not run; s starts it";
 	if (proxy->status == PROXY_FOREIGN)

@@ -51,10 +51,11 @@ struct proxy_watch {
 	bool probing;
 	int64_t next_probe, next_health, scanned_at; /* monotonic */
 	struct proof proof;
-	struct proxy *latest;
-	bool scanned;      /* a scan has been done */
-	bool overdue;      /* the scan under way takes too long, which was reported */
-	bool was_our_path; /* at the last scan */
+	struct proxy *latest; /* NULL: there is no port to scan */
+	bool scanned;         /* a scan has been done */
+	bool overdue;         /* the scan under way takes too long, which was reported */
+	bool unreadable;      /* the last scan failed */
+	bool was_our_path;    /* at the last scan */
 
 	struct peers_target where; /* the path of dbtop's own connection, as last set */
 	bool own_answers;
@@ -191,6 +192,27 @@ static const char *health_detail(const struct proxy *proxy)
 	return NULL;
 }
 
+/* Why it is not known any more which process listens; NULL: it is known. */
+static const char *why_unknown(const struct proxy_watch *watch)
+{
+	if (watch->overdue)
+		return "reading this machine's processes takes too long";
+	return watch->unreadable ? "the kernel's table of sockets cannot be read" : NULL;
+}
+
+/* Withdraws that a process listens: the socket that we connect to is then the server's own. */
+static void set_no_listener(struct proxy *proxy, enum proxy_status status, const char *detail)
+{
+	peers_unref(proxy->peers);
+	proxy->peers = NULL;
+	proxy->status = status;
+	proxy->detail = detail;
+	proxy->listener = (struct endpoint){ .family = AF_UNSPEC };
+	proxy->process = (struct process){ .pid = 0 };
+	proxy->executable = NULL;
+	proxy->inode = 0;
+}
+
 /* Adds to the kernel's facts what the other sources know. */
 static void complete(struct proxy_watch *watch, struct proxy *proxy)
 {
@@ -198,8 +220,12 @@ static void complete(struct proxy_watch *watch, struct proxy *proxy)
 	proxy->probe_name = arena_strdup(proxy->arena, watch->probe_name);
 	if (watch->health)
 		proxy->health_url = arena_strdup(proxy->arena, watch->health_url);
-	if (proxy->status < PROXY_LISTENING)
+	const char *why = why_unknown(watch);
+	if (proxy->status < PROXY_LISTENING) {
+		if (why)
+			set_no_listener(proxy, PROXY_UNKNOWN, why);
 		return;
+	}
 	proxy->our_path = is_our_path(watch, proxy);
 	if (proxy->our_path && watch->own_answers && watch->own_latency >= 0)
 		set_proof(watch, watch->own_latency);
@@ -211,9 +237,8 @@ static void complete(struct proxy_watch *watch, struct proxy *proxy)
 	proxy->latency = watch->proof.latency;
 	proxy->proven_at = watch->proof.wall_at;
 	proxy->detail = health_detail(proxy);
-	if (watch->overdue)
-		/* which process listens is not known any more */
-		proxy->detail = "reading this machine's processes takes too long";
+	if (why)
+		proxy->detail = why;
 	else if (is_fresh(&watch->proof) && !watch->proof.failure)
 		proxy->status = PROXY_SERVING;
 	else if (!proxy->detail && watch->proof.failure)
@@ -321,19 +346,6 @@ static void ask(struct proxy_watch *watch)
 		watch->loop, &watch->params, &proxy->listener, watch->probe_name, on_probe, watch);
 }
 
-/* Reports the proxy as absent: the socket that we connect to is then the server's own. */
-static void say_absent(struct proxy *proxy, const char *detail)
-{
-	peers_unref(proxy->peers);
-	proxy->peers = NULL;
-	proxy->status = PROXY_ABSENT;
-	proxy->detail = detail;
-	proxy->listener = (struct endpoint){ .family = AF_UNSPEC };
-	proxy->process = (struct process){ .pid = 0 };
-	proxy->executable = NULL;
-	proxy->inode = 0;
-}
-
 /* A configured port is scanned first: a proxy may listen there while our socket is the server's. */
 static void scan_on_worker(void *data)
 {
@@ -349,7 +361,7 @@ static void scan_on_worker(void *data)
 	const char *absent = proxy->detail;
 	watch->result = forwarder_scan(watch->forwarder, instant_monotonic(), where, true, proxy);
 	if (proxy->status < PROXY_LISTENING)
-		say_absent(proxy, absent);
+		set_no_listener(proxy, PROXY_ABSENT, absent);
 }
 
 static void after_scan(void *data)
@@ -358,11 +370,13 @@ static void after_scan(void *data)
 	struct proxy *proxy = watch->next;
 	watch->next = NULL;
 	watch->overdue = false;
-	if (watch->result < 0) {
+	watch->unreadable = watch->result < 0;
+	watch->scanned = true;
+	if (watch->unreadable) {
 		proxy_unref(proxy);
+		publish_again(watch);
 		return;
 	}
-	watch->scanned = true;
 	check_identity(watch, proxy);
 	take(watch, proxy);
 	/* before publishing: the callback may ask whether everything is known */
@@ -390,6 +404,14 @@ struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options 
 	return watch;
 }
 
+static struct proxy *new_block(const struct proxy_watch *watch, uint16_t port)
+{
+	struct proxy *proxy = proxy_new();
+	proxy->port = port;
+	proxy->wanted = arena_strdup(proxy->arena, watch->process);
+	return proxy;
+}
+
 static void check_scan(struct proxy_watch *watch)
 {
 	if (watch->overdue || worker_busy_for(watch->worker) <= SCAN_TIMEOUT)
@@ -414,9 +436,12 @@ void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, in
 		return;
 	}
 	watch->scanned_at = now;
-	watch->next = proxy_new();
-	watch->next->port = port;
-	watch->next->wanted = arena_strdup(watch->next->arena, watch->process);
+	watch->next = new_block(watch, port);
+	if (!watch->latest) {
+		struct proxy *unknown = new_block(watch, port);
+		unknown->detail = "it was not scanned yet";
+		take(watch, unknown);
+	}
 	watch->scan_where = watch->where;
 	worker_start(watch->worker);
 }
@@ -425,8 +450,9 @@ bool proxy_watch_is_complete(const struct proxy_watch *watch)
 {
 	if (!port_of(watch))
 		return true;
+	/* a first scan that takes too long is awaited: nothing is known without it */
 	if (watch->overdue)
-		return true;
+		return watch->scanned;
 	if (!watch->scanned || worker_is_busy(watch->worker) || watch->probing)
 		return false;
 	return !watch->health || !watch->next_health ||

@@ -44,10 +44,12 @@ void proxy_watch_free(struct proxy_watch *watch);
 /* Scans, unless the last scan is younger than `after` µs or still running. `own` is copied. */
 void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after);
 
-/* True if everything that the first scan leads to is known, including a connection attempt. */
+/* True if everything that the first scan leads to is known, including a connection attempt. A first
+ * scan that takes too long is awaited; a later one is not. */
 bool proxy_watch_is_complete(const struct proxy_watch *watch);
 
-/* Borrowed; NULL if there is no proxy to scan for, or before the first scan. */
+/* Borrowed; NULL if there is no proxy to scan for. Before the first scan is done its status is
+ * PROXY_UNKNOWN. */
 const struct proxy *proxy_watch_latest(const struct proxy_watch *watch);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/instant.h"
 
 static const char *const status_names[] = {
+	[PROXY_UNKNOWN] = "unknown",
 	[PROXY_ABSENT] = "absent",
 	[PROXY_FOREIGN] = "foreign",
 	[PROXY_LISTENING] = "listening",

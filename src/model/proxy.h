@@ -14,6 +14,7 @@
 struct arena;
 
 enum proxy_status {
+	PROXY_UNKNOWN,   /* no scan has said who listens on its port */
 	PROXY_ABSENT,    /* no process listens on its port */
 	PROXY_FOREIGN,   /* another program listens */
 	PROXY_LISTENING, /* it listens; nothing more is known */
@@ -84,7 +85,7 @@ bool proxy_is_shown(const struct proxy *proxy);
  * user as the process that listens. Some proxies have a process for each connection. */
 bool proxy_is_process(const struct proxy *proxy, const struct process *process);
 
-/* "absent", "foreign", "listening", "serving" */
+/* "unknown", "absent", "foreign", "listening", "serving" */
 const char *proxy_status_name(enum proxy_status status);
 /* A short description for people: "health endpoint off". */
 const char *proxy_health_phrase(enum proxy_health health);

@@ -23,6 +23,7 @@ static const struct {
 	enum style style;
 	const char *meaning;
 } statuses[] = {
+	[PROXY_UNKNOWN] = { "?", STYLE_CAUTION, "it is not known who listens on its port" },
 	[PROXY_ABSENT] = { "✗", STYLE_LEAKED, "nobody listens on its port" },
 	[PROXY_FOREIGN] = { "✗", STYLE_LEAKED, "another program listens on its port" },
 	[PROXY_LISTENING] = { "○", STYLE_CAUTION,
@@ -55,7 +56,8 @@ void proxy_view_item(const struct assessment *assessment, struct line *line)
 bool proxy_view_is_bad(const struct assessment *assessment)
 {
 	const struct proxy *proxy = assessment->proxy;
-	bool bad = proxy_is_shown(proxy) && proxy->status < PROXY_LISTENING;
+	bool bad = proxy_is_shown(proxy) &&
+		(proxy->status == PROXY_ABSENT || proxy->status == PROXY_FOREIGN);
 	for (size_t i = 0; i < PROXY_PROBES && proxy_is_shown(proxy); i++)
 		bad |= proxy->probes[i].health == PROXY_HEALTH_FULL;
 	return bad;

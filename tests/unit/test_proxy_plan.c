@@ -334,6 +334,9 @@ static void test_refusals(void **state)
 	(void)state;
 	assert_non_null(proxy_plan_refusal(ACTION_PROXY_START, NULL, 1));
 	assert_non_null(strstr(proxy_plan_refusal(ACTION_PROXY_START, proxy, 0), "proxy.start"));
+	proxy->status = PROXY_UNKNOWN;
+	check_refused(ACTION_PROXY_START, proxy, "not known whether it runs");
+	check_refused(ACTION_PROXY_RESTART, proxy, "not known whether it runs");
 	proxy->status = PROXY_ABSENT;
 	check_refused(ACTION_PROXY_START, proxy, NULL);
 	check_refused(ACTION_PROXY_RESTART, proxy, "does not run");

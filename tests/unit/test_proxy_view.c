@@ -95,6 +95,8 @@ static void test_header(void **state)
 	check(0, NULL, "proxy ✗ absent", true);
 	proxy->status = PROXY_FOREIGN;
 	check(0, NULL, "proxy ✗ foreign", true);
+	proxy->status = PROXY_UNKNOWN;
+	check(0, NULL, "proxy ? unknown", true);
 }
 
 static void check_size(int width, int height, const char *wanted, bool there)

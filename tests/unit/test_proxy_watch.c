@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -25,8 +26,9 @@
 /* What the clock is ahead. */
 static _Atomic int64_t ahead;
 
-/* forwarder_scan() waits for may_end if it is to hang. */
+/* forwarder_scan() waits for may_end if it is to hang; it returns this. */
 static _Atomic bool hangs;
+static _Atomic int scan_result;
 static sem_t may_end;
 
 /* The attempts; the last one is under way. */
@@ -55,6 +57,8 @@ int __wrap_forwarder_scan(struct forwarder *forwarder, int64_t now,
 	(void)forwarder, (void)now, (void)where, (void)unix_socket;
 	if (hangs)
 		sem_wait(&may_end);
+	if (scan_result < 0)
+		return scan_result;
 	proxy->status = PROXY_LISTENING;
 	proxy->listener = endpoint_make(AF_INET, &loopback, proxy->port);
 	proxy->process.pid = 42;
@@ -200,6 +204,57 @@ static void a_scan_that_hangs_is_reported(void **state)
 	assert_string_equal(proxy->detail, "refused");
 }
 
+/* It is configured, so it is reported: nobody has looked who listens there. */
+static void a_first_scan_that_hangs_is_awaited(void **state)
+{
+	struct fixture *f = *state;
+	hangs = true;
+	scan(f);
+	assert_int_equal(proxy_watch_latest(f->watch)->status, PROXY_UNKNOWN);
+	assert_int_equal(proxy_watch_latest(f->watch)->port, 5433);
+	assert_false(proxy_watch_is_complete(f->watch));
+	ahead += 6 * USEC_PER_SEC;
+	scan(f);
+	assert_int_equal(f->published, 1);
+	const struct proxy *proxy = proxy_watch_latest(f->watch);
+	assert_int_equal(proxy->status, PROXY_UNKNOWN);
+	assert_string_equal(proxy->detail, "reading this machine's processes takes too long");
+	assert_false(proxy_watch_is_complete(f->watch));
+	hangs = false;
+	sem_post(&may_end);
+	proxy = run_until(f, 2);
+	assert_int_equal(proxy->status, PROXY_LISTENING);
+	assert_null(proxy->detail);
+}
+
+/* Before the first success, and after one: what was seen then says nothing of now. */
+static void a_scan_that_fails_is_reported(void **state)
+{
+	struct fixture *f = *state;
+	scan_result = -EIO;
+	scan(f);
+	const struct proxy *proxy = run_until(f, 1);
+	assert_int_equal(proxy->status, PROXY_UNKNOWN);
+	assert_string_equal(proxy->detail, "the kernel's table of sockets cannot be read");
+	assert_true(proxy_watch_is_complete(f->watch));
+	scan_result = 0;
+	scan(f);
+	run_until(f, 2);
+	attempt.done(attempt.data, &(struct dial_result){ .verified = true });
+	proxy = run_until(f, 3);
+	assert_int_equal(proxy->status, PROXY_SERVING);
+	scan_result = -EIO;
+	scan(f);
+	proxy = run_until(f, 4);
+	assert_int_equal(proxy->status, PROXY_LISTENING);
+	assert_string_equal(proxy->detail, "the kernel's table of sockets cannot be read");
+	scan_result = 0;
+	scan(f);
+	proxy = run_until(f, 5);
+	assert_int_equal(proxy->status, PROXY_SERVING);
+	assert_null(proxy->detail);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -207,6 +262,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_attempt_that_hangs_is_reported_once),
 		TEST(a_scan_that_hangs_is_reported),
+		TEST(a_first_scan_that_hangs_is_awaited),
+		TEST(a_scan_that_fails_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
