@@ -31,6 +31,7 @@
 #include "modes/settings.h"
 #include "modes/shutdown_test.h"
 #include "modes/unattended_mode.h"
+#include "report/stream.h"
 #include "version.h"
 #include "widgets/columns.h"
 
@@ -245,6 +246,15 @@ static void keep_heap(void)
 	mallopt(M_ARENA_MAX, 1);
 }
 
+static int print_information(enum mode mode)
+{
+	if (mode == MODE_HELP)
+		options_help(stdout);
+	else
+		puts("dbtop " DBTOP_VERSION);
+	return app_check_written(stream_flush(stdout)) < 0 ? EXIT_UNKNOWN : EXIT_CLEAN;
+}
+
 int main(int argc, char **argv)
 {
 	if (demo_app_requested())
@@ -260,8 +270,8 @@ int main(int argc, char **argv)
 	if (options_parse(argc, argv, &app.options) < 0 || options_check(&app.options) < 0)
 		return EXIT_USAGE;
 	switch (app.options.mode) {
-	case MODE_HELP: options_help(stdout); return EXIT_CLEAN;
-	case MODE_VERSION: puts("dbtop " DBTOP_VERSION); return EXIT_CLEAN;
+	case MODE_HELP:
+	case MODE_VERSION: return print_information(app.options.mode);
 	case MODE_PEERS: return peers_mode_run();
 	default: return start(&app);
 	}

@@ -88,6 +88,13 @@ static void dbtop_is_run_and_its_json_is_read(void **state)
 	assert_int_equal(run.status, 0);
 	assert_non_null(strstr(run.out, "dbtop"));
 	live_run_clear(&run);
+	/* a full disk */
+	CLEANUP(cleanup_free)
+	char *script =
+		mem_printf("for option in --version --help; do "
+			   "r=0; '%s' $option >/dev/full 2>/dev/null || r=$?; [ $r = 3 ]; done",
+			live_dbtop_path());
+	live_shell(script);
 }
 
 static void pgbouncer_leads_to_the_server(void **state)
