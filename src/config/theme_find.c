@@ -17,15 +17,21 @@ const char *const *theme_folders(struct arena *arena, const char *user)
 	return folders;
 }
 
+/* "a, b, c", clean. */
+static const char *join(struct arena *arena, const char *const *items)
+{
+	const char *list = "";
+	for (; *items; items++)
+		list = arena_printf(arena, "%s%s%s", list, *list ? ", " : "", *items);
+	return text_clean(arena, list, strlen(list), TEXT_LINE);
+}
+
 static int not_found(const char *name, const char *const *folders, struct config_error *ret_error)
 {
 	struct arena *arena = arena_new();
-	const char *list = "";
-	for (; *folders; folders++)
-		list = arena_printf(arena, "%s%s%s", list, *list ? ", " : "", *folders);
-	list = text_clean(arena, list, strlen(list), TEXT_LINE);
-	name = text_clean(arena, name, strlen(name), TEXT_LINE);
-	error_set(ret_error, NULL, 0, "theme", "no %s.yaml in %s", name, list);
+	error_set(ret_error, NULL, 0, "theme", "no %s.yaml in %s; there are %s",
+		text_clean(arena, name, strlen(name), TEXT_LINE), join(arena, folders),
+		join(arena, theme_names(arena, folders)));
 	arena_free(arena);
 	return -ENOENT;
 }

@@ -510,7 +510,10 @@ static void themes_are_found_in_order(void **state)
 	struct config_error error = { 0 };
 	assert_int_equal(theme_find("night", folders, &theme, &error), -ENOENT);
 	assert_string_equal(error.text,
-		arena_printf(arena, "theme: no night.yaml in /nonexistent, %s, themes", folder));
+		arena_printf(arena,
+			"theme: no night.yaml in /nonexistent, %s, themes; there are default, "
+			"light, solarized, high-contrast, colour-blind-safe, mono",
+			folder));
 	put(night, "styles: {title: {fg: 99}}\n");
 	assert_int_equal(theme_find("night", folders, &theme, &error), 0);
 	assert_string_equal(theme.name, "night");
