@@ -226,6 +226,13 @@ static void send_question(struct host_asker *asker, struct host_agent *agent,
 		differ(arena, request->ends, n_ends, asked->ends, asked->n_ends, &question.n_add);
 	question.drop =
 		differ(arena, asked->ends, asked->n_ends, request->ends, n_ends, &question.n_drop);
+	/* the line would be too long: all ends are asked about as if for the first time */
+	if (question.n_add + question.n_drop > HOST_ENDS_MOST) {
+		asked->is_current = false;
+		question.is_first = true;
+		question.add = differ(arena, request->ends, n_ends, NULL, 0, &question.n_add);
+		question.n_drop = 0;
+	}
 	asked->ends = mem_resize(asked->ends, n_ends + 1, sizeof(*asked->ends));
 	for (size_t i = 0; i < n_ends; i++)
 		asked->ends[i] = request->ends[i];

@@ -323,8 +323,10 @@ int host_lines_read_greeting(struct arena *arena, const char *line, size_t lengt
 		json_decref(reading.root);
 		return -EPROTONOSUPPORT;
 	}
-	*ret_version = most < HOST_VERSION ? (int)most : HOST_VERSION;
-	return finish(&reading, line, length, ret_error);
+	int r = finish(&reading, line, length, ret_error);
+	if (r == 0)
+		*ret_version = most < HOST_VERSION ? (int)most : HOST_VERSION;
+	return r;
 }
 
 int host_lines_read_hello(struct arena *arena, const char *line, size_t length,

@@ -10,9 +10,9 @@
  *
  * A question names the ends that are added to those asked before, or dropped; an answer has what
  * has changed since the one before. From version 2 on it lists the stats pages of the processes
- *that hold one of the ends; a page that is as before by its number alone. A target is one server;
- *each has ends of its own. What is read from a line is limited, checked and clean: the other side
- *is not trusted. */
+ * that hold one of the ends; of a page that has not changed only the number. A target is one
+ *server; each has ends of its own. What is read from a line is limited, checked and clean: the
+ *other side is not trusted. */
 #ifndef COLLECT_HOST_LINES_H
 #define COLLECT_HOST_LINES_H
 
@@ -47,7 +47,7 @@ struct host_hello {
 struct host_question {
 	uint64_t number;
 	uint32_t target;
-	bool is_first; /* the target was not asked about before: it has no ends yet */
+	bool is_first; /* what was asked about the target before is to be forgotten */
 	uint16_t ports[HOST_PORTS_MOST]; /* of the server: as we reach it, and as it has it itself
 					  */
 	size_t n_ports;

@@ -12,8 +12,11 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/mem.h"
 #include "collect/host_agents.h"
+#include "collect/host_lines.h"
 
 #define HELLO_OF(version)                                                                          \
 	"read line; echo '{\"version\":" version ",\"boot\":\"b\",\"run\":\"'$$'\"}'; "
@@ -132,6 +135,37 @@ static void an_older_agent_is_said_to_send_no_pages(void **state)
 	tear_down(&stand);
 }
 
+/* The line with all ends added and all dropped would be too long: it is a first question again. */
+static void other_ends_than_before_are_asked_about_anew(void **state)
+{
+	(void)state;
+	struct stand stand;
+	struct host_request request = { .port = 5432, .n_ends = HOST_ENDS_MOST / 2 + 1 };
+	CLEANUP(cleanup_free)
+	struct asked_end *ends = mem_alloc(request.n_ends * sizeof(*ends));
+	uint64_t number = 0;
+	set_up(&stand,
+		HELLO "while read line; do case $line in *drop*) exit 3; esac; n=${line#*:}; "
+		      "echo '{\"answer\":'${n%%,*}',\"target\":0}'; done");
+	request.ends = ends;
+	for (uint8_t machine = 1; machine <= 2; machine++) {
+		for (size_t i = 0; i < request.n_ends; i++)
+			ends[i].client = endpoint_make(
+				AF_INET, (const uint8_t[]){ 10, 0, 0, machine }, (uint16_t)(i + 1));
+		while (!host_asker_ask(stand.askers[0], 0, &request))
+			turn(&stand);
+		const struct host_ends *latest;
+		while (!(latest = host_asker_latest(stand.askers[0], 0)) ||
+			latest->number == number) {
+			assert_null(source_of(&stand).error);
+			turn(&stand);
+		}
+		number = latest->number;
+		assert_int_equal(latest->n_ends, request.n_ends);
+	}
+	tear_down(&stand);
+}
+
 static void one_that_does_not_answer_is_started_again(void **state)
 {
 	(void)state;
@@ -204,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_server_has_its_own_answers),
 		cmocka_unit_test(an_older_agent_is_said_to_send_no_pages),
+		cmocka_unit_test(other_ends_than_before_are_asked_about_anew),
 		cmocka_unit_test(one_that_does_not_answer_is_started_again),
 		cmocka_unit_test(what_it_answered_stays_until_the_next_run_answers),
 		cmocka_unit_test(what_was_not_asked_is_a_failure),

@@ -165,6 +165,26 @@ static void lists_are_limited(void **state)
 	arena_free(arena);
 }
 
+/* Of the ends with the longest texts. */
+static void a_question_about_all_ends_fits_into_a_line(void **state)
+{
+	(void)state;
+	struct asked_end *ends = mem_alloc(HOST_ENDS_MOST * sizeof(*ends));
+	for (size_t i = 0; i < HOST_ENDS_MOST; i++)
+		ends[i] = end("[fd00:1111:2222:3333:4444:5555:6666:7777]:50000");
+	const struct host_question question = { .number = UINT32_MAX,
+		.target = HOST_TARGETS_MOST - 1,
+		.is_first = true,
+		.ports = { 55432, 56432 },
+		.n_ports = 2,
+		.own = ends[0].client,
+		.add = ends,
+		.n_add = HOST_ENDS_MOST };
+	CLEANUP(cleanup_free) char *line = host_lines_question(&question);
+	assert_in_range(strlen(line), HOST_ENDS_MOST, HOST_QUESTION_MOST);
+	free(ends);
+}
+
 static struct host_answer parse(struct arena *arena, const char *line)
 {
 	struct host_answer answer;
@@ -425,6 +445,7 @@ int main(void)
 		cmocka_unit_test(a_question_arrives_as_it_was_sent),
 		cmocka_unit_test(what_is_no_such_line_is_refused),
 		cmocka_unit_test(lists_are_limited),
+		cmocka_unit_test(a_question_about_all_ends_fits_into_a_line),
 		cmocka_unit_test(answers_add_up),
 		cmocka_unit_test(a_page_arrives_as_it_was_sent),
 		cmocka_unit_test(a_page_of_a_process_without_an_end_is_not_taken),
