@@ -2,15 +2,13 @@
 #include "dashboard/logs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "action/audit.h"
+#include "action/audit_recent.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
@@ -165,20 +163,6 @@ bool logs_read_action(const char *line, size_t length, struct logs_line *ret_lin
 	return true;
 }
 
-/* Reads the end of a file; NULL with errno set if it cannot be read. */
-static char *read_tail(const char *path, size_t *ret_length)
-{
-	struct stat status;
-	CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return NULL;
-	off_t from = status.st_size > TAIL_MAX ? status.st_size - TAIL_MAX : 0;
-	char *bytes = mem_alloc(TAIL_MAX + 1);
-	ssize_t got = pread(fd, bytes, TAIL_MAX, from);
-	*ret_length = got > 0 ? (size_t)got : 0;
-	return bytes;
-}
-
 static void add_actions(struct log_view *log, const char *bytes, size_t length)
 {
 	/* Backwards: the newest line is shown first. */
@@ -198,7 +182,7 @@ void command_actions_log(struct dashboard *dashboard)
 	CLEANUP(cleanup_free) char *path = audit_default_path();
 	size_t length = 0;
 	errno = 0;
-	CLEANUP(cleanup_free) char *bytes = path ? read_tail(path, &length) : NULL;
+	CLEANUP(cleanup_free) char *bytes = path ? audit_read_tail(path, TAIL_MAX, &length) : NULL;
 	CLEANUP(cleanup_free)
 	char *empty = bytes || errno == ENOENT || !path
 		? mem_strdup("nothing has been ended or cancelled yet")
