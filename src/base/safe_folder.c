@@ -132,8 +132,12 @@ static int open_any_folder(const char *path, struct stat *ret_stat)
 	int length = slash == path ? 1 : slash ? (int)(slash - path) : 0;
 	if (snprintf(folder, sizeof(folder), "%.*s", length, path) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
-	int fd = open(length ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fstat(fd, ret_stat) != 0 ? -errno : fd;
+	CLEANUP(cleanup_fd) int fd = open(length ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, ret_stat) != 0)
+		return -errno;
+	int opened = fd;
+	fd = -1;
+	return opened;
 }
 
 /* Creates a file in a folder like /tmp, or opens an existing one of ours that has no other name.

@@ -179,15 +179,16 @@ static int open_file(const char *path)
 {
 	struct stat status;
 	bool input = strcmp(path, "-") == 0;
+	CLEANUP(cleanup_fd)
 	int fd = input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 		       : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return -errno;
-	if (S_ISREG(status.st_mode))
-		return fd;
-	int r = S_ISDIR(status.st_mode) ? -EISDIR : copy_to_memory(fd);
-	close(fd);
-	return r;
+	if (!S_ISREG(status.st_mode))
+		return S_ISDIR(status.st_mode) ? -EISDIR : copy_to_memory(fd);
+	int opened = fd;
+	fd = -1;
+	return opened;
 }
 
 /* Parses the first line to check that this is a recording, and the last one if it was cut off. */
