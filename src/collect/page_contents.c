@@ -77,6 +77,7 @@ static void read_copy(struct arena *arena, const struct page_copy *copy, struct 
 	const struct page_sums *totals = &copy->totals;
 	page->name = text(arena, copy->name);
 	page->pid = page->inner_pid = copy->pid;
+	page->pid_namespace = copy->pid_namespace;
 	page->start_ticks = copy->start_ticks;
 	page->uid = copy->uid;
 	page->owner_visible = copy->owner_visible;

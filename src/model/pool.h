@@ -105,13 +105,14 @@ struct pool_page {
 	const char *error; /* why the page is not shown, for people; NULL if it is shown */
 	const char *name;
 	int32_t pid;
-	int32_t inner_pid;    /* as the pool itself knows it, in its own pid namespace */
-	uint64_t start_ticks; /* /proc/PID/stat, field 22; with pid it identifies the process */
-	uint32_t uid;         /* of the file's owner */
-	const char *host;     /* the machine that it was read on; NULL: this one */
-	bool owner_visible;   /* false: in another pid namespace, on another machine or hidden in
-				 /proc. Then dbtop does not know whether it runs, and its pid means
-				 nothing here */
+	int32_t inner_pid;      /* as the pool itself knows it, in its own pid namespace */
+	uint64_t pid_namespace; /* the inode of that; 0: not known */
+	uint64_t start_ticks;   /* /proc/PID/stat, field 22; with pid it identifies the process */
+	uint32_t uid;           /* of the file's owner */
+	const char *host;       /* the machine that it was read on; NULL: this one */
+	bool owner_visible;     /* false: in another pid namespace, on another machine or hidden in
+				   /proc. Then dbtop does not know whether it runs, and its pid means
+				   nothing here */
 	/* what /proc showed when the page was first read; NULL when not known */
 	const struct process *process;
 	bool pid_taken;     /* POOL_PAGE_DEAD: a running process may have the pid now */

@@ -20,6 +20,8 @@
 /* A stats page of the application, and what was read from it last. */
 struct page_watch {
 	char *path;
+	int32_t inner_pid; /* with the next two: who wrote it */
+	uint64_t pid_namespace, start_ticks;
 	int fd;                   /* −1: not open yet */
 	struct pool_reading last; /* previous_at: of the last reading */
 	enum page_phase phase;
@@ -61,6 +63,13 @@ void pool_phases_free(struct pool_phases *phases)
 	free(phases);
 }
 
+/* Another process may have put its page in this place. */
+static bool is_same_writer(const struct page_watch *page, const struct page_copy *copy)
+{
+	return copy->pid == page->inner_pid && copy->pid_namespace == page->pid_namespace &&
+		copy->start_ticks == page->start_ticks;
+}
+
 /* Opens the page and reads it: a page_status or a negative errno. */
 static int open_page(struct pool_phases *phases, struct page_watch *page)
 {
@@ -70,6 +79,11 @@ static int open_page(struct pool_phases *phases, struct page_watch *page)
 	CLEANUP(cleanup_fd) int folder = path ? page_open_folder(path) : -1;
 	int r = folder < 0 ? -ENOENT
 			   : page_open(folder, slash + 1, &phases->host, &phases->copy, &page->fd);
+	if (page->fd >= 0 && !is_same_writer(page, &phases->copy)) {
+		close(page->fd);
+		page->fd = -1;
+		r = -ENOENT;
+	}
 	page->gone = r == -ENOENT;
 	return r;
 }
@@ -105,18 +119,21 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	return true;
 }
 
-static void add(struct pool_phases *phases, const char *path, int32_t pid)
+static void add(struct pool_phases *phases, const struct pool_page *found)
 {
 	for (size_t i = 0; i < phases->count; i++)
-		if (strcmp(phases->pages[i].path, path) == 0)
+		if (strcmp(phases->pages[i].path, found->path) == 0)
 			return;
 	phases->pages =
 		mem_grow(phases->pages, phases->count, &phases->room, sizeof(*phases->pages));
 	phases->readings = mem_resize(phases->readings, phases->room, sizeof(*phases->readings));
 	phases->pages[phases->count++] = (struct page_watch){
-		.path = mem_strdup(path),
+		.path = mem_strdup(found->path),
+		.inner_pid = found->inner_pid,
+		.pid_namespace = found->pid_namespace,
+		.start_ticks = found->start_ticks,
 		.fd = -1,
-		.last = { .pid = pid,
+		.last = { .pid = found->pid,
 			.page = ++phases->numbered,
 			.previous_at = INSTANT_UNKNOWN,
 			.pending = -1,
@@ -128,6 +145,13 @@ static void add(struct pool_phases *phases, const char *path, int32_t pid)
 		page->last.previous_at = instant_monotonic();
 }
 
+/* A process of another machine or pid namespace may have the same pid, and may have begun at the
+ * same moment: so do the first processes of two containers that are started together. */
+static bool is_readable(const struct pool_page *page)
+{
+	return page->status == POOL_PAGE_LIVE && page->path && page->owner_visible && !page->host;
+}
+
 void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages,
 	const struct shutdown_record *record)
 {
@@ -135,10 +159,10 @@ void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages
 	const struct map *processes = shutdown_index_processes(record, arena);
 	for (size_t i = 0; pages && i < pages->count; i++) {
 		const struct pool_page *page = &pages->items[i];
-		if (page->status == POOL_PAGE_LIVE && page->path &&
+		if (is_readable(page) &&
 			map_get(processes, shutdown_identity(page->pid, page->start_ticks)) !=
 				MAP_NONE)
-			add(phases, page->path, page->pid);
+			add(phases, page);
 	}
 	arena_free(arena);
 }

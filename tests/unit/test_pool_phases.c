@@ -50,7 +50,10 @@ static int set_up(void **state)
 	process->start_ticks = page->identity.start_ticks;
 	f->item = (struct pool_page){ .path = page_writer_path(f->writer),
 		.pid = getpid(),
+		.inner_pid = getpid(),
+		.pid_namespace = page->identity.pid_namespace,
 		.start_ticks = process->start_ticks,
+		.owner_visible = true,
 		.status = POOL_PAGE_LIVE };
 	f->pages = (struct pool_pages){ .items = &f->item, .count = 1 };
 	f->phases = pool_phases_new();
@@ -171,12 +174,49 @@ static void a_page_of_a_running_pool_proves_nothing(void **state)
 	page_writer_free(second);
 }
 
+/* Finds the item, with a new reader, and says whether its page is read. */
+static bool is_read(struct fixture *f)
+{
+	size_t count;
+	pool_phases_free(f->phases);
+	f->phases = pool_phases_new();
+	pool_phases_find(f->phases, &f->pages, &f->record);
+	(void)pool_phases_read(f->phases, 1, &count);
+	return count > 0;
+}
+
+/* Two containers that are started together have processes of the same pid and start. */
+static void a_namesake_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(is_read(f));
+	f->item.owner_visible = false;
+	assert_false(is_read(f));
+	f->item.owner_visible = true;
+	f->item.host = "db2";
+	assert_false(is_read(f));
+	f->item.host = NULL;
+	/* the page that was found has gone, and another process's has its name */
+	struct page_identity *identity = &page_writer_page(f->writer)->identity;
+	identity->pid_namespace++;
+	assert_false(is_read(f));
+	identity->pid_namespace--;
+	identity->start_ticks++;
+	assert_false(is_read(f));
+	identity->start_ticks--;
+	identity->pid++;
+	assert_false(is_read(f));
+	identity->pid--;
+	assert_true(is_read(f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_last_words_of_a_pool_are_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_outbox_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_namesake_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_page_of_a_running_pool_proves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
