@@ -202,6 +202,16 @@ static enum page_claim judge_dead(const struct page_claims *claims,
 	return PAGE_CLAIM_BELIEVED;
 }
 
+/* False if the process is known to be another one than the page's: of two containers that are
+ * started together, each may have a process 7. */
+static bool may_be_writer(const struct process *process, const struct pool_page *page)
+{
+	int32_t inner_pid = process->inner_pid ? process->inner_pid : process->pid;
+	return !process->pid_namespace || !page->pid_namespace ||
+		(process->pid_namespace == page->pid_namespace && inner_pid == page->inner_pid &&
+			process->start_ticks == page->start_ticks);
+}
+
 /* A page from another pid namespace: its pid cannot be compared, its user and its name can. */
 static enum page_claim judge_distant(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page, bool named)
@@ -209,8 +219,10 @@ static enum page_claim judge_distant(const struct page_claims *claims,
 	const struct process *owner = owner_of(claims, connection);
 	if (!named)
 		return PAGE_CLAIM_IGNORED;
-	return owner && !connection->proxied && is_of_user(owner, page) ? PAGE_CLAIM_BELIEVED
-									: PAGE_CLAIM_PROTECTS;
+	return owner && !connection->proxied && is_of_user(owner, page) &&
+			may_be_writer(owner, page)
+		? PAGE_CLAIM_BELIEVED
+		: PAGE_CLAIM_PROTECTS;
 }
 
 static enum page_claim judge_live(const struct page_claims *claims,

@@ -48,10 +48,14 @@ enum page {
 	DEAD,
 	DEAD_AND_TAKEN,
 	DISTANT,
-	CONTAINED, /* seen, in another pid namespace */
+	DISTANT_SAME,  /* of the namespace of the process that has the client's end */
+	DISTANT_OTHER, /* of another namespace than that */
+	CONTAINED,     /* seen, in another pid namespace */
 };
 
 #define INNER 7 /* the pid of a contained owner there */
+
+#define NAMESPACE 4026532500 /* of all processes */
 
 #define NAMED "app/4312/1"
 
@@ -127,6 +131,11 @@ static const struct row rows[] = {
 	{ AT_OTHER, DISTANT, APP, NAMED, false, CERTAINTY_DECLARED, CERTAINTY_NONE, true, NULL },
 	{ AT_OTHER, DISTANT, APP, "x", false, CERTAINTY_NONE, CERTAINTY_NONE, false, NULL },
 	{ AT_OTHER, DISTANT, STRANGER, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, true, NULL },
+	/* A process that is known to be another one than the page's protects its session. */
+	{ AT_OWNER, DISTANT_SAME, APP, NAMED, false, CERTAINTY_DECLARED, CERTAINTY_NONE, true,
+		NULL },
+	{ AT_OWNER, DISTANT_OTHER, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, true, NULL },
+	{ AT_OTHER, DISTANT_SAME, APP, NAMED, false, CERTAINTY_NONE, CERTAINTY_NONE, true, NULL },
 };
 
 static struct endpoint at(const char *address, uint16_t port)
@@ -144,6 +153,7 @@ static struct process process(int32_t pid)
 		.ended_at = INSTANT_UNKNOWN,
 		.name = pid == PROXY ? "haproxy" : "python3",
 		.uid = APP,
+		.pid_namespace = NAMESPACE,
 	};
 }
 
@@ -178,7 +188,10 @@ static struct pool_pages *make_pages(const struct row *row, enum pool_slot_state
 		.inner_pid = row->page == CONTAINED ? INNER : OWNER,
 		.start_ticks = OWNER,
 		.uid = row->uid,
-		.owner_visible = row->page != DISTANT,
+		.pid_namespace = row->page == DISTANT_SAME ? NAMESPACE
+			: row->page == DISTANT_OTHER       ? NAMESPACE + 1
+							   : 0,
+		.owner_visible = row->page < DISTANT || row->page == CONTAINED,
 		.process = row->page == LIVE || row->page == CONTAINED ? &owner : NULL,
 		.dead_since = T0 - 50 * USEC_PER_SEC,
 		.read_at = T0,
