@@ -48,7 +48,8 @@ void reading_sessions(struct watch *watch)
 	reading.is_exact = watch->is_exact;
 	size_t before = record->n_connections;
 	record_sessions(record, &reading);
-	for (size_t i = before; i < record->n_connections; i++)
+	/* elsewhere, the backends' pids are other processes' */
+	for (size_t i = before; i < record->n_connections && assessment->place.here; i++)
 		held_add_backend(watch->held, &record->connections[i]);
 	if (record->n_connections > before)
 		watch->questions.pause = 0;

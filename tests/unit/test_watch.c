@@ -6,16 +6,21 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
 #include "model/shutdown.h"
+#include "proc/procfs.h"
 #include "watch/record_sessions.h"
 #include "watch/watch.h"
 #include "watched.h"
@@ -278,6 +283,59 @@ static void a_child_is_seen_to_hold_what_its_parent_held(void **state)
 		assert_int_equal(record->connections[i].owner, child);
 }
 
+static int count_pidfds(void)
+{
+	int count = 0;
+	DIR *folder = opendir("/proc/self/fd");
+	for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+		char target[64] = "";
+		(void)!readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
+		count += strstr(target, "pidfd") != NULL;
+	}
+	if (folder)
+		closedir(folder);
+	return count;
+}
+
+/* The pids of a server in a container are other processes' here, which may have begun in the same
+ * second. Here a child of ours stands for such a process. */
+static void only_backends_of_this_pid_namespace_are_held(void **state)
+{
+	struct watched *watched = *state;
+	struct backend *backend = (struct backend *)watched->assessment->connections[0].backend;
+	struct procfs *procfs = procfs_new("/proc");
+	struct procfs_stat stat;
+	pid_t child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(procfs_stat(procfs, child, &stat), 0);
+	backend->pid = child;
+	backend->start = procfs_started_at(procfs, stat.start_ticks);
+	int before = count_pidfds();
+	watched_sample(watched);
+	watched_assess(watched);
+	assert_int_equal(watch_record(watched->watch)->n_connections, SOCKETS);
+	assert_int_equal(count_pidfds(), before);
+	/* the same of a server that is here */
+	assert_int_equal(tear_down(state), 0);
+	assert_int_equal(set_up(state), 0);
+	watched = *state;
+	backend = (struct backend *)watched->assessment->connections[0].backend;
+	backend->pid = child;
+	backend->start = procfs_started_at(procfs, stat.start_ticks);
+	watched->assessment->place.here = true;
+	before = count_pidfds();
+	watched_sample(watched);
+	watched_assess(watched);
+	assert_int_equal(count_pidfds(), before + 1);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	procfs_free(procfs);
+}
+
 /* The server counts a session before it shows the first state of it: what has none yet may be
  * counted later than the signal. */
 static void only_a_session_with_a_state_is_surely_counted(void **state)
@@ -308,6 +366,7 @@ int main(void)
 		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
 		TEST(a_socket_that_shows_late_is_that_of_its_session),
 		TEST(a_child_is_seen_to_hold_what_its_parent_held),
+		TEST(only_backends_of_this_pid_namespace_are_held),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
