@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dbpool/event.h"
 #include "dbpool/link.h"
@@ -19,6 +18,8 @@ struct session_search {
 	struct dbpool *pool;
 	struct pool_link *link;
 	int64_t deadline;
+	struct page_host host;
+	struct page_copy *again; /* for the page that is removed */
 };
 
 /* Ends a session only if its pid, its start and the end of its application_name are those on the
@@ -84,24 +85,26 @@ static void end_sessions(void *data, const char *path, int status, const struct 
 	for (uint32_t i = 0; i < copy->n_slots; i++)
 		if (!copy->slots[i].torn && copy->slots[i].backend_pid)
 			all = end_session(search, copy->pid, (int)i + 1, &copy->slots[i]) && all;
+	/* The server may have taken its time: in between, another pool may have removed the page,
+	 * and a process of another container may have its own in this place. */
 	if (all)
-		(void)unlink(path);
+		(void)!page_clear(path, &search->host, copy->pid, copy->start_ticks, search->again);
 }
 
 void stale_sessions_end(struct dbpool *pool, struct pool_link *link)
 {
 	char folder[PAGE_PATH_MAX];
-	struct page_host host;
 	struct session_search search = {
 		.pool = pool, .link = link, .deadline = now_usec() + TIMEOUT
 	};
 	if (pool->config.raw.no_predecessors || pool->config.raw.no_page ||
 		page_folder(pool->config.page_folder, folder, sizeof(folder)) < 0)
 		return;
-	struct page_copy *buffer = malloc(sizeof(*buffer));
-	if (!buffer)
+	struct page_copy *buffers = calloc(2, sizeof(*buffers));
+	if (!buffers)
 		return;
-	page_host_read("/proc", &host);
-	(void)page_scan(folder, &host, buffer, end_sessions, &search);
-	free(buffer);
+	search.again = &buffers[1];
+	page_host_read("/proc", &search.host);
+	(void)page_scan(folder, &search.host, buffers, end_sessions, &search);
+	free(buffers);
 }

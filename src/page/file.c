@@ -23,11 +23,13 @@
 #include "page/reader.h"
 
 #define KEEP_SECONDS 3600 /* systemd-tmpfiles waits ten days */
+#define MOST_TRIES   100  /* names that are taken */
 
 struct page_writer {
 	struct page *page;
 	size_t size;
-	int folder; /* −1: no file */
+	int folder;  /* −1: no file */
+	ino_t inode; /* of the file */
 	char file[48];
 	char path[PAGE_PATH_MAX];
 };
@@ -142,20 +144,35 @@ static void fill(struct page *page, size_t size, const struct page_writer_option
 		page_slot_state(&page->slots[i], PAGE_SLOT_EMPTY, page->clock.monotonic);
 }
 
+/* Creates a file that no reader takes for a page. A process of another container may have the same
+ * pid and make its page in this folder now: its file is left alone. Returns a descriptor or a
+ * negative errno. */
+static int create_temporary(int folder, char *ret_file, size_t size)
+{
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		snprintf(ret_file, size, ".%ld-%u.new", (long)getpid(),
+			atomic_fetch_add(&serial, 1));
+		int fd = openat(
+			folder, ret_file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd < 0 ? -errno : fd;
+	}
+	return -EEXIST;
+}
+
 /* Allocates all blocks of the file now, so that a full disk cannot cause a SIGBUS at a later
  * store. */
-static int make_file(int folder, const char *file, size_t size, void **ret_memory)
+static int make_file(int folder, char *ret_file, size_t file_size, size_t size, void **ret_memory)
 {
-	CLEANUP(cleanup_fd)
-	int fd = openat(folder, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CLEANUP(cleanup_fd) int fd = create_temporary(folder, ret_file, file_size);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	int r = fchmod(fd, 0600) < 0 ? -errno : -posix_fallocate(fd, 0, (off_t)size);
 	void *memory =
 		r < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED) {
 		r = r < 0 ? r : -errno;
-		(void)unlinkat(folder, file, 0);
+		(void)unlinkat(folder, ret_file, 0);
 		return r;
 	}
 	*ret_memory = memory;
@@ -167,7 +184,7 @@ static int make_file(int folder, const char *file, size_t size, void **ret_memor
  * number. */
 static int publish(struct page_writer *writer, const char *temporary)
 {
-	for (int tries = 0; tries < 100; tries++) {
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
 		snprintf(writer->file, sizeof(writer->file), "%ld-%u" PAGE_SUFFIX, (long)getpid(),
 			atomic_fetch_add(&serial, 1));
 		if (linkat(writer->folder, temporary, writer->folder, writer->file, 0) == 0)
@@ -182,15 +199,12 @@ static int create(struct page_writer *writer, const struct page_writer_options *
 {
 	char folder[PAGE_PATH_MAX - sizeof(writer->file)], temporary[64];
 	void *memory = NULL;
+	struct stat st;
 	int fd = find_folder(options->folder, folder, sizeof(folder));
 	if (fd < 0)
 		return fd;
 	writer->folder = fd;
-	snprintf(temporary, sizeof(temporary), ".%ld-%u.new", (long)getpid(),
-		atomic_fetch_add(&serial, 1));
-	/* may be left by a process of this pid that died at this point */
-	(void)unlinkat(fd, temporary, 0);
-	int r = make_file(fd, temporary, writer->size, &memory);
+	int r = make_file(fd, temporary, sizeof(temporary), writer->size, &memory);
 	if (r < 0)
 		return r;
 	writer->page = memory;
@@ -198,6 +212,8 @@ static int create(struct page_writer *writer, const struct page_writer_options *
 	r = publish(writer, temporary);
 	(void)unlinkat(fd, temporary, 0);
 	snprintf(writer->path, sizeof(writer->path), "%s/%s", folder, writer->file);
+	if (r == 0 && fstatat(fd, writer->file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		writer->inode = st.st_ino;
 	return r;
 }
 
@@ -235,11 +251,18 @@ int page_writer_new(
 	return 0;
 }
 
+/* False if the file was removed, also if a process of another container has put its page there. */
+static bool has_file(const struct page_writer *writer, struct stat *ret)
+{
+	return writer->folder >= 0 &&
+		fstatat(writer->folder, writer->file, ret, AT_SYMLINK_NOFOLLOW) == 0 &&
+		ret->st_ino == writer->inode;
+}
+
 void page_writer_keep(const struct page_writer *writer)
 {
 	struct stat st;
-	if (writer->folder < 0 ||
-		fstatat(writer->folder, writer->file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!has_file(writer, &st))
 		return;
 	time_t age = time(NULL) - st.st_mtime;
 	if (age < 0 || age >= KEEP_SECONDS)
@@ -248,9 +271,11 @@ void page_writer_keep(const struct page_writer *writer)
 
 void page_writer_remove(struct page_writer *writer)
 {
+	struct stat st;
 	if (writer->folder < 0)
 		return;
-	(void)unlinkat(writer->folder, writer->file, 0);
+	if (has_file(writer, &st))
+		(void)unlinkat(writer->folder, writer->file, 0);
 	close(writer->folder);
 	writer->folder = -1;
 }

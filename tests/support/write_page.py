@@ -13,6 +13,17 @@ def read(path):
 def usec(clock):
     return time.clock_gettime_ns(clock) // 1000
 
+def publish(folder, temporary):
+    for number in range(100):
+        path = f"{folder}/{os.getpid()}-{number}.page"
+        try:
+            os.link(temporary, path)  # fails where the name is taken
+        except FileExistsError:
+            continue
+        os.unlink(temporary)
+        return path
+    raise FileExistsError(folder)
+
 def write_page(folder, backend_pid, site):
     page = bytearray(SLOTS_AT + SLOTS * SLOT)
     realtime, monotonic = usec(time.CLOCK_REALTIME), usec(time.CLOCK_MONOTONIC)
@@ -27,10 +38,10 @@ def write_page(folder, backend_pid, site):
     struct.pack_into("=I", page, 704, 2)
     struct.pack_into("=q", page, 760, -2**63)
     os.makedirs(folder, 0o700, exist_ok=True)
-    path = f"{folder}/{os.getpid()}-0.page"
-    fd = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = f"{folder}/.{os.urandom(8).hex()}.new"
+    fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     os.write(fd, page)
-    os.rename(path + ".new", path)
+    path = publish(folder, temporary)
     store = mmap.mmap(fd, len(page))
     struct.pack_into("=I", store, SLOTS_AT, 1)  # odd: it changes
     struct.pack_into("=IiiqqqQ", store, SLOTS_AT + 4, 3, backend_pid, 0, usec(time.CLOCK_MONOTONIC), -2**63, -2**63, 1)

@@ -276,6 +276,37 @@ static void folders_of_other_users_are_refused(void **state)
 	assert_int_equal(chown(f->folder, 0, 0), 0);
 }
 
+/* Two containers share the folder, and their processes have the same pid. */
+static void another_containers_files_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	char path[PAGE_PATH_MAX], other[PAGE_PATH_MAX];
+	struct page_writer *second;
+	unsigned number;
+	int file_error;
+	const struct page_writer_options options = { .folder = f->folder,
+		.name = "second",
+		.server = "",
+		.limits = { .max = 1 },
+		.slots = 1 };
+	/* the other process is about to give its page this name */
+	const char *at = strrchr(page_writer_path(f->writer), '-');
+	assert_int_equal(sscanf(at, "-%u", &number), 1);
+	snprintf(other, sizeof(other), "%s/.%d-%u.new", f->folder, (int)getpid(), number + 1);
+	FILE *file = fopen(other, "wx");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(page_writer_new(&options, &second, &file_error), 0);
+	assert_int_equal(file_error, 0);
+	assert_int_equal(unlink(other), 0);
+	/* somebody has removed our page, and the other's has its name now */
+	snprintf(path, sizeof(path), "%s", page_writer_path(second));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(close(creat(path, 0600)), 0);
+	page_writer_free(second);
+	assert_int_equal(unlink(path), 0);
+}
+
 /* A change of a valid page, and the status with which it is then read. */
 struct damage {
 	size_t offset;
@@ -793,6 +824,7 @@ int main(void)
 		TEST(sites_keep_their_tail),
 		TEST(the_file_is_ours_alone),
 		TEST(folders_of_others_are_refused),
+		TEST(another_containers_files_are_left_alone),
 		TEST(damaged_pages_are_reported),
 		TEST(random_bytes_do_no_harm),
 		TEST(texts_are_made_harmless),
