@@ -102,12 +102,19 @@ static const char *update_text(struct arena *arena, const char *known, const cha
 	return !text || (known && strcmp(known, text) == 0) ? known : arena_strdup(arena, text);
 }
 
+/* The state of a session whose client has logged in; NULL before. Since PostgreSQL 18 the server
+ * shows a session before its login, without a database and not counted yet. */
+static const char *state_of(const struct backend *backend)
+{
+	return backend->state == BACKEND_STATE_STARTING ? NULL : backend->state_text;
+}
+
 static void update(struct shutdown_record *record, struct shutdown_connection *connection,
 	const struct session_reading *reading, const struct connection *row)
 {
 	const struct backend *backend = row->backend;
 	struct arena *arena = record->arena;
-	connection->state = update_text(arena, connection->state, backend->state_text);
+	connection->state = update_text(arena, connection->state, state_of(backend));
 	connection->database = update_text(arena, connection->database, backend->database);
 	if (!connection->application_name)
 		connection->application_name = arena_strdup(arena, backend->application_name);
@@ -192,7 +199,7 @@ void record_foreign(struct shutdown_record *record, const struct assessment *ass
 			*session = (struct foreign_session){
 				.backend = backend->pid,
 				.backend_start = backend->start,
-				.came = record->based || !backend->state_text,
+				.came = record->based || !state_of(backend),
 				.doubtful = record->based,
 			};
 		session->gone = false;
