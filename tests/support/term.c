@@ -470,11 +470,21 @@ bool term_is_full(const struct term *term)
 		refuses(term);
 }
 
+/* Wakes a program that waits for room. The kernel does so only when somebody reads: if it passes
+ * output on after the program found no room, there is room, and the program is not notified. */
+static void wake_writer(const struct term *term)
+{
+	if (tcflow(term->slave, TCOOFF) != 0 || tcflow(term->slave, TCOON) != 0)
+		fail("tcflow");
+}
+
 static bool fills(struct term *term, void *data)
 {
 	(void)data;
-	if (!refuses(term))
+	if (!refuses(term)) {
+		wake_writer(term);
 		term_send(term, "\f");
+	}
 	return term_is_full(term) && refuses_program(term);
 }
 
