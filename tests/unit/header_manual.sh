@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # header_manual.sh HEADER MANUAL COUNT: the manual names every function, macro, constant, struct and field of the header,
-# which has more than COUNT.
+# which has more than COUNT, and its synopsis fits into 80 columns.
 set -uo pipefail
 
 header=$1 manual=$2 least=$3 missing=0
@@ -32,6 +32,14 @@ done < <(names | sort -u)
 
 [ "$count" -gt "$least" ] || {
 	echo "only $count names found in $header"
+	exit 1
+}
+
+# The synopsis is indented by 7 columns. A terminal breaks a longer line in the middle of a word.
+wide=$(sed -n '/^\.SH SYNOPSIS/,/^\.SH DESCRIPTION/s/^\.BI //p' "$manual" |
+	sed 's/" \([^"]*\) "/\1/g; s/" *//g; s/ );$/);/' | grep -E '.{74}')
+[ -z "$wide" ] || {
+	echo "$manual: wider than 80 columns: $wide"
 	exit 1
 }
 [ "$missing" = 0 ]
