@@ -177,7 +177,10 @@ static void plan_for_chosen(
 			"the tagged sessions have ended; none is tagged now");
 		return;
 	}
-	command_open_plan(dashboard, plan_chosen(dashboard, kind), otherwise);
+	size_t count;
+	free(chosen_sessions(dashboard, &count));
+	command_open_plan(dashboard, plan_chosen(dashboard, kind),
+		count ? otherwise : "no connection is selected");
 }
 
 bool command_would_terminate(const struct dashboard *dashboard)

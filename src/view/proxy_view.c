@@ -145,10 +145,17 @@ static void add_status(
 	char address[ENDPOINT_TEXT_MAX];
 	enum style style = statuses[proxy->status].style;
 	facts_section(facts, "State");
-	facts_add(facts, style, "status",
-		arena_printf(arena, "%s: %s", proxy_status_name(proxy->status),
-			statuses[proxy->status].meaning));
-	facts_add(facts, STYLE_CAUTION, "why", proxy->detail);
+	if (proxy_is_shown(proxy) || proxy->status == PROXY_UNKNOWN) {
+		facts_add(facts, style, "status",
+			arena_printf(arena, "%s: %s", proxy_status_name(proxy->status),
+				statuses[proxy->status].meaning));
+		facts_add(facts, STYLE_CAUTION, "why", proxy->detail);
+	} else {
+		facts_add(facts, STYLE_TEXT, "status",
+			"no proxy: none is where dbtop connects, and the configuration names no "
+			"other port (proxy.port)");
+		facts_add(facts, STYLE_TEXT, "instead", proxy->detail);
+	}
 	endpoint_format(&proxy->listener, address);
 	facts_add(facts, STYLE_TEXT, "listens on", address);
 	facts_add(facts, STYLE_DIM, "expected",

@@ -174,7 +174,9 @@ static const struct situation {
 			{ "End K",
 				"nothing here can be ended: it is dbtop's own, the system's, or "
 				"hidden",
-				"none leaked" } } },
+				"none leaked" },
+			{ "/ n o b o d y Enter K", "no connection is selected",
+				"can be ended" } } },
 	{ "a full server", "user=plain", "2", NULL, false, "FULL: no slot is left",
 		{ { "k", "cannot tell: not connected: ", "is leaked" },
 			{ "c", "cannot tell: not connected: ", "runs here" },

@@ -139,6 +139,12 @@ static void test_page(void **state)
 	check(0, &proxy_view, "startup        ok", true);
 	check(0, &proxy_view, "liveness       health endpoint off", true);
 	check(0, &proxy_view, "readiness      stopped: proxy has stopped", true);
+	/* PostgreSQL's own port, where no setting expects a proxy */
+	proxy->status = PROXY_FOREIGN;
+	check(0, &proxy_view, "no proxy: none is where dbtop connects", true);
+	check(0, &proxy_view, "another program", false);
+	proxy->expected = true;
+	check(0, &proxy_view, "foreign: another program listens on its port", true);
 	assessment->proxy = NULL;
 	check(0, &proxy_view, "No proxy is watched", true);
 	assessment->proxy = proxy;
