@@ -60,6 +60,10 @@ static void add_signal(struct timeline *timeline)
 	const char *text = record->trigger ? record->trigger
 					   : arena_printf(timeline->arena, "SIG%s sent",
 						     shutdown_signal_name(record->signal_number));
+	if (record->container[0])
+		text = arena_printf(timeline->arena,
+			"%s; the container %s is followed, too, by --cidfile", text,
+			record->container);
 	add(timeline, record->signalled_at, EVENT_SIGNAL, 0, text);
 }
 

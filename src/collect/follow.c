@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "collect/followed_container.h"
 #include "collect/links.h"
 #include "loop/handle.h"
 #include "loop/worker.h"
@@ -77,6 +78,7 @@ struct follow {
 	struct links *links;
 	struct members members;
 	int32_t reaper;
+	struct followed_container container;
 	uint16_t ports[FOLLOW_PORTS_MOST];
 	size_t n_ports;
 	bool scan_whole;
@@ -154,6 +156,24 @@ static bool is_child(
 	return parent && parent->member && entry->start_ticks >= parent->start_ticks;
 }
 
+/* Adds the container's processes: those are no descendants of its engine's client. */
+static void find_contained(struct follow *follow, struct table *table)
+{
+	struct followed_container *container = &follow->container;
+	followed_container_read_id(container);
+	for (size_t i = 0; container->id[0] && i < table->count; i++) {
+		struct process_row *entry = &table->entries[i];
+		if (entry->ended ||
+			!followed_container_has(
+				container, follow->procfs, entry->pid, entry->start_ticks))
+			continue;
+		container->seen = true;
+		if (!entry->member)
+			append_member(&follow->members, entry->pid, entry->start_ticks);
+		entry->member = true;
+	}
+}
+
 /* Finds children, their children, and so on until a round finds none. */
 static void find_children(struct follow *follow)
 {
@@ -167,6 +187,7 @@ static void find_children(struct follow *follow)
 		if (entry && entry->start_ticks == member->start_ticks)
 			entry->member = true;
 	}
+	find_contained(follow, &table);
 	do {
 		before = follow->members.count;
 		for (size_t i = 0; i < table.count; i++) {
@@ -284,6 +305,8 @@ static void scan_on_worker(void *data)
 		find_children(follow);
 	read_processes(follow);
 	read_sockets(follow);
+	memcpy(sample->container, follow->container.id, sizeof(sample->container));
+	sample->container_seen = follow->container.seen;
 	sample->taken_at = instant_monotonic();
 }
 
@@ -293,6 +316,7 @@ static void destroy(void *data)
 	arena_free(follow->sample.arena);
 	procfs_free(follow->procfs);
 	links_free(follow->links);
+	free(follow->container.id_file);
 	free(follow->requested.items);
 	free(follow->members.items);
 	free(follow->holdings);
@@ -398,6 +422,12 @@ void follow_process(struct follow *follow, int32_t pid, uint64_t start_ticks)
 void follow_children_of(struct follow *follow, int32_t pid)
 {
 	follow->requested_reaper = pid;
+}
+
+void follow_container(struct follow *follow, const char *id_file, uint64_t since)
+{
+	follow->container.id_file = mem_strdup(id_file);
+	follow->container.since = since;
 }
 
 void follow_set_ports(struct follow *follow, const uint16_t *ports, size_t count)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "collect/followed_container.h"
 #include "model/endpoint.h"
 #include "proc/procfs.h"
 
@@ -51,6 +52,8 @@ struct follow_sample {
 	size_t n_processes;
 	struct follow_socket *sockets;
 	size_t n_sockets;
+	char container[CONTAINER_ID_DIGITS + 1]; /* of follow_container(); "" while not known */
+	bool container_seen;                     /* a process of it was found, now or before */
 };
 
 struct follow_callbacks {
@@ -71,6 +74,11 @@ void follow_process(struct follow *follow, int32_t pid, uint64_t start_ticks);
 
 /* Follows every child of this process, but not the process itself: the orphans of a subreaper. */
 void follow_children_of(struct follow *follow, int32_t pid);
+
+/* Follows also the processes of a container, and their descendants: `id_file` is the file into
+ * which the engine writes its id, and `since` are the start ticks of the engine's client. Call it
+ * before the first sample. */
+void follow_container(struct follow *follow, const char *id_file, uint64_t since);
 
 /* Reports connections to these ports only. */
 void follow_set_ports(struct follow *follow, const uint16_t *ports, size_t count);

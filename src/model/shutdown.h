@@ -183,6 +183,9 @@ struct shutdown_record {
 	size_t compact_at;   /* the arena's size for the next shutdown_record_compact() */
 	int signal_number;   /* 0: not known which signal, if any */
 	bool alone;          /* the signal is for the command alone, not for its children */
+	char container[13];  /* the command is an engine's client: its container's id, as far as it
+				is  shown; "" */
+	bool container_seen; /* a process of that container was found */
 	bool signal_came;    /* it was sent, or seen to be pending */
 	bool expired;        /* the time was up before any sign of an end */
 	int64_t timeout;     /* µs after the signal until the processes must have ended */

@@ -28,6 +28,7 @@
 #include "modes/app.h"
 #include "modes/cleaning.h"
 #include "modes/command.h"
+#include "modes/engine_run.h"
 #include "modes/run.h"
 #include "modes/shutdown_options.h"
 #include "modes/shutdown_results.h"
@@ -53,6 +54,7 @@ struct test {
 	struct cleaning *cleaning;
 	struct shutdown_options wanted;
 	struct shutdown_results *results;
+	struct engine_run *engine; /* the command starts a container; NULL: it does not */
 
 	enum step step;
 	uv_timer_t *timer;             /* of the current step */
@@ -130,6 +132,19 @@ static int count_unmatched(const struct test *test)
 	return count;
 }
 
+/* Why the container that the command starts could not be followed; "" if it could. */
+static const char *describe_missing_container(const struct test *test)
+{
+	const struct shutdown_record *record = watch_record(test->watch);
+	if (!test->engine || record->container_seen)
+		return "";
+	if (!record->container[0])
+		return arena_printf(test->round_arena, "; no container's id appeared in %s",
+			engine_run_id_file(test->engine));
+	return arena_printf(test->round_arena, "; no process of its container %s is visible here",
+		record->container);
+}
+
 static void on_late(uv_timer_t *timer)
 {
 	struct test *test = timer->data;
@@ -141,8 +156,9 @@ static void on_late(uv_timer_t *timer)
 			  unmatched);
 	give_up(test,
 		arena_printf(test->round_arena,
-			"it held %d connection%s to the server, and not the %ld it was to hold%s",
-			held, plural_s(held), test->wanted.ready, others));
+			"it held %d connection%s to the server, and not the %ld it was to hold%s%s",
+			held, plural_s(held), test->wanted.ready, others,
+			describe_missing_container(test)));
 }
 
 static bool is_ready(const struct test *test)
@@ -286,7 +302,9 @@ static void begin_round(struct test *test)
 	test->round++;
 	test->round_arena = arena_new();
 	test->began_at = instant_monotonic();
-	int r = command_start(test->app->options.command, &test->child);
+	char *const *argv =
+		test->engine ? engine_run_begin(test->engine) : test->app->options.command;
+	int r = command_start(argv, &test->child);
 	if (r < 0) {
 		fprintf(stderr, "dbtop: --shutdown-test: %s: %s\n",
 			shutdown_results_program(test->results), strerror(-r));
@@ -299,6 +317,7 @@ static void begin_round(struct test *test)
 		.pid = test->child.pid,
 		.start_ticks = test->child.start_ticks,
 		.own = true,
+		.container_file = test->engine ? engine_run_id_file(test->engine) : NULL,
 		.alone = test->wanted.alone,
 		.signal_number = test->wanted.signal_number,
 		.timeout = test->wanted.timeout,
@@ -417,6 +436,7 @@ static void close_test(void *data)
 		end_round(test);
 	cleaning_free(test->cleaning);
 	shutdown_results_free(test->results);
+	engine_run_free(test->engine);
 }
 
 int shutdown_test_run(struct app *app)
@@ -440,6 +460,7 @@ int shutdown_test_run(struct app *app)
 	test.results = shutdown_results_new(&app->options, &test.wanted);
 	if (!test.results)
 		return EXIT_USAGE;
+	test.engine = engine_run_new(app->options.command);
 	test.run = run_open(app, &options);
 	open_test(&test);
 	return run_to_end(test.run, close_test);

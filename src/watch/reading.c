@@ -1,6 +1,8 @@
 /* Puts what a sample or an assessment shows into the watch's record. */
 #include "watch/reading.h"
 
+#include <stdio.h>
+
 #include "analyze/session_owner.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -23,6 +25,8 @@ struct pending_signal reading_processes(struct watch *watch, const struct follow
 	struct shutdown_record *record = &watch->record;
 	size_t before = record->n_processes;
 	struct pending_signal pending = record_processes(record, sample);
+	snprintf(record->container, sizeof(record->container), "%.12s", sample->container);
+	record->container_seen = sample->container_seen;
 	for (size_t i = before; i < record->n_processes; i++)
 		held_add_process(watch->held, &record->processes[i]);
 	return pending;

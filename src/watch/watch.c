@@ -156,6 +156,8 @@ static void make_follow(struct watch *watch, uv_loop_t *loop)
 	follow_process(watch->follow, options->pid, options->start_ticks);
 	if (options->own)
 		follow_children_of(watch->follow, getpid());
+	if (options->container_file)
+		follow_container(watch->follow, options->container_file, options->start_ticks);
 	questions_set_ports(watch->target, watch->follow);
 	follow_set_interval(watch->follow, options->own ? READY_PACE : ARMED_PACE);
 	follow_now(watch->follow);

@@ -1,5 +1,5 @@
 /* Real containers, by podman and runc: an application in one, and `podman run` as the command of a
- * shutdown test.
+ * shutdown test, without and with a daemon.
  *
  * Their storage is a folder of the test's own, where a user's podman without root has it: podman's
  * own storage and configuration are not touched. The image is empty; the programs are the
@@ -18,7 +18,8 @@
 #define WAIT_MS 120000
 
 static char *podman; /* with its options */
-static char *run;    /* "podman run", what is mounted, and the image */
+static char *mounts; /* options of "podman run" */
+static char *run;    /* "podman run" with them */
 static char *home;   /* "HOME=FOLDER" */
 
 static void shell(const char *script)
@@ -52,13 +53,14 @@ static void set_up(void)
 			    "--tmpdir %s/podman --runtime runc --cgroup-manager cgroupfs "
 			    "--storage-driver vfs --events-backend none",
 		folder, folder, folder);
-	run = mem_printf("%s run --rm --network none --ulimit nofile=1024:1024 "
-			 "--ulimit nproc=4096:4096 --env PGPASSWORD --volume /usr:/usr:ro "
-			 "--volume /bin:/bin:ro --volume /lib:/lib:ro --volume /lib64:/lib64:ro "
-			 "--volume /etc:/etc:ro --volume %s:%s:ro --volume %s:%s:ro "
-			 "--volume %s:%s",
-		podman, clients, clients, dying, dying, private_server_folder(server),
+	mounts = mem_printf("--rm --network none --ulimit nofile=1024:1024 "
+			    "--ulimit nproc=4096:4096 --env PGPASSWORD --volume /usr:/usr:ro "
+			    "--volume /bin:/bin:ro --volume /lib:/lib:ro --volume /lib64:/lib64:ro "
+			    "--volume /etc:/etc:ro --volume %s:%s:ro --volume %s:%s:ro "
+			    "--volume %s:%s",
+		clients, clients, dying, dying, private_server_folder(server),
 		private_server_folder(server));
+	run = mem_printf("%s run %s", podman, mounts);
 	CLEANUP(cleanup_free)
 	char *import = mem_printf("tar -c --files-from /dev/null | %s import - nothing", podman);
 	shell(import);
@@ -68,6 +70,7 @@ static void take_down(void)
 {
 	free(home);
 	free(podman);
+	free(mounts);
 	free(run);
 }
 
@@ -143,12 +146,77 @@ static void podman_run_gets_a_verdict(void **state)
 	}
 }
 
+static const char *socket_path;
+
+static bool is_served(void *data)
+{
+	(void)data;
+	return access(socket_path, F_OK) == 0;
+}
+
+/* The verdict on an engine's client as the command, as JSON; `more` is an option of its run. dbtop
+ * recognises the client only if that is the command itself: no shell. */
+static json_t *judge_client(const char *ready_timeout, const char *more)
+{
+	char *words[64] = { (char *)live_dbtop_path() };
+	size_t count = 1;
+	CLEANUP(cleanup_free)
+	char *line = mem_printf("--shutdown-test --json --ready 2 --signal INT --target leader "
+				"--timeout 60 --ready-timeout %s CONNINFO -- podman --remote --url "
+				"unix://%s run %s %s nothing %s CONNINFO closed",
+		ready_timeout, socket_path, more, mounts, DYING_PATH);
+	const char *conninfo = live_group_conninfo(LIVE_UNIX, NULL);
+	for (char *rest, *word = strtok_r(line, " ", &rest); word;
+		word = strtok_r(NULL, " ", &rest))
+		words[count++] = strcmp(word, "CONNINFO") == 0 ? (char *)conninfo : word;
+	assert_true(count < sizeof(words) / sizeof(words[0]));
+	CLEANUP(cleanup_free) char *password = mem_printf("PGPASSWORD=%s", live_password());
+	struct live_program *dbtop =
+		live_start(&(const struct live_program_options){ .argv = (const char *const *)words,
+			.env = (const char *const[]){ password, NULL } });
+	(void)live_finish(dbtop, WAIT_MS);
+	json_t *root = live_last_json(dbtop, NULL);
+	if (!root || !json_is_array(live_member(root, "timeline")))
+		fail_msg("%s", live_err(dbtop));
+	return root;
+}
+
+/* As with docker: the client asks a daemon, and the container is no descendant of the client. What
+ * tells its processes is the id that the engine writes for --cidfile. */
+static void a_container_of_a_daemon_is_followed(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *path = mem_printf("%s/podman.sock", live_folder());
+	CLEANUP(cleanup_free)
+	char *script = mem_printf("exec %s system service --time 0 unix://%s", podman, path);
+	socket_path = path;
+	struct live_program *service = live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "sh", "-c", script, NULL } });
+	if (!live_wait(is_served, NULL, WAIT_MS))
+		fail_msg("the service: %s", live_err(service));
+	json_t *root = judge_client("60", "--label daemon=yes");
+	const char *verdict = live_text(root, "verdict");
+	if (!verdict || strcmp(verdict, "pass") != 0 ||
+		json_integer_value(live_member(root, "connections_before")) != 2 ||
+		!strstr(live_text(json_array_get(live_member(root, "timeline"), 0), "text"),
+			"--cidfile"))
+		fail_msg("%s", live_text(root, "text"));
+	json_decref(root);
+	/* dbtop takes the label for the name of the file: no id comes, and so no verdict */
+	root = judge_client("1", "--label --cidfile=/nowhere/id");
+	if (strcmp(live_text(root, "verdict"), "none") != 0 ||
+		!strstr(live_text(root, "text"), "no container's id appeared in /nowhere/id"))
+		fail_msg("%s", live_text(root, "text"));
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* root's */
 		LIVE_TEST(a_container_is_named),
 		LIVE_TEST(podman_run_gets_a_verdict),
+		LIVE_TEST(a_container_of_a_daemon_is_followed),
 	};
 	return LIVE_GROUP("containers", tests, .set_up = set_up, .take_down = take_down,
 		.clean_up = remove_containers, .root_tests = sizeof(tests) / sizeof(tests[0]));
