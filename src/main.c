@@ -198,12 +198,10 @@ static size_t most_servers(const struct app *app)
 	return app->n_servers + (has_keys ? app->config->databases.count : 0);
 }
 
-static void start_workers(struct app *app)
+static void limit_workers(const struct app *app)
 {
-	char text[16];
 	size_t count = WORKERS + WORKERS_PER_SERVER * (most_servers(app) - 1);
-	snprintf(text, sizeof(text), "%zu", count < WORKERS_MAX ? count : WORKERS_MAX);
-	worker_start_threads(&app->loop, text);
+	worker_limit_threads(count < WORKERS_MAX ? count : WORKERS_MAX);
 }
 
 /* The usual limit of 1024 is too low for many servers; the hard one is not. */
@@ -226,7 +224,7 @@ static int start(struct app *app)
 	if (prepare(app) == 0) {
 		allow_descriptors(app);
 		uv_loop_init(&app->loop);
-		start_workers(app);
+		limit_workers(app);
 		status = run(app);
 		hangs = !close_loop(&app->loop);
 	}

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct written_line {
 	struct written_line *next;
@@ -95,20 +95,9 @@ static void *run(void *data)
 	return NULL;
 }
 
-/* Starts the thread with all signals blocked: the loop handles them. */
-static int start(struct writer *writer)
-{
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(&writer->thread, NULL, run, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 void writer_append(struct writer *writer, const char *text)
 {
-	int r = writer->started ? 0 : start(writer);
+	int r = writer->started ? 0 : thread_start(&writer->thread, run, writer);
 	writer->started |= r == 0;
 	pthread_mutex_lock(&writer->mutex);
 	if (r < 0 || writer->waiting >= WRITER_LINES_MAX) {

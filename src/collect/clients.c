@@ -1,4 +1,4 @@
-/* Runs scans, one after the other, on libuv's worker threads.
+/* Runs scans, one after the other, on worker threads.
  *
  * What a scan uses (sockets, owners, the block it fills) is the worker's while it runs.
  *
@@ -25,7 +25,7 @@
  * process that hangs again and again must not delay every scan. */
 #define RETRY_AFTER 12
 
-/* The maximum number of scans that may hang: each occupies one of libuv's threads. */
+/* The maximum number of scans that may hang: each occupies a thread. */
 #define MOST_STUCK 4
 
 /* What a scan uses. The next scan reuses it. */

@@ -1,4 +1,4 @@
-/* Takes samples, one after the other, on libuv's worker threads.
+/* Takes samples, one after the other, on worker threads.
  *
  * As in clients.c, the worker owns what a scan uses while the scan runs, and the loop owns it
  * between two scans. The loop stores requests; the next scan takes them over when it begins. */

@@ -17,7 +17,7 @@
 #include "loop/worker.h"
 #include "proc/inspect.h"
 
-/* The most inspections that may hang: each takes one of libuv's threads. */
+/* The most inspections that may hang: each takes a thread. */
 #define MOST_STUCK 4
 
 struct inspection {
@@ -169,7 +169,7 @@ static void abandon(struct inspector *inspector)
 	atomic_store(&inspection->progress.stop, true);
 	inspector->stuck[inspector->n_stuck++] =
 		(struct stuck_inspection){ inspection, pid, find_start(&inspector->request, pid) };
-	/* it has not begun when all of libuv's threads are taken */
+	/* it has not begun when all threads are taken */
 	worker_cancel(inspection->worker);
 	if (pid && inspector->n_stuck < MOST_STUCK)
 		start(inspector);

@@ -1,4 +1,4 @@
-/* Inspects processes (proc/inspect) on libuv's worker threads, and goes on without a process that
+/* Inspects processes (proc/inspect) on worker threads, and goes on without a process that
  * hangs in the kernel. */
 #ifndef COLLECT_INSPECTOR_H
 #define COLLECT_INSPECTOR_H

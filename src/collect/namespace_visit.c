@@ -1,28 +1,16 @@
 #include "collect/namespace_visit.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stddef.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "proc/procfs.h"
 
-/* Faults stay unblocked: their handler, which restores the terminal, must run in the thread of the
- * fault. */
 void namespace_visit(void *(*run)(void *data), void *data)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	sigset_t blocked, before;
 	pthread_t thread;
-	sigfillset(&blocked);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		sigdelset(&blocked, faults[i]);
-	pthread_sigmask(SIG_SETMASK, &blocked, &before);
-	int error = pthread_create(&thread, NULL, run, data);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
+	if (thread_start(&thread, run, data) == 0)
 		pthread_join(thread, NULL);
 }
 

@@ -1,4 +1,4 @@
-/* libdbpool's stats pages: each scan reads all of them, on libuv's worker threads. Any process may
+/* libdbpool's stats pages: each scan reads all of them, on worker threads. Any process may
  * have written a page: errors in it are reported and cause no harm. */
 #ifndef COLLECT_PAGES_H
 #define COLLECT_PAGES_H

@@ -1,11 +1,12 @@
-/* Runs a job, which may block, on one of libuv's threads.
+/* Runs a job, which may block, on a thread.
  *
- * What the job uses belongs to the thread while it runs, and to the loop before and after. libuv
- * orders both, so no lock is needed. */
+ * What the job uses belongs to the thread while it runs, and to the loop before and after. Handing
+ * it over orders both, so no lock is needed. */
 #ifndef LOOP_WORKER_H
 #define LOOP_WORKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -42,8 +43,8 @@ void worker_cancel(struct worker *worker);
  * done. A job that has not begun is cancelled. NULL is allowed. */
 void worker_free(struct worker *worker);
 
-/* Starts libuv's threads, this many unless the environment has UV_THREADPOOL_SIZE: libuv reads that
- * once. The programs that we start do not inherit our number. */
-void worker_start_threads(uv_loop_t *loop, const char *count);
+/* A thread is started when a job finds none that is idle, but no more than this many, for all loops
+ * together: then a job waits. Never fewer than there are; 4 until this is called. */
+void worker_limit_threads(size_t most);
 
 #endif

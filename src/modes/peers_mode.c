@@ -21,7 +21,6 @@
 #include "collect/host_lines.h"
 #include "collect/pages.h"
 #include "loop/handle.h"
-#include "loop/worker.h"
 #include "model/peers.h"
 #include "modes/options.h"
 #include "modes/peers_answer.h"
@@ -287,7 +286,6 @@ int peers_mode_run(void)
 	}
 	struct peers_mode *mode = mem_alloc(sizeof(*mode));
 	uv_loop_init(&mode->loop);
-	worker_start_threads(&mode->loop, "4");
 	mode->procfs = procfs_new("/proc");
 	mode->input = mem_alloc(sizeof(*mode->input));
 	mode->input->data = mode;

@@ -3,13 +3,13 @@
 #include "session/dial.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "session/params.h"
 #include "session/password_command.h"
 #include "session/round.h"
@@ -108,22 +108,6 @@ static void on_async(uv_async_t *async)
 		finish(dial);
 }
 
-/* Blocks signals in the thread, so that those sent to the process go to the main thread. Faults
- * stay unblocked: their handler, which restores the terminal, must run in the thread of the
- * fault. */
-static int start_thread(struct dial *dial)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	sigset_t blocked, before;
-	sigfillset(&blocked);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		sigdelset(&blocked, faults[i]);
-	pthread_sigmask(SIG_SETMASK, &blocked, &before);
-	int r = pthread_create(&dial->thread, NULL, run, dial);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
-}
-
 struct dial *dial_start(uv_loop_t *loop, const struct params *params, unsigned seconds,
 	const struct dial_callbacks *callbacks)
 {
@@ -147,7 +131,7 @@ struct dial *dial_start_asking(uv_loop_t *loop, const struct params *params, uns
 	/* uv_async_init() fails only for a loop that is not initialized. */
 	(void)uv_async_init(loop, &dial->async, on_async);
 	dial->async.data = dial;
-	int r = start_thread(dial);
+	int r = thread_start(&dial->thread, run, dial);
 	dial->has_thread = r == 0;
 	if (r != 0) {
 		dial->round.error = mem_printf("no thread can be started: %s", strerror(r));

@@ -1,4 +1,4 @@
-/* loop/worker: jobs on libuv's threads, and what becomes of them when they are freed. */
+/* loop/worker: jobs on threads, and what becomes of them when they are freed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,6 +141,7 @@ static void a_job_that_has_not_begun_is_cancelled(void **state)
 	init(&busy, *state);
 	init(&waiting, *state);
 	init(&freed, *state);
+	worker_limit_threads(1);
 	worker_start(busy.worker);
 	sem_wait(&busy.begun);
 	worker_start(waiting.worker);
@@ -157,13 +158,26 @@ static void a_job_that_has_not_begun_is_cancelled(void **state)
 	worker_free(waiting.worker);
 	worker_free(busy.worker);
 	assert_int_equal(waiting.destroyed + busy.destroyed, 2);
+	worker_limit_threads(3);
 }
 
-static void the_threads_number_is_not_inherited(void **state)
+/* A job finds no idle thread, and gets another one. */
+static void jobs_run_side_by_side(void **state)
 {
-	worker_start_threads(*state, "1");
-	assert_null(getenv("UV_THREADPOOL_SIZE"));
+	struct job jobs[3];
+	for (int i = 0; i < 3; i++) {
+		init(&jobs[i], *state);
+		worker_start(jobs[i].worker);
+	}
+	for (int i = 0; i < 3; i++)
+		sem_wait(&jobs[i].begun);
+	for (int i = 0; i < 3; i++)
+		sem_post(&jobs[i].may_end);
 	uv_run(*state, UV_RUN_DEFAULT);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(jobs[i].dones, 1);
+		worker_free(jobs[i].worker);
+	}
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -171,14 +185,13 @@ static void the_threads_number_is_not_inherited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		/* first: libuv reads the number of its threads once */
-		TEST(the_threads_number_is_not_inherited),
 		TEST(a_job_runs_again_from_its_end),
 		TEST(a_running_job_keeps_its_data),
 		TEST(a_job_is_freed_in_its_end),
 		TEST(a_job_is_freed_as_it_starts_again),
 		TEST(a_job_that_has_not_begun_is_cancelled),
+		/* last: its threads stay */
+		TEST(jobs_run_side_by_side),
 	};
-	unsetenv("UV_THREADPOOL_SIZE");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
