@@ -46,8 +46,8 @@ struct proxy_watch {
 	char probe_name[40];
 	struct params params;
 	struct forwarder *forwarder;
-	struct health *health;
-	struct probe *probe; /* running or finished; NULL before the first */
+	struct health *health; /* NULL until it is asked first: libcurl starts slowly */
+	struct probe *probe;   /* running or finished; NULL before the first */
 	bool probing;
 	int64_t next_probe, next_health, scanned_at; /* monotonic */
 	struct proof proof;
@@ -171,6 +171,11 @@ static bool is_fresh(const struct proof *proof)
 	return proof->at >= 0 && instant_monotonic() - proof->at <= PROOF_LASTS;
 }
 
+static bool has_health(const struct proxy_watch *watch)
+{
+	return *watch->process && *watch->health_url;
+}
+
 static void add_health(const struct proxy_watch *watch, struct proxy *proxy)
 {
 	if (!watch->health || !watch->next_health)
@@ -218,7 +223,7 @@ static void complete(struct proxy_watch *watch, struct proxy *proxy)
 {
 	proxy->expected = watch->options.expected;
 	proxy->probe_name = arena_strdup(proxy->arena, watch->probe_name);
-	if (watch->health)
+	if (has_health(watch))
 		proxy->health_url = arena_strdup(proxy->arena, watch->health_url);
 	const char *why = why_unknown(watch);
 	if (proxy->status < PROXY_LISTENING) {
@@ -326,6 +331,16 @@ static void on_probe(void *data, const struct probe_result *result)
 	publish_again(watch);
 }
 
+static void ask_health(struct proxy_watch *watch, int64_t now)
+{
+	const struct health_callbacks callbacks = { .data = watch, .asked = on_health };
+	if (!watch->health)
+		watch->health = health_new(watch->loop, watch->health_url, &callbacks);
+	watch->next_health = now + HEALTH_EVERY;
+	if (watch->health)
+		health_ask(watch->health);
+}
+
 /* When it is due, asks what the kernel cannot show. */
 static void ask(struct proxy_watch *watch)
 {
@@ -333,10 +348,8 @@ static void ask(struct proxy_watch *watch)
 	int64_t now = instant_monotonic();
 	if (proxy->status < PROXY_LISTENING)
 		return;
-	if (watch->health && now >= watch->next_health) {
-		watch->next_health = now + HEALTH_EVERY;
-		health_ask(watch->health);
-	}
+	if (has_health(watch) && now >= watch->next_health)
+		ask_health(watch, now);
 	if (watch->probing || (watch->probe && probe_is_running(watch->probe)) ||
 		now < watch->next_probe || (proxy->our_path && proxy->status == PROXY_SERVING))
 		return;
@@ -398,9 +411,6 @@ struct proxy_watch *proxy_watch_new(uv_loop_t *loop, const struct proxy_options 
 	watch->forwarder = forwarder_new("/proc");
 	make_name(watch->probe_name, sizeof(watch->probe_name));
 	watch->proof.at = -1;
-	const struct health_callbacks health = { .data = watch, .asked = on_health };
-	if (*watch->process && *watch->health_url)
-		watch->health = health_new(loop, watch->health_url, &health);
 	return watch;
 }
 

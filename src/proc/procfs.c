@@ -48,7 +48,7 @@ struct procfs {
 	int root;
 	enum tree tree;
 	int64_t ticks_per_second;
-	int64_t boot_time; /* from /proc/stat */
+	int64_t boot_time; /* from /proc/stat; of our own tree the clocks know it */
 	struct arena *arena;
 	struct users *users;
 	struct map *skipped; /* keys mix pid and start time */
@@ -129,7 +129,8 @@ struct procfs *procfs_new(const char *root)
 	procfs->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	procfs->tree = read_tree(procfs->root);
 	procfs->ticks_per_second = sysconf(_SC_CLK_TCK);
-	procfs->boot_time = read_boot_time(procfs->root);
+	if (procfs->tree != TREE_OURS)
+		procfs->boot_time = read_boot_time(procfs->root);
 	procfs->arena = arena_new();
 	procfs->users = users_new();
 	procfs->skipped = map_new(procfs->arena, 0);
@@ -321,12 +322,14 @@ static int64_t clock_usec(clockid_t clock)
 	return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-/* btime has only whole seconds. If the tree is this machine's, which shows in its btime, the clocks
- * are more precise. Setting the wall clock changes btime, so it is read again then. */
+/* btime has only whole seconds. If the tree is this machine's, which may show only in its btime,
+ * the clocks are more precise. Setting the wall clock changes btime, so it is read again then. */
 static int64_t boot_time(const struct procfs *procfs)
 {
 	int64_t precise = instant_now() - clock_usec(CLOCK_BOOTTIME);
 	int64_t known = procfs->boot_time;
+	if (procfs->tree == TREE_OURS)
+		return precise;
 	if (llabs(precise - known) >= BOOT_TOLERANCE)
 		known = read_boot_time(procfs->root);
 	if (known == INSTANT_UNKNOWN)
