@@ -109,11 +109,21 @@ struct connection {
 	enum client_end end;
 	enum matched_by matched_by; /* MATCHED_NONE without a process */
 	uint32_t process;           /* index into the assessment's processes, or NO_PROCESS */
-	uint32_t owner; /* likewise: the process that holds the client end itself. That is a pooler
-			    or a proxy where `process` is the application behind it */
-	bool seen_here; /* its client end was seen in this namespace, now or before */
+	uint32_t owner;  /* likewise: the process that holds the client end itself. That is a pooler
+			     or a proxy where `process` is the application behind it */
+	bool seen_here;  /* its client end was seen in this namespace, now or before */
+	bool scanned;    /* the sockets were dumped after first_seen */
+	bool listening;  /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
+	bool backing_up; /* the start of a base backup was seen, and its end not */
+	bool proxied;    /* the local proxy is in between, and holds the client end */
+	bool unsettled;  /* presumed leaked, but what would protect it could not be read */
+	bool pool_unseen;     /* by its name a pool's, whose stats page is not among those read */
+	bool in_scope;        /* selected by --app: shown, and may be ended */
+	bool slot_certain;    /* the kernel confirms the slot's page. Otherwise the page may protect
+				 the session, but cannot make it leaked */
+	bool declared_gone;   /* the slot's process is dead, and only its page tells
+			       * about the client */
 	int64_t first_seen;   /* our wall clock, when the query that first showed it was sent */
-	bool scanned;         /* the sockets were dumped after first_seen */
 	int64_t missed_at;    /* the first dump without an end that was seen here before, if nothing
 				 else explains it; else INSTANT_UNKNOWN */
 	int64_t hidden_since; /* the first of the consecutive dumps that did not show who holds its
@@ -122,14 +132,12 @@ struct connection {
 		end_network; /* the network namespace in which its end was seen last; 0: not seen */
 	struct endpoint end_local, end_remote; /* the client's end as the client has it, if that is
 						  translated on its way; else AF_UNSPEC */
-	uint32_t end_inode; /* the inode of the client end's socket, which a process has open; 0:
-			       not seen */
 	int64_t client_awaited_since; /* server clock: since when it is active but waits for its
 					 client, as far as was seen; else INSTANT_UNKNOWN */
 	int64_t waits_for_client; /* µs of that, if longer than the limit of transactions; else −1
 				   */
-	bool listening;  /* a LISTEN was seen, and since then no UNLISTEN * or DISCARD ALL */
-	bool backing_up; /* the start of a base backup was seen, and its end not */
+	uint32_t end_inode; /* the inode of the client end's socket, which a process has open; 0:
+			       not seen */
 	int shared_by; /* how many processes have the socket of its client end open; 0: not known */
 	int32_t forwarder;  /* the pid of the forwarder that holds its client end, if `process` is
 			       behind that; 0 */
@@ -137,23 +145,15 @@ struct connection {
 	/* The processes behind its forwarder that it may belong to. */
 	const struct far_process *may_be;
 	size_t n_may_be;
-	bool proxied;         /* the local proxy is in between, and holds the client end */
-	bool unsettled;       /* presumed leaked, but what would protect it could not be read */
 	uint64_t host_run;    /* the run of a host's agent that showed its end as held; 0: none */
 	uint64_t host_missed; /* the first answer of that run without the end; 0: none */
 	int64_t polled_first; /* monotonic: when the first rows that have it were asked for; only
 				 set where hosts are asked */
-	bool pool_unseen;     /* by its name a pool's, whose stats page is not among those read */
-	bool in_scope;        /* selected by --app: shown, and may be ended */
 
 	/* Its pool: of libdbpool if slot is set, of PgBouncer if bouncer_server is set. NULL: none,
 	 * or not certain. */
 	const struct pool *pool;
 	const struct pool_slot *slot;
-	bool slot_certain;    /* the kernel confirms the slot's page. Otherwise the page may protect
-				 the session, but cannot make it leaked */
-	bool declared_gone;   /* the slot's process is dead, and only its page tells
-			       * about the client */
 	const char *evidence; /* one line shown beside the verdict; NULL if there is none */
 	const struct bouncer_server *bouncer_server; /* set if PgBouncer is the backend's client */
 	/* the client that PgBouncer served when the row was taken */
