@@ -146,10 +146,8 @@ struct peers {
 	int64_t scanned_at;         /* our wall clock before /proc/PID/fd was read */
 	bool tcp_known;             /* false: the dump failed, and its rows mean nothing */
 	bool unix_known;
-	bool other_namespaces; /* this machine forwards packets, or has other network namespaces:
-				  sockets that we cannot see may use a local address, too */
-	int n_refused;         /* processes whose descriptors we may not read */
-	uint64_t network_id;   /* the inode of our own network namespace; 0 when not known */
+	int n_refused;       /* processes whose descriptors we may not read */
+	uint64_t network_id; /* the inode of our own network namespace; 0 when not known */
 	struct peers_network *networks; /* the others */
 	size_t n_networks;
 	struct peers_nat *nat;

@@ -16,21 +16,12 @@
 
 struct descriptor_walk {
 	const struct map *wanted;
-	char own_namespace[64]; /* "" if unknown */
 	struct descriptors_owner *owners;
 	size_t n_owners, owners_room;
 	struct descriptors_process *processes;
 	size_t n_processes, processes_room;
 	int n_refused;
-	bool other_network_namespaces;
 };
-
-/* Reads a symbolic link; the text is "" if it cannot be read. */
-static void read_link(int folder, const char *path, char *text, size_t size)
-{
-	ssize_t length = readlinkat(folder, path, text, size - 1);
-	text[length < 0 ? 0 : length] = '\0';
-}
 
 static void add_owner(struct descriptor_walk *walk, uint32_t inode)
 {
@@ -75,17 +66,6 @@ static void note_refusal(struct descriptor_walk *walk, int root, int32_t pid)
 		walk->n_refused++;
 }
 
-static void compare_namespace(struct descriptor_walk *walk, int root, int32_t pid)
-{
-	char path[32], namespace[sizeof(walk->own_namespace)];
-	if (walk->other_network_namespaces || !walk->own_namespace[0])
-		return;
-	snprintf(path, sizeof(path), "%" PRId32 "/ns/net", pid);
-	read_link(root, path, namespace, sizeof(namespace));
-	if (namespace[0] && strcmp(namespace, walk->own_namespace) != 0)
-		walk->other_network_namespaces = true;
-}
-
 static void walk_process(struct descriptor_walk *walk, int root, int32_t pid)
 {
 	char path[32];
@@ -95,7 +75,6 @@ static void walk_process(struct descriptor_walk *walk, int root, int32_t pid)
 		walk_descriptors(walk, pid, folder);
 	else if (errno == EACCES || errno == EPERM)
 		note_refusal(walk, root, pid);
-	compare_namespace(walk, root, pid);
 }
 
 static int compare_owners(const void *a, const void *b, void *processes)
@@ -130,7 +109,6 @@ static void hand_over(
 		.processes = arena_array(arena, walk->n_processes, sizeof(*walk->processes)),
 		.n_processes = walk->n_processes,
 		.n_refused = walk->n_refused,
-		.other_network_namespaces = walk->other_network_namespaces,
 	};
 	if (!walk->n_owners)
 		return;
@@ -148,7 +126,6 @@ int descriptors_scan(
 	CLEANUP(cleanup_dir) DIR *processes = procfs_open_folder(root, ".");
 	if (!processes)
 		return -errno;
-	read_link(root, "self/ns/net", walk.own_namespace, sizeof(walk.own_namespace));
 	for (int32_t pid; (pid = procfs_next_pid(processes));)
 		walk_process(&walk, root, pid);
 	hand_over(&walk, arena, ret);

@@ -28,7 +28,6 @@ struct descriptors_scan {
 	struct descriptors_process *processes; /* those that hold a wanted socket */
 	size_t n_processes;
 	int n_refused; /* processes whose descriptors we may not read, without kernel threads */
-	bool other_network_namespaces; /* a process is in another network namespace */
 };
 
 /* Walks the tree at root (a descriptor of /proc) for the socket inodes that are keys in wanted. The

@@ -49,7 +49,6 @@ struct generation {
 	size_t n_processes, n_holdings;
 	int64_t scanned_at; /* our wall clock */
 	int n_refused;
-	bool other_network_namespaces;
 };
 
 struct owners {
@@ -207,7 +206,6 @@ static void walk(struct owners *owners, const struct owners_wanted *wanted, size
 	list_processes(owners, &scan, &next);
 	list_holdings(&scan, &next);
 	next.n_refused = scan.n_refused;
-	next.other_network_namespaces = scan.other_network_namespaces;
 	arena_free(owners->generation.arena);
 	owners->generation = next;
 }
@@ -339,8 +337,6 @@ void owners_find(struct owners *owners, const struct owners_wanted *wanted, size
 	publish_owners(owners, peers);
 	peers->scanned_at = owners->generation.scanned_at;
 	peers->n_refused = owners->generation.n_refused;
-	peers->other_namespaces = owners->generation.other_network_namespaces ||
-		procfs_forwards_packets(owners->procfs);
 	peers->backend_started_at = backend_started_at(owners, peers->target.backend_pid);
 	peers->backend_in_network = peers->backend_started_at != INSTANT_UNKNOWN &&
 		procfs_shares_network(owners->procfs, peers->target.backend_pid);

@@ -35,8 +35,8 @@ struct owners *owners_new(const char *proc_root) __attribute__((returns_nonnull)
 void owners_free(struct owners *owners);
 
 /* Fills in the peers block's facts about processes: processes, owners, scanned_at, n_refused,
- * other_namespaces, backend_started_at, backend_in_network (of its target's backend). `fresh`
- * always walks. `now` is the monotonic clock. */
+ * backend_started_at, backend_in_network (of its target's backend). `fresh` always walks. `now` is
+ * the monotonic clock. */
 void owners_find(struct owners *owners, const struct owners_wanted *wanted, size_t n_wanted,
 	bool fresh, int64_t now, struct peers *peers);
 

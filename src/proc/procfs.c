@@ -456,12 +456,6 @@ int procfs_describe(struct procfs *procfs, struct arena *arena, int32_t pid, str
 	return 0;
 }
 
-static bool is_set(const struct procfs *procfs, const char *path)
-{
-	char text[16];
-	return read_file(procfs->root, path, text, sizeof(text)) > 0 && atoi(text) != 0;
-}
-
 uint64_t procfs_namespace(int folder, const char *path)
 {
 	char text[64];
@@ -481,10 +475,4 @@ bool procfs_shares_network(const struct procfs *procfs, int32_t pid)
 	return fstatat(procfs->root, "self/net/tcp", &own, 0) == 0 &&
 		fstatat(procfs->root, path, &other, 0) == 0 && own.st_ino == other.st_ino &&
 		own.st_dev == other.st_dev;
-}
-
-bool procfs_forwards_packets(const struct procfs *procfs)
-{
-	return is_set(procfs, "sys/net/ipv4/ip_forward") ||
-		is_set(procfs, "sys/net/ipv6/conf/all/forwarding");
 }

@@ -120,8 +120,4 @@ uint64_t procfs_namespace(int folder, const char *path);
 /* True if the process is in our network namespace; false if that is not known. */
 bool procfs_shares_network(const struct procfs *procfs, int32_t pid);
 
-/* Whether this machine forwards packets between networks (net.ipv4.ip_forward,
- * net.ipv6.conf.all.forwarding). */
-bool procfs_forwards_packets(const struct procfs *procfs);
-
 #endif

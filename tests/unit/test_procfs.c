@@ -424,29 +424,10 @@ static void missing_tree_is_an_error(void **state)
 	assert_true(procfs_stat(procfs, 1, &stat) < 0);
 	assert_true(procfs_describe(procfs, *state, 1, &p, &stat) < 0);
 	assert_false(procfs_exists(procfs, 1));
-	assert_false(procfs_forwards_packets(procfs));
 	assert_int_equal(procfs_started_at(procfs, 1), INSTANT_UNKNOWN);
 	struct descriptors_scan scan;
 	assert_true(descriptors_scan(procfs_root(procfs), map_new(*state, 0), *state, &scan) < 0);
 	procfs_free(procfs);
-}
-
-static void forwarding_of_either_family_counts(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *tree;
-		bool forwards;
-	} cases[] = {
-		{ TREE, false },
-		{ "tests/data/proc-forwarding", true },
-		{ "tests/data/proc-namespaces", false },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct procfs *procfs = procfs_new(cases[i].tree);
-		assert_int_equal(procfs_forwards_packets(procfs), cases[i].forwards);
-		procfs_free(procfs);
-	}
 }
 
 static struct descriptors_scan scan_tree(
@@ -486,19 +467,6 @@ static void scan_finds_owners_sorted(void **state)
 	}
 	assert_int_equal(scan.n_processes, 4);
 	assert_int_equal(scan.n_refused, 0);
-	assert_false(scan.other_network_namespaces);
-}
-
-static void scan_sees_other_network_namespaces(void **state)
-{
-	static const uint32_t wanted[] = { 7001 };
-	struct descriptors_scan scan = scan_tree(*state, "tests/data/proc-namespaces", wanted, 1);
-	assert_true(scan.other_network_namespaces);
-	assert_int_equal(scan.n_owners, 1);
-	assert_int_equal(scan.processes[0].pid, 301);
-	scan = scan_tree(*state, TREE, NULL, 0);
-	assert_false(scan.other_network_namespaces);
-	assert_int_equal(scan.n_owners, 0);
 }
 
 static void namespaces_are_listed_once(void **state)
@@ -541,9 +509,7 @@ int main(void)
 		TEST(missing_tree_is_an_error),
 		TEST(a_time_of_boot_that_moves_is_followed),
 		TEST(numbers_that_cannot_be_are_unknown),
-		TEST(forwarding_of_either_family_counts),
 		TEST(scan_finds_owners_sorted),
-		TEST(scan_sees_other_network_namespaces),
 		TEST(namespaces_are_listed_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
