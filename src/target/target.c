@@ -130,12 +130,7 @@ static void on_pooler_ready(void *data)
 	(void)begin_round(data);
 }
 
-static void on_proxy(void *data)
-{
-	target_assess(data);
-}
-
-static void on_pooler_changed(void *data)
+static void on_news(void *data)
 {
 	target_assess(data);
 }
@@ -152,11 +147,6 @@ static void on_hosts(void *data, bool is_news)
 	refresh_until_complete(target);
 }
 
-static void on_locks(void *data)
-{
-	target_assess(data);
-}
-
 static void on_peers(void *data)
 {
 	struct target *target = data;
@@ -167,7 +157,8 @@ static void on_peers(void *data)
 	exits_follow(target->exits, clients_latest(target->clients));
 	if (!target->assessment->activity && wants_complete(target))
 		(void)begin_round(target);
-	/* What this scan proves is known with the next rows: those of a long interval come late. */
+	/* What the scan proves counts with the next rows, which come late if the interval is long.
+	 */
 	if (is_first && !target->options.scan_on_demand)
 		(void)begin_round(target);
 	refresh_until_complete(target);
@@ -227,14 +218,14 @@ static void open_server(struct target *target)
 		.published = on_activity,
 	};
 	target->backends = backends_new(target->session, &backends);
-	const struct locks_options locks = { .data = target, .published = on_locks };
+	const struct locks_options locks = { .data = target, .published = on_news };
 	target->locks = locks_new(target->session, &locks);
 	target->ends = ends_watch_new(target->session);
 	const struct poolers_callbacks poolers = {
 		.data = target,
 		.ready = on_pooler_ready,
 		.answered = on_poolers_answered,
-		.changed = on_pooler_changed,
+		.changed = on_news,
 	};
 	target->poolers = poolers_new(
 		target->loop, target->options.consoles, target->options.n_consoles, &poolers);
@@ -251,7 +242,7 @@ static void open_proxy(struct target *target)
 		.expected = wanted->port || wanted->start.count,
 		.params = target->options.params,
 		.data = target,
-		.published = on_proxy,
+		.published = on_news,
 	};
 	target->proxy = proxy_watch_new(target->loop, &proxy);
 }
