@@ -370,19 +370,6 @@ static void draw_position(const struct frame *frame, const struct overview *over
 	grid_put_right(frame->grid, 0, y, frame->grid->width - 2, text, STYLE_DIM);
 }
 
-static void draw_bottom(const struct frame *frame, int y)
-{
-	const struct ui_state *ui = frame->ui;
-	if (ui_top(ui) != &overview_view)
-		return;
-	if (ui->filter_editing)
-		keybar_draw_filter(frame, y);
-	else if (ui->notice)
-		grid_put(frame->grid, 1, y, frame->grid->width - 2, ui->notice, ui->notice_style);
-	else
-		keybar_draw(frame, 1, y, frame->grid->width - 2, 0);
-}
-
 static void draw_nothing(const struct frame *frame, const struct overview *overview, int y)
 {
 	int width = frame->grid->width - GUTTER - 1;
@@ -403,7 +390,7 @@ static void draw(const struct frame *frame)
 	frame->shown->dialog_lines = overview->n_list;
 	draw_title(frame, overview, y++);
 	if (shape.keys || frame->ui->filter_editing || frame->ui->notice)
-		draw_bottom(frame, --end);
+		keybar_draw_line(frame, &overview_view, --end, 0);
 	if (shape.rules) {
 		draw_rule(frame, y);
 		draw_filter_state(frame, overview, y++);

@@ -144,19 +144,6 @@ static void draw_table(const struct frame *frame, bool heading, int y, int lines
 			frame->grid, (struct rect){ 0, y, frame->grid->width, lines }, STYLE_DIM);
 }
 
-static void draw_bottom(const struct frame *frame, int y)
-{
-	const struct ui_state *ui = frame->ui;
-	if (ui_top(ui))
-		return;
-	if (ui->filter_editing)
-		keybar_draw_filter(frame, y);
-	else if (ui->notice)
-		grid_put(frame->grid, 1, y, frame->grid->width - 2, ui->notice, ui->notice_style);
-	else
-		keybar_draw(frame, 1, y, frame->grid->width - 2, frame->assessment->n_leaked);
-}
-
 static void draw_main(const struct frame *frame, const struct shape *shape)
 {
 	struct grid *grid = frame->grid;
@@ -170,7 +157,7 @@ static void draw_main(const struct frame *frame, const struct shape *shape)
 		header_draw_line(frame, y++);
 	}
 	if (shape->keys || frame->ui->filter_editing)
-		draw_bottom(frame, --end);
+		keybar_draw_line(frame, NULL, --end, frame->assessment->n_leaked);
 	if (shape->closing_rule) {
 		draw_rule(grid, --end);
 		draw_tour(frame, end);

@@ -164,7 +164,7 @@ int keybar_draw(const struct frame *frame, int x, int y, int width, size_t count
 	return at > x ? at - x - bar.gap : 0;
 }
 
-void keybar_draw_filter(const struct frame *frame, int y)
+static void draw_filter(const struct frame *frame, int y)
 {
 	static const char hint[] = "Enter keeps it   Esc shows all";
 	struct grid *grid = frame->grid;
@@ -179,4 +179,18 @@ void keybar_draw_filter(const struct frame *frame, int y)
 	/* Cuts at the left: the cursor is at the end. */
 	int x = 3 + grid_put_tail(grid, 3, y, right - 4, frame->ui->filter.text, STYLE_STRONG);
 	grid_char(grid, x, y, U'▏', STYLE_KEY);
+}
+
+void keybar_draw_line(const struct frame *frame, const struct view *view, int y, size_t count)
+{
+	const struct ui_state *ui = frame->ui;
+	int width = frame->grid->width - 2;
+	if (ui_top(ui) != view)
+		return;
+	if (ui->filter_editing)
+		draw_filter(frame, y);
+	else if (ui->notice)
+		grid_put(frame->grid, 1, y, width, ui->notice, ui->notice_style);
+	else
+		keybar_draw(frame, 1, y, width, count);
 }

@@ -14,7 +14,8 @@ int keybar_draw(const struct frame *frame, int x, int y, int width, size_t count
 /* The width of the keys with all their labels. */
 int keybar_width(const struct frame *frame, size_t count);
 
-/* Draws the filter that is being typed. */
-void keybar_draw_filter(const struct frame *frame, int y);
+/* Draws the bottom line of a whole screen, unless another view is on top: the filter that is being
+ * typed, the notice, or the keys. `view` is NULL for the table. */
+void keybar_draw_line(const struct frame *frame, const struct view *view, int y, size_t count);
 
 #endif
