@@ -317,6 +317,7 @@ static void a_hosts_page_claims_what_its_process_holds(void **state)
 		int32_t pid, backend;
 		uint32_t uid;
 		bool not_held, is_joined;
+		const char *server;
 	} cases[] = {
 		{ "its own", "a", 77, APP, 0, .is_joined = true },
 		{ "of a user's process", "a", 77, APP, 7, .is_joined = false },
@@ -324,6 +325,7 @@ static void a_hosts_page_claims_what_its_process_holds(void **state)
 		{ "of another host", "b", 77, APP, 0, .is_joined = false },
 		{ "not held", "a", 77, APP, 0, .not_held = true, .is_joined = false },
 		{ "a session of this machine", "a", 77, OWN_PID, 0, .is_joined = false },
+		{ "by a name of that machine", "a", 77, 0, 0, .server = "127.0.0.1:6000/app" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct story story = { cases[i].name,
@@ -343,7 +345,7 @@ static void a_hosts_page_claims_what_its_process_holds(void **state)
 			.uid = cases[i].uid,
 			.owner_visible = true,
 			.process = &ends->processes[0],
-			.server = "127.0.0.1:5432/app",
+			.server = cases[i].server ? cases[i].server : "127.0.0.1:5432/app",
 			.read_at = T0,
 			.slots = &slot,
 			.n_slots = 1 };
@@ -356,6 +358,7 @@ static void a_hosts_page_claims_what_its_process_holds(void **state)
 		if ((app->slot != NULL) != cases[i].is_joined ||
 			assessment->connections[0].slot != NULL)
 			fail_msg("%s: %s", cases[i].name, app->slot ? "joined" : "not joined");
+		assert_false(assessment->pools[0].elsewhere && cases[i].server);
 		if (app->slot)
 			assert_string_equal(
 				assessment->processes[app->pool->process].process.host, "a");
