@@ -182,7 +182,7 @@ struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
 	} else if (!is_over(&facts)) {
 		verdict.sentence = shutdown_words_progress(&facts);
 	} else if (record->collecting) {
-		verdict.sentence = "it is over: what is left is looked at";
+		verdict.sentence = "it has ended: checking what it left behind";
 	} else if (!facts.before && !facts.running && !facts.after && !has_lost_writes(&facts)) {
 		verdict.drained = -1;
 		verdict.sentence = shutdown_words_no_connection(&facts);

@@ -259,8 +259,8 @@ static void add_hosts(
 		int length = snprintf(text + at, left, "%sssh -t %s dbtop --emergency",
 			i ? "; " : ": ", hosts[i].name);
 		if ((size_t)length + MORE_HOSTS_MAX >= left) {
-			snprintf(text + at, left, "%sand on %zu more hosts", i ? "; " : ", ",
-				n_hosts - i);
+			snprintf(text + at, left, "%sand on %zu more host%s", i ? "; " : ", ",
+				n_hosts - i, plural_s((int64_t)(n_hosts - i)));
 			return;
 		}
 		at += (size_t)length;
