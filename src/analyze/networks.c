@@ -218,7 +218,8 @@ bool networks_is_to_server(
 {
 	const struct peers_target *target = &networks->peers->target;
 	bool loopback = endpoint_is_loopback(&socket->remote);
-	/* our own way to the server; it itself may be at the same address, behind a forwarder */
+	/* our own way to the server; behind a forwarder, the server itself may have the same
+	 * address and another port */
 	if (socket->remote.port == target->port &&
 		endpoint_same_address(&socket->remote, &target->server) &&
 		(network == NETWORK_OWN || !loopback))

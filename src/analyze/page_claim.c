@@ -271,8 +271,8 @@ static bool was_of_page(const struct page_claims *claims, const struct connectio
 	return owner ? pool_page_is_of(page, owner) : named;
 }
 
-/* A page of another machine is believed of sessions that its own process holds, as the dbtop there
- * says; of no other. */
+/* A page of another machine is believed only about the sessions that its own process holds, as the
+ * dbtop there says. */
 static enum page_claim judge_host(const struct page_claims *claims,
 	const struct connection *connection, const struct pool_page *page)
 {

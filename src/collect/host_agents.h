@@ -38,8 +38,8 @@ struct host_asker_callbacks {
 /* Never NULL, but useless when there are too many askers: then no host can be asked. */
 struct host_asker *host_asker_new(struct host_agents *agents,
 	const struct host_asker_callbacks *callbacks) __attribute__((returns_nonnull));
-/* An answer that is on the way would be one that nobody asked for: free all askers in one turn of
- * the loop, with the agents. NULL is allowed. */
+/* Free all askers and the agents in one turn of the loop: an answer that arrived after its asker
+ * was freed would count as one that was not asked for. NULL is allowed. */
 void host_asker_free(struct host_asker *asker);
 
 /* What a host is asked. */

@@ -15,7 +15,7 @@
 /* As on a page. */
 #define SLOTS_MOST 256
 
-/* Larger durations and numbers are none: sums of two must not overflow. */
+/* Larger numbers and durations are refused, so that the sum of two cannot overflow. */
 #define NUMBER_MOST (INT64_C(1) << 60)
 
 enum kind {
@@ -332,7 +332,7 @@ static void read_row(struct reading *reading, const json_t *object, struct host_
 		read_page(reading, object, &row->page);
 }
 
-/* The other machine's clock may be wrong: ages count. */
+/* The other machine's clock may be wrong: instants are moved by the difference of the clocks. */
 bool host_pages_read(struct arena *arena, const json_t *answer, struct host_pages *ret_pages)
 {
 	const json_t *list = json_object_get(answer, "pages");

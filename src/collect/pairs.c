@@ -86,7 +86,7 @@ void pairs_dump(struct pairs *pairs)
 	pairs->relays = relays_new(pairs->arena, pairs->proc_root);
 }
 
-/* What no call of pairs_find() has seen has ended, or its forwarder has. */
+/* A pair that no call of pairs_find() has seen has ended, or its forwarder has. */
 static void forget(struct pairs *pairs)
 {
 	size_t kept = 0;

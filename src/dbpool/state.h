@@ -42,8 +42,8 @@ enum slot_state {
 	SLOT_STATES,
 };
 
-/* What two processors write at the same time is in different cache lines: fetching a line from
- * another processor takes longer than a whole acquisition without that. */
+/* Fields that two processors write at the same time are in different cache lines: moving a line
+ * from one processor to another takes longer than the rest of an acquisition. */
 #define CACHE_LINE 64
 
 struct link_slot {

@@ -22,9 +22,9 @@ enum blindness {
 	BLIND_CONNECTION, /* not connected, or the last answer is overdue */
 	BLIND_POLL,       /* connected, but the last poll failed, or none was answered yet */
 	BLIND_HIDDEN,     /* sessions in scope are hidden from our role */
-	BLIND_UNSETTLED,  /* sessions are leaked by their age, and what would settle it could not be
-			     looked at: whether their clients are gone, where more certainty is
-			     asked for; or what would protect them */
+	BLIND_UNSETTLED,  /* sessions are leaked by their age, but something that decides it could
+			     not be read: what may protect them; or, where more certainty is asked
+			     for, whether their clients are gone */
 };
 
 enum blindness findings_blindness(const struct assessment *assessment, enum certainty least);

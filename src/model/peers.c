@@ -54,8 +54,7 @@ struct process process_copy(struct arena *arena, const struct process *from)
 const struct socket_owner *peers_owners(
 	const struct peers *peers, uint32_t inode, size_t *ret_count)
 {
-	/* without a branch that depends on the data: such a search is mostly mispredicted branches
-	 */
+	/* No branch depends on the data: the processor would predict half of them wrongly. */
 	size_t low = 0;
 	for (size_t left = peers->n_owners; left > 0; left /= 2) {
 		size_t half = left - left / 2;

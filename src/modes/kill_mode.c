@@ -224,7 +224,7 @@ static void ask_once(struct kill_mode *mode)
 
 /* --- plans --- */
 
-/* Why there may be leaks that the plan does not know. */
+/* Says why there may be leaks that are not in the plan. */
 static void explain_blindness(const struct kill *kill)
 {
 	const struct source_state *activity = &get_assessment(kill)->sources[SOURCE_ACTIVITY];

@@ -183,7 +183,7 @@ static uint32_t number_of(struct peers_answer *state, const struct process *proc
 	return known->id;
 }
 
-/* Processes that no end names any more are forgotten. */
+/* Forgets the processes that no end names any more. */
 static void mark_used(struct peers_answer *state)
 {
 	struct arena *arena = arena_new();
@@ -311,7 +311,8 @@ static struct sent_page *find_sent(struct peers_answer *state, const struct pool
 	return sent;
 }
 
-/* One that has no room in the answer any more stays as it was sent, or is left out. */
+/* A page that does not fit into the answer stays as it was sent last; one that was never sent is
+ * left out. */
 static void add_page(struct peers_answer *state, const struct pool_page *page, size_t *room,
 	struct host_answer *answer)
 {

@@ -372,9 +372,9 @@ static void on_begun(void *data, size_t server)
 		fail_to_begin(test);
 }
 
-/* Until the signal, whose a session is that comes through a forwarder is known from scans alone:
- * the command's own sockets do not lead to the server. One scan may not show it, for instance
- * because a network namespace ended meanwhile. */
+/* A session that comes through a forwarder is matched with the command by scans alone: the
+ * command's own sockets do not lead to the server. One scan may miss it, for instance while a
+ * network namespace ends, so the scans go on until the signal is sent. */
 static void scan_before_signal(struct test *test)
 {
 	int64_t now = instant_monotonic();

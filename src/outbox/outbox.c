@@ -24,7 +24,7 @@ struct dboutbox {
 	struct dboutbox *next;
 };
 
-/* For the child of a fork: a list is the only way to it from there. */
+/* All open outboxes: the child of a fork finds them by this list alone. */
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct dboutbox *list;
 

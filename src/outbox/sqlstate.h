@@ -7,7 +7,7 @@ enum sqlstate_action {
 	SQLSTATE_RETRY,     /* it may succeed later, unchanged */
 	SQLSTATE_RECONNECT, /* the same, over another connection */
 	SQLSTATE_RETRY_FEW, /* retried five times, then rejected */
-	SQLSTATE_HOLD,      /* it succeeds when someone mends the database */
+	SQLSTATE_HOLD,      /* it succeeds once the database is repaired */
 };
 
 /* `sqlstate` has five characters; NULL or "" is a lost connection. */

@@ -83,7 +83,7 @@ static bool is_looked_through(json_t *root, void *data)
 		json_integer_value(live_member(row, "process.forwarder")) == live_pid(haproxy);
 }
 
-/* Whether haproxy itself is the process, and this one is among those that it may be. */
+/* Whether the row shows haproxy as its process, and the expected process as a possible one. */
 static bool may_be(json_t *root, void *data)
 {
 	const struct expected *expected = data;

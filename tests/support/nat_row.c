@@ -43,7 +43,7 @@ static void add_address(struct nat_row *row, int type, const char *address)
 	bool is_v4 = inet_pton(AF_INET, address, bytes) == 1;
 	if (!is_v4 && inet_pton(AF_INET6, address, bytes) != 1)
 		abort();
-	/* the types of IPv6 are two more */
+	/* the number of the type for IPv6 is greater by two */
 	nat_row_add(row, is_v4 ? type : type + 2, bytes, is_v4 ? 4 : 16);
 }
 

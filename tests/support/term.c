@@ -225,7 +225,7 @@ void term_resize(struct term *term, int width, int height)
 		.ws_row = (unsigned short)height,
 		.ws_col = (unsigned short)width,
 	};
-	/* the kernel tells nobody of a size that is the same: it would be waited for in vain */
+	/* the kernel sends no signal for an unchanged size: the wait for it would never end */
 	if (width == term->width && height == term->height)
 		return;
 	/* what it wrote for the old size is shown at the old size */

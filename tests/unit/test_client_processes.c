@@ -63,7 +63,7 @@ static void a_process_is_its_pid_and_start(void **state)
 	arena_free(arena);
 }
 
-/* Looking at all for each of so many would take minutes. */
+/* Comparing each process with all others would take minutes. */
 static void many_are_found_at_once(void **state)
 {
 	(void)state;
