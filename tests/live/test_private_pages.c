@@ -1,13 +1,17 @@
 /* Stats pages in folders that only their application sees: a private /run, as a container or a
- * service has it. What a hostile container puts there is not believed. */
+ * service has it. What a hostile container puts there is not believed. And pages in a folder that
+ * several pid namespaces share. */
 #include "live_group.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "page/writer.h"
 
 #define NOBODY_RUN "/run/user/65534"
 
@@ -197,6 +201,94 @@ static void a_hostile_container_leads_nowhere(void **state)
 	}
 }
 
+/* --- processes of the same pid in two pid namespaces, with one folder of pages --- */
+
+#define APART "unshare", "--pid", "--fork", "--kill-child"
+
+static bool exists(void *data)
+{
+	return access(data, F_OK) == 0;
+}
+
+/* Says who it is, and waits, before it runs the command. */
+static struct live_program *start_test(const char *me, const char *go)
+{
+	const char *conninfo = live_group_conninfo(LIVE_TCP4, NULL);
+	const char *const argv[] = { APART, "--mount-proc", live_dbtop_path(), "--shutdown-test",
+		"--json", "--ready", "2", "--pages", folder, conninfo, "--", "sh", "-ec",
+		"cut -d ' ' -f 1,22 /proc/$$/stat >$1.new; mv $1.new $1\n"
+		"while ! test -e $2; do sleep 0.02; done; shift 2; exec \"$@\"",
+		"sh", me, go, DYING_PATH, conninfo, "closed", NULL };
+	return live_start(&(struct live_program_options){ .argv = argv });
+}
+
+/* A pool of ours that has writes to flush, with a page of the pid and start that are in the file:
+ * as if they were ours. */
+static struct page_writer *write_namesake(const char *me)
+{
+	const struct page_writer_options options = { .folder = folder,
+		.name = "namesake",
+		.server = "127.0.0.1:5432/postgres",
+		.limits = { .max = 1, .held = PAGE_NEVER },
+		.slots = 1 };
+	struct page_writer *writer;
+	struct page_hook *hook;
+	int file_error;
+	CLEANUP(cleanup_free) char *text = live_read(me);
+	assert_int_equal(page_writer_new(&options, &writer, &file_error), 0);
+	assert_int_equal(file_error, 0);
+	struct page *page = page_writer_page(writer);
+	assert_int_equal(sscanf(text, "%" SCNd32 " %" SCNu64, &page->identity.pid,
+				 &page->identity.start_ticks),
+		2);
+	assert_true(page_hook_add(page, "namesakes", PAGE_HOOK_FLUSH, 5000, &hook));
+	page_set(page->totals.pending_writes, INT64_C(12));
+	page_set(page->totals.phase, (uint32_t)PAGE_FLUSHING);
+	return writer;
+}
+
+/* The first processes of two containers that are started together have the same pid and start. */
+static void a_namesakes_pool_is_not_the_applications(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *me = mem_printf("%s/me", live_folder());
+	CLEANUP(cleanup_free) char *go = mem_printf("%s/go", live_folder());
+	struct live_program *dbtop = start_test(me, go);
+	assert_true(live_wait(exists, me, 60000));
+	struct page_writer *writer = write_namesake(me);
+	free(live_file(live_folder(), "go", ""));
+	int status = live_finish(dbtop, 120000);
+	json_t *result = live_parse_json(live_out(dbtop));
+	if (status != 0 || strcmp(live_text(result, "verdict"), "pass") != 0 ||
+		json_array_size(live_member(result, "hooks")) != 0 ||
+		!json_is_null(live_member(result, "pending_writes")))
+		fail_msg("another's pool: %s", json_dumps(result, JSON_INDENT(1)));
+	json_decref(result);
+	page_writer_free(writer);
+}
+
+/* Nobody knows there whether a process of another pid namespace lives: X never clears its page. */
+static void a_namesake_is_not_dead(void **state)
+{
+	(void)state;
+	static const char *const procs[] = { "--mount-proc", "--kill-child" };
+	CLEANUP(cleanup_free) char *me = live_file(live_folder(), "unseen", "1073741823 1");
+	struct page_writer *writer = write_namesake(me);
+	for (size_t i = 0; i < 2; i++) {
+		const char *const argv[] = { APART, procs[i], live_dbtop_path(), "--json",
+			"--pages", folder, live_group_conninfo(LIVE_TCP4, NULL), NULL };
+		struct live_run run =
+			live_run(&(struct live_program_options){ .argv = argv }, 60000);
+		json_t *root = live_parse_json(run.out);
+		json_t *pool = live_find_text(root, "pools", "name", "namesake");
+		assert_non_null(pool);
+		assert_string_equal(live_text(pool, "page_status"), "live");
+		json_decref(root);
+		live_run_clear(&run);
+	}
+	page_writer_free(writer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +297,8 @@ int main(void)
 		LIVE_TEST(a_page_in_a_user_namespace_is_read),
 		LIVE_TEST(a_services_page_is_read),
 		LIVE_TEST(a_hostile_container_leads_nowhere),
+		LIVE_TEST(a_namesakes_pool_is_not_the_applications),
+		LIVE_TEST(a_namesake_is_not_dead),
 	};
 	CLEANUP(cleanup_free) char *pages = mem_printf("%s/victims", live_folder());
 	folder = pages;
