@@ -42,6 +42,11 @@ bool pool_page_is_of(const struct pool_page *page, const struct process *process
 		process->start_ticks == page->start_ticks;
 }
 
+bool pool_page_is_unseen(const struct pool_page *page)
+{
+	return page->status == POOL_PAGE_LIVE && !page->owner_visible;
+}
+
 void pool_page_find_longest(struct pool_page *page)
 {
 	page->held_max = -1;

@@ -158,6 +158,10 @@ void pool_pages_unref(const struct pool_pages *pages);
 /* Whether the process wrote the page. */
 bool pool_page_is_of(const struct pool_page *page, const struct process *process);
 
+/* Whether nothing is known of the process but what the page says: not whether it lives, and its pid
+ * is one of its own pid namespace. */
+bool pool_page_is_unseen(const struct pool_page *page);
+
 /* Sets held_max and held_site by the slots and read_at. */
 void pool_page_find_longest(struct pool_page *page);
 

@@ -82,7 +82,7 @@ static struct pool_page *add_page(const struct assessment *assessment, const str
 	struct pool_page *page = &pages->items[pages->count++];
 	*page = row->page;
 	page->name = row->name;
-	page->owner_visible = true;
+	page->owner_visible = !row->process_unseen;
 	page->inner_pid = page->pid;
 	set_hooks(assessment, &row->hooks, page);
 	page->dead_since = INSTANT_UNKNOWN;
@@ -99,7 +99,9 @@ static bool set_page(
 {
 	pool->kind = POOL_DBPOOL;
 	pool->page = add_page(assessment, row);
-	pool->process = process_of(assessment, pool->page->pid, pool->page->host);
+	pool->process = pool->page->owner_visible
+		? process_of(assessment, pool->page->pid, pool->page->host)
+		: NO_PROCESS;
 	pool->elsewhere = row->elsewhere;
 	pool->spent = row->spent;
 	return !pool->page->error;

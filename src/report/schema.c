@@ -220,6 +220,7 @@ static const struct json_field page_fields[] = {
 	{ "elsewhere", FIELD_FLAG, AT(pool_row, elsewhere) },
 	{ "nothing_left", FIELD_FLAG, AT(pool_row, spent) },
 	{ "host", FIELD_NAME, AT(pool_row, page.host) },
+	{ "process_unseen", FIELD_FLAG, AT(pool_row, process_unseen) },
 };
 const struct json_table page_table = TABLE(page_fields);
 

@@ -192,6 +192,7 @@ static void write_page(
 		.hooks = hook_rows(is_known ? page : &unreadable, hooks),
 		.elsewhere = pool && pool->elsewhere,
 		.spent = pool && pool->spent,
+		.process_unseen = pool_page_is_unseen(page),
 	};
 	if (is_known && page->outbox.present)
 		row.outbox = (struct outbox_row){

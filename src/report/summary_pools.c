@@ -46,6 +46,8 @@ static void put_page(struct printer *printer, const struct pool_page *page)
 		return;
 	}
 	printer_format(printer, "%d of %d used", page->in_use, page->max);
+	if (pool_page_is_unseen(page))
+		printer_text(printer, ", its process cannot be seen from here");
 	put_count(printer, (uint64_t)page->waiting, "waiting");
 	put_count(printer, page->timeouts, "timeouts");
 	put_count(printer, page->errors, "errors");

@@ -11,9 +11,10 @@ const char *explain_pool(struct arena *arena, const struct connection *connectio
 	const struct pool_page *page = connection->pool ? connection->pool->page : NULL;
 	if (!page)
 		return NULL;
-	return arena_printf(arena, "%s of process %d%s%s, %s: %d of %d in use, %d waiting",
+	return arena_printf(arena, "%s of process %d%s%s%s, %s: %d of %d in use, %d waiting",
 		page->name ? page->name : "unnamed", page->pid, page->host ? " on " : "",
 		page->host ? page->host : "",
+		pool_page_is_unseen(page) ? " (cannot be seen from here)" : "",
 		page->status == POOL_PAGE_DEAD ? "which has ended"
 			: page->phase          ? page->phase
 					       : "?",

@@ -167,6 +167,8 @@ static void page_parts(const struct pool *pool, struct parts *parts)
 	}
 	add(parts, 2, zero_dim((uint64_t)page->waiting, STYLE_CAUTION), "waiting %d",
 		page->waiting);
+	if (pool_page_is_unseen(page))
+		add(parts, 2, STYLE_DIM, "process cannot be seen");
 	add_phase(page, parts);
 	add_hook(page, parts);
 	add_outbox(page, parts);

@@ -283,6 +283,7 @@ static void a_namesake_is_not_dead(void **state)
 		json_t *pool = live_find_text(root, "pools", "name", "namesake");
 		assert_non_null(pool);
 		assert_string_equal(live_text(pool, "page_status"), "live");
+		assert_true(json_is_true(live_member(pool, "process_unseen")));
 		json_decref(root);
 		live_run_clear(&run);
 	}

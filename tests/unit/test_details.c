@@ -152,7 +152,8 @@ static void test_what_it_holds_back_and_does(void **state)
 
 static void test_pool_slot(void **state)
 {
-	const struct pool_page page = { .status = POOL_PAGE_LIVE,
+	struct pool_page page = { .status = POOL_PAGE_LIVE,
+		.owner_visible = true,
 		.name = "app",
 		.pid = 4312,
 		.phase = "running",
@@ -172,6 +173,12 @@ static void test_pool_slot(void **state)
 	const char *text = draw(&world, 130, 60);
 	check_has(text, "app of process 4312, running: 2 of 3 in use, 0 waiting");
 	check_has(text, "1, borrowed 7m12s ago at sync.c:212 by thread 4315");
+	/* of another pid namespace: the number is none of ours */
+	page.owner_visible = false;
+	text = draw(&world, 130, 60);
+	check_has(text, "app of process 4312 (cannot be seen from here), running: 2 of 3 in use");
+	page.owner_visible = true;
+	text = draw(&world, 130, 60);
 	check_lacks(text, "PgBouncer ");
 	close_world(&world);
 }

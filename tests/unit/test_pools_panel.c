@@ -50,6 +50,9 @@ static void pools_holds_and_the_starving_are_shown(void **state)
 	check(assessment, 120, 36, "old-77.page  it is damaged, or no stats page");
 	check(assessment, 200, 50, "p99 2.3ms");
 	check(assessment, 120, 36, "held since 11:56:32 at sync.c:212");
+	/* its number is one of another pid namespace */
+	((struct pool_page *)assessment->pools[0].page)->owner_visible = false;
+	check(assessment, 200, 50, "process cannot be seen");
 	assessment_free(assessment);
 }
 
