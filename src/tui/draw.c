@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 
 #include "base/mem.h"
 #include "tui/internal.h"
@@ -92,6 +93,18 @@ static bool is_shown(const struct tui *tui, const struct grid *grid)
 			(size_t)grid->width * (size_t)grid->height * sizeof(*grid->cells)) == 0;
 }
 
+/* A frame for the old size that the terminal shows after it grew ends with a scrolling region of
+ * the old size, and ncurses does not set it again. Some terminals delete no characters outside of
+ * it. */
+static void reset_scrolling_region(struct output *output)
+{
+	const char *capability = tigetstr("csr");
+	if (!capability || capability == (const char *)-1)
+		return;
+	const char *sequence = tparm(capability, 0, LINES - 1);
+	output_write(output, sequence, strlen(sequence));
+}
+
 void draw_grid(struct tui *tui, const struct grid *grid)
 {
 	if (!grid->width || !grid->height || is_shown(tui, grid))
@@ -103,6 +116,7 @@ void draw_grid(struct tui *tui, const struct grid *grid)
 	if (tui->shown.width != grid->width || tui->shown.height != grid->height)
 		tui->spoilt = true;
 	if (tui->spoilt) {
+		reset_scrolling_region(&tui->output);
 		erase();
 		clearok(curscr, TRUE);
 	}

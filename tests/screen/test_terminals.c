@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
+#include "term_internal.h"
+
 /* What each size still says: how full, how many leaked; whose, where there is room. */
 static const struct {
 	int width, height;
@@ -48,6 +51,26 @@ static void the_smallest_live(void **state)
 		assert_true(term_wait_text(term, "2 leaked"));
 		set_quit(term);
 	}
+}
+
+static void write_to(struct term *term, const char *bytes)
+{
+	term_show(term, bytes, strlen(bytes));
+}
+
+/* The end of a frame for the old size may reach a terminal that has grown. */
+static void a_late_frame_leaves_no_scrolling_region(void **state)
+{
+	(void)state;
+	struct term *term = set_open(80, 24, NULL);
+	write_to(term, "\033[1;10r");
+	term_press(term, "Ctrl-l");
+	assert_true(term_settle(term));
+	/* libvterm deletes a character only inside of the region */
+	write_to(term, "\033[20;1HAB\033[20;1H\033[P");
+	CLEANUP(cleanup_free) char *line = term_line(term, 19);
+	assert_int_equal(line[0], 'B');
+	set_quit(term);
 }
 
 static void no_color_is_no_color(void **state)
@@ -229,6 +252,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		LIVE_TEST(each_size_says_what_matters),
 		LIVE_TEST(the_smallest_live),
+		LIVE_TEST(a_late_frame_leaves_no_scrolling_region),
 		LIVE_TEST(no_color_is_no_color),
 		LIVE_TEST(colours_where_there_are),
 		LIVE_TEST(known_terminals),
