@@ -20,6 +20,11 @@
  * reading does not find has gone. LIMIT makes one row, and one signal at most, a property of the
  * statement's form.
  *
+ * On a busy machine the server's process may be off the processor between the fresh copy and the
+ * signal, and the session may work and rest again meanwhile. So the statement measures that time:
+ * after a pause it signals nothing, and is sent again, unless the last chance is given; and when
+ * the pause fell into the signal itself, the result says so.
+ *
  * Every name is qualified and every literal has its type, so that no object in another schema can
  * be preferred, whatever the search_path is. IN and IS DISTINCT FROM look their operators up in the
  * search_path: they are written out. */
@@ -43,6 +48,11 @@
 
 /* A session that came to rest after this is in use. */
 #define REST "(t.at OPERATOR(pg_catalog.-) '50 ms'::pg_catalog.interval)"
+
+/* From the fresh copy to the signal it is some 20 µs. */
+#define WAS_SLOW                                                                                   \
+	"pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) s.at"                                 \
+	" OPERATOR(pg_catalog.>) '1 ms'::pg_catalog.interval"
 
 /* The number of an entry by its pid, which follows; NULL when there is none. */
 #define NUMBER_OF_PID                                                                              \
@@ -75,10 +85,11 @@
 	" WHEN $5::pg_catalog.bool"                                                                \
 	" AND NOT (pg_catalog.pg_stat_get_backend_wait_event(s.number) " WAITS_FOR_CLIENT ")"      \
 	" THEN 'changed'"                                                                          \
+	" WHEN $6::pg_catalog.bool AND " WAS_SLOW " THEN 'slow'"                                   \
 	" WHEN pg_catalog."
 #define AND_SIGNAL                                                                                 \
-	"(a.pid) THEN 'signalled'"                                                                 \
-	" ELSE 'gone' END FROM (SELECT CASE"                                                       \
+	"(a.pid) THEN CASE WHEN " WAS_SLOW " THEN 'late' ELSE 'signalled' END"                     \
+	" ELSE 'gone' END FROM (SELECT pg_catalog.clock_timestamp() AS at, CASE"                   \
 	" WHEN pg_catalog.pg_stat_get_backend_pid(b.number) " EQUALS " a.pid THEN b.number"        \
 	" ELSE (" NUMBER_OF_PID "a.pid) END AS number OFFSET 0) s)"                                \
 	" END, t.at, a.state, a.state_change,"                                                     \
@@ -124,16 +135,16 @@ static const char *timestamp(int64_t instant, char text[static INSTANT_TEXT_MAX]
 }
 
 bool act_signal(struct session *session, enum action_kind kind, const struct action_step *step,
-	session_done_fn *done, void *data)
+	bool last_chance, session_done_fn *done, void *data)
 {
 	char pid[16], start[INSTANT_TEXT_MAX], change[INSTANT_TEXT_MAX];
 	snprintf(pid, sizeof(pid), "%d", step->pid);
 	const char *params[] = { pid, timestamp(step->session.backend_start, start),
 		step->session.state_text, timestamp(step->session.state_change, change),
-		is_at_rest(step->session.state) ? "t" : "f" };
+		is_at_rest(step->session.state) ? "t" : "f", last_chance ? "f" : "t" };
 	struct session_statement statement = {
 		.sql = kind == ACTION_CANCEL ? cancel_sql : terminate_sql,
-		.n_params = 5,
+		.n_params = sizeof(params) / sizeof(params[0]),
 		.params = params,
 	};
 	return session_query(session, &statement, done, data);
@@ -198,6 +209,7 @@ static const struct {
 	const char *detail;
 } outcomes[] = {
 	{ "signalled", RESULT_PENDING, NULL },
+	{ "late", RESULT_PENDING, "the server was slow: it may have begun to work just before" },
 	{ "gone", RESULT_GONE, NULL },
 	{ "changed", RESULT_CHANGED, NULL },
 	{ "hidden", RESULT_DENIED, "our role does not see this session" },
@@ -218,6 +230,12 @@ static enum action_result read_outcome(
 		}
 	step->detail = "the server's answer is not understood";
 	return RESULT_TIMEOUT;
+}
+
+bool act_was_slow(const PGresult *result)
+{
+	return result && is_row(result, N_COLUMNS) &&
+		strcmp(PQgetvalue(result, 0, COLUMN_OUTCOME), "slow") == 0;
 }
 
 /* The words change between versions and languages, the code does not. */

@@ -16,9 +16,10 @@ struct arena;
 
 /* Each of the three sends one statement; false when there is no connection. */
 
-/* Ends the target's session, or cancels its statement, if it is still exactly as planned. */
+/* Ends the target's session, or cancels its statement, if it is still exactly as planned, and, but
+ * for a last chance, if the server was quick. */
 bool act_signal(struct session *session, enum action_kind kind, const struct action_step *step,
-	session_done_fn *done, void *data) __attribute__((warn_unused_result));
+	bool last_chance, session_done_fn *done, void *data) __attribute__((warn_unused_result));
 
 /* After SQLSTATE 42501: which privilege was missing. */
 bool act_ask_why(struct session *session, const struct action_step *step, session_done_fn *done,
@@ -29,9 +30,12 @@ bool act_ask_why(struct session *session, const struct action_step *step, sessio
 bool act_probe(struct session *session, const struct action *plan, session_done_fn *done,
 	void *data) __attribute__((warn_unused_result));
 
-/* What act_signal's answer means; NULL is a lost connection. RESULT_PENDING: signalled, and whether
- * it had an effect is still to be seen. The target's seen_* and detail are filled in, strings in
- * the arena; RESULT_DENIED without a detail: act_ask_why() finds the reason. */
+/* Whether act_signal's answer is that the server was slow: nothing was signalled. */
+bool act_was_slow(const PGresult *result) __attribute__((warn_unused_result));
+
+/* What any other answer of act_signal means; NULL is a lost connection. RESULT_PENDING: signalled,
+ * and whether it had an effect is still to be seen. The target's seen_* and detail are filled in,
+ * strings in the arena; RESULT_DENIED without a detail: act_ask_why() finds the reason. */
 enum action_result act_read_signal(
 	const PGresult *result, struct arena *arena, struct action_step *step);
 

@@ -17,6 +17,8 @@
 /* A session leaves within a few milliseconds; from then on it is asked for less often. */
 #define FIRST_PAUSE_MS 5
 #define LAST_PAUSE_MS  50
+/* So often a slow server is asked to check and signal a target. */
+#define CHANCES 10
 
 enum phase {
 	PHASE_RESTING,
@@ -36,6 +38,7 @@ struct executor {
 	struct action *action;
 	bool *present;      /* one a target: what the last probe saw */
 	size_t current;     /* the target being signalled */
+	int chances;        /* that are left for it */
 	bool probed;        /* a probe was answered */
 	int64_t give_up_at; /* monotonic: probing ends */
 	uint64_t pause;     /* ms before the next probe */
@@ -109,14 +112,20 @@ static void begin_probing(struct executor *executor)
 	enter(executor, PHASE_PAUSING, executor->pause);
 }
 
+static void go_on(struct executor *executor)
+{
+	executor->current++;
+	executor->chances = CHANCES;
+	signal_next(executor);
+}
+
 static void on_why(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;
 	struct executor *executor = data;
 	set_result(executor, current_step(executor), RESULT_DENIED,
 		act_read_why(result, executor->action->arena));
-	executor->current++;
-	signal_next(executor);
+	go_on(executor);
 }
 
 static void ask_why(struct executor *executor)
@@ -131,6 +140,11 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 	(void)sent_at;
 	struct executor *executor = data;
 	struct action_step *step = current_step(executor);
+	if (act_was_slow(result)) {
+		executor->chances--;
+		signal_next(executor);
+		return;
+	}
 	enum action_result outcome = act_read_signal(result, executor->action->arena, step);
 	if (outcome == RESULT_DENIED && !step->detail) {
 		ask_why(executor);
@@ -138,8 +152,7 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 	}
 	if (outcome != RESULT_PENDING)
 		set_result(executor, step, outcome, NULL);
-	executor->current++;
-	signal_next(executor);
+	go_on(executor);
 }
 
 /* A connection that is lost in the call answers before it returns. */
@@ -156,7 +169,8 @@ static void signal_next(struct executor *executor)
 			continue;
 		}
 		enter(executor, PHASE_SIGNALLING, answer_timeout(executor));
-		if (act_signal(executor->session, plan->kind, step, on_signalled, executor))
+		if (act_signal(executor->session, plan->kind, step, executor->chances == 1,
+			    on_signalled, executor))
 			return;
 		set_result(executor, step, RESULT_TIMEOUT, "not connected: nothing was sent");
 	}
@@ -266,6 +280,7 @@ void execute_begin(struct executor *executor, struct action *action)
 {
 	executor->action = action;
 	executor->current = 0;
+	executor->chances = CHANCES;
 	executor->present = mem_alloc(action->n_steps * sizeof(*executor->present));
 	signal_next(executor);
 }

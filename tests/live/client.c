@@ -190,7 +190,7 @@ static void flip(PGconn *conn, unsigned *seed)
 	for (long n = 1;; n++) {
 		char sql[100];
 		snprintf(sql, sizeof(sql), "SELECT /* %ld */ pg_sleep(%.6f)", n,
-			rand_r(seed) % 1000 / 1e6);
+			(1000 + rand_r(seed) % 1000) / 1e6);
 		PGresult *result = PQexec(conn, sql);
 		bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
 		PQclear(result);
@@ -207,11 +207,10 @@ static void flip(PGconn *conn, unsigned *seed)
 	}
 }
 
-/* flip [SEED]: at work for up to 1 ms and at rest for up to 2 ms, by turns, and now and then for up
- * to 300 ms; the statement's text
- * has its number. When its session was ended it says "ended PID rest N" if no statement was under
- * way, the Nth having been answered, or "ended PID work N" if the Nth was sent and brought no
- * answer; and opens the next session. */
+/* flip [SEED]: at work for 1 to 2 ms and at rest for up to 2 ms, by turns, and now and then for up
+ * to 300 ms; the statement's text has its number. When its session was ended it says "ended PID
+ * rest N" if no statement was under way, the Nth having been answered, or "ended PID work N" if the
+ * Nth was sent and brought no answer; and opens the next session. */
 static void play_flip(struct client *client)
 {
 	unsigned seed = (unsigned)number(client, 1);

@@ -1,9 +1,10 @@
 /* Sessions that flip between rest and work while they are ended, beside others that come and go.
  *
- * A session that is reported "terminated" was at rest, in the very state that the plan saw; one
- * reported "changed" lives. The clients tell where their sessions were. Where a client cannot know
- * (its statement was sent and not answered), the server's log does: it names the statement of a
- * session that is ended at work. Each signal statement answers with exactly one row.
+ * A session that is reported "terminated" was at rest, in the very state that the plan saw, unless
+ * the result says that the server was slow; one reported "changed" lives. The clients tell where
+ * their sessions were. Where a client cannot know (its statement was sent and not answered), the
+ * server's log does: it names the statement of a session that is ended at work. Each signal
+ * statement answers with exactly one row.
  *
  * DBTOP_TEST_ROUNDS is the percentage of these attempts that is made: 1000 for 10,000 of the first.
  */
@@ -137,12 +138,13 @@ static struct action *plan_now(PGconn *conn)
 struct ended {
 	int pid;
 	long number; /* of the statement it had answered when it was planned */
+	bool late;   /* the result says that it may have worked since */
 };
 
 struct tally {
 	struct ended *ended;
 	size_t n_ended;
-	int attempts, by_result[RESULT_COUNT];
+	int attempts, by_result[RESULT_COUNT], late;
 };
 
 static void count(struct tally *tally, const struct action *plan)
@@ -155,7 +157,9 @@ static void count(struct tally *tally, const struct action *plan)
 			continue;
 		tally->ended = mem_resize(tally->ended, tally->n_ended + 1, sizeof(*tally->ended));
 		tally->ended[tally->n_ended++] = (struct ended){ step->pid,
-			strtol(step->session.query + strlen("SELECT /* "), NULL, 10) };
+			strtol(step->session.query + strlen("SELECT /* "), NULL, 10),
+			step->detail != NULL };
+		tally->late += step->detail != NULL;
 	}
 }
 
@@ -183,7 +187,7 @@ static void check_ended(const struct tally *tally, int pid, long answered)
 		if (tally->ended[i].pid != pid)
 			continue;
 		ended = &tally->ended[i];
-		if (ended->number == answered)
+		if (ended->number == answered || (ended->late && ended->number < answered))
 			return;
 	}
 	if (!ended)
@@ -208,7 +212,7 @@ static size_t check_client(struct live_program *client, const struct tally *tall
 }
 
 /* A session that is ended at work leaves its statement in the log, behind `begin`. */
-static void check_log(size_t begin, size_t ended)
+static void check_log(size_t begin, size_t ended, int late)
 {
 	CLEANUP(cleanup_free) char *all = live_group_log();
 	const char *log = all + begin;
@@ -217,9 +221,10 @@ static void check_log(size_t begin, size_t ended)
 	for (const char *at = log; (at = strstr(at, fatal)); at += strlen(fatal))
 		count++;
 	assert_int_equal(count, ended);
-	const char *statement = strstr(log, "STATEMENT:");
-	if (statement)
-		fail_msg("ended at work: %.100s", statement);
+	const char *statement = log;
+	for (int at_work = 0; (statement = strstr(statement, "STATEMENT:")); statement++)
+		if (++at_work > late)
+			fail_msg("ended at work: %.100s", statement);
 }
 
 static bool all_are_reported(void *data)
@@ -261,21 +266,22 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 	}
 	killer_deinit(&killer);
 	PQfinish(conn);
-	print_message("%d attempts: %d terminated, %d changed, %d gone; %d answers, %d rows\n",
+	print_message(
+		"%d attempts: %d terminated, %d changed, %d gone, %d late; %d answers, %d rows\n",
 		tally.attempts, tally.by_result[RESULT_TERMINATED], tally.by_result[RESULT_CHANGED],
-		tally.by_result[RESULT_GONE], answers, rows);
+		tally.by_result[RESULT_GONE], tally.late, answers, rows);
 	assert_int_equal(answers, tally.attempts);
 	assert_int_equal(rows, answers);
 	assert_int_equal(tally.by_result[RESULT_TERMINATED] + tally.by_result[RESULT_CHANGED],
 		tally.attempts);
-	/* it is a race only if both happen */
-	assert_true(tally.n_ended > 0);
+	/* it is a race only if both happen, and a test where the server was quick */
+	assert_true(tally.n_ended > (size_t)tally.late);
 	struct {
 		struct live_program **clients;
 		const struct tally *tally;
 	} told = { clients, &tally };
 	assert_true(live_wait(all_are_reported, &told, 10000));
-	check_log(strlen(log), tally.n_ended);
+	check_log(strlen(log), tally.n_ended, tally.late);
 	free(tally.ended);
 }
 
@@ -316,8 +322,8 @@ static void each_answer_is_one_row_and_true(void **state)
 	killer_init(&killer);
 	answers = rows = 0;
 	for (int i = 0; i < asked.wanted; i++) {
-		assert_true(act_signal(
-			killer.session, ACTION_CANCEL, &asked.plan->steps[0], on_answer, &asked));
+		assert_true(act_signal(killer.session, ACTION_CANCEL, &asked.plan->steps[0], true,
+			on_answer, &asked));
 		while (asked.answered == i)
 			uv_run(&killer.loop, UV_RUN_ONCE);
 	}
@@ -448,7 +454,8 @@ static void nothing_in_the_search_path_is_called(void **state)
 			act_probe(killer.session, replies.plan, on_hostile_look, &replies));
 		assert_true(replies.present[0]);
 		await_reply(&killer, &replies,
-			act_signal(killer.session, kinds[i], step, on_hostile_signal, &replies));
+			act_signal(
+				killer.session, kinds[i], step, true, on_hostile_signal, &replies));
 		if (replies.result != RESULT_PENDING)
 			fail_msg("%s: %s", action_result_name(replies.result),
 				step->detail ? step->detail : "no detail");
