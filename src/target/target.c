@@ -24,6 +24,7 @@
 #include "config/config.h"
 #include "loop/handle.h"
 #include "model/assessment.h"
+#include "model/proxy.h"
 #include "session/session.h"
 #include "target/poolers.h"
 #include "target/target_assess.h"
@@ -128,6 +129,19 @@ static void on_poolers_answered(void *data)
 static void on_pooler_ready(void *data)
 {
 	(void)begin_round(data);
+}
+
+/* A proxy that is as absent as before changes nothing: the next rows take the new block. */
+static void on_proxy(void *data)
+{
+	struct target *target = data;
+	const struct assessment *assessment = target->assessment;
+	const struct proxy *before = assessment ? assessment->proxy : NULL;
+	const struct proxy *now = proxy_watch_latest(target->proxy);
+	if (assessment && assessment->complete && before && before->status == PROXY_ABSENT && now &&
+		now->status == PROXY_ABSENT)
+		return;
+	target_assess(target);
 }
 
 static void on_news(void *data)
@@ -242,7 +256,7 @@ static void open_proxy(struct target *target)
 		.expected = wanted->port || wanted->start.count,
 		.params = target->options.params,
 		.data = target,
-		.published = on_news,
+		.published = on_proxy,
 	};
 	target->proxy = proxy_watch_new(target->loop, &proxy);
 }
