@@ -91,15 +91,16 @@ static bool is_alone(const struct assessment *assessment)
 /* Shown below the only row when that is dbtop's own connection. */
 static void draw_alone(const struct frame *frame, int y, int lines)
 {
-	struct grid *grid = frame->grid;
-	int below = y + (int)frame->ui->rows.n_rows + 1, width = grid->width - LAYOUT_GUTTER - 1;
-	if (!is_alone(frame->assessment) || frame->ui->filter.n_terms || below + 2 > y + lines)
+	/* each fits into 40 columns */
+	static const char *const texts[] = { "Nobody else is connected.",
+		"Start the application to see it.", "dbtop --demo shows leaks." };
+	int count = frame->ui->replay.count ? 1 : 3, below = y + (int)frame->ui->rows.n_rows + 1;
+	if (!is_alone(frame->assessment) || frame->ui->filter.n_terms || below + count > y + lines)
 		return;
-	grid_put(grid, LAYOUT_GUTTER, below, width, "Nobody else is connected.", STYLE_TEXT);
-	grid_put(grid, LAYOUT_GUTTER, below + 1, width,
-		"Start the application, and its connections appear here; q, then dbtop --demo: one "
-		"that leaks",
-		STYLE_DIM);
+	for (int i = 0; i < count; i++)
+		grid_put(frame->grid, LAYOUT_GUTTER, below + i,
+			frame->grid->width - LAYOUT_GUTTER - 1, texts[i],
+			i ? STYLE_DIM : STYLE_TEXT);
 }
 
 /* Why the table is empty although the server has no trouble. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "model/action.h"
 #include "model/assessment.h"
 #include "model/history.h"
@@ -320,6 +321,24 @@ static void many_connections_are_scrolled(void **state)
 	tear_down(&fixture);
 }
 
+static void an_empty_server_says_what_comes_next(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture, SAMPLE_SCREEN);
+	fixture.assessment->n_connections = 1;
+	fixture.assessment->connections[0].verdict.protection = PROTECTION_OWN;
+	CLEANUP(cleanup_free) char *live = text_at(&fixture, 40, 12);
+	assert_non_null(strstr(live, "Nobody else is connected."));
+	assert_non_null(strstr(live, "Start the application to see it."));
+	assert_non_null(strstr(live, "dbtop --demo shows leaks."));
+	fixture.ui.replay.count = 2; /* the past: nothing can be started */
+	CLEANUP(cleanup_free) char *replayed = text_at(&fixture, 40, 12);
+	assert_non_null(strstr(replayed, "Nobody else is connected."));
+	assert_null(strstr(replayed, "Start the application"));
+	tear_down(&fixture);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -330,6 +349,7 @@ int main(void)
 		cmocka_unit_test(a_narrow_plan_says_what_is_lost),
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),
+		cmocka_unit_test(an_empty_server_says_what_comes_next),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
 	setenv("TZ", "UTC", 1);
