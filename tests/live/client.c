@@ -156,6 +156,16 @@ static void play_send(struct client *client)
 		give_up("send", conn);
 }
 
+/* unsynced: a statement executed without a Sync after it, so the server waits for more */
+static void play_unsynced(struct client *client)
+{
+	PGconn *conn = open_one(client);
+	if (!PQenterPipelineMode(conn) ||
+		!PQsendQueryParams(conn, "SELECT 1", 0, NULL, NULL, NULL, NULL, 0) ||
+		PQflush(conn) != 0)
+		give_up("send", conn);
+}
+
 /* busy [N]: a short statement every 20 ms on each of N connections, for ever */
 static void play_busy(struct client *client)
 {
@@ -301,6 +311,7 @@ static const struct {
 	{ "copy", play_copy },
 	{ "sql", play_sql },
 	{ "send", play_send },
+	{ "unsynced", play_unsynced },
 	{ "busy", play_busy },
 	{ "flip", play_flip },
 	{ "churn", play_churn },

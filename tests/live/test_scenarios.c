@@ -53,6 +53,8 @@ static const struct label {
 	{ "s_waiter", 1, NULL, NULL, NULL },
 	{ "s_lock_waiter", 1, NULL, NULL, NULL },
 	{ "s_feeder", 1, NULL, NULL, NULL },
+	{ "s_unsynced", 1, NULL, NULL, NULL },
+	{ "s_unread", 1, NULL, NULL, NULL },
 };
 #define LABELS (sizeof(labels) / sizeof(labels[0]))
 
@@ -151,6 +153,18 @@ static void wait_for(const char *role, const char *state, long count)
 	CLEANUP(cleanup_free)
 	char *where = mem_printf("usename = '%s' AND state ~ '%s'", role, state);
 	live_wait_sessions(server, where, count, 30000);
+}
+
+/* One whose server waits for more of its request, and one that reads no answer. */
+static void start_halting(void)
+{
+	client("s_unsynced", "unsynced", NULL, NULL);
+	client("s_unread", "send", "SELECT repeat('x', 1000) FROM generate_series(1, 100000)",
+		NULL);
+	live_wait_sessions(server,
+		"usename || wait_event IN ('s_unsyncedClientRead', 's_unreadClientWrite')"
+		" AND state = 'active'",
+		2, 30000);
 }
 
 /* --- backups and maintenance --- */
@@ -368,6 +382,7 @@ static void start_all(void)
 	python("asyncpg_pool", "s_asyncpg");
 	python("asyncpg_listen", "s_asyncpg_listen");
 	python("psycopg2_copy", "s_feeder");
+	start_halting();
 	node("pool", "s_node");
 	node("unused", "s_node_unused");
 	node("transaction", "s_node_tx");
@@ -441,8 +456,12 @@ static void every_scenario_has_its_verdict(void **state)
 			fail_msg("%s: %d sessions, not %d", labels[i].role, found,
 				labels[i].sessions);
 	}
-	json_t *feeder = live_find_text(root, "connections", "user", "s_feeder");
-	assert_true(json_number_value(live_member(feeder, "waits_for_client_seconds")) > 0.1);
+	static const char *const halting[] = { "s_feeder", "s_unsynced", "s_unread" };
+	for (size_t i = 0; i < 3; i++) {
+		json_t *found = live_find_text(root, "connections", "user", halting[i]);
+		assert_true(
+			json_number_value(live_member(found, "waits_for_client_seconds")) > 0.1);
+	}
 	json_t *outer = live_find_text(root, "connections", "user", "s_outer");
 	assert_true(json_is_null(live_member(outer, "waits_for_client_seconds")));
 	json_t *pool = live_find_text(root, "connections", "user", "s_psycopg3");
