@@ -43,6 +43,11 @@ static void leave_session(struct emergency *emergency, const struct action_step 
 		});
 }
 
+static bool has_ended(const struct action_step *step)
+{
+	return step->result == RESULT_TERMINATED || step->result == RESULT_GONE;
+}
+
 /* One that was stopped had the same service, or the same parent: it was started again. 1 is the
  * parent of processes whose own parent has ended. */
 static const char *why_again(struct emergency *emergency, const struct action_step *step)
@@ -52,7 +57,7 @@ static const char *why_again(struct emergency *emergency, const struct action_st
 		unit && strlen(unit) > 8 && strcmp(unit + strlen(unit) - 8, ".service") == 0;
 	for (size_t i = 0; i < emergency->action.n_steps; i++) {
 		const struct action_step *stopped = &emergency->action.steps[i];
-		if (stopped->result != RESULT_TERMINATED && stopped->result != RESULT_GONE)
+		if (!has_ended(stopped))
 			continue;
 		if (step->process.parent > 1 && step->process.parent == stopped->process.parent)
 			return arena_printf(emergency->action.arena,
@@ -98,6 +103,9 @@ static bool leave_process(struct emergency *emergency, const struct action_step 
 		emergency_find(emergency, step->pid, step->process.start_ticks);
 	/* a process that was not named does not matter here */
 	if (!planned && emergency->only_named)
+		return false;
+	/* the scan is older than its end, which was seen */
+	if (planned && has_ended(planned))
 		return false;
 	if (!(planned ? planned : step)->selected || is_listed(emergency, step->pid))
 		return false;
