@@ -52,9 +52,12 @@ void reading_sessions(struct watch *watch)
 	reading.is_exact = watch->is_exact;
 	size_t before = record->n_connections;
 	record_sessions(record, &reading);
-	/* elsewhere, the backends' pids are other processes' */
-	for (size_t i = before; i < record->n_connections && assessment->place.here; i++)
+	/* Elsewhere, the backends' pids are those of other processes. A scan tells where the server
+	 * is, and it may come after the rows. */
+	for (size_t i = watch->server_is_here ? before : 0;
+		i < record->n_connections && assessment->place.here; i++)
 		held_add_backend(watch->held, &record->connections[i]);
+	watch->server_is_here |= assessment->place.here;
 	if (record->n_connections > before)
 		watch->questions.pause = 0;
 	record->server_version = assessment->activity->server.version;

@@ -32,6 +32,7 @@ struct watch {
 	int64_t whole_at;     /* monotonic: when the table of all processes was last read */
 	const void *activity; /* the last that was read: only compared, never dereferenced */
 	struct questions questions;
+	bool server_is_here; /* a scan has shown its processes in our pid namespace */
 
 	/* the preparation */
 	int64_t prepare_since; /* monotonic: when it began */

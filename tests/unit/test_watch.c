@@ -326,9 +326,14 @@ static void only_backends_of_this_pid_namespace_are_held(void **state)
 	backend = (struct backend *)watched->assessment->connections[0].backend;
 	backend->pid = child;
 	backend->start = procfs_started_at(procfs, stat.start_ticks);
-	watched->assessment->place.here = true;
 	before = count_pidfds();
 	watched_sample(watched);
+	watched_assess(watched);
+	assert_int_equal(count_pidfds(), before);
+	/* the scan that shows it comes after the rows */
+	watched->assessment->place.here = true;
+	watched_assess(watched);
+	assert_int_equal(count_pidfds(), before + 1);
 	watched_assess(watched);
 	assert_int_equal(count_pidfds(), before + 1);
 	kill(child, SIGKILL);
