@@ -15,10 +15,12 @@
 #include "widgets/frame.h"
 #include "widgets/line.h"
 #include "widgets/process_title.h"
+#include "widgets/wrap.h"
 
 #define LINES_MAX 512 /* more are not shown */
 #define PID_WIDTH 8
 #define NARROW    36 /* columns */
+#define WIDE      110
 
 enum kind {
 	LINE_BLANK,
@@ -34,8 +36,8 @@ enum kind {
 
 struct entry {
 	enum kind kind;
-	size_t index;                   /* of a phase, a row of `left`, a host */
-	const char *text;               /* LINE_HEADING */
+	size_t index;     /* of a phase, a row of `left`, a host; LINE_VERDICT: the text's length */
+	const char *text; /* LINE_HEADING, LINE_VERDICT */
 	const struct action_step *step; /* LINE_PROCESS, LINE_SESSION */
 };
 
@@ -44,7 +46,7 @@ struct sheet {
 	const struct emergency *emergency;
 	struct entry entries[LINES_MAX];
 	size_t count;
-	char ticked[EMERGENCY_TICKED_MAX], blind[FINDINGS_TEXT_MAX + 32];
+	char ticked[EMERGENCY_TICKED_MAX], blind[FINDINGS_TEXT_MAX + 32], left[40];
 };
 
 static void add(struct sheet *sheet, struct entry entry)
@@ -121,35 +123,29 @@ static bool is_past(const struct emergency *emergency, enum emergency_phase phas
 	return emergency->phase > phase;
 }
 
-static size_t count_done(const struct emergency *emergency, size_t *ret_ended)
+static bool has_ended(const struct action_step *step)
 {
-	size_t done = 0;
-	*ret_ended = 0;
-	for (size_t i = 0; i < emergency->action.n_steps; i++) {
-		enum action_result result = emergency->action.steps[i].result;
-		done += result != RESULT_PENDING;
-		*ret_ended += result == RESULT_TERMINATED || result == RESULT_GONE;
-	}
-	return done;
+	return step->result == RESULT_TERMINATED || step->result == RESULT_GONE;
 }
 
 static void count_session(void *data, const struct action_step *step)
 {
 	size_t *counts = data;
 	counts[0]++;
-	counts[1] += step->result == RESULT_TERMINATED || step->result == RESULT_GONE;
+	counts[1] += has_ended(step);
 }
 
 static void format_stopping(const struct emergency *emergency, struct line *line)
 {
 	char grace[DURATION_TEXT_MAX];
-	size_t ended;
-	(void)count_done(emergency, &ended);
+	size_t ended = 0;
+	for (size_t i = 0; i < emergency->action.n_steps; i++)
+		ended += has_ended(&emergency->action.steps[i]);
 	line_printf(line, STYLE_DIM, "%zu of %zu ended", ended,
 		action_count_selected(&emergency->action));
 	if (is_past(emergency, EMERGENCY_STOPPING))
 		return;
-	if ((emergency->action.stop_way == STOP_BY_KILL))
+	if (emergency->action.stop_way == STOP_BY_KILL)
 		line_add_next(line, STYLE_DIM, "SIGKILL at once");
 	else
 		line_printf(line, STYLE_DIM, " · SIGTERM, SIGKILL after %s",
@@ -166,15 +162,21 @@ static void format_ending(const struct emergency *emergency, struct line *line)
 		line_add(line, STYLE_DIM, "all closed by themselves");
 }
 
+static enum style verdict_style(const struct emergency *emergency)
+{
+	return emergency->counted < 0 ? STYLE_CAUTION
+		: emergency->counted  ? STYLE_LEAKED
+				      : STYLE_GOOD;
+}
+
 static void format_counting(const struct emergency *emergency, struct line *line)
 {
 	if (emergency->phase != EMERGENCY_DONE)
 		return;
 	if (emergency->counted < 0)
-		line_add(line, STYLE_CAUTION, "not known");
+		line_add(line, verdict_style(emergency), "not known");
 	else
-		line_printf(line, emergency->counted ? STYLE_LEAKED : STYLE_GOOD, "%d left",
-			emergency->counted);
+		line_printf(line, verdict_style(emergency), "%d left", emergency->counted);
 }
 
 static void format_freeing(const struct emergency *emergency, struct line *line)
@@ -263,7 +265,8 @@ static void format_process(
 	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
 	char loses[EMERGENCY_LOSES_MAX];
 	format_prefix(sheet, step, line);
-	process_title_add(&title, skipped ? STYLE_DIM : STYLE_TEXT, line);
+	(sheet->frame->grid->width < WIDE ? process_title_add_short : process_title_add)(
+		&title, skipped ? STYLE_DIM : STYLE_TEXT, line);
 	if (skipped && !(planned && can_be_ticked(step->process.skip))) {
 		line_add_next(line, STYLE_PROTECTED, skip_reason_phrase(step->process.skip));
 		if (step->process.why)
@@ -323,16 +326,24 @@ static void format_left(const struct sheet *sheet, size_t index, struct line *li
 		format_count(line, left->connections);
 }
 
-static void format_verdict(const struct emergency *emergency, struct line *line)
+static void add_verdict(struct sheet *sheet)
 {
-	if (emergency->counted > 0)
-		line_printf(line, STYLE_LEAKED, "%d connection%s left", emergency->counted,
-			plural_s(emergency->counted));
-	else if (emergency->counted == 0)
-		line_add(line, STYLE_GOOD, "no connection left");
-	else
-		line_add(line, STYLE_CAUTION,
-			emergency->cannot ? emergency->cannot : "what is left is not known");
+	const struct emergency *emergency = sheet->emergency;
+	const struct grid *grid = sheet->frame->grid;
+	const struct dialog widest = { .title = "", .width = grid->width };
+	int width = dialog_width(sheet->frame, &widest), counted = emergency->counted;
+	const char *text = counted == 0 ? "no connection left"
+		: emergency->cannot     ? emergency->cannot
+					: "what is left is not known";
+	if (counted > 0) {
+		snprintf(sheet->left, sizeof(sheet->left), "%d connection%s left", counted,
+			plural_s(counted));
+		text = sheet->left;
+	}
+	for (size_t length, skip; *text; text += skip) {
+		length = wrap_line(grid, text, width, &skip);
+		add(sheet, (struct entry){ .kind = LINE_VERDICT, .text = text, .index = length });
+	}
 }
 
 static void format(const struct sheet *sheet, const struct entry *entry, struct line *line)
@@ -346,7 +357,9 @@ static void format(const struct sheet *sheet, const struct entry *entry, struct 
 	case LINE_SESSION: format_session(sheet, entry->step, line); break;
 	case LINE_HOST: format_host(sheet, entry->index, line); break;
 	case LINE_LEFT: format_left(sheet, entry->index, line); break;
-	case LINE_VERDICT: format_verdict(sheet->emergency, line); break;
+	case LINE_VERDICT:
+		line_add_bytes(line, verdict_style(sheet->emergency), entry->text, entry->index);
+		break;
 	}
 }
 
@@ -474,7 +487,7 @@ static void draw_run(const struct frame *frame)
 	if (!emergency)
 		return;
 	if (emergency->phase == EMERGENCY_DONE)
-		add(&sheet, (struct entry){ .kind = LINE_VERDICT });
+		add_verdict(&sheet);
 	for (size_t i = 0; i < emergency->n_left; i++)
 		add(&sheet, (struct entry){ .kind = LINE_LEFT, .index = i });
 	if (sheet.count)

@@ -1,6 +1,7 @@
 /* Command lines are long: folders are left out because they say least. */
 #include "widgets/process_title.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "model/peers.h"
@@ -17,20 +18,37 @@ static void add_word(struct line *line, enum style style, const char *word, size
 	line_add_bytes(line, style, word, length);
 }
 
-void process_title_add(const struct process *process, enum style style, struct line *line)
+/* Ends before the word that would make it longer than `most` bytes, but for the first. */
+static void add_title(
+	const struct process *process, size_t most, enum style style, struct line *line)
 {
+	size_t begin = line->length;
 	const char *at = process->command ? process->command : process->name;
 	at = at ? at + strspn(at, " ") : "";
 	if (!*at)
 		at = "unnamed process";
 	while (*at) {
 		size_t length = strcspn(at, " ");
+		if (line->length > begin && line->length - begin + length > most) {
+			line_add(line, style, "…");
+			return;
+		}
 		add_word(line, style, at, length);
 		at += length;
 		if (*at)
 			line_add(line, style, " ");
 		at += strspn(at, " ");
 	}
+}
+
+void process_title_add(const struct process *process, enum style style, struct line *line)
+{
+	add_title(process, SIZE_MAX, style, line);
+}
+
+void process_title_add_short(const struct process *process, enum style style, struct line *line)
+{
+	add_title(process, 20, style, line);
 }
 
 bool process_title_says(const struct process *process, const char *name)

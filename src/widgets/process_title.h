@@ -12,6 +12,9 @@ struct process;
 /* The command line without folders; if it is not known, the process's name. */
 void process_title_add(const struct process *process, enum style style, struct line *line);
 
+/* The same, of a command line no more than its first words, in a few columns. */
+void process_title_add_short(const struct process *process, enum style style, struct line *line);
+
 /* Whether the title begins with this name: "storefront" under "storefront --workers 3". */
 bool process_title_says(const struct process *process, const char *name);
 

@@ -45,6 +45,10 @@ static void a_full_server_is_freed_by_a_word(void **state)
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "Emergency: stop 2 processes with 22 connections?"));
 	assert_true(term_wait_text(term, "found by their sockets"));
+	/* the command is shorter where the rest has no room */
+	term_resize(term, 80, 24);
+	assert_true(term_wait_text(term, "live_client … · 12 connections"));
+	term_resize(term, 120, 40);
 	/* neither Enter alone nor another word confirms; letters are typed, and run no command */
 	term_press(term, "Enter q k Enter");
 	assert_true(term_wait_text(term, "type stop, then Enter: qk"));
