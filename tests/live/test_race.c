@@ -274,8 +274,10 @@ static void nobody_is_ended_at_work_or_after_a_change(void **state)
 	assert_int_equal(rows, answers);
 	assert_int_equal(tally.by_result[RESULT_TERMINATED] + tally.by_result[RESULT_CHANGED],
 		tally.attempts);
-	/* it is a race only if both happen, and a test where the server was quick */
-	assert_true(tally.n_ended > (size_t)tally.late);
+	/* it is a race only if both happen, and a test where the server was quick: of a few, all
+	 * may meet a pause */
+	assert_true(tally.n_ended > 0);
+	assert_true(tally.n_ended < 20 || tally.n_ended > (size_t)tally.late);
 	struct {
 		struct live_program **clients;
 		const struct tally *tally;
