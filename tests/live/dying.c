@@ -328,12 +328,12 @@ static int play_once(void)
 	return 0;
 }
 
-/* A job that ends by itself, whatever it is sent. */
+/* A job that ends by itself, whatever it is sent. A second is enough for some polls. */
 static int play_job(void)
 {
 	signal(SIGINT, SIG_IGN);
 	open_all();
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 60; i++) {
 		run(conns[i % CONNECTIONS], "SELECT 1");
 		nap(20);
 	}
