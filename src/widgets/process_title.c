@@ -7,18 +7,18 @@
 #include "model/peers.h"
 #include "widgets/line.h"
 
-/* Only the file's name of a path is kept: /usr/bin/python3 becomes python3. */
-static void add_word(struct line *line, enum style style, const char *word, size_t length)
+/* Only the file's name of a path is kept: /usr/bin/python3 becomes python3. Returns where it
+ * begins, and makes *length its length. */
+static const char *without_folders(const char *word, size_t *length)
 {
-	const char *slash = *word == '/' ? memrchr(word, '/', length) : NULL;
-	if (slash && slash + 1 < word + length) {
-		length -= (size_t)(slash + 1 - word);
-		word = slash + 1;
-	}
-	line_add_bytes(line, style, word, length);
+	const char *slash = *word == '/' ? memrchr(word, '/', *length) : NULL;
+	if (!slash || slash + 1 == word + *length)
+		return word;
+	*length -= (size_t)(slash + 1 - word);
+	return slash + 1;
 }
 
-/* Ends before the word that would make it longer than `most` bytes, but for the first. */
+/* Adds the first word, and further ones while all of them have at most `most` bytes. */
 static void add_title(
 	const struct process *process, size_t most, enum style style, struct line *line)
 {
@@ -29,15 +29,16 @@ static void add_title(
 		at = "unnamed process";
 	while (*at) {
 		size_t length = strcspn(at, " ");
+		const char *next = at + length;
+		const char *word = without_folders(at, &length);
 		if (line->length > begin && line->length - begin + length > most) {
 			line_add(line, style, "…");
 			return;
 		}
-		add_word(line, style, at, length);
-		at += length;
-		if (*at)
+		line_add_bytes(line, style, word, length);
+		if (*next)
 			line_add(line, style, " ");
-		at += strspn(at, " ");
+		at = next + strspn(next, " ");
 	}
 }
 
@@ -48,7 +49,7 @@ void process_title_add(const struct process *process, enum style style, struct l
 
 void process_title_add_short(const struct process *process, enum style style, struct line *line)
 {
-	add_title(process, 20, style, line);
+	add_title(process, PROCESS_TITLE_SHORT, style, line);
 }
 
 bool process_title_says(const struct process *process, const char *name)

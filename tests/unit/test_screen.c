@@ -16,10 +16,12 @@
 #include "base/cleanup.h"
 #include "model/action.h"
 #include "model/assessment.h"
+#include "model/emergency.h"
 #include "model/history.h"
 #include "sample.h"
 #include "screen_text.h"
 #include "view/details.h"
+#include "view/emergency_view.h"
 #include "view/help.h"
 #include "view/plan.h"
 #include "widgets/grid.h"
@@ -339,6 +341,38 @@ static void an_empty_server_says_what_comes_next(void **state)
 	tear_down(&fixture);
 }
 
+/* The sentence that says why nothing is known is longer than the line, and is not cut. */
+static void a_narrow_emergency_says_all_it_knows(void **state)
+{
+	(void)state;
+	struct action none = { 0 };
+	struct emergency emergency = {
+		.gone = &none,
+		.held = &none,
+		.phase = EMERGENCY_DONE,
+		.counted = -1,
+		.cannot = "could not connect again, so that what is left is not known: timeout",
+	};
+	struct fixture fixture;
+	set_up(&fixture, SAMPLE_SCREEN);
+	fixture.ui.emergency = &emergency;
+	ui_push(&fixture.ui, &emergency_run_view);
+	static const int widths[] = { 20, 40, 80 };
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		CLEANUP(cleanup_free) char *text = text_at(&fixture, widths[i], 24);
+		struct words words = { 0 };
+		split(text, &words);
+		CLEANUP(cleanup_free) char *sentence = strdup(emergency.cannot);
+		size_t at = 0;
+		for (char *rest = sentence, *word; (word = strsep(&rest, " "));) {
+			while (at < words.count && strcmp(words.words[at], word) != 0)
+				at++;
+			assert_true(at < words.count);
+		}
+	}
+	tear_down(&fixture);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -347,6 +381,7 @@ int main(void)
 		cmocka_unit_test(ascii_is_ascii),
 		cmocka_unit_test(the_numbers_are_reported_last),
 		cmocka_unit_test(a_narrow_plan_says_what_is_lost),
+		cmocka_unit_test(a_narrow_emergency_says_all_it_knows),
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),
 		cmocka_unit_test(an_empty_server_says_what_comes_next),
