@@ -18,19 +18,18 @@
 
 /* What converts the server's instants to our monotonic clock, as precisely as the time of its
  * answer allows. */
-static int64_t to_local(const struct assessment *assessment, int64_t now)
+static int64_t to_local(const struct assessment *assessment)
 {
 	if (assessment->server_now == INSTANT_UNKNOWN)
 		return INSTANT_UNKNOWN;
-	int64_t age = instant_now() - assessment->activity->taken_at;
-	return now - age - assessment->server_now;
+	return assessment->activity->taken_monotonic - assessment->server_now;
 }
 
 struct session_reading session_reading_make(const struct shutdown_record *record,
 	const struct assessment *assessment, bool by_arrival, struct arena *arena)
 {
 	struct session_reading reading = { .assessment = assessment, .now = instant_monotonic() };
-	reading.to_local = to_local(assessment, reading.now);
+	reading.to_local = to_local(assessment);
 	reading.matches = session_owner_match(
 		record, assessment, reading.to_local, by_arrival, arena, &reading.n_matches);
 	return reading;
@@ -156,7 +155,7 @@ void record_sessions(struct shutdown_record *record, const struct session_readin
 void record_missing(struct shutdown_record *record, const struct session_reading *reading)
 {
 	const struct activity *activity = reading->assessment->activity;
-	int64_t at = reading->now - (instant_now() - activity->taken_at);
+	int64_t at = activity->taken_monotonic;
 	struct arena *arena = arena_new();
 	struct map *present = map_new(arena, activity->n_backends);
 	for (size_t i = 0; i < activity->n_backends; i++)

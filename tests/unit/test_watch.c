@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "analyze/shutdown.h"
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -356,6 +357,52 @@ static void only_a_session_with_a_state_is_surely_counted(void **state)
 	shutdown_record_deinit(&record);
 }
 
+/* The verdict on a shutdown that began at this instant and is over. */
+static struct shutdown_verdict judge(struct shutdown_record *record, int64_t signalled_at)
+{
+	static const struct shutdown_rules rules;
+	record->signalled_at = signalled_at;
+	record->over = true;
+	record->collecting = false;
+	for (size_t i = 0; i < record->n_processes; i++)
+		record->processes[i].ended_at = signalled_at;
+	return shutdown_judge(record, &rules, instant_monotonic(), record->arena);
+}
+
+/* A session's end is reported by its backend's pidfd and by the server's next answer, which may
+ * come much later on a busy machine: the first one counts. The drain time lasts until the last
+ * session's end, to the microsecond. */
+static void the_drain_time_is_that_of_the_last_session(void **state)
+{
+	struct watched *watched = *state;
+	struct shutdown_record *record = watch_record(watched->watch);
+	struct assessment *assessment = watched->assessment;
+	struct activity answer = *assessment->activity;
+	watched_sample(watched);
+	watched_assess(watched);
+	int64_t signalled_at = instant_monotonic();
+	record->signalled_at = signalled_at;
+	for (size_t i = 0; i + 1 < SOCKETS; i++)
+		record_backend_ended(
+			record, record->connections[i].backend, signalled_at + 7000 + (int64_t)i);
+	assert_int_equal(judge(record, signalled_at).drained, -1);
+	/* the answer lacks all of them */
+	answer.n_backends = 0;
+	answer.taken_at = INSTANT_UNKNOWN; /* the wall clock may be set meanwhile */
+	answer.taken_monotonic = signalled_at + 412999;
+	assessment->activity = &answer;
+	struct arena *arena = arena_new();
+	const struct session_reading reading =
+		session_reading_make(record, assessment, false, arena);
+	record_missing(record, &reading);
+	arena_free(arena);
+	assert_int_equal(judge(record, signalled_at).drained, 412999);
+	record_backend_ended(record, record->connections[SOCKETS - 1].backend, signalled_at);
+	assert_int_equal(judge(record, signalled_at).drained, 412999);
+	record->connections[SOCKETS - 1].ended_at = signalled_at + 2;
+	assert_int_equal(judge(record, signalled_at).drained, 7000 + SOCKETS - 2);
+}
+
 /* PostgreSQL 18 shows a session while its client logs in: it is no connection that a test waits
  * for, since its database is not known, whose counters say later how it ended. */
 static void a_session_counts_once_its_client_has_logged_in(void **state)
@@ -378,6 +425,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_a_session_with_a_state_is_surely_counted),
+		TEST(the_drain_time_is_that_of_the_last_session),
 		TEST(a_session_counts_once_its_client_has_logged_in),
 		TEST(an_armed_watch_does_not_grow),
 		TEST(what_did_not_change_is_not_copied_again),
