@@ -16,14 +16,18 @@ struct timeline {
 	const struct shutdown_record *record;
 	struct arena *arena;
 	int64_t now;
+	struct map *ended; /* indexes of the processes that have ended, by pid */
 	struct shutdown_event *events;
 	size_t count, room;
 };
 
 const char *timeline_process_name(struct arena *arena, const struct shutdown_process *process)
 {
-	return arena_printf(arena, "%s%s%s%d", process->command ? "" : "child ",
-		process->name ? process->name : "", process->name ? " " : "", process->pid);
+	const char *relation = process->command ? ""
+		: process->contained            ? "the container's "
+						: "child ";
+	return arena_printf(arena, "%s%s%s%d", relation, process->name ? process->name : "",
+		process->name ? " " : "", process->pid);
 }
 
 const char *timeline_span(struct arena *arena, int64_t usec)
@@ -122,23 +126,35 @@ static void add_connection(struct timeline *timeline, const struct shutdown_conn
 			arena_printf(arena, "%s: its open write was rolled back", name));
 }
 
+static void index_ended(struct timeline *timeline)
+{
+	const struct shutdown_record *record = timeline->record;
+	timeline->ended = map_new(timeline->arena, record->n_processes);
+	for (size_t i = record->n_processes; i-- > 0;)
+		if (record->processes[i].ended_at != INSTANT_UNKNOWN)
+			map_set(timeline->ended, (uint64_t)record->processes[i].pid, (uint32_t)i);
+}
+
+/* A page may be read for the last time after the end of its process, which is the latest instant of
+ * whatever it shows. */
+static int64_t before_its_end(const struct timeline *timeline, int32_t pid, int64_t at)
+{
+	uint32_t i = map_get(timeline->ended, (uint64_t)pid);
+	int64_t ended_at = i == MAP_NONE ? at : timeline->record->processes[i].ended_at;
+	return ended_at < at ? ended_at : at;
+}
+
 /* A phase ends when the next one of its process begins, or when that process ends. */
 static int64_t *phase_ends(const struct timeline *timeline)
 {
 	const struct shutdown_record *record = timeline->record;
 	int64_t *ends = arena_array(timeline->arena, record->n_phases, sizeof(*ends));
 	struct map *next = map_new(timeline->arena, record->n_phases);
-	struct map *processes =
-		map_new(timeline->arena, record->n_phases ? record->n_processes : 0);
-	for (size_t i = record->n_processes; record->n_phases && i-- > 0;)
-		if (record->processes[i].ended_at != INSTANT_UNKNOWN)
-			map_set(processes, (uint64_t)record->processes[i].pid, (uint32_t)i);
 	for (size_t i = record->n_phases; i-- > 0;) {
 		uint64_t pid = (uint64_t)record->phases[i].pid;
-		uint32_t later = map_get(next, pid), process = map_get(processes, pid);
-		ends[i] = later != MAP_NONE   ? record->phases[later].began_at
-			: process != MAP_NONE ? record->processes[process].ended_at
-					      : timeline->now;
+		uint32_t later = map_get(next, pid);
+		ends[i] = before_its_end(timeline, record->phases[i].pid,
+			later == MAP_NONE ? timeline->now : record->phases[later].began_at);
 		map_set(next, pid, (uint32_t)i);
 	}
 	return ends;
@@ -162,7 +178,8 @@ static void add_phase(struct timeline *timeline, size_t index, int64_t end)
 	struct arena *arena = timeline->arena;
 	const struct shutdown_phase *phase = &timeline->record->phases[index];
 	int64_t length = end - phase->began_at;
-	add(timeline, phase->began_at, EVENT_PHASE, phase->pid,
+	add(timeline, before_its_end(timeline, phase->pid, phase->began_at), EVENT_PHASE,
+		phase->pid,
 		arena_printf(arena, "phase: %s, %s%s%s", phase->name,
 			timeline_span(arena, length > 0 ? length : 0),
 			say_writes(arena, phase, &phase->pending, "pending writes"),
@@ -176,7 +193,7 @@ static void add_hook(struct timeline *timeline, const struct shutdown_hook *hook
 	const char *span = timeline_span(arena, hook->duration > 0 ? hook->duration : 0);
 	const char *result =
 		hook->has_failed ? arena_printf(arena, " with result %d", hook->result) : "";
-	add(timeline, hook->ended_at, EVENT_HOOK, hook->pid,
+	add(timeline, before_its_end(timeline, hook->pid, hook->ended_at), EVENT_HOOK, hook->pid,
 		arena_printf(arena, "hook %s (%s): %s%s after %s", hook->name, hook->phase,
 			strcmp(hook->state, "late") == 0 ? "over its deadline" : hook->state,
 			result, span));
@@ -263,6 +280,7 @@ const struct shutdown_event *timeline_build(
 	timeline.room = 3 + 2 * record->n_processes + 3 * record->n_connections + record->n_phases +
 		record->n_hooks;
 	timeline.events = arena_array(arena, timeline.room, sizeof(*timeline.events));
+	index_ended(&timeline);
 	add_signal(&timeline);
 	for (size_t i = 0; i < record->n_processes; i++)
 		add_process(&timeline, &record->processes[i]);

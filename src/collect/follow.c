@@ -31,6 +31,7 @@
 struct followed {
 	int32_t pid;
 	uint64_t start_ticks;
+	bool contained;
 };
 
 struct members {
@@ -89,19 +90,20 @@ struct follow {
 	size_t n_holdings, holdings_room;
 };
 
-static void append_member(struct members *members, int32_t pid, uint64_t start_ticks)
+static struct followed *append_member(struct members *members, int32_t pid, uint64_t start_ticks)
 {
 	members->items =
 		mem_grow(members->items, members->count, &members->room, sizeof(struct followed));
-	members->items[members->count++] = (struct followed){ pid, start_ticks };
+	members->items[members->count] = (struct followed){ pid, start_ticks, false };
+	return &members->items[members->count++];
 }
 
-static void add_member(struct members *members, int32_t pid, uint64_t start_ticks)
+static struct followed *add_member(struct members *members, int32_t pid, uint64_t start_ticks)
 {
 	for (size_t i = 0; i < members->count; i++)
 		if (members->items[i].pid == pid && members->items[i].start_ticks == start_ticks)
-			return;
-	append_member(members, pid, start_ticks);
+			return &members->items[i];
+	return append_member(members, pid, start_ticks);
 }
 
 static void remove_member(struct members *members, size_t index)
@@ -167,10 +169,8 @@ static void find_contained(struct follow *follow, struct table *table)
 			!followed_container_has(
 				container, follow->procfs, entry->pid, entry->start_ticks))
 			continue;
-		container->seen = true;
-		if (!entry->member)
-			append_member(&follow->members, entry->pid, entry->start_ticks);
-		entry->member = true;
+		container->seen = entry->member = true;
+		add_member(&follow->members, entry->pid, entry->start_ticks)->contained = true;
 	}
 }
 
@@ -232,7 +232,9 @@ static bool read_process(
 	if (r == -ESRCH ||
 		(r == 0 && (procfs_has_ended(&stat) || stat.start_ticks != member->start_ticks)))
 		return false;
-	*ret = (struct follow_process){ .pid = member->pid, .start_ticks = member->start_ticks };
+	*ret = (struct follow_process){ .pid = member->pid,
+		.start_ticks = member->start_ticks,
+		.contained = member->contained };
 	/* it is alive as far as we know, but nothing of it can be read */
 	ret->refused = r < 0;
 	if (r < 0)

@@ -27,7 +27,8 @@ struct follow_process {
 	uint64_t start_ticks;
 	char name[PROCFS_COMM_MAX]; /* clean */
 	bool refused;               /* we may not read its descriptors */
-	bool exiting; /* the kernel is ending it: it no longer closes anything itself */
+	bool exiting;   /* the kernel is ending it: it no longer closes anything itself */
+	bool contained; /* it is in the followed container */
 	struct procfs_signals signals; /* zero when they cannot be read */
 };
 

@@ -42,6 +42,7 @@ struct shutdown_process {
 	uint64_t start_ticks;
 	const char *name;
 	bool command;          /* the command itself, or the watched process; else a descendant */
+	bool contained;        /* of the container that the command started */
 	bool held;             /* a pidfd will report its end */
 	bool closed_its_pools; /* every stats page of it was removed, as pools do at their end */
 	enum shutdown_disposition disposition; /* at the time of the signal */
@@ -231,11 +232,12 @@ struct shutdown_record {
 	size_t n_survivors, survivors_room;
 };
 
+/* In the order of what is seen at the same instant: a hook has run before the next phase begins. */
 enum shutdown_event_kind {
 	EVENT_SIGNAL,
 	EVENT_TAKEN,
-	EVENT_PHASE,
 	EVENT_HOOK,
+	EVENT_PHASE,
 	EVENT_OPENED,
 	EVENT_CLOSED,
 	EVENT_PROCESS_ENDED,

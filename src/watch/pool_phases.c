@@ -114,6 +114,9 @@ static bool read_page(struct pool_phases *phases, struct page_watch *page)
 	page->last.outbox = count_waiting(&copy->totals.outbox, page->last.outbox);
 	page->last.pending = pending == PAGE_UNKNOWN ? -1 : pending;
 	page->last.n_hooks = page_hooks_read(copy, page->last.hooks);
+	page->last.runs_hooks[POOL_HOOK_STOP] = copy->phase == PAGE_STOPPING;
+	page->last.runs_hooks[POOL_HOOK_FLUSH] = copy->phase == PAGE_FLUSHING;
+	page->last.runs_hooks[POOL_HOOK_CLOSED] = copy->phase == PAGE_CLOSING;
 	page->phase = copy->phase;
 	page->known = true;
 	return true;

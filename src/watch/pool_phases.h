@@ -15,14 +15,15 @@ struct shutdown_record;
 /* What was read of one page. Instants are monotonic. */
 struct pool_reading {
 	int32_t pid;
-	const char *phase;      /* its name; static */
-	bool is_new_phase;      /* it is in a phase of its shutdown that it was not in before */
-	int64_t previous_at;    /* when the page was read before; INSTANT_UNKNOWN */
-	int64_t pending;        /* pending writes; −1: not known */
-	int64_t pending_before; /* at that reading */
-	int64_t outbox;         /* writes in its outboxes; −1: it has none */
-	int64_t outbox_before;  /* at that reading */
-	uint32_t page;          /* the number of the page among those of this reader */
+	const char *phase; /* its name; static */
+	bool is_new_phase; /* it is in a phase of its shutdown that it was not in before */
+	bool runs_hooks[POOL_HOOK_PHASE_COUNT]; /* those that run in this phase */
+	int64_t previous_at;                    /* when the page was read before; INSTANT_UNKNOWN */
+	int64_t pending;                        /* pending writes; −1: not known */
+	int64_t pending_before;                 /* at that reading */
+	int64_t outbox;                         /* writes in its outboxes; −1: it has none */
+	int64_t outbox_before;                  /* at that reading */
+	uint32_t page; /* the number of the page among those of this reader */
 	struct pool_hook hooks[POOL_HOOKS_MAX];
 	size_t n_hooks;
 };

@@ -71,8 +71,10 @@ static void note_hooks(
 		hook->has_failed = from->state == POOL_HOOK_FAILED;
 		hook->result = from->result;
 		hook->duration = from->duration;
+		/* what is first seen together with its phase ended after that began */
+		bool is_later = reading->is_new_phase && reading->runs_hooks[from->phase];
 		if (from->duration >= 0 && hook->ended_at == INSTANT_UNKNOWN)
-			hook->ended_at = now;
+			hook->ended_at = now + is_later;
 	}
 }
 

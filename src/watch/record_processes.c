@@ -81,6 +81,7 @@ struct pending_signal record_processes(
 		/* the name changes when a program is started after the first sample */
 		if (!process->name || strcmp(process->name, row->name) != 0)
 			process->name = arena_strdup(record->arena, row->name);
+		process->contained = row->contained;
 		if (timely)
 			note_signal(record, process, row, sample->taken_at);
 		if (process->command && !record->signal_number && !shutdown_has_begun(record))

@@ -196,8 +196,10 @@ static void a_container_of_a_daemon_is_followed(void **state)
 		fail_msg("the service: %s", live_err(service));
 	json_t *root = judge_client("60", "--label daemon=yes");
 	const char *verdict = live_text(root, "verdict");
+	CLEANUP(cleanup_free) char *line = json_dumps(root, 0);
 	if (!verdict || strcmp(verdict, "pass") != 0 ||
 		json_integer_value(live_member(root, "connections_before")) != 2 ||
+		!strstr(line, "\"the container's dying ") ||
 		!strstr(live_text(json_array_get(live_member(root, "timeline"), 0), "text"),
 			"--cidfile"))
 		fail_msg("%s", live_text(root, "text"));

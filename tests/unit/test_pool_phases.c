@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/instant.h"
 #include "model/pool.h"
 #include "model/shutdown.h"
 #include "page/host.h"
 #include "page/writer.h"
 #include "watch/pool_phases.h"
+#include "watch/record_phases.h"
 
 struct fixture {
 	char folder[64];
@@ -108,6 +110,46 @@ static void the_last_words_of_a_pool_are_read(void **state)
 	/* then it is not read any more */
 	(void)pool_phases_read(f->phases, 3, &count);
 	assert_int_equal(count, 0);
+}
+
+/* A reading that shows a hook's end and a new phase: the hook ended after its own phase began, and
+ * before a later one. */
+static void hooks_end_between_the_phases(void **state)
+{
+	struct fixture *f = *state;
+	struct page *page = page_writer_page(f->writer);
+	struct page_hook *flush, *closed;
+	size_t count;
+	f->record.signalled_at = 1;
+	assert_true(page_hook_add(page, "outbox", PAGE_HOOK_FLUSH, 5000, &flush));
+	assert_true(page_hook_add(page, "report", PAGE_HOOK_CLOSED, 5000, &closed));
+	static const struct {
+		enum page_phase phase;
+		bool flushed, reported;
+		int64_t flushed_at, reported_at;
+	} readings[] = {
+		{ PAGE_FLUSHING, true, false, 101, INSTANT_UNKNOWN },
+		{ PAGE_CLOSING, true, true, 100, 101 },
+		{ PAGE_DONE, false, true, INSTANT_UNKNOWN, 100 },
+	};
+	for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++) {
+		page_set(page->totals.phase, PAGE_RUNNING);
+		page_hook_set(flush, PAGE_HOOK_WAITING, 0, 0);
+		page_hook_set(closed, PAGE_HOOK_WAITING, 0, 0);
+		(void)pool_phases_read(f->phases, 1, &count);
+		f->record.n_hooks = f->record.n_phases = 0;
+		page_set(page->totals.phase, readings[i].phase);
+		if (readings[i].flushed)
+			page_hook_set(flush, PAGE_HOOK_DONE, 0, 5000);
+		if (readings[i].reported)
+			page_hook_set(closed, PAGE_HOOK_DONE, 0, 5000);
+		const struct pool_reading *found = pool_phases_read(f->phases, 100, &count);
+		record_phases(&f->record, f->phases, found, count, 100);
+		assert_int_equal(f->record.n_hooks, 2);
+		assert_true(f->record.hooks[0].ended_at == readings[i].flushed_at);
+		assert_true(f->record.hooks[1].ended_at == readings[i].reported_at);
+		assert_true(f->record.phases[0].began_at == 100);
+	}
 }
 
 /* Writes in an outbox; one that was closed and keeps nothing is not on the page any more. */
@@ -215,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_last_words_of_a_pool_are_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(hooks_end_between_the_phases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_outbox_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_namesake_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -85,9 +85,12 @@ static void processes_are_named_by_what_is_known(void **state)
 	struct shutdown_record *record = *state;
 	const struct shutdown_process command = { .pid = 7, .name = "python3", .command = true };
 	const struct shutdown_process child = { .pid = 8, .name = "sh" }, unnamed = { .pid = 9 };
+	const struct shutdown_process contained = { .pid = 10, .name = "app", .contained = true };
 	assert_string_equal(timeline_process_name(record->arena, &command), "python3 7");
 	assert_string_equal(timeline_process_name(record->arena, &child), "child sh 8");
 	assert_string_equal(timeline_process_name(record->arena, &unnamed), "child 9");
+	assert_string_equal(
+		timeline_process_name(record->arena, &contained), "the container's app 10");
 }
 
 static void before_the_signal_there_is_none(void **state)
@@ -174,6 +177,35 @@ static void the_last_phase_lasts(void **state)
 		"14 process_ended child 7 ended 0");
 }
 
+/* On a busy machine a page is read for the last time long after its process has ended. */
+static void what_a_page_showed_was_before_the_end_of_its_process(void **state)
+{
+	struct shutdown_record *record = *state;
+	(void)add_phase(record, "flushing", AT(4));
+	(void)add_phase(record, "closing", AT(90));
+	struct shutdown_hook *hook = shutdown_add_hook(record);
+	*hook = (struct shutdown_hook){ .pid = 7,
+		.name = "outbox",
+		.phase = "flush",
+		.state = "done",
+		.duration = 8 * USEC_PER_MSEC,
+		.ended_at = AT(90) };
+	struct shutdown_process *process = shutdown_add_process(record);
+	process->pid = 7;
+	process->command = true;
+	process->ended_at = AT(30);
+	ASSERT_TIMELINE(record, AT(99), "0 signal SIGTERM sent 0",
+		"4 phase phase: flushing, 26 ms 0",
+		"30 hook hook outbox (flush): done after 8 ms 0", "30 phase phase: closing, 0 ms 0",
+		"30 process_ended 7 ended 0");
+	/* another process's end is no limit */
+	process->pid = 8;
+	ASSERT_TIMELINE(record, AT(99), "0 signal SIGTERM sent 0",
+		"4 phase phase: flushing, 86 ms 0", "30 process_ended 8 ended 0",
+		"90 hook hook outbox (flush): done after 8 ms 0",
+		"90 phase phase: closing, 9 ms 0");
+}
+
 static void time_is_up_for_what_still_runs(void **state)
 {
 	struct shutdown_record *record = *state;
@@ -194,6 +226,7 @@ int main(void)
 		TEST(what_was_lent_is_given_back),
 		TEST(a_connection_that_was_only_counted_comes_and_goes),
 		TEST(the_last_phase_lasts),
+		TEST(what_a_page_showed_was_before_the_end_of_its_process),
 		TEST(time_is_up_for_what_still_runs),
 	};
 	return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
