@@ -233,8 +233,11 @@ static void join_one(struct join *join, struct connection *connection)
 	size_t index = host_of(join, connection);
 	const struct connection *before = find_before(join, connection);
 	remember(join, connection, before);
-	if (index == NO_HOST)
+	/* the agent forgets an end that it is not asked about, and so do we */
+	if (index == NO_HOST) {
+		connection->host_run = connection->host_missed = 0;
 		return;
+	}
 	struct asked_host *host = &join->assessment->hosts[index];
 	const struct asked_end end = end_of(connection);
 	want(host, &end);

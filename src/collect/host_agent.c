@@ -22,15 +22,10 @@
 #include "loop/pipe_child.h"
 #include "session/backoff.h"
 
-/* Until the agent's first line: ssh connects, authenticates, and starts a program. */
-#define START_TIMEOUT (30 * USEC_PER_SEC)
-
 #define SSH_CONNECT_TIMEOUT "ConnectTimeout=10"
 
 /* Of ssh -G. */
 #define CONFIG_LINE_MOST ((size_t)8192)
-
-#define ADDRESSES_MOST 64
 
 enum agent_state {
 	AGENT_WAITING,
@@ -46,12 +41,13 @@ struct host_agent {
 	struct host_agent_callbacks callbacks;
 	char *name, *source;
 	char **command; /* ends with NULL; NULL: ssh */
-	struct endpoint listed[ADDRESSES_MOST], addresses[ADDRESSES_MOST];
+	struct endpoint listed[HOST_ADDRESSES_MOST], addresses[HOST_ADDRESSES_MOST];
 	size_t n_listed, n_addresses;
 	enum agent_state state;
 	struct pipe_child *child;
 	struct resolution *resolution;
 	uv_timer_t *timer;
+	int64_t start_timeout;
 	uint64_t run;
 	int version;
 	unsigned failures; /* in a row */
@@ -93,9 +89,6 @@ void host_agent_fail(struct host_agent *agent, const char *error)
 	memcpy(agent->error, text, sizeof(text));
 	pipe_child_free(agent->child);
 	agent->child = NULL;
-	if (agent->resolution)
-		agent->resolution->agent = NULL;
-	agent->resolution = NULL;
 	agent->state = AGENT_WAITING;
 	agent->has_failed = true;
 	enum server_status like = is_denied(text) ? SERVER_DENIED : SERVER_REFUSED;
@@ -126,7 +119,11 @@ static void on_agent_ended(void *data, const char *reason, const char *errors)
 
 static void on_start_timeout(uv_timer_t *timer)
 {
-	host_agent_fail(timer->data, "the dbtop there did not answer in time");
+	struct host_agent *agent = timer->data;
+	bool is_resolving = agent->state == AGENT_RESOLVING && agent->resolution;
+	host_agent_fail(agent,
+		is_resolving ? "the look-up of its name did not end in time"
+			     : "the dbtop there did not answer in time");
 }
 
 /* A number that differs between any two runs. */
@@ -192,14 +189,14 @@ static void start_agent(struct host_agent *agent)
 	agent->state = AGENT_STARTING;
 	if (start_child(agent, argv, HOST_HELLO_MOST, on_agent_line, on_agent_ended) < 0)
 		return;
-	arm(agent, on_start_timeout, START_TIMEOUT);
+	arm(agent, on_start_timeout, agent->start_timeout);
 	pipe_child_write(agent->child, host_lines_greeting());
 }
 
 static void take_addresses(struct host_agent *agent, const struct addrinfo *list)
 {
 	agent->n_addresses = 0;
-	for (; list && agent->n_addresses < ADDRESSES_MOST; list = list->ai_next) {
+	for (; list && agent->n_addresses < HOST_ADDRESSES_MOST; list = list->ai_next) {
 		struct endpoint address = endpoint_from_sockaddr(list->ai_addr);
 		address.port = 0;
 		if (!endpoint_is_loopback(&address))
@@ -213,8 +210,9 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 {
 	struct resolution *resolution = request->data;
 	struct host_agent *agent = resolution->agent;
-	if (agent) {
+	if (agent)
 		agent->resolution = NULL;
+	if (agent && agent->state == AGENT_RESOLVING && !agent->child) {
 		take_addresses(agent, status == 0 ? list : NULL);
 		start_agent(agent);
 	}
@@ -233,8 +231,11 @@ static char *plain_host(const char *name)
 	return copy;
 }
 
+/* A look-up that hangs keeps one of a few threads: no second one is begun beside it. */
 static void resolve(struct host_agent *agent)
 {
+	if (agent->resolution)
+		return;
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct resolution *resolution = mem_alloc(sizeof(*resolution));
 	char *plain = plain_host(agent->name);
@@ -278,7 +279,7 @@ static void begin(struct host_agent *agent)
 {
 	const char *const ssh[] = { "ssh", "-G", "--", agent->name, NULL };
 	agent->state = AGENT_RESOLVING;
-	arm(agent, on_start_timeout, START_TIMEOUT);
+	arm(agent, on_start_timeout, agent->start_timeout);
 	memcpy(agent->addresses, agent->listed, sizeof(agent->listed));
 	agent->n_addresses = agent->n_listed;
 	if (agent->n_listed) {
@@ -319,8 +320,10 @@ struct host_agent *host_agent_new(uv_loop_t *loop, const struct host_agent_optio
 	agent->name = mem_strdup(options->name);
 	agent->source = mem_printf("host %s", options->name);
 	agent->command = copy_command(options->command);
-	for (size_t i = 0; i < options->n_addresses && i < ADDRESSES_MOST; i++)
+	for (size_t i = 0; i < options->n_addresses && i < HOST_ADDRESSES_MOST; i++)
 		agent->listed[agent->n_listed++] = options->addresses[i];
+	agent->start_timeout =
+		options->start_timeout ? options->start_timeout : HOST_AGENT_START_TIMEOUT;
 	agent->timer = handle_new_timer(loop, agent);
 	agent->state = AGENT_RESOLVING;
 	uv_timer_start(agent->timer, on_first, 0, 0);

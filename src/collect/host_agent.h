@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "model/endpoint.h"
+#include "model/host_ends.h"
 
 struct host_agent;
 
@@ -17,7 +17,11 @@ struct host_agent_options {
 	const char *const *command;       /* argv; NULL: ssh */
 	const struct endpoint *addresses; /* those that it speaks for; none: those of its name */
 	size_t n_addresses;
+	int64_t start_timeout; /* µs until its first line; 0: HOST_AGENT_START_TIMEOUT */
 };
+
+/* The look-up of its name; then ssh connects, authenticates, and starts a program. */
+#define HOST_AGENT_START_TIMEOUT INT64_C(30000000)
 
 struct host_agent_callbacks {
 	void *data;

@@ -28,7 +28,8 @@ struct asked_host_ends {
 	int64_t question_at; /* monotonic */
 	struct endpoint own; /* of that question, or the last one */
 	struct host_ends *latest;
-	bool is_current; /* `latest` is of the agent that runs */
+	bool is_current;   /* `latest` is of the agent that runs */
+	uint64_t n_firsts; /* how often the agent was to forget what it knew of the ends */
 };
 
 struct host_asker {
@@ -87,7 +88,7 @@ static void publish(
 	struct asked_host_ends *asked = &asker->hosts[index];
 	size_t n_addresses;
 	const struct endpoint *addresses = host_agent_addresses(agent, &n_addresses);
-	ends->run = host_agent_run(agent);
+	ends->run = map_mix(host_agent_run(agent), asked->n_firsts);
 	ends->asked_at = asked->question_at;
 	ends->own = asked->own;
 	ends->answered_at = instant_monotonic();
@@ -233,6 +234,7 @@ static void send_question(struct host_asker *asker, struct host_agent *agent,
 		question.add = differ(arena, request->ends, n_ends, NULL, 0, &question.n_add);
 		question.n_drop = 0;
 	}
+	asked->n_firsts += question.is_first;
 	asked->ends = mem_resize(asked->ends, n_ends + 1, sizeof(*asked->ends));
 	for (size_t i = 0; i < n_ends; i++)
 		asked->ends[i] = request->ends[i];

@@ -14,11 +14,17 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "collect/line_weight.h"
 #include "model/programs.h"
 
 /* The longest texts of a process, in bytes. */
 #define NAME_MOST    256
 #define COMMAND_MOST 4096
+
+/* The last second of the year 9999, which RFC 3339 can write; and so much that a sum is a number.
+ */
+#define LAST_INSTANT (INT64_C(253402300799) * USEC_PER_SEC)
+#define RSS_MOST     (INT64_C(1) << 48)
 
 #define UNIX_PREFIX "unix:"
 
@@ -212,7 +218,8 @@ static int fail(struct arena *arena, const char *line, size_t length, const char
 static struct reading read_object(struct arena *arena, const char *line, size_t length)
 {
 	struct reading reading = { .arena = arena };
-	reading.root = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+	if (line_weight_is_allowed(line, length))
+		reading.root = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
 	reading.is_wrong = !json_is_object(reading.root);
 	return reading;
 }
@@ -399,7 +406,7 @@ static struct host_process get_process(struct reading *reading, const json_t *ob
 			.pid = (int32_t)need_integer(reading, object, "pid", 1, INT32_MAX),
 			.start_ticks = (uint64_t)need_integer(
 				reading, object, "start_ticks", 0, INT64_MAX),
-			.started_at = get_integer(reading, object, "started_at", 0, INT64_MAX / 2,
+			.started_at = get_integer(reading, object, "started_at", 0, LAST_INSTANT,
 				INSTANT_UNKNOWN),
 			.ended_at = INSTANT_UNKNOWN,
 			.name = get_text(reading, object, "name", NAME_MOST),
@@ -411,7 +418,7 @@ static struct host_process get_process(struct reading *reading, const json_t *ob
 			.image = get_text(reading, object, "image", NAME_MOST),
 			.program = get_program(reading, object),
 			.cpu_percent = json_is_number(cpu) ? json_number_value(cpu) : NAN,
-			.rss_bytes = get_integer(reading, object, "rss", 0, INT64_MAX, -1),
+			.rss_bytes = get_integer(reading, object, "rss", 0, RSS_MOST, -1),
 		},
 	};
 	if (!(row.process.cpu_percent >= 0 && row.process.cpu_percent < 1e6))
@@ -471,7 +478,7 @@ int host_lines_read_answer(struct arena *arena, const char *line, size_t length,
 			&reading, reading.root, "target", 0, HOST_TARGETS_MOST - 1),
 		.server_pid = (int32_t)get_integer(&reading, server, "pid", 1, INT32_MAX, 0),
 		.server_started_at = get_integer(
-			&reading, server, "started_at", 0, INT64_MAX / 2, INSTANT_UNKNOWN),
+			&reading, server, "started_at", 0, LAST_INSTANT, INSTANT_UNKNOWN),
 	};
 	get_interfaces(&reading, &answer);
 	const json_t *list =

@@ -8,6 +8,7 @@
 #include "config/document.h"
 #include "config/theme.h"
 #include "config/value.h"
+#include "model/host_ends.h"
 
 /* The field of a value, and its type. */
 struct key_value {
@@ -197,6 +198,8 @@ static int read_addresses(struct arena *arena, const struct node *node, struct c
 			endpoint_is_loopback(&addresses[i]))
 			return value_unexpected(
 				item, "an IP address that is not a loopback address", ret_error);
+	if (texts.count > HOST_ADDRESSES_MOST)
+		return value_unexpected(node, "at most 64 addresses", ret_error);
 	host->addresses = addresses;
 	host->n_addresses = texts.count;
 	return 0;

@@ -24,7 +24,7 @@ struct pipe_child {
 	char *line; /* what was read of the current line */
 	size_t length, room;
 	char errors[PIPE_CHILD_ERRORS + 1];
-	size_t n_errors;
+	size_t n_errors, errors_written;
 	char reason[64];
 	bool has_exited, has_ended;
 	bool is_calling, is_freed; /* freed during a callback: the memory is still in use */
@@ -104,6 +104,13 @@ static void close_pipe(uv_pipe_t **pipe)
 	*pipe = NULL;
 }
 
+static void end_for(struct pipe_child *child, const char *what, size_t most)
+{
+	snprintf(child->reason, sizeof(child->reason), "wrote %s of more than %zu bytes", what,
+		most);
+	end(child);
+}
+
 /* Keeps the last bytes. */
 static void on_errors(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
@@ -120,6 +127,9 @@ static void on_errors(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 	memmove(child->errors, child->errors + child->n_errors - keep, keep);
 	memcpy(child->errors + keep, child->chunk + (size_t)n - take, take);
 	child->n_errors = keep + take;
+	child->errors_written += (size_t)n;
+	if (child->errors_written > PIPE_CHILD_ERRORS_MOST)
+		end_for(child, "error messages", PIPE_CHILD_ERRORS_MOST);
 }
 
 /* False if the child is gone, or reads no more. */
@@ -160,9 +170,7 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 		const char *newline = memchr(from, '\n', (size_t)(last - from));
 		const char *until = newline ? newline : last;
 		if (!add(child, from, (size_t)(until - from))) {
-			snprintf(child->reason, sizeof(child->reason),
-				"wrote a line of more than %zu bytes", child->line_most);
-			end(child);
+			end_for(child, "a line", child->line_most);
 			return;
 		}
 		if (newline && !call_line(child))

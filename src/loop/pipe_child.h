@@ -9,16 +9,17 @@
 
 struct pipe_child;
 
-/* The last bytes of its standard error that are kept. */
-#define PIPE_CHILD_ERRORS 512
+/* The last bytes of its standard error that are kept, and how many it may write there in all. */
+#define PIPE_CHILD_ERRORS      512
+#define PIPE_CHILD_ERRORS_MOST ((size_t)1 << 20)
 
 struct pipe_child_callbacks {
 	void *data;
 	/* A line without its end; `line` is valid during the call. It may free the child. */
 	void (*line)(void *data, const char *line, size_t length);
-	/* It has ended, or wrote a longer line than allowed; called once. `reason` says how, NULL
-	 * for status 0; `errors` are the last bytes of its standard error, terminated and not
-	 * clean. It may free the child. */
+	/* It has ended, or wrote a longer line or more errors than allowed; called once. `reason`
+	 * says how, NULL for status 0; `errors` are the last bytes of its standard error,
+	 * terminated and not clean. It may free the child. */
 	void (*ended)(void *data, const char *reason, const char *errors);
 };
 

@@ -16,6 +16,9 @@ struct arena;
 struct pool_page;
 struct process;
 
+/* A host speaks for no more addresses; further ones of its name are not taken. */
+#define HOST_ADDRESSES_MOST 64
+
 /* A client end that a host is asked about: of a TCP connection, or of a connection over a Unix
  * socket, which is known by the pid of its backend. */
 struct asked_end {
@@ -43,7 +46,8 @@ struct host_ends {
 	struct arena *arena; /* owns everything here, the block too */
 	int refs;
 	const char *name; /* of the host, as the user gave it */
-	uint64_t run;     /* one boot and one run of the agent: differs between any two of them */
+	uint64_t run;     /* one boot and one run of the agent, in which it did not forget the ends:
+			     differs between any two of them */
 	bool is_news;     /* the last answer changed something of what follows, but for the times */
 	uint64_t number;  /* of the answer within the run */
 	int64_t asked_at, answered_at; /* monotonic: before the question was sent, and after the

@@ -18,6 +18,9 @@
 #define CPU_STEP 0.5
 #define RSS_STEP (INT64_C(1) << 20)
 
+/* The bytes of all command lines of an answer. */
+#define COMMANDS_SIZE ((size_t)1 << 20)
+
 /* A process that was named in an answer, by its number. */
 struct known_process {
 	struct arena *arena;
@@ -233,6 +236,22 @@ static void list_changes(struct peers_answer *state, const struct peers *peers, 
 	}
 }
 
+/* Each gets an equal share of what an answer may have of command lines: else the processes of one
+ * user could make it too long. A character is not cut. */
+static void cut_commands(struct arena *arena, struct host_answer *answer)
+{
+	size_t share = COMMANDS_SIZE / (answer->n_processes + 1);
+	for (size_t i = 0; i < answer->n_processes; i++) {
+		struct process *process = &answer->processes[i].process;
+		if (!process->command || strlen(process->command) <= share)
+			continue;
+		size_t length = share;
+		while (length > 0 && (process->command[length] & 0xc0) == 0x80)
+			length--;
+		process->command = arena_strndup(arena, process->command, length);
+	}
+}
+
 static void list_processes(
 	struct peers_answer *state, struct arena *arena, struct host_answer *answer)
 {
@@ -247,6 +266,7 @@ static void list_processes(
 		answer->processes[answer->n_processes++] =
 			(struct host_process){ known->id, known->process };
 	}
+	cut_commands(arena, answer);
 }
 
 static size_t add_addresses(

@@ -307,6 +307,8 @@ static void names_and_types_of_keys_are_checked(void **state)
 		assert_refused(cases[i].text, cases[i].error);
 }
 
+#define NINE "10.1.0.1,10.1.0.2,10.1.0.3,10.1.0.4,10.1.0.5,10.1.0.6,10.1.0.7,10.1.0.8,10.1.0.9"
+
 static void values_are_checked(void **state)
 {
 	(void)state;
@@ -381,6 +383,10 @@ static void values_are_checked(void **state)
 			"f.yaml:1: hosts.addresses: expected an IP address that is not a loopback "
 			"address, found ",
 			"\"127.0.0.1\"" },
+		{ "hosts: [{name: a, addresses: [" NINE "," NINE "," NINE "," NINE "," NINE "," NINE
+		  "," NINE ",10.0.0.1,10.0.0.2]}]\n",
+			"f.yaml:1: hosts.addresses: expected at most 64 addresses, found ",
+			"a list" },
 		{ "hosts: [{name: a, addresses: [\"10.0.0.1:22\"]}]\n",
 			"f.yaml:1: hosts.addresses: expected an IP address that is not a loopback "
 			"address, found ",

@@ -133,6 +133,15 @@ static void what_is_no_such_line_is_refused(void **state)
 			"{\"answer\":1,\"target\":0,\"processes\":[{\"id\":1,\"pid\":-1,\"start_"
 			"ticks\":1}]}",
 			"not a line", -EPROTO },
+		/* a sum of two would overflow; no such year can be written */
+		{ read_answer,
+			"{\"answer\":1,\"target\":0,\"processes\":[{\"id\":1,\"pid\":1,\"start_"
+			"ticks\":1,\"rss\":9223372036854775807}]}",
+			"not a line", -EPROTO },
+		{ read_answer,
+			"{\"answer\":1,\"target\":0,\"processes\":[{\"id\":1,\"pid\":1,\"start_"
+			"ticks\":1,\"started_at\":253402300800000000}]}",
+			"not a line", -EPROTO },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct arena *arena = arena_new();

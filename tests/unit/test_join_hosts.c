@@ -25,6 +25,7 @@ struct step {
 	bool too_old; /* the question was sent before the session was seen */
 	bool shrinks; /* the answer lacks the end */
 	bool early;   /* the rows are not asked for again after it */
+	bool unasked; /* a second session has the client end: the host is not asked */
 };
 
 struct story {
@@ -102,6 +103,14 @@ static const struct story stories[] = {
 		.steps = { HELD(1), NONE(1), NONE(1) }, .end = CLIENT_END_ELSEWHERE },
 	{ "this machine has it, too", .we_have_it = true, .steps = { HELD(1) },
 		.end = CLIENT_END_UNKNOWN },
+	{ "not asked in between",
+		.steps = { HELD(1), { HOST_END_NONE, 1, .unasked = true }, NONE(1), NONE(1),
+			NONE(1) },
+		.end = CLIENT_END_ELSEWHERE },
+	{ "held again after that",
+		.steps = { HELD(1), { HOST_END_HELD, 1, .unasked = true }, HELD(1), NONE(1),
+			NONE(1) },
+		.end = CLIENT_END_GONE, .process = "python3" },
 	{ "two sessions have the end", .shares_end = true, .steps = { HELD(1) },
 		.end = CLIENT_END_ELSEWHERE },
 	{ "loopback of a host", .client = "127.0.0.1", .steps = { HELD(1) },
@@ -193,7 +202,7 @@ static struct assessment *look(const struct story *story, size_t round,
 	peers->n_local_addresses = story->we_have_it ? 2 : 1;
 	world_add_backend(&world, OWN_PID, at("10.0.0.1", 30000));
 	world_add_backend(&world, APP, client_of(story));
-	if (story->shares_end)
+	if (story->shares_end || (round < 6 && story->steps[round].unasked))
 		world_add_backend(&world, APP + 1, client_of(story));
 	world_add_tcp(&world, at("10.0.0.1", 30000), at("10.0.0.9", PORT), 10);
 	world_add_owner(&world, 10, 10, "dbtop");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "collect/host_lines.h"
 #include "model/peers.h"
@@ -137,11 +138,41 @@ static void other_pages_are_left_out(void **state)
 	tear_down(&stand);
 }
 
+/* Each character takes two bytes of the line. */
+static void command_lines_share_the_room_of_an_answer(void **state)
+{
+	(void)state;
+	enum { N = 10, LENGTH = 1 << 20 };
+	struct stand stand;
+	set_up(&stand, 1);
+	struct asked_end asked[N];
+	CLEANUP(cleanup_free) char *command = mem_alloc(LENGTH + 1);
+	memset(command, '"', LENGTH);
+	for (int i = 0; i < N; i++) {
+		uint32_t inode = 100 + (uint32_t)i;
+		asked[i] = (struct asked_end){ at("10.0.0.5", (uint16_t)(100 + i)), 0 };
+		world_add_tcp(&stand.world, asked[i].client, at("10.0.0.9", PORT), inode);
+		/* no process has such a pid */
+		world_add_owner(&stand.world, inode, INT32_MAX - i, "many")->command = command;
+	}
+	const struct host_question question = {
+		.number = 1, .ports = { PORT }, .n_ports = 1, .add = asked, .n_add = N
+	};
+	assert_true(peers_answer_take(stand.state, &question));
+	struct host_answer got =
+		peers_answer_make(stand.state, stand.world.peers, NULL, stand.arena);
+	assert_int_equal(got.n_processes, N + 1);
+	CLEANUP(cleanup_free) char *line = host_lines_answer(&got);
+	assert_in_range(strlen(line), HOST_ANSWER_MOST / 8, HOST_ANSWER_MOST / 2);
+	tear_down(&stand);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_without_room_come_later_or_stay_as_they_were),
 		cmocka_unit_test(other_pages_are_left_out),
+		cmocka_unit_test(command_lines_share_the_room_of_an_answer),
 	};
 	return cmocka_run_group_tests_name("peers_answer", tests, NULL, NULL);
 }
