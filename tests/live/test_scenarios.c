@@ -61,6 +61,7 @@ static const struct label {
 static struct private_server *server;
 static int server_version; /* major */
 static struct live_pgbouncer *asked, *not_asked;
+static struct live_program *pgpool; /* NULL when it is not running */
 
 static char *as(const char *role)
 {
@@ -103,8 +104,21 @@ static int start_server(void **state)
 	return 0;
 }
 
+/* Killed, it would leave its shared memory and semaphores behind. Its parent alone is signalled: it
+ * ends its children. */
+static void stop_pgpool(void)
+{
+	if (!pgpool)
+		return;
+	(void)kill(live_pid(pgpool), SIGINT);
+	(void)live_finish(pgpool, 30000);
+	live_free(pgpool);
+	pgpool = NULL;
+}
+
 static int clean_up(void **state)
 {
+	stop_pgpool();
 	live_teardown(state);
 	live_sql(server,
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -340,7 +354,7 @@ static void start_pgpool(void)
 	assert_int_equal(chmod(path, 0644) | chmod(empty, 0644) | chmod(pcp, 0644), 0);
 	const char *const argv[] = { "/usr/sbin/pgpool", "-n", "-f", path, "-a", empty, "-F", pcp,
 		NULL };
-	struct live_program *pgpool = live_start(&(struct live_program_options){
+	pgpool = live_start(&(struct live_program_options){
 		.argv = argv, .own_group = true, .folder = folder, .unprivileged = true });
 	live_wait_err(pgpool, "pgpool-II successfully started", 30000);
 	CLEANUP(cleanup_free)
