@@ -131,6 +131,9 @@ static void the_units_rights_prove_another_users_end(void **state)
 	assert_non_null(text);
 	live_signal(guard, SIGTERM);
 	assert_int_equal(live_finish(guard, WAIT_MS), 0);
+	/* what belongs to other users is left where it is */
+	const char *const own[] = { "chown", "-R", "root", home, NULL };
+	assert_runs(own);
 }
 
 static void set_up(void)
