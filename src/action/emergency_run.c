@@ -141,23 +141,43 @@ static void await_answer(struct emergency_run *run, int64_t now)
 		assess(run);
 }
 
-/* One more process has to go, when the one before did not make room in time. */
+/* The first process that is still to be stopped; NULL. */
+static struct action_step *next_process(const struct emergency_run *run)
+{
+	for (size_t i = 0; i < run->emergency->action.n_steps; i++)
+		if (is_waiting(&run->emergency->action.steps[i]))
+			return &run->emergency->action.steps[i];
+	return NULL;
+}
+
+/* True when the process before did not make room in time. */
+static bool is_next_due(const struct emergency_run *run)
+{
+	return !session_is_ready(run->session) &&
+		instant_monotonic() - run->signalled_at >= NEXT_PROCESS;
+}
+
+static void stop_next(struct emergency_run *run)
+{
+	struct action_step *next = next_process(run);
+	if (next && is_next_due(run))
+		stop_one(run, next);
+}
+
+/* One more process has to go: it is stopped when a new assessment still shows its connections. */
 static void free_slot(struct emergency_run *run)
 {
-	struct emergency *emergency = run->emergency;
 	int64_t now = instant_monotonic();
 	if (session_is_ready(run->session)) {
 		await_answer(run, now);
 		return;
 	}
 	retry(run);
-	if (run->signalled_at && now - run->signalled_at < NEXT_PROCESS)
+	if (next_process(run)) {
+		if (is_next_due(run))
+			assess(run);
 		return;
-	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		if (is_waiting(&emergency->action.steps[i])) {
-			stop_one(run, &emergency->action.steps[i]);
-			return;
-		}
+	}
 	if (!stop_busy(run->stopper) && now - run->last_result_at > LAST_WAIT)
 		enter(run, EMERGENCY_COUNTING);
 }
@@ -208,10 +228,12 @@ static void begin(struct emergency_run *run, const struct emergency *fresh)
 {
 	run->begun = true;
 	merge(run, fresh);
-	if (!fresh->connected && is_full(run))
+	if (!fresh->connected && is_full(run)) {
 		enter(run, EMERGENCY_FREEING);
-	else
+		stop_next(run);
+	} else {
 		stop_rest(run);
+	}
 	run->last_result_at = instant_monotonic();
 }
 
@@ -349,10 +371,11 @@ void emergency_run_assessed(struct emergency_run *run, const struct emergency *f
 	} else if (!run->begun) {
 		begin(run, fresh);
 	} else if (run->emergency->phase == EMERGENCY_FREEING) {
-		if (!fresh->connected)
-			return;
 		merge(run, fresh);
-		stop_rest(run);
+		if (fresh->connected)
+			stop_rest(run);
+		else
+			stop_next(run);
 	} else if (!run->ending) {
 		conclude(run, fresh, assessment);
 	}

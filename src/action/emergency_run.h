@@ -1,9 +1,9 @@
 /* Carries an emergency out: free a slot if there is no connection, stop the application's
  * processes, end the sessions they leave behind, count until it is clean or time is up.
  *
- * A fresh assessment comes before each phase. It may show that a process of the plan is to be left
- * alone, or that one whose name was not known is the application's. A process that was not in the
- * plan is never stopped. */
+ * A fresh assessment comes before each phase, and on a full server before each process. It may show
+ * that a process of the plan is to be left alone, or that one whose name was not known is the
+ * application's. A process that was not in the plan is never stopped. */
 #ifndef ACTION_EMERGENCY_RUN_H
 #define ACTION_EMERGENCY_RUN_H
 
