@@ -32,13 +32,16 @@ static struct bouncer *console_at(struct assessment *assessment, const char *add
 	return bouncer;
 }
 
-/* host: NULL for this machine. */
-static uint32_t process_of(const struct assessment *assessment, int32_t pid, const char *host)
+/* host: NULL for this machine. start_ticks: 0 in recordings of before. */
+static uint32_t process_of(
+	const struct assessment *assessment, int32_t pid, uint64_t start_ticks, const char *host)
 {
-	for (size_t i = 0; i < assessment->n_processes; i++)
-		if (assessment->processes[i].process.pid == pid &&
-			is_same(assessment->processes[i].process.host, host))
+	for (size_t i = 0; i < assessment->n_processes; i++) {
+		const struct process *process = &assessment->processes[i].process;
+		if (process->pid == pid && (!start_ticks || process->start_ticks == start_ticks) &&
+			is_same(process->host, host))
 			return (uint32_t)i;
+	}
 	return NO_PROCESS;
 }
 
@@ -100,7 +103,7 @@ static bool set_page(
 	pool->kind = POOL_DBPOOL;
 	pool->page = add_page(assessment, row);
 	pool->process = pool->page->owner_visible
-		? process_of(assessment, pool->page->pid, pool->page->host)
+		? process_of(assessment, pool->page->pid, pool->page->start_ticks, pool->page->host)
 		: NO_PROCESS;
 	pool->elsewhere = row->elsewhere;
 	pool->spent = row->spent;
@@ -130,12 +133,16 @@ void decode_pools_add(struct assessment *assessment, const struct pool_row *row)
 	assessment->pools[assessment->n_pools++] = pool;
 }
 
-/* host: of the session's process. */
-static struct pool *page_pool(struct assessment *assessment, int32_t pid, const char *host)
+/* Pools of several namespaces, or of one process, may have one pid: the path tells which one it is.
+ * Recordings of before have none. host: of the session's process. */
+static struct pool *page_pool(
+	struct assessment *assessment, const struct slot_row *row, const char *host)
 {
 	for (size_t i = 0; i < assessment->n_pools; i++) {
 		const struct pool_page *page = assessment->pools[i].page;
-		if (page && page->pid == pid && is_same(page->host, host))
+		bool is_it = page && page->pid == row->page;
+		if (is_it &&
+			(row->path ? is_same(page->path, row->path) : is_same(page->host, host)))
 			return &assessment->pools[i];
 	}
 	return NULL;
@@ -164,7 +171,7 @@ static void join_slot(struct assessment *assessment, const struct connection_row
 {
 	const struct slot_row *row = &from->slot;
 	const char *host = from->owner.present ? from->owner.process.host : NULL;
-	struct pool *pool = row->present ? page_pool(assessment, row->page, host) : NULL;
+	struct pool *pool = row->present ? page_pool(assessment, row, host) : NULL;
 	if (!pool)
 		return;
 	struct pool_slot *slot = arena_alloc(assessment->arena, sizeof(*slot));
@@ -216,7 +223,8 @@ void decode_pools_waiter(struct assessment *assessment, const struct waiter_row 
 		.console = console_at(assessment, row->link.address),
 		.pool = bouncer_pool_of(assessment, &row->link),
 		.in_scope = true,
-		.process = row->owner.present ? process_of(assessment, row->owner.process.pid, NULL)
+		.process = row->owner.present ? process_of(assessment, row->owner.process.pid,
+							row->owner.process.start_ticks, NULL)
 					      : NO_PROCESS,
 	};
 }

@@ -102,6 +102,7 @@ static const struct json_field slot_fields[] = {
 	{ "name", FIELD_NAME, AT(slot_row, name) },
 	{ "state", FIELD_WORD, AT(slot_row, slot.state), slot_state_word, POOL_SLOT_STATE_COUNT },
 	{ "reported", FIELD_FLAG, AT(slot_row, slot.reported) },
+	{ "path", FIELD_NAME, AT(slot_row, path) },
 };
 static const struct json_table slot_table = TABLE(slot_fields);
 
@@ -221,6 +222,7 @@ static const struct json_field page_fields[] = {
 	{ "nothing_left", FIELD_FLAG, AT(pool_row, spent) },
 	{ "host", FIELD_NAME, AT(pool_row, page.host) },
 	{ "process_unseen", FIELD_FLAG, AT(pool_row, process_unseen) },
+	{ "start_ticks", FIELD_TICKS, AT(pool_row, page.start_ticks) },
 };
 const struct json_table page_table = TABLE(page_fields);
 

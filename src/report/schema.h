@@ -60,7 +60,7 @@ struct owner_row {
 struct slot_row {
 	bool present;
 	int32_t page;
-	const char *name;
+	const char *name, *path; /* of the page */
 	struct pool_slot slot;
 	int64_t held;
 };

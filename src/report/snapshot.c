@@ -74,6 +74,7 @@ static struct slot_row slot_row(
 		.present = true,
 		.page = connection->pool->page->pid,
 		.name = connection->pool->page->name,
+		.path = connection->pool->page->path,
 		.slot = *slot,
 		.held = is_held ? instant_elapsed(slot->since, assessment->now) : -1,
 	};

@@ -212,6 +212,51 @@ static void text_is_made_harmless(void **state)
 	assessment_free(assessment);
 }
 
+#define POOL(path, name, start, more)                                                              \
+	"{\"kind\":\"dbpool\",\"name\":\"" name                                                    \
+	"\",\"pid\":7,\"page_status\":\"live\",\"path\":\"" path "\",\"start_ticks\":" start more  \
+	"}"
+#define SESSION(pid, more)                                                                         \
+	"{\"pid\":" pid ",\"status\":\"idle\",\"pool\":{\"page\":7,\"slot\":1" more "}}"
+
+/* Of several namespaces, of another machine, and two of one process; and a pid that had another
+ * process before. */
+static void pools_of_one_pid_are_told_apart(void **state)
+{
+	(void)state;
+	static const char line[] = HEAD
+		",\"server\":{\"age_ms\":0},\"processes\":["
+		"{\"pid\":7,\"start_ticks\":1,\"name\":\"old\"},"
+		"{\"pid\":7,\"start_ticks\":2,\"name\":\"app\"},"
+		"{\"pid\":7,\"start_ticks\":2,\"name\":\"far\",\"host\":\"h\"}],\"pools\":[" POOL(
+			"/c1/p", "one", "2", ",\"process_unseen\":true") "," POOL("/c2/p", "two",
+			"2", ",\"process_unseen\":true") "," POOL("h:/p", "far", "2",
+			",\"host\":\"h\"") "," POOL("/p", "own", "2", "") "," POOL("/q", "own", "2",
+			"") "],\"connections\":[" SESSION("1", ",\"path\":\"/q\"") "," SESSION("2",
+			",\"path\":\"h:/p\"") "," SESSION("3",
+			",\"path\":\"/c2/p\"") "," SESSION("4", "") "]}";
+	static const char *const paths[] = { "/q", "h:/p", "/c2/p", "/c1/p" };
+	static const char *const processes[] = { NULL, NULL, "far", "app", "app" };
+	struct assessment *assessment = NULL;
+	char error[JSON_ERROR_MAX] = "";
+	if (decode(line, strlen(line), &assessment, error) < 0)
+		fail_msg("%s", error);
+	for (size_t i = 0; i < 4; i++) {
+		assert_non_null(assessment->connections[i].pool);
+		assert_string_equal(assessment->connections[i].pool->page->path, paths[i]);
+	}
+	assert_int_equal(assessment->n_pools, 5);
+	for (size_t i = 0; i < 5; i++) {
+		uint32_t process = assessment->pools[i].process;
+		if (!processes[i])
+			assert_int_equal(process, NO_PROCESS);
+		else
+			assert_string_equal(
+				assessment->processes[process].process.name, processes[i]);
+	}
+	assessment_free(assessment);
+}
+
 /* Input that is cut or changed anywhere gives a result or an error, never a crash. */
 static void damage_is_survived(void **state)
 {
@@ -410,6 +455,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_not_known),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(text_is_made_harmless),
+		cmocka_unit_test(pools_of_one_pid_are_told_apart),
 		cmocka_unit_test(damage_is_survived),
 		cmocka_unit_test(lines_are_found),
 		cmocka_unit_test(a_whole_last_line_counts),
