@@ -6,10 +6,16 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <semaphore.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
+#include "base/instant.h"
 #include "base/mem.h"
 #include "loop/worker.h"
 
@@ -81,9 +87,11 @@ static void a_job_runs_again_from_its_end(void **state)
 	sem_post(&job.may_end);
 	sem_post(&job.may_end);
 	assert_int_equal(worker_busy_for(job.worker), -1);
+	int64_t before = instant_monotonic();
 	worker_start(job.worker);
 	assert_true(worker_is_busy(job.worker));
-	assert_true(worker_busy_for(job.worker) >= 0);
+	int64_t busy_for = worker_busy_for(job.worker);
+	assert_in_range(busy_for, 0, instant_monotonic() - before);
 	uv_run(*state, UV_RUN_DEFAULT);
 	assert_int_equal(job.runs, 2);
 	assert_int_equal(job.dones, 2);
@@ -134,18 +142,44 @@ static void a_job_is_freed_as_it_starts_again(void **state)
 	assert_int_equal(job.destroyed, 1);
 }
 
+/* The threads of this process; *ret_asleep: all others than this one wait. */
+static int count_threads(bool *ret_asleep)
+{
+	int count = 0;
+	DIR *folder = opendir("/proc/self/task");
+	assert_non_null(folder);
+	*ret_asleep = true;
+	for (struct dirent *entry; (entry = readdir(folder));) {
+		if (*entry->d_name == '.')
+			continue;
+		char path[300], stat[512] = "";
+		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", entry->d_name);
+		FILE *file = fopen(path, "r");
+		assert_non_null(file);
+		assert_non_null(fgets(stat, sizeof(stat), file));
+		fclose(file);
+		count++;
+		if (atoi(entry->d_name) != gettid() && !strstr(stat, ") S "))
+			*ret_asleep = false;
+	}
+	closedir(folder);
+	return count;
+}
+
 /* The only thread is busy: the second job has not begun. */
 static void a_job_that_has_not_begun_is_cancelled(void **state)
 {
 	struct job busy, waiting, freed;
+	bool asleep;
 	init(&busy, *state);
 	init(&waiting, *state);
 	init(&freed, *state);
-	worker_limit_threads(1);
 	worker_start(busy.worker);
 	sem_wait(&busy.begun);
+	int before = count_threads(&asleep);
 	worker_start(waiting.worker);
 	worker_start(freed.worker);
+	assert_int_equal(count_threads(&asleep), before);
 	worker_cancel(waiting.worker);
 	worker_free(freed.worker);
 	sem_post(&busy.may_end);
@@ -158,7 +192,27 @@ static void a_job_that_has_not_begun_is_cancelled(void **state)
 	worker_free(waiting.worker);
 	worker_free(busy.worker);
 	assert_int_equal(waiting.destroyed + busy.destroyed, 2);
+}
+
+/* There may be more threads, but the one of the job before is idle. */
+static void a_thread_is_used_again(void **state)
+{
+	struct job job;
+	bool asleep;
+	int before = count_threads(&asleep);
 	worker_limit_threads(3);
+	init(&job, *state);
+	for (int i = 0; i < 3; i++) {
+		do
+			assert_int_equal(count_threads(&asleep), before);
+		while (!asleep);
+		sem_post(&job.may_end);
+		worker_start(job.worker);
+		uv_run(*state, UV_RUN_DEFAULT);
+	}
+	assert_int_equal(job.dones, 3);
+	assert_int_equal(count_threads(&asleep), before);
+	worker_free(job.worker);
 }
 
 /* A job finds no idle thread, and gets another one. */
@@ -190,8 +244,10 @@ int main(void)
 		TEST(a_job_is_freed_in_its_end),
 		TEST(a_job_is_freed_as_it_starts_again),
 		TEST(a_job_that_has_not_begun_is_cancelled),
-		/* last: its threads stay */
+		/* last: more threads, which stay */
+		TEST(a_thread_is_used_again),
 		TEST(jobs_run_side_by_side),
 	};
+	worker_limit_threads(1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
