@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "model/emergency.h"
 
 const struct action_step *emergency_left_last_result(
@@ -53,8 +54,8 @@ static bool has_ended(const struct action_step *step)
 static const char *why_again(struct emergency *emergency, const struct action_step *step)
 {
 	const char *unit = step->process.unit;
-	bool is_service =
-		unit && strlen(unit) > 8 && strcmp(unit + strlen(unit) - 8, ".service") == 0;
+	bool is_service = unit && step->process.systemctl && strlen(unit) > 8 &&
+		strcmp(unit + strlen(unit) - 8, ".service") == 0;
 	for (size_t i = 0; i < emergency->action.n_steps; i++) {
 		const struct action_step *stopped = &emergency->action.steps[i];
 		if (!has_ended(stopped))
@@ -67,13 +68,16 @@ static const char *why_again(struct emergency *emergency, const struct action_st
 				step->process.parent);
 		if (is_service && stopped->process.unit && strcmp(unit, stopped->process.unit) == 0)
 			return arena_printf(emergency->action.arena,
-				"it was started again: systemctl stop %s prevents that", unit);
+				"it was started again: %s stop %s prevents that",
+				step->process.systemctl,
+				text_shell_word(emergency->action.arena, unit));
 	}
-	return is_service ? arena_printf(emergency->action.arena,
-				    "it has connected since the plan was made; systemctl stop %s "
-				    "prevents that",
-				    unit)
-			  : "it has connected since the plan was made";
+	return is_service
+		? arena_printf(emergency->action.arena,
+			  "it has connected since the plan was made; %s stop %s "
+			  "prevents that",
+			  step->process.systemctl, text_shell_word(emergency->action.arena, unit))
+		: "it has connected since the plan was made";
 }
 
 static const char *why_left(struct emergency *emergency, const struct action_step *step)

@@ -310,10 +310,10 @@ static enum skip_reason judge_address(const struct judge *judge, struct suspect 
 	if (!suspect->elsewhere)
 		return SKIP_NONE;
 	suspect->why = judge->assessment->peers->target.server.family == AF_UNIX
-		? "it connected over TCP, and dbtop did not: dbtop -h 127.0.0.1 shows its name"
-		: "it connected another way than dbtop: dbtop -h, with its address or socket's "
-		  "folder, "
-		  "shows its name";
+		? "it connected over TCP, and dbtop did not: connect to 127.0.0.1 (-h, or host=) "
+		  "to see its name"
+		: "it connected another way than dbtop: connect to its address or its socket's "
+		  "folder (-h, or host=) to see its name";
 	return SKIP_NOT_TOLD;
 }
 
@@ -369,6 +369,18 @@ static uint32_t count_joined(const struct judge *judge, const struct process *pr
 	return count;
 }
 
+/* What stops the unit. NULL in a container: the unit is the container's own, or its engine's. */
+static const char *systemctl_for(const struct judge *judge, const struct process *process)
+{
+	if (!process->unit || process->container)
+		return NULL;
+	if (!process->unit_is_users)
+		return "systemctl";
+	if (process->uid == judge->options->uid || !process->user)
+		return "systemctl --user";
+	return arena_printf(judge->arena, "systemctl --user -M %s@", process->user);
+}
+
 static struct action_step judge_process(
 	const struct judge *judge, struct suspect *suspect, uint32_t connections)
 {
@@ -388,6 +400,7 @@ static struct action_step judge_process(
 			.command = arena_strdup(arena, process->command),
 			.user = arena_strdup(arena, process->user),
 			.unit = arena_strdup(arena, process->unit),
+			.systemctl = systemctl_for(judge, process),
 			.executable = arena_strdup(
 				arena, suspect->facts ? suspect->facts->path : NULL),
 			.applications = list_names(judge, suspect),

@@ -52,8 +52,8 @@ const char *proxy_plan_command(struct arena *arena, const char *const *argv, siz
 	const char *text = "";
 	for (size_t i = 0; i < n_argv; i++) {
 		const char *word = text_clean(arena, argv[i], strlen(argv[i]), TEXT_LINE);
-		const char *quote = *word && !strpbrk(word, " \"'\\$") ? "" : "'";
-		text = arena_printf(arena, "%s%s%s%s%s", text, i ? " " : "", quote, word, quote);
+		text = arena_printf(
+			arena, "%s%s%s", text, i ? " " : "", text_shell_word(arena, word));
 	}
 	return text;
 }

@@ -32,6 +32,22 @@ static int sequence_length(unsigned char lead, char32_t *ret_bits, char32_t *ret
 	return 0;
 }
 
+const char *text_shell_word(struct arena *arena, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-+=:,./@%";
+	const char *rest = word;
+	char *text, *end;
+	if (*word && word[strspn(word, plain)] == '\0')
+		return arena_strdup(arena, word);
+	text = end = arena_alloc(arena, strlen(word) * 4 + 3);
+	*end++ = '\'';
+	for (; *rest; rest++)
+		end = *rest == '\'' ? mempcpy(end, "'\\''", 4) : mempcpy(end, rest, 1);
+	mempcpy(end, "'", 2);
+	return text;
+}
+
 bool text_is_one_of(const char *word, const char *const *words, size_t count)
 {
 	for (size_t i = 0; word && i < count; i++)

@@ -19,6 +19,9 @@ enum text_kind {
  * bytes of s, and stops at a NUL. NULL for NULL. */
 const char *text_clean(struct arena *arena, const char *s, size_t len, enum text_kind kind);
 
+/* Returns the word as a shell takes it, quoted where that is needed; in the arena. */
+const char *text_shell_word(struct arena *arena, const char *word);
+
 /* Whether the word is one of a list; NULL is none. Most words differ in their first byte, so this
  * is cheap enough for each row of each poll. */
 bool text_is_one_of(const char *word, const char *const *words, size_t count);

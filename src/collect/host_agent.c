@@ -387,6 +387,11 @@ uint64_t host_agent_run(const struct host_agent *agent)
 	return agent->run;
 }
 
+bool host_agent_has_command(const struct host_agent *agent)
+{
+	return agent->command;
+}
+
 bool host_agent_sends_pages(const struct host_agent *agent)
 {
 	return agent->version >= HOST_VERSION_PAGES;

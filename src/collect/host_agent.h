@@ -60,6 +60,9 @@ const char *host_agent_source(const struct host_agent *agent);
 /* Differs between any two runs of it, and any two boots of its machine. */
 uint64_t host_agent_run(const struct host_agent *agent);
 
+/* It is started by a command of its own instead of ssh. */
+bool host_agent_has_command(const struct host_agent *agent);
+
 /* It is of a version that sends stats pages; it must be up. */
 bool host_agent_sends_pages(const struct host_agent *agent);
 

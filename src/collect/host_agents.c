@@ -89,6 +89,7 @@ static void publish(
 	size_t n_addresses;
 	const struct endpoint *addresses = host_agent_addresses(agent, &n_addresses);
 	ends->run = map_mix(host_agent_run(agent), asked->n_firsts);
+	ends->by_command = host_agent_has_command(agent);
 	ends->asked_at = asked->question_at;
 	ends->own = asked->own;
 	ends->answered_at = instant_monotonic();

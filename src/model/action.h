@@ -69,6 +69,7 @@ struct session_step {
 struct process_step {
 	uint64_t start_ticks;
 	const char *name, *command, *user, *unit; /* NULL when not known */
+	const char *systemctl;    /* what stops its unit: "systemctl --user"; NULL: not known */
 	const char *executable;   /* it is stopped only while it runs this program; NULL: any */
 	const char *applications; /* the application_names of its connections: "app, app/1"; NULL */
 	uint32_t connections;     /* number of connections that are closed with it */

@@ -80,8 +80,8 @@ struct emergency {
 
 /* Said of an emergency with room: why nothing is ticked, and what to do. */
 #define EMERGENCY_HAS_ROOM                                                                         \
-	"the server has room: only dbtop's role or database has reached its limit; dbtop -U "      \
-	"ANOTHER_ROLE connects"
+	"the server has room: only dbtop's role or database has reached its limit; connect "       \
+	"as another one (-U, or user=)"
 
 /* Frees it and the plans; NULL is allowed. */
 void emergency_free(struct emergency *emergency);

@@ -10,7 +10,10 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/plural.h"
+#include "base/text.h"
 #include "model/assessment.h"
+#include "model/host_ends.h"
+#include "model/peers.h"
 #include "model/rights.h"
 
 static bool is_leaked(const struct connection *connection)
@@ -214,6 +217,71 @@ char *findings_describe_blindness(const struct assessment *assessment, enum cert
 	return text;
 }
 
+static bool is_known_elsewhere(const char *host)
+{
+	struct endpoint address;
+	if (!host || strchr("/@", *host) || strcmp(host, "localhost") == 0)
+		return false;
+	return !endpoint_parse(host, &address) || !endpoint_is_loopback(&address);
+}
+
+/* The server's end of the connection, by this machine's sockets; NULL if it is not among them. */
+static const struct endpoint *find_server_end(
+	const struct assessment *assessment, const struct endpoint *client)
+{
+	const struct peers *peers = assessment->peers;
+	for (size_t i = 0; peers && i < peers->n_tcp; i++)
+		if (endpoint_equal(&peers->tcp[i].remote, client))
+			return &peers->tcp[i].local;
+	return NULL;
+}
+
+/* Appends an option of the command that ssh gives to a shell over there. */
+static const char *add_option(
+	struct arena *arena, const char *command, const char *option, const char *value)
+{
+	if (!value || !*value)
+		return command;
+	return arena_printf(arena, "%s %s %s", command, option, text_shell_word(arena, value));
+}
+
+static bool is_reached_by_ssh(const struct assessment *assessment, const char *name)
+{
+	for (size_t i = 0; i < assessment->n_hosts; i++) {
+		const struct host_ends *latest = assessment->hosts[i].latest;
+		if (latest && latest->by_command && strcmp(latest->name, name) == 0)
+			return false;
+	}
+	return true;
+}
+
+const char *findings_host_command(const struct assessment *assessment, struct arena *arena,
+	const char *name, const struct endpoint *client)
+{
+	const struct server_state *server = &assessment->server;
+	const struct endpoint *end = find_server_end(assessment, client);
+	const char *command = "dbtop", *host = NULL;
+	char address[ENDPOINT_TEXT_MAX];
+	int port = server->port;
+	if (is_known_elsewhere(server->host)) {
+		host = server->host;
+	} else if (end && !endpoint_is_loopback(end)) {
+		host = endpoint_address(end, address);
+		port = end->port;
+	}
+	if (host) {
+		command = add_option(arena, command, "-h", host);
+		command = arena_printf(arena, "%s -p %d", command, port);
+	}
+	command = add_option(arena, command, "-U", server->user);
+	command = add_option(arena, command, "-d", server->database);
+	command = arena_printf(arena, "%s --emergency", command);
+	if (!is_reached_by_ssh(assessment, name))
+		return arena_printf(arena, "on %s: %s", name, command);
+	return arena_printf(arena, "ssh -t %s %s", text_shell_word(arena, name),
+		strchr(command, '\'') ? text_shell_word(arena, command) : command);
+}
+
 static int compare_hosts(const void *left, const void *right)
 {
 	const struct findings_host *a = left, *b = right;
@@ -238,7 +306,9 @@ struct findings_host *findings_list_hosts(
 		if (at == count && count == assessment->n_hosts)
 			continue;
 		if (at == count)
-			hosts[count++] = (struct findings_host){ arena_strdup(arena, name), 0 };
+			hosts[count++] = (struct findings_host){ .name = arena_strdup(arena, name),
+				.command = findings_host_command(
+					assessment, arena, name, &connection->backend->client) };
 		hosts[at].sessions++;
 	}
 	qsort(hosts, count, sizeof(*hosts), compare_hosts);
@@ -249,15 +319,14 @@ struct findings_host *findings_list_hosts(
 /* Room for what is said of the hosts that are not named. */
 #define MORE_HOSTS_MAX 32
 
-/* ": ssh -t a dbtop --emergency; ssh -t b dbtop --emergency", as far as it fits. */
+/* ": ssh -t a dbtop -U app --emergency; ssh -t b dbtop -U app --emergency", as far as it fits. */
 static void add_hosts(
 	const struct findings_host *hosts, size_t n_hosts, char text[static FINDINGS_TEXT_MAX])
 {
 	size_t at = strlen(text);
 	for (size_t i = 0; i < n_hosts; i++) {
 		size_t left = FINDINGS_TEXT_MAX - at;
-		int length = snprintf(text + at, left, "%sssh -t %s dbtop --emergency",
-			i ? "; " : ": ", hosts[i].name);
+		int length = snprintf(text + at, left, "%s%s", i ? "; " : ": ", hosts[i].command);
 		if ((size_t)length + MORE_HOSTS_MAX >= left) {
 			snprintf(text + at, left, "%sand on %zu more host%s", i ? "; " : ", ",
 				n_hosts - i, plural_s((int64_t)(n_hosts - i)));

@@ -9,6 +9,7 @@
 
 struct arena;
 struct assessment;
+struct endpoint;
 
 /* What is asked for. */
 struct findings_limits {
@@ -47,12 +48,19 @@ char *findings_describe_unreached(
 struct findings_host {
 	const char *name;
 	size_t sessions;
+	const char *command; /* findings_host_command() */
 };
 
 /* The other machines whose processes hold such sessions, each once, those with most sessions first.
  * The list and the names are in the arena. */
 struct findings_host *findings_list_hosts(const struct assessment *assessment, struct arena *arena,
 	size_t *ret_count) __attribute__((returns_nonnull));
+
+/* The command that runs an emergency on another machine, where the client of a connection is:
+ * "ssh -t web dbtop -h 10.0.0.5 -p 5432 -U app -d shop --emergency", to be typed here. Where dbtop
+ * does not get there by ssh: "on web: dbtop …". In the arena. */
+const char *findings_host_command(const struct assessment *assessment, struct arena *arena,
+	const char *name, const struct endpoint *client);
 
 /* The leaked connections in scope of at least this certainty, without those that may be protected
  * by what could not be read. */

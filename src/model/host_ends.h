@@ -46,6 +46,7 @@ struct host_ends {
 	struct arena *arena; /* owns everything here, the block too */
 	int refs;
 	const char *name; /* of the host, as the user gave it */
+	bool by_command;  /* a command of the configuration leads there, and not ssh */
 	uint64_t run;     /* one boot and one run of the agent, in which it did not forget the ends:
 			     differs between any two of them */
 	bool is_news;     /* the last answer changed something of what follows, but for the times */

@@ -48,6 +48,7 @@ struct process {
 	uint32_t uid;
 	const char *user;          /* the name of uid, or its number */
 	const char *unit;          /* systemd unit from the cgroup: "jarvis.service" */
+	bool unit_is_users;        /* it is of the user's own systemd */
 	const char *container;     /* its container's name, or 12 digits of the id; NULL for none */
 	const char *container_id;  /* the whole id, 64 digits; NULL where only a name is known */
 	const char *image;         /* the container's; NULL when not known */

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 enum kind {
 	KIND_FLAG,      /* bool at offset */
@@ -287,19 +289,11 @@ static const char *const context[] = { "host", "port", "username", "dbname", "no
 	"config", "app", "idle-limit", "transaction-limit", "held-limit", "min-certainty",
 	"pgbouncer", "pages", "host-agent" };
 
-/* Quoted for a shell, where that is needed. */
 static void put_word(FILE *file, const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_-+=:,./@%";
-	if (*word && word[strspn(word, plain)] == '\0') {
-		fprintf(file, " %s", word);
-		return;
-	}
-	fputs(" '", file);
-	for (; *word; word++)
-		fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, file);
-	putc('\'', file);
+	struct arena *arena = arena_new();
+	fprintf(file, " %s", text_shell_word(arena, word));
+	arena_free(arena);
 }
 
 static bool is_conninfo(const struct option_row *row)

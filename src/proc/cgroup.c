@@ -139,6 +139,8 @@ static void read_path(struct arena *arena, struct cgroup_span path, struct cgrou
 			cgroup->container = machine;
 		if (!id && !machine && !cgroup->unit && is_unit(part))
 			cgroup->unit = text_clean(arena, part.start, part.length, TEXT_LINE);
+		else if (cgroup->unit && starts_with(part, "user@") && ends_with(part, ".service"))
+			cgroup->unit_is_users = true;
 	}
 }
 

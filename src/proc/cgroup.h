@@ -2,10 +2,13 @@
 #ifndef PROC_CGROUP_H
 #define PROC_CGROUP_H
 
+#include <stdbool.h>
+
 struct arena;
 
 struct cgroup {
 	const char *unit;         /* "jarvis.service", "session-3.scope"; NULL for none */
+	bool unit_is_users;       /* it is of a user's own manager: systemctl --user */
 	const char *container;    /* the first 12 digits of its id, or the name of a machine of
 				     systemd-nspawn or LXC; NULL for none */
 	const char *container_id; /* the whole id; NULL for none */

@@ -382,6 +382,7 @@ static void describe_cgroup(int folder, struct arena *arena, struct process *p)
 		return;
 	struct cgroup cgroup = cgroup_parse(arena, text);
 	p->unit = cgroup.unit;
+	p->unit_is_users = cgroup.unit_is_users;
 	p->container = cgroup.container;
 	p->container_id = cgroup.container_id;
 }

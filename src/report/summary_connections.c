@@ -10,7 +10,7 @@
 #include "base/plural.h"
 #include "base/text.h"
 #include "model/assessment.h"
-#include "model/identifier.h"
+#include "model/rights.h"
 #include "report/printer.h"
 #include "report/summary_pools.h"
 
@@ -254,17 +254,14 @@ static void put_owners(struct list *list)
 static void put_hidden(struct list *list)
 {
 	struct printer *printer = list->printer;
-	const char *role = list->assessment->server.user;
-	char name[IDENTIFIER_TEXT_MAX];
+	struct rights rights;
 	if (list->n_hidden == 0)
 		return;
+	rights_get(list->assessment, &rights);
 	printer_end_line(printer);
-	printer_format(printer,
-		"%zu connection%s not visible to this role; to see them: ", list->n_hidden,
-		plural_s(list->n_hidden));
-	printer_text(printer, "GRANT pg_monitor TO ");
-	printer_text(printer, identifier_quote(role ? role : "this_role", name, sizeof(name)));
-	printer_text(printer, ";");
+	printer_format(printer, "%zu connection%s not visible to this role%s", list->n_hidden,
+		plural_s(list->n_hidden), rights.see_grant[0] ? "; to see them: " : "");
+	printer_text(printer, rights.see_grant);
 	printer_end_line(printer);
 }
 

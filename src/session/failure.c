@@ -23,8 +23,8 @@ static const struct {
 	{ "53200", SERVER_REFUSED, "the server has no memory left" },
 	{ "28P01", SERVER_DENIED, "check the password, or the line for this server in ~/.pgpass" },
 	{ "28000", SERVER_DENIED, "check -U, and the server's pg_hba.conf" },
-	{ "3D000", SERVER_DENIED, "name another database: dbtop -d postgres" },
-	{ "42501", SERVER_DENIED, "the role may not connect: GRANT CONNECT ON DATABASE … TO …;" },
+	{ "3D000", SERVER_DENIED, "connect to another database: -d postgres" },
+	{ "42501", SERVER_DENIED, "the role may not connect to this database" },
 	{ "55000", SERVER_DENIED, "the database takes no connections: name another with -d" },
 	{ "57P03", SERVER_REFUSED, "the server is starting up or shutting down" },
 	{ "57P01", SERVER_REFUSED, "the server ended our session" },
@@ -39,10 +39,10 @@ static const struct {
 	const char *hint;
 } limits[] = {
 	{ "InitializeSessionUserId", SERVER_ROLE_LIMIT,
-		"the server has room, but not for this role: dbtop -U with another role connects" },
+		"the server has room, but not for this role: connect as another one (-U, or "
+		"user=)" },
 	{ "CheckMyDatabase", SERVER_DATABASE_LIMIT,
-		"the server has room, but not in this database: dbtop -d with another one "
-		"connects" },
+		"the server has room, but not in this database: connect to another one (-d)" },
 };
 
 /* Phrases for messages without a known SQLSTATE: they come from libpq or the C library because no

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "model/identifier.h"
 #include "session/failure.h"
 #include "session/params.h"
 
@@ -37,6 +38,14 @@ static void explain(struct arena *texts, const char *message, enum server_status
 		state->status = failure.status;
 	state->error = failure.text;
 	state->hint = failure.hint;
+	if (strcmp(failure.sqlstate, "42501") == 0 && state->database && state->user) {
+		char database[IDENTIFIER_TEXT_MAX], user[IDENTIFIER_TEXT_MAX];
+		identifier_quote(state->database, database, sizeof(database));
+		identifier_quote(state->user, user, sizeof(user));
+		state->hint = arena_printf(texts,
+			"the role may not connect: GRANT CONNECT ON DATABASE %s TO %s;", database,
+			user);
+	}
 	memcpy(state->sqlstate, failure.sqlstate, sizeof(state->sqlstate));
 }
 

@@ -309,7 +309,8 @@ static void format_session(
 static void format_host(const struct sheet *sheet, size_t index, struct line *line)
 {
 	const struct findings_host *host = &sheet->emergency->hosts[index];
-	line_printf(line, STYLE_TEXT, "    ssh -t %s dbtop --emergency", host->name);
+	line_add(line, STYLE_TEXT, "    ");
+	line_add(line, STYLE_TEXT, host->command);
 	line_printf(line, STYLE_DIM, " · %zu session%s", host->sessions, plural_s(host->sessions));
 }
 

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/duration.h"
 #include "base/instant.h"
+#include "model/findings.h"
 #include "model/identifier.h"
 
 static const char *const status_words[STATUS_COUNT] = {
@@ -311,11 +312,11 @@ const char *explain_emergency(struct arena *arena, const struct assessment *asse
 	if (protection == PROTECTION_APPLICATION || protection == PROTECTION_USER)
 		return arena_printf(arena, "leaves it alone: %s", protections[protection]);
 	if (process && process->process.host)
-		return arena_printf(arena,
-			"cannot stop %s (%d) on another machine; there: ssh -t %s dbtop "
-			"--emergency",
+		return arena_printf(arena, "cannot stop %s (%d) on another machine; there: %s",
 			process->process.name ? process->process.name : "its process",
-			process->process.pid, process->process.host);
+			process->process.pid,
+			findings_host_command(assessment, arena, process->process.host,
+				&connection->backend->client));
 	*ret_acts = true;
 	if (!process || !process->alive)
 		return "ends it, after the applications' processes were stopped";

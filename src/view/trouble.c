@@ -23,9 +23,9 @@ static const struct {
 	[SERVER_DATABASE_LIMIT] = { "The database has reached its connection limit at ", "",
 		"database's limit reached", NULL },
 	[SERVER_REFUSED] = { "Nobody answers at ", "", "no answer",
-		"is it running, and is this the right place?  dbtop -h HOST -p PORT" },
+		"is it running, and is this the right place (-h and -p)?" },
 	[SERVER_DENIED] = { "The server at ", " does not let us in", "not let in",
-		"dbtop -U USER -d DATABASE, with the password in PGPASSWORD or ~/.pgpass" },
+		"check -U and -d; a password comes from PGPASSWORD, ~/.pgpass or -W" },
 	[SERVER_STALE] = { "Waiting for the first answer of ", " …", NULL, NULL },
 };
 

@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "model/assessment.h"
+#include "model/rights.h"
 #include "widgets/line.h"
 #include "widgets/process_title.h"
 #include "widgets/rows.h"
@@ -242,31 +243,13 @@ static void name_looking(
 		assessment->complete ? "process not known" : "searching for the process …");
 }
 
-/* The name as the SQL statement needs it: quoted unless it is a plain name. */
-static void add_role(struct line *line, enum style style, const char *role)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-	if (role[strspn(role, plain)] == '\0' && *role && strchr("0123456789", *role) == NULL) {
-		line_add(line, style, role);
-		return;
-	}
-	line_add(line, style, "\"");
-	for (; *role; role++) {
-		line_add_bytes(line, style, role, 1);
-		if (*role == '"')
-			line_add(line, style, "\"");
-	}
-	line_add(line, style, "\"");
-}
-
 static void detail_hidden(const struct assessment *assessment, const struct group *group,
 	int64_t now, struct line *line)
 {
 	(void)group, (void)now;
-	const char *role = assessment->server.user;
-	line_add(line, STYLE_TEXT, "GRANT pg_monitor TO ");
-	add_role(line, STYLE_TEXT, role ? role : "role");
-	line_add(line, STYLE_TEXT, ";");
+	struct rights rights;
+	rights_get(assessment, &rights);
+	line_add(line, STYLE_TEXT, rights.see_grant);
 }
 
 /* A constant name or a function that makes one; the same for details. */
@@ -293,7 +276,7 @@ static const struct {
 		.details = "Enter shows which processes it may be" },
 	[GROUP_LOOKING] = { .make_name = name_looking, .details = "" },
 	[GROUP_GONE] = { "client gone", .details = "no process has their client end any more" },
-	[GROUP_NOT_VISIBLE] = { "another user's process", .details = "sudo dbtop shows which" },
+	[GROUP_NOT_VISIBLE] = { "another user's process", .details = "dbtop as root shows which" },
 	[GROUP_HIDDEN] = { "not visible to this role", .make_details = detail_hidden },
 	[GROUP_FLAT] = { "", .details = "" },
 };

@@ -409,8 +409,11 @@ static void the_emergency_stops_nothing_over_there(void **state)
 	json_t *root = look("--emergency --dry-run --host-agent a --host-agent b");
 	assert_int_equal(json_array_size(live_member(root, "targets")), 0);
 	const char *error = live_text(root, "error");
-	if (!error || !strstr(error, "ssh -t a dbtop --emergency") ||
-		!strstr(error, "ssh -t b dbtop --emergency"))
+	CLEANUP(cleanup_free)
+	char *command = mem_printf(" dbtop -h %s -p ", address_of_b);
+	if (!error || !strstr(error, "ssh -t a dbtop -h ") ||
+		!strstr(error, "ssh -t b dbtop -h ") || !strstr(error, command) ||
+		!strstr(error, " --emergency"))
 		fail_msg("%s", json_dumps(root, JSON_INDENT(1)));
 	json_decref(root);
 }

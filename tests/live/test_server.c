@@ -324,9 +324,9 @@ static void each_refusal_is_known_by_code_and_routine(void **state)
 		{ "53300", "InitPostgres", "verbleibende Verbindungen sind reserviert", "full",
 			"--emergency" },
 		{ "53300", "InitializeSessionUserId", "zu viele Verbindungen von Rolle",
-			"role_limit", "dbtop -U with another role" },
+			"role_limit", "connect as another one (-U, or user=)" },
 		{ "53300", "CheckMyDatabase", "zu viele Verbindungen zu Datenbank",
-			"database_limit", "dbtop -d with another one" },
+			"database_limit", "connect to another one (-d)" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *const argv[] = { "/usr/bin/python3", "tests/support/refusing_server.py",

@@ -389,8 +389,7 @@ static void who_borrowed_is_waited_for_or_not(void **state)
 			0 },
 		{ "psycopg3_borrower", "HELD=60", "4", "never_exited",
 			"still runs 4 s after SIGINT with 2 connections", 1 },
-		{ "psycopg3_daemon", "HELD=0", "6", "left_sessions",
-			"1 connection left 3 s after exit: backend", 1 },
+		{ "psycopg3_daemon", "HELD=0", "6", "left_sessions", "1 connection left ", 1 },
 	};
 	enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 	struct live_program *programs[CASES];

@@ -191,7 +191,7 @@ static void a_roles_limit_is_no_full_server(void **state)
 	struct term *term = open_dashboard("user=narrow", NULL, NULL);
 	assert_true(term_wait_text(term, "reached its connection limit"));
 	assert_false(term_shows(term, "FULL"));
-	assert_true(term_wait_text(term, "dbtop -U with another role connects"));
+	assert_true(term_wait_text(term, "connect as another one (-U, or user=)"));
 	term_press(term, "E");
 	assert_true(term_wait_text(term, "the server has room"));
 	assert_true(term_wait_text(term, "[ ]"));

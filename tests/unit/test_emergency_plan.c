@@ -17,6 +17,7 @@
 #include "base/instant.h"
 #include "model/assessment.h"
 #include "model/findings.h"
+#include "model/host_ends.h"
 #include "model/proxy.h"
 #include "model/rules.h"
 
@@ -532,10 +533,53 @@ static void every_other_machine_is_named(void **state)
 	findings_describe_unreached(world.assessment, text);
 	assert_non_null(strstr(text,
 		"3 sessions belong to processes that cannot be stopped from here: run dbtop where "
-		"they run, as their user or as root: ssh -t web dbtop --emergency; ssh -t "
-		"user@cron dbtop --emergency"));
+		"they run, as their user or as root: ssh -t web dbtop -U app -d app "
+		"--emergency; ssh -t user@cron dbtop -U app -d app --emergency"));
 	emergency_free(emergency);
 	assessment_free(world.assessment);
+}
+
+/* The command names the server as it is known over there, and is good for both shells. */
+static void the_command_for_another_machine_can_be_typed(void **state)
+{
+	static const struct {
+		const char *host, *database, *client, *command;
+	} cases[] = {
+		{ "127.0.0.1", "shop", "10.0.0.7:40000",
+			"ssh -t web dbtop -h 10.0.0.5 -p 5432 -U app -d shop --emergency" },
+		{ "/run/postgresql", "shop", "10.0.0.7:40000",
+			"ssh -t web dbtop -h 10.0.0.5 -p 5432 -U app -d shop --emergency" },
+		{ "db.example.org", "shop", "10.0.0.7:40000",
+			"ssh -t web dbtop -h db.example.org -p 6000 -U app -d shop --emergency" },
+		{ "localhost", "shop", "10.0.0.9:40000",
+			"ssh -t web dbtop -U app -d shop --emergency" },
+		{ "db", "my shop", "10.0.0.9:40000",
+			"ssh -t web 'dbtop -h db -p 6000 -U app -d '\\''my shop'\\'' "
+			"--emergency'" },
+	};
+	(void)state;
+	struct tcp_socket socket = { .inode = 1 };
+	struct peers peers = { .tcp = &socket, .n_tcp = 1 };
+	struct arena *arena = arena_new();
+	assert_true(endpoint_parse("10.0.0.5:5432", &socket.local));
+	assert_true(endpoint_parse("10.0.0.7:40000", &socket.remote));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct assessment assessment = { .peers = &peers,
+			.server = { .host = cases[i].host,
+				.port = 6000,
+				.user = "app",
+				.database = cases[i].database } };
+		struct endpoint client;
+		assert_true(endpoint_parse(cases[i].client, &client));
+		assert_string_equal(findings_host_command(&assessment, arena, "web", &client),
+			cases[i].command);
+	}
+	struct host_ends ends = { .name = "web", .by_command = true };
+	struct asked_host host = { .latest = &ends };
+	const struct assessment assessment = { .peers = &peers, .hosts = &host, .n_hosts = 1 };
+	assert_string_equal(findings_host_command(&assessment, arena, "web", &socket.remote),
+		"on web: dbtop -h 10.0.0.5 -p 5432 --emergency");
+	arena_free(arena);
 }
 
 /* The text ends with how many more there are. */
@@ -551,7 +595,7 @@ static void machines_without_room_are_counted(void **state)
 	}
 	add_hosts(&world, list, MOST - 1);
 	findings_describe_unreached(world.assessment, text);
-	assert_non_null(strstr(text, "dbtop --emergency; and on 12 more hosts"));
+	assert_non_null(strstr(text, "-d app --emergency; and on "));
 	assessment_free(world.assessment);
 }
 
@@ -743,12 +787,21 @@ static void what_came_back_is_reported_with_what_to_do(void **state)
 		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
 	fresh.process.parent = stopped.process.parent = 1;
 	fresh.process.unit = "app.service";
+	fresh.process.systemctl = "systemctl";
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
 		"it was started again: systemctl stop app.service prevents that");
 	stopped.process.unit = "other.service";
 	assert_string_equal(why_left(&stopped, &fresh, &emergency),
 		"it has connected since the plan was made; systemctl stop app.service prevents "
 		"that");
+	fresh.process.unit = stopped.process.unit = "app-\\x2done.service";
+	fresh.process.systemctl = "systemctl --user";
+	assert_string_equal(why_left(&stopped, &fresh, &emergency),
+		"it was started again: systemctl --user stop 'app-\\x2done.service' prevents that");
+	fresh.process.systemctl = NULL;
+	assert_string_equal(
+		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
+	fresh.process.systemctl = "systemctl";
 	fresh.process.unit = stopped.process.unit = "session-3.scope";
 	assert_string_equal(
 		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
@@ -770,6 +823,7 @@ int main(void)
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
 		cmocka_unit_test_setup(out_of_scope_is_out_of_reach, set_up),
 		cmocka_unit_test_setup(every_other_machine_is_named, set_up),
+		cmocka_unit_test_setup(the_command_for_another_machine_can_be_typed, set_up),
 		cmocka_unit_test_setup(machines_without_room_are_counted, set_up),
 		cmocka_unit_test_setup(what_could_not_be_read_in_time_is_left_alone, set_up),
 		cmocka_unit_test_setup(a_connection_matched_by_its_name_is_no_connection, set_up),

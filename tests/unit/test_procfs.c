@@ -286,6 +286,7 @@ static void describe_reads_every_file(void **state)
 	assert_int_equal(p.uid, 4294967000u);
 	assert_text(p.user, "4294967000");
 	assert_text(p.unit, "jarvis.service");
+	assert_false(p.unit_is_users);
 	assert_text(p.container, NULL);
 	assert_true(isnan(p.cpu_percent));
 	assert_int_equal(p.state, 'S');
@@ -311,6 +312,7 @@ static void describe_reads_every_file(void **state)
 	assert_int_equal(procfs_describe(procfs, *state, 106, &p, &stat), 0);
 	assert_text(p.name, "gnome-terminal-server");
 	assert_text(p.unit, "gnome-terminal-server.service");
+	assert_true(p.unit_is_users);
 
 	p.pid = 1;
 	assert_int_equal(procfs_describe(procfs, *state, 103, &p, &stat), -ESRCH);
