@@ -13,6 +13,7 @@
 #include "base/instant.h"
 #include "collect/follow.h"
 #include "model/assessment.h"
+#include "session/session.h"
 #include "target/target.h"
 #include "watch/pool_phases.h"
 #include "watch/reading.h"
@@ -27,7 +28,11 @@
 
 #define PREPARING_MS 5000
 #define CONSOLE_MS   30000 /* the same behind PgBouncer: each of its consoles is asked in turn */
-#define GATHER_MS    4000
+/* A server or machine that is too busy to answer within the first time is asked again until the
+ * last. AGAIN_MS: while there is no connection. */
+#define GATHER_MS   4000
+#define GATHER_MOST (30 * USEC_PER_SEC)
+#define AGAIN_MS    200
 
 /* During a sample that takes no longer than this, little can happen. */
 #define BRIEF        USEC_PER_MSEC
@@ -41,12 +46,23 @@ void stages_notify_changed(struct watch *watch)
 
 static void on_timer(uv_timer_t *timer);
 
+/* The server has answered after the last end. */
+static bool has_counts(const struct watch *watch)
+{
+	return watch->record.counts_after.sessions >= 0;
+}
+
+static bool has_time(const struct watch *watch)
+{
+	return instant_monotonic() - watch->gather_since < GATHER_MOST;
+}
+
 static void complete(struct watch *watch)
 {
 	struct shutdown_record *record = &watch->record;
 	uv_timer_stop(watch->timer);
 	server_queries_give_up(watch->queries);
-	if (target_assessment(watch->target)->server.status != SERVER_OK)
+	if (!has_counts(watch) && target_assessment(watch->target)->server.status != SERVER_OK)
 		record->blind = "the server is not reachable";
 	record->close_evidence = close_evidence_find(record);
 	record_unseen(record);
@@ -55,6 +71,23 @@ static void complete(struct watch *watch)
 	stages_notify_changed(watch);
 	if (watch->options.complete)
 		watch->options.complete(watch->options.data);
+}
+
+/* There may be an answer soon: the connection is being made, or a poll is overdue. */
+static bool may_answer(const struct watch *watch)
+{
+	enum server_status polled = target_assessment(watch->target)->server.status;
+	return !has_counts(watch) && has_time(watch) &&
+		(polled == SERVER_STALE || polled == SERVER_CONNECTING ||
+			session_state(target_session(watch->target))->status == SERVER_CONNECTING);
+}
+
+static void end_gathering(struct watch *watch)
+{
+	if (may_answer(watch))
+		uv_timer_start(watch->timer, on_timer, AGAIN_MS, 0);
+	else
+		complete(watch);
 }
 
 static void gather(struct watch *watch)
@@ -67,7 +100,7 @@ static void gather(struct watch *watch)
 	server_queries_counts(watch->queries, &watch->record);
 	server_queries_outcomes(watch->queries);
 	if (!server_queries_are_awaited(watch->queries))
-		complete(watch);
+		end_gathering(watch);
 }
 
 /* Asks how the sessions and their writes ended; then the watch is complete. */
@@ -75,6 +108,7 @@ static void begin_gathering(struct watch *watch)
 {
 	watch->stage = STAGE_GATHERING;
 	watch->record.over = true;
+	watch->gather_since = instant_monotonic();
 	/* answers to statements sent before the signal are of no use now */
 	server_queries_give_up(watch->queries);
 	gather(watch);
@@ -215,14 +249,18 @@ void stages_answered(void *data)
 	struct watch *watch = data;
 	stages_end_preparing(watch);
 	if (watch->stage == STAGE_GATHERING)
-		complete(watch);
+		end_gathering(watch);
 }
 
-/* The stage has timed out: go on without the answers that are missing. */
+/* The stage has timed out: ask again, or go on without the answers that are missing. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct watch *watch = timer->data;
 	server_queries_give_up(watch->queries);
+	if (watch->stage == STAGE_GATHERING && has_time(watch)) {
+		gather(watch);
+		return;
+	}
 	watch->sampled = watch->timed_out = true;
 	stages_end_preparing(watch);
 	if (watch->stage == STAGE_GATHERING)

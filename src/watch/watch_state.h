@@ -30,6 +30,7 @@ struct watch {
 	uv_timer_t *timer; /* ends a stage that takes too long */
 
 	int64_t whole_at;     /* monotonic: when the table of all processes was last read */
+	int64_t gather_since; /* monotonic: when the last questions were asked first */
 	const void *activity; /* the last that was read: only compared, never dereferenced */
 	struct questions questions;
 	bool server_is_here; /* a scan has shown its processes in our pid namespace */

@@ -1,0 +1,204 @@
+/* watch/stages: the verdict waits for a server, or a machine, that is busy; and without the
+ * server's answer there is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/shutdown.h"
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/assessment.h"
+#include "model/shutdown.h"
+#include "session/session.h"
+#include "watch/watch.h"
+#include "watch/watch_state.h"
+#include "watched.h"
+
+#define SOCKETS 2
+
+struct fixture {
+	struct watched watched;
+	struct server_state state;
+	bool connected;
+	int asked; /* how often the server was asked for its counts */
+	session_done_fn *done;
+	void *data;
+	uv_timer_t *timer; /* of the watch's stage */
+	uv_timer_cb on_timer;
+};
+
+static struct fixture *current;
+
+bool __wrap_session_query(struct session *session, const struct session_statement *statement,
+	session_done_fn *done, void *data);
+const struct server_state *__wrap_session_state(const struct session *session);
+int __real_uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat);
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat);
+
+bool __wrap_session_query(struct session *session, const struct session_statement *statement,
+	session_done_fn *done, void *data)
+{
+	(void)session;
+	if (!current->connected || !strstr(statement->sql, "sessions_abandoned"))
+		return false;
+	current->asked++;
+	current->done = done;
+	current->data = data;
+	return true;
+}
+
+const struct server_state *__wrap_session_state(const struct session *session)
+{
+	(void)session;
+	return &current->state;
+}
+
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat)
+{
+	if (!current->watched.watch || timer->data != current->watched.watch)
+		return __real_uv_timer_start(timer, cb, timeout, repeat);
+	current->timer = timer;
+	current->on_timer = cb;
+	return 0;
+}
+
+static struct shutdown_record *record_of(const struct fixture *fixture)
+{
+	return watch_record(fixture->watched.watch);
+}
+
+static int set_up(void **state)
+{
+	current = mem_alloc(sizeof(*current));
+	current->connected = true;
+	current->state.status = SERVER_OK;
+	watched_init(&current->watched, SOCKETS, 1);
+	*state = current;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	watched_deinit(&current->watched);
+	free(*state);
+	current = NULL;
+	return 0;
+}
+
+/* The application has closed its connections and ended; what the last poll showed of the server. */
+static void end_application(struct fixture *fixture, enum server_status polled)
+{
+	struct watched *watched = &fixture->watched;
+	struct shutdown_record *record = record_of(fixture);
+	watched_sample(watched);
+	watched_assess(watched);
+	shutdown_list_databases(record);
+	watched->assessment->server.status = polled;
+	for (size_t i = 0; i < record->n_connections; i++)
+		record->connections[i].ended_at = instant_monotonic();
+	watched->sample.n_sockets = watched->sample.n_processes = 0;
+	watched->sample.whole = true;
+	for (int i = 0; i < 100 && !record->over; i++)
+		watched_sample(watched);
+	assert_true(record->over);
+}
+
+/* No session is counted since, and none of them as abandoned. */
+static void answer(const struct fixture *fixture)
+{
+	enum { CELLS = 5 };
+	PGresAttDesc columns[CELLS];
+	char zero[8] = "";
+	PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+	for (int i = 0; i < CELLS; i++)
+		columns[i] = (PGresAttDesc){ .name = (char *)"c", .format = 1 };
+	assert_true(PQsetResultAttrs(result, CELLS, columns));
+	for (int i = 0; i < CELLS; i++)
+		/* the time of a snapshot that is none */
+		assert_true(PQsetvalue(result, 0, i, i == 2 ? NULL : zero, i == 2 ? -1 : 8));
+	fixture->done(fixture->data, result, 0);
+	PQclear(result);
+}
+
+static void assert_passes(const struct fixture *fixture, bool passes)
+{
+	static const struct shutdown_rules rules;
+	struct shutdown_record *record = record_of(fixture);
+	assert_true(watch_is_complete(fixture->watched.watch));
+	assert_int_equal(passes, !record->blind);
+	assert_int_equal(
+		passes, shutdown_judge(record, &rules, instant_monotonic(), record->arena).pass);
+}
+
+/* Its polls are overdue when this machine was too busy to read their answers. */
+static void a_server_that_answers_at_last_is_reachable(void **state)
+{
+	struct fixture *fixture = *state;
+	end_application(fixture, SERVER_STALE);
+	assert_int_equal(fixture->asked, 1);
+	assert_false(watch_is_complete(fixture->watched.watch));
+	answer(fixture);
+	assert_passes(fixture, true);
+}
+
+static void a_silent_server_is_asked_again(void **state)
+{
+	struct fixture *fixture = *state;
+	end_application(fixture, SERVER_OK);
+	for (int asked = 1; asked <= 3; asked++) {
+		assert_false(watch_is_complete(fixture->watched.watch));
+		assert_int_equal(fixture->asked, asked);
+		fixture->on_timer(fixture->timer);
+	}
+	answer(fixture);
+	assert_passes(fixture, true);
+}
+
+static void a_connection_that_is_made_again_is_waited_for(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture->connected = false;
+	fixture->state.status = SERVER_CONNECTING;
+	end_application(fixture, SERVER_OK);
+	assert_int_equal(fixture->asked, 0);
+	fixture->on_timer(fixture->timer);
+	assert_false(watch_is_complete(fixture->watched.watch));
+	/* and lost once more, with the question */
+	fixture->connected = true;
+	fixture->on_timer(fixture->timer);
+	assert_int_equal(fixture->asked, 1);
+	fixture->done(fixture->data, NULL, 0);
+	assert_false(watch_is_complete(fixture->watched.watch));
+	fixture->state.status = SERVER_OK;
+	fixture->on_timer(fixture->timer);
+	answer(fixture);
+	assert_passes(fixture, true);
+}
+
+static void without_an_answer_there_is_no_verdict(void **state)
+{
+	struct fixture *fixture = *state;
+	end_application(fixture, SERVER_STALE);
+	fixture->watched.watch->gather_since -= 3600 * USEC_PER_SEC;
+	fixture->on_timer(fixture->timer);
+	assert_passes(fixture, false);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_server_that_answers_at_last_is_reachable),
+		TEST(a_silent_server_is_asked_again),
+		TEST(a_connection_that_is_made_again_is_waited_for),
+		TEST(without_an_answer_there_is_no_verdict),
+	};
+	return cmocka_run_group_tests_name("stages", tests, NULL, NULL);
+}
