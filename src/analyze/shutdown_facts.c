@@ -52,9 +52,11 @@ static void weigh_processes(struct shutdown_facts *facts)
 		}
 		facts->running++;
 		facts->running_children += !process->command;
-		facts->deaf |= process->disposition == DISPOSITION_IGNORES ||
+		bool deaf = process->disposition == DISPOSITION_IGNORES ||
 			(process->disposition == DISPOSITION_BLOCKS &&
 				process->taken_at == INSTANT_UNKNOWN);
+		facts->deaf |= deaf && process->command;
+		facts->deaf_child |= deaf && !process->command;
 	}
 	if (facts->running)
 		facts->last_exit = INSTANT_UNKNOWN;
@@ -126,6 +128,7 @@ struct shutdown_facts shutdown_facts(
 	weigh_processes(&facts);
 	weigh_connections(&facts);
 	weigh_pools(&facts);
+	facts.deaf |= facts.deaf_child && facts.child_holds;
 	facts.reacted |= record->n_phases > 0;
 	return facts;
 }

@@ -16,12 +16,13 @@ struct shutdown_facts {
 	int64_t now;
 	const struct shutdown_process *command; /* NULL: none seen */
 	int before, opened, after, running, running_children;
-	int open_links;    /* sockets that a running process still holds */
-	bool new_left;     /* one of the connections left was opened after the signal */
-	bool old_left;     /* one of the connections left was opened before the signal */
-	bool child_holds;  /* a running descendant holds one of them */
-	bool reacted;      /* something was closed or ended, or a phase began */
-	bool deaf;         /* a running process ignores or blocks the signal */
+	int open_links;   /* sockets that a running process still holds */
+	bool new_left;    /* one of the connections left was opened after the signal */
+	bool old_left;    /* one of the connections left was opened before the signal */
+	bool child_holds; /* a running descendant holds one of them */
+	bool deaf_child;  /* a running descendant ignores or blocks the signal */
+	bool reacted;     /* something was closed or ended, or a phase began */
+	bool deaf; /* the command ignores or blocks it, or such a descendant holds connections */
 	bool works_on;     /* statements begin as before the signal */
 	int64_t last_end;  /* the last end of a connection; INSTANT_UNKNOWN */
 	int64_t last_exit; /* the last end of a process; INSTANT_UNKNOWN while one runs */

@@ -223,14 +223,31 @@ static bool is_undecided(const struct expectation *expected, json_t *result)
 		strstr(live_text(result, "text"), "PgBouncer did not say in time");
 }
 
+/* On a machine that is slow enough a program does not end within the short time that it has where
+ * something of it stays behind: then that is what must be said. */
+static bool is_late(const struct expectation *expected, json_t *result)
+{
+	size_t i;
+	json_t *event;
+	bool is_over = false, late = false;
+	json_array_foreach(live_member(result, "timeline"), i, event)
+	{
+		is_over |= strcmp(live_text(event, "event"), "timeout") == 0;
+		late |= is_over && strcmp(live_text(event, "event"), "process_ended") == 0;
+	}
+	return late && !expected->pass && strcmp(expected->timeout, NEVER_LATE) != 0 &&
+		strcmp(null_for(live_text(result, "behaviour")), "never_exited") == 0;
+}
+
 /* What was judged wrong is printed, and does not end the others. */
 static void check_round(struct run *run, const char *line)
 {
 	const struct expectation *expectation = run->expectation;
 	json_t *result = json_loadb(line, strcspn(line, "\n"), 0, NULL);
 	bool undecided = result && is_undecided(expectation, result);
-	bool right =
-		result && is_as_expected(expectation, result) && is_honest(expectation, result);
+	bool right = result &&
+		(is_late(expectation, result) ||
+			(is_as_expected(expectation, result) && is_honest(expectation, result)));
 	json_decref(result);
 	run->rounds++;
 	run->undecided += undecided;
