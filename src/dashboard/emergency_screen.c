@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "action/audit.h"
+#include "action/emergency_chosen.h"
 #include "action/emergency_run.h"
 #include "action/lock_impact.h"
 #include "base/cleanup.h"
@@ -25,14 +26,6 @@
 #include "report/emergency_report.h"
 #include "view/emergency_view.h"
 
-/* A session of the chosen rows, and its process as far as it was known. */
-struct chosen {
-	int32_t backend;
-	int64_t backend_start;
-	int32_t pid; /* 0: not known */
-	uint64_t start_ticks;
-};
-
 struct emergency_screen {
 	struct dashboard *dashboard;
 	struct emergency_assess *assess;
@@ -41,7 +34,7 @@ struct emergency_screen {
 	struct emergency *emergency;     /* NULL while it is assessed */
 	bool planning;                   /* the next assessment becomes the plan */
 	/* the chosen rows when the screen was opened: their processes alone are ticked first */
-	struct chosen *chosen;
+	struct emergency_chosen *chosen;
 	size_t n_chosen;
 	bool tagged; /* they were tagged; else the cursor was on them */
 };
@@ -59,46 +52,6 @@ static void show(struct emergency_screen *screen, struct emergency *emergency)
 	screen->dashboard->dirty = true;
 }
 
-/* The process of a chosen session; the emergency's own assessment may know one that was not known
- * when the screen was opened. NULL: not known, or not one of the plan. */
-static const struct action_step *find_chosen(const struct emergency *emergency,
-	const struct assessment *assessment, const struct chosen *chosen)
-{
-	for (size_t i = 0; i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		const struct client_process *client =
-			assessment_local_process(assessment, connection);
-		if (client && connection->backend->pid == chosen->backend &&
-			connection->backend->start == chosen->backend_start)
-			return emergency_find(
-				emergency, client->process.pid, client->process.start_ticks);
-	}
-	return chosen->pid ? emergency_find(emergency, chosen->pid, chosen->start_ticks) : NULL;
-}
-
-/* Does nothing if none of them can be stopped. While the server has room the cursor alone names
- * nobody. */
-static void tick_chosen(const struct emergency_screen *screen, struct emergency *emergency,
-	const struct assessment *assessment)
-{
-	bool unticked = false;
-	if (emergency->has_room && !screen->tagged)
-		return;
-	for (size_t i = 0; i < screen->n_chosen; i++) {
-		const struct action_step *step =
-			find_chosen(emergency, assessment, &screen->chosen[i]);
-		if (!step ||
-			(step->process.skip != SKIP_NONE && step->process.skip != SKIP_UNTICKED))
-			continue;
-		if (!unticked)
-			emergency_untick(emergency);
-		unticked = true;
-		/* several sessions may be of one process */
-		if (!step->selected)
-			emergency_tick(emergency, (size_t)(step - emergency->action.steps));
-	}
-}
-
 static void on_emergency_assessed(
 	void *data, struct emergency *emergency, const struct assessment *assessment)
 {
@@ -108,7 +61,10 @@ static void on_emergency_assessed(
 		emergency_free(emergency);
 	} else if (screen->planning) {
 		screen->planning = false;
-		tick_chosen(screen, emergency, assessment);
+		/* While the server has room the cursor alone names nobody. */
+		if (screen->tagged || !emergency->has_room)
+			emergency_chosen_tick(
+				emergency, assessment, screen->chosen, screen->n_chosen);
 		show(screen, emergency);
 	} else {
 		emergency_free(emergency);
@@ -184,17 +140,9 @@ static void keep_chosen(struct emergency_screen *screen)
 	size_t count = ui_chosen(ui, assessment, rows);
 	screen->chosen = mem_resize(screen->chosen, count, sizeof(*screen->chosen));
 	screen->n_chosen = count;
-	for (size_t i = 0; i < count; i++) {
-		const struct connection *connection = &assessment->connections[rows[i]];
-		const struct client_process *client =
-			assessment_local_process(assessment, connection);
-		screen->chosen[i] = (struct chosen){
-			.backend = connection->backend->pid,
-			.backend_start = connection->backend->start,
-			.pid = client ? client->process.pid : 0,
-			.start_ticks = client ? client->process.start_ticks : 0,
-		};
-	}
+	for (size_t i = 0; i < count; i++)
+		screen->chosen[i] =
+			emergency_chosen_of(assessment, &assessment->connections[rows[i]]);
 }
 
 void emergency_screen_open(struct emergency_screen *screen)

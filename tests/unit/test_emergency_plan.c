@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "action/emergency_candidates.h"
-#include "action/emergency_left.h"
 #include "action/emergency_plan.h"
 #include "base/arena.h"
 #include "base/instant.h"
@@ -354,40 +353,6 @@ static void at_a_limit_nothing_is_ticked_unless_named(void **state)
 	assessment_free(world.assessment);
 }
 
-/* What the screen says of a plan of which only some are ticked. */
-static void what_is_ticked_is_said(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *ticks; /* of three processes and one that is left alone */
-		const char *says;
-	} cases[] = {
-		{ "xxx", "" },
-		{ "-x-", "only worker (12) is ticked; * ticks all 3" },
-		{ "xx-", "only 2 of 3 processes are ticked; * ticks all" },
-		{ "---", "no process is ticked; Space ticks one, * all" },
-		{ "x", "" },
-		{ "", "" },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct action_step steps[4] = { 0 };
-		size_t n = strlen(cases[i].ticks);
-		for (size_t k = 0; k <= n; k++) {
-			bool ticked = cases[i].ticks[k] == 'x';
-			steps[k].kind = STEP_PROCESS;
-			steps[k].pid = 11 + (int32_t)k;
-			steps[k].process.name = "worker";
-			steps[k].selected = ticked;
-			steps[k].process.skip = ticked ? SKIP_NONE : SKIP_UNTICKED;
-		}
-		steps[n].process.skip = SKIP_SSHD;
-		const struct emergency emergency = { .action = {
-							     .steps = steps, .n_steps = n + 1 } };
-		char text[EMERGENCY_TICKED_MAX];
-		assert_string_equal(emergency_ticked(&emergency, text), cases[i].says);
-	}
-}
-
 static void what_is_left_alone_cannot_be_ticked(void **state)
 {
 	(void)state;
@@ -713,101 +678,6 @@ static void what_is_lost_with_a_process_is_reported(void **state)
 	assessment_free(world.assessment);
 }
 
-/* NULL: nothing is left. */
-static const char *why_left(
-	const struct action_step *stopped, const struct action_step *fresh, struct emergency *ret)
-{
-	struct emergency after = {
-		.action = { .arena = ret->action.arena,
-			.steps = (struct action_step *)fresh,
-			.n_steps = 1 },
-		.connected = true,
-	};
-	struct action none = { .n_steps = 0 };
-	ret->action.steps = (struct action_step *)stopped;
-	ret->action.n_steps = 1;
-	emergency_left_count(ret, &after, &none, 0);
-	bool any = ret->n_left > 0;
-	assert_int_equal(ret->counted, any ? 2 : 0);
-	ret->n_left = 0;
-	return any ? ret->left[0].why : NULL;
-}
-
-/* A scan that takes long is abandoned, and the last one shows its sockets. */
-static void a_process_that_ended_is_not_left(void **state)
-{
-	(void)state;
-	static const struct {
-		enum action_result result;
-		const char *left;
-	} cases[] = {
-		{ RESULT_TERMINATED, NULL },
-		{ RESULT_GONE, NULL },
-		{ RESULT_TIMEOUT, "it was not stopped" },
-		{ RESULT_PENDING, "it was not stopped" },
-	};
-	struct emergency emergency = { .action.arena = arena_new() };
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct action_step step = { .kind = STEP_PROCESS,
-			.selected = true,
-			.pid = 100,
-			.process.start_ticks = 7,
-			.process.connections = 2,
-			.result = cases[i].result };
-		const char *why = why_left(&step, &step, &emergency);
-		assert_string_equal(why ? why : "", cases[i].left ? cases[i].left : "");
-	}
-	arena_free(emergency.action.arena);
-}
-
-/* What started it again, and how to stop that; it never advises to stop what may be the user's own
- * login. */
-static void what_came_back_is_reported_with_what_to_do(void **state)
-{
-	(void)state;
-	struct emergency emergency = { .action.arena = arena_new() };
-	struct action_step stopped = { .kind = STEP_PROCESS,
-		.selected = true,
-		.pid = 100,
-		.process.start_ticks = 7,
-		.process.parent = 50,
-		.process.unit = "app.service",
-		.result = RESULT_TERMINATED };
-	struct action_step fresh = { .kind = STEP_PROCESS,
-		.selected = true,
-		.pid = 101,
-		.process.start_ticks = 9,
-		.process.parent = 50,
-		.process.parent_name = "sh",
-		.process.connections = 2 };
-	assert_string_equal(why_left(&stopped, &fresh, &emergency),
-		"sh (process 50) started it again: stop that one first");
-	fresh.process.parent = 60;
-	assert_string_equal(
-		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
-	fresh.process.parent = stopped.process.parent = 1;
-	fresh.process.unit = "app.service";
-	fresh.process.systemctl = "systemctl";
-	assert_string_equal(why_left(&stopped, &fresh, &emergency),
-		"it was started again: systemctl stop app.service prevents that");
-	stopped.process.unit = "other.service";
-	assert_string_equal(why_left(&stopped, &fresh, &emergency),
-		"it has connected since the plan was made; systemctl stop app.service prevents "
-		"that");
-	fresh.process.unit = stopped.process.unit = "app-\\x2done.service";
-	fresh.process.systemctl = "systemctl --user";
-	assert_string_equal(why_left(&stopped, &fresh, &emergency),
-		"it was started again: systemctl --user stop 'app-\\x2done.service' prevents that");
-	fresh.process.systemctl = NULL;
-	assert_string_equal(
-		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
-	fresh.process.systemctl = "systemctl";
-	fresh.process.unit = stopped.process.unit = "session-3.scope";
-	assert_string_equal(
-		why_left(&stopped, &fresh, &emergency), "it has connected since the plan was made");
-	arena_free(emergency.action.arena);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -817,7 +687,6 @@ int main(void)
 			what_runs_as_the_servers_user_is_stopped_only_by_name, set_up),
 		cmocka_unit_test_setup(with_pids_only_these_are_stopped, set_up),
 		cmocka_unit_test_setup(at_a_limit_nothing_is_ticked_unless_named, set_up),
-		cmocka_unit_test_setup(what_is_ticked_is_said, set_up),
 		cmocka_unit_test_setup(what_is_left_alone_cannot_be_ticked, set_up),
 		cmocka_unit_test_setup(agents_and_forwarders_are_never_named, set_up),
 		cmocka_unit_test_setup(names_for_the_emergency_restrict_it, set_up),
@@ -833,8 +702,6 @@ int main(void)
 		cmocka_unit_test_setup(only_sessions_of_the_stopped_and_the_gone_are_ended, set_up),
 		cmocka_unit_test_setup(the_proxy_is_found_by_its_socket, set_up),
 		cmocka_unit_test_setup(what_is_lost_with_a_process_is_reported, set_up),
-		cmocka_unit_test_setup(a_process_that_ended_is_not_left, set_up),
-		cmocka_unit_test_setup(what_came_back_is_reported_with_what_to_do, set_up),
 	};
 	return cmocka_run_group_tests_name("emergency_plan", tests, NULL, NULL);
 }
