@@ -47,7 +47,8 @@ struct action *clear_plan(
 	action_set_server(action, assessment);
 	for (size_t i = 0; i < assessment->n_pools; i++) {
 		const struct pool *pool = &assessment->pools[i];
-		if (pool_is_past(pool) && pool->page->uid == uid && is_in_scope(rules, pool->page))
+		if (pool_is_past(pool) && !pool->page->host && pool->page->uid == uid &&
+			is_in_scope(rules, pool->page))
 			add_page(action, pool->page);
 	}
 	return action;

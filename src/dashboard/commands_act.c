@@ -308,7 +308,7 @@ static const char *why_nothing_to_clear(const struct assessment *assessment)
 	char text[POOL_FOLDED_MAX];
 	pool_folded(assessment->pools, assessment->n_pools, &spent, text);
 	return spent ? "the pages of dead processes are another user's, or not of --app"
-		     : "no dead process has left a page that can be removed";
+		     : "no dead process here has left a page that can be removed";
 }
 
 void command_clear_pages(struct dashboard *dashboard)

@@ -90,7 +90,8 @@ static void what_is_over_is_cleared_when_asked(void **state)
 	assert_true(term_wait_gone(term, "dead process"));
 	assert_true(term_wait_text(term, "1 pool of other servers"));
 	term_press(term, "X");
-	assert_true(term_wait_text(term, "no dead process has left a page that can be removed"));
+	assert_true(
+		term_wait_text(term, "no dead process here has left a page that can be removed"));
 
 	CLEANUP(cleanup_free)
 	char *path = mem_printf("%s/.local/state/dbtop/actions.jsonl", term_home(term));

@@ -1,4 +1,5 @@
-/* action/plan: which sessions it has, in which order, and what is lost with each. */
+/* action/plan, action/clear_plan: which sessions or pages they have, in which order, and what is
+ * lost with each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,10 +10,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "action/clear_plan.h"
 #include "action/plan.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/assessment.h"
+#include "model/pool.h"
+#include "model/rules.h"
 #include "sample.h"
 
 static void assert_pids(const struct action *plan, const int32_t *pids, size_t count)
@@ -238,6 +242,43 @@ static void without_a_server_the_plan_is_empty(void **state)
 	}
 }
 
+static void pages_are_cleared_that_are_ours_and_here(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *host;
+		enum pool_page_status status;
+		uint32_t uid;
+		bool spent, elsewhere, is_cleared;
+	} cases[] = {
+		{ "of a dead process", NULL, POOL_PAGE_DEAD, 7, true, false, true },
+		{ "the same for another server", NULL, POOL_PAGE_DEAD, 7, false, true, true },
+		{ "with sessions left", NULL, POOL_PAGE_DEAD, 7, false, false, false },
+		{ "alive, for another server", NULL, POOL_PAGE_LIVE, 7, false, true, false },
+		{ "another user's", NULL, POOL_PAGE_DEAD, 8, true, false, false },
+		{ "another machine's", "web1", POOL_PAGE_DEAD, 7, true, false, false },
+	};
+	const struct rules rules = { 0 };
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pool_page page = { .path = "/x",
+			.host = cases[i].host,
+			.status = cases[i].status,
+			.uid = cases[i].uid };
+		struct pool pool = { .kind = POOL_DBPOOL,
+			.page = &page,
+			.spent = cases[i].spent,
+			.elsewhere = cases[i].elsewhere };
+		assessment->pools = &pool;
+		assessment->n_pools = 1;
+		struct action *plan = clear_plan(assessment, &rules, 7);
+		if (plan->n_steps != cases[i].is_cleared)
+			fail_msg("%s", cases[i].name);
+		action_free(plan);
+	}
+	assessment_free(assessment);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +292,7 @@ int main(void)
 		cmocka_unit_test(all_of_very_many_are_planned_at_once),
 		cmocka_unit_test(cancel_takes_only_what_runs),
 		cmocka_unit_test(without_a_server_the_plan_is_empty),
+		cmocka_unit_test(pages_are_cleared_that_are_ours_and_here),
 	};
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -373,6 +373,27 @@ static void a_narrow_emergency_says_all_it_knows(void **state)
 	tear_down(&fixture);
 }
 
+/* What cannot be stopped from here is a command for each other machine. */
+static void an_emergency_names_the_command_of_each_machine(void **state)
+{
+	(void)state;
+	struct action none = { 0 };
+	struct findings_host hosts[] = { { "db-1", 12 }, { "deploy@10.0.0.7", 1 } };
+	struct emergency emergency = { .gone = &none, .hosts = hosts, .n_hosts = 2 };
+	struct fixture fixture;
+	set_up(&fixture, SAMPLE_SCREEN);
+	fixture.ui.emergency = &emergency;
+	ui_push(&fixture.ui, &emergency_view);
+	for (int width = 60; width <= 120; width += 20) {
+		CLEANUP(cleanup_free) char *text = text_at(&fixture, width, 24);
+		const char *heading = strstr(text, "on other machines, to be run there");
+		assert_non_null(heading);
+		assert_non_null(strstr(heading, "ssh -t db-1 dbtop --emergency · 12 sessions"));
+		assert_non_null(strstr(heading, "ssh -t deploy@10.0.0.7 dbtop --emergency"));
+	}
+	tear_down(&fixture);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -382,6 +403,7 @@ int main(void)
 		cmocka_unit_test(the_numbers_are_reported_last),
 		cmocka_unit_test(a_narrow_plan_says_what_is_lost),
 		cmocka_unit_test(a_narrow_emergency_says_all_it_knows),
+		cmocka_unit_test(an_emergency_names_the_command_of_each_machine),
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),
 		cmocka_unit_test(an_empty_server_says_what_comes_next),
