@@ -378,7 +378,8 @@ static void an_emergency_names_the_command_of_each_machine(void **state)
 {
 	(void)state;
 	struct action none = { 0 };
-	struct findings_host hosts[] = { { "db-1", 12 }, { "deploy@10.0.0.7", 1 } };
+	struct findings_host hosts[] = { { "db-1", 12, "ssh -t db-1 dbtop --emergency" },
+		{ "deploy@10.0.0.7", 1, "ssh -t deploy@10.0.0.7 dbtop --emergency" } };
 	struct emergency emergency = { .gone = &none, .hosts = hosts, .n_hosts = 2 };
 	struct fixture fixture;
 	set_up(&fixture, SAMPLE_SCREEN);
