@@ -11,92 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../support/page_fixture.h"
 #include "../support/users.h"
 #include "page/reader.h"
 #include "page/writer.h"
-
-#define SITE "src/sync.c:212"
-
-struct fixture {
-	char root[64];   /* a folder for this test only */
-	char folder[96]; /* the folder of its pages */
-	struct page_host host;
-	struct page_writer *writer;
-	struct page *page;
-	struct page_copy copy;
-};
-
-static struct page_writer *write_page(const char *folder, int *ret_file)
-{
-	const struct page_writer_options options = {
-		.folder = folder,
-		.name = "jarvis",
-		.server = "127.0.0.1:5432/app",
-		.limits = { .min = 1,
-			.max = 3,
-			.acquire_timeout = 5000000,
-			.idle_lifetime = PAGE_NEVER,
-			.held = 60000000,
-			.max_uses = 10000 },
-		.slots = 3,
-	};
-	struct page_writer *writer = NULL;
-	assert_int_equal(page_writer_new(&options, &writer, ret_file), 0);
-	return writer;
-}
-
-static int set_up(void **state)
-{
-	int file;
-	struct fixture *f = calloc(1, sizeof(*f));
-	strcpy(f->root, "/tmp/test_page-XXXXXX");
-	assert_non_null(mkdtemp(f->root));
-	snprintf(f->folder, sizeof(f->folder), "%s/dbpool", f->root);
-	page_host_read("/proc", &f->host);
-	f->writer = write_page(f->folder, &file);
-	assert_int_equal(file, 0);
-	f->page = page_writer_page(f->writer);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-	page_writer_free(f->writer);
-	snprintf(command, sizeof(command), "rm -rf %s", f->root);
-	assert_int_equal(system(command), 0);
-	free(f);
-	return 0;
-}
-
-static int read_file(struct fixture *f, const char *file)
-{
-	int folder = open(f->folder, O_RDONLY | O_DIRECTORY);
-	int status = page_read(folder, file, &f->host, &f->copy);
-	close(folder);
-	return status;
-}
-
-static int read_own(struct fixture *f)
-{
-	return read_file(f, strrchr(page_writer_path(f->writer), '/') + 1);
-}
-
-static int64_t monotonic(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
-}
 
 static void what_is_written_is_read(void **state)
 {
@@ -197,114 +120,6 @@ static void sites_keep_their_tail(void **state)
 		else
 			assert_string_equal(f->copy.slots[0].site, cases[i].shown);
 	}
-}
-
-/* The file has mode 0600 in a folder of mode 0700, and is removed when the pool ends. */
-static void the_file_is_ours_alone(void **state)
-{
-	struct fixture *f = *state;
-	struct stat st;
-	char path[PAGE_PATH_MAX];
-	strcpy(path, page_writer_path(f->writer));
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(stat(f->folder, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
-	page_writer_free(f->writer);
-	f->writer = NULL;
-	assert_int_equal(access(path, F_OK), -1);
-}
-
-struct refused {
-	const char *name, *command;
-};
-
-/* The pool works without a file. */
-static void assert_refused(const struct fixture *f, const struct refused *cases, size_t n)
-{
-	char folder[96];
-	int file;
-	for (size_t i = 0; i < n; i++) {
-		char command[200];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(command, sizeof(command), cases[i].command, f->root, f->root);
-#pragma GCC diagnostic pop
-		assert_int_equal(system(command), 0);
-		snprintf(folder, sizeof(folder), "%s/%s", f->root, cases[i].name);
-		struct page_writer *writer = write_page(folder, &file);
-		assert_true(file < 0);
-		assert_null(page_writer_path(writer));
-		page_slot_held(&page_writer_page(writer)->slots[2], monotonic(), 1, SITE);
-		page_writer_free(writer);
-	}
-}
-
-#define ASSERT_REFUSED(f, cases) assert_refused(f, cases, sizeof(cases) / sizeof((cases)[0]))
-
-/* Another user created the folder first: it is not touched. */
-static void folders_of_others_are_refused(void **state)
-{
-	static const struct refused cases[] = {
-		{ "open", "mkdir -m 0777 %s/open" },
-		{ "readable", "mkdir -m 0755 %s/readable" },
-		{ "link", "ln -s dbpool %s/link" },
-		{ "file", "touch %s/file" },
-		{ "missing/below", "true %s" },
-	};
-	ASSERT_REFUSED(*state, cases);
-}
-
-/* Only root can create such folders. */
-static void folders_of_other_users_are_refused(void **state)
-{
-	struct fixture *f = *state;
-	static const struct refused cases[] = {
-		{ "stranger", "mkdir -m 0700 %s/stranger && chown 12345 %s/stranger" },
-		/* as $XDG_RUNTIME_DIR under sudo */
-		{ "user/dbpool", "mkdir -m 0700 %s/user && chown 12345 %s/user" },
-	};
-	char path[PAGE_PATH_MAX];
-	ASSERT_REFUSED(f, cases);
-	snprintf(path, sizeof(path), "%s/user/dbpool", f->root);
-	assert_int_equal(access(path, F_OK), -1);
-	/* root reads there, but removes nothing, not even its own files */
-	assert_int_equal(chown(f->folder, 12345, 12345), 0);
-	snprintf(path, sizeof(path), "%s", page_writer_path(f->writer));
-	assert_int_equal(page_clear(path, &f->host, 1, 1, &f->copy), -EPERM);
-	assert_int_equal(access(path, F_OK), 0);
-	assert_int_equal(chown(f->folder, 0, 0), 0);
-}
-
-/* Two containers share the folder, and their processes have the same pid. */
-static void another_containers_files_are_left_alone(void **state)
-{
-	struct fixture *f = *state;
-	char path[PAGE_PATH_MAX], other[PAGE_PATH_MAX];
-	struct page_writer *second;
-	unsigned number;
-	int file_error;
-	const struct page_writer_options options = { .folder = f->folder,
-		.name = "second",
-		.server = "",
-		.limits = { .max = 1 },
-		.slots = 1 };
-	/* the other process is about to give its page this name */
-	const char *at = strrchr(page_writer_path(f->writer), '-');
-	assert_int_equal(sscanf(at, "-%u", &number), 1);
-	snprintf(other, sizeof(other), "%s/.%d-%u.new", f->folder, (int)getpid(), number + 1);
-	FILE *file = fopen(other, "wx");
-	assert_non_null(file);
-	fclose(file);
-	assert_int_equal(page_writer_new(&options, &second, &file_error), 0);
-	assert_int_equal(file_error, 0);
-	assert_int_equal(unlink(other), 0);
-	/* somebody has removed our page, and the other's has its name now */
-	snprintf(path, sizeof(path), "%s", page_writer_path(second));
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(close(creat(path, 0600)), 0);
-	page_writer_free(second);
-	assert_int_equal(unlink(path), 0);
 }
 
 /* A change of a valid page, and the status with which it is then read. */
@@ -490,192 +305,6 @@ static void a_page_cut_short_is_damaged(void **state)
 	}
 }
 
-/* Replaces the stat file of our pid in /proc. */
-static void pretend(struct fixture *f, const char *stat_line)
-{
-	char path[200];
-	snprintf(f->host.proc, sizeof(f->host.proc), "%s", f->root);
-	snprintf(path, sizeof(path), "%s/%d", f->root, (int)getpid());
-	(void)mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/%d/stat", f->root, (int)getpid());
-	FILE *file = fopen(path, "w");
-	fputs(stat_line, file);
-	fclose(file);
-}
-
-/* A pid that no process has. */
-#define NO_PID 4000000
-
-static void a_dead_owner_is_proven(void **state)
-{
-	struct fixture *f = *state;
-	struct page_identity *identity = &f->page->identity;
-	identity->start_ticks = 777;
-	pretend(f, "1 (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
-	assert_int_equal(read_own(f), PAGE_OK);
-	pretend(f, "1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 778 0 0");
-	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	pretend(f, "1 (a) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
-	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	identity->pid = NO_PID;
-	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	/* another boot of this host */
-	f->host.machine[0] = identity->machine[0] = '4';
-	identity->boot_id[0] ^= 1;
-	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	assert_true(f->copy.owner_visible);
-}
-
-static void is_unknown(struct fixture *f)
-{
-	assert_int_equal(read_own(f), PAGE_OK);
-	assert_false(f->copy.owner_visible);
-}
-
-/* A process that is not visible from here may be alive. */
-static void a_hidden_owner_is_not_dead(void **state)
-{
-	struct fixture *f = *state;
-	struct page_identity *identity = &f->page->identity;
-	identity->start_ticks = 777;
-	/* /proc hides the process, but the kernel knows it: hidepid */
-	snprintf(f->host.proc, sizeof(f->host.proc), "%s", f->root);
-	is_unknown(f);
-	/* a file that cannot be parsed proves nothing */
-	pretend(f, "");
-	is_unknown(f);
-	/* the main thread has ended, others have not */
-	pretend(f, "1 (a) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 777 0 0");
-	assert_int_equal(read_own(f), PAGE_OK);
-	assert_true(f->copy.owner_visible);
-	/* in another time namespace, whose ticks differ */
-	pretend(f, "1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 778 0 0");
-	identity->time_namespace++;
-	is_unknown(f);
-	/* /proc of another pid namespace, a process of another one */
-	identity->pid = NO_PID;
-	f->host.own_proc = false;
-	is_unknown(f);
-	f->host.own_proc = true;
-	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	identity->pid_namespace++;
-	is_unknown(f);
-}
-
-static void an_earlier_boot_is_of_one_machine(void **state)
-{
-	struct fixture *f = *state;
-	struct page_identity *identity = &f->page->identity;
-	identity->pid = NO_PID;
-	identity->boot_id[0] ^= 1;
-	memset(identity->machine, 'a', sizeof(identity->machine));
-	memset(f->host.machine, 'a', sizeof(f->host.machine));
-	assert_int_equal(read_own(f), PAGE_DEAD_OWNER);
-	identity->machine[PAGE_MACHINE_MAX - 1] = 'b';
-	is_unknown(f);
-	/* a container's image may have no machine id, or the same as other containers */
-	memset(identity->machine, 0, sizeof(identity->machine));
-	memset(f->host.machine, 0, sizeof(f->host.machine));
-	is_unknown(f);
-	memset(identity->machine, 'a', sizeof(identity->machine));
-	memset(f->host.machine, 'a', sizeof(f->host.machine));
-	identity->hostname[0] ^= 1;
-	is_unknown(f);
-	identity->hostname[0] ^= 1;
-	f->host.boot_id[0] = '\0';
-	is_unknown(f);
-}
-
-static void this_process_has_its_own_proc(void **state)
-{
-	struct fixture *f = *state;
-	struct page_host host;
-	assert_true(f->host.own_proc);
-	page_host_read(f->root, &host);
-	assert_false(host.own_proc);
-}
-
-struct count {
-	int pages, whole, damaged;
-};
-
-static void count_page(void *data, const char *path, int status, const struct page_copy *copy)
-{
-	struct count *count = data;
-	assert_non_null(strstr(path, PAGE_SUFFIX));
-	count->pages++;
-	count->whole += copy != NULL;
-	count->damaged += status == PAGE_DAMAGED;
-}
-
-static void a_scan_finds_all_pages(void **state)
-{
-	struct fixture *f = *state;
-	struct count count = { 0 };
-	char path[160];
-	int file;
-	struct page_writer *second = write_page(f->folder, &file);
-	assert_int_equal(file, 0);
-	snprintf(path, sizeof(path), "%s/broken.page", f->folder);
-	close(open(path, O_CREAT | O_WRONLY, 0600));
-	snprintf(path, sizeof(path), "%s/.hidden.page", f->folder);
-	close(open(path, O_CREAT | O_WRONLY, 0600));
-	assert_int_equal(page_scan(f->folder, &f->host, &f->copy, count_page, &count), 0);
-	assert_int_equal(count.pages, 3);
-	assert_int_equal(count.whole, 2);
-	assert_int_equal(count.damaged, 1);
-	page_writer_free(second);
-
-	assert_int_equal(
-		page_scan("/tmp/not-there", &f->host, &f->copy, count_page, &count), -ENOENT);
-	assert_int_equal(page_scan("/tmp", &f->host, &f->copy, count_page, &count), -EPERM);
-	snprintf(path, sizeof(path), "%s/link", f->root);
-	assert_int_equal(symlink(f->folder, path), 0);
-	assert_int_equal(page_scan(path, &f->host, &f->copy, count_page, &count), -EPERM);
-
-	count = (struct count){ 0 };
-	setenv("XDG_RUNTIME_DIR", f->root, 1);
-	size_t left_out;
-	assert_int_equal(page_scan_all(&f->host, 1000, &f->copy, count_page, &count, &left_out), 0);
-	assert_true(count.whole >= 1);
-	unsetenv("XDG_RUNTIME_DIR");
-}
-
-/* A full folder does not reduce the pages read from the others. */
-static void a_full_folder_pushes_nobody_out(void **state)
-{
-	struct fixture *f = *state;
-	struct count count = { 0 };
-	char full[96], path[128];
-	size_t left_out;
-	snprintf(full, sizeof(full), "%s/full", f->root);
-	assert_int_equal(mkdir(full, 0700), 0);
-	for (int i = 0; i < 50; i++) {
-		snprintf(path, sizeof(path), "%s/%d.page", full, i);
-		close(open(path, O_CREAT | O_WRONLY, 0600));
-	}
-	char *const folders[] = { full, f->folder, (char *)"/tmp/not-there" };
-	assert_int_equal(page_scan_folders(
-				 folders, 3, 10, &f->host, &f->copy, count_page, &count, &left_out),
-		-ENOENT);
-	assert_int_equal(count.pages, 10);
-	assert_int_equal(count.whole, 1);
-	assert_int_equal(left_out, 41);
-	count = (struct count){ 0 };
-	assert_int_equal(page_scan_folders(folders, 2, 100, &f->host, &f->copy, count_page, &count,
-				 &left_out),
-		0);
-	assert_int_equal(count.pages, 51);
-	assert_int_equal(left_out, 0);
-	/* less than one page for each folder */
-	count = (struct count){ 0 };
-	assert_int_equal(
-		page_scan_folders(folders, 2, 1, &f->host, &f->copy, count_page, &count, &left_out),
-		0);
-	assert_int_equal(count.pages, 1);
-	assert_int_equal(left_out, 50);
-}
-
 struct stress {
 	struct page_slot *slot;
 	bool stop;
@@ -822,29 +451,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_read),
 		TEST(sites_keep_their_tail),
-		TEST(the_file_is_ours_alone),
-		TEST(folders_of_others_are_refused),
-		TEST(another_containers_files_are_left_alone),
 		TEST(damaged_pages_are_reported),
 		TEST(random_bytes_do_no_harm),
 		TEST(texts_are_made_harmless),
 		TEST(strange_files_are_not_read),
 		TEST(a_folder_is_opened_within_its_root_alone),
 		TEST(a_page_cut_short_is_damaged),
-		TEST(a_dead_owner_is_proven),
-		TEST(a_hidden_owner_is_not_dead),
-		TEST(an_earlier_boot_is_of_one_machine),
-		TEST(this_process_has_its_own_proc),
-		TEST(a_scan_finds_all_pages),
-		TEST(a_full_folder_pushes_nobody_out),
 		TEST(a_torn_slot_is_never_seen),
 		TEST(a_slot_torn_for_good_is_reported),
 		TEST(another_reader_agrees),
 		TEST(another_writers_page_is_read),
 		cmocka_unit_test(percentiles_come_from_buckets),
-		/* these need root */
-		TEST(folders_of_other_users_are_refused),
+		/* this needs root */
 		TEST(another_users_file_is_not_read),
 	};
-	return USERS_RUN_TESTS("page", tests, 2, NULL, NULL);
+	return USERS_RUN_TESTS("page", tests, 1, NULL, NULL);
 }
