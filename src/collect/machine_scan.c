@@ -27,7 +27,8 @@ struct machine_scan {
 	struct pairs *pairs;
 	uint32_t *far; /* behind forwarders, at the last scan */
 	size_t n_far;
-	bool searched, translated; /* for translated connections; there were some */
+	bool translated; /* there were translated connections, or we may not see them */
+	int64_t translated_at;
 };
 
 struct machine_scan *machine_scan_new(const char *proc_root)
@@ -38,6 +39,7 @@ struct machine_scan *machine_scan_new(const char *proc_root)
 	scan->owners = owners_new(proc_root);
 	scan->names = container_names_new("");
 	scan->pairs = pairs_new(proc_root);
+	scan->translated_at = INSTANT_UNKNOWN;
 	return scan;
 }
 
@@ -131,17 +133,20 @@ static void dump_port(struct machine_scan *scan, struct peers *peers, struct pee
 				   &port->unix_sockets, &port->n_unix) == 0;
 }
 
-/* The table of tracked connections may be long: it is read where it had a connection to the server
- * before, or when one is looked for. */
+/* The kernel walks its whole table of tracked connections (measured: 9 ms for 262,144 buckets with
+ * 20 connections): it is read where it had a connection to the server before, or when one is looked
+ * for. */
 static void dump_nat(struct machine_scan *scan, struct peers *peers, bool search)
 {
 	struct server_ports ports = server_ports(peers);
-	if (!search && !scan->translated && scan->searched)
+	peers->translated_at = scan->translated_at;
+	if (!search && !scan->translated)
 		return;
 	int error = nat_dump(peers->arena, ports.ports, ports.count, 0, &peers->nat, &peers->n_nat);
 	peers->nat_refused = error == -EPERM || error == -EACCES;
+	peers->translated_at = peers->dumped_at;
 	scan->translated = peers->n_nat > 0 || peers->nat_refused;
-	scan->searched = true;
+	scan->translated_at = peers->translated_at;
 }
 
 /* If a source fails, its part of the block is unknown. */

@@ -19,6 +19,7 @@ struct peers *peers_new(void)
 		.dump_ended = INSTANT_UNKNOWN,
 		.scanned_at = INSTANT_UNKNOWN,
 		.searched_at = INSTANT_UNKNOWN,
+		.translated_at = INSTANT_UNKNOWN,
 	};
 	return peers;
 }

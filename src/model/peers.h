@@ -156,8 +156,9 @@ struct peers {
 	bool nat_refused;    /* connections are tracked, but we may not see them: that needs root */
 	int64_t searched_at; /* dumped_at of the last scan that looked for namespaces;
 				INSTANT_UNKNOWN before it */
-	bool all_networks;   /* then every process could be seen: a namespace that was there before
-				and is not listed has none any more */
+	int64_t translated_at; /* the same for translated connections: `nat` */
+	bool all_networks; /* then every process could be seen: a namespace that was there before
+			      and is not listed has none any more */
 	/* sockets with the server's port at either end. First those at the target's address,
 	 * then those at others: a server may have several */
 	struct tcp_socket *tcp;

@@ -31,21 +31,39 @@
 #define PROXY_OFTEN  (1 * USEC_PER_SEC)
 #define PROXY_SELDOM (5 * USEC_PER_SEC)
 
-/* Whether a session's end is not known, and the namespaces of this machine were not searched since
- * the session was first seen. A session of another machine is looked for once. */
+/* Whether a search at that moment may have found the session. */
+static bool was_searched(
+	const struct assessment *assessment, const struct connection *connection, int64_t at)
+{
+	return at > connection->first_seen && at <= assessment->now;
+}
+
+/* Whether other namespaces or translated connections were not searched for the session, whose end
+ * is not known. The first scan reads all namespaces, and need not know of translated connections if
+ * all clients are at loopback addresses. */
+static bool is_unsearched(const struct assessment *assessment, const struct connection *connection)
+{
+	const struct peers *peers = assessment->peers;
+	const struct endpoint *client = &connection->backend->client;
+	bool is_tcp = client->family == AF_INET || client->family == AF_INET6;
+	if (!peers)
+		return is_tcp && !endpoint_is_loopback(client);
+	if (!connection->scanned || connection->end == CLIENT_END_HELD ||
+		connection->end == CLIENT_END_GONE)
+		return false;
+	return !was_searched(assessment, connection, peers->searched_at) ||
+		(is_tcp && !was_searched(assessment, connection, peers->translated_at));
+}
+
+/* A session of another machine is looked for once. Without an answer of the server all is. */
 static bool wants_search(const struct target *target)
 {
 	const struct assessment *assessment = target->assessment;
-	const struct peers *peers = assessment->peers;
-	for (size_t i = 0; peers && i < assessment->n_connections; i++) {
-		const struct connection *connection = &assessment->connections[i];
-		bool known =
-			connection->end == CLIENT_END_HELD || connection->end == CLIENT_END_GONE;
-		bool searched = peers->searched_at > connection->first_seen &&
-			peers->searched_at <= assessment->now;
-		if (connection->scanned && !known && !searched)
+	if (!assessment->peers && !assessment->activity)
+		return true;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		if (is_unsearched(assessment, &assessment->connections[i]))
 			return true;
-	}
 	return false;
 }
 
