@@ -41,8 +41,9 @@ static int clean_up(void **state)
 	live_teardown(state);
 	/* a database's catalog is its own: dbtop comes to this one */
 	live_sql(server,
-		"GRANT SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks TO PUBLIC;"
-		"GRANT EXECUTE ON FUNCTION pg_catalog.pg_postmaster_start_time() TO PUBLIC;"
+		"GRANT SELECT ON pg_catalog.pg_locks TO PUBLIC;"
+		"GRANT EXECUTE ON FUNCTION pg_catalog.pg_postmaster_start_time(),"
+		" pg_catalog.pg_stat_get_activity(int4) TO PUBLIC;"
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
 		" WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
 	live_wait_sessions(server, NULL, 0, 20000);
@@ -158,8 +159,7 @@ static void without_the_view_the_reason_is_reported(void **state)
 	(void)state;
 	CLEANUP(cleanup_free) char *ours = watcher("postgres");
 	live_sql(server,
-		"REVOKE SELECT ON pg_catalog.pg_stat_activity FROM PUBLIC;"
-		"REVOKE SELECT ON pg_catalog.pg_stat_activity FROM pg_monitor");
+		"REVOKE EXECUTE ON FUNCTION pg_catalog.pg_stat_get_activity(int4) FROM PUBLIC");
 	static const char *const modes[][2] = { { "--once", NULL },
 		{ "--kill-leaked", "--dry-run" }, { "--kill-leaked", "--yes" } };
 	for (size_t i = 0; i < 3; i++) {

@@ -159,7 +159,7 @@ static char **list_statements(size_t *ret_count)
 static void prepare_all(const char *conninfo)
 {
 	/* one of each kind that acts or judges: the walk has come by there */
-	static const char *const expected[] = { "set_config", "pg_stat_activity",
+	static const char *const expected[] = { "set_config", "pg_stat_get_activity",
 		"pg_blocking_pids", "pg_terminate_backend", "pg_cancel_backend",
 		"json_to_recordset", "record_eq", "txid_status", "txid_snapshot_xmax",
 		"sessions_abandoned", "stats_reset", "rolsuper" };
