@@ -3,10 +3,9 @@
 #include "dashboard/screen.h"
 
 const struct binding global_keys[] = {
-	{ command_up, { KEY(UP), CONTROL('p') }, "↑ ↓ j", NULL, "up, down", false, KEY_EVER,
+	{ command_up, { KEY(UP), CONTROL('p') }, "↑ ↓", NULL, "up, down", false, KEY_EVER,
 		HELP_MOVE },
-	{ command_down, { KEY(DOWN), CHAR('j'), CONTROL('n') }, "↓ j", NULL, NULL, false, KEY_EVER,
-		HELP_MOVE },
+	{ command_down, { KEY(DOWN), CONTROL('n') }, "↓", NULL, NULL, false, KEY_EVER, HELP_MOVE },
 	{ command_page_up, { KEY(PAGE_UP), CONTROL('b'), CONTROL('u'), CHAR('b') }, "PgUp PgDn",
 		NULL, "a page up, down; Ctrl-U, Ctrl-D or J", false, KEY_EVER, HELP_MOVE },
 	{ command_page_down, { KEY(PAGE_DOWN), CHAR('J'), CONTROL('f'), CONTROL('d'), CHAR('f') },

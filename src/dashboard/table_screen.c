@@ -1,4 +1,5 @@
-/* The table of connections: the screen that is always open. */
+/* The table of connections: the screen that is always open. A narrow bar shows the keys for an
+ * emergency, and loses the others from the last one on. */
 #include "dashboard/commands.h"
 #include "dashboard/dashboard.h"
 #include "dashboard/screen.h"
@@ -24,18 +25,20 @@ static const struct binding keys[] = {
 	{ command_kill_leaked, { CHAR('k') }, "k", "kill # leaked",
 		"end the leaked; shows the plan first", true, KEY_LIVE, HELP_ACT },
 	{ command_terminate, { CHAR('K') }, "K", "kill", "end the tagged, or the selected one",
-		true, KEY_LIVE, HELP_ACT },
+		false, KEY_LIVE, HELP_ACT },
 	{ command_cancel, { CHAR('c') }, "c", "cancel", "cancel their statements", false, KEY_LIVE,
 		HELP_ACT },
+	{ command_emergency, { CHAR('E') }, "E", "emergency",
+		"stop the row's process, or all; shows who first", true, KEY_LIVE, HELP_ACT },
 	{ command_proxy, { CHAR('P') }, "P", NULL, "the local proxy; start or restart it", false,
-		KEY_EVER, HELP_LOOK },
+		KEY_LIVE, HELP_LOOK },
+	{ command_proxy, { CHAR('P') }, "P", NULL, "the local proxy, as it was", false, KEY_REPLAY,
+		HELP_LOOK },
 	{ command_locks, { CHAR('l') }, "l", "locks", "locks: who blocks whom", false, KEY_LIVE,
 		HELP_LOOK },
 	{ command_overview, { CHAR('D') }, "D", "servers", NULL, false, KEY_SEVERAL, HELP_LOOK },
 	{ command_overview, { CHAR('D') }, "D", NULL, "all servers: the overview", false, KEY_LIVE,
 		HELP_LOOK },
-	{ command_emergency, { CHAR('E') }, "E", "emergency",
-		"stop the row's process, or all; shows who first", false, KEY_LIVE, HELP_ACT },
 	{ command_clear_pages, { CHAR('X') }, "X", NULL, "remove the stats pages of dead processes",
 		false, KEY_LIVE, HELP_ACT },
 	{ command_watch, { CHAR('w') }, "w", "watch",

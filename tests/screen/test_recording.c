@@ -142,6 +142,9 @@ static void the_mouse_is_obeyed(void **state)
 	assert_true(term_find(term, "? help", &x, &y));
 	term_click(term, x, y, 1);
 	assert_true(term_wait_text(term, "┌ Help"));
+	/* nothing can be started in the past */
+	assert_true(term_shows(term, "the local proxy, as it was"));
+	assert_false(term_shows(term, "start or restart"));
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "┌ Help"));
 	set_quit(term);

@@ -138,7 +138,8 @@ static void known_terminals(void **state)
 		assert_true(term_wait_gone(term, "End 2 leaked"));
 		char *bar = term_line(term, 23);
 		assert_string_equal(bar,
-			" k kill 2 leaked  K kill  c cancel  l locks  / filter  ? help  q quit");
+			" k kill 2 leaked  K kill  c cancel  E emergency  / filter  ? help  q "
+			"quit");
 		free(bar);
 		term_press(term, "q");
 		int status;
