@@ -25,6 +25,7 @@
 #include "modes/log.h"
 #include "report/emergency_report.h"
 #include "view/emergency_view.h"
+#include "widgets/frame.h"
 
 struct emergency_screen {
 	struct dashboard *dashboard;
@@ -179,8 +180,8 @@ static void tick(struct dashboard *dashboard)
 	struct emergency_screen *screen = dashboard->emergency;
 	struct emergency *emergency = screen->emergency;
 	struct ui_state *ui = &dashboard->ui;
-	const struct action_step *step =
-		emergency ? emergency_view_step(emergency, ui->cursor) : NULL;
+	const struct frame frame = { .grid = &dashboard->display->grid, .ui = ui };
+	const struct action_step *step = emergency ? emergency_view_step(&frame, ui->cursor) : NULL;
 	if (!step)
 		return;
 	if (step->kind == STEP_SESSION) {

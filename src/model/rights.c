@@ -42,8 +42,7 @@ char *rights_missing(const struct assessment *assessment, char text[static RIGHT
 	text[0] = '\0';
 	if (rights.see_grant[0] && rights.end_grant[0]) {
 		grant(assessment, "pg_monitor, pg_signal_backend", both, sizeof(both));
-		snprintf(text, RIGHTS_TEXT_MAX, "this role sees and ends its own sessions: %s",
-			both);
+		snprintf(text, RIGHTS_TEXT_MAX, "only its own sessions: %s", both);
 	} else if (rights.see_grant[0]) {
 		snprintf(text, RIGHTS_TEXT_MAX, "this role sees its own sessions alone: %s",
 			rights.see_grant);

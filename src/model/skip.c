@@ -16,7 +16,7 @@ static const struct {
 	[SKIP_OTHER_USER] = { "other_user", "another user's process" },
 	[SKIP_SERVERS_USER] = { "servers_user", "it runs as PostgreSQL's user" },
 	[SKIP_PROTECTED] = { "protected", "protected by the settings" },
-	[SKIP_CLIENT_PROGRAM] = { "client_program", "a person's tool, not the application" },
+	[SKIP_CLIENT_PROGRAM] = { "client_program", "a person's tool" },
 	[SKIP_OUT_OF_SCOPE] = { "out_of_scope", "out of --app's scope" },
 	[SKIP_NOT_NAMED] = { "not_named", "not named" },
 	[SKIP_UNTICKED] = { "unticked", "not ticked" },

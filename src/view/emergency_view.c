@@ -36,8 +36,8 @@ enum kind {
 
 struct entry {
 	enum kind kind;
-	size_t index;     /* of a phase, a row of `left`, a host; LINE_VERDICT: the text's length */
-	const char *text; /* LINE_HEADING, LINE_VERDICT */
+	size_t index;     /* of a phase, a row of `left`, a host; or the text's length */
+	const char *text; /* LINE_HEADING, LINE_VERDICT: a part of it */
 	const struct action_step *step; /* LINE_PROCESS, LINE_SESSION */
 };
 
@@ -55,11 +55,23 @@ static void add(struct sheet *sheet, struct entry entry)
 		sheet->entries[sheet->count++] = entry;
 }
 
+/* As many lines as the text needs. */
+static void add_text(struct sheet *sheet, enum kind kind, const char *text)
+{
+	const struct grid *grid = sheet->frame->grid;
+	const struct dialog widest = { .title = "", .width = grid->width };
+	int width = dialog_width(sheet->frame, &widest);
+	for (size_t length, skip; *text; text += skip) {
+		length = wrap_line(grid, text, width, &skip);
+		add(sheet, (struct entry){ .kind = kind, .text = text, .index = length });
+	}
+}
+
 static void add_heading(struct sheet *sheet, const char *text)
 {
 	if (sheet->count)
 		add(sheet, (struct entry){ .kind = LINE_BLANK });
-	add(sheet, (struct entry){ .kind = LINE_HEADING, .text = text });
+	add_text(sheet, LINE_HEADING, text);
 }
 
 static bool is_stopped(enum skip_reason skip)
@@ -330,9 +342,7 @@ static void format_left(const struct sheet *sheet, size_t index, struct line *li
 static void add_verdict(struct sheet *sheet)
 {
 	const struct emergency *emergency = sheet->emergency;
-	const struct grid *grid = sheet->frame->grid;
-	const struct dialog widest = { .title = "", .width = grid->width };
-	int width = dialog_width(sheet->frame, &widest), counted = emergency->counted;
+	int counted = emergency->counted;
 	const char *text = counted == 0 ? "no connection left"
 		: emergency->cannot     ? emergency->cannot
 					: "what is left is not known";
@@ -341,10 +351,7 @@ static void add_verdict(struct sheet *sheet)
 			plural_s(counted));
 		text = sheet->left;
 	}
-	for (size_t length, skip; *text; text += skip) {
-		length = wrap_line(grid, text, width, &skip);
-		add(sheet, (struct entry){ .kind = LINE_VERDICT, .text = text, .index = length });
-	}
+	add_text(sheet, LINE_VERDICT, text);
 }
 
 static void format(const struct sheet *sheet, const struct entry *entry, struct line *line)
@@ -352,7 +359,7 @@ static void format(const struct sheet *sheet, const struct entry *entry, struct 
 	switch (entry->kind) {
 	case LINE_BLANK: break;
 	case LINE_PROMPT: format_prompt(sheet, line); break;
-	case LINE_HEADING: line_add(line, STYLE_HEADING, entry->text); break;
+	case LINE_HEADING: line_add_bytes(line, STYLE_HEADING, entry->text, entry->index); break;
 	case LINE_PHASE: format_phase(sheet, entry->index, line); break;
 	case LINE_PROCESS: format_process(sheet, entry->step, line); break;
 	case LINE_SESSION: format_session(sheet, entry->step, line); break;
@@ -457,9 +464,9 @@ static void fill_plan(struct sheet *sheet)
 	add_processes(sheet, is_left_alone, "left alone");
 }
 
-const struct action_step *emergency_view_step(const struct emergency *emergency, size_t line)
+const struct action_step *emergency_view_step(const struct frame *frame, size_t line)
 {
-	struct sheet sheet = { .emergency = emergency };
+	struct sheet sheet = { .frame = frame, .emergency = frame->ui->emergency };
 	fill_plan(&sheet);
 	return line < sheet.count ? sheet.entries[line].step : NULL;
 }

@@ -8,14 +8,14 @@
 #include "widgets/ui.h"
 
 struct action_step;
-struct emergency;
+struct frame;
 
 /* Both draw ui->emergency; NULL: the processes are still being assessed. The first asks for
  * ui->word. */
 extern const struct view emergency_view;
 extern const struct view emergency_run_view;
 
-/* The process or the session in a line of the plan; NULL: none. */
-const struct action_step *emergency_view_step(const struct emergency *emergency, size_t line);
+/* The process or the session in a line of the plan, as the frame shows it; NULL: none. */
+const struct action_step *emergency_view_step(const struct frame *frame, size_t line);
 
 #endif
