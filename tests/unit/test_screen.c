@@ -23,6 +23,7 @@
 #include "view/details.h"
 #include "view/emergency_view.h"
 #include "view/help.h"
+#include "view/log_view.h"
 #include "view/plan.h"
 #include "widgets/grid.h"
 #include "widgets/ui.h"
@@ -286,6 +287,27 @@ static void a_narrow_plan_says_what_is_lost(void **state)
 	tear_down(&fixture);
 }
 
+static void a_log_is_read_to_its_end(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	struct log_view log = { 0 };
+	set_up(&fixture, SAMPLE_SCREEN);
+	log_view_open(&log, &fixture.ui, "Actions", "nothing has been ended or cancelled yet");
+	CLEANUP(cleanup_free) char *empty = text_at(&fixture, 30, 12);
+	assert_non_null(strstr(empty, "│ nothing has been ended   │\n"));
+	assert_non_null(strstr(empty, "│ or cancelled yet         │\n"));
+	log_view_add(&log, SAMPLE_NOW, STYLE_TEXT,
+		"kill leaked: backend 9912  terminated,\nidle in transaction too long, app on app, "
+		"of python3 main.py");
+	CLEANUP(cleanup_free) char *text = text_at(&fixture, 80, 24);
+	assert_non_null(strstr(
+		text, "  kill leaked: backend 9912 terminated, idle in transaction too    │\n"));
+	assert_non_null(strstr(text, "│   long, app on app, of python3 main.py "));
+	log_view_deinit(&log);
+	tear_down(&fixture);
+}
+
 /* The rows fill the rest: n more lines show n more rows. */
 static void a_taller_screen_shows_more(void **state)
 {
@@ -405,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_narrow_plan_says_what_is_lost),
 		cmocka_unit_test(a_narrow_emergency_says_all_it_knows),
 		cmocka_unit_test(an_emergency_names_the_command_of_each_machine),
+		cmocka_unit_test(a_log_is_read_to_its_end),
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),
 		cmocka_unit_test(an_empty_server_says_what_comes_next),
