@@ -8,6 +8,7 @@
 
 #define LEAST_ROOM      4  /* fewer columns of a text are useless */
 #define LEAST_QUERY     10 /* the same for the statement */
+#define LONGEST_REASON  28 /* "idle in transaction too long" */
 #define TEXT_STEP       20 /* columns by which the statement's text is moved */
 #define MOST_TEXT_STEPS 50 /* how often it can be moved */
 
@@ -25,7 +26,7 @@ static const struct {
 	{ COLUMN_DATABASE, false, 44 },
 	{ COLUMN_USER, false, 44 },
 	{ COLUMN_CLIENT, false, 30 },
-	{ COLUMN_APPLICATION, false, 24 },
+	{ COLUMN_APPLICATION, false, LONGEST_REASON },
 	{ COLUMN_FOR, true, 20 },
 	{ COLUMN_STATUS, true, 20 },
 	{ COLUMN_PROCESS, true, 20 },

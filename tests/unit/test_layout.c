@@ -9,6 +9,7 @@
 
 #include <locale.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "model/assessment.h"
 #include "sample.h"
@@ -97,6 +98,18 @@ static void columns_go_in_order(void **state)
 	assert_true(gone_at[COLUMN_CLIENT] >= 80);
 }
 
+/* Why a session is leaked matters more than its application's name. */
+static void no_name_cuts_the_longest_reason(void **state)
+{
+	(void)state;
+	const int longest = (int)strlen(reason_phrase(REASON_IDLE_IN_TRANSACTION_TOO_LONG));
+	for (int width = 30; width <= 250; width++) {
+		struct layout layout = lay(width, GROUPING_PROCESS, 0);
+		if (has(&layout, COLUMN_APPLICATION))
+			assert_true(layout.slots[layout.n_slots - 1].width >= longest);
+	}
+}
+
 /* If QUERY has no room, PROCESS gets it: no half of the screen is empty. */
 static void no_half_is_empty(void **state)
 {
@@ -166,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_overlaps),
 		TEST(columns_go_in_order),
+		TEST(no_name_cuts_the_longest_reason),
 		TEST(no_half_is_empty),
 		TEST(more_to_the_right_is_reported),
 		TEST(what_the_group_says_is_left_out),
