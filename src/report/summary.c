@@ -1,6 +1,8 @@
 /* The report: server, slots, limits, pools, connections, and what to do next. */
 #include "report/summary.h"
 
+#include <string.h>
+
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/plural.h"
@@ -20,7 +22,8 @@ struct summary {
 
 static void put_label(struct summary *summary, const char *label)
 {
-	printer_cell(&summary->printer, label, LABEL_WIDTH);
+	int width = (int)strlen(label);
+	printer_cell(&summary->printer, label, width > LABEL_WIDTH ? width : LABEL_WIDTH);
 }
 
 /* Makes 15.20 of 150020. */

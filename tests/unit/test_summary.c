@@ -227,6 +227,21 @@ static void no_query_text_leaves_none(void **state)
 	find(text, "held too long, declared, held 7m12s at sync.c:212\n");
 }
 
+static void a_long_label_is_whole(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	struct source_state *source = &assessment->sources[SOURCE_PEERS];
+	*source = (struct source_state){
+		.name = "pgbouncer 127.0.0.1:6432", .status = SOURCE_FAILED, .error = "no answer"
+	};
+	assessment->server.status = SERVER_DATABASE_LIMIT;
+	CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
+	find(text, "\npgbouncer 127.0.0.1:6432  no answer\n");
+	find(text, "\ndatabase_limit  ");
+	assessment_free(assessment);
+}
+
 static void a_role_is_quoted_as_sql_wants_it(void **state)
 {
 	(void)state;
@@ -360,6 +375,7 @@ int main(void)
 		cmocka_unit_test(a_quiet_server_is_quiet),
 		cmocka_unit_test(a_pooler_is_named_and_no_end_is_offered),
 		cmocka_unit_test(no_query_text_leaves_none),
+		cmocka_unit_test(a_long_label_is_whole),
 		cmocka_unit_test(a_role_is_quoted_as_sql_wants_it),
 		cmocka_unit_test(a_long_command_keeps_its_script),
 		cmocka_unit_test(any_width_will_do),
