@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -20,6 +22,25 @@ static bool is_conninfo(const char *text)
 		strchr(text, '=') != NULL;
 }
 
+/* A list of ports, as libpq takes it: an empty one is the default. */
+static bool is_port_list(const char *text)
+{
+	for (char *end; *text; text = end + (*end == ',')) {
+		long port = strtol(text, &end, 10);
+		end += strspn(end, " ");
+		if ((end != text && (port < 1 || port > UINT16_MAX)) || !strchr(",", *end))
+			return false;
+	}
+	return true;
+}
+
+static char *check_port(const char *port)
+{
+	return !port || is_port_list(port)
+		? NULL
+		: mem_printf("port: expected a number from 1 to 65535, found \"%s\"", port);
+}
+
 int connect_read(const char *conninfo, struct params *params, char **ret_error)
 {
 	char *error = NULL;
@@ -31,11 +52,18 @@ int connect_read(const char *conninfo, struct params *params, char **ret_error)
 		PQfreemem(error);
 		return -EINVAL;
 	}
+	char *wrong = NULL;
 	for (const PQconninfoOption *option = parsed; option->keyword; option++)
+		if (strcmp(option->keyword, "port") == 0)
+			wrong = check_port(option->val);
+	for (const PQconninfoOption *option = parsed; !wrong && option->keyword; option++)
 		if (option->val)
 			params_set(params, option->keyword, option->val);
 	PQconninfoFree(parsed);
-	return 0;
+	if (!wrong)
+		return 0;
+	*ret_error = wrong;
+	return -EINVAL;
 }
 
 int connect_conninfo(const char *conninfo, struct params *params)
@@ -113,7 +141,12 @@ int connect_params(const struct options *options, const struct config *config, c
 {
 	struct params params = { 0 };
 	const struct config_database *configured = connect_configured(config, server);
-	int r = configured ? connect_conninfo(configured->conninfo, &params) : 0;
+	CLEANUP(cleanup_free) char *error = check_port(options->port);
+	int r = error ? -EINVAL : 0;
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
+	if (r == 0 && configured)
+		r = connect_conninfo(configured->conninfo, &params);
 	take_option(&params, "host", options->host);
 	take_option(&params, "port", options->port);
 	take_option(&params, "user", options->user);

@@ -6,8 +6,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "modes/connect.h"
 #include "modes/options.h"
@@ -90,6 +95,41 @@ static void options_override_the_configuration(void **state)
 	config_free(config);
 }
 
+static void a_port_is_a_number(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *port;
+		bool is_right;
+	} cases[] = {
+		{ "5432", true },
+		{ " 6432 ", true },
+		{ "5432,5433", true },
+		{ "5432,,5433", true },
+		{ "", true },
+		{ "abc", false },
+		{ "99999", false },
+		{ "0", false },
+		{ "-1", false },
+		{ "5432,x", false },
+		{ "54 32", false },
+	};
+	struct config *config = config_defaults();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CLEANUP(cleanup_free) char *string = mem_printf("host=a port='%s'", cases[i].port);
+		const struct options options[] = { { .port = cases[i].port },
+			{ .database = string }, { .servers = { { string }, 1 } } };
+		for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
+			struct params params = { 0 };
+			int r = connect_params(
+				&options[k], config, options[k].servers.items[0], &params);
+			assert_int_equal(r, cases[i].is_right ? 0 : -EINVAL);
+			params_clear(&params);
+		}
+	}
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +137,7 @@ int main(void)
 		cmocka_unit_test(a_connection_string_is_taken_as_it_is),
 		cmocka_unit_test(a_connection_string_overrides_options),
 		cmocka_unit_test(options_override_the_configuration),
+		cmocka_unit_test(a_port_is_a_number),
 	};
 	return cmocka_run_group_tests_name("connect", tests, NULL, NULL);
 }
