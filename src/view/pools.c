@@ -154,11 +154,12 @@ static void add_outbox(const struct pool_page *page, struct parts *parts)
 		add(parts, 2, STYLE_CAUTION, "outbox rejected %lld", (long long)outbox->rejected);
 }
 
-/* Without the server's rows nobody knows what a dead process left. */
-static void page_parts(const struct pool *pool, bool has_rows, struct parts *parts)
+/* A dead process that is known to have left nothing has no line: one without a connection is shown
+ * while the server's rows are not known. */
+static void page_parts(const struct pool *pool, struct parts *parts)
 {
 	const struct pool_page *page = pool->page;
-	if (page->status == POOL_PAGE_DEAD && !has_rows) {
+	if (page->status == POOL_PAGE_DEAD && !pool->connections) {
 		add(parts, 0, STYLE_DIM, "its process has ended");
 		add_outbox(page, parts);
 		return;
@@ -322,7 +323,7 @@ static void draw_pool(const struct frame *frame, const struct pool *pool, int y,
 	grid_put(grid, x, y, numbers, text, used >= max && max > 0 ? STYLE_CAUTION : STYLE_TEXT);
 	x += numbers + GAP;
 	if (pool->page)
-		page_parts(pool, frame->assessment->activity, &parts);
+		page_parts(pool, &parts);
 	else
 		bouncer_parts(frame, pool, &parts);
 	put_parts(grid, x, y, right, &parts);
