@@ -1,5 +1,5 @@
 /* action/emergency_run on a full server: each process is stopped only while a new look shows its
- * connections. The server is played here: it never lets us in. */
+ * connections. The server is played here: it never lets us in, or lets us in and never answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,15 +24,25 @@
 #include "session/session.h"
 
 bool __wrap_session_is_ready(const struct session *session);
+int64_t __real_instant_monotonic(void);
+int64_t __wrap_instant_monotonic(void);
 bool __wrap_session_is_pooled(const struct session *session);
 const struct server_state *__wrap_session_state(const struct session *session);
 void __wrap_session_retry(struct session *session);
 void __wrap_session_forget(struct session *session, const void *data);
 
+static bool is_ready;
+static int64_t ahead; /* of the clock */
+
 bool __wrap_session_is_ready(const struct session *session)
 {
 	(void)session;
-	return false;
+	return is_ready;
+}
+
+int64_t __wrap_instant_monotonic(void)
+{
+	return __real_instant_monotonic() + ahead;
 }
 
 bool __wrap_session_is_pooled(const struct session *session)
@@ -128,6 +138,8 @@ static struct emergency *make_plan(const struct fixture *fixture, size_t missing
 static int set_up(void **state)
 {
 	struct fixture *fixture = mem_alloc(sizeof(*fixture));
+	is_ready = false;
+	ahead = 0;
 	const struct emergency_run_options options = { .proc_root = "/proc" };
 	const struct emergency_run_callbacks callbacks = { fixture, on_assess, NULL, on_done };
 	assert_int_equal(uv_loop_init(&fixture->loop), 0);
@@ -200,12 +212,28 @@ static void one_is_stopped_at_a_time(void **state)
 	assert_signals(fixture, SIGTERM, SIGTERM, 0);
 }
 
+/* A slot is free, and each question is in vain: then it goes on without an answer. */
+static void a_server_that_never_answers_delays_it_only(void **state)
+{
+	struct fixture *fixture = *state;
+	look(fixture, PROCESSES);
+	is_ready = true;
+	look(fixture, PROCESSES);
+	assert_signals(fixture, SIGTERM, 0, 0);
+	ahead = 5 * USEC_PER_SEC;
+	while (fixture->planned->phase == EMERGENCY_FREEING)
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	assert_signals(fixture, SIGTERM, SIGTERM, SIGTERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			each_is_looked_at_again_before_it_is_stopped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_is_stopped_at_a_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_server_that_never_answers_delays_it_only, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("emergency_run", tests, NULL, NULL);
 }
