@@ -64,6 +64,7 @@ void reading_sessions(struct watch *watch)
 	record->blind = session_owner_blind(record, assessment);
 	if (assessment->activity != watch->activity) {
 		watch->activity = assessment->activity;
+		watch->polled_at = assessment->activity->asked_monotonic;
 		record_missing(record, &reading);
 		record_foreign(record, assessment);
 		if (shutdown_has_begun(record))

@@ -129,9 +129,10 @@ void stages_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, con
 	stages_begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
 }
 
-/* A process may have forked just before it ended, and its children may hold its connections. The
- * watch is over only after the table of all processes was read later than the last end. */
-static bool has_scanned_again(const struct watch *watch, int64_t now)
+/* A process may have forked just before it ended, and its children may hold its connections; and it
+ * may have left a session that it opened at its very end. The watch is over only after the table of
+ * all processes was read, and the server asked for its sessions, later than the last end. */
+static bool has_looked_again(const struct watch *watch, int64_t now)
 {
 	int64_t last = watch->record.signalled_at;
 	bool has_ended = false, runs = false;
@@ -143,7 +144,8 @@ static bool has_scanned_again(const struct watch *watch, int64_t now)
 		has_ended = true;
 		last = ended_at;
 	}
-	return (runs && !has_ended) || watch->whole_at > last || now > last + watch->record.timeout;
+	return (runs && !has_ended) || (watch->whole_at > last && watch->polled_at > last) ||
+		now > last + watch->record.timeout;
 }
 
 void stages_advance(struct watch *watch, int64_t now)
@@ -151,9 +153,12 @@ void stages_advance(struct watch *watch, int64_t now)
 	const struct shutdown_process *command = shutdown_command(&watch->record);
 	if (watch->stage == STAGE_ARMED && command && command->ended_at != INSTANT_UNKNOWN)
 		stages_begin_by(watch, INSTANT_UNKNOWN, command->ended_at, "the process ended");
-	if (watch->stage == STAGE_SIGNALLED && has_scanned_again(watch, now) &&
-		shutdown_is_over(&watch->record, now))
+	if (watch->stage != STAGE_SIGNALLED || !shutdown_is_over(&watch->record, now))
+		return;
+	if (has_looked_again(watch, now))
 		begin_gathering(watch);
+	else
+		target_refresh(watch->target);
 }
 
 /* --- preparing --- */

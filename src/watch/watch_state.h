@@ -29,7 +29,9 @@ struct watch {
 	struct server_queries *queries;
 	uv_timer_t *timer; /* ends a stage that takes too long */
 
-	int64_t whole_at;     /* monotonic: when the table of all processes was last read */
+	int64_t whole_at;  /* monotonic: when the table of all processes was last read */
+	int64_t polled_at; /* monotonic: when the server was asked for the sessions that were read
+			      last */
 	int64_t gather_since; /* monotonic: when the last questions were asked first */
 	const void *activity; /* the last that was read: only compared, never dereferenced */
 	struct questions questions;

@@ -117,3 +117,12 @@ void watched_assess(struct watched *watched)
 {
 	watch_assessed(watched->watch);
 }
+
+void watched_poll(struct watched *watched)
+{
+	struct activity *answer = &watched->answers[watched->n_answers++ % 2];
+	*answer = *watched->assessment->activity;
+	answer->asked_monotonic = answer->taken_monotonic = instant_monotonic();
+	watched->assessment->activity = answer;
+	watched_assess(watched);
+}

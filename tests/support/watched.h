@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "collect/follow.h"
+#include "model/activity.h"
 #include "model/pool.h"
 #include "session/params.h"
 
@@ -24,6 +25,8 @@ struct watched {
 	struct follow_sample sample; /* every process holds its share of the sockets */
 	struct pool_slot slot;       /* of every session */
 	size_t n_sockets;
+	struct activity answers[2]; /* the last one, and the one before */
+	size_t n_answers;
 };
 
 /* Armed on n_processes that hold n_sockets to the server, a session for each. */
@@ -34,5 +37,7 @@ void watched_deinit(struct watched *watched);
 void watched_sample(struct watched *watched);
 /* The target's assessment. */
 void watched_assess(struct watched *watched);
+/* The same, of an answer of the server's to a question that is asked now. */
+void watched_poll(struct watched *watched);
 
 #endif

@@ -100,14 +100,19 @@ static void end_application(struct fixture *fixture, enum server_status polled)
 	watched_sample(watched);
 	watched_assess(watched);
 	shutdown_list_databases(record);
-	watched->assessment->server.status = polled;
 	for (size_t i = 0; i < record->n_connections; i++)
 		record->connections[i].ended_at = instant_monotonic();
 	watched->sample.n_sockets = watched->sample.n_processes = 0;
 	watched->sample.whole = true;
-	for (int i = 0; i < 100 && !record->over; i++)
+	for (int i = 0; i < 100 && !shutdown_has_begun(record); i++)
 		watched_sample(watched);
+	watched_sample(watched);
+	/* it may have opened a session at its very end */
+	assert_false(record->over);
+	watched->assessment->server.status = SERVER_OK;
+	watched_poll(watched);
 	assert_true(record->over);
+	watched->assessment->server.status = polled;
 }
 
 /* No session is counted since, and none of them as abandoned. */

@@ -279,6 +279,8 @@ static void a_child_is_seen_to_hold_what_its_parent_held(void **state)
 	assert_false(record->over);
 	watched->sample.whole = true;
 	watched_sample(watched);
+	assert_false(record->over);
+	watched_poll(watched);
 	assert_true(record->over);
 	for (size_t i = 0; i < SOCKETS; i++)
 		assert_int_equal(record->connections[i].owner, child);
