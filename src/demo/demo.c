@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "demo/demo_app.h"
 
@@ -28,6 +29,21 @@ struct demo {
 	char *conninfo, *app_conninfo, *pages;
 	pid_t processes[DEMO_ROLES];
 };
+
+void demo_drop_libpq_variables(void)
+{
+	extern char **environ;
+	for (char **variable = environ; *variable;) {
+		if (strncmp(*variable, "PG", 2) != 0) {
+			variable++;
+			continue;
+		}
+		CLEANUP(cleanup_free)
+		char *name = mem_printf("%.*s", (int)strcspn(*variable, "="), *variable);
+		unsetenv(name);
+		variable = environ;
+	}
+}
 
 static int run_sql(const char *conninfo, const char *sql, char *error)
 {
@@ -80,6 +96,7 @@ static int start_application(struct demo *demo, char *error)
 static int set_up(struct demo *demo, char *error)
 {
 	const struct private_server_options options = { .tcp = false };
+	demo_drop_libpq_variables();
 	int r = private_server_start(&options, &demo->server, error);
 	if (r < 0)
 		return r;

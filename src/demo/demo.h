@@ -6,7 +6,11 @@
 
 struct demo;
 
-/* Starts both and waits until all processes work; takes about a second. Everything is removed by
+/* Removes libpq's variables (PG…) from the environment: they are meant for another server. */
+void demo_drop_libpq_variables(void);
+
+/* Starts both and waits until all processes work; takes about a second. Removes libpq's
+ * variables first. Everything is removed by
  * demo_stop(), and also when dbtop ends in any other way. Returns 0, or a negative errno with one
  * line in error. */
 int demo_start(struct demo **ret_demo, char error[static PRIVATE_SERVER_ERROR_MAX])

@@ -137,10 +137,12 @@ static struct demo start_demo(void)
 	/* PostgreSQL is another user there, when we are root */
 	assert_int_equal(chmod(demo.tmp, 0711), 0);
 	CLEANUP(cleanup_free) char *tmp = mem_printf("TMPDIR=%s", demo.tmp);
+	/* what the user's other servers need is not the demo's */
 	const struct term_options options = {
 		.width = 100,
 		.height = 30,
-		.environment = (const char *const[]){ tmp, NULL },
+		.environment = (const char *const[]){ tmp, "PGSERVICE=other",
+			"PGHOSTADDR=192.0.2.1", "PGPASSWORD=other", NULL },
 	};
 	demo.term =
 		term_start(&options, (const char *const[]){ live_dbtop_path(), "--demo", NULL });

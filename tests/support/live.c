@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "demo/demo.h"
 #include "demo/guardian.h"
 #include "demo/private_server.h"
 #include "sweeper.h"
@@ -39,9 +40,10 @@ int live_rounds(int n)
 	return rounds > 0 ? rounds : 1;
 }
 
-/* cmocka keeps the pointer. */
-__attribute__((constructor)) static void choose_tests(void)
+/* cmocka keeps the pointer to the filter. */
+__attribute__((constructor)) static void read_environment(void)
 {
+	demo_drop_libpq_variables();
 	cmocka_set_test_filter(getenv("DBTOP_TEST_FILTER"));
 }
 

@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "demo/demo.h"
 
 struct capture {
 	int fd;
@@ -53,21 +54,6 @@ static void set_variable(const char *setting)
 	setenv(name, value + 1, 1);
 }
 
-static void drop_libpq_variables(void)
-{
-	extern char **environ;
-	for (char **variable = environ; *variable;) {
-		if (strncmp(*variable, "PG", 2) != 0) {
-			variable++;
-			continue;
-		}
-		CLEANUP(cleanup_free) char *name = mem_strdup(*variable);
-		name[strcspn(name, "=")] = '\0';
-		unsetenv(name);
-		variable = environ;
-	}
-}
-
 /* Where a program's files are. */
 struct home {
 	const char *folder;
@@ -91,7 +77,7 @@ static void set_environment(const struct live_program_options *options, const st
 {
 	CLEANUP(cleanup_free) char *config = mem_printf("%s/config", home->folder);
 	CLEANUP(cleanup_free) char *state = mem_printf("%s/state", home->folder);
-	drop_libpq_variables();
+	demo_drop_libpq_variables();
 	setenv("PGPASSFILE", home->passfile, 1);
 	if (home->valgrind_logs)
 		setenv("VALGRIND_LOGS", home->valgrind_logs, 1);
