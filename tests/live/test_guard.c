@@ -343,6 +343,8 @@ static void sigterm_in_an_action_leaves_its_result(void **state)
 	(void)state;
 	int gone = live_client_killed(app);
 	kill(gone, SIGSTOP);
+	/* the action is to be its own: what the tests before have killed may end later */
+	live_wait_sessions(server, "usename = 'app'", 1, WAIT_MS);
 	struct live_program *guard = live_dbtop_start(
 		NULL, "--guard", "--yes", "--json", "-i", "0.2", "--for", "0", super, NULL);
 	CLEANUP(cleanup_free) char *path = live_audit_path();
