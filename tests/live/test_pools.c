@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #define REFRESHES 500
+#define FEW       10
 
 static char *folder; /* of the pages */
 
@@ -197,7 +198,9 @@ static void everybody_is_found_and_nobody_mistaken(void **state)
 		int lines = tally.lines - before.lines;
 		assert_int_equal(lines, i ? refreshes / 5 + 1 : refreshes);
 		long linked = tally.linked - before.linked;
-		if (linked < lines / 2)
+		/* a link is certain only if nothing moved while it was read: three refreshes beside
+		 * each other, on a busy machine, may have none */
+		if (lines >= FEW && linked < lines / 2)
 			fail_msg("%ld links in %d refreshes, %ld not certain", linked, lines,
 				tally.not_certain - before.not_certain);
 	}
