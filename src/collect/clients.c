@@ -91,11 +91,13 @@ static struct scan *scan_new(struct clients *clients)
 	return scan;
 }
 
-/* The next scan starts without cached data, and skips the processes that hang now. */
+/* The next scan starts without cached data, so it searches all that may be translated, too. It
+ * skips the processes that hang now. */
 static void renew_scan(struct clients *clients)
 {
 	clients->scans_before += clients->scans;
 	clients->scans = 0;
+	clients->search = true;
 	clients->scan = scan_new(clients);
 	struct procfs *procfs = machine_scan_procfs(clients->scan->machine);
 	for (size_t i = 0; i < clients->n_stuck; i++)

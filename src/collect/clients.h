@@ -36,8 +36,8 @@ void clients_set_ports(struct clients *clients, const uint16_t *ports, size_t co
 void clients_scan(struct clients *clients, const struct peers_target *target, bool fresh);
 
 /* The next scan looks for network namespaces that have appeared or gone, and reads the sockets in
- * all of them, as the first scan and a fresh one do. Other scans read only those in which there was
- * something of interest. */
+ * all of them, as the first scan and a fresh one do; and for translated connections, as a fresh one
+ * does. Other scans read only those in which there was something of interest. */
 void clients_search_networks(struct clients *clients);
 
 /* A scan that reads the same process for this long (µs) hangs and is abandoned: the next scan skips
