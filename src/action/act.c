@@ -209,7 +209,7 @@ static const struct {
 	const char *detail;
 } outcomes[] = {
 	{ "signalled", RESULT_PENDING, NULL },
-	{ "late", RESULT_PENDING, "the server was slow: it may have begun to work just before" },
+	{ "late", RESULT_PENDING, "the server was slow: perhaps it had begun to work" },
 	{ "gone", RESULT_GONE, NULL },
 	{ "changed", RESULT_CHANGED, NULL },
 	{ "hidden", RESULT_DENIED, "our role does not see this session" },

@@ -284,8 +284,8 @@ static void take_screen(struct display *display)
 		fprintf(stderr, "dbtop: %s\n",
 			r == -ENOTTY ? "the dashboard needs a terminal; try --once or --json"
 				: r == -ENOTSUP
-				? "this terminal's type (TERM) shows no screens; try "
-				  "TERM=xterm-256color, or --once"
+				? "this TERM shows no screens; try TERM=xterm-256color, or "
+				  "--once"
 				: strerror(-r));
 		dashboard_leave(display->shown, EXIT_UNKNOWN);
 		return;
