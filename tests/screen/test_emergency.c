@@ -197,7 +197,7 @@ static void a_roles_limit_is_no_full_server(void **state)
 	assert_true(term_wait_text(term, "[ ]"));
 	/* A narrow screen shows the whole sentence, and Space ticks what the cursor is on. */
 	term_resize(term, 80, 24);
-	assert_true(term_wait_text(term, "ANOTHER_ROLE connects"));
+	assert_true(term_wait_text(term, "│ connect as another one (-U, or user=)"));
 	for (int i = 0; i < 12 && !term_shows(term, "[x]"); i++) {
 		term_press(term, "Space Down");
 		assert_true(term_settle(term));
