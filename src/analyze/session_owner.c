@@ -283,9 +283,9 @@ const char *session_owner_blind(
 		if (!socket->taken && !socket->pooled && socket->established &&
 			socket->seen_at - socket->opened_at >
 				(sees_all ? BLIND_AFTER : HIDDEN_AFTER))
-			return sees_all
-				? "its sessions cannot be distinguished from others'"
-				: "the server hides its sessions from our role: GRANT pg_monitor";
+			return sees_all ? "its sessions cannot be distinguished from others'"
+					: "the server hides its sessions from our role, which "
+					  "lacks pg_monitor";
 	}
 	return NULL;
 }

@@ -196,10 +196,14 @@ static enum delivery_step create_table(struct delivery *delivery)
 	if (outcome != REMOTE_REFUSED || sqlstate_action(failure.sqlstate) != SQLSTATE_HOLD)
 		return failed(delivery, outcome, &failure);
 	char error[ERROR_TEXT_MAX];
+	char *role =
+		PQescapeIdentifier(remote.conn, PQuser(remote.conn), strlen(PQuser(remote.conn)));
+	const char *name = role ? role : "the role";
 	snprintf(error, sizeof(error),
-		"%.100s; run: %s GRANT USAGE ON SCHEMA dboutbox TO the role; GRANT SELECT, INSERT, "
-		"UPDATE ON dboutbox.applied TO the role;",
-		failure.message, remote_table_sql);
+		"%.60s; run: %s GRANT USAGE ON SCHEMA dboutbox TO %s; GRANT SELECT, INSERT, UPDATE "
+		"ON dboutbox.applied TO %s;",
+		failure.message, remote_table_sql, name, name);
+	PQfreemem(role);
 	return wait_for(delivery, DBOUTBOX_HELD, failure.sqlstate, error);
 }
 

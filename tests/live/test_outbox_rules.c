@@ -115,10 +115,7 @@ static void a_table_that_cannot_be_made_is_reported(void **state)
 	struct dboutbox_stats stats = set_stats();
 	assert_non_null(strstr(stats.last_error, "CREATE TABLE IF NOT EXISTS dboutbox.applied"));
 	/* a superuser runs what it says */
-	char *run = strstr(stats.last_error, "CREATE SCHEMA");
-	for (char *role; (role = strstr(run, "the role"));)
-		memcpy(role, "app     ", 8);
-	live_sql(server, run);
+	live_sql(server, strstr(stats.last_error, "CREATE SCHEMA"));
 	set_flush();
 	assert_int_equal(set_number("SELECT count(*) FROM sent"), 1);
 	live_sql(server, "GRANT CREATE ON DATABASE postgres TO app");

@@ -240,7 +240,7 @@ static void a_connection_without_a_session_blinds_after_a_while(void **state)
 		{ true, false, false, 30000, NULL },
 		{ true, false, false, 30001, "cannot be distinguished from others'" },
 		{ false, false, false, 2000, NULL },
-		{ false, false, false, 2001, "GRANT pg_monitor" },
+		{ false, false, false, 2001, "lacks pg_monitor" },
 		{ false, true, false, 60000, NULL },
 		{ false, false, true, 60000, NULL },
 	};
