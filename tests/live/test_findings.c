@@ -347,7 +347,7 @@ static const struct situation situations[] = {
 			[JSON] = { 3, "\"name\":\"live_client\"", NULL },
 			[KILL] = { 3, "cannot tell: not connected: ", "would end" },
 			[KILL_JSON] = { 3, "\"targets\":null,\"terminated\":null", NULL },
-			[EMERGENCY] = { 1, "would stop 1 process", "dbtop -h 127.0.0.1" },
+			[EMERGENCY] = { 1, "would stop 1 process", "connect to 127.0.0.1" },
 			[EMERGENCY_JSON] = { 1, "\"connected\":false", NULL },
 		} },
 	{
