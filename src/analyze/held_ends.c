@@ -114,14 +114,16 @@ static void set_found(
 	set_holder(finding->peers, end, row->socket->inode);
 }
 
-/* The only translated connection with this client end; NULL if there is none. */
+/* The only connection with this client end that our own namespace translates; NULL if there is
+ * none.
+ */
 static const struct peers_nat *find_translation(
 	const struct peers *peers, const struct endpoint *client)
 {
 	const struct peers_nat *found = NULL;
 	for (size_t i = 0; i < peers->n_nat; i++) {
 		const struct peers_nat *nat = &peers->nat[i];
-		if (!endpoint_equal(&nat->client_seen, client) ||
+		if (nat->network || !endpoint_equal(&nat->client_seen, client) ||
 			!is_server_port(peers, nat->server_real.port))
 			continue;
 		if (found)
@@ -154,9 +156,7 @@ static void look_first(const struct finding *finding, struct held_end *end)
 	const struct socket_row *row = find_socket(finding, client, NULL, network, &count);
 	const struct peers_nat *nat = count ? NULL : find_translation(finding->peers, client);
 	if (nat) {
-		network = endpoint_is_loopback(&nat->client) ? nat->network : 0;
-		if (endpoint_is_loopback(&nat->client) && !network)
-			network = finding->peers->network_id;
+		network = endpoint_is_loopback(&nat->client) ? finding->peers->network_id : 0;
 		row = find_socket(finding, &nat->client, &nat->server, network, &count);
 	}
 	if (row)

@@ -12,6 +12,9 @@
 
 #define NO_ROW UINT32_MAX
 
+/* The maximum number of translations of one connection. */
+#define MOST_HOPS 4
+
 /* One namespace. Sockets with the same end are chained. */
 struct network {
 	struct peers_network rows;
@@ -330,6 +333,35 @@ static bool leads_to_server(
 		endpoint_equal(&nat->server_real, &networks->peers->target.server);
 }
 
+/* Another namespace may translate connections that have nothing to do with ours, but have the same
+ * addresses. */
+static bool is_certain(const struct networks *networks, const struct peers_nat *nat)
+{
+	return only_with_address(networks, &nat->client_seen) != NETWORK_AMBIGUOUS &&
+		only_with_address(networks, &nat->server_real) != NETWORK_AMBIGUOUS;
+}
+
+/* What the client of a translated connection has may be translated, too, by another namespace. NULL
+ * if it is not, or not certain. */
+static const struct peers_nat *translated_before(
+	const struct networks *networks, const struct peers_nat *after)
+{
+	const struct peers_nat *found = NULL;
+	uint32_t row = endpoint_is_loopback(&after->client)
+		? NO_ROW
+		: map_get(networks->nat, endpoint_key(&after->client));
+	for (; row != NO_ROW; row = networks->next_nat[row]) {
+		const struct peers_nat *nat = &networks->peers->nat[row];
+		if (!endpoint_equal(&nat->server_real, &after->server) ||
+			!is_certain(networks, nat))
+			continue;
+		if (found)
+			return NULL;
+		found = nat;
+	}
+	return found;
+}
+
 bool networks_translate(const struct networks *networks, const struct backend *backend,
 	struct networks_end *ret_end)
 {
@@ -344,11 +376,18 @@ bool networks_translate(const struct networks *networks, const struct backend *b
 		return false;
 	for (; row != NO_ROW; row = networks->next_nat[row]) {
 		const struct peers_nat *nat = &networks->peers->nat[row];
-		if (!leads_to_server(networks, nat, far))
+		if (!leads_to_server(networks, nat, far) ||
+			(nat->network && !is_certain(networks, nat)))
 			continue;
 		if (found)
 			return false;
 		found = nat;
+	}
+	for (int hop = 1; found && hop < MOST_HOPS; hop++) {
+		const struct peers_nat *before = translated_before(networks, found);
+		if (!before)
+			break;
+		found = before;
 	}
 	if (found)
 		*ret_end = (struct networks_end){ found->client, found->server, found->network };

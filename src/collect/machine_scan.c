@@ -66,8 +66,6 @@ unsigned machine_scan_walks(const struct machine_scan *scan)
 	return owners_walks(scan->owners);
 }
 
-/* The ports of connections to the server: as we reach it, as the server itself has it if that is
- * another one, and those that are translated to one of them. */
 struct server_ports {
 	uint16_t ports[PEERS_MOST_PORTS];
 	size_t count;
@@ -81,18 +79,10 @@ static bool is_server_port(const struct server_ports *ports, uint16_t port)
 	return false;
 }
 
-static void add_port(struct server_ports *ports, uint16_t port)
-{
-	if (port && ports->count < PEERS_MOST_PORTS && !is_server_port(ports, port))
-		ports->ports[ports->count++] = port;
-}
-
 static struct server_ports server_ports(const struct peers *peers)
 {
-	struct server_ports ports = { .ports = { peers->target.port }, .count = 1 };
-	add_port(&ports, peers->target.server_port);
-	for (size_t i = 0; i < peers->n_nat; i++)
-		add_port(&ports, peers->nat[i].server.port);
+	struct server_ports ports;
+	ports.count = peers_server_ports(peers, ports.ports);
 	return ports;
 }
 
@@ -142,11 +132,21 @@ static void dump_nat(struct machine_scan *scan, struct peers *peers, bool search
 	peers->translated_at = scan->translated_at;
 	if (!search && !scan->translated)
 		return;
-	int error = nat_dump(peers->arena, ports.ports, ports.count, 0, &peers->nat, &peers->n_nat);
+	int error = nat_dump(peers, ports.ports, ports.count, 0);
 	peers->nat_refused = error == -EPERM || error == -EACCES;
 	peers->translated_at = peers->dumped_at;
 	scan->translated = peers->n_nat > 0 || peers->nat_refused;
 	scan->translated_at = peers->translated_at;
+}
+
+static void dump_own(struct machine_scan *scan, struct peers *peers)
+{
+	struct server_ports server = server_ports(peers);
+	peers->tcp_known = sockets_dump_tcp_ports(scan->netlink, peers->arena, &peers->target,
+				   server.ports, server.count, &peers->tcp, &peers->n_tcp) == 0;
+	peers->unix_known =
+		sockets_dump_unix_ports(scan->netlink, peers->arena, &peers->target, server.ports,
+			server.count, &peers->unix_sockets, &peers->n_unix) == 0;
 }
 
 /* If a source fails, its part of the block is unknown. */
@@ -155,13 +155,12 @@ static void dump(struct machine_scan *scan, struct peers *peers, bool search)
 	peers->dumped_at = instant_now();
 	peers->dump_began = instant_monotonic();
 	dump_nat(scan, peers, search);
-	struct server_ports server = server_ports(peers);
-	peers->tcp_known = sockets_dump_tcp_ports(scan->netlink, peers->arena, &peers->target,
-				   server.ports, server.count, &peers->tcp, &peers->n_tcp) == 0;
-	peers->unix_known =
-		sockets_dump_unix_ports(scan->netlink, peers->arena, &peers->target, server.ports,
-			server.count, &peers->unix_sockets, &peers->n_unix) == 0;
-	other_networks_dump(scan->networks, server.ports, server.count, search, peers);
+	size_t n_ports = server_ports(peers).count;
+	dump_own(scan, peers);
+	other_networks_dump(scan->networks, search, peers);
+	/* one that translates has shown another port */
+	if (server_ports(peers).count > n_ports)
+		dump_own(scan, peers);
 	for (size_t i = 0; i < peers->n_ports; i++)
 		dump_port(scan, peers, &peers->ports[i]);
 	peers->dump_ended = instant_monotonic();

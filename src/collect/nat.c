@@ -3,6 +3,7 @@
 #include "collect/nat.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
@@ -10,15 +11,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
 #include "collect/netlink.h"
 #include "model/peers.h"
+#include "proc/read_file.h"
 
-/* Where it is missing the kernel tracks no connections; asking would load the module. */
-#define TRACKING "/proc/sys/net/netfilter/nf_conntrack_max"
+/* The tracked connections of the thread's namespace. Where it is missing the kernel tracks none,
+ * and asking would load the module. */
+#define TRACKED "/proc/sys/net/netfilter/nf_conntrack_count"
 
 struct tuple {
 	struct endpoint source, destination;
@@ -123,25 +125,36 @@ static void add_row(void *data, const void *payload, size_t size)
 	rows->rows[rows->count++] = row;
 }
 
-int nat_dump(struct arena *arena, const uint16_t *ports, size_t n_ports, uint64_t network,
-	struct peers_nat **ret_rows, size_t *ret_count)
+static bool are_some_tracked(void)
+{
+	char text[16];
+	return read_file(AT_FDCWD, TRACKED, text, sizeof(text)) > 0 && strcmp(text, "0\n") != 0;
+}
+
+static void keep_rows(struct peers *peers, const struct nat_rows *rows)
+{
+	struct peers_nat *all = arena_array(peers->arena, peers->n_nat + rows->count, sizeof(*all));
+	if (peers->n_nat)
+		memcpy(all, peers->nat, peers->n_nat * sizeof(*all));
+	if (rows->count)
+		memcpy(all + peers->n_nat, rows->rows, rows->count * sizeof(*all));
+	peers->nat = all;
+	peers->n_nat += rows->count;
+}
+
+int nat_dump(struct peers *peers, const uint16_t *ports, size_t n_ports, uint64_t network)
 {
 	const struct nfgenmsg request = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
 	struct nat_rows rows = { .ports = ports, .n_ports = n_ports, .network = network };
-	*ret_count = 0;
-	if (access(TRACKING, F_OK) != 0)
+	if (!are_some_tracked())
 		return 0;
 	struct netlink *netlink = netlink_new(NETLINK_NETFILTER);
 	int error = netlink_dump_as(netlink, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
 		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, &request, sizeof(request), add_row,
 		&rows);
 	netlink_free(netlink);
-	if (error == 0) {
-		*ret_rows = arena_array(arena, rows.count, sizeof(*rows.rows));
-		if (rows.count)
-			memcpy(*ret_rows, rows.rows, rows.count * sizeof(*rows.rows));
-		*ret_count = rows.count;
-	}
+	if (error == 0)
+		keep_rows(peers, &rows);
 	free(rows.rows);
 	return error;
 }

@@ -7,15 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct arena;
+struct peers;
 struct peers_nat;
 
-/* Lists the translated TCP connections of this thread's network namespace to one of the ports, as
- * the client or as the server has it. Walks the whole table of connections. Sets their network to
- * `network`. Returns 0, also if the kernel tracks no connections; -EPERM without the right; or
- * another negative errno, as netlink_dump(). */
-int nat_dump(struct arena *arena, const uint16_t *ports, size_t n_ports, uint64_t network,
-	struct peers_nat **ret_rows, size_t *ret_count) __attribute__((warn_unused_result));
+/* Adds to the block the translated TCP connections of this thread's network namespace to one of the
+ * ports, as the client or as the server has it. Walks the kernel's table of all namespaces, but
+ * only if connections of this one are tracked. Sets their network to `network`. Returns 0; -EPERM
+ * without the right; or another negative errno, as netlink_dump(). */
+int nat_dump(struct peers *peers, const uint16_t *ports, size_t n_ports, uint64_t network)
+	__attribute__((warn_unused_result));
 
 /* Reads one row of the kernel's answer; false if it is no translated TCP connection. For tests. */
 bool nat_read(const void *payload, size_t size, struct peers_nat *ret);

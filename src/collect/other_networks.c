@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "collect/addresses.h"
 #include "collect/namespace_visit.h"
+#include "collect/nat.h"
 #include "collect/netlink.h"
 #include "collect/network_files.h"
 #include "collect/sockets.h"
@@ -27,9 +28,10 @@
 
 struct known_network {
 	uint64_t id;
-	int32_t pid;    /* of a process in it; 0: none that we may look into */
-	uint64_t files; /* as in proc/namespaces */
-	bool quiet;     /* nothing of interest was in it at the last scan */
+	int32_t pid;     /* of a process in it; 0: none that we may look into */
+	uint64_t files;  /* as in proc/namespaces */
+	bool quiet;      /* nothing of interest was in it at the last scan */
+	bool translates; /* for clients of the server, at the last scan */
 	struct endpoint *addresses;
 	size_t n_addresses;
 };
@@ -46,9 +48,9 @@ struct other_networks {
 
 /* One scan, as the thread sees it. */
 struct visit {
-	const struct other_networks *networks;
+	struct other_networks *networks;
 	struct peers *peers;
-	const uint16_t *ports;
+	uint16_t ports[PEERS_MOST_PORTS];
 	size_t n_ports;
 	bool search;
 	bool lost; /* a namespace's process has ended */
@@ -145,20 +147,39 @@ static void read_inside(const struct visit *visit, struct peers_network *network
 	netlink_free(netlink);
 }
 
-/* The process's folder stays the same process's; that it is still in the namespace is checked after
- * entering, because the thread then stays there. */
-static void read_network(
-	struct visit *visit, const struct known_network *known, struct peers_network *network)
+/* Opens the folder of the namespace's process. It stays the same process's; that this is still in
+ * the namespace is checked after entering, because the thread then stays there. */
+static int open_process(struct visit *visit, const struct known_network *known)
 {
 	char path[16];
 	int root = procfs_root(visit->networks->procfs);
 	snprintf(path, sizeof(path), "%" PRId32, known->pid);
-	CLEANUP(cleanup_fd)
 	int process = openat(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (process < 0 || procfs_namespace(process, "ns/net") != known->id) {
-		visit->lost = true;
+	if (process >= 0 && procfs_namespace(process, "ns/net") == known->id)
+		return process;
+	if (process >= 0)
+		close(process);
+	visit->lost = true;
+	return -1;
+}
+
+/* What it translates. Without the right to enter it that stays unknown. */
+static void read_translations(struct visit *visit, struct known_network *known)
+{
+	CLEANUP(cleanup_fd) int process = open_process(visit, known);
+	size_t n_before = visit->peers->n_nat;
+	known->translates = process >= 0 && instant_monotonic() < visit->deadline &&
+		namespace_visit_enter(visit->networks->procfs, process, known->id) &&
+		nat_dump(visit->peers, visit->ports, visit->n_ports, known->id) == 0 &&
+		visit->peers->n_nat > n_before;
+}
+
+static void read_network(
+	struct visit *visit, const struct known_network *known, struct peers_network *network)
+{
+	CLEANUP(cleanup_fd) int process = open_process(visit, known);
+	if (process < 0)
 		return;
-	}
 	network->dumped = true;
 	if (namespace_visit_enter(visit->networks->procfs, process, known->id)) {
 		read_inside(visit, network);
@@ -172,6 +193,12 @@ static void read_network(
 static void *visit_all(void *data)
 {
 	struct visit *visit = data;
+	for (size_t i = 0; i < visit->networks->count; i++) {
+		struct known_network *known = &visit->networks->items[i];
+		if (known->pid && (visit->search || known->translates))
+			read_translations(visit, known);
+	}
+	visit->n_ports = peers_server_ports(visit->peers, visit->ports);
 	for (size_t i = 0; i < visit->networks->count; i++) {
 		const struct known_network *known = &visit->networks->items[i];
 		if (known->pid && (visit->search || !known->quiet))
@@ -254,27 +281,26 @@ static void list(const struct other_networks *networks, struct peers *peers)
 		};
 }
 
-void other_networks_dump(struct other_networks *networks, const uint16_t *ports, size_t n_ports,
-	bool wanted, struct peers *peers)
+void other_networks_dump(struct other_networks *networks, bool wanted, struct peers *peers)
 {
-	uint64_t key = n_ports;
-	for (size_t i = 0; i < n_ports; i++)
-		key = key << 16 | ports[i];
-	wanted |= !networks->searched || networks->ports != key;
-	networks->ports = key;
 	struct visit visit = {
 		.networks = networks,
 		.peers = peers,
-		.ports = ports,
-		.n_ports = n_ports,
-		.search = wanted,
 		.deadline = instant_monotonic() + DUMP_MOST,
 	};
+	size_t n_own_nat = peers->n_nat;
+	visit.n_ports = peers_server_ports(peers, visit.ports);
+	uint64_t key = visit.n_ports;
+	for (size_t i = 0; i < visit.n_ports; i++)
+		key = key << 16 | visit.ports[i];
+	visit.search = wanted || !networks->searched || networks->ports != key;
+	networks->ports = key;
 	/* the second time if a process has ended that was to show its namespace */
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (visit.search)
 			search(networks, peers->dumped_at);
 		list(networks, peers);
+		peers->n_nat = n_own_nat;
 		visit.lost = false;
 		if (networks->count)
 			namespace_visit(visit_all, &visit);

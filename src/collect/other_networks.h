@@ -7,6 +7,9 @@
  * CAP_SYS_ADMIN; without it they are read from /proc/PID/net, which costs twice as much and shows
  * no peers of Unix sockets.
  *
+ * A namespace may translate addresses, too: that of a Kubernetes node in a container, for instance.
+ * What the kernel tracks there is read first, because it shows at which ports there are clients.
+ *
  * Each namespace costs a walk over the kernel's table. So they are listed only when a search is
  * requested, and one in which nothing of interest was found is not read again until then. No
  * descriptor of a namespace is kept: it would keep the namespace alive. */
@@ -14,8 +17,6 @@
 #define COLLECT_OTHER_NETWORKS_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct other_networks;
 struct peers;
@@ -25,10 +26,10 @@ struct other_networks *other_networks_new(const char *proc_root) __attribute__((
 /* NULL is allowed. */
 void other_networks_free(struct other_networks *networks);
 
-/* Fills in network_id, networks, searched_at and all_networks of the block, whose own sockets,
- * target and dumped_at must be set. `search` looks for namespaces and reads them all; the first
- * call always does. The sockets are those with one of the ports. */
-void other_networks_dump(struct other_networks *networks, const uint16_t *ports, size_t n_ports,
-	bool search, struct peers *peers);
+/* Fills in network_id, networks, searched_at and all_networks of the block, and adds to nat what
+ * the others translate. Its target, dumped_at, and what our own namespace has must be set. `search`
+ * looks for namespaces and reads them all; the first call always does. The sockets are those at one
+ * of the server's ports. */
+void other_networks_dump(struct other_networks *networks, bool search, struct peers *peers);
 
 #endif

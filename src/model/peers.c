@@ -102,3 +102,23 @@ const struct peers_port *peers_port(const struct peers *peers, uint16_t port)
 			return &peers->ports[i];
 	return NULL;
 }
+
+static size_t add_port(uint16_t *ports, size_t count, uint16_t port)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ports[i] == port)
+			return count;
+	if (port && count < PEERS_MOST_PORTS)
+		ports[count++] = port;
+	return count;
+}
+
+size_t peers_server_ports(const struct peers *peers, uint16_t ret_ports[static PEERS_MOST_PORTS])
+{
+	size_t count = 1;
+	ret_ports[0] = peers->target.port;
+	count = add_port(ret_ports, count, peers->target.server_port);
+	for (size_t i = 0; i < peers->n_nat; i++)
+		count = add_port(ret_ports, count, peers->nat[i].server.port);
+	return count;
+}

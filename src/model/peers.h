@@ -114,7 +114,7 @@ struct peers_network {
 struct peers_nat {
 	struct endpoint client, server;           /* as the client has them */
 	struct endpoint client_seen, server_real; /* as the server has them */
-	uint64_t network; /* the namespace that translates, where a loopback address is; 0: ours */
+	uint64_t network;                         /* the namespace that translates; 0: ours */
 };
 
 /* A connection that a forwarder opened for another one, and the socket at the far end of that. */
@@ -204,6 +204,10 @@ bool peers_is_local(const struct peers *peers, const struct endpoint *endpoint);
 
 /* Whether this end of a TCP connection is one of the server's doors. */
 bool peers_is_door(const struct peers *peers, const struct endpoint *endpoint);
+
+/* The ports of connections to the server: as we reach it, as the server itself has it if that is
+ * another one, and those that are translated to one of them. Returns their number. */
+size_t peers_server_ports(const struct peers *peers, uint16_t ret_ports[static PEERS_MOST_PORTS]);
 
 /* The sockets at that port; NULL if it was not asked for. */
 const struct peers_port *peers_port(const struct peers *peers, uint16_t port);

@@ -11,103 +11,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "world.h"
-
-/* The namespaces' inodes. */
-enum { OURS = 100, SERVERS = 200, APPS = 300, TWIN_A = 400, TWIN_B = 500, NEW = 600 };
-#define SERVERS_PIDS 9
-
-static struct peers_network *network(struct world *world, uint64_t id)
-{
-	for (size_t i = 0; i < world->peers->n_networks; i++)
-		if (world->peers->networks[i].id == id)
-			return &world->peers->networks[i];
-	return NULL;
-}
-
-static struct peers_network *add_network(struct world *world, uint64_t id, const char *address)
-{
-	struct peers *peers = world->peers;
-	struct peers_network *added = &peers->networks[peers->n_networks++];
-	*added = (struct peers_network){
-		.id = id,
-		.dumped = true,
-		.tcp_known = true,
-		.unix_known = true,
-		.tcp = arena_array(peers->arena, MOST, sizeof(struct tcp_socket)),
-		.unix_sockets = arena_array(peers->arena, MOST, sizeof(struct unix_socket)),
-		.addresses = arena_array(peers->arena, 1, sizeof(struct endpoint)),
-		.n_addresses = 1,
-	};
-	added->addresses[0] = at(address, 0);
-	return added;
-}
-
-/* In our own namespace for OURS. */
-static struct tcp_socket *add_tcp(struct world *world, uint64_t id, struct endpoint local,
-	struct endpoint remote, uint32_t inode)
-{
-	struct peers_network *other = network(world, id);
-	if (!other)
-		return world_add_tcp(world, local, remote, inode);
-	struct tcp_socket *socket = &other->tcp[other->n_tcp++];
-	*socket = (struct tcp_socket){
-		.local = local, .remote = remote, .inode = inode, .state = TCP_ESTABLISHED
-	};
-	return socket;
-}
-
-/* Inodes are added in rising order. */
-static void add_owner(struct world *world, uint32_t inode, int32_t pid, int32_t inner,
-	uint64_t pids, const char *name)
-{
-	struct process *process = world_add_owner(world, inode, pid, name);
-	process->inner_pid = inner;
-	process->pid_namespace = pids;
-	process->network_namespace = strcmp(name, "postgres") == 0 ? SERVERS : 0;
-	process->started_at = START;
-}
-
-/* Our own connection leads to a server in a namespace of its own. */
-static struct world world_new(int second, bool over_unix)
-{
-	int64_t dumped = T0 + second * 2 * USEC_PER_SEC;
-	struct world world = world_make(dumped + USEC_PER_SEC, dumped);
-	struct peers *peers = world.peers;
-	peers->networks = arena_array(peers->arena, MOST, sizeof(struct peers_network));
-	peers->local_addresses = arena_array(peers->arena, 1, sizeof(struct endpoint));
-	peers->local_addresses[0] = at("10.0.0.1", 0);
-	peers->n_local_addresses = 1;
-	peers->network_id = OURS;
-	peers->searched_at = dumped;
-	peers->all_networks = true;
-	struct endpoint server = at("10.0.0.2", PORT), own = at("10.0.0.1", 40000);
-	if (over_unix)
-		server = own = (struct endpoint){ .family = AF_UNIX };
-	peers->target.own_inode = 10;
-	peers->target.own = own;
-	peers->target.server = server;
-	add_network(&world, SERVERS, "10.0.0.2");
-	add_network(&world, APPS, "10.0.0.3");
-	if (over_unix) {
-		world_add_unix(&world, 11, 10);
-	} else {
-		add_tcp(&world, OURS, own, server, 10);
-		add_tcp(&world, SERVERS, server, own, 11);
-	}
-	add_owner(&world, 10, 77, 77, 1, "dbtop");
-	add_owner(&world, 11, 5000 + OWN_PID, OWN_PID, SERVERS_PIDS, "postgres");
-	world_add_backend(&world, OWN_PID, own);
-	return world;
-}
-
-static struct assessment *settle(struct world *world, struct assessment *previous)
-{
-	struct assessment *assessment =
-		world_assess(world, previous, world->activity->asked_at, false);
-	assessment_free(previous);
-	return assessment;
-}
+#include "networks_world.h"
 
 static void check(
 	const struct assessment *assessment, int32_t pid, enum client_end end, const char *process)
@@ -127,32 +31,6 @@ static void check(
 		return;
 	}
 	fail_msg("no connection %d", pid);
-}
-
-/* Rounds of the same world; `build` adds to it, and gets the number of the round. */
-static struct assessment *observe(
-	int rounds, bool over_unix, void (*build)(struct world *world, int round))
-{
-	struct assessment *assessment = NULL;
-	for (int round = 0; round < rounds; round++) {
-		struct world world = world_new(round, over_unix);
-		build(&world, round);
-		assessment = settle(&world, assessment);
-	}
-	return assessment;
-}
-
-static void connect_client(struct world *world, uint64_t id, const char *address, uint16_t port,
-	uint32_t inode, const char *name)
-{
-	add_tcp(world, id, at(address, port), at("10.0.0.2", PORT), inode);
-	add_owner(world, inode, (int32_t)inode, 0, 0, name);
-}
-
-static struct tcp_socket *add_server_end(
-	struct world *world, const char *address, uint16_t port, uint32_t inode)
-{
-	return add_tcp(world, SERVERS, at("10.0.0.2", PORT), at(address, port), inode);
 }
 
 static void places(struct world *world, int round)
@@ -389,101 +267,6 @@ static void unix_sockets_are_the_servers_by_its_own_pids(void **state)
 	}
 }
 
-/* Through a published port: the server sees the machine's address. */
-static struct peers_nat *add_nat(
-	struct world *world, struct endpoint client, uint16_t port, const char *server)
-{
-	struct peers *peers = world->peers;
-	struct peers_nat *nat = &peers->nat[peers->n_nat++];
-	*nat = (struct peers_nat){
-		.client = client,
-		.server = at(server, 15432),
-		.client_seen = at("10.0.0.1", port),
-		.server_real = at("10.0.0.2", PORT),
-	};
-	return nat;
-}
-
-static int alive_rounds; /* then the clients are killed */
-static bool remembers;   /* the kernel still has the translations then */
-
-static void published(struct world *world, int round)
-{
-	bool alive = round < alive_rounds;
-	world->peers->nat = arena_array(world->peers->arena, MOST, sizeof(struct peers_nat));
-	world_add_backend(world, 1, at("10.0.0.1", 6001)); /* of the application's namespace */
-	world_add_backend(world, 2, at("10.0.0.1", 6002)); /* of ours, over loopback */
-	world_add_backend(world, 3, at("10.0.0.1", 6003)); /* of another machine */
-	for (uint16_t i = 1; i <= 3; i++)
-		if (add_server_end(world, "10.0.0.1", 6000 + i, 30u + i) && !alive)
-			network(world, SERVERS)->tcp[network(world, SERVERS)->n_tcp - 1].state =
-				TCP_CLOSE_WAIT;
-	if (alive || remembers) {
-		add_nat(world, at("10.0.0.3", 5001), 6001, "10.0.0.1");
-		add_nat(world, at("127.0.0.1", 5002), 6002, "127.0.0.1");
-		add_nat(world, at("10.9.9.9", 5003), 6003, "10.0.0.1");
-		/* the same client's address, at another server */
-		add_nat(world, at("10.0.0.3", 5009), 6001, "10.0.0.1")->server_real =
-			at("10.0.0.7", PORT);
-	}
-	if (!alive)
-		return;
-	add_tcp(world, APPS, at("10.0.0.3", 5001), at("10.0.0.1", 15432), 41);
-	add_owner(world, 41, 41, 0, 0, "far");
-	add_tcp(world, OURS, at("127.0.0.1", 5002), at("127.0.0.1", 15432), 42);
-	add_owner(world, 42, 42, 0, 0, "near");
-}
-
-static void check_published(
-	const struct assessment *assessment, int32_t pid, enum client_end end, const char *process)
-{
-	const struct connection *connection = &assessment->connections[pid];
-	const struct client_process *found = assessment_process(assessment, connection);
-	assert_int_equal(connection->backend->pid, pid);
-	if (connection->end != end)
-		fail_msg("%d: end %d, not %d", pid, connection->end, end);
-	assert_string_equal(found ? found->process.name : "", process);
-	if (found)
-		assert_int_equal(connection->matched_by, MATCHED_NAT);
-}
-
-static void a_translated_client_is_found_and_proven(void **state)
-{
-	(void)state;
-	alive_rounds = 3;
-	struct assessment *assessment = observe(2, false, published);
-	check_published(assessment, 1, CLIENT_END_HELD, "far");
-	check_published(assessment, 2, CLIENT_END_HELD, "near");
-	check_published(assessment, 3, CLIENT_END_ELSEWHERE, "");
-	assessment_free(assessment);
-	for (int i = 0; i < 2; i++) {
-		alive_rounds = 2;
-		remembers = i == 0;
-		assessment = observe(4, false, published);
-		check_published(assessment, 1, CLIENT_END_GONE, "far");
-		check_published(assessment, 2, CLIENT_END_GONE, "near");
-		assessment_free(assessment);
-	}
-}
-
-/* The kernel forgets a translation of a client that lives. */
-static void forgotten(struct world *world, int round)
-{
-	alive_rounds = 10;
-	published(world, round);
-	if (round >= 2)
-		world->peers->n_nat = 0;
-}
-
-static void a_forgotten_translation_changes_nothing(void **state)
-{
-	(void)state;
-	struct assessment *assessment = observe(4, false, forgotten);
-	check_published(assessment, 1, CLIENT_END_HELD, "far");
-	check_published(assessment, 2, CLIENT_END_HELD, "near");
-	assessment_free(assessment);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,8 +279,6 @@ int main(void)
 		cmocka_unit_test(a_session_from_before_a_clock_step_is_judged),
 		cmocka_unit_test(a_restarted_container_is_another_one),
 		cmocka_unit_test(unix_sockets_are_the_servers_by_its_own_pids),
-		cmocka_unit_test(a_translated_client_is_found_and_proven),
-		cmocka_unit_test(a_forgotten_translation_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("join_networks", tests, NULL, NULL);
 }
