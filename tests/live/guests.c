@@ -117,17 +117,6 @@ static void bury(struct live_program *dbtop, struct guest *guest)
 	*guest = (struct guest){ .number = -1 };
 }
 
-/* dbtop as this user, who may not be root. */
-static struct live_program *follow_as(const char *user)
-{
-	CLEANUP(cleanup_free) char *password = mem_printf("PGPASSWORD=%s", live_password());
-	return live_start(&(const struct live_program_options){
-		.argv = (const char *const[]){ "setpriv", "--reuid", user, "--regid", "nogroup",
-			"--clear-groups", live_dbtop_path(), "--json", "--follow", "-i", "0.2",
-			by_address(server_address, "user=app"), NULL },
-		.env = (const char *const[]){ password, NULL } });
-}
-
 static void look(struct live_program *dbtop, bool *proven, const char *whose)
 {
 	json_decref(live_await_json(dbtop, nothing_is_wrong, proven, whose, 60000));

@@ -157,13 +157,13 @@ void places_set_up(void)
 }
 
 struct place places[PLACES] = {
-	{ "far", OF_APPLICATION, .matched_by = "namespace" },
+	{ "far", OF_APPLICATION, .matched_by = "namespace", .users = "namespace" },
 	{ "beside", OF_SERVER, .loopback = true, .matched_by = "namespace" },
 	{ "beside_unix", OF_SERVER, .over_unix = true, .matched_by = "namespace" },
 	{ "far_unix", OF_APPLICATION, .over_unix = true, .matched_by = "namespace" },
 	{ "far_virtual", OF_APPLICATION, .matched_by = "namespace", .address = virtual_address },
 	{ "far_ipv6", OF_APPLICATION, .matched_by = "namespace", .address = ipv6_address },
-	{ "machine", MACHINE, .matched_by = "tcp" },
+	{ "machine", MACHINE, .matched_by = "tcp", .users = "tcp", .user_proves = true },
 	{ "machine_ipv6", MACHINE, .matched_by = "tcp", .address = ipv6_address },
 	{ "machine_unix", MACHINE, .over_unix = true, .matched_by = "unix" },
 	{ "far_port", OF_APPLICATION, PUBLISHED, .address = gateway, .matched_by = "nat" },
@@ -172,9 +172,10 @@ struct place places[PLACES] = {
 	{ "pod", OF_POD, .matched_by = "nat" },
 	{ "pod_port", OF_POD, PUBLISHED, .address = gateway, .matched_by = "nat" },
 	{ "node_port", MACHINE, NODE_PORT, .address = application_address, .matched_by = "nat" },
-	{ "far_forwarded", OF_APPLICATION, FORWARDED, .address = gateway,
-		.matched_by = "forwarder" },
-	{ "own_forwarded", MACHINE, FORWARDED, .address = "127.0.0.1", .matched_by = "forwarder" },
+	{ "far_forwarded", OF_APPLICATION, FORWARDED, .address = gateway, .matched_by = "forwarder",
+		.user_proves = true },
+	{ "own_forwarded", MACHINE, FORWARDED, .address = "127.0.0.1", .matched_by = "forwarder",
+		.user_proves = true },
 	{ "far_balanced", OF_APPLICATION, BALANCED, .address = gateway, .matched_by = "forwarder",
 		.kept = true },
 };
@@ -264,6 +265,16 @@ void check_text(json_t *row, const char *path, const char *expected)
 	if (expected ? !found || strcmp(found, expected) != 0 : found != NULL)
 		fail_msg("%s is not %s: %s", path, expected ? expected : "null",
 			json_dumps(row, JSON_INDENT(1)));
+}
+
+struct live_program *follow_as(const char *user)
+{
+	CLEANUP(cleanup_free) char *password = mem_printf("PGPASSWORD=%s", live_password());
+	return live_start(&(const struct live_program_options){
+		.argv = (const char *const[]){ "setpriv", "--reuid", user, "--regid", "nogroup",
+			"--clear-groups", live_dbtop_path(), "--json", "--follow", "-i", "0.2",
+			by_address(server_address, "user=app"), NULL },
+		.env = (const char *const[]){ password, NULL } });
 }
 
 bool places_enter(void)

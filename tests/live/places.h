@@ -27,6 +27,8 @@ struct place {
 	bool over_unix, loopback;
 	const char *address; /* that the client uses; NULL: as dbtop reaches the server */
 	const char *matched_by;
+	const char *users; /* matched_by for the dbtop of its user; NULL: not known there */
+	bool user_proves;  /* other users than root see its end, and prove that it is gone */
 	bool kept; /* the forwarder keeps its connection to the server when the client is gone */
 };
 #define PLACES 18
@@ -59,6 +61,9 @@ struct live_program *start_at(const struct place *place, bool nobodys, const cha
 /* dbtop's own ways to the server. */
 enum way { OVER_ADDRESS, OVER_UNIX, OVER_PORT, WAYS };
 const char *way_to_server(enum way way);
+
+/* dbtop --follow as this user, who may not be root. */
+struct live_program *follow_as(const char *user);
 
 /* The session with this application_name; fails without it. */
 json_t *row_of(json_t *root, const char *name);

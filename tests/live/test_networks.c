@@ -3,8 +3,10 @@
 #include "places.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -162,28 +164,60 @@ static void an_ambiguous_address_is_not_matched(void **state)
 	}
 }
 
-/* A user sees the namespaces of his own processes, and no others. */
-static void a_user_sees_his_own_processes(void **state)
+static bool all_are_gone_for_users(json_t *root, void *data)
+{
+	(void)data;
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i].user_proves && !is_gone(root, (void *)places[i].name))
+			return false;
+	return true;
+}
+
+static bool all_are_held_for_the_user(json_t *root, void *data)
+{
+	(void)data;
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i].users && !is_held(root, (void *)places[i].name))
+			return false;
+	return true;
+}
+
+static bool is_hidden(json_t *root, void *data)
+{
+	return is_row(root, data, "client_end", "not_visible");
+}
+
+/* dbtop as the applications' user, and as a stranger, who sees no process, but the sockets of the
+ * machine's namespace: each connection is right or not known, also when its client is killed. */
+static void others_see_what_they_may(void **state)
 {
 	(void)state;
-	struct live_program *own = start_client(live_pid(in_application), true,
-		by_address(server_address, "user=app application_name=own"), "idle");
-	struct live_program *other = start_at(&places[0], false, "idle");
-	const struct live_program_options options = { .unprivileged = true };
-	struct live_program *dbtop =
-		live_dbtop_start(&options, "--json", by_address(server_address, "user=app"), NULL);
-	(void)live_finish(dbtop, 60000);
-	json_t *root = live_last_json(dbtop, NULL);
-	if (!root)
-		fail_msg("dbtop as nobody: %s", live_err(dbtop));
-	json_t *row = row_of(root, "own");
-	assert_int_equal(json_integer_value(live_member(row, "process.pid")), live_pid(own));
-	check_text(row, "process.matched_by", "namespace");
-	row = row_of(root, places[0].name);
-	assert_true(json_is_null(live_member(row, "process")));
-	check_text(row, "reason", NULL);
-	json_decref(root);
-	live_free(other);
+	struct live_program *clients[PLACES];
+	for (size_t i = 0; i < PLACES; i++)
+		clients[i] = start_at(&places[i], true, "active");
+	struct live_program *dbtops[] = { follow_as("nobody"), follow_as("daemon") };
+	json_t *roots[] = {
+		live_await_json(dbtops[0], all_are_held_for_the_user, NULL, "all are held", 60000),
+		live_await_json(dbtops[1], is_hidden, (void *)"machine", "it is hidden", 60000),
+	};
+	for (size_t i = 0; i < PLACES; i++) {
+		json_t *row = row_of(roots[0], places[i].name);
+		check_text(row, "process.matched_by", places[i].users);
+		if (places[i].users)
+			assert_int_equal(json_integer_value(live_member(row, "process.pid")),
+				live_pid(clients[i]));
+		check_text(row_of(roots[1], places[i].name), "process.matched_by", NULL);
+		live_signal(clients[i], SIGKILL);
+	}
+	for (size_t k = 0; k < 2; k++) {
+		json_decref(roots[k]);
+		json_t *root =
+			live_await_json(dbtops[k], all_are_gone_for_users, NULL, "gone", 60000);
+		for (size_t i = 0; i < PLACES; i++)
+			check_text(row_of(root, places[i].name), "reason",
+				places[i].user_proves ? "client_gone" : NULL);
+		json_decref(root);
+	}
 }
 
 /* Without root the kernel does not show which addresses are translated: dbtop says so. */
@@ -319,7 +353,7 @@ int main(void)
 		LIVE_TEST(killed_clients_are_proven_gone),
 		LIVE_TEST(a_client_is_gone_with_its_namespace),
 		LIVE_TEST(an_ambiguous_address_is_not_matched),
-		LIVE_TEST(a_user_sees_his_own_processes),
+		LIVE_TEST(others_see_what_they_may),
 		LIVE_TEST(what_is_translated_is_not_visible_to_a_user),
 		LIVE_TEST(nothing_is_wrong_while_clients_come_and_go),
 		LIVE_TEST(the_emergency_stops_applications_but_no_forwarder),
