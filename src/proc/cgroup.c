@@ -3,7 +3,8 @@
  * systemd names a unit's group after the unit, below its slices: /system.slice/jarvis.service.
  * Container engines put the 64 hexadecimal digits of the id into one of the last folders, each with
  * its own prefix: /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope,
- * …slice:cri-containerd:ID, kubepods/burstable/podUID/ID. systemd-nspawn and LXC have names. */
+ * …slice:cri-containerd:ID, kubepods/burstable/podUID/ID. The steps of a build have shorter ids:
+ * buildkit/ID. systemd-nspawn and LXC have names. */
 #include "proc/cgroup.h"
 
 #include <ctype.h>
@@ -29,6 +30,11 @@ static bool starts_with(struct cgroup_span span, const char *prefix)
 	return span.length >= length && memcmp(span.start, prefix, length) == 0;
 }
 
+static bool is_equal(struct cgroup_span span, const char *text)
+{
+	return span.length == strlen(text) && memcmp(span.start, text, span.length) == 0;
+}
+
 static bool ends_with(struct cgroup_span span, const char *suffix)
 {
 	size_t length = strlen(suffix);
@@ -52,10 +58,13 @@ static bool previous_part(const char *path, const char **end, struct cgroup_span
 }
 
 /* A run of exactly 64 hexadecimal digits; NULL if there is none. The monitor that an engine runs
- * beside a container (libpod-conmon-ID.scope) is not in the container. */
+ * beside a container (libpod-conmon-ID.scope) is not in the container, and a slice is not one: that
+ * of a pod has the pod's id. */
 static const char *container_id(struct cgroup_span part)
 {
 	static const char *const monitors[] = { "libpod-conmon-", "crio-conmon-" };
+	if (ends_with(part, ".slice"))
+		return NULL;
 	for (size_t i = 0; i < sizeof(monitors) / sizeof(monitors[0]); i++)
 		if (starts_with(part, monitors[i]))
 			return NULL;
@@ -123,18 +132,31 @@ static const char *machine_name(struct arena *arena, struct cgroup_span part)
 	return NULL;
 }
 
+/* The name or the short id of a container in a folder of containers; NULL if it is none. */
+static const char *name_in_folder(
+	struct arena *arena, struct cgroup_span folder, struct cgroup_span below)
+{
+	if (is_equal(folder, "lxc") || is_equal(folder, "lxc.payload"))
+		return text_clean(arena, below.start, below.length, TEXT_LINE);
+	if (is_equal(folder, "buildkit") && below.length > SHOWN_DIGITS)
+		return text_clean(arena, below.start, SHOWN_DIGITS, TEXT_LINE);
+	return NULL;
+}
+
 /* The deepest part decides, because a unit may have groups of its own below its group. */
 static void read_path(struct arena *arena, struct cgroup_span path, struct cgroup *cgroup)
 {
 	const char *end = path.start + path.length;
-	struct cgroup_span part;
-	while (previous_part(path.start, &end, &part)) {
+	struct cgroup_span part, below = { .length = 0 };
+	for (; previous_part(path.start, &end, &part); below = part) {
 		const char *id = container_id(part);
 		if (id && !cgroup->container) {
 			cgroup->container = arena_strndup(arena, id, SHOWN_DIGITS);
 			cgroup->container_id = arena_strndup(arena, id, ID_DIGITS);
 		}
 		const char *machine = id ? NULL : machine_name(arena, part);
+		if (!id && !machine && below.length)
+			machine = name_in_folder(arena, part, below);
 		if (machine && !cgroup->container)
 			cgroup->container = machine;
 		if (!id && !machine && !cgroup->unit && is_unit(part))

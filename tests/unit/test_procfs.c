@@ -21,17 +21,14 @@
 #include "base/instant.h"
 #include "base/map.h"
 #include "model/peers.h"
-#include "proc/cgroup.h"
 #include "proc/cmdline.h"
 #include "proc/descriptors.h"
 #include "proc/namespaces.h"
 #include "proc/procfs.h"
 
-#define TREE     "tests/data/proc-app"
-#define BOOT     (INT64_C(1700000000) * USEC_PER_SEC)
-#define ID       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ID_BUT_1 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
-#define SHOWN    "0123456789ab"
+#define TREE  "tests/data/proc-app"
+#define BOOT  (INT64_C(1700000000) * USEC_PER_SEC)
+#define SHOWN "0123456789ab"
 
 static int set_up(void **state)
 {
@@ -52,77 +49,6 @@ static void assert_text(const char *text, const char *expected)
 		assert_string_equal(text, expected);
 	} else {
 		assert_null(text);
-	}
-}
-
-static void cgroup_names_unit_and_container(void **state)
-{
-	static const struct {
-		const char *text, *unit, *container;
-	} cases[] = {
-		{ "", NULL, NULL },
-		{ "0::/\n", NULL, NULL },
-		{ "nonsense", NULL, NULL },
-		{ "0:", NULL, NULL },
-		/* systemd */
-		{ "0::/init.scope\n", "init.scope", NULL },
-		{ "0::/system.slice/jarvis.service\n", "jarvis.service", NULL },
-		{ "0::/system.slice/jarvis.service", "jarvis.service", NULL },
-		{ "0::/system.slice/jarvis.service (deleted)\n", "jarvis.service", NULL },
-		{ "0::/system.slice/jarvis.service/workers/1\n", "jarvis.service", NULL },
-		{ "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n",
-			"postgresql@15-main.service", NULL },
-		{ "0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope", NULL },
-		{ "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-foo.scope\n",
-			"app-foo.scope", NULL },
-		{ "0::/user.slice/user-1000.slice/user@1000.service/app.slice\n", NULL, NULL },
-		{ "0::/system.slice\n", NULL, NULL },
-		{ "0::/.service\n", NULL, NULL },
-		{ "0::/a\x1b[2Jb.service\n", "a␛[2Jb.service", NULL },
-		/* version 1, and both */
-		{ "12:pids:/system.slice/cron.service\n1:name=systemd:/system.slice/cron.service\n",
-			"cron.service", NULL },
-		{ "4:memory:/\n1:name=systemd:/system.slice/a.service\n0::/\n", "a.service", NULL },
-		/* a path may hold colons */
-		{ "0::/system.slice/a:b.service\n", "a:b.service", NULL },
-		/* docker */
-		{ "0::/docker/" ID "\n", NULL, SHOWN },
-		{ "0::/system.slice/docker-" ID ".scope\n", NULL, SHOWN },
-		{ "11:cpu,cpuacct:/docker/" ID "\n1:name=systemd:/docker/" ID "\n", NULL, SHOWN },
-		/* podman, rootful, rootless, from a unit; its monitor is not in the container */
-		{ "0::/machine.slice/libpod-" ID ".scope\n", NULL, SHOWN },
-		{ "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID
-		  ".scope/container\n",
-			NULL, SHOWN },
-		{ "0::/system.slice/jarvis.service/libpod-payload-" ID "\n", "jarvis.service",
-			SHOWN },
-		{ "0::/machine.slice/libpod-conmon-" ID ".scope\n", "libpod-conmon-" ID ".scope",
-			NULL },
-		/* kubernetes: cgroupfs and systemd drivers, containerd and cri-o */
-		{ "0::/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/" ID "\n", NULL,
-			SHOWN },
-		{ "3:memory:/kubepods/besteffort/pod1/" ID "\n", NULL, SHOWN },
-		{ "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID ".scope\n", NULL,
-			SHOWN },
-		{ "0::/kubepods.slice/kubepods-pod1.slice/crio-" ID ".scope\n", NULL, SHOWN },
-		{ "0::/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:" ID "\n",
-			"containerd.service", SHOWN },
-		/* systemd-nspawn and LXC */
-		{ "0::/machine.slice/systemd-nspawn@web.service/payload\n", NULL, "web" },
-		{ "0::/machine.slice/machine-shop\\x2ddb.scope\n", NULL, "shop-db" },
-		{ "0::/lxc.payload.web1/system.slice/cron.service\n", "cron.service", "web1" },
-		{ "0::/lxc.monitor.web1\n", NULL, NULL },
-		{ "0::/machine.slice/machine-.scope\n", "machine-.scope", NULL },
-		/* 63 digits, 65 digits, digits that a word goes on from */
-		{ "0::/docker/" ID_BUT_1 "\n", NULL, NULL },
-		{ "0::/docker/" ID "0\n", NULL, NULL },
-		{ "0::/docker/" ID "x\n", NULL, NULL },
-		{ "0::/docker/x" ID "\n", NULL, NULL },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct cgroup cgroup = cgroup_parse(*state, cases[i].text);
-		assert_text(cgroup.unit, cases[i].unit);
-		assert_text(cgroup.container, cases[i].container);
 	}
 }
 
@@ -501,7 +427,6 @@ static void namespaces_are_listed_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(cgroup_names_unit_and_container),
 		TEST(command_line_is_joined_and_masked),
 		TEST(a_script_is_known_by_its_interpreters_arguments),
 		TEST(command_line_of_secrets_fits),
