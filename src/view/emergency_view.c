@@ -10,16 +10,14 @@
 #include "base/plural.h"
 #include "model/emergency.h"
 #include "model/findings.h"
-#include "model/peers.h"
+#include "view/emergency_rows.h"
 #include "widgets/dialog.h"
 #include "widgets/frame.h"
 #include "widgets/line.h"
-#include "widgets/process_title.h"
 #include "widgets/wrap.h"
 
 #define LINES_MAX 512 /* more are not shown */
-#define PID_WIDTH 8
-#define NARROW    36 /* columns */
+#define NARROW    36  /* columns */
 #define WIDE      110
 
 enum kind {
@@ -79,19 +77,9 @@ static bool is_stopped(enum skip_reason skip)
 	return skip == SKIP_NONE;
 }
 
-static bool is_unticked(enum skip_reason skip)
-{
-	return skip == SKIP_UNTICKED;
-}
-
-static bool can_be_ticked(enum skip_reason skip)
-{
-	return is_stopped(skip) || is_unticked(skip);
-}
-
 static bool is_left_alone(enum skip_reason skip)
 {
-	return !can_be_ticked(skip);
+	return !emergency_rows_can_be_ticked(skip);
 }
 
 static bool is_skipped(enum skip_reason skip)
@@ -220,125 +208,6 @@ static void format_phase(const struct sheet *sheet, size_t index, struct line *l
 	row->format(emergency, line);
 }
 
-/* Begins the line of a process or a session: its tick before the action, its result afterwards. */
-static void format_prefix(
-	const struct sheet *sheet, const struct action_step *step, struct line *line)
-{
-	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
-	bool is_process = step->kind == STEP_PROCESS;
-	if (is_process && !can_be_ticked(step->process.skip))
-		line_add(line, STYLE_TEXT, planned ? "   " : " ");
-	else if (planned)
-		line_add(line, step->selected ? STYLE_STRONG : STYLE_DIM,
-			step->selected ? "[x]" : "[ ]");
-	else if (!step->selected)
-		line_add(line, STYLE_TEXT, " ");
-	else
-		line_add(line, action_result_style(step->result), action_result_sign(step->result));
-	line_printf(line, STYLE_TEXT, " %*d  ", PID_WIDTH, step->pid);
-}
-
-/* The words for a result; "" while there is none. */
-static const char *phrase_of(const struct action_step *step)
-{
-	return step->result == RESULT_PENDING ? "" : action_result_phrase(step->kind, step->result);
-}
-
-static void format_count(struct line *line, uint32_t connections)
-{
-	char text[40];
-	snprintf(text, sizeof(text), "%u connection%s", connections, plural_s(connections));
-	line_add_next(line, STYLE_DIM, text);
-}
-
-static void format_outcome(const struct action_step *step, struct line *line)
-{
-	char text[80], took[DURATION_TEXT_MAX];
-	if (step->result == RESULT_PENDING && step->process.signal)
-		snprintf(text, sizeof(text), "%s …", action_signal_name(step->process.signal));
-	else if (step->process.took >= 0)
-		snprintf(text, sizeof(text), "%s after %s, %s", phrase_of(step),
-			duration_format(step->process.took, took),
-			action_signal_name(step->process.signal));
-	else
-		snprintf(text, sizeof(text), "%s", phrase_of(step));
-	if (*text)
-		line_add_next(line, action_result_style(step->result), text);
-	if (step->detail)
-		line_add_next(line, STYLE_TEXT, step->detail);
-}
-
-static void format_process(
-	const struct sheet *sheet, const struct action_step *step, struct line *line)
-{
-	const struct process title = { .name = step->process.name,
-		.command = step->process.command };
-	bool skipped = !is_stopped(step->process.skip);
-	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
-	char loses[EMERGENCY_LOSES_MAX];
-	format_prefix(sheet, step, line);
-	(sheet->frame->grid->width < WIDE ? process_title_add_short : process_title_add)(
-		&title, skipped ? STYLE_DIM : STYLE_TEXT, line);
-	if (skipped && !(planned && can_be_ticked(step->process.skip))) {
-		line_add_next(line, STYLE_PROTECTED, skip_reason_phrase(step->process.skip));
-		if (step->process.why)
-			line_add_next(line, STYLE_DIM, step->process.why);
-	} else if (!skipped && !planned) {
-		format_outcome(step, line);
-	}
-	format_count(line, step->process.connections);
-	if (planned && can_be_ticked(step->process.skip) &&
-		*emergency_loses(sheet->emergency, step, loses)) {
-		line_add_next(line, STYLE_DIM, "loses: ");
-		line_add(line, STYLE_CAUTION, loses);
-	}
-	if (step->process.applications && planned && can_be_ticked(step->process.skip))
-		line_add_next(line, STYLE_DIM, step->process.applications);
-	if (step->process.unit)
-		line_add_next(line, STYLE_DIM, step->process.unit);
-}
-
-static void format_session(
-	const struct sheet *sheet, const struct action_step *step, struct line *line)
-{
-	char age[DURATION_TEXT_MAX];
-	bool planned = sheet->emergency->phase == EMERGENCY_PLANNED;
-	format_prefix(sheet, step, line);
-	line_add(line, STYLE_TEXT,
-		step->session.application_name ? step->session.application_name : "session");
-	if (!planned)
-		line_add_next(line, action_result_style(step->result), phrase_of(step));
-	if (!planned && step->detail)
-		line_add_next(line, STYLE_TEXT, step->detail);
-	line_add_next(line, STYLE_DIM, step->session.state_text ? step->session.state_text : "");
-	line_printf(line, STYLE_DIM, " %s", duration_format(step->session.age, age));
-	if (step->session.loses && planned) {
-		line_add_next(line, STYLE_DIM, "loses: ");
-		line_add(line, STYLE_CAUTION, step->session.loses);
-	}
-}
-
-static void format_host(const struct sheet *sheet, size_t index, struct line *line)
-{
-	const struct findings_host *host = &sheet->emergency->hosts[index];
-	line_add(line, STYLE_TEXT, "    ");
-	line_add(line, STYLE_TEXT, host->command);
-	line_printf(line, STYLE_DIM, " · %zu session%s", host->sessions, plural_s(host->sessions));
-}
-
-static void format_left(const struct sheet *sheet, size_t index, struct line *line)
-{
-	const struct emergency_left *left = &sheet->emergency->left[index];
-	int32_t number = left->backend ? left->backend : left->process_pid;
-	line_add(line, STYLE_LEAKED, "✗");
-	line_printf(line, STYLE_TEXT, " %*d  ", PID_WIDTH,
-		number ? number : (int32_t)left->connections);
-	line_add(line, STYLE_TEXT, left->name && *left->name ? left->name : "session");
-	line_add_next(line, STYLE_CAUTION, left->why);
-	if (number)
-		format_count(line, left->connections);
-}
-
 static void add_verdict(struct sheet *sheet)
 {
 	const struct emergency *emergency = sheet->emergency;
@@ -356,17 +225,21 @@ static void add_verdict(struct sheet *sheet)
 
 static void format(const struct sheet *sheet, const struct entry *entry, struct line *line)
 {
+	const struct emergency *emergency = sheet->emergency;
 	switch (entry->kind) {
 	case LINE_BLANK: break;
 	case LINE_PROMPT: format_prompt(sheet, line); break;
 	case LINE_HEADING: line_add_bytes(line, STYLE_HEADING, entry->text, entry->index); break;
 	case LINE_PHASE: format_phase(sheet, entry->index, line); break;
-	case LINE_PROCESS: format_process(sheet, entry->step, line); break;
-	case LINE_SESSION: format_session(sheet, entry->step, line); break;
-	case LINE_HOST: format_host(sheet, entry->index, line); break;
-	case LINE_LEFT: format_left(sheet, entry->index, line); break;
+	case LINE_PROCESS:
+		emergency_rows_format_process(
+			emergency, entry->step, sheet->frame->grid->width < WIDE, line);
+		break;
+	case LINE_SESSION: emergency_rows_format_session(emergency, entry->step, line); break;
+	case LINE_HOST: emergency_rows_format_host(&emergency->hosts[entry->index], line); break;
+	case LINE_LEFT: emergency_rows_format_left(&emergency->left[entry->index], line); break;
 	case LINE_VERDICT:
-		line_add_bytes(line, verdict_style(sheet->emergency), entry->text, entry->index);
+		line_add_bytes(line, verdict_style(emergency), entry->text, entry->index);
 		break;
 	}
 }
@@ -434,7 +307,8 @@ static void fill_plan(struct sheet *sheet)
 	const struct emergency *emergency = sheet->emergency;
 	bool choice = emergency->gone->n_steps > 0;
 	for (size_t i = 0; i < emergency->action.n_steps; i++)
-		choice = choice || can_be_ticked(emergency->action.steps[i].process.skip);
+		choice = choice ||
+			emergency_rows_can_be_ticked(emergency->action.steps[i].process.skip);
 	if (emergency->has_room)
 		add_heading(sheet, EMERGENCY_HAS_ROOM);
 	if (choice)
@@ -452,7 +326,7 @@ static void fill_plan(struct sheet *sheet)
 		heading = emergency->connected
 			? "stopped, and their sessions ended"
 			: "stopped, one by one until dbtop can connect (found by their sockets)";
-	add_processes(sheet, can_be_ticked, heading);
+	add_processes(sheet, emergency_rows_can_be_ticked, heading);
 	if (emergency->gone->n_steps)
 		add_heading(sheet, "ended: sessions whose client is gone");
 	for (size_t i = 0; i < emergency->gone->n_steps; i++)
