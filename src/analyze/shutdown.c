@@ -159,16 +159,25 @@ static struct shutdown_verdict counts(const struct shutdown_facts *facts)
 	};
 }
 
-/* A session of PgBouncer may be left, with the application's transaction in it. */
-static void withdraw(struct shutdown_verdict *verdict, struct arena *arena)
+/* Why a session of the application may be left although none is known; NULL. */
+static const char *find_doubt(const struct shutdown_record *record)
+{
+	if (record->lent_unknown)
+		return "PgBouncer did not say in time which of its sessions was in use by the "
+		       "application";
+	for (size_t i = 0; i < record->n_foreign; i++)
+		if (shutdown_is_stray(&record->foreign[i]) && record->foreign[i].lost_client)
+			return "a session began meanwhile and lost its client, which may have been "
+			       "the application";
+	return NULL;
+}
+
+static void withdraw(struct shutdown_verdict *verdict, const char *doubt, struct arena *arena)
 {
 	verdict->behaviour = BEHAVIOUR_NONE;
 	verdict->pass = false;
 	verdict->drained = -1;
-	verdict->sentence = arena_printf(arena,
-		"cannot tell: PgBouncer did not say in time which of its sessions was in use by "
-		"the application; %s",
-		verdict->sentence);
+	verdict->sentence = arena_printf(arena, "cannot tell: %s; %s", doubt, verdict->sentence);
 }
 
 struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
@@ -192,8 +201,9 @@ struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
 		verdict.rolled_back_write = hides_rolled_back_write(&facts);
 		verdict.pass = passes(&facts, &verdict, rules);
 		verdict.sentence = shutdown_words_verdict(&facts, &verdict);
-		if (verdict.pass && record->lent_unknown)
-			withdraw(&verdict, arena);
+		const char *doubt = verdict.pass ? find_doubt(record) : NULL;
+		if (doubt)
+			withdraw(&verdict, doubt, arena);
 	}
 	verdict.timeline = timeline_build(record, now, arena, &verdict.n_events);
 	return verdict;

@@ -163,6 +163,11 @@ struct foreign_session *shutdown_add_foreign(struct shutdown_record *record)
 	return session;
 }
 
+bool shutdown_is_stray(const struct foreign_session *session)
+{
+	return session->came && session->doubtful && !session->gone;
+}
+
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record)
 {
 	record->connections = mem_grow(record->connections, record->n_connections,

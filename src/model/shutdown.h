@@ -161,6 +161,9 @@ struct foreign_session {
 	bool doubtful; /* it may be the application's: no process is seen that holds its client end
 			*/
 	bool gone;
+	bool lost_client;  /* nobody has its client end any more, and the server has not noticed */
+	int64_t looked_at; /* monotonic: the scan that shows what is known of its client end;
+			      INSTANT_UNKNOWN */
 };
 
 /* The counts of pg_stat_database for the application's databases; −1: not counted (before 14), or
@@ -286,6 +289,9 @@ void shutdown_record_compact(struct shutdown_record *record);
 struct shutdown_process *shutdown_add_process(struct shutdown_record *record);
 struct shutdown_socket *shutdown_add_socket(struct shutdown_record *record);
 struct foreign_session *shutdown_add_foreign(struct shutdown_record *record);
+
+/* Whether a session that came and is still there may be the application's. */
+bool shutdown_is_stray(const struct foreign_session *session);
 struct shutdown_connection *shutdown_add_connection(struct shutdown_record *record);
 struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record);
 struct shutdown_pool *shutdown_add_pool(struct shutdown_record *record);

@@ -202,6 +202,10 @@ void record_foreign(struct shutdown_record *record, const struct assessment *ass
 				.doubtful = record->based,
 			};
 		session->gone = false;
+		session->lost_client = row->end == CLIENT_END_GONE;
+		session->looked_at = assessment->peers && row->end != CLIENT_END_UNKNOWN
+			? assessment->peers->dump_began
+			: INSTANT_UNKNOWN;
 		if (row->process != NO_PROCESS || row->end == CLIENT_END_ELSEWHERE)
 			session->doubtful = false;
 	}

@@ -129,9 +129,20 @@ void stages_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, con
 	stages_begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
 }
 
+/* Whether a session that may be the application's was not yet looked for in a scan after that
+ * instant. */
+static bool has_unscanned(const struct shutdown_record *record, int64_t after)
+{
+	for (size_t i = 0; i < record->n_foreign; i++)
+		if (shutdown_is_stray(&record->foreign[i]) && record->foreign[i].looked_at <= after)
+			return true;
+	return false;
+}
+
 /* A process may have forked just before it ended, and its children may hold its connections; and it
  * may have left a session that it opened at its very end. The watch is over only after the table of
- * all processes was read, and the server asked for its sessions, later than the last end. */
+ * all processes was read, the server asked for its sessions, and the clients of new ones looked
+ * for, later than the last end. */
 static bool has_looked_again(const struct watch *watch, int64_t now)
 {
 	int64_t last = watch->record.signalled_at;
@@ -144,7 +155,9 @@ static bool has_looked_again(const struct watch *watch, int64_t now)
 		has_ended = true;
 		last = ended_at;
 	}
-	return (runs && !has_ended) || (watch->whole_at > last && watch->polled_at > last) ||
+	return (runs && !has_ended) ||
+		(watch->whole_at > last && watch->polled_at > last &&
+			!has_unscanned(&watch->record, last)) ||
 		now > last + watch->record.timeout;
 }
 
@@ -155,10 +168,13 @@ void stages_advance(struct watch *watch, int64_t now)
 		stages_begin_by(watch, INSTANT_UNKNOWN, command->ended_at, "the process ended");
 	if (watch->stage != STAGE_SIGNALLED || !shutdown_is_over(&watch->record, now))
 		return;
-	if (has_looked_again(watch, now))
+	if (has_looked_again(watch, now)) {
 		begin_gathering(watch);
-	else
+	} else {
+		if (has_unscanned(&watch->record, INT64_MAX))
+			target_scan(watch->target);
 		target_refresh(watch->target);
+	}
 }
 
 /* --- preparing --- */

@@ -260,6 +260,10 @@ static void read_line(struct scene *scene, char *line)
 		scene->record.signal_number = atoi(rest);
 	else if (strcmp(word, "blind") == 0)
 		scene->record.blind = "the server hides the sessions";
+	else if (strcmp(word, "stray") == 0)
+		*shutdown_add_foreign(&scene->record) = (struct foreign_session){
+			.came = true, .doubtful = true, .lost_client = true
+		};
 	else if (strcmp(word, "lent-unknown") == 0)
 		scene->record.lent_unknown = true;
 	else if (strcmp(word, "collecting") == 0)

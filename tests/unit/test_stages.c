@@ -92,8 +92,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* The application has closed its connections and ended; what the last poll showed of the server. */
-static void end_application(struct fixture *fixture, enum server_status polled)
+/* The application has closed its connections and ended; the server was not polled since. */
+static void leave(struct fixture *fixture)
 {
 	struct watched *watched = &fixture->watched;
 	struct shutdown_record *record = record_of(fixture);
@@ -110,9 +110,15 @@ static void end_application(struct fixture *fixture, enum server_status polled)
 	/* it may have opened a session at its very end */
 	assert_false(record->over);
 	watched->assessment->server.status = SERVER_OK;
-	watched_poll(watched);
-	assert_true(record->over);
-	watched->assessment->server.status = polled;
+}
+
+/* `polled`: what the last poll showed of the server. */
+static void end_application(struct fixture *fixture, enum server_status polled)
+{
+	leave(fixture);
+	watched_poll(&fixture->watched);
+	assert_true(record_of(fixture)->over);
+	fixture->watched.assessment->server.status = polled;
 }
 
 /* No session is counted since, and none of them as abandoned. */
@@ -196,6 +202,47 @@ static void without_an_answer_there_is_no_verdict(void **state)
 	assert_passes(fixture, false);
 }
 
+/* A session is new since the baseline, and nobody was seen to hold its client end. */
+static void judge_with_stray(struct fixture *fixture, enum client_end end, bool passes)
+{
+	static const struct shutdown_rules rules;
+	struct assessment *assessment = fixture->watched.assessment;
+	struct shutdown_record *record = record_of(fixture);
+	leave(fixture);
+	record->based = true;
+	struct connection *row = &assessment->connections[0];
+	struct backend *backend = (struct backend *)row->backend;
+	backend->pid++;
+	backend->start++;
+	backend->client.port = 9;
+	row->process = NO_PROCESS;
+	row->end = CLIENT_END_UNKNOWN;
+	watched_poll(&fixture->watched);
+	assert_false(record->over);
+	/* a scan ends, and proves nothing yet */
+	struct peers peers = { .dump_began = instant_monotonic() };
+	assessment->peers = &peers;
+	watched_poll(&fixture->watched);
+	assert_false(record->over);
+	row->end = end;
+	watched_poll(&fixture->watched);
+	assert_true(record->over);
+	answer(fixture);
+	assert_int_equal(
+		passes, shutdown_judge(record, &rules, instant_monotonic(), record->arena).pass);
+	assessment->peers = NULL;
+}
+
+static void a_new_session_without_a_client_leaves_no_verdict(void **state)
+{
+	judge_with_stray(*state, CLIENT_END_GONE, false);
+}
+
+static void a_new_session_of_another_client_spoils_no_verdict(void **state)
+{
+	judge_with_stray(*state, CLIENT_END_HELD, true);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -204,6 +251,8 @@ int main(void)
 		TEST(a_silent_server_is_asked_again),
 		TEST(a_connection_that_is_made_again_is_waited_for),
 		TEST(without_an_answer_there_is_no_verdict),
+		TEST(a_new_session_without_a_client_leaves_no_verdict),
+		TEST(a_new_session_of_another_client_spoils_no_verdict),
 	};
 	return cmocka_run_group_tests_name("stages", tests, NULL, NULL);
 }
