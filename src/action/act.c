@@ -197,7 +197,7 @@ static const char *clean_field(
 	return text ? text : otherwise;
 }
 
-/* A whole answer of one row? */
+/* Whether the answer is complete and has one row. */
 static bool is_row(const PGresult *result, int n_columns)
 {
 	return cell_has_rows(result, n_columns) && PQntuples(result) == 1;

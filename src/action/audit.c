@@ -93,7 +93,7 @@ void audit_set_timeout(struct audit *audit, int64_t timeout)
 	audit->timeout = timeout;
 }
 
-/* Takes the object. */
+/* Frees the object. */
 static void write_line(struct audit *audit, json_t *object)
 {
 	CLEANUP(cleanup_free)

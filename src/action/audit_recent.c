@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "model/action.h"
 
-/* Of about 1 kB for each session that was ended. */
+/* How much of the end of the log is read. Each session that was ended takes about 1 kB. */
 #define TAIL_BYTES ((size_t)1 << 20)
 
 char *audit_read_tail(const char *path, size_t most, size_t *ret_length)

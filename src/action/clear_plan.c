@@ -13,7 +13,7 @@ static bool matches(const regex_t *scope, const char *text)
 	return text && regexec(scope, text, 0, NULL, 0) == 0;
 }
 
-/* As its sessions would be: by the name that they had, or by its process. */
+/* A page is in scope by the name that its sessions had, or by its process. */
 static bool is_in_scope(const struct rules *rules, const struct pool_page *page)
 {
 	char name[128];

@@ -161,7 +161,8 @@ static const char *explain_leak(
 	return NULL;
 }
 
-/* Of a borrowed connection at rest that is within its limit; NULL if no limit counts for it. */
+/* The sentence for a borrowed connection at rest that is within its limit; NULL if no limit counts
+ * for it. */
 static const char *explain_borrowed(
 	struct arena *arena, const struct rules_limits *limits, const struct connection *connection)
 {
