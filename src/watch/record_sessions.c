@@ -40,6 +40,17 @@ static int64_t local(const struct session_reading *reading, int64_t instant)
 	return session_owner_local(instant, reading->to_local);
 }
 
+/* The server read its clock between the question and its answer: `instant` is the latest that is
+ * possible. Before the shutdown the earliest is needed: what ends before the newest connection
+ * seems to be opened is not taken for a sign of the shutdown. */
+static int64_t earliest(const struct session_reading *reading, int64_t instant)
+{
+	const struct activity *activity = reading->assessment->activity;
+	return instant == INSTANT_UNKNOWN
+		? instant
+		: instant - (activity->taken_monotonic - activity->asked_monotonic);
+}
+
 /* The scan that first saw the socket may have begun before the signal. If no scan was running at
  * the signal, a session that starts late still belongs to a socket opened before it. */
 static int64_t opened_at(const struct shutdown_record *record,
@@ -49,7 +60,7 @@ static int64_t opened_at(const struct shutdown_record *record,
 	if (match->owner == OWNER_LENT)
 		return local(reading, match->row->backend->xact_start);
 	if (match->socket == NO_SOCKET)
-		return began_at;
+		return shutdown_has_begun(record) ? began_at : earliest(reading, began_at);
 	int64_t opened_at = record->sockets[match->socket].opened_at;
 	bool late = shutdown_has_begun(record) && began_at > opened_at && !reading->is_exact;
 	return late ? began_at : opened_at;

@@ -253,6 +253,39 @@ static void a_socket_that_shows_late_is_that_of_its_session(void **state)
 	assert_int_equal(record->n_connections, SOCKETS);
 }
 
+/* On a busy machine an answer may come long after the question. What ends after the question is a
+ * sign of the shutdown all the same. */
+static void a_slow_answer_makes_no_session_younger(void **state)
+{
+	struct watched *watched = *state;
+	struct shutdown_record *record = watch_record(watched->watch);
+	struct assessment *assessment = watched->assessment;
+	const struct activity *shown = assessment->activity;
+	struct activity answer = *shown;
+	struct client_process client = { .alive = true };
+	client.process.pid = watched->sample.processes[0].pid;
+	client.process.start_ticks = watched->sample.processes[0].start_ticks;
+	assessment->processes = &client;
+	assessment->n_processes = 1;
+	for (size_t i = 0; i < SOCKETS; i++) {
+		assessment->connections[i].process = 0;
+		((struct backend *)assessment->connections[i].backend)->start =
+			assessment->server_now - 1;
+	}
+	watched->sample.n_sockets = 0;
+	watched_sample(watched);
+	answer.taken_monotonic = instant_monotonic();
+	answer.asked_monotonic = answer.taken_monotonic - USEC_PER_SEC;
+	assessment->activity = &answer;
+	watched_assess(watched);
+	assert_int_equal(record->n_connections, SOCKETS);
+	int64_t ended_at = answer.asked_monotonic + 1;
+	record_backend_ended(record, record->connections[0].backend, ended_at);
+	assert_int_equal(
+		shutdown_first_closing(record, INSTANT_UNKNOWN, answer.taken_monotonic), ended_at);
+	assessment->activity = shown;
+}
+
 /* On a busy machine the time may be up before the scan that shows who holds the connections of a
  * process that ended. */
 static void a_child_is_seen_to_hold_what_its_parent_held(void **state)
@@ -440,6 +473,7 @@ int main(void)
 		TEST(only_a_signal_that_came_is_taken),
 		TEST(a_pending_signal_that_is_caught_begins_the_shutdown),
 		TEST(a_socket_that_shows_late_is_that_of_its_session),
+		TEST(a_slow_answer_makes_no_session_younger),
 		TEST(a_child_is_seen_to_hold_what_its_parent_held),
 		TEST(only_backends_of_this_pid_namespace_are_held),
 	};
