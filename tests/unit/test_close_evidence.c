@@ -49,6 +49,8 @@ static const struct scene scenes[] = {
 		.uncounted = 1, .most = 1, .close = CLOSE_CONFIRMED },
 	{ "two counted late, one opened after the signal", 140, .sessions = 3, .uncounted = 2,
 		.least = 1, .most = 3, .close = CLOSE_CONFIRMED },
+	{ "two counted late, and a cancel request", 140, .sessions = 2, .uncounted = 2, .most = 2,
+		.close = CLOSE_CONFIRMED },
 	{ "a socket that had no session yet", 150, .sessions = 1, .counted = 2, .unmatched = 1,
 		.most = 1, .close = CLOSE_CONFIRMED },
 	{ "one that was counted late", 150, .sessions = 1, .since_start = 2, .counted = 2,
