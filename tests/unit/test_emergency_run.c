@@ -112,7 +112,7 @@ static pid_t start_process(void)
 	return pid;
 }
 
-/* What a look shows: all of the processes but one. */
+/* A scan shows all of the processes but one. */
 static struct emergency *make_plan(const struct fixture *fixture, size_t missing)
 {
 	struct arena *arena = arena_new();

@@ -291,7 +291,7 @@ static void a_look_up_that_hangs_is_the_only_one(void **state)
 	assert_int_equal(sem_init(&release, 0, 0), 0);
 	set_up_named(&stand, "hangs", 50 * USEC_PER_MSEC);
 	await_failure(&stand, "the look-up of its name did not end in time");
-	/* each of the two askers is told of each failure */
+	/* each of the two askers gets each failure */
 	while (stand.n_changes < 2 * 3)
 		turn(&stand);
 	assert_int_equal(atomic_load(&n_lookups), 1);
