@@ -165,6 +165,11 @@ static const char *find_doubt(const struct shutdown_record *record)
 	if (record->lent_unknown)
 		return "PgBouncer did not say in time which of its sessions was in use by the "
 		       "application";
+	bool own_unread;
+	(void)shutdown_count_unread(record, &own_unread);
+	if (own_unread)
+		return "a stats page of the application could not be read, so that lost writes "
+		       "would not be seen";
 	for (size_t i = 0; i < record->n_foreign; i++)
 		if (shutdown_is_stray(&record->foreign[i]) && record->foreign[i].lost_client)
 			return "a session began meanwhile and lost its client, which may have been "
@@ -200,6 +205,7 @@ struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
 		verdict.unexpected_status = ended_otherwise(&facts, rules);
 		verdict.rolled_back_write = hides_rolled_back_write(&facts);
 		verdict.pass = passes(&facts, &verdict, rules);
+		verdict.not_read = shutdown_words_not_read(&facts);
 		verdict.sentence = shutdown_words_verdict(&facts, &verdict);
 		const char *doubt = verdict.pass ? find_doubt(record) : NULL;
 		if (doubt)

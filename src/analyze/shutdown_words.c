@@ -261,6 +261,34 @@ const char *shutdown_words_no_connection(const struct shutdown_facts *facts)
 	return arena_strdup(facts->arena, words.text);
 }
 
+/* Whether it has a pool of libdbpool, by the names of its sessions, and no page of one was read. */
+static bool lacks_page(const struct shutdown_record *record)
+{
+	bool unseen = false;
+	for (size_t i = 0; i < record->n_connections; i++)
+		unseen |= record->connections[i].pool_unseen;
+	return unseen && !record->n_pools;
+}
+
+const char *shutdown_words_not_read(const struct shutdown_facts *facts)
+{
+	struct words words = { .length = 0 };
+	const struct shutdown_record *record = facts->record;
+	bool own;
+	size_t unread = shutdown_count_unread(record, &own);
+	if (lacks_page(record))
+		say(&words, "no stats page of its pool was found");
+	if (unread)
+		say(&words,
+			"%s%zu stats page%s not read: the file cannot be read, or its process "
+			"cannot be seen",
+			words.length ? "; " : "", unread, unread == 1 ? " was" : "s were");
+	if (record->pages_error[0])
+		say(&words, "%snot all stats pages were read (%s)", words.length ? "; " : "",
+			record->pages_error);
+	return words.length ? arena_strdup(facts->arena, words.text) : NULL;
+}
+
 const char *shutdown_words_verdict(
 	const struct shutdown_facts *facts, const struct shutdown_verdict *verdict)
 {
@@ -277,6 +305,8 @@ const char *shutdown_words_verdict(
 			facts->waiting == 1 ? " waits" : "s wait");
 	if (verdict->rolled_back_write)
 		say_rolled_back(facts, &words);
+	if (verdict->pass && verdict->not_read)
+		say(&words, "; %s", verdict->not_read);
 	if (verdict->unexpected_status)
 		say(&words, "; it ended with status %d, which was not expected",
 			verdict->exit_status);

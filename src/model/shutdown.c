@@ -98,6 +98,7 @@ void shutdown_record_deinit(struct shutdown_record *record)
 	free(record->phases);
 	free(record->pools);
 	free(record->hooks);
+	free(record->unread);
 	free(record->survivors);
 	*record = (struct shutdown_record){ 0 };
 }
@@ -213,6 +214,26 @@ struct shutdown_hook *shutdown_add_hook(struct shutdown_record *record)
 	struct shutdown_hook *hook = &record->hooks[record->n_hooks++];
 	*hook = (struct shutdown_hook){ .duration = -1, .ended_at = INSTANT_UNKNOWN };
 	return hook;
+}
+
+struct unread_page *shutdown_add_unread(struct shutdown_record *record)
+{
+	record->unread = mem_grow(
+		record->unread, record->n_unread, &record->unread_room, sizeof(*record->unread));
+	struct unread_page *page = &record->unread[record->n_unread++];
+	*page = (struct unread_page){ 0 };
+	return page;
+}
+
+size_t shutdown_count_unread(const struct shutdown_record *record, bool *ret_own)
+{
+	size_t count = 0;
+	*ret_own = false;
+	for (size_t i = 0; i < record->n_unread; i++) {
+		count += !record->unread[i].read;
+		*ret_own |= record->unread[i].own && !record->unread[i].read;
+	}
+	return count;
 }
 
 struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record)

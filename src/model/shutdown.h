@@ -103,6 +103,7 @@ struct shutdown_connection {
 	int64_t state_age;     /* µs in that state, when last seen; −1 */
 	const char *database, *application_name;
 	const char *site; /* where it was borrowed: "sync.c:212" */
+	bool pool_unseen; /* before the signal: named as libdbpool does it, without a stats page */
 	enum write_outcome outcome;
 };
 
@@ -128,6 +129,14 @@ struct shutdown_pool {
 	uint32_t page;   /* the number of the page */
 	int64_t pending; /* pending writes; −1: the application does not say */
 	int64_t outbox;  /* writes that wait in its outboxes, on disk; −1: it has none */
+};
+
+/* A stats page that the watch could not use: its process cannot be seen from here, or the file
+ * cannot be read. */
+struct unread_page {
+	uint64_t key; /* made of its path */
+	bool own;     /* it is the application's, by one of its sessions or processes */
+	bool read;    /* it could be used later */
 };
 
 /* A hook of the application's that a pool runs at its shutdown. Texts are static. */
@@ -231,6 +240,9 @@ struct shutdown_record {
 	size_t n_pools, pools_room;
 	struct shutdown_hook *hooks;
 	size_t n_hooks, hooks_room;
+	struct unread_page *unread; /* before the signal: of the latest scan; then all */
+	size_t n_unread, unread_room;
+	char pages_error[120]; /* why pages may be missing among those that were read; "" */
 	struct shutdown_survivor *survivors;
 	size_t n_survivors, survivors_room;
 };
@@ -269,6 +281,7 @@ struct shutdown_verdict {
 	int64_t pending_writes; /* of its pools, at their ends; −1: they do not say */
 	int64_t outbox_waiting; /* writes that its outboxes keep; −1: it has none */
 	int64_t drained;        /* µs from the signal until the last connection ended; −1 */
+	const char *not_read;   /* which stats pages were not read, as a clause; NULL: none */
 	bool unexpected_status; /* the command ended with a status that was not expected */
 	bool rolled_back_write; /* exit status 0, although a write was cut off */
 	const struct shutdown_event *timeline;
@@ -296,6 +309,7 @@ struct shutdown_connection *shutdown_add_connection(struct shutdown_record *reco
 struct shutdown_phase *shutdown_add_phase(struct shutdown_record *record);
 struct shutdown_pool *shutdown_add_pool(struct shutdown_record *record);
 struct shutdown_hook *shutdown_add_hook(struct shutdown_record *record);
+struct unread_page *shutdown_add_unread(struct shutdown_record *record);
 struct shutdown_survivor *shutdown_add_survivor(struct shutdown_record *record);
 
 /* Lists the databases of the connections, each once. */
@@ -323,6 +337,9 @@ const struct shutdown_process *shutdown_command(const struct shutdown_record *re
 /* How many connections are open: held by a process, with a session. A session whose state is not
  * known yet has not finished connecting. */
 int shutdown_count_open(const struct shutdown_record *record);
+
+/* How many stats pages were not read. *ret_own: one of them is the application's. */
+size_t shutdown_count_unread(const struct shutdown_record *record, bool *ret_own);
 
 /* Whether one of the connections is of this kind. */
 bool shutdown_has_link(const struct shutdown_record *record, enum shutdown_link link);

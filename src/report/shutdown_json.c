@@ -77,6 +77,7 @@ static const struct json_field test_fields[] = {
 	{ "pending_writes", FIELD_LARGE, AT(test_row, verdict.pending_writes) },
 	{ "outbox_waiting", FIELD_LARGE, AT(test_row, verdict.outbox_waiting) },
 	{ "hooks", FIELD_LIST, LIST_HOOKS },
+	{ "not_read", FIELD_NAME, AT(test_row, verdict.not_read) },
 	{ "rolled_back_write", FIELD_FLAG, AT(test_row, verdict.rolled_back_write) },
 	{ "text", FIELD_NAME, AT(test_row, verdict.sentence) },
 	{ "timeline", FIELD_LIST, LIST_TIMELINE },

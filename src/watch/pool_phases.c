@@ -152,7 +152,8 @@ static void add(struct pool_phases *phases, const struct pool_page *found)
  * same moment: so do the first processes of two containers that are started together. */
 static bool is_readable(const struct pool_page *page)
 {
-	return page->status == POOL_PAGE_LIVE && page->path && page->owner_visible && !page->host;
+	bool has_contents = page->status == POOL_PAGE_LIVE || page->status == POOL_PAGE_DEAD;
+	return has_contents && page->path && page->owner_visible && !page->host;
 }
 
 void pool_phases_find(struct pool_phases *phases, const struct pool_pages *pages,

@@ -130,6 +130,8 @@ static void update(struct shutdown_record *record, struct shutdown_connection *c
 		connection->application_name = arena_strdup(arena, backend->application_name);
 	if (row->slot && row->slot->state == POOL_SLOT_IN_USE)
 		connection->site = update_text(arena, connection->site, row->slot->site);
+	if (!shutdown_has_begun(record))
+		connection->pool_unseen = row->pool_unseen;
 	connection->state_age =
 		instant_elapsed(backend->state_change, reading->assessment->server_now);
 	connection->worked_at = local(reading, backend->query_start);

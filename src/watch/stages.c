@@ -180,8 +180,9 @@ void stages_advance(struct watch *watch, int64_t now)
 /* --- preparing --- */
 
 /* The application's pools are known only from stats pages that were listed after the preparation
- * began, and the sessions of PgBouncer in which the application has a transaction only from an
- * assessment whose sources all answered after that. */
+ * began (one of another pid namespace from the next scan of processes on), and the sessions of
+ * PgBouncer in which the application has a transaction only from an assessment whose sources all
+ * answered after that. */
 static bool knows_lent(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
@@ -193,10 +194,12 @@ static bool knows_lent(const struct watch *watch)
 static bool has_new_assessment(const struct watch *watch)
 {
 	const struct assessment *assessment = target_assessment(watch->target);
+	bool own_unread;
+	(void)shutdown_count_unread(&watch->record, &own_unread);
 	if (watch->timed_out)
 		return true;
 	return assessment->pages && assessment->pages->read_at >= watch->prepare_wall &&
-		knows_lent(watch);
+		!own_unread && knows_lent(watch);
 }
 
 /* Takes the last samples before the signal, with no other scan running: a socket that only a later

@@ -17,6 +17,7 @@
 #include "watch/pool_phases.h"
 #include "watch/questions.h"
 #include "watch/reading.h"
+#include "watch/record_pages.h"
 #include "watch/record_phases.h"
 #include "watch/record_processes.h"
 #include "watch/record_sessions.h"
@@ -204,6 +205,7 @@ void watch_assessed(struct watch *watch)
 	questions_set_ports(watch->target, watch->follow);
 	pool_phases_find(watch->pools, assessment->pages, &watch->record);
 	reading_sessions(watch);
+	record_pages(&watch->record, assessment);
 	record_links(&watch->record);
 	if (watch->stage == STAGE_ARMED)
 		reading_forget_past(watch);

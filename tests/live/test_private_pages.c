@@ -261,10 +261,32 @@ static void a_namesakes_pool_is_not_the_applications(void **state)
 	json_t *result = live_parse_json(live_out(dbtop));
 	if (status != 0 || strcmp(live_text(result, "verdict"), "pass") != 0 ||
 		json_array_size(live_member(result, "hooks")) != 0 ||
-		!json_is_null(live_member(result, "pending_writes")))
+		!json_is_null(live_member(result, "pending_writes")) ||
+		!live_text(result, "not_read") ||
+		!strstr(live_text(result, "text"), "; 1 stats page was not read"))
 		fail_msg("another's pool: %s", json_dumps(result, JSON_INDENT(1)));
 	json_decref(result);
 	page_writer_free(writer);
+}
+
+/* The page of an application in a pid namespace of its own is read once a scan has found who wrote
+ * it: the signal waits for that. */
+static void a_pool_in_a_pid_namespace_is_read(void **state)
+{
+	(void)state;
+	for (int i = 0; i < live_rounds(1); i++) {
+		const char *conninfo = live_group_conninfo(LIVE_TCP4, NULL);
+		struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2",
+			"--timeout", "60", conninfo, "--", APART, "--mount-proc", DYING_POOL_PATH,
+			conninfo, "flush", NULL);
+		json_t *result = live_parse_json(run.out);
+		if (run.status != 0 || json_array_size(live_member(result, "hooks")) != 1 ||
+			json_integer_value(live_member(result, "pending_writes")) != 0 ||
+			!json_is_null(live_member(result, "not_read")))
+			fail_msg("its page was not read: %s%s", run.out, run.err);
+		json_decref(result);
+		live_run_clear(&run);
+	}
 }
 
 /* Nobody knows there whether a process of another pid namespace lives: X never clears its page. */
@@ -299,6 +321,7 @@ int main(void)
 		LIVE_TEST(a_services_page_is_read),
 		LIVE_TEST(a_hostile_container_leads_nowhere),
 		LIVE_TEST(a_namesakes_pool_is_not_the_applications),
+		LIVE_TEST(a_pool_in_a_pid_namespace_is_read),
 		LIVE_TEST(a_namesake_is_not_dead),
 	};
 	CLEANUP(cleanup_free) char *pages = mem_printf("%s/victims", live_folder());

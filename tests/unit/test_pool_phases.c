@@ -11,12 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/instant.h"
+#include "base/mem.h"
+#include "model/assessment.h"
 #include "model/pool.h"
 #include "model/shutdown.h"
 #include "page/host.h"
 #include "page/writer.h"
 #include "watch/pool_phases.h"
+#include "watch/record_pages.h"
 #include "watch/record_phases.h"
 
 struct fixture {
@@ -250,6 +254,67 @@ static void a_namesake_is_not_read(void **state)
 	assert_false(is_read(f));
 	identity->pid--;
 	assert_true(is_read(f));
+	/* it began and ended between two scans: what it lost is on its page */
+	f->item.status = POOL_PAGE_DEAD;
+	assert_true(is_read(f));
+}
+
+/* What was not read is counted, and known as the application's by a session or a process. */
+static void pages_that_are_not_read_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct pool_slot slot = { .backend_pid = 99, .backend_start = 7 };
+	struct source_state sources[SOURCE_COUNT] = { 0 };
+	struct assessment assessment = {
+		.pages = &f->pages, .sources = sources, .n_sources = SOURCE_COUNT
+	};
+	struct shutdown_connection *connection = shutdown_add_connection(&f->record);
+	connection->backend = 99;
+	connection->backend_start = 7;
+	CLEANUP(cleanup_free) char *by_name = mem_printf("/tmp/x/%d-3.page", (int)getpid());
+	const struct {
+		const char *path;
+		enum pool_page_status status;
+		bool visible;
+		const char *host;
+		const struct pool_slot *slot;
+		size_t unread;
+		bool own;
+	} cases[] = {
+		{ "/tmp/x/1-1.page", POOL_PAGE_LIVE, true, NULL, NULL, 0, false },
+		{ "/tmp/x/1-1.page", POOL_PAGE_DEAD, true, NULL, NULL, 0, false },
+		{ "/tmp/x/1-1.page", POOL_PAGE_LIVE, false, "db2", &slot, 0, false },
+		{ "/tmp/x/1-1.page", POOL_PAGE_LIVE, false, NULL, NULL, 1, false },
+		{ "/tmp/x/1-1.page", POOL_PAGE_LIVE, false, NULL, &slot, 1, true },
+		{ "/tmp/x/1-1.page", POOL_PAGE_TOO_NEW, false, NULL, NULL, 1, false },
+		{ by_name, POOL_PAGE_TOO_NEW, false, NULL, NULL, 1, true },
+		{ by_name, POOL_PAGE_LIVE, false, NULL, NULL, 1, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool own;
+		f->item = (struct pool_page){ .path = cases[i].path,
+			.status = cases[i].status,
+			.owner_visible = cases[i].visible,
+			.host = cases[i].host,
+			.slots = (struct pool_slot *)cases[i].slot,
+			.n_slots = cases[i].slot ? 1 : 0 };
+		record_pages(&f->record, &assessment);
+		assert_int_equal(shutdown_count_unread(&f->record, &own), cases[i].unread);
+		assert_int_equal(own, cases[i].own);
+	}
+	/* after the signal nothing is forgotten, but what is read then was read */
+	bool own;
+	f->record.signalled_at = 1;
+	f->pages.count = 0;
+	sources[SOURCE_PAGES].error = "too many";
+	record_pages(&f->record, &assessment);
+	assert_int_equal(shutdown_count_unread(&f->record, &own), 1);
+	f->pages.count = 1;
+	f->item.owner_visible = true;
+	sources[SOURCE_PAGES].error = NULL;
+	record_pages(&f->record, &assessment);
+	assert_int_equal(shutdown_count_unread(&f->record, &own), 0);
+	assert_string_equal(f->record.pages_error, "too many");
 }
 
 int main(void)
@@ -260,6 +325,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hooks_end_between_the_phases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_outbox_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_namesake_is_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			pages_that_are_not_read_are_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_page_of_a_running_pool_proves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -187,6 +187,7 @@ static void print_shutdowns(FILE *file)
 		.exit_status = 130,
 		.outbox_waiting = 12,
 		.drained = 41999,
+		.not_read = "1 stats page was not read",
 		.rolled_back_write = true,
 		.timeline = events,
 		.n_events = COUNT(events),

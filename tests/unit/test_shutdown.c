@@ -127,6 +127,8 @@ static void read_connection_word(
 		connection->site = arena_strdup(scene->record.arena, value);
 	else if (strcmp(word, "rolled-back") == 0)
 		connection->outcome = OUTCOME_ROLLED_BACK;
+	else if (strcmp(word, "pool-unseen") == 0)
+		connection->pool_unseen = true;
 	else if (strcmp(word, "pooled") == 0)
 		connection->link = LINK_POOLED;
 	else if (strcmp(word, "lent") == 0)
@@ -264,6 +266,12 @@ static void read_line(struct scene *scene, char *line)
 		*shutdown_add_foreign(&scene->record) = (struct foreign_session){
 			.came = true, .doubtful = true, .lost_client = true
 		};
+	else if (strcmp(word, "unread") == 0)
+		*shutdown_add_unread(&scene->record) =
+			(struct unread_page){ .own = rest && strcmp(rest, "own") == 0,
+				.read = rest && strcmp(rest, "read") == 0 };
+	else if (strcmp(word, "pages-error") == 0)
+		snprintf(scene->record.pages_error, sizeof(scene->record.pages_error), "%s", rest);
 	else if (strcmp(word, "lent-unknown") == 0)
 		scene->record.lent_unknown = true;
 	else if (strcmp(word, "collecting") == 0)

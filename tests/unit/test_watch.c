@@ -457,6 +457,21 @@ static void a_session_counts_once_its_client_has_logged_in(void **state)
 	assert_int_equal(watch_count(watched->watch), SOCKETS);
 }
 
+/* After the signal a pool may have removed its page. */
+static void a_pool_lacks_its_page_before_the_signal(void **state)
+{
+	struct watched *watched = *state;
+	const struct shutdown_record *record = watch_record(watched->watch);
+	watched_sample(watched);
+	watched->assessment->connections[0].pool_unseen = true;
+	watched_assess(watched);
+	watch_signalled(watched->watch);
+	watched->assessment->connections[1].pool_unseen = true;
+	watched_assess(watched);
+	assert_true(record->connections[0].pool_unseen);
+	assert_false(record->connections[1].pool_unseen);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -475,6 +490,7 @@ int main(void)
 		TEST(a_socket_that_shows_late_is_that_of_its_session),
 		TEST(a_slow_answer_makes_no_session_younger),
 		TEST(a_child_is_seen_to_hold_what_its_parent_held),
+		TEST(a_pool_lacks_its_page_before_the_signal),
 		TEST(only_backends_of_this_pid_namespace_are_held),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
