@@ -127,7 +127,22 @@ static int play_left_sessions(void)
 	_exit(0);
 }
 
-/* The same, but it was running before the signal came. */
+/* Opens a connection at its very end, and leaves a statement in it: the server does not notice. */
+static int play_abandoned(void)
+{
+	conns[0] = open_one();
+	PQsendQuery(conns[0], "SELECT pg_sleep(600)");
+	PQflush(conns[0]);
+	_exit(0);
+}
+
+static int play_late(void)
+{
+	play_closed();
+	return play_abandoned();
+}
+
+/* The same as left-sessions, but it was running before the signal came. */
 static int play_left_busy(void)
 {
 	catch_it();
@@ -364,6 +379,8 @@ static const struct {
 	{ "closed-raise", play_closed_raise },
 	{ "left-sessions", play_left_sessions },
 	{ "left-busy", play_left_busy },
+	{ "abandoned", play_abandoned },
+	{ "late", play_late },
 	{ "child", play_child },
 	{ "child-idle", play_child_idle },
 	{ "never-exited", play_never_exited },

@@ -178,6 +178,48 @@ static void no_verdict_is_no_pass(void **state)
 	live_run_clear(&run);
 }
 
+/* A database of its own, so that the sessions of the other play do not count. */
+static char *make_place(const char *database)
+{
+	CLEANUP(cleanup_free) char *create = mem_printf("CREATE DATABASE %s", database);
+	CLEANUP(cleanup_free) char *more = mem_printf("dbname=%s", database);
+	live_sql(server, create);
+	return live_conninfo(server, LIVE_TCP4, more);
+}
+
+/* A program that opens a session at its very end and leaves a statement in it. If no sample sees
+ * its socket, the session looks as that of somebody else who has gone: the second play makes that
+ * certain. The session is opened by a process that dbtop does not follow, while the command still
+ * runs. */
+static void a_session_opened_at_the_end_never_passes(void **state)
+{
+	(void)state;
+	static const char opener[] = "until test -e $2/go; do sleep 0.02; done; \"$0\" \"$1\" "
+				     "abandoned && touch $2/opened";
+	static const char command[] = "trap : INT; \"$0\" \"$1\" closed; touch $2/go\n"
+				      "until test -e $2/opened; do sleep 0.02; done";
+	CLEANUP(cleanup_free) char *own = make_place("own"), *other = make_place("other");
+	const char *late[] = { live_dbtop_path(), "--shutdown-test", "--json", "--ready", "2",
+		"--timeout", "2", own, "--", DYING_PATH, own, "late", NULL };
+	const char *open[] = { "sh", "-c", opener, DYING_PATH, other, live_folder(), NULL };
+	struct live_program *program = live_start(&(struct live_program_options){ .argv = late });
+	(void)live_start(&(struct live_program_options){ .argv = open });
+	struct live_run run = live_dbtop("--shutdown-test", "--json", "--ready", "2", "--timeout",
+		"60", other, "--", "sh", "-c", command, DYING_PATH, other, live_folder(), NULL);
+	if (run.status != 3 || !strstr(run.out, "and lost its client"))
+		fail_msg("the other's: status %d: %s%s", run.status, run.out, run.err);
+	int status = live_finish(program, 60000);
+	json_t *result = live_last_json(program, NULL);
+	if (!result || (status != 1 && status != 3) ||
+		json_integer_value(live_member(result, "connections_before")) != 2)
+		fail_msg("its own: status %d: %s%s", status, live_out(program), live_err(program));
+	json_decref(result);
+	live_run_clear(&run);
+	live_sql(server,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+		"WHERE datname IN ('own', 'other')");
+}
+
 static void hidden_sessions_give_no_verdict(void **state)
 {
 	(void)state;
@@ -279,6 +321,7 @@ int main(void)
 		LIVE_TEST(the_phases_of_a_pool_are_reported),
 		LIVE_TEST(an_interrupted_test_leaves_nothing),
 		LIVE_TEST(no_verdict_is_no_pass),
+		LIVE_TEST(a_session_opened_at_the_end_never_passes),
 		LIVE_TEST(hidden_sessions_give_no_verdict),
 		LIVE_TEST(the_signal_is_the_one_that_was_asked_for),
 		LIVE_TEST(junit_is_well_formed),
