@@ -180,6 +180,7 @@ void pool_place_judge(const struct assessment *assessment, const struct assessme
 		: SAME_UNSURE;
 	pool->elsewhere = !pool->here && !left &&
 		(same == SAME_NO || (same == SAME_UNSURE && has_sessions && newer));
+	pool->unsure = same == SAME_UNSURE && !pool->here && !pool->elsewhere;
 	pool->spent = page->status == POOL_PAGE_DEAD && !pool->elsewhere && newer && !left &&
 		!is_named_after(assessment, page);
 }

@@ -13,8 +13,8 @@
 
 struct map;
 
-/* Sets here, elsewhere and spent of a pool with a page, after its slots were joined. by_pid:
- * backend pid → index into the assessment's connections. `previous` may be NULL. */
+/* Sets here, elsewhere, unsure and spent of a pool with a page, after its slots were joined.
+ * by_pid: backend pid → index into the assessment's connections. `previous` may be NULL. */
 void pool_place_judge(const struct assessment *assessment, const struct assessment *previous,
 	const struct map *by_pid, struct pool *pool);
 

@@ -196,6 +196,7 @@ struct pool {
 	/* Only for a page: */
 	bool here;      /* one of its sessions was seen on this server, now or before */
 	bool elsewhere; /* it is of another server, as far as dbtop can tell */
+	bool unsure;    /* neither: it names a server that may be this one or another */
 	bool spent; /* its process is dead, and rows that are younger than its end show none of its
 		       sessions */
 };

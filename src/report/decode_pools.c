@@ -106,6 +106,7 @@ static bool set_page(
 		? process_of(assessment, pool->page->pid, pool->page->start_ticks, pool->page->host)
 		: NO_PROCESS;
 	pool->elsewhere = row->elsewhere;
+	pool->unsure = row->unsure;
 	pool->spent = row->spent;
 	return !pool->page->error;
 }

@@ -139,7 +139,7 @@ void metrics_counters_update(struct metrics_counters *counters, const struct ass
 	counters->scans++;
 	for (size_t i = 0; i < assessment->n_pools; i++) {
 		const struct pool *pool = &assessment->pools[i];
-		if (pool->page && !pool->elsewhere)
+		if (pool->page && !pool->elsewhere && !pool->unsure)
 			count_page(counters, pool->page);
 	}
 }

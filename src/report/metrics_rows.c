@@ -162,7 +162,7 @@ static void sum_pools(struct arena *arena, const struct assessment *assessment,
 		if (pool->bouncer)
 			add_bouncer(rows, or_empty(pool->name), pool->bouncer);
 		/* a dead process holds nothing, and nobody waits in it */
-		else if (pool->page->status == POOL_PAGE_LIVE && !pool->elsewhere)
+		else if (pool->page->status == POOL_PAGE_LIVE && !pool->elsewhere && !pool->unsure)
 			add_page(find_pool(rows, metrics_counters_name(counters, pool->page->name)),
 				pool->page);
 	}

@@ -223,6 +223,7 @@ static const struct json_field page_fields[] = {
 	{ "host", FIELD_NAME, AT(pool_row, page.host) },
 	{ "process_unseen", FIELD_FLAG, AT(pool_row, process_unseen) },
 	{ "start_ticks", FIELD_TICKS, AT(pool_row, page.start_ticks) },
+	{ "server_unsure", FIELD_FLAG, AT(pool_row, unsure) },
 };
 const struct json_table page_table = TABLE(page_fields);
 

@@ -112,7 +112,7 @@ struct pool_row {
 	struct pool_page page;
 	struct json_array hooks; /* struct page_hook_row */
 	struct outbox_row outbox;
-	bool elsewhere, spent, process_unseen;
+	bool elsewhere, unsure, spent, process_unseen;
 	struct bouncer_pool bouncer;
 };
 

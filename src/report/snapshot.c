@@ -192,6 +192,7 @@ static void write_page(
 		.page = is_known ? *page : unreadable,
 		.hooks = hook_rows(is_known ? page : &unreadable, hooks),
 		.elsewhere = pool && pool->elsewhere,
+		.unsure = pool && pool->unsure,
 		.spent = pool && pool->spent,
 		.process_unseen = pool_page_is_unseen(page),
 	};

@@ -36,12 +36,19 @@ static void put_outbox(struct printer *printer, const struct pool_page *page)
 	put_count(printer, (uint64_t)outbox->rejected, "rejected");
 }
 
-static void put_page(struct printer *printer, const struct pool_page *page)
+static void put_page(struct printer *printer, const struct pool *pool)
 {
+	const struct pool_page *page = pool->page;
 	char held[DURATION_TEXT_MAX];
+	if (pool->unsure) {
+		printer_text(printer, "leads to ");
+		printer_text(printer, page->server ? page->server : "an unnamed server");
+		printer_text(printer, ": ");
+	}
 	if (page->status == POOL_PAGE_DEAD) {
-		printer_format(
-			printer, "process %d ended without giving back its connections", page->pid);
+		printer_format(printer, "process %d %s", page->pid,
+			pool->connections ? "ended without giving back its connections"
+					  : "has ended");
 		put_outbox(printer, page);
 		return;
 	}
@@ -90,7 +97,7 @@ static void put_pool(struct printer *printer, const struct pool *pool)
 	printer_text(printer, " ");
 	printer_move(printer, start + NAME_WIDTH);
 	if (pool->page)
-		put_page(printer, pool->page);
+		put_page(printer, pool);
 	else
 		put_bouncer(printer, pool->bouncer);
 	printer_end_line(printer);

@@ -159,6 +159,9 @@ static void add_outbox(const struct pool_page *page, struct parts *parts)
 static void page_parts(const struct pool *pool, struct parts *parts)
 {
 	const struct pool_page *page = pool->page;
+	if (pool->unsure)
+		add(parts, 0, STYLE_CAUTION, "leads to %.100s",
+			page->server ? page->server : "an unnamed server");
 	if (page->status == POOL_PAGE_DEAD && !pool->connections) {
 		add(parts, 0, STYLE_DIM, "its process has ended");
 		add_outbox(page, parts);

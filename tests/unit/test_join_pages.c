@@ -306,7 +306,7 @@ static void holds_reserves_and_dead_owners_are_judged(void **state)
 	check_verdict(&scene, STATUS_LEAKED, REASON_IDLE_TOO_LONG, PROTECTION_NONE);
 }
 
-enum place { SHOWN, ELSEWHERE, SPENT };
+enum place { SHOWN, UNSURE, ELSEWHERE, SPENT };
 
 static void check_place(const struct scene *scene, const char *server, enum place place)
 {
@@ -314,10 +314,13 @@ static void check_place(const struct scene *scene, const char *server, enum plac
 	copy.page_server = server;
 	struct assessment *assessment = look(&copy, NULL);
 	const struct pool *pool = &assessment->pools[0];
-	enum place found = pool->elsewhere ? ELSEWHERE : pool->spent ? SPENT : SHOWN;
-	if (found != place || (pool->elsewhere && pool->spent))
+	enum place found = pool->elsewhere ? ELSEWHERE
+		: pool->spent              ? SPENT
+		: pool->unsure             ? UNSURE
+					   : SHOWN;
+	if (found != place || (pool->elsewhere && (pool->spent || pool->unsure)))
 		fail_msg("%s: %d instead of %d", server, found, place);
-	assert_int_equal(pool_is_shown(pool), place == SHOWN);
+	assert_int_equal(pool_is_shown(pool), place == SHOWN || place == UNSURE);
 	assessment_free(assessment);
 }
 
@@ -341,11 +344,11 @@ static void a_page_belongs_where_its_sessions_are(void **state)
 	/* The name may be this machine's, but its session is not here. */
 	check_place(&scene, "db.example.com:5432/app", ELSEWHERE);
 	scene.slot.backend_pid = 0;
-	check_place(&scene, "db.example.com:5432/app", SHOWN);
+	check_place(&scene, "db.example.com:5432/app", UNSURE);
 	/* A form that is not parsed. */
-	check_place(&scene, "a,b:5432,5433/app", SHOWN);
-	check_place(&scene, "nonsense", SHOWN);
-	check_place(&scene, "127.0.0.1:99999/app", SHOWN);
+	check_place(&scene, "a,b:5432,5433/app", UNSURE);
+	check_place(&scene, "nonsense", UNSURE);
+	check_place(&scene, "127.0.0.1:99999/app", UNSURE);
 	/* Known ways to the server. */
 	check_place(&scene, "127.0.0.1:6432/app", ELSEWHERE);
 	scene.bouncer_port = 6432;
@@ -364,12 +367,13 @@ static void a_page_without_rows_goes_by_its_name(void **state)
 	scene.server = SERVER_FULL;
 	check_place(&scene, "127.0.0.1:5432/app", SHOWN);
 	check_place(&scene, "127.0.0.1:5433/app", ELSEWHERE);
-	check_place(&scene, "db.example.com:5432/app", SHOWN);
+	check_place(&scene, "db.example.com:5432/app", UNSURE);
 	scene.host = "db.example.com";
 	check_place(&scene, "db.example.com:5432/app", SHOWN);
-	check_place(&scene, "other.example.com:5432/app", SHOWN);
+	check_place(&scene, "other.example.com:5432/app", UNSURE);
 	scene.status = POOL_PAGE_DEAD;
 	check_place(&scene, "db.example.com:5432/app", SHOWN);
+	check_place(&scene, "other.example.com:5432/app", UNSURE);
 }
 
 static void a_dead_page_is_spent_when_nothing_is_left(void **state)
@@ -415,9 +419,10 @@ static void who_was_here_stays_here(void **state)
 	scene.page_server = "db.example.com:5432/app";
 	struct assessment *before = look(&scene, NULL);
 	assert_true(pool_is_shown(&before->pools[0]));
+	assert_false(before->pools[0].unsure);
 	scene.backend.pid = 0;
 	struct assessment *after = look(&scene, before);
-	assert_false(after->pools[0].elsewhere);
+	assert_false(after->pools[0].elsewhere || after->pools[0].unsure);
 	assert_true(after->pools[0].spent);
 	assessment_free(before);
 	assessment_free(after);

@@ -111,6 +111,10 @@ static void what_waits_in_the_outbox_is_shown(void **state)
 	/* Not connected, or not any more: what it left is not known. */
 	assessment->pools[0].connections = 0;
 	check(assessment, 160, 36, "its process has ended   outbox 12");
+	/* ... nor whether it is of this server. */
+	assessment->pools[0].unsure = true;
+	check(assessment, 160, 36, "leads to 127.0.0.1:5432/app   its process has ended");
+	check(assessment, 80, 24, "leads to 127.0.0.1:5432/app");
 	assessment_free(assessment);
 }
 

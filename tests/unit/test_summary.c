@@ -301,6 +301,19 @@ static void pools_and_starving_clients_are_reported(void **state)
 	find(outbox, "1 errors, outbox: 12 waiting (oldest 3m12s), 2 rejected, longest hold 7m12s");
 }
 
+/* Without rows of the server. */
+static void a_page_of_perhaps_another_server_says_where_it_leads(void **state)
+{
+	(void)state;
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	assessment->pages->items[0].status = POOL_PAGE_DEAD;
+	assessment->pools[0].unsure = true;
+	assessment->pools[0].connections = 0;
+	CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
+	find(text, "app 4312          leads to 127.0.0.1:5432/app: process 4312 has ended\n");
+	assessment_free(assessment);
+}
+
 /* Settings of the server that invite leaks, each with the statement that changes it. */
 static void settings_that_invite_leaks_are_named(void **state)
 {
@@ -366,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_eye_meets_things_in_their_order),
 		cmocka_unit_test(pools_and_starving_clients_are_reported),
+		cmocka_unit_test(a_page_of_perhaps_another_server_says_where_it_leads),
 		cmocka_unit_test(the_next_step_is_the_proxys_command),
 		cmocka_unit_test(long_commands_lose_their_folders),
 		cmocka_unit_test(lines_fit_into_80_columns),
