@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "model/assessment.h"
 #include "modes/options.h"
+#include "session/hosts.h"
 #include "session/params.h"
 #include "session/session.h"
 
@@ -34,11 +35,62 @@ static bool is_port_list(const char *text)
 	return true;
 }
 
-static char *check_port(const char *port)
+/* As libpq reads a number; an empty one is the default. */
+static bool is_number(const char *text)
 {
-	return !port || is_port_list(port)
+	char *end;
+	errno = 0;
+	(void)strtol(text, &end, 10);
+	return !*text || (end != text && !errno && !end[strspn(end, " \t\n")]);
+}
+
+/* What libpq would report only with the first attempt, as if the server had answered. */
+static const struct checked {
+	const char *keyword, *variable;
+	bool (*is_right)(const char *text);
+	const char *expected;
+} checks[] = {
+	{ "port", "PGPORT", is_port_list, "a number from 1 to 65535" },
+	{ "connect_timeout", "PGCONNECT_TIMEOUT", is_number, "a number of seconds" },
+};
+#define N_CHECKS (sizeof(checks) / sizeof(checks[0]))
+
+/* NULL if the value is right, or not known. `origin` is an option, a keyword or a variable. */
+static char *check_value(const struct checked *check, const char *origin, const char *value)
+{
+	return !value || check->is_right(value)
 		? NULL
-		: mem_printf("port: expected a number from 1 to 65535, found \"%s\"", port);
+		: mem_printf("%s: expected %s, found \"%s\"", origin, check->expected, value);
+}
+
+/* The values of the environment, and the lengths of the lists. A service may replace the variables;
+ * its file is read with each attempt. */
+static char *check_environment(const struct params *params)
+{
+	static const char *const lists[][2] = { { "host", "PGHOST" }, { "hostaddr", "PGHOSTADDR" },
+		{ "port", "PGPORT" } };
+	if (params_get(params, "service") || getenv("PGSERVICE"))
+		return NULL;
+	char *error = NULL;
+	for (size_t i = 0; !error && i < N_CHECKS; i++)
+		if (!params_get(params, checks[i].keyword))
+			error = check_value(
+				&checks[i], checks[i].variable, getenv(checks[i].variable));
+	struct params named = { 0 };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const char *value = params_get(params, lists[i][0]);
+		value = value ? value : getenv(lists[i][1]);
+		if (value)
+			params_set(&named, lists[i][0], value);
+	}
+	struct host *hosts = NULL;
+	size_t count = 0;
+	if (!error && hosts_cut(&named, &hosts, &count) < 0)
+		error = mem_strdup("host, hostaddr and port are lists of different lengths: give "
+				   "one port, or one for each host");
+	hosts_free(hosts, count);
+	params_clear(&named);
+	return error;
 }
 
 int connect_read(const char *conninfo, struct params *params, char **ret_error)
@@ -54,8 +106,9 @@ int connect_read(const char *conninfo, struct params *params, char **ret_error)
 	}
 	char *wrong = NULL;
 	for (const PQconninfoOption *option = parsed; option->keyword; option++)
-		if (strcmp(option->keyword, "port") == 0)
-			wrong = check_port(option->val);
+		for (size_t i = 0; !wrong && i < N_CHECKS; i++)
+			if (strcmp(option->keyword, checks[i].keyword) == 0)
+				wrong = check_value(&checks[i], option->keyword, option->val);
 	for (const PQconninfoOption *option = parsed; !wrong && option->keyword; option++)
 		if (option->val)
 			params_set(params, option->keyword, option->val);
@@ -141,10 +194,8 @@ int connect_params(const struct options *options, const struct config *config, c
 {
 	struct params params = { 0 };
 	const struct config_database *configured = connect_configured(config, server);
-	CLEANUP(cleanup_free) char *error = check_port(options->port);
+	CLEANUP(cleanup_free) char *error = check_value(&checks[0], "-p", options->port);
 	int r = error ? -EINVAL : 0;
-	if (error)
-		fprintf(stderr, "dbtop: %s\n", error);
 	if (r == 0 && configured)
 		r = connect_conninfo(configured->conninfo, &params);
 	take_option(&params, "host", options->host);
@@ -154,6 +205,10 @@ int connect_params(const struct options *options, const struct config *config, c
 		r = take_database(&params, server);
 	if (r == 0 && options->database)
 		r = take_database(&params, options->database);
+	if (r == 0 && (error = check_environment(&params)))
+		r = -EINVAL;
+	if (error)
+		fprintf(stderr, "dbtop: %s\n", error);
 	if (r < 0)
 		params_clear(&params);
 	else

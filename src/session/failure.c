@@ -45,6 +45,8 @@ static const struct {
 		"the server has room, but not in this database: connect to another one (-d)" },
 };
 
+#define WRONG_SETTING "mend it in the connection string, the service file or libpq's PG… variable"
+
 /* Phrases for messages without a known SQLSTATE: they come from libpq or the C library because no
  * server was reached, or from PgBouncer. */
 static const struct {
@@ -56,6 +58,15 @@ static const struct {
 	{ "could not look up", SERVER_REFUSED, "check the host's name: -h, or PGHOST" },
 	{ "definition of service", SERVER_REFUSED,
 		"check service (or PGSERVICE), and ~/.pg_service.conf" },
+	{ "service file", SERVER_REFUSED,
+		"mend the service file: ~/.pg_service.conf, or the file named by PGSERVICEFILE" },
+	{ "invalid integer value", SERVER_REFUSED, WRONG_SETTING },
+	{ "invalid port number", SERVER_REFUSED, WRONG_SETTING },
+	{ " value: \"", SERVER_REFUSED, WRONG_SETTING }, /* invalid sslmode value: "x" */
+	{ "could not match", SERVER_REFUSED,
+		"host, hostaddr and port are lists: give one port, or one for each host" },
+	{ "could not parse network address", SERVER_REFUSED,
+		"hostaddr (or PGHOSTADDR) takes addresses; a name is given by -h" },
 	{ "Connection refused", SERVER_REFUSED, "is the server running there? try -h and -p" },
 	{ "No such file or directory", SERVER_REFUSED,
 		"no server listens on that socket: try -h and -p, or start PostgreSQL" },

@@ -99,25 +99,27 @@ static void a_port_is_a_number(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *port;
+		const char *port, *host;
 		bool is_right;
 	} cases[] = {
-		{ "5432", true },
-		{ " 6432 ", true },
-		{ "5432,5433", true },
-		{ "5432,,5433", true },
-		{ "", true },
-		{ "abc", false },
-		{ "99999", false },
-		{ "0", false },
-		{ "-1", false },
-		{ "5432,x", false },
-		{ "54 32", false },
+		{ "5432", "a", true },
+		{ " 6432 ", "a", true },
+		{ "5432,5433", "a,b", true },
+		{ "5432,,5433", "a,b,c", true },
+		{ "5432,,5433", "a,b", false },
+		{ "", "a", true },
+		{ "abc", "a", false },
+		{ "99999", "a", false },
+		{ "0", "a", false },
+		{ "-1", "a", false },
+		{ "5432,x", "a,b", false },
+		{ "54 32", "a", false },
 	};
 	struct config *config = config_defaults();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		CLEANUP(cleanup_free) char *string = mem_printf("host=a port='%s'", cases[i].port);
-		const struct options options[] = { { .port = cases[i].port },
+		CLEANUP(cleanup_free)
+		char *string = mem_printf("host=%s port='%s'", cases[i].host, cases[i].port);
+		const struct options options[] = { { .port = cases[i].port, .host = cases[i].host },
 			{ .database = string }, { .servers = { { string }, 1 } } };
 		for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
 			struct params params = { 0 };
@@ -130,14 +132,63 @@ static void a_port_is_a_number(void **state)
 	config_free(config);
 }
 
+/* psql would fail with these, too, before it has asked any server. */
+static void variables_are_checked_unless_something_replaces_them(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *variable, *value, *string;
+		bool is_right;
+	} cases[] = {
+		{ "PGPORT", "abc", "", false },
+		{ "PGPORT", "0", "host=a", false },
+		{ "PGPORT", "5432", "", true },
+		{ "PGPORT", "", "", true },
+		{ "PGPORT", "abc", "port=5432", true },
+		{ "PGPORT", "abc", "service=shop", true },
+		{ "PGPORT", "1,2", "host=a,b", true },
+		{ "PGPORT", "1,2", "host=a,b,c", false },
+		{ "PGPORT", "1", "host=a,b,c", true },
+		{ "PGHOST", "a,b", "port=1,2,3", false },
+		{ "PGHOSTADDR", "127.0.0.1,127.0.0.2", "host=a", false },
+		{ "PGHOSTADDR", "127.0.0.1,127.0.0.2", "host=a,b", true },
+		{ "PGCONNECT_TIMEOUT", "abc", "", false },
+		{ "PGCONNECT_TIMEOUT", "5s", "", false },
+		{ "PGCONNECT_TIMEOUT", " 5 ", "", true },
+		{ "PGCONNECT_TIMEOUT", "", "", true },
+		{ "PGCONNECT_TIMEOUT", "abc", "connect_timeout=5", true },
+		{ "PGCONNECT_TIMEOUT", "5", "connect_timeout=abc", false },
+		{ "PGSERVICE", "shop", "connect_timeout=abc", false },
+		{ "PGSERVICE", "shop", "port=abc", false },
+	};
+	struct config *config = config_defaults();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct options options = { .servers = { { cases[i].string }, 1 } };
+		struct params params = { 0 };
+		setenv(cases[i].variable, cases[i].value, 1);
+		int r = connect_params(&options, config, cases[i].string, &params);
+		unsetenv(cases[i].variable);
+		if (r != (cases[i].is_right ? 0 : -EINVAL))
+			fail_msg("%s=%s and \"%s\": %d", cases[i].variable, cases[i].value,
+				cases[i].string, r);
+		params_clear(&params);
+	}
+	config_free(config);
+}
+
 int main(void)
 {
+	static const char *const variables[] = { "PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE",
+		"PGCONNECT_TIMEOUT" };
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		unsetenv(variables[i]);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_empty_is_not_set),
 		cmocka_unit_test(a_connection_string_is_taken_as_it_is),
 		cmocka_unit_test(a_connection_string_overrides_options),
 		cmocka_unit_test(options_override_the_configuration),
 		cmocka_unit_test(a_port_is_a_number),
+		cmocka_unit_test(variables_are_checked_unless_something_replaces_them),
 	};
 	return cmocka_run_group_tests_name("connect", tests, NULL, NULL);
 }

@@ -98,6 +98,13 @@ static void each_failure_of_the_way_has_a_hint(void **state)
 	static const char *const messages[] = {
 		"could not look up \"x\": Name or service not known",
 		"definition of service \"x\" not found",
+		"service file \"/x\" not found",
+		"syntax error in service file \"/x\", line 4",
+		"invalid integer value \"x\" for connection option \"connect_timeout\"",
+		"invalid port number: \"0\"",
+		"invalid sslmode value: \"x\"",
+		"could not match 2 port numbers to 3 hosts",
+		"could not parse network address \"x\": Name or service not known",
 		"the server did not answer in 10 s",
 		"connection to server at \"h\" (10.1.2.3), port 1 failed: No route to host",
 		"connection to server at \"::1\", port 1 failed: Network is unreachable",
