@@ -11,6 +11,7 @@
 #include "config/field.h"
 #include "config/file.h"
 #include "config/nearest.h"
+#include "config/theme.h"
 
 /* "leaks" is the section of "leaks.idle". */
 static bool is_section(const struct config_key *key, const char *name)
@@ -254,12 +255,32 @@ static bool is_known(const char *name, const char *const *known, size_t count)
 	return false;
 }
 
+/* The file's node of a key outside sections; NULL if the file does not have it. */
+static const struct node *file_node(const struct config *config, const char *key)
+{
+	const struct node *node = config->root ? config->root->first : NULL;
+	while (node && strcmp(node->key, key) != 0)
+		node = node->next;
+	return node;
+}
+
+int config_find_theme(const struct config *config, const char *const *folders,
+	struct theme *ret_theme, struct config_error *ret_error)
+{
+	int r = theme_find(config->theme, folders, ret_theme, ret_error);
+	const struct node *node = file_node(config, "theme");
+	/* an option replaces the text of the file */
+	if (r != -ENOENT || !node || node->text != config->theme)
+		return r;
+	struct config_error found = *ret_error;
+	error_set(ret_error, node->file, node->line, NULL, "%s", found.text);
+	return r;
+}
+
 /* The node of the i-th column; NULL if it is not from a file. */
 static const struct node *column_node(const struct config *config, size_t index)
 {
-	const struct node *node = config->root ? config->root->first : NULL;
-	while (node && strcmp(node->key, "columns") != 0)
-		node = node->next;
+	const struct node *node = file_node(config, "columns");
 	node = node ? node->first : NULL;
 	while (node && index--)
 		node = node->next;

@@ -10,6 +10,7 @@
 #include "config/error.h"
 
 struct arena;
+struct theme;
 
 /* The defaults. Never returns NULL; the caller frees the result. */
 struct config *config_defaults(void) __attribute__((returns_nonnull, warn_unused_result));
@@ -36,6 +37,12 @@ int config_set(struct config *config, const char *key, const char *value, const 
  * the view. Returns 0, or -EINVAL with *ret_error naming file, line and the nearest known name. */
 int config_check_columns(const struct config *config, const char *const *known, size_t count,
 	struct config_error *ret_error) __attribute__((warn_unused_result));
+
+/* theme_find() for the theme of the settings; an error about a name that the file gives has its
+ * line. */
+int config_find_theme(const struct config *config, const char *const *folders,
+	struct theme *ret_theme, struct config_error *ret_error)
+	__attribute__((warn_unused_result));
 
 /* The folders that contain dbtop's files. */
 struct config_places {

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "config/builtin.h"
+#include "config/nearest.h"
 #include "config/theme.h"
 
 const char *const *theme_folders(struct arena *arena, const char *user)
@@ -29,9 +30,17 @@ static const char *join(struct arena *arena, const char *const *items)
 static int not_found(const char *name, const char *const *folders, struct config_error *ret_error)
 {
 	struct arena *arena = arena_new();
-	error_set(ret_error, NULL, 0, "theme", "no %s.yaml in %s; there are %s",
+	const char *const *names = theme_names(arena, folders);
+	size_t count = 0;
+	while (names[count])
+		count++;
+	const char *nearest = nearest_name(name, names, count);
+	error_set(ret_error, NULL, 0, "theme", "no %s.yaml in %s; %s%s%s",
 		text_clean(arena, name, strlen(name), TEXT_LINE), join(arena, folders),
-		join(arena, theme_names(arena, folders)));
+		nearest ? "did you mean " : "there are ",
+		nearest ? text_clean(arena, nearest, strlen(nearest), TEXT_LINE)
+			: join(arena, names),
+		nearest ? "?" : "");
 	arena_free(arena);
 	return -ENOENT;
 }

@@ -23,7 +23,7 @@ static int load(const struct app *app, struct theme *ret_theme)
 {
 	struct arena *arena = arena_new();
 	struct config_error error;
-	int r = theme_find(app->config->theme, folders(arena), ret_theme, &error);
+	int r = config_find_theme(app->config, folders(arena), ret_theme, &error);
 	if (r < 0)
 		fprintf(stderr, "dbtop: %s\n", error.text);
 	arena_free(arena);

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "config/config.h"
 #include "config/theme.h"
 
 static struct theme parsed(const char *text)
@@ -508,12 +509,26 @@ static void themes_are_found_in_order(void **state)
 	const char *const empty[] = { "/nonexistent", NULL };
 	struct theme theme = { 0 };
 	struct config_error error = { 0 };
-	assert_int_equal(theme_find("night", folders, &theme, &error), -ENOENT);
+	assert_int_equal(theme_find("dusk", folders, &theme, &error), -ENOENT);
 	assert_string_equal(error.text,
 		arena_printf(arena,
-			"theme: no night.yaml in /nonexistent, %s, themes; there are default, "
+			"theme: no dusk.yaml in /nonexistent, %s, themes; there are default, "
 			"light, solarized, high-contrast, colour-blind-safe, mono",
 			folder));
+	assert_int_equal(theme_find("ligth", empty, &theme, &error), -ENOENT);
+	assert_string_equal(
+		error.text, "theme: no ligth.yaml in /nonexistent; did you mean light?");
+	/* A name of the file has its line; one of an option replaces it. */
+	static const char file[] = "interval: 2\ntheme: ligth\n";
+	struct config *config;
+	assert_int_equal(config_parse("f.yaml", file, strlen(file), &config, &error), 0);
+	assert_int_equal(config_find_theme(config, empty, &theme, &error), -ENOENT);
+	assert_string_equal(
+		error.text, "f.yaml:2: theme: no ligth.yaml in /nonexistent; did you mean light?");
+	assert_int_equal(config_set(config, "theme", "drak", "--theme", &error), 0);
+	assert_int_equal(config_find_theme(config, empty, &theme, &error), -ENOENT);
+	assert_memory_equal(error.text, "theme: no drak.yaml", 19);
+	config_free(config);
 	put(night, "styles: {title: {fg: 99}}\n");
 	assert_int_equal(theme_find("night", folders, &theme, &error), 0);
 	assert_string_equal(theme.name, "night");
