@@ -30,9 +30,8 @@ static bool section_exists(const char *name)
 	return false;
 }
 
-/* If the key exists in another section, its full name: "leaks.idle" for "idle". NULL if there is
- * none, or more than one. */
-static const char *misplaced(const char *name)
+/* If the key exists in other sections, their full names: "leaks.idle" for "idle". NULL if not. */
+static const char *misplaced(struct arena *arena, const char *name)
 {
 	size_t count;
 	const struct config_key *keys = config_keys(&count);
@@ -42,11 +41,22 @@ static const char *misplaced(const char *name)
 		const char *dot = strrchr(keys[i].name, '.');
 		if (strcmp(dot ? dot + 1 : keys[i].name, last) != 0)
 			continue;
-		if (found)
-			return NULL;
-		found = keys[i].name;
+		found = found ? arena_printf(arena, "%s or %s", found, keys[i].name) : keys[i].name;
 	}
 	return found;
+}
+
+/* The keys of the section that the unknown key is in: "a, b, c"; NULL outside sections. */
+static const char *neighbours(struct arena *arena, const char *name)
+{
+	size_t count, section = strcspn(name, ".");
+	const struct config_key *keys = config_keys(&count);
+	const char *list = NULL;
+	for (size_t i = 0; name[section] && i < count; i++)
+		if (strncmp(keys[i].name, name, section + 1) == 0)
+			list = arena_printf(arena, "%s%s%s", list ? list : "", list ? ", " : "",
+				keys[i].name + section + 1);
+	return list;
 }
 
 static const char *nearest_key(struct arena *arena, const char *name)
@@ -62,15 +72,18 @@ static const char *nearest_key(struct arena *arena, const char *name)
 				arena_strndup(arena, keys[i].name, (size_t)(dot - keys[i].name));
 	}
 	const char *nearest = nearest_name(name, names, known);
-	return nearest ? nearest : misplaced(name);
+	return nearest ? nearest : misplaced(arena, name);
 }
 
 static int unknown_key(struct arena *arena, const struct node *node, struct config_error *ret_error)
 {
-	const char *nearest = nearest_key(arena, document_key(arena, node));
-	if (!nearest)
-		return document_error(node, ret_error, "unknown key");
-	return document_error(node, ret_error, "unknown key; did you mean %s?", nearest);
+	const char *name = document_key(arena, node), *nearest = nearest_key(arena, name);
+	if (nearest)
+		return document_error(node, ret_error, "unknown key; did you mean %s?", nearest);
+	const char *list = neighbours(arena, name);
+	if (list)
+		return document_error(node, ret_error, "unknown key; there are %s", list);
+	return document_error(node, ret_error, "unknown key; man dbtop-config has them all");
 }
 
 static int read_entries(

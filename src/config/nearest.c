@@ -6,6 +6,9 @@
 
 #define LONGEST 64
 
+/* Fewer characters begin too many names. */
+#define PREFIX_LEAST 3
+
 static size_t min3(size_t a, size_t b, size_t c)
 {
 	size_t least = a < b ? a : b;
@@ -33,10 +36,19 @@ size_t nearest_distance(const char *a, const char *b)
 	return cost[a_len][b_len];
 }
 
+/* The first name that the typed one is the beginning of. */
+static const char *find_longer(const char *typed, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(typed, names[i], strlen(typed)) == 0)
+			return names[i];
+	return NULL;
+}
+
 const char *nearest_name(const char *typed, const char *const *names, size_t count)
 {
 	const char *dot = strrchr(typed, '.');
-	size_t allowed = strlen(dot ? dot + 1 : typed) / 3;
+	size_t length = strlen(dot ? dot + 1 : typed), allowed = length / 3;
 	size_t least = (allowed ? allowed : 1) + 1;
 	const char *nearest = NULL;
 	for (size_t i = 0; i < count; i++) {
@@ -46,5 +58,5 @@ const char *nearest_name(const char *typed, const char *const *names, size_t cou
 		least = distance;
 		nearest = names[i];
 	}
-	return nearest;
+	return nearest || length < PREFIX_LEAST ? nearest : find_longer(typed, names, count);
 }

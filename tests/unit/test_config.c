@@ -226,8 +226,16 @@ static void names_and_types_of_keys_are_checked(void **state)
 		{ "idle: 5\n", "f.yaml:1: idle: unknown key; did you mean leaks.idle?" },
 		{ "proxy: {grace: 5}\n",
 			"f.yaml:1: proxy.grace: unknown key; did you mean emergency.grace?" },
-		{ "applications: []\n", "f.yaml:1: applications: unknown key" },
-		{ "zebra: 5\n", "f.yaml:1: zebra: unknown key" },
+		{ "applications: []\n",
+			"f.yaml:1: applications: unknown key; did you mean protect.applications or "
+			"emergency.applications?" },
+		{ "protect:\n  app: []\n",
+			"f.yaml:2: protect.app: unknown key; did you mean protect.applications?" },
+		{ "inter: 5\n", "f.yaml:1: inter: unknown key; did you mean interval?" },
+		{ "protect: {zebra: []}\n",
+			"f.yaml:1: protect.zebra: unknown key; there are applications, users, "
+			"processes" },
+		{ "zebra: 5\n", "f.yaml:1: zebra: unknown key; man dbtop-config has them all" },
 		{ "leaks.idle: 5\n",
 			"f.yaml:1: leaks.idle: a key must not contain a dot: write a section's "
 			"keys indented "
@@ -406,6 +414,10 @@ static void nearest_is_near(void **state)
 	assert_string_equal(nearest_name("hled", names, 4), "held");
 	assert_string_equal(nearest_name("leaks.hold", names, 4), "leaks.held");
 	assert_null(nearest_name("leaks.cold", names, 4));
+	assert_string_equal(nearest_name("inter", names, 4), "interval");
+	assert_string_equal(nearest_name("leaks.hel", names, 4), "leaks.held");
+	assert_null(nearest_name("in", names, 4));
+	assert_null(nearest_name("leaks.", names, 4));
 	assert_null(nearest_name("x", names, 4));
 	assert_null(nearest_name("", names, 4));
 	CLEANUP(cleanup_free) char *giant = repeated("interval", 1000);
