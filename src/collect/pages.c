@@ -31,7 +31,8 @@ struct pages {
 	struct pages_options options;
 	char *folder; /* NULL: libdbpool's default folders */
 	const struct pool_pages *latest;
-	int error;          /* negative errno of the last scan's folder */
+	int error; /* negative errno of the last scan's folder */
+	char *error_text;
 	char left_out[120]; /* a text about pages that the scan did not read; "" */
 	struct worker *worker;
 	struct private_pages *private;
@@ -61,6 +62,7 @@ static void destroy(void *data)
 	peers_unref(pages->scan_peers);
 	procfs_free(pages->procfs);
 	free(pages->buffer);
+	free(pages->error_text);
 	free(pages->folder);
 	free(pages);
 }
@@ -166,6 +168,17 @@ static void say_what_is_left_out(struct pages *pages)
 			pages->scan_others, plural_s(pages->scan_others));
 }
 
+/* A folder that was named may be a wrong one. */
+static void explain_error(struct pages *pages)
+{
+	const char *why = pages->error == -EPERM
+		? "another user's, a link or no folder, or others may write to it"
+		: strerror(-pages->error);
+	free(pages->error_text);
+	pages->error_text = pages->folder ? mem_printf("%s: %s: check --pages", pages->folder, why)
+					  : mem_strdup(why);
+}
+
 static void publish(struct pages *pages)
 {
 	uv_timer_stop(pages->timer);
@@ -176,6 +189,7 @@ static void publish(struct pages *pages)
 	pages->latest = pages->block;
 	pages->block = NULL;
 	pages->error = pages->scan_error;
+	explain_error(pages);
 	say_what_is_left_out(pages);
 	pages->options.published(pages->options.data);
 }
@@ -285,9 +299,7 @@ struct source_state pages_source(const struct pages *pages)
 		source.error = pages->left_out;
 	if (pages->error) {
 		source.status = SOURCE_FAILED;
-		source.error = pages->error == -EPERM
-			? "the folder is another user's, or others may write to it"
-			: strerror(-pages->error);
+		source.error = pages->error_text;
 	}
 	return source;
 }

@@ -200,6 +200,10 @@ int config_load(const char *path, struct config **ret_config, struct config_erro
 	const struct node *root = NULL;
 	struct file_trust trust;
 	int r = document_load(config->arena, path, &root, &trust, ret_error);
+	if (r == -ENOENT || r == -ENOTDIR)
+		error_set(ret_error, path, 0, NULL,
+			"there is no such file: check -c, or begin with a copy of "
+			"config.example.yaml");
 	r = finish(config, r, root, &loaded, ret_error);
 	if (r < 0)
 		return r;

@@ -15,7 +15,10 @@
 
 static int file_error(const char *path, int error, struct config_error *ret_error)
 {
-	error_set(ret_error, path, 0, NULL, "%s", strerror(error));
+	const char *next = error == EACCES
+		? ": dbtop's user must be able to read it, and to enter its folder"
+		: "";
+	error_set(ret_error, path, 0, NULL, "%s%s", strerror(error), next);
 	return -error;
 }
 
@@ -29,7 +32,9 @@ static int open_regular(
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return file_error(path, errno, ret_error);
 	if (!S_ISREG(status.st_mode)) {
-		error_set(ret_error, path, 0, NULL, "not a regular file");
+		error_set(ret_error, path, 0, NULL,
+			S_ISDIR(status.st_mode) ? "a folder: name the file in it"
+						: "not a regular file");
 		return -EINVAL;
 	}
 	*ret_trust = (struct file_trust){

@@ -30,6 +30,11 @@ static void once_prints_text_for_people(void **state)
 	assert_string_equal(run.err, "");
 	assert_null(strchr(run.out, '\033'));
 	live_run_clear(&run);
+	/* a folder that was named and cannot be read */
+	run = live_dbtop("--once", "--pages", "/nowhere/pages", super, NULL);
+	assert_non_null(strstr(
+		run.out, "pages    /nowhere/pages: No such file or directory: check --pages\n"));
+	live_run_clear(&run);
 	start_idle_app();
 	run = live_dbtop("--once", "--idle-limit", "0.1", super, NULL);
 	assert_int_equal(run.status, 1);

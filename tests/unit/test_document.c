@@ -206,10 +206,11 @@ static void only_regular_files_of_sane_size_are_read(void **state)
 	(void)state;
 	char folder[] = "/tmp/dbtop-test-XXXXXX", path[64], expected[128];
 	assert_non_null(mkdtemp(folder));
-	assert_not_loaded(
-		"/nonexistent/x.yaml", -ENOENT, "/nonexistent/x.yaml: No such file or directory");
+#define MISSING "there is no such file: check -c, or begin with a copy of config.example.yaml"
+	assert_not_loaded("/nonexistent/x.yaml", -ENOENT, "/nonexistent/x.yaml: " MISSING);
+	assert_not_loaded("/dev/null/x.yaml", -ENOTDIR, "/dev/null/x.yaml: " MISSING);
 	assert_not_loaded("/dev/zero", -EINVAL, "/dev/zero: not a regular file");
-	snprintf(expected, sizeof(expected), "%s: not a regular file", folder);
+	snprintf(expected, sizeof(expected), "%s: a folder: name the file in it", folder);
 	assert_not_loaded(folder, -EINVAL, expected);
 
 	snprintf(path, sizeof(path), "%s/fifo", folder);
