@@ -117,11 +117,14 @@ void emergency_rows_format_session(
 	}
 }
 
-void emergency_rows_format_host(const struct findings_host *host, struct line *line)
+void emergency_rows_format_host(
+	const struct findings_host *host, const char *part, size_t length, struct line *line)
 {
-	line_add(line, STYLE_TEXT, "    ");
-	line_add(line, STYLE_TEXT, host->command);
-	line_printf(line, STYLE_DIM, " · %zu session%s", host->sessions, plural_s(host->sessions));
+	line_printf(line, STYLE_TEXT, "%*s", EMERGENCY_HOST_INDENT, "");
+	line_add_bytes(line, STYLE_TEXT, part, length);
+	if (!part[length])
+		line_printf(line, STYLE_DIM, "%s%zu session%s", length ? " · " : "", host->sessions,
+			plural_s(host->sessions));
 }
 
 void emergency_rows_format_left(const struct emergency_left *left, struct line *line)

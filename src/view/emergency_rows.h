@@ -4,6 +4,7 @@
 #define VIEW_EMERGENCY_ROWS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "model/skip.h"
 
@@ -23,7 +24,11 @@ void emergency_rows_format_process(const struct emergency *emergency,
 void emergency_rows_format_session(
 	const struct emergency *emergency, const struct action_step *step, struct line *line);
 
-void emergency_rows_format_host(const struct findings_host *host, struct line *line);
+#define EMERGENCY_HOST_INDENT 4
+
+/* A line of the host's command: `length` bytes from `part`. After the last one are its sessions. */
+void emergency_rows_format_host(
+	const struct findings_host *host, const char *part, size_t length, struct line *line);
 
 void emergency_rows_format_left(const struct emergency_left *left, struct line *line);
 

@@ -34,9 +34,10 @@ enum kind {
 
 struct entry {
 	enum kind kind;
-	size_t index;     /* of a phase, a row of `left`, a host; or the text's length */
-	const char *text; /* LINE_HEADING, LINE_VERDICT: a part of it */
-	const struct action_step *step; /* LINE_PROCESS, LINE_SESSION */
+	size_t index;                     /* of a phase, a row of `left`; or the text's length */
+	const char *text;                 /* LINE_HEADING, LINE_VERDICT, LINE_HOST: a part of it */
+	const struct action_step *step;   /* LINE_PROCESS, LINE_SESSION */
+	const struct findings_host *host; /* LINE_HOST */
 };
 
 struct sheet {
@@ -53,16 +54,25 @@ static void add(struct sheet *sheet, struct entry entry)
 		sheet->entries[sheet->count++] = entry;
 }
 
+static int most_width(const struct frame *frame)
+{
+	const struct dialog widest = { .title = "", .width = frame->grid->width };
+	return dialog_width(frame, &widest);
+}
+
 /* As many lines as the text needs. */
+static void add_lines(struct sheet *sheet, struct entry entry, int indent)
+{
+	int width = most_width(sheet->frame) - indent;
+	for (size_t skip; *entry.text; entry.text += skip) {
+		entry.index = wrap_line(sheet->frame->grid, entry.text, width, &skip);
+		add(sheet, entry);
+	}
+}
+
 static void add_text(struct sheet *sheet, enum kind kind, const char *text)
 {
-	const struct grid *grid = sheet->frame->grid;
-	const struct dialog widest = { .title = "", .width = grid->width };
-	int width = dialog_width(sheet->frame, &widest);
-	for (size_t length, skip; *text; text += skip) {
-		length = wrap_line(grid, text, width, &skip);
-		add(sheet, (struct entry){ .kind = kind, .text = text, .index = length });
-	}
+	add_lines(sheet, (struct entry){ .kind = kind, .text = text }, 0);
 }
 
 static void add_heading(struct sheet *sheet, const char *text)
@@ -236,12 +246,28 @@ static void format(const struct sheet *sheet, const struct entry *entry, struct 
 			emergency, entry->step, sheet->frame->grid->width < WIDE, line);
 		break;
 	case LINE_SESSION: emergency_rows_format_session(emergency, entry->step, line); break;
-	case LINE_HOST: emergency_rows_format_host(&emergency->hosts[entry->index], line); break;
+	case LINE_HOST:
+		emergency_rows_format_host(entry->host, entry->text, entry->index, line);
+		break;
 	case LINE_LEFT: emergency_rows_format_left(&emergency->left[entry->index], line); break;
 	case LINE_VERDICT:
 		line_add_bytes(line, verdict_style(emergency), entry->text, entry->index);
 		break;
 	}
+}
+
+/* A command is shown whole: it is to be typed. Its sessions are a line of their own if they do not
+ * fit beside its end. */
+static void add_host(struct sheet *sheet, const struct findings_host *host)
+{
+	struct entry entry = { .kind = LINE_HOST, .text = host->command, .host = host };
+	struct line line;
+	add_lines(sheet, entry, EMERGENCY_HOST_INDENT);
+	line_begin(&line);
+	format(sheet, &sheet->entries[sheet->count - 1], &line);
+	entry.text = "";
+	if (line_width(sheet->frame->grid, &line) > most_width(sheet->frame))
+		add(sheet, entry);
 }
 
 static void draw_line(
@@ -334,7 +360,7 @@ static void fill_plan(struct sheet *sheet)
 	if (emergency->n_hosts)
 		add_heading(sheet, "on other machines, to be run there");
 	for (size_t i = 0; i < emergency->n_hosts; i++)
-		add(sheet, (struct entry){ .kind = LINE_HOST, .index = i });
+		add_host(sheet, &emergency->hosts[i]);
 	add_processes(sheet, is_left_alone, "left alone");
 }
 

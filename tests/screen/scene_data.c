@@ -235,8 +235,12 @@ struct emergency *scene_emergency(void)
 
 void scene_emergency_elsewhere(struct emergency *emergency)
 {
-	static struct findings_host hosts[] = { { "db-1", 12, "ssh -t db-1 dbtop --emergency" },
-		{ "deploy@10.0.0.7", 1, "ssh -t deploy@10.0.0.7 dbtop --emergency" } };
+	static struct findings_host hosts[] = {
+		{ "db-1", 12, "ssh -t db-1 dbtop -h 10.0.0.5 -p 5432 -U dbtop -d app --emergency" },
+		{ "deploy@10.0.0.7", 1,
+			"ssh -t deploy@10.0.0.7 dbtop -h 10.0.0.5 -p 5432 -U dbtop -d app "
+			"--emergency" }
+	};
 	emergency->hosts = hosts;
 	emergency->n_hosts = LENGTH(hosts);
 }
