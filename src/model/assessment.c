@@ -58,6 +58,13 @@ const char *server_status_name(enum server_status status)
 	return server_status_names[status];
 }
 
+const char *server_status_words(enum server_status status)
+{
+	return status == SERVER_ROLE_LIMIT        ? "role limit"
+		: status == SERVER_DATABASE_LIMIT ? "database limit"
+						  : server_status_names[status];
+}
+
 const char *source_status_name(enum source_status status)
 {
 	return source_status_names[status];

@@ -315,7 +315,10 @@ struct assessment {
 	bool complete;   /* every client end was scanned since its backend started */
 };
 
+/* "role_limit", as in JSON */
 const char *server_status_name(enum server_status status);
+/* The same for people: "role limit" */
+const char *server_status_words(enum server_status status);
 const char *source_status_name(enum source_status status);
 /* "held", "not_visible" */
 const char *client_end_name(enum client_end end);

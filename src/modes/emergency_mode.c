@@ -116,7 +116,7 @@ static void print_trouble(const struct assessment *assessment)
 	const struct server_state *server = &assessment->server;
 	if (server->status != SERVER_OK)
 		fprintf(stderr, "dbtop: %s\n",
-			server->error ? server->error : server_status_name(server->status));
+			server->error ? server->error : server_status_words(server->status));
 }
 
 /* Says why nothing is stopped although processes are there, and which --pid holds no connection.

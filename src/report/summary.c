@@ -60,7 +60,7 @@ static void put_trouble(struct summary *summary)
 	const struct server_state *server = &assessment->server;
 	if (server->status == SERVER_OK)
 		return;
-	put_label(summary, server_status_name(server->status));
+	put_label(summary, server_status_words(server->status));
 	printer_text(printer, "  ");
 	if (assessment->activity) {
 		char age[DURATION_TEXT_MAX];

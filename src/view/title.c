@@ -44,7 +44,7 @@ static void add_freshness(const struct frame *frame, struct line *line)
 			assessment->server.status != SERVER_STALE;
 		line_add(line, STYLE_CAUTION, lost ? "reconnecting" : "waiting");
 	} else if (!assessment->activity) {
-		line_add(line, STYLE_CAUTION, server_status_name(assessment->server.status));
+		line_add(line, STYLE_CAUTION, server_status_words(assessment->server.status));
 	} else {
 		line_add(line, STYLE_GOOD, "live");
 		line_printf(line, STYLE_DIM, " %s", duration_format(frame->ui->interval, text));

@@ -429,6 +429,22 @@ static void an_emergency_names_the_command_of_each_machine(void **state)
 	tear_down(&fixture);
 }
 
+/* The JSON's names are not for people. */
+static void a_status_is_plain_words(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture, SAMPLE_FULL);
+	fixture.assessment->server.status = SERVER_ROLE_LIMIT;
+	CLEANUP(cleanup_free) char *role = text_at(&fixture, 120, 24);
+	assert_non_null(strstr(role, "role limit  "));
+	assert_null(strstr(role, "role_limit"));
+	fixture.assessment->server.status = SERVER_DATABASE_LIMIT;
+	CLEANUP(cleanup_free) char *database = text_at(&fixture, 120, 24);
+	assert_non_null(strstr(database, "database limit  "));
+	tear_down(&fixture);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -443,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_taller_screen_shows_more),
 		cmocka_unit_test(many_connections_are_scrolled),
 		cmocka_unit_test(an_empty_server_says_what_comes_next),
+		cmocka_unit_test(a_status_is_plain_words),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
 	setenv("TZ", "UTC", 1);

@@ -238,7 +238,7 @@ static void a_long_label_is_whole(void **state)
 	assessment->server.status = SERVER_DATABASE_LIMIT;
 	CLEANUP(cleanup_free) char *text = print(assessment, &utf8);
 	find(text, "\npgbouncer 127.0.0.1:6432  no answer\n");
-	find(text, "\ndatabase_limit  ");
+	find(text, "\ndatabase limit  ");
 	assessment_free(assessment);
 }
 
