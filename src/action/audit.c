@@ -19,8 +19,8 @@
 
 #define SCHEMA 1
 
-/* How long to wait for the disk at the end. */
-#define END_TIMEOUT (2 * USEC_PER_SEC)
+/* How long to wait for the disk. */
+#define TIMEOUT (2 * USEC_PER_SEC)
 
 static const struct journal_options journal = {
 	.size_max = AUDIT_SIZE_MAX,
@@ -36,6 +36,7 @@ struct audit {
 	struct writer *writer;  /* NULL without a path */
 	int64_t timeout;
 	bool malformed; /* the last line */
+	bool hangs;     /* the disk was waited for in vain, and has not answered since */
 	char error[256];
 };
 
@@ -65,7 +66,7 @@ struct audit *audit_new(const char *path)
 		.arena = arena,
 		.path = arena_strdup(arena, path),
 		.writer = path ? writer_new(path, &journal) : NULL,
-		.timeout = END_TIMEOUT,
+		.timeout = TIMEOUT,
 		.user = clean(arena, passwd ? passwd->pw_name : NULL),
 		.tty = clean(arena, ttyname(STDERR_FILENO)),
 		/* sudo sets it; only root's environment cannot be set by everybody */
@@ -78,7 +79,7 @@ size_t audit_free(struct audit *audit)
 {
 	if (!audit)
 		return 0;
-	size_t unwritten = writer_free(audit->writer, END_TIMEOUT);
+	size_t unwritten = writer_free(audit->writer, TIMEOUT);
 	arena_free(audit->arena);
 	return unwritten;
 }
@@ -91,6 +92,15 @@ const char *audit_path(const struct audit *audit)
 void audit_set_timeout(struct audit *audit, int64_t timeout)
 {
 	audit->timeout = timeout;
+	audit->hangs = false;
+}
+
+/* Returns 0 when all lines are written. */
+static int wait_for_disk(struct audit *audit, int64_t timeout)
+{
+	int r = writer_wait(audit->writer, timeout);
+	audit->hangs = r == -ETIMEDOUT;
+	return r;
 }
 
 /* Frees the object. */
@@ -100,8 +110,12 @@ static void write_line(struct audit *audit, json_t *object)
 	char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(object);
 	audit->malformed = !line;
-	if (line && audit->writer)
-		writer_append(audit->writer, line);
+	if (!line || !audit->writer)
+		return;
+	/* before the new line, which the disk cannot have yet */
+	if (audit->hangs)
+		(void)wait_for_disk(audit, 0);
+	writer_append(audit->writer, line);
 }
 
 static json_t *json_instant(int64_t instant)
@@ -223,7 +237,7 @@ int audit_begin(struct audit *audit, const struct action *action, int64_t now)
 			json_real((double)(action->grace / USEC_PER_MSEC) / 1000));
 	}
 	write_line(audit, line);
-	return audit_error(audit) && !action->unaudited ? -EIO : 0;
+	return !action->unaudited && audit_error(audit) ? -EIO : 0;
 }
 
 static void describe(json_t *line, const struct action *action, const struct action_step *step)
@@ -260,6 +274,11 @@ void audit_step(struct audit *audit, const struct action *action, const struct a
 	write_line(audit, line);
 }
 
+const char *audit_refusal(const struct audit *audit)
+{
+	return audit->error;
+}
+
 const char *audit_error(struct audit *audit)
 {
 	if (!audit->writer) {
@@ -267,7 +286,8 @@ const char *audit_error(struct audit *audit)
 			"there is no audit log: neither XDG_STATE_HOME nor HOME is set");
 		return audit->error;
 	}
-	int r = audit->malformed ? -EILSEQ : writer_wait(audit->writer, audit->timeout);
+	int r = audit->malformed ? -EILSEQ
+				 : wait_for_disk(audit, audit->hangs ? 0 : audit->timeout);
 	if (r == 0)
 		return NULL;
 	snprintf(audit->error, sizeof(audit->error), "the audit log %s cannot be written: %s",

@@ -28,16 +28,21 @@ struct audit *audit_new(const char *path);
  * the disk did not answer. NULL is allowed. */
 size_t audit_free(struct audit *audit);
 
-/* How long audit_error() waits for a disk that does not answer, in µs: 2 s unless set. */
+/* How long audit_error() waits for a disk that does not answer, in µs: 2 s unless a test sets it.
+ * A disk that was waited for in vain is not waited for again until it has answered. */
 void audit_set_timeout(struct audit *audit, int64_t timeout);
 
 /* NULL: there is none. */
 const char *audit_path(const struct audit *audit);
 
-/* An action begins. Waits for the disk, as audit_error() does. Returns 0, or -EIO when the line
- * cannot be written and the action is not `unaudited`. */
+/* An action begins. Returns 0, or -EIO when the line cannot be written. Waits for the disk, as
+ * audit_error() does, unless the action is `unaudited`: then it begins whatever the disk does. */
 int audit_begin(struct audit *audit, const struct action *action, int64_t now)
 	__attribute__((warn_unused_result));
+
+/* Why audit_begin() returned -EIO. The line may have been written since. Lives until the next call.
+ */
+const char *audit_refusal(const struct audit *audit);
 
 /* A step was signalled, or has its result. */
 void audit_step(struct audit *audit, const struct action *action, const struct action_step *step,

@@ -82,7 +82,7 @@ bool dashboard_question_was_seen(const struct dashboard *dashboard)
 void dashboard_ask_unaudited(struct dashboard *dashboard)
 {
 	CLEANUP(cleanup_free)
-	char *asks = mem_printf("%s: Enter again goes on", audit_error(dashboard->audit));
+	char *asks = mem_printf("%s: Enter again goes on", audit_refusal(dashboard->audit));
 	ui_ask_anew(&dashboard->ui);
 	ui_notice(&dashboard->ui, STYLE_CAUTION, asks);
 }

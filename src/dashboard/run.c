@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "action/audit.h"
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/mem.h"
@@ -46,9 +45,6 @@
 
 /* How long the first notice is shown, unless a key is pressed. */
 #define GREETING_MS 8000
-
-/* How long a key may wait until the audit log is written. */
-#define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
 
 static const int signals[] = { SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
 
@@ -379,7 +375,6 @@ static void open_display(struct display *display)
 	display->interval = app->config->interval;
 	grid_init(&display->grid);
 	display->run = run_open(app, &options);
-	audit_set_timeout(run_audit(display->run), AUDIT_TIMEOUT);
 	take_servers(display);
 	display->returns = display->is_complete = display->n_servers > 1;
 	display->input = mem_alloc(sizeof(*display->input));

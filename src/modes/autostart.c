@@ -105,7 +105,7 @@ static void start(struct autostart *autostart, const struct proxy *proxy, int64_
 	if (r == 0)
 		return;
 	report(autostart, "it is not started",
-		r == -EIO ? audit_error(autostart->audit) : runner_refusal(r));
+		r == -EIO ? audit_refusal(autostart->audit) : runner_refusal(r));
 	action_free(autostart->plan);
 	autostart->plan = NULL;
 }

@@ -178,7 +178,7 @@ static void decide(struct emergency_mode *mode)
 	int r = emergency_run_begin(mode->emergency_run, mode->emergency);
 	if (r == -EIO)
 		fprintf(stderr, "dbtop: %s: nothing was stopped\n",
-			audit_error(run_audit(mode->run)));
+			audit_refusal(run_audit(mode->run)));
 	if (r < 0)
 		finish(mode, r == -EIO ? EXIT_UNKNOWN : EXIT_LEAKS);
 }

@@ -30,9 +30,6 @@
 /* The pause before the audit log is tried again. */
 #define AUDIT_PAUSE (10 * USEC_PER_SEC)
 
-/* How long an action waits for the disk of the audit log; the loop does nothing else meanwhile. */
-#define AUDIT_TIMEOUT (300 * USEC_PER_MSEC)
-
 /* How long a line about a new session waits for the name of its process: three regular scans. */
 #define NAME_TIMEOUT (15 * USEC_PER_SEC)
 
@@ -325,7 +322,7 @@ static void note_audit(struct guarding *guarding, const struct assessment *asses
 {
 	char text[300];
 	guarding->audit_after = instant_monotonic() + AUDIT_PAUSE;
-	snprintf(text, sizeof(text), "waits: %s", audit_error(guarding->audit));
+	snprintf(text, sizeof(text), "waits: %s", audit_refusal(guarding->audit));
 	for (size_t i = 0; i < guarding->plan->n_steps; i++) {
 		struct leak_time *leak = find_leak(guarding, &guarding->plan->steps[i]);
 		if (leak)
@@ -339,10 +336,8 @@ static void carry_out(struct guarding *guarding, const struct assessment *assess
 	recall(guarding);
 	keep_limit(guarding, assessment);
 	int r = -EINVAL;
-	if (action_count_selected(guarding->plan)) {
-		audit_set_timeout(guarding->audit, AUDIT_TIMEOUT);
+	if (action_count_selected(guarding->plan))
 		r = runner_begin(guarding->runner, guarding->plan);
-	}
 	if (r == 0) {
 		guard_note(&guarding->history, action_count_selected(guarding->plan),
 			instant_monotonic());

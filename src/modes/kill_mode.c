@@ -144,7 +144,7 @@ static void act(struct kill *kill)
 	if (r == -EIO) {
 		CLEANUP(cleanup_free)
 		char *text = mem_printf(
-			"%s: nothing was ended", audit_error(run_audit(kill->mode->run)));
+			"%s: nothing was ended", audit_refusal(run_audit(kill->mode->run)));
 		say(kill, text);
 	}
 	if (r < 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "action/audit.h"
 #include "base/instant.h"
@@ -165,14 +166,49 @@ static void an_action_is_not_begun_without_its_line(void **state)
 	audit_set_timeout(audit, SHORT);
 	set_hanging(true);
 	assert_int_equal(audit_begin(audit, &action, SAMPLE_NOW), -EIO);
-	const char *error = audit_error(audit);
-	assert_non_null(error);
-	assert_non_null(strstr(error, "the audit log path cannot be written: The disk does not"));
+	static const char why[] = "the audit log path cannot be written: The disk does not answer";
+	assert_string_equal(audit_error(audit), why);
 	assert_int_equal(audit_begin(audit, &action, SAMPLE_NOW), -EIO);
 	set_hanging(false);
 	audit_set_timeout(audit, LONG);
 	assert_null(audit_error(audit));
+	/* the line was written too late, but the action was not begun */
+	assert_string_equal(audit_refusal(audit), why);
 	assert_int_equal(disk.left, 2);
+	assert_int_equal(audit_free(audit), 0);
+}
+
+/* The screen does nothing else while it waits: it waits once, not for each line, and not at all
+ * when the user said that it need not. */
+static void a_disk_that_hangs_is_waited_for_once(void **state)
+{
+	(void)state;
+	static const int64_t timeout = 300 * USEC_PER_MSEC;
+	const struct action action = { .kind = ACTION_TERMINATE };
+	const struct action unaudited = { .kind = ACTION_TERMINATE, .unaudited = true };
+	struct audit *audit = audit_new("path");
+	int64_t begun = instant_monotonic();
+	set_hanging(true);
+	audit_set_timeout(audit, LONG);
+	assert_int_equal(audit_begin(audit, &unaudited, SAMPLE_NOW), 0);
+	audit_set_timeout(audit, timeout);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(audit_begin(audit, &action, SAMPLE_NOW), -EIO);
+		assert_non_null(audit_error(audit));
+	}
+	assert_true(instant_monotonic() - begun < LONG);
+	/* once it has answered, it is waited for again */
+	set_hanging(false);
+	await_calls(&disk.left, 101);
+	while (audit_error(audit))
+		usleep(1000);
+	set_hanging(true);
+	begun = instant_monotonic();
+	assert_int_equal(audit_begin(audit, &action, SAMPLE_NOW), -EIO);
+	assert_true(instant_monotonic() - begun >= timeout);
+	set_hanging(false);
+	audit_set_timeout(audit, LONG);
+	assert_null(audit_error(audit));
 	assert_int_equal(audit_free(audit), 0);
 }
 
@@ -187,6 +223,7 @@ int main(void)
 		TEST(the_queue_has_an_end),
 		TEST(the_end_does_not_wait_for_long),
 		TEST(an_action_is_not_begun_without_its_line),
+		TEST(a_disk_that_hangs_is_waited_for_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
