@@ -7,6 +7,7 @@
  * network. */
 #include "live_group.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,10 @@ static void a_container_of_a_daemon_is_followed(void **state)
 		!strstr(live_text(root, "text"), "no container's id appeared in /nowhere/id"))
 		fail_msg("%s", live_text(root, "text"));
 	json_decref(root);
+	/* The client has ended, but the daemon may be about to start its container: told to end, it
+	 * finishes that first, and the container is there to be removed. */
+	live_signal(service, SIGTERM);
+	(void)live_finish(service, WAIT_MS);
 }
 
 int main(void)
