@@ -453,6 +453,11 @@ enum delivery_step delivery_run(struct delivery *delivery, int64_t *ret_pause)
 	return step;
 }
 
+void delivery_rest(struct delivery *delivery)
+{
+	drop_lease(delivery, false);
+}
+
 struct delivery *delivery_new(const struct delivery_options *options)
 {
 	struct delivery *delivery = calloc(1, sizeof(*delivery));

@@ -13,7 +13,7 @@ struct store;
 
 /* What a step came to. */
 enum delivery_step {
-	DELIVERY_MORE, /* there is more to do at once */
+	DELIVERY_MORE, /* there is more to do at once: the connection is kept */
 	DELIVERY_DONE, /* nothing is pending */
 	DELIVERY_WAIT, /* it failed: the next step may succeed after a pause */
 	DELIVERY_STOP, /* the pool is shut down, or the outbox has ended */
@@ -37,5 +37,8 @@ void delivery_free(struct delivery *delivery);
 
 /* Does one step. With DELIVERY_WAIT, *ret_pause is how long to wait, in µs. */
 enum delivery_step delivery_run(struct delivery *delivery, int64_t *ret_pause);
+
+/* Gives the connection back that a step kept for the next one: there is none. */
+void delivery_rest(struct delivery *delivery);
 
 #endif

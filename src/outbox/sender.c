@@ -36,6 +36,7 @@ struct sender {
 	bool over;          /* nothing is delivered any more */
 	int64_t give_up_at; /* waiting for the server ends here; monotonic, as all moments here */
 	int64_t retry_at;   /* no step before */
+	bool is_stepping;   /* the thread does a step */
 	int64_t steps;      /* how many ended, and the outcome of the last one */
 	enum delivery_step last_step;
 
@@ -73,6 +74,7 @@ static enum delivery_step take_step(struct sender *sender)
 	publisher_show(&sender->publisher);
 	pthread_mutex_lock(&sender->mutex);
 	sender->steps++;
+	sender->is_stepping = false;
 	sender->last_step = step;
 	sender->over |= step == DELIVERY_STOP;
 	sender->work |= step != DELIVERY_DONE;
@@ -80,6 +82,14 @@ static enum delivery_step take_step(struct sender *sender)
 	pthread_cond_broadcast(&sender->changed);
 	pthread_mutex_unlock(&sender->mutex);
 	return step;
+}
+
+/* No step follows. */
+static void rest(struct sender *sender)
+{
+	pthread_mutex_lock(&sender->delivering);
+	delivery_rest(sender->delivery);
+	pthread_mutex_unlock(&sender->delivering);
 }
 
 /* Waits for a change, or for a moment. The mutex is held. */
@@ -106,6 +116,7 @@ static bool wait_for_work(struct sender *sender)
 	}
 	bool go_on = !sender->stop && !sender->over;
 	sender->work = false;
+	sender->is_stepping = go_on;
 	pthread_mutex_unlock(&sender->mutex);
 	return go_on;
 }
@@ -115,6 +126,7 @@ static void *run(void *data)
 	struct sender *sender = data;
 	while (wait_for_work(sender))
 		(void)take_step(sender);
+	rest(sender);
 	return NULL;
 }
 
@@ -154,6 +166,7 @@ static void flush_in_shutdown(void *data)
 	sender->over = true;
 	pthread_cond_broadcast(&sender->changed);
 	pthread_mutex_unlock(&sender->mutex);
+	rest(sender);
 }
 
 /* --- interface --- */
@@ -231,17 +244,19 @@ int sender_new(const struct sender_options *options, struct sender **ret_sender)
 	return 0;
 }
 
-/* A server that does not answer is not waited for. The mutex is held. */
+/* A server that does not answer is not waited for. A step that is under way may have found nothing
+ * before the last write came: another one follows. The mutex is held. */
 static void flush_before_end(struct sender *sender)
 {
 	int64_t until = status_clock() + sender->options.flush;
 	sender->work = true;
 	sender->retry_at = 0;
 	sender->give_up_at = until;
-	int64_t first = sender->steps;
+	int64_t first = sender->steps, last = first + sender->is_stepping;
 	pthread_cond_broadcast(&sender->changed);
 	while (!sender->is_flushing && !sender->over && status_clock() < until &&
-		(sender->steps == first || sender->last_step == DELIVERY_MORE))
+		(sender->steps == first || sender->last_step == DELIVERY_MORE ||
+			(sender->last_step == DELIVERY_DONE && sender->steps <= last)))
 		wait_until(sender, until);
 }
 

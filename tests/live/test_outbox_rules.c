@@ -2,7 +2,9 @@
  * reported of those that wait. */
 #include "outbox_set.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 static void a_refused_write_is_rejected_alone(void **state)
 {
@@ -223,6 +225,43 @@ static void a_closed_outbox_leaves_no_hook(void **state)
 	assert_int_equal(set_number("SELECT count(*) FROM sent"), DBPOOL_HOOKS_MAX + 1);
 }
 
+static atomic_bool is_rejecting;
+
+/* Its thread is told to end in the midst of a step that another one would follow. */
+static void pause_when_rejected(void *data, const struct dboutbox_event *event)
+{
+	(void)data;
+	if (event->kind != DBOUTBOX_EVENT_REJECTED)
+		return;
+	atomic_store(&is_rejecting, true);
+	usleep(300000);
+}
+
+static bool rejects(void *data)
+{
+	(void)data;
+	return atomic_load(&is_rejecting);
+}
+
+static void a_closed_outbox_holds_no_connection(void **state)
+{
+	(void)state;
+	struct dbpool_stats stats;
+	set_open(NULL);
+	dboutbox_close(set_outbox);
+	struct dboutbox_config config = set_config();
+	config.log = pause_when_rejected;
+	config.flush_ms = 1;
+	set_reopen(&config);
+	set_write_sql("SELECT 1/0");
+	assert_true(live_wait(rejects, NULL, SET_TIMEOUT));
+	dboutbox_close(set_outbox);
+	set_outbox = NULL;
+	dbpool_stats(set_pool, &stats, sizeof(stats));
+	assert_int_equal(stats.in_use, 0);
+	set_close();
+}
+
 /* The rows that a statement returns are dropped. */
 static void statements_keep_their_parameters(void **state)
 {
@@ -256,6 +295,7 @@ int main(void)
 		LIVE_TEST(it_may_stop_at_a_rejected_write),
 		LIVE_TEST(dbtop_shows_what_waits),
 		LIVE_TEST(a_closed_outbox_leaves_no_hook),
+		LIVE_TEST(a_closed_outbox_holds_no_connection),
 		LIVE_TEST(statements_keep_their_parameters),
 	};
 	return LIVE_GROUP(
