@@ -30,6 +30,11 @@
 /* A file that cannot exist: libpq then looks for no other. */
 #define NO_PASSFILE "/dev/null/none"
 
+/* So many steps of an attempt may follow when its time is over, each for an answer that is there:
+ * we may be slower than the server. A login takes some ten; a hostile server's would have no end.
+ */
+#define LATE_STEPS 20
+
 /* How long the password command may take. */
 #define COMMAND_SECONDS 10
 
@@ -86,7 +91,8 @@ static bool step(const struct round *round, enum round_step step)
 	return round->hooks.step(round->hooks.data, step);
 }
 
-/* Waits until the socket is ready. Returns false when the time is over, or the round must end. */
+/* Waits until the socket is ready. Returns false when the time is over and it is not, or the round
+ * must end. */
 static bool wait_for(struct round *round, const PGconn *conn, short events, int64_t deadline)
 {
 	struct pollfd fds[] = {
@@ -95,14 +101,14 @@ static bool wait_for(struct round *round, const PGconn *conn, short events, int6
 	};
 	for (;;) {
 		int64_t left = deadline - instant_monotonic();
-		if (left <= 0)
-			return false;
 		int ms = left / USEC_PER_MSEC < INT_MAX ? (int)(left / USEC_PER_MSEC) + 1 : INT_MAX;
-		int n = poll(fds, 2, ms);
+		int n = poll(fds, 2, left > 0 ? ms : 0);
 		if (fds[1].revents && n > 0)
 			return false;
 		if (n > 0 || (n < 0 && errno != EINTR))
 			return true;
+		if (left <= 0)
+			return false;
 	}
 }
 
@@ -120,9 +126,11 @@ static bool run_attempt(struct round *round, const struct params *params, PGconn
 	bool *ret_reached, int64_t deadline)
 {
 	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+	int late = 0;
 	while (PQstatus(conn) != CONNECTION_BAD) {
 		short events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-		if (!wait_for(round, conn, events, deadline))
+		late += instant_monotonic() >= deadline;
+		if (late > LATE_STEPS || !wait_for(round, conn, events, deadline))
 			return false;
 		locate(round, conn);
 		*ret_reached = PQstatus(conn) != CONNECTION_STARTED;

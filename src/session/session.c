@@ -46,6 +46,7 @@ struct session {
 	char **password_command; /* NULL: none */
 	bool never_asks;
 	bool sent;        /* the first statement was sent and is not answered yet */
+	bool is_overdue;  /* the deadline has passed, and the socket is read once more */
 	PGresult *result; /* the latest result of the statement that was sent */
 
 	struct standing standing;
@@ -140,10 +141,17 @@ static void lose_with_libpq(struct session *session)
 	lose(session, message && *message ? message : "the server closed the connection");
 }
 
+/* The loop runs timers before it reads sockets: if we were stopped or had no processor, the answer
+ * may be there. So the loop reads once more before the server is given up. */
 static void on_deadline(uv_timer_t *timer)
 {
 	struct session *session = timer->data;
 	char message[64];
+	if (!session->is_overdue) {
+		session->is_overdue = true;
+		uv_timer_start(timer, on_deadline, 1, 0);
+		return;
+	}
 	snprintf(message, sizeof(message), "the server did not answer in %u s",
 		session->phase == PHASE_READY ? session->dialect->answer_seconds
 					      : session->connect_seconds);
@@ -152,6 +160,7 @@ static void on_deadline(uv_timer_t *timer)
 
 static void set_deadline(struct session *session, unsigned seconds)
 {
+	session->is_overdue = false;
 	uv_timer_start(session->deadline, on_deadline, seconds * UINT64_C(1000), 0);
 }
 
