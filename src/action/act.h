@@ -14,12 +14,18 @@
 
 struct arena;
 
+enum act_attempt {
+	ACT_REHEARSE, /* never signals: the answer is that the server was slow, at best */
+	ACT_IF_QUICK, /* signals if the server was quick */
+	ACT_ANYHOW,
+};
+
 /* Each of the three sends one statement; false when there is no connection. */
 
-/* Ends the target's session, or cancels its statement, if it is still exactly as planned, and, but
- * for a last chance, if the server was quick. */
+/* Ends the target's session, or cancels its statement, if it is still exactly as planned. */
 bool act_signal(struct session *session, enum action_kind kind, const struct action_step *step,
-	bool last_chance, session_done_fn *done, void *data) __attribute__((warn_unused_result));
+	enum act_attempt attempt, session_done_fn *done, void *data)
+	__attribute__((warn_unused_result));
 
 /* After SQLSTATE 42501: which privilege was missing. */
 bool act_ask_why(struct session *session, const struct action_step *step, session_done_fn *done,

@@ -19,6 +19,8 @@
 #define LAST_PAUSE_MS  50
 /* So often a slow server is asked to check and signal a target. */
 #define CHANCES 10
+/* Before a plan's first target the statement is rehearsed. */
+#define CHANCES_OF_FIRST (CHANCES + 1)
 
 enum phase {
 	PHASE_RESTING,
@@ -155,6 +157,13 @@ static void on_signalled(void *data, const PGresult *result, int64_t sent_at)
 	go_on(executor);
 }
 
+static enum act_attempt next_attempt(const struct executor *executor)
+{
+	if (executor->chances > CHANCES)
+		return ACT_REHEARSE;
+	return executor->chances > 1 ? ACT_IF_QUICK : ACT_ANYHOW;
+}
+
 /* A connection that is lost in the call answers before it returns. */
 static void signal_next(struct executor *executor)
 {
@@ -169,7 +178,7 @@ static void signal_next(struct executor *executor)
 			continue;
 		}
 		enter(executor, PHASE_SIGNALLING, answer_timeout(executor));
-		if (act_signal(executor->session, plan->kind, step, executor->chances == 1,
+		if (act_signal(executor->session, plan->kind, step, next_attempt(executor),
 			    on_signalled, executor))
 			return;
 		set_result(executor, step, RESULT_TIMEOUT, "not connected: nothing was sent");
@@ -280,7 +289,7 @@ void execute_begin(struct executor *executor, struct action *action)
 {
 	executor->action = action;
 	executor->current = 0;
-	executor->chances = CHANCES;
+	executor->chances = CHANCES_OF_FIRST;
 	executor->present = mem_alloc(action->n_steps * sizeof(*executor->present));
 	signal_next(executor);
 }
