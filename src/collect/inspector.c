@@ -1,13 +1,17 @@
 /* Each inspection has its own memory, which is the worker's alone until the worker comes back. An
  * inspection that hangs is abandoned with it, and the next one skips the process in which it hangs.
  *
- * The loop's thread reads two things of an inspection under way: which process is being read, and
- * how many facts are complete. Both are atomic, and complete facts do not change any more. */
+ * The loop's thread reads three things of an inspection under way: its thread, which process is
+ * being read, and how many facts are complete. All are atomic, and complete facts do not change any
+ * more. */
 #include "collect/inspector.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
@@ -16,6 +20,7 @@
 #include "loop/handle.h"
 #include "loop/worker.h"
 #include "proc/inspect.h"
+#include "proc/procfs.h"
 
 /* The most inspections that may hang: each takes a thread. */
 #define MOST_STUCK 4
@@ -27,6 +32,7 @@ struct inspection {
 	struct arena *arena;
 	struct inspect_request request;
 	struct inspect_progress progress;
+	atomic_int thread;     /* 0 before it runs */
 	struct relays *relays; /* NULL until a process has several sockets */
 	struct process_facts *facts;
 };
@@ -116,6 +122,7 @@ static bool forwards(void *data, const uint32_t *inodes, size_t n_inodes)
 static void inspect(void *data)
 {
 	struct inspection *inspection = data;
+	atomic_store(&inspection->thread, gettid());
 	(void)inspect_processes(&inspection->request, inspection->arena, &inspection->facts);
 }
 
@@ -193,12 +200,22 @@ void inspector_set_timeout(struct inspector *inspector, int64_t timeout)
 		start_watchdog(inspector);
 }
 
+/* A thread that waits for a processor hangs nowhere: on a busy machine that can take seconds. */
+static bool wants_processor(const struct inspection *inspection)
+{
+	char path[48];
+	struct procfs_stat stat;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&inspection->thread));
+	return procfs_stat_at(AT_FDCWD, path, &stat) == 0 && stat.state == 'R';
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct inspector *inspector = timer->data;
 	const struct inspection *inspection = inspector->current;
 	unsigned steps = inspection ? atomic_load(&inspection->progress.steps) : 0;
-	if (inspection && inspector->has_watched && steps == inspector->watched) {
+	if (inspection && inspector->has_watched && steps == inspector->watched &&
+		!wants_processor(inspection)) {
 		abandon(inspector);
 		return;
 	}

@@ -18,8 +18,9 @@ typedef void inspector_done_fn(void *data, const struct process_facts *facts, si
 struct inspector *inspector_new(uv_loop_t *loop, inspector_done_fn *done, void *data)
 	__attribute__((returns_nonnull));
 
-/* A process hangs that is being read for half of this time at least, and for all of it at most. A
- * new timeout begins anew for an inspection under way. */
+/* A process hangs that is being read for half of this time at least, and for all of it at most,
+ * while the reading thread waits for something else than a processor. A new timeout begins anew for
+ * an inspection under way. */
 #define INSPECTOR_TIMEOUT INT64_C(2000000)
 void inspector_set_timeout(struct inspector *inspector, int64_t timeout);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,23 @@ static void go_on(struct fixture *f, int pid)
 	close(f->writers[pid]);
 	f->writers[pid] = -1;
 	f->fifos[pid][0] = '\0';
+}
+
+/* The reading thread computes until it is told to go on, as on a machine that is busy. */
+static atomic_bool computes, has_begun;
+
+size_t __real_inspect_processes(const struct inspect_request *request, struct arena *arena,
+	struct process_facts **ret_facts);
+size_t __wrap_inspect_processes(const struct inspect_request *request, struct arena *arena,
+	struct process_facts **ret_facts);
+
+size_t __wrap_inspect_processes(const struct inspect_request *request, struct arena *arena,
+	struct process_facts **ret_facts)
+{
+	atomic_store(&has_begun, true);
+	while (atomic_load(&computes))
+		;
+	return __real_inspect_processes(request, arena, ret_facts);
 }
 
 /* Whether a FIFO has been opened that was not before. From now on its reader waits for data. */
@@ -315,6 +333,35 @@ static void threads_that_come_back_late_report_nothing(void **state)
 	assert_int_equal(f->done, 0);
 }
 
+static void on_late(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+static void a_thread_without_a_processor_does_not_hang(void **state)
+{
+	struct fixture *f = *state;
+	static uv_timer_t late;
+	atomic_store(&has_begun, false);
+	atomic_store(&computes, true);
+	begin(f);
+	while (!atomic_load(&has_begun))
+		uv_run(&f->loop, UV_RUN_NOWAIT);
+	inspector_set_timeout(f->inspector, TIMEOUT);
+	uv_timer_init(&f->loop, &late);
+	uv_timer_start(&late, on_late, 20 * TIMEOUT / USEC_PER_MSEC, 0);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&late, NULL);
+	inspector_set_timeout(f->inspector, FOREVER);
+	atomic_store(&computes, false);
+	assert_int_equal(inspector_hanging(f->inspector), 0);
+	assert_int_equal(f->done, 0);
+	while (!f->done)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	for (int pid = 1; pid <= MOST; pid++)
+		assert_read(f, pid);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -325,6 +372,7 @@ int main(void)
 		TEST(its_environment_may_hang_as_well),
 		TEST(too_many_that_hang_end_it_with_what_there_is),
 		TEST(threads_that_come_back_late_report_nothing),
+		TEST(a_thread_without_a_processor_does_not_hang),
 	};
 	return cmocka_run_group_tests_name("inspector", tests, NULL, NULL);
 }
