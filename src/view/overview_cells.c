@@ -191,17 +191,18 @@ void overview_format(
 	}
 }
 
-void overview_add_error(const struct server_row *row, struct line *line)
+void overview_add_error(const struct server_row *row, bool with_hint, struct line *line)
 {
 	struct trouble trouble;
 	if (row->need > NEED_SILENT ||
 		!trouble_get(row->assessment, row->assessment->now, &trouble))
 		return;
 	if (trouble.error) {
-		line_add(line, STYLE_DIM, " · ");
+		if (line->length)
+			line_add(line, STYLE_DIM, " · ");
 		line_add_folded(line, STYLE_DIM, trouble.error);
 	}
-	if (trouble.hint && !row->asks_password)
+	if (with_hint && trouble.hint && !row->asks_password)
 		line_printf(line, STYLE_DIM, " → %s", trouble.hint);
 }
 

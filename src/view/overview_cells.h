@@ -40,8 +40,8 @@ bool overview_is_right(enum overview_column column);
 void overview_format(
 	const struct server_row *row, enum overview_column column, int64_t now, struct line *line);
 
-/* Appends the server's own words for its trouble, if there are any. */
-void overview_add_error(const struct server_row *row, struct line *line);
+/* Appends the server's own words for its trouble, if there are any, and what to do next. */
+void overview_add_error(const struct server_row *row, bool with_hint, struct line *line);
 
 /* Whether name, place or state of the server match. */
 bool overview_row_matches(const struct server_row *row, const struct filter *filter);

@@ -27,18 +27,21 @@
 #define NAME_LEAST   12
 #define NAME_MOST    40
 #define GAUGE_LEAST  8
+#define GAUGE_FAIR   16 /* before the server's words get room */
 #define GAUGE_MOST   40
 #define STATUS_LEAST 11
 #define ERROR_LEAST  20 /* less of the server's words says nothing */
 
-/* Left out in this order. */
+/* Left out in this order; the first ones before a name or a status is cut. */
 static const enum overview_column sacrifices[] = { OVERVIEW_AGE, OVERVIEW_WAITING, OVERVIEW_GAUGE,
 	OVERVIEW_TRANSACTION, OVERVIEW_FREE, OVERVIEW_LEAKED, OVERVIEW_USED };
-#define SACRIFICES (sizeof(sacrifices) / sizeof(sacrifices[0]))
+#define SACRIFICES     (sizeof(sacrifices) / sizeof(sacrifices[0]))
+#define BEFORE_CUTTING 2
 
 struct columns {
 	int x[OVERVIEW_COLUMNS], width[OVERVIEW_COLUMNS]; /* width 0: left out */
 	int most_name, most_status;
+	int most_words; /* of a status with the server's words, where there are numbers */
 };
 
 /* The parts that fit. */
@@ -103,6 +106,11 @@ static void measure_status(
 		int width = line_width(frame->grid, &line);
 		if (width > columns->most_status)
 			columns->most_status = width;
+		if (overview->rows[i].assessment && overview->rows[i].assessment->activity)
+			overview_add_error(&overview->rows[i], false, &line);
+		width = line_width(frame->grid, &line);
+		if (width > columns->most_words)
+			columns->most_words = width;
 	}
 }
 
@@ -135,15 +143,22 @@ static struct columns lay_out(const struct frame *frame, const struct overview *
 	struct columns columns = { 0 };
 	int width = frame->grid->width - 1;
 	measure(frame, overview, &columns);
-	columns.width[OVERVIEW_NAME] = at_most(columns.most_name, NAME_LEAST);
+	columns.width[OVERVIEW_NAME] = at_most(columns.most_name, NAME_MOST);
 	columns.width[OVERVIEW_GAUGE] = GAUGE_LEAST;
-	columns.width[OVERVIEW_STATUS] = at_most(columns.most_status, STATUS_LEAST);
-	for (size_t i = 0; i < SACRIFICES && total_of(&columns) > width; i++)
-		columns.width[sacrifices[i]] = 0;
+	for (size_t i = 0; i < SACRIFICES && total_of(&columns) > width; i++) {
+		if (i == BEFORE_CUTTING) {
+			columns.width[OVERVIEW_NAME] = at_most(columns.most_name, NAME_LEAST);
+			columns.width[OVERVIEW_STATUS] = at_most(columns.most_status, STATUS_LEAST);
+		}
+		if (total_of(&columns) > width)
+			columns.width[sacrifices[i]] = 0;
+	}
 	measure_status(frame, overview, &columns);
 	int room = width - total_of(&columns);
 	widen(&columns, OVERVIEW_STATUS, columns.most_status, &room);
 	widen(&columns, OVERVIEW_NAME, at_most(columns.most_name, NAME_MOST), &room);
+	widen(&columns, OVERVIEW_GAUGE, GAUGE_FAIR, &room);
+	widen(&columns, OVERVIEW_STATUS, columns.most_words, &room);
 	/* Half of it is for the server's own words. */
 	int half = room / 2;
 	room -= half;
@@ -207,16 +222,43 @@ static void draw_gauge(const struct frame *frame, const struct server_row *row, 
 		gauge_slots(frame->grid, where.x, where.y, where.width, &row->assessment->slots);
 }
 
-/* Then the server's own words, if there is room for some. */
+/* Adds the server's own words, and what to do next if that fits, too. Returns how much of them
+ * fits: 2 all, 1 the words, 0 not even these. */
+static int add_words(
+	const struct frame *frame, const struct server_row *row, int width, struct line *line)
+{
+	struct line whole = *line;
+	overview_add_error(row, true, &whole);
+	bool is_whole = line_width(frame->grid, &whole) <= width;
+	if (is_whole)
+		*line = whole;
+	else
+		overview_add_error(row, false, line);
+	return is_whole ? 2 : line_width(frame->grid, line) <= width;
+}
+
+/* Then the server's own words, if there is room for some. A row without numbers has room in their
+ * place, too; the gauge of a full server stays. */
 static void draw_status(const struct frame *frame, const struct server_row *row,
 	const struct columns *columns, struct rect where)
 {
-	struct line line;
+	struct line line, inside;
+	enum overview_column first = row->need == NEED_FULL ? OVERVIEW_USED : OVERVIEW_GAUGE;
+	int x = columns->x[first], width = where.x - GAP - x;
 	format_status(frame, row, !columns->width[OVERVIEW_AGE], &line);
 	if (line_width(frame->grid, &line) > where.width)
 		format_status(frame, row, false, &line);
-	if (line_width(frame->grid, &line) + ERROR_LEAST <= where.width)
-		overview_add_error(row, &line);
+	struct line bare = line;
+	int room = where.width - line_width(frame->grid, &bare);
+	int fits = add_words(frame, row, where.width, &line);
+	line_begin(&inside);
+	if (row->assessment && !row->assessment->activity && width >= ERROR_LEAST &&
+		(add_words(frame, row, width, &inside) > fits || (!fits && width > room))) {
+		line_put(frame->grid, x, where.y, width, &inside);
+		line = bare;
+	} else if (!fits && room < ERROR_LEAST) {
+		line = bare;
+	}
 	line_put(frame->grid, where.x, where.y, where.width, &line);
 }
 

@@ -363,6 +363,24 @@ static void each_size_says_what_is_wrong(void **state)
 	assert_shows(120, 36, "1 not reached", true);
 }
 
+/* Its row has no numbers, so that there is room for the words; names are whole first. */
+static void why_a_server_is_not_reached_is_said(void **state)
+{
+	(void)state;
+	struct assessment *down = add("billing-production", SAMPLE_REFUSED);
+	down->server.error = "Connection refused";
+	down->server.hint = "is the server running there? try -h and -p";
+	add_slots("shop", 12, 0);
+	update(0);
+	assert_shows(60, 24, "  Connection refused  ", true);
+	assert_shows(80, 24, " ! billing-production  Connection refused  ", true);
+	assert_shows(80, 24, "no answer", true);
+	assert_shows(120, 24,
+		"production  Connection refused → is the server running there? try -h and -p   ",
+		true);
+	assert_shows(200, 50, "no answer · Connection refused → is the server running", true);
+}
+
 static void the_list_scrolls(void **state)
 {
 	(void)state;
@@ -458,6 +476,7 @@ int main(void)
 		TEST(the_cursor_stays_on_its_server),
 		TEST(the_filter_knows_names_places_and_states),
 		TEST(each_size_says_what_is_wrong),
+		TEST(why_a_server_is_not_reached_is_said),
 		TEST(the_list_scrolls),
 		TEST(hostile_names_stay_in_their_column),
 		TEST(places_keep_their_end),
