@@ -129,15 +129,15 @@ static struct candidate choose(const struct forwarder *forwarder, const struct p
 	return best;
 }
 
-/* Another user's descriptors cannot be read, but names of processes can: returns the process with
- * the wanted name if the socket's owner has exactly one. */
-static bool find_by_name(
+/* Another user's descriptors cannot be read, but names of processes can: returns how many processes
+ * of the socket's owner have the wanted name, and one of them. */
+static size_t find_by_name(
 	const struct forwarder *forwarder, struct proxy *proxy, uint32_t uid, struct process *ret)
 {
 	CLEANUP(cleanup_dir) DIR *folder = procfs_open_folder(procfs_root(forwarder->procfs), ".");
 	size_t found = 0;
 	if (!folder)
-		return false;
+		return 0;
 	for (int32_t pid; (pid = procfs_next_pid(folder));) {
 		struct procfs_stat stat;
 		struct process process;
@@ -150,13 +150,14 @@ static bool find_by_name(
 		*ret = process;
 		found++;
 	}
-	return found == 1;
+	return found;
 }
 
 static void take_listener(
 	const struct forwarder *forwarder, struct proxy *proxy, const struct candidate *found)
 {
 	char text[ENDPOINT_TEXT_MAX];
+	size_t named = 0;
 	proxy->listener = found->socket->local;
 	proxy->uid = found->socket->uid;
 	proxy->inode = found->socket->inode;
@@ -165,9 +166,9 @@ static void take_listener(
 		proxy->executable = found->executable;
 		proxy->status = found->is_wanted ? PROXY_LISTENING : PROXY_FOREIGN;
 	} else {
-		bool named = find_by_name(forwarder, proxy, found->socket->uid, &proxy->process);
-		proxy->status = named ? PROXY_LISTENING : PROXY_FOREIGN;
-		if (!named)
+		named = find_by_name(forwarder, proxy, found->socket->uid, &proxy->process);
+		proxy->status = named == 1 ? PROXY_LISTENING : PROXY_FOREIGN;
+		if (named != 1)
 			proxy->process = (struct process){ .pid = 0 };
 	}
 	if (proxy->listener.family == AF_UNIX)
@@ -180,8 +181,9 @@ static void take_listener(
 			proxy->process.pid);
 	else if (proxy->status == PROXY_FOREIGN)
 		proxy->detail = arena_printf(proxy->arena,
-			"%s is held by another user's process, and none of them is named %s", text,
-			proxy->wanted);
+			"a process of another user listens on %s; that user has %s process named "
+			"%s: dbtop as root shows which it is",
+			text, named ? "more than one" : "no", proxy->wanted);
 }
 
 static struct owners_wanted *wanted_sockets(const struct proxy *proxy,

@@ -336,6 +336,16 @@ static void add_hosts(
 	}
 }
 
+/* Whether all of them are this machine's. */
+static bool are_other_users(const struct assessment *assessment)
+{
+	bool all = true;
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		all &= !is_unreached(assessment, &assessment->connections[i]) ||
+			assessment->connections[i].end == CLIENT_END_NOT_VISIBLE;
+	return all;
+}
+
 char *findings_describe_unreached(
 	const struct assessment *assessment, char text[static FINDINGS_TEXT_MAX])
 {
@@ -345,10 +355,14 @@ char *findings_describe_unreached(
 	struct arena *arena = arena_new();
 	size_t n_hosts;
 	const struct findings_host *hosts = findings_list_hosts(assessment, arena, &n_hosts);
-	snprintf(text, FINDINGS_TEXT_MAX,
-		"%zu session%s to processes that cannot be %s from here: run dbtop where they "
-		"run, as their user or as root",
-		n, n == 1 ? " belongs" : "s belong", n_hosts ? "stopped" : "seen");
+	snprintf(text, FINDINGS_TEXT_MAX, "%zu session%s to processes %s", n,
+		n == 1 ? " belongs" : "s belong",
+		n_hosts ? "that cannot be stopped from here: run dbtop where they run, as their "
+			  "user or as root"
+			: are_other_users(assessment)
+			? "of another user, which dbtop may not see: run it as that user or as root"
+			: "that cannot be seen from here: run dbtop where they run, as their user "
+			  "or as root");
 	add_hosts(hosts, n_hosts, text);
 	arena_free(arena);
 	return text;

@@ -139,17 +139,22 @@ static const char *ago(struct arena *arena, int64_t then, int64_t now)
 	return arena_printf(arena, "%s ago", duration_format(instant_elapsed(then, now), text));
 }
 
-static void add_status(
-	struct arena *arena, struct facts *facts, const struct proxy *proxy, int64_t now)
+static void add_status(struct arena *arena, struct facts *facts, const struct frame *frame)
 {
+	const struct proxy *proxy = frame->assessment->proxy;
 	char address[ENDPOINT_TEXT_MAX];
 	enum style style = statuses[proxy->status].style;
+	bool is_proxy = proxy_is_shown(proxy) || proxy->status == PROXY_UNKNOWN;
 	facts_section(facts, "State");
-	if (proxy_is_shown(proxy) || proxy->status == PROXY_UNKNOWN) {
+	if (is_proxy) {
 		facts_add(facts, style, "status",
 			arena_printf(arena, "%s: %s", proxy_status_name(proxy->status),
 				statuses[proxy->status].meaning));
 		facts_add(facts, STYLE_CAUTION, "why", proxy->detail);
+		if (proxy->status == PROXY_ABSENT && !frame->ui->proxy_start)
+			facts_add(facts, STYLE_TEXT, "next",
+				"start it; with its command in the configuration (proxy.start) "
+				"dbtop can do that");
 	} else {
 		facts_add(facts, STYLE_TEXT, "status",
 			"no proxy: none is where dbtop connects, and the configuration names no "
@@ -157,8 +162,8 @@ static void add_status(
 		facts_add(facts, STYLE_TEXT, "instead", proxy->detail);
 	}
 	endpoint_format(&proxy->listener, address);
-	facts_add(facts, STYLE_TEXT, "listens on", address);
-	facts_add(facts, STYLE_DIM, "expected",
+	facts_add(facts, STYLE_TEXT, "listens on", is_proxy ? address : NULL);
+	facts_add(facts, STYLE_DIM, is_proxy ? "expected" : "looked for",
 		arena_printf(arena,
 			proxy->listener.family == AF_UNIX ? "%s on our socket, .s.PGSQL.%u"
 							  : "%s on port %u",
@@ -167,7 +172,7 @@ static void add_status(
 		return;
 	facts_add(facts, STYLE_TEXT, "round trip",
 		arena_printf(arena, "%.1f ms, %s, %s", (double)proxy->latency / 1000,
-			ago(arena, proxy->proven_at, now),
+			ago(arena, proxy->proven_at, frame->now),
 			proxy->our_path ? "of dbtop's own connection, which goes through it"
 					: "of a connection attempt; there are two a minute"));
 }
@@ -228,7 +233,7 @@ static struct facts *facts_of(struct arena *arena, const struct frame *frame)
 			"set.");
 		return facts;
 	}
-	add_status(arena, facts, proxy, frame->now);
+	add_status(arena, facts, frame);
 	add_process(arena, facts, proxy, frame->now);
 	add_health(arena, facts, proxy, frame->now);
 	facts_section(facts, "Connected to it");

@@ -397,7 +397,7 @@ static const struct situation situations[] = {
 			[KILL_JSON] = { 0, "\"error\":null", NULL },
 			[EMERGENCY] = { 3, "cannot tell: 1 session belongs to processes",
 				"would stop 0" },
-			[EMERGENCY_JSON] = { 3, "cannot be seen from here", NULL },
+			[EMERGENCY_JSON] = { 3, "which dbtop may not see", NULL },
 		},
 		.guard = { 0, "connected to", NULL },
 		.metrics = { 0, "kind=\"used\"} 2\n", NULL },

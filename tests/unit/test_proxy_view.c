@@ -143,7 +143,14 @@ static void test_page(void **state)
 	proxy->status = PROXY_FOREIGN;
 	check(0, &proxy_view, "no proxy: none is where dbtop connects", true);
 	check(0, &proxy_view, "another program", false);
+	check(0, &proxy_view, "listens on", false);
+	check(0, &proxy_view, "looked for", true);
 	proxy->expected = true;
+	check(0, &proxy_view, "listens on", true);
+	proxy->status = PROXY_ABSENT;
+	check(0, &proxy_view, "next           start it; with its command in the configuration",
+		true);
+	proxy->status = PROXY_FOREIGN;
 	check(0, &proxy_view, "foreign: another program listens on its port", true);
 	assessment->proxy = NULL;
 	check(0, &proxy_view, "No proxy is watched", true);

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "model/assessment.h"
+#include "model/findings.h"
 #include "model/proxy.h"
 #include "report/summary.h"
 #include "report/summary_servers.h"
@@ -301,6 +302,27 @@ static void pools_and_starving_clients_are_reported(void **state)
 	find(outbox, "1 errors, outbox: 12 waiting (oldest 3m12s), 2 rejected, longest hold 7m12s");
 }
 
+/* They run here; where they are not known to be here, the sentence sends to their machine. */
+static void sessions_of_another_user_are_called_so(void **state)
+{
+	(void)state;
+	char text[FINDINGS_TEXT_MAX];
+	struct assessment *assessment = sample_assessment(SAMPLE_SCREEN);
+	for (size_t i = 0; i < assessment->n_connections; i++) {
+		assessment->connections[i].process = assessment->connections[i].owner = NO_PROCESS;
+		assessment->connections[i].end = CLIENT_END_NOT_VISIBLE;
+	}
+	find(findings_describe_unreached(assessment, text),
+		"sessions belong to processes of another user, which dbtop may not see: run it as "
+		"that user or as root");
+	for (size_t i = 0; i < assessment->n_connections; i++)
+		assessment->connections[i].end = CLIENT_END_ELSEWHERE;
+	find(findings_describe_unreached(assessment, text),
+		"sessions belong to processes that cannot be seen from here: run dbtop where they "
+		"run");
+	assessment_free(assessment);
+}
+
 /* Without rows of the server. */
 static void a_page_of_perhaps_another_server_says_where_it_leads(void **state)
 {
@@ -379,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_eye_meets_things_in_their_order),
 		cmocka_unit_test(pools_and_starving_clients_are_reported),
+		cmocka_unit_test(sessions_of_another_user_are_called_so),
 		cmocka_unit_test(a_page_of_perhaps_another_server_says_where_it_leads),
 		cmocka_unit_test(the_next_step_is_the_proxys_command),
 		cmocka_unit_test(long_commands_lose_their_folders),
