@@ -159,6 +159,11 @@ while read -r field; do
 	[[ $fields == *$'\n'"$field"$'\n'* ]] || fault docs/json.md "the field $field is missing"
 done < <(json_fields | sort -u)
 
+# The packages that README.md has for the build are those that the tools install for it.
+packages=$(. tools/lib.sh && echo "${BUILD_PACKAGES[*]}")
+[ "$packages" = "$(sed -n '/^sudo apt install /,/[^\\]$/p' README.md | tr -d '\\' | xargs | cut -d ' ' -f 4-)" ] ||
+	fault README.md "does not have the packages of tools/lib.sh: $packages"
+
 # Each stage of tools/test is in HACKING.md.
 stages=$'\n'$(terms HACKING.md)$'\n'
 for stage in $(sed -n 's/^ALL_STAGES=(\(.*\))$/\1/p' tools/test); do
