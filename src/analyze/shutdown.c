@@ -159,6 +159,18 @@ static struct shutdown_verdict counts(const struct shutdown_facts *facts)
 	};
 }
 
+/* A session that may be the application's: it lost its client, or no scan shows the client. */
+static const struct foreign_session *find_stray(const struct shutdown_record *record, bool lost)
+{
+	for (size_t i = 0; i < record->n_foreign; i++) {
+		const struct foreign_session *session = &record->foreign[i];
+		if (shutdown_is_stray(session) &&
+			(lost ? session->lost_client : session->looked_at == INSTANT_UNKNOWN))
+			return session;
+	}
+	return NULL;
+}
+
 /* Why a session of the application may be left although none is known; NULL. */
 static const char *find_doubt(const struct shutdown_record *record)
 {
@@ -170,10 +182,12 @@ static const char *find_doubt(const struct shutdown_record *record)
 	if (own_unread)
 		return "a stats page of the application could not be read, so that lost writes "
 		       "would not be seen";
-	for (size_t i = 0; i < record->n_foreign; i++)
-		if (shutdown_is_stray(&record->foreign[i]) && record->foreign[i].lost_client)
-			return "a session began meanwhile and lost its client, which may have been "
-			       "the application";
+	if (find_stray(record, true))
+		return "a session began meanwhile and lost its client, which may have been the "
+		       "application";
+	if (find_stray(record, false))
+		return "a session began meanwhile, and its client, which may have been the "
+		       "application, cannot be found";
 	return NULL;
 }
 
@@ -196,7 +210,9 @@ struct shutdown_verdict shutdown_judge(const struct shutdown_record *record,
 	} else if (!is_over(&facts)) {
 		verdict.sentence = shutdown_words_progress(&facts);
 	} else if (record->collecting) {
-		verdict.sentence = "it has ended: checking what it left behind";
+		verdict.sentence = find_stray(record, false)
+			? "it has ended: looking for the client of a session that began meanwhile"
+			: "it has ended: checking what it left behind";
 	} else if (!facts.before && !facts.running && !facts.after && !has_lost_writes(&facts)) {
 		verdict.drained = -1;
 		verdict.sentence = shutdown_words_no_connection(&facts);

@@ -172,7 +172,9 @@ struct foreign_session {
 	bool gone;
 	bool lost_client;  /* nobody has its client end any more, and the server has not noticed */
 	int64_t looked_at; /* monotonic: the scan that shows what is known of its client end;
-			      INSTANT_UNKNOWN */
+			      INSTANT_UNKNOWN: none does */
+	int64_t missed_at[2]; /* the latest scans that would have shown its client end gone or
+				 held, and showed neither; 0 */
 };
 
 /* The counts of pg_stat_database for the application's databases; −1: not counted (before 14), or

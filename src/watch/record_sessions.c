@@ -187,6 +187,21 @@ void record_missing(struct shutdown_record *record, const struct session_reading
 	arena_free(arena);
 }
 
+/* Notes what the latest scan shows of the client end. */
+static void note_client(struct foreign_session *session, const struct assessment *assessment,
+	const struct connection *row)
+{
+	const struct peers *peers = assessment->peers;
+	bool shown = peers && row->end != CLIENT_END_UNKNOWN;
+	session->lost_client = row->end == CLIENT_END_GONE;
+	session->looked_at = shown ? peers->dump_began : INSTANT_UNKNOWN;
+	if (!peers || shown || !row->scanned || peers->dump_began == session->missed_at[0] ||
+		assessment->activity->asked_monotonic < peers->dump_began)
+		return;
+	session->missed_at[1] = session->missed_at[0];
+	session->missed_at[0] = peers->dump_began;
+}
+
 /* A session that existed before the signal and was not found to be the application's is foreign. A
  * later session is foreign once the process that holds its client end is visible. */
 void record_foreign(struct shutdown_record *record, const struct assessment *assessment)
@@ -200,7 +215,9 @@ void record_foreign(struct shutdown_record *record, const struct assessment *ass
 		const struct connection *row = &assessment->connections[i];
 		const struct backend *backend = row->backend;
 		uint64_t key = shutdown_identity(backend->pid, (uint64_t)backend->start);
-		if (!backend->database || row->verdict.protection == PROTECTION_OWN ||
+		/* the server's workers have no client, and are not counted */
+		bool is_client = backend->kind == BACKEND_CLIENT || backend->kind == BACKEND_HIDDEN;
+		if (!is_client || !backend->database || row->verdict.protection == PROTECTION_OWN ||
 			map_get(sessions, key) != MAP_NONE ||
 			!shutdown_has_database(record, backend->database))
 			continue;
@@ -215,10 +232,7 @@ void record_foreign(struct shutdown_record *record, const struct assessment *ass
 				.doubtful = record->based,
 			};
 		session->gone = false;
-		session->lost_client = row->end == CLIENT_END_GONE;
-		session->looked_at = assessment->peers && row->end != CLIENT_END_UNKNOWN
-			? assessment->peers->dump_began
-			: INSTANT_UNKNOWN;
+		note_client(session, assessment, row);
 		if (row->process != NO_PROCESS || row->end == CLIENT_END_ELSEWHERE)
 			session->doubtful = false;
 	}

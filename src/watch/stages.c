@@ -129,13 +129,17 @@ void stages_begin_by(struct watch *watch, int64_t since, int64_t trigger_at, con
 	stages_begin(watch, at, at < trigger_at ? "the first connection closed" : trigger);
 }
 
-/* Whether a session that may be the application's was not yet looked for in a scan after that
- * instant. */
+/* Whether the client of a session that may be the application's was not yet looked for after that
+ * instant. What two scans do not show, a third one does not: the client of a server elsewhere that
+ * was gone before the first scan, or addresses that are changed on their way. */
 static bool has_unscanned(const struct shutdown_record *record, int64_t after)
 {
-	for (size_t i = 0; i < record->n_foreign; i++)
-		if (shutdown_is_stray(&record->foreign[i]) && record->foreign[i].looked_at <= after)
+	for (size_t i = 0; i < record->n_foreign; i++) {
+		const struct foreign_session *session = &record->foreign[i];
+		if (shutdown_is_stray(session) && session->looked_at <= after &&
+			session->missed_at[1] <= after)
 			return true;
+	}
 	return false;
 }
 

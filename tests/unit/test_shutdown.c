@@ -263,9 +263,10 @@ static void read_line(struct scene *scene, char *line)
 	else if (strcmp(word, "blind") == 0)
 		scene->record.blind = "the server hides the sessions";
 	else if (strcmp(word, "stray") == 0)
-		*shutdown_add_foreign(&scene->record) = (struct foreign_session){
-			.came = true, .doubtful = true, .lost_client = true
-		};
+		*shutdown_add_foreign(&scene->record) = (struct foreign_session){ .came = true,
+			.doubtful = true,
+			.lost_client = !rest,
+			.looked_at = rest ? INSTANT_UNKNOWN : SIGNALLED };
 	else if (strcmp(word, "unread") == 0)
 		*shutdown_add_unread(&scene->record) =
 			(struct unread_page){ .own = rest && strcmp(rest, "own") == 0,

@@ -232,20 +232,26 @@ static void without_an_answer_there_is_no_verdict(void **state)
 }
 
 /* A session is new since the baseline, and nobody was seen to hold its client end. */
-static void judge_with_stray(struct fixture *fixture, enum client_end end, bool passes)
+static struct connection *add_stray(struct fixture *fixture)
 {
-	static const struct shutdown_rules rules;
-	struct assessment *assessment = fixture->watched.assessment;
-	struct shutdown_record *record = record_of(fixture);
 	leave(fixture);
-	record->based = true;
-	struct connection *row = &assessment->connections[0];
+	record_of(fixture)->based = true;
+	struct connection *row = &fixture->watched.assessment->connections[0];
 	struct backend *backend = (struct backend *)row->backend;
 	backend->pid++;
 	backend->start++;
 	backend->client.port = 9;
 	row->process = NO_PROCESS;
 	row->end = CLIENT_END_UNKNOWN;
+	return row;
+}
+
+static void judge_with_stray(struct fixture *fixture, enum client_end end, bool passes)
+{
+	static const struct shutdown_rules rules;
+	struct assessment *assessment = fixture->watched.assessment;
+	struct shutdown_record *record = record_of(fixture);
+	struct connection *row = add_stray(fixture);
 	watched_poll(&fixture->watched);
 	assert_false(record->over);
 	/* a scan ends, and proves nothing yet */
@@ -267,6 +273,47 @@ static void a_new_session_without_a_client_leaves_no_verdict(void **state)
 	judge_with_stray(*state, CLIENT_END_GONE, false);
 }
 
+/* What two scans could have shown, a third one does not: the verdict does not wait for the time
+ * that the application has, and is no pass. */
+static void a_client_that_is_not_found_is_not_waited_for(void **state)
+{
+	static const struct shutdown_rules rules;
+	struct fixture *fixture = *state;
+	struct shutdown_record *record = record_of(fixture);
+	struct connection *row = add_stray(fixture);
+	struct peers peers = { .dump_began = instant_monotonic() };
+	fixture->watched.assessment->peers = &peers;
+	watched_poll(&fixture->watched);
+	watched_poll(&fixture->watched);
+	assert_false(record->over);
+	/* a scan that began after the question says nothing about the answer */
+	peers.dump_began = instant_monotonic() + USEC_PER_SEC;
+	watched_poll(&fixture->watched);
+	peers.dump_began = instant_monotonic();
+	row->scanned = false;
+	watched_poll(&fixture->watched);
+	assert_false(record->over);
+	row->scanned = true;
+	watched_poll(&fixture->watched);
+	assert_true(record->over);
+	answer(fixture);
+	assert_false(shutdown_judge(record, &rules, instant_monotonic(), record->arena).pass);
+	fixture->watched.assessment->peers = NULL;
+}
+
+/* It has a database, but no client. */
+static void a_worker_of_the_server_is_no_session(void **state)
+{
+	static const struct shutdown_rules rules;
+	struct fixture *fixture = *state;
+	struct shutdown_record *record = record_of(fixture);
+	((struct backend *)add_stray(fixture)->backend)->kind = BACKEND_OTHER;
+	watched_poll(&fixture->watched);
+	assert_true(record->over);
+	answer(fixture);
+	assert_true(shutdown_judge(record, &rules, instant_monotonic(), record->arena).pass);
+}
+
 static void a_new_session_of_another_client_spoils_no_verdict(void **state)
 {
 	judge_with_stray(*state, CLIENT_END_HELD, true);
@@ -283,6 +330,8 @@ int main(void)
 		TEST(without_an_answer_there_is_no_verdict),
 		TEST(a_new_session_without_a_client_leaves_no_verdict),
 		TEST(a_new_session_of_another_client_spoils_no_verdict),
+		TEST(a_client_that_is_not_found_is_not_waited_for),
+		TEST(a_worker_of_the_server_is_no_session),
 	};
 	return cmocka_run_group_tests_name("stages", tests, NULL, NULL);
 }
