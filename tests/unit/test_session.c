@@ -16,9 +16,11 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "session/backoff.h"
+#include "session/dial.h"
 #include "session/failure.h"
 #include "session/hosts.h"
 #include "session/params.h"
+#include "session/session.h"
 #include "session/standing.h"
 #include "session/statement.h"
 
@@ -285,6 +287,57 @@ static void what_was_not_sent_is_forgotten(void **state)
 	assert_null(statement_pop(&queue));
 }
 
+static struct dial_callbacks dialed; /* of the attempt that a session has begun */
+
+struct dial *__wrap_dial_start_asking(uv_loop_t *loop, const struct params *params,
+	unsigned seconds, const char *const *command, const struct dial_callbacks *callbacks);
+
+struct dial *__wrap_dial_start_asking(uv_loop_t *loop, const struct params *params,
+	unsigned seconds, const char *const *command, const struct dial_callbacks *callbacks)
+{
+	(void)loop;
+	(void)params;
+	(void)seconds;
+	(void)command;
+	dialed = *callbacks;
+	return (struct dial *)&dialed;
+}
+
+static void on_ready(void *data)
+{
+	*(int *)data += 1;
+}
+
+/* A connection whose socket the loop cannot watch (too many descriptors, or none) is lost: the
+ * session does not become ready without one. */
+static void what_cannot_be_watched_is_lost(void **state)
+{
+	(void)state;
+	struct session *(*const make[])(uv_loop_t * loop, const struct params *params,
+		const struct session_callbacks *callbacks) = { session_new, session_new_console };
+	for (size_t i = 0; i < sizeof(make) / sizeof(make[0]); i++) {
+		uv_loop_t loop;
+		int ready = 0;
+		const struct params params = { 0 };
+		const struct session_callbacks callbacks = { .data = &ready, .ready = on_ready };
+		assert_int_equal(uv_loop_init(&loop), 0);
+		struct session *session = make[i](&loop, &params, &callbacks);
+		session_start(session);
+		/* libpq refuses it, and has no socket */
+		const struct dial_result result = {
+			.conn = PQconnectStart("host=/nonexistent port=none"), .seconds = 5
+		};
+		assert_int_equal(PQsocket(result.conn), -1);
+		dialed.done(dialed.data, &result);
+		assert_int_equal(ready, 0);
+		assert_false(session_is_ready(session));
+		assert_int_equal(session_state(session)->status, SERVER_REFUSED);
+		session_free(session);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		assert_int_equal(uv_loop_close(&loop), 0);
+	}
+}
+
 /* Within a quarter of `ms`. */
 static void assert_about(uint64_t delay, uint64_t ms)
 {
@@ -354,6 +407,7 @@ int main(void)
 		cmocka_unit_test(no_password_file_is_read_to_settle_the_hosts),
 		cmocka_unit_test(params_hold_each_keyword_once),
 		cmocka_unit_test(what_was_not_sent_is_forgotten),
+		cmocka_unit_test(what_cannot_be_watched_is_lost),
 		cmocka_unit_test(attempts_grow_rarer),
 		cmocka_unit_test(a_standing_is_fit_to_be_shown),
 	};
