@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -126,6 +127,33 @@ static void another_containers_files_are_left_alone(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static time_t age_of(const char *path)
+{
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	return time(NULL) - st.st_mtime;
+}
+
+/* Stores through a mapping do not renew the times of a file on tmpfs, and programs that clean /tmp
+ * remove old files: a page that lives is renewed once an hour. */
+static void a_living_page_is_no_old_file(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		time_t age;
+		bool renewed;
+	} cases[] = { { 60, false }, { 864000, true }, { -864000, true } };
+	const char *path = page_writer_path(f->writer);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct timespec then = { .tv_sec = time(NULL) - cases[i].age };
+		const struct timespec times[] = { then, then };
+		assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+		page_writer_keep(f->writer);
+		/* an hour is enough for the slowest machine */
+		assert_int_equal(labs(age_of(path) - cases[i].age) > 3600, cases[i].renewed);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -133,6 +161,7 @@ int main(void)
 		TEST(the_file_is_ours_alone),
 		TEST(folders_of_others_are_refused),
 		TEST(another_containers_files_are_left_alone),
+		TEST(a_living_page_is_no_old_file),
 		/* this needs root */
 		TEST(folders_of_other_users_are_refused),
 	};
