@@ -54,7 +54,7 @@ static void on_timer(uv_timer_t *timer);
 static void enter(struct executor *executor, enum phase phase, uint64_t timeout_ms)
 {
 	executor->phase = phase;
-	uv_timer_start(&executor->timer, on_timer, timeout_ms, 0);
+	uv_timer_start(&executor->timer, on_timer, timeout_ms, phase != PHASE_PAUSING);
 }
 
 static uint64_t answer_timeout(const struct executor *executor)
@@ -267,6 +267,11 @@ static void (*const timer_steps[])(struct executor *executor) = {
 static void on_timer(uv_timer_t *timer)
 {
 	struct executor *executor = timer->data;
+	/* The loop runs timers before it reads: it reads once more before an answer is given up. */
+	if (uv_timer_get_repeat(timer)) {
+		uv_timer_set_repeat(timer, 0);
+		return;
+	}
 	timer_steps[executor->phase](executor);
 }
 

@@ -125,8 +125,13 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal_nu
 		on_exit_early(starter, status, signal_number);
 }
 
+/* The loop runs timers before it notices ends: it looks once more, in case that we were late. */
 static void on_stayed(uv_timer_t *timer)
 {
+	if (uv_timer_get_repeat(timer)) {
+		uv_timer_set_repeat(timer, 0);
+		return;
+	}
 	set_result(timer->data, RESULT_STARTED, NULL);
 }
 
@@ -171,6 +176,6 @@ void start_begin(struct starter *starter, struct action *action, struct action_s
 		return;
 	}
 	step->pid = uv_process_get_pid(starter->process);
-	uv_timer_start(starter->timer, on_stayed, STAY_MS, 0);
+	uv_timer_start(starter->timer, on_stayed, STAY_MS, 1);
 	starter->callbacks.changed(starter->callbacks.data, step);
 }

@@ -24,6 +24,8 @@
 #include "model/proxy.h"
 #include "proc/process.h"
 
+#define UNTIL_ENDED 3600000
+
 #define COMMAND(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static uv_loop_t loop;
@@ -32,6 +34,18 @@ static struct action *action;
 static bool done;
 static char folder[] = "/tmp/test_proxy_planXXXXXX";
 static char output[sizeof(folder) + 8], moved[sizeof(output) + 2];
+
+int __real_uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat);
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat);
+
+/* How long a command counts as ended at once, in ms. 0: for 1.5 s, in which a busy machine may not
+ * have run it at all. */
+static uint64_t stay;
+
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t repeat)
+{
+	return __real_uv_timer_start(timer, cb, stay && timeout == 1500 ? stay : timeout, repeat);
+}
 
 static void on_done(void *data)
 {
@@ -58,6 +72,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	uv_loop_init(&loop);
+	stay = 0;
 	open_runner(false, NULL);
 	return 0;
 }
@@ -145,6 +160,7 @@ static void test_interrupted(void **state)
 static void test_no_shell(void **state)
 {
 	(void)state;
+	stay = UNTIL_ENDED;
 	run(ACTION_PROXY_START, NULL, COMMAND("test", "$HOME", "=", "$HOME; false"));
 	assert_int_equal(command()->result, RESULT_FAILED);
 	assert_string_equal(command()->detail, "it ended at once with status 1");
@@ -153,16 +169,35 @@ static void test_no_shell(void **state)
 static void test_last_words(void **state)
 {
 	(void)state;
+	stay = UNTIL_ENDED;
 	run(ACTION_PROXY_START, NULL,
 		COMMAND("sh", "-c", "echo one; echo no such instance >&2; exit 3"));
 	assert_int_equal(command()->result, RESULT_FAILED);
 	assert_string_equal(command()->detail, "it ended at once with status 3: no such instance");
 }
 
+/* dbtop had no processor meanwhile, or was stopped: when the time is over, the end is there. */
+static void test_ended_while_we_were_late(void **state)
+{
+	(void)state;
+	siginfo_t info;
+	stay = 10;
+	begin(ACTION_PROXY_START, NULL, COMMAND("sh", "-c", "exit 3"));
+	while (!command()->pid)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(waitid(P_PID, (id_t)command()->pid, &info, WEXITED | WNOWAIT), 0);
+	usleep(20000);
+	while (!done)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(command()->result, RESULT_FAILED);
+	assert_string_equal(command()->detail, "it ended at once with status 3");
+}
+
 static void test_output_is_moved_aside(void **state)
 {
 	(void)state;
 	struct stat st;
+	stay = UNTIL_ENDED;
 	/* as large as it may get */
 	assert_int_equal(truncate(output, 10 << 20), 0);
 	run(ACTION_PROXY_START, NULL, COMMAND("sh", "-c", "echo again; exit 4"));
@@ -184,6 +219,7 @@ static void test_not_to_be_run(void **state)
 static void test_into_the_background(void **state)
 {
 	(void)state;
+	stay = UNTIL_ENDED;
 	run(ACTION_PROXY_START, NULL, COMMAND("true"));
 	assert_int_equal(command()->result, RESULT_STARTED);
 	assert_non_null(strstr(command()->detail, "background"));
@@ -378,6 +414,7 @@ int main(void)
 		LIVE(test_interrupted),
 		LIVE(test_no_shell),
 		LIVE(test_last_words),
+		LIVE(test_ended_while_we_were_late),
 		LIVE(test_output_is_moved_aside),
 		LIVE(test_not_to_be_run),
 		LIVE(test_into_the_background),

@@ -1,5 +1,5 @@
-/* session: a dbtop that is slower than the server. It was stopped, or had no processor, for longer
- * than the server may take; the answer is there. */
+/* session and action/execute: a dbtop that is slower than the server. It was stopped, or had no
+ * processor, for longer than the server may take; the answer is there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +18,11 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "action/execute.h"
+#include "base/arena.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "model/action.h"
 #include "model/assessment.h"
 #include "session/params.h"
 #include "session/session.h"
@@ -31,7 +34,15 @@
 #define SAYS(text)  text, sizeof(text) - 1
 #define LET_IN      "R\0\0\0\10\0\0\0\0"
 #define READY       "Z\0\0\0\5I"
-#define IS_REFUSING "E\0\0\0\27SERROR\0C42501\0Mno\0\0"
+#define IS_REFUSING "E\0\0\0\27SERROR\0CXX000\0Mno\0\0"
+
+/* One row with a NULL. */
+#define IS_SET_UP                                                                                  \
+	"1\0\0\0\4"                                                                                \
+	"2\0\0\0\4"                                                                                \
+	"T\0\0\0\31\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"                                     \
+	"D\0\0\0\12\0\1\377\377\377\377"                                                           \
+	"C\0\0\0\15SELECT 1\0"
 
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
@@ -107,15 +118,20 @@ static void say(const struct server *server, const char *bytes, size_t size)
 	assert_int_equal(write(server->client, bytes, size), size);
 }
 
+static void on_ready(void *data)
+{
+	(void)data;
+}
+
 static struct session *connect_to(uv_loop_t *loop, struct server *server)
 {
-	static const struct session_callbacks none;
+	static const struct session_callbacks callbacks = { .ready = on_ready };
 	struct params params = { 0 };
 	params_set(&params, "host", server->folder);
 	params_set(&params, "port", "5");
 	params_set(&params, "user", "app");
 	params_set(&params, "connect_timeout", "1");
-	struct session *session = session_new(loop, &params, &none);
+	struct session *session = session_new(loop, &params, &callbacks);
 	params_clear(&params);
 	session_start(session);
 	run_until_readable(loop, server->listening);
@@ -178,10 +194,56 @@ static void a_login_that_was_answered_goes_on(void **state)
 	close_server(&server);
 }
 
+static void do_nothing(void *data, struct action_step *step)
+{
+	(void)data, (void)step;
+}
+
+static void note_done(void *data)
+{
+	*(bool *)data = true;
+}
+
+static void an_actions_answer_that_is_there_counts(void **state)
+{
+	(void)state;
+	uv_loop_t loop;
+	struct server server;
+	bool done = false;
+	struct action_step step = { .kind = STEP_SESSION, .pid = 7, .selected = true };
+	struct action action = {
+		.kind = ACTION_TERMINATE, .steps = &step, .n_steps = 1, .arena = arena_new()
+	};
+	uv_loop_init(&loop);
+	listen_at(&server);
+	struct session *session = connect_to(&loop, &server);
+	hear(&loop, &server);
+	say(&server, SAYS(LET_IN READY));
+	hear(&loop, &server);
+	say(&server, SAYS(IS_SET_UP READY));
+	while (!session_is_ready(session))
+		uv_run(&loop, UV_RUN_ONCE);
+	struct executor *executor = execute_new(&loop, session, USEC_PER_SEC,
+		&(struct step_callbacks){ &done, do_nothing, note_done });
+	execute_begin(executor, &action);
+	hear(&loop, &server);
+	say(&server, SAYS(IS_REFUSING READY));
+	usleep(STOPPED_US);
+	while (!done)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(step.result, RESULT_DENIED);
+	assert_string_equal(step.detail, "no");
+	execute_free(executor);
+	free_session(&loop, session);
+	close_server(&server);
+	arena_free(action.arena);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_that_is_there_counts),
+		cmocka_unit_test(an_actions_answer_that_is_there_counts),
 		cmocka_unit_test(a_login_that_was_answered_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
