@@ -7,12 +7,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -102,18 +104,46 @@ static void assert_killed(const char *path)
 	}
 }
 
-static void one_that_hangs_is_killed_with_its_children(void **state)
+static void one_that_hangs_is_ended(void **state)
 {
 	(void)state;
-	char path[] = "/tmp/dbtop-password-XXXXXX", script[128];
-	int fd = mkstemp(path);
-	assert_true(fd >= 0);
-	close(fd);
-	snprintf(script, sizeof(script), "sleep 3600 & echo $! >%s; wait", path);
-	const char *const argv[] = { "sh", "-c", script, NULL };
+	const char *const argv[] = { "sleep", "3600", NULL };
 	const char *error = password_command_run(argv, 1, -1, password);
 	assert_non_null(error);
 	assert_non_null(strstr(error, "in time"));
+}
+
+struct waker {
+	const char *path;
+	int wake;
+};
+
+/* Wakes once the file has something: the command has begun, however long that took. */
+static void *wake_when_written(void *data)
+{
+	const struct waker *waker = data;
+	struct stat stat = { 0 };
+	while (lstat(waker->path, &stat) == 0 && stat.st_size == 0)
+		usleep(1000);
+	(void)eventfd_write(waker->wake, 1);
+	return NULL;
+}
+
+static void its_children_are_killed_with_it(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/dbtop-password-XXXXXX", script[128];
+	pthread_t thread;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	struct waker waker = { path, eventfd(0, EFD_CLOEXEC) };
+	snprintf(script, sizeof(script), "sleep 3600 & echo $! >%s; wait", path);
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	assert_int_equal(pthread_create(&thread, NULL, wake_when_written, &waker), 0);
+	assert_non_null(password_command_run(argv, 3600, waker.wake, password));
+	pthread_join(thread, NULL);
+	close(waker.wake);
 	assert_killed(path);
 }
 
@@ -144,7 +174,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_line_is_the_password),
 		cmocka_unit_test(a_failure_has_a_reason_and_no_output),
-		cmocka_unit_test(one_that_hangs_is_killed_with_its_children),
+		cmocka_unit_test(one_that_hangs_is_ended),
+		cmocka_unit_test(its_children_are_killed_with_it),
 		cmocka_unit_test(it_ends_when_it_is_woken),
 		cmocka_unit_test(argv_is_copied),
 	};
