@@ -46,8 +46,11 @@ static void finish(struct line *line)
 	json_t *snapshot = json_loads(out, 0, NULL);
 	assert_non_null(snapshot);
 	assert_int_equal(json_integer_value(live_member(snapshot, "schema")), 1);
-	assert_int_equal(
-		json_integer_value(live_member(snapshot, "server.port")), liar_port(line->liar));
+	/* the last address that was tried: on a busy machine the first one again, in the next round
+	 */
+	json_int_t port = json_integer_value(live_member(snapshot, "server.port"));
+	if (!line->mute || port != liar_port(line->mute))
+		assert_int_equal(port, liar_port(line->liar));
 	json_t *rows = live_find_text(snapshot, "sources", "name", "activity");
 	assert_non_null(rows);
 	bool hidden = live_find_text(snapshot, "connections", "kind", "hidden") != NULL;

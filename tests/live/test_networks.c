@@ -35,23 +35,6 @@ static void each_process_is_found(void **state)
 	}
 }
 
-/* Whoever runs a forwarder decides what it does: nobody's does not make root's process the one that
- * an emergency stops. */
-static void a_strangers_forwarder_proves_nothing(void **state)
-{
-	(void)state;
-	CLEANUP(cleanup_free)
-	char *more = mem_printf("user=app application_name=strange port=%d", STRANGERS);
-	struct live_program *client = start_client(0, false, by_address("127.0.0.1", more), "idle");
-	json_t *root = live_dbtop_json(NULL, way_to_server(OVER_ADDRESS), NULL);
-	json_t *row = row_of(root, "strange");
-	check_text(row, "process.name", "socat");
-	check_text(row, "process.matched_by", "tcp");
-	if (!live_find_number(live_member(row, "process"), "may_be", "pid", live_pid(client)))
-		fail_msg("not among them: %s", json_dumps(row, JSON_INDENT(1)));
-	json_decref(root);
-}
-
 /* --- proofs --- */
 
 static bool is_row(json_t *root, const char *name, const char *member, const char *value)
@@ -84,6 +67,29 @@ static bool all_are_held(json_t *root, void *data)
 static struct live_program *follow(enum way way)
 {
 	return live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2", way_to_server(way), NULL);
+}
+
+static bool is_by_socat(json_t *root, void *data)
+{
+	(void)data;
+	return is_row(root, "strange", "process.name", "socat");
+}
+
+/* Whoever runs a forwarder decides what it does: nobody's does not make root's process the one that
+ * an emergency stops. */
+static void a_strangers_forwarder_proves_nothing(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free)
+	char *more = mem_printf("user=app application_name=strange port=%d", STRANGERS);
+	struct live_program *client = start_client(0, false, by_address("127.0.0.1", more), "idle");
+	struct live_program *dbtop = follow(OVER_ADDRESS);
+	json_t *root = live_await_json(dbtop, is_by_socat, NULL, "the forwarder", 20000);
+	json_t *row = row_of(root, "strange");
+	check_text(row, "process.matched_by", "tcp");
+	if (!live_find_number(live_member(row, "process"), "may_be", "pid", live_pid(client)))
+		fail_msg("not among them: %s", json_dumps(row, JSON_INDENT(1)));
+	json_decref(root);
 }
 
 static void await(struct live_program *dbtop, bool (*holds)(json_t *root, void *data),
