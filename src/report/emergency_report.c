@@ -70,8 +70,12 @@ int emergency_report_plan(
 	size_t n = action_count_selected(&emergency->action);
 	size_t connections = emergency_count_connections(emergency);
 	if (n > 0 || !emergency->action.blind) {
-		printer_format(&printer, "would stop %zu process%s with %zu connection%s on ", n,
-			plural_es(n), connections, plural_s(connections));
+		if (n > 0)
+			printer_format(&printer, "would stop %zu process%s with %zu connection%s",
+				n, plural_es(n), connections, plural_s(connections));
+		else
+			printer_text(&printer, "nothing to stop");
+		printer_format(&printer, " on ");
 		printer_text(&printer, emergency->action.server);
 		printer_end_line(&printer);
 	}

@@ -6,24 +6,31 @@
 #include "model/action.h"
 
 static const struct {
-	const char *would, *did, *what;
+	const char *verb, *did, *what;
 } phrases[] = {
-	[ACTION_KILL_LEAKED] = { "would end", "ended", "leaked connection" },
-	[ACTION_TERMINATE] = { "would end", "ended", "connection" },
-	[ACTION_CANCEL] = { "would cancel", "cancelled", "running statement" },
-	[ACTION_EMERGENCY] = { "would end", "ended", "remaining session" },
-	[ACTION_PROXY_START] = { "would do", "did", "step" },
-	[ACTION_PROXY_RESTART] = { "would do", "did", "step" },
-	[ACTION_CLEAR_PAGES] = { "would remove", "removed", "stats page" },
+	[ACTION_KILL_LEAKED] = { "end", "ended", "leaked connection" },
+	[ACTION_TERMINATE] = { "end", "ended", "connection" },
+	[ACTION_CANCEL] = { "cancel", "cancelled", "running statement" },
+	[ACTION_EMERGENCY] = { "end", "ended", "remaining session" },
+	[ACTION_PROXY_START] = { "do", "did", "step" },
+	[ACTION_PROXY_RESTART] = { "do", "did", "step" },
+	[ACTION_CLEAR_PAGES] = { "remove", "removed", "stats page" },
 };
 
-static void put_place(struct printer *printer, const struct action *plan, size_t n)
+/* Ends the line. */
+static void put_place(struct printer *printer, const struct action *plan)
 {
-	printer_format(printer, "%zu %s%s", n, phrases[plan->kind].what, plural_s(n));
 	if (plan->server) {
 		printer_format(printer, " on ");
 		printer_text(printer, plan->server);
 	}
+	printer_end_line(printer);
+}
+
+static void put_count(struct printer *printer, const struct action *plan, size_t n)
+{
+	printer_format(printer, "%zu %s%s", n, phrases[plan->kind].what, plural_s(n));
+	put_place(printer, plan);
 }
 
 static void put_session(struct printer *printer, const struct session_step *session)
@@ -78,10 +85,12 @@ int result_print_plan(const struct action *plan, const struct printer_style *sty
 {
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = action_count_selected(plan);
-	if (n > 0 || !plan->blind) {
-		printer_format(&printer, "%s ", phrases[plan->kind].would);
-		put_place(&printer, plan, n);
-		printer_end_line(&printer);
+	if (n > 0) {
+		printer_format(&printer, "would %s ", phrases[plan->kind].verb);
+		put_count(&printer, plan, n);
+	} else if (!plan->blind) {
+		printer_format(&printer, "nothing to %s", phrases[plan->kind].verb);
+		put_place(&printer, plan);
 	}
 	result_put_blind(&printer, plan);
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -114,8 +123,7 @@ int result_print_text(const struct action *plan, const struct printer_style *sty
 	struct printer printer = { .file = file, .style = *style };
 	size_t n = action_count_selected(plan);
 	printer_format(&printer, "%s %zu of ", phrases[plan->kind].did, action_count_done(plan));
-	put_place(&printer, plan, n);
-	printer_end_line(&printer);
+	put_count(&printer, plan, n);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct action_step *step = &plan->steps[i];
 		if (!step->selected)

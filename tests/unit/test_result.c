@@ -89,6 +89,19 @@ static void people_read_the_plan(void **state)
 		"also lost: temporary tables, cursors, settings: not known\n");
 }
 
+static void people_read_that_there_is_nothing_to_end(void **state)
+{
+	(void)state;
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	for (size_t i = 0; i < N_TARGETS; i++)
+		steps[i].selected = false;
+	assert_int_equal(result_print_plan(&plan, &style, file), 0);
+	fclose(file);
+	assert_string_equal(text, "nothing to end on app @ 127.0.0.1:5432\n");
+}
+
 static void people_read_the_result(void **state)
 {
 	(void)state;
@@ -343,6 +356,7 @@ int main(void)
 	setlocale(LC_ALL, "C.UTF-8");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(people_read_the_plan, set_up),
+		cmocka_unit_test_setup(people_read_that_there_is_nothing_to_end, set_up),
 		cmocka_unit_test_setup(people_read_the_result, set_up),
 		cmocka_unit_test_setup(scripts_read_the_result, set_up),
 		cmocka_unit_test_setup(of_a_dry_run_each_result_is_null, set_up),
