@@ -252,7 +252,7 @@ static void shrink(struct sheet *sheet, int width)
 }
 
 /* Leaves out columns until the rest fits. The one that would be left out first is cut instead if at
- * least half of it is visible. */
+ * least half of it is visible. At last the rightmost one is cut. */
 static void fit(struct sheet *sheet, int width)
 {
 	shrink(sheet, width);
@@ -267,6 +267,10 @@ static void fit(struct sheet *sheet, int width)
 				sheet->widths[c] = 0;
 		}
 	}
+	int *last = &sheet->widths[sheet->n_fields - 1];
+	int over = width_of(sheet) - width;
+	if (over > 0)
+		*last = over < *last ? *last - over : 0;
 }
 
 static void draw_step(
@@ -314,8 +318,8 @@ static const struct action_step *current_step(const struct frame *frame)
 	return cursor < frame->plan->n_steps ? &frame->plan->steps[cursor] : NULL;
 }
 
-/* What does not fit beside the session under the cursor: what is lost with it, and its statement.
- */
+/* What does not fit beside the session under the cursor: what is lost with it, and its statement;
+ * or the detail of its result. */
 static bool describe_rest(const struct frame *frame, const struct sheet *sheet, struct line *rest)
 {
 	const struct action_step *step = current_step(frame);
@@ -323,12 +327,12 @@ static bool describe_rest(const struct frame *frame, const struct sheet *sheet, 
 	line_begin(rest);
 	for (size_t c = 0; step && c < sheet->n_fields; c++) {
 		const struct field *field = &sheet->fields[c];
-		if (field->format != format_loses && field->format != format_query)
+		bool is_short = field->format == format_loses || field->format == format_detail;
+		if (!is_short && field->format != format_query)
 			continue;
 		line_begin(&cell);
 		field->format(frame, step, &cell);
-		bool is_cut = field->format == format_loses &&
-			line_width(frame->grid, &cell) > sheet->widths[c];
+		bool is_cut = is_short && line_width(frame->grid, &cell) > sheet->widths[c];
 		if (cell.length && (is_cut || !sheet->widths[c]))
 			line_add_next(rest, STYLE_TEXT, cell.text);
 	}
@@ -349,7 +353,7 @@ static void draw(const struct frame *frame, bool planned, struct dialog *dialog)
 	dialog->draw_line = draw_step;
 	fit(&sheet, dialog_width(frame, dialog));
 	struct line rest;
-	if (planned && !pages && !dialog->note_asks && describe_rest(frame, &sheet, &rest))
+	if (!frame->ui->notice && describe_rest(frame, &sheet, &rest))
 		dialog->note = rest.text;
 	dialog_draw(frame, dialog);
 }

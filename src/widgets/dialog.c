@@ -6,18 +6,22 @@
 
 #include "widgets/frame.h"
 #include "widgets/keybar.h"
+#include "widgets/line.h"
 #include "widgets/settle.h"
+#include "widgets/wrap.h"
 
 #define FRAME        2 /* columns on each side: the line and a blank */
 #define NOTE_GAP     3
 #define FRAMED_WIDE  28
 #define FRAMED_TALL  7
 #define LEAST_FOOTER 2  /* a blank line and the keys */
+#define MOST_NOTE    3  /* lines */
 #define LEAST_BESIDE 12 /* fewer columns beside the box are unreadable and left blank */
 
 struct box {
 	struct rect inside;
-	bool framed, footer_is_split;
+	bool framed;
+	int note; /* its lines above the keys; 0: there is none, or it is beside them */
 	int footer;
 };
 
@@ -41,6 +45,14 @@ static bool needs_split(const struct frame *frame, const struct dialog *dialog, 
 	return keys && note + NOTE_GAP + keys > width;
 }
 
+static int count_note(const struct frame *frame, const char *note, int width)
+{
+	int lines = 0;
+	for (size_t skip; *note && lines < MOST_NOTE; note += skip, lines++)
+		(void)wrap_line(frame->grid, note, width, &skip);
+	return lines;
+}
+
 static struct box place(const struct frame *frame, const struct dialog *dialog)
 {
 	const struct grid *grid = frame->grid;
@@ -56,13 +68,16 @@ static struct box place(const struct frame *frame, const struct dialog *dialog)
 	if (dialog->note_asks)
 		wanted = larger(wanted, grid_width(grid, dialog->note));
 	int width = smaller(wanted, grid->width - 2 * FRAME - 2);
-	box.footer_is_split = needs_split(frame, dialog, width) && grid->height > 12;
-	box.footer = LEAST_FOOTER + box.footer_is_split;
+	if (needs_split(frame, dialog, width) && grid->height > 12)
+		box.note = count_note(frame, dialog->note, width);
+	box.footer = LEAST_FOOTER + box.note;
 	int lines = grid->height - 2 - box.footer;
 	if (dialog->n_lines < (size_t)lines)
 		lines = (int)dialog->n_lines;
 	int height = larger(lines, 1) + box.footer;
-	int y = (grid->height - height) / 2;
+	/* A longer note makes the box grow downwards: the cursor's line stays where it is. */
+	int y = (grid->height - height + larger(box.note - 1, 0)) / 2;
+	y = smaller(y, grid->height - 1 - height);
 	/* The box does not cover the header if there is room below it. */
 	int below_header = HEADER_LINES + 2;
 	if (y < below_header && below_header + height < grid->height - 1)
@@ -138,6 +153,20 @@ static void draw_title(const struct frame *frame, const struct dialog *dialog, s
 		dialog->title_style);
 }
 
+/* The last line takes the rest, and is cut. */
+static void draw_note(
+	const struct frame *frame, const char *note, struct rect where, enum style style)
+{
+	struct line line;
+	size_t skip;
+	for (int i = 0; i < where.height; i++, note += skip) {
+		size_t length = wrap_line(frame->grid, note, where.width, &skip);
+		line_begin(&line);
+		line_add_bytes(&line, style, note, i + 1 < where.height ? length : strlen(note));
+		line_put(frame->grid, where.x, where.y + i, where.width, &line);
+	}
+}
+
 static void draw_footer(
 	const struct frame *frame, const struct dialog *dialog, const struct box *box)
 {
@@ -145,7 +174,7 @@ static void draw_footer(
 	int y = inside.y + inside.height - 1;
 	bool split = needs_split(frame, dialog, inside.width);
 	/* If only one of them has room, a question is more important than the keys. */
-	if (dialog->note_asks && (!box->framed || (split && !box->footer_is_split))) {
+	if (dialog->note_asks && (!box->framed || (split && !box->note))) {
 		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, STYLE_CAUTION);
 		return;
 	}
@@ -155,8 +184,9 @@ static void draw_footer(
 	enum style style = dialog->note_asks ? STYLE_CAUTION : STYLE_DIM;
 	if (!dialog->note || !box->framed)
 		return;
-	if (box->footer_is_split)
-		grid_put(frame->grid, inside.x, y - 1, inside.width, dialog->note, style);
+	if (box->note)
+		draw_note(frame, dialog->note,
+			(struct rect){ inside.x, y - box->note, inside.width, box->note }, style);
 	else if (!split)
 		grid_put(frame->grid, inside.x, y, inside.width, dialog->note, style);
 }
