@@ -87,12 +87,37 @@ static void lose_power(const char *path, long after)
 	power_loss_end();
 }
 
-/* On a tmpfs of 2 MiB, in a mount namespace of our own. */
-static void fill_disk(const char *folder)
+static void write_text(const char *path, const char *text)
 {
-	CHECK(unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) == 0);
+	FILE *file = fopen(path, "w");
+	CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* Lets an ordinary user mount, with the same user and group as before. The kernel gives such a
+ * namespace to no process with threads. */
+static void enter_user_namespace(void)
+{
+	char user[64], group[64];
+	snprintf(user, sizeof(user), "%u %u 1", geteuid(), geteuid());
+	snprintf(group, sizeof(group), "%u %u 1", getegid(), getegid());
+	CHECK(unshare(CLONE_NEWUSER) == 0);
+	write_text("/proc/self/setgroups", "deny");
+	write_text("/proc/self/uid_map", user);
+	write_text("/proc/self/gid_map", group);
+}
+
+/* A tmpfs of 2 MiB, in a mount namespace of our own. */
+static void mount_small_disk(const char *folder)
+{
+	if (geteuid() != 0)
+		enter_user_namespace();
+	CHECK(unshare(CLONE_NEWNS) == 0);
 	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	CHECK(mount("none", folder, "tmpfs", 0, "size=2m,mode=700") == 0);
+}
+
+static void fill_disk(const char *folder)
+{
 	char path[1024], ballast[1024];
 	snprintf(path, sizeof(path), "%s/outbox", folder);
 	snprintf(ballast, sizeof(ballast), "%s/ballast", folder);
@@ -147,6 +172,8 @@ int main(int argc, char **argv)
 		.name = "outbox",
 		.lazy = 1,
 		.min = DBPOOL_OFF };
+	if (strcmp(role, "full") == 0)
+		mount_small_disk(path);
 	CHECK(dbpool_start(&config) == DBPOOL_OK);
 	if (strcmp(role, "write") == 0)
 		keep_writing(path, number);

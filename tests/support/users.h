@@ -20,6 +20,9 @@ static inline int users_run_tests(const char *name, const struct CMUnitTest *tes
 	for (size_t i = count; i < n; i++)
 		printf("only root runs %s\n", tests[i].name);
 	fflush(stdout);
+	/* what is set up for them needs root, too */
+	if (count == 0)
+		return 0;
 	return _cmocka_run_group_tests(name, tests, count, setup, teardown);
 }
 

@@ -15,7 +15,6 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "../support/sockets_fixture.h"
@@ -221,11 +220,7 @@ static void tcp_dump_of_thousands_is_whole(void **state)
 	enum { PAIRS = 1500 };
 	static int fds[2 * PAIRS];
 	struct fixture *f = *state;
-	struct rlimit limit;
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = limit.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	assert_true(limit.rlim_cur > 2 * PAIRS + 64);
+	raise_file_limit(2 * PAIRS + 64);
 	uint16_t port;
 	int listener = tcp_listen("127.0.0.1", &port);
 	for (int i = 0; i < PAIRS; i++) {

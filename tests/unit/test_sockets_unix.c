@@ -14,7 +14,6 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -227,6 +226,7 @@ static void unix_dump_of_a_thousand_is_whole(void **state)
 	enum { PAIRS = 1000 };
 	static int fds[2 * PAIRS];
 	struct fixture *f = *state;
+	raise_file_limit(2 * PAIRS + 64);
 	struct unix_server s = unix_start();
 	for (int i = 0; i < PAIRS; i++) {
 		fds[2 * i] = unix_connect(&s);
