@@ -57,7 +57,7 @@ static struct live_program *start_haproxy(int port, int to)
 		port, to);
 	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "haproxy.cfg", config);
 	struct live_program *program = live_start(&(struct live_program_options){
-		.argv = (const char *const[]){ "haproxy", "-db", "-f", path, NULL },
+		.argv = (const char *const[]){ "/usr/sbin/haproxy", "-db", "-f", path, NULL },
 	});
 	wait_for_port(port);
 	return program;
