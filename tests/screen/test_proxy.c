@@ -48,7 +48,7 @@ static void start_then_restart(void **state)
 	assert_true(term_wait_text(term, "it does not run; s starts it"));
 	term_press(term, "s");
 	assert_true(term_wait_text(term, "Start the proxy?"));
-	assert_true(term_shows(term, "timeout 100 haproxy -db -f"));
+	assert_true(term_shows(term, "timeout 100 /usr/sbin/haproxy -db -f"));
 	term_press(term, "Esc");
 	assert_true(term_wait_gone(term, "Start the proxy?"));
 	term_press(term, "s");
@@ -198,7 +198,7 @@ static void write_config(void)
 	CLEANUP(cleanup_free) char *path = live_file(live_folder(), "haproxy.cfg", haproxy);
 	assert_true(asprintf(&yaml,
 			    "proxy:\n  process: haproxy\n  port: %d\n  health: \"\"\n"
-			    "  start: [timeout, \"100\", haproxy, -db, -f, %s]\n",
+			    "  start: [timeout, \"100\", /usr/sbin/haproxy, -db, -f, %s]\n",
 			    port, path) > 0);
 	config = live_file(live_folder(), "config.yaml", yaml);
 }
