@@ -259,11 +259,12 @@ static void a_namesakes_pool_is_not_the_applications(void **state)
 	free(live_file(live_folder(), "go", ""));
 	int status = live_finish(dbtop, 120000);
 	json_t *result = live_parse_json(live_out(dbtop));
+	/* the page of the victim, which was killed, may be there as well */
+	const char *not_read = live_text(result, "not_read");
 	if (status != 0 || strcmp(live_text(result, "verdict"), "pass") != 0 ||
 		json_array_size(live_member(result, "hooks")) != 0 ||
-		!json_is_null(live_member(result, "pending_writes")) ||
-		!live_text(result, "not_read") ||
-		!strstr(live_text(result, "text"), "; 1 stats page was not read"))
+		!json_is_null(live_member(result, "pending_writes")) || !not_read ||
+		!strstr(live_text(result, "text"), not_read))
 		fail_msg("another's pool: %s", json_dumps(result, JSON_INDENT(1)));
 	json_decref(result);
 	page_writer_free(writer);
