@@ -192,7 +192,7 @@ static const struct situation {
 	{ "another user's processes", "user=postgres", "1", NULL, true, "2 of 5 used",
 		{ { "k", "no connection is leaked", NULL },
 			{ "End w", "there is no process of this machine here to watch", NULL },
-			{ "E", "cannot tell: 1 session belongs to processes that cannot be seen",
+			{ "E", "cannot tell: 1 session belongs to processes of another user",
 				"nothing to stop" } } },
 	{ "nobody there", "port=1 user=plain", "1", NULL, false, "Nobody answers at",
 		{ { "k", "cannot tell: not connected: ", "is leaked" },
