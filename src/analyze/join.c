@@ -256,9 +256,16 @@ static void join_tcp(struct join *join, struct connection *connection)
 		connection->end = CLIENT_END_GONE;
 }
 
+/* Whether the scan began without our connection, by which the server is found: on a busy machine it
+ * may make its dump long after we are connected. Through a pooler we have no backend. */
+static bool began_unconnected(const struct join *join)
+{
+	return !join->peers->target.backend_pid && !join->assessment->server.pooler;
+}
+
 static void join_unix(struct join *join, struct connection *connection)
 {
-	if (!join->peers->unix_known)
+	if (!join->peers->unix_known || began_unconnected(join))
 		return;
 	if (!join->server.here) {
 		connection->end = CLIENT_END_ELSEWHERE;
@@ -287,7 +294,7 @@ static int64_t by_this_clock(const struct join *join, int64_t at)
  * the wall clock was set back, and does not count. */
 static bool is_dump_newer(const struct join *join, int64_t first_seen)
 {
-	return join->peers && join->peers->dumped_at > first_seen &&
+	return join->peers && !began_unconnected(join) && join->peers->dumped_at > first_seen &&
 		join->peers->dumped_at <= join->assessment->now;
 }
 

@@ -205,6 +205,25 @@ static void a_server_in_another_network_proves_nothing(void **state)
 	assessment_free(assessment);
 }
 
+/* On a busy machine a scan that began before we were connected makes its dump after the first rows.
+ */
+static void before_we_connected(struct world *world)
+{
+	world->peers->target = (struct peers_target){ .port = PORT };
+	world_add_backend(world, 1001, (struct endpoint){ .family = AF_UNIX });
+	world_add_backend(world, 1002, at("127.0.0.1", 5002));
+}
+
+static void a_scan_that_began_without_our_connection_shows_nothing(void **state)
+{
+	(void)state;
+	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", before_we_connected);
+	check(assessment, 1001, CLIENT_END_UNKNOWN, NULL);
+	check(assessment, 1002, CLIENT_END_UNKNOWN, NULL);
+	assert_false(assessment->complete);
+	assessment_free(assessment);
+}
+
 /* The server shares our network but not our pids, or /proc hides its processes: our backend's pid
  * is another process here, or none. */
 static void in_a_container(struct world *world)
@@ -602,6 +621,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_gone_before_it_was_looked_for_and_seen_again),
 		cmocka_unit_test(a_tunnel_hides_every_client),
 		cmocka_unit_test(a_server_in_another_network_proves_nothing),
+		cmocka_unit_test(a_scan_that_began_without_our_connection_shows_nothing),
 		cmocka_unit_test(the_socket_table_is_proof_enough),
 		cmocka_unit_test(a_tunnels_end_is_not_the_server),
 		cmocka_unit_test(a_clock_step_hides_no_process),
