@@ -52,6 +52,8 @@ struct dbpool_config role_config(void)
 		.name = "pooled",
 		.check_interval_ms = 200,
 		.drain_ms = 50,
+		/* a busy machine takes its time to open a connection */
+		.acquire_timeout_ms = 30000,
 		.connect_timeout_ms = 20000,
 		.log = note,
 	};

@@ -307,17 +307,22 @@ static bool read_rows(PGconn *conn)
 
 /* A borrower that reads while its connection is taken back gets what the server sent up to some
  * point, and then an error: nothing is missing in the middle. A borrower that does not read cannot
- * keep the session. */
+ * keep the session. A round counts only if the statement was sent before. */
 static int stream_reclaim(const char *argument)
 {
 	struct dbpool_config config = one_config();
 	struct dbpool_lease lease;
 	config.reclaim_ms = 200;
 	role_start(&config);
-	for (int i = 0; i < 5; i++) {
+	for (int good = 0; good < 5;) {
 		CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
 		PGconn *conn = dbpool_conn(&lease);
-		CHECK(PQsendQuery(conn, STREAM) && PQsetSingleRowMode(conn));
+		if (!PQsendQuery(conn, STREAM) || !PQsetSingleRowMode(conn)) {
+			role_wait(taken_back, &lease);
+			CHECK(dbpool_release(&lease) == DBPOOL_STALE);
+			continue;
+		}
+		good++;
 		if (strcmp(argument, "unread") == 0)
 			role_wait(no_session, NULL);
 		CHECK(!read_rows(conn));

@@ -36,6 +36,12 @@ static void end_backend(long pid)
 	CHECK(role_aside(sql) == 1);
 }
 
+static bool ten_were_reported(void *data)
+{
+	(void)data;
+	return role_events(DBPOOL_EVENT_LOST) >= 10;
+}
+
 static int killed_backend(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -61,11 +67,15 @@ static int killed_backend(const char *argument)
 		role_release_ended(&lease);
 	}
 	CHECK(role_stats().errors >= 10);
+	/* the housekeeper frees the slot, then reports */
+	role_wait(ten_were_reported, NULL);
 	CHECK(role_events(DBPOOL_EVENT_LOST) == 10);
 	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
 	CHECK(role_sessions() == 1);
 	return 0;
 }
+
+static long server_start; /* milliseconds since 1970 */
 
 static bool works(void *data)
 {
@@ -73,16 +83,21 @@ static bool works(void *data)
 	(void)data;
 	if (dbpool_acquire_at(NULL, &lease, 100, DBPOOL_HERE) != DBPOOL_OK)
 		return false;
-	PGresult *result = PQexec(dbpool_conn(&lease), "SELECT 1");
+	PGresult *result = PQexec(dbpool_conn(&lease),
+		"SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint");
 	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	if (good)
+		server_start = atol(PQgetvalue(result, 0, 0));
 	PQclear(result);
 	role_release_ended(&lease);
 	return good;
 }
 
-static bool fails(void *data)
+/* Whether a server that was started at another time than that answers: a slow answer is no outage.
+ */
+static bool works_again(void *data)
 {
-	return !works(data);
+	return works(NULL) && server_start != *(const long *)data;
 }
 
 /* The test restarts the server once this role is ready. */
@@ -91,10 +106,10 @@ static int outage(const char *argument)
 	struct dbpool_config config = role_config();
 	(void)argument;
 	role_start(&config);
-	CHECK(works(NULL));
-	role_say("ready");
-	role_wait(fails, NULL);
 	role_wait(works, NULL);
+	long before = server_start;
+	role_say("ready");
+	role_wait(works_again, &before);
 	CHECK(role_stats().errors > 0);
 	CHECK(role_sessions() <= 3);
 	return 0;
@@ -123,6 +138,11 @@ static int listen_silently(void)
 	CHECK(pthread_create(&thread, NULL, accept_all, NULL) == 0);
 	pthread_detach(thread);
 	return ntohs(address.sin_port);
+}
+
+static bool has_failed(void *data)
+{
+	return role_events(DBPOOL_EVENT_DOWN) > *(const int *)data;
 }
 
 static void *give_up(void *data)
@@ -163,7 +183,10 @@ static int silent(const char *argument)
 	CHECK(role_now() - begin >= 200000);
 	CHECK(__atomic_load_n(&accepted, __ATOMIC_RELAXED) <= 1);
 	config.lazy = 1;
+	int failures = role_events(DBPOOL_EVENT_DOWN);
 	role_start(&config);
+	/* who comes before the first attempt has failed may not learn why there is no connection */
+	role_wait(has_failed, &failures);
 	role_threads(20, give_up, NULL);
 	/* 200 ms each, and 75 ms or more between them */
 	CHECK(__atomic_load_n(&accepted, __ATOMIC_RELAXED) <= 2 + (role_now() - begin) / 200000);
@@ -182,11 +205,14 @@ static int silent(const char *argument)
 	return 0;
 }
 
+static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER;
 static char order[16];
 
 static int note_order(void *data)
 {
+	pthread_mutex_lock(&order_lock);
 	strncat(order, data, sizeof(order) - strlen(order) - 1);
+	pthread_mutex_unlock(&order_lock);
 	return *(const char *)data == 'b' ? -5 : 0;
 }
 
@@ -197,9 +223,19 @@ static int hang(void *data)
 	return 0;
 }
 
-/* Writes pending data over a connection of the pool, which now lends only to hooks. */
+static bool hook_is_noted(void *data)
+{
+	pthread_mutex_lock(&order_lock);
+	bool is_noted = strchr(order, *(const char *)data) != NULL;
+	pthread_mutex_unlock(&order_lock);
+	return is_noted;
+}
+
+/* Writes pending data over a connection of the pool, which now lends only to hooks. The thread of
+ * the hook before, which was left behind, may get a processor only now. */
 static int flush(void *data)
 {
+	role_wait(hook_is_noted, (void *)"c");
 	for (int left = 3; left-- > 0;) {
 		DBPOOL_SCOPED(lease, NULL);
 		CHECK(lease.result == DBPOOL_OK);
@@ -307,9 +343,12 @@ static int shows_itself(const char *argument)
 	CHECK(role_aside(sql) == 1);
 	role_wait(leak_shown, NULL);
 	CHECK(dbpool_release(&lease) == DBPOOL_OK);
+	int64_t begin = role_now();
 	CHECK(dbpool_acquire_at(NULL, &lease, DBPOOL_DEFAULT_MS, "other.c:1") == DBPOOL_OK);
 	read_page();
-	CHECK(strcmp(copy.slots[0].site, "other.c:1") == 0 && !copy.slots[0].leaked);
+	CHECK(strcmp(copy.slots[0].site, "other.c:1") == 0);
+	/* on a busy machine it may be one again by now */
+	CHECK(!copy.slots[0].leaked || role_now() - begin >= config.held_ms * INT64_C(1000));
 	CHECK(copy.slots[0].uses == 2);
 	CHECK(dbpool_release(&lease) == DBPOOL_OK);
 	read_page();
