@@ -430,6 +430,16 @@ static void check_scan(struct proxy_watch *watch)
 	publish_again(watch);
 }
 
+/* An answer on our own connection that came after the scan proves as much as one before it. The
+ * caller assesses next. */
+static void take_own_answer(struct proxy_watch *watch)
+{
+	const struct proxy *latest = watch->latest;
+	if (latest && latest->status == PROXY_LISTENING && watch->own_answers &&
+		is_our_path(watch, latest) && !why_unknown(watch))
+		take(watch, renewed(latest));
+}
+
 void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, int64_t after)
 {
 	int64_t now = instant_monotonic();
@@ -438,6 +448,7 @@ void proxy_watch_scan(struct proxy_watch *watch, const struct proxy_own *own, in
 	watch->own_latency = own->latency;
 	uint16_t port = port_of(watch);
 	check_scan(watch);
+	take_own_answer(watch);
 	if (worker_is_busy(watch->worker) || (watch->scanned_at && now - watch->scanned_at < after))
 		return;
 	if (!port) {

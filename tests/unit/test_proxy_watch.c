@@ -255,6 +255,30 @@ static void a_scan_that_fails_is_reported(void **state)
 	assert_null(proxy->detail);
 }
 
+/* The server's first answer comes after the scan, and after the attempt. */
+static void an_answer_after_the_scan_is_a_proof(void **state)
+{
+	struct fixture *f = *state;
+	static const struct in_addr loopback = { 0x0100007f };
+	const struct peers_target where = {
+		.own = endpoint_make(AF_INET, &loopback, 40000),
+		.server = endpoint_make(AF_INET, &loopback, 5433),
+		.port = 5433,
+	};
+	struct proxy_own own = { .where = &where, .latency = 1000 };
+	proxy_watch_scan(f->watch, &own, 0);
+	run_until(f, 1);
+	attempt.done(attempt.data, &(struct dial_result){ .verified = true });
+	run_until(f, 2);
+	own.answers = true;
+	proxy_watch_scan(f->watch, &own, 5 * USEC_PER_SEC);
+	assert_true(proxy_watch_is_complete(f->watch));
+	const struct proxy *proxy = proxy_watch_latest(f->watch);
+	assert_int_equal(proxy->status, PROXY_SERVING);
+	assert_int_equal(proxy->latency, 1000);
+	assert_true(proxy->our_path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -264,6 +288,7 @@ int main(void)
 		TEST(a_scan_that_hangs_is_reported),
 		TEST(a_first_scan_that_hangs_is_awaited),
 		TEST(a_scan_that_fails_is_reported),
+		TEST(an_answer_after_the_scan_is_a_proof),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
