@@ -111,7 +111,8 @@ static int set_up(struct demo *demo, char *error)
 		"host=%s port=%d user=shop dbname=shop passfile=%s", folder, port, passfile);
 	r = run_sql(private_server_conninfo(demo->server), schema, error);
 	if (r == 0)
-		r = private_server_admit(demo->server, error);
+		r = run_sql(
+			private_server_conninfo(demo->server), private_server_admission(), error);
 	if (r == 0)
 		r = run_sql(demo->app_conninfo, tables, error);
 	return r < 0 ? r : start_application(demo, error);

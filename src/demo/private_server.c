@@ -454,21 +454,11 @@ const char *private_server_conninfo(const struct private_server *server)
 }
 
 /* Copies the superuser's password verifier, which does not depend on the role's name. */
-int private_server_admit(
-	const struct private_server *server, char error[static PRIVATE_SERVER_ERROR_MAX])
+const char *private_server_admission(void)
 {
-	static const char sql[] =
-		"UPDATE pg_catalog.pg_authid SET rolpassword = (SELECT rolpassword"
-		" FROM pg_catalog.pg_authid WHERE rolname = 'postgres')"
-		" WHERE rolcanlogin AND rolpassword IS NULL";
-	PGconn *conn = PQconnectdb(server->conninfo);
-	PGresult *result = PQexec(conn, sql);
-	int r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -EIO;
-	if (r < 0)
-		snprintf(error, PRIVATE_SERVER_ERROR_MAX, "%s", PQerrorMessage(conn));
-	PQclear(result);
-	PQfinish(conn);
-	return r;
+	return "UPDATE pg_catalog.pg_authid SET rolpassword = (SELECT rolpassword"
+	       " FROM pg_catalog.pg_authid WHERE rolname = 'postgres')"
+	       " WHERE rolcanlogin AND rolpassword IS NULL";
 }
 
 const char *private_server_password(const struct private_server *server)

@@ -44,10 +44,9 @@ int private_server_restart(struct private_server *server,
 /* Ends this child process, too, when the server is stopped or we have ended. */
 void private_server_guard(struct private_server *server, pid_t pid);
 
-/* Gives the superuser's password to every role that may log in and has no password. Returns 0 or a
- * negative errno with one line in error. */
-int private_server_admit(const struct private_server *server,
-	char error[static PRIVATE_SERVER_ERROR_MAX]) __attribute__((warn_unused_result));
+/* The superuser's statement that gives his password to every role that may log in and has no
+ * password. */
+const char *private_server_admission(void);
 
 /* "host=… port=… user=postgres dbname=postgres passfile=…" over the Unix socket. */
 const char *private_server_conninfo(const struct private_server *server);

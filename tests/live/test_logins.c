@@ -110,6 +110,7 @@ static void they_are_counted_and_their_process_is_named(void **state)
 			assert_true(json_is_null(live_member(root, "slots.used")));
 		check_process(root, 12);
 		json_decref(root);
+		live_wait_dbtops_gone(server);
 	}
 	struct live_run run = live_dbtop("--once", live_group_conninfo(LIVE_UNIX, NULL), NULL);
 	if (!strstr(run.out, "12 connections not logged in: ") || !strstr(run.out, "14 free"))

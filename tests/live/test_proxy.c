@@ -469,7 +469,7 @@ static void the_attempts_are_our_own(void **state)
 	let_visitor_in();
 	/* The sessions of the dbtops of other tests end a moment after these: such a session is
 	 * nobody's, and not our own. */
-	live_wait_sessions(server, "application_name LIKE 'dbtop%'", 0, 30000);
+	live_wait_dbtops_gone(server);
 	CLEANUP(cleanup_free) char *from = text("%d", port);
 	CLEANUP(cleanup_free) char *to = text("%d", private_server_port(server));
 	CLEANUP(cleanup_free) char *config = write_config("python3", port, "");

@@ -94,6 +94,7 @@ static void one_strange_row_costs_nothing(void **state)
 			live_text(json_array_get(json_object_get(root, "sources"), 0), "status"),
 			"ok");
 		json_decref(root);
+		live_wait_dbtops_gone(server);
 	}
 }
 
@@ -116,6 +117,7 @@ static void without_pg_locks_the_rows_are_there(void **state)
 	assert_int_equal(json_integer_value(live_member(root, "slots.max")), 40);
 	assert_non_null(strstr(activity_error(root), "advisory locks are not seen: permission"));
 	json_decref(root);
+	live_wait_dbtops_gone(server);
 	struct live_run run = live_dbtop("--once", ours, NULL);
 	assert_int_equal(run.status, 0);
 	assert_non_null(strstr(run.out, "advisory locks are not seen"));
@@ -123,6 +125,7 @@ static void without_pg_locks_the_rows_are_there(void **state)
 	/* a session beyond the limit may hold such a lock, which would protect it */
 	static const char *const modes[] = { "--once", "--json", "--kill-leaked" };
 	for (size_t i = 0; i < 3; i++) {
+		live_wait_dbtops_gone(server);
 		run = live_dbtop(
 			modes[i], ours, "--idle-limit", "1ms", i == 2 ? "--yes" : NULL, NULL);
 		bool is_said = i == 1 || strstr(run.out, "may be protected: advisory locks") ||
@@ -215,6 +218,7 @@ static void workers_of_a_hidden_session_are_no_slots(void **state)
 	json_t *root = live_dbtop_json(NULL, ours, NULL);
 	assert_int_equal(json_integer_value(live_member(root, "slots.used")), 2);
 	json_decref(root);
+	live_wait_dbtops_gone(server);
 	int status;
 	root = live_dbtop_json(&status, plain, NULL);
 	assert_int_equal(status, 3);
@@ -255,6 +259,7 @@ static void bytes_of_another_encoding_fail_no_poll(void **state)
 				fail_msg("%s, %s: %d %s%s", names[i], texts[text], run.status,
 					run.out, run.err);
 		live_run_clear(&run);
+		live_wait_dbtops_gone(server);
 	}
 	PQfinish(ascii);
 	PQfinish(latin);

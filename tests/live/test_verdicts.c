@@ -78,6 +78,7 @@ static void kill_at_work(enum live_route theirs, enum live_route ours)
 	assert_protected(of_user(root, "app"), "active", NULL);
 	json_decref(root);
 	live_free(client);
+	live_wait_dbtops_gone(server);
 	root = live_dbtop_json(&status, own, NULL);
 	assert_int_equal(status, 1);
 	assert_leaked(of_user(root, "app"), "client_gone", "proven");
@@ -163,6 +164,7 @@ static void idle_in_transaction_for_too_long(void **state)
 		json_t *found = live_find_text(root, "connections", "process.name", "live_client");
 		assert_leaked(found, "idle_in_transaction_too_long", "presumed");
 		json_decref(root);
+		live_wait_dbtops_gone(server);
 		root = live_dbtop_json(
 			&status, app, "--transaction-limit", "1h", "--idle-limit", "100ms", NULL);
 		assert_int_equal(status, 0);
@@ -186,6 +188,7 @@ static void idle_for_too_long(void **state)
 	json_t *found = live_find_text(root, "connections", "process.name", "live_client");
 	assert_leaked(found, "idle_too_long", "presumed");
 	json_decref(root);
+	live_wait_dbtops_gone(server);
 	root = live_dbtop_json(&status, app, "--idle-limit", "1h", NULL);
 	assert_int_equal(status, 0);
 	found = live_find_text(root, "connections", "process.name", "live_client");
@@ -290,12 +293,14 @@ static void what_a_role_may_not_see_is_unknown(void **state)
 	/* "nothing to end" is reported only of what could be seen */
 	static const char *const forms[] = { "--dry-run", "--yes" };
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		live_wait_dbtops_gone(server);
 		struct live_run run =
 			live_dbtop("--kill-leaked", forms[i], "--idle-limit", "1h", plain, NULL);
 		assert_int_equal(run.status, 3);
 		live_run_clear(&run);
 	}
 	/* a leak that is seen is reported, whatever else is hidden */
+	live_wait_dbtops_gone(server);
 	root = live_dbtop_json(&status, plain, "--idle-limit", "0.01", NULL);
 	assert_int_equal(status, 1);
 	assert_int_equal(number(root, "slots.leaked"), 1);

@@ -264,10 +264,8 @@ void live_sql(const struct private_server *server, const char *sql)
 {
 	PGconn *conn = live_connect(private_server_conninfo(server));
 	live_exec(conn, sql);
+	live_exec(conn, private_server_admission());
 	live_disconnect(conn);
-	char error[PRIVATE_SERVER_ERROR_MAX];
-	if (private_server_admit(server, error) < 0)
-		fail_msg("%s", error);
 }
 
 char *live_value(PGconn *conn, const char *sql)
@@ -335,4 +333,9 @@ void live_wait_sessions(const struct private_server *server, const char *where, 
 	if (!came)
 		fail_msg("%ld sessions instead of %ld: %s", awaited.seen, count,
 			where ? where : "all");
+}
+
+void live_wait_dbtops_gone(const struct private_server *server)
+{
+	live_wait_sessions(server, "application_name LIKE 'dbtop%'", 0, GONE_MS);
 }

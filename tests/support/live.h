@@ -101,6 +101,11 @@ long live_sessions(const struct private_server *server, const char *where);
 /* Waits until exactly so many match; fails the test when they never do. */
 void live_wait_sessions(const struct private_server *server, const char *where, long count, int ms);
 
+/* Waits until the server has ended the sessions of every dbtop that ran before: it has them for a
+ * moment after dbtop's end, and the next dbtop counts them, or takes them for leaks. To be called
+ * while no dbtop runs. */
+void live_wait_dbtops_gone(const struct private_server *server);
+
 /* --- programs --- */
 
 struct live_program;
