@@ -39,6 +39,40 @@ static void assert_nothing_known(json_t *root)
 	assert_int_equal(json_array_size(json_object_get(root, "connections")), 0);
 }
 
+static bool is_backend_of(const char *role, long pid)
+{
+	CLEANUP(cleanup_free) char *title = mem_printf("postgres: %s ", role);
+	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%ld/cmdline", pid);
+	CLEANUP(cleanup_free) char *command = live_read(path);
+	return command && strncmp(command, title, strlen(title)) == 0;
+}
+
+struct backends {
+	const char *role;
+	int count;
+};
+
+static bool are_as_many(void *data)
+{
+	const struct backends *wanted = data;
+	int pid = private_server_pid(server), count = 0;
+	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%d/task/%d/children", pid, pid);
+	CLEANUP(cleanup_free) char *children = live_read(path);
+	assert_non_null(children);
+	for (char *next = children, *end; strtol(next, &end, 10) > 0; next = end)
+		count += is_backend_of(wanted->role, strtol(next, NULL, 10));
+	return count == wanted->count;
+}
+
+/* A backend that refuses a client has a slot until it ends, a moment after the client has read the
+ * refusal; pg_stat_activity does not show it. Waits until the role has so many backends. */
+static void wait_for_backends(const char *role, int count)
+{
+	struct backends wanted = { role, count };
+	if (!live_wait(are_as_many, &wanted, 20000))
+		fail_msg("%s has not %d backends", role, count);
+}
+
 /* Who holds the slots is seen by the sockets alone. */
 static void full_server_is_a_state_with_its_holders(void **state)
 {
@@ -59,6 +93,7 @@ static void full_server_is_a_state_with_its_holders(void **state)
 		json_decref(root);
 		live_free(client);
 		live_wait_sessions(server, NULL, 0, 20000);
+		wait_for_backends("app", 0);
 	}
 }
 
@@ -73,17 +108,20 @@ static void other_modes_do_not_know_on_a_full_server(void **state)
 	if (!strstr(run.out, holder))
 		fail_msg("no holder in: %s", run.out);
 	live_run_clear(&run);
+	wait_for_backends("app", 2);
 	run = live_dbtop("--kill-leaked", "--yes", app, NULL);
 	assert_int_equal(run.status, 3);
 	assert_string_equal(run.out, "");
 	assert_non_null(strstr(run.err, "slot"));
 	live_run_clear(&run);
+	wait_for_backends("app", 2);
 	run = live_dbtop("--kill-leaked", "--yes", "--json", app, NULL);
 	assert_int_equal(run.status, 3);
 	json_t *root = json_loads(run.out, 0, NULL);
 	assert_int_equal(json_array_size(json_object_get(root, "targets")), 0);
 	json_decref(root);
 	live_run_clear(&run);
+	wait_for_backends("app", 2);
 	assert_int_equal(live_sessions(server, "usename = 'app'"), 2);
 }
 
@@ -114,6 +152,7 @@ static void enters_when_a_slot_comes_free(void **state)
 	root = live_dbtop_json(NULL, app, NULL);
 	assert_string_equal(live_text(root, "server.status"), "full");
 	json_decref(root);
+	wait_for_backends("app", 2);
 	json_decref(await_status(dbtop, "ok"));
 }
 
@@ -215,6 +254,7 @@ static void an_interrupted_question_gives_the_echo_back(void **state)
 		assert_true(live_echoes(dbtop));
 		assert_string_equal(live_out(dbtop), "");
 		live_free(dbtop);
+		wait_for_backends("secret", 0);
 	}
 	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
 		live_wait_prompt(late[i], "Password for user secret", 20000);
