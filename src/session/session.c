@@ -13,6 +13,7 @@
 #include "session/backoff.h"
 #include "session/dial.h"
 #include "session/dialect.h"
+#include "session/farewell.h"
 #include "session/locate.h"
 #include "session/params.h"
 #include "session/password_command.h"
@@ -398,7 +399,7 @@ void session_free(struct session *session)
 	handle_close(session->retry);
 	handle_close(session->deadline);
 	PQclear(session->result);
-	PQfinish(session->conn);
+	farewell(session->loop, session->conn);
 	statement_queue_deinit(&session->queue);
 	params_clear(&session->params);
 	argv_free(session->password_command);

@@ -1,5 +1,6 @@
-/* session and action/execute: a dbtop that is slower than the server. It was stopped, or had no
- * processor, for longer than the server may take; the answer is there. */
+/* session and action/execute: a dbtop that is slower than the server, or a server that is slower
+ * than dbtop. dbtop was stopped, or had no processor, for longer than the server may take; the
+ * answer is there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,6 +195,37 @@ static void a_login_that_was_answered_goes_on(void **state)
 	close_server(&server);
 }
 
+static struct session *log_in(uv_loop_t *loop, struct server *server)
+{
+	struct session *session = connect_to(loop, server);
+	hear(loop, server);
+	say(server, SAYS(LET_IN READY));
+	hear(loop, server);
+	say(server, SAYS(IS_SET_UP READY));
+	while (!session_is_ready(session))
+		uv_run(loop, UV_RUN_ONCE);
+	return session;
+}
+
+static void the_end_waits_for_a_server_that_is_late(void **state)
+{
+	(void)state;
+	uv_loop_t loop;
+	struct server server;
+	uv_loop_init(&loop);
+	listen_at(&server);
+	session_free(log_in(&loop, &server));
+	/* the last message */
+	hear(&loop, &server);
+	assert_int_not_equal(uv_run(&loop, UV_RUN_NOWAIT), 0);
+	say(&server, SAYS(READY));
+	assert_int_not_equal(uv_run(&loop, UV_RUN_NOWAIT), 0);
+	shutdown(server.client, SHUT_RDWR);
+	assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	close_server(&server);
+}
+
 static void do_nothing(void *data, struct action_step *step)
 {
 	(void)data, (void)step;
@@ -216,13 +248,7 @@ static void an_actions_answer_that_is_there_counts(void **state)
 	};
 	uv_loop_init(&loop);
 	listen_at(&server);
-	struct session *session = connect_to(&loop, &server);
-	hear(&loop, &server);
-	say(&server, SAYS(LET_IN READY));
-	hear(&loop, &server);
-	say(&server, SAYS(IS_SET_UP READY));
-	while (!session_is_ready(session))
-		uv_run(&loop, UV_RUN_ONCE);
+	struct session *session = log_in(&loop, &server);
 	struct executor *executor = execute_new(&loop, session, USEC_PER_SEC,
 		&(struct step_callbacks){ &done, do_nothing, note_done });
 	execute_begin(executor, &action);
@@ -245,6 +271,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_is_there_counts),
 		cmocka_unit_test(an_actions_answer_that_is_there_counts),
 		cmocka_unit_test(a_login_that_was_answered_goes_on),
+		cmocka_unit_test(the_end_waits_for_a_server_that_is_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
