@@ -22,6 +22,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "base/safe_folder.h"
+#include "demo/brief_session.h"
 #include "demo/guardian.h"
 
 #define START_TIMEOUT  (30 * USEC_PER_SEC)
@@ -248,7 +249,7 @@ static void build_arguments(
 static int wait_until_up(struct private_server *server, char *error)
 {
 	int64_t deadline = instant_monotonic() + START_TIMEOUT;
-	while (PQping(server->conninfo) != PQPING_OK) {
+	while (!brief_session_try(server->conninfo)) {
 		int status;
 		if (waitpid(server->postmaster, &status, WNOHANG) == server->postmaster) {
 			server->postmaster = 0;
