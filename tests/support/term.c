@@ -299,14 +299,35 @@ static bool shows(struct term *term, void *data)
 	return term_shows(term, data);
 }
 
+/* Its main thread, which draws, has a processor or waits for one. */
+static bool is_running(const struct term *term)
+{
+	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%d/stat", term->pid);
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	char state;
+	return file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && strchr("RD", state);
+}
+
+/* A frame comes in several pieces, and the program may lose its processor between two of them. */
+static bool is_frame_whole(struct term *term, void *data)
+{
+	size_t written = term->written;
+	(void)data;
+	if (is_running(term))
+		return false;
+	term_read(term, 5);
+	return term->written == written && !is_running(term);
+}
+
 static bool shows_not(struct term *term, void *data)
 {
-	return !term_shows(term, data);
+	return !term_shows(term, data) && is_frame_whole(term, NULL) && !term_shows(term, data);
 }
 
 bool term_wait_text(struct term *term, const char *text)
 {
-	return term_wait(term, shows, (void *)text, text);
+	return term_wait(term, shows, (void *)text, text) &&
+		term_wait(term, is_frame_whole, NULL, "the rest of the frame");
 }
 
 bool term_wait_gone(struct term *term, const char *text)

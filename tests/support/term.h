@@ -81,6 +81,7 @@ typedef bool term_predicate(struct term *term, void *data);
 
 /* False, with the screen told, when it did not come to be. */
 bool term_wait(struct term *term, term_predicate *predicate, void *data, const char *what);
+/* These return when the frame is whole: what else it shows can be asked for at once. */
 bool term_wait_text(struct term *term, const char *text);
 bool term_wait_gone(struct term *term, const char *text);
 /* Until the program has taken all input and sleeps in its loop. It may be about to show something:
