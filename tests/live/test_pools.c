@@ -101,6 +101,13 @@ static void check_pooled(json_t *connection, const char *name, struct tally *tal
 	}
 }
 
+/* One of the two dbtops ends first: the server may have its session for a moment. */
+static bool is_of_ended_dbtop(json_t *connection, const char *name)
+{
+	const char *reason = live_text(connection, "reason");
+	return name && strcmp(name, "dbtop") == 0 && reason && strcmp(reason, "client_gone") == 0;
+}
+
 static void check_line(const char *line, size_t length, struct tally *tally)
 {
 	size_t i;
@@ -115,7 +122,7 @@ static void check_line(const char *line, size_t length, struct tally *tally)
 			check_pooled(connection, name, tally);
 		else if (name)
 			check_direct(connection, name, tally);
-		if (strcmp(status, "leaked") == 0)
+		if (strcmp(status, "leaked") == 0 && !is_of_ended_dbtop(connection, name))
 			wrong(connection, "called a leak");
 	}
 	json_decref(root);
@@ -263,6 +270,15 @@ static double held_when_read(json_t *root, json_t *connection, long pid)
 		(double)json_integer_value(live_member(pool, "age_ms")) / 1000;
 }
 
+/* Where the page was read before the row was, dbtop does not judge by it. */
+static bool is_page_newer(json_t *root, long pid)
+{
+	json_t *activity = live_find_text(root, "sources", "name", "activity");
+	json_t *pool = live_find_number(root, "pools", "pid", pid);
+	return json_integer_value(live_member(pool, "age_ms")) <
+		json_integer_value(live_member(activity, "age_ms"));
+}
+
 /* The compiler may have been given another path to the file. */
 static bool ends_with(const char *text, const char *end)
 {
@@ -292,54 +308,67 @@ static bool is_leaked_as_it_should(json_t *root, struct forgotten *forgotten)
 				wrong(connection, "the reserve is none");
 			continue;
 		}
+		/* those that the pool was opened with were given back */
+		const char *site = live_text(connection, "pool.site");
+		if (site && !ends_with(site, forgotten->site))
+			continue;
 		double held = held_when_read(root, connection, forgotten->pid);
 		double rest = json_number_value(live_member(connection, "seconds"));
 		if (rest < held)
 			held = rest;
 		if (told && held < forgotten->limit - 0.002)
 			wrong(connection, "called a leak too early");
-		if (!told && held > forgotten->limit + 0.002)
+		if (!told && held > forgotten->limit + 0.002 && is_page_newer(root, forgotten->pid))
 			wrong(connection, "not called a leak");
 		if (told &&
 			(strcmp(live_text(connection, "reason"), "held_too_long") != 0 ||
 				strcmp(live_text(connection, "certainty"), "declared") != 0))
 			wrong(connection, "another reason");
-		if (told && !ends_with(live_text(connection, "pool.site"), forgotten->site))
-			wrong(connection, "another site");
+		if (told && !site)
+			wrong(connection, "no site");
 		leaked |= told;
+		forgotten->lines_before += !told;
 	}
 	return leaked;
+}
+
+static bool is_told(json_t *root, void *data)
+{
+	const struct forgotten *forgotten = data;
+	json_t *told = live_find_text(root, "connections", "reason", "held_too_long");
+	return told && ends_with(live_text(told, "pool.site"), forgotten->site);
 }
 
 static void the_forgotten_is_reported_with_its_line(void **state)
 {
 	(void)state;
 	CLEANUP(cleanup_free) char *conninfo = live_conninfo(server, LIVE_TCP4, NULL);
-	struct live_program *program = start_pool(conninfo, "forgetful", "forget:2000");
+	/* it runs before the checkout: so it sees that before its limit, too */
+	struct live_program *dbtop = live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2",
+		"--idle-limit", "500ms", "--pages", folder, conninfo, NULL);
+	live_wait_out(dbtop, "\n", 30000);
+	struct live_program *program = start_pool(conninfo, "forgetful", "forget:4000");
 	const char *line = strstr(live_out(program), "line ");
 	assert_non_null(line);
 	struct forgotten forgotten = {
 		.pid = live_pid(program),
-		.limit = 2,
+		.limit = 4,
 		.site = mem_printf("paged_client.c:%ld", strtol(line + 5, NULL, 10)),
 	};
-	const char *const argv[] = { live_dbtop_path(), "--json", "--count", "25", "-i", "0.2",
-		"--idle-limit", "500ms", "--pages", folder, conninfo, NULL };
-	struct live_run run = live_run(&(struct live_program_options){ .argv = argv }, 60000);
-	const char *out = run.out;
+	for (int i = 0; i < 4; i++)
+		json_decref(live_await_json(
+			dbtop, is_told, &forgotten, "the forgotten checkout", 20000));
+	live_signal(dbtop, SIGINT);
+	assert_int_equal(live_finish(dbtop, 30000), 1);
+	const char *out = live_out(dbtop);
 	for (const char *end; (end = strchr(out, '\n')); out = end + 1) {
 		json_t *root = json_loadb(out, (size_t)(end - out), 0, NULL);
 		assert_non_null(root);
-		if (is_leaked_as_it_should(root, &forgotten))
-			forgotten.lines_leaked++;
-		else
-			forgotten.lines_before++;
+		forgotten.lines_leaked += is_leaked_as_it_should(root, &forgotten);
 		json_decref(root);
 	}
 	assert_true(forgotten.lines_before > 0);
 	assert_true(forgotten.lines_leaked > 3);
-	assert_int_equal(run.status, 1);
-	live_run_clear(&run);
 	free(forgotten.site);
 	live_teardown(NULL);
 }
