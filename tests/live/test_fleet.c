@@ -78,6 +78,13 @@ static void wait_for_end(const struct private_server *of, int pid)
 	live_wait_sessions(of, where, 0, WAIT_MS);
 }
 
+/* A dbtop's session that the server has not ended yet would be a leak to the next dbtop. */
+static void wait_for_dbtops(void)
+{
+	live_wait_dbtops_gone(server);
+	live_wait_dbtops_gone(second);
+}
+
 /* --- reports --- */
 
 static void once_reports_each_and_sums_up(void **state)
@@ -93,6 +100,7 @@ static void once_reports_each_and_sums_up(void **state)
 	assert_has(&run, "\n5 servers: 3 cannot tell: hung, dead, full; 2 clean\n");
 	live_run_clear(&run);
 	int pid = live_client_killed(web_app);
+	wait_for_dbtops();
 	run = live_dbtop("--once", "-c", config, "web", "dead", "shop", NULL);
 	assert_status(&run, 1);
 	assert_has(&run, "\n3 servers: 1 with findings: web; 1 cannot tell: dead; 1 clean\n");
@@ -102,6 +110,7 @@ static void once_reports_each_and_sums_up(void **state)
 	CLEANUP(cleanup_free) char *end = mem_printf("SELECT pg_terminate_backend(%d)", pid);
 	live_sql(second, end);
 	wait_for_end(second, pid);
+	wait_for_dbtops();
 	run = live_dbtop("--once", "-c", config, "web", "shop", NULL);
 	assert_status(&run, 0);
 	live_run_clear(&run);
@@ -148,6 +157,7 @@ static void json_is_a_line_for_each(void **state)
 		json_decref(lines);
 	}
 	live_run_clear(&run);
+	wait_for_dbtops();
 	/* servers that the configuration does not name have no name */
 	run = live_dbtop("--json", shop, web, NULL);
 	assert_status(&run, 0);
@@ -224,6 +234,7 @@ static void kill_leaked_ends_those_of_each(void **state)
 	assert_has(&run, "== web ==\n");
 	assert_non_null(strstr(run.err, "dbtop: dead: cannot tell: "));
 	live_run_clear(&run);
+	wait_for_dbtops();
 	run = live_dbtop("--kill-leaked", "--yes", "--json", "-c", config, "--all", NULL);
 	/* nothing survived where it could act, and three servers cannot tell */
 	assert_status(&run, 3);
@@ -264,6 +275,7 @@ static void one_answer_is_for_all_plans(void **state)
 	assert_int_equal(live_finish(dbtop, WAIT_MS), 1);
 	live_free(dbtop);
 	assert_int_equal(live_sessions(server, OTHERS), 1);
+	wait_for_dbtops();
 	dbtop = ask();
 	live_type(dbtop, "y\n");
 	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
@@ -314,6 +326,13 @@ static bool is_fresh(void *data)
 	return strstr(text, " 200 ") && strstr(text, "ok: 2 of 2 servers");
 }
 
+/* A poll that is late makes a server stale until the next one. */
+static bool is_fresh_of_two(void *data)
+{
+	CLEANUP(cleanup_free) char *text = scraper_ask(*(const int *)data, "GET", "/healthz", "");
+	return strstr(text, " 503 ") && strstr(text, "not fresh: 2 of 5 servers are\n");
+}
+
 static void metrics_have_a_label_for_each(void **state)
 {
 	(void)state;
@@ -326,9 +345,7 @@ static void metrics_have_a_label_for_each(void **state)
 	assert_int_equal(count_text(text, "# TYPE dbtop_up gauge\n"), 1);
 	assert_non_null(strstr(text, "\ndbtop_slots{server=\"web\",kind=\"max\"} "));
 	assert_null(strstr(text, "\ndbtop_slots{server=\"dead\""));
-	CLEANUP(cleanup_free) char *health = scraper_ask(port, "GET", "/healthz", "");
-	assert_non_null(strstr(health, " 503 "));
-	assert_non_null(strstr(health, "not fresh: 2 of 5 servers are\n"));
+	assert_true(live_wait(is_fresh_of_two, &port, WAIT_MS));
 	live_signal(dbtop, SIGTERM);
 	assert_int_equal(live_finish(dbtop, WAIT_MS), 0);
 	/* one database as two roles: no series is there twice */
@@ -415,6 +432,7 @@ static void clean_up(void)
 {
 	CLEANUP(cleanup_free) char *path = live_audit_path();
 	unlink(path);
+	wait_for_dbtops();
 }
 
 int main(void)

@@ -96,11 +96,13 @@ static void check_harmless(const char *folder, const char *conninfo, int32_t vic
 	int status;
 	snprintf(where, sizeof(where), "pid = %" PRId32, victim);
 	for (size_t i = 0; i < 2; i++) {
+		live_wait_dbtops_gone(server);
 		CLEANUP(cleanup_free) char *out = end_leaked(folder, conninfo, hows[i]);
 		if (!strstr(out, "\"targets\":[]"))
 			fail_msg("not nothing: %s", out);
 		assert_int_equal(live_sessions(server, where), 1);
 	}
+	live_wait_dbtops_gone(server);
 	json_t *root = live_dbtop_json(&status, conninfo, "--pages", folder, NULL);
 	json_t *connection = live_find_number(root, "connections", "pid", victim);
 	const char *evidence = live_text(connection, "evidence");
@@ -110,6 +112,7 @@ static void check_harmless(const char *folder, const char *conninfo, int32_t vic
 	assert_non_null(evidence);
 	assert_non_null(strstr(evidence, "the kernel is right"));
 	json_decref(root);
+	live_wait_dbtops_gone(server);
 	struct live_run run = live_dbtop("--once", "--pages", folder, conninfo, NULL);
 	assert_int_equal(run.status, 0);
 	assert_non_null(strstr(run.out, "stats page"));
@@ -131,7 +134,8 @@ static void attack(enum live_route route, const char *role, const struct claim *
 			       "pg_stat_activity WHERE pid = %" PRId32,
 		whole.backend_pid);
 	whole.backend_start = live_number(conn, sql);
-	PQfinish(conn);
+	/* a session of ours that the server has not ended yet would be a leak */
+	live_disconnect(conn);
 	struct page_writer *writer = forge(folder, &whole);
 	check_harmless(folder, conninfo, whole.backend_pid);
 	page_writer_free(writer);

@@ -12,9 +12,15 @@
 static const char *conninfo;
 static char *pages;
 
+static json_t *look(void)
+{
+	live_wait_dbtops_gone(server);
+	return live_dbtop_json(NULL, conninfo, "--pages", pages, NULL);
+}
+
 static bool all_leak(void *data)
 {
-	json_t *root = live_dbtop_json(NULL, conninfo, "--pages", pages, NULL);
+	json_t *root = look();
 	json_int_t leaked = json_integer_value(live_member(root, "slots.leaked"));
 	(void)data;
 	json_decref(root);
@@ -27,13 +33,14 @@ static void ending_the_leaked_frees_the_pool(void **state)
 	struct live_program *application = live_pool_start(conninfo, "forgetful", NULL);
 	live_wait_out(application, "ready", 30000);
 	assert_true(live_wait(all_leak, NULL, 30000));
+	live_wait_dbtops_gone(server);
 	struct live_run run =
 		live_dbtop("--kill-leaked", "--yes", "--pages", pages, conninfo, NULL);
 	if (run.status != 0)
 		fail_msg("status %d: %s%s", run.status, run.out, run.err);
 	live_run_clear(&run);
 	live_wait_out(application, "free again", 60000);
-	json_t *root = live_dbtop_json(NULL, conninfo, "--pages", pages, NULL);
+	json_t *root = look();
 	json_t *pool = json_array_get(json_object_get(root, "pools"), 0);
 	assert_int_equal(json_integer_value(live_member(pool, "lost_slots")), 3);
 	assert_int_equal(json_integer_value(live_member(root, "slots.leaked")), 0);

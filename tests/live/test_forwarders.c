@@ -170,6 +170,13 @@ static void the_emergency_stops_what_is_behind(void **state)
 {
 	start_haproxy(state);
 	struct live_program *client = start_behind("first");
+	struct expected first = { "first", client };
+	struct live_program *follower = live_dbtop_start(NULL, "--json", "--follow", "-i", "0.2",
+		live_group_conninfo(LIVE_UNIX, NULL), NULL);
+	/* while the connection of is_open() ends, there are two choices */
+	json_decref(live_await_json(follower, is_looked_through, &first, "the first", 60000));
+	live_free(follower);
+	live_wait_dbtops_gone(server);
 	struct live_program *dbtop = live_dbtop_start(NULL, "--emergency", "--dry-run", "--json",
 		live_group_conninfo(LIVE_UNIX, NULL), NULL);
 	(void)live_finish(dbtop, 60000);
@@ -186,6 +193,7 @@ static void the_emergency_stops_what_is_behind(void **state)
  * name: whatever it is called. */
 static void assert_left_alone(const char *name, long pid, const char *reason)
 {
+	live_wait_dbtops_gone(server);
 	struct live_run run = live_dbtop(
 		"--emergency", "--dry-run", "--json", live_group_conninfo(LIVE_TCP4, NULL), NULL);
 	json_t *root = live_parse_json(run.out);

@@ -56,6 +56,7 @@ static void settings_that_invite_leaks_are_named(void **state)
 	assert_non_null(strstr(run.out, says));
 	assert_non_null(strstr(run.out, alter));
 	live_run_clear(&run);
+	live_wait_dbtops_gone(server);
 	run = live_dbtop("--once", limited, NULL);
 	assert_int_equal(run.status, 0);
 	assert_null(strstr(run.out, says));
