@@ -197,7 +197,7 @@ static void who_does_not_obey_is_killed_after_the_grace(void **state)
 	assert_true(json_real_value(live_member(target, "seconds")) >= 0.3);
 	/* at work when it was killed: its sessions do not go by themselves */
 	assert_int_equal(number(result, "terminated"), 4);
-	assert_int_equal(live_sessions(server, "usename = 'app'"), 0);
+	assert_int_equal(live_sessions(server, "application_name = 'leaky'"), 0);
 	assert_int_equal(live_finish(program, 5000), 128 + SIGKILL);
 	json_decref(result);
 	live_run_clear(&run);
@@ -304,10 +304,10 @@ static void what_a_plain_user_cannot_see_is_not_called_clean(void **state)
 	json_t *result = live_parse_json(live_out(dbtop));
 	assert_target(result, "targets", live_pid(idle), "terminated", "holds_connections");
 	assert_target(result, "targets", live_pid(active), "terminated", "holds_connections");
-	assert_int_equal(number(result, "connections_left"),
-		live_sessions(server, "application_name = 'leaky'"));
 	assert_int_equal(status, 1);
-	assert_int_equal(number(result, "connections_left"), 3);
+	/* the idle ones count, too, if the server takes longer to end them than dbtop waits */
+	assert_in_range(number(result, "connections_left"), 3, 5);
+	live_wait_sessions(server, "application_name = 'leaky'", 3, 10000);
 	json_decref(result);
 }
 
@@ -377,6 +377,18 @@ static void beside_a_hidden_session_none_left_is_not_said(void **state)
 	live_run_clear(&run);
 }
 
+/* Sessions that the server has not ended half a second after their process are targets, too. */
+static size_t count_processes(json_t *result)
+{
+	size_t i, count = 0;
+	json_t *target;
+	json_array_foreach(live_member(result, "targets"), i, target)
+	{
+		count += strcmp(live_text(target, "kind"), "process") == 0;
+	}
+	return count;
+}
+
 /* As systemd does with Restart=always. The other application keeps dbtop from counting until the
  * first one is there again. */
 static void what_a_supervisor_starts_again_survives_and_is_reported(void **state)
@@ -400,7 +412,7 @@ static void what_a_supervisor_starts_again_survives_and_is_reported(void **state
 	live_signal(waited_for, SIGKILL);
 	assert_int_equal(live_finish(dbtop, 60000), 1);
 	json_t *result = live_parse_json(live_out(dbtop));
-	assert_int_equal(json_array_size(live_member(result, "targets")), 2);
+	assert_int_equal(count_processes(result), 2);
 	assert_target(result, "targets", live_pid(waited_for), "terminated", "holds_connections");
 	CLEANUP(cleanup_free)
 	char *why = mem_printf(
@@ -439,12 +451,15 @@ static void what_is_lost_is_part_of_the_plan(void **state)
 
 /* --- interrupted --- */
 
-static bool has_signal(void *data)
+/* A thread of dbtop's writes the log: a line may come after the signal. */
+static bool has_both_signals(void *data)
 {
+	static const char signal[] = "\"event\":\"signal\"";
 	CLEANUP(cleanup_free) char *path = live_audit_path();
 	CLEANUP(cleanup_free) char *text = live_read(path);
+	const char *first = text ? strstr(text, signal) : NULL;
 	(void)data;
-	return text && strstr(text, "\"event\":\"signal\"");
+	return first && strstr(first + 1, signal) && text[strlen(text) - 1] == '\n';
 }
 
 /* Every line is whole and says what it is; returns how many there are. */
@@ -493,7 +508,7 @@ static struct live_program *start_slow_emergency(struct live_program *ret_apps[s
 	ret_apps[1] = live_group_app(NULL, LIVE_TCP4, "leaky", "idle", "2");
 	struct live_program *dbtop = live_dbtop_start(
 		NULL, "--emergency", "--yes", "--json", "--config", config, conninfo, NULL);
-	assert_true(live_wait(has_signal, NULL, 20000));
+	assert_true(live_wait(has_both_signals, NULL, 20000));
 	assert_int_equal(live_finish(ret_apps[1], 10000), 128 + SIGTERM);
 	live_wait_sessions(server, "application_name = 'leaky'", 0, 10000);
 	return dbtop;
