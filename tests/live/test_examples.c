@@ -12,9 +12,18 @@
 
 static char *file;
 
+static bool is_away(void *data)
+{
+	(void)data;
+	return PQping(private_server_conninfo(server)) == PQPING_NO_RESPONSE;
+}
+
+/* Until it is away it may store what comes. */
 static void stop_server(void)
 {
 	kill(private_server_pid(server), SIGQUIT);
+	if (!live_wait(is_away, NULL, TIMEOUT))
+		fail_msg("the server still answers");
 }
 
 static void start_server(void)
