@@ -256,11 +256,14 @@ static void join_tcp(struct join *join, struct connection *connection)
 		connection->end = CLIENT_END_GONE;
 }
 
-/* Whether the scan began without our connection, by which the server is found: on a busy machine it
- * may make its dump long after we are connected. Through a pooler we have no backend. */
+/* Whether the scan began without the connection that the rows came over, by which the server is
+ * found: on a busy machine it may make its dump long after we are connected, or connected again.
+ * Through a pooler we have no backend. */
 static bool began_unconnected(const struct join *join)
 {
-	return !join->peers->target.backend_pid && !join->assessment->server.pooler;
+	int32_t backend = join->peers->target.backend_pid;
+	return !join->assessment->server.pooler &&
+		(!backend || backend != join->assessment->activity->server.own_pid);
 }
 
 static void join_unix(struct join *join, struct connection *connection)

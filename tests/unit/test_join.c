@@ -214,14 +214,26 @@ static void before_we_connected(struct world *world)
 	world_add_backend(world, 1002, at("127.0.0.1", 5002));
 }
 
+/* The backend of the connection that was lost is no process any more. */
+static void before_we_connected_again(struct world *world)
+{
+	world->peers->target.backend_pid = OWN_PID + 1;
+	world_add_backend(world, 1001, (struct endpoint){ .family = AF_UNIX });
+	world_add_backend(world, 1002, at("127.0.0.1", 5002));
+}
+
 static void a_scan_that_began_without_our_connection_shows_nothing(void **state)
 {
 	(void)state;
-	struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", before_we_connected);
-	check(assessment, 1001, CLIENT_END_UNKNOWN, NULL);
-	check(assessment, 1002, CLIENT_END_UNKNOWN, NULL);
-	assert_false(assessment->complete);
-	assessment_free(assessment);
+	static void (*const arrangements[])(
+		struct world *) = { before_we_connected, before_we_connected_again };
+	for (size_t i = 0; i < 2; i++) {
+		struct assessment *assessment = observe("127.0.0.1", "127.0.0.1", arrangements[i]);
+		check(assessment, 1001, CLIENT_END_UNKNOWN, NULL);
+		check(assessment, 1002, CLIENT_END_UNKNOWN, NULL);
+		assert_false(assessment->complete);
+		assessment_free(assessment);
+	}
 }
 
 /* The server shares our network but not our pids, or /proc hides its processes: our backend's pid
