@@ -91,12 +91,14 @@ static void detail_process(const struct assessment *assessment, const struct gro
 		line_add_next(line, STYLE_DIM, "container ");
 		line_add(line, STYLE_DIM, process->container);
 	}
+	if (process->rss_bytes >= 0)
+		add_bytes(line, process->rss_bytes);
+	/* Last: it is known later than the others, and parts that do not fit are removed with all
+	 * that follow them. */
 	if (!isnan(process->cpu_percent)) {
 		line_add_next(line, STYLE_DIM, "cpu ");
 		line_printf(line, STYLE_DIM, "%.1f%%", process->cpu_percent);
 	}
-	if (process->rss_bytes >= 0)
-		add_bytes(line, process->rss_bytes);
 }
 
 static void name_application(

@@ -12,7 +12,7 @@ struct line;
 void group_line_name(
 	const struct assessment *assessment, const struct group *group, struct line *line);
 
-/* "4312 · app · jarvis.service · cpu 3.1% · 210M", "GRANT pg_monitor TO dbtop;" */
+/* "4312 · app · jarvis.service · 210M · cpu 3.1%", "GRANT pg_monitor TO dbtop;" */
 void group_line_details(const struct assessment *assessment, const struct group *group, int64_t now,
 	struct line *line);
 

@@ -248,7 +248,7 @@ static char *words_of(char *line)
 /* A share of the processor is known once a process was read twice: it appears as time goes by. */
 static char *timeless_words(char *line)
 {
-	static const char share[] = "cpu%·";
+	static const char share[] = "·cpu%";
 	words_of(line);
 	for (char *at; (at = strstr(line, share));)
 		memmove(at, at + strlen(share), strlen(at + strlen(share)) + 1);

@@ -8,6 +8,7 @@
 
 #include <glob.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -421,6 +422,27 @@ static void what_the_group_says_is_not_repeated(void **state)
 	tear_down(table);
 }
 
+/* The share of the processor is known once a process was read twice. */
+static void the_processor_takes_no_room_from_the_memory(void **state)
+{
+	(void)state;
+	struct table *table = set_up();
+	int shown = 0;
+	struct process *process = &table->assessment->processes[0].process;
+	process->rss_bytes = 123 << 20;
+	for (int width = 60; width <= 200; width++) {
+		process->cpu_percent = NAN;
+		bool fits = strstr(draw(table, width, 50), " · 123M");
+		process->cpu_percent = 4.5;
+		if (fits && !strstr(draw(table, width, 50), " · 123M"))
+			fail_msg("%d columns:\n%s", width, table->text);
+		shown += fits;
+	}
+	assert_in_range(shown, 1, 140);
+	assert_non_null(strstr(draw(table, 200, 50), " · 123M · cpu 4.5%"));
+	tear_down(table);
+}
+
 /* Past this comment's end, or this literal. */
 static const char *skip_comment(const char *at)
 {
@@ -487,6 +509,7 @@ int main(void)
 		cmocka_unit_test(moving_lets_it_go),
 		cmocka_unit_test(the_cursor_is_on_the_first_row_until_it_is_moved),
 		cmocka_unit_test(what_the_group_says_is_not_repeated),
+		cmocka_unit_test(the_processor_takes_no_room_from_the_memory),
 		cmocka_unit_test(every_sign_has_a_likeness),
 	};
 	return cmocka_run_group_tests_name("table", tests, NULL, NULL);
