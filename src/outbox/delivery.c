@@ -215,7 +215,7 @@ static bool is_missing(const struct remote_failure *failure)
 static void report(struct delivery *delivery, const struct store_comparison *comparison)
 {
 	if (comparison->confirmed)
-		status_count_sent(delivery->options.status, comparison->confirmed);
+		status_count_rate(delivery->options.status, comparison->confirmed);
 	if (comparison->resent)
 		status_emit(delivery->options.status, DBOUTBOX_EVENT_RESENT, "", comparison->resent,
 			"the server lost %" PRId64
@@ -359,7 +359,7 @@ static enum delivery_step batch_sent(struct delivery *delivery, size_t count)
 	if (r != 0)
 		return file_failed(delivery, r);
 	status_set(delivery->options.status, DBOUTBOX_SENDING, "");
-	status_count_sent(delivery->options.status, (int64_t)count);
+	status_count_rate(delivery->options.status, (int64_t)count);
 	return DELIVERY_MORE;
 }
 

@@ -223,6 +223,7 @@ void dboutbox_stats(struct dboutbox *outbox, struct dboutbox_stats *ret_stats, s
 		stats.kept = counts.kept;
 		stats.rejected = counts.rejected;
 		stats.oldest = counts.oldest;
+		stats.sent = counts.sent;
 		sender_stats(outbox->sender, &stats);
 	}
 	memset(ret_stats, 0, size);

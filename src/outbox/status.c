@@ -48,11 +48,10 @@ int status_ended(struct status *status)
 	return ended;
 }
 
-void status_count_sent(struct status *status, int64_t sent)
+void status_count_rate(struct status *status, int64_t sent)
 {
 	int64_t second = status_clock() / USEC_PER_SEC;
 	pthread_mutex_lock(&status->mutex);
-	status->sent += sent;
 	size_t place = (size_t)(second % STATUS_RATE_SECONDS);
 	if (status->rate[place].second != second)
 		status->rate[place].count = 0;
@@ -90,7 +89,6 @@ void status_read(struct status *status, struct dboutbox_stats *stats)
 	int64_t second = status_clock() / USEC_PER_SEC, count = 0;
 	pthread_mutex_lock(&status->mutex);
 	stats->state = status->state;
-	stats->sent = status->sent;
 	stats->gap = status->gap;
 	snprintf(stats->last_error, sizeof(stats->last_error), "%s", status->last_error);
 	for (size_t i = 0; i < STATUS_RATE_SECONDS; i++)

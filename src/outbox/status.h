@@ -21,7 +21,7 @@ struct status {
 	enum dboutbox_state state;
 	int ended; /* the result that further writes get; 0 while it goes on */
 	char last_error[ERROR_TEXT_MAX];
-	int64_t sent, gap;
+	int64_t gap;
 	struct {
 		int64_t second, count;
 	} rate[STATUS_RATE_SECONDS];
@@ -36,14 +36,14 @@ void status_set(struct status *status, enum dboutbox_state state, const char *er
 void status_end(struct status *status, int result, const char *error);
 int status_ended(struct status *status);
 
-void status_count_sent(struct status *status, int64_t sent);
+void status_count_rate(struct status *status, int64_t sent);
 void status_count_gap(struct status *status, int64_t gap);
 
 /* Calls the log function, or prints to stderr. */
 void status_emit(struct status *status, enum dboutbox_event_kind kind, const char *sqlstate,
 	int64_t count, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Fills in state, sent, gap, rate and last_error. */
+/* Fills in state, gap, rate and last_error. */
 void status_read(struct status *status, struct dboutbox_stats *stats);
 
 /* CLOCK_MONOTONIC in µs. */

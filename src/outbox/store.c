@@ -228,6 +228,7 @@ void store_counts(struct store *store, struct store_counts *ret_counts)
 		.kept = store->all - store->pending,
 		.rejected = store->rejected,
 		.handled = store->handled,
+		.sent = store->sent,
 		.oldest = store->oldest,
 	};
 	pthread_mutex_unlock(&store->mutex);

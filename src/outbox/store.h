@@ -91,6 +91,7 @@ int store_prune(struct store *store) __attribute__((warn_unused_result));
 struct store_counts {
 	int64_t pending, pending_bytes, kept, rejected;
 	int64_t handled; /* writes that were confirmed or rejected since the file was opened */
+	int64_t sent;    /* writes that were confirmed since then, again after a loss included */
 	int64_t oldest;  /* when the oldest pending write was stored, µs since 1970; 0: none */
 };
 

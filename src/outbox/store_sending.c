@@ -105,6 +105,7 @@ static int set_confirmed(struct store *store, struct epoch *epoch, int64_t seque
 	store->oldest = -1;
 	store->pending -= up ? count : -count;
 	store->handled += up ? count : -count;
+	store->sent += up ? count : 0;
 	store->pending_bytes -= up ? bytes : -bytes;
 	return 0;
 }

@@ -48,7 +48,7 @@ struct store {
 	int64_t max_writes, max_bytes, keep;
 	struct epoch *epochs;
 	size_t n_epochs;
-	int64_t pending, pending_bytes, all, all_bytes, rejected, handled;
+	int64_t pending, pending_bytes, all, all_bytes, rejected, handled, sent;
 	int64_t oldest; /* see struct store_counts; −1: not known, it is read from the file */
 };
 
