@@ -1,11 +1,12 @@
-/* outbox_client CONNINFO FILE ROLE [NUMBER]: a process with an outbox. Its exit status is 0, or 99
- * when a check failed; stderr then says which.
+/* outbox_client CONNINFO FILE ROLE [NUMBER [MS]]: a process with an outbox. Its exit status is 0,
+ * or 99 when a check failed; stderr then says which.
  *
  *   write FIRST   writes numbers from FIRST on, and prints each that is acknowledged
  *   drain         sends what is there, and prints how much is left
  *   power AFTER   as write, on a disk whose power goes after so many operations
  *   full          fills a small disk, then goes on when there is room again
- *   shutdown N    writes N numbers and shuts the pool down; prints how many are left
+ *   shutdown N [MS]  writes N numbers and shuts the pool down, which sends for MS at most; prints
+ *                 how many are left
  */
 #include <errno.h>
 #include <sched.h>
@@ -26,11 +27,13 @@
 				#condition, dboutbox_error(), dbpool_error()),                     \
 			       fflush(NULL), _exit(99)))
 
-static struct dboutbox *open_outbox(const char *path)
+static struct dboutbox *open_outbox(const char *path, int flush_ms)
 {
-	const struct dboutbox_config config = {
-		.size = sizeof(config), .path = path, .pool = dbpool_default(), .batch = 20
-	};
+	const struct dboutbox_config config = { .size = sizeof(config),
+		.path = path,
+		.pool = dbpool_default(),
+		.batch = 20,
+		.flush_ms = flush_ms };
 	return dboutbox_open(&config, NULL);
 }
 
@@ -55,7 +58,7 @@ static void acknowledge(long number)
 
 static void keep_writing(const char *path, long number)
 {
-	struct dboutbox *outbox = open_outbox(path);
+	struct dboutbox *outbox = open_outbox(path, 0);
 	CHECK(outbox);
 	for (;; number++) {
 		CHECK(write_number(outbox, number) == DBOUTBOX_OK);
@@ -66,7 +69,7 @@ static void keep_writing(const char *path, long number)
 
 static void drain(const char *path)
 {
-	struct dboutbox *outbox = open_outbox(path);
+	struct dboutbox *outbox = open_outbox(path, 0);
 	CHECK(outbox);
 	int left = dboutbox_flush(outbox, 60000);
 	struct dboutbox_stats stats;
@@ -78,7 +81,7 @@ static void drain(const char *path)
 static void lose_power(const char *path, long after)
 {
 	power_loss_begin(after, (unsigned)after);
-	struct dboutbox *outbox = open_outbox(path);
+	struct dboutbox *outbox = open_outbox(path, 0);
 	for (long number = after * 1000; outbox && !power_loss_happened(); number++)
 		if (write_number(outbox, number) == DBOUTBOX_OK)
 			acknowledge(number);
@@ -142,16 +145,16 @@ static void fill_disk(const char *folder)
 	CHECK(write_number(outbox, n) == DBOUTBOX_OK);
 	dboutbox_close(outbox);
 	/* opened again, with a pool, all of it is sent */
-	outbox = open_outbox(path);
+	outbox = open_outbox(path, 0);
 	CHECK(outbox);
 	CHECK(dboutbox_flush(outbox, 60000) == 0);
 	dboutbox_close(outbox);
 	printf("%ld\n", n + 1);
 }
 
-static void shut_down(const char *path, long n)
+static void shut_down(const char *path, long n, int flush_ms)
 {
-	struct dboutbox *outbox = open_outbox(path);
+	struct dboutbox *outbox = open_outbox(path, flush_ms);
 	CHECK(outbox);
 	for (long i = 0; i < n; i++)
 		CHECK(write_number(outbox, i) == DBOUTBOX_OK);
@@ -167,11 +170,13 @@ int main(int argc, char **argv)
 	CHECK(argc >= 4);
 	const char *path = argv[2], *role = argv[3];
 	long number = argc > 4 ? atol(argv[4]) : 0;
+	int flush_ms = argc > 5 ? atoi(argv[5]) : 0;
 	const struct dbpool_config config = { .size = sizeof(config),
 		.conninfo = argv[1],
 		.name = "outbox",
 		.lazy = 1,
-		.min = DBPOOL_OFF };
+		.min = DBPOOL_OFF,
+		.shutdown_ms = flush_ms ? 2 * flush_ms : 0 };
 	if (strcmp(role, "full") == 0)
 		mount_small_disk(path);
 	CHECK(dbpool_start(&config) == DBPOOL_OK);
@@ -184,7 +189,7 @@ int main(int argc, char **argv)
 	else if (strcmp(role, "full") == 0)
 		fill_disk(path);
 	else if (strcmp(role, "shutdown") == 0)
-		shut_down(path, number);
+		shut_down(path, number, flush_ms);
 	else
 		CHECK(!"a role");
 	return 0;
