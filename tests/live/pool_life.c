@@ -283,7 +283,7 @@ static int forks(const char *argument)
 	return 0;
 }
 
-/* A child that outlives us must not keep our sessions. */
+/* A child that outlives us must not keep our sessions. Prints its pid. */
 static int leaves_child(const char *argument)
 {
 	struct dbpool_config config = role_config();
@@ -291,10 +291,12 @@ static int leaves_child(const char *argument)
 	(void)argument;
 	role_start(&config);
 	CHECK(dbpool_acquire(NULL, &lease) == DBPOOL_OK);
-	if (fork() == 0) {
-		sleep(10);
-		_exit(0);
-	}
+	pid_t child = fork();
+	CHECK(child >= 0);
+	if (child == 0)
+		role_pause();
+	printf("%d\n", child);
+	fflush(stdout);
 	_exit(4);
 }
 

@@ -109,7 +109,11 @@ static void a_child_keeps_no_session(void **state)
 	(void)state;
 	struct live_program *program = live_pool_start(conninfo, "leaves-child", NULL);
 	assert_int_equal(live_finish(program, 30000), 4);
+	pid_t child = atoi(live_out(program));
+	assert_true(child > 0);
 	live_wait_sessions(server, NULL, 0, 5000);
+	/* the child has not ended meanwhile */
+	assert_int_equal(kill(child, SIGKILL), 0);
 }
 
 static void let_die(const char *name)
