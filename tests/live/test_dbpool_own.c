@@ -49,7 +49,7 @@ READ(a_borrower_that_does_not_read_keeps_nothing, "unread")
 		}                                                                                  \
 	}
 
-LATE(a_hook_that_waits_is_turned_away, "late-acquire", "2000", "-1")
+LATE(a_hook_that_waits_is_turned_away, "late-acquire", "60000", "-1")
 LATE(a_hook_may_come_back_late, "late-hook", "shut", "freed")
 LATE(a_lookup_may_end_late, "late-lookup", "fails", "succeeds")
 LATE(a_lookup_may_end_after_the_pool, "late-lookup-freed", "")
