@@ -176,6 +176,8 @@ int main(int argc, char **argv)
 		.name = "outbox",
 		.lazy = 1,
 		.min = DBPOOL_OFF,
+		/* a busy machine takes its time to open a connection */
+		.connect_timeout_ms = 20000,
 		.shutdown_ms = flush_ms ? 2 * flush_ms : 0 };
 	if (strcmp(role, "full") == 0)
 		mount_small_disk(path);

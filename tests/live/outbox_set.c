@@ -112,6 +112,8 @@ void set_open(const char *conninfo)
 	const struct dbpool_config pool = { .size = sizeof(pool),
 		.conninfo = conninfo ? conninfo : app_conninfo,
 		.name = "here",
+		/* a busy machine takes its time to open a connection */
+		.connect_timeout_ms = 20000,
 		.no_signals = 1,
 		.no_exit = 1,
 		.page_folder = set_pages };
