@@ -378,7 +378,8 @@ static void each_worker_of_gunicorn_has_its_page(void **state)
 	CLEANUP(cleanup_free) char *bind = mem_printf("127.0.0.1:%d", port);
 	CLEANUP(cleanup_free) char *environment = mem_printf("CONNINFO=%s", conninfo);
 	const char *argv[] = { "/usr/bin/python3", "-m", "gunicorn", "--preload", "--workers", "4",
-		"--timeout", "600", "--bind", bind, "web:application", NULL };
+		"--timeout", "600", "--graceful-timeout", "600", "--bind", bind, "web:application",
+		NULL };
 	struct live_program *gunicorn = start(argv, environment);
 	live_wait_err(gunicorn, "Listening at", TIMEOUT);
 	assert_int_equal(count_pages(), 0);
@@ -402,6 +403,13 @@ static void each_worker_of_gunicorn_has_its_page(void **state)
 }
 
 /* --- C --- */
+
+static bool is_at_the_examples_line(json_t *root, void *data)
+{
+	json_t *connection = connection_in_use(root, *(long *)data);
+	const char *site = connection ? live_text(connection, "pool.site") : NULL;
+	return site && strcmp(site, "example.c:25") == 0;
+}
 
 static void the_manuals_example_works(void **state)
 {
@@ -430,11 +438,9 @@ static void the_manuals_example_works(void **state)
 	struct live_program *example = live_start(
 		&(struct live_program_options){ .argv = argv, .env = env, .terminal = true });
 	live_wait_out(example, "borrowed", TIMEOUT);
-	json_t *root = live_dbtop_json(NULL, conninfo, "--pages", folder, NULL);
-	json_t *connection = connection_in_use(root, live_pid(example));
-	assert_non_null(connection);
-	assert_string_equal(live_text(connection, "pool.site"), "example.c:25");
-	json_decref(root);
+	long pid = live_pid(example);
+	json_decref(live_await_json(start_dbtop(conninfo), is_at_the_examples_line, &pid,
+		"the example's checkout", TIMEOUT));
 	live_type(example, "\n");
 	int status = live_finish(example, TIMEOUT);
 	if (status != 0)
