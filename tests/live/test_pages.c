@@ -75,8 +75,9 @@ static unsigned count_pages(void)
 /* --- what dbtop says --- */
 
 struct forgotten {
-	long pid;   /* the process */
-	char *site; /* "forgetful.py:41", with what follows */
+	long pid;     /* the process */
+	char *site;   /* "forgetful.py:41", with what follows */
+	bool is_seen; /* its site was marked */
 	bool wanted;
 	char wrong[256];
 };
@@ -127,6 +128,12 @@ static bool is_page_newer(json_t *root, long pid)
 		json_integer_value(live_member(activity, "age_ms"));
 }
 
+static bool has_site(json_t *connection, const struct forgotten *forgotten)
+{
+	const char *site = live_text(connection, "pool.site");
+	return site && strcmp(site, forgotten->site) == 0;
+}
+
 /* Each refresh is right: marked from the first one after the limit, and not before. */
 static void check_mark(struct forgotten *forgotten, json_t *root, json_t *connection)
 {
@@ -138,9 +145,10 @@ static void check_mark(struct forgotten *forgotten, json_t *root, json_t *connec
 		set_wrong(forgotten, connection, "not marked");
 	if (marked && strcmp(live_text(connection, "certainty"), "declared") != 0)
 		set_wrong(forgotten, connection, "another certainty");
-	/* before the limit it may be one of the checkouts that were given back */
-	const char *site = live_text(connection, "pool.site");
-	if (marked && (!site || strcmp(site, forgotten->site) != 0))
+	/* Before, it may be one of the checkouts that were given back. A slow server lets these
+	 * pass the limit, too. */
+	forgotten->is_seen |= marked && has_site(connection, forgotten);
+	if (marked && forgotten->is_seen && !has_site(connection, forgotten))
 		set_wrong(forgotten, connection, "another site");
 }
 
@@ -151,7 +159,7 @@ static bool is_as_wanted(json_t *root, void *data)
 	if (connection)
 		check_mark(forgotten, root, connection);
 	return forgotten->wanted
-		? connection && is_marked(connection)
+		? connection && is_marked(connection) && has_site(connection, forgotten)
 		: !connection && live_find_number(root, "pools", "pid", forgotten->pid);
 }
 
