@@ -58,7 +58,16 @@ static int teardown(void **state)
 
 /* --- what a process is at --- */
 
-static bool reads_pipe(pid_t pid)
+/* A child has our program, and our descriptors, until it runs dbtop. */
+static bool is_dbtop(pid_t pid)
+{
+	struct stat own, its;
+	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%d/exe", pid);
+	return stat("/proc/self/exe", &own) == 0 && stat(path, &its) == 0 &&
+		(its.st_ino != own.st_ino || its.st_dev != own.st_dev);
+}
+
+static bool holds(pid_t pid, const char *wanted)
 {
 	bool found = false;
 	CLEANUP(cleanup_free) char *path = mem_printf("/proc/%d/fd", pid);
@@ -67,23 +76,28 @@ static bool reads_pipe(pid_t pid)
 		char target[256];
 		ssize_t n = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
 		target[n > 0 ? n : 0] = '\0';
-		found = strcmp(target, pipe_path) == 0;
+		found = strcmp(target, wanted) == 0;
 	}
 	if (folder)
 		closedir(folder);
 	return found;
 }
 
-/* The kernel's table of the sockets that are being connected to this port. */
-static bool calls_port(int port)
+/* Whether one of its sockets is being connected to this port, by the kernel's table. */
+static bool calls_port(pid_t pid, int port)
 {
 	CLEANUP(cleanup_free) char *remote = mem_printf(":%04X 02 ", (unsigned)port);
 	CLEANUP(cleanup_free) char *table = live_read("/proc/net/tcp");
-	int count = 0;
-	for (const char *at = table; at && (at = strstr(at, remote)); at++)
-		count++;
-	/* one is the black hole's own */
-	return count > 1;
+	bool found = false;
+	for (const char *at = table; !found && at && (at = strstr(at, remote));) {
+		unsigned long inode;
+		at += strlen(remote);
+		if (sscanf(at, "%*s %*s %*s %*s %*s %lu", &inode) != 1)
+			continue;
+		CLEANUP(cleanup_free) char *socket = mem_printf("socket:[%lu]", inode);
+		found = holds(pid, socket);
+	}
+	return found;
 }
 
 static long cpu_ms(pid_t pid, const char *thread)
@@ -144,10 +158,12 @@ static bool hangs_now(void *data)
 	/* on a busy machine it may have given up: its status shows whether it ended well */
 	if (hung->program && !live_running(hung->program))
 		return true;
+	if (!is_dbtop(hung->pid))
+		return false;
 	switch (hung->hang) {
 	case HANG_LOOK_UP:
-	case HANG_FILE: return reads_pipe(hung->pid);
-	case HANG_CONNECT: return calls_port(black_hole_port(hole));
+	case HANG_FILE: return holds(hung->pid, pipe_path);
+	case HANG_CONNECT: return calls_port(hung->pid, black_hole_port(hole));
 	default: return computes(hung->pid);
 	}
 }
@@ -166,9 +182,9 @@ static char *write_variable(enum hang hang)
 	return mem_printf("%s=%s", variable ? variable : "DBTOP_TEST", variable ? pipe_path : "");
 }
 
-static void wait_until_hung(enum hang hang, pid_t pid, struct live_program *program)
+static void wait_until_hung(enum hang hang, pid_t pid)
 {
-	struct hung hung = { hang, pid, program };
+	struct hung hung = { hang, pid, NULL };
 	if (!live_wait(hangs_now, &hung, END_MS))
 		fail_msg("nothing hangs: %d", hang);
 }
@@ -180,31 +196,53 @@ static const char *const modes[][2] = { { "--json" }, { "--json", "--follow" }, 
 
 enum { N_MODES = sizeof(modes) / sizeof(modes[0]) };
 
+struct reports {
+	enum hang hang;
+	int64_t start; /* monotonic */
+	struct live_program *programs[N_MODES];
+	bool signalled[N_MODES], late[N_MODES];
+};
+
+/* Signals each report as soon as it hangs: its 15 s go on while others start. */
+static bool are_signalled(void *data)
+{
+	struct reports *reports = data;
+	bool all = true;
+	for (size_t i = 0; i < N_MODES; i++) {
+		struct live_program *program = reports->programs[i];
+		struct hung hung = { reports->hang, live_pid(program), program };
+		if (!reports->signalled[i] && hangs_now(&hung)) {
+			live_signal(program, SIGTERM);
+			reports->signalled[i] = true;
+			reports->late[i] = instant_monotonic() - reports->start >= BEGIN_US;
+		}
+		all &= reports->signalled[i];
+	}
+	return all;
+}
+
 /* Several at once: where a thread is in OpenSSL while its tables are freed, not every one crashes.
  */
 static void end_headless(enum hang hang)
 {
-	struct live_program *programs[N_MODES];
+	struct reports reports = { .hang = hang, .start = instant_monotonic() };
 	CLEANUP(cleanup_free) char *conninfo = write_conninfo(hang);
 	CLEANUP(cleanup_free) char *variable = write_variable(hang);
-	int64_t start = instant_monotonic();
 	for (size_t i = 0; i < N_MODES; i++)
-		programs[i] = live_dbtop_start(
+		reports.programs[i] = live_dbtop_start(
 			&(struct live_program_options){
 				.env = (const char *const[]){ variable, NULL },
 			},
 			conninfo, modes[i][0], modes[i][1], NULL);
-	for (size_t i = 0; i < N_MODES; i++)
-		wait_until_hung(hang, live_pid(programs[i]), programs[i]);
-	for (size_t i = 0; i < N_MODES; i++)
-		live_signal(programs[i], SIGTERM);
-	bool is_late = instant_monotonic() - start >= BEGIN_US;
+	if (!live_wait(are_signalled, &reports, END_MS))
+		fail_msg("nothing hangs: %d", hang);
 	for (size_t i = 0; i < N_MODES; i++) {
-		int status = live_finish(programs[i], END_MS);
-		if (status != 128 + SIGTERM && !(is_late && status == UNKNOWN))
+		struct live_program *program = reports.programs[i];
+		int status = live_finish(program, END_MS);
+		if (status != 128 + SIGTERM && !(reports.late[i] && status == UNKNOWN))
 			fail_msg("hang %d, %s: status %d: %s", hang, modes[i][0], status,
-				live_err(programs[i]));
-		live_free(programs[i]);
+				live_err(program));
+		live_free(program);
 	}
 }
 
@@ -230,7 +268,7 @@ static void end_dashboard(enum hang hang)
 		term_start(&options, (const char *const[]){ live_dbtop_path(), conninfo, NULL });
 	int status;
 	assert_true(term_wait_text(term, "connecting"));
-	wait_until_hung(hang, term_pid(term), NULL);
+	wait_until_hung(hang, term_pid(term));
 	/* keys are answered meanwhile */
 	term_press(term, "?");
 	assert_true(term_wait_text(term, "Help"));
