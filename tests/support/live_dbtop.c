@@ -140,6 +140,14 @@ static bool has_come(void *data)
 	return !running;
 }
 
+/* cmocka cuts its messages after 1,000 characters: the whole snapshot goes to stderr. */
+static void show_snapshot(const json_t *snapshot)
+{
+	if (snapshot)
+		(void)json_dumpf(snapshot, stderr, JSON_INDENT(1));
+	fputc('\n', stderr);
+}
+
 json_t *live_await_json(struct live_program *program, bool (*holds)(json_t *root, void *data),
 	void *data, const char *what, int ms)
 {
@@ -149,9 +157,10 @@ json_t *live_await_json(struct live_program *program, bool (*holds)(json_t *root
 	if (!awaited.found) {
 		size_t count;
 		json_t *last = live_last_json(program, &count);
-		char *text = last ? json_dumps(last, JSON_INDENT(1)) : NULL;
-		fail_msg("no snapshot with %s in %zu lines, but:\n%s\n%s", what, count,
-			text ? text : "nothing", live_err(program));
+		show_snapshot(last);
+		json_decref(last);
+		fail_msg("no snapshot with %s in %zu lines; the last one is shown above\n%s", what,
+			count, live_err(program));
 	}
 	return awaited.found;
 }
