@@ -42,6 +42,11 @@ struct live_program *start_holder(bool new_namespace)
 	return holder;
 }
 
+/* The ports that translated connections come out with. Sockets do not choose them by themselves: if
+ * a socket's port were that of a translated connection to the server, the kernel would translate
+ * the socket's, too, and only root sees that. */
+#define TRANSLATED "20000-29999"
+
 /* As an engine publishes a container's port: what comes to the machine's port goes to the server's,
  * and what does not come from outside gets the machine's address. */
 static void publish(void)
@@ -58,8 +63,8 @@ static void publish(void)
 		" chain own { type nat hook output priority -100;\n"
 		"  ip daddr { 127.0.0.0/8, $net.1, $net.17 } tcp dport %d dnat to $to; }\n"
 		" chain out { type nat hook postrouting priority srcnat;\n"
-		"  oifname cable0 ip saddr { 127.0.0.0/8, $net.16/28 } ct status dnat masquerade; "
-		"}\n"
+		"  oifname cable0 ip saddr { 127.0.0.0/8, $net.16/28 } ct status dnat"
+		" meta l4proto tcp masquerade to :" TRANSLATED "; }\n"
 		"}\n"
 		"END\n",
 		cables_net(), server_address, private_server_port(server), PUBLISHED, PUBLISHED);
@@ -71,28 +76,29 @@ static void publish(void)
 static void lay_pod(void)
 {
 	CLEANUP(cleanup_free)
-	char *script =
-		mem_printf("net=%s node=%d pod=%d\n"
-			   "on_node() { nsenter -n -t $node \"$@\"; }\n"
-			   "in_pod() { nsenter -n -t $pod \"$@\"; }\n"
-			   "on_node ip link add pod type veth peer name eth0 netns $pod\n"
-			   "on_node ip addr add $net.241/28 dev pod\n"
-			   "on_node ip link set pod up\n"
-			   "on_node sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'\n"
-			   "in_pod ip addr add $net.242/28 dev eth0\n"
-			   "in_pod ip link set eth0 up\n"
-			   "in_pod ip link set lo up\n"
-			   "in_pod ip route add default via $net.241\n"
-			   "on_node nft -f - <<END\n"
-			   "table ip node {\n"
-			   " chain in { type nat hook prerouting priority dstnat;\n"
-			   "  tcp dport %d dnat to %s:%d; }\n"
-			   " chain out { type nat hook postrouting priority srcnat;\n"
-			   "  ip saddr $net.240/28 masquerade; ct status dnat masquerade; }\n"
-			   "}\n"
-			   "END\n",
-			cables_net(), (int)live_pid(in_application), (int)live_pid(in_pod),
-			NODE_PORT, server_address, private_server_port(server));
+	char *script = mem_printf(
+		"net=%s node=%d pod=%d\n"
+		"on_node() { nsenter -n -t $node \"$@\"; }\n"
+		"in_pod() { nsenter -n -t $pod \"$@\"; }\n"
+		"on_node ip link add pod type veth peer name eth0 netns $pod\n"
+		"on_node ip addr add $net.241/28 dev pod\n"
+		"on_node ip link set pod up\n"
+		"on_node sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'\n"
+		"in_pod ip addr add $net.242/28 dev eth0\n"
+		"in_pod ip link set eth0 up\n"
+		"in_pod ip link set lo up\n"
+		"in_pod ip route add default via $net.241\n"
+		"on_node nft -f - <<END\n"
+		"table ip node {\n"
+		" chain in { type nat hook prerouting priority dstnat;\n"
+		"  tcp dport %d dnat to %s:%d; }\n"
+		" chain out { type nat hook postrouting priority srcnat;\n"
+		"  ip saddr $net.240/28 meta l4proto tcp masquerade to :" TRANSLATED ";\n"
+		"  ct status dnat meta l4proto tcp masquerade to :" TRANSLATED "; }\n"
+		"}\n"
+		"END\n",
+		cables_net(), (int)live_pid(in_application), (int)live_pid(in_pod), NODE_PORT,
+		server_address, private_server_port(server));
 	live_shell(script);
 }
 
