@@ -44,8 +44,7 @@ int private_server_restart(struct private_server *server,
 /* Ends this child process, too, when the server is stopped or we have ended. */
 void private_server_guard(struct private_server *server, pid_t pid);
 
-/* The superuser's statement that gives his password to every role that may log in and has no
- * password. */
+/* SQL for the superuser: roles that may log in and have no password get the superuser's. */
 const char *private_server_admission(void);
 
 /* "host=… port=… user=postgres dbname=postgres passfile=…" over the Unix socket. */

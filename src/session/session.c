@@ -207,8 +207,7 @@ static void set_pooler(struct session *session, bool pooler)
 		session->location.backend_pid = 0;
 }
 
-/* A session that cannot be set up is not used: its statements would run with the search_path of the
- * role, and without a time limit. */
+/* Not used when it cannot be set up: it would have the role's search_path and no time limit. */
 static void on_set_up(void *data, const PGresult *result, int64_t sent_at)
 {
 	(void)sent_at;

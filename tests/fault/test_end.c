@@ -21,8 +21,8 @@
 
 #define END_MS 20000
 
-/* dbtop without an answer: no earlier after its start it begins its reports, and ends with this
- * status, at once or by a signal. */
+/* The status of a report without an answer. dbtop waits BEGIN_US for one: what ends it later, a
+ * signal or its own report, leaves this status. */
 #define UNKNOWN  3
 #define BEGIN_US (15 * USEC_PER_SEC)
 

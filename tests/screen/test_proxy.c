@@ -83,7 +83,7 @@ static void start_then_restart(void **state)
 	assert_true(term_wait_text(term, "serving: the server answers through it"));
 	pid_t second = number_behind(term, "│ process        ");
 	assert_int_not_equal(second, first);
-	/* it has ended; whoever inherited it may reap it later */
+	/* it has ended, but its new parent may reap it later */
 	assert_true(live_wait(is_reaped, &first, 10000));
 
 	CLEANUP(cleanup_free) char *path = NULL;
